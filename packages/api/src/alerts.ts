@@ -1,0 +1,101 @@
+import { z } from 'zod'
+import { At, Id, IdParams, Line, PageQuery, pageOf, Realm, Reference, Severity, Text } from './common.ts'
+import { atLeast, route } from './route.ts'
+
+export const observableKinds = ['ipv4-addr', 'ipv6-addr', 'domain-name', 'url', 'email-addr', 'file-hash', 'host', 'user-account', 'process', 'other'] as const
+/** A thing seen that identifies: STIX 2.1 cyber-observable names where there is one. */
+export const Observable = z.object({ kind: z.enum(observableKinds), value: Line(2_000) }).meta({ id: 'Observable' })
+
+const isWebLink = (url: string) => /^https?:\/\//i.test(url)
+export const Link = z.object({ url: z.url('must be a link').max(2_000).refine(isWebLink, 'must start with http:// or https://'), text: z.string().trim().max(200).default('') })
+
+export const AlertInput = z
+  .object({
+    title: Line(300),
+    severity: Severity,
+    service: z.string().trim().max(80).optional().describe('The name or id of a service in the catalogue'),
+    dedupKey: z.string().trim().min(1, 'must not be empty').max(300).optional().describe('Alerts with the same key are one while it is open'),
+    source: Line(100).default('api'),
+    labels: z.record(z.string().max(100), z.string().max(1_000)).default({}).refine(labels => Object.keys(labels).length <= 50, 'must have at most 50 labels'),
+    links: z.array(Link).max(20, 'must have at most 20 links').default([]),
+    description: z.string().trim().max(20_000).default(''),
+    observables: z.array(Observable).max(100, 'must have at most 100 observables').default([]),
+  })
+  .meta({ id: 'AlertInput' })
+export type AlertInput = z.output<typeof AlertInput>
+
+export const alertStatuses = ['open', 'acknowledged', 'escalated', 'dismissed', 'resolved'] as const
+export const dismissalReasons = ['false-positive', 'benign', 'compliance-event', 'duplicate'] as const
+
+export const Alert = z
+  .object({
+    id: Id,
+    number: z.number(),
+    kind: z.enum(['alert', 'report']),
+    title: z.string(),
+    severity: Severity,
+    status: z.enum(alertStatuses),
+    service: Reference.nullable(),
+    dedupKey: z.string().nullable(),
+    source: z.string(),
+    labels: z.record(z.string(), z.string()),
+    links: z.array(z.object({ url: z.string(), text: z.string() })),
+    description: z.string(),
+    observables: z.array(Observable),
+    count: z.number().describe('How often it came in while open'),
+    firstSeenAt: At,
+    lastSeenAt: At,
+    sourceResolvedAt: At.nullable().describe('When its source said that it is over'),
+    acknowledgedBy: z.string().nullable(),
+    acknowledgedAt: At.nullable(),
+    verdict: z
+      .object({ outcome: z.enum(['dismissed', 'escalated']), reason: z.enum(dismissalReasons).nullable(), realm: Realm, statement: z.string(), by: z.string(), at: At })
+      .nullable(),
+    incident: z.object({ id: Id, number: z.number() }).nullable(),
+    isDemo: z.boolean(),
+  })
+  .meta({ id: 'Alert' })
+export type Alert = z.output<typeof Alert>
+
+export const alertRoutes = {
+  createAlerts: route({
+    method: 'POST',
+    path: '/api/v1/alerts',
+    summary: 'Send one alert or a batch; a batch with one bad alert is refused whole',
+    access: atLeast('responder', 'alerts:write'),
+    body: z.union([z.array(AlertInput).min(1, 'must have at least one alert').max(500, 'must have at most 500 alerts'), AlertInput]),
+    reply: z.object({ alerts: z.array(z.object({ id: Id, number: z.number(), isNew: z.boolean(), count: z.number() })) }),
+    status: 202,
+    perMinute: 6_000,
+  }),
+  alerts: route({
+    method: 'GET',
+    path: '/api/v1/alerts',
+    summary: 'Alerts, newest first; `queue` are those that wait for a verdict',
+    access: atLeast('observer', 'alerts:read'),
+    query: PageQuery.extend({ view: z.enum(['queue', 'all']).default('queue') }),
+    reply: pageOf(Alert),
+  }),
+  alert: route({ method: 'GET', path: '/api/v1/alerts/{id}', summary: 'One alert', access: atLeast('observer', 'alerts:read'), params: IdParams, reply: Alert }),
+  acknowledgeAlert: route({
+    method: 'POST',
+    path: '/api/v1/alerts/{id}/acknowledge',
+    summary: 'Say that you look at it; its page stops climbing',
+    access: atLeast('responder', 'alerts:write'),
+    params: IdParams,
+    reply: Alert,
+  }),
+  dismissAlert: route({
+    method: 'POST',
+    path: '/api/v1/alerts/{id}/dismiss',
+    summary: 'Dismiss an alert, with the reason',
+    access: atLeast('responder', 'alerts:write'),
+    params: IdParams,
+    body: z.object({
+      reason: z.enum(dismissalReasons).describe('compliance-event: touches none of confidentiality, integrity, availability'),
+      realm: Realm,
+      statement: Text(4_000),
+    }),
+    reply: Alert,
+  }),
+}

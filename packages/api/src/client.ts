@@ -1,0 +1,80 @@
+import type { Problem } from './problem.ts'
+import type { CallInput, CallReply, Route } from './route.ts'
+import { type RouteName, routes } from './routes.ts'
+
+/** A reply that is not a success, with the problem details that the server gave. */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError'
+  readonly problem: Problem
+  constructor(problem: Problem) {
+    super(problem.detail)
+    this.problem = problem
+  }
+}
+
+type Routes = typeof routes
+type RequiredKeys<T> = { [K in keyof T]-?: {} extends Pick<T, K> ? never : K }[keyof T]
+type Args<R extends Route> = RequiredKeys<CallInput<R>> extends never ? [input?: CallInput<R>] : [input: CallInput<R>]
+
+export interface ClientOptions {
+  /** Origin of the server, for example `https://tocsin.example`; empty in the browser. */
+  readonly origin: string
+  readonly apiKey?: string
+  readonly fetch?: typeof fetch
+}
+
+/** Calls one route of the API by its name: the types of what goes in and comes out are the contract's. */
+export type Call = <Name extends RouteName>(name: Name, ...input: Args<Routes[Name]>) => Promise<CallReply<Routes[Name]>>
+
+/**
+ * The typed client, for the pages, the command line and the tests.
+ * Every failure is a ProblemError, one of the network too (type `urn:tocsin:problem:unavailable`).
+ */
+export function createClient(options: ClientOptions): Call & { raw: (name: RouteName, input?: object) => Promise<Response> } {
+  const send = options.fetch ?? fetch
+  async function raw(name: RouteName, input: object = {}): Promise<Response> {
+    const route: Route = routes[name]
+    const { params = {}, query = {}, body } = input as { params?: Record<string, string>; query?: Record<string, unknown>; body?: unknown }
+    const path = route.path.replace(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(params[key] ?? ''))
+    const search = new URLSearchParams()
+    for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value))
+    const url = `${options.origin}${path}${search.size > 0 ? `?${search}` : ''}`
+    const isForm = body instanceof FormData
+    const reply = await send(url, {
+      method: route.method,
+      headers: {
+        ...(options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {}),
+        ...(body !== undefined && !isForm ? { 'content-type': 'application/json' } : {}),
+      },
+      ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
+    }).catch((error: unknown) => {
+      throw new ProblemError({
+        type: 'urn:tocsin:problem:unavailable',
+        title: 'Not reachable',
+        status: 503,
+        detail: `Tocsin cannot be reached at ${options.origin || 'this address'} (${error instanceof Error ? error.message : String(error)}).`,
+      })
+    })
+    if (!reply.ok) throw new ProblemError(await problemOf(reply))
+    return reply
+  }
+  const call = async (name: RouteName, input?: object) => {
+    const reply = await raw(name, input)
+    const route: Route = routes[name]
+    if (route.produces) return reply.text()
+    return reply.status === 204 ? undefined : reply.json()
+  }
+  // One cast at the edge: the replies are typed by the contract that the server is checked against.
+  return Object.assign(call as Call, { raw })
+}
+
+async function problemOf(reply: Response): Promise<Problem> {
+  const text = await reply.text()
+  try {
+    const problem = JSON.parse(text) as Problem
+    if (typeof problem.detail === 'string') return problem
+  } catch {
+    // Not JSON: something between here and the server answered; its status is all that can be told.
+  }
+  return { type: 'urn:tocsin:problem:unexpected', title: 'Unexpected reply', status: reply.status, detail: `The server answered ${reply.status}.` }
+}

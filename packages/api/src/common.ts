@@ -1,0 +1,31 @@
+import { z } from 'zod'
+
+/** Shapes that every module uses. */
+export const Id = z.uuid()
+export const Instant = z.iso.datetime({ message: 'must be an instant such as 2026-11-23T08:00:00Z' }).transform(text => new Date(text).toISOString())
+/** An instant in a reply: already in the one form. */
+export const At = z.string().meta({ format: 'date-time' })
+export const Day = z.iso.date({ message: 'must be a date such as 2026-11-23' })
+export const Line = (max = 200) => z.string().trim().min(1, 'must not be empty').max(max, `must have at most ${max} characters`)
+export const Text = (max = 20_000) => z.string().trim().min(1, 'must not be empty').max(max, `must have at most ${max} characters`)
+export const Email = z.email('must be an e-mail address').max(254).transform(text => text.toLowerCase())
+export const Version = z.number().int().min(1).describe('The version that was read; a newer one in store is answered with 409')
+
+export const IdParams = z.object({ id: Id })
+export const Reference = z.object({ id: Id, name: z.string() }).meta({ id: 'Reference' })
+export type Reference = z.output<typeof Reference>
+
+export const PageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(200).optional().describe('`next` of the page before'),
+})
+/** One page of a list; `next` is null on the last. */
+export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() })
+
+export const severities = ['info', 'low', 'medium', 'high', 'critical'] as const
+export const Severity = z.enum(severities)
+export type Severity = z.output<typeof Severity>
+
+export const realms = ['ours', 'customer', 'shared'] as const
+export const Realm = z.enum(realms).describe("Whose realm of responsibility it is: ours, the customer's, or shared")
+export type Realm = z.output<typeof Realm>

@@ -1,0 +1,341 @@
+import { z } from 'zod'
+import { Alert } from './alerts.ts'
+import { At, Day, Id, IdParams, Line, PageQuery, pageOf, Realm, Reference, Text, Version } from './common.ts'
+import { atLeast, route } from './route.ts'
+
+/** The life of an incident (NIST SP 800-61: containment, eradication, recovery), in order. */
+export const incidentStatuses = ['suspected', 'declared', 'contained', 'eradicated', 'recovered', 'closed'] as const
+export const IncidentStatus = z.enum(incidentStatuses)
+export type IncidentStatus = z.output<typeof IncidentStatus>
+
+export const incidentClasses = ['suspected', 'security-incident', 'customer-reportable', 'privacy-breach', 'not-an-incident'] as const
+export const IncidentClass = z.enum(incidentClasses)
+export type IncidentClass = z.output<typeof IncidentClass>
+
+/** What severity follows from. Each answer is a fact about the incident; the rule that weighs them is the server's. */
+export const SeverityCriteria = z
+  .object({
+    privacy: z.enum(['none', 'possible', 'confirmed']).describe('Is personal or customer data exposed?'),
+    impact: z.enum(['none', 'degraded', 'outage', 'destructive']).describe('What it does to confidentiality, integrity or availability of the service'),
+    scope: z.enum(['one-asset', 'one-service', 'several-services', 'widespread']),
+    customers: z.enum(['none', 'one', 'several', 'most']),
+    region: z.enum(['one', 'several', 'global']),
+    data: z.enum(['none', 'internal', 'confidential', 'restricted']).describe('The most sensitive class of data touched'),
+    recoverability: z.enum(['regular', 'supplemented', 'extended', 'not-recoverable']).describe('NIST SP 800-61 recoverability effort'),
+  })
+  .meta({ id: 'SeverityCriteria' })
+export type SeverityCriteria = z.output<typeof SeverityCriteria>
+
+export const incidentSeverities = ['SEV1', 'SEV2', 'SEV3', 'SEV4'] as const
+export const IncidentSeverity = z.enum(incidentSeverities)
+export type IncidentSeverity = z.output<typeof IncidentSeverity>
+
+export const DataTouched = z.object({
+  customerData: z.enum(['unknown', 'no', 'yes']),
+  personalData: z.enum(['unknown', 'no', 'yes']),
+  description: z.string().trim().max(4_000).default(''),
+})
+
+export const incidentRoles = ['lead', 'owner', 'communications', 'executive'] as const
+export const IncidentRole = z.enum(incidentRoles)
+export type IncidentRole = z.output<typeof IncidentRole>
+
+export const Task = z
+  .object({ id: Id, title: z.string(), assignee: Reference.nullable(), dueOn: Day.nullable(), doneAt: At.nullable(), doneBy: z.string().nullable(), version: Version })
+  .meta({ id: 'Task' })
+export const Note = z
+  .object({ id: Id, author: z.string(), markdown: z.string(), html: z.string().describe('Sanitised'), createdAt: At, editedAt: At.nullable(), version: Version, isMine: z.boolean() })
+  .meta({ id: 'Note' })
+export const TimelineEntry = z
+  .object({ id: Id, at: At, by: z.string(), type: z.string(), sentence: z.string(), statement: z.string().nullable() })
+  .meta({ id: 'TimelineEntry' })
+export type TimelineEntry = z.output<typeof TimelineEntry>
+
+export const IncidentSummary = z
+  .object({
+    id: Id,
+    number: z.number(),
+    title: z.string(),
+    status: IncidentStatus,
+    class: IncidentClass,
+    severity: IncidentSeverity.nullable(),
+    lead: Reference.nullable(),
+    owner: Reference.nullable(),
+    openedAt: At,
+    declaredAt: At.nullable(),
+    closedAt: At.nullable(),
+    isRestricted: z.boolean(),
+    isDemo: z.boolean(),
+  })
+  .meta({ id: 'IncidentSummary' })
+export type IncidentSummary = z.output<typeof IncidentSummary>
+
+export const Incident = IncidentSummary.extend({
+  version: Version,
+  summary: z.string(),
+  realm: Realm,
+  severityCriteria: SeverityCriteria.nullable(),
+  severityWhy: z.string().nullable().describe('The criteria that decided the severity, in words'),
+  communications: Reference.nullable(),
+  executive: Reference.nullable(),
+  members: z.array(Reference).describe('Who may see it besides the roles, while it is restricted'),
+  approximateUsers: z.number().nullable(),
+  dataTouched: DataTouched,
+  watchUntil: Day.nullable(),
+  services: z.array(Reference.extend({ basis: z.string() })),
+  customers: z.array(Reference.extend({ basis: z.string() })),
+  tasks: z.array(Task),
+  notes: z.array(Note),
+  alerts: z.array(Alert),
+  timeline: z.array(TimelineEntry),
+  nextActs: z.array(z.object({ to: IncidentStatus, act: z.string(), blockedBy: z.array(z.string()) })),
+}).meta({ id: 'Incident' })
+export type Incident = z.output<typeof Incident>
+
+export const ClassDefinition = z
+  .object({ class: IncidentClass, name: z.string(), text: z.string(), version: Version, changedBy: z.string(), changedAt: At })
+  .meta({ id: 'ClassDefinition' })
+
+const Statement = Text(8_000).describe('What is known, in the words of the one who acts: it stands in the record')
+const Act = z.object({ version: Version, statement: Statement })
+
+export const incidentRoutes = {
+  incidents: route({
+    method: 'GET',
+    path: '/api/v1/incidents',
+    summary: 'Incidents, newest first',
+    access: atLeast('observer', 'incidents:read'),
+    query: PageQuery.extend({ view: z.enum(['open', 'all']).default('open') }),
+    reply: pageOf(IncidentSummary),
+  }),
+  incident: route({
+    method: 'GET',
+    path: '/api/v1/incidents/{id}',
+    summary: 'One incident, with its record; reading a restricted one is itself on record',
+    access: atLeast('observer', 'incidents:read'),
+    params: IdParams,
+    reply: Incident,
+    isReadRecorded: true,
+  }),
+  openIncident: route({
+    method: 'POST',
+    path: '/api/v1/incidents',
+    summary: 'Open a suspected incident: reasonable suspicion starts the work',
+    access: atLeast('responder', 'incidents:write'),
+    body: z.object({
+      title: Line(200),
+      statement: Statement,
+      realm: Realm.default('ours'),
+      serviceIds: z.array(Id).max(100).default([]),
+      alertIds: z.array(Id).max(100).default([]),
+      isRestricted: z.boolean().default(false),
+    }),
+    reply: Incident,
+    status: 201,
+  }),
+  escalateAlert: route({
+    method: 'POST',
+    path: '/api/v1/alerts/{id}/escalate',
+    summary: 'Escalate an alert: to a new suspected incident, or to the one named',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ incidentId: Id.optional(), title: Line(200).optional(), realm: Realm, statement: Statement }),
+    reply: Incident,
+    status: 201,
+  }),
+  changeIncident: route({
+    method: 'PATCH',
+    path: '/api/v1/incidents/{id}',
+    summary: 'Change what is known about it',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({
+      version: Version,
+      title: Line(200).optional(),
+      summary: z.string().trim().max(20_000).optional(),
+      realm: Realm.optional(),
+      approximateUsers: z.number().int().min(0).max(10_000_000_000).nullable().optional(),
+      dataTouched: DataTouched.optional(),
+      isRestricted: z.boolean().optional(),
+    }),
+    reply: Incident,
+  }),
+  assessSeverity: route({
+    method: 'PUT',
+    path: '/api/v1/incidents/{id}/severity',
+    summary: 'Answer the severity criteria; SEV1 to SEV4 follows, and the record keeps why',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version, criteria: SeverityCriteria }),
+    reply: Incident,
+  }),
+  classifyIncident: route({
+    method: 'PUT',
+    path: '/api/v1/incidents/{id}/class',
+    summary: 'Classify it, with the reason',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: Act.extend({ class: IncidentClass }),
+    reply: Incident,
+  }),
+  assignRole: route({
+    method: 'PUT',
+    path: '/api/v1/incidents/{id}/roles/{role}',
+    summary: 'Give one of the roles of an incident to a person, or to nobody',
+    access: atLeast('responder', 'incidents:write'),
+    params: z.object({ id: Id, role: IncidentRole }),
+    body: z.object({ version: Version, personId: Id.nullable() }),
+    reply: Incident,
+  }),
+  setMembers: route({
+    method: 'PUT',
+    path: '/api/v1/incidents/{id}/members',
+    summary: 'Who may see a restricted incident besides its roles',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version, personIds: z.array(Id).max(200) }),
+    reply: Incident,
+  }),
+  setAffectedServices: route({
+    method: 'PUT',
+    path: '/api/v1/incidents/{id}/services',
+    summary: 'The affected services, each with the basis for listing it; the engineering team of a new one is paged',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version, services: z.array(z.object({ id: Id, basis: Text(1_000) })).max(200) }),
+    reply: Incident,
+  }),
+  setAffectedCustomers: route({
+    method: 'PUT',
+    path: '/api/v1/incidents/{id}/customers',
+    summary: 'The affected customers, each with the basis for listing it',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version, customers: z.array(z.object({ id: Id, basis: Text(1_000) })).max(2_000) }),
+    reply: Incident,
+  }),
+  declareIncident: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/declare',
+    summary: 'Declare it: the official act that starts the clocks; needs severity and class',
+    access: atLeast('lead', 'incidents:write'),
+    params: IdParams,
+    body: Act,
+    reply: Incident,
+  }),
+  containIncident: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/contain',
+    summary: 'Contained; from recovered, when the attacker has returned, too',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: Act,
+    reply: Incident,
+  }),
+  eradicateIncident: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/eradicate',
+    summary: 'Eradicated',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: Act,
+    reply: Incident,
+  }),
+  recoverIncident: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/recover',
+    summary: 'Recovered: the known secure state, how it was verified, and until when the services stay under watch',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: Act.extend({ secureState: Text(4_000), verification: Text(4_000), watchUntil: Day }),
+    reply: Incident,
+  }),
+  closeIncident: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/close',
+    summary: 'Close it; afterwards its record cannot change',
+    access: atLeast('lead', 'incidents:write'),
+    params: IdParams,
+    body: Act,
+    reply: Incident,
+  }),
+  reopenIncident: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/reopen',
+    summary: 'Reopen a closed incident',
+    access: atLeast('lead', 'incidents:write'),
+    params: IdParams,
+    body: Act,
+    reply: Incident,
+  }),
+  addTask: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/tasks',
+    summary: 'Add a task',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ title: Line(300), assigneeId: Id.nullable().default(null), dueOn: Day.nullable().default(null) }),
+    reply: Incident,
+    status: 201,
+  }),
+  changeTask: route({
+    method: 'PATCH',
+    path: '/api/v1/incidents/{id}/tasks/{taskId}',
+    summary: 'Finish, reopen or change a task',
+    access: atLeast('responder', 'incidents:write'),
+    params: z.object({ id: Id, taskId: Id }),
+    body: z.object({ version: Version, title: Line(300).optional(), assigneeId: Id.nullable().optional(), dueOn: Day.nullable().optional(), isDone: z.boolean().optional() }),
+    reply: Incident,
+  }),
+  addNote: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/notes',
+    summary: 'Write a note (Markdown)',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ markdown: Text(50_000) }),
+    reply: Incident,
+    status: 201,
+  }),
+  changeNote: route({
+    method: 'PATCH',
+    path: '/api/v1/incidents/{id}/notes/{noteId}',
+    summary: 'Correct a note of your own; the journal keeps what it said before',
+    access: atLeast('responder', 'incidents:write'),
+    params: z.object({ id: Id, noteId: Id }),
+    body: z.object({ version: Version, markdown: Text(50_000) }),
+    reply: Incident,
+  }),
+  exportIncident: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/export',
+    summary: 'The whole record as one JSON file that proves itself; the export is itself on record',
+    access: atLeast('responder', 'incidents:read'),
+    params: IdParams,
+    produces: 'application/json',
+  }),
+  printIncident: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/export.html',
+    summary: 'The whole record as one readable HTML page',
+    access: atLeast('responder', 'incidents:read'),
+    params: IdParams,
+    produces: 'text/html',
+  }),
+  classDefinitions: route({
+    method: 'GET',
+    path: '/api/v1/incident-classes',
+    summary: "The organisation's definitions of the incident classes",
+    access: atLeast('observer', 'incidents:read'),
+    reply: z.array(ClassDefinition),
+  }),
+  defineClass: route({
+    method: 'PUT',
+    path: '/api/v1/incident-classes/{class}',
+    summary: 'Write a new version of a definition; earlier versions stay',
+    access: atLeast('administrator'),
+    params: z.object({ class: IncidentClass }),
+    body: z.object({ version: Version, text: Text(8_000) }),
+    reply: z.array(ClassDefinition),
+  }),
+}

@@ -1,0 +1,137 @@
+import { z } from 'zod'
+import { At, Day, Id, IdParams, Instant, Reference, Text, Version } from './common.ts'
+import { atLeast, route } from './route.ts'
+
+export const obligationStates = ['prepared', 'running', 'delayed', 'waived', 'met'] as const
+export const delayGrounds = ['data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'] as const
+
+export const Notice = z
+  .object({
+    id: Id,
+    kind: z.enum(['initial', 'update']),
+    state: z.enum(['draft', 'approved', 'sending', 'sent']),
+    nature: z.string(),
+    userImpact: z.string(),
+    mitigation: z.string(),
+    isInvestigationComplete: z.boolean(),
+    nextSteps: z.string().nullable(),
+    nextCommunicationAt: At.nullable(),
+    author: Reference,
+    approvedBy: z.string().nullable(),
+    approvedAt: At.nullable(),
+    sentAt: At.nullable(),
+    deliveries: z.array(z.object({ to: z.string(), state: z.string(), receipt: z.string().nullable(), at: At.nullable() })),
+    version: Version,
+  })
+  .meta({ id: 'Notice' })
+export type Notice = z.output<typeof Notice>
+
+export const Obligation = z
+  .object({
+    id: Id,
+    incident: z.object({ id: Id, number: z.number(), title: z.string() }),
+    customer: Reference,
+    state: z.enum(obligationStates),
+    standing: z.enum(['met', 'met-late', 'running', 'urgent', 'overdue']).nullable().describe('Where its clock stands; null while not declared'),
+    startedAt: At.nullable(),
+    dueAt: At.nullable(),
+    metAt: At.nullable(),
+    decision: z
+      .object({ kind: z.enum(['delay', 'not-notify']), ground: z.enum(delayGrounds), statement: z.string(), proposedBy: Reference, approvedBy: z.string().nullable(), reviewOn: Day })
+      .nullable(),
+    notices: z.array(Notice),
+    isDemo: z.boolean(),
+    version: Version,
+  })
+  .meta({ id: 'Obligation' })
+export type Obligation = z.output<typeof Obligation>
+
+/** What a notice must say. While the investigation goes on it must also say what happens next and when more follows. */
+export const NoticeInput = z
+  .object({
+    nature: Text(8_000).describe('The nature of the breach'),
+    userImpact: Text(4_000).describe('The approximate impact on users'),
+    mitigation: Text(8_000).describe('Mitigation steps'),
+    isInvestigationComplete: z.boolean(),
+    nextSteps: z.string().trim().max(8_000).nullable().default(null),
+    nextCommunicationAt: Instant.nullable().default(null),
+  })
+  .superRefine((notice, context) => {
+    if (notice.isInvestigationComplete) return
+    if (!notice.nextSteps) context.addIssue({ code: 'custom', path: ['nextSteps'], message: 'is required while the investigation is not complete' })
+    if (!notice.nextCommunicationAt) context.addIssue({ code: 'custom', path: ['nextCommunicationAt'], message: 'is required while the investigation is not complete' })
+  })
+
+export const noticeRoutes = {
+  obligations: route({
+    method: 'GET',
+    path: '/api/v1/obligations',
+    summary: 'Duties to notify, the one due first on top',
+    access: atLeast('observer', 'incidents:read'),
+    query: z.object({ view: z.enum(['open', 'all']).default('open'), incidentId: Id.optional() }),
+    reply: z.array(Obligation),
+  }),
+  draftNotice: route({
+    method: 'POST',
+    path: '/api/v1/obligations/{id}/notices',
+    summary: 'Draft a notice; this can start before the declaration',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: NoticeInput,
+    reply: Obligation,
+    status: 201,
+  }),
+  changeNotice: route({
+    method: 'PUT',
+    path: '/api/v1/notices/{id}',
+    summary: 'Change a notice that was not sent; an approval given before is void',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: NoticeInput.and(z.object({ version: Version })),
+    reply: Obligation,
+  }),
+  approveNotice: route({
+    method: 'POST',
+    path: '/api/v1/notices/{id}/approve',
+    summary: 'Approve a notice: somebody else than its author',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version }),
+    reply: Obligation,
+  }),
+  sendNotice: route({
+    method: 'POST',
+    path: '/api/v1/notices/{id}/send',
+    summary: "Send an approved notice to the customer's contacts",
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version }),
+    reply: Obligation,
+  }),
+  proposeDecision: route({
+    method: 'POST',
+    path: '/api/v1/obligations/{id}/decision',
+    summary: 'Propose to delay a notice, or not to notify: with ground, statement and a date of review',
+    access: atLeast('lead', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version, kind: z.enum(['delay', 'not-notify']), ground: z.enum(delayGrounds), statement: Text(8_000), reviewOn: Day }),
+    reply: Obligation,
+  }),
+  approveDecision: route({
+    method: 'POST',
+    path: '/api/v1/obligations/{id}/decision/approve',
+    summary: 'Approve it: somebody else than the one who proposed it; the executive of the incident or a lead',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version }),
+    reply: Obligation,
+  }),
+  withdrawDecision: route({
+    method: 'DELETE',
+    path: '/api/v1/obligations/{id}/decision',
+    summary: 'Withdraw a delay: the duty is open again',
+    access: atLeast('lead', 'incidents:write'),
+    params: IdParams,
+    reply: Obligation,
+  }),
+}

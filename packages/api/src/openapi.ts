@@ -1,0 +1,106 @@
+import { z } from 'zod'
+import { Problem, problemKinds } from './problem.ts'
+import type { Route } from './route.ts'
+import { type RouteName, routes } from './routes.ts'
+
+type Json = Record<string, unknown>
+
+/** The OpenAPI 3.1 document of the whole API, made from the same schemas that validate it. */
+export function openApiDocument(server: { version: string; url: string }): Json {
+  const schemas: Json = {}
+  const paths: Record<string, Json> = {}
+  for (const name of Object.keys(routes) as RouteName[]) {
+    const route: Route = routes[name]
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(name, route, schemas) }
+  }
+  schemas.Problem = jsonSchema(Problem, 'output', schemas)
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Tocsin',
+      version: server.version,
+      description: `Security incident management. Problems are RFC 9457 details with one of these types: ${Object.keys(problemKinds)
+        .map(kind => `urn:tocsin:problem:${kind}`)
+        .join(', ')}.`,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: server.url }],
+    paths,
+    components: {
+      schemas,
+      securitySchemes: {
+        session: { type: 'apiKey', in: 'cookie', name: 'tocsin_session' },
+        apiKey: { type: 'http', scheme: 'bearer', description: 'An API key' },
+      },
+    },
+  }
+}
+
+function operation(name: RouteName, route: Route, schemas: Json): Json {
+  const parameters = [...parametersOf(route.params, 'path', schemas), ...parametersOf(route.query, 'query', schemas)]
+  const status = route.reply || route.produces ? String(route.status ?? 200) : '204'
+  const content = route.produces
+    ? { [route.produces]: {} }
+    : route.reply
+      ? { 'application/json': { schema: jsonSchema(route.reply, 'output', schemas) } }
+      : undefined
+  return {
+    operationId: name,
+    tags: [route.path.split('/')[3] ?? 'system'],
+    summary: route.summary,
+    description: accessSentence(route),
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(route.body ? { requestBody: { required: true, content: { [route.consumes ?? 'application/json']: { schema: jsonSchema(route.body, 'input', schemas) } } } } : {}),
+    responses: {
+      [status]: { description: 'Done', ...(content ? { content } : {}) },
+      default: { description: 'A problem', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
+    },
+    ...securityOf(route),
+  }
+}
+
+function securityOf(route: Route): Json {
+  if (route.access.kind === 'public') return { security: [] }
+  const hasKey = route.access.kind === 'role' && route.access.scope !== null
+  return { security: hasKey ? [{ session: [] }, { apiKey: [] }] : [{ session: [] }] }
+}
+
+/** Who may call a route, in words. */
+export function accessSentence(route: Route): string {
+  const { access } = route
+  if (access.kind === 'public') return `Open to anybody: ${access.because}.`
+  if (access.kind === 'signed-in') return 'For any signed-in person.'
+  return `For the role ${access.role} and above${access.scope ? `, or an API key with the scope ${access.scope}` : '; no API key'}.`
+}
+
+function parametersOf(schema: z.ZodType | undefined, place: 'path' | 'query', schemas: Json): Json[] {
+  if (!schema) return []
+  const object = jsonSchema(schema, 'input', schemas) as { properties?: Record<string, Json>; required?: string[] }
+  return Object.entries(object.properties ?? {}).map(([name, property]) => ({
+    name,
+    in: place,
+    required: place === 'path' || object.required?.includes(name) === true,
+    schema: property,
+  }))
+}
+
+/** A JSON Schema of a Zod schema; the ones with an id go to `schemas` and are referred to. */
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
+  const made = z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline' }) as Json & { $defs?: Json }
+  const { $defs, $schema: _, ...rest } = made
+  for (const [id, definition] of Object.entries($defs ?? {})) schemas[id] = rewriteRefs(definition)
+  return rewriteRefs(rest) as Json
+}
+
+function rewriteRefs(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(rewriteRefs)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => key !== 'id' || typeof (value as Json).id !== 'string')
+      .map(([key, member]) => [
+        key,
+        key === '$ref' && typeof member === 'string' ? member.replace('#/$defs/', '#/components/schemas/') : rewriteRefs(member),
+      ]),
+  )
+}

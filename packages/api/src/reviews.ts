@@ -1,0 +1,105 @@
+import { z } from 'zod'
+import { At, Day, Id, IdParams, Line, Reference, Text, Version } from './common.ts'
+import { atLeast, route } from './route.ts'
+
+export const findingKinds = ['technical-lapse', 'procedural-failure', 'manual-error', 'process-flaw', 'communication'] as const
+
+export const Improvement = z
+  .object({
+    id: Id,
+    incident: z.object({ id: Id, number: z.number() }),
+    title: z.string(),
+    owner: Reference,
+    dueOn: Day,
+    state: z.enum(['open', 'done', 'verified']),
+    evidence: z.string().nullable().describe('How it was shown to work'),
+    verifiedBy: z.string().nullable(),
+    isOverdue: z.boolean(),
+    version: Version,
+  })
+  .meta({ id: 'Improvement' })
+export type Improvement = z.output<typeof Improvement>
+
+export const Review = z
+  .object({
+    id: Id,
+    incidentId: Id,
+    state: z.enum(['draft', 'finished']),
+    sequence: z.string().describe('The sequence of events; it starts as the timeline'),
+    findings: z.array(z.object({ id: Id, kind: z.enum(findingKinds), statement: z.string() })),
+    improvements: z.array(Improvement),
+    finishedBy: z.string().nullable(),
+    finishedAt: At.nullable(),
+    version: Version,
+  })
+  .meta({ id: 'Review' })
+export type Review = z.output<typeof Review>
+
+export const reviewRoutes = {
+  review: route({
+    method: 'GET',
+    path: '/api/v1/incidents/{id}/review',
+    summary: 'The review of an incident, if it was started',
+    access: atLeast('observer', 'incidents:read'),
+    params: IdParams,
+    reply: z.object({ review: Review.nullable(), isRequired: z.boolean(), because: z.string() }),
+  }),
+  startReview: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/review',
+    summary: 'Start the review; the sequence of events is taken from the timeline',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    reply: Review,
+    status: 201,
+  }),
+  saveReview: route({
+    method: 'PUT',
+    path: '/api/v1/reviews/{id}',
+    summary: 'Write the sequence of events and the findings',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({
+      version: Version,
+      sequence: Text(50_000),
+      findings: z.array(z.object({ kind: z.enum(findingKinds), statement: Text(4_000) })).max(100),
+    }),
+    reply: Review,
+  }),
+  addImprovement: route({
+    method: 'POST',
+    path: '/api/v1/reviews/{id}/improvements',
+    summary: 'Add an improvement, with owner and due date',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ title: Line(300), ownerId: Id, dueOn: Day }),
+    reply: Review,
+    status: 201,
+  }),
+  finishReview: route({
+    method: 'POST',
+    path: '/api/v1/reviews/{id}/finish',
+    summary: 'Finish the review: it has a sequence of events and at least one finding',
+    access: atLeast('lead', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version }),
+    reply: Review,
+  }),
+  improvements: route({
+    method: 'GET',
+    path: '/api/v1/improvements',
+    summary: 'Improvements that are not yet done and shown to work, the one due first on top',
+    access: atLeast('observer', 'incidents:read'),
+    query: z.object({ view: z.enum(['open', 'all']).default('open') }),
+    reply: z.array(Improvement),
+  }),
+  reviewImprovement: route({
+    method: 'POST',
+    path: '/api/v1/improvements/{id}/review',
+    summary: 'Look at an improvement again: not done yet (with a new date), done, or shown to work',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version, state: z.enum(['open', 'done', 'verified']), statement: Text(4_000), dueOn: Day.optional() }),
+    reply: Improvement,
+  }),
+}

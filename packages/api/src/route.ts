@@ -1,0 +1,84 @@
+import type { z } from 'zod'
+
+/** What a person may do in the whole organisation; each role can do all that the ones before it can. */
+export const roles = ['observer', 'responder', 'lead', 'administrator'] as const
+export type Role = (typeof roles)[number]
+
+/** What an API key may be used for. A key acts with its scopes and never beyond the role of the person who made it. */
+export const scopes = ['alerts:read', 'alerts:write', 'incidents:read', 'incidents:write', 'catalog:read', 'catalog:write', 'journal:read'] as const
+export type Scope = (typeof scopes)[number]
+
+/**
+ * Who may call a route. There is no default: a route that does not say so does not compile.
+ * - `public`: anybody; `because` says why that is safe.
+ * - `signed-in`: a person with a session, also one who has still to give the second factor.
+ * - `role`: a person with at least this role, or an API key that has the scope (`null`: no key may).
+ */
+export type Access =
+  | { readonly kind: 'public'; readonly because: string }
+  | { readonly kind: 'signed-in' }
+  | { readonly kind: 'role'; readonly role: Role; readonly scope: Scope | null }
+
+export const open = (because: string): Access => ({ kind: 'public', because })
+export const signedIn: Access = { kind: 'signed-in' }
+export const atLeast = (role: Role, scope: Scope | null = null): Access => ({ kind: 'role', role, scope })
+
+/** True when `role` is `needed` or above it. */
+export function includesRole(role: Role, needed: Role): boolean {
+  return roles.indexOf(role) >= roles.indexOf(needed)
+}
+
+type Shape = z.ZodType | undefined
+
+/** One HTTP operation: from it come validation, the OpenAPI document, the typed client and the form messages. */
+export interface Route<Params extends Shape = Shape, Query extends Shape = Shape, Body extends Shape = Shape, Reply extends Shape = Shape> {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Path with parameters in braces, as OpenAPI writes it. */
+  readonly path: `/${string}`
+  readonly summary: string
+  readonly access: Access
+  readonly params?: Params
+  readonly query?: Query
+  readonly body?: Body
+  /** The JSON reply; without it the reply is 204, or what `produces` names. */
+  readonly reply?: Reply
+  readonly status?: 200 | 201 | 202
+  /** A reply that is not JSON: its media type. */
+  readonly produces?: string
+  /** A request that is not JSON: `multipart/form-data`, with the fields described by `body`. */
+  readonly consumes?: 'multipart/form-data'
+  /** A read that is itself put on record, so it runs in a transaction that may write. */
+  readonly isReadRecorded?: boolean
+  /** Requests a minute that one caller may make here, where the general limit is too high. */
+  readonly perMinute?: number
+}
+
+/** Gives a route its exact type. */
+export function route<
+  Params extends Shape = undefined,
+  Query extends Shape = undefined,
+  Body extends Shape = undefined,
+  Reply extends Shape = undefined,
+>(definition: Route<Params, Query, Body, Reply>): Route<Params, Query, Body, Reply> {
+  return definition
+}
+
+type Output<S> = S extends z.ZodType ? z.output<S> : undefined
+type Input<S> = S extends z.ZodType ? z.input<S> : undefined
+
+/** What a handler gets. */
+export interface RouteInput<R extends Route> {
+  readonly params: Output<R['params']>
+  readonly query: Output<R['query']>
+  readonly body: Output<R['body']>
+}
+
+/** What a handler returns. */
+export type RouteReply<R extends Route> = R['reply'] extends z.ZodType ? z.input<R['reply']> : undefined
+
+type Given<Name extends string, S> = S extends z.ZodType ? ({} extends z.input<S> ? { [K in Name]?: z.input<S> } : { [K in Name]: z.input<S> }) : {}
+
+/** What a caller of the client gives: only the parts that the route has. */
+export type CallInput<R extends Route> = Given<'params', R['params']> & Given<'query', R['query']> & Given<'body', R['body']>
+export type CallReply<R extends Route> = Output<R['reply']>
+export type BodyOf<R extends Route> = Input<R['body']>

@@ -1,0 +1,23 @@
+import { alertRoutes } from './alerts.ts'
+import { catalogRoutes } from './catalog.ts'
+import { identityRoutes } from './identity.ts'
+import { incidentRoutes } from './incidents.ts'
+import { intakeRoutes } from './intake.ts'
+import { noticeRoutes } from './notices.ts'
+import { oncallRoutes } from './oncall.ts'
+import { reviewRoutes } from './reviews.ts'
+import { systemRoutes } from './system.ts'
+
+/** Every operation of the API, by name. */
+export const routes = {
+  ...systemRoutes,
+  ...identityRoutes,
+  ...catalogRoutes,
+  ...oncallRoutes,
+  ...alertRoutes,
+  ...incidentRoutes,
+  ...noticeRoutes,
+  ...reviewRoutes,
+  ...intakeRoutes,
+}
+export type RouteName = keyof typeof routes

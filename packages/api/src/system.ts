@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import { At, Id, Line, PageQuery, pageOf } from './common.ts'
+import { atLeast, open, route } from './route.ts'
+
+export const JournalEntry = z
+  .object({
+    id: Id,
+    index: z.number().nullable().describe('Its leaf in the Merkle tree; null for the moment until it is sealed'),
+    at: At,
+    actor: z.object({ kind: z.string(), id: z.string().nullable(), name: z.string() }),
+    type: z.string(),
+    subject: z.object({ kind: z.string(), id: z.string() }),
+    data: z.unknown(),
+  })
+  .meta({ id: 'JournalEntry' })
+export type JournalEntry = z.output<typeof JournalEntry>
+
+export const systemRoutes = {
+  healthz: route({ method: 'GET', path: '/healthz', summary: 'The process is alive', access: open('says nothing but that'), reply: z.object({ status: z.literal('ok') }) }),
+  readyz: route({ method: 'GET', path: '/readyz', summary: 'The database answers and the workers run', access: open('says nothing but that'), reply: z.object({ status: z.literal('ready') }) }),
+  metrics: route({ method: 'GET', path: '/metrics', summary: 'Prometheus metrics', access: open('counts only; no names, no content'), produces: 'text/plain' }),
+  openApi: route({ method: 'GET', path: '/api/openapi.json', summary: 'This document', access: open('the source is public too'), produces: 'application/json' }),
+  status: route({
+    method: 'GET',
+    path: '/api/v1/status',
+    summary: 'What every page says: is it set up, is paging live, is demo data loaded',
+    access: open('the sign-in page needs it; no names, no content'),
+    reply: z.object({ organisation: z.string(), isSetUp: z.boolean(), isPagingLive: z.boolean(), hasDemo: z.boolean(), version: z.string(), now: At }),
+  }),
+  loadDemo: route({
+    method: 'POST',
+    path: '/api/v1/demo',
+    summary: 'Load the demo organisation and play one attack through the real intake',
+    access: atLeast('administrator'),
+    reply: z.object({ teams: z.number(), services: z.number(), customers: z.number(), people: z.number() }),
+    status: 201,
+  }),
+  removeDemo: route({ method: 'DELETE', path: '/api/v1/demo', summary: 'Remove all demo data in one act', access: atLeast('administrator') }),
+  journal: route({
+    method: 'GET',
+    path: '/api/v1/journal',
+    summary: 'The journal, newest first',
+    access: atLeast('lead', 'journal:read'),
+    query: PageQuery,
+    reply: pageOf(JournalEntry),
+  }),
+  checkpoint: route({
+    method: 'GET',
+    path: '/api/v1/journal/checkpoint',
+    summary: 'The latest signed checkpoint and the key that checks it (C2SP tlog-checkpoint)',
+    access: atLeast('observer', 'journal:read'),
+    reply: z.object({ checkpoint: z.string().nullable(), key: z.string(), size: z.number() }),
+  }),
+  exportJournal: route({
+    method: 'POST',
+    path: '/api/v1/journal/export',
+    summary: 'The whole journal as one file that proves itself; the export is itself on record',
+    access: atLeast('administrator'),
+    produces: 'application/json',
+  }),
+  liveEvents: route({
+    method: 'GET',
+    path: '/api/v1/live',
+    summary: 'Server-sent events: what changed, as it changes; restricted incidents only to those who may see them',
+    access: atLeast('observer', 'incidents:read'),
+    produces: 'text/event-stream',
+  }),
+  renameOrganisation: route({
+    method: 'PUT',
+    path: '/api/v1/organisation',
+    summary: "The organisation's name, as customers read it in notices",
+    access: atLeast('administrator'),
+    body: z.object({ name: Line(100) }),
+  }),
+}

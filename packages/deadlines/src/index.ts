@@ -1,0 +1,40 @@
+/** An instant: ISO 8601 in UTC with milliseconds, `2026-11-23T08:00:00.000Z`. Two of them compare as text. */
+export type Instant = string
+
+const hourMs = 3_600_000
+
+/** A clock that a duty to notify runs on: how long, and when people are warned on the way. Hours count from its start. */
+export interface ClockRule {
+  readonly hours: number
+  /** Hours after the start at which the lead is paged while the duty is not met, in rising order. */
+  readonly warnAfterHours: readonly number[]
+}
+
+/** Customers are told within 72 hours of the declaration, by contract. */
+export const customerClock: ClockRule = { hours: 72, warnAfterHours: [48, 66, 71] }
+
+/** `instant` plus a number of elapsed hours (never wall-clock hours: the contract counts real time). */
+export function addHours(instant: Instant, hours: number): Instant {
+  return new Date(Date.parse(instant) + hours * hourMs).toISOString()
+}
+
+/** When a duty that starts now is due, and when its warnings are. */
+export function schedule(rule: ClockRule, startedAt: Instant): { dueAt: Instant; warnings: { afterHours: number; at: Instant }[] } {
+  return {
+    dueAt: addHours(startedAt, rule.hours),
+    warnings: rule.warnAfterHours
+      .filter(afterHours => afterHours < rule.hours)
+      .map(afterHours => ({ afterHours, at: addHours(startedAt, afterHours) })),
+  }
+}
+
+/** How a clock stands: met in time, met late, running, close to its end (past its first warning), or overdue. */
+export type Standing = 'met' | 'met-late' | 'running' | 'urgent' | 'overdue'
+
+/** Where a duty stands at `now`. `metAt` is when it was fulfilled, if it was. */
+export function standing(duty: { startedAt: Instant; dueAt: Instant; metAt: Instant | null }, rule: ClockRule, now: Instant): Standing {
+  if (duty.metAt !== null) return duty.metAt <= duty.dueAt ? 'met' : 'met-late'
+  if (now > duty.dueAt) return 'overdue'
+  const firstWarning = rule.warnAfterHours[0]
+  return firstWarning !== undefined && now >= addHours(duty.startedAt, firstWarning) ? 'urgent' : 'running'
+}

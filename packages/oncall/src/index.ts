@@ -1,0 +1,2 @@
+export * from './escalation.ts'
+export * from './rotation.ts'
