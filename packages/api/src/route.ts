@@ -63,8 +63,10 @@ export function route<
   return definition
 }
 
-type Output<S> = S extends z.ZodType ? z.output<S> : undefined
-type Input<S> = S extends z.ZodType ? z.input<S> : undefined
+// An optional property reads as `T | undefined`: what was given is T, and never when nothing was.
+type Schema<S> = [NonNullable<S>] extends [never] ? undefined : NonNullable<S>
+type Output<S> = Schema<S> extends z.ZodType ? z.output<Schema<S>> : undefined
+type Input<S> = Schema<S> extends z.ZodType ? z.input<Schema<S>> : undefined
 
 /** What a handler gets. */
 export interface RouteInput<R extends Route> {
@@ -73,10 +75,10 @@ export interface RouteInput<R extends Route> {
   readonly body: Output<R['body']>
 }
 
-/** What a handler returns. */
-export type RouteReply<R extends Route> = R['reply'] extends z.ZodType ? z.input<R['reply']> : undefined
+/** What a handler returns; undefined where the route has no JSON reply. */
+export type RouteReply<R extends Route> = Input<R['reply']>
 
-type Given<Name extends string, S> = S extends z.ZodType ? ({} extends z.input<S> ? { [K in Name]?: z.input<S> } : { [K in Name]: z.input<S> }) : {}
+type Given<Name extends string, S> = Schema<S> extends z.ZodType ? ({} extends z.input<Schema<S>> ? { [K in Name]?: z.input<Schema<S>> } : { [K in Name]: z.input<Schema<S>> }) : {}
 
 /** What a caller of the client gives: only the parts that the route has. */
 export type CallInput<R extends Route> = Given<'params', R['params']> & Given<'query', R['query']> & Given<'body', R['body']>

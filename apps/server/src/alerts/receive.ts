@@ -1,0 +1,173 @@
+import type { AlertInput, Severity } from '@tocsin/api'
+import { and, eq, inArray, sql } from 'drizzle-orm'
+import { services } from '../catalog/index.ts'
+import { type House, teams } from '../identity/index.ts'
+import { type Actor, record, recordAll } from '../journal/index.ts'
+import { pageTeam, reaches, resolvePagesAbout } from '../oncall/index.ts'
+import type { Reader, Tx } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import { AppProblem } from '../platform/problems.ts'
+import { alerts } from './tables.ts'
+
+/** An alert as a source hands it over: the service already found in the catalogue, or none. */
+export interface IncomingAlert extends Omit<AlertInput, 'service'> {
+  readonly serviceId: string | null
+  readonly kind?: 'alert' | 'report'
+}
+
+export interface Received {
+  readonly id: string
+  readonly number: number
+  readonly isNew: boolean
+  readonly count: number
+}
+
+/** The severity at which an alert that names no service pages the security team. */
+const pageFromWithoutService: Severity = 'high'
+
+/**
+ * Stores a batch of alerts, whole or not at all. One with the key of an open alert raises that one's count; a new one at or above
+ * its service's threshold pages the security team.
+ * @param scope within what dedup keys are compared.
+ * @returns one answer for each alert given, in order.
+ */
+export async function receiveAlerts(tx: Tx, house: House, actor: Actor, scope: string, incoming: readonly IncomingAlert[], isDemo = false): Promise<Received[]> {
+  const grouped = new Map<string, { alert: IncomingAlert; times: number }>()
+  const keys = incoming.map((alert, position) => (alert.dedupKey === undefined ? `single ${position}` : `key ${alert.dedupKey}`))
+  for (const [position, alert] of incoming.entries()) {
+    const key = keys[position] ?? ''
+    // The last word of a batch about one key is the newest.
+    grouped.set(key, { alert, times: (grouped.get(key)?.times ?? 0) + 1 })
+  }
+  // In one order everywhere, so that two batches with the same keys cannot wait for each other.
+  const order = [...grouped.keys()].sort()
+  const rows = await store(tx, scope, order.map(key => grouped.get(key)).filter(group => group !== undefined), isDemo)
+  const byKey = new Map(order.map((key, position) => [key, rows[position]]))
+  await announce(tx, house, actor, rows)
+  return keys.map(key => {
+    const row = byKey.get(key)
+    if (!row) throw new Error('every alert of a batch is stored')
+    return { id: row.id, number: row.number, isNew: row.isNew, count: row.count }
+  })
+}
+
+type Stored = Pick<typeof alerts.$inferSelect, 'id' | 'number' | 'title' | 'severity' | 'serviceId' | 'count' | 'description' | 'source' | 'kind' | 'isDemo' | 'incidentId' | 'acknowledgedAt'> & { isNew: boolean }
+
+/** One statement for the whole batch. */
+async function store(tx: Tx, scope: string, groups: readonly { alert: IncomingAlert; times: number }[], isDemo: boolean): Promise<Stored[]> {
+  const values = groups.map(({ alert, times }) => ({
+    id: newId(),
+    kind: alert.kind ?? ('alert' as const),
+    title: alert.title,
+    severity: alert.severity,
+    status: 'open' as const,
+    serviceId: alert.serviceId,
+    dedupScope: scope,
+    dedupKey: alert.dedupKey ?? null,
+    source: alert.source,
+    labels: alert.labels,
+    links: alert.links,
+    description: alert.description,
+    observables: alert.observables,
+    count: times,
+    firstSeenAt: tx.now,
+    lastSeenAt: tx.now,
+    isDemo,
+  }))
+  const stored = await tx.db
+    .insert(alerts)
+    .values(values)
+    .onConflictDoUpdate({
+      target: [alerts.dedupScope, alerts.dedupKey],
+      targetWhere: sql`is_open`,
+      set: { count: sql`${alerts.count} + excluded.count`, lastSeenAt: sql`excluded.last_seen_at`, sourceResolvedAt: null },
+    })
+    .returning({
+      id: alerts.id,
+      number: alerts.number,
+      title: alerts.title,
+      severity: alerts.severity,
+      serviceId: alerts.serviceId,
+      count: alerts.count,
+      description: alerts.description,
+      source: alerts.source,
+      kind: alerts.kind,
+      isDemo: alerts.isDemo,
+      incidentId: alerts.incidentId,
+      acknowledgedAt: alerts.acknowledgedAt,
+      dedupKey: alerts.dedupKey,
+    })
+  const fresh = new Map(values.map(value => [value.id, value]))
+  const byDedupKey = new Map(stored.filter(row => row.dedupKey !== null).map(row => [row.dedupKey, row]))
+  const byId = new Map(stored.map(row => [row.id, row]))
+  return values.map(value => {
+    const row = value.dedupKey === null ? byId.get(value.id) : byDedupKey.get(value.dedupKey)
+    if (!row) throw new Error('every alert of a batch is stored')
+    return { ...row, isNew: fresh.has(row.id) }
+  })
+}
+
+async function announce(tx: Tx, house: House, actor: Actor, rows: readonly Stored[]): Promise<void> {
+  const fresh = rows.filter(row => row.isNew)
+  const repeated = rows.filter(row => !row.isNew)
+  await recordAll(tx, [
+    ...fresh.map(row => ({ actor, type: 'alert.received', subject: { kind: 'alert', id: row.id }, data: { number: row.number, title: row.title, severity: row.severity, source: row.source, kind: row.kind } })),
+    ...repeated.map(row => ({ actor, type: 'alert.repeated', subject: { kind: 'alert', id: row.id }, within: row.incidentId, data: { count: row.count } })),
+  ])
+  house.metrics.alerts.inc({ result: 'new' }, fresh.length)
+  house.metrics.alerts.inc({ result: 'repeated' }, repeated.length)
+  if (fresh.length > 0) await pageFor(tx, house, fresh)
+}
+
+async function pageFor(tx: Tx, house: House, fresh: readonly Stored[]): Promise<void> {
+  const serviceIds = [...new Set(fresh.map(row => row.serviceId).filter(id => id !== null))]
+  const known = serviceIds.length === 0 ? [] : await tx.db.select().from(services).where(inArray(services.id, serviceIds))
+  const byId = new Map(known.map(service => [service.id, service]))
+  for (const alert of fresh) {
+    const service = alert.serviceId === null ? undefined : byId.get(alert.serviceId)
+    if (!reaches(alert.severity, service?.pageFrom ?? pageFromWithoutService)) continue
+    const teamId = service?.securityTeamId ?? (await firstSecurityTeam(tx))
+    // Without any security team nobody can be paged yet: the alert stands in the queue, and the pages say that paging is not set up.
+    if (teamId === undefined) continue
+    const where = service ? `${service.name}: ` : ''
+    await pageTeam(tx, house, {
+      teamId,
+      subject: { kind: 'alert', id: alert.id },
+      title: `${where}${alert.title}`,
+      summary: `${alert.kind === 'report' ? 'Somebody reported' : `${alert.source} raised`}: ${alert.title}\nSeverity ${alert.severity}${service ? `, service ${service.name}` : ''}\n\n${alert.description.slice(0, 1_500)}`.trim(),
+      severity: alert.severity,
+      isDemo: alert.isDemo,
+    })
+    await tx.db.update(alerts).set({ hasPaged: true }).where(eq(alerts.id, alert.id))
+  }
+}
+
+async function firstSecurityTeam(reader: Reader): Promise<string | undefined> {
+  const [team] = await reader.db.select({ id: teams.id }).from(teams).where(eq(teams.kind, 'security')).orderBy(teams.isDemo, teams.id).limit(1)
+  return team?.id
+}
+
+/** The source says that it is over: paging stops, and the next alert with the key is a new one. One that paged still waits for a verdict. */
+export async function resolveBySource(tx: Tx, house: House, actor: Actor, scope: string, dedupKeys: readonly string[]): Promise<number> {
+  if (dedupKeys.length === 0) return 0
+  const resolved = await tx.db
+    .update(alerts)
+    .set({ sourceResolvedAt: tx.now, isOpen: false, status: sql`case when ${alerts.status} in ('open', 'acknowledged') then 'resolved' else ${alerts.status} end` })
+    .where(and(eq(alerts.dedupScope, scope), inArray(alerts.dedupKey, [...dedupKeys]), eq(alerts.isOpen, true)))
+    .returning({ id: alerts.id, incidentId: alerts.incidentId })
+  for (const alert of resolved) {
+    await record(tx, { actor, type: 'alert.resolved-by-source', subject: { kind: 'alert', id: alert.id }, within: alert.incidentId })
+    await resolvePagesAbout(tx, house, actor, alert.id)
+  }
+  return resolved.length
+}
+
+/** Finds services by the name or id that alerts carry. @throws AppProblem invalid, naming each alert whose service is unknown. */
+export async function findServices(reader: Reader, names: readonly (string | undefined)[], pathOf: (position: number) => string): Promise<(string | null)[]> {
+  const wanted = [...new Set(names.filter(name => name !== undefined))]
+  const found = wanted.length === 0 ? [] : await reader.db.select({ id: services.id, name: services.name }).from(services).where(sql`${services.name} = any(${sql.param(wanted)}::text[]) or ${services.id}::text = any(${sql.param(wanted)}::text[])`)
+  const ids = new Map(found.flatMap(service => [[service.name, service.id] as const, [service.id, service.id] as const]))
+  const errors = names.flatMap((name, position) => (name !== undefined && name !== '' && !ids.has(name) ? [{ path: pathOf(position), message: `"${name}" is not a service of the catalogue` }] : []))
+  if (errors.length > 0) throw new AppProblem('invalid', errors.map(error => `${error.path}: ${error.message}`).join('; ').slice(0, 2_000), errors)
+  return names.map(name => (name === undefined ? null : (ids.get(name) ?? null)))
+}

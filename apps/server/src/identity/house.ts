@@ -1,0 +1,11 @@
+import type { Followers, Live, Sealer } from '../journal/index.ts'
+import type { Platform } from '../platform/index.ts'
+import type { Visibility } from './visibility.ts'
+
+/** What every module above this floor is given to stand on. */
+export interface House extends Platform {
+  readonly followers: Followers
+  readonly live: Live
+  readonly sealer: Sealer
+  readonly visibility: Visibility
+}

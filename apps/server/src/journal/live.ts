@@ -1,0 +1,98 @@
+import { Readable } from 'node:stream'
+import type { Database } from '../platform/database.ts'
+import type { Log } from '../platform/telemetry.ts'
+import { endOfJournal, readAfter } from './follow.ts'
+import { type Entry, journalChannel } from './record.ts'
+
+/** What an open page hears: what kind of thing changed, and which. Never content: the page asks for that, and is checked. */
+interface Listener {
+  readonly maySee: (withinId: string) => Promise<boolean>
+  readonly stream: Readable
+}
+
+const most = 2_000
+const beatMs = 20_000
+
+/** Tells open pages of new journal entries, as they are written. */
+export class Live {
+  readonly #database: Database
+  readonly #log: Log
+  readonly #listeners = new Set<Listener>()
+  #cursor: { xid: string; seq: number } | undefined
+  #isReading = false
+  #isWoken = false
+  #beat: NodeJS.Timeout | undefined
+
+  constructor(database: Database, log: Log) {
+    this.#database = database
+    this.#log = log
+  }
+
+  async start(): Promise<void> {
+    this.#cursor = await endOfJournal(this.#database.reader())
+    this.#database.listen(journalChannel, () => void this.#wake())
+    this.#beat = setInterval(() => this.#send(': still here\n\n'), beatMs)
+  }
+
+  stop(): void {
+    clearInterval(this.#beat)
+    for (const { stream } of this.#listeners) stream.push(null)
+    this.#listeners.clear()
+  }
+
+  /** A stream of server-sent events for one viewer, or undefined when too many pages are open. */
+  open(maySee: Listener['maySee']): Readable | undefined {
+    if (this.#listeners.size >= most) return undefined
+    const stream = new Readable({ read() {} })
+    const listener = { maySee, stream }
+    this.#listeners.add(listener)
+    stream.once('close', () => this.#listeners.delete(listener))
+    stream.push('retry: 1000\n: open\n\n')
+    return stream
+  }
+
+  #send(text: string): void {
+    for (const listener of this.#listeners) this.#push(listener, text)
+  }
+
+  #push(listener: Listener, text: string): void {
+    // A page that does not read is let go: its browser connects again.
+    if (listener.stream.readableLength > 262_144) listener.stream.destroy()
+    else listener.stream.push(text)
+  }
+
+  async #wake(): Promise<void> {
+    this.#isWoken = true
+    if (this.#isReading) return
+    this.#isReading = true
+    try {
+      while (this.#isWoken && this.#cursor) {
+        this.#isWoken = false
+        const read = await readAfter(this.#database.reader(), this.#cursor)
+        this.#cursor = read.cursor
+        await this.#tell(read.entries)
+        if (read.isBehind) {
+          if (read.entries.length === 0) await new Promise(resolve => setTimeout(resolve, 15))
+          this.#isWoken = true
+        }
+      }
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the live stream could not read the journal; pages hear of it with the next entry')
+    } finally {
+      this.#isReading = false
+    }
+  }
+
+  async #tell(entries: readonly Entry[]): Promise<void> {
+    for (const listener of this.#listeners) {
+      const seen = new Map<string, boolean>()
+      for (const entry of entries) {
+        if (entry.within !== null) {
+          if (!seen.has(entry.within)) seen.set(entry.within, await listener.maySee(entry.within))
+          if (!seen.get(entry.within)) continue
+        }
+        this.#push(listener, `data: ${JSON.stringify({ type: entry.type, subject: entry.subject, within: entry.within })}\n\n`)
+      }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import { and, desc, eq, lt, type SQL, sql } from 'drizzle-orm'
+import type { Instant } from '../platform/clock.ts'
+import type { Reader, Tx } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import { journal, journalLeaves } from './tables.ts'
+
+/** Who did it. `name` is kept as it was then. */
+export interface Actor {
+  readonly kind: 'person' | 'key' | 'source' | 'reporter' | 'system'
+  readonly id: string | null
+  readonly name: string
+}
+
+/** What Tocsin does by itself. */
+export const system: Actor = { kind: 'system', id: null, name: 'Tocsin' }
+
+export interface Subject {
+  readonly kind: string
+  readonly id: string
+}
+
+/** One entry as everybody reads it; this, in canonical JSON, is what the Merkle tree's leaves are hashes of. */
+export interface Entry {
+  readonly id: string
+  readonly at: Instant
+  readonly actor: Actor
+  readonly type: string
+  readonly subject: Subject
+  readonly within: string | null
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+export const journalChannel = 'tocsin_journal'
+
+export interface NewEntry {
+  readonly actor: Actor
+  readonly type: string
+  readonly subject: Subject
+  readonly within?: string | null
+  readonly data?: Record<string, unknown>
+}
+
+/**
+ * Writes one entry, in the transaction of the change itself. `type` is `<noun>.<past participle>`; `within` is the id of the
+ * record that decides who may see it. Secrets do not belong into `data`: entries are exported.
+ */
+export async function record(tx: Tx, entry: NewEntry): Promise<void> {
+  await recordAll(tx, [entry])
+}
+
+/** Writes the entries of a batch. */
+export async function recordAll(tx: Tx, entries: readonly NewEntry[]): Promise<void> {
+  if (entries.length === 0) return
+  await tx.db.insert(journal).values(
+    entries.map(({ actor, type, subject, within, data }) => ({
+      id: newId(),
+      at: tx.now,
+      actorKind: actor.kind,
+      actorId: actor.id,
+      actorName: actor.name,
+      type,
+      subjectKind: subject.kind,
+      subjectId: subject.id,
+      withinId: within ?? null,
+      data: data ?? {},
+    })),
+  )
+  await tx.db.execute(sql`select pg_notify(${journalChannel}, '')`)
+}
+
+export function toEntry(row: typeof journal.$inferSelect): Entry {
+  return {
+    id: row.id,
+    at: row.at,
+    actor: { kind: row.actorKind as Actor['kind'], id: row.actorId, name: row.actorName },
+    type: row.type,
+    subject: { kind: row.subjectKind, id: row.subjectId },
+    within: row.withinId,
+    data: row.data,
+  }
+}
+
+/** Entries of one record (an incident), oldest first. */
+export async function entriesWithin(reader: Reader, withinId: string): Promise<Entry[]> {
+  const rows = await reader.db.select().from(journal).where(eq(journal.withinId, withinId)).orderBy(journal.seq)
+  return rows.map(toEntry)
+}
+
+/** The latest entries, newest first, of those that `condition` lets through; `before` is the `seq` to go on from. */
+export async function latestEntries(reader: Reader, options: { limit: number; before?: number; condition?: SQL | undefined }): Promise<{ entry: Entry; seq: number; leafIndex: number | null }[]> {
+  const rows = await reader.db
+    .select({ row: journal, leafIndex: journalLeaves.leafIndex })
+    .from(journal)
+    .leftJoin(journalLeaves, eq(journalLeaves.entryId, journal.id))
+    .where(and(options.before === undefined ? undefined : lt(journal.seq, options.before), options.condition))
+    .orderBy(desc(journal.seq))
+    .limit(options.limit)
+  return rows.map(({ row, leafIndex }) => ({ entry: toEntry(row), seq: row.seq, leafIndex }))
+}
+
+/** The column that visibility rules apply to. */
+export const entryWithin = journal.withinId

@@ -1,0 +1,48 @@
+import { sql } from 'drizzle-orm'
+import { bigserial, customType, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { bytes, count, id, instant, json } from '../platform/columns.ts'
+
+/** A transaction id that never wraps (PostgreSQL xid8), as text. */
+const xid8 = customType<{ data: string; driverData: string }>({ dataType: () => 'xid8' })
+
+/** The one record: append-only, held so by a trigger. */
+export const journal = pgTable(
+  'journal',
+  {
+    id: id(),
+    seq: bigserial('seq', { mode: 'number' }).notNull(),
+    /** The transaction that wrote it: readers follow (xid, seq), because numbers alone can commit out of order. */
+    xid: xid8('xid').notNull().default(sql`pg_current_xact_id()`),
+    at: instant('at').notNull(),
+    actorKind: text('actor_kind').notNull(),
+    actorId: text('actor_id'),
+    actorName: text('actor_name').notNull(),
+    type: text('type').notNull(),
+    subjectKind: text('subject_kind').notNull(),
+    subjectId: text('subject_id').notNull(),
+    /** The record that the entry belongs to, and that decides who may see it: an incident's id. */
+    withinId: uuid('within_id'),
+    data: json<Record<string, unknown>>('data').notNull(),
+  },
+  table => [index('journal_order').on(table.xid, table.seq), index('journal_seq').on(table.seq), index('journal_within').on(table.withinId, table.seq)],
+)
+
+/** A sealed entry's place in the Merkle tree. */
+export const journalLeaves = pgTable(
+  'journal_leaves',
+  { leafIndex: count('leaf_index').primaryKey(), entryId: uuid('entry_id').notNull() },
+  table => [index('journal_leaves_entry').on(table.entryId)],
+)
+
+/** Roots of perfect subtrees (level 0: the leaves): they never change, and every proof is made of them. */
+export const journalNodes = pgTable(
+  'journal_nodes',
+  { level: integer('level').notNull(), nodeIndex: count('node_index').notNull(), hash: bytes('hash').notNull() },
+  table => [primaryKey({ columns: [table.level, table.nodeIndex] })],
+)
+
+/** Signed checkpoints (C2SP tlog-checkpoint). */
+export const journalCheckpoints = pgTable('journal_checkpoints', { size: count('size').primaryKey(), note: text('note').notNull(), at: instant('at').notNull() })
+
+/** How far each follower has read. */
+export const journalCursors = pgTable('journal_cursors', { name: text('name').primaryKey(), xid: xid8('xid').notNull(), seq: count('seq').notNull() })

@@ -1,0 +1,99 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+
+/** A wrong configuration, told in one sentence that names the value. The process ends with exit code 2. */
+export class ConfigProblem extends Error {
+  override readonly name = 'ConfigProblem'
+}
+
+const port = z.coerce.number({ message: 'must be a number' }).int('must be a whole number').min(0, 'must be from 0 to 65535').max(65_535, 'must be from 0 to 65535')
+const yesNo = z.union([z.boolean(), z.enum(['true', 'false', 'yes', 'no', '1', '0'], { message: 'must be true or false' }).transform(text => ['true', 'yes', '1'].includes(text))])
+const web = (text: string) => /^https?:\/\/[^/]+$/.test(text)
+
+/** Every setting, its environment variable, its default. In the file the same names stand as keys. */
+export const settingsSchema = z.object({
+  TOCSIN_DATA: z.string().min(1, 'must not be empty').default('./data').describe('Folder for the embedded database and the master key'),
+  TOCSIN_HOST: z.string().min(1, 'must not be empty').default('127.0.0.1').describe('Address to listen on'),
+  PORT: port.default(8080).describe('Port of web and API'),
+  TOCSIN_PUBLIC_URL: z
+    .string()
+    .transform(text => text.replace(/\/$/, ''))
+    .refine(web, 'must be an origin such as https://tocsin.example')
+    .optional()
+    .describe('The origin that people open, for links in messages'),
+  TOCSIN_SECRET: z.string().min(32, 'must have at least 32 characters').optional().describe('Master key; without it one is kept in the data folder'),
+  DATABASE_URL: z
+    .string()
+    .refine(text => /^postgres(ql)?:\/\//.test(text), 'must start with postgres://')
+    .optional()
+    .describe('An external PostgreSQL 15 or newer; without it an embedded one runs in the data folder'),
+  SMTP_URL: z
+    .string()
+    .refine(text => /^smtps?:\/\/[^/]+/.test(text), 'must be such as smtp://user:password@mail.example:587')
+    .optional()
+    .describe('The mail server; without it messages stand in the outbox and paging is not live'),
+  MAIL_FROM: z
+    .string()
+    .regex(/^[^<>\r\n]*<?[^<>@\s]+@[^<>@\s]+>?$/, 'must be an address such as Tocsin <tocsin@example.org>')
+    .default('Tocsin <tocsin@localhost>')
+    .describe('Sender of mails'),
+  TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Let webhooks reach private addresses'),
+  TOCSIN_TRUST_PROXY: yesNo.default(false).describe('Believe X-Forwarded-For and -Proto: only behind a proxy that sets them'),
+  TOCSIN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent'], { message: 'must be one of debug, info, warn, error, silent' }).default('info').describe('Logs from this level'),
+})
+type Settings = z.output<typeof settingsSchema>
+
+export interface Config {
+  readonly dataFolder: string
+  readonly host: string
+  readonly port: number
+  readonly publicUrl: string | undefined
+  readonly secret: string | undefined
+  readonly databaseUrl: string | undefined
+  readonly smtpUrl: string | undefined
+  readonly mailFrom: string
+  readonly mayReachPrivateWebhooks: boolean
+  readonly isProxyTrusted: boolean
+  readonly logLevel: Settings['TOCSIN_LOG_LEVEL']
+}
+
+/**
+ * Reads the configuration: environment over file (`TOCSIN_CONFIG`, JSON) over defaults.
+ * @throws ConfigProblem for a wrong value or an unknown name in the file.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const path = env.TOCSIN_CONFIG
+  const file = path ? readFile(path) : {}
+  const unknown = Object.keys(file).find(name => !(name in settingsSchema.shape))
+  if (unknown !== undefined) throw new ConfigProblem(`${path}: "${unknown}" is not a setting; the settings are ${Object.keys(settingsSchema.shape).join(', ')}.`)
+  const given = Object.fromEntries(Object.keys(settingsSchema.shape).map(name => [name, env[name] !== undefined && env[name] !== '' ? env[name] : file[name]]))
+  const parsed = settingsSchema.safeParse(given)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw new ConfigProblem(`${String(issue?.path[0])} ${issue?.message}.`)
+  }
+  const s = parsed.data
+  return {
+    dataFolder: resolve(s.TOCSIN_DATA),
+    host: s.TOCSIN_HOST,
+    port: s.PORT,
+    publicUrl: s.TOCSIN_PUBLIC_URL,
+    secret: s.TOCSIN_SECRET,
+    databaseUrl: s.DATABASE_URL,
+    smtpUrl: s.SMTP_URL,
+    mailFrom: s.MAIL_FROM,
+    mayReachPrivateWebhooks: s.TOCSIN_ALLOW_PRIVATE_WEBHOOKS,
+    isProxyTrusted: s.TOCSIN_TRUST_PROXY,
+    logLevel: s.TOCSIN_LOG_LEVEL,
+  }
+}
+
+function readFile(path: string): Record<string, unknown> {
+  if (!existsSync(path)) throw new ConfigProblem(`TOCSIN_CONFIG names the file ${path}, which does not exist.`)
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(path, 'utf8')))
+  } catch (error) {
+    throw new ConfigProblem(`${path} is not a JSON object: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}.`)
+  }
+}

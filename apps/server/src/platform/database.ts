@@ -1,0 +1,124 @@
+import { drizzle, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres'
+import { migrate } from 'drizzle-orm/node-postgres/migrator'
+import type { PgDatabase } from 'drizzle-orm/pg-core'
+import pg from 'pg'
+import type { Clock, Instant } from './clock.ts'
+import type { Log } from './telemetry.ts'
+
+/** Questions to the database, at an instant. */
+export interface Reader {
+  readonly db: PgDatabase<NodePgQueryResultHKT, Record<string, never>>
+  readonly now: Instant
+}
+
+/** A transaction: what is done in it happens whole or not at all, at the instant `now`. */
+export interface Tx extends Reader {
+  readonly isTransaction: true
+}
+
+export interface Database {
+  readonly url: string
+  /** Questions outside a transaction. */
+  reader(): Reader
+  /** Runs `work` in a transaction; what it throws rolls everything back. */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+  /** Calls `heard` on each NOTIFY of `channel`, and once after each reconnection, as notices may have been missed. */
+  listen(channel: string, heard: () => void): void
+  close(): Promise<void>
+}
+
+/** Opens a pool on PostgreSQL. `log` hears of lost connections; the pool mends itself. */
+export function openDatabase(url: string, clock: Clock, log: Log, poolSize = 12): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: poolSize,
+    // Timestamps are read as text: the instant column gives them their one form.
+    types: { getTypeParser: (oid, format) => (oid === 1184 ? (text: string) => text : pg.types.getTypeParser(oid, format)) },
+    connectionTimeoutMillis: 10_000,
+    options: '-c timezone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000',
+  })
+  pool.on('error', error => log.warn({ err: error }, 'an idle database connection was lost'))
+  const db = drizzle(pool)
+  const ears = listener(url, log)
+  return {
+    url,
+    reader: () => ({ db, now: clock.now() }),
+    transaction: work => db.transaction(inner => work({ db: inner, now: clock.now(), isTransaction: true })),
+    listen: ears.listen,
+    close: async () => {
+      await ears.close()
+      await pool.end()
+    },
+  }
+}
+
+/** One connection that hears NOTIFY, opened at the first `listen` and opened again whenever it is lost. */
+function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
+  const handlers = new Map<string, (() => void)[]>()
+  let client: pg.Client | undefined
+  let isClosed = false
+  async function connect(): Promise<void> {
+    const next = new pg.Client({ connectionString: url, keepAlive: true })
+    client = next
+    next.on('notification', notice => {
+      for (const heard of handlers.get(notice.channel) ?? []) heard()
+    })
+    let isLost = false
+    const lost = () => {
+      if (isLost || isClosed || client !== next) return
+      isLost = true
+      log.warn('the listening database connection was lost; it is opened again')
+      setTimeout(() => void connect(), 250)
+    }
+    next.on('error', lost)
+    next.on('end', lost)
+    try {
+      await next.connect()
+      for (const channel of handlers.keys()) await next.query(`listen ${channel}`)
+      for (const heard of [...handlers.values()].flat()) heard()
+    } catch (error) {
+      log.warn({ err: error }, 'the listening database connection could not be opened')
+      lost()
+    }
+  }
+  return {
+    listen(channel, heard) {
+      const known = handlers.get(channel)
+      if (known) {
+        known.push(heard)
+        return
+      }
+      handlers.set(channel, [heard])
+      if (!client) void connect()
+      // A client that is not connected yet listens to all channels once it is; a failure closes it, which connects again.
+      else client.query(`listen ${channel}`).catch((error: unknown) => log.warn({ err: error, channel }, 'could not listen'))
+    },
+    async close() {
+      isClosed = true
+      await client?.end().catch((error: unknown) => log.debug({ err: error }, 'closing the listening connection'))
+    },
+  }
+}
+
+const migrationsFolder = new URL('../../migrations', import.meta.url).pathname
+
+/** Brings the schema to this version. Migrations only go forward; several starting servers take turns. */
+export async function migrateDatabase(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query('select pg_advisory_lock(7236001)')
+    await migrate(drizzle(client), { migrationsFolder })
+  } finally {
+    await client.end()
+  }
+}
+
+/** True for an error of the database that names this SQLSTATE. */
+export function isSqlState(error: unknown, state: string): boolean {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === state
+}
+
+/** SQLSTATE unique_violation. */
+export const uniqueViolation = '23505'

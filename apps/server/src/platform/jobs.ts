@@ -1,0 +1,200 @@
+import { randomInt } from 'node:crypto'
+import { and, eq, sql } from 'drizzle-orm'
+import pg from 'pg'
+import { addSeconds, type Clock, type Instant } from './clock.ts'
+import type { Database, Tx } from './database.ts'
+import { newId } from './ids.ts'
+import { jobs } from './tables.ts'
+import type { Log, Metrics } from './telemetry.ts'
+
+/**
+ * What a kind of job does. `before` may call the outside world (outside any transaction, so that a slow peer holds no lock);
+ * `run` is the effect, in the transaction that also removes the job. After a crash between the two, `before` happens again:
+ * it must carry an id that its receiver can tell a repetition by.
+ */
+export interface JobHandler<Data, Outcome> {
+  before?(data: Data, attempt: number): Promise<Outcome>
+  run(tx: Tx, data: Data, outcome: Outcome): Promise<void>
+  /** Called in a transaction when no attempt is left. */
+  giveUp?(tx: Tx, data: Data, error: string): Promise<void>
+  /** Attempts before it is given up; default 1000, at growing distances of a minute at most. */
+  readonly attempts?: number
+}
+
+const channel = 'tocsin_jobs'
+const leaseClass = 7_236_002
+const batch = 8
+const idleMs = 15_000
+
+/** Sees to it that a job runs at `runAt`. A job with the same key is replaced. */
+export async function schedule(tx: Tx, job: { kind: string; key: string; runAt: Instant; data: unknown }): Promise<void> {
+  const fresh = { id: newId(), kind: job.kind, data: job.data, runAt: job.runAt, attempts: 0, lastError: null, leasedBy: null }
+  await tx.db.insert(jobs).values({ ...fresh, key: job.key }).onConflictDoUpdate({ target: jobs.key, set: fresh })
+  await tx.db.execute(sql`select pg_notify(${channel}, '')`)
+}
+
+/** Cancels the job with this key, if it has not run. */
+export async function cancel(tx: Tx, key: string): Promise<void> {
+  await tx.db.delete(jobs).where(eq(jobs.key, key))
+}
+
+interface Claimed {
+  id: string
+  kind: string
+  data: unknown
+  attempts: number
+}
+
+/**
+ * Runs jobs when they are due: a loop of SKIP LOCKED, woken by NOTIFY and by a timer set to the next due job, because pages are
+ * promised within a second and polling runners were late by up to that. A job is leased to a worker by the number of an
+ * advisory lock: when the worker dies, PostgreSQL frees the lock, and another takes the job at once.
+ */
+export class JobRunner {
+  readonly #database: Database
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #metrics: Metrics
+  readonly #handlers = new Map<string, JobHandler<never, unknown>>()
+  readonly #worker = randomInt(1, 2 ** 31 - 1)
+  #lease: pg.Client | undefined
+  #timer: NodeJS.Timeout | undefined
+  #draining: Promise<void> | undefined
+  #isWoken = false
+  #isStopped = true
+
+  constructor(database: Database, clock: Clock, log: Log, metrics: Metrics) {
+    this.#database = database
+    this.#clock = clock
+    this.#log = log
+    this.#metrics = metrics
+  }
+
+  register<Data, Outcome = undefined>(kind: string, handler: JobHandler<Data, Outcome>): void {
+    this.#handlers.set(kind, handler as JobHandler<never, unknown>)
+  }
+
+  async start(): Promise<void> {
+    this.#isStopped = false
+    await this.#holdLease()
+    this.#database.listen(channel, () => this.wake())
+    this.wake()
+  }
+
+  /** Stops taking jobs and waits for those that run. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+    await this.#draining
+    await this.#lease?.end()
+  }
+
+  wake(): void {
+    if (this.#isStopped) return
+    this.#isWoken = true
+    if (!this.#draining) {
+      this.#draining = this.#loop().finally(() => {
+        this.#draining = undefined
+        if (this.#isWoken) this.wake()
+      })
+    }
+  }
+
+  /** Runs all that is due now, to the last. Tests call it after moving time. */
+  async drain(): Promise<void> {
+    this.wake()
+    while (this.#draining) await this.#draining
+  }
+
+  /** When the next job is due, or undefined without one. */
+  async nextDueAt(): Promise<Instant | undefined> {
+    const [next] = await this.#database.reader().db.select({ at: sql<string | null>`min(${jobs.runAt})` }).from(jobs)
+    return next?.at ? new Date(next.at).toISOString() : undefined
+  }
+
+  async #holdLease(): Promise<void> {
+    const lease = new pg.Client({ connectionString: this.#database.url, keepAlive: true })
+    lease.on('error', error => {
+      this.#log.warn({ err: error }, 'the lease connection was lost; it is taken again')
+      if (!this.#isStopped && this.#lease === lease) setTimeout(() => void this.#holdLease().catch((fault: unknown) => this.#log.error({ err: fault }, 'no lease')), 250)
+    })
+    this.#lease = lease
+    await lease.connect()
+    await lease.query('select pg_advisory_lock($1, $2)', [leaseClass, this.#worker])
+  }
+
+  async #loop(): Promise<void> {
+    clearTimeout(this.#timer)
+    try {
+      while (this.#isWoken && !this.#isStopped) {
+        this.#isWoken = false
+        const claimed = await this.#claim()
+        if (claimed.length > 0) this.#isWoken = true
+        await Promise.all(claimed.map(job => this.#run(job)))
+      }
+      await this.#sleep()
+    } catch (error) {
+      this.#log.error({ err: error }, 'jobs cannot be read; trying again')
+      this.#wakeIn(1_000)
+    }
+  }
+
+  async #claim(): Promise<Claimed[]> {
+    const found = await this.#database.reader().db.execute<{ id: string; kind: string; data: unknown; attempts: number }>(sql`
+      update jobs set leased_by = ${this.#worker}
+      where id in (
+        select id from jobs
+        where run_at <= ${this.#clock.now()}
+          and (leased_by is null or not exists (
+            select 1 from pg_locks where locktype = 'advisory' and classid = ${leaseClass} and objid = jobs.leased_by::oid and granted))
+        order by run_at for update skip locked limit ${batch})
+      returning id, kind, data, attempts`)
+    return found.rows
+  }
+
+  async #run(job: Claimed): Promise<void> {
+    const handler = this.#handlers.get(job.kind)
+    try {
+      if (!handler) throw new Error(`no handler for jobs of kind ${job.kind}`)
+      const outcome = await handler.before?.(job.data as never, job.attempts)
+      await this.#database.transaction(async tx => {
+        // Replaced or cancelled while `before` ran: then its effect is nobody's any more.
+        const mine = await tx.db.delete(jobs).where(and(eq(jobs.id, job.id), eq(jobs.leasedBy, this.#worker))).returning({ id: jobs.id })
+        if (mine.length > 0) await handler.run(tx, job.data as never, outcome)
+      })
+      this.#metrics.jobs.inc({ kind: job.kind, result: 'done' })
+    } catch (error) {
+      await this.#failed(job, handler, error)
+    }
+  }
+
+  async #failed(job: Claimed, handler: JobHandler<never, unknown> | undefined, error: unknown): Promise<void> {
+    const sentence = error instanceof Error ? error.message : String(error)
+    const attempts = job.attempts + 1
+    const isLast = attempts >= (handler?.attempts ?? 1_000)
+    this.#metrics.jobs.inc({ kind: job.kind, result: isLast ? 'given up' : 'failed' })
+    this.#log.warn({ err: error, kind: job.kind, attempts }, isLast ? 'a job is given up' : 'a job failed and is tried again')
+    await this.#database.transaction(async tx => {
+      const mine = and(eq(jobs.id, job.id), eq(jobs.leasedBy, this.#worker))
+      if (isLast) {
+        const gone = await tx.db.delete(jobs).where(mine).returning({ id: jobs.id })
+        if (gone.length > 0) await handler?.giveUp?.(tx, job.data as never, sentence)
+        return
+      }
+      const runAt = addSeconds(tx.now, Math.min(60, 2 ** Math.min(attempts, 6)))
+      await tx.db.update(jobs).set({ attempts, lastError: sentence.slice(0, 500), leasedBy: null, runAt }).where(mine)
+    })
+  }
+
+  async #sleep(): Promise<void> {
+    if (this.#isStopped) return
+    const next = await this.nextDueAt()
+    const inMs = next === undefined ? idleMs : Date.parse(next) - Date.parse(this.#clock.now())
+    this.#wakeIn(Math.max(20, Math.min(idleMs, inMs)))
+  }
+
+  #wakeIn(ms: number): void {
+    clearTimeout(this.#timer)
+    if (!this.#isStopped) this.#timer = setTimeout(() => this.wake(), ms)
+  }
+}

@@ -1,0 +1,198 @@
+import { and, eq, inArray, sql } from 'drizzle-orm'
+import { createTransport } from 'nodemailer'
+import type { Config } from './config.ts'
+import type { Database, Tx } from './database.ts'
+import { newId } from './ids.ts'
+import { cancel, type JobRunner, schedule } from './jobs.ts'
+import { type Secrets, signToken } from './secrets.ts'
+import { messages } from './tables.ts'
+import type { Metrics } from './telemetry.ts'
+import { postWebhook, Undeliverable } from './webhook.ts'
+
+/** Where the private link goes in a message's body. */
+export const linkPlaceholder = '[private link]'
+
+/** A private link: a page and the claims that are signed for it. */
+export interface PrivateLink {
+  /** Path up to the token, for example `/a/`. */
+  readonly path: string
+  readonly purpose: string
+  readonly claims: readonly string[]
+}
+
+export interface OutgoingMessage {
+  readonly channel: 'email' | 'webhook'
+  readonly address: string
+  readonly purpose: string
+  readonly purposeId: string
+  readonly withinId?: string | null
+  readonly subject: string
+  /** Plain text. {@link linkPlaceholder} becomes `link` when the message leaves, and is never stored. */
+  readonly body: string
+  readonly link?: PrivateLink
+  /** Sealed signing secret of a webhook. */
+  readonly webhookSecret?: string
+  readonly isDemo?: boolean
+}
+
+/** How a message went, told to the module that wrote it, in the transaction that records it. */
+export interface Delivery {
+  readonly messageId: string
+  readonly purposeId: string
+  readonly address: string
+  readonly state: 'sent' | 'failed'
+  /** What the receiving server said. */
+  readonly receipt: string
+}
+
+type Hearer = (tx: Tx, delivery: Delivery) => Promise<void>
+
+/** Writes messages and hands them to their channels: SMTP and webhooks. */
+export class Messenger {
+  readonly #config: Config
+  readonly #secrets: Secrets
+  readonly #metrics: Metrics
+  readonly #mail: ReturnType<typeof createTransport> | undefined
+  readonly #hearers = new Map<string, Hearer>()
+  #origin = ''
+
+  constructor(config: Config, secrets: Secrets, metrics: Metrics, jobs: JobRunner, database: Database) {
+    this.#config = config
+    this.#secrets = secrets
+    this.#metrics = metrics
+    this.#mail = config.smtpUrl === undefined ? undefined : createTransport(config.smtpUrl, { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 } as object)
+    jobs.register<{ messageId: string }, Receipt>('deliver', {
+      // About a day at a minute's distance: a mail server may be down for a night, and a notice must still leave.
+      attempts: 1_500,
+      before: async ({ messageId }) => this.#deliver(database, messageId),
+      run: async (tx, { messageId }, receipt) => this.#settle(tx, messageId, receipt),
+      giveUp: async (tx, { messageId }, error) => this.#settle(tx, messageId, { state: 'failed', text: error }),
+    })
+  }
+
+  /** The origin that links start with: as configured, or where the server listens. */
+  set origin(origin: string) {
+    this.#origin = origin
+  }
+
+  get origin(): string {
+    return this.#origin
+  }
+
+  /** True when a mail server is configured, so that pages reach people. */
+  get isLive(): boolean {
+    return this.#mail !== undefined
+  }
+
+  /** Tells `hearer` how messages of this purpose went. */
+  onDelivery(purpose: string, hearer: Hearer): void {
+    this.#hearers.set(purpose, hearer)
+  }
+
+  /** The private link in full: for its holder alone. */
+  linkTo(link: PrivateLink): string {
+    return `${this.#origin}${link.path}${signToken(this.#secrets, link.purpose, link.claims)}`
+  }
+
+  /** Puts a message in the outbox, to leave at once; without a mail server a mail is held, and everybody can see that it is. */
+  async post(tx: Tx, message: OutgoingMessage): Promise<string> {
+    const id = newId()
+    const isHeld = message.channel === 'email' && !this.isLive
+    const { link, ...rest } = message
+    await tx.db.insert(messages).values({
+      ...rest,
+      id,
+      linkPath: link ? `${link.purpose} ${link.path}` : null,
+      linkClaims: link ? Object.fromEntries(link.claims.map((claim, at) => [String(at), claim])) : null,
+      state: isHeld ? 'held' : 'queued',
+      createdAt: tx.now,
+    })
+    if (!isHeld) await schedule(tx, { kind: 'deliver', key: `deliver:${id}`, runAt: tx.now, data: { messageId: id } })
+    return id
+  }
+
+  /** Cancels what has not left yet of these purposes. */
+  async cancelUnsent(tx: Tx, purpose: string, purposeIds: readonly string[]): Promise<void> {
+    if (purposeIds.length === 0) return
+    const gone = await tx.db
+      .update(messages)
+      .set({ state: 'cancelled' })
+      .where(and(eq(messages.purpose, purpose), inArray(messages.purposeId, [...purposeIds]), inArray(messages.state, ['queued', 'held'])))
+      .returning({ id: messages.id })
+    for (const { id } of gone) await cancel(tx, `deliver:${id}`)
+  }
+
+  /** Lets held mails go once a mail server is configured: what was waiting is sent, not forgotten. */
+  async releaseHeld(tx: Tx): Promise<void> {
+    if (!this.isLive) return
+    const held = await tx.db.update(messages).set({ state: 'queued' }).where(eq(messages.state, 'held')).returning({ id: messages.id })
+    for (const { id } of held) await schedule(tx, { kind: 'deliver', key: `deliver:${id}`, runAt: tx.now, data: { messageId: id } })
+  }
+
+  async #deliver(database: Database, messageId: string): Promise<Receipt> {
+    const reader = database.reader()
+    const [message] = await reader.db.select().from(messages).where(eq(messages.id, messageId))
+    if (message?.state !== 'queued') return { state: 'failed', text: 'the message is gone' }
+    await reader.db.update(messages).set({ attempts: sql`${messages.attempts} + 1` }).where(eq(messages.id, messageId))
+    const body = this.#withLink(message)
+    try {
+      return { state: 'sent', text: message.channel === 'email' ? await this.#sendMail(message, body) : await this.#callWebhook(message, body, Date.parse(reader.now)) }
+    } catch (error) {
+      const sentence = error instanceof Error ? error.message : String(error)
+      const isPermanent = error instanceof Undeliverable || (error instanceof Error && 'responseCode' in error && Number(error.responseCode) >= 550)
+      if (isPermanent) return { state: 'failed', text: sentence }
+      await reader.db.update(messages).set({ lastError: sentence.slice(0, 500) }).where(eq(messages.id, messageId))
+      throw error
+    }
+  }
+
+  #withLink(message: typeof messages.$inferSelect): string {
+    if (!message.linkPath || !message.linkClaims) return message.body
+    const [purpose = '', path = ''] = message.linkPath.split(' ')
+    const claims = Object.entries(message.linkClaims)
+      .sort(([a], [b]) => Number(a) - Number(b))
+      .map(([, claim]) => claim)
+    return message.body.replaceAll(linkPlaceholder, this.linkTo({ path, purpose, claims }))
+  }
+
+  async #sendMail(message: typeof messages.$inferSelect, text: string): Promise<string> {
+    if (!this.#mail) throw new Error('no mail server is configured')
+    // The id is the message's own, so that a mail repeated after a crash is the same mail to its receiver.
+    const sent = (await this.#mail.sendMail({
+      from: this.#config.mailFrom,
+      to: message.address,
+      subject: message.subject,
+      text,
+      messageId: `<${message.id}@${this.#mailDomain()}>`,
+      headers: { 'Auto-Submitted': 'auto-generated', 'X-Tocsin-Purpose': message.purpose },
+    })) as { response?: string }
+    return String(sent.response ?? 'accepted').slice(0, 300)
+  }
+
+  async #callWebhook(message: typeof messages.$inferSelect, text: string, sentAt: number): Promise<string> {
+    const secret = message.webhookSecret ? this.#secrets.unseal(message.webhookSecret) : ''
+    const body = JSON.stringify({ id: message.id, type: message.purpose, title: message.subject, text })
+    return postWebhook({ id: message.id, url: message.address, secret, body, sentAt }, this.#config.mayReachPrivateWebhooks)
+  }
+
+  #mailDomain(): string {
+    return /@([^>\s]+)>?$/.exec(this.#config.mailFrom)?.[1] ?? 'localhost'
+  }
+
+  async #settle(tx: Tx, messageId: string, receipt: Receipt): Promise<void> {
+    const [message] = await tx.db
+      .update(messages)
+      .set(receipt.state === 'sent' ? { state: 'sent', receipt: receipt.text, sentAt: tx.now, lastError: null } : { state: 'failed', lastError: receipt.text.slice(0, 500) })
+      .where(and(eq(messages.id, messageId), eq(messages.state, 'queued')))
+      .returning()
+    if (!message) return
+    this.#metrics.messages.inc({ channel: message.channel, state: receipt.state })
+    if (receipt.state === 'sent') this.#metrics.pageDelay.observe(Math.max(0, (Date.parse(tx.now) - Date.parse(message.createdAt)) / 1_000))
+    await this.#hearers.get(message.purpose)?.(tx, { messageId, purposeId: message.purposeId, address: message.address, state: receipt.state, receipt: receipt.text })
+  }
+}
+
+interface Receipt {
+  readonly state: 'sent' | 'failed'
+  readonly text: string
+}

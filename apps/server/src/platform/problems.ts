@@ -1,0 +1,44 @@
+import { type Problem, type ProblemKind, problemKinds } from '@tocsin/api'
+
+export interface FieldError {
+  readonly path: string
+  readonly message: string
+}
+
+/** Something that a caller can be told: one of the closed set of problems, with a sentence for a person. */
+export class AppProblem extends Error {
+  override readonly name = 'AppProblem'
+  readonly kind: ProblemKind
+  readonly errors: readonly FieldError[] | undefined
+  constructor(kind: ProblemKind, detail: string, errors?: readonly FieldError[]) {
+    super(detail)
+    this.kind = kind
+    this.errors = errors
+  }
+}
+
+const titles: Record<ProblemKind, string> = {
+  invalid: 'Not valid',
+  'not-signed-in': 'Not signed in',
+  forbidden: 'Not allowed',
+  'not-found': 'Not found',
+  conflict: 'Conflict',
+  'too-large': 'Too large',
+  'too-many': 'Too many requests',
+  unexpected: 'Unexpected fault',
+  unavailable: 'Not available',
+}
+
+/** RFC 9457 problem details of a problem. */
+export function problemDetails(kind: ProblemKind, detail: string, errors?: readonly FieldError[]): Problem {
+  return { type: `urn:tocsin:problem:${kind}`, title: titles[kind], status: problemKinds[kind], detail, ...(errors ? { errors: [...errors] } : {}) }
+}
+
+export const notFound = (what: string) => new AppProblem('not-found', `There is no such ${what}.`)
+export const conflict = (sentence: string) => new AppProblem('conflict', sentence)
+export const forbidden = (sentence: string) => new AppProblem('forbidden', sentence)
+/** Bad input beyond what its schema can say: `path` is the field. */
+export const invalid = (path: string, message: string) => new AppProblem('invalid', `${path}: ${message}.`, [{ path, message }])
+
+/** A record that somebody else changed in between: what the caller read is no longer what is stored. */
+export const changedMeanwhile = () => conflict('Somebody else changed this in the meantime. Read it again and repeat your change.')
