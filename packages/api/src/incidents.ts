@@ -41,7 +41,7 @@ export const IncidentRole = z.enum(incidentRoles)
 export type IncidentRole = z.output<typeof IncidentRole>
 
 export const Task = z
-  .object({ id: Id, title: z.string(), assignee: Reference.nullable(), dueOn: Day.nullable(), doneAt: At.nullable(), doneBy: z.string().nullable(), version: Version })
+  .object({ id: Id, title: z.string(), assignee: Reference.nullable(), dueOn: Day.nullable(), doneAt: At.nullable(), doneBy: z.string().nullable(), hurtsBusiness: z.boolean().describe('It interrupts the business: the executive of the incident approves it first'), approvedBy: z.string().nullable(), version: Version })
   .meta({ id: 'Task' })
 export const Note = z
   .object({ id: Id, author: z.string(), markdown: z.string(), html: z.string().describe('Sanitised'), createdAt: At, editedAt: At.nullable(), version: Version, isMine: z.boolean() })
@@ -274,7 +274,7 @@ export const incidentRoutes = {
     summary: 'Add a task',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: z.object({ title: Line(300), assigneeId: Id.nullable().default(null), dueOn: Day.nullable().default(null) }),
+    body: z.object({ title: Line(300), assigneeId: Id.nullable().default(null), dueOn: Day.nullable().default(null), hurtsBusiness: z.boolean().default(false) }),
     reply: Incident,
     status: 201,
   }),
@@ -285,6 +285,15 @@ export const incidentRoutes = {
     access: atLeast('responder', 'incidents:write'),
     params: z.object({ id: Id, taskId: Id }),
     body: z.object({ version: Version, title: Line(300).optional(), assigneeId: Id.nullable().optional(), dueOn: Day.nullable().optional(), isDone: z.boolean().optional() }),
+    reply: Incident,
+  }),
+  approveTask: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/tasks/{taskId}/approve',
+    summary: 'Approve a task that hurts the business: the executive of the incident alone can',
+    access: atLeast('observer', 'incidents:write'),
+    params: z.object({ id: Id, taskId: Id }),
+    body: z.object({ version: Version }),
     reply: Incident,
   }),
   addNote: route({

@@ -10,8 +10,13 @@ export interface ClockRule {
   readonly warnAfterHours: readonly number[]
 }
 
-/** Customers are told within 72 hours of the declaration, by contract. */
-export const customerClock: ClockRule = { hours: 72, warnAfterHours: [48, 66, 71] }
+/**
+ * Customers are told within 72 hours of the declaration, by contract; the lead is warned after 48, 66 and 71.
+ * A contract that promises it sooner is warned at the same shares of its time.
+ */
+export function customerClock(hours = 72): ClockRule {
+  return { hours, warnAfterHours: [48, 66, 71].map(after => (after * hours) / 72) }
+}
 
 /** `instant` plus a number of elapsed hours (never wall-clock hours: the contract counts real time). */
 export function addHours(instant: Instant, hours: number): Instant {

@@ -1,7 +1,7 @@
 import type { AlertInput, Severity } from '@tocsin/api'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import { services } from '../catalog/index.ts'
-import { type House, teams } from '../identity/index.ts'
+import { firstSecurityTeam, type House } from '../identity/index.ts'
 import { type Actor, record, recordAll } from '../journal/index.ts'
 import { pageTeam, reaches, resolvePagesAbout } from '../oncall/index.ts'
 import type { Reader, Tx } from '../platform/database.ts'
@@ -140,11 +140,6 @@ async function pageFor(tx: Tx, house: House, fresh: readonly Stored[]): Promise<
     })
     await tx.db.update(alerts).set({ hasPaged: true }).where(eq(alerts.id, alert.id))
   }
-}
-
-async function firstSecurityTeam(reader: Reader): Promise<string | undefined> {
-  const [team] = await reader.db.select({ id: teams.id }).from(teams).where(eq(teams.kind, 'security')).orderBy(teams.isDemo, teams.id).limit(1)
-  return team?.id
 }
 
 /** The source says that it is over: paging stops, and the next alert with the key is a new one. One that paged still waits for a verdict. */

@@ -3,5 +3,5 @@ export { act, authorizer, type Bindings, type Caller, openAct, openProcess, open
 export type { House } from './house.ts'
 export { identityBindings } from './routes.ts'
 export { people, teamMembers, teams } from './tables.ts'
-export { assertTeam, listTeams, saveTeam } from './teams.ts'
+export { assertTeam, firstSecurityTeam, listTeams, saveTeam } from './teams.ts'
 export { type Viewer, Visibility } from './visibility.ts'

@@ -45,3 +45,9 @@ export async function assertTeam(reader: Reader, id: string, kind: 'security' | 
   const [team] = await reader.db.select({ kind: teams.kind }).from(teams).where(eq(teams.id, id))
   if (team?.kind !== kind) throw invalid(field, `must name a team of the kind ${kind}`)
 }
+
+/** The security team that answers for what belongs to no service: the eldest; undefined while there is none. */
+export async function firstSecurityTeam(reader: Reader): Promise<string | undefined> {
+  const [team] = await reader.db.select({ id: teams.id }).from(teams).where(eq(teams.kind, 'security')).orderBy(asc(teams.isDemo), asc(teams.id)).limit(1)
+  return team?.id
+}

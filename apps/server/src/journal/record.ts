@@ -1,4 +1,4 @@
-import { and, desc, eq, lt, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../platform/clock.ts'
 import type { Reader, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
@@ -80,9 +80,20 @@ export function toEntry(row: typeof journal.$inferSelect): Entry {
   }
 }
 
-/** Entries of one record (an incident), oldest first. */
-export async function entriesWithin(reader: Reader, withinId: string): Promise<Entry[]> {
-  const rows = await reader.db.select().from(journal).where(eq(journal.withinId, withinId)).orderBy(journal.seq)
+/** Which entries: those within one record (an incident), and those about some subjects from before they belonged to it. */
+export interface Selection {
+  readonly within: string
+  readonly subjects: readonly string[]
+}
+
+export function selectionCondition(selection: Selection): SQL | undefined {
+  const { within, subjects } = selection
+  return subjects.length === 0 ? eq(journal.withinId, within) : or(eq(journal.withinId, within), sql`${journal.subjectId} = any(${sql.param([...subjects])}::text[])`)
+}
+
+/** Entries of a selection, oldest first. */
+export async function readEntries(reader: Reader, selection: Selection): Promise<Entry[]> {
+  const rows = await reader.db.select().from(journal).where(selectionCondition(selection)).orderBy(journal.seq)
   return rows.map(toEntry)
 }
 

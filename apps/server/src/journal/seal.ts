@@ -3,7 +3,7 @@ import { append, canonicalJson, type ExportedEntry, type Frontier, inclusionPlac
 import { desc, eq, or, type SQL, sql } from 'drizzle-orm'
 import type { Reader, Tx } from '../platform/database.ts'
 import type { Secrets } from '../platform/secrets.ts'
-import { type Entry, toEntry } from './record.ts'
+import { type Entry, type Selection, selectionCondition, toEntry } from './record.ts'
 import { journal, journalCheckpoints, journalLeaves, journalNodes } from './tables.ts'
 
 /** Appends journal entries to the Merkle tree and signs what it has become. */
@@ -70,19 +70,16 @@ async function readNodes(reader: Reader, places: readonly Place[]): Promise<Map<
   return found
 }
 
-/** Which entries an export holds: all, or those of one record with the entry of the export itself. */
-export type Selection = { readonly within: string } | 'all'
-
 /**
- * The entries of a selection with their proofs, as one file that proves itself.
+ * The entries of a selection (with that of the export itself) and their proofs, as one file that proves itself.
  * @param exportId the id of the entry that recorded this export: it is the last one, and carries the digest of `document`.
  * @returns undefined while that entry is not sealed yet.
  */
-export async function exportJournal(reader: Reader, sealer: Sealer, selection: Selection, document: unknown, exportId: string): Promise<string | undefined> {
+export async function exportJournal(reader: Reader, sealer: Sealer, selection: Selection | 'all', document: unknown, exportId: string): Promise<string | undefined> {
   const exported = await leafOf(reader, exportId)
   const checkpoint = await latestCheckpoint(reader)
   if (exported === undefined || checkpoint === undefined || checkpoint.size <= exported) return undefined
-  const condition: SQL | undefined = selection === 'all' ? undefined : or(eq(journal.withinId, selection.within), eq(journal.subjectId, exportId))
+  const condition: SQL | undefined = selection === 'all' ? undefined : or(selectionCondition(selection), eq(journal.subjectId, exportId))
   const rows = await reader.db
     .select({ row: journal, leafIndex: journalLeaves.leafIndex })
     .from(journal)

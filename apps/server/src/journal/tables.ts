@@ -24,7 +24,7 @@ export const journal = pgTable(
     withinId: uuid('within_id'),
     data: json<Record<string, unknown>>('data').notNull(),
   },
-  table => [index('journal_order').on(table.xid, table.seq), index('journal_seq').on(table.seq), index('journal_within').on(table.withinId, table.seq)],
+  table => [index('journal_order').on(table.xid, table.seq), index('journal_seq').on(table.seq), index('journal_within').on(table.withinId, table.seq), index('journal_subject').on(table.subjectId)],
 )
 
 /** A sealed entry's place in the Merkle tree. */

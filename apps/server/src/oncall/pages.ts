@@ -16,6 +16,8 @@ import { pageNotifications, pages } from './tables.ts'
 
 export type PageRow = typeof pages.$inferSelect
 export const climbJob = 'page.climb'
+/** How long the one who is asked before the team has. */
+const firstPersonMinutes = 10
 const jobKey = (pageId: string) => `page:${pageId}`
 
 export interface PageRequest {
@@ -27,6 +29,10 @@ export interface PageRequest {
   readonly summary: string
   readonly severity: Severity
   readonly isDemo?: boolean
+  /** One topic of a subject, where it has several that may climb at once. */
+  readonly topic?: string
+  /** Somebody to ask before the team, such as the lead of an incident; the team follows when there is no answer. */
+  readonly firstPersonId?: string | null
 }
 
 /** True when `severity` is `threshold` or above it. */
@@ -36,20 +42,20 @@ export function reaches(severity: Severity, threshold: Severity): boolean {
 
 /**
  * Pages a team: the first step of its escalation policy at once, the next ones by a durable timer until somebody acknowledges.
- * A page of the same team for the same subject that still climbs is not doubled.
+ * A page of the same team for the same subject and topic that still climbs is not doubled.
  */
-export async function pageTeam(tx: Tx, house: House, request: PageRequest): Promise<string> {
-  const [climbing] = await tx.db
-    .select({ id: pages.id })
-    .from(pages)
-    .where(and(eq(pages.teamId, request.teamId), eq(pages.subjectId, request.subject.id), eq(pages.state, 'triggered')))
-  if (climbing) return climbing.id
+export async function pageTeam(tx: Tx, house: House, request: PageRequest): Promise<void> {
   const id = newId()
-  const { subject, within, ...rest } = request
-  await tx.db.insert(pages).values({ ...rest, id, subjectKind: subject.kind, subjectId: subject.id, withinId: within ?? null, state: 'triggered', createdAt: tx.now })
+  const { subject, within, topic = '', firstPersonId = null, ...rest } = request
+  const key = `${request.teamId} ${subject.id} ${topic}`
+  const [page] = await tx.db
+    .insert(pages)
+    .values({ ...rest, id, key, firstPersonId, position: firstPersonId === null ? 0 : -1, subjectKind: subject.kind, subjectId: subject.id, withinId: within ?? null, state: 'triggered', createdAt: tx.now })
+    .onConflictDoNothing({ target: pages.key, where: sql`state = 'triggered'` })
+    .returning({ id: pages.id })
+  if (!page) return
   await record(tx, { actor: system, type: 'page.triggered', subject: { kind: 'page', id }, within: within ?? null, data: { teamId: request.teamId, about: subject, severity: request.severity } })
   await climbPage(tx, house, id)
-  return id
 }
 
 /** One step of an unanswered page: notifies who is on call for it now, and sets the timer of the next step. */
@@ -59,7 +65,7 @@ export async function climbPage(tx: Tx, house: House, pageId: string): Promise<v
   const rota = await findRota(tx, page.teamId)
   const turns = rota ? onCall(rotationOf(rota), tx.now) : []
   const policy = rota ?? { steps: [{ target: { kind: 'everyone' as const }, waitMinutes: 5 }], repeats: 2 }
-  const step = climb(policy, page.position, turns)
+  const step = page.position < 0 && page.firstPersonId !== null ? { participants: [page.firstPersonId], waitMinutes: firstPersonMinutes } : climb(policy, page.position, turns)
   if (!step) {
     await tx.db.update(pages).set({ state: 'exhausted', nextStepAt: null }).where(eq(pages.id, pageId))
     await record(tx, { actor: system, type: 'page.exhausted', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: { kind: page.subjectKind, id: page.subjectId } } })
@@ -147,12 +153,12 @@ export async function acknowledgePagesAbout(tx: Tx, house: House, actor: Actor, 
   for (const { id } of climbing) await acknowledgePage(tx, house, actor, personId, id)
 }
 
-/** Ends every page about a subject: there is nothing left to answer. */
-export async function resolvePagesAbout(tx: Tx, house: House, actor: Actor, subjectId: string): Promise<void> {
+/** Ends every page about a subject, or about one topic of it: there is nothing left to answer. */
+export async function resolvePagesAbout(tx: Tx, house: House, actor: Actor, subjectId: string, topic?: string): Promise<void> {
   const ended = await tx.db
     .update(pages)
     .set({ state: 'resolved', nextStepAt: null })
-    .where(and(eq(pages.subjectId, subjectId), inArray(pages.state, ['triggered', 'exhausted', 'acknowledged'])))
+    .where(and(eq(pages.subjectId, subjectId), inArray(pages.state, ['triggered', 'exhausted', 'acknowledged']), topic === undefined ? undefined : sql`${pages.key} like ${`% ${topic}`}`))
     .returning({ id: pages.id, withinId: pages.withinId })
   await quieten(tx, house, ended.map(page => page.id))
   for (const page of ended) await record(tx, { actor, type: 'page.resolved', subject: { kind: 'page', id: page.id }, within: page.withinId, data: { about: subjectId } })

@@ -49,6 +49,10 @@ export const pages = pgTable(
     summary: text('summary').notNull(),
     severity: choice<Severity>('severity').notNull(),
     state: choice<(typeof pageStates)[number]>('state').notNull(),
+    /** What the page is about, exactly: one key climbs once at a time. */
+    key: text('key').notNull(),
+    /** Somebody who is asked before the team: then the page starts at the position before the first. */
+    firstPersonId: uuid('first_person_id').references(() => people.id),
     /** The place in the escalation policy that comes next. */
     position: integer('position').notNull().default(0),
     nextStepAt: instant('next_step_at'),
@@ -58,7 +62,7 @@ export const pages = pgTable(
     isDemo: boolean('is_demo').notNull().default(false),
   },
   table => [
-    uniqueIndex('pages_climbing').on(table.teamId, table.subjectId).where(sql`${table.state} = 'triggered'`),
+    uniqueIndex('pages_climbing').on(table.key).where(sql`${table.state} = 'triggered'`),
     index('pages_subject').on(table.subjectId),
     index('pages_created').on(table.createdAt),
   ],

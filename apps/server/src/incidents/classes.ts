@@ -1,0 +1,48 @@
+import type { IncidentClass } from '@tocsin/api'
+import { incidentClasses } from '@tocsin/api'
+import { desc } from 'drizzle-orm'
+import type { Caller } from '../identity/index.ts'
+import { record } from '../journal/index.ts'
+import type { Reader, Tx } from '../platform/database.ts'
+import { changedMeanwhile } from '../platform/problems.ts'
+import { classDefinitions } from './tables.ts'
+
+const names: Readonly<Record<IncidentClass, string>> = {
+  suspected: 'Suspected',
+  'security-incident': 'Security incident',
+  'customer-reportable': 'Customer-reportable security incident',
+  'privacy-breach': 'Privacy breach',
+  'not-an-incident': 'Not an incident',
+}
+
+/** What stands until the organisation writes its own. */
+const defaults: Readonly<Record<IncidentClass, string>> = {
+  suspected: 'Something that may be a security incident. Its existence, scope and magnitude are still to be confirmed.',
+  'security-incident': 'A confirmed breach of security leading to the accidental or unlawful destruction, loss, alteration, unauthorised disclosure of, or access to customer or personal data, or to the systems that hold it.',
+  'customer-reportable': 'A security incident that affects customers whom we have promised to tell.',
+  'privacy-breach': 'A security incident that touches personal data (GDPR Art. 4(12)).',
+  'not-an-incident': 'What was suspected did not happen, or touched none of confidentiality, integrity, availability.',
+}
+
+/** The newest version of each definition. */
+export async function listClassDefinitions(reader: Reader) {
+  const rows = await reader.db.select().from(classDefinitions).orderBy(desc(classDefinitions.version))
+  return incidentClasses.map(name => {
+    const written = rows.find(row => row.class === name)
+    return { class: name, name: names[name], text: written?.text ?? defaults[name], version: written?.version ?? 1, changedBy: written?.changedBy ?? 'Tocsin', changedAt: written?.changedAt ?? reader.now }
+  })
+}
+
+/** Writes a new version of a definition; the earlier ones stay. */
+export async function defineClass(tx: Tx, caller: Caller, name: IncidentClass, input: { version: number; text: string }) {
+  const current = (await listClassDefinitions(tx)).find(definition => definition.class === name)
+  if (current?.version !== input.version) throw changedMeanwhile()
+  const written = await tx.db
+    .insert(classDefinitions)
+    .values({ class: name, version: input.version + 1, text: input.text, changedBy: caller.actor.name, changedAt: tx.now })
+    .onConflictDoNothing()
+    .returning({ version: classDefinitions.version })
+  if (written.length === 0) throw changedMeanwhile()
+  await record(tx, { actor: caller.actor, type: 'class-definition.changed', subject: { kind: 'incident-class', id: name }, data: { version: input.version + 1, text: input.text } })
+  return listClassDefinitions(tx)
+}

@@ -1,0 +1,86 @@
+import type { DataTouched, IncidentClass, IncidentRole, Realm, SeverityCriteria } from '@tocsin/api'
+import { eq } from 'drizzle-orm'
+import type { z } from 'zod'
+import { assertPeople, type Caller, findPerson, type House } from '../identity/index.ts'
+import { type Actor, record } from '../journal/index.ts'
+import type { Tx } from '../platform/database.ts'
+import { conflict } from '../platform/problems.ts'
+import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
+import { assessSeverity } from './severity.ts'
+import { incidentMembers, incidents } from './tables.ts'
+
+interface Facts {
+  readonly version: number
+  readonly title?: string | undefined
+  readonly summary?: string | undefined
+  readonly realm?: Realm | undefined
+  readonly approximateUsers?: number | null | undefined
+  readonly dataTouched?: z.output<typeof DataTouched> | undefined
+  readonly isRestricted?: boolean | undefined
+}
+
+/** Changes what is known about an incident. */
+export async function changeIncident(tx: Tx, house: House, caller: Caller, id: string, input: Facts): Promise<void> {
+  const incident = await lockOpenIncident(tx, house, caller, id)
+  assertVersion(incident, input.version)
+  const { version: _, ...given } = input
+  const change = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  if (Object.keys(change).length === 0) return
+  await saveIncident(tx, incident, change)
+  // Whoever hides an incident must still see it.
+  if (input.isRestricted === true && !incident.isRestricted) await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
+  await record(tx, { actor: caller.actor, type: 'incident.changed', subject: { kind: 'incident', id }, within: id, data: change })
+}
+
+/** Answers the severity criteria: the severity follows, and why. */
+export async function assessIncident(tx: Tx, house: House, caller: Caller, id: string, input: { version: number; criteria: SeverityCriteria }): Promise<void> {
+  const incident = await lockOpenIncident(tx, house, caller, id)
+  assertVersion(incident, input.version)
+  const { severity, why } = assessSeverity(input.criteria)
+  await saveIncident(tx, incident, { severity, severityCriteria: input.criteria, severityWhy: why })
+  await record(tx, { actor: caller.actor, type: 'incident.assessed', subject: { kind: 'incident', id }, within: id, data: { criteria: input.criteria, from: incident.severity, severity, why } })
+}
+
+/** Classifies it, with the reason. What is declared stays a confirmed class, unless it turns out to be no incident. */
+export async function classifyIncident(tx: Tx, house: House, caller: Caller, id: string, input: { version: number; class: IncidentClass; statement: string }): Promise<void> {
+  const incident = await lockOpenIncident(tx, house, caller, id)
+  assertVersion(incident, input.version)
+  if (incident.declaredAt !== null && input.class === 'suspected') throw conflict('It was declared: it cannot be only suspected again.')
+  await saveIncident(tx, incident, { class: input.class })
+  await record(tx, { actor: caller.actor, type: 'incident.classified', subject: { kind: 'incident', id }, within: id, data: { from: incident.class, class: input.class, statement: input.statement } })
+}
+
+const roleColumns = { lead: 'leadId', owner: 'ownerId', communications: 'communicationsId', executive: 'executiveId' } as const
+
+/** Gives one of the roles of an incident to a person, or to nobody. */
+export async function assignRole(tx: Tx, house: House, caller: Caller, id: string, role: IncidentRole, input: { version: number; personId: string | null }): Promise<void> {
+  const incident = await lockOpenIncident(tx, house, caller, id)
+  assertVersion(incident, input.version)
+  if (input.personId !== null) await assertPeople(tx, [input.personId], 'personId')
+  await takeRole(tx, caller.actor, incident, role, input.personId)
+}
+
+async function takeRole(tx: Tx, actor: Actor, incident: IncidentRow, role: IncidentRole, personId: string | null): Promise<void> {
+  const person = personId === null ? undefined : await findPerson(tx, personId)
+  await saveIncident(tx, incident, { [roleColumns[role]]: personId })
+  await record(tx, { actor, type: 'incident.role-assigned', subject: { kind: 'incident', id: incident.id }, within: incident.id, data: { role, personId, name: person?.name ?? null } })
+}
+
+/** Who answers a team's page about an incident takes that side's role, if nobody has it yet. */
+export async function takeVacantRole(tx: Tx, actor: Actor, id: string, role: 'lead' | 'owner', personId: string): Promise<void> {
+  const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, id)).for('update')
+  if (!incident || incident.status === 'closed' || incident[roleColumns[role]] !== null) return
+  await takeRole(tx, actor, incident, role, personId)
+}
+
+/** Who may see a restricted incident besides its roles. */
+export async function setMembers(tx: Tx, house: House, caller: Caller, id: string, input: { version: number; personIds: readonly string[] }): Promise<void> {
+  const incident = await lockOpenIncident(tx, house, caller, id)
+  assertVersion(incident, input.version)
+  const personIds = [...new Set(input.personIds)]
+  await assertPeople(tx, personIds, 'personIds')
+  await tx.db.delete(incidentMembers).where(eq(incidentMembers.incidentId, id))
+  if (personIds.length > 0) await tx.db.insert(incidentMembers).values(personIds.map(personId => ({ incidentId: id, personId })))
+  await saveIncident(tx, incident, {})
+  await record(tx, { actor: caller.actor, type: 'incident.members-set', subject: { kind: 'incident', id }, within: id, data: { personIds } })
+}

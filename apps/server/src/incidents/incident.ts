@@ -1,0 +1,68 @@
+import { and, eq, isNull, sql } from 'drizzle-orm'
+import type { Caller, House, Viewer } from '../identity/index.ts'
+import type { Reader, Tx } from '../platform/database.ts'
+import { changedMeanwhile, conflict, notFound } from '../platform/problems.ts'
+import type { Standing } from './lifecycle.ts'
+import { incidents, tasks } from './tables.ts'
+
+export type IncidentRow = typeof incidents.$inferSelect
+
+/** Who may see restricted incidents: those with a role in it, those named, administrators. */
+export function defineVisibility(house: House): void {
+  house.visibility.define(
+    (viewer, id) => sql`not exists (
+      select 1 from incidents guarded where guarded.id = ${id} and guarded.is_restricted
+        and ${viewer.role} <> 'administrator'
+        and ${viewer.personId}::uuid is distinct from guarded.lead_id
+        and ${viewer.personId}::uuid is distinct from guarded.owner_id
+        and ${viewer.personId}::uuid is distinct from guarded.communications_id
+        and ${viewer.personId}::uuid is distinct from guarded.executive_id
+        and not exists (select 1 from incident_members member where member.incident_id = guarded.id and member.person_id = ${viewer.personId}::uuid))`,
+  )
+}
+
+/** An incident that the viewer may see. @throws AppProblem not-found, also for one that is hidden from the viewer. */
+export async function findIncident(reader: Reader, house: House, viewer: Viewer, id: string): Promise<IncidentRow> {
+  const [incident] = await reader.db
+    .select()
+    .from(incidents)
+    .where(and(eq(incidents.id, id), house.visibility.condition(viewer, incidents.id)))
+  if (!incident) throw notFound('incident')
+  return incident
+}
+
+/** Takes an incident to work on: the caller may see it, and it is not closed. */
+export async function lockOpenIncident(tx: Tx, house: House, caller: Caller, id: string): Promise<IncidentRow> {
+  const incident = await lockIncident(tx, house, caller, id)
+  if (incident.status === 'closed') throw conflict('This incident is closed: its record cannot change. Reopen it first.')
+  return incident
+}
+
+export async function lockIncident(tx: Tx, house: House, caller: Caller, id: string): Promise<IncidentRow> {
+  const [incident] = await tx.db
+    .select()
+    .from(incidents)
+    .where(and(eq(incidents.id, id), house.visibility.condition(caller, incidents.id)))
+    .for('update')
+  if (!incident) throw notFound('incident')
+  return incident
+}
+
+/** @throws AppProblem conflict when what the caller read is not what is stored any more. */
+export function assertVersion(stored: { version: number }, read: number): void {
+  if (stored.version !== read) throw changedMeanwhile()
+}
+
+/** Writes a change of an incident, and its next version. */
+export async function saveIncident(tx: Tx, incident: IncidentRow, change: Partial<typeof incidents.$inferInsert>): Promise<void> {
+  await tx.db
+    .update(incidents)
+    .set({ ...change, version: incident.version + 1 })
+    .where(eq(incidents.id, incident.id))
+}
+
+/** What the lifecycle needs to know. */
+export async function standingOf(reader: Reader, incident: IncidentRow): Promise<Standing> {
+  const open = await reader.db.select({ id: tasks.id }).from(tasks).where(and(eq(tasks.incidentId, incident.id), isNull(tasks.doneAt)))
+  return { status: incident.status, class: incident.class, severity: incident.severity, declaredAt: incident.declaredAt, watchUntil: incident.watchUntil, openTasks: open.length }
+}

@@ -1,0 +1,75 @@
+import type { Realm } from '@tocsin/api'
+import { and, eq } from 'drizzle-orm'
+import { escalateAlerts } from '../alerts/index.ts'
+import { listServices } from '../catalog/index.ts'
+import { type Caller, type House, teamMembers } from '../identity/index.ts'
+import { record } from '../journal/index.ts'
+import type { Reader, Tx } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import { invalid } from '../platform/problems.ts'
+import { type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
+import { listServicesAffected, pageAbout } from './scope.ts'
+import { incidentMembers, incidentServices, incidents } from './tables.ts'
+
+interface Opening {
+  readonly title: string
+  readonly statement: string
+  readonly realm: Realm
+  readonly serviceIds: readonly string[]
+  readonly alertIds: readonly string[]
+  readonly isRestricted: boolean
+}
+
+/** Opens a suspected incident: reasonable suspicion starts the work. The teams that answer for its services are paged. */
+export async function openIncident(tx: Tx, house: House, caller: Caller, input: Opening, isDemo = false): Promise<string> {
+  const id = newId()
+  const known = new Map((await listServices(tx)).map(service => [service.id, service]))
+  if (input.serviceIds.some(serviceId => !known.has(serviceId))) throw invalid('serviceIds', 'must name services of the catalogue')
+  const [incident] = await tx.db
+    .insert(incidents)
+    .values({ id, title: input.title, status: 'suspected', class: 'suspected', realm: input.realm, dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' }, openedAt: tx.now, isRestricted: input.isRestricted, isDemo })
+    .returning()
+  if (!incident) throw new Error('an inserted incident is returned')
+  await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId })
+  await record(tx, { actor: caller.actor, type: 'incident.opened', subject: { kind: 'incident', id }, within: id, data: { number: incident.number, title: input.title, statement: input.statement, realm: input.realm, isRestricted: input.isRestricted } })
+  const alerts = await escalateAlerts(tx, house, caller, input.alertIds, incident, input)
+  const bases = new Map(input.serviceIds.map(serviceId => [serviceId, 'Named when the incident was opened']))
+  for (const alert of alerts) if (alert.serviceId !== null && !bases.has(alert.serviceId)) bases.set(alert.serviceId, `Alert ${alert.number}: ${alert.title}`)
+  const listed = [...bases].map(([serviceId, basis]) => ({ id: serviceId, basis }))
+  if (listed.length > 0) await listServicesAffected(tx, house, caller, incident, listed)
+  await findLead(tx, house, caller, incident, listed.flatMap(({ id: serviceId }) => known.get(serviceId)?.securityTeam.id ?? []), alerts.length > 0)
+  return id
+}
+
+/** The opener leads, when of the security side or at work on its alert already; otherwise the security team is paged, and who answers leads. */
+async function findLead(tx: Tx, house: House, caller: Caller, incident: IncidentRow, securityTeamIds: readonly string[], hasAlerts: boolean): Promise<void> {
+  const outside = []
+  for (const teamId of new Set(securityTeamIds)) if (!(await isMember(tx, teamId, caller.personId))) outside.push(teamId)
+  if (!hasAlerts && outside.length > 0) {
+    for (const teamId of outside) await pageAbout(tx, house, incident, teamId, `${caller.actor.name} suspects an incident: ${incident.title}`)
+    return
+  }
+  await saveIncident(tx, incident, { leadId: caller.personId })
+  await record(tx, { actor: caller.actor, type: 'incident.role-assigned', subject: { kind: 'incident', id: incident.id }, within: incident.id, data: { role: 'lead', personId: caller.personId, name: caller.actor.name } })
+}
+
+async function isMember(reader: Reader, teamId: string, personId: string): Promise<boolean> {
+  const found = await reader.db.select({ id: teamMembers.personId }).from(teamMembers).where(and(eq(teamMembers.teamId, teamId), eq(teamMembers.personId, personId)))
+  return found.length > 0
+}
+
+/** Escalates an alert to a new suspected incident, or to the one named. */
+export async function escalateAlert(tx: Tx, house: House, caller: Caller, alert: { id: string; title: string; isDemo: boolean; service: { id: string } | null; number: number }, input: { incidentId?: string | undefined; title?: string | undefined; realm: Realm; statement: string }): Promise<string> {
+  if (input.incidentId === undefined)
+    return openIncident(tx, house, caller, { title: input.title ?? alert.title.slice(0, 200), statement: input.statement, realm: input.realm, serviceIds: [], alertIds: [alert.id], isRestricted: false }, alert.isDemo)
+  const incident = await lockOpenIncident(tx, house, caller, input.incidentId)
+  await escalateAlerts(tx, house, caller, [alert.id], incident, input)
+  const { service } = alert
+  const affected = await tx.db.select().from(incidentServices).where(eq(incidentServices.incidentId, incident.id))
+  if (service && !affected.some(each => each.serviceId === service.id)) {
+    const listed = [...affected.map(each => ({ id: each.serviceId, basis: each.basis })), { id: service.id, basis: `Alert ${alert.number}: ${alert.title}` }]
+    await listServicesAffected(tx, house, caller, incident, listed)
+    await saveIncident(tx, incident, {})
+  }
+  return incident.id
+}

@@ -1,0 +1,135 @@
+import type { Incident, IncidentSummary } from '@tocsin/api'
+import { and, asc, desc, eq, inArray, lt, ne } from 'drizzle-orm'
+import { alertsOfIncident } from '../alerts/index.ts'
+import { customers, services } from '../catalog/index.ts'
+import { type House, people, type Viewer } from '../identity/index.ts'
+import { readEntries, type Selection } from '../journal/index.ts'
+import { pages } from '../oncall/index.ts'
+import type { Reader } from '../platform/database.ts'
+import type { ClosingConditions } from './acts.ts'
+import { findIncident, type IncidentRow, standingOf } from './incident.ts'
+import { blockers, destination, possibleActs } from './lifecycle.ts'
+import { renderMarkdown } from './markdown.ts'
+import { incidentCustomers, incidentMembers, incidentServices, incidents, notes, tasks } from './tables.ts'
+import { timelineOf } from './timeline.ts'
+
+type Names = ReadonlyMap<string, string>
+const reference = (names: Names, id: string | null) => (id === null ? null : { id, name: names.get(id) ?? '' })
+
+async function namesOf(reader: Reader, ids: readonly (string | null)[]): Promise<Names> {
+  const wanted = [...new Set(ids.filter(id => id !== null))]
+  if (wanted.length === 0) return new Map()
+  const rows = await reader.db.select({ id: people.id, name: people.name }).from(people).where(inArray(people.id, wanted))
+  return new Map(rows.map(row => [row.id, row.name]))
+}
+
+function summaryOf(incident: IncidentRow, names: Names): IncidentSummary {
+  return {
+    id: incident.id,
+    number: incident.number,
+    title: incident.title,
+    status: incident.status,
+    class: incident.class,
+    severity: incident.severity,
+    lead: reference(names, incident.leadId),
+    owner: reference(names, incident.ownerId),
+    openedAt: incident.openedAt,
+    declaredAt: incident.declaredAt,
+    closedAt: incident.closedAt,
+    isRestricted: incident.isRestricted,
+    isDemo: incident.isDemo,
+  }
+}
+
+/** One page of the incidents that the viewer may see, newest first. */
+export async function listIncidents(reader: Reader, house: House, viewer: Viewer, query: { view: 'open' | 'all'; limit: number; cursor?: string | undefined }): Promise<{ items: IncidentSummary[]; next: string | null }> {
+  const after = /^[0-9]{1,15}$/.test(query.cursor ?? '') ? lt(incidents.number, Number(query.cursor)) : undefined
+  const rows = await reader.db
+    .select()
+    .from(incidents)
+    .where(and(query.view === 'open' ? ne(incidents.status, 'closed') : undefined, after, house.visibility.condition(viewer, incidents.id)))
+    .orderBy(desc(incidents.number))
+    .limit(query.limit + 1)
+  const shown = rows.slice(0, query.limit)
+  const names = await namesOf(reader, shown.flatMap(row => [row.leadId, row.ownerId]))
+  return { items: shown.map(row => summaryOf(row, names)), next: rows.length > query.limit ? String(shown.at(-1)?.number) : null }
+}
+
+/** Which journal entries tell an incident: its own, and those of its alerts and their pages from before it was opened. */
+export async function selectionOf(reader: Reader, incidentId: string, alertIds: readonly string[]): Promise<Selection> {
+  const paged = alertIds.length === 0 ? [] : await reader.db.select({ id: pages.id }).from(pages).where(inArray(pages.subjectId, [...alertIds]))
+  return { within: incidentId, subjects: [...alertIds, ...paged.map(page => page.id)] }
+}
+
+/** One incident with its whole record. */
+export async function readIncident(reader: Reader, house: House, conditions: ClosingConditions, viewer: Viewer, id: string): Promise<Incident> {
+  const incident = await findIncident(reader, house, viewer, id)
+  const alerts = await alertsOfIncident(reader, house, viewer, id)
+  const affectedServices = await reader.db.select({ id: services.id, name: services.name, basis: incidentServices.basis }).from(incidentServices).innerJoin(services, eq(services.id, incidentServices.serviceId)).where(eq(incidentServices.incidentId, id)).orderBy(asc(services.name))
+  const affectedCustomers = await reader.db.select({ id: customers.id, name: customers.name, basis: incidentCustomers.basis }).from(incidentCustomers).innerJoin(customers, eq(customers.id, incidentCustomers.customerId)).where(eq(incidentCustomers.incidentId, id)).orderBy(asc(customers.name))
+  const members = await reader.db.select({ id: incidentMembers.personId }).from(incidentMembers).where(eq(incidentMembers.incidentId, id))
+  const taskRows = await reader.db.select().from(tasks).where(eq(tasks.incidentId, id)).orderBy(asc(tasks.id))
+  const noteRows = await reader.db.select().from(notes).where(eq(notes.incidentId, id)).orderBy(asc(notes.id))
+  const entries = await readEntries(reader, await selectionOf(reader, id, alerts.map(alert => alert.id)))
+  const names = await namesOf(reader, [
+    incident.leadId,
+    incident.ownerId,
+    incident.communicationsId,
+    incident.executiveId,
+    ...members.map(member => member.id),
+    ...taskRows.flatMap(task => [task.assigneeId, task.doneById, task.approvedById]),
+    ...noteRows.map(note => note.authorId),
+  ])
+  return {
+    ...summaryOf(incident, names),
+    version: incident.version,
+    summary: incident.summary,
+    realm: incident.realm,
+    severityCriteria: incident.severityCriteria,
+    severityWhy: incident.severityWhy,
+    communications: reference(names, incident.communicationsId),
+    executive: reference(names, incident.executiveId),
+    members: members.map(member => ({ id: member.id, name: names.get(member.id) ?? '' })),
+    approximateUsers: incident.approximateUsers,
+    dataTouched: incident.dataTouched,
+    watchUntil: incident.watchUntil,
+    services: affectedServices,
+    customers: affectedCustomers,
+    tasks: taskRows.map(task => ({
+      id: task.id,
+      title: task.title,
+      assignee: reference(names, task.assigneeId),
+      dueOn: task.dueOn,
+      doneAt: task.doneAt,
+      doneBy: reference(names, task.doneById)?.name ?? null,
+      hurtsBusiness: task.hurtsBusiness,
+      approvedBy: reference(names, task.approvedById)?.name ?? null,
+      version: task.version,
+    })),
+    notes: noteRows.map(note => ({
+      id: note.id,
+      author: names.get(note.authorId) ?? '',
+      markdown: note.markdown,
+      html: renderMarkdown(note.markdown),
+      createdAt: note.createdAt,
+      editedAt: note.editedAt,
+      version: note.version,
+      isMine: note.authorId === viewer.personId,
+    })),
+    alerts,
+    timeline: timelineOf(entries),
+    nextActs: await nextActsOf(reader, conditions, incident),
+  }
+}
+
+async function nextActsOf(reader: Reader, conditions: ClosingConditions, incident: IncidentRow): Promise<Incident['nextActs']> {
+  const standing = await standingOf(reader, incident)
+  const acts: Incident['nextActs'] = []
+  for (const act of possibleActs(standing)) {
+    const to = destination(act, standing)
+    if (to === undefined) continue
+    const others = act === 'close' ? await conditions.against(reader, incident) : []
+    acts.push({ to, act, blockedBy: [...blockers(act, standing, reader.now.slice(0, 10)), ...others] })
+  }
+  return acts
+}

@@ -1,0 +1,111 @@
+import { asc, eq } from 'drizzle-orm'
+import { listCustomers, listServices, services } from '../catalog/index.ts'
+import { type Caller, firstSecurityTeam, type House } from '../identity/index.ts'
+import { record } from '../journal/index.ts'
+import { pageTeam } from '../oncall/index.ts'
+import type { Tx } from '../platform/database.ts'
+import { conflict, invalid } from '../platform/problems.ts'
+import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
+import { incidentCustomers, incidentServices } from './tables.ts'
+
+interface Listed {
+  readonly id: string
+  readonly basis: string
+}
+
+function assertOnce(listed: readonly Listed[], field: string): void {
+  if (new Set(listed.map(each => each.id)).size !== listed.length) throw invalid(field, 'must name each one once')
+}
+
+/** Sets the affected services, each with the basis for listing it. The engineering team of a new one is paged. */
+export async function setAffectedServices(tx: Tx, house: House, caller: Caller, id: string, input: { version: number; services: readonly Listed[] }): Promise<void> {
+  const incident = await lockOpenIncident(tx, house, caller, id)
+  assertVersion(incident, input.version)
+  await saveIncident(tx, incident, {})
+  await listServicesAffected(tx, house, caller, incident, input.services)
+}
+
+/** Lists the services of an incident, old ones replaced, and pages the engineering teams of the new ones. */
+export async function listServicesAffected(tx: Tx, house: House, caller: Caller, incident: IncidentRow, listed: readonly Listed[]): Promise<void> {
+  assertOnce(listed, 'services')
+  const known = new Map((await listServices(tx)).map(service => [service.id, service]))
+  if (listed.some(each => !known.has(each.id))) throw invalid('services', 'must name services of the catalogue')
+  const before = await tx.db.select().from(incidentServices).where(eq(incidentServices.incidentId, incident.id))
+  await tx.db.delete(incidentServices).where(eq(incidentServices.incidentId, incident.id))
+  if (listed.length > 0) await tx.db.insert(incidentServices).values(listed.map(each => ({ incidentId: incident.id, serviceId: each.id, basis: each.basis })))
+  await record(tx, {
+    actor: caller.actor,
+    type: 'incident.services-set',
+    subject: { kind: 'incident', id: incident.id },
+    within: incident.id,
+    data: { services: listed.map(each => ({ ...each, name: known.get(each.id)?.name ?? '' })) },
+  })
+  for (const each of listed) {
+    const service = known.get(each.id)
+    if (!service || before.some(old => old.serviceId === each.id)) continue
+    await pageAbout(tx, house, incident, service.engineeringTeam.id, `${service.name} is affected (${each.basis}). Your team owns the service and carries out the plan.`)
+  }
+}
+
+/** Pages a team about an incident. Of a restricted one the page says no more than that it is needed. */
+export async function pageAbout(tx: Tx, house: House, incident: IncidentRow, teamId: string, sentence: string): Promise<void> {
+  const { isRestricted } = incident
+  await pageTeam(tx, house, {
+    teamId,
+    subject: { kind: 'incident', id: incident.id },
+    within: incident.id,
+    title: isRestricted ? `Incident ${incident.number} (restricted) needs you` : `Incident ${incident.number}: ${incident.title}`,
+    summary: isRestricted ? 'The incident is restricted: acknowledge, then open it in Tocsin.' : sentence,
+    severity: 'high',
+    isDemo: incident.isDemo,
+  })
+}
+
+/**
+ * Pages the lead of an incident about one topic; the security team of its service follows when the lead does not answer.
+ * Of a restricted incident the page says no more than that it is needed.
+ */
+export async function pageLead(tx: Tx, house: House, incident: IncidentRow, page: { topic: string; title: string; summary: string }): Promise<void> {
+  const [service] = await tx.db
+    .select({ teamId: services.securityTeamId })
+    .from(incidentServices)
+    .innerJoin(services, eq(services.id, incidentServices.serviceId))
+    .where(eq(incidentServices.incidentId, incident.id))
+    .orderBy(asc(services.name))
+    .limit(1)
+  const teamId = service?.teamId ?? (await firstSecurityTeam(tx))
+  if (teamId === undefined) return
+  await pageTeam(tx, house, {
+    teamId,
+    subject: { kind: 'incident', id: incident.id },
+    within: incident.id,
+    topic: page.topic,
+    firstPersonId: incident.leadId,
+    title: incident.isRestricted ? `Incident ${incident.number} (restricted): a duty is due` : page.title,
+    summary: incident.isRestricted ? 'The incident is restricted: acknowledge, then open it in Tocsin.' : page.summary,
+    severity: 'critical',
+    isDemo: incident.isDemo,
+  })
+}
+
+/** Sets the affected customers, each with the basis for listing it. A declared incident keeps those it has: their clocks run. */
+export async function setAffectedCustomers(tx: Tx, house: House, caller: Caller, id: string, input: { version: number; customers: readonly Listed[] }): Promise<void> {
+  const incident = await lockOpenIncident(tx, house, caller, id)
+  assertVersion(incident, input.version)
+  assertOnce(input.customers, 'customers')
+  const known = new Map((await listCustomers(tx, input.customers.map(each => each.id))).map(customer => [customer.id, customer.name]))
+  if (input.customers.some(each => !known.has(each.id))) throw invalid('customers', 'must name customers of the catalogue')
+  const before = await tx.db.select().from(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
+  if (incident.declaredAt !== null && before.some(old => !input.customers.some(each => each.id === old.customerId)))
+    throw conflict('A declared incident keeps the customers that it lists, because their clocks run. Record a decision not to notify instead.')
+  await tx.db.delete(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
+  if (input.customers.length > 0) await tx.db.insert(incidentCustomers).values(input.customers.map(each => ({ incidentId: id, customerId: each.id, basis: each.basis })))
+  await saveIncident(tx, incident, {})
+  await record(tx, {
+    actor: caller.actor,
+    type: 'incident.customers-set',
+    subject: { kind: 'incident', id },
+    within: id,
+    data: { customers: input.customers.map(each => ({ ...each, name: known.get(each.id) ?? '' })) },
+  })
+}

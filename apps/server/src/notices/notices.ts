@@ -1,0 +1,185 @@
+import type { NoticeInput } from '@tocsin/api'
+import { and, eq, ne } from 'drizzle-orm'
+import { z } from 'zod'
+import { customers } from '../catalog/index.ts'
+import type { Caller, House } from '../identity/index.ts'
+import { type IncidentRow, incidents, lockOpenIncident, pageLead } from '../incidents/index.ts'
+import { record, system } from '../journal/index.ts'
+import { resolvePagesAbout } from '../oncall/index.ts'
+import type { Tx } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import { schedule } from '../platform/jobs.ts'
+import type { Delivery } from '../platform/messages.ts'
+import { changedMeanwhile, conflict, forbidden, notFound } from '../platform/problems.ts'
+import { readSetting } from '../platform/settings.ts'
+import { messages } from '../platform/tables.ts'
+import { openDuties, type ObligationRow, warnTopic } from './obligations.ts'
+import { notices, obligations } from './tables.ts'
+
+type Input = z.output<typeof NoticeInput>
+type NoticeRow = typeof notices.$inferSelect
+export const promiseJob = 'notices.promise'
+
+interface Duty {
+  readonly obligation: ObligationRow
+  readonly incident: IncidentRow
+  readonly customer: typeof customers.$inferSelect
+}
+
+/** Takes a duty to work on: the caller may see its incident, and that is not closed. */
+export async function lockDuty(tx: Tx, house: House, caller: Caller, obligationId: string): Promise<Duty> {
+  const [found] = await tx.db.select({ incidentId: obligations.incidentId }).from(obligations).where(eq(obligations.id, obligationId))
+  if (!found || !(await house.visibility.maySee(tx, caller, found.incidentId))) throw notFound('duty to notify')
+  const incident = await lockOpenIncident(tx, house, caller, found.incidentId)
+  const [obligation] = await tx.db.select().from(obligations).where(eq(obligations.id, obligationId)).for('update')
+  if (!obligation) throw notFound('duty to notify')
+  const [customer] = await tx.db.select().from(customers).where(eq(customers.id, obligation.customerId))
+  if (!customer) throw notFound('customer')
+  return { obligation, incident, customer }
+}
+
+async function lockNotice(tx: Tx, house: House, caller: Caller, noticeId: string, version: number): Promise<Duty & { notice: NoticeRow }> {
+  const [found] = await tx.db.select({ obligationId: notices.obligationId }).from(notices).where(eq(notices.id, noticeId))
+  if (!found) throw notFound('notice')
+  const duty = await lockDuty(tx, house, caller, found.obligationId)
+  const [notice] = await tx.db.select().from(notices).where(eq(notices.id, noticeId)).for('update')
+  if (!notice) throw notFound('notice')
+  if (notice.version !== version) throw changedMeanwhile()
+  return { ...duty, notice }
+}
+
+/** Drafts a notice. It can be done before the declaration; one at a time is in the making. */
+export async function draftNotice(tx: Tx, house: House, caller: Caller, obligationId: string, input: Input): Promise<string> {
+  const { obligation, incident, customer } = await lockDuty(tx, house, caller, obligationId)
+  if (obligation.state === 'waived') throw conflict('It was decided not to notify this customer. Withdraw that decision first.')
+  const unsent = await tx.db.select({ id: notices.id }).from(notices).where(and(eq(notices.obligationId, obligationId), ne(notices.state, 'sent')))
+  if (unsent.length > 0) throw conflict('A notice to this customer is in the making already: change that one.')
+  const id = newId()
+  await tx.db.insert(notices).values({ ...input, id, obligationId, kind: obligation.state === 'met' ? 'update' : 'initial', state: 'draft', authorId: caller.personId, editorId: caller.personId })
+  await record(tx, { actor: caller.actor, type: 'notice.drafted', subject: { kind: 'notice', id }, within: incident.id, data: { customer: customer.name, ...input } })
+  return obligationId
+}
+
+/** Changes a notice that was not sent. An approval given before is void. */
+export async function changeNotice(tx: Tx, house: House, caller: Caller, noticeId: string, input: Input & { version: number }): Promise<string> {
+  const { version, ...content } = input
+  const { notice, obligation, incident, customer } = await lockNotice(tx, house, caller, noticeId, version)
+  if (notice.state === 'sending' || notice.state === 'sent') throw conflict('What was sent cannot change. Draft an update.')
+  await tx.db
+    .update(notices)
+    .set({ ...content, state: 'draft', editorId: caller.personId, approvedById: null, approvedAt: null, version: notice.version + 1 })
+    .where(eq(notices.id, noticeId))
+  await record(tx, { actor: caller.actor, type: 'notice.changed', subject: { kind: 'notice', id: noticeId }, within: incident.id, data: { customer: customer.name, ...content } })
+  return obligation.id
+}
+
+/** Approves a notice: somebody else than who wrote it, or changed it last. */
+export async function approveNotice(tx: Tx, house: House, caller: Caller, noticeId: string, version: number): Promise<string> {
+  const { notice, obligation, incident, customer } = await lockNotice(tx, house, caller, noticeId, version)
+  if (notice.state !== 'draft') throw conflict('This notice is approved already.')
+  if (notice.authorId === caller.personId || notice.editorId === caller.personId) throw forbidden('Somebody else than its author approves a notice.')
+  await tx.db.update(notices).set({ state: 'approved', approvedById: caller.personId, approvedAt: tx.now, version: notice.version + 1 }).where(eq(notices.id, noticeId))
+  await record(tx, { actor: caller.actor, type: 'notice.approved', subject: { kind: 'notice', id: noticeId }, within: incident.id, data: { customer: customer.name } })
+  return obligation.id
+}
+
+/** Sends an approved notice to the customer's contacts. The duty is met when a contact's mail server has taken it. */
+export async function sendNotice(tx: Tx, house: House, caller: Caller, noticeId: string, version: number): Promise<string> {
+  const { notice, obligation, incident, customer } = await lockNotice(tx, house, caller, noticeId, version)
+  if (notice.state === 'draft') throw conflict('Somebody else than its author approves the notice first.')
+  if (notice.state !== 'approved') throw conflict('This notice was sent already.')
+  if (obligation.startedAt === null) throw conflict('The incident is not declared yet: the notice can be sent once it is.')
+  const organisation = (await readSetting(tx, 'organisation', z.string())) ?? 'Our organisation'
+  await tx.db.update(notices).set({ state: 'sending', version: notice.version + 1 }).where(eq(notices.id, noticeId))
+  for (const contact of customer.contacts)
+    await house.messenger.post(tx, {
+      channel: 'email',
+      address: contact.email,
+      purpose: 'notice',
+      purposeId: noticeId,
+      withinId: incident.id,
+      subject: `Security notice from ${organisation} (incident ${incident.number}${notice.kind === 'update' ? ', update' : ''})`,
+      body: noticeText(organisation, incident, contact.name, notice),
+      isDemo: customer.isDemo,
+    })
+  await record(tx, { actor: caller.actor, type: 'notice.sent', subject: { kind: 'notice', id: noticeId }, within: incident.id, data: { customer: customer.name, to: customer.contacts.map(contact => contact.email) } })
+  return obligation.id
+}
+
+function noticeText(organisation: string, incident: IncidentRow, name: string, notice: NoticeRow): string {
+  const parts = [
+    `Dear ${name},`,
+    notice.kind === 'update' ? `this is an update to our notice about incident ${incident.number}.` : `we are writing to tell you of a security incident (our reference: incident ${incident.number}) that affects you.`,
+    `What happened\n${notice.nature}`,
+    `Approximate impact on users\n${notice.userImpact}`,
+    `What has been done\n${notice.mitigation}`,
+    ...(notice.nextSteps ? [`What happens next\n${notice.nextSteps}`] : []),
+    ...(notice.nextCommunicationAt ? [`You will hear from us again by ${notice.nextCommunicationAt.slice(0, 16).replace('T', ' ')} UTC.`] : []),
+    notice.isInvestigationComplete ? 'Our investigation is complete.' : 'Our investigation goes on.',
+    organisation,
+  ]
+  return `${parts.join('\n\n')}\n`
+}
+
+/** What became of one mail of a notice, in the record; the first that a server took meets the duty. */
+export async function settleDelivery(tx: Tx, house: House, delivery: Delivery): Promise<void> {
+  const [found] = await tx.db
+    .select({ notice: notices, obligation: obligations, customer: customers.name })
+    .from(notices)
+    .innerJoin(obligations, eq(obligations.id, notices.obligationId))
+    .innerJoin(customers, eq(customers.id, obligations.customerId))
+    .where(eq(notices.id, delivery.purposeId))
+    .for('update', { of: obligations })
+  if (!found) return
+  const { obligation, customer } = found
+  const within = obligation.incidentId
+  await record(tx, {
+    actor: system,
+    type: delivery.state === 'sent' ? 'notice.delivered' : 'notice.undelivered',
+    subject: { kind: 'notice', id: delivery.purposeId },
+    within,
+    data: { customer, address: delivery.address, receipt: delivery.receipt, messageId: delivery.messageId },
+  })
+  if (delivery.state === 'sent' && (obligation.state === 'running' || obligation.state === 'delayed')) await meet(tx, house, obligation, customer)
+  await settleNotice(tx, delivery.purposeId)
+}
+
+async function meet(tx: Tx, house: House, obligation: ObligationRow, customer: string): Promise<void> {
+  await tx.db.update(obligations).set({ state: 'met', metAt: tx.now, version: obligation.version + 1 }).where(eq(obligations.id, obligation.id))
+  await record(tx, {
+    actor: system,
+    type: 'obligation.met',
+    subject: { kind: 'obligation', id: obligation.id },
+    within: obligation.incidentId,
+    data: { customer, metAt: tx.now, dueAt: obligation.dueAt, isInTime: obligation.dueAt !== null && tx.now <= obligation.dueAt },
+  })
+  if ((await openDuties(tx, obligation.incidentId)).length === 0) await resolvePagesAbout(tx, house, system, obligation.incidentId, warnTopic)
+}
+
+/** Once every mail has gone its way the notice is sent; when none was taken it is back to be sent again. */
+async function settleNotice(tx: Tx, noticeId: string): Promise<void> {
+  const [notice] = await tx.db.select().from(notices).where(eq(notices.id, noticeId)).for('update')
+  if (notice?.state !== 'sending') return
+  const sent = await tx.db.select({ state: messages.state }).from(messages).where(and(eq(messages.purpose, 'notice'), eq(messages.purposeId, noticeId)))
+  if (sent.some(message => message.state === 'queued' || message.state === 'held')) return
+  const isTaken = sent.some(message => message.state === 'sent')
+  await tx.db
+    .update(notices)
+    .set(isTaken ? { state: 'sent', sentAt: tx.now, version: notice.version + 1 } : { state: 'approved', version: notice.version + 1 })
+    .where(eq(notices.id, noticeId))
+  if (isTaken && notice.nextCommunicationAt !== null)
+    await schedule(tx, { kind: promiseJob, key: `promise:${notice.obligationId}`, runAt: notice.nextCommunicationAt, data: { noticeId } })
+}
+
+/** A further communication was promised for now: unless it went out, the lead is paged. */
+export async function rememberPromise(tx: Tx, house: House, noticeId: string): Promise<void> {
+  const [found] = await tx.db.select({ notice: notices, incidentId: obligations.incidentId, customer: customers.name }).from(notices).innerJoin(obligations, eq(obligations.id, notices.obligationId)).innerJoin(customers, eq(customers.id, obligations.customerId)).where(eq(notices.id, noticeId))
+  if (!found) return
+  const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, found.incidentId))
+  if (!incident || incident.status === 'closed') return
+  await pageLead(tx, house, incident, {
+    topic: `promise ${found.notice.obligationId}`,
+    title: `Incident ${incident.number}: the next communication to ${found.customer} is due`,
+    summary: `The last notice to ${found.customer} promised the next communication by now. Draft and send the update.`,
+  })
+}

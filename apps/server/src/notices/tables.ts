@@ -1,0 +1,65 @@
+import type { delayGrounds, obligationStates } from '@tocsin/api'
+import { boolean, date, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { customers } from '../catalog/tables.ts'
+import { people } from '../identity/tables.ts'
+import { incidents } from '../incidents/tables.ts'
+import { choice, id, instant } from '../platform/columns.ts'
+
+/** A duty to notify one customer of one incident. */
+export const obligations = pgTable(
+  'obligations',
+  {
+    id: id(),
+    incidentId: uuid('incident_id')
+      .notNull()
+      .references(() => incidents.id, { onDelete: 'cascade' }),
+    customerId: uuid('customer_id')
+      .notNull()
+      .references(() => customers.id),
+    state: choice<(typeof obligationStates)[number]>('state').notNull(),
+    /** The hours that the contract gives, as they were when the clock started. */
+    hours: integer('hours').notNull(),
+    startedAt: instant('started_at'),
+    dueAt: instant('due_at'),
+    metAt: instant('met_at'),
+    decisionKind: choice<'delay' | 'not-notify'>('decision_kind'),
+    decisionGround: choice<(typeof delayGrounds)[number]>('decision_ground'),
+    decisionStatement: text('decision_statement'),
+    decisionReviewOn: date('decision_review_on', { mode: 'string' }),
+    decisionById: uuid('decision_by_id').references(() => people.id),
+    decisionApprovedById: uuid('decision_approved_by_id').references(() => people.id),
+    version: integer('version').notNull().default(1),
+    isDemo: boolean('is_demo').notNull().default(false),
+  },
+  table => [uniqueIndex('obligations_once').on(table.incidentId, table.customerId), index('obligations_due').on(table.dueAt)],
+)
+
+export const notices = pgTable(
+  'notices',
+  {
+    id: id(),
+    obligationId: uuid('obligation_id')
+      .notNull()
+      .references(() => obligations.id, { onDelete: 'cascade' }),
+    kind: choice<'initial' | 'update'>('kind').notNull(),
+    state: choice<'draft' | 'approved' | 'sending' | 'sent'>('state').notNull(),
+    nature: text('nature').notNull(),
+    userImpact: text('user_impact').notNull(),
+    mitigation: text('mitigation').notNull(),
+    isInvestigationComplete: boolean('is_investigation_complete').notNull(),
+    nextSteps: text('next_steps'),
+    nextCommunicationAt: instant('next_communication_at'),
+    authorId: uuid('author_id')
+      .notNull()
+      .references(() => people.id),
+    /** Who changed it last: approval takes another pair of eyes than this one, too. */
+    editorId: uuid('editor_id')
+      .notNull()
+      .references(() => people.id),
+    approvedById: uuid('approved_by_id').references(() => people.id),
+    approvedAt: instant('approved_at'),
+    sentAt: instant('sent_at'),
+    version: integer('version').notNull().default(1),
+  },
+  table => [index('notices_obligation').on(table.obligationId)],
+)
