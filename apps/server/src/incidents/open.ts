@@ -21,10 +21,12 @@ interface Opening {
 }
 
 /** Opens a suspected incident: reasonable suspicion starts the work. The teams that answer for its services are paged. */
-export async function openIncident(tx: Tx, house: House, caller: Caller, input: Opening, isDemo = false): Promise<string> {
+export async function openIncident(tx: Tx, house: House, caller: Caller, input: Opening, isAlertDemo = false): Promise<string> {
   const id = newId()
   const known = new Map((await listServices(tx)).map(service => [service.id, service]))
   if (input.serviceIds.some(serviceId => !known.has(serviceId))) throw invalid('serviceIds', 'must name services of the catalogue')
+  // What touches demo data is demo data, so that all of it can be removed in one act.
+  const isDemo = isAlertDemo || input.serviceIds.some(serviceId => known.get(serviceId)?.isDemo === true)
   const [incident] = await tx.db
     .insert(incidents)
     .values({ id, title: input.title, status: 'suspected', class: 'suspected', realm: input.realm, dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' }, openedAt: tx.now, isRestricted: input.isRestricted, isDemo })

@@ -12,6 +12,8 @@ interface Listener {
 
 const most = 2_000
 const beatMs = 20_000
+/** A stream ends after this time, and the page connects again: so that who lost the right to look stops hearing. */
+const lifetimeMs = 300_000
 
 /** Tells open pages of new journal entries, as they are written. */
 export class Live {
@@ -46,7 +48,11 @@ export class Live {
     const stream = new Readable({ read() {} })
     const listener = { maySee, stream }
     this.#listeners.add(listener)
-    stream.once('close', () => this.#listeners.delete(listener))
+    const end = setTimeout(() => stream.push(null), lifetimeMs)
+    stream.once('close', () => {
+      clearTimeout(end)
+      this.#listeners.delete(listener)
+    })
     stream.push('retry: 1000\n: open\n\n')
     return stream
   }

@@ -1,0 +1,551 @@
+CREATE TABLE "alerts" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"number" bigserial NOT NULL,
+	"kind" text NOT NULL,
+	"title" text NOT NULL,
+	"severity" text NOT NULL,
+	"status" text NOT NULL,
+	"service_id" uuid,
+	"dedup_scope" text NOT NULL,
+	"dedup_key" text,
+	"is_open" boolean DEFAULT true NOT NULL,
+	"source" text NOT NULL,
+	"labels" jsonb NOT NULL,
+	"links" jsonb NOT NULL,
+	"description" text NOT NULL,
+	"observables" jsonb NOT NULL,
+	"count" integer DEFAULT 1 NOT NULL,
+	"first_seen_at" timestamptz(3) NOT NULL,
+	"last_seen_at" timestamptz(3) NOT NULL,
+	"source_resolved_at" timestamptz(3),
+	"has_paged" boolean DEFAULT false NOT NULL,
+	"acknowledged_by_id" uuid,
+	"acknowledged_at" timestamptz(3),
+	"verdict_outcome" text,
+	"verdict_reason" text,
+	"verdict_realm" text,
+	"verdict_statement" text,
+	"verdict_by_id" uuid,
+	"verdict_at" timestamptz(3),
+	"incident_id" uuid,
+	"incident_number" integer,
+	"is_demo" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "customer_services" (
+	"customer_id" uuid NOT NULL,
+	"service_id" uuid NOT NULL,
+	CONSTRAINT "customer_services_customer_id_service_id_pk" PRIMARY KEY("customer_id","service_id")
+);
+--> statement-breakpoint
+CREATE TABLE "customers" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"region" text NOT NULL,
+	"terms" text NOT NULL,
+	"notice_hours" integer NOT NULL,
+	"contacts" jsonb NOT NULL,
+	"version" integer DEFAULT 1 NOT NULL,
+	"is_demo" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "services" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"description" text NOT NULL,
+	"security_team_id" uuid NOT NULL,
+	"engineering_team_id" uuid NOT NULL,
+	"page_from" text NOT NULL,
+	"version" integer DEFAULT 1 NOT NULL,
+	"is_demo" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "api_keys" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"scopes" jsonb NOT NULL,
+	"secret_digest" text NOT NULL,
+	"created_by" uuid NOT NULL,
+	"created_at" timestamptz(3) NOT NULL,
+	"last_used_at" timestamptz(3),
+	"revoked_at" timestamptz(3)
+);
+--> statement-breakpoint
+CREATE TABLE "challenges" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"challenge" text NOT NULL,
+	"person_id" uuid,
+	"expires_at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "invitations" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"email" text NOT NULL,
+	"name" text NOT NULL,
+	"role" text NOT NULL,
+	"created_at" timestamptz(3) NOT NULL,
+	"expires_at" timestamptz(3) NOT NULL,
+	"used_at" timestamptz(3)
+);
+--> statement-breakpoint
+CREATE TABLE "passkeys" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"person_id" uuid NOT NULL,
+	"name" text NOT NULL,
+	"credential_id" text NOT NULL,
+	"public_key" "bytea" NOT NULL,
+	"counter" bigint NOT NULL,
+	"transports" jsonb NOT NULL,
+	"created_at" timestamptz(3) NOT NULL,
+	"last_used_at" timestamptz(3)
+);
+--> statement-breakpoint
+CREATE TABLE "people" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"email" text NOT NULL,
+	"role" text NOT NULL,
+	"is_active" boolean DEFAULT true NOT NULL,
+	"password_hash" text,
+	"totp_secret" text,
+	"totp_confirmed_at" timestamptz(3),
+	"totp_step" bigint DEFAULT 0 NOT NULL,
+	"failed_attempts" integer DEFAULT 0 NOT NULL,
+	"locked_until" timestamptz(3),
+	"created_at" timestamptz(3) NOT NULL,
+	"is_demo" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "sessions" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"person_id" uuid NOT NULL,
+	"token_digest" text NOT NULL,
+	"assurance" text NOT NULL,
+	"failed_codes" integer DEFAULT 0 NOT NULL,
+	"device" text NOT NULL,
+	"created_at" timestamptz(3) NOT NULL,
+	"last_seen_at" timestamptz(3) NOT NULL,
+	"expires_at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "team_members" (
+	"team_id" uuid NOT NULL,
+	"person_id" uuid NOT NULL,
+	CONSTRAINT "team_members_team_id_person_id_pk" PRIMARY KEY("team_id","person_id")
+);
+--> statement-breakpoint
+CREATE TABLE "teams" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"kind" text NOT NULL,
+	"is_demo" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "class_definitions" (
+	"class" text NOT NULL,
+	"version" integer NOT NULL,
+	"text" text NOT NULL,
+	"changed_by" text NOT NULL,
+	"changed_at" timestamptz(3) NOT NULL,
+	CONSTRAINT "class_definitions_class_version_pk" PRIMARY KEY("class","version")
+);
+--> statement-breakpoint
+CREATE TABLE "incident_customers" (
+	"incident_id" uuid NOT NULL,
+	"customer_id" uuid NOT NULL,
+	"basis" text NOT NULL,
+	CONSTRAINT "incident_customers_incident_id_customer_id_pk" PRIMARY KEY("incident_id","customer_id")
+);
+--> statement-breakpoint
+CREATE TABLE "incident_members" (
+	"incident_id" uuid NOT NULL,
+	"person_id" uuid NOT NULL,
+	CONSTRAINT "incident_members_incident_id_person_id_pk" PRIMARY KEY("incident_id","person_id")
+);
+--> statement-breakpoint
+CREATE TABLE "incident_services" (
+	"incident_id" uuid NOT NULL,
+	"service_id" uuid NOT NULL,
+	"basis" text NOT NULL,
+	CONSTRAINT "incident_services_incident_id_service_id_pk" PRIMARY KEY("incident_id","service_id")
+);
+--> statement-breakpoint
+CREATE TABLE "incidents" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"number" bigserial NOT NULL,
+	"title" text NOT NULL,
+	"summary" text DEFAULT '' NOT NULL,
+	"status" text NOT NULL,
+	"class" text NOT NULL,
+	"severity" text,
+	"severity_criteria" jsonb,
+	"severity_why" text,
+	"realm" text NOT NULL,
+	"lead_id" uuid,
+	"owner_id" uuid,
+	"communications_id" uuid,
+	"executive_id" uuid,
+	"approximate_users" bigint,
+	"data_touched" jsonb NOT NULL,
+	"watch_until" date,
+	"opened_at" timestamptz(3) NOT NULL,
+	"declared_at" timestamptz(3),
+	"closed_at" timestamptz(3),
+	"is_restricted" boolean NOT NULL,
+	"version" integer DEFAULT 1 NOT NULL,
+	"is_demo" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "notes" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"incident_id" uuid NOT NULL,
+	"author_id" uuid NOT NULL,
+	"markdown" text NOT NULL,
+	"created_at" timestamptz(3) NOT NULL,
+	"edited_at" timestamptz(3),
+	"version" integer DEFAULT 1 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "tasks" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"incident_id" uuid NOT NULL,
+	"title" text NOT NULL,
+	"assignee_id" uuid,
+	"due_on" date,
+	"hurts_business" boolean DEFAULT false NOT NULL,
+	"approved_by_id" uuid,
+	"done_at" timestamptz(3),
+	"done_by_id" uuid,
+	"version" integer DEFAULT 1 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "report_files" (
+	"report_id" uuid NOT NULL,
+	"file_id" uuid NOT NULL,
+	CONSTRAINT "report_files_report_id_file_id_pk" PRIMARY KEY("report_id","file_id")
+);
+--> statement-breakpoint
+CREATE TABLE "reports" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"reference" text NOT NULL,
+	"audience" text NOT NULL,
+	"text" text NOT NULL,
+	"happened_at" text NOT NULL,
+	"affected" text NOT NULL,
+	"contact_name" text NOT NULL,
+	"contact_email" text NOT NULL,
+	"received_at" timestamptz(3) NOT NULL,
+	"alert_id" uuid NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "sources" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"kind" text NOT NULL,
+	"name" text NOT NULL,
+	"key_digest" text NOT NULL,
+	"service_id" uuid,
+	"created_at" timestamptz(3) NOT NULL,
+	"last_seen_at" timestamptz(3),
+	"received" integer DEFAULT 0 NOT NULL,
+	"revoked_at" timestamptz(3),
+	"is_demo" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "journal" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"seq" bigserial NOT NULL,
+	"xid" "xid8" DEFAULT pg_current_xact_id() NOT NULL,
+	"at" timestamptz(3) NOT NULL,
+	"actor_kind" text NOT NULL,
+	"actor_id" text,
+	"actor_name" text NOT NULL,
+	"type" text NOT NULL,
+	"subject_kind" text NOT NULL,
+	"subject_id" text NOT NULL,
+	"within_id" uuid,
+	"data" jsonb NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "journal_checkpoints" (
+	"size" bigint PRIMARY KEY NOT NULL,
+	"note" text NOT NULL,
+	"at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "journal_cursors" (
+	"name" text PRIMARY KEY NOT NULL,
+	"xid" "xid8" NOT NULL,
+	"seq" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "journal_leaves" (
+	"leaf_index" bigint PRIMARY KEY NOT NULL,
+	"entry_id" uuid NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "journal_nodes" (
+	"level" integer NOT NULL,
+	"node_index" bigint NOT NULL,
+	"hash" "bytea" NOT NULL,
+	CONSTRAINT "journal_nodes_level_node_index_pk" PRIMARY KEY("level","node_index")
+);
+--> statement-breakpoint
+CREATE TABLE "notices" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"obligation_id" uuid NOT NULL,
+	"kind" text NOT NULL,
+	"state" text NOT NULL,
+	"nature" text NOT NULL,
+	"user_impact" text NOT NULL,
+	"mitigation" text NOT NULL,
+	"is_investigation_complete" boolean NOT NULL,
+	"next_steps" text,
+	"next_communication_at" timestamptz(3),
+	"author_id" uuid NOT NULL,
+	"editor_id" uuid NOT NULL,
+	"approved_by_id" uuid,
+	"approved_at" timestamptz(3),
+	"sent_at" timestamptz(3),
+	"version" integer DEFAULT 1 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "obligations" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"incident_id" uuid NOT NULL,
+	"customer_id" uuid NOT NULL,
+	"state" text NOT NULL,
+	"hours" integer NOT NULL,
+	"started_at" timestamptz(3),
+	"due_at" timestamptz(3),
+	"met_at" timestamptz(3),
+	"decision_kind" text,
+	"decision_ground" text,
+	"decision_statement" text,
+	"decision_review_on" date,
+	"decision_by_id" uuid,
+	"decision_approved_by_id" uuid,
+	"version" integer DEFAULT 1 NOT NULL,
+	"is_demo" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "contact_methods" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"person_id" uuid NOT NULL,
+	"kind" text NOT NULL,
+	"address" text NOT NULL,
+	"secret" text,
+	"created_at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "page_notifications" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"page_id" uuid NOT NULL,
+	"person_id" uuid NOT NULL,
+	"position" integer NOT NULL,
+	"channel" text NOT NULL,
+	"message_id" uuid NOT NULL,
+	"at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "pages" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"team_id" uuid NOT NULL,
+	"subject_kind" text NOT NULL,
+	"subject_id" uuid NOT NULL,
+	"within_id" uuid,
+	"title" text NOT NULL,
+	"summary" text NOT NULL,
+	"severity" text NOT NULL,
+	"state" text NOT NULL,
+	"key" text NOT NULL,
+	"first_person_id" uuid,
+	"position" integer DEFAULT 0 NOT NULL,
+	"next_step_at" timestamptz(3),
+	"acknowledged_by_id" uuid,
+	"acknowledged_at" timestamptz(3),
+	"created_at" timestamptz(3) NOT NULL,
+	"is_demo" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "rotas" (
+	"team_id" uuid PRIMARY KEY NOT NULL,
+	"time_zone" text NOT NULL,
+	"start_date" date NOT NULL,
+	"handoff_time" text NOT NULL,
+	"participant_ids" jsonb NOT NULL,
+	"steps" jsonb NOT NULL,
+	"repeats" integer NOT NULL,
+	"version" integer DEFAULT 1 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "file_chunks" (
+	"file_id" uuid NOT NULL,
+	"position" integer NOT NULL,
+	"content" "bytea" NOT NULL,
+	CONSTRAINT "file_chunks_file_id_position_pk" PRIMARY KEY("file_id","position")
+);
+--> statement-breakpoint
+CREATE TABLE "files" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"media_type" text NOT NULL,
+	"size_bytes" bigint NOT NULL,
+	"sha256" text NOT NULL,
+	"created_at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "jobs" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"kind" text NOT NULL,
+	"key" text NOT NULL,
+	"data" jsonb NOT NULL,
+	"run_at" timestamptz(3) NOT NULL,
+	"attempts" integer DEFAULT 0 NOT NULL,
+	"last_error" text,
+	"leased_by" integer
+);
+--> statement-breakpoint
+CREATE TABLE "messages" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"channel" text NOT NULL,
+	"address" text NOT NULL,
+	"purpose" text NOT NULL,
+	"purpose_id" uuid NOT NULL,
+	"within_id" uuid,
+	"subject" text NOT NULL,
+	"body" text NOT NULL,
+	"link_path" text,
+	"link_claims" jsonb,
+	"webhook_secret" text,
+	"state" text NOT NULL,
+	"attempts" integer DEFAULT 0 NOT NULL,
+	"last_error" text,
+	"receipt" text,
+	"created_at" timestamptz(3) NOT NULL,
+	"sent_at" timestamptz(3),
+	"is_demo" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "settings" (
+	"name" text PRIMARY KEY NOT NULL,
+	"value" jsonb NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "improvements" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"review_id" uuid NOT NULL,
+	"incident_id" uuid NOT NULL,
+	"title" text NOT NULL,
+	"owner_id" uuid NOT NULL,
+	"due_on" date NOT NULL,
+	"state" text NOT NULL,
+	"evidence" text,
+	"verified_by_id" uuid,
+	"version" integer DEFAULT 1 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "reviews" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"incident_id" uuid NOT NULL,
+	"state" text NOT NULL,
+	"sequence" text NOT NULL,
+	"findings" jsonb NOT NULL,
+	"finished_by_id" uuid,
+	"finished_at" timestamptz(3),
+	"version" integer DEFAULT 1 NOT NULL
+);
+--> statement-breakpoint
+ALTER TABLE "alerts" ADD CONSTRAINT "alerts_service_id_services_id_fk" FOREIGN KEY ("service_id") REFERENCES "public"."services"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "alerts" ADD CONSTRAINT "alerts_acknowledged_by_id_people_id_fk" FOREIGN KEY ("acknowledged_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "alerts" ADD CONSTRAINT "alerts_verdict_by_id_people_id_fk" FOREIGN KEY ("verdict_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "customer_services" ADD CONSTRAINT "customer_services_customer_id_customers_id_fk" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "customer_services" ADD CONSTRAINT "customer_services_service_id_services_id_fk" FOREIGN KEY ("service_id") REFERENCES "public"."services"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "services" ADD CONSTRAINT "services_security_team_id_teams_id_fk" FOREIGN KEY ("security_team_id") REFERENCES "public"."teams"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "services" ADD CONSTRAINT "services_engineering_team_id_teams_id_fk" FOREIGN KEY ("engineering_team_id") REFERENCES "public"."teams"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_created_by_people_id_fk" FOREIGN KEY ("created_by") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "passkeys" ADD CONSTRAINT "passkeys_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "sessions" ADD CONSTRAINT "sessions_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "team_members" ADD CONSTRAINT "team_members_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "team_members" ADD CONSTRAINT "team_members_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "incident_customers" ADD CONSTRAINT "incident_customers_incident_id_incidents_id_fk" FOREIGN KEY ("incident_id") REFERENCES "public"."incidents"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "incident_customers" ADD CONSTRAINT "incident_customers_customer_id_customers_id_fk" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "incident_members" ADD CONSTRAINT "incident_members_incident_id_incidents_id_fk" FOREIGN KEY ("incident_id") REFERENCES "public"."incidents"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "incident_members" ADD CONSTRAINT "incident_members_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "incident_services" ADD CONSTRAINT "incident_services_incident_id_incidents_id_fk" FOREIGN KEY ("incident_id") REFERENCES "public"."incidents"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "incident_services" ADD CONSTRAINT "incident_services_service_id_services_id_fk" FOREIGN KEY ("service_id") REFERENCES "public"."services"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "incidents" ADD CONSTRAINT "incidents_lead_id_people_id_fk" FOREIGN KEY ("lead_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "incidents" ADD CONSTRAINT "incidents_owner_id_people_id_fk" FOREIGN KEY ("owner_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "incidents" ADD CONSTRAINT "incidents_communications_id_people_id_fk" FOREIGN KEY ("communications_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "incidents" ADD CONSTRAINT "incidents_executive_id_people_id_fk" FOREIGN KEY ("executive_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "notes" ADD CONSTRAINT "notes_incident_id_incidents_id_fk" FOREIGN KEY ("incident_id") REFERENCES "public"."incidents"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "notes" ADD CONSTRAINT "notes_author_id_people_id_fk" FOREIGN KEY ("author_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "tasks" ADD CONSTRAINT "tasks_incident_id_incidents_id_fk" FOREIGN KEY ("incident_id") REFERENCES "public"."incidents"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "tasks" ADD CONSTRAINT "tasks_assignee_id_people_id_fk" FOREIGN KEY ("assignee_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "tasks" ADD CONSTRAINT "tasks_approved_by_id_people_id_fk" FOREIGN KEY ("approved_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "tasks" ADD CONSTRAINT "tasks_done_by_id_people_id_fk" FOREIGN KEY ("done_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "report_files" ADD CONSTRAINT "report_files_report_id_reports_id_fk" FOREIGN KEY ("report_id") REFERENCES "public"."reports"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "report_files" ADD CONSTRAINT "report_files_file_id_files_id_fk" FOREIGN KEY ("file_id") REFERENCES "public"."files"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "reports" ADD CONSTRAINT "reports_alert_id_alerts_id_fk" FOREIGN KEY ("alert_id") REFERENCES "public"."alerts"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "sources" ADD CONSTRAINT "sources_service_id_services_id_fk" FOREIGN KEY ("service_id") REFERENCES "public"."services"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "notices" ADD CONSTRAINT "notices_obligation_id_obligations_id_fk" FOREIGN KEY ("obligation_id") REFERENCES "public"."obligations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "notices" ADD CONSTRAINT "notices_author_id_people_id_fk" FOREIGN KEY ("author_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "notices" ADD CONSTRAINT "notices_editor_id_people_id_fk" FOREIGN KEY ("editor_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "notices" ADD CONSTRAINT "notices_approved_by_id_people_id_fk" FOREIGN KEY ("approved_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "obligations" ADD CONSTRAINT "obligations_incident_id_incidents_id_fk" FOREIGN KEY ("incident_id") REFERENCES "public"."incidents"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "obligations" ADD CONSTRAINT "obligations_customer_id_customers_id_fk" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "obligations" ADD CONSTRAINT "obligations_decision_by_id_people_id_fk" FOREIGN KEY ("decision_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "obligations" ADD CONSTRAINT "obligations_decision_approved_by_id_people_id_fk" FOREIGN KEY ("decision_approved_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "contact_methods" ADD CONSTRAINT "contact_methods_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "page_notifications" ADD CONSTRAINT "page_notifications_page_id_pages_id_fk" FOREIGN KEY ("page_id") REFERENCES "public"."pages"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "page_notifications" ADD CONSTRAINT "page_notifications_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "pages" ADD CONSTRAINT "pages_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "pages" ADD CONSTRAINT "pages_first_person_id_people_id_fk" FOREIGN KEY ("first_person_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "pages" ADD CONSTRAINT "pages_acknowledged_by_id_people_id_fk" FOREIGN KEY ("acknowledged_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "rotas" ADD CONSTRAINT "rotas_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "file_chunks" ADD CONSTRAINT "file_chunks_file_id_files_id_fk" FOREIGN KEY ("file_id") REFERENCES "public"."files"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "improvements" ADD CONSTRAINT "improvements_review_id_reviews_id_fk" FOREIGN KEY ("review_id") REFERENCES "public"."reviews"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "improvements" ADD CONSTRAINT "improvements_incident_id_incidents_id_fk" FOREIGN KEY ("incident_id") REFERENCES "public"."incidents"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "improvements" ADD CONSTRAINT "improvements_owner_id_people_id_fk" FOREIGN KEY ("owner_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "improvements" ADD CONSTRAINT "improvements_verified_by_id_people_id_fk" FOREIGN KEY ("verified_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "reviews" ADD CONSTRAINT "reviews_incident_id_incidents_id_fk" FOREIGN KEY ("incident_id") REFERENCES "public"."incidents"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "reviews" ADD CONSTRAINT "reviews_finished_by_id_people_id_fk" FOREIGN KEY ("finished_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE UNIQUE INDEX "alerts_open_key" ON "alerts" USING btree ("dedup_scope","dedup_key") WHERE "alerts"."is_open";--> statement-breakpoint
+CREATE INDEX "alerts_number" ON "alerts" USING btree ("number");--> statement-breakpoint
+CREATE INDEX "alerts_queue" ON "alerts" USING btree ("number") WHERE "alerts"."verdict_at" is null;--> statement-breakpoint
+CREATE INDEX "alerts_incident" ON "alerts" USING btree ("incident_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "customers_name" ON "customers" USING btree ("name");--> statement-breakpoint
+CREATE UNIQUE INDEX "services_name" ON "services" USING btree ("name");--> statement-breakpoint
+CREATE UNIQUE INDEX "passkeys_credential" ON "passkeys" USING btree ("credential_id");--> statement-breakpoint
+CREATE INDEX "passkeys_person" ON "passkeys" USING btree ("person_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "people_email" ON "people" USING btree ("email");--> statement-breakpoint
+CREATE UNIQUE INDEX "sessions_token" ON "sessions" USING btree ("token_digest");--> statement-breakpoint
+CREATE INDEX "sessions_person" ON "sessions" USING btree ("person_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "teams_name" ON "teams" USING btree ("name");--> statement-breakpoint
+CREATE INDEX "incidents_number" ON "incidents" USING btree ("number");--> statement-breakpoint
+CREATE INDEX "incidents_status" ON "incidents" USING btree ("status");--> statement-breakpoint
+CREATE INDEX "notes_incident" ON "notes" USING btree ("incident_id");--> statement-breakpoint
+CREATE INDEX "tasks_incident" ON "tasks" USING btree ("incident_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "reports_reference" ON "reports" USING btree ("reference");--> statement-breakpoint
+CREATE INDEX "reports_alert" ON "reports" USING btree ("alert_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "sources_key" ON "sources" USING btree ("key_digest");--> statement-breakpoint
+CREATE INDEX "journal_order" ON "journal" USING btree ("xid","seq");--> statement-breakpoint
+CREATE INDEX "journal_seq" ON "journal" USING btree ("seq");--> statement-breakpoint
+CREATE INDEX "journal_within" ON "journal" USING btree ("within_id","seq");--> statement-breakpoint
+CREATE INDEX "journal_subject" ON "journal" USING btree ("subject_id");--> statement-breakpoint
+CREATE INDEX "journal_leaves_entry" ON "journal_leaves" USING btree ("entry_id");--> statement-breakpoint
+CREATE INDEX "notices_obligation" ON "notices" USING btree ("obligation_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "obligations_once" ON "obligations" USING btree ("incident_id","customer_id");--> statement-breakpoint
+CREATE INDEX "obligations_due" ON "obligations" USING btree ("due_at");--> statement-breakpoint
+CREATE INDEX "contact_methods_person" ON "contact_methods" USING btree ("person_id");--> statement-breakpoint
+CREATE INDEX "page_notifications_page" ON "page_notifications" USING btree ("page_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "pages_climbing" ON "pages" USING btree ("key") WHERE "pages"."state" = 'triggered';--> statement-breakpoint
+CREATE INDEX "pages_subject" ON "pages" USING btree ("subject_id");--> statement-breakpoint
+CREATE INDEX "pages_created" ON "pages" USING btree ("created_at");--> statement-breakpoint
+CREATE UNIQUE INDEX "jobs_key" ON "jobs" USING btree ("key");--> statement-breakpoint
+CREATE INDEX "jobs_due" ON "jobs" USING btree ("run_at");--> statement-breakpoint
+CREATE INDEX "messages_created" ON "messages" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "messages_purpose" ON "messages" USING btree ("purpose","purpose_id");--> statement-breakpoint
+CREATE INDEX "messages_state" ON "messages" USING btree ("state");--> statement-breakpoint
+CREATE INDEX "improvements_review" ON "improvements" USING btree ("review_id");--> statement-breakpoint
+CREATE INDEX "improvements_due" ON "improvements" USING btree ("due_on");--> statement-breakpoint
+CREATE UNIQUE INDEX "reviews_incident" ON "reviews" USING btree ("incident_id");

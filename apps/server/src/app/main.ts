@@ -1,0 +1,64 @@
+import { hasDemo, loadRequestedDemo, requestDemo } from '../demo/index.ts'
+import { listPeople } from '../identity/index.ts'
+import { ConfigProblem, readConfig } from '../platform/config.ts'
+import { openLog } from '../platform/telemetry.ts'
+import { type Server, startServer } from './server.ts'
+
+/**
+ * Runs the server until it is told to stop (SIGINT, SIGTERM, or its launcher gone).
+ * A wrong configuration ends it with one sentence and exit code 2.
+ */
+export async function serve(options: { port?: string | undefined; withDemo?: boolean; isJson?: boolean }): Promise<void> {
+  try {
+    const config = readConfig({ ...process.env, ...(options.port === undefined ? {} : { PORT: options.port }) })
+    const log = openLog(config.logLevel, process.stderr.isTTY === true)
+    const server = await startServer(config, log)
+    stopOnSignal(server)
+    if (options.withDemo) await askForDemo(server)
+    welcome(server, options.isJson === true)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(error instanceof ConfigProblem ? 2 : 1)
+  }
+}
+
+function welcome(server: Server, isJson: boolean): void {
+  const { origin, setupLink, house } = server
+  if (isJson) {
+    process.stdout.write(`${JSON.stringify({ origin, setupLink: setupLink ?? null, isPagingLive: house.messenger.isLive })}\n`)
+    return
+  }
+  const lines = [`Tocsin is ready: ${origin}`]
+  if (setupLink) lines.push(`Create the first administrator with this one-time link: ${setupLink}`)
+  if (!house.messenger.isLive) lines.push('Paging is not live: no mail server is configured (SMTP_URL). Messages stand in the outbox.')
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+async function askForDemo({ house }: Server): Promise<void> {
+  await house.database.transaction(async tx => {
+    if (await hasDemo(tx)) return
+    await requestDemo(tx)
+    const administrator = (await listPeople(tx)).find(person => person.role === 'administrator' && person.isActive)
+    if (administrator) await loadRequestedDemo(tx, house, administrator.id)
+  })
+}
+
+function stopOnSignal(server: Server): void {
+  let isStopping = false
+  const stop = () => {
+    // Ctrl-C in a terminal comes twice: from the terminal, and passed on by the launcher.
+    if (isStopping) return
+    isStopping = true
+    server.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`Stopping failed: ${error instanceof Error ? error.message : String(error)}\n`)
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  process.on('SIGHUP', stop)
+  process.on('disconnect', stop)
+}

@@ -1,0 +1,117 @@
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { openAlerts } from '../alerts/index.ts'
+import { openAssurance } from '../assurance/index.ts'
+import { catalogBindings } from '../catalog/index.ts'
+import { openDemo } from '../demo/index.ts'
+import { authorizer, type Bindings, type House, identityBindings, isSetUp, setupToken, Visibility } from '../identity/index.ts'
+import { ClosingConditions, openIncidents } from '../incidents/index.ts'
+import { openIntake } from '../intake/index.ts'
+import { Followers, Live, openSealer } from '../journal/index.ts'
+import { openNotices } from '../notices/index.ts'
+import { openOncall } from '../oncall/index.ts'
+import { type Clock, systemClock } from '../platform/clock.ts'
+import { type Config, ConfigProblem } from '../platform/config.ts'
+import { migrateDatabase, openDatabase } from '../platform/database.ts'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../platform/embedded-postgres.ts'
+import { mount, openHttp } from '../platform/http.ts'
+import { JobRunner } from '../platform/jobs.ts'
+import { Messenger } from '../platform/messages.ts'
+import { openSecrets } from '../platform/secrets.ts'
+import { openMetrics } from '../platform/telemetry.ts'
+import { openReviews } from '../reviews/index.ts'
+import { holdDataFolder } from './data-folder.ts'
+import { servePages } from './pages.ts'
+import { systemBindings } from './system.ts'
+
+export const version = '0.1.0'
+
+export interface Server {
+  readonly house: House
+  /** Where it is reached. */
+  readonly origin: string
+  /** The one-time link for the first administrator, while there is none. */
+  readonly setupLink: string | undefined
+  stop(): Promise<void>
+}
+
+/** Every room with its routes, lowest floor first. */
+export function openRooms(house: House): Bindings {
+  const conditions = new ClosingConditions()
+  return [
+    ...systemBindings(house, version),
+    ...identityBindings(house),
+    ...catalogBindings(),
+    ...openOncall(house),
+    ...openAlerts(house),
+    ...openIncidents(house, conditions),
+    ...openIntake(house),
+    ...openNotices(house, conditions),
+    ...openReviews(house, conditions),
+    ...openAssurance(house, conditions),
+    ...openDemo(house),
+  ]
+}
+
+/**
+ * Starts everything: database, migrations, workers, web and API.
+ * @throws ConfigProblem with one sentence when the port is taken or the data folder is in use.
+ */
+export async function startServer(config: Config, log: import('pino').Logger, clock: Clock = systemClock): Promise<Server> {
+  await assertPortIsFree(config)
+  const folder = holdDataFolder(config.dataFolder)
+  const undo: (() => Promise<void> | void)[] = [() => folder.release()]
+  const stop = async () => {
+    for (const step of undo.splice(0).reverse()) await step()
+  }
+  try {
+    const embedded: EmbeddedPostgres | undefined = config.databaseUrl === undefined ? await startEmbeddedPostgres(join(config.dataFolder, 'postgres')) : undefined
+    if (embedded) undo.push(() => embedded.stop())
+    const url = config.databaseUrl ?? embedded?.url ?? ''
+    await migrateDatabase(url)
+    const secrets = openSecrets(config.dataFolder, config.secret)
+    const metrics = openMetrics()
+    const database = openDatabase(url, clock, log)
+    undo.push(() => database.close())
+    const jobs = new JobRunner(database, clock, log, metrics)
+    const messenger = new Messenger(config, secrets, metrics, jobs, database)
+    const house: House = { config, clock, log, metrics, secrets, database, jobs, messenger, followers: new Followers(database, log), live: new Live(database, log), sealer: openSealer(secrets), visibility: new Visibility() }
+    const http = await openHttp(config, log, metrics)
+    mount(http, { config, database, log, metrics, authorize: authorizer(config) }, openRooms(house))
+    await servePages(http)
+    house.followers.follow('sealer', (tx, entries) => house.sealer.seal(tx, entries))
+    await http.listen({ host: config.host, port: config.port })
+    undo.push(() => http.close())
+    const address = http.server.address()
+    messenger.origin = config.publicUrl ?? originOf(config, typeof address === 'object' && address ? address.port : config.port)
+    await database.transaction(tx => messenger.releaseHeld(tx))
+    await house.followers.start()
+    undo.push(() => house.followers.stop())
+    await house.live.start()
+    undo.push(() => house.live.stop())
+    await jobs.start()
+    undo.push(() => jobs.stop())
+    const setupLink = (await isSetUp(database.reader())) ? undefined : `${messenger.origin}/setup/${setupToken(secrets)}`
+    return { house, origin: messenger.origin, setupLink, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function originOf(config: Config, port: number): string {
+  const host = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(config.host) ? 'localhost' : config.host
+  return `http://${host}:${port}`
+}
+
+async function assertPortIsFree(config: Config): Promise<void> {
+  if (config.port === 0) return
+  const error = await new Promise<NodeJS.ErrnoException | undefined>(resolve => {
+    const probe = createServer()
+    probe.once('error', resolve)
+    probe.listen({ host: config.host, port: config.port }, () => probe.close(() => resolve(undefined)))
+  })
+  if (error?.code === 'EADDRINUSE') throw new ConfigProblem(`Port ${config.port} is taken by another program: choose another one with --port or PORT.`)
+  if (error?.code === 'EACCES') throw new ConfigProblem(`Port ${config.port} may not be opened by this user: choose one above 1023 with --port or PORT.`)
+  if (error) throw new ConfigProblem(`TOCSIN_HOST ${config.host} cannot be listened on (${error.code}).`)
+}

@@ -1,0 +1,83 @@
+import { renderMarkdown } from '../incidents/index.ts'
+import type { IncidentRecord } from './exports.ts'
+
+/** The record of an incident as one readable page that needs nothing but itself. */
+export function incidentPage(record: IncidentRecord, proof: { digest: string; checkpoint: string; key: string }): string {
+  const { incident, obligations, review } = record
+  const facts: [string, string][] = [
+    ['Status', incident.status],
+    ['Class', incident.class.replaceAll('-', ' ')],
+    ['Severity', incident.severityWhy ?? 'not assessed'],
+    ['Opened', instant(incident.openedAt)],
+    ['Declared', instant(incident.declaredAt)],
+    ['Closed', instant(incident.closedAt)],
+    ['Lead (security)', incident.lead?.name ?? '—'],
+    ['Owner (service)', incident.owner?.name ?? '—'],
+    ['Communications', incident.communications?.name ?? '—'],
+    ['Executive', incident.executive?.name ?? '—'],
+    ['Realm', incident.realm],
+    ['Approximate users affected', incident.approximateUsers === null ? 'not known' : String(incident.approximateUsers)],
+    ['Customer data touched', incident.dataTouched.customerData],
+    ['Personal data touched', incident.dataTouched.personalData],
+  ]
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Incident ${incident.number}: ${text(incident.title)}</title>
+<style>
+body{font:15px/1.55 system-ui,sans-serif;color:#1a1d21;max-width:52rem;margin:3rem auto;padding:0 1.5rem}
+h1{font-size:1.7rem;line-height:1.2;margin:0 0 .25rem}h2{font-size:1.15rem;margin:2.5rem 0 .75rem;padding-bottom:.3rem;border-bottom:1px solid #d8dce2}
+table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border-bottom:1px solid #eceef1}th{font-weight:600}
+.quiet{color:#5a6270}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f6f8;padding:.75rem;font-size:12px}.note{border-left:3px solid #d8dce2;padding-left:1rem;margin:1rem 0}
+time{white-space:nowrap;font-variant-numeric:tabular-nums}
+@media print{body{margin:0}}
+</style></head><body>
+<h1>Incident ${incident.number}: ${text(incident.title)}</h1>
+<p class="quiet">The record as it stood at ${instant(record.exportedAt)}, exported by ${text(record.exportedBy)}.</p>
+<h2>Facts</h2><table>${facts.map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${text(value)}</td></tr>`).join('')}</table>
+${incident.summary ? `<h2>Summary</h2>${renderMarkdown(incident.summary)}` : ''}
+<h2>Affected services and customers</h2>${listed([...incident.services.map(each => ({ kind: 'Service', ...each })), ...incident.customers.map(each => ({ kind: 'Customer', ...each }))])}
+<h2>Timeline</h2><table>${incident.timeline.map(entry => `<tr><td>${instant(entry.at)}</td><td>${text(entry.by)}</td><td>${text(entry.sentence)}${entry.statement ? `<br>${lines(entry.statement)}` : ''}</td></tr>`).join('')}</table>
+<h2>Tasks</h2>${incident.tasks.length === 0 ? '<p class="quiet">None.</p>' : `<table>${incident.tasks.map(task => `<tr><td>${task.doneAt ? 'done' : 'open'}</td><td>${text(task.title)}</td><td>${text(task.assignee?.name ?? '')}</td></tr>`).join('')}</table>`}
+<h2>Notes</h2>${incident.notes.length === 0 ? '<p class="quiet">None.</p>' : incident.notes.map(note => `<div class="note"><p class="quiet">${text(note.author)}, ${instant(note.createdAt)}</p>${note.html}</div>`).join('')}
+<h2>Duties to notify</h2>${duties(obligations)}
+<h2>Review</h2>${reviewed(review)}
+<h2>Proof</h2><p>The JSON export of this record carries every entry of the journal with its proof; <code>npx tocsin journal verify FILE</code> checks it.
+The digest of this record is in the journal: <code>${proof.digest}</code></p><pre>${text(proof.checkpoint)}\n${text(proof.key)}</pre>
+</body></html>
+`
+}
+
+function text(value: string): string {
+  return value.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
+}
+
+function lines(value: string): string {
+  return text(value).replaceAll('\n', '<br>')
+}
+
+function instant(value: string | null): string {
+  return value === null ? '—' : `<time datetime="${text(value)}">${text(value.slice(0, 19).replace('T', ' '))} UTC</time>`
+}
+
+function listed(rows: { kind: string; name: string; basis: string }[]): string {
+  if (rows.length === 0) return '<p class="quiet">None listed.</p>'
+  return `<table>${rows.map(row => `<tr><td>${row.kind}</td><td>${text(row.name)}</td><td>${text(row.basis)}</td></tr>`).join('')}</table>`
+}
+
+function duties(obligations: IncidentRecord['obligations']): string {
+  if (obligations.length === 0) return '<p class="quiet">None.</p>'
+  return obligations
+    .map(obligation => {
+      const decision = obligation.decision ? `<p>Decision: ${obligation.decision.kind === 'delay' ? 'delayed' : 'not to notify'} (${text(obligation.decision.ground)}). ${lines(obligation.decision.statement)} Proposed by ${text(obligation.decision.proposedBy.name)}, approved by ${text(obligation.decision.approvedBy ?? 'nobody yet')}, to be reviewed on ${text(obligation.decision.reviewOn)}.</p>` : ''
+      const sent = obligation.notices.flatMap(notice => notice.deliveries).map(delivery => `<tr><td>${text(delivery.to)}</td><td>${text(delivery.state)}</td><td>${instant(delivery.at)}</td><td>${text(delivery.receipt ?? '')}</td></tr>`)
+      const notices = obligation.notices.map(notice => `<p><strong>${notice.kind === 'update' ? 'Update' : 'Notice'}</strong>, by ${text(notice.author.name)}, approved by ${text(notice.approvedBy ?? 'nobody yet')}.</p><p>${lines(notice.nature)}</p><p>${lines(notice.userImpact)}</p><p>${lines(notice.mitigation)}</p>`)
+      return `<div class="note"><p><strong>${text(obligation.customer.name)}</strong>: ${obligation.state}; started ${instant(obligation.startedAt)}, due ${instant(obligation.dueAt)}, met ${instant(obligation.metAt)}</p>${decision}${notices.join('')}${sent.length > 0 ? `<table>${sent.join('')}</table>` : ''}</div>`
+    })
+    .join('')
+}
+
+function reviewed({ review, because }: IncidentRecord['review']): string {
+  if (!review) return `<p class="quiet">Not started. ${text(because)}</p>`
+  const findings = review.findings.map(finding => `<li><strong>${text(finding.kind.replaceAll('-', ' '))}</strong>: ${lines(finding.statement)}</li>`)
+  const improvements = review.improvements.map(each => `<tr><td>${text(each.title)}</td><td>${text(each.owner.name)}</td><td>${text(each.dueOn)}</td><td>${each.state}</td></tr>`)
+  return `<p>${review.state === 'finished' ? `Finished by ${text(review.finishedBy ?? '')}, ${instant(review.finishedAt)}.` : 'In the making.'}</p>${renderMarkdown(review.sequence)}<ul>${findings.join('')}</ul>${improvements.length > 0 ? `<table>${improvements.join('')}</table>` : ''}`
+}

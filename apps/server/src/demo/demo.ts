@@ -1,0 +1,115 @@
+import { AlertmanagerPayload } from '@tocsin/api'
+import { eq, inArray, or } from 'drizzle-orm'
+import { z } from 'zod'
+import { alerts } from '../alerts/index.ts'
+import { customers, saveCustomer, saveService, services } from '../catalog/index.ts'
+import { addPerson, type Caller, type House, people, saveTeam, teams } from '../identity/index.ts'
+import { incidents } from '../incidents/index.ts'
+import { createSource, sources, takeAlertmanager } from '../intake/index.ts'
+import { record, system } from '../journal/index.ts'
+import { pages, saveRota } from '../oncall/index.ts'
+import { addSeconds } from '../platform/clock.ts'
+import { isSqlState, type Reader, type Tx } from '../platform/database.ts'
+import { schedule } from '../platform/jobs.ts'
+import { conflict } from '../platform/problems.ts'
+import { readSetting, saveSetting } from '../platform/settings.ts'
+import { messages } from '../platform/tables.ts'
+import { demoAttack, demoCustomers, demoPeople, demoServices } from './organisation.ts'
+
+export const attackJob = 'demo.attack'
+
+export async function hasDemo(reader: Reader): Promise<boolean> {
+  return (await reader.db.select({ id: teams.id }).from(teams).where(eq(teams.isDemo, true)).limit(1)).length > 0
+}
+
+/** Loads the demo organisation, all of it marked as such, and starts the attack on it. */
+export async function loadDemo(tx: Tx, house: House, caller: Caller): Promise<{ teams: number; services: number; customers: number; people: number }> {
+  if (await hasDemo(tx)) throw conflict('The demo data is loaded already.')
+  const members: Record<'security' | 'engineering', string[]> = { security: [], engineering: [] }
+  for (const { team, ...person } of demoPeople) {
+    const added = await addPerson(tx, { ...person, passwordHash: null, isDemo: true })
+    if (team !== null) members[team].push(added.id)
+  }
+  const security = await saveTeam(tx, caller, { name: 'Security Response (demo)', kind: 'security', memberIds: members.security }, true)
+  const engineering = await saveTeam(tx, caller, { name: 'Platform Engineering (demo)', kind: 'engineering', memberIds: members.engineering }, true)
+  const startDate = new Date(Date.parse(tx.now) - 8 * 86_400_000).toISOString().slice(0, 10)
+  for (const team of [security, engineering])
+    await saveRota(tx, caller, team.id, {
+      timeZone: 'Europe/Lisbon',
+      startDate,
+      handoffTime: '09:00',
+      participantIds: team.members.map(member => member.id),
+      steps: [
+        { target: { kind: 'depth', depth: 0 }, waitMinutes: 5 },
+        { target: { kind: 'depth', depth: 1 }, waitMinutes: 5 },
+        { target: { kind: 'everyone' }, waitMinutes: 10 },
+      ],
+      repeats: 2,
+    })
+  const serviceIds = new Map<string, string>()
+  for (const service of demoServices) {
+    const saved = await saveService(tx, caller, { ...service, securityTeamId: security.id, engineeringTeamId: engineering.id }, true)
+    serviceIds.set(service.name, saved.id)
+  }
+  for (const { services: used, ...customer } of demoCustomers) await saveCustomer(tx, caller, { ...customer, serviceIds: used.map(name => serviceIds.get(name) ?? '') }, true)
+  const { key } = await createSource(tx, house.messenger.origin, caller.actor, { kind: 'alertmanager', name: 'Monitoring (demo)', serviceId: null }, true)
+  for (const [step, { afterSeconds }] of demoAttack.entries())
+    await schedule(tx, { kind: attackJob, key: `demo:${step}`, runAt: addSeconds(tx.now, afterSeconds), data: { step, key: house.secrets.seal(key) } })
+  await record(tx, { actor: caller.actor, type: 'demo.loaded', subject: { kind: 'demo', id: 'demo' } })
+  return { teams: 2, services: demoServices.length, customers: demoCustomers.length, people: demoPeople.length }
+}
+
+/** One step of the attack, as the demo's Alertmanager tells it: through the same door as any other. */
+export async function playAttack(tx: Tx, house: House, step: number, sealedKey: string): Promise<void> {
+  const scene = demoAttack[step]
+  if (!scene || !(await hasDemo(tx))) return
+  const payload = AlertmanagerPayload.parse({
+    version: '4',
+    groupKey: '{}:{}',
+    alerts: [
+      {
+        status: 'firing',
+        labels: { alertname: scene.alertname, service: scene.service, severity: scene.severity, ...scene.labels },
+        annotations: { summary: scene.summary, description: scene.description },
+        startsAt: tx.now,
+        fingerprint: `demo-${scene.alertname}`,
+      },
+    ],
+  })
+  await takeAlertmanager(tx, house, house.secrets.unseal(sealedKey), payload)
+}
+
+/** Removes all demo data in one act. The journal keeps that it was there. */
+export async function removeDemo(tx: Tx, caller: Caller): Promise<void> {
+  if (!(await hasDemo(tx))) throw conflict('There is no demo data.')
+  const demoTeams = (await tx.db.select({ id: teams.id }).from(teams).where(eq(teams.isDemo, true))).map(team => team.id)
+  try {
+    await tx.db.delete(pages).where(or(eq(pages.isDemo, true), inArray(pages.teamId, demoTeams)))
+    await tx.db.delete(messages).where(eq(messages.isDemo, true))
+    await tx.db.delete(incidents).where(eq(incidents.isDemo, true))
+    await tx.db.delete(alerts).where(eq(alerts.isDemo, true))
+    await tx.db.delete(sources).where(eq(sources.isDemo, true))
+    await tx.db.delete(customers).where(eq(customers.isDemo, true))
+    await tx.db.delete(services).where(eq(services.isDemo, true))
+    await tx.db.delete(teams).where(eq(teams.isDemo, true))
+    await tx.db.delete(people).where(eq(people.isDemo, true))
+  } catch (error) {
+    if (!isSqlState(error, '23503')) throw error
+    const cause = (error as Error).cause as { table?: string } | undefined
+    throw conflict(`Demo data is in use by records of your own (${(cause?.table ?? 'another record').replaceAll('_', ' ')}). Point those to people, teams, services or customers of your own first.`)
+  }
+  await record(tx, { actor: caller.actor, type: 'demo.removed', subject: { kind: 'demo', id: 'demo' } })
+}
+
+const requested = 'demo.requested'
+
+/** Asks for the demo before there is anybody to load it: it is loaded when the first administrator has been made. */
+export async function requestDemo(tx: Tx): Promise<void> {
+  await saveSetting(tx, requested, true)
+}
+
+export async function loadRequestedDemo(tx: Tx, house: House, personId: string): Promise<void> {
+  if ((await readSetting(tx, requested, z.boolean())) !== true || (await hasDemo(tx))) return
+  await loadDemo(tx, house, { actor: system, personId, role: 'administrator', sessionId: null })
+  await saveSetting(tx, requested, false)
+}

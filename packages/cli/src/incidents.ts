@@ -1,0 +1,44 @@
+import { createClient, type IncidentSummary } from '@tocsin/api'
+import { CliProblem, type Output, printable } from './output.ts'
+
+interface Api {
+  readonly origin: string
+  readonly apiKey: string | undefined
+}
+
+const clientOf = (api: Api) => createClient({ origin: api.origin, ...(api.apiKey === undefined ? {} : { apiKey: api.apiKey }) })
+
+async function allIncidents(api: Api, view: 'open' | 'all'): Promise<IncidentSummary[]> {
+  const call = clientOf(api)
+  const found: IncidentSummary[] = []
+  for (let cursor: string | undefined; ; ) {
+    const page = await call('incidents', { query: { view, limit: 200, ...(cursor === undefined ? {} : { cursor }) } })
+    found.push(...page.items)
+    if (page.next === null) return found
+    cursor = page.next
+  }
+}
+
+const row = (incident: IncidentSummary) => `${String(incident.number).padStart(5)}  ${(incident.severity ?? '—').padEnd(4)}  ${incident.status.padEnd(10)}  ${printable(incident.title)}${incident.lead ? `  (lead ${printable(incident.lead.name)})` : ''}`
+
+/** Lists incidents, newest first. */
+export async function incidentList(output: Output, api: Api, withClosed: boolean): Promise<void> {
+  const incidents = await allIncidents(api, withClosed ? 'all' : 'open')
+  output.say(incidents.length === 0 ? ['No incident is open.'] : incidents.map(row), incidents)
+}
+
+/** Shows one incident with its timeline. */
+export async function incidentShow(output: Output, api: Api, which: string): Promise<void> {
+  const id = /^[0-9a-f-]{36}$/i.test(which) ? which : (await allIncidents(api, 'all')).find(incident => String(incident.number) === which.replace(/^#/, ''))?.id
+  if (id === undefined) throw new CliProblem(`There is no incident ${which} that this key may see.`)
+  const incident = await clientOf(api)('incident', { params: { id } })
+  const lines = [
+    `Incident ${incident.number}: ${printable(incident.title)}`,
+    `${incident.status}, ${incident.class.replaceAll('-', ' ')}, ${incident.severityWhy ?? 'severity not assessed'}`,
+    `Lead ${printable(incident.lead?.name ?? 'nobody')}, owner ${printable(incident.owner?.name ?? 'nobody')}`,
+    ...(incident.customers.length > 0 ? [`Customers: ${incident.customers.map(customer => printable(customer.name)).join(', ')}`] : []),
+    '',
+    ...incident.timeline.map(entry => `${entry.at}  ${printable(entry.by)}: ${printable(entry.sentence)}${entry.statement ? `\n    ${printable(entry.statement).replaceAll('\n', '\n    ')}` : ''}`),
+  ]
+  output.say(lines, incident)
+}

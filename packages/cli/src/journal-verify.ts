@@ -1,0 +1,30 @@
+import { readFile, stat } from 'node:fs/promises'
+import { verifyExport } from '@tocsin/merkle'
+import { CliProblem, type Output } from './output.ts'
+
+const mostBytes = 2_000_000_000
+
+/** Checks an exported journal: exit code 0 when every byte holds, 1 when not, with the entry that is wrong. */
+export async function journalVerify(output: Output, file: string, trustedKey: string | undefined): Promise<void> {
+  const text = await readExport(file)
+  const verdict = verifyExport(text, trustedKey)
+  const isGenuine = verdict.problems.length === 0
+  const extent = verdict.isComplete ? 'the whole journal' : `${verdict.entries} of ${verdict.treeSize} entries of the journal`
+  const trust = trustedKey === undefined ? 'The key is the one in the file: compare it with the one you know (--trusted-key).' : 'The key is the one that you trust.'
+  const lines = isGenuine ? [`Genuine: ${extent} of ${verdict.origin}, every entry under the signed checkpoint.`, trust] : ['NOT genuine:', ...verdict.problems.map(problem => `- ${problem}`)]
+  output.say(lines, { isGenuine, ...verdict })
+  if (!isGenuine) process.exitCode = 1
+}
+
+async function readExport(file: string): Promise<string> {
+  try {
+    const { size } = await stat(file)
+    if (size > mostBytes) throw new CliProblem(`${file} is larger than 2 GB.`, 2)
+    // Broken UTF-8 must not be mended on the way in: every byte counts.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(file))
+  } catch (error) {
+    if (error instanceof CliProblem) throw error
+    if (error instanceof TypeError) throw new CliProblem(`${file} is not genuine: it is not UTF-8 text, as every export is.`)
+    throw new CliProblem(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)}).`, 2)
+  }
+}

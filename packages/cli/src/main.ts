@@ -1,0 +1,70 @@
+import { Command, Option } from 'commander'
+import { alertSend } from './alert-send.ts'
+import { incidentList, incidentShow } from './incidents.ts'
+import { journalVerify } from './journal-verify.ts'
+import { CliProblem, type Output, outputOf } from './output.ts'
+
+const program = new Command('tocsin').description('Security incident management: the server, and a client of its API').version('0.1.0').showHelpAfterError()
+program.option('--json', 'answer with JSON')
+program.addOption(new Option('--url <origin>', 'where Tocsin is').env('TOCSIN_URL').default('http://localhost:8080'))
+program.addOption(new Option('--key <key>', 'API key').env('TOCSIN_API_KEY'))
+
+/** Runs a command: what it throws is one sentence on standard error (or JSON), and its exit code. */
+async function run(work: (output: Output, api: { origin: string; apiKey: string | undefined }) => Promise<void>): Promise<void> {
+  const { json, url, key } = program.opts<{ json?: boolean; url: string; key?: string }>()
+  const output = outputOf(json === true)
+  try {
+    await work(output, { origin: url.replace(/\/$/, ''), apiKey: key })
+  } catch (error) {
+    output.problem(error)
+    process.exitCode = error instanceof CliProblem ? error.exitCode : 1
+  }
+}
+
+for (const [name, description, withDemo] of [
+  ['serve', 'run the server', false],
+  ['demo', 'run the server with the demo organisation and one attack on it', true],
+] as const)
+  program
+    .command(name)
+    .description(description)
+    .option('--port <port>', 'port of web and API')
+    .action(async ({ port }: { port?: string }) => {
+      // Loaded only here: the other commands need no server.
+      const { serve } = await import('@tocsin/server')
+      await serve({ port, withDemo, isJson: program.opts<{ json?: boolean }>().json === true })
+    })
+
+const journal = program.command('journal').description('the record')
+journal
+  .command('verify')
+  .argument('<file>', 'an exported journal or incident')
+  .option('--trusted-key <key>', 'the key of the log as you know it from elsewhere')
+  .description('check an export against its signed checkpoint')
+  .action((file: string, options: { trustedKey?: string }) => run(output => journalVerify(output, file, options.trustedKey)))
+
+const alert = program.command('alert').description('alerts')
+alert
+  .command('send')
+  .description('send one alert')
+  .requiredOption('--title <title>', 'what happened')
+  .addOption(new Option('--severity <severity>', 'how bad it is').choices(['info', 'low', 'medium', 'high', 'critical']).default('medium'))
+  .option('--service <name>', 'a service of the catalogue')
+  .option('--dedup-key <key>', 'alerts with the same key are one while it is open')
+  .option('--source <name>', 'who says so', 'command line')
+  .option('--description <text>', 'more about it')
+  .action((options: Parameters<typeof alertSend>[2]) => run((output, api) => alertSend(output, api, options)))
+
+const incident = program.command('incident').description('incidents')
+incident
+  .command('list')
+  .description('the open incidents')
+  .option('--all', 'closed ones too')
+  .action((options: { all?: boolean }) => run((output, api) => incidentList(output, api, options.all === true)))
+incident
+  .command('show')
+  .argument('<incident>', 'its number or id')
+  .description('one incident with its timeline')
+  .action((which: string) => run((output, api) => incidentShow(output, api, which)))
+
+await program.parseAsync()

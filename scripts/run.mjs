@@ -1,0 +1,109 @@
+// The one door of every npm script: it sees to it that packages are installed and pages built, and then runs the command on the
+// Node that Tocsin pins, whatever Node the machine has. Plain JavaScript, because it runs before anything is installed.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const bin = name => join(root, 'node_modules', '.bin', name)
+const script = (...parts) => join(root, 'node_modules', ...parts)
+const [command = 'serve', ...args] = process.argv.slice(2)
+
+if (Number(process.versions.node.split('.')[0]) < 20) end(`Tocsin needs Node 20 or newer to start; this is ${process.version}.`, 2)
+
+function end(sentence, code) {
+  process.stderr.write(`${sentence}\n`)
+  process.exit(code)
+}
+
+/** Installs from the lockfile when that is newer than what is installed. */
+function install() {
+  const installed = join(root, 'node_modules', '.package-lock.json')
+  const lock = join(root, 'package-lock.json')
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return
+  process.stderr.write('Installing packages from the lockfile…\n')
+  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' })
+  if (done.status !== 0) end('The packages could not be installed: see above.', 1)
+}
+
+/** The newest change in a folder of sources. */
+function newest(folder) {
+  return Math.max(0, ...readdirSync(folder, { withFileTypes: true, recursive: true }).filter(entry => entry.isFile() && !/node_modules|[/\\]dist/.test(entry.parentPath ?? entry.path)).map(entry => statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs))
+}
+
+/** Builds the pages when their sources have changed. */
+function build() {
+  const web = join(root, 'apps', 'web')
+  const stamp = join(web, 'dist', '.built')
+  const changed = Math.max(newest(web), newest(join(root, 'packages', 'api', 'src')))
+  if (existsSync(stamp) && Number(readFileSync(stamp, 'utf8')) === changed) return
+  process.stderr.write('Building the pages…\n')
+  const done = spawnSync(node(), [script('vite', 'bin', 'vite.js'), 'build', '--logLevel', 'warn'], { cwd: web, stdio: ['ignore', 'ignore', 'inherit'] })
+  if (done.status !== 0) end('The pages could not be built: see above.', 1)
+  mkdirSync(dirname(stamp), { recursive: true })
+  writeFileSync(stamp, String(changed))
+}
+
+/** The pinned Node; where none comes for this platform, the machine's own if it is new enough. */
+function node() {
+  if (existsSync(bin('node'))) return bin('node')
+  if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath
+  return end(`No Node 24 comes for ${process.platform}-${process.arch}: install Node 24 or newer.`, 2)
+}
+
+/** Runs a program to its end, passing signals on. It is told by its channel when this launcher dies. */
+function run(file, runArgs, options = {}) {
+  return new Promise(resolve => {
+    const child = spawn(node(), ['--disable-warning=ExperimentalWarning', file, ...runArgs], { cwd: root, stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` }, ...options })
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
+    const pass = signals.map(signal => [signal, () => child.kill(signal)])
+    for (const [signal, handler] of pass) process.on(signal, handler)
+    const watch = watchParent(() => child.kill('SIGTERM'))
+    child.on('exit', (code, signal) => {
+      clearInterval(watch)
+      for (const [name, handler] of pass) process.off(name, handler)
+      resolve(signal ? 1 : (code ?? 1))
+    })
+  })
+}
+
+/** npm does not pass on its own death: when it is gone, the server that it started stops too. */
+function watchParent(gone) {
+  const parent = process.ppid
+  if (process.env.npm_lifecycle_event === undefined) return undefined
+  return setInterval(() => {
+    if (process.ppid !== parent) gone()
+  }, 1_000)
+}
+
+async function check() {
+  const steps = [
+    ['format and lint', script('@biomejs', 'biome', 'bin', 'biome'), ['check', '.']],
+    ['types', script('typescript', 'bin', 'tsc'), ['-p', 'tsconfig.json']],
+    ['types of the pages', script('typescript', 'bin', 'tsc'), ['-p', 'apps/web/tsconfig.json']],
+    ['floors', script('dependency-cruiser', 'bin', 'dependency-cruise.mjs'), ['--config', '.dependency-cruiser.mjs', 'apps', 'packages']],
+    ['dead code', script('knip', 'bin', 'knip.js'), ['--no-progress']],
+  ]
+  let worst = 0
+  for (const [name, file, stepArgs] of steps) {
+    const started = Date.now()
+    const code = await run(file, stepArgs)
+    process.stdout.write(`${code === 0 ? 'passed' : 'FAILED'}: ${name} (${((Date.now() - started) / 1_000).toFixed(1)} s)\n`)
+    if (code !== 0) worst = 1
+  }
+  return worst
+}
+
+const cli = join(root, 'packages', 'cli', 'src', 'main.ts')
+const commands = {
+  serve: () => (build(), run(cli, ['serve', ...args])),
+  demo: () => (build(), run(cli, ['demo', ...args])),
+  test: () => (build(), run(script('vitest', 'vitest.mjs'), ['run', ...args])),
+  check,
+  bench: () => (build(), run(join(root, 'bench', 'run.ts'), args)),
+  screenshots: () => (build(), run(join(root, 'scripts', 'screenshots.ts'), args)),
+}
+if (!(command in commands)) end(`There is no command ${command}: ${Object.keys(commands).join(', ')}.`, 2)
+install()
+process.exit(await commands[command]())
