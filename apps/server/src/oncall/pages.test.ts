@@ -1,0 +1,88 @@
+import { describe, expect } from 'vitest'
+import { linkIn, test } from '../../test/world.ts'
+
+test('an unanswered page climbs to the backup after five minutes', async ({ world }) => {
+  const { team, primary, backup } = await world.team({ depth: 2, escalateAfter: { minutes: 5 } })
+  await world.service('billing', team)
+  await world.alert({ severity: 'high', service: 'billing' })
+  primary.expectPage(/billing/)
+  backup.expectNoPage()
+  await world.advance({ minutes: 4, seconds: 59 })
+  backup.expectNoPage()
+  await world.advance({ seconds: 1 })
+  backup.expectPage(/billing/)
+  primary.expectNoPage()
+})
+
+test('the link in a page acknowledges it in one act, and it climbs no further', async ({ world }) => {
+  const { team, primary, backup } = await world.team()
+  await world.service('billing', team)
+  const alert = await world.alert({ service: 'billing' })
+  const token = linkIn(primary.expectPage(/billing/), '/a/')
+  const visitor = world.client()
+  expect((await visitor('pageByLink', { body: { token } })).state).toBe('triggered')
+  const acknowledged = await visitor('acknowledgeByLink', { body: { token } })
+  expect(acknowledged).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
+  await world.advance({ hours: 3 })
+  backup.expectNoPage()
+  expect(await primary.call('alert', { params: { id: alert.id } })).toMatchObject({ status: 'acknowledged', acknowledgedBy: primary.name })
+})
+
+test('a page that is handed back goes to the next person at once', async ({ world }) => {
+  const { team, primary, backup } = await world.team()
+  await world.service('billing', team)
+  const alert = await world.alert({ service: 'billing' })
+  const token = linkIn(primary.expectPage(/billing/), '/a/')
+  await world.client()('acknowledgeByLink', { body: { token } })
+  await world.client()('handBackByLink', { body: { token } })
+  await world.settle()
+  backup.expectPage(/billing/)
+  expect((await primary.call('alert', { params: { id: alert.id } })).status).toBe('open')
+})
+
+test('a page is exhausted after its last step and its repeats, and stands in sight', async ({ world }) => {
+  const { team, primary } = await world.team({ depth: 1, repeats: 1 })
+  await world.service('billing', team)
+  await world.alert({ service: 'billing' })
+  primary.expectPage(/billing/)
+  await world.advance({ minutes: 5 })
+  primary.expectPage(/billing/)
+  await world.advance({ minutes: 5 })
+  primary.expectNoPage()
+  expect((await primary.call('pages'))[0]).toMatchObject({ state: 'exhausted' })
+})
+
+test('without a rotation the members are paged: a page is never silence', async ({ world }) => {
+  const lead = await world.person('lead')
+  const member = await world.person()
+  const team = await lead.call('saveTeam', { body: { name: 'No rotation', kind: 'security', memberIds: [member.id] } })
+  await world.service('billing', team)
+  await world.alert({ service: 'billing' })
+  member.expectPage(/billing/)
+})
+
+test('a link for another page, or a changed one, opens nothing', async ({ world }) => {
+  const { team, primary } = await world.team()
+  await world.service('billing', team)
+  await world.alert({ service: 'billing' })
+  const token = linkIn(primary.expectPage(/billing/), '/a/')
+  const changed = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`
+  await expect(world.client()('acknowledgeByLink', { body: { token: changed } })).rejects.toThrow(/not right/)
+  expect((await primary.call('pages'))[0]).toMatchObject({ state: 'triggered' })
+})
+
+describe('before a mail server is configured', () => {
+  test.override({ options: { withMail: false } })
+
+  test('messages are held in sight, without their private links', async ({ world }) => {
+    const { team } = await world.team()
+    await world.service('billing', team)
+    await world.alert({ service: 'billing' })
+    const lead = await world.person('lead')
+    const [message] = await lead.call('outbox')
+    expect(message).toMatchObject({ state: 'held', purpose: 'page' })
+    expect(message?.text).toContain('[private link]')
+    expect(message?.text).not.toContain('/a/')
+    expect((await lead.call('status')).isPagingLive).toBe(false)
+  })
+})

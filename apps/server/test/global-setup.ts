@@ -1,0 +1,33 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import type { TestProject } from 'vitest/node'
+import { migrateDatabase } from '../src/platform/database.ts'
+import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Address of the database that every test clones. */
+    templateUrl: string
+  }
+}
+
+/** One real PostgreSQL for all tests; each world clones a migrated template, so that none sees another's rows. */
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-test-'))
+  const postgres = await startEmbeddedPostgres(join(folder, 'postgres'))
+  await migrateDatabase(postgres.url)
+  const client = new pg.Client({ connectionString: postgres.url.replace(/\/tocsin$/, '/postgres') })
+  await client.connect()
+  // Tests need the behaviour of a database, not its durability: the one test that kills it starts its own.
+  await client.query('alter system set synchronous_commit = off')
+  await client.query('select pg_reload_conf()')
+  await client.query('alter database tocsin with is_template true')
+  await client.end()
+  project.provide('templateUrl', postgres.url)
+  return async () => {
+    await postgres.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+}

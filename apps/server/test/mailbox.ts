@@ -1,0 +1,52 @@
+import { type AddressObject, type ParsedMail, simpleParser } from 'mailparser'
+import { SMTPServer } from 'smtp-server'
+
+export interface Mail {
+  readonly to: string
+  readonly subject: string
+  readonly text: string
+  readonly messageId: string
+}
+
+/** A real mail server that keeps what it receives. */
+export interface MailServer {
+  readonly url: string
+  readonly mails: readonly Mail[]
+  /** From now on it refuses every mail with this SMTP answer, or takes them again. */
+  refuse(answer: { code: number; text: string } | undefined): void
+  stop(): Promise<void>
+}
+
+export async function startMailServer(port = 0): Promise<MailServer> {
+  const mails: Mail[] = []
+  let refusal: { code: number; text: string } | undefined
+  const server = new SMTPServer({
+    disabledCommands: ['AUTH', 'STARTTLS'],
+    logger: false,
+    onData(stream, _session, callback) {
+      simpleParser(stream).then(
+        parsed => {
+          if (refusal) return callback(Object.assign(new Error(refusal.text), { responseCode: refusal.code }))
+          mails.push(toMail(parsed))
+          return callback(null, 'taken')
+        },
+        (error: Error) => callback(error),
+      )
+    },
+  })
+  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', () => resolve()))
+  const address = server.server.address()
+  return {
+    url: `smtp://127.0.0.1:${typeof address === 'object' && address ? address.port : port}`,
+    mails,
+    refuse: answer => {
+      refusal = answer
+    },
+    stop: () => new Promise(resolve => server.close(() => resolve())),
+  }
+}
+
+function toMail(parsed: ParsedMail): Mail {
+  const to = parsed.to as AddressObject | undefined
+  return { to: to?.value[0]?.address ?? '', subject: parsed.subject ?? '', text: parsed.text ?? '', messageId: parsed.messageId ?? '' }
+}

@@ -1,0 +1,241 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type AlertInput, createClient, type Role, type Service, type Team } from '@tocsin/api'
+import pg from 'pg'
+import { expect, inject, test as plainTest } from 'vitest'
+import type { z } from 'zod'
+import { type Server, startServer } from '../src/app/server.ts'
+import { addPerson } from '../src/identity/index.ts'
+import { sessions } from '../src/identity/tables.ts'
+import { addDays, addSeconds, type Clock, type Instant } from '../src/platform/clock.ts'
+import { readConfig } from '../src/platform/config.ts'
+import { randomSecret, secretDigest } from '../src/platform/secrets.ts'
+import { openLog } from '../src/platform/telemetry.ts'
+import { people } from '../src/identity/tables.ts'
+import { eq } from 'drizzle-orm'
+import { type Mail, type MailServer, startMailServer } from './mailbox.ts'
+
+export type Call = ReturnType<typeof createClient>
+
+/** A clock that stands where it is put. */
+class MovableClock implements Clock {
+  #now: Instant
+  constructor(now: Instant) {
+    this.#now = now
+  }
+  now(): Instant {
+    return this.#now
+  }
+  move(to: Instant): void {
+    this.#now = to
+  }
+}
+
+/** Somebody with an account, a session, and a device that receives mail. */
+export interface Person {
+  readonly id: string
+  readonly name: string
+  readonly email: string
+  readonly cookie: string
+  readonly call: Call
+  /** Waits for no time: the mail must have arrived by now. Returns it, and does not find it a second time. */
+  expectPage(pattern: RegExp): Mail
+  expectNoPage(): void
+}
+
+interface TeamOptions {
+  readonly depth?: number
+  readonly kind?: 'security' | 'engineering'
+  readonly escalateAfter?: { readonly minutes: number }
+  readonly repeats?: number
+}
+
+export interface WorldOptions {
+  readonly withMail?: boolean
+  readonly env?: Readonly<Record<string, string>>
+  readonly now?: Instant
+}
+
+export class World {
+  readonly server: Server
+  readonly mail: MailServer
+  readonly origin: string
+  readonly #clock: MovableClock
+  readonly #read = new Set<Mail>()
+  #count = 0
+
+  constructor(server: Server, mail: MailServer, clock: MovableClock) {
+    this.server = server
+    this.mail = mail
+    this.#clock = clock
+    this.origin = server.origin.replace('localhost', '127.0.0.1')
+  }
+
+  get now(): Instant {
+    return this.#clock.now()
+  }
+
+  /** Somebody with this role, signed in. */
+  async person(role: Role = 'responder', name = `${role} ${++this.#count}`): Promise<Person> {
+    const email = `${name.toLowerCase().replaceAll(' ', '.')}@tocsin.test`
+    const token = randomSecret()
+    const { database } = this.server.house
+    const row = await database.transaction(async tx => {
+      const added = await addPerson(tx, { name, email, role, passwordHash: null, isDemo: false })
+      await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, added.id))
+      await tx.db.insert(sessions).values({ personId: added.id, tokenDigest: secretDigest(token), assurance: 'full', device: 'test', createdAt: tx.now, lastSeenAt: tx.now, expiresAt: addDays(tx.now, 400) })
+      return added
+    })
+    const cookie = `tocsin_session=${token}`
+    return {
+      id: row.id,
+      name,
+      email,
+      cookie,
+      call: this.client(cookie),
+      expectPage: pattern => this.#take(email, pattern),
+      expectNoPage: () => expect(this.#unread(email).map(mail => mail.subject)).toEqual([]),
+    }
+  }
+
+  /** A client of the API as a browser with this cookie would be. */
+  client(cookie?: string): Call {
+    const send: typeof fetch = (input, init) => fetch(input, { ...init, headers: { ...(init?.headers as Record<string, string>), origin: this.origin, ...(cookie === undefined ? {} : { cookie }) } })
+    return createClient({ origin: this.origin, fetch: send })
+  }
+
+  /** A team whose members take turns in a rotation; the first is on call now. */
+  async team(options: TeamOptions = {}): Promise<{ team: Team; members: Person[]; primary: Person; backup: Person }> {
+    const lead = await this.person('lead')
+    const members: Person[] = []
+    for (let n = 0; n < (options.depth ?? 2); n += 1) members.push(await this.person('responder'))
+    const team = await lead.call('saveTeam', { body: { name: `Team ${++this.#count}`, kind: options.kind ?? 'security', memberIds: members.map(member => member.id) } })
+    const waitMinutes = options.escalateAfter?.minutes ?? 5
+    await lead.call('saveRota', {
+      params: { id: team.id },
+      body: { timeZone: 'UTC', startDate: this.now.slice(0, 10), handoffTime: '00:00', participantIds: members.map(member => member.id), steps: members.map((_, depth) => ({ target: { kind: 'depth' as const, depth }, waitMinutes })), repeats: options.repeats ?? 0 },
+    })
+    const [primary, backup] = members
+    if (!primary) throw new Error('a team has a member')
+    return { team, members, primary, backup: backup ?? primary }
+  }
+
+  /** A service with its two sides; both are teams of this world. */
+  async service(name: string, security: Team, engineering?: Team): Promise<Service> {
+    const lead = await this.person('lead')
+    const engineeringTeam = engineering ?? (await this.team({ kind: 'engineering', depth: 1 })).team
+    return lead.call('saveService', { body: { name, securityTeamId: security.id, engineeringTeamId: engineeringTeam.id, pageFrom: 'high' } })
+  }
+
+  async customer(name: string, noticeHours = 72) {
+    const lead = await this.person('lead')
+    return lead.call('saveCustomer', { body: { name, region: 'EU', noticeHours, contacts: [{ name: 'Security', email: `security@${name.toLowerCase().replaceAll(' ', '-')}.test` }] } })
+  }
+
+  /** Sends an alert by the API and lets everything that follows happen. */
+  async alert(alert: Partial<z.input<typeof AlertInput>> = {}) {
+    const sender = await this.person('responder')
+    const { alerts } = await sender.call('createAlerts', { body: { title: 'Something odd', severity: 'high', ...alert } })
+    await this.settle()
+    const [received] = alerts
+    if (!received) throw new Error('an alert was sent')
+    return received
+  }
+
+  /** Lets all that is due now happen: reactions, jobs, deliveries, and what follows from those. */
+  async settle(): Promise<void> {
+    const { followers, jobs } = this.server.house
+    for (let round = 0; round < 4; round += 1) {
+      await followers.drain()
+      await jobs.drain()
+    }
+  }
+
+  /** Moves time, stopping at each moment on the way when something falls due. */
+  async advance(by: { hours?: number; minutes?: number; seconds?: number; days?: number }): Promise<void> {
+    const seconds = (by.days ?? 0) * 86_400 + (by.hours ?? 0) * 3_600 + (by.minutes ?? 0) * 60 + (by.seconds ?? 0)
+    const target = addSeconds(this.now, seconds)
+    await this.settle()
+    for (;;) {
+      const next = await this.server.house.jobs.nextDueAt()
+      if (next === undefined || next > target) break
+      if (next > this.now) this.#clock.move(next)
+      await this.settle()
+    }
+    this.#clock.move(target)
+    await this.settle()
+  }
+
+  #unread(email: string): Mail[] {
+    return this.mail.mails.filter(mail => mail.to === email && !this.#read.has(mail))
+  }
+
+  /** The first mail to an address that matches and was not looked at before. */
+  expectMail(email: string, pattern: RegExp): Mail {
+    return this.#take(email, pattern)
+  }
+
+  #take(email: string, pattern: RegExp): Mail {
+    const found = this.#unread(email).find(mail => pattern.test(mail.subject) || pattern.test(mail.text))
+    expect(found, `a mail to ${email} that matches ${pattern}; there are ${JSON.stringify(this.mail.mails.map(mail => [mail.to, mail.subject]))}`).toBeDefined()
+    if (!found) throw new Error('unreachable')
+    this.#read.add(found)
+    return found
+  }
+}
+
+/** The token of the private link in a mail. */
+export function linkIn(mail: Mail, path: string): string {
+  const found = new RegExp(`${path}([A-Za-z0-9._-]+)`).exec(mail.text)?.[1]
+  if (found === undefined) throw new Error(`no link ${path} in: ${mail.text}`)
+  return found
+}
+
+/** A database of its own, cloned from the migrated template. */
+export async function cloneDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
+  const template = inject('templateUrl')
+  const name = `t_${randomUUID().replaceAll('-', '')}`
+  const admin = template.replace(/\/tocsin$/, '/postgres')
+  const query = async (sql: string) => {
+    const client = new pg.Client({ connectionString: admin })
+    await client.connect()
+    try {
+      await client.query(sql)
+    } finally {
+      await client.end()
+    }
+  }
+  await query(`create database ${name} template tocsin strategy file_copy`)
+  return { url: template.replace(/\/tocsin$/, `/${name}`), drop: () => query(`drop database if exists ${name} with (force)`) }
+}
+
+/** Builds a world: a server on a real port with its own database, a mail server, a clock that stands still. */
+export async function buildWorld(options: WorldOptions = {}): Promise<{ world: World; end(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-world-'))
+  const database = await cloneDatabase()
+  const mail = await startMailServer()
+  const clock = new MovableClock(options.now ?? '2026-11-23T08:00:00.000Z')
+  const config = readConfig({ TOCSIN_DATA: folder, DATABASE_URL: database.url, PORT: '0', TOCSIN_LOG_LEVEL: 'silent', ...(options.withMail === false ? {} : { SMTP_URL: mail.url }), ...options.env })
+  const server = await startServer(config, openLog(config.logLevel, false), clock)
+  return {
+    world: new World(server, mail, clock),
+    end: async () => {
+      await server.stop()
+      await mail.stop()
+      await database.drop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Tests with a world of their own. */
+export const test = plainTest.extend<{ options: WorldOptions; world: World }>({
+  options: [{}, { injected: true }],
+  world: async ({ options }, use) => {
+    const { world, end } = await buildWorld(options)
+    await use(world)
+    await end()
+  },
+})
