@@ -1,0 +1,175 @@
+import { Button, CloseButton, Group, PasswordInput, SegmentedControl, Stack, Table, Text, TextInput } from '@mantine/core'
+import type { Me } from '@tocsin/api'
+import { IconFingerprint } from '@tabler/icons-react'
+import { useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { tellProblem, useAct, useApi } from '../api.ts'
+import { deviceName, enrolPasskey } from '../entry/second-factor.tsx'
+import { useRouteForm } from '../forms.ts'
+import { FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
+import { Secret } from '../parts/secret.tsx'
+import { Time } from '../parts/time.tsx'
+
+export function AccountPage() {
+  const me = useApi('me')
+  return (
+    <Page title="Account" lead="How you are reached, and how you sign in.">
+      <ContactMethods />
+      <Loaded query={me}>
+        {found => (
+          <>
+            <SecondFactors me={found} />
+            <Sessions me={found} />
+          </>
+        )}
+      </Loaded>
+      <PasswordSection />
+    </Page>
+  )
+}
+
+function ContactMethods() {
+  const methods = useApi('contactMethods')
+  const [secret, setSecret] = useState<string | null>(null)
+  const remove = useAct('removeContactMethod', { done: 'Removed.' })
+  const { form, submit, isBusy } = useRouteForm(
+    'addContactMethod',
+    { kind: 'email', address: '' },
+    {
+      done: 'Added.',
+      onDone: (reply: { secret: string | null }) => {
+        setSecret(reply.secret)
+        form.reset()
+      },
+    },
+  )
+  return (
+    <Section title="How you are paged" isFlush>
+      <Loaded query={methods} rows={1}>
+        {list => (
+          <Table highlightOnHover={false}>
+            <Table.Tbody>
+              {list.map(method => (
+                <Table.Tr key={method.id}>
+                  <Table.Td w={110} className="quiet">
+                    {method.kind === 'email' ? 'E-mail' : 'Webhook'}
+                  </Table.Td>
+                  <Table.Td style={{ overflowWrap: 'anywhere' }}>{method.address}</Table.Td>
+                  <Table.Td w={56}>{list.length > 1 ? <CloseButton aria-label={`Remove ${method.address}`} onClick={() => remove.mutate({ params: { id: method.id } })} /> : null}</Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        )}
+      </Loaded>
+      <form onSubmit={submit}>
+        <Stack p="md" gap="sm">
+          <FormProblem errors={form.errors} />
+          {secret ? <Secret value={secret} label="Signing secret of the webhook, shown this once" /> : null}
+          <Group align="flex-start">
+            <SegmentedControl
+              aria-label="Kind of contact method"
+              data={[
+                { value: 'email', label: 'E-mail' },
+                { value: 'webhook', label: 'Webhook' },
+              ]}
+              {...form.getInputProps('kind')}
+            />
+            <TextInput aria-label="Address" placeholder={form.values.kind === 'email' ? 'you@example.org' : 'https://…'} flex={1} miw={200} {...form.getInputProps('address')} />
+            <Button type="submit" variant="default" loading={isBusy}>
+              Add
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Section>
+  )
+}
+
+function SecondFactors({ me }: { me: Me }) {
+  const client = useQueryClient()
+  const enrol = () => {
+    enrolPasskey(deviceName()).then(() => client.invalidateQueries(), tellProblem)
+  }
+  return (
+    <Section
+      title="Second factor"
+      isFlush
+      actions={
+        <Button size="xs" variant="default" leftSection={<IconFingerprint size={16} />} onClick={enrol}>
+          Add a passkey
+        </Button>
+      }
+    >
+      <Table highlightOnHover={false}>
+        <Table.Tbody>
+          {me.hasTotp ? (
+            <Table.Tr>
+              <Table.Td>Authenticator app</Table.Td>
+              <Table.Td className="quiet">enrolled</Table.Td>
+            </Table.Tr>
+          ) : null}
+          {me.passkeys.map(passkey => (
+            <Table.Tr key={passkey.id}>
+              <Table.Td>Passkey: {passkey.name}</Table.Td>
+              <Table.Td className="quiet">
+                since <Time at={passkey.createdAt} />
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Section>
+  )
+}
+
+function Sessions({ me }: { me: Me }) {
+  const end = useAct('endSession', { done: 'Ended.' })
+  return (
+    <Section title="Where you are signed in" isFlush>
+      <Table highlightOnHover={false}>
+        <Table.Tbody>
+          {me.sessions.map(session => (
+            <Table.Tr key={session.id}>
+              <Table.Td>
+                <Text size="sm" lineClamp={1}>
+                  {session.device || 'An unknown device'}
+                </Text>
+              </Table.Td>
+              <Table.Td className="quiet">
+                <Time at={session.lastSeenAt} isRelative />
+              </Table.Td>
+              <Table.Td w={110}>
+                {session.isThisOne ? (
+                  'this one'
+                ) : (
+                  <Button size="xs" variant="default" onClick={() => end.mutate({ params: { id: session.id } })}>
+                    End
+                  </Button>
+                )}
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Section>
+  )
+}
+
+function PasswordSection() {
+  const { form, submit, isBusy } = useRouteForm('changePassword', { current: '', next: '' }, { done: 'Changed. Your other sessions have ended.', onDone: () => form.reset() })
+  return (
+    <Section title="Password">
+      <form onSubmit={submit}>
+        <FormProblem errors={form.errors} />
+        <Group align="flex-start">
+          <PasswordInput label="Current" autoComplete="current-password" flex={1} miw={200} {...form.getInputProps('current')} />
+          <PasswordInput label="New" description="At least 12 characters" inputWrapperOrder={['label', 'input', 'description', 'error']} autoComplete="new-password" flex={1} miw={200} {...form.getInputProps('next')} />
+          <Button type="submit" variant="default" mt={24} loading={isBusy}>
+            Change
+          </Button>
+        </Group>
+      </form>
+    </Section>
+  )
+}

@@ -1,0 +1,146 @@
+import { Anchor, Badge, Button, Grid, Group, Stack, Table, Text } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import type { Alert } from '@tocsin/api'
+import { IconArrowUpRight, IconX } from '@tabler/icons-react'
+import { Link, useParams } from '@tanstack/react-router'
+import { useAct, useApi } from '../api.ts'
+import { DemoBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { External, Loaded, Page, Section } from '../parts/page.tsx'
+import { Time } from '../parts/time.tsx'
+import { useMay } from '../session.ts'
+import { ReportDetails } from './report-details.tsx'
+import { DismissModal, EscalateModal } from './verdict.tsx'
+
+export function AlertPage() {
+  const { id } = useParams({ strict: false }) as { id: string }
+  const alert = useApi('alert', { params: { id } })
+  return <Loaded query={alert}>{found => <AlertView alert={found} />}</Loaded>
+}
+
+function AlertView({ alert }: { alert: Alert }) {
+  const mayAct = useMay('responder')
+  const [isDismissing, dismiss] = useDisclosure()
+  const [isEscalating, escalate] = useDisclosure()
+  const acknowledge = useAct('acknowledgeAlert', { done: 'It is yours: its page climbs no further.' })
+  const isUndecided = alert.verdict === null
+  return (
+    <Page
+      title={alert.title}
+      lead={
+        <Group gap={8} component="span">
+          <SeverityBadge severity={alert.severity} />
+          <StateBadge state={alert.status} />
+          {alert.kind === 'report' ? <Badge variant="default">report</Badge> : null}
+          <DemoBadge isDemo={alert.isDemo} />
+          <span>Alert {alert.number}</span>
+        </Group>
+      }
+      actions={
+        mayAct && isUndecided ? (
+          <>
+            {alert.status === 'open' ? (
+              <Button variant="default" loading={acknowledge.isPending} onClick={() => acknowledge.mutate({ params: { id: alert.id } })}>
+                I look at it
+              </Button>
+            ) : null}
+            <Button variant="default" leftSection={<IconX size={16} />} onClick={dismiss.open}>
+              Dismiss
+            </Button>
+            <Button leftSection={<IconArrowUpRight size={16} />} onClick={escalate.open}>
+              Escalate
+            </Button>
+          </>
+        ) : null
+      }
+    >
+      <Grid gap="lg">
+        <Grid.Col span={{ base: 12, md: 8 }}>
+          <Stack>
+            {alert.verdict ? <Verdict alert={alert} verdict={alert.verdict} /> : null}
+            <Section title="What it says">
+              <Text className="prewrap">{alert.description || 'Its source said no more than the title.'}</Text>
+            </Section>
+            {alert.kind === 'report' ? <ReportDetails alertId={alert.id} /> : null}
+            {alert.observables.length > 0 ? (
+              <Section title="Observables" isFlush>
+                <Table highlightOnHover={false}>
+                  <Table.Tbody>
+                    {alert.observables.map(observable => (
+                      <Table.Tr key={`${observable.kind} ${observable.value}`}>
+                        <Table.Td w={150} className="quiet">
+                          {observable.kind}
+                        </Table.Td>
+                        <Table.Td className="mono">{observable.value}</Table.Td>
+                      </Table.Tr>
+                    ))}
+                  </Table.Tbody>
+                </Table>
+              </Section>
+            ) : null}
+          </Stack>
+        </Grid.Col>
+        <Grid.Col span={{ base: 12, md: 4 }}>
+          <Facts alert={alert} />
+        </Grid.Col>
+      </Grid>
+      <DismissModal alert={alert} isOpen={isDismissing} onClose={dismiss.close} />
+      <EscalateModal alert={alert} isOpen={isEscalating} onClose={escalate.close} />
+    </Page>
+  )
+}
+
+function Verdict({ alert, verdict }: { alert: Alert; verdict: NonNullable<Alert['verdict']> }) {
+  return (
+    <Section title="Verdict">
+      <Text component="div">
+        <strong>{verdict.by}</strong> {verdict.outcome === 'dismissed' ? `dismissed it as ${verdict.reason?.replaceAll('-', ' ')}` : 'escalated it'} <Time at={verdict.at} />. Realm: {verdict.realm}.
+      </Text>
+      <Text mt={6} className="prewrap">
+        {verdict.statement}
+      </Text>
+      {alert.incident ? (
+        <Anchor component={Link} to="/incidents/$id" params={{ id: alert.incident.id } as never} mt={6} display="inline-block">
+          Incident {alert.incident.number}
+        </Anchor>
+      ) : null}
+    </Section>
+  )
+}
+
+function Facts({ alert }: { alert: Alert }) {
+  const rows: [string, React.ReactNode][] = [
+    ['Service', alert.service?.name ?? 'none named'],
+    ['Source', alert.source],
+    ['Came in', `${alert.count} ${alert.count === 1 ? 'time' : 'times'}`],
+    ['First', <Time key="first" at={alert.firstSeenAt} />],
+    ['Last', <Time key="last" at={alert.lastSeenAt} />],
+    ...(alert.acknowledgedAt ? ([['Looked at by', alert.acknowledgedBy ?? 'its source']] as [string, React.ReactNode][]) : []),
+    ...(alert.sourceResolvedAt ? ([['Over, says its source', <Time key="over" at={alert.sourceResolvedAt} />]] as [string, React.ReactNode][]) : []),
+    ...Object.entries(alert.labels),
+  ]
+  return (
+    <Section title="Facts" isFlush>
+      <Table highlightOnHover={false}>
+        <Table.Tbody>
+          {rows.map(([name, value]) => (
+            <Table.Tr key={name}>
+              <Table.Td className="quiet" w={120} style={{ verticalAlign: 'top' }}>
+                {name}
+              </Table.Td>
+              <Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+      {alert.links.length > 0 ? (
+        <Stack gap={4} p="md">
+          {alert.links.map(link => (
+            <External key={link.url} href={link.url}>
+              {link.text || link.url}
+            </External>
+          ))}
+        </Stack>
+      ) : null}
+    </Section>
+  )
+}

@@ -1,0 +1,30 @@
+import { Badge, Group, Text } from '@mantine/core'
+import type { Alert } from '@tocsin/api'
+import { Link } from '@tanstack/react-router'
+import { DemoBadge, SeverityBadge } from '../parts/badges.tsx'
+import { Time } from '../parts/time.tsx'
+
+const statusWords: Record<Alert['status'], string> = { open: 'nobody looks at it yet', acknowledged: 'is looking at it', escalated: 'escalated', dismissed: 'dismissed', resolved: 'its source says that it is over' }
+
+export function AlertRow({ alert, isSelected = false }: { alert: Alert; isSelected?: boolean }) {
+  return (
+    <Link to="/alerts/$id" params={{ id: alert.id }} className="list-row" data-selected={isSelected}>
+      <Group gap={8} wrap="nowrap" align="flex-start">
+        <SeverityBadge severity={alert.severity} />
+        <div style={{ minWidth: 0, flex: 1 }}>
+          <Text fw={550} lineClamp={2}>
+            {alert.title}
+          </Text>
+          <Group gap={6} mt={2}>
+            <Text size="sm" className="quiet" component="div">
+              {alert.service?.name ?? alert.source} · <Time at={alert.lastSeenAt} isRelative /> · {alert.status === 'acknowledged' ? `${alert.acknowledgedBy ?? 'its source'} ${statusWords.acknowledged}` : alert.incident ? `incident ${alert.incident.number}` : statusWords[alert.status]}
+            </Text>
+            {alert.count > 1 ? <Badge variant="default">× {alert.count}</Badge> : null}
+            {alert.kind === 'report' ? <Badge variant="default">report</Badge> : null}
+            <DemoBadge isDemo={alert.isDemo} />
+          </Group>
+        </div>
+      </Group>
+    </Link>
+  )
+}

@@ -1,0 +1,50 @@
+import { Button, Group, Paper, SegmentedControl } from '@mantine/core'
+import type { Alert } from '@tocsin/api'
+import { useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import { useListKeys } from '../parts/list-keys.ts'
+import { Empty, Loaded, Page } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
+import { AlertRow } from './alert-row.tsx'
+
+export function AlertsPage() {
+  const [view, setView] = useState<'queue' | 'all'>('queue')
+  const navigate = useNavigate()
+  const alerts = usePages<Alert>('alerts', { view })
+  const selected = useListKeys(alerts.items?.map(alert => alert.id) ?? [], id => void navigate({ to: '/alerts/$id', params: { id } }))
+  return (
+    <Page
+      title="Alerts"
+      lead="Each waits for a verdict: dismissed with a reason, or escalated to an incident."
+      actions={
+        <SegmentedControl
+          value={view}
+          onChange={value => setView(value === 'all' ? 'all' : 'queue')}
+          data={[
+            { value: 'queue', label: 'Queue' },
+            { value: 'all', label: 'All' },
+          ]}
+        />
+      }
+    >
+      <Paper>
+        <Loaded query={alerts}>
+          {() =>
+            alerts.items?.length === 0 ? (
+              <Empty title={view === 'queue' ? 'The queue is empty' : 'No alert has come in yet'}>{view === 'queue' ? 'Every alert has its verdict.' : 'Point a source at Tocsin under Settings, or send one: npx tocsin alert send --title "Hello"'}</Empty>
+            ) : (
+              alerts.items?.map(alert => <AlertRow key={alert.id} alert={alert} isSelected={alert.id === selected} />)
+            )
+          }
+        </Loaded>
+      </Paper>
+      {alerts.hasNextPage ? (
+        <Group justify="center">
+          <Button variant="default" loading={alerts.isFetchingNextPage} onClick={() => void alerts.fetchNextPage()}>
+            Show more
+          </Button>
+        </Group>
+      ) : null}
+    </Page>
+  )
+}

@@ -1,0 +1,38 @@
+import { Anchor, Button, Stack, Text } from '@mantine/core'
+import { useState } from 'react'
+import { useApi } from '../api.ts'
+import { Loaded, Section } from '../parts/page.tsx'
+import { useMay } from '../session.ts'
+
+/** Who reported, and the files. It names a person, so it is read only when asked for, and that is on record. */
+export function ReportDetails({ alertId }: { alertId: string }) {
+  const [isShown, setIsShown] = useState(false)
+  const report = useApi('reportOfAlert', { params: { id: alertId } }, { isEnabled: isShown })
+  if (!useMay('responder')) return null
+  return (
+    <Section title="The reporter and the files">
+      {isShown ? (
+        <Loaded query={report} rows={2}>
+          {found => (
+            <Stack gap={6}>
+              <Text>
+                {found.contactName}, <Anchor href={`mailto:${found.contactEmail}`}>{found.contactEmail}</Anchor> ({found.audience}), {found.reference}
+              </Text>
+              {found.happenedAt ? <Text>When: {found.happenedAt}</Text> : null}
+              {found.affected ? <Text>Affected: {found.affected}</Text> : null}
+              {found.files.map(file => (
+                <Anchor key={file.id} href={`/api/v1/report-files/${file.id}`} download>
+                  {file.name} ({(file.sizeBytes / 1_048_576).toFixed(1)} MB)
+                </Anchor>
+              ))}
+            </Stack>
+          )}
+        </Loaded>
+      ) : (
+        <Button variant="default" size="xs" onClick={() => setIsShown(true)}>
+          Show them; that you read them is recorded
+        </Button>
+      )}
+    </Section>
+  )
+}

@@ -1,0 +1,100 @@
+import { type CallInput, type CallReply, createClient, type Problem, ProblemError, type RouteName, type routes } from '@tocsin/api'
+import { notifications } from '@mantine/notifications'
+import { type QueryClient, useMutation, type UseMutationResult, useQuery, type UseQueryResult, useQueryClient } from '@tanstack/react-query'
+import { useEffect } from 'react'
+
+export const call = createClient({ origin: '' })
+
+type Routes = typeof routes
+type Reply<Name extends RouteName> = CallReply<Routes[Name]>
+type Input<Name extends RouteName> = CallInput<Routes[Name]>
+
+// The client's own types hold for each name; a name that is not known until run time needs this one step back.
+const callAny = call as unknown as (name: RouteName, input?: object) => Promise<unknown>
+
+/** Reads a route and keeps it fresh: the live stream invalidates what has changed. */
+export function useApi<Name extends RouteName>(name: Name, input?: Input<Name>, options: { isEnabled?: boolean } = {}): UseQueryResult<Reply<Name>, ProblemError> {
+  return useQuery<Reply<Name>, ProblemError>({
+    queryKey: [name, input ?? {}],
+    queryFn: () => callAny(name, input) as Promise<Reply<Name>>,
+    enabled: options.isEnabled ?? true,
+    retry: (count, error) => error.problem.status >= 500 && count < 3,
+    staleTime: 5_000,
+  })
+}
+
+/** An act: on success everything shown is read again; a problem is told, unless the form tells it. */
+export function useAct<Name extends RouteName>(name: Name, options: { done?: string; onDone?: (reply: Reply<Name>) => void; isQuiet?: boolean } = {}): UseMutationResult<Reply<Name>, ProblemError, Input<Name>> {
+  const client = useQueryClient()
+  return useMutation<Reply<Name>, ProblemError, Input<Name>>({
+    mutationFn: input => callAny(name, input as object) as Promise<Reply<Name>>,
+    onSuccess: reply => {
+      void refresh(client)
+      if (options.done) notifications.show({ message: options.done, color: 'teal' })
+      options.onDone?.(reply)
+    },
+    onError: error => {
+      if (error.problem.status === 409) void refresh(client)
+      if (!options.isQuiet) tellProblem(error)
+    },
+  })
+}
+
+export function tellProblem(error: unknown): void {
+  const message = error instanceof ProblemError ? sentence(error.problem) : String(error)
+  notifications.show({ color: 'red', title: 'That did not work', message, autoClose: 8_000 })
+}
+
+function sentence(problem: Problem): string {
+  return problem.detail
+}
+
+/** What being read is itself on record is not read again by itself. */
+const recordedReads: readonly string[] = ['reportOfAlert']
+
+function refresh(client: QueryClient): Promise<void> {
+  return client.invalidateQueries({ predicate: query => !recordedReads.includes(String(query.queryKey[0])) })
+}
+
+const quietTypes = new Set(['incident.read', 'report.read', 'report-file.read', 'session.started', 'session.ended'])
+
+/** Hears what changes, and has the page read it again: two people at one incident see each other's acts without a reload. */
+export function useLive(isSignedIn: boolean): void {
+  const client = useQueryClient()
+  useEffect(() => {
+    if (!isSignedIn) return
+    const source = new EventSource('/api/v1/live')
+    let pending: ReturnType<typeof setTimeout> | undefined
+    let wasClosed = false
+    source.onmessage = message => {
+      const { type } = JSON.parse(String(message.data)) as { type: string }
+      if (quietTypes.has(type) || pending !== undefined) return
+      pending = setTimeout(() => {
+        pending = undefined
+        void refresh(client)
+      }, 80)
+    }
+    source.onerror = () => {
+      wasClosed = true
+    }
+    source.onopen = () => {
+      // What happened while the stream was away was not heard.
+      if (wasClosed) void refresh(client)
+    }
+    return () => {
+      clearTimeout(pending)
+      source.close()
+    }
+  }, [isSignedIn, client])
+}
+
+/** Downloads what a route produces. */
+export async function download(name: RouteName, input: object, fileName: string): Promise<void> {
+  const reply = await call.raw(name, input)
+  const url = URL.createObjectURL(await reply.blob())
+  const link = document.createElement('a')
+  link.href = url
+  link.download = fileName
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(url), 10_000)
+}

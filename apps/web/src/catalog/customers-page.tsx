@@ -1,0 +1,141 @@
+import { ActionIcon, Anchor, Button, Group, Modal, MultiSelect, NumberInput, Paper, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import type { Customer } from '@tocsin/api'
+import { IconPlus, IconTrash } from '@tabler/icons-react'
+import { useState } from 'react'
+import { useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { DemoBadge } from '../parts/badges.tsx'
+import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
+import { useMay } from '../session.ts'
+
+export function CustomersPage() {
+  const customers = useApi('customers')
+  const mayLead = useMay('lead')
+  const [edited, setEdited] = useState<Customer | 'new'>()
+  return (
+    <Page
+      title="Customers"
+      lead="Whom to tell, and within how many hours of the declaration."
+      actions={
+        mayLead ? (
+          <Button leftSection={<IconPlus size={16} />} onClick={() => setEdited('new')}>
+            Add a customer
+          </Button>
+        ) : null
+      }
+    >
+      <Paper>
+        <Loaded query={customers}>
+          {list =>
+            list.length === 0 ? (
+              <Empty title="No customer yet">Add those to whom a contract promises notice of security incidents, with the contacts who are to be told.</Empty>
+            ) : (
+              <Table.ScrollContainer minWidth={680}>
+                <Table>
+                  <Table.Thead>
+                    <Table.Tr>
+                      <Table.Th>Customer</Table.Th>
+                      <Table.Th>Within</Table.Th>
+                      <Table.Th>Contacts</Table.Th>
+                      <Table.Th>Uses</Table.Th>
+                    </Table.Tr>
+                  </Table.Thead>
+                  <Table.Tbody>
+                    {list.map(customer => (
+                      <Table.Tr key={customer.id}>
+                        <Table.Td>
+                          <Group gap={8}>
+                            {mayLead ? (
+                              <Anchor component="button" fw={550} c="inherit" onClick={() => setEdited(customer)}>
+                                {customer.name}
+                              </Anchor>
+                            ) : (
+                              <Text fw={550}>{customer.name}</Text>
+                            )}
+                            <DemoBadge isDemo={customer.isDemo} />
+                          </Group>
+                          <Text size="sm" className="quiet">
+                            {customer.region}
+                          </Text>
+                        </Table.Td>
+                        <Table.Td className="numeric">{customer.noticeHours} h</Table.Td>
+                        <Table.Td>
+                          {customer.contacts.map(contact => (
+                            <Text key={contact.email} size="sm">
+                              {contact.name}, {contact.email}
+                            </Text>
+                          ))}
+                        </Table.Td>
+                        <Table.Td>
+                          <Text size="sm">{customer.services.map(service => service.name).join(', ')}</Text>
+                        </Table.Td>
+                      </Table.Tr>
+                    ))}
+                  </Table.Tbody>
+                </Table>
+              </Table.ScrollContainer>
+            )
+          }
+        </Loaded>
+      </Paper>
+      {edited ? <CustomerModal customer={edited === 'new' ? undefined : edited} onClose={() => setEdited(undefined)} /> : null}
+    </Page>
+  )
+}
+
+function CustomerModal({ customer, onClose }: { customer: Customer | undefined; onClose: () => void }) {
+  const services = useApi('services')
+  const { form, submit, isBusy } = useRouteForm(
+    'saveCustomer',
+    {
+      name: customer?.name ?? '',
+      region: customer?.region ?? '',
+      terms: customer?.terms ?? '',
+      noticeHours: customer?.noticeHours ?? 72,
+      contacts: customer?.contacts.map(contact => ({ key: contact.email, ...contact })) ?? [{ key: 'first', name: '', email: '' }],
+      serviceIds: customer?.services.map(service => service.id) ?? [],
+    },
+    { toBody: values => ({ ...values, contacts: values.contacts.map(({ name, email }) => ({ name, email })), ...(customer ? { id: customer.id, version: customer.version } : {}) }), done: 'Saved.', onDone: onClose },
+  )
+  return (
+    <Modal opened onClose={onClose} title={customer ? customer.name : 'Add a customer'}>
+      <form onSubmit={submit}>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Group grow align="flex-start">
+            <TextInput label="Name" required {...form.getInputProps('name')} />
+            <TextInput label="Region" required {...form.getInputProps('region')} />
+          </Group>
+          <NumberInput label="Notify within, hours" min={1} max={72} {...form.getInputProps('noticeHours')} />
+          <Textarea label="Terms" description="What the contract says about security notices" autosize minRows={2} {...form.getInputProps('terms')} />
+          <Text size="sm" fw={550}>
+            Contacts
+          </Text>
+          {form.values.contacts.map((contact, position) => (
+            <Group key={contact.key} align="flex-start" wrap="nowrap">
+              <TextInput aria-label="Name of the contact" placeholder="Name" flex={1} {...form.getInputProps(`contacts.${position}.name`)} />
+              <TextInput aria-label="E-mail of the contact" placeholder="E-mail" type="email" flex={1} {...form.getInputProps(`contacts.${position}.email`)} />
+              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove the contact" disabled={form.values.contacts.length === 1} onClick={() => form.removeListItem('contacts', position)}>
+                <IconTrash size={16} />
+              </ActionIcon>
+            </Group>
+          ))}
+          <div>
+            <Button variant="default" size="xs" onClick={() => form.insertListItem('contacts', { key: crypto.randomUUID(), name: '', email: '' })}>
+              Add a contact
+            </Button>
+          </div>
+          <MultiSelect label="Services it uses" data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))} searchable {...form.getInputProps('serviceIds')} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={isBusy}>
+              Save
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

@@ -1,0 +1,110 @@
+import { Anchor, Button, Group, Modal, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { type Service, severities } from '@tocsin/api'
+import { IconPlus } from '@tabler/icons-react'
+import { useState } from 'react'
+import { useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { DemoBadge, SeverityBadge } from '../parts/badges.tsx'
+import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
+import { useMay } from '../session.ts'
+
+export function ServicesPage() {
+  const services = useApi('services')
+  const mayLead = useMay('lead')
+  const [edited, setEdited] = useState<Service | 'new'>()
+  return (
+    <Page
+      title="Services"
+      lead="What you run, and the two teams that answer for each."
+      actions={
+        mayLead ? (
+          <Button leftSection={<IconPlus size={16} />} onClick={() => setEdited('new')}>
+            Add a service
+          </Button>
+        ) : null
+      }
+    >
+      <Paper>
+        <Loaded query={services}>
+          {list =>
+            list.length === 0 ? (
+              <Empty title="No service yet">Add what you run: alerts that name it page its security team, and incidents its engineering team.</Empty>
+            ) : (
+              <Table.ScrollContainer minWidth={640}>
+                <Table>
+                  <Table.Thead>
+                    <Table.Tr>
+                      <Table.Th>Service</Table.Th>
+                      <Table.Th>Security response leads</Table.Th>
+                      <Table.Th>Engineering owns</Table.Th>
+                      <Table.Th>Pages from</Table.Th>
+                    </Table.Tr>
+                  </Table.Thead>
+                  <Table.Tbody>
+                    {list.map(service => (
+                      <Table.Tr key={service.id}>
+                        <Table.Td>
+                          <Group gap={8}>
+                            {mayLead ? (
+                              <Anchor component="button" fw={550} c="inherit" onClick={() => setEdited(service)}>
+                                {service.name}
+                              </Anchor>
+                            ) : (
+                              <Text fw={550}>{service.name}</Text>
+                            )}
+                            <DemoBadge isDemo={service.isDemo} />
+                          </Group>
+                          <Text size="sm" className="quiet">
+                            {service.description}
+                          </Text>
+                        </Table.Td>
+                        <Table.Td>{service.securityTeam.name}</Table.Td>
+                        <Table.Td>{service.engineeringTeam.name}</Table.Td>
+                        <Table.Td>
+                          <SeverityBadge severity={service.pageFrom} />
+                        </Table.Td>
+                      </Table.Tr>
+                    ))}
+                  </Table.Tbody>
+                </Table>
+              </Table.ScrollContainer>
+            )
+          }
+        </Loaded>
+      </Paper>
+      {edited ? <ServiceModal service={edited === 'new' ? undefined : edited} onClose={() => setEdited(undefined)} /> : null}
+    </Page>
+  )
+}
+
+function ServiceModal({ service, onClose }: { service: Service | undefined; onClose: () => void }) {
+  const teams = useApi('teams')
+  const { form, submit, isBusy } = useRouteForm(
+    'saveService',
+    { name: service?.name ?? '', description: service?.description ?? '', securityTeamId: service?.securityTeam.id ?? '', engineeringTeamId: service?.engineeringTeam.id ?? '', pageFrom: (service?.pageFrom ?? 'high') as string },
+    { toBody: values => ({ ...values, ...(service ? { id: service.id, version: service.version } : {}) }), done: 'Saved.', onDone: onClose },
+  )
+  const teamsOf = (kind: 'security' | 'engineering') => (teams.data ?? []).filter(team => team.kind === kind).map(team => ({ value: team.id, label: team.name }))
+  return (
+    <Modal opened onClose={onClose} title={service ? service.name : 'Add a service'}>
+      <form onSubmit={submit}>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <TextInput label="Name" description="As alerts name it in their label service" required {...form.getInputProps('name')} />
+          <Textarea label="Description" description="What it does, what data it holds" autosize minRows={2} {...form.getInputProps('description')} />
+          <Select label="Security response team" description="It leads" data={teamsOf('security')} nothingFoundMessage="Make a security team under People first" allowDeselect={false} {...form.getInputProps('securityTeamId')} />
+          <Select label="Engineering team" description="It owns the service and carries out the plan" data={teamsOf('engineering')} nothingFoundMessage="Make an engineering team under People first" allowDeselect={false} {...form.getInputProps('engineeringTeamId')} />
+          <Select label="Page from severity" data={[...severities]} allowDeselect={false} {...form.getInputProps('pageFrom')} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={isBusy}>
+              Save
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

@@ -1,0 +1,24 @@
+import { Button, PasswordInput, Stack, TextInput } from '@mantine/core'
+import { useParams } from '@tanstack/react-router'
+import { useRouteForm } from '../forms.ts'
+import { FormProblem } from '../parts/page.tsx'
+import { EntryFrame } from './frame.tsx'
+
+export function InvitePage() {
+  const { token } = useParams({ strict: false }) as { token: string }
+  const { form, submit, isBusy } = useRouteForm('acceptInvitation', { token, name: '', password: '' }, { onDone: () => window.location.assign('/sign-in') })
+  return (
+    <EntryFrame title="You are invited" lead="Choose a password; the second factor follows.">
+      <form onSubmit={submit}>
+        <Stack gap="sm">
+          <FormProblem errors={{ form: form.errors.form ?? form.errors.token }} />
+          <TextInput label="Your name" autoComplete="name" autoFocus {...form.getInputProps('name')} />
+          <PasswordInput label="Password" description="At least 12 characters" autoComplete="new-password" {...form.getInputProps('password')} />
+          <Button type="submit" loading={isBusy}>
+            Join
+          </Button>
+        </Stack>
+      </form>
+    </EntryFrame>
+  )
+}

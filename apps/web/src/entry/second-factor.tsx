@@ -1,0 +1,83 @@
+import { Button, Code, CopyButton, Divider, Group, Stack, Text, TextInput } from '@mantine/core'
+import { type PublicKeyCredentialCreationOptionsJSON, startRegistration } from '@simplewebauthn/browser'
+import { IconDeviceMobile, IconFingerprint } from '@tabler/icons-react'
+import { toDataURL } from 'qrcode'
+import { useState } from 'react'
+import { call, useAct } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { FormProblem, ProblemNote } from '../parts/page.tsx'
+
+export const deviceName = () => (/Android|iPhone|iPad/.test(navigator.userAgent) ? 'Phone' : 'Computer')
+
+/** Enrols a passkey of this device. */
+export async function enrolPasskey(name: string): Promise<void> {
+  const { challengeId, options } = await call('startPasskey')
+  const response = await startRegistration({ optionsJSON: options as unknown as PublicKeyCredentialCreationOptionsJSON })
+  await call('addPasskey', { body: { challengeId, name, response: response as unknown as Record<string, unknown> } })
+}
+
+/** The code of an authenticator app. */
+export function CodeForm({ route, onDone }: { route: 'giveOneTimeCode' | 'confirmTotp'; onDone: () => void }) {
+  const { form, submit, isBusy } = useRouteForm(route, { code: '' }, { onDone })
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="sm">
+        <FormProblem errors={form.errors} />
+        <TextInput label="Six-digit code" autoComplete="one-time-code" inputMode="numeric" maxLength={6} autoFocus styles={{ input: { fontVariantNumeric: 'tabular-nums', letterSpacing: '0.2em' } }} {...form.getInputProps('code')} />
+        <Button type="submit" loading={isBusy}>
+          Continue
+        </Button>
+      </Stack>
+    </form>
+  )
+}
+
+/** Choosing the second factor that every account has: a passkey, or an authenticator app. */
+export function Enrol({ onDone }: { onDone: () => void }) {
+  const [totp, setTotp] = useState<{ secret: string; picture: string }>()
+  const [problem, setProblem] = useState<string>()
+  const start = useAct('startTotp', {
+    onDone: reply => {
+      void toDataURL(reply.uri, { margin: 1, width: 190 }).then(picture => setTotp({ secret: reply.secret, picture }))
+    },
+  })
+  if (totp)
+    return (
+      <Stack>
+        <Text>Scan this with an authenticator app, then type the code that it shows.</Text>
+        <Group justify="center">
+          <img src={totp.picture} alt="QR code with the secret for the authenticator app" width={190} height={190} style={{ borderRadius: 8 }} />
+        </Group>
+        <CopyButton value={totp.secret}>
+          {({ copied, copy }) => (
+            <Group gap={6} justify="center">
+              <Code>{totp.secret}</Code>
+              <Button size="compact-xs" variant="subtle" onClick={copy}>
+                {copied ? 'Copied' : 'Copy'}
+              </Button>
+            </Group>
+          )}
+        </CopyButton>
+        <CodeForm route="confirmTotp" onDone={onDone} />
+      </Stack>
+    )
+  return (
+    <Stack>
+      <Text>Every account has a second factor. Choose one; you can add others later.</Text>
+      {problem ? <ProblemNote error={problem} /> : null}
+      <Button
+        size="md"
+        leftSection={<IconFingerprint size={20} />}
+        onClick={() => {
+          enrolPasskey(deviceName()).then(onDone, (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)))
+        }}
+      >
+        Use a passkey of this device
+      </Button>
+      <Divider label="or" />
+      <Button size="md" variant="default" leftSection={<IconDeviceMobile size={20} />} loading={start.isPending} onClick={() => start.mutate({})}>
+        Use an authenticator app
+      </Button>
+    </Stack>
+  )
+}

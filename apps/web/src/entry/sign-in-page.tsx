@@ -1,0 +1,81 @@
+import { Anchor, Button, Divider, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
+import { type PublicKeyCredentialRequestOptionsJSON, startAuthentication } from '@simplewebauthn/browser'
+import { IconFingerprint } from '@tabler/icons-react'
+import { useLocation } from '@tanstack/react-router'
+import { useState } from 'react'
+import { call, useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { FormProblem, ProblemNote } from '../parts/page.tsx'
+import { useMe } from '../session.ts'
+import { EntryFrame } from './frame.tsx'
+import { CodeForm, Enrol } from './second-factor.tsx'
+
+export function SignInPage() {
+  const me = useMe()
+  const search = useLocation({ select: location => location.search as { to?: string } })
+  const status = useApi('status')
+  // Only a place of our own: a link from outside must not lead on to somewhere else.
+  const next = search.to?.startsWith('/') && !search.to.startsWith('//') ? search.to : '/'
+  const goOn = () => window.location.assign(next)
+  if (me?.assurance === 'full') {
+    goOn()
+    return null
+  }
+  if (me?.mustEnrol)
+    return (
+      <EntryFrame title="Second factor">
+        <Enrol onDone={goOn} />
+      </EntryFrame>
+    )
+  if (me)
+    return (
+      <EntryFrame title="Second factor" lead="Your authenticator app shows a code, or use your passkey.">
+        <CodeForm route="giveOneTimeCode" onDone={goOn} />
+        <PasskeyButton onDone={goOn} />
+      </EntryFrame>
+    )
+  return (
+    <EntryFrame title="Sign in" lead={status.data?.organisation || undefined}>
+      {status.data && !status.data.isSetUp ? <Text>Nobody has an account yet. Open the one-time link that the server printed when it started.</Text> : null}
+      <PasswordForm onDone={() => window.location.reload()} />
+      <Divider label="or" />
+      <PasskeyButton onDone={goOn} />
+      <Text size="sm" className="quiet">
+        Seen something suspicious? <Anchor href="/report">Report it</Anchor> without an account.
+      </Text>
+    </EntryFrame>
+  )
+}
+
+function PasswordForm({ onDone }: { onDone: () => void }) {
+  const { form, submit, isBusy } = useRouteForm('signIn', { email: '', password: '' }, { onDone })
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="sm">
+        <FormProblem errors={form.errors} />
+        <TextInput label="E-mail" type="email" autoComplete="username" autoFocus {...form.getInputProps('email')} />
+        <PasswordInput label="Password" autoComplete="current-password" {...form.getInputProps('password')} />
+        <Button type="submit" loading={isBusy}>
+          Sign in
+        </Button>
+      </Stack>
+    </form>
+  )
+}
+
+function PasskeyButton({ onDone }: { onDone: () => void }) {
+  const [problem, setProblem] = useState<string>()
+  const signIn = async () => {
+    const { challengeId, options } = await call('startPasskeySignIn')
+    const response = await startAuthentication({ optionsJSON: options as unknown as PublicKeyCredentialRequestOptionsJSON })
+    await call('signInWithPasskey', { body: { challengeId, response: response as unknown as Record<string, unknown> } })
+  }
+  return (
+    <Stack gap="xs">
+      {problem ? <ProblemNote error={problem} /> : null}
+      <Button variant="default" leftSection={<IconFingerprint size={18} />} onClick={() => signIn().then(onDone, (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)))}>
+        Sign in with a passkey
+      </Button>
+    </Stack>
+  )
+}

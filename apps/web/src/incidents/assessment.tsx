@@ -1,0 +1,111 @@
+import { Anchor, Button, Group, Modal, Select, SimpleGrid, Stack, Text, Textarea } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { type Incident, SeverityCriteria } from '@tocsin/api'
+import { useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { IncidentSeverityBadge } from '../parts/badges.tsx'
+import { FormProblem, Section } from '../parts/page.tsx'
+import { useMay } from '../session.ts'
+
+const questions: Record<keyof SeverityCriteria, string> = {
+  privacy: 'Exposure of personal data',
+  impact: 'Impact on the service',
+  scope: 'Scope',
+  customers: 'Customers affected',
+  region: 'Regions',
+  data: 'Data touched',
+  recoverability: 'Recoverability',
+}
+
+/** Severity and class, and why they are what they are. */
+export function AssessmentSection({ incident }: { incident: Incident }) {
+  const [isAssessing, assessing] = useDisclosure()
+  const [isClassifying, classifying] = useDisclosure()
+  const mayAct = useMay('responder') && incident.status !== 'closed'
+  return (
+    <Section title="Severity and class">
+      <Stack gap="xs">
+        <Group justify="space-between">
+          <IncidentSeverityBadge severity={incident.severity} />
+          {mayAct ? (
+            <Anchor component="button" size="sm" onClick={assessing.open}>
+              {incident.severity ? 'Assess again' : 'Assess the severity'}
+            </Anchor>
+          ) : null}
+        </Group>
+        <Text size="sm" className="quiet">
+          {incident.severityWhy ?? 'It follows from seven answers, and the record keeps why.'}
+        </Text>
+        <Group justify="space-between">
+          <Text size="sm" fw={550}>
+            {incident.class.replaceAll('-', ' ')}
+          </Text>
+          {mayAct ? (
+            <Anchor component="button" size="sm" onClick={classifying.open}>
+              Classify
+            </Anchor>
+          ) : null}
+        </Group>
+      </Stack>
+      {isAssessing ? <AssessModal incident={incident} onClose={assessing.close} /> : null}
+      {isClassifying ? <ClassifyModal incident={incident} onClose={classifying.close} /> : null}
+    </Section>
+  )
+}
+
+function AssessModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
+  const initial: SeverityCriteria = incident.severityCriteria ?? { privacy: 'none', impact: 'none', scope: 'one-asset', customers: 'none', region: 'one', data: 'none', recoverability: 'regular' }
+  const { form, submit, isBusy } = useRouteForm('assessSeverity', { ...initial }, { around: () => ({ params: { id: incident.id } }), toBody: criteria => ({ version: incident.version, criteria }), onDone: onClose, done: 'Assessed.' })
+  return (
+    <Modal opened onClose={onClose} title="Assess the severity">
+      <form onSubmit={submit}>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <SimpleGrid cols={{ base: 1, sm: 2 }}>
+            {(Object.keys(questions) as (keyof SeverityCriteria)[]).map(name => (
+              <Select key={name} label={questions[name]} data={SeverityCriteria.shape[name].options.map(value => ({ value, label: value.replaceAll('-', ' ') }))} allowDeselect={false} {...form.getInputProps(name)} />
+            ))}
+          </SimpleGrid>
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={isBusy}>
+              Assess
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
+
+function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
+  const definitions = useApi('classDefinitions')
+  const { form, submit, isBusy } = useRouteForm('classifyIncident', { class: incident.class as string, statement: '' }, { around: () => ({ params: { id: incident.id } }), toBody: values => ({ version: incident.version, ...values }), onDone: onClose, done: 'Classified.' })
+  const definition = definitions.data?.find(each => each.class === form.values.class)
+  return (
+    <Modal opened onClose={onClose} title="Classify the incident">
+      <form onSubmit={submit}>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Select label="Class" data={(definitions.data ?? []).map(each => ({ value: each.class, label: each.name }))} allowDeselect={false} {...form.getInputProps('class')} />
+          {definition ? (
+            <Text size="sm" className="quiet">
+              {definition.text}
+            </Text>
+          ) : null}
+          <Textarea label="Why" autosize minRows={3} required {...form.getInputProps('statement')} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={isBusy}>
+              Classify
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

@@ -1,0 +1,97 @@
+import { Anchor, Button, Checkbox, Group, Modal, NumberInput, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import type { Incident } from '@tocsin/api'
+import { useRouteForm } from '../forms.ts'
+import { FormProblem, Section } from '../parts/page.tsx'
+import { Time } from '../parts/time.tsx'
+import { useMay } from '../session.ts'
+
+const answers = ['unknown', 'no', 'yes']
+
+export function FactsSection({ incident }: { incident: Incident }) {
+  const [isEditing, editing] = useDisclosure()
+  const mayAct = useMay('responder') && incident.status !== 'closed'
+  const rows: [string, React.ReactNode][] = [
+    ['Opened', <Time key="opened" at={incident.openedAt} />],
+    ...(incident.declaredAt ? ([['Declared', <Time key="declared" at={incident.declaredAt} />]] as [string, React.ReactNode][]) : []),
+    ...(incident.watchUntil ? ([['Under watch until', incident.watchUntil]] as [string, React.ReactNode][]) : []),
+    ...(incident.closedAt ? ([['Closed', <Time key="closed" at={incident.closedAt} />]] as [string, React.ReactNode][]) : []),
+    ['Realm', incident.realm],
+    ['Users affected', incident.approximateUsers === null ? 'not known' : `about ${incident.approximateUsers.toLocaleString('en')}`],
+    ['Customer data', incident.dataTouched.customerData],
+    ['Personal data', incident.dataTouched.personalData],
+  ]
+  return (
+    <Section
+      title="Facts"
+      isFlush
+      actions={
+        mayAct ? (
+          <Anchor component="button" size="sm" onClick={editing.open}>
+            Change
+          </Anchor>
+        ) : null
+      }
+    >
+      <Table highlightOnHover={false} verticalSpacing={7}>
+        <Table.Tbody>
+          {rows.map(([name, value]) => (
+            <Table.Tr key={name}>
+              <Table.Td className="quiet">{name}</Table.Td>
+              <Table.Td>{value}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+      {incident.summary ? (
+        <Text p="md" size="sm" className="prewrap">
+          {incident.summary}
+        </Text>
+      ) : null}
+      {isEditing ? <FactsModal incident={incident} onClose={editing.close} /> : null}
+    </Section>
+  )
+}
+
+function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
+  const { dataTouched } = incident
+  const { form, submit, isBusy } = useRouteForm(
+    'changeIncident',
+    { title: incident.title, summary: incident.summary, realm: incident.realm as string, approximateUsers: (incident.approximateUsers ?? '') as number | '', customerData: dataTouched.customerData as string, personalData: dataTouched.personalData as string, description: dataTouched.description, isRestricted: incident.isRestricted },
+    {
+      around: () => ({ params: { id: incident.id } }),
+      toBody: ({ customerData, personalData, description, approximateUsers, ...rest }) => ({ version: incident.version, ...rest, approximateUsers: approximateUsers === '' ? null : approximateUsers, dataTouched: { customerData, personalData, description } }),
+      done: 'Changed.',
+      onDone: onClose,
+    },
+  )
+  return (
+    <Modal opened onClose={onClose} title="What is known">
+      <form onSubmit={submit}>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <TextInput label="Title" {...form.getInputProps('title')} />
+          <Textarea label="Summary" autosize minRows={3} {...form.getInputProps('summary')} />
+          <Group grow align="flex-start">
+            <Select label="Customer data touched" data={answers} allowDeselect={false} {...form.getInputProps('customerData')} />
+            <Select label="Personal data touched" data={answers} allowDeselect={false} {...form.getInputProps('personalData')} />
+          </Group>
+          <Textarea label="Which data" autosize minRows={2} {...form.getInputProps('description')} />
+          <Group grow align="flex-start">
+            <NumberInput label="Approximate users affected" min={0} thousandSeparator=" " placeholder="Not known" {...form.getInputProps('approximateUsers')} />
+            <Select label="Realm" data={['ours', 'customer', 'shared']} allowDeselect={false} {...form.getInputProps('realm')} />
+          </Group>
+          <Checkbox label="Restricted" description="Only those with a role in it, those you name, and administrators see that it exists" {...form.getInputProps('isRestricted', { type: 'checkbox' })} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={isBusy}>
+              Save
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

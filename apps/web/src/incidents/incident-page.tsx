@@ -1,0 +1,171 @@
+import { ActionIcon, Alert, Badge, Box, Button, Grid, Group, Menu, Stack, Tabs, Text, Tooltip } from '@mantine/core'
+import { type Incident, incidentStatuses } from '@tocsin/api'
+import { IconDots, IconDownload, IconFileText, IconLock } from '@tabler/icons-react'
+import { useLocation, useNavigate, useParams } from '@tanstack/react-router'
+import { useState } from 'react'
+import { download, tellProblem, useApi } from '../api.ts'
+import { IncidentNotices } from '../notices/incident-notices.tsx'
+import { DemoBadge, IncidentSeverityBadge } from '../parts/badges.tsx'
+import { Loaded, Page } from '../parts/page.tsx'
+import { ReviewTab } from '../reviews/review-tab.tsx'
+import { useMay } from '../session.ts'
+import { ActModal } from './act-modal.tsx'
+import { AssessmentSection } from './assessment.tsx'
+import { FactsSection } from './facts.tsx'
+import { NotesTab } from './notes-tab.tsx'
+import { RolesSection } from './roles.tsx'
+import { ScopeTab } from './scope-tab.tsx'
+import { TasksTab } from './tasks-tab.tsx'
+import { TimelineTab } from './timeline-tab.tsx'
+
+const actWords: Record<string, string> = { declare: 'Declare', contain: 'Contained', eradicate: 'Eradicated', recover: 'Recovered', close: 'Close', reopen: 'Reopen' }
+
+export function IncidentPage() {
+  const { id } = useParams({ strict: false }) as { id: string }
+  const incident = useApi('incident', { params: { id } })
+  return <Loaded query={incident}>{found => <IncidentView incident={found} />}</Loaded>
+}
+
+function IncidentView({ incident }: { incident: Incident }) {
+  const navigate = useNavigate()
+  const tab = useLocation({ select: location => (location.search as { tab?: string }).tab ?? 'timeline' })
+  const isClosed = incident.status === 'closed'
+  const openTasks = incident.tasks.filter(task => task.doneAt === null).length
+  return (
+    <Page
+      title={incident.title}
+      lead={
+        <Group gap={8} component="span">
+          <IncidentSeverityBadge severity={incident.severity} />
+          <Badge variant="default">{incident.class.replaceAll('-', ' ')}</Badge>
+          {incident.isRestricted ? (
+            <Badge variant="default" leftSection={<IconLock size={12} />}>
+              restricted
+            </Badge>
+          ) : null}
+          <DemoBadge isDemo={incident.isDemo} />
+          <span>Incident {incident.number}</span>
+        </Group>
+      }
+      actions={<Acts incident={incident} />}
+    >
+      <Lifecycle incident={incident} />
+      {isClosed ? <Alert color="gray">This incident is closed: its record cannot change. Improvements go on under Improvements.</Alert> : null}
+      <Grid gap="lg">
+        <Grid.Col span={{ base: 12, md: 8 }} order={{ base: 2, md: 1 }}>
+          <Tabs value={tab} onChange={value => void navigate({ to: '/incidents/$id', params: { id: incident.id }, search: { tab: value } as never, replace: true })} keepMounted={false}>
+            <Tabs.List mb="md" style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>
+              <Tabs.Tab value="timeline">Timeline</Tabs.Tab>
+              <Tabs.Tab value="tasks">Tasks{openTasks > 0 ? ` ${openTasks}` : ''}</Tabs.Tab>
+              <Tabs.Tab value="notes">Notes{incident.notes.length > 0 ? ` ${incident.notes.length}` : ''}</Tabs.Tab>
+              <Tabs.Tab value="scope">Scope</Tabs.Tab>
+              <Tabs.Tab value="notices">Notices</Tabs.Tab>
+              <Tabs.Tab value="review">Review</Tabs.Tab>
+            </Tabs.List>
+            <Tabs.Panel value="timeline">
+              <TimelineTab incident={incident} />
+            </Tabs.Panel>
+            <Tabs.Panel value="tasks">
+              <TasksTab incident={incident} />
+            </Tabs.Panel>
+            <Tabs.Panel value="notes">
+              <NotesTab incident={incident} />
+            </Tabs.Panel>
+            <Tabs.Panel value="scope">
+              <ScopeTab incident={incident} />
+            </Tabs.Panel>
+            <Tabs.Panel value="notices">
+              <IncidentNotices incident={incident} />
+            </Tabs.Panel>
+            <Tabs.Panel value="review">
+              <ReviewTab incident={incident} />
+            </Tabs.Panel>
+          </Tabs>
+        </Grid.Col>
+        <Grid.Col span={{ base: 12, md: 4 }} order={{ base: 1, md: 2 }}>
+          <Stack>
+            <RolesSection incident={incident} />
+            <AssessmentSection incident={incident} />
+            <FactsSection incident={incident} />
+          </Stack>
+        </Grid.Col>
+      </Grid>
+    </Page>
+  )
+}
+
+/** Where it stands on its way from suspicion to closure. */
+function Lifecycle({ incident }: { incident: Incident }) {
+  const at = incidentStatuses.indexOf(incident.status)
+  return (
+    <ol className="steps" aria-label="Lifecycle">
+      {incidentStatuses.map((status, position) => {
+        const state = position < at ? 'done' : position === at ? 'now' : 'ahead'
+        return (
+          <li key={status} data-state={state} aria-current={state === 'now' ? 'step' : undefined}>
+            <span>{status[0]?.toUpperCase()}{status.slice(1)}</span>
+          </li>
+        )
+      })}
+    </ol>
+  )
+}
+
+function Acts({ incident }: { incident: Incident }) {
+  const mayRespond = useMay('responder')
+  const mayLead = useMay('lead')
+  const [act, setAct] = useState<string>()
+  if (!mayRespond) return null
+  const isOffered = (name: string) => mayLead || !['declare', 'close', 'reopen'].includes(name)
+  // The way forward is the button that stands out; the way back stands beside it.
+  const offered = incident.nextActs.filter(next => isOffered(next.act))
+  const forward = offered.find(next => incidentStatuses.indexOf(next.to) > incidentStatuses.indexOf(incident.status)) ?? offered[0]
+  return (
+    <>
+      {offered.map(next => {
+        const label = next.act === 'contain' && incident.status !== 'declared' ? 'Back to contained' : (actWords[next.act] ?? next.act)
+        const button = (
+          <Button key={next.act} variant={next === forward && next.blockedBy.length === 0 ? 'filled' : 'default'} onClick={() => setAct(next.act)}>
+            {label}
+          </Button>
+        )
+        return next.blockedBy.length === 0 ? (
+          button
+        ) : (
+          <Tooltip key={next.act} label={<BlockedBy sentences={next.blockedBy} />} multiline maw={320}>
+            <Box>{button}</Box>
+          </Tooltip>
+        )
+      })}
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <ActionIcon variant="default" size={36} aria-label="More">
+            <IconDots size={18} />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Label>The record</Menu.Label>
+          <Menu.Item leftSection={<IconDownload size={16} />} onClick={() => void download('exportIncident', { params: { id: incident.id } }, `incident-${incident.number}.json`).catch(tellProblem)}>
+            JSON that proves itself
+          </Menu.Item>
+          <Menu.Item leftSection={<IconFileText size={16} />} onClick={() => void download('printIncident', { params: { id: incident.id } }, `incident-${incident.number}.html`).catch(tellProblem)}>
+            Readable HTML page
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      {act ? <ActModal incident={incident} act={act} blockedBy={offered.find(next => next.act === act)?.blockedBy ?? []} onClose={() => setAct(undefined)} /> : null}
+    </>
+  )
+}
+
+export function BlockedBy({ sentences }: { sentences: readonly string[] }) {
+  return (
+    <Stack gap={2}>
+      {sentences.map(sentence => (
+        <Text key={sentence} size="sm">
+          {sentence}
+        </Text>
+      ))}
+    </Stack>
+  )
+}

@@ -1,0 +1,28 @@
+import { Group, Text } from '@mantine/core'
+import type { IncidentSummary } from '@tocsin/api'
+import { IconLock } from '@tabler/icons-react'
+import { Link } from '@tanstack/react-router'
+import { DemoBadge, IncidentSeverityBadge, StatusBadge } from '../parts/badges.tsx'
+import { Time } from '../parts/time.tsx'
+
+export function IncidentRow({ incident, isSelected = false }: { incident: IncidentSummary; isSelected?: boolean }) {
+  return (
+    <Link to="/incidents/$id" params={{ id: incident.id }} className="list-row" data-selected={isSelected}>
+      <Group justify="space-between" wrap="nowrap" align="flex-start">
+        <div style={{ minWidth: 0 }}>
+          <Text fw={550} lineClamp={2}>
+            <span className="quiet numeric">{incident.number}</span> {incident.title} {incident.isRestricted ? <IconLock size={14} aria-label="restricted" /> : null}
+          </Text>
+          <Text size="sm" className="quiet" component="div" mt={2}>
+            Opened <Time at={incident.openedAt} isRelative /> · lead {incident.lead?.name ?? 'nobody yet'} · owner {incident.owner?.name ?? 'nobody yet'}
+          </Text>
+        </div>
+        <Group gap={6} justify="flex-end" style={{ flexShrink: 0 }} maw={210}>
+          <DemoBadge isDemo={incident.isDemo} />
+          <StatusBadge status={incident.status} />
+          <IncidentSeverityBadge severity={incident.severity} />
+        </Group>
+      </Group>
+    </Link>
+  )
+}

@@ -1,0 +1,102 @@
+import { Button, Checkbox, Group, Modal, MultiSelect, Paper, SegmentedControl, Select, Stack, Textarea, TextInput } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import type { IncidentSummary } from '@tocsin/api'
+import { IconPlus } from '@tabler/icons-react'
+import { useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import { useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { useListKeys } from '../parts/list-keys.ts'
+import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
+import { useMay } from '../session.ts'
+import { IncidentRow } from './incident-row.tsx'
+
+export function IncidentsPage() {
+  const [view, setView] = useState<'open' | 'all'>('open')
+  const [isOpening, opening] = useDisclosure()
+  const navigate = useNavigate()
+  const mayOpen = useMay('responder')
+  const incidents = usePages<IncidentSummary>('incidents', { view })
+  const selected = useListKeys(incidents.items?.map(incident => incident.id) ?? [], id => void navigate({ to: '/incidents/$id', params: { id } }))
+  return (
+    <Page
+      title="Incidents"
+      lead="From suspicion to closure. Reasonable suspicion is enough to open one."
+      actions={
+        <>
+          <SegmentedControl
+            value={view}
+            onChange={value => setView(value === 'all' ? 'all' : 'open')}
+            data={[
+              { value: 'open', label: 'Open' },
+              { value: 'all', label: 'All' },
+            ]}
+          />
+          {mayOpen ? (
+            <Button leftSection={<IconPlus size={16} />} onClick={opening.open}>
+              Open an incident
+            </Button>
+          ) : null}
+        </>
+      }
+    >
+      <Paper>
+        <Loaded query={incidents}>
+          {() =>
+            incidents.items?.length === 0 ? <Empty title={view === 'open' ? 'No incident is open' : 'There was no incident yet'}>Escalate an alert, or open one when you have reason to suspect.</Empty> : incidents.items?.map(incident => <IncidentRow key={incident.id} incident={incident} isSelected={incident.id === selected} />)
+          }
+        </Loaded>
+      </Paper>
+      {incidents.hasNextPage ? (
+        <Group justify="center">
+          <Button variant="default" loading={incidents.isFetchingNextPage} onClick={() => void incidents.fetchNextPage()}>
+            Show more
+          </Button>
+        </Group>
+      ) : null}
+      {isOpening ? <OpenModal onClose={opening.close} /> : null}
+    </Page>
+  )
+}
+
+function OpenModal({ onClose }: { onClose: () => void }) {
+  const navigate = useNavigate()
+  const services = useApi('services')
+  const { form, submit, isBusy } = useRouteForm(
+    'openIncident',
+    { title: '', statement: '', realm: 'ours', serviceIds: [] as string[], isRestricted: false },
+    { onDone: (incident: { id: string }) => void navigate({ to: '/incidents/$id', params: { id: incident.id } }) },
+  )
+  return (
+    <Modal opened onClose={onClose} title="Open a suspected incident">
+      <form onSubmit={submit}>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <TextInput label="Title" required autoFocus {...form.getInputProps('title')} />
+          <Textarea label="Statement" description="What you suspect, and why. It stands in the record." autosize minRows={3} required {...form.getInputProps('statement')} />
+          <MultiSelect label="Affected services" description="Their engineering teams are paged" data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))} searchable {...form.getInputProps('serviceIds')} />
+          <Select
+            label="Whose realm of responsibility it is"
+            data={[
+              { value: 'ours', label: 'Ours' },
+              { value: 'customer', label: 'The customer’s' },
+              { value: 'shared', label: 'Shared' },
+            ]}
+            allowDeselect={false}
+            {...form.getInputProps('realm')}
+          />
+          <Checkbox label="Restricted" description="Only those with a role in it, those you name, and administrators see that it exists" {...form.getInputProps('isRestricted', { type: 'checkbox' })} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={isBusy}>
+              Open the incident
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

@@ -1,0 +1,88 @@
+import { Anchor, Button, Group, Paper, Stack, Text, Textarea } from '@mantine/core'
+import type { Incident } from '@tocsin/api'
+import { useState } from 'react'
+import { useRouteForm } from '../forms.ts'
+import { Empty, FormProblem } from '../parts/page.tsx'
+import { Time } from '../parts/time.tsx'
+import { useMay } from '../session.ts'
+
+type Note = Incident['notes'][number]
+
+export function NotesTab({ incident }: { incident: Incident }) {
+  const mayAct = useMay('responder') && incident.status !== 'closed'
+  const { form, submit, isBusy } = useRouteForm('addNote', { markdown: '' }, { around: () => ({ params: { id: incident.id } }), onDone: () => form.reset() })
+  return (
+    <Stack>
+      {mayAct ? (
+        <Paper p="md" component="form" onSubmit={submit as never}>
+          <Stack gap="sm">
+            <FormProblem errors={form.errors} />
+            <Textarea label="New note" description="Markdown" autosize minRows={3} {...form.getInputProps('markdown')} />
+            <Group justify="flex-end">
+              <Button type="submit" loading={isBusy}>
+                Write the note
+              </Button>
+            </Group>
+          </Stack>
+        </Paper>
+      ) : null}
+      {incident.notes.length === 0 ? (
+        <Paper>
+          <Empty title="No note yet">Notes are for what you find and think. They stand in the record, and so do corrections.</Empty>
+        </Paper>
+      ) : (
+        incident.notes.toReversed().map(note => <NoteView key={note.id} incident={incident} note={note} mayAct={mayAct} />)
+      )}
+    </Stack>
+  )
+}
+
+function NoteView({ incident, note, mayAct }: { incident: Incident; note: Note; mayAct: boolean }) {
+  const [isEditing, setIsEditing] = useState(false)
+  return (
+    <Paper p="md" component="article" aria-label={`Note of ${note.author}`}>
+      <Group justify="space-between" mb={8}>
+        <Text size="sm" component="div">
+          <strong>{note.author}</strong>{' '}
+          <span className="quiet">
+            <Time at={note.createdAt} isRelative />
+            {note.editedAt ? ', corrected' : ''}
+          </span>
+        </Text>
+        {note.isMine && mayAct && !isEditing ? (
+          <Anchor component="button" size="sm" onClick={() => setIsEditing(true)}>
+            Correct
+          </Anchor>
+        ) : null}
+      </Group>
+      {isEditing ? (
+        <Correction incident={incident} note={note} onClose={() => setIsEditing(false)} />
+      ) : (
+        // biome-ignore lint/security/noDangerouslySetInnerHtml: the server renders and sanitises it (incidents/markdown.ts).
+        <div className="markdown" dangerouslySetInnerHTML={{ __html: note.html }} />
+      )}
+    </Paper>
+  )
+}
+
+function Correction({ incident, note, onClose }: { incident: Incident; note: Note; onClose: () => void }) {
+  // The version is that of when the editing began: who saved meanwhile is not overwritten.
+  const [version] = useState(note.version)
+  const { form, submit, isBusy } = useRouteForm('changeNote', { markdown: note.markdown }, { around: () => ({ params: { id: incident.id, noteId: note.id } }), toBody: values => ({ ...values, version }), onDone: onClose })
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="sm">
+        <FormProblem errors={form.errors} />
+        <Textarea aria-label="Note" autosize minRows={3} {...form.getInputProps('markdown')} />
+        <Group justify="flex-end">
+          <Button variant="default" size="xs" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button size="xs" type="submit" loading={isBusy}>
+            Save
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  )
+}

@@ -1,0 +1,57 @@
+import { Group, Select, Stack, Text } from '@mantine/core'
+import { type Incident, type IncidentRole, incidentRoles } from '@tocsin/api'
+import { useAct, useApi } from '../api.ts'
+import { Section } from '../parts/page.tsx'
+import { useMay } from '../session.ts'
+
+const words: Record<IncidentRole, { label: string; meaning: string }> = {
+  lead: { label: 'Lead', meaning: 'security: leads the response' },
+  owner: { label: 'Owner', meaning: 'service: carries out the plan' },
+  communications: { label: 'Communications', meaning: 'speaks for us' },
+  executive: { label: 'Executive', meaning: 'approves what hurts the business' },
+}
+
+export function RolesSection({ incident }: { incident: Incident }) {
+  const people = useApi('people')
+  const mayAct = useMay('responder') && incident.status !== 'closed'
+  const assign = useAct('assignRole')
+  const choices = (people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))
+  return (
+    <Section title="Roles">
+      <Stack gap="xs">
+        {incidentRoles.map(role => {
+          const holder = incident[role]
+          return mayAct ? (
+            <Select
+              key={role}
+              size="xs"
+              label={
+                <>
+                  {words[role].label}{' '}
+                  <Text span className="quiet" size="xs">
+                    {words[role].meaning}
+                  </Text>
+                </>
+              }
+              aria-label={words[role].label}
+              data={choices}
+              value={holder?.id ?? null}
+              placeholder="Nobody yet"
+              searchable
+              clearable
+              clearButtonProps={{ 'aria-label': `Leave ${words[role].label} vacant` }}
+              onChange={personId => assign.mutate({ params: { id: incident.id, role }, body: { version: incident.version, personId } })}
+            />
+          ) : (
+            <Group key={role} justify="space-between">
+              <Text size="sm" className="quiet">
+                {words[role].label}
+              </Text>
+              <Text size="sm">{holder?.name ?? '—'}</Text>
+            </Group>
+          )
+        })}
+      </Stack>
+    </Section>
+  )
+}

@@ -1,0 +1,144 @@
+import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Select, Stack, Table, Text, Textarea } from '@mantine/core'
+import type { Incident } from '@tocsin/api'
+import { useState } from 'react'
+import { useAct, useApi } from '../api.ts'
+import { Empty, Section } from '../parts/page.tsx'
+import { useMay } from '../session.ts'
+
+interface Listed {
+  id: string
+  name: string
+  basis: string
+}
+
+/** What and whom it affects, each with the basis for listing it. */
+export function ScopeTab({ incident }: { incident: Incident }) {
+  const mayAct = useMay('responder') && incident.status !== 'closed'
+  const services = useApi('services')
+  const customers = useApi('customers', undefined, { isEnabled: mayAct })
+  const setServices = useAct('setAffectedServices', { done: 'Listed. The engineering team of a new service is paged.' })
+  const setCustomers = useAct('setAffectedCustomers', { done: 'Listed.' })
+  const params = { id: incident.id }
+  const { version } = incident
+  const affected = new Set(incident.services.map(service => service.id))
+  return (
+    <Stack>
+      <Affected
+        title="Affected services"
+        teach="List each service that is affected, and how you know. Its engineering team is paged."
+        noun="service"
+        listed={incident.services}
+        choices={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
+        mayAct={mayAct}
+        mayRemove
+        onChange={listed => setServices.mutate({ params, body: { version, services: listed } })}
+      />
+      <Affected
+        title="Affected customers"
+        teach="List each customer that is affected, and how you know. When the incident is declared, a clock to notify each one starts."
+        noun="customer"
+        listed={incident.customers}
+        choices={(customers.data ?? [])
+          .toSorted((a, b) => Number(b.services.some(used => affected.has(used.id))) - Number(a.services.some(used => affected.has(used.id))))
+          .map(customer => ({ value: customer.id, label: customer.services.some(used => affected.has(used.id)) ? `${customer.name} (uses an affected service)` : customer.name }))}
+        mayAct={mayAct}
+        mayRemove={incident.declaredAt === null}
+        onChange={listed => setCustomers.mutate({ params, body: { version, customers: listed } })}
+      />
+      {incident.isRestricted ? <Members incident={incident} mayAct={mayAct} /> : null}
+    </Stack>
+  )
+}
+
+function Affected(props: { title: string; teach: string; noun: string; listed: Listed[]; choices: { value: string; label: string }[]; mayAct: boolean; mayRemove: boolean; onChange: (listed: { id: string; basis: string }[]) => void }) {
+  const [isAdding, setIsAdding] = useState(false)
+  const { listed, noun, onChange } = props
+  const current = listed.map(({ id, basis }) => ({ id, basis }))
+  return (
+    <Section
+      title={props.title}
+      isFlush
+      actions={
+        props.mayAct ? (
+          <Anchor component="button" size="sm" onClick={() => setIsAdding(true)}>
+            Add a {noun}
+          </Anchor>
+        ) : null
+      }
+    >
+      {listed.length === 0 ? (
+        <Empty title="None listed">{props.teach}</Empty>
+      ) : (
+        <Table highlightOnHover={false}>
+          <Table.Tbody>
+            {listed.map(each => (
+              <Table.Tr key={each.id}>
+                <Table.Td fw={550} w="30%">
+                  {each.name}
+                </Table.Td>
+                <Table.Td className="quiet">{each.basis}</Table.Td>
+                <Table.Td w={48}>{props.mayAct && props.mayRemove ? <CloseButton aria-label={`Remove ${each.name}`} onClick={() => onChange(current.filter(kept => kept.id !== each.id))} /> : null}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      )}
+      {isAdding ? (
+        <AddModal
+          noun={noun}
+          choices={props.choices.filter(choice => !listed.some(each => each.id === choice.value))}
+          onClose={() => setIsAdding(false)}
+          onAdd={added => {
+            onChange([...current, ...added])
+            setIsAdding(false)
+          }}
+        />
+      ) : null}
+    </Section>
+  )
+}
+
+function AddModal({ noun, choices, onClose, onAdd }: { noun: string; choices: { value: string; label: string }[]; onClose: () => void; onAdd: (added: { id: string; basis: string }[]) => void }) {
+  const [ids, setIds] = useState<string[]>([])
+  const [basis, setBasis] = useState('')
+  const isReady = ids.length > 0 && basis.trim() !== ''
+  return (
+    <Modal opened onClose={onClose} title={`Add an affected ${noun}`}>
+      <Stack>
+        <MultiSelect label={noun === 'service' ? 'Services' : 'Customers'} data={choices} value={ids} onChange={setIds} searchable />
+        <Textarea label="Basis" description="How you know that it is affected" autosize minRows={2} value={basis} onChange={event => setBasis(event.currentTarget.value)} required />
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button disabled={!isReady} onClick={() => onAdd(ids.map(id => ({ id, basis: basis.trim() })))}>
+            Add
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  )
+}
+
+function Members({ incident, mayAct }: { incident: Incident; mayAct: boolean }) {
+  const people = useApi('people')
+  const setMembers = useAct('setMembers')
+  const save = (personIds: string[]) => setMembers.mutate({ params: { id: incident.id }, body: { version: incident.version, personIds } })
+  const ids = incident.members.map(member => member.id)
+  return (
+    <Section title="Who may see this restricted incident">
+      <Stack gap="xs">
+        <Text size="sm" className="quiet">
+          Those with a role in it, administrators, and:
+        </Text>
+        {incident.members.map(member => (
+          <Group key={member.id} justify="space-between">
+            <Text>{member.name}</Text>
+            {mayAct ? <CloseButton aria-label={`Remove ${member.name}`} onClick={() => save(ids.filter(id => id !== member.id))} /> : null}
+          </Group>
+        ))}
+        {mayAct ? <Select aria-label="Add a person" placeholder="Add a person" data={(people.data?.people ?? []).filter(person => person.isActive && !ids.includes(person.id)).map(person => ({ value: person.id, label: person.name }))} searchable value={null} onChange={id => id && save([...ids, id])} /> : null}
+      </Stack>
+    </Section>
+  )
+}

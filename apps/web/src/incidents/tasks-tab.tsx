@@ -1,0 +1,71 @@
+import { Badge, Button, Checkbox, Group, Paper, Select, Stack, Text, TextInput } from '@mantine/core'
+import type { Incident } from '@tocsin/api'
+import { useAct, useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { Empty, FormProblem } from '../parts/page.tsx'
+import { useMay, useMe } from '../session.ts'
+
+export function TasksTab({ incident }: { incident: Incident }) {
+  const mayAct = useMay('responder') && incident.status !== 'closed'
+  const tasks = incident.tasks.toSorted((a, b) => Number(a.doneAt !== null) - Number(b.doneAt !== null))
+  return (
+    <Stack>
+      {mayAct ? <NewTask incident={incident} /> : null}
+      <Paper>{tasks.length === 0 ? <Empty title="No task yet">Write down what must be done and who does it: on a bad day nobody remembers.</Empty> : tasks.map(task => <TaskRow key={task.id} incident={incident} task={task} mayAct={mayAct} />)}</Paper>
+    </Stack>
+  )
+}
+
+function TaskRow({ incident, task, mayAct }: { incident: Incident; task: Incident['tasks'][number]; mayAct: boolean }) {
+  const me = useMe()
+  const change = useAct('changeTask')
+  const approve = useAct('approveTask', { done: 'Approved.' })
+  const params = { id: incident.id, taskId: task.id }
+  const needsApproval = task.hurtsBusiness && task.approvedBy === null
+  return (
+    <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
+      <Checkbox
+        checked={task.doneAt !== null}
+        disabled={!mayAct || change.isPending || needsApproval}
+        onChange={event => change.mutate({ params, body: { version: task.version, isDone: event.currentTarget.checked } })}
+        label={<span style={task.doneAt ? { textDecoration: 'line-through', opacity: 0.7 } : undefined}>{task.title}</span>}
+        description={[task.assignee ? task.assignee.name : 'nobody yet', task.dueOn ? `due ${task.dueOn}` : '', task.doneBy ? `done by ${task.doneBy}` : '', task.approvedBy ? `approved by ${task.approvedBy}` : ''].filter(part => part !== '').join(' · ')}
+      />
+      {task.hurtsBusiness ? (
+        needsApproval && incident.executive?.id === me?.person.id ? (
+          <Button size="xs" onClick={() => approve.mutate({ params, body: { version: task.version } })}>
+            Approve
+          </Button>
+        ) : (
+          <Badge variant="default">{needsApproval ? `waits for ${incident.executive?.name ?? 'the executive'}` : 'approved'}</Badge>
+        )
+      ) : null}
+    </Group>
+  )
+}
+
+function NewTask({ incident }: { incident: Incident }) {
+  const people = useApi('people')
+  const { form, submit, isBusy } = useRouteForm(
+    'addTask',
+    { title: '', assigneeId: null as string | null, dueOn: '', hurtsBusiness: false },
+    { around: () => ({ params: { id: incident.id } }), toBody: values => ({ ...values, dueOn: values.dueOn || null }), onDone: () => form.reset() },
+  )
+  return (
+    <Paper p="md" component="form" onSubmit={submit as never}>
+      <Stack gap="sm">
+        <FormProblem errors={form.errors} />
+        <TextInput label="New task" placeholder="Revoke the key ak_7Q" {...form.getInputProps('title')} />
+        <Group align="flex-end" gap="sm">
+          <Select label="Who" placeholder="Nobody yet" data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))} searchable clearable clearButtonProps={{ 'aria-label': 'Nobody' }} flex={1} miw={150} {...form.getInputProps('assigneeId')} />
+          <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} />
+          <Button type="submit" loading={isBusy}>
+            Add
+          </Button>
+        </Group>
+        <Checkbox size="xs" label="It hurts the business: the executive approves it first" {...form.getInputProps('hurtsBusiness', { type: 'checkbox' })} />
+        {form.values.hurtsBusiness && incident.executive === null ? <Text size="xs">Give the role Executive to somebody, who can then approve it.</Text> : null}
+      </Stack>
+    </Paper>
+  )
+}

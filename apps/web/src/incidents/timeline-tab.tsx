@@ -1,0 +1,59 @@
+import { Anchor, Checkbox, Group, Paper, Stack, Text, Timeline } from '@mantine/core'
+import type { Incident } from '@tocsin/api'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import { SeverityBadge } from '../parts/badges.tsx'
+import { Section } from '../parts/page.tsx'
+import { Time } from '../parts/time.tsx'
+
+const milestones = new Set(['incident.opened', 'incident.declared', 'incident.contained', 'incident.eradicated', 'incident.recovered', 'incident.closed', 'incident.reopened', 'obligation.met', 'review.finished', 'notice.sent'])
+
+/** Everything that happened, newest first. */
+export function TimelineTab({ incident }: { incident: Incident }) {
+  const [isShort, setIsShort] = useState(false)
+  const entries = incident.timeline.filter(entry => !isShort || milestones.has(entry.type)).toReversed()
+  return (
+    <Stack>
+      {incident.alerts.length > 0 ? (
+        <Section title="Alerts in this incident" isFlush>
+          {incident.alerts.map(alert => (
+            <Link key={alert.id} to="/alerts/$id" params={{ id: alert.id }} className="list-row">
+              <Group gap={8} wrap="nowrap">
+                <SeverityBadge severity={alert.severity} />
+                <Text fw={500} lineClamp={1}>
+                  {alert.title}
+                </Text>
+              </Group>
+            </Link>
+          ))}
+        </Section>
+      ) : null}
+      <Group justify="flex-end">
+        <Checkbox size="xs" label="Milestones only" checked={isShort} onChange={event => setIsShort(event.currentTarget.checked)} />
+      </Group>
+      <Timeline bulletSize={12} lineWidth={2} active={-1} aria-label="Timeline">
+        {entries.map(entry => (
+          <Timeline.Item key={entry.id} color={milestones.has(entry.type) ? 'ember' : 'gray'}>
+            <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+              <strong>{entry.by}</strong> {entry.by === 'Tocsin' || /^(Alert|The|A|Paged|Nobody) /.test(entry.sentence) ? '· ' : ''}
+              {entry.sentence}
+            </Text>
+            {entry.statement ? (
+              <Paper p="sm" mt={6} className="prewrap">
+                <Text size="sm">{entry.statement}</Text>
+              </Paper>
+            ) : null}
+            <Text size="xs" className="quiet" component="div" mt={2}>
+              <Time at={entry.at} />
+            </Text>
+          </Timeline.Item>
+        ))}
+      </Timeline>
+      {isShort ? (
+        <Anchor component="button" size="sm" onClick={() => setIsShort(false)}>
+          Show everything
+        </Anchor>
+      ) : null}
+    </Stack>
+  )
+}

@@ -1,0 +1,47 @@
+import { Button, Group, Modal, Radio, Select, Stack, Textarea, TextInput } from '@mantine/core'
+import type { delayGrounds, Obligation } from '@tocsin/api'
+import { useRouteForm } from '../forms.ts'
+import { FormProblem } from '../parts/page.tsx'
+import { dayFromNow } from '../parts/time.tsx'
+
+export const groundWords: Record<(typeof delayGrounds)[number], string> = {
+  'data-unintelligible': 'The data is unintelligible to whoever has it',
+  'would-tip-off-attacker': 'The notice would tip off the attacker',
+  'would-harm-others': 'The notice would harm others',
+  'asked-by-authority': 'An authority asked for it',
+  other: 'Another ground',
+}
+
+export function DecisionModal({ obligation, onClose }: { obligation: Obligation; onClose: () => void }) {
+  const { form, submit, isBusy } = useRouteForm(
+    'proposeDecision',
+    { kind: 'delay', ground: 'would-tip-off-attacker', statement: '', reviewOn: dayFromNow(2) },
+    { around: () => ({ params: { id: obligation.id } }), toBody: values => ({ ...values, version: obligation.version }), done: 'Proposed. The executive or another lead approves it.', onDone: onClose },
+  )
+  return (
+    <Modal opened onClose={onClose} title={`Decide about ${obligation.customer.name}`}>
+      <form onSubmit={submit}>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Radio.Group label="What" {...form.getInputProps('kind')}>
+            <Stack gap={8} mt={6}>
+              <Radio value="delay" label="Delay the notice" description="The contract’s clock goes on; the record says why it is not kept" />
+              <Radio value="not-notify" label="Do not notify" />
+            </Stack>
+          </Radio.Group>
+          <Select label="Ground" data={Object.entries(groundWords).map(([value, label]) => ({ value, label }))} allowDeselect={false} {...form.getInputProps('ground')} />
+          <Textarea label="Reason" autosize minRows={3} required {...form.getInputProps('statement')} />
+          <TextInput label="Look at it again on" type="date" required {...form.getInputProps('reviewOn')} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={isBusy}>
+              Propose
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

@@ -1,0 +1,27 @@
+import { Paper, Stack } from '@mantine/core'
+import type { Incident } from '@tocsin/api'
+import { useApi } from '../api.ts'
+import { Empty, Loaded } from '../parts/page.tsx'
+import { ObligationCard } from './obligation-card.tsx'
+
+/** The duties to notify that come from one incident. */
+export function IncidentNotices({ incident }: { incident: Incident }) {
+  const obligations = useApi('obligations', { query: { view: 'all', incidentId: incident.id } })
+  return (
+    <Loaded query={obligations}>
+      {list =>
+        list.length === 0 ? (
+          <Paper>
+            <Empty title="Nobody to notify yet">List the affected customers under Scope. Their notices can be drafted before the declaration; the clock starts with it.</Empty>
+          </Paper>
+        ) : (
+          <Stack>
+            {list.map(obligation => (
+              <ObligationCard key={obligation.id} obligation={obligation} isClosed={incident.status === 'closed'} />
+            ))}
+          </Stack>
+        )
+      }
+    </Loaded>
+  )
+}

@@ -1,0 +1,54 @@
+import { Button, Checkbox, Group, Modal, Stack, Textarea, TextInput } from '@mantine/core'
+import type { Notice, Obligation } from '@tocsin/api'
+import { useRouteForm } from '../forms.ts'
+import { FormProblem } from '../parts/page.tsx'
+
+/** `datetime-local` speaks the viewer's zone; the API speaks UTC. */
+const toLocal = (at: string | null) => (at === null ? '' : new Date(Date.parse(at) - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 16))
+const toInstant = (local: string) => (local === '' ? null : new Date(local).toISOString())
+
+/** Drafts a notice, or changes one. */
+export function NoticeModal({ obligation, notice, onClose }: { obligation: Obligation; notice?: Notice; onClose: () => void }) {
+  const initial = {
+    nature: notice?.nature ?? '',
+    userImpact: notice?.userImpact ?? '',
+    mitigation: notice?.mitigation ?? '',
+    isInvestigationComplete: notice?.isInvestigationComplete ?? false,
+    nextSteps: notice?.nextSteps ?? '',
+    nextCommunicationAt: toLocal(notice?.nextCommunicationAt ?? null),
+  }
+  const { form, submit, isBusy } = useRouteForm(notice ? 'changeNotice' : 'draftNotice', initial, {
+    around: () => ({ params: { id: notice?.id ?? obligation.id } }),
+    toBody: values => ({ ...values, nextSteps: values.nextSteps || null, nextCommunicationAt: toInstant(values.nextCommunicationAt), ...(notice ? { version: notice.version } : {}) }),
+    done: notice ? 'Changed. It needs approval.' : 'Drafted. Somebody else approves it.',
+    onDone: onClose,
+  })
+  const isOpen = !form.values.isInvestigationComplete
+  return (
+    <Modal opened onClose={onClose} title={`${obligation.state === 'met' && !notice ? 'Update' : 'Notice'} to ${obligation.customer.name}`} size="xl">
+      <form onSubmit={submit}>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Textarea label="Nature of the breach" description="What happened, in words that the customer understands" autosize minRows={3} required {...form.getInputProps('nature')} />
+          <Textarea label="Approximate user impact" autosize minRows={2} required {...form.getInputProps('userImpact')} />
+          <Textarea label="Mitigation steps" description="What has been done, and what the customer can do" autosize minRows={3} required {...form.getInputProps('mitigation')} />
+          <Checkbox label="The investigation is complete" {...form.getInputProps('isInvestigationComplete', { type: 'checkbox' })} />
+          {isOpen ? (
+            <>
+              <Textarea label="Next steps" autosize minRows={2} required {...form.getInputProps('nextSteps')} />
+              <TextInput label="Next communication by" type="datetime-local" required {...form.getInputProps('nextCommunicationAt')} />
+            </>
+          ) : null}
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={isBusy}>
+              {notice ? 'Save' : 'Save the draft'}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

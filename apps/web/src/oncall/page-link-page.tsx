@@ -1,0 +1,67 @@
+import { Anchor, Button, Group, Loader, Stack, Text } from '@mantine/core'
+import { IconCheck } from '@tabler/icons-react'
+import { useMutation } from '@tanstack/react-query'
+import { useParams } from '@tanstack/react-router'
+import { useEffect } from 'react'
+import type { ProblemError } from '@tocsin/api'
+import { call } from '../api.ts'
+import { EntryFrame } from '../entry/frame.tsx'
+import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { ProblemNote } from '../parts/page.tsx'
+import { Time } from '../parts/time.tsx'
+
+type View = Awaited<ReturnType<typeof view>>
+const view = (token: string) => call('pageByLink', { body: { token } })
+
+/**
+ * The link in a page. Opening it acknowledges, in one tap; a mail scanner that only fetches the address runs no script and
+ * acknowledges nothing.
+ */
+export function PageLinkPage() {
+  const { token } = useParams({ strict: false }) as { token: string }
+  const acknowledge = useMutation<View, ProblemError, void>({ mutationFn: () => call('acknowledgeByLink', { body: { token } }) })
+  const handBack = useMutation<View, ProblemError, void>({ mutationFn: () => call('handBackByLink', { body: { token } }) })
+  const { mutate } = acknowledge
+  useEffect(() => mutate(), [mutate])
+  const page = handBack.data ?? acknowledge.data
+  const error = handBack.error ?? acknowledge.error
+  const isMine = page?.state === 'acknowledged' && page.acknowledgedBy === page.you
+  return (
+    <EntryFrame title={page ? page.title : 'A page for you'} width={520}>
+      {error ? <ProblemNote error={error} onRetry={() => mutate()} /> : null}
+      {!page && !error ? <Loader aria-label="Acknowledging" /> : null}
+      {page ? (
+        <Stack>
+          <Group gap="xs">
+            <SeverityBadge severity={page.severity} />
+            <StateBadge state={page.state} />
+          </Group>
+          {isMine ? (
+            <Group gap={8} wrap="nowrap" align="flex-start" role="status">
+              <IconCheck color="var(--mantine-color-teal-6)" aria-hidden style={{ flexShrink: 0 }} />
+              <Text fw={600}>It is yours, {page.you}. It climbs no further.</Text>
+            </Group>
+          ) : (
+            <Text fw={600}>{page.state === 'triggered' ? 'It was handed back, and climbs to the next person.' : page.state === 'resolved' ? 'It is over: there is nothing left to answer.' : `${page.acknowledgedBy ?? 'Somebody'} has taken it up.`}</Text>
+          )}
+          <Text className="prewrap">{page.summary}</Text>
+          <Text size="sm" className="quiet" component="div">
+            Paged <Time at={page.createdAt} />
+          </Text>
+          <Group>
+            <Button component="a" href="/">
+              Open Tocsin
+            </Button>
+            {isMine ? (
+              <Button variant="default" loading={handBack.isPending} onClick={() => handBack.mutate()}>
+                Hand it back
+              </Button>
+            ) : null}
+          </Group>
+        </Stack>
+      ) : (
+        <Anchor href="/">Open Tocsin</Anchor>
+      )}
+    </EntryFrame>
+  )
+}

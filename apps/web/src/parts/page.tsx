@@ -1,0 +1,99 @@
+import { Alert, Anchor, Box, Button, Group, Paper, Skeleton, Stack, Text, Title } from '@mantine/core'
+import type { ProblemError } from '@tocsin/api'
+import { IconAlertTriangle } from '@tabler/icons-react'
+import type { UseQueryResult } from '@tanstack/react-query'
+import { type ReactNode, useEffect } from 'react'
+
+/** The frame of a page: what it is, what can be done, and then the thing itself. */
+export function Page({ title, lead, actions, children }: { title: ReactNode; lead?: ReactNode; actions?: ReactNode; children: ReactNode }) {
+  useEffect(() => {
+    if (typeof title === 'string') document.title = `${title} · Tocsin`
+  }, [title])
+  return (
+    <Stack gap="lg" className="page">
+      <Group justify="space-between" align="flex-start" gap="sm">
+        <Box maw={720}>
+          <Title order={1}>{title}</Title>
+          {lead ? (
+            <Text className="quiet" mt={4}>
+              {lead}
+            </Text>
+          ) : null}
+        </Box>
+        {actions ? <Group gap="xs">{actions}</Group> : null}
+      </Group>
+      {children}
+    </Stack>
+  )
+}
+
+/** A titled block. */
+export function Section({ title, actions, children, isFlush = false }: { title: string; actions?: ReactNode; children: ReactNode; isFlush?: boolean }) {
+  return (
+    <Paper component="section" aria-label={title}>
+      <Group justify="space-between" px="md" py={10} style={{ borderBottom: '1px solid var(--line)' }}>
+        <Title order={2} size="h3">
+          {title}
+        </Title>
+        {actions}
+      </Group>
+      <Box p={isFlush ? 0 : 'md'}>{children}</Box>
+    </Paper>
+  )
+}
+
+/** Nothing here: says why, and what to do. */
+export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+  return (
+    <Stack align="center" gap={6} py={44} px="md" ta="center">
+      <Text fw={600}>{title}</Text>
+      {children ? (
+        <Text className="quiet" maw={460} component="div">
+          {children}
+        </Text>
+      ) : null}
+      {action ? <Box mt="sm">{action}</Box> : null}
+    </Stack>
+  )
+}
+
+export function ProblemNote({ error, onRetry }: { error: ProblemError | string; onRetry?: () => void }) {
+  return (
+    <Alert color="red" icon={<IconAlertTriangle size={18} />} title={typeof error === 'string' ? undefined : error.problem.title} role="alert">
+      <Group justify="space-between">
+        <Text size="sm">{typeof error === 'string' ? error : error.problem.detail}</Text>
+        {onRetry ? (
+          <Button size="xs" variant="default" onClick={onRetry}>
+            Try again
+          </Button>
+        ) : null}
+      </Group>
+    </Alert>
+  )
+}
+
+/** Shows a question's answer: a skeleton while it is on its way, a sentence when it fails. */
+export function Loaded<T>({ query, rows = 4, children }: { query: UseQueryResult<T, ProblemError>; rows?: number; children: (data: T) => ReactNode }) {
+  if (query.data !== undefined) return children(query.data)
+  if (query.isError) return <ProblemNote error={query.error} onRetry={() => void query.refetch()} />
+  return (
+    <Stack gap="sm" p="md" aria-busy="true" aria-label="Loading">
+      {Array.from({ length: rows }, (_, row) => `row ${row}`).map(key => (
+        <Skeleton key={key} height={22} radius="sm" />
+      ))}
+    </Stack>
+  )
+}
+
+/** What a form says that belongs to no field. */
+export function FormProblem({ errors }: { errors: Record<string, ReactNode> }) {
+  return errors.form ? <ProblemNote error={String(errors.form)} /> : null
+}
+
+export function External({ href, children }: { href: string; children: ReactNode }) {
+  return (
+    <Anchor href={href} target="_blank" rel="noopener noreferrer nofollow">
+      {children}
+    </Anchor>
+  )
+}

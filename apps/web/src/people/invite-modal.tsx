@@ -1,0 +1,41 @@
+import { Button, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
+import { roles } from '@tocsin/api'
+import { useState } from 'react'
+import { useRouteForm } from '../forms.ts'
+import { Secret } from '../parts/secret.tsx'
+import { FormProblem } from '../parts/page.tsx'
+
+export function InviteModal({ onClose }: { onClose: () => void }) {
+  const [link, setLink] = useState<string>()
+  const { form, submit, isBusy } = useRouteForm('invite', { name: '', email: '', role: 'responder' }, { onDone: (reply: { link: string }) => setLink(reply.link) })
+  return (
+    <Modal opened onClose={onClose} title="Invite somebody">
+      {link ? (
+        <Stack>
+          <Text>The invitation is on its way by mail. Where no mail reaches them, hand this link over in private; it works once, for seven days.</Text>
+          <Secret value={link} label="Link" />
+          <Group justify="flex-end">
+            <Button onClick={onClose}>Done</Button>
+          </Group>
+        </Stack>
+      ) : (
+        <form onSubmit={submit}>
+          <Stack>
+            <FormProblem errors={form.errors} />
+            <TextInput label="Name" required {...form.getInputProps('name')} />
+            <TextInput label="E-mail" type="email" required {...form.getInputProps('email')} />
+            <Select label="Role" description="Observers read; responders act; leads declare, close and organise; administrators do everything" data={[...roles]} allowDeselect={false} {...form.getInputProps('role')} />
+            <Group justify="flex-end">
+              <Button variant="default" onClick={onClose}>
+                Cancel
+              </Button>
+              <Button type="submit" loading={isBusy}>
+                Invite
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      )}
+    </Modal>
+  )
+}

@@ -1,0 +1,38 @@
+import { Button, Group, Modal, MultiSelect, Select, Stack, TextInput } from '@mantine/core'
+import type { Team } from '@tocsin/api'
+import { useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { FormProblem } from '../parts/page.tsx'
+
+export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: () => void }) {
+  const people = useApi('people')
+  const { form, submit, isBusy } = useRouteForm('saveTeam', { name: team?.name ?? '', kind: (team?.kind ?? 'security') as string, memberIds: team?.members.map(member => member.id) ?? [] }, { toBody: values => ({ ...values, ...(team ? { id: team.id } : {}) }), done: 'Saved.', onDone: onClose })
+  return (
+    <Modal opened onClose={onClose} title={team ? team.name : 'Add a team'}>
+      <form onSubmit={submit}>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <TextInput label="Name" required {...form.getInputProps('name')} />
+          <Select
+            label="Kind"
+            data={[
+              { value: 'security', label: 'Security response: leads incidents' },
+              { value: 'engineering', label: 'Engineering: owns services' },
+            ]}
+            allowDeselect={false}
+            {...form.getInputProps('kind')}
+          />
+          <MultiSelect label="Members" data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))} searchable {...form.getInputProps('memberIds')} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={isBusy}>
+              Save
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

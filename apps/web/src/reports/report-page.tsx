@@ -1,0 +1,82 @@
+import { Anchor, Button, FileInput, Progress, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { schemaResolver, useForm } from '@mantine/form'
+import { type Problem, ReportInput } from '@tocsin/api'
+import { useState } from 'react'
+import { useApi } from '../api.ts'
+import { EntryFrame } from '../entry/frame.tsx'
+import { FormProblem } from '../parts/page.tsx'
+
+interface Sent {
+  reference: string
+  link: string
+}
+
+const mostBytes = 20 * 1_048_576
+
+/** The public form: anybody who sees something must be able to say so. */
+export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) {
+  const status = useApi('status')
+  const [sent, setSent] = useState<Sent>()
+  const [files, setFiles] = useState<File[]>([])
+  const [progress, setProgress] = useState<number>()
+  const form = useForm({ initialValues: { audience, text: '', happenedAt: '', affected: '', contactName: '', contactEmail: '' }, validate: schemaResolver(ReportInput, { sync: true }) })
+  const tooLarge = files.find(file => file.size > mostBytes)
+  const submit = form.onSubmit(values => {
+    setProgress(0)
+    upload(values, files, setProgress).then(
+      reply => setSent(reply),
+      (error: Error) => {
+        setProgress(undefined)
+        form.setErrors({ form: error.message })
+      },
+    )
+  })
+  if (sent)
+    return (
+      <EntryFrame title="Thank you" lead={`Your reference is ${sent.reference}.`} width={520}>
+        <Text>Keep this private link: it shows how your report stands, and whoever has it can read it.</Text>
+        <Anchor href={sent.link} className="mono">
+          {sent.link}
+        </Anchor>
+      </EntryFrame>
+    )
+  const who = status.data?.organisation ? ` to ${status.data.organisation}` : ''
+  return (
+    <EntryFrame title={audience === 'customer' ? `Report a security concern${who}` : 'Report something suspicious'} lead="A few words are enough. It goes straight to the security team." width={560}>
+      <form onSubmit={submit}>
+        <Stack gap="sm">
+          <FormProblem errors={form.errors} />
+          <Textarea label="What have you seen?" autosize minRows={5} maxRows={16} required {...form.getInputProps('text')} />
+          <TextInput label="When?" placeholder="Today at about ten" {...form.getInputProps('happenedAt')} />
+          <TextInput label="What is affected?" placeholder="A system, an account, some data" {...form.getInputProps('affected')} />
+          <TextInput label="Your name" autoComplete="name" required {...form.getInputProps('contactName')} />
+          <TextInput label="Your e-mail" type="email" autoComplete="email" required {...form.getInputProps('contactEmail')} />
+          <FileInput label="Files" description="Up to five, 20 MB each. Screenshots and mails help most." multiple clearable value={files} onChange={setFiles} error={tooLarge ? `${tooLarge.name} is larger than 20 MB` : files.length > 5 ? 'At most five files' : undefined} placeholder="Choose files" />
+          {progress !== undefined ? <Progress value={progress} aria-label="Sending" animated /> : null}
+          <Button type="submit" loading={progress !== undefined} disabled={tooLarge !== undefined || files.length > 5}>
+            Send the report
+          </Button>
+        </Stack>
+      </form>
+    </EntryFrame>
+  )
+}
+
+/** XMLHttpRequest, because fetch does not tell how far an upload has come. */
+function upload(values: Record<string, string>, files: readonly File[], onProgress: (percent: number) => void): Promise<Sent> {
+  const body = new FormData()
+  for (const [name, value] of Object.entries(values)) body.append(name, value)
+  for (const file of files) body.append('files', file)
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest()
+    request.open('POST', '/api/v1/reports')
+    request.upload.onprogress = event => onProgress((event.loaded / event.total) * 100)
+    request.onerror = () => reject(new Error('The report could not be sent. Check the connection and try again.'))
+    request.onload = () => {
+      if (request.status === 201) return resolve(JSON.parse(request.responseText) as Sent)
+      const problem = JSON.parse(request.responseText || '{}') as Partial<Problem>
+      return reject(new Error(problem.detail ?? `The server answered ${request.status}.`))
+    }
+    request.send(body)
+  })
+}

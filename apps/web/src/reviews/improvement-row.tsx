@@ -1,0 +1,73 @@
+import { Button, Group, Modal, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import type { Improvement } from '@tocsin/api'
+import { useRouteForm } from '../forms.ts'
+import { StateBadge } from '../parts/badges.tsx'
+import { FormProblem } from '../parts/page.tsx'
+import { useMay, useMe } from '../session.ts'
+
+export function ImprovementRow({ improvement }: { improvement: Improvement }) {
+  const [isLooking, looking] = useDisclosure()
+  const mayAct = useMay('responder')
+  return (
+    <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
+      <div style={{ minWidth: 0 }}>
+        <Text fw={550}>{improvement.title}</Text>
+        <Text size="sm" className="quiet">
+          {improvement.owner.name} · due {improvement.dueOn} · incident {improvement.incident.number}
+          {improvement.verifiedBy ? ` · shown to work, says ${improvement.verifiedBy}` : ''}
+        </Text>
+        {improvement.evidence ? (
+          <Text size="sm" mt={4} className="prewrap">
+            {improvement.evidence}
+          </Text>
+        ) : null}
+      </div>
+      <Group gap={6} justify="flex-end" style={{ flexShrink: 0 }}>
+        <StateBadge state={improvement.isOverdue ? 'overdue' : improvement.state} />
+        {mayAct && improvement.state !== 'verified' ? (
+          <Button size="xs" variant="default" onClick={looking.open}>
+            Look again
+          </Button>
+        ) : null}
+      </Group>
+      {isLooking ? <LookModal improvement={improvement} onClose={looking.close} /> : null}
+    </Group>
+  )
+}
+
+function LookModal({ improvement, onClose }: { improvement: Improvement; onClose: () => void }) {
+  const me = useMe()
+  const isOwner = me?.person.id === improvement.owner.id
+  const { form, submit, isBusy } = useRouteForm(
+    'reviewImprovement',
+    { state: improvement.state === 'done' && !isOwner ? 'verified' : 'done', statement: '', dueOn: improvement.dueOn },
+    { around: () => ({ params: { id: improvement.id } }), toBody: values => ({ ...values, version: improvement.version }), done: 'It stands in the record.', onDone: onClose },
+  )
+  return (
+    <Modal opened onClose={onClose} title={improvement.title}>
+      <form onSubmit={submit}>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Radio.Group label="How does it stand?" {...form.getInputProps('state')}>
+            <Stack gap={8} mt={6}>
+              <Radio value="open" label="Not done yet" />
+              <Radio value="done" label="Done" />
+              <Radio value="verified" label="Shown to work" description="Somebody else than its owner says so" disabled={improvement.state !== 'done' || isOwner} />
+            </Stack>
+          </Radio.Group>
+          <Textarea label="Statement" description="What was done, or how it was shown to work" autosize minRows={3} required {...form.getInputProps('statement')} />
+          {form.values.state === 'open' ? <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} /> : null}
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={isBusy}>
+              Save
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

@@ -1,0 +1,203 @@
+import { ActionIcon, Alert, Badge, Button, Group, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { findingKinds, type Incident, type Review } from '@tocsin/api'
+import { IconPlus, IconTrash } from '@tabler/icons-react'
+import { useState } from 'react'
+import { useAct, useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { StateBadge } from '../parts/badges.tsx'
+import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
+import { dayFromNow, Time } from '../parts/time.tsx'
+import { useMay } from '../session.ts'
+import { ImprovementRow } from './improvement-row.tsx'
+
+const kindChoices = findingKinds.map(value => ({ value, label: value.replaceAll('-', ' ') }))
+
+export function ReviewTab({ incident }: { incident: Incident }) {
+  const query = useApi('review', { params: { id: incident.id } })
+  const mayAct = useMay('responder') && incident.status !== 'closed'
+  const start = useAct('startReview', { done: 'Started from the timeline.' })
+  return (
+    <Loaded query={query}>
+      {({ review, isRequired, because }) =>
+        review ? (
+          <ReviewView key={review.id} review={review} mayAct={mayAct} because={isRequired ? `Required before closing. ${because}` : because} />
+        ) : (
+          <Paper>
+            <Empty
+              title={isRequired ? 'The review is required before closing' : 'No review yet'}
+              action={
+                mayAct ? (
+                  <Button loading={start.isPending} onClick={() => start.mutate({ params: { id: incident.id } })}>
+                    Start the review
+                  </Button>
+                ) : null
+              }
+            >
+              {because} The sequence of events starts as the timeline.
+            </Empty>
+          </Paper>
+        )
+      }
+    </Loaded>
+  )
+}
+
+function ReviewView({ review, mayAct, because }: { review: Review; mayAct: boolean; because: string }) {
+  const mayLead = useMay('lead')
+  const isDraft = review.state === 'draft'
+  const finish = useAct('finishReview', { done: 'Finished.' })
+  return (
+    <Stack>
+      <Group justify="space-between">
+        <Group gap={8}>
+          <StateBadge state={review.state} />
+          <Text size="sm" className="quiet" component="div">
+            {review.finishedAt ? (
+              <>
+                by {review.finishedBy}, <Time at={review.finishedAt} />
+              </>
+            ) : (
+              because
+            )}
+          </Text>
+        </Group>
+        {isDraft && mayAct && mayLead ? (
+          <Button disabled={review.findings.length === 0} loading={finish.isPending} onClick={() => finish.mutate({ params: { id: review.id }, body: { version: review.version } })}>
+            Finish the review
+          </Button>
+        ) : null}
+      </Group>
+      {isDraft && mayAct ? <ReviewForm review={review} /> : <ReviewRead review={review} />}
+      <Improvements review={review} mayAct={mayAct} />
+    </Stack>
+  )
+}
+
+function ReviewRead({ review }: { review: Review }) {
+  return (
+    <>
+      <Section title="Sequence of events">
+        <Text className="prewrap" size="sm">
+          {review.sequence}
+        </Text>
+      </Section>
+      <Section title="Findings" isFlush>
+        <Table highlightOnHover={false}>
+          <Table.Tbody>
+            {review.findings.map(finding => (
+              <Table.Tr key={finding.id}>
+                <Table.Td w={170}>
+                  <Badge variant="default">{finding.kind.replaceAll('-', ' ')}</Badge>
+                </Table.Td>
+                <Table.Td className="prewrap">{finding.statement}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Section>
+    </>
+  )
+}
+
+function ReviewForm({ review }: { review: Review }) {
+  // The version is that of when the writing began, so that two who write at once do not overwrite each other.
+  const [version, setVersion] = useState(review.version)
+  const { form, submit, isBusy } = useRouteForm(
+    'saveReview',
+    { sequence: review.sequence, findings: review.findings.map(({ id, kind, statement }) => ({ key: id, kind: kind as string, statement })) },
+    {
+      around: () => ({ params: { id: review.id } }),
+      toBody: values => ({ version, sequence: values.sequence, findings: values.findings.map(({ kind, statement }) => ({ kind, statement })) }),
+      done: 'Saved.',
+      onDone: (saved: Review) => setVersion(saved.version),
+    },
+  )
+  const isOutdated = review.version > version
+  return (
+    <form onSubmit={submit}>
+      <Stack>
+        {isOutdated ? (
+          <Alert color="yellow">
+            <Group justify="space-between">
+              Somebody else saved this review while you were writing.
+              <Button
+                size="xs"
+                variant="default"
+                onClick={() => {
+                  form.setValues({ sequence: review.sequence, findings: review.findings.map(({ id, kind, statement }) => ({ key: id, kind, statement })) })
+                  setVersion(review.version)
+                }}
+              >
+                Take theirs
+              </Button>
+            </Group>
+          </Alert>
+        ) : null}
+        <FormProblem errors={form.errors} />
+        <Textarea label="Sequence of events" autosize minRows={6} maxRows={24} {...form.getInputProps('sequence')} />
+        <Section
+          title="Findings"
+          actions={
+            <Button size="xs" variant="default" leftSection={<IconPlus size={14} />} onClick={() => form.insertListItem('findings', { key: crypto.randomUUID(), kind: 'technical-lapse', statement: '' })}>
+              Add a finding
+            </Button>
+          }
+        >
+          {form.values.findings.length === 0 ? (
+            <Text className="quiet" size="sm">
+              What let it happen, or made it worse? At least one finding.
+            </Text>
+          ) : (
+            <Stack>
+              {form.values.findings.map((finding, position) => (
+                <Group key={finding.key} align="flex-start" wrap="nowrap">
+                  <Stack gap={6} flex={1}>
+                    <Select aria-label="Kind of finding" data={kindChoices} allowDeselect={false} w={210} {...form.getInputProps(`findings.${position}.kind`)} />
+                    <Textarea aria-label="Finding" autosize minRows={2} {...form.getInputProps(`findings.${position}.statement`)} />
+                  </Stack>
+                  <ActionIcon variant="subtle" color="gray" aria-label="Remove the finding" onClick={() => form.removeListItem('findings', position)}>
+                    <IconTrash size={16} />
+                  </ActionIcon>
+                </Group>
+              ))}
+            </Stack>
+          )}
+        </Section>
+        <Group justify="flex-end">
+          <Button type="submit" variant="default" loading={isBusy}>
+            Save the review
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  )
+}
+
+function Improvements({ review, mayAct }: { review: Review; mayAct: boolean }) {
+  const people = useApi('people')
+  const { form, submit, isBusy } = useRouteForm('addImprovement', { title: '', ownerId: '', dueOn: dayFromNow(30) }, { around: () => ({ params: { id: review.id } }), onDone: () => form.reset() })
+  return (
+    <Section title="Improvements" isFlush>
+      {review.improvements.map(improvement => (
+        <ImprovementRow key={improvement.id} improvement={improvement} />
+      ))}
+      {mayAct ? (
+        <form onSubmit={submit}>
+          <Stack p="md" gap="sm">
+            <FormProblem errors={form.errors} />
+            <TextInput label="New improvement" placeholder="Keys of support accounts expire after 30 days" {...form.getInputProps('title')} />
+            <Group align="flex-start">
+              <Select label="Owner" data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))} searchable flex={1} miw={150} {...form.getInputProps('ownerId')} />
+              <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} />
+              <Button type="submit" variant="default" loading={isBusy} mt={24}>
+                Add
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      ) : review.improvements.length === 0 ? (
+        <Empty title="None" />
+      ) : null}
+    </Section>
+  )
+}

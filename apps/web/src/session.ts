@@ -1,0 +1,15 @@
+import { includesRole, type Me, type Role } from '@tocsin/api'
+import { useApi } from './api.ts'
+
+/** Who is signed in: undefined while that is not known, null for nobody. */
+export function useMe(): Me | null | undefined {
+  const me = useApi('me')
+  if (me.data) return me.data
+  return me.isError ? null : undefined
+}
+
+/** True when the signed-in person has at least this role. What a person may not do is not offered; the server decides. */
+export function useMay(role: Role): boolean {
+  const me = useMe()
+  return me ? includesRole(me.person.role, role) : false
+}

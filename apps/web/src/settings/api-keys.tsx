@@ -1,0 +1,93 @@
+import { Anchor, Button, Group, Modal, MultiSelect, Stack, Table, Text, TextInput } from '@mantine/core'
+import { scopes } from '@tocsin/api'
+import { useState } from 'react'
+import { useAct, useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
+import { Secret } from '../parts/secret.tsx'
+import { Time } from '../parts/time.tsx'
+
+export function ApiKeys() {
+  const keys = useApi('apiKeys')
+  const [isAdding, setIsAdding] = useState(false)
+  const revoke = useAct('revokeApiKey', { done: 'Revoked.' })
+  return (
+    <Section
+      title="API keys"
+      isFlush
+      actions={
+        <Anchor component="button" size="sm" onClick={() => setIsAdding(true)}>
+          Make a key
+        </Anchor>
+      }
+    >
+      <Loaded query={keys} rows={2}>
+        {list =>
+          list.length === 0 ? (
+            <Empty title="No key yet">For the command line and your own programs. A key has scopes, and never more than the role of who made it.</Empty>
+          ) : (
+            <Table.ScrollContainer minWidth={560}>
+              <Table>
+                <Table.Tbody>
+                  {list.map(key => (
+                    <Table.Tr key={key.id}>
+                      <Table.Td>
+                        <Text fw={550}>{key.name}</Text>
+                        <Text size="sm" className="quiet">
+                          {key.scopes.join(', ')} · of {key.createdBy}
+                        </Text>
+                      </Table.Td>
+                      <Table.Td className="quiet">{key.revokedAt ? 'revoked' : key.lastUsedAt ? <Time at={key.lastUsedAt} isRelative /> : 'never used'}</Table.Td>
+                      <Table.Td>
+                        {key.revokedAt ? null : (
+                          <Button size="xs" variant="default" onClick={() => revoke.mutate({ params: { id: key.id } })}>
+                            Revoke
+                          </Button>
+                        )}
+                      </Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Table.ScrollContainer>
+          )
+        }
+      </Loaded>
+      {isAdding ? <KeyModal onClose={() => setIsAdding(false)} /> : null}
+    </Section>
+  )
+}
+
+function KeyModal({ onClose }: { onClose: () => void }) {
+  const [secret, setSecret] = useState<string>()
+  const { form, submit, isBusy } = useRouteForm('createApiKey', { name: '', scopes: [] as string[] }, { onDone: (reply: { secret: string }) => setSecret(reply.secret) })
+  return (
+    <Modal opened onClose={onClose} title="Make an API key">
+      {secret ? (
+        <Stack>
+          <Text>The key is shown this once.</Text>
+          <Secret value={secret} label="Key" />
+          <Group justify="flex-end">
+            <Button onClick={onClose}>Done</Button>
+          </Group>
+        </Stack>
+      ) : (
+        <form onSubmit={submit}>
+          <Stack>
+            <FormProblem errors={form.errors} />
+            <TextInput label="Name" description="What uses it" required {...form.getInputProps('name')} />
+            <MultiSelect label="Scopes" data={[...scopes]} {...form.getInputProps('scopes')} />
+            <Group justify="flex-end">
+              <Button variant="default" onClick={onClose}>
+                Cancel
+              </Button>
+              <Button type="submit" loading={isBusy}>
+                Make the key
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      )}
+    </Modal>
+  )
+}

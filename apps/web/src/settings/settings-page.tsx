@@ -1,0 +1,86 @@
+import { Button, Group, Stack, Text, TextInput } from '@mantine/core'
+import { useState } from 'react'
+import { useAct, useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { FormProblem, Page, Section } from '../parts/page.tsx'
+import { useMay } from '../session.ts'
+import { ApiKeys } from './api-keys.tsx'
+import { ClassDefinitions } from './class-definitions.tsx'
+import { Sources } from './sources.tsx'
+
+export function SettingsPage() {
+  const isAdministrator = useMay('administrator')
+  const mayRespond = useMay('responder')
+  return (
+    <Page title="Settings" lead="Where alerts come from, what may call the API, and what your words mean.">
+      {isAdministrator ? <Organisation /> : null}
+      {mayRespond ? <Sources /> : null}
+      {isAdministrator ? <ApiKeys /> : null}
+      <ClassDefinitions />
+      {isAdministrator ? <Demo /> : null}
+    </Page>
+  )
+}
+
+function Organisation() {
+  const status = useApi('status')
+  if (!status.data) return null
+  return <OrganisationForm key={status.data.organisation} name={status.data.organisation} />
+}
+
+function OrganisationForm({ name }: { name: string }) {
+  const { form, submit, isBusy } = useRouteForm('renameOrganisation', { name }, { done: 'Saved.' })
+  return (
+    <Section title="Organisation">
+      <form onSubmit={submit}>
+        <FormProblem errors={form.errors} />
+        <Group align="flex-end">
+          <TextInput label="Name, as customers read it in notices" flex={1} maw={420} {...form.getInputProps('name')} />
+          <Button type="submit" variant="default" loading={isBusy}>
+            Save
+          </Button>
+        </Group>
+      </form>
+    </Section>
+  )
+}
+
+function Demo() {
+  const status = useApi('status')
+  const [isSure, setIsSure] = useState(false)
+  const load = useAct('loadDemo', { done: 'The demo is loaded. The first alert arrives within seconds.' })
+  const remove = useAct('removeDemo', { done: 'All demo data is gone.', onDone: () => setIsSure(false) })
+  if (!status.data) return null
+  return (
+    <Section title="Demo data">
+      {status.data.hasDemo ? (
+        <Stack gap="sm">
+          <Text className="quiet">Teams, people, services, customers, alerts and incidents that are marked demo are removed in one act. The journal keeps that they were there.</Text>
+          <Group>
+            {isSure ? (
+              <>
+                <Button color="red" loading={remove.isPending} onClick={() => remove.mutate({})}>
+                  Yes, remove all demo data
+                </Button>
+                <Button variant="default" onClick={() => setIsSure(false)}>
+                  Keep it
+                </Button>
+              </>
+            ) : (
+              <Button variant="default" onClick={() => setIsSure(true)}>
+                Remove the demo data
+              </Button>
+            )}
+          </Group>
+        </Stack>
+      ) : (
+        <Group justify="space-between">
+          <Text className="quiet">A believable organisation and one attack on it, played through the real intake.</Text>
+          <Button variant="default" loading={load.isPending} onClick={() => load.mutate({})}>
+            Load the demo
+          </Button>
+        </Group>
+      )}
+    </Section>
+  )
+}

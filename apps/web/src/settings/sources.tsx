@@ -1,0 +1,110 @@
+import { Anchor, Button, Code, Group, Modal, Select, Stack, Table, Text, TextInput } from '@mantine/core'
+import { useState } from 'react'
+import { useAct, useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { DemoBadge } from '../parts/badges.tsx'
+import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
+import { Secret } from '../parts/secret.tsx'
+import { Time } from '../parts/time.tsx'
+import { useMay } from '../session.ts'
+
+const kinds = { alertmanager: 'Prometheus Alertmanager', pagerduty: 'PagerDuty Events API v2' } as const
+
+export function Sources() {
+  const sources = useApi('sources')
+  const mayLead = useMay('lead')
+  const [isAdding, setIsAdding] = useState(false)
+  const revoke = useAct('revokeSource', { done: 'Revoked.' })
+  return (
+    <Section
+      title="Sources of alerts"
+      isFlush
+      actions={
+        mayLead ? (
+          <Anchor component="button" size="sm" onClick={() => setIsAdding(true)}>
+            Add a source
+          </Anchor>
+        ) : null
+      }
+    >
+      <Loaded query={sources} rows={2}>
+        {list =>
+          list.length === 0 ? (
+            <Empty title="No source yet">Each tool that sends alerts has a secret address of its own. A tool that can page PagerDuty pages Tocsin by changing one URL.</Empty>
+          ) : (
+            <Table.ScrollContainer minWidth={560}>
+              <Table>
+                <Table.Tbody>
+                  {list.map(source => (
+                    <Table.Tr key={source.id}>
+                      <Table.Td>
+                        <Group gap={8}>
+                          <Text fw={550}>{source.name}</Text>
+                          <DemoBadge isDemo={source.isDemo} />
+                        </Group>
+                        <Text size="sm" className="quiet">
+                          {kinds[source.kind]}
+                        </Text>
+                      </Table.Td>
+                      <Table.Td className="numeric">{source.received} alerts</Table.Td>
+                      <Table.Td className="quiet">{source.revokedAt ? 'revoked' : source.lastSeenAt ? <Time at={source.lastSeenAt} isRelative /> : 'never heard of'}</Table.Td>
+                      <Table.Td>
+                        {mayLead && !source.revokedAt ? (
+                          <Button size="xs" variant="default" onClick={() => revoke.mutate({ params: { id: source.id } })}>
+                            Revoke
+                          </Button>
+                        ) : null}
+                      </Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Table.ScrollContainer>
+          )
+        }
+      </Loaded>
+      {isAdding ? <SourceModal onClose={() => setIsAdding(false)} /> : null}
+    </Section>
+  )
+}
+
+function SourceModal({ onClose }: { onClose: () => void }) {
+  const services = useApi('services')
+  const [made, setMade] = useState<{ url: string; key: string; kind: string }>()
+  const { form, submit, isBusy } = useRouteForm(
+    'createSource',
+    { kind: 'alertmanager', name: '', serviceId: '' },
+    { toBody: values => ({ ...values, serviceId: values.serviceId || null }), onDone: (reply: { url: string; key: string; source: { kind: string } }) => setMade({ url: reply.url, key: reply.key, kind: reply.source.kind }) },
+  )
+  return (
+    <Modal opened onClose={onClose} title="Add a source">
+      {made ? (
+        <Stack>
+          <Text>This address is secret and shown this once.</Text>
+          <Secret value={made.url} label="URL" />
+          {made.kind === 'alertmanager' ? <Code block>{`receivers:\n  - name: tocsin\n    webhook_configs:\n      - url: ${made.url}\n        send_resolved: true`}</Code> : <Secret value={made.key} label="Routing key, where only the host can be changed" />}
+          <Group justify="flex-end">
+            <Button onClick={onClose}>Done</Button>
+          </Group>
+        </Stack>
+      ) : (
+        <form onSubmit={submit}>
+          <Stack>
+            <FormProblem errors={form.errors} />
+            <Select label="What sends" data={Object.entries(kinds).map(([value, label]) => ({ value, label }))} allowDeselect={false} {...form.getInputProps('kind')} />
+            <TextInput label="Name" required {...form.getInputProps('name')} />
+            <Select label="Service" description="For alerts that name none of the catalogue" data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))} clearable clearButtonProps={{ 'aria-label': 'No service' }} {...form.getInputProps('serviceId')} />
+            <Group justify="flex-end">
+              <Button variant="default" onClick={onClose}>
+                Cancel
+              </Button>
+              <Button type="submit" loading={isBusy}>
+                Add
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      )}
+    </Modal>
+  )
+}

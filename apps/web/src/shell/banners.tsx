@@ -1,0 +1,61 @@
+import { Anchor, Text } from '@mantine/core'
+import { IconClockHour4, IconFlask, IconMailOff } from '@tabler/icons-react'
+import { Link } from '@tanstack/react-router'
+import { useApi } from '../api.ts'
+import { remaining, useNow } from '../parts/time.tsx'
+
+/** What every page says: a clock that runs, paging that is not live, demo data. One line each. */
+export function Banners() {
+  const status = useApi('status')
+  return (
+    <>
+      <RunningClock />
+      {status.data && !status.data.isPagingLive ? (
+        <div className="clock-bar" data-standing="urgent" role="status">
+          <IconMailOff size={16} aria-hidden />
+          <Text inherit>
+            Paging is not live: no mail server is configured. Messages stand in the{' '}
+            <Anchor component={Link} to="/outbox" inherit c="inherit" underline="always">
+              outbox
+            </Anchor>
+            .
+          </Text>
+        </div>
+      ) : null}
+      {status.data?.hasDemo ? (
+        <div className="clock-bar" data-standing="note">
+          <IconFlask size={16} aria-hidden />
+          <Text inherit>
+            Demo data is loaded. Remove it in the{' '}
+            <Anchor component={Link} to="/settings" inherit c="inherit" underline="always">
+              settings
+            </Anchor>
+            .
+          </Text>
+        </div>
+      ) : null}
+    </>
+  )
+}
+
+/** The duty to notify that is due first, until it is met. */
+function RunningClock() {
+  const obligations = useApi('obligations', { query: { view: 'open' } })
+  const now = useNow(15_000)
+  const [first, ...others] = obligations.data ?? []
+  if (!first?.dueAt) return null
+  const isOverdue = Date.parse(first.dueAt) < now
+  const standing = isOverdue ? 'overdue' : first.standing === 'urgent' ? 'urgent' : 'running'
+  return (
+    <Link to="/incidents/$id" params={{ id: first.incident.id }} search={{ tab: 'notices' } as never} className="clock-bar" data-standing={standing} role="timer" aria-live="off">
+      <IconClockHour4 size={16} aria-hidden />
+      <Text inherit fw={620} className="numeric">
+        {isOverdue ? `${remaining(first.dueAt, now)} overdue` : `${remaining(first.dueAt, now)} left`}
+      </Text>
+      <Text inherit>
+        to notify {first.customer.name}
+        {others.length > 0 ? ` and ${others.length} more` : ''} · incident {first.incident.number}
+      </Text>
+    </Link>
+  )
+}

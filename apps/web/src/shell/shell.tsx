@@ -1,0 +1,216 @@
+import { ActionIcon, AppShell, Avatar, Box, Burger, Button, Group, Kbd, Loader, Menu, NavLink, ScrollArea, Text, Tooltip, useMantineColorScheme } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { Spotlight, spotlight } from '@mantine/spotlight'
+import { IconActivity, IconAddressBook, IconBell, IconBook2, IconBuildingSkyscraper, IconClockExclamation, IconFlame, IconHelp, IconListCheck, IconLogout, IconMailForward, IconMoon, IconPhoneCall, IconSearch, IconServer, IconSettings, IconSun, IconUser, IconUsers } from '@tabler/icons-react'
+import { Link, Navigate, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
+import { useEffect } from 'react'
+import { useAct, useApi, useLive } from '../api.ts'
+import { useMay, useMe } from '../session.ts'
+import { Banners } from './banners.tsx'
+import { HelpModal } from './help.tsx'
+
+const places = [
+  { to: '/', label: 'Now', icon: IconActivity, group: 'Respond' },
+  { to: '/alerts', label: 'Alerts', icon: IconBell, group: 'Respond' },
+  { to: '/incidents', label: 'Incidents', icon: IconFlame, group: 'Respond' },
+  { to: '/notices', label: 'Notices', icon: IconClockExclamation, group: 'Respond' },
+  { to: '/improvements', label: 'Improvements', icon: IconListCheck, group: 'Respond' },
+  { to: '/on-call', label: 'On call', icon: IconPhoneCall, group: 'Organise' },
+  { to: '/services', label: 'Services', icon: IconServer, group: 'Organise' },
+  { to: '/customers', label: 'Customers', icon: IconBuildingSkyscraper, group: 'Organise', role: 'responder' },
+  { to: '/people', label: 'People', icon: IconUsers, group: 'Organise' },
+  { to: '/outbox', label: 'Outbox', icon: IconMailForward, group: 'Record', role: 'lead' },
+  { to: '/journal', label: 'Journal', icon: IconBook2, group: 'Record', role: 'lead' },
+  { to: '/settings', label: 'Settings', icon: IconSettings, group: 'Record' },
+  { to: '/api', label: 'API', icon: IconAddressBook, group: 'Record' },
+] as const
+const groups = ['Respond', 'Organise', 'Record'] as const
+
+/** The frame around every page of a signed-in person. */
+export function Shell() {
+  const me = useMe()
+  const location = useLocation()
+  const status = useApi('status')
+  const [isMenuOpen, menu] = useDisclosure()
+  const [isHelpOpen, help] = useDisclosure()
+  const isInside = me?.assurance === 'full'
+  useLive(isInside)
+  useShortcuts(help.toggle)
+  // Reaching a page closes the menu that led there.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the path is what it follows.
+  useEffect(() => menu.close(), [location.pathname])
+
+  if (me === undefined) return <Loader m="xl" aria-label="Loading" />
+  if (!isInside) return <Navigate to="/sign-in" search={{ to: location.pathname } as never} />
+  return (
+    <AppShell navbar={{ width: 232, breakpoint: 'sm', collapsed: { mobile: !isMenuOpen } }} header={{ height: 52 }} padding={{ base: 'md', sm: 'xl' }} layout="alt">
+      <AppShell.Header px="md" style={{ borderColor: 'var(--line)' }}>
+        <Group h="100%" justify="space-between" wrap="nowrap">
+          <Group gap="sm" wrap="nowrap">
+            <Burger opened={isMenuOpen} onClick={menu.toggle} hiddenFrom="sm" size="sm" aria-label="Menu" />
+            <Text fw={600} size="sm" truncate>
+              {status.data?.organisation}
+            </Text>
+          </Group>
+          <Group gap={6} wrap="nowrap">
+            <Button variant="default" size="xs" leftSection={<IconSearch size={15} />} rightSection={<Kbd size="xs">Ctrl K</Kbd>} onClick={spotlight.open} visibleFrom="sm" style={{ color: 'var(--quiet)' }}>
+              Go to
+            </Button>
+            <ActionIcon variant="subtle" color="gray" onClick={spotlight.open} hiddenFrom="sm" aria-label="Go to" size="lg">
+              <IconSearch size={19} />
+            </ActionIcon>
+            <Tooltip label="Keys and help">
+              <ActionIcon variant="subtle" color="gray" onClick={help.open} aria-label="Keys and help" size="lg">
+                <IconHelp size={19} />
+              </ActionIcon>
+            </Tooltip>
+            <PersonMenu />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar style={{ background: 'var(--page)', borderColor: 'var(--line)' }}>
+        <Group h={52} px="md" gap={10} style={{ borderBottom: '1px solid var(--line)' }} wrap="nowrap" justify="space-between">
+          <Group gap={10} wrap="nowrap">
+            <img src="/bell.svg" alt="" width={26} height={26} />
+            <Text fw={680} size="lg">
+              Tocsin
+            </Text>
+          </Group>
+          <Burger opened onClick={menu.close} hiddenFrom="sm" size="sm" aria-label="Close the menu" />
+        </Group>
+        <ScrollArea style={{ flex: 1 }} p="xs">
+          <Places />
+        </ScrollArea>
+      </AppShell.Navbar>
+      <AppShell.Main>
+        <Box mx={{ base: 'calc(var(--mantine-spacing-md) * -1)', sm: 'calc(var(--mantine-spacing-xl) * -1)' }} mt={{ base: 'calc(var(--mantine-spacing-md) * -1)', sm: 'calc(var(--mantine-spacing-xl) * -1)' }} mb="lg">
+          <Banners />
+        </Box>
+        <Outlet />
+      </AppShell.Main>
+      <GoTo />
+      <HelpModal isOpen={isHelpOpen} onClose={help.close} />
+    </AppShell>
+  )
+}
+
+function usePlaces() {
+  const mayRespond = useMay('responder')
+  const mayLead = useMay('lead')
+  return places.filter(place => !('role' in place) || (place.role === 'responder' ? mayRespond : mayLead))
+}
+
+function Places() {
+  const { pathname } = useLocation()
+  const shown = usePlaces()
+  const waiting = useApi('alerts', { query: { view: 'queue', limit: 100 } })
+  const open = useApi('incidents', { query: { view: 'open', limit: 100 } })
+  const counts: Record<string, number | undefined> = { '/alerts': waiting.data?.items.length, '/incidents': open.data?.items.length }
+  return (
+    <nav aria-label="Main">
+      {groups.map(group => (
+        <Box key={group} mb="md">
+          <Text size="xs" fw={600} className="quiet" px="sm" pb={4}>
+            {group}
+          </Text>
+          {shown
+            .filter(place => place.group === group)
+            .map(({ to, label, icon: Icon }) => {
+              const isHere = to === '/' ? pathname === '/' : pathname.startsWith(to)
+              return (
+                <NavLink
+                  key={to}
+                  component={Link}
+                  to={to}
+                  label={label}
+                  active={isHere}
+                  aria-current={isHere ? 'page' : undefined}
+                  variant="light"
+                  color="gray"
+                  leftSection={<Icon size={17} stroke={1.7} />}
+                  rightSection={counts[to] ? <Text size="xs" className="quiet numeric">{counts[to]}</Text> : null}
+                  style={{ borderRadius: 6, padding: '6px 10px', color: 'inherit', fontWeight: isHere ? 600 : 450 }}
+                />
+              )
+            })}
+        </Box>
+      ))}
+    </nav>
+  )
+}
+
+function PersonMenu() {
+  const me = useMe()
+  const navigate = useNavigate()
+  const { colorScheme, setColorScheme } = useMantineColorScheme()
+  const signOut = useAct('signOut', { onDone: () => window.location.assign('/sign-in') })
+  if (!me) return null
+  const initials = me.person.name.split(' ').map(part => part[0]).slice(0, 2).join('')
+  const isDark = colorScheme === 'dark' || (colorScheme === 'auto' && window.matchMedia('(prefers-color-scheme: dark)').matches)
+  return (
+    <Menu position="bottom-end" width={230}>
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Account of ${me.person.name}`}>
+          <Avatar size={28} radius="xl" color="initials" name={me.person.name}>
+            {initials}
+          </Avatar>
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          {me.person.name} · {me.person.role}
+        </Menu.Label>
+        <Menu.Item leftSection={<IconUser size={16} />} onClick={() => void navigate({ to: '/account' })}>
+          Account and contact methods
+        </Menu.Item>
+        <Menu.Item leftSection={isDark ? <IconSun size={16} /> : <IconMoon size={16} />} onClick={() => setColorScheme(isDark ? 'light' : 'dark')}>
+          {isDark ? 'Light' : 'Dark'} colours
+        </Menu.Item>
+        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => signOut.mutate({})}>
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}
+
+function GoTo() {
+  const navigate = useNavigate()
+  const incidents = useApi('incidents', { query: { view: 'open', limit: 50 } })
+  const shown = usePlaces()
+  return (
+    <Spotlight
+      shortcut={['mod + K', '/']}
+      nothingFound="Nothing has that name"
+      searchProps={{ placeholder: 'A page or an incident…', 'aria-label': 'Go to' }}
+      scrollable
+      maxHeight={420}
+      actions={[
+        { group: 'Pages', actions: shown.map(place => ({ id: place.to, label: place.label, onClick: () => void navigate({ to: place.to }) })) },
+        {
+          group: 'Incidents',
+          actions: (incidents.data?.items ?? []).map(incident => ({ id: incident.id, label: `Incident ${incident.number}: ${incident.title}`, description: incident.status, onClick: () => void navigate({ to: '/incidents/$id', params: { id: incident.id } }) })),
+        },
+      ]}
+    />
+  )
+}
+
+/** `?` for help, and `g` followed by a letter to go somewhere, as people know it from GitHub. */
+function useShortcuts(onHelp: () => void): void {
+  const navigate = useNavigate()
+  useEffect(() => {
+    let isGoing = false
+    const press = (event: KeyboardEvent) => {
+      const target = event.target as HTMLElement
+      if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) || target.isContentEditable) return
+      if (event.key === '?') onHelp()
+      const to = { n: '/', a: '/alerts', i: '/incidents', o: '/on-call', c: '/notices' }[event.key]
+      if (isGoing && to) void navigate({ to: to as '/' })
+      isGoing = event.key === 'g'
+    }
+    window.addEventListener('keydown', press)
+    return () => window.removeEventListener('keydown', press)
+  }, [navigate, onHelp])
+}
+
