@@ -5,11 +5,14 @@ import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { migrateDatabase } from '../src/platform/database.ts'
 import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.ts'
+import { chromiumPath } from './browser.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** Address of the database that every test clones. */
     templateUrl: string
+    /** Path of the Chromium that shows the pages. */
+    chromiumPath: string
   }
 }
 
@@ -26,6 +29,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   await client.query('alter database tocsin with is_template true')
   await client.end()
   project.provide('templateUrl', postgres.url)
+  project.provide('chromiumPath', await chromiumPath())
   return async () => {
     await postgres.stop()
     await rm(folder, { recursive: true, force: true })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** Shapes that every module uses. */
-export const Id = z.uuid()
+export const Id = z.uuid('must be the id of one that exists')
 export const Instant = z.iso.datetime({ message: 'must be an instant such as 2026-11-23T08:00:00Z' }).transform(text => new Date(text).toISOString())
 /** An instant in a reply: already in the one form. */
 export const At = z.string().meta({ format: 'date-time' })

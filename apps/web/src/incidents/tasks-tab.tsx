@@ -25,8 +25,8 @@ function TaskRow({ incident, task, mayAct }: { incident: Incident; task: Inciden
   return (
     <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
       <Checkbox
-        checked={task.doneAt !== null}
-        disabled={!mayAct || change.isPending || needsApproval}
+        checked={change.isPending ? change.variables.body.isDone === true : task.doneAt !== null}
+        disabled={!mayAct || needsApproval}
         onChange={event => change.mutate({ params, body: { version: task.version, isDone: event.currentTarget.checked } })}
         label={<span style={task.doneAt ? { textDecoration: 'line-through', opacity: 0.7 } : undefined}>{task.title}</span>}
         description={[task.assignee ? task.assignee.name : 'nobody yet', task.dueOn ? `due ${task.dueOn}` : '', task.doneBy ? `done by ${task.doneBy}` : '', task.approvedBy ? `approved by ${task.approvedBy}` : ''].filter(part => part !== '').join(' · ')}

@@ -91,7 +91,7 @@ function policyWords(rota: NonNullable<Rota['rota']>): string {
 }
 
 const tints = ['#a5d8ff', '#ffd8a8', '#b2f2bb', '#eebefa', '#ffec99', '#99e9f2', '#fcc2d7', '#d8f5a2']
-const day = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short' })
+const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' })
 
 /** The coming weeks as one bar, a shift as wide as it is long. */
 function Shifts({ team, people }: { team: Rota; people: readonly string[] }) {
