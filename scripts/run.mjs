@@ -102,7 +102,7 @@ const commands = {
   test: () => (build(), run(script('vitest', 'vitest.mjs'), ['run', ...args])),
   check,
   bench: () => (build(), run(join(root, 'bench', 'run.ts'), args)),
-  screenshots: () => (build(), run(join(root, 'scripts', 'screenshots.ts'), args)),
+  screenshots: () => (build(), run(script('vitest', 'vitest.mjs'), ['run', '--config', 'scripts/screenshots.config.ts', ...args])),
 }
 if (!(command in commands)) end(`There is no command ${command}: ${Object.keys(commands).join(', ')}.`, 2)
 install()

@@ -46,7 +46,7 @@ const tree = root.addChildren([
     page('/journal', JournalPage),
     page('/settings', SettingsPage),
     page('/account', AccountPage),
-    page('/api', ReferencePage),
+    page('/reference', ReferencePage),
   ]),
   outside('/sign-in', SignInPage),
   outside('/setup/$token', SetupPage),

@@ -1,23 +1,24 @@
-import { Badge, Button, createTheme, Drawer, Modal, type MantineColorsTuple, Paper, Table, TextInput } from '@mantine/core'
+import { Anchor, Badge, Button, createTheme, type MantineColorsTuple, Modal, Notification, Paper, Table, TextInput } from '@mantine/core'
 
 /** The bell's orange: for what asks to be done, never for decoration. */
 const ember: MantineColorsTuple = ['#fff4ed', '#ffe6d5', '#ffc9a8', '#ffa877', '#fd8448', '#f76b1c', '#d9480f', '#bf3c0a', '#9a3109', '#7c2a0c']
 
 export const theme = createTheme({
   primaryColor: 'ember',
-  primaryShade: { light: 7, dark: 6 },
+  primaryShade: 7,
   colors: { ember },
   fontFamily: "'Inter Variable', system-ui, -apple-system, 'Segoe UI', sans-serif",
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace",
   headings: { fontFamily: "'Inter Variable', system-ui, sans-serif", fontWeight: '620', sizes: { h1: { fontSize: '1.5rem', lineHeight: '1.25' }, h2: { fontSize: '1.125rem', lineHeight: '1.35' }, h3: { fontSize: '0.975rem', lineHeight: '1.4' } } },
   defaultRadius: 'md',
   components: {
+    Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }),
     Button: Button.extend({ defaultProps: { size: 'sm' } }),
     Badge: Badge.extend({ defaultProps: { variant: 'light', radius: 'sm', tt: 'none', fw: 550 } }),
     Paper: Paper.extend({ defaultProps: { withBorder: true, radius: 'md' } }),
     Table: Table.extend({ defaultProps: { verticalSpacing: 10, horizontalSpacing: 'md', highlightOnHover: true } }),
     TextInput: TextInput.extend({ defaultProps: { size: 'sm' } }),
-    Modal: Modal.extend({ defaultProps: { centered: true, size: 'lg', overlayProps: { backgroundOpacity: 0.45, blur: 2 } } }),
-    Drawer: Drawer.extend({ defaultProps: { position: 'right', size: 'md' } }),
+    Modal: Modal.extend({ defaultProps: { centered: true, size: 'lg', closeButtonProps: { 'aria-label': 'Close' }, overlayProps: { backgroundOpacity: 0.45, blur: 2 } } }),
+    Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } } }),
   },
 })

@@ -184,7 +184,7 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
   await tab(leader.page, /Review/)
   await press(leader.page, 'Finish the review')
   await leader.page.getByText('finished', { exact: true }).first().waitFor()
-  await step(leader.page, 'Close', 'Notified, recovered, reviewed.', 'Close')
+  await step(leader.page, 'Close', 'Notified, recovered, reviewed.', 'Close the incident')
   await page.getByText('its record cannot change').waitFor()
   await tab(page, /Timeline/)
   await look(page, 'incident-closed')

@@ -9,7 +9,7 @@ const acts: Record<string, { route: RouteName; title: string; lead: string; butt
   contain: { route: 'containIncident', title: 'Contained', lead: 'The attacker can do no more harm than is done. Also when the attacker has returned after recovery.', button: 'Record as contained' },
   eradicate: { route: 'eradicateIncident', title: 'Eradicated', lead: 'The cause is removed: malware, stolen keys, the way in.', button: 'Record as eradicated' },
   recover: { route: 'recoverIncident', title: 'Recovered', lead: 'The services are back in a known secure state, and stay under watch.', button: 'Record as recovered' },
-  close: { route: 'closeIncident', title: 'Close the incident', lead: 'Afterwards its record cannot change. Reopening is an act of its own.', button: 'Close' },
+  close: { route: 'closeIncident', title: 'Close the incident', lead: 'Afterwards its record cannot change. Reopening is an act of its own.', button: 'Close the incident' },
   reopen: { route: 'reopenIncident', title: 'Reopen the incident', lead: 'Say what has come to light.', button: 'Reopen' },
 }
 

@@ -40,7 +40,11 @@ export function JournalPage() {
                 {size.toLocaleString('en')} entries are sealed under the latest signed checkpoint. Check an export with <Code>npx tocsin journal verify FILE --trusted-key KEY</Code>; keep the key somewhere else.
               </Text>
               <Text className="mono">{key}</Text>
-              {note ? <Code block>{note.trim()}</Code> : null}
+              {note ? (
+                <Code block tabIndex={0} role="region" aria-label="Checkpoint">
+                  {note.trim()}
+                </Code>
+              ) : null}
             </Stack>
           )}
         </Loaded>

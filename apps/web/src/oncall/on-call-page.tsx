@@ -98,7 +98,7 @@ function Shifts({ team, people }: { team: Rota; people: readonly string[] }) {
   const from = Date.now()
   const until = Date.parse(team.shifts.at(-1)?.end ?? new Date().toISOString())
   return (
-    <Box style={{ overflowX: 'auto' }}>
+    <Box style={{ overflowX: 'auto' }} tabIndex={0} role="region" aria-label={`Shifts of ${team.team.name}`}>
       <div className="shift-track" role="img" aria-label={team.shifts.map(shift => `${shift.person.name} from ${day.format(new Date(shift.start))}`).join(', ')} style={{ minWidth: 640 }}>
         {team.shifts.map(shift => {
           const share = ((Date.parse(shift.end) - Math.max(from, Date.parse(shift.start))) / (until - from)) * 100

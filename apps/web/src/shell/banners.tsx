@@ -47,7 +47,7 @@ function RunningClock() {
   const isOverdue = Date.parse(first.dueAt) < now
   const standing = isOverdue ? 'overdue' : first.standing === 'urgent' ? 'urgent' : 'running'
   return (
-    <Link to="/incidents/$id" params={{ id: first.incident.id }} search={{ tab: 'notices' } as never} className="clock-bar" data-standing={standing} role="timer" aria-live="off">
+    <Link to="/incidents/$id" params={{ id: first.incident.id }} search={{ tab: 'notices' } as never} className="clock-bar" data-standing={standing}>
       <IconClockHour4 size={16} aria-hidden />
       <Text inherit fw={620} className="numeric">
         {isOverdue ? `${remaining(first.dueAt, now)} overdue` : `${remaining(first.dueAt, now)} left`}

@@ -1,7 +1,7 @@
-import { ActionIcon, AppShell, Avatar, Box, Burger, Button, Group, Kbd, Loader, Menu, NavLink, ScrollArea, Text, Tooltip, useMantineColorScheme } from '@mantine/core'
+import { ActionIcon, AppShell, Box, Burger, Button, Group, Kbd, Loader, Menu, NavLink, ScrollArea, Text, Tooltip, useMantineColorScheme } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { Spotlight, spotlight } from '@mantine/spotlight'
-import { IconActivity, IconAddressBook, IconBell, IconBook2, IconBuildingSkyscraper, IconClockExclamation, IconFlame, IconHelp, IconListCheck, IconLogout, IconMailForward, IconMoon, IconPhoneCall, IconSearch, IconServer, IconSettings, IconSun, IconUser, IconUsers } from '@tabler/icons-react'
+import { IconActivity, IconAddressBook, IconBell, IconBook2, IconBuildingSkyscraper, IconClockExclamation, IconFlame, IconHelp, IconListCheck, IconLogout, IconMailForward, IconMoon, IconPhoneCall, IconSearch, IconServer, IconSettings, IconSun, IconUser, IconUserCircle, IconUsers } from '@tabler/icons-react'
 import { Link, Navigate, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { useAct, useApi, useLive } from '../api.ts'
@@ -22,7 +22,7 @@ const places = [
   { to: '/outbox', label: 'Outbox', icon: IconMailForward, group: 'Record', role: 'lead' },
   { to: '/journal', label: 'Journal', icon: IconBook2, group: 'Record', role: 'lead' },
   { to: '/settings', label: 'Settings', icon: IconSettings, group: 'Record' },
-  { to: '/api', label: 'API', icon: IconAddressBook, group: 'Record' },
+  { to: '/reference', label: 'API', icon: IconAddressBook, group: 'Record' },
 ] as const
 const groups = ['Respond', 'Organise', 'Record'] as const
 
@@ -145,15 +145,12 @@ function PersonMenu() {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const signOut = useAct('signOut', { onDone: () => window.location.assign('/sign-in') })
   if (!me) return null
-  const initials = me.person.name.split(' ').map(part => part[0]).slice(0, 2).join('')
   const isDark = colorScheme === 'dark' || (colorScheme === 'auto' && window.matchMedia('(prefers-color-scheme: dark)').matches)
   return (
     <Menu position="bottom-end" width={230}>
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Account of ${me.person.name}`}>
-          <Avatar size={28} radius="xl" color="initials" name={me.person.name}>
-            {initials}
-          </Avatar>
+          <IconUserCircle size={22} stroke={1.6} />
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>

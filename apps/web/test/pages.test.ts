@@ -1,0 +1,48 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, inject } from 'vitest'
+import { openBrowser } from '../../server/test/browser.ts'
+import { test } from '../../server/test/world.ts'
+import { seriousViolations } from './axe.ts'
+import { furnish, openPlace, outside, places, type Showing, sizes } from './tour.ts'
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await openBrowser(inject('chromiumPath'))
+})
+afterAll(() => browser.close())
+
+const showings: readonly Showing[] = [
+  { viewport: sizes.wide, colorScheme: 'light' },
+  { viewport: sizes.phone, colorScheme: 'dark' },
+]
+
+describe('every page, with much data and with none, wide and light, narrow and dark', () => {
+  test.override({ options: { withMail: false } })
+
+  test('has no serious accessibility violation, nothing wider than the screen, and no error in the console', { timeout: 300_000 }, async ({ world }) => {
+    const administrator = await world.person('administrator', 'Ada Admin')
+    const faults: Record<string, unknown> = {}
+    const visit = async (path: string, showing: Showing, person: typeof administrator | undefined, state: string) => {
+      const { page, close } = await openPlace(world, browser, person, path, showing)
+      const wrong: string[] = []
+      page.on('console', message => {
+        if (message.type() === 'error') wrong.push(message.text())
+      })
+      page.on('pageerror', error => wrong.push(error.message))
+      await page.waitForTimeout(50)
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      if (overflow > 0) wrong.push(`is ${overflow} px wider than the screen`)
+      wrong.push(...(await seriousViolations(page)))
+      if (wrong.length > 0) faults[`${path} ${state} ${showing.colorScheme} ${showing.viewport.width}`] = wrong
+      await close()
+    }
+    for (const showing of showings) for (const path of places) await visit(path, showing, administrator, 'empty')
+    const { alertId, incidentId } = await furnish(world, administrator)
+    const tabs = ['timeline', 'tasks', 'notes', 'scope', 'notices', 'review'].map(tab => `/incidents/${incidentId}?tab=${tab}`)
+    for (const showing of showings) {
+      for (const path of [...places, `/alerts/${alertId}`, ...tabs]) await visit(path, showing, administrator, 'full')
+      for (const path of outside) await visit(path, showing, undefined, 'outside')
+    }
+    expect(faults).toEqual({})
+  })
+})
