@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs'
+import { startServer } from '../src/app/server.ts'
+import type { Clock } from '../src/platform/clock.ts'
+import { readConfig } from '../src/platform/config.ts'
+import { openLog } from '../src/platform/telemetry.ts'
+
+// The server as it is, in a process of its own that can be killed; its clock is the real one, moved by what a file says.
+const shiftFile = process.argv[2] ?? ''
+const clock: Clock = { now: () => new Date(Date.now() + Number(readFileSync(shiftFile, 'utf8'))).toISOString() }
+const config = readConfig(process.env)
+const server = await startServer(config, openLog(config.logLevel, false), clock)
+process.stdout.write(`${JSON.stringify({ origin: server.origin, setupLink: server.setupLink ?? null })}\n`)
+process.on('SIGTERM', () => void server.stop().then(() => process.exit(0)))
