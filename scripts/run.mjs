@@ -23,13 +23,22 @@ function install() {
   const lock = join(root, 'package-lock.json')
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return
   process.stderr.write('Installing packages from the lockfile…\n')
-  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' })
+  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    shell: process.platform === 'win32',
+  })
   if (done.status !== 0) end('The packages could not be installed: see above.', 1)
 }
 
 /** The newest change in a folder of sources. */
 function newest(folder) {
-  return Math.max(0, ...readdirSync(folder, { withFileTypes: true, recursive: true }).filter(entry => entry.isFile() && !/node_modules|[/\\]dist/.test(entry.parentPath ?? entry.path)).map(entry => statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs))
+  return Math.max(
+    0,
+    ...readdirSync(folder, { withFileTypes: true, recursive: true })
+      .filter(entry => entry.isFile() && !/node_modules|[/\\]dist/.test(entry.parentPath ?? entry.path))
+      .map(entry => statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs),
+  )
 }
 
 /** Builds the pages when their sources have changed. */
@@ -55,7 +64,12 @@ function node() {
 /** Runs a program to its end, passing signals on. It is told by its channel when this launcher dies. */
 function run(file, runArgs, options = {}) {
   return new Promise(resolve => {
-    const child = spawn(node(), ['--disable-warning=ExperimentalWarning', file, ...runArgs], { cwd: root, stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` }, ...options })
+    const child = spawn(node(), ['--disable-warning=ExperimentalWarning', file, ...runArgs], {
+      cwd: root,
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+      env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` },
+      ...options,
+    })
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
     const pass = signals.map(signal => [signal, () => child.kill(signal)])
     for (const [signal, handler] of pass) process.on(signal, handler)
@@ -97,13 +111,14 @@ async function check() {
 
 const cli = join(root, 'packages', 'cli', 'src', 'main.ts')
 const commands = {
-  serve: () => (build(), run(cli, ['serve', ...args])),
-  demo: () => (build(), run(cli, ['demo', ...args])),
-  test: () => (build(), run(script('vitest', 'vitest.mjs'), ['run', ...args])),
+  serve: () => run(cli, ['serve', ...args]),
+  demo: () => run(cli, ['demo', ...args]),
+  test: () => run(script('vitest', 'vitest.mjs'), ['run', ...args]),
   check,
-  bench: () => (build(), run(join(root, 'bench', 'run.ts'), args)),
-  screenshots: () => (build(), run(script('vitest', 'vitest.mjs'), ['run', '--config', 'scripts/screenshots.config.ts', ...args])),
+  bench: () => run(join(root, 'bench', 'run.ts'), args),
+  screenshots: () => run(script('vitest', 'vitest.mjs'), ['run', '--config', 'scripts/screenshots.config.ts', ...args]),
 }
 if (!(command in commands)) end(`There is no command ${command}: ${Object.keys(commands).join(', ')}.`, 2)
 install()
+if (command !== 'check') build()
 process.exit(await commands[command]())

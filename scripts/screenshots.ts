@@ -16,14 +16,24 @@ test('pictures of every page, to be looked at', { timeout: 600_000 }, async ({ w
     for (const [size, viewport] of Object.entries(sizes))
       for (const colorScheme of ['light', 'dark'] as const) {
         const { page, close } = await openPlace(world, browser, person, path, { viewport, colorScheme })
-        const name = `${path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, 'one').replace(/[^a-z]+/g, '-').replace(/^-|-$/g, '') || 'now'}-${state}-${size}-${colorScheme}.png`
+        const name = `${
+          path
+            .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, 'one')
+            .replace(/[^a-z]+/g, '-')
+            .replace(/^-|-$/g, '') || 'now'
+        }-${state}-${size}-${colorScheme}.png`
         await page.screenshot({ path: join(folder, name) })
         await close()
       }
   }
   for (const path of places) await shoot(path, 'empty', administrator)
   const { alertId, incidentId } = await furnish(world, administrator)
-  for (const path of [...places, `/alerts/${alertId}`, ...['timeline', 'tasks', 'notes', 'scope', 'notices', 'review'].map(tab => `/incidents/${incidentId}?tab=${tab}`)]) await shoot(path, 'full', administrator)
+  for (const path of [
+    ...places,
+    `/alerts/${alertId}`,
+    ...['timeline', 'tasks', 'notes', 'scope', 'notices', 'review'].map(tab => `/incidents/${incidentId}?tab=${tab}`),
+  ])
+    await shoot(path, 'full', administrator)
   for (const path of outside) await shoot(path, 'outside', undefined)
   await browser.close()
 })

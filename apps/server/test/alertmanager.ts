@@ -18,11 +18,24 @@ export interface Alertmanager {
 /** A real Prometheus Alertmanager that posts to a webhook. */
 export async function startAlertmanager(webhookUrl: string): Promise<Alertmanager> {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-alertmanager-'))
-  const config = { route: { receiver: 'tocsin', group_by: ['alertname'], group_wait: '0s', group_interval: '1s', repeat_interval: '1h' }, receivers: [{ name: 'tocsin', webhook_configs: [{ url: webhookUrl, send_resolved: true }] }] }
+  const config = {
+    route: { receiver: 'tocsin', group_by: ['alertname'], group_wait: '0s', group_interval: '1s', repeat_interval: '1h' },
+    receivers: [{ name: 'tocsin', webhook_configs: [{ url: webhookUrl, send_resolved: true }] }],
+  }
   // JSON is YAML.
   await writeFile(join(folder, 'config.yml'), JSON.stringify(config))
   const port = await freePort()
-  const child = spawn(program, [`--config.file=${join(folder, 'config.yml')}`, `--storage.path=${join(folder, 'data')}`, `--web.listen-address=127.0.0.1:${port}`, '--cluster.listen-address=', '--log.level=error'], { stdio: 'ignore' })
+  const child = spawn(
+    program,
+    [
+      `--config.file=${join(folder, 'config.yml')}`,
+      `--storage.path=${join(folder, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--cluster.listen-address=',
+      '--log.level=error',
+    ],
+    { stdio: 'ignore' },
+  )
   const address = `http://127.0.0.1:${port}`
   for (let attempt = 0; ; attempt += 1) {
     const isReady = await fetch(`${address}/-/ready`).then(

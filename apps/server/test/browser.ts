@@ -31,7 +31,16 @@ function packageFolder(entry: string): string {
 }
 
 // Not the list that comes with the package: it is for functions in the cloud, and its single process mixes up contexts.
-const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--no-first-run', '--disable-quic', '--disable-component-update', '--disable-sync']
+const args = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-dev-shm-usage',
+  '--disable-background-networking',
+  '--no-first-run',
+  '--disable-quic',
+  '--disable-component-update',
+  '--disable-sync',
+]
 
 export function openBrowser(path: string): Promise<Browser> {
   return playwright.launch({ executablePath: path, headless: true, args })

@@ -31,7 +31,11 @@ class Victim {
 
   async start(): Promise<void> {
     await writeFile(this.#shiftFile, String(this.#shift))
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('./killable.ts', import.meta.url)), this.#shiftFile], { env: this.#env, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('./killable.ts', import.meta.url)), this.#shiftFile],
+      { env: this.#env, stdio: ['ignore', 'pipe', 'inherit'] },
+    )
     this.#child = child
     const line = await new Promise<string>((resolve, reject) => {
       child.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString()))
@@ -104,11 +108,20 @@ async function ask<T>(question: () => Promise<T>): Promise<T> {
 const done = (act: Promise<unknown>) => act.then(() => true as const)
 
 function isBroken(error: unknown): boolean {
-  return (error instanceof ProblemError && error.problem.status === 503) || (error instanceof TypeError && /terminated|fetch failed/.test(error.message)) || (error instanceof SyntaxError && /JSON/.test(error.message))
+  return (
+    (error instanceof ProblemError && error.problem.status === 503) ||
+    (error instanceof TypeError && /terminated|fetch failed/.test(error.message)) ||
+    (error instanceof SyntaxError && /JSON/.test(error.message))
+  )
 }
 
 /** A person with a second factor, and a key of theirs that does the work. */
-async function enrol(victim: Victim, join_: (call: Call) => Promise<Response>, role: 'administrator' | 'lead', by?: Call): Promise<{ session: Call; key: string }> {
+async function enrol(
+  victim: Victim,
+  join_: (call: Call) => Promise<Response>,
+  role: 'administrator' | 'lead',
+  by?: Call,
+): Promise<{ session: Call; key: string }> {
   let cookie = ''
   const send: typeof fetch = async (input, init) => {
     const reply = await fetch(input, { ...init, headers: { ...(init?.headers as Record<string, string>), origin: victim.origin, cookie } })
@@ -122,7 +135,9 @@ async function enrol(victim: Victim, join_: (call: Call) => Promise<Response>, r
   const me = await session('confirmTotp', { body: { code } })
   if (by) await by('changePerson', { params: { id: me.person.id }, body: { role: 'administrator' } })
   const again = by ? await signIn(victim, me.person.email, secret) : session
-  const { secret: key } = await again('createApiKey', { body: { name: role, scopes: ['alerts:read', 'alerts:write', 'incidents:read', 'incidents:write', 'catalog:read', 'catalog:write', 'journal:read'] } })
+  const { secret: key } = await again('createApiKey', {
+    body: { name: role, scopes: ['alerts:read', 'alerts:write', 'incidents:read', 'incidents:write', 'catalog:read', 'catalog:write', 'journal:read'] },
+  })
   return { session: again, key }
 }
 
@@ -150,9 +165,18 @@ test('killed fifty times in the walk: what was acknowledged is there, every page
   try {
     await victim.start()
     const token = victim.setupLink?.split('/setup/')[1] ?? ''
-    const ada = await enrol(victim, call => call.raw('setUp', { body: { token, organisation: 'Bright Ledger', name: 'Ada', email: 'ada@tocsin.test', password } }), 'administrator')
+    const ada = await enrol(
+      victim,
+      call => call.raw('setUp', { body: { token, organisation: 'Bright Ledger', name: 'Ada', email: 'ada@tocsin.test', password } }),
+      'administrator',
+    )
     const { link } = await ada.session('invite', { body: { name: 'Ben', email: 'ben@tocsin.test', role: 'lead' } })
-    const ben = await enrol(victim, call => call.raw('acceptInvitation', { body: { token: link.split('/invite/')[1] ?? '', name: 'Ben', password } }), 'lead', ada.session)
+    const ben = await enrol(
+      victim,
+      call => call.raw('acceptInvitation', { body: { token: link.split('/invite/')[1] ?? '', name: 'Ben', password } }),
+      'lead',
+      ada.session,
+    )
     const asAda = createClient({ origin: victim.origin, apiKey: ada.key })
     const asBen = createClient({ origin: victim.origin, apiKey: ben.key })
     const { people } = await asAda('people')
@@ -160,7 +184,17 @@ test('killed fifty times in the walk: what was acknowledged is there, every page
     const security = await asAda('saveTeam', { body: { name: 'Security', kind: 'security', memberIds } })
     const engineering = await asAda('saveTeam', { body: { name: 'Engineering', kind: 'engineering', memberIds } })
     for (const team of [security, engineering])
-      await asAda('saveRota', { params: { id: team.id }, body: { timeZone: 'UTC', startDate: '2026-01-05', handoffTime: '00:00', participantIds: memberIds, steps: [{ target: { kind: 'everyone' }, waitMinutes: 600 }], repeats: 9 } })
+      await asAda('saveRota', {
+        params: { id: team.id },
+        body: {
+          timeZone: 'UTC',
+          startDate: '2026-01-05',
+          handoffTime: '00:00',
+          participantIds: memberIds,
+          steps: [{ target: { kind: 'everyone' }, waitMinutes: 600 }],
+          repeats: 9,
+        },
+      })
     await asAda('saveService', { body: { name: 'billing', securityTeamId: security.id, engineeringTeamId: engineering.id, pageFrom: 'high' } })
     const customer = await asAda('saveCustomer', { body: { name: 'Globex', region: 'EU', contacts: [{ name: 'SOC', email: 'soc@globex.test' }] } })
 
@@ -172,7 +206,10 @@ test('killed fifty times in the walk: what was acknowledged is there, every page
     // Everything that was acknowledged is there, and ended where the walk led it.
     const { items: all } = await ask(() => asAda('incidents', { query: { view: 'all', limit: 200 } }))
     for (const { title, incidentId } of ledger) {
-      expect(all.filter(incident => incident.title === title), `one incident ${title}`).toHaveLength(1)
+      expect(
+        all.filter(incident => incident.title === title),
+        `one incident ${title}`,
+      ).toHaveLength(1)
       const incident = await asAda('incident', { params: { id: incidentId } })
       expect(incident.status, title).toBe('closed')
       const [duty] = await asAda('obligations', { query: { view: 'all', incidentId } })
@@ -201,9 +238,24 @@ test('killed fifty times in the walk: what was acknowledged is there, every page
   }
 })
 
-const criteria = { privacy: 'confirmed', impact: 'degraded', scope: 'one-service', customers: 'one', region: 'one', data: 'confidential', recoverability: 'regular' } as const
+const criteria = {
+  privacy: 'confirmed',
+  impact: 'degraded',
+  scope: 'one-service',
+  customers: 'one',
+  region: 'one',
+  data: 'confidential',
+  recoverability: 'regular',
+} as const
 
-async function walk(victim: Victim, mail: MailServer, ada: Call, ben: Call, customerId: string, title: string): Promise<{ title: string; incidentId: string; alertId: string }> {
+async function walk(
+  victim: Victim,
+  mail: MailServer,
+  ada: Call,
+  ben: Call,
+  customerId: string,
+  title: string,
+): Promise<{ title: string; incidentId: string; alertId: string }> {
   const findAlert = async () => (await ada('alerts', { query: { view: 'all', limit: 200 } })).items.find(alert => alert.title === title)
   const { id: alertId } = await insist(
     async () => {
@@ -212,7 +264,14 @@ async function walk(victim: Victim, mail: MailServer, ada: Call, ben: Call, cust
     },
     async () => findAlert(),
   )
-  await until(() => (['ada@tocsin.test', 'ben@tocsin.test'].every(person => mail.mails.some(each => each.to === person && each.subject.endsWith(`: ${title}`))) ? true : undefined), `the page about ${title}`, 60_000)
+  await until(
+    () =>
+      ['ada@tocsin.test', 'ben@tocsin.test'].every(person => mail.mails.some(each => each.to === person && each.subject.endsWith(`: ${title}`)))
+        ? true
+        : undefined,
+    `the page about ${title}`,
+    60_000,
+  )
   await insist(
     () => ada('acknowledgeAlert', { params: { id: alertId } }),
     async () => {
@@ -227,31 +286,78 @@ async function walk(victim: Victim, mail: MailServer, ada: Call, ben: Call, cust
   const params = { id: opened }
   const read = () => ask(() => ada('incident', { params }))
   const is = (test: (incident: Awaited<ReturnType<typeof read>>) => boolean) => async () => ((await read()) && test(await read()) ? true : undefined)
-  await insist(async () => done(ada('assessSeverity', { params, body: { version: (await read()).version, criteria } })), is(incident => incident.severity !== null))
-  await insist(async () => done(ada('classifyIncident', { params, body: { version: (await read()).version, class: 'customer-reportable', statement: 'Yes.' } })), is(incident => incident.class === 'customer-reportable'))
-  await insist(async () => done(ada('setAffectedCustomers', { params, body: { version: (await read()).version, customers: [{ id: customerId, basis: 'Logs.' }] } })), is(incident => incident.customers.length > 0))
-  await insist(async () => done(ada('declareIncident', { params, body: { version: (await read()).version, statement: 'Confirmed.' } })), is(incident => incident.declaredAt !== null))
+  await insist(
+    async () => done(ada('assessSeverity', { params, body: { version: (await read()).version, criteria } })),
+    is(incident => incident.severity !== null),
+  )
+  await insist(
+    async () => done(ada('classifyIncident', { params, body: { version: (await read()).version, class: 'customer-reportable', statement: 'Yes.' } })),
+    is(incident => incident.class === 'customer-reportable'),
+  )
+  await insist(
+    async () => done(ada('setAffectedCustomers', { params, body: { version: (await read()).version, customers: [{ id: customerId, basis: 'Logs.' }] } })),
+    is(incident => incident.customers.length > 0),
+  )
+  await insist(
+    async () => done(ada('declareIncident', { params, body: { version: (await read()).version, statement: 'Confirmed.' } })),
+    is(incident => incident.declaredAt !== null),
+  )
   const duty = () => ask(async () => (await ada('obligations', { query: { view: 'all', incidentId: opened } }))[0])
   const running = await until(async () => ((await duty())?.state === 'running' ? await duty() : undefined), 'the clock runs', 60_000)
-  await insist(async () => done(ada('draftNotice', { params: { id: running.id }, body: { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true } })), async () => ((await duty())?.notices.length ? true : undefined))
+  await insist(
+    async () =>
+      done(ada('draftNotice', { params: { id: running.id }, body: { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true } })),
+    async () => ((await duty())?.notices.length ? true : undefined),
+  )
   const notice = async () => (await duty())?.notices[0]
   const noticeInput = async () => ({ params: { id: (await notice())?.id ?? '' }, body: { version: (await notice())?.version ?? 0 } })
-  await insist(async () => done(ben('approveNotice', await noticeInput())), async () => ((await notice())?.state === 'draft' ? undefined : true))
-  await insist(async () => done(ada('sendNotice', await noticeInput())), async () => ((await notice())?.state === 'approved' ? undefined : true))
+  await insist(
+    async () => done(ben('approveNotice', await noticeInput())),
+    async () => ((await notice())?.state === 'draft' ? undefined : true),
+  )
+  await insist(
+    async () => done(ada('sendNotice', await noticeInput())),
+    async () => ((await notice())?.state === 'approved' ? undefined : true),
+  )
   await until(async () => ((await duty())?.state === 'met' ? true : undefined), 'the notice arrives', 60_000)
   for (const [act, status] of [
     ['containIncident', 'contained'],
     ['eradicateIncident', 'eradicated'],
   ] as const)
-    await insist(async () => done(ada(act, { params, body: { version: (await read()).version, statement: 'Done.' } })), is(incident => incident.status === status))
+    await insist(
+      async () => done(ada(act, { params, body: { version: (await read()).version, statement: 'Done.' } })),
+      is(incident => incident.status === status),
+    )
   const watchUntil = new Date(victim.now).toISOString().slice(0, 10)
-  await insist(async () => done(ada('recoverIncident', { params, body: { version: (await read()).version, statement: 'Done.', secureState: 'S', verification: 'V', watchUntil } })), is(incident => incident.status === 'recovered'))
+  await insist(
+    async () =>
+      done(ada('recoverIncident', { params, body: { version: (await read()).version, statement: 'Done.', secureState: 'S', verification: 'V', watchUntil } })),
+    is(incident => incident.status === 'recovered'),
+  )
   const review = () => ask(async () => (await ada('review', { params })).review)
-  await insist(async () => done(ada('startReview', { params })), async () => ((await review()) ? true : undefined))
+  await insist(
+    async () => done(ada('startReview', { params })),
+    async () => ((await review()) ? true : undefined),
+  )
   const reviewId = (await review())?.id ?? ''
-  await insist(async () => done(ada('saveReview', { params: { id: reviewId }, body: { version: (await review())?.version ?? 0, sequence: 'S', findings: [{ kind: 'technical-lapse', statement: 'F' }] } })), async () => ((await review())?.findings.length ? true : undefined))
-  await insist(async () => done(ada('finishReview', { params: { id: reviewId }, body: { version: (await review())?.version ?? 0 } })), async () => ((await review())?.state === 'finished' ? true : undefined))
+  await insist(
+    async () =>
+      done(
+        ada('saveReview', {
+          params: { id: reviewId },
+          body: { version: (await review())?.version ?? 0, sequence: 'S', findings: [{ kind: 'technical-lapse', statement: 'F' }] },
+        }),
+      ),
+    async () => ((await review())?.findings.length ? true : undefined),
+  )
+  await insist(
+    async () => done(ada('finishReview', { params: { id: reviewId }, body: { version: (await review())?.version ?? 0 } })),
+    async () => ((await review())?.state === 'finished' ? true : undefined),
+  )
   await victim.advance(day)
-  await insist(async () => done(ada('closeIncident', { params, body: { version: (await read()).version, statement: 'Over.' } })), is(incident => incident.status === 'closed'))
+  await insist(
+    async () => done(ada('closeIncident', { params, body: { version: (await read()).version, statement: 'Over.' } })),
+    is(incident => incident.status === 'closed'),
+  )
   return { title, incidentId: opened, alertId }
 }

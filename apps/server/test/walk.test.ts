@@ -2,7 +2,15 @@ import { verifyExport } from '@tocsin/merkle'
 import { expect } from 'vitest'
 import { linkIn, test } from './world.ts'
 
-const criteria = { privacy: 'confirmed', impact: 'degraded', scope: 'one-service', customers: 'one', region: 'one', data: 'confidential', recoverability: 'regular' } as const
+const criteria = {
+  privacy: 'confirmed',
+  impact: 'degraded',
+  scope: 'one-service',
+  customers: 'one',
+  region: 'one',
+  data: 'confidential',
+  recoverability: 'regular',
+} as const
 
 test('one alert walks the whole way: page, incident, notice, review, closure, proof', async ({ world }) => {
   const security = await world.team()
@@ -17,7 +25,11 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
 
   let incident = await primary.call('escalateAlert', { params: { id: alert.id }, body: { realm: 'ours', statement: 'Records were read with a stolen key.' } })
   const params = { id: incident.id }
-  expect(incident).toMatchObject({ status: 'suspected', lead: { name: primary.name }, services: [{ name: 'billing', basis: 'Alert 1: Bulk export of customer records' }] })
+  expect(incident).toMatchObject({
+    status: 'suspected',
+    lead: { name: primary.name },
+    services: [{ name: 'billing', basis: 'Alert 1: Bulk export of customer records' }],
+  })
   expect((await primary.call('alert', { params: { id: alert.id } })).status).toBe('escalated')
   await world.settle()
   await world.client()('acknowledgeByLink', { body: { token: linkIn(engineering.primary.expectPage(/billing is affected/), '/a/') } })
@@ -25,11 +37,19 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   incident = await primary.call('incident', { params })
   expect(incident.owner?.name).toBe(engineering.primary.name)
 
-  await expect(lead.call('declareIncident', { params, body: { version: incident.version, statement: 'Now.' } })).rejects.toThrow(/severity criteria are not answered/)
+  await expect(lead.call('declareIncident', { params, body: { version: incident.version, statement: 'Now.' } })).rejects.toThrow(
+    /severity criteria are not answered/,
+  )
   incident = await primary.call('assessSeverity', { params, body: { version: incident.version, criteria } })
   expect(incident).toMatchObject({ severity: 'SEV2', severityWhy: expect.stringContaining('exposure of personal data: confirmed') })
-  incident = await primary.call('classifyIncident', { params, body: { version: incident.version, class: 'customer-reportable', statement: 'Customer records left.' } })
-  incident = await primary.call('setAffectedCustomers', { params, body: { version: incident.version, customers: [{ id: globex.id, basis: 'Its records are in the export log.' }] } })
+  incident = await primary.call('classifyIncident', {
+    params,
+    body: { version: incident.version, class: 'customer-reportable', statement: 'Customer records left.' },
+  })
+  incident = await primary.call('setAffectedCustomers', {
+    params,
+    body: { version: incident.version, customers: [{ id: globex.id, basis: 'Its records are in the export log.' }] },
+  })
   await world.settle()
   const [prepared] = await primary.call('obligations', { query: { view: 'all', incidentId: incident.id } })
   expect(prepared).toMatchObject({ state: 'prepared', customer: { name: 'Globex' }, dueAt: null })
@@ -39,7 +59,12 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   const [running] = await primary.call('obligations', { query: { incidentId: incident.id } })
   expect(running).toMatchObject({ state: 'running', standing: 'running', dueAt: '2026-11-26T08:00:00.000Z' })
 
-  const draft = { nature: 'A stolen key read your records.', userImpact: 'About 41,000 people.', mitigation: 'The key is revoked.', isInvestigationComplete: true }
+  const draft = {
+    nature: 'A stolen key read your records.',
+    userImpact: 'About 41,000 people.',
+    mitigation: 'The key is revoked.',
+    isInvestigationComplete: true,
+  }
   const obligationId = running?.id ?? ''
   let duty = await primary.call('draftNotice', { params: { id: obligationId }, body: draft })
   const notice = () => ({ params: { id: duty.notices[0]?.id ?? '' }, body: { version: duty.notices[0]?.version ?? 0 } })
@@ -51,19 +76,41 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   const mail = world.expectMail('security@globex.test', /Security notice/)
   expect(mail.text).toContain('A stolen key read your records.')
   const [met] = await primary.call('obligations', { query: { view: 'all', incidentId: incident.id } })
-  expect(met).toMatchObject({ state: 'met', standing: 'met', notices: [{ state: 'sent', deliveries: [{ to: 'security@globex.test', state: 'sent', receipt: expect.stringContaining('taken') }] }] })
+  expect(met).toMatchObject({
+    state: 'met',
+    standing: 'met',
+    notices: [{ state: 'sent', deliveries: [{ to: 'security@globex.test', state: 'sent', receipt: expect.stringContaining('taken') }] }],
+  })
 
   incident = await primary.call('incident', { params })
-  for (const act of ['containIncident', 'eradicateIncident'] as const) incident = await primary.call(act, { params, body: { version: incident.version, statement: `${act} done` } })
-  incident = await primary.call('recoverIncident', { params, body: { version: incident.version, statement: 'Restored.', secureState: 'Image 2026-11-20', verification: 'Compared with the build.', watchUntil: '2026-11-24' } })
-  await expect(lead.call('closeIncident', { params, body: { version: incident.version, statement: 'Done.' } })).rejects.toThrow(/under watch until 2026-11-24.*review is required/)
+  for (const act of ['containIncident', 'eradicateIncident'] as const)
+    incident = await primary.call(act, { params, body: { version: incident.version, statement: `${act} done` } })
+  incident = await primary.call('recoverIncident', {
+    params,
+    body: {
+      version: incident.version,
+      statement: 'Restored.',
+      secureState: 'Image 2026-11-20',
+      verification: 'Compared with the build.',
+      watchUntil: '2026-11-24',
+    },
+  })
+  await expect(lead.call('closeIncident', { params, body: { version: incident.version, statement: 'Done.' } })).rejects.toThrow(
+    /under watch until 2026-11-24.*review is required/,
+  )
   await world.advance({ days: 2 })
 
   let review = await primary.call('startReview', { params })
   expect(review.sequence).toContain('declared the incident')
   await expect(lead.call('finishReview', { params: { id: review.id }, body: { version: review.version } })).rejects.toThrow(/at least one finding/)
-  review = await primary.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: review.sequence, findings: [{ kind: 'technical-lapse', statement: 'The key never expired.' }] } })
-  review = await primary.call('addImprovement', { params: { id: review.id }, body: { title: 'Keys expire after 30 days', ownerId: engineering.primary.id, dueOn: '2026-12-20' } })
+  review = await primary.call('saveReview', {
+    params: { id: review.id },
+    body: { version: review.version, sequence: review.sequence, findings: [{ kind: 'technical-lapse', statement: 'The key never expired.' }] },
+  })
+  review = await primary.call('addImprovement', {
+    params: { id: review.id },
+    body: { title: 'Keys expire after 30 days', ownerId: engineering.primary.id, dueOn: '2026-12-20' },
+  })
   review = await lead.call('finishReview', { params: { id: review.id }, body: { version: review.version } })
 
   incident = await lead.call('closeIncident', { params, body: { version: incident.version, statement: 'All done.' } })
@@ -74,7 +121,17 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   const verdict = verifyExport(file)
   expect(verdict.problems).toEqual([])
   const types = (JSON.parse(file) as { entries: { entry: { type: string } }[] }).entries.map(({ entry }) => entry.type)
-  expect(types).toEqual(expect.arrayContaining(['alert.received', 'page.acknowledged', 'incident.declared', 'notice.delivered', 'obligation.met', 'review.finished', 'incident.closed']))
+  expect(types).toEqual(
+    expect.arrayContaining([
+      'alert.received',
+      'page.acknowledged',
+      'incident.declared',
+      'notice.delivered',
+      'obligation.met',
+      'review.finished',
+      'incident.closed',
+    ]),
+  )
   expect(types.at(-1)).toBe('incident.exported')
   expect(verifyExport(file.replace('A stolen key read', 'A stolen key saw')).problems).not.toEqual([])
   const page = await (await primary.call.raw('printIncident', { params })).text()

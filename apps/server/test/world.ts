@@ -3,18 +3,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AlertInput, createClient, type Role, type Service, type Team } from '@tocsin/api'
+import { eq } from 'drizzle-orm'
 import pg from 'pg'
 import { expect, inject, test as plainTest } from 'vitest'
 import type { z } from 'zod'
 import { type Server, startServer } from '../src/app/server.ts'
 import { addPerson } from '../src/identity/index.ts'
-import { sessions } from '../src/identity/tables.ts'
+import { people, sessions } from '../src/identity/tables.ts'
 import { addDays, addSeconds, type Clock, type Instant } from '../src/platform/clock.ts'
 import { readConfig } from '../src/platform/config.ts'
 import { randomSecret, secretDigest } from '../src/platform/secrets.ts'
 import { openLog } from '../src/platform/telemetry.ts'
-import { people } from '../src/identity/tables.ts'
-import { eq } from 'drizzle-orm'
 import { type Mail, type MailServer, startMailServer } from './mailbox.ts'
 
 export type Call = ReturnType<typeof createClient>
@@ -85,7 +84,15 @@ export class World {
     const row = await database.transaction(async tx => {
       const added = await addPerson(tx, { name, email, role, passwordHash: null, isDemo: false })
       await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, added.id))
-      await tx.db.insert(sessions).values({ personId: added.id, tokenDigest: secretDigest(token), assurance: 'full', device: 'test', createdAt: tx.now, lastSeenAt: tx.now, expiresAt: addDays(tx.now, 400) })
+      await tx.db.insert(sessions).values({
+        personId: added.id,
+        tokenDigest: secretDigest(token),
+        assurance: 'full',
+        device: 'test',
+        createdAt: tx.now,
+        lastSeenAt: tx.now,
+        expiresAt: addDays(tx.now, 400),
+      })
       return added
     })
     const cookie = `tocsin_session=${token}`
@@ -102,7 +109,8 @@ export class World {
 
   /** A client of the API as a browser with this cookie would be. */
   client(cookie?: string): Call {
-    const send: typeof fetch = (input, init) => fetch(input, { ...init, headers: { ...(init?.headers as Record<string, string>), origin: this.origin, ...(cookie === undefined ? {} : { cookie }) } })
+    const send: typeof fetch = (input, init) =>
+      fetch(input, { ...init, headers: { ...(init?.headers as Record<string, string>), origin: this.origin, ...(cookie === undefined ? {} : { cookie }) } })
     return createClient({ origin: this.origin, fetch: send })
   }
 
@@ -111,11 +119,20 @@ export class World {
     const lead = await this.person('lead')
     const members: Person[] = []
     for (let n = 0; n < (options.depth ?? 2); n += 1) members.push(await this.person('responder'))
-    const team = await lead.call('saveTeam', { body: { name: `Team ${++this.#count}`, kind: options.kind ?? 'security', memberIds: members.map(member => member.id) } })
+    const team = await lead.call('saveTeam', {
+      body: { name: `Team ${++this.#count}`, kind: options.kind ?? 'security', memberIds: members.map(member => member.id) },
+    })
     const waitMinutes = options.escalateAfter?.minutes ?? 5
     await lead.call('saveRota', {
       params: { id: team.id },
-      body: { timeZone: 'UTC', startDate: this.now.slice(0, 10), handoffTime: '00:00', participantIds: members.map(member => member.id), steps: members.map((_, depth) => ({ target: { kind: 'depth' as const, depth }, waitMinutes })), repeats: options.repeats ?? 0 },
+      body: {
+        timeZone: 'UTC',
+        startDate: this.now.slice(0, 10),
+        handoffTime: '00:00',
+        participantIds: members.map(member => member.id),
+        steps: members.map((_, depth) => ({ target: { kind: 'depth' as const, depth }, waitMinutes })),
+        repeats: options.repeats ?? 0,
+      },
     })
     const [primary, backup] = members
     if (!primary) throw new Error('a team has a member')
@@ -131,7 +148,9 @@ export class World {
 
   async customer(name: string, noticeHours = 72) {
     const lead = await this.person('lead')
-    return lead.call('saveCustomer', { body: { name, region: 'EU', noticeHours, contacts: [{ name: 'Security', email: `security@${name.toLowerCase().replaceAll(' ', '-')}.test` }] } })
+    return lead.call('saveCustomer', {
+      body: { name, region: 'EU', noticeHours, contacts: [{ name: 'Security', email: `security@${name.toLowerCase().replaceAll(' ', '-')}.test` }] },
+    })
   }
 
   /** Sends an alert by the API and lets everything that follows happen. */
@@ -217,7 +236,14 @@ export async function buildWorld(options: WorldOptions = {}): Promise<{ world: W
   const database = await cloneDatabase()
   const mail = await startMailServer()
   const clock = new MovableClock(options.now ?? '2026-11-23T08:00:00.000Z')
-  const config = readConfig({ TOCSIN_DATA: folder, DATABASE_URL: database.url, PORT: '0', TOCSIN_LOG_LEVEL: 'silent', ...(options.withMail === false ? {} : { SMTP_URL: mail.url }), ...options.env })
+  const config = readConfig({
+    TOCSIN_DATA: folder,
+    DATABASE_URL: database.url,
+    PORT: '0',
+    TOCSIN_LOG_LEVEL: 'silent',
+    ...(options.withMail === false ? {} : { SMTP_URL: mail.url }),
+    ...options.env,
+  })
   const server = await startServer(config, openLog(config.logLevel, false), clock)
   return {
     world: new World(server, mail, clock),

@@ -1,6 +1,6 @@
-import { type CallInput, type CallReply, createClient, type Problem, ProblemError, type RouteName, type routes } from '@tocsin/api'
 import { notifications } from '@mantine/notifications'
-import { type QueryClient, useMutation, type UseMutationResult, useQuery, type UseQueryResult, useQueryClient } from '@tanstack/react-query'
+import { type QueryClient, type UseMutationResult, type UseQueryResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { type CallInput, type CallReply, createClient, type Problem, ProblemError, type RouteName, type routes } from '@tocsin/api'
 import { useEffect } from 'react'
 
 export const call = createClient({ origin: '' })
@@ -13,7 +13,11 @@ type Input<Name extends RouteName> = CallInput<Routes[Name]>
 const callAny = call as unknown as (name: RouteName, input?: object) => Promise<unknown>
 
 /** Reads a route and keeps it fresh: the live stream invalidates what has changed. */
-export function useApi<Name extends RouteName>(name: Name, input?: Input<Name>, options: { isEnabled?: boolean } = {}): UseQueryResult<Reply<Name>, ProblemError> {
+export function useApi<Name extends RouteName>(
+  name: Name,
+  input?: Input<Name>,
+  options: { isEnabled?: boolean } = {},
+): UseQueryResult<Reply<Name>, ProblemError> {
   return useQuery<Reply<Name>, ProblemError>({
     queryKey: [name, input ?? {}],
     queryFn: () => callAny(name, input) as Promise<Reply<Name>>,
@@ -24,7 +28,10 @@ export function useApi<Name extends RouteName>(name: Name, input?: Input<Name>, 
 }
 
 /** An act: on success everything shown is read again; a problem is told, unless the form tells it. */
-export function useAct<Name extends RouteName>(name: Name, options: { done?: string; onDone?: (reply: Reply<Name>) => void; isQuiet?: boolean } = {}): UseMutationResult<Reply<Name>, ProblemError, Input<Name>> {
+export function useAct<Name extends RouteName>(
+  name: Name,
+  options: { done?: string; onDone?: (reply: Reply<Name>) => void; isQuiet?: boolean } = {},
+): UseMutationResult<Reply<Name>, ProblemError, Input<Name>> {
   const client = useQueryClient()
   return useMutation<Reply<Name>, ProblemError, Input<Name>>({
     mutationFn: input => callAny(name, input as object) as Promise<Reply<Name>>,

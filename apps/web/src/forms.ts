@@ -1,5 +1,5 @@
-import { schemaResolver, useForm, type UseFormReturnType } from '@mantine/form'
-import { ProblemError, routes, type RouteName } from '@tocsin/api'
+import { schemaResolver, type UseFormReturnType, useForm } from '@mantine/form'
+import { ProblemError, type RouteName, routes } from '@tocsin/api'
 import { useAct } from './api.ts'
 
 type Values = Record<string, unknown>
@@ -8,7 +8,11 @@ type Values = Record<string, unknown>
  * A form for the body of a route: its messages are those of the contract, and what the server says of a field stands at the field.
  * `around` gives what of the call is not the body.
  */
-export function useRouteForm<V extends Values>(name: RouteName, initialValues: V, options: { done?: string; onDone?: (reply: never) => void; around?: () => object; toBody?: (values: V) => unknown } = {}): { form: UseFormReturnType<V>; submit: (event?: React.FormEvent<HTMLFormElement>) => void; isBusy: boolean } {
+export function useRouteForm<V extends Values>(
+  name: RouteName,
+  initialValues: V,
+  options: { done?: string; onDone?: (reply: never) => void; around?: () => object; toBody?: (values: V) => unknown } = {},
+): { form: UseFormReturnType<V>; submit: (event?: React.FormEvent<HTMLFormElement>) => void; isBusy: boolean } {
   const { body } = routes[name] as { body?: Parameters<typeof schemaResolver>[0] }
   const toBody = options.toBody ?? ((values: V) => values)
   const check = body ? schemaResolver(body, { sync: true }) : undefined

@@ -24,7 +24,10 @@ import { ImprovementsPage } from './reviews/improvements-page.tsx'
 import { SettingsPage } from './settings/settings-page.tsx'
 import { Shell } from './shell/shell.tsx'
 
-const root = createRootRoute({ component: Outlet, notFoundComponent: () => <Page title="There is nothing here">The address is not one of Tocsin’s pages.</Page> })
+const root = createRootRoute({
+  component: Outlet,
+  notFoundComponent: () => <Page title="There is nothing here">The address is not one of Tocsin’s pages.</Page>,
+})
 const inside = createRoute({ getParentRoute: () => root, id: 'inside', component: Shell })
 const page = <Path extends string>(path: Path, component: () => React.ReactNode) => createRoute({ getParentRoute: () => inside, path, component })
 const outside = <Path extends string>(path: Path, component: () => React.ReactNode) => createRoute({ getParentRoute: () => root, path, component })

@@ -14,6 +14,14 @@ export async function seriousViolations(page: Page): Promise<string[]> {
     }
     const { axe } = window as unknown as { axe: Axe }
     const { violations } = await axe.run({ resultTypes: ['violations'] })
-    return violations.filter(violation => violation.impact === 'serious' || violation.impact === 'critical').map(violation => `${violation.id}: ${violation.nodes.map(node => `${node.html.slice(0, 160)} ${node.failureSummary?.split('\n')[1]?.trim() ?? ''}`).slice(0, 3).join(' | ')}`)
+    return violations
+      .filter(violation => violation.impact === 'serious' || violation.impact === 'critical')
+      .map(
+        violation =>
+          `${violation.id}: ${violation.nodes
+            .map(node => `${node.html.slice(0, 160)} ${node.failureSummary?.split('\n')[1]?.trim() ?? ''}`)
+            .slice(0, 3)
+            .join(' | ')}`,
+      )
   })
 }

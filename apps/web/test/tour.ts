@@ -2,7 +2,22 @@ import type { Browser, Page } from 'playwright-core'
 import type { Person, World } from '../../server/test/world.ts'
 
 /** Every page that a signed-in person can open, by address. */
-export const places = ['/', '/alerts', '/incidents', '/notices', '/improvements', '/on-call', '/services', '/customers', '/people', '/outbox', '/journal', '/settings', '/account', '/reference'] as const
+export const places = [
+  '/',
+  '/alerts',
+  '/incidents',
+  '/notices',
+  '/improvements',
+  '/on-call',
+  '/services',
+  '/customers',
+  '/people',
+  '/outbox',
+  '/journal',
+  '/settings',
+  '/account',
+  '/reference',
+] as const
 export const outside = ['/sign-in', '/report', '/report/customer'] as const
 
 export const sizes = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const
@@ -20,27 +35,77 @@ export async function furnish(world: World, administrator: Person): Promise<{ al
   const worst = items.find(alert => alert.severity === 'critical')
   const other = items.find(alert => alert.id !== worst?.id)
   if (!worst || !other) throw new Error('the attack raises alerts')
-  let incident = await administrator.call('escalateAlert', { params: { id: worst.id }, body: { realm: 'ours', statement: 'A support account reads customer records in bulk from an unknown host.' } })
+  let incident = await administrator.call('escalateAlert', {
+    params: { id: worst.id },
+    body: { realm: 'ours', statement: 'A support account reads customer records in bulk from an unknown host.' },
+  })
   const params = { id: incident.id }
   const customers = (await administrator.call('customers')).filter(customer => customer.services.some(service => service.name === 'billing'))
-  incident = await administrator.call('assessSeverity', { params, body: { version: incident.version, criteria: { privacy: 'confirmed', impact: 'degraded', scope: 'several-services', customers: 'several', region: 'several', data: 'confidential', recoverability: 'supplemented' } } })
-  incident = await administrator.call('classifyIncident', { params, body: { version: incident.version, class: 'customer-reportable', statement: 'Records of several customers left.' } })
-  incident = await administrator.call('setAffectedCustomers', { params, body: { version: incident.version, customers: customers.map(customer => ({ id: customer.id, basis: 'Its records are in the export log.' })) } })
+  incident = await administrator.call('assessSeverity', {
+    params,
+    body: {
+      version: incident.version,
+      criteria: {
+        privacy: 'confirmed',
+        impact: 'degraded',
+        scope: 'several-services',
+        customers: 'several',
+        region: 'several',
+        data: 'confidential',
+        recoverability: 'supplemented',
+      },
+    },
+  })
+  incident = await administrator.call('classifyIncident', {
+    params,
+    body: { version: incident.version, class: 'customer-reportable', statement: 'Records of several customers left.' },
+  })
+  incident = await administrator.call('setAffectedCustomers', {
+    params,
+    body: { version: incident.version, customers: customers.map(customer => ({ id: customer.id, basis: 'Its records are in the export log.' })) },
+  })
   await administrator.call('addTask', { params, body: { title: 'Revoke the key ak_7Q' } })
   await administrator.call('addTask', { params, body: { title: 'Cut billing-api-3 off the network', hurtsBusiness: true } })
-  await administrator.call('addNote', { params, body: { markdown: 'The key was made **14 minutes** after the foreign sign-in:\n\n- `svc-support` has no second factor\n- its scope was `documents:read`' } })
+  await administrator.call('addNote', {
+    params,
+    body: { markdown: 'The key was made **14 minutes** after the foreign sign-in:\n\n- `svc-support` has no second factor\n- its scope was `documents:read`' },
+  })
   incident = await administrator.call('incident', { params })
   await administrator.call('declareIncident', { params, body: { version: incident.version, statement: 'Confirmed: customer records were read and sent out.' } })
   await world.settle()
   const [duty] = await administrator.call('obligations', { query: { incidentId: incident.id } })
-  if (duty) await administrator.call('draftNotice', { params: { id: duty.id }, body: { nature: 'A stolen support key read records of your company.', userImpact: 'About 9,000 people.', mitigation: 'The key is revoked.', isInvestigationComplete: false, nextSteps: 'We look at the logs of the last 90 days.', nextCommunicationAt: '2026-11-25T09:00:00Z' } })
+  if (duty)
+    await administrator.call('draftNotice', {
+      params: { id: duty.id },
+      body: {
+        nature: 'A stolen support key read records of your company.',
+        userImpact: 'About 9,000 people.',
+        mitigation: 'The key is revoked.',
+        isInvestigationComplete: false,
+        nextSteps: 'We look at the logs of the last 90 days.',
+        nextCommunicationAt: '2026-11-25T09:00:00Z',
+      },
+    })
   await world.advance({ hours: 5 })
   return { alertId: other.id, incidentId: incident.id }
 }
 
 /** Opens a page as one person sees it, and waits until it has what it shows. */
-export async function openPlace(world: World, browser: Browser, person: Person | undefined, path: string, showing: Showing): Promise<{ page: Page; close(): Promise<void> }> {
-  const context = await browser.newContext({ viewport: showing.viewport, colorScheme: showing.colorScheme, baseURL: world.origin, timezoneId: 'Europe/Lisbon', locale: 'en-GB', reducedMotion: 'reduce' })
+export async function openPlace(
+  world: World,
+  browser: Browser,
+  person: Person | undefined,
+  path: string,
+  showing: Showing,
+): Promise<{ page: Page; close(): Promise<void> }> {
+  const context = await browser.newContext({
+    viewport: showing.viewport,
+    colorScheme: showing.colorScheme,
+    baseURL: world.origin,
+    timezoneId: 'Europe/Lisbon',
+    locale: 'en-GB',
+    reducedMotion: 'reduce',
+  })
   if (person) {
     const [name = '', value = ''] = person.cookie.split('=')
     await context.addCookies([{ name, value, url: world.origin, httpOnly: true, sameSite: 'Lax' }])
@@ -48,9 +113,13 @@ export async function openPlace(world: World, browser: Browser, person: Person |
   await context.clock.setFixedTime(world.now)
   const page = await context.newPage()
   await page.goto(path)
-  await page.locator('h1').first().waitFor({ timeout: 15_000 }).catch(async () => {
-    throw new Error(`${path} does not show: ${(await page.locator('body').innerText()).slice(0, 300)}`)
-  })
+  await page
+    .locator('h1')
+    .first()
+    .waitFor({ timeout: 15_000 })
+    .catch(async () => {
+      throw new Error(`${path} does not show: ${(await page.locator('body').innerText()).slice(0, 300)}`)
+    })
   await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' })
   return { page, close: () => context.close() }
 }

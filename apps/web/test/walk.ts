@@ -1,5 +1,5 @@
-import { verifyExport } from '@tocsin/merkle'
 import { readFile } from 'node:fs/promises'
+import { verifyExport } from '@tocsin/merkle'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { hasAlertmanager, startAlertmanager, until } from '../../server/test/alertmanager.ts'
 import { linkIn, type Person, type World } from '../../server/test/world.ts'
@@ -8,8 +8,20 @@ import { linkIn, type Person, type World } from '../../server/test/world.ts'
 export type Look = (page: Page, name: string) => Promise<void>
 
 /** A browser in the hands of one person, its clock at the world's. */
-export async function browserOf(world: World, browser: Browser, person: Person | undefined, viewport = { width: 1440, height: 900 }): Promise<{ context: BrowserContext; page: Page }> {
-  const context = await browser.newContext({ viewport, baseURL: world.origin, timezoneId: 'Europe/Lisbon', locale: 'en-GB', reducedMotion: 'reduce', acceptDownloads: true })
+export async function browserOf(
+  world: World,
+  browser: Browser,
+  person: Person | undefined,
+  viewport = { width: 1440, height: 900 },
+): Promise<{ context: BrowserContext; page: Page }> {
+  const context = await browser.newContext({
+    viewport,
+    baseURL: world.origin,
+    timezoneId: 'Europe/Lisbon',
+    locale: 'en-GB',
+    reducedMotion: 'reduce',
+    acceptDownloads: true,
+  })
   if (person) {
     const [name = '', value = ''] = person.cookie.split('=')
     await context.addCookies([{ name, value, url: world.origin, httpOnly: true, sameSite: 'Lax' }])
@@ -20,7 +32,11 @@ export async function browserOf(world: World, browser: Browser, person: Person |
   return { context, page }
 }
 
-const press = (page: Page, name: string | RegExp) => page.getByRole('button', { name, exact: typeof name === 'string' }).first().click()
+const press = (page: Page, name: string | RegExp) =>
+  page
+    .getByRole('button', { name, exact: typeof name === 'string' })
+    .first()
+    .click()
 const fill = (page: Page, label: string, text: string) => page.getByRole('dialog').getByLabel(label).first().fill(text)
 const dialogButton = (page: Page, name: string) => page.getByRole('dialog').getByRole('button', { name, exact: true }).click()
 
@@ -43,7 +59,10 @@ async function step(page: Page, button: string, statement: string, confirm: stri
 /** Sends the alert through a real Alertmanager; where that is not installed, posts what it would. */
 async function raiseAlert(world: World, url: string): Promise<() => Promise<void>> {
   const labels = { alertname: 'BulkRead', service: 'billing', severity: 'critical', host: 'billing-api-3', src_ip: '198.51.100.77' }
-  const annotations = { summary: 'Bulk export of customer records through the support API', description: '41,200 records were read in six minutes; the usual hour has fewer than 90. ATT&CK T1530 Data from Cloud Storage.' }
+  const annotations = {
+    summary: 'Bulk export of customer records through the support API',
+    description: '41,200 records were read in six minutes; the usual hour has fewer than 90. ATT&CK T1530 Data from Cloud Storage.',
+  }
   const own = url.replace('localhost', '127.0.0.1')
   if (!hasAlertmanager) {
     const payload = { version: '4', groupKey: '{}', alerts: [{ status: 'firing', labels, annotations, startsAt: world.now, fingerprint: 'f1' }] }
@@ -125,7 +144,7 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
   await tab(page, /Notes/)
   await page.getByLabel('New note').fill('The key was made **14 minutes** after the sign-in.\n\n<script>alert(1)</script>')
   await press(page, 'Write the note')
-  await page.getByText('14 minutes').waitFor()
+  await page.locator('.markdown strong', { hasText: '14 minutes' }).waitFor()
   await look(page, 'incident-notes')
 
   // The notice is drafted before the declaration.
@@ -142,7 +161,10 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
   // The lead declares, and approves the notice; the responder's page follows without a reload.
   await leader.page.goto(new URL(page.url()).pathname)
   await step(leader.page, 'Declare', 'Confirmed: records of Northwind Freight were read by an outsider.', 'Declare now')
-  await page.getByText(/left\b/).first().waitFor()
+  await page
+    .getByText(/left\b/)
+    .first()
+    .waitFor()
   await look(page, 'incident-declared')
   await tab(leader.page, /Notices/)
   await press(leader.page, 'Approve')

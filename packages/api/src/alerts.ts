@@ -7,7 +7,10 @@ export const observableKinds = ['ipv4-addr', 'ipv6-addr', 'domain-name', 'url', 
 export const Observable = z.object({ kind: z.enum(observableKinds), value: Line(2_000) }).meta({ id: 'Observable' })
 
 const isWebLink = (url: string) => /^https?:\/\//i.test(url)
-export const Link = z.object({ url: z.url('must be a link').max(2_000).refine(isWebLink, 'must start with http:// or https://'), text: z.string().trim().max(200).default('') })
+export const Link = z.object({
+  url: z.url('must be a link').max(2_000).refine(isWebLink, 'must start with http:// or https://'),
+  text: z.string().trim().max(200).default(''),
+})
 
 export const AlertInput = z
   .object({
@@ -16,7 +19,10 @@ export const AlertInput = z
     service: z.string().trim().max(80).optional().describe('The name or id of a service in the catalogue'),
     dedupKey: z.string().trim().min(1, 'must not be empty').max(300).optional().describe('Alerts with the same key are one while it is open'),
     source: Line(100).default('api'),
-    labels: z.record(z.string().max(100), z.string().max(1_000)).default({}).refine(labels => Object.keys(labels).length <= 50, 'must have at most 50 labels'),
+    labels: z
+      .record(z.string().max(100), z.string().max(1_000))
+      .default({})
+      .refine(labels => Object.keys(labels).length <= 50, 'must have at most 50 labels'),
     links: z.array(Link).max(20, 'must have at most 20 links').default([]),
     description: z.string().trim().max(20_000).default(''),
     observables: z.array(Observable).max(100, 'must have at most 100 observables').default([]),
@@ -49,7 +55,14 @@ export const Alert = z
     acknowledgedBy: z.string().nullable(),
     acknowledgedAt: At.nullable(),
     verdict: z
-      .object({ outcome: z.enum(['dismissed', 'escalated']), reason: z.enum(dismissalReasons).nullable(), realm: Realm, statement: z.string(), by: z.string(), at: At })
+      .object({
+        outcome: z.enum(['dismissed', 'escalated']),
+        reason: z.enum(dismissalReasons).nullable(),
+        realm: Realm,
+        statement: z.string(),
+        by: z.string(),
+        at: At,
+      })
       .nullable(),
     incident: z.object({ id: Id, number: z.number() }).nullable(),
     isDemo: z.boolean(),
@@ -76,7 +89,14 @@ export const alertRoutes = {
     query: PageQuery.extend({ view: z.enum(['queue', 'all']).default('queue') }),
     reply: pageOf(Alert),
   }),
-  alert: route({ method: 'GET', path: '/api/v1/alerts/{id}', summary: 'One alert', access: atLeast('observer', 'alerts:read'), params: IdParams, reply: Alert }),
+  alert: route({
+    method: 'GET',
+    path: '/api/v1/alerts/{id}',
+    summary: 'One alert',
+    access: atLeast('observer', 'alerts:read'),
+    params: IdParams,
+    reply: Alert,
+  }),
   acknowledgeAlert: route({
     method: 'POST',
     path: '/api/v1/alerts/{id}/acknowledge',

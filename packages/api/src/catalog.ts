@@ -28,7 +28,10 @@ export const CustomerInput = z.object({
   region: Line(60),
   terms: z.string().trim().max(4_000).default('').describe('What the contract says about security notices, in words'),
   noticeHours: z.number().int().min(1).max(72, 'the contract promises 72 hours at most').default(72),
-  contacts: z.array(z.object({ name: Line(100), email: Email })).min(1, 'name at least one contact').max(20),
+  contacts: z
+    .array(z.object({ name: Line(100), email: Email }))
+    .min(1, 'name at least one contact')
+    .max(20),
   serviceIds: z.array(Id).max(500).default([]).describe('The services that the customer uses'),
 })
 export const Customer = z

@@ -8,7 +8,10 @@ export const At = z.string().meta({ format: 'date-time' })
 export const Day = z.iso.date({ message: 'must be a date such as 2026-11-23' })
 export const Line = (max = 200) => z.string().trim().min(1, 'must not be empty').max(max, `must have at most ${max} characters`)
 export const Text = (max = 20_000) => z.string().trim().min(1, 'must not be empty').max(max, `must have at most ${max} characters`)
-export const Email = z.email('must be an e-mail address').max(254).transform(text => text.toLowerCase())
+export const Email = z
+  .email('must be an e-mail address')
+  .max(254)
+  .transform(text => text.toLowerCase())
 export const Version = z.number().int().min(1).describe('The version that was read; a newer one in store is answered with 409')
 
 export const IdParams = z.object({ id: Id })

@@ -7,7 +7,10 @@ export const Password = z
   .string()
   .min(12, 'must have at least 12 characters: length is what makes a password strong (NIST SP 800-63B)')
   .max(200, 'must have at most 200 characters')
-export const OneTimeCode = z.string().trim().regex(/^[0-9]{6}$/, 'must be the six digits that the authenticator shows')
+export const OneTimeCode = z
+  .string()
+  .trim()
+  .regex(/^[0-9]{6}$/, 'must be the six digits that the authenticator shows')
 
 export const Person = z
   .object({
@@ -60,9 +63,7 @@ export const ApiKey = z
   .meta({ id: 'ApiKey' })
 export type ApiKey = z.output<typeof ApiKey>
 
-export const Invitation = z
-  .object({ id: Id, email: z.string(), role: RoleName, createdAt: At, expiresAt: At })
-  .meta({ id: 'Invitation' })
+export const Invitation = z.object({ id: Id, email: z.string(), role: RoleName, createdAt: At, expiresAt: At }).meta({ id: 'Invitation' })
 export type Invitation = z.output<typeof Invitation>
 
 /** WebAuthn messages are defined by the W3C and checked by the WebAuthn library. */

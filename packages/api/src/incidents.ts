@@ -41,10 +41,29 @@ export const IncidentRole = z.enum(incidentRoles)
 export type IncidentRole = z.output<typeof IncidentRole>
 
 export const Task = z
-  .object({ id: Id, title: z.string(), assignee: Reference.nullable(), dueOn: Day.nullable(), doneAt: At.nullable(), doneBy: z.string().nullable(), hurtsBusiness: z.boolean().describe('It interrupts the business: the executive of the incident approves it first'), approvedBy: z.string().nullable(), version: Version })
+  .object({
+    id: Id,
+    title: z.string(),
+    assignee: Reference.nullable(),
+    dueOn: Day.nullable(),
+    doneAt: At.nullable(),
+    doneBy: z.string().nullable(),
+    hurtsBusiness: z.boolean().describe('It interrupts the business: the executive of the incident approves it first'),
+    approvedBy: z.string().nullable(),
+    version: Version,
+  })
   .meta({ id: 'Task' })
 export const Note = z
-  .object({ id: Id, author: z.string(), markdown: z.string(), html: z.string().describe('Sanitised'), createdAt: At, editedAt: At.nullable(), version: Version, isMine: z.boolean() })
+  .object({
+    id: Id,
+    author: z.string(),
+    markdown: z.string(),
+    html: z.string().describe('Sanitised'),
+    createdAt: At,
+    editedAt: At.nullable(),
+    version: Version,
+    isMine: z.boolean(),
+  })
   .meta({ id: 'Note' })
 export const TimelineEntry = z
   .object({ id: Id, at: At, by: z.string(), type: z.string(), sentence: z.string(), statement: z.string().nullable() })
@@ -274,7 +293,12 @@ export const incidentRoutes = {
     summary: 'Add a task',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: z.object({ title: Line(300), assigneeId: Id.nullable().default(null), dueOn: Day.nullable().default(null), hurtsBusiness: z.boolean().default(false) }),
+    body: z.object({
+      title: Line(300),
+      assigneeId: Id.nullable().default(null),
+      dueOn: Day.nullable().default(null),
+      hurtsBusiness: z.boolean().default(false),
+    }),
     reply: Incident,
     status: 201,
   }),
@@ -284,7 +308,13 @@ export const incidentRoutes = {
     summary: 'Finish, reopen or change a task',
     access: atLeast('responder', 'incidents:write'),
     params: z.object({ id: Id, taskId: Id }),
-    body: z.object({ version: Version, title: Line(300).optional(), assigneeId: Id.nullable().optional(), dueOn: Day.nullable().optional(), isDone: z.boolean().optional() }),
+    body: z.object({
+      version: Version,
+      title: Line(300).optional(),
+      assigneeId: Id.nullable().optional(),
+      dueOn: Day.nullable().optional(),
+      isDone: z.boolean().optional(),
+    }),
     reply: Incident,
   }),
   approveTask: route({

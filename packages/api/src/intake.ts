@@ -51,7 +51,10 @@ export const PagerDutyEvent = z
     dedup_key: z.string().min(1).max(255).optional(),
     client: z.string().max(300).optional(),
     client_url: z.string().max(2_000).optional(),
-    links: z.array(z.object({ href: z.string().max(2_000), text: z.string().max(300).optional() })).max(20).default([]),
+    links: z
+      .array(z.object({ href: z.string().max(2_000), text: z.string().max(300).optional() }))
+      .max(20)
+      .default([]),
     images: z.array(z.unknown()).max(20).optional(),
     payload: z
       .object({
@@ -96,7 +99,13 @@ export const ReportInput = z.object({
 })
 
 export const intakeRoutes = {
-  sources: route({ method: 'GET', path: '/api/v1/sources', summary: 'Where alerts come from', access: atLeast('responder', 'catalog:read'), reply: z.array(Source) }),
+  sources: route({
+    method: 'GET',
+    path: '/api/v1/sources',
+    summary: 'Where alerts come from',
+    access: atLeast('responder', 'catalog:read'),
+    reply: z.array(Source),
+  }),
   createSource: route({
     method: 'POST',
     path: '/api/v1/sources',
@@ -106,7 +115,13 @@ export const intakeRoutes = {
     reply: z.object({ source: Source, key: z.string(), url: z.string() }),
     status: 201,
   }),
-  revokeSource: route({ method: 'DELETE', path: '/api/v1/sources/{id}', summary: "Revoke a source's key at once", access: atLeast('lead', 'catalog:write'), params: IdParams }),
+  revokeSource: route({
+    method: 'DELETE',
+    path: '/api/v1/sources/{id}',
+    summary: "Revoke a source's key at once",
+    access: atLeast('lead', 'catalog:write'),
+    params: IdParams,
+  }),
   fromAlertmanager: route({
     method: 'POST',
     path: '/in/{key}/alertmanager',

@@ -37,7 +37,14 @@ export const Obligation = z
     dueAt: At.nullable(),
     metAt: At.nullable(),
     decision: z
-      .object({ kind: z.enum(['delay', 'not-notify']), ground: z.enum(delayGrounds), statement: z.string(), proposedBy: Reference, approvedBy: z.string().nullable(), reviewOn: Day })
+      .object({
+        kind: z.enum(['delay', 'not-notify']),
+        ground: z.enum(delayGrounds),
+        statement: z.string(),
+        proposedBy: Reference,
+        approvedBy: z.string().nullable(),
+        reviewOn: Day,
+      })
       .nullable(),
     notices: z.array(Notice),
     isDemo: z.boolean(),
@@ -59,7 +66,8 @@ export const NoticeInput = z
   .superRefine((notice, context) => {
     if (notice.isInvestigationComplete) return
     if (!notice.nextSteps) context.addIssue({ code: 'custom', path: ['nextSteps'], message: 'is required while the investigation is not complete' })
-    if (!notice.nextCommunicationAt) context.addIssue({ code: 'custom', path: ['nextCommunicationAt'], message: 'is required while the investigation is not complete' })
+    if (!notice.nextCommunicationAt)
+      context.addIssue({ code: 'custom', path: ['nextCommunicationAt'], message: 'is required while the investigation is not complete' })
   })
 
 export const noticeRoutes = {

@@ -39,9 +39,7 @@ export const Rota = z
   .meta({ id: 'Rota' })
 export type Rota = z.output<typeof Rota>
 
-export const ContactMethod = z
-  .object({ id: Id, kind: z.enum(['email', 'webhook']), address: z.string(), createdAt: At })
-  .meta({ id: 'ContactMethod' })
+export const ContactMethod = z.object({ id: Id, kind: z.enum(['email', 'webhook']), address: z.string(), createdAt: At }).meta({ id: 'ContactMethod' })
 export type ContactMethod = z.output<typeof ContactMethod>
 
 export const pageStates = ['triggered', 'acknowledged', 'resolved', 'exhausted'] as const

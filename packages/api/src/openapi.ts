@@ -50,7 +50,9 @@ function operation(name: RouteName, route: Route, schemas: Json): Json {
     summary: route.summary,
     description: accessSentence(route),
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(route.body ? { requestBody: { required: true, content: { [route.consumes ?? 'application/json']: { schema: jsonSchema(route.body, 'input', schemas) } } } } : {}),
+    ...(route.body
+      ? { requestBody: { required: true, content: { [route.consumes ?? 'application/json']: { schema: jsonSchema(route.body, 'input', schemas) } } } }
+      : {}),
     responses: {
       [status]: { description: 'Done', ...(content ? { content } : {}) },
       default: { description: 'A problem', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
@@ -98,9 +100,6 @@ function rewriteRefs(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value)
       .filter(([key]) => key !== 'id' || typeof (value as Json).id !== 'string')
-      .map(([key, member]) => [
-        key,
-        key === '$ref' && typeof member === 'string' ? member.replace('#/$defs/', '#/components/schemas/') : rewriteRefs(member),
-      ]),
+      .map(([key, member]) => [key, key === '$ref' && typeof member === 'string' ? member.replace('#/$defs/', '#/components/schemas/') : rewriteRefs(member)]),
   )
 }

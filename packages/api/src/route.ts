@@ -54,12 +54,9 @@ export interface Route<Params extends Shape = Shape, Query extends Shape = Shape
 }
 
 /** Gives a route its exact type. */
-export function route<
-  Params extends Shape = undefined,
-  Query extends Shape = undefined,
-  Body extends Shape = undefined,
-  Reply extends Shape = undefined,
->(definition: Route<Params, Query, Body, Reply>): Route<Params, Query, Body, Reply> {
+export function route<Params extends Shape = undefined, Query extends Shape = undefined, Body extends Shape = undefined, Reply extends Shape = undefined>(
+  definition: Route<Params, Query, Body, Reply>,
+): Route<Params, Query, Body, Reply> {
   return definition
 }
 
@@ -78,7 +75,8 @@ export interface RouteInput<R extends Route> {
 /** What a handler returns; undefined where the route has no JSON reply. */
 export type RouteReply<R extends Route> = Input<R['reply']>
 
-type Given<Name extends string, S> = Schema<S> extends z.ZodType ? ({} extends z.input<Schema<S>> ? { [K in Name]?: z.input<Schema<S>> } : { [K in Name]: z.input<Schema<S>> }) : {}
+type Given<Name extends string, S> =
+  Schema<S> extends z.ZodType ? ({} extends z.input<Schema<S>> ? { [K in Name]?: z.input<Schema<S>> } : { [K in Name]: z.input<Schema<S>> }) : {}
 
 /** What a caller of the client gives: only the parts that the route has. */
 export type CallInput<R extends Route> = Given<'params', R['params']> & Given<'query', R['query']> & Given<'body', R['body']>

@@ -16,10 +16,28 @@ export const JournalEntry = z
 export type JournalEntry = z.output<typeof JournalEntry>
 
 export const systemRoutes = {
-  healthz: route({ method: 'GET', path: '/healthz', summary: 'The process is alive', access: open('says nothing but that'), reply: z.object({ status: z.literal('ok') }) }),
-  readyz: route({ method: 'GET', path: '/readyz', summary: 'The database answers and the workers run', access: open('says nothing but that'), reply: z.object({ status: z.literal('ready') }) }),
+  healthz: route({
+    method: 'GET',
+    path: '/healthz',
+    summary: 'The process is alive',
+    access: open('says nothing but that'),
+    reply: z.object({ status: z.literal('ok') }),
+  }),
+  readyz: route({
+    method: 'GET',
+    path: '/readyz',
+    summary: 'The database answers and the workers run',
+    access: open('says nothing but that'),
+    reply: z.object({ status: z.literal('ready') }),
+  }),
   metrics: route({ method: 'GET', path: '/metrics', summary: 'Prometheus metrics', access: open('counts only; no names, no content'), produces: 'text/plain' }),
-  openApi: route({ method: 'GET', path: '/api/openapi.json', summary: 'This document', access: open('the source is public too'), produces: 'application/json' }),
+  openApi: route({
+    method: 'GET',
+    path: '/api/openapi.json',
+    summary: 'This document',
+    access: open('the source is public too'),
+    produces: 'application/json',
+  }),
   status: route({
     method: 'GET',
     path: '/api/v1/status',

@@ -19,7 +19,8 @@ async function allIncidents(api: Api, view: 'open' | 'all'): Promise<IncidentSum
   }
 }
 
-const row = (incident: IncidentSummary) => `${String(incident.number).padStart(5)}  ${(incident.severity ?? '—').padEnd(4)}  ${incident.status.padEnd(10)}  ${printable(incident.title)}${incident.lead ? `  (lead ${printable(incident.lead.name)})` : ''}`
+const row = (incident: IncidentSummary) =>
+  `${String(incident.number).padStart(5)}  ${(incident.severity ?? '—').padEnd(4)}  ${incident.status.padEnd(10)}  ${printable(incident.title)}${incident.lead ? `  (lead ${printable(incident.lead.name)})` : ''}`
 
 /** Lists incidents, newest first. */
 export async function incidentList(output: Output, api: Api, withClosed: boolean): Promise<void> {
@@ -38,7 +39,10 @@ export async function incidentShow(output: Output, api: Api, which: string): Pro
     `Lead ${printable(incident.lead?.name ?? 'nobody')}, owner ${printable(incident.owner?.name ?? 'nobody')}`,
     ...(incident.customers.length > 0 ? [`Customers: ${incident.customers.map(customer => printable(customer.name)).join(', ')}`] : []),
     '',
-    ...incident.timeline.map(entry => `${entry.at}  ${printable(entry.by)}: ${printable(entry.sentence)}${entry.statement ? `\n    ${printable(entry.statement).replaceAll('\n', '\n    ')}` : ''}`),
+    ...incident.timeline.map(
+      entry =>
+        `${entry.at}  ${printable(entry.by)}: ${printable(entry.sentence)}${entry.statement ? `\n    ${printable(entry.statement).replaceAll('\n', '\n    ')}` : ''}`,
+    ),
   ]
   output.say(lines, incident)
 }

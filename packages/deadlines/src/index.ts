@@ -27,9 +27,7 @@ export function addHours(instant: Instant, hours: number): Instant {
 export function schedule(rule: ClockRule, startedAt: Instant): { dueAt: Instant; warnings: { afterHours: number; at: Instant }[] } {
   return {
     dueAt: addHours(startedAt, rule.hours),
-    warnings: rule.warnAfterHours
-      .filter(afterHours => afterHours < rule.hours)
-      .map(afterHours => ({ afterHours, at: addHours(startedAt, afterHours) })),
+    warnings: rule.warnAfterHours.filter(afterHours => afterHours < rule.hours).map(afterHours => ({ afterHours, at: addHours(startedAt, afterHours) })),
   }
 }
 

@@ -50,18 +50,14 @@ export function openCheckpoint(note: string, key: string): Checkpoint {
   const parts = /^([^\n]+)\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)\n\n— ([^ \n]+) ([A-Za-z0-9+/]+={0,2})\n$/.exec(note)
   if (!parts) throw new NotGenuine('the checkpoint is not a signed note of the form origin, size, root, signature')
   const [, noteOrigin = '', size = '', root = '', signer = '', signatureText = ''] = parts
-  if (noteOrigin !== origin || signer !== origin)
-    throw new NotGenuine(`the checkpoint is from ${noteOrigin}, the key from ${origin}`)
+  if (noteOrigin !== origin || signer !== origin) throw new NotGenuine(`the checkpoint is from ${noteOrigin}, the key from ${origin}`)
   const signature = Buffer.from(signatureText, 'base64')
   const rootBytes = Buffer.from(root, 'base64')
   // Base64 has spare bits at its end: only the one spelling of the same bytes is accepted.
-  if (signature.toString('base64') !== signatureText || rootBytes.toString('base64') !== root)
-    throw new NotGenuine('the checkpoint has base64 with stray bits')
-  if (signature.length !== 68 || !signature.subarray(0, 4).equals(id))
-    throw new NotGenuine('the checkpoint was not signed by this key')
+  if (signature.toString('base64') !== signatureText || rootBytes.toString('base64') !== root) throw new NotGenuine('the checkpoint has base64 with stray bits')
+  if (signature.length !== 68 || !signature.subarray(0, 4).equals(id)) throw new NotGenuine('the checkpoint was not signed by this key')
   const text = note.slice(0, note.indexOf('\n\n') + 1)
-  if (!verify(null, Buffer.from(text), publicKey, signature.subarray(4)))
-    throw new NotGenuine('the signature of the checkpoint is wrong')
+  if (!verify(null, Buffer.from(text), publicKey, signature.subarray(4))) throw new NotGenuine('the signature of the checkpoint is wrong')
   return { origin, size: Number(size), root: rootBytes }
 }
 

@@ -112,13 +112,7 @@ export function joinSubtrees(hashes: readonly Hash[]): Hash {
  * Checks that a leaf is in the tree with this root: RFC 9162 section 2.1.3.2.
  * Proof: sibling hashes from the leaf up. Never throws: wrong shapes are wrong proofs.
  */
-export function verifyInclusion(claim: {
-  leafIndex: number
-  treeSize: number
-  leafHash: Uint8Array
-  proof: readonly Uint8Array[]
-  root: Uint8Array
-}): boolean {
+export function verifyInclusion(claim: { leafIndex: number; treeSize: number; leafHash: Uint8Array; proof: readonly Uint8Array[]; root: Uint8Array }): boolean {
   const { leafIndex, treeSize, proof } = claim
   if (!Number.isSafeInteger(leafIndex) || !Number.isSafeInteger(treeSize)) return false
   if (leafIndex < 0 || leafIndex >= treeSize) return false
@@ -147,19 +141,13 @@ export function verifyInclusion(claim: {
  * Checks that the tree of `size2` leaves extends the tree of `size1`: RFC 9162 section 2.1.4.2.
  * Never throws: wrong shapes are wrong proofs.
  */
-export function verifyConsistency(claim: {
-  size1: number
-  size2: number
-  root1: Uint8Array
-  root2: Uint8Array
-  proof: readonly Uint8Array[]
-}): boolean {
+export function verifyConsistency(claim: { size1: number; size2: number; root1: Uint8Array; root2: Uint8Array; proof: readonly Uint8Array[] }): boolean {
   const { size1, size2, root1, root2 } = claim
   if (!Number.isSafeInteger(size1) || !Number.isSafeInteger(size2) || size1 < 0 || size2 < size1) return false
   if (claim.proof.some(hash => hash.length !== 32)) return false
   if (size1 === size2) return claim.proof.length === 0 && Buffer.compare(root1, root2) === 0
-  // An empty tree is extended by every tree, and the proof of that has nothing in it.
-  if (size1 === 0) return claim.proof.length === 0
+  // Every tree extends the empty one, so a proof of that says nothing, and is none.
+  if (size1 === 0) return false
   const path = Number.isInteger(Math.log2(size1)) ? [root1, ...claim.proof] : [...claim.proof]
   const first = path.shift()
   if (first === undefined || path.length === 0) return false

@@ -21,9 +21,7 @@ export interface Shift {
 
 /** The n-th handoff. It stays at its wall-clock time across daylight saving; one that falls in a gap is the gap's end. */
 function handoff(rotation: WeeklyRotation, n: number): Temporal.Instant {
-  const local = Temporal.PlainDate.from(rotation.startDate)
-    .add({ weeks: n })
-    .toPlainDateTime(Temporal.PlainTime.from(rotation.handoffTime))
+  const local = Temporal.PlainDate.from(rotation.startDate).add({ weeks: n }).toPlainDateTime(Temporal.PlainTime.from(rotation.handoffTime))
   const earlier = local.toZonedDateTime(rotation.timeZone, { disambiguation: 'earlier' })
   // 'earlier' moves a time inside a gap back by the gap's length: then the first instant after the gap is the next transition.
   if (earlier.toPlainDateTime().equals(local)) return earlier.toInstant()

@@ -6,7 +6,7 @@ import { findServices, receiveAlerts } from './receive.ts'
 import { acknowledgeAlert, dismissAlert, followPage, releaseAlert } from './triage.ts'
 
 export { alertsOfIncident, readAlert } from './queue.ts'
-export { findServices, type IncomingAlert, type Received, receiveAlerts, resolveBySource } from './receive.ts'
+export { type IncomingAlert, receiveAlerts, resolveBySource } from './receive.ts'
 export { alerts } from './tables.ts'
 export { acknowledgeBySource, closeAlertsOf, escalateAlerts } from './triage.ts'
 
@@ -16,7 +16,11 @@ export const apiScope = 'api'
 async function createAlerts(tx: Tx, house: House, caller: Caller, body: AlertInput | readonly AlertInput[]) {
   const isBatch = Array.isArray(body)
   const inputs = (isBatch ? body : [body]) as readonly AlertInput[]
-  const serviceIds = await findServices(tx, inputs.map(input => input.service), position => (isBatch ? `${position}.service` : 'service'))
+  const serviceIds = await findServices(
+    tx,
+    inputs.map(input => input.service),
+    position => (isBatch ? `${position}.service` : 'service'),
+  )
   const incoming = inputs.map(({ service: _, ...input }, position) => ({ ...input, serviceId: serviceIds[position] ?? null }))
   return { alerts: await receiveAlerts(tx, house, caller.actor, apiScope, incoming) }
 }

@@ -43,14 +43,26 @@ async function select(reader: Reader, house: House, viewer: Viewer, condition: S
     verdict:
       alert.verdictOutcome === null || alert.verdictAt === null
         ? null
-        : { outcome: alert.verdictOutcome, reason: alert.verdictReason, realm: alert.verdictRealm ?? 'ours', statement: alert.verdictStatement ?? '', by: verdictBy ?? '', at: alert.verdictAt },
+        : {
+            outcome: alert.verdictOutcome,
+            reason: alert.verdictReason,
+            realm: alert.verdictRealm ?? 'ours',
+            statement: alert.verdictStatement ?? '',
+            by: verdictBy ?? '',
+            at: alert.verdictAt,
+          },
     incident: alert.incidentId === null ? null : { id: alert.incidentId, number: alert.incidentNumber ?? 0 },
     isDemo: alert.isDemo,
   }))
 }
 
 /** One page of alerts, newest first. The queue holds what waits for a verdict: nothing that woke somebody leaves it without one. */
-export async function listAlerts(reader: Reader, house: House, viewer: Viewer, query: { view: 'queue' | 'all'; limit: number; cursor?: string | undefined }): Promise<{ items: Alert[]; next: string | null }> {
+export async function listAlerts(
+  reader: Reader,
+  house: House,
+  viewer: Viewer,
+  query: { view: 'queue' | 'all'; limit: number; cursor?: string | undefined },
+): Promise<{ items: Alert[]; next: string | null }> {
   const waits = and(isNull(alerts.verdictAt), or(eq(alerts.hasPaged, true), isNull(alerts.sourceResolvedAt)))
   const after = /^[0-9]{1,15}$/.test(query.cursor ?? '') ? lt(alerts.number, Number(query.cursor)) : undefined
   const found = await select(reader, house, viewer, and(query.view === 'queue' ? waits : undefined, after), query.limit + 1)

@@ -31,7 +31,14 @@ const pageFromWithoutService: Severity = 'high'
  * @param scope within what dedup keys are compared.
  * @returns one answer for each alert given, in order.
  */
-export async function receiveAlerts(tx: Tx, house: House, actor: Actor, scope: string, incoming: readonly IncomingAlert[], isDemo = false): Promise<Received[]> {
+export async function receiveAlerts(
+  tx: Tx,
+  house: House,
+  actor: Actor,
+  scope: string,
+  incoming: readonly IncomingAlert[],
+  isDemo = false,
+): Promise<Received[]> {
   const grouped = new Map<string, { alert: IncomingAlert; times: number }>()
   const keys = incoming.map((alert, position) => (alert.dedupKey === undefined ? `single ${position}` : `key ${alert.dedupKey}`))
   for (const [position, alert] of incoming.entries()) {
@@ -41,7 +48,12 @@ export async function receiveAlerts(tx: Tx, house: House, actor: Actor, scope: s
   }
   // In one order everywhere, so that two batches with the same keys cannot wait for each other.
   const order = [...grouped.keys()].sort()
-  const rows = await store(tx, scope, order.map(key => grouped.get(key)).filter(group => group !== undefined), isDemo)
+  const rows = await store(
+    tx,
+    scope,
+    order.map(key => grouped.get(key)).filter(group => group !== undefined),
+    isDemo,
+  )
   const byKey = new Map(order.map((key, position) => [key, rows[position]]))
   await announce(tx, house, actor, rows)
   return keys.map(key => {
@@ -51,7 +63,10 @@ export async function receiveAlerts(tx: Tx, house: House, actor: Actor, scope: s
   })
 }
 
-type Stored = Pick<typeof alerts.$inferSelect, 'id' | 'number' | 'title' | 'severity' | 'serviceId' | 'count' | 'description' | 'source' | 'kind' | 'isDemo' | 'incidentId' | 'acknowledgedAt'> & { isNew: boolean }
+type Stored = Pick<
+  typeof alerts.$inferSelect,
+  'id' | 'number' | 'title' | 'severity' | 'serviceId' | 'count' | 'description' | 'source' | 'kind' | 'isDemo' | 'incidentId' | 'acknowledgedAt'
+> & { isNew: boolean }
 
 /** One statement for the whole batch. */
 async function store(tx: Tx, scope: string, groups: readonly { alert: IncomingAlert; times: number }[], isDemo: boolean): Promise<Stored[]> {
@@ -111,7 +126,12 @@ async function announce(tx: Tx, house: House, actor: Actor, rows: readonly Store
   const fresh = rows.filter(row => row.isNew)
   const repeated = rows.filter(row => !row.isNew)
   await recordAll(tx, [
-    ...fresh.map(row => ({ actor, type: 'alert.received', subject: { kind: 'alert', id: row.id }, data: { number: row.number, title: row.title, severity: row.severity, source: row.source, kind: row.kind } })),
+    ...fresh.map(row => ({
+      actor,
+      type: 'alert.received',
+      subject: { kind: 'alert', id: row.id },
+      data: { number: row.number, title: row.title, severity: row.severity, source: row.source, kind: row.kind },
+    })),
     ...repeated.map(row => ({ actor, type: 'alert.repeated', subject: { kind: 'alert', id: row.id }, within: row.incidentId, data: { count: row.count } })),
   ])
   house.metrics.alerts.inc({ result: 'new' }, fresh.length)
@@ -134,7 +154,8 @@ async function pageFor(tx: Tx, house: House, fresh: readonly Stored[]): Promise<
       teamId,
       subject: { kind: 'alert', id: alert.id },
       title: `${where}${alert.title}`,
-      summary: `${alert.kind === 'report' ? 'Somebody reported' : `${alert.source} raised`}: ${alert.title}\nSeverity ${alert.severity}${service ? `, service ${service.name}` : ''}\n\n${alert.description.slice(0, 1_500)}`.trim(),
+      summary:
+        `${alert.kind === 'report' ? 'Somebody reported' : `${alert.source} raised`}: ${alert.title}\nSeverity ${alert.severity}${service ? `, service ${service.name}` : ''}\n\n${alert.description.slice(0, 1_500)}`.trim(),
       severity: alert.severity,
       isDemo: alert.isDemo,
     })
@@ -147,7 +168,11 @@ export async function resolveBySource(tx: Tx, house: House, actor: Actor, scope:
   if (dedupKeys.length === 0) return 0
   const resolved = await tx.db
     .update(alerts)
-    .set({ sourceResolvedAt: tx.now, isOpen: false, status: sql`case when ${alerts.status} in ('open', 'acknowledged') then 'resolved' else ${alerts.status} end` })
+    .set({
+      sourceResolvedAt: tx.now,
+      isOpen: false,
+      status: sql`case when ${alerts.status} in ('open', 'acknowledged') then 'resolved' else ${alerts.status} end`,
+    })
     .where(and(eq(alerts.dedupScope, scope), inArray(alerts.dedupKey, [...dedupKeys]), eq(alerts.isOpen, true)))
     .returning({ id: alerts.id, incidentId: alerts.incidentId })
   for (const alert of resolved) {
@@ -160,9 +185,25 @@ export async function resolveBySource(tx: Tx, house: House, actor: Actor, scope:
 /** Finds services by the name or id that alerts carry. @throws AppProblem invalid, naming each alert whose service is unknown. */
 export async function findServices(reader: Reader, names: readonly (string | undefined)[], pathOf: (position: number) => string): Promise<(string | null)[]> {
   const wanted = [...new Set(names.filter(name => name !== undefined))]
-  const found = wanted.length === 0 ? [] : await reader.db.select({ id: services.id, name: services.name }).from(services).where(sql`${services.name} = any(${sql.param(wanted)}::text[]) or ${services.id}::text = any(${sql.param(wanted)}::text[])`)
+  const found =
+    wanted.length === 0
+      ? []
+      : await reader.db
+          .select({ id: services.id, name: services.name })
+          .from(services)
+          .where(sql`${services.name} = any(${sql.param(wanted)}::text[]) or ${services.id}::text = any(${sql.param(wanted)}::text[])`)
   const ids = new Map(found.flatMap(service => [[service.name, service.id] as const, [service.id, service.id] as const]))
-  const errors = names.flatMap((name, position) => (name !== undefined && name !== '' && !ids.has(name) ? [{ path: pathOf(position), message: `"${name}" is not a service of the catalogue` }] : []))
-  if (errors.length > 0) throw new AppProblem('invalid', errors.map(error => `${error.path}: ${error.message}`).join('; ').slice(0, 2_000), errors)
+  const errors = names.flatMap((name, position) =>
+    name !== undefined && name !== '' && !ids.has(name) ? [{ path: pathOf(position), message: `"${name}" is not a service of the catalogue` }] : [],
+  )
+  if (errors.length > 0)
+    throw new AppProblem(
+      'invalid',
+      errors
+        .map(error => `${error.path}: ${error.message}`)
+        .join('; ')
+        .slice(0, 2_000),
+      errors,
+    )
   return names.map(name => (name === undefined ? null : (ids.get(name) ?? null)))
 }

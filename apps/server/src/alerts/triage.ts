@@ -49,8 +49,12 @@ async function markAcknowledged(tx: Tx, alert: AlertRow, actor: Actor, personId:
 
 /** The source acknowledges in the name of nobody here: climbing stops, the queue keeps the alert. */
 export async function acknowledgeBySource(tx: Tx, house: House, actor: Actor, scope: string, dedupKey: string): Promise<void> {
-  const [alert] = await tx.db.select().from(alerts).where(and(eq(alerts.dedupScope, scope), eq(alerts.dedupKey, dedupKey), eq(alerts.isOpen, true))).for('update')
-  if (!alert || alert.status !== 'open') return
+  const [alert] = await tx.db
+    .select()
+    .from(alerts)
+    .where(and(eq(alerts.dedupScope, scope), eq(alerts.dedupKey, dedupKey), eq(alerts.isOpen, true)))
+    .for('update')
+  if (alert?.status !== 'open') return
   await tx.db.update(alerts).set({ status: 'acknowledged', acknowledgedAt: tx.now }).where(eq(alerts.id, alert.id))
   await resolvePagesAbout(tx, house, actor, alert.id)
   await record(tx, { actor, type: 'alert.acknowledged', subject: { kind: 'alert', id: alert.id }, within: alert.incidentId })
@@ -62,29 +66,66 @@ function assertUndecided(alert: AlertRow): void {
 }
 
 /** Dismisses an alert: a verdict with a reason, a realm and a statement. */
-export async function dismissAlert(tx: Tx, house: House, caller: Caller, id: string, verdict: { reason: (typeof dismissalReasons)[number]; realm: Realm; statement: string }): Promise<void> {
+export async function dismissAlert(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  id: string,
+  verdict: { reason: (typeof dismissalReasons)[number]; realm: Realm; statement: string },
+): Promise<void> {
   const alert = await lockAlert(tx, house, caller, id)
   assertUndecided(alert)
   await tx.db
     .update(alerts)
-    .set({ status: 'dismissed', isOpen: false, verdictOutcome: 'dismissed', verdictReason: verdict.reason, verdictRealm: verdict.realm, verdictStatement: verdict.statement, verdictById: caller.personId, verdictAt: tx.now })
+    .set({
+      status: 'dismissed',
+      isOpen: false,
+      verdictOutcome: 'dismissed',
+      verdictReason: verdict.reason,
+      verdictRealm: verdict.realm,
+      verdictStatement: verdict.statement,
+      verdictById: caller.personId,
+      verdictAt: tx.now,
+    })
     .where(eq(alerts.id, id))
   await resolvePagesAbout(tx, house, caller.actor, id)
   await record(tx, { actor: caller.actor, type: 'alert.dismissed', subject: { kind: 'alert', id }, data: { ...verdict } })
 }
 
 /** Puts alerts into an incident: the verdict is that it is worth one. */
-export async function escalateAlerts(tx: Tx, house: House, caller: Caller, ids: readonly string[], incident: { id: string; number: number }, verdict: { realm: Realm; statement: string }): Promise<AlertRow[]> {
+export async function escalateAlerts(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  ids: readonly string[],
+  incident: { id: string; number: number },
+  verdict: { realm: Realm; statement: string },
+): Promise<AlertRow[]> {
   const escalated: AlertRow[] = []
   for (const id of [...new Set(ids)].sort()) {
     const alert = await lockAlert(tx, house, caller, id)
     assertUndecided(alert)
     await tx.db
       .update(alerts)
-      .set({ status: 'escalated', verdictOutcome: 'escalated', verdictRealm: verdict.realm, verdictStatement: verdict.statement, verdictById: caller.personId, verdictAt: tx.now, incidentId: incident.id, incidentNumber: incident.number })
+      .set({
+        status: 'escalated',
+        verdictOutcome: 'escalated',
+        verdictRealm: verdict.realm,
+        verdictStatement: verdict.statement,
+        verdictById: caller.personId,
+        verdictAt: tx.now,
+        incidentId: incident.id,
+        incidentNumber: incident.number,
+      })
       .where(eq(alerts.id, id))
     await acknowledgePagesAbout(tx, house, caller.actor, caller.personId, id)
-    await record(tx, { actor: caller.actor, type: 'alert.escalated', subject: { kind: 'alert', id }, within: incident.id, data: { ...verdict, number: alert.number, title: alert.title, incidentNumber: incident.number } })
+    await record(tx, {
+      actor: caller.actor,
+      type: 'alert.escalated',
+      subject: { kind: 'alert', id },
+      within: incident.id,
+      data: { ...verdict, number: alert.number, title: alert.title, incidentNumber: incident.number },
+    })
     escalated.push(alert)
   }
   return escalated

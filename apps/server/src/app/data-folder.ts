@@ -12,7 +12,8 @@ export function holdDataFolder(folder: string): { release(): void } {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const holder = readHolder(path)
-    if (holder && startOf(holder.pid) === holder.start) throw new ConfigProblem(`Tocsin runs on the data folder ${folder} already (process ${holder.pid}): stop it first, or set TOCSIN_DATA to another folder.`)
+    if (holder && startOf(holder.pid) === holder.start)
+      throw new ConfigProblem(`Tocsin runs on the data folder ${folder} already (process ${holder.pid}): stop it first, or set TOCSIN_DATA to another folder.`)
     writeFileSync(path, JSON.stringify({ pid: process.pid, start: startOf(process.pid) }))
   } catch (error) {
     if (error instanceof ConfigProblem) throw error

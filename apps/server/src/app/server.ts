@@ -65,7 +65,8 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     for (const step of undo.splice(0).reverse()) await step()
   }
   try {
-    const embedded: EmbeddedPostgres | undefined = config.databaseUrl === undefined ? await startEmbeddedPostgres(join(config.dataFolder, 'postgres')) : undefined
+    const embedded: EmbeddedPostgres | undefined =
+      config.databaseUrl === undefined ? await startEmbeddedPostgres(join(config.dataFolder, 'postgres')) : undefined
     if (embedded) undo.push(() => embedded.stop())
     const url = config.databaseUrl ?? embedded?.url ?? ''
     await migrateDatabase(url)
@@ -75,7 +76,20 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     undo.push(() => database.close())
     const jobs = new JobRunner(database, clock, log, metrics)
     const messenger = new Messenger(config, secrets, metrics, jobs, database)
-    const house: House = { config, clock, log, metrics, secrets, database, jobs, messenger, followers: new Followers(database, log), live: new Live(database, log), sealer: openSealer(secrets), visibility: new Visibility() }
+    const house: House = {
+      config,
+      clock,
+      log,
+      metrics,
+      secrets,
+      database,
+      jobs,
+      messenger,
+      followers: new Followers(database, log),
+      live: new Live(database, log),
+      sealer: openSealer(secrets),
+      visibility: new Visibility(),
+    }
     const http = await openHttp(config, log, metrics)
     mount(http, { config, database, log, metrics, authorize: authorizer(config) }, openRooms(house))
     await servePages(http)

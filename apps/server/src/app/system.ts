@@ -36,7 +36,15 @@ export function systemBindings(house: House, version: string): Bindings {
       const found = await latestEntries(reader, { limit: query.limit + 1, ...before, condition: house.visibility.condition(caller, entryWithin) })
       const shown = found.slice(0, query.limit)
       return {
-        items: shown.map(({ entry, leafIndex }) => ({ id: entry.id, index: leafIndex, at: entry.at, actor: entry.actor, type: entry.type, subject: entry.subject, data: entry.data })),
+        items: shown.map(({ entry, leafIndex }) => ({
+          id: entry.id,
+          index: leafIndex,
+          at: entry.at,
+          actor: entry.actor,
+          type: entry.type,
+          subject: entry.subject,
+          data: entry.data,
+        })),
         next: found.length > query.limit ? String(shown.at(-1)?.seq) : null,
       }
     }),

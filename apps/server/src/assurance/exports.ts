@@ -1,23 +1,12 @@
 import { documentDigest } from '@tocsin/merkle'
 import { eq } from 'drizzle-orm'
 import type { Caller, House } from '../identity/index.ts'
-import { type ClosingConditions, incidents, readIncident, selectionOf } from '../incidents/index.ts'
+import { type ClosingConditions, incidents, selectionOf } from '../incidents/index.ts'
 import { exportJournal, latestCheckpoint, record, type Selection } from '../journal/index.ts'
-import { listObligations } from '../notices/index.ts'
 import { newId } from '../platform/ids.ts'
 import { AppProblem, notFound } from '../platform/problems.ts'
-import { readReviewOf } from '../reviews/index.ts'
-import type { Reader } from '../platform/database.ts'
 import { incidentPage } from './incident-page.ts'
-
-/** The record of one incident, as it stands: itself, its duties to notify, its review. */
-export async function readRecord(reader: Reader, house: House, conditions: ClosingConditions, caller: Caller, id: string) {
-  const incident = await readIncident(reader, house, conditions, caller, id)
-  const obligations = await listObligations(reader, house, caller, { view: 'all', incidentId: id })
-  const review = await readReviewOf(reader, house, caller, id)
-  return { exportedAt: reader.now, exportedBy: caller.actor.name, incident, obligations, review }
-}
-export type IncidentRecord = Awaited<ReturnType<typeof readRecord>>
+import { readRecord } from './incident-record.ts'
 
 /** The whole record of an incident in one JSON file that proves itself, or as a readable page. The export is itself on record. */
 export async function exportIncident(house: House, conditions: ClosingConditions, caller: Caller, id: string, form: 'json' | 'html'): Promise<string> {
@@ -26,12 +15,29 @@ export async function exportIncident(house: House, conditions: ClosingConditions
     const [exists] = await tx.db.select({ id: incidents.id }).from(incidents).where(eq(incidents.id, id))
     if (!exists) throw notFound('incident')
     const document = await readRecord(tx, house, conditions, caller, id)
-    await record(tx, { actor: caller.actor, type: 'incident.exported', subject: { kind: 'export', id: exportId }, within: id, data: { form, documentSha256: documentDigest(document) } })
-    return { document, selection: await selectionOf(tx, id, document.incident.alerts.map(alert => alert.id)) }
+    await record(tx, {
+      actor: caller.actor,
+      type: 'incident.exported',
+      subject: { kind: 'export', id: exportId },
+      within: id,
+      data: { form, documentSha256: documentDigest(document) },
+    })
+    return {
+      document,
+      selection: await selectionOf(
+        tx,
+        id,
+        document.incident.alerts.map(alert => alert.id),
+      ),
+    }
   })
   const file = await whenSealed(house, selection, document, exportId)
   if (form === 'json') return file
-  return incidentPage(document, { digest: documentDigest(document), checkpoint: (await latestCheckpoint(house.database.reader()))?.note ?? '', key: house.sealer.key })
+  return incidentPage(document, {
+    digest: documentDigest(document),
+    checkpoint: (await latestCheckpoint(house.database.reader()))?.note ?? '',
+    key: house.sealer.key,
+  })
 }
 
 /** The whole journal in one file that proves itself. */
@@ -39,7 +45,12 @@ export async function exportWholeJournal(house: House, caller: Caller): Promise<
   const exportId = newId()
   const document = await house.database.transaction(async tx => {
     const document = { exportedAt: tx.now, exportedBy: caller.actor.name }
-    await record(tx, { actor: caller.actor, type: 'journal.exported', subject: { kind: 'export', id: exportId }, data: { documentSha256: documentDigest(document) } })
+    await record(tx, {
+      actor: caller.actor,
+      type: 'journal.exported',
+      subject: { kind: 'export', id: exportId },
+      data: { documentSha256: documentDigest(document) },
+    })
     return document
   })
   return whenSealed(house, 'all', document, exportId)

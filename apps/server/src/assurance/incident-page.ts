@@ -1,5 +1,5 @@
 import { renderMarkdown } from '../incidents/index.ts'
-import type { IncidentRecord } from './exports.ts'
+import type { IncidentRecord } from './incident-record.ts'
 
 /** The record of an incident as one readable page that needs nothing but itself. */
 export function incidentPage(record: IncidentRecord, proof: { digest: string; checkpoint: string; key: string }): string {
@@ -67,9 +67,19 @@ function duties(obligations: IncidentRecord['obligations']): string {
   if (obligations.length === 0) return '<p class="quiet">None.</p>'
   return obligations
     .map(obligation => {
-      const decision = obligation.decision ? `<p>Decision: ${obligation.decision.kind === 'delay' ? 'delayed' : 'not to notify'} (${text(obligation.decision.ground)}). ${lines(obligation.decision.statement)} Proposed by ${text(obligation.decision.proposedBy.name)}, approved by ${text(obligation.decision.approvedBy ?? 'nobody yet')}, to be reviewed on ${text(obligation.decision.reviewOn)}.</p>` : ''
-      const sent = obligation.notices.flatMap(notice => notice.deliveries).map(delivery => `<tr><td>${text(delivery.to)}</td><td>${text(delivery.state)}</td><td>${instant(delivery.at)}</td><td>${text(delivery.receipt ?? '')}</td></tr>`)
-      const notices = obligation.notices.map(notice => `<p><strong>${notice.kind === 'update' ? 'Update' : 'Notice'}</strong>, by ${text(notice.author.name)}, approved by ${text(notice.approvedBy ?? 'nobody yet')}.</p><p>${lines(notice.nature)}</p><p>${lines(notice.userImpact)}</p><p>${lines(notice.mitigation)}</p>`)
+      const decision = obligation.decision
+        ? `<p>Decision: ${obligation.decision.kind === 'delay' ? 'delayed' : 'not to notify'} (${text(obligation.decision.ground)}). ${lines(obligation.decision.statement)} Proposed by ${text(obligation.decision.proposedBy.name)}, approved by ${text(obligation.decision.approvedBy ?? 'nobody yet')}, to be reviewed on ${text(obligation.decision.reviewOn)}.</p>`
+        : ''
+      const sent = obligation.notices
+        .flatMap(notice => notice.deliveries)
+        .map(
+          delivery =>
+            `<tr><td>${text(delivery.to)}</td><td>${text(delivery.state)}</td><td>${instant(delivery.at)}</td><td>${text(delivery.receipt ?? '')}</td></tr>`,
+        )
+      const notices = obligation.notices.map(
+        notice =>
+          `<p><strong>${notice.kind === 'update' ? 'Update' : 'Notice'}</strong>, by ${text(notice.author.name)}, approved by ${text(notice.approvedBy ?? 'nobody yet')}.</p><p>${lines(notice.nature)}</p><p>${lines(notice.userImpact)}</p><p>${lines(notice.mitigation)}</p>`,
+      )
       return `<div class="note"><p><strong>${text(obligation.customer.name)}</strong>: ${obligation.state}; started ${instant(obligation.startedAt)}, due ${instant(obligation.dueAt)}, met ${instant(obligation.metAt)}</p>${decision}${notices.join('')}${sent.length > 0 ? `<table>${sent.join('')}</table>` : ''}</div>`
     })
     .join('')
@@ -78,6 +88,8 @@ function duties(obligations: IncidentRecord['obligations']): string {
 function reviewed({ review, because }: IncidentRecord['review']): string {
   if (!review) return `<p class="quiet">Not started. ${text(because)}</p>`
   const findings = review.findings.map(finding => `<li><strong>${text(finding.kind.replaceAll('-', ' '))}</strong>: ${lines(finding.statement)}</li>`)
-  const improvements = review.improvements.map(each => `<tr><td>${text(each.title)}</td><td>${text(each.owner.name)}</td><td>${text(each.dueOn)}</td><td>${each.state}</td></tr>`)
+  const improvements = review.improvements.map(
+    each => `<tr><td>${text(each.title)}</td><td>${text(each.owner.name)}</td><td>${text(each.dueOn)}</td><td>${each.state}</td></tr>`,
+  )
   return `<p>${review.state === 'finished' ? `Finished by ${text(review.finishedBy ?? '')}, ${instant(review.finishedAt)}.` : 'In the making.'}</p>${renderMarkdown(review.sequence)}<ul>${findings.join('')}</ul>${improvements.length > 0 ? `<table>${improvements.join('')}</table>` : ''}`
 }

@@ -8,8 +8,18 @@ const asFile = (name: string) => ({ 'content-disposition': `attachment; filename
 
 export function openAssurance(house: House, conditions: ClosingConditions): Bindings {
   return [
-    process(incidentRoutes.exportIncident, async (_, { caller, params }) => new Produced(await exportIncident(house, conditions, caller, params.id, 'json'), asFile(`incident-${params.id}.json`))),
-    process(incidentRoutes.printIncident, async (_, { caller, params }) => new Produced(await exportIncident(house, conditions, caller, params.id, 'html'), { ...asFile(`incident-${params.id}.html`), 'content-type': 'text/html; charset=utf-8' })),
+    process(
+      incidentRoutes.exportIncident,
+      async (_, { caller, params }) => new Produced(await exportIncident(house, conditions, caller, params.id, 'json'), asFile(`incident-${params.id}.json`)),
+    ),
+    process(
+      incidentRoutes.printIncident,
+      async (_, { caller, params }) =>
+        new Produced(await exportIncident(house, conditions, caller, params.id, 'html'), {
+          ...asFile(`incident-${params.id}.html`),
+          'content-type': 'text/html; charset=utf-8',
+        }),
+    ),
     process(systemRoutes.exportJournal, async (_, { caller }) => new Produced(await exportWholeJournal(house, caller), asFile('tocsin-journal.json'))),
   ]
 }

@@ -13,7 +13,11 @@ type Input = z.output<typeof CustomerInput> & { id?: string | undefined; version
 /** The customers by name, or those with these ids. */
 export async function listCustomers(reader: Reader, ids?: readonly string[]): Promise<Customer[]> {
   if (ids?.length === 0) return []
-  const rows = await reader.db.select().from(customers).where(ids ? inArray(customers.id, [...ids]) : undefined).orderBy(asc(customers.name))
+  const rows = await reader.db
+    .select()
+    .from(customers)
+    .where(ids ? inArray(customers.id, [...ids]) : undefined)
+    .orderBy(asc(customers.name))
   const used = await reader.db
     .select({ customerId: customerServices.customerId, id: services.id, name: services.name })
     .from(customerServices)
@@ -38,11 +42,19 @@ export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo 
     const [before] = await tx.db.select().from(customers).where(eq(customers.id, id)).for('update')
     if (!before) throw notFound('customer')
     if (before.version !== input.version) throw changedMeanwhile()
-    await tx.db.update(customers).set({ ...values, version: before.version + 1 }).where(eq(customers.id, id))
+    await tx.db
+      .update(customers)
+      .set({ ...values, version: before.version + 1 })
+      .where(eq(customers.id, id))
     await tx.db.delete(customerServices).where(eq(customerServices.customerId, id))
   }
   if (serviceIds.length > 0) await tx.db.insert(customerServices).values(serviceIds.map(serviceId => ({ customerId: id, serviceId })))
-  await record(tx, { actor: caller.actor, type: input.id === undefined ? 'customer.added' : 'customer.changed', subject: { kind: 'customer', id }, data: { ...values, serviceIds } })
+  await record(tx, {
+    actor: caller.actor,
+    type: input.id === undefined ? 'customer.added' : 'customer.changed',
+    subject: { kind: 'customer', id },
+    data: { ...values, serviceIds },
+  })
   const [customer] = await listCustomers(tx, [id])
   if (!customer) throw notFound('customer')
   return customer

@@ -5,7 +5,7 @@ import { listServices, saveService } from './services.ts'
 
 export { listCustomers, saveCustomer } from './customers.ts'
 export { listServices, saveService } from './services.ts'
-export { customerServices, customers, services } from './tables.ts'
+export { customers, services } from './tables.ts'
 
 export function catalogBindings(): Bindings {
   return [

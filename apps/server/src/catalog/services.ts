@@ -42,14 +42,23 @@ export async function saveService(tx: Tx, caller: Caller, input: Input, isDemo =
   const id = input.id ?? newId()
   const sameName = await tx.db.select({ id: services.id }).from(services).where(eq(services.name, input.name))
   if (sameName.some(service => service.id !== id)) throw conflict(`There is a service named ${input.name} already.`)
-  const values = { name: input.name, description: input.description, securityTeamId: input.securityTeamId, engineeringTeamId: input.engineeringTeamId, pageFrom: input.pageFrom }
+  const values = {
+    name: input.name,
+    description: input.description,
+    securityTeamId: input.securityTeamId,
+    engineeringTeamId: input.engineeringTeamId,
+    pageFrom: input.pageFrom,
+  }
   if (input.id === undefined) await tx.db.insert(services).values({ ...values, id, isDemo })
   else {
     if (input.version === undefined) throw invalid('version', 'is required to change a service')
     const [before] = await tx.db.select().from(services).where(eq(services.id, id)).for('update')
     if (!before) throw notFound('service')
     if (before.version !== input.version) throw changedMeanwhile()
-    await tx.db.update(services).set({ ...values, version: before.version + 1 }).where(eq(services.id, id))
+    await tx.db
+      .update(services)
+      .set({ ...values, version: before.version + 1 })
+      .where(eq(services.id, id))
   }
   await record(tx, { actor: caller.actor, type: input.id === undefined ? 'service.added' : 'service.changed', subject: { kind: 'service', id }, data: values })
   const [service] = await listServices(tx, id)

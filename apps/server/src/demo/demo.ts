@@ -51,7 +51,8 @@ export async function loadDemo(tx: Tx, house: House, caller: Caller): Promise<{ 
     const saved = await saveService(tx, caller, { ...service, securityTeamId: security.id, engineeringTeamId: engineering.id }, true)
     serviceIds.set(service.name, saved.id)
   }
-  for (const { services: used, ...customer } of demoCustomers) await saveCustomer(tx, caller, { ...customer, serviceIds: used.map(name => serviceIds.get(name) ?? '') }, true)
+  for (const { services: used, ...customer } of demoCustomers)
+    await saveCustomer(tx, caller, { ...customer, serviceIds: used.map(name => serviceIds.get(name) ?? '') }, true)
   const { key } = await createSource(tx, house.messenger.origin, caller.actor, { kind: 'alertmanager', name: 'Monitoring (demo)', serviceId: null }, true)
   for (const [step, { afterSeconds }] of demoAttack.entries())
     await schedule(tx, { kind: attackJob, key: `demo:${step}`, runAt: addSeconds(tx.now, afterSeconds), data: { step, key: house.secrets.seal(key) } })
@@ -96,7 +97,9 @@ export async function removeDemo(tx: Tx, caller: Caller): Promise<void> {
   } catch (error) {
     if (!isSqlState(error, '23503')) throw error
     const cause = (error as Error).cause as { table?: string } | undefined
-    throw conflict(`Demo data is in use by records of your own (${(cause?.table ?? 'another record').replaceAll('_', ' ')}). Point those to people, teams, services or customers of your own first.`)
+    throw conflict(
+      `Demo data is in use by records of your own (${(cause?.table ?? 'another record').replaceAll('_', ' ')}). Point those to people, teams, services or customers of your own first.`,
+    )
   }
   await record(tx, { actor: caller.actor, type: 'demo.removed', subject: { kind: 'demo', id: 'demo' } })
 }

@@ -20,26 +20,101 @@ export const demoServices: readonly { name: string; description: string; pageFro
   { name: 'analytics', description: 'Usage figures, without personal data.', pageFrom: 'critical' },
 ]
 
-export const demoCustomers: readonly { name: string; region: string; terms: string; noticeHours: number; contacts: { name: string; email: string }[]; services: string[] }[] = [
-  { name: 'Northwind Freight', region: 'EU (Germany)', terms: 'Master agreement 7.3: notice of a security incident within 72 hours of its declaration.', noticeHours: 72, contacts: [{ name: 'Jana Vogt', email: 'security@northwind.example' }], services: ['billing', 'identity', 'documents'] },
-  { name: 'Halden Clinics', region: 'EU (Norway)', terms: 'Health data: notice within 24 hours, by mail to security and privacy.', noticeHours: 24, contacts: [{ name: 'Erik Solberg', email: 'security@halden.example' }, { name: 'Privacy office', email: 'privacy@halden.example' }], services: ['identity', 'documents'] },
-  { name: 'Orchard Bank', region: 'UK', terms: 'Outsourcing schedule 4: notice within 48 hours.', noticeHours: 48, contacts: [{ name: 'Priya Nair', email: 'soc@orchardbank.example' }], services: ['billing', 'identity', 'api-gateway'] },
-  { name: 'Kestrel Air', region: 'US', terms: 'Notice within 72 hours of the declaration.', noticeHours: 72, contacts: [{ name: 'Dana Brooks', email: 'security@kestrelair.example' }], services: ['billing', 'api-gateway'] },
-  { name: 'Lumen School District', region: 'US', terms: 'Notice within 72 hours; pupils’ data is restricted.', noticeHours: 72, contacts: [{ name: 'Owen Price', email: 'it@lumenschools.example' }], services: ['documents', 'identity'] },
-  { name: 'Sakura Retail', region: 'Japan', terms: 'Notice within 72 hours, in English.', noticeHours: 72, contacts: [{ name: 'Yuki Mori', email: 'security@sakuraretail.example' }], services: ['billing', 'analytics'] },
-  { name: 'Baltic Ferries', region: 'EU (Estonia)', terms: 'Notice within 72 hours of the declaration.', noticeHours: 72, contacts: [{ name: 'Liis Tamm', email: 'security@balticferries.example' }], services: ['billing', 'identity'] },
-  { name: 'Verde Energy', region: 'EU (Spain)', terms: 'Notice within 72 hours; NIS2 entity.', noticeHours: 72, contacts: [{ name: 'Marta Gil', email: 'ciso@verdeenergy.example' }], services: ['api-gateway', 'analytics'] },
+export const demoCustomers: readonly {
+  name: string
+  region: string
+  terms: string
+  noticeHours: number
+  contacts: { name: string; email: string }[]
+  services: string[]
+}[] = [
+  {
+    name: 'Northwind Freight',
+    region: 'EU (Germany)',
+    terms: 'Master agreement 7.3: notice of a security incident within 72 hours of its declaration.',
+    noticeHours: 72,
+    contacts: [{ name: 'Jana Vogt', email: 'security@northwind.example' }],
+    services: ['billing', 'identity', 'documents'],
+  },
+  {
+    name: 'Halden Clinics',
+    region: 'EU (Norway)',
+    terms: 'Health data: notice within 24 hours, by mail to security and privacy.',
+    noticeHours: 24,
+    contacts: [
+      { name: 'Erik Solberg', email: 'security@halden.example' },
+      { name: 'Privacy office', email: 'privacy@halden.example' },
+    ],
+    services: ['identity', 'documents'],
+  },
+  {
+    name: 'Orchard Bank',
+    region: 'UK',
+    terms: 'Outsourcing schedule 4: notice within 48 hours.',
+    noticeHours: 48,
+    contacts: [{ name: 'Priya Nair', email: 'soc@orchardbank.example' }],
+    services: ['billing', 'identity', 'api-gateway'],
+  },
+  {
+    name: 'Kestrel Air',
+    region: 'US',
+    terms: 'Notice within 72 hours of the declaration.',
+    noticeHours: 72,
+    contacts: [{ name: 'Dana Brooks', email: 'security@kestrelair.example' }],
+    services: ['billing', 'api-gateway'],
+  },
+  {
+    name: 'Lumen School District',
+    region: 'US',
+    terms: 'Notice within 72 hours; pupils’ data is restricted.',
+    noticeHours: 72,
+    contacts: [{ name: 'Owen Price', email: 'it@lumenschools.example' }],
+    services: ['documents', 'identity'],
+  },
+  {
+    name: 'Sakura Retail',
+    region: 'Japan',
+    terms: 'Notice within 72 hours, in English.',
+    noticeHours: 72,
+    contacts: [{ name: 'Yuki Mori', email: 'security@sakuraretail.example' }],
+    services: ['billing', 'analytics'],
+  },
+  {
+    name: 'Baltic Ferries',
+    region: 'EU (Estonia)',
+    terms: 'Notice within 72 hours of the declaration.',
+    noticeHours: 72,
+    contacts: [{ name: 'Liis Tamm', email: 'security@balticferries.example' }],
+    services: ['billing', 'identity'],
+  },
+  {
+    name: 'Verde Energy',
+    region: 'EU (Spain)',
+    terms: 'Notice within 72 hours; NIS2 entity.',
+    noticeHours: 72,
+    contacts: [{ name: 'Marta Gil', email: 'ciso@verdeenergy.example' }],
+    services: ['api-gateway', 'analytics'],
+  },
 ]
 
 /** One attack, as the organisation's monitoring sees it: a stolen session, a new key, a bulk read, data leaving. Seconds from its start. */
-export const demoAttack: readonly { afterSeconds: number; service: string; severity: string; alertname: string; summary: string; description: string; labels: Record<string, string> }[] = [
+export const demoAttack: readonly {
+  afterSeconds: number
+  service: string
+  severity: string
+  alertname: string
+  summary: string
+  description: string
+  labels: Record<string, string>
+}[] = [
   {
     afterSeconds: 2,
     service: 'identity',
     severity: 'warning',
     alertname: 'ImpossibleTravel',
     summary: 'Sign-in from a new country 14 minutes after one from Lisbon',
-    description: 'The session of the support account svc-support moved from 203.0.113.20 (Lisbon) to 198.51.100.77 (unknown hosting provider). ATT&CK T1078 Valid Accounts.',
+    description:
+      'The session of the support account svc-support moved from 203.0.113.20 (Lisbon) to 198.51.100.77 (unknown hosting provider). ATT&CK T1078 Valid Accounts.',
     labels: { user: 'svc-support', src_ip: '198.51.100.77' },
   },
   {
@@ -57,7 +132,8 @@ export const demoAttack: readonly { afterSeconds: number; service: string; sever
     severity: 'critical',
     alertname: 'BulkRead',
     summary: 'Bulk export of customer records through the support API',
-    description: '41,200 records of billing were read in six minutes with the key ak_7Q; the usual hour has fewer than 90. ATT&CK T1530 Data from Cloud Storage.',
+    description:
+      '41,200 records of billing were read in six minutes with the key ak_7Q; the usual hour has fewer than 90. ATT&CK T1530 Data from Cloud Storage.',
     labels: { user: 'svc-support', src_ip: '198.51.100.77', host: 'billing-api-3' },
   },
   {

@@ -15,7 +15,15 @@ export async function listApiKeys(reader: Reader, id?: string): Promise<ApiKey[]
     .innerJoin(people, eq(people.id, apiKeys.createdBy))
     .where(id === undefined ? undefined : eq(apiKeys.id, id))
     .orderBy(asc(apiKeys.createdAt))
-  return rows.map(({ key, createdBy }) => ({ id: key.id, name: key.name, scopes: key.scopes, createdBy, createdAt: key.createdAt, lastUsedAt: key.lastUsedAt, revokedAt: key.revokedAt }))
+  return rows.map(({ key, createdBy }) => ({
+    id: key.id,
+    name: key.name,
+    scopes: key.scopes,
+    createdBy,
+    createdAt: key.createdAt,
+    lastUsedAt: key.lastUsedAt,
+    revokedAt: key.revokedAt,
+  }))
 }
 
 /** Makes an API key. The secret is in the answer and nowhere else. */
@@ -31,7 +39,11 @@ export async function createApiKey(tx: Tx, caller: Caller, input: { name: string
 }
 
 export async function revokeApiKey(tx: Tx, caller: Caller, id: string): Promise<void> {
-  const revoked = await tx.db.update(apiKeys).set({ revokedAt: tx.now }).where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt))).returning({ name: apiKeys.name })
+  const revoked = await tx.db
+    .update(apiKeys)
+    .set({ revokedAt: tx.now })
+    .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
+    .returning({ name: apiKeys.name })
   if (revoked.length === 0) throw notFound('API key in use')
   await record(tx, { actor: caller.actor, type: 'api-key.revoked', subject: { kind: 'api-key', id }, data: { name: revoked[0]?.name ?? '' } })
 }

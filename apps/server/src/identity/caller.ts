@@ -93,20 +93,36 @@ async function findSession(reader: Reader, token: string): Promise<{ caller: Cal
   if (!found?.person.isActive || found.session.expiresAt <= reader.now) return undefined
   const { session, person } = found
   // Kept to the minute: a write for each request would cost more than the answer.
-  if (session.lastSeenAt < addMinutes(reader.now, -1)) await reader.db.update(sessions).set({ lastSeenAt: reader.now }).where(and(eq(sessions.id, session.id), lt(sessions.lastSeenAt, reader.now)))
-  return { assurance: session.assurance, caller: { actor: { kind: 'person', id: person.id, name: person.name }, personId: person.id, role: person.role, sessionId: session.id } }
+  if (session.lastSeenAt < addMinutes(reader.now, -1))
+    await reader.db
+      .update(sessions)
+      .set({ lastSeenAt: reader.now })
+      .where(and(eq(sessions.id, session.id), lt(sessions.lastSeenAt, reader.now)))
+  return {
+    assurance: session.assurance,
+    caller: { actor: { kind: 'person', id: person.id, name: person.name }, personId: person.id, role: person.role, sessionId: session.id },
+  }
 }
 
 async function callerOfKey(reader: Reader, route: Route, bearer: string): Promise<Caller> {
   const [, id = '', secret = ''] = /^tok_([0-9a-f-]{36})_([A-Za-z0-9_-]+)$/.exec(bearer) ?? []
-  const [found] = id === '' ? [] : await reader.db.select({ key: apiKeys, person: people }).from(apiKeys).innerJoin(people, eq(people.id, apiKeys.createdBy)).where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
+  const [found] =
+    id === ''
+      ? []
+      : await reader.db
+          .select({ key: apiKeys, person: people })
+          .from(apiKeys)
+          .innerJoin(people, eq(people.id, apiKeys.createdBy))
+          .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
   if (!found?.person.isActive || !isEqual(found.key.secretDigest, secretDigest(secret))) throw new AppProblem('not-signed-in', 'The API key is not valid.')
   const { key, person } = found
   const { access } = route
   const scope: Scope | null = access.kind === 'role' ? access.scope : null
   if (scope === null) throw new AppProblem('forbidden', 'API keys may not do this: it is for people.')
   if (!key.scopes.includes(scope)) throw new AppProblem('forbidden', `This needs the scope ${scope}; the key has ${key.scopes.join(', ')}.`)
-  if (access.kind === 'role' && !includesRole(person.role, access.role)) throw new AppProblem('forbidden', `This needs the role ${access.role}; ${person.name}, who made the key, is ${person.role}.`)
-  if (key.lastUsedAt === null || key.lastUsedAt < addMinutes(reader.now, -1)) await reader.db.update(apiKeys).set({ lastUsedAt: reader.now }).where(eq(apiKeys.id, key.id))
+  if (access.kind === 'role' && !includesRole(person.role, access.role))
+    throw new AppProblem('forbidden', `This needs the role ${access.role}; ${person.name}, who made the key, is ${person.role}.`)
+  if (key.lastUsedAt === null || key.lastUsedAt < addMinutes(reader.now, -1))
+    await reader.db.update(apiKeys).set({ lastUsedAt: reader.now }).where(eq(apiKeys.id, key.id))
   return { actor: { kind: 'key', id: key.id, name: `${key.name} (key of ${person.name})` }, personId: person.id, role: person.role, sessionId: null }
 }

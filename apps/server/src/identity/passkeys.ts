@@ -1,5 +1,13 @@
+import {
+  type AuthenticationResponseJSON,
+  type AuthenticatorTransport,
+  generateAuthenticationOptions,
+  generateRegistrationOptions,
+  type RegistrationResponseJSON,
+  verifyAuthenticationResponse,
+  verifyRegistrationResponse,
+} from '@simplewebauthn/server'
 import type { Me } from '@tocsin/api'
-import { type AuthenticationResponseJSON, type AuthenticatorTransport, generateAuthenticationOptions, generateRegistrationOptions, type RegistrationResponseJSON, verifyAuthenticationResponse, verifyRegistrationResponse } from '@simplewebauthn/server'
 import { and, eq, gt, lt } from 'drizzle-orm'
 import { record } from '../journal/index.ts'
 import { addMinutes } from '../platform/clock.ts'
@@ -34,7 +42,12 @@ export async function startPasskey(tx: Tx, origin: string, caller: Caller): Prom
 }
 
 /** Enrols a passkey, which also lifts this session. */
-export async function addPasskey(tx: Tx, origin: string, caller: Caller, input: { challengeId: string; name: string; response: Record<string, unknown> }): Promise<Me> {
+export async function addPasskey(
+  tx: Tx,
+  origin: string,
+  caller: Caller,
+  input: { challengeId: string; name: string; response: Record<string, unknown> },
+): Promise<Me> {
   await assertMayEnrol(tx, caller)
   const challenge = await takeChallenge(tx, input.challengeId, caller.personId)
   const { registrationInfo } = await checked(() =>
@@ -50,11 +63,24 @@ export async function addPasskey(tx: Tx, origin: string, caller: Caller, input: 
   const { credential } = registrationInfo
   const added = await tx.db
     .insert(passkeys)
-    .values({ personId: caller.personId, name: input.name, credentialId: credential.id, publicKey: Buffer.from(credential.publicKey), counter: credential.counter, transports: credential.transports ?? [], createdAt: tx.now })
+    .values({
+      personId: caller.personId,
+      name: input.name,
+      credentialId: credential.id,
+      publicKey: Buffer.from(credential.publicKey),
+      counter: credential.counter,
+      transports: credential.transports ?? [],
+      createdAt: tx.now,
+    })
     .onConflictDoNothing()
     .returning({ id: passkeys.id })
   if (added.length === 0) throw conflict('This passkey is enrolled already.')
-  await record(tx, { actor: caller.actor, type: 'second-factor.enrolled', subject: { kind: 'person', id: caller.personId }, data: { factor: 'passkey', name: input.name } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'second-factor.enrolled',
+    subject: { kind: 'person', id: caller.personId },
+    data: { factor: 'passkey', name: input.name },
+  })
   return liftSession(tx, caller)
 }
 
@@ -63,10 +89,19 @@ export async function startPasskeySignIn(tx: Tx, origin: string): Promise<Option
 }
 
 /** Signs in with a passkey: possession and verification in one, so the session has full assurance at once. */
-export async function signInWithPasskey(tx: Tx, origin: string, connection: Connection, input: { challengeId: string; response: Record<string, unknown> }): Promise<Me> {
+export async function signInWithPasskey(
+  tx: Tx,
+  origin: string,
+  connection: Connection,
+  input: { challengeId: string; response: Record<string, unknown> },
+): Promise<Me> {
   const challenge = await takeChallenge(tx, input.challengeId, null)
   const response = input.response as unknown as AuthenticationResponseJSON
-  const [key] = await tx.db.select().from(passkeys).where(eq(passkeys.credentialId, String(response.id))).for('update')
+  const [key] = await tx.db
+    .select()
+    .from(passkeys)
+    .where(eq(passkeys.credentialId, String(response.id)))
+    .for('update')
   const person = key ? await findPerson(tx, key.personId) : undefined
   if (!key || !person?.isActive) throw refused()
   const { authenticationInfo, verified } = await checked(() =>
@@ -76,7 +111,12 @@ export async function signInWithPasskey(tx: Tx, origin: string, connection: Conn
       expectedOrigin: origin,
       expectedRPID: new URL(origin).hostname,
       requireUserVerification: true,
-      credential: { id: key.credentialId, publicKey: new Uint8Array(key.publicKey), counter: key.counter, transports: key.transports as AuthenticatorTransport[] },
+      credential: {
+        id: key.credentialId,
+        publicKey: new Uint8Array(key.publicKey),
+        counter: key.counter,
+        transports: key.transports as AuthenticatorTransport[],
+      },
     }),
   )
   if (!verified) throw refused()

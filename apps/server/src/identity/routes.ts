@@ -28,7 +28,10 @@ export function identityBindings({ database, secrets, messenger }: House): Bindi
     act(routes.startPasskey, (tx, { caller }) => startPasskey(tx, messenger.origin, caller)),
     act(routes.addPasskey, (tx, { caller, body }) => addPasskey(tx, messenger.origin, caller, body)),
     act(routes.changePassword, (tx, { caller, body }) => changePassword(tx, caller, body)),
-    question(routes.people, async (reader, { caller }) => ({ people: await listPeople(reader), invitations: caller.role === 'administrator' ? await openInvitations(reader) : [] })),
+    question(routes.people, async (reader, { caller }) => ({
+      people: await listPeople(reader),
+      invitations: caller.role === 'administrator' ? await openInvitations(reader) : [],
+    })),
     act(routes.invite, (tx, { caller, body }) => invite(tx, messenger, caller, body)),
     openAct(routes.acceptInvitation, async (tx, { body, connection }) => startSession(tx, connection, await acceptInvitation(tx, secrets, body), 'password')),
     act(routes.changePerson, (tx, { caller, params, body }) => changePerson(tx, caller, params.id, body)),

@@ -19,15 +19,32 @@ export async function startSession(tx: Tx, connection: Connection, person: { id:
   const token = randomSecret(32)
   const id = newId()
   await tx.db.delete(sessions).where(lt(sessions.expiresAt, tx.now))
-  await tx.db.insert(sessions).values({ id, personId: person.id, tokenDigest: secretDigest(token), assurance, device: connection.userAgent, createdAt: tx.now, lastSeenAt: tx.now, expiresAt: addDays(tx.now, sessionDays) })
-  await record(tx, { actor: actorOf(person), type: 'session.started', subject: { kind: 'person', id: person.id }, data: { sessionId: id, assurance, ip: connection.ip } })
+  await tx.db.insert(sessions).values({
+    id,
+    personId: person.id,
+    tokenDigest: secretDigest(token),
+    assurance,
+    device: connection.userAgent,
+    createdAt: tx.now,
+    lastSeenAt: tx.now,
+    expiresAt: addDays(tx.now, sessionDays),
+  })
+  await record(tx, {
+    actor: actorOf(person),
+    type: 'session.started',
+    subject: { kind: 'person', id: person.id },
+    data: { sessionId: id, assurance, ip: connection.ip },
+  })
   connection.setCookie(sessionCookie, token, sessionDays * 86_400)
   return readMe(tx, person.id, id)
 }
 
 /** Ends a session of the caller: this one, or another. */
 export async function endSession(tx: Tx, caller: Caller, sessionId: string): Promise<void> {
-  const gone = await tx.db.delete(sessions).where(and(eq(sessions.id, sessionId), eq(sessions.personId, caller.personId))).returning({ id: sessions.id })
+  const gone = await tx.db
+    .delete(sessions)
+    .where(and(eq(sessions.id, sessionId), eq(sessions.personId, caller.personId)))
+    .returning({ id: sessions.id })
   if (gone.length > 0) await record(tx, { actor: caller.actor, type: 'session.ended', subject: { kind: 'person', id: caller.personId }, data: { sessionId } })
 }
 
@@ -72,7 +89,12 @@ async function takeCode(tx: Tx, secrets: Secrets, caller: Caller, code: string):
   return isFreshCode(tx, secrets, { ...person, totpSecret: person.totpSecret }, code)
 }
 
-async function isFreshCode(tx: Tx, secrets: Secrets, person: { id: string; email: string; totpSecret: string; totpStep: number }, code: string): Promise<boolean> {
+async function isFreshCode(
+  tx: Tx,
+  secrets: Secrets,
+  person: { id: string; email: string; totpSecret: string; totpStep: number },
+  code: string,
+): Promise<boolean> {
   const timestamp = Date.parse(tx.now)
   const delta = totp(secrets.unseal(person.totpSecret), person.email).validate({ token: code, window: 1, timestamp })
   if (delta === null) return false
@@ -95,7 +117,10 @@ export async function startTotp(tx: Tx, secrets: Secrets, caller: Caller): Promi
   if (!person) throw conflict('The account is gone.')
   if (person.totpConfirmedAt !== null) throw conflict('An authenticator app is enrolled. An administrator can reset it if it was lost.')
   const secret = new Secret({ size: 20 }).base32
-  await tx.db.update(people).set({ totpSecret: secrets.seal(secret) }).where(eq(people.id, person.id))
+  await tx.db
+    .update(people)
+    .set({ totpSecret: secrets.seal(secret) })
+    .where(eq(people.id, person.id))
   return { secret, uri: totp(secret, person.email).toString() }
 }
 
@@ -104,9 +129,9 @@ export async function confirmTotp(tx: Tx, secrets: Secrets, caller: Caller, code
   await assertMayEnrol(tx, caller)
   const [person] = await tx.db.select().from(people).where(eq(people.id, caller.personId)).for('update')
   if (!person?.totpSecret || person.totpConfirmedAt !== null) throw conflict('Start to enrol an authenticator app first.')
-  if (!(await isFreshCode(tx, secrets, { ...person, totpSecret: person.totpSecret }, code))) throw invalid('code', 'is not the code that the authenticator shows now')
+  if (!(await isFreshCode(tx, secrets, { ...person, totpSecret: person.totpSecret }, code)))
+    throw invalid('code', 'is not the code that the authenticator shows now')
   await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, person.id))
   await record(tx, { actor: caller.actor, type: 'second-factor.enrolled', subject: { kind: 'person', id: person.id }, data: { factor: 'authenticator app' } })
   return liftSession(tx, caller)
 }
-

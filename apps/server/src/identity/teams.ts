@@ -11,7 +11,11 @@ import { people, teamMembers, teams } from './tables.ts'
 /** The teams by name, with their members. */
 export async function listTeams(reader: Reader, ids?: readonly string[]): Promise<Team[]> {
   if (ids?.length === 0) return []
-  const rows = await reader.db.select().from(teams).where(ids ? inArray(teams.id, [...ids]) : undefined).orderBy(asc(teams.name))
+  const rows = await reader.db
+    .select()
+    .from(teams)
+    .where(ids ? inArray(teams.id, [...ids]) : undefined)
+    .orderBy(asc(teams.name))
   const members = await reader.db
     .select({ teamId: teamMembers.teamId, id: people.id, name: people.name })
     .from(teamMembers)
@@ -21,7 +25,12 @@ export async function listTeams(reader: Reader, ids?: readonly string[]): Promis
 }
 
 /** Creates a team, or changes the one whose id is given. */
-export async function saveTeam(tx: Tx, caller: Caller, input: { id?: string | undefined; name: string; kind: 'security' | 'engineering'; memberIds: readonly string[] }, isDemo = false): Promise<Team> {
+export async function saveTeam(
+  tx: Tx,
+  caller: Caller,
+  input: { id?: string | undefined; name: string; kind: 'security' | 'engineering'; memberIds: readonly string[] },
+  isDemo = false,
+): Promise<Team> {
   await assertPeople(tx, input.memberIds, 'memberIds')
   const id = input.id ?? newId()
   const taken = await tx.db.select({ id: teams.id }).from(teams).where(eq(teams.name, input.name))
@@ -34,7 +43,12 @@ export async function saveTeam(tx: Tx, caller: Caller, input: { id?: string | un
   }
   const memberIds = [...new Set(input.memberIds)]
   if (memberIds.length > 0) await tx.db.insert(teamMembers).values(memberIds.map(personId => ({ teamId: id, personId })))
-  await record(tx, { actor: caller.actor, type: input.id === undefined ? 'team.added' : 'team.changed', subject: { kind: 'team', id }, data: { name: input.name, kind: input.kind, memberIds } })
+  await record(tx, {
+    actor: caller.actor,
+    type: input.id === undefined ? 'team.added' : 'team.changed',
+    subject: { kind: 'team', id },
+    data: { name: input.name, kind: input.kind, memberIds },
+  })
   const [team] = await listTeams(tx, [id])
   if (!team) throw notFound('team')
   return team

@@ -28,10 +28,25 @@ export interface ActInput {
   readonly statement: string
 }
 
-const pastParticiple: Readonly<Record<Act, string>> = { declare: 'declared', contain: 'contained', eradicate: 'eradicated', recover: 'recovered', close: 'closed', reopen: 'reopened' }
+const pastParticiple: Readonly<Record<Act, string>> = {
+  declare: 'declared',
+  contain: 'contained',
+  eradicate: 'eradicated',
+  recover: 'recovered',
+  close: 'closed',
+  reopen: 'reopened',
+}
 
 /** One step of the lifecycle: an act with who, when and a statement. */
-async function takeStep(tx: Tx, house: House, caller: Caller, id: string, act: Act, input: ActInput, details: { conditions?: ClosingConditions; change?: Partial<typeof incidents.$inferInsert>; data?: Record<string, unknown> } = {}): Promise<IncidentRow> {
+async function takeStep(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  id: string,
+  act: Act,
+  input: ActInput,
+  details: { conditions?: ClosingConditions; change?: Partial<typeof incidents.$inferInsert>; data?: Record<string, unknown> } = {},
+): Promise<IncidentRow> {
   const incident = await lockIncident(tx, house, caller, id)
   assertVersion(incident, input.version)
   const standing = await standingOf(tx, incident)
@@ -40,7 +55,13 @@ async function takeStep(tx: Tx, house: House, caller: Caller, id: string, act: A
   const against = [...blockers(act, standing, tx.now.slice(0, 10)), ...((await details.conditions?.against(tx, incident)) ?? [])]
   if (against.length > 0) throw conflict(against.join(' '))
   await saveIncident(tx, incident, { status: to, ...details.change })
-  await record(tx, { actor: caller.actor, type: `incident.${pastParticiple[act]}`, subject: { kind: 'incident', id }, within: id, data: { from: incident.status, to, statement: input.statement, ...details.data } })
+  await record(tx, {
+    actor: caller.actor,
+    type: `incident.${pastParticiple[act]}`,
+    subject: { kind: 'incident', id },
+    within: id,
+    data: { from: incident.status, to, statement: input.statement, ...details.data },
+  })
   return { ...incident, status: to }
 }
 
@@ -48,7 +69,10 @@ async function takeStep(tx: Tx, house: House, caller: Caller, id: string, act: A
 export async function declareIncident(tx: Tx, house: House, caller: Caller, id: string, input: ActInput): Promise<void> {
   const affected = await tx.db.select({ id: incidentCustomers.customerId }).from(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
   const { severity, class: class_ } = await lockIncident(tx, house, caller, id)
-  await takeStep(tx, house, caller, id, 'declare', input, { change: { declaredAt: tx.now }, data: { declaredAt: tx.now, severity, class: class_, customerIds: affected.map(customer => customer.id) } })
+  await takeStep(tx, house, caller, id, 'declare', input, {
+    change: { declaredAt: tx.now },
+    data: { declaredAt: tx.now, severity, class: class_, customerIds: affected.map(customer => customer.id) },
+  })
 }
 
 /** Contained: for the first time, or again when the attacker has returned. */
@@ -61,7 +85,13 @@ export async function eradicateIncident(tx: Tx, house: House, caller: Caller, id
 }
 
 /** Recovered: to a known secure state, verified in a stated way, and watched until a set date. */
-export async function recoverIncident(tx: Tx, house: House, caller: Caller, id: string, input: ActInput & { secureState: string; verification: string; watchUntil: string }): Promise<void> {
+export async function recoverIncident(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  id: string,
+  input: ActInput & { secureState: string; verification: string; watchUntil: string },
+): Promise<void> {
   const { secureState, verification, watchUntil } = input
   if (watchUntil < tx.now.slice(0, 10)) throw invalid('watchUntil', 'must not lie in the past')
   await takeStep(tx, house, caller, id, 'recover', input, { change: { watchUntil }, data: { secureState, verification, watchUntil } })

@@ -18,7 +18,8 @@ const names: Readonly<Record<IncidentClass, string>> = {
 /** What stands until the organisation writes its own. */
 const defaults: Readonly<Record<IncidentClass, string>> = {
   suspected: 'Something that may be a security incident. Its existence, scope and magnitude are still to be confirmed.',
-  'security-incident': 'A confirmed breach of security leading to the accidental or unlawful destruction, loss, alteration, unauthorised disclosure of, or access to customer or personal data, or to the systems that hold it.',
+  'security-incident':
+    'A confirmed breach of security leading to the accidental or unlawful destruction, loss, alteration, unauthorised disclosure of, or access to customer or personal data, or to the systems that hold it.',
   'customer-reportable': 'A security incident that affects customers whom we have promised to tell.',
   'privacy-breach': 'A security incident that touches personal data (GDPR Art. 4(12)).',
   'not-an-incident': 'What was suspected did not happen, or touched none of confidentiality, integrity, availability.',
@@ -29,7 +30,14 @@ export async function listClassDefinitions(reader: Reader) {
   const rows = await reader.db.select().from(classDefinitions).orderBy(desc(classDefinitions.version))
   return incidentClasses.map(name => {
     const written = rows.find(row => row.class === name)
-    return { class: name, name: names[name], text: written?.text ?? defaults[name], version: written?.version ?? 1, changedBy: written?.changedBy ?? 'Tocsin', changedAt: written?.changedAt ?? reader.now }
+    return {
+      class: name,
+      name: names[name],
+      text: written?.text ?? defaults[name],
+      version: written?.version ?? 1,
+      changedBy: written?.changedBy ?? 'Tocsin',
+      changedAt: written?.changedAt ?? reader.now,
+    }
   })
 }
 
@@ -43,6 +51,11 @@ export async function defineClass(tx: Tx, caller: Caller, name: IncidentClass, i
     .onConflictDoNothing()
     .returning({ version: classDefinitions.version })
   if (written.length === 0) throw changedMeanwhile()
-  await record(tx, { actor: caller.actor, type: 'class-definition.changed', subject: { kind: 'incident-class', id: name }, data: { version: input.version + 1, text: input.text } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'class-definition.changed',
+    subject: { kind: 'incident-class', id: name },
+    data: { version: input.version + 1, text: input.text },
+  })
   return listClassDefinitions(tx)
 }

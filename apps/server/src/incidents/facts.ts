@@ -28,7 +28,8 @@ export async function changeIncident(tx: Tx, house: House, caller: Caller, id: s
   if (Object.keys(change).length === 0) return
   await saveIncident(tx, incident, change)
   // Whoever hides an incident must still see it.
-  if (input.isRestricted === true && !incident.isRestricted) await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
+  if (input.isRestricted === true && !incident.isRestricted)
+    await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
   await record(tx, { actor: caller.actor, type: 'incident.changed', subject: { kind: 'incident', id }, within: id, data: change })
 }
 
@@ -38,22 +39,47 @@ export async function assessIncident(tx: Tx, house: House, caller: Caller, id: s
   assertVersion(incident, input.version)
   const { severity, why } = assessSeverity(input.criteria)
   await saveIncident(tx, incident, { severity, severityCriteria: input.criteria, severityWhy: why })
-  await record(tx, { actor: caller.actor, type: 'incident.assessed', subject: { kind: 'incident', id }, within: id, data: { criteria: input.criteria, from: incident.severity, severity, why } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'incident.assessed',
+    subject: { kind: 'incident', id },
+    within: id,
+    data: { criteria: input.criteria, from: incident.severity, severity, why },
+  })
 }
 
 /** Classifies it, with the reason. What is declared stays a confirmed class, unless it turns out to be no incident. */
-export async function classifyIncident(tx: Tx, house: House, caller: Caller, id: string, input: { version: number; class: IncidentClass; statement: string }): Promise<void> {
+export async function classifyIncident(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  id: string,
+  input: { version: number; class: IncidentClass; statement: string },
+): Promise<void> {
   const incident = await lockOpenIncident(tx, house, caller, id)
   assertVersion(incident, input.version)
   if (incident.declaredAt !== null && input.class === 'suspected') throw conflict('It was declared: it cannot be only suspected again.')
   await saveIncident(tx, incident, { class: input.class })
-  await record(tx, { actor: caller.actor, type: 'incident.classified', subject: { kind: 'incident', id }, within: id, data: { from: incident.class, class: input.class, statement: input.statement } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'incident.classified',
+    subject: { kind: 'incident', id },
+    within: id,
+    data: { from: incident.class, class: input.class, statement: input.statement },
+  })
 }
 
 const roleColumns = { lead: 'leadId', owner: 'ownerId', communications: 'communicationsId', executive: 'executiveId' } as const
 
 /** Gives one of the roles of an incident to a person, or to nobody. */
-export async function assignRole(tx: Tx, house: House, caller: Caller, id: string, role: IncidentRole, input: { version: number; personId: string | null }): Promise<void> {
+export async function assignRole(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  id: string,
+  role: IncidentRole,
+  input: { version: number; personId: string | null },
+): Promise<void> {
   const incident = await lockOpenIncident(tx, house, caller, id)
   assertVersion(incident, input.version)
   if (input.personId !== null) await assertPeople(tx, [input.personId], 'personId')
@@ -63,7 +89,13 @@ export async function assignRole(tx: Tx, house: House, caller: Caller, id: strin
 async function takeRole(tx: Tx, actor: Actor, incident: IncidentRow, role: IncidentRole, personId: string | null): Promise<void> {
   const person = personId === null ? undefined : await findPerson(tx, personId)
   await saveIncident(tx, incident, { [roleColumns[role]]: personId })
-  await record(tx, { actor, type: 'incident.role-assigned', subject: { kind: 'incident', id: incident.id }, within: incident.id, data: { role, personId, name: person?.name ?? null } })
+  await record(tx, {
+    actor,
+    type: 'incident.role-assigned',
+    subject: { kind: 'incident', id: incident.id },
+    within: incident.id,
+    data: { role, personId, name: person?.name ?? null },
+  })
 }
 
 /** Who answers a team's page about an incident takes that side's role, if nobody has it yet. */

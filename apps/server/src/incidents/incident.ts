@@ -63,6 +63,16 @@ export async function saveIncident(tx: Tx, incident: IncidentRow, change: Partia
 
 /** What the lifecycle needs to know. */
 export async function standingOf(reader: Reader, incident: IncidentRow): Promise<Standing> {
-  const open = await reader.db.select({ id: tasks.id }).from(tasks).where(and(eq(tasks.incidentId, incident.id), isNull(tasks.doneAt)))
-  return { status: incident.status, class: incident.class, severity: incident.severity, declaredAt: incident.declaredAt, watchUntil: incident.watchUntil, openTasks: open.length }
+  const open = await reader.db
+    .select({ id: tasks.id })
+    .from(tasks)
+    .where(and(eq(tasks.incidentId, incident.id), isNull(tasks.doneAt)))
+  return {
+    status: incident.status,
+    class: incident.class,
+    severity: incident.severity,
+    declaredAt: incident.declaredAt,
+    watchUntil: incident.watchUntil,
+    openTasks: open.length,
+  }
 }

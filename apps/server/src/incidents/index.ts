@@ -4,7 +4,7 @@ import { readAlert } from '../alerts/index.ts'
 import { act, type Bindings, type Caller, type House, question, teams } from '../identity/index.ts'
 import { record } from '../journal/index.ts'
 import type { Tx } from '../platform/database.ts'
-import { ClosingConditions, closeIncident, containIncident, declareIncident, eradicateIncident, recoverIncident, reopenIncident } from './acts.ts'
+import { type ClosingConditions, closeIncident, containIncident, declareIncident, eradicateIncident, recoverIncident, reopenIncident } from './acts.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
@@ -15,11 +15,11 @@ import { setAffectedCustomers, setAffectedServices } from './scope.ts'
 import { addTask, approveTask, changeTask } from './tasks.ts'
 
 export { ClosingConditions } from './acts.ts'
-export { findIncident, type IncidentRow, lockIncident, lockOpenIncident } from './incident.ts'
+export { findIncident, type IncidentRow, lockOpenIncident } from './incident.ts'
 export { renderMarkdown } from './markdown.ts'
 export { readIncident, selectionOf } from './read.ts'
 export { pageLead } from './scope.ts'
-export { incidentCustomers, incidentServices, incidents } from './tables.ts'
+export { incidentCustomers, incidents } from './tables.ts'
 export { timelineOf } from './timeline.ts'
 
 /** Opens the room. `conditions` collects what other rooms have against closing an incident. */
@@ -29,7 +29,10 @@ export function openIncidents(house: House, conditions: ClosingConditions): Bind
     'page.acknowledged': async (tx, entry) => {
       const about = entry.data.about as { kind: string; id: string }
       if (about.kind !== 'incident') return
-      const [team] = await tx.db.select({ kind: teams.kind }).from(teams).where(eq(teams.id, String(entry.data.teamId)))
+      const [team] = await tx.db
+        .select({ kind: teams.kind })
+        .from(teams)
+        .where(eq(teams.id, String(entry.data.teamId)))
       if (team) await takeVacantRole(tx, entry.actor, about.id, team.kind === 'security' ? 'lead' : 'owner', String(entry.data.personId))
     },
   })
@@ -42,11 +45,14 @@ export function openIncidents(house: House, conditions: ClosingConditions): Bind
     question(routes.incidents, (reader, { caller, query }) => listIncidents(reader, house, caller, query)),
     act(routes.incident, async (tx, { caller, params }) => {
       const incident = await read(tx, caller, params.id)
-      if (incident.isRestricted) await record(tx, { actor: caller.actor, type: 'incident.read', subject: { kind: 'incident', id: params.id }, within: params.id })
+      if (incident.isRestricted)
+        await record(tx, { actor: caller.actor, type: 'incident.read', subject: { kind: 'incident', id: params.id }, within: params.id })
       return incident
     }),
     act(routes.openIncident, async (tx, { caller, body }) => read(tx, caller, await openIncident(tx, house, caller, body))),
-    act(routes.escalateAlert, async (tx, { caller, params, body }) => read(tx, caller, await escalateAlert(tx, house, caller, await readAlert(tx, house, caller, params.id), body))),
+    act(routes.escalateAlert, async (tx, { caller, params, body }) =>
+      read(tx, caller, await escalateAlert(tx, house, caller, await readAlert(tx, house, caller, params.id), body)),
+    ),
     act(routes.changeIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, changeIncident(tx, house, caller, params.id, body))),
     act(routes.assessSeverity, (tx, { caller, params, body }) => after(tx, caller, params.id, assessIncident(tx, house, caller, params.id, body))),
     act(routes.classifyIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, classifyIncident(tx, house, caller, params.id, body))),
@@ -62,7 +68,9 @@ export function openIncidents(house: House, conditions: ClosingConditions): Bind
     act(routes.reopenIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, reopenIncident(tx, house, caller, params.id, body))),
     act(routes.addTask, (tx, { caller, params, body }) => after(tx, caller, params.id, addTask(tx, house, caller, params.id, body))),
     act(routes.changeTask, (tx, { caller, params, body }) => after(tx, caller, params.id, changeTask(tx, house, caller, params.id, params.taskId, body))),
-    act(routes.approveTask, (tx, { caller, params, body }) => after(tx, caller, params.id, approveTask(tx, house, caller, params.id, params.taskId, body.version))),
+    act(routes.approveTask, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, approveTask(tx, house, caller, params.id, params.taskId, body.version)),
+    ),
     act(routes.addNote, (tx, { caller, params, body }) => after(tx, caller, params.id, addNote(tx, house, caller, params.id, body.markdown))),
     act(routes.changeNote, (tx, { caller, params, body }) => after(tx, caller, params.id, changeNote(tx, house, caller, params.id, params.noteId, body))),
     question(routes.classDefinitions, reader => listClassDefinitions(reader)),

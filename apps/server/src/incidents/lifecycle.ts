@@ -42,8 +42,10 @@ export function blockers(act: Act, standing: Standing, today: string): string[] 
     if (!confirmedClasses.includes(standing.class)) found.push('The class must be security incident, customer-reportable or privacy breach.')
   }
   if (act === 'close') {
-    if (standing.status === 'suspected' && standing.class !== 'not-an-incident') found.push('A suspected incident closes without a declaration only as "not an incident".')
-    if (standing.status === 'recovered' && standing.watchUntil !== null && today <= standing.watchUntil) found.push(`The recovered services stay under watch until ${standing.watchUntil}.`)
+    if (standing.status === 'suspected' && standing.class !== 'not-an-incident')
+      found.push('A suspected incident closes without a declaration only as "not an incident".')
+    if (standing.status === 'recovered' && standing.watchUntil !== null && today <= standing.watchUntil)
+      found.push(`The recovered services stay under watch until ${standing.watchUntil}.`)
     if (standing.openTasks > 0) found.push(standing.openTasks === 1 ? 'One task is open.' : `${standing.openTasks} tasks are open.`)
   }
   return found
@@ -51,5 +53,7 @@ export function blockers(act: Act, standing: Standing, today: string): string[] 
 
 /** The acts that the lifecycle allows from here, in the order in which they usually come. */
 export function possibleActs(standing: Standing): Act[] {
-  return (Object.keys(acts) as Act[]).filter(act => destination(act, standing) !== undefined && !(act === 'close' && standing.status === 'suspected' && standing.class !== 'not-an-incident'))
+  return (Object.keys(acts) as Act[]).filter(
+    act => destination(act, standing) !== undefined && !(act === 'close' && standing.status === 'suspected' && standing.class !== 'not-an-incident'),
+  )
 }

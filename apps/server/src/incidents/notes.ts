@@ -16,12 +16,26 @@ export async function addNote(tx: Tx, house: House, caller: Caller, incidentId: 
 }
 
 /** Corrects a note of one's own. */
-export async function changeNote(tx: Tx, house: House, caller: Caller, incidentId: string, id: string, input: { version: number; markdown: string }): Promise<void> {
+export async function changeNote(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  incidentId: string,
+  id: string,
+  input: { version: number; markdown: string },
+): Promise<void> {
   await lockOpenIncident(tx, house, caller, incidentId)
-  const [note] = await tx.db.select().from(notes).where(and(eq(notes.id, id), eq(notes.incidentId, incidentId))).for('update')
+  const [note] = await tx.db
+    .select()
+    .from(notes)
+    .where(and(eq(notes.id, id), eq(notes.incidentId, incidentId)))
+    .for('update')
   if (!note) throw notFound('note')
   if (note.authorId !== caller.personId) throw forbidden('Only its author corrects a note. Write one of your own.')
   assertVersion(note, input.version)
-  await tx.db.update(notes).set({ markdown: input.markdown, editedAt: tx.now, version: note.version + 1 }).where(eq(notes.id, id))
+  await tx.db
+    .update(notes)
+    .set({ markdown: input.markdown, editedAt: tx.now, version: note.version + 1 })
+    .where(eq(notes.id, id))
   await record(tx, { actor: caller.actor, type: 'note.corrected', subject: { kind: 'note', id }, within: incidentId, data: { markdown: input.markdown } })
 }

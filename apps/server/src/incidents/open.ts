@@ -29,17 +29,40 @@ export async function openIncident(tx: Tx, house: House, caller: Caller, input: 
   const isDemo = isAlertDemo || input.serviceIds.some(serviceId => known.get(serviceId)?.isDemo === true)
   const [incident] = await tx.db
     .insert(incidents)
-    .values({ id, title: input.title, status: 'suspected', class: 'suspected', realm: input.realm, dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' }, openedAt: tx.now, isRestricted: input.isRestricted, isDemo })
+    .values({
+      id,
+      title: input.title,
+      status: 'suspected',
+      class: 'suspected',
+      realm: input.realm,
+      dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' },
+      openedAt: tx.now,
+      isRestricted: input.isRestricted,
+      isDemo,
+    })
     .returning()
   if (!incident) throw new Error('an inserted incident is returned')
   await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId })
-  await record(tx, { actor: caller.actor, type: 'incident.opened', subject: { kind: 'incident', id }, within: id, data: { number: incident.number, title: input.title, statement: input.statement, realm: input.realm, isRestricted: input.isRestricted } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'incident.opened',
+    subject: { kind: 'incident', id },
+    within: id,
+    data: { number: incident.number, title: input.title, statement: input.statement, realm: input.realm, isRestricted: input.isRestricted },
+  })
   const alerts = await escalateAlerts(tx, house, caller, input.alertIds, incident, input)
   const bases = new Map(input.serviceIds.map(serviceId => [serviceId, 'Named when the incident was opened']))
   for (const alert of alerts) if (alert.serviceId !== null && !bases.has(alert.serviceId)) bases.set(alert.serviceId, `Alert ${alert.number}: ${alert.title}`)
   const listed = [...bases].map(([serviceId, basis]) => ({ id: serviceId, basis }))
   if (listed.length > 0) await listServicesAffected(tx, house, caller, incident, listed)
-  await findLead(tx, house, caller, incident, listed.flatMap(({ id: serviceId }) => known.get(serviceId)?.securityTeam.id ?? []), alerts.length > 0)
+  await findLead(
+    tx,
+    house,
+    caller,
+    incident,
+    listed.flatMap(({ id: serviceId }) => known.get(serviceId)?.securityTeam.id ?? []),
+    alerts.length > 0,
+  )
   return id
 }
 
@@ -52,18 +75,46 @@ async function findLead(tx: Tx, house: House, caller: Caller, incident: Incident
     return
   }
   await saveIncident(tx, incident, { leadId: caller.personId })
-  await record(tx, { actor: caller.actor, type: 'incident.role-assigned', subject: { kind: 'incident', id: incident.id }, within: incident.id, data: { role: 'lead', personId: caller.personId, name: caller.actor.name } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'incident.role-assigned',
+    subject: { kind: 'incident', id: incident.id },
+    within: incident.id,
+    data: { role: 'lead', personId: caller.personId, name: caller.actor.name },
+  })
 }
 
 async function isMember(reader: Reader, teamId: string, personId: string): Promise<boolean> {
-  const found = await reader.db.select({ id: teamMembers.personId }).from(teamMembers).where(and(eq(teamMembers.teamId, teamId), eq(teamMembers.personId, personId)))
+  const found = await reader.db
+    .select({ id: teamMembers.personId })
+    .from(teamMembers)
+    .where(and(eq(teamMembers.teamId, teamId), eq(teamMembers.personId, personId)))
   return found.length > 0
 }
 
 /** Escalates an alert to a new suspected incident, or to the one named. */
-export async function escalateAlert(tx: Tx, house: House, caller: Caller, alert: { id: string; title: string; isDemo: boolean; service: { id: string } | null; number: number }, input: { incidentId?: string | undefined; title?: string | undefined; realm: Realm; statement: string }): Promise<string> {
+export async function escalateAlert(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  alert: { id: string; title: string; isDemo: boolean; service: { id: string } | null; number: number },
+  input: { incidentId?: string | undefined; title?: string | undefined; realm: Realm; statement: string },
+): Promise<string> {
   if (input.incidentId === undefined)
-    return openIncident(tx, house, caller, { title: input.title ?? alert.title.slice(0, 200), statement: input.statement, realm: input.realm, serviceIds: [], alertIds: [alert.id], isRestricted: false }, alert.isDemo)
+    return openIncident(
+      tx,
+      house,
+      caller,
+      {
+        title: input.title ?? alert.title.slice(0, 200),
+        statement: input.statement,
+        realm: input.realm,
+        serviceIds: [],
+        alertIds: [alert.id],
+        isRestricted: false,
+      },
+      alert.isDemo,
+    )
   const incident = await lockOpenIncident(tx, house, caller, input.incidentId)
   await escalateAlerts(tx, house, caller, [alert.id], incident, input)
   const { service } = alert

@@ -42,7 +42,12 @@ function summaryOf(incident: IncidentRow, names: Names): IncidentSummary {
 }
 
 /** One page of the incidents that the viewer may see, newest first. */
-export async function listIncidents(reader: Reader, house: House, viewer: Viewer, query: { view: 'open' | 'all'; limit: number; cursor?: string | undefined }): Promise<{ items: IncidentSummary[]; next: string | null }> {
+export async function listIncidents(
+  reader: Reader,
+  house: House,
+  viewer: Viewer,
+  query: { view: 'open' | 'all'; limit: number; cursor?: string | undefined },
+): Promise<{ items: IncidentSummary[]; next: string | null }> {
   const after = /^[0-9]{1,15}$/.test(query.cursor ?? '') ? lt(incidents.number, Number(query.cursor)) : undefined
   const rows = await reader.db
     .select()
@@ -51,13 +56,22 @@ export async function listIncidents(reader: Reader, house: House, viewer: Viewer
     .orderBy(desc(incidents.number))
     .limit(query.limit + 1)
   const shown = rows.slice(0, query.limit)
-  const names = await namesOf(reader, shown.flatMap(row => [row.leadId, row.ownerId]))
+  const names = await namesOf(
+    reader,
+    shown.flatMap(row => [row.leadId, row.ownerId]),
+  )
   return { items: shown.map(row => summaryOf(row, names)), next: rows.length > query.limit ? String(shown.at(-1)?.number) : null }
 }
 
 /** Which journal entries tell an incident: its own, and those of its alerts and their pages from before it was opened. */
 export async function selectionOf(reader: Reader, incidentId: string, alertIds: readonly string[]): Promise<Selection> {
-  const paged = alertIds.length === 0 ? [] : await reader.db.select({ id: pages.id }).from(pages).where(inArray(pages.subjectId, [...alertIds]))
+  const paged =
+    alertIds.length === 0
+      ? []
+      : await reader.db
+          .select({ id: pages.id })
+          .from(pages)
+          .where(inArray(pages.subjectId, [...alertIds]))
   return { within: incidentId, subjects: [...alertIds, ...paged.map(page => page.id)] }
 }
 
@@ -65,12 +79,29 @@ export async function selectionOf(reader: Reader, incidentId: string, alertIds: 
 export async function readIncident(reader: Reader, house: House, conditions: ClosingConditions, viewer: Viewer, id: string): Promise<Incident> {
   const incident = await findIncident(reader, house, viewer, id)
   const alerts = await alertsOfIncident(reader, house, viewer, id)
-  const affectedServices = await reader.db.select({ id: services.id, name: services.name, basis: incidentServices.basis }).from(incidentServices).innerJoin(services, eq(services.id, incidentServices.serviceId)).where(eq(incidentServices.incidentId, id)).orderBy(asc(services.name))
-  const affectedCustomers = await reader.db.select({ id: customers.id, name: customers.name, basis: incidentCustomers.basis }).from(incidentCustomers).innerJoin(customers, eq(customers.id, incidentCustomers.customerId)).where(eq(incidentCustomers.incidentId, id)).orderBy(asc(customers.name))
+  const affectedServices = await reader.db
+    .select({ id: services.id, name: services.name, basis: incidentServices.basis })
+    .from(incidentServices)
+    .innerJoin(services, eq(services.id, incidentServices.serviceId))
+    .where(eq(incidentServices.incidentId, id))
+    .orderBy(asc(services.name))
+  const affectedCustomers = await reader.db
+    .select({ id: customers.id, name: customers.name, basis: incidentCustomers.basis })
+    .from(incidentCustomers)
+    .innerJoin(customers, eq(customers.id, incidentCustomers.customerId))
+    .where(eq(incidentCustomers.incidentId, id))
+    .orderBy(asc(customers.name))
   const members = await reader.db.select({ id: incidentMembers.personId }).from(incidentMembers).where(eq(incidentMembers.incidentId, id))
   const taskRows = await reader.db.select().from(tasks).where(eq(tasks.incidentId, id)).orderBy(asc(tasks.id))
   const noteRows = await reader.db.select().from(notes).where(eq(notes.incidentId, id)).orderBy(asc(notes.id))
-  const entries = await readEntries(reader, await selectionOf(reader, id, alerts.map(alert => alert.id)))
+  const entries = await readEntries(
+    reader,
+    await selectionOf(
+      reader,
+      id,
+      alerts.map(alert => alert.id),
+    ),
+  )
   const names = await namesOf(reader, [
     incident.leadId,
     incident.ownerId,

@@ -18,7 +18,13 @@ function assertOnce(listed: readonly Listed[], field: string): void {
 }
 
 /** Sets the affected services, each with the basis for listing it. The engineering team of a new one is paged. */
-export async function setAffectedServices(tx: Tx, house: House, caller: Caller, id: string, input: { version: number; services: readonly Listed[] }): Promise<void> {
+export async function setAffectedServices(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  id: string,
+  input: { version: number; services: readonly Listed[] },
+): Promise<void> {
   const incident = await lockOpenIncident(tx, house, caller, id)
   assertVersion(incident, input.version)
   await saveIncident(tx, incident, {})
@@ -43,7 +49,13 @@ export async function listServicesAffected(tx: Tx, house: House, caller: Caller,
   for (const each of listed) {
     const service = known.get(each.id)
     if (!service || before.some(old => old.serviceId === each.id)) continue
-    await pageAbout(tx, house, incident, service.engineeringTeam.id, `${service.name} is affected (${each.basis}). Your team owns the service and carries out the plan.`)
+    await pageAbout(
+      tx,
+      house,
+      incident,
+      service.engineeringTeam.id,
+      `${service.name} is affected (${each.basis}). Your team owns the service and carries out the plan.`,
+    )
   }
 }
 
@@ -89,17 +101,31 @@ export async function pageLead(tx: Tx, house: House, incident: IncidentRow, page
 }
 
 /** Sets the affected customers, each with the basis for listing it. A declared incident keeps those it has: their clocks run. */
-export async function setAffectedCustomers(tx: Tx, house: House, caller: Caller, id: string, input: { version: number; customers: readonly Listed[] }): Promise<void> {
+export async function setAffectedCustomers(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  id: string,
+  input: { version: number; customers: readonly Listed[] },
+): Promise<void> {
   const incident = await lockOpenIncident(tx, house, caller, id)
   assertVersion(incident, input.version)
   assertOnce(input.customers, 'customers')
-  const known = new Map((await listCustomers(tx, input.customers.map(each => each.id))).map(customer => [customer.id, customer.name]))
+  const known = new Map(
+    (
+      await listCustomers(
+        tx,
+        input.customers.map(each => each.id),
+      )
+    ).map(customer => [customer.id, customer.name]),
+  )
   if (input.customers.some(each => !known.has(each.id))) throw invalid('customers', 'must name customers of the catalogue')
   const before = await tx.db.select().from(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
   if (incident.declaredAt !== null && before.some(old => !input.customers.some(each => each.id === old.customerId)))
     throw conflict('A declared incident keeps the customers that it lists, because their clocks run. Record a decision not to notify instead.')
   await tx.db.delete(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
-  if (input.customers.length > 0) await tx.db.insert(incidentCustomers).values(input.customers.map(each => ({ incidentId: id, customerId: each.id, basis: each.basis })))
+  if (input.customers.length > 0)
+    await tx.db.insert(incidentCustomers).values(input.customers.map(each => ({ incidentId: id, customerId: each.id, basis: each.basis })))
   await saveIncident(tx, incident, {})
   await record(tx, {
     actor: caller.actor,

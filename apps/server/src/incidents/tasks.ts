@@ -8,7 +8,13 @@ import { assertVersion, lockOpenIncident } from './incident.ts'
 import { tasks } from './tables.ts'
 
 /** Adds a task. */
-export async function addTask(tx: Tx, house: House, caller: Caller, incidentId: string, input: { title: string; assigneeId: string | null; dueOn: string | null; hurtsBusiness: boolean }): Promise<void> {
+export async function addTask(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  incidentId: string,
+  input: { title: string; assigneeId: string | null; dueOn: string | null; hurtsBusiness: boolean },
+): Promise<void> {
   await lockOpenIncident(tx, house, caller, incidentId)
   if (input.assigneeId !== null) await assertPeople(tx, [input.assigneeId], 'assigneeId')
   const id = newId()
@@ -17,24 +23,45 @@ export async function addTask(tx: Tx, house: House, caller: Caller, incidentId: 
 }
 
 async function lockTask(tx: Tx, incidentId: string, id: string) {
-  const [task] = await tx.db.select().from(tasks).where(and(eq(tasks.id, id), eq(tasks.incidentId, incidentId))).for('update')
+  const [task] = await tx.db
+    .select()
+    .from(tasks)
+    .where(and(eq(tasks.id, id), eq(tasks.incidentId, incidentId)))
+    .for('update')
   if (!task) throw notFound('task')
   return task
 }
 
 /** Finishes, reopens or changes a task. One that hurts the business is done only after the executive has approved it. */
-export async function changeTask(tx: Tx, house: House, caller: Caller, incidentId: string, id: string, input: { version: number; title?: string | undefined; assigneeId?: string | null | undefined; dueOn?: string | null | undefined; isDone?: boolean | undefined }): Promise<void> {
+export async function changeTask(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  incidentId: string,
+  id: string,
+  input: {
+    version: number
+    title?: string | undefined
+    assigneeId?: string | null | undefined
+    dueOn?: string | null | undefined
+    isDone?: boolean | undefined
+  },
+): Promise<void> {
   await lockOpenIncident(tx, house, caller, incidentId)
   const task = await lockTask(tx, incidentId, id)
   assertVersion(task, input.version)
   if (input.assigneeId) await assertPeople(tx, [input.assigneeId], 'assigneeId')
-  if (input.isDone === true && task.hurtsBusiness && task.approvedById === null) throw conflict('This task hurts the business: the executive of the incident approves it first.')
+  if (input.isDone === true && task.hurtsBusiness && task.approvedById === null)
+    throw conflict('This task hurts the business: the executive of the incident approves it first.')
   const { version: _, isDone, ...given } = input
   const change = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   const done = isDone === undefined ? {} : isDone ? { doneAt: tx.now, doneById: caller.personId } : { doneAt: null, doneById: null }
   // An approval is for what was approved: another task under the same id needs its own.
   const approval = input.title !== undefined && input.title !== task.title ? { approvedById: null } : {}
-  await tx.db.update(tasks).set({ ...change, ...done, ...approval, version: task.version + 1 }).where(eq(tasks.id, id))
+  await tx.db
+    .update(tasks)
+    .set({ ...change, ...done, ...approval, version: task.version + 1 })
+    .where(eq(tasks.id, id))
   const type = isDone === true && task.doneAt === null ? 'task.done' : isDone === false && task.doneAt !== null ? 'task.reopened' : 'task.changed'
   await record(tx, { actor: caller.actor, type, subject: { kind: 'task', id }, within: incidentId, data: { title: input.title ?? task.title, ...change } })
 }
@@ -46,6 +73,9 @@ export async function approveTask(tx: Tx, house: House, caller: Caller, incident
   assertVersion(task, version)
   if (!task.hurtsBusiness) throw conflict('This task needs no approval.')
   if (incident.executiveId !== caller.personId) throw forbidden('Only the executive of this incident approves what hurts the business.')
-  await tx.db.update(tasks).set({ approvedById: caller.personId, version: task.version + 1 }).where(eq(tasks.id, id))
+  await tx.db
+    .update(tasks)
+    .set({ approvedById: caller.personId, version: task.version + 1 })
+    .where(eq(tasks.id, id))
   await record(tx, { actor: caller.actor, type: 'task.approved', subject: { kind: 'task', id }, within: incidentId, data: { title: task.title } })
 }

@@ -3,7 +3,8 @@ import type { Entry } from '../journal/index.ts'
 
 type Data = Readonly<Record<string, unknown>>
 const text = (value: unknown) => (value === null || value === undefined ? '' : String(value))
-const names = (value: unknown) => (Array.isArray(value) ? value.map(each => (typeof each === 'object' && each !== null && 'name' in each ? text(each.name) : text(each))).join(', ') : '')
+const names = (value: unknown) =>
+  Array.isArray(value) ? value.map(each => (typeof each === 'object' && each !== null && 'name' in each ? text(each.name) : text(each))).join(', ') : ''
 const quoted = (value: unknown) => `“${text(value)}”`
 
 /** What each kind of entry says in a timeline. What is not here is bookkeeping that a reader of the incident does not look for. */
@@ -64,7 +65,11 @@ const sentences: Readonly<Record<string, (data: Data) => string>> = {
 }
 
 function label(key: string): string {
-  return key.replace(/^is/, '').replace(/([A-Z])/g, ' $1').toLowerCase().trim()
+  return key
+    .replace(/^is/, '')
+    .replace(/([A-Z])/g, ' $1')
+    .toLowerCase()
+    .trim()
 }
 
 function duration(seconds: number): string {

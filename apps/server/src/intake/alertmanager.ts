@@ -9,7 +9,20 @@ import { actorOfSource, openSource, scopeOfSource } from './sources.ts'
 
 type Payload = z.output<typeof AlertmanagerPayload>
 
-const severityOf: Readonly<Record<string, Severity>> = { critical: 'critical', page: 'critical', emergency: 'critical', error: 'high', high: 'high', major: 'high', warning: 'medium', medium: 'medium', minor: 'low', low: 'low', info: 'info', none: 'info' }
+const severityOf: Readonly<Record<string, Severity>> = {
+  critical: 'critical',
+  page: 'critical',
+  emergency: 'critical',
+  error: 'high',
+  high: 'high',
+  major: 'high',
+  warning: 'medium',
+  medium: 'medium',
+  minor: 'low',
+  low: 'low',
+  info: 'info',
+  none: 'info',
+}
 
 /** Our alert for one of Alertmanager's, without its service. */
 export function fromAlertmanager(alert: Payload['alerts'][number], payload: Payload): Omit<IncomingAlert, 'serviceId'> {
@@ -25,7 +38,11 @@ export function fromAlertmanager(alert: Payload['alerts'][number], payload: Payl
     severity: severityOf[(labels.severity ?? '').toLowerCase()] ?? 'medium',
     dedupKey: alert.fingerprint,
     source: 'alertmanager',
-    labels: Object.fromEntries(Object.entries(labels).slice(0, 50).map(([name, value]) => [name.slice(0, 100), value.slice(0, 1_000)])),
+    labels: Object.fromEntries(
+      Object.entries(labels)
+        .slice(0, 50)
+        .map(([name, value]) => [name.slice(0, 100), value.slice(0, 1_000)]),
+    ),
     links: links.slice(0, 20),
     description: (annotations.description || annotations.message || '').slice(0, 20_000),
     observables: observablesOf(labels),

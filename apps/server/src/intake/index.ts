@@ -10,7 +10,7 @@ import { createSource, listSources, revokeSource } from './sources.ts'
 
 export { takeAlertmanager } from './alertmanager.ts'
 export { createSource } from './sources.ts'
-export { reports, sources } from './tables.ts'
+export { sources } from './tables.ts'
 
 export function openIntake(house: House): Bindings {
   return [

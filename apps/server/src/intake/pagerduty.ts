@@ -10,7 +10,12 @@ import { actorOfSource, openSource, scopeOfSource } from './sources.ts'
 
 type Event = z.output<typeof PagerDutyEvent>
 
-const severityOf: Readonly<Record<'critical' | 'error' | 'warning' | 'info', Severity>> = { critical: 'critical', error: 'high', warning: 'medium', info: 'info' }
+const severityOf: Readonly<Record<'critical' | 'error' | 'warning' | 'info', Severity>> = {
+  critical: 'critical',
+  error: 'high',
+  warning: 'medium',
+  info: 'info',
+}
 
 /** Takes one event in the shape of PagerDuty's Events API v2, and answers as PagerDuty does. */
 export async function takePagerDuty(tx: Tx, house: House, key: string, event: Event): Promise<{ status: 'success'; message: string; dedup_key: string }> {
@@ -25,8 +30,15 @@ export async function takePagerDuty(tx: Tx, house: House, key: string, event: Ev
     const names = [payload.component, payload.group].filter(name => name !== undefined)
     const known = names.length === 0 ? [] : await tx.db.select({ id: services.id, name: services.name }).from(services).where(inArray(services.name, names))
     const serviceId = names.map(name => known.find(service => service.name === name)?.id).find(id => id !== undefined) ?? source.serviceId
-    const links = [...event.links.map(link => ({ url: link.href, text: link.text ?? '' })), ...(event.client_url ? [{ url: event.client_url, text: event.client ?? 'Client' }] : [])]
-    const labels = Object.fromEntries(Object.entries({ source: payload.source, component: payload.component, group: payload.group, class: payload.class }).filter(([, value]) => value !== undefined)) as Record<string, string>
+    const links = [
+      ...event.links.map(link => ({ url: link.href, text: link.text ?? '' })),
+      ...(event.client_url ? [{ url: event.client_url, text: event.client ?? 'Client' }] : []),
+    ]
+    const labels = Object.fromEntries(
+      Object.entries({ source: payload.source, component: payload.component, group: payload.group, class: payload.class }).filter(
+        ([, value]) => value !== undefined,
+      ),
+    ) as Record<string, string>
     await receiveAlerts(
       tx,
       house,

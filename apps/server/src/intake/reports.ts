@@ -46,12 +46,21 @@ export async function takeReport(tx: Tx, house: House, input: Input, received: r
   if (!alert) throw new Error('a report makes an alert')
   await tx.db.insert(reports).values({ ...input, id, reference, receivedAt: tx.now, alertId: alert.id })
   if (kept.length > 0) await tx.db.insert(reportFiles).values(kept.map(file => ({ reportId: id, fileId: file.id })))
-  await record(tx, { actor, type: 'report.received', subject: { kind: 'report', id }, data: { reference, audience: input.audience, alertId: alert.id, files: kept.map(({ name, sizeBytes, sha256 }) => ({ name, sizeBytes, sha256 })) } })
+  await record(tx, {
+    actor,
+    type: 'report.received',
+    subject: { kind: 'report', id },
+    data: { reference, audience: input.audience, alertId: alert.id, files: kept.map(({ name, sizeBytes, sha256 }) => ({ name, sizeBytes, sha256 })) },
+  })
   return { reference, link: `${house.messenger.origin}/r/${signToken(house.secrets, 'report', [id])}` }
 }
 
 async function filesOf(reader: Reader, reportId: string) {
-  return reader.db.select({ id: files.id, name: files.name, sizeBytes: files.sizeBytes }).from(reportFiles).innerJoin(files, eq(files.id, reportFiles.fileId)).where(eq(reportFiles.reportId, reportId))
+  return reader.db
+    .select({ id: files.id, name: files.name, sizeBytes: files.sizeBytes })
+    .from(reportFiles)
+    .innerJoin(files, eq(files.id, reportFiles.fileId))
+    .where(eq(reportFiles.reportId, reportId))
 }
 
 const explanations: Record<ReportView['stage'], string> = {
@@ -64,12 +73,34 @@ const explanations: Record<ReportView['stage'], string> = {
 /** How a report stands, in words that give nothing of an investigation away. */
 export async function followReport(reader: Reader, house: House, token: string): Promise<ReportView> {
   const [id] = openToken(house.secrets, 'report', token) ?? []
-  const [found] = id === undefined ? [] : await reader.db.select({ report: reports, status: alerts.status, isOpen: alerts.isOpen }).from(reports).innerJoin(alerts, eq(alerts.id, reports.alertId)).where(eq(reports.id, id))
+  const [found] =
+    id === undefined
+      ? []
+      : await reader.db
+          .select({ report: reports, status: alerts.status, isOpen: alerts.isOpen })
+          .from(reports)
+          .innerJoin(alerts, eq(alerts.id, reports.alertId))
+          .where(eq(reports.id, id))
   if (!found) throw new AppProblem('not-found', 'This link is not right.')
   const { report } = found
-  const stage = found.status === 'open' ? 'received' : found.status === 'acknowledged' ? 'being-looked-at' : found.status === 'escalated' && found.isOpen ? 'under-investigation' : 'closed'
+  const stage =
+    found.status === 'open'
+      ? 'received'
+      : found.status === 'acknowledged'
+        ? 'being-looked-at'
+        : found.status === 'escalated' && found.isOpen
+          ? 'under-investigation'
+          : 'closed'
   const kept = await filesOf(reader, report.id)
-  return { reference: report.reference, audience: report.audience, receivedAt: report.receivedAt, stage, explanation: explanations[stage], text: report.text, files: kept.map(({ name, sizeBytes }) => ({ name, sizeBytes })) }
+  return {
+    reference: report.reference,
+    audience: report.audience,
+    receivedAt: report.receivedAt,
+    stage,
+    explanation: explanations[stage],
+    text: report.text,
+    files: kept.map(({ name, sizeBytes }) => ({ name, sizeBytes })),
+  }
 }
 
 /** The report behind an alert. It names a person, so that it was read is on record. */

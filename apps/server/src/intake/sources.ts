@@ -35,7 +35,13 @@ export async function listSources(reader: Reader, id?: string): Promise<Source[]
 const paths: Record<Kind, (key: string) => string> = { alertmanager: key => `/in/${key}/alertmanager`, pagerduty: key => `/in/${key}/v2/enqueue` }
 
 /** Adds a source. Its key, 32 characters as PagerDuty's routing keys are, is in the answer and nowhere else. */
-export async function createSource(tx: Tx, origin: string, actor: Actor, input: { kind: Kind; name: string; serviceId: string | null }, isDemo = false): Promise<{ source: Source; key: string; url: string }> {
+export async function createSource(
+  tx: Tx,
+  origin: string,
+  actor: Actor,
+  input: { kind: Kind; name: string; serviceId: string | null },
+  isDemo = false,
+): Promise<{ source: Source; key: string; url: string }> {
   if (input.serviceId !== null) {
     const known = await tx.db.select({ id: services.id }).from(services).where(eq(services.id, input.serviceId))
     if (known.length === 0) throw invalid('serviceId', 'must name a service of the catalogue')
@@ -50,7 +56,11 @@ export async function createSource(tx: Tx, origin: string, actor: Actor, input: 
 }
 
 export async function revokeSource(tx: Tx, caller: Caller, id: string): Promise<void> {
-  const revoked = await tx.db.update(sources).set({ revokedAt: tx.now }).where(and(eq(sources.id, id), isNull(sources.revokedAt))).returning({ name: sources.name })
+  const revoked = await tx.db
+    .update(sources)
+    .set({ revokedAt: tx.now })
+    .where(and(eq(sources.id, id), isNull(sources.revokedAt)))
+    .returning({ name: sources.name })
   if (revoked.length === 0) throw notFound('source in use')
   await record(tx, { actor: caller.actor, type: 'source.revoked', subject: { kind: 'source', id }, data: { name: revoked[0]?.name ?? '' } })
 }

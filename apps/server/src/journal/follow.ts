@@ -105,7 +105,9 @@ export class Followers {
       while (this.#running) await this.#running
       const end = await endOfJournal(this.#database.reader())
       const cursors = await this.#database.reader().db.select().from(journalCursors)
-      const isBehind = cursors.some(cursor => this.#followers.has(cursor.name) && (BigInt(cursor.xid) < BigInt(end.xid) || (cursor.xid === end.xid && cursor.seq < end.seq)))
+      const isBehind = cursors.some(
+        cursor => this.#followers.has(cursor.name) && (BigInt(cursor.xid) < BigInt(end.xid) || (cursor.xid === end.xid && cursor.seq < end.seq)),
+      )
       if (!isBehind || this.#isStopped) return
       await new Promise(resolve => setTimeout(resolve, 5))
     }

@@ -88,7 +88,9 @@ export interface Selection {
 
 export function selectionCondition(selection: Selection): SQL | undefined {
   const { within, subjects } = selection
-  return subjects.length === 0 ? eq(journal.withinId, within) : or(eq(journal.withinId, within), sql`${journal.subjectId} = any(${sql.param([...subjects])}::text[])`)
+  return subjects.length === 0
+    ? eq(journal.withinId, within)
+    : or(eq(journal.withinId, within), sql`${journal.subjectId} = any(${sql.param([...subjects])}::text[])`)
 }
 
 /** Entries of a selection, oldest first. */
@@ -98,7 +100,10 @@ export async function readEntries(reader: Reader, selection: Selection): Promise
 }
 
 /** The latest entries, newest first, of those that `condition` lets through; `before` is the `seq` to go on from. */
-export async function latestEntries(reader: Reader, options: { limit: number; before?: number; condition?: SQL | undefined }): Promise<{ entry: Entry; seq: number; leafIndex: number | null }[]> {
+export async function latestEntries(
+  reader: Reader,
+  options: { limit: number; before?: number; condition?: SQL | undefined },
+): Promise<{ entry: Entry; seq: number; leafIndex: number | null }[]> {
   const rows = await reader.db
     .select({ row: journal, leafIndex: journalLeaves.leafIndex })
     .from(journal)

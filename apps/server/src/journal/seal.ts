@@ -1,5 +1,20 @@
 import { createHash } from 'node:crypto'
-import { append, canonicalJson, type ExportedEntry, type Frontier, inclusionPlaces, joinSubtrees, leafHash, openCheckpoint, perfectSubtrees, root, signCheckpoint, signingKey, verifierKey, writeExport } from '@tocsin/merkle'
+import {
+  append,
+  canonicalJson,
+  type ExportedEntry,
+  type Frontier,
+  inclusionPlaces,
+  joinSubtrees,
+  leafHash,
+  openCheckpoint,
+  perfectSubtrees,
+  root,
+  signCheckpoint,
+  signingKey,
+  verifierKey,
+  writeExport,
+} from '@tocsin/merkle'
 import { desc, eq, or, type SQL, sql } from 'drizzle-orm'
 import type { Reader, Tx } from '../platform/database.ts'
 import type { Secrets } from '../platform/secrets.ts'
@@ -75,7 +90,13 @@ async function readNodes(reader: Reader, places: readonly Place[]): Promise<Map<
  * @param exportId the id of the entry that recorded this export: it is the last one, and carries the digest of `document`.
  * @returns undefined while that entry is not sealed yet.
  */
-export async function exportJournal(reader: Reader, sealer: Sealer, selection: Selection | 'all', document: unknown, exportId: string): Promise<string | undefined> {
+export async function exportJournal(
+  reader: Reader,
+  sealer: Sealer,
+  selection: Selection | 'all',
+  document: unknown,
+  exportId: string,
+): Promise<string | undefined> {
   const exported = await leafOf(reader, exportId)
   const checkpoint = await latestCheckpoint(reader)
   if (exported === undefined || checkpoint === undefined || checkpoint.size <= exported) return undefined
@@ -92,7 +113,9 @@ export async function exportJournal(reader: Reader, sealer: Sealer, selection: S
   const entries: ExportedEntry[] = rows.map(({ row, leafIndex }) => ({
     index: leafIndex,
     entry: toEntry(row) as unknown as Record<string, unknown>,
-    proof: inclusionPlaces(leafIndex, size).map(siblings => joinSubtrees(siblings.map(place => nodes.get(placeName(place)) ?? fault(place))).toString('base64')),
+    proof: inclusionPlaces(leafIndex, size).map(siblings =>
+      joinSubtrees(siblings.map(place => nodes.get(placeName(place)) ?? fault(place))).toString('base64'),
+    ),
   }))
   return writeExport({ key: sealer.key, checkpoint: checkpoint.note, document, entries })
 }
@@ -106,4 +129,3 @@ async function leafOf(reader: Reader, exportId: string): Promise<number | undefi
     .where(eq(journal.subjectId, exportId))
   return found?.leafIndex
 }
-

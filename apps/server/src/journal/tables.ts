@@ -24,15 +24,18 @@ export const journal = pgTable(
     withinId: uuid('within_id'),
     data: json<Record<string, unknown>>('data').notNull(),
   },
-  table => [index('journal_order').on(table.xid, table.seq), index('journal_seq').on(table.seq), index('journal_within').on(table.withinId, table.seq), index('journal_subject').on(table.subjectId)],
+  table => [
+    index('journal_order').on(table.xid, table.seq),
+    index('journal_seq').on(table.seq),
+    index('journal_within').on(table.withinId, table.seq),
+    index('journal_subject').on(table.subjectId),
+  ],
 )
 
 /** A sealed entry's place in the Merkle tree. */
-export const journalLeaves = pgTable(
-  'journal_leaves',
-  { leafIndex: count('leaf_index').primaryKey(), entryId: uuid('entry_id').notNull() },
-  table => [index('journal_leaves_entry').on(table.entryId)],
-)
+export const journalLeaves = pgTable('journal_leaves', { leafIndex: count('leaf_index').primaryKey(), entryId: uuid('entry_id').notNull() }, table => [
+  index('journal_leaves_entry').on(table.entryId),
+])
 
 /** Roots of perfect subtrees (level 0: the leaves): they never change, and every proof is made of them. */
 export const journalNodes = pgTable(
@@ -42,7 +45,11 @@ export const journalNodes = pgTable(
 )
 
 /** Signed checkpoints (C2SP tlog-checkpoint). */
-export const journalCheckpoints = pgTable('journal_checkpoints', { size: count('size').primaryKey(), note: text('note').notNull(), at: instant('at').notNull() })
+export const journalCheckpoints = pgTable('journal_checkpoints', {
+  size: count('size').primaryKey(),
+  note: text('note').notNull(),
+  at: instant('at').notNull(),
+})
 
 /** How far each follower has read. */
 export const journalCursors = pgTable('journal_cursors', { name: text('name').primaryKey(), xid: xid8('xid').notNull(), seq: count('seq').notNull() })

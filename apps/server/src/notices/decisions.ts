@@ -43,7 +43,13 @@ export async function proposeDecision(tx: Tx, house: House, caller: Caller, obli
     })
     .where(eq(obligations.id, obligationId))
   const { version: _, ...data } = input
-  await record(tx, { actor: caller.actor, type: 'decision.proposed', subject: { kind: 'obligation', id: obligationId }, within: incident.id, data: { customer: customer.name, ...data } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'decision.proposed',
+    subject: { kind: 'obligation', id: obligationId },
+    within: incident.id,
+    data: { customer: customer.name, ...data },
+  })
 }
 
 /** Approves it: somebody else than who proposed it, being the incident's executive or a lead. */
@@ -88,15 +94,31 @@ export async function withdrawDecision(tx: Tx, house: House, caller: Caller, obl
     })
     .where(eq(obligations.id, obligationId))
   await cancel(tx, reviewKey(obligationId))
-  await record(tx, { actor: caller.actor, type: 'decision.withdrawn', subject: { kind: 'obligation', id: obligationId }, within: incident.id, data: { customer: customer.name } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'decision.withdrawn',
+    subject: { kind: 'obligation', id: obligationId },
+    within: incident.id,
+    data: { customer: customer.name },
+  })
 }
 
 /** The day of review has come: the lead is paged to look at the decision again. */
 export async function reviewDecision(tx: Tx, house: House, obligationId: string): Promise<void> {
-  const [found] = await tx.db.select({ obligation: obligations, incident: incidents }).from(obligations).innerJoin(incidents, eq(incidents.id, obligations.incidentId)).where(eq(obligations.id, obligationId))
+  const [found] = await tx.db
+    .select({ obligation: obligations, incident: incidents })
+    .from(obligations)
+    .innerJoin(incidents, eq(incidents.id, obligations.incidentId))
+    .where(eq(obligations.id, obligationId))
   if (!found || (found.obligation.state !== 'delayed' && found.obligation.state !== 'waived')) return
   const { obligation, incident } = found
-  await record(tx, { actor: system, type: 'decision.due', subject: { kind: 'obligation', id: obligationId }, within: incident.id, data: { kind: obligation.decisionKind, reviewOn: obligation.decisionReviewOn } })
+  await record(tx, {
+    actor: system,
+    type: 'decision.due',
+    subject: { kind: 'obligation', id: obligationId },
+    within: incident.id,
+    data: { kind: obligation.decisionKind, reviewOn: obligation.decisionReviewOn },
+  })
   await pageLead(tx, house, incident, {
     topic: `decision ${obligationId}`,
     title: `Incident ${incident.number}: a decision on a notice is due for review`,

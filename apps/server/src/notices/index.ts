@@ -7,7 +7,6 @@ import { approveNotice, changeNotice, draftNotice, promiseJob, rememberPromise, 
 import { followIncident, listObligations, openDuties, readObligation, warn, warnJob } from './obligations.ts'
 
 export { listObligations } from './obligations.ts'
-export { obligations } from './tables.ts'
 
 export function openNotices(house: House, conditions: ClosingConditions): Bindings {
   conditions.add((reader, incident) => openDuties(reader, incident.id))

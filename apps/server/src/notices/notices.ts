@@ -13,7 +13,7 @@ import type { Delivery } from '../platform/messages.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../platform/problems.ts'
 import { readSetting } from '../platform/settings.ts'
 import { messages } from '../platform/tables.ts'
-import { openDuties, type ObligationRow, warnTopic } from './obligations.ts'
+import { type ObligationRow, openDuties, warnTopic } from './obligations.ts'
 import { notices, obligations } from './tables.ts'
 
 type Input = z.output<typeof NoticeInput>
@@ -52,11 +52,28 @@ async function lockNotice(tx: Tx, house: House, caller: Caller, noticeId: string
 export async function draftNotice(tx: Tx, house: House, caller: Caller, obligationId: string, input: Input): Promise<string> {
   const { obligation, incident, customer } = await lockDuty(tx, house, caller, obligationId)
   if (obligation.state === 'waived') throw conflict('It was decided not to notify this customer. Withdraw that decision first.')
-  const unsent = await tx.db.select({ id: notices.id }).from(notices).where(and(eq(notices.obligationId, obligationId), ne(notices.state, 'sent')))
+  const unsent = await tx.db
+    .select({ id: notices.id })
+    .from(notices)
+    .where(and(eq(notices.obligationId, obligationId), ne(notices.state, 'sent')))
   if (unsent.length > 0) throw conflict('A notice to this customer is in the making already: change that one.')
   const id = newId()
-  await tx.db.insert(notices).values({ ...input, id, obligationId, kind: obligation.state === 'met' ? 'update' : 'initial', state: 'draft', authorId: caller.personId, editorId: caller.personId })
-  await record(tx, { actor: caller.actor, type: 'notice.drafted', subject: { kind: 'notice', id }, within: incident.id, data: { customer: customer.name, ...input } })
+  await tx.db.insert(notices).values({
+    ...input,
+    id,
+    obligationId,
+    kind: obligation.state === 'met' ? 'update' : 'initial',
+    state: 'draft',
+    authorId: caller.personId,
+    editorId: caller.personId,
+  })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'notice.drafted',
+    subject: { kind: 'notice', id },
+    within: incident.id,
+    data: { customer: customer.name, ...input },
+  })
   return obligationId
 }
 
@@ -69,7 +86,13 @@ export async function changeNotice(tx: Tx, house: House, caller: Caller, noticeI
     .update(notices)
     .set({ ...content, state: 'draft', editorId: caller.personId, approvedById: null, approvedAt: null, version: notice.version + 1 })
     .where(eq(notices.id, noticeId))
-  await record(tx, { actor: caller.actor, type: 'notice.changed', subject: { kind: 'notice', id: noticeId }, within: incident.id, data: { customer: customer.name, ...content } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'notice.changed',
+    subject: { kind: 'notice', id: noticeId },
+    within: incident.id,
+    data: { customer: customer.name, ...content },
+  })
   return obligation.id
 }
 
@@ -78,8 +101,17 @@ export async function approveNotice(tx: Tx, house: House, caller: Caller, notice
   const { notice, obligation, incident, customer } = await lockNotice(tx, house, caller, noticeId, version)
   if (notice.state !== 'draft') throw conflict('This notice is approved already.')
   if (notice.authorId === caller.personId || notice.editorId === caller.personId) throw forbidden('Somebody else than its author approves a notice.')
-  await tx.db.update(notices).set({ state: 'approved', approvedById: caller.personId, approvedAt: tx.now, version: notice.version + 1 }).where(eq(notices.id, noticeId))
-  await record(tx, { actor: caller.actor, type: 'notice.approved', subject: { kind: 'notice', id: noticeId }, within: incident.id, data: { customer: customer.name } })
+  await tx.db
+    .update(notices)
+    .set({ state: 'approved', approvedById: caller.personId, approvedAt: tx.now, version: notice.version + 1 })
+    .where(eq(notices.id, noticeId))
+  await record(tx, {
+    actor: caller.actor,
+    type: 'notice.approved',
+    subject: { kind: 'notice', id: noticeId },
+    within: incident.id,
+    data: { customer: customer.name },
+  })
   return obligation.id
 }
 
@@ -90,7 +122,10 @@ export async function sendNotice(tx: Tx, house: House, caller: Caller, noticeId:
   if (notice.state !== 'approved') throw conflict('This notice was sent already.')
   if (obligation.startedAt === null) throw conflict('The incident is not declared yet: the notice can be sent once it is.')
   const organisation = (await readSetting(tx, 'organisation', z.string())) ?? 'Our organisation'
-  await tx.db.update(notices).set({ state: 'sending', version: notice.version + 1 }).where(eq(notices.id, noticeId))
+  await tx.db
+    .update(notices)
+    .set({ state: 'sending', version: notice.version + 1 })
+    .where(eq(notices.id, noticeId))
   for (const contact of customer.contacts)
     await house.messenger.post(tx, {
       channel: 'email',
@@ -102,14 +137,22 @@ export async function sendNotice(tx: Tx, house: House, caller: Caller, noticeId:
       body: noticeText(organisation, incident, contact.name, notice),
       isDemo: customer.isDemo,
     })
-  await record(tx, { actor: caller.actor, type: 'notice.sent', subject: { kind: 'notice', id: noticeId }, within: incident.id, data: { customer: customer.name, to: customer.contacts.map(contact => contact.email) } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'notice.sent',
+    subject: { kind: 'notice', id: noticeId },
+    within: incident.id,
+    data: { customer: customer.name, to: customer.contacts.map(contact => contact.email) },
+  })
   return obligation.id
 }
 
 function noticeText(organisation: string, incident: IncidentRow, name: string, notice: NoticeRow): string {
   const parts = [
     `Dear ${name},`,
-    notice.kind === 'update' ? `this is an update to our notice about incident ${incident.number}.` : `we are writing to tell you of a security incident (our reference: incident ${incident.number}) that affects you.`,
+    notice.kind === 'update'
+      ? `this is an update to our notice about incident ${incident.number}.`
+      : `we are writing to tell you of a security incident (our reference: incident ${incident.number}) that affects you.`,
     `What happened\n${notice.nature}`,
     `Approximate impact on users\n${notice.userImpact}`,
     `What has been done\n${notice.mitigation}`,
@@ -145,7 +188,10 @@ export async function settleDelivery(tx: Tx, house: House, delivery: Delivery): 
 }
 
 async function meet(tx: Tx, house: House, obligation: ObligationRow, customer: string): Promise<void> {
-  await tx.db.update(obligations).set({ state: 'met', metAt: tx.now, version: obligation.version + 1 }).where(eq(obligations.id, obligation.id))
+  await tx.db
+    .update(obligations)
+    .set({ state: 'met', metAt: tx.now, version: obligation.version + 1 })
+    .where(eq(obligations.id, obligation.id))
   await record(tx, {
     actor: system,
     type: 'obligation.met',
@@ -160,7 +206,10 @@ async function meet(tx: Tx, house: House, obligation: ObligationRow, customer: s
 async function settleNotice(tx: Tx, noticeId: string): Promise<void> {
   const [notice] = await tx.db.select().from(notices).where(eq(notices.id, noticeId)).for('update')
   if (notice?.state !== 'sending') return
-  const sent = await tx.db.select({ state: messages.state }).from(messages).where(and(eq(messages.purpose, 'notice'), eq(messages.purposeId, noticeId)))
+  const sent = await tx.db
+    .select({ state: messages.state })
+    .from(messages)
+    .where(and(eq(messages.purpose, 'notice'), eq(messages.purposeId, noticeId)))
   if (sent.some(message => message.state === 'queued' || message.state === 'held')) return
   const isTaken = sent.some(message => message.state === 'sent')
   await tx.db
@@ -173,7 +222,12 @@ async function settleNotice(tx: Tx, noticeId: string): Promise<void> {
 
 /** A further communication was promised for now: unless it went out, the lead is paged. */
 export async function rememberPromise(tx: Tx, house: House, noticeId: string): Promise<void> {
-  const [found] = await tx.db.select({ notice: notices, incidentId: obligations.incidentId, customer: customers.name }).from(notices).innerJoin(obligations, eq(obligations.id, notices.obligationId)).innerJoin(customers, eq(customers.id, obligations.customerId)).where(eq(notices.id, noticeId))
+  const [found] = await tx.db
+    .select({ notice: notices, incidentId: obligations.incidentId, customer: customers.name })
+    .from(notices)
+    .innerJoin(obligations, eq(obligations.id, notices.obligationId))
+    .innerJoin(customers, eq(customers.id, obligations.customerId))
+    .where(eq(notices.id, noticeId))
   if (!found) return
   const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, found.incidentId))
   if (!incident || incident.status === 'closed') return

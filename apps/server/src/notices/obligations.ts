@@ -29,17 +29,30 @@ export async function followIncident(tx: Tx, incidentId: string): Promise<void> 
     and(
       eq(obligations.incidentId, incidentId),
       eq(obligations.state, 'prepared'),
-      affected.length === 0 ? undefined : sql`not ${inArray(obligations.customerId, affected.map(customer => customer.id))}`,
+      affected.length === 0
+        ? undefined
+        : sql`not ${inArray(
+            obligations.customerId,
+            affected.map(customer => customer.id),
+          )}`,
     ),
   )
   for (const customer of affected) {
-    await tx.db.insert(obligations).values({ incidentId, customerId: customer.id, state: 'prepared', hours: customer.noticeHours, isDemo: incident.isDemo }).onConflictDoNothing()
+    await tx.db
+      .insert(obligations)
+      .values({ incidentId, customerId: customer.id, state: 'prepared', hours: customer.noticeHours, isDemo: incident.isDemo })
+      .onConflictDoNothing()
     if (incident.declaredAt !== null) await startClock(tx, incident, { declaredAt: incident.declaredAt }, customer)
   }
 }
 
 /** The clock runs from the declaration, also for a customer who is found to be affected later: that is what the contract says. */
-async function startClock(tx: Tx, incident: IncidentRow, { declaredAt }: { declaredAt: string }, customer: { id: string; name: string; noticeHours: number }): Promise<void> {
+async function startClock(
+  tx: Tx,
+  incident: IncidentRow,
+  { declaredAt }: { declaredAt: string },
+  customer: { id: string; name: string; noticeHours: number },
+): Promise<void> {
   const { dueAt, warnings } = scheduleOf(customerClock(customer.noticeHours), declaredAt)
   const [started] = await tx.db
     .update(obligations)
@@ -47,12 +60,23 @@ async function startClock(tx: Tx, incident: IncidentRow, { declaredAt }: { decla
     .where(and(eq(obligations.incidentId, incident.id), eq(obligations.customerId, customer.id), eq(obligations.state, 'prepared')))
     .returning()
   if (!started) return
-  await record(tx, { actor: system, type: 'obligation.opened', subject: { kind: 'obligation', id: started.id }, within: incident.id, data: { customer: customer.name, startedAt: declaredAt, dueAt } })
+  await record(tx, {
+    actor: system,
+    type: 'obligation.opened',
+    subject: { kind: 'obligation', id: started.id },
+    within: incident.id,
+    data: { customer: customer.name, startedAt: declaredAt, dueAt },
+  })
   // Of warnings that are past already only the last is given, at once.
   const past = warnings.filter(warning => warning.at <= tx.now).at(-1)
+  // One warning for all customers of an incident with the same clock: the key is its time.
   for (const warning of warnings.filter(each => each === past || each.at > tx.now))
-    // One warning for all customers of an incident with the same clock: the key is its time.
-    await schedule(tx, { kind: warnJob, key: `notices:${incident.id}:${warning.at}`, runAt: warning.at, data: { incidentId: incident.id, afterHours: warning.afterHours } })
+    await schedule(tx, {
+      kind: warnJob,
+      key: `notices:${incident.id}:${warning.at}`,
+      runAt: warning.at,
+      data: { incidentId: incident.id, afterHours: warning.afterHours },
+    })
 }
 
 /** The lead is paged while somebody is still to be notified. */
@@ -67,7 +91,14 @@ export async function warn(tx: Tx, house: House, incidentId: string, afterHours:
     .orderBy(asc(obligations.dueAt))
   const [first] = open
   if (!first) return
-  for (const { obligation, customer } of open) await record(tx, { actor: system, type: 'obligation.warned', subject: { kind: 'obligation', id: obligation.id }, within: incidentId, data: { customer, afterHours, dueAt: obligation.dueAt } })
+  for (const { obligation, customer } of open)
+    await record(tx, {
+      actor: system,
+      type: 'obligation.warned',
+      subject: { kind: 'obligation', id: obligation.id },
+      within: incidentId,
+      data: { customer, afterHours, dueAt: obligation.dueAt },
+    })
   const names = open.map(({ customer }) => customer).join(', ')
   await pageLead(tx, house, incident, {
     topic: warnTopic,
@@ -91,7 +122,10 @@ async function selectObligations(reader: Reader, house: House, viewer: Viewer, c
     .where(and(condition, house.visibility.condition(viewer, obligations.incidentId)))
     .orderBy(sql`${obligations.metAt} is not null`, sql`${obligations.dueAt} asc nulls last`, asc(customers.name))
     .limit(1_000)
-  const byObligation = await noticesOf(reader, rows.map(row => row.obligation.id))
+  const byObligation = await noticesOf(
+    reader,
+    rows.map(row => row.obligation.id),
+  )
   return rows.map(({ obligation, incident, customer, proposedBy, approvedBy }) => ({
     id: obligation.id,
     incident: { id: incident.id, number: incident.number, title: incident.title },
@@ -131,7 +165,14 @@ async function noticesOf(reader: Reader, obligationIds: readonly string[]): Prom
     .where(inArray(notices.obligationId, [...obligationIds]))
     .orderBy(asc(notices.id))
   const ids = rows.map(row => row.notice.id)
-  const sent = ids.length === 0 ? [] : await reader.db.select().from(messages).where(and(eq(messages.purpose, 'notice'), inArray(messages.purposeId, ids))).orderBy(asc(messages.id))
+  const sent =
+    ids.length === 0
+      ? []
+      : await reader.db
+          .select()
+          .from(messages)
+          .where(and(eq(messages.purpose, 'notice'), inArray(messages.purposeId, ids)))
+          .orderBy(asc(messages.id))
   const list = rows.map(({ notice, author: by, approvedBy }) => ({
     obligationId: notice.obligationId,
     notice: {
@@ -148,7 +189,9 @@ async function noticesOf(reader: Reader, obligationIds: readonly string[]): Prom
       approvedBy,
       approvedAt: notice.approvedAt,
       sentAt: notice.sentAt,
-      deliveries: sent.filter(message => message.purposeId === notice.id).map(message => ({ to: message.address, state: message.state, receipt: message.receipt ?? message.lastError, at: message.sentAt })),
+      deliveries: sent
+        .filter(message => message.purposeId === notice.id)
+        .map(message => ({ to: message.address, state: message.state, receipt: message.receipt ?? message.lastError, at: message.sentAt })),
       version: notice.version,
     },
   }))
@@ -156,7 +199,12 @@ async function noticesOf(reader: Reader, obligationIds: readonly string[]): Prom
 }
 
 /** Duties that the viewer may see, the one due first on top. Open ones are those that nobody has met, nor decided not to meet. */
-export async function listObligations(reader: Reader, house: House, viewer: Viewer, query: { view: 'open' | 'all'; incidentId?: string | undefined }): Promise<Obligation[]> {
+export async function listObligations(
+  reader: Reader,
+  house: House,
+  viewer: Viewer,
+  query: { view: 'open' | 'all'; incidentId?: string | undefined },
+): Promise<Obligation[]> {
   const open = query.view === 'open' ? inArray(obligations.state, ['running', 'delayed']) : undefined
   return selectObligations(reader, house, viewer, and(open, query.incidentId === undefined ? undefined : eq(obligations.incidentId, query.incidentId)))
 }

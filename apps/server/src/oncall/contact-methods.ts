@@ -1,5 +1,5 @@
-import { Email } from '@tocsin/api'
 import type { ContactMethod } from '@tocsin/api'
+import { Email } from '@tocsin/api'
 import { and, asc, count as countOf, eq } from 'drizzle-orm'
 import { type Caller, findPerson } from '../identity/index.ts'
 import { record } from '../journal/index.ts'
@@ -34,7 +34,12 @@ export async function listContactMethods(reader: Reader, personId: string): Prom
   return person ? [{ id: person.id, kind: 'email', address: person.email, createdAt: person.createdAt }] : []
 }
 
-export async function addContactMethod(tx: Tx, secrets: Secrets, caller: Caller, input: { kind: 'email' | 'webhook'; address: string }): Promise<{ method: ContactMethod; secret: string | null }> {
+export async function addContactMethod(
+  tx: Tx,
+  secrets: Secrets,
+  caller: Caller,
+  input: { kind: 'email' | 'webhook'; address: string },
+): Promise<{ method: ContactMethod; secret: string | null }> {
   const [held] = await tx.db.select({ n: countOf() }).from(contactMethods).where(eq(contactMethods.personId, caller.personId))
   if ((held?.n ?? 0) >= most) throw conflict(`At most ${most} contact methods are kept for a person.`)
   const address = checkAddress(input)
@@ -43,7 +48,8 @@ export async function addContactMethod(tx: Tx, secrets: Secrets, caller: Caller,
   // The account's e-mail counts only while nothing is set up: it stays a method when the first other one joins it.
   if ((held?.n ?? 0) === 0) {
     const person = await findPerson(tx, caller.personId)
-    if (person && person.email !== address) await tx.db.insert(contactMethods).values({ personId: caller.personId, kind: 'email', address: person.email, createdAt: tx.now })
+    if (person && person.email !== address)
+      await tx.db.insert(contactMethods).values({ personId: caller.personId, kind: 'email', address: person.email, createdAt: tx.now })
   }
   await tx.db.insert(contactMethods).values({ ...method, personId: caller.personId, secret: secret === null ? null : secrets.seal(secret) })
   await record(tx, { actor: caller.actor, type: 'contact-method.added', subject: { kind: 'person', id: caller.personId }, data: { kind: input.kind } })

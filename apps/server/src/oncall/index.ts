@@ -1,13 +1,13 @@
+import { eq } from 'drizzle-orm'
 import type { Bindings, House } from '../identity/index.ts'
 import { record, system } from '../journal/index.ts'
 import { climbJob, climbPage } from './pages.ts'
 import { oncallBindings } from './routes.ts'
 import { pages } from './tables.ts'
-import { eq } from 'drizzle-orm'
 
 export { acknowledgePagesAbout, pageTeam, reaches, resolvePagesAbout } from './pages.ts'
 export { saveRota } from './rotas.ts'
-export { pageNotifications, pages, rotas } from './tables.ts'
+export { pages } from './tables.ts'
 
 export function openOncall(house: House): Bindings {
   house.jobs.register<{ pageId: string }>(climbJob, { run: (tx, { pageId }) => climbPage(tx, house, pageId) })

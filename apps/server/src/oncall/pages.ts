@@ -50,11 +50,28 @@ export async function pageTeam(tx: Tx, house: House, request: PageRequest): Prom
   const key = `${request.teamId} ${subject.id} ${topic}`
   const [page] = await tx.db
     .insert(pages)
-    .values({ ...rest, id, key, firstPersonId, position: firstPersonId === null ? 0 : -1, subjectKind: subject.kind, subjectId: subject.id, withinId: within ?? null, state: 'triggered', createdAt: tx.now })
+    .values({
+      ...rest,
+      id,
+      key,
+      firstPersonId,
+      position: firstPersonId === null ? 0 : -1,
+      subjectKind: subject.kind,
+      subjectId: subject.id,
+      withinId: within ?? null,
+      state: 'triggered',
+      createdAt: tx.now,
+    })
     .onConflictDoNothing({ target: pages.key, where: sql`state = 'triggered'` })
     .returning({ id: pages.id })
   if (!page) return
-  await record(tx, { actor: system, type: 'page.triggered', subject: { kind: 'page', id }, within: within ?? null, data: { teamId: request.teamId, about: subject, severity: request.severity } })
+  await record(tx, {
+    actor: system,
+    type: 'page.triggered',
+    subject: { kind: 'page', id },
+    within: within ?? null,
+    data: { teamId: request.teamId, about: subject, severity: request.severity },
+  })
   await climbPage(tx, house, id)
 }
 
@@ -65,25 +82,50 @@ export async function climbPage(tx: Tx, house: House, pageId: string): Promise<v
   const rota = await findRota(tx, page.teamId)
   const turns = rota ? onCall(rotationOf(rota), tx.now) : []
   const policy = rota ?? { steps: [{ target: { kind: 'everyone' as const }, waitMinutes: 5 }], repeats: 2 }
-  const step = page.position < 0 && page.firstPersonId !== null ? { participants: [page.firstPersonId], waitMinutes: firstPersonMinutes } : climb(policy, page.position, turns)
+  const step =
+    page.position < 0 && page.firstPersonId !== null
+      ? { participants: [page.firstPersonId], waitMinutes: firstPersonMinutes }
+      : climb(policy, page.position, turns)
   if (!step) {
     await tx.db.update(pages).set({ state: 'exhausted', nextStepAt: null }).where(eq(pages.id, pageId))
-    await record(tx, { actor: system, type: 'page.exhausted', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: { kind: page.subjectKind, id: page.subjectId } } })
+    await record(tx, {
+      actor: system,
+      type: 'page.exhausted',
+      subject: { kind: 'page', id: pageId },
+      within: page.withinId,
+      data: { about: { kind: page.subjectKind, id: page.subjectId } },
+    })
     return
   }
   const personIds = step.participants.length > 0 ? step.participants : await everybodyLeft(tx, page.teamId)
   const notified = await notify(tx, house, page, personIds)
   const nextStepAt = addMinutes(tx.now, step.waitMinutes)
-  await tx.db.update(pages).set({ position: page.position + 1, nextStepAt }).where(eq(pages.id, pageId))
+  await tx.db
+    .update(pages)
+    .set({ position: page.position + 1, nextStepAt })
+    .where(eq(pages.id, pageId))
   await schedule(tx, { kind: climbJob, key: jobKey(pageId), runAt: nextStepAt, data: { pageId } })
-  await record(tx, { actor: system, type: 'page.climbed', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { position: page.position, notified } })
+  await record(tx, {
+    actor: system,
+    type: 'page.climbed',
+    subject: { kind: 'page', id: pageId },
+    within: page.withinId,
+    data: { position: page.position, notified },
+  })
 }
 
 /** Nobody is on call: the team's members are paged, and without any the administrators. A page is never silence. */
 async function everybodyLeft(tx: Tx, teamId: string): Promise<string[]> {
-  const members = await tx.db.select({ id: people.id }).from(teamMembers).innerJoin(people, eq(people.id, teamMembers.personId)).where(and(eq(teamMembers.teamId, teamId), eq(people.isActive, true)))
+  const members = await tx.db
+    .select({ id: people.id })
+    .from(teamMembers)
+    .innerJoin(people, eq(people.id, teamMembers.personId))
+    .where(and(eq(teamMembers.teamId, teamId), eq(people.isActive, true)))
   if (members.length > 0) return members.map(member => member.id)
-  const administrators = await tx.db.select({ id: people.id }).from(people).where(and(eq(people.role, 'administrator'), eq(people.isActive, true)))
+  const administrators = await tx.db
+    .select({ id: people.id })
+    .from(people)
+    .where(and(eq(people.role, 'administrator'), eq(people.isActive, true)))
   return administrators.map(person => person.id)
 }
 
@@ -128,7 +170,12 @@ export async function acknowledgePage(tx: Tx, house: House, actor: Actor, person
     type: 'page.acknowledged',
     subject: { kind: 'page', id: pageId },
     within: page.withinId,
-    data: { about: { kind: page.subjectKind, id: page.subjectId }, teamId: page.teamId, personId, afterSeconds: Math.round((Date.parse(tx.now) - Date.parse(page.createdAt)) / 1_000) },
+    data: {
+      about: { kind: page.subjectKind, id: page.subjectId },
+      teamId: page.teamId,
+      personId,
+      afterSeconds: Math.round((Date.parse(tx.now) - Date.parse(page.createdAt)) / 1_000),
+    },
   })
   if (!acknowledged) throw notFound('page')
   return acknowledged
@@ -140,7 +187,13 @@ export async function handBackPage(tx: Tx, house: House, actor: Actor, personId:
   if (!page) throw notFound('page')
   if (page.state !== 'acknowledged' || page.acknowledgedById !== personId) throw conflict('Only who acknowledged a page can hand it back.')
   await tx.db.update(pages).set({ state: 'triggered', acknowledgedById: null, acknowledgedAt: null }).where(eq(pages.id, pageId))
-  await record(tx, { actor, type: 'page.handed-back', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: { kind: page.subjectKind, id: page.subjectId }, personId } })
+  await record(tx, {
+    actor,
+    type: 'page.handed-back',
+    subject: { kind: 'page', id: pageId },
+    within: page.withinId,
+    data: { about: { kind: page.subjectKind, id: page.subjectId }, personId },
+  })
   await climbPage(tx, house, pageId)
   const [after] = await tx.db.select().from(pages).where(eq(pages.id, pageId))
   if (!after) throw notFound('page')
@@ -149,7 +202,10 @@ export async function handBackPage(tx: Tx, house: House, actor: Actor, personId:
 
 /** Acknowledges every page about a subject that still climbs: somebody has taken the subject up. */
 export async function acknowledgePagesAbout(tx: Tx, house: House, actor: Actor, personId: string, subjectId: string): Promise<void> {
-  const climbing = await tx.db.select({ id: pages.id }).from(pages).where(and(eq(pages.subjectId, subjectId), inArray(pages.state, ['triggered', 'exhausted'])))
+  const climbing = await tx.db
+    .select({ id: pages.id })
+    .from(pages)
+    .where(and(eq(pages.subjectId, subjectId), inArray(pages.state, ['triggered', 'exhausted'])))
   for (const { id } of climbing) await acknowledgePage(tx, house, actor, personId, id)
 }
 
@@ -158,10 +214,21 @@ export async function resolvePagesAbout(tx: Tx, house: House, actor: Actor, subj
   const ended = await tx.db
     .update(pages)
     .set({ state: 'resolved', nextStepAt: null })
-    .where(and(eq(pages.subjectId, subjectId), inArray(pages.state, ['triggered', 'exhausted', 'acknowledged']), topic === undefined ? undefined : sql`${pages.key} like ${`% ${topic}`}`))
+    .where(
+      and(
+        eq(pages.subjectId, subjectId),
+        inArray(pages.state, ['triggered', 'exhausted', 'acknowledged']),
+        topic === undefined ? undefined : sql`${pages.key} like ${`% ${topic}`}`,
+      ),
+    )
     .returning({ id: pages.id, withinId: pages.withinId })
-  await quieten(tx, house, ended.map(page => page.id))
-  for (const page of ended) await record(tx, { actor, type: 'page.resolved', subject: { kind: 'page', id: page.id }, within: page.withinId, data: { about: subjectId } })
+  await quieten(
+    tx,
+    house,
+    ended.map(page => page.id),
+  )
+  for (const page of ended)
+    await record(tx, { actor, type: 'page.resolved', subject: { kind: 'page', id: page.id }, within: page.withinId, data: { about: subjectId } })
 }
 
 async function quieten(tx: Tx, house: House, pageIds: readonly string[]): Promise<void> {

@@ -33,11 +33,23 @@ export async function listRotas(reader: Reader, teamIds?: readonly string[]): Pr
       team: { id: team.id, name: team.name },
       teamKind: team.kind,
       rota: row
-        ? { timeZone: row.timeZone, startDate: row.startDate, handoffTime: row.handoffTime, participantIds: row.participantIds, steps: [...row.steps], repeats: row.repeats, version: row.version }
+        ? {
+            timeZone: row.timeZone,
+            startDate: row.startDate,
+            handoffTime: row.handoffTime,
+            participantIds: row.participantIds,
+            steps: [...row.steps],
+            repeats: row.repeats,
+            version: row.version,
+          }
         : null,
       onCallNow: row ? onCall(rotationOf(row), reader.now).map(reference) : [],
       shifts: row
-        ? shifts(rotationOf(row), reader.now, addDays(reader.now, 56)).map(shift => ({ person: reference(shift.participant), start: shift.start, end: shift.end }))
+        ? shifts(rotationOf(row), reader.now, addDays(reader.now, 56)).map(shift => ({
+            person: reference(shift.participant),
+            start: shift.start,
+            end: shift.end,
+          }))
         : [],
     }
   })
@@ -51,7 +63,11 @@ export async function saveRota(tx: Tx, caller: Caller, teamId: string, input: z.
   if (before && version === undefined) throw invalid('version', 'is required to change a rotation')
   if ((before?.version ?? undefined) !== version) throw changedMeanwhile()
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
-  if (before) await tx.db.update(rotas).set({ ...values, version: before.version + 1 }).where(eq(rotas.teamId, teamId))
+  if (before)
+    await tx.db
+      .update(rotas)
+      .set({ ...values, version: before.version + 1 })
+      .where(eq(rotas.teamId, teamId))
   else await tx.db.insert(rotas).values({ ...values, teamId })
   await record(tx, { actor: caller.actor, type: 'rotation.changed', subject: { kind: 'team', id: teamId }, data: values })
   const [rota] = await listRotas(tx, [teamId])

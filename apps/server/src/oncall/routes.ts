@@ -74,12 +74,7 @@ async function viewOf(reader: Reader, holder: Holder, page: PageRow) {
 
 /** The latest messages, without the private links in them. */
 async function listOutbox(reader: Reader, house: House, viewer: Viewer): Promise<Message[]> {
-  const rows = await reader.db
-    .select()
-    .from(messages)
-    .where(house.visibility.condition(viewer, messages.withinId))
-    .orderBy(desc(messages.createdAt))
-    .limit(200)
+  const rows = await reader.db.select().from(messages).where(house.visibility.condition(viewer, messages.withinId)).orderBy(desc(messages.createdAt)).limit(200)
   return rows.map(message => ({
     id: message.id,
     channel: message.channel,

@@ -7,8 +7,15 @@ export class ConfigProblem extends Error {
   override readonly name = 'ConfigProblem'
 }
 
-const port = z.coerce.number({ message: 'must be a number' }).int('must be a whole number').min(0, 'must be from 0 to 65535').max(65_535, 'must be from 0 to 65535')
-const yesNo = z.union([z.boolean(), z.enum(['true', 'false', 'yes', 'no', '1', '0'], { message: 'must be true or false' }).transform(text => ['true', 'yes', '1'].includes(text))])
+const port = z.coerce
+  .number({ message: 'must be a number' })
+  .int('must be a whole number')
+  .min(0, 'must be from 0 to 65535')
+  .max(65_535, 'must be from 0 to 65535')
+const yesNo = z.union([
+  z.boolean(),
+  z.enum(['true', 'false', 'yes', 'no', '1', '0'], { message: 'must be true or false' }).transform(text => ['true', 'yes', '1'].includes(text)),
+])
 const web = (text: string) => /^https?:\/\/[^/]+$/.test(text)
 
 /** Every setting, its environment variable, its default. In the file the same names stand as keys. */
@@ -40,7 +47,10 @@ export const settingsSchema = z.object({
     .describe('Sender of mails'),
   TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Let webhooks reach private addresses'),
   TOCSIN_TRUST_PROXY: yesNo.default(false).describe('Believe X-Forwarded-For and -Proto: only behind a proxy that sets them'),
-  TOCSIN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent'], { message: 'must be one of debug, info, warn, error, silent' }).default('info').describe('Logs from this level'),
+  TOCSIN_LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'], { message: 'must be one of debug, info, warn, error, silent' })
+    .default('info')
+    .describe('Logs from this level'),
 })
 type Settings = z.output<typeof settingsSchema>
 
@@ -66,7 +76,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const path = env.TOCSIN_CONFIG
   const file = path ? readFile(path) : {}
   const unknown = Object.keys(file).find(name => !(name in settingsSchema.shape))
-  if (unknown !== undefined) throw new ConfigProblem(`${path}: "${unknown}" is not a setting; the settings are ${Object.keys(settingsSchema.shape).join(', ')}.`)
+  if (unknown !== undefined)
+    throw new ConfigProblem(`${path}: "${unknown}" is not a setting; the settings are ${Object.keys(settingsSchema.shape).join(', ')}.`)
   const given = Object.fromEntries(Object.keys(settingsSchema.shape).map(name => [name, env[name] !== undefined && env[name] !== '' ? env[name] : file[name]]))
   const parsed = settingsSchema.safeParse(given)
   if (!parsed.success) {

@@ -119,6 +119,3 @@ export function isSqlState(error: unknown, state: string): boolean {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
   return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === state
 }
-
-/** SQLSTATE unique_violation. */
-export const uniqueViolation = '23505'

@@ -31,7 +31,20 @@ export async function startEmbeddedPostgres(folder: string): Promise<EmbeddedPos
   const password = clusterPassword(folder)
   if (!existsSync(join(cluster, 'PG_VERSION'))) initialise(native, folder, cluster, launch)
   const port = await freePort()
-  const child = launch.start(join(native, 'bin', 'postgres'), ['-D', cluster, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=60', '-c', 'log_min_messages=fatal'])
+  const child = launch.start(join(native, 'bin', 'postgres'), [
+    '-D',
+    cluster,
+    '-p',
+    String(port),
+    '-c',
+    'listen_addresses=127.0.0.1',
+    '-c',
+    'unix_socket_directories=',
+    '-c',
+    'max_connections=60',
+    '-c',
+    'log_min_messages=fatal',
+  ])
   const output: string[] = []
   child.stderr?.on('data', (chunk: Buffer) => {
     output.push(chunk.toString())
@@ -96,7 +109,8 @@ function launcher(folder: string): Launcher {
     run(program, args) {
       const [command = program, ...rest] = [...prefix, program, ...args]
       const done = spawnSync(command, rest, { cwd: folder, encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' }, ...owner })
-      if (done.status !== 0) throw new Error(`The embedded PostgreSQL could not be set up in ${folder}: ${(done.stderr || String(done.error)).trim().split('\n').at(-1)}`)
+      if (done.status !== 0)
+        throw new Error(`The embedded PostgreSQL could not be set up in ${folder}: ${(done.stderr || String(done.error)).trim().split('\n').at(-1)}`)
     },
   }
 }
@@ -114,7 +128,17 @@ function initialise(native: string, folder: string, cluster: string, launch: Lau
   // Made beside its place and moved there when whole: a start that was cut off leaves nothing that looks finished.
   const making = join(folder, 'cluster.new')
   rmSync(making, { recursive: true, force: true })
-  launch.run(join(native, 'bin', 'initdb'), ['-D', making, '-U', 'tocsin', '--auth=scram-sha-256', `--pwfile=${join(folder, 'password')}`, '--encoding=UTF8', '--locale=C', '--data-checksums'])
+  launch.run(join(native, 'bin', 'initdb'), [
+    '-D',
+    making,
+    '-U',
+    'tocsin',
+    '--auth=scram-sha-256',
+    `--pwfile=${join(folder, 'password')}`,
+    '--encoding=UTF8',
+    '--locale=C',
+    '--data-checksums',
+  ])
   renameSync(making, cluster)
 }
 

@@ -10,7 +10,7 @@ import multipart from '@fastify/multipart'
 import rateLimit from '@fastify/rate-limit'
 import { problemKinds, type Route, type RouteInput, type RouteReply } from '@tocsin/api'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Config } from './config.ts'
 import { type Database, isSqlState, type Reader, type Tx } from './database.ts'
 import type { ReceivedFile } from './files.ts'
@@ -123,7 +123,8 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics): Prom
     timeWindow: 60_000,
     // People behind one address do not use up each other's share once they are signed in.
     keyGenerator: request => `${request.ip} ${callerDigest(request)}`,
-    errorResponseBuilder: (_request, context) => new AppProblem('too-many', `Too many requests: at most ${context.max} a minute here. Try again in ${Math.ceil(context.ttl / 1_000)} seconds.`),
+    errorResponseBuilder: (_request, context) =>
+      new AppProblem('too-many', `Too many requests: at most ${context.max} a minute here. Try again in ${Math.ceil(context.ttl / 1_000)} seconds.`),
   })
   http.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log))
   http.addHook('onResponse', async (request, reply) => {
@@ -166,9 +167,16 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
       connection: connectionOf(services.config, request, reply),
     } as unknown as Call<Route, Caller>
     const result = await binding.run(database, call)
-    if (result instanceof Produced) return reply.code(route.status ?? 200).headers({ 'content-type': route.produces ?? 'application/json', ...result.headers }).send(result.body)
+    if (result instanceof Produced)
+      return reply
+        .code(route.status ?? 200)
+        .headers({ 'content-type': route.produces ?? 'application/json', ...result.headers })
+        .send(result.body)
     if (result === undefined) return reply.code(204).send()
-    return reply.code(route.status ?? 200).header('cache-control', 'no-store').send(result)
+    return reply
+      .code(route.status ?? 200)
+      .header('cache-control', 'no-store')
+      .send(result)
   } finally {
     await form?.remove()
   }
@@ -188,11 +196,21 @@ async function inTransaction<T>(database: Database, work: (tx: Tx) => Promise<T>
 function parse(schema: z.ZodType | undefined, value: unknown): unknown {
   if (!schema) return undefined
   const unstorable = findUnstorable(value, [])
-  if (unstorable) throw new AppProblem('invalid', `${unstorable}: must be text without NUL and without broken surrogates.`, [{ path: unstorable, message: 'must be text without NUL and without broken surrogates' }])
+  if (unstorable)
+    throw new AppProblem('invalid', `${unstorable}: must be text without NUL and without broken surrogates.`, [
+      { path: unstorable, message: 'must be text without NUL and without broken surrogates' },
+    ])
   const parsed = schema.safeParse(value ?? {})
   if (parsed.success) return parsed.data
   const errors = fieldErrors(parsed.error.issues)
-  throw new AppProblem('invalid', errors.map(error => `${error.path || 'body'}: ${error.message}`).join('; ').slice(0, 2_000), errors)
+  throw new AppProblem(
+    'invalid',
+    errors
+      .map(error => `${error.path || 'body'}: ${error.message}`)
+      .join('; ')
+      .slice(0, 2_000),
+    errors,
+  )
 }
 
 /** PostgreSQL keeps neither NUL nor half a surrogate pair: the path of a text that has one. */

@@ -29,7 +29,10 @@ const idleMs = 15_000
 /** Sees to it that a job runs at `runAt`. A job with the same key is replaced. */
 export async function schedule(tx: Tx, job: { kind: string; key: string; runAt: Instant; data: unknown }): Promise<void> {
   const fresh = { id: newId(), kind: job.kind, data: job.data, runAt: job.runAt, attempts: 0, lastError: null, leasedBy: null }
-  await tx.db.insert(jobs).values({ ...fresh, key: job.key }).onConflictDoUpdate({ target: jobs.key, set: fresh })
+  await tx.db
+    .insert(jobs)
+    .values({ ...fresh, key: job.key })
+    .onConflictDoUpdate({ target: jobs.key, set: fresh })
   await tx.db.execute(sql`select pg_notify(${channel}, '')`)
 }
 
@@ -108,7 +111,10 @@ export class JobRunner {
 
   /** When the next job is due, or undefined without one. */
   async nextDueAt(): Promise<Instant | undefined> {
-    const [next] = await this.#database.reader().db.select({ at: sql<string | null>`min(${jobs.runAt})` }).from(jobs)
+    const [next] = await this.#database
+      .reader()
+      .db.select({ at: sql<string | null>`min(${jobs.runAt})` })
+      .from(jobs)
     return next?.at ? new Date(next.at).toISOString() : undefined
   }
 
@@ -116,7 +122,8 @@ export class JobRunner {
     const lease = new pg.Client({ connectionString: this.#database.url, keepAlive: true })
     lease.on('error', error => {
       this.#log.warn({ err: error }, 'the lease connection was lost; it is taken again')
-      if (!this.#isStopped && this.#lease === lease) setTimeout(() => void this.#holdLease().catch((fault: unknown) => this.#log.error({ err: fault }, 'no lease')), 250)
+      if (!this.#isStopped && this.#lease === lease)
+        setTimeout(() => void this.#holdLease().catch((fault: unknown) => this.#log.error({ err: fault }, 'no lease')), 250)
     })
     this.#lease = lease
     await lease.connect()
@@ -159,7 +166,10 @@ export class JobRunner {
       const outcome = await handler.before?.(job.data as never, job.attempts)
       await this.#database.transaction(async tx => {
         // Replaced or cancelled while `before` ran: then its effect is nobody's any more.
-        const mine = await tx.db.delete(jobs).where(and(eq(jobs.id, job.id), eq(jobs.leasedBy, this.#worker))).returning({ id: jobs.id })
+        const mine = await tx.db
+          .delete(jobs)
+          .where(and(eq(jobs.id, job.id), eq(jobs.leasedBy, this.#worker)))
+          .returning({ id: jobs.id })
         if (mine.length > 0) await handler.run(tx, job.data as never, outcome)
       })
       this.#metrics.jobs.inc({ kind: job.kind, result: 'done' })
@@ -182,7 +192,10 @@ export class JobRunner {
         return
       }
       const runAt = addSeconds(tx.now, Math.min(60, 2 ** Math.min(attempts, 6)))
-      await tx.db.update(jobs).set({ attempts, lastError: sentence.slice(0, 500), leasedBy: null, runAt }).where(mine)
+      await tx.db
+        .update(jobs)
+        .set({ attempts, lastError: sentence.slice(0, 500), leasedBy: null, runAt })
+        .where(mine)
     })
   }
 

@@ -60,7 +60,10 @@ export class Messenger {
     this.#config = config
     this.#secrets = secrets
     this.#metrics = metrics
-    this.#mail = config.smtpUrl === undefined ? undefined : createTransport(config.smtpUrl, { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 } as object)
+    this.#mail =
+      config.smtpUrl === undefined
+        ? undefined
+        : createTransport(config.smtpUrl, { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 } as object)
     jobs.register<{ messageId: string }, Receipt>('deliver', {
       // About a day at a minute's distance: a mail server may be down for a night, and a notice must still leave.
       attempts: 1_500,
@@ -97,7 +100,7 @@ export class Messenger {
   /** Puts a message in the outbox, to leave at once; without a mail server a mail is held, and everybody can see that it is. */
   async post(tx: Tx, message: OutgoingMessage): Promise<string> {
     const id = newId()
-    const isHeld = message.channel === 'email' && !this.isLive
+    const isHeld = message.channel === 'email' && !this.isLive && message.isDemo !== true
     const { link, ...rest } = message
     await tx.db.insert(messages).values({
       ...rest,
@@ -133,15 +136,26 @@ export class Messenger {
     const reader = database.reader()
     const [message] = await reader.db.select().from(messages).where(eq(messages.id, messageId))
     if (message?.state !== 'queued') return { state: 'failed', text: 'the message is gone' }
-    await reader.db.update(messages).set({ attempts: sql`${messages.attempts} + 1` }).where(eq(messages.id, messageId))
+    await reader.db
+      .update(messages)
+      .set({ attempts: sql`${messages.attempts} + 1` })
+      .where(eq(messages.id, messageId))
+    // Nobody is behind a demo address: such a message goes no further than the outbox, and its receipt says so.
+    if (message.isDemo) return { state: 'sent', text: 'demo: shown in the outbox, sent to nobody' }
     const body = this.#withLink(message)
     try {
-      return { state: 'sent', text: message.channel === 'email' ? await this.#sendMail(message, body) : await this.#callWebhook(message, body, Date.parse(reader.now)) }
+      return {
+        state: 'sent',
+        text: message.channel === 'email' ? await this.#sendMail(message, body) : await this.#callWebhook(message, body, Date.parse(reader.now)),
+      }
     } catch (error) {
       const sentence = error instanceof Error ? error.message : String(error)
       const isPermanent = error instanceof Undeliverable || (error instanceof Error && 'responseCode' in error && Number(error.responseCode) >= 550)
       if (isPermanent) return { state: 'failed', text: sentence }
-      await reader.db.update(messages).set({ lastError: sentence.slice(0, 500) }).where(eq(messages.id, messageId))
+      await reader.db
+        .update(messages)
+        .set({ lastError: sentence.slice(0, 500) })
+        .where(eq(messages.id, messageId))
       throw error
     }
   }
@@ -182,13 +196,23 @@ export class Messenger {
   async #settle(tx: Tx, messageId: string, receipt: Receipt): Promise<void> {
     const [message] = await tx.db
       .update(messages)
-      .set(receipt.state === 'sent' ? { state: 'sent', receipt: receipt.text, sentAt: tx.now, lastError: null } : { state: 'failed', lastError: receipt.text.slice(0, 500) })
+      .set(
+        receipt.state === 'sent'
+          ? { state: 'sent', receipt: receipt.text, sentAt: tx.now, lastError: null }
+          : { state: 'failed', lastError: receipt.text.slice(0, 500) },
+      )
       .where(and(eq(messages.id, messageId), eq(messages.state, 'queued')))
       .returning()
     if (!message) return
     this.#metrics.messages.inc({ channel: message.channel, state: receipt.state })
     if (receipt.state === 'sent') this.#metrics.pageDelay.observe(Math.max(0, (Date.parse(tx.now) - Date.parse(message.createdAt)) / 1_000))
-    await this.#hearers.get(message.purpose)?.(tx, { messageId, purposeId: message.purposeId, address: message.address, state: receipt.state, receipt: receipt.text })
+    await this.#hearers.get(message.purpose)?.(tx, {
+      messageId,
+      purposeId: message.purposeId,
+      address: message.address,
+      state: receipt.state,
+      receipt: receipt.text,
+    })
   }
 }
 

@@ -47,7 +47,11 @@ export const messages = pgTable(
     sentAt: instant('sent_at'),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [index('messages_created').on(table.createdAt), index('messages_purpose').on(table.purpose, table.purposeId), index('messages_state').on(table.state)],
+  table => [
+    index('messages_created').on(table.createdAt),
+    index('messages_purpose').on(table.purpose, table.purposeId),
+    index('messages_state').on(table.state),
+  ],
 )
 
 export const files = pgTable('files', {

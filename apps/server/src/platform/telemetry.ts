@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 export type Log = Pick<import('pino').Logger, 'debug' | 'info' | 'warn' | 'error'>
 
@@ -9,7 +9,8 @@ export function openLog(level: string, isPretty: boolean): import('pino').Logger
     paths: ['password', 'secret', 'token', 'key', 'authorization', 'cookie', '*.password', '*.secret', '*.token', '*.key', '*.authorization', '*.cookie'],
     censor: '[cut out]',
   }
-  if (isPretty) return pino({ level, redact, transport: { target: 'pino-pretty', options: { destination: 2, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' } } })
+  if (isPretty)
+    return pino({ level, redact, transport: { target: 'pino-pretty', options: { destination: 2, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' } } })
   return pino({ level, redact }, pino.destination(2))
 }
 
@@ -30,10 +31,21 @@ export function openMetrics(): Metrics {
   const registers = [registry]
   return {
     registry,
-    requests: new Histogram({ name: 'tocsin_http_request_seconds', help: 'Time to answer', labelNames: ['route', 'status'], buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5], registers }),
+    requests: new Histogram({
+      name: 'tocsin_http_request_seconds',
+      help: 'Time to answer',
+      labelNames: ['route', 'status'],
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+      registers,
+    }),
     alerts: new Counter({ name: 'tocsin_alerts_total', help: 'Alerts accepted: new, or repeated while open', labelNames: ['result'], registers }),
     messages: new Counter({ name: 'tocsin_messages_total', help: 'Messages by what became of them', labelNames: ['channel', 'state'], registers }),
-    pageDelay: new Histogram({ name: 'tocsin_message_delay_seconds', help: 'From a message written to its channel taking it', buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30, 300], registers }),
+    pageDelay: new Histogram({
+      name: 'tocsin_message_delay_seconds',
+      help: 'From a message written to its channel taking it',
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30, 300],
+      registers,
+    }),
     jobs: new Counter({ name: 'tocsin_jobs_total', help: 'Jobs run', labelNames: ['kind', 'result'], registers }),
     journalSize: new Gauge({ name: 'tocsin_journal_entries', help: 'Sealed journal entries', registers }),
   }

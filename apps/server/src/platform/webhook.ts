@@ -28,7 +28,10 @@ export function checkWebhookUrl(url: string): URL {
  * The name is resolved once and the connection made to that very address, so that a second answer of the name server cannot lead inside.
  * @throws Undeliverable for a refused address or a 4xx answer; Error for what may pass.
  */
-export async function postWebhook(message: { id: string; url: string; secret: string; body: string; sentAt: number }, mayReachPrivate: boolean): Promise<string> {
+export async function postWebhook(
+  message: { id: string; url: string; secret: string; body: string; sentAt: number },
+  mayReachPrivate: boolean,
+): Promise<string> {
   const url = checkWebhookUrl(message.url)
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const address = ipaddr.isValid(host) ? host : (await lookup(host)).address
@@ -52,7 +55,13 @@ export async function postWebhook(message: { id: string; url: string; secret: st
       dispatcher,
       headersTimeout: 10_000,
       bodyTimeout: 10_000,
-      headers: { 'content-type': 'application/json', 'user-agent': 'Tocsin', 'webhook-id': message.id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` },
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': 'Tocsin',
+        'webhook-id': message.id,
+        'webhook-timestamp': timestamp,
+        'webhook-signature': `v1,${signature}`,
+      },
       body: message.body,
     })
     await reply.body.dump({ limit: 65_536 })

@@ -1,7 +1,18 @@
 import { reviewRoutes as routes } from '@tocsin/api'
 import { act, type Bindings, type House, question } from '../identity/index.ts'
 import type { ClosingConditions } from '../incidents/index.ts'
-import { addImprovement, dueJob, finishReview, listImprovements, missingReview, readReviewOf, remindOwner, reviewImprovement, saveReview, startReview } from './reviews.ts'
+import {
+  addImprovement,
+  dueJob,
+  finishReview,
+  listImprovements,
+  missingReview,
+  readReviewOf,
+  remindOwner,
+  reviewImprovement,
+  saveReview,
+  startReview,
+} from './reviews.ts'
 
 export { readReviewOf } from './reviews.ts'
 

@@ -1,10 +1,10 @@
 import type { Improvement, Review } from '@tocsin/api'
 import { and, asc, eq, ne, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
+import { alertsOfIncident } from '../alerts/index.ts'
 import { assertPeople, type Caller, findPerson, type House, people, type Viewer } from '../identity/index.ts'
 import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, selectionOf, timelineOf } from '../incidents/index.ts'
 import { readEntries, record } from '../journal/index.ts'
-import { alertsOfIncident } from '../alerts/index.ts'
 import type { Reader, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { schedule } from '../platform/jobs.ts'
@@ -20,7 +20,11 @@ export async function reviewReason(reader: Reader, incident: IncidentRow): Promi
   if (incident.class === 'customer-reportable') return 'It is customer-reportable.'
   if (incident.class === 'privacy-breach') return 'It is a privacy breach.'
   if (incident.dataTouched.customerData === 'yes' || incident.dataTouched.personalData === 'yes') return 'It touched customer or personal data.'
-  const affected = await reader.db.select({ id: incidentCustomers.customerId }).from(incidentCustomers).where(eq(incidentCustomers.incidentId, incident.id)).limit(1)
+  const affected = await reader.db
+    .select({ id: incidentCustomers.customerId })
+    .from(incidentCustomers)
+    .where(eq(incidentCustomers.incidentId, incident.id))
+    .limit(1)
   return affected.length > 0 ? 'It affects customers.' : undefined
 }
 
@@ -80,20 +84,39 @@ async function toReview(reader: Reader, house: House, viewer: Viewer, row: Revie
 }
 
 /** The review of an incident, if it was started, and whether it is required. */
-export async function readReviewOf(reader: Reader, house: House, viewer: Viewer, incidentId: string): Promise<{ review: Review | null; isRequired: boolean; because: string }> {
+export async function readReviewOf(
+  reader: Reader,
+  house: House,
+  viewer: Viewer,
+  incidentId: string,
+): Promise<{ review: Review | null; isRequired: boolean; because: string }> {
   const incident = await findIncident(reader, house, viewer, incidentId)
   const reason = await reviewReason(reader, incident)
   const [row] = await reader.db.select().from(reviews).where(eq(reviews.incidentId, incidentId))
-  return { review: row ? await toReview(reader, house, viewer, row) : null, isRequired: reason !== undefined, because: reason ?? 'It touches neither customers nor data: a review is welcome, and not required.' }
+  return {
+    review: row ? await toReview(reader, house, viewer, row) : null,
+    isRequired: reason !== undefined,
+    because: reason ?? 'It touches neither customers nor data: a review is welcome, and not required.',
+  }
 }
 
 /** Starts the review. The sequence of events is taken from the timeline, to be told better. */
 export async function startReview(tx: Tx, house: House, caller: Caller, incidentId: string): Promise<Review> {
   await lockOpenIncident(tx, house, caller, incidentId)
   const alerts = await alertsOfIncident(tx, house, caller, incidentId)
-  const entries = await readEntries(tx, await selectionOf(tx, incidentId, alerts.map(alert => alert.id)))
+  const entries = await readEntries(
+    tx,
+    await selectionOf(
+      tx,
+      incidentId,
+      alerts.map(alert => alert.id),
+    ),
+  )
   const sequence = timelineOf(entries)
-    .map(entry => `- ${entry.at.slice(0, 16).replace('T', ' ')} UTC, ${entry.by}: ${entry.sentence}${entry.statement === null ? '' : ` — ${entry.statement.split('\n').join(' ')}`}`)
+    .map(
+      entry =>
+        `- ${entry.at.slice(0, 16).replace('T', ' ')} UTC, ${entry.by}: ${entry.sentence}${entry.statement === null ? '' : ` — ${entry.statement.split('\n').join(' ')}`}`,
+    )
     .join('\n')
     .slice(0, 50_000)
   const [row] = await tx.db.insert(reviews).values({ id: newId(), incidentId, state: 'draft', sequence, findings: [] }).onConflictDoNothing().returning()
@@ -123,12 +146,27 @@ async function saved(tx: Tx, house: House, caller: Caller, id: string): Promise<
 }
 
 /** Writes the sequence of events and the findings. */
-export async function saveReview(tx: Tx, house: House, caller: Caller, id: string, input: { version: number; sequence: string; findings: readonly Omit<Finding, 'id'>[] }): Promise<Review> {
+export async function saveReview(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  id: string,
+  input: { version: number; sequence: string; findings: readonly Omit<Finding, 'id'>[] },
+): Promise<Review> {
   const review = await lockReview(tx, house, caller, id, input.version)
   assertDraft(review)
   const findings = input.findings.map(finding => ({ id: newId(), ...finding }))
-  await tx.db.update(reviews).set({ sequence: input.sequence, findings, version: review.version + 1 }).where(eq(reviews.id, id))
-  await record(tx, { actor: caller.actor, type: 'review.saved', subject: { kind: 'review', id }, within: review.incidentId, data: { sequence: input.sequence, findings } })
+  await tx.db
+    .update(reviews)
+    .set({ sequence: input.sequence, findings, version: review.version + 1 })
+    .where(eq(reviews.id, id))
+  await record(tx, {
+    actor: caller.actor,
+    type: 'review.saved',
+    subject: { kind: 'review', id },
+    within: review.incidentId,
+    data: { sequence: input.sequence, findings },
+  })
   return saved(tx, house, caller, id)
 }
 
@@ -137,13 +175,28 @@ export async function finishReview(tx: Tx, house: House, caller: Caller, id: str
   const review = await lockReview(tx, house, caller, id, version)
   assertDraft(review)
   if (review.findings.length === 0) throw conflict('A review has at least one finding.')
-  await tx.db.update(reviews).set({ state: 'finished', finishedById: caller.personId, finishedAt: tx.now, version: review.version + 1 }).where(eq(reviews.id, id))
-  await record(tx, { actor: caller.actor, type: 'review.finished', subject: { kind: 'review', id }, within: review.incidentId, data: { findings: review.findings.length } })
+  await tx.db
+    .update(reviews)
+    .set({ state: 'finished', finishedById: caller.personId, finishedAt: tx.now, version: review.version + 1 })
+    .where(eq(reviews.id, id))
+  await record(tx, {
+    actor: caller.actor,
+    type: 'review.finished',
+    subject: { kind: 'review', id },
+    within: review.incidentId,
+    data: { findings: review.findings.length },
+  })
   return saved(tx, house, caller, id)
 }
 
 /** Adds an improvement. Its owner is reminded on the day it is due, until it is shown to work. */
-export async function addImprovement(tx: Tx, house: House, caller: Caller, reviewId: string, input: { title: string; ownerId: string; dueOn: string }): Promise<Review> {
+export async function addImprovement(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  reviewId: string,
+  input: { title: string; ownerId: string; dueOn: string },
+): Promise<Review> {
   const review = await lockReview(tx, house, caller, reviewId)
   await assertPeople(tx, [input.ownerId], 'ownerId')
   const id = newId()
@@ -178,10 +231,22 @@ export async function reviewImprovement(tx: Tx, house: House, caller: Caller, id
   const dueOn = look.dueOn ?? found.dueOn
   await tx.db
     .update(improvements)
-    .set({ state: look.state, dueOn, evidence: look.state === 'open' ? found.evidence : look.statement, verifiedById: look.state === 'verified' ? caller.personId : null, version: found.version + 1 })
+    .set({
+      state: look.state,
+      dueOn,
+      evidence: look.state === 'open' ? found.evidence : look.statement,
+      verifiedById: look.state === 'verified' ? caller.personId : null,
+      version: found.version + 1,
+    })
     .where(eq(improvements.id, id))
   if (look.state !== 'verified' && dueOn !== found.dueOn) await remindOn(tx, id, dueOn)
-  await record(tx, { actor: caller.actor, type: 'improvement.reviewed', subject: { kind: 'improvement', id }, within: found.incidentId, data: { title: found.title, state: look.state, statement: look.statement, dueOn } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'improvement.reviewed',
+    subject: { kind: 'improvement', id },
+    within: found.incidentId,
+    data: { title: found.title, state: look.state, statement: look.statement, dueOn },
+  })
   const [improvement] = await selectImprovements(tx, house, caller, eq(improvements.id, id))
   if (!improvement) throw notFound('improvement')
   return improvement

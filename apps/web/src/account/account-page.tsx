@@ -1,7 +1,7 @@
 import { Button, CloseButton, Group, PasswordInput, SegmentedControl, Stack, Table, Text, TextInput } from '@mantine/core'
-import type { Me } from '@tocsin/api'
 import { IconFingerprint } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
+import type { Me } from '@tocsin/api'
 import { useState } from 'react'
 import { tellProblem, useAct, useApi } from '../api.ts'
 import { deviceName, enrolPasskey } from '../entry/second-factor.tsx'
@@ -55,7 +55,11 @@ function ContactMethods() {
                     {method.kind === 'email' ? 'E-mail' : 'Webhook'}
                   </Table.Td>
                   <Table.Td style={{ overflowWrap: 'anywhere' }}>{method.address}</Table.Td>
-                  <Table.Td w={56}>{list.length > 1 ? <CloseButton aria-label={`Remove ${method.address}`} onClick={() => remove.mutate({ params: { id: method.id } })} /> : null}</Table.Td>
+                  <Table.Td w={56}>
+                    {list.length > 1 ? (
+                      <CloseButton aria-label={`Remove ${method.address}`} onClick={() => remove.mutate({ params: { id: method.id } })} />
+                    ) : null}
+                  </Table.Td>
                 </Table.Tr>
               ))}
             </Table.Tbody>
@@ -75,7 +79,13 @@ function ContactMethods() {
               ]}
               {...form.getInputProps('kind')}
             />
-            <TextInput aria-label="Address" placeholder={form.values.kind === 'email' ? 'you@example.org' : 'https://…'} flex={1} miw={200} {...form.getInputProps('address')} />
+            <TextInput
+              aria-label="Address"
+              placeholder={form.values.kind === 'email' ? 'you@example.org' : 'https://…'}
+              flex={1}
+              miw={200}
+              {...form.getInputProps('address')}
+            />
             <Button type="submit" variant="default" loading={isBusy}>
               Add
             </Button>
@@ -157,14 +167,26 @@ function Sessions({ me }: { me: Me }) {
 }
 
 function PasswordSection() {
-  const { form, submit, isBusy } = useRouteForm('changePassword', { current: '', next: '' }, { done: 'Changed. Your other sessions have ended.', onDone: () => form.reset() })
+  const { form, submit, isBusy } = useRouteForm(
+    'changePassword',
+    { current: '', next: '' },
+    { done: 'Changed. Your other sessions have ended.', onDone: () => form.reset() },
+  )
   return (
     <Section title="Password">
       <form onSubmit={submit}>
         <FormProblem errors={form.errors} />
         <Group align="flex-start">
           <PasswordInput label="Current" autoComplete="current-password" flex={1} miw={200} {...form.getInputProps('current')} />
-          <PasswordInput label="New" description="At least 12 characters" inputWrapperOrder={['label', 'input', 'description', 'error']} autoComplete="new-password" flex={1} miw={200} {...form.getInputProps('next')} />
+          <PasswordInput
+            label="New"
+            description="At least 12 characters"
+            inputWrapperOrder={['label', 'input', 'description', 'error']}
+            autoComplete="new-password"
+            flex={1}
+            miw={200}
+            {...form.getInputProps('next')}
+          />
           <Button type="submit" variant="default" mt={24} loading={isBusy}>
             Change
           </Button>

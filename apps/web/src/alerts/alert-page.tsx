@@ -1,8 +1,8 @@
 import { Anchor, Badge, Button, Grid, Group, Stack, Table, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import type { Alert } from '@tocsin/api'
 import { IconArrowUpRight, IconX } from '@tabler/icons-react'
 import { Link, useParams } from '@tanstack/react-router'
+import type { Alert } from '@tocsin/api'
 import { useAct, useApi } from '../api.ts'
 import { DemoBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { External, Loaded, Page, Section } from '../parts/page.tsx'
@@ -93,7 +93,8 @@ function Verdict({ alert, verdict }: { alert: Alert; verdict: NonNullable<Alert[
   return (
     <Section title="Verdict">
       <Text component="div">
-        <strong>{verdict.by}</strong> {verdict.outcome === 'dismissed' ? `dismissed it as ${verdict.reason?.replaceAll('-', ' ')}` : 'escalated it'} <Time at={verdict.at} />. Realm: {verdict.realm}.
+        <strong>{verdict.by}</strong> {verdict.outcome === 'dismissed' ? `dismissed it as ${verdict.reason?.replaceAll('-', ' ')}` : 'escalated it'}{' '}
+        <Time at={verdict.at} />. Realm: {verdict.realm}.
       </Text>
       <Text mt={6} className="prewrap">
         {verdict.statement}

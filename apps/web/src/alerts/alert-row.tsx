@@ -1,10 +1,16 @@
 import { Badge, Group, Text } from '@mantine/core'
-import type { Alert } from '@tocsin/api'
 import { Link } from '@tanstack/react-router'
+import type { Alert } from '@tocsin/api'
 import { DemoBadge, SeverityBadge } from '../parts/badges.tsx'
 import { Time } from '../parts/time.tsx'
 
-const statusWords: Record<Alert['status'], string> = { open: 'nobody looks at it yet', acknowledged: 'is looking at it', escalated: 'escalated', dismissed: 'dismissed', resolved: 'its source says that it is over' }
+const statusWords: Record<Alert['status'], string> = {
+  open: 'nobody looks at it yet',
+  acknowledged: 'is looking at it',
+  escalated: 'escalated',
+  dismissed: 'dismissed',
+  resolved: 'its source says that it is over',
+}
 
 export function AlertRow({ alert, isSelected = false }: { alert: Alert; isSelected?: boolean }) {
   return (
@@ -17,7 +23,12 @@ export function AlertRow({ alert, isSelected = false }: { alert: Alert; isSelect
           </Text>
           <Group gap={6} mt={2}>
             <Text size="sm" className="quiet" component="div">
-              {alert.service?.name ?? alert.source} · <Time at={alert.lastSeenAt} isRelative /> · {alert.status === 'acknowledged' ? `${alert.acknowledgedBy ?? 'its source'} ${statusWords.acknowledged}` : alert.incident ? `incident ${alert.incident.number}` : statusWords[alert.status]}
+              {alert.service?.name ?? alert.source} · <Time at={alert.lastSeenAt} isRelative /> ·{' '}
+              {alert.status === 'acknowledged'
+                ? `${alert.acknowledgedBy ?? 'its source'} ${statusWords.acknowledged}`
+                : alert.incident
+                  ? `incident ${alert.incident.number}`
+                  : statusWords[alert.status]}
             </Text>
             {alert.count > 1 ? <Badge variant="default">× {alert.count}</Badge> : null}
             {alert.kind === 'report' ? <Badge variant="default">report</Badge> : null}

@@ -1,6 +1,6 @@
 import { Button, Group, Paper, SegmentedControl } from '@mantine/core'
-import type { Alert } from '@tocsin/api'
 import { useNavigate } from '@tanstack/react-router'
+import type { Alert } from '@tocsin/api'
 import { useState } from 'react'
 import { useListKeys } from '../parts/list-keys.ts'
 import { Empty, Loaded, Page } from '../parts/page.tsx'
@@ -31,7 +31,11 @@ export function AlertsPage() {
         <Loaded query={alerts}>
           {() =>
             alerts.items?.length === 0 ? (
-              <Empty title={view === 'queue' ? 'The queue is empty' : 'No alert has come in yet'}>{view === 'queue' ? 'Every alert has its verdict.' : 'Point a source at Tocsin under Settings, or send one: npx tocsin alert send --title "Hello"'}</Empty>
+              <Empty title={view === 'queue' ? 'The queue is empty' : 'No alert has come in yet'}>
+                {view === 'queue'
+                  ? 'Every alert has its verdict.'
+                  : 'Point a source at Tocsin under Settings, or send one: npx tocsin alert send --title "Hello"'}
+              </Empty>
             ) : (
               alerts.items?.map(alert => <AlertRow key={alert.id} alert={alert} isSelected={alert.id === selected} />)
             )

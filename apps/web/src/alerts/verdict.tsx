@@ -1,6 +1,6 @@
 import { Button, Group, Modal, Radio, Select, Stack, Textarea, TextInput } from '@mantine/core'
-import type { Alert } from '@tocsin/api'
 import { useNavigate } from '@tanstack/react-router'
+import type { Alert } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormProblem } from '../parts/page.tsx'
@@ -18,7 +18,11 @@ interface Props {
 }
 
 export function DismissModal({ alert, isOpen, onClose }: Props) {
-  const { form, submit, isBusy } = useRouteForm('dismissAlert', { reason: 'false-positive', realm: 'ours', statement: '' }, { around: () => ({ params: { id: alert.id } }), done: 'Dismissed.', onDone: onClose })
+  const { form, submit, isBusy } = useRouteForm(
+    'dismissAlert',
+    { reason: 'false-positive', realm: 'ours', statement: '' },
+    { around: () => ({ params: { id: alert.id } }), done: 'Dismissed.', onDone: onClose },
+  )
   return (
     <Modal opened={isOpen} onClose={onClose} title="Dismiss the alert">
       <form onSubmit={submit}>
@@ -28,7 +32,11 @@ export function DismissModal({ alert, isOpen, onClose }: Props) {
             <Stack gap={8} mt={6}>
               <Radio value="false-positive" label="False positive" description="What it says did not happen" />
               <Radio value="benign" label="Benign" description="It happened, and was meant to" />
-              <Radio value="compliance-event" label="Compliance event" description="A rule was broken, but confidentiality, integrity and availability are untouched" />
+              <Radio
+                value="compliance-event"
+                label="Compliance event"
+                description="A rule was broken, but confidentiality, integrity and availability are untouched"
+              />
               <Radio value="duplicate" label="Duplicate" description="Another alert or incident covers it" />
             </Stack>
           </Radio.Group>
@@ -56,7 +64,11 @@ export function EscalateModal({ alert, isOpen, onClose }: Props) {
     { incidentId: '', title: alert.title.slice(0, 200), realm: 'ours', statement: '' },
     {
       around: () => ({ params: { id: alert.id } }),
-      toBody: values => ({ realm: values.realm, statement: values.statement, ...(values.incidentId ? { incidentId: values.incidentId } : { title: values.title }) }),
+      toBody: values => ({
+        realm: values.realm,
+        statement: values.statement,
+        ...(values.incidentId ? { incidentId: values.incidentId } : { title: values.title }),
+      }),
       onDone: (incident: { id: string }) => void navigate({ to: '/incidents/$id', params: { id: incident.id } }),
     },
   )
@@ -65,10 +77,26 @@ export function EscalateModal({ alert, isOpen, onClose }: Props) {
       <form onSubmit={submit}>
         <Stack>
           <FormProblem errors={form.errors} />
-          <Select label="To" data={[{ value: '', label: 'A new suspected incident' }, ...(open.data?.items ?? []).map(incident => ({ value: incident.id, label: `Incident ${incident.number}: ${incident.title}` }))]} allowDeselect={false} searchable {...form.getInputProps('incidentId')} />
+          <Select
+            label="To"
+            data={[
+              { value: '', label: 'A new suspected incident' },
+              ...(open.data?.items ?? []).map(incident => ({ value: incident.id, label: `Incident ${incident.number}: ${incident.title}` })),
+            ]}
+            allowDeselect={false}
+            searchable
+            {...form.getInputProps('incidentId')}
+          />
           {form.values.incidentId === '' ? <TextInput label="Title of the incident" required {...form.getInputProps('title')} /> : null}
           <Select label="Whose realm of responsibility it is" data={realms} allowDeselect={false} {...form.getInputProps('realm')} />
-          <Textarea label="Statement" description="What makes you suspect an incident. It stands in the record." autosize minRows={3} required {...form.getInputProps('statement')} />
+          <Textarea
+            label="Statement"
+            description="What makes you suspect an incident. It stands in the record."
+            autosize
+            minRows={3}
+            required
+            {...form.getInputProps('statement')}
+          />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

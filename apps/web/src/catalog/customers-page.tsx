@@ -1,6 +1,6 @@
 import { ActionIcon, Anchor, Button, Group, Modal, MultiSelect, NumberInput, Paper, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
-import type { Customer } from '@tocsin/api'
 import { IconPlus, IconTrash } from '@tabler/icons-react'
+import type { Customer } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
@@ -95,7 +95,15 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
       contacts: customer?.contacts.map(contact => ({ key: contact.email, ...contact })) ?? [{ key: 'first', name: '', email: '' }],
       serviceIds: customer?.services.map(service => service.id) ?? [],
     },
-    { toBody: values => ({ ...values, contacts: values.contacts.map(({ name, email }) => ({ name, email })), ...(customer ? { id: customer.id, version: customer.version } : {}) }), done: 'Saved.', onDone: onClose },
+    {
+      toBody: values => ({
+        ...values,
+        contacts: values.contacts.map(({ name, email }) => ({ name, email })),
+        ...(customer ? { id: customer.id, version: customer.version } : {}),
+      }),
+      done: 'Saved.',
+      onDone: onClose,
+    },
   )
   return (
     <Modal opened onClose={onClose} title={customer ? customer.name : 'Add a customer'}>
@@ -115,7 +123,14 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
             <Group key={contact.key} align="flex-start" wrap="nowrap">
               <TextInput aria-label="Name of the contact" placeholder="Name" flex={1} {...form.getInputProps(`contacts.${position}.name`)} />
               <TextInput aria-label="E-mail of the contact" placeholder="E-mail" type="email" flex={1} {...form.getInputProps(`contacts.${position}.email`)} />
-              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove the contact" disabled={form.values.contacts.length === 1} onClick={() => form.removeListItem('contacts', position)}>
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                size={36}
+                aria-label="Remove the contact"
+                disabled={form.values.contacts.length === 1}
+                onClick={() => form.removeListItem('contacts', position)}
+              >
                 <IconTrash size={16} />
               </ActionIcon>
             </Group>
@@ -125,7 +140,12 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
               Add a contact
             </Button>
           </div>
-          <MultiSelect label="Services it uses" data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))} searchable {...form.getInputProps('serviceIds')} />
+          <MultiSelect
+            label="Services it uses"
+            data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
+            searchable
+            {...form.getInputProps('serviceIds')}
+          />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

@@ -1,6 +1,6 @@
 import { Anchor, Button, Group, Modal, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
-import { type Service, severities } from '@tocsin/api'
 import { IconPlus } from '@tabler/icons-react'
+import { type Service, severities } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
@@ -81,10 +81,17 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
   const teams = useApi('teams')
   const { form, submit, isBusy } = useRouteForm(
     'saveService',
-    { name: service?.name ?? '', description: service?.description ?? '', securityTeamId: service?.securityTeam.id ?? '', engineeringTeamId: service?.engineeringTeam.id ?? '', pageFrom: (service?.pageFrom ?? 'high') as string },
+    {
+      name: service?.name ?? '',
+      description: service?.description ?? '',
+      securityTeamId: service?.securityTeam.id ?? '',
+      engineeringTeamId: service?.engineeringTeam.id ?? '',
+      pageFrom: (service?.pageFrom ?? 'high') as string,
+    },
     { toBody: values => ({ ...values, ...(service ? { id: service.id, version: service.version } : {}) }), done: 'Saved.', onDone: onClose },
   )
-  const teamsOf = (kind: 'security' | 'engineering') => (teams.data ?? []).filter(team => team.kind === kind).map(team => ({ value: team.id, label: team.name }))
+  const teamsOf = (kind: 'security' | 'engineering') =>
+    (teams.data ?? []).filter(team => team.kind === kind).map(team => ({ value: team.id, label: team.name }))
   return (
     <Modal opened onClose={onClose} title={service ? service.name : 'Add a service'}>
       <form onSubmit={submit}>
@@ -92,8 +99,22 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
           <FormProblem errors={form.errors} />
           <TextInput label="Name" description="As alerts name it in their label service" required {...form.getInputProps('name')} />
           <Textarea label="Description" description="What it does, what data it holds" autosize minRows={2} {...form.getInputProps('description')} />
-          <Select label="Security response team" description="It leads" data={teamsOf('security')} nothingFoundMessage="Make a security team under People first" allowDeselect={false} {...form.getInputProps('securityTeamId')} />
-          <Select label="Engineering team" description="It owns the service and carries out the plan" data={teamsOf('engineering')} nothingFoundMessage="Make an engineering team under People first" allowDeselect={false} {...form.getInputProps('engineeringTeamId')} />
+          <Select
+            label="Security response team"
+            description="It leads"
+            data={teamsOf('security')}
+            nothingFoundMessage="Make a security team under People first"
+            allowDeselect={false}
+            {...form.getInputProps('securityTeamId')}
+          />
+          <Select
+            label="Engineering team"
+            description="It owns the service and carries out the plan"
+            data={teamsOf('engineering')}
+            nothingFoundMessage="Make an engineering team under People first"
+            allowDeselect={false}
+            {...form.getInputProps('engineeringTeamId')}
+          />
           <Select label="Page from severity" data={[...severities]} allowDeselect={false} {...form.getInputProps('pageFrom')} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>

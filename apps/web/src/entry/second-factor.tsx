@@ -23,7 +23,15 @@ export function CodeForm({ route, onDone }: { route: 'giveOneTimeCode' | 'confir
     <form onSubmit={submit}>
       <Stack gap="sm">
         <FormProblem errors={form.errors} />
-        <TextInput label="Six-digit code" autoComplete="one-time-code" inputMode="numeric" maxLength={6} autoFocus styles={{ input: { fontVariantNumeric: 'tabular-nums', letterSpacing: '0.2em' } }} {...form.getInputProps('code')} />
+        <TextInput
+          label="Six-digit code"
+          autoComplete="one-time-code"
+          inputMode="numeric"
+          maxLength={6}
+          autoFocus
+          styles={{ input: { fontVariantNumeric: 'tabular-nums', letterSpacing: '0.2em' } }}
+          {...form.getInputProps('code')}
+        />
         <Button type="submit" loading={isBusy}>
           Continue
         </Button>

@@ -6,7 +6,11 @@ import { EntryFrame } from './frame.tsx'
 
 export function SetupPage() {
   const { token } = useParams({ strict: false }) as { token: string }
-  const { form, submit, isBusy } = useRouteForm('setUp', { token, organisation: '', name: '', email: '', password: '' }, { onDone: () => window.location.assign('/sign-in') })
+  const { form, submit, isBusy } = useRouteForm(
+    'setUp',
+    { token, organisation: '', name: '', email: '', password: '' },
+    { onDone: () => window.location.assign('/sign-in') },
+  )
   return (
     <EntryFrame title="Welcome" lead="This makes the first administrator. The link works once.">
       <form onSubmit={submit}>
@@ -15,7 +19,12 @@ export function SetupPage() {
           <TextInput label="Organisation" description="As customers read it in notices" autoFocus {...form.getInputProps('organisation')} />
           <TextInput label="Your name" autoComplete="name" {...form.getInputProps('name')} />
           <TextInput label="Your e-mail" type="email" autoComplete="username" {...form.getInputProps('email')} />
-          <PasswordInput label="Password" description="At least 12 characters: length is what makes it strong" autoComplete="new-password" {...form.getInputProps('password')} />
+          <PasswordInput
+            label="Password"
+            description="At least 12 characters: length is what makes it strong"
+            autoComplete="new-password"
+            {...form.getInputProps('password')}
+          />
           <Button type="submit" loading={isBusy}>
             Create the administrator
           </Button>

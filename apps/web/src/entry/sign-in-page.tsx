@@ -73,7 +73,11 @@ function PasskeyButton({ onDone }: { onDone: () => void }) {
   return (
     <Stack gap="xs">
       {problem ? <ProblemNote error={problem} /> : null}
-      <Button variant="default" leftSection={<IconFingerprint size={18} />} onClick={() => signIn().then(onDone, (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)))}>
+      <Button
+        variant="default"
+        leftSection={<IconFingerprint size={18} />}
+        onClick={() => signIn().then(onDone, (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)))}
+      >
         Sign in with a passkey
       </Button>
     </Stack>

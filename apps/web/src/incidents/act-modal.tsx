@@ -5,11 +5,36 @@ import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 
 const acts: Record<string, { route: RouteName; title: string; lead: string; button: string }> = {
-  declare: { route: 'declareIncident', title: 'Declare the incident', lead: 'The official act that starts the clocks: affected customers must be notified within their contract’s hours from now.', button: 'Declare now' },
-  contain: { route: 'containIncident', title: 'Contained', lead: 'The attacker can do no more harm than is done. Also when the attacker has returned after recovery.', button: 'Record as contained' },
-  eradicate: { route: 'eradicateIncident', title: 'Eradicated', lead: 'The cause is removed: malware, stolen keys, the way in.', button: 'Record as eradicated' },
-  recover: { route: 'recoverIncident', title: 'Recovered', lead: 'The services are back in a known secure state, and stay under watch.', button: 'Record as recovered' },
-  close: { route: 'closeIncident', title: 'Close the incident', lead: 'Afterwards its record cannot change. Reopening is an act of its own.', button: 'Close the incident' },
+  declare: {
+    route: 'declareIncident',
+    title: 'Declare the incident',
+    lead: 'The official act that starts the clocks: affected customers must be notified within their contract’s hours from now.',
+    button: 'Declare now',
+  },
+  contain: {
+    route: 'containIncident',
+    title: 'Contained',
+    lead: 'The attacker can do no more harm than is done. Also when the attacker has returned after recovery.',
+    button: 'Record as contained',
+  },
+  eradicate: {
+    route: 'eradicateIncident',
+    title: 'Eradicated',
+    lead: 'The cause is removed: malware, stolen keys, the way in.',
+    button: 'Record as eradicated',
+  },
+  recover: {
+    route: 'recoverIncident',
+    title: 'Recovered',
+    lead: 'The services are back in a known secure state, and stay under watch.',
+    button: 'Record as recovered',
+  },
+  close: {
+    route: 'closeIncident',
+    title: 'Close the incident',
+    lead: 'Afterwards its record cannot change. Reopening is an act of its own.',
+    button: 'Close the incident',
+  },
   reopen: { route: 'reopenIncident', title: 'Reopen the incident', lead: 'Say what has come to light.', button: 'Reopen' },
 }
 
@@ -22,7 +47,11 @@ export function ActModal({ incident, act, blockedBy, onClose }: { incident: Inci
     { statement: '', secureState: '', verification: '', watchUntil: dayFromNow(14) },
     {
       around: () => ({ params: { id: incident.id } }),
-      toBody: values => ({ version: incident.version, statement: values.statement, ...(isRecovery ? { secureState: values.secureState, verification: values.verification, watchUntil: values.watchUntil } : {}) }),
+      toBody: values => ({
+        version: incident.version,
+        statement: values.statement,
+        ...(isRecovery ? { secureState: values.secureState, verification: values.verification, watchUntil: values.watchUntil } : {}),
+      }),
       done: 'It stands in the record.',
       onDone: onClose,
     },
@@ -41,12 +70,28 @@ export function ActModal({ incident, act, blockedBy, onClose }: { incident: Inci
               ))}
             </Alert>
           ) : null}
-          {act === 'declare' && incident.customers.length > 0 ? <Text size="sm">Clocks start for: {incident.customers.map(customer => customer.name).join(', ')}.</Text> : null}
+          {act === 'declare' && incident.customers.length > 0 ? (
+            <Text size="sm">Clocks start for: {incident.customers.map(customer => customer.name).join(', ')}.</Text>
+          ) : null}
           <FormProblem errors={form.errors} />
-          <Textarea label="Statement" description="What is known, in your words. It stands in the record." autosize minRows={3} required {...form.getInputProps('statement')} />
+          <Textarea
+            label="Statement"
+            description="What is known, in your words. It stands in the record."
+            autosize
+            minRows={3}
+            required
+            {...form.getInputProps('statement')}
+          />
           {isRecovery ? (
             <>
-              <Textarea label="Known secure state" description="What the services were brought back to" autosize minRows={2} required {...form.getInputProps('secureState')} />
+              <Textarea
+                label="Known secure state"
+                description="What the services were brought back to"
+                autosize
+                minRows={2}
+                required
+                {...form.getInputProps('secureState')}
+              />
               <Textarea label="Verification" description="How that was shown" autosize minRows={2} required {...form.getInputProps('verification')} />
               <TextInput label="Under watch until" type="date" required {...form.getInputProps('watchUntil')} />
             </>

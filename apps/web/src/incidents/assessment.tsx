@@ -54,8 +54,20 @@ export function AssessmentSection({ incident }: { incident: Incident }) {
 }
 
 function AssessModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
-  const initial: SeverityCriteria = incident.severityCriteria ?? { privacy: 'none', impact: 'none', scope: 'one-asset', customers: 'none', region: 'one', data: 'none', recoverability: 'regular' }
-  const { form, submit, isBusy } = useRouteForm('assessSeverity', { ...initial }, { around: () => ({ params: { id: incident.id } }), toBody: criteria => ({ version: incident.version, criteria }), onDone: onClose, done: 'Assessed.' })
+  const initial: SeverityCriteria = incident.severityCriteria ?? {
+    privacy: 'none',
+    impact: 'none',
+    scope: 'one-asset',
+    customers: 'none',
+    region: 'one',
+    data: 'none',
+    recoverability: 'regular',
+  }
+  const { form, submit, isBusy } = useRouteForm(
+    'assessSeverity',
+    { ...initial },
+    { around: () => ({ params: { id: incident.id } }), toBody: criteria => ({ version: incident.version, criteria }), onDone: onClose, done: 'Assessed.' },
+  )
   return (
     <Modal opened onClose={onClose} title="Assess the severity">
       <form onSubmit={submit}>
@@ -63,7 +75,13 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
           <FormProblem errors={form.errors} />
           <SimpleGrid cols={{ base: 1, sm: 2 }}>
             {(Object.keys(questions) as (keyof SeverityCriteria)[]).map(name => (
-              <Select key={name} label={questions[name]} data={SeverityCriteria.shape[name].options.map(value => ({ value, label: value.replaceAll('-', ' ') }))} allowDeselect={false} {...form.getInputProps(name)} />
+              <Select
+                key={name}
+                label={questions[name]}
+                data={SeverityCriteria.shape[name].options.map(value => ({ value, label: value.replaceAll('-', ' ') }))}
+                allowDeselect={false}
+                {...form.getInputProps(name)}
+              />
             ))}
           </SimpleGrid>
           <Group justify="flex-end">
@@ -82,14 +100,23 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
 
 function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
   const definitions = useApi('classDefinitions')
-  const { form, submit, isBusy } = useRouteForm('classifyIncident', { class: incident.class as string, statement: '' }, { around: () => ({ params: { id: incident.id } }), toBody: values => ({ version: incident.version, ...values }), onDone: onClose, done: 'Classified.' })
+  const { form, submit, isBusy } = useRouteForm(
+    'classifyIncident',
+    { class: incident.class as string, statement: '' },
+    { around: () => ({ params: { id: incident.id } }), toBody: values => ({ version: incident.version, ...values }), onDone: onClose, done: 'Classified.' },
+  )
   const definition = definitions.data?.find(each => each.class === form.values.class)
   return (
     <Modal opened onClose={onClose} title="Classify the incident">
       <form onSubmit={submit}>
         <Stack>
           <FormProblem errors={form.errors} />
-          <Select label="Class" data={(definitions.data ?? []).map(each => ({ value: each.class, label: each.name }))} allowDeselect={false} {...form.getInputProps('class')} />
+          <Select
+            label="Class"
+            data={(definitions.data ?? []).map(each => ({ value: each.class, label: each.name }))}
+            allowDeselect={false}
+            {...form.getInputProps('class')}
+          />
           {definition ? (
             <Text size="sm" className="quiet">
               {definition.text}

@@ -57,10 +57,24 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
   const { dataTouched } = incident
   const { form, submit, isBusy } = useRouteForm(
     'changeIncident',
-    { title: incident.title, summary: incident.summary, realm: incident.realm as string, approximateUsers: (incident.approximateUsers ?? '') as number | '', customerData: dataTouched.customerData as string, personalData: dataTouched.personalData as string, description: dataTouched.description, isRestricted: incident.isRestricted },
+    {
+      title: incident.title,
+      summary: incident.summary,
+      realm: incident.realm as string,
+      approximateUsers: (incident.approximateUsers ?? '') as number | '',
+      customerData: dataTouched.customerData as string,
+      personalData: dataTouched.personalData as string,
+      description: dataTouched.description,
+      isRestricted: incident.isRestricted,
+    },
     {
       around: () => ({ params: { id: incident.id } }),
-      toBody: ({ customerData, personalData, description, approximateUsers, ...rest }) => ({ version: incident.version, ...rest, approximateUsers: approximateUsers === '' ? null : approximateUsers, dataTouched: { customerData, personalData, description } }),
+      toBody: ({ customerData, personalData, description, approximateUsers, ...rest }) => ({
+        version: incident.version,
+        ...rest,
+        approximateUsers: approximateUsers === '' ? null : approximateUsers,
+        dataTouched: { customerData, personalData, description },
+      }),
       done: 'Changed.',
       onDone: onClose,
     },
@@ -81,7 +95,11 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
             <NumberInput label="Approximate users affected" min={0} thousandSeparator=" " placeholder="Not known" {...form.getInputProps('approximateUsers')} />
             <Select label="Realm" data={['ours', 'customer', 'shared']} allowDeselect={false} {...form.getInputProps('realm')} />
           </Group>
-          <Checkbox label="Restricted" description="Only those with a role in it, those you name, and administrators see that it exists" {...form.getInputProps('isRestricted', { type: 'checkbox' })} />
+          <Checkbox
+            label="Restricted"
+            description="Only those with a role in it, those you name, and administrators see that it exists"
+            {...form.getInputProps('isRestricted', { type: 'checkbox' })}
+          />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

@@ -1,7 +1,7 @@
 import { ActionIcon, Alert, Badge, Box, Button, Grid, Group, Menu, Stack, Tabs, Text, Tooltip } from '@mantine/core'
-import { type Incident, incidentStatuses } from '@tocsin/api'
 import { IconDots, IconDownload, IconFileText, IconLock } from '@tabler/icons-react'
 import { useLocation, useNavigate, useParams } from '@tanstack/react-router'
+import { type Incident, incidentStatuses } from '@tocsin/api'
 import { useState } from 'react'
 import { download, tellProblem, useApi } from '../api.ts'
 import { IncidentNotices } from '../notices/incident-notices.tsx'
@@ -18,7 +18,14 @@ import { ScopeTab } from './scope-tab.tsx'
 import { TasksTab } from './tasks-tab.tsx'
 import { TimelineTab } from './timeline-tab.tsx'
 
-const actWords: Record<string, string> = { declare: 'Declare', contain: 'Contained', eradicate: 'Eradicated', recover: 'Recovered', close: 'Close', reopen: 'Reopen' }
+const actWords: Record<string, string> = {
+  declare: 'Declare',
+  contain: 'Contained',
+  eradicate: 'Eradicated',
+  recover: 'Recovered',
+  close: 'Close',
+  reopen: 'Reopen',
+}
 
 export function IncidentPage() {
   const { id } = useParams({ strict: false }) as { id: string }
@@ -52,8 +59,12 @@ function IncidentView({ incident }: { incident: Incident }) {
       <Lifecycle incident={incident} />
       {isClosed ? <Alert color="gray">This incident is closed: its record cannot change. Improvements go on under Improvements.</Alert> : null}
       <Grid gap="lg">
-        <Grid.Col span={{ base: 12, md: 8 }} order={{ base: 2, md: 1 }}>
-          <Tabs value={tab} onChange={value => void navigate({ to: '/incidents/$id', params: { id: incident.id }, search: { tab: value } as never, replace: true })} keepMounted={false}>
+        <Grid.Col span={{ base: 12, md: 8 }}>
+          <Tabs
+            value={tab}
+            onChange={value => void navigate({ to: '/incidents/$id', params: { id: incident.id }, search: { tab: value } as never, replace: true })}
+            keepMounted={false}
+          >
             <Tabs.List mb="md" style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>
               <Tabs.Tab value="timeline">Timeline</Tabs.Tab>
               <Tabs.Tab value="tasks">Tasks{openTasks > 0 ? ` ${openTasks}` : ''}</Tabs.Tab>
@@ -82,7 +93,7 @@ function IncidentView({ incident }: { incident: Incident }) {
             </Tabs.Panel>
           </Tabs>
         </Grid.Col>
-        <Grid.Col span={{ base: 12, md: 4 }} order={{ base: 1, md: 2 }}>
+        <Grid.Col span={{ base: 12, md: 4 }}>
           <Stack>
             <RolesSection incident={incident} />
             <AssessmentSection incident={incident} />
@@ -103,7 +114,10 @@ function Lifecycle({ incident }: { incident: Incident }) {
         const state = position < at ? 'done' : position === at ? 'now' : 'ahead'
         return (
           <li key={status} data-state={state} aria-current={state === 'now' ? 'step' : undefined}>
-            <span>{status[0]?.toUpperCase()}{status.slice(1)}</span>
+            <span>
+              {status[0]?.toUpperCase()}
+              {status.slice(1)}
+            </span>
           </li>
         )
       })}
@@ -145,15 +159,23 @@ function Acts({ incident }: { incident: Incident }) {
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Label>The record</Menu.Label>
-          <Menu.Item leftSection={<IconDownload size={16} />} onClick={() => void download('exportIncident', { params: { id: incident.id } }, `incident-${incident.number}.json`).catch(tellProblem)}>
+          <Menu.Item
+            leftSection={<IconDownload size={16} />}
+            onClick={() => void download('exportIncident', { params: { id: incident.id } }, `incident-${incident.number}.json`).catch(tellProblem)}
+          >
             JSON that proves itself
           </Menu.Item>
-          <Menu.Item leftSection={<IconFileText size={16} />} onClick={() => void download('printIncident', { params: { id: incident.id } }, `incident-${incident.number}.html`).catch(tellProblem)}>
+          <Menu.Item
+            leftSection={<IconFileText size={16} />}
+            onClick={() => void download('printIncident', { params: { id: incident.id } }, `incident-${incident.number}.html`).catch(tellProblem)}
+          >
             Readable HTML page
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      {act ? <ActModal incident={incident} act={act} blockedBy={offered.find(next => next.act === act)?.blockedBy ?? []} onClose={() => setAct(undefined)} /> : null}
+      {act ? (
+        <ActModal incident={incident} act={act} blockedBy={offered.find(next => next.act === act)?.blockedBy ?? []} onClose={() => setAct(undefined)} />
+      ) : null}
     </>
   )
 }

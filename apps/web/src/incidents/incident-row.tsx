@@ -1,7 +1,7 @@
 import { Group, Text } from '@mantine/core'
-import type { IncidentSummary } from '@tocsin/api'
 import { IconLock } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
+import type { IncidentSummary } from '@tocsin/api'
 import { DemoBadge, IncidentSeverityBadge, StatusBadge } from '../parts/badges.tsx'
 import { Time } from '../parts/time.tsx'
 
@@ -11,7 +11,8 @@ export function IncidentRow({ incident, isSelected = false }: { incident: Incide
       <Group justify="space-between" wrap="nowrap" align="flex-start">
         <div style={{ minWidth: 0 }}>
           <Text fw={550} lineClamp={2}>
-            <span className="quiet numeric">{incident.number}</span> {incident.title} {incident.isRestricted ? <IconLock size={14} aria-label="restricted" /> : null}
+            <span className="quiet numeric">{incident.number}</span> {incident.title}{' '}
+            {incident.isRestricted ? <IconLock size={14} aria-label="restricted" /> : null}
           </Text>
           <Text size="sm" className="quiet" component="div" mt={2}>
             Opened <Time at={incident.openedAt} isRelative /> · lead {incident.lead?.name ?? 'nobody yet'} · owner {incident.owner?.name ?? 'nobody yet'}

@@ -1,8 +1,8 @@
 import { Button, Checkbox, Group, Modal, MultiSelect, Paper, SegmentedControl, Select, Stack, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import type { IncidentSummary } from '@tocsin/api'
 import { IconPlus } from '@tabler/icons-react'
 import { useNavigate } from '@tanstack/react-router'
+import type { IncidentSummary } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
@@ -44,7 +44,13 @@ export function IncidentsPage() {
       <Paper>
         <Loaded query={incidents}>
           {() =>
-            incidents.items?.length === 0 ? <Empty title={view === 'open' ? 'No incident is open' : 'There was no incident yet'}>Escalate an alert, or open one when you have reason to suspect.</Empty> : incidents.items?.map(incident => <IncidentRow key={incident.id} incident={incident} isSelected={incident.id === selected} />)
+            incidents.items?.length === 0 ? (
+              <Empty title={view === 'open' ? 'No incident is open' : 'There was no incident yet'}>
+                Escalate an alert, or open one when you have reason to suspect.
+              </Empty>
+            ) : (
+              incidents.items?.map(incident => <IncidentRow key={incident.id} incident={incident} isSelected={incident.id === selected} />)
+            )
           }
         </Loaded>
       </Paper>
@@ -74,8 +80,21 @@ function OpenModal({ onClose }: { onClose: () => void }) {
         <Stack>
           <FormProblem errors={form.errors} />
           <TextInput label="Title" required autoFocus {...form.getInputProps('title')} />
-          <Textarea label="Statement" description="What you suspect, and why. It stands in the record." autosize minRows={3} required {...form.getInputProps('statement')} />
-          <MultiSelect label="Affected services" description="Their engineering teams are paged" data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))} searchable {...form.getInputProps('serviceIds')} />
+          <Textarea
+            label="Statement"
+            description="What you suspect, and why. It stands in the record."
+            autosize
+            minRows={3}
+            required
+            {...form.getInputProps('statement')}
+          />
+          <MultiSelect
+            label="Affected services"
+            description="Their engineering teams are paged"
+            data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
+            searchable
+            {...form.getInputProps('serviceIds')}
+          />
           <Select
             label="Whose realm of responsibility it is"
             data={[
@@ -86,7 +105,11 @@ function OpenModal({ onClose }: { onClose: () => void }) {
             allowDeselect={false}
             {...form.getInputProps('realm')}
           />
-          <Checkbox label="Restricted" description="Only those with a role in it, those you name, and administrators see that it exists" {...form.getInputProps('isRestricted', { type: 'checkbox' })} />
+          <Checkbox
+            label="Restricted"
+            description="Only those with a role in it, those you name, and administrators see that it exists"
+            {...form.getInputProps('isRestricted', { type: 'checkbox' })}
+          />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

@@ -68,7 +68,11 @@ function NoteView({ incident, note, mayAct }: { incident: Incident; note: Note; 
 function Correction({ incident, note, onClose }: { incident: Incident; note: Note; onClose: () => void }) {
   // The version is that of when the editing began: who saved meanwhile is not overwritten.
   const [version] = useState(note.version)
-  const { form, submit, isBusy } = useRouteForm('changeNote', { markdown: note.markdown }, { around: () => ({ params: { id: incident.id, noteId: note.id } }), toBody: values => ({ ...values, version }), onDone: onClose })
+  const { form, submit, isBusy } = useRouteForm(
+    'changeNote',
+    { markdown: note.markdown },
+    { around: () => ({ params: { id: incident.id, noteId: note.id } }), toBody: values => ({ ...values, version }), onDone: onClose },
+  )
   return (
     <form onSubmit={submit}>
       <Stack gap="sm">

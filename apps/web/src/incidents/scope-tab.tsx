@@ -40,7 +40,10 @@ export function ScopeTab({ incident }: { incident: Incident }) {
         listed={incident.customers}
         choices={(customers.data ?? [])
           .toSorted((a, b) => Number(b.services.some(used => affected.has(used.id))) - Number(a.services.some(used => affected.has(used.id))))
-          .map(customer => ({ value: customer.id, label: customer.services.some(used => affected.has(used.id)) ? `${customer.name} (uses an affected service)` : customer.name }))}
+          .map(customer => ({
+            value: customer.id,
+            label: customer.services.some(used => affected.has(used.id)) ? `${customer.name} (uses an affected service)` : customer.name,
+          }))}
         mayAct={mayAct}
         mayRemove={incident.declaredAt === null}
         onChange={listed => setCustomers.mutate({ params, body: { version, customers: listed } })}
@@ -50,7 +53,16 @@ export function ScopeTab({ incident }: { incident: Incident }) {
   )
 }
 
-function Affected(props: { title: string; teach: string; noun: string; listed: Listed[]; choices: { value: string; label: string }[]; mayAct: boolean; mayRemove: boolean; onChange: (listed: { id: string; basis: string }[]) => void }) {
+function Affected(props: {
+  title: string
+  teach: string
+  noun: string
+  listed: Listed[]
+  choices: { value: string; label: string }[]
+  mayAct: boolean
+  mayRemove: boolean
+  onChange: (listed: { id: string; basis: string }[]) => void
+}) {
   const [isAdding, setIsAdding] = useState(false)
   const { listed, noun, onChange } = props
   const current = listed.map(({ id, basis }) => ({ id, basis }))
@@ -77,7 +89,11 @@ function Affected(props: { title: string; teach: string; noun: string; listed: L
                   {each.name}
                 </Table.Td>
                 <Table.Td className="quiet">{each.basis}</Table.Td>
-                <Table.Td w={48}>{props.mayAct && props.mayRemove ? <CloseButton aria-label={`Remove ${each.name}`} onClick={() => onChange(current.filter(kept => kept.id !== each.id))} /> : null}</Table.Td>
+                <Table.Td w={48}>
+                  {props.mayAct && props.mayRemove ? (
+                    <CloseButton aria-label={`Remove ${each.name}`} onClick={() => onChange(current.filter(kept => kept.id !== each.id))} />
+                  ) : null}
+                </Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
@@ -98,7 +114,17 @@ function Affected(props: { title: string; teach: string; noun: string; listed: L
   )
 }
 
-function AddModal({ noun, choices, onClose, onAdd }: { noun: string; choices: { value: string; label: string }[]; onClose: () => void; onAdd: (added: { id: string; basis: string }[]) => void }) {
+function AddModal({
+  noun,
+  choices,
+  onClose,
+  onAdd,
+}: {
+  noun: string
+  choices: { value: string; label: string }[]
+  onClose: () => void
+  onAdd: (added: { id: string; basis: string }[]) => void
+}) {
   const [ids, setIds] = useState<string[]>([])
   const [basis, setBasis] = useState('')
   const isReady = ids.length > 0 && basis.trim() !== ''
@@ -106,7 +132,15 @@ function AddModal({ noun, choices, onClose, onAdd }: { noun: string; choices: { 
     <Modal opened onClose={onClose} title={`Add an affected ${noun}`}>
       <Stack>
         <MultiSelect label={noun === 'service' ? 'Services' : 'Customers'} data={choices} value={ids} onChange={setIds} searchable />
-        <Textarea label="Basis" description="How you know that it is affected" autosize minRows={2} value={basis} onChange={event => setBasis(event.currentTarget.value)} required />
+        <Textarea
+          label="Basis"
+          description="How you know that it is affected"
+          autosize
+          minRows={2}
+          value={basis}
+          onChange={event => setBasis(event.currentTarget.value)}
+          required
+        />
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             Cancel
@@ -137,7 +171,18 @@ function Members({ incident, mayAct }: { incident: Incident; mayAct: boolean }) 
             {mayAct ? <CloseButton aria-label={`Remove ${member.name}`} onClick={() => save(ids.filter(id => id !== member.id))} /> : null}
           </Group>
         ))}
-        {mayAct ? <Select aria-label="Add a person" placeholder="Add a person" data={(people.data?.people ?? []).filter(person => person.isActive && !ids.includes(person.id)).map(person => ({ value: person.id, label: person.name }))} searchable value={null} onChange={id => id && save([...ids, id])} /> : null}
+        {mayAct ? (
+          <Select
+            aria-label="Add a person"
+            placeholder="Add a person"
+            data={(people.data?.people ?? [])
+              .filter(person => person.isActive && !ids.includes(person.id))
+              .map(person => ({ value: person.id, label: person.name }))}
+            searchable
+            value={null}
+            onChange={id => id && save([...ids, id])}
+          />
+        ) : null}
       </Stack>
     </Section>
   )

@@ -11,7 +11,13 @@ export function TasksTab({ incident }: { incident: Incident }) {
   return (
     <Stack>
       {mayAct ? <NewTask incident={incident} /> : null}
-      <Paper>{tasks.length === 0 ? <Empty title="No task yet">Write down what must be done and who does it: on a bad day nobody remembers.</Empty> : tasks.map(task => <TaskRow key={task.id} incident={incident} task={task} mayAct={mayAct} />)}</Paper>
+      <Paper>
+        {tasks.length === 0 ? (
+          <Empty title="No task yet">Write down what must be done and who does it: on a bad day nobody remembers.</Empty>
+        ) : (
+          tasks.map(task => <TaskRow key={task.id} incident={incident} task={task} mayAct={mayAct} />)
+        )}
+      </Paper>
     </Stack>
   )
 }
@@ -29,7 +35,14 @@ function TaskRow({ incident, task, mayAct }: { incident: Incident; task: Inciden
         disabled={!mayAct || needsApproval}
         onChange={event => change.mutate({ params, body: { version: task.version, isDone: event.currentTarget.checked } })}
         label={<span style={task.doneAt ? { textDecoration: 'line-through', opacity: 0.7 } : undefined}>{task.title}</span>}
-        description={[task.assignee ? task.assignee.name : 'nobody yet', task.dueOn ? `due ${task.dueOn}` : '', task.doneBy ? `done by ${task.doneBy}` : '', task.approvedBy ? `approved by ${task.approvedBy}` : ''].filter(part => part !== '').join(' · ')}
+        description={[
+          task.assignee ? task.assignee.name : 'nobody yet',
+          task.dueOn ? `due ${task.dueOn}` : '',
+          task.doneBy ? `done by ${task.doneBy}` : '',
+          task.approvedBy ? `approved by ${task.approvedBy}` : '',
+        ]
+          .filter(part => part !== '')
+          .join(' · ')}
       />
       {task.hurtsBusiness ? (
         needsApproval && incident.executive?.id === me?.person.id ? (
@@ -57,7 +70,17 @@ function NewTask({ incident }: { incident: Incident }) {
         <FormProblem errors={form.errors} />
         <TextInput label="New task" placeholder="Revoke the key ak_7Q" {...form.getInputProps('title')} />
         <Group align="flex-end" gap="sm">
-          <Select label="Who" placeholder="Nobody yet" data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))} searchable clearable clearButtonProps={{ 'aria-label': 'Nobody' }} flex={1} miw={150} {...form.getInputProps('assigneeId')} />
+          <Select
+            label="Who"
+            placeholder="Nobody yet"
+            data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
+            searchable
+            clearable
+            clearButtonProps={{ 'aria-label': 'Nobody' }}
+            flex={1}
+            miw={150}
+            {...form.getInputProps('assigneeId')}
+          />
           <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} />
           <Button type="submit" loading={isBusy}>
             Add

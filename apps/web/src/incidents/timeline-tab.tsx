@@ -1,12 +1,23 @@
 import { Anchor, Checkbox, Group, Paper, Stack, Text, Timeline } from '@mantine/core'
-import type { Incident } from '@tocsin/api'
 import { Link } from '@tanstack/react-router'
+import type { Incident } from '@tocsin/api'
 import { useState } from 'react'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 
-const milestones = new Set(['incident.opened', 'incident.declared', 'incident.contained', 'incident.eradicated', 'incident.recovered', 'incident.closed', 'incident.reopened', 'obligation.met', 'review.finished', 'notice.sent'])
+const milestones = new Set([
+  'incident.opened',
+  'incident.declared',
+  'incident.contained',
+  'incident.eradicated',
+  'incident.recovered',
+  'incident.closed',
+  'incident.reopened',
+  'obligation.met',
+  'review.finished',
+  'notice.sent',
+])
 
 /** Everything that happened, newest first. */
 export function TimelineTab({ incident }: { incident: Incident }) {

@@ -1,6 +1,6 @@
 import { Button, Code, Group, Paper, Stack, Table, Text } from '@mantine/core'
-import type { JournalEntry } from '@tocsin/api'
 import { IconDownload } from '@tabler/icons-react'
+import type { JournalEntry } from '@tocsin/api'
 import { useState } from 'react'
 import { download, tellProblem, useApi } from '../api.ts'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
@@ -37,7 +37,8 @@ export function JournalPage() {
           {({ checkpoint: note, key, size }) => (
             <Stack gap="xs">
               <Text size="sm">
-                {size.toLocaleString('en')} entries are sealed under the latest signed checkpoint. Check an export with <Code>npx tocsin journal verify FILE --trusted-key KEY</Code>; keep the key somewhere else.
+                {size.toLocaleString('en')} entries are sealed under the latest signed checkpoint. Check an export with{' '}
+                <Code>npx tocsin journal verify FILE --trusted-key KEY</Code>; keep the key somewhere else.
               </Text>
               <Text className="mono">{key}</Text>
               {note ? (

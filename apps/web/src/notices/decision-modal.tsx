@@ -16,7 +16,12 @@ export function DecisionModal({ obligation, onClose }: { obligation: Obligation;
   const { form, submit, isBusy } = useRouteForm(
     'proposeDecision',
     { kind: 'delay', ground: 'would-tip-off-attacker', statement: '', reviewOn: dayFromNow(2) },
-    { around: () => ({ params: { id: obligation.id } }), toBody: values => ({ ...values, version: obligation.version }), done: 'Proposed. The executive or another lead approves it.', onDone: onClose },
+    {
+      around: () => ({ params: { id: obligation.id } }),
+      toBody: values => ({ ...values, version: obligation.version }),
+      done: 'Proposed. The executive or another lead approves it.',
+      onDone: onClose,
+    },
   )
   return (
     <Modal opened onClose={onClose} title={`Decide about ${obligation.customer.name}`}>
@@ -29,7 +34,12 @@ export function DecisionModal({ obligation, onClose }: { obligation: Obligation;
               <Radio value="not-notify" label="Do not notify" />
             </Stack>
           </Radio.Group>
-          <Select label="Ground" data={Object.entries(groundWords).map(([value, label]) => ({ value, label }))} allowDeselect={false} {...form.getInputProps('ground')} />
+          <Select
+            label="Ground"
+            data={Object.entries(groundWords).map(([value, label]) => ({ value, label }))}
+            allowDeselect={false}
+            {...form.getInputProps('ground')}
+          />
           <Textarea label="Reason" autosize minRows={3} required {...form.getInputProps('statement')} />
           <TextInput label="Look at it again on" type="date" required {...form.getInputProps('reviewOn')} />
           <Group justify="flex-end">

@@ -12,7 +12,9 @@ export function IncidentNotices({ incident }: { incident: Incident }) {
       {list =>
         list.length === 0 ? (
           <Paper>
-            <Empty title="Nobody to notify yet">List the affected customers under Scope. Their notices can be drafted before the declaration; the clock starts with it.</Empty>
+            <Empty title="Nobody to notify yet">
+              List the affected customers under Scope. Their notices can be drafted before the declaration; the clock starts with it.
+            </Empty>
           </Paper>
         ) : (
           <Stack>

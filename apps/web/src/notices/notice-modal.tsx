@@ -19,7 +19,12 @@ export function NoticeModal({ obligation, notice, onClose }: { obligation: Oblig
   }
   const { form, submit, isBusy } = useRouteForm(notice ? 'changeNotice' : 'draftNotice', initial, {
     around: () => ({ params: { id: notice?.id ?? obligation.id } }),
-    toBody: values => ({ ...values, nextSteps: values.nextSteps || null, nextCommunicationAt: toInstant(values.nextCommunicationAt), ...(notice ? { version: notice.version } : {}) }),
+    toBody: values => ({
+      ...values,
+      nextSteps: values.nextSteps || null,
+      nextCommunicationAt: toInstant(values.nextCommunicationAt),
+      ...(notice ? { version: notice.version } : {}),
+    }),
     done: notice ? 'Changed. It needs approval.' : 'Drafted. Somebody else approves it.',
     onDone: onClose,
   })
@@ -29,9 +34,23 @@ export function NoticeModal({ obligation, notice, onClose }: { obligation: Oblig
       <form onSubmit={submit}>
         <Stack>
           <FormProblem errors={form.errors} />
-          <Textarea label="Nature of the breach" description="What happened, in words that the customer understands" autosize minRows={3} required {...form.getInputProps('nature')} />
+          <Textarea
+            label="Nature of the breach"
+            description="What happened, in words that the customer understands"
+            autosize
+            minRows={3}
+            required
+            {...form.getInputProps('nature')}
+          />
           <Textarea label="Approximate user impact" autosize minRows={2} required {...form.getInputProps('userImpact')} />
-          <Textarea label="Mitigation steps" description="What has been done, and what the customer can do" autosize minRows={3} required {...form.getInputProps('mitigation')} />
+          <Textarea
+            label="Mitigation steps"
+            description="What has been done, and what the customer can do"
+            autosize
+            minRows={3}
+            required
+            {...form.getInputProps('mitigation')}
+          />
           <Checkbox label="The investigation is complete" {...form.getInputProps('isInvestigationComplete', { type: 'checkbox' })} />
           {isOpen ? (
             <>

@@ -26,7 +26,9 @@ export function NoticesPage() {
         {list =>
           list.length === 0 ? (
             <Paper>
-              <Empty title="No clock runs">When an incident with affected customers is declared, a clock starts for each of them and is shown on every page until it is met.</Empty>
+              <Empty title="No clock runs">
+                When an incident with affected customers is declared, a clock starts for each of them and is shown on every page until it is met.
+              </Empty>
             </Paper>
           ) : (
             <Stack>

@@ -28,7 +28,15 @@ export function ObligationCard({ obligation, isClosed, showsIncident = false }: 
               </Text>
             ) : null}
           </div>
-          <StateBadge state={obligation.standing === 'overdue' && obligation.state !== 'waived' ? 'overdue' : obligation.standing === 'met-late' ? 'met-late' : obligation.state} />
+          <StateBadge
+            state={
+              obligation.standing === 'overdue' && obligation.state !== 'waived'
+                ? 'overdue'
+                : obligation.standing === 'met-late'
+                  ? 'met-late'
+                  : obligation.state
+            }
+          />
         </Group>
         <Clock obligation={obligation} />
         {obligation.decision ? <Decision obligation={obligation} decision={obligation.decision} isClosed={isClosed} /> : null}
@@ -94,7 +102,10 @@ function Decision({ obligation, decision, isClosed }: { obligation: Obligation; 
   const withdraw = useAct('withdrawDecision', { done: 'Withdrawn: the duty is open again.' })
   const isPending = decision.approvedBy === null
   return (
-    <Alert color={isPending ? 'yellow' : 'gray'} title={`${decision.kind === 'delay' ? 'Delay of the notice' : 'Not to notify'}: ${isPending ? 'proposed' : 'decided'}`}>
+    <Alert
+      color={isPending ? 'yellow' : 'gray'}
+      title={`${decision.kind === 'delay' ? 'Delay of the notice' : 'Not to notify'}: ${isPending ? 'proposed' : 'decided'}`}
+    >
       <Stack gap={6}>
         <Text size="sm">
           {groundWords[decision.ground]}. Proposed by {decision.proposedBy.name}

@@ -1,7 +1,7 @@
 import { Anchor, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
-import type { Page as OncallPage } from '@tocsin/api'
 import { IconFlask } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
+import type { Page as OncallPage } from '@tocsin/api'
 import { AlertRow } from '../alerts/alert-row.tsx'
 import { useAct, useApi } from '../api.ts'
 import { IncidentRow } from '../incidents/incident-row.tsx'
@@ -20,7 +20,10 @@ export function NowPage() {
   const climbing = pages.data?.filter(page => page.state === 'triggered' || page.state === 'exhausted') ?? []
   if (services.data?.length === 0 && alerts.data?.items.length === 0 && incidents.data?.items.length === 0) return <Welcome />
   return (
-    <Page title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`} lead={leadOf(climbing.length, alerts.data?.items.length ?? 0, incidents.data?.items.length ?? 0)}>
+    <Page
+      title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`}
+      lead={leadOf(climbing.length, alerts.data?.items.length ?? 0, incidents.data?.items.length ?? 0)}
+    >
       {climbing.length > 0 ? (
         <Section title="Pages without an answer" isFlush>
           {climbing.slice(0, 10).map(page => (
@@ -28,12 +31,44 @@ export function NowPage() {
           ))}
         </Section>
       ) : null}
-      <Section title="Open incidents" isFlush actions={<Anchor component={Link} to="/incidents" size="sm">All incidents</Anchor>}>
-        <Loaded query={incidents}>{page => (page.items.length === 0 ? <Empty title="No incident is open">When an alert looks like more than noise, escalate it: that opens a suspected incident.</Empty> : page.items.slice(0, 8).map(incident => <IncidentRow key={incident.id} incident={incident} />))}</Loaded>
+      <Section
+        title="Open incidents"
+        isFlush
+        actions={
+          <Anchor component={Link} to="/incidents" size="sm">
+            All incidents
+          </Anchor>
+        }
+      >
+        <Loaded query={incidents}>
+          {page =>
+            page.items.length === 0 ? (
+              <Empty title="No incident is open">When an alert looks like more than noise, escalate it: that opens a suspected incident.</Empty>
+            ) : (
+              page.items.slice(0, 8).map(incident => <IncidentRow key={incident.id} incident={incident} />)
+            )
+          }
+        </Loaded>
       </Section>
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
-        <Section title="Alerts waiting for a verdict" isFlush actions={<Anchor component={Link} to="/alerts" size="sm">The queue</Anchor>}>
-          <Loaded query={alerts}>{page => (page.items.length === 0 ? <Empty title="The queue is empty">Every alert has its verdict.</Empty> : page.items.slice(0, 6).map(alert => <AlertRow key={alert.id} alert={alert} />))}</Loaded>
+        <Section
+          title="Alerts waiting for a verdict"
+          isFlush
+          actions={
+            <Anchor component={Link} to="/alerts" size="sm">
+              The queue
+            </Anchor>
+          }
+        >
+          <Loaded query={alerts}>
+            {page =>
+              page.items.length === 0 ? (
+                <Empty title="The queue is empty">Every alert has its verdict.</Empty>
+              ) : (
+                page.items.slice(0, 6).map(alert => <AlertRow key={alert.id} alert={alert} />)
+              )
+            }
+          </Loaded>
         </Section>
         <OnCallNow />
       </SimpleGrid>
@@ -43,7 +78,11 @@ export function NowPage() {
 
 function leadOf(pages: number, alerts: number, incidents: number): string {
   if (pages + alerts + incidents === 0) return 'All quiet: nothing needs you now.'
-  const parts = [pages > 0 ? `${pages} ${pages === 1 ? 'page climbs' : 'pages climb'}` : '', alerts > 0 ? `${alerts} ${alerts === 1 ? 'alert waits' : 'alerts wait'} for a verdict` : '', incidents > 0 ? `${incidents} ${incidents === 1 ? 'incident is' : 'incidents are'} open` : ''].filter(part => part !== '')
+  const parts = [
+    pages > 0 ? `${pages} ${pages === 1 ? 'page climbs' : 'pages climb'}` : '',
+    alerts > 0 ? `${alerts} ${alerts === 1 ? 'alert waits' : 'alerts wait'} for a verdict` : '',
+    incidents > 0 ? `${incidents} ${incidents === 1 ? 'incident is' : 'incidents are'} open` : '',
+  ].filter(part => part !== '')
   return `${parts.join(', ')}.`
 }
 
@@ -91,7 +130,15 @@ function ClimbingPage({ page }: { page: OncallPage }) {
 function OnCallNow() {
   const rotas = useApi('rotas')
   return (
-    <Section title="On call now" isFlush actions={<Anchor component={Link} to="/on-call" size="sm">Rotations</Anchor>}>
+    <Section
+      title="On call now"
+      isFlush
+      actions={
+        <Anchor component={Link} to="/on-call" size="sm">
+          Rotations
+        </Anchor>
+      }
+    >
       <Loaded query={rotas}>
         {teams =>
           teams.length === 0 ? (
@@ -120,7 +167,10 @@ function Welcome() {
         <Paper p="lg">
           <Stack>
             <Text fw={620}>Look around first</Text>
-            <Text className="quiet">A believable organisation with teams, services and customers, and one attack that is played through the real intake: alerts arrive, a page goes out, an incident waits for you. It is marked as demo and removed with one act.</Text>
+            <Text className="quiet">
+              A believable organisation with teams, services and customers, and one attack that is played through the real intake: alerts arrive, a page goes
+              out, an incident waits for you. It is marked as demo and removed with one act.
+            </Text>
             {isAdministrator ? (
               <Button leftSection={<IconFlask size={18} />} loading={demo.isPending} onClick={() => demo.mutate({})}>
                 Load the demo
@@ -135,16 +185,35 @@ function Welcome() {
             <Text fw={620}>Or set it up</Text>
             <List type="ordered" spacing={6}>
               <List.Item>
-                <Anchor component={Link} to="/people">Invite people</Anchor> and make two teams: security response, and engineering.
+                <Anchor component={Link} to="/people">
+                  Invite people
+                </Anchor>{' '}
+                and make two teams: security response, and engineering.
               </List.Item>
               <List.Item>
-                Give each a <Anchor component={Link} to="/on-call">rotation</Anchor>.
+                Give each a{' '}
+                <Anchor component={Link} to="/on-call">
+                  rotation
+                </Anchor>
+                .
               </List.Item>
               <List.Item>
-                Add your <Anchor component={Link} to="/services">services</Anchor> and <Anchor component={Link} to="/customers">customers</Anchor>.
+                Add your{' '}
+                <Anchor component={Link} to="/services">
+                  services
+                </Anchor>{' '}
+                and{' '}
+                <Anchor component={Link} to="/customers">
+                  customers
+                </Anchor>
+                .
               </List.Item>
               <List.Item>
-                Point Alertmanager, or what pages PagerDuty, at a <Anchor component={Link} to="/settings">source</Anchor>.
+                Point Alertmanager, or what pages PagerDuty, at a{' '}
+                <Anchor component={Link} to="/settings">
+                  source
+                </Anchor>
+                .
               </List.Item>
             </List>
           </Stack>

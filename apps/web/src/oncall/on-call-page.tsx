@@ -1,6 +1,6 @@
 import { Anchor, Box, Button, Group, Stack, Text, Tooltip } from '@mantine/core'
-import type { Rota } from '@tocsin/api'
 import { Link } from '@tanstack/react-router'
+import type { Rota } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
@@ -86,7 +86,10 @@ function TeamRota({ team }: { team: Rota }) {
 }
 
 function policyWords(rota: NonNullable<Rota['rota']>): string {
-  const steps = rota.steps.map(step => `${step.target.kind === 'everyone' ? 'everyone' : step.target.depth === 0 ? 'primary' : step.target.depth === 1 ? 'backup' : `number ${step.target.depth + 1}`} ${step.waitMinutes} min`)
+  const steps = rota.steps.map(
+    step =>
+      `${step.target.kind === 'everyone' ? 'everyone' : step.target.depth === 0 ? 'primary' : step.target.depth === 1 ? 'backup' : `number ${step.target.depth + 1}`} ${step.waitMinutes} min`,
+  )
   return `${steps.join(' → ')}${rota.repeats > 0 ? `, repeated ${rota.repeats} ${rota.repeats === 1 ? 'time' : 'times'}` : ''}`
 }
 
@@ -99,7 +102,12 @@ function Shifts({ team, people }: { team: Rota; people: readonly string[] }) {
   const until = Date.parse(team.shifts.at(-1)?.end ?? new Date().toISOString())
   return (
     <Box style={{ overflowX: 'auto' }} tabIndex={0} role="region" aria-label={`Shifts of ${team.team.name}`}>
-      <div className="shift-track" role="img" aria-label={team.shifts.map(shift => `${shift.person.name} from ${day.format(new Date(shift.start))}`).join(', ')} style={{ minWidth: 640 }}>
+      <div
+        className="shift-track"
+        role="img"
+        aria-label={team.shifts.map(shift => `${shift.person.name} from ${day.format(new Date(shift.start))}`).join(', ')}
+        style={{ minWidth: 640 }}
+      >
         {team.shifts.map(shift => {
           const share = ((Date.parse(shift.end) - Math.max(from, Date.parse(shift.start))) / (until - from)) * 100
           return (

@@ -4,7 +4,13 @@ import { StateBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, Page } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 
-const stateWords: Record<string, string> = { held: 'waits for a mail server to be configured', queued: 'on its way', failed: 'could not be delivered', cancelled: 'no longer needed', sent: 'taken by the receiving server' }
+const stateWords: Record<string, string> = {
+  held: 'waits for a mail server to be configured',
+  queued: 'on its way',
+  failed: 'could not be delivered',
+  cancelled: 'no longer needed',
+  sent: 'taken by the receiving server',
+}
 
 /** Every message that left, waits, or could not leave. */
 export function OutboxPage() {

@@ -2,8 +2,8 @@ import { Anchor, Button, Group, Loader, Stack, Text } from '@mantine/core'
 import { IconCheck } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
-import { useEffect } from 'react'
 import type { ProblemError } from '@tocsin/api'
+import { useEffect } from 'react'
 import { call } from '../api.ts'
 import { EntryFrame } from '../entry/frame.tsx'
 import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
@@ -42,7 +42,13 @@ export function PageLinkPage() {
               <Text fw={600}>It is yours, {page.you}. It climbs no further.</Text>
             </Group>
           ) : (
-            <Text fw={600}>{page.state === 'triggered' ? 'It was handed back, and climbs to the next person.' : page.state === 'resolved' ? 'It is over: there is nothing left to answer.' : `${page.acknowledgedBy ?? 'Somebody'} has taken it up.`}</Text>
+            <Text fw={600}>
+              {page.state === 'triggered'
+                ? 'It was handed back, and climbs to the next person.'
+                : page.state === 'resolved'
+                  ? 'It is over: there is nothing left to answer.'
+                  : `${page.acknowledgedBy ?? 'Somebody'} has taken it up.`}
+            </Text>
           )}
           <Text className="prewrap">{page.summary}</Text>
           <Text size="sm" className="quiet" component="div">

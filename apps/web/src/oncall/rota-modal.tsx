@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core'
-import type { Rota } from '@tocsin/api'
 import { IconTrash } from '@tabler/icons-react'
+import type { Rota } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormProblem } from '../parts/page.tsx'
@@ -24,13 +24,26 @@ export function RotaModal({ team, onClose }: { team: Rota; onClose: () => void }
       handoffTime: rota?.handoffTime ?? '09:00',
       participantIds: rota?.participantIds ?? [],
       repeats: rota?.repeats ?? 2,
-      steps: (rota?.steps ?? [{ target: { kind: 'depth' as const, depth: 0 }, waitMinutes: 5 }, { target: { kind: 'depth' as const, depth: 1 }, waitMinutes: 5 }, { target: { kind: 'everyone' as const }, waitMinutes: 10 }]).map((step, position) => ({ key: `step ${position}`, target: step.target.kind === 'everyone' ? 'everyone' : String(step.target.depth), waitMinutes: step.waitMinutes })),
+      steps: (
+        rota?.steps ?? [
+          { target: { kind: 'depth' as const, depth: 0 }, waitMinutes: 5 },
+          { target: { kind: 'depth' as const, depth: 1 }, waitMinutes: 5 },
+          { target: { kind: 'everyone' as const }, waitMinutes: 10 },
+        ]
+      ).map((step, position) => ({
+        key: `step ${position}`,
+        target: step.target.kind === 'everyone' ? 'everyone' : String(step.target.depth),
+        waitMinutes: step.waitMinutes,
+      })),
     },
     {
       around: () => ({ params: { id: team.team.id } }),
       toBody: values => ({
         ...values,
-        steps: values.steps.map(step => ({ target: step.target === 'everyone' ? { kind: 'everyone' } : { kind: 'depth', depth: Number(step.target) }, waitMinutes: step.waitMinutes })),
+        steps: values.steps.map(step => ({
+          target: step.target === 'everyone' ? { kind: 'everyone' } : { kind: 'depth', depth: Number(step.target) },
+          waitMinutes: step.waitMinutes,
+        })),
         ...(rota ? { version: rota.version } : {}),
       }),
       done: 'The rotation is set.',
@@ -42,7 +55,13 @@ export function RotaModal({ team, onClose }: { team: Rota; onClose: () => void }
       <form onSubmit={submit}>
         <Stack>
           <FormProblem errors={form.errors} />
-          <MultiSelect label="Who takes turns" description="In this order, a week each" data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))} searchable {...form.getInputProps('participantIds')} />
+          <MultiSelect
+            label="Who takes turns"
+            description="In this order, a week each"
+            data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
+            searchable
+            {...form.getInputProps('participantIds')}
+          />
           <Group grow align="flex-start">
             <TextInput label="First handoff" type="date" {...form.getInputProps('startDate')} />
             <TextInput label="Handoff at" type="time" {...form.getInputProps('handoffTime')} />
@@ -53,9 +72,22 @@ export function RotaModal({ team, onClose }: { team: Rota; onClose: () => void }
           </Text>
           {form.values.steps.map((step, position) => (
             <Group key={step.key} align="flex-end" wrap="nowrap">
-              <Select label={position === 0 ? 'Page' : 'Then'} data={targets} allowDeselect={false} flex={1} {...form.getInputProps(`steps.${position}.target`)} />
+              <Select
+                label={position === 0 ? 'Page' : 'Then'}
+                data={targets}
+                allowDeselect={false}
+                flex={1}
+                {...form.getInputProps(`steps.${position}.target`)}
+              />
               <NumberInput label="Wait, minutes" min={1} max={1440} w={120} {...form.getInputProps(`steps.${position}.waitMinutes`)} />
-              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove the step" disabled={form.values.steps.length === 1} onClick={() => form.removeListItem('steps', position)}>
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                size={36}
+                aria-label="Remove the step"
+                disabled={form.values.steps.length === 1}
+                onClick={() => form.removeListItem('steps', position)}
+              >
                 <IconTrash size={16} />
               </ActionIcon>
             </Group>

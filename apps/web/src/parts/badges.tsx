@@ -6,18 +6,29 @@ const severityColors: Record<Severity, string> = { critical: 'red', high: 'orang
 const incidentColors: Record<IncidentSeverity, string> = { SEV1: 'red', SEV2: 'orange', SEV3: 'yellow', SEV4: 'blue' }
 
 // The light variants of a component library seldom reach a contrast of 4.5 : 1: these do, in both schemes.
-const ink: Record<string, string> = { red: 'light-dark(#a61e1e, #ffb3b3)', orange: 'light-dark(#9a3412, #ffc69a)', yellow: 'light-dark(#7a4d00, #ffe08a)', blue: 'light-dark(#1554a0, #a5d0ff)', gray: 'light-dark(#454b57, #c5c9d2)', teal: 'light-dark(#08614c, #8ce8cf)' }
+const ink: Record<string, string> = {
+  red: 'light-dark(#a61e1e, #ffb3b3)',
+  orange: 'light-dark(#9a3412, #ffc69a)',
+  yellow: 'light-dark(#7a4d00, #ffe08a)',
+  blue: 'light-dark(#1554a0, #a5d0ff)',
+  gray: 'light-dark(#454b57, #c5c9d2)',
+  teal: 'light-dark(#08614c, #8ce8cf)',
+}
 
-export function Tone({ color, children }: { color: string; children: React.ReactNode }) {
+export function Tone({ color, children, minWidth }: { color: string; children: React.ReactNode; minWidth?: number }) {
   return (
-    <Badge color={color} style={{ color: ink[color] ?? 'inherit' }}>
+    <Badge color={color} miw={minWidth} style={{ color: ink[color] ?? 'inherit', flexShrink: 0 }}>
       {children}
     </Badge>
   )
 }
 
 export function SeverityBadge({ severity }: { severity: Severity }) {
-  return <Tone color={severityColors[severity]}>{severity}</Tone>
+  return (
+    <Tone color={severityColors[severity]} minWidth={68}>
+      {severity}
+    </Tone>
+  )
 }
 
 export function IncidentSeverityBadge({ severity }: { severity: IncidentSeverity | null }) {
@@ -36,7 +47,23 @@ export function DemoBadge({ isDemo }: { isDemo: boolean }) {
   ) : null
 }
 
-const stateColors: Record<string, string> = { sent: 'teal', met: 'teal', verified: 'teal', acknowledged: 'teal', finished: 'teal', 'met-late': 'orange', failed: 'red', overdue: 'red', exhausted: 'red', triggered: 'orange', urgent: 'orange', held: 'yellow', delayed: 'yellow', queued: 'blue', running: 'blue' }
+const stateColors: Record<string, string> = {
+  sent: 'teal',
+  met: 'teal',
+  verified: 'teal',
+  acknowledged: 'teal',
+  finished: 'teal',
+  'met-late': 'orange',
+  failed: 'red',
+  overdue: 'red',
+  exhausted: 'red',
+  triggered: 'orange',
+  urgent: 'orange',
+  held: 'yellow',
+  delayed: 'yellow',
+  queued: 'blue',
+  running: 'blue',
+}
 
 export function StateBadge({ state }: { state: string }) {
   return <Tone color={stateColors[state] ?? 'gray'}>{state.replaceAll('-', ' ')}</Tone>

@@ -1,7 +1,7 @@
 import { Alert, Anchor, Box, Button, Group, Paper, Skeleton, Stack, Text, Title } from '@mantine/core'
-import type { ProblemError } from '@tocsin/api'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import type { UseQueryResult } from '@tanstack/react-query'
+import type { ProblemError } from '@tocsin/api'
 import { type ReactNode, useEffect } from 'react'
 
 /** The frame of a page: what it is, what can be done, and then the thing itself. */

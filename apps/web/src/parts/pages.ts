@@ -1,5 +1,5 @@
+import { type InfiniteData, type UseInfiniteQueryResult, useInfiniteQuery } from '@tanstack/react-query'
 import type { ProblemError } from '@tocsin/api'
-import { type InfiniteData, useInfiniteQuery, type UseInfiniteQueryResult } from '@tanstack/react-query'
 import { call } from '../api.ts'
 
 interface Chunk<T> {
@@ -9,10 +9,14 @@ interface Chunk<T> {
 const callAny = call as unknown as (name: string, input: object) => Promise<unknown>
 
 /** A list that goes on: page after page of one route. */
-export function usePages<T>(name: 'alerts' | 'incidents' | 'journal', query: object): UseInfiniteQueryResult<InfiniteData<Chunk<T>>, ProblemError> & { items: T[] | undefined } {
+export function usePages<T>(
+  name: 'alerts' | 'incidents' | 'journal',
+  query: object,
+): UseInfiniteQueryResult<InfiniteData<Chunk<T>>, ProblemError> & { items: T[] | undefined } {
   const pages = useInfiniteQuery<Chunk<T>, ProblemError, InfiniteData<Chunk<T>>, unknown[], string | undefined>({
     queryKey: [name, 'pages', query],
-    queryFn: ({ pageParam }) => callAny(name, { query: { ...query, limit: 50, ...(pageParam === undefined ? {} : { cursor: pageParam }) } }) as Promise<Chunk<T>>,
+    queryFn: ({ pageParam }) =>
+      callAny(name, { query: { ...query, limit: 50, ...(pageParam === undefined ? {} : { cursor: pageParam }) } }) as Promise<Chunk<T>>,
     initialPageParam: undefined,
     getNextPageParam: last => last.next ?? undefined,
   })

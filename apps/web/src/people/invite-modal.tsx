@@ -2,12 +2,16 @@ import { Button, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/c
 import { roles } from '@tocsin/api'
 import { useState } from 'react'
 import { useRouteForm } from '../forms.ts'
-import { Secret } from '../parts/secret.tsx'
 import { FormProblem } from '../parts/page.tsx'
+import { Secret } from '../parts/secret.tsx'
 
 export function InviteModal({ onClose }: { onClose: () => void }) {
   const [link, setLink] = useState<string>()
-  const { form, submit, isBusy } = useRouteForm('invite', { name: '', email: '', role: 'responder' }, { onDone: (reply: { link: string }) => setLink(reply.link) })
+  const { form, submit, isBusy } = useRouteForm(
+    'invite',
+    { name: '', email: '', role: 'responder' },
+    { onDone: (reply: { link: string }) => setLink(reply.link) },
+  )
   return (
     <Modal opened onClose={onClose} title="Invite somebody">
       {link ? (
@@ -24,7 +28,13 @@ export function InviteModal({ onClose }: { onClose: () => void }) {
             <FormProblem errors={form.errors} />
             <TextInput label="Name" required {...form.getInputProps('name')} />
             <TextInput label="E-mail" type="email" required {...form.getInputProps('email')} />
-            <Select label="Role" description="Observers read; responders act; leads declare, close and organise; administrators do everything" data={[...roles]} allowDeselect={false} {...form.getInputProps('role')} />
+            <Select
+              label="Role"
+              description="Observers read; responders act; leads declare, close and organise; administrators do everything"
+              data={[...roles]}
+              allowDeselect={false}
+              {...form.getInputProps('role')}
+            />
             <Group justify="flex-end">
               <Button variant="default" onClick={onClose}>
                 Cancel

@@ -1,6 +1,6 @@
 import { ActionIcon, Anchor, Button, Group, Menu, Select, Stack, Table, Text } from '@mantine/core'
-import { type Person, roles, type Team } from '@tocsin/api'
 import { IconDots, IconPlus } from '@tabler/icons-react'
+import { type Person, roles, type Team } from '@tocsin/api'
 import { useState } from 'react'
 import { useAct, useApi } from '../api.ts'
 import { DemoBadge, Tone } from '../parts/badges.tsx'
@@ -80,7 +80,20 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
           {person.email}
         </Text>
       </Table.Td>
-      <Table.Td w={180}>{isAdministrator && !person.isDemo ? <Select size="xs" aria-label={`Role of ${person.name}`} data={[...roles]} value={person.role} allowDeselect={false} onChange={role => role && change.mutate({ params, body: { role: role as Person['role'] } })} /> : person.role}</Table.Td>
+      <Table.Td w={180}>
+        {isAdministrator && !person.isDemo ? (
+          <Select
+            size="xs"
+            aria-label={`Role of ${person.name}`}
+            data={[...roles]}
+            value={person.role}
+            allowDeselect={false}
+            onChange={role => role && change.mutate({ params, body: { role: role as Person['role'] } })}
+          />
+        ) : (
+          person.role
+        )}
+      </Table.Td>
       <Table.Td w={56}>
         {isAdministrator && !person.isDemo ? (
           <Menu position="bottom-end">
@@ -90,7 +103,9 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
               </ActionIcon>
             </Menu.Target>
             <Menu.Dropdown>
-              <Menu.Item onClick={() => change.mutate({ params, body: { isActive: !person.isActive } })}>{person.isActive ? 'Deactivate the account' : 'Activate the account'}</Menu.Item>
+              <Menu.Item onClick={() => change.mutate({ params, body: { isActive: !person.isActive } })}>
+                {person.isActive ? 'Deactivate the account' : 'Activate the account'}
+              </Menu.Item>
               <Menu.Item onClick={() => change.mutate({ params, body: { resetSecondFactor: true } })}>Reset the second factor</Menu.Item>
             </Menu.Dropdown>
           </Menu>

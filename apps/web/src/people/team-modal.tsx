@@ -6,7 +6,11 @@ import { FormProblem } from '../parts/page.tsx'
 
 export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: () => void }) {
   const people = useApi('people')
-  const { form, submit, isBusy } = useRouteForm('saveTeam', { name: team?.name ?? '', kind: (team?.kind ?? 'security') as string, memberIds: team?.members.map(member => member.id) ?? [] }, { toBody: values => ({ ...values, ...(team ? { id: team.id } : {}) }), done: 'Saved.', onDone: onClose })
+  const { form, submit, isBusy } = useRouteForm(
+    'saveTeam',
+    { name: team?.name ?? '', kind: (team?.kind ?? 'security') as string, memberIds: team?.members.map(member => member.id) ?? [] },
+    { toBody: values => ({ ...values, ...(team ? { id: team.id } : {}) }), done: 'Saved.', onDone: onClose },
+  )
   return (
     <Modal opened onClose={onClose} title={team ? team.name : 'Add a team'}>
       <form onSubmit={submit}>
@@ -22,7 +26,12 @@ export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: 
             allowDeselect={false}
             {...form.getInputProps('kind')}
           />
-          <MultiSelect label="Members" data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))} searchable {...form.getInputProps('memberIds')} />
+          <MultiSelect
+            label="Members"
+            data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
+            searchable
+            {...form.getInputProps('memberIds')}
+          />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

@@ -1,8 +1,8 @@
 import { Accordion, Anchor, Badge, Code, Group, Stack, Text, TextInput } from '@mantine/core'
-import { accessSentence, type Route, type RouteName, routes } from '@tocsin/api'
-import { useState } from 'react'
 import { useQuery } from '@tanstack/react-query'
 import type { ProblemError } from '@tocsin/api'
+import { accessSentence, type Route, type RouteName, routes } from '@tocsin/api'
+import { useState } from 'react'
 import { Empty, Loaded, Page } from '../parts/page.tsx'
 
 interface Operation {
@@ -19,7 +19,11 @@ interface Document {
 /** The API reference, from the document that the server gives out. */
 export function ReferencePage() {
   const [filter, setFilter] = useState('')
-  const document = useQuery<Document, ProblemError>({ queryKey: ['openapi'], queryFn: async () => (await (await fetch('/api/openapi.json')).json()) as Document, staleTime: Number.POSITIVE_INFINITY })
+  const document = useQuery<Document, ProblemError>({
+    queryKey: ['openapi'],
+    queryFn: async () => (await (await fetch('/api/openapi.json')).json()) as Document,
+    staleTime: Number.POSITIVE_INFINITY,
+  })
   const names = (Object.keys(routes) as RouteName[]).filter(name => `${routes[name].path} ${routes[name].summary}`.toLowerCase().includes(filter.toLowerCase()))
   const groups = Map.groupBy(names, name => routes[name].path.split('/').at(routes[name].path.startsWith('/api/v1/') ? 3 : 1) ?? '')
   return (
@@ -80,7 +84,12 @@ function RouteItem({ name, document }: { name: RouteName; document: Document }) 
       <Accordion.Panel>
         <Stack gap="sm">
           <Text size="sm">{accessSentence(route)}</Text>
-          {operation?.parameters ? <Shape title="Parameters" value={operation.parameters.map(({ name: parameter, in: place, required }) => `${parameter} (${place}${required ? ', required' : ''})`)} /> : null}
+          {operation?.parameters ? (
+            <Shape
+              title="Parameters"
+              value={operation.parameters.map(({ name: parameter, in: place, required }) => `${parameter} (${place}${required ? ', required' : ''})`)}
+            />
+          ) : null}
           {body ? <Shape title="Body" value={resolve(body, document)} /> : null}
           {replySchema ? <Shape title={`Reply ${reply?.[0] ?? ''}`} value={resolve(replySchema, document)} /> : null}
         </Stack>

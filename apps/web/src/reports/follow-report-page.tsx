@@ -1,8 +1,7 @@
 import { Paper, Stack, Text } from '@mantine/core'
-import type { ReportView } from '@tocsin/api'
 import { useQuery } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
-import type { ProblemError } from '@tocsin/api'
+import type { ProblemError, ReportView } from '@tocsin/api'
 import { call } from '../api.ts'
 import { EntryFrame } from '../entry/frame.tsx'
 import { StateBadge } from '../parts/badges.tsx'
@@ -11,7 +10,12 @@ import { Time } from '../parts/time.tsx'
 
 export function FollowReportPage() {
   const { token } = useParams({ strict: false }) as { token: string }
-  const report = useQuery<ReportView, ProblemError>({ queryKey: ['followReport', token], queryFn: () => call('followReport', { body: { token } }), refetchInterval: 30_000, retry: false })
+  const report = useQuery<ReportView, ProblemError>({
+    queryKey: ['followReport', token],
+    queryFn: () => call('followReport', { body: { token } }),
+    refetchInterval: 30_000,
+    retry: false,
+  })
   return (
     <EntryFrame title={report.data ? `Report ${report.data.reference}` : 'Your report'} width={560}>
       <Loaded query={report}>

@@ -19,7 +19,10 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
   const [sent, setSent] = useState<Sent>()
   const [files, setFiles] = useState<File[]>([])
   const [progress, setProgress] = useState<number>()
-  const form = useForm({ initialValues: { audience, text: '', happenedAt: '', affected: '', contactName: '', contactEmail: '' }, validate: schemaResolver(ReportInput, { sync: true }) })
+  const form = useForm({
+    initialValues: { audience, text: '', happenedAt: '', affected: '', contactName: '', contactEmail: '' },
+    validate: schemaResolver(ReportInput, { sync: true }),
+  })
   const tooLarge = files.find(file => file.size > mostBytes)
   const submit = form.onSubmit(values => {
     setProgress(0)
@@ -42,7 +45,11 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
     )
   const who = status.data?.organisation ? ` to ${status.data.organisation}` : ''
   return (
-    <EntryFrame title={audience === 'customer' ? `Report a security concern${who}` : 'Report something suspicious'} lead="A few words are enough. It goes straight to the security team." width={560}>
+    <EntryFrame
+      title={audience === 'customer' ? `Report a security concern${who}` : 'Report something suspicious'}
+      lead="A few words are enough. It goes straight to the security team."
+      width={560}
+    >
       <form onSubmit={submit}>
         <Stack gap="sm">
           <FormProblem errors={form.errors} />
@@ -51,7 +58,16 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
           <TextInput label="What is affected?" placeholder="A system, an account, some data" {...form.getInputProps('affected')} />
           <TextInput label="Your name" autoComplete="name" required {...form.getInputProps('contactName')} />
           <TextInput label="Your e-mail" type="email" autoComplete="email" required {...form.getInputProps('contactEmail')} />
-          <FileInput label="Files" description="Up to five, 20 MB each. Screenshots and mails help most." multiple clearable value={files} onChange={setFiles} error={tooLarge ? `${tooLarge.name} is larger than 20 MB` : files.length > 5 ? 'At most five files' : undefined} placeholder="Choose files" />
+          <FileInput
+            label="Files"
+            description="Up to five, 20 MB each. Screenshots and mails help most."
+            multiple
+            clearable
+            value={files}
+            onChange={setFiles}
+            error={tooLarge ? `${tooLarge.name} is larger than 20 MB` : files.length > 5 ? 'At most five files' : undefined}
+            placeholder="Choose files"
+          />
           {progress !== undefined ? <Progress value={progress} aria-label="Sending" animated /> : null}
           <Button type="submit" loading={progress !== undefined} disabled={tooLarge !== undefined || files.length > 5}>
             Send the report

@@ -42,7 +42,12 @@ function LookModal({ improvement, onClose }: { improvement: Improvement; onClose
   const { form, submit, isBusy } = useRouteForm(
     'reviewImprovement',
     { state: improvement.state === 'done' && !isOwner ? 'verified' : 'done', statement: '', dueOn: improvement.dueOn },
-    { around: () => ({ params: { id: improvement.id } }), toBody: values => ({ ...values, version: improvement.version }), done: 'It stands in the record.', onDone: onClose },
+    {
+      around: () => ({ params: { id: improvement.id } }),
+      toBody: values => ({ ...values, version: improvement.version }),
+      done: 'It stands in the record.',
+      onDone: onClose,
+    },
   )
   return (
     <Modal opened onClose={onClose} title={improvement.title}>
@@ -53,10 +58,22 @@ function LookModal({ improvement, onClose }: { improvement: Improvement; onClose
             <Stack gap={8} mt={6}>
               <Radio value="open" label="Not done yet" />
               <Radio value="done" label="Done" />
-              <Radio value="verified" label="Shown to work" description="Somebody else than its owner says so" disabled={improvement.state !== 'done' || isOwner} />
+              <Radio
+                value="verified"
+                label="Shown to work"
+                description="Somebody else than its owner says so"
+                disabled={improvement.state !== 'done' || isOwner}
+              />
             </Stack>
           </Radio.Group>
-          <Textarea label="Statement" description="What was done, or how it was shown to work" autosize minRows={3} required {...form.getInputProps('statement')} />
+          <Textarea
+            label="Statement"
+            description="What was done, or how it was shown to work"
+            autosize
+            minRows={3}
+            required
+            {...form.getInputProps('statement')}
+          />
           {form.values.state === 'open' ? <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} /> : null}
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>

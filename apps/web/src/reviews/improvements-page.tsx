@@ -23,7 +23,15 @@ export function ImprovementsPage() {
       }
     >
       <Paper>
-        <Loaded query={improvements}>{list => (list.length === 0 ? <Empty title="Nothing is open">Improvements come from the reviews of incidents.</Empty> : list.map(improvement => <ImprovementRow key={improvement.id} improvement={improvement} />))}</Loaded>
+        <Loaded query={improvements}>
+          {list =>
+            list.length === 0 ? (
+              <Empty title="Nothing is open">Improvements come from the reviews of incidents.</Empty>
+            ) : (
+              list.map(improvement => <ImprovementRow key={improvement.id} improvement={improvement} />)
+            )
+          }
+        </Loaded>
       </Paper>
     </Page>
   )

@@ -1,6 +1,6 @@
 import { ActionIcon, Alert, Badge, Button, Group, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
-import { findingKinds, type Incident, type Review } from '@tocsin/api'
 import { IconPlus, IconTrash } from '@tabler/icons-react'
+import { findingKinds, type Incident, type Review } from '@tocsin/api'
 import { useState } from 'react'
 import { useAct, useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
@@ -62,7 +62,11 @@ function ReviewView({ review, mayAct, because }: { review: Review; mayAct: boole
           </Text>
         </Group>
         {isDraft && mayAct && mayLead ? (
-          <Button disabled={review.findings.length === 0} loading={finish.isPending} onClick={() => finish.mutate({ params: { id: review.id }, body: { version: review.version } })}>
+          <Button
+            disabled={review.findings.length === 0}
+            loading={finish.isPending}
+            onClick={() => finish.mutate({ params: { id: review.id }, body: { version: review.version } })}
+          >
             Finish the review
           </Button>
         ) : null}
@@ -138,7 +142,12 @@ function ReviewForm({ review }: { review: Review }) {
         <Section
           title="Findings"
           actions={
-            <Button size="xs" variant="default" leftSection={<IconPlus size={14} />} onClick={() => form.insertListItem('findings', { key: crypto.randomUUID(), kind: 'technical-lapse', statement: '' })}>
+            <Button
+              size="xs"
+              variant="default"
+              leftSection={<IconPlus size={14} />}
+              onClick={() => form.insertListItem('findings', { key: crypto.randomUUID(), kind: 'technical-lapse', statement: '' })}
+            >
               Add a finding
             </Button>
           }
@@ -152,7 +161,13 @@ function ReviewForm({ review }: { review: Review }) {
               {form.values.findings.map((finding, position) => (
                 <Group key={finding.key} align="flex-start" wrap="nowrap">
                   <Stack gap={6} flex={1}>
-                    <Select aria-label="Kind of finding" data={kindChoices} allowDeselect={false} w={210} {...form.getInputProps(`findings.${position}.kind`)} />
+                    <Select
+                      aria-label="Kind of finding"
+                      data={kindChoices}
+                      allowDeselect={false}
+                      w={210}
+                      {...form.getInputProps(`findings.${position}.kind`)}
+                    />
                     <Textarea aria-label="Finding" autosize minRows={2} {...form.getInputProps(`findings.${position}.statement`)} />
                   </Stack>
                   <ActionIcon variant="subtle" color="gray" aria-label="Remove the finding" onClick={() => form.removeListItem('findings', position)}>
@@ -175,7 +190,11 @@ function ReviewForm({ review }: { review: Review }) {
 
 function Improvements({ review, mayAct }: { review: Review; mayAct: boolean }) {
   const people = useApi('people')
-  const { form, submit, isBusy } = useRouteForm('addImprovement', { title: '', ownerId: '', dueOn: dayFromNow(30) }, { around: () => ({ params: { id: review.id } }), onDone: () => form.reset() })
+  const { form, submit, isBusy } = useRouteForm(
+    'addImprovement',
+    { title: '', ownerId: '', dueOn: dayFromNow(30) },
+    { around: () => ({ params: { id: review.id } }), onDone: () => form.reset() },
+  )
   return (
     <Section title="Improvements" isFlush>
       {review.improvements.map(improvement => (
@@ -187,7 +206,14 @@ function Improvements({ review, mayAct }: { review: Review; mayAct: boolean }) {
             <FormProblem errors={form.errors} />
             <TextInput label="New improvement" placeholder="Keys of support accounts expire after 30 days" {...form.getInputProps('title')} />
             <Group align="flex-start">
-              <Select label="Owner" data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))} searchable flex={1} miw={150} {...form.getInputProps('ownerId')} />
+              <Select
+                label="Owner"
+                data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
+                searchable
+                flex={1}
+                miw={150}
+                {...form.getInputProps('ownerId')}
+              />
               <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} />
               <Button type="submit" variant="default" loading={isBusy} mt={24}>
                 Add

@@ -37,7 +37,9 @@ export function ApiKeys() {
                           {key.scopes.join(', ')} · of {key.createdBy}
                         </Text>
                       </Table.Td>
-                      <Table.Td className="quiet">{key.revokedAt ? 'revoked' : key.lastUsedAt ? <Time at={key.lastUsedAt} isRelative /> : 'never used'}</Table.Td>
+                      <Table.Td className="quiet">
+                        {key.revokedAt ? 'revoked' : key.lastUsedAt ? <Time at={key.lastUsedAt} isRelative /> : 'never used'}
+                      </Table.Td>
                       <Table.Td>
                         {key.revokedAt ? null : (
                           <Button size="xs" variant="default" onClick={() => revoke.mutate({ params: { id: key.id } })}>
@@ -60,7 +62,11 @@ export function ApiKeys() {
 
 function KeyModal({ onClose }: { onClose: () => void }) {
   const [secret, setSecret] = useState<string>()
-  const { form, submit, isBusy } = useRouteForm('createApiKey', { name: '', scopes: [] as string[] }, { onDone: (reply: { secret: string }) => setSecret(reply.secret) })
+  const { form, submit, isBusy } = useRouteForm(
+    'createApiKey',
+    { name: '', scopes: [] as string[] },
+    { onDone: (reply: { secret: string }) => setSecret(reply.secret) },
+  )
   return (
     <Modal opened onClose={onClose} title="Make an API key">
       {secret ? (

@@ -54,7 +54,16 @@ export function ClassDefinitions() {
 }
 
 function DefinitionForm({ definition, onClose }: { definition: Definition; onClose: () => void }) {
-  const { form, submit, isBusy } = useRouteForm('defineClass', { text: definition.text }, { around: () => ({ params: { class: definition.class } }), toBody: values => ({ ...values, version: definition.version }), done: 'A new version stands.', onDone: onClose })
+  const { form, submit, isBusy } = useRouteForm(
+    'defineClass',
+    { text: definition.text },
+    {
+      around: () => ({ params: { class: definition.class } }),
+      toBody: values => ({ ...values, version: definition.version }),
+      done: 'A new version stands.',
+      onDone: onClose,
+    },
+  )
   return (
     <form onSubmit={submit}>
       <Stack gap="sm" mt={6}>

@@ -55,7 +55,9 @@ function Demo() {
     <Section title="Demo data">
       {status.data.hasDemo ? (
         <Stack gap="sm">
-          <Text className="quiet">Teams, people, services, customers, alerts and incidents that are marked demo are removed in one act. The journal keeps that they were there.</Text>
+          <Text className="quiet">
+            Teams, people, services, customers, alerts and incidents that are marked demo are removed in one act. The journal keeps that they were there.
+          </Text>
           <Group>
             {isSure ? (
               <>

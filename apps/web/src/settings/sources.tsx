@@ -30,7 +30,9 @@ export function Sources() {
       <Loaded query={sources} rows={2}>
         {list =>
           list.length === 0 ? (
-            <Empty title="No source yet">Each tool that sends alerts has a secret address of its own. A tool that can page PagerDuty pages Tocsin by changing one URL.</Empty>
+            <Empty title="No source yet">
+              Each tool that sends alerts has a secret address of its own. A tool that can page PagerDuty pages Tocsin by changing one URL.
+            </Empty>
           ) : (
             <Table.ScrollContainer minWidth={560}>
               <Table>
@@ -47,7 +49,9 @@ export function Sources() {
                         </Text>
                       </Table.Td>
                       <Table.Td className="numeric">{source.received} alerts</Table.Td>
-                      <Table.Td className="quiet">{source.revokedAt ? 'revoked' : source.lastSeenAt ? <Time at={source.lastSeenAt} isRelative /> : 'never heard of'}</Table.Td>
+                      <Table.Td className="quiet">
+                        {source.revokedAt ? 'revoked' : source.lastSeenAt ? <Time at={source.lastSeenAt} isRelative /> : 'never heard of'}
+                      </Table.Td>
                       <Table.Td>
                         {mayLead && !source.revokedAt ? (
                           <Button size="xs" variant="default" onClick={() => revoke.mutate({ params: { id: source.id } })}>
@@ -74,7 +78,10 @@ function SourceModal({ onClose }: { onClose: () => void }) {
   const { form, submit, isBusy } = useRouteForm(
     'createSource',
     { kind: 'alertmanager', name: '', serviceId: '' },
-    { toBody: values => ({ ...values, serviceId: values.serviceId || null }), onDone: (reply: { url: string; key: string; source: { kind: string } }) => setMade({ url: reply.url, key: reply.key, kind: reply.source.kind }) },
+    {
+      toBody: values => ({ ...values, serviceId: values.serviceId || null }),
+      onDone: (reply: { url: string; key: string; source: { kind: string } }) => setMade({ url: reply.url, key: reply.key, kind: reply.source.kind }),
+    },
   )
   return (
     <Modal opened onClose={onClose} title="Add a source">
@@ -82,7 +89,11 @@ function SourceModal({ onClose }: { onClose: () => void }) {
         <Stack>
           <Text>This address is secret and shown this once.</Text>
           <Secret value={made.url} label="URL" />
-          {made.kind === 'alertmanager' ? <Code block>{`receivers:\n  - name: tocsin\n    webhook_configs:\n      - url: ${made.url}\n        send_resolved: true`}</Code> : <Secret value={made.key} label="Routing key, where only the host can be changed" />}
+          {made.kind === 'alertmanager' ? (
+            <Code block>{`receivers:\n  - name: tocsin\n    webhook_configs:\n      - url: ${made.url}\n        send_resolved: true`}</Code>
+          ) : (
+            <Secret value={made.key} label="Routing key, where only the host can be changed" />
+          )}
           <Group justify="flex-end">
             <Button onClick={onClose}>Done</Button>
           </Group>
@@ -91,9 +102,21 @@ function SourceModal({ onClose }: { onClose: () => void }) {
         <form onSubmit={submit}>
           <Stack>
             <FormProblem errors={form.errors} />
-            <Select label="What sends" data={Object.entries(kinds).map(([value, label]) => ({ value, label }))} allowDeselect={false} {...form.getInputProps('kind')} />
+            <Select
+              label="What sends"
+              data={Object.entries(kinds).map(([value, label]) => ({ value, label }))}
+              allowDeselect={false}
+              {...form.getInputProps('kind')}
+            />
             <TextInput label="Name" required {...form.getInputProps('name')} />
-            <Select label="Service" description="For alerts that name none of the catalogue" data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))} clearable clearButtonProps={{ 'aria-label': 'No service' }} {...form.getInputProps('serviceId')} />
+            <Select
+              label="Service"
+              description="For alerts that name none of the catalogue"
+              data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
+              clearable
+              clearButtonProps={{ 'aria-label': 'No service' }}
+              {...form.getInputProps('serviceId')}
+            />
             <Group justify="flex-end">
               <Button variant="default" onClick={onClose}>
                 Cancel

@@ -1,7 +1,28 @@
 import { ActionIcon, AppShell, Box, Burger, Button, Group, Kbd, Loader, Menu, NavLink, ScrollArea, Text, Tooltip, useMantineColorScheme } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { Spotlight, spotlight } from '@mantine/spotlight'
-import { IconActivity, IconAddressBook, IconBell, IconBook2, IconBuildingSkyscraper, IconClockExclamation, IconFlame, IconHelp, IconListCheck, IconLogout, IconMailForward, IconMoon, IconPhoneCall, IconSearch, IconServer, IconSettings, IconSun, IconUser, IconUserCircle, IconUsers } from '@tabler/icons-react'
+import {
+  IconActivity,
+  IconAddressBook,
+  IconBell,
+  IconBook2,
+  IconBuildingSkyscraper,
+  IconClockExclamation,
+  IconFlame,
+  IconHelp,
+  IconListCheck,
+  IconLogout,
+  IconMailForward,
+  IconMoon,
+  IconPhoneCall,
+  IconSearch,
+  IconServer,
+  IconSettings,
+  IconSun,
+  IconUser,
+  IconUserCircle,
+  IconUsers,
+} from '@tabler/icons-react'
 import { Link, Navigate, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { useAct, useApi, useLive } from '../api.ts'
@@ -43,7 +64,12 @@ export function Shell() {
   if (me === undefined) return <Loader m="xl" aria-label="Loading" />
   if (!isInside) return <Navigate to="/sign-in" search={{ to: location.pathname } as never} />
   return (
-    <AppShell navbar={{ width: 232, breakpoint: 'sm', collapsed: { mobile: !isMenuOpen } }} header={{ height: 52 }} padding={{ base: 'md', sm: 'xl' }} layout="alt">
+    <AppShell
+      navbar={{ width: 232, breakpoint: 'sm', collapsed: { mobile: !isMenuOpen } }}
+      header={{ height: 52 }}
+      padding={{ base: 'md', sm: 'xl' }}
+      layout="alt"
+    >
       <AppShell.Header px="md" style={{ borderColor: 'var(--line)' }}>
         <Group h="100%" justify="space-between" wrap="nowrap">
           <Group gap="sm" wrap="nowrap">
@@ -53,7 +79,15 @@ export function Shell() {
             </Text>
           </Group>
           <Group gap={6} wrap="nowrap">
-            <Button variant="default" size="xs" leftSection={<IconSearch size={15} />} rightSection={<Kbd size="xs">Ctrl K</Kbd>} onClick={spotlight.open} visibleFrom="sm" style={{ color: 'var(--quiet)' }}>
+            <Button
+              variant="default"
+              size="xs"
+              leftSection={<IconSearch size={15} />}
+              rightSection={<Kbd size="xs">Ctrl K</Kbd>}
+              onClick={spotlight.open}
+              visibleFrom="sm"
+              style={{ color: 'var(--quiet)' }}
+            >
               Go to
             </Button>
             <ActionIcon variant="subtle" color="gray" onClick={spotlight.open} hiddenFrom="sm" aria-label="Go to" size="lg">
@@ -83,7 +117,11 @@ export function Shell() {
         </ScrollArea>
       </AppShell.Navbar>
       <AppShell.Main>
-        <Box mx={{ base: 'calc(var(--mantine-spacing-md) * -1)', sm: 'calc(var(--mantine-spacing-xl) * -1)' }} mt={{ base: 'calc(var(--mantine-spacing-md) * -1)', sm: 'calc(var(--mantine-spacing-xl) * -1)' }} mb="lg">
+        <Box
+          mx={{ base: 'calc(var(--mantine-spacing-md) * -1)', sm: 'calc(var(--mantine-spacing-xl) * -1)' }}
+          mt={{ base: 'calc(var(--mantine-spacing-md) * -1)', sm: 'calc(var(--mantine-spacing-xl) * -1)' }}
+          mb="lg"
+        >
           <Banners />
         </Box>
         <Outlet />
@@ -128,7 +166,13 @@ function Places() {
                   variant="light"
                   color="gray"
                   leftSection={<Icon size={17} stroke={1.7} />}
-                  rightSection={counts[to] ? <Text size="xs" className="quiet numeric">{counts[to]}</Text> : null}
+                  rightSection={
+                    counts[to] ? (
+                      <Text size="xs" className="quiet numeric">
+                        {counts[to]}
+                      </Text>
+                    ) : null
+                  }
                   style={{ borderRadius: 6, padding: '6px 10px', color: 'inherit', fontWeight: isHere ? 600 : 450 }}
                 />
               )
@@ -186,7 +230,12 @@ function GoTo() {
         { group: 'Pages', actions: shown.map(place => ({ id: place.to, label: place.label, onClick: () => void navigate({ to: place.to }) })) },
         {
           group: 'Incidents',
-          actions: (incidents.data?.items ?? []).map(incident => ({ id: incident.id, label: `Incident ${incident.number}: ${incident.title}`, description: incident.status, onClick: () => void navigate({ to: '/incidents/$id', params: { id: incident.id } }) })),
+          actions: (incidents.data?.items ?? []).map(incident => ({
+            id: incident.id,
+            label: `Incident ${incident.number}: ${incident.title}`,
+            description: incident.status,
+            onClick: () => void navigate({ to: '/incidents/$id', params: { id: incident.id } }),
+          })),
         },
       ]}
     />
@@ -210,4 +259,3 @@ function useShortcuts(onHelp: () => void): void {
     return () => window.removeEventListener('keydown', press)
   }, [navigate, onHelp])
 }
-
