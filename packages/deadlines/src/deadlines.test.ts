@@ -16,13 +16,26 @@ test('72 hours are 72 hours, with warnings at 48, 66 and 71, also across a clock
 })
 
 test('a shorter contract is warned at the same shares of its time', () => {
-  expect(schedule(customerClock(24), declared).warnings.map(warning => warning.at)).toEqual(['2026-03-29T04:00:00.000Z', '2026-03-29T10:00:00.000Z', '2026-03-29T11:40:00.000Z'])
+  expect(schedule(customerClock(24), declared).warnings.map(warning => warning.at)).toEqual([
+    '2026-03-29T04:00:00.000Z',
+    '2026-03-29T10:00:00.000Z',
+    '2026-03-29T11:40:00.000Z',
+  ])
 })
 
 test('where a duty stands', () => {
   const { dueAt } = schedule(customerClock(), declared)
-  const at = (hours: number, metAfter: number | null = null) => standing({ startedAt: declared, dueAt, metAt: metAfter === null ? null : addHours(declared, metAfter) }, customerClock(), addHours(declared, hours))
-  expect([at(0), at(47.9), at(48), at(72), at(72.01), at(80, 72), at(80, 72.01)]).toEqual(['running', 'running', 'urgent', 'urgent', 'overdue', 'met', 'met-late'])
+  const at = (hours: number, metAfter: number | null = null) =>
+    standing({ startedAt: declared, dueAt, metAt: metAfter === null ? null : addHours(declared, metAfter) }, customerClock(), addHours(declared, hours))
+  expect([at(0), at(47.9), at(48), at(72), at(72.01), at(80, 72), at(80, 72.01)]).toEqual([
+    'running',
+    'running',
+    'urgent',
+    'urgent',
+    'overdue',
+    'met',
+    'met-late',
+  ])
 })
 
 test('no warning precedes its clock or follows its end', () => {

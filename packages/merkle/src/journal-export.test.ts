@@ -11,7 +11,11 @@ const key = verifierKey(origin, privateKey)
 
 function exportOf(count: number): string {
   const document = { note: 'the record “as it is”' }
-  const entries = Array.from({ length: count }, (_, n) => ({ id: `e${n}`, type: 'note.written', data: n === count - 1 ? { documentSha256: documentDigest(document) } : { text: `entry ${n} äöü` } }))
+  const entries = Array.from({ length: count }, (_, n) => ({
+    id: `e${n}`,
+    type: 'note.written',
+    data: n === count - 1 ? { documentSha256: documentDigest(document) } : { text: `entry ${n} äöü` },
+  }))
   const nodes = new Map<string, Hash>()
   let frontier = emptyFrontier
   for (const entry of entries) {
@@ -26,7 +30,9 @@ function exportOf(count: number): string {
     entries: entries.map((entry, index) => ({
       index,
       entry,
-      proof: inclusionPlaces(index, count).map(siblings => joinSubtrees(siblings.map(place => nodes.get(`${place.level}/${place.index}`) ?? expect.fail())).toString('base64')),
+      proof: inclusionPlaces(index, count).map(siblings =>
+        joinSubtrees(siblings.map(place => nodes.get(`${place.level}/${place.index}`) ?? expect.fail())).toString('base64'),
+      ),
     })),
   })
 }
@@ -58,7 +64,9 @@ describe('an exported journal', () => {
   })
 
   test('the entry that was changed is named', () => {
-    expect(verifyExport(file.replace('entry 3 ', 'entry 9 ')).problems).toEqual(['entry 4 of the file (index 3 in the journal) was changed: it does not lead to the signed root'])
+    expect(verifyExport(file.replace('entry 3 ', 'entry 9 ')).problems).toEqual([
+      'entry 4 of the file (index 3 in the journal) was changed: it does not lead to the signed root',
+    ])
   })
 
   test('an entry that was taken away shows as incomplete, and its place does not close', () => {

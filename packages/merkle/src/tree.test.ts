@@ -49,7 +49,9 @@ function grow(leaves: readonly string[]) {
 }
 
 function proofOf(tree: ReturnType<typeof grow>, leafIndex: number, size: number): Hash[] {
-  return inclusionPlaces(leafIndex, size).map(siblings => joinSubtrees(siblings.map(({ level, index }) => tree.nodes.get(`${level}/${index}`) ?? expect.fail('a node that is complete is kept'))))
+  return inclusionPlaces(leafIndex, size).map(siblings =>
+    joinSubtrees(siblings.map(({ level, index }) => tree.nodes.get(`${level}/${index}`) ?? expect.fail('a node that is complete is kept'))),
+  )
 }
 
 describe('a tree of our own', () => {
@@ -73,7 +75,9 @@ describe('a tree of our own', () => {
         const distinct = leaves.map((leaf, position) => `${position} ${leaf}`)
         const tree = grow(distinct)
         const proof = proofOf(tree, leafIndex, distinct.length)
-        expect(verifyInclusion({ leafIndex: elsewhere, treeSize: distinct.length, leafHash: leafHash(distinct[leafIndex] ?? ''), proof, root: tree.root })).toBe(false)
+        expect(
+          verifyInclusion({ leafIndex: elsewhere, treeSize: distinct.length, leafHash: leafHash(distinct[leafIndex] ?? ''), proof, root: tree.root }),
+        ).toBe(false)
       }),
     )
   })

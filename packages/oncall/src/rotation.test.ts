@@ -30,7 +30,9 @@ describe('a weekly rotation', () => {
   const rotation = fc.record({
     timeZone: fc.constantFrom('UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'Pacific/Apia', 'America/Sao_Paulo'),
     participants: fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 }),
-    startDate: fc.date({ min: new Date('2010-01-01T00:00:00Z'), max: new Date('2030-01-01T00:00:00Z'), noInvalidDate: true }).map(date => date.toISOString().slice(0, 10)),
+    startDate: fc
+      .date({ min: new Date('2010-01-01T00:00:00Z'), max: new Date('2030-01-01T00:00:00Z'), noInvalidDate: true })
+      .map(date => date.toISOString().slice(0, 10)),
     handoffTime: fc.tuple(fc.nat(23), fc.nat(59)).map(([hours, minutes]) => `${String(hours).padStart(2, '0')}:${String(minutes).padStart(2, '0')}`),
   })
   const instant = fc.date({ min: new Date('2010-01-01T00:00:00Z'), max: new Date('2035-01-01T00:00:00Z'), noInvalidDate: true }).map(date => date.toISOString())
@@ -76,6 +78,9 @@ describe('an escalation policy', () => {
   })
 
   test('a depth that nobody holds pages everybody: a page is never silence', () => {
-    expect(climb({ steps: [{ target: { kind: 'depth', depth: 3 }, waitMinutes: 5 }], repeats: 0 }, 0, ['ada'])).toEqual({ participants: ['ada'], waitMinutes: 5 })
+    expect(climb({ steps: [{ target: { kind: 'depth', depth: 3 }, waitMinutes: 5 }], repeats: 0 }, 0, ['ada'])).toEqual({
+      participants: ['ada'],
+      waitMinutes: 5,
+    })
   })
 })

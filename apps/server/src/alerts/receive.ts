@@ -63,13 +63,32 @@ export async function receiveAlerts(
   })
 }
 
-type Stored = Pick<
-  typeof alerts.$inferSelect,
-  'id' | 'number' | 'title' | 'severity' | 'serviceId' | 'count' | 'description' | 'source' | 'kind' | 'isDemo' | 'incidentId' | 'acknowledgedAt'
-> & { isNew: boolean }
+interface Group {
+  readonly alert: IncomingAlert
+  readonly times: number
+}
 
-/** One statement for the whole batch. */
-async function store(tx: Tx, scope: string, groups: readonly { alert: IncomingAlert; times: number }[], isDemo: boolean): Promise<Stored[]> {
+/** The columns of an alert that its announcement needs. */
+const stored = {
+  id: alerts.id,
+  number: alerts.number,
+  title: alerts.title,
+  severity: alerts.severity,
+  serviceId: alerts.serviceId,
+  count: alerts.count,
+  description: alerts.description,
+  source: alerts.source,
+  kind: alerts.kind,
+  isDemo: alerts.isDemo,
+  incidentId: alerts.incidentId,
+  dedupKey: alerts.dedupKey,
+}
+type Stored = Pick<typeof alerts.$inferSelect, keyof typeof stored> & { isNew: boolean }
+
+/** Two statements for the whole batch: what is open is counted up, the rest is new. Rows come in the order of the groups. */
+async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: boolean): Promise<Stored[]> {
+  const repeated = await countUp(tx, scope, groups)
+  const known = new Map(repeated.map(row => [row.dedupKey, row]))
   const values = groups.map(({ alert, times }) => ({
     id: newId(),
     kind: alert.kind ?? ('alert' as const),
@@ -89,37 +108,43 @@ async function store(tx: Tx, scope: string, groups: readonly { alert: IncomingAl
     lastSeenAt: tx.now,
     isDemo,
   }))
-  const stored = await tx.db
-    .insert(alerts)
-    .values(values)
-    .onConflictDoUpdate({
-      target: [alerts.dedupScope, alerts.dedupKey],
-      targetWhere: sql`is_open`,
-      set: { count: sql`${alerts.count} + excluded.count`, lastSeenAt: sql`excluded.last_seen_at`, sourceResolvedAt: null },
-    })
-    .returning({
-      id: alerts.id,
-      number: alerts.number,
-      title: alerts.title,
-      severity: alerts.severity,
-      serviceId: alerts.serviceId,
-      count: alerts.count,
-      description: alerts.description,
-      source: alerts.source,
-      kind: alerts.kind,
-      isDemo: alerts.isDemo,
-      incidentId: alerts.incidentId,
-      acknowledgedAt: alerts.acknowledgedAt,
-      dedupKey: alerts.dedupKey,
-    })
-  const fresh = new Map(values.map(value => [value.id, value]))
-  const byDedupKey = new Map(stored.filter(row => row.dedupKey !== null).map(row => [row.dedupKey, row]))
-  const byId = new Map(stored.map(row => [row.id, row]))
+  const fresh = values.filter(value => value.dedupKey === null || !known.has(value.dedupKey))
+  const inserted =
+    fresh.length === 0
+      ? []
+      : await tx.db
+          .insert(alerts)
+          .values(fresh)
+          // Another batch opened the key in between.
+          .onConflictDoUpdate({
+            target: [alerts.dedupScope, alerts.dedupKey],
+            targetWhere: sql`is_open`,
+            set: { count: sql`${alerts.count} + excluded.count`, lastSeenAt: sql`excluded.last_seen_at`, sourceResolvedAt: null },
+          })
+          .returning(stored)
+  const ids = new Set(fresh.map(value => value.id))
+  const rows = [...repeated.map(row => ({ ...row, isNew: false })), ...inserted.map(row => ({ ...row, isNew: ids.has(row.id) }))]
+  const byKey = new Map(rows.filter(row => row.dedupKey !== null).map(row => [row.dedupKey, row]))
+  const byId = new Map(rows.map(row => [row.id, row]))
   return values.map(value => {
-    const row = value.dedupKey === null ? byId.get(value.id) : byDedupKey.get(value.dedupKey)
+    const row = value.dedupKey === null ? byId.get(value.id) : byKey.get(value.dedupKey)
     if (!row) throw new Error('every alert of a batch is stored')
-    return { ...row, isNew: fresh.has(row.id) }
+    return row
   })
+}
+
+/** Raises the counts of alerts that are open. Counting up first keeps repetitions from using up numbers. */
+async function countUp(tx: Tx, scope: string, groups: readonly Group[]): Promise<Omit<Stored, 'isNew'>[]> {
+  const keyed = groups.filter(({ alert }) => alert.dedupKey !== undefined)
+  if (keyed.length === 0) return []
+  const keys = sql.param(keyed.map(({ alert }) => alert.dedupKey))
+  const times = sql.param(keyed.map(group => group.times))
+  return tx.db
+    .update(alerts)
+    .set({ count: sql`${alerts.count} + given.times`, lastSeenAt: tx.now, sourceResolvedAt: null })
+    .from(sql`unnest(${keys}::text[], ${times}::int[]) as given(key, times)`)
+    .where(and(eq(alerts.dedupScope, scope), sql`${alerts.dedupKey} = given.key`, eq(alerts.isOpen, true)))
+    .returning(stored)
 }
 
 async function announce(tx: Tx, house: House, actor: Actor, rows: readonly Stored[]): Promise<void> {

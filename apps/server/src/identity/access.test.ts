@@ -8,7 +8,10 @@ const all = Object.entries(routes) as [RouteName, Route][]
 const nobody = '01900000-0000-7000-8000-000000000000'
 
 async function request(world: World, route: Route, headers: Record<string, string>): Promise<number> {
-  const path = route.path.replace('{role}', 'lead').replace('{class}', 'suspected').replace(/\{\w+\}/g, nobody)
+  const path = route.path
+    .replace('{role}', 'lead')
+    .replace('{class}', 'suspected')
+    .replace(/\{\w+\}/g, nobody)
   const body = route.method === 'GET' || route.method === 'DELETE' ? {} : { body: '{}', headers: { ...headers, 'content-type': 'application/json' } }
   const reply = await fetch(`${world.origin}${path}`, { method: route.method, headers, ...body })
   await reply.body?.cancel()
@@ -25,7 +28,10 @@ describe('every route says who may call it, and keeps to it', () => {
   })
 
   test('a role below the one that a route asks for is refused, and the one that it asks for is not', { timeout: 120_000 }, async ({ world }) => {
-    const people = Object.fromEntries(await Promise.all(roles.map(async role => [role, await world.person(role)] as const))) as Record<Role, Awaited<ReturnType<World['person']>>>
+    const people = Object.fromEntries(await Promise.all(roles.map(async role => [role, await world.person(role)] as const))) as Record<
+      Role,
+      Awaited<ReturnType<World['person']>>
+    >
     for (const [name, route] of all) {
       if (route.access.kind !== 'role') continue
       for (const role of roles) {
@@ -42,7 +48,8 @@ describe('every route says who may call it, and keeps to it', () => {
   test('a session without its second factor opens nothing but the account itself', async ({ world }) => {
     const person = await world.person('administrator')
     await world.server.house.database.transaction(tx => tx.db.update(sessions).set({ assurance: 'password' }).where(eq(sessions.personId, person.id)))
-    for (const [name, route] of all) if (route.access.kind === 'role') expect(await request(world, route, { origin: world.origin, cookie: person.cookie }), name).toBe(401)
+    for (const [name, route] of all)
+      if (route.access.kind === 'role') expect(await request(world, route, { origin: world.origin, cookie: person.cookie }), name).toBe(401)
     expect((await person.call('me')).assurance).toBe('password')
   })
 
@@ -73,7 +80,12 @@ describe('every route says who may call it, and keeps to it', () => {
 
   test('an act in a session must come from our own pages (CSRF)', async ({ world }) => {
     const person = await world.person('responder')
-    const post = (headers: Record<string, string>) => fetch(`${world.origin}/api/v1/alerts`, { method: 'POST', headers: { cookie: person.cookie, 'content-type': 'application/json', ...headers }, body: JSON.stringify({ title: 'x', severity: 'low' }) })
+    const post = (headers: Record<string, string>) =>
+      fetch(`${world.origin}/api/v1/alerts`, {
+        method: 'POST',
+        headers: { cookie: person.cookie, 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ title: 'x', severity: 'low' }),
+      })
     expect((await post({ origin: 'https://evil.example' })).status).toBe(403)
     expect((await post({})).status).toBe(403)
     expect((await post({ 'sec-fetch-site': 'cross-site' })).status).toBe(403)

@@ -2,7 +2,8 @@ import { incidentRoutes as routes } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { readAlert } from '../alerts/index.ts'
 import { act, type Bindings, type Caller, type House, question, teams } from '../identity/index.ts'
-import { record } from '../journal/index.ts'
+import { record, wasRecorded } from '../journal/index.ts'
+import { addMinutes } from '../platform/clock.ts'
 import type { Tx } from '../platform/database.ts'
 import { type ClosingConditions, closeIncident, containIncident, declareIncident, eradicateIncident, recoverIncident, reopenIncident } from './acts.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
@@ -21,6 +22,12 @@ export { readIncident, selectionOf } from './read.ts'
 export { pageLead } from './scope.ts'
 export { incidentCustomers, incidents } from './tables.ts'
 export { timelineOf } from './timeline.ts'
+
+/** Reading a restricted incident is on record: once a quarter of an hour, because an open page reads again with every change. */
+async function recordRead(tx: Tx, caller: Caller, id: string): Promise<void> {
+  const entry = { actor: caller.actor, type: 'incident.read', subject: { kind: 'incident', id } }
+  if (!(await wasRecorded(tx, { ...entry, since: addMinutes(tx.now, -15) }))) await record(tx, { ...entry, within: id })
+}
 
 /** Opens the room. `conditions` collects what other rooms have against closing an incident. */
 export function openIncidents(house: House, conditions: ClosingConditions): Bindings {
@@ -45,8 +52,7 @@ export function openIncidents(house: House, conditions: ClosingConditions): Bind
     question(routes.incidents, (reader, { caller, query }) => listIncidents(reader, house, caller, query)),
     act(routes.incident, async (tx, { caller, params }) => {
       const incident = await read(tx, caller, params.id)
-      if (incident.isRestricted)
-        await record(tx, { actor: caller.actor, type: 'incident.read', subject: { kind: 'incident', id: params.id }, within: params.id })
+      if (incident.isRestricted) await recordRead(tx, caller, params.id)
       return incident
     }),
     act(routes.openIncident, async (tx, { caller, body }) => read(tx, caller, await openIncident(tx, house, caller, body))),

@@ -14,10 +14,19 @@ describe('a real Alertmanager', () => {
     const { url } = await lead.call('createSource', { body: { kind: 'alertmanager', name: 'Production' } })
     const alertmanager = await startAlertmanager(inWorld(world, url))
     try {
-      const alert = { labels: { alertname: 'BulkRead', service: 'billing', severity: 'critical', instance: 'billing-3' }, annotations: { summary: 'Bulk export', description: 'Many records' } }
+      const alert = {
+        labels: { alertname: 'BulkRead', service: 'billing', severity: 'critical', instance: 'billing-3' },
+        annotations: { summary: 'Bulk export', description: 'Many records' },
+      }
       await alertmanager.send(alert)
       const received = await until(async () => (await primary.call('alerts', {})).items[0], 'the alert arrives')
-      expect(received).toMatchObject({ title: 'Bulk export', severity: 'critical', service: { name: 'billing' }, labels: { alertname: 'BulkRead' }, observables: [{ kind: 'host', value: 'billing-3' }] })
+      expect(received).toMatchObject({
+        title: 'Bulk export',
+        severity: 'critical',
+        service: { name: 'billing' },
+        labels: { alertname: 'BulkRead' },
+        observables: [{ kind: 'host', value: 'billing-3' }],
+      })
       await world.settle()
       primary.expectPage(/Bulk export/)
       await alertmanager.send({ ...alert, endsAt: new Date(Date.now() - 1_000).toISOString() })
@@ -41,7 +50,11 @@ describe('the PagerDuty Events API v2', () => {
     const lead = await world.person('lead')
     const { url, key } = await lead.call('createSource', { body: { kind: 'pagerduty', name: 'SIEM', serviceId: service.id } })
     expect(key).toHaveLength(32)
-    const trigger = { event_action: 'trigger', dedup_key: 'x1', payload: { summary: 'Root login', source: 'db-1', severity: 'critical', custom_details: { ip: '198.51.100.7' } } }
+    const trigger = {
+      event_action: 'trigger',
+      dedup_key: 'x1',
+      payload: { summary: 'Root login', source: 'db-1', severity: 'critical', custom_details: { ip: '198.51.100.7' } },
+    }
     const first = await post(`${world.origin}/v2/enqueue`, { routing_key: key, ...trigger })
     expect([first.status, await first.json()]).toEqual([202, { status: 'success', message: 'Event processed', dedup_key: 'x1' }])
     expect((await post(inWorld(world, url), { routing_key: 'ignored', ...trigger })).status).toBe(202)
@@ -76,7 +89,8 @@ describe('the PagerDuty Events API v2', () => {
 describe('alerts by the API', () => {
   test('the same key while open is one alert, whose count and last-seen rise', async ({ world }) => {
     const person = await world.person()
-    const send = (count: number) => person.call('createAlerts', { body: Array.from({ length: count }, () => ({ title: 'Odd', severity: 'low' as const, dedupKey: 'k' })) })
+    const send = (count: number) =>
+      person.call('createAlerts', { body: Array.from({ length: count }, () => ({ title: 'Odd', severity: 'low' as const, dedupKey: 'k' })) })
     expect((await send(1)).alerts).toMatchObject([{ number: 1, isNew: true, count: 1 }])
     await world.advance({ minutes: 5 })
     expect((await send(3)).alerts.map(alert => [alert.number, alert.count])).toEqual([
@@ -103,7 +117,14 @@ describe('alerts by the API', () => {
     const { errors } = (await reply.json()) as { errors: { path: string }[] }
     expect(errors.map(error => error.path)).toEqual(['1.title', '1.severity', '2.observables.0.kind'])
     expect((await person.call('alerts', { query: { view: 'all' } })).items).toEqual([])
-    await expect(person.call('createAlerts', { body: [{ title: 'A', severity: 'low' }, { title: 'B', severity: 'low', service: 'nothing' }] })).rejects.toThrow('1.service: "nothing" is not a service of the catalogue')
+    await expect(
+      person.call('createAlerts', {
+        body: [
+          { title: 'A', severity: 'low' },
+          { title: 'B', severity: 'low', service: 'nothing' },
+        ],
+      }),
+    ).rejects.toThrow('1.service: "nothing" is not a service of the catalogue')
     await expect(person.call('createAlerts', { body: { title: 'A\u0000B', severity: 'low' } })).rejects.toThrow(/NUL/)
     await expect(person.call('createAlerts', { body: { title: 'A', severity: 'low', links: [{ url: 'javascript:alert(1)' }] } })).rejects.toThrow(/http/)
     expect((await person.call('alerts', { query: { view: 'all' } })).items).toEqual([])
@@ -111,7 +132,13 @@ describe('alerts by the API', () => {
 
   test('two hundred at once, half with the same keys, are counted exactly', async ({ world }) => {
     const person = await world.person()
-    await Promise.all(Array.from({ length: 40 }, (_, n) => person.call('createAlerts', { body: Array.from({ length: 5 }, (_each, m) => ({ title: `Odd ${m}`, severity: 'low' as const, dedupKey: `k${(n + m) % 7}` })) })))
+    await Promise.all(
+      Array.from({ length: 40 }, (_, n) =>
+        person.call('createAlerts', {
+          body: Array.from({ length: 5 }, (_each, m) => ({ title: `Odd ${m}`, severity: 'low' as const, dedupKey: `k${(n + m) % 7}` })),
+        }),
+      ),
+    )
     const { items } = await person.call('alerts', { query: { limit: 200 } })
     expect(items).toHaveLength(7)
     expect(items.reduce((sum, alert) => sum + alert.count, 0)).toBe(200)
@@ -121,7 +148,16 @@ describe('alerts by the API', () => {
 describe('reports', () => {
   const form = (fields: Record<string, string>, files: File[] = []) => {
     const body = new FormData()
-    for (const [name, value] of Object.entries({ audience: 'customer', text: 'A mail asks for my password.', happenedAt: 'Today', affected: 'Me', contactName: 'Kim', contactEmail: 'kim@customer.test', ...fields })) body.append(name, value)
+    for (const [name, value] of Object.entries({
+      audience: 'customer',
+      text: 'A mail asks for my password.',
+      happenedAt: 'Today',
+      affected: 'Me',
+      contactName: 'Kim',
+      contactEmail: 'kim@customer.test',
+      ...fields,
+    }))
+      body.append(name, value)
     for (const file of files) body.append('files', file)
     return body
   }
@@ -138,7 +174,11 @@ describe('reports', () => {
     expect(alert).toMatchObject({ kind: 'report', severity: 'high', description: 'A mail asks for my password.' })
     const token = linkIn({ to: '', subject: '', text: link, messageId: '' }, '/r/')
     const visitor = world.client()
-    expect(await visitor('followReport', { body: { token } })).toMatchObject({ reference, stage: 'received', files: [{ name: '.._mail <1>.eml', sizeBytes: 3_000_000 }] })
+    expect(await visitor('followReport', { body: { token } })).toMatchObject({
+      reference,
+      stage: 'received',
+      files: [{ name: 'mail <1>.eml', sizeBytes: 3_000_000 }],
+    })
     const id = alert?.id ?? ''
     await primary.call('acknowledgeAlert', { params: { id } })
     expect((await visitor('followReport', { body: { token } })).stage).toBe('being-looked-at')
@@ -162,4 +202,3 @@ describe('reports', () => {
     expect((await person.call('alerts', { query: { view: 'all' } })).items).toEqual([])
   })
 })
-

@@ -1,4 +1,4 @@
-import { and, desc, eq, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, gte, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../platform/clock.ts'
 import type { Reader, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
@@ -116,3 +116,14 @@ export async function latestEntries(
 
 /** The column that visibility rules apply to. */
 export const entryWithin = journal.withinId
+
+/** True when this actor wrote an entry of this type about the subject since a moment: so that a page which is live is not a read a second. */
+export async function wasRecorded(reader: Reader, entry: { actor: Actor; type: string; subject: Subject; since: Instant }): Promise<boolean> {
+  const { actor, type, subject, since } = entry
+  const [found] = await reader.db
+    .select({ id: journal.id })
+    .from(journal)
+    .where(and(eq(journal.subjectId, subject.id), eq(journal.type, type), eq(journal.actorId, actor.id ?? ''), gte(journal.at, since)))
+    .limit(1)
+  return found !== undefined
+}

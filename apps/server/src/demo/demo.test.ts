@@ -1,0 +1,50 @@
+import { describe, expect } from 'vitest'
+import { test } from '../../test/world.ts'
+
+describe('the demo', () => {
+  test('loads an organisation, plays an attack through the intake, pages, and goes with one act', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    expect(await administrator.call('loadDemo')).toEqual({ teams: 2, services: 5, customers: 8, people: 8 })
+    await expect(administrator.call('loadDemo')).rejects.toThrow(/loaded already/)
+    await world.advance({ seconds: 60 })
+    const { items } = await administrator.call('alerts', {})
+    expect(items.map(alert => alert.isDemo)).toEqual([true, true, true, true])
+    const pages = await administrator.call('pages')
+    expect(pages.length).toBeGreaterThan(0)
+    expect(
+      world.mail.mails.filter(mail => mail.to.endsWith('.example')),
+      'nobody is behind a demo address',
+    ).toEqual([])
+    expect((await administrator.call('outbox'))[0]?.state).toBe('sent')
+    const incident = await administrator.call('escalateAlert', { params: { id: items[0]?.id ?? '' }, body: { realm: 'ours', statement: 'x' } })
+    expect(incident.isDemo).toBe(true)
+    await world.settle()
+
+    await administrator.call('removeDemo')
+    expect((await administrator.call('status')).hasDemo).toBe(false)
+    for (const rest of [await administrator.call('alerts', { query: { view: 'all' } }), await administrator.call('incidents', { query: { view: 'all' } })])
+      expect(rest.items).toEqual([])
+    for (const rest of [
+      await administrator.call('services'),
+      await administrator.call('customers'),
+      await administrator.call('teams'),
+      await administrator.call('pages'),
+      await administrator.call('outbox'),
+    ])
+      expect(rest).toEqual([])
+    expect((await administrator.call('people')).people.map(person => person.name)).toEqual([administrator.name])
+    await world.advance({ hours: 1 })
+    expect((await administrator.call('journal', {})).items[0]?.type).toBe('demo.removed')
+    await administrator.call('loadDemo')
+  })
+
+  test('is not removed from under a record of one’s own, and says which', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    await administrator.call('loadDemo')
+    const teams = await administrator.call('teams')
+    const of = (kind: string) => teams.find(team => team.kind === kind)?.id ?? ''
+    await administrator.call('saveService', { body: { name: 'own', securityTeamId: of('security'), engineeringTeamId: of('engineering') } })
+    await expect(administrator.call('removeDemo')).rejects.toThrow(/in use by records of your own \(services\)/)
+    expect((await administrator.call('status')).hasDemo).toBe(true)
+  })
+})

@@ -1,0 +1,199 @@
+import fc from 'fast-check'
+import { describe, expect, test as plain } from 'vitest'
+import { test, type World } from '../../test/world.ts'
+import { blockers, destination } from './lifecycle.ts'
+import { renderMarkdown } from './markdown.ts'
+import { assessSeverity } from './severity.ts'
+
+async function open(world: World, input: { isRestricted?: boolean } = {}) {
+  const lead = await world.person('lead')
+  const incident = await lead.call('openIncident', { body: { title: 'Odd sign-ins', statement: 'From two countries at once.', ...input } })
+  return { lead, incident, params: { id: incident.id } }
+}
+
+describe('two people at once', () => {
+  test('never overwrite each other silently: the second is told', async ({ world }) => {
+    const { lead, incident, params } = await open(world)
+    const other = await world.person('responder')
+    await other.call('changeIncident', { params, body: { version: incident.version, summary: 'Theirs' } })
+    await expect(lead.call('changeIncident', { params, body: { version: incident.version, summary: 'Mine' } })).rejects.toThrow(/Somebody else changed this/)
+    expect((await lead.call('incident', { params })).summary).toBe('Theirs')
+  })
+
+  test('one of two who act at the very same moment wins', async ({ world }) => {
+    const { lead, incident, params } = await open(world)
+    const results = await Promise.allSettled(
+      Array.from({ length: 8 }, (_, n) => lead.call('changeIncident', { params, body: { version: incident.version, summary: String(n) } })),
+    )
+    expect(results.filter(result => result.status === 'fulfilled')).toHaveLength(1)
+  })
+
+  test('a note is corrected by its author alone, and never over a newer version', async ({ world }) => {
+    const { lead, params } = await open(world)
+    const other = await world.person('responder')
+    const [note] = (await lead.call('addNote', { params, body: { markdown: 'One' } })).notes
+    const at = { params: { id: params.id, noteId: note?.id ?? '' } }
+    await expect(other.call('changeNote', { ...at, body: { version: 1, markdown: 'Two' } })).rejects.toThrow(/Only its author/)
+    await lead.call('changeNote', { ...at, body: { version: 1, markdown: 'Two' } })
+    await expect(lead.call('changeNote', { ...at, body: { version: 1, markdown: 'Three' } })).rejects.toThrow(/Somebody else changed/)
+    const said = (await lead.call('journal', {})).items
+      .filter(entry => entry.subject.id === note?.id)
+      .map(entry => (entry.data as { markdown: string }).markdown)
+    expect(said).toEqual(['Two', 'One'])
+  })
+})
+
+describe('a restricted incident', () => {
+  test('does not exist for others, anywhere', async ({ world }) => {
+    const { team, primary } = await world.team()
+    await world.service('billing', team)
+    const alert = await world.alert({ service: 'billing', title: 'Insider copies files' })
+    const outsider = await world.person('lead')
+    const member = await world.person('responder')
+    let incident = await primary.call('escalateAlert', { params: { id: alert.id }, body: { realm: 'ours', statement: 'An insider.' } })
+    incident = await primary.call('changeIncident', { params: { id: incident.id }, body: { version: incident.version, isRestricted: true } })
+    incident = await primary.call('setMembers', { params: { id: incident.id }, body: { version: incident.version, personIds: [member.id] } })
+    const params = { id: incident.id }
+    for (const look of [
+      () => outsider.call('incident', { params }),
+      () => outsider.call('alert', { params: { id: alert.id } }),
+      () => outsider.call('review', { params }),
+      () => outsider.call('addNote', { params, body: { markdown: 'x' } }),
+      () => outsider.call.raw('exportIncident', { params }),
+      () => outsider.call.raw('printIncident', { params }),
+    ])
+      await expect(look()).rejects.toMatchObject({ problem: { status: 404 } })
+    expect((await outsider.call('incidents', { query: { view: 'all' } })).items).toEqual([])
+    expect((await outsider.call('alerts', { query: { view: 'all' } })).items).toEqual([])
+    expect(await outsider.call('obligations', { query: { view: 'all' } })).toEqual([])
+    const seen = JSON.stringify([
+      (await outsider.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.subject.id === incident.id),
+      (await outsider.call('outbox')).filter(message => message.purpose === 'page' && message.text.includes('is affected')),
+    ])
+    expect(seen).toBe('[[],[]]')
+    for (const insider of [member, primary, await world.person('administrator')])
+      expect((await insider.call('incident', { params })).title).toBe('Insider copies files')
+  })
+
+  test('that it was read is on record, once a quarter of an hour', async ({ world }) => {
+    const { lead, params } = await open(world, { isRestricted: true })
+    const administrator = await world.person('administrator')
+    for (let n = 0; n < 3; n += 1) await administrator.call('incident', { params })
+    const reads = async () =>
+      (await lead.call('incident', { params })).timeline.filter(entry => entry.type === 'incident.read' && entry.by === administrator.name)
+    expect(await reads()).toHaveLength(1)
+    await world.advance({ minutes: 16 })
+    await administrator.call('incident', { params })
+    expect(await reads()).toHaveLength(2)
+  })
+})
+
+describe('the lifecycle', () => {
+  plain('declaring needs severity and a confirmed class', () => {
+    const standing = { status: 'suspected', class: 'suspected', severity: null, declaredAt: null, watchUntil: null, openTasks: 0 } as const
+    expect(blockers('declare', standing, '2026-11-23')).toHaveLength(2)
+    expect(blockers('declare', { ...standing, severity: 'SEV3', class: 'privacy-breach' }, '2026-11-23')).toEqual([])
+  })
+
+  plain('goes forward step by step, and back to contained when the attacker returns', () => {
+    const at = (status: 'suspected' | 'declared' | 'contained' | 'eradicated' | 'recovered' | 'closed') =>
+      ({ status, class: 'security-incident', severity: 'SEV2', declaredAt: '2026-11-23T08:00:00.000Z', watchUntil: null, openTasks: 0 }) as const
+    expect(destination('contain', at('recovered'))).toBe('contained')
+    expect(destination('recover', at('declared'))).toBeUndefined()
+    expect(destination('close', at('contained'))).toBeUndefined()
+    expect(destination('reopen', at('closed'))).toBe('recovered')
+    expect(destination('reopen', { ...at('closed'), declaredAt: null })).toBe('suspected')
+  })
+
+  test('the watch, open tasks and the class stand against closing; a closed record changes by reopening alone', async ({ world }) => {
+    const { lead, incident, params } = await open(world)
+    await lead.call('addTask', { params, body: { title: 'Look at the logs' } })
+    await expect(lead.call('closeIncident', { params, body: { version: incident.version, statement: 'No.' } })).rejects.toThrow(
+      /only as "not an incident".*One task is open/,
+    )
+    let now = await lead.call('classifyIncident', { params, body: { version: incident.version, class: 'not-an-incident', statement: 'A test run.' } })
+    const [task] = now.tasks
+    now = await lead.call('changeTask', { params: { id: incident.id, taskId: task?.id ?? '' }, body: { version: 1, isDone: true } })
+    now = await lead.call('closeIncident', { params, body: { version: now.version, statement: 'A test run.' } })
+    const { version } = now
+    for (const change of [
+      () => lead.call('addNote', { params, body: { markdown: 'x' } }),
+      () => lead.call('changeIncident', { params, body: { version, title: 'x' } }),
+      () => lead.call('addTask', { params, body: { title: 'x' } }),
+    ])
+      await expect(change()).rejects.toThrow(/is closed/)
+    now = await lead.call('reopenIncident', { params, body: { version: now.version, statement: 'It was real.' } })
+    expect(now).toMatchObject({ status: 'suspected', closedAt: null })
+  })
+
+  test('what hurts the business is done only after the executive of the incident has approved it', async ({ world }) => {
+    const { lead, params } = await open(world)
+    const executive = await world.person('observer')
+    let incident = await lead.call('addTask', { params, body: { title: 'Switch billing off', hurtsBusiness: true } })
+    const at = { params: { id: params.id, taskId: incident.tasks[0]?.id ?? '' } }
+    await expect(lead.call('changeTask', { ...at, body: { version: 1, isDone: true } })).rejects.toThrow(/executive of the incident approves it first/)
+    await expect(lead.call('approveTask', { ...at, body: { version: 1 } })).rejects.toThrow(/Only the executive/)
+    incident = await lead.call('assignRole', { params: { id: params.id, role: 'executive' }, body: { version: incident.version, personId: executive.id } })
+    await executive.call('approveTask', { ...at, body: { version: 1 } })
+    incident = await lead.call('changeTask', { ...at, body: { version: 2, isDone: true } })
+    expect(incident.tasks[0]).toMatchObject({ approvedBy: executive.name, doneBy: lead.name })
+  })
+})
+
+describe('who leads', () => {
+  test('opened by somebody outside, the security team is paged, and who answers leads', async ({ world }) => {
+    const security = await world.team()
+    const engineering = await world.team({ kind: 'engineering' })
+    const service = await world.service('billing', security.team, engineering.team)
+    const engineer = engineering.primary
+    const incident = await engineer.call('openIncident', { body: { title: 'My laptop is odd', statement: 'It calls home.', serviceIds: [service.id] } })
+    expect(incident.lead).toBeNull()
+    await world.settle()
+    security.primary.expectPage(/My laptop is odd/)
+    engineer.expectPage(/billing is affected/)
+    const page = (await security.primary.call('pages')).find(each => each.team.id === security.team.id)
+    await security.primary.call('acknowledgePage', { params: { id: page?.id ?? '' } })
+    await world.settle()
+    expect((await engineer.call('incident', { params: { id: incident.id } })).lead?.name).toBe(security.primary.name)
+  })
+})
+
+describe('severity', () => {
+  plain('is that of the gravest answer, and says which it was', () => {
+    const none = { privacy: 'none', impact: 'none', scope: 'one-asset', customers: 'none', region: 'one', data: 'none', recoverability: 'regular' } as const
+    expect(assessSeverity(none)).toEqual({ severity: 'SEV4', why: 'SEV4 because no criterion says more.' })
+    expect(assessSeverity({ ...none, data: 'restricted', impact: 'degraded' })).toEqual({ severity: 'SEV1', why: 'SEV1 because of data touched: restricted.' })
+    expect(assessSeverity({ ...none, privacy: 'confirmed', customers: 'several' }).severity).toBe('SEV1')
+  })
+})
+
+describe('notes', () => {
+  plain('carry no script, whatever is written', () => {
+    for (const evil of [
+      '<script>alert(1)</script>',
+      '<img src=x onerror=alert(1)>',
+      '[x](javascript:alert(1))',
+      '![x](https://evil.example/seen.png)',
+      '<a href="https://x" onclick="a()">x</a>',
+      '<svg/onload=alert(1)>',
+    ])
+      expect(renderMarkdown(evil)).not.toMatch(/<script|<img|<svg|href="javascript|<[^>]* on\w+=/i)
+    fc.assert(
+      fc.property(fc.string(), text => {
+        expect(renderMarkdown(`${text}<b onmouseover=x>`)).not.toMatch(/<[^>]* onmouseover/i)
+      }),
+    )
+    expect(renderMarkdown('**a** [b](https://c.example)')).toContain(
+      '<strong>a</strong> <a href="https://c.example" rel="noopener noreferrer nofollow" target="_blank">b</a>',
+    )
+  })
+})
+
+test('definitions of classes are versioned', async ({ world }) => {
+  const administrator = await world.person('administrator')
+  const written = await administrator.call('defineClass', { params: { class: 'privacy-breach' }, body: { version: 1, text: 'Our own words.' } })
+  expect(written.find(each => each.class === 'privacy-breach')).toMatchObject({ text: 'Our own words.', version: 2, changedBy: administrator.name })
+  await expect(administrator.call('defineClass', { params: { class: 'privacy-breach' }, body: { version: 1, text: 'Others.' } })).rejects.toThrow(
+    /Somebody else changed/,
+  )
+})

@@ -1,0 +1,113 @@
+import { verifyExport } from '@tocsin/merkle'
+import { sql } from 'drizzle-orm'
+import { describe, expect } from 'vitest'
+import { until } from '../../test/alertmanager.ts'
+import { type Person, test, type World } from '../../test/world.ts'
+import { readAfter } from './follow.ts'
+import { record, system } from './record.ts'
+
+const note = (world: World, text: string) =>
+  world.server.house.database.transaction(tx => record(tx, { actor: system, type: 'note.written', subject: { kind: 'note', id: 'n' }, data: { text } }))
+const exported = async (person: Person) => (await person.call.raw('exportJournal')).text()
+
+describe('the journal', () => {
+  test('only grows: not even the database lets an entry be changed or removed', async ({ world }) => {
+    await note(world, 'one')
+    const { db } = world.server.house.database.reader()
+    for (const statement of [
+      sql`update journal set type = 'x'`,
+      sql`delete from journal`,
+      sql`truncate journal`,
+      sql`delete from journal_nodes`,
+      sql`update journal_checkpoints set note = 'x'`,
+    ])
+      await expect(db.execute(statement)).rejects.toMatchObject({ cause: { message: 'the journal is append-only' } })
+  })
+
+  test('is read in commit order, and never past a transaction that still runs', async ({ world }) => {
+    const { database } = world.server.house
+    const start = { xid: '0', seq: 0 }
+    const before = (await readAfter(database.reader(), start)).cursor
+    const order: string[] = []
+    let release = () => {}
+    const held = new Promise<void>(resolve => {
+      release = resolve
+    })
+    const slow = database.transaction(async tx => {
+      await record(tx, { actor: system, type: 'note.written', subject: { kind: 'note', id: 'slow' } })
+      await held
+    })
+    await new Promise(resolve => setTimeout(resolve, 100))
+    await database.transaction(tx => record(tx, { actor: system, type: 'note.written', subject: { kind: 'note', id: 'quick' } }))
+    const early = await readAfter(database.reader(), before)
+    expect([early.entries, early.isBehind]).toEqual([[], true])
+    release()
+    await slow
+    const late = await readAfter(database.reader(), before)
+    for (const entry of late.entries) order.push(entry.subject.id)
+    expect(order).toEqual(['slow', 'quick'])
+  })
+
+  test('an export proves itself, and shows what somebody with the database in hand has changed', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    for (let n = 0; n < 12; n += 1) await note(world, `entry ${n}`)
+    const file = await exported(administrator)
+    const { key } = await administrator.call('checkpoint')
+    expect(verifyExport(file, key)).toMatchObject({ problems: [], isComplete: true })
+    // Who owns the database can drop the trigger; the signed tree still says what was written.
+    const { db } = world.server.house.database.reader()
+    await db.execute(sql`alter table journal disable trigger all`)
+    await db.execute(sql`update journal set data = '{"text": "entry 99"}' where data->>'text' = 'entry 5'`)
+    await db.execute(sql`alter table journal enable trigger all`)
+    const { problems } = verifyExport(await exported(administrator), key)
+    expect(problems).toEqual([expect.stringMatching(/^entry 6 of the file \(index 5 in the journal\) was changed/)])
+  })
+
+  test('eighty at once are sealed each once, without a gap', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    await Promise.all(Array.from({ length: 80 }, (_, n) => note(world, String(n))))
+    const verdict = verifyExport(await exported(administrator))
+    expect(verdict).toMatchObject({ problems: [], isComplete: true, entries: 81 })
+  })
+})
+
+describe('the live stream', () => {
+  async function listen(world: World, person: Person): Promise<{ heard: string[]; stop(): void }> {
+    const heard: string[] = []
+    const aborter = new AbortController()
+    const reply = await fetch(`${world.origin}/api/v1/live`, { headers: { cookie: person.cookie }, signal: aborter.signal })
+    expect(reply.headers.get('content-type')).toBe('text/event-stream')
+    void (async () => {
+      const decoder = new TextDecoder()
+      // The stream ends with the abort.
+      try {
+        for await (const chunk of reply.body ?? [])
+          heard.push(
+            ...decoder
+              .decode(chunk)
+              .split('\n')
+              .filter(line => line.startsWith('data: ')),
+          )
+      } catch {
+        return
+      }
+    })()
+    return { heard, stop: () => aborter.abort() }
+  }
+
+  test('tells of acts as they happen, and of restricted incidents only those who may see them', async ({ world }) => {
+    const lead = await world.person('lead')
+    const outsider = await world.person('responder')
+    const [inside, outside] = [await listen(world, lead), await listen(world, outsider)]
+    await lead.call('openIncident', { body: { title: 'Open to all', statement: 'x' } })
+    await until(() => outside.heard.find(line => line.includes('incident.opened')), 'the outsider hears of it')
+    expect(outside.heard.join()).not.toContain('Open to all')
+    const secret = await lead.call('openIncident', { body: { title: 'Secret', statement: 'x', isRestricted: true } })
+    await until(() => inside.heard.find(line => line.includes(secret.id)), 'the insider hears of it')
+    await lead.call('openIncident', { body: { title: 'Another', statement: 'x' } })
+    await until(() => (outside.heard.filter(line => line.includes('incident.opened')).length === 2 ? true : undefined), 'the outsider hears of the next one')
+    expect(outside.heard.join()).not.toContain(secret.id)
+    inside.stop()
+    outside.stop()
+  })
+})

@@ -1,0 +1,193 @@
+import { describe, expect } from 'vitest'
+import { type Person, test, type World } from '../../test/world.ts'
+
+const criteria = {
+  privacy: 'confirmed',
+  impact: 'none',
+  scope: 'one-asset',
+  customers: 'one',
+  region: 'one',
+  data: 'internal',
+  recoverability: 'regular',
+} as const
+const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true }
+
+/** A declared incident with affected customers; the primary of the security team leads it. */
+async function declared(world: World, customers: readonly { name: string; hours?: number }[] = [{ name: 'Globex' }]) {
+  const { team, primary, backup } = await world.team()
+  const service = await world.service('billing', team)
+  const lead = await world.person('lead')
+  let incident = await primary.call('openIncident', { body: { title: 'Leak', statement: 'Seen.', serviceIds: [service.id] } })
+  const params = { id: incident.id }
+  for (const page of await primary.call('pages')) await primary.call('acknowledgePage', { params: { id: page.id } })
+  await world.settle()
+  const listed = []
+  for (const each of customers) listed.push({ id: (await world.customer(each.name, each.hours)).id, basis: 'Logs.' })
+  incident = await primary.call('incident', { params })
+  incident = await primary.call('assessSeverity', { params, body: { version: incident.version, criteria } })
+  incident = await primary.call('classifyIncident', { params, body: { version: incident.version, class: 'customer-reportable', statement: 'Yes.' } })
+  incident = await primary.call('setAffectedCustomers', { params, body: { version: incident.version, customers: listed } })
+  incident = await lead.call('declareIncident', { params, body: { version: incident.version, statement: 'Confirmed.' } })
+  await world.settle()
+  const duty = async (name = 'Globex') =>
+    (await lead.call('obligations', { query: { view: 'all', incidentId: incident.id } })).find(each => each.customer.name === name)
+  return { primary, backup, lead, incident, params, duty }
+}
+
+async function notify(
+  duty: () => Promise<{ id: string; notices: { id: string; version: number; state: string }[] } | undefined>,
+  author: Person,
+  approver: Person,
+) {
+  await author.call('draftNotice', { params: { id: (await duty())?.id ?? '' }, body: content })
+  const input = async () => {
+    const notice = (await duty())?.notices.at(-1)
+    return { params: { id: notice?.id ?? '' }, body: { version: notice?.version ?? 0 } }
+  }
+  await approver.call('approveNotice', await input())
+  await author.call('sendNotice', await input())
+}
+
+describe('the clock', () => {
+  test('pages the lead at 48, 66 and 71 hours, each once, and is overdue after 72', async ({ world }) => {
+    const { primary, lead, duty } = await declared(world)
+    await world.advance({ hours: 47, minutes: 59 })
+    primary.expectNoPage()
+    for (const [wait, hours] of [
+      [1, 48],
+      [18 * 60, 66],
+      [5 * 60, 71],
+    ] as const) {
+      await world.advance({ minutes: wait })
+      primary.expectPage(new RegExp(`not notified after ${hours} hours`))
+      for (const page of (await lead.call('pages')).filter(each => each.state === 'triggered'))
+        await primary.call('acknowledgePage', { params: { id: page.id } })
+      primary.expectNoPage()
+    }
+    expect((await duty())?.standing).toBe('urgent')
+    await world.advance({ hours: 1, seconds: 1 })
+    expect((await duty())?.standing).toBe('overdue')
+  })
+
+  test('a lead who does not answer is followed by the team', async ({ world }) => {
+    const { primary, backup } = await declared(world)
+    await world.advance({ hours: 48 })
+    primary.expectPage(/not notified/)
+    backup.expectNoPage()
+    await world.advance({ minutes: 15 })
+    backup.expectPage(/not notified/)
+  })
+
+  test('once met it pages nobody any more', async ({ world }) => {
+    const { primary, lead, duty } = await declared(world)
+    await world.advance({ hours: 48 })
+    primary.expectPage(/not notified/)
+    await notify(duty, primary, lead)
+    await world.settle()
+    expect(await duty()).toMatchObject({ state: 'met', standing: 'met' })
+    expect((await lead.call('pages')).every(page => page.state !== 'triggered')).toBe(true)
+    const count = world.mail.mails.length
+    await world.advance({ hours: 30 })
+    expect(world.mail.mails.length).toBe(count)
+  })
+
+  test('runs from the declaration for a customer who is found later, and one who is listed stays', async ({ world }) => {
+    const { primary, params, duty } = await declared(world)
+    await world.advance({ hours: 50 })
+    const late = await world.customer('Initech')
+    const incident = await primary.call('incident', { params })
+    await expect(primary.call('setAffectedCustomers', { params, body: { version: incident.version, customers: [] } })).rejects.toThrow(/keeps the customers/)
+    await primary.call('setAffectedCustomers', {
+      params,
+      body: { version: incident.version, customers: [...incident.customers.map(({ id, basis }) => ({ id, basis })), { id: late.id, basis: 'More logs.' }] },
+    })
+    await world.settle()
+    expect((await duty('Initech'))?.dueAt).toBe((await duty())?.dueAt)
+  })
+})
+
+describe('a notice', () => {
+  test('while the investigation goes on it says what is next and when, and the promise is remembered', async ({ world }) => {
+    const { primary, lead, duty } = await declared(world)
+    const id = (await duty())?.id ?? ''
+    await expect(primary.call('draftNotice', { params: { id }, body: { ...content, isInvestigationComplete: false } })).rejects.toMatchObject({
+      problem: { errors: [{ path: 'nextSteps' }, { path: 'nextCommunicationAt' }] },
+    })
+    await primary.call('draftNotice', {
+      params: { id },
+      body: { ...content, isInvestigationComplete: false, nextSteps: 'Logs.', nextCommunicationAt: '2026-11-24T08:00:00Z' },
+    })
+    const input = async () => {
+      const notice = (await duty())?.notices[0]
+      return { params: { id: notice?.id ?? '' }, body: { version: notice?.version ?? 0 } }
+    }
+    await lead.call('approveNotice', await input())
+    await primary.call('sendNotice', await input())
+    await world.settle()
+    expect(world.expectMail('security@globex.test', /Security notice/).text).toContain('2026-11-24 08:00 UTC')
+    await world.advance({ hours: 24 })
+    primary.expectPage(/next communication to Globex is due/)
+  })
+
+  test('a change voids its approval, and whoever changed it does not approve it', async ({ world }) => {
+    const { primary, lead, duty } = await declared(world)
+    await primary.call('draftNotice', { params: { id: (await duty())?.id ?? '' }, body: content })
+    const notice = async () => (await duty())?.notices[0]
+    const at = async () => ({ params: { id: (await notice())?.id ?? '' } })
+    const version = async () => ({ version: (await notice())?.version ?? 0 })
+    await lead.call('approveNotice', { ...(await at()), body: await version() })
+    await lead.call('changeNotice', { ...(await at()), body: { ...content, nature: 'Changed', ...(await version()) } })
+    expect(await notice()).toMatchObject({ state: 'draft', approvedBy: null })
+    await expect(lead.call('approveNotice', { ...(await at()), body: await version() })).rejects.toThrow(/Somebody else/)
+    await expect(primary.call('sendNotice', { ...(await at()), body: await version() })).rejects.toThrow(/approves the notice first/)
+  })
+
+  test('that no server takes is back to be sent again, and the duty stays open', async ({ world }) => {
+    const { primary, lead, duty } = await declared(world)
+    world.mail.refuse({ code: 550, text: 'no such mailbox' })
+    await notify(duty, primary, lead)
+    await world.settle()
+    expect(await duty()).toMatchObject({ state: 'running', notices: [{ state: 'approved', deliveries: [{ state: 'failed' }] }] })
+    world.mail.refuse(undefined)
+    const notice = (await duty())?.notices[0]
+    await primary.call('sendNotice', { params: { id: notice?.id ?? '' }, body: { version: notice?.version ?? 0 } })
+    await world.settle()
+    expect((await duty())?.state).toBe('met')
+  })
+
+  test('waits out a mail server that is away', async ({ world }) => {
+    const { primary, lead, duty } = await declared(world)
+    world.mail.refuse({ code: 451, text: 'try later' })
+    await notify(duty, primary, lead)
+    await world.advance({ minutes: 10 })
+    expect((await duty())?.state).toBe('running')
+    world.mail.refuse(undefined)
+    await world.advance({ minutes: 2 })
+    expect((await duty())?.state).toBe('met')
+    expect(world.mail.mails.filter(mail => mail.to === 'security@globex.test')).toHaveLength(1)
+  })
+})
+
+describe('a decision', () => {
+  test('to delay has a ground, a reason, another approver and a day on which it is looked at again', async ({ world }) => {
+    const { primary, lead, params, duty } = await declared(world)
+    const executive = await world.person('responder')
+    const incident = await primary.call('incident', { params })
+    await primary.call('assignRole', { params: { id: params.id, role: 'executive' }, body: { version: incident.version, personId: executive.id } })
+    const at = { params: { id: (await duty())?.id ?? '' } }
+    const version = async () => ({ version: (await duty())?.version ?? 0 })
+    await lead.call('proposeDecision', {
+      ...at,
+      body: { ...(await version()), kind: 'delay', ground: 'would-tip-off-attacker', statement: 'He still reads our mail.', reviewOn: '2026-11-25' },
+    })
+    expect((await duty())?.state).toBe('running')
+    await expect(lead.call('approveDecision', { ...at, body: await version() })).rejects.toThrow(/Somebody else/)
+    await expect(primary.call('approveDecision', { ...at, body: await version() })).rejects.toThrow(/executive of the incident or a lead/)
+    await executive.call('approveDecision', { ...at, body: await version() })
+    expect(await duty()).toMatchObject({ state: 'delayed', decision: { approvedBy: executive.name, reviewOn: '2026-11-25' } })
+    await world.advance({ hours: 49 })
+    primary.expectPage(/decision on a notice is due for review/)
+    await lead.call('withdrawDecision', at)
+    expect(await duty()).toMatchObject({ state: 'running', decision: null, dueAt: '2026-11-26T08:00:00.000Z' })
+  })
+})

@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect } from 'vitest'
+import { test } from '../../../apps/server/test/world.ts'
+
+const program = fileURLToPath(new URL('../bin/tocsin.mjs', import.meta.url))
+
+function tocsin(args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number | null; out: string; err: string }> {
+  return new Promise(resolve => {
+    const child = spawn(process.execPath, [program, ...args], { env: { PATH: process.env.PATH ?? '', ...env } })
+    let out = ''
+    let err = ''
+    child.stdout.on('data', chunk => {
+      out += chunk
+    })
+    child.stderr.on('data', chunk => {
+      err += chunk
+    })
+    child.on('exit', code => resolve({ code, out, err }))
+  })
+}
+
+describe('npx tocsin', () => {
+  test('sends alerts, lists and shows incidents, with a key', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    const { secret } = await administrator.call('createApiKey', { body: { name: 'cli', scopes: ['alerts:write', 'incidents:read'] } })
+    const env = { TOCSIN_URL: world.origin, TOCSIN_API_KEY: secret }
+    expect(await tocsin(['alert', 'send', '--title', 'From the shell', '--severity', 'low', '--dedup-key', 'k'], env)).toEqual({
+      code: 0,
+      out: 'Alert 1 is in.\n',
+      err: '',
+    })
+    expect(JSON.parse((await tocsin(['--json', 'alert', 'send', '--title', 'From the shell', '--dedup-key', 'k'], env)).out)).toMatchObject({
+      number: 1,
+      isNew: false,
+      count: 2,
+    })
+    const refused = await tocsin(['alert', 'send', '--title', 'x', '--service', 'nothing'], env)
+    expect(refused).toMatchObject({ code: 1, out: '', err: 'service: "nothing" is not a service of the catalogue\n' })
+    expect((await tocsin(['incident', 'list'], env)).out).toBe('No incident is open.\n')
+    await administrator.call('openIncident', { body: { title: 'Odd \u001b[31msign-ins', statement: 'Two countries.' } })
+    const list = (await tocsin(['incident', 'list'], env)).out
+    expect(list).toMatch(/1 {2}— {5}suspected {3}Odd .*sign-ins/)
+    expect(list, 'a title moves no cursor').not.toContain('\u001b')
+    expect((await tocsin(['incident', 'show', '1'], env)).out).toContain('opened a suspected incident')
+    expect(JSON.parse((await tocsin(['incident', 'show', '1', '--json'], env)).out)).toMatchObject({ number: 1, status: 'suspected' })
+    expect(await tocsin(['incident', 'show', '7'], env)).toMatchObject({ code: 1, err: 'There is no incident 7 that this key may see.\n' })
+    expect((await tocsin(['incident', 'list'], { ...env, TOCSIN_API_KEY: 'tok_wrong' })).err).toBe('The API key is not valid.\n')
+  })
+
+  test('verifies an exported journal, and names the entry that was changed', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    await administrator.call('openIncident', { body: { title: 'Leak', statement: 'Seen.' } })
+    const file = join(mkdtempSync(join(tmpdir(), 'tocsin-cli-')), 'journal.json')
+    const text = await (await administrator.call.raw('exportJournal')).text()
+    const { key } = await administrator.call('checkpoint')
+    writeFileSync(file, text)
+    expect(await tocsin(['journal', 'verify', file, '--trusted-key', key])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^Genuine: the whole journal/),
+    })
+    writeFileSync(file, text.replace('Leak', 'Peak'))
+    expect(await tocsin(['journal', 'verify', file])).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/NOT genuine:\n- entry 1 of the file \(index 0 in the journal\) was changed/),
+    })
+    expect(JSON.parse((await tocsin(['--json', 'journal', 'verify', file])).out)).toMatchObject({ isGenuine: false })
+    expect(await tocsin(['journal', 'verify', '/nowhere.json'])).toMatchObject({ code: 2, err: '/nowhere.json cannot be read (ENOENT).\n' })
+  })
+
+  test('serve says in one sentence what is wrong with the configuration, and ends with 2', async () => {
+    const data = mkdtempSync(join(tmpdir(), 'tocsin-cli-'))
+    expect(await tocsin(['serve'], { PORT: 'x', TOCSIN_DATA: data })).toEqual({ code: 2, out: '', err: 'PORT must be a number.\n' })
+    const taken = createServer()
+    const port = await new Promise<number>(resolve => taken.listen(0, '127.0.0.1', () => resolve((taken.address() as { port: number }).port)))
+    expect(await tocsin(['serve', '--port', String(port)], { TOCSIN_DATA: data })).toEqual({
+      code: 2,
+      out: '',
+      err: `Port ${port} is taken by another program: choose another one with --port or PORT.\n`,
+    })
+    taken.close()
+  })
+})
