@@ -1,6 +1,7 @@
 // The one door of every npm script: it sees to it that packages are installed and pages built, and then runs the command on the
 // Node that Tocsin pins, whatever Node the machine has. Plain JavaScript, because it runs before anything is installed.
 import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,11 +18,13 @@ function end(sentence, code) {
   process.exit(code)
 }
 
-/** Installs from the lockfile when that is newer than what is installed. */
+/** Installs from the lockfile when that is another one than was installed last. */
 function install() {
-  const installed = join(root, 'node_modules', '.package-lock.json')
-  const lock = join(root, 'package-lock.json')
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return
+  const stamp = join(root, 'node_modules', '.installed')
+  const digest = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return
   process.stderr.write('Installing packages from the lockfile…\n')
   // Not `npm ci`: it refuses a lockfile in which a registry lacks an optional package of another platform. This installs the same
   // versions by the same hashes, and writes neither package.json nor the lockfile.
@@ -31,6 +34,7 @@ function install() {
     shell: process.platform === 'win32',
   })
   if (done.status !== 0) end('The packages could not be installed: see above.', 1)
+  writeFileSync(stamp, digest)
 }
 
 /** The newest change in a folder of sources. */

@@ -9,11 +9,12 @@ import { type Server, startServer } from './server.ts'
  * A wrong configuration ends it with one sentence and exit code 2.
  */
 export async function serve(options: { port?: string | undefined; withDemo?: boolean; isJson?: boolean }): Promise<void> {
+  const stopping = toldToStop()
   try {
     const config = readConfig({ ...process.env, ...(options.port === undefined ? {} : { PORT: options.port }) })
     const log = openLog(config.logLevel, process.stderr.isTTY === true)
     const server = await startServer(config, log)
-    stopOnSignal(server)
+    void stopping.then(() => stopServer(server))
     if (options.withDemo) await askForDemo(server)
     welcome(server, options.isJson === true)
   } catch (error) {
@@ -43,22 +44,20 @@ async function askForDemo({ house }: Server): Promise<void> {
   })
 }
 
-function stopOnSignal(server: Server): void {
-  let isStopping = false
-  const stop = () => {
-    // Ctrl-C in a terminal comes twice: from the terminal, and passed on by the launcher.
-    if (isStopping) return
-    isStopping = true
-    server.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        process.stderr.write(`Stopping failed: ${error instanceof Error ? error.message : String(error)}\n`)
-        process.exit(1)
-      },
-    )
+/** Resolves when the server is told to stop, also while it is still starting: by a signal, or because its launcher is gone. */
+function toldToStop(): Promise<void> {
+  return new Promise(resolve => {
+    // Ctrl-C in a terminal comes twice, from the terminal and passed on by the launcher: the second finds the promise resolved.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect'] as const) process.on(signal, () => resolve())
+  })
+}
+
+async function stopServer(server: Server): Promise<void> {
+  try {
+    await server.stop()
+    process.exit(0)
+  } catch (error) {
+    process.stderr.write(`Stopping failed: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
   }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
-  process.on('SIGHUP', stop)
-  process.on('disconnect', stop)
 }

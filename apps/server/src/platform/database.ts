@@ -37,7 +37,10 @@ export function openDatabase(url: string, clock: Clock, log: Log, poolSize = 12)
     connectionTimeoutMillis: 10_000,
     options: '-c timezone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000',
   })
-  pool.on('error', error => log.warn({ err: error }, 'an idle database connection was lost'))
+  let isClosing = false
+  pool.on('error', error => {
+    if (!isClosing) log.warn({ err: error }, 'an idle database connection was lost')
+  })
   const db = drizzle(pool)
   const ears = listener(url, log)
   return {
@@ -46,6 +49,7 @@ export function openDatabase(url: string, clock: Clock, log: Log, poolSize = 12)
     transaction: work => db.transaction(inner => work({ db: inner, now: clock.now(), isTransaction: true })),
     listen: ears.listen,
     close: async () => {
+      isClosing = true
       await ears.close()
       await pool.end()
     },

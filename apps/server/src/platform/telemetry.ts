@@ -3,15 +3,28 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 export type Log = Pick<import('pino').Logger, 'debug' | 'info' | 'warn' | 'error'>
 
+/** What of an error goes into the log: errors of drivers carry whole connections, with their keys, on them. */
+function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const code = 'code' in error ? { code: String(error.code) } : {}
+  return { type: error.name, message: error.message, ...code, stack: error.stack, ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }) }
+}
+
 /** Structured logs, one JSON object a line on standard error. What could be a secret is cut out wherever it stands. */
 export function openLog(level: string, isPretty: boolean): import('pino').Logger {
   const redact = {
     paths: ['password', 'secret', 'token', 'key', 'authorization', 'cookie', '*.password', '*.secret', '*.token', '*.key', '*.authorization', '*.cookie'],
     censor: '[cut out]',
   }
+  const serializers = { err: describeError }
   if (isPretty)
-    return pino({ level, redact, transport: { target: 'pino-pretty', options: { destination: 2, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' } } })
-  return pino({ level, redact }, pino.destination(2))
+    return pino({
+      level,
+      redact,
+      serializers,
+      transport: { target: 'pino-pretty', options: { destination: 2, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' } },
+    })
+  return pino({ level, redact, serializers }, pino.destination(2))
 }
 
 /** What is counted. Labels are names of routes, kinds and states: never content. */
