@@ -12,6 +12,8 @@ export const alertmanagerMissing = `${program} is not installed (Debian has it)`
 export interface Alertmanager {
   /** Gives it an alert as Prometheus would; with `endsAt` in the past it is over. */
   send(alert: { labels: Record<string, string>; annotations: Record<string, string>; endsAt?: string }): Promise<void>
+  /** Posts a batch and gives back the bare answer. */
+  post(alerts: readonly object[]): Promise<Response>
   stop(): Promise<void>
 }
 
@@ -46,9 +48,12 @@ export async function startAlertmanager(webhookUrl: string): Promise<Alertmanage
     if (attempt > 200) throw new Error('Alertmanager does not start')
     await new Promise(resolve => setTimeout(resolve, 50))
   }
+  const post = (alerts: readonly object[]) =>
+    fetch(`${address}/api/v2/alerts`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(alerts) })
   return {
+    post,
     async send(alert) {
-      const reply = await fetch(`${address}/api/v2/alerts`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify([alert]) })
+      const reply = await post([alert])
       if (!reply.ok) throw new Error(`Alertmanager refused the alert: ${await reply.text()}`)
     },
     async stop() {

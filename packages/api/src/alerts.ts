@@ -79,7 +79,7 @@ export const alertRoutes = {
     body: z.union([z.array(AlertInput).min(1, 'must have at least one alert').max(500, 'must have at most 500 alerts'), AlertInput]),
     reply: z.object({ alerts: z.array(z.object({ id: Id, number: z.number(), isNew: z.boolean(), count: z.number() })) }),
     status: 202,
-    perMinute: 6_000,
+    perMinute: 600_000,
   }),
   alerts: route({
     method: 'GET',

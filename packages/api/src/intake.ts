@@ -130,7 +130,7 @@ export const intakeRoutes = {
     params: SourceKey,
     body: AlertmanagerPayload,
     reply: z.object({ accepted: z.number() }),
-    perMinute: 6_000,
+    perMinute: 600_000,
   }),
   fromPagerDuty: route({
     method: 'POST',
@@ -140,7 +140,7 @@ export const intakeRoutes = {
     body: PagerDutyEvent,
     reply: PagerDutyReply,
     status: 202,
-    perMinute: 6_000,
+    perMinute: 600_000,
   }),
   fromPagerDutyAtSource: route({
     method: 'POST',
@@ -151,7 +151,7 @@ export const intakeRoutes = {
     body: PagerDutyEvent,
     reply: PagerDutyReply,
     status: 202,
-    perMinute: 6_000,
+    perMinute: 600_000,
   }),
   report: route({
     method: 'POST',

@@ -66,7 +66,7 @@ function ContactMethods() {
           </Table>
         )}
       </Loaded>
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack p="md" gap="sm">
           <FormProblem errors={form.errors} />
           {secret ? <Secret value={secret} label="Signing secret of the webhook, shown this once" /> : null}
@@ -174,7 +174,7 @@ function PasswordSection() {
   )
   return (
     <Section title="Password">
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <FormProblem errors={form.errors} />
         <Group align="flex-start">
           <PasswordInput label="Current" autoComplete="current-password" flex={1} miw={200} {...form.getInputProps('current')} />

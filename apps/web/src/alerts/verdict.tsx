@@ -25,7 +25,7 @@ export function DismissModal({ alert, isOpen, onClose }: Props) {
   )
   return (
     <Modal opened={isOpen} onClose={onClose} title="Dismiss the alert">
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <Radio.Group label="Why" {...form.getInputProps('reason')}>
@@ -74,7 +74,7 @@ export function EscalateModal({ alert, isOpen, onClose }: Props) {
   )
   return (
     <Modal opened={isOpen} onClose={onClose} title="Escalate the alert">
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <Select

@@ -107,7 +107,7 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
   )
   return (
     <Modal opened onClose={onClose} title={customer ? customer.name : 'Add a customer'}>
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <Group grow align="flex-start">

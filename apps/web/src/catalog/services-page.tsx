@@ -94,7 +94,7 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
     (teams.data ?? []).filter(team => team.kind === kind).map(team => ({ value: team.id, label: team.name }))
   return (
     <Modal opened onClose={onClose} title={service ? service.name : 'Add a service'}>
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <TextInput label="Name" description="As alerts name it in their label service" required {...form.getInputProps('name')} />

@@ -9,7 +9,7 @@ export function InvitePage() {
   const { form, submit, isBusy } = useRouteForm('acceptInvitation', { token, name: '', password: '' }, { onDone: () => window.location.assign('/sign-in') })
   return (
     <EntryFrame title="You are invited" lead="Choose a password; the second factor follows.">
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           <FormProblem errors={{ form: form.errors.form ?? form.errors.token }} />
           <TextInput label="Your name" autoComplete="name" autoFocus {...form.getInputProps('name')} />

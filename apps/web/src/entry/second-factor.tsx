@@ -20,7 +20,7 @@ export async function enrolPasskey(name: string): Promise<void> {
 export function CodeForm({ route, onDone }: { route: 'giveOneTimeCode' | 'confirmTotp'; onDone: () => void }) {
   const { form, submit, isBusy } = useRouteForm(route, { code: '' }, { onDone })
   return (
-    <form onSubmit={submit}>
+    <form onSubmit={submit} noValidate>
       <Stack gap="sm">
         <FormProblem errors={form.errors} />
         <TextInput

@@ -13,7 +13,7 @@ export function SetupPage() {
   )
   return (
     <EntryFrame title="Welcome" lead="This makes the first administrator. The link works once.">
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           <FormProblem errors={{ form: form.errors.form ?? form.errors.token }} />
           <TextInput label="Organisation" description="As customers read it in notices" autoFocus {...form.getInputProps('organisation')} />

@@ -2,7 +2,7 @@ import { Anchor, Button, Divider, PasswordInput, Stack, Text, TextInput } from '
 import { type PublicKeyCredentialRequestOptionsJSON, startAuthentication } from '@simplewebauthn/browser'
 import { IconFingerprint } from '@tabler/icons-react'
 import { useLocation } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { call, useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormProblem, ProblemNote } from '../parts/page.tsx'
@@ -17,10 +17,11 @@ export function SignInPage() {
   // Only a place of our own: a link from outside must not lead on to somewhere else.
   const next = search.to?.startsWith('/') && !search.to.startsWith('//') ? search.to : '/'
   const goOn = () => window.location.assign(next)
-  if (me?.assurance === 'full') {
-    goOn()
-    return null
-  }
+  const isIn = me?.assurance === 'full'
+  useEffect(() => {
+    if (isIn) window.location.replace(next)
+  }, [isIn, next])
+  if (isIn || me === undefined) return null
   if (me?.mustEnrol)
     return (
       <EntryFrame title="Second factor">
@@ -50,7 +51,7 @@ export function SignInPage() {
 function PasswordForm({ onDone }: { onDone: () => void }) {
   const { form, submit, isBusy } = useRouteForm('signIn', { email: '', password: '' }, { onDone })
   return (
-    <form onSubmit={submit}>
+    <form onSubmit={submit} noValidate>
       <Stack gap="sm">
         <FormProblem errors={form.errors} />
         <TextInput label="E-mail" type="email" autoComplete="username" autoFocus {...form.getInputProps('email')} />

@@ -58,7 +58,7 @@ export function ActModal({ incident, act, blockedBy, onClose }: { incident: Inci
   )
   return (
     <Modal opened onClose={onClose} title={title}>
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <Text className="quiet">{lead}</Text>
           {blockedBy.length > 0 ? (

@@ -70,7 +70,7 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
   )
   return (
     <Modal opened onClose={onClose} title="Assess the severity">
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <SimpleGrid cols={{ base: 1, sm: 2 }}>
@@ -108,7 +108,7 @@ function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () 
   const definition = definitions.data?.find(each => each.class === form.values.class)
   return (
     <Modal opened onClose={onClose} title="Classify the incident">
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <Select

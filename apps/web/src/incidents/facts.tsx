@@ -81,7 +81,7 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
   )
   return (
     <Modal opened onClose={onClose} title="What is known">
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <TextInput label="Title" {...form.getInputProps('title')} />

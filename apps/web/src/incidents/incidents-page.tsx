@@ -76,7 +76,7 @@ function OpenModal({ onClose }: { onClose: () => void }) {
   )
   return (
     <Modal opened onClose={onClose} title="Open a suspected incident">
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <TextInput label="Title" required autoFocus {...form.getInputProps('title')} />

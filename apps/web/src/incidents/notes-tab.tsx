@@ -14,7 +14,7 @@ export function NotesTab({ incident }: { incident: Incident }) {
   return (
     <Stack>
       {mayAct ? (
-        <Paper p="md" component="form" onSubmit={submit as never}>
+        <Paper p="md" component="form" noValidate onSubmit={submit as never}>
           <Stack gap="sm">
             <FormProblem errors={form.errors} />
             <Textarea label="New note" description="Markdown" autosize minRows={3} {...form.getInputProps('markdown')} />
@@ -74,7 +74,7 @@ function Correction({ incident, note, onClose }: { incident: Incident; note: Not
     { around: () => ({ params: { id: incident.id, noteId: note.id } }), toBody: values => ({ ...values, version }), onDone: onClose },
   )
   return (
-    <form onSubmit={submit}>
+    <form onSubmit={submit} noValidate>
       <Stack gap="sm">
         <FormProblem errors={form.errors} />
         <Textarea aria-label="Note" autosize minRows={3} {...form.getInputProps('markdown')} />

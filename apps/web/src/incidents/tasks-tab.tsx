@@ -65,7 +65,7 @@ function NewTask({ incident }: { incident: Incident }) {
     { around: () => ({ params: { id: incident.id } }), toBody: values => ({ ...values, dueOn: values.dueOn || null }), onDone: () => form.reset() },
   )
   return (
-    <Paper p="md" component="form" onSubmit={submit as never}>
+    <Paper p="md" component="form" noValidate onSubmit={submit as never}>
       <Stack gap="sm">
         <FormProblem errors={form.errors} />
         <TextInput label="New task" placeholder="Revoke the key ak_7Q" {...form.getInputProps('title')} />

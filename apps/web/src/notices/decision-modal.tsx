@@ -25,7 +25,7 @@ export function DecisionModal({ obligation, onClose }: { obligation: Obligation;
   )
   return (
     <Modal opened onClose={onClose} title={`Decide about ${obligation.customer.name}`}>
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <Radio.Group label="What" {...form.getInputProps('kind')}>

@@ -52,7 +52,7 @@ export function RotaModal({ team, onClose }: { team: Rota; onClose: () => void }
   )
   return (
     <Modal opened onClose={onClose} title={`Rotation of ${team.team.name}`} size="lg">
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <MultiSelect

@@ -23,7 +23,7 @@ export function InviteModal({ onClose }: { onClose: () => void }) {
           </Group>
         </Stack>
       ) : (
-        <form onSubmit={submit}>
+        <form onSubmit={submit} noValidate>
           <Stack>
             <FormProblem errors={form.errors} />
             <TextInput label="Name" required {...form.getInputProps('name')} />

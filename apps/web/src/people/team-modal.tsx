@@ -13,7 +13,7 @@ export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: 
   )
   return (
     <Modal opened onClose={onClose} title={team ? team.name : 'Add a team'}>
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <TextInput label="Name" required {...form.getInputProps('name')} />

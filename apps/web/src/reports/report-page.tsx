@@ -50,7 +50,7 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
       lead="A few words are enough. It goes straight to the security team."
       width={560}
     >
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           <FormProblem errors={form.errors} />
           <Textarea label="What have you seen?" autosize minRows={5} maxRows={16} required {...form.getInputProps('text')} />

@@ -51,7 +51,7 @@ function LookModal({ improvement, onClose }: { improvement: Improvement; onClose
   )
   return (
     <Modal opened onClose={onClose} title={improvement.title}>
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <Radio.Group label="How does it stand?" {...form.getInputProps('state')}>

@@ -118,7 +118,7 @@ function ReviewForm({ review }: { review: Review }) {
   )
   const isOutdated = review.version > version
   return (
-    <form onSubmit={submit}>
+    <form onSubmit={submit} noValidate>
       <Stack>
         {isOutdated ? (
           <Alert color="yellow">
@@ -201,7 +201,7 @@ function Improvements({ review, mayAct }: { review: Review; mayAct: boolean }) {
         <ImprovementRow key={improvement.id} improvement={improvement} />
       ))}
       {mayAct ? (
-        <form onSubmit={submit}>
+        <form onSubmit={submit} noValidate>
           <Stack p="md" gap="sm">
             <FormProblem errors={form.errors} />
             <TextInput label="New improvement" placeholder="Keys of support accounts expire after 30 days" {...form.getInputProps('title')} />

@@ -78,7 +78,7 @@ function KeyModal({ onClose }: { onClose: () => void }) {
           </Group>
         </Stack>
       ) : (
-        <form onSubmit={submit}>
+        <form onSubmit={submit} noValidate>
           <Stack>
             <FormProblem errors={form.errors} />
             <TextInput label="Name" description="What uses it" required {...form.getInputProps('name')} />

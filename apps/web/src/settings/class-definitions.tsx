@@ -65,7 +65,7 @@ function DefinitionForm({ definition, onClose }: { definition: Definition; onClo
     },
   )
   return (
-    <form onSubmit={submit}>
+    <form onSubmit={submit} noValidate>
       <Stack gap="sm" mt={6}>
         <FormProblem errors={form.errors} />
         <Textarea aria-label={`Definition of ${definition.name}`} autosize minRows={3} {...form.getInputProps('text')} />

@@ -32,7 +32,7 @@ function OrganisationForm({ name }: { name: string }) {
   const { form, submit, isBusy } = useRouteForm('renameOrganisation', { name }, { done: 'Saved.' })
   return (
     <Section title="Organisation">
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <FormProblem errors={form.errors} />
         <Group align="flex-end">
           <TextInput label="Name, as customers read it in notices" flex={1} maw={420} {...form.getInputProps('name')} />

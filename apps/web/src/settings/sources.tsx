@@ -99,7 +99,7 @@ function SourceModal({ onClose }: { onClose: () => void }) {
           </Group>
         </Stack>
       ) : (
-        <form onSubmit={submit}>
+        <form onSubmit={submit} noValidate>
           <Stack>
             <FormProblem errors={form.errors} />
             <Select

@@ -23,7 +23,7 @@ import {
   IconUserCircle,
   IconUsers,
 } from '@tabler/icons-react'
-import { Link, Navigate, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
+import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { useAct, useApi, useLive } from '../api.ts'
 import { useMay, useMe } from '../session.ts'
@@ -62,7 +62,7 @@ export function Shell() {
   useEffect(() => menu.close(), [location.pathname])
 
   if (me === undefined) return <Loader m="xl" aria-label="Loading" />
-  if (!isInside) return <Navigate to="/sign-in" search={{ to: location.pathname } as never} />
+  if (!isInside) return <ToSignIn />
   return (
     <AppShell
       navbar={{ width: 232, breakpoint: 'sm', collapsed: { mobile: !isMenuOpen } }}
@@ -130,6 +130,15 @@ export function Shell() {
       <HelpModal isOpen={isHelpOpen} onClose={help.close} />
     </AppShell>
   )
+}
+
+/** Leads to the sign-in, once: the router's own way there would be followed again with every step of it. */
+function ToSignIn() {
+  useEffect(() => {
+    const { pathname, search } = window.location
+    window.location.replace(`/sign-in?to=${encodeURIComponent(`${pathname}${search}`)}`)
+  }, [])
+  return <Loader m="xl" aria-label="Loading" />
 }
 
 function usePlaces() {

@@ -1,0 +1,132 @@
+import { Secret, TOTP } from 'otpauth'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, inject } from 'vitest'
+import { openBrowser } from '../../server/test/browser.ts'
+import { test, type World } from '../../server/test/world.ts'
+import { seriousViolations } from './axe.ts'
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await openBrowser(inject('chromiumPath'))
+})
+afterAll(() => browser.close())
+
+const password = 'correct horse battery staple'
+
+async function openSetup(world: World): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 390, height: 844 }, reducedMotion: 'reduce' })
+  await context.clock.setFixedTime(world.now)
+  const page = await context.newPage()
+  await page.goto(world.server.setupLink ?? '')
+  await page.getByLabel('Organisation').fill('Bright Ledger')
+  await page.getByLabel('Your name').fill('Ada Admin')
+  await page.getByLabel('Your e-mail').fill('ada@tocsin.test')
+  await page.getByRole('textbox', { name: 'Password' }).fill('short')
+  await page.getByRole('button', { name: 'Create the administrator' }).click()
+  await page.getByText('must have at least 12 characters').waitFor()
+  await page.getByRole('textbox', { name: 'Password' }).fill(password)
+  expect(await seriousViolations(page)).toEqual([])
+  await page.getByRole('button', { name: 'Create the administrator' }).click()
+  await page.getByRole('heading', { name: 'Second factor' }).waitFor()
+  expect(await seriousViolations(page)).toEqual([])
+  return page
+}
+
+async function signOut(page: Page): Promise<void> {
+  await page.getByRole('button', { name: /Account of/ }).click()
+  await page.getByRole('menuitem', { name: 'Sign out' }).click()
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+}
+
+describe('coming in', () => {
+  test('the printed link makes an administrator, who enrols an app, signs out and in again', async ({ world }) => {
+    const page = await openSetup(world)
+    await page.getByRole('button', { name: 'Use an authenticator app' }).click()
+    const secret = await page.locator('code').innerText()
+    const code = () => new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.parse(world.now) })
+    await page.getByLabel('Six-digit code').fill(code())
+    expect(await seriousViolations(page)).toEqual([])
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.getByRole('heading', { name: 'Welcome to Tocsin' }).waitFor()
+    await signOut(page)
+
+    await page.goto(`${world.server.origin}/incidents`)
+    await page.getByLabel('E-mail').fill('ada@tocsin.test')
+    await page.getByRole('textbox', { name: 'Password' }).fill('wrong wrong wrong')
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+    await page.getByText('E-mail or password is not right.').waitFor()
+    await page.getByRole('textbox', { name: 'Password' }).fill(password)
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+    await world.advance({ seconds: 30 })
+    await page.getByLabel('Six-digit code').fill(code())
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.getByRole('heading', { name: 'Incidents' }).waitFor()
+    expect(new URL(page.url()).pathname, 'where one was going').toBe('/incidents')
+    await page.context().close()
+  })
+
+  test('a passkey is enrolled, and signs in alone', async ({ world }) => {
+    const page = await openSetup(world)
+    const devtools = await page.context().newCDPSession(page)
+    await devtools.send('WebAuthn.enable')
+    await devtools.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2',
+        transport: 'internal',
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        automaticPresenceSimulation: true,
+      },
+    })
+    await page.getByRole('button', { name: 'Use a passkey of this device' }).click()
+    await page.getByRole('heading', { name: 'Welcome to Tocsin' }).waitFor()
+    await signOut(page)
+    await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+    await page.getByRole('heading', { name: 'Welcome to Tocsin' }).waitFor()
+    await page.context().close()
+  })
+
+  test('a report is sent with a file, and its private link shows how it stands', async ({ world }) => {
+    const context = await browser.newContext({ viewport: { width: 390, height: 844 }, baseURL: world.server.origin })
+    const page = await context.newPage()
+    await page.goto('/report/customer')
+    await page.getByRole('button', { name: 'Send the report' }).click()
+    await page.getByText('must not be empty').first().waitFor()
+    await page.getByLabel('What have you seen?').fill('A mail in your name asks for my password.')
+    await page.getByLabel('Your name').fill('Kim')
+    await page.getByLabel('Your e-mail').fill('kim@customer.test')
+    await page.locator('input[type=file]').setInputFiles({ name: 'mail.eml', mimeType: 'message/rfc822', buffer: Buffer.from('From: x') })
+    await page.getByRole('button', { name: 'Send the report' }).click()
+    await page.getByText(/Your reference is R-/).waitFor()
+    expect(await seriousViolations(page)).toEqual([])
+    await page.getByRole('link', { name: /\/r\// }).click()
+    await page.getByText('Your report has arrived.').waitFor()
+    await page.getByText('with mail.eml').waitFor()
+    expect(await seriousViolations(page)).toEqual([])
+    await context.close()
+  })
+
+  test('two browsers at one incident see each other’s acts without a reload', async ({ world }) => {
+    const [one, two] = [await world.person('lead', 'Ada'), await world.person('responder', 'Ben')]
+    const incident = await one.call('openIncident', { body: { title: 'Odd sign-ins', statement: 'Two countries.' } })
+    const pages: Page[] = []
+    for (const person of [one, two]) {
+      const context = await browser.newContext({ baseURL: world.origin })
+      const [name = '', value = ''] = person.cookie.split('=')
+      await context.addCookies([{ name, value, url: world.origin }])
+      const page = await context.newPage()
+      await page.goto(`/incidents/${incident.id}?tab=notes`)
+      await page.getByLabel('New note').waitFor()
+      pages.push(page)
+    }
+    const [ada, ben] = pages
+    await ada?.getByLabel('New note').fill('The account is svc-support.')
+    await ada?.getByRole('button', { name: 'Write the note' }).click()
+    await ben?.locator('.markdown', { hasText: 'svc-support' }).waitFor()
+    await ben?.getByLabel('New note').fill('Its key is revoked.')
+    await ben?.getByRole('button', { name: 'Write the note' }).click()
+    await ada?.locator('.markdown', { hasText: 'revoked' }).waitFor()
+    for (const page of pages) await page.context().close()
+  })
+})

@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cpus, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createClient } from '@tocsin/api'
+import { startServer } from '../apps/server/src/app/server.ts'
+import { createApiKey } from '../apps/server/src/identity/api-keys.ts'
+import { addPerson } from '../apps/server/src/identity/index.ts'
+import { systemClock } from '../apps/server/src/platform/clock.ts'
+import { readConfig } from '../apps/server/src/platform/config.ts'
+import { openLog } from '../apps/server/src/platform/telemetry.ts'
+import { freePort, hasAlertmanager, startAlertmanager } from '../apps/server/test/alertmanager.ts'
+import { startMailServer } from '../apps/server/test/mailbox.ts'
+
+interface Row {
+  readonly what: string
+  readonly ours: string
+  readonly reference: string
+  readonly ratio: string
+}
+
+const connections = 8
+const secondsEach = 5
+const quantile = (values: readonly number[], q: number) => values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))] ?? 0
+
+/** Requests a second that `send` gets through on eight connections, times the alerts in each. */
+async function throughput(send: (n: number) => Promise<Response>, alertsEach: number): Promise<number> {
+  const end = Date.now() + secondsEach * 1_000
+  let sent = 0
+  const started = Date.now()
+  await Promise.all(
+    Array.from({ length: connections }, async (_, connection) => {
+      for (let n = 0; Date.now() < end; n += 1) {
+        const reply = await send(connection * 1_000_000 + n)
+        await reply.arrayBuffer()
+        if (!reply.ok) throw new Error(`refused: ${reply.status}`)
+        sent += alertsEach
+      }
+    }),
+  )
+  return sent / ((Date.now() - started) / 1_000)
+}
+
+async function untilServed(port: number): Promise<number> {
+  const started = performance.now()
+  for (;;) {
+    const isServed = await fetch(`http://127.0.0.1:${port}/`).then(
+      reply => reply.ok,
+      () => false,
+    )
+    if (isServed) return performance.now() - started
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+}
+
+/** `npm start` once installed, from the command to the first page. */
+async function startTimes(): Promise<number[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-bench-'))
+  const port = await freePort()
+  const times: number[] = []
+  for (let run = 0; run < 6; run += 1) {
+    const child: ChildProcess = spawn('npm', ['start', '--', '--port', String(port)], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      env: { ...process.env, TOCSIN_DATA: folder },
+      stdio: 'ignore',
+      detached: true,
+    })
+    times.push(await untilServed(port))
+    process.kill(-(child.pid ?? 0), 'SIGINT')
+    await new Promise(resolve => child.once('exit', resolve))
+  }
+  await rm(folder, { recursive: true, force: true })
+  // The first start makes the database cluster.
+  return times.slice(1)
+}
+
+const rows: Row[] = []
+const folder = await mkdtemp(join(tmpdir(), 'tocsin-bench-'))
+const mail = await startMailServer()
+const server = await startServer(
+  readConfig({ TOCSIN_DATA: folder, PORT: '0', SMTP_URL: mail.url, TOCSIN_LOG_LEVEL: 'error' }),
+  openLog('error', false),
+  systemClock,
+)
+const origin = server.origin.replace('localhost', '127.0.0.1')
+const apiKey = await server.house.database.transaction(async tx => {
+  const person = await addPerson(tx, { name: 'Bench', email: 'bench@tocsin.test', role: 'administrator', passwordHash: null, isDemo: false })
+  const caller = { actor: { kind: 'person' as const, id: person.id, name: person.name }, personId: person.id, role: person.role, sessionId: null }
+  return (await createApiKey(tx, caller, { name: 'bench', scopes: ['alerts:write', 'alerts:read', 'catalog:read', 'catalog:write'] })).secret
+})
+const call = createClient({ origin, apiKey })
+const { people } = await call('people')
+const [security, engineering] = [
+  await call('saveTeam', { body: { name: 'S', kind: 'security', memberIds: people.map(person => person.id) } }),
+  await call('saveTeam', { body: { name: 'E', kind: 'engineering', memberIds: [] } }),
+]
+await call('saveService', { body: { name: 'billing', securityTeamId: security.id, engineeringTeamId: engineering.id, pageFrom: 'high' } })
+
+// From an alert accepted to its page in the hands of the mail server.
+const delays: number[] = []
+for (let n = 0; n < 200; n += 1) {
+  await call('createAlerts', { body: { title: `Page ${n}`, severity: 'high', service: 'billing' } })
+  const accepted = performance.now()
+  while (!mail.mails.some(each => each.subject.endsWith(`Page ${n}`))) await new Promise(resolve => setTimeout(resolve, 1))
+  delays.push(performance.now() - accepted)
+}
+rows.push({
+  what: 'alert accepted → page taken by the mail server, 200 one by one, p50 / p99',
+  ours: `${quantile(delays, 0.5).toFixed(0)} / ${quantile(delays, 0.99).toFixed(0)} ms`,
+  reference: 'promise: 1,000 ms',
+  ratio: `${(1_000 / quantile(delays, 0.99)).toFixed(1)}× inside`,
+})
+
+// Alerts accepted: ours are on disk before they are acknowledged, Alertmanager's are in memory.
+const alertmanagerUrl = hasAlertmanager ? await startAlertmanager('http://127.0.0.1:9/') : undefined
+for (const [each, label] of [
+  [1, 'one a request'],
+  [50, 'fifty a request'],
+] as const) {
+  const ours = await throughput(
+    n =>
+      fetch(`${origin}/api/v1/alerts`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKey}` },
+        body: JSON.stringify(Array.from({ length: each }, (_, m) => ({ title: 'Load', severity: 'low', dedupKey: `${n}-${m}`, labels: { host: `h${m}` } }))),
+      }),
+    each,
+  )
+  const theirs = alertmanagerUrl
+    ? await throughput(
+        n =>
+          alertmanagerUrl.post(
+            Array.from({ length: each }, (_, m) => ({ labels: { alertname: 'Load', host: `h${m}`, n: String(n) }, annotations: { summary: 'Load' } })),
+          ),
+        each,
+      )
+    : undefined
+  rows.push({
+    what: `new alerts accepted a second, ${label}, ${connections} connections`,
+    ours: ours.toFixed(0),
+    reference: theirs === undefined ? 'Alertmanager not installed' : `Alertmanager 0.25 (in memory): ${theirs.toFixed(0)}`,
+    ratio: theirs === undefined ? '–' : (ours / theirs).toFixed(2),
+  })
+}
+await alertmanagerUrl?.stop()
+await server.stop()
+await mail.stop()
+await rm(folder, { recursive: true, force: true })
+
+const starts = await startTimes()
+rows.push({
+  what: '`npm start` once installed, to the first page, median of 5',
+  ours: `${quantile(starts, 0.5).toFixed(0)} ms`,
+  reference: 'promise: 3,000 ms',
+  ratio: `${(3_000 / quantile(starts, 0.5)).toFixed(1)}× inside`,
+})
+
+const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`
+const table = [
+  '| what | Tocsin | reference | ratio |',
+  '| --- | --- | --- | --- |',
+  ...rows.map(row => `| ${row.what} | ${row.ours} | ${row.reference} | ${row.ratio} |`),
+].join('\n')
+const text = `# Last results\n\n${new Date().toISOString().slice(0, 10)}, ${machine}. Server, database, load and reference share the machine. \`npm run bench\` writes this file.\n\n${table}\n`
+await writeFile(new URL('./results.md', import.meta.url), text)
+process.stdout.write(text)
+process.exit(0)
