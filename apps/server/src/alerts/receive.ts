@@ -139,12 +139,15 @@ async function countUp(tx: Tx, scope: string, groups: readonly Group[]): Promise
   if (keyed.length === 0) return []
   const keys = sql.param(keyed.map(({ alert }) => alert.dedupKey))
   const times = sql.param(keyed.map(group => group.times))
-  return tx.db
-    .update(alerts)
-    .set({ count: sql`${alerts.count} + given.times`, lastSeenAt: tx.now, sourceResolvedAt: null })
-    .from(sql`unnest(${keys}::text[], ${times}::int[]) as given(key, times)`)
-    .where(and(eq(alerts.dedupScope, scope), sql`${alerts.dedupKey} = given.key`, eq(alerts.isOpen, true)))
-    .returning(stored)
+  return (
+    tx.db
+      .update(alerts)
+      .set({ count: sql`${alerts.count} + given.times`, lastSeenAt: tx.now, sourceResolvedAt: null })
+      .from(sql`unnest(${keys}::text[], ${times}::int[]) as given(key, times)`)
+      // The keys stand here twice: joined alone, they would not lead the index, and every open alert would be looked at.
+      .where(and(eq(alerts.dedupScope, scope), sql`${alerts.dedupKey} = any(${keys}::text[]) and ${alerts.dedupKey} = given.key and ${alerts.isOpen}`))
+      .returning(stored)
+  )
 }
 
 async function announce(tx: Tx, house: House, actor: Actor, rows: readonly Stored[]): Promise<void> {

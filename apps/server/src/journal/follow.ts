@@ -42,6 +42,19 @@ export async function endOfJournal(reader: Reader): Promise<Cursor> {
 
 type Follower = (tx: Tx, entries: readonly Entry[]) => Promise<void>
 
+/** One follower in this process. */
+interface Following {
+  readonly follow: Follower
+  /** The types that it does something about; undefined for all. */
+  readonly types: ReadonlySet<string> | undefined
+  /** How far this process has seen it read: entries up to here are done, or are nothing to it. */
+  seen: Cursor
+  retryMs: number
+}
+
+/** Between rounds, so that under load one transaction takes in many entries. */
+const restMs = 8
+
 /**
  * Lets modules react to what the journal says: each follower sees every entry once, in order; its effects and its cursor are written
  * in one transaction. A follower that fails is tried again, from where it stood, at growing distances.
@@ -49,7 +62,7 @@ type Follower = (tx: Tx, entries: readonly Entry[]) => Promise<void>
 export class Followers {
   readonly #database: Database
   readonly #log: Log
-  readonly #followers = new Map<string, { follow: Follower; retryMs: number }>()
+  readonly #followers = new Map<string, Following>()
   #running: Promise<void> | undefined
   #isWoken = false
   #isStopped = true
@@ -61,20 +74,25 @@ export class Followers {
   }
 
   /** Follows the journal under a name that stays the same for ever. */
-  follow(name: string, follow: Follower): void {
-    this.#followers.set(name, { follow, retryMs: 0 })
+  follow(name: string, follow: Follower, types?: ReadonlySet<string>): void {
+    this.#followers.set(name, { follow, types, seen: { xid: '0', seq: 0 }, retryMs: 0 })
   }
 
   /** Reacts to entries of some types, one by one. */
   react(name: string, reactions: Readonly<Record<string, (tx: Tx, entry: Entry) => Promise<void>>>): void {
-    this.follow(name, async (tx, entries) => {
+    const react = async (tx: Tx, entries: readonly Entry[]) => {
       for (const entry of entries) await reactions[entry.type]?.(tx, entry)
-    })
+    }
+    this.follow(name, react, new Set(Object.keys(reactions)))
   }
 
   async start(): Promise<void> {
     await this.#database.transaction(async tx => {
-      for (const name of this.#followers.keys()) await tx.db.insert(journalCursors).values({ name, xid: '0', seq: 0 }).onConflictDoNothing()
+      for (const [name, follower] of this.#followers) {
+        await tx.db.insert(journalCursors).values({ name, xid: '0', seq: 0 }).onConflictDoNothing()
+        const [cursor] = await tx.db.select().from(journalCursors).where(eq(journalCursors.name, name))
+        if (cursor) follower.seen = cursor
+      }
     })
     this.#isStopped = false
     this.#database.listen(journalChannel, () => this.wake())
@@ -104,10 +122,7 @@ export class Followers {
       this.wake()
       while (this.#running) await this.#running
       const end = await endOfJournal(this.#database.reader())
-      const cursors = await this.#database.reader().db.select().from(journalCursors)
-      const isBehind = cursors.some(
-        cursor => this.#followers.has(cursor.name) && (BigInt(cursor.xid) < BigInt(end.xid) || (cursor.xid === end.xid && cursor.seq < end.seq)),
-      )
+      const isBehind = [...this.#followers.values()].some(({ seen }) => isBefore(seen, end))
       if (!isBehind || this.#isStopped) return
       await new Promise(resolve => setTimeout(resolve, 5))
     }
@@ -117,35 +132,68 @@ export class Followers {
     clearTimeout(this.#timer)
     while (this.#isWoken && !this.#isStopped) {
       this.#isWoken = false
-      const waits = await Promise.all([...this.#followers.keys()].map(name => this.#round(name)))
-      const soonest = Math.min(...waits)
-      if (soonest === 0) this.#isWoken = true
-      else if (Number.isFinite(soonest)) this.#timer = setTimeout(() => this.wake(), soonest)
+      const waitMs = await this.#round()
+      if (waitMs === 0) {
+        this.#isWoken = true
+        await new Promise(resolve => setTimeout(resolve, restMs))
+      } else if (Number.isFinite(waitMs)) this.#timer = setTimeout(() => this.wake(), waitMs)
     }
   }
 
-  /** One batch of one follower. Returns in how many milliseconds to come again: 0 at once, Infinity when woken. */
-  async #round(name: string): Promise<number> {
-    const follower = this.#followers.get(name)
-    if (!follower) return Number.POSITIVE_INFINITY
+  /** One look at the journal for all followers. Returns in how many milliseconds to come again: 0 at once, Infinity when woken. */
+  async #round(): Promise<number> {
     try {
-      const result = await this.#database.transaction(async tx => {
-        const [cursor] = await tx.db.select().from(journalCursors).where(eq(journalCursors.name, name)).for('update', { skipLocked: true })
-        if (!cursor) return { entries: [], isBehind: true }
-        const read = await readAfter(tx, cursor)
-        if (read.entries.length === 0) return read
-        await follower.follow(tx, read.entries)
-        await tx.db.update(journalCursors).set(read.cursor).where(eq(journalCursors.name, name))
-        return read
-      })
-      follower.retryMs = 0
-      if (result.entries.length > 0) return 0
+      // Looked at first without a lock: most entries are nothing to most followers, and cost them no transaction.
+      const from = [...this.#followers.values()].map(follower => follower.seen).reduce((a, b) => (isBefore(a, b) ? a : b))
+      const glance = await readAfter(this.#database.reader(), from)
+      const waits = await Promise.all([...this.#followers].map(([name, follower]) => this.#offer(name, follower, glance)))
+      if (glance.entries.length > 0) return Math.min(...waits)
       // Entries of transactions that still run: they end within moments.
-      return result.isBehind ? 15 : Number.POSITIVE_INFINITY
+      return Math.min(...waits, glance.isBehind ? 15 : Number.POSITIVE_INFINITY)
+    } catch (error) {
+      this.#log.error({ err: error }, 'the journal cannot be read; trying again')
+      return 1_000
+    }
+  }
+
+  /** Offers what was seen to one follower, which takes it in a transaction if any of it is for it. */
+  async #offer(name: string, follower: Following, glance: Awaited<ReturnType<typeof readAfter>>): Promise<number> {
+    if (!isBefore(follower.seen, glance.cursor)) return glance.entries.length > 0 ? 0 : Number.POSITIVE_INFINITY
+    const { types } = follower
+    const isConcerned = glance.entries.some(entry => types === undefined || types.has(entry.type))
+    if (!isConcerned) {
+      // The stored cursor may stay behind: what lies between is looked at again after a restart, and is nothing.
+      follower.seen = glance.cursor
+      return 0
+    }
+    try {
+      const taken = await this.#take(name, follower)
+      if (isBefore(follower.seen, taken)) follower.seen = taken
+      follower.retryMs = 0
+      return 0
     } catch (error) {
       follower.retryMs = Math.min(30_000, Math.max(100, follower.retryMs * 2))
       this.#log.error({ err: error, follower: name }, 'a follower of the journal failed and tries again')
       return follower.retryMs
     }
   }
+
+  /** Gives a follower its next batch. Its effect and its cursor are one transaction. */
+  async #take(name: string, follower: Following): Promise<Cursor> {
+    return this.#database.transaction(async tx => {
+      const [cursor] = await tx.db.select().from(journalCursors).where(eq(journalCursors.name, name)).for('update', { skipLocked: true })
+      // Another process is at it: come again.
+      if (!cursor) return follower.seen
+      const read = await readAfter(tx, cursor)
+      if (read.entries.length === 0) return cursor
+      await follower.follow(tx, read.entries)
+      await tx.db.update(journalCursors).set(read.cursor).where(eq(journalCursors.name, name))
+      return read.cursor
+    })
+  }
+}
+
+function isBefore(a: Cursor, b: Cursor): boolean {
+  const [left, right] = [BigInt(a.xid), BigInt(b.xid)]
+  return left === right ? a.seq < b.seq : left < right
 }

@@ -11,6 +11,7 @@ interface Listener {
 }
 
 const most = 2_000
+const restMs = 10
 const beatMs = 20_000
 /** A stream ends after this time, and the page connects again: so that who lost the right to look stops hearing. */
 const lifetimeMs = 300_000
@@ -73,6 +74,8 @@ export class Live {
     this.#isReading = true
     try {
       while (this.#isWoken && this.#cursor) {
+        // Under load many entries are told at once.
+        await new Promise(resolve => setTimeout(resolve, restMs))
         this.#isWoken = false
         const read = await readAfter(this.#database.reader(), this.#cursor)
         this.#cursor = read.cursor

@@ -33,10 +33,13 @@ export function openSealer(secrets: Secrets): Sealer {
   const seed = secrets.derive('journal signing')
   const privateKey = signingKey(seed)
   const origin = `tocsin/${createHash('sha256').update(seed).digest('hex').slice(0, 16)}`
+  // What this process sealed last: good as long as nobody else has sealed since.
+  let kept: Frontier | undefined
   return {
     key: verifierKey(origin, privateKey),
     async seal(tx, entries) {
-      let frontier = await readFrontier(tx)
+      const size = (await latestCheckpoint(tx))?.size ?? 0
+      let frontier = kept?.size === size ? kept : await readFrontier(tx, size)
       const leaves: (typeof journalLeaves.$inferInsert)[] = []
       const nodes: (typeof journalNodes.$inferInsert)[] = []
       for (const entry of entries) {
@@ -49,12 +52,12 @@ export function openSealer(secrets: Secrets): Sealer {
       await tx.db.insert(journalNodes).values(nodes)
       const note = signCheckpoint({ origin, size: frontier.size, root: root(frontier) }, privateKey)
       await tx.db.insert(journalCheckpoints).values({ size: frontier.size, note, at: tx.now })
+      kept = frontier
     },
   }
 }
 
-async function readFrontier(tx: Tx): Promise<Frontier> {
-  const size = (await latestCheckpoint(tx))?.size ?? 0
+async function readFrontier(tx: Tx, size: number): Promise<Frontier> {
   const hashes = await readNodes(tx, perfectSubtrees(0, size))
   return { size, hashes: perfectSubtrees(0, size).map(place => hashes.get(placeName(place)) ?? fault(place)) }
 }
@@ -72,17 +75,15 @@ function fault(place: Place): never {
 }
 
 async function readNodes(reader: Reader, places: readonly Place[]): Promise<Map<string, Buffer>> {
-  const byLevel = new Map<number, Set<number>>()
-  for (const place of places) byLevel.set(place.level, (byLevel.get(place.level) ?? new Set()).add(place.index))
-  const found = new Map<string, Buffer>()
-  for (const [level, indexes] of byLevel) {
-    const rows = await reader.db
-      .select()
-      .from(journalNodes)
-      .where(sql`${journalNodes.level} = ${level} and ${journalNodes.nodeIndex} = any(${sql.param([...indexes])}::bigint[])`)
-    for (const row of rows) found.set(placeName({ level: row.level, index: row.nodeIndex }), row.hash)
-  }
-  return found
+  const wanted = new Map(places.map(place => [placeName(place), place]))
+  if (wanted.size === 0) return new Map()
+  const levels = sql.param([...wanted.values()].map(place => place.level))
+  const indexes = sql.param([...wanted.values()].map(place => place.index))
+  const rows = await reader.db
+    .select()
+    .from(journalNodes)
+    .where(sql`(${journalNodes.level}, ${journalNodes.nodeIndex}) in (select * from unnest(${levels}::int[], ${indexes}::bigint[]))`)
+  return new Map(rows.map(row => [placeName({ level: row.level, index: row.nodeIndex }), row.hash]))
 }
 
 /**
