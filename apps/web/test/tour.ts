@@ -118,7 +118,7 @@ export async function openPlace(
     .first()
     .waitFor({ timeout: 15_000 })
     .catch(async () => {
-      throw new Error(`${path} does not show: ${(await page.locator('body').innerText()).slice(0, 300)}`)
+      throw new Error(`${path} does not show: ${((await page.locator('body').textContent()) ?? '').slice(0, 300)}`)
     })
   await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' })
   return { page, close: () => context.close() }
