@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { routes } from '@tocsin/api'
 import { openAlerts } from '../alerts/index.ts'
 import { openAssurance } from '../assurance/index.ts'
 import { catalogBindings } from '../catalog/index.ts'
@@ -35,10 +36,21 @@ export interface Server {
   stop(): Promise<void>
 }
 
+/** @throws Error when a route of the contract has no handler, or two: the document would promise what is not there. */
+function assertComplete(bindings: Bindings): Bindings {
+  const bound = bindings.map(({ route }) => `${route.method} ${route.path}`).sort()
+  const promised = Object.values(routes)
+    .map(route => `${route.method} ${route.path}`)
+    .sort()
+  const wrong = promised.find((route, position) => bound[position] !== route) ?? bound.find(route => !promised.includes(route))
+  if (wrong !== undefined || bound.length !== promised.length) throw new Error(`the routes and their handlers do not match at ${wrong}`)
+  return bindings
+}
+
 /** Every room with its routes, lowest floor first. */
 export function openRooms(house: House): Bindings {
   const conditions = new ClosingConditions()
-  return [
+  return assertComplete([
     ...systemBindings(house, version),
     ...identityBindings(house),
     ...catalogBindings(),
@@ -50,7 +62,7 @@ export function openRooms(house: House): Bindings {
     ...openReviews(house, conditions),
     ...openAssurance(house, conditions),
     ...openDemo(house),
-  ]
+  ])
 }
 
 /**

@@ -1,3 +1,4 @@
+import { createServer } from 'node:http'
 import { describe, expect } from 'vitest'
 import { linkIn, test } from '../../test/world.ts'
 
@@ -84,5 +85,45 @@ describe('before a mail server is configured', () => {
     expect(message?.text).toContain('[private link]')
     expect(message?.text).not.toContain('/a/')
     expect((await lead.call('status')).isPagingLive).toBe(false)
+  })
+})
+
+describe('a webhook', () => {
+  test.override({ options: { env: { TOCSIN_ALLOW_PRIVATE_WEBHOOKS: 'true' } } })
+
+  test('is paged, with a link that acknowledges', async ({ world }) => {
+    const { team, primary } = await world.team()
+    await world.service('billing', team)
+    const received: { id: string; body: { type: string; title: string; text: string } }[] = []
+    const device = createServer((request, reply) => {
+      let body = ''
+      request.on('data', chunk => {
+        body += chunk
+      })
+      request.on('end', () => {
+        received.push({ id: String(request.headers['webhook-id']), body: JSON.parse(body) as (typeof received)[number]['body'] })
+        reply.statusCode = received.length === 1 ? 503 : 200
+        reply.end()
+      })
+    })
+    await new Promise<void>(resolve => device.listen(0, '127.0.0.1', () => resolve()))
+    const address = device.address()
+    const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/hook`
+    const { secret } = await primary.call('addContactMethod', { body: { kind: 'webhook', address: url } })
+    expect(secret).toMatch(/^whsec_/)
+    await world.alert({ service: 'billing' })
+    await world.advance({ seconds: 10 })
+    primary.expectPage(/billing/)
+    expect(
+      received.map(each => [each.body.type, each.body.title]),
+      'refused once, and repeated',
+    ).toEqual([
+      ['page', '[HIGH] billing: Something odd'],
+      ['page', '[HIGH] billing: Something odd'],
+    ])
+    expect(new Set(received.map(each => each.id)).size, 'under one id').toBe(1)
+    const token = linkIn({ to: '', subject: '', messageId: '', text: received[0]?.body.text ?? '' }, '/a/')
+    expect((await world.client()('acknowledgeByLink', { body: { token } })).acknowledgedBy).toBe(primary.name)
+    await new Promise(resolve => device.close(resolve))
   })
 })

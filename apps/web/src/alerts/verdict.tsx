@@ -1,8 +1,9 @@
-import { Button, Group, Modal, Radio, Select, Stack, Textarea, TextInput } from '@mantine/core'
+import { Modal, Radio, Select, Stack, Textarea, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import type { Alert } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
 const realms = [
@@ -42,14 +43,7 @@ export function DismissModal({ alert, isOpen, onClose }: Props) {
           </Radio.Group>
           <Select label="Whose realm of responsibility it is" data={realms} allowDeselect={false} {...form.getInputProps('realm')} />
           <Textarea label="Statement" description="How you know. It stands in the record." autosize minRows={3} required {...form.getInputProps('statement')} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              Dismiss
-            </Button>
-          </Group>
+          <FormActions submit="Dismiss" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>
@@ -97,14 +91,7 @@ export function EscalateModal({ alert, isOpen, onClose }: Props) {
             required
             {...form.getInputProps('statement')}
           />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              Escalate
-            </Button>
-          </Group>
+          <FormActions submit="Escalate" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

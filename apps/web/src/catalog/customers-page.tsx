@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { DemoBadge } from '../parts/badges.tsx'
+import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 
@@ -146,14 +147,7 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
             searchable
             {...form.getInputProps('serviceIds')}
           />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              Save
-            </Button>
-          </Group>
+          <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { DemoBadge, SeverityBadge } from '../parts/badges.tsx'
+import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 
@@ -116,14 +117,7 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
             {...form.getInputProps('engineeringTeamId')}
           />
           <Select label="Page from severity" data={[...severities]} allowDeselect={false} {...form.getInputProps('pageFrom')} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              Save
-            </Button>
-          </Group>
+          <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

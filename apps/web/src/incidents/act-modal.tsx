@@ -1,6 +1,7 @@
-import { Alert, Button, Group, Modal, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Alert, Modal, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import type { Incident, RouteName } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 
@@ -96,14 +97,7 @@ export function ActModal({ incident, act, blockedBy, onClose }: { incident: Inci
               <TextInput label="Under watch until" type="date" required {...form.getInputProps('watchUntil')} />
             </>
           ) : null}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy} disabled={blockedBy.length > 0}>
-              {button}
-            </Button>
-          </Group>
+          <FormActions submit={button} isBusy={isBusy} isBlocked={blockedBy.length > 0} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

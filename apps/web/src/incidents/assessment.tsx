@@ -1,9 +1,10 @@
-import { Anchor, Button, Group, Modal, Select, SimpleGrid, Stack, Text, Textarea } from '@mantine/core'
+import { Anchor, Group, Modal, Select, SimpleGrid, Stack, Text, Textarea } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { type Incident, SeverityCriteria } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { IncidentSeverityBadge } from '../parts/badges.tsx'
+import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 
@@ -84,14 +85,7 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
               />
             ))}
           </SimpleGrid>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              Assess
-            </Button>
-          </Group>
+          <FormActions submit="Assess" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>
@@ -123,14 +117,7 @@ function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () 
             </Text>
           ) : null}
           <Textarea label="Why" autosize minRows={3} required {...form.getInputProps('statement')} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              Classify
-            </Button>
-          </Group>
+          <FormActions submit="Classify" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -1,7 +1,8 @@
-import { Anchor, Button, Checkbox, Group, Modal, NumberInput, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Checkbox, Group, Modal, NumberInput, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Incident } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
@@ -100,14 +101,7 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
             description="Only those with a role in it, those you name, and administrators see that it exists"
             {...form.getInputProps('isRestricted', { type: 'checkbox' })}
           />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              Save
-            </Button>
-          </Group>
+          <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -6,6 +6,7 @@ import type { IncidentSummary } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
 import { useListKeys } from '../parts/list-keys.ts'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -110,14 +111,7 @@ function OpenModal({ onClose }: { onClose: () => void }) {
             description="Only those with a role in it, those you name, and administrators see that it exists"
             {...form.getInputProps('isRestricted', { type: 'checkbox' })}
           />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              Open the incident
-            </Button>
-          </Group>
+          <FormActions submit="Open the incident" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

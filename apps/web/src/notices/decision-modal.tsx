@@ -1,6 +1,7 @@
-import { Button, Group, Modal, Radio, Select, Stack, Textarea, TextInput } from '@mantine/core'
+import { Modal, Radio, Select, Stack, Textarea, TextInput } from '@mantine/core'
 import type { delayGrounds, Obligation } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 
@@ -42,14 +43,7 @@ export function DecisionModal({ obligation, onClose }: { obligation: Obligation;
           />
           <Textarea label="Reason" autosize minRows={3} required {...form.getInputProps('statement')} />
           <TextInput label="Look at it again on" type="date" required {...form.getInputProps('reviewOn')} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              Propose
-            </Button>
-          </Group>
+          <FormActions submit="Propose" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

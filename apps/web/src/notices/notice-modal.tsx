@@ -1,6 +1,7 @@
-import { Button, Checkbox, Group, Modal, Stack, Textarea, TextInput } from '@mantine/core'
+import { Checkbox, Modal, Stack, Textarea, TextInput } from '@mantine/core'
 import type { Notice, Obligation } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
 /** `datetime-local` speaks the viewer's zone; the API speaks UTC. */
@@ -58,14 +59,7 @@ export function NoticeModal({ obligation, notice, onClose }: { obligation: Oblig
               <TextInput label="Next communication by" type="datetime-local" required {...form.getInputProps('nextCommunicationAt')} />
             </>
           ) : null}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              {notice ? 'Save' : 'Save the draft'}
-            </Button>
-          </Group>
+          <FormActions submit={notice ? 'Save' : 'Save the draft'} isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

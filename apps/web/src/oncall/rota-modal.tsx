@@ -3,6 +3,7 @@ import { IconTrash } from '@tabler/icons-react'
 import type { Rota } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 
@@ -98,14 +99,7 @@ export function RotaModal({ team, onClose }: { team: Rota; onClose: () => void }
             </Button>
             <NumberInput label="Repeat the steps, times" min={0} max={9} w={180} {...form.getInputProps('repeats')} />
           </Group>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              Save
-            </Button>
-          </Group>
+          <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -2,6 +2,7 @@ import { Button, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/c
 import { roles } from '@tocsin/api'
 import { useState } from 'react'
 import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 
@@ -35,14 +36,7 @@ export function InviteModal({ onClose }: { onClose: () => void }) {
               allowDeselect={false}
               {...form.getInputProps('role')}
             />
-            <Group justify="flex-end">
-              <Button variant="default" onClick={onClose}>
-                Cancel
-              </Button>
-              <Button type="submit" loading={isBusy}>
-                Invite
-              </Button>
-            </Group>
+            <FormActions submit="Invite" isBusy={isBusy} onCancel={onClose} />
           </Stack>
         </form>
       )}

@@ -1,7 +1,8 @@
-import { Button, Group, Modal, MultiSelect, Select, Stack, TextInput } from '@mantine/core'
+import { Modal, MultiSelect, Select, Stack, TextInput } from '@mantine/core'
 import type { Team } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
 export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: () => void }) {
@@ -32,14 +33,7 @@ export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: 
             searchable
             {...form.getInputProps('memberIds')}
           />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              Save
-            </Button>
-          </Group>
+          <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import type { Improvement } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
+import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
 
@@ -75,14 +76,7 @@ function LookModal({ improvement, onClose }: { improvement: Improvement; onClose
             {...form.getInputProps('statement')}
           />
           {form.values.state === 'open' ? <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} /> : null}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={isBusy}>
-              Save
-            </Button>
-          </Group>
+          <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -3,6 +3,7 @@ import { scopes } from '@tocsin/api'
 import { useState } from 'react'
 import { useAct, useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
@@ -83,14 +84,7 @@ function KeyModal({ onClose }: { onClose: () => void }) {
             <FormProblem errors={form.errors} />
             <TextInput label="Name" description="What uses it" required {...form.getInputProps('name')} />
             <MultiSelect label="Scopes" data={[...scopes]} {...form.getInputProps('scopes')} />
-            <Group justify="flex-end">
-              <Button variant="default" onClick={onClose}>
-                Cancel
-              </Button>
-              <Button type="submit" loading={isBusy}>
-                Make the key
-              </Button>
-            </Group>
+            <FormActions submit="Make the key" isBusy={isBusy} onCancel={onClose} />
           </Stack>
         </form>
       )}

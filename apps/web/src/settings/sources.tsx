@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { useAct, useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { DemoBadge } from '../parts/badges.tsx'
+import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
@@ -117,14 +118,7 @@ function SourceModal({ onClose }: { onClose: () => void }) {
               clearButtonProps={{ 'aria-label': 'No service' }}
               {...form.getInputProps('serviceId')}
             />
-            <Group justify="flex-end">
-              <Button variant="default" onClick={onClose}>
-                Cancel
-              </Button>
-              <Button type="submit" loading={isBusy}>
-                Add
-              </Button>
-            </Group>
+            <FormActions submit="Add" isBusy={isBusy} onCancel={onClose} />
           </Stack>
         </form>
       )}
