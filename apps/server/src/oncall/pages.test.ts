@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import { describe, expect } from 'vitest'
+import { until } from '../../test/alertmanager.ts'
 import { linkIn, test } from '../../test/world.ts'
 
 test('an unanswered page climbs to the backup after five minutes', async ({ world }) => {
@@ -125,5 +126,26 @@ describe('a webhook', () => {
     const token = linkIn({ to: '', subject: '', messageId: '', text: received[0]?.body.text ?? '' }, '/a/')
     expect((await world.client()('acknowledgeByLink', { body: { token } })).acknowledgedBy).toBe(primary.name)
     await new Promise(resolve => device.close(resolve))
+  })
+
+  test('that never answers holds up nobody else’s page', async ({ world }) => {
+    const { team, primary, backup } = await world.team()
+    await world.service('billing', team)
+    const silent = createServer(() => undefined)
+    await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', () => resolve()))
+    const address = silent.address()
+    await primary.call('addContactMethod', {
+      body: { kind: 'webhook', address: `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/` },
+    })
+    const sender = await world.person()
+    await sender.call('createAlerts', { body: [1, 2, 3].map(n => ({ title: `Odd ${n}`, severity: 'high' as const, service: 'billing' })) })
+    await until(
+      () => (world.mail.mails.filter(mail => mail.to === primary.email).length === 3 ? true : undefined),
+      'the mails arrive while the webhook hangs: it is given up after ten seconds',
+      8_000,
+    )
+    backup.expectNoPage()
+    silent.closeAllConnections()
+    await new Promise(resolve => silent.close(resolve))
   })
 })

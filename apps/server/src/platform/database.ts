@@ -41,6 +41,10 @@ export function openDatabase(url: string, clock: Clock, log: Log, poolSize = 12)
   pool.on('error', error => {
     if (!isClosing) log.warn({ err: error }, 'an idle database connection was lost')
   })
+  // A connection that is in use has no listener of the pool's: without this one, its loss would end the process. Its query fails, and tells.
+  pool.on('connect', client => {
+    client.on('error', error => log.debug({ err: error }, 'a database connection in use was lost'))
+  })
   const db = drizzle(pool)
   const ears = listener(url, log)
   return {

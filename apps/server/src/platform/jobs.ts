@@ -23,7 +23,8 @@ export interface JobHandler<Data, Outcome> {
 
 const channel = 'tocsin_jobs'
 const leaseClass = 7_236_002
-const batch = 8
+/** Jobs that run at once. A slow peer takes up one of these places and holds up no other job. */
+const places = 8
 const idleMs = 15_000
 
 /** Sees to it that a job runs at `runAt`. A job with the same key is replaced. */
@@ -62,6 +63,8 @@ export class JobRunner {
   readonly #worker = randomInt(1, 2 ** 31 - 1)
   #lease: pg.Client | undefined
   #timer: NodeJS.Timeout | undefined
+  /** What this worker runs now, by the job's id. */
+  readonly #running = new Map<string, Promise<void>>()
   #draining: Promise<void> | undefined
   #isWoken = false
   #isStopped = true
@@ -89,6 +92,7 @@ export class JobRunner {
     this.#isStopped = true
     clearTimeout(this.#timer)
     await this.#draining
+    await Promise.all(this.#running.values())
     await this.#lease?.end()
   }
 
@@ -106,28 +110,41 @@ export class JobRunner {
   /** Runs all that is due now, to the last. Tests call it after moving time. */
   async drain(): Promise<void> {
     this.wake()
-    while (this.#draining) await this.#draining
+    while (this.#draining || this.#running.size > 0) await (this.#draining ?? Promise.all(this.#running.values()))
   }
 
-  /** When the next job is due, or undefined without one. */
+  /** When the next job is due that does not run yet, or undefined without one. */
   async nextDueAt(): Promise<Instant | undefined> {
     const [next] = await this.#database
       .reader()
       .db.select({ at: sql<string | null>`min(${jobs.runAt})` })
       .from(jobs)
+      .where(sql`not ${jobs.id} = any(${sql.param([...this.#running.keys()])}::uuid[])`)
     return next?.at ? new Date(next.at).toISOString() : undefined
   }
 
   async #holdLease(): Promise<void> {
     const lease = new pg.Client({ connectionString: this.#database.url, keepAlive: true })
+    this.#lease = lease
     lease.on('error', error => {
       this.#log.warn({ err: error }, 'the lease connection was lost; it is taken again')
-      if (!this.#isStopped && this.#lease === lease)
-        setTimeout(() => void this.#holdLease().catch((fault: unknown) => this.#log.error({ err: fault }, 'no lease')), 250)
+      if (this.#lease === lease) this.#regainLease()
     })
-    this.#lease = lease
     await lease.connect()
     await lease.query('select pg_advisory_lock($1, $2)', [leaseClass, this.#worker])
+  }
+
+  /** Again and again, until the database is back. */
+  #regainLease(): void {
+    this.#lease = undefined
+    if (this.#isStopped) return
+    setTimeout(() => {
+      if (this.#isStopped) return
+      this.#holdLease().catch((error: unknown) => {
+        this.#log.warn({ err: error }, 'the lease cannot be taken yet')
+        this.#regainLease()
+      })
+    }, 250)
   }
 
   async #loop(): Promise<void> {
@@ -135,9 +152,8 @@ export class JobRunner {
     try {
       while (this.#isWoken && !this.#isStopped) {
         this.#isWoken = false
-        const claimed = await this.#claim()
-        if (claimed.length > 0) this.#isWoken = true
-        await Promise.all(claimed.map(job => this.#run(job)))
+        if (this.#running.size >= places) return
+        for (const job of await this.#claim()) this.#begin(job)
       }
       await this.#sleep()
     } catch (error) {
@@ -146,15 +162,28 @@ export class JobRunner {
     }
   }
 
+  /** Starts a job; when it has ended its place is free, and what else is due is looked for. */
+  #begin(job: Claimed): void {
+    const running = this.#run(job)
+      .catch((error: unknown) => this.#log.error({ err: error, kind: job.kind }, 'the database did not take the end of a job; it is claimed again'))
+      .finally(() => {
+        this.#running.delete(job.id)
+        this.wake()
+      })
+    this.#running.set(job.id, running)
+  }
+
+  /** Takes what is due and nobody runs: jobs without a lease, of a dead worker, or its own that a fault of the database left behind. */
   async #claim(): Promise<Claimed[]> {
     const found = await this.#database.reader().db.execute<{ id: string; kind: string; data: unknown; attempts: number }>(sql`
       update jobs set leased_by = ${this.#worker}
       where id in (
         select id from jobs
         where run_at <= ${this.#clock.now()}
-          and (leased_by is null or not exists (
+          and not id = any(${sql.param([...this.#running.keys()])}::uuid[])
+          and (leased_by is null or leased_by = ${this.#worker} or not exists (
             select 1 from pg_locks where locktype = 'advisory' and classid = ${leaseClass} and objid = jobs.leased_by::oid and granted))
-        order by run_at for update skip locked limit ${batch})
+        order by run_at for update skip locked limit ${places - this.#running.size})
       returning id, kind, data, attempts`)
     return found.rows
   }
