@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import type { Hashes } from './field-index.ts'
+import { type Image, offsets } from './image.ts'
+import { base } from './writer.ts'
+
+interface Exports {
+  start(header: number): void
+  scan(length: number, forcedClass: number): number
+  results(): number
+  lineCount(): number
+  hash(at: number, length: number): number
+  keyHash(at: number, length: number, prefix: number): number
+}
+
+let compiled: WebAssembly.Module | undefined
+
+/** Compiled at once by the optimising compiler: otherwise the first seconds would run at a quarter of the speed. */
+function compile(): WebAssembly.Module {
+  setFlagsFromString('--no-liftoff')
+  try {
+    return new WebAssembly.Module(readFileSync(new URL('../scan.wasm', import.meta.url)))
+  } finally {
+    setFlagsFromString('--liftoff')
+  }
+}
+
+function instantiate(memory: WebAssembly.Memory): Exports {
+  compiled ??= compile()
+  const abort = () => {
+    throw new Error('the scanner gave up')
+  }
+  // The exports are those of wasm/scan.ts.
+  return new WebAssembly.Instance(compiled, { env: { memory, abort } }).exports as unknown as Exports
+}
+
+const page = 65_536
+const mostHashed = 60_000
+
+/** The hash functions of the scanner, for those who write its image. */
+export function scannerHashes(): Hashes {
+  const memory = new WebAssembly.Memory({ initial: 2 })
+  const exports = instantiate(memory)
+  const bytes = new Uint8Array(memory.buffer)
+  const put = (text: Uint8Array) => {
+    if (text.length > mostHashed) throw new RangeError(`a literal is longer than ${mostHashed} bytes`)
+    bytes.set(text, base)
+    return text.length
+  }
+  return {
+    hash: text => exports.hash(base, put(text)) >>> 0,
+    keyHash: (text, prefix) => exports.keyHash(base, put(text), prefix) >>> 0,
+  }
+}
+
+/** What the scanner says of a line. */
+export const slow = 0xffffffff
+export const invalid = 0xfffffffe
+
+/** Bytes that one scan takes. Beyond the caches of a core a larger one gains nothing. */
+export const inputSize = 1 << 20
+const scratchSize = 4 << 20
+
+/** The scanner with an image in its memory. */
+export class Scanner {
+  /** Where to write lines: the first `length` bytes are scanned. */
+  readonly input: Uint8Array
+  readonly #exports: Exports
+  readonly #output: Uint32Array
+
+  constructor(image: Image) {
+    let end = base + image.bytes.length
+    const take = (size: number) => {
+      const at = Math.ceil(end / 64) * 64
+      end = at + size
+      return at
+    }
+    const programs = image.variants.length
+    // A line gives at most one result a program; half of the room is left for the last line of a scan.
+    const capacity = Math.max(65_536, programs * 2 + 16)
+    const areas = {
+      input: take(inputSize + 128),
+      quotes: take((inputSize + 192) * 4),
+      blockFlags: take(inputSize / 64 + 64),
+      pathState: take(image.paths * 32),
+      slotState: take(image.slots * 16),
+      presentPaths: take(image.paths * 4),
+      presentSlots: take(image.slots * 4),
+      programStamps: take(programs * 4),
+      candidates: take(programs * 4),
+      scratch: take(scratchSize + 64),
+      output: take(capacity * 16),
+      prefixStamps: take(image.prefixes * 4),
+    }
+    const memory = new WebAssembly.Memory({ initial: Math.ceil(end / page) + 1 })
+    const bytes = new Uint8Array(memory.buffer)
+    bytes.set(image.bytes, base)
+    const view = new DataView(memory.buffer)
+    const word = (name: keyof typeof offsets, value: number) => view.setUint32(image.header + offsets[name], value, true)
+    for (const [name, at] of Object.entries(areas)) word(name as keyof typeof areas, at)
+    word('scratchSize', scratchSize)
+    word('outputCapacity', capacity)
+    this.#exports = instantiate(memory)
+    this.#exports.start(image.header)
+    this.input = new Uint8Array(memory.buffer, areas.input, inputSize)
+    this.#output = new Uint32Array(memory.buffer, areas.output, capacity * 4)
+  }
+
+  /**
+   * Scans the complete lines among the first `length` bytes of `input`.
+   * @param forcedClass the class of every event, or undefined where each says its own
+   * @returns bytes gone over, lines in them, and four words for each result: line (from 0), start, end, program, `slow` or `invalid`
+   */
+  scan(length: number, forcedClass?: number): { bytes: number; lines: number; results: Uint32Array } {
+    const bytes = this.#exports.scan(length, forcedClass ?? 0xffffffff) >>> 0
+    return { bytes, lines: this.#exports.lineCount() >>> 0, results: this.#output.subarray(0, (this.#exports.results() >>> 0) * 4) }
+  }
+}

@@ -1,0 +1,83 @@
+import { constructFromEvents, EVENT_ID, type Event, getScalarValue, parseEvents, YAMLException } from 'js-yaml'
+import { RuleProblem } from './problem.ts'
+
+const mostCharacters = 2_000_000
+/** Few, so that aliases of aliases cannot blow a small file up. */
+const maxAliases = 20
+
+export interface YamlDocument {
+  readonly value: unknown
+  /** The line, from 1, of the value that `path` leads to, or of the last key on the way that exists. */
+  lineOf(path: readonly (string | number)[]): number
+}
+
+/**
+ * The documents of a YAML 1.2 text.
+ * @throws RuleProblem with the line, where it does not parse
+ */
+export function parseYaml(text: string): YamlDocument[] {
+  if (text.length > mostCharacters) throw new RuleProblem(`the file is larger than ${mostCharacters} characters`, [], 1)
+  try {
+    const events = parseEvents(text, { maxDepth: 100 })
+    return constructFromEvents(events, { source: text, maxAliases }).map((value, i) => ({ value, lineOf: path => lineOf(text, events, i, path) }))
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error
+    const line = /\((\d+):\d+\)/.exec(error.message)?.[1]
+    throw new RuleProblem(`the file is not valid YAML: ${error.reason}`, [], line === undefined ? 1 : Number(line))
+  }
+}
+
+function lineAt(text: string, offset: number): number {
+  let line = 1
+  for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) line++
+  return line
+}
+
+/** Walks the events of one document along a path. Only done when something is wrong: it costs a pass. */
+function lineOf(text: string, events: readonly Event[], document: number, path: readonly (string | number)[]): number {
+  let at = 0
+  for (let seen = -1; at < events.length; at++) if (events[at]?.type === EVENT_ID.DOCUMENT && ++seen === document) break
+  at++
+  let offset = startOf(events[at])
+  for (const step of path) {
+    const found = child(text, events, at, step)
+    if (found === undefined) break
+    at = found.at
+    offset = found.offset
+  }
+  return lineAt(text, offset)
+}
+
+function startOf(event: Event | undefined): number {
+  if (event?.type === EVENT_ID.SCALAR) return event.valueStart
+  if (event?.type === EVENT_ID.MAPPING || event?.type === EVENT_ID.SEQUENCE) return event.start
+  return 0
+}
+
+/** The index after the value that starts at `at`. */
+function after(events: readonly Event[], at: number): number {
+  let depth = 0
+  for (let i = at; i < events.length; i++) {
+    const type = events[i]?.type
+    if (type === EVENT_ID.MAPPING || type === EVENT_ID.SEQUENCE) depth++
+    if (type === EVENT_ID.POP) depth--
+    if (depth <= 0) return i + 1
+  }
+  return events.length
+}
+
+function child(text: string, events: readonly Event[], at: number, step: string | number): { at: number; offset: number } | undefined {
+  const parent = events[at]
+  let i = at + 1
+  if (parent?.type === EVENT_ID.SEQUENCE && typeof step === 'number') {
+    for (let n = 0; n < step; n++) i = after(events, i)
+    return events[i]?.type === EVENT_ID.POP ? undefined : { at: i, offset: startOf(events[i]) }
+  }
+  if (parent?.type !== EVENT_ID.MAPPING) return undefined
+  for (let key = events[i]; key !== undefined && key.type !== EVENT_ID.POP; key = events[i]) {
+    const value = after(events, i)
+    if (key.type === EVENT_ID.SCALAR && getScalarValue(text, key) === String(step)) return { at: value, offset: key.valueStart }
+    i = after(events, value)
+  }
+  return undefined
+}
