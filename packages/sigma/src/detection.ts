@@ -13,7 +13,7 @@ const mostExpansions = 10_000
 
 /** What a value is on its way through the modifiers. */
 type Value =
-  | { readonly kind: 'text'; readonly pattern: Pattern; /** Characters are bytes: a UTF-16 modifier has made them. */ readonly isBytes: boolean }
+  | { readonly kind: 'text'; readonly pattern: Pattern /** Characters are bytes: a UTF-16 modifier has made them. */; readonly isBytes: boolean }
   | { readonly kind: 'number'; readonly value: number }
   | { readonly kind: 'boolean'; readonly value: boolean }
   | { readonly kind: 'null' }
@@ -39,7 +39,11 @@ export function parseDetection(section: Readonly<Record<string, unknown>>, place
   const names = Object.keys(identifiers)
   if (names.length === 0) throw new RuleProblem('there is no search identifier')
   const parsed = new Map<string, Expression>()
-  for (const name of names) parsed.set(name, within([name], () => parseIdentifier(identifiers[name], placeholders, 0)))
+  for (const name of names)
+    parsed.set(
+      name,
+      within([name], () => parseIdentifier(identifiers[name], placeholders, 0)),
+    )
   const conditions = Array.isArray(condition) ? condition : [condition]
   if (conditions.length === 0) throw new RuleProblem('the condition is empty', ['condition'])
   return or(
@@ -64,7 +68,7 @@ export function within<T>(path: readonly (string | number)[], work: () => T): T 
 
 function resolve(condition: Condition, identifiers: ReadonlyMap<string, Expression>): Expression {
   if (condition.op === 'not') return not(resolve(condition.of, identifiers))
-  if (condition.op === 'and' || condition.op === 'or') {
+  if ('of' in condition) {
     const of = condition.of.map(part => resolve(part, identifiers))
     return condition.op === 'and' ? and(of) : or(of)
   }
@@ -98,10 +102,8 @@ const isScalar = (value: unknown): value is string | number | boolean | bigint =
 function parseItem(key: string, raw: unknown, placeholders: Placeholders): Expression {
   const [name = '', ...modifiers] = key.split('|')
   const field = name === '' ? undefined : name
-  for (const modifier of modifiers)
-    if (!known.has(modifier)) throw new RuleProblem(`the modifier ${JSON.stringify(modifier)} is not in the specification`)
-  for (const [i, modifier] of modifiers.entries())
-    if (modifiers.indexOf(modifier) !== i) throw new RuleProblem(`the modifier ${modifier} stands twice`)
+  for (const modifier of modifiers) if (!known.has(modifier)) throw new RuleProblem(`the modifier ${JSON.stringify(modifier)} is not in the specification`)
+  for (const [i, modifier] of modifiers.entries()) if (modifiers.indexOf(modifier) !== i) throw new RuleProblem(`the modifier ${modifier} stands twice`)
   const raws: readonly unknown[] = Array.isArray(raw) ? raw : [raw]
   if (raws.length === 0) throw new RuleProblem('the list of values is empty')
   const has = (modifier: string) => modifiers.includes(modifier)
@@ -244,8 +246,8 @@ function numericTest(value: Value, comparison: Comparison | undefined, part: Tim
 }
 
 function placed(text: Pattern, position: Position | undefined): Pattern {
-  const before = position === 'contains' || position === 'endswith' ? [many] as const : []
-  const after = position === 'contains' || position === 'startswith' ? [many] as const : []
+  const before = position === 'contains' || position === 'endswith' ? ([many] as const) : []
+  const after = position === 'contains' || position === 'startswith' ? ([many] as const) : []
   return pattern([...before, ...text, ...after])
 }
 

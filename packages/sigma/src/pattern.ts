@@ -57,7 +57,7 @@ export function literalOf(value: Pattern, modifier: string): string {
 /** Makes every dash of the value stand for any dash. */
 export function withAnyDash(value: Pattern): Pattern {
   return pattern(
-    value.flatMap(part => {
+    value.flatMap((part): Pattern => {
       if (typeof part !== 'string') return [part]
       return [...part].map(character => (dashes.includes(character) ? dash : character))
     }),

@@ -12,7 +12,9 @@ const mostLength = 10_000
 export function compileRegex(source: string, flags: string): (text: string) => boolean {
   if (source.length > mostLength) throw new RuleProblem(`the regular expression is longer than ${mostLength} characters`)
   if (/(^|[^\\])(\\\\)*\(\?<?[=!]/.test(source))
-    throw new RuleProblem('the regular expression looks around ((?=, (?!, (?<=, (?<!): the specification has no such metacharacter, and it cannot run in linear time')
+    throw new RuleProblem(
+      'the regular expression looks around ((?=, (?!, (?<=, (?<!): the specification has no such metacharacter, and it cannot run in linear time',
+    )
   if (/(^|[^\\])(\\\\)*\\[1-9k]/.test(source))
     throw new RuleProblem('the regular expression refers back to a group: the specification has no such metacharacter, and it cannot run in linear time')
   try {

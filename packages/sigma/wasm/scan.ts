@@ -104,7 +104,7 @@ let lineStart: usize = 0
 let lineEnd: usize = 0
 let lineFlags: u32 = 0
 let lines: u32 = 0
-let invalid: u32 = 0
+let events: u32 = 0
 
 export function start(at: usize): void {
   header = at
@@ -135,9 +135,14 @@ export function results(): u32 {
   return outputCount
 }
 
-/** Lines that the last scan went over, blank ones not counted as events but as lines. */
+/** Lines that the last scan went over, blank ones too. */
 export function lineCount(): u32 {
   return lines
+}
+
+/** Lines that were not blank. */
+export function eventCount(): u32 {
+  return events
 }
 
 /** A hash that does not see the case of ASCII letters: bit 5 of every byte is set. Equal for texts that fold alike, as far as they are ASCII. */
@@ -262,6 +267,8 @@ function index(length: u32): u32 {
     }
     store<u8>(blockFlags + (base >> 6), flags)
     let m = q | nl
+    // What stands behind the input is left from before.
+    if (length - base < 64) m &= ((<u64>1) << (<u64>(length - base))) - 1
     while (m != 0) {
       store<u32>(out, <u32>at + <u32>ctz(m))
       out += 4
@@ -722,7 +729,7 @@ function classify(): usize {
   }
   const table = <usize>load<u32>(header + CLASS_TABLE)
   const mask = load<u32>(header + CLASS_MASK)
-  let fallback: u32 = 0
+  const fallback: u32 = 0
   for (let pass = 0; pass < 2; pass++) {
     const wanted = pass == 0 ? id : 0xffffffff
     let i = (channel * 0x9e3779b1 + wanted * 0x85ebca6b) & mask
@@ -1128,6 +1135,7 @@ function match(forcedClass: u32): void {
 export function scan(length: u32, forcedClass: u32): u32 {
   outputCount = 0
   lines = 0
+  events = 0
   const found = index(length)
   const mostPerLine = load<u32>(header + OUTPUT_CAPACITY) >> 1
   let at = input
@@ -1143,7 +1151,10 @@ export function scan(length: u32, forcedClass: u32): u32 {
     lineEnd = load<u32>(newline)
     at = lineEnd + 1
     cursor = newline + 4
-    if (lineStart < lineEnd) match(forcedClass)
+    if (lineStart < lineEnd) {
+      events++
+      match(forcedClass)
+    }
     lines++
     if (outputCount > mostPerLine) return <u32>(at - input)
   }

@@ -1,4 +1,4 @@
-import { escaped, plainRun } from './bytes.ts'
+import { escaped, plainRun, utf8 } from './bytes.ts'
 import type { Witness } from './witness.ts'
 import type { Writer } from './writer.ts'
 
@@ -10,6 +10,10 @@ export interface Hashes {
 
 /** Lengths at which the ends of values are looked up; a longer literal is looked up by as much of its end. */
 const endLengths = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28]
+
+const mostGrams = 4_000
+/** Grams of a long literal that are weighed. */
+const mostConsidered = 20
 
 /** Which programs a literal points to. */
 type Entry = readonly [witness: Witness, program: number]
@@ -57,10 +61,11 @@ function add(to: Map<number, Set<number>>, hash: number, program: number): void 
 const gramHash = (gram: number) => Math.imul(gram, 0x9e3779b1) >>> 0
 
 const gramAt = (bytes: Uint8Array, at: number) =>
-  (((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24) | 0x20202020) >>> 0)
+  ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24) | 0x20202020) >>> 0
 
 /** A literal as the scanner meets it, with the grams in it. Literals stand in many classes of events: this is worked out once. */
 interface Literal {
+  readonly written: string
   readonly bytes: Uint8Array
   readonly grams: Uint32Array
   /** What each gram costs by what it is made of. */
@@ -74,9 +79,11 @@ function literalOf(text: string, hashes: Hashes): Literal {
   plainLiterals.set(hashes, known)
   const found = known.get(text)
   if (found !== undefined) return found
-  const bytes = escaped(text)
-  const count = Math.max(0, bytes.length - 3)
+  const written = escaped(text)
+  const bytes = utf8(written)
+  const count = Math.min(mostConsidered, Math.max(0, bytes.length - 3))
   const literal = {
+    written,
     bytes,
     grams: Uint32Array.from({ length: count }, (_, at) => gramAt(bytes, at)),
     costs: Float32Array.from({ length: count }, (_, at) => commonness(bytes, at)),
@@ -106,8 +113,7 @@ export function writeFieldIndex(entries: readonly Entry[], writer: Writer, posti
       const programs = inside.get(known)
       if (programs === undefined) inside.set(known, new Set([program]))
       else programs.add(program)
-    }
-    else {
+    } else {
       const length = endLengths.findLast(candidate => candidate <= bytes.length) ?? 1
       if (shape === 'startswith') {
         prefixLengths |= 1 << length
@@ -136,7 +142,8 @@ type Behind = { readonly offset: number; readonly literal: Literal }[]
 
 /** Four bytes of each literal are looked for at every `stride`th place: the rarest that this index knows of. */
 function writeGrams(inside: ReadonlyMap<Literal, ReadonlySet<number>>, words: (number | undefined)[], writer: Writer, postings: Postings): void {
-  const stride = Math.min(8, Math.min(...inside.keys().map(({ grams }) => grams.length)))
+  // Each literal stands once for every place within a stride: long strides of long lists would cost more memory than they save time.
+  const stride = Math.max(1, Math.min(8, Math.floor(mostGrams / inside.size), ...inside.keys().map(({ grams }) => grams.length)))
   const frequency = new Map<number, number>()
   for (const { grams } of inside.keys()) for (const gram of grams) frequency.set(gram, (frequency.get(gram) ?? 0) + 1)
   const grams = new Map<number, Behind>()
@@ -170,7 +177,7 @@ function writeGrams(inside: ReadonlyMap<Literal, ReadonlySet<number>>, words: (n
     writer.words([
       behind.length,
       ...behind.flatMap(({ offset, literal }) => {
-        const text = writer.text(literal.bytes)
+        const text = writer.text(literal.written)
         return [offset, text.at, text.length, postings.list(inside.get(literal) ?? [])]
       }),
     ]),
@@ -178,16 +185,15 @@ function writeGrams(inside: ReadonlyMap<Literal, ReadonlySet<number>>, words: (n
   words[14] = stride
 }
 
-/** Letters make common grams, digits and signs rare ones; a path's usual parts are the most common. */
+/** Letters make common grams, digits and most signs rare ones. Bytes are seen without bit 5. */
+const byteCosts = Float32Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte | 0x20)
+  if ('etaoinsr'.includes(character)) return 0.75
+  return /[a-z |.]/.test(character) ? 0.5 : 0.25
+})
+
 function commonness(bytes: Uint8Array, at: number): number {
   let cost = 0
-  for (let i = 0; i < 4; i++) {
-    const byte = (bytes[at + i] ?? 0) | 0x20
-    if (byte === 0x20) cost += 2
-    else if ('etaoinsr'.includes(String.fromCharCode(byte))) cost += 3
-    else if (byte >= 0x61 && byte <= 0x7a) cost += 2
-    else if (byte === 0x7c || byte === 0x2e) cost += 2
-    else cost += 1
-  }
-  return cost / 4
+  for (let i = at; i < at + 4; i++) cost += byteCosts[bytes[i] ?? 0] ?? 0
+  return cost
 }

@@ -64,14 +64,16 @@ export function buildImage(
   for (const channel of knownChannels) {
     const number = numbers.get(channel) ?? 0
     const ids = new Set([...idsOfChannel(channel), ...(idsByChannel.get(channel) ?? [])])
-    for (const eventId of [...ids, undefined])
-      classNumbers.push([number, eventId ?? 0xffffffff, classes.number({ kind: 'channel', channel, eventId }, ids)])
+    for (const eventId of [...ids, undefined]) classNumbers.push([number, eventId ?? 0xffffffff, classes.number({ kind: 'channel', channel, eventId }, ids)])
   }
   word('otherChannelClass', classes.number({ kind: 'channel', channel: '', eventId: undefined }, new Set()))
   word('unknownClass', classes.number({ kind: 'unknown' }))
   const markedNumbers = marked.map(kind => classes.number({ kind: 'marked', marked: kind }))
   const declaredNumbers = Object.fromEntries(
-    [...new Map(declared.map(logsource => [logSourceKey(logsource), logsource]))].map(([key, logsource]) => [key, classes.number({ kind: 'declared', logsource })]),
+    [...new Map(declared.map(logsource => [logSourceKey(logsource), logsource]))].map(([key, logsource]) => [
+      key,
+      classes.number({ kind: 'declared', logsource }),
+    ]),
   )
 
   writeChannels(numbers, word, writer, hashes)
@@ -107,7 +109,8 @@ function eventIdsOf(rules: readonly Rule[]): Map<string, Set<number>> {
     const ids = atomsOf(rule.expression).flatMap(({ field, test }) => (field === 'EventID' && test.kind === 'pattern' ? (plainId(test.pattern) ?? []) : []))
     if (ids.length === 0) continue
     const key = logSourceKey(rule.logsource)
-    const channels = channelsOf.get(key) ?? knownChannels.filter(channel => readingOf(rule.logsource, { kind: 'channel', channel, eventId: undefined }) !== undefined)
+    const channels =
+      channelsOf.get(key) ?? knownChannels.filter(channel => readingOf(rule.logsource, { kind: 'channel', channel, eventId: undefined }) !== undefined)
     channelsOf.set(key, channels)
     for (const channel of channels) {
       const known = found.get(channel)
@@ -344,7 +347,7 @@ function writeChannels(numbers: ReadonlyMap<string, number>, word: SetWord, writ
     const hash = (hashes.hash(bytes) ^ kind) >>> 0
     let i = hash & (capacity - 1)
     while (writer.getU32(at + i * 20 + 12) !== 0) i = (i + 1) & (capacity - 1)
-    const text = writer.text(bytes)
+    const text = writer.text(name)
     for (const [k, value] of [hash, text.at, text.length, number, kind].entries()) writer.u32(at + i * 20 + k * 4, value)
   }
   word('channelTable', at)
@@ -423,7 +426,7 @@ function writeKeys(fields: Fields, word: SetWord, writer: Writer, hashes: Hashes
       const hash = hashes.keyHash(bytes, prefix)
       let i = hash & (capacity - 1)
       while (writer.getU32(at + i * 16 + 12) !== 0) i = (i + 1) & (capacity - 1)
-      const text = writer.text(bytes)
+      const text = writer.text(key)
       for (const [k, value] of [hash, ((prefix << 16) | bytes.length) >>> 0, text.at, record].entries()) writer.u32(at + i * 16 + k * 4, value)
     }
   word('keyTable', at)

@@ -2,12 +2,26 @@ import type { Atom, Expression } from '../expression.ts'
 import { fold } from '../fold.ts'
 import { shapeOf } from '../pattern.ts'
 import { needsOf } from '../regex.ts'
-import { escaped, plainRun, utf8 } from './bytes.ts'
+import { escaped, plainRun } from './bytes.ts'
 import { witnessesOf } from './witness.ts'
 import type { Writer } from './writer.ts'
 
 /** Operations of the scanner, as in wasm/scan.ts. */
-const op = { and: 1, or: 2, not: 3, equals: 4, startswith: 5, endswith: 6, contains: 7, null: 8, exists: 9, needs: 10, keyword: 11, maybe: 12, present: 13 } as const
+const op = {
+  and: 1,
+  or: 2,
+  not: 3,
+  equals: 4,
+  startswith: 5,
+  endswith: 6,
+  contains: 7,
+  null: 8,
+  exists: 9,
+  needs: 10,
+  keyword: 11,
+  maybe: 12,
+  present: 13,
+} as const
 
 type LiteralOp = 'equals' | 'startswith' | 'endswith' | 'contains'
 
@@ -67,12 +81,12 @@ function literals(group: readonly Expression[], slotOf: (field: string) => numbe
   const plain = group.flatMap(part => plainLiteral(part) ?? [])
   const [first] = plain
   if (first === undefined) throw new Error('a group of literals is never empty')
-  const words = plain.flatMap(({ literal }) => place(utf8(literal), writer))
+  const words = plain.flatMap(({ literal }) => place(literal, writer))
   return [op[first.shape] | (plain.length << 8), words.length + 3, slotOf(first.field), ...words]
 }
 
-function place(bytes: Uint8Array, writer: Writer): [number, number] {
-  const { at, length } = writer.text(bytes)
+function place(text: string, writer: Writer): [number, number] {
+  const { at, length } = writer.text(text)
   return [at, length]
 }
 
@@ -80,7 +94,7 @@ function atom({ field, test }: Atom, slotOf: (field: string) => number, writer: 
   if (field === undefined) return keyword(test, writer)
   const slot = slotOf(field)
   const needs = (texts: readonly string[], length = 0) => {
-    const words = texts.filter(text => text !== '').flatMap(text => place(utf8(text), writer))
+    const words = texts.filter(text => text !== '').flatMap(text => place(text, writer))
     return [op.needs | ((words.length / 2) << 8), words.length + 4, slot, length, ...words]
   }
   if (test.kind === 'null') return [op.null, 3, slot]
@@ -93,12 +107,13 @@ function atom({ field, test }: Atom, slotOf: (field: string) => number, writer: 
   const { shape, literal } = shapeOf(test.pattern)
   if (shape === 'complex' || test.isCased) return needs(test.pattern.filter(part => typeof part === 'string').map(fold))
   if (shape === 'any') return [op.present, 3, slot]
-  return [op[shape] | (1 << 8), 5, slot, ...place(utf8(fold(literal)), writer)]
+  return [op[shape] | (1 << 8), 5, slot, ...place(fold(literal), writer)]
 }
 
 /** Keywords are looked for in the raw line: what they need of it, so never a yes. */
 function keyword(test: Atom['test'], writer: Writer): number[] {
-  const texts = test.kind === 'pattern' ? test.pattern.filter(part => typeof part === 'string').map(fold) : test.kind === 'regex' ? needsOf(test.source).literals : []
+  const texts =
+    test.kind === 'pattern' ? test.pattern.filter(part => typeof part === 'string').map(fold) : test.kind === 'regex' ? needsOf(test.source).literals : []
   const run = texts.map(plainRun).reduce((best, text) => (text.length > best.length ? text : best), '')
   if (run === '') return [op.maybe, 2]
   return [op.keyword | (1 << 8), 4, ...place(escaped(run), writer)]

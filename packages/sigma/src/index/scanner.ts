@@ -9,29 +9,43 @@ interface Exports {
   scan(length: number, forcedClass: number): number
   results(): number
   lineCount(): number
+  eventCount(): number
   hash(at: number, length: number): number
   keyHash(at: number, length: number, prefix: number): number
 }
 
-let compiled: WebAssembly.Module | undefined
+interface Memory {
+  readonly buffer: ArrayBuffer
+}
+
+/** What is used of WebAssembly: the types of Node name the namespace without its classes. */
+interface Wasm {
+  readonly Memory: new (size: { initial: number }) => Memory
+  readonly Module: new (bytes: Uint8Array) => object
+  readonly Instance: new (module: object, imports: { env: { memory: Memory; abort(): void } }) => { readonly exports: unknown }
+}
+
+const wasm = Reflect.get(globalThis, 'WebAssembly') as Wasm
+
+let compiled: object | undefined
 
 /** Compiled at once by the optimising compiler: otherwise the first seconds would run at a quarter of the speed. */
-function compile(): WebAssembly.Module {
+function compile(): object {
   setFlagsFromString('--no-liftoff')
   try {
-    return new WebAssembly.Module(readFileSync(new URL('../scan.wasm', import.meta.url)))
+    return new wasm.Module(readFileSync(new URL('../scan.wasm', import.meta.url)))
   } finally {
     setFlagsFromString('--liftoff')
   }
 }
 
-function instantiate(memory: WebAssembly.Memory): Exports {
+function instantiate(memory: Memory): Exports {
   compiled ??= compile()
   const abort = () => {
     throw new Error('the scanner gave up')
   }
   // The exports are those of wasm/scan.ts.
-  return new WebAssembly.Instance(compiled, { env: { memory, abort } }).exports as unknown as Exports
+  return new wasm.Instance(compiled, { env: { memory, abort } }).exports as Exports
 }
 
 const page = 65_536
@@ -39,7 +53,7 @@ const mostHashed = 60_000
 
 /** The hash functions of the scanner, for those who write its image. */
 export function scannerHashes(): Hashes {
-  const memory = new WebAssembly.Memory({ initial: 2 })
+  const memory = new wasm.Memory({ initial: 2 })
   const exports = instantiate(memory)
   const bytes = new Uint8Array(memory.buffer)
   const put = (text: Uint8Array) => {
@@ -92,7 +106,7 @@ export class Scanner {
       output: take(capacity * 16),
       prefixStamps: take(image.prefixes * 4),
     }
-    const memory = new WebAssembly.Memory({ initial: Math.ceil(end / page) + 1 })
+    const memory = new wasm.Memory({ initial: Math.ceil(end / page) + 1 })
     const bytes = new Uint8Array(memory.buffer)
     bytes.set(image.bytes, base)
     const view = new DataView(memory.buffer)
@@ -109,10 +123,24 @@ export class Scanner {
   /**
    * Scans the complete lines among the first `length` bytes of `input`.
    * @param forcedClass the class of every event, or undefined where each says its own
-   * @returns bytes gone over, lines in them, and four words for each result: line (from 0), start, end, program, `slow` or `invalid`
    */
-  scan(length: number, forcedClass?: number): { bytes: number; lines: number; results: Uint32Array } {
+  scan(length: number, forcedClass?: number): Scanned {
     const bytes = this.#exports.scan(length, forcedClass ?? 0xffffffff) >>> 0
-    return { bytes, lines: this.#exports.lineCount() >>> 0, results: this.#output.subarray(0, (this.#exports.results() >>> 0) * 4) }
+    return {
+      bytes,
+      lines: this.#exports.lineCount() >>> 0,
+      events: this.#exports.eventCount() >>> 0,
+      results: this.#output.subarray(0, (this.#exports.results() >>> 0) * 4),
+    }
   }
+}
+
+/** What a scan went over and found. */
+export interface Scanned {
+  readonly bytes: number
+  /** Blank ones too. */
+  readonly lines: number
+  readonly events: number
+  /** Four words each: line (from 0), its start and end, and a program, `slow` or `invalid`. */
+  readonly results: Uint32Array
 }

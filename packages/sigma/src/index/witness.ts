@@ -48,7 +48,8 @@ export function witnessesOf(expression: Expression, isUsable: (field: string) =>
   if (expression.op === 'not') return undefined
   if (expression.op === 'atom') return ofAtom(expression.atom, isUsable)
   const parts = expression.of.map(part => witnessesOf(part, isUsable))
-  if (expression.op === 'and') return parts.reduce((best, part) => (part !== undefined && (best === undefined || part.cost < best.cost) ? part : best), undefined)
+  if (expression.op === 'and')
+    return parts.reduce((best, part) => (part !== undefined && (best === undefined || part.cost < best.cost) ? part : best), undefined)
   const all: Witness[] = []
   let cost = 0
   for (const part of parts) {

@@ -1,3 +1,5 @@
+import { utf8 } from './bytes.ts'
+
 /** Where the image begins in the memory of the scanner. Below it is room for nothing but mistakes. */
 export const base = 1_024
 
@@ -6,7 +8,7 @@ export class Writer {
   #bytes = new Uint8Array(1 << 20)
   #view = new DataView(this.#bytes.buffer)
   #length = 0
-  readonly #texts = new Map<string, number>()
+  readonly #texts = new Map<string, { at: number; length: number }>()
 
   /** Takes `size` zero bytes. @returns their address */
   take(size: number, alignment = 4): number {
@@ -47,15 +49,16 @@ export class Writer {
     return at
   }
 
-  /** Bytes, kept once however often they are asked for. */
-  text(bytes: Uint8Array): { at: number; length: number } {
-    const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice()
-    const known = this.#texts.get(key)
-    if (known !== undefined) return { at: known, length: bytes.length }
+  /** A text in UTF-8, kept once however often it is asked for. */
+  text(text: string): { at: number; length: number } {
+    const known = this.#texts.get(text)
+    if (known !== undefined) return known
+    const bytes = utf8(text)
     const at = this.take(bytes.length, 1)
     this.#bytes.set(bytes, at - base)
-    this.#texts.set(key, at)
-    return { at, length: bytes.length }
+    const placed = { at, length: bytes.length }
+    this.#texts.set(text, placed)
+    return placed
   }
 
   finish(): Uint8Array {

@@ -9,16 +9,7 @@ const holders = ['Event.EventData', 'Event.UserData.*', 'winlog.event_data', 'wi
 /** Other names of a field, by shipper. */
 const aliases: Readonly<Record<string, readonly string[]>> = {
   Channel: ['Event.System.Channel', 'winlog.channel', 'System.Channel', 'channel', 'log_name', 'LogName'],
-  EventID: [
-    'Event.System.EventID',
-    'Event.System.EventID.#text',
-    'winlog.event_id',
-    'System.EventID',
-    'event_id',
-    'EventId',
-    'Id',
-    'event.code',
-  ],
+  EventID: ['Event.System.EventID', 'Event.System.EventID.#text', 'winlog.event_id', 'System.EventID', 'event_id', 'EventId', 'Id', 'event.code'],
   Provider_Name: [
     'Event.System.Provider.#attributes.Name',
     'Event.System.Provider.@Name',

@@ -1,0 +1,259 @@
+import { type Evaluator, prepare } from './evaluate.ts'
+import { EventView, type FieldMapping, parseEvent } from './event.ts'
+import { atomsOf, renameFields } from './expression.ts'
+import { buildImage, type Image, logSourceKey } from './index/image.ts'
+import { inputSize, invalid, Scanner, scannerHashes, slow } from './index/scanner.ts'
+import type { Refusal } from './problem.ts'
+import type { Correlation, LogSource, Rule } from './rule.ts'
+import type { RuleSet } from './ruleset.ts'
+import { type EventClass, readingOf } from './taxonomy/classes.ts'
+
+/** The longest event that is looked at. */
+export const mostEventBytes = 16 << 20
+
+export interface EngineOptions {
+  /** More paths for fields. */
+  readonly mapping?: FieldMapping
+  /** Log sources that streams of events may be declared to be. */
+  readonly declared?: readonly LogSource[]
+}
+
+/** One rule that one event meets. */
+export interface Match {
+  readonly rule: Rule
+  /** Counted from 0 over everything that was pushed. */
+  readonly line: number
+  readonly event: EventView
+  /** The fields that the rule asks for and the event has, under the rule's names. */
+  readonly fields: Readonly<Record<string, string | readonly string[]>>
+}
+
+/** A line that is no event. */
+export interface InvalidLine {
+  readonly line: number
+  readonly text: string
+  readonly reason: string
+}
+
+export interface Sink {
+  match(match: Match): void
+  invalid(line: InvalidLine): void
+}
+
+const cacheVersion = 1
+
+/** Rules made ready: everything is built here, nothing at the first event. */
+export class Engine {
+  readonly rules: readonly Rule[]
+  readonly correlations: readonly Correlation[]
+  readonly refused: readonly Refusal[]
+  readonly mapping: FieldMapping
+  readonly #image: Image
+  readonly #variants: (Evaluator | undefined)[] = []
+  readonly #byClass = new Map<string, readonly { rule: Rule; fields: Readonly<Record<string, string>>; evaluate: Evaluator }[]>()
+
+  private constructor(set: Pick<RuleSet, 'rules' | 'correlations' | 'refused'>, mapping: FieldMapping, image: Image) {
+    this.rules = set.rules
+    this.correlations = set.correlations
+    this.refused = set.refused
+    this.mapping = mapping
+    this.#image = image
+  }
+
+  static compile(set: RuleSet, options: EngineOptions = {}): Engine {
+    const mapping = options.mapping ?? {}
+    return new Engine(set, mapping, buildImage(set.rules, mapping, options.declared ?? [], scannerHashes()))
+  }
+
+  /** Everything that `load` needs, so that the next start need not compile. */
+  save(): Uint8Array {
+    const { bytes, ...image } = this.#image
+    const head = Buffer.from(
+      JSON.stringify({ version: cacheVersion, rules: this.rules, correlations: this.correlations, refused: this.refused, mapping: this.mapping, image }),
+    )
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(head.length)
+    return Buffer.concat([length, head, bytes])
+  }
+
+  /** @param saved what `save` of the same version gave; undefined comes back for another version's */
+  static load(saved: Uint8Array): Engine | undefined {
+    const bytes = Buffer.from(saved.buffer, saved.byteOffset, saved.byteLength)
+    const length = bytes.readUInt32LE(0)
+    // Written by save: its shape is known by its version.
+    const head = JSON.parse(bytes.toString('utf8', 4, 4 + length)) as Pick<Engine, 'rules' | 'correlations' | 'refused' | 'mapping'> & {
+      version: number
+      image: Omit<Image, 'bytes'>
+    }
+    if (head.version !== cacheVersion) return undefined
+    return new Engine(head, head.mapping, { ...head.image, bytes: bytes.subarray(4 + length) })
+  }
+
+  /** A matcher with memory of its own. @param logsource what every event is declared to be; one of those given to `compile` */
+  matcher(logsource?: LogSource): Matcher {
+    const forced = logsource === undefined ? undefined : this.#image.declared[logSourceKey(logsource)]
+    if (logsource !== undefined && forced === undefined) throw new RangeError(`the engine was not compiled for ${logSourceKey(logsource)}`)
+    return new Matcher(this, new Scanner(this.#image), logsource, forced)
+  }
+
+  /** Whether the event meets the rule that a program stands for. */
+  matchOf(program: number, event: EventView): Omit<Match, 'line'> | undefined {
+    const variant = this.#image.variants[program]
+    const rule = variant === undefined ? undefined : this.rules[variant.rule]
+    if (variant === undefined || rule === undefined) throw new RangeError(`there is no program ${program}`)
+    const evaluate = this.#variants[program] ?? evaluatorOf(rule, variant.fields)
+    this.#variants[program] = evaluate
+    return evaluate(event) ? { rule, event, fields: fieldsOf(rule, variant.fields, event) } : undefined
+  }
+
+  /** Every rule that an event meets, without the scanner. */
+  matchAll(event: EventView, logsource?: LogSource): Omit<Match, 'line'>[] {
+    const eventClass: EventClass = logsource === undefined ? event.class() : { kind: 'declared', logsource }
+    const key = JSON.stringify(eventClass)
+    const known = this.#byClass.get(key)
+    const candidates =
+      known ??
+      this.rules.flatMap(rule => {
+        const reading = readingOf(rule.logsource, eventClass)
+        return reading === undefined ? [] : [{ rule, fields: reading.fields, evaluate: evaluatorOf(rule, reading.fields) }]
+      })
+    // An attacker who invents channels must not fill the memory.
+    if (known === undefined && this.#byClass.size < 1_000) this.#byClass.set(key, candidates)
+    return candidates.flatMap(({ rule, fields, evaluate }) => (evaluate(event) ? [{ rule, event, fields: fieldsOf(rule, fields, event) }] : []))
+  }
+}
+
+const evaluatorOf = (rule: Rule, fields: Readonly<Record<string, string>>): Evaluator =>
+  prepare(Object.keys(fields).length === 0 ? rule.expression : renameFields(rule.expression, field => fields[field] ?? field))
+
+function fieldsOf(rule: Rule, names: Readonly<Record<string, string>>, event: EventView): Match['fields'] {
+  const found: Record<string, string | readonly string[]> = {}
+  for (const { field } of atomsOf(rule.expression)) {
+    if (field === undefined || Object.hasOwn(found, field)) continue
+    const { texts } = event.field(names[field] ?? field)
+    const [only] = texts
+    if (only !== undefined) found[field] = texts.length === 1 ? only : texts
+  }
+  return found
+}
+
+const decoder = new TextDecoder()
+
+/** Matches a stream of lines. Bytes may come in pieces of any size. */
+export class Matcher {
+  readonly #engine: Engine
+  readonly #scanner: Scanner
+  readonly #logsource: LogSource | undefined
+  readonly #forced: number | undefined
+  /** Bytes at the start of the scanner's input that are no complete line yet. */
+  #held = 0
+  /** A line too long for the scanner, in pieces. */
+  #long: Uint8Array[] = []
+  #longBytes = 0
+  #lines = 0
+  #events = 0
+
+  constructor(engine: Engine, scanner: Scanner, logsource: LogSource | undefined, forced: number | undefined) {
+    this.#engine = engine
+    this.#scanner = scanner
+    this.#logsource = logsource
+    this.#forced = forced
+  }
+
+  /** Lines so far, blank ones too. */
+  get lines(): number {
+    return this.#lines
+  }
+
+  /** Lines that were not blank. */
+  get events(): number {
+    return this.#events
+  }
+
+  push(bytes: Uint8Array, sink: Sink): void {
+    let at = 0
+    while (at < bytes.length) {
+      if (this.#longBytes > 0) {
+        at = this.#continueLong(bytes, at, sink)
+        continue
+      }
+      const room = inputSize - this.#held
+      const taken = Math.min(room, bytes.length - at)
+      this.#scanner.input.set(bytes.subarray(at, at + taken), this.#held)
+      at += taken
+      this.#held += taken
+      this.#drain(sink)
+      if (this.#held === inputSize) {
+        this.#long = [this.#scanner.input.slice(0, this.#held)]
+        this.#longBytes = this.#held
+        this.#held = 0
+      }
+    }
+  }
+
+  /** The last line may lack its newline. */
+  end(sink: Sink): void {
+    if (this.#held > 0 || this.#longBytes > 0) this.push(Uint8Array.of(10), sink)
+  }
+
+  #continueLong(bytes: Uint8Array, from: number, sink: Sink): number {
+    const newline = bytes.indexOf(10, from)
+    const to = newline < 0 ? bytes.length : newline
+    if (this.#longBytes <= mostEventBytes) this.#long.push(bytes.slice(from, to))
+    this.#longBytes += to - from
+    if (newline < 0) return to
+    this.#events++
+    if (this.#longBytes > mostEventBytes)
+      sink.invalid({ line: this.#lines, text: decoder.decode(this.#long[0]?.subarray(0, 1_000)), reason: `the event is longer than ${mostEventBytes} bytes` })
+    else this.#slowly(decoder.decode(Buffer.concat(this.#long)), this.#lines, sink)
+    this.#long = []
+    this.#longBytes = 0
+    this.#lines++
+    return newline + 1
+  }
+
+  #drain(sink: Sink): void {
+    const { input } = this.#scanner
+    for (;;) {
+      const scanned = this.#scanner.scan(this.#held, this.#forced)
+      const { results } = scanned
+      let line = -1
+      let event: EventView | undefined
+      for (let i = 0; i < results.length; i += 4) {
+        const [which = 0, start = 0, end = 0, program = 0] = results.subarray(i, i + 4)
+        if (program === slow || program === invalid) {
+          this.#slowly(decoder.decode(input.subarray(start, end)), this.#lines + which, sink)
+          continue
+        }
+        if (which !== line) {
+          line = which
+          event = this.#parse(decoder.decode(input.subarray(start, end)), this.#lines + which, sink)
+        }
+        const match = event === undefined ? undefined : this.#engine.matchOf(program, event)
+        if (match !== undefined) sink.match({ ...match, line: this.#lines + which })
+      }
+      this.#lines += scanned.lines
+      this.#events += scanned.events
+      if (scanned.bytes > 0) {
+        input.copyWithin(0, scanned.bytes, this.#held)
+        this.#held -= scanned.bytes
+      }
+      if (scanned.bytes === 0 || results.length === 0 || this.#held === 0) return
+    }
+  }
+
+  #parse(text: string, line: number, sink: Sink): EventView | undefined {
+    try {
+      return new EventView(parseEvent(text), this.#engine.mapping)
+    } catch (error) {
+      sink.invalid({ line, text: text.slice(0, 100_000), reason: error instanceof Error ? error.message : String(error) })
+      return undefined
+    }
+  }
+
+  #slowly(text: string, line: number, sink: Sink): void {
+    const event = this.#parse(text, line, sink)
+    if (event === undefined) return
+    for (const match of this.#engine.matchAll(event, this.#logsource)) sink.match({ ...match, line })
+  }
+}

@@ -1,0 +1,7 @@
+export { type CorrelationMatch, Correlator, type CorrelatorState, defaultLimits, type Occurrence } from './correlate.ts'
+export type { Placeholders } from './detection.ts'
+export { Engine, type EngineOptions, type InvalidLine, type Match, Matcher, mostEventBytes, type Sink } from './engine.ts'
+export { EventView, type FieldMapping, parseEvent } from './event.ts'
+export type { Refusal } from './problem.ts'
+export { type Correlation, type Filter, type Level, type LogSource, levels, type Rule } from './rule.ts'
+export { type RuleFile, type RuleSet, readRules } from './ruleset.ts'
