@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { alertSend } from './alert-send.ts'
 import { incidentList, incidentShow } from './incidents.ts'
 import { journalVerify } from './journal-verify.ts'
@@ -66,5 +66,48 @@ incident
   .argument('<incident>', 'its number or id')
   .description('one incident with its timeline')
   .action((which: string) => run((output, api) => incidentShow(output, api, which)))
+
+const list = (value: string, before: readonly string[]) => [...before, value]
+
+function wholeNumber(value: string): number {
+  const number = Number(value)
+  if (!/^\d+$/.test(value) || number < 1 || number > 64) throw new InvalidArgumentError('It must be a whole number from 1 to 64.')
+  return number
+}
+
+function logSource(value: string): Record<string, string> {
+  const parts = value.split(',').map(part => part.split('='))
+  if (parts.some(([key = '', text = '', ...rest]) => !['category', 'product', 'service'].includes(key) || text === '' || rest.length > 0))
+    throw new InvalidArgumentError('It is written product=linux,service=sshd, with category, product and service as its parts.')
+  return Object.fromEntries(parts)
+}
+
+program
+  .command('detect')
+  .description('match a file of events (JSON, a line each; may be compressed) against Sigma rules, offline')
+  .argument('<file>', 'the events, or - for standard input')
+  .requiredOption('--rules <path>', 'a rule file, a folder or a .tar.gz; may stand several times', list, [])
+  .option('--threads <n>', 'worker threads', wholeNumber, 1)
+  .option('--count', 'count instead of listing')
+  .option('--logsource <parts>', 'what every event is, as product=linux,service=sshd; without it events say it themselves', logSource)
+  .action((file: string, options: { rules: string[]; threads: number; count?: boolean; logsource?: Record<string, string> }) =>
+    run(async () => {
+      const { detect } = await import('./detect.ts')
+      if (options.rules.length === 0) throw new CliProblem('--rules is missing: a rule file, a folder or a .tar.gz.', 2)
+      await detect(file, { ...options, count: options.count === true })
+    }),
+  )
+
+const rules = program.command('rules').description('Sigma rules')
+rules
+  .command('check')
+  .argument('<path...>', 'rule files, folders or archives')
+  .description('say of each rule file what is wrong with it')
+  .action((paths: string[]) => run(async output => (await import('./rules.ts')).rulesCheck(output, paths)))
+rules
+  .command('test')
+  .argument('<path>', 'a folder of rules, or one rule file')
+  .description('run the events that stand beside rules: name.positive.ndjson, name.negative.ndjson')
+  .action((path: string) => run(async output => (await import('./rules.ts')).rulesTest(output, path)))
 
 await program.parseAsync()

@@ -10,9 +10,11 @@ export interface FieldValue {
   readonly texts: readonly string[]
   /** Absent, or nothing but null. */
   readonly isNull: boolean
+  /** Every number is one that a number can hold. */
+  readonly isExact: boolean
 }
 
-const absent: FieldValue = { exists: false, texts: [], isNull: true }
+const absent: FieldValue = { exists: false, texts: [], isNull: true, isExact: true }
 const mostDepth = 100
 
 type Json = Readonly<Record<string, unknown>>
@@ -20,29 +22,51 @@ type Json = Readonly<Record<string, unknown>>
 /** User mappings: more paths for a field. */
 export type FieldMapping = Readonly<Record<string, readonly string[]>>
 
-/** A parsed event, read by the names of the taxonomy. Answers are kept: many rules ask for the same field. */
+/** An event, read by the names of the taxonomy. Answers are kept: many rules ask for the same field. */
 export class EventView {
-  readonly event: Json
+  /** As JSON. */
+  readonly text: string
+  readonly #event: Json
+  #exact: Json | undefined
   readonly #mapping: FieldMapping
   readonly #fields = new Map<string, FieldValue>()
   readonly #folded = new Map<string, readonly string[]>()
   #everything: { texts: readonly string[]; folded: readonly string[] } | undefined
 
-  constructor(event: Json, mapping: FieldMapping = {}) {
-    this.event = event
+  /** @throws SyntaxError, or TypeError for JSON that is not an object */
+  constructor(text: string, mapping: FieldMapping = {}) {
+    const event: unknown = JSON.parse(text)
+    if (!isObject(event)) throw new TypeError('an event must be a JSON object')
+    this.text = text
+    this.#event = event
     this.#mapping = mapping
   }
 
   field(name: string): FieldValue {
     const known = this.#fields.get(name)
     if (known !== undefined) return known
-    const found = pathsOf(name, this.#mapping)
-      .values()
-      .map(path => valueAt(this.event, path))
-      .find(value => value.exists)
-    const value = found ?? absent
+    const value = this.#lookUp(name)
     this.#fields.set(name, value)
     return value
+  }
+
+  #lookUp(name: string): FieldValue {
+    for (const path of pathsOf(name, this.#mapping)) {
+      const value = this.#at(path)
+      if (value.exists) return value
+    }
+    return absent
+  }
+
+  /** Integers that a number cannot hold keep their digits: only then is the text parsed once more, which is slow. */
+  #at(path: string): FieldValue {
+    const value = valueAt(this.#event, path)
+    return value.isExact ? value : valueAt(this.#withDigits(), path)
+  }
+
+  #withDigits(): Json {
+    this.#exact ??= JSON.parse(this.text, exactNumber) as Json
+    return this.#exact
   }
 
   /** The field's texts with case folded away. */
@@ -58,7 +82,7 @@ export class EventView {
   everything(isCased: boolean): readonly string[] {
     if (this.#everything === undefined) {
       const texts: string[] = []
-      collect(this.event, texts, 0)
+      collect(/\d{16}/.test(this.text) ? this.#withDigits() : this.#event, texts, 0)
       this.#everything = { texts, folded: texts.map(fold) }
     }
     return isCased ? this.#everything.texts : this.#everything.folded
@@ -69,13 +93,13 @@ export class EventView {
     const [provider] = this.field('Provider_Name').texts
     const [eventId] = this.field('EventID').texts
     const id = eventId !== undefined && /^\d{1,9}$/.test(eventId) ? Number(eventId) : undefined
-    return classOf(channelOf(channel, provider), id, path => valueAt(this.event, path).exists)
+    return classOf(channelOf(channel, provider), id, path => valueAt(this.#event, path).exists)
   }
 
   /** When it happened, in ms since 1970, or undefined where it does not say. */
   time(): number | undefined {
     for (const path of timeFields) {
-      const [text] = valueAt(this.event, path).texts
+      const [text] = valueAt(this.#event, path).texts
       const at = text === undefined ? undefined : parseTime(text)
       if (at !== undefined) return at
     }
@@ -112,8 +136,9 @@ export function valueAt(event: Json, path: string): FieldValue {
   reach(event, path, found, 0)
   if (found.length === 0) return absent
   const texts: string[] = []
-  for (const value of found) scalars(value, texts, 0)
-  return { exists: true, texts, isNull: found.every(value => value === null) }
+  let isExact = true
+  for (const value of found) if (!scalars(value, texts, 0)) isExact = false
+  return { exists: true, texts, isNull: found.every(value => value === null), isExact }
 }
 
 function reach(value: unknown, path: string, found: unknown[], depth: number): void {
@@ -146,10 +171,15 @@ function keyOf(object: Json, name: string): string | undefined {
   return undefined
 }
 
-function scalars(value: unknown, texts: string[], depth: number): void {
+/** Adds the scalars of a value. @returns false where one is an integer too large for a number */
+function scalars(value: unknown, texts: string[], depth: number): boolean {
   if (typeof value === 'string') texts.push(value)
-  else if (typeof value === 'number' || typeof value === 'boolean') texts.push(String(value))
-  else if (Array.isArray(value) && depth < mostDepth) for (const item of value) scalars(item, texts, depth + 1)
+  else if (typeof value === 'number') {
+    texts.push(String(value))
+    return !Number.isInteger(value) || Number.isSafeInteger(value)
+  } else if (typeof value === 'boolean') texts.push(String(value))
+  else if (Array.isArray(value) && depth < mostDepth) return value.map(item => scalars(item, texts, depth + 1)).every(Boolean)
+  return true
 }
 
 function collect(value: unknown, texts: string[], depth: number): void {
@@ -158,16 +188,6 @@ function collect(value: unknown, texts: string[], depth: number): void {
   } else if (Array.isArray(value)) {
     if (depth < mostDepth) for (const inner of value) collect(inner, texts, depth + 1)
   } else scalars(value, texts, 0)
-}
-
-/**
- * Parses one event. Integers that a number cannot hold exactly keep their digits, as texts.
- * @throws SyntaxError, or TypeError for JSON that is not an object
- */
-export function parseEvent(line: string): Json {
-  const event: unknown = /\d{16}/.test(line) ? JSON.parse(line, exactNumber) : JSON.parse(line)
-  if (!isObject(event)) throw new TypeError('an event must be a JSON object')
-  return event
 }
 
 function exactNumber(_key: string, value: unknown, context?: { source?: string }): unknown {

@@ -815,28 +815,48 @@ function verify(list: usize, gramAt: usize, from: usize, to: usize): void {
   }
 }
 
+/** A gram that passed the filter: looked up, and what stands behind it compared. */
+function meet(at: usize, table: usize, mask: u32, from: usize, to: usize): void {
+  const wanted = gramHash(load<u32>(at) | 0x20202020) | 1
+  let i = wanted & mask
+  while (true) {
+    const entry = table + ((<usize>i) << 3)
+    const known = load<u32>(entry)
+    if (known == 0) return
+    if (known == wanted) {
+      verify(load<u32>(entry, 4), at, from, to)
+      return
+    }
+    i = (i + 1) & mask
+  }
+}
+
+@inline function passes(at: usize, filter: usize, shift: u32): u32 {
+  return load<u8>(filter + (gramHash(load<u32>(at) | 0x20202020) >> shift))
+}
+
 /** Looks for the grams of a field index in [from, from + length), every `stride` bytes. */
-function scanGrams(from: usize, length: u32, bits: usize, shift: u32, table: usize, mask: u32, stride: u32): void {
+function scanGrams(from: usize, length: u32, filter: usize, shift: u32, table: usize, mask: u32, stride: u32): void {
   if (length < 4) return
   const to = from + length
   const last = to - 4
-  for (let at = from; at <= last; at += stride) {
-    const h = gramHash(load<u32>(at) | 0x20202020)
-    const bit = h >> shift
-    if (((load<u8>(bits + (bit >> 3)) >> (bit & 7)) & 1) == 0) continue
-    const wanted = h | 1
-    let i = wanted & mask
-    while (true) {
-      const entry = table + ((<usize>i) << 3)
-      const known = load<u32>(entry)
-      if (known == 0) break
-      if (known == wanted) {
-        verify(load<u32>(entry, 4), at, from, to)
-        break
-      }
-      i = (i + 1) & mask
+  const s: usize = stride
+  let at = from
+  // Four at a time: the loads do not wait for each other, and one branch serves all.
+  while (at + s * 3 <= last) {
+    const a = passes(at, filter, shift)
+    const b = passes(at + s, filter, shift)
+    const c = passes(at + s * 2, filter, shift)
+    const d = passes(at + s * 3, filter, shift)
+    if ((a | b | c | d) != 0) {
+      if (a != 0) meet(at, table, mask, from, to)
+      if (b != 0) meet(at + s, table, mask, from, to)
+      if (c != 0) meet(at + s * 2, table, mask, from, to)
+      if (d != 0) meet(at + s * 3, table, mask, from, to)
     }
+    at += s * 4
   }
+  for (; at <= last; at += s) if (passes(at, filter, shift) != 0) meet(at, table, mask, from, to)
 }
 
 // A field index: u32 words.
@@ -850,7 +870,7 @@ const INDEX_PREFIX_MASK: usize = 24
 const INDEX_SUFFIX_LENGTHS: usize = 28
 const INDEX_SUFFIX: usize = 32
 const INDEX_SUFFIX_MASK: usize = 36
-const INDEX_BITS: usize = 40
+const INDEX_FILTER: usize = 40
 const INDEX_SHIFT: usize = 44
 const INDEX_GRAMS: usize = 48
 const INDEX_GRAMS_MASK: usize = 52
@@ -891,9 +911,9 @@ function scanField(fieldIndex: usize, path: u32): void {
     lengths &= lengths - 1
     if (l <= length) probe(load<u32>(fieldIndex + INDEX_SUFFIX), load<u32>(fieldIndex + INDEX_SUFFIX_MASK), hash(at + length - l, l))
   }
-  const bits = <usize>load<u32>(fieldIndex + INDEX_BITS)
-  if (bits != 0)
-    scanGrams(at, length, bits, load<u32>(fieldIndex + INDEX_SHIFT), load<u32>(fieldIndex + INDEX_GRAMS), load<u32>(fieldIndex + INDEX_GRAMS_MASK), load<u32>(fieldIndex + INDEX_STRIDE))
+  const filter = <usize>load<u32>(fieldIndex + INDEX_FILTER)
+  if (filter != 0)
+    scanGrams(at, length, filter, load<u32>(fieldIndex + INDEX_SHIFT), load<u32>(fieldIndex + INDEX_GRAMS), load<u32>(fieldIndex + INDEX_GRAMS_MASK), load<u32>(fieldIndex + INDEX_STRIDE))
 }
 
 /** Whether the line can hold a letter that folds to ASCII but is not (Kelvin sign E2 84 AA, long s C5 BF), or an unusual escape. */
@@ -913,9 +933,9 @@ function scanKeywords(fieldIndex: usize): void {
     post(load<u32>(fieldIndex + INDEX_ALL))
     return
   }
-  const bits = <usize>load<u32>(fieldIndex + INDEX_BITS)
-  if (bits != 0)
-    scanGrams(lineStart, <u32>(lineEnd - lineStart), bits, load<u32>(fieldIndex + INDEX_SHIFT), load<u32>(fieldIndex + INDEX_GRAMS), load<u32>(fieldIndex + INDEX_GRAMS_MASK), load<u32>(fieldIndex + INDEX_STRIDE))
+  const filter = <usize>load<u32>(fieldIndex + INDEX_FILTER)
+  if (filter != 0)
+    scanGrams(lineStart, <u32>(lineEnd - lineStart), filter, load<u32>(fieldIndex + INDEX_SHIFT), load<u32>(fieldIndex + INDEX_GRAMS), load<u32>(fieldIndex + INDEX_GRAMS_MASK), load<u32>(fieldIndex + INDEX_STRIDE))
 }
 
 // Nodes of a program: word 0 is the operation and, shifted by 8, its count; word 1 the size in words.

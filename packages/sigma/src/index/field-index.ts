@@ -164,13 +164,10 @@ function writeGrams(inside: ReadonlyMap<Literal, ReadonlySet<number>>, words: (n
       else behind.push({ offset, literal })
     }
   }
-  const bits = Math.min(20, Math.max(9, Math.ceil(Math.log2(grams.size * 24))))
-  const filter = writer.take(2 ** bits / 8)
-  for (const behind of grams.values())
-    for (const { offset, literal } of behind) {
-      const bit = gramHash(literal.grams[offset] ?? 0) >>> (32 - bits)
-      writer.u8(filter + (bit >>> 3), writer.getU8(filter + (bit >>> 3)) | (1 << (bit & 7)))
-    }
+  // A byte for each hash: one grams in sixteen passes by chance.
+  const bits = Math.min(16, Math.max(10, Math.ceil(Math.log2(grams.size * 16))))
+  const filter = writer.take(2 ** bits)
+  for (const behind of grams.values()) for (const { offset, literal } of behind) writer.u8(filter + (gramHash(literal.grams[offset] ?? 0) >>> (32 - bits)), 1)
   words[10] = filter
   words[11] = 32 - bits
   ;[words[12], words[13]] = table(grams, writer, behind =>

@@ -39,10 +39,6 @@ export class Writer {
     return this.#view.getUint32(at - base, true)
   }
 
-  getU8(at: number): number {
-    return this.#view.getUint8(at - base)
-  }
-
   words(values: readonly number[]): number {
     const at = this.take(values.length * 4)
     for (const [i, value] of values.entries()) this.u32(at + i * 4, value)

@@ -68,10 +68,19 @@ const aliases: Readonly<Record<string, readonly string[]>> = {
   key: ['auditd.log.key', 'tags'],
 }
 
+const known = new Map<string, readonly string[]>()
+/** Fields are named by rules, so that there are not many; but rules can be written by anybody. */
+const mostKnown = 50_000
+
 /** The paths of a field, best first. `more` are those that a user's mapping adds. */
-export function pathsOf(field: string, more: Readonly<Record<string, readonly string[]>> = {}): string[] {
+export function pathsOf(field: string, more: Readonly<Record<string, readonly string[]>> = {}): readonly string[] {
+  const added = Object.hasOwn(more, field) ? (more[field] ?? []) : []
+  const kept = added.length === 0 ? known.get(field) : undefined
+  if (kept !== undefined) return kept
   const held = field.includes('.') ? [] : holders.map(holder => `${holder}.${field}`)
-  return [...new Set([field, ...(more[field] ?? []), ...held, ...(Object.hasOwn(aliases, field) ? (aliases[field] ?? []) : [])])]
+  const paths = [...new Set([field, ...added, ...held, ...(Object.hasOwn(aliases, field) ? (aliases[field] ?? []) : [])])]
+  if (added.length === 0 && known.size < mostKnown) known.set(field, paths)
+  return paths
 }
 
 /** Times of an event, best first. */

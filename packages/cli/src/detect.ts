@@ -1,0 +1,249 @@
+import { once } from 'node:events'
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+import { ChunkMatcher, type ChunkResult, Correlating, type Engine, type LogSource, MatcherPool, type RuleFile } from '@tocsin/sigma'
+import { cacheFolder, compileCached, readRuleFiles, UnreadableRules } from '@tocsin/sigma/files'
+import { isJson, jsonDocuments } from './json-documents.ts'
+import { CliProblem, printable } from './output.ts'
+
+export interface DetectOptions {
+  readonly rules: readonly string[]
+  readonly threads: number
+  readonly count: boolean
+  readonly logsource?: LogSource
+}
+
+const pieceBytes = 1 << 18
+/** What goes to a thread at once. */
+const chunkBytes = 1 << 20
+/** Chunks on the way to each thread: enough that none waits, few enough that memory stays bounded. */
+const chunksPerThread = 3
+
+/** Reads rule files from several paths. @throws CliProblem, code 2 */
+export async function ruleFilesOf(paths: readonly string[]): Promise<RuleFile[]> {
+  try {
+    return (await Promise.all(paths.map(readRuleFiles))).flat()
+  } catch (error) {
+    throw error instanceof UnreadableRules ? new CliProblem(error.message, 2) : error
+  }
+}
+
+/** Matches a file of events against rules, offline. */
+export async function detect(file: string, options: DetectOptions): Promise<void> {
+  const source = await openEvents(file)
+  const files = await ruleFilesOf(options.rules)
+  if (files.length === 0) throw new CliProblem(`there is no rule file (.yml) at ${options.rules.join(', ')}.`, 2)
+  const engine = await compileCached(files, options.logsource === undefined ? {} : { declared: [options.logsource] }, cacheFolder())
+  const report = new Report(engine, options.count)
+  report.finish(await (options.threads === 1 ? onThisThread(engine, source, report, options.logsource) : onWorkers(engine, source, report, options)))
+}
+
+type Source = AsyncIterable<Buffer>
+
+const secondsSince = (started: number) => (performance.now() - started) / 1_000
+
+/** @returns the seconds that reading and matching took, from when all was ready */
+async function onThisThread(engine: Engine, source: Source, report: Report, logsource: LogSource | undefined): Promise<number> {
+  const matcher = new ChunkMatcher(engine, logsource)
+  const started = performance.now()
+  for await (const piece of source) await report.take(matcher.push(piece, logsource))
+  await report.take(matcher.end(logsource))
+  return secondsSince(started)
+}
+
+async function onWorkers(engine: Engine, source: Source, report: Report, { threads, logsource }: DetectOptions): Promise<number> {
+  const pool = new MatcherPool(engine.save(), threads, [logsource])
+  try {
+    await pool.ready
+    const started = performance.now()
+    // Results are taken in the order of the file, whichever thread is done first.
+    const results: Promise<ChunkResult>[] = []
+    for await (const chunk of wholeLines(source)) {
+      const result = pool.match(chunk, logsource)
+      // Rejections are met when the result is taken.
+      result.catch(() => undefined)
+      results.push(result)
+      const [first] = results
+      if (first !== undefined && results.length >= threads * chunksPerThread) {
+        await report.take(await first)
+        results.shift()
+      }
+    }
+    for (const result of results) await report.take(await result)
+    return secondsSince(started)
+  } finally {
+    await pool.close()
+  }
+}
+
+/** The events of a file or of standard input as lines of JSON, in pieces. A piece is good until the next is asked for. */
+async function openEvents(file: string): Promise<Source> {
+  if (file === '-') return named('standard input', unpacked(process.stdin))
+  const about = await stat(file).catch((error: NodeJS.ErrnoException) => {
+    throw new CliProblem(error.code === 'ENOENT' ? `${file} does not exist.` : `${file} cannot be read (${error.code}).`, 2)
+  })
+  if (!about.isFile()) throw new CliProblem(`${file} is not a file.`, 2)
+  return named(file, isLines(file) ? plainLines(file) : unpacked(createReadStream(file, { highWaterMark: pieceBytes })))
+}
+
+async function* named(name: string, source: Iterable<Buffer> | AsyncIterable<Buffer>): Source {
+  try {
+    yield* source
+  } catch (error) {
+    if (error instanceof CliProblem) throw error
+    throw new CliProblem(`${name} cannot be read (${error instanceof Error ? error.message : String(error)}).`, 2)
+  }
+}
+
+/** Whether a file is lines of JSON as it stands, which is told by its first. */
+function isLines(file: string): boolean {
+  const descriptor = openSync(file, 'r')
+  try {
+    const head = Buffer.alloc(pieceBytes)
+    const text = head.toString('utf8', 0, readSync(descriptor, head))
+    return text.startsWith('{') && isJson(text.slice(0, text.indexOf('\n')))
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Reads into one buffer, again and again: reading ahead would cost more than it saves. */
+function* plainLines(file: string): Iterable<Buffer> {
+  const descriptor = openSync(file, 'r')
+  try {
+    const buffer = Buffer.alloc(pieceBytes)
+    for (let bytes = readSync(descriptor, buffer); bytes > 0; bytes = readSync(descriptor, buffer)) yield buffer.subarray(0, bytes)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Lines of JSON from what may be compressed, and may be one list. */
+async function* unpacked(raw: Readable): Source {
+  const pieces = raw[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+  const first = await pieces.next()
+  const head: Buffer = first.done === true ? Buffer.alloc(0) : first.value
+  const whole = (async function* () {
+    yield head
+    for (let piece = await pieces.next(); piece.done !== true; piece = await pieces.next()) yield piece.value
+  })()
+  yield* jsonDocuments(head[0] === 0x1f && head[1] === 0x8b ? gunzip(whole) : whole)
+}
+
+async function* gunzip(pieces: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  // The wide mark lets it unpack ahead, on a thread of its own, while this one matches.
+  const gunzip = createGunzip({ chunkSize: pieceBytes, ...{ readableHighWaterMark: 1 << 23 } })
+  const feeding = (async () => {
+    for await (const piece of pieces) if (!gunzip.write(piece)) await once(gunzip, 'drain')
+    gunzip.end()
+  })()
+  feeding.catch((error: unknown) => gunzip.destroy(error instanceof Error ? error : new Error(String(error))))
+  yield* gunzip
+  await feeding
+}
+
+/** Cuts pieces at the ends of lines, into chunks of about a megabyte. */
+async function* wholeLines(pieces: Source): AsyncIterable<Uint8Array<ArrayBuffer>> {
+  let held: Buffer[] = []
+  let size = 0
+  for await (const piece of pieces) {
+    const end = piece.lastIndexOf(10) + 1
+    if (end === 0 || size + end < chunkBytes / 2) {
+      held.push(Buffer.from(piece))
+      size += piece.length
+      continue
+    }
+    yield joined([...held, piece.subarray(0, end)], size + end)
+    held = [Buffer.from(piece.subarray(end))]
+    size = piece.length - end
+  }
+  if (size > 0) yield joined(held, size)
+}
+
+/** A copy in memory of its own, which can be handed to another thread. */
+function joined(pieces: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(size)
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}
+
+/** What is said of the matches: a line each on standard output, or counts at the end. */
+class Report {
+  readonly #engine: Engine
+  readonly #isCount: boolean
+  readonly #correlating: Correlating
+  readonly #byRule = new Map<string, number>()
+  #lines = 0
+  #events = 0
+  #matches = 0
+  #invalid = 0
+  #said = Date.now()
+
+  constructor(engine: Engine, isCount: boolean) {
+    this.#engine = engine
+    this.#isCount = isCount
+    this.#correlating = new Correlating(engine)
+  }
+
+  async take({ lines, events, matches, invalid }: ChunkResult): Promise<void> {
+    let out = ''
+    for (const match of matches) {
+      const rule = this.#engine.rules[match.rule]
+      if (rule === undefined) throw new RangeError(`there is no rule ${match.rule}`)
+      const line = this.#lines + match.line + 1
+      if (this.#correlating.isReported(match.rule)) out += this.#say(rule, line, match.fields)
+      // An event that tells no time stands at the time of the epoch plus its line: the order of the file.
+      for (const found of this.#correlating.observe(match, String(line), line)) {
+        const { correlation, group, value, refs, events: count } = found
+        out += this.#say(correlation, line, group, { value, events: count, lines: refs.map(Number) })
+      }
+    }
+    for (const { line, reason } of invalid.slice(0, Math.max(0, 10 - this.#invalid)))
+      process.stderr.write(`line ${this.#lines + line + 1} is no event: ${printable(reason)}\n`)
+    this.#invalid += invalid.length
+    this.#lines += lines
+    this.#events += events
+    if (out !== '' && !process.stdout.write(out)) await once(process.stdout, 'drain')
+    if (process.stderr.isTTY && Date.now() - this.#said > 500) {
+      this.#said = Date.now()
+      process.stderr.write(`\r${this.#events.toLocaleString('en')} events, ${this.#matches.toLocaleString('en')} matches`)
+    }
+  }
+
+  #say(rule: { id: string; title: string; level: string }, line: number, fields: object, correlation?: object): string {
+    this.#matches++
+    this.#byRule.set(rule.id, (this.#byRule.get(rule.id) ?? 0) + 1)
+    if (this.#isCount) return ''
+    return `${JSON.stringify({ rule: { id: rule.id, title: rule.title, level: rule.level }, line, fields, ...(correlation === undefined ? {} : { correlation }) })}\n`
+  }
+
+  finish(seconds: number): void {
+    const { rules, correlations, refused } = this.#engine
+    const events = this.#events - this.#invalid
+    const eventsPerSecond = Math.round(events / Math.max(seconds, 1e-6))
+    if (this.#isCount)
+      process.stdout.write(
+        `${JSON.stringify({
+          rules: {
+            loaded: rules.length + correlations.length,
+            refused: refused.map(({ file, line, reason }) => ({ file, reason: `line ${line}: ${reason}` })),
+          },
+          events,
+          matches: this.#matches,
+          byRule: Object.fromEntries(this.#byRule),
+          seconds: Math.round(seconds * 1e6) / 1e6,
+          eventsPerSecond,
+        })}\n`,
+      )
+    const clear = process.stderr.isTTY ? '\r\u001b[K' : ''
+    process.stderr.write(
+      `${clear}${rules.length + correlations.length} rules (${refused.length} refused), ${events} events${this.#invalid > 0 ? ` (and ${this.#invalid} lines that are none)` : ''}, ${this.#matches} matches in ${seconds.toFixed(2)} s: ${eventsPerSecond} events/s\n`,
+    )
+  }
+}

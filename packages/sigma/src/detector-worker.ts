@@ -1,0 +1,17 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { ChunkMatcher } from './detector.ts'
+import { Engine } from './engine.ts'
+import type { LogSource } from './rule.ts'
+
+// What MatcherPool gives.
+const { saved, logsources } = workerData as { saved: Uint8Array; logsources: readonly (LogSource | undefined)[] }
+const engine = Engine.load(saved)
+if (engine === undefined) throw new TypeError('the engine was saved by another version')
+const matcher = new ChunkMatcher(engine, ...logsources)
+parentPort?.on('message', ({ chunk, logsource }: { chunk: Uint8Array; logsource?: LogSource }) => {
+  try {
+    parentPort?.postMessage({ result: matcher.match(chunk, logsource) })
+  } catch (error) {
+    parentPort?.postMessage({ failure: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+  }
+})

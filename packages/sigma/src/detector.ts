@@ -1,0 +1,173 @@
+import { Worker } from 'node:worker_threads'
+import { type CorrelationMatch, Correlator } from './correlate.ts'
+import type { Engine, InvalidLine, Matcher, Sink } from './engine.ts'
+import { EventView } from './event.ts'
+import type { LogSource } from './rule.ts'
+
+/** A match as plain data, as it crosses between threads. */
+export interface FoundMatch {
+  /** Index in `engine.rules`. */
+  readonly rule: number
+  /** From 0 within the chunk. */
+  readonly line: number
+  readonly fields: Readonly<Record<string, string | readonly string[]>>
+  /** Event time in ms since 1970, where the event says it. */
+  readonly at: number | undefined
+  /** The event as JSON. */
+  readonly text: string
+}
+
+export interface ChunkResult {
+  readonly lines: number
+  readonly events: number
+  readonly matches: readonly FoundMatch[]
+  readonly invalid: readonly InvalidLine[]
+}
+
+/** Matches chunks of whole lines, one after the other. */
+export class ChunkMatcher {
+  readonly #engine: Engine
+  readonly #numbers: ReadonlyMap<string, number>
+  readonly #matchers = new Map<string, Matcher>()
+
+  constructor(engine: Engine, ...logsources: readonly (LogSource | undefined)[]) {
+    this.#engine = engine
+    for (const logsource of logsources) this.#matcher(logsource)
+    this.#numbers = new Map(engine.rules.map(({ id }, i) => [id, i]))
+  }
+
+  #matcher(logsource: LogSource | undefined): Matcher {
+    const key = JSON.stringify(logsource ?? null)
+    const matcher = this.#matchers.get(key) ?? this.#engine.matcher(logsource)
+    this.#matchers.set(key, matcher)
+    return matcher
+  }
+
+  /** Matches a chunk whose last line is whole, with or without its newline. */
+  match(chunk: Uint8Array, logsource?: LogSource): ChunkResult {
+    return this.#collect(logsource, (matcher, sink) => {
+      matcher.push(chunk, sink)
+      matcher.end(sink)
+    })
+  }
+
+  /** Matches a piece of a stream: a line may go on in the next piece. */
+  push(piece: Uint8Array, logsource?: LogSource): ChunkResult {
+    return this.#collect(logsource, (matcher, sink) => matcher.push(piece, sink))
+  }
+
+  /** The end of a stream. */
+  end(logsource?: LogSource): ChunkResult {
+    return this.#collect(logsource, (matcher, sink) => matcher.end(sink))
+  }
+
+  #collect(logsource: LogSource | undefined, work: (matcher: Matcher, sink: Sink) => void): ChunkResult {
+    const matcher = this.#matcher(logsource)
+    const [firstLine, firstEvent] = [matcher.lines, matcher.events]
+    const matches: FoundMatch[] = []
+    const invalid: InvalidLine[] = []
+    work(matcher, {
+      match: ({ rule, line, event, fields }) => {
+        matches.push({ rule: this.#numbers.get(rule.id) ?? 0, line: line - firstLine, fields, at: event.time(), text: event.text })
+      },
+      invalid: problem => {
+        invalid.push({ ...problem, line: problem.line - firstLine })
+      },
+    })
+    return { lines: matcher.lines - firstLine, events: matcher.events - firstEvent, matches, invalid }
+  }
+}
+
+interface Waiting {
+  resolve(result: ChunkResult): void
+  reject(error: Error): void
+}
+
+interface Reply {
+  readonly result?: ChunkResult
+  readonly failure?: string
+}
+
+/** Chunks matched on worker threads. Each worker takes its chunks in order; there may be several chunks on the way to it. */
+export class MatcherPool {
+  readonly #workers: { worker: Worker; waiting: Waiting[] }[]
+  /** Settles when every worker is ready. */
+  readonly ready: Promise<void>
+
+  /**
+   * @param saved what `Engine.save` gave
+   * @param logsources what streams may be declared to be, so that workers make ready for them
+   */
+  constructor(saved: Uint8Array, threads: number, logsources: readonly (LogSource | undefined)[] = [undefined]) {
+    this.#workers = Array.from({ length: threads }, () => {
+      const worker = new Worker(new URL('./detector-worker.ts', import.meta.url), { workerData: { saved, logsources } })
+      const waiting: Waiting[] = []
+      const fail = (error: Error) => {
+        for (const one of waiting.splice(0)) one.reject(error)
+      }
+      worker.on('message', (reply: Reply) => {
+        const one = waiting.shift()
+        if (reply.result !== undefined) one?.resolve(reply.result)
+        else one?.reject(new Error(reply.failure ?? 'the worker gave no result'))
+      })
+      worker.on('error', error => fail(error instanceof Error ? error : new Error(String(error))))
+      worker.on('exit', () => fail(new Error('the worker has ended')))
+      return { worker, waiting }
+    })
+    // A chunk without a line comes back when all before it is done.
+    this.ready = Promise.all(this.#workers.map(one => send(one, new Uint8Array(0)))).then(() => undefined)
+  }
+
+  /** Matches a chunk of whole lines on the worker that has least to do. The chunk's memory goes over to it where it can. */
+  match(chunk: Uint8Array<ArrayBuffer>, logsource?: LogSource): Promise<ChunkResult> {
+    const free = this.#workers.reduce((best, candidate) => (candidate.waiting.length < best.waiting.length ? candidate : best))
+    return send(free, chunk, logsource)
+  }
+
+  /** Chunks that are on the way. */
+  get pending(): number {
+    return this.#workers.reduce((sum, { waiting }) => sum + waiting.length, 0)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map(({ worker }) => worker.terminate()))
+  }
+}
+
+function send({ worker, waiting }: { worker: Worker; waiting: Waiting[] }, chunk: Uint8Array<ArrayBuffer>, logsource?: LogSource): Promise<ChunkResult> {
+  return new Promise((resolve, reject) => {
+    waiting.push({ resolve, reject })
+    worker.postMessage({ chunk, logsource }, chunk.byteOffset === 0 && chunk.byteLength === chunk.buffer.byteLength ? [chunk.buffer] : [])
+  })
+}
+
+/** Follows the matches of an engine for its correlations, in the order in which chunks came in. */
+export class Correlating {
+  readonly #engine: Engine
+  readonly correlator: Correlator
+  readonly #quiet: ReadonlySet<string>
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+    this.correlator = new Correlator(engine.correlations, engine.rules)
+    const generating = engine.correlations.filter(({ isGenerating }) => isGenerating).flatMap(({ rules }) => rules)
+    const named = (list: readonly string[]) =>
+      new Set(engine.rules.flatMap(({ id, name }) => (list.includes(id) || (name !== undefined && list.includes(name)) ? [id] : [])))
+    const loud = named(generating)
+    // A rule that only serves a correlation does not alert by itself, unless the correlation says so (generate).
+    this.#quiet = new Set([...named(engine.correlations.flatMap(({ rules }) => rules))].filter(id => !loud.has(id)))
+  }
+
+  /** Whether the rule's own matches are reported. */
+  isReported(rule: number): boolean {
+    const id = this.#engine.rules[rule]?.id
+    return id !== undefined && !this.#quiet.has(id)
+  }
+
+  /** @param ref what names the event in a correlation's list */
+  observe(match: FoundMatch, ref: string, arrivedAt: number): CorrelationMatch[] {
+    const id = this.#engine.rules[match.rule]?.id
+    if (id === undefined || !this.correlator.watches(id)) return []
+    return this.correlator.observe({ rule: id, at: match.at ?? arrivedAt, ref, event: new EventView(match.text, this.#engine.mapping) })
+  }
+}
