@@ -556,21 +556,16 @@ function normalise(from: usize, to: usize, isEscaped: bool): usize {
   const afterZ = i8x16.splat(91)
   const bit = i8x16.splat(32)
   while (at < to) {
-    while (at + 16 <= to) {
-      const v = v128.load(at)
-      if ((i8x16.bitmask(v) | i8x16.bitmask(i8x16.eq(v, backslash))) != 0) break
-      v128.store(out, v128.or(v, v128.and(bit, v128.and(i8x16.gt_s(v, beforeA), i8x16.lt_s(v, afterZ)))))
-      out += 16
-      at += 16
-    }
-    if (at >= to) break
+    // Plain characters, up to sixteen at a time: what is written beyond them is written over.
+    const v = v128.load(at)
+    v128.store(out, v128.or(v, v128.and(bit, v128.and(i8x16.gt_s(v, beforeA), i8x16.lt_s(v, afterZ)))))
+    const special = i8x16.bitmask(v) | i8x16.bitmask(i8x16.eq(v, backslash)) | 0x10000
+    let plain = <usize>ctz(special)
+    if (at + plain > to) plain = to - at
+    out += plain
+    at += plain
+    if (at >= to || plain == 16) continue
     let c = <u32>load<u8>(at)
-    if (c < 128 && c != 92) {
-      store<u8>(out, c - 65 <= 25 ? c | 32 : c)
-      out++
-      at++
-      continue
-    }
     let code: u32 = 0
     if (c == 92) {
       c = load<u8>(at, 1)

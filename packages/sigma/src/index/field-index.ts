@@ -164,8 +164,8 @@ function writeGrams(inside: ReadonlyMap<Literal, ReadonlySet<number>>, words: (n
       else behind.push({ offset, literal })
     }
   }
-  // A byte for each hash: one grams in sixteen passes by chance.
-  const bits = Math.min(16, Math.max(10, Math.ceil(Math.log2(grams.size * 16))))
+  // A byte for each hash: one gram in 32 passes by chance.
+  const bits = Math.min(16, Math.max(11, Math.ceil(Math.log2(grams.size * 32))))
   const filter = writer.take(2 ** bits)
   for (const behind of grams.values()) for (const { offset, literal } of behind) writer.u8(filter + (gramHash(literal.grams[offset] ?? 0) >>> (32 - bits)), 1)
   words[10] = filter
