@@ -16,8 +16,6 @@ export interface DetectOptions {
 }
 
 const pieceBytes = 1 << 18
-/** What goes to a thread at once. */
-const chunkBytes = 1 << 20
 /** Chunks on the way to each thread: enough that none waits, few enough that memory stays bounded. */
 const chunksPerThread = 3
 
@@ -60,7 +58,7 @@ async function onWorkers(engine: Engine, source: Source, report: Report, { threa
     const started = performance.now()
     // Results are taken in the order of the file, whichever thread is done first.
     const results: Promise<ChunkResult>[] = []
-    for await (const chunk of wholeLines(source)) {
+    for await (const chunk of wholeLines(source, () => pool.lend())) {
       const result = pool.match(chunk, logsource)
       // Rejections are met when the result is taken.
       result.catch(() => undefined)
@@ -144,33 +142,26 @@ async function* gunzip(pieces: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   await feeding
 }
 
-/** Cuts pieces at the ends of lines, into chunks of about a megabyte. */
-async function* wholeLines(pieces: Source): AsyncIterable<Uint8Array<ArrayBuffer>> {
-  let held: Buffer[] = []
+/** Cuts pieces at the ends of lines, into chunks that fill the memory that is lent. */
+async function* wholeLines(pieces: Source, lend: () => Uint8Array<ArrayBuffer>): AsyncIterable<Uint8Array<ArrayBuffer>> {
+  let chunk = lend()
   let size = 0
-  for await (const piece of pieces) {
-    const end = piece.lastIndexOf(10) + 1
-    if (end === 0 || size + end < chunkBytes / 2) {
-      held.push(Buffer.from(piece))
-      size += piece.length
-      continue
+  for await (const piece of pieces)
+    for (let at = 0; at < piece.length; ) {
+      const taken = Math.min(chunk.length - size, piece.length - at)
+      chunk.set(piece.subarray(at, at + taken), size)
+      size += taken
+      at += taken
+      if (size < chunk.length) continue
+      const end = chunk.lastIndexOf(10) + 1
+      const lent = lend()
+      const next = end === 0 || size - end > lent.length ? new Uint8Array(chunk.length * 2) : lent
+      next.set(chunk.subarray(end))
+      size -= end
+      if (end > 0) yield chunk.subarray(0, end)
+      chunk = next
     }
-    yield joined([...held, piece.subarray(0, end)], size + end)
-    held = [Buffer.from(piece.subarray(end))]
-    size = piece.length - end
-  }
-  if (size > 0) yield joined(held, size)
-}
-
-/** A copy in memory of its own, which can be handed to another thread. */
-function joined(pieces: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(size)
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
-  }
-  return whole
+  if (size > 0) yield chunk.subarray(0, size)
 }
 
 /** What is said of the matches: a line each on standard output, or counts at the end. */

@@ -8,10 +8,13 @@ const { saved, logsources } = workerData as { saved: Uint8Array; logsources: rea
 const engine = Engine.load(saved)
 if (engine === undefined) throw new TypeError('the engine was saved by another version')
 const matcher = new ChunkMatcher(engine, ...logsources)
-parentPort?.on('message', ({ chunk, logsource }: { chunk: Uint8Array; logsource?: LogSource }) => {
+parentPort?.on('message', ({ chunk, logsource }: { chunk: Uint8Array<ArrayBuffer>; logsource: LogSource | undefined }) => {
+  let reply: { result: ReturnType<ChunkMatcher['match']> } | { failure: string }
   try {
-    parentPort?.postMessage({ result: matcher.match(chunk, logsource) })
+    reply = { result: matcher.match(chunk, logsource) }
   } catch (error) {
-    parentPort?.postMessage({ failure: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+    reply = { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }
   }
+  // The memory goes back, to be used again.
+  parentPort?.postMessage({ ...reply, chunk }, [chunk.buffer])
 })

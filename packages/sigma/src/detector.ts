@@ -86,11 +86,17 @@ interface Waiting {
 interface Reply {
   readonly result?: ChunkResult
   readonly failure?: string
+  readonly chunk: Uint8Array<ArrayBuffer>
 }
+
+/** Bytes of a chunk that the pool lends. */
+const lentBytes = 1 << 20
 
 /** Chunks matched on worker threads. Each worker takes its chunks in order; there may be several chunks on the way to it. */
 export class MatcherPool {
   readonly #workers: { worker: Worker; waiting: Waiting[] }[]
+  /** Memory that has come back. Fresh memory costs more than matching does: the system hands it out page by page. */
+  readonly #spare: Uint8Array<ArrayBuffer>[] = []
   /** Settles when every worker is ready. */
   readonly ready: Promise<void>
 
@@ -99,46 +105,49 @@ export class MatcherPool {
    * @param logsources what streams may be declared to be, so that workers make ready for them
    */
   constructor(saved: Uint8Array, threads: number, logsources: readonly (LogSource | undefined)[] = [undefined]) {
-    this.#workers = Array.from({ length: threads }, () => {
-      const worker = new Worker(new URL('./detector-worker.ts', import.meta.url), { workerData: { saved, logsources } })
-      const waiting: Waiting[] = []
-      const fail = (error: Error) => {
-        for (const one of waiting.splice(0)) one.reject(error)
-      }
-      worker.on('message', (reply: Reply) => {
-        const one = waiting.shift()
-        if (reply.result !== undefined) one?.resolve(reply.result)
-        else one?.reject(new Error(reply.failure ?? 'the worker gave no result'))
-      })
-      worker.on('error', error => fail(error instanceof Error ? error : new Error(String(error))))
-      worker.on('exit', () => fail(new Error('the worker has ended')))
-      return { worker, waiting }
-    })
+    this.#workers = Array.from({ length: threads }, () => this.#start(saved, logsources))
     // A chunk without a line comes back when all before it is done.
-    this.ready = Promise.all(this.#workers.map(one => send(one, new Uint8Array(0)))).then(() => undefined)
+    this.ready = Promise.all(this.#workers.map(one => this.#send(one, new Uint8Array(0), undefined))).then(() => undefined)
   }
 
-  /** Matches a chunk of whole lines on the worker that has least to do. The chunk's memory goes over to it where it can. */
+  #start(saved: Uint8Array, logsources: readonly (LogSource | undefined)[]): { worker: Worker; waiting: Waiting[] } {
+    const worker = new Worker(new URL('./detector-worker.ts', import.meta.url), { workerData: { saved, logsources } })
+    const waiting: Waiting[] = []
+    const fail = (error: Error) => {
+      for (const one of waiting.splice(0)) one.reject(error)
+    }
+    worker.on('message', (reply: Reply) => {
+      const one = waiting.shift()
+      if (reply.chunk.buffer.byteLength === lentBytes) this.#spare.push(new Uint8Array(reply.chunk.buffer))
+      if (reply.result !== undefined) one?.resolve(reply.result)
+      else one?.reject(new Error(reply.failure ?? 'the worker gave no result'))
+    })
+    worker.on('error', error => fail(error instanceof Error ? error : new Error(String(error))))
+    worker.on('exit', () => fail(new Error('the worker has ended')))
+    return { worker, waiting }
+  }
+
+  #send({ worker, waiting }: { worker: Worker; waiting: Waiting[] }, chunk: Uint8Array<ArrayBuffer>, logsource: LogSource | undefined): Promise<ChunkResult> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ resolve, reject })
+      worker.postMessage({ chunk, logsource }, [chunk.buffer])
+    })
+  }
+
+  /** Memory for a chunk: it is used again when the chunk has been matched. */
+  lend(): Uint8Array<ArrayBuffer> {
+    return this.#spare.pop() ?? new Uint8Array(lentBytes)
+  }
+
+  /** Matches a chunk of whole lines on the worker that has least to do. The chunk's memory goes over to it: it must be nobody else's. */
   match(chunk: Uint8Array<ArrayBuffer>, logsource?: LogSource): Promise<ChunkResult> {
     const free = this.#workers.reduce((best, candidate) => (candidate.waiting.length < best.waiting.length ? candidate : best))
-    return send(free, chunk, logsource)
-  }
-
-  /** Chunks that are on the way. */
-  get pending(): number {
-    return this.#workers.reduce((sum, { waiting }) => sum + waiting.length, 0)
+    return this.#send(free, chunk, logsource)
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#workers.map(({ worker }) => worker.terminate()))
   }
-}
-
-function send({ worker, waiting }: { worker: Worker; waiting: Waiting[] }, chunk: Uint8Array<ArrayBuffer>, logsource?: LogSource): Promise<ChunkResult> {
-  return new Promise((resolve, reject) => {
-    waiting.push({ resolve, reject })
-    worker.postMessage({ chunk, logsource }, chunk.byteOffset === 0 && chunk.byteLength === chunk.buffer.byteLength ? [chunk.buffer] : [])
-  })
 }
 
 /** Follows the matches of an engine for its correlations, in the order in which chunks came in. */
