@@ -186,8 +186,8 @@ class Watch {
     const counted = this.#valuesOf(correlation.valueFields, rule, occurrence.event)
     if (counted === undefined) return this.#closeOver(occurrence.at)
     const entry: Entry = { at: occurrence.at, rule, ref: occurrence.ref, value: counted.length === 1 ? (counted[0] ?? '') : JSON.stringify(counted) }
-    const group = this.#group(JSON.stringify(values), limits)
     const closed = this.#closeOver(occurrence.at)
+    const group = this.#group(JSON.stringify(values), limits)
     const matches = this.#add(group, entry, limits)
     return [...closed, ...matches]
   }
@@ -233,9 +233,11 @@ class Watch {
     const last = group.entries.at(-1)
     this.events++
     if (last !== undefined && entry.at < last.at) return this.#addLate(group, entry)
+    this.#shrink(group, entry.at - timespanMs)
+    // A window that ran empty has ceased to hold, though no event told.
+    if (group.from === group.entries.length) group.isMet = false
     group.entries.push(entry)
     this.#count(group, entry, 1)
-    this.#shrink(group, entry.at - timespanMs)
     if (group.entries.length - group.from > limits.groupEvents) {
       this.#leave(group)
       this.#letGo++

@@ -208,9 +208,11 @@ export class Matcher {
       }
       const taken = Math.min(inputSize - this.#held, scanStep, bytes.length - at)
       this.#scanner.input.set(bytes.subarray(at, at + taken), this.#held)
+      const newline = bytes.indexOf(10, at)
       at += taken
       this.#held += taken
-      this.#drain(sink)
+      // Without a newline there is nothing new to scan.
+      if (newline >= 0 && newline < at) this.#drain(sink)
       if (this.#held === inputSize) {
         this.#long = [this.#scanner.input.slice(0, this.#held)]
         this.#longBytes = this.#held

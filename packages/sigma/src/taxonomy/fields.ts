@@ -9,7 +9,7 @@ const holders = ['Event.EventData', 'Event.UserData.*', 'winlog.event_data', 'wi
 /** Other names of a field, by shipper. */
 const aliases: Readonly<Record<string, readonly string[]>> = {
   Channel: ['Event.System.Channel', 'winlog.channel', 'System.Channel', 'channel', 'log_name', 'LogName'],
-  EventID: ['Event.System.EventID', 'Event.System.EventID.#text', 'winlog.event_id', 'System.EventID', 'event_id', 'EventId', 'Id', 'event.code'],
+  EventID: ['Event.System.EventID.#text', 'Event.System.EventID', 'winlog.event_id', 'System.EventID', 'event_id', 'EventId', 'Id', 'event.code'],
   Provider_Name: [
     'Event.System.Provider.#attributes.Name',
     'Event.System.Provider.@Name',
@@ -27,7 +27,6 @@ const aliases: Readonly<Record<string, readonly string[]>> = {
   Keywords: ['Event.System.Keywords', 'winlog.keywords'],
   Execution_ProcessID: ['Event.System.Execution.#attributes.ProcessID', 'winlog.process.pid', 'ExecutionProcessID'],
   Security_UserID: ['Event.System.Security.#attributes.UserID', 'winlog.user.identifier', 'UserID'],
-  Data: ['Event.EventData.Data.#text', 'EventData.Data.#text'],
   // Elastic Common Schema and OCSF (the latter behind it), for shippers that rename what the operating system wrote.
   Image: ['process.executable', 'process.file.path'],
   CommandLine: ['process.command_line', 'process.cmd_line'],
@@ -77,7 +76,8 @@ export function pathsOf(field: string, more: Readonly<Record<string, readonly st
   const added = Object.hasOwn(more, field) ? (more[field] ?? []) : []
   const kept = added.length === 0 ? known.get(field) : undefined
   if (kept !== undefined) return kept
-  const held = field.includes('.') ? [] : holders.map(holder => `${holder}.${field}`)
+  // evtx_dump writes a value that has attributes as an object with its text.
+  const held = field.includes('.') ? [] : holders.flatMap(holder => [`${holder}.${field}.#text`, `${holder}.${field}`])
   const paths = [...new Set([field, ...added, ...held, ...(Object.hasOwn(aliases, field) ? (aliases[field] ?? []) : [])])]
   if (added.length === 0 && known.size < mostKnown) known.set(field, paths)
   return paths

@@ -175,9 +175,15 @@ export const marked: readonly Marked[] = [
   { name: 'auditd-path', has: ['type', 'nametype', 'name', 'item'], product: 'linux', categories: [], services: ['auditd'] },
 ]
 
-/** Whether a log source that names only what it needs is met by one that is declared of a stream of events. */
+/**
+ * Whether a rule's log source is met by what a stream of events is declared to be. Product, and one of category and service, are
+ * alternatives of the taxonomy: where the stream names either, a rule that names the other means other events.
+ */
 export function isMetBy(wanted: LogSource, declared: LogSource): boolean {
-  return (['category', 'product', 'service'] as const).every(
-    part => wanted[part] === undefined || declared[part] === undefined || wanted[part] === declared[part],
-  )
+  const isBroad = declared.category === undefined && declared.service === undefined
+  const fits = (part: 'category' | 'product' | 'service') =>
+    wanted[part] === undefined || wanted[part] === declared[part] || (declared[part] === undefined && (part === 'product' || isBroad))
+  const parts = ['category', 'product', 'service'] as const
+  const isRelated = parts.every(part => wanted[part] === undefined) || parts.some(part => wanted[part] !== undefined && wanted[part] === declared[part])
+  return parts.every(fits) && (isRelated || parts.every(part => declared[part] === undefined))
 }
