@@ -66,7 +66,8 @@ export function within<T>(path: readonly (string | number)[], work: () => T): T 
   }
 }
 
-function resolve(condition: Condition, identifiers: ReadonlyMap<string, Expression>): Expression {
+/** Puts the identifiers into a condition. */
+export function resolve(condition: Condition, identifiers: ReadonlyMap<string, Expression>): Expression {
   if (condition.op === 'not') return not(resolve(condition.of, identifiers))
   if ('of' in condition) {
     const of = condition.of.map(part => resolve(part, identifiers))
@@ -83,7 +84,8 @@ function resolve(condition: Condition, identifiers: ReadonlyMap<string, Expressi
   return condition.op === 'every' ? and(of) : or(of)
 }
 
-function parseIdentifier(value: unknown, placeholders: Placeholders, depth: number): Expression {
+/** A map, a list of maps or a list of keywords. */
+export function parseIdentifier(value: unknown, placeholders: Placeholders, depth: number): Expression {
   if (depth > mostDepth) throw new RuleProblem(`search identifiers nest deeper than ${mostDepth}`)
   if (Array.isArray(value)) {
     if (value.length === 0) throw new RuleProblem('the list is empty')
@@ -99,7 +101,7 @@ function parseIdentifier(value: unknown, placeholders: Placeholders, depth: numb
 const isScalar = (value: unknown): value is string | number | boolean | bigint => ['string', 'number', 'boolean', 'bigint'].includes(typeof value)
 
 /** One `field|modifiers: values` of a map; without a field, keywords. */
-function parseItem(key: string, raw: unknown, placeholders: Placeholders): Expression {
+export function parseItem(key: string, raw: unknown, placeholders: Placeholders): Expression {
   const [name = '', ...modifiers] = key.split('|')
   const field = name === '' ? undefined : name
   for (const modifier of modifiers) if (!known.has(modifier)) throw new RuleProblem(`the modifier ${JSON.stringify(modifier)} is not in the specification`)

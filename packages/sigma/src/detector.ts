@@ -1,8 +1,10 @@
 import { Worker } from 'node:worker_threads'
 import { type CorrelationMatch, Correlator } from './correlate.ts'
-import type { Engine, InvalidLine, Matcher, Sink } from './engine.ts'
+import type { Placeholders } from './detection.ts'
+import type { Engine, EngineOptions, InvalidLine, Matcher, Sink } from './engine.ts'
 import { EventView } from './event.ts'
 import type { LogSource } from './rule.ts'
+import type { RuleFile } from './ruleset.ts'
 
 /** A match as plain data, as it crosses between threads. */
 export interface FoundMatch {
@@ -148,6 +150,16 @@ export class MatcherPool {
   async close(): Promise<void> {
     await Promise.all(this.#workers.map(({ worker }) => worker.terminate()))
   }
+}
+
+/** Compiles rules on a thread of their own: it takes seconds, in which this one has other things to do. @returns what `Engine.load` takes */
+export function compileApart(files: readonly RuleFile[], options: EngineOptions & { readonly placeholders?: Placeholders }): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('./compile-worker.ts', import.meta.url), { workerData: { files, options } })
+    worker.once('message', (saved: Uint8Array) => resolve(saved))
+    worker.once('error', reject)
+    worker.once('exit', () => reject(new Error('the compiling worker ended without a result')))
+  })
 }
 
 /** Follows the matches of an engine for its correlations, in the order in which chunks came in. */
