@@ -7,7 +7,7 @@ const floors = [
   ['oncall'],
   ['alerts'],
   ['incidents'],
-  ['intake', 'notices', 'reviews'],
+  ['detection', 'intake', 'notices', 'reviews'],
   ['assurance', 'demo'],
   ['app'],
 ]
@@ -45,7 +45,7 @@ export default {
     { name: 'no circles', severity: 'error', from: {}, to: { circular: true } },
     ...upward,
     ...faces,
-    { name: 'packages know no application', severity: 'error', from: { path: '^packages/(api|deadlines|merkle|oncall)/' }, to: { path: '^apps/' } },
+    { name: 'packages know no application', severity: 'error', from: { path: '^packages/(api|deadlines|merkle|oncall|sigma)/' }, to: { path: '^apps/' } },
     { name: 'pages know no server', severity: 'error', from: { path: '^apps/web/src/' }, to: { path: '^apps/server/' } },
     {
       name: 'pure cores do no input or output',

@@ -5,7 +5,17 @@ export const roles = ['observer', 'responder', 'lead', 'administrator'] as const
 export type Role = (typeof roles)[number]
 
 /** What an API key may be used for. A key acts with its scopes and never beyond the role of the person who made it. */
-export const scopes = ['alerts:read', 'alerts:write', 'incidents:read', 'incidents:write', 'catalog:read', 'catalog:write', 'journal:read'] as const
+export const scopes = [
+  'alerts:read',
+  'alerts:write',
+  'incidents:read',
+  'incidents:write',
+  'catalog:read',
+  'catalog:write',
+  'journal:read',
+  'detection:read',
+  'detection:write',
+] as const
 export type Scope = (typeof scopes)[number]
 
 /**

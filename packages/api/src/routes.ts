@@ -1,5 +1,6 @@
 import { alertRoutes } from './alerts.ts'
 import { catalogRoutes } from './catalog.ts'
+import { detectionRoutes } from './detection.ts'
 import { identityRoutes } from './identity.ts'
 import { incidentRoutes } from './incidents.ts'
 import { intakeRoutes } from './intake.ts'
@@ -19,5 +20,6 @@ export const routes = {
   ...noticeRoutes,
   ...reviewRoutes,
   ...intakeRoutes,
+  ...detectionRoutes,
 }
 export type RouteName = keyof typeof routes

@@ -22,7 +22,7 @@ const chunksPerThread = 3
 /** Reads rule files from several paths. @throws CliProblem, code 2 */
 export async function ruleFilesOf(paths: readonly string[]): Promise<RuleFile[]> {
   try {
-    return (await Promise.all(paths.map(readRuleFiles))).flat()
+    return (await Promise.all(paths.map(path => readRuleFiles(path)))).flat()
   } catch (error) {
     throw error instanceof UnreadableRules ? new CliProblem(error.message, 2) : error
   }

@@ -22,15 +22,16 @@ const isRuleFile = (name: string) => /\.ya?ml$/i.test(name) && !/(^|[\\/])\./.te
 
 /**
  * The rule files at a path: a file, a folder or a .tar.gz, in the order of their names.
+ * @param name what the file is called, where its path does not say
  * @throws UnreadableRules
  */
-export async function readRuleFiles(path: string): Promise<RuleFile[]> {
+export async function readRuleFiles(path: string, name = path): Promise<RuleFile[]> {
   const about = await stat(path).catch((error: NodeJS.ErrnoException) => {
     throw new UnreadableRules(error.code === 'ENOENT' ? `${path} does not exist.` : `${path} cannot be read (${error.code}).`)
   })
   if (about.isDirectory()) return readFolder(path)
-  if (/\.(tar\.gz|tgz|tar)$/i.test(path)) return readArchive(path)
-  return [{ name: path, text: await readText(path) }]
+  if (/\.(tar\.gz|tgz|tar)$/i.test(name)) return readArchive(path, /\.tar$/i.test(name))
+  return [{ name, text: await readText(path) }]
 }
 
 async function readText(path: string): Promise<string> {
@@ -56,7 +57,7 @@ async function readFolder(folder: string): Promise<RuleFile[]> {
   return files
 }
 
-async function readArchive(path: string): Promise<RuleFile[]> {
+async function readArchive(path: string, isPlain: boolean): Promise<RuleFile[]> {
   const files: RuleFile[] = []
   let bytes = 0
   const archive = extract()
@@ -79,7 +80,7 @@ async function readArchive(path: string): Promise<RuleFile[]> {
     stream.resume()
   })
   try {
-    if (/\.tar$/i.test(path)) await pipeline(createReadStream(path), archive)
+    if (isPlain) await pipeline(createReadStream(path), archive)
     else await pipeline(createReadStream(path), createGunzip(), archive)
   } catch (error) {
     throw error instanceof UnreadableRules ? error : new UnreadableRules(`${path} is not an archive that can be read (${(error as Error).message}).`)

@@ -5,6 +5,7 @@ import { openAlerts } from '../alerts/index.ts'
 import { openAssurance } from '../assurance/index.ts'
 import { catalogBindings } from '../catalog/index.ts'
 import { openDemo } from '../demo/index.ts'
+import { Detection } from '../detection/index.ts'
 import { authorizer, type Bindings, type House, identityBindings, isSetUp, setupToken, Visibility } from '../identity/index.ts'
 import { ClosingConditions, openIncidents } from '../incidents/index.ts'
 import { openIntake } from '../intake/index.ts'
@@ -29,6 +30,7 @@ export const version = '0.1.0'
 
 export interface Server {
   readonly house: House
+  readonly detection: Detection
   /** Where it is reached. */
   readonly origin: string
   /** The one-time link for the first administrator, while there is none. */
@@ -48,7 +50,7 @@ function assertComplete(bindings: Bindings): Bindings {
 }
 
 /** Every room with its routes, lowest floor first. */
-export function openRooms(house: House): Bindings {
+export function openRooms(house: House, detection: Detection): Bindings {
   const conditions = new ClosingConditions()
   return assertComplete([
     ...systemBindings(house, version),
@@ -58,6 +60,7 @@ export function openRooms(house: House): Bindings {
     ...openAlerts(house),
     ...openIncidents(house, conditions),
     ...openIntake(house),
+    ...detection.bindings,
     ...openNotices(house, conditions),
     ...openReviews(house, conditions),
     ...openAssurance(house, conditions),
@@ -103,7 +106,9 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       visibility: new Visibility(),
     }
     const http = await openHttp(config, log, metrics)
-    mount(http, { config, database, log, metrics, authorize: authorizer(config) }, openRooms(house))
+    const detection = new Detection(house)
+    mount(http, { config, database, log, metrics, authorize: authorizer(config) }, openRooms(house, detection))
+    detection.mount(http)
     await servePages(http)
     house.followers.follow('sealer', (tx, entries) => house.sealer.seal(tx, entries))
     await http.listen({ host: config.host, port: config.port })
@@ -113,12 +118,14 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     await database.transaction(tx => messenger.releaseHeld(tx))
     await house.followers.start()
     undo.push(() => house.followers.stop())
+    await detection.start()
+    undo.push(() => detection.stop())
     await house.live.start()
     undo.push(() => house.live.stop())
     await jobs.start()
     undo.push(() => jobs.stop())
     const setupLink = (await isSetUp(database.reader())) ? undefined : `${messenger.origin}/setup/${setupToken(secrets)}`
-    return { house, origin: messenger.origin, setupLink, stop }
+    return { house, detection, origin: messenger.origin, setupLink, stop }
   } catch (error) {
     await stop()
     throw error

@@ -1,0 +1,342 @@
+import { gzipSync } from 'node:zlib'
+import { describe, expect } from 'vitest'
+import { until } from '../../test/alertmanager.ts'
+import { type Person, test, type World } from '../../test/world.ts'
+
+const sysmon = (fields: Record<string, unknown>) => ({ Channel: 'Microsoft-Windows-Sysmon/Operational', EventID: 1, Computer: 'ws1', ...fields })
+
+const whoami = `title: Who am I
+id: 11111111-1111-4111-8111-111111111111
+description: Somebody asks who they are.
+tags:
+  - attack.discovery
+  - attack.t1033
+logsource:
+  product: windows
+  category: process_creation
+detection:
+  selection:
+    Image|endswith: '\\whoami.exe'
+  condition: selection
+level: high
+`
+
+async function source(world: World, lead: Person, more: object = {}): Promise<string> {
+  const { url } = await lead.call('createLogSource', { body: { name: 'Windows', ...more } })
+  await world.settle()
+  await world.server.detection.detector.settle()
+  return url.replace(/^https?:\/\/[^/]+/, world.origin)
+}
+
+const post = (url: string, body: string | Buffer, headers: Record<string, string> = {}) => fetch(url, { method: 'POST', body, headers })
+const lines = (...events: unknown[]) => events.map(event => `${JSON.stringify(event)}\n`).join('')
+
+async function matched(world: World): Promise<void> {
+  await until(() => (world.server.detection.intake.waiting.batches === 0 ? true : undefined), 'all batches are matched', 20_000)
+  await world.settle()
+}
+
+/** Rules that were just changed are in force once this has passed. */
+async function inForce(world: World): Promise<void> {
+  await world.settle()
+  await world.server.detection.detector.settle()
+}
+
+describe('from an event to an alert', () => {
+  test('a match pages, shows what matched, and counts up on the same host and user', async ({ world }) => {
+    const { primary } = await world.team()
+    const lead = await world.person('lead')
+    await lead.call('createDetectionRule', { body: { text: whoami } })
+    const url = await source(world, lead)
+    const event = sysmon({
+      Image: 'C:\\Windows\\System32\\whoami.exe',
+      User: 'corp\\bob',
+      Hashes: `MD5=${'a'.repeat(32)},SHA256=${'b'.repeat(64)}`,
+      UtcTime: '2026-11-23 07:59:58.100',
+    })
+    const reply = await post(`${url}/events`, lines(event, sysmon({ Image: 'C:\\other.exe' }), event))
+    expect([reply.status, await reply.json()]).toEqual([202, { accepted: 3 }])
+    await matched(world)
+    const { items } = await lead.call('alerts', {})
+    expect(items).toMatchObject([{ title: 'Who am I: ws1 corp\\bob', severity: 'high', count: 2, source: 'detection', labels: { level: 'high' } }])
+    expect(items[0]?.observables).toEqual(
+      expect.arrayContaining([
+        { kind: 'host', value: 'ws1' },
+        { kind: 'user-account', value: 'corp\\bob' },
+        { kind: 'process', value: 'C:\\Windows\\System32\\whoami.exe' },
+        { kind: 'file-hash', value: 'b'.repeat(64) },
+      ]),
+    )
+    primary.expectPage(/Who am I/)
+    const matches = await lead.call('alertMatches', { params: { id: items[0]?.id ?? '' } })
+    expect(matches).toMatchObject([{ at: '2026-11-23T07:59:58.100Z', fields: { Image: ['C:\\Windows\\System32\\whoami.exe'] }, source: 'Windows' }, {}])
+    const [rule] = (await lead.call('detectionRules', { query: { search: 'who am' } })).items
+    expect(rule).toMatchObject({ matches: 2, lastMatchAt: world.now })
+    await post(`${url}/events`, lines(sysmon({ Image: 'C:\\whoami.exe', User: 'corp\\eve' })))
+    await matched(world)
+    expect((await lead.call('alerts', {})).items.length, 'another user is another alert').toBe(2)
+  })
+
+  test('an exception made from an alert is a filter with reason, author and end', async ({ world }) => {
+    await world.team()
+    const lead = await world.person('lead', 'Lea Lead')
+    await lead.call('createDetectionRule', { body: { text: whoami } })
+    const url = await source(world, lead)
+    const event = (Computer: string) => sysmon({ Computer, Image: 'C:\\it*?\\whoami.exe' })
+    await post(`${url}/events`, lines(event('build1')))
+    await matched(world)
+    const [alert] = (await lead.call('alerts', {})).items
+    const params = { id: alert?.id ?? '' }
+    const exception = await lead.call('addDetectionException', {
+      params,
+      body: { field: 'Image', value: 'C:\\it*?\\whoami.exe', reason: 'The build asks.', expiresAt: '2026-11-24T08:00:00Z' },
+    })
+    expect(exception).toMatchObject({ kind: 'filter', origin: 'exception', changedBy: 'Lea Lead', expiresAt: '2026-11-24T08:00:00.000Z' })
+    await inForce(world)
+    await post(`${url}/events`, lines(event('build2'), sysmon({ Computer: 'ws9', Image: 'C:\\itXX\\whoami.exe' })))
+    await matched(world)
+    expect(
+      (await lead.call('alerts', {})).items.map(({ title }) => title),
+      'a wildcard in a value excepts nothing else',
+    ).toEqual(['Who am I: ws9', 'Who am I: build1'])
+    await world.advance({ hours: 25 })
+    await inForce(world)
+    await post(`${url}/events`, lines(event('build3')))
+    await matched(world)
+    expect((await lead.call('alerts', {})).items[0]?.title, 'it has ended').toBe('Who am I: build3')
+    await expect(lead.call('addDetectionException', { params, body: { field: 'a|re', value: 'x', reason: 'x', expiresAt: null } })).rejects.toThrow(
+      /name of a field/,
+    )
+  })
+
+  test('a brute force that ends in a sign-in is one critical alert that outlives a restart of the correlation', async ({ world }) => {
+    const { primary } = await world.team()
+    const lead = await world.person('lead')
+    const url = await source(world, lead, { logsource: { product: 'linux', service: 'sshd' } })
+    const login = (outcome: string, second: number) => ({
+      '@timestamp': `2026-11-23T07:50:${String(second).padStart(2, '0')}Z`,
+      event: { action: 'ssh_login', outcome },
+      source: { ip: '203.0.113.9' },
+      user: { name: 'root' },
+    })
+    await post(`${url}/events`, lines(...Array.from({ length: 12 }, (_, i) => login('failure', i))))
+    await matched(world)
+    // A change of rules compiles everything anew: what the correlations know comes from the database.
+    await lead.call('createDetectionRule', { body: { text: whoami } })
+    await inForce(world)
+    await post(`${url}/events`, lines(login('success', 30)))
+    await matched(world)
+    const { items } = await lead.call('alerts', {})
+    expect(items.map(({ title, severity }) => [title, severity])).toEqual([
+      ['SSH brute force followed by a sign-in: 203.0.113.9', 'critical'],
+      ['Many failed sign-ins over SSH from one address: 203.0.113.9', 'medium'],
+    ])
+    primary.expectPage(/SSH brute force followed/)
+  })
+
+  test('what waits is matched after a stop, and nothing is lost or doubled', async ({ world }) => {
+    const lead = await world.person('lead')
+    await lead.call('createDetectionRule', { body: { text: whoami } })
+    const url = await source(world, lead)
+    const { detector } = world.server.detection
+    await detector.stop()
+    for (let i = 0; i < 5; i++) expect((await post(`${url}/events`, lines(sysmon({ Computer: `h${i}`, Image: '\\whoami.exe' })))).status).toBe(202)
+    expect((await lead.call('alerts', {})).items).toEqual([])
+    expect((await lead.call('detectionStatus')).waitingBatches).toBe(5)
+    await detector.start()
+    await matched(world)
+    expect((await lead.call('alerts', {})).items.map(({ title, count }) => [title, count])).toEqual([4, 3, 2, 1, 0].map(i => [`Who am I: h${i}`, 1]))
+  })
+})
+
+describe('shippers', () => {
+  test('the bulk API of Elasticsearch: each item is answered, an index in the path, a compressed body', async ({ world }) => {
+    const lead = await world.person('lead')
+    await lead.call('createDetectionRule', { body: { text: whoami } })
+    const url = `${await source(world, lead)}/elastic`
+    const hello = await fetch(url)
+    expect([hello.status, hello.headers.get('x-elastic-product'), (await hello.json()) as object]).toMatchObject([
+      200,
+      'Elasticsearch',
+      { tagline: 'You Know, for Search' },
+    ])
+    expect((await fetch(`${url}/_index_template/filebeat`, { method: 'PUT', body: '{}', headers: { 'content-type': 'application/json' } })).status).toBe(200)
+    const event = sysmon({ Image: '\\whoami.exe' })
+    const body = lines({ create: { _index: 'winlogbeat-8' } }, event, { delete: { _index: 'x', _id: '7' } }, { index: {} }, event)
+    const reply = await post(`${url}/logs/_bulk`, gzipSync(body), { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' })
+    expect(await reply.json()).toMatchObject({
+      errors: false,
+      items: [{ create: { _index: 'winlogbeat-8', status: 201 } }, { delete: { status: 404 } }, { index: { _index: 'logs', status: 201 } }],
+    })
+    await matched(world)
+    expect((await lead.call('alerts', {})).items[0]?.count).toBe(2)
+    for (const [wrong, says] of [
+      ['{"what":{}}\n{}\n', 'line 1: must be an action'],
+      ['{"index":{}}\n', 'line 1: is an action without its document'],
+      ['not json\n', 'line 1: must be an action'],
+    ] as const) {
+      const refused = await post(`${url}/_bulk`, wrong)
+      expect([refused.status, ((await refused.json()) as { detail: string }).detail]).toEqual([400, expect.stringContaining(says)])
+    }
+  })
+
+  test('OpenTelemetry logs, in JSON and in protobuf', async ({ world }) => {
+    const lead = await world.person('lead')
+    await lead.call('createDetectionRule', {
+      body: {
+        text: whoami
+          .replace('product: windows\n  category: process_creation', 'category: test')
+          .replace("Image|endswith: '\\whoami.exe'", 'message|contains: evil\n    service.name: shop'),
+      },
+    })
+    const url = await source(world, lead)
+    const json = {
+      resourceLogs: [
+        {
+          resource: { attributes: [{ key: 'service.name', value: { stringValue: 'shop' } }] },
+          scopeLogs: [
+            {
+              logRecords: [
+                { timeUnixNano: '1763884800000000000', body: { stringValue: 'An EVIL thing' }, attributes: [{ key: 'n', value: { intValue: '5' } }] },
+              ],
+            },
+          ],
+        },
+      ],
+    }
+    const reply = await post(`${url}/v1/logs`, JSON.stringify(json), { 'content-type': 'application/json' })
+    expect([reply.status, await reply.json()]).toEqual([200, {}])
+    // The same in protobuf's wire format, put together by hand from the numbers of its fields.
+    const field = (number: number, content: Buffer | string) => {
+      const bytes = Buffer.from(content)
+      return Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes])
+    }
+    const attribute = (key: string, text: string) => Buffer.concat([field(1, key), field(2, field(1, text))])
+    const record = Buffer.concat([field(5, field(1, 'evil again')), field(6, attribute('k', 'v'))])
+    const request = field(1, Buffer.concat([field(1, field(1, attribute('service.name', 'shop'))), field(2, field(2, record))]))
+    const binary = await post(`${url}/v1/logs`, request, { 'content-type': 'application/x-protobuf' })
+    expect([binary.status, binary.headers.get('content-type'), await binary.text()]).toEqual([200, 'application/x-protobuf', ''])
+    await matched(world)
+    expect((await lead.call('alerts', {})).items[0]?.count).toBe(2)
+    const cut = await post(`${url}/v1/logs`, request.subarray(0, 20), { 'content-type': 'application/x-protobuf' })
+    expect(cut.status).toBe(400)
+  })
+
+  test('a wrong key, a revoked one, a body that is not what it says', async ({ world }) => {
+    const lead = await world.person('lead')
+    const url = await source(world, lead)
+    expect((await post(`${world.origin}/in/wrong/events`, '{}')).status).toBe(403)
+    expect((await post(`${url}/events`, 'not gzip', { 'content-encoding': 'gzip' })).status).toBe(400)
+    expect((await post(`${url}/events`, '{}', { 'content-encoding': 'br' })).status).toBe(400)
+    expect((await post(`${url}/events`, gzipSync(Buffer.alloc(140_000_000, 32)), { 'content-encoding': 'gzip' })).status).toBe(413)
+    const [row] = await lead.call('logSources')
+    await lead.call('revokeLogSource', { params: { id: row?.id ?? '' } })
+    await world.settle()
+    expect((await post(`${url}/events`, '{}')).status).toBe(403)
+  })
+
+  test('lines that are no events can be read, mended and matched again', async ({ world }) => {
+    const lead = await world.person('lead')
+    await lead.call('createDetectionRule', { body: { text: whoami } })
+    const url = await source(world, lead)
+    await post(`${url}/events`, `{"Image": "\\whoami.exe"\n${lines(sysmon({ Image: 'x\0y' }))}`)
+    await matched(world)
+    const letters = await lead.call('deadLetters')
+    expect(letters).toMatchObject([{ source: 'Windows', text: '{"Image": "\\whoami.exe"', reason: expect.stringContaining('JSON') }])
+    await lead.call('replayDeadLetters', { body: { letters: [{ id: letters[0]?.id ?? '', text: lines(sysmon({ Image: '\\whoami.exe' })) }] } })
+    await matched(world)
+    expect(await lead.call('deadLetters')).toEqual([])
+    expect((await lead.call('alerts', {})).items.length).toBe(1)
+  })
+
+  test('a source that falls silent raises an alert, which ends when it is heard of again', async ({ world }) => {
+    await world.team()
+    const lead = await world.person('lead')
+    const url = await source(world, lead, { gapMinutes: 30 })
+    await world.advance({ minutes: 29 })
+    expect((await lead.call('alerts', {})).items).toEqual([])
+    await world.advance({ minutes: 3 })
+    expect((await lead.call('alerts', {})).items).toMatchObject([{ title: 'No events from Windows for 31 minutes', severity: 'medium' }])
+    expect(await lead.call('logSources')).toMatchObject([{ isSilent: true }])
+    await post(`${url}/events`, '{"a":1}')
+    await matched(world)
+    await world.advance({ minutes: 1 })
+    expect(await lead.call('logSources')).toMatchObject([{ isSilent: false, events: 1, lastSeenAt: expect.any(String) }])
+    expect((await lead.call('alerts', { query: { view: 'all' } })).items).toMatchObject([{ status: 'resolved' }])
+  })
+})
+
+describe('rules', () => {
+  test('are checked, versioned, disabled; two at once is told', async ({ world }) => {
+    const lead = await world.person('lead')
+    expect((await lead.call('checkDetectionRule', { body: { text: whoami.replace('endswith', 'endwith') } })).problems).toEqual([
+      { line: 12, reason: expect.stringContaining('"endwith" is not in the specification') },
+    ])
+    await expect(lead.call('createDetectionRule', { body: { text: 'title: x' } })).rejects.toThrow('logsource is missing')
+    const rule = await lead.call('createDetectionRule', { body: { text: whoami } })
+    await expect(lead.call('createDetectionRule', { body: { text: whoami } })).rejects.toThrow('already')
+    const params = { id: rule.id }
+    const changed = await lead.call('changeDetectionRule', { params, body: { text: whoami.replace('level: high', 'level: low'), version: 1 } })
+    expect(changed).toMatchObject({ level: 'low', version: 2, versions: [{ version: 2 }, { version: 1, text: whoami }] })
+    await expect(lead.call('changeDetectionRule', { params, body: { text: whoami, version: 1 } })).rejects.toThrow('Somebody else')
+    await lead.call('enableDetectionRule', { params, body: { isEnabled: false } })
+    const url = await source(world, lead)
+    await inForce(world)
+    await post(`${url}/events`, lines(sysmon({ Image: '\\whoami.exe' })))
+    await matched(world)
+    expect((await lead.call('alerts', {})).items, 'a disabled rule raises nothing').toEqual([])
+    const responder = await world.person('responder')
+    await expect(responder.call('createDetectionRule', { body: { text: whoami } })).rejects.toThrow('role lead')
+  })
+
+  test('are tried on events, condition by condition', async ({ world }) => {
+    const responder = await world.person('responder')
+    const events = lines(sysmon({ Image: '\\whoami.exe' }), sysmon({ Image: '\\other.exe' }), { Channel: 'System', EventID: 7 }) + '{broken'
+    const tried = await responder.call('tryDetectionRule', { body: { text: whoami, events } })
+    expect(tried).toMatchObject({ judged: 4, met: 1, problems: [] })
+    expect(tried.events).toMatchObject([
+      {
+        line: 1,
+        isMet: true,
+        identifiers: [
+          {
+            name: 'selection',
+            isMet: true,
+            alternatives: [{ items: [{ key: 'Image|endswith', wanted: ['\\whoami.exe'], found: ['\\whoami.exe'], isMet: true }] }],
+          },
+        ],
+      },
+      { line: 2, isMet: false, conditions: [{ text: 'selection', isMet: false }] },
+      { line: 3, isRead: false, isMet: false },
+      { line: 4, problem: expect.stringContaining('JSON') },
+    ])
+  })
+
+  test('of the starter pack are there at a fresh start, and cover techniques once a source feeds them', async ({ world }) => {
+    const lead = await world.person('lead')
+    await inForce(world)
+    expect(await lead.call('detectionStatus')).toMatchObject({ rules: expect.any(Number), refused: 0 })
+    expect((await lead.call('detectionStatus')).rules).toBeGreaterThan(25)
+    const cell = async () =>
+      (await lead.call('detectionCoverage')).tactics.find(({ tactic }) => tactic === 'credential-access')?.techniques.find(({ id }) => id === 'T1621')
+    expect(await cell()).toEqual({ id: 'T1621', rules: 2, fed: 0 })
+    const url = await source(world, lead, { logsource: { product: 'okta', service: 'okta' } })
+    await post(`${url}/events`, lines({ eventType: 'x' }))
+    await matched(world)
+    expect(await cell()).toMatchObject({ fed: 2 })
+  })
+
+  test('come in as files and archives; what is refused is named', async ({ world }) => {
+    const lead = await world.person('lead')
+    const form = (files: Record<string, string>) => {
+      const data = new FormData()
+      for (const [name, text] of Object.entries(files)) data.append('files', new Blob([text]), name)
+      return fetch(`${world.origin}/api/v1/detection/import`, { method: 'POST', body: data, headers: { cookie: lead.cookie, origin: world.origin } })
+    }
+    const reply = await form({ 'a.yml': whoami, 'b.yml': whoami.replace('endswith', 'nope').replace('11111111', '22222222') })
+    expect(await reply.json()).toEqual({ added: 1, changed: 0, unchanged: 0, refused: [{ file: 'b.yml', line: 12, reason: expect.any(String) }] })
+    expect(await (await form({ 'a.yml': whoami.replace('high', 'low') })).json()).toMatchObject({ added: 0, changed: 1 })
+    const nothing = await form({ 'a.txt.tar.gz': 'no archive' })
+    expect([nothing.status, ((await nothing.json()) as { detail: string }).detail]).toEqual([400, expect.stringContaining('a.txt.tar.gz is not an archive')])
+  })
+})

@@ -1,0 +1,403 @@
+import { promisify } from 'node:util'
+import { zstdDecompress } from 'node:zlib'
+import { type ChunkResult, Correlating, type CorrelationMatch, compileApart, Engine, EventView, type FoundMatch, MatcherPool } from '@tocsin/sigma'
+import { asc, eq, inArray, sql } from 'drizzle-orm'
+import { type IncomingAlert, receiveAlerts } from '../alerts/index.ts'
+import type { House } from '../identity/index.ts'
+import { system } from '../journal/index.ts'
+import type { Tx } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import { batchChannel, type EventIntake } from './intake.ts'
+import { entityOf, observablesOf } from './observables.ts'
+import { rulesInForce } from './rules.ts'
+import { noteSeen } from './sources.ts'
+import { correlationStates, deadLetters, detectionDays, detectionMatches, detectionRules, eventBatches, type LogSourceParts, logSources } from './tables.ts'
+
+const decompress = promisify(zstdDecompress)
+
+/** Batches matched together, in one transaction. */
+const batchesAtOnce = 16
+const bytesAtOnce = 32 * 1_048_576
+/** A batch that fails this often is set aside: it must not hold up the others. */
+const mostAttempts = 3
+const keptMatches = 20
+const keptDeadLetters = 10_000
+const mostRecent = 200
+const retryMs = 1_000
+const windowHours = 24
+
+/** The rules in force, ready to match. */
+interface Armed {
+  readonly engine: Engine
+  readonly pool: MatcherPool
+  readonly correlating: Correlating
+  /** By the id that a rule gives itself: its row. */
+  readonly rows: ReadonlyMap<string, { id: string; title: string }>
+  readonly logsources: readonly string[]
+}
+
+type Batch = typeof eventBatches.$inferSelect & { readonly logsource: LogSourceParts }
+
+interface Finding {
+  readonly rule: { readonly id: string; readonly title: string; readonly level: string; readonly description?: string }
+  readonly match: FoundMatch
+  readonly batch: Batch
+  readonly correlation?: CorrelationMatch
+}
+
+const severities: Readonly<Record<string, IncomingAlert['severity']>> = {
+  informational: 'info',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+  critical: 'critical',
+}
+const named = (parts: LogSourceParts) => Object.values(parts).some(part => part !== undefined)
+
+/** Matches the batches that wait, in the order in which they came, and turns matches into alerts. */
+export class Detector {
+  readonly #house: House
+  readonly #intake: EventIntake
+  #armed: Armed | undefined
+  #arming: Promise<void> | undefined
+  #mustArm = false
+  #draining: Promise<void> | undefined
+  #isWoken = false
+  #isStopped = true
+  #timer: NodeJS.Timeout | undefined
+  #recent: string[] = []
+
+  constructor(house: House, intake: EventIntake) {
+    this.#house = house
+    this.#intake = intake
+  }
+
+  get status(): { rules: number; refused: number; isCompiling: boolean; correlationEvents: number; correlationLetGo: number } {
+    const counts = this.#armed?.correlating.correlator.counts
+    return {
+      rules: (this.#armed?.engine.rules.length ?? 0) + (this.#armed?.engine.correlations.length ?? 0),
+      refused: this.#armed?.engine.refused.length ?? 0,
+      isCompiling: this.#arming !== undefined,
+      correlationEvents: counts?.kept ?? 0,
+      correlationLetGo: counts?.letGo ?? 0,
+    }
+  }
+
+  /** The latest events that were matched, newest first, as JSON. */
+  get recent(): readonly string[] {
+    return this.#recent
+  }
+
+  async start(): Promise<void> {
+    this.#isStopped = false
+    this.reload()
+    this.#house.database.listen(batchChannel, () => this.wake())
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+    await this.#arming
+    await this.#draining
+    await this.#armed?.pool.close()
+  }
+
+  /** Rules or sources have changed: what is in force is compiled beside, and takes the place of the old between two batches. */
+  reload(): void {
+    this.#mustArm = true
+    if (this.#isStopped) return
+    this.#arming ??= this.#arm()
+      .catch((error: unknown) => {
+        this.#house.log.error({ err: error }, 'the rules could not be made ready; it is tried again')
+        this.#mustArm = true
+      })
+      .finally(() => {
+        this.#arming = undefined
+        if (this.#mustArm) this.#later(() => this.reload())
+        this.wake()
+      })
+  }
+
+  #later(work: () => void): void {
+    clearTimeout(this.#timer)
+    if (!this.#isStopped) this.#timer = setTimeout(work, retryMs)
+  }
+
+  async #arm(): Promise<void> {
+    const reader = this.#house.database.reader()
+    while (this.#mustArm && !this.#isStopped) {
+      this.#mustArm = false
+      const { files, rows } = await rulesInForce(reader)
+      const sources = await reader.db.selectDistinct({ logsource: logSources.logsource }).from(logSources)
+      const declared = sources.map(({ logsource }) => logsource).filter(named)
+      const saved = await compileApart(files, { declared })
+      const engine = Engine.load(saved)
+      if (engine === undefined) throw new Error('the engine was compiled by another version')
+      const pool = new MatcherPool(saved, 1, [undefined, ...declared])
+      await pool.ready
+      // The old rules end with the batch that they are at.
+      await this.#draining
+      const correlating = new Correlating(engine)
+      const states = await reader.db.select().from(correlationStates)
+      correlating.correlator.restore(states.map(({ correlationId, state }) => ({ id: correlationId, groups: state })))
+      const before = this.#armed
+      this.#armed = { engine, pool, correlating, rows, logsources: declared.map(parts => JSON.stringify(parts)) }
+      await before?.pool.close()
+    }
+  }
+
+  wake(): void {
+    this.#isWoken = true
+    if (this.#isStopped || this.#armed === undefined) return
+    this.#draining ??= this.#drain().finally(() => {
+      this.#draining = undefined
+      if (this.#isWoken && this.#arming === undefined) this.wake()
+    })
+  }
+
+  /** Waits until all that had come in is matched. Tests call it. */
+  async settle(): Promise<void> {
+    this.wake()
+    while (this.#arming || this.#draining) await (this.#arming ?? this.#draining)
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      while (this.#isWoken && !this.#isStopped && !this.#mustArm) {
+        this.#isWoken = false
+        const batches = await this.#next()
+        if (batches.length === 0) return
+        this.#isWoken = true
+        await this.#work(batches)
+      }
+    } catch (error) {
+      this.#house.log.error({ err: error }, 'events could not be matched; it is tried again')
+      this.#later(() => this.wake())
+    }
+  }
+
+  async #next(): Promise<Batch[]> {
+    const rows = await this.#house.database
+      .reader()
+      .db.select({ batch: eventBatches, logsource: logSources.logsource })
+      .from(eventBatches)
+      .innerJoin(logSources, eq(logSources.id, eventBatches.sourceId))
+      .orderBy(asc(eventBatches.id))
+      .limit(batchesAtOnce)
+    const taken: Batch[] = []
+    let size = 0
+    for (const { batch, logsource } of rows) {
+      size += batch.sizeBytes
+      if (taken.length > 0 && size > bytesAtOnce) break
+      taken.push({ ...batch, logsource })
+    }
+    return taken
+  }
+
+  /** All together; where that fails, one by one, so that a batch that cannot be matched is found and set aside. */
+  async #work(batches: readonly Batch[]): Promise<void> {
+    try {
+      await this.#match(batches)
+    } catch (error) {
+      if (batches.length > 1) {
+        for (const batch of batches) await this.#work([batch])
+        return
+      }
+      const [batch] = batches
+      if (batch !== undefined) await this.#failed(batch, error)
+    }
+  }
+
+  async #failed(batch: Batch, error: unknown): Promise<void> {
+    const { database, log } = this.#house
+    log.error({ err: error, batch: batch.id }, 'a batch of events could not be matched')
+    if (batch.attempts + 1 < mostAttempts) {
+      await database
+        .reader()
+        .db.update(eventBatches)
+        .set({ attempts: batch.attempts + 1 })
+        .where(eq(eventBatches.id, batch.id))
+      throw error
+    }
+    const text = (await decompress(batch.body)).toString('utf8').slice(0, 1_000_000)
+    await database.transaction(async tx => {
+      const reason = `the batch could not be matched: ${error instanceof Error ? error.message : String(error)}`.slice(0, 2_000)
+      await tx.db.insert(deadLetters).values({ id: newId(), sourceId: batch.sourceId, receivedAt: batch.receivedAt, reason, text: storable(text) })
+      await tx.db.delete(eventBatches).where(eq(eventBatches.id, batch.id))
+    })
+    this.#intake.done(batch.sizeBytes)
+  }
+
+  async #match(batches: readonly Batch[]): Promise<void> {
+    const armed = this.#armed
+    if (armed === undefined) return
+    const results = await Promise.all(
+      batches.map(async batch => {
+        const lines = await decompress(batch.body)
+        this.#remember(lines)
+        const chunk = new Uint8Array(lines.length)
+        chunk.set(lines)
+        // A source that was declared after the rules were compiled is judged by what its events say, until they are compiled again.
+        const isKnown = named(batch.logsource) && armed.logsources.includes(JSON.stringify(batch.logsource))
+        return armed.pool.match(chunk, isKnown ? batch.logsource : undefined)
+      }),
+    )
+    const found = batches.flatMap((batch, i) => this.#findings(armed, batch, results[i]))
+    // The correlations have moved on: what they remember is written with the batches, or taken back from before.
+    try {
+      await this.#house.database.transaction(tx => this.#keep(tx, armed, batches, results, found))
+    } catch (error) {
+      const states = await this.#house.database.reader().db.select().from(correlationStates)
+      const fresh = new Correlating(armed.engine)
+      fresh.correlator.restore(states.map(({ correlationId, state }) => ({ id: correlationId, groups: state })))
+      this.#armed = { ...armed, correlating: fresh }
+      throw error
+    }
+    for (const batch of batches) this.#intake.done(batch.sizeBytes)
+  }
+
+  #remember(lines: Buffer): void {
+    const text = lines.subarray(Math.max(0, lines.length - 200_000)).toString('utf8')
+    const latest = text
+      .split('\n')
+      .filter(line => line.startsWith('{'))
+      .slice(-mostRecent)
+      .toReversed()
+    this.#recent = [...latest, ...this.#recent].slice(0, mostRecent)
+  }
+
+  #findings(armed: Armed, batch: Batch, result: ChunkResult | undefined): Finding[] {
+    const arrivedAt = Date.parse(batch.receivedAt)
+    return (result?.matches ?? []).flatMap(match => {
+      const rule = armed.engine.rules[match.rule]
+      if (rule === undefined) return []
+      const correlations = armed.correlating.observe(match, `${batch.id}.${match.line}`, arrivedAt)
+      return [
+        ...(armed.correlating.isReported(match.rule) ? [{ rule, match, batch }] : []),
+        ...correlations.map(correlation => ({ rule: correlation.correlation, match, batch, correlation })),
+      ]
+    })
+  }
+
+  async #keep(tx: Tx, armed: Armed, batches: readonly Batch[], results: readonly ChunkResult[], found: readonly Finding[]): Promise<void> {
+    if (found.length > 0) {
+      const incoming = found.map(finding => alertOf(finding))
+      const received = await receiveAlerts(tx, this.#house, system, 'detection', incoming)
+      await this.#keepMatches(
+        tx,
+        armed,
+        found,
+        received.map(({ id }) => id),
+      )
+      await countMatches(tx, armed, found)
+    }
+    for (const [i, batch] of batches.entries()) {
+      const { events = 0, invalid = [] } = results[i] ?? {}
+      await noteSeen(tx, batch.sourceId, batch.receivedAt, events)
+      if (invalid.length > 0)
+        await tx.db.insert(deadLetters).values(
+          invalid.slice(0, keptDeadLetters).map(({ text, reason }) => ({
+            id: newId(),
+            sourceId: batch.sourceId,
+            receivedAt: batch.receivedAt,
+            reason: storable(reason).slice(0, 2_000),
+            text: storable(text),
+          })),
+        )
+    }
+    const isWatched = (match: FoundMatch) => armed.correlating.correlator.watches(armed.engine.rules[match.rule]?.id ?? '')
+    if (results.some(({ matches }) => matches.some(isWatched))) await keepCorrelations(tx, armed)
+    await tx.db.delete(eventBatches).where(
+      inArray(
+        eventBatches.id,
+        batches.map(({ id }) => id),
+      ),
+    )
+  }
+
+  async #keepMatches(tx: Tx, armed: Armed, found: readonly Finding[], alertIds: readonly string[]): Promise<void> {
+    // Of many events of one alert in a batch, the latest.
+    const perAlert = Map.groupBy(found.keys(), i => alertIds[i])
+    const rows = [...perAlert].flatMap(([alertId, indexes]) =>
+      alertId === undefined
+        ? []
+        : indexes.slice(-keptMatches).flatMap(i => {
+            const finding = found[i]
+            if (finding === undefined) return []
+            const { rule, match, batch, correlation } = finding
+            const fields = correlation === undefined ? match.fields : { ...match.fields, ...correlation.group }
+            return [
+              {
+                id: newId(),
+                alertId,
+                ruleId: armed.rows.get(rule.id)?.id ?? null,
+                sourceId: batch.sourceId,
+                at: new Date(match.at ?? Date.parse(batch.receivedAt)).toISOString(),
+                fields: Object.fromEntries(
+                  Object.entries(fields).map(([field, value]) => [storable(field), [value].flat().map(text => storable(text).slice(0, 4_000))]),
+                ),
+                event: storable(match.text).slice(0, 200_000),
+              },
+            ]
+          }),
+    )
+    await tx.db.insert(detectionMatches).values(rows)
+    const ids = [...new Set(alertIds)]
+    await tx.db.execute(sql`
+      delete from detection_matches where id in (
+        select id from (select id, row_number() over (partition by alert_id order by id desc) as place
+          from detection_matches where alert_id = any(${sql.param(ids)}::uuid[])) ranked where place > ${keptMatches})`)
+  }
+}
+
+/** PostgreSQL keeps neither NUL nor half a surrogate pair. */
+const storable = (text: string) => text.replaceAll('\0', '\u{fffd}').toWellFormed()
+
+function alertOf({ rule, match, batch, correlation }: Finding): IncomingAlert & { labels: Record<string, string> } {
+  const event = new EventView(match.text)
+  const entity = correlation === undefined ? entityOf(event) : Object.values(correlation.group).join(' ')
+  const window = Math.floor(Date.parse(batch.receivedAt) / (windowHours * 3_600_000))
+  const matched = Object.entries(correlation === undefined ? match.fields : correlation.group).map(([field, value]) => `${field}: ${[value].flat().join(', ')}`)
+  const counted = correlation === undefined ? [] : [`${correlation.events} events within its timespan, counted ${Math.round(correlation.value * 100) / 100}`]
+  return {
+    title: storable(entity === '' ? rule.title : `${rule.title}: ${entity}`).slice(0, 300),
+    severity: severities[rule.level] ?? 'medium',
+    serviceId: null,
+    // The same rule on the same entity is one alert with a count, for as long as its window.
+    dedupKey: storable(`${rule.id} ${window} ${entity}`).slice(0, 300),
+    source: 'detection',
+    labels: { rule: rule.id.slice(0, 1_000), level: rule.level },
+    links: [],
+    description: storable([...(rule.description === undefined ? [] : [rule.description, '']), ...counted, ...matched].join('\n')).slice(0, 20_000),
+    observables: observablesOf(event).map(({ kind, value }) => ({ kind, value: storable(value) })),
+  }
+}
+
+async function countMatches(tx: Tx, armed: Armed, found: readonly Finding[]): Promise<void> {
+  const counts = new Map<string, number>()
+  for (const { rule } of found) {
+    const id = armed.rows.get(rule.id)?.id
+    if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1)
+  }
+  const ids = sql.param([...counts.keys()])
+  const numbers = sql.param([...counts.values()])
+  await tx.db
+    .update(detectionRules)
+    .set({ matches: sql`${detectionRules.matches} + given.times`, lastMatchAt: tx.now })
+    .from(sql`unnest(${ids}::uuid[], ${numbers}::int[]) as given(rule, times)`)
+    .where(sql`${detectionRules.id} = given.rule`)
+  const day = tx.now.slice(0, 10)
+  if (counts.size > 0)
+    await tx.db
+      .insert(detectionDays)
+      .values([...counts].map(([ruleId, matches]) => ({ ruleId, day, matches })))
+      .onConflictDoUpdate({ target: [detectionDays.ruleId, detectionDays.day], set: { matches: sql`${detectionDays.matches} + excluded.matches` } })
+}
+
+async function keepCorrelations(tx: Tx, armed: Armed): Promise<void> {
+  const states = armed.correlating.correlator.save().map(({ id, groups }) => ({ correlationId: id, state: groups }))
+  await tx.db
+    .insert(correlationStates)
+    .values(states)
+    .onConflictDoUpdate({ target: correlationStates.correlationId, set: { state: sql`excluded.state` } })
+}

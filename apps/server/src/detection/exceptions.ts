@@ -1,0 +1,52 @@
+import type { DetectionRule } from '@tocsin/api'
+import { eq } from 'drizzle-orm'
+import { readAlert } from '../alerts/index.ts'
+import type { Caller, House } from '../identity/index.ts'
+import type { Tx } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import { conflict, invalid } from '../platform/problems.ts'
+import { createRule } from './rules.ts'
+import { detectionRules } from './tables.ts'
+
+/** A text of YAML. */
+const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`
+
+/** What would be a wildcard or an escape is taken as it is. */
+const literal = (text: string) => quoted(text.replaceAll(/[\\*?]/g, '\\$&'))
+
+interface Input {
+  readonly field: string
+  readonly value: string
+  readonly reason: string
+  readonly expiresAt: string | null
+}
+
+/** Excepts events from the rule behind an alert: a Sigma filter, with its reason and author, that ends by itself where that is asked for. */
+export async function addException(tx: Tx, house: House, caller: Caller, alertId: string, input: Input): Promise<DetectionRule> {
+  const alert = await readAlert(tx, house, caller, alertId)
+  const [rule] = await tx.db
+    .select()
+    .from(detectionRules)
+    .where(eq(detectionRules.ruleId, alert.labels.rule ?? ''))
+  if (!rule) throw conflict('This alert was not raised by a detection rule that is still there.')
+  if (rule.kind !== 'rule') throw conflict('A correlation has no events of its own to except: except them from the rules that it rests on.')
+  if (!/^[^|:'"\n]+$/.test(input.field)) throw invalid('field', 'must be the name of a field, without modifiers')
+  if (input.expiresAt !== null && input.expiresAt <= tx.now) throw invalid('expiresAt', 'must lie in the future')
+  const parts = Object.entries(rule.logsource).map(([part, text]) => `  ${part}: ${quoted(text)}`)
+  const text = [
+    `title: ${quoted(`Not ${input.value.slice(0, 60)}: ${rule.title}`.slice(0, 250).replaceAll('\n', ' '))}`,
+    `id: ${newId()}`,
+    `description: ${quoted(input.reason.replaceAll('\n', ' '))}`,
+    `author: ${quoted(caller.actor.name)}`,
+    `date: ${tx.now.slice(0, 10)}`,
+    parts.length === 0 ? 'logsource: {}' : 'logsource:',
+    ...parts,
+    'filter:',
+    `  rules: [${quoted(rule.ruleId)}]`,
+    '  selection:',
+    `    '${input.field}': ${literal(input.value)}`,
+    '  condition: selection',
+    '',
+  ].join('\n')
+  return createRule(tx, caller.actor, text, 'exception', input.expiresAt)
+}

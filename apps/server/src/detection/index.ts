@@ -1,0 +1,191 @@
+import { detectionRoutes as routes } from '@tocsin/api'
+import type { RuleFile } from '@tocsin/sigma'
+import { readRuleFiles, UnreadableRules } from '@tocsin/sigma/files'
+import { count, desc, eq, inArray } from 'drizzle-orm'
+import type { FastifyInstance } from 'fastify'
+import { alerts, readAlert } from '../alerts/index.ts'
+import { act, type Bindings, type House, process, question } from '../identity/index.ts'
+import { record } from '../journal/index.ts'
+import { addMinutes } from '../platform/clock.ts'
+import type { Tx } from '../platform/database.ts'
+import type { ReceivedFile } from '../platform/files.ts'
+import { schedule } from '../platform/jobs.ts'
+import { invalid } from '../platform/problems.ts'
+import { readCoverage } from './coverage.ts'
+import { Detector } from './detector.ts'
+import { addException } from './exceptions.ts'
+import { EventIntake } from './intake.ts'
+import { addStarterRules, changeRule, createRule, enableRule, importRules, listRules, nextExpiry, parseRuleText, readRule } from './rules.ts'
+import { mountShipping } from './ship.ts'
+import { createLogSource, KnownSources, listLogSources, revokeLogSource, watchSources } from './sources.ts'
+import { deadLetters, detectionMatches, detectionRules, logSources } from './tables.ts'
+import { pastedEvents, tryRule } from './try.ts'
+
+export { createLogSource } from './sources.ts'
+
+const watchJob = 'watch-log-sources'
+const expiryJob = 'end-detection-exceptions'
+
+/** Events in, alerts out. */
+export class Detection {
+  readonly bindings: Bindings
+  readonly detector: Detector
+  readonly intake: EventIntake
+  readonly #house: House
+  readonly #sources: KnownSources
+
+  constructor(house: House) {
+    this.#house = house
+    this.intake = new EventIntake(house.database)
+    this.detector = new Detector(house, this.intake)
+    this.#sources = new KnownSources(() => house.database.reader())
+    const reload = async () => this.detector.reload()
+    const reloadSources = async () => {
+      this.#sources.forget()
+      this.detector.reload()
+    }
+    house.followers.react('detection', {
+      'detection-rule.added': (tx, entry) => this.#changed(tx, entry.type),
+      'detection-rule.changed': reload,
+      'detection-rule.enabled': reload,
+      'detection-rule.disabled': reload,
+      'detection-rules.imported': reload,
+      'log-source.added': reloadSources,
+      'log-source.revoked': reloadSources,
+    })
+    house.jobs.register<object>(watchJob, {
+      run: async tx => {
+        await watchSources(tx, house)
+        await schedule(tx, { kind: watchJob, key: watchJob, runAt: addMinutes(tx.now, 1), data: {} })
+      },
+    })
+    house.jobs.register<object>(expiryJob, { run: tx => this.#changed(tx, expiryJob) })
+    this.bindings = this.#bind(house)
+  }
+
+  /** Rules have changed: they are made ready anew, now and when the next exception ends. */
+  async #changed(tx: Tx, _why: string): Promise<void> {
+    this.detector.reload()
+    const at = await nextExpiry(tx)
+    if (at !== undefined) await schedule(tx, { kind: expiryJob, key: expiryJob, runAt: at, data: {} })
+  }
+
+  /** The addresses that shippers send to. */
+  mount(http: FastifyInstance): void {
+    mountShipping(http, this.#sources, this.intake)
+  }
+
+  async start(): Promise<void> {
+    const { database } = this.#house
+    await database.transaction(async tx => {
+      await addStarterRules(tx)
+      await schedule(tx, { kind: watchJob, key: watchJob, runAt: addMinutes(tx.now, 1), data: {} })
+    })
+    await this.intake.start()
+    await this.detector.start()
+  }
+
+  stop(): Promise<void> {
+    return this.detector.stop()
+  }
+
+  #bind(house: House): Bindings {
+    return [
+      question(routes.detectionRules, (reader, { query }) => listRules(reader, query)),
+      question(routes.detectionRule, (reader, { params }) => readRule(reader, params.id)),
+      act(routes.createDetectionRule, (tx, { caller, body }) => createRule(tx, caller.actor, body.text)),
+      act(routes.changeDetectionRule, (tx, { caller, params, body }) => changeRule(tx, caller.actor, params.id, body.text, body.version)),
+      act(routes.enableDetectionRule, (tx, { caller, params, body }) => enableRule(tx, caller.actor, params.id, body.isEnabled)),
+      process(routes.importDetectionRules, async (database, { caller, body, files }) => {
+        const found = await rulesIn(files)
+        return database.transaction(tx => importRules(tx, caller.actor, found, 'imported', body.isEnabled === 'true'))
+      }),
+      process(routes.checkDetectionRule, async (database, { body }) => ({ problems: (await parseRuleText(database.reader(), body.text)).problems })),
+      process(routes.tryDetectionRule, async (_database, { body }) =>
+        tryRule(body.text, body.events === null ? this.detector.recent : pastedEvents(body.events)),
+      ),
+      question(routes.detectionCoverage, reader => readCoverage(reader)),
+      act(routes.addDetectionException, (tx, { caller, params, body }) => addException(tx, house, caller, params.id, body)),
+      question(routes.alertMatches, async (reader, { caller, params }) => {
+        // Who may not see the alert may not see what it rests on.
+        await readAlert(reader, house, caller, params.id)
+        const rows = await reader.db
+          .select({ match: detectionMatches, source: logSources.name, title: detectionRules.title })
+          .from(detectionMatches)
+          .innerJoin(logSources, eq(logSources.id, detectionMatches.sourceId))
+          .leftJoin(detectionRules, eq(detectionRules.id, detectionMatches.ruleId))
+          .innerJoin(alerts, eq(alerts.id, detectionMatches.alertId))
+          .where(eq(detectionMatches.alertId, params.id))
+          .orderBy(desc(detectionMatches.id))
+          .limit(20)
+        return rows.map(({ match, source, title }) => ({
+          id: match.id,
+          at: match.at,
+          rule: match.ruleId === null ? null : { id: match.ruleId, title: title ?? '' },
+          fields: Object.fromEntries(Object.entries(match.fields).map(([field, values]) => [field, [...values]])),
+          event: match.event,
+          source,
+        }))
+      }),
+      question(routes.logSources, reader => listLogSources(reader)),
+      act(routes.createLogSource, (tx, { caller, body }) => createLogSource(tx, house.messenger.origin, caller.actor, body)),
+      act(routes.revokeLogSource, (tx, { caller, params }) => revokeLogSource(tx, caller.actor, params.id)),
+      question(routes.detectionStatus, async reader => {
+        const [letters] = await reader.db.select({ count: count() }).from(deadLetters)
+        const { bytes, batches } = this.intake.waiting
+        return { ...this.detector.status, waitingBatches: batches, waitingBytes: bytes, deadLetters: letters?.count ?? 0 }
+      }),
+      question(routes.deadLetters, async reader => {
+        const rows = await reader.db
+          .select({ letter: deadLetters, source: logSources.name })
+          .from(deadLetters)
+          .innerJoin(logSources, eq(logSources.id, deadLetters.sourceId))
+          .orderBy(desc(deadLetters.receivedAt), desc(deadLetters.id))
+          .limit(200)
+        return rows.map(({ letter, source }) => ({ id: letter.id, source, receivedAt: letter.receivedAt, reason: letter.reason, text: letter.text }))
+      }),
+      process(routes.replayDeadLetters, async (database, { caller, body }) => {
+        const texts = new Map(body.letters.map(({ id, text }) => [id, text]))
+        const rows = await database
+          .reader()
+          .db.select({ letter: deadLetters, source: logSources })
+          .from(deadLetters)
+          .innerJoin(logSources, eq(logSources.id, deadLetters.sourceId))
+          .where(inArray(deadLetters.id, [...texts.keys()]))
+        for (const [index, { letter, source }] of rows.entries()) {
+          const text = texts.get(letter.id) ?? ''
+          if (text.trim() === '') throw invalid(`letters.${index}.text`, 'must not be empty')
+          // First taken in, then removed: between the two it is there twice, never not at all.
+          await this.intake.accept(source, Buffer.from(`${text.trim().replaceAll('\n', ' ')}\n`))
+          await database.transaction(async tx => {
+            await tx.db.delete(deadLetters).where(eq(deadLetters.id, letter.id))
+            await record(tx, {
+              actor: caller.actor,
+              type: 'dead-letter.replayed',
+              subject: { kind: 'dead-letter', id: letter.id },
+              data: { source: source.name },
+            })
+          })
+        }
+        return { replayed: rows.length }
+      }),
+    ]
+  }
+}
+
+/** Rule files in what was uploaded: archives are unpacked. */
+async function rulesIn(files: readonly ReceivedFile[]): Promise<RuleFile[]> {
+  if (files.length === 0) throw invalid('files', 'must have an archive (.tar.gz) or rule files (.yml)')
+  const found: RuleFile[] = []
+  for (const file of files) {
+    try {
+      const read = await readRuleFiles(file.path, file.name)
+      found.push(...read)
+    } catch (error) {
+      if (error instanceof UnreadableRules) throw invalid('files', error.message.replaceAll(file.path, file.name).replace(/\.$/, ''))
+      throw error
+    }
+  }
+  if (found.length === 0) throw invalid('files', 'have no rule (.yml) in them')
+  return found
+}

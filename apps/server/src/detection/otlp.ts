@@ -1,0 +1,191 @@
+import { invalid } from '../platform/problems.ts'
+
+/**
+ * OpenTelemetry logs over HTTP (OTLP 1.x, ExportLogsServiceRequest), in JSON or protobuf, as lines of JSON: attributes of the resource
+ * and of the record become fields, a body that is itself a map becomes fields too.
+ */
+export function otlpLines(body: Buffer, contentType: string): Buffer {
+  if (contentType === 'application/x-protobuf') return lines(decodeRequest(body))
+  if (contentType !== 'application/json') throw invalid('Content-Type', 'must be application/json or application/x-protobuf')
+  let request: unknown
+  try {
+    request = JSON.parse(body.toString('utf8'))
+  } catch (error) {
+    throw invalid('body', `is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  return lines(request as Request)
+}
+
+interface AnyValue {
+  readonly stringValue?: string
+  readonly boolValue?: boolean
+  readonly intValue?: string | number
+  readonly doubleValue?: number
+  readonly arrayValue?: { readonly values?: readonly AnyValue[] }
+  readonly kvlistValue?: { readonly values?: readonly KeyValue[] }
+  readonly bytesValue?: string
+}
+interface KeyValue {
+  readonly key?: string
+  readonly value?: AnyValue
+}
+interface LogRecord {
+  readonly timeUnixNano?: string | number
+  readonly observedTimeUnixNano?: string | number
+  readonly severityText?: string
+  readonly body?: AnyValue
+  readonly attributes?: readonly KeyValue[]
+}
+interface Request {
+  readonly resourceLogs?: readonly {
+    readonly resource?: { readonly attributes?: readonly KeyValue[] }
+    readonly scopeLogs?: readonly { readonly logRecords?: readonly LogRecord[] }[]
+  }[]
+}
+
+const mostDepth = 50
+
+function plain(value: AnyValue | undefined, depth = 0): unknown {
+  if (value === undefined || value === null || depth > mostDepth) return null
+  if (value.stringValue !== undefined) return value.stringValue
+  if (value.boolValue !== undefined) return value.boolValue
+  // 64 bits come as a text: a number keeps what it can hold exactly.
+  if (value.intValue !== undefined) return Number.isSafeInteger(Number(value.intValue)) ? Number(value.intValue) : String(value.intValue)
+  if (value.doubleValue !== undefined) return value.doubleValue
+  if (value.arrayValue !== undefined) return (value.arrayValue.values ?? []).map(inner => plain(inner, depth + 1))
+  if (value.kvlistValue !== undefined) return fields(value.kvlistValue.values, depth + 1)
+  return value.bytesValue ?? null
+}
+
+const fields = (list: readonly KeyValue[] | undefined, depth = 0): Record<string, unknown> =>
+  Object.fromEntries((list ?? []).map(({ key, value }) => [key ?? '', plain(value, depth)]))
+
+function lines(request: Request): Buffer {
+  const out: string[] = []
+  for (const { resource, scopeLogs } of listOf(request.resourceLogs, 'resourceLogs'))
+    for (const { logRecords } of listOf(scopeLogs, 'scopeLogs'))
+      for (const record of listOf(logRecords, 'logRecords')) {
+        const body = plain(record.body)
+        const isMap = typeof body === 'object' && body !== null && !Array.isArray(body)
+        const nanoseconds = String(record.timeUnixNano ?? record.observedTimeUnixNano ?? '')
+        out.push(
+          JSON.stringify({
+            ...fields(resource?.attributes),
+            ...fields(record.attributes),
+            ...(isMap ? body : { message: body }),
+            ...(/^\d{12,20}$/.test(nanoseconds) ? { '@timestamp': new Date(Number(BigInt(nanoseconds) / 1_000_000n)).toISOString() } : {}),
+            ...(record.severityText ? { 'log.level': record.severityText } : {}),
+          }),
+        )
+      }
+  return Buffer.from(out.length === 0 ? '' : `${out.join('\n')}\n`)
+}
+
+function listOf<T>(value: readonly T[] | undefined, path: string): readonly T[] {
+  if (value === undefined) return []
+  if (!Array.isArray(value)) throw invalid(path, 'must be a list')
+  return value
+}
+
+/** Reads protobuf's wire format: fields of a message by number. */
+class Wire {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  /** Calls `take` for each field: varints and fixed numbers as bigint, everything else as bytes. */
+  each(take: (field: number, value: bigint | Buffer) => void): void {
+    while (this.#at < this.#bytes.length) {
+      const tag = this.#varint()
+      const field = Number(tag >> 3n)
+      const type = Number(tag & 7n)
+      if (type === 0) take(field, this.#varint())
+      else if (type === 1) take(field, this.#slice(8).readBigUInt64LE())
+      else if (type === 2) take(field, this.#slice(Number(this.#varint())))
+      else if (type === 5) take(field, BigInt(this.#slice(4).readUInt32LE()))
+      else throw invalid('body', `has the wire type ${type}, which protobuf 3 does not have`)
+    }
+  }
+
+  #slice(length: number): Buffer {
+    if (this.#at + length > this.#bytes.length) throw invalid('body', 'is cut short: not a whole ExportLogsServiceRequest')
+    const slice = this.#bytes.subarray(this.#at, this.#at + length)
+    this.#at += length
+    return slice
+  }
+
+  #varint(): bigint {
+    let value = 0n
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = this.#slice(1)[0] ?? 0
+      value |= BigInt(byte & 127) << shift
+      if (byte < 128) return BigInt.asUintN(64, value)
+    }
+    throw invalid('body', 'has a number of more than ten bytes')
+  }
+}
+
+const inner = (value: bigint | Buffer): Buffer => (Buffer.isBuffer(value) ? value : Buffer.alloc(0))
+
+/** Messages of one field of a message. */
+function messages<T>(bytes: Buffer, field: number, decode: (bytes: Buffer) => T): T[] {
+  const found: T[] = []
+  new Wire(bytes).each((number, value) => {
+    if (number === field) found.push(decode(inner(value)))
+  })
+  return found
+}
+
+/** Numbers of fields: opentelemetry/proto/logs/v1/logs.proto, common/v1/common.proto. */
+const decodeRequest = (bytes: Buffer): Request => ({
+  resourceLogs: messages(bytes, 1, logs => ({
+    resource: { attributes: messages(logs, 1, resource => messages(resource, 1, decodeKeyValue)).flat() },
+    scopeLogs: messages(logs, 2, scope => ({ logRecords: messages(scope, 2, decodeRecord) })),
+  })),
+})
+
+function decodeRecord(bytes: Buffer): LogRecord {
+  const record: { -readonly [K in keyof LogRecord]: LogRecord[K] } & { attributes: KeyValue[] } = { attributes: [] }
+  new Wire(bytes).each((field, value) => {
+    if (field === 1) record.timeUnixNano = String(value)
+    else if (field === 11) record.observedTimeUnixNano = String(value)
+    else if (field === 3) record.severityText = inner(value).toString('utf8')
+    else if (field === 5) record.body = decodeAny(inner(value), 0)
+    else if (field === 6) record.attributes.push(decodeKeyValue(inner(value)))
+  })
+  return record
+}
+
+function decodeKeyValue(bytes: Buffer, depth = 0): KeyValue {
+  let key = ''
+  let value: AnyValue = {}
+  new Wire(bytes).each((field, content) => {
+    if (field === 1) key = inner(content).toString('utf8')
+    else if (field === 2) value = decodeAny(inner(content), depth + 1)
+  })
+  return { key, value }
+}
+
+function decodeAny(bytes: Buffer, depth: number): AnyValue {
+  if (depth > mostDepth) throw invalid('body', `nests values deeper than ${mostDepth}`)
+  let found: AnyValue = {}
+  new Wire(bytes).each((field, value) => {
+    if (field === 1) found = { stringValue: inner(value).toString('utf8') }
+    else if (field === 2) found = { boolValue: value !== 0n }
+    else if (field === 3 && typeof value === 'bigint') found = { intValue: String(BigInt.asIntN(64, value)) }
+    else if (field === 4 && typeof value === 'bigint') found = { doubleValue: doubleOf(value) }
+    else if (field === 5) found = { arrayValue: { values: messages(inner(value), 1, item => decodeAny(item, depth + 1)) } }
+    else if (field === 6) found = { kvlistValue: { values: messages(inner(value), 1, item => decodeKeyValue(item, depth + 1)) } }
+    else if (field === 7) found = { bytesValue: inner(value).toString('base64') }
+  })
+  return found
+}
+
+function doubleOf(bits: bigint): number {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(bits)
+  return bytes.readDoubleLE()
+}

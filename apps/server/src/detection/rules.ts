@@ -1,0 +1,321 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import type { DetectionRule, DetectionRuleDetail } from '@tocsin/api'
+import { type Correlation, type Filter, type Rule, type RuleFile, readRules } from '@tocsin/sigma'
+import { and, asc, desc, eq, gt, ilike, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { alerts } from '../alerts/index.ts'
+import { type Actor, record, system } from '../journal/index.ts'
+import type { Reader, Tx } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import { AppProblem, changedMeanwhile, conflict, notFound } from '../platform/problems.ts'
+import { detectionDays, detectionRules, detectionRuleVersions } from './tables.ts'
+
+type Row = typeof detectionRules.$inferSelect
+type Origin = Row['origin']
+type Parsed = Rule | Correlation | Filter
+
+export interface Problem {
+  readonly line: number
+  readonly reason: string
+}
+
+/** Names that correlations and filters of one text may refer to: the rules that are there already. */
+async function knownRules(reader: Reader): Promise<RuleFile[]> {
+  const rows = await reader.db.select({ text: detectionRules.text, ruleId: detectionRules.ruleId, kind: detectionRules.kind }).from(detectionRules)
+  return rows.filter(row => row.kind !== 'filter').map(row => ({ name: row.ruleId, text: row.text }))
+}
+
+/** Reads one rule. A correlation may refer to rules that are there. */
+export async function parseRuleText(reader: Reader, text: string, besides?: string): Promise<{ parsed: Parsed | undefined; problems: Problem[] }> {
+  const isCorrelation = /^correlation:/m.test(text)
+  const others = isCorrelation ? (await knownRules(reader)).filter(file => file.name !== besides) : []
+  const name = 'the rule'
+  const set = readRules([...others, { name, text }])
+  const mine = [...set.rules, ...set.correlations, ...set.filters].filter(document => document.file === name)
+  const problems = set.refused.filter(refused => refused.file === name).map(({ line, reason }) => ({ line, reason }))
+  if (problems.length === 0 && mine.length !== 1)
+    problems.push({ line: 1, reason: mine.length === 0 ? 'there is no rule in it' : 'write one rule at a time; import a file that has several' })
+  return { parsed: mine[0], problems }
+}
+
+function refuse(problems: readonly Problem[]): never {
+  throw new AppProblem(
+    'invalid',
+    problems.map(({ line, reason }) => `Line ${line}: ${reason}.`).join(' '),
+    problems.map(({ line, reason }) => ({ path: 'text', message: `line ${line}: ${reason}` })),
+  )
+}
+
+const columnsOf = (parsed: Parsed) => ({
+  kind: parsed.kind,
+  title: parsed.title,
+  level: parsed.kind === 'filter' ? null : parsed.level,
+  tags: parsed.kind === 'filter' ? [] : parsed.tags,
+  logsource: parsed.kind === 'correlation' ? {} : parsed.logsource,
+  description: parsed.description ?? '',
+})
+
+/** A rule that gives itself no id is known by its text. */
+const ruleIdOf = (parsed: Parsed, text: string) =>
+  parsed.id.startsWith(`${parsed.file}#`) ? `text-${createHash('sha256').update(text).digest('hex').slice(0, 32)}` : parsed.id
+
+interface NewRule {
+  readonly parsed: Parsed
+  readonly text: string
+  readonly origin: Origin
+  readonly isEnabled: boolean
+  readonly expiresAt?: string | null
+}
+
+async function insert(tx: Tx, by: Actor, rule: NewRule): Promise<string> {
+  const id = newId()
+  await tx.db.insert(detectionRules).values({
+    ...columnsOf(rule.parsed),
+    id,
+    ruleId: ruleIdOf(rule.parsed, rule.text),
+    origin: rule.origin,
+    text: rule.text,
+    isEnabled: rule.isEnabled,
+    changedAt: tx.now,
+    changedBy: by.name,
+    expiresAt: rule.expiresAt ?? null,
+  })
+  await tx.db.insert(detectionRuleVersions).values({ ruleId: id, version: 1, text: rule.text, changedAt: tx.now, changedBy: by.name })
+  return id
+}
+
+/** Adds a rule. @throws AppProblem invalid with line and reason, conflict where its id is taken */
+export async function createRule(tx: Tx, actor: Actor, text: string, origin: Origin = 'own', expiresAt: string | null = null): Promise<DetectionRuleDetail> {
+  const { parsed, problems } = await parseRuleText(tx, text)
+  if (parsed === undefined || problems.length > 0) refuse(problems)
+  const ruleId = ruleIdOf(parsed, text)
+  const taken = await tx.db.select({ title: detectionRules.title }).from(detectionRules).where(eq(detectionRules.ruleId, ruleId))
+  if (taken[0]) throw conflict(`The rule "${taken[0].title}" has the id ${ruleId} already: change that one, or give this one an id of its own.`)
+  const id = await insert(tx, actor, { parsed, text, origin, isEnabled: true, expiresAt })
+  await record(tx, { actor, type: 'detection-rule.added', subject: { kind: 'detection-rule', id }, data: { title: parsed.title, ruleId, origin } })
+  return readRule(tx, id)
+}
+
+async function lock(tx: Tx, id: string): Promise<Row> {
+  const [row] = await tx.db.select().from(detectionRules).where(eq(detectionRules.id, id)).for('update')
+  if (!row) throw notFound('rule')
+  return row
+}
+
+export async function changeRule(tx: Tx, actor: Actor, id: string, text: string, version: number): Promise<DetectionRuleDetail> {
+  const before = await lock(tx, id)
+  if (before.version !== version) throw changedMeanwhile()
+  const { parsed, problems } = await parseRuleText(tx, text, before.ruleId)
+  if (parsed === undefined || problems.length > 0) refuse(problems)
+  const ruleId = ruleIdOf(parsed, text)
+  const taken = await tx.db.select({ id: detectionRules.id }).from(detectionRules).where(eq(detectionRules.ruleId, ruleId))
+  if (taken.some(other => other.id !== id)) throw conflict(`Another rule has the id ${ruleId} already.`)
+  await replaceText(tx, actor, before, { ...columnsOf(parsed), ruleId }, text)
+  await record(tx, {
+    actor,
+    type: 'detection-rule.changed',
+    subject: { kind: 'detection-rule', id },
+    data: { title: parsed.title, ruleId, version: version + 1 },
+  })
+  return readRule(tx, id)
+}
+
+async function replaceText(tx: Tx, by: Actor, before: Row, columns: ReturnType<typeof columnsOf> & { ruleId: string }, text: string): Promise<void> {
+  const next = before.version + 1
+  await tx.db
+    .update(detectionRules)
+    .set({ ...columns, text, version: next, changedAt: tx.now, changedBy: by.name })
+    .where(eq(detectionRules.id, before.id))
+  await tx.db.insert(detectionRuleVersions).values({ ruleId: before.id, version: next, text, changedAt: tx.now, changedBy: by.name })
+}
+
+export async function enableRule(tx: Tx, actor: Actor, id: string, isEnabled: boolean): Promise<DetectionRuleDetail> {
+  const before = await lock(tx, id)
+  if (before.isEnabled !== isEnabled) {
+    await tx.db.update(detectionRules).set({ isEnabled, changedAt: tx.now, changedBy: actor.name }).where(eq(detectionRules.id, id))
+    await record(tx, {
+      actor,
+      type: isEnabled ? 'detection-rule.enabled' : 'detection-rule.disabled',
+      subject: { kind: 'detection-rule', id },
+      data: { title: before.title, ruleId: before.ruleId },
+    })
+  }
+  return readRule(tx, id)
+}
+
+export interface Imported {
+  readonly added: number
+  readonly changed: number
+  readonly unchanged: number
+  readonly refused: { file: string; line: number; reason: string }[]
+}
+
+/** A file of several documents is cut where they are: each rule is kept, shown and changed by itself. */
+function documentsOf(file: RuleFile): RuleFile[] {
+  const parts = file.text.split(/^---[ \t]*$/m).filter(part => part.trim() !== '')
+  return parts.length <= 1 ? [file] : parts.map((text, i) => ({ name: `${file.name}#${i + 1}`, text: `${text.trim()}\n` }))
+}
+
+/** Takes rules in: new ones are added, those that are there and differ are changed. One journal entry tells of all. */
+export async function importRules(tx: Tx, actor: Actor, files: readonly RuleFile[], origin: Origin, isEnabled: boolean): Promise<Imported> {
+  const documents = files.flatMap(documentsOf)
+  const texts = new Map(documents.map(file => [file.name, file.text]))
+  const set = readRules(documents)
+  const known = new Map((await tx.db.select().from(detectionRules)).map(row => [row.ruleId, row]))
+  let added = 0
+  let changed = 0
+  let unchanged = 0
+  for (const parsed of [...set.rules, ...set.correlations, ...set.filters]) {
+    const text = texts.get(parsed.file) ?? ''
+    const ruleId = ruleIdOf(parsed, text)
+    const before = known.get(ruleId)
+    if (before === undefined) {
+      await insert(tx, actor, { parsed, text, origin, isEnabled })
+      added++
+    } else if (before.text === text) unchanged++
+    else {
+      await replaceText(tx, actor, before, { ...columnsOf(parsed), ruleId }, text)
+      changed++
+    }
+  }
+  const refused = set.refused.map(({ file, line, reason }) => ({ file, line, reason }))
+  if (added + changed > 0)
+    await record(tx, {
+      actor,
+      type: 'detection-rules.imported',
+      subject: { kind: 'detection-rules', id: origin },
+      data: { added, changed, unchanged, refused: refused.length },
+    })
+  return { added, changed, unchanged, refused }
+}
+
+const starterFolder = new URL('./starter/', import.meta.url)
+
+/** The rules that a fresh start has, as files. */
+export function starterRules(): RuleFile[] {
+  return readdirSync(starterFolder)
+    .filter(name => name.endsWith('.yml'))
+    .sort()
+    .map(name => ({ name, text: readFileSync(new URL(name, starterFolder), 'utf8') }))
+}
+
+/** Adds those of the starter pack that are not there. One that somebody has changed or disabled stays as it is. */
+export async function addStarterRules(tx: Tx): Promise<void> {
+  const known = new Set((await tx.db.select({ ruleId: detectionRules.ruleId }).from(detectionRules)).map(row => row.ruleId))
+  const fresh = starterRules()
+    .flatMap(documentsOf)
+    .filter(file => !known.has(/^id: (\S+)$/m.exec(file.text)?.[1] ?? ''))
+  if (fresh.length > 0) await importRules(tx, system, fresh, 'starter', true)
+}
+
+/** The rules that are in force now. */
+export async function rulesInForce(reader: Reader): Promise<{ files: RuleFile[]; rows: Map<string, { id: string; title: string }> }> {
+  const rows = await reader.db
+    .select({ id: detectionRules.id, ruleId: detectionRules.ruleId, title: detectionRules.title, text: detectionRules.text })
+    .from(detectionRules)
+    .where(and(eq(detectionRules.isEnabled, true), or(isNull(detectionRules.expiresAt), gt(detectionRules.expiresAt, reader.now))))
+    .orderBy(asc(detectionRules.id))
+  return {
+    files: rows.map(row => ({ name: row.ruleId, text: row.text })),
+    rows: new Map(rows.map(row => [row.ruleId, { id: row.id, title: row.title }])),
+  }
+}
+
+/** When the next exception ends. */
+export async function nextExpiry(reader: Reader): Promise<string | undefined> {
+  const [row] = await reader.db
+    .select({ at: sql<string | null>`min(${detectionRules.expiresAt})` })
+    .from(detectionRules)
+    .where(and(eq(detectionRules.isEnabled, true), gt(detectionRules.expiresAt, reader.now)))
+  return row?.at ? new Date(row.at).toISOString() : undefined
+}
+
+/** Of the alerts of each rule that have a verdict, the share that was dismissed as false positive. */
+async function falsePositives(reader: Reader, ruleIds: readonly string[]): Promise<Map<string, number>> {
+  if (ruleIds.length === 0) return new Map()
+  const label = sql<string>`${alerts.labels}->>'rule'`
+  const rows = await reader.db
+    .select({ rule: label, share: sql<number>`avg(case when ${alerts.verdictReason} = 'false-positive' then 1.0 else 0.0 end)::float8` })
+    .from(alerts)
+    .where(and(eq(alerts.dedupScope, 'detection'), isNotNull(alerts.verdictAt), inArray(label, [...ruleIds])))
+    .groupBy(label)
+  return new Map(rows.map(row => [row.rule, row.share]))
+}
+
+async function shown(reader: Reader, rows: readonly Row[]): Promise<DetectionRule[]> {
+  const shares = await falsePositives(
+    reader,
+    rows.map(row => row.ruleId),
+  )
+  return rows.map(row => ({
+    id: row.id,
+    ruleId: row.ruleId,
+    kind: row.kind,
+    title: row.title,
+    level: row.level,
+    origin: row.origin,
+    tags: [...row.tags],
+    logsource: row.logsource,
+    isEnabled: row.isEnabled,
+    version: row.version,
+    changedAt: row.changedAt,
+    changedBy: row.changedBy,
+    matches: row.matches,
+    lastMatchAt: row.lastMatchAt,
+    falsePositiveShare: shares.get(row.ruleId) ?? null,
+    expiresAt: row.expiresAt,
+  }))
+}
+
+interface ListQuery {
+  readonly limit: number
+  readonly cursor?: string | undefined
+  readonly search: string
+  readonly view: 'all' | 'enabled' | 'disabled' | 'matching'
+}
+
+function conditionOf({ search, view, cursor }: ListQuery): SQL | undefined {
+  const pattern = `%${search.replaceAll(/[\\%_]/g, '\\$&')}%`
+  const [, title = '', id = ''] = cursor === undefined ? [] : (/^(.*) ([0-9a-f-]{36})$/s.exec(Buffer.from(cursor, 'base64url').toString()) ?? [])
+  return and(
+    search === ''
+      ? undefined
+      : or(ilike(detectionRules.title, pattern), ilike(detectionRules.ruleId, pattern), sql`${detectionRules.tags}::text ilike ${pattern}`),
+    view === 'enabled' ? eq(detectionRules.isEnabled, true) : view === 'disabled' ? eq(detectionRules.isEnabled, false) : undefined,
+    view === 'matching' ? isNotNull(detectionRules.lastMatchAt) : undefined,
+    id === '' ? undefined : sql`(${detectionRules.title}, ${detectionRules.id}) > (${title}, ${id}::uuid)`,
+  )
+}
+
+export async function listRules(reader: Reader, query: ListQuery): Promise<{ items: DetectionRule[]; next: string | null }> {
+  const rows = await reader.db
+    .select()
+    .from(detectionRules)
+    .where(conditionOf(query))
+    .orderBy(asc(detectionRules.title), asc(detectionRules.id))
+    .limit(query.limit + 1)
+  const page = rows.slice(0, query.limit)
+  const last = page.at(-1)
+  return { items: await shown(reader, page), next: rows.length > query.limit && last ? Buffer.from(`${last.title} ${last.id}`).toString('base64url') : null }
+}
+
+export async function readRule(reader: Reader, id: string): Promise<DetectionRuleDetail> {
+  const [row] = await reader.db.select().from(detectionRules).where(eq(detectionRules.id, id))
+  if (!row) throw notFound('rule')
+  const [rule] = await shown(reader, [row])
+  if (!rule) throw notFound('rule')
+  const days = await reader.db.select().from(detectionDays).where(eq(detectionDays.ruleId, id)).orderBy(desc(detectionDays.day)).limit(30)
+  const versions = await reader.db
+    .select()
+    .from(detectionRuleVersions)
+    .where(eq(detectionRuleVersions.ruleId, id))
+    .orderBy(desc(detectionRuleVersions.version))
+    .limit(50)
+  return {
+    ...rule,
+    text: row.text,
+    description: row.description,
+    days: days.toReversed().map(({ day, matches }) => ({ day, matches })),
+    versions: versions.map(({ version, text, changedAt, changedBy }) => ({ version, text, at: changedAt, by: changedBy })),
+  }
+}

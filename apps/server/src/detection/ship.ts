@@ -1,0 +1,191 @@
+import { promisify } from 'node:util'
+import { gunzip, inflate } from 'node:zlib'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AppProblem, invalid } from '../platform/problems.ts'
+import { type EventIntake, TooMuch } from './intake.ts'
+import { otlpLines } from './otlp.ts'
+import type { KnownSources, LogSourceRow } from './sources.ts'
+
+/**
+ * Where shippers send to: their own protocols at the secret address of a source. These are not operations of our API (they have no
+ * schema of ours, and no caller but a key), so they stand beside the contract and are described in docs/detection.md.
+ */
+export function mountShipping(http: FastifyInstance, sources: KnownSources, intake: EventIntake): void {
+  http.register(async shipping => {
+    shipping.removeAllContentTypeParsers()
+    shipping.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    const options = { bodyLimit: mostBodyBytes, config: { rateLimit: { max: 600_000, timeWindow: 60_000 } } }
+
+    shipping.post('/in/:key/events', options, async (request, reply) => {
+      const source = await sourceOf(sources, request)
+      const lines = await bodyOf(request)
+      await accepting(reply, () => intake.accept(source, lines))
+      return reply.code(202).send({ accepted: countLines(lines) })
+    })
+
+    const bulk = async (request: FastifyRequest, reply: FastifyReply) => {
+      const source = await sourceOf(sources, request)
+      const { lines, items } = readBulk(await bodyOf(request), (request.params as { index?: string }).index)
+      // Elasticsearch answers back-pressure item by item: shippers send those again that were refused.
+      const isRefused = intake.isFull
+      if (!isRefused) await intake.accept(source, lines)
+      return reply.headers(elastic).send({ took: 1, errors: isRefused, items: items.map(item => bulkItem(item, isRefused)) })
+    }
+    shipping.post('/in/:key/elastic/_bulk', options, bulk)
+    shipping.put('/in/:key/elastic/_bulk', options, bulk)
+    shipping.post('/in/:key/elastic/:index/_bulk', options, bulk)
+    shipping.get('/in/:key/elastic', options, async (request, reply) => {
+      await sourceOf(sources, request)
+      return reply.headers(elastic).send(cluster)
+    })
+    shipping.get('/in/:key/elastic/_license', options, async (request, reply) => {
+      await sourceOf(sources, request)
+      return reply.headers(elastic).send({ license: { status: 'active', type: 'basic', mode: 'basic' } })
+    })
+    // Shippers look for, and set up, templates, policies and data streams that nothing here needs: they are told that all is there.
+    shipping.route({
+      method: ['GET', 'HEAD', 'PUT', 'POST'],
+      url: '/in/:key/elastic/*',
+      ...options,
+      exposeHeadRoute: false,
+      handler: async (request, reply) => {
+        await sourceOf(sources, request)
+        return reply.headers(elastic).send({ acknowledged: true })
+      },
+    })
+
+    shipping.post('/in/:key/v1/logs', options, async (request, reply) => {
+      const source = await sourceOf(sources, request)
+      const type =
+        String(request.headers['content-type'] ?? '')
+          .split(';')[0]
+          ?.trim() ?? ''
+      const lines = otlpLines(await bodyOf(request), type)
+      await accepting(reply, () => intake.accept(source, lines))
+      // ExportLogsServiceResponse without a partial success is empty, in JSON and in protobuf.
+      if (type === 'application/x-protobuf') return reply.header('content-type', type).send(Buffer.alloc(0))
+      return reply.send({})
+    })
+  })
+}
+
+const mostBodyBytes = 32 * 1_048_576
+const mostUnpackedBytes = 128 * 1_048_576
+const unpackGzip = promisify(gunzip)
+const unpackDeflate = promisify(inflate)
+
+/** Elasticsearch's clients refuse a server that does not say this. */
+const elastic = { 'x-elastic-product': 'Elasticsearch' }
+const cluster = {
+  name: 'tocsin',
+  cluster_name: 'tocsin',
+  cluster_uuid: 'tocsin',
+  version: {
+    number: '8.17.0',
+    build_flavor: 'default',
+    build_type: 'tar',
+    minimum_wire_compatibility_version: '7.17.0',
+    minimum_index_compatibility_version: '7.0.0',
+  },
+  tagline: 'You Know, for Search',
+}
+
+async function sourceOf(sources: KnownSources, request: FastifyRequest): Promise<LogSourceRow> {
+  const { key } = request.params as { key: string }
+  const source = await sources.open(key)
+  if (!source) throw new AppProblem('forbidden', 'The key of this source is not right, or was revoked.')
+  return source
+}
+
+async function bodyOf(request: FastifyRequest): Promise<Buffer> {
+  const body = request.body
+  if (!Buffer.isBuffer(body)) throw invalid('body', 'is missing: send events, a line of JSON each')
+  const encoding = request.headers['content-encoding'] ?? 'identity'
+  try {
+    if (encoding === 'identity') return body
+    if (encoding === 'gzip') return await unpackGzip(body, { maxOutputLength: mostUnpackedBytes })
+    if (encoding === 'deflate') return await unpackDeflate(body, { maxOutputLength: mostUnpackedBytes })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      throw new AppProblem('too-large', `The events are larger than ${mostUnpackedBytes / 1_048_576} MB when unpacked. Send them in smaller batches.`)
+    throw invalid('body', `is not ${encoding}, as its Content-Encoding says`)
+  }
+  throw invalid('Content-Encoding', 'must be gzip, deflate or identity')
+}
+
+async function accepting(reply: FastifyReply, accept: () => Promise<void>): Promise<void> {
+  try {
+    await accept()
+  } catch (error) {
+    if (error instanceof TooMuch) reply.header('retry-after', String(error.retryAfterSeconds))
+    throw error
+  }
+}
+
+function countLines(lines: Buffer): number {
+  let count = 0
+  for (let at = 0; at < lines.length; ) {
+    const end = lines.indexOf(10, at)
+    const to = end < 0 ? lines.length : end
+    if (lines.subarray(at, to).some(byte => byte > 32)) count++
+    at = to + 1
+  }
+  return count
+}
+
+interface BulkItem {
+  readonly action: string
+  readonly index: string
+  readonly id: string | null
+}
+
+/**
+ * Reads a body of Elasticsearch's bulk API: an action, and for all but delete a document, a line each.
+ * @throws AppProblem invalid, naming the line
+ */
+function readBulk(body: Buffer, index: string | undefined): { lines: Buffer; items: BulkItem[] } {
+  const items: BulkItem[] = []
+  const pieces: Buffer[] = []
+  let number = 0
+  const next = (from: number): [Buffer, number] => {
+    const end = body.indexOf(10, from)
+    number++
+    return end < 0 ? [body.subarray(from), body.length] : [body.subarray(from, end + 1), end + 1]
+  }
+  for (let at = 0; at < body.length; ) {
+    const [line, after] = next(at)
+    at = after
+    if (line.toString('latin1').trim() === '') continue
+    const [action = '', meta] = actionOf(line, number)
+    items.push({ action, index: meta._index ?? index ?? 'logs', id: meta._id ?? null })
+    if (action === 'delete') continue
+    if (at >= body.length) throw invalid(`line ${number}`, 'is an action without its document')
+    const [document, end] = next(at)
+    at = end
+    pieces.push(document.at(-1) === 10 ? document : Buffer.concat([document, Buffer.from('\n')]))
+  }
+  return { lines: Buffer.concat(pieces), items }
+}
+
+function actionOf(line: Buffer, number: number): [string, { _index?: string; _id?: string }] {
+  const problem = () => invalid(`line ${number}`, 'must be an action of the bulk API, such as {"create":{}}')
+  let value: unknown
+  try {
+    value = JSON.parse(line.toString('utf8'))
+  } catch {
+    throw problem()
+  }
+  const [entry, ...rest] = typeof value === 'object' && value !== null ? Object.entries(value) : []
+  if (entry === undefined || rest.length > 0 || !['create', 'index', 'update', 'delete'].includes(entry[0])) throw problem()
+  const meta = entry[1] as { _index?: unknown; _id?: unknown } | null
+  return [entry[0], { ...(typeof meta?._index === 'string' ? { _index: meta._index } : {}), ...(typeof meta?._id === 'string' ? { _id: meta._id } : {}) }]
+}
+
+function bulkItem({ action, index, id }: BulkItem, isRefused: boolean): object {
+  const common = { _index: index, _id: id }
+  if (isRefused)
+    return {
+      [action]: { ...common, status: 429, error: { type: 'es_rejected_execution_exception', reason: 'Too many events wait to be matched: send it again.' } },
+    }
+  return { [action]: { ...common, _version: 1, result: action === 'delete' ? 'not_found' : 'created', status: action === 'delete' ? 404 : 201 } }
+}

@@ -1,0 +1,111 @@
+import type { LogSource } from '@tocsin/api'
+import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { receiveAlerts, resolveBySource } from '../alerts/index.ts'
+import type { House } from '../identity/index.ts'
+import { type Actor, record, system } from '../journal/index.ts'
+import type { Reader, Tx } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import { notFound } from '../platform/problems.ts'
+import { randomSecret, secretDigest } from '../platform/secrets.ts'
+import { type LogSourceParts, logSources } from './tables.ts'
+
+export type LogSourceRow = typeof logSources.$inferSelect
+
+export async function listLogSources(reader: Reader, id?: string): Promise<LogSource[]> {
+  const rows = await reader.db
+    .select()
+    .from(logSources)
+    .where(id === undefined ? undefined : eq(logSources.id, id))
+    .orderBy(asc(logSources.createdAt))
+  return rows.map(({ keyDigest: _, ...row }) => row)
+}
+
+/** Adds a source of log events. Its key is in the answer and nowhere else. */
+export async function createLogSource(
+  tx: Tx,
+  origin: string,
+  actor: Actor,
+  input: { name: string; logsource: LogSourceParts; gapMinutes: number | null },
+): Promise<{ source: LogSource; key: string; url: string }> {
+  const id = newId()
+  const key = randomSecret(24)
+  await tx.db.insert(logSources).values({ ...input, id, keyDigest: secretDigest(key), createdAt: tx.now })
+  await record(tx, { actor, type: 'log-source.added', subject: { kind: 'log-source', id }, data: { name: input.name } })
+  const [source] = await listLogSources(tx, id)
+  if (!source) throw notFound('source')
+  return { source, key, url: `${origin}/in/${key}` }
+}
+
+export async function revokeLogSource(tx: Tx, actor: Actor, id: string): Promise<void> {
+  const [revoked] = await tx.db
+    .update(logSources)
+    .set({ revokedAt: tx.now })
+    .where(and(eq(logSources.id, id), isNull(logSources.revokedAt)))
+    .returning({ name: logSources.name })
+  if (!revoked) throw notFound('source in use')
+  await record(tx, { actor, type: 'log-source.revoked', subject: { kind: 'log-source', id }, data: { name: revoked.name } })
+}
+
+/** Sources by key, kept for a moment: a shipper sends many requests a second. Revoking empties it. */
+export class KnownSources {
+  readonly #reader: () => Reader
+  readonly #known = new Map<string, LogSourceRow>()
+
+  constructor(reader: () => Reader) {
+    this.#reader = reader
+  }
+
+  async open(key: string): Promise<LogSourceRow | undefined> {
+    const digest = secretDigest(key)
+    const known = this.#known.get(digest)
+    if (known !== undefined) return known
+    const [row] = await this.#reader()
+      .db.select()
+      .from(logSources)
+      .where(and(eq(logSources.keyDigest, digest), isNull(logSources.revokedAt)))
+    if (row) this.#known.set(digest, row)
+    return row
+  }
+
+  forget(): void {
+    this.#known.clear()
+  }
+}
+
+const scope = 'log source'
+
+/** Raises an alert for each source that has been silent for longer than it may, and ends it when the source is heard of again. */
+export async function watchSources(tx: Tx, house: House): Promise<void> {
+  const rows = await tx.db.select().from(logSources).where(isNull(logSources.revokedAt)).for('update')
+  const silentFor = (row: LogSourceRow) => (Date.parse(tx.now) - Date.parse(row.lastSeenAt ?? row.createdAt)) / 60_000
+  for (const row of rows) {
+    const isSilent = row.gapMinutes !== null && silentFor(row) > row.gapMinutes
+    if (isSilent === row.isSilent) continue
+    await tx.db.update(logSources).set({ isSilent }).where(eq(logSources.id, row.id))
+    if (!isSilent) {
+      await resolveBySource(tx, house, system, scope, [row.id])
+      continue
+    }
+    await receiveAlerts(tx, house, system, scope, [
+      {
+        title: `No events from ${row.name} for ${Math.floor(silentFor(row))} minutes`,
+        severity: 'medium',
+        serviceId: null,
+        dedupKey: row.id,
+        source: 'detection',
+        labels: { 'log source': row.name },
+        links: [],
+        description: 'Either the source is down, its shipper is, or somebody has silenced it: disabling logs is a technique (ATT&CK T1562).',
+        observables: [],
+      },
+    ])
+  }
+}
+
+/** A source was heard of. */
+export async function noteSeen(tx: Tx, id: string, at: string, events: number): Promise<void> {
+  await tx.db
+    .update(logSources)
+    .set({ lastSeenAt: sql`greatest(${logSources.lastSeenAt}, ${at}::timestamptz)`, events: sql`${logSources.events} + ${events}` })
+    .where(eq(logSources.id, id))
+}

@@ -1,0 +1,137 @@
+import type { ruleLevels, ruleOrigins } from '@tocsin/api'
+import type { CorrelatorState } from '@tocsin/sigma'
+import { bigserial, boolean, date, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { alerts } from '../alerts/tables.ts'
+import { bytes, choice, count, id, instant, json } from '../platform/columns.ts'
+
+export interface LogSourceParts {
+  readonly category?: string | undefined
+  readonly product?: string | undefined
+  readonly service?: string | undefined
+}
+
+/** Sigma rules, correlations and filters, each as its author wrote it. */
+export const detectionRules = pgTable(
+  'detection_rules',
+  {
+    id: id(),
+    /** The id that the rule gives itself. */
+    ruleId: text('rule_id').notNull(),
+    kind: choice<'rule' | 'correlation' | 'filter'>('kind').notNull(),
+    title: text('title').notNull(),
+    level: choice<(typeof ruleLevels)[number]>('level'),
+    origin: choice<(typeof ruleOrigins)[number]>('origin').notNull(),
+    tags: json<readonly string[]>('tags').notNull(),
+    logsource: json<LogSourceParts>('logsource').notNull(),
+    description: text('description').notNull(),
+    text: text('text').notNull(),
+    isEnabled: boolean('is_enabled').notNull(),
+    version: integer('version').notNull().default(1),
+    changedAt: instant('changed_at').notNull(),
+    changedBy: text('changed_by').notNull(),
+    matches: count('matches').notNull().default(0),
+    lastMatchAt: instant('last_match_at'),
+    /** An exception ends by itself. */
+    expiresAt: instant('expires_at'),
+  },
+  table => [uniqueIndex('detection_rules_rule_id').on(table.ruleId), index('detection_rules_title').on(table.title, table.id)],
+)
+
+export const detectionRuleVersions = pgTable(
+  'detection_rule_versions',
+  {
+    ruleId: uuid('rule_id')
+      .notNull()
+      .references(() => detectionRules.id, { onDelete: 'cascade' }),
+    version: integer('version').notNull(),
+    text: text('text').notNull(),
+    changedAt: instant('changed_at').notNull(),
+    changedBy: text('changed_by').notNull(),
+  },
+  table => [primaryKey({ columns: [table.ruleId, table.version] })],
+)
+
+/** Matches of a rule by day. */
+export const detectionDays = pgTable(
+  'detection_days',
+  {
+    ruleId: uuid('rule_id')
+      .notNull()
+      .references(() => detectionRules.id, { onDelete: 'cascade' }),
+    day: date('day', { mode: 'string' }).notNull(),
+    matches: count('matches').notNull(),
+  },
+  table => [primaryKey({ columns: [table.ruleId, table.day] })],
+)
+
+/** Where log events come from, each with a secret address. */
+export const logSources = pgTable(
+  'log_sources',
+  {
+    id: id(),
+    name: text('name').notNull(),
+    keyDigest: text('key_digest').notNull(),
+    logsource: json<LogSourceParts>('logsource').notNull(),
+    gapMinutes: integer('gap_minutes'),
+    /** An alert stands because it is silent. */
+    isSilent: boolean('is_silent').notNull().default(false),
+    createdAt: instant('created_at').notNull(),
+    lastSeenAt: instant('last_seen_at'),
+    events: count('events').notNull().default(0),
+    revokedAt: instant('revoked_at'),
+  },
+  table => [uniqueIndex('log_sources_key').on(table.keyDigest)],
+)
+
+/** What was acknowledged and is not matched yet: lines of JSON, compressed. A row goes in the transaction of its effect. */
+export const eventBatches = pgTable('event_batches', {
+  id: bigserial('id', { mode: 'number' }).primaryKey(),
+  sourceId: uuid('source_id')
+    .notNull()
+    .references(() => logSources.id),
+  receivedAt: instant('received_at').notNull(),
+  /** Uncompressed. */
+  sizeBytes: integer('size_bytes').notNull(),
+  body: bytes('body').notNull(),
+  attempts: integer('attempts').notNull().default(0),
+})
+
+/** Lines that are no events: a person reads them, mends them, and has them matched again. */
+export const deadLetters = pgTable(
+  'dead_letters',
+  {
+    id: id(),
+    sourceId: uuid('source_id')
+      .notNull()
+      .references(() => logSources.id),
+    receivedAt: instant('received_at').notNull(),
+    reason: text('reason').notNull(),
+    text: text('text').notNull(),
+  },
+  table => [index('dead_letters_received').on(table.receivedAt)],
+)
+
+/** The events that an alert rests on: the latest of them. */
+export const detectionMatches = pgTable(
+  'detection_matches',
+  {
+    id: id(),
+    alertId: uuid('alert_id')
+      .notNull()
+      .references(() => alerts.id, { onDelete: 'cascade' }),
+    ruleId: uuid('rule_id').references(() => detectionRules.id, { onDelete: 'set null' }),
+    sourceId: uuid('source_id')
+      .notNull()
+      .references(() => logSources.id),
+    at: instant('at').notNull(),
+    fields: json<Readonly<Record<string, readonly string[]>>>('fields').notNull(),
+    event: text('event').notNull(),
+  },
+  table => [index('detection_matches_alert').on(table.alertId, table.id)],
+)
+
+/** What correlations remember, written with the batch that changed it. */
+export const correlationStates = pgTable('correlation_states', {
+  correlationId: text('correlation_id').primaryKey(),
+  state: json<CorrelatorState[number]['groups']>('state').notNull(),
+})

@@ -1,0 +1,71 @@
+import type { TriedEvent } from '@tocsin/api'
+import { EventView, explain, parseYaml, type Rule, readingOf, readRules } from '@tocsin/sigma'
+import type { Problem } from './rules.ts'
+
+const mostEvents = 200
+const mostShown = 50
+
+interface Tried {
+  readonly problems: Problem[]
+  readonly events: TriedEvent[]
+  readonly judged: number
+  readonly met: number
+}
+
+/** Tries one rule on events and tells why each is met or not. */
+export function tryRule(text: string, events: readonly string[]): Tried {
+  const set = readRules([{ name: 'rule', text }])
+  const problems = set.refused.map(({ line, reason }) => ({ line, reason }))
+  const [rule] = set.rules
+  if (problems.length === 0 && rule === undefined)
+    problems.push({ line: 1, reason: 'only a rule with a detection can be tried on single events; a correlation or a filter rests on rules' })
+  if (rule === undefined) return { problems, events: [], judged: 0, met: 0 }
+  const document = parseYaml(text)[0]?.value as { detection: Readonly<Record<string, unknown>> }
+  const tried = events.slice(0, mostEvents).map((line, i) => tryOne(rule, document.detection, line, i + 1))
+  const met = tried.filter(one => one.isMet)
+  const rest = tried.filter(one => !one.isMet)
+  return { problems, events: [...met, ...rest].slice(0, mostShown), judged: tried.length, met: met.length }
+}
+
+function tryOne(rule: Rule, detection: Readonly<Record<string, unknown>>, text: string, line: number): TriedEvent {
+  const nothing = { line, isRead: false, isMet: false, conditions: [], identifiers: [], event: text.slice(0, 100_000) }
+  let event: EventView
+  try {
+    event = new EventView(text)
+  } catch (error) {
+    return { ...nothing, problem: error instanceof Error ? error.message : String(error) }
+  }
+  const reading = readingOf(rule.logsource, event.class())
+  const { isMet, conditions, identifiers } = explain(detection, event, reading?.fields ?? {})
+  return {
+    ...nothing,
+    problem: null,
+    isRead: reading !== undefined,
+    isMet: isMet && reading !== undefined,
+    conditions: conditions.map(condition => ({ ...condition })),
+    identifiers: identifiers.map(({ name, isMet: met, alternatives }) => ({
+      name,
+      isMet: met,
+      alternatives: alternatives.map(alternative => ({
+        isMet: alternative.isMet,
+        items: alternative.items.map(item => ({
+          key: item.key,
+          wanted: item.wanted.slice(0, 20),
+          found: item.found === undefined ? null : item.found.map(found => found.slice(0, 2_000)),
+          isMet: item.isMet,
+        })),
+      })),
+    })),
+  }
+}
+
+/** Events as somebody pastes them: a line of JSON each, one over several lines, or a list. */
+export function pastedEvents(text: string): string[] {
+  const trimmed = text.trim()
+  try {
+    const whole: unknown = JSON.parse(trimmed)
+    return (Array.isArray(whole) ? whole : [whole]).map(event => JSON.stringify(event))
+  } catch {
+    return trimmed.split('\n').filter(line => line.trim() !== '')
+  }
+}
