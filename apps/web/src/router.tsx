@@ -4,6 +4,8 @@ import { AlertPage } from './alerts/alert-page.tsx'
 import { AlertsPage } from './alerts/alerts-page.tsx'
 import { CustomersPage } from './catalog/customers-page.tsx'
 import { ServicesPage } from './catalog/services-page.tsx'
+import { DetectionPage } from './detection/detection-page.tsx'
+import { NewRulePage, RulePage } from './detection/rule-page.tsx'
 import { InvitePage } from './entry/invite-page.tsx'
 import { SetupPage } from './entry/setup-page.tsx'
 import { SignInPage } from './entry/sign-in-page.tsx'
@@ -39,6 +41,9 @@ const tree = root.addChildren([
     page('/alerts/$id', AlertPage),
     page('/incidents', IncidentsPage),
     page('/incidents/$id', IncidentPage),
+    page('/detection', DetectionPage),
+    page('/detection/new', NewRulePage),
+    page('/detection/rules/$id', RulePage),
     page('/notices', NoticesPage),
     page('/improvements', ImprovementsPage),
     page('/on-call', OnCallPage),

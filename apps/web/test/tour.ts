@@ -6,6 +6,10 @@ export const places = [
   '/',
   '/alerts',
   '/incidents',
+  '/detection',
+  '/detection?tab=coverage',
+  '/detection?tab=sources',
+  '/detection/new',
   '/notices',
   '/improvements',
   '/on-call',
@@ -86,8 +90,31 @@ export async function furnish(world: World, administrator: Person): Promise<{ al
         nextCommunicationAt: '2026-11-25T09:00:00Z',
       },
     })
+  await shipEvents(world, administrator)
   await world.advance({ hours: 5 })
   return { alertId: other.id, incidentId: incident.id }
+}
+
+/** A log source that has sent an attack, and a line that is no event. */
+async function shipEvents(world: World, administrator: Person): Promise<void> {
+  const { url } = await administrator.call('createLogSource', { body: { name: 'Windows machines' } })
+  await world.settle()
+  await world.server.detection.detector.settle()
+  const events = ['ws-17', 'ws-18'].map(Computer => ({
+    Channel: 'Microsoft-Windows-Sysmon/Operational',
+    EventID: 1,
+    Computer,
+    User: 'corp\\maria',
+    Image: 'C:\\Windows\\System32\\vssadmin.exe',
+    CommandLine: 'vssadmin.exe delete shadows /all /quiet',
+    UtcTime: world.now,
+  }))
+  await fetch(`${world.origin}/in/${url.split('/').at(-1)}/events`, {
+    method: 'POST',
+    body: `${events.map(event => JSON.stringify(event)).join('\n')}\n{"EventID": 1,`,
+  })
+  await world.server.detection.detector.settle()
+  await world.settle()
 }
 
 /** Opens a page as one person sees it, and waits until it has what it shows. */

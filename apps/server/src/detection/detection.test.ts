@@ -291,7 +291,7 @@ describe('rules', () => {
 
   test('are tried on events, condition by condition', async ({ world }) => {
     const responder = await world.person('responder')
-    const events = lines(sysmon({ Image: '\\whoami.exe' }), sysmon({ Image: '\\other.exe' }), { Channel: 'System', EventID: 7 }) + '{broken'
+    const events = `${lines(sysmon({ Image: '\\whoami.exe' }), sysmon({ Image: '\\other.exe' }), { Channel: 'System', EventID: 7 })}{broken`
     const tried = await responder.call('tryDetectionRule', { body: { text: whoami, events } })
     expect(tried).toMatchObject({ judged: 4, met: 1, problems: [] })
     expect(tried.events).toMatchObject([

@@ -72,10 +72,9 @@ export class Detector {
     this.#intake = intake
   }
 
-  get status(): { rules: number; refused: number; isCompiling: boolean; correlationEvents: number; correlationLetGo: number } {
+  get status(): { refused: number; isCompiling: boolean; correlationEvents: number; correlationLetGo: number } {
     const counts = this.#armed?.correlating.correlator.counts
     return {
-      rules: (this.#armed?.engine.rules.length ?? 0) + (this.#armed?.engine.correlations.length ?? 0),
       refused: this.#armed?.engine.refused.length ?? 0,
       isCompiling: this.#arming !== undefined,
       correlationEvents: counts?.kept ?? 0,
@@ -129,6 +128,8 @@ export class Detector {
       this.#mustArm = false
       const { files, rows } = await rulesInForce(reader)
       const sources = await reader.db.selectDistinct({ logsource: logSources.logsource }).from(logSources)
+      // Without a source nothing can come in: a fresh start need not make rules ready.
+      if (sources.length === 0) continue
       const declared = sources.map(({ logsource }) => logsource).filter(named)
       const saved = await compileApart(files, { declared })
       const engine = Engine.load(saved)

@@ -132,8 +132,9 @@ export class Detection {
       act(routes.revokeLogSource, (tx, { caller, params }) => revokeLogSource(tx, caller.actor, params.id)),
       question(routes.detectionStatus, async reader => {
         const [letters] = await reader.db.select({ count: count() }).from(deadLetters)
+        const [enabled] = await reader.db.select({ count: count() }).from(detectionRules).where(eq(detectionRules.isEnabled, true))
         const { bytes, batches } = this.intake.waiting
-        return { ...this.detector.status, waitingBatches: batches, waitingBytes: bytes, deadLetters: letters?.count ?? 0 }
+        return { ...this.detector.status, rules: enabled?.count ?? 0, waitingBatches: batches, waitingBytes: bytes, deadLetters: letters?.count ?? 0 }
       }),
       question(routes.deadLetters, async reader => {
         const rows = await reader.db

@@ -4,6 +4,7 @@ import { IconArrowUpRight, IconX } from '@tabler/icons-react'
 import { Link, useParams } from '@tanstack/react-router'
 import type { Alert } from '@tocsin/api'
 import { useAct, useApi } from '../api.ts'
+import { AlertMatches } from '../detection/alert-matches.tsx'
 import { DemoBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { External, Loaded, Page, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
@@ -61,6 +62,7 @@ function AlertView({ alert }: { alert: Alert }) {
               <Text className="prewrap">{alert.description || 'Its source said no more than the title.'}</Text>
             </Section>
             {alert.kind === 'report' ? <ReportDetails alertId={alert.id} /> : null}
+            {alert.source === 'detection' && alert.labels.rule ? <AlertMatches alert={alert} /> : null}
             {alert.observables.length > 0 ? (
               <Section title="Observables" isFlush>
                 <Table highlightOnHover={false}>

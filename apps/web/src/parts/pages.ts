@@ -10,7 +10,7 @@ const callAny = call as unknown as (name: string, input: object) => Promise<unkn
 
 /** A list that goes on: page after page of one route. */
 export function usePages<T>(
-  name: 'alerts' | 'incidents' | 'journal',
+  name: 'alerts' | 'incidents' | 'journal' | 'detectionRules',
   query: object,
 ): UseInfiniteQueryResult<InfiniteData<Chunk<T>>, ProblemError> & { items: T[] | undefined } {
   const pages = useInfiniteQuery<Chunk<T>, ProblemError, InfiniteData<Chunk<T>>, unknown[], string | undefined>({

@@ -1,0 +1,204 @@
+import { Anchor, Badge, Button, Code, Group, Modal, NumberInput, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import type { DeadLetter } from '@tocsin/api'
+import { useState } from 'react'
+import { useAct, useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
+import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
+import { Secret } from '../parts/secret.tsx'
+import { Time } from '../parts/time.tsx'
+import { useMay } from '../session.ts'
+
+export function LogSources() {
+  const mayRead = useMay('responder')
+  const mayWrite = useMay('lead')
+  const sources = useApi('logSources', {}, { isEnabled: mayRead })
+  const revoke = useAct('revokeLogSource', { done: 'Revoked.' })
+  const [isAdding, setIsAdding] = useState(false)
+  if (!mayRead) return <Empty title="For responders">Who may respond sees where logs come from.</Empty>
+  return (
+    <Section
+      title="Log sources"
+      isFlush
+      actions={
+        mayWrite ? (
+          <Anchor component="button" size="sm" onClick={() => setIsAdding(true)}>
+            Add a log source
+          </Anchor>
+        ) : null
+      }
+    >
+      <Loaded query={sources} rows={2}>
+        {list =>
+          list.length === 0 ? (
+            <Empty title="No logs come in yet" action={mayWrite ? <Button onClick={() => setIsAdding(true)}>Add a log source</Button> : undefined}>
+              Filebeat, Winlogbeat, Fluent Bit, Vector, Logstash and OpenTelemetry ship to Tocsin as they are: each source has a secret address of its own.
+            </Empty>
+          ) : (
+            <Table.ScrollContainer minWidth={620}>
+              <Table>
+                <Table.Tbody>
+                  {list.map(source => (
+                    <Table.Tr key={source.id}>
+                      <Table.Td>
+                        <Text fw={550}>{source.name}</Text>
+                        <Text size="sm" className="quiet">
+                          {[source.logsource.product, source.logsource.category, source.logsource.service].filter(Boolean).join(' / ') ||
+                            'events say what they are'}
+                        </Text>
+                      </Table.Td>
+                      <Table.Td className="numeric">{source.events.toLocaleString()} events</Table.Td>
+                      <Table.Td className="quiet">
+                        {source.revokedAt ? 'revoked' : source.lastSeenAt ? <Time at={source.lastSeenAt} isRelative /> : 'never heard of'}{' '}
+                        {source.isSilent && !source.revokedAt ? <Badge color="red">silent</Badge> : null}
+                      </Table.Td>
+                      <Table.Td className="quiet">{source.gapMinutes === null ? 'no gap alarm' : `alarm after ${source.gapMinutes} min`}</Table.Td>
+                      <Table.Td>
+                        {mayWrite && !source.revokedAt ? (
+                          <Button size="xs" variant="default" onClick={() => revoke.mutate({ params: { id: source.id } })}>
+                            Revoke
+                          </Button>
+                        ) : null}
+                      </Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Table.ScrollContainer>
+          )
+        }
+      </Loaded>
+      {isAdding ? <LogSourceModal onClose={() => setIsAdding(false)} /> : null}
+    </Section>
+  )
+}
+
+const kinds: Record<string, { label: string; logsource: Record<string, string> }> = {
+  said: { label: 'Windows, Sysmon, CloudTrail, Kubernetes…: events say it themselves', logsource: {} },
+  sshd: { label: 'Linux sign-ins (sshd)', logsource: { product: 'linux', service: 'sshd' } },
+  auditd: { label: 'Linux audit (auditd)', logsource: { product: 'linux', service: 'auditd' } },
+  process: { label: 'Linux processes', logsource: { product: 'linux', category: 'process_creation' } },
+  files: { label: 'Linux files', logsource: { product: 'linux', category: 'file_event' } },
+  okta: { label: 'Okta', logsource: { product: 'okta', service: 'okta' } },
+  entra: { label: 'Entra ID sign-ins', logsource: { product: 'azure', service: 'signinlogs' } },
+  github: { label: 'GitHub audit', logsource: { product: 'github', service: 'audit' } },
+  proxy: { label: 'Web proxy', logsource: { category: 'proxy' } },
+  webserver: { label: 'Web server', logsource: { category: 'webserver' } },
+}
+
+function LogSourceModal({ onClose }: { onClose: () => void }) {
+  const [url, setUrl] = useState<string>()
+  const { form, submit, isBusy } = useRouteForm(
+    'createLogSource',
+    { name: '', kind: 'said', gapMinutes: 60 as number | string },
+    {
+      toBody: values => ({
+        name: values.name,
+        logsource: kinds[values.kind]?.logsource ?? {},
+        gapMinutes: values.gapMinutes === '' ? null : values.gapMinutes,
+      }),
+      onDone: (reply: { url: string }) => setUrl(reply.url),
+    },
+  )
+  return (
+    <Modal opened onClose={onClose} title="Add a log source">
+      {url === undefined ? (
+        <form onSubmit={submit} noValidate>
+          <Stack>
+            <FormProblem errors={form.errors} />
+            <TextInput label="Name" required {...form.getInputProps('name')} />
+            <Select
+              label="What it carries"
+              description="So that rules for these logs look at it"
+              data={Object.entries(kinds).map(([value, { label }]) => ({ value, label }))}
+              allowDeselect={false}
+              {...form.getInputProps('kind')}
+            />
+            <NumberInput
+              label="Raise an alert after so many minutes of silence"
+              description="Empty for never"
+              min={1}
+              max={10_080}
+              allowDecimal={false}
+              {...form.getInputProps('gapMinutes')}
+            />
+            <FormActions submit="Add" isBusy={isBusy} onCancel={onClose} />
+          </Stack>
+        </form>
+      ) : (
+        <Stack>
+          <Text>This address is secret and shown this once.</Text>
+          <Secret value={url} label="Address" />
+          <Text size="sm">Filebeat, Winlogbeat, Logstash, Fluent Bit, Vector: the Elasticsearch output, with this as its host.</Text>
+          <Code block>{`output.elasticsearch:\n  hosts: ["${url}/elastic"]\nsetup.template.enabled: false\nsetup.ilm.enabled: false`}</Code>
+          <Text size="sm">Anything else: lines of JSON.</Text>
+          <Code block style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>{`curl --data-binary @events.ndjson ${url}/events`}</Code>
+          <Text size="sm" className="quiet">
+            OpenTelemetry’s OTLP over HTTP goes to {'…/v1/logs'}.
+          </Text>
+          <Group justify="flex-end">
+            <Button onClick={onClose}>Done</Button>
+          </Group>
+        </Stack>
+      )}
+    </Modal>
+  )
+}
+
+/** Lines that were no events: read, mended, matched again. */
+export function DeadLetters() {
+  const mayRead = useMay('responder')
+  const letters = useApi('deadLetters', {}, { isEnabled: mayRead })
+  const [mending, setMending] = useState<DeadLetter>()
+  if (!mayRead || (letters.data?.length ?? 0) === 0) return null
+  return (
+    <Section title="Lines that were no events" isFlush>
+      {letters.data?.slice(0, 50).map(letter => (
+        <Group key={letter.id} className="list-row" gap="sm" wrap="nowrap" align="flex-start">
+          <div style={{ minWidth: 0, flex: 1 }}>
+            <Text className="mono" lineClamp={2}>
+              {letter.text}
+            </Text>
+            <Text size="sm" className="quiet" component="div">
+              {letter.source} · <Time at={letter.receivedAt} isRelative /> · {letter.reason}
+            </Text>
+          </div>
+          <Button size="xs" variant="default" onClick={() => setMending(letter)}>
+            Mend
+          </Button>
+        </Group>
+      ))}
+      {mending ? <MendModal letter={mending} onClose={() => setMending(undefined)} /> : null}
+    </Section>
+  )
+}
+
+function MendModal({ letter, onClose }: { letter: DeadLetter; onClose: () => void }) {
+  const mayWrite = useMay('lead')
+  const [text, setText] = useState(letter.text)
+  const replay = useAct('replayDeadLetters', { done: 'Matched again.', onDone: onClose })
+  return (
+    <Modal opened onClose={onClose} title="A line that was no event">
+      <Stack>
+        <Text size="sm">{letter.reason}</Text>
+        <Textarea
+          label="The line"
+          autosize
+          minRows={4}
+          maxRows={16}
+          value={text}
+          onChange={event => setText(event.currentTarget.value)}
+          styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: 13 } }}
+        />
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button disabled={!mayWrite} loading={replay.isPending} onClick={() => replay.mutate({ body: { letters: [{ id: letter.id, text }] } })}>
+            Match it again
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  )
+}

@@ -1,0 +1,188 @@
+import { Anchor, Badge, Button, Grid, Group, Skeleton, Stack, Switch, Table, Text } from '@mantine/core'
+import { Link, useNavigate, useParams } from '@tanstack/react-router'
+import type { DetectionRuleDetail } from '@tocsin/api'
+import { lazy, Suspense, useEffect, useState } from 'react'
+import { useAct, useApi } from '../api.ts'
+import { SeverityBadge } from '../parts/badges.tsx'
+import { Loaded, Page, ProblemNote, Section } from '../parts/page.tsx'
+import { Time } from '../parts/time.tsx'
+import { useMay } from '../session.ts'
+import { TryPane } from './try-pane.tsx'
+import { levelSeverity, originWords } from './words.ts'
+
+// The editor is large, and nobody but the author of a rule needs it.
+const RuleEditor = lazy(() => import('./rule-editor.tsx'))
+
+const blank = `title: What it detects
+status: experimental
+description: Why that matters.
+tags:
+  - attack.execution
+logsource:
+  product: windows
+  category: process_creation
+detection:
+  selection:
+    Image|endswith: '\\example.exe'
+  condition: selection
+falsepositives:
+  - Unknown
+level: medium
+`
+
+export function NewRulePage() {
+  const navigate = useNavigate()
+  const [text, setText] = useState(blank)
+  const create = useAct('createDetectionRule', {
+    done: 'The rule is in force.',
+    isQuiet: true,
+    onDone: rule => void navigate({ to: '/detection/rules/$id', params: { id: rule.id } }),
+  })
+  return (
+    <Page
+      title="New rule"
+      lead="A Sigma rule: what events must look like. It is checked as you type."
+      actions={
+        <Button loading={create.isPending} onClick={() => create.mutate({ body: { text } })}>
+          Put it in force
+        </Button>
+      }
+    >
+      {create.error ? <ProblemNote error={create.error} /> : null}
+      <Workbench text={text} setText={setText} isReadOnly={false} />
+    </Page>
+  )
+}
+
+export function RulePage() {
+  const { id } = useParams({ strict: false }) as { id: string }
+  const rule = useApi('detectionRule', { params: { id } })
+  return <Loaded query={rule}>{found => <RuleView key={found.id} rule={found} />}</Loaded>
+}
+
+function Workbench({ text, setText, isReadOnly }: { text: string; setText: (text: string) => void; isReadOnly: boolean }) {
+  return (
+    <Grid gap="lg">
+      <Grid.Col span={{ base: 12, md: 7 }}>
+        <Section title="The rule" isFlush>
+          <Suspense fallback={<Skeleton height={320} m="md" w="auto" />}>
+            <RuleEditor value={text} isReadOnly={isReadOnly} onChange={setText} />
+          </Suspense>
+        </Section>
+      </Grid.Col>
+      <Grid.Col span={{ base: 12, md: 5 }}>
+        <TryPane text={text} />
+      </Grid.Col>
+    </Grid>
+  )
+}
+
+function RuleView({ rule }: { rule: DetectionRuleDetail }) {
+  const mayWrite = useMay('lead')
+  const [text, setText] = useState(rule.text)
+  const isChanged = text !== rule.text
+  // Somebody else's change is shown, unless one is writing oneself.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only a new version is taken over.
+  useEffect(() => setText(rule.text), [rule.version])
+  const save = useAct('changeDetectionRule', { done: 'Saved: the new version is in force.', isQuiet: true })
+  const enable = useAct('enableDetectionRule')
+  const params = { id: rule.id }
+  return (
+    <Page
+      title={rule.title}
+      lead={
+        <Group gap={8} component="span">
+          {rule.level === null ? <Badge variant="default">exception</Badge> : <SeverityBadge severity={levelSeverity[rule.level]} />}
+          <Badge variant="default">{originWords[rule.origin]}</Badge>
+          <span>
+            Version {rule.version}, {rule.changedBy}, <Time at={rule.changedAt} isRelative />
+          </span>
+          {rule.expiresAt ? (
+            <span>
+              · ends <Time at={rule.expiresAt} />
+            </span>
+          ) : null}
+        </Group>
+      }
+      actions={
+        mayWrite ? (
+          <>
+            <Switch
+              label={rule.isEnabled ? 'Enabled' : 'Disabled'}
+              checked={rule.isEnabled}
+              disabled={enable.isPending}
+              onChange={event => enable.mutate({ params, body: { isEnabled: event.currentTarget.checked } })}
+            />
+            {isChanged ? (
+              <Button variant="default" onClick={() => setText(rule.text)}>
+                Discard
+              </Button>
+            ) : null}
+            <Button disabled={!isChanged} loading={save.isPending} onClick={() => save.mutate({ params, body: { text, version: rule.version } })}>
+              Save
+            </Button>
+          </>
+        ) : null
+      }
+    >
+      {save.error ? <ProblemNote error={save.error} /> : null}
+      <Workbench text={text} setText={setText} isReadOnly={!mayWrite} />
+      <Grid gap="lg">
+        <Grid.Col span={{ base: 12, md: 7 }}>
+          <Section title="Matches a day">
+            <Days rule={rule} />
+          </Section>
+        </Grid.Col>
+        <Grid.Col span={{ base: 12, md: 5 }}>
+          <Section title="Versions" isFlush>
+            <Table highlightOnHover={false}>
+              <Table.Tbody>
+                {rule.versions.map(version => (
+                  <Table.Tr key={version.version}>
+                    <Table.Td className="numeric">{version.version}</Table.Td>
+                    <Table.Td>{version.by}</Table.Td>
+                    <Table.Td className="quiet">
+                      <Time at={version.at} isRelative />
+                    </Table.Td>
+                    <Table.Td>
+                      {version.text === text ? (
+                        <span className="quiet">shown</span>
+                      ) : (
+                        <Anchor component="button" size="sm" onClick={() => setText(version.text)}>
+                          Show
+                        </Anchor>
+                      )}
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Section>
+        </Grid.Col>
+      </Grid>
+      <Text size="sm">
+        <Anchor component={Link} to="/detection">
+          All rules
+        </Anchor>
+      </Text>
+    </Page>
+  )
+}
+
+function Days({ rule }: { rule: DetectionRuleDetail }) {
+  if (rule.days.length === 0) return <Text className="quiet">It has not matched yet.</Text>
+  const most = Math.max(...rule.days.map(day => day.matches))
+  const noise = rule.falsePositiveShare === null ? null : `${Math.round(rule.falsePositiveShare * 100)} % of its decided alerts were false positives.`
+  return (
+    <Stack gap="sm">
+      <div className="day-bars" role="img" aria-label={`Matches a day: ${rule.days.map(day => `${day.day} ${day.matches}`).join(', ')}`}>
+        {rule.days.map(day => (
+          <span key={day.day} style={{ height: `${Math.max(4, (100 * day.matches) / most)}%` }} title={`${day.day}: ${day.matches}`} />
+        ))}
+      </div>
+      <Text size="sm" className="quiet">
+        {rule.matches} in all, last <Time at={rule.lastMatchAt ?? rule.changedAt} isRelative />. {noise}
+      </Text>
+    </Stack>
+  )
+}

@@ -1,0 +1,15 @@
+import type { DetectionRule, Severity } from '@tocsin/api'
+
+/** Sigma's levels as our severities. */
+export const levelSeverity: Record<NonNullable<DetectionRule['level']>, Severity> = {
+  informational: 'info',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+  critical: 'critical',
+}
+
+export const originWords: Record<DetectionRule['origin'], string> = { starter: 'starter pack', own: 'own', imported: 'imported', exception: 'exception' }
+
+/** The ATT&CK techniques among tags, as they are called: T1110.001. */
+export const techniquesOf = (tags: readonly string[]): string[] => tags.flatMap(tag => /^attack\.(t\d{4}(\.\d{3})?)$/i.exec(tag)?.[1]?.toUpperCase() ?? [])
