@@ -86,7 +86,7 @@ program
   .command('detect')
   .description('match a file of events (JSON, a line each; may be compressed) against Sigma rules, offline')
   .argument('<file>', 'the events, or - for standard input')
-  .requiredOption('--rules <path>', 'a rule file, a folder or a .tar.gz; may stand several times', list, [])
+  .option('--rules <path>', 'a rule file, a folder or a .tar.gz; may stand several times', list, [])
   .option('--threads <n>', 'worker threads', wholeNumber, 1)
   .option('--count', 'count instead of listing')
   .option('--logsource <parts>', 'what every event is, as product=linux,service=sshd; without it events say it themselves', logSource)
@@ -109,5 +109,9 @@ rules
   .argument('<path>', 'a folder of rules, or one rule file')
   .description('run the events that stand beside rules: name.positive.ndjson, name.negative.ndjson')
   .action((path: string) => run(async output => (await import('./rules.ts')).rulesTest(output, path)))
+
+// A command line that is wrong is told in one sentence, with a code of its own.
+const offline = [program.commands.find(command => command.name() === 'detect'), rules, ...rules.commands]
+for (const command of offline) command?.showHelpAfterError(false).exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
 
 await program.parseAsync()

@@ -1,4 +1,4 @@
-import { Group, Paper, Stack, Text } from '@mantine/core'
+import { Group, Paper, Stack, Text, VisuallyHidden } from '@mantine/core'
 import { useApi } from '../api.ts'
 import { Loaded } from '../parts/page.tsx'
 
@@ -40,10 +40,12 @@ export function Coverage() {
                         href={`https://attack.mitre.org/techniques/${id.replace('.', '/')}/`}
                         target="_blank"
                         rel="noopener noreferrer"
-                        aria-label={`${id}: ${count} ${count === 1 ? 'rule' : 'rules'}, ${fed} fed`}
                       >
                         <span>{id}</span>
-                        <span className="numeric">{count}</span>
+                        <span className="numeric">
+                          {count}
+                          <VisuallyHidden>{` ${count === 1 ? 'rule' : 'rules'}, ${fed} fed`}</VisuallyHidden>
+                        </span>
                       </a>
                     ))}
                   </div>

@@ -67,8 +67,8 @@ function Standing() {
     <>
       {rules} rules in force
       {isCompiling ? ', a change is being made ready' : ''}
-      {waitingBatches > 0 ? `, ${waitingBatches} batches of events wait` : ''}
-      {deadLetters > 0 ? `, ${deadLetters} lines were no events` : ''}.
+      {waitingBatches > 0 ? `, batches of events that wait: ${waitingBatches}` : ''}
+      {deadLetters > 0 ? `, lines that were no events: ${deadLetters}` : ''}.
     </>
   )
 }

@@ -1,0 +1,159 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { pack } from 'tar-stream'
+import { describe, expect, test } from 'vitest'
+
+const program = fileURLToPath(new URL('../bin/tocsin.mjs', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'tocsin-detect-'))
+const at = (name: string) => join(folder, name)
+
+function tocsin(args: readonly string[], input = ''): Promise<{ code: number | null; out: string; err: string }> {
+  return new Promise(resolve => {
+    const child = spawn(process.execPath, [program, ...args], { env: { PATH: process.env.PATH ?? '', XDG_CACHE_HOME: at('cache') } })
+    let out = ''
+    let err = ''
+    child.stdout.on('data', chunk => {
+      out += chunk
+    })
+    child.stderr.on('data', chunk => {
+      err += chunk
+    })
+    child.on('exit', code => resolve({ code, out, err }))
+    child.stdin.end(input)
+  })
+}
+
+const whoami = `title: Who am I
+id: r1
+logsource: {product: windows, category: process_creation}
+detection:
+  selection:
+    Image|endswith: '\\whoami.exe'
+  condition: selection
+level: high
+`
+const thrice = `---
+title: Thrice
+id: c1
+correlation:
+  type: event_count
+  rules: [r1]
+  group-by: [Computer]
+  timespan: 1m
+  generate: true
+  condition: {gte: 3}
+level: critical
+`
+const event = (Image: string, second = 0) => ({
+  Channel: 'Microsoft-Windows-Sysmon/Operational',
+  EventID: 1,
+  Computer: 'ws1',
+  Image,
+  UtcTime: `2026-11-24 08:00:0${second}`,
+})
+const events = [event('C:\\whoami.exe'), event('C:\\other.exe'), event('\\whoami.exe', 1), event('\\whoami.exe', 2)]
+const ndjson = events.map(one => `${JSON.stringify(one)}\n`).join('')
+
+mkdirSync(at('rules'))
+writeFileSync(at('rules/who.yml'), whoami + thrice)
+writeFileSync(at('rules/bad.yml'), whoami.replace('endswith', 'nope').replace('r1', 'r2'))
+writeFileSync(at('events.ndjson'), ndjson)
+writeFileSync(at('events.ndjson.gz'), gzipSync(ndjson))
+writeFileSync(at('list.json'), JSON.stringify(events, null, 2))
+writeFileSync(at('one.json'), JSON.stringify(events[0], null, 2))
+
+const rows = (out: string) =>
+  out
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as { rule: { id: string }; line: number; fields: object })
+
+describe('npx tocsin detect', () => {
+  test('writes a line for each match, with what matched', async () => {
+    const { code, out, err } = await tocsin(['detect', '--rules', at('rules'), at('events.ndjson')])
+    expect(rows(out)[0]).toEqual({ rule: { id: 'r1', title: 'Who am I', level: 'high' }, line: 1, fields: { Image: 'C:\\whoami.exe' } })
+    expect(rows(out).map(({ rule, line }) => `${rule.id} ${line}`)).toEqual(['r1 1', 'r1 3', 'r1 4', 'c1 4'])
+    expect(rows(out)[3]).toMatchObject({ fields: { Computer: 'ws1' }, correlation: { value: 3, events: 3, lines: [1, 3, 4] } })
+    expect(err).toMatch(/2 rules \(1 refused\), 4 events, 4 matches in [\d.]+ s: \d+ events\/s\n$/)
+    expect(code).toBe(0)
+  })
+
+  test.each([
+    ['compressed', ['events.ndjson.gz']],
+    ['a list', ['list.json']],
+    ['two threads', ['--threads', '2', 'events.ndjson']],
+  ])('%s: the same', async (_name, [...args]) => {
+    const { out } = await tocsin(['detect', '--rules', at('rules'), ...args.slice(0, -1), at(args.at(-1) ?? '')])
+    expect(rows(out).map(({ rule, line }) => `${rule.id} ${line}`)).toEqual(['r1 1', 'r1 3', 'r1 4', 'c1 4'])
+  })
+
+  test('standard input, one event over several lines, an archive of rules, counted', async () => {
+    const archive = pack()
+    archive.entry({ name: 'rules/who.yml' }, whoami)
+    archive.entry({ name: 'README.md' }, 'no rule')
+    archive.finalize()
+    const pieces: Buffer[] = []
+    for await (const piece of archive) pieces.push(piece as Buffer)
+    writeFileSync(at('rules.tar.gz'), gzipSync(Buffer.concat(pieces)))
+    const { code, out } = await tocsin(['detect', '--rules', at('rules.tar.gz'), '--count', '-'], JSON.stringify(events[0], null, 2))
+    expect(JSON.parse(out)).toEqual({
+      rules: { loaded: 1, refused: [] },
+      events: 1,
+      matches: 1,
+      byRule: { r1: 1 },
+      seconds: expect.any(Number),
+      eventsPerSecond: expect.any(Number),
+    })
+    expect(code).toBe(0)
+  })
+
+  test('counts say which rules were refused and why; lines that are no events are named', async () => {
+    const { out, err } = await tocsin(['detect', '--rules', at('rules'), '--count', '-'], `${ndjson}{broken\n`)
+    expect(JSON.parse(out)).toMatchObject({
+      rules: { loaded: 2, refused: [{ file: 'bad.yml', reason: expect.stringMatching(/^line 6: .*"nope" is not in the specification/) }] },
+      events: 4,
+    })
+    expect(err).toMatch(/^line 5 is no event: /)
+  })
+
+  test.each([
+    [['detect', '--rules', at('rules'), at('missing')], /missing does not exist\.\n$/],
+    [['detect', '--rules', at('nowhere'), at('events.ndjson')], /nowhere does not exist\.\n$/],
+    [['detect', at('events.ndjson')], /--rules/],
+    [['detect', '--rules', at('rules'), folder], /is not a file\.\n$/],
+    [['detect', '--rules', at('rules'), '--threads', 'x', at('events.ndjson')], /whole number from 1 to 64/],
+    [['detect', '--rules', at('events.ndjson.gz'), '--what', at('events.ndjson')], /unknown option '--what'/],
+    [['detect', '--rules', at('rules'), '--logsource', 'x', at('events.ndjson')], /product=linux,service=sshd/],
+    [['rules', 'check', at('nowhere')], /does not exist/],
+  ])('%j ends with code 2 and one sentence', async (args, sentence) => {
+    const { code, out, err } = await tocsin(args)
+    expect([code, out]).toEqual([2, ''])
+    expect(err).toMatch(sentence)
+    expect(err.trim().split('\n').length).toBe(1)
+  })
+})
+
+describe('npx tocsin rules', () => {
+  test('check says per file what is wrong', async () => {
+    const { code, out } = await tocsin(['rules', 'check', at('rules')])
+    expect(out).toMatch(
+      /^bad\.yml:6: detection \/ selection \/ Image\|nope: the modifier "nope" is not in the specification\n1 rules, 1 correlations and 0 filters are in order; 1 are refused\.\n$/,
+    )
+    expect(code).toBe(1)
+    expect(await tocsin(['rules', 'check', at('rules/who.yml')])).toMatchObject({ code: 0 })
+  })
+
+  test('test runs the samples that stand beside rules', async () => {
+    mkdirSync(at('tested'))
+    writeFileSync(at('tested/who.yml'), whoami)
+    writeFileSync(at('tested/who.positive.ndjson'), ndjson)
+    writeFileSync(at('tested/who.negative.json'), JSON.stringify([events[1]]))
+    const { code, out } = await tocsin(['rules', 'test', at('tested')])
+    expect(out).toMatch(/who\.positive\.ndjson: event 2 is not met by Who am I\n4 of 5 samples came out right; 0 rule files have none\.\n$/)
+    expect(code).toBe(1)
+  })
+})
