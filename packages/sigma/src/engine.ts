@@ -93,7 +93,6 @@ export class Engine {
   matcher(logsource?: LogSource): Matcher {
     const forced = logsource === undefined ? undefined : this.#image.declared[logSourceKey(logsource)]
     if (logsource !== undefined && forced === undefined) throw new RangeError(`the engine was not compiled for ${logSourceKey(logsource)}`)
-    for (const program of this.#image.variants.keys()) this.#evaluator(program)
     const scanner = new Scanner(this.#image)
     warmUp(this, new Matcher(this, scanner, logsource, forced))
     return new Matcher(this, scanner, logsource, forced)
@@ -150,7 +149,7 @@ function fieldsOf(rule: Rule, names: Readonly<Record<string, string>>, event: Ev
 /** Bytes scanned at once: more would not stay in the caches of a core. */
 const scanStep = 1 << 17
 
-const mostWarmUp = 1_500
+const mostWarmUp = 400
 
 /** Runs made-up events that come close to the rules, so that the first real batch is as fast as the thousandth. */
 function warmUp(engine: Engine, matcher: Matcher): void {

@@ -38,6 +38,8 @@ interface Armed {
 
 type Batch = typeof eventBatches.$inferSelect & { readonly logsource: LogSourceParts }
 
+class TakenByAnother extends Error {}
+
 interface Finding {
   readonly rule: { readonly id: string; readonly title: string; readonly level: string; readonly description?: string }
   readonly match: FoundMatch
@@ -200,6 +202,7 @@ export class Detector {
     try {
       await this.#match(batches)
     } catch (error) {
+      if (error instanceof TakenByAnother) return
       if (batches.length > 1) {
         for (const batch of batches) await this.#work([batch])
         return
@@ -281,6 +284,10 @@ export class Detector {
   }
 
   async #keep(tx: Tx, armed: Armed, batches: readonly Batch[], results: readonly ChunkResult[], found: readonly Finding[]): Promise<void> {
+    const ids = batches.map(({ id }) => id)
+    const mine = await tx.db.delete(eventBatches).where(inArray(eventBatches.id, ids)).returning({ id: eventBatches.id })
+    // Another server has matched one of them meanwhile: nothing of this is kept, and what is left is taken again.
+    if (mine.length < ids.length) throw new TakenByAnother()
     if (found.length > 0) {
       const incoming = found.map(finding => alertOf(finding))
       const received = await receiveAlerts(tx, this.#house, system, 'detection', incoming)
@@ -308,12 +315,6 @@ export class Detector {
     }
     const isWatched = (match: FoundMatch) => armed.correlating.correlator.watches(armed.engine.rules[match.rule]?.id ?? '')
     if (results.some(({ matches }) => matches.some(isWatched))) await keepCorrelations(tx, armed)
-    await tx.db.delete(eventBatches).where(
-      inArray(
-        eventBatches.id,
-        batches.map(({ id }) => id),
-      ),
-    )
   }
 
   async #keepMatches(tx: Tx, armed: Armed, found: readonly Finding[], alertIds: readonly string[]): Promise<void> {

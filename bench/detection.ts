@@ -1,0 +1,170 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import { ChunkMatcher, Engine, type Rule, type RuleSet, readRules } from '@tocsin/sigma'
+import { readRuleFiles } from '@tocsin/sigma/files'
+
+/**
+ * `npm run bench -- detection`: the public Sigma rules on recorded Windows events, against bare JSON.parse of the same lines, by turns
+ * in one run. Reading, splitting and matching count; so does the first batch.
+ */
+const shared = fileURLToPath(new URL('../../shared/sigma/', import.meta.url))
+const rounds = 7
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+const cli = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url))
+const archive = join(shared, 'sigmahq-rules.tar.gz')
+
+if (!existsSync(archive)) {
+  process.stderr.write('The public rules and events are not beside the project: there is nothing to measure.\n')
+  process.exit(2)
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'tocsin-bench-'))
+const file = join(folder, 'events.ndjson')
+const data = gunzipSync(readFileSync(join(shared, 'events-windows.ndjson.gz')))
+writeFileSync(file, data)
+const lines = data.toString('utf8').trimEnd().split('\n')
+const events = lines.length
+
+/** Seconds of what a program of its own says of itself. */
+function detect(threads: number): { seconds: number; matches: number } {
+  const done = spawnSync(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', cli, 'detect', '--rules', archive, '--count', '--threads', String(threads), file],
+    {
+      encoding: 'utf8',
+      env: { ...process.env, XDG_CACHE_HOME: join(folder, 'cache') },
+    },
+  )
+  if (done.status !== 0) throw new Error(done.stderr)
+  return JSON.parse(done.stdout) as { seconds: number; matches: number }
+}
+
+function parseSeconds(): number {
+  const started = performance.now()
+  for (const line of lines) JSON.parse(line)
+  return (performance.now() - started) / 1_000
+}
+
+/** Reads the file in pieces and matches them. */
+function matchSeconds(matcher: ChunkMatcher): number {
+  const started = performance.now()
+  const descriptor = openSync(file, 'r')
+  const buffer = Buffer.alloc(1 << 18)
+  for (let bytes = readSync(descriptor, buffer); bytes > 0; bytes = readSync(descriptor, buffer)) matcher.push(buffer.subarray(0, bytes))
+  matcher.end()
+  return (performance.now() - started) / 1_000
+}
+
+/** Compiling, loading and memory, in a process that does nothing else. */
+function inItsOwn(what: string): Record<string, number> {
+  const program = `
+    import { readFileSync, openSync, readSync, writeFileSync } from 'node:fs'
+    import { ChunkMatcher, Engine, readRules } from '@tocsin/sigma'
+    import { readRuleFiles } from '@tocsin/sigma/files'
+    const out = {}
+    const lap = (name, work) => { const from = performance.now(); const made = work(); out[name] = (performance.now() - from) / 1000; return made }
+    ${what}
+    process.stdout.write(JSON.stringify(out))`
+  const path = join(fileURLToPath(new URL('.', import.meta.url)), `.own-${process.pid}.mjs`)
+  writeFileSync(path, program)
+  try {
+    const done = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', path], { encoding: 'utf8' })
+    if (done.status !== 0) throw new Error(done.stderr)
+    return JSON.parse(done.stdout) as Record<string, number>
+  } finally {
+    rmSync(path)
+  }
+}
+
+detect(1)
+const parse: number[] = []
+const one: number[] = []
+const two: number[] = []
+const steady: number[] = []
+const set = readRules(await readRuleFiles(archive))
+const matcher = new ChunkMatcher(Engine.compile(set), undefined)
+for (let round = 0; round < rounds; round++) {
+  parse.push(parseSeconds())
+  one.push(detect(1).seconds)
+  parse.push(parseSeconds())
+  two.push(detect(2).seconds)
+  steady.push(matchSeconds(matcher))
+}
+const saved = join(folder, 'saved.bin')
+const own = inItsOwn(`
+    const files = await readRuleFiles(${JSON.stringify(archive)})
+    const set = lap('read', () => readRules(files))
+    const engine = lap('compile', () => Engine.compile(set))
+    writeFileSync(${JSON.stringify(saved)}, engine.save())`)
+const load = inItsOwn(`
+    const engine = lap('load', () => Engine.load(readFileSync(${JSON.stringify(saved)})))
+    const matcher = lap('matcher', () => new ChunkMatcher(engine, undefined))
+    const descriptor = openSync(${JSON.stringify(file)}, 'r')
+    const buffer = Buffer.alloc(1 << 18)
+    for (let bytes = readSync(descriptor, buffer); bytes > 0; bytes = readSync(descriptor, buffer)) matcher.push(buffer.subarray(0, bytes))
+    out.megabytes = process.resourceUsage().maxRSS / 1024`)
+
+const bare = median(parse)
+const rate = (seconds: number) => Math.round(events / seconds).toLocaleString('en')
+const row = (what: string, seconds: number) => `| ${what} | ${rate(seconds)} | ${(bare / seconds).toFixed(2)} |`
+const first = [
+  '| what | events/s | ratio to bare `JSON.parse` |',
+  '| --- | --- | --- |',
+  row('bare `JSON.parse` of the lines, already split, one thread', bare),
+  row(`\`npx tocsin detect\`, ${set.rules.length} rules, one thread: a fresh process, first batch and reading included`, median(one)),
+  row(`\`npx tocsin detect --threads 2\`, ${set.rules.length} rules, likewise`, median(two)),
+  row('the same engine when warm, one thread, reading included', median(steady)),
+].join('\n')
+
+/** So many rules: those there are, and copies of them with other literals. */
+function rulesOf(count: number): RuleSet {
+  const rules: Rule[] = []
+  for (let copy = 0; rules.length < count; copy++)
+    for (const [i, rule] of set.rules.entries()) {
+      if (rules.length >= count) break
+      // A hundred rules are taken from everywhere, not from the first folder.
+      if (copy === 0 && count < set.rules.length && i % Math.floor(set.rules.length / count) !== 0) continue
+      rules.push(copy === 0 ? rule : changed(rule, copy))
+    }
+  return { rules, correlations: [], filters: [], refused: [] }
+}
+
+function changed(rule: Rule, copy: number): Rule {
+  const text = JSON.stringify(rule.expression, (key, value: unknown) =>
+    key === 'pattern' && Array.isArray(value)
+      ? value.map(part => (typeof part === 'string' && part.length > 5 ? `${part.slice(0, -1)}${copy}${part.slice(-1)}` : part))
+      : value,
+  )
+  return { ...rule, id: `${rule.id}-${copy}`, expression: JSON.parse(text) as Rule['expression'] }
+}
+
+const growth = [100, 1_000, 3_700, 10_000].map(count => {
+  const compiled = performance.now()
+  const engine = Engine.compile(rulesOf(count))
+  const compileSeconds = (performance.now() - compiled) / 1_000
+  const warm = new ChunkMatcher(engine, undefined)
+  const seconds = median([1, 2, 3, 4, 5].map(() => matchSeconds(warm)))
+  const beside = median([1, 2, 3].map(parseSeconds))
+  return `| ${count.toLocaleString('en')} | ${rate(seconds)} | ${(beside / seconds).toFixed(2)} | ${compileSeconds.toFixed(2)} s |`
+})
+
+const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`
+const text = `# Detection: last results
+
+${new Date().toISOString().slice(0, 10)}, ${machine}. ${events.toLocaleString('en')} recorded Windows events of 2.8 kB on average; medians of ${rounds} rounds by turns. \`npm run bench -- detection\` writes this file.
+
+${first}
+
+Reading ${set.rules.length + set.refused.length} rules took ${(own.read ?? 0).toFixed(2)} s and compiling them ${(own.compile ?? 0).toFixed(2)} s; loading them compiled ${(load.load ?? 0).toFixed(2)} s and making ready to match ${(load.matcher ?? 0).toFixed(2)} s. The process that loaded them and matched the file needed ${Math.round(load.megabytes ?? 0)} MB at the most.
+
+| rules | events/s, warm, one thread | ratio to bare \`JSON.parse\` beside | compile |
+| --- | --- | --- | --- |
+${growth.join('\n')}
+`
+writeFileSync(new URL('./detection.md', import.meta.url), text)
+rmSync(folder, { recursive: true })
+process.stdout.write(text)
