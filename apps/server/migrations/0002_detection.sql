@@ -61,6 +61,7 @@ CREATE TABLE "event_batches" (
 	"id" bigserial PRIMARY KEY NOT NULL,
 	"source_id" uuid NOT NULL,
 	"received_at" timestamptz(3) NOT NULL,
+	"logsource" jsonb,
 	"size_bytes" integer NOT NULL,
 	"body" "bytea" NOT NULL,
 	"attempts" integer DEFAULT 0 NOT NULL
@@ -71,6 +72,7 @@ CREATE TABLE "log_sources" (
 	"name" text NOT NULL,
 	"key_digest" text NOT NULL,
 	"logsource" jsonb NOT NULL,
+	"senders" jsonb DEFAULT '[]'::jsonb NOT NULL,
 	"gap_minutes" integer,
 	"is_silent" boolean DEFAULT false NOT NULL,
 	"created_at" timestamptz(3) NOT NULL,

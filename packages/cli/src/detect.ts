@@ -16,6 +16,8 @@ export interface DetectOptions {
 }
 
 const pieceBytes = 1 << 18
+/** So many pieces of the file are matched between two looks at what was found. */
+const piecesBetweenReports = 64
 /** Chunks on the way to each thread: enough that none waits, few enough that memory stays bounded. */
 const chunksPerThread = 3
 
@@ -30,12 +32,16 @@ export async function ruleFilesOf(paths: readonly string[]): Promise<RuleFile[]>
 
 /** Matches a file of events against rules, offline. */
 export async function detect(file: string, options: DetectOptions): Promise<void> {
-  const source = await openEvents(file)
+  await assertReadable(file)
   const files = await ruleFilesOf(options.rules)
   if (files.length === 0) throw new CliProblem(`there is no rule file (.yml) at ${options.rules.join(', ')}.`, 2)
   const engine = await compileCached(files, options.logsource === undefined ? {} : { declared: [options.logsource] }, cacheFolder())
   const report = new Report(engine, options.count)
-  report.finish(await (options.threads === 1 ? onThisThread(engine, source, report, options.logsource) : onWorkers(engine, source, report, options)))
+  // Counting asks for nothing but which rule; a correlation needs times and fields.
+  const isLean = options.count && engine.correlations.length === 0
+  report.finish(
+    await (options.threads === 1 ? onThisThread(engine, file, report, isLean, options.logsource) : onWorkers(engine, file, report, isLean, options)),
+  )
 }
 
 type Source = AsyncIterable<Buffer>
@@ -43,22 +49,40 @@ type Source = AsyncIterable<Buffer>
 const secondsSince = (started: number) => (performance.now() - started) / 1_000
 
 /** @returns the seconds that reading and matching took, from when all was ready */
-async function onThisThread(engine: Engine, source: Source, report: Report, logsource: LogSource | undefined): Promise<number> {
+async function onThisThread(engine: Engine, file: string, report: Report, isLean: boolean, logsource: LogSource | undefined): Promise<number> {
   const matcher = new ChunkMatcher(engine, logsource)
+  matcher.isLean = isLean
   const started = performance.now()
-  for await (const piece of source) await report.take(matcher.push(piece, logsource))
+  if (file !== '-' && isLines(file)) {
+    const descriptor = openSync(file, 'r')
+    try {
+      // The file is read to where it is scanned. Now and then what was found is told.
+      for (let isOver = false; !isOver; ) {
+        let left = piecesBetweenReports
+        const found = matcher.pull(into => {
+          if (left-- === 0) return 0
+          const size = readSync(descriptor, into)
+          isOver = size === 0
+          return size
+        }, logsource)
+        await report.take(found)
+      }
+    } finally {
+      closeSync(descriptor)
+    }
+  } else for await (const piece of openEvents(file)) await report.take(matcher.push(piece, logsource))
   await report.take(matcher.end(logsource))
   return secondsSince(started)
 }
 
-async function onWorkers(engine: Engine, source: Source, report: Report, { threads, logsource }: DetectOptions): Promise<number> {
-  const pool = new MatcherPool(engine.save(), threads, [logsource])
+async function onWorkers(engine: Engine, file: string, report: Report, isLean: boolean, { threads, logsource }: DetectOptions): Promise<number> {
+  const pool = new MatcherPool(engine.save(), threads, [logsource], isLean)
   try {
     await pool.ready
     const started = performance.now()
     // Results are taken in the order of the file, whichever thread is done first.
     const results: Promise<ChunkResult>[] = []
-    for await (const chunk of wholeLines(source, () => pool.lend())) {
+    for await (const chunk of wholeLines(openEvents(file), () => pool.lend())) {
       const result = pool.match(chunk, logsource)
       // Rejections are met when the result is taken.
       result.catch(() => undefined)
@@ -76,13 +100,22 @@ async function onWorkers(engine: Engine, source: Source, report: Report, { threa
   }
 }
 
-/** The events of a file or of standard input as lines of JSON, in pieces. A piece is good until the next is asked for. */
-async function openEvents(file: string): Promise<Source> {
-  if (file === '-') return named('standard input', unpacked(process.stdin))
+async function assertReadable(file: string): Promise<void> {
+  if (file === '-') return
   const about = await stat(file).catch((error: NodeJS.ErrnoException) => {
     throw new CliProblem(error.code === 'ENOENT' ? `${file} does not exist.` : `${file} cannot be read (${error.code}).`, 2)
   })
   if (!about.isFile()) throw new CliProblem(`${file} is not a file.`, 2)
+  try {
+    closeSync(openSync(file, 'r'))
+  } catch (error) {
+    throw new CliProblem(`${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`, 2)
+  }
+}
+
+/** The events of a file or of standard input as lines of JSON, in pieces. A piece is good until the next is asked for. */
+function openEvents(file: string): Source {
+  if (file === '-') return named('standard input', unpacked(process.stdin))
   return named(file, isLines(file) ? plainLines(file) : unpacked(createReadStream(file, { highWaterMark: pieceBytes })))
 }
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 
 /** A network: its bits as a number of `size` bits, of which the first `prefix` count. */
-interface Network {
+export interface Network {
   readonly size: 32 | 128
   readonly bits: bigint
   readonly prefix: number

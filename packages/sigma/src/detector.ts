@@ -29,6 +29,8 @@ export interface ChunkResult {
 /** Matches chunks of whole lines, one after the other. */
 export class ChunkMatcher {
   readonly #engine: Engine
+  /** Only which rules and lines: no fields, times and texts. */
+  isLean = false
   readonly #numbers: ReadonlyMap<string, number>
   readonly #matchers = new Map<string, Matcher>()
 
@@ -58,6 +60,11 @@ export class ChunkMatcher {
     return this.#collect(logsource, (matcher, sink) => matcher.push(piece, sink))
   }
 
+  /** Matches what `read` gives, piece after piece, without copying it. */
+  pull(read: (into: Uint8Array) => number, logsource?: LogSource): ChunkResult {
+    return this.#collect(logsource, (matcher, sink) => matcher.pull(read, sink))
+  }
+
   /** The end of a stream. */
   end(logsource?: LogSource): ChunkResult {
     return this.#collect(logsource, (matcher, sink) => matcher.end(sink))
@@ -69,8 +76,11 @@ export class ChunkMatcher {
     const matches: FoundMatch[] = []
     const invalid: InvalidLine[] = []
     work(matcher, {
-      match: ({ rule, line, event, fields }) => {
-        matches.push({ rule: this.#numbers.get(rule.id) ?? 0, line: line - firstLine, fields, at: event.time(), text: event.text })
+      match: match => {
+        const rule = this.#numbers.get(match.rule.id) ?? 0
+        const line = match.line - firstLine
+        if (this.isLean) matches.push({ rule, line, fields: {}, at: undefined, text: '' })
+        else matches.push({ rule, line, fields: match.fields, at: match.event.time(), text: match.event.text })
       },
       invalid: problem => {
         invalid.push({ ...problem, line: problem.line - firstLine })
@@ -105,15 +115,16 @@ export class MatcherPool {
   /**
    * @param saved what `Engine.save` gave
    * @param logsources what streams may be declared to be, so that workers make ready for them
+   * @param isLean matches say only which rule and line
    */
-  constructor(saved: Uint8Array, threads: number, logsources: readonly (LogSource | undefined)[] = [undefined]) {
-    this.#workers = Array.from({ length: threads }, () => this.#start(saved, logsources))
+  constructor(saved: Uint8Array, threads: number, logsources: readonly (LogSource | undefined)[] = [undefined], isLean = false) {
+    this.#workers = Array.from({ length: threads }, () => this.#start(saved, logsources, isLean))
     // A chunk without a line comes back when all before it is done.
     this.ready = Promise.all(this.#workers.map(one => this.#send(one, new Uint8Array(0), undefined))).then(() => undefined)
   }
 
-  #start(saved: Uint8Array, logsources: readonly (LogSource | undefined)[]): { worker: Worker; waiting: Waiting[] } {
-    const worker = new Worker(new URL('./detector-worker.ts', import.meta.url), { workerData: { saved, logsources } })
+  #start(saved: Uint8Array, logsources: readonly (LogSource | undefined)[], isLean: boolean): { worker: Worker; waiting: Waiting[] } {
+    const worker = new Worker(new URL('./detector-worker.ts', import.meta.url), { workerData: { saved, logsources, isLean } })
     const waiting: Waiting[] = []
     const fail = (error: Error) => {
       for (const one of waiting.splice(0)) one.reject(error)

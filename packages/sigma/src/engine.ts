@@ -2,7 +2,7 @@ import { type Evaluator, prepare } from './evaluate.ts'
 import { EventView, type FieldMapping } from './event.ts'
 import { atomsOf, renameFields } from './expression.ts'
 import { buildImage, type Image, logSourceKey } from './index/image.ts'
-import { inputSize, invalid, Scanner, scannerHashes, slow } from './index/scanner.ts'
+import { inputSize, invalid, Scanner, scannerHashes, slow, sure } from './index/scanner.ts'
 import type { Refusal } from './problem.ts'
 import type { Correlation, LogSource, Rule } from './rule.ts'
 import type { RuleSet } from './ruleset.ts'
@@ -23,8 +23,9 @@ export interface Match {
   readonly rule: Rule
   /** Counted from 0 over everything that was pushed. */
   readonly line: number
+  /** Parsed when it is asked for: only while the sink is being told. */
   readonly event: EventView
-  /** The fields that the rule asks for and the event has, under the rule's names. */
+  /** The fields that the rule asks for and the event has, under the rule's names. Likewise. */
   readonly fields: Readonly<Record<string, string | readonly string[]>>
 }
 
@@ -109,10 +110,20 @@ export class Engine {
     return made
   }
 
+  /** The rule that a program stands for. */
+  ruleOf(program: number): Rule {
+    return this.#evaluator(program).rule
+  }
+
+  /** What an event has of the fields that a program's rule asks for. */
+  fieldsOf(program: number, event: EventView): Match['fields'] {
+    const { rule, fields } = this.#evaluator(program)
+    return fieldsOf(rule, fields, event)
+  }
+
   /** Whether the event meets the rule that a program stands for. */
-  matchOf(program: number, event: EventView): Omit<Match, 'line'> | undefined {
-    const { rule, fields, evaluate } = this.#evaluator(program)
-    return evaluate(event) ? { rule, event, fields: fieldsOf(rule, fields, event) } : undefined
+  isMet(program: number, event: EventView): boolean {
+    return this.#evaluator(program).evaluate(event)
   }
 
   /** Every rule that an event meets, without the scanner. */
@@ -167,6 +178,35 @@ function warmUp(engine: Engine, matcher: Matcher): void {
 
 const decoder = new TextDecoder()
 
+/** A match on a line that still lies in the scanner's memory. */
+class LineMatch implements Match {
+  readonly line: number
+  readonly #engine: Engine
+  readonly #program: number
+  readonly #parsed: () => EventView | null
+
+  constructor(engine: Engine, program: number, line: number, parsed: () => EventView | null) {
+    this.#engine = engine
+    this.#program = program
+    this.line = line
+    this.#parsed = parsed
+  }
+
+  get rule(): Rule {
+    return this.#engine.ruleOf(this.#program)
+  }
+
+  get event(): EventView {
+    const event = this.#parsed()
+    if (event === null) throw new Error('the scanner is only sure of what is JSON')
+    return event
+  }
+
+  get fields(): Match['fields'] {
+    return this.#engine.fieldsOf(this.#program, this.event)
+  }
+}
+
 /** Matches a stream of lines. Bytes may come in pieces of any size. */
 export class Matcher {
   readonly #engine: Engine
@@ -220,6 +260,27 @@ export class Matcher {
     }
   }
 
+  /**
+   * Takes bytes right where they are scanned.
+   * @param read fills the memory that it is given from its start, and says how much it filled; 0 ends
+   */
+  pull(read: (into: Uint8Array) => number, sink: Sink): void {
+    for (;;) {
+      if (this.#longBytes > 0 || this.#held + scanStep > inputSize) {
+        // A line too long for the scanner goes the other way.
+        const piece = new Uint8Array(scanStep)
+        const size = read(piece)
+        if (size === 0) return
+        this.push(piece.subarray(0, size), sink)
+        continue
+      }
+      const size = read(this.#scanner.input.subarray(this.#held, this.#held + scanStep))
+      if (size === 0) return
+      this.#held += size
+      this.#drain(sink)
+    }
+  }
+
   /** The last line may lack its newline. */
   end(sink: Sink): void {
     if (this.#held > 0 || this.#longBytes > 0) this.push(Uint8Array.of(10), sink)
@@ -247,19 +308,30 @@ export class Matcher {
       const scanned = this.#scanner.scan(this.#held, this.#forced)
       const { results } = scanned
       let line = -1
-      let event: EventView | undefined
+      let event: EventView | null | undefined
       for (let i = 0; i < results.length; i += 4) {
-        const [which = 0, start = 0, end = 0, program = 0] = results.subarray(i, i + 4)
-        if (program === slow || program === invalid) {
-          this.#slowly(decoder.decode(input.subarray(start, end)), this.#lines + which, sink)
+        const [which = 0, start = 0, end = 0, code = 0] = results.subarray(i, i + 4)
+        const number = this.#lines + which
+        if (code === slow || code === invalid) {
+          this.#slowly(decoder.decode(input.subarray(start, end)), number, sink)
           continue
         }
         if (which !== line) {
           line = which
-          event = this.#parse(decoder.decode(input.subarray(start, end)), this.#lines + which, sink)
+          event = undefined
         }
-        const match = event === undefined ? undefined : this.#engine.matchOf(program, event)
-        if (match !== undefined) sink.match({ ...match, line: this.#lines + which })
+        const isSure = code >= sure
+        const program = isSure ? code - sure : code
+        // What is certain is parsed only if somebody wants to see it.
+        const parsed = () => {
+          event ??= this.#parse(decoder.decode(input.subarray(start, end)), number, sink) ?? null
+          return event
+        }
+        if (!isSure) {
+          const found = parsed()
+          if (found === null || !this.#engine.isMet(program, found)) continue
+        }
+        sink.match(new LineMatch(this.#engine, program, number, parsed))
       }
       this.#lines += scanned.lines
       this.#events += scanned.events

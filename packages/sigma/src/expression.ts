@@ -31,9 +31,6 @@ export const and = (of: readonly Expression[]): Expression => join('and', of)
 export const or = (of: readonly Expression[]): Expression => join('or', of)
 export const not = (of: Expression): Expression => ({ op: 'not', of })
 
-/** Always true. */
-export const always: Expression = { op: 'and', of: [] }
-
 function join(op: 'and' | 'or', of: readonly Expression[]): Expression {
   const flat = of.flatMap(part => (part.op === op ? part.of : [part]))
   const [only] = flat

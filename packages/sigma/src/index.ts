@@ -1,3 +1,4 @@
+export { isWithin, type Network, parseNetwork } from './cidr.ts'
 export { type CorrelationMatch, Correlator, type CorrelatorState, defaultLimits, type Occurrence } from './correlate.ts'
 export type { Placeholders } from './detection.ts'
 export { ChunkMatcher, type ChunkResult, Correlating, compileApart, type FoundMatch, MatcherPool } from './detector.ts'

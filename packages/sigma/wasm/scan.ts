@@ -43,6 +43,7 @@ const PREFIX_STAMPS: usize = 132
 const NONE: u32 = 0xffff
 const SLOW: u32 = 0xffffffff
 const INVALID: u32 = 0xfffffffe
+const SURE: u32 = 0x80000000
 
 // Types of values.
 const STRING: u32 = 0
@@ -1140,7 +1141,9 @@ function match(forcedClass: u32): void {
   const programs = <usize>load<u32>(header + PROGRAMS)
   for (let i: u32 = 0; i < candidateCount; i++) {
     const program = load<u32>(candidates + ((<usize>i) << 2))
-    if (evaluate(load<u32>(programs + ((<usize>program) << 2))) != FALSE) emit(program)
+    const verdict = evaluate(load<u32>(programs + ((<usize>program) << 2)))
+    // A \\u that is none would make the line no JSON: only parsing it can tell.
+    if (verdict != FALSE) emit(verdict == TRUE && (lineFlags & UNUSUAL_ESCAPE) == 0 ? program | SURE : program)
   }
 }
 

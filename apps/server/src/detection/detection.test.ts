@@ -134,6 +134,20 @@ describe('from an event to an alert', () => {
     primary.expectPage(/SSH brute force followed/)
   })
 
+  test('a rule that meets everything, on thousands of hosts at once, stops nothing', async ({ world }) => {
+    const lead = await world.person('lead')
+    await lead.call('createDetectionRule', { body: { text: whoami } })
+    const url = await source(world, lead)
+    const events = Array.from({ length: 6_000 }, (_, i) => sysmon({ Computer: `h${i % 2_500}`, Image: '\\whoami.exe' }))
+    await post(`${url}/events`, `${'{broken\n'.repeat(3_000)}${lines(...events)}`)
+    await matched(world)
+    expect(await lead.call('detectionStatus')).toMatchObject({ deadLetters: 3_000, waitingBatches: 0 })
+    const [rule] = (await lead.call('detectionRules', { query: { search: 'who am' } })).items
+    expect(rule?.matches).toBe(6_000)
+    const { items } = await lead.call('alerts', { query: { limit: 200 } })
+    expect(items.every(({ count }) => count === 2 || count === 3)).toBe(true)
+  })
+
   test('what waits is matched after a stop, and nothing is lost or doubled', async ({ world }) => {
     const lead = await world.person('lead')
     await lead.call('createDetectionRule', { body: { text: whoami } })

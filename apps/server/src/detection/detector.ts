@@ -11,6 +11,7 @@ import { batchChannel, type EventIntake } from './intake.ts'
 import { entityOf, observablesOf } from './observables.ts'
 import { rulesInForce } from './rules.ts'
 import { noteSeen } from './sources.ts'
+import { syslogSources } from './syslog.ts'
 import { correlationStates, deadLetters, detectionDays, detectionMatches, detectionRules, eventBatches, type LogSourceParts, logSources } from './tables.ts'
 
 const decompress = promisify(zstdDecompress)
@@ -20,6 +21,7 @@ const batchesAtOnce = 16
 const bytesAtOnce = 32 * 1_048_576
 /** A batch that fails this often is set aside: it must not hold up the others. */
 const mostAttempts = 3
+const findingsAtOnce = 1_000
 const keptMatches = 20
 const keptDeadLetters = 10_000
 const mostRecent = 200
@@ -36,7 +38,7 @@ interface Armed {
   readonly logsources: readonly string[]
 }
 
-type Batch = typeof eventBatches.$inferSelect & { readonly logsource: LogSourceParts }
+type Batch = Omit<typeof eventBatches.$inferSelect, 'logsource'> & { readonly logsource: LogSourceParts }
 
 class TakenByAnother extends Error {}
 
@@ -82,6 +84,11 @@ export class Detector {
       correlationEvents: counts?.kept ?? 0,
       correlationLetGo: counts?.letGo ?? 0,
     }
+  }
+
+  get #hasSyslog(): boolean {
+    const { udp, tcp, tls } = this.#house.config.syslog
+    return udp !== undefined || tcp !== undefined || tls !== undefined
   }
 
   /** The latest events that were matched, newest first, as JSON. */
@@ -132,7 +139,7 @@ export class Detector {
       const sources = await reader.db.selectDistinct({ logsource: logSources.logsource }).from(logSources)
       // Without a source nothing can come in: a fresh start need not make rules ready.
       if (sources.length === 0) continue
-      const declared = sources.map(({ logsource }) => logsource).filter(named)
+      const declared = [...sources.map(({ logsource }) => logsource).filter(named), ...(this.#hasSyslog ? syslogSources : [])]
       const saved = await compileApart(files, { declared })
       const engine = Engine.load(saved)
       if (engine === undefined) throw new Error('the engine was compiled by another version')
@@ -192,7 +199,7 @@ export class Detector {
     for (const { batch, logsource } of rows) {
       size += batch.sizeBytes
       if (taken.length > 0 && size > bytesAtOnce) break
-      taken.push({ ...batch, logsource })
+      taken.push({ ...batch, logsource: named(logsource) ? logsource : (batch.logsource ?? logsource) })
     }
     return taken
   }
@@ -288,23 +295,21 @@ export class Detector {
     const mine = await tx.db.delete(eventBatches).where(inArray(eventBatches.id, ids)).returning({ id: eventBatches.id })
     // Another server has matched one of them meanwhile: nothing of this is kept, and what is left is taken again.
     if (mine.length < ids.length) throw new TakenByAnother()
-    if (found.length > 0) {
-      const incoming = found.map(finding => alertOf(finding))
-      const received = await receiveAlerts(tx, this.#house, system, 'detection', incoming)
-      await this.#keepMatches(
-        tx,
-        armed,
-        found,
-        received.map(({ id }) => id),
-      )
-      await countMatches(tx, armed, found)
+    // In slices: a statement takes only so many values, and a rule that meets everything must not stop the others.
+    for (let from = 0; from < found.length; from += findingsAtOnce) {
+      const slice = found.slice(from, from + findingsAtOnce)
+      const received = await receiveAlerts(tx, this.#house, system, 'detection', slice.map(alertOf))
+      const alertIds = received.map(({ id }) => id)
+      await this.#keepMatches(tx, armed, slice, alertIds)
     }
+    if (found.length > 0) await countMatches(tx, armed, found)
     for (const [i, batch] of batches.entries()) {
       const { events = 0, invalid = [] } = results[i] ?? {}
       await noteSeen(tx, batch.sourceId, batch.receivedAt, events)
-      if (invalid.length > 0)
+      const letters = invalid.slice(0, keptDeadLetters)
+      for (let from = 0; from < letters.length; from += findingsAtOnce)
         await tx.db.insert(deadLetters).values(
-          invalid.slice(0, keptDeadLetters).map(({ text, reason }) => ({
+          letters.slice(from, from + findingsAtOnce).map(({ text, reason }) => ({
             id: newId(),
             sourceId: batch.sourceId,
             receivedAt: batch.receivedAt,

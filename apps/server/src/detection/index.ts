@@ -15,13 +15,12 @@ import { readCoverage } from './coverage.ts'
 import { Detector } from './detector.ts'
 import { addException } from './exceptions.ts'
 import { EventIntake } from './intake.ts'
+import { SyslogListeners } from './listen.ts'
 import { addStarterRules, changeRule, createRule, enableRule, importRules, listRules, nextExpiry, parseRuleText, readRule } from './rules.ts'
 import { mountShipping } from './ship.ts'
 import { createLogSource, KnownSources, listLogSources, revokeLogSource, watchSources } from './sources.ts'
 import { deadLetters, detectionMatches, detectionRules, logSources } from './tables.ts'
 import { pastedEvents, tryRule } from './try.ts'
-
-export { createLogSource } from './sources.ts'
 
 const watchJob = 'watch-log-sources'
 const expiryJob = 'end-detection-exceptions'
@@ -31,6 +30,7 @@ export class Detection {
   readonly bindings: Bindings
   readonly detector: Detector
   readonly intake: EventIntake
+  readonly syslog: SyslogListeners
   readonly #house: House
   readonly #sources: KnownSources
 
@@ -39,6 +39,7 @@ export class Detection {
     this.intake = new EventIntake(house.database)
     this.detector = new Detector(house, this.intake)
     this.#sources = new KnownSources(() => house.database.reader())
+    this.syslog = new SyslogListeners(house, this.#sources, this.intake)
     const reload = async () => this.detector.reload()
     const reloadSources = async () => {
       this.#sources.forget()
@@ -83,10 +84,12 @@ export class Detection {
     })
     await this.intake.start()
     await this.detector.start()
+    await this.syslog.start()
   }
 
-  stop(): Promise<void> {
-    return this.detector.stop()
+  async stop(): Promise<void> {
+    await this.syslog.stop()
+    await this.detector.stop()
   }
 
   #bind(house: House): Bindings {

@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm'
 import type { Database } from '../platform/database.ts'
 import { AppProblem } from '../platform/problems.ts'
 import type { LogSourceRow } from './sources.ts'
-import { eventBatches } from './tables.ts'
+import { eventBatches, type LogSourceParts } from './tables.ts'
 
 const compress = promisify(zstdCompress)
 
@@ -49,8 +49,12 @@ export class EventIntake {
     return this.#waitingBytes > mostWaitingBytes
   }
 
-  /** @param lines events, a line of JSON each. @throws TooMuch */
-  async accept(source: LogSourceRow, lines: Buffer): Promise<void> {
+  /**
+   * @param lines events, a line of JSON each
+   * @param logsource what they are, where the source itself does not say
+   * @throws TooMuch
+   */
+  async accept(source: LogSourceRow, lines: Buffer, logsource: LogSourceParts | null = null): Promise<void> {
     if (lines.length === 0) return
     if (this.isFull) throw new TooMuch()
     this.#waitingBytes += lines.length
@@ -58,7 +62,7 @@ export class EventIntake {
     try {
       const body = await compress(lines)
       const { db, now } = this.#database.reader()
-      await db.insert(eventBatches).values({ sourceId: source.id, receivedAt: now, sizeBytes: lines.length, body })
+      await db.insert(eventBatches).values({ sourceId: source.id, receivedAt: now, logsource, sizeBytes: lines.length, body })
     } catch (error) {
       this.done(lines.length)
       throw error

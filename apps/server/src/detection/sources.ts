@@ -1,11 +1,12 @@
 import type { LogSource } from '@tocsin/api'
+import { isWithin, type Network, parseNetwork } from '@tocsin/sigma'
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { receiveAlerts, resolveBySource } from '../alerts/index.ts'
 import type { House } from '../identity/index.ts'
 import { type Actor, record, system } from '../journal/index.ts'
 import type { Reader, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
-import { notFound } from '../platform/problems.ts'
+import { invalid, notFound } from '../platform/problems.ts'
 import { randomSecret, secretDigest } from '../platform/secrets.ts'
 import { type LogSourceParts, logSources } from './tables.ts'
 
@@ -17,7 +18,7 @@ export async function listLogSources(reader: Reader, id?: string): Promise<LogSo
     .from(logSources)
     .where(id === undefined ? undefined : eq(logSources.id, id))
     .orderBy(asc(logSources.createdAt))
-  return rows.map(({ keyDigest: _, ...row }) => row)
+  return rows.map(({ keyDigest: _, senders, ...row }) => ({ ...row, senders: [...senders] }))
 }
 
 /** Adds a source of log events. Its key is in the answer and nowhere else. */
@@ -25,8 +26,10 @@ export async function createLogSource(
   tx: Tx,
   origin: string,
   actor: Actor,
-  input: { name: string; logsource: LogSourceParts; gapMinutes: number | null },
+  input: { name: string; logsource: LogSourceParts; senders: readonly string[]; gapMinutes: number | null },
 ): Promise<{ source: LogSource; key: string; url: string }> {
+  for (const [i, sender] of input.senders.entries())
+    if (parseNetwork(sender) === undefined) throw invalid(`senders.${i}`, 'must be an address or a network such as 192.0.2.0/24')
   const id = newId()
   const key = randomSecret(24)
   await tx.db.insert(logSources).values({ ...input, id, keyDigest: secretDigest(key), createdAt: tx.now })
@@ -50,6 +53,7 @@ export async function revokeLogSource(tx: Tx, actor: Actor, id: string): Promise
 export class KnownSources {
   readonly #reader: () => Reader
   readonly #known = new Map<string, LogSourceRow>()
+  #senders: Promise<{ network: Network; row: LogSourceRow }[]> | undefined
 
   constructor(reader: () => Reader) {
     this.#reader = reader
@@ -67,8 +71,26 @@ export class KnownSources {
     return row
   }
 
+  /** The source that sends syslog from an address: of several, the one with the narrowest network. */
+  async bySender(address: string): Promise<LogSourceRow | undefined> {
+    this.#senders ??= this.#readSenders()
+    const senders = await this.#senders.catch((error: unknown) => {
+      this.#senders = undefined
+      throw error
+    })
+    return senders.find(({ network }) => isWithin(network, address))?.row
+  }
+
+  async #readSenders(): Promise<{ network: Network; row: LogSourceRow }[]> {
+    const rows = await this.#reader().db.select().from(logSources).where(isNull(logSources.revokedAt))
+    return rows
+      .flatMap(row => row.senders.flatMap(sender => parseNetwork(sender) ?? []).map(network => ({ network, row })))
+      .toSorted((a, b) => b.network.prefix - a.network.prefix)
+  }
+
   forget(): void {
     this.#known.clear()
+    this.#senders = undefined
   }
 }
 

@@ -72,6 +72,8 @@ export const logSources = pgTable(
     name: text('name').notNull(),
     keyDigest: text('key_digest').notNull(),
     logsource: json<LogSourceParts>('logsource').notNull(),
+    /** Networks that it sends syslog from. */
+    senders: json<readonly string[]>('senders').notNull().default([]),
     gapMinutes: integer('gap_minutes'),
     /** An alert stands because it is silent. */
     isSilent: boolean('is_silent').notNull().default(false),
@@ -90,6 +92,8 @@ export const eventBatches = pgTable('event_batches', {
     .notNull()
     .references(() => logSources.id),
   receivedAt: instant('received_at').notNull(),
+  /** What these events are, where their source says it batch by batch. */
+  logsource: json<LogSourceParts>('logsource'),
   /** Uncompressed. */
   sizeBytes: integer('size_bytes').notNull(),
   body: bytes('body').notNull(),

@@ -46,6 +46,11 @@ export const settingsSchema = z.object({
     .default('Tocsin <tocsin@localhost>')
     .describe('Sender of mails'),
   TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Let webhooks reach private addresses'),
+  TOCSIN_SYSLOG_UDP: port.optional().describe('Port for syslog over UDP; without it there is none'),
+  TOCSIN_SYSLOG_TCP: port.optional().describe('Port for syslog over TCP'),
+  TOCSIN_SYSLOG_TLS: port.optional().describe('Port for syslog over TLS'),
+  TOCSIN_SYSLOG_TLS_CERT: z.string().min(1, 'must not be empty').optional().describe('File of the certificate for syslog over TLS (PEM)'),
+  TOCSIN_SYSLOG_TLS_KEY: z.string().min(1, 'must not be empty').optional().describe('File of its key (PEM)'),
   TOCSIN_TRUST_PROXY: yesNo.default(false).describe('Believe X-Forwarded-For and -Proto: only behind a proxy that sets them'),
   TOCSIN_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], { message: 'must be one of debug, info, warn, error, silent' })
@@ -65,6 +70,13 @@ export interface Config {
   readonly mailFrom: string
   readonly mayReachPrivateWebhooks: boolean
   readonly isProxyTrusted: boolean
+  readonly syslog: {
+    readonly udp: number | undefined
+    readonly tcp: number | undefined
+    readonly tls: number | undefined
+    readonly certificateFile: string | undefined
+    readonly keyFile: string | undefined
+  }
   readonly logLevel: Settings['TOCSIN_LOG_LEVEL']
 }
 
@@ -96,6 +108,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     mailFrom: s.MAIL_FROM,
     mayReachPrivateWebhooks: s.TOCSIN_ALLOW_PRIVATE_WEBHOOKS,
     isProxyTrusted: s.TOCSIN_TRUST_PROXY,
+    syslog: {
+      udp: s.TOCSIN_SYSLOG_UDP,
+      tcp: s.TOCSIN_SYSLOG_TCP,
+      tls: s.TOCSIN_SYSLOG_TLS,
+      certificateFile: s.TOCSIN_SYSLOG_TLS_CERT,
+      keyFile: s.TOCSIN_SYSLOG_TLS_KEY,
+    },
     logLevel: s.TOCSIN_LOG_LEVEL,
   }
 }

@@ -1,4 +1,4 @@
-import { Anchor, Badge, Button, Code, Group, Modal, NumberInput, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Badge, Button, Code, Group, Modal, NumberInput, Select, Stack, Table, TagsInput, Text, Textarea, TextInput } from '@mantine/core'
 import type { DeadLetter } from '@tocsin/api'
 import { useState } from 'react'
 import { useAct, useApi } from '../api.ts'
@@ -90,11 +90,12 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
   const [url, setUrl] = useState<string>()
   const { form, submit, isBusy } = useRouteForm(
     'createLogSource',
-    { name: '', kind: 'said', gapMinutes: 60 as number | string },
+    { name: '', kind: 'said', senders: [] as string[], gapMinutes: 60 as number | string },
     {
       toBody: values => ({
         name: values.name,
         logsource: kinds[values.kind]?.logsource ?? {},
+        senders: values.senders,
         gapMinutes: values.gapMinutes === '' ? null : values.gapMinutes,
       }),
       onDone: (reply: { url: string }) => setUrl(reply.url),
@@ -113,6 +114,12 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
               data={Object.entries(kinds).map(([value, { label }]) => ({ value, label }))}
               allowDeselect={false}
               {...form.getInputProps('kind')}
+            />
+            <TagsInput
+              label="Sends syslog from"
+              description="Addresses or networks, such as 192.0.2.0/24; for a source that sends by other means, none"
+              clearable
+              {...form.getInputProps('senders')}
             />
             <NumberInput
               label="Raise an alert after so many minutes of silence"

@@ -70,6 +70,8 @@ export function scannerHashes(): Hashes {
 /** What the scanner says of a line. */
 export const slow = 0xffffffff
 export const invalid = 0xfffffffe
+/** Added to a program that the event meets for certain; without it, it may. */
+export const sure = 0x80000000
 
 /** Bytes that one scan takes. Beyond the caches of a core a larger one gains nothing. */
 export const inputSize = 1 << 20

@@ -1,0 +1,195 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram'
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import type { House } from '../identity/index.ts'
+import { ConfigProblem } from '../platform/config.ts'
+import type { EventIntake } from './intake.ts'
+import type { KnownSources, LogSourceRow } from './sources.ts'
+import { frames, parseSyslog } from './syslog.ts'
+import type { LogSourceParts } from './tables.ts'
+
+const flushMs = 200
+const flushBytes = 512 * 1_024
+const mostMessageBytes = 256 * 1_024
+const mostConnections = 1_000
+const retryMs = 500
+
+interface Waiting {
+  readonly source: LogSourceRow
+  readonly logsource: LogSourceParts
+  lines: string[]
+  bytes: number
+}
+
+/**
+ * Listens for syslog over UDP, TCP and TLS. Syslog has no keys: a source is known by the address that it sends from. Syslog has no
+ * acknowledgement either: what was read but not yet written when the server dies is lost, at most a fifth of a second; a TCP
+ * connection is not read while too much waits.
+ */
+export class SyslogListeners {
+  readonly #house: House
+  readonly #sources: KnownSources
+  readonly #intake: EventIntake
+  readonly #waiting = new Map<string, Waiting>()
+  readonly #connections = new Set<Socket>()
+  #servers: (Server | UdpSocket)[] = []
+  #timer: NodeJS.Timeout | undefined
+  #flushing: Promise<void> | undefined
+  #isStopped = false
+  /** Ports that are listened on, for tests, which leave the choice to the system. */
+  readonly ports: { udp?: number; tcp?: number; tls?: number } = {}
+
+  constructor(house: House, sources: KnownSources, intake: EventIntake) {
+    this.#house = house
+    this.#sources = sources
+    this.#intake = intake
+  }
+
+  async start(): Promise<void> {
+    const { syslog, host } = this.#house.config
+    if (syslog.udp !== undefined) this.ports.udp = await this.#listenUdp(syslog.udp, host)
+    if (syslog.tcp !== undefined)
+      this.ports.tcp = await this.#listenTcp(
+        createServer(socket => this.#serve(socket)),
+        syslog.tcp,
+        host,
+      )
+    if (syslog.tls !== undefined) {
+      const options = { cert: read(syslog.certificateFile, 'TOCSIN_SYSLOG_TLS_CERT'), key: read(syslog.keyFile, 'TOCSIN_SYSLOG_TLS_KEY') }
+      this.ports.tls = await this.#listenTcp(
+        createTlsServer(options, socket => this.#serve(socket)),
+        syslog.tls,
+        host,
+      )
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+    for (const socket of this.#connections) socket.destroy()
+    await Promise.all(this.#servers.map(server => new Promise<void>(resolve => server.close(() => resolve()))))
+    await this.#flush()
+  }
+
+  async #listenUdp(port: number, host: string): Promise<number> {
+    const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 8 << 20 })
+    this.#servers.push(socket)
+    socket.on('message', (message, from) => void this.#take([message], from.address))
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', error => reject(taken(error, port)))
+      socket.bind(port, host, resolve)
+    })
+    socket.on('error', error => this.#house.log.error({ err: error }, 'the syslog socket failed'))
+    return socket.address().port
+  }
+
+  async #listenTcp(server: Server, port: number, host: string): Promise<number> {
+    server.maxConnections = mostConnections
+    this.#servers.push(server)
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', error => reject(taken(error, port)))
+      server.listen(port, host, resolve)
+    })
+    server.on('error', error => this.#house.log.error({ err: error }, 'the syslog server failed'))
+    return (server.address() as AddressInfo).port
+  }
+
+  #serve(socket: Socket): void {
+    this.#connections.add(socket)
+    let held: Buffer = Buffer.alloc(0)
+    const from = socket.remoteAddress ?? ''
+    socket.setTimeout(600_000, () => socket.destroy())
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => {
+      this.#connections.delete(socket)
+      // The last message may lack its end.
+      if (held.length > 0) void this.#take([held], from)
+    })
+    socket.on('data', chunk => {
+      const { messages, rest } = frames(Buffer.concat([held, chunk]))
+      held = rest.length > mostMessageBytes ? Buffer.alloc(0) : rest
+      socket.pause()
+      const isTooLong = rest.length > mostMessageBytes
+      this.#take(isTooLong ? [...messages, rest] : messages, from)
+        .then(() => this.#room())
+        .finally(() => socket.resume())
+    })
+  }
+
+  /** Waits while too much waits: the sender's TCP then waits, too. */
+  async #room(): Promise<void> {
+    while (this.#intake.isFull && !this.#isStopped) await new Promise(resolve => setTimeout(resolve, retryMs))
+  }
+
+  async #take(messages: readonly Buffer[], address: string): Promise<void> {
+    const source = await this.#sources.bySender(address).catch((error: unknown) => {
+      this.#house.log.error({ err: error }, 'the source of a syslog message could not be looked up')
+      return undefined
+    })
+    // Who is not known is not listened to: anybody can send a datagram.
+    if (source === undefined) return
+    const receivedAt = this.#house.clock.now()
+    for (const message of messages) {
+      const text = message.toString('utf8', 0, mostMessageBytes).replace(/[\r\n\0]+$/, '')
+      if (text === '') continue
+      const { event, logsource } = parseSyslog(text, receivedAt)
+      this.#hold(source, logsource, JSON.stringify(event))
+    }
+  }
+
+  #hold(source: LogSourceRow, logsource: LogSourceParts, line: string): void {
+    const key = `${source.id} ${JSON.stringify(logsource)}`
+    const waiting = this.#waiting.get(key) ?? { source, logsource, lines: [], bytes: 0 }
+    this.#waiting.set(key, waiting)
+    waiting.lines.push(line)
+    waiting.bytes += line.length
+    if (waiting.bytes > flushBytes) void this.#flush()
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      void this.#flush()
+    }, flushMs)
+  }
+
+  /** Writes what waits. What cannot be written waits on, as long as there is room. */
+  #flush(): Promise<void> {
+    this.#flushing ??= this.#write().finally(() => {
+      this.#flushing = undefined
+    })
+    return this.#flushing
+  }
+
+  async #write(): Promise<void> {
+    const all = [...this.#waiting]
+    this.#waiting.clear()
+    for (const [key, { source, logsource, lines, bytes }] of all)
+      try {
+        await this.#intake.accept(source, Buffer.from(`${lines.join('\n')}\n`), logsource)
+      } catch (error) {
+        this.#house.log.error({ err: error, source: source.name, lines: lines.length }, 'syslog messages could not be written; it is tried again')
+        const since = this.#waiting.get(key)
+        if (bytes + (since?.bytes ?? 0) < 64 * flushBytes && !this.#isStopped) {
+          this.#waiting.set(key, { source, logsource, lines: [...lines, ...(since?.lines ?? [])], bytes: bytes + (since?.bytes ?? 0) })
+          this.#timer ??= setTimeout(() => {
+            this.#timer = undefined
+            void this.#flush()
+          }, retryMs)
+        }
+      }
+  }
+}
+
+function read(path: string | undefined, name: string): Buffer {
+  if (path === undefined) throw new ConfigProblem(`${name} must name a file (PEM) when TOCSIN_SYSLOG_TLS is set.`)
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new ConfigProblem(`${name} names ${path}, which cannot be read (${(error as NodeJS.ErrnoException).code}).`)
+  }
+}
+
+function taken(error: NodeJS.ErrnoException, port: number): Error {
+  if (error.code === 'EADDRINUSE') return new ConfigProblem(`The syslog port ${port} is taken by another program.`)
+  return error.code === 'EACCES' ? new ConfigProblem(`The syslog port ${port} may not be opened by this user: choose one above 1023.`) : error
+}

@@ -1,0 +1,150 @@
+import { execFileSync } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { mkdtempSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import { describe, expect, test as plainTest } from 'vitest'
+import { until } from '../../test/alertmanager.ts'
+import { test } from '../../test/world.ts'
+import { frames, parseSyslog } from './syslog.ts'
+
+const now = '2026-11-24T08:00:00.000Z'
+const read = (text: string, at = now) => parseSyslog(text, at)
+
+describe('a message of syslog', () => {
+  plainTest('RFC 5424, with structured data and a byte order mark', () => {
+    expect(read('<165>1 2026-11-23T22:14:15.003Z host.example app 8710 ID47 [x@32473 iut="3" quoted="a \\"b\\] c"][y k="v"] \u{feff}An event')).toEqual({
+      event: {
+        'log.syslog.facility.code': 20,
+        'log.syslog.severity.name': 'notice',
+        '@timestamp': '2026-11-23T22:14:15.003Z',
+        'host.name': 'host.example',
+        program: 'app',
+        'process.name': 'app',
+        'process.pid': '8710',
+        'log.syslog.msgid': 'ID47',
+        structured_data: { 'x@32473.iut': '3', 'x@32473.quoted': 'a "b] c', 'y.k': 'v' },
+        message: 'An event',
+      },
+      logsource: { product: 'linux', service: 'syslog' },
+    })
+    expect(read('<34>1 - - - - - -').event).toEqual({ 'log.syslog.facility.code': 4, 'log.syslog.severity.name': 'critical', message: '' })
+  })
+
+  plainTest('RFC 3164: the year is the one that fits', () => {
+    expect(read('<38>Nov 24 07:59:58 web1 sshd[912]: Failed password for invalid user admin from 203.0.113.9 port 22 ssh2')).toMatchObject({
+      event: {
+        '@timestamp': '2026-11-24T07:59:58.000Z',
+        'host.name': 'web1',
+        'process.pid': '912',
+        'event.action': 'ssh_login',
+        'event.outcome': 'failure',
+        'user.name': 'admin',
+        'source.ip': '203.0.113.9',
+      },
+      logsource: { product: 'linux', service: 'sshd' },
+    })
+    expect(read('<38>Dec 31 23:59:59 h cron: x', '2027-01-01T00:00:05.000Z')).toMatchObject({
+      event: { '@timestamp': '2026-12-31T23:59:59.000Z' },
+      logsource: { service: 'cron' },
+    })
+    expect(read('<86>Nov  4 08:00:01 h sshd[1]: Accepted publickey for root from 2001:db8::1 port 9 ssh2: RSA').event).toMatchObject({
+      'event.outcome': 'success',
+      'user.name': 'root',
+      'source.ip': '2001:db8::1',
+    })
+    expect(read('<85>Nov 24 08:00:01 h sudo:   bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/cat /etc/shadow').event).toMatchObject({
+      'user.name': 'bob',
+      CommandLine: '/bin/cat /etc/shadow',
+    })
+  })
+
+  plainTest('CEF inside', () => {
+    const { event, logsource } = read('<14>Nov 24 08:00:00 fw CEF:0|Acme|Wall\\|1|2.0|100|Deny it|7|src=10.0.0.1 msg=a \\= b and more dst=10.0.0.2')
+    expect(event).toMatchObject({
+      DeviceVendor: 'Acme',
+      DeviceProduct: 'Wall|1',
+      SignatureID: '100',
+      Name: 'Deny it',
+      src: '10.0.0.1',
+      msg: 'a = b and more',
+      dst: '10.0.0.2',
+    })
+    expect(logsource).toEqual({})
+  })
+
+  plainTest(
+    'a message made to be slow is not',
+    () => {
+      for (const text of [
+        `<1>CEF:0|a|b|c|d|e|f|k=${' '.repeat(250_000)}`,
+        `<1>CEF:0|a|b|c|d|e|f|${'k '.repeat(120_000)}`,
+        `<1>1 - - - - - ${'[a b="c"]'.repeat(25_000)}x`,
+        `<1>Nov 24 08:00:00 h sudo: ${'USER=x '.repeat(30_000)}`,
+      ])
+        expect(read(text).event).toBeDefined()
+    },
+    3_000,
+  )
+
+  plainTest('what has no header is a message all the same', () => {
+    expect(read('just words').event).toEqual({ message: 'just words' })
+    expect(read('<999>1 x').event).toMatchObject({ message: expect.any(String) })
+  })
+
+  plainTest('a stream is cut by counted octets or by newlines, wherever it breaks off', () => {
+    const stream = Buffer.from('7 <1>a\nbc<2>one\n5 <3>xy<4>rest')
+    const cut = frames(stream)
+    expect([cut.messages.map(String), String(cut.rest)]).toEqual([['<1>a\nbc', '<2>one', '<3>xy'], '<4>rest'])
+    let held = Buffer.alloc(0)
+    const found: string[] = []
+    for (const byte of stream) {
+      const { messages, rest } = frames(Buffer.concat([held, Buffer.of(byte)]))
+      found.push(...messages.map(String))
+      held = Buffer.from(rest)
+    }
+    expect([found, String(held)]).toEqual([['<1>a\nbc', '<2>one', '<3>xy'], '<4>rest'])
+  })
+})
+
+const folder = mkdtempSync(join(tmpdir(), 'tocsin-syslog-'))
+const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost', '-days', '2', '-keyout', key, '-out', certificate], {
+  stdio: 'ignore',
+})
+
+describe('listening', () => {
+  test.override({
+    options: {
+      env: { TOCSIN_SYSLOG_UDP: '0', TOCSIN_SYSLOG_TCP: '0', TOCSIN_SYSLOG_TLS: '0', TOCSIN_SYSLOG_TLS_CERT: certificate, TOCSIN_SYSLOG_TLS_KEY: key },
+    },
+  })
+
+  test('a brute force told by sshd over UDP, TCP and TLS is one alert; a sender that is not known is not heard', async ({ world }) => {
+    const lead = await world.person('lead')
+    const { detection } = world.server
+    const failure = (second: number) =>
+      `<38>Nov 23 07:50:${String(second).padStart(2, '0')} web1 sshd[1]: Failed password for root from 203.0.113.9 port 22 ssh2`
+    const udp = createSocket('udp4')
+    const datagram = (text: string) => new Promise(resolve => udp.send(text, detection.syslog.ports.udp ?? 0, '127.0.0.1', resolve))
+    await datagram(failure(0))
+    await expect(lead.call('createLogSource', { body: { name: 'x', senders: ['nowhere'] } })).rejects.toThrow('senders.0')
+    await lead.call('createLogSource', { body: { name: 'Web servers', senders: ['127.0.0.0/8'] } })
+    await world.settle()
+    await detection.detector.settle()
+    for (let i = 1; i <= 4; i++) await datagram(failure(i))
+    const tcp = connect(detection.syslog.ports.tcp ?? 0, '127.0.0.1')
+    const counted = failure(5)
+    tcp.end(`${counted.length} ${counted}${failure(6)}\n${failure(7)}`)
+    const tls = connectTls({ port: detection.syslog.ports.tls ?? 0, host: '127.0.0.1', rejectUnauthorized: false })
+    tls.end([8, 9, 10].map(i => `${failure(i)}\n`).join(''))
+    await until(async () => ((await lead.call('logSources'))[0]?.events === 10 ? true : undefined), 'ten events are matched', 20_000)
+    await datagram('<86>Nov 23 07:51:00 web1 sshd[1]: Accepted password for root from 203.0.113.9 port 22 ssh2')
+    const alert = await until(async () => (await lead.call('alerts', {})).items.find(({ severity }) => severity === 'critical'), 'the alert is raised', 20_000)
+    expect(alert.title).toBe('SSH brute force followed by a sign-in: 203.0.113.9')
+    expect((await lead.call('logSources'))[0]?.events).toBe(11)
+    udp.close()
+  })
+})
