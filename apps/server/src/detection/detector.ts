@@ -10,7 +10,7 @@ import { newId } from '../platform/ids.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
 import { entityOf, observablesOf } from './observables.ts'
 import { rulesInForce } from './rules.ts'
-import { noteSeen } from './sources.ts'
+import { noteSeen, watchSources } from './sources.ts'
 import { syslogSources } from './syslog.ts'
 import { correlationStates, deadLetters, detectionDays, detectionMatches, detectionRules, eventBatches, type LogSourceParts, logSources } from './tables.ts'
 
@@ -25,6 +25,9 @@ const findingsAtOnce = 1_000
 const keptMatches = 20
 const keptDeadLetters = 10_000
 const mostRecent = 200
+/** Events that correlations may come to rest on, kept to be shown with them. */
+const mostWatched = 20_000
+const mostWatchedBytes = 20_000
 const retryMs = 1_000
 const windowHours = 24
 
@@ -70,6 +73,7 @@ export class Detector {
   #isStopped = true
   #timer: NodeJS.Timeout | undefined
   #recent: string[] = []
+  readonly #watched = new Map<string, { match: FoundMatch; batch: Batch; ruleId: string }>()
 
   constructor(house: House, intake: EventIntake) {
     this.#house = house
@@ -282,12 +286,31 @@ export class Detector {
     return (result?.matches ?? []).flatMap(match => {
       const rule = armed.engine.rules[match.rule]
       if (rule === undefined) return []
-      const correlations = armed.correlating.observe(match, `${batch.id}.${match.line}`, arrivedAt)
+      const ref = `${batch.id}.${match.line}`
+      this.#watch(armed, ref, { match, batch, ruleId: rule.id })
+      const correlations = armed.correlating.observe(match, ref, arrivedAt)
       return [
         ...(armed.correlating.isReported(match.rule) ? [{ rule, match, batch }] : []),
         ...correlations.map(correlation => ({ rule: correlation.correlation, match, batch, correlation })),
       ]
     })
+  }
+
+  /** Remembers an event that a correlation counts. The oldest go first: what an alert shows of its events is then fewer, not its count. */
+  #watch(armed: Armed, ref: string, watched: { match: FoundMatch; batch: Batch; ruleId: string }): void {
+    if (!armed.correlating.correlator.watches(watched.ruleId) || watched.match.text.length > mostWatchedBytes) return
+    this.#watched.set(ref, watched)
+    const [oldest] = this.#watched.keys()
+    if (this.#watched.size > mostWatched && oldest !== undefined) this.#watched.delete(oldest)
+  }
+
+  /** The events that a finding rests on: its own, and for a correlation those before it. */
+  #eventsOf({ rule, match, batch, correlation }: Finding): { match: FoundMatch; batch: Batch; ruleId: string; group: Readonly<Record<string, string>> }[] {
+    const group = correlation?.group ?? {}
+    const own = { match, batch, ruleId: rule.id, group }
+    if (correlation === undefined) return [own]
+    const rested = correlation.refs.flatMap(ref => this.#watched.get(ref) ?? []).filter(({ match: other }) => other !== match)
+    return [...rested.slice(1 - keptMatches).map(one => ({ ...one, group: {} })), own]
   }
 
   async #keep(tx: Tx, armed: Armed, batches: readonly Batch[], results: readonly ChunkResult[], found: readonly Finding[]): Promise<void> {
@@ -305,7 +328,7 @@ export class Detector {
     if (found.length > 0) await countMatches(tx, armed, found)
     for (const [i, batch] of batches.entries()) {
       const { events = 0, invalid = [] } = results[i] ?? {}
-      await noteSeen(tx, batch.sourceId, batch.receivedAt, events)
+      if (await noteSeen(tx, batch.sourceId, batch.receivedAt, events)) await watchSources(tx, this.#house)
       const letters = invalid.slice(0, keptDeadLetters)
       for (let from = 0; from < letters.length; from += findingsAtOnce)
         await tx.db.insert(deadLetters).values(
@@ -328,25 +351,24 @@ export class Detector {
     const rows = [...perAlert].flatMap(([alertId, indexes]) =>
       alertId === undefined
         ? []
-        : indexes.slice(-keptMatches).flatMap(i => {
-            const finding = found[i]
-            if (finding === undefined) return []
-            const { rule, match, batch, correlation } = finding
-            const fields = correlation === undefined ? match.fields : { ...match.fields, ...correlation.group }
-            return [
-              {
-                id: newId(),
-                alertId,
-                ruleId: armed.rows.get(rule.id)?.id ?? null,
-                sourceId: batch.sourceId,
-                at: new Date(match.at ?? Date.parse(batch.receivedAt)).toISOString(),
-                fields: Object.fromEntries(
-                  Object.entries(fields).map(([field, value]) => [storable(field), [value].flat().map(text => storable(text).slice(0, 4_000))]),
-                ),
-                event: storable(match.text).slice(0, 200_000),
-              },
-            ]
-          }),
+        : indexes
+            .flatMap(i => found[i] ?? [])
+            .flatMap(finding => this.#eventsOf(finding))
+            .slice(-keptMatches)
+            .map(({ match, batch, ruleId, group }) => ({
+              id: newId(),
+              alertId,
+              ruleId: armed.rows.get(ruleId)?.id ?? null,
+              sourceId: batch.sourceId,
+              at: new Date(match.at ?? Date.parse(batch.receivedAt)).toISOString(),
+              fields: Object.fromEntries(
+                Object.entries({ ...match.fields, ...group }).map(([field, value]) => [
+                  storable(field),
+                  [value].flat().map(text => storable(text).slice(0, 4_000)),
+                ]),
+              ),
+              event: storable(match.text).slice(0, 200_000),
+            })),
     )
     await tx.db.insert(detectionMatches).values(rows)
     const ids = [...new Set(alertIds)]

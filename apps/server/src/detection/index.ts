@@ -6,7 +6,6 @@ import type { FastifyInstance } from 'fastify'
 import { alerts, readAlert } from '../alerts/index.ts'
 import { act, type Bindings, type House, process, question } from '../identity/index.ts'
 import { record } from '../journal/index.ts'
-import { addMinutes } from '../platform/clock.ts'
 import type { Tx } from '../platform/database.ts'
 import type { ReceivedFile } from '../platform/files.ts'
 import { schedule } from '../platform/jobs.ts'
@@ -18,11 +17,10 @@ import { EventIntake } from './intake.ts'
 import { SyslogListeners } from './listen.ts'
 import { addStarterRules, changeRule, createRule, enableRule, importRules, listRules, nextExpiry, parseRuleText, readRule } from './rules.ts'
 import { mountShipping } from './ship.ts'
-import { createLogSource, KnownSources, listLogSources, revokeLogSource, watchSources } from './sources.ts'
+import { createLogSource, KnownSources, listLogSources, revokeLogSource, watchJob, watchSources } from './sources.ts'
 import { deadLetters, detectionMatches, detectionRules, logSources } from './tables.ts'
 import { pastedEvents, tryRule } from './try.ts'
 
-const watchJob = 'watch-log-sources'
 const expiryJob = 'end-detection-exceptions'
 
 /** Events in, alerts out. */
@@ -54,12 +52,7 @@ export class Detection {
       'log-source.added': reloadSources,
       'log-source.revoked': reloadSources,
     })
-    house.jobs.register<object>(watchJob, {
-      run: async tx => {
-        await watchSources(tx, house)
-        await schedule(tx, { kind: watchJob, key: watchJob, runAt: addMinutes(tx.now, 1), data: {} })
-      },
-    })
+    house.jobs.register<object>(watchJob, { run: tx => watchSources(tx, house) })
     house.jobs.register<object>(expiryJob, { run: tx => this.#changed(tx, expiryJob) })
     this.bindings = this.#bind(house)
   }
@@ -80,7 +73,7 @@ export class Detection {
     const { database } = this.#house
     await database.transaction(async tx => {
       await addStarterRules(tx)
-      await schedule(tx, { kind: watchJob, key: watchJob, runAt: addMinutes(tx.now, 1), data: {} })
+      await watchSources(tx, this.#house)
     })
     await this.intake.start()
     await this.detector.start()
@@ -131,7 +124,11 @@ export class Detection {
         }))
       }),
       question(routes.logSources, reader => listLogSources(reader)),
-      act(routes.createLogSource, (tx, { caller, body }) => createLogSource(tx, house.messenger.origin, caller.actor, body)),
+      act(routes.createLogSource, async (tx, { caller, body }) => {
+        const made = await createLogSource(tx, house.messenger.origin, caller.actor, body)
+        await watchSources(tx, house)
+        return made
+      }),
       act(routes.revokeLogSource, (tx, { caller, params }) => revokeLogSource(tx, caller.actor, params.id)),
       question(routes.detectionStatus, async reader => {
         const [letters] = await reader.db.select({ count: count() }).from(deadLetters)

@@ -1,11 +1,13 @@
 import type { LogSource } from '@tocsin/api'
 import { isWithin, type Network, parseNetwork } from '@tocsin/sigma'
-import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { and, asc, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import { receiveAlerts, resolveBySource } from '../alerts/index.ts'
 import type { House } from '../identity/index.ts'
 import { type Actor, record, system } from '../journal/index.ts'
+import { addMinutes } from '../platform/clock.ts'
 import type { Reader, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
+import { schedule } from '../platform/jobs.ts'
 import { invalid, notFound } from '../platform/problems.ts'
 import { randomSecret, secretDigest } from '../platform/secrets.ts'
 import { type LogSourceParts, logSources } from './tables.ts'
@@ -95,13 +97,25 @@ export class KnownSources {
 }
 
 const scope = 'log source'
+export const watchJob = 'watch-log-sources'
 
-/** Raises an alert for each source that has been silent for longer than it may, and ends it when the source is heard of again. */
+/**
+ * Raises an alert for each source that has been silent for as long as it may, and ends it when the source is heard of again. Looks
+ * again when the next one may fall silent.
+ */
 export async function watchSources(tx: Tx, house: House): Promise<void> {
-  const rows = await tx.db.select().from(logSources).where(isNull(logSources.revokedAt)).for('update')
-  const silentFor = (row: LogSourceRow) => (Date.parse(tx.now) - Date.parse(row.lastSeenAt ?? row.createdAt)) / 60_000
+  const rows = await tx.db
+    .select()
+    .from(logSources)
+    .where(and(isNull(logSources.revokedAt), isNotNull(logSources.gapMinutes)))
+    .orderBy(asc(logSources.id))
+    .for('update')
+  const upcoming: string[] = []
   for (const row of rows) {
-    const isSilent = row.gapMinutes !== null && silentFor(row) > row.gapMinutes
+    const heardAt = row.lastSeenAt ?? row.createdAt
+    const silentAt = addMinutes(heardAt, row.gapMinutes ?? 0)
+    const isSilent = silentAt <= tx.now
+    if (!isSilent) upcoming.push(silentAt)
     if (isSilent === row.isSilent) continue
     await tx.db.update(logSources).set({ isSilent }).where(eq(logSources.id, row.id))
     if (!isSilent) {
@@ -110,7 +124,7 @@ export async function watchSources(tx: Tx, house: House): Promise<void> {
     }
     await receiveAlerts(tx, house, system, scope, [
       {
-        title: `No events from ${row.name} for ${Math.floor(silentFor(row))} minutes`,
+        title: `No events from ${row.name} for ${Math.floor((Date.parse(tx.now) - Date.parse(heardAt)) / 60_000)} minutes`,
         severity: 'medium',
         serviceId: null,
         dedupKey: row.id,
@@ -122,12 +136,16 @@ export async function watchSources(tx: Tx, house: House): Promise<void> {
       },
     ])
   }
+  const [next] = upcoming.sort()
+  if (next !== undefined) await schedule(tx, { kind: watchJob, key: watchJob, runAt: next, data: {} })
 }
 
-/** A source was heard of. */
-export async function noteSeen(tx: Tx, id: string, at: string, events: number): Promise<void> {
-  await tx.db
+/** A source was heard of. @returns whether it had been silent */
+export async function noteSeen(tx: Tx, id: string, at: string, events: number): Promise<boolean> {
+  const [row] = await tx.db
     .update(logSources)
     .set({ lastSeenAt: sql`greatest(${logSources.lastSeenAt}, ${at}::timestamptz)`, events: sql`${logSources.events} + ${events}` })
     .where(eq(logSources.id, id))
+    .returning({ isSilent: logSources.isSilent })
+  return row?.isSilent === true
 }

@@ -60,14 +60,14 @@ describe('the journal', () => {
     await db.execute(sql`update journal set data = '{"text": "entry 99"}' where data->>'text' = 'entry 5'`)
     await db.execute(sql`alter table journal enable trigger all`)
     const { problems } = verifyExport(await exported(administrator), key)
-    expect(problems).toEqual([expect.stringMatching(/^entry 6 of the file \(index 5 in the journal\) was changed/)])
+    expect(problems).toEqual([expect.stringMatching(/^entry 7 of the file \(index 6 in the journal\) was changed/)])
   })
 
   test('eighty at once are sealed each once, without a gap', async ({ world }) => {
     const administrator = await world.person('administrator')
     await Promise.all(Array.from({ length: 80 }, (_, n) => note(world, String(n))))
     const verdict = verifyExport(await exported(administrator))
-    expect(verdict).toMatchObject({ problems: [], isComplete: true, entries: 81 })
+    expect(verdict).toMatchObject({ problems: [], isComplete: true, entries: 82 })
   })
 })
 
