@@ -1,28 +1,10 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect } from 'vitest'
 import { test } from '../../../apps/server/test/world.ts'
-
-const program = fileURLToPath(new URL('../bin/tocsin.mjs', import.meta.url))
-
-function tocsin(args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number | null; out: string; err: string }> {
-  return new Promise(resolve => {
-    const child = spawn(process.execPath, [program, ...args], { env: { PATH: process.env.PATH ?? '', ...env } })
-    let out = ''
-    let err = ''
-    child.stdout.on('data', chunk => {
-      out += chunk
-    })
-    child.stderr.on('data', chunk => {
-      err += chunk
-    })
-    child.on('exit', code => resolve({ code, out, err }))
-  })
-}
+import { tocsin } from './tocsin.ts'
 
 describe('npx tocsin', () => {
   test('sends alerts, lists and shows incidents, with a key', async ({ world }) => {
@@ -66,7 +48,7 @@ describe('npx tocsin', () => {
     writeFileSync(file, text.replace('Leak', 'Peak'))
     expect(await tocsin(['journal', 'verify', file])).toMatchObject({
       code: 1,
-      out: expect.stringMatching(/NOT genuine:\n- entry 1 of the file \(index 0 in the journal\) was changed/),
+      out: expect.stringMatching(/NOT genuine:\n- entry 2 of the file \(index 1 in the journal\) was changed/),
     })
     expect(JSON.parse((await tocsin(['--json', 'journal', 'verify', file])).out)).toMatchObject({ isGenuine: false })
     expect(await tocsin(['journal', 'verify', '/nowhere.json'])).toMatchObject({ code: 2, err: '/nowhere.json cannot be read (ENOENT).\n' })

@@ -1,31 +1,15 @@
-import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { pack } from 'tar-stream'
 import { describe, expect, test } from 'vitest'
+import { tocsin as run } from './tocsin.ts'
 
-const program = fileURLToPath(new URL('../bin/tocsin.mjs', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'tocsin-detect-'))
 const at = (name: string) => join(folder, name)
 
-function tocsin(args: readonly string[], input = ''): Promise<{ code: number | null; out: string; err: string }> {
-  return new Promise(resolve => {
-    const child = spawn(process.execPath, [program, ...args], { env: { PATH: process.env.PATH ?? '', XDG_CACHE_HOME: at('cache') } })
-    let out = ''
-    let err = ''
-    child.stdout.on('data', chunk => {
-      out += chunk
-    })
-    child.stderr.on('data', chunk => {
-      err += chunk
-    })
-    child.on('exit', code => resolve({ code, out, err }))
-    child.stdin.end(input)
-  })
-}
+const tocsin = (args: readonly string[], input = '') => run(args, { XDG_CACHE_HOME: at('cache') }, input)
 
 const whoami = `title: Who am I
 id: r1

@@ -153,6 +153,19 @@ describe('from an event to an alert', () => {
     expect(items.every(({ count }) => count === 2 || count === 3)).toBe(true)
   })
 
+  test('what cannot be stored as it is does not keep the others of its batch from being matched', async ({ world }) => {
+    const lead = await world.person('lead')
+    await lead.call('createDetectionRule', { body: { text: whoami } })
+    const url = await source(world, lead)
+    const odd = ['\0', '\ud83d', `${'x'.repeat(3_999)}\u{1f600}`, `${'y'.repeat(290)}\u{1f600}\u{1f600}`].map((text, i) =>
+      sysmon({ Computer: `h${i}`, User: text, Image: `${text}\\whoami.exe`, CommandLine: text }),
+    )
+    await post(`${url}/events`, lines(...odd, sysmon({ Computer: 'plain', Image: '\\whoami.exe' })))
+    await matched(world)
+    expect((await lead.call('alerts', {})).items.length).toBe(5)
+    expect(await lead.call('deadLetters')).toEqual([])
+  })
+
   test('what waits is matched after a stop, and nothing is lost or doubled', async ({ world }) => {
     const lead = await world.person('lead')
     await lead.call('createDetectionRule', { body: { text: whoami } })

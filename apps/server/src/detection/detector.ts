@@ -1,18 +1,18 @@
 import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
-import { type ChunkResult, Correlating, type CorrelationMatch, compileApart, Engine, EventView, type FoundMatch, MatcherPool } from '@tocsin/sigma'
+import { type ChunkResult, Correlating, compileApart, Engine, type FoundMatch, MatcherPool } from '@tocsin/sigma'
 import { asc, eq, inArray, sql } from 'drizzle-orm'
-import { type IncomingAlert, receiveAlerts } from '../alerts/index.ts'
+import { receiveAlerts } from '../alerts/index.ts'
 import type { House } from '../identity/index.ts'
 import { system } from '../journal/index.ts'
 import type { Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
+import { type Finding as AnyFinding, alertOf, countMatches, storable } from './findings.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
-import { entityOf, observablesOf } from './observables.ts'
 import { rulesInForce } from './rules.ts'
 import { noteSeen, watchSources } from './sources.ts'
 import { syslogSources } from './syslog.ts'
-import { correlationStates, deadLetters, detectionDays, detectionMatches, detectionRules, eventBatches, type LogSourceParts, logSources } from './tables.ts'
+import { correlationStates, deadLetters, detectionMatches, eventBatches, type LogSourceParts, logSources } from './tables.ts'
 
 const decompress = promisify(zstdDecompress)
 
@@ -29,7 +29,6 @@ const mostRecent = 200
 const mostWatched = 20_000
 const mostWatchedBytes = 20_000
 const retryMs = 1_000
-const windowHours = 24
 
 /** The rules in force, ready to match. */
 interface Armed {
@@ -45,20 +44,8 @@ type Batch = Omit<typeof eventBatches.$inferSelect, 'logsource'> & { readonly lo
 
 class TakenByAnother extends Error {}
 
-interface Finding {
-  readonly rule: { readonly id: string; readonly title: string; readonly level: string; readonly description?: string }
-  readonly match: FoundMatch
-  readonly batch: Batch
-  readonly correlation?: CorrelationMatch
-}
+type Finding = AnyFinding & { readonly batch: Batch }
 
-const severities: Readonly<Record<string, IncomingAlert['severity']>> = {
-  informational: 'info',
-  low: 'low',
-  medium: 'medium',
-  high: 'high',
-  critical: 'critical',
-}
 const named = (parts: LogSourceParts) => Object.values(parts).some(part => part !== undefined)
 
 /** Matches the batches that wait, in the order in which they came, and turns matches into alerts. */
@@ -325,7 +312,7 @@ export class Detector {
       const alertIds = received.map(({ id }) => id)
       await this.#keepMatches(tx, armed, slice, alertIds)
     }
-    if (found.length > 0) await countMatches(tx, armed, found)
+    if (found.length > 0) await countMatches(tx, armed.rows, found)
     for (const [i, batch] of batches.entries()) {
       const { events = 0, invalid = [] } = results[i] ?? {}
       if (await noteSeen(tx, batch.sourceId, batch.receivedAt, events)) await watchSources(tx, this.#house)
@@ -336,7 +323,7 @@ export class Detector {
             id: newId(),
             sourceId: batch.sourceId,
             receivedAt: batch.receivedAt,
-            reason: storable(reason).slice(0, 2_000),
+            reason: storable(reason, 2_000),
             text: storable(text),
           })),
         )
@@ -362,12 +349,9 @@ export class Detector {
               sourceId: batch.sourceId,
               at: new Date(match.at ?? Date.parse(batch.receivedAt)).toISOString(),
               fields: Object.fromEntries(
-                Object.entries({ ...match.fields, ...group }).map(([field, value]) => [
-                  storable(field),
-                  [value].flat().map(text => storable(text).slice(0, 4_000)),
-                ]),
+                Object.entries({ ...match.fields, ...group }).map(([field, value]) => [storable(field), [value].flat().map(text => storable(text, 4_000))]),
               ),
-              event: storable(match.text).slice(0, 200_000),
+              event: storable(match.text, 200_000),
             })),
     )
     await tx.db.insert(detectionMatches).values(rows)
@@ -377,50 +361,6 @@ export class Detector {
         select id from (select id, row_number() over (partition by alert_id order by id desc) as place
           from detection_matches where alert_id = any(${sql.param(ids)}::uuid[])) ranked where place > ${keptMatches})`)
   }
-}
-
-/** PostgreSQL keeps neither NUL nor half a surrogate pair. */
-const storable = (text: string) => text.replaceAll('\0', '\u{fffd}').toWellFormed()
-
-function alertOf({ rule, match, batch, correlation }: Finding): IncomingAlert & { labels: Record<string, string> } {
-  const event = new EventView(match.text)
-  const entity = correlation === undefined ? entityOf(event) : Object.values(correlation.group).join(' ')
-  const window = Math.floor(Date.parse(batch.receivedAt) / (windowHours * 3_600_000))
-  const matched = Object.entries(correlation === undefined ? match.fields : correlation.group).map(([field, value]) => `${field}: ${[value].flat().join(', ')}`)
-  const counted = correlation === undefined ? [] : [`${correlation.events} events within its timespan, counted ${Math.round(correlation.value * 100) / 100}`]
-  return {
-    title: storable(entity === '' ? rule.title : `${rule.title}: ${entity}`).slice(0, 300),
-    severity: severities[rule.level] ?? 'medium',
-    serviceId: null,
-    // The same rule on the same entity is one alert with a count, for as long as its window.
-    dedupKey: storable(`${rule.id} ${window} ${entity}`).slice(0, 300),
-    source: 'detection',
-    labels: { rule: rule.id.slice(0, 1_000), level: rule.level },
-    links: [],
-    description: storable([...(rule.description === undefined ? [] : [rule.description, '']), ...counted, ...matched].join('\n')).slice(0, 20_000),
-    observables: observablesOf(event).map(({ kind, value }) => ({ kind, value: storable(value) })),
-  }
-}
-
-async function countMatches(tx: Tx, armed: Armed, found: readonly Finding[]): Promise<void> {
-  const counts = new Map<string, number>()
-  for (const { rule } of found) {
-    const id = armed.rows.get(rule.id)?.id
-    if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1)
-  }
-  const ids = sql.param([...counts.keys()])
-  const numbers = sql.param([...counts.values()])
-  await tx.db
-    .update(detectionRules)
-    .set({ matches: sql`${detectionRules.matches} + given.times`, lastMatchAt: tx.now })
-    .from(sql`unnest(${ids}::uuid[], ${numbers}::int[]) as given(rule, times)`)
-    .where(sql`${detectionRules.id} = given.rule`)
-  const day = tx.now.slice(0, 10)
-  if (counts.size > 0)
-    await tx.db
-      .insert(detectionDays)
-      .values([...counts].map(([ruleId, matches]) => ({ ruleId, day, matches })))
-      .onConflictDoUpdate({ target: [detectionDays.ruleId, detectionDays.day], set: { matches: sql`${detectionDays.matches} + excluded.matches` } })
 }
 
 async function keepCorrelations(tx: Tx, armed: Armed): Promise<void> {

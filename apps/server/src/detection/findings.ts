@@ -1,0 +1,73 @@
+import type { CorrelationMatch, FoundMatch } from '@tocsin/sigma'
+import { EventView } from '@tocsin/sigma'
+import { sql } from 'drizzle-orm'
+import type { IncomingAlert } from '../alerts/index.ts'
+import type { Tx } from '../platform/database.ts'
+import { entityOf, observablesOf } from './observables.ts'
+import { detectionDays, detectionRules } from './tables.ts'
+
+/** A rule or correlation that has come to hold. */
+export interface Finding {
+  readonly rule: { readonly id: string; readonly title: string; readonly level: string; readonly description?: string }
+  readonly match: FoundMatch
+  /** When the event came in, and with which batch. */
+  readonly batch: { readonly id: number; readonly sourceId: string; readonly receivedAt: string }
+  readonly correlation?: CorrelationMatch
+}
+
+const severities: Readonly<Record<string, IncomingAlert['severity']>> = {
+  informational: 'info',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+  critical: 'critical',
+}
+
+/** Matches about the same within this time are one alert. */
+const windowHours = 24
+
+/** At most so much of a text, as PostgreSQL keeps it: without NUL and half surrogate pairs, which a cut makes too. */
+export const storable = (text: string, most = Number.POSITIVE_INFINITY) => text.slice(0, most).replaceAll('\0', '\u{fffd}').toWellFormed()
+
+/** The alert of a finding. */
+export function alertOf({ rule, match, batch, correlation }: Finding): IncomingAlert & { labels: Record<string, string> } {
+  const event = new EventView(match.text)
+  const entity = correlation === undefined ? entityOf(event) : Object.values(correlation.group).join(' ')
+  const window = Math.floor(Date.parse(batch.receivedAt) / (windowHours * 3_600_000))
+  const matched = Object.entries(correlation === undefined ? match.fields : correlation.group).map(([field, value]) => `${field}: ${[value].flat().join(', ')}`)
+  const counted = correlation === undefined ? [] : [`${correlation.events} events within its timespan, counted ${Math.round(correlation.value * 100) / 100}`]
+  return {
+    title: storable(entity === '' ? rule.title : `${rule.title}: ${entity}`, 300),
+    severity: severities[rule.level] ?? 'medium',
+    serviceId: null,
+    // The same rule on the same entity is one alert with a count, for as long as its window.
+    dedupKey: storable(`${rule.id} ${window} ${entity}`, 300),
+    source: 'detection',
+    labels: { rule: storable(rule.id, 1_000), level: rule.level },
+    links: [],
+    description: storable([...(rule.description === undefined ? [] : [rule.description, '']), ...counted, ...matched].join('\n'), 20_000),
+    observables: observablesOf(event).map(({ kind, value }) => ({ kind, value: storable(value) })),
+  }
+}
+
+/** Counts the matches of rules, in all and by day. @param rows rows of rules by the id that a rule gives itself */
+export async function countMatches(tx: Tx, rows: ReadonlyMap<string, { id: string }>, found: readonly Finding[]): Promise<void> {
+  const counts = new Map<string, number>()
+  for (const { rule } of found) {
+    const id = rows.get(rule.id)?.id
+    if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1)
+  }
+  const ids = sql.param([...counts.keys()])
+  const numbers = sql.param([...counts.values()])
+  await tx.db
+    .update(detectionRules)
+    .set({ matches: sql`${detectionRules.matches} + given.times`, lastMatchAt: tx.now })
+    .from(sql`unnest(${ids}::uuid[], ${numbers}::int[]) as given(rule, times)`)
+    .where(sql`${detectionRules.id} = given.rule`)
+  const day = tx.now.slice(0, 10)
+  if (counts.size > 0)
+    await tx.db
+      .insert(detectionDays)
+      .values([...counts].map(([ruleId, matches]) => ({ ruleId, day, matches })))
+      .onConflictDoUpdate({ target: [detectionDays.ruleId, detectionDays.day], set: { matches: sql`${detectionDays.matches} + excluded.matches` } })
+}
