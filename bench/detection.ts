@@ -12,7 +12,7 @@ import { readRuleFiles } from '@tocsin/sigma/files'
  * in one run. Reading, splitting and matching count; so does the first batch.
  */
 const shared = fileURLToPath(new URL('../../shared/sigma/', import.meta.url))
-const rounds = 7
+const rounds = 5
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 const cli = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url))
 const archive = join(shared, 'sigmahq-rules.tar.gz')
