@@ -69,8 +69,8 @@ test('a rule is pasted, meets a live event that a shipper sends, is explained, a
   const document = JSON.stringify({ ...event, CommandLine: 'vssadmin delete shadows /all' })
   const reply = await fetch(bulk, { method: 'POST', body: `{"create":{}}\n${document}\n`, headers: { 'content-type': 'application/x-ndjson' } })
   expect(await reply.json()).toMatchObject({ errors: false })
-  // Two seconds is what is promised; the page hears of it by itself. The bench measures how long it takes.
-  await page.getByText('Shadow copies removed: ws-17 corp\\maria').click({ timeout: 2_000 })
+  // The page hears of it by itself. Within two seconds is what is promised, and what a bench is to measure: a timed test is not.
+  await page.getByText('Shadow copies removed: ws-17 corp\\maria').click()
   await page.getByRole('heading', { name: /Shadow copies removed/ }).waitFor()
   await page.locator('mark', { hasText: 'vssadmin delete shadows /all' }).waitFor()
   expect(await seriousViolations(page)).toEqual([])
