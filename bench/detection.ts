@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
-import { ChunkMatcher, Engine, type Rule, type RuleSet, readRules } from '@tocsin/sigma'
+import { ChunkMatcher, Engine, IndicatorSetBuilder, type Rule, type RuleSet, readRules } from '@tocsin/sigma'
 import { readRuleFiles } from '@tocsin/sigma/files'
 
 /**
@@ -49,6 +50,14 @@ function parseSeconds(): number {
   return (performance.now() - started) / 1_000
 }
 
+/** Made-up indicators of every kind: none of them is in the events. */
+function indicator(i: number): string {
+  const digest = createHash('sha256').update(String(i)).digest('hex')
+  if (i % 4 === 0) return digest
+  if (i % 4 === 1) return [20 + (i % 180), Number.parseInt(digest.slice(0, 2), 16), i % 251, Number.parseInt(digest.slice(2, 4), 16)].join('.')
+  return i % 4 === 2 ? `x${digest.slice(0, 12)}.example${i % 50}.net` : `http://${digest.slice(0, 10)}.example.org/${digest.slice(20, 34)}`
+}
+
 /** Reads the file in pieces and matches them. */
 function matchSeconds(matcher: ChunkMatcher): number {
   const started = performance.now()
@@ -85,14 +94,24 @@ const parse: number[] = []
 const one: number[] = []
 const two: number[] = []
 const steady: number[] = []
+const withIndicators: number[] = []
 const set = readRules(await readRuleFiles(archive))
-const matcher = new ChunkMatcher(Engine.compile(set), undefined)
+const whole = Engine.compile(set)
+const matcher = new ChunkMatcher(whole)
+const mostIndicators = 1_000_000
+const indicators = new IndicatorSetBuilder()
+for (let i = 0; i < mostIndicators; i++) indicators.add(indicator(i))
+const indicatorSet = indicators.finish()
+const indicating = new ChunkMatcher(whole, indicatorSet)
 for (let round = 0; round < rounds; round++) {
   parse.push(parseSeconds())
   one.push(detect(1).seconds)
   parse.push(parseSeconds())
   two.push(detect(2).seconds)
-  steady.push(matchSeconds(matcher))
+  for (let turn = 0; turn < 3; turn++) {
+    steady.push(matchSeconds(matcher))
+    withIndicators.push(matchSeconds(indicating))
+  }
 }
 const saved = join(folder, 'saved.bin')
 const own = inItsOwn(`
@@ -102,7 +121,7 @@ const own = inItsOwn(`
     writeFileSync(${JSON.stringify(saved)}, engine.save())`)
 const load = inItsOwn(`
     const engine = lap('load', () => Engine.load(readFileSync(${JSON.stringify(saved)})))
-    const matcher = lap('matcher', () => new ChunkMatcher(engine, undefined))
+    const matcher = lap('matcher', () => new ChunkMatcher(engine))
     const descriptor = openSync(${JSON.stringify(file)}, 'r')
     const buffer = Buffer.alloc(1 << 18)
     for (let bytes = readSync(descriptor, buffer); bytes > 0; bytes = readSync(descriptor, buffer)) matcher.push(buffer.subarray(0, bytes))
@@ -118,6 +137,7 @@ const first = [
   row(`\`npx tocsin detect\`, ${set.rules.length} rules, one thread: a fresh process, first batch and reading included`, median(one)),
   row(`\`npx tocsin detect --threads 2\`, ${set.rules.length} rules, likewise`, median(two)),
   row('the same engine when warm, one thread, reading included', median(steady)),
+  row(`the same with ${indicatorSet.size.toLocaleString('en')} indicators in the same pass`, median(withIndicators)),
 ].join('\n')
 
 /** So many rules: those there are, and copies of them with other literals. */
@@ -146,7 +166,7 @@ const growth = [100, 1_000, 3_700, 10_000].map(count => {
   const compiled = performance.now()
   const engine = Engine.compile(rulesOf(count))
   const compileSeconds = (performance.now() - compiled) / 1_000
-  const warm = new ChunkMatcher(engine, undefined)
+  const warm = new ChunkMatcher(engine)
   const seconds = median([1, 2, 3, 4, 5].map(() => matchSeconds(warm)))
   const beside = median([1, 2, 3].map(parseSeconds))
   return `| ${count.toLocaleString('en')} | ${rate(seconds)} | ${(beside / seconds).toFixed(2)} | ${compileSeconds.toFixed(2)} s |`

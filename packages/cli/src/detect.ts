@@ -3,7 +3,20 @@ import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { ChunkMatcher, type ChunkResult, Correlating, type Engine, type LogSource, MatcherPool, type RuleFile } from '@tocsin/sigma'
+import {
+  ChunkMatcher,
+  type ChunkResult,
+  Correlating,
+  type Engine,
+  type IndicatorSet,
+  IndicatorSetBuilder,
+  type LogSource,
+  MatcherPool,
+  parseIndicator,
+  type RuleFile,
+  readIndicators,
+  UnreadableList,
+} from '@tocsin/sigma'
 import { cacheFolder, compileCached, readRuleFiles, UnreadableRules } from '@tocsin/sigma/files'
 import { isJson, jsonDocuments } from './json-documents.ts'
 import { CliProblem, printable } from './output.ts'
@@ -13,6 +26,8 @@ export interface DetectOptions {
   readonly threads: number
   readonly count: boolean
   readonly logsource?: LogSource
+  /** Lists of indicators of compromise. */
+  readonly indicators: readonly string[]
 }
 
 const pieceBytes = 1 << 18
@@ -34,14 +49,48 @@ export async function ruleFilesOf(paths: readonly string[]): Promise<RuleFile[]>
 export async function detect(file: string, options: DetectOptions): Promise<void> {
   await assertReadable(file)
   const files = await ruleFilesOf(options.rules)
-  if (files.length === 0) throw new CliProblem(`there is no rule file (.yml) at ${options.rules.join(', ')}.`, 2)
+  if (files.length === 0 && options.rules.length > 0) throw new CliProblem(`there is no rule file (.yml) at ${options.rules.join(', ')}.`, 2)
   const engine = await compileCached(files, options.logsource === undefined ? {} : { declared: [options.logsource] }, cacheFolder())
-  const report = new Report(engine, options.count)
+  const indicators = options.indicators.length === 0 ? undefined : await indicatorsOf(options.indicators)
+  const report = new Report(engine, options.count, indicators)
   // Counting asks for nothing but which rule; a correlation needs times and fields.
   const isLean = options.count && engine.correlations.length === 0
-  report.finish(
-    await (options.threads === 1 ? onThisThread(engine, file, report, isLean, options.logsource) : onWorkers(engine, file, report, isLean, options)),
-  )
+  const work = { ...options, engine, indicators, file, report, isLean }
+  report.finish(await (options.threads === 1 ? onThisThread(work) : onWorkers(work)))
+}
+
+/** Reads lists of indicators into one set. @throws CliProblem, code 2 */
+async function indicatorsOf(paths: readonly string[]): Promise<IndicatorSet> {
+  const builder = new IndicatorSetBuilder()
+  for (const path of paths) {
+    await assertReadable(path)
+    let refused = 0
+    try {
+      for await (const { indicators, problems } of readIndicators(createReadStream(path, { highWaterMark: pieceBytes }))) {
+        for (const { key } of indicators) builder.add(key)
+        for (const { at, reason } of problems.slice(0, Math.max(0, 10 - refused))) process.stderr.write(`${path}, ${at}: ${printable(reason)}\n`)
+        refused += problems.length
+      }
+    } catch (error) {
+      if (error instanceof UnreadableList || error instanceof RangeError) throw new CliProblem(`${path} ${error.message}.`, 2)
+      throw error
+    }
+    if (refused > 0) process.stderr.write(`${path}: ${refused} entries are not looked for.\n`)
+  }
+  const set = builder.finish()
+  if (set.size === 0) throw new CliProblem(`there is no indicator at ${paths.join(', ')}.`, 2)
+  return set
+}
+
+interface Work {
+  readonly engine: Engine
+  readonly indicators: IndicatorSet | undefined
+  readonly file: string
+  readonly report: Report
+  /** Only which rule and line. */
+  readonly isLean: boolean
+  readonly threads: number
+  readonly logsource?: LogSource
 }
 
 type Source = AsyncIterable<Buffer>
@@ -49,8 +98,8 @@ type Source = AsyncIterable<Buffer>
 const secondsSince = (started: number) => (performance.now() - started) / 1_000
 
 /** @returns the seconds that reading and matching took, from when all was ready */
-async function onThisThread(engine: Engine, file: string, report: Report, isLean: boolean, logsource: LogSource | undefined): Promise<number> {
-  const matcher = new ChunkMatcher(engine, logsource)
+async function onThisThread({ engine, indicators, file, report, isLean, logsource }: Work): Promise<number> {
+  const matcher = new ChunkMatcher(engine, indicators)
   matcher.isLean = isLean
   const started = performance.now()
   if (file !== '-' && isLines(file)) {
@@ -75,8 +124,8 @@ async function onThisThread(engine: Engine, file: string, report: Report, isLean
   return secondsSince(started)
 }
 
-async function onWorkers(engine: Engine, file: string, report: Report, isLean: boolean, { threads, logsource }: DetectOptions): Promise<number> {
-  const pool = new MatcherPool(engine.save(), threads, [logsource], isLean)
+async function onWorkers({ engine, indicators, file, report, isLean, threads, logsource }: Work): Promise<number> {
+  const pool = new MatcherPool(engine.save(), threads, { isLean, indicators })
   try {
     await pool.ready
     const started = performance.now()
@@ -203,19 +252,23 @@ class Report {
   readonly #isCount: boolean
   readonly #correlating: Correlating
   readonly #byRule = new Map<string, number>()
+  readonly #indicators: IndicatorSet | undefined
+  readonly #byIndicator = new Map<string, number>()
   #lines = 0
   #events = 0
   #matches = 0
+  #sightings = 0
   #invalid = 0
   #said = Date.now()
 
-  constructor(engine: Engine, isCount: boolean) {
+  constructor(engine: Engine, isCount: boolean, indicators: IndicatorSet | undefined) {
     this.#engine = engine
+    this.#indicators = indicators
     this.#isCount = isCount
     this.#correlating = new Correlating(engine)
   }
 
-  async take({ lines, events, matches, invalid }: ChunkResult): Promise<void> {
+  async take({ lines, events, matches, sightings, invalid }: ChunkResult): Promise<void> {
     let out = ''
     for (const match of matches) {
       const rule = this.#engine.rules[match.rule]
@@ -228,6 +281,13 @@ class Report {
         out += this.#say(correlation, line, group, { value, events: count, lines: refs.map(Number) })
       }
     }
+    for (const { line, found } of sightings)
+      for (const { key, field, value } of found) {
+        this.#sightings++
+        this.#byIndicator.set(key, (this.#byIndicator.get(key) ?? 0) + 1)
+        if (!this.#isCount)
+          out += `${JSON.stringify({ indicator: { kind: parseIndicator(key)?.kind, value: key }, line: this.#lines + line + 1, fields: { [field]: value } })}\n`
+      }
     for (const { line, reason } of invalid.slice(0, Math.max(0, 10 - this.#invalid)))
       process.stderr.write(`line ${this.#lines + line + 1} is no event: ${printable(reason)}\n`)
     this.#invalid += invalid.length
@@ -261,13 +321,16 @@ class Report {
           events,
           matches: this.#matches,
           byRule: Object.fromEntries(this.#byRule),
+          ...(this.#indicators === undefined
+            ? {}
+            : { indicators: { loaded: this.#indicators.size, sightings: this.#sightings, byIndicator: Object.fromEntries(this.#byIndicator) } }),
           seconds: Math.round(seconds * 1e6) / 1e6,
           eventsPerSecond,
         })}\n`,
       )
     const clear = process.stderr.isTTY ? '\r\u001b[K' : ''
     process.stderr.write(
-      `${clear}${rules.length + correlations.length} rules (${refused.length} refused), ${events} events${this.#invalid > 0 ? ` (and ${this.#invalid} lines that are none)` : ''}, ${this.#matches} matches in ${seconds.toFixed(2)} s: ${eventsPerSecond} events/s\n`,
+      `${clear}${rules.length + correlations.length} rules (${refused.length} refused), ${events} events${this.#invalid > 0 ? ` (and ${this.#invalid} lines that are none)` : ''}, ${this.#matches} matches${this.#indicators === undefined ? '' : `, ${this.#sightings} sightings of ${this.#indicators.size} indicators`} in ${seconds.toFixed(2)} s: ${eventsPerSecond} events/s\n`,
     )
   }
 }

@@ -4,6 +4,12 @@ import { incidentList, incidentShow } from './incidents.ts'
 import { journalVerify } from './journal-verify.ts'
 import { CliProblem, type Output, outputOf } from './output.ts'
 
+// Who reads no further (`| head`) has what they wanted.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
 const program = new Command('tocsin').description('Security incident management: the server, and a client of its API').version('0.1.0').showHelpAfterError()
 program.option('--json', 'answer with JSON')
 program.addOption(new Option('--url <origin>', 'where Tocsin is').env('TOCSIN_URL').default('http://localhost:8080'))
@@ -87,13 +93,14 @@ program
   .description('match a file of events (JSON, a line each; may be compressed) against Sigma rules, offline')
   .argument('<file>', 'the events, or - for standard input')
   .option('--rules <path>', 'a rule file, a folder or a .tar.gz; may stand several times', list, [])
+  .option('--indicators <path>', 'a list of indicators of compromise (CSV, a line each, or a STIX 2.1 bundle); may stand several times', list, [])
   .option('--threads <n>', 'worker threads', wholeNumber, 1)
   .option('--count', 'count instead of listing')
   .option('--logsource <parts>', 'what every event is, as product=linux,service=sshd; without it events say it themselves', logSource)
-  .action((file: string, options: { rules: string[]; threads: number; count?: boolean; logsource?: Record<string, string> }) =>
+  .action((file: string, options: { rules: string[]; indicators: string[]; threads: number; count?: boolean; logsource?: Record<string, string> }) =>
     run(async () => {
       const { detect } = await import('./detect.ts')
-      if (options.rules.length === 0) throw new CliProblem('--rules is missing: a rule file, a folder or a .tar.gz.', 2)
+      if (options.rules.length === 0 && options.indicators.length === 0) throw new CliProblem('--rules is missing: a rule file, a folder or a .tar.gz.', 2)
       await detect(file, { ...options, count: options.count === true })
     }),
   )

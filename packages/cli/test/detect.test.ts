@@ -54,7 +54,7 @@ const rows = (out: string) =>
   out
     .trim()
     .split('\n')
-    .map(line => JSON.parse(line) as { rule: { id: string }; line: number; fields: object })
+    .map(line => JSON.parse(line) as { rule: { id: string }; line: number; fields: object; indicator?: object })
 
 describe('npx tocsin detect', () => {
   test('writes a line for each match, with what matched', async () => {
@@ -73,6 +73,24 @@ describe('npx tocsin detect', () => {
   ])('%s: the same', async (_name, [...args]) => {
     const { out } = await tocsin(['detect', '--rules', at('rules'), ...args.slice(0, -1), at(args.at(-1) ?? '')])
     expect(rows(out).map(({ rule, line }) => `${rule.id} ${line}`)).toEqual(['r1 1', 'r1 3', 'r1 4', 'c1 4'])
+  })
+
+  test('indicators are looked for in the same pass, with rules and without', async () => {
+    writeFileSync(at('list.csv'), 'indicator,description\n198.51.100.0/24,bad\nnonsense,\n')
+    writeFileSync(
+      at('sightings.ndjson'),
+      `${JSON.stringify({ ...event('C:\\whoami.exe'), CommandLine: 'curl 198.51.100.7' })}\n{"DestinationIp":"192.0.2.1"}\n`,
+    )
+    const both = await tocsin(['detect', '--rules', at('rules'), '--indicators', at('list.csv'), at('sightings.ndjson')])
+    const sighting = { indicator: { kind: 'ipv4-addr', value: '198.51.100.0/24' }, line: 1, fields: { CommandLine: 'curl 198.51.100.7' } }
+    expect(rows(both.out).map(row => row.rule?.id ?? row)).toEqual(['r1', sighting])
+    expect(both.err).toContain('line 3: there is no address, domain, URL or hash in it: nonsense,')
+    expect(both.code).toBe(0)
+    const alone = await tocsin(['detect', '--indicators', at('list.csv'), '--count', '--threads', '2', at('sightings.ndjson')])
+    expect(JSON.parse(alone.out)).toMatchObject({ events: 2, matches: 0, indicators: { loaded: 1, sightings: 1, byIndicator: { '198.51.100.0/24': 1 } } })
+    expect(await tocsin(['detect', '--indicators', at('nowhere.csv'), at('sightings.ndjson')])).toMatchObject({ code: 2, out: '' })
+    writeFileSync(at('empty.csv'), '# none\n')
+    expect((await tocsin(['detect', '--indicators', at('empty.csv'), at('sightings.ndjson')])).err).toMatch(/^there is no indicator at .*empty.csv\.\n$/)
   })
 
   test('standard input, one event over several lines, an archive of rules, counted', async () => {

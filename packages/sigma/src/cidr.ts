@@ -46,3 +46,20 @@ export function isWithin(network: Network, text: string): boolean {
   const shift = BigInt(network.size - network.prefix)
   return bits >> shift === network.bits >> shift
 }
+
+/** The first address of a network, as RFC 5952 writes it. */
+export function addressText({ size, bits, prefix }: Network): string {
+  const host = BigInt(size - prefix)
+  const first = (bits >> host) << host
+  if (size === 32) return [24n, 16n, 8n, 0n].map(shift => (first >> shift) & 255n).join('.')
+  const groups = Array.from({ length: 8 }, (_, i) => ((first >> BigInt(112 - i * 16)) & 0xffffn).toString(16))
+  // The longest run of zeros is left out; of two that are as long, the first.
+  let [from, length] = [-1, 1]
+  for (let i = 0; i < 8; i++) {
+    let run = 0
+    while (groups[i + run] === '0') run++
+    if (run > length) [from, length] = [i, run]
+  }
+  if (from < 0) return groups.join(':')
+  return `${groups.slice(0, from).join(':')}::${groups.slice(from + length).join(':')}`
+}

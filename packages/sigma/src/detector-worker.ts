@@ -1,13 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { ChunkMatcher } from './detector.ts'
+import { ChunkMatcher, type DetectorData } from './detector.ts'
 import { Engine } from './engine.ts'
+import { IndicatorSet } from './indicators/set.ts'
 import type { LogSource } from './rule.ts'
 
 // What MatcherPool gives.
-const { saved, logsources, isLean } = workerData as { saved: Uint8Array; logsources: readonly (LogSource | undefined)[]; isLean: boolean }
+const { saved, isLean, indicators } = workerData as DetectorData
 const engine = Engine.load(saved)
 if (engine === undefined) throw new TypeError('the engine was saved by another version')
-const matcher = new ChunkMatcher(engine, ...logsources)
+const matcher = new ChunkMatcher(engine, indicators === undefined ? undefined : new IndicatorSet(indicators))
 matcher.isLean = isLean
 parentPort?.on('message', ({ chunk, logsource }: { chunk: Uint8Array<ArrayBuffer>; logsource: LogSource | undefined }) => {
   let reply: { result: ReturnType<ChunkMatcher['match']> } | { failure: string }

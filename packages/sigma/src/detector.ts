@@ -3,6 +3,7 @@ import { type CorrelationMatch, Correlator } from './correlate.ts'
 import type { Placeholders } from './detection.ts'
 import type { Engine, EngineOptions, InvalidLine, Matcher, Sink } from './engine.ts'
 import { EventView } from './event.ts'
+import type { FoundIndicator, IndicatorSet } from './indicators/set.ts'
 import type { LogSource } from './rule.ts'
 import type { RuleFile } from './ruleset.ts'
 
@@ -19,32 +20,34 @@ export interface FoundMatch {
   readonly text: string
 }
 
+/** An event with indicators in it, as plain data. */
+export interface FoundSighting {
+  /** From 0 within the chunk. */
+  readonly line: number
+  readonly found: readonly FoundIndicator[]
+  readonly at: number | undefined
+  readonly text: string
+}
+
 export interface ChunkResult {
   readonly lines: number
   readonly events: number
   readonly matches: readonly FoundMatch[]
+  readonly sightings: readonly FoundSighting[]
   readonly invalid: readonly InvalidLine[]
 }
 
 /** Matches chunks of whole lines, one after the other. */
 export class ChunkMatcher {
-  readonly #engine: Engine
   /** Only which rules and lines: no fields, times and texts. */
   isLean = false
   readonly #numbers: ReadonlyMap<string, number>
-  readonly #matchers = new Map<string, Matcher>()
+  readonly #matcher: Matcher
 
-  constructor(engine: Engine, ...logsources: readonly (LogSource | undefined)[]) {
-    this.#engine = engine
-    for (const logsource of logsources) this.#matcher(logsource)
+  /** @param indicators looked for in the same pass */
+  constructor(engine: Engine, indicators?: IndicatorSet) {
+    this.#matcher = engine.matcher(indicators)
     this.#numbers = new Map(engine.rules.map(({ id }, i) => [id, i]))
-  }
-
-  #matcher(logsource: LogSource | undefined): Matcher {
-    const key = JSON.stringify(logsource ?? null)
-    const matcher = this.#matchers.get(key) ?? this.#engine.matcher(logsource)
-    this.#matchers.set(key, matcher)
-    return matcher
   }
 
   /** Matches a chunk whose last line is whole, with or without its newline. */
@@ -71,9 +74,11 @@ export class ChunkMatcher {
   }
 
   #collect(logsource: LogSource | undefined, work: (matcher: Matcher, sink: Sink) => void): ChunkResult {
-    const matcher = this.#matcher(logsource)
+    const matcher = this.#matcher
+    matcher.declare(logsource)
     const [firstLine, firstEvent] = [matcher.lines, matcher.events]
     const matches: FoundMatch[] = []
+    const sightings: FoundSighting[] = []
     const invalid: InvalidLine[] = []
     work(matcher, {
       match: match => {
@@ -82,11 +87,14 @@ export class ChunkMatcher {
         if (this.isLean) matches.push({ rule, line, fields: {}, at: undefined, text: '' })
         else matches.push({ rule, line, fields: match.fields, at: match.event.time(), text: match.event.text })
       },
+      sighting: ({ line, event, found }) => {
+        sightings.push({ line: line - firstLine, found, at: event.time(), text: this.isLean ? '' : event.text })
+      },
       invalid: problem => {
         invalid.push({ ...problem, line: problem.line - firstLine })
       },
     })
-    return { lines: matcher.lines - firstLine, events: matcher.events - firstEvent, matches, invalid }
+    return { lines: matcher.lines - firstLine, events: matcher.events - firstEvent, matches, sightings, invalid }
   }
 }
 
@@ -99,6 +107,13 @@ interface Reply {
   readonly result?: ChunkResult
   readonly failure?: string
   readonly chunk: Uint8Array<ArrayBuffer>
+}
+
+/** What a worker begins with. */
+export interface DetectorData {
+  readonly saved: Uint8Array
+  readonly isLean: boolean
+  readonly indicators: SharedArrayBuffer | undefined
 }
 
 /** Bytes of a chunk that the pool lends. */
@@ -114,17 +129,17 @@ export class MatcherPool {
 
   /**
    * @param saved what `Engine.save` gave
-   * @param logsources what streams may be declared to be, so that workers make ready for them
    * @param isLean matches say only which rule and line
+   * @param indicators looked for in the same pass
    */
-  constructor(saved: Uint8Array, threads: number, logsources: readonly (LogSource | undefined)[] = [undefined], isLean = false) {
-    this.#workers = Array.from({ length: threads }, () => this.#start(saved, logsources, isLean))
+  constructor(saved: Uint8Array, threads: number, { isLean = false, indicators }: { isLean?: boolean; indicators?: IndicatorSet | undefined } = {}) {
+    this.#workers = Array.from({ length: threads }, () => this.#start({ saved, isLean, indicators: indicators?.memory }))
     // A chunk without a line comes back when all before it is done.
     this.ready = Promise.all(this.#workers.map(one => this.#send(one, new Uint8Array(0), undefined))).then(() => undefined)
   }
 
-  #start(saved: Uint8Array, logsources: readonly (LogSource | undefined)[], isLean: boolean): { worker: Worker; waiting: Waiting[] } {
-    const worker = new Worker(new URL('./detector-worker.ts', import.meta.url), { workerData: { saved, logsources, isLean } })
+  #start(workerData: DetectorData): { worker: Worker; waiting: Waiting[] } {
+    const worker = new Worker(new URL('./detector-worker.ts', import.meta.url), { workerData })
     const waiting: Waiting[] = []
     const fail = (error: Error) => {
       for (const one of waiting.splice(0)) one.reject(error)

@@ -2,7 +2,8 @@ import { type Evaluator, prepare } from './evaluate.ts'
 import { EventView, type FieldMapping } from './event.ts'
 import { atomsOf, renameFields } from './expression.ts'
 import { buildImage, type Image, logSourceKey } from './index/image.ts'
-import { inputSize, invalid, Scanner, scannerHashes, slow, sure } from './index/scanner.ts'
+import { indicated, inputSize, invalid, Scanner, scannerHashes, slow, sure } from './index/scanner.ts'
+import type { FoundIndicator, IndicatorSet } from './indicators/set.ts'
 import type { Refusal } from './problem.ts'
 import type { Correlation, LogSource, Rule } from './rule.ts'
 import type { RuleSet } from './ruleset.ts'
@@ -36,8 +37,18 @@ export interface InvalidLine {
   readonly reason: string
 }
 
+/** An event that has indicators of compromise in it. */
+export interface Sighting {
+  /** Counted as in `Match`. */
+  readonly line: number
+  readonly event: EventView
+  readonly found: readonly FoundIndicator[]
+}
+
 export interface Sink {
   match(match: Match): void
+  /** Told where the matcher was given indicators. */
+  sighting(sighting: Sighting): void
   invalid(line: InvalidLine): void
 }
 
@@ -90,13 +101,18 @@ export class Engine {
     return new Engine(head, head.mapping, { ...head.image, bytes: bytes.subarray(4 + length) })
   }
 
-  /** A matcher with memory of its own. @param logsource what every event is declared to be; one of those given to `compile` */
-  matcher(logsource?: LogSource): Matcher {
-    const forced = logsource === undefined ? undefined : this.#image.declared[logSourceKey(logsource)]
-    if (logsource !== undefined && forced === undefined) throw new RangeError(`the engine was not compiled for ${logSourceKey(logsource)}`)
-    const scanner = new Scanner(this.#image)
-    warmUp(this, new Matcher(this, scanner, logsource, forced))
-    return new Matcher(this, scanner, logsource, forced)
+  /** A matcher with memory of its own. @param indicators looked for in the same pass */
+  matcher(indicators?: IndicatorSet): Matcher {
+    const scanner = new Scanner(this.#image, indicators?.table)
+    warmUp(this, new Matcher(this, scanner, indicators))
+    return new Matcher(this, scanner, indicators)
+  }
+
+  /** The class of events that are declared to be of a log source. @throws RangeError for one that was not given to `compile` */
+  declaredClass(logsource: LogSource): number {
+    const declared = this.#image.declared[logSourceKey(logsource)]
+    if (declared === undefined) throw new RangeError(`the engine was not compiled for ${logSourceKey(logsource)}`)
+    return declared
   }
 
   #evaluator(program: number): { rule: Rule; fields: Readonly<Record<string, string>>; evaluate: Evaluator } {
@@ -173,7 +189,7 @@ function warmUp(engine: Engine, matcher: Matcher): void {
         if (field !== undefined && test.kind === 'pattern') event[field] = test.pattern.filter(part => typeof part === 'string').join('')
       return JSON.stringify(event)
     })
-  matcher.push(Buffer.from(`${lines.join('\n')}\n`), { match: () => undefined, invalid: () => undefined })
+  matcher.push(Buffer.from(`${lines.join('\n')}\n`), { match: () => undefined, sighting: () => undefined, invalid: () => undefined })
 }
 
 const decoder = new TextDecoder()
@@ -211,8 +227,9 @@ class LineMatch implements Match {
 export class Matcher {
   readonly #engine: Engine
   readonly #scanner: Scanner
-  readonly #logsource: LogSource | undefined
-  readonly #forced: number | undefined
+  readonly #indicators: IndicatorSet | undefined
+  #logsource: LogSource | undefined
+  #forced: number | undefined
   /** Bytes at the start of the scanner's input that are no complete line yet. */
   #held = 0
   /** A line too long for the scanner, in pieces. */
@@ -221,11 +238,18 @@ export class Matcher {
   #lines = 0
   #events = 0
 
-  constructor(engine: Engine, scanner: Scanner, logsource: LogSource | undefined, forced: number | undefined) {
+  constructor(engine: Engine, scanner: Scanner, indicators: IndicatorSet | undefined) {
     this.#engine = engine
     this.#scanner = scanner
+    this.#indicators = indicators
+  }
+
+  /** Says what the events of the stream that now begins are; undefined lets each say its own. One of those given to `compile`. */
+  declare(logsource: LogSource | undefined): void {
+    if (logsource === this.#logsource) return
+    if (this.#held > 0 || this.#longBytes > 0) throw new RangeError('a stream is of one log source: end it first')
+    this.#forced = logsource === undefined ? undefined : this.#engine.declaredClass(logsource)
     this.#logsource = logsource
-    this.#forced = forced
   }
 
   /** Lines so far, blank ones too. */
@@ -312,6 +336,11 @@ export class Matcher {
       for (let i = 0; i < results.length; i += 4) {
         const [which = 0, start = 0, end = 0, code = 0] = results.subarray(i, i + 4)
         const number = this.#lines + which
+        if (code === indicated) {
+          const seen = which === line ? event : undefined
+          this.#look(seen ?? this.#parse(decoder.decode(input.subarray(start, end)), number, sink), number, sink)
+          continue
+        }
         if (code === slow || code === invalid) {
           this.#slowly(decoder.decode(input.subarray(start, end)), number, sink)
           continue
@@ -356,5 +385,13 @@ export class Matcher {
     const event = this.#parse(text, line, sink)
     if (event === undefined) return
     for (const match of this.#engine.matchAll(event, this.#logsource)) sink.match({ ...match, line })
+    this.#look(event, line, sink)
+  }
+
+  /** The scanner says where an indicator may be: here it is decided. */
+  #look(event: EventView | undefined, line: number, sink: Sink): void {
+    if (event === undefined || this.#indicators === undefined) return
+    const found = this.#indicators.find(event)
+    if (found.length > 0) sink.sighting({ line, event, found })
   }
 }

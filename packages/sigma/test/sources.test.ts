@@ -138,7 +138,7 @@ describe('lines that are no events', () => {
     for (const size of [1_000, 100_000, 2_000_000]) {
       const found: number[] = []
       const stream = engine.matcher()
-      const sink = { match: ({ line }: { line: number }) => found.push(line), invalid: () => found.push(-1) }
+      const sink = { match: ({ line }: { line: number }) => found.push(line), sighting: () => undefined, invalid: () => found.push(-1) }
       for (let at = 0; at < whole.length; at += size) stream.push(whole.subarray(at, at + size), sink)
       stream.end(sink)
       expect(found).toEqual([0, 1, 2, 3])

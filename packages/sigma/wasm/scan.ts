@@ -5,6 +5,10 @@
  * evaluator in TypeScript decides. The tables that it reads are laid out by src/index/image.ts; both sides name the offsets alike.
  */
 
+import { hasIndicators, mayHaveIndicator } from './indicators'
+
+export { insertNetwork, insertText, useIndicators } from './indicators'
+
 // Header of the image: u32 words.
 const KEY_TABLE: usize = 0
 const KEY_MASK: usize = 4
@@ -43,6 +47,7 @@ const PREFIX_STAMPS: usize = 132
 const NONE: u32 = 0xffff
 const SLOW: u32 = 0xffffffff
 const INVALID: u32 = 0xfffffffe
+const INDICATED: u32 = 0xfffffffd
 const SURE: u32 = 0x80000000
 
 // Types of values.
@@ -353,6 +358,8 @@ function recordValue(record: usize, start: usize, end: usize, type: u32): void {
   const state = pathAt(path)
   if (load<u32>(state) == epoch) {
     store<u32>(state, ODD, 12)
+    store<u32>(state, 0, 4)
+    store<u32>(state, 0, 8)
     return
   }
   store<u32>(state, epoch)
@@ -384,6 +391,14 @@ function recordValue(record: usize, start: usize, end: usize, type: u32): void {
   }
 }
 
+/** Where a list ends: indicators are looked for in its text. A path that stands twice has no end. */
+@inline function recordEnd(record: usize, start: usize, end: usize): void {
+  const path = <u32>load<u16>(record, 2)
+  if (path == NONE) return
+  const state = pathAt(path)
+  if (load<u32>(state, 4) == <u32>start) store<u32>(state, <u32>end, 8)
+}
+
 /** Walks the value at `position`. False where it is not JSON. `record` is that of its key, or 0. */
 function walkValue(record: usize, prefix: u32, depth: u32): bool {
   const c = <u32>load<u8>(position)
@@ -403,7 +418,11 @@ function walkValue(record: usize, prefix: u32, depth: u32): bool {
       recordValue(record, position, position, ODD)
     }
     if (child == NONE && prefix != NONE) child = load<u16>(prefixWildcards + ((<usize>prefix) << 1))
-    return c == 123 ? walkObject(child, depth + 1, false) : walkArray(child, depth + 1)
+    if (c == 123) return walkObject(child, depth + 1, false)
+    const start = position
+    if (!walkArray(child, depth + 1)) return false
+    if (record != 0) recordEnd(record, start, position)
+    return true
   }
   const from = position
   let at = position
@@ -1145,6 +1164,28 @@ function match(forcedClass: u32): void {
     // A \\u that is none would make the line no JSON: only parsing it can tell.
     if (verdict != FALSE) emit(verdict == TRUE && (lineFlags & UNUSUAL_ESCAPE) == 0 ? program | SURE : program)
   }
+  if (hasIndicators() && isIndicated()) emit(INDICATED)
+}
+
+/** Whether a value where indicators are looked for may name one. */
+function isIndicated(): bool {
+  for (let i: u32 = 0; i < presentPathCount; i++) {
+    const path = load<u32>(presentPaths + ((<usize>i) << 2))
+    if (load<u8>(pathRoles + ((<usize>path) << 2), 3) == 0) continue
+    const state = pathAt(path)
+    const type = load<u32>(state, 12)
+    if (type != STRING && type != ODD) continue
+    let from = <usize>load<u32>(state, 4)
+    let to = <usize>load<u32>(state, 8)
+    if (from == 0) return true
+    if ((flagsOf(from, to) & (NON_ASCII | UNUSUAL_ESCAPE)) != 0) {
+      from = normalise(from, to, true)
+      if (from == 0) return true
+      to = from + madeLength
+    }
+    if (mayHaveIndicator(from, to)) return true
+  }
+  return false
 }
 
 /**

@@ -134,7 +134,7 @@ export class Detector {
       const saved = await compileApart(files, { declared })
       const engine = Engine.load(saved)
       if (engine === undefined) throw new Error('the engine was compiled by another version')
-      const pool = new MatcherPool(saved, 1, [undefined, ...declared])
+      const pool = new MatcherPool(saved, 1)
       await pool.ready
       // The old rules end with the batch that they are at.
       await this.#draining

@@ -5,6 +5,7 @@ import { shapeOf } from '../pattern.ts'
 import type { LogSource, Rule } from '../rule.ts'
 import { type EventClass, idsOfChannel, knownChannels, knownProviders, readingOf } from '../taxonomy/classes.ts'
 import { pathsOf } from '../taxonomy/fields.ts'
+import { indicatorFields } from '../taxonomy/observables.ts'
 import { marked } from '../taxonomy/sources.ts'
 import { utf8 } from './bytes.ts'
 import { type Hashes, Postings, writeFieldIndex } from './field-index.ts'
@@ -79,10 +80,11 @@ export function buildImage(
   writeChannels(numbers, word, writer, hashes)
   writeClassTable(classNumbers, word, writer)
   const markers = fields.markPaths()
+  const indicated = fields.indicatorPaths()
   word('marked', writeMarked(markers, markedNumbers, writer))
   word('markedCount', marked.length)
   // Everything that names a field has been written: the slots and paths are known now.
-  const { prefixes, paths } = writeKeys(fields, word, writer, hashes)
+  const { prefixes, paths } = writeKeys(fields, indicated, word, writer, hashes)
   word('classes', classes.write(fields.slots.size))
   word('fieldIndexes', writer.words(classes.fieldIndexes))
   word('programs', writer.words(programs.addresses))
@@ -186,6 +188,11 @@ class Fields {
     this.slots.set(field, slot)
     for (const [rank, path] of pathsOf(field, this.#mapping).entries()) this.readers[this.path(path)]?.push([slot, rank])
     return slot
+  }
+
+  /** The paths where indicators are looked for. */
+  indicatorPaths(): ReadonlySet<number> {
+    return new Set(indicatorFields.flatMap(field => pathsOf(field, this.#mapping).map(path => this.path(path))))
   }
 
   /** Gives every path that marks a kind of event a bit. */
@@ -412,7 +419,7 @@ function keyNodes(paths: ReadonlyMap<string, number>): KeyNode[] {
   return nodes
 }
 
-function writeKeys(fields: Fields, word: SetWord, writer: Writer, hashes: Hashes): { prefixes: number; paths: number } {
+function writeKeys(fields: Fields, indicated: ReadonlySet<number>, word: SetWord, writer: Writer, hashes: Hashes): { prefixes: number; paths: number } {
   const nodes = keyNodes(fields.paths)
   const count = nodes.reduce((sum, node) => sum + node.keys.size, 0)
   const capacity = powerOfTwo(count * 3)
@@ -450,6 +457,7 @@ function writeKeys(fields: Fields, word: SetWord, writer: Writer, hashes: Hashes
     writer.u8(roles + number * 4, known?.kind ?? 0)
     writer.u8(roles + number * 4 + 1, known?.rank ?? 0)
     writer.u8(roles + number * 4 + 2, known?.marker ?? 255)
+    writer.u8(roles + number * 4 + 3, indicated.has(number) ? 1 : 0)
   }
   word('pathRoles', roles)
   return { prefixes: nodes.length, paths: fields.paths.size }

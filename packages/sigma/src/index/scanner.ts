@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
+import type { Network } from '../cidr.ts'
 import type { Hashes } from './field-index.ts'
 import { type Image, offsets } from './image.ts'
 import { base } from './writer.ts'
@@ -12,6 +13,9 @@ interface Exports {
   eventCount(): number
   hash(at: number, length: number): number
   keyHash(at: number, length: number, prefix: number): number
+  useIndicators(at: number): void
+  insertText(at: number, length: number): void
+  insertNetwork(size: number, prefix: number, high: bigint, low: bigint): void
 }
 
 interface Memory {
@@ -67,9 +71,43 @@ export function scannerHashes(): Hashes {
   }
 }
 
+/** The scanner's table of indicators while it is filled. */
+export interface IndicatorTable {
+  insertText(text: Uint8Array): void
+  insertNetwork(network: Network): void
+  /** What a scanner takes. */
+  finish(): Uint8Array
+}
+
+/** @param places in the table: a power of two, at least twice as many as indicators */
+export function indicatorTable(places: number): IndicatorTable {
+  const at = 2 * page
+  const size = indicatorHead + places * 4
+  const memory = new wasm.Memory({ initial: Math.ceil((at + size) / page) + 1 })
+  const exports = instantiate(memory)
+  const bytes = new Uint8Array(memory.buffer)
+  new DataView(memory.buffer).setUint32(at, places - 1, true)
+  exports.useIndicators(at)
+  return {
+    insertText(text) {
+      bytes.set(text.subarray(0, mostHashed), base)
+      exports.insertText(base, Math.min(text.length, mostHashed))
+    },
+    insertNetwork({ size: bitsSize, bits, prefix }) {
+      exports.insertNetwork(bitsSize, prefix, BigInt.asIntN(64, bits >> 64n), BigInt.asIntN(64, bits))
+    },
+    finish: () => bytes.slice(at, at + size),
+  }
+}
+
+/** Bytes before the table: its mask, and which lengths of networks there are. */
+const indicatorHead = 64
+
 /** What the scanner says of a line. */
 export const slow = 0xffffffff
 export const invalid = 0xfffffffe
+/** A value of the event may be an indicator. */
+export const indicated = 0xfffffffd
 /** Added to a program that the event meets for certain; without it, it may. */
 export const sure = 0x80000000
 
@@ -84,7 +122,8 @@ export class Scanner {
   readonly #exports: Exports
   readonly #output: Uint32Array
 
-  constructor(image: Image) {
+  /** @param indicators what `indicatorTable` gave */
+  constructor(image: Image, indicators?: Uint8Array) {
     let end = base + image.bytes.length
     const take = (size: number) => {
       const at = Math.ceil(end / 64) * 64
@@ -108,9 +147,11 @@ export class Scanner {
       output: take(capacity * 16),
       prefixStamps: take(image.prefixes * 4),
     }
+    const indicatorsAt = indicators === undefined ? 0 : take(indicators.length)
     const memory = new wasm.Memory({ initial: Math.ceil(end / page) + 1 })
     const bytes = new Uint8Array(memory.buffer)
     bytes.set(image.bytes, base)
+    if (indicators !== undefined) bytes.set(indicators, indicatorsAt)
     const view = new DataView(memory.buffer)
     const word = (name: keyof typeof offsets, value: number) => view.setUint32(image.header + offsets[name], value, true)
     for (const [name, at] of Object.entries(areas)) word(name as keyof typeof areas, at)
@@ -118,6 +159,7 @@ export class Scanner {
     word('outputCapacity', capacity)
     this.#exports = instantiate(memory)
     this.#exports.start(image.header)
+    this.#exports.useIndicators(indicatorsAt)
     this.input = new Uint8Array(memory.buffer, areas.input, inputSize)
     this.#output = new Uint32Array(memory.buffer, areas.output, capacity * 4)
   }
@@ -143,6 +185,6 @@ export interface Scanned {
   /** Blank ones too. */
   readonly lines: number
   readonly events: number
-  /** Four words each: line (from 0), its start and end, and a program, `slow` or `invalid`. */
+  /** Four words each: line (from 0), its start and end, and a program, `slow`, `invalid` or `indicated`. */
   readonly results: Uint32Array
 }
