@@ -67,6 +67,7 @@ export const LogSource = z
     name: z.string(),
     logsource: LogSourceShape.describe('What all its events are declared to be; empty where they say it themselves'),
     senders: z.array(z.string()).describe('Addresses and networks that it sends syslog from'),
+    files: z.array(z.string()).describe('Files of the server that it follows'),
     gapMinutes: z.number().nullable().describe('Silence after which an alert is raised'),
     createdAt: At,
     lastSeenAt: At.nullable(),
@@ -79,6 +80,16 @@ export type LogSource = z.output<typeof LogSource>
 
 export const DeadLetter = z.object({ id: Id, source: z.string(), receivedAt: At, reason: z.string(), text: z.string() }).meta({ id: 'DeadLetter' })
 export type DeadLetter = z.output<typeof DeadLetter>
+
+const FieldMapping = z
+  .array(
+    z.object({
+      field: Line(200).describe('As rules name it'),
+      paths: z.array(Line(300)).min(1, 'must have at least one path').max(20).describe('Keys joined by dots, the best first; * is any key'),
+    }),
+  )
+  .max(500)
+  .meta({ id: 'FieldMapping' })
 
 export const detectionRoutes = {
   detectionRules: route({
@@ -131,7 +142,7 @@ export const detectionRoutes = {
     method: 'POST',
     path: '/api/v1/detection/import',
     summary: 'Import rules from an archive (.tar.gz) or rule files; what is refused is told with file, line and reason',
-    access: atLeast('lead'),
+    access: atLeast('lead', 'detection:write'),
     consumes: 'multipart/form-data',
     body: z.object({ isEnabled: z.enum(['true', 'false']).default('true') }),
     reply: z.object({
@@ -221,6 +232,7 @@ export const detectionRoutes = {
       name: Line(80),
       logsource: LogSourceShape.default({}),
       senders: z.array(Line(80)).max(50).default([]),
+      files: z.array(Line(500)).max(50).default([]).describe('Files of the server, by their whole paths; the name may have wildcards (*)'),
       gapMinutes: z.number().int().min(1).max(10_080).nullable().default(60),
     }),
     reply: z.object({ source: LogSource, key: z.string(), url: z.string() }),
@@ -246,8 +258,24 @@ export const detectionRoutes = {
       deadLetters: z.number(),
       correlationEvents: z.number(),
       correlationLetGo: z.number(),
+      indicators: z.number().describe('Indicators of compromise that are looked for'),
       isCompiling: z.boolean(),
     }),
+  }),
+  fieldMapping: route({
+    method: 'GET',
+    path: '/api/v1/detection/mapping',
+    summary: 'Where fields of rules stand in the events of this organisation, besides where the taxonomy finds them',
+    access: atLeast('observer', 'detection:read'),
+    reply: FieldMapping,
+  }),
+  changeFieldMapping: route({
+    method: 'PUT',
+    path: '/api/v1/detection/mapping',
+    summary: 'Say where fields stand; what was said before is replaced',
+    access: atLeast('lead', 'detection:write'),
+    body: z.object({ fields: FieldMapping }),
+    reply: FieldMapping,
   }),
   deadLetters: route({
     method: 'GET',

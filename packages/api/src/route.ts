@@ -57,6 +57,8 @@ export interface Route<Params extends Shape = Shape, Query extends Shape = Shape
   readonly produces?: string
   /** A request that is not JSON: `multipart/form-data`, with the fields described by `body`. */
   readonly consumes?: 'multipart/form-data'
+  /** The largest file that a form may carry; without it that of all forms. */
+  readonly fileBytes?: number
   /** A read that is itself put on record, so it runs in a transaction that may write. */
   readonly isReadRecorded?: boolean
   /** Requests a minute that one caller may make here, where the general limit is too high. */

@@ -3,6 +3,7 @@ import { catalogRoutes } from './catalog.ts'
 import { detectionRoutes } from './detection.ts'
 import { identityRoutes } from './identity.ts'
 import { incidentRoutes } from './incidents.ts'
+import { indicatorRoutes } from './indicators.ts'
 import { intakeRoutes } from './intake.ts'
 import { noticeRoutes } from './notices.ts'
 import { oncallRoutes } from './oncall.ts'
@@ -21,5 +22,6 @@ export const routes = {
   ...reviewRoutes,
   ...intakeRoutes,
   ...detectionRoutes,
+  ...indicatorRoutes,
 }
 export type RouteName = keyof typeof routes

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
-import { type ChunkResult, Correlating, compileApart, Engine, type FoundMatch, MatcherPool } from '@tocsin/sigma'
+import { type ChunkResult, Correlating, compileApart, Engine, type FieldMapping, type FoundMatch, levels, MatcherPool } from '@tocsin/sigma'
 import { asc, eq, inArray, sql } from 'drizzle-orm'
 import { receiveAlerts } from '../alerts/index.ts'
 import type { House } from '../identity/index.ts'
@@ -8,7 +8,9 @@ import { system } from '../journal/index.ts'
 import type { Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { type Finding as AnyFinding, alertOf, countMatches, storable } from './findings.ts'
+import { countSightings, indicatorsInForce, type Listed, listed } from './indicators.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
+import { readMapping } from './mapping.ts'
 import { rulesInForce } from './rules.ts'
 import { noteSeen, watchSources } from './sources.ts'
 import { syslogSources } from './syslog.ts'
@@ -38,6 +40,9 @@ interface Armed {
   /** By the id that a rule gives itself: its row. */
   readonly rows: ReadonlyMap<string, { id: string; title: string }>
   readonly logsources: readonly string[]
+  readonly mapping: FieldMapping
+  /** Indicators of compromise that are looked for. */
+  readonly indicators: number
 }
 
 type Batch = Omit<typeof eventBatches.$inferSelect, 'logsource'> & { readonly logsource: LogSourceParts }
@@ -67,13 +72,14 @@ export class Detector {
     this.#intake = intake
   }
 
-  get status(): { refused: number; isCompiling: boolean; correlationEvents: number; correlationLetGo: number } {
+  get status(): { refused: number; isCompiling: boolean; correlationEvents: number; correlationLetGo: number; indicators: number } {
     const counts = this.#armed?.correlating.correlator.counts
     return {
       refused: this.#armed?.engine.refused.length ?? 0,
       isCompiling: this.#arming !== undefined,
       correlationEvents: counts?.kept ?? 0,
       correlationLetGo: counts?.letGo ?? 0,
+      indicators: this.#armed?.indicators ?? 0,
     }
   }
 
@@ -131,10 +137,11 @@ export class Detector {
       // Without a source nothing can come in: a fresh start need not make rules ready.
       if (sources.length === 0) continue
       const declared = [...sources.map(({ logsource }) => logsource).filter(named), ...(this.#hasSyslog ? syslogSources : [])]
-      const saved = await compileApart(files, { declared })
+      const mapping = await readMapping(reader)
+      const [saved, indicators] = await Promise.all([compileApart(files, { declared, mapping }), indicatorsInForce(reader)])
       const engine = Engine.load(saved)
       if (engine === undefined) throw new Error('the engine was compiled by another version')
-      const pool = new MatcherPool(saved, 1)
+      const pool = new MatcherPool(saved, 1, { indicators })
       await pool.ready
       // The old rules end with the batch that they are at.
       await this.#draining
@@ -142,7 +149,7 @@ export class Detector {
       const states = await reader.db.select().from(correlationStates)
       correlating.correlator.restore(states.map(({ correlationId, state }) => ({ id: correlationId, groups: state })))
       const before = this.#armed
-      this.#armed = { engine, pool, correlating, rows, logsources: declared.map(parts => JSON.stringify(parts)) }
+      this.#armed = { engine, pool, correlating, rows, logsources: declared.map(parts => JSON.stringify(parts)), mapping, indicators: indicators?.size ?? 0 }
       await before?.pool.close()
     }
   }
@@ -305,10 +312,18 @@ export class Detector {
     const mine = await tx.db.delete(eventBatches).where(inArray(eventBatches.id, ids)).returning({ id: eventBatches.id })
     // Another server has matched one of them meanwhile: nothing of this is kept, and what is left is taken again.
     if (mine.length < ids.length) throw new TakenByAnother()
+    const sighted = await this.#sightings(tx, batches, results)
     // In slices: a statement takes only so many values, and a rule that meets everything must not stop the others.
-    for (let from = 0; from < found.length; from += findingsAtOnce) {
-      const slice = found.slice(from, from + findingsAtOnce)
-      const received = await receiveAlerts(tx, this.#house, system, 'detection', slice.map(alertOf))
+    const all = [...found, ...sighted]
+    for (let from = 0; from < all.length; from += findingsAtOnce) {
+      const slice = all.slice(from, from + findingsAtOnce)
+      const received = await receiveAlerts(
+        tx,
+        this.#house,
+        system,
+        'detection',
+        slice.map(finding => alertOf(finding, armed.mapping)),
+      )
       const alertIds = received.map(({ id }) => id)
       await this.#keepMatches(tx, armed, slice, alertIds)
     }
@@ -330,6 +345,22 @@ export class Detector {
     }
     const isWatched = (match: FoundMatch) => armed.correlating.correlator.watches(armed.engine.rules[match.rule]?.id ?? '')
     if (results.some(({ matches }) => matches.some(isWatched))) await keepCorrelations(tx, armed)
+  }
+
+  /** Indicators that were seen, with what their lists say of them now: those that have ended or are ignored meanwhile are nothing. */
+  async #sightings(tx: Tx, batches: readonly Batch[], results: readonly ChunkResult[]): Promise<Finding[]> {
+    const seen = results.flatMap((result, i) => {
+      const batch = batches[i]
+      return batch === undefined ? [] : result.sightings.flatMap(({ found, ...event }) => found.map(one => ({ ...one, event, batch })))
+    })
+    const byKey = Map.groupBy(await listed(tx, [...new Set(seen.map(({ key }) => key))]), ({ key }) => key)
+    const counts = new Map<string, number>()
+    for (const { key } of seen) for (const { list } of byKey.get(key) ?? []) counts.set(list.id, (counts.get(list.id) ?? 0) + 1)
+    await countSightings(tx, counts)
+    return seen.flatMap(({ key, field, value, event, batch }) => {
+      const lists = byKey.get(key) ?? []
+      return lists.length === 0 ? [] : [sightingOf(key, lists, { ...event, rule: -1, fields: { [field]: value } }, batch)]
+    })
   }
 
   async #keepMatches(tx: Tx, armed: Armed, found: readonly Finding[], alertIds: readonly string[]): Promise<void> {
@@ -360,6 +391,18 @@ export class Detector {
       delete from detection_matches where id in (
         select id from (select id, row_number() over (partition by alert_id order by id desc) as place
           from detection_matches where alert_id = any(${sql.param(ids)}::uuid[])) ranked where place > ${keptMatches})`)
+  }
+}
+
+function sightingOf(key: string, lists: readonly Listed[], match: FoundMatch, batch: Batch): Finding {
+  const level = levels.findLast(candidate => lists.some(({ list }) => list.level === candidate)) ?? 'medium'
+  const description = lists.map(({ list, description: said }) => (said === '' ? `On the list ${list.name}.` : `${list.name}: ${said}`)).join('\n')
+  const kind = lists[0]?.kind ?? 'domain-name'
+  return {
+    rule: { id: `indicator ${key}`, title: `Indicator seen, ${key}`, level, description },
+    match,
+    batch,
+    indicator: { key, kind, lists: lists.map(({ list }) => list.name) },
   }
 }
 

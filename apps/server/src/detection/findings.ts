@@ -1,4 +1,4 @@
-import type { CorrelationMatch, FoundMatch } from '@tocsin/sigma'
+import type { CorrelationMatch, FieldMapping, FoundMatch, IndicatorKind } from '@tocsin/sigma'
 import { EventView } from '@tocsin/sigma'
 import { sql } from 'drizzle-orm'
 import type { IncomingAlert } from '../alerts/index.ts'
@@ -6,13 +6,15 @@ import type { Tx } from '../platform/database.ts'
 import { entityOf, observablesOf } from './observables.ts'
 import { detectionDays, detectionRules } from './tables.ts'
 
-/** A rule or correlation that has come to hold. */
+/** A rule or correlation that has come to hold, or an indicator that was seen. */
 export interface Finding {
   readonly rule: { readonly id: string; readonly title: string; readonly level: string; readonly description?: string }
   readonly match: FoundMatch
   /** When the event came in, and with which batch. */
   readonly batch: { readonly id: number; readonly sourceId: string; readonly receivedAt: string }
   readonly correlation?: CorrelationMatch
+  /** An indicator of compromise, seen in the event; the rule then stands for it. */
+  readonly indicator?: { readonly key: string; readonly kind: IndicatorKind; readonly lists: readonly string[] }
 }
 
 const severities: Readonly<Record<string, IncomingAlert['severity']>> = {
@@ -30,8 +32,11 @@ const windowHours = 24
 export const storable = (text: string, most = Number.POSITIVE_INFINITY) => text.slice(0, most).replaceAll('\0', '\u{fffd}').toWellFormed()
 
 /** The alert of a finding. */
-export function alertOf({ rule, match, batch, correlation }: Finding): IncomingAlert & { labels: Record<string, string> } {
-  const event = new EventView(match.text)
+export function alertOf(
+  { rule, match, batch, correlation, indicator }: Finding,
+  mapping: FieldMapping = {},
+): IncomingAlert & { labels: Record<string, string> } {
+  const event = new EventView(match.text, mapping)
   const entity = correlation === undefined ? entityOf(event) : Object.values(correlation.group).join(' ')
   const window = Math.floor(Date.parse(batch.receivedAt) / (windowHours * 3_600_000))
   const matched = Object.entries(correlation === undefined ? match.fields : correlation.group).map(([field, value]) => `${field}: ${[value].flat().join(', ')}`)
@@ -43,10 +48,13 @@ export function alertOf({ rule, match, batch, correlation }: Finding): IncomingA
     // The same rule on the same entity is one alert with a count, for as long as its window.
     dedupKey: storable(`${rule.id} ${window} ${entity}`, 300),
     source: 'detection',
-    labels: { rule: storable(rule.id, 1_000), level: rule.level },
+    labels:
+      indicator === undefined
+        ? { rule: storable(rule.id, 1_000), level: rule.level }
+        : { indicator: storable(indicator.key, 1_000), lists: storable(indicator.lists.join(', '), 1_000), level: rule.level },
     links: [],
     description: storable([...(rule.description === undefined ? [] : [rule.description, '']), ...counted, ...matched].join('\n'), 20_000),
-    observables: observablesOf(event).map(({ kind, value }) => ({ kind, value: storable(value) })),
+    observables: observablesOf(event, indicator && { kind: indicator.kind, value: indicator.key }).map(({ kind, value }) => ({ kind, value: storable(value) })),
   }
 }
 

@@ -1,4 +1,4 @@
-import { detectionRoutes as routes } from '@tocsin/api'
+import { indicatorRoutes, detectionRoutes as routes } from '@tocsin/api'
 import type { RuleFile } from '@tocsin/sigma'
 import { readRuleFiles, UnreadableRules } from '@tocsin/sigma/files'
 import { count, desc, eq, inArray } from 'drizzle-orm'
@@ -9,19 +9,33 @@ import { record } from '../journal/index.ts'
 import type { Tx } from '../platform/database.ts'
 import type { ReceivedFile } from '../platform/files.ts'
 import { schedule } from '../platform/jobs.ts'
-import { invalid } from '../platform/problems.ts'
+import { invalid, notFound } from '../platform/problems.ts'
 import { readCoverage } from './coverage.ts'
 import { Detector } from './detector.ts'
 import { addException } from './exceptions.ts'
+import {
+  changeIndicatorList,
+  createIndicatorList,
+  ignoreIndicator,
+  importIndicators,
+  listIndicatorLists,
+  lookUpIndicator,
+  nextIndicatorEnd,
+  removeIndicatorList,
+  restoreIndicator,
+} from './indicators.ts'
 import { EventIntake } from './intake.ts'
 import { SyslogListeners } from './listen.ts'
+import { readMapping, saveMapping, shownMapping } from './mapping.ts'
 import { addStarterRules, changeRule, createRule, enableRule, importRules, listRules, nextExpiry, parseRuleText, readRule } from './rules.ts'
 import { mountShipping } from './ship.ts'
 import { createLogSource, KnownSources, listLogSources, revokeLogSource, watchJob, watchSources } from './sources.ts'
-import { deadLetters, detectionMatches, detectionRules, logSources } from './tables.ts'
+import { deadLetters, detectionMatches, detectionRules, ignoredIndicators, logSources } from './tables.ts'
+import { assertPulled, cancelPull, pulling, pullJob, schedulePull } from './taxii.ts'
 import { pastedEvents, tryRule } from './try.ts'
 
 const expiryJob = 'end-detection-exceptions'
+const tidyJob = 'end-indicators'
 
 /** Events in, alerts out. */
 export class Detection {
@@ -49,10 +63,18 @@ export class Detection {
       'detection-rule.enabled': reload,
       'detection-rule.disabled': reload,
       'detection-rules.imported': reload,
+      'detection-mapping.changed': reload,
+      'indicator-list.changed': reload,
+      'indicator-list.removed': reload,
+      'indicator-list.imported': tx => this.#tidy(tx),
+      'indicator.ignored': reload,
+      'indicator.restored': reload,
       'log-source.added': reloadSources,
       'log-source.revoked': reloadSources,
     })
     house.jobs.register<object>(watchJob, { run: tx => watchSources(tx, house) })
+    house.jobs.register(pullJob, pulling(house))
+    house.jobs.register<object>(tidyJob, { run: tx => this.#tidy(tx) })
     house.jobs.register<object>(expiryJob, { run: tx => this.#changed(tx, expiryJob) })
     this.bindings = this.#bind(house)
   }
@@ -62,6 +84,13 @@ export class Detection {
     this.detector.reload()
     const at = await nextExpiry(tx)
     if (at !== undefined) await schedule(tx, { kind: expiryJob, key: expiryJob, runAt: at, data: {} })
+  }
+
+  /** Indicators have come or ended: the matching is made ready anew, now and when the next have ended. */
+  async #tidy(tx: Tx): Promise<void> {
+    this.detector.reload()
+    const at = await nextIndicatorEnd(tx)
+    if (at !== undefined) await schedule(tx, { kind: tidyJob, key: tidyJob, runAt: at, data: {} })
   }
 
   /** The addresses that shippers send to. */
@@ -97,9 +126,15 @@ export class Detection {
         return database.transaction(tx => importRules(tx, caller.actor, found, 'imported', body.isEnabled === 'true'))
       }),
       process(routes.checkDetectionRule, async (database, { body }) => ({ problems: (await parseRuleText(database.reader(), body.text)).problems })),
-      process(routes.tryDetectionRule, async (_database, { body }) =>
-        tryRule(body.text, body.events === null ? this.detector.recent : pastedEvents(body.events)),
+      process(routes.tryDetectionRule, async (database, { body }) =>
+        tryRule(body.text, body.events === null ? this.detector.recent : pastedEvents(body.events), await readMapping(database.reader())),
       ),
+      question(routes.fieldMapping, async reader => shownMapping(await readMapping(reader))),
+      act(routes.changeFieldMapping, async (tx, { caller, body }) => {
+        await saveMapping(tx, caller.actor, body.fields)
+        return shownMapping(await readMapping(tx))
+      }),
+      ...indicatorBindings(house),
       question(routes.detectionCoverage, reader => readCoverage(reader)),
       act(routes.addDetectionException, (tx, { caller, params, body }) => addException(tx, house, caller, params.id, body)),
       question(routes.alertMatches, async (reader, { caller, params }) => {
@@ -172,6 +207,43 @@ export class Detection {
       }),
     ]
   }
+}
+
+function indicatorBindings(house: House): Bindings {
+  return [
+    question(indicatorRoutes.indicatorLists, reader => listIndicatorLists(reader)),
+    act(indicatorRoutes.createIndicatorList, async (tx, { caller, body }) => {
+      const list = await createIndicatorList(tx, house.secrets, caller.actor, body)
+      if (list.taxii !== null) await schedulePull(tx, list.id)
+      return list
+    }),
+    act(indicatorRoutes.changeIndicatorList, async (tx, { caller, params, body }) => {
+      const list = await changeIndicatorList(tx, caller.actor, params.id, body)
+      if (list.taxii !== null && body.isEnabled === true) await schedulePull(tx, list.id)
+      return list
+    }),
+    process(indicatorRoutes.removeIndicatorList, async (database, { caller, params }) => {
+      await database.transaction(tx => cancelPull(tx, params.id))
+      await removeIndicatorList(database, caller.actor, params.id)
+    }),
+    process(indicatorRoutes.importIndicators, (database, { caller, params, body, files }) =>
+      importIndicators(database, caller.actor, params.id, files, body.mode),
+    ),
+    act(indicatorRoutes.pullIndicators, async (tx, { params }) => {
+      await assertPulled(tx, params.id)
+      await schedulePull(tx, params.id)
+      const list = (await listIndicatorLists(tx)).find(({ id }) => id === params.id)
+      if (list === undefined) throw notFound('list of indicators')
+      return list
+    }),
+    question(indicatorRoutes.lookUpIndicator, (reader, { query }) => lookUpIndicator(reader, query.value)),
+    question(indicatorRoutes.ignoredIndicators, async reader => {
+      const rows = await reader.db.select().from(ignoredIndicators).orderBy(desc(ignoredIndicators.ignoredAt)).limit(500)
+      return rows.map(({ key, reason, ignoredAt, ignoredBy }) => ({ value: key, reason, at: ignoredAt, by: ignoredBy }))
+    }),
+    act(indicatorRoutes.ignoreIndicator, (tx, { caller, body }) => ignoreIndicator(tx, caller.actor, body)),
+    act(indicatorRoutes.restoreIndicator, (tx, { caller, body }) => restoreIndicator(tx, caller.actor, body.value)),
+  ]
 }
 
 /** Rule files in what was uploaded: archives are unpacked. */

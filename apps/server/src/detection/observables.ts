@@ -1,16 +1,13 @@
 import { isIP } from 'node:net'
 import type { AlertInput } from '@tocsin/api'
-import type { EventView } from '@tocsin/sigma'
+import { type EventView, observableFields } from '@tocsin/sigma'
 
 type Observable = AlertInput['observables'][number]
 
 const hosts = ['Computer', 'host.name', 'hostname', 'host']
 const users = ['User', 'TargetUserName', 'SubjectUserName', 'user.name', 'userIdentity.arn', 'actor.alternateId', 'user']
-const addresses = ['SourceIp', 'DestinationIp', 'IpAddress', 'source.ip', 'destination.ip', 'src_ip', 'dst_ip', 'sourceIPAddress', 'c-ip', 'client.ipAddress']
-const domains = ['QueryName', 'DestinationHostname', 'dns.question.name', 'cs-host', 'r-dns', 'query']
-const urls = ['c-uri', 'url.full', 'url.original']
 const processes = ['Image', 'NewProcessName', 'process.executable', 'exe']
-const hashes = ['Hashes', 'Hash', 'sha256', 'md5', 'sha1', 'process.hash.sha256']
+const { address: addresses, domain: domains, url: urls, hash: hashes } = observableFields
 
 const nothing = new Set(['', '-', 'N/A', '::', '0.0.0.0'])
 const mostObservables = 30
@@ -18,10 +15,14 @@ const mostObservables = 30
 const textsOf = (event: EventView, fields: readonly string[]): string[] =>
   fields.flatMap(field => event.field(field).texts).filter(text => !nothing.has(text) && text.length <= 2_000)
 
-/** What an event says of hosts, users, addresses, names, files and processes, under the names that the field's logs use. */
-export function observablesOf(event: EventView): Observable[] {
+/**
+ * What an event says of hosts, users, addresses, names, files and processes, under the names that the field's logs use.
+ * @param first stands before all others
+ */
+export function observablesOf(event: EventView, first?: Observable): Observable[] {
   const of = (kind: Observable['kind'], values: readonly string[]) => values.map(value => ({ kind, value }))
   const found: Observable[] = [
+    ...(first === undefined ? [] : [first]),
     ...of('host', textsOf(event, hosts)),
     ...of('user-account', textsOf(event, users)),
     ...textsOf(event, addresses).flatMap((value): Observable[] => {

@@ -20,7 +20,7 @@ export async function listLogSources(reader: Reader, id?: string): Promise<LogSo
     .from(logSources)
     .where(id === undefined ? undefined : eq(logSources.id, id))
     .orderBy(asc(logSources.createdAt))
-  return rows.map(({ keyDigest: _, senders, ...row }) => ({ ...row, senders: [...senders] }))
+  return rows.map(({ keyDigest: _, senders, files, ...row }) => ({ ...row, senders: [...senders], files: [...files] }))
 }
 
 /** Adds a source of log events. Its key is in the answer and nowhere else. */

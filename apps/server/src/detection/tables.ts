@@ -1,5 +1,5 @@
 import type { ruleLevels, ruleOrigins } from '@tocsin/api'
-import type { CorrelatorState } from '@tocsin/sigma'
+import type { CorrelatorState, IndicatorKind } from '@tocsin/sigma'
 import { bigserial, boolean, date, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { alerts } from '../alerts/tables.ts'
 import { bytes, choice, count, id, instant, json } from '../platform/columns.ts'
@@ -74,6 +74,8 @@ export const logSources = pgTable(
     logsource: json<LogSourceParts>('logsource').notNull(),
     /** Networks that it sends syslog from. */
     senders: json<readonly string[]>('senders').notNull().default([]),
+    /** Files of this machine that it follows; the last part may have wildcards. */
+    files: json<readonly string[]>('files').notNull().default([]),
     gapMinutes: integer('gap_minutes'),
     /** An alert stands because it is silent. */
     isSilent: boolean('is_silent').notNull().default(false),
@@ -132,6 +134,81 @@ export const detectionMatches = pgTable(
     event: text('event').notNull(),
   },
   table => [index('detection_matches_alert').on(table.alertId, table.id)],
+)
+
+/** Lists of indicators of compromise: uploaded, or pulled from a TAXII server. */
+export const indicatorLists = pgTable('indicator_lists', {
+  id: id(),
+  name: text('name').notNull(),
+  level: choice<(typeof ruleLevels)[number]>('level').notNull(),
+  isEnabled: boolean('is_enabled').notNull().default(true),
+  /** Where it is pulled from: the address of a TAXII 2.1 collection. Null for one that is uploaded. */
+  url: text('url'),
+  username: text('username'),
+  /** The password, or without a name a bearer token; sealed. */
+  secretSealed: text('secret_sealed'),
+  pullMinutes: integer('pull_minutes'),
+  /** Where the next pull goes on. */
+  addedAfter: text('added_after'),
+  /** An import writes its rows with the next number, and takes those of the one before out when it is whole. */
+  generation: integer('generation').notNull().default(0),
+  size: count('size').notNull().default(0),
+  refused: count('refused').notNull().default(0),
+  refusedExamples: json<readonly { at: string; reason: string }[]>('refused_examples').notNull().default([]),
+  sightings: count('sightings').notNull().default(0),
+  lastSightingAt: instant('last_sighting_at'),
+  /** When it was last imported or pulled. */
+  updatedAt: instant('updated_at'),
+  /** Why the last pull failed. */
+  problem: text('problem'),
+  createdAt: instant('created_at').notNull(),
+})
+
+export const indicators = pgTable(
+  'indicators',
+  {
+    listId: uuid('list_id')
+      .notNull()
+      .references(() => indicatorLists.id, { onDelete: 'cascade' }),
+    /** As the engine writes it: see packages/sigma, parseIndicator. */
+    key: text('key').notNull(),
+    kind: choice<IndicatorKind>('kind').notNull(),
+    description: text('description').notNull(),
+    validUntil: instant('valid_until'),
+    /** The STIX object that names it. */
+    objectId: text('object_id'),
+    generation: integer('generation').notNull(),
+  },
+  table => [
+    primaryKey({ columns: [table.listId, table.key] }),
+    index('indicators_key').on(table.key),
+    index('indicators_object').on(table.listId, table.objectId),
+    index('indicators_end').on(table.validUntil),
+  ],
+)
+
+/** Values that raise no alert, whichever list has them: what a list is wrong about. */
+export const ignoredIndicators = pgTable('ignored_indicators', {
+  key: text('key').primaryKey(),
+  reason: text('reason').notNull(),
+  ignoredAt: instant('ignored_at').notNull(),
+  ignoredBy: text('ignored_by').notNull(),
+})
+
+/** Files that are followed, and how far they are read: written with the batch that was read. */
+export const followedFiles = pgTable(
+  'followed_files',
+  {
+    sourceId: uuid('source_id')
+      .notNull()
+      .references(() => logSources.id, { onDelete: 'cascade' }),
+    path: text('path').notNull(),
+    /** Device and inode: a file that was renamed is still the same. */
+    identity: text('identity').notNull(),
+    position: count('position').notNull(),
+    readAt: instant('read_at').notNull(),
+  },
+  table => [primaryKey({ columns: [table.sourceId, table.identity] })],
 )
 
 /** What correlations remember, written with the batch that changed it. */

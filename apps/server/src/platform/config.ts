@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { delimiter, isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 
 /** A wrong configuration, told in one sentence that names the value. The process ends with exit code 2. */
@@ -46,6 +46,13 @@ export const settingsSchema = z.object({
     .default('Tocsin <tocsin@localhost>')
     .describe('Sender of mails'),
   TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Let webhooks reach private addresses'),
+  TOCSIN_ALLOW_PRIVATE_FEEDS: yesNo.default(false).describe('Let lists of indicators be pulled from private addresses'),
+  TOCSIN_FOLLOW_FOLDERS: z
+    .string()
+    .transform(text => text.split(delimiter).filter(folder => folder !== ''))
+    .refine(folders => folders.every(isAbsolute), `must be folders by their whole paths, with ${delimiter} between them`)
+    .default([])
+    .describe('Folders of this machine whose log files sources may follow; without it none'),
   TOCSIN_SYSLOG_UDP: port.optional().describe('Port for syslog over UDP; without it there is none'),
   TOCSIN_SYSLOG_TCP: port.optional().describe('Port for syslog over TCP'),
   TOCSIN_SYSLOG_TLS: port.optional().describe('Port for syslog over TLS'),
@@ -69,6 +76,9 @@ export interface Config {
   readonly smtpUrl: string | undefined
   readonly mailFrom: string
   readonly mayReachPrivateWebhooks: boolean
+  readonly mayReachPrivateFeeds: boolean
+  /** Folders whose files may be followed. */
+  readonly followFolders: readonly string[]
   readonly isProxyTrusted: boolean
   readonly syslog: {
     readonly udp: number | undefined
@@ -107,6 +117,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     smtpUrl: s.SMTP_URL,
     mailFrom: s.MAIL_FROM,
     mayReachPrivateWebhooks: s.TOCSIN_ALLOW_PRIVATE_WEBHOOKS,
+    mayReachPrivateFeeds: s.TOCSIN_ALLOW_PRIVATE_FEEDS,
+    followFolders: s.TOCSIN_FOLLOW_FOLDERS.map(folder => resolve(folder)),
     isProxyTrusted: s.TOCSIN_TRUST_PROXY,
     syslog: {
       udp: s.TOCSIN_SYSLOG_UDP,

@@ -156,7 +156,7 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
   const { database } = services
   const caller = await services.authorize(database.reader(), route, request)
   if (route.consumes === 'multipart/form-data' && !request.isMultipart()) throw new AppProblem('invalid', 'This route takes multipart/form-data.')
-  const form = route.consumes === 'multipart/form-data' ? await receiveForm(request) : undefined
+  const form = route.consumes === 'multipart/form-data' ? await receiveForm(request, route.fileBytes ?? uploadLimits.fileBytes) : undefined
   try {
     const call = {
       params: parse(route.params, request.params),
@@ -240,20 +240,23 @@ function depth(issues: readonly z.core.$ZodIssue[]): number {
   return Math.max(0, ...issues.map(issue => issue.path.length))
 }
 
-async function receiveForm(request: FastifyRequest): Promise<{ fields: Record<string, string>; files: ReceivedFile[]; remove: () => Promise<void> }> {
+async function receiveForm(
+  request: FastifyRequest,
+  fileBytes: number,
+): Promise<{ fields: Record<string, string>; files: ReceivedFile[]; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-upload-'))
   const remove = () => rm(folder, { recursive: true, force: true })
   const fields: Record<string, string> = {}
   const files: ReceivedFile[] = []
   try {
-    for await (const part of request.parts()) {
+    for await (const part of request.parts({ limits: { fileSize: fileBytes } })) {
       if (part.type === 'field') {
         if (typeof part.value === 'string') fields[part.fieldname] = part.value
         continue
       }
       const path = join(folder, String(files.length))
       await pipeline(part.file, createWriteStream(path, { mode: 0o600 }))
-      if (part.file.truncated) throw new AppProblem('too-large', `The file ${part.filename} is larger than 20 MB.`)
+      if (part.file.truncated) throw new AppProblem('too-large', `The file ${part.filename} is larger than ${fileBytes / 1_048_576} MB.`)
       // A file field left empty in a form comes as a nameless file.
       if (part.filename) files.push({ name: part.filename, mediaType: part.mimetype, path })
     }

@@ -24,21 +24,18 @@ export function checkWebhookUrl(url: string): URL {
 }
 
 /**
- * Posts JSON to a webhook, signed as Standard Webhooks says (`webhook-id` is the same for every repetition).
- * The name is resolved once and the connection made to that very address, so that a second answer of the name server cannot lead inside.
- * @throws Undeliverable for a refused address or a 4xx answer; Error for what may pass.
+ * A connection to the host of `url` and nowhere else. The name is resolved once and the connection made to that very address, so that a
+ * second answer of the name server cannot lead inside.
+ * @param setting that lets private addresses be reached, for the sentence
+ * @throws Undeliverable for a private address
  */
-export async function postWebhook(
-  message: { id: string; url: string; secret: string; body: string; sentAt: number },
-  mayReachPrivate: boolean,
-): Promise<string> {
-  const url = checkWebhookUrl(message.url)
+export async function openOutbound(url: URL, mayReachPrivate: boolean, setting: string): Promise<Agent> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const address = ipaddr.isValid(host) ? host : (await lookup(host)).address
   if (!mayReachPrivate && !isPublicAddress(address))
-    throw new Undeliverable(`${host} is a private address (${address}); webhooks may reach those only with TOCSIN_ALLOW_PRIVATE_WEBHOOKS=true`)
+    throw new Undeliverable(`${host} is a private address (${address}); it is reached only with ${setting}=true`)
   const family = ipaddr.parse(address).kind() === 'ipv6' ? 6 : 4
-  const dispatcher = new Agent({
+  return new Agent({
     connect: {
       timeout: 5_000,
       lookup: (_host, options, callback) => {
@@ -47,6 +44,18 @@ export async function postWebhook(
       },
     },
   })
+}
+
+/**
+ * Posts JSON to a webhook, signed as Standard Webhooks says (`webhook-id` is the same for every repetition).
+ * @throws Undeliverable for a refused address or a 4xx answer; Error for what may pass.
+ */
+export async function postWebhook(
+  message: { id: string; url: string; secret: string; body: string; sentAt: number },
+  mayReachPrivate: boolean,
+): Promise<string> {
+  const url = checkWebhookUrl(message.url)
+  const dispatcher = await openOutbound(url, mayReachPrivate, 'TOCSIN_ALLOW_PRIVATE_WEBHOOKS')
   const timestamp = String(Math.floor(message.sentAt / 1_000))
   const signature = createHmac('sha256', Buffer.from(message.secret, 'base64')).update(`${message.id}.${timestamp}.${message.body}`).digest('base64')
   try {

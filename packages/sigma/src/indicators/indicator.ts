@@ -16,7 +16,8 @@ export interface Indicator {
 }
 
 const hashLengths = new Set([32, 40, 56, 64, 96, 128])
-const mostKey = 2_000
+/** In UTF-8: databases index no longer ones. */
+const mostBytes = 2_000
 
 export const isHash = (word: string): boolean => hashLengths.has(word.length) && /^[0-9a-f]+$/i.test(word)
 
@@ -45,7 +46,8 @@ const refanged = (text: string) =>
 /** Reads an indicator as lists have it. Undefined when it is none of the kinds. */
 export function parseIndicator(text: string): Indicator | undefined {
   const value = refanged(text.trim())
-  if (value === '' || value.length > mostKey || /[\s"'<>]/.test(value)) return undefined
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (value === '' || /[\0-\x20\x7f\s"'<>]/.test(value) || !value.isWellFormed() || Buffer.byteLength(value) > mostBytes) return undefined
   if (isHash(value)) return { kind: 'file-hash', key: value.toLowerCase() }
   if (/^[a-z][a-z0-9+.-]{1,15}:\/\/[^/]/i.test(value)) {
     const key = urlKey(value)
@@ -82,4 +84,19 @@ export function addressOf(word: string): Network | undefined {
   if (isIP(word) === 0) return undefined
   const network = parseNetwork(word)
   return network === undefined ? undefined : unmapped(network)
+}
+
+/** A key and those that stand for it: networks around an address, domains above a name that stand for all under them. */
+export function keysAbove(key: string): string[] {
+  const network = key.includes('://') ? undefined : parseNetwork(key)
+  if (network !== undefined)
+    return Array.from({ length: network.prefix + 1 }, (_, prefix) => {
+      const host = BigInt(network.size - prefix)
+      return networkKey({ size: network.size, bits: (network.bits >> host) << host, prefix })
+    })
+  if (key.includes('://') || !key.includes('.')) return [key]
+  const keys = [key]
+  if (!key.startsWith('.')) keys.push(`.${key}`)
+  for (let dot = key.indexOf('.', 1); dot >= 0; dot = key.indexOf('.', dot + 1)) keys.push(key.slice(dot))
+  return keys
 }

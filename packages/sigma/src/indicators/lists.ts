@@ -9,6 +9,8 @@ export interface ListedIndicator extends Indicator {
   readonly description: string
   /** When it ends by itself, ISO 8601. */
   readonly validUntil: string | undefined
+  /** The STIX object that names it. */
+  readonly objectId?: string
 }
 
 /** An entry that is not taken. */
@@ -21,6 +23,8 @@ export interface ListProblem {
 export interface ListPart {
   readonly indicators: readonly ListedIndicator[]
   readonly problems: readonly ListProblem[]
+  /** STIX objects whose indicators no longer hold: revoked, or given anew in this part. */
+  readonly replaced: readonly string[]
 }
 
 /** A list that cannot be read at all, in one sentence without its name. */
@@ -86,14 +90,17 @@ async function* bundleParts(whole: AsyncIterable<Buffer>): AsyncIterable<ListPar
   for (let from = 0; from < objects.length; from += partSize) yield indicatorsOfObjects(objects.slice(from, from + partSize))
 }
 
-/** The indicators among STIX 2.1 objects, of a bundle or from a TAXII server. Those that were revoked are left out. */
+/** The indicators among STIX 2.1 objects, of a bundle or from a TAXII server. Those that were revoked are only named as replaced. */
 export function indicatorsOfObjects(objects: readonly unknown[]): ListPart {
   const indicators: ListedIndicator[] = []
+  const replaced: string[] = []
   const problems: ListProblem[] = []
   for (const object of objects) {
     if (typeof object !== 'object' || object === null) continue
     const { type, id, pattern, pattern_type: language = 'stix', name, description, valid_until: until, revoked } = object as Readonly<Record<string, unknown>>
-    if (type !== 'indicator' || revoked === true) continue
+    if (type !== 'indicator') continue
+    if (typeof id === 'string') replaced.push(id)
+    if (revoked === true) continue
     const at = typeof id === 'string' ? id.slice(0, 200) : 'an indicator without id'
     if (language !== 'stix' || typeof pattern !== 'string') {
       problems.push({ at, reason: `its pattern is of the kind ${String(language).slice(0, 50)}, not stix` })
@@ -102,13 +109,14 @@ export function indicatorsOfObjects(objects: readonly unknown[]): ListPart {
     try {
       const text = [name, description].filter(part => typeof part === 'string' && part !== '').join(': ')
       const validUntil = instantOf(typeof until === 'string' ? until : '')
-      for (const indicator of indicatorsOfPattern(pattern)) indicators.push({ ...indicator, description: text.slice(0, 1_000), validUntil })
+      for (const indicator of indicatorsOfPattern(pattern))
+        indicators.push({ ...indicator, description: text.slice(0, 1_000), validUntil, ...(typeof id === 'string' ? { objectId: id } : {}) })
     } catch (error) {
       if (!(error instanceof UnsupportedPattern)) throw error
       problems.push({ at, reason: error.message })
     }
   }
-  return { indicators, problems }
+  return { indicators, problems, replaced }
 }
 
 const instantOf = (text: string): string | undefined => {
@@ -192,7 +200,7 @@ async function* lineParts(whole: AsyncIterable<Buffer>): AsyncIterable<ListPart>
       if (found === undefined) problems.push({ at: `line ${info.lines}`, reason: `there is no address, domain, URL or hash in it: ${line.slice(0, 100)}` })
       else indicators.push(found)
       if (indicators.length + problems.length < partSize) continue
-      yield { indicators, problems }
+      yield { indicators, problems, replaced: [] }
       indicators = []
       problems = []
     }
@@ -200,7 +208,7 @@ async function* lineParts(whole: AsyncIterable<Buffer>): AsyncIterable<ListPart>
     if (error instanceof CsvError) throw new UnreadableList(`is no CSV that can be read: ${error.message}`)
     throw error
   }
-  yield { indicators, problems }
+  yield { indicators, problems, replaced: [] }
 }
 
 function rowOf(line: string, record: readonly string[], { value, description, until }: Columns): ListedIndicator | undefined {

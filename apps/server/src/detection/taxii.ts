@@ -1,0 +1,152 @@
+import { mostIndicatorsInAll } from '@tocsin/api'
+import { indicatorsOfObjects } from '@tocsin/sigma'
+import { eq } from 'drizzle-orm'
+import { type Agent, request } from 'undici'
+import { z } from 'zod'
+import type { House } from '../identity/index.ts'
+import { system } from '../journal/index.ts'
+import { addMinutes } from '../platform/clock.ts'
+import type { Tx } from '../platform/database.ts'
+import { cancel, type JobHandler, schedule } from '../platform/jobs.ts'
+import { notFound } from '../platform/problems.ts'
+import { openOutbound } from '../platform/webhook.ts'
+import { assertRoom, finishImport, type ListRow, storePart } from './indicators.ts'
+import { indicatorLists } from './tables.ts'
+
+/** TAXII 2.1, section 3.7: the envelope of a collection's objects. */
+const Envelope = z.object({ more: z.boolean().default(false), next: z.string().max(2_000).optional(), objects: z.array(z.unknown()).default([]) })
+
+const mediaType = 'application/taxii+json;version=2.1'
+const mostPages = 5_000
+const mostPageBytes = 64 * 1_048_576
+const mostMs = 600_000
+const mostExamples = 20
+/** A server that does not answer is asked again after so long, or when it would be asked anyway, if that is sooner. */
+const retryMinutes = 10
+
+export const pullJob = 'pull-indicators'
+const keyOf = (id: string) => `${pullJob} ${id}`
+
+export async function schedulePull(tx: Tx, id: string, runAt = tx.now): Promise<void> {
+  await schedule(tx, { kind: pullJob, key: keyOf(id), runAt, data: { id } })
+}
+
+export const cancelPull = (tx: Tx, id: string): Promise<void> => cancel(tx, keyOf(id))
+
+interface Pulled {
+  readonly taken: number
+  readonly refused: number
+  readonly examples: readonly { at: string; reason: string }[]
+  readonly addedAfter: string | undefined
+  readonly problem: string | null
+}
+
+/**
+ * Pulls lists from TAXII 2.1 servers. Each page is stored as it comes; where the next pull goes on is kept when all have come, so that a
+ * pull that breaks off is done again from where it began, which changes nothing twice.
+ */
+export function pulling(house: House): JobHandler<{ id: string }, Pulled | undefined> {
+  const find = async (id: string) => (await house.database.reader().db.select().from(indicatorLists).where(eq(indicatorLists.id, id)))[0]
+  return {
+    before: async ({ id }) => {
+      const list = await find(id)
+      if (list?.url == null || !list.isEnabled) return undefined
+      try {
+        return await pull(house, list, list.url)
+      } catch (error) {
+        house.log.warn({ err: error, list: list.name }, 'a list of indicators could not be pulled')
+        const problem = (error instanceof Error ? error.message : String(error)).slice(0, 500)
+        return { taken: 0, refused: 0, examples: [], addedAfter: undefined, problem }
+      }
+    },
+    run: async (tx, { id }, pulled) => {
+      const [list] = await tx.db.select().from(indicatorLists).where(eq(indicatorLists.id, id)).for('update')
+      if (pulled === undefined || list?.pullMinutes == null) return
+      const { pullMinutes } = list
+      if (pulled.problem !== null) {
+        await tx.db.update(indicatorLists).set({ problem: pulled.problem }).where(eq(indicatorLists.id, id))
+        await schedulePull(tx, id, addMinutes(tx.now, Math.min(pullMinutes, retryMinutes)))
+        return
+      }
+      await schedulePull(tx, id, addMinutes(tx.now, pullMinutes))
+      if (pulled.taken + pulled.refused > 0 || list.updatedAt === null) await finishImport(tx, system, id, { ...pulled, generation: list.generation })
+      else await tx.db.update(indicatorLists).set({ updatedAt: tx.now, problem: null }).where(eq(indicatorLists.id, id))
+    },
+  }
+}
+
+async function pull(house: House, list: ListRow, url: string): Promise<Pulled> {
+  const dispatcher = await openOutbound(new URL(url), house.config.mayReachPrivateFeeds, 'TOCSIN_ALLOW_PRIVATE_FEEDS')
+  const headers = { accept: mediaType, 'user-agent': 'Tocsin', ...authorization(house, list) }
+  const started = performance.now()
+  let taken = 0
+  let refused = 0
+  let addedAfter = list.addedAfter ?? undefined
+  const examples: { at: string; reason: string }[] = []
+  try {
+    let next: string | undefined
+    for (let page = 0; ; page++) {
+      if (page >= mostPages || performance.now() - started > mostMs) throw new Error(`it had more than ${mostPages} pages, or took more than ten minutes`)
+      const answer = await askFor(dispatcher, url, headers, { 'match[type]': 'indicator', added_after: list.addedAfter ?? undefined, next })
+      const part = indicatorsOfObjects(answer.envelope.objects)
+      taken += part.indicators.length
+      refused += part.problems.length
+      examples.push(...part.problems.slice(0, mostExamples - examples.length))
+      if (list.size + taken > mostIndicatorsInAll / 2) await assertRoom(house.database.reader(), list.id, list.size + taken)
+      await house.database.transaction(tx => storePart(tx, list.id, list.generation, part))
+      if (answer.addedLast !== undefined) addedAfter = answer.addedLast
+      if (!answer.envelope.more) return { taken, refused, examples, addedAfter, problem: null }
+      next = answer.envelope.next
+      if (next === undefined) throw new Error('the server says that there is more, but not where')
+    }
+  } finally {
+    await dispatcher.close()
+  }
+}
+
+function authorization(house: House, { username, secretSealed }: ListRow): Record<string, string> {
+  if (secretSealed === null) return {}
+  const secret = house.secrets.unseal(secretSealed)
+  return { authorization: username === null ? `Bearer ${secret}` : `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}` }
+}
+
+async function askFor(
+  dispatcher: Agent,
+  collection: string,
+  headers: Readonly<Record<string, string>>,
+  query: Readonly<Record<string, string | undefined>>,
+): Promise<{ envelope: z.output<typeof Envelope>; addedLast: string | undefined }> {
+  const url = new URL('objects/', collection)
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
+  const reply = await request(url, { dispatcher, headers, headersTimeout: 60_000, bodyTimeout: 60_000 })
+  const pieces: Buffer[] = []
+  let size = 0
+  for await (const piece of reply.body as AsyncIterable<Buffer>) {
+    size += piece.length
+    if (size > mostPageBytes) throw new Error(`${url.origin} sent a page larger than ${mostPageBytes / 1_048_576} MB`)
+    pieces.push(piece)
+  }
+  // A redirect is not followed: it could lead inside.
+  if (reply.statusCode !== 200) throw new Error(`${url.origin} answered ${reply.statusCode}${statusHints[reply.statusCode] ?? ''}`)
+  let envelope: z.output<typeof Envelope>
+  try {
+    envelope = Envelope.parse(JSON.parse(Buffer.concat(pieces).toString('utf8') || '{}'))
+  } catch {
+    throw new Error(`${url.origin} answered with something that is no TAXII 2.1 envelope: the address must be that of a collection`)
+  }
+  const addedLast = reply.headers['x-taxii-date-added-last']
+  return { envelope, addedLast: typeof addedLast === 'string' ? addedLast : undefined }
+}
+
+const statusHints: Readonly<Record<number, string>> = {
+  401: ': the name or secret is not right',
+  403: ': this account may not read the collection',
+  404: ': there is no such collection',
+  406: ': it does not speak TAXII 2.1',
+}
+
+/** @throws AppProblem not-found for a list that is not pulled */
+export async function assertPulled(tx: Tx, id: string): Promise<void> {
+  const [list] = await tx.db.select({ url: indicatorLists.url }).from(indicatorLists).where(eq(indicatorLists.id, id))
+  if (list?.url == null) throw notFound('list that is pulled')
+}

@@ -1,0 +1,136 @@
+import { z } from 'zod'
+import { At, Id, IdParams, Line, Text } from './common.ts'
+import { ruleLevels } from './detection.ts'
+import { atLeast, route } from './route.ts'
+
+export const indicatorKindNames = ['ipv4-addr', 'ipv6-addr', 'domain-name', 'url', 'file-hash'] as const
+
+/** A list of indicators holds at most so many. */
+export const mostIndicatorsInAll = 2_000_000
+export const indicatorFileBytes = 256 * 1_048_576
+
+export const IndicatorList = z
+  .object({
+    id: Id,
+    name: z.string(),
+    level: z.enum(ruleLevels).describe('How bad it is when one of them is seen'),
+    isEnabled: z.boolean(),
+    taxii: z
+      .object({ url: z.string(), username: z.string().nullable(), hasSecret: z.boolean(), pullMinutes: z.number() })
+      .nullable()
+      .describe('Where it is pulled from; null for a list that is uploaded'),
+    size: z.number(),
+    refused: z.number().describe('Entries of the last import that cannot be looked up'),
+    refusedExamples: z.array(z.object({ at: z.string(), reason: z.string() })),
+    sightings: z.number(),
+    lastSightingAt: At.nullable(),
+    updatedAt: At.nullable(),
+    problem: z.string().nullable().describe('Why the last pull failed'),
+  })
+  .meta({ id: 'IndicatorList' })
+export type IndicatorList = z.output<typeof IndicatorList>
+
+const Taxii = z.object({
+  url: z
+    .url({ protocol: /^https?$/, message: 'must be the address of a collection, such as https://taxii.example/api1/collections/<id>/' })
+    .max(500)
+    .describe('Address of a TAXII 2.1 collection'),
+  username: Line(200).nullable().default(null).describe('Without one, the secret is sent as a bearer token'),
+  secret: z.string().min(1, 'must not be empty').max(2_000).nullable().default(null).describe('Password or token; kept encrypted'),
+  pullMinutes: z.number().int().min(5, 'must be at least 5').max(10_080).default(60),
+})
+
+export const indicatorRoutes = {
+  indicatorLists: route({
+    method: 'GET',
+    path: '/api/v1/detection/indicator-lists',
+    summary: 'Lists of indicators of compromise',
+    access: atLeast('responder', 'detection:read'),
+    reply: z.array(IndicatorList),
+  }),
+  createIndicatorList: route({
+    method: 'POST',
+    path: '/api/v1/detection/indicator-lists',
+    summary: 'Add a list of indicators: to be uploaded, or pulled from a TAXII 2.1 server',
+    access: atLeast('lead', 'detection:write'),
+    body: z.object({ name: Line(80), level: z.enum(ruleLevels).default('high'), taxii: Taxii.nullable().default(null) }),
+    reply: IndicatorList,
+    status: 201,
+  }),
+  changeIndicatorList: route({
+    method: 'PATCH',
+    path: '/api/v1/detection/indicator-lists/{id}',
+    summary: 'Rename a list, or change its level or whether it is looked for',
+    access: atLeast('lead', 'detection:write'),
+    params: IdParams,
+    body: z.object({ name: Line(80).optional(), level: z.enum(ruleLevels).optional(), isEnabled: z.boolean().optional() }),
+    reply: IndicatorList,
+  }),
+  removeIndicatorList: route({
+    method: 'DELETE',
+    path: '/api/v1/detection/indicator-lists/{id}',
+    summary: 'Remove a list with all its indicators',
+    access: atLeast('lead', 'detection:write'),
+    params: IdParams,
+  }),
+  importIndicators: route({
+    method: 'POST',
+    path: '/api/v1/detection/indicator-lists/{id}/import',
+    summary: 'Upload what a list has (CSV, a line each, or a STIX 2.1 bundle; may be gzip): it takes the place of what it had, or is added',
+    access: atLeast('lead', 'detection:write'),
+    params: IdParams,
+    consumes: 'multipart/form-data',
+    fileBytes: indicatorFileBytes,
+    body: z.object({ mode: z.enum(['replace', 'add']).default('replace') }),
+    reply: z.object({ list: IndicatorList, taken: z.number() }),
+  }),
+  pullIndicators: route({
+    method: 'POST',
+    path: '/api/v1/detection/indicator-lists/{id}/pull',
+    summary: 'Pull a list from its TAXII server now',
+    access: atLeast('lead', 'detection:write'),
+    params: IdParams,
+    status: 202,
+    reply: IndicatorList,
+  }),
+  lookUpIndicator: route({
+    method: 'GET',
+    path: '/api/v1/detection/indicators',
+    summary: 'Which lists have a value, by itself or by a network or domain above it',
+    access: atLeast('responder', 'detection:read'),
+    query: z.object({ value: Line(2_000) }),
+    reply: z.object({
+      kind: z.enum(indicatorKindNames).nullable().describe('Null for what is no address, domain, URL or hash'),
+      found: z.array(
+        z.object({
+          list: z.object({ id: Id, name: z.string() }),
+          value: z.string(),
+          description: z.string(),
+          validUntil: At.nullable(),
+          isIgnored: z.boolean(),
+        }),
+      ),
+    }),
+  }),
+  ignoredIndicators: route({
+    method: 'GET',
+    path: '/api/v1/detection/indicators/ignored',
+    summary: 'Indicators that raise no alert, whichever list has them',
+    access: atLeast('responder', 'detection:read'),
+    reply: z.array(z.object({ value: z.string(), reason: z.string(), at: At, by: z.string() })),
+  }),
+  ignoreIndicator: route({
+    method: 'POST',
+    path: '/api/v1/detection/indicators/ignored',
+    summary: 'Let an indicator raise no alert any more, with a reason',
+    access: atLeast('responder', 'detection:write'),
+    body: z.object({ value: Line(2_000), reason: Text(2_000) }),
+  }),
+  restoreIndicator: route({
+    method: 'POST',
+    path: '/api/v1/detection/indicators/restored',
+    summary: 'Let an ignored indicator raise alerts again',
+    access: atLeast('lead', 'detection:write'),
+    body: z.object({ value: Line(2_000) }),
+  }),
+}
