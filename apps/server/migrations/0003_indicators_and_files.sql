@@ -3,6 +3,7 @@ CREATE TABLE "followed_files" (
 	"path" text NOT NULL,
 	"identity" text NOT NULL,
 	"position" bigint NOT NULL,
+	"head" text NOT NULL,
 	"read_at" timestamptz(3) NOT NULL,
 	CONSTRAINT "followed_files_source_id_identity_pk" PRIMARY KEY("source_id","identity")
 );

@@ -73,6 +73,7 @@ export const LogSource = z
     lastSeenAt: At.nullable(),
     events: z.number(),
     isSilent: z.boolean(),
+    problem: z.string().nullable().describe('Why its files cannot be read'),
     revokedAt: At.nullable(),
   })
   .meta({ id: 'LogSource' })

@@ -83,9 +83,10 @@ export class Detector {
     }
   }
 
+  /** Whether events come in that do not say themselves what they are, but by the program that wrote them. */
   get #hasSyslog(): boolean {
-    const { udp, tcp, tls } = this.#house.config.syslog
-    return udp !== undefined || tcp !== undefined || tls !== undefined
+    const { followFolders, syslog } = this.#house.config
+    return syslog.udp !== undefined || syslog.tcp !== undefined || syslog.tls !== undefined || followFolders.length > 0
   }
 
   /** The latest events that were matched, newest first, as JSON. */

@@ -13,6 +13,7 @@ import { invalid, notFound } from '../platform/problems.ts'
 import { readCoverage } from './coverage.ts'
 import { Detector } from './detector.ts'
 import { addException } from './exceptions.ts'
+import { assertFollowable, FileFollower } from './follow.ts'
 import {
   changeIndicatorList,
   createIndicatorList,
@@ -43,6 +44,7 @@ export class Detection {
   readonly detector: Detector
   readonly intake: EventIntake
   readonly syslog: SyslogListeners
+  readonly follower: FileFollower
   readonly #house: House
   readonly #sources: KnownSources
 
@@ -52,9 +54,11 @@ export class Detection {
     this.detector = new Detector(house, this.intake)
     this.#sources = new KnownSources(() => house.database.reader())
     this.syslog = new SyslogListeners(house, this.#sources, this.intake)
+    this.follower = new FileFollower(house, this.intake)
     const reload = async () => this.detector.reload()
     const reloadSources = async () => {
       this.#sources.forget()
+      this.follower.forget()
       this.detector.reload()
     }
     house.followers.react('detection', {
@@ -107,9 +111,11 @@ export class Detection {
     await this.intake.start()
     await this.detector.start()
     await this.syslog.start()
+    this.follower.start()
   }
 
   async stop(): Promise<void> {
+    await this.follower.stop()
     await this.syslog.stop()
     await this.detector.stop()
   }
@@ -158,11 +164,12 @@ export class Detection {
           source,
         }))
       }),
-      question(routes.logSources, reader => listLogSources(reader)),
+      question(routes.logSources, async reader => (await listLogSources(reader)).map(source => ({ ...source, problem: this.follower.problemOf(source.id) }))),
       act(routes.createLogSource, async (tx, { caller, body }) => {
-        const made = await createLogSource(tx, house.messenger.origin, caller.actor, body)
+        assertFollowable(body.files, house.config.followFolders)
+        const { source, ...secret } = await createLogSource(tx, house.messenger.origin, caller.actor, body)
         await watchSources(tx, house)
-        return made
+        return { ...secret, source: { ...source, problem: null } }
       }),
       act(routes.revokeLogSource, (tx, { caller, params }) => revokeLogSource(tx, caller.actor, params.id)),
       question(routes.detectionStatus, async reader => {

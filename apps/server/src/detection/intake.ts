@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { zstdCompress } from 'node:zlib'
 import { sql } from 'drizzle-orm'
-import type { Database } from '../platform/database.ts'
+import type { Database, Tx } from '../platform/database.ts'
 import { AppProblem } from '../platform/problems.ts'
 import type { LogSourceRow } from './sources.ts'
 import { eventBatches, type LogSourceParts } from './tables.ts'
@@ -54,25 +54,42 @@ export class EventIntake {
    * @param logsource what they are, where the source itself does not say
    * @throws TooMuch
    */
-  async accept(source: LogSourceRow, lines: Buffer, logsource: LogSourceParts | null = null): Promise<void> {
-    if (lines.length === 0) return
-    if (this.isFull) throw new TooMuch()
-    this.#waitingBytes += lines.length
-    this.#waitingBatches++
+  accept(source: LogSourceRow, lines: Buffer, logsource: LogSourceParts | null = null): Promise<void> {
+    return this.acceptAll(source, [{ lines, logsource }])
+  }
+
+  /**
+   * Takes batches together, with what must be written when they are.
+   * @throws TooMuch
+   */
+  async acceptAll(
+    source: LogSourceRow,
+    batches: readonly { readonly lines: Buffer; readonly logsource: LogSourceParts | null }[],
+    also: (tx: Tx) => Promise<void> = async () => undefined,
+  ): Promise<void> {
+    const filled = batches.filter(({ lines }) => lines.length > 0)
+    if (filled.length > 0 && this.isFull) throw new TooMuch()
+    for (const { lines } of filled) this.#count(lines.length, 1)
     try {
-      const body = await compress(lines)
-      const { db, now } = this.#database.reader()
-      await db.insert(eventBatches).values({ sourceId: source.id, receivedAt: now, logsource, sizeBytes: lines.length, body })
+      const rows = await Promise.all(filled.map(async ({ lines, logsource }) => ({ logsource, sizeBytes: lines.length, body: await compress(lines) })))
+      await this.#database.transaction(async tx => {
+        if (rows.length > 0) await tx.db.insert(eventBatches).values(rows.map(row => ({ ...row, sourceId: source.id, receivedAt: tx.now })))
+        await also(tx)
+        await tx.db.execute(sql`select pg_notify(${batchChannel}, '')`)
+      })
     } catch (error) {
-      this.done(lines.length)
+      for (const { lines } of filled) this.done(lines.length)
       throw error
     }
-    await this.#database.reader().db.execute(sql`select pg_notify(${batchChannel}, '')`)
+  }
+
+  #count(bytes: number, batches: number): void {
+    this.#waitingBytes += bytes
+    this.#waitingBatches += batches
   }
 
   /** A batch has been matched. */
   done(bytes: number): void {
-    this.#waitingBytes -= bytes
-    this.#waitingBatches--
+    this.#count(-bytes, -1)
   }
 }

@@ -14,7 +14,7 @@ import { type LogSourceParts, logSources } from './tables.ts'
 
 export type LogSourceRow = typeof logSources.$inferSelect
 
-export async function listLogSources(reader: Reader, id?: string): Promise<LogSource[]> {
+export async function listLogSources(reader: Reader, id?: string): Promise<Omit<LogSource, 'problem'>[]> {
   const rows = await reader.db
     .select()
     .from(logSources)
@@ -28,8 +28,8 @@ export async function createLogSource(
   tx: Tx,
   origin: string,
   actor: Actor,
-  input: { name: string; logsource: LogSourceParts; senders: readonly string[]; gapMinutes: number | null },
-): Promise<{ source: LogSource; key: string; url: string }> {
+  input: { name: string; logsource: LogSourceParts; senders: readonly string[]; files: readonly string[]; gapMinutes: number | null },
+): Promise<{ source: Omit<LogSource, 'problem'>; key: string; url: string }> {
   for (const [i, sender] of input.senders.entries())
     if (parseNetwork(sender) === undefined) throw invalid(`senders.${i}`, 'must be an address or a network such as 192.0.2.0/24')
   const id = newId()

@@ -206,6 +206,8 @@ export const followedFiles = pgTable(
     /** Device and inode: a file that was renamed is still the same. */
     identity: text('identity').notNull(),
     position: count('position').notNull(),
+    /** How it begins, in hexadecimal: an inode may come to be another file's. */
+    head: text('head').notNull(),
     readAt: instant('read_at').notNull(),
   },
   table => [primaryKey({ columns: [table.sourceId, table.identity] })],

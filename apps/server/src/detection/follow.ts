@@ -1,0 +1,288 @@
+import type { FileHandle } from 'node:fs/promises'
+import { open, readdir, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path'
+import { and, eq, isNull, sql } from 'drizzle-orm'
+import type { House } from '../identity/index.ts'
+import type { Tx } from '../platform/database.ts'
+import { invalid } from '../platform/problems.ts'
+import { parseAuditd } from './auditd.ts'
+import type { EventIntake } from './intake.ts'
+import type { LogSourceRow } from './sources.ts'
+import { parseSyslog } from './syslog.ts'
+import { followedFiles, type LogSourceParts, logSources } from './tables.ts'
+
+const pollMs = 500
+const pieceBytes = 1_048_576
+const mostFiles = 500
+/** So much of a file's beginning tells it from another that has got its inode. */
+const headBytes = 128
+const packed = /\.(?:gz|xz|bz2|zst|zip)$/i
+
+interface Followed {
+  readonly identity: string
+  readonly path: string
+  readonly handle: FileHandle
+  position: number
+  head: string
+}
+
+/**
+ * Checks the files that a source is to follow: whole paths within the folders that whoever runs the server has named, so that nobody can
+ * read the server's other files through a page.
+ * @throws AppProblem invalid
+ */
+export function assertFollowable(files: readonly string[], folders: readonly string[]): void {
+  for (const [i, file] of files.entries()) {
+    if (folders.length === 0) throw invalid(`files.${i}`, 'cannot be followed: TOCSIN_FOLLOW_FOLDERS names no folder')
+    if (!isAbsolute(file)) throw invalid(`files.${i}`, 'must be a whole path, such as /var/log/auth.log')
+    if (dirname(file).includes('*')) throw invalid(`files.${i}`, 'may have wildcards only in the name of the file')
+    if (!folders.some(folder => isInside(normalize(file), folder))) throw invalid(`files.${i}`, `must lie in one of ${folders.join(', ')}`)
+  }
+}
+
+const isInside = (path: string, folder: string) => path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
+
+/**
+ * Follows log files as they grow. How far a file is read is written with the batch that was read, so that a server that is killed loses no
+ * line and reads none twice. A file that was renamed (rotated) is read to its end before the new one; one that was cut is read anew.
+ */
+export class FileFollower {
+  readonly #house: House
+  readonly #intake: EventIntake
+  readonly #open = new Map<string, Followed>()
+  readonly #problems = new Map<string, string>()
+  #sources: Promise<LogSourceRow[]> | undefined
+  #polling: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isStopped = true
+
+  constructor(house: House, intake: EventIntake) {
+    this.#house = house
+    this.#intake = intake
+  }
+
+  start(): void {
+    this.#isStopped = false
+    this.#later()
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+    await this.#polling
+    for (const { handle } of this.#open.values()) await handle.close()
+    this.#open.clear()
+  }
+
+  /** Sources have changed. */
+  forget(): void {
+    this.#sources = undefined
+  }
+
+  /** Why a source's files cannot be read, or null. */
+  problemOf(sourceId: string): string | null {
+    return this.#problems.get(sourceId) ?? null
+  }
+
+  #later(): void {
+    clearTimeout(this.#timer)
+    if (!this.#isStopped) this.#timer = setTimeout(() => void this.poll().then(() => this.#later()), pollMs)
+  }
+
+  /** Reads what has been added to all files since the last time. */
+  poll(): Promise<void> {
+    this.#polling ??= this.#poll()
+      .catch((error: unknown) => this.#house.log.error({ err: error }, 'files could not be followed; it is tried again'))
+      .finally(() => {
+        this.#polling = undefined
+      })
+    return this.#polling
+  }
+
+  async #poll(): Promise<void> {
+    this.#sources ??= this.#readSources()
+    const sources = await this.#sources.catch((error: unknown) => {
+      this.#sources = undefined
+      throw error
+    })
+    for (const source of sources) {
+      try {
+        const paths = await this.#pathsOf(source)
+        await this.#finishRenamed(source, paths)
+        for (const path of paths) await this.#follow(source, path)
+        this.#problems.delete(source.id)
+      } catch (error) {
+        // Told once, not twice a second.
+        const problem = error instanceof Error ? error.message : String(error)
+        if (this.#problems.get(source.id) !== problem) this.#house.log.warn({ err: error, source: source.name }, 'a file cannot be followed; it is tried again')
+        this.#problems.set(source.id, problem)
+      }
+    }
+  }
+
+  async #readSources(): Promise<LogSourceRow[]> {
+    const rows = await this.#house.database.reader().db.select().from(logSources).where(isNull(logSources.revokedAt))
+    return rows.filter(({ files }) => files.length > 0)
+  }
+
+  /** The files that exist now. A link that leads out of the folders is not followed. */
+  async #pathsOf({ files }: LogSourceRow): Promise<string[]> {
+    const found: string[] = []
+    for (const file of files) {
+      const name = basename(file)
+      const names = name.includes('*') ? (await readdir(dirname(file))).filter(wildcard(name)).sort() : [name]
+      for (const one of names) {
+        const path = join(dirname(file), one)
+        if (!packed.test(one) && !found.includes(path) && (await this.#isFollowable(path))) found.push(path)
+      }
+    }
+    if (found.length > mostFiles) throw new Error(`more than ${mostFiles} files fit ${files.join(', ')}: only the first are followed`)
+    return found
+  }
+
+  async #isFollowable(path: string): Promise<boolean> {
+    const real = await realpath(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined
+      throw error
+    })
+    if (real === undefined) return false
+    const folders = await Promise.all(this.#house.config.followFolders.map(folder => realpath(folder).catch(() => folder)))
+    if (!folders.some(folder => isInside(real, folder))) throw new Error(`${path} leads to ${real}, which lies outside of TOCSIN_FOLLOW_FOLDERS`)
+    return (await stat(real)).isFile()
+  }
+
+  async #follow(source: LogSourceRow, path: string): Promise<void> {
+    const followed = await this.#opened(source, path)
+    await this.#readOn(source, followed, false)
+  }
+
+  async #opened(source: LogSourceRow, path: string): Promise<Followed> {
+    const about = await stat(path, { bigint: true })
+    const identity = `${about.dev}:${about.ino}`
+    const key = `${source.id} ${identity}`
+    const known = this.#open.get(key)
+    if (known !== undefined) return known
+    const handle = await open(path, 'r')
+    try {
+      const [row] = await this.#house.database
+        .reader()
+        .db.select()
+        .from(followedFiles)
+        .where(and(eq(followedFiles.sourceId, source.id), eq(followedFiles.identity, identity)))
+      const fresh = { identity, path, handle, position: row?.position ?? 0, head: row?.head ?? '' }
+      this.#open.set(key, fresh)
+      return fresh
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+  }
+
+  /** Files that are at their path no longer: read to the end, also those that were renamed while no server ran. */
+  async #finishRenamed(source: LogSourceRow, paths: readonly string[]): Promise<void> {
+    const now = new Set<string>()
+    for (const path of paths) {
+      const about = await stat(path, { bigint: true })
+      now.add(`${source.id} ${about.dev}:${about.ino}`)
+    }
+    const own = [...this.#open].filter(([key]) => key.startsWith(`${source.id} `))
+    if (own.length === 0) await this.#findRenamed(source, paths, now)
+    for (const [key, followed] of this.#open) {
+      if (!key.startsWith(`${source.id} `) || now.has(key)) continue
+      await this.#readOn(source, followed, true)
+      await followed.handle.close()
+      this.#open.delete(key)
+    }
+  }
+
+  /** After a start: files whose reading had not ended may have other names now. */
+  async #findRenamed(source: LogSourceRow, paths: readonly string[], now: ReadonlySet<string>): Promise<void> {
+    const rows = await this.#house.database.reader().db.select().from(followedFiles).where(eq(followedFiles.sourceId, source.id))
+    for (const folder of new Set(source.files.map(file => dirname(file)))) {
+      const missing = rows.filter(row => dirname(row.path) === folder && !now.has(`${source.id} ${row.identity}`))
+      if (missing.length === 0) continue
+      for (const name of await readdir(folder)) {
+        const path = join(folder, name)
+        if (packed.test(name) || paths.includes(path)) continue
+        const about = await stat(path, { bigint: true }).catch(() => undefined)
+        if (about?.isFile() && missing.some(row => row.identity === `${about.dev}:${about.ino}`) && (await this.#isFollowable(path)))
+          await this.#opened(source, path)
+      }
+    }
+  }
+
+  /** @param isOver nothing will be added: the last line may lack its newline */
+  async #readOn(source: LogSourceRow, followed: Followed, isOver: boolean): Promise<void> {
+    await this.#noticeCut(followed)
+    while (!this.#isStopped && !this.#intake.isFull) {
+      const piece = Buffer.alloc(pieceBytes)
+      const { bytesRead } = await followed.handle.read(piece, 0, pieceBytes, followed.position)
+      if (bytesRead === 0) return
+      const read = piece.subarray(0, bytesRead)
+      const newline = read.lastIndexOf(10)
+      // A line that fills the whole piece is taken in parts; one that is not whole yet is left.
+      const size = newline >= 0 ? newline + 1 : isOver || bytesRead === pieceBytes ? bytesRead : 0
+      if (size === 0) return
+      const head = followed.position === 0 ? read.toString('hex', 0, Math.min(size, headBytes)) : followed.head
+      await this.#take(source, { ...followed, position: followed.position + size, head }, read.subarray(0, size))
+      followed.position += size
+      followed.head = head
+    }
+  }
+
+  /** A file that is shorter than what was read of it was cut; one that begins otherwise is another one. */
+  async #noticeCut(followed: Followed): Promise<void> {
+    if (followed.position === 0) return
+    const { size } = await followed.handle.stat()
+    const wanted = Buffer.from(followed.head, 'hex')
+    const head = Buffer.alloc(wanted.length)
+    await followed.handle.read(head, 0, head.length, 0)
+    if (size >= followed.position && head.equals(wanted)) return
+    followed.position = 0
+    followed.head = ''
+  }
+
+  async #take(source: LogSourceRow, { identity, path, position, head }: Followed, bytes: Buffer): Promise<void> {
+    const readAt = this.#house.clock.now()
+    const row = { path, position, head, readAt }
+    await this.#intake.acceptAll(source, eventsOf(bytes, path, readAt), async (tx: Tx) => {
+      await tx.db
+        .insert(followedFiles)
+        .values({ sourceId: source.id, identity, ...row })
+        .onConflictDoUpdate({ target: [followedFiles.sourceId, followedFiles.identity], set: row })
+      // What stood at this path a year ago has been rotated away long since.
+      await tx.db
+        .delete(followedFiles)
+        .where(
+          and(eq(followedFiles.sourceId, source.id), eq(followedFiles.path, path), sql`${followedFiles.readAt} < ${readAt}::timestamptz - interval '365 days'`),
+        )
+    })
+  }
+}
+
+function wildcard(name: string): (candidate: string) => boolean {
+  const parts = name.split('*').map(part => part.replaceAll(/[.\\+?^${}()|[\]]/g, '\\$&'))
+  const pattern = new RegExp(`^${parts.join('[^/]*')}$`)
+  return candidate => pattern.test(candidate) && !candidate.startsWith('.')
+}
+
+/** Lines of a file as events: JSON as it stands, auditd's records, syslog; anything else is a message. By what they are. */
+function eventsOf(bytes: Buffer, path: string, readAt: string): { lines: Buffer; logsource: LogSourceParts }[] {
+  const groups = new Map<string, { logsource: LogSourceParts; lines: string[] }>()
+  for (const line of bytes.toString('utf8').split('\n')) {
+    const text = line.replace(/\r$/, '')
+    if (text.trim() === '') continue
+    const { event, logsource } = eventOf(text, readAt)
+    const key = JSON.stringify(logsource)
+    const group = groups.get(key) ?? { logsource, lines: [] }
+    groups.set(key, group)
+    group.lines.push(typeof event === 'string' ? event : JSON.stringify({ ...event, 'log.file.path': path }))
+  }
+  return [...groups.values()].map(({ logsource, lines }) => ({ logsource, lines: Buffer.from(`${lines.join('\n')}\n`) }))
+}
+
+function eventOf(text: string, readAt: string): { event: string | Readonly<Record<string, unknown>>; logsource: LogSourceParts } {
+  if (/^\s*\{/.test(text)) return { event: text, logsource: {} }
+  const record = parseAuditd(text)
+  return record === undefined ? parseSyslog(text, readAt) : { event: record, logsource: { product: 'linux', service: 'auditd' } }
+}
