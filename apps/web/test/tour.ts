@@ -7,6 +7,7 @@ export const places = [
   '/alerts',
   '/incidents',
   '/detection',
+  '/detection?tab=indicators',
   '/detection?tab=coverage',
   '/detection?tab=sources',
   '/detection/new',

@@ -62,7 +62,7 @@ function AlertView({ alert }: { alert: Alert }) {
               <Text className="prewrap">{alert.description || 'Its source said no more than the title.'}</Text>
             </Section>
             {alert.kind === 'report' ? <ReportDetails alertId={alert.id} /> : null}
-            {alert.source === 'detection' && alert.labels.rule ? <AlertMatches alert={alert} /> : null}
+            {alert.source === 'detection' && (alert.labels.rule || alert.labels.indicator) ? <AlertMatches alert={alert} /> : null}
             {alert.observables.length > 0 ? (
               <Section title="Observables" isFlush>
                 <Table highlightOnHover={false}>

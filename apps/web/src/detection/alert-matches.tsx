@@ -21,9 +21,9 @@ export function AlertMatches({ alert }: { alert: Alert }) {
       title="What matched"
       isFlush
       actions={
-        mayAct && latest?.rule ? (
+        mayAct && (latest?.rule || alert.labels.indicator) ? (
           <Anchor component="button" size="sm" onClick={() => setIsExcepting(true)}>
-            Except such events
+            {alert.labels.indicator ? 'Ignore this indicator' : 'Except such events'}
           </Anchor>
         ) : null
       }
@@ -69,7 +69,8 @@ export function AlertMatches({ alert }: { alert: Alert }) {
           </Text>
         </Group>
       ) : null}
-      {isExcepting && latest ? <ExceptModal alert={alert} fields={latest.fields} onClose={() => setIsExcepting(false)} /> : null}
+      {isExcepting && alert.labels.indicator ? <IgnoreModal value={alert.labels.indicator} onClose={() => setIsExcepting(false)} /> : null}
+      {isExcepting && latest?.rule ? <ExceptModal alert={alert} fields={latest.fields} onClose={() => setIsExcepting(false)} /> : null}
     </Section>
   )
 }
@@ -128,6 +129,25 @@ function ExceptModal({ alert, fields, onClose }: { alert: Alert; fields: Record<
             {...form.getInputProps('lasts')}
           />
           <FormActions submit="Except" isBusy={isBusy} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
+
+function IgnoreModal({ value, onClose }: { value: string; onClose: () => void }) {
+  const { form, submit, isBusy } = useRouteForm('ignoreIndicator', { value, reason: '' }, { done: 'It raises no alert any more.', onDone: onClose })
+  return (
+    <Modal opened onClose={onClose} title="Ignore this indicator">
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Text size="sm">
+            <span className="mono">{value}</span> raises no alert any more, whichever list has it. It stands under Detection, Indicators, where it can be taken
+            back.
+          </Text>
+          <Textarea label="Reason" description="It stands in the record." autosize minRows={2} required {...form.getInputProps('reason')} />
+          <FormActions submit="Ignore" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

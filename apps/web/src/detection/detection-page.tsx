@@ -1,22 +1,23 @@
-import { Badge, Button, FileButton, Group, Paper, SegmentedControl, Stack, Switch, Tabs, Text, TextInput } from '@mantine/core'
+import { Badge, Button, Group, Paper, SegmentedControl, Stack, Switch, Tabs, Text, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
-import { notifications } from '@mantine/notifications'
-import { IconSearch, IconUpload } from '@tabler/icons-react'
-import { useQueryClient } from '@tanstack/react-query'
+import { IconSearch } from '@tabler/icons-react'
 import { Link, useNavigate } from '@tanstack/react-router'
 import type { DetectionRule } from '@tocsin/api'
 import { useState } from 'react'
-import { tellProblem, useAct, useApi } from '../api.ts'
+import { useAct, useApi } from '../api.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, Page } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { Coverage } from './coverage.tsx'
+import { FieldMapping } from './field-mapping.tsx'
+import { ImportRules } from './import-rules.tsx'
+import { Indicators } from './indicators.tsx'
 import { DeadLetters, LogSources } from './log-sources.tsx'
 import { levelSeverity, originWords, techniquesOf } from './words.ts'
 
-const tabs = ['rules', 'coverage', 'sources'] as const
+const tabs = ['rules', 'indicators', 'coverage', 'sources'] as const
 
 export function DetectionPage() {
   const mayWrite = useMay('lead')
@@ -30,7 +31,7 @@ export function DetectionPage() {
       actions={
         mayWrite ? (
           <>
-            <ImportButton />
+            <ImportRules />
             <Button onClick={() => void navigate({ to: '/detection/new' })}>New rule</Button>
           </>
         ) : null
@@ -39,11 +40,15 @@ export function DetectionPage() {
       <Tabs value={tab} onChange={value => setTab(tabs.find(known => known === value) ?? 'rules')} keepMounted={false}>
         <Tabs.List mb="md">
           <Tabs.Tab value="rules">Rules</Tabs.Tab>
+          <Tabs.Tab value="indicators">Indicators</Tabs.Tab>
           <Tabs.Tab value="coverage">Coverage</Tabs.Tab>
           <Tabs.Tab value="sources">Log sources</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="rules">
           <Rules />
+        </Tabs.Panel>
+        <Tabs.Panel value="indicators">
+          <Indicators />
         </Tabs.Panel>
         <Tabs.Panel value="coverage">
           <Coverage />
@@ -52,6 +57,7 @@ export function DetectionPage() {
           <Stack>
             <LogSources />
             <DeadLetters />
+            <FieldMapping />
           </Stack>
         </Tabs.Panel>
       </Tabs>
@@ -62,10 +68,10 @@ export function DetectionPage() {
 function Standing() {
   const status = useApi('detectionStatus')
   if (status.data === undefined) return 'Sigma rules on your logs, as they come in.'
-  const { rules, waitingBatches, deadLetters, isCompiling } = status.data
+  const { rules, indicators, waitingBatches, deadLetters, isCompiling } = status.data
   return (
     <>
-      {rules} rules in force
+      {rules} rules in force{indicators > 0 ? `, ${indicators.toLocaleString()} indicators looked for` : ''}
       {isCompiling ? ', a change is being made ready' : ''}
       {waitingBatches > 0 ? `, batches of events that wait: ${waitingBatches}` : ''}
       {deadLetters > 0 ? `, lines that were no events: ${deadLetters}` : ''}.
@@ -166,50 +172,5 @@ function RuleRow({ rule }: { rule: DetectionRule }) {
         onChange={event => enable.mutate({ params: { id: rule.id }, body: { isEnabled: event.currentTarget.checked } })}
       />
     </Group>
-  )
-}
-
-interface Imported {
-  readonly added: number
-  readonly changed: number
-  readonly unchanged: number
-  readonly refused: { file: string; line: number; reason: string }[]
-}
-
-/** Takes an archive or rule files. It is a form with files, so it goes past the client of the contract. */
-function ImportButton() {
-  const client = useQueryClient()
-  const [isBusy, setIsBusy] = useState(false)
-  const send = async (files: File[]) => {
-    if (files.length === 0) return
-    setIsBusy(true)
-    try {
-      const form = new FormData()
-      for (const file of files) form.append('files', file, file.name)
-      const reply = await fetch('/api/v1/detection/import', { method: 'POST', body: form })
-      const answer = (await reply.json()) as Imported & { detail?: string }
-      if (!reply.ok) throw new Error(answer.detail ?? 'The rules could not be imported.')
-      const first = answer.refused[0]
-      notifications.show({
-        title: `${answer.added} added, ${answer.changed} changed, ${answer.unchanged} as they were`,
-        message: first ? `${answer.refused.length} refused, the first ${first.file}, line ${first.line}: ${first.reason}` : 'Every rule was taken.',
-        color: first ? 'yellow' : 'teal',
-        autoClose: 15_000,
-      })
-      await client.invalidateQueries()
-    } catch (error) {
-      tellProblem(error instanceof Error ? error.message : error)
-    } finally {
-      setIsBusy(false)
-    }
-  }
-  return (
-    <FileButton onChange={files => void send(files)} accept=".yml,.yaml,.tar,.gz,.tgz" multiple>
-      {props => (
-        <Button variant="default" leftSection={<IconUpload size={16} />} loading={isBusy} {...props}>
-          Import
-        </Button>
-      )}
-    </FileButton>
   )
 }

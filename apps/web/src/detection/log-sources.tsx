@@ -45,7 +45,13 @@ export function LogSources() {
                         <Text size="sm" className="quiet">
                           {[source.logsource.product, source.logsource.category, source.logsource.service].filter(Boolean).join(' / ') ||
                             'events say what they are'}
+                          {source.files.length > 0 ? ` · follows ${source.files.join(', ')}` : ''}
                         </Text>
+                        {source.problem && !source.revokedAt ? (
+                          <Text size="sm" c="red">
+                            {source.problem}
+                          </Text>
+                        ) : null}
                       </Table.Td>
                       <Table.Td className="numeric">{source.events.toLocaleString()} events</Table.Td>
                       <Table.Td className="quiet">
@@ -90,12 +96,13 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
   const [url, setUrl] = useState<string>()
   const { form, submit, isBusy } = useRouteForm(
     'createLogSource',
-    { name: '', kind: 'said', senders: [] as string[], gapMinutes: 60 as number | string },
+    { name: '', kind: 'said', senders: [] as string[], files: [] as string[], gapMinutes: 60 as number | string },
     {
       toBody: values => ({
         name: values.name,
         logsource: kinds[values.kind]?.logsource ?? {},
         senders: values.senders,
+        files: values.files,
         gapMinutes: values.gapMinutes === '' ? null : values.gapMinutes,
       }),
       onDone: (reply: { url: string }) => setUrl(reply.url),
@@ -120,6 +127,12 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
               description="Addresses or networks, such as 192.0.2.0/24; for a source that sends by other means, none"
               clearable
               {...form.getInputProps('senders')}
+            />
+            <TagsInput
+              label="Follows these files of the server"
+              description="Whole paths, such as /var/log/auth.log or /var/log/nginx/*.log; only in the folders of TOCSIN_FOLLOW_FOLDERS"
+              clearable
+              {...form.getInputProps('files')}
             />
             <NumberInput
               label="Raise an alert after so many minutes of silence"

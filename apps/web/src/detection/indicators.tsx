@@ -1,0 +1,330 @@
+import {
+  ActionIcon,
+  Anchor,
+  Badge,
+  Button,
+  FileButton,
+  Group,
+  Menu,
+  Modal,
+  NumberInput,
+  PasswordInput,
+  SegmentedControl,
+  Select,
+  Stack,
+  Switch,
+  Text,
+  TextInput,
+} from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { notifications } from '@mantine/notifications'
+import { IconDots, IconRefresh, IconSearch, IconTrash, IconUpload } from '@tabler/icons-react'
+import { type IndicatorList, ruleLevels } from '@tocsin/api'
+import { useState } from 'react'
+import { useAct, useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { SeverityBadge } from '../parts/badges.tsx'
+import { FormActions } from '../parts/form-actions.tsx'
+import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
+import { Time } from '../parts/time.tsx'
+import { useMay } from '../session.ts'
+import { useUpload } from '../upload.ts'
+import { levelSeverity } from './words.ts'
+
+/** Lists of indicators of compromise: what is looked for in events besides what rules describe. */
+export function Indicators() {
+  const mayRead = useMay('responder')
+  const mayWrite = useMay('lead')
+  const lists = useApi('indicatorLists', {}, { isEnabled: mayRead })
+  const [isAdding, setIsAdding] = useState(false)
+  if (!mayRead) return <Empty title="For responders">Who may respond sees what is looked for.</Empty>
+  return (
+    <Stack>
+      <LookUp />
+      <Section
+        title="Lists"
+        isFlush
+        actions={
+          mayWrite ? (
+            <Anchor component="button" size="sm" onClick={() => setIsAdding(true)}>
+              Add a list
+            </Anchor>
+          ) : null
+        }
+      >
+        <Loaded query={lists} rows={2}>
+          {rows =>
+            rows.length === 0 ? (
+              <Empty title="No indicators yet" action={mayWrite ? <Button onClick={() => setIsAdding(true)}>Add a list</Button> : undefined}>
+                Addresses, networks, domains, URLs and hashes that others have seen in attacks: as a CSV, a STIX bundle, or from a TAXII server. Every event is
+                looked at for them as it comes in.
+              </Empty>
+            ) : (
+              rows.map(list => <ListRow key={list.id} list={list} />)
+            )
+          }
+        </Loaded>
+      </Section>
+      <Ignored />
+      {isAdding ? <AddModal onClose={() => setIsAdding(false)} /> : null}
+    </Stack>
+  )
+}
+
+function ListRow({ list }: { list: IndicatorList }) {
+  const mayWrite = useMay('lead')
+  const change = useAct('changeIndicatorList')
+  const [isRemoving, setIsRemoving] = useState(false)
+  return (
+    <Group className="list-row" gap="sm" wrap="nowrap" align="flex-start">
+      <SeverityBadge severity={levelSeverity[list.level]} />
+      <div style={{ minWidth: 0, flex: 1 }}>
+        <Text fw={550}>{list.name}</Text>
+        <Text size="sm" className="quiet" component="div" style={{ overflowWrap: 'anywhere' }}>
+          {list.size.toLocaleString()} {list.size === 1 ? 'indicator' : 'indicators'}
+          {list.updatedAt ? (
+            <>
+              , {list.taxii ? 'pulled' : 'uploaded'} <Time at={list.updatedAt} isRelative />
+            </>
+          ) : list.taxii ? (
+            ', not pulled yet'
+          ) : (
+            ', nothing uploaded yet'
+          )}
+          {list.lastSightingAt ? (
+            <>
+              {' '}
+              · seen {list.sightings.toLocaleString()} {list.sightings === 1 ? 'time' : 'times'}, last <Time at={list.lastSightingAt} isRelative />
+            </>
+          ) : (
+            ' · never seen'
+          )}
+          {list.taxii ? ` · ${list.taxii.url}, every ${list.taxii.pullMinutes} min` : ''}
+        </Text>
+        {list.problem ? (
+          <Text size="sm" c="red" mt={2}>
+            The last pull failed: {list.problem}.
+          </Text>
+        ) : null}
+        {list.refused > 0 ? <Refused list={list} /> : null}
+      </div>
+      {mayWrite ? <Upload list={list} onRemove={() => setIsRemoving(true)} /> : null}
+      <Switch
+        aria-label={`${list.name} is looked for`}
+        checked={list.isEnabled}
+        disabled={!mayWrite || change.isPending}
+        onChange={event => change.mutate({ params: { id: list.id }, body: { isEnabled: event.currentTarget.checked } })}
+      />
+      {isRemoving ? <RemoveModal list={list} onClose={() => setIsRemoving(false)} /> : null}
+    </Group>
+  )
+}
+
+function Refused({ list }: { list: IndicatorList }) {
+  return (
+    <details className="match-event">
+      <summary className="quiet">
+        {list.refused.toLocaleString()} {list.refused === 1 ? 'entry is' : 'entries are'} not looked for
+      </summary>
+      <ul style={{ margin: '4px 0', paddingLeft: 20 }}>
+        {list.refusedExamples.map(({ at, reason }) => (
+          <li key={at}>
+            <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+              {at}: {reason}
+            </Text>
+          </li>
+        ))}
+      </ul>
+    </details>
+  )
+}
+
+function Upload({ list, onRemove }: { list: IndicatorList; onRemove: () => void }) {
+  const pull = useAct('pullIndicators', { done: 'It is being pulled.' })
+  const upload = useUpload<{ taken: number; list: IndicatorList }>(({ taken, list: after }) =>
+    notifications.show({
+      title: `${taken.toLocaleString()} taken`,
+      message: after.refused > 0 ? `Not looked for: ${after.refused.toLocaleString()}. The list says why.` : 'Every entry is looked for.',
+      color: after.refused > 0 ? 'yellow' : 'teal',
+    }),
+  )
+  return (
+    <>
+      {list.taxii ? null : (
+        <FileButton onChange={file => upload.send(`/api/v1/detection/indicator-lists/${list.id}/import`, file ? [file] : [])} accept=".csv,.txt,.json,.gz">
+          {props => (
+            <Button size="xs" variant="default" leftSection={<IconUpload size={14} />} loading={upload.isBusy} {...props}>
+              Upload
+            </Button>
+          )}
+        </FileButton>
+      )}
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <ActionIcon variant="default" size={30} aria-label={`More about ${list.name}`}>
+            <IconDots size={16} />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {list.taxii ? (
+            <Menu.Item leftSection={<IconRefresh size={16} />} onClick={() => pull.mutate({ params: { id: list.id } })}>
+              Pull now
+            </Menu.Item>
+          ) : null}
+          <Menu.Item leftSection={<IconTrash size={16} />} onClick={onRemove}>
+            Remove
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+    </>
+  )
+}
+
+function RemoveModal({ list, onClose }: { list: IndicatorList; onClose: () => void }) {
+  const remove = useAct('removeIndicatorList', { done: 'Removed.', onDone: onClose })
+  return (
+    <Modal opened onClose={onClose} title={`Remove ${list.name}?`}>
+      <Stack>
+        <Text size="sm">Its {list.size.toLocaleString()} indicators are looked for no more. Alerts that they raised stay.</Text>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button color="red" loading={remove.isPending} onClick={() => remove.mutate({ params: { id: list.id } })}>
+            Remove
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  )
+}
+
+function AddModal({ onClose }: { onClose: () => void }) {
+  const { form, submit, isBusy } = useRouteForm(
+    'createIndicatorList',
+    { name: '', level: 'high', from: 'upload', taxii: { url: '', username: '', secret: '', pullMinutes: 60 as number | string } },
+    {
+      toBody: values => ({
+        name: values.name,
+        level: values.level,
+        taxii: values.from === 'upload' ? null : { ...values.taxii, username: values.taxii.username || null, secret: values.taxii.secret || null },
+      }),
+      done: 'Added.',
+      onDone: onClose,
+    },
+  )
+  const isPulled = form.values.from === 'taxii'
+  return (
+    <Modal opened onClose={onClose} title="Add a list of indicators">
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <TextInput label="Name" placeholder="Botnet controllers" required {...form.getInputProps('name')} />
+          <Select
+            label="Level of the alerts"
+            description="From high on, the security team is paged."
+            data={[...ruleLevels]}
+            allowDeselect={false}
+            {...form.getInputProps('level')}
+          />
+          <SegmentedControl
+            aria-label="Where it comes from"
+            data={[
+              { value: 'upload', label: 'I upload it' },
+              { value: 'taxii', label: 'From a TAXII server' },
+            ]}
+            {...form.getInputProps('from')}
+          />
+          {isPulled ? (
+            <>
+              <TextInput
+                label="Address of the collection"
+                placeholder="https://taxii.example/api1/collections/…/"
+                required
+                {...form.getInputProps('taxii.url')}
+              />
+              <TextInput label="Name to sign in with" description="Empty for a bearer token, or none" {...form.getInputProps('taxii.username')} />
+              <PasswordInput label="Password or token" autoComplete="off" {...form.getInputProps('taxii.secret')} />
+              <NumberInput label="Pull every so many minutes" min={5} max={10_080} allowDecimal={false} {...form.getInputProps('taxii.pullMinutes')} />
+            </>
+          ) : (
+            <Text size="sm" className="quiet">
+              A CSV, a line each, or a STIX 2.1 bundle, also as .gz. Upload it once the list is there; each upload takes the place of the one before.
+            </Text>
+          )}
+          <FormActions submit="Add" isBusy={isBusy} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
+
+function LookUp() {
+  const [typed, setTyped] = useState('')
+  const [value] = useDebouncedValue(typed.trim(), 300)
+  const answer = useApi('lookUpIndicator', { query: { value: value || '-' } }, { isEnabled: value !== '' })
+  const { kind, found } = answer.data ?? {}
+  return (
+    <div>
+      <TextInput
+        aria-label="Look an indicator up"
+        placeholder="Is it on a list? An address, domain, URL or hash"
+        leftSection={<IconSearch size={15} />}
+        value={typed}
+        onChange={event => setTyped(event.currentTarget.value)}
+        maw={480}
+      />
+      {value === '' || found === undefined ? null : (
+        <Stack gap={4} mt="xs" role="status">
+          {kind === null ? <Text size="sm">That is no address, domain, URL or hash.</Text> : null}
+          {kind !== null && found.length === 0 ? <Text size="sm">It is on no list.</Text> : null}
+          {found.map(one => (
+            <Group key={`${one.list.id} ${one.value}`} gap={8}>
+              <Text size="sm" className="mono" style={{ overflowWrap: 'anywhere' }}>
+                {one.value}
+              </Text>
+              <Text size="sm" className="quiet">
+                {one.list.name}
+                {one.description ? ` · ${one.description}` : ''}
+              </Text>
+              {one.validUntil ? (
+                <Text size="sm" className="quiet" component="div">
+                  until <Time at={one.validUntil} />
+                </Text>
+              ) : null}
+              {one.isIgnored ? <Badge variant="default">ignored</Badge> : null}
+            </Group>
+          ))}
+        </Stack>
+      )}
+    </div>
+  )
+}
+
+function Ignored() {
+  const mayWrite = useMay('lead')
+  const ignored = useApi('ignoredIndicators')
+  const restore = useAct('restoreIndicator', { done: 'It raises alerts again.' })
+  if ((ignored.data?.length ?? 0) === 0) return null
+  return (
+    <Section title="Ignored" isFlush>
+      {ignored.data?.map(one => (
+        <Group key={one.value} className="list-row" gap="sm" wrap="nowrap" align="flex-start">
+          <div style={{ minWidth: 0, flex: 1 }}>
+            <Text className="mono" style={{ overflowWrap: 'anywhere' }}>
+              {one.value}
+            </Text>
+            <Text size="sm" className="quiet" component="div">
+              {one.reason} · {one.by}, <Time at={one.at} isRelative />
+            </Text>
+          </div>
+          {mayWrite ? (
+            <Button size="xs" variant="default" onClick={() => restore.mutate({ body: { value: one.value } })}>
+              Restore
+            </Button>
+          ) : null}
+        </Group>
+      ))}
+    </Section>
+  )
+}
