@@ -38,7 +38,7 @@ export function DetectionPage() {
       }
     >
       <Tabs value={tab} onChange={value => setTab(tabs.find(known => known === value) ?? 'rules')} keepMounted={false}>
-        <Tabs.List mb="md">
+        <Tabs.List mb="md" className="tabs-in-a-row">
           <Tabs.Tab value="rules">Rules</Tabs.Tab>
           <Tabs.Tab value="indicators">Indicators</Tabs.Tab>
           <Tabs.Tab value="coverage">Coverage</Tabs.Tab>
@@ -71,7 +71,7 @@ function Standing() {
   const { rules, indicators, waitingBatches, deadLetters, isCompiling } = status.data
   return (
     <>
-      {rules} rules in force{indicators > 0 ? `, ${indicators.toLocaleString()} indicators looked for` : ''}
+      {rules} rules in force{indicators > 0 ? `, ${indicators.toLocaleString()} ${indicators === 1 ? 'indicator' : 'indicators'} looked for` : ''}
       {isCompiling ? ', a change is being made ready' : ''}
       {waitingBatches > 0 ? `, batches of events that wait: ${waitingBatches}` : ''}
       {deadLetters > 0 ? `, lines that were no events: ${deadLetters}` : ''}.

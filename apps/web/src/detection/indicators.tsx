@@ -20,7 +20,7 @@ import { useDebouncedValue } from '@mantine/hooks'
 import { notifications } from '@mantine/notifications'
 import { IconDots, IconRefresh, IconSearch, IconTrash, IconUpload } from '@tabler/icons-react'
 import { type IndicatorList, ruleLevels } from '@tocsin/api'
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import { useAct, useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
@@ -123,7 +123,7 @@ function ListRow({ list }: { list: IndicatorList }) {
 function Refused({ list }: { list: IndicatorList }) {
   return (
     <details className="match-event">
-      <summary className="quiet">
+      <summary className="quiet" style={{ fontSize: 14 }}>
         {list.refused.toLocaleString()} {list.refused === 1 ? 'entry is' : 'entries are'} not looked for
       </summary>
       <ul style={{ margin: '4px 0', paddingLeft: 20 }}>
@@ -148,20 +148,24 @@ function Upload({ list, onRemove }: { list: IndicatorList; onRemove: () => void 
       color: after.refused > 0 ? 'yellow' : 'teal',
     }),
   )
+  const choose = useRef<() => void>(null)
   return (
     <>
       {list.taxii ? null : (
         <FileButton onChange={file => upload.send(`/api/v1/detection/indicator-lists/${list.id}/import`, file ? [file] : [])} accept=".csv,.txt,.json,.gz">
-          {props => (
-            <Button size="xs" variant="default" leftSection={<IconUpload size={14} />} loading={upload.isBusy} {...props}>
-              Upload
-            </Button>
-          )}
+          {props => {
+            choose.current = props.onClick
+            return (
+              <Button size="xs" variant="default" visibleFrom="sm" leftSection={<IconUpload size={14} />} loading={upload.isBusy} {...props}>
+                Upload
+              </Button>
+            )
+          }}
         </FileButton>
       )}
       <Menu position="bottom-end">
         <Menu.Target>
-          <ActionIcon variant="default" size={30} aria-label={`More about ${list.name}`}>
+          <ActionIcon variant="default" size={30} aria-label={`More about ${list.name}`} loading={upload.isBusy}>
             <IconDots size={16} />
           </ActionIcon>
         </Menu.Target>
@@ -170,7 +174,11 @@ function Upload({ list, onRemove }: { list: IndicatorList; onRemove: () => void 
             <Menu.Item leftSection={<IconRefresh size={16} />} onClick={() => pull.mutate({ params: { id: list.id } })}>
               Pull now
             </Menu.Item>
-          ) : null}
+          ) : (
+            <Menu.Item leftSection={<IconUpload size={16} />} onClick={() => choose.current?.()}>
+              Upload
+            </Menu.Item>
+          )}
           <Menu.Item leftSection={<IconTrash size={16} />} onClick={onRemove}>
             Remove
           </Menu.Item>

@@ -1,0 +1,114 @@
+import { gzipSync } from 'node:zlib'
+import { Client } from '@elastic/elasticsearch'
+import { OTLPLogExporter as JsonExporter } from '@opentelemetry/exporter-logs-otlp-http'
+import { OTLPLogExporter as ProtobufExporter } from '@opentelemetry/exporter-logs-otlp-proto'
+import { LoggerProvider, SimpleLogRecordProcessor } from '@opentelemetry/sdk-logs'
+import { describe, expect, onTestFinished } from 'vitest'
+import { until } from '../../test/alertmanager.ts'
+import { hasRsyslog, rsyslogMissing, startRsyslog } from '../../test/rsyslog.ts'
+import { type Person, test, type World } from '../../test/world.ts'
+
+const marked = `title: Marked
+id: 77777777-7777-4777-8777-777777777777
+logsource: {}
+detection:
+  selection:
+    marker: yes-it-is
+  condition: selection
+level: low
+`
+
+async function source(world: World, lead: Person, more: object = {}): Promise<string> {
+  await lead.call('createDetectionRule', { body: { text: marked } })
+  const { url } = await lead.call('createLogSource', { body: { name: 'Peer', ...more } })
+  await world.settle()
+  await world.server.detection.detector.settle()
+  return url.replace(/^https?:\/\/[^/]+/, world.origin)
+}
+
+/** Waits for so many matches. */
+const alerted = (lead: Person, count: number) =>
+  until(
+    async () => {
+      const { items } = await lead.call('alerts', {})
+      return items.reduce((sum, alert) => sum + alert.count, 0) >= count ? items : undefined
+    },
+    `${count} matches`,
+    20_000,
+  )
+
+describe('real shippers', () => {
+  test('the client of Elasticsearch, with its bulk helper', async ({ world }) => {
+    const lead = await world.person('lead')
+    const url = await source(world, lead)
+    const client = new Client({ node: `${url}/elastic` })
+    const documents = Array.from({ length: 1_000 }, (_, n) => ({ '@timestamp': '2026-11-23T08:00:00Z', marker: n % 100 === 0 ? 'yes-it-is' : 'no', n }))
+    const stats = await client.helpers.bulk({ datasource: documents, onDocument: () => ({ create: { _index: 'logs' } }) })
+    expect(stats).toMatchObject({ total: 1_000, successful: 1_000, failed: 0 })
+    expect(await alerted(lead, 10)).toMatchObject([{ title: 'Marked', count: 10 }])
+  })
+
+  test.for([
+    ['JSON', JsonExporter],
+    ['protobuf', ProtobufExporter],
+  ] as const)('the exporter of OpenTelemetry, in %s', async ([, Exporter], { world }) => {
+    const lead = await world.person('lead')
+    const url = await source(world, lead)
+    const exporter = new Exporter({ url: `${url}/v1/logs` })
+    const provider = new LoggerProvider({ processors: [new SimpleLogRecordProcessor({ exporter })] })
+    provider.getLogger('app').emit({ body: 'something', attributes: { marker: 'yes-it-is', 'source.ip': '203.0.113.9' } })
+    await provider.forceFlush()
+    await provider.shutdown()
+    const [alert] = await alerted(lead, 1)
+    expect(alert?.observables).toContainEqual({ kind: 'ipv4-addr', value: '203.0.113.9' })
+  })
+
+  test('rsyslog, by the bulk API of Elasticsearch', async ({ world, skip }) => {
+    if (!hasRsyslog) skip(rsyslogMissing)
+    const lead = await world.person('lead')
+    const url = await source(world, lead)
+    const rsyslog = await startRsyslog('app', { elastic: `${url}/elastic` })
+    onTestFinished(() => rsyslog.stop())
+    for (let n = 0; n < 20; n++) await rsyslog.log(JSON.stringify({ marker: 'yes-it-is', n }))
+    expect(await alerted(lead, 20)).toMatchObject([{ title: 'Marked', count: 20 }])
+  })
+})
+
+describe('a real sender of syslog', () => {
+  test.override({ options: { env: { TOCSIN_SYSLOG_TCP: '0' } } })
+  test('rsyslog, over TCP with counted frames', async ({ world, skip }) => {
+    if (!hasRsyslog) skip(rsyslogMissing)
+    const lead = await world.person('lead')
+    await source(world, lead, { senders: ['127.0.0.1'] })
+    const rsyslog = await startRsyslog('sshd', { tcp: world.server.detection.syslog.ports.tcp ?? 0 })
+    onTestFinished(() => rsyslog.stop())
+    for (let n = 0; n < 10; n++) await rsyslog.log('Failed password for root from 203.0.113.9 port 22 ssh2')
+    const [alert] = await alerted(lead, 1)
+    expect(alert?.title).toBe('Many failed sign-ins over SSH from one address: 203.0.113.9')
+  })
+})
+
+describe('back-pressure', () => {
+  test('when too much waits, events are asked for again later, in the bulk API item by item', async ({ world }) => {
+    const lead = await world.person('lead')
+    const url = await source(world, lead)
+    const { intake, detector } = world.server.detection
+    await detector.stop()
+    // What waits is counted as it was before it was packed.
+    const filler = gzipSync(`{"x":"${'a'.repeat(1_048_576)}"}\n`.repeat(30))
+    const fill = () => fetch(`${url}/events`, { method: 'POST', body: filler, headers: { 'content-encoding': 'gzip' } })
+    while (!intake.isFull) expect((await fill()).status).toBe(202)
+    const event = '{"marker":"yes-it-is"}\n'
+    const plain = await fetch(`${url}/events`, { method: 'POST', body: event })
+    expect([plain.status, plain.headers.get('retry-after')]).toEqual([429, '5'])
+    const bulk = await fetch(`${url}/elastic/_bulk`, { method: 'POST', body: `{"create":{}}\n${event}` })
+    expect([bulk.status, await bulk.json()]).toMatchObject([200, { errors: true, items: [{ create: { status: 429 } }] }])
+    const record = { resourceLogs: [{ scopeLogs: [{ logRecords: [{ body: { stringValue: 'x' } }] }] }] }
+    const otlp = await fetch(`${url}/v1/logs`, { method: 'POST', body: JSON.stringify(record), headers: { 'content-type': 'application/json' } })
+    expect([otlp.status, otlp.headers.get('retry-after')]).toEqual([429, '5'])
+    await detector.start()
+    await until(() => (intake.isFull ? undefined : true), 'there is room again', 60_000)
+    expect((await fetch(`${url}/events`, { method: 'POST', body: event })).status).toBe(202)
+    await alerted(lead, 1)
+  })
+})
