@@ -82,6 +82,16 @@ export type LogSource = z.output<typeof LogSource>
 export const DeadLetter = z.object({ id: Id, source: z.string(), receivedAt: At, reason: z.string(), text: z.string() }).meta({ id: 'DeadLetter' })
 export type DeadLetter = z.output<typeof DeadLetter>
 
+export const ImportedRules = z
+  .object({
+    added: z.number(),
+    changed: z.number(),
+    unchanged: z.number(),
+    refused: z.array(z.object({ file: z.string(), line: z.number(), reason: z.string() })),
+  })
+  .meta({ id: 'ImportedRules' })
+export type ImportedRules = z.output<typeof ImportedRules>
+
 const FieldMapping = z
   .array(
     z.object({
@@ -146,12 +156,7 @@ export const detectionRoutes = {
     access: atLeast('lead', 'detection:write'),
     consumes: 'multipart/form-data',
     body: z.object({ isEnabled: z.enum(['true', 'false']).default('true') }),
-    reply: z.object({
-      added: z.number(),
-      changed: z.number(),
-      unchanged: z.number(),
-      refused: z.array(z.object({ file: z.string(), line: z.number(), reason: z.string() })),
-    }),
+    reply: ImportedRules,
   }),
   checkDetectionRule: route({
     method: 'POST',

@@ -112,6 +112,14 @@ rules
   .description('say of each rule file what is wrong with it')
   .action((paths: string[]) => run(async output => (await import('./rules.ts')).rulesCheck(output, paths)))
 rules
+  .command('import')
+  .argument('<path>', 'a rule file, a folder, a git checkout or an archive')
+  .option('--disabled', 'new rules are not in force yet')
+  .description('import rules into a server; what is there and differs is changed')
+  .action((path: string, options: { disabled?: boolean }) =>
+    run(async (output, api) => (await import('./rules-import.ts')).rulesImport(output, api, path, options.disabled !== true)),
+  )
+rules
   .command('test')
   .argument('<path>', 'a folder of rules, or one rule file')
   .description('run the events that stand beside rules: name.positive.ndjson, name.negative.ndjson')

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,6 +32,31 @@ describe('npx tocsin', () => {
     expect(JSON.parse((await tocsin(['incident', 'show', '1', '--json'], env)).out)).toMatchObject({ number: 1, status: 'suspected' })
     expect(await tocsin(['incident', 'show', '7'], env)).toMatchObject({ code: 1, err: 'There is no incident 7 that this key may see.\n' })
     expect((await tocsin(['incident', 'list'], { ...env, TOCSIN_API_KEY: 'tok_wrong' })).err).toBe('The API key is not valid.\n')
+  })
+
+  test('imports rules from a folder, and leaves out what git keeps', async ({ world }) => {
+    const lead = await world.person('lead')
+    const administrator = await world.person('administrator')
+    const { secret } = await administrator.call('createApiKey', { body: { name: 'rules', scopes: ['detection:write'] } })
+    const env = { TOCSIN_URL: world.origin, TOCSIN_API_KEY: secret }
+    const folder = mkdtempSync(join(tmpdir(), 'tocsin-rules-'))
+    mkdirSync(join(folder, '.git'))
+    const rule = (title: string) =>
+      `title: ${title}\nid: 44444444-4444-4444-8444-444444444444\nlogsource: {product: linux}\ndetection:\n  s:\n    F: x\n  condition: s\n`
+    writeFileSync(join(folder, 'a.yml'), rule('Of a folder'))
+    writeFileSync(join(folder, 'bad.yml'), 'title: Bad\n')
+    writeFileSync(join(folder, '.git', 'b.yml'), rule('Of git'))
+    const done = await tocsin(['rules', 'import', '--disabled', folder], env)
+    expect(done.out).toMatch(/^bad\.yml:1: .*\n1 rules were added, 0 changed, 0 were as they are; 1 were refused\.\n$/)
+    expect(done.code).toBe(1)
+    expect((await lead.call('detectionRules', { query: { search: 'Of a folder' } })).items).toMatchObject([{ isEnabled: false, origin: 'imported' }])
+    expect(await tocsin(['rules', 'import', join(folder, 'a.yml')], { ...env, TOCSIN_API_KEY: 'tok_wrong' })).toMatchObject({
+      code: 1,
+      err: 'The API key is not valid.\n',
+    })
+    expect((await tocsin(['rules', 'import', join(folder, 'a.yml')], { TOCSIN_URL: 'http://127.0.0.1:1' })).err).toMatch(
+      /^http:\/\/127\.0\.0\.1:1 cannot be reached/,
+    )
   })
 
   test('verifies an exported journal, and names the entry that was changed', async ({ world }) => {

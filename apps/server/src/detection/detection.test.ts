@@ -132,6 +132,10 @@ describe('from an event to an alert', () => {
       ['Many failed sign-ins over SSH from one address: 203.0.113.9', 'medium'],
     ])
     primary.expectPage(/SSH brute force followed/)
+    const metrics = await (await fetch(`${world.origin}/metrics`)).text()
+    expect(metrics).toMatch(/^tocsin_events_total 13$/m)
+    expect(metrics).toMatch(/^tocsin_correlation_events [1-9]\d*$/m)
+    expect(metrics).toMatch(/^tocsin_correlation_let_go_total 0$/m)
     const rested = async (title: string) => lead.call('alertMatches', { params: { id: items.find(alert => alert.title.startsWith(title))?.id ?? '' } })
     const many = await rested('Many failed')
     expect(many.length, 'the events that it rests on').toBe(10)

@@ -72,7 +72,7 @@ export class Detector {
     this.#intake = intake
   }
 
-  get status(): { refused: number; isCompiling: boolean; correlationEvents: number; correlationLetGo: number; indicators: number } {
+  get status(): { refused: number; isCompiling: boolean; correlationEvents: number; correlationLetGo: number; indicators: number; inForce: number } {
     const counts = this.#armed?.correlating.correlator.counts
     return {
       refused: this.#armed?.engine.refused.length ?? 0,
@@ -80,8 +80,12 @@ export class Detector {
       correlationEvents: counts?.kept ?? 0,
       correlationLetGo: counts?.letGo ?? 0,
       indicators: this.#armed?.indicators ?? 0,
+      inForce: (this.#armed?.engine.rules.length ?? 0) + (this.#armed?.engine.correlations.length ?? 0),
     }
   }
+
+  /** Since this server has started. */
+  readonly counts = { events: 0, invalid: 0, matches: 0 }
 
   /** Whether events come in that do not say themselves what they are, but by the program that wrote them. */
   get #hasSyslog(): boolean {
@@ -264,6 +268,12 @@ export class Detector {
       throw error
     }
     for (const batch of batches) this.#intake.done(batch.sizeBytes)
+    for (const { events, invalid, sightings } of results) {
+      this.counts.events += events - invalid.length
+      this.counts.invalid += invalid.length
+      this.counts.matches += sightings.length
+    }
+    this.counts.matches += found.length
   }
 
   #remember(lines: Buffer): void {

@@ -28,6 +28,7 @@ import {
 import { EventIntake } from './intake.ts'
 import { SyslogListeners } from './listen.ts'
 import { readMapping, saveMapping, shownMapping } from './mapping.ts'
+import { measure } from './measure.ts'
 import { addStarterRules, changeRule, createRule, enableRule, importRules, listRules, nextExpiry, parseRuleText, readRule } from './rules.ts'
 import { mountShipping } from './ship.ts'
 import { createLogSource, KnownSources, listLogSources, revokeLogSource, watchJob, watchSources } from './sources.ts'
@@ -55,6 +56,7 @@ export class Detection {
     this.#sources = new KnownSources(() => house.database.reader())
     this.syslog = new SyslogListeners(house, this.#sources, this.intake)
     this.follower = new FileFollower(house, this.intake)
+    measure(house.metrics.registry, this.detector, this.intake)
     const reload = async () => this.detector.reload()
     const reloadSources = async () => {
       this.#sources.forget()
@@ -176,7 +178,8 @@ export class Detection {
         const [letters] = await reader.db.select({ count: count() }).from(deadLetters)
         const [enabled] = await reader.db.select({ count: count() }).from(detectionRules).where(eq(detectionRules.isEnabled, true))
         const { bytes, batches } = this.intake.waiting
-        return { ...this.detector.status, rules: enabled?.count ?? 0, waitingBatches: batches, waitingBytes: bytes, deadLetters: letters?.count ?? 0 }
+        const { inForce: _, ...standing } = this.detector.status
+        return { ...standing, rules: enabled?.count ?? 0, waitingBatches: batches, waitingBytes: bytes, deadLetters: letters?.count ?? 0 }
       }),
       question(routes.deadLetters, async reader => {
         const rows = await reader.db

@@ -1,17 +1,11 @@
 import { Button, FileButton, Menu } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
 import { IconChevronDown, IconFolder, IconUpload } from '@tabler/icons-react'
+import type { ImportedRules } from '@tocsin/api'
 import { useRef, useState } from 'react'
 import { tellProblem } from '../api.ts'
 import { useUpload } from '../upload.ts'
 import { archiveOf } from './archive.ts'
-
-interface Imported {
-  readonly added: number
-  readonly changed: number
-  readonly unchanged: number
-  readonly refused: { file: string; line: number; reason: string }[]
-}
 
 /** A rule file that no hidden folder has in it, such as that of git. */
 const isRule = (path: string) => /\.ya?ml$/i.test(path) && !/(^|\/)\./.test(path)
@@ -21,7 +15,7 @@ export function ImportRules() {
   const folder = useRef<HTMLInputElement>(null)
   const archive = useRef<() => void>(null)
   const [isPacking, setIsPacking] = useState(false)
-  const upload = useUpload<Imported>(({ added, changed, unchanged, refused }) => {
+  const upload = useUpload<ImportedRules>(({ added, changed, unchanged, refused }) => {
     const [first] = refused
     notifications.show({
       title: `${added} added, ${changed} changed, ${unchanged} as they were`,
