@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import {
@@ -131,11 +132,10 @@ async function onWorkers({ engine, indicators, file, report, isLean, threads, lo
     const started = performance.now()
     // Results are taken in the order of the file, whichever thread is done first.
     const results: Promise<ChunkResult>[] = []
-    for await (const chunk of wholeLines(openEvents(file), () => pool.lend())) {
-      const result = pool.match(chunk, logsource)
+    for await (const result of assigned(pool, file, logsource)) {
+      results.push(result.found)
       // Rejections are met when the result is taken.
-      result.catch(() => undefined)
-      results.push(result)
+      result.found.catch(() => undefined)
       const [first] = results
       if (first !== undefined && results.length >= threads * chunksPerThread) {
         await report.take(await first)
@@ -147,6 +147,20 @@ async function onWorkers({ engine, indicators, file, report, isLean, threads, lo
   } finally {
     await pool.close()
   }
+}
+
+/** Bytes of a file that a thread takes at once: small enough that all end at nearly the same time. */
+const rangeBytes = 1 << 22
+
+/** The parts of a file on their way to the threads, in its order. A file of lines is read by the threads themselves. */
+async function* assigned(pool: MatcherPool, file: string, logsource: LogSource | undefined): AsyncIterable<{ readonly found: Promise<ChunkResult> }> {
+  if (file !== '-' && isLines(file)) {
+    const { size } = await stat(file)
+    for (let from = 0; from < size; from += rangeBytes)
+      yield { found: pool.matchRange({ path: resolve(file), from, to: Math.min(size, from + rangeBytes) }, logsource) }
+    return
+  }
+  for await (const chunk of wholeLines(openEvents(file), () => pool.lend())) yield { found: pool.match(chunk, logsource) }
 }
 
 async function assertReadable(file: string): Promise<void> {

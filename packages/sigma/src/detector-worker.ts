@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { ChunkMatcher, type DetectorData } from './detector.ts'
+import { type Assignment, ChunkMatcher, type ChunkResult, type DetectorData } from './detector.ts'
 import { Engine } from './engine.ts'
 import { IndicatorSet } from './indicators/set.ts'
 import type { LogSource } from './rule.ts'
@@ -10,13 +10,14 @@ const engine = Engine.load(saved)
 if (engine === undefined) throw new TypeError('the engine was saved by another version')
 const matcher = new ChunkMatcher(engine, indicators === undefined ? undefined : new IndicatorSet(indicators))
 matcher.isLean = isLean
-parentPort?.on('message', ({ chunk, logsource }: { chunk: Uint8Array<ArrayBuffer>; logsource: LogSource | undefined }) => {
-  let reply: { result: ReturnType<ChunkMatcher['match']> } | { failure: string }
+parentPort?.on('message', ({ assignment, logsource }: { assignment: Assignment; logsource: LogSource | undefined }) => {
+  let reply: { result: ChunkResult } | { failure: string }
   try {
-    reply = { result: matcher.match(chunk, logsource) }
+    reply = { result: 'chunk' in assignment ? matcher.match(assignment.chunk, logsource) : matcher.matchRange(assignment.range, logsource) }
   } catch (error) {
     reply = { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }
   }
   // The memory goes back, to be used again.
-  parentPort?.postMessage({ ...reply, chunk }, [chunk.buffer])
+  if ('chunk' in assignment) parentPort?.postMessage({ ...reply, chunk: assignment.chunk }, [assignment.chunk.buffer])
+  else parentPort?.postMessage(reply)
 })

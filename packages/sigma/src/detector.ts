@@ -1,9 +1,11 @@
+import { closeSync, openSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { type CorrelationMatch, Correlator } from './correlate.ts'
 import type { Placeholders } from './detection.ts'
 import type { Engine, EngineOptions, InvalidLine, Matcher, Sink } from './engine.ts'
 import { EventView } from './event.ts'
 import type { FoundIndicator, IndicatorSet } from './indicators/set.ts'
+import { lineRange } from './line-range.ts'
 import type { LogSource } from './rule.ts'
 import type { RuleFile } from './ruleset.ts'
 
@@ -37,6 +39,13 @@ export interface ChunkResult {
   readonly invalid: readonly InvalidLine[]
 }
 
+/** A part of a file, by its bytes. */
+export interface FileRange {
+  readonly path: string
+  readonly from: number
+  readonly to: number
+}
+
 /** Matches chunks of whole lines, one after the other. */
 export class ChunkMatcher {
   /** Only which rules and lines: no fields, times and texts. */
@@ -66,6 +75,20 @@ export class ChunkMatcher {
   /** Matches what `read` gives, piece after piece, without copying it. */
   pull(read: (into: Uint8Array) => number, logsource?: LogSource): ChunkResult {
     return this.#collect(logsource, (matcher, sink) => matcher.pull(read, sink))
+  }
+
+  /** Matches the lines of a file that begin within [from, to) of its bytes. */
+  matchRange({ path, from, to }: FileRange, logsource?: LogSource): ChunkResult {
+    const descriptor = openSync(path, 'r')
+    try {
+      const read = lineRange(descriptor, from, to)
+      return this.#collect(logsource, (matcher, sink) => {
+        matcher.pull(read, sink)
+        matcher.end(sink)
+      })
+    } finally {
+      closeSync(descriptor)
+    }
   }
 
   /** The end of a stream. */
@@ -103,10 +126,13 @@ interface Waiting {
   reject(error: Error): void
 }
 
+/** What a worker is to match: lines, or a part of a file, which it reads itself. */
+export type Assignment = { readonly chunk: Uint8Array<ArrayBuffer> } | { readonly range: FileRange }
+
 interface Reply {
   readonly result?: ChunkResult
   readonly failure?: string
-  readonly chunk: Uint8Array<ArrayBuffer>
+  readonly chunk?: Uint8Array<ArrayBuffer>
 }
 
 /** What a worker begins with. */
@@ -135,7 +161,7 @@ export class MatcherPool {
   constructor(saved: Uint8Array, threads: number, { isLean = false, indicators }: { isLean?: boolean; indicators?: IndicatorSet | undefined } = {}) {
     this.#workers = Array.from({ length: threads }, () => this.#start({ saved, isLean, indicators: indicators?.memory }))
     // A chunk without a line comes back when all before it is done.
-    this.ready = Promise.all(this.#workers.map(one => this.#send(one, new Uint8Array(0), undefined))).then(() => undefined)
+    this.ready = Promise.all(this.#workers.map(one => this.#send(one, { chunk: new Uint8Array(0) }, undefined))).then(() => undefined)
   }
 
   #start(workerData: DetectorData): { worker: Worker; waiting: Waiting[] } {
@@ -146,7 +172,7 @@ export class MatcherPool {
     }
     worker.on('message', (reply: Reply) => {
       const one = waiting.shift()
-      if (reply.chunk.buffer.byteLength === lentBytes) this.#spare.push(new Uint8Array(reply.chunk.buffer))
+      if (reply.chunk?.buffer.byteLength === lentBytes) this.#spare.push(new Uint8Array(reply.chunk.buffer))
       if (reply.result !== undefined) one?.resolve(reply.result)
       else one?.reject(new Error(reply.failure ?? 'the worker gave no result'))
     })
@@ -155,11 +181,16 @@ export class MatcherPool {
     return { worker, waiting }
   }
 
-  #send({ worker, waiting }: { worker: Worker; waiting: Waiting[] }, chunk: Uint8Array<ArrayBuffer>, logsource: LogSource | undefined): Promise<ChunkResult> {
+  #send({ worker, waiting }: { worker: Worker; waiting: Waiting[] }, assignment: Assignment, logsource: LogSource | undefined): Promise<ChunkResult> {
     return new Promise((resolve, reject) => {
       waiting.push({ resolve, reject })
-      worker.postMessage({ chunk, logsource }, [chunk.buffer])
+      worker.postMessage({ assignment, logsource }, 'chunk' in assignment ? [assignment.chunk.buffer] : [])
     })
+  }
+
+  /** The worker that has least to do. */
+  get #freest(): { worker: Worker; waiting: Waiting[] } {
+    return this.#workers.reduce((best, candidate) => (candidate.waiting.length < best.waiting.length ? candidate : best))
   }
 
   /** Memory for a chunk: it is used again when the chunk has been matched. */
@@ -167,10 +198,14 @@ export class MatcherPool {
     return this.#spare.pop() ?? new Uint8Array(lentBytes)
   }
 
-  /** Matches a chunk of whole lines on the worker that has least to do. The chunk's memory goes over to it: it must be nobody else's. */
+  /** Matches a chunk of whole lines. The chunk's memory goes over to the worker: it must be nobody else's. */
   match(chunk: Uint8Array<ArrayBuffer>, logsource?: LogSource): Promise<ChunkResult> {
-    const free = this.#workers.reduce((best, candidate) => (candidate.waiting.length < best.waiting.length ? candidate : best))
-    return this.#send(free, chunk, logsource)
+    return this.#send(this.#freest, { chunk }, logsource)
+  }
+
+  /** Matches a part of a file, which the worker reads to where it is scanned: nothing is copied on this thread. */
+  matchRange(range: FileRange, logsource?: LogSource): Promise<ChunkResult> {
+    return this.#send(this.#freest, { range }, logsource)
   }
 
   async close(): Promise<void> {
