@@ -6,4 +6,5 @@ import { type RuleFile, readRules } from './ruleset.ts'
 // What compileApart gives.
 const { files, options } = workerData as { files: readonly RuleFile[]; options: EngineOptions & { placeholders?: Placeholders } }
 const { placeholders = {}, ...rest } = options
-parentPort?.postMessage(Engine.compile(readRules(files, placeholders), rest).save())
+const saved = Engine.compile(readRules(files, placeholders), rest).save()
+parentPort?.postMessage(saved, [saved.buffer])

@@ -216,7 +216,11 @@ export class MatcherPool {
 /** Compiles rules on a thread of their own: it takes seconds, in which this one has other things to do. @returns what `Engine.load` takes */
 export function compileApart(files: readonly RuleFile[], options: EngineOptions & { readonly placeholders?: Placeholders }): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./compile-worker.ts', import.meta.url), { workerData: { files, options } })
+    const worker = new Worker(new URL('./compile-worker.ts', import.meta.url), {
+      workerData: { files, options },
+      // Much of what compiling makes is short-lived: a small nursery keeps it from growing the process by a hundred megabytes.
+      resourceLimits: { maxYoungGenerationSizeMb: 12 },
+    })
     worker.once('message', (saved: Uint8Array) => resolve(saved))
     worker.once('error', reject)
     worker.once('exit', () => reject(new Error('the compiling worker ended without a result')))

@@ -78,14 +78,16 @@ export class Engine {
   }
 
   /** Everything that `load` needs, so that the next start need not compile. */
-  save(): Uint8Array {
+  save(): Uint8Array<ArrayBuffer> {
     const { bytes, ...image } = this.#image
     const head = Buffer.from(
       JSON.stringify({ version: cacheVersion, rules: this.rules, correlations: this.correlations, refused: this.refused, mapping: this.mapping, image }),
     )
-    const length = Buffer.alloc(4)
-    length.writeUInt32LE(head.length)
-    return Buffer.concat([length, head, bytes])
+    const saved = new Uint8Array(4 + head.length + bytes.length)
+    new DataView(saved.buffer).setUint32(0, head.length, true)
+    saved.set(head, 4)
+    saved.set(bytes, 4 + head.length)
+    return saved
   }
 
   /** @param saved what `save` of the same version gave; undefined comes back for another version's */

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { createGunzip } from 'node:zlib'
 import { extract } from 'tar-stream'
 import { Engine, type EngineOptions } from './engine.ts'
-import { type Placeholders, type RuleFile, readRules } from './index.ts'
+import { compileApart, type Placeholders, type RuleFile } from './index.ts'
 
 /** A path that rules cannot be read from, in one sentence. */
 export class UnreadableRules extends Error {
@@ -115,8 +115,10 @@ export async function compileCached(files: readonly RuleFile[], options: EngineO
   const path = join(folder, `rules-${digest.digest('hex').slice(0, 32)}.bin`)
   const known = await loadSaved(path)
   if (known !== undefined) return known
-  const engine = Engine.compile(readRules(files, placeholders), rest)
-  await keep(folder, path, engine.save())
+  const saved = await compileApart(files, options)
+  await keep(folder, path, saved)
+  const engine = Engine.load(saved)
+  if (engine === undefined) throw new Error('the engine was compiled by another version')
   return engine
 }
 
