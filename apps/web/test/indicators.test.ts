@@ -98,7 +98,7 @@ test('a field of its own events is mapped by a lead', { timeout: 120_000 }, asyn
   const { page, close } = await openPlace(world, browser, lead, '/detection?tab=sources', { viewport: sizes.wide, colorScheme: 'dark' })
   await page.getByRole('button', { name: 'Add a field' }).click()
   await page.getByLabel('Field', { exact: true }).fill('DestinationIp')
-  await page.getByRole('combobox', { name: 'Where DestinationIp stands' }).fill('myapp.peer')
+  await page.getByRole('combobox', { name: 'DestinationIp stands at' }).fill('myapp.peer')
   await page.keyboard.press('Enter')
   await page.getByRole('button', { name: 'Save' }).click()
   await page.getByText('Rules read your events so from the next batch on.').waitFor()

@@ -102,6 +102,18 @@ const FieldMapping = z
   .max(500)
   .meta({ id: 'FieldMapping' })
 
+const Placeholders = z
+  .array(
+    z.object({
+      name: Line(200)
+        .regex(/^[^%\s]+$/, 'must be the name without its percent signs')
+        .describe('Without its percent signs'),
+      values: z.array(Line(1_000)).min(1, 'must have at least one value').max(1_000).describe('Patterns, with the wildcards of Sigma'),
+    }),
+  )
+  .max(500)
+  .meta({ id: 'Placeholders' })
+
 export const detectionRoutes = {
   detectionRules: route({
     method: 'GET',
@@ -282,6 +294,21 @@ export const detectionRoutes = {
     access: atLeast('lead', 'detection:write'),
     body: z.object({ fields: FieldMapping }),
     reply: FieldMapping,
+  }),
+  placeholders: route({
+    method: 'GET',
+    path: '/api/v1/detection/placeholders',
+    summary: 'What the placeholders of rules (modifier expand) stand for here',
+    access: atLeast('observer', 'detection:read'),
+    reply: Placeholders,
+  }),
+  changePlaceholders: route({
+    method: 'PUT',
+    path: '/api/v1/detection/placeholders',
+    summary: 'Say what placeholders stand for; what was said before is replaced',
+    access: atLeast('lead', 'detection:write'),
+    body: z.object({ placeholders: Placeholders }),
+    reply: Placeholders,
   }),
   deadLetters: route({
     method: 'GET',

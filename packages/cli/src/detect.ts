@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
+import { closeSync, createReadStream, openSync, readFileSync, readSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -29,6 +29,10 @@ export interface DetectOptions {
   readonly logsource?: LogSource
   /** Lists of indicators of compromise. */
   readonly indicators: readonly string[]
+  /** A file that says what placeholders stand for. */
+  readonly placeholders?: string
+  /** A file that says where fields stand. */
+  readonly mapping?: string
 }
 
 const pieceBytes = 1 << 18
@@ -51,13 +55,37 @@ export async function detect(file: string, options: DetectOptions): Promise<void
   await assertReadable(file)
   const files = await ruleFilesOf(options.rules)
   if (files.length === 0 && options.rules.length > 0) throw new CliProblem(`there is no rule file (.yml) at ${options.rules.join(', ')}.`, 2)
-  const engine = await compileCached(files, options.logsource === undefined ? {} : { declared: [options.logsource] }, cacheFolder())
+  const engine = await compileCached(
+    files,
+    {
+      ...(options.logsource === undefined ? {} : { declared: [options.logsource] }),
+      ...(options.placeholders === undefined ? {} : { placeholders: listsOf(options.placeholders) }),
+      ...(options.mapping === undefined ? {} : { mapping: listsOf(options.mapping) }),
+    },
+    cacheFolder(),
+  )
   const indicators = options.indicators.length === 0 ? undefined : await indicatorsOf(options.indicators)
   const report = new Report(engine, options.count, indicators)
   // Counting asks for nothing but which rule; a correlation needs times and fields.
   const isLean = options.count && engine.correlations.length === 0
   const work = { ...options, engine, indicators, file, report, isLean }
   report.finish(await (options.threads === 1 ? onThisThread(work) : onWorkers(work)))
+}
+
+/** Reads a JSON object whose values are lists of texts. @throws CliProblem, code 2 */
+function listsOf(path: string): Record<string, string[]> {
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new CliProblem(code === 'ENOENT' ? `${path} does not exist.` : code === undefined ? `${path} is not JSON.` : `${path} cannot be read (${code}).`, 2)
+  }
+  const isList = (list: unknown): list is string[] => Array.isArray(list) && list.every(text => typeof text === 'string')
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new CliProblem(`${path} must be a JSON object.`, 2)
+  const wrong = Object.entries(value).find(([, list]) => !isList(list))
+  if (wrong !== undefined) throw new CliProblem(`${path}: "${wrong[0]}" must be a list of texts.`, 2)
+  return value as Record<string, string[]>
 }
 
 /** Reads lists of indicators into one set. @throws CliProblem, code 2 */

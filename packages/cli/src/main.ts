@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { alertSend } from './alert-send.ts'
+import type { DetectOptions } from './detect.ts'
 import { incidentList, incidentShow } from './incidents.ts'
 import { journalVerify } from './journal-verify.ts'
 import { CliProblem, type Output, outputOf } from './output.ts'
@@ -94,10 +95,12 @@ program
   .argument('<file>', 'the events, or - for standard input')
   .option('--rules <path>', 'a rule file, a folder or a .tar.gz; may stand several times', list, [])
   .option('--indicators <path>', 'a list of indicators of compromise (CSV, a line each, or a STIX 2.1 bundle); may stand several times', list, [])
+  .option('--placeholders <file>', 'JSON: what placeholders of rules stand for, as {"Admins":["adm-*"]}')
+  .option('--mapping <file>', 'JSON: where fields stand in these events, as {"DestinationIp":["myapp.client.ip"]}')
   .option('--threads <n>', 'worker threads', wholeNumber, 1)
   .option('--count', 'count instead of listing')
   .option('--logsource <parts>', 'what every event is, as product=linux,service=sshd; without it events say it themselves', logSource)
-  .action((file: string, options: { rules: string[]; indicators: string[]; threads: number; count?: boolean; logsource?: Record<string, string> }) =>
+  .action((file: string, options: Omit<DetectOptions, 'count'> & { count?: boolean }) =>
     run(async () => {
       const { detect } = await import('./detect.ts')
       if (options.rules.length === 0 && options.indicators.length === 0) throw new CliProblem('--rules is missing: a rule file, a folder or a .tar.gz.', 2)

@@ -93,6 +93,22 @@ describe('npx tocsin detect', () => {
     expect((await tocsin(['detect', '--indicators', at('empty.csv'), at('sightings.ndjson')])).err).toMatch(/^there is no indicator at .*empty.csv\.\n$/)
   })
 
+  test('placeholders stand for what a file says, and fields where it says', async () => {
+    writeFileSync(at('open.yml'), whoami.replace("Image|endswith: '\\\\whoami.exe'", "Image|expand: '%tools%'"))
+    writeFileSync(at('placeholders.json'), '{"tools": ["*\\\\whoami.exe"]}')
+    writeFileSync(at('mapping.json'), '{"Image": ["my.program"]}')
+    writeFileSync(at('mine.ndjson'), `${JSON.stringify({ ...event(''), Image: undefined, my: { program: 'C:\\whoami.exe' } })}\n`)
+    const asked = ['detect', '--rules', at('open.yml'), '--placeholders', at('placeholders.json')]
+    expect(rows((await tocsin([...asked, '--mapping', at('mapping.json'), at('mine.ndjson')])).out).map(({ line }) => line)).toEqual([1])
+    expect((await tocsin([...asked, at('mine.ndjson')])).out, 'without the mapping it is not there').toBe('')
+    writeFileSync(at('wrong.json'), '{"tools": "x"}')
+    expect(await tocsin(['detect', '--rules', at('open.yml'), '--placeholders', at('wrong.json'), at('mine.ndjson')])).toEqual({
+      code: 2,
+      out: '',
+      err: `${at('wrong.json')}: "tools" must be a list of texts.\n`,
+    })
+  })
+
   test('standard input, one event over several lines, an archive of rules, counted', async () => {
     const archive = pack()
     archive.entry({ name: 'rules/who.yml' }, whoami)

@@ -256,6 +256,24 @@ describe('lists', () => {
     ])
   })
 
+  test('property: whatever comes, it is read or refused in a sentence', async () => {
+    const piece = fc.oneof(
+      fc.constantFrom('198.51.100.7', 'evil.example', '"', ',', ';', '\t', '\n', '\r\n', '#', '{', '"objects":[', '\0', '\ufeff', 'ioc'),
+      fc.string({ maxLength: 5 }),
+      fc.uint8Array({ maxLength: 5 }),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 30 }), async pieces => {
+        try {
+          for (const key of (await read(...pieces.map(one => Buffer.from(one as string)))).keys) expect(parseIndicator(key)?.key).toBe(key)
+        } catch (error) {
+          expect(error).toBeInstanceOf(UnreadableList)
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
   test('what is no list says so', async () => {
     await expect(read('{"a":1')).rejects.toThrow('begins like a STIX bundle, but is no JSON')
     await expect(read('{"a":1}')).rejects.toThrow('no STIX 2.1 bundle')

@@ -170,6 +170,23 @@ describe('from an event to an alert', () => {
     expect(await lead.call('deadLetters')).toEqual([])
   })
 
+  test('rules change again and again while events come in, and not one goes unmatched', async ({ world }) => {
+    const lead = await world.person('lead')
+    await lead.call('createDetectionRule', { body: { text: whoami } })
+    const url = await source(world, lead)
+    const other = whoami.replace('11111111', '22222222').replace('Who am I', 'Another').replace('whoami', 'other')
+    const { id } = await lead.call('createDetectionRule', { body: { text: other } })
+    const batch = lines(...Array.from({ length: 20 }, () => sysmon({ Image: '\\whoami.exe' })))
+    for (let round = 0; round < 12; round++) {
+      await lead.call('enableDetectionRule', { params: { id }, body: { isEnabled: round % 2 === 0 } })
+      await world.server.house.followers.drain()
+      for (let n = 0; n < 3; n++) expect((await post(`${url}/events`, batch)).status).toBe(202)
+    }
+    await matched(world)
+    await inForce(world)
+    expect((await lead.call('alerts', {})).items).toMatchObject([{ title: 'Who am I: ws1', count: 12 * 3 * 20 }])
+  })
+
   test('what waits is matched after a stop, and nothing is lost or doubled', async ({ world }) => {
     const lead = await world.person('lead')
     await lead.call('createDetectionRule', { body: { text: whoami } })

@@ -10,8 +10,8 @@ import { newId } from '../platform/ids.ts'
 import { type Finding as AnyFinding, alertOf, countMatches, storable } from './findings.ts'
 import { countSightings, indicatorsInForce, type Listed, listed } from './indicators.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
-import { readMapping } from './mapping.ts'
 import { rulesInForce } from './rules.ts'
+import { readMapping, readPlaceholders } from './settings.ts'
 import { noteSeen, watchSources } from './sources.ts'
 import { syslogSources } from './syslog.ts'
 import { correlationStates, deadLetters, detectionMatches, eventBatches, type LogSourceParts, logSources } from './tables.ts'
@@ -143,7 +143,8 @@ export class Detector {
       if (sources.length === 0) continue
       const declared = [...sources.map(({ logsource }) => logsource).filter(named), ...(this.#hasSyslog ? syslogSources : [])]
       const mapping = await readMapping(reader)
-      const [saved, indicators] = await Promise.all([compileApart(files, { declared, mapping }), indicatorsInForce(reader)])
+      const placeholders = await readPlaceholders(reader)
+      const [saved, indicators] = await Promise.all([compileApart(files, { declared, mapping, placeholders }), indicatorsInForce(reader)])
       const engine = Engine.load(saved)
       if (engine === undefined) throw new Error('the engine was compiled by another version')
       const pool = new MatcherPool(saved, 1, { indicators })

@@ -27,9 +27,9 @@ import {
 } from './indicators.ts'
 import { EventIntake } from './intake.ts'
 import { SyslogListeners } from './listen.ts'
-import { readMapping, saveMapping, shownMapping } from './mapping.ts'
 import { measure } from './measure.ts'
 import { addStarterRules, changeRule, createRule, enableRule, importRules, listRules, nextExpiry, parseRuleText, readRule } from './rules.ts'
+import { readMapping, readPlaceholders, saveMapping, savePlaceholders, shownMapping, shownPlaceholders } from './settings.ts'
 import { mountShipping } from './ship.ts'
 import { createLogSource, KnownSources, listLogSources, revokeLogSource, watchJob, watchSources } from './sources.ts'
 import { deadLetters, detectionMatches, detectionRules, ignoredIndicators, logSources } from './tables.ts'
@@ -69,7 +69,7 @@ export class Detection {
       'detection-rule.enabled': reload,
       'detection-rule.disabled': reload,
       'detection-rules.imported': reload,
-      'detection-mapping.changed': reload,
+      'detection-settings.changed': reload,
       'indicator-list.changed': reload,
       'indicator-list.removed': reload,
       'indicator-list.imported': tx => this.#tidy(tx),
@@ -135,12 +135,20 @@ export class Detection {
       }),
       process(routes.checkDetectionRule, async (database, { body }) => ({ problems: (await parseRuleText(database.reader(), body.text)).problems })),
       process(routes.tryDetectionRule, async (database, { body }) =>
-        tryRule(body.text, body.events === null ? this.detector.recent : pastedEvents(body.events), await readMapping(database.reader())),
+        tryRule(body.text, body.events === null ? this.detector.recent : pastedEvents(body.events), {
+          mapping: await readMapping(database.reader()),
+          placeholders: await readPlaceholders(database.reader()),
+        }),
       ),
       question(routes.fieldMapping, async reader => shownMapping(await readMapping(reader))),
       act(routes.changeFieldMapping, async (tx, { caller, body }) => {
         await saveMapping(tx, caller.actor, body.fields)
         return shownMapping(await readMapping(tx))
+      }),
+      question(routes.placeholders, async reader => shownPlaceholders(await readPlaceholders(reader))),
+      act(routes.changePlaceholders, async (tx, { caller, body }) => {
+        await savePlaceholders(tx, caller.actor, body.placeholders)
+        return shownPlaceholders(await readPlaceholders(tx))
       }),
       ...indicatorBindings(house),
       question(routes.detectionCoverage, reader => readCoverage(reader)),

@@ -239,3 +239,19 @@ test('a field that an organisation maps is read by rules and looked at for indic
   })
   expect(events).toMatchObject([{ isMet: true }])
 })
+
+test('a rule whose placeholder has no value is refused; with one it is in force', async ({ world }) => {
+  const lead = await world.person('lead')
+  const url = await source(world, lead)
+  const text = "title: Admin\nid: admin\nlogsource: {}\ndetection:\n  s:\n    User|expand: '%admins%'\n  condition: s\nlevel: low\n"
+  await expect(lead.call('createDetectionRule', { body: { text } })).rejects.toThrow('admins')
+  await lead.call('changePlaceholders', { body: { placeholders: [{ name: 'admins', values: ['adm-*'] }] } })
+  await lead.call('createDetectionRule', { body: { text } })
+  expect((await lead.call('tryDetectionRule', { body: { text, events: '{"User":"adm-1"}' } })).met).toBe(1)
+  await inForce(world)
+  await post(url, { User: 'adm-1' }, { User: 'bob' })
+  await matched(world)
+  expect(await titles(lead)).toEqual(['Admin: adm-1 ×1'])
+  expect(await lead.call('placeholders')).toEqual([{ name: 'admins', values: ['adm-*'] }])
+  await expect(lead.call('changePlaceholders', { body: { placeholders: [{ name: '%admins%', values: ['x'] }] } })).rejects.toThrow('without its percent signs')
+})

@@ -8,6 +8,7 @@ import { type Actor, record, system } from '../journal/index.ts'
 import type { Reader, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { AppProblem, changedMeanwhile, conflict, notFound } from '../platform/problems.ts'
+import { readPlaceholders } from './settings.ts'
 import { detectionDays, detectionRules, detectionRuleVersions } from './tables.ts'
 
 type Row = typeof detectionRules.$inferSelect
@@ -30,7 +31,7 @@ export async function parseRuleText(reader: Reader, text: string, besides?: stri
   const isCorrelation = /^correlation:/m.test(text)
   const others = isCorrelation ? (await knownRules(reader)).filter(file => file.name !== besides) : []
   const name = 'the rule'
-  const set = readRules([...others, { name, text }])
+  const set = readRules([...others, { name, text }], await readPlaceholders(reader))
   const mine = [...set.rules, ...set.correlations, ...set.filters].filter(document => document.file === name)
   const problems = set.refused.filter(refused => refused.file === name).map(({ line, reason }) => ({ line, reason }))
   if (problems.length === 0 && mine.length !== 1)
@@ -160,7 +161,7 @@ function documentsOf(file: RuleFile): RuleFile[] {
 export async function importRules(tx: Tx, actor: Actor, files: readonly RuleFile[], origin: Origin, isEnabled: boolean): Promise<Imported> {
   const documents = files.flatMap(documentsOf)
   const texts = new Map(documents.map(file => [file.name, file.text]))
-  const set = readRules(documents)
+  const set = readRules(documents, await readPlaceholders(tx))
   const known = new Map((await tx.db.select().from(detectionRules)).map(row => [row.ruleId, row]))
   let added = 0
   let changed = 0

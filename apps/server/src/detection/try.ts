@@ -1,9 +1,14 @@
 import type { TriedEvent } from '@tocsin/api'
-import { EventView, explain, type FieldMapping, parseYaml, type Rule, readingOf, readRules } from '@tocsin/sigma'
+import { EventView, explain, type FieldMapping, type Placeholders, parseYaml, type Rule, readingOf, readRules } from '@tocsin/sigma'
 import type { Problem } from './rules.ts'
 
 const mostEvents = 200
 const mostShown = 50
+
+interface Settings {
+  readonly mapping: FieldMapping
+  readonly placeholders: Placeholders
+}
 
 interface Tried {
   readonly problems: Problem[]
@@ -13,21 +18,21 @@ interface Tried {
 }
 
 /** Tries one rule on events and tells why each is met or not. */
-export function tryRule(text: string, events: readonly string[], mapping: FieldMapping): Tried {
-  const set = readRules([{ name: 'rule', text }])
+export function tryRule(text: string, events: readonly string[], settings: Settings): Tried {
+  const set = readRules([{ name: 'rule', text }], settings.placeholders)
   const problems = set.refused.map(({ line, reason }) => ({ line, reason }))
   const [rule] = set.rules
   if (problems.length === 0 && rule === undefined)
     problems.push({ line: 1, reason: 'only a rule with a detection can be tried on single events; a correlation or a filter rests on rules' })
   if (rule === undefined) return { problems, events: [], judged: 0, met: 0 }
   const document = parseYaml(text)[0]?.value as { detection: Readonly<Record<string, unknown>> }
-  const tried = events.slice(0, mostEvents).map((line, i) => tryOne(rule, document.detection, line, i + 1, mapping))
+  const tried = events.slice(0, mostEvents).map((line, i) => tryOne(rule, document.detection, line, i + 1, settings))
   const met = tried.filter(one => one.isMet)
   const rest = tried.filter(one => !one.isMet)
   return { problems, events: [...met, ...rest].slice(0, mostShown), judged: tried.length, met: met.length }
 }
 
-function tryOne(rule: Rule, detection: Readonly<Record<string, unknown>>, text: string, line: number, mapping: FieldMapping): TriedEvent {
+function tryOne(rule: Rule, detection: Readonly<Record<string, unknown>>, text: string, line: number, { mapping, placeholders }: Settings): TriedEvent {
   const nothing = { line, isRead: false, isMet: false, conditions: [], identifiers: [], event: text.slice(0, 100_000) }
   let event: EventView
   try {
@@ -36,7 +41,7 @@ function tryOne(rule: Rule, detection: Readonly<Record<string, unknown>>, text: 
     return { ...nothing, problem: error instanceof Error ? error.message : String(error) }
   }
   const reading = readingOf(rule.logsource, event.class())
-  const { isMet, conditions, identifiers } = explain(detection, event, reading?.fields ?? {})
+  const { isMet, conditions, identifiers } = explain(detection, event, reading?.fields ?? {}, placeholders)
   return {
     ...nothing,
     problem: null,

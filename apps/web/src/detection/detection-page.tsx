@@ -11,10 +11,10 @@ import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { Coverage } from './coverage.tsx'
-import { FieldMapping } from './field-mapping.tsx'
 import { ImportRules } from './import-rules.tsx'
 import { Indicators } from './indicators.tsx'
 import { DeadLetters, LogSources } from './log-sources.tsx'
+import { FieldMapping, Placeholders } from './named-lists.tsx'
 import { levelSeverity, originWords, techniquesOf } from './words.ts'
 
 const tabs = ['rules', 'indicators', 'coverage', 'sources'] as const
@@ -58,6 +58,7 @@ export function DetectionPage() {
             <LogSources />
             <DeadLetters />
             <FieldMapping />
+            <Placeholders />
           </Stack>
         </Tabs.Panel>
       </Tabs>
