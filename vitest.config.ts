@@ -12,6 +12,8 @@ export default defineConfig({
     globalSetup: ['apps/server/test/global-setup.ts'],
     reporters: ['default', './scripts/plain-reporter.ts'],
     pool: 'forks',
+    // Tests wait for databases, browsers and programs more than they compute: two files at a time fill two cores.
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 90_000,
   },
