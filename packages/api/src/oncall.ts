@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { At, Day, Id, IdParams, Line, Reference, Severity, Version } from './common.ts'
 import { atLeast, open, route } from './route.ts'
+import { TimeZone } from './schedules.ts'
 
 const Step = z.object({
   target: z.discriminatedUnion('kind', [
@@ -10,18 +11,9 @@ const Step = z.object({
   waitMinutes: z.number().int().min(1, 'must be at least one minute').max(1_440, 'must be at most a day'),
 })
 
-const isZone = (zone: string) => {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** A team's weekly rotation and its escalation policy. */
 export const RotaInput = z.object({
-  timeZone: z.string().max(60).refine(isZone, 'must be a time zone such as Europe/Berlin'),
+  timeZone: TimeZone,
   startDate: Day.describe('The first handoff; the first participant starts there'),
   handoffTime: z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'must be a time such as 09:00'),
   participantIds: z.array(Id).max(100),

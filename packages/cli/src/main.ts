@@ -1,8 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { alertSend } from './alert-send.ts'
+import { rotationTypes } from '@tocsin/oncall'
 import type { DetectOptions } from './detect.ts'
 import { incidentList, incidentShow } from './incidents.ts'
 import { journalVerify } from './journal-verify.ts'
+import type { HandoffOptions } from './oncall.ts'
 import { CliProblem, type Output, outputOf } from './output.ts'
 
 // Who reads no further (`| head`) has what they wanted.
@@ -82,6 +84,11 @@ function wholeNumber(value: string): number {
   return number
 }
 
+function turnLength(value: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(value)) throw new InvalidArgumentError('It must be a whole number from 1 to 999.')
+  return Number(value)
+}
+
 function logSource(value: string): Record<string, string> {
   const parts = value.split(',').map(part => part.split('='))
   if (parts.some(([key = '', text = '', ...rest]) => !['category', 'product', 'service'].includes(key) || text === '' || rest.length > 0))
@@ -128,8 +135,35 @@ rules
   .description('run the events that stand beside rules: name.positive.ndjson, name.negative.ndjson')
   .action((path: string) => run(async output => (await import('./rules.ts')).rulesTest(output, path)))
 
+const oncall = program.command('oncall').description('who is on call, from files, without a server')
+oncall
+  .command('handoffs')
+  .description('the instants at which turns of a rotation change, as JSON')
+  .addOption(new Option('--type <type>', 'what a turn is counted in').choices(rotationTypes).makeOptionMandatory())
+  .option('--every <n>', 'so many of them a turn', turnLength, 1)
+  .requiredOption('--start <wall time>', 'the first handoff on the wall clock, as 2026-03-23T09:00')
+  .requiredOption('--zone <zone>', 'the time zone of the clock')
+  .requiredOption('--from <instant>', 'from this instant on')
+  .requiredOption('--until <instant>', 'until before this instant')
+  .action((options: HandoffOptions) => run(async () => (await import('./oncall.ts')).oncallHandoffs(options)))
+oncall
+  .command('who')
+  .description('who is on call in a schedule at an instant, as JSON')
+  .requiredOption('-f, --file <file>', 'a YAML file of schedules')
+  .requiredOption('--schedule <name>', 'one of them')
+  .requiredOption('--at <instant>', 'when')
+  .action((options: { file: string; schedule: string; at: string }) => run(async () => (await import('./oncall.ts')).oncallWho(options)))
+oncall
+  .command('shifts')
+  .description('the shifts of a schedule, gaps included, as JSON')
+  .requiredOption('-f, --file <file>', 'a YAML file of schedules')
+  .requiredOption('--schedule <name>', 'one of them')
+  .requiredOption('--from <instant>', 'from this instant on')
+  .requiredOption('--until <instant>', 'until this instant')
+  .action((options: { file: string; schedule: string; from: string; until: string }) => run(async () => (await import('./oncall.ts')).oncallShifts(options)))
+
 // A command line that is wrong is told in one sentence, with a code of its own.
-const offline = [program.commands.find(command => command.name() === 'detect'), rules, ...rules.commands]
+const offline = [program.commands.find(command => command.name() === 'detect'), rules, ...rules.commands, oncall, ...oncall.commands]
 for (const command of offline) command?.showHelpAfterError(false).exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
 
 await program.parseAsync()

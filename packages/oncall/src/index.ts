@@ -1,2 +1,4 @@
 export * from './escalation.ts'
-export * from './rotation.ts'
+export { handoffs, type Rotation, rotationTypes } from './rotation.ts'
+export * from './schedule.ts'
+export * from './turns.ts'

@@ -1,72 +1,104 @@
 import { Temporal } from 'temporal-polyfill'
+import { instantOf, withOffset } from './wall-clock.ts'
 
-/** A weekly rotation: participants take turns of one week, handing over at a wall-clock time in the rotation's zone. */
-export interface WeeklyRotation {
-  /** IANA time zone, for example `Europe/Berlin`. */
-  readonly timeZone: string
-  /** Ids in the order of their turns; may be empty. */
-  readonly participants: readonly string[]
-  /** The first handoff, as a date in the zone: the first participant's turn starts there. Earlier, nobody is on call. */
-  readonly startDate: string
-  /** Wall-clock time of every handoff, `HH:MM`. */
-  readonly handoffTime: string
-}
+export const rotationTypes = ['hourly', 'daily', 'weekly', 'monthly'] as const
 
-/** A turn on call, [start, end), instants in ISO 8601 UTC. */
-export interface Shift {
-  readonly participant: string
+/** When turns change: at wall-clock times of a zone. */
+export interface Rotation {
+  readonly type: (typeof rotationTypes)[number]
+  /** So many hours, days, weeks or months a turn: a whole number from 1. */
+  readonly every: number
+  /** The first handoff, on the wall clock: `2026-03-23T09:00`. Earlier, it is nobody's turn. */
   readonly start: string
-  readonly end: string
 }
 
-/** The n-th handoff. It stays at its wall-clock time across daylight saving; one that falls in a gap is the gap's end. */
-function handoff(rotation: WeeklyRotation, n: number): Temporal.Instant {
-  const local = Temporal.PlainDate.from(rotation.startDate).add({ weeks: n }).toPlainDateTime(Temporal.PlainTime.from(rotation.handoffTime))
-  const earlier = local.toZonedDateTime(rotation.timeZone, { disambiguation: 'earlier' })
-  // 'earlier' moves a time inside a gap back by the gap's length: then the first instant after the gap is the next transition.
-  if (earlier.toPlainDateTime().equals(local)) return earlier.toInstant()
-  const transition = earlier.getTimeZoneTransition('next')
-  return (transition ?? earlier).toInstant()
+/** A handoff: the instant, and its number among those that exist. */
+export interface Handoff {
+  readonly index: number
+  readonly at: Temporal.Instant
 }
 
-/** The number of the turn that holds `at`, or undefined before the first handoff. */
-function turnAt(rotation: WeeklyRotation, at: Temporal.Instant): number | undefined {
-  const date = at.toZonedDateTimeISO(rotation.timeZone).toPlainDate()
-  const weeks = Math.floor(Temporal.PlainDate.from(rotation.startDate).until(date, { largestUnit: 'days' }).days / 7)
-  // The date alone is off by one turn before the hour of a handoff day (and in a zone that skipped a date): look next door.
-  for (const n of [weeks + 1, weeks, weeks - 1]) {
-    if (n >= 0 && Temporal.Instant.compare(handoff(rotation, n), at) <= 0) return n
-  }
-  return undefined
+const hourMs = 3_600_000
+
+/** The wall-clock time of the n-th handoff. In months, the 29th to 31st fall on the last day of a shorter month. */
+function wallOf({ type, every, start }: Rotation, n: number): Temporal.PlainDateTime {
+  const first = Temporal.PlainDateTime.from(start)
+  if (type === 'hourly') return first.add({ hours: n * every })
+  if (type === 'daily') return first.add({ days: n * every })
+  if (type === 'weekly') return first.add({ weeks: n * every })
+  return first.add({ months: n * every })
+}
+
+/** Milliseconds on the wall clock between handoffs, or undefined for months, which differ. */
+function periodMs({ type, every }: Rotation): number | undefined {
+  if (type === 'monthly') return undefined
+  return every * hourMs * { hourly: 1, daily: 24, weekly: 168 }[type]
+}
+
+const wallMs = (wall: Temporal.PlainDateTime) => wall.toZonedDateTime('UTC').epochMilliseconds
+
+/** The greatest n whose handoff is at or before `at`, or -1. */
+function placeAt(rotation: Rotation, timeZone: string, at: Temporal.Instant): number {
+  const first = Temporal.PlainDateTime.from(rotation.start)
+  const now = at.toZonedDateTimeISO(timeZone).toPlainDateTime()
+  const period = periodMs(rotation)
+  const guess =
+    period === undefined ? Math.floor(first.until(now, { largestUnit: 'months' }).months / rotation.every) : Math.floor((wallMs(now) - wallMs(first)) / period)
+  // The wall clock goes back for an hour a year, or a day once in a lifetime: the guess may then be too low, never by more than that.
+  const slack = period === undefined ? 2 : Math.ceil((26 * hourMs) / period) + 1
+  for (let n = guess + slack; n >= Math.max(0, guess - slack); n--) if (Temporal.Instant.compare(instantOf(wallOf(rotation, n), timeZone), at) <= 0) return n
+  return -1
 }
 
 /**
- * Who answers at `at`, in order of depth: the one whose turn it is, then the next in turn, and so on.
- * Depth 0 is the primary, 1 the backup. Empty before the first handoff or without participants.
+ * How many of the handoffs 1 … n fall on the one before them: those of hours that do not exist fall together at the end of the gap, where
+ * they are one handoff. Counted by the gaps of the zone, not handoff by handoff.
  */
-export function onCall(rotation: WeeklyRotation, at: string): string[] {
-  const turn = turnAt(rotation, Temporal.Instant.from(at))
-  const { participants } = rotation
-  if (turn === undefined || participants.length === 0) return []
-  const first = turn % participants.length
-  return [...participants.slice(first), ...participants.slice(0, first)]
-}
-
-/** The shifts that overlap [from, until), in order, with their true starts and ends. */
-export function shifts(rotation: WeeklyRotation, from: string, until: string): Shift[] {
-  const { participants } = rotation
-  if (participants.length === 0 || until <= from) return []
-  const found: Shift[] = []
-  const end = Temporal.Instant.from(until)
-  for (let n = turnAt(rotation, Temporal.Instant.from(from)) ?? 0; ; n += 1) {
-    const start = handoff(rotation, n)
-    if (Temporal.Instant.compare(start, end) >= 0) return found
-    const participant = participants[n % participants.length]
-    // The index is in range because the list is not empty.
-    if (participant !== undefined) found.push({ participant, start: iso(start), end: iso(handoff(rotation, n + 1)) })
+function fallenTogether(rotation: Rotation, timeZone: string, until: Temporal.Instant): number {
+  const period = periodMs(rotation)
+  // No gap was ever longer than a day.
+  if (period === undefined || period > 24 * hourMs) return 0
+  const first = wallMs(Temporal.PlainDateTime.from(rotation.start))
+  let fallen = 0
+  let zoned: Temporal.ZonedDateTime | null = instantOf(Temporal.PlainDateTime.from(rotation.start), timeZone)
+    .subtract({ hours: 48 })
+    .toZonedDateTimeISO(timeZone)
+  for (;;) {
+    const offset: number = zoned.offsetNanoseconds
+    zoned = zoned.getTimeZoneTransition('next')
+    if (zoned === null || Temporal.Instant.compare(zoned.toInstant(), until) > 0) return fallen
+    const gapMs = (zoned.offsetNanoseconds - offset) / 1e6
+    if (gapMs <= 0) continue
+    const gapEnd = wallMs(zoned.toPlainDateTime())
+    const from = Math.max(0, Math.ceil((gapEnd - gapMs - first) / period))
+    const to = Math.floor((gapEnd - first) / period)
+    fallen += Math.max(0, to - from)
   }
 }
 
-function iso(instant: Temporal.Instant): string {
-  return new Date(instant.epochMilliseconds).toISOString()
+/**
+ * The handoffs from the last one at or before `from` until `until`, in order. Those that fall on the same instant are one, so that nobody's
+ * turn is skipped in spring.
+ */
+export function* handoffsAround(rotation: Rotation, timeZone: string, from: Temporal.Instant, until: Temporal.Instant): Generator<Handoff> {
+  let n = placeAt(rotation, timeZone, from)
+  let index = n < 0 ? 0 : n - fallenTogether(rotation, timeZone, from)
+  n = Math.max(0, n)
+  for (let before: Temporal.Instant | undefined; ; n++) {
+    const at = instantOf(wallOf(rotation, n), timeZone)
+    if (Temporal.Instant.compare(at, until) >= 0) return
+    if (before?.equals(at)) continue
+    yield { index, at }
+    before = at
+    index++
+  }
+}
+
+/** The instants in [from, until) at which turns change, ISO 8601 with the zone's offset. @param period instants, ISO 8601 */
+export function handoffs(rotation: Rotation, timeZone: string, { from, until }: { readonly from: string; readonly until: string }): string[] {
+  const begin = Temporal.Instant.from(from)
+  const found: string[] = []
+  for (const { at } of handoffsAround(rotation, timeZone, begin, Temporal.Instant.from(until)))
+    if (Temporal.Instant.compare(at, begin) >= 0) found.push(withOffset(at, timeZone))
+  return found
 }

@@ -1,5 +1,5 @@
 import { type Page, type Severity, severities } from '@tocsin/api'
-import { climb, onCall } from '@tocsin/oncall'
+import { climb, inTurn } from '@tocsin/oncall'
 import { and, desc, eq, inArray, sql } from 'drizzle-orm'
 import { findPerson, type House, people, teamMembers, teams, type Viewer } from '../identity/index.ts'
 import { type Actor, record, system } from '../journal/index.ts'
@@ -80,7 +80,7 @@ export async function climbPage(tx: Tx, house: House, pageId: string): Promise<v
   const [page] = await tx.db.select().from(pages).where(eq(pages.id, pageId)).for('update')
   if (page?.state !== 'triggered') return
   const rota = await findRota(tx, page.teamId)
-  const turns = rota ? onCall(rotationOf(rota), tx.now) : []
+  const turns = rota ? inTurn(rotationOf(rota), tx.now) : []
   const policy = rota ?? { steps: [{ target: { kind: 'everyone' as const }, waitMinutes: 5 }], repeats: 2 }
   const step =
     page.position < 0 && page.firstPersonId !== null

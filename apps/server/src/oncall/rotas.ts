@@ -1,5 +1,5 @@
 import type { Rota, RotaInput } from '@tocsin/api'
-import { onCall, shifts } from '@tocsin/oncall'
+import { type Rota as CoreRota, inTurn, turnsOf } from '@tocsin/oncall'
 import { eq } from 'drizzle-orm'
 import type { z } from 'zod'
 import { assertPeople, type Caller, listPeople, listTeams } from '../identity/index.ts'
@@ -12,8 +12,8 @@ import { rotas } from './tables.ts'
 export type RotaRow = typeof rotas.$inferSelect
 
 /** The rotation as the pure core reads it. */
-export function rotationOf(row: RotaRow) {
-  return { timeZone: row.timeZone, startDate: row.startDate, handoffTime: row.handoffTime, participants: row.participantIds }
+export function rotationOf(row: RotaRow): CoreRota {
+  return { timeZone: row.timeZone, rotation: { type: 'weekly', every: 1, start: `${row.startDate}T${row.handoffTime}` }, participants: row.participantIds }
 }
 
 export async function findRota(reader: Reader, teamId: string): Promise<RotaRow | undefined> {
@@ -43,9 +43,9 @@ export async function listRotas(reader: Reader, teamIds?: readonly string[]): Pr
             version: row.version,
           }
         : null,
-      onCallNow: row ? onCall(rotationOf(row), reader.now).map(reference) : [],
+      onCallNow: row ? inTurn(rotationOf(row), reader.now).map(reference) : [],
       shifts: row
-        ? shifts(rotationOf(row), reader.now, addDays(reader.now, 56)).map(shift => ({
+        ? turnsOf(rotationOf(row), reader.now, addDays(reader.now, 56)).map(shift => ({
             person: reference(shift.participant),
             start: shift.start,
             end: shift.end,

@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises'
+import { RotationShape, ScheduleFile, TimeZone } from '@tocsin/api'
+import { handoffs, type Rotation, type Schedule, shifts, whoIsOnCall } from '@tocsin/oncall'
+import { load, YAMLException } from 'js-yaml'
+import type { z } from 'zod'
+import { CliProblem } from './output.ts'
+
+export interface HandoffOptions extends Rotation {
+  readonly zone: string
+  readonly from: string
+  readonly until: string
+}
+
+/** What a period may be at the most: a command asks for what a person looks at. */
+const mostYears = 20
+const mostHandoffs = 200_000
+
+const print = (value: unknown) => process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+
+function parsed<Shape extends z.ZodType>(schema: Shape, value: unknown, what: string): z.output<Shape> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw new CliProblem(`${[what, ...(issue?.path ?? [])].map(String).join('.')} ${issue?.message}.`, 2)
+}
+
+/** An instant: ISO 8601 with an offset or Z. */
+function instantOf(text: string, option: string): string {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(text) || Number.isNaN(Date.parse(text)))
+    throw new CliProblem(`${option} must be an instant such as 2026-03-23T09:00:00+01:00.`, 2)
+  return new Date(text).toISOString()
+}
+
+function periodOf({ from, until }: { from: string; until: string }): { from: string; until: string } {
+  const period = { from: instantOf(from, '--from'), until: instantOf(until, '--until') }
+  if (Date.parse(period.until) - Date.parse(period.from) > mostYears * 366 * 86_400_000) throw new CliProblem(`--until must be at most ${mostYears} years after --from.`, 2)
+  return period
+}
+
+/** Prints the handoffs of a rotation. */
+export function oncallHandoffs({ zone, from, until, ...given }: HandoffOptions): void {
+  const { type, every, start } = parsed(RotationShape, { type: given.type, every: given.every, start: given.start }, 'rotation')
+  parsed(TimeZone, zone, '--zone')
+  const found = handoffs({ type, every, start }, zone, periodOf({ from, until }))
+  if (found.length > mostHandoffs) throw new CliProblem(`there are more than ${mostHandoffs} handoffs in this time: ask for less of it.`, 2)
+  print(found)
+}
+
+async function scheduleOf(file: string, name: string): Promise<Schedule> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new CliProblem(error.code === 'ENOENT' ? `${file} does not exist.` : `${file} cannot be read (${error.code}).`, 2)
+  })
+  let value: unknown
+  try {
+    value = load(text)
+  } catch (error) {
+    if (error instanceof YAMLException) throw new CliProblem(`${file} is not valid YAML: ${error.message.split('\n')[0]}.`, 2)
+    throw error
+  }
+  const { schedules } = parsed(ScheduleFile, value, file)
+  const found = schedules.filter(schedule => schedule.name === name)
+  if (found.length > 1) throw new CliProblem(`${file} has two schedules of the name ${name}.`, 2)
+  if (found[0] === undefined) throw new CliProblem(`${file} has no schedule ${name}; it has ${schedules.map(schedule => schedule.name).join(', ') || 'none'}.`, 2)
+  return found[0]
+}
+
+/** Prints who is on call in a schedule of a file. */
+export async function oncallWho({ file, schedule, at }: { file: string; schedule: string; at: string }): Promise<void> {
+  const instant = instantOf(at, '--at')
+  print({ schedule, at: instant, onCall: whoIsOnCall(await scheduleOf(file, schedule), instant) })
+}
+
+/** Prints the shifts of a schedule of a file; one without participants is a gap. */
+export async function oncallShifts({ file, schedule, ...period }: { file: string; schedule: string; from: string; until: string }): Promise<void> {
+  const { from, until } = periodOf(period)
+  print(shifts(await scheduleOf(file, schedule), from, until))
+}

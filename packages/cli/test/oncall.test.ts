@@ -1,0 +1,74 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { tocsin as run } from './tocsin.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'tocsin-oncall-'))
+const file = join(folder, 'schedules.yml')
+writeFileSync(
+  file,
+  `schedules:
+  - name: primary
+    timeZone: Europe/Berlin
+    layers:
+      - name: always
+        rotation: { type: weekly, start: 2026-03-02T09:00 }
+        participants: [ada, ben]
+      - name: office
+        rotation: { type: daily, every: 2, start: 2026-03-02T00:00 }
+        participants: [cai]
+        restrictions:
+          - { days: [mon], from: 09:00, until: 17:00 }
+    overrides:
+      - { participants: [dan], start: 2026-03-03T08:00:00Z, end: 2026-03-03T10:00:00Z }
+`,
+)
+
+const tocsin = (...args: string[]) => run(['oncall', ...args])
+
+describe('npx tocsin oncall', () => {
+  test('handoffs stay at their time across daylight saving', async () => {
+    const { code, out } = await tocsin('handoffs', '--type', 'daily', '--every', '1', '--start', '2020-03-06T02:30', '--zone', 'America/Chicago', '--from', '2020-03-07T00:00:00-06:00', '--until', '2020-03-10T00:00:00Z')
+    expect([code, JSON.parse(out)]).toEqual([0, ['2020-03-07T02:30:00-06:00', '2020-03-08T03:00:00-05:00', '2020-03-09T02:30:00-05:00']])
+  })
+
+  test('who and shifts come from a file', async () => {
+    const who = await tocsin('who', '-f', file, '--schedule', 'primary', '--at', '2026-03-03T09:30:00+01:00')
+    expect(JSON.parse(who.out)).toEqual({ schedule: 'primary', at: '2026-03-03T08:30:00.000Z', onCall: ['dan'] })
+    const shifts = await tocsin('shifts', '-f', file, '--schedule', 'primary', '--from', '2026-03-01T00:00:00Z', '--until', '2026-03-03T09:00:00Z')
+    expect(JSON.parse(shifts.out)).toEqual([
+      { start: '2026-03-01T00:00:00.000Z', end: '2026-03-02T08:00:00.000Z', participants: [] },
+      { start: '2026-03-02T08:00:00.000Z', end: '2026-03-02T16:00:00.000Z', participants: ['cai'] },
+      { start: '2026-03-02T16:00:00.000Z', end: '2026-03-03T08:00:00.000Z', participants: ['ada'] },
+      { start: '2026-03-03T08:00:00.000Z', end: '2026-03-03T09:00:00.000Z', participants: ['dan'] },
+    ])
+  })
+
+  const handoffs = (changed: Record<string, string>) => {
+    const options = { '--type': 'daily', '--start': '2020-03-06T02:30', '--zone': 'UTC', '--from': '2020-03-07T00:00:00Z', '--until': '2020-03-10T00:00:00Z', ...changed }
+    return tocsin('handoffs', ...Object.entries(options).flat())
+  }
+  test.each([
+    [{ '--start': '2020-02-30T02:30' }, 'rotation.start must be a day that there is.\n'],
+    [{ '--start': 'tomorrow' }, 'rotation.start must be a time on the wall clock such as 2026-03-23T09:00.\n'],
+    [{ '--zone': 'Mars/Olympus' }, '--zone must be a time zone such as Europe/Berlin.\n'],
+    [{ '--from': '2020-03-07' }, '--from must be an instant such as 2026-03-23T09:00:00+01:00.\n'],
+    [{ '--until': '2090-03-07T00:00:00Z' }, '--until must be at most 20 years after --from.\n'],
+    [{ '--every': '0' }, expect.stringContaining('whole number from 1')],
+    [{ '--type': 'yearly' }, expect.stringContaining('Allowed choices are hourly, daily, weekly, monthly')],
+  ])('%j is refused in one sentence, with code 2', async (changed, err) => expect(await handoffs(changed)).toEqual({ code: 2, out: '', err }))
+
+  test.each([
+    ['schedules: [', /is not valid YAML: /],
+    ['schedules: [{name: a, timeZone: UTC, layers: [], colour: red}]', /schedules\.0 .*colour/],
+    ['schedules: [{name: a, timeZone: UTC, layers: [{name: l, participants: [x], rotation: {type: daily, start: 9}}]}]', /schedules\.0\.layers\.0\.rotation\.start /],
+    ['schedules: []', /has no schedule primary; it has none\.$/],
+  ])('a file that says %s is refused with its place', async (text, err) => {
+    const wrong = join(folder, 'wrong.yml')
+    writeFileSync(wrong, text)
+    const done = await tocsin('who', '-f', wrong, '--schedule', 'primary', '--at', '2026-03-03T09:30:00Z')
+    expect([done.code, done.out]).toEqual([2, ''])
+    expect(done.err.trim()).toMatch(err)
+  })
+})
