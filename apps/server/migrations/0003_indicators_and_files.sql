@@ -26,6 +26,7 @@ CREATE TABLE "indicator_lists" (
 	"pull_minutes" integer,
 	"added_after" text,
 	"generation" integer DEFAULT 0 NOT NULL,
+	"last_generation" integer DEFAULT 0 NOT NULL,
 	"size" bigint DEFAULT 0 NOT NULL,
 	"refused" bigint DEFAULT 0 NOT NULL,
 	"refused_examples" jsonb DEFAULT '[]'::jsonb NOT NULL,
@@ -44,7 +45,7 @@ CREATE TABLE "indicators" (
 	"valid_until" timestamptz(3),
 	"object_id" text,
 	"generation" integer NOT NULL,
-	CONSTRAINT "indicators_list_id_key_pk" PRIMARY KEY("list_id","key")
+	CONSTRAINT "indicators_list_id_key_generation_pk" PRIMARY KEY("list_id","key","generation")
 );
 --> statement-breakpoint
 ALTER TABLE "log_sources" ADD COLUMN "files" jsonb DEFAULT '[]'::jsonb NOT NULL;--> statement-breakpoint

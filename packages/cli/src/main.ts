@@ -1,6 +1,6 @@
+import { rotationTypes } from '@tocsin/oncall'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { alertSend } from './alert-send.ts'
-import { rotationTypes } from '@tocsin/oncall'
 import type { DetectOptions } from './detect.ts'
 import { incidentList, incidentShow } from './incidents.ts'
 import { journalVerify } from './journal-verify.ts'

@@ -33,7 +33,8 @@ function instantOf(text: string, option: string): string {
 
 function periodOf({ from, until }: { from: string; until: string }): { from: string; until: string } {
   const period = { from: instantOf(from, '--from'), until: instantOf(until, '--until') }
-  if (Date.parse(period.until) - Date.parse(period.from) > mostYears * 366 * 86_400_000) throw new CliProblem(`--until must be at most ${mostYears} years after --from.`, 2)
+  if (Date.parse(period.until) - Date.parse(period.from) > mostYears * 366 * 86_400_000)
+    throw new CliProblem(`--until must be at most ${mostYears} years after --from.`, 2)
   return period
 }
 
@@ -60,7 +61,8 @@ async function scheduleOf(file: string, name: string): Promise<Schedule> {
   const { schedules } = parsed(ScheduleFile, value, file)
   const found = schedules.filter(schedule => schedule.name === name)
   if (found.length > 1) throw new CliProblem(`${file} has two schedules of the name ${name}.`, 2)
-  if (found[0] === undefined) throw new CliProblem(`${file} has no schedule ${name}; it has ${schedules.map(schedule => schedule.name).join(', ') || 'none'}.`, 2)
+  if (found[0] === undefined)
+    throw new CliProblem(`${file} has no schedule ${name}; it has ${schedules.map(schedule => schedule.name).join(', ') || 'none'}.`, 2)
   return found[0]
 }
 

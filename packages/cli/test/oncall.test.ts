@@ -29,7 +29,21 @@ const tocsin = (...args: string[]) => run(['oncall', ...args])
 
 describe('npx tocsin oncall', () => {
   test('handoffs stay at their time across daylight saving', async () => {
-    const { code, out } = await tocsin('handoffs', '--type', 'daily', '--every', '1', '--start', '2020-03-06T02:30', '--zone', 'America/Chicago', '--from', '2020-03-07T00:00:00-06:00', '--until', '2020-03-10T00:00:00Z')
+    const { code, out } = await tocsin(
+      'handoffs',
+      '--type',
+      'daily',
+      '--every',
+      '1',
+      '--start',
+      '2020-03-06T02:30',
+      '--zone',
+      'America/Chicago',
+      '--from',
+      '2020-03-07T00:00:00-06:00',
+      '--until',
+      '2020-03-10T00:00:00Z',
+    )
     expect([code, JSON.parse(out)]).toEqual([0, ['2020-03-07T02:30:00-06:00', '2020-03-08T03:00:00-05:00', '2020-03-09T02:30:00-05:00']])
   })
 
@@ -46,7 +60,14 @@ describe('npx tocsin oncall', () => {
   })
 
   const handoffs = (changed: Record<string, string>) => {
-    const options = { '--type': 'daily', '--start': '2020-03-06T02:30', '--zone': 'UTC', '--from': '2020-03-07T00:00:00Z', '--until': '2020-03-10T00:00:00Z', ...changed }
+    const options = {
+      '--type': 'daily',
+      '--start': '2020-03-06T02:30',
+      '--zone': 'UTC',
+      '--from': '2020-03-07T00:00:00Z',
+      '--until': '2020-03-10T00:00:00Z',
+      ...changed,
+    }
     return tocsin('handoffs', ...Object.entries(options).flat())
   }
   test.each([
@@ -62,7 +83,10 @@ describe('npx tocsin oncall', () => {
   test.each([
     ['schedules: [', /is not valid YAML: /],
     ['schedules: [{name: a, timeZone: UTC, layers: [], colour: red}]', /schedules\.0 .*colour/],
-    ['schedules: [{name: a, timeZone: UTC, layers: [{name: l, participants: [x], rotation: {type: daily, start: 9}}]}]', /schedules\.0\.layers\.0\.rotation\.start /],
+    [
+      'schedules: [{name: a, timeZone: UTC, layers: [{name: l, participants: [x], rotation: {type: daily, start: 9}}]}]',
+      /schedules\.0\.layers\.0\.rotation\.start /,
+    ],
     ['schedules: []', /has no schedule primary; it has none\.$/],
   ])('a file that says %s is refused with its place', async (text, err) => {
     const wrong = join(folder, 'wrong.yml')

@@ -80,6 +80,10 @@ describe('indicators of compromise', () => {
       'file: has no address, domain, URL or hash in it (line 1: there is no address, domain, URL or hash in it: nothing here).',
     )
     expect((await upload(world, lead, id, '{"a": 1}')).body.detail).toBe('file: is JSON, but no STIX 2.1 bundle: it has no list of objects.')
+    // A file that breaks off after it has named what the list has already.
+    const packed = gzipSync(Array.from({ length: 20_000 }, (_, i) => `198.51.100.1\n10.1.${i >> 8}.${i & 255}\n`).join(''))
+    expect((await upload(world, lead, id, packed.subarray(0, packed.length - 40))).body.detail).toBe('file: is not gzip that can be read.')
+    expect((await lead.call('lookUpIndicator', { query: { value: '10.1.0.1' } })).found).toEqual([])
     await post(url, flow('198.51.100.1'))
     await matched(world)
     expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.1: ws1 ×1'])

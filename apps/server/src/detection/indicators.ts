@@ -21,7 +21,17 @@ const keysAtOnce = 50_000
 /** Indicators end all the time: what has ended is left out of the matching at most this often; no alert is raised for it at once. */
 const tidyMinutes = 30
 
-const shown = ({ url, username, secretSealed, pullMinutes, addedAfter: _, generation: __, createdAt: ___, ...row }: ListRow): IndicatorList => ({
+const shown = ({
+  url,
+  username,
+  secretSealed,
+  pullMinutes,
+  addedAfter: _,
+  generation: __,
+  lastGeneration: ___,
+  createdAt: ____,
+  ...row
+}: ListRow): IndicatorList => ({
   ...row,
   refusedExamples: [...row.refusedExamples],
   taxii: url === null ? null : { url, username, hasSecret: secretSealed !== null, pullMinutes: pullMinutes ?? 60 },
@@ -107,7 +117,8 @@ async function removeRows(database: Database, which: SQL | undefined): Promise<v
 
 /** Writes a part of a list. */
 export async function storePart(tx: Tx, listId: string, generation: number, { indicators: found, replaced }: ListPart): Promise<void> {
-  if (replaced.length > 0) await tx.db.delete(indicators).where(and(eq(indicators.listId, listId), inArray(indicators.objectId, [...replaced])))
+  if (replaced.length > 0)
+    await tx.db.delete(indicators).where(and(eq(indicators.listId, listId), eq(indicators.generation, generation), inArray(indicators.objectId, [...replaced])))
   // The same value twice in one statement would be refused: the last word counts.
   const rows = [...new Map(found.map(one => [one.key, one])).values()]
   if (rows.length === 0) return
@@ -117,8 +128,8 @@ export async function storePart(tx: Tx, listId: string, generation: number, { in
     select ${listId}::uuid, key, kind, description, valid_until, object_id, ${generation}
     from unnest(${column(row => row.key)}::text[], ${column(row => row.kind)}::text[], ${column(row => storable(row.description, 1_000))}::text[],
       ${column(row => row.validUntil ?? null)}::timestamptz[], ${column(row => row.objectId ?? null)}::text[]) as given(key, kind, description, valid_until, object_id)
-    on conflict (list_id, key) do update set kind = excluded.kind, description = excluded.description, valid_until = excluded.valid_until,
-      object_id = excluded.object_id, generation = excluded.generation`)
+    on conflict (list_id, key, generation) do update set kind = excluded.kind, description = excluded.description, valid_until = excluded.valid_until,
+      object_id = excluded.object_id`)
 }
 
 /** What an import or pull has come to: size, refusals, and the entry of the record. */
@@ -129,7 +140,7 @@ export async function finishImport(
   outcome: { generation: number; refused: number; examples: ListRow['refusedExamples']; taken: number; addedAfter?: string | undefined },
 ): Promise<IndicatorList> {
   const { generation, refused, examples, taken, addedAfter } = outcome
-  const size = sql<number>`(select count(*) from indicators where list_id = ${id} and generation >= ${generation})`
+  const size = sql<number>`(select count(*) from indicators where list_id = ${id} and generation = ${generation})`
   const [row] = await tx.db
     .update(indicatorLists)
     .set({ generation, refused, refusedExamples: [...examples], size, updatedAt: tx.now, problem: null, ...(addedAfter === undefined ? {} : { addedAfter }) })
@@ -169,12 +180,18 @@ export async function importIndicators(
 ): Promise<{ list: IndicatorList; taken: number }> {
   const [file] = files
   if (file === undefined || files.length > 1) throw invalid('file', 'must be one file: a CSV, a line each, or a STIX 2.1 bundle')
-  const before = await database.transaction(tx => lockList(tx, id))
-  const generation = before.generation + (mode === 'replace' ? 1 : 0)
+  const { before, generation } = await database.transaction(async tx => {
+    const list = await lockList(tx, id)
+    if (mode === 'add') return { before: list, generation: list.generation }
+    const next = list.lastGeneration + 1
+    await tx.db.update(indicatorLists).set({ lastGeneration: next }).where(eq(indicatorLists.id, id))
+    return { before: list, generation: next }
+  })
   const others = await sizeOfOthers(database.reader(), id)
   let taken = 0
   let refused = 0
   const examples: { at: string; reason: string }[] = []
+  let list: IndicatorList
   try {
     for await (const part of readIndicators(createReadStream(file.path))) {
       taken += part.indicators.length
@@ -185,23 +202,23 @@ export async function importIndicators(
       if (taken + others > mostIndicatorsInAll) await assertRoom(database.reader(), id, taken)
       await database.transaction(tx => storePart(tx, id, generation, part))
     }
+    if (taken === 0) throw invalid('file', `has no address, domain, URL or hash in it${examples[0] ? ` (${examples[0].at}: ${examples[0].reason})` : ''}`)
+    list = await database.transaction(async tx => {
+      const now = await lockList(tx, id)
+      if (now.generation !== before.generation) throw conflict('Another import of this list has ended meanwhile: look at what it has now.')
+      return finishImport(tx, actor, id, { generation, refused, examples, taken })
+    })
   } catch (error) {
-    if (generation > before.generation) await removeRows(database, and(eq(indicators.listId, id), eq(indicators.generation, generation)))
-    if (error instanceof UnreadableList) throw invalid('file', error.message)
-    throw error
+    if (generation !== before.generation) await removeRows(database, and(eq(indicators.listId, id), eq(indicators.generation, generation)))
+    throw error instanceof UnreadableList ? invalid('file', error.message) : error
   }
-  if (taken === 0) throw invalid('file', `has no address, domain, URL or hash in it${examples[0] ? ` (${examples[0].at}: ${examples[0].reason})` : ''}`)
-  const list = await database.transaction(async tx => {
-    const now = await lockList(tx, id)
-    if (now.generation !== before.generation) throw conflict('Another import of this list has ended meanwhile: look at what it has now.')
-    return finishImport(tx, actor, id, { generation, refused, examples, taken })
-  })
   await removeRows(database, and(eq(indicators.listId, id), lt(indicators.generation, generation)))
   return { list, taken }
 }
 
 const isValid = (now: Instant) => or(isNull(indicators.validUntil), gt(indicators.validUntil, now))
-const isInForce = (now: Instant) => and(eq(indicatorLists.isEnabled, true), sql`${indicators.generation} >= ${indicatorLists.generation}`, isValid(now))
+const isCurrent = eq(indicators.generation, indicatorLists.generation)
+const isInForce = (now: Instant) => and(eq(indicatorLists.isEnabled, true), isCurrent, isValid(now))
 
 /** The keys of a list that are looked for, a line each, in parts. */
 async function* keysOf(reader: Reader, listId: string): AsyncIterable<string> {
@@ -212,7 +229,7 @@ async function* keysOf(reader: Reader, listId: string): AsyncIterable<string> {
         select ${indicators.key}, (${isInForce(reader.now)} and ${ignoredIndicators.key} is null) as is_in
         from ${indicators} join ${indicatorLists} on ${indicatorLists.id} = ${indicators.listId}
           left join ${ignoredIndicators} on ${ignoredIndicators.key} = ${indicators.key}
-        where ${indicators.listId} = ${listId} and ${indicators.key} > ${last}
+        where ${indicators.listId} = ${listId} and ${isCurrent} and ${indicators.key} > ${last}
         order by ${indicators.key} limit ${keysAtOnce}) part`)
     last = part.rows[0]?.last ?? null
     yield part.rows[0]?.keys ?? ''
@@ -319,7 +336,7 @@ export async function lookUpIndicator(
     .from(indicators)
     .innerJoin(indicatorLists, eq(indicatorLists.id, indicators.listId))
     .leftJoin(ignoredIndicators, eq(ignoredIndicators.key, indicators.key))
-    .where(and(inArray(indicators.key, keysAbove(indicator.key)), sql`${indicators.generation} >= ${indicatorLists.generation}`))
+    .where(and(inArray(indicators.key, keysAbove(indicator.key)), isCurrent))
     .orderBy(asc(indicatorLists.name), asc(indicators.key))
     .limit(100)
   return {

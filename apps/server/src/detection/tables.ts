@@ -150,8 +150,10 @@ export const indicatorLists = pgTable('indicator_lists', {
   pullMinutes: integer('pull_minutes'),
   /** Where the next pull goes on. */
   addedAfter: text('added_after'),
-  /** An import writes its rows with the next number, and takes those of the one before out when it is whole. */
+  /** The rows that count. An import writes its own with a number of its own, which counts when it is whole; those before it are then removed. */
   generation: integer('generation').notNull().default(0),
+  /** The highest number that an import was given: two at once do not mix, nor what one left behind that broke off. */
+  lastGeneration: integer('last_generation').notNull().default(0),
   size: count('size').notNull().default(0),
   refused: count('refused').notNull().default(0),
   refusedExamples: json<readonly { at: string; reason: string }[]>('refused_examples').notNull().default([]),
@@ -180,7 +182,7 @@ export const indicators = pgTable(
     generation: integer('generation').notNull(),
   },
   table => [
-    primaryKey({ columns: [table.listId, table.key] }),
+    primaryKey({ columns: [table.listId, table.key, table.generation] }),
     index('indicators_key').on(table.key),
     index('indicators_object').on(table.listId, table.objectId),
     index('indicators_end').on(table.validUntil),
