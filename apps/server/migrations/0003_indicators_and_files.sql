@@ -51,6 +51,5 @@ CREATE TABLE "indicators" (
 ALTER TABLE "log_sources" ADD COLUMN "files" jsonb DEFAULT '[]'::jsonb NOT NULL;--> statement-breakpoint
 ALTER TABLE "followed_files" ADD CONSTRAINT "followed_files_source_id_log_sources_id_fk" FOREIGN KEY ("source_id") REFERENCES "public"."log_sources"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "indicators" ADD CONSTRAINT "indicators_list_id_indicator_lists_id_fk" FOREIGN KEY ("list_id") REFERENCES "public"."indicator_lists"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-CREATE INDEX "indicators_key" ON "indicators" USING btree ("key");--> statement-breakpoint
-CREATE INDEX "indicators_object" ON "indicators" USING btree ("list_id","object_id");--> statement-breakpoint
-CREATE INDEX "indicators_end" ON "indicators" USING btree ("valid_until");
+CREATE INDEX "indicators_object" ON "indicators" USING btree ("list_id","object_id") WHERE "indicators"."object_id" is not null;--> statement-breakpoint
+CREATE INDEX "indicators_end" ON "indicators" USING btree ("valid_until") WHERE "indicators"."valid_until" is not null;

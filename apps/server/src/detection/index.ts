@@ -73,8 +73,6 @@ export class Detection {
       'indicator-list.changed': reload,
       'indicator-list.removed': reload,
       'indicator-list.imported': tx => this.#tidy(tx),
-      'indicator.ignored': reload,
-      'indicator.restored': reload,
       'log-source.added': reloadSources,
       'log-source.revoked': reloadSources,
     })

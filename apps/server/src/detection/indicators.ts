@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { type IndicatorList, mostIndicatorsInAll } from '@tocsin/api'
 import { buildIndicatorsApart, type IndicatorSet, keysAbove, type ListPart, parseIndicator, readIndicators, UnreadableList } from '@tocsin/sigma'
-import { and, asc, eq, gt, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { type Actor, record } from '../journal/index.ts'
 import { addMinutes, type Instant } from '../platform/clock.ts'
 import type { Database, Reader, Tx } from '../platform/database.ts'
@@ -102,16 +102,20 @@ export async function removeIndicatorList(database: Database, actor: Actor, id: 
     await tx.db.update(indicatorLists).set({ isEnabled: false }).where(eq(indicatorLists.id, id))
     await record(tx, { actor, type: 'indicator-list.removed', subject: { kind: 'indicator-list', id }, data: { name } })
   })
-  await removeRows(database, eq(indicators.listId, id))
+  await removeRows(database, id, sql`true`)
   await database.transaction(async tx => void (await tx.db.delete(indicatorLists).where(eq(indicatorLists.id, id))))
 }
 
-async function removeRows(database: Database, which: SQL | undefined): Promise<void> {
-  for (;;) {
-    const { db } = database.reader()
-    const some = db.select({ place: sql`ctid` }).from(indicators).where(which).limit(removedAtOnce)
-    const removed = await db.delete(indicators).where(sql`ctid = any(array(${some}))`)
-    if ((removed.rowCount ?? 0) < removedAtOnce) return
+/** Removes rows of a list in pieces, along its key: a look from the beginning each time would go over all that was removed before. */
+async function removeRows(database: Database, listId: string, which: SQL): Promise<void> {
+  for (let last: string | null = ''; last !== null; ) {
+    const piece: { rows: { last: string | null }[] } = await database.reader().db.execute(sql`
+      with piece as materialized (
+        select max(key) as last from (
+          select key from ${indicators} where list_id = ${listId} and key > ${last} order by list_id, key, generation limit ${removedAtOnce}) part),
+      gone as (delete from ${indicators} where list_id = ${listId} and key > ${last} and key <= (select last from piece) and ${which})
+      select last from piece`)
+    last = piece.rows[0]?.last ?? null
   }
 }
 
@@ -209,10 +213,12 @@ export async function importIndicators(
       return finishImport(tx, actor, id, { generation, refused, examples, taken })
     })
   } catch (error) {
-    if (generation !== before.generation) await removeRows(database, and(eq(indicators.listId, id), eq(indicators.generation, generation)))
+    if (generation !== before.generation) await removeRows(database, id, sql`generation = ${generation}`)
     throw error instanceof UnreadableList ? invalid('file', error.message) : error
   }
-  await removeRows(database, and(eq(indicators.listId, id), lt(indicators.generation, generation)))
+  // The planner knows nothing yet of what has come.
+  await database.reader().db.execute(sql`analyze indicators`)
+  if (before.lastGeneration > 0) await removeRows(database, id, sql`generation < ${generation}`)
   return { list, taken }
 }
 
@@ -221,16 +227,14 @@ const isCurrent = eq(indicators.generation, indicatorLists.generation)
 const isInForce = (now: Instant) => and(eq(indicatorLists.isEnabled, true), isCurrent, isValid(now))
 
 /** The keys of a list that are looked for, a line each, in parts. */
-async function* keysOf(reader: Reader, listId: string): AsyncIterable<string> {
+async function* keysOf(reader: Reader, listId: string, generation: number): AsyncIterable<string> {
   for (let last: string | null = ''; last !== null; ) {
     const part: { rows: { keys: string | null; last: string | null }[] } = await reader.db.execute(sql`
       select max(key) as last, string_agg(key, E'\n') filter (where is_in) as keys
       from (
-        select ${indicators.key}, (${isInForce(reader.now)} and ${ignoredIndicators.key} is null) as is_in
-        from ${indicators} join ${indicatorLists} on ${indicatorLists.id} = ${indicators.listId}
-          left join ${ignoredIndicators} on ${ignoredIndicators.key} = ${indicators.key}
-        where ${indicators.listId} = ${listId} and ${isCurrent} and ${indicators.key} > ${last}
-        order by ${indicators.key} limit ${keysAtOnce}) part`)
+        select key, ${isValid(reader.now)} as is_in from ${indicators}
+        where list_id = ${listId} and key > ${last} and generation = ${generation}
+        order by list_id, key, generation limit ${keysAtOnce}) part`)
     last = part.rows[0]?.last ?? null
     yield part.rows[0]?.keys ?? ''
   }
@@ -239,13 +243,14 @@ async function* keysOf(reader: Reader, listId: string): AsyncIterable<string> {
 /** The indicators that are looked for now, ready for the matching; undefined without any. */
 export async function indicatorsInForce(reader: Reader): Promise<IndicatorSet | undefined> {
   const lists = await reader.db
-    .select({ id: indicatorLists.id })
+    .select({ id: indicatorLists.id, generation: indicatorLists.generation })
     .from(indicatorLists)
     .where(and(eq(indicatorLists.isEnabled, true), gt(indicatorLists.size, 0)))
   if (lists.length === 0) return undefined
+  // Those that are ignored stay in: they are few, and a sighting is asked about once more before it is an alert.
   const set = await buildIndicatorsApart(
     (async function* () {
-      for (const { id } of lists) yield* keysOf(reader, id)
+      for (const { id, generation } of lists) yield* keysOf(reader, id, generation)
     })(),
   )
   return set.size === 0 ? undefined : set

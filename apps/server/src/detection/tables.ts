@@ -1,5 +1,6 @@
 import type { ruleLevels, ruleOrigins } from '@tocsin/api'
 import type { CorrelatorState, IndicatorKind } from '@tocsin/sigma'
+import { sql } from 'drizzle-orm'
 import { bigserial, boolean, date, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { alerts } from '../alerts/tables.ts'
 import { bytes, choice, count, id, instant, json } from '../platform/columns.ts'
@@ -183,9 +184,9 @@ export const indicators = pgTable(
   },
   table => [
     primaryKey({ columns: [table.listId, table.key, table.generation] }),
-    index('indicators_key').on(table.key),
-    index('indicators_object').on(table.listId, table.objectId),
-    index('indicators_end').on(table.validUntil),
+    // Few lists have these, and a million rows are written faster without.
+    index('indicators_object').on(table.listId, table.objectId).where(sql`${table.objectId} is not null`),
+    index('indicators_end').on(table.validUntil).where(sql`${table.validUntil} is not null`),
   ],
 )
 
