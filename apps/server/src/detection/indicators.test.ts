@@ -187,7 +187,6 @@ describe('TAXII 2.1', () => {
 
   test('a server that fails is told of, leaves what was there, and is asked again', async ({ world }) => {
     const taxii = await startTaxiiServer('reader', 'right')
-    onTestFinished(() => taxii.stop())
     taxii.objects.push({ added: '2026-11-01T00:00:01.000000Z', object: indicator(1) })
     const lead = await world.person('lead')
     await lead.call('createIndicatorList', { body: { name: 'Wrong', taxii: { url: taxii.collection, username: 'reader', secret: 'wrong' } } })
@@ -205,6 +204,9 @@ describe('TAXII 2.1', () => {
     taxii.failWith = undefined
     await world.advance({ minutes: 11 })
     expect((await lists())[0]).toEqual(['Right', 1, null])
+    await taxii.stop()
+    await world.advance({ minutes: 61 })
+    expect((await lists())[0]).toEqual(['Right', 1, `${new URL(origin).host} refuses the connection`])
     const rows = await world.server.house.database.reader().db.execute('select secret_sealed, url from indicator_lists')
     expect(JSON.stringify(rows.rows)).not.toMatch(/right|wrong/)
   })

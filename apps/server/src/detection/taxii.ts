@@ -55,7 +55,7 @@ export function pulling(house: House): JobHandler<{ id: string }, Pulled | undef
         return await pull(house, list, list.url)
       } catch (error) {
         house.log.warn({ err: error, list: list.name }, 'a list of indicators could not be pulled')
-        const problem = (error instanceof Error ? error.message : String(error)).slice(0, 500)
+        const problem = problemOf(error, new URL(list.url).host).slice(0, 500)
         return { taken: 0, refused: 0, examples: [], addedAfter: undefined, problem }
       }
     },
@@ -73,6 +73,15 @@ export function pulling(house: House): JobHandler<{ id: string }, Pulled | undef
       else await tx.db.update(indicatorLists).set({ updatedAt: tx.now, problem: null }).where(eq(indicatorLists.id, id))
     },
   }
+}
+
+/** What a person can do something about. */
+function problemOf(error: unknown, host: string): string {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `the name ${host} is not known`
+  if (code === 'ECONNREFUSED') return `${host} refuses the connection`
+  if (code?.startsWith('UND_ERR') === true || code === 'ETIMEDOUT') return `${host} does not answer`
+  return error instanceof Error ? error.message : String(error)
 }
 
 async function pull(house: House, list: ListRow, url: string): Promise<Pulled> {

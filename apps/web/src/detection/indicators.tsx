@@ -99,7 +99,7 @@ function ListRow({ list }: { list: IndicatorList }) {
           ) : (
             ' · never seen'
           )}
-          {list.taxii ? ` · ${list.taxii.url}, every ${list.taxii.pullMinutes} min` : ''}
+          {list.taxii ? ` · from ${new URL(list.taxii.url).host}, every ${list.taxii.pullMinutes} min` : ''}
         </Text>
         {list.problem ? (
           <Text size="sm" c="red" mt={2}>
