@@ -3,6 +3,7 @@
  * of 32-bit fingerprints, so that a million of them are 8 MB and cost one look a word; src/indicators/set.ts fills it by these very
  * functions, and decides exactly where they say maybe.
  */
+import { foldedHash } from './hash'
 
 // The region of a set: words, then the table.
 const MASK: usize = 0
@@ -24,22 +25,8 @@ export function useIndicators(at: usize): void {
   return region != 0
 }
 
-/** A hash that does not see the case of ASCII letters. */
 function textHash(at: usize, length: u32): u64 {
-  let h: u64 = 0x9e3779b97f4a7c15 ^ (<u64>length)
-  let left = length
-  while (left >= 8) {
-    h = (h ^ (load<u64>(at) | 0x2020202020202020)) * 0xff51afd7ed558ccd
-    h ^= h >> 32
-    at += 8
-    left -= 8
-  }
-  if (left > 0) {
-    const bits: u64 = ((<u64>1) << (<u64>left * 8)) - 1
-    h = (h ^ ((load<u64>(at) | 0x2020202020202020) & bits)) * 0xff51afd7ed558ccd
-    h ^= h >> 32
-  }
-  h *= 0xc4ceb9fe1a85ec53
+  const h = foldedHash(at, length)
   return h ^ (h >> 33)
 }
 

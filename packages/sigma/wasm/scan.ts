@@ -5,6 +5,7 @@
  * evaluator in TypeScript decides. The tables that it reads are laid out by src/index/image.ts; both sides name the offsets alike.
  */
 
+import { foldedHash } from './hash'
 import { hasIndicators, mayHaveIndicator } from './indicators'
 
 export { insertNetwork, insertText, useIndicators } from './indicators'
@@ -151,23 +152,9 @@ export function eventCount(): u32 {
   return events
 }
 
-/** A hash that does not see the case of ASCII letters: bit 5 of every byte is set. Equal for texts that fold alike, as far as they are ASCII. */
+/** A hash that does not see the case of ASCII letters; never 0. */
 export function hash(at: usize, length: u32): u32 {
-  let h: u64 = 0x9e3779b97f4a7c15 ^ (<u64>length)
-  let left = length
-  while (left >= 8) {
-    h = (h ^ (load<u64>(at) | 0x2020202020202020)) * 0xff51afd7ed558ccd
-    h ^= h >> 32
-    at += 8
-    left -= 8
-  }
-  if (left > 0) {
-    const mask: u64 = ((<u64>1) << (<u64>left * 8)) - 1
-    h = (h ^ ((load<u64>(at) | 0x2020202020202020) & mask)) * 0xff51afd7ed558ccd
-    h ^= h >> 32
-  }
-  h *= 0xc4ceb9fe1a85ec53
-  const out = <u32>(h >> 32)
+  const out = <u32>(foldedHash(at, length) >> 32)
   return out == 0 ? 1 : out
 }
 

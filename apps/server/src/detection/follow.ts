@@ -136,7 +136,7 @@ export class FileFollower {
         if (!packed.test(one) && !found.includes(path) && (await this.#isFollowable(path))) found.push(path)
       }
     }
-    if (found.length > mostFiles) throw new Error(`more than ${mostFiles} files fit ${files.join(', ')}: only the first are followed`)
+    if (found.length > mostFiles) throw new Error(`more than ${mostFiles} files fit ${files.join(', ')}: name fewer, or in several sources`)
     return found
   }
 

@@ -265,7 +265,8 @@ export async function nextIndicatorEnd(reader: Reader): Promise<Instant | undefi
   if (!row?.at) return undefined
   const at = new Date(row.at).toISOString()
   const soonest = addMinutes(reader.now, tidyMinutes)
-  return at > soonest ? at : soonest
+  // ISO 8601 compares as text.
+  return [at, soonest].sort().at(-1)
 }
 
 /** What the lists say of a key that was seen. */

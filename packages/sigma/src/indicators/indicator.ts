@@ -46,7 +46,6 @@ const refanged = (text: string) =>
 /** Reads an indicator as lists have it. Undefined when it is none of the kinds. */
 export function parseIndicator(text: string): Indicator | undefined {
   const value = refanged(text.trim())
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   if (value === '' || /[\0-\x20\x7f\s"'<>]/.test(value) || !value.isWellFormed() || Buffer.byteLength(value) > mostBytes) return undefined
   if (isHash(value)) return { kind: 'file-hash', key: value.toLowerCase() }
   if (/^[a-z][a-z0-9+.-]{1,15}:\/\/[^/]/i.test(value)) {
