@@ -58,6 +58,19 @@ export const ScheduleShape = z
   })
   .meta({ id: 'Schedule' })
 
+/** What a team promises: who answers first, who stands behind. */
+export const CoverageShape = z
+  .strictObject({
+    name: Name,
+    timeZone: TimeZone.describe('Where the clock of its hours hangs'),
+    promises: z
+      .array(z.strictObject({ depth: Name, schedule: Name, hours: z.array(RestrictionShape).max(50).optional().describe('When it is promised; always where there are none') }))
+      .max(10)
+      .describe('Depth by depth: primary, backup, third'),
+    longestDays: z.number().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold one depth longer without a break'),
+  })
+  .meta({ id: 'TeamCoverage' })
+
 /** A file of schedules, kept in git beside what it describes. */
-export const ScheduleFile = z.strictObject({ schedules: z.array(ScheduleShape).max(1_000) })
+export const ScheduleFile = z.strictObject({ schedules: z.array(ScheduleShape).max(1_000), teams: z.array(CoverageShape).max(1_000).default([]) })
 export type ScheduleFile = z.output<typeof ScheduleFile>

@@ -153,14 +153,23 @@ oncall
   .requiredOption('--schedule <name>', 'one of them')
   .requiredOption('--at <instant>', 'when')
   .action((options: { file: string; schedule: string; at: string }) => run(async () => (await import('./oncall.ts')).oncallWho(options)))
-oncall
-  .command('shifts')
-  .description('the shifts of a schedule, gaps included, as JSON')
-  .requiredOption('-f, --file <file>', 'a YAML file of schedules')
+/** A command that looks at a period of a file. */
+const ofPeriod = (name: string, description: string) =>
+  oncall
+    .command(name)
+    .description(description)
+    .requiredOption('-f, --file <file>', 'a YAML file of schedules')
+    .requiredOption('--from <instant>', 'from this instant on')
+    .requiredOption('--until <instant>', 'until this instant')
+ofPeriod('shifts', 'the shifts of a schedule, gaps included, as JSON')
   .requiredOption('--schedule <name>', 'one of them')
-  .requiredOption('--from <instant>', 'from this instant on')
-  .requiredOption('--until <instant>', 'until this instant')
   .action((options: { file: string; schedule: string; from: string; until: string }) => run(async () => (await import('./oncall.ts')).oncallShifts(options)))
+ofPeriod('fairness', 'hours, nights and weekends of each person in a schedule, as JSON')
+  .requiredOption('--schedule <name>', 'one of them')
+  .action((options: { file: string; schedule: string; from: string; until: string }) => run(async () => (await import('./oncall.ts')).oncallFairness(options)))
+ofPeriod('coverage', 'gaps, people in two depths at once and stretches that are too long, as JSON; exit code 1 when there are some').action(
+  (options: { file: string; from: string; until: string }) => run(async () => (await import('./oncall.ts')).oncallCoverage(options)),
+)
 
 // A command line that is wrong is told in one sentence, with a code of its own.
 const offline = [program.commands.find(command => command.name() === 'detect'), rules, ...rules.commands, oncall, ...oncall.commands]

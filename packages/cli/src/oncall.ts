@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { RotationShape, ScheduleFile, TimeZone } from '@tocsin/api'
-import { handoffs, type Rotation, type Schedule, shifts, whoIsOnCall } from '@tocsin/oncall'
+import { coverage, fairness, handoffs, type Rotation, type Schedule, shifts, whoIsOnCall } from '@tocsin/oncall'
 import { load, YAMLException } from 'js-yaml'
 import type { z } from 'zod'
 import { CliProblem } from './output.ts'
@@ -47,22 +47,23 @@ export function oncallHandoffs({ zone, from, until, ...given }: HandoffOptions):
   print(found)
 }
 
-async function scheduleOf(file: string, name: string): Promise<Schedule> {
+async function readSchedules(file: string): Promise<ScheduleFile> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new CliProblem(error.code === 'ENOENT' ? `${file} does not exist.` : `${file} cannot be read (${error.code}).`, 2)
   })
-  let value: unknown
   try {
-    value = load(text)
+    return parsed(ScheduleFile, load(text), file)
   } catch (error) {
     if (error instanceof YAMLException) throw new CliProblem(`${file} is not valid YAML: ${error.message.split('\n')[0]}.`, 2)
     throw error
   }
-  const { schedules } = parsed(ScheduleFile, value, file)
+}
+
+async function scheduleOf(file: string, name: string): Promise<Schedule> {
+  const { schedules } = await readSchedules(file)
   const found = schedules.filter(schedule => schedule.name === name)
   if (found.length > 1) throw new CliProblem(`${file} has two schedules of the name ${name}.`, 2)
-  if (found[0] === undefined)
-    throw new CliProblem(`${file} has no schedule ${name}; it has ${schedules.map(schedule => schedule.name).join(', ') || 'none'}.`, 2)
+  if (found[0] === undefined) throw new CliProblem(`${file} has no schedule ${name}; it has ${schedules.map(schedule => schedule.name).join(', ') || 'none'}.`, 2)
   return found[0]
 }
 
@@ -76,4 +77,23 @@ export async function oncallWho({ file, schedule, at }: { file: string; schedule
 export async function oncallShifts({ file, schedule, ...period }: { file: string; schedule: string; from: string; until: string }): Promise<void> {
   const { from, until } = periodOf(period)
   print(shifts(await scheduleOf(file, schedule), from, until))
+}
+
+/** Prints what is wrong with the coverage of the teams of a file. Exit code 1 when something is, so that a pipeline stops there. */
+export async function oncallCoverage({ file, ...period }: { file: string; from: string; until: string }): Promise<void> {
+  const { from, until } = periodOf(period)
+  const { teams, schedules } = await readSchedules(file)
+  if (teams.length === 0) throw new CliProblem(`${file} has no teams: without them nothing is promised.`, 2)
+  for (const { name, promises } of teams)
+    for (const { schedule } of promises)
+      if (!schedules.some(known => known.name === schedule)) throw new CliProblem(`${file} has no schedule ${schedule}, which ${name} promises.`, 2)
+  const concerns = teams.flatMap(team => coverage(team, schedules, from, until))
+  print(concerns)
+  if (concerns.length > 0) process.exitCode = 1
+}
+
+/** Prints who carries how much of a schedule of a file. */
+export async function oncallFairness({ file, schedule, ...period }: { file: string; schedule: string; from: string; until: string }): Promise<void> {
+  const { from, until } = periodOf(period)
+  print(fairness(await scheduleOf(file, schedule), from, until))
 }

@@ -59,6 +59,29 @@ describe('npx tocsin oncall', () => {
     ])
   })
 
+  test('coverage names what is wrong, and ends with 1 for a pipeline; fairness counts', async () => {
+    const covered = join(folder, 'covered.yml')
+    const schedule = (name: string, participants: string) =>
+      `  - { name: ${name}, timeZone: UTC, layers: [{ name: l, rotation: { type: weekly, start: 2026-03-02T09:00 }, participants: [${participants}] }] }\n`
+    const write = (backup: string) =>
+      writeFileSync(
+        covered,
+        `schedules:\n${schedule('first', 'ada, ben')}${schedule('second', backup)}teams:\n  - name: Response\n    timeZone: UTC\n    promises: [{ depth: primary, schedule: first }, { depth: backup, schedule: second }]\n`,
+      )
+    const period = ['--from', '2026-03-02T09:00:00Z', '--until', '2026-03-16T09:00:00Z']
+    write('ben, ada')
+    expect(await tocsin('coverage', '-f', covered, ...period)).toMatchObject({ code: 0, out: '[]\n' })
+    write('ben')
+    const found = await tocsin('coverage', '-f', covered, ...period)
+    expect([found.code, JSON.parse(found.out)]).toMatchObject([1, [{ kind: 'double', participant: 'ben', depths: ['primary', 'backup'], start: '2026-03-09T09:00:00.000Z' }]])
+    const shares = JSON.parse((await tocsin('fairness', '-f', covered, '--schedule', 'first', ...period)).out) as { participant: string; weekendHours: number }[]
+    expect(shares.map(({ participant, weekendHours }) => [participant, weekendHours])).toEqual([
+      ['ada', 48],
+      ['ben', 48],
+    ])
+    expect((await tocsin('coverage', '-f', file, ...period)).err).toContain('has no teams: without them nothing is promised.')
+  })
+
   const handoffs = (changed: Record<string, string>) => {
     const options = {
       '--type': 'daily',

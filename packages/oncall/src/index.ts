@@ -1,4 +1,7 @@
+export { type Concern, coverage, type Promised, type Team } from './coverage.ts'
 export * from './escalation.ts'
+export { fairness, type Share } from './fairness.ts'
+export { type Restriction, type Weekday, weekdays } from './hours.ts'
 export { handoffs, type Rotation, rotationTypes } from './rotation.ts'
 export * from './schedule.ts'
 export * from './turns.ts'

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { Temporal } from 'temporal-polyfill'
 import { describe, expect, test } from 'vitest'
+import { type Restriction, weekdays } from './hours.ts'
 import { handoffs, type Rotation, rotationTypes } from './rotation.ts'
-import { type Layer, type Override, type Restriction, type Schedule, shifts, weekdays, whoIsOnCall } from './schedule.ts'
+import { type Layer, type Override, type Schedule, shifts, whoIsOnCall } from './schedule.ts'
 
 const between = (rotation: Rotation, zone: string, from: string, until: string) => handoffs(rotation, zone, { from, until })
 

@@ -1,0 +1,77 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { coverage, type Team } from './coverage.ts'
+import { fairness } from './fairness.ts'
+import type { Schedule } from './schedule.ts'
+
+const weekly = (name: string, participants: string[], more: Partial<Schedule['layers'][number]> = {}): Schedule => ({
+  name,
+  timeZone: 'UTC',
+  layers: [{ name: 'l', rotation: { type: 'weekly', every: 1, start: '2026-03-02T09:00' }, participants, ...more }],
+})
+const team: Team = {
+  name: 'Response',
+  timeZone: 'UTC',
+  promises: [
+    { depth: 'primary', schedule: 'first' },
+    { depth: 'backup', schedule: 'second', hours: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:00', until: '17:00' }] },
+  ],
+  longestDays: 7,
+}
+const [from, until] = ['2026-03-02T09:00:00.000Z', '2026-03-16T09:00:00.000Z']
+
+describe('coverage', () => {
+  test('that is whole has nothing to be said of', () => {
+    expect(coverage(team, [weekly('first', ['ada', 'ben']), weekly('second', ['ben', 'ada'])], from, until)).toEqual([])
+  })
+
+  test('names gaps, and only those within the hours that are promised', () => {
+    const ends = '2026-03-13T12:00:00Z'
+    expect(coverage(team, [weekly('first', ['ada', 'ben'], { ends }), weekly('second', ['ben', 'ada'], { ends })], from, until)).toEqual([
+      { kind: 'gap', team: 'Response', depth: 'primary', start: '2026-03-13T12:00:00.000Z', end: until },
+      { kind: 'gap', team: 'Response', depth: 'backup', start: '2026-03-13T12:00:00.000Z', end: '2026-03-13T17:00:00.000Z' },
+    ])
+  })
+
+  test('names who stands behind themselves', () => {
+    expect(coverage(team, [weekly('first', ['ada', 'ben']), weekly('second', ['ben', 'ben'])], from, until).filter(({ kind }) => kind === 'double')).toEqual([
+      { kind: 'double', team: 'Response', participant: 'ben', depths: ['primary', 'backup'], start: '2026-03-09T09:00:00.000Z', end: until },
+    ])
+  })
+
+  test('names who holds a depth too long', () => {
+    expect(coverage(team, [weekly('first', ['ada']), weekly('second', ['ben', 'cai'])], from, until)).toEqual([
+      { kind: 'stretch', team: 'Response', participant: 'ada', depth: 'primary', start: from, end: until, days: 14 },
+    ])
+  })
+
+  test('of a schedule that is not there cannot be told', () => {
+    expect(() => coverage(team, [weekly('first', ['ada'])], from, until)).toThrow('there is no schedule second')
+  })
+})
+
+describe('fairness', () => {
+  test('counts hours, nights and weekends', () => {
+    expect(fairness(weekly('first', ['ada', 'ben', 'cai']), from, until)).toEqual([
+      { participant: 'ada', hours: 168, nightHours: 56, weekendHours: 48 },
+      { participant: 'ben', hours: 168, nightHours: 56, weekendHours: 48 },
+    ])
+  })
+
+  test('property: shares and gaps together are all the time there is', () => {
+    const instant = fc.date({ min: new Date('2026-01-01T00:00:00Z'), max: new Date('2026-12-01T00:00:00Z'), noInvalidDate: true }).map(date => date.toISOString())
+    const zone = fc.constantFrom('UTC', 'Europe/Berlin', 'Australia/Lord_Howe', 'America/Chicago')
+    fc.assert(
+      fc.property(instant, fc.integer({ min: 1, max: 40 * 86_400 }), zone, fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { minLength: 1 }), (start, seconds, timeZone, people) => {
+        const end = new Date(Date.parse(start) + seconds * 1_000).toISOString()
+        const schedule = { ...weekly('first', people, { restrictions: [{ from: '08:00', until: '20:00' }] }), timeZone }
+        const shares = fairness(schedule, start, end).reduce((sum, { hours }) => sum + hours, 0)
+        const open = coverage({ name: 't', timeZone, promises: [{ depth: 'primary', schedule: 'first' }] }, [schedule], start, end)
+        const gaps = open.reduce((sum, concern) => sum + (Date.parse(concern.end) - Date.parse(concern.start)) / 3_600_000, 0)
+        expect(shares + gaps).toBeCloseTo(seconds / 3_600, 6)
+        for (const { hours, nightHours, weekendHours } of fairness(schedule, start, end)) expect(Math.max(nightHours, weekendHours)).toBeLessThanOrEqual(hours + 1e-9)
+      }),
+      { numRuns: 200 },
+    )
+  })
+})

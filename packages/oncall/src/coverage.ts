@@ -1,0 +1,88 @@
+import { activeHours, clip, joined, type Restriction, type Span } from './hours.ts'
+import { type Schedule, type Shift, shifts } from './schedule.ts'
+
+/** One depth that a team promises: who answers first, who stands behind. */
+export interface Promised {
+  /** `primary`, `backup`, `third`. */
+  readonly depth: string
+  /** The schedule that holds it, by name. */
+  readonly schedule: string
+  /** When it is promised; always where it says nothing. */
+  readonly hours?: readonly Restriction[] | undefined
+}
+
+export interface Team {
+  readonly name: string
+  /** Where the clock of its hours hangs. */
+  readonly timeZone: string
+  readonly promises: readonly Promised[]
+  /** Nobody should hold one depth longer without a break, in days. */
+  readonly longestDays?: number | undefined
+}
+
+/** What a lead should look at before it happens. Instants in ISO 8601 UTC. */
+export type Concern =
+  /** Nobody holds a depth that is promised. */
+  | { readonly kind: 'gap'; readonly team: string; readonly depth: string; readonly start: string; readonly end: string }
+  /** One person holds two depths: who does not answer first will not answer behind. */
+  | { readonly kind: 'double'; readonly team: string; readonly participant: string; readonly depths: readonly string[]; readonly start: string; readonly end: string }
+  /** One person holds a depth for longer than the team means anybody to. */
+  | { readonly kind: 'stretch'; readonly team: string; readonly participant: string; readonly depth: string; readonly start: string; readonly end: string; readonly days: number }
+
+const dayMs = 86_400_000
+const iso = (ms: number) => new Date(ms).toISOString()
+const spanOf = ({ start, end }: Shift): Span => ({ start: Date.parse(start), end: Date.parse(end) })
+
+/**
+ * What is wrong with a team's coverage in [from, until): gaps, one person in two depths at once, stretches that are too long. In order of time.
+ * @throws RangeError for a promise whose schedule is not among those given
+ */
+export function coverage(team: Team, schedules: readonly Schedule[], from: string, until: string): Concern[] {
+  const held = team.promises.map(promised => {
+    const schedule = schedules.find(({ name }) => name === promised.schedule)
+    if (schedule === undefined) throw new RangeError(`there is no schedule ${promised.schedule}`)
+    return { promised, shifts: shifts(schedule, from, until) }
+  })
+  const within = { start: Date.parse(from), end: Date.parse(until) }
+  const found = [
+    ...held.flatMap(({ promised, shifts: own }) => [...gaps(team, promised, own, within), ...stretches(team, promised, own)]),
+    ...held.flatMap((one, i) => held.slice(i + 1).flatMap(other => doubles(team, one, other))),
+  ]
+  return found.toSorted((a, b) => (a.start === b.start ? a.kind.localeCompare(b.kind) : a.start < b.start ? -1 : 1))
+}
+
+function gaps(team: Team, { depth, hours }: Promised, own: readonly Shift[], within: Span): Concern[] {
+  const empty = own.filter(({ participants }) => participants.length === 0).map(spanOf)
+  const promised = hours === undefined || hours.length === 0 ? [within] : activeHours(hours, team.timeZone, within)
+  return joined(promised.flatMap(span => clip(empty, span))).map(({ start, end }) => ({ kind: 'gap', team: team.name, depth, start: iso(start), end: iso(end) }))
+}
+
+function stretches(team: Team, { depth }: Promised, own: readonly Shift[]): Concern[] {
+  const { longestDays } = team
+  if (longestDays === undefined) return []
+  const people = new Set(own.flatMap(({ participants }) => participants))
+  return [...people].flatMap(participant =>
+    joined(own.filter(({ participants }) => participants.includes(participant)).map(spanOf))
+      .filter(({ start, end }) => end - start > longestDays * dayMs)
+      .map(({ start, end }): Concern => ({
+        kind: 'stretch',
+        ...{ team: team.name, participant, depth, start: iso(start), end: iso(end), days: Math.round(((end - start) / dayMs) * 10) / 10 },
+      })),
+  )
+}
+
+interface HeldDepth {
+  readonly promised: Promised
+  readonly shifts: readonly Shift[]
+}
+
+function doubles(team: Team, one: HeldDepth, other: HeldDepth): Concern[] {
+  const people = new Set(one.shifts.flatMap(({ participants }) => participants))
+  const spansOf = ({ shifts: own }: HeldDepth, participant: string) => own.filter(({ participants }) => participants.includes(participant)).map(spanOf)
+  return [...people].flatMap(participant =>
+    joined(spansOf(one, participant).flatMap(span => clip(spansOf(other, participant), span))).map(({ start, end }): Concern => ({
+      kind: 'double',
+      ...{ team: team.name, participant, depths: [one.promised.depth, other.promised.depth], start: iso(start), end: iso(end) },
+    })),
+  )
+}

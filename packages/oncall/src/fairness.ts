@@ -1,0 +1,36 @@
+import { activeHours, clip, type Restriction, type Span } from './hours.ts'
+import { type Schedule, shifts } from './schedule.ts'
+
+/** How much of a schedule somebody carries, in hours. */
+export interface Share {
+  readonly participant: string
+  readonly hours: number
+  /** Between 22:00 and 06:00 on the schedule's clock. */
+  readonly nightHours: number
+  /** Saturdays and Sundays on the schedule's clock. */
+  readonly weekendHours: number
+}
+
+const nights: readonly Restriction[] = [{ from: '22:00', until: '06:00' }]
+const weekends: readonly Restriction[] = [{ days: ['sat', 'sun'], from: '00:00', until: '24:00' }]
+const hourMs = 3_600_000
+
+/** What each person carries in [from, until), who carries most first. */
+export function fairness(schedule: Schedule, from: string, until: string): Share[] {
+  const within: Span = { start: Date.parse(from), end: Date.parse(until) }
+  const [night, weekend] = [nights, weekends].map(hours => activeHours(hours, schedule.timeZone, within))
+  const totals = new Map<string, { hours: number; nightHours: number; weekendHours: number }>()
+  const overlap = (span: Span, spans: readonly Span[] = []) => clip(spans, span).reduce((sum, { start, end }) => sum + end - start, 0) / hourMs
+  for (const { start, end, participants } of shifts(schedule, from, until)) {
+    const span = { start: Date.parse(start), end: Date.parse(end) }
+    for (const participant of participants) {
+      const before = totals.get(participant) ?? { hours: 0, nightHours: 0, weekendHours: 0 }
+      totals.set(participant, {
+        hours: before.hours + (span.end - span.start) / hourMs,
+        nightHours: before.nightHours + overlap(span, night),
+        weekendHours: before.weekendHours + overlap(span, weekend),
+      })
+    }
+  }
+  return [...totals].map(([participant, share]) => ({ participant, ...share })).toSorted((a, b) => b.hours - a.hours || (a.participant < b.participant ? -1 : 1))
+}
