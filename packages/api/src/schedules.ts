@@ -64,7 +64,13 @@ export const CoverageShape = z
     name: Name,
     timeZone: TimeZone.describe('Where the clock of its hours hangs'),
     promises: z
-      .array(z.strictObject({ depth: Name, schedule: Name, hours: z.array(RestrictionShape).max(50).optional().describe('When it is promised; always where there are none') }))
+      .array(
+        z.strictObject({
+          depth: Name,
+          schedule: Name,
+          hours: z.array(RestrictionShape).max(50).optional().describe('When it is promised; always where there are none'),
+        }),
+      )
       .max(10)
       .describe('Depth by depth: primary, backup, third'),
     longestDays: z.number().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold one depth longer without a break'),

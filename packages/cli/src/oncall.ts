@@ -63,7 +63,8 @@ async function scheduleOf(file: string, name: string): Promise<Schedule> {
   const { schedules } = await readSchedules(file)
   const found = schedules.filter(schedule => schedule.name === name)
   if (found.length > 1) throw new CliProblem(`${file} has two schedules of the name ${name}.`, 2)
-  if (found[0] === undefined) throw new CliProblem(`${file} has no schedule ${name}; it has ${schedules.map(schedule => schedule.name).join(', ') || 'none'}.`, 2)
+  if (found[0] === undefined)
+    throw new CliProblem(`${file} has no schedule ${name}; it has ${schedules.map(schedule => schedule.name).join(', ') || 'none'}.`, 2)
   return found[0]
 }
 

@@ -73,8 +73,14 @@ describe('npx tocsin oncall', () => {
     expect(await tocsin('coverage', '-f', covered, ...period)).toMatchObject({ code: 0, out: '[]\n' })
     write('ben')
     const found = await tocsin('coverage', '-f', covered, ...period)
-    expect([found.code, JSON.parse(found.out)]).toMatchObject([1, [{ kind: 'double', participant: 'ben', depths: ['primary', 'backup'], start: '2026-03-09T09:00:00.000Z' }]])
-    const shares = JSON.parse((await tocsin('fairness', '-f', covered, '--schedule', 'first', ...period)).out) as { participant: string; weekendHours: number }[]
+    expect([found.code, JSON.parse(found.out)]).toMatchObject([
+      1,
+      [{ kind: 'double', participant: 'ben', depths: ['primary', 'backup'], start: '2026-03-09T09:00:00.000Z' }],
+    ])
+    const shares = JSON.parse((await tocsin('fairness', '-f', covered, '--schedule', 'first', ...period)).out) as {
+      participant: string
+      weekendHours: number
+    }[]
     expect(shares.map(({ participant, weekendHours }) => [participant, weekendHours])).toEqual([
       ['ada', 48],
       ['ben', 48],

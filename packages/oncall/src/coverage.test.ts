@@ -59,18 +59,27 @@ describe('fairness', () => {
   })
 
   test('property: shares and gaps together are all the time there is', () => {
-    const instant = fc.date({ min: new Date('2026-01-01T00:00:00Z'), max: new Date('2026-12-01T00:00:00Z'), noInvalidDate: true }).map(date => date.toISOString())
+    const instant = fc
+      .date({ min: new Date('2026-01-01T00:00:00Z'), max: new Date('2026-12-01T00:00:00Z'), noInvalidDate: true })
+      .map(date => date.toISOString())
     const zone = fc.constantFrom('UTC', 'Europe/Berlin', 'Australia/Lord_Howe', 'America/Chicago')
     fc.assert(
-      fc.property(instant, fc.integer({ min: 1, max: 40 * 86_400 }), zone, fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { minLength: 1 }), (start, seconds, timeZone, people) => {
-        const end = new Date(Date.parse(start) + seconds * 1_000).toISOString()
-        const schedule = { ...weekly('first', people, { restrictions: [{ from: '08:00', until: '20:00' }] }), timeZone }
-        const shares = fairness(schedule, start, end).reduce((sum, { hours }) => sum + hours, 0)
-        const open = coverage({ name: 't', timeZone, promises: [{ depth: 'primary', schedule: 'first' }] }, [schedule], start, end)
-        const gaps = open.reduce((sum, concern) => sum + (Date.parse(concern.end) - Date.parse(concern.start)) / 3_600_000, 0)
-        expect(shares + gaps).toBeCloseTo(seconds / 3_600, 6)
-        for (const { hours, nightHours, weekendHours } of fairness(schedule, start, end)) expect(Math.max(nightHours, weekendHours)).toBeLessThanOrEqual(hours + 1e-9)
-      }),
+      fc.property(
+        instant,
+        fc.integer({ min: 1, max: 40 * 86_400 }),
+        zone,
+        fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { minLength: 1 }),
+        (start, seconds, timeZone, people) => {
+          const end = new Date(Date.parse(start) + seconds * 1_000).toISOString()
+          const schedule = { ...weekly('first', people, { restrictions: [{ from: '08:00', until: '20:00' }] }), timeZone }
+          const shares = fairness(schedule, start, end).reduce((sum, { hours }) => sum + hours, 0)
+          const open = coverage({ name: 't', timeZone, promises: [{ depth: 'primary', schedule: 'first' }] }, [schedule], start, end)
+          const gaps = open.reduce((sum, concern) => sum + (Date.parse(concern.end) - Date.parse(concern.start)) / 3_600_000, 0)
+          expect(shares + gaps).toBeCloseTo(seconds / 3_600, 6)
+          for (const { hours, nightHours, weekendHours } of fairness(schedule, start, end))
+            expect(Math.max(nightHours, weekendHours)).toBeLessThanOrEqual(hours + 1e-9)
+        },
+      ),
       { numRuns: 200 },
     )
   })

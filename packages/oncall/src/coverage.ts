@@ -25,9 +25,24 @@ export type Concern =
   /** Nobody holds a depth that is promised. */
   | { readonly kind: 'gap'; readonly team: string; readonly depth: string; readonly start: string; readonly end: string }
   /** One person holds two depths: who does not answer first will not answer behind. */
-  | { readonly kind: 'double'; readonly team: string; readonly participant: string; readonly depths: readonly string[]; readonly start: string; readonly end: string }
+  | {
+      readonly kind: 'double'
+      readonly team: string
+      readonly participant: string
+      readonly depths: readonly string[]
+      readonly start: string
+      readonly end: string
+    }
   /** One person holds a depth for longer than the team means anybody to. */
-  | { readonly kind: 'stretch'; readonly team: string; readonly participant: string; readonly depth: string; readonly start: string; readonly end: string; readonly days: number }
+  | {
+      readonly kind: 'stretch'
+      readonly team: string
+      readonly participant: string
+      readonly depth: string
+      readonly start: string
+      readonly end: string
+      readonly days: number
+    }
 
 const dayMs = 86_400_000
 const iso = (ms: number) => new Date(ms).toISOString()
@@ -54,7 +69,13 @@ export function coverage(team: Team, schedules: readonly Schedule[], from: strin
 function gaps(team: Team, { depth, hours }: Promised, own: readonly Shift[], within: Span): Concern[] {
   const empty = own.filter(({ participants }) => participants.length === 0).map(spanOf)
   const promised = hours === undefined || hours.length === 0 ? [within] : activeHours(hours, team.timeZone, within)
-  return joined(promised.flatMap(span => clip(empty, span))).map(({ start, end }) => ({ kind: 'gap', team: team.name, depth, start: iso(start), end: iso(end) }))
+  return joined(promised.flatMap(span => clip(empty, span))).map(({ start, end }) => ({
+    kind: 'gap',
+    team: team.name,
+    depth,
+    start: iso(start),
+    end: iso(end),
+  }))
 }
 
 function stretches(team: Team, { depth }: Promised, own: readonly Shift[]): Concern[] {
@@ -64,10 +85,12 @@ function stretches(team: Team, { depth }: Promised, own: readonly Shift[]): Conc
   return [...people].flatMap(participant =>
     joined(own.filter(({ participants }) => participants.includes(participant)).map(spanOf))
       .filter(({ start, end }) => end - start > longestDays * dayMs)
-      .map(({ start, end }): Concern => ({
-        kind: 'stretch',
-        ...{ team: team.name, participant, depth, start: iso(start), end: iso(end), days: Math.round(((end - start) / dayMs) * 10) / 10 },
-      })),
+      .map(
+        ({ start, end }): Concern => ({
+          kind: 'stretch',
+          ...{ team: team.name, participant, depth, start: iso(start), end: iso(end), days: Math.round(((end - start) / dayMs) * 10) / 10 },
+        }),
+      ),
   )
 }
 
@@ -80,9 +103,11 @@ function doubles(team: Team, one: HeldDepth, other: HeldDepth): Concern[] {
   const people = new Set(one.shifts.flatMap(({ participants }) => participants))
   const spansOf = ({ shifts: own }: HeldDepth, participant: string) => own.filter(({ participants }) => participants.includes(participant)).map(spanOf)
   return [...people].flatMap(participant =>
-    joined(spansOf(one, participant).flatMap(span => clip(spansOf(other, participant), span))).map(({ start, end }): Concern => ({
-      kind: 'double',
-      ...{ team: team.name, participant, depths: [one.promised.depth, other.promised.depth], start: iso(start), end: iso(end) },
-    })),
+    joined(spansOf(one, participant).flatMap(span => clip(spansOf(other, participant), span))).map(
+      ({ start, end }): Concern => ({
+        kind: 'double',
+        ...{ team: team.name, participant, depths: [one.promised.depth, other.promised.depth], start: iso(start), end: iso(end) },
+      }),
+    ),
   )
 }

@@ -32,5 +32,7 @@ export function fairness(schedule: Schedule, from: string, until: string): Share
       })
     }
   }
-  return [...totals].map(([participant, share]) => ({ participant, ...share })).toSorted((a, b) => b.hours - a.hours || (a.participant < b.participant ? -1 : 1))
+  return [...totals]
+    .map(([participant, share]) => ({ participant, ...share }))
+    .toSorted((a, b) => b.hours - a.hours || (a.participant < b.participant ? -1 : 1))
 }

@@ -52,4 +52,3 @@ export function joined(spans: readonly Span[]): Span[] {
   }
   return out
 }
-
