@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ChunkMatcher, Engine, EventView, readRules } from '../src/index.ts'
+import { ChunkMatcher, Engine, EventView, type LogSource, readingOf, readRules } from '../src/index.ts'
+import { isMissing, sharedText } from './shared.ts'
 
 const rule = (id: string, logsource: string, detection: string) =>
   `title: ${id}\nid: ${id}\nlogsource: {${logsource}}\ndetection:\n  s:\n    ${detection}\n  condition: s\n`
@@ -149,5 +150,32 @@ describe('lines that are no events', () => {
     expect(ids('{"Channel":"Security","EventID":1,"EventID":4625}')).toBe(1)
     expect(ids('{"Channel":"Security","EventID":4625,"EventID":1}')).toBe(0)
     expect(ids('{"Channel":"Security","\\u0045ventID":4625}')).toBe(1)
+  })
+})
+
+describe.skipIf(isMissing)('the taxonomy appendix (skipped without the shared folder)', () => {
+  // | windows | product: windows<br>category: dns_query | EventID: 22<br>Channel: Microsoft-Windows-Sysmon/Operational |
+  const rows = isMissing
+    ? []
+    : sharedText('spec/specification/sigma-appendix-taxonomy.md')
+        .split('\n')
+        .flatMap(line => {
+          const [, , source = '', conditions = ''] = line.split('|').map(cell => cell.replaceAll('<br>', '\n'))
+          const part = (name: string) => new RegExp(`^\\s*${name}: *(\\S+) *$`, 'm').exec(source)?.[1]
+          const listed = (name: string) =>
+            [...(new RegExp(`${name}s?: *((?:[^\\n]*)(?:\\n\\s*- [^\\n]+)*)`).exec(conditions)?.[1] ?? '').split(/\n?\s*- /)]
+              .map(text => text.trim())
+              .filter(text => text !== '')
+          const channels = listed('Channel')
+          if (part('product') !== 'windows' || channels.length === 0) return []
+          return [{ logsource: { product: 'windows', category: part('category'), service: part('service') }, channels, ids: listed('EventID').map(Number) }]
+        })
+
+  test('has rows to hold the data to', () => expect(rows.length).toBeGreaterThan(70))
+
+  test.each(rows)('a rule for $logsource.category $logsource.service reads $channels $ids', ({ logsource, channels, ids }) => {
+    for (const channel of channels)
+      for (const eventId of ids.length === 0 ? [1] : ids)
+        expect(readingOf(logsource as LogSource, { kind: 'channel', channel: channel.toLowerCase(), eventId }), `${channel} ${eventId}`).toBeDefined()
   })
 })

@@ -91,7 +91,11 @@ const services: Readonly<Record<string, readonly string[]>> = {
   'hyper-v-worker': ['Microsoft-Windows-Hyper-V-Worker'],
   'iis-configuration': ['Microsoft-IIS-Configuration/Operational'],
   'kernel-event-tracing': ['Microsoft-Windows-Kernel-EventTracing'],
-  'kernel-shimengine': ['Microsoft-Windows-Kernel-ShimEngine/Operational', 'Microsoft-Windows-Kernel-ShimEngine/Diagnostic'],
+  'kernel-shimengine': [
+    'Microsoft-Windows-Kernel-ShimEngine/Operational',
+    'Microsoft-Windows-Kernel-ShimEngine/Diagnostic',
+    'WinEventLog:Microsoft-Windows-Kernel-ShimEngine/Diagnostic',
+  ],
   ldap: ['Microsoft-Windows-LDAP-Client/Debug'],
   'lsa-server': ['Microsoft-Windows-LSA/Operational'],
   // The appendix calls it servicebus-client, the public rules microsoft-servicebus-client.
