@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +9,9 @@ import { freePort, until } from './alertmanager.ts'
 import { test } from './world.ts'
 
 const kills = 12
+const logs = await mkdtemp(join(tmpdir(), 'tocsin-kill-logs-'))
+/** Lines after which the followed file is rotated. */
+const rotation = 200
 
 const rule = `title: Seen
 id: 44444444-4444-4444-8444-444444444444
@@ -20,11 +23,17 @@ detection:
 level: low
 `
 
-test('a batch that was acknowledged is matched, once, whenever the server is killed', { timeout: 240_000 }, async ({ world }) => {
+test.override({ options: { env: { TOCSIN_FOLLOW_FOLDERS: logs } } })
+test('a batch that was acknowledged, and a line of a followed file, is matched, once, whenever the server is killed', { timeout: 240_000 }, async ({
+  world,
+}) => {
   // This world's own server only prepares: another, which is killed, takes the events.
   const lead = await world.person('lead')
   await lead.call('createDetectionRule', { body: { text: rule } })
   const { url } = await lead.call('createLogSource', { body: { name: 'Shipper' } })
+  const file = join(logs, 'app.log')
+  await writeFile(file, '')
+  await lead.call('createLogSource', { body: { name: 'File', files: [file] } })
   await world.settle()
   await world.server.detection.stop()
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-kill-events-'))
@@ -39,6 +48,7 @@ test('a batch that was acknowledged is matched, once, whenever the server is kil
         TOCSIN_DATA: join(folder, 'data'),
         PORT: String(port),
         DATABASE_URL: world.server.house.database.url,
+        TOCSIN_FOLLOW_FOLDERS: logs,
         TOCSIN_LOG_LEVEL: 'error',
       },
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -50,6 +60,7 @@ test('a batch that was acknowledged is matched, once, whenever the server is kil
     return child
   }
   const acknowledged: string[] = []
+  const written: string[] = []
   let sent = 0
   for (let kill = 0; kill < kills; kill++) {
     const child = await start()
@@ -67,6 +78,13 @@ test('a batch that was acknowledged is matched, once, whenever the server is kil
       const body = names.map(name => `${JSON.stringify({ F: 'evil', host: name })}\n`).join('')
       const reply = await fetch(path, { method: 'POST', body }).catch(() => undefined)
       if (reply?.status === 202) acknowledged.push(...names)
+      const line = `f${written.length}`
+      await appendFile(file, `${JSON.stringify({ F: 'evil', host: line })}\n`)
+      written.push(line)
+      if (written.length % rotation === 0) {
+        await rename(file, `${file}.${written.length}`)
+        await writeFile(file, '')
+      }
       await new Promise(resolve => setTimeout(resolve, 10))
     }
     clearTimeout(timer)
@@ -75,13 +93,16 @@ test('a batch that was acknowledged is matched, once, whenever the server is kil
   const last = await start()
   const { db } = world.server.house.database.reader()
   const waiting = async () => Number((await db.execute<{ n: string }>(sql`select count(*) as n from event_batches`)).rows[0]?.n)
-  await until(async () => ((await waiting()) === 0 ? true : undefined), 'everything is matched', 60_000)
+  const matchedLines = async () =>
+    Number((await db.execute<{ n: string }>(sql`select count(*) as n from alerts where dedup_scope = 'detection' and title like 'Seen: f%'`)).rows[0]?.n)
+  await until(async () => ((await matchedLines()) >= written.length && (await waiting()) === 0 ? true : undefined), 'everything is matched', 60_000)
   const alerts = await db.execute<{ title: string; count: number }>(sql`select title, count from alerts where dedup_scope = 'detection'`)
   const counts = new Map(alerts.rows.map(({ title, count }) => [title.replace('Seen: ', ''), count]))
   expect(acknowledged.length).toBeGreaterThan(100)
+  expect(written.length).toBeGreaterThan(rotation)
   expect(
-    acknowledged.filter(name => !counts.has(name)),
-    'nothing acknowledged is lost',
+    [...acknowledged, ...written].filter(name => !counts.has(name)),
+    'nothing acknowledged is lost, nor a line of the file',
   ).toEqual([])
   expect(
     [...counts].filter(([, count]) => count !== 1),
@@ -89,5 +110,5 @@ test('a batch that was acknowledged is matched, once, whenever the server is kil
   ).toEqual([])
   last.kill('SIGTERM')
   await new Promise(resolve => last.once('exit', resolve))
-  await rm(folder, { recursive: true, force: true })
+  for (const place of [folder, logs]) await rm(place, { recursive: true, force: true })
 })
