@@ -209,14 +209,21 @@ function changed(rule: Rule, copy: number): Rule {
   return { ...rule, id: `${rule.id}-${copy}`, expression: other(rule.expression) as Rule['expression'] }
 }
 
-const growth = [100, 1_000, 3_700, 10_000].map(count => {
+const grown = [100, 1_000, 3_700, 10_000].map(count => {
   const compiled = performance.now()
   const engine = Engine.compile(rulesOf(count))
   const compileSeconds = (performance.now() - compiled) / 1_000
-  const warm = new ChunkMatcher(engine)
-  const seconds = median([1, 2, 3, 4, 5].map(() => matchSeconds(warm)))
-  const beside = median([1, 2, 3].map(parseSeconds))
-  return `| ${count.toLocaleString('en')} | ${rate(seconds)} | ${(beside / seconds).toFixed(2)} | ${compileSeconds.toFixed(2)} s |`
+  return { count, compileSeconds, matcher: new ChunkMatcher(engine), seconds: [] as number[], beside: [] as number[] }
+})
+// By turns: a neighbour on the machine slows all of them, not one.
+for (let round = 0; round < rounds * 2; round++)
+  for (const one of grown) {
+    one.beside.push(parseSeconds())
+    one.seconds.push(matchSeconds(one.matcher))
+  }
+const growth = grown.map(({ count, compileSeconds, seconds, beside }) => {
+  const row = [count.toLocaleString('en'), rate(median(seconds)), (median(beside) / median(seconds)).toFixed(2), `${compileSeconds.toFixed(2)} s`]
+  return `| ${row.join(' | ')} |`
 })
 
 const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`
