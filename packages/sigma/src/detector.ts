@@ -162,6 +162,8 @@ export class MatcherPool {
     this.#workers = Array.from({ length: threads }, () => this.#start({ saved, isLean, indicators: indicators?.memory }))
     // A chunk without a line comes back when all before it is done.
     this.ready = Promise.all(this.#workers.map(one => this.#send(one, { chunk: new Uint8Array(0) }, undefined))).then(() => undefined)
+    // Who does not wait for it may close the pool before all are ready.
+    this.ready.catch(() => undefined)
   }
 
   #start(workerData: DetectorData): { worker: Worker; waiting: Waiting[] } {
