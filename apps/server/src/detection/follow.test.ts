@@ -91,7 +91,9 @@ describe('followed files', () => {
     expect(await seen(world, lead)).toEqual({ n1: 1, n2: 1 })
     await writeFile(join(folder, 'secret.log'), line(5))
     await symlink(join(folder, 'secret.log'), join(logs, 'e.log'))
-    expect(await seen(world, lead)).toEqual({ n1: 1, n2: 1 })
+    await appendFile(join(logs, 'a.log'), line(6))
+    await appendFile(join(logs, 'b.log'), line(7))
+    expect(await seen(world, lead), 'one that cannot be read does not silence the others').toEqual({ n1: 1, n2: 1, n6: 1, n7: 1 })
     expect((await lead.call('logSources'))[0]?.problem).toBe(
       `${join(logs, 'e.log')} leads to ${join(folder, 'secret.log')}, which lies outside of TOCSIN_FOLLOW_FOLDERS`,
     )

@@ -18,6 +18,9 @@ const mostFiles = 500
 const headBytes = 128
 const packed = /\.(?:gz|xz|bz2|zst|zip)$/i
 
+/** Does some work; what goes wrong is kept for the source's problem, and undefined comes back. */
+type Attempt = <T>(work: () => Promise<T>) => Promise<T | undefined>
+
 interface Followed {
   readonly identity: string
   readonly path: string
@@ -106,18 +109,33 @@ export class FileFollower {
       throw error
     })
     for (const source of sources) {
-      try {
-        const paths = await this.#pathsOf(source)
-        await this.#finishRenamed(source, paths)
-        for (const path of paths) await this.#follow(source, path)
-        this.#problems.delete(source.id)
-      } catch (error) {
-        // Told once, not twice a second.
-        const problem = error instanceof Error ? error.message : String(error)
-        if (this.#problems.get(source.id) !== problem) this.#house.log.warn({ err: error, source: source.name }, 'a file cannot be followed; it is tried again')
-        this.#problems.set(source.id, problem)
+      const problems: string[] = []
+      // A file that cannot be read must not silence the others: whoever can write into a folder of logs could make one.
+      const attempt: Attempt = async work => {
+        try {
+          return await work()
+        } catch (error) {
+          problems.push(error instanceof Error ? error.message : String(error))
+          return undefined
+        }
       }
+      const paths = await this.#pathsOf(source, attempt)
+      await attempt(() => this.#finishRenamed(source, paths))
+      for (const path of paths) await attempt(() => this.#follow(source, path))
+      this.#tell(source, problems)
     }
+  }
+
+  /** Logs a problem once, not twice a second. */
+  #tell(source: LogSourceRow, [problem, ...others]: readonly string[]): void {
+    if (problem === undefined) {
+      this.#problems.delete(source.id)
+      return
+    }
+    const sentence = others.length === 0 ? problem : `${problem} (and ${others.length} more)`
+    if (this.#problems.get(source.id) !== sentence)
+      this.#house.log.warn({ source: source.name, problem: sentence }, 'a file cannot be followed; it is tried again')
+    this.#problems.set(source.id, sentence)
   }
 
   async #readSources(): Promise<LogSourceRow[]> {
@@ -125,18 +143,23 @@ export class FileFollower {
     return rows.filter(({ files }) => files.length > 0)
   }
 
-  /** The files that exist now. A link that leads out of the folders is not followed. */
-  async #pathsOf({ files }: LogSourceRow): Promise<string[]> {
-    const found: string[] = []
+  /** The files that exist now; those that are followed already come first. A link that leads out of the folders is not followed. */
+  async #pathsOf({ files }: LogSourceRow, attempt: Attempt): Promise<string[]> {
+    const known = new Set([...this.#open.values()].map(({ path }) => path))
+    const named = new Set<string>()
     for (const file of files) {
       const name = basename(file)
-      const names = name.includes('*') ? (await readdir(dirname(file))).filter(wildcard(name)).sort() : [name]
-      for (const one of names) {
-        const path = join(dirname(file), one)
-        if (!packed.test(one) && !found.includes(path) && (await this.#isFollowable(path))) found.push(path)
-      }
+      const names = name.includes('*') ? await attempt(async () => (await readdir(dirname(file))).filter(wildcard(name)).sort()) : [name]
+      for (const one of names ?? []) if (!packed.test(one)) named.add(join(dirname(file), one))
     }
-    if (found.length > mostFiles) throw new Error(`more than ${mostFiles} files fit ${files.join(', ')}: name fewer, or in several sources`)
+    const found: string[] = []
+    for (const path of [...named].toSorted((a, b) => Number(known.has(b)) - Number(known.has(a)))) {
+      if (found.length === mostFiles) {
+        await attempt(() => Promise.reject(new Error(`more than ${mostFiles} files fit ${files.join(', ')}: the others are not read`)))
+        break
+      }
+      if (await attempt(() => this.#isFollowable(path))) found.push(path)
+    }
     return found
   }
 
@@ -164,6 +187,9 @@ export class FileFollower {
     if (known !== undefined) return known
     const handle = await open(path, 'r')
     try {
+      // Between the look and the opening, another file may have been put there.
+      const opened = await handle.stat({ bigint: true })
+      if (`${opened.dev}:${opened.ino}` !== identity || !(await this.#isFollowable(path))) throw new Error(`${path} was exchanged while it was opened`)
       const [row] = await this.#house.database
         .reader()
         .db.select()
@@ -182,8 +208,8 @@ export class FileFollower {
   async #finishRenamed(source: LogSourceRow, paths: readonly string[]): Promise<void> {
     const now = new Set<string>()
     for (const path of paths) {
-      const about = await stat(path, { bigint: true })
-      now.add(`${source.id} ${about.dev}:${about.ino}`)
+      const about = await stat(path, { bigint: true }).catch(() => undefined)
+      if (about !== undefined) now.add(`${source.id} ${about.dev}:${about.ino}`)
     }
     const own = [...this.#open].filter(([key]) => key.startsWith(`${source.id} `))
     if (own.length === 0) await this.#findRenamed(source, paths, now)
