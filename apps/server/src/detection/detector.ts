@@ -7,6 +7,7 @@ import type { House } from '../identity/index.ts'
 import { system } from '../journal/index.ts'
 import type { Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
+import { secretDigest } from '../platform/secrets.ts'
 import { type Finding as AnyFinding, alertOf, countMatches, storable } from './findings.ts'
 import { countSightings, indicatorsInForce, type Listed, listed } from './indicators.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
@@ -31,6 +32,8 @@ const mostRecent = 200
 const mostWatched = 20_000
 const mostWatchedBytes = 20_000
 const retryMs = 1_000
+/** A longer indicator stands in the key of its alert by its digest: what tells alerts apart must not be cut off. */
+const longestInKey = 100
 
 /** The rules in force, ready to match. */
 interface Armed {
@@ -411,7 +414,7 @@ function sightingOf(key: string, lists: readonly Listed[], match: FoundMatch, ba
   const description = lists.map(({ list, description: said }) => (said === '' ? `On the list ${list.name}.` : `${list.name}: ${said}`)).join('\n')
   const kind = lists[0]?.kind ?? 'domain-name'
   return {
-    rule: { id: `indicator ${key}`, title: `Indicator seen, ${key}`, level, description },
+    rule: { id: `indicator ${key.length > longestInKey ? secretDigest(key) : key}`, title: `Indicator seen, ${key}`, level, description },
     match,
     batch,
     indicator: { key, kind, lists: lists.map(({ list }) => list.name) },

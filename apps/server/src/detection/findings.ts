@@ -51,7 +51,7 @@ export function alertOf(
     labels:
       indicator === undefined
         ? { rule: storable(rule.id, 1_000), level: rule.level }
-        : { indicator: storable(indicator.key, 1_000), lists: storable(indicator.lists.join(', '), 1_000), level: rule.level },
+        : { indicator: storable(indicator.key, 2_000), lists: storable(indicator.lists.join(', '), 1_000), level: rule.level },
     links: [],
     description: storable([...(rule.description === undefined ? [] : [rule.description, '']), ...counted, ...matched].join('\n'), 20_000),
     observables: observablesOf(event, indicator && { kind: indicator.kind, value: indicator.key }).map(({ kind, value }) => ({ kind, value: storable(value) })),

@@ -131,6 +131,18 @@ describe('indicators of compromise', () => {
     )
   })
 
+  test('long URLs that differ at their end, and the same on two hosts, are alerts of their own', async ({ world }) => {
+    const lead = await world.person('lead')
+    const url = await source(world, lead)
+    const { id } = await lead.call('createIndicatorList', { body: { name: 'L' } })
+    const long = (end: string) => `http://evil.example/${'a'.repeat(600)}${end}`
+    await upload(world, lead, id, `${long('1')}\n${long('2')}\n`)
+    await post(url, { url: { full: long('1') }, Computer: 'ws1' }, { url: { full: long('2') }, Computer: 'ws1' }, { url: { full: long('1') }, Computer: 'ws2' })
+    await matched(world)
+    const { items } = await lead.call('alerts', {})
+    expect(items.map(({ labels, count }) => `${labels.indicator?.at(-1)} ×${count}`).sort()).toEqual(['1 ×1', '1 ×1', '2 ×1'])
+  })
+
   test('who only responds may not upload, and an observer not look', async ({ world }) => {
     const lead = await world.person('lead')
     const { id } = await lead.call('createIndicatorList', { body: { name: 'L' } })
