@@ -27,13 +27,8 @@ test('pictures of every page, to be looked at', { timeout: 600_000 }, async ({ w
       }
   }
   for (const path of places) await shoot(path, 'empty', administrator)
-  const { alertId, incidentId } = await furnish(world, administrator)
-  for (const path of [
-    ...places,
-    `/alerts/${alertId}`,
-    ...['timeline', 'tasks', 'notes', 'scope', 'notices', 'review'].map(tab => `/incidents/${incidentId}?tab=${tab}`),
-  ])
-    await shoot(path, 'full', administrator)
+  const { things } = await furnish(world, administrator)
+  for (const path of [...places, ...things]) await shoot(path, 'full', administrator)
   for (const path of outside) await shoot(path, 'outside', undefined)
   await browser.close()
 })

@@ -184,14 +184,13 @@ test('killed fifty times in the walk: what was acknowledged is there, every page
     const security = await asAda('saveTeam', { body: { name: 'Security', kind: 'security', memberIds } })
     const engineering = await asAda('saveTeam', { body: { name: 'Engineering', kind: 'engineering', memberIds } })
     for (const team of [security, engineering])
-      await asAda('saveRota', {
+      await asAda('setUpOnCall', {
         params: { id: team.id },
         body: {
           timeZone: 'UTC',
-          startDate: '2026-01-05',
-          handoffTime: '00:00',
+          rotation: { type: 'weekly', start: '2026-01-05T00:00' },
           participantIds: memberIds,
-          steps: [{ target: { kind: 'everyone' }, waitMinutes: 600 }],
+          steps: [{ targets: [{ kind: 'everyone' }], waitMinutes: 600 }],
           repeats: 9,
         },
       })

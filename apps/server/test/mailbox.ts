@@ -6,6 +6,8 @@ export interface Mail {
   readonly subject: string
   readonly text: string
   readonly messageId: string
+  /** What the mail is part of, as its header says. */
+  readonly purpose: string
 }
 
 /** A real mail server that keeps what it receives. */
@@ -51,5 +53,11 @@ export async function startMailServer(port = 0): Promise<MailServer> {
 
 function toMail(parsed: ParsedMail): Mail {
   const to = parsed.to as AddressObject | undefined
-  return { to: to?.value[0]?.address ?? '', subject: parsed.subject ?? '', text: parsed.text ?? '', messageId: parsed.messageId ?? '' }
+  return {
+    to: to?.value[0]?.address ?? '',
+    subject: parsed.subject ?? '',
+    text: parsed.text ?? '',
+    messageId: parsed.messageId ?? '',
+    purpose: String(parsed.headers.get('x-tocsin-purpose') ?? ''),
+  }
 }

@@ -103,7 +103,12 @@ export class World {
       cookie,
       call: this.client(cookie),
       expectPage: pattern => this.#take(email, pattern),
-      expectNoPage: () => expect(this.#unread(email).map(mail => mail.subject)).toEqual([]),
+      expectNoPage: () =>
+        expect(
+          this.#unread(email)
+            .filter(mail => mail.purpose.startsWith('page'))
+            .map(mail => mail.subject),
+        ).toEqual([]),
     }
   }
 
@@ -123,14 +128,14 @@ export class World {
       body: { name: `Team ${++this.#count}`, kind: options.kind ?? 'security', memberIds: members.map(member => member.id) },
     })
     const waitMinutes = options.escalateAfter?.minutes ?? 5
-    await lead.call('saveRota', {
+    await lead.call('setUpOnCall', {
       params: { id: team.id },
       body: {
         timeZone: 'UTC',
-        startDate: this.now.slice(0, 10),
-        handoffTime: '00:00',
+        rotation: { type: 'weekly', start: `${this.now.slice(0, 10)}T00:00` },
         participantIds: members.map(member => member.id),
-        steps: members.map((_, depth) => ({ target: { kind: 'depth' as const, depth }, waitMinutes })),
+        depth: Math.min(3, members.length),
+        steps: members.slice(0, 3).map((_, depth) => ({ targets: [{ kind: 'depth' as const, depth }], waitMinutes })),
         repeats: options.repeats ?? 0,
       },
     })
@@ -172,6 +177,11 @@ export class World {
     }
   }
 
+  /** Moves the clock in one leap, as one that is set does; nothing happens on the way. */
+  jump(by: { days?: number; hours?: number; minutes?: number; seconds?: number }): void {
+    this.#clock.move(addSeconds(this.now, (by.days ?? 0) * 86_400 + (by.hours ?? 0) * 3_600 + (by.minutes ?? 0) * 60 + (by.seconds ?? 0)))
+  }
+
   /** Moves time, stopping at each moment on the way when something falls due. */
   async advance(by: { hours?: number; minutes?: number; seconds?: number; days?: number }): Promise<void> {
     const seconds = (by.days ?? 0) * 86_400 + (by.hours ?? 0) * 3_600 + (by.minutes ?? 0) * 60 + (by.seconds ?? 0)
@@ -189,6 +199,13 @@ export class World {
 
   #unread(email: string): Mail[] {
     return this.mail.mails.filter(mail => mail.to === email && !this.#read.has(mail))
+  }
+
+  /** All mails that nobody looked at yet. */
+  takeMails(): Mail[] {
+    const found = this.mail.mails.filter(mail => !this.#read.has(mail))
+    for (const mail of found) this.#read.add(mail)
+    return found
   }
 
   /** The first mail to an address that matches and was not looked at before. */

@@ -17,6 +17,9 @@ import { NowPage } from './now/now-page.tsx'
 import { OnCallPage } from './oncall/on-call-page.tsx'
 import { OutboxPage } from './oncall/outbox-page.tsx'
 import { PageLinkPage } from './oncall/page-link-page.tsx'
+import { PageStoryPage } from './oncall/page-story-page.tsx'
+import { PagesPage } from './oncall/pages-page.tsx'
+import { TeamPage } from './oncall/team-page.tsx'
 import { Page } from './parts/page.tsx'
 import { PeoplePage } from './people/people-page.tsx'
 import { ReferencePage } from './reference/reference-page.tsx'
@@ -47,6 +50,9 @@ const tree = root.addChildren([
     page('/notices', NoticesPage),
     page('/improvements', ImprovementsPage),
     page('/on-call', OnCallPage),
+    page('/on-call/$id', TeamPage),
+    page('/pages', PagesPage),
+    page('/pages/$id', PageStoryPage),
     page('/services', ServicesPage),
     page('/customers', CustomersPage),
     page('/people', PeoplePage),

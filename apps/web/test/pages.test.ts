@@ -37,10 +37,9 @@ describe('every page, with much data and with none, wide and light, narrow and d
       await close()
     }
     for (const showing of showings) for (const path of places) await visit(path, showing, administrator, 'empty')
-    const { alertId, incidentId } = await furnish(world, administrator)
-    const tabs = ['timeline', 'tasks', 'notes', 'scope', 'notices', 'review'].map(tab => `/incidents/${incidentId}?tab=${tab}`)
+    const { things } = await furnish(world, administrator)
     for (const showing of showings) {
-      for (const path of [...places, `/alerts/${alertId}`, ...tabs]) await visit(path, showing, administrator, 'full')
+      for (const path of [...places, ...things]) await visit(path, showing, administrator, 'full')
       for (const path of outside) await visit(path, showing, undefined, 'outside')
     }
     expect(faults).toEqual({})

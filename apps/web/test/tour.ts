@@ -13,6 +13,7 @@ export const places = [
   '/detection/new',
   '/notices',
   '/improvements',
+  '/pages',
   '/on-call',
   '/services',
   '/customers',
@@ -32,8 +33,15 @@ export interface Showing {
   readonly colorScheme: 'light' | 'dark'
 }
 
+/** What there is to look at besides the places: addresses of single things. */
+export interface Furnished {
+  readonly alertId: string
+  readonly incidentId: string
+  readonly things: readonly string[]
+}
+
 /** The demo, with its attack played, one incident opened and declared, and a notice drafted: much to look at. */
-export async function furnish(world: World, administrator: Person): Promise<{ alertId: string; incidentId: string }> {
+export async function furnish(world: World, administrator: Person): Promise<Furnished> {
   await administrator.call('loadDemo')
   await world.advance({ seconds: 40 })
   const { items } = await administrator.call('alerts', {})
@@ -92,8 +100,42 @@ export async function furnish(world: World, administrator: Person): Promise<{ al
       },
     })
   await shipEvents(world, administrator)
+  const teamId = await furnishOnCall(world, administrator)
   await world.advance({ hours: 5 })
-  return { alertId: other.id, incidentId: incident.id }
+  const [page] = await administrator.call('pages')
+  return {
+    alertId: other.id,
+    incidentId: incident.id,
+    things: [
+      `/alerts/${other.id}`,
+      ...['timeline', 'tasks', 'notes', 'scope', 'notices', 'review'].map(tab => `/incidents/${incident.id}?tab=${tab}`),
+      ...['calendar', 'escalation', 'people', 'record'].map(tab => `/on-call/${teamId}?tab=${tab}`),
+      `/pages/${page?.id}`,
+    ],
+  }
+}
+
+/** A team with layers, overrides, somebody who is away, somebody who watches, and a gap. */
+async function furnishOnCall(world: World, administrator: Person): Promise<string> {
+  const found = (await administrator.call('onCall')).find(one => one.schedules.length > 0)
+  const [schedule] = found?.schedules ?? []
+  const [first, second] = schedule?.layers[0]?.participants ?? []
+  if (!found || !schedule || !first || !second) throw new Error('the demo has a team on call')
+  const day = (days: number, hour: number) => new Date(Date.parse('2026-11-23T00:00:00Z') + days * 86_400_000 + hour * 3_600_000).toISOString()
+  const office = {
+    name: 'Office hours',
+    rotation: { type: 'daily' as const, every: 1, start: '2026-11-16T09:00' },
+    participants: [second, first],
+    restrictions: [{ days: ['mon' as const, 'wed' as const, 'fri' as const], from: '09:00', until: '17:00' }],
+  }
+  await administrator.call('saveSchedule', { params: { id: found.team.id }, body: { ...schedule, layers: [...schedule.layers, office] } })
+  const override = (kind: 'replace' | 'shadow', participant: string, start: string, end: string) =>
+    administrator.call('addOverride', { params: { id: schedule.id }, body: { kind, participants: [participant], start, end, reason: 'Swapped' } })
+  await override('replace', second, day(2, 18), day(3, 8))
+  await override('shadow', administrator.id, day(3, 9), day(4, 9))
+  await administrator.call('addTimeOff', { body: { personId: first, start: day(5, 0), end: day(8, 0), reason: 'Holidays' } })
+  await world.settle()
+  return found.team.id
 }
 
 /** A log source that has sent an attack, and a line that is no event. */

@@ -95,7 +95,7 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
   await look(page, 'alerts')
 
   // A person is paged, and acknowledges on a phone.
-  const mail = await until(() => world.mail.mails.find(each => each.to === responder.email), 'the page goes out')
+  const mail = await until(() => world.mail.mails.find(each => each.to === responder.email && each.purpose === 'page'), 'the page goes out')
   const phone = await browserOf(world, browser, undefined, { width: 390, height: 844 })
   await phone.page.goto(`/a/${linkIn(mail, '/a/')}`)
   await phone.page.getByText('It is yours').waitFor()
@@ -111,7 +111,10 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
   await dialogButton(page, 'Escalate')
   await page.getByRole('tab', { name: 'Timeline' }).waitFor()
   await look(page, 'incident-suspected')
-  const engineerMail = await until(() => world.mail.mails.find(each => each.to === engineering.primary.email), 'the engineering team is paged')
+  const engineerMail = await until(
+    () => world.mail.mails.find(each => each.to === engineering.primary.email && each.purpose === 'page'),
+    'the engineering team is paged',
+  )
   await phone.page.goto(`/a/${linkIn(engineerMail, '/a/')}`)
   await phone.page.getByText('It is yours').waitFor()
 

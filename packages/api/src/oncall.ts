@@ -1,170 +1,337 @@
 import { z } from 'zod'
-import { At, Day, Id, IdParams, Line, Reference, Severity, Version } from './common.ts'
+import { At, Id, IdParams, Instant, Line, Reference, Severity, Version } from './common.ts'
+import { Step, StepTarget } from './policies.ts'
 import { atLeast, open, route } from './route.ts'
-import { TimeZone } from './schedules.ts'
+import { OverrideInput, RestrictionShape, RotationShape, ScheduleInput, TemporaryInput, TimeZone } from './schedules.ts'
 
-const Step = z.object({
-  target: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('depth'), depth: z.number().int().min(0).max(9) }),
-    z.object({ kind: z.literal('everyone') }),
-  ]),
-  waitMinutes: z.number().int().min(1, 'must be at least one minute').max(1_440, 'must be at most a day'),
+/** Who is on call from `start` until `end`; nobody: a gap. */
+export const OnCallShift = z.object({ start: At, end: At, people: z.array(Reference), shadows: z.array(Reference) }).meta({ id: 'OnCallShift' })
+export type OnCallShift = z.output<typeof OnCallShift>
+
+const Stored = { id: Id, createdBy: z.string(), createdAt: At }
+export const Override = OverrideInput.safeExtend({ ...Stored, start: At, end: At, reason: z.string() }).meta({ id: 'Override' })
+export type Override = z.output<typeof Override>
+export const Temporary = TemporaryInput.safeExtend({ ...Stored, start: At, end: At, reason: z.string() }).meta({ id: 'TemporarySchedule' })
+export type Temporary = z.output<typeof Temporary>
+
+export const Schedule = ScheduleInput.extend({ id: Id, teamId: Id, version: Version }).meta({ id: 'Schedule' })
+export type Schedule = z.output<typeof Schedule>
+
+const Promise_ = z.object({
+  depth: Line(40).describe('What the team calls it: primary, backup, third'),
+  scheduleId: Id,
+  turn: z.number().int().min(0).max(9).default(0).describe('Which in turn of the schedule: 0 whose turn it is, 1 the next'),
+  hours: z.array(RestrictionShape).max(50).optional().describe('When it is promised; always where there are none'),
 })
 
-/** A team's weekly rotation and its escalation policy. */
-export const RotaInput = z.object({
-  timeZone: TimeZone,
-  startDate: Day.describe('The first handoff; the first participant starts there'),
-  handoffTime: z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'must be a time such as 09:00'),
-  participantIds: z.array(Id).max(100),
-  steps: z.array(Step).min(1, 'name at least one step').max(10),
-  repeats: z.number().int().min(0).max(9).default(2),
+/** Which pages climb which policy: the first rule that fits decides. */
+const RoutingRule = z.object({
+  serviceIds: z.array(Id).max(200).default([]).describe('For these services; any where there are none'),
+  severities: z.array(Severity).max(5).default([]).describe('For these severities; any where there are none'),
+  policyId: Id,
+  urgency: z.enum(['high', 'low']).optional().describe('Says the urgency, whatever the severity'),
 })
-export const Rota = z
+
+/** What a team promises and how its pages climb. */
+export const TeamOnCallInput = z.object({
+  timeZone: TimeZone.describe('Where the clock of its promised hours hangs'),
+  promises: z.array(Promise_).max(10).describe('Depth by depth; steps of a policy name them by their place'),
+  longestDays: z.number().min(1).max(365).nullable().default(null).describe('Nobody should hold one depth longer without a break'),
+  longestNights: z.number().int().min(1).max(365).nullable().default(null).describe('Nobody should hold more nights one after the other'),
+  fallback: z.array(StepTarget).max(10).default([]).describe('Whom to page where a page would reach nobody; the administrators come after them'),
+  policyId: Id.nullable().default(null).describe('The policy of pages that no rule fits; without it everyone in the team is paged'),
+  routing: z.array(RoutingRule).max(50).default([]),
+  highFrom: Severity.default('high').describe('Pages of this severity or above have high urgency'),
+  progressMinutes: z
+    .number()
+    .int()
+    .min(5, 'must be at least 5')
+    .max(1_440)
+    .nullable()
+    .default(null)
+    .describe('An acknowledged page about which nothing happens for so long is paged again'),
+  traineeShifts: z.number().int().min(0).max(100).default(3).describe('Shifts that a new responder watches before somebody may let them stand alone'),
+})
+
+export const concernKinds = ['gap', 'double', 'stretch', 'nights', 'unreachable'] as const
+export const Concern = z
+  .object({
+    kind: z.enum(concernKinds),
+    start: At,
+    end: At,
+    depth: z.string(),
+    person: Reference.nullable(),
+    sentence: z.string().describe('What is wrong, in words'),
+  })
+  .meta({ id: 'CoverageConcern' })
+export type Concern = z.output<typeof Concern>
+
+/** One depth that a team promises, and who holds it now. */
+const Standing = z.object({
+  depth: z.string(),
+  schedule: Reference,
+  people: z.array(Reference),
+  shadows: z.array(Reference),
+  until: At.nullable().describe('When it changes next, within two weeks'),
+})
+
+export const TeamOnCall = z
   .object({
     team: Reference,
     teamKind: z.enum(['security', 'engineering']),
-    rota: RotaInput.extend({ version: Version }).nullable(),
-    onCallNow: z.array(Reference).describe('In order of depth: primary first'),
-    shifts: z.array(z.object({ person: Reference, start: At, end: At })).describe('The next eight weeks'),
+    settings: TeamOnCallInput.extend({ version: Version }).nullable(),
+    schedules: z.array(Schedule),
+    standing: z.array(Standing).describe('Depth by depth, who is on call now'),
+    concerns: z.array(Concern).describe('What is wrong with the coverage of the next 90 days'),
+    vacancies: z.array(z.object({ schedule: Reference, layer: z.string(), person: Reference })).describe('Places of people who have left, to be filled'),
   })
-  .meta({ id: 'Rota' })
-export type Rota = z.output<typeof Rota>
+  .meta({ id: 'TeamOnCall' })
+export type TeamOnCall = z.output<typeof TeamOnCall>
 
-export const ContactMethod = z.object({ id: Id, kind: z.enum(['email', 'webhook']), address: z.string(), createdAt: At }).meta({ id: 'ContactMethod' })
-export type ContactMethod = z.output<typeof ContactMethod>
-
-export const pageStates = ['triggered', 'acknowledged', 'resolved', 'exhausted'] as const
-export const Page = z
+export const TimeOff = z
   .object({
     id: Id,
-    title: z.string(),
-    severity: Severity,
+    person: Reference,
+    start: At,
+    end: At,
+    reason: z.string(),
+    uncovered: z.array(z.object({ team: Reference, schedule: Reference, start: At, end: At })),
+  })
+  .meta({ id: 'TimeOff' })
+export type TimeOff = z.output<typeof TimeOff>
+
+export const TeamCalendar = z
+  .object({
     team: Reference,
-    subject: z.object({ kind: z.enum(['alert', 'incident']), id: Id }),
-    state: z.enum(pageStates),
-    acknowledgedBy: z.string().nullable(),
-    acknowledgedAt: At.nullable(),
-    createdAt: At,
-    nextStepAt: At.nullable(),
-    notifications: z.array(z.object({ person: z.string(), at: At, channel: z.string(), state: z.string() })),
+    schedules: z.array(
+      z.object({
+        schedule: Schedule,
+        layers: z.array(z.object({ name: z.string(), shifts: z.array(OnCallShift) })).describe('Each layer alone, the lowest first'),
+        final: z.array(z.object({ turn: z.number(), shifts: z.array(OnCallShift) })).describe('What counts in the end, for each turn that is promised'),
+        overrides: z.array(Override),
+        temporaries: z.array(Temporary),
+      }),
+    ),
+    concerns: z.array(Concern),
+    timeOff: z.array(TimeOff),
+    people: z.array(Reference).describe('Everybody who stands in it'),
   })
-  .meta({ id: 'Page' })
-export type Page = z.output<typeof Page>
+  .meta({ id: 'TeamCalendar' })
+export type TeamCalendar = z.output<typeof TeamCalendar>
 
-export const Message = z
-  .object({
-    id: Id,
-    channel: z.enum(['email', 'webhook']),
-    purpose: z.string(),
-    to: z.string(),
-    subject: z.string(),
-    text: z.string().describe('Private links are shown to nobody but the one they were sent to'),
-    state: z.enum(['queued', 'held', 'sent', 'failed', 'cancelled']),
-    attempts: z.number(),
-    lastError: z.string().nullable(),
-    createdAt: At,
-    sentAt: At.nullable(),
-  })
-  .meta({ id: 'Message' })
-export type Message = z.output<typeof Message>
+const Period = z.object({ from: Instant, until: Instant })
 
-const PageLink = z.object({ token: z.string().max(300) })
-const PageView = z.object({
-  title: z.string(),
-  summary: z.string(),
-  severity: Severity,
-  state: z.enum(pageStates),
-  you: z.string(),
-  acknowledgedBy: z.string().nullable(),
-  acknowledgedAt: At.nullable(),
-  createdAt: At,
+export const MyShift = z.object({ team: Reference, schedule: Reference, depth: z.string(), start: At, end: At, isShadow: z.boolean() }).meta({ id: 'MyShift' })
+
+export const CoverageEntry = z
+  .object({ schedule: Reference, turn: z.number(), start: At, end: At.nullable(), people: z.array(Reference), shadows: z.array(Reference), entryId: Id })
+  .meta({ id: 'CoverageEntry' })
+
+const Share = z.object({
+  person: Reference,
+  hours: z.number(),
+  nightHours: z.number(),
+  weekendHours: z.number(),
+  holidayHours: z.number(),
+  pages: z.number().describe('Pages that went to them'),
+  nightPages: z.number().describe('Of those, between 22:00 and 06:00 on the clock of the team'),
 })
 
+export const Apprenticeship = z
+  .object({ person: Reference, watched: z.number(), needed: z.number(), startedAt: At, finishedAt: At.nullable(), finishedBy: z.string().nullable() })
+  .meta({ id: 'Apprenticeship' })
+
+export const HandoffNote = z.object({ id: Id, text: z.string(), writtenBy: z.string(), writtenAt: At }).meta({ id: 'HandoffNote' })
+
+const reason = z.string().trim().max(500).default('')
+
 export const oncallRoutes = {
-  rotas: route({
+  onCall: route({
     method: 'GET',
-    path: '/api/v1/rotas',
-    summary: 'Who is on call, now and in the coming weeks, in each team',
+    path: '/api/v1/on-call',
+    summary: 'Each team: who is on call now, what it promises, and what is wrong with its coverage',
     access: atLeast('observer', 'catalog:read'),
-    reply: z.array(Rota),
+    reply: z.array(TeamOnCall),
   }),
-  saveRota: route({
-    method: 'PUT',
-    path: '/api/v1/teams/{id}/rota',
-    summary: "Set a team's rotation and escalation policy",
+  setUpOnCall: route({
+    method: 'POST',
+    path: '/api/v1/teams/{id}/on-call/set-up',
+    summary: 'Set up on call for a team that has nothing yet: one rotation, its depths, one policy',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
-    body: RotaInput.extend({ version: Version.optional() }),
-    reply: Rota,
-  }),
-  contactMethods: route({
-    method: 'GET',
-    path: '/api/v1/me/contact-methods',
-    summary: 'How the signed-in person is reached',
-    access: atLeast('observer'),
-    reply: z.array(ContactMethod),
-  }),
-  addContactMethod: route({
-    method: 'POST',
-    path: '/api/v1/me/contact-methods',
-    summary: 'Add an e-mail address or a webhook to be paged at; a webhook has a signing secret, shown this once',
-    access: atLeast('observer'),
-    body: z.object({ kind: z.enum(['email', 'webhook']), address: Line(500) }),
-    reply: z.object({ method: ContactMethod, secret: z.string().nullable() }),
+    body: z.object({
+      timeZone: TimeZone,
+      rotation: RotationShape,
+      participantIds: z.array(Id).min(1, 'name at least one person').max(100),
+      depth: z.number().int().min(1).max(3).default(2).describe('1: primary, 2: and a backup, 3: and a third'),
+      steps: z.array(Step).min(1, 'name at least one step').max(20),
+      repeats: z.number().int().min(0).max(9).default(2),
+    }),
+    reply: TeamOnCall,
     status: 201,
   }),
-  removeContactMethod: route({
+  saveTeamOnCall: route({
+    method: 'PUT',
+    path: '/api/v1/teams/{id}/on-call',
+    summary: 'What a team promises, whom to page where nobody would be reached, and which pages climb which policy',
+    access: atLeast('lead', 'catalog:write'),
+    params: IdParams,
+    body: TeamOnCallInput.extend({ version: Version.optional() }),
+    reply: TeamOnCall,
+  }),
+  calendar: route({
+    method: 'GET',
+    path: '/api/v1/teams/{id}/on-call/calendar',
+    summary: 'The layers, overrides, shifts and gaps of a team over a period of at most a hundred days',
+    access: atLeast('observer', 'catalog:read'),
+    params: IdParams,
+    query: Period,
+    reply: TeamCalendar,
+  }),
+  saveSchedule: route({
+    method: 'POST',
+    path: '/api/v1/teams/{id}/schedules',
+    summary: 'Add a schedule to a team, or change the one whose id and version are given; who is affected is told',
+    access: atLeast('lead', 'catalog:write'),
+    params: IdParams,
+    body: ScheduleInput.extend({ id: Id.optional(), version: Version.optional() }),
+    reply: Schedule,
+  }),
+  removeSchedule: route({
     method: 'DELETE',
-    path: '/api/v1/me/contact-methods/{id}',
-    summary: 'Remove a contact method; the last one stays',
+    path: '/api/v1/schedules/{id}',
+    summary: 'Remove a schedule that no team promises and no policy pages',
+    access: atLeast('lead', 'catalog:write'),
+    params: IdParams,
+  }),
+  addOverride: route({
+    method: 'POST',
+    path: '/api/v1/schedules/{id}/overrides',
+    summary: 'Take a shift, swap it, cover a part of it, or let somebody watch. A responder may give their own shifts away and take others’',
+    access: atLeast('responder', 'catalog:write'),
+    params: IdParams,
+    body: OverrideInput.safeExtend({ reason }),
+    reply: Override,
+    status: 201,
+  }),
+  removeOverride: route({
+    method: 'DELETE',
+    path: '/api/v1/overrides/{id}',
+    summary: 'Take an override or a temporary schedule back, from now on: what has been stays as it was',
+    access: atLeast('responder', 'catalog:write'),
+    params: IdParams,
+  }),
+  addTemporary: route({
+    method: 'POST',
+    path: '/api/v1/schedules/{id}/temporaries',
+    summary: 'Let other layers stand instead of those of a schedule for a time, such as a week of holidays',
+    access: atLeast('lead', 'catalog:write'),
+    params: IdParams,
+    body: TemporaryInput.safeExtend({ reason }),
+    reply: Temporary,
+    status: 201,
+  }),
+  timeOff: route({
+    method: 'GET',
+    path: '/api/v1/time-off',
+    summary: 'Who is away now or later, and which of their shifts nobody covers yet',
+    access: atLeast('observer', 'catalog:read'),
+    reply: z.array(TimeOff),
+  }),
+  addTimeOff: route({
+    method: 'POST',
+    path: '/api/v1/time-off',
+    summary: 'Take time off; the others of the rotations are asked to cover. A lead may enter it for somebody else',
+    access: atLeast('responder', 'catalog:write'),
+    body: z
+      .object({ personId: Id.optional(), start: Instant, end: Instant, reason })
+      .refine(({ start, end }) => start < end, { path: ['end'], message: 'must be later than start' }),
+    reply: TimeOff,
+    status: 201,
+  }),
+  removeTimeOff: route({
+    method: 'DELETE',
+    path: '/api/v1/time-off/{id}',
+    summary: 'Take time off back',
+    access: atLeast('responder', 'catalog:write'),
+    params: IdParams,
+  }),
+  myShifts: route({
+    method: 'GET',
+    path: '/api/v1/me/shifts',
+    summary: 'The shifts of the signed-in person in the next 90 days',
     access: atLeast('observer'),
-    params: IdParams,
+    reply: z.array(MyShift),
   }),
-  pages: route({
+  pastCoverage: route({
     method: 'GET',
-    path: '/api/v1/pages',
-    summary: 'The latest pages, those that still climb first',
-    access: atLeast('observer', 'alerts:read'),
-    reply: z.array(Page),
-  }),
-  acknowledgePage: route({
-    method: 'POST',
-    path: '/api/v1/pages/{id}/acknowledge',
-    summary: 'Acknowledge a page: it stops climbing',
-    access: atLeast('responder', 'alerts:write'),
+    path: '/api/v1/teams/{id}/on-call/record',
+    summary: 'Who was on call in a period, as it was written down when it happened, each with its entry of the journal',
+    access: atLeast('observer', 'journal:read'),
     params: IdParams,
-    reply: Page,
+    query: Period,
+    reply: z.array(CoverageEntry),
   }),
-  pageByLink: route({
-    method: 'POST',
-    path: '/api/v1/page-links/view',
-    summary: 'What a page is about, for the holder of its private link',
-    access: open('needs the signed link that was sent to the one person paged'),
-    body: PageLink,
-    reply: PageView,
-  }),
-  acknowledgeByLink: route({
-    method: 'POST',
-    path: '/api/v1/page-links/acknowledge',
-    summary: 'Acknowledge by the private link in a page',
-    access: open('needs the signed link that was sent to the one person paged'),
-    body: PageLink,
-    reply: PageView,
-  }),
-  handBackByLink: route({
-    method: 'POST',
-    path: '/api/v1/page-links/hand-back',
-    summary: 'Hand an acknowledged page back: it climbs to the next person at once',
-    access: open('needs the signed link that was sent to the one person paged'),
-    body: PageLink,
-    reply: PageView,
-  }),
-  outbox: route({
+  fairness: route({
     method: 'GET',
-    path: '/api/v1/outbox',
-    summary: 'Messages that were sent, wait, or could not be sent',
-    access: atLeast('lead'),
-    reply: z.array(Message),
+    path: '/api/v1/teams/{id}/on-call/fairness',
+    summary: 'Hours, nights, weekends, holidays and pages of each person in a period of at most 400 days',
+    access: atLeast('observer', 'catalog:read'),
+    params: IdParams,
+    query: Period.extend({ holidays: z.string().max(2_000).default('').describe('Days off, with commas between them: 2026-12-25,2026-12-26') }),
+    reply: z.array(Share),
+  }),
+  apprenticeships: route({
+    method: 'GET',
+    path: '/api/v1/teams/{id}/apprenticeships',
+    summary: 'Who learns in a team, how many shifts they watched, and who has finished',
+    access: atLeast('observer', 'catalog:read'),
+    params: IdParams,
+    reply: z.array(Apprenticeship),
+  }),
+  saveApprenticeship: route({
+    method: 'PUT',
+    path: '/api/v1/teams/{id}/apprenticeships/{personId}',
+    summary: 'Take somebody on as an apprentice of a team, or say that they have finished, and stand alone from now on',
+    access: atLeast('lead', 'catalog:write'),
+    params: IdParams.extend({ personId: Id }),
+    body: z.object({ isFinished: z.boolean() }),
+    reply: z.array(Apprenticeship),
+  }),
+  handoffNotes: route({
+    method: 'GET',
+    path: '/api/v1/teams/{id}/handoff-notes',
+    summary: 'The latest handoff notes of a team',
+    access: atLeast('responder', 'incidents:read'),
+    params: IdParams,
+    reply: z.array(HandoffNote),
+  }),
+  writeHandoffNote: route({
+    method: 'POST',
+    path: '/api/v1/teams/{id}/handoff-notes',
+    summary: 'Write to whoever comes on call next: they are sent it with the open incidents when their shift begins',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ text: z.string().trim().min(1, 'must not be empty').max(5_000) }),
+    reply: HandoffNote,
+    status: 201,
+  }),
+  makeFeed: route({
+    method: 'POST',
+    path: '/api/v1/calendar-feeds',
+    summary: 'Make the secret address of a calendar feed (iCalendar) of your own shifts or of a schedule; an earlier one of yours for the same stops working',
+    access: atLeast('observer'),
+    body: z.object({ scheduleId: Id.nullable().default(null).describe('Null: your own shifts, in all teams') }),
+    reply: z.object({ url: z.string() }),
+    status: 201,
+  }),
+  feed: route({
+    method: 'GET',
+    path: '/feeds/{token}',
+    summary: 'A calendar feed, for who has its secret address',
+    access: open('needs the secret token in the address'),
+    params: z.object({ token: z.string().max(100) }),
+    produces: 'text/calendar',
+    perMinute: 60,
   }),
 }

@@ -7,6 +7,8 @@ import { indicatorRoutes } from './indicators.ts'
 import { intakeRoutes } from './intake.ts'
 import { noticeRoutes } from './notices.ts'
 import { oncallRoutes } from './oncall.ts'
+import { pagingRoutes } from './paging.ts'
+import { policyRoutes } from './policies.ts'
 import { reviewRoutes } from './reviews.ts'
 import { systemRoutes } from './system.ts'
 
@@ -16,6 +18,8 @@ export const routes = {
   ...identityRoutes,
   ...catalogRoutes,
   ...oncallRoutes,
+  ...policyRoutes,
+  ...pagingRoutes,
   ...alertRoutes,
   ...incidentRoutes,
   ...noticeRoutes,

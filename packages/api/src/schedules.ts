@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { Id, Instant } from './common.ts'
 
-const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 
 const isZone = (zone: string) => {
   try {
@@ -19,7 +20,6 @@ const WallTime = z
   .refine(text => new Date(`${text}Z`).toJSON()?.startsWith(text) === true, 'must be a day that there is')
 const Clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 09:00')
 const When = z.iso.datetime({ offset: true, message: 'must be an instant such as 2026-03-23T09:00:00+01:00' }).transform(text => new Date(text).toISOString())
-const Who = z.array(Name).max(200)
 
 export const RotationShape = z.strictObject({
   type: z.enum(['hourly', 'daily', 'weekly', 'monthly']),
@@ -32,31 +32,70 @@ export const RestrictionShape = z.strictObject({
   from: Clock,
   until: z.union([Clock, z.literal('24:00')]).describe('Earlier than `from`: over midnight; the same: a whole day'),
 })
+const Restrictions = z.array(RestrictionShape).max(50)
 
-export const LayerShape = z.strictObject({
-  name: Name,
-  rotation: RotationShape,
-  participants: Who.describe('In the order of their turns'),
-  timeZone: TimeZone.optional().describe("Where its clock hangs, if that is not the schedule's"),
-  restrictions: z.array(RestrictionShape).max(50).optional(),
-  starts: When.optional(),
-  ends: When.optional(),
-})
+/** Hours on the clock of a zone. */
+export const ZonedHours = z.object({ timeZone: TimeZone, hours: Restrictions })
 
-export const OverrideShape = z
-  .strictObject({ kind: z.enum(['replace', 'add', 'remove']).default('replace'), participants: Who, start: When, end: When })
-  .refine(({ start, end }) => start < end, { path: ['end'], message: 'must be later than start' })
+const Merge = z.enum(['top', 'all']).describe('Where several layers are active: the highest counts, or all')
+const Turn = z.number().int().min(0).max(9).describe('Which in turn: 0 whose turn it is, 1 the next, who stands behind')
+const isInOrder = ({ start, end }: { start: string; end: string }) => start < end
+const order = { path: ['end'], message: 'must be later than start' }
+
+/** The shapes of a schedule, with people and instants as they stand in a file (names) or in the API (ids). */
+function shapesWith(Person: z.ZodType<string, string>, At: z.ZodType<string, string>) {
+  const Layer = z.strictObject({
+    name: Name,
+    rotation: RotationShape,
+    participants: z.array(Person).max(200).describe('In the order of their turns'),
+    advance: z.enum(['handoff', 'shift']).optional().describe('Turns go on with every handoff, or with every turn that has hours in it'),
+    timeZone: TimeZone.optional().describe("Where its clock hangs, if that is not the schedule's"),
+    restrictions: Restrictions.optional(),
+    starts: At.optional(),
+    ends: At.optional(),
+  })
+  const Layers = z.array(Layer).max(50).describe('The lowest first')
+  const span = { start: At, end: At }
+  const Override = z.strictObject({
+    kind: z.enum(['replace', 'add', 'remove', 'shadow']).default('replace'),
+    turn: Turn.optional(),
+    participants: z.array(Person).max(200),
+    ...span,
+  })
+  const Temporary = z.strictObject({ name: Name, ...span, layers: Layers, merge: Merge.optional() })
+  return { Layer, Layers, Override: Override.refine(isInOrder, order), Temporary: Temporary.refine(isInOrder, order) }
+}
+
+const inFiles = shapesWith(Name, When)
+const inApi = shapesWith(Id, Instant)
 
 /** A schedule as it stands in a file. */
 export const ScheduleShape = z
   .strictObject({
     name: Name,
     timeZone: TimeZone,
-    merge: z.enum(['top', 'all']).default('top').describe('Where several layers are active: the highest counts, or all'),
-    layers: z.array(LayerShape).max(50).describe('The lowest first'),
-    overrides: z.array(OverrideShape).max(5_000).default([]),
+    merge: Merge.default('top'),
+    layers: inFiles.Layers,
+    overrides: z.array(inFiles.Override).max(5_000).default([]),
+    temporaries: z.array(inFiles.Temporary).max(200).default([]).describe('Layers that stand instead of its own for a time, such as a week of holidays'),
+    absences: z
+      .array(z.strictObject({ participant: Name, start: When, end: When.optional().describe('Without an end they have left') }))
+      .max(5_000)
+      .default([]),
+    apprentices: z.array(Name).max(200).default([]).describe('Who watches in their turns, and does not stand alone yet'),
   })
-  .meta({ id: 'Schedule' })
+  .meta({ id: 'ScheduleFileEntry' })
+
+/** A schedule as the API takes it: people are ids. */
+export const ScheduleInput = z.object({
+  name: Name,
+  timeZone: TimeZone,
+  merge: Merge.default('top'),
+  layers: inApi.Layers,
+  needsApprenticeship: z.boolean().default(false).describe('Only who has finished the apprenticeship of the team stands in it alone; others watch'),
+})
+export const OverrideInput = inApi.Override
+export const TemporaryInput = inApi.Temporary
 
 /** What a team promises: who answers first, who stands behind. */
 export const CoverageShape = z
@@ -68,12 +107,14 @@ export const CoverageShape = z
         z.strictObject({
           depth: Name,
           schedule: Name,
-          hours: z.array(RestrictionShape).max(50).optional().describe('When it is promised; always where there are none'),
+          turn: Turn.optional(),
+          hours: Restrictions.optional().describe('When it is promised; always where there are none'),
         }),
       )
       .max(10)
       .describe('Depth by depth: primary, backup, third'),
     longestDays: z.number().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold one depth longer without a break'),
+    longestNights: z.number().int().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold more nights one after the other'),
   })
   .meta({ id: 'TeamCoverage' })
 

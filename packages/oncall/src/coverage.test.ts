@@ -50,11 +50,53 @@ describe('coverage', () => {
   })
 })
 
+describe('coverage by people', () => {
+  const daily = (participants: string[]): Schedule => ({
+    ...{ name: 'first', timeZone: 'UTC' },
+    layers: [{ name: 'l', rotation: { type: 'daily', every: 1, start: '2026-03-02T12:00' }, participants }],
+  })
+  const one: Team = { name: 'Response', timeZone: 'UTC', promises: [{ depth: 'primary', schedule: 'first' }], longestNights: 2 }
+
+  test('names runs of nights that are too long, and breaks them where somebody else has a night', () => {
+    expect(coverage(one, [daily(['ada', 'ada', 'ben', 'ada', 'ada', 'ada', 'ben'])], '2026-03-02T12:00:00Z', '2026-03-09T12:00:00Z')).toEqual([
+      { kind: 'nights', team: 'Response', participant: 'ada', depth: 'primary', start: '2026-03-05T22:00:00.000Z', end: '2026-03-08T06:00:00.000Z', nights: 3 },
+    ])
+  })
+
+  test('names who cannot be paged', () => {
+    expect(coverage(one, [daily(['ada', 'ben'])], '2026-03-02T12:00:00Z', '2026-03-05T12:00:00Z', new Set(['ben']))).toEqual([
+      { kind: 'unreachable', team: 'Response', participant: 'ben', depth: 'primary', start: '2026-03-03T12:00:00.000Z', end: '2026-03-04T12:00:00.000Z' },
+    ])
+  })
+
+  test('sees the next in turn as the backup, who is never the primary', () => {
+    const both: Team = { ...one, promises: [...one.promises, { depth: 'backup', schedule: 'first', turn: 1 }] }
+    const until = '2026-03-04T12:00:00.000Z'
+    expect(coverage(both, [daily(['ada', 'ben'])], '2026-03-02T12:00:00Z', until)).toEqual([])
+    expect(coverage(both, [daily(['ada'])], '2026-03-02T12:00:00Z', until)).toEqual([
+      { kind: 'gap', team: 'Response', depth: 'backup', start: '2026-03-02T12:00:00.000Z', end: until },
+    ])
+  })
+})
+
 describe('fairness', () => {
+  test('counts the hours of holidays on the clock of the schedule', () => {
+    const berlin = { ...weekly('first', ['ada', 'ben']), timeZone: 'Europe/Berlin' }
+    expect(
+      fairness(berlin, from, until, { holidays: ['2026-03-06', '2026-03-06', '2026-03-10'] }).map(({ participant, holidayHours }) => [
+        participant,
+        holidayHours,
+      ]),
+    ).toEqual([
+      ['ada', 24],
+      ['ben', 24],
+    ])
+  })
+
   test('counts hours, nights and weekends', () => {
     expect(fairness(weekly('first', ['ada', 'ben', 'cai']), from, until)).toEqual([
-      { participant: 'ada', hours: 168, nightHours: 56, weekendHours: 48 },
-      { participant: 'ben', hours: 168, nightHours: 56, weekendHours: 48 },
+      { participant: 'ada', hours: 168, nightHours: 56, weekendHours: 48, holidayHours: 0 },
+      { participant: 'ben', hours: 168, nightHours: 56, weekendHours: 48, holidayHours: 0 },
     ])
   })
 

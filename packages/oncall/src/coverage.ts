@@ -7,6 +7,8 @@ export interface Promised {
   readonly depth: string
   /** The schedule that holds it, by name. */
   readonly schedule: string
+  /** Which in turn of it: 0 (the default) the one whose turn it is, 1 the next, who stands behind. */
+  readonly turn?: number | undefined
   /** When it is promised; always where it says nothing. */
   readonly hours?: readonly Restriction[] | undefined
 }
@@ -18,6 +20,8 @@ export interface Team {
   readonly promises: readonly Promised[]
   /** Nobody should hold one depth longer without a break, in days. */
   readonly longestDays?: number | undefined
+  /** Nobody should hold more nights (22:00 to 06:00) one after the other. */
+  readonly longestNights?: number | undefined
 }
 
 /** What a lead should look at before it happens. Instants in ISO 8601 UTC. */
@@ -43,24 +47,43 @@ export type Concern =
       readonly end: string
       readonly days: number
     }
+  /** One person holds a depth for more nights in a row than the team means anybody to. */
+  | {
+      readonly kind: 'nights'
+      readonly team: string
+      readonly participant: string
+      readonly depth: string
+      readonly start: string
+      readonly end: string
+      readonly nights: number
+    }
+  /** Somebody who holds a depth cannot be paged: no contact method of theirs is verified. */
+  | { readonly kind: 'unreachable'; readonly team: string; readonly participant: string; readonly depth: string; readonly start: string; readonly end: string }
 
 const dayMs = 86_400_000
 const iso = (ms: number) => new Date(ms).toISOString()
 const spanOf = ({ start, end }: Shift): Span => ({ start: Date.parse(start), end: Date.parse(end) })
 
 /**
- * What is wrong with a team's coverage in [from, until): gaps, one person in two depths at once, stretches that are too long. In order of time.
+ * What is wrong with a team's coverage in [from, until): gaps, one person in two depths at once, stretches that are too long, people who cannot
+ * be paged. In order of time.
+ * @param unreachable participants without a way to page them
  * @throws RangeError for a promise whose schedule is not among those given
  */
-export function coverage(team: Team, schedules: readonly Schedule[], from: string, until: string): Concern[] {
+export function coverage(team: Team, schedules: readonly Schedule[], from: string, until: string, unreachable: ReadonlySet<string> = new Set()): Concern[] {
   const held = team.promises.map(promised => {
     const schedule = schedules.find(({ name }) => name === promised.schedule)
     if (schedule === undefined) throw new RangeError(`there is no schedule ${promised.schedule}`)
-    return { promised, shifts: shifts(schedule, from, until) }
+    return { promised, shifts: shifts(schedule, from, until, promised.turn) }
   })
   const within = { start: Date.parse(from), end: Date.parse(until) }
   const found = [
-    ...held.flatMap(({ promised, shifts: own }) => [...gaps(team, promised, own, within), ...stretches(team, promised, own)]),
+    ...held.flatMap(({ promised, shifts: own }) => [
+      ...gaps(team, promised, own, within),
+      ...stretches(team, promised, own),
+      ...nights(team, promised, own, within),
+      ...unanswered(team, promised, own, unreachable),
+    ]),
     ...held.flatMap((one, i) => held.slice(i + 1).flatMap(other => doubles(team, one, other))),
   ]
   return found.toSorted((a, b) => (a.start === b.start ? a.kind.localeCompare(b.kind) : a.start < b.start ? -1 : 1))
@@ -81,9 +104,8 @@ function gaps(team: Team, { depth, hours }: Promised, own: readonly Shift[], wit
 function stretches(team: Team, { depth }: Promised, own: readonly Shift[]): Concern[] {
   const { longestDays } = team
   if (longestDays === undefined) return []
-  const people = new Set(own.flatMap(({ participants }) => participants))
-  return [...people].flatMap(participant =>
-    joined(own.filter(({ participants }) => participants.includes(participant)).map(spanOf))
+  return heldBy(own).flatMap(([participant, spans]) =>
+    spans
       .filter(({ start, end }) => end - start > longestDays * dayMs)
       .map(
         ({ start, end }): Concern => ({
@@ -92,6 +114,46 @@ function stretches(team: Team, { depth }: Promised, own: readonly Shift[]): Conc
         }),
       ),
   )
+}
+
+const night: readonly Restriction[] = [{ from: '22:00', until: '06:00' }]
+
+/** A night counts for whoever holds the depth in any of its hours. */
+function nights(team: Team, { depth }: Promised, own: readonly Shift[], within: Span): Concern[] {
+  const { longestNights } = team
+  if (longestNights === undefined) return []
+  const all = activeHours(night, team.timeZone, within)
+  return heldBy(own).flatMap(([participant, spans]) => {
+    const found: Concern[] = []
+    let run: Span[] = []
+    const close = () => {
+      const [first, last] = [run[0], run.at(-1)]
+      if (first !== undefined && last !== undefined && run.length > longestNights)
+        found.push({ kind: 'nights', ...{ team: team.name, participant, depth, start: iso(first.start), end: iso(last.end), nights: run.length } })
+      run = []
+    }
+    for (const one of all) {
+      const own = clip(spans, one)
+      if (own.length === 0) close()
+      else run.push({ start: own[0]?.start ?? one.start, end: own.at(-1)?.end ?? one.end })
+    }
+    close()
+    return found
+  })
+}
+
+function unanswered(team: Team, { depth }: Promised, own: readonly Shift[], unreachable: ReadonlySet<string>): Concern[] {
+  return heldBy(own)
+    .filter(([participant]) => unreachable.has(participant))
+    .flatMap(([participant, spans]) =>
+      spans.map(({ start, end }): Concern => ({ kind: 'unreachable', team: team.name, participant, depth, start: iso(start), end: iso(end) })),
+    )
+}
+
+/** Each person with the spans that they hold, joined where they touch. */
+function heldBy(own: readonly Shift[]): [participant: string, spans: Span[]][] {
+  const people = new Set(own.flatMap(({ participants }) => participants))
+  return [...people].map(one => [one, joined(own.filter(({ participants }) => participants.includes(one)).map(spanOf))])
 }
 
 interface HeldDepth {

@@ -1,36 +1,75 @@
-/** One step of an escalation policy: who is paged, and how long they have before the next step. */
-export interface EscalationStep {
-  /** Depth in the team's rotation (0 primary, 1 backup), or everybody in it. */
-  readonly target: { readonly kind: 'depth'; readonly depth: number } | { readonly kind: 'everyone' }
+import { activeHours, type Restriction } from './hours.ts'
+
+export const urgencies = ['high', 'low'] as const
+/** High wakes people; low may wait for business hours and uses quieter channels. */
+export type Urgency = (typeof urgencies)[number]
+
+/** Hours on the clock of a zone. */
+export interface ZonedHours {
+  readonly timeZone: string
+  readonly hours: readonly Restriction[]
+}
+
+/** One step of an escalation policy: who is paged, under which conditions, and how long they have before the next step. */
+export interface EscalationStep<Target> {
+  readonly targets: readonly Target[]
+  /** Minutes until the next step. */
   readonly waitMinutes: number
+  /** How many people have to acknowledge before it stops climbing; 1 where it says nothing. */
+  readonly acknowledgements?: number | undefined
+  /** The step counts only in these hours. */
+  readonly when?: ZonedHours | undefined
+  /** The step counts only for pages of this urgency. */
+  readonly urgency?: Urgency | undefined
+  /**
+   * What happens where its targets are nobody: the team's fallback is paged (the default: a page is never silence), the next step comes at once,
+   * or its minutes pass.
+   */
+  readonly whenEmpty?: 'fallback' | 'skip' | 'wait' | undefined
 }
 
 /** Steps in order; the whole list runs `repeats` more times when nobody answers. */
-export interface EscalationPolicy {
-  readonly steps: readonly EscalationStep[]
+export interface EscalationPolicy<Target> {
+  readonly steps: readonly EscalationStep<Target>[]
   readonly repeats: number
-}
-
-/** What an escalation does at one position: page these people, then wait. */
-export interface Climb {
-  readonly participants: readonly string[]
-  readonly waitMinutes: number
+  /** Pages of low urgency climb in these hours only. */
+  readonly businessHours?: ZonedHours | undefined
 }
 
 /** The number of positions an unanswered escalation climbs through before it is exhausted. */
-export function climbCount(policy: EscalationPolicy): number {
+export function climbCount(policy: Pick<EscalationPolicy<unknown>, 'steps' | 'repeats'>): number {
   return policy.steps.length * (policy.repeats + 1)
 }
 
-/**
- * What happens at `position` (0 is the first page), or undefined once the policy is exhausted.
- * @param turns who answers now, in order of depth, as {@link onCall} returns it. A depth that nobody holds pages everybody
- *   who is there: a page is never silence while a person is left.
- */
-export function climb(policy: EscalationPolicy, position: number, turns: readonly string[]): Climb | undefined {
-  if (position < 0 || position >= climbCount(policy)) return undefined
-  const step = policy.steps[position % policy.steps.length]
-  if (!step) return undefined
-  const holder = step.target.kind === 'depth' ? turns[step.target.depth] : undefined
-  return { participants: holder === undefined ? [...turns] : [holder], waitMinutes: step.waitMinutes }
+/** The first step at or after `position` (0 is the first page) whose conditions hold at `at`, with its position; undefined once the policy is exhausted. */
+export function stepFrom<Target>(
+  policy: EscalationPolicy<Target>,
+  position: number,
+  at: string,
+  urgency: Urgency,
+): { readonly step: EscalationStep<Target>; readonly position: number } | undefined {
+  for (let place = Math.max(0, position); place < climbCount(policy); place++) {
+    const step = policy.steps[place % policy.steps.length]
+    if (step === undefined) return undefined
+    if (step.urgency !== undefined && step.urgency !== urgency) continue
+    if (step.when !== undefined && !isWithin(step.when, at)) continue
+    return { step, position: place }
+  }
+  return undefined
+}
+
+/** True when the hours hold at an instant. */
+export function isWithin({ timeZone, hours }: ZonedHours, at: string): boolean {
+  const ms = Date.parse(at)
+  return activeHours(hours, timeZone, { start: ms, end: ms + 1 }).some(({ start, end }) => start <= ms && ms < end)
+}
+
+/** `at` where the hours hold, or the next instant at which they do: ISO 8601 UTC. Without hours, and with hours that never come, `at`. */
+export function whenWithin(zoned: ZonedHours | undefined, at: string): string {
+  if (zoned === undefined || zoned.hours.length === 0) return at
+  const ms = Date.parse(at)
+  // Hours repeat every week; a change of the clocks can swallow one of them, not two.
+  const spans = activeHours(zoned.hours, zoned.timeZone, { start: ms, end: ms + 15 * 86_400_000 })
+  const next = spans.find(({ end }) => end > ms)
+  return new Date(Math.max(ms, next?.start ?? ms)).toISOString()
 }

@@ -1,7 +1,7 @@
 import { Temporal } from 'temporal-polyfill'
 import { activeHours, clip, type Restriction, type Span } from './hours.ts'
 import { handoffsAround, type Rotation } from './rotation.ts'
-import { utc } from './wall-clock.ts'
+import { instantOf, utc } from './wall-clock.ts'
 
 /** People who take turns. */
 export interface Layer {
@@ -9,6 +9,8 @@ export interface Layer {
   readonly rotation: Rotation
   /** In the order of their turns. Nobody: the layer is not active. */
   readonly participants: readonly string[]
+  /** With every handoff (the default), or with every turn that has hours in it: then nobody's turn falls wholly into hours off. */
+  readonly advance?: 'handoff' | 'shift' | undefined
   /** Where its clock hangs, if that is not the schedule's: follow-the-sun is layers in several zones. */
   readonly timeZone?: string | undefined
   /** Active only in these hours; always where there are none. */
@@ -18,12 +20,32 @@ export interface Layer {
   readonly ends?: string | undefined
 }
 
-/** A change for a time: others instead, others besides, or without some. */
+/** A change for a time: others instead, others besides, without some, or some who learn by watching. */
 export interface Override {
-  readonly kind: 'replace' | 'add' | 'remove'
+  readonly kind: 'replace' | 'add' | 'remove' | 'shadow'
+  /** Which in turn it is about: 0 (the default) the one whose turn it is, 1 the next. */
+  readonly turn?: number | undefined
   readonly participants: readonly string[]
   readonly start: string
   readonly end: string
+}
+
+type Merge = 'top' | 'all'
+
+/** Layers that stand instead of the schedule's own for a time, such as a week of holidays. */
+export interface Temporary {
+  readonly name: string
+  readonly start: string
+  readonly end: string
+  readonly layers: readonly Layer[]
+  readonly merge?: Merge | undefined
+}
+
+/** Time off: no layer gives them a turn, but they may still take one by an override. Without an end they have left, and are never on call again. */
+export interface Absence {
+  readonly participant: string
+  readonly start: string
+  readonly end?: string | undefined
 }
 
 export interface Schedule {
@@ -31,9 +53,13 @@ export interface Schedule {
   readonly timeZone: string
   /** The lowest first: where several are active the highest wins, or with `all` every one counts. */
   readonly layers: readonly Layer[]
-  readonly merge?: 'top' | 'all' | undefined
+  readonly merge?: Merge | undefined
   /** In the order in which they were made: the later has the last word. */
   readonly overrides?: readonly Override[] | undefined
+  readonly temporaries?: readonly Temporary[] | undefined
+  readonly absences?: readonly Absence[] | undefined
+  /** Who does not stand alone yet: in their turns they watch, and somebody else holds them. */
+  readonly apprentices?: readonly string[] | undefined
 }
 
 /** Who is on call from `start` until `end`: instants in ISO 8601 UTC. Nobody: a gap. */
@@ -41,78 +67,162 @@ export interface Shift {
   readonly start: string
   readonly end: string
   readonly participants: readonly string[]
+  /** Who watches. */
+  readonly shadows?: readonly string[]
 }
 
 interface Held extends Span {
   readonly participants: readonly string[]
 }
 
-/** The turns of a layer in [from, until), as they are in its hours; in order, without overlap. */
-function turns(layer: Layer, timeZone: string, within: Span): Held[] {
+const spanOf = ({ start, end }: { readonly start: string; readonly end?: string | undefined }): Span => ({
+  start: Date.parse(start),
+  end: end === undefined ? Number.POSITIVE_INFINITY : Date.parse(end),
+})
+const covers = (outer: Span, { start, end }: Span) => outer.start <= start && end <= outer.end
+
+/** Handoff by handoff, from the one at or before the span until its end: the span of each turn and its number. */
+function numbered({ rotation }: Layer, zone: string, { start, end }: Span): (Span & { readonly index: number })[] {
+  const handed = [...handoffsAround(rotation, zone, Temporal.Instant.fromEpochMilliseconds(start), Temporal.Instant.fromEpochMilliseconds(end))]
+  return handed.map(({ index, at }, i) => ({ index, start: at.epochMilliseconds, end: handed[i + 1]?.at.epochMilliseconds ?? end }))
+}
+
+/** The same, numbered by the turns that have hours in them. Counted from the first handoff: there is no shorter way through the hours of years. */
+function numberedByHours(layer: Layer, zone: string, span: Span, restrictions: readonly Restriction[]): (Span & { readonly index: number })[] {
+  const first = instantOf(Temporal.PlainDateTime.from(layer.rotation.start), zone).epochMilliseconds
+  if (first >= span.end) return []
+  const hours = activeHours(restrictions, zone, { start: first, end: span.end })
+  let hour = 0
+  return numbered(layer, zone, { start: first, end: span.end })
+    .filter(turn => {
+      while ((hours[hour]?.end ?? Number.POSITIVE_INFINITY) <= turn.start) hour++
+      return (hours[hour]?.start ?? Number.POSITIVE_INFINITY) < turn.end
+    })
+    .map(({ start, end }, index) => ({ index, start, end }))
+}
+
+/** The turns of a layer in [from, until), as they are in its hours; in order, without overlap. @param turn 0 for whose turn it is, 1 for the next in turn */
+function turns(layer: Layer, timeZone: string, within: Span, turn: number): Held[] {
   const span = {
     start: Math.max(within.start, layer.starts === undefined ? within.start : Date.parse(layer.starts)),
     end: Math.min(within.end, layer.ends === undefined ? within.end : Date.parse(layer.ends)),
   }
-  const { participants, rotation, restrictions } = layer
-  if (span.start >= span.end || participants.length === 0) return []
+  const { participants, restrictions = [] } = layer
+  // A list that is no longer than that has nobody further behind: the same person twice is no depth.
+  if (span.start >= span.end || participants.length <= turn) return []
   const zone = layer.timeZone ?? timeZone
-  const handed = [...handoffsAround(rotation, zone, Temporal.Instant.fromEpochMilliseconds(span.start), Temporal.Instant.fromEpochMilliseconds(span.end))]
-  const held = handed.flatMap(({ index, at }, i): Held[] => {
-    const participant = participants[index % participants.length]
-    const end = handed[i + 1]?.at.epochMilliseconds ?? span.end
-    return participant === undefined ? [] : [{ start: at.epochMilliseconds, end, participants: [participant] }]
+  const byHours = layer.advance === 'shift' && restrictions.length > 0
+  const places = byHours ? numberedByHours(layer, zone, span, restrictions) : numbered(layer, zone, span)
+  const held = places.flatMap(({ index, start, end }): Held[] => {
+    const participant = participants[(index + turn) % participants.length]
+    return participant === undefined ? [] : [{ start, end, participants: [participant] }]
   })
   const inSpan = clip(held, span)
-  if (restrictions === undefined || restrictions.length === 0) return inSpan
-  const hours = activeHours(restrictions, zone, span)
-  return inSpan.flatMap(turn => hours.flatMap(hour => clip([turn], hour)))
+  if (restrictions.length === 0) return inSpan
+  return withinHours(inSpan, activeHours(restrictions, zone, span))
+}
+
+/** The parts of turns that lie in hours; both in order and without overlap. */
+function withinHours(held: readonly Held[], hours: readonly Span[]): Held[] {
+  const found: Held[] = []
+  let hour = 0
+  for (const turn of held) {
+    while ((hours[hour]?.end ?? Number.POSITIVE_INFINITY) <= turn.start) hour++
+    for (let at = hour; (hours[at]?.start ?? Number.POSITIVE_INFINITY) < turn.end; at++) found.push(...clip([turn], hours[at] ?? turn))
+  }
+  return found
+}
+
+/** A stack of layers with the time in which it counts. */
+interface Stack extends Span {
+  readonly merge: Merge
+  /** The highest first. */
+  readonly layers: readonly (readonly Held[])[]
+}
+
+/** The schedule's own layers and those of its temporary schedules, the last one first: it has the last word. */
+function stacks(schedule: Schedule, within: Span, turn: number): Stack[] {
+  const stack = (layers: readonly Layer[], merge: Merge | undefined, span: Span): Stack => ({
+    ...span,
+    merge: merge ?? 'top',
+    layers: layers.map(layer => turns(layer, schedule.timeZone, span, turn)).toReversed(),
+  })
+  const temporary = (schedule.temporaries ?? []).flatMap(one => clip([spanOf(one)], within).map(span => stack(one.layers, one.merge, span)))
+  return [...temporary.toReversed(), stack(schedule.layers, schedule.merge, within)]
+}
+
+/** Reads spans in order at growing times. */
+function reader(held: readonly Held[]): (at: number) => Held | undefined {
+  let cursor = 0
+  return at => {
+    while ((held[cursor]?.end ?? Number.POSITIVE_INFINITY) <= at) cursor++
+    const found = held[cursor]
+    return found !== undefined && found.start <= at ? found : undefined
+  }
 }
 
 /**
  * Who is on call from `from` until `until`, gaps included: every instant of it is in exactly one shift, and neighbours differ.
  * @param from, until instants, ISO 8601
+ * @param turn 0 for those whose turn it is, 1 for the next in turn, who stand behind them, and so on
  */
-export function shifts(schedule: Schedule, from: string, until: string): Shift[] {
+export function shifts(schedule: Schedule, from: string, until: string, turn = 0): Shift[] {
   const within = { start: Date.parse(from), end: Date.parse(until) }
   if (within.start >= within.end) return []
-  const layers = schedule.layers.map(layer => turns(layer, schedule.timeZone, within)).toReversed()
-  const overrides = (schedule.overrides ?? []).map(({ kind, participants, start, end }) => ({
-    kind,
-    ...{ participants, start: Date.parse(start), end: Date.parse(end) },
-  }))
+  const all = stacks(schedule, within, turn).map(stack => ({ ...stack, readers: stack.layers.map(reader) }))
+  const overrides = (schedule.overrides ?? [])
+    .filter(one => (one.turn ?? 0) === turn)
+    .map(one => ({ ...spanOf(one), kind: one.kind, participants: one.participants }))
+  const absences = (schedule.absences ?? []).map(one => ({ ...spanOf(one), participant: one.participant }))
+  const apprentices = new Set(schedule.apprentices)
   const edges = new Set([within.start, within.end])
-  for (const { start, end } of [...layers.flat(), ...clip(overrides, within)]) edges.add(start).add(end)
+  for (const { start, end } of [...all, ...all.flatMap(({ layers }) => layers.flat()), ...clip(overrides, within), ...clip(absences, within)])
+    edges.add(start).add(end)
   const marks = [...edges].sort((a, b) => a - b)
-  const cursors = layers.map(() => 0)
-  const found: Held[] = []
+  const found: (Held & { readonly shadows: readonly string[] })[] = []
   for (const [i, start] of marks.slice(0, -1).entries()) {
-    const end = marks[i + 1] ?? start
-    const active = layers.flatMap((held, place) => {
-      let cursor = cursors[place] ?? 0
-      while ((held[cursor]?.end ?? Number.POSITIVE_INFINITY) <= start) cursor++
-      cursors[place] = cursor
-      const turn = held[cursor]
-      return turn !== undefined && turn.start <= start ? [turn.participants] : []
-    })
-    const base = schedule.merge === 'all' ? [...new Set(active.flat())] : (active[0] ?? [])
-    const participants = overrides.filter(override => override.start <= start && end <= override.end).reduce(changed, base)
+    const span = { start, end: marks[i + 1] ?? start }
+    const away = absences.filter(absence => covers(absence, span))
+    const stack = all.find(one => covers(one, span))
+    const layers = stack?.readers.flatMap(read => read(start)?.participants ?? []).filter(one => !away.some(({ participant }) => participant === one)) ?? []
+    const able = layers.filter(one => !apprentices.has(one))
+    const current = overrides.filter(override => covers(override, span))
+    const chosen = current.reduce(changed, stack?.merge === 'all' ? [...new Set(able)] : able.slice(0, 1))
+    const left = new Set(away.filter(({ end }) => end === Number.POSITIVE_INFINITY).map(({ participant }) => participant))
+    const participants = chosen.filter(one => !left.has(one) && !apprentices.has(one))
+    const inTurn = stack?.merge === 'all' ? layers : layers.slice(0, 1)
+    const watching = [...[...inTurn, ...chosen].filter(one => apprentices.has(one)), ...current.flatMap(one => (one.kind === 'shadow' ? one.participants : []))]
+    const shadows = [...new Set(watching)].filter(one => !participants.includes(one) && !left.has(one))
     const last = found.at(-1)
-    if (last !== undefined && last.participants.join('\n') === participants.join('\n')) found[found.length - 1] = { ...last, end }
-    else found.push({ start, end, participants })
+    if (last !== undefined && isSame(last.participants, participants) && isSame(last.shadows, shadows)) found[found.length - 1] = { ...last, end: span.end }
+    else found.push({ ...span, participants, shadows })
   }
-  return found.map(({ start, end, participants }) => ({ start: iso(start), end: iso(end), participants }))
+  return found.map(({ start, end, participants, shadows }) => ({
+    start: iso(start),
+    end: iso(end),
+    participants,
+    ...(shadows.length === 0 ? {} : { shadows }),
+  }))
 }
+
+const isSame = (a: readonly string[], b: readonly string[]) => a.length === b.length && a.every((one, i) => one === b[i])
 
 function changed(before: readonly string[], { kind, participants }: Pick<Override, 'kind' | 'participants'>): readonly string[] {
   if (kind === 'replace') return participants
   if (kind === 'add') return [...new Set([...before, ...participants])]
-  return before.filter(one => !participants.includes(one))
+  if (kind === 'remove') return before.filter(one => !participants.includes(one))
+  return before
 }
 
 const iso = (ms: number) => utc(Temporal.Instant.fromEpochMilliseconds(ms))
 
+/** The shift at an instant. */
+export function shiftAt(schedule: Schedule, at: string, turn = 0): Shift {
+  const [found] = shifts(schedule, at, new Date(Date.parse(at) + 1).toISOString(), turn)
+  return found ?? { start: at, end: at, participants: [] }
+}
+
 /** Who is on call at an instant; nobody in a gap. */
-export function whoIsOnCall(schedule: Schedule, at: string): readonly string[] {
-  const next = new Date(Date.parse(at) + 1).toISOString()
-  return shifts(schedule, at, next)[0]?.participants ?? []
+export function whoIsOnCall(schedule: Schedule, at: string, turn = 0): readonly string[] {
+  return shiftAt(schedule, at, turn).participants
 }

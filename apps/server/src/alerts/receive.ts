@@ -185,6 +185,7 @@ async function pageFor(tx: Tx, house: House, fresh: readonly Stored[]): Promise<
       summary:
         `${alert.kind === 'report' ? 'Somebody reported' : `${alert.source} raised`}: ${alert.title}\nSeverity ${alert.severity}${service ? `, service ${service.name}` : ''}\n\n${alert.description.slice(0, 1_500)}`.trim(),
       severity: alert.severity,
+      serviceId: alert.serviceId,
       isDemo: alert.isDemo,
     })
     await tx.db.update(alerts).set({ hasPaged: true }).where(eq(alerts.id, alert.id))

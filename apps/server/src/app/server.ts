@@ -6,12 +6,12 @@ import { openAssurance } from '../assurance/index.ts'
 import { catalogBindings } from '../catalog/index.ts'
 import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
-import { authorizer, type Bindings, type House, identityBindings, isSetUp, setupToken, Visibility } from '../identity/index.ts'
+import { authorizer, type Bindings, type House, identityBindings, isSetUp, setupToken, Visibility, Workload } from '../identity/index.ts'
 import { ClosingConditions, openIncidents } from '../incidents/index.ts'
 import { openIntake } from '../intake/index.ts'
 import { Followers, Live, openSealer } from '../journal/index.ts'
 import { openNotices } from '../notices/index.ts'
-import { openOncall } from '../oncall/index.ts'
+import { openOncall, resumeOncall } from '../oncall/index.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { type Config, ConfigProblem } from '../platform/config.ts'
 import { migrateDatabase, openDatabase } from '../platform/database.ts'
@@ -104,6 +104,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       live: new Live(database, log),
       sealer: openSealer(secrets),
       visibility: new Visibility(),
+      workload: new Workload(),
     }
     const http = await openHttp(config, log, metrics)
     const detection = new Detection(house)
@@ -115,7 +116,10 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     undo.push(() => http.close())
     const address = http.server.address()
     messenger.origin = config.publicUrl ?? originOf(config, typeof address === 'object' && address ? address.port : config.port)
-    await database.transaction(tx => messenger.releaseHeld(tx))
+    await database.transaction(async tx => {
+      await messenger.releaseHeld(tx)
+      await resumeOncall(tx, house)
+    })
     await house.followers.start()
     undo.push(() => house.followers.stop())
     await detection.start()

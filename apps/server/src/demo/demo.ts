@@ -7,7 +7,7 @@ import { addPerson, type Caller, type House, people, saveTeam, teams } from '../
 import { incidents } from '../incidents/index.ts'
 import { createSource, sources, takeAlertmanager } from '../intake/index.ts'
 import { record, system } from '../journal/index.ts'
-import { pages, saveRota } from '../oncall/index.ts'
+import { pages, setUpOnCall } from '../oncall/index.ts'
 import { addSeconds } from '../platform/clock.ts'
 import { isSqlState, type Reader, type Tx } from '../platform/database.ts'
 import { schedule } from '../platform/jobs.ts'
@@ -34,15 +34,15 @@ export async function loadDemo(tx: Tx, house: House, caller: Caller): Promise<{ 
   const engineering = await saveTeam(tx, caller, { name: 'Platform Engineering (demo)', kind: 'engineering', memberIds: members.engineering }, true)
   const startDate = new Date(Date.parse(tx.now) - 8 * 86_400_000).toISOString().slice(0, 10)
   for (const team of [security, engineering])
-    await saveRota(tx, caller, team.id, {
+    await setUpOnCall(tx, house, caller, team.id, {
       timeZone: 'Europe/Lisbon',
-      startDate,
-      handoffTime: '09:00',
+      rotation: { type: 'weekly', every: 1, start: `${startDate}T09:00` },
       participantIds: team.members.map(member => member.id),
+      depth: 2,
       steps: [
-        { target: { kind: 'depth', depth: 0 }, waitMinutes: 5 },
-        { target: { kind: 'depth', depth: 1 }, waitMinutes: 5 },
-        { target: { kind: 'everyone' }, waitMinutes: 10 },
+        { targets: [{ kind: 'depth', depth: 0 }], waitMinutes: 5 },
+        { targets: [{ kind: 'depth', depth: 1 }], waitMinutes: 5 },
+        { targets: [{ kind: 'everyone' }], waitMinutes: 10 },
       ],
       repeats: 2,
     })

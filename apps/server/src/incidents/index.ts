@@ -14,6 +14,7 @@ import { escalateAlert, openIncident } from './open.ts'
 import { listIncidents, readIncident } from './read.ts'
 import { setAffectedCustomers, setAffectedServices } from './scope.ts'
 import { addTask, approveTask, changeTask } from './tasks.ts'
+import { defineWorkload } from './workload.ts'
 
 export { ClosingConditions } from './acts.ts'
 export { findIncident, type IncidentRow, lockOpenIncident } from './incident.ts'
@@ -32,6 +33,7 @@ async function recordRead(tx: Tx, caller: Caller, id: string): Promise<void> {
 /** Opens the room. `conditions` collects what other rooms have against closing an incident. */
 export function openIncidents(house: House, conditions: ClosingConditions): Bindings {
   defineVisibility(house)
+  defineWorkload(house)
   house.followers.react('incidents', {
     'page.acknowledged': async (tx, entry) => {
       const about = entry.data.about as { kind: string; id: string }

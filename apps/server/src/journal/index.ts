@@ -1,4 +1,18 @@
 export { Followers } from './follow.ts'
 export { Live } from './live.ts'
-export { type Actor, type Entry, entryWithin, latestEntries, readEntries, record, recordAll, type Selection, system, wasRecorded } from './record.ts'
+export {
+  type Actor,
+  type Entry,
+  entryWithin,
+  lastDoneByPeople,
+  latestEntries,
+  type NewEntry,
+  readEntries,
+  readEntriesAbout,
+  record,
+  recordAll,
+  type Selection,
+  system,
+  wasRecorded,
+} from './record.ts'
 export { exportJournal, latestCheckpoint, openSealer, type Sealer } from './seal.ts'

@@ -43,6 +43,8 @@ describe('the journal', () => {
     expect([early.entries, early.isBehind]).toEqual([[], true])
     release()
     await slow
+    // Transactions of other databases of the same PostgreSQL hold it back too, for as long as they run.
+    await until(async () => ((await readAfter(database.reader(), before)).entries.length === 2 ? true : undefined), 'both are read')
     const late = await readAfter(database.reader(), before)
     for (const entry of late.entries) order.push(entry.subject.id)
     expect(order).toEqual(['slow', 'quick'])

@@ -1,4 +1,4 @@
-import { and, desc, eq, gte, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, gte, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../platform/clock.ts'
 import type { Reader, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
@@ -33,6 +33,8 @@ export interface Entry {
 export const journalChannel = 'tocsin_journal'
 
 export interface NewEntry {
+  /** Where something else is to refer to the entry. */
+  readonly id?: string
   readonly actor: Actor
   readonly type: string
   readonly subject: Subject
@@ -52,8 +54,8 @@ export async function record(tx: Tx, entry: NewEntry): Promise<void> {
 export async function recordAll(tx: Tx, entries: readonly NewEntry[]): Promise<void> {
   if (entries.length === 0) return
   await tx.db.insert(journal).values(
-    entries.map(({ actor, type, subject, within, data }) => ({
-      id: newId(),
+    entries.map(({ id, actor, type, subject, within, data }) => ({
+      id: id ?? newId(),
       at: tx.now,
       actorKind: actor.kind,
       actorId: actor.id,
@@ -97,6 +99,28 @@ export function selectionCondition(selection: Selection): SQL | undefined {
 export async function readEntries(reader: Reader, selection: Selection): Promise<Entry[]> {
   const rows = await reader.db.select().from(journal).where(selectionCondition(selection)).orderBy(journal.seq)
   return rows.map(toEntry)
+}
+
+const mostAbout = 2_000
+
+/** Entries about one subject, oldest first. */
+export async function readEntriesAbout(reader: Reader, subject: Subject): Promise<Entry[]> {
+  const rows = await reader.db
+    .select()
+    .from(journal)
+    .where(and(eq(journal.subjectId, subject.id), eq(journal.subjectKind, subject.kind)))
+    .orderBy(journal.seq)
+    .limit(mostAbout)
+  return rows.map(toEntry)
+}
+
+/** When a person last did something about a record or within it, after `since`; undefined when nobody did. */
+export async function lastDoneByPeople(reader: Reader, recordId: string, since: Instant): Promise<Instant | undefined> {
+  const [found] = await reader.db
+    .select({ at: sql<string | null>`max(${journal.at})` })
+    .from(journal)
+    .where(and(or(eq(journal.subjectId, recordId), eq(journal.withinId, recordId)), eq(journal.actorKind, 'person'), gt(journal.at, since)))
+  return found?.at ? new Date(found.at).toISOString() : undefined
 }
 
 /** The latest entries, newest first, of those that `condition` lets through; `before` is the `seq` to go on from. */

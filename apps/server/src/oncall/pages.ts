@@ -1,24 +1,19 @@
-import { type Page, type Severity, severities } from '@tocsin/api'
-import { climb, inTurn } from '@tocsin/oncall'
-import { and, desc, eq, inArray, sql } from 'drizzle-orm'
-import { findPerson, type House, people, teamMembers, teams, type Viewer } from '../identity/index.ts'
-import { type Actor, record, system } from '../journal/index.ts'
+import { type Severity, severities } from '@tocsin/api'
+import { and, eq, inArray, sql } from 'drizzle-orm'
+import { assertPeople, type Caller, findPerson, type House, people } from '../identity/index.ts'
+import { type Actor, lastDoneByPeople, record, system } from '../journal/index.ts'
 import { addMinutes } from '../platform/clock.ts'
-import type { Reader, Tx } from '../platform/database.ts'
+import type { Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { cancel, schedule } from '../platform/jobs.ts'
-import { linkPlaceholder } from '../platform/messages.ts'
 import { conflict, notFound } from '../platform/problems.ts'
-import { messages } from '../platform/tables.ts'
-import { reachOf } from './contact-methods.ts'
-import { findRota, rotationOf } from './rotas.ts'
-import { pageNotifications, pages } from './tables.ts'
+import { readBook } from './book.ts'
+import { climbAgain, climbJob, climbKey, climbPages, firstPersonMinutes, type PageRow } from './climb.ts'
+import { summon } from './notify.ts'
+import { pages } from './tables.ts'
 
-export type PageRow = typeof pages.$inferSelect
-export const climbJob = 'page.climb'
-/** How long the one who is asked before the team has. */
-const firstPersonMinutes = 10
-const jobKey = (pageId: string) => `page:${pageId}`
+export const wakeJob = 'page.wake'
+const wakeKey = (pageId: string) => `wake:${pageId}`
 
 export interface PageRequest {
   readonly teamId: string
@@ -28,6 +23,8 @@ export interface PageRequest {
   readonly title: string
   readonly summary: string
   readonly severity: Severity
+  /** The service that it is about: it decides with the severity which policy the page climbs. */
+  readonly serviceId?: string | null
   readonly isDemo?: boolean
   /** One topic of a subject, where it has several that may climb at once. */
   readonly topic?: string
@@ -47,157 +44,219 @@ export function reaches(severity: Severity, threshold: Severity): boolean {
 export async function pageTeam(tx: Tx, house: House, request: PageRequest): Promise<void> {
   const id = newId()
   const { subject, within, topic = '', firstPersonId = null, ...rest } = request
-  const key = `${request.teamId} ${subject.id} ${topic}`
+  await openPage(tx, house, system, {
+    ...rest,
+    id,
+    key: `${request.teamId} ${subject.id} ${topic}`,
+    firstPersonId,
+    position: firstPersonId === null ? 0 : -1,
+    subjectKind: subject.kind,
+    subjectId: subject.id,
+    withinId: within ?? null,
+  })
+}
+
+async function openPage(tx: Tx, house: House, actor: Actor, values: Omit<typeof pages.$inferInsert, 'state' | 'createdAt'> & { id: string }): Promise<void> {
   const [page] = await tx.db
     .insert(pages)
-    .values({
-      ...rest,
-      id,
-      key,
-      firstPersonId,
-      position: firstPersonId === null ? 0 : -1,
-      subjectKind: subject.kind,
-      subjectId: subject.id,
-      withinId: within ?? null,
-      state: 'triggered',
-      createdAt: tx.now,
-    })
+    .values({ ...values, state: 'triggered', createdAt: tx.now })
     .onConflictDoNothing({ target: pages.key, where: sql`state = 'triggered'` })
     .returning({ id: pages.id })
   if (!page) return
   await record(tx, {
-    actor: system,
-    type: 'page.triggered',
-    subject: { kind: 'page', id },
-    within: within ?? null,
-    data: { teamId: request.teamId, about: subject, severity: request.severity },
+    actor,
+    type: values.subjectKind === 'drill' ? 'drill.started' : 'page.triggered',
+    subject: { kind: 'page', id: values.id },
+    within: values.withinId ?? null,
+    data: { teamId: values.teamId, about: { kind: values.subjectKind, id: values.subjectId }, severity: values.severity },
   })
-  await climbPage(tx, house, id)
+  await climbPages(tx, house, [values.id])
 }
 
-/** One step of an unanswered page: notifies who is on call for it now, and sets the timer of the next step. */
-export async function climbPage(tx: Tx, house: House, pageId: string): Promise<void> {
-  const [page] = await tx.db.select().from(pages).where(eq(pages.id, pageId)).for('update')
-  if (page?.state !== 'triggered') return
-  const rota = await findRota(tx, page.teamId)
-  const turns = rota ? inTurn(rotationOf(rota), tx.now) : []
-  const policy = rota ?? { steps: [{ target: { kind: 'everyone' as const }, waitMinutes: 5 }], repeats: 2 }
-  const step =
-    page.position < 0 && page.firstPersonId !== null
-      ? { participants: [page.firstPersonId], waitMinutes: firstPersonMinutes }
-      : climb(policy, page.position, turns)
-  if (!step) {
-    await tx.db.update(pages).set({ state: 'exhausted', nextStepAt: null }).where(eq(pages.id, pageId))
-    await record(tx, {
-      actor: system,
-      type: 'page.exhausted',
-      subject: { kind: 'page', id: pageId },
-      within: page.withinId,
-      data: { about: { kind: page.subjectKind, id: page.subjectId } },
-    })
-    return
-  }
-  const personIds = step.participants.length > 0 ? step.participants : await everybodyLeft(tx, page.teamId)
-  const notified = await notify(tx, house, page, personIds)
-  const nextStepAt = addMinutes(tx.now, step.waitMinutes)
-  await tx.db
-    .update(pages)
-    .set({ position: page.position + 1, nextStepAt })
-    .where(eq(pages.id, pageId))
-  await schedule(tx, { kind: climbJob, key: jobKey(pageId), runAt: nextStepAt, data: { pageId } })
-  await record(tx, {
-    actor: system,
-    type: 'page.climbed',
-    subject: { kind: 'page', id: pageId },
-    within: page.withinId,
-    data: { position: page.position, notified },
+/** Pages a team for real to see whether it answers, and says at once that it is a drill. */
+export async function startDrill(tx: Tx, house: House, caller: Caller, team: { id: string; name: string }, urgency: 'high' | 'low'): Promise<string> {
+  const id = newId()
+  await openPage(tx, house, caller.actor, {
+    id,
+    teamId: team.id,
+    subjectKind: 'drill',
+    subjectId: id,
+    key: `${team.id} drill`,
+    title: `This is a drill for ${team.name}`,
+    summary: `${caller.actor.name} wants to know whether pages reach ${team.name}. Nothing has happened: acknowledge it as you would a real one.`,
+    severity: urgency === 'high' ? 'high' : 'low',
   })
+  const [page] = await tx.db.select({ id: pages.id }).from(pages).where(eq(pages.id, id))
+  if (!page) throw conflict('A drill of this team is still running.')
+  return id
 }
 
-/** Nobody is on call: the team's members are paged, and without any the administrators. A page is never silence. */
-async function everybodyLeft(tx: Tx, teamId: string): Promise<string[]> {
-  const members = await tx.db
-    .select({ id: people.id })
-    .from(teamMembers)
-    .innerJoin(people, eq(people.id, teamMembers.personId))
-    .where(and(eq(teamMembers.teamId, teamId), eq(people.isActive, true)))
-  if (members.length > 0) return members.map(member => member.id)
-  const administrators = await tx.db
-    .select({ id: people.id })
-    .from(people)
-    .where(and(eq(people.role, 'administrator'), eq(people.isActive, true)))
-  return administrators.map(person => person.id)
-}
-
-async function notify(tx: Tx, house: House, page: PageRow, personIds: readonly string[]): Promise<string[]> {
-  const notified: string[] = []
-  for (const personId of new Set(personIds)) {
-    const person = await findPerson(tx, personId)
-    if (!person?.isActive) continue
-    notified.push(person.name)
-    for (const reach of await reachOf(tx, personId)) {
-      const messageId = await house.messenger.post(tx, {
-        channel: reach.kind,
-        address: reach.address,
-        purpose: 'page',
-        purposeId: page.id,
-        withinId: page.withinId,
-        subject: `[${page.severity.toUpperCase()}] ${page.title}`.slice(0, 200),
-        body: `${page.summary}\n\nAcknowledge with one tap (the link is yours alone):\n${linkPlaceholder}\n\nUnanswered, it climbs to the next person.\n`,
-        link: { path: '/a/', purpose: 'page', claims: [page.id, personId] },
-        ...(reach.secret === null ? {} : { webhookSecret: reach.secret }),
-        isDemo: person.isDemo,
-      })
-      await tx.db.insert(pageNotifications).values({ pageId: page.id, personId, position: page.position, channel: reach.kind, messageId, at: tx.now })
-    }
-  }
-  return notified
-}
-
-/** Acknowledges a page: it stops climbing, and what has not left yet is not sent. A second acknowledgement changes nothing. */
-export async function acknowledgePage(tx: Tx, house: House, actor: Actor, personId: string, pageId: string): Promise<PageRow> {
+async function lockPage(tx: Tx, pageId: string): Promise<PageRow> {
   const [page] = await tx.db.select().from(pages).where(eq(pages.id, pageId)).for('update')
   if (!page) throw notFound('page')
-  if (page.state === 'acknowledged' || page.state === 'resolved') return page
+  return page
+}
+
+const about = (page: PageRow) => ({ kind: page.subjectKind, id: page.subjectId })
+
+/**
+ * Acknowledges a page: it stops climbing, and what has not left yet is not sent. Where a step needs several, it goes on until they are there. A
+ * second acknowledgement changes nothing, and its sender sees who was first.
+ */
+export async function acknowledgePage(tx: Tx, house: House, actor: Actor, personId: string, pageId: string): Promise<PageRow> {
+  const page = await lockPage(tx, pageId)
+  if (page.state === 'acknowledged' || page.state === 'resolved' || page.acknowledgements.some(one => one.personId === personId)) return page
+  const acknowledgements = [...page.acknowledgements, { personId, at: tx.now }]
+  const isEnough = acknowledgements.length >= page.needed
+  const afterSeconds = Math.round((Date.parse(tx.now) - Date.parse(page.createdAt)) / 1_000)
+  const base = { actor, subject: { kind: 'page', id: pageId }, within: page.withinId }
+  if (!isEnough) {
+    await tx.db.update(pages).set({ acknowledgements }).where(eq(pages.id, pageId))
+    await record(tx, { ...base, type: 'page.joined', data: { about: about(page), personId, afterSeconds, of: page.needed, so: acknowledgements.length } })
+    return lockPage(tx, pageId)
+  }
+  const first = acknowledgements[0]?.personId ?? personId
   const [acknowledged] = await tx.db
     .update(pages)
-    .set({ state: 'acknowledged', acknowledgedById: personId, acknowledgedAt: tx.now, nextStepAt: null })
+    .set({ state: 'acknowledged', acknowledgedById: first, acknowledgedAt: tx.now, acknowledgements, nextStepAt: null, progressAt: tx.now })
     .where(eq(pages.id, pageId))
     .returning()
   await quieten(tx, house, [pageId])
   await record(tx, {
-    actor,
-    type: 'page.acknowledged',
-    subject: { kind: 'page', id: pageId },
-    within: page.withinId,
-    data: {
-      about: { kind: page.subjectKind, id: page.subjectId },
-      teamId: page.teamId,
-      personId,
-      afterSeconds: Math.round((Date.parse(tx.now) - Date.parse(page.createdAt)) / 1_000),
-    },
+    ...base,
+    type: page.subjectKind === 'drill' ? 'drill.acknowledged' : 'page.acknowledged',
+    data: { about: about(page), teamId: page.teamId, personId: first, afterSeconds },
   })
   if (!acknowledged) throw notFound('page')
+  await expectProgress(tx, acknowledged)
   return acknowledged
+}
+
+/** Looks after the time that the team gives itself whether anything has happened since. */
+async function expectProgress(tx: Tx, page: PageRow): Promise<void> {
+  if (page.subjectKind === 'drill') return
+  const minutes = (await readBook(tx, [])).settings.get(page.teamId)?.progressMinutes ?? null
+  if (minutes === null) return
+  await schedule(tx, { kind: wakeJob, key: wakeKey(page.id), runAt: addMinutes(page.progressAt ?? tx.now, minutes), data: { pageId: page.id } })
+}
+
+/** The end of a snooze, or of the time within which something should have happened: the page climbs again unless it has. */
+export async function wakePage(tx: Tx, house: House, pageId: string): Promise<void> {
+  const page = await lockPage(tx, pageId)
+  if (page.state !== 'acknowledged') return
+  if (page.snoozedUntil !== null) {
+    await record(tx, { actor: system, type: 'page.woken', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: about(page) } })
+    return climbAgain(tx, house, pageId, 0)
+  }
+  const since = page.progressAt ?? page.acknowledgedAt ?? page.createdAt
+  const progressAt = await lastDoneByPeople(tx, page.subjectId, since)
+  if (progressAt !== undefined) {
+    await tx.db.update(pages).set({ progressAt }).where(eq(pages.id, pageId))
+    return expectProgress(tx, { ...page, progressAt })
+  }
+  await record(tx, {
+    actor: system,
+    type: 'page.re-armed',
+    subject: { kind: 'page', id: pageId },
+    within: page.withinId,
+    data: { about: about(page), personId: page.acknowledgedById, since },
+  })
+  await climbAgain(tx, house, pageId, 0)
 }
 
 /** Hands an acknowledged page back: it climbs to the next person at once. */
 export async function handBackPage(tx: Tx, house: House, actor: Actor, personId: string, pageId: string): Promise<PageRow> {
-  const [page] = await tx.db.select().from(pages).where(eq(pages.id, pageId)).for('update')
-  if (!page) throw notFound('page')
+  const page = await lockPage(tx, pageId)
   if (page.state !== 'acknowledged' || page.acknowledgedById !== personId) throw conflict('Only who acknowledged a page can hand it back.')
-  await tx.db.update(pages).set({ state: 'triggered', acknowledgedById: null, acknowledgedAt: null }).where(eq(pages.id, pageId))
+  await record(tx, { actor, type: 'page.handed-back', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: about(page), personId } })
+  await cancel(tx, wakeKey(pageId))
+  await climbAgain(tx, house, pageId, page.position)
+  return lockPage(tx, pageId)
+}
+
+/** Declines a page: it goes to the one who is named, and on from there if they do not answer; or to the next step at once. */
+export async function declinePage(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  pageId: string,
+  { toId, reason }: { toId: string | null; reason: string },
+): Promise<void> {
+  const page = await lockPage(tx, pageId)
+  if (page.state === 'resolved') throw conflict('The page is over: there is nothing left to answer.')
+  if (page.state === 'acknowledged' && page.acknowledgedById !== caller.personId) throw conflict('Somebody else has taken the page up.')
+  if (toId !== null) await assertPeople(tx, [toId], 'toId')
+  const to = toId === null ? undefined : await findPerson(tx, toId)
   await record(tx, {
-    actor,
-    type: 'page.handed-back',
+    actor: caller.actor,
+    type: 'page.declined',
     subject: { kind: 'page', id: pageId },
     within: page.withinId,
-    data: { about: { kind: page.subjectKind, id: page.subjectId }, personId },
+    data: { about: about(page), personId: caller.personId, to: to?.name ?? null, reason },
   })
-  await climbPage(tx, house, pageId)
-  const [after] = await tx.db.select().from(pages).where(eq(pages.id, pageId))
-  if (!after) throw notFound('page')
-  return after
+  await cancel(tx, wakeKey(pageId), `reach:${pageId}:${caller.personId}`)
+  if (!to) return climbAgain(tx, house, pageId, page.state === 'exhausted' ? 0 : page.position)
+  const nextStepAt = addMinutes(tx.now, firstPersonMinutes)
+  const [fresh] = await tx.db
+    .update(pages)
+    .set({ state: 'triggered', acknowledgedById: null, acknowledgedAt: null, acknowledgements: [], snoozedUntil: null, nextStepAt })
+    .where(eq(pages.id, pageId))
+    .returning()
+  if (!fresh) throw notFound('page')
+  await schedule(tx, { kind: climbJob, key: climbKey(pageId), runAt: nextStepAt, data: { pageId } })
+  await summon(tx, house, [
+    { page: fresh, personId: to.id, position: page.position, why: `${caller.actor.name} gives this to you${reason ? `: ${reason}` : '.'}` },
+  ])
+}
+
+/** Goes on to the next step now. */
+export async function escalatePage(tx: Tx, house: House, actor: Actor, pageId: string): Promise<PageRow> {
+  const page = await lockPage(tx, pageId)
+  if (page.state === 'resolved') throw conflict('The page is over: there is nothing left to answer.')
+  await record(tx, { actor, type: 'page.escalated', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: about(page) } })
+  await cancel(tx, wakeKey(pageId))
+  await climbAgain(tx, house, pageId, page.state === 'exhausted' ? 0 : page.position)
+  return lockPage(tx, pageId)
+}
+
+/** Pages more people about the same. */
+export async function addResponders(tx: Tx, house: House, caller: Caller, pageId: string, personIds: readonly string[]): Promise<void> {
+  const page = await lockPage(tx, pageId)
+  if (page.state === 'resolved') throw conflict('The page is over: there is nothing left to answer.')
+  await assertPeople(tx, personIds, 'personIds')
+  const added = await tx.db
+    .select({ id: people.id, name: people.name })
+    .from(people)
+    .where(inArray(people.id, [...personIds]))
+  await record(tx, {
+    actor: caller.actor,
+    type: 'page.responders-added',
+    subject: { kind: 'page', id: pageId },
+    within: page.withinId,
+    data: { about: about(page), notified: added.map(person => person.name) },
+  })
+  await summon(
+    tx,
+    house,
+    added.map(person => ({ page, personId: person.id, position: page.position, why: `${caller.actor.name} asks you to join.` })),
+  )
+}
+
+/** Lets an acknowledged page rest; it climbs again afterwards from the first step. */
+export async function snoozePage(tx: Tx, actor: Actor, pageId: string, minutes: number): Promise<PageRow> {
+  const page = await lockPage(tx, pageId)
+  if (page.state !== 'acknowledged') throw conflict('Acknowledge the page first: only what somebody has taken up can rest.')
+  const snoozedUntil = addMinutes(tx.now, minutes)
+  await tx.db.update(pages).set({ snoozedUntil }).where(eq(pages.id, pageId))
+  await schedule(tx, { kind: wakeJob, key: wakeKey(pageId), runAt: snoozedUntil, data: { pageId } })
+  await record(tx, {
+    actor,
+    type: 'page.snoozed',
+    subject: { kind: 'page', id: pageId },
+    within: page.withinId,
+    data: { about: about(page), until: snoozedUntil },
+  })
+  return { ...page, snoozedUntil }
 }
 
 /** Acknowledges every page about a subject that still climbs: somebody has taken the subject up. */
@@ -213,7 +272,7 @@ export async function acknowledgePagesAbout(tx: Tx, house: House, actor: Actor, 
 export async function resolvePagesAbout(tx: Tx, house: House, actor: Actor, subjectId: string, topic?: string): Promise<void> {
   const ended = await tx.db
     .update(pages)
-    .set({ state: 'resolved', nextStepAt: null })
+    .set({ state: 'resolved', nextStepAt: null, snoozedUntil: null })
     .where(
       and(
         eq(pages.subjectId, subjectId),
@@ -227,49 +286,12 @@ export async function resolvePagesAbout(tx: Tx, house: House, actor: Actor, subj
     house,
     ended.map(page => page.id),
   )
+  await cancel(tx, ...ended.map(page => wakeKey(page.id)))
   for (const page of ended)
     await record(tx, { actor, type: 'page.resolved', subject: { kind: 'page', id: page.id }, within: page.withinId, data: { about: subjectId } })
 }
 
 async function quieten(tx: Tx, house: House, pageIds: readonly string[]): Promise<void> {
   await house.messenger.cancelUnsent(tx, 'page', pageIds)
-  for (const id of pageIds) await cancel(tx, jobKey(id))
-}
-
-/** The latest pages that a viewer may see, those that still climb first. */
-export async function listPages(reader: Reader, house: House, viewer: Viewer, pageId?: string): Promise<Page[]> {
-  const rows = await reader.db
-    .select({ page: pages, team: teams, acknowledgedBy: people.name })
-    .from(pages)
-    .innerJoin(teams, eq(teams.id, pages.teamId))
-    .leftJoin(people, eq(people.id, pages.acknowledgedById))
-    .where(and(house.visibility.condition(viewer, pages.withinId), pageId === undefined ? undefined : eq(pages.id, pageId)))
-    .orderBy(sql`${pages.state} in ('triggered', 'exhausted') desc`, desc(pages.createdAt))
-    .limit(100)
-  const ids = rows.map(row => row.page.id)
-  const notifications =
-    ids.length === 0
-      ? []
-      : await reader.db
-          .select({ notification: pageNotifications, person: people.name, state: messages.state })
-          .from(pageNotifications)
-          .innerJoin(people, eq(people.id, pageNotifications.personId))
-          .leftJoin(messages, eq(messages.id, pageNotifications.messageId))
-          .where(inArray(pageNotifications.pageId, ids))
-          .orderBy(pageNotifications.at)
-  return rows.map(({ page, team, acknowledgedBy }) => ({
-    id: page.id,
-    title: page.title,
-    severity: page.severity,
-    team: { id: team.id, name: team.name },
-    subject: { kind: page.subjectKind, id: page.subjectId },
-    state: page.state,
-    acknowledgedBy,
-    acknowledgedAt: page.acknowledgedAt,
-    createdAt: page.createdAt,
-    nextStepAt: page.nextStepAt,
-    notifications: notifications
-      .filter(({ notification }) => notification.pageId === page.id)
-      .map(({ notification, person, state }) => ({ person, at: notification.at, channel: notification.channel, state: state ?? 'gone' })),
-  }))
+  await cancel(tx, ...pageIds.map(climbKey))
 }

@@ -1,91 +1,101 @@
-import { type Message, oncallRoutes as routes } from '@tocsin/api'
-import { desc, eq } from 'drizzle-orm'
-import { act, type Bindings, findPerson, type House, openAct, question, type Viewer } from '../identity/index.ts'
-import type { Actor } from '../journal/index.ts'
-import type { Reader, Tx } from '../platform/database.ts'
-import { AppProblem, notFound } from '../platform/problems.ts'
-import { openToken } from '../platform/secrets.ts'
-import { messages } from '../platform/tables.ts'
+import { oncallRoutes, pagingRoutes, policyRoutes } from '@tocsin/api'
+import { act, type Bindings, type Caller, type House, listTeams, openAct, openQuestion, question } from '../identity/index.ts'
+import type { Tx } from '../platform/database.ts'
+import { Produced } from '../platform/http.ts'
+import { notFound } from '../platform/problems.ts'
 import { addContactMethod, listContactMethods, removeContactMethod } from './contact-methods.ts'
-import { acknowledgePage, handBackPage, listPages, type PageRow } from './pages.ts'
-import { listRotas, saveRota } from './rotas.ts'
-import { pages } from './tables.ts'
+import { makeFeed, readFeed } from './feeds.ts'
+import { throughLink } from './links.ts'
+import { listOutbox } from './outbox.ts'
+import { acknowledgePage, addResponders, declinePage, escalatePage, handBackPage, snoozePage, startDrill } from './pages.ts'
+import { listPolicies, removePolicy, savePolicy } from './policies.ts'
+import { listPages, readPageStory } from './read-pages.ts'
+import { addOverride, addTemporary, removeOverride, removeSchedule, saveSchedule } from './schedules.ts'
+import { listMyShifts, listOnCall, readCalendar, readFairness, readPastCoverage, saveTeamOnCall, setUpOnCall } from './teams.ts'
+import { addTimeOff, listApprenticeships, listHandoffNotes, listTimeOff, removeTimeOff, saveApprenticeship, writeHandoffNote } from './time-off.ts'
 
 export function oncallBindings(house: House): Bindings {
+  return [...scheduleBindings(house), ...policyBindings(), ...pageBindings(house)]
+}
+
+function scheduleBindings(house: House): Bindings {
+  const routes = oncallRoutes
   return [
-    question(routes.rotas, reader => listRotas(reader)),
-    act(routes.saveRota, (tx, { caller, params, body }) => saveRota(tx, caller, params.id, body)),
+    question(routes.onCall, reader => listOnCall(reader)),
+    act(routes.setUpOnCall, (tx, { caller, params, body }) => setUpOnCall(tx, house, caller, params.id, body)),
+    act(routes.saveTeamOnCall, (tx, { caller, params, body }) => saveTeamOnCall(tx, house, caller, params.id, body)),
+    question(routes.calendar, (reader, { params, query }) => readCalendar(reader, params.id, query)),
+    act(routes.saveSchedule, (tx, { caller, params, body }) => saveSchedule(tx, house, caller, params.id, body)),
+    act(routes.removeSchedule, (tx, { caller, params }) => removeSchedule(tx, house, caller, params.id)),
+    act(routes.addOverride, (tx, { caller, params, body }) => addOverride(tx, house, caller, params.id, body)),
+    act(routes.removeOverride, (tx, { caller, params }) => removeOverride(tx, house, caller, params.id)),
+    act(routes.addTemporary, (tx, { caller, params, body }) => addTemporary(tx, house, caller, params.id, body)),
+    question(routes.timeOff, reader => listTimeOff(reader)),
+    act(routes.addTimeOff, (tx, { caller, body }) => addTimeOff(tx, house, caller, body)),
+    act(routes.removeTimeOff, (tx, { caller, params }) => removeTimeOff(tx, house, caller, params.id)),
+    question(routes.myShifts, (reader, { caller }) => listMyShifts(reader, caller.personId)),
+    question(routes.pastCoverage, (reader, { params, query }) => readPastCoverage(reader, params.id, query)),
+    question(routes.fairness, (reader, { params, query }) => readFairness(reader, params.id, query)),
+    question(routes.apprenticeships, (reader, { params }) => listApprenticeships(reader, params.id)),
+    act(routes.saveApprenticeship, (tx, { caller, params, body }) => saveApprenticeship(tx, house, caller, params.id, params.personId, body.isFinished)),
+    question(routes.handoffNotes, (reader, { caller, params }) => listHandoffNotes(reader, caller, params.id)),
+    act(routes.writeHandoffNote, (tx, { caller, params, body }) => writeHandoffNote(tx, caller, params.id, body.text)),
+    act(routes.makeFeed, (tx, { caller, body }) => makeFeed(tx, house, caller, body.scheduleId)),
+    openQuestion(routes.feed, async (reader, { params }) => new Produced(await readFeed(reader, house, params.token))),
+  ]
+}
+
+function policyBindings(): Bindings {
+  return [
+    question(policyRoutes.policies, reader => listPolicies(reader)),
+    act(policyRoutes.savePolicy, (tx, { caller, params, body }) => savePolicy(tx, caller, params.id, body)),
+    act(policyRoutes.removePolicy, (tx, { caller, params }) => removePolicy(tx, caller, params.id)),
+  ]
+}
+
+function pageBindings(house: House): Bindings {
+  const routes = pagingRoutes
+  const read = async (tx: Tx, caller: Caller, pageId: string) => {
+    const [page] = await listPages(tx, house, caller, { pageId })
+    if (!page) throw notFound('page')
+    return page
+  }
+  /** A page that the caller may not see cannot be acted on either. */
+  const after = async (tx: Tx, caller: Caller, pageId: string, work: () => Promise<unknown>) => {
+    await read(tx, caller, pageId)
+    await work()
+    return read(tx, caller, pageId)
+  }
+  return [
     question(routes.contactMethods, (reader, { caller }) => listContactMethods(reader, caller.personId)),
     act(routes.addContactMethod, (tx, { caller, body }) => addContactMethod(tx, house.secrets, caller, body)),
     act(routes.removeContactMethod, (tx, { caller, params }) => removeContactMethod(tx, caller, params.id)),
     question(routes.pages, (reader, { caller }) => listPages(reader, house, caller)),
-    act(routes.acknowledgePage, async (tx, { caller, params }) => {
-      const [seen] = await listPages(tx, house, caller, params.id)
-      if (!seen) throw notFound('page')
-      await acknowledgePage(tx, house, caller.actor, caller.personId, params.id)
-      const [page] = await listPages(tx, house, caller, params.id)
-      if (!page) throw notFound('page')
-      return page
+    question(routes.page, (reader, { caller, params }) => readPageStory(reader, house, caller, params.id)),
+    question(routes.myPages, (reader, { caller }) => listPages(reader, house, caller, { personId: caller.personId })),
+    act(routes.acknowledgePage, (tx, { caller, params }) =>
+      after(tx, caller, params.id, () => acknowledgePage(tx, house, caller.actor, caller.personId, params.id)),
+    ),
+    act(routes.declinePage, (tx, { caller, params, body }) => after(tx, caller, params.id, () => declinePage(tx, house, caller, params.id, body))),
+    act(routes.escalatePage, (tx, { caller, params }) => after(tx, caller, params.id, () => escalatePage(tx, house, caller.actor, params.id))),
+    act(routes.addResponders, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, () => addResponders(tx, house, caller, params.id, body.personIds)),
+    ),
+    act(routes.snoozePage, (tx, { caller, params, body }) => after(tx, caller, params.id, () => snoozePage(tx, caller.actor, params.id, body.minutes))),
+    act(routes.startDrill, async (tx, { caller, params, body }) => {
+      const [team] = await listTeams(tx, [params.id])
+      if (!team) throw notFound('team')
+      return read(tx, caller, await startDrill(tx, house, caller, team, body.urgency))
     }),
-    openAct(routes.pageByLink, async (tx, { body }) => {
-      const holder = await holderOf(tx, house, body.token)
-      return viewOf(tx, holder, holder.page)
-    }),
-    openAct(routes.acknowledgeByLink, async (tx, { body }) => {
-      const holder = await holderOf(tx, house, body.token)
-      return viewOf(tx, holder, await acknowledgePage(tx, house, holder.actor, holder.personId, holder.page.id))
-    }),
-    openAct(routes.handBackByLink, async (tx, { body }) => {
-      const holder = await holderOf(tx, house, body.token)
-      return viewOf(tx, holder, await handBackPage(tx, house, holder.actor, holder.personId, holder.page.id))
-    }),
+    openAct(routes.pageByLink, (tx, { body }) => throughLink(tx, house, body.token, async () => undefined)),
+    openAct(routes.acknowledgeByLink, (tx, { body }) =>
+      throughLink(tx, house, body.token, ({ actor, personId }, page) => acknowledgePage(tx, house, actor, personId, page.id)),
+    ),
+    openAct(routes.handBackByLink, (tx, { body }) =>
+      throughLink(tx, house, body.token, ({ actor, personId }, page) => handBackPage(tx, house, actor, personId, page.id)),
+    ),
+    openAct(routes.escalateByLink, (tx, { body }) => throughLink(tx, house, body.token, ({ actor }, page) => escalatePage(tx, house, actor, page.id))),
+    openAct(routes.snoozeByLink, (tx, { body }) => throughLink(tx, house, body.token, ({ actor }, page) => snoozePage(tx, actor, page.id, body.minutes))),
     question(routes.outbox, (reader, { caller }) => listOutbox(reader, house, caller)),
   ]
-}
-
-interface Holder {
-  readonly page: PageRow
-  readonly personId: string
-  readonly actor: Actor
-}
-
-/** The page and the person that a private link was made for. */
-async function holderOf(tx: Tx, house: House, token: string): Promise<Holder> {
-  const [pageId, personId] = openToken(house.secrets, 'page', token) ?? []
-  const [page] = pageId === undefined ? [] : await tx.db.select().from(pages).where(eq(pages.id, pageId))
-  const person = personId === undefined ? undefined : await findPerson(tx, personId)
-  if (!page || !person?.isActive) throw new AppProblem('not-found', 'This link is not right, or what it led to is gone. Open Tocsin and look there.')
-  return { page, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
-}
-
-async function viewOf(reader: Reader, holder: Holder, page: PageRow) {
-  const acknowledgedBy = page.acknowledgedById === null ? undefined : await findPerson(reader, page.acknowledgedById)
-  return {
-    title: page.title,
-    summary: page.summary,
-    severity: page.severity,
-    state: page.state,
-    you: holder.actor.name,
-    acknowledgedBy: acknowledgedBy?.name ?? null,
-    acknowledgedAt: page.acknowledgedAt,
-    createdAt: page.createdAt,
-  }
-}
-
-/** The latest messages, without the private links in them. */
-async function listOutbox(reader: Reader, house: House, viewer: Viewer): Promise<Message[]> {
-  const rows = await reader.db.select().from(messages).where(house.visibility.condition(viewer, messages.withinId)).orderBy(desc(messages.createdAt)).limit(200)
-  return rows.map(message => ({
-    id: message.id,
-    channel: message.channel,
-    purpose: message.purpose,
-    to: message.address,
-    subject: message.subject,
-    text: message.body,
-    state: message.state,
-    attempts: message.attempts,
-    lastError: message.lastError,
-    createdAt: message.createdAt,
-    sentAt: message.sentAt,
-  }))
 }

@@ -19,3 +19,6 @@ export function addSeconds(instant: Instant, seconds: number): Instant {
 export function addDays(instant: Instant, days: number): Instant {
   return addMinutes(instant, days * 1_440)
 }
+
+/** The later of two instants. */
+export const laterOf = (a: Instant, b: Instant): Instant => (Date.parse(a) > Date.parse(b) ? a : b)

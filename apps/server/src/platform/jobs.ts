@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, inArray, sql } from 'drizzle-orm'
 import pg from 'pg'
 import { addSeconds, type Clock, type Instant } from './clock.ts'
 import type { Database, Tx } from './database.ts'
@@ -27,19 +27,39 @@ const leaseClass = 7_236_002
 const places = 8
 const idleMs = 15_000
 
+export interface NewJob {
+  readonly kind: string
+  /** At most one job has a key. */
+  readonly key: string
+  readonly runAt: Instant
+  readonly data: unknown
+}
+
 /** Sees to it that a job runs at `runAt`. A job with the same key is replaced. */
-export async function schedule(tx: Tx, job: { kind: string; key: string; runAt: Instant; data: unknown }): Promise<void> {
-  const fresh = { id: newId(), kind: job.kind, data: job.data, runAt: job.runAt, attempts: 0, lastError: null, leasedBy: null }
+export async function schedule(tx: Tx, job: NewJob): Promise<void> {
+  await scheduleAll(tx, [job])
+}
+
+/** Schedules many jobs, no two of the same key. */
+export async function scheduleAll(tx: Tx, all: readonly NewJob[]): Promise<void> {
+  if (all.length === 0) return
+  const taken = (column: string) => sql.raw(`excluded.${column}`)
   await tx.db
     .insert(jobs)
-    .values({ ...fresh, key: job.key })
-    .onConflictDoUpdate({ target: jobs.key, set: fresh })
+    .values(all.map(({ kind, key, runAt, data }) => ({ id: newId(), kind, key, runAt, data, attempts: 0, lastError: null, leasedBy: null })))
+    .onConflictDoUpdate({
+      target: jobs.key,
+      set: {
+        ...{ id: taken('id'), kind: taken('kind'), data: taken('data'), runAt: taken('run_at') },
+        ...{ attempts: 0, lastError: null, leasedBy: null },
+      },
+    })
   await tx.db.execute(sql`select pg_notify(${channel}, '')`)
 }
 
-/** Cancels the job with this key, if it has not run. */
-export async function cancel(tx: Tx, key: string): Promise<void> {
-  await tx.db.delete(jobs).where(eq(jobs.key, key))
+/** Cancels the jobs with these keys, where they have not run. */
+export async function cancel(tx: Tx, ...keys: readonly string[]): Promise<void> {
+  if (keys.length > 0) await tx.db.delete(jobs).where(inArray(jobs.key, [...keys]))
 }
 
 interface Claimed {

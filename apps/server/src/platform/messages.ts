@@ -3,9 +3,9 @@ import { createTransport } from 'nodemailer'
 import type { Config } from './config.ts'
 import type { Database, Tx } from './database.ts'
 import { newId } from './ids.ts'
-import { cancel, type JobRunner, schedule } from './jobs.ts'
+import { cancel, type JobRunner, scheduleAll } from './jobs.ts'
 import { type Secrets, signToken } from './secrets.ts'
-import { messages } from './tables.ts'
+import { type MessageChannel, messages } from './tables.ts'
 import type { Metrics } from './telemetry.ts'
 import { postWebhook, Undeliverable } from './webhook.ts'
 
@@ -21,7 +21,7 @@ export interface PrivateLink {
 }
 
 export interface OutgoingMessage {
-  readonly channel: 'email' | 'webhook'
+  readonly channel: MessageChannel
   readonly address: string
   readonly purpose: string
   readonly purposeId: string
@@ -30,8 +30,8 @@ export interface OutgoingMessage {
   /** Plain text. {@link linkPlaceholder} becomes `link` when the message leaves, and is never stored. */
   readonly body: string
   readonly link?: PrivateLink
-  /** Sealed signing secret of a webhook. */
-  readonly webhookSecret?: string
+  /** Sealed: what the channel needs to reach or convince its receiver. */
+  readonly secret?: string
   readonly isDemo?: boolean
 }
 
@@ -100,18 +100,26 @@ export class Messenger {
   /** Puts a message in the outbox, to leave at once; without a mail server a mail is held, and everybody can see that it is. */
   async post(tx: Tx, message: OutgoingMessage): Promise<string> {
     const id = newId()
-    const isHeld = message.channel === 'email' && !this.isLive && message.isDemo !== true
-    const { link, ...rest } = message
-    await tx.db.insert(messages).values({
+    await this.postAll(tx, [{ ...message, id }])
+    return id
+  }
+
+  /** Puts many messages in the outbox, each under its id: the one that every repetition carries. */
+  async postAll(tx: Tx, all: readonly (OutgoingMessage & { readonly id: string })[]): Promise<void> {
+    if (all.length === 0) return
+    const rows = all.map(({ link, ...rest }) => ({
       ...rest,
-      id,
       linkPath: link ? `${link.purpose} ${link.path}` : null,
       linkClaims: link ? Object.fromEntries(link.claims.map((claim, at) => [String(at), claim])) : null,
-      state: isHeld ? 'held' : 'queued',
+      state: rest.channel === 'email' && !this.isLive && rest.isDemo !== true ? ('held' as const) : ('queued' as const),
       createdAt: tx.now,
-    })
-    if (!isHeld) await schedule(tx, { kind: 'deliver', key: `deliver:${id}`, runAt: tx.now, data: { messageId: id } })
-    return id
+    }))
+    await tx.db.insert(messages).values(rows)
+    const queued = rows.filter(row => row.state === 'queued')
+    await scheduleAll(
+      tx,
+      queued.map(({ id }) => ({ kind: 'deliver', key: `deliver:${id}`, runAt: tx.now, data: { messageId: id } })),
+    )
   }
 
   /** Cancels what has not left yet of these purposes. */
@@ -122,14 +130,17 @@ export class Messenger {
       .set({ state: 'cancelled' })
       .where(and(eq(messages.purpose, purpose), inArray(messages.purposeId, [...purposeIds]), inArray(messages.state, ['queued', 'held'])))
       .returning({ id: messages.id })
-    for (const { id } of gone) await cancel(tx, `deliver:${id}`)
+    await cancel(tx, ...gone.map(({ id }) => `deliver:${id}`))
   }
 
   /** Lets held mails go once a mail server is configured: what was waiting is sent, not forgotten. */
   async releaseHeld(tx: Tx): Promise<void> {
     if (!this.isLive) return
     const held = await tx.db.update(messages).set({ state: 'queued' }).where(eq(messages.state, 'held')).returning({ id: messages.id })
-    for (const { id } of held) await schedule(tx, { kind: 'deliver', key: `deliver:${id}`, runAt: tx.now, data: { messageId: id } })
+    await scheduleAll(
+      tx,
+      held.map(({ id }) => ({ kind: 'deliver', key: `deliver:${id}`, runAt: tx.now, data: { messageId: id } })),
+    )
   }
 
   async #deliver(database: Database, messageId: string): Promise<Receipt> {
@@ -184,7 +195,7 @@ export class Messenger {
   }
 
   async #callWebhook(message: typeof messages.$inferSelect, text: string, sentAt: number): Promise<string> {
-    const secret = message.webhookSecret ? this.#secrets.unseal(message.webhookSecret) : ''
+    const secret = message.secret ? this.#secrets.unseal(message.secret) : ''
     const body = JSON.stringify({ id: message.id, type: message.purpose, title: message.subject, text })
     return postWebhook({ id: message.id, url: message.address, secret, body, sentAt }, this.#config.mayReachPrivateWebhooks)
   }

@@ -19,6 +19,8 @@ export const jobs = pgTable(
   table => [uniqueIndex('jobs_key').on(table.key), index('jobs_due').on(table.runAt)],
 )
 
+/** The ways that a message can leave. */
+export type MessageChannel = 'email' | 'push' | 'sms' | 'voice' | 'slack' | 'teams' | 'ntfy' | 'webhook'
 export type MessageState = 'queued' | 'held' | 'sent' | 'failed' | 'cancelled'
 
 /** The outbox: every message that leaves or should leave. */
@@ -26,7 +28,7 @@ export const messages = pgTable(
   'messages',
   {
     id: id(),
-    channel: choice<'email' | 'webhook'>('channel').notNull(),
+    channel: choice<MessageChannel>('channel').notNull(),
     address: text('address').notNull(),
     /** What the message is part of; its module is told how it went. */
     purpose: text('purpose').notNull(),
@@ -38,7 +40,8 @@ export const messages = pgTable(
     body: text('body').notNull(),
     linkPath: text('link_path'),
     linkClaims: json<Record<string, string>>('link_claims'),
-    webhookSecret: text('webhook_secret'),
+    /** Sealed: what the channel needs to reach or convince its receiver. */
+    secret: text('webhook_secret'),
     state: choice<MessageState>('state').notNull(),
     attempts: integer('attempts').notNull().default(0),
     lastError: text('last_error'),

@@ -5,6 +5,7 @@ import type { Page as OncallPage } from '@tocsin/api'
 import { AlertRow } from '../alerts/alert-row.tsx'
 import { useAct, useApi } from '../api.ts'
 import { IncidentRow } from '../incidents/incident-row.tsx'
+import { AcknowledgeButton } from '../oncall/page-acts.tsx'
 import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
@@ -87,8 +88,6 @@ function leadOf(pages: number, alerts: number, incidents: number): string {
 }
 
 function ClimbingPage({ page }: { page: OncallPage }) {
-  const acknowledge = useAct('acknowledgePage', { done: 'It is yours: the page climbs no further.' })
-  const mayAnswer = useMay('responder')
   const last = page.notifications.at(-1)
   return (
     <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
@@ -96,15 +95,9 @@ function ClimbingPage({ page }: { page: OncallPage }) {
         <Group gap={8}>
           <SeverityBadge severity={page.severity} />
           {page.state === 'exhausted' ? <StateBadge state="exhausted" /> : null}
-          {page.subject.kind === 'alert' ? (
-            <Link to="/alerts/$id" params={{ id: page.subject.id }} className="row-link">
-              {page.title}
-            </Link>
-          ) : (
-            <Link to="/incidents/$id" params={{ id: page.subject.id }} className="row-link">
-              {page.title}
-            </Link>
-          )}
+          <Link to="/pages/$id" params={{ id: page.id }} className="row-link">
+            {page.title}
+          </Link>
         </Group>
         <Text size="sm" className="quiet" component="div" mt={2}>
           {page.team.name}
@@ -118,36 +111,32 @@ function ClimbingPage({ page }: { page: OncallPage }) {
           ) : null}
         </Text>
       </div>
-      {mayAnswer ? (
-        <Button size="xs" loading={acknowledge.isPending} onClick={() => acknowledge.mutate({ params: { id: page.id } })} style={{ flexShrink: 0 }}>
-          Acknowledge
-        </Button>
-      ) : null}
+      <AcknowledgeButton page={page} />
     </Group>
   )
 }
 
 function OnCallNow() {
-  const rotas = useApi('rotas')
+  const teams = useApi('onCall')
   return (
     <Section
       title="On call now"
       isFlush
       actions={
         <Anchor component={Link} to="/on-call" size="sm">
-          Rotations
+          All of it
         </Anchor>
       }
     >
-      <Loaded query={rotas}>
-        {teams =>
-          teams.length === 0 ? (
+      <Loaded query={teams}>
+        {list =>
+          list.length === 0 ? (
             <Empty title="There is no team yet">Add one under People, then give it a rotation.</Empty>
           ) : (
-            teams.map(team => (
+            list.map(team => (
               <Group key={team.team.id} className="list-row" justify="space-between">
                 <Text fw={550}>{team.team.name}</Text>
-                <Text className="quiet">{team.onCallNow[0]?.name ?? 'nobody: its members are paged'}</Text>
+                <Text className="quiet">{team.standing[0]?.people.map(person => person.name).join(', ') || 'nobody: its members are paged'}</Text>
               </Group>
             ))
           )

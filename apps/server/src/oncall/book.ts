@@ -1,0 +1,141 @@
+import type { OnCallShift, Reference, StepTarget } from '@tocsin/api'
+import type { Absence, Schedule as CoreSchedule, Shift } from '@tocsin/oncall'
+import { shiftAt } from '@tocsin/oncall'
+import { asc, eq, gt, inArray, isNotNull } from 'drizzle-orm'
+import { people, teamMembers } from '../identity/index.ts'
+import type { Instant } from '../platform/clock.ts'
+import type { Reader } from '../platform/database.ts'
+import { apprenticeships, overrides, schedules, teamsOnCall, timeOff } from './tables.ts'
+
+export type ScheduleRow = typeof schedules.$inferSelect
+export type OverrideRow = typeof overrides.$inferSelect
+export type Settings = (typeof teamsOnCall.$inferSelect)['settings']
+
+const longAgo = '1970-01-01T00:00:00.000Z'
+
+/** Everything that decides who is on call, read at one moment. */
+export interface Book {
+  readonly at: Instant
+  readonly rows: ReadonlyMap<string, ScheduleRow>
+  readonly overrides: readonly OverrideRow[]
+  /** Schedules as the pure core reads them, by id. */
+  readonly schedules: ReadonlyMap<string, CoreSchedule>
+  readonly settings: ReadonlyMap<string, Settings>
+  readonly people: ReadonlyMap<string, { readonly name: string; readonly isActive: boolean }>
+  readonly members: ReadonlyMap<string, readonly string[]>
+}
+
+/**
+ * Reads schedules with what stands over them: overrides, temporary schedules, time off, people who left, apprentices.
+ * @param teamIds whose schedules; all where it says none
+ * @param since overrides and time off that ended before count no more
+ */
+export async function readBook(reader: Reader, teamIds?: readonly string[], since: Instant = reader.now): Promise<Book> {
+  const { db } = reader
+  const [rows, everybody, memberships, settings, off, finished] = [
+    await db
+      .select()
+      .from(schedules)
+      .where(teamIds === undefined ? undefined : inArray(schedules.teamId, [...teamIds]))
+      .orderBy(asc(schedules.name), asc(schedules.id)),
+    await db.select({ id: people.id, name: people.name, isActive: people.isActive }).from(people),
+    await db.select().from(teamMembers),
+    await db.select().from(teamsOnCall),
+    await db.select().from(timeOff).where(gt(timeOff.end, since)).orderBy(asc(timeOff.id)),
+    await db.select({ teamId: apprenticeships.teamId, personId: apprenticeships.personId }).from(apprenticeships).where(isNotNull(apprenticeships.finishedAt)),
+  ]
+  const over = rows.length === 0 ? [] : await db.select().from(overrides).where(gt(overrides.end, since)).orderBy(asc(overrides.id))
+  const left: Absence[] = everybody.filter(one => !one.isActive).map(one => ({ participant: one.id, start: longAgo }))
+  const absences = [...left, ...off.map(one => ({ participant: one.personId, start: one.start, end: one.end }))]
+  return {
+    at: reader.now,
+    rows: new Map(rows.map(row => [row.id, row])),
+    overrides: over,
+    schedules: new Map(
+      rows.map(row => {
+        const own = over.filter(one => one.scheduleId === row.id)
+        const able = new Set(finished.filter(one => one.teamId === row.teamId).map(one => one.personId))
+        return [row.id, toCore(row, own, absences, row.needsApprenticeship ? everybody.map(one => one.id).filter(id => !able.has(id)) : [])]
+      }),
+    ),
+    settings: new Map(settings.map(row => [row.teamId, row.settings])),
+    people: new Map(everybody.map(one => [one.id, one])),
+    members: new Map([...Map.groupBy(memberships, one => one.teamId)].map(([id, own]) => [id, own.map(one => one.personId)])),
+  }
+}
+
+/** A schedule as the pure core reads it; its name is its id, so that promises can name it. */
+export function toCore(
+  row: Omit<ScheduleRow, 'version'>,
+  own: readonly OverrideRow[],
+  absences: readonly Absence[],
+  apprentices: readonly string[],
+): CoreSchedule {
+  return {
+    name: row.id,
+    timeZone: row.timeZone,
+    merge: row.merge,
+    layers: row.layers,
+    overrides: own.flatMap(({ kind, turn, participantIds, start, end }) =>
+      kind === 'temporary' ? [] : [{ kind, turn, participants: participantIds, start, end }],
+    ),
+    temporaries: own.flatMap(({ name, start, end, layers, merge }) =>
+      layers === null ? [] : [{ name: name ?? '', start, end, layers, merge: merge ?? 'top' }],
+    ),
+    absences,
+    apprentices,
+  }
+}
+
+export function referenceIn(book: Book, id: string): Reference {
+  return { id, name: book.people.get(id)?.name ?? 'somebody unknown' }
+}
+
+export function toShift(book: Book, shift: Shift): OnCallShift {
+  const name = (id: string) => referenceIn(book, id)
+  return { start: shift.start, end: shift.end, people: shift.participants.map(name), shadows: (shift.shadows ?? []).map(name) }
+}
+
+/** Who is behind a target now: ids of people, and of those who watch. A channel is nobody. */
+export function peopleBehind(book: Book, teamId: string, target: StepTarget): { readonly people: readonly string[]; readonly shadows: readonly string[] } {
+  const held = (scheduleId: string, turn: number) => {
+    const schedule = book.schedules.get(scheduleId)
+    if (schedule === undefined) return { people: [], shadows: [] }
+    const { participants, shadows = [] } = shiftAt(schedule, book.at, turn)
+    return { people: participants, shadows }
+  }
+  const active = (ids: readonly string[]) => ({ people: ids.filter(id => book.people.get(id)?.isActive), shadows: [] })
+  if (target.kind === 'depth') {
+    const promised = book.settings.get(teamId)?.promises[target.depth]
+    return promised === undefined ? active([]) : held(promised.scheduleId, promised.turn)
+  }
+  if (target.kind === 'schedule') return held(target.scheduleId, target.turn)
+  if (target.kind === 'person') return active([target.personId])
+  if (target.kind === 'team') return active(book.members.get(target.teamId) ?? [])
+  if (target.kind === 'everyone') return active(book.members.get(teamId) ?? [])
+  return active([])
+}
+
+/** The places in layers of people who have no account any more: to be filled. */
+export function vacancies(book: Book, teamId: string): { schedule: Reference; layer: string; person: Reference }[] {
+  return [...book.rows.values()]
+    .filter(row => row.teamId === teamId)
+    .flatMap(row =>
+      row.layers.flatMap(layer =>
+        [...new Set(layer.participants)]
+          .filter(id => book.people.get(id)?.isActive !== true)
+          .map(id => ({ schedule: { id: row.id, name: row.name }, layer: layer.name, person: referenceIn(book, id) })),
+      ),
+    )
+}
+
+/** The turns of a schedule that somebody promises or pages: the first always. */
+export function turnsOf(book: Book, scheduleId: string): number[] {
+  const promised = [...book.settings.values()].flatMap(({ promises }) => promises.filter(one => one.scheduleId === scheduleId).map(one => one.turn))
+  return [...new Set([0, ...promised])].toSorted((a, b) => a - b)
+}
+
+export async function findSchedule(reader: Reader, id: string): Promise<ScheduleRow | undefined> {
+  const [row] = await reader.db.select().from(schedules).where(eq(schedules.id, id))
+  return row
+}

@@ -1,0 +1,107 @@
+import type { Concern } from '@tocsin/api'
+import { type Concern as CoreConcern, type Team as CoreTeam, coverage } from '@tocsin/oncall'
+import { and, eq, isNotNull } from 'drizzle-orm'
+import { type House, listTeams, people } from '../identity/index.ts'
+import { record, system } from '../journal/index.ts'
+import { addDays } from '../platform/clock.ts'
+import type { Reader, Tx } from '../platform/database.ts'
+import { schedule } from '../platform/jobs.ts'
+import { type Book, readBook, referenceIn, type Settings, vacancies } from './book.ts'
+import { horizonDays } from './schedules.ts'
+import { contactMethods } from './tables.ts'
+
+export const coverageJob = 'on-call.coverage'
+/** The most that one alarm lists: the page has all. */
+const mostListed = 20
+
+/** People who cannot be paged: they set contact methods up, and none of them is verified. */
+export async function unreachablePeople(reader: Reader): Promise<ReadonlySet<string>> {
+  const rows = await reader.db.select({ personId: contactMethods.personId, verifiedAt: contactMethods.verifiedAt }).from(contactMethods)
+  const reached = new Set(rows.filter(row => row.verifiedAt !== null).map(row => row.personId))
+  return new Set(rows.map(row => row.personId).filter(id => !reached.has(id)))
+}
+
+/** What is wrong with the coverage that a team promises, in a period. */
+export function concernsOf(book: Book, teamId: string, unreachable: ReadonlySet<string>, from: string, until: string): Concern[] {
+  const settings = book.settings.get(teamId)
+  if (!settings) return []
+  const core = promisesOf(settings)
+  const known = { ...core, promises: core.promises.filter(one => book.schedules.has(one.schedule)) }
+  return coverage(known, [...book.schedules.values()], from, until, unreachable).map(concern => ({
+    kind: concern.kind,
+    start: concern.start,
+    end: concern.end,
+    depth: concern.kind === 'double' ? concern.depths.join(' and ') : concern.depth,
+    person: 'participant' in concern ? referenceIn(book, concern.participant) : null,
+    sentence: sentenceOf(book, concern),
+  }))
+}
+
+function promisesOf(settings: Settings): CoreTeam {
+  return {
+    name: '',
+    timeZone: settings.timeZone,
+    promises: settings.promises.map(({ depth, scheduleId, turn, hours }) => ({ depth, schedule: scheduleId, turn, hours })),
+    longestDays: settings.longestDays ?? undefined,
+    longestNights: settings.longestNights ?? undefined,
+  }
+}
+
+function sentenceOf(book: Book, concern: CoreConcern): string {
+  const name = 'participant' in concern ? referenceIn(book, concern.participant).name : ''
+  if (concern.kind === 'gap') return `Nobody is ${concern.depth}.`
+  if (concern.kind === 'double') return `${name} is ${concern.depths.join(' and ')} at once: nobody stands behind them.`
+  if (concern.kind === 'stretch') return `${name} is ${concern.depth} for ${concern.days} days without a break.`
+  if (concern.kind === 'nights') return `${name} is ${concern.depth} for ${concern.nights} nights one after the other.`
+  return `${name} is ${concern.depth} and cannot be paged: no contact method is verified.`
+}
+
+/** Waits for the next morning's look at coverage, if nobody waits for it yet. */
+export async function waitForCoverage(tx: Tx): Promise<void> {
+  const morning = `${tx.now.slice(0, 10)}T07:00:00.000Z`
+  await schedule(tx, { kind: coverageJob, key: coverageJob, runAt: morning > tx.now ? morning : addDays(morning, 1), data: {} })
+}
+
+/** Once a day: what is wrong with the next 90 days goes to the leads of the organisation who are in the team, or else to all leads. */
+export async function alarmCoverage(tx: Tx, house: House): Promise<void> {
+  await waitForCoverage(tx)
+  const book = await readBook(tx)
+  const unreachable = await unreachablePeople(tx)
+  const leads = await tx.db
+    .select()
+    .from(people)
+    .where(and(eq(people.isActive, true), isNotNull(people.email)))
+  for (const team of await listTeams(tx)) {
+    const concerns = concernsOf(book, team.id, unreachable, tx.now, addDays(tx.now, horizonDays))
+    const open = vacancies(book, team.id)
+    if (concerns.length === 0 && open.length === 0) continue
+    const responsible = leads.filter(person => ['lead', 'administrator'].includes(person.role) && person.isDemo === team.isDemo)
+    const own = responsible.filter(person => team.members.some(member => member.id === person.id))
+    const format = new Intl.DateTimeFormat('en-GB', {
+      timeZone: book.settings.get(team.id)?.timeZone ?? 'UTC',
+      dateStyle: 'medium',
+      timeStyle: 'short',
+    })
+    const lines = [
+      ...concerns.map(one => `- ${format.format(new Date(one.start))} to ${format.format(new Date(one.end))}: ${one.sentence}`),
+      ...open.map(one => `- ${one.person.name} has left and still stands in ${one.schedule.name}, ${one.layer}.`),
+    ]
+    const more = lines.length > mostListed ? [`- and ${lines.length - mostListed} more`] : []
+    await record(tx, {
+      actor: system,
+      type: 'coverage.alarmed',
+      subject: { kind: 'team', id: team.id },
+      data: { concerns: concerns.length, vacancies: open.length, first: concerns[0]?.start ?? null },
+    })
+    for (const person of own.length > 0 ? own : responsible)
+      await house.messenger.post(tx, {
+        channel: 'email',
+        address: person.email,
+        purpose: 'coverage',
+        purposeId: team.id,
+        subject: `On call of ${team.name}: ${lines.length === 1 ? 'one thing' : `${lines.length} things`} to mend in the next 90 days`,
+        body: `${[...lines.slice(0, mostListed), ...more].join('\n')}\n\nSee ${house.messenger.origin}/on-call\n`,
+        isDemo: person.isDemo,
+      })
+  }
+}

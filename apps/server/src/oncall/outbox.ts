@@ -1,0 +1,23 @@
+import type { Message } from '@tocsin/api'
+import { desc } from 'drizzle-orm'
+import type { House, Viewer } from '../identity/index.ts'
+import type { Reader } from '../platform/database.ts'
+import { messages } from '../platform/tables.ts'
+
+/** The latest messages, without the private links in them. */
+export async function listOutbox(reader: Reader, house: House, viewer: Viewer): Promise<Message[]> {
+  const rows = await reader.db.select().from(messages).where(house.visibility.condition(viewer, messages.withinId)).orderBy(desc(messages.createdAt)).limit(200)
+  return rows.map(message => ({
+    id: message.id,
+    channel: message.channel,
+    purpose: message.purpose,
+    to: message.address,
+    subject: message.subject,
+    text: message.body,
+    state: message.state,
+    attempts: message.attempts,
+    lastError: message.lastError,
+    createdAt: message.createdAt,
+    sentAt: message.sentAt,
+  }))
+}

@@ -1,0 +1,118 @@
+import type { Page, PageStory } from '@tocsin/api'
+import { and, asc, desc, eq, exists, inArray, sql } from 'drizzle-orm'
+import { type House, people, teams, type Viewer } from '../identity/index.ts'
+import { type Entry, readEntriesAbout } from '../journal/index.ts'
+import type { Reader } from '../platform/database.ts'
+import { notFound } from '../platform/problems.ts'
+import { messages } from '../platform/tables.ts'
+import { readBook, referenceIn } from './book.ts'
+import { routePage } from './policies.ts'
+import { pageNotifications, pages, policies } from './tables.ts'
+
+interface Which {
+  readonly pageId?: string
+  /** Those that went to this person. */
+  readonly personId?: string
+}
+
+/** The latest pages that a viewer may see, those that wait for an answer first. */
+export async function listPages(reader: Reader, house: House, viewer: Viewer, { pageId, personId }: Which = {}): Promise<Page[]> {
+  const theirs =
+    personId === undefined
+      ? undefined
+      : exists(
+          reader.db
+            .select({ id: pageNotifications.id })
+            .from(pageNotifications)
+            .where(and(eq(pageNotifications.pageId, pages.id), eq(pageNotifications.personId, personId))),
+        )
+  const rows = await reader.db
+    .select({ page: pages, team: teams, acknowledgedBy: people.name })
+    .from(pages)
+    .innerJoin(teams, eq(teams.id, pages.teamId))
+    .leftJoin(people, eq(people.id, pages.acknowledgedById))
+    .where(and(house.visibility.condition(viewer, pages.withinId), pageId === undefined ? undefined : eq(pages.id, pageId), theirs))
+    .orderBy(sql`${pages.state} in ('triggered', 'exhausted') desc`, desc(pages.createdAt))
+    .limit(100)
+  const ids = rows.map(row => row.page.id)
+  const notifications =
+    ids.length === 0
+      ? []
+      : await reader.db
+          .select({ notification: pageNotifications, person: people.name, state: messages.state, address: messages.address })
+          .from(pageNotifications)
+          .leftJoin(people, eq(people.id, pageNotifications.personId))
+          .leftJoin(messages, eq(messages.id, pageNotifications.messageId))
+          .where(inArray(pageNotifications.pageId, ids))
+          .orderBy(asc(pageNotifications.at), asc(pageNotifications.id))
+          .limit(5_000)
+  const book = await readBook(reader, [])
+  const known = new Map((await reader.db.select().from(policies)).map(row => [row.id, row]))
+  return rows.map(({ page, team, acknowledgedBy }) => ({
+    id: page.id,
+    title: page.title,
+    severity: page.severity,
+    team: { id: team.id, name: team.name },
+    subject: { kind: page.subjectKind, id: page.subjectId },
+    state: page.state,
+    urgency: page.urgency,
+    policy: routePage(book.settings.get(page.teamId), known, page).name,
+    isDrill: page.subjectKind === 'drill',
+    acknowledgedBy,
+    acknowledgedAt: page.acknowledgedAt,
+    acknowledgements: page.acknowledgements.map(one => ({ person: referenceIn(book, one.personId), at: one.at })),
+    snoozedUntil: page.snoozedUntil,
+    createdAt: page.createdAt,
+    nextStepAt: page.nextStepAt,
+    notifications: notifications
+      .filter(({ notification }) => notification.pageId === page.id)
+      .map(({ notification, person, state }) => ({
+        person: person ?? 'the channel of the team',
+        at: notification.at,
+        channel: notification.channel,
+        state: state ?? (notification.messageId === null ? 'waits for its bundle' : 'gone'),
+      })),
+  }))
+}
+
+/** The whole story of a page, from its entries in the journal. */
+export async function readPageStory(reader: Reader, house: House, viewer: Viewer, pageId: string): Promise<PageStory> {
+  const [page] = await listPages(reader, house, viewer, { pageId })
+  const [row] = await reader.db.select({ summary: pages.summary }).from(pages).where(eq(pages.id, pageId))
+  if (!page || !row) throw notFound('page')
+  const entries = await readEntriesAbout(reader, { kind: 'page', id: pageId })
+  return { ...page, summary: row.summary, events: entries.map(entry => ({ at: entry.at, kind: entry.type, text: sentenceOf(entry), entryId: entry.id })) }
+}
+
+const list = (value: unknown) => (Array.isArray(value) ? value.map(String) : [])
+const text = (value: unknown) => (typeof value === 'string' ? value : '')
+
+function sentenceOf({ type, actor, data }: Entry): string {
+  const who = [...list(data.notified), ...list(data.channels)].join(', ')
+  const seconds = Number(data.afterSeconds ?? 0)
+  const after = seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`
+  const words: Record<string, () => string> = {
+    'page.triggered': () => 'The page began.',
+    'drill.started': () => `${actor.name} started the drill.`,
+    'page.climbed': () => `Paged ${who}.${text(data.why) === '' ? '' : ` ${text(data.why)}`}`,
+    'page.waited': () => text(data.why) || 'A step that only waits.',
+    'page.sent': () => `Taken by ${text(data.address)}: ${text(data.receipt)}`,
+    'page.failed': () => `Could not be delivered to ${text(data.address)}: ${text(data.receipt)}`,
+    'page.diverted': () => `${text(data.from)} is in trouble (${text(data.error)}): ${text(data.to)} is used at once.`,
+    'page.joined': () => `${actor.name} acknowledged, ${Number(data.so)} of ${Number(data.of)} after ${after}.`,
+    'page.acknowledged': () => `${actor.name} acknowledged after ${after}.`,
+    'drill.acknowledged': () => `${actor.name} answered the drill after ${after}.`,
+    'page.handed-back': () => `${actor.name} handed it back.`,
+    'page.declined': () =>
+      `${actor.name} declined${text(data.to) === '' ? '' : `, for ${text(data.to)}`}${text(data.reason) === '' ? '.' : `: ${text(data.reason)}`}`,
+    'page.escalated': () => `${actor.name} went on to the next step.`,
+    'page.responders-added': () => `${actor.name} asked ${who} to join.`,
+    'page.snoozed': () => `${actor.name} lets it rest.`,
+    'page.woken': () => 'The rest is over: it climbs again.',
+    'page.re-armed': () => 'Nothing had happened since it was acknowledged: it climbs again.',
+    'page.repaired': () => `The auditor found a step ${text(data.what)} and mended it.`,
+    'page.exhausted': () => 'Every step was paged, and nobody answered.',
+    'page.resolved': () => 'It is over: there is nothing left to answer.',
+  }
+  return words[type]?.() ?? type
+}

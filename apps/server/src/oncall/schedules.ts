@@ -1,0 +1,292 @@
+import type { Override, OverrideInput, Schedule, ScheduleInput, Temporary, TemporaryInput } from '@tocsin/api'
+import { includesRole } from '@tocsin/api'
+import { shifts } from '@tocsin/oncall'
+import { eq } from 'drizzle-orm'
+import type { z } from 'zod'
+import { assertPeople, type Caller, findPerson, type House, listTeams } from '../identity/index.ts'
+import { type Actor, record } from '../journal/index.ts'
+import { addDays, type Instant, laterOf } from '../platform/clock.ts'
+import type { Reader, Tx } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import { AppProblem, changedMeanwhile, conflict, invalid, notFound } from '../platform/problems.ts'
+import { type Book, findSchedule, type OverrideRow, readBook, type ScheduleRow, turnsOf } from './book.ts'
+import { apprenticeships, overrides, policies, schedules } from './tables.ts'
+import { watchTurns } from './turns.ts'
+
+const mostSchedules = 50
+const mostOverrides = 1_000
+/** How far ahead a change is told to those whom it concerns, and coverage is looked at. */
+export const horizonDays = 90
+
+export function scheduleView(row: ScheduleRow): Schedule {
+  const { id, teamId, name, timeZone, merge, layers, needsApprenticeship, version } = row
+  return { id, teamId, name, timeZone, merge, layers: layers as Schedule['layers'], needsApprenticeship, version }
+}
+
+/** Adds a schedule to a team, or changes one. */
+export async function saveSchedule(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  teamId: string,
+  input: z.output<typeof ScheduleInput> & { id?: string | undefined; version?: number | undefined },
+): Promise<Schedule> {
+  if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
+  const { id: given, version, ...values } = input
+  // People who have left may stand in a layer until their place is filled; new ones must have an account.
+  const before = given === undefined ? undefined : await lockSchedule(tx, given)
+  if (before && before.teamId !== teamId) throw notFound('schedule')
+  const known = new Set(before?.layers.flatMap(layer => layer.participants))
+  await assertPeople(
+    tx,
+    values.layers.flatMap(layer => layer.participants).filter(id => !known.has(id)),
+    'layers.participants',
+  )
+  const id = given ?? newId()
+  if (before) {
+    if (version === undefined) throw invalid('version', 'is required to change a schedule')
+    if (before.version !== version) throw changedMeanwhile()
+  }
+  const own = await tx.db.select({ id: schedules.id, name: schedules.name }).from(schedules).where(eq(schedules.teamId, teamId))
+  if (own.some(one => one.name === values.name && one.id !== id)) throw conflict(`The team has a schedule named ${values.name} already.`)
+  if (!before && own.length >= mostSchedules) throw conflict(`A team has at most ${mostSchedules} schedules.`)
+  await changing(tx, house, caller.actor, id, async () => {
+    if (before)
+      await tx.db
+        .update(schedules)
+        .set({ ...values, version: before.version + 1 })
+        .where(eq(schedules.id, id))
+    else await tx.db.insert(schedules).values({ ...values, id, teamId })
+    // Whoever stands in it when the rule begins has shown that they can: it is for those who come after.
+    if (values.needsApprenticeship && before?.needsApprenticeship !== true)
+      await takeAsAble(tx, caller, teamId, [...known, ...values.layers.flatMap(layer => layer.participants)])
+    await record(tx, {
+      actor: caller.actor,
+      type: before ? 'schedule.changed' : 'schedule.added',
+      subject: { kind: 'schedule', id },
+      data: { teamId, ...values },
+    })
+  })
+  const row = await findSchedule(tx, id)
+  if (!row) throw notFound('schedule')
+  return scheduleView(row)
+}
+
+async function takeAsAble(tx: Tx, caller: Caller, teamId: string, personIds: readonly string[]): Promise<void> {
+  const ids = [...new Set(personIds)]
+  if (ids.length === 0) return
+  await tx.db
+    .insert(apprenticeships)
+    .values(ids.map(personId => ({ teamId, personId, startedAt: tx.now, finishedAt: tx.now, finishedById: caller.personId })))
+    .onConflictDoNothing()
+}
+
+/** @throws AppProblem conflict while a team promises it or a policy pages it. */
+export async function removeSchedule(tx: Tx, house: House, caller: Caller, id: string): Promise<void> {
+  const row = await lockSchedule(tx, id)
+  const book = await readBook(tx)
+  const promising = [...book.settings].find(([, { promises }]) => promises.some(one => one.scheduleId === id))
+  if (promising) throw conflict('A team promises this schedule as one of its depths: change that first.')
+  const paging = (await tx.db.select().from(policies)).find(({ steps }) =>
+    steps.some(({ targets }) => targets.some(target => target.kind === 'schedule' && target.scheduleId === id)),
+  )
+  if (paging) throw conflict(`The policy ${paging.name} pages this schedule: change that first.`)
+  await watchTurns(tx, house, id, { isGone: true })
+  await tx.db.delete(schedules).where(eq(schedules.id, id))
+  await record(tx, { actor: caller.actor, type: 'schedule.removed', subject: { kind: 'schedule', id }, data: { teamId: row.teamId, name: row.name } })
+}
+
+async function lockSchedule(tx: Tx, id: string): Promise<ScheduleRow> {
+  const [row] = await tx.db.select().from(schedules).where(eq(schedules.id, id)).for('update')
+  if (!row) throw notFound('schedule')
+  return row
+}
+
+/** Responders may change what is their own: give a shift of theirs away, or take one. Leads may change all. */
+function assertMayOverride(caller: Caller, participantIds: readonly string[]): void {
+  if (includesRole(caller.role, 'lead')) return
+  if (participantIds.some(id => id !== caller.personId))
+    throw new AppProblem('forbidden', 'You may take shifts yourself; to give one to somebody else, ask a lead or let them take it.')
+}
+
+async function assertRoom(tx: Tx, scheduleId: string): Promise<void> {
+  const book = await readBook(tx)
+  if (book.overrides.filter(one => one.scheduleId === scheduleId).length >= mostOverrides)
+    throw conflict(`A schedule has at most ${mostOverrides} overrides that are still to come.`)
+}
+
+export async function addOverride(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  scheduleId: string,
+  input: z.output<typeof OverrideInput> & { reason: string },
+): Promise<Override> {
+  await lockSchedule(tx, scheduleId)
+  assertMayOverride(caller, input.participants)
+  if (input.kind === 'remove' && !includesRole(caller.role, 'lead') && !input.participants.includes(caller.personId))
+    throw new AppProblem('forbidden', 'You may take yourself out of a shift, not others.')
+  if (input.end <= tx.now) throw invalid('end', 'must lie ahead: what has been stays as it was')
+  await assertPeople(tx, input.participants, 'participants')
+  await assertRoom(tx, scheduleId)
+  const { participants, turn = 0, kind, start, end, reason } = input
+  // It counts from now at the earliest, so that nothing is said of a time that has passed.
+  const row = { kind, turn, participantIds: participants, name: null, layers: null, merge: null, start: laterOf(start, tx.now), end, reason }
+  return overrideView(await addRow(tx, house, caller, scheduleId, row), caller.actor.name)
+}
+
+export async function addTemporary(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  scheduleId: string,
+  input: z.output<typeof TemporaryInput> & { reason: string },
+): Promise<Temporary> {
+  await lockSchedule(tx, scheduleId)
+  if (input.end <= tx.now) throw invalid('end', 'must lie ahead: what has been stays as it was')
+  await assertPeople(
+    tx,
+    input.layers.flatMap(layer => layer.participants),
+    'layers.participants',
+  )
+  await assertRoom(tx, scheduleId)
+  const { name, layers, merge = 'top', start, end, reason } = input
+  const row = { kind: 'temporary' as const, turn: 0, participantIds: [], name, layers, merge, start: laterOf(start, tx.now), end, reason }
+  return temporaryView(await addRow(tx, house, caller, scheduleId, row), caller.actor.name)
+}
+
+async function addRow(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  scheduleId: string,
+  row: Omit<OverrideRow, 'id' | 'scheduleId' | 'createdById' | 'createdAt'>,
+): Promise<OverrideRow> {
+  const stored = { ...row, id: newId(), scheduleId, createdById: caller.personId, createdAt: tx.now }
+  await changing(tx, house, caller.actor, scheduleId, async () => {
+    await tx.db.insert(overrides).values(stored)
+    await record(tx, {
+      actor: caller.actor,
+      type: 'override.added',
+      subject: { kind: 'schedule', id: scheduleId },
+      data: {
+        id: stored.id,
+        kind: row.kind,
+        turn: row.turn,
+        participantIds: row.participantIds,
+        layers: row.layers,
+        start: row.start,
+        end: row.end,
+        reason: row.reason,
+      },
+    })
+  })
+  return stored
+}
+
+/** Takes an override back: one that lies ahead is gone, one that has begun ends now. */
+export async function removeOverride(tx: Tx, house: House, caller: Caller, id: string): Promise<void> {
+  const [row] = await tx.db.select().from(overrides).where(eq(overrides.id, id)).for('update')
+  if (!row || row.end <= tx.now) throw notFound('override')
+  if (!includesRole(caller.role, 'lead') && row.createdById !== caller.personId && !row.participantIds.includes(caller.personId))
+    throw new AppProblem('forbidden', 'This override is neither yours nor made by you: ask a lead.')
+  await changing(tx, house, caller.actor, row.scheduleId, async () => {
+    if (row.start >= tx.now) await tx.db.delete(overrides).where(eq(overrides.id, id))
+    else await tx.db.update(overrides).set({ end: tx.now }).where(eq(overrides.id, id))
+    await record(tx, { actor: caller.actor, type: 'override.removed', subject: { kind: 'schedule', id: row.scheduleId }, data: { id } })
+  })
+}
+
+export const overrideView = (row: OverrideRow, createdBy: string): Override => ({
+  id: row.id,
+  kind: row.kind === 'temporary' ? 'replace' : row.kind,
+  turn: row.turn,
+  participants: row.participantIds,
+  start: row.start,
+  end: row.end,
+  reason: row.reason,
+  createdBy,
+  createdAt: row.createdAt,
+})
+
+export const temporaryView = (row: OverrideRow, createdBy: string): Temporary => ({
+  id: row.id,
+  name: row.name ?? '',
+  layers: (row.layers ?? []) as Temporary['layers'],
+  merge: row.merge ?? 'top',
+  start: row.start,
+  end: row.end,
+  reason: row.reason,
+  createdBy,
+  createdAt: row.createdAt,
+})
+
+/**
+ * Makes a change to one schedule and sees to what follows from it: who is on call now is written down, the next handoff is waited for, and
+ * everybody whose shifts are others than before is told.
+ */
+async function changing(tx: Tx, house: House, actor: Actor, scheduleId: string, change: () => Promise<void>): Promise<void> {
+  const before = await readBook(tx)
+  await change()
+  const after = await readBook(tx)
+  await watchTurns(tx, house, scheduleId)
+  await tellAffected(tx, house, actor, before, after, [scheduleId])
+}
+
+/** Tells everybody whose shifts in the coming 90 days are others than before, except who changed them. */
+export async function tellAffected(tx: Tx, house: House, actor: Actor, before: Book, after: Book, scheduleIds: readonly string[]): Promise<void> {
+  const until = addDays(tx.now, horizonDays)
+  for (const id of scheduleIds) {
+    const row = after.rows.get(id)
+    if (!row) continue
+    const [team] = await listTeams(tx, [row.teamId])
+    const then = heldIn(before, id, tx.now, until)
+    const now = heldIn(after, id, tx.now, until)
+    for (const personId of new Set([...then.keys(), ...now.keys()])) {
+      const [old = [], fresh = []] = [then.get(personId), now.get(personId)]
+      if (personId === actor.id || old.join() === fresh.join()) continue
+      const person = await findPerson(tx, personId)
+      if (!person?.isActive) continue
+      await house.messenger.post(tx, {
+        channel: 'email',
+        address: person.email,
+        purpose: 'on-call',
+        purposeId: id,
+        subject: `Your on-call shifts in ${row.name} have changed`,
+        body: `${actor.name} changed ${row.name}${team ? ` of ${team.name}` : ''}.\n\n${shiftWords(fresh, row.timeZone)}\n\nSee ${house.messenger.origin}/on-call\n`,
+        isDemo: person.isDemo,
+      })
+    }
+  }
+}
+
+const mostTold = 12
+
+function shiftWords(held: readonly string[], timeZone: string): string {
+  if (held.length === 0) return 'You have no shifts in it in the coming 90 days.'
+  const format = new Intl.DateTimeFormat('en-GB', { timeZone, weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
+  const lines = held.slice(0, mostTold).map(span => {
+    const [start = '', end = '', turn = '0'] = span.split(' ')
+    return `- ${format.format(new Date(start))} to ${format.format(new Date(end))}${turn === '0' ? '' : turn === '1' ? ', as backup' : `, ${Number(turn) + 1} in turn`}`
+  })
+  const more = held.length > mostTold ? [`- and ${held.length - mostTold} more`] : []
+  return [`Your shifts in the coming 90 days (${timeZone}):`, ...lines, ...more].join('\n')
+}
+
+/** For each person what they hold: `start end turn`. */
+function heldIn(book: Book, scheduleId: string, from: Instant, until: Instant): Map<string, string[]> {
+  const schedule = book.schedules.get(scheduleId)
+  const held = new Map<string, string[]>()
+  if (schedule === undefined) return held
+  for (const turn of turnsOf(book, scheduleId))
+    for (const shift of shifts(schedule, from, until, turn))
+      for (const person of shift.participants) held.set(person, [...(held.get(person) ?? []), `${shift.start} ${shift.end} ${turn}`])
+  return held
+}
+
+/** People by id who created overrides, with their names. */
+export async function namesOf(reader: Reader, rows: readonly OverrideRow[]): Promise<(row: OverrideRow) => string> {
+  const book = new Map<string, string>()
+  for (const id of new Set(rows.flatMap(row => row.createdById ?? []))) book.set(id, (await findPerson(reader, id))?.name ?? '')
+  return row => (row.createdById === null ? 'Tocsin' : (book.get(row.createdById) ?? ''))
+}

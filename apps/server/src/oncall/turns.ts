@@ -1,0 +1,138 @@
+import { shifts } from '@tocsin/oncall'
+import { and, desc, eq, gt, isNull } from 'drizzle-orm'
+import { findPerson, type House, listTeams, people } from '../identity/index.ts'
+import { record, system } from '../journal/index.ts'
+import { addDays, addMinutes, type Instant } from '../platform/clock.ts'
+import type { Tx } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import { cancel, schedule } from '../platform/jobs.ts'
+import { type Book, readBook, type ScheduleRow, turnsOf } from './book.ts'
+import { handoffNotes, shiftRecords } from './tables.ts'
+
+export const turnsJob = 'on-call.turn'
+export interface TurnsData {
+  readonly scheduleId: string
+  /** Up to when turns have been written down. */
+  readonly since: Instant
+}
+const jobKey = (scheduleId: string) => `turn:${scheduleId}`
+/** How far ahead the next change is looked for; without one it is looked for again then. */
+const lookAheadDays = 30
+
+/** One change of who is on call. */
+interface Change {
+  readonly at: Instant
+  readonly participants: readonly string[]
+  readonly shadows: readonly string[]
+}
+
+/**
+ * Writes down who is on call in a schedule where that has changed, with an entry of the journal, tells who comes on call, and waits for the next
+ * change. Because it is written when it happens, what a schedule said in the past does not change with the schedule.
+ * @param since where the timer comes late (the server was down) the changes since then are written with their true times
+ */
+export async function watchTurns(
+  tx: Tx,
+  house: House,
+  scheduleId: string,
+  { since = tx.now, isGone = false }: { since?: Instant; isGone?: boolean } = {},
+): Promise<void> {
+  const book = await readBook(tx, undefined, since)
+  const row = book.rows.get(scheduleId)
+  const core = book.schedules.get(scheduleId)
+  if (!row || !core) return
+  const turns = turnsOf(book, scheduleId)
+  const open = await tx.db
+    .select()
+    .from(shiftRecords)
+    .where(and(eq(shiftRecords.scheduleId, scheduleId), isNull(shiftRecords.end)))
+    .for('update')
+  let next: Instant = addDays(tx.now, lookAheadDays)
+  for (const turn of turns) {
+    const soon = shifts(core, tx.now, addDays(tx.now, lookAheadDays), turn)
+    const [current] = soon
+    if (soon.length > 1 && current && current.end < next) next = current.end
+    const changes: Change[] = isGone
+      ? [{ at: tx.now, participants: [], shadows: [] }]
+      : shifts(core, since, addMinutes(tx.now, 1 / 60_000), turn).map(({ start, participants, shadows = [] }) => ({ at: start, participants, shadows }))
+    await writeDown(
+      tx,
+      house,
+      book,
+      row,
+      turn,
+      open.find(one => one.turn === turn),
+      changes,
+    )
+  }
+  // A turn that nobody promises any more ends.
+  for (const one of open) if (!turns.includes(one.turn)) await writeDown(tx, house, book, row, one.turn, one, [{ at: tx.now, participants: [], shadows: [] }])
+  if (isGone) await cancel(tx, jobKey(scheduleId))
+  else await schedule(tx, { kind: turnsJob, key: jobKey(scheduleId), runAt: next, data: { scheduleId, since: tx.now } satisfies TurnsData })
+}
+
+async function writeDown(
+  tx: Tx,
+  house: House,
+  book: Book,
+  row: ScheduleRow,
+  turn: number,
+  open: typeof shiftRecords.$inferSelect | undefined,
+  changes: readonly Change[],
+): Promise<void> {
+  let last = open
+  for (const { at, participants, shadows } of changes) {
+    const isSame = last !== undefined && last.participantIds.join() === participants.join() && last.shadowIds.join() === shadows.join()
+    if (isSame) continue
+    const entryId = newId()
+    const fresh = {
+      ...{ id: newId(), teamId: row.teamId, scheduleId: row.id, scheduleName: row.name, turn, entryId },
+      ...{ participantIds: [...participants], shadowIds: [...shadows], start: at, end: null },
+    }
+    if (last) await tx.db.update(shiftRecords).set({ end: at }).where(eq(shiftRecords.id, last.id))
+    await tx.db.insert(shiftRecords).values(fresh)
+    const named = (ids: readonly string[]) => ids.map(id => ({ id, name: book.people.get(id)?.name ?? '' }))
+    await record(tx, {
+      id: entryId,
+      actor: system,
+      type: 'on-call.changed',
+      subject: { kind: 'schedule', id: row.id },
+      data: { teamId: row.teamId, schedule: row.name, turn, start: at, people: named(participants), shadows: named(shadows) },
+    })
+    const arriving = participants.filter(id => !last?.participantIds.includes(id))
+    // Nobody is told of a shift that was over before it could be written down.
+    if (last && at === changes.at(-1)?.at) for (const personId of arriving) await welcome(tx, house, row, turn, personId, at)
+    last = fresh
+  }
+}
+
+/** What who comes on call has to know: until when, what those before wrote, and what is open. */
+async function welcome(tx: Tx, house: House, row: ScheduleRow, turn: number, personId: string, at: Instant): Promise<void> {
+  const person = await findPerson(tx, personId)
+  if (!person?.isActive) return
+  const [team] = await listTeams(tx, [row.teamId])
+  const notes = await tx.db
+    .select({ note: handoffNotes, author: people.name })
+    .from(handoffNotes)
+    .innerJoin(people, eq(people.id, handoffNotes.writtenById))
+    .where(and(eq(handoffNotes.teamId, row.teamId), gt(handoffNotes.writtenAt, addDays(at, -7))))
+    .orderBy(desc(handoffNotes.writtenAt))
+    .limit(3)
+  const incidents = await house.workload.openIncidents(tx, row.teamId, { personId, role: person.role })
+  const role = turn === 0 ? 'on call' : turn === 1 ? 'the backup' : `number ${turn + 1} in turn`
+  const body = [
+    `You are ${role} for ${team?.name ?? row.name} from now on (${row.name}).`,
+    notes.length === 0 ? 'Nobody left a note.' : notes.map(({ note, author }) => `${author} wrote:\n${note.text}`).join('\n\n'),
+    incidents.length === 0 ? 'No incident of the team is open.' : `Open incidents:\n${incidents.map(line => `- ${line}`).join('\n')}`,
+    `Who is on call, and your shifts: ${house.messenger.origin}/on-call`,
+  ].join('\n\n')
+  await house.messenger.post(tx, {
+    channel: 'email',
+    address: person.email,
+    purpose: 'handoff',
+    purposeId: row.id,
+    subject: `You are ${role} for ${team?.name ?? row.name}`,
+    body: `${body}\n`,
+    isDemo: person.isDemo,
+  })
+}

@@ -1,0 +1,77 @@
+import { Button, Group, Modal, NumberInput, Stack, Switch, TextInput } from '@mantine/core'
+import type { Policy, TeamOnCall } from '@tocsin/api'
+import { useAct, useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
+import { FormProblem } from '../parts/page.tsx'
+import { choice, depthChoices, draftOf, StepsEditor, stepOf, type TargetChoice } from './steps-editor.tsx'
+
+const office = { days: ['mon', 'tue', 'wed', 'thu', 'fri'] as const, from: '09:00', until: '17:00' }
+
+/** What a step can page: the team's depths first, then everything else by name. */
+export function useTargets(team: TeamOnCall): TargetChoice[] {
+  const people = useApi('people')
+  const teams = useApi('onCall')
+  return [
+    ...depthChoices(team.settings?.promises.map(one => one.depth) ?? []),
+    choice({ kind: 'everyone' }, 'everyone in the team'),
+    ...(people.data?.people ?? []).filter(person => person.isActive).map(person => choice({ kind: 'person', personId: person.id }, person.name)),
+    ...(teams.data ?? []).filter(one => one.team.id !== team.team.id).map(one => choice({ kind: 'team', teamId: one.team.id }, `all of ${one.team.name}`)),
+    ...(teams.data ?? []).flatMap(one =>
+      one.schedules.map(schedule => choice({ kind: 'schedule', scheduleId: schedule.id, turn: 0 }, `on call in ${schedule.name}`)),
+    ),
+  ]
+}
+
+export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; policy: Policy | undefined; onClose: () => void }) {
+  const choices = useTargets(team)
+  const remove = useAct('removePolicy', { done: 'The policy is removed.', onDone: onClose })
+  const { form, submit, isBusy } = useRouteForm(
+    'savePolicy',
+    {
+      name: policy?.name ?? '',
+      repeats: policy?.repeats ?? 2,
+      steps: (policy?.steps ?? [{ targets: [{ kind: 'depth' as const, depth: 0 }], waitMinutes: 5 }]).map(draftOf),
+      isOffice: policy?.businessHours !== null && policy !== undefined,
+    },
+    {
+      around: () => ({ params: { id: team.team.id } }),
+      toBody: ({ name, repeats, steps, isOffice }) => ({
+        name,
+        repeats,
+        steps: steps.map(stepOf),
+        businessHours: isOffice ? (policy?.businessHours ?? { timeZone: team.settings?.timeZone ?? 'UTC', hours: [office] }) : null,
+        ...(policy ? { id: policy.id, version: policy.version } : {}),
+      }),
+      done: 'Saved. Pages that climb follow it from their next step on.',
+      onDone: onClose,
+    },
+  )
+  return (
+    <Modal opened onClose={onClose} title={policy ? policy.name : 'New policy'} size="xl">
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <TextInput label="Name" {...form.getInputProps('name')} />
+          <StepsEditor steps={form.values.steps} choices={choices} onChange={steps => form.setFieldValue('steps', steps)} />
+          <NumberInput label="Repeat the steps, times" min={0} max={9} w={180} {...form.getInputProps('repeats')} />
+          <Switch
+            label="Pages of low urgency wait for business hours"
+            description={`Monday to Friday, 09:00 to 17:00, ${policy?.businessHours?.timeZone ?? team.settings?.timeZone ?? 'UTC'}`}
+            {...form.getInputProps('isOffice', { type: 'checkbox' })}
+          />
+          <Group justify="space-between">
+            {policy ? (
+              <Button variant="subtle" color="red" loading={remove.isPending} onClick={() => remove.mutate({ params: { id: policy.id } })}>
+                Remove
+              </Button>
+            ) : (
+              <span />
+            )}
+            <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

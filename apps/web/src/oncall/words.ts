@@ -1,0 +1,36 @@
+import type { Step, StepTarget, TeamOnCall } from '@tocsin/api'
+
+/** One colour a person, the same in every track; dark ink stands on all of them. */
+const tints = ['#a5d8ff', '#ffd8a8', '#b2f2bb', '#eebefa', '#ffec99', '#99e9f2', '#fcc2d7', '#d8f5a2', '#d0bfff', '#ffc9c9']
+
+/** Gives each person of a list a colour. */
+export function tintsOf(personIds: readonly string[]): (id: string) => string {
+  const order = [...personIds].sort()
+  return id => tints[Math.max(0, order.indexOf(id)) % tints.length] ?? '#ced4da'
+}
+
+export const depthWord = (team: TeamOnCall, depth: number) => team.settings?.promises[depth]?.depth ?? `number ${depth + 1}`
+
+function targetWords(team: TeamOnCall, target: StepTarget, names: ReadonlyMap<string, string>): string {
+  if (target.kind === 'depth') return depthWord(team, target.depth)
+  if (target.kind === 'everyone') return 'everyone'
+  if (target.kind === 'person') return names.get(target.personId) ?? 'somebody'
+  if (target.kind === 'team') return names.get(target.teamId) ?? 'another team'
+  if (target.kind === 'schedule') return names.get(target.scheduleId) ?? 'a schedule'
+  return names.get(target.channelId) ?? 'a channel'
+}
+
+/** A step in a few words: `primary and backup, 5 min`. */
+export function stepWords(team: TeamOnCall, step: Step, names: ReadonlyMap<string, string>): string {
+  const who = step.targets.length === 0 ? 'wait' : step.targets.map(target => targetWords(team, target, names)).join(' and ')
+  const more = [
+    step.acknowledgements && step.acknowledgements > 1 ? `${step.acknowledgements} must acknowledge` : '',
+    step.urgency ? `${step.urgency} urgency only` : '',
+    step.when ? 'in some hours only' : '',
+  ].filter(word => word !== '')
+  return `${who}, ${step.waitMinutes} min${more.length > 0 ? ` (${more.join(', ')})` : ''}`
+}
+
+/** Local date and time as `datetime-local` inputs write them, and back to an instant. */
+export const toLocalInput = (at: Date) => new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
+export const fromLocalInput = (text: string) => (text === '' || Number.isNaN(Date.parse(text)) ? '' : new Date(text).toISOString())

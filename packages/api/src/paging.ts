@@ -1,0 +1,217 @@
+import { z } from 'zod'
+import { At, Id, IdParams, Line, Reference, Severity } from './common.ts'
+import { atLeast, open, route } from './route.ts'
+
+export const contactKinds = ['email', 'push', 'sms', 'voice', 'slack', 'ntfy', 'webhook'] as const
+export const ContactMethod = z.object({ id: Id, kind: z.enum(contactKinds), address: z.string(), createdAt: At }).meta({ id: 'ContactMethod' })
+export type ContactMethod = z.output<typeof ContactMethod>
+
+export const pageStates = ['triggered', 'acknowledged', 'resolved', 'exhausted'] as const
+export const Page = z
+  .object({
+    id: Id,
+    title: z.string(),
+    severity: Severity,
+    team: Reference,
+    subject: z.object({ kind: z.enum(['alert', 'incident', 'drill']), id: Id }),
+    state: z.enum(pageStates),
+    urgency: z.enum(['high', 'low']),
+    policy: z.string().nullable().describe('The escalation policy that it climbs; null: everyone in the team'),
+    isDrill: z.boolean(),
+    acknowledgedBy: z.string().nullable(),
+    acknowledgedAt: At.nullable(),
+    acknowledgements: z.array(z.object({ person: Reference, at: At })).describe('Who has acknowledged so far, where a step needs several'),
+    snoozedUntil: At.nullable().describe('Quiet until then; it climbs again afterwards'),
+    createdAt: At,
+    nextStepAt: At.nullable(),
+    notifications: z.array(z.object({ person: z.string(), at: At, channel: z.string(), state: z.string() })),
+  })
+  .meta({ id: 'Page' })
+export type Page = z.output<typeof Page>
+
+export const Message = z
+  .object({
+    id: Id,
+    channel: z.string(),
+    purpose: z.string(),
+    to: z.string(),
+    subject: z.string(),
+    text: z.string().describe('Private links are shown to nobody but the one they were sent to'),
+    state: z.enum(['queued', 'held', 'sent', 'failed', 'cancelled']),
+    attempts: z.number(),
+    lastError: z.string().nullable(),
+    createdAt: At,
+    sentAt: At.nullable(),
+  })
+  .meta({ id: 'Message' })
+export type Message = z.output<typeof Message>
+
+/** One moment of a page's life: an attempt, a provider's answer, an acknowledgement. */
+export const PageEvent = z
+  .object({ at: At, kind: z.string().describe('The type of the entry in the journal'), text: z.string(), entryId: Id })
+  .meta({ id: 'PageEvent' })
+export const PageStory = Page.extend({ summary: z.string(), events: z.array(PageEvent) }).meta({ id: 'PageStory' })
+export type PageStory = z.output<typeof PageStory>
+
+const PageLink = z.object({ token: z.string().max(300) })
+const PageView = z.object({
+  title: z.string(),
+  summary: z.string(),
+  severity: Severity,
+  state: z.enum(pageStates),
+  you: z.string(),
+  acknowledgedBy: z.string().nullable(),
+  acknowledgedAt: At.nullable(),
+  waitsFor: z.number().describe('Acknowledgements that are still needed'),
+  snoozedUntil: At.nullable(),
+  isDrill: z.boolean(),
+  createdAt: At,
+})
+
+export const pagingRoutes = {
+  contactMethods: route({
+    method: 'GET',
+    path: '/api/v1/me/contact-methods',
+    summary: 'How the signed-in person is reached',
+    access: atLeast('observer'),
+    reply: z.array(ContactMethod),
+  }),
+  addContactMethod: route({
+    method: 'POST',
+    path: '/api/v1/me/contact-methods',
+    summary: 'Add an e-mail address or a webhook to be paged at; a webhook has a signing secret, shown this once',
+    access: atLeast('observer'),
+    body: z.object({ kind: z.enum(['email', 'webhook']), address: Line(500) }),
+    reply: z.object({ method: ContactMethod, secret: z.string().nullable() }),
+    status: 201,
+  }),
+  removeContactMethod: route({
+    method: 'DELETE',
+    path: '/api/v1/me/contact-methods/{id}',
+    summary: 'Remove a contact method; the last one stays',
+    access: atLeast('observer'),
+    params: IdParams,
+  }),
+  pages: route({
+    method: 'GET',
+    path: '/api/v1/pages',
+    summary: 'The latest pages, those that still climb first',
+    access: atLeast('observer', 'alerts:read'),
+    reply: z.array(Page),
+  }),
+  acknowledgePage: route({
+    method: 'POST',
+    path: '/api/v1/pages/{id}/acknowledge',
+    summary: 'Acknowledge a page: it stops climbing',
+    access: atLeast('responder', 'alerts:write'),
+    params: IdParams,
+    reply: Page,
+  }),
+  page: route({
+    method: 'GET',
+    path: '/api/v1/pages/{id}',
+    summary: 'The whole story of a page: each attempt, the answers of the providers, who acknowledged, in order of time',
+    access: atLeast('observer', 'alerts:read'),
+    params: IdParams,
+    reply: PageStory,
+  }),
+  myPages: route({
+    method: 'GET',
+    path: '/api/v1/me/pages',
+    summary: 'The latest pages that went to the signed-in person, those that wait for an answer first',
+    access: atLeast('observer'),
+    reply: z.array(Page),
+  }),
+  declinePage: route({
+    method: 'POST',
+    path: '/api/v1/pages/{id}/decline',
+    summary: 'Say that you cannot take a page: it goes to the one you name, or climbs to the next step at once',
+    access: atLeast('responder', 'alerts:write'),
+    params: IdParams,
+    body: z.object({ toId: Id.nullable().default(null), reason: z.string().trim().max(500).default('') }),
+    reply: Page,
+  }),
+  escalatePage: route({
+    method: 'POST',
+    path: '/api/v1/pages/{id}/escalate',
+    summary: 'Go on to the next step now',
+    access: atLeast('responder', 'alerts:write'),
+    params: IdParams,
+    reply: Page,
+  }),
+  addResponders: route({
+    method: 'POST',
+    path: '/api/v1/pages/{id}/responders',
+    summary: 'Page more people about the same; whether they answer changes nothing about who has it',
+    access: atLeast('responder', 'alerts:write'),
+    params: IdParams,
+    body: z.object({ personIds: z.array(Id).min(1, 'name at least one person').max(20) }),
+    reply: Page,
+  }),
+  snoozePage: route({
+    method: 'POST',
+    path: '/api/v1/pages/{id}/snooze',
+    summary: 'Let an acknowledged page rest, and have it climb again afterwards from the first step',
+    access: atLeast('responder', 'alerts:write'),
+    params: IdParams,
+    body: z.object({ minutes: z.number().int().min(5, 'must be at least 5').max(1_440, 'must be at most a day') }),
+    reply: Page,
+  }),
+  startDrill: route({
+    method: 'POST',
+    path: '/api/v1/teams/{id}/drills',
+    summary: 'Page a team for real, saying at once that it is a drill; the time until somebody acknowledges is kept',
+    access: atLeast('lead', 'catalog:write'),
+    params: IdParams,
+    body: z.object({ urgency: z.enum(['high', 'low']).default('high') }),
+    reply: Page,
+    status: 201,
+  }),
+  pageByLink: route({
+    method: 'POST',
+    path: '/api/v1/page-links/view',
+    summary: 'What a page is about, for the holder of its private link',
+    access: open('needs the signed link that was sent to the one person paged'),
+    body: PageLink,
+    reply: PageView,
+  }),
+  acknowledgeByLink: route({
+    method: 'POST',
+    path: '/api/v1/page-links/acknowledge',
+    summary: 'Acknowledge by the private link in a page',
+    access: open('needs the signed link that was sent to the one person paged'),
+    body: PageLink,
+    reply: PageView,
+  }),
+  escalateByLink: route({
+    method: 'POST',
+    path: '/api/v1/page-links/escalate',
+    summary: 'Go on to the next step now, by the private link in a page',
+    access: open('needs the signed link that was sent to the one person paged'),
+    body: PageLink,
+    reply: PageView,
+  }),
+  snoozeByLink: route({
+    method: 'POST',
+    path: '/api/v1/page-links/snooze',
+    summary: 'Let a page that you acknowledged rest, by the private link in it',
+    access: open('needs the signed link that was sent to the one person paged'),
+    body: PageLink.extend({ minutes: z.number().int().min(5, 'must be at least 5').max(1_440, 'must be at most a day') }),
+    reply: PageView,
+  }),
+  handBackByLink: route({
+    method: 'POST',
+    path: '/api/v1/page-links/hand-back',
+    summary: 'Hand an acknowledged page back: it climbs to the next person at once',
+    access: open('needs the signed link that was sent to the one person paged'),
+    body: PageLink,
+    reply: PageView,
+  }),
+  outbox: route({
+    method: 'GET',
+    path: '/api/v1/outbox',
+    summary: 'Messages that were sent, wait, or could not be sent',
+    access: atLeast('lead'),
+    reply: z.array(Message),
+  }),
+}
