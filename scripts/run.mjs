@@ -121,7 +121,7 @@ const commands = {
   demo: () => run(cli, ['demo', ...args]),
   test: () => run(script('vitest', 'vitest.mjs'), ['run', ...args]),
   check,
-  bench: () => run(join(root, 'bench', args[0] === 'detection' ? 'detection.ts' : 'run.ts'), args),
+  bench: () => run(join(root, 'bench', ['detection', 'paging'].includes(args[0]) ? `${args[0]}.ts` : 'run.ts'), args),
   screenshots: () => run(script('vitest', 'vitest.mjs'), ['run', '--config', 'scripts/screenshots.config.ts', ...args]),
 }
 if (!(command in commands)) end(`There is no command ${command}: ${Object.keys(commands).join(', ')}.`, 2)

@@ -1,16 +1,15 @@
-import type { IncidentSeverity, Severity } from '@tocsin/api'
-import { and, asc, eq, inArray, ne, or, sql } from 'drizzle-orm'
+import { type IncidentSeverity, type Severity, severities } from '@tocsin/api'
+import { and, asc, eq, inArray, ne, or } from 'drizzle-orm'
 import { services } from '../catalog/index.ts'
 import type { House } from '../identity/index.ts'
 import { incidentServices, incidents } from './tables.ts'
 
-/** The severities of incidents that are at least as grave as an alert's. One that has no severity yet may be anything. */
-const atLeastAs: Readonly<Record<Severity, readonly IncidentSeverity[]>> = {
-  critical: ['SEV1'],
-  high: ['SEV1', 'SEV2'],
-  medium: ['SEV1', 'SEV2', 'SEV3'],
-  low: ['SEV1', 'SEV2', 'SEV3', 'SEV4'],
-  info: ['SEV1', 'SEV2', 'SEV3', 'SEV4'],
+/** The severities of alerts that are no graver than an incident's. One that has no severity yet may be anything. */
+const outweighedBy: Readonly<Record<IncidentSeverity, readonly Severity[]>> = {
+  SEV1: severities,
+  SEV2: ['info', 'low', 'medium', 'high'],
+  SEV3: ['info', 'low', 'medium'],
+  SEV4: ['info', 'low'],
 }
 
 /** Says to the floor below what people work on: for handoffs, and so that a second incident does not wait for the first. */
@@ -35,22 +34,19 @@ export function defineWorkload(house: House): void {
         .toSorted((a, b) => (a.severity ?? 'SEV9').localeCompare(b.severity ?? 'SEV9'))
         .map(({ number, title, severity, status }) => `Incident ${number}, ${severity ?? 'no severity yet'}, ${status}: ${title}`)
     },
-    async busy(reader, personIds, severity, exceptId) {
+    async engagements(reader, personIds) {
       if (personIds.length === 0) return []
       const ids = [...personIds]
       const rows = await reader.db
-        .select({ leadId: incidents.leadId, ownerId: incidents.ownerId })
+        .select({ id: incidents.id, severity: incidents.severity, leadId: incidents.leadId, ownerId: incidents.ownerId })
         .from(incidents)
-        .where(
-          and(
-            ne(incidents.status, 'closed'),
-            sql`${incidents.id} <> ${exceptId}::uuid`,
-            or(inArray(incidents.leadId, ids), inArray(incidents.ownerId, ids)),
-            or(sql`${incidents.severity} is null`, inArray(incidents.severity, [...atLeastAs[severity]])),
-          ),
-        )
-      const working = new Set(rows.flatMap(row => [row.leadId, row.ownerId]))
-      return ids.filter(id => working.has(id))
+        .where(and(ne(incidents.status, 'closed'), or(inArray(incidents.leadId, ids), inArray(incidents.ownerId, ids))))
+      const asked = new Set(ids)
+      return rows.flatMap(({ id, severity, leadId, ownerId }) =>
+        [leadId, ownerId].flatMap(personId =>
+          personId !== null && asked.has(personId) ? [{ personId, incidentId: id, outweighs: severity === null ? severities : outweighedBy[severity] }] : [],
+        ),
+      )
     },
   })
 }

@@ -17,7 +17,9 @@ export function openNotices(house: House, conditions: ClosingConditions): Bindin
   house.jobs.register<{ incidentId: string; afterHours: number }>(warnJob, { run: (tx, { incidentId, afterHours }) => warn(tx, house, incidentId, afterHours) })
   house.jobs.register<{ noticeId: string }>(promiseJob, { run: (tx, { noticeId }) => rememberPromise(tx, house, noticeId) })
   house.jobs.register<{ obligationId: string }>(reviewJob, { run: (tx, { obligationId }) => reviewDecision(tx, house, obligationId) })
-  house.messenger.onDelivery('notice', (tx, delivery) => settleDelivery(tx, house, delivery))
+  house.messenger.onDelivery('notice', async (tx, deliveries) => {
+    for (const delivery of deliveries) await settleDelivery(tx, house, delivery)
+  })
   const read = (tx: Tx, caller: Caller, id: string) => readObligation(tx, house, caller, id)
   return [
     question(routes.obligations, (reader, { caller, query }) => listObligations(reader, house, caller, query)),

@@ -1,7 +1,7 @@
 import type { OnCallShift, Reference, StepTarget } from '@tocsin/api'
 import type { Absence, Schedule as CoreSchedule, Shift } from '@tocsin/oncall'
 import { shiftAt } from '@tocsin/oncall'
-import { asc, eq, gt, inArray, isNotNull } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull } from 'drizzle-orm'
 import { people, teamMembers } from '../identity/index.ts'
 import type { Instant } from '../platform/clock.ts'
 import type { Reader } from '../platform/database.ts'
@@ -32,30 +32,99 @@ export interface Book {
  */
 export async function readBook(reader: Reader, teamIds?: readonly string[], since: Instant = reader.now): Promise<Book> {
   const { db } = reader
-  const [rows, everybody, memberships, settings, off, finished] = [
-    await db
-      .select()
-      .from(schedules)
-      .where(teamIds === undefined ? undefined : inArray(schedules.teamId, [...teamIds]))
-      .orderBy(asc(schedules.name), asc(schedules.id)),
-    await db.select({ id: people.id, name: people.name, isActive: people.isActive }).from(people),
-    await db.select().from(teamMembers),
-    await db.select().from(teamsOnCall),
-    await db.select().from(timeOff).where(gt(timeOff.end, since)).orderBy(asc(timeOff.id)),
-    await db.select({ teamId: apprenticeships.teamId, personId: apprenticeships.personId }).from(apprenticeships).where(isNotNull(apprenticeships.finishedAt)),
-  ]
+  const rows = await db
+    .select()
+    .from(schedules)
+    .where(teamIds === undefined ? undefined : inArray(schedules.teamId, [...teamIds]))
+    .orderBy(asc(schedules.name), asc(schedules.id))
+  const settings = await db.select({ teamId: teamsOnCall.teamId, settings: teamsOnCall.settings }).from(teamsOnCall)
+  const memberships = await db.select().from(teamMembers)
   const over = rows.length === 0 ? [] : await db.select().from(overrides).where(gt(overrides.end, since)).orderBy(asc(overrides.id))
+  return assemble(reader, since, { rows, settings, memberships, over, everybody: await db.select(named).from(people) })
+}
+
+/**
+ * The part of the book that decides whom the pages of some teams go to now: an installation has thousands of people, a batch of pages concerns few.
+ * @param targets what else is asked for: the steps of their policies
+ */
+export async function readBookOf(reader: Reader, settings: ReadonlyMap<string, Settings>, targets: readonly StepTarget[]): Promise<Book> {
+  const { db } = reader
+  const all = [...targets, ...[...settings.values()].flatMap(one => one.fallback)]
+  const scheduleIds = [
+    ...[...settings.values()].flatMap(one => one.promises.map(({ scheduleId }) => scheduleId)),
+    ...all.flatMap(target => (target.kind === 'schedule' ? [target.scheduleId] : [])),
+  ]
+  const teamIds = [...settings.keys(), ...all.flatMap(target => (target.kind === 'team' ? [target.teamId] : []))]
+  const rows =
+    scheduleIds.length === 0
+      ? []
+      : await db
+          .select()
+          .from(schedules)
+          .where(inArray(schedules.id, [...new Set(scheduleIds)]))
+  const memberships = await db
+    .select()
+    .from(teamMembers)
+    .where(inArray(teamMembers.teamId, [...new Set(teamIds)]))
+  const over =
+    rows.length === 0
+      ? []
+      : await db
+          .select()
+          .from(overrides)
+          .where(
+            and(
+              inArray(
+                overrides.scheduleId,
+                rows.map(row => row.id),
+              ),
+              gt(overrides.end, reader.now),
+            ),
+          )
+          .orderBy(asc(overrides.id))
+  const layers = [...rows.flatMap(row => row.layers), ...over.flatMap(one => one.layers ?? [])]
+  const personIds = new Set([
+    ...layers.flatMap(layer => layer.participants),
+    ...over.flatMap(one => one.participantIds),
+    ...memberships.map(one => one.personId),
+    ...all.flatMap(target => (target.kind === 'person' ? [target.personId] : [])),
+  ])
+  const everybody =
+    personIds.size === 0
+      ? []
+      : await db
+          .select(named)
+          .from(people)
+          .where(inArray(people.id, [...personIds]))
+  return assemble(reader, reader.now, { rows, settings: [...settings].map(([teamId, own]) => ({ teamId, settings: own })), memberships, over, everybody })
+}
+
+const named = { id: people.id, name: people.name, isActive: people.isActive }
+
+interface Parts {
+  readonly rows: readonly ScheduleRow[]
+  readonly settings: readonly { readonly teamId: string; readonly settings: Settings }[]
+  readonly memberships: readonly { readonly teamId: string; readonly personId: string }[]
+  readonly over: readonly OverrideRow[]
+  readonly everybody: readonly { readonly id: string; readonly name: string; readonly isActive: boolean }[]
+}
+
+async function assemble(reader: Reader, since: Instant, { rows, settings, memberships, over, everybody }: Parts): Promise<Book> {
+  const { db } = reader
+  const off = await db.select().from(timeOff).where(gt(timeOff.end, since)).orderBy(asc(timeOff.id))
+  const finished = rows.some(row => row.needsApprenticeship) ? await db.select().from(apprenticeships).where(isNotNull(apprenticeships.finishedAt)) : []
   const left: Absence[] = everybody.filter(one => !one.isActive).map(one => ({ participant: one.id, start: longAgo }))
   const absences = [...left, ...off.map(one => ({ participant: one.personId, start: one.start, end: one.end }))]
+  const overOf = Map.groupBy(over, one => one.scheduleId)
   return {
     at: reader.now,
     rows: new Map(rows.map(row => [row.id, row])),
     overrides: over,
     schedules: new Map(
       rows.map(row => {
-        const own = over.filter(one => one.scheduleId === row.id)
         const able = new Set(finished.filter(one => one.teamId === row.teamId).map(one => one.personId))
-        return [row.id, toCore(row, own, absences, row.needsApprenticeship ? everybody.map(one => one.id).filter(id => !able.has(id)) : [])]
+        const apprentices = row.needsApprenticeship ? everybody.map(one => one.id).filter(id => !able.has(id)) : []
+        return [row.id, toCore(row, overOf.get(row.id) ?? [], absences, apprentices)]
       }),
     ),
     settings: new Map(settings.map(row => [row.teamId, row.settings])),

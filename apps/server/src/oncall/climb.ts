@@ -1,16 +1,16 @@
 import type { StepTarget } from '@tocsin/api'
 import { climbCount, stepFrom, whenWithin } from '@tocsin/oncall'
 import { asc, eq, inArray, sql } from 'drizzle-orm'
-import { type House, people } from '../identity/index.ts'
+import { type Engagement, type House, people } from '../identity/index.ts'
 import { type NewEntry, recordAll, system } from '../journal/index.ts'
 import { addMinutes, type Instant } from '../platform/clock.ts'
 import type { Tx } from '../platform/database.ts'
 import { type NewJob, scheduleAll } from '../platform/jobs.ts'
-import { type Book, peopleBehind, readBook, referenceIn } from './book.ts'
+import { type Book, peopleBehind, readBookOf, referenceIn } from './book.ts'
 import { unreachablePeople } from './coverage.ts'
 import { type Summons, summon, tellChannels } from './notify.ts'
 import { type PolicyRow, type Routed, routePage } from './policies.ts'
-import { pages, policies } from './tables.ts'
+import { pages, policies, teamsOnCall } from './tables.ts'
 
 export type PageRow = typeof pages.$inferSelect
 export const climbJob = 'page.climb'
@@ -24,19 +24,41 @@ interface Ground {
   readonly policies: ReadonlyMap<string, PolicyRow>
   readonly unreachable: ReadonlySet<string>
   readonly administrators: readonly string[]
+  /** What people work on. */
+  readonly engagements: readonly Engagement[]
 }
 
-async function readGround(tx: Tx): Promise<Ground> {
+async function readGround(tx: Tx, house: House, climbing: readonly PageRow[]): Promise<Ground> {
+  const teamIds = [...new Set(climbing.map(page => page.teamId))]
+  const rows = await tx.db.select().from(teamsOnCall).where(inArray(teamsOnCall.teamId, teamIds))
+  const settings = new Map(rows.map(row => [row.teamId, row.settings]))
+  const policyIds = [...settings.values()].flatMap(one => [...(one.policyId === null ? [] : [one.policyId]), ...one.routing.map(rule => rule.policyId)])
+  const found =
+    policyIds.length === 0
+      ? []
+      : await tx.db
+          .select()
+          .from(policies)
+          .where(inArray(policies.id, [...new Set(policyIds)]))
+  // A team without settings has members all the same.
+  const targets: StepTarget[] = [
+    ...found.flatMap(policy => policy.steps.flatMap(step => step.targets)),
+    ...teamIds.map(teamId => ({ kind: 'team' as const, teamId })),
+    ...climbing.flatMap(page => (page.firstPersonId === null ? [] : [{ kind: 'person' as const, personId: page.firstPersonId }])),
+  ]
   const administrators = await tx.db
     .select({ id: people.id })
     .from(people)
     .where(sql`${people.role} = 'administrator' and ${people.isActive}`)
     .orderBy(asc(people.id))
+  const personIds = administrators.map(person => person.id)
+  const book = await readBookOf(tx, settings, [...targets, ...personIds.map(personId => ({ kind: 'person' as const, personId }))])
   return {
-    book: await readBook(tx),
-    policies: new Map((await tx.db.select().from(policies)).map(row => [row.id, row])),
+    book,
+    engagements: await house.workload.engagements(tx, [...book.people.keys()]),
+    policies: new Map(found.map(row => [row.id, row])),
     unreachable: await unreachablePeople(tx),
-    administrators: administrators.map(person => person.id),
+    administrators: personIds,
   }
 }
 
@@ -78,14 +100,14 @@ export async function climbPages(tx: Tx, house: House, pageIds: readonly string[
     .for('update')
   const climbing = found.filter(page => page.state === 'triggered')
   if (climbing.length === 0) return
-  const ground = await readGround(tx)
+  const ground = await readGround(tx, house, climbing)
   const summons: Summons[] = []
   const entries: NewEntry[] = []
   const jobs: NewJob[] = []
   const updates: { id: string; decision: Decision; urgency: string }[] = []
   for (const page of climbing) {
     const routed = routePage(ground.book.settings.get(page.teamId), ground.policies, page)
-    const decision = await decide(tx, house, ground, page, routed)
+    const decision = decide(tx.now, ground, page, routed)
     updates.push({ id: page.id, decision, urgency: routed.urgency })
     const fresh = { ...page, urgency: routed.urgency }
     for (const { id, why } of decision.people) summons.push({ page: fresh, personId: id, position: decision.at, why })
@@ -122,9 +144,8 @@ function entryOf(book: Book, page: PageRow, routed: Routed, decision: Decision, 
   }
 }
 
-async function decide(tx: Tx, house: House, ground: Ground, page: PageRow, routed: Routed): Promise<Decision> {
+function decide(now: Instant, ground: Ground, page: PageRow, routed: Routed): Decision {
   const { policy, urgency } = routed
-  const { now } = tx
   if (page.position < 0 && page.firstPersonId !== null && ground.book.people.get(page.firstPersonId)?.isActive)
     return { ...quiet, people: [{ id: page.firstPersonId }], at: page.position, position: 0, nextStepAt: addMinutes(now, firstPersonMinutes) }
   if (urgency === 'low') {
@@ -136,7 +157,7 @@ async function decide(tx: Tx, house: House, ground: Ground, page: PageRow, route
     const found = stepFrom(policy, place, now, urgency)
     if (found === undefined) break
     const { step, position } = found
-    const who = await behind(tx, house, ground, page, step.targets)
+    const who = behind(ground, page, step.targets)
     const channelIds = step.targets.flatMap(target => (target.kind === 'channel' ? [target.channelId] : []))
     const next = { at: position, position: position + 1, nextStepAt: addMinutes(now, step.waitMinutes), needed: step.acknowledgements ?? 1, channelIds }
     const reachable = who.people.filter(({ id, isShadow }) => !isShadow && !ground.unreachable.has(id))
@@ -181,20 +202,15 @@ function reasonFor(book: Book, teamId: string, targets: readonly StepTarget[]): 
  * Who is behind the targets of a step now. Where somebody whose turn it is already works on an incident that is at least as grave, the next free
  * depth is paged as well: a second incident must not wait for the first.
  */
-async function behind(
-  tx: Tx,
-  house: House,
-  { book }: Ground,
-  page: PageRow,
-  targets: readonly StepTarget[],
-): Promise<{ people: Called[]; why: string | null }> {
+function behind(ground: Ground, page: PageRow, targets: readonly StepTarget[]): { people: Called[]; why: string | null } {
+  const { book } = ground
   const chosen = new Map<string, Called>()
   let why: string | null = null
   for (const target of targets) {
     const { people: held, shadows } = peopleBehind(book, page.teamId, target)
     for (const id of held) chosen.set(id, { id })
     for (const id of shadows) if (!chosen.has(id)) chosen.set(id, { id, why: 'You are watching: whoever is on call answers.', isShadow: true })
-    const free = page.subjectKind === 'drill' ? undefined : await nextFree(tx, house, book, page, target, held)
+    const free = page.subjectKind === 'drill' ? undefined : nextFree(ground, page, target, held)
     if (free === undefined) continue
     why = `${held.map(id => referenceIn(book, id).name).join(' and ')} already ${held.length === 1 ? 'works' : 'work'} on another incident`
     for (const id of free) if (!chosen.has(id)) chosen.set(id, { id, why: `${why}: this comes to you as well.` })
@@ -202,15 +218,14 @@ async function behind(
   return { people: [...chosen.values()], why: why === null ? null : `${why}: the next free depth is paged as well.` }
 }
 
-async function nextFree(tx: Tx, house: House, book: Book, page: PageRow, target: StepTarget, held: readonly string[]): Promise<readonly string[] | undefined> {
+function nextFree({ book, engagements }: Ground, page: PageRow, target: StepTarget, held: readonly string[]): readonly string[] | undefined {
   if (target.kind !== 'depth' || held.length === 0) return undefined
-  const busy = await house.workload.busy(tx, held, page.severity, page.subjectId)
-  if (busy.length < held.length) return undefined
+  const isBusy = (id: string) => engagements.some(one => one.personId === id && one.incidentId !== page.subjectId && one.outweighs.includes(page.severity))
+  if (!held.every(isBusy)) return undefined
   const depths = book.settings.get(page.teamId)?.promises.length ?? 0
   for (let depth = target.depth + 1; depth < depths; depth++) {
-    const { people: next } = peopleBehind(book, page.teamId, { kind: 'depth', depth })
-    const others = next.filter(id => !held.includes(id))
-    if (others.length > 0 && (await house.workload.busy(tx, others, page.severity, page.subjectId)).length < others.length) return others
+    const others = peopleBehind(book, page.teamId, { kind: 'depth', depth }).people.filter(id => !held.includes(id))
+    if (others.some(id => !isBusy(id))) return others
   }
   return undefined
 }

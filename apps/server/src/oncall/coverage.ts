@@ -1,6 +1,6 @@
 import type { Concern } from '@tocsin/api'
 import { type Concern as CoreConcern, type Team as CoreTeam, coverage } from '@tocsin/oncall'
-import { and, eq, isNotNull } from 'drizzle-orm'
+import { and, eq, isNotNull, sql } from 'drizzle-orm'
 import { type House, listTeams, people } from '../identity/index.ts'
 import { record, system } from '../journal/index.ts'
 import { addDays } from '../platform/clock.ts'
@@ -16,9 +16,12 @@ const mostListed = 20
 
 /** People who cannot be paged: they set contact methods up, and none of them is verified. */
 export async function unreachablePeople(reader: Reader): Promise<ReadonlySet<string>> {
-  const rows = await reader.db.select({ personId: contactMethods.personId, verifiedAt: contactMethods.verifiedAt }).from(contactMethods)
-  const reached = new Set(rows.filter(row => row.verifiedAt !== null).map(row => row.personId))
-  return new Set(rows.map(row => row.personId).filter(id => !reached.has(id)))
+  const rows = await reader.db
+    .select({ personId: contactMethods.personId })
+    .from(contactMethods)
+    .groupBy(contactMethods.personId)
+    .having(sql`bool_and(${contactMethods.verifiedAt} is null)`)
+  return new Set(rows.map(row => row.personId))
 }
 
 /** What is wrong with the coverage that a team promises, in a period. */

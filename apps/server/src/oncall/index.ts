@@ -1,6 +1,6 @@
-import { eq, isNull } from 'drizzle-orm'
+import { inArray, isNull } from 'drizzle-orm'
 import type { Bindings, House } from '../identity/index.ts'
-import { record, system } from '../journal/index.ts'
+import { recordAll, system } from '../journal/index.ts'
 import type { Tx } from '../platform/database.ts'
 import { readBook } from './book.ts'
 import { climbJob, climbPages } from './climb.ts'
@@ -17,27 +17,53 @@ export { pages } from './tables.ts'
 export { setUpOnCall } from './teams.ts'
 
 export function openOncall(house: House): Bindings {
-  house.jobs.register<{ pageId: string }>(climbJob, { run: (tx, { pageId }) => climbPages(tx, house, [pageId]) })
-  house.jobs.register<ReachData>(reachJob, { run: (tx, data) => reachFurther(tx, house, [data]) })
+  house.jobs.register<{ pageId: string }>(climbJob, {
+    runAll: (tx, all) =>
+      climbPages(
+        tx,
+        house,
+        all.map(one => one.data.pageId),
+      ),
+  })
+  house.jobs.register<ReachData>(reachJob, {
+    runAll: (tx, all) =>
+      reachFurther(
+        tx,
+        house,
+        all.map(one => one.data),
+      ),
+  })
   house.jobs.register<{ bundleId: string }>(bundleJob, { run: (tx, { bundleId }) => sendBundle(tx, house, bundleId) })
   house.jobs.register<{ pageId: string }>(wakeJob, { run: (tx, { pageId }) => wakePage(tx, house, pageId) })
-  house.jobs.register<TurnsData>(turnsJob, { run: (tx, { scheduleId, since }) => watchTurns(tx, house, scheduleId, { since }) })
+  house.jobs.register<TurnsData>(turnsJob, { run: (tx, { scheduleId, since }) => watchTurns(tx, house, [scheduleId], { since }) })
   house.jobs.register<object>(coverageJob, { run: tx => alarmCoverage(tx, house) })
-  house.messenger.onDelivery('page', async (tx, delivery) => {
-    const [page] = await tx.db.select({ withinId: pages.withinId }).from(pages).where(eq(pages.id, delivery.purposeId))
-    await record(tx, {
-      actor: system,
-      type: delivery.state === 'sent' ? 'page.sent' : 'page.failed',
-      subject: { kind: 'page', id: delivery.purposeId },
-      within: page?.withinId ?? null,
-      data: { messageId: delivery.messageId, address: delivery.address, receipt: delivery.receipt },
-    })
+  house.messenger.onDelivery('page', async (tx, deliveries) => {
+    const found = await tx.db
+      .select({ id: pages.id, withinId: pages.withinId })
+      .from(pages)
+      .where(
+        inArray(
+          pages.id,
+          deliveries.map(delivery => delivery.purposeId),
+        ),
+      )
+    const within = new Map(found.map(page => [page.id, page.withinId]))
+    await recordAll(
+      tx,
+      deliveries.map(({ messageId, purposeId, address, state, receipt }) => ({
+        actor: system,
+        type: state === 'sent' ? 'page.sent' : 'page.failed',
+        subject: { kind: 'page', id: purposeId },
+        within: within.get(purposeId) ?? null,
+        data: { messageId, address, receipt },
+      })),
+    )
   })
   // Somebody who leaves is never on call from that instant, and who is on call then is written down.
   house.followers.react('on-call', {
     'person.changed': async (tx, entry) => {
       const book = await readBook(tx)
-      for (const id of schedulesWith(book, entry.subject.id)) await watchTurns(tx, house, id)
+      await watchTurns(tx, house, schedulesWith(book, entry.subject.id))
     },
   })
   return oncallBindings(house)
@@ -48,5 +74,10 @@ export async function resumeOncall(tx: Tx, house: House): Promise<void> {
   await waitForCoverage(tx)
   const { rows } = await readBook(tx)
   const open = await tx.db.selectDistinct({ id: shiftRecords.scheduleId }).from(shiftRecords).where(isNull(shiftRecords.end))
-  for (const id of rows.keys()) if (!open.some(one => one.id === id)) await watchTurns(tx, house, id)
+  const watched = new Set(open.map(one => one.id))
+  await watchTurns(
+    tx,
+    house,
+    [...rows.keys()].filter(id => !watched.has(id)),
+  )
 }

@@ -91,7 +91,7 @@ export async function removeSchedule(tx: Tx, house: House, caller: Caller, id: s
     steps.some(({ targets }) => targets.some(target => target.kind === 'schedule' && target.scheduleId === id)),
   )
   if (paging) throw conflict(`The policy ${paging.name} pages this schedule: change that first.`)
-  await watchTurns(tx, house, id, { isGone: true })
+  await watchTurns(tx, house, [id], { isGone: true })
   await tx.db.delete(schedules).where(eq(schedules.id, id))
   await record(tx, { actor: caller.actor, type: 'schedule.removed', subject: { kind: 'schedule', id }, data: { teamId: row.teamId, name: row.name } })
 }
@@ -229,7 +229,7 @@ async function changing(tx: Tx, house: House, actor: Actor, scheduleId: string, 
   const before = await readBook(tx)
   await change()
   const after = await readBook(tx)
-  await watchTurns(tx, house, scheduleId)
+  await watchTurns(tx, house, [scheduleId])
   await tellAffected(tx, house, actor, before, after, [scheduleId])
 }
 

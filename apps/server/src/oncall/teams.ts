@@ -78,7 +78,7 @@ export async function saveTeamOnCall(
       .where(eq(teamsOnCall.teamId, teamId))
   else await tx.db.insert(teamsOnCall).values({ teamId, settings })
   await record(tx, { actor: caller.actor, type: 'on-call.set', subject: { kind: 'team', id: teamId }, data: { ...settings } })
-  for (const id of new Set([...settings.promises, ...(before?.settings.promises ?? [])].map(one => one.scheduleId))) await watchTurns(tx, house, id)
+  await watchTurns(tx, house, [...new Set([...settings.promises, ...(before?.settings.promises ?? [])].map(one => one.scheduleId))])
   return onCallOf(tx, teamId)
 }
 

@@ -93,7 +93,7 @@ export async function removeTimeOff(tx: Tx, house: House, caller: Caller, id: st
 
 async function followUp(tx: Tx, house: House, caller: Caller, before: Book, after: Book, personId: string): Promise<void> {
   const concerned = schedulesWith(after, personId)
-  for (const id of concerned) await watchTurns(tx, house, id)
+  await watchTurns(tx, house, concerned)
   await tellAffected(tx, house, caller.actor, before, after, concerned)
 }
 

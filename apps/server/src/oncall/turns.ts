@@ -1,11 +1,11 @@
 import { shifts } from '@tocsin/oncall'
-import { and, desc, eq, gt, isNull } from 'drizzle-orm'
+import { and, desc, eq, gt, inArray, isNull } from 'drizzle-orm'
 import { findPerson, type House, listTeams, people } from '../identity/index.ts'
 import { record, system } from '../journal/index.ts'
 import { addDays, addMinutes, type Instant } from '../platform/clock.ts'
 import type { Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
-import { cancel, schedule } from '../platform/jobs.ts'
+import { cancel, type NewJob, scheduleAll } from '../platform/jobs.ts'
 import { type Book, readBook, type ScheduleRow, turnsOf } from './book.ts'
 import { handoffNotes, shiftRecords } from './tables.ts'
 
@@ -27,48 +27,48 @@ interface Change {
 }
 
 /**
- * Writes down who is on call in a schedule where that has changed, with an entry of the journal, tells who comes on call, and waits for the next
+ * Writes down who is on call in schedules where that has changed, with an entry of the journal, tells who comes on call, and waits for the next
  * change. Because it is written when it happens, what a schedule said in the past does not change with the schedule.
- * @param since where the timer comes late (the server was down) the changes since then are written with their true times
  */
-export async function watchTurns(
-  tx: Tx,
-  house: House,
-  scheduleId: string,
-  { since = tx.now, isGone = false }: { since?: Instant; isGone?: boolean } = {},
-): Promise<void> {
+export async function watchTurns(tx: Tx, house: House, scheduleIds: readonly string[], { since = tx.now, isGone = false }: Watch = {}): Promise<void> {
+  if (scheduleIds.length === 0) return
   const book = await readBook(tx, undefined, since)
-  const row = book.rows.get(scheduleId)
-  const core = book.schedules.get(scheduleId)
-  if (!row || !core) return
-  const turns = turnsOf(book, scheduleId)
-  const open = await tx.db
+  const records = await tx.db
     .select()
     .from(shiftRecords)
-    .where(and(eq(shiftRecords.scheduleId, scheduleId), isNull(shiftRecords.end)))
+    .where(and(inArray(shiftRecords.scheduleId, [...scheduleIds]), isNull(shiftRecords.end)))
     .for('update')
-  let next: Instant = addDays(tx.now, lookAheadDays)
-  for (const turn of turns) {
-    const soon = shifts(core, tx.now, addDays(tx.now, lookAheadDays), turn)
-    const [current] = soon
-    if (soon.length > 1 && current && current.end < next) next = current.end
-    const changes: Change[] = isGone
-      ? [{ at: tx.now, participants: [], shadows: [] }]
-      : shifts(core, since, addMinutes(tx.now, 1 / 60_000), turn).map(({ start, participants, shadows = [] }) => ({ at: start, participants, shadows }))
-    await writeDown(
-      tx,
-      house,
-      book,
-      row,
-      turn,
-      open.find(one => one.turn === turn),
-      changes,
-    )
+  const jobs: NewJob[] = []
+  for (const scheduleId of scheduleIds) {
+    const row = book.rows.get(scheduleId)
+    const core = book.schedules.get(scheduleId)
+    if (!row || !core) continue
+    const turns = turnsOf(book, scheduleId)
+    const open = records.filter(one => one.scheduleId === scheduleId)
+    let next: Instant = addDays(tx.now, lookAheadDays)
+    for (const turn of turns) {
+      const soon = shifts(core, tx.now, addDays(tx.now, lookAheadDays), turn)
+      const [current] = soon
+      if (soon.length > 1 && current && current.end < next) next = current.end
+      const changes: Change[] = isGone
+        ? [{ at: tx.now, participants: [], shadows: [] }]
+        : shifts(core, since, addMinutes(tx.now, 1 / 60_000), turn).map(({ start, participants, shadows = [] }) => ({ at: start, participants, shadows }))
+      const last = open.find(one => one.turn === turn)
+      await writeDown(tx, house, book, row, turn, last, changes)
+    }
+    // A turn that nobody promises any more ends.
+    for (const one of open) if (!turns.includes(one.turn)) await writeDown(tx, house, book, row, one.turn, one, [{ at: tx.now, participants: [], shadows: [] }])
+    if (isGone) await cancel(tx, jobKey(scheduleId))
+    else jobs.push({ kind: turnsJob, key: jobKey(scheduleId), runAt: next, data: { scheduleId, since: tx.now } satisfies TurnsData })
   }
-  // A turn that nobody promises any more ends.
-  for (const one of open) if (!turns.includes(one.turn)) await writeDown(tx, house, book, row, one.turn, one, [{ at: tx.now, participants: [], shadows: [] }])
-  if (isGone) await cancel(tx, jobKey(scheduleId))
-  else await schedule(tx, { kind: turnsJob, key: jobKey(scheduleId), runAt: next, data: { scheduleId, since: tx.now } satisfies TurnsData })
+  await scheduleAll(tx, jobs)
+}
+
+interface Watch {
+  /** Where the timer comes late (the server was down) the changes since then are written with their true times. */
+  readonly since?: Instant
+  /** The schedule is about to be removed. */
+  readonly isGone?: boolean
 }
 
 async function writeDown(

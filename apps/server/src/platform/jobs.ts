@@ -14,7 +14,12 @@ import type { Log, Metrics } from './telemetry.ts'
  */
 export interface JobHandler<Data, Outcome> {
   before?(data: Data, attempt: number): Promise<Outcome>
-  run(tx: Tx, data: Data, outcome: Outcome): Promise<void>
+  run?(tx: Tx, data: Data, outcome: Outcome): Promise<void>
+  /**
+   * Instead of `run`: the effect of many at once, in one transaction, for kinds that come in thousands. All that are ready when a transaction
+   * ends go into the next one. Where it fails each is tried alone, so that one bad one does not stand in the way of the others.
+   */
+  runAll?(tx: Tx, all: readonly { readonly data: Data; readonly outcome: Outcome }[]): Promise<void>
   /** Called in a transaction when no attempt is left. */
   giveUp?(tx: Tx, data: Data, error: string): Promise<void>
   /** Attempts before it is given up; default 1000, at growing distances of a minute at most. */
@@ -24,7 +29,11 @@ export interface JobHandler<Data, Outcome> {
 const channel = 'tocsin_jobs'
 const leaseClass = 7_236_002
 /** Jobs that run at once. A slow peer takes up one of these places and holds up no other job. */
-const places = 8
+const places = 96
+/** Transactions at once: the pool of connections is for others too. */
+const transactionsAtOnce = 6
+/** The most that go into one transaction. */
+const mostTogether = 200
 const idleMs = 15_000
 
 export interface NewJob {
@@ -62,6 +71,34 @@ export async function cancel(tx: Tx, ...keys: readonly string[]): Promise<void> 
   if (keys.length > 0) await tx.db.delete(jobs).where(inArray(jobs.key, [...keys]))
 }
 
+/** A job whose `before` is done. */
+interface Ready {
+  readonly job: Claimed
+  readonly outcome: unknown
+}
+
+/** Lets so many through at once; the others wait in order. */
+class Gate {
+  #free: number
+  readonly #queue: (() => void)[] = []
+
+  constructor(width: number) {
+    this.#free = width
+  }
+
+  async pass<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1
+    else await new Promise<void>(resolve => this.#queue.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = this.#queue.shift()
+      if (next) next()
+      else this.#free += 1
+    }
+  }
+}
+
 interface Claimed {
   id: string
   kind: string
@@ -85,6 +122,9 @@ export class JobRunner {
   #timer: NodeJS.Timeout | undefined
   /** What this worker runs now, by the job's id. */
   readonly #running = new Map<string, Promise<void>>()
+  readonly #gate = new Gate(transactionsAtOnce)
+  /** Jobs whose kind takes many at once, by kind. */
+  readonly #waiting = new Map<string, (Ready & { resolve: () => void; reject: (error: unknown) => void })[]>()
   #draining: Promise<void> | undefined
   #isWoken = false
   #isStopped = true
@@ -213,17 +253,57 @@ export class JobRunner {
     try {
       if (!handler) throw new Error(`no handler for jobs of kind ${job.kind}`)
       const outcome = await handler.before?.(job.data as never, job.attempts)
-      await this.#database.transaction(async tx => {
-        // Replaced or cancelled while `before` ran: then its effect is nobody's any more.
-        const mine = await tx.db
-          .delete(jobs)
-          .where(and(eq(jobs.id, job.id), eq(jobs.leasedBy, this.#worker)))
-          .returning({ id: jobs.id })
-        if (mine.length > 0) await handler.run(tx, job.data as never, outcome)
-      })
+      if (handler.runAll) await this.#together(handler, { job, outcome })
+      else await this.#gate.pass(() => this.#settle(handler, [{ job, outcome }]))
       this.#metrics.jobs.inc({ kind: job.kind, result: 'done' })
     } catch (error) {
       await this.#failed(job, handler, error)
+    }
+  }
+
+  /** The effect of jobs, in one transaction. Those replaced or cancelled while `before` ran are nobody's any more. */
+  async #settle(handler: JobHandler<never, unknown>, all: readonly Ready[]): Promise<void> {
+    await this.#database.transaction(async tx => {
+      const deleted = await tx.db
+        .delete(jobs)
+        .where(
+          and(
+            inArray(
+              jobs.id,
+              all.map(({ job }) => job.id),
+            ),
+            eq(jobs.leasedBy, this.#worker),
+          ),
+        )
+        .returning({ id: jobs.id })
+      const ids = new Set(deleted.map(({ id }) => id))
+      const mine = all.filter(({ job }) => ids.has(job.id)).map(({ job, outcome }) => ({ data: job.data as never, outcome }))
+      if (handler.runAll && mine.length > 0) await handler.runAll(tx, mine)
+      else for (const { data, outcome } of mine) await handler.run?.(tx, data, outcome)
+    })
+  }
+
+  /** Puts a job to those of its kind that are ready; they share the next transaction. */
+  #together(handler: JobHandler<never, unknown>, ready: Ready): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiting = this.#waiting.get(ready.job.kind) ?? []
+      this.#waiting.set(ready.job.kind, waiting)
+      waiting.push({ ...ready, resolve, reject })
+      if (waiting.length === 1) void this.#gate.pass(() => this.#flush(handler, ready.job.kind))
+    })
+  }
+
+  async #flush(handler: JobHandler<never, unknown>, kind: string): Promise<void> {
+    const waiting = this.#waiting.get(kind) ?? []
+    const all = waiting.splice(0, mostTogether)
+    // What comes from now on waits for the next transaction, which may run beside this one.
+    if (waiting.length > 0) void this.#gate.pass(() => this.#flush(handler, kind))
+    try {
+      await this.#settle(handler, all)
+      for (const { resolve } of all) resolve()
+    } catch (error) {
+      if (all.length === 1) return all[0]?.reject(error)
+      for (const one of all) await this.#settle(handler, [one]).then(one.resolve, one.reject)
     }
   }
 

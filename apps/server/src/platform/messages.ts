@@ -45,7 +45,7 @@ export interface Delivery {
   readonly receipt: string
 }
 
-type Hearer = (tx: Tx, delivery: Delivery) => Promise<void>
+type Hearer = (tx: Tx, deliveries: readonly Delivery[]) => Promise<void>
 
 /** Writes messages and hands them to their channels: SMTP and webhooks. */
 export class Messenger {
@@ -68,8 +68,12 @@ export class Messenger {
       // About a day at a minute's distance: a mail server may be down for a night, and a notice must still leave.
       attempts: 1_500,
       before: async ({ messageId }) => this.#deliver(database, messageId),
-      run: async (tx, { messageId }, receipt) => this.#settle(tx, messageId, receipt),
-      giveUp: async (tx, { messageId }, error) => this.#settle(tx, messageId, { state: 'failed', text: error }),
+      runAll: async (tx, all) =>
+        this.#settle(
+          tx,
+          all.map(({ data, outcome }) => ({ messageId: data.messageId, ...outcome })),
+        ),
+      giveUp: async (tx, { messageId }, error) => this.#settle(tx, [{ messageId, state: 'failed', text: error }]),
     })
   }
 
@@ -145,12 +149,12 @@ export class Messenger {
 
   async #deliver(database: Database, messageId: string): Promise<Receipt> {
     const reader = database.reader()
-    const [message] = await reader.db.select().from(messages).where(eq(messages.id, messageId))
-    if (message?.state !== 'queued') return { state: 'failed', text: 'the message is gone' }
-    await reader.db
+    const [message] = await reader.db
       .update(messages)
       .set({ attempts: sql`${messages.attempts} + 1` })
-      .where(eq(messages.id, messageId))
+      .where(and(eq(messages.id, messageId), eq(messages.state, 'queued')))
+      .returning()
+    if (!message) return { state: 'failed', text: 'the message is gone' }
     // Nobody is behind a demo address: such a message goes no further than the outbox, and its receipt says so.
     if (message.isDemo) return { state: 'sent', text: 'demo: shown in the outbox, sent to nobody' }
     const body = this.#withLink(message)
@@ -204,26 +208,35 @@ export class Messenger {
     return /@([^>\s]+)>?$/.exec(this.#config.mailFrom)?.[1] ?? 'localhost'
   }
 
-  async #settle(tx: Tx, messageId: string, receipt: Receipt): Promise<void> {
-    const [message] = await tx.db
-      .update(messages)
-      .set(
-        receipt.state === 'sent'
-          ? { state: 'sent', receipt: receipt.text, sentAt: tx.now, lastError: null }
-          : { state: 'failed', lastError: receipt.text.slice(0, 500) },
+  async #settle(tx: Tx, receipts: readonly (Receipt & { readonly messageId: string })[]): Promise<void> {
+    const rows = receipts.map(({ messageId, state, text }) => sql`(${messageId}::uuid, ${state}, ${text.slice(0, 500)})`)
+    const settled = await tx.db.execute<{
+      id: string
+      channel: string
+      purpose: string
+      purposeId: string
+      address: string
+      createdAt: string
+      state: 'sent' | 'failed'
+      text: string
+    }>(sql`
+      update messages set
+        state = fresh.state,
+        receipt = case when fresh.state = 'sent' then fresh.text else receipt end,
+        sent_at = case when fresh.state = 'sent' then ${tx.now}::timestamptz else sent_at end,
+        last_error = case when fresh.state = 'sent' then null else fresh.text end
+      from (values ${sql.join(rows, sql`, `)}) as fresh (id, state, text)
+      where messages.id = fresh.id and messages.state = 'queued'
+      returning messages.id, channel, purpose, purpose_id as "purposeId", address, messages.created_at as "createdAt", fresh.state, fresh.text`)
+    for (const { channel, state, createdAt } of settled.rows) {
+      this.#metrics.messages.inc({ channel, state })
+      if (state === 'sent') this.#metrics.pageDelay.observe(Math.max(0, (Date.parse(tx.now) - Date.parse(createdAt)) / 1_000))
+    }
+    for (const [purpose, own] of Map.groupBy(settled.rows, one => one.purpose))
+      await this.#hearers.get(purpose)?.(
+        tx,
+        own.map(({ id, purposeId, address, state, text }) => ({ messageId: id, purposeId, address, state, receipt: text })),
       )
-      .where(and(eq(messages.id, messageId), eq(messages.state, 'queued')))
-      .returning()
-    if (!message) return
-    this.#metrics.messages.inc({ channel: message.channel, state: receipt.state })
-    if (receipt.state === 'sent') this.#metrics.pageDelay.observe(Math.max(0, (Date.parse(tx.now) - Date.parse(message.createdAt)) / 1_000))
-    await this.#hearers.get(message.purpose)?.(tx, {
-      messageId,
-      purposeId: message.purposeId,
-      address: message.address,
-      state: receipt.state,
-      receipt: receipt.text,
-    })
   }
 }
 

@@ -1,0 +1,235 @@
+/**
+ * Ten thousand open escalations whose next step is due within one minute, on two workers that share one database: how late each page is in the
+ * hands of the mail server, and whether any is lost or doubled; once undisturbed, and once with a worker that is killed (-9) in the middle.
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cpus, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { sql } from 'drizzle-orm'
+import { people, teamMembers, teams } from '../apps/server/src/identity/tables.ts'
+import { pages, policies, schedules, teamsOnCall } from '../apps/server/src/oncall/tables.ts'
+import { systemClock } from '../apps/server/src/platform/clock.ts'
+import { openDatabase } from '../apps/server/src/platform/database.ts'
+import { startEmbeddedPostgres } from '../apps/server/src/platform/embedded-postgres.ts'
+import { jobs } from '../apps/server/src/platform/tables.ts'
+import { openLog } from '../apps/server/src/platform/telemetry.ts'
+import { freePort } from '../apps/server/test/alertmanager.ts'
+import type { Taken } from './mail-sink.ts'
+
+const pageCount = Number(process.env.PAGES ?? 10_000)
+const teamCount = 500
+const peoplePerTeam = 5
+const windowMs = 60_000
+const root = fileURLToPath(new URL('..', import.meta.url))
+const quantile = (values: readonly number[], q: number) => values[Math.min(values.length - 1, Math.floor(values.length * q))] ?? 0
+const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+
+/** The mail server's process. */
+class Sink {
+  readonly #child = fork(fileURLToPath(new URL('./mail-sink.ts', import.meta.url)))
+  readonly port = new Promise<number>(resolve => this.#child.once('message', (message: { port: number }) => resolve(message.port)))
+
+  async taken(): Promise<Taken[]> {
+    const answer = new Promise<Taken[]>(resolve => this.#child.once('message', (message: { taken: Taken[] }) => resolve(message.taken)))
+    this.#child.send('taken')
+    return answer
+  }
+  forget(): void {
+    this.#child.send('forget')
+  }
+  stop(): void {
+    this.#child.kill()
+  }
+}
+
+interface Result {
+  readonly what: string
+  readonly lateness: readonly number[]
+  readonly lost: number
+  readonly doubled: number
+  readonly repeated: number
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'tocsin-bench-'))
+const postgres = await startEmbeddedPostgres(join(folder, 'postgres'))
+const sink = new Sink()
+const smtp = `smtp://127.0.0.1:${await sink.port}`
+
+async function startWorker(name: string): Promise<ChildProcess> {
+  const port = await freePort()
+  const child = spawn(process.execPath, [join(root, 'packages/cli/src/main.ts'), 'serve', '--port', String(port)], {
+    env: {
+      ...process.env,
+      TOCSIN_DATA: join(folder, name),
+      TOCSIN_SECRET: 'bench'.repeat(8),
+      DATABASE_URL: postgres.url,
+      SMTP_URL: smtp,
+      TOCSIN_LOG_LEVEL: 'error',
+    },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  for (;;) {
+    const isReady = await fetch(`http://127.0.0.1:${port}/healthz`).then(
+      () => true,
+      () => false,
+    )
+    if (isReady) return child
+    await pause(50)
+  }
+}
+
+/** Teams with a rotation of five and a policy that goes down its depths, and so many pages in the middle of it. */
+async function seed(run: string): Promise<Map<string, number>> {
+  const database = openDatabase(postgres.url, systemClock, openLog('error', false), 2)
+  const due = new Map<string, number>()
+  await database.transaction(async tx => {
+    const now = tx.now
+    const id = () => crypto.randomUUID()
+    const team = Array.from({ length: teamCount }, (_, n) => ({ id: id(), name: `${run} team ${n}`, kind: 'security' as const, isDemo: false }))
+    const person = team.flatMap((one, t) =>
+      Array.from({ length: peoplePerTeam }, (_, n) => ({ team: one.id, id: id(), name: `P ${t} ${n}`, email: `${run}.${t}.${n}@bench.test` })),
+    )
+    await tx.db.insert(teams).values(team)
+    for (let at = 0; at < person.length; at += 500)
+      await tx.db
+        .insert(people)
+        .values(person.slice(at, at + 500).map(one => ({ id: one.id, name: one.name, email: one.email, role: 'responder' as const, createdAt: now })))
+    await tx.db.insert(teamMembers).values(person.map(one => ({ teamId: one.team, personId: one.id })))
+    const schedule = team.map(one => ({
+      id: id(),
+      teamId: one.id,
+      name: `${one.name} rotation`,
+      timeZone: 'Europe/Berlin',
+      merge: 'top' as const,
+      layers: [
+        {
+          name: 'Rotation',
+          rotation: { type: 'weekly' as const, every: 1, start: '2026-01-05T09:00' },
+          participants: person.filter(each => each.team === one.id).map(each => each.id),
+        },
+      ],
+    }))
+    await tx.db.insert(schedules).values(schedule)
+    const policy = team.map(one => ({
+      id: id(),
+      teamId: one.id,
+      name: 'Depths',
+      steps: Array.from({ length: peoplePerTeam }, (_, depth) => ({ targets: [{ kind: 'depth' as const, depth }], waitMinutes: 30 })),
+      repeats: 3,
+    }))
+    await tx.db.insert(policies).values(policy)
+    await tx.db.insert(teamsOnCall).values(
+      team.map((one, t) => ({
+        teamId: one.id,
+        settings: {
+          timeZone: 'Europe/Berlin',
+          promises: Array.from({ length: peoplePerTeam }, (_, turn) => ({ depth: `depth ${turn}`, scheduleId: schedule[t]?.id ?? '', turn })),
+          ...{
+            longestDays: null,
+            longestNights: null,
+            fallback: [],
+            policyId: policy[t]?.id ?? null,
+            routing: [],
+            highFrom: 'high' as const,
+            progressMinutes: null,
+            traineeShifts: 3,
+          },
+        },
+      })),
+    )
+    // They are due from some seconds after now, evenly over a minute, in no order of teams.
+    const begin = Date.now() + 15_000
+    const page = Array.from({ length: pageCount }, (_, n) => ({
+      id: id(),
+      teamId: team[n % teamCount]?.id ?? '',
+      subjectKind: 'alert' as const,
+      subjectId: id(),
+      title: `${run} ${n}`,
+      summary: 'Something odd on a machine of the service.',
+      severity: 'high' as const,
+      state: 'triggered' as const,
+      key: `${run} ${n}`,
+      position: 1 + (Math.floor(n / teamCount) % (peoplePerTeam - 1)),
+      nextStepAt: new Date(begin + Math.floor((n / pageCount) * windowMs)).toISOString(),
+      createdAt: now,
+    }))
+    for (let at = 0; at < page.length; at += 1_000) {
+      const some = page.slice(at, at + 1_000)
+      await tx.db.insert(pages).values(some)
+      await tx.db
+        .insert(jobs)
+        .values(some.map(one => ({ id: id(), kind: 'page.climb', key: `page:${one.id}`, data: { pageId: one.id }, runAt: one.nextStepAt })))
+    }
+    for (const one of page) due.set(one.title, Date.parse(one.nextStepAt))
+  })
+  await database.transaction(async tx => void (await tx.db.execute(sql`select pg_notify('tocsin_jobs', '')`)))
+  await database.close()
+  return due
+}
+
+async function measure(what: string, run: string, disturb: (() => Promise<void>) | undefined): Promise<Result> {
+  sink.forget()
+  const due = await seed(run)
+  const last = Math.max(...due.values())
+  const disturbance = disturb?.()
+  await pause(last - Date.now() + 1_000)
+  await disturbance
+  // Until all are there, or nothing has come for a while.
+  let found: Taken[] = []
+  for (let still = 0, before = -1; still < 20; still = found.length === before ? still + 1 : 0) {
+    before = found.length
+    found = (await sink.taken()).filter(one => one.subject.includes(`] ${run} `))
+    if (found.length >= due.size) break
+    await pause(500)
+  }
+  await pause(2_000)
+  found = (await sink.taken()).filter(one => one.subject.includes(`] ${run} `))
+  const byTitle = Map.groupBy(found, one => one.subject.slice(one.subject.indexOf(']') + 2))
+  const lateness = [...byTitle].map(([title, all]) => Math.min(...all.map(one => one.at)) - (due.get(title) ?? 0)).sort((a, b) => a - b)
+  return {
+    what,
+    lateness,
+    lost: due.size - byTitle.size,
+    doubled: [...byTitle.values()].filter(all => new Set(all.map(one => one.messageId)).size > 1).length,
+    repeated: [...byTitle.values()].filter(all => all.length > 1 && new Set(all.map(one => one.messageId)).size === 1).length,
+  }
+}
+
+const workers = [await startWorker('one'), await startWorker('two')]
+const results = [await measure('two workers', 'calm', undefined)]
+results.push(
+  await measure('two workers, one killed (-9) in the middle and started again', 'torn', async () => {
+    await pause(45_000)
+    workers[1]?.kill('SIGKILL')
+    await pause(2_000)
+    workers[1] = await startWorker('two')
+  }),
+)
+for (const worker of workers) worker.kill('SIGTERM')
+sink.stop()
+await pause(1_000)
+await postgres.stop()
+await rm(folder, { recursive: true, force: true })
+
+const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`
+const table = [
+  '| what | median | 99% | max | within 1 s | sent | lost | doubled | repeated under one id |',
+  '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+  ...results.map(({ what, lateness, lost, doubled, repeated }) => {
+    const ms = (q: number) => `${Math.round(quantile(lateness, q))} ms`
+    const within = (lateness.filter(one => one <= 1_000).length / pageCount) * 100
+    return `| ${what} | ${ms(0.5)} | ${ms(0.99)} | ${ms(1)} | ${within.toFixed(2)} % | ${lateness.length} | ${lost} | ${doubled} | ${repeated} |`
+  }),
+].join('\n')
+const text = `# Paging: last results
+
+${new Date().toISOString().slice(0, 10)}, ${machine}. \`npm run bench -- paging\` writes this file: ${pageCount.toLocaleString('en')} open escalations of ${teamCount} teams, all due within a minute, two workers on one
+database; workers, database and mail server share the machine. Lateness is from when a step was due to when the mail server had the whole mail.
+
+${table}
+`
+if (process.env.PAGES === undefined) await writeFile(new URL('./paging.md', import.meta.url), text)
+process.stdout.write(text)
+process.exit(0)
