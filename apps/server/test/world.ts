@@ -55,6 +55,8 @@ export interface WorldOptions {
   readonly withMail?: boolean
   readonly env?: Readonly<Record<string, string>>
   readonly now?: Instant
+  /** The way to the database, where something is to stand in it. */
+  readonly through?: (url: string) => Promise<string>
 }
 
 export class World {
@@ -255,7 +257,7 @@ export async function buildWorld(options: WorldOptions = {}): Promise<{ world: W
   const clock = new MovableClock(options.now ?? '2026-11-23T08:00:00.000Z')
   const config = readConfig({
     TOCSIN_DATA: folder,
-    DATABASE_URL: database.url,
+    DATABASE_URL: (await options.through?.(database.url)) ?? database.url,
     PORT: '0',
     TOCSIN_LOG_LEVEL: 'silent',
     ...(options.withMail === false ? {} : { SMTP_URL: mail.url }),

@@ -6,7 +6,29 @@ export interface Clock {
   now(): Instant
 }
 
-export const systemClock: Clock = { now: () => new Date().toISOString() }
+/**
+ * The machine's clock, which is never followed backwards: when it is set back (NTP steps, a wrong hand), time goes on from where it was by
+ * the clock that only counts, until the machine's has caught up. Nothing that waits for a time then waits an hour longer, and no record is older
+ * than the one before it. Set forward it is followed at once: a machine that slept cannot be told from one whose clock was set.
+ * @param wallMs milliseconds since 1970; @param steadyMs milliseconds of a clock that nobody sets
+ */
+export function steadyClock(wallMs: () => number = Date.now, steadyMs: () => number = () => performance.now()): Clock {
+  let base = { wall: wallMs(), steady: steadyMs() }
+  return {
+    now() {
+      const [wall, steady] = [wallMs(), steadyMs()]
+      const counted = base.wall + (steady - base.steady)
+      if (wall < counted - toleratedMs) return new Date(counted).toISOString()
+      base = { wall, steady }
+      return new Date(wall).toISOString()
+    },
+  }
+}
+
+/** Small corrections backwards are followed. */
+const toleratedMs = 500
+
+export const systemClock: Clock = steadyClock()
 
 export function addMinutes(instant: Instant, minutes: number): Instant {
   return addSeconds(instant, minutes * 60)

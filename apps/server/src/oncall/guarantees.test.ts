@@ -1,0 +1,170 @@
+import { connect, createServer, type Socket } from 'node:net'
+import { and, eq, inArray, sql } from 'drizzle-orm'
+import { describe, expect } from 'vitest'
+import { until } from '../../test/alertmanager.ts'
+import { buildWorld, test, type World } from '../../test/world.ts'
+import { journal } from '../journal/tables.ts'
+import { newId } from '../platform/ids.ts'
+import { scheduleAll } from '../platform/jobs.ts'
+import { jobs, messages } from '../platform/tables.ts'
+import { climbJob, climbKey, climbPages } from './climb.ts'
+import { acknowledgePage } from './pages.ts'
+import { pages } from './tables.ts'
+
+/** So many pages of one team whose next step is due now, with their timers. */
+async function openPages(world: World, teamId: string, count: number): Promise<string[]> {
+  const ids = Array.from({ length: count }, () => newId())
+  await world.server.house.database.transaction(async tx => {
+    await tx.db.insert(pages).values(
+      ids.map(id => ({
+        ...{ id, teamId, subjectKind: 'alert' as const, subjectId: newId(), title: 'Odd', summary: '', severity: 'high' as const, state: 'triggered' as const },
+        ...{ key: id, position: 0, nextStepAt: tx.now, createdAt: tx.now },
+      })),
+    )
+    await scheduleAll(
+      tx,
+      ids.map(id => ({ kind: climbJob, key: climbKey(id), runAt: tx.now, data: { pageId: id } })),
+    )
+  })
+  return ids
+}
+
+test('10,000 times an acknowledgement and the timer of the next step meet, and the step of an acknowledged page never fires', { timeout: 240_000 }, async ({
+  world,
+}) => {
+  const { team, primary, backup } = await world.team({ depth: 2 })
+  const { house } = world.server
+  // The timers are run here, in an order of their own, and no mail is sent: what counts is what would have left.
+  await house.jobs.stop()
+  const actor = { kind: 'person' as const, id: primary.id, name: primary.name }
+  const random = (below: number) => Math.floor(Math.random() * below)
+  let steps = 0
+  for (let round = 0; round < 40; round += 1) {
+    const ids = await openPages(world, team.id, 250)
+    const order = ids.toSorted(() => Math.random() - 0.5)
+    const acknowledging = Array.from({ length: 5 }, async (_, lane) => {
+      for (const id of order.filter((_, n) => n % 5 === lane)) {
+        if (random(3) === 0) await new Promise(resolve => setImmediate(resolve))
+        await house.database.transaction(tx => acknowledgePage(tx, house, actor, random(2) === 0 ? primary.id : backup.id, id))
+      }
+    })
+    const timing = (async () => {
+      for (let at = 0; at < ids.length; ) {
+        const some = ids.slice(at, at + 1 + random(60))
+        at += some.length
+        await house.database.transaction(tx => climbPages(tx, house, some))
+      }
+    })()
+    await Promise.all([...acknowledging, timing])
+    const { db } = house.database.reader()
+    const found = await db.select({ state: pages.state, nextStepAt: pages.nextStepAt }).from(pages).where(inArray(pages.id, ids))
+    expect(found.every(page => page.state === 'acknowledged' && page.nextStepAt === null)).toBe(true)
+    const entries = await db
+      .select({ subject: journal.subjectId, type: journal.type })
+      .from(journal)
+      .where(and(inArray(journal.subjectId, ids), inArray(journal.type, ['page.climbed', 'page.acknowledged'])))
+      .orderBy(journal.seq)
+    const acknowledged = new Set<string>()
+    for (const { subject, type } of entries) {
+      if (type === 'page.climbed') steps += 1
+      expect(type === 'page.climbed' && acknowledged.has(subject), 'a step after the acknowledgement').toBe(false)
+      if (type === 'page.acknowledged') acknowledged.add(subject)
+    }
+    expect(acknowledged.size).toBe(ids.length)
+    const left = await db
+      .select({ n: sql<number>`count(*)::int` })
+      .from(messages)
+      .where(and(inArray(messages.purposeId, ids), eq(messages.state, 'queued')))
+    const timers = await db
+      .select({ n: sql<number>`count(*)::int` })
+      .from(jobs)
+      .where(inArray(jobs.key, ids.map(climbKey)))
+    expect([left[0]?.n, timers[0]?.n], 'nothing is left to be sent, and no timer to fire').toEqual([0, 0])
+  }
+  expect(steps, 'the race was one: some steps were first, some acknowledgements').toBeGreaterThan(100)
+  expect(steps).toBeLessThan(9_900)
+})
+
+test('a clock that is set forward by an hour fires one step, not all that would have been due, and the next comes after its wait', async ({ world }) => {
+  const { team, members } = await world.team({ depth: 3 })
+  await world.service('billing', team)
+  await world.alert({ service: 'billing' })
+  const [first, second, third] = members
+  first?.expectPage(/billing/)
+  world.jump({ hours: 1 })
+  await world.settle()
+  second?.expectPage(/billing/)
+  third?.expectNoPage()
+  await world.advance({ minutes: 4, seconds: 59 })
+  third?.expectNoPage()
+  await world.advance({ seconds: 1 })
+  third?.expectPage(/billing/)
+})
+
+/** A way to the database that can be cut. */
+async function startCable(port: number, host: string) {
+  const sockets = new Set<Socket>()
+  let isCut = false
+  const server = createServer(client => {
+    if (isCut) return client.destroy()
+    const target = connect(port, host)
+    for (const socket of [client, target]) {
+      sockets.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => sockets.delete(socket))
+    }
+    client.pipe(target).pipe(client)
+    client.on('close', () => target.destroy())
+    target.on('close', () => client.destroy())
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address ? address.port : 0,
+    cut() {
+      isCut = true
+      for (const socket of sockets) socket.destroy()
+    },
+    mend() {
+      isCut = false
+    },
+    stop: () => new Promise(resolve => server.close(resolve)),
+  }
+}
+
+describe('a database that goes away', () => {
+  test('delays what was due meanwhile, and loses and doubles none of it', { timeout: 60_000 }, async () => {
+    const cables: Awaited<ReturnType<typeof startCable>>[] = []
+    const { world, end } = await buildWorld({
+      through: async url => {
+        const target = new URL(url)
+        const cable = await startCable(Number(target.port), target.hostname)
+        cables.push(cable)
+        target.port = String(cable.port)
+        target.hostname = '127.0.0.1'
+        return target.href
+      },
+    })
+    const [cable] = cables
+    if (!cable) throw new Error('a cable')
+    const { team, backup } = await world.team({ depth: 2 })
+    await world.service('billing', team)
+    for (let n = 0; n < 4; n += 1) await world.alert({ service: 'billing', title: `Odd ${n}` })
+    world.takeMails()
+    cable.cut()
+    world.jump({ minutes: 6 })
+    await new Promise(resolve => setTimeout(resolve, 1_500))
+    expect(world.takeMails()).toEqual([])
+    cable.mend()
+    const pagesOfBackup = () => world.mail.mails.filter(mail => mail.to === backup.email && mail.purpose === 'page')
+    await until(() => (pagesOfBackup().length >= 4 ? true : undefined), 'the steps happen once the database is back')
+    await world.settle()
+    expect(
+      pagesOfBackup()
+        .map(mail => mail.subject.slice(-5))
+        .toSorted(),
+    ).toEqual(['Odd 0', 'Odd 1', 'Odd 2', 'Odd 3'])
+    await end()
+    await cable.stop()
+  })
+})
