@@ -7,13 +7,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { sql } from 'drizzle-orm'
 import { people, teamMembers, teams } from '../apps/server/src/identity/tables.ts'
 import { pages, policies, schedules, teamsOnCall } from '../apps/server/src/oncall/tables.ts'
 import { systemClock } from '../apps/server/src/platform/clock.ts'
 import { openDatabase } from '../apps/server/src/platform/database.ts'
 import { startEmbeddedPostgres } from '../apps/server/src/platform/embedded-postgres.ts'
-import { jobs } from '../apps/server/src/platform/tables.ts'
+import { scheduleAll } from '../apps/server/src/platform/jobs.ts'
 import { openLog } from '../apps/server/src/platform/telemetry.ts'
 import { freePort } from '../apps/server/test/alertmanager.ts'
 import type { Taken } from './mail-sink.ts'
@@ -158,13 +157,13 @@ async function seed(run: string): Promise<Map<string, number>> {
     for (let at = 0; at < page.length; at += 1_000) {
       const some = page.slice(at, at + 1_000)
       await tx.db.insert(pages).values(some)
-      await tx.db
-        .insert(jobs)
-        .values(some.map(one => ({ id: id(), kind: 'page.climb', key: `page:${one.id}`, data: { pageId: one.id }, runAt: one.nextStepAt })))
+      await scheduleAll(
+        tx,
+        some.map(one => ({ kind: 'page.climb', key: `page:${one.id}`, data: { pageId: one.id }, runAt: one.nextStepAt })),
+      )
     }
     for (const one of page) due.set(one.title, Date.parse(one.nextStepAt))
   })
-  await database.transaction(async tx => void (await tx.db.execute(sql`select pg_notify('tocsin_jobs', '')`)))
   await database.close()
   return due
 }

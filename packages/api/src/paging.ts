@@ -3,8 +3,44 @@ import { At, Id, IdParams, Line, Reference, Severity } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 
 export const contactKinds = ['email', 'push', 'sms', 'voice', 'slack', 'ntfy', 'webhook'] as const
-export const ContactMethod = z.object({ id: Id, kind: z.enum(contactKinds), address: z.string(), createdAt: At }).meta({ id: 'ContactMethod' })
+export const ContactMethod = z
+  .object({
+    id: Id,
+    kind: z.enum(contactKinds),
+    address: z.string(),
+    label: z.string(),
+    isVerified: z.boolean().describe('Nobody is paged at a method that is not verified'),
+    createdAt: At,
+  })
+  .meta({ id: 'ContactMethod' })
 export type ContactMethod = z.output<typeof ContactMethod>
+
+const ContactMethodInput = z.object({
+  kind: z.enum(contactKinds),
+  address: Line(2_000).describe('E-mail address; phone number (+4930123456); member ID in Slack; address of an ntfy topic, a webhook, or a push subscription'),
+  label: z.string().trim().max(60).default('').describe('What you call it: my phone'),
+  keys: z
+    .object({ p256dh: z.string().max(200), auth: z.string().max(100) })
+    .optional()
+    .describe('Of a push subscription'),
+})
+
+/** How somebody wants to be paged: the method, so many minutes after the page. */
+export const NotificationRules = z
+  .object({
+    high: z.array(z.object({ methodId: Id, afterMinutes: z.number().int().min(0).max(120, 'must be at most two hours') })).max(20),
+    low: z.array(z.object({ methodId: Id, afterMinutes: z.number().int().min(0).max(120, 'must be at most two hours') })).max(20),
+  })
+  .meta({ id: 'NotificationRules' })
+export type NotificationRules = z.output<typeof NotificationRules>
+
+export const TeamChannelInput = z.object({
+  kind: z.enum(['slack', 'teams', 'ntfy', 'webhook']),
+  name: Line(80),
+  address: Line(2_000).describe('ID of a Slack channel; address of a Teams workflow, an ntfy topic or a webhook'),
+})
+export const TeamChannel = TeamChannelInput.extend({ id: Id, teamId: Id }).meta({ id: 'TeamChannel' })
+export type TeamChannel = z.output<typeof TeamChannel>
 
 export const pageStates = ['triggered', 'acknowledged', 'resolved', 'exhausted'] as const
 export const Page = z
@@ -79,11 +115,81 @@ export const pagingRoutes = {
   addContactMethod: route({
     method: 'POST',
     path: '/api/v1/me/contact-methods',
-    summary: 'Add an e-mail address or a webhook to be paged at; a webhook has a signing secret, shown this once',
+    summary: 'Add a way to be paged at; a code is sent to it that verifies it. A webhook has a signing secret, shown this once',
     access: atLeast('observer'),
-    body: z.object({ kind: z.enum(['email', 'webhook']), address: Line(500) }),
+    body: ContactMethodInput,
     reply: z.object({ method: ContactMethod, secret: z.string().nullable() }),
     status: 201,
+    perMinute: 10,
+  }),
+  verifyContactMethod: route({
+    method: 'POST',
+    path: '/api/v1/me/contact-methods/{id}/verify',
+    summary: 'Give the code that was sent to a contact method',
+    access: atLeast('observer'),
+    params: IdParams,
+    body: z.object({
+      code: z
+        .string()
+        .trim()
+        .regex(/^[0-9]{6}$/, 'must be the six digits that were sent'),
+    }),
+    reply: ContactMethod,
+    perMinute: 20,
+  }),
+  sendContactCode: route({
+    method: 'POST',
+    path: '/api/v1/me/contact-methods/{id}/code',
+    summary: 'Send the code once more',
+    access: atLeast('observer'),
+    params: IdParams,
+    perMinute: 5,
+  }),
+  notificationRules: route({
+    method: 'GET',
+    path: '/api/v1/me/notification-rules',
+    summary: 'How the signed-in person wants to be paged; without rules every method at once',
+    access: atLeast('observer'),
+    reply: NotificationRules,
+  }),
+  saveNotificationRules: route({
+    method: 'PUT',
+    path: '/api/v1/me/notification-rules',
+    summary: 'Say how you want to be paged, for each urgency; pages that have not been sent yet follow it',
+    access: atLeast('observer'),
+    body: NotificationRules,
+    reply: NotificationRules,
+  }),
+  pushKey: route({
+    method: 'GET',
+    path: '/api/v1/push-key',
+    summary: 'The public key with which a browser subscribes (VAPID), and the channels that this installation can send by',
+    access: atLeast('observer'),
+    reply: z.object({ key: z.string(), channels: z.array(z.enum(contactKinds)) }),
+  }),
+  teamChannels: route({
+    method: 'GET',
+    path: '/api/v1/team-channels',
+    summary: 'Where teams talk: channels that a step of a policy can page',
+    access: atLeast('observer', 'catalog:read'),
+    reply: z.array(TeamChannel.omit({ address: true })),
+  }),
+  saveTeamChannel: route({
+    method: 'POST',
+    path: '/api/v1/teams/{id}/channels',
+    summary: 'Add a channel to a team; a webhook has a signing secret, shown this once',
+    access: atLeast('lead', 'catalog:write'),
+    params: IdParams,
+    body: TeamChannelInput,
+    reply: z.object({ channel: TeamChannel, secret: z.string().nullable() }),
+    status: 201,
+  }),
+  removeTeamChannel: route({
+    method: 'DELETE',
+    path: '/api/v1/team-channels/{id}',
+    summary: 'Remove a channel that no policy pages',
+    access: atLeast('lead', 'catalog:write'),
+    params: IdParams,
   }),
   removeContactMethod: route({
     method: 'DELETE',

@@ -11,7 +11,7 @@ import { ClosingConditions, openIncidents } from '../incidents/index.ts'
 import { openIntake } from '../intake/index.ts'
 import { Followers, Live, openSealer } from '../journal/index.ts'
 import { openNotices } from '../notices/index.ts'
-import { openOncall, resumeOncall } from '../oncall/index.ts'
+import { mountCallbacks, openOncall, resumeOncall } from '../oncall/index.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { type Config, ConfigProblem } from '../platform/config.ts'
 import { migrateDatabase, openDatabase } from '../platform/database.ts'
@@ -110,6 +110,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const detection = new Detection(house)
     mount(http, { config, database, log, metrics, authorize: authorizer(config) }, openRooms(house, detection))
     detection.mount(http)
+    mountCallbacks(http, house)
     await servePages(http)
     house.followers.follow('sealer', (tx, entries) => house.sealer.seal(tx, entries))
     await http.listen({ host: config.host, port: config.port })

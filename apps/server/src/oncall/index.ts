@@ -5,13 +5,14 @@ import type { Tx } from '../platform/database.ts'
 import { readBook } from './book.ts'
 import { climbJob, climbPages } from './climb.ts'
 import { alarmCoverage, coverageJob, waitForCoverage } from './coverage.ts'
-import { bundleJob, type ReachData, reachFurther, reachJob, sendBundle } from './notify.ts'
+import { bundleJob, divert, type ReachData, reachFurther, reachJob, sendBundle } from './notify.ts'
 import { wakeJob, wakePage } from './pages.ts'
 import { oncallBindings } from './routes.ts'
 import { pages, shiftRecords } from './tables.ts'
 import { schedulesWith } from './time-off.ts'
 import { type TurnsData, turnsJob, watchTurns } from './turns.ts'
 
+export { mountCallbacks } from './callbacks.ts'
 export { acknowledgePagesAbout, pageTeam, reaches, resolvePagesAbout } from './pages.ts'
 export { pages } from './tables.ts'
 export { setUpOnCall } from './teams.ts'
@@ -59,6 +60,7 @@ export function openOncall(house: House): Bindings {
       })),
     )
   })
+  house.messenger.onTrouble('page', (tx, trouble) => divert(tx, house, trouble))
   // Somebody who leaves is never on call from that instant, and who is on call then is written down.
   house.followers.react('on-call', {
     'person.changed': async (tx, entry) => {

@@ -1,10 +1,11 @@
 import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
 import { type House, people } from '../identity/index.ts'
+import { record, system } from '../journal/index.ts'
 import { addMinutes, addSeconds } from '../platform/clock.ts'
 import type { Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { type NewJob, scheduleAll } from '../platform/jobs.ts'
-import { linkPlaceholder, type OutgoingMessage } from '../platform/messages.ts'
+import { linkPlaceholder, type OutgoingMessage, type Trouble } from '../platform/messages.ts'
 import { type Reach, reachesOf } from './contact-methods.ts'
 import { pageBundles, pageNotifications, pages, teamChannels } from './tables.ts'
 
@@ -212,6 +213,47 @@ export async function sendBundle(tx: Tx, house: House, bundleId: string): Promis
       .update(pageNotifications)
       .set({ messageId: id, at: tx.now })
       .where(and(eq(pageNotifications.bundleId, bundleId), sql`coalesce(${pageNotifications.methodId}::text, '') = ${methodId}`))
+  }
+}
+
+/**
+ * The channel of a message is in trouble: the next method of the same person is used at once, each of them once, and the page says so. The message
+ * itself is tried on, if that can help.
+ */
+export async function divert(tx: Tx, house: House, { messageId, channel, error }: Trouble): Promise<void> {
+  const affected = await tx.db
+    .select({ notification: pageNotifications, page: pages })
+    .from(pageNotifications)
+    .innerJoin(pages, eq(pages.id, pageNotifications.pageId))
+    .where(and(eq(pageNotifications.messageId, messageId), eq(pages.state, 'triggered')))
+    .for('update')
+  for (const { notification, page } of affected) {
+    const { personId, position } = notification
+    if (personId === null) continue
+    const tried = await tx.db
+      .select()
+      .from(pageNotifications)
+      .where(and(eq(pageNotifications.pageId, page.id), eq(pageNotifications.personId, personId), eq(pageNotifications.position, position)))
+    if (tried.some(one => one.insteadOf === messageId)) continue
+    const plan = (await reachesOf(tx, [personId])).get(personId)
+    const used = new Set(tried.map(one => `${one.channel} ${one.methodId ?? ''}`))
+    const next = plan?.reserve.find(reach => !used.has(`${reach.kind} ${reach.methodId ?? ''}`) && house.messenger.has(reach.kind))
+    await record(tx, {
+      actor: system,
+      type: 'page.diverted',
+      subject: { kind: 'page', id: page.id },
+      within: page.withinId,
+      data: { from: channel, to: next?.kind ?? null, error },
+    })
+    if (plan === undefined || next === undefined) continue
+    const id = await house.messenger.post(tx, {
+      ...pageMessage(page, personId, `${channel} is in trouble, so this comes to you this way.`),
+      ...addressOf(next),
+      isDemo: plan.isDemo,
+    })
+    await tx.db
+      .insert(pageNotifications)
+      .values({ pageId: page.id, personId, position, channel: next.kind, methodId: next.methodId, messageId: id, insteadOf: messageId, at: tx.now })
   }
 }
 

@@ -1,6 +1,6 @@
-import { createServer } from 'node:http'
 import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
+import { type Received, startPeer } from '../../test/peer.ts'
 import { linkIn, test } from '../../test/world.ts'
 
 test('an unanswered page climbs to the backup after five minutes', async ({ world }) => {
@@ -95,48 +95,40 @@ describe('a webhook', () => {
   test('is paged, with a link that acknowledges', async ({ world }) => {
     const { team, primary } = await world.team()
     await world.service('billing', team)
-    const received: { id: string; body: { type: string; title: string; text: string } }[] = []
-    const device = createServer((request, reply) => {
-      let body = ''
-      request.on('data', chunk => {
-        body += chunk
-      })
-      request.on('end', () => {
-        received.push({ id: String(request.headers['webhook-id']), body: JSON.parse(body) as (typeof received)[number]['body'] })
-        reply.statusCode = received.length === 1 ? 503 : 200
-        reply.end()
-      })
-    })
-    await new Promise<void>(resolve => device.listen(0, '127.0.0.1', () => resolve()))
-    const address = device.address()
-    const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/hook`
-    const { secret } = await primary.call('addContactMethod', { body: { kind: 'webhook', address: url } })
+    const device = await startPeer()
+    const { secret, method } = await primary.call('addContactMethod', { body: { kind: 'webhook', address: `${device.url}/hook` } })
     expect(secret).toMatch(/^whsec_/)
+    await world.settle()
+    const bodyOf = (one: Received | undefined) => JSON.parse(one?.body.toString() ?? '{}') as { type: string; title: string; text: string }
+    const code = /\d{6}/.exec(bodyOf(device.received[0]).text)?.[0] ?? ''
+    await primary.call('verifyContactMethod', { params: { id: method.id }, body: { code } })
+    device.received.length = 0
+    device.answer = () => ({ status: device.received.length === 1 ? 503 : 200 })
     await world.alert({ service: 'billing' })
     await world.advance({ seconds: 10 })
     primary.expectPage(/billing/)
     expect(
-      received.map(each => [each.body.type, each.body.title]),
+      device.received.map(one => [bodyOf(one).type, bodyOf(one).title]),
       'refused once, and repeated',
     ).toEqual([
       ['page', '[HIGH] billing: Something odd'],
       ['page', '[HIGH] billing: Something odd'],
     ])
-    expect(new Set(received.map(each => each.id)).size, 'under one id').toBe(1)
-    const token = linkIn({ to: '', subject: '', messageId: '', purpose: '', text: received[0]?.body.text ?? '' }, '/a/')
+    expect(new Set(device.received.map(one => one.headers['webhook-id'])).size, 'under one id').toBe(1)
+    const token = linkIn({ to: '', subject: '', messageId: '', purpose: '', text: bodyOf(device.received[0]).text }, '/a/')
     expect((await world.client()('acknowledgeByLink', { body: { token } })).acknowledgedBy).toBe(primary.name)
-    await new Promise(resolve => device.close(resolve))
+    await device.stop()
   })
 
   test('that never answers holds up nobody else’s page', async ({ world }) => {
     const { team, primary, backup } = await world.team()
     await world.service('billing', team)
-    const silent = createServer(() => undefined)
-    await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', () => resolve()))
-    const address = silent.address()
-    await primary.call('addContactMethod', {
-      body: { kind: 'webhook', address: `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/` },
-    })
+    const device = await startPeer()
+    const { method } = await primary.call('addContactMethod', { body: { kind: 'webhook', address: `${device.url}/hook` } })
+    await world.settle()
+    const code = /\d{6}/.exec((JSON.parse(device.received[0]?.body.toString() ?? '{}') as { text: string }).text)?.[0] ?? ''
+    await primary.call('verifyContactMethod', { params: { id: method.id }, body: { code } })
+    device.answer = () => undefined
     const sender = await world.person()
     await sender.call('createAlerts', { body: [1, 2, 3].map(n => ({ title: `Odd ${n}`, severity: 'high' as const, service: 'billing' })) })
     await until(
@@ -145,7 +137,6 @@ describe('a webhook', () => {
       8_000,
     )
     backup.expectNoPage()
-    silent.closeAllConnections()
-    await new Promise(resolve => silent.close(resolve))
+    await device.stop()
   })
 })

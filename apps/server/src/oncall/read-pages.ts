@@ -98,7 +98,8 @@ function sentenceOf({ type, actor, data }: Entry): string {
     'page.waited': () => text(data.why) || 'A step that only waits.',
     'page.sent': () => `Taken by ${text(data.address)}: ${text(data.receipt)}`,
     'page.failed': () => `Could not be delivered to ${text(data.address)}: ${text(data.receipt)}`,
-    'page.diverted': () => `${text(data.from)} is in trouble (${text(data.error)}): ${text(data.to)} is used at once.`,
+    'page.diverted': () =>
+      `${text(data.from)} is in trouble (${text(data.error)}): ${text(data.to) === '' ? 'there is no other way to reach them.' : `${text(data.to)} is used at once.`}`,
     'page.joined': () => `${actor.name} acknowledged, ${Number(data.so)} of ${Number(data.of)} after ${after}.`,
     'page.acknowledged': () => `${actor.name} acknowledged after ${after}.`,
     'drill.acknowledged': () => `${actor.name} answered the drill after ${after}.`,

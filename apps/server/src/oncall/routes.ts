@@ -1,9 +1,10 @@
-import { oncallRoutes, pagingRoutes, policyRoutes } from '@tocsin/api'
-import { act, type Bindings, type Caller, type House, listTeams, openAct, openQuestion, question } from '../identity/index.ts'
+import { contactKinds, oncallRoutes, pagingRoutes, policyRoutes } from '@tocsin/api'
+import { act, type Bindings, type Caller, type House, listTeams, openAct, openQuestion, process, question } from '../identity/index.ts'
+import { pushKey } from '../platform/channels/index.ts'
 import type { Tx } from '../platform/database.ts'
 import { Produced } from '../platform/http.ts'
-import { notFound } from '../platform/problems.ts'
-import { addContactMethod, listContactMethods, removeContactMethod } from './contact-methods.ts'
+import { invalid, notFound } from '../platform/problems.ts'
+import { addContactMethod, listContactMethods, readRules, removeContactMethod, saveRules, sendContactCode, verifyContactMethod } from './contact-methods.ts'
 import { makeFeed, readFeed } from './feeds.ts'
 import { throughLink } from './links.ts'
 import { listOutbox } from './outbox.ts'
@@ -11,6 +12,7 @@ import { acknowledgePage, addResponders, declinePage, escalatePage, handBackPage
 import { listPolicies, removePolicy, savePolicy } from './policies.ts'
 import { listPages, readPageStory } from './read-pages.ts'
 import { addOverride, addTemporary, removeOverride, removeSchedule, saveSchedule } from './schedules.ts'
+import { listTeamChannels, removeTeamChannel, saveTeamChannel } from './team-channels.ts'
 import { listMyShifts, listOnCall, readCalendar, readFairness, readPastCoverage, saveTeamOnCall, setUpOnCall } from './teams.ts'
 import { addTimeOff, listApprenticeships, listHandoffNotes, listTimeOff, removeTimeOff, saveApprenticeship, writeHandoffNote } from './time-off.ts'
 
@@ -68,7 +70,19 @@ function pageBindings(house: House): Bindings {
   }
   return [
     question(routes.contactMethods, (reader, { caller }) => listContactMethods(reader, caller.personId)),
-    act(routes.addContactMethod, (tx, { caller, body }) => addContactMethod(tx, house.secrets, caller, body)),
+    act(routes.addContactMethod, (tx, { caller, body }) => addContactMethod(tx, house, caller, body)),
+    act(routes.sendContactCode, (tx, { caller, params }) => sendContactCode(tx, house, caller, params.id)),
+    process(routes.verifyContactMethod, async (database, { caller, params, body }) => {
+      const result = await database.transaction(tx => verifyContactMethod(tx, caller, params.id, body.code))
+      if ('problem' in result) throw invalid('code', result.problem)
+      return result.method
+    }),
+    question(routes.notificationRules, (reader, { caller }) => readRules(reader, caller.personId)),
+    act(routes.saveNotificationRules, (tx, { caller, body }) => saveRules(tx, caller, body)),
+    question(routes.pushKey, async () => ({ key: pushKey(house.secrets), channels: contactKinds.filter(kind => house.messenger.has(kind)) })),
+    question(routes.teamChannels, reader => listTeamChannels(reader)),
+    act(routes.saveTeamChannel, (tx, { caller, params, body }) => saveTeamChannel(tx, house, caller, params.id, body)),
+    act(routes.removeTeamChannel, (tx, { caller, params }) => removeTeamChannel(tx, caller, params.id)),
     act(routes.removeContactMethod, (tx, { caller, params }) => removeContactMethod(tx, caller, params.id)),
     question(routes.pages, (reader, { caller }) => listPages(reader, house, caller)),
     question(routes.page, (reader, { caller, params }) => readPageStory(reader, house, caller, params.id)),

@@ -1,4 +1,4 @@
-import type { contactKinds, pageStates, Severity, StepTarget, TeamOnCallInput } from '@tocsin/api'
+import type { contactKinds as kinds, pageStates, Severity, StepTarget, TeamOnCallInput } from '@tocsin/api'
 import type { EscalationStep, Layer, Urgency, ZonedHours } from '@tocsin/oncall'
 import { sql } from 'drizzle-orm'
 import { boolean, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
@@ -153,7 +153,7 @@ export const calendarFeeds = pgTable(
   table => [uniqueIndex('calendar_feeds_token').on(table.tokenDigest)],
 )
 
-export type ContactKind = (typeof contactKinds)[number]
+export type ContactKind = (typeof kinds)[number]
 
 export const contactMethods = pgTable(
   'contact_methods',
@@ -273,11 +273,14 @@ export const pageNotifications = pgTable(
     /** Null while it waits for its bundle. */
     messageId: uuid('message_id'),
     bundleId: uuid('bundle_id').references(() => pageBundles.id),
+    /** The message whose channel was in trouble, where this one went instead. */
+    insteadOf: uuid('instead_of'),
     at: instant('at').notNull(),
   },
   table => [
     index('page_notifications_page').on(table.pageId),
     index('page_notifications_person').on(table.personId, table.at),
     index('page_notifications_bundle').on(table.bundleId),
+    index('page_notifications_message').on(table.messageId),
   ],
 )

@@ -45,6 +45,21 @@ export const settingsSchema = z.object({
     .regex(/^[^<>\r\n]*<?[^<>@\s]+@[^<>@\s]+>?$/, 'must be an address such as Tocsin <tocsin@example.org>')
     .default('Tocsin <tocsin@localhost>')
     .describe('Sender of mails'),
+  TWILIO_ACCOUNT_SID: z.string().min(1, 'must not be empty').optional().describe('Twilio account for SMS and calls'),
+  TWILIO_AUTH_TOKEN: z.string().min(1, 'must not be empty').optional().describe('Its token; it also shows that callbacks are from Twilio'),
+  TWILIO_FROM: z
+    .string()
+    .regex(/^\+[1-9]\d{6,14}$/, 'must be a phone number such as +15005550006')
+    .optional()
+    .describe('The number that SMS and calls come from'),
+  TWILIO_API_URL: z.string().refine(web, 'must be an origin such as https://api.twilio.com').default('https://api.twilio.com').describe('Where its API is'),
+  SLACK_BOT_TOKEN: z.string().min(1, 'must not be empty').optional().describe('Token of a Slack app that may write messages (chat:write)'),
+  SLACK_SIGNING_SECRET: z.string().min(1, 'must not be empty').optional().describe('Its signing secret: it shows that a button was pressed in Slack'),
+  SLACK_API_URL: z
+    .string()
+    .regex(/^https?:\/\/[^?#]+[^/]$/, 'must be an address such as https://slack.com/api')
+    .default('https://slack.com/api')
+    .describe('Where its API is'),
   TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Let webhooks reach private addresses'),
   TOCSIN_ALLOW_PRIVATE_FEEDS: yesNo.default(false).describe('Let lists of indicators be pulled from private addresses'),
   TOCSIN_FOLLOW_FOLDERS: z
@@ -75,6 +90,13 @@ export interface Config {
   readonly databaseUrl: string | undefined
   readonly smtpUrl: string | undefined
   readonly mailFrom: string
+  readonly twilio: {
+    readonly accountSid: string | undefined
+    readonly authToken: string | undefined
+    readonly from: string | undefined
+    readonly apiUrl: string
+  }
+  readonly slack: { readonly token: string | undefined; readonly signingSecret: string | undefined; readonly apiUrl: string }
   readonly mayReachPrivateWebhooks: boolean
   readonly mayReachPrivateFeeds: boolean
   /** Folders whose files may be followed. */
@@ -116,6 +138,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     databaseUrl: s.DATABASE_URL,
     smtpUrl: s.SMTP_URL,
     mailFrom: s.MAIL_FROM,
+    twilio: { accountSid: s.TWILIO_ACCOUNT_SID, authToken: s.TWILIO_AUTH_TOKEN, from: s.TWILIO_FROM, apiUrl: s.TWILIO_API_URL },
+    slack: { token: s.SLACK_BOT_TOKEN, signingSecret: s.SLACK_SIGNING_SECRET, apiUrl: s.SLACK_API_URL },
     mayReachPrivateWebhooks: s.TOCSIN_ALLOW_PRIVATE_WEBHOOKS,
     mayReachPrivateFeeds: s.TOCSIN_ALLOW_PRIVATE_FEEDS,
     followFolders: s.TOCSIN_FOLLOW_FOLDERS.map(folder => resolve(folder)),

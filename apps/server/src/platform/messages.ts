@@ -1,13 +1,13 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
-import { createTransport } from 'nodemailer'
+import { type Channels, type Letter, openChannels } from './channels/index.ts'
 import type { Config } from './config.ts'
 import type { Database, Tx } from './database.ts'
 import { newId } from './ids.ts'
 import { cancel, type JobRunner, scheduleAll } from './jobs.ts'
+import { Undeliverable } from './outbound.ts'
 import { type Secrets, signToken } from './secrets.ts'
 import { type MessageChannel, messages } from './tables.ts'
 import type { Metrics } from './telemetry.ts'
-import { postWebhook, Undeliverable } from './webhook.ts'
 
 /** Where the private link goes in a message's body. */
 export const linkPlaceholder = '[private link]'
@@ -45,29 +45,34 @@ export interface Delivery {
   readonly receipt: string
 }
 
+/** A message that its channel does not take. */
+export interface Trouble {
+  readonly messageId: string
+  readonly purposeId: string
+  readonly channel: MessageChannel
+  readonly address: string
+  readonly error: string
+}
+
 type Hearer = (tx: Tx, deliveries: readonly Delivery[]) => Promise<void>
 
-/** Writes messages and hands them to their channels: SMTP and webhooks. */
+/** Writes messages and hands them to their channels. */
 export class Messenger {
-  readonly #config: Config
   readonly #secrets: Secrets
   readonly #metrics: Metrics
-  readonly #mail: ReturnType<typeof createTransport> | undefined
+  readonly #channels: Channels
+  readonly #troubled = new Map<string, (tx: Tx, trouble: Trouble) => Promise<void>>()
   readonly #hearers = new Map<string, Hearer>()
   #origin = ''
 
   constructor(config: Config, secrets: Secrets, metrics: Metrics, jobs: JobRunner, database: Database) {
-    this.#config = config
     this.#secrets = secrets
     this.#metrics = metrics
-    this.#mail =
-      config.smtpUrl === undefined
-        ? undefined
-        : createTransport(config.smtpUrl, { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 } as object)
+    this.#channels = openChannels(config, secrets)
     jobs.register<{ messageId: string }, Receipt>('deliver', {
       // About a day at a minute's distance: a mail server may be down for a night, and a notice must still leave.
       attempts: 1_500,
-      before: async ({ messageId }) => this.#deliver(database, messageId),
+      before: async ({ messageId }, attempt) => this.#deliver(database, messageId, attempt),
       runAll: async (tx, all) =>
         this.#settle(
           tx,
@@ -88,7 +93,17 @@ export class Messenger {
 
   /** True when a mail server is configured, so that pages reach people. */
   get isLive(): boolean {
-    return this.#mail !== undefined
+    return this.has('email')
+  }
+
+  /** True when this channel has what it needs. */
+  has(channel: MessageChannel): boolean {
+    return this.#channels[channel] !== undefined
+  }
+
+  /** Calls `hear`, in a transaction of its own, when a message of this purpose fails a second time or for good: time to try another way. */
+  onTrouble(purpose: string, hear: (tx: Tx, trouble: Trouble) => Promise<void>): void {
+    this.#troubled.set(purpose, hear)
   }
 
   /** Tells `hearer` how messages of this purpose went. */
@@ -101,7 +116,7 @@ export class Messenger {
     return `${this.#origin}${link.path}${signToken(this.#secrets, link.purpose, link.claims)}`
   }
 
-  /** Puts a message in the outbox, to leave at once; without a mail server a mail is held, and everybody can see that it is. */
+  /** Puts a message in the outbox, to leave at once; what its channel cannot send yet (no mail server) is held, and everybody can see that it is. */
   async post(tx: Tx, message: OutgoingMessage): Promise<string> {
     const id = newId()
     await this.postAll(tx, [{ ...message, id }])
@@ -115,7 +130,7 @@ export class Messenger {
       ...rest,
       linkPath: link ? `${link.purpose} ${link.path}` : null,
       linkClaims: link ? Object.fromEntries(link.claims.map((claim, at) => [String(at), claim])) : null,
-      state: rest.channel === 'email' && !this.isLive && rest.isDemo !== true ? ('held' as const) : ('queued' as const),
+      state: !this.has(rest.channel) && rest.isDemo !== true ? ('held' as const) : ('queued' as const),
       createdAt: tx.now,
     }))
     await tx.db.insert(messages).values(rows)
@@ -137,17 +152,21 @@ export class Messenger {
     await cancel(tx, ...gone.map(({ id }) => `deliver:${id}`))
   }
 
-  /** Lets held mails go once a mail server is configured: what was waiting is sent, not forgotten. */
+  /** Lets held messages go once their channel is configured: what was waiting is sent, not forgotten. */
   async releaseHeld(tx: Tx): Promise<void> {
-    if (!this.isLive) return
-    const held = await tx.db.update(messages).set({ state: 'queued' }).where(eq(messages.state, 'held')).returning({ id: messages.id })
+    const ready = (Object.keys(this.#channels) as MessageChannel[]).filter(channel => this.has(channel))
+    const held = await tx.db
+      .update(messages)
+      .set({ state: 'queued' })
+      .where(and(eq(messages.state, 'held'), inArray(messages.channel, ready)))
+      .returning({ id: messages.id })
     await scheduleAll(
       tx,
       held.map(({ id }) => ({ kind: 'deliver', key: `deliver:${id}`, runAt: tx.now, data: { messageId: id } })),
     )
   }
 
-  async #deliver(database: Database, messageId: string): Promise<Receipt> {
+  async #deliver(database: Database, messageId: string, attempt: number): Promise<Receipt> {
     const reader = database.reader()
     const [message] = await reader.db
       .update(messages)
@@ -157,55 +176,50 @@ export class Messenger {
     if (!message) return { state: 'failed', text: 'the message is gone' }
     // Nobody is behind a demo address: such a message goes no further than the outbox, and its receipt says so.
     if (message.isDemo) return { state: 'sent', text: 'demo: shown in the outbox, sent to nobody' }
-    const body = this.#withLink(message)
+    const { channel, purpose, purposeId, address } = message
+    const hear = this.#troubled.get(purpose)
+    const inTrouble = async (error: string) => {
+      if (hear) await database.transaction(tx => hear(tx, { messageId, purposeId, channel, address, error }))
+    }
     try {
-      return {
-        state: 'sent',
-        text: message.channel === 'email' ? await this.#sendMail(message, body) : await this.#callWebhook(message, body, Date.parse(reader.now)),
-      }
+      const send = this.#channels[channel]
+      if (!send) throw new Error(`nothing is configured to send by ${channel}`)
+      return { state: 'sent', text: await send(this.#letterOf(message, Date.parse(reader.now))) }
     } catch (error) {
-      const sentence = error instanceof Error ? error.message : String(error)
-      const isPermanent = error instanceof Undeliverable || (error instanceof Error && 'responseCode' in error && Number(error.responseCode) >= 550)
-      if (isPermanent) return { state: 'failed', text: sentence }
-      await reader.db
-        .update(messages)
-        .set({ lastError: sentence.slice(0, 500) })
-        .where(eq(messages.id, messageId))
+      const sentence = (error instanceof Error ? error.message : String(error)).slice(0, 500)
+      if (error instanceof Undeliverable) {
+        await inTrouble(sentence)
+        return { state: 'failed', text: sentence }
+      }
+      await reader.db.update(messages).set({ lastError: sentence }).where(eq(messages.id, messageId))
+      if (attempt === 1) await inTrouble(sentence)
       throw error
     }
   }
 
-  #withLink(message: typeof messages.$inferSelect): string {
-    if (!message.linkPath || !message.linkClaims) return message.body
+  #letterOf(message: typeof messages.$inferSelect, sentAt: number): Letter {
+    const link = this.#linkIn(message)
+    return {
+      id: message.id,
+      address: message.address,
+      purpose: message.purpose,
+      subject: message.subject,
+      text: link ? message.body.replaceAll(linkPlaceholder, link.url) : message.body,
+      link,
+      secret: message.secret === null ? undefined : this.#secrets.unseal(message.secret),
+      origin: this.#origin,
+      sentAt,
+    }
+  }
+
+  #linkIn(message: typeof messages.$inferSelect): Letter['link'] {
+    if (!message.linkPath || !message.linkClaims) return undefined
     const [purpose = '', path = ''] = message.linkPath.split(' ')
     const claims = Object.entries(message.linkClaims)
       .sort(([a], [b]) => Number(a) - Number(b))
       .map(([, claim]) => claim)
-    return message.body.replaceAll(linkPlaceholder, this.linkTo({ path, purpose, claims }))
-  }
-
-  async #sendMail(message: typeof messages.$inferSelect, text: string): Promise<string> {
-    if (!this.#mail) throw new Error('no mail server is configured')
-    // The id is the message's own, so that a mail repeated after a crash is the same mail to its receiver.
-    const sent = (await this.#mail.sendMail({
-      from: this.#config.mailFrom,
-      to: message.address,
-      subject: message.subject,
-      text,
-      messageId: `<${message.id}@${this.#mailDomain()}>`,
-      headers: { 'Auto-Submitted': 'auto-generated', 'X-Tocsin-Purpose': message.purpose },
-    })) as { response?: string }
-    return String(sent.response ?? 'accepted').slice(0, 300)
-  }
-
-  async #callWebhook(message: typeof messages.$inferSelect, text: string, sentAt: number): Promise<string> {
-    const secret = message.secret ? this.#secrets.unseal(message.secret) : ''
-    const body = JSON.stringify({ id: message.id, type: message.purpose, title: message.subject, text })
-    return postWebhook({ id: message.id, url: message.address, secret, body, sentAt }, this.#config.mayReachPrivateWebhooks)
-  }
-
-  #mailDomain(): string {
-    return /@([^>\s]+)>?$/.exec(this.#config.mailFrom)?.[1] ?? 'localhost'
+    const token = signToken(this.#secrets, purpose, claims)
+    return { purpose, token, url: `${this.#origin}${path}${token}` }
   }
 
   async #settle(tx: Tx, receipts: readonly (Receipt & { readonly messageId: string })[]): Promise<void> {

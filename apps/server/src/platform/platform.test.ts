@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test as plain } from 'vitest'
 import { test } from '../../test/world.ts'
+import { sendWebhook } from './channels/webhook.ts'
 import { readConfig } from './config.ts'
+import { isPublicAddress } from './outbound.ts'
 import { openSecrets, openToken, signToken } from './secrets.ts'
-import { isPublicAddress, postWebhook } from './webhook.ts'
 
 const folder = () => mkdtempSync(join(tmpdir(), 'tocsin-unit-'))
 
@@ -88,11 +89,11 @@ describe('webhooks', () => {
   })
 
   plain('reach no private address, by number or by name, unless that is configured', async () => {
-    const message = { id: 'm1', secret: '', body: '{}', sentAt: 0 }
+    const letter = { id: 'm1', purpose: 'page', subject: '', text: '', link: undefined, secret: '', origin: '', sentAt: 0 }
     for (const url of ['http://127.0.0.1:1/x', 'http://localhost:1/x', 'http://[::1]:1/x', 'http://2130706433/x', 'http://0x7f.1/x'])
-      await expect(postWebhook({ ...message, url }, false)).rejects.toThrow(/private address/)
-    await expect(postWebhook({ ...message, url: 'file:///etc/passwd' }, true)).rejects.toThrow(/https/)
-    await expect(postWebhook({ ...message, url: 'https://user:pw@example.com/' }, true)).rejects.toThrow(/password/)
+      await expect(sendWebhook({ ...letter, address: url }, false)).rejects.toThrow(/private address/)
+    await expect(sendWebhook({ ...letter, address: 'file:///etc/passwd' }, true)).rejects.toThrow(/https/)
+    await expect(sendWebhook({ ...letter, address: 'https://user:pw@example.com/' }, true)).rejects.toThrow(/password/)
   })
 
   plain('are signed as Standard Webhooks says', async () => {
@@ -116,10 +117,12 @@ describe('webhooks', () => {
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
     const address = server.address()
     const port = typeof address === 'object' && address ? address.port : 0
-    await postWebhook({ id: 'm1', url: `http://127.0.0.1:${port}/`, secret, body: '{"a":1}', sentAt: 1_700_000_000_000 }, true)
+    const letter = { id: 'm1', purpose: 'page', subject: 'Odd', text: 'Look', link: undefined, origin: '', sentAt: 1_700_000_000_000 }
+    await sendWebhook({ ...letter, address: `http://127.0.0.1:${port}/`, secret }, true)
     const [got] = received
-    expect(got).toMatchObject({ id: 'm1', timestamp: '1700000000', body: '{"a":1}' })
-    expect(got?.signature).toBe(`v1,${createHmac('sha256', Buffer.from(secret, 'base64')).update('m1.1700000000.{"a":1}').digest('base64')}`)
+    const body = '{"id":"m1","type":"page","title":"Odd","text":"Look"}'
+    expect(got).toMatchObject({ id: 'm1', timestamp: '1700000000', body })
+    expect(got?.signature).toBe(`v1,${createHmac('sha256', Buffer.from(secret, 'base64')).update(`m1.1700000000.${body}`).digest('base64')}`)
     await new Promise(resolve => server.close(resolve))
   })
 })

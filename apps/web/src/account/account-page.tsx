@@ -1,20 +1,21 @@
-import { Button, CloseButton, Group, PasswordInput, SegmentedControl, Stack, Table, Text, TextInput } from '@mantine/core'
+import { Button, Group, PasswordInput, Table, Text } from '@mantine/core'
 import { IconFingerprint } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
 import type { Me } from '@tocsin/api'
-import { useState } from 'react'
 import { tellProblem, useAct, useApi } from '../api.ts'
 import { deviceName, enrolPasskey } from '../entry/second-factor.tsx'
 import { useRouteForm } from '../forms.ts'
 import { FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
-import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
+import { ContactMethods } from './contact-methods.tsx'
+import { NotificationRules } from './notification-rules.tsx'
 
 export function AccountPage() {
   const me = useApi('me')
   return (
     <Page title="Account" lead="How you are reached, and how you sign in.">
       <ContactMethods />
+      <NotificationRules />
       <Loaded query={me}>
         {found => (
           <>
@@ -25,74 +26,6 @@ export function AccountPage() {
       </Loaded>
       <PasswordSection />
     </Page>
-  )
-}
-
-function ContactMethods() {
-  const methods = useApi('contactMethods')
-  const [secret, setSecret] = useState<string | null>(null)
-  const remove = useAct('removeContactMethod', { done: 'Removed.' })
-  const { form, submit, isBusy } = useRouteForm(
-    'addContactMethod',
-    { kind: 'email', address: '' },
-    {
-      done: 'Added.',
-      onDone: (reply: { secret: string | null }) => {
-        setSecret(reply.secret)
-        form.reset()
-      },
-    },
-  )
-  return (
-    <Section title="How you are paged" isFlush>
-      <Loaded query={methods} rows={1}>
-        {list => (
-          <Table highlightOnHover={false}>
-            <Table.Tbody>
-              {list.map(method => (
-                <Table.Tr key={method.id}>
-                  <Table.Td w={110} className="quiet">
-                    {method.kind === 'email' ? 'E-mail' : 'Webhook'}
-                  </Table.Td>
-                  <Table.Td style={{ overflowWrap: 'anywhere' }}>{method.address}</Table.Td>
-                  <Table.Td w={56}>
-                    {list.length > 1 ? (
-                      <CloseButton aria-label={`Remove ${method.address}`} onClick={() => remove.mutate({ params: { id: method.id } })} />
-                    ) : null}
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        )}
-      </Loaded>
-      <form onSubmit={submit} noValidate>
-        <Stack p="md" gap="sm">
-          <FormProblem errors={form.errors} />
-          {secret ? <Secret value={secret} label="Signing secret of the webhook, shown this once" /> : null}
-          <Group align="flex-start">
-            <SegmentedControl
-              aria-label="Kind of contact method"
-              data={[
-                { value: 'email', label: 'E-mail' },
-                { value: 'webhook', label: 'Webhook' },
-              ]}
-              {...form.getInputProps('kind')}
-            />
-            <TextInput
-              aria-label="Address"
-              placeholder={form.values.kind === 'email' ? 'you@example.org' : 'https://…'}
-              flex={1}
-              miw={200}
-              {...form.getInputProps('address')}
-            />
-            <Button type="submit" variant="default" loading={isBusy}>
-              Add
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Section>
   )
 }
 

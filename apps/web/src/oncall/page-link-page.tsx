@@ -21,10 +21,12 @@ export function PageLinkPage() {
   const { token } = useParams({ strict: false }) as { token: string }
   const acknowledge = useMutation<View, ProblemError, void>({ mutationFn: () => call('acknowledgeByLink', { body: { token } }) })
   const handBack = useMutation<View, ProblemError, void>({ mutationFn: () => call('handBackByLink', { body: { token } }) })
+  const escalate = useMutation<View, ProblemError, void>({ mutationFn: () => call('escalateByLink', { body: { token } }) })
+  const snooze = useMutation<View, ProblemError, number>({ mutationFn: minutes => call('snoozeByLink', { body: { token, minutes } }) })
   const { mutate } = acknowledge
   useEffect(() => mutate(), [mutate])
-  const page = handBack.data ?? acknowledge.data
-  const error = handBack.error ?? acknowledge.error
+  const page = handBack.data ?? escalate.data ?? snooze.data ?? acknowledge.data
+  const error = handBack.error ?? escalate.error ?? snooze.error ?? acknowledge.error
   const isMine = page?.state === 'acknowledged' && page.acknowledgedBy === page.you
   return (
     <EntryFrame title={page ? page.title : 'A page for you'} width={520}>
@@ -39,15 +41,25 @@ export function PageLinkPage() {
           {isMine ? (
             <Group gap={8} wrap="nowrap" align="flex-start" role="status">
               <IconCheck color="var(--mantine-color-teal-6)" aria-hidden style={{ flexShrink: 0 }} />
-              <Text fw={600}>It is yours, {page.you}. It climbs no further.</Text>
+              <Text fw={600}>
+                {page.snoozedUntil ? (
+                  <>
+                    It rests until <Time at={page.snoozedUntil} />, and climbs again then.
+                  </>
+                ) : (
+                  `It is yours, ${page.you}. It climbs no further.`
+                )}
+              </Text>
             </Group>
           ) : (
             <Text fw={600}>
-              {page.state === 'triggered'
-                ? 'It was handed back, and climbs to the next person.'
-                : page.state === 'resolved'
-                  ? 'It is over: there is nothing left to answer.'
-                  : `${page.acknowledgedBy ?? 'Somebody'} has taken it up.`}
+              {page.waitsFor > 0 && !handBack.data && !escalate.data
+                ? `Noted, ${page.you}. It needs ${page.waitsFor === 1 ? 'one more' : `${page.waitsFor} more`}.`
+                : page.state === 'triggered'
+                  ? 'It climbs to the next person.'
+                  : page.state === 'resolved'
+                    ? 'It is over: there is nothing left to answer.'
+                    : `${page.acknowledgedBy ?? 'Somebody'} has taken it up.`}
             </Text>
           )}
           <Text className="prewrap">{page.summary}</Text>
@@ -59,9 +71,19 @@ export function PageLinkPage() {
               Open Tocsin
             </Button>
             {isMine ? (
-              <Button variant="default" loading={handBack.isPending} onClick={() => handBack.mutate()}>
-                Hand it back
-              </Button>
+              <>
+                <Button variant="default" loading={handBack.isPending} onClick={() => handBack.mutate()}>
+                  Hand it back
+                </Button>
+                <Button variant="default" loading={escalate.isPending} onClick={() => escalate.mutate()}>
+                  Escalate now
+                </Button>
+                {page.snoozedUntil || page.isDrill ? null : (
+                  <Button variant="default" loading={snooze.isPending} onClick={() => snooze.mutate(30)}>
+                    Rest 30 min
+                  </Button>
+                )}
+              </>
             ) : null}
           </Group>
         </Stack>

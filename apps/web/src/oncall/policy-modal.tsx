@@ -12,9 +12,11 @@ const office = { days: ['mon', 'tue', 'wed', 'thu', 'fri'] as const, from: '09:0
 export function useTargets(team: TeamOnCall): TargetChoice[] {
   const people = useApi('people')
   const teams = useApi('onCall')
+  const channels = useApi('teamChannels')
   return [
     ...depthChoices(team.settings?.promises.map(one => one.depth) ?? []),
     choice({ kind: 'everyone' }, 'everyone in the team'),
+    ...(channels.data ?? []).map(channel => choice({ kind: 'channel', channelId: channel.id }, `channel ${channel.name}`)),
     ...(people.data?.people ?? []).filter(person => person.isActive).map(person => choice({ kind: 'person', personId: person.id }, person.name)),
     ...(teams.data ?? []).filter(one => one.team.id !== team.team.id).map(one => choice({ kind: 'team', teamId: one.team.id }, `all of ${one.team.name}`)),
     ...(teams.data ?? []).flatMap(one =>

@@ -14,6 +14,7 @@ import { PolicyModal } from './policy-modal.tsx'
 import { ScheduleModal } from './schedule-modal.tsx'
 import { SetUpModal } from './set-up-modal.tsx'
 import { SettingsModal } from './settings-modal.tsx'
+import { TeamChannels } from './team-channels.tsx'
 import { stepWords } from './words.ts'
 
 const tabs = ['calendar', 'escalation', 'people', 'record'] as const
@@ -193,12 +194,14 @@ function Escalation({ team }: { team: TeamOnCall }) {
   const people = useApi('people')
   const teams = useApi('onCall')
   const services = useApi('services')
+  const channels = useApi('teamChannels')
   const mayLead = useMay('lead')
   const [edited, setEdited] = useState<Policy | 'new' | 'settings'>()
   const names = new Map([
     ...(people.data?.people ?? []).map(person => [person.id, person.name] as const),
     ...(teams.data ?? []).flatMap(one => [[one.team.id, one.team.name] as const, ...one.schedules.map(schedule => [schedule.id, schedule.name] as const)]),
     ...(services.data ?? []).map(service => [service.id, service.name] as const),
+    ...(channels.data ?? []).map(channel => [channel.id, `channel ${channel.name}`] as const),
   ])
   const { settings } = team
   return (
@@ -281,6 +284,7 @@ function Escalation({ team }: { team: TeamOnCall }) {
           }}
         </Loaded>
       </Section>
+      <TeamChannels teamId={team.team.id} />
       {edited === 'settings' ? <SettingsModal team={team} onClose={() => setEdited(undefined)} /> : null}
       {edited !== undefined && edited !== 'settings' ? (
         <PolicyModal team={team} policy={edited === 'new' ? undefined : edited} onClose={() => setEdited(undefined)} />

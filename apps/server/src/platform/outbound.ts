@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import ipaddr from 'ipaddr.js'
 import { Agent, request } from 'undici'
@@ -46,36 +45,40 @@ export async function openOutbound(url: URL, mayReachPrivate: boolean, setting: 
   })
 }
 
+interface Outgoing {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Buffer
+  /** Addresses that people enter may not lead inside, unless the operator lets them; those that the operator configured may. */
+  readonly mayReachPrivate: boolean
+}
+
+const mostReply = 65_536
+
 /**
- * Posts JSON to a webhook, signed as Standard Webhooks says (`webhook-id` is the same for every repetition).
- * @throws Undeliverable for a refused address or a 4xx answer; Error for what may pass.
+ * Posts something to another server and returns what it said.
+ * @throws Undeliverable for a refused address or a 4xx answer; Error for what may pass (5xx, 429, no answer).
  */
-export async function postWebhook(
-  message: { id: string; url: string; secret: string; body: string; sentAt: number },
-  mayReachPrivate: boolean,
-): Promise<string> {
-  const url = checkWebhookUrl(message.url)
+export async function post({ url: given, headers, body, mayReachPrivate }: Outgoing): Promise<{ status: number; text: string }> {
+  const url = checkWebhookUrl(given)
   const dispatcher = await openOutbound(url, mayReachPrivate, 'TOCSIN_ALLOW_PRIVATE_WEBHOOKS')
-  const timestamp = String(Math.floor(message.sentAt / 1_000))
-  const signature = createHmac('sha256', Buffer.from(message.secret, 'base64')).update(`${message.id}.${timestamp}.${message.body}`).digest('base64')
   try {
     const reply = await request(url, {
       method: 'POST',
       dispatcher,
       headersTimeout: 10_000,
       bodyTimeout: 10_000,
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': 'Tocsin',
-        'webhook-id': message.id,
-        'webhook-timestamp': timestamp,
-        'webhook-signature': `v1,${signature}`,
-      },
-      body: message.body,
+      headers: { 'user-agent': 'Tocsin', ...headers },
+      body,
     })
-    await reply.body.dump({ limit: 65_536 })
-    if (reply.statusCode >= 200 && reply.statusCode < 300) return `HTTP ${reply.statusCode}`
-    const sentence = `${url.origin} answered ${reply.statusCode}`
+    let text = ''
+    for await (const chunk of reply.body) {
+      text += String(chunk)
+      if (text.length > mostReply) break
+    }
+    if (reply.statusCode >= 200 && reply.statusCode < 300) return { status: reply.statusCode, text }
+    // What a server says of a refusal helps whoever reads it, and is not ours to trust: a short piece of it.
+    const sentence = `${url.origin} answered ${reply.statusCode}${text === '' ? '' : `: ${text.slice(0, 200)}`}`
     throw reply.statusCode >= 500 || reply.statusCode === 429 ? new Error(sentence) : new Undeliverable(sentence)
   } finally {
     await dispatcher.close()

@@ -1,0 +1,66 @@
+import type { pagingRoutes, RouteInput, RouteReply, TeamChannel } from '@tocsin/api'
+import { asc, eq } from 'drizzle-orm'
+import { type Caller, type House, listTeams } from '../identity/index.ts'
+import { record } from '../journal/index.ts'
+import type { Reader, Tx } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import { checkWebhookUrl } from '../platform/outbound.ts'
+import { conflict, invalid, notFound } from '../platform/problems.ts'
+import { randomSecret } from '../platform/secrets.ts'
+import { policies, teamChannels } from './tables.ts'
+
+const most = 20
+
+/** Where teams talk. The addresses are not shown: whoever knows one can write there. */
+export async function listTeamChannels(reader: Reader): Promise<Omit<TeamChannel, 'address'>[]> {
+  const rows = await reader.db.select().from(teamChannels).orderBy(asc(teamChannels.name))
+  return rows.map(({ id, teamId, kind, name }) => ({ id, teamId, kind, name }))
+}
+
+export async function saveTeamChannel(
+  tx: Tx,
+  house: House,
+  caller: Caller,
+  teamId: string,
+  input: RouteInput<typeof pagingRoutes.saveTeamChannel>['body'],
+): Promise<RouteReply<typeof pagingRoutes.saveTeamChannel>> {
+  if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
+  if (!house.messenger.has(input.kind)) throw conflict(`Nothing is configured to send by ${input.kind}: the operator has to say how.`)
+  const own = await tx.db.select({ name: teamChannels.name }).from(teamChannels).where(eq(teamChannels.teamId, teamId)).for('update')
+  if (own.length >= most) throw conflict(`A team has at most ${most} channels.`)
+  if (own.some(one => one.name === input.name)) throw conflict(`The team has a channel named ${input.name} already.`)
+  const secret = input.kind === 'webhook' ? Buffer.from(randomSecret(24), 'base64url').toString('base64') : null
+  const row = { id: newId(), teamId, kind: input.kind, name: input.name, address: addressOf(input) }
+  await tx.db.insert(teamChannels).values({ ...row, secret: secret === null ? null : house.secrets.seal(secret) })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'team-channel.added',
+    subject: { kind: 'team', id: teamId },
+    data: { id: row.id, kind: row.kind, name: row.name },
+  })
+  return { channel: row, secret: secret === null ? null : `whsec_${secret}` }
+}
+
+function addressOf({ kind, address }: { kind: TeamChannel['kind']; address: string }): string {
+  if (kind === 'slack') {
+    if (!/^[CG][A-Z0-9]{5,20}$/.test(address)) throw invalid('address', 'must be the ID of a channel such as C012AB3CD (in Slack: channel details)')
+    return address
+  }
+  try {
+    return checkWebhookUrl(address).href
+  } catch (error) {
+    throw invalid('address', error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** @throws AppProblem conflict while a policy pages it. */
+export async function removeTeamChannel(tx: Tx, caller: Caller, id: string): Promise<void> {
+  const [row] = await tx.db.select().from(teamChannels).where(eq(teamChannels.id, id)).for('update')
+  if (!row) throw notFound('channel')
+  const paging = (await tx.db.select().from(policies)).find(({ steps }) =>
+    steps.some(({ targets }) => targets.some(target => target.kind === 'channel' && target.channelId === id)),
+  )
+  if (paging) throw conflict(`The policy ${paging.name} pages this channel: change that first.`)
+  await tx.db.delete(teamChannels).where(eq(teamChannels.id, id))
+  await record(tx, { actor: caller.actor, type: 'team-channel.removed', subject: { kind: 'team', id: row.teamId }, data: { id, name: row.name } })
+}

@@ -1,0 +1,140 @@
+import { Button, CloseButton, Group, Select, Stack, Table, Text, TextInput } from '@mantine/core'
+import type { ContactMethod } from '@tocsin/api'
+import { useState } from 'react'
+import { tellProblem, useAct, useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { Tone } from '../parts/badges.tsx'
+import { FormProblem, Loaded, Section } from '../parts/page.tsx'
+import { Secret } from '../parts/secret.tsx'
+import { subscribeToPush } from './push.ts'
+import { kindWords, nameOf } from './words.ts'
+
+const placeholders: Partial<Record<ContactMethod['kind'], string>> = {
+  email: 'you@example.org',
+  sms: '+49 30 123456',
+  voice: '+49 30 123456',
+  slack: 'Member ID, such as U012AB3CD',
+  ntfy: 'https://ntfy.example/your-topic',
+  webhook: 'https://…',
+}
+
+/** Where the signed-in person is paged: each one is verified by a code before it is used. */
+export function ContactMethods() {
+  const methods = useApi('contactMethods')
+  const remove = useAct('removeContactMethod', { done: 'Removed.' })
+  return (
+    <Section title="How you are paged" isFlush>
+      <Loaded query={methods} rows={1}>
+        {list => (
+          <Table highlightOnHover={false}>
+            <Table.Tbody>
+              {list.map(method => (
+                <Table.Tr key={method.id}>
+                  <Table.Td style={{ overflowWrap: 'anywhere' }}>
+                    <Text fw={550}>{nameOf(method)}</Text>
+                    {method.label ? (
+                      <Text size="sm" className="quiet">
+                        {method.address}
+                      </Text>
+                    ) : null}
+                    {method.isVerified ? null : <Verify method={method} />}
+                  </Table.Td>
+                  <Table.Td w={120}>{method.isVerified ? <Tone color="teal">verified</Tone> : <Tone color="orange">not verified</Tone>}</Table.Td>
+                  <Table.Td w={56}>
+                    {list.length > 1 ? (
+                      <CloseButton aria-label={`Remove ${nameOf(method)}`} onClick={() => remove.mutate({ params: { id: method.id } })} />
+                    ) : null}
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        )}
+      </Loaded>
+      <AddMethod />
+    </Section>
+  )
+}
+
+function Verify({ method }: { method: ContactMethod }) {
+  const params = { id: method.id }
+  const again = useAct('sendContactCode', { done: 'Another code is on its way.' })
+  const { form, submit, isBusy } = useRouteForm(
+    'verifyContactMethod',
+    { code: '' },
+    { around: () => ({ params }), done: 'Verified. Pages reach you there from now on.' },
+  )
+  return (
+    <form onSubmit={submit} noValidate>
+      <FormProblem errors={form.errors} />
+      <Group gap="xs" mt={6} align="flex-start">
+        <TextInput
+          aria-label={`Code that was sent to ${nameOf(method)}`}
+          placeholder="6-digit code"
+          size="xs"
+          w={120}
+          inputMode="numeric"
+          {...form.getInputProps('code')}
+        />
+        <Button type="submit" size="xs" loading={isBusy}>
+          Verify
+        </Button>
+        <Button size="xs" variant="subtle" loading={again.isPending} onClick={() => again.mutate({ params })}>
+          Send it again
+        </Button>
+      </Group>
+    </form>
+  )
+}
+
+function AddMethod() {
+  const offer = useApi('pushKey')
+  const [secret, setSecret] = useState<string | null>(null)
+  const addPush = useAct('addContactMethod', { done: 'A code was pushed to this browser.' })
+  const { form, submit, isBusy } = useRouteForm(
+    'addContactMethod',
+    { kind: 'email', address: '', label: '' },
+    {
+      done: 'Added. A code is on its way there.',
+      onDone: (reply: { secret: string | null }) => {
+        setSecret(reply.secret)
+        form.reset()
+      },
+    },
+  )
+  const kind = form.values.kind as ContactMethod['kind']
+  const subscribe = () => {
+    subscribeToPush(offer.data?.key ?? '').then(
+      subscription => addPush.mutate({ body: { kind: 'push', label: form.values.label || 'Browser', ...subscription } }),
+      tellProblem,
+    )
+  }
+  return (
+    <form onSubmit={submit} noValidate>
+      <Stack p="md" gap="sm">
+        <FormProblem errors={form.errors} />
+        {secret ? <Secret value={secret} label="Signing secret of the webhook, shown this once" /> : null}
+        <Group align="flex-end">
+          <Select
+            label="Add"
+            w={140}
+            allowDeselect={false}
+            data={(offer.data?.channels ?? ['email']).map(value => ({ value, label: kindWords[value] }))}
+            {...form.getInputProps('kind')}
+          />
+          {kind === 'push' ? null : <TextInput label="Address" placeholder={placeholders[kind] ?? ''} flex={1} miw={200} {...form.getInputProps('address')} />}
+          <TextInput label="You call it" placeholder="my phone" w={150} {...form.getInputProps('label')} />
+          {kind === 'push' ? (
+            <Button variant="default" loading={addPush.isPending} onClick={subscribe}>
+              Page me in this browser
+            </Button>
+          ) : (
+            <Button type="submit" variant="default" loading={isBusy}>
+              Add
+            </Button>
+          )}
+        </Group>
+      </Stack>
+    </form>
+  )
+}

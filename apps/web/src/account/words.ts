@@ -1,0 +1,13 @@
+import type { ContactMethod } from '@tocsin/api'
+
+export const kindWords: Record<ContactMethod['kind'], string> = {
+  email: 'E-mail',
+  push: 'This browser',
+  sms: 'SMS',
+  voice: 'Call',
+  slack: 'Slack',
+  ntfy: 'ntfy',
+  webhook: 'Webhook',
+}
+
+export const nameOf = (method: ContactMethod) => `${method.kind === 'push' ? 'Browser' : kindWords[method.kind]}, ${method.label || method.address}`
