@@ -10,8 +10,10 @@ import type { z } from 'zod'
 import { type Server, startServer } from '../src/app/server.ts'
 import { addPerson } from '../src/identity/index.ts'
 import { people, sessions } from '../src/identity/tables.ts'
+import { auditJob } from '../src/oncall/auditor.ts'
 import { addDays, addSeconds, type Clock, type Instant } from '../src/platform/clock.ts'
 import { readConfig } from '../src/platform/config.ts'
+import { cancel } from '../src/platform/jobs.ts'
 import { randomSecret, secretDigest } from '../src/platform/secrets.ts'
 import { openLog } from '../src/platform/telemetry.ts'
 import { type Mail, type MailServer, startMailServer } from './mailbox.ts'
@@ -53,6 +55,8 @@ interface TeamOptions {
 
 export interface WorldOptions {
   readonly withMail?: boolean
+  /** The auditor looks every minute, so that moving time over days would be long: it sleeps where nobody asks for it. */
+  readonly withAuditor?: boolean
   readonly env?: Readonly<Record<string, string>>
   readonly now?: Instant
   /** The way to the database, where something is to stand in it. */
@@ -264,6 +268,7 @@ export async function buildWorld(options: WorldOptions = {}): Promise<{ world: W
     ...options.env,
   })
   const server = await startServer(config, openLog(config.logLevel, false), clock)
+  if (options.withAuditor !== true) await server.house.database.transaction(tx => cancel(tx, auditJob))
   return {
     world: new World(server, mail, clock),
     end: async () => {

@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, Outlet } from '@tanstack/re
 import { AccountPage } from './account/account-page.tsx'
 import { AlertPage } from './alerts/alert-page.tsx'
 import { AlertsPage } from './alerts/alerts-page.tsx'
+import { SilencesPage } from './alerts/silences-page.tsx'
 import { CustomersPage } from './catalog/customers-page.tsx'
 import { ServicesPage } from './catalog/services-page.tsx'
 import { DetectionPage } from './detection/detection-page.tsx'
@@ -42,6 +43,7 @@ const tree = root.addChildren([
     page('/', NowPage),
     page('/alerts', AlertsPage),
     page('/alerts/$id', AlertPage),
+    page('/silences', SilencesPage),
     page('/incidents', IncidentsPage),
     page('/incidents/$id', IncidentPage),
     page('/detection', DetectionPage),

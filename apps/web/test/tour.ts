@@ -5,6 +5,7 @@ import type { Person, World } from '../../server/test/world.ts'
 export const places = [
   '/',
   '/alerts',
+  '/silences',
   '/incidents',
   '/detection',
   '/detection?tab=indicators',
@@ -134,6 +135,10 @@ async function furnishOnCall(world: World, administrator: Person): Promise<strin
   await override('replace', second, day(2, 18), day(3, 8))
   await override('shadow', administrator.id, day(3, 9), day(4, 9))
   await administrator.call('addTimeOff', { body: { personId: first, start: day(5, 0), end: day(8, 0), reason: 'Holidays' } })
+  await administrator.call('addSilence', {
+    body: { matchers: { severities: ['low'] }, reason: 'New certificates on all machines', start: world.now, end: day(2, 0) },
+  })
+  await administrator.call('addHeartbeat', { body: { name: 'Nightly backup', everyMinutes: 26 * 60 } })
   await world.settle()
   return found.team.id
 }

@@ -10,6 +10,7 @@ import { oncallRoutes } from './oncall.ts'
 import { pagingRoutes } from './paging.ts'
 import { policyRoutes } from './policies.ts'
 import { reviewRoutes } from './reviews.ts'
+import { silenceRoutes } from './silences.ts'
 import { systemRoutes } from './system.ts'
 
 /** Every operation of the API, by name. */
@@ -21,6 +22,7 @@ export const routes = {
   ...policyRoutes,
   ...pagingRoutes,
   ...alertRoutes,
+  ...silenceRoutes,
   ...incidentRoutes,
   ...noticeRoutes,
   ...reviewRoutes,

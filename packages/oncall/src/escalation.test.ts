@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { climbCount, type EscalationPolicy, isWithin, stepFrom, whenWithin } from './escalation.ts'
+import { climbCount, type EscalationPolicy, endOfHours, isWithin, stepFrom, whenWithin } from './escalation.ts'
 
 const office = { timeZone: 'Europe/Berlin', hours: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'] as const, from: '09:00', until: '17:00' }] }
 const policy: EscalationPolicy<string> = {
@@ -51,6 +51,11 @@ describe('business hours', () => {
     expect(whenWithin(office, '2026-03-27T16:00:00.000Z')).toBe('2026-03-30T07:00:00.000Z')
     expect(whenWithin(undefined, night)).toBe(night)
     expect(whenWithin({ timeZone: 'UTC', hours: [] }, night)).toBe(night)
+  })
+
+  test('end where they end, and nowhere outside them', () => {
+    expect(endOfHours(office, noon)).toBe('2026-03-25T16:00:00.000Z')
+    expect(endOfHours(office, night)).toBeUndefined()
   })
 
   test('property: the instant waited for lies in them, and none before it does', () => {

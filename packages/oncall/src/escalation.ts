@@ -64,6 +64,13 @@ export function isWithin({ timeZone, hours }: ZonedHours, at: string): boolean {
   return activeHours(hours, timeZone, { start: ms, end: ms + 1 }).some(({ start, end }) => start <= ms && ms < end)
 }
 
+/** When the hours that hold at an instant end, ISO 8601 UTC; undefined where they do not hold. */
+export function endOfHours({ timeZone, hours }: ZonedHours, at: string): string | undefined {
+  const ms = Date.parse(at)
+  const found = activeHours(hours, timeZone, { start: ms, end: ms + 15 * 86_400_000 }).find(({ start, end }) => start <= ms && ms < end)
+  return found === undefined ? undefined : new Date(found.end).toISOString()
+}
+
 /** `at` where the hours hold, or the next instant at which they do: ISO 8601 UTC. Without hours, and with hours that never come, `at`. */
 export function whenWithin(zoned: ZonedHours | undefined, at: string): string {
   if (zoned === undefined || zoned.hours.length === 0) return at

@@ -1,8 +1,10 @@
-import { type AlertInput, alertRoutes as routes } from '@tocsin/api'
-import { act, type Bindings, type Caller, type House, question } from '../identity/index.ts'
+import { type AlertInput, alertRoutes as routes, silenceRoutes } from '@tocsin/api'
+import { act, type Bindings, type Caller, type House, openAct, question } from '../identity/index.ts'
 import type { Tx } from '../platform/database.ts'
+import { addHeartbeat, heartbeatJob, listHeartbeats, missBeat, removeHeartbeat, takeBeat } from './heartbeats.ts'
 import { listAlerts, readAlert } from './queue.ts'
-import { findServices, receiveAlerts } from './receive.ts'
+import { findServices, pageSilenced, receiveAlerts } from './receive.ts'
+import { addSilence, endSilence, listSilences, silenceOverJob } from './silences.ts'
 import { acknowledgeAlert, dismissAlert, followPage, releaseAlert } from './triage.ts'
 
 export { alertsOfIncident, readAlert } from './queue.ts'
@@ -36,7 +38,17 @@ export function openAlerts(house: House): Bindings {
       if (about.kind === 'alert') await releaseAlert(tx, about.id, String(entry.data.personId))
     },
   })
+  house.jobs.register<{ silenceId: string }>(silenceOverJob, { run: (tx, { silenceId }) => pageSilenced(tx, house, silenceId) })
+  house.jobs.register<{ heartbeatId: string }>(heartbeatJob, { run: (tx, { heartbeatId }) => missBeat(tx, house, heartbeatId) })
   return [
+    question(silenceRoutes.silences, reader => listSilences(reader)),
+    act(silenceRoutes.addSilence, (tx, { caller, body }) => addSilence(tx, caller, body)),
+    act(silenceRoutes.endSilence, (tx, { caller, params }) => endSilence(tx, caller, params.id)),
+    question(silenceRoutes.heartbeats, reader => listHeartbeats(reader)),
+    act(silenceRoutes.addHeartbeat, (tx, { caller, body }) => addHeartbeat(tx, house, caller, body)),
+    act(silenceRoutes.removeHeartbeat, (tx, { caller, params }) => removeHeartbeat(tx, house, caller, params.id)),
+    openAct(silenceRoutes.beat, (tx, { params }) => takeBeat(tx, house, params.token)),
+    openAct(silenceRoutes.beatByGet, (tx, { params }) => takeBeat(tx, house, params.token)),
     act(routes.createAlerts, (tx, { caller, body }) => createAlerts(tx, house, caller, body)),
     question(routes.alerts, (reader, { caller, query }) => listAlerts(reader, house, caller, query)),
     question(routes.alert, (reader, { caller, params }) => readAlert(reader, house, caller, params.id)),

@@ -2,11 +2,12 @@ import type { AlertInput, Severity } from '@tocsin/api'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import { services } from '../catalog/index.ts'
 import { firstSecurityTeam, type House } from '../identity/index.ts'
-import { type Actor, record, recordAll } from '../journal/index.ts'
+import { type Actor, record, recordAll, system } from '../journal/index.ts'
 import { pageTeam, reaches, resolvePagesAbout } from '../oncall/index.ts'
 import type { Reader, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { AppProblem } from '../platform/problems.ts'
+import { matches, silence, silencesNow } from './silences.ts'
 import { alerts } from './tables.ts'
 
 /** An alert as a source hands it over: the service already found in the catalogue, or none. */
@@ -164,16 +165,37 @@ async function announce(tx: Tx, house: House, actor: Actor, rows: readonly Store
   ])
   house.metrics.alerts.inc({ result: 'new' }, fresh.length)
   house.metrics.alerts.inc({ result: 'repeated' }, repeated.length)
-  if (fresh.length > 0) await pageFor(tx, house, fresh)
+  if (fresh.length > 0) await pageFor(tx, house, actor, fresh)
 }
 
-async function pageFor(tx: Tx, house: House, fresh: readonly Stored[]): Promise<void> {
+/** A silence is over: what it held back, and nobody has taken up meanwhile, pages now. */
+export async function pageSilenced(tx: Tx, house: House, silenceId: string): Promise<void> {
+  const held = await tx.db
+    .update(alerts)
+    .set({ silencedById: null })
+    .where(eq(alerts.silencedById, silenceId))
+    .returning({ ...stored, status: alerts.status, isOpen: alerts.isOpen })
+  await pageFor(
+    tx,
+    house,
+    system,
+    held.filter(alert => alert.isOpen && alert.status === 'open').map(alert => ({ ...alert, isNew: true })),
+  )
+}
+
+async function pageFor(tx: Tx, house: House, actor: Actor, fresh: readonly Stored[]): Promise<void> {
+  const silent = await silencesNow(tx)
   const serviceIds = [...new Set(fresh.map(row => row.serviceId).filter(id => id !== null))]
   const known = serviceIds.length === 0 ? [] : await tx.db.select().from(services).where(inArray(services.id, serviceIds))
   const byId = new Map(known.map(service => [service.id, service]))
   for (const alert of fresh) {
     const service = alert.serviceId === null ? undefined : byId.get(alert.serviceId)
     if (!reaches(alert.severity, service?.pageFrom ?? pageFromWithoutService)) continue
+    const silencing = silent.find(row => matches(row.matchers, alert))
+    if (silencing) {
+      await silence(tx, silencing, alert, actor)
+      continue
+    }
     const teamId = service?.securityTeamId ?? (await firstSecurityTeam(tx))
     // Without any security team nobody can be paged yet: the alert stands in the queue, and the pages say that paging is not set up.
     if (teamId === undefined) continue

@@ -1,9 +1,45 @@
-import type { AlertInput, alertStatuses, dismissalReasons, Realm, Severity } from '@tocsin/api'
+import type { AlertInput, AlertMatchers, alertStatuses, dismissalReasons, Realm, Severity } from '@tocsin/api'
+import type { ZonedHours } from '@tocsin/oncall'
 import { sql } from 'drizzle-orm'
 import { bigserial, boolean, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { services } from '../catalog/tables.ts'
 import { people } from '../identity/tables.ts'
 import { choice, id, instant, json } from '../platform/columns.ts'
+
+/** Alerts that are not to page for a time. */
+export const silences = pgTable(
+  'silences',
+  {
+    id: id(),
+    matchers: json<AlertMatchers>('matchers').notNull(),
+    reason: text('reason').notNull(),
+    hours: json<ZonedHours>('hours'),
+    start: instant('start').notNull(),
+    end: instant('end').notNull(),
+    authorId: uuid('author_id')
+      .notNull()
+      .references(() => people.id),
+    createdAt: instant('created_at').notNull(),
+  },
+  table => [index('silences_end').on(table.end)],
+)
+
+/** What is expected to give a sign of life. */
+export const heartbeats = pgTable(
+  'heartbeats',
+  {
+    id: id(),
+    name: text('name').notNull(),
+    serviceId: uuid('service_id').references(() => services.id),
+    severity: choice<Severity>('severity').notNull(),
+    everyMinutes: integer('every_minutes').notNull(),
+    tokenDigest: text('token_digest').notNull(),
+    state: choice<'new' | 'beating' | 'silent'>('state').notNull(),
+    lastBeatAt: instant('last_beat_at'),
+    createdAt: instant('created_at').notNull(),
+  },
+  table => [uniqueIndex('heartbeats_token').on(table.tokenDigest)],
+)
 
 export const alerts = pgTable(
   'alerts',
@@ -30,6 +66,8 @@ export const alerts = pgTable(
     lastSeenAt: instant('last_seen_at').notNull(),
     sourceResolvedAt: instant('source_resolved_at'),
     hasPaged: boolean('has_paged').notNull().default(false),
+    /** The silence that keeps it from paging, while it does. */
+    silencedById: uuid('silenced_by_id').references(() => silences.id),
     acknowledgedById: uuid('acknowledged_by_id').references(() => people.id),
     acknowledgedAt: instant('acknowledged_at'),
     verdictOutcome: choice<'dismissed' | 'escalated'>('verdict_outcome'),

@@ -2,6 +2,7 @@ import { inArray, isNull } from 'drizzle-orm'
 import type { Bindings, House } from '../identity/index.ts'
 import { recordAll, system } from '../journal/index.ts'
 import type { Tx } from '../platform/database.ts'
+import { audit, auditJob, beat, heartJob, waitForAudit } from './auditor.ts'
 import { readBook } from './book.ts'
 import { climbJob, climbPages } from './climb.ts'
 import { alarmCoverage, coverageJob, waitForCoverage } from './coverage.ts'
@@ -60,6 +61,8 @@ export function openOncall(house: House): Bindings {
       })),
     )
   })
+  house.jobs.register<object>(auditJob, { run: tx => audit(tx, house) })
+  house.jobs.register<object, void>(heartJob, { attempts: 3, before: () => beat(house), run: async () => undefined })
   house.messenger.onTrouble('page', (tx, trouble) => divert(tx, house, trouble))
   // Somebody who leaves is never on call from that instant, and who is on call then is written down.
   house.followers.react('on-call', {
@@ -74,6 +77,7 @@ export function openOncall(house: House): Bindings {
 /** Sees to what must always be waited for: the look at coverage, and the next turn of schedules that nobody watches yet. */
 export async function resumeOncall(tx: Tx, house: House): Promise<void> {
   await waitForCoverage(tx)
+  await waitForAudit(tx)
   const { rows } = await readBook(tx)
   const open = await tx.db.selectDistinct({ id: shiftRecords.scheduleId }).from(shiftRecords).where(isNull(shiftRecords.end))
   const watched = new Set(open.map(one => one.id))

@@ -42,5 +42,8 @@ export function addDays(instant: Instant, days: number): Instant {
   return addMinutes(instant, days * 1_440)
 }
 
+/** The earlier of two instants. */
+export const earlierOf = (a: Instant, b: Instant): Instant => (Date.parse(a) < Date.parse(b) ? a : b)
+
 /** The later of two instants. */
 export const laterOf = (a: Instant, b: Instant): Instant => (Date.parse(a) > Date.parse(b) ? a : b)

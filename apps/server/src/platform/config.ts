@@ -60,6 +60,11 @@ export const settingsSchema = z.object({
     .regex(/^https?:\/\/[^?#]+[^/]$/, 'must be an address such as https://slack.com/api')
     .default('https://slack.com/api')
     .describe('Where its API is'),
+  TOCSIN_HEARTBEAT_URL: z
+    .string()
+    .refine(text => /^https?:\/\/[^/]+/.test(text), 'must be an address such as https://monitor.example/beat/abc')
+    .optional()
+    .describe('Called every minute after the escalations were found in order: an outside monitor that misses it should alarm'),
   TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Let webhooks reach private addresses'),
   TOCSIN_ALLOW_PRIVATE_FEEDS: yesNo.default(false).describe('Let lists of indicators be pulled from private addresses'),
   TOCSIN_FOLLOW_FOLDERS: z
@@ -90,6 +95,7 @@ export interface Config {
   readonly databaseUrl: string | undefined
   readonly smtpUrl: string | undefined
   readonly mailFrom: string
+  readonly heartbeatUrl: string | undefined
   readonly twilio: {
     readonly accountSid: string | undefined
     readonly authToken: string | undefined
@@ -138,6 +144,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     databaseUrl: s.DATABASE_URL,
     smtpUrl: s.SMTP_URL,
     mailFrom: s.MAIL_FROM,
+    heartbeatUrl: s.TOCSIN_HEARTBEAT_URL,
     twilio: { accountSid: s.TWILIO_ACCOUNT_SID, authToken: s.TWILIO_AUTH_TOKEN, from: s.TWILIO_FROM, apiUrl: s.TWILIO_API_URL },
     slack: { token: s.SLACK_BOT_TOKEN, signingSecret: s.SLACK_SIGNING_SECRET, apiUrl: s.SLACK_API_URL },
     mayReachPrivateWebhooks: s.TOCSIN_ALLOW_PRIVATE_WEBHOOKS,

@@ -35,6 +35,7 @@ export interface Metrics {
   readonly messages: Counter<'channel' | 'state'>
   readonly pageDelay: Histogram
   readonly jobs: Counter<'kind' | 'result'>
+  readonly audits: Counter<'result'>
   readonly journalSize: Gauge
 }
 
@@ -60,6 +61,12 @@ export function openMetrics(): Metrics {
       registers,
     }),
     jobs: new Counter({ name: 'tocsin_jobs_total', help: 'Jobs run', labelNames: ['kind', 'result'], registers }),
+    audits: new Counter({
+      name: 'tocsin_escalation_audits_total',
+      help: 'Looks at the open escalations: in order, late, repaired',
+      labelNames: ['result'],
+      registers,
+    }),
     journalSize: new Gauge({ name: 'tocsin_journal_entries', help: 'Sealed journal entries', registers }),
   }
 }

@@ -1,5 +1,5 @@
 import { Button, Group, Paper, SegmentedControl } from '@mantine/core'
-import { useNavigate } from '@tanstack/react-router'
+import { Link, useNavigate } from '@tanstack/react-router'
 import type { Alert } from '@tocsin/api'
 import { useState } from 'react'
 import { useListKeys } from '../parts/list-keys.ts'
@@ -17,14 +17,19 @@ export function AlertsPage() {
       title="Alerts"
       lead="Each waits for a verdict: dismissed with a reason, or escalated to an incident."
       actions={
-        <SegmentedControl
-          value={view}
-          onChange={value => setView(value === 'all' ? 'all' : 'queue')}
-          data={[
-            { value: 'queue', label: 'Queue' },
-            { value: 'all', label: 'All' },
-          ]}
-        />
+        <>
+          <Button variant="default" component={Link} to="/silences">
+            Silences
+          </Button>
+          <SegmentedControl
+            value={view}
+            onChange={value => setView(value === 'all' ? 'all' : 'queue')}
+            data={[
+              { value: 'queue', label: 'Queue' },
+              { value: 'all', label: 'All' },
+            ]}
+          />
+        </>
       }
     >
       <Paper>

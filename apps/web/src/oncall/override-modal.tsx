@@ -4,10 +4,10 @@ import { useState } from 'react'
 import { useAct, useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
+import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
 import type { Picked } from './calendar.tsx'
-import { fromLocalInput, toLocalInput } from './words.ts'
 
 const kinds = [
   { value: 'replace', label: 'instead of whoever is on call' },

@@ -2,9 +2,9 @@ import { Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
+import { fromLocalInput } from '../parts/local-time.ts'
 import { FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
-import { fromLocalInput } from './words.ts'
 
 export function TimeOffModal({ onClose }: { onClose: () => void }) {
   const people = useApi('people')

@@ -30,7 +30,3 @@ export function stepWords(team: TeamOnCall, step: Step, names: ReadonlyMap<strin
   ].filter(word => word !== '')
   return `${who}, ${step.waitMinutes} min${more.length > 0 ? ` (${more.join(', ')})` : ''}`
 }
-
-/** Local date and time as `datetime-local` inputs write them, and back to an instant. */
-export const toLocalInput = (at: Date) => new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
-export const fromLocalInput = (text: string) => (text === '' || Number.isNaN(Date.parse(text)) ? '' : new Date(text).toISOString())

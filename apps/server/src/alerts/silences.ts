@@ -1,0 +1,102 @@
+import type { AlertMatchers, RouteInput, Severity, Silence, silenceRoutes } from '@tocsin/api'
+import { endOfHours, isWithin } from '@tocsin/oncall'
+import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
+import { type Caller, people } from '../identity/index.ts'
+import { record } from '../journal/index.ts'
+import { addDays, earlierOf, laterOf } from '../platform/clock.ts'
+import type { Reader, Tx } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import { schedule } from '../platform/jobs.ts'
+import { conflict, invalid, notFound } from '../platform/problems.ts'
+import { alerts, silences } from './tables.ts'
+
+export const silenceOverJob = 'silence.over'
+const most = 200
+const mostDays = 366
+
+type Row = typeof silences.$inferSelect
+
+/** What of an alert a silence looks at. */
+export interface Matched {
+  readonly serviceId: string | null
+  readonly severity: Severity
+  readonly source: string
+  readonly title: string
+}
+
+/** True when everything that the matchers say holds for the alert. */
+export function matches({ serviceIds, severities, source, titleContains }: AlertMatchers, alert: Matched): boolean {
+  if (serviceIds.length > 0 && (alert.serviceId === null || !serviceIds.includes(alert.serviceId))) return false
+  if (severities.length > 0 && !severities.includes(alert.severity)) return false
+  if (source !== '' && alert.source !== source) return false
+  return titleContains === '' || alert.title.toLowerCase().includes(titleContains.toLowerCase())
+}
+
+/** The silences that hold now. */
+export async function silencesNow(reader: Reader): Promise<Row[]> {
+  const rows = await reader.db
+    .select()
+    .from(silences)
+    .where(and(lte(silences.start, reader.now), gt(silences.end, reader.now)))
+    .orderBy(asc(silences.id))
+  return rows.filter(row => row.hours === null || isWithin(row.hours, reader.now))
+}
+
+/** Keeps an alert from paging while a silence holds; when it is over, the alert is looked at again. */
+export async function silence(
+  tx: Tx,
+  row: Row,
+  alert: { readonly id: string; readonly incidentId: string | null },
+  actor: Parameters<typeof record>[1]['actor'],
+): Promise<void> {
+  await tx.db.update(alerts).set({ silencedById: row.id }).where(eq(alerts.id, alert.id))
+  await record(tx, {
+    actor,
+    type: 'alert.silenced',
+    subject: { kind: 'alert', id: alert.id },
+    within: alert.incidentId,
+    data: { silenceId: row.id, reason: row.reason },
+  })
+  const over = row.hours === null ? row.end : (endOfHours(row.hours, tx.now) ?? row.end)
+  await schedule(tx, { kind: silenceOverJob, key: `silence:${row.id}`, runAt: earlierOf(over, row.end), data: { silenceId: row.id } })
+}
+
+export async function listSilences(reader: Reader): Promise<Silence[]> {
+  const rows = await reader.db
+    .select({ row: silences, author: people.name, held: sql<number>`(select count(*)::int from ${alerts} where ${alerts.silencedById} = ${silences.id})` })
+    .from(silences)
+    .innerJoin(people, eq(people.id, silences.authorId))
+    .where(gt(silences.end, reader.now))
+    .orderBy(asc(silences.end))
+    .limit(most)
+  const active = new Set((await silencesNow(reader)).map(row => row.id))
+  return rows.map(({ row, author, held }) => ({
+    ...{ id: row.id, matchers: row.matchers, reason: row.reason, start: row.start, end: row.end, createdAt: row.createdAt, author, held },
+    hours: row.hours as Silence['hours'],
+    isActive: active.has(row.id),
+  }))
+}
+
+export async function addSilence(tx: Tx, caller: Caller, input: RouteInput<typeof silenceRoutes.addSilence>['body']): Promise<Silence> {
+  if (input.end <= tx.now) throw invalid('end', 'must lie ahead')
+  if (input.end > addDays(laterOf(input.start, tx.now), mostDays)) throw invalid('end', 'must be within a year: nobody remembers longer what is silent')
+  if ((await listSilences(tx)).length >= most) throw conflict(`At most ${most} silences are kept.`)
+  const row: Row = { ...input, id: newId(), authorId: caller.personId, createdAt: tx.now }
+  await tx.db.insert(silences).values(row)
+  await record(tx, { actor: caller.actor, type: 'silence.added', subject: { kind: 'silence', id: row.id }, data: { ...input } })
+  const found = (await listSilences(tx)).find(one => one.id === row.id)
+  if (!found) throw notFound('silence')
+  return found
+}
+
+/** Ends a silence now: what is still open is looked at again at once. */
+export async function endSilence(tx: Tx, caller: Caller, id: string): Promise<void> {
+  const [row] = await tx.db
+    .update(silences)
+    .set({ end: tx.now })
+    .where(and(eq(silences.id, id), gt(silences.end, tx.now)))
+    .returning({ id: silences.id })
+  if (!row) throw notFound('silence')
+  await record(tx, { actor: caller.actor, type: 'silence.ended', subject: { kind: 'silence', id } })
+  await schedule(tx, { kind: silenceOverJob, key: `silence:${id}`, runAt: tx.now, data: { silenceId: id } })
+}
