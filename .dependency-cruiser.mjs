@@ -5,6 +5,7 @@ const floors = [
   ['identity'],
   ['catalog'],
   ['oncall'],
+  ['organisation'],
   ['alerts'],
   ['incidents'],
   ['detection', 'intake', 'notices', 'reviews'],

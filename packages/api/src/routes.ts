@@ -7,6 +7,7 @@ import { indicatorRoutes } from './indicators.ts'
 import { intakeRoutes } from './intake.ts'
 import { noticeRoutes } from './notices.ts'
 import { oncallRoutes } from './oncall.ts'
+import { organisationRoutes } from './organisation.ts'
 import { pagingRoutes } from './paging.ts'
 import { policyRoutes } from './policies.ts'
 import { reviewRoutes } from './reviews.ts'
@@ -20,6 +21,7 @@ export const routes = {
   ...catalogRoutes,
   ...oncallRoutes,
   ...policyRoutes,
+  ...organisationRoutes,
   ...pagingRoutes,
   ...alertRoutes,
   ...silenceRoutes,

@@ -69,7 +69,7 @@ function shapesWith(Person: z.ZodType<string, string>, At: z.ZodType<string, str
 const inFiles = shapesWith(Name, When)
 const inApi = shapesWith(Id, Instant)
 
-/** A schedule as it stands in a file. */
+/** A schedule as it stands in a file: people by name or, for a server, by e-mail address. */
 export const ScheduleShape = z
   .strictObject({
     name: Name,
@@ -82,6 +82,8 @@ export const ScheduleShape = z
       .array(z.strictObject({ participant: Name, start: When, end: When.optional().describe('Without an end they have left') }))
       .max(5_000)
       .default([]),
+    team: Name.optional().describe('Whose it is; a server needs to know'),
+    needsApprenticeship: z.boolean().optional().describe('Only who has finished the apprenticeship of the team stands in it alone'),
     apprentices: z.array(Name).max(200).default([]).describe('Who watches in their turns, and does not stand alone yet'),
   })
   .meta({ id: 'ScheduleFileEntry' })
@@ -96,28 +98,3 @@ export const ScheduleInput = z.object({
 })
 export const OverrideInput = inApi.Override
 export const TemporaryInput = inApi.Temporary
-
-/** What a team promises: who answers first, who stands behind. */
-export const CoverageShape = z
-  .strictObject({
-    name: Name,
-    timeZone: TimeZone.describe('Where the clock of its hours hangs'),
-    promises: z
-      .array(
-        z.strictObject({
-          depth: Name,
-          schedule: Name,
-          turn: Turn.optional(),
-          hours: Restrictions.optional().describe('When it is promised; always where there are none'),
-        }),
-      )
-      .max(10)
-      .describe('Depth by depth: primary, backup, third'),
-    longestDays: z.number().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold one depth longer without a break'),
-    longestNights: z.number().int().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold more nights one after the other'),
-  })
-  .meta({ id: 'TeamCoverage' })
-
-/** A file of schedules, kept in git beside what it describes. */
-export const ScheduleFile = z.strictObject({ schedules: z.array(ScheduleShape).max(1_000), teams: z.array(CoverageShape).max(1_000).default([]) })
-export type ScheduleFile = z.output<typeof ScheduleFile>

@@ -1,7 +1,8 @@
 import { rotationTypes } from '@tocsin/oncall'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { alertSend } from './alert-send.ts'
 import type { DetectOptions } from './detect.ts'
+import { type Importer, importers } from './import/tools.ts'
 import { incidentList, incidentShow } from './incidents.ts'
 import { journalVerify } from './journal-verify.ts'
 import type { HandoffOptions } from './oncall.ts'
@@ -171,8 +172,37 @@ ofPeriod('coverage', 'gaps, people in two depths at once and stretches that are 
   (options: { file: string; from: string; until: string }) => run(async () => (await import('./oncall.ts')).oncallCoverage(options)),
 )
 
+const apply = program
+  .command('apply')
+  .description('bring teams, people, schedules, policies and services to what files say: shows first what would change')
+  .requiredOption('-f, --file <path>', 'a folder of YAML files, or one')
+  .option('--plan', 'only show what would change')
+  .option('--yes', 'do not ask')
+  .action((options: { file: string; plan?: boolean; yes?: boolean }) =>
+    run(async (output, api) => (await import('./organisation.ts')).applyFiles(output, api, options.file, options)),
+  )
+program
+  .command('export')
+  .description('teams, people, schedules, policies and services as YAML, as apply takes them')
+  .option('-o, --out <folder>', 'a file for each kind there; without it all to standard output')
+  .action((options: { out?: string }) => run(async (output, api) => (await import('./organisation.ts')).exportFiles(output, api, options.out)))
+program
+  .command('schema')
+  .description('the JSON Schema of the files that apply takes, for editors')
+  .action(() => run(async () => (await import('./organisation.ts')).printSchema()))
+const importing = program
+  .command('import')
+  .description('make files of what another pager exported (JSON of its API), and say what could not be carried over')
+  .addArgument(new Argument('<tool>', 'which one').choices(importers))
+  .argument('<export...>', 'its answers, one file or several')
+  .option('-o, --out <folder>', 'a file for each kind there; without it all to standard output')
+  .option('--at <instant>', 'when it was exported, where that decides whose turn it is; now without it')
+  .action((tool: Importer, paths: string[], options: { out?: string; at?: string }) =>
+    run(async output => (await import('./import/index.ts')).importFrom(output, tool, paths, options)),
+  )
+
 // A command line that is wrong is told in one sentence, with a code of its own.
-const offline = [program.commands.find(command => command.name() === 'detect'), rules, ...rules.commands, oncall, ...oncall.commands]
+const offline = [program.commands.find(command => command.name() === 'detect'), rules, ...rules.commands, oncall, ...oncall.commands, apply, importing]
 for (const command of offline) command?.showHelpAfterError(false).exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
 
 await program.parseAsync()

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises'
-import { RotationShape, ScheduleFile, TimeZone } from '@tocsin/api'
-import { coverage, fairness, handoffs, type Rotation, type Schedule, shifts, whoIsOnCall } from '@tocsin/oncall'
-import { load, YAMLException } from 'js-yaml'
+import { type OrganisationFile, RotationShape, TimeZone } from '@tocsin/api'
+import { coverage, fairness, handoffs, type Rotation, type Schedule, shifts, type Team, whoIsOnCall } from '@tocsin/oncall'
 import type { z } from 'zod'
+import { readOrganisationFile } from './organisation-files.ts'
 import { CliProblem } from './output.ts'
 
 export interface HandoffOptions extends Rotation {
@@ -47,20 +46,8 @@ export function oncallHandoffs({ zone, from, until, ...given }: HandoffOptions):
   print(found)
 }
 
-async function readSchedules(file: string): Promise<ScheduleFile> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new CliProblem(error.code === 'ENOENT' ? `${file} does not exist.` : `${file} cannot be read (${error.code}).`, 2)
-  })
-  try {
-    return parsed(ScheduleFile, load(text), file)
-  } catch (error) {
-    if (error instanceof YAMLException) throw new CliProblem(`${file} is not valid YAML: ${error.message.split('\n')[0]}.`, 2)
-    throw error
-  }
-}
-
 async function scheduleOf(file: string, name: string): Promise<Schedule> {
-  const { schedules } = await readSchedules(file)
+  const { schedules } = await readOrganisationFile(file)
   const found = schedules.filter(schedule => schedule.name === name)
   if (found.length > 1) throw new CliProblem(`${file} has two schedules of the name ${name}.`, 2)
   if (found[0] === undefined)
@@ -80,15 +67,21 @@ export async function oncallShifts({ file, schedule, ...period }: { file: string
   print(shifts(await scheduleOf(file, schedule), from, until))
 }
 
+/** A team as the core reads it, if it promises anything. */
+function promisesOf({ name, timeZone = 'UTC', promises, longestDays, longestNights }: OrganisationFile['teams'][number]): Team[] {
+  return promises === undefined ? [] : [{ name, timeZone, promises, longestDays, longestNights }]
+}
+
 /** Prints what is wrong with the coverage of the teams of a file. Exit code 1 when something is, so that a pipeline stops there. */
 export async function oncallCoverage({ file, ...period }: { file: string; from: string; until: string }): Promise<void> {
   const { from, until } = periodOf(period)
-  const { teams, schedules } = await readSchedules(file)
-  if (teams.length === 0) throw new CliProblem(`${file} has no teams: without them nothing is promised.`, 2)
-  for (const { name, promises } of teams)
+  const { teams, schedules } = await readOrganisationFile(file)
+  const promising = teams.flatMap(promisesOf)
+  if (promising.length === 0) throw new CliProblem(`${file} has no teams: without them nothing is promised.`, 2)
+  for (const { name, promises } of promising)
     for (const { schedule } of promises)
       if (!schedules.some(known => known.name === schedule)) throw new CliProblem(`${file} has no schedule ${schedule}, which ${name} promises.`, 2)
-  const concerns = teams.flatMap(team => coverage(team, schedules, from, until))
+  const concerns = promising.flatMap(team => coverage(team, schedules, from, until))
   print(concerns)
   if (concerns.length > 0) process.exitCode = 1
 }

@@ -12,12 +12,14 @@ export class CliProblem extends Error {
 
 /** Where a command says what it found: lines for people, or one JSON value for programs. */
 export interface Output {
+  readonly isJson: boolean
   say(lines: readonly string[], value: unknown): void
   problem(error: unknown): void
 }
 
 export function outputOf(isJson: boolean): Output {
   return {
+    isJson,
     say: (lines, value) => process.stdout.write(isJson ? `${JSON.stringify(value, null, 2)}\n` : `${lines.join('\n')}\n`),
     problem: error => {
       const sentence = error instanceof Error ? error.message : String(error)

@@ -12,6 +12,7 @@ import { openIntake } from '../intake/index.ts'
 import { Followers, Live, openSealer } from '../journal/index.ts'
 import { openNotices } from '../notices/index.ts'
 import { mountCallbacks, openOncall, resumeOncall } from '../oncall/index.ts'
+import { openOrganisation } from '../organisation/index.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { type Config, ConfigProblem } from '../platform/config.ts'
 import { migrateDatabase, openDatabase } from '../platform/database.ts'
@@ -57,6 +58,7 @@ export function openRooms(house: House, detection: Detection): Bindings {
     ...identityBindings(house),
     ...catalogBindings(),
     ...openOncall(house),
+    ...openOrganisation(house),
     ...openAlerts(house),
     ...openIncidents(house, conditions),
     ...openIntake(house),

@@ -120,8 +120,9 @@ export async function invite(
   caller: Caller,
   input: { email: string; name: string; role: Role },
 ): Promise<Invitation & { link: string }> {
-  const taken = await tx.db.select({ id: people.id }).from(people).where(eq(people.email, input.email))
-  if (taken.length > 0) throw conflict(`${input.email} has an account already.`)
+  const [taken] = await tx.db.select({ passwordHash: people.passwordHash, isDemo: people.isDemo }).from(people).where(eq(people.email, input.email))
+  // Somebody who was entered from a file is paged before they have signed in for the first time.
+  if (taken && (taken.passwordHash !== null || taken.isDemo)) throw conflict(`${input.email} has an account already.`)
   const invitation = { id: newId(), ...input, createdAt: tx.now, expiresAt: addDays(tx.now, 7) }
   await tx.db.insert(invitations).values(invitation)
   const link = invitationLink(invitation.id)
@@ -150,13 +151,13 @@ export async function acceptInvitation(tx: Tx, secrets: Secrets, input: { token:
   if (!invitation || invitation.usedAt !== null || invitation.expiresAt <= tx.now)
     throw new AppProblem('forbidden', 'This invitation is not right, was used, or is too old. Ask for another.')
   await tx.db.update(invitations).set({ usedAt: tx.now }).where(eq(invitations.id, invitation.id))
-  const person = await addPerson(tx, {
-    name: input.name,
-    email: invitation.email,
-    role: invitation.role,
-    passwordHash: await hashPassword(input.password),
-    isDemo: false,
-  })
+  const passwordHash = await hashPassword(input.password)
+  const [entered] = await tx.db
+    .update(people)
+    .set({ name: input.name, passwordHash })
+    .where(and(eq(people.email, invitation.email), isNull(people.passwordHash), eq(people.isDemo, false), eq(people.isActive, true)))
+    .returning()
+  const person = entered ?? (await addPerson(tx, { name: input.name, email: invitation.email, role: invitation.role, passwordHash, isDemo: false }))
   await record(tx, {
     actor: actorOf(person),
     type: 'person.joined',

@@ -1,4 +1,4 @@
-export { addPerson, assertPeople, findPerson, isSetUp, listPeople, setupToken } from './accounts.ts'
+export { addPerson, assertPeople, findPerson, invite, isSetUp, listPeople, setupToken } from './accounts.ts'
 export { act, authorizer, type Bindings, type Caller, openAct, openProcess, openQuestion, process, question } from './caller.ts'
 export type { House } from './house.ts'
 export { identityBindings } from './routes.ts'

@@ -13,10 +13,15 @@ import { pages, shiftRecords } from './tables.ts'
 import { schedulesWith } from './time-off.ts'
 import { type TurnsData, turnsJob, watchTurns } from './turns.ts'
 
+export { readBook } from './book.ts'
 export { mountCallbacks } from './callbacks.ts'
 export { acknowledgePagesAbout, pageTeam, reaches, resolvePagesAbout } from './pages.ts'
+export { listPolicies, savePolicy } from './policies.ts'
+export { addOverride, addTemporary, saveSchedule } from './schedules.ts'
 export { pages } from './tables.ts'
-export { setUpOnCall } from './teams.ts'
+export { listTeamChannels } from './team-channels.ts'
+export { listOnCall, saveTeamOnCall, setUpOnCall } from './teams.ts'
+export { addTimeOff, listTimeOff } from './time-off.ts'
 
 export function openOncall(house: House): Bindings {
   house.jobs.register<{ pageId: string }>(climbJob, {

@@ -1,0 +1,192 @@
+import { z } from 'zod'
+import {
+  type Imported,
+  joined,
+  type Layer,
+  type PolicyEntry,
+  rotationOf,
+  type ScheduleEntry,
+  type StepEntry,
+  spanOf,
+  strayTeam,
+  type TargetEntry,
+  uniqueNames,
+  wallTime,
+  weekdays,
+} from './parts.ts'
+
+// https://developer.pagerduty.com/api-reference/: lists of users, teams, schedules (with layers), overrides, escalation policies and services.
+const Ref = z.object({ id: z.string(), summary: z.string().nullish(), type: z.string().nullish() })
+const User = z.object({ id: z.string(), name: z.string(), email: z.string(), role: z.string().nullish(), teams: z.array(Ref).nullish() })
+const Restriction = z.object({
+  type: z.string(),
+  start_time_of_day: z.string(),
+  duration_seconds: z.number(),
+  start_day_of_week: z.number().nullish(),
+})
+const ScheduleLayer = z.object({
+  name: z.string().nullish(),
+  start: z.string(),
+  end: z.string().nullish(),
+  rotation_virtual_start: z.string(),
+  rotation_turn_length_seconds: z.number(),
+  users: z.array(z.object({ user: Ref })),
+  restrictions: z.array(Restriction).nullish(),
+})
+const Schedule = z.object({
+  id: z.string(),
+  name: z.string(),
+  time_zone: z.string(),
+  schedule_layers: z.array(ScheduleLayer).nullish(),
+  teams: z.array(Ref).nullish(),
+})
+const Override = z.object({ start: z.string(), end: z.string(), user: Ref, schedule: Ref.nullish() })
+const EscalationPolicy = z.object({
+  id: z.string(),
+  name: z.string(),
+  num_loops: z.number().nullish(),
+  escalation_rules: z.array(z.object({ escalation_delay_in_minutes: z.number(), targets: z.array(Ref) })),
+  teams: z.array(Ref).nullish(),
+})
+const Service = z.object({
+  id: z.string(),
+  name: z.string(),
+  description: z.string().nullish(),
+  escalation_policy: Ref.nullish(),
+  teams: z.array(Ref).nullish(),
+})
+
+/** One answer of the API, or several put together: each list under its own name. */
+export const PagerDutyExport = z.object({
+  users: z.array(User).default([]),
+  teams: z.array(z.object({ id: z.string(), name: z.string() })).default([]),
+  schedules: z.array(Schedule).default([]),
+  schedule: Schedule.optional(),
+  overrides: z.array(Override).default([]),
+  escalation_policies: z.array(EscalationPolicy).default([]),
+  services: z.array(Service).default([]),
+})
+
+/** The layers of PagerDuty: one wins over those that come after it in the answer, so that they stand here the other way round. */
+export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>[]): Imported {
+  const notes: string[] = []
+  const everyone = parts.flatMap(part => part.users)
+  const known = parts.flatMap(part => part.teams)
+  const changes = parts.flatMap(part => part.overrides)
+  const escalations = parts.flatMap(part => part.escalation_policies)
+  const offered = parts.flatMap(part => part.services)
+  const users = new Map(everyone.map(user => [user.id, user]))
+  const schedules = [...new Map(parts.flatMap(part => [...part.schedules, ...(part.schedule ? [part.schedule] : [])]).map(one => [one.id, one])).values()]
+  const teamOf = (teams: readonly z.output<typeof Ref>[] | null | undefined, what: string): string => {
+    const [first, ...more] = teams ?? []
+    if (more.length > 0) notes.push(`${what}: belongs to several teams; it goes to ${first?.summary ?? ''}, because here it belongs to one.`)
+    return known.find(team => team.id === first?.id)?.name ?? first?.summary ?? strayTeam
+  }
+  const emailOf = (ref: z.output<typeof Ref>, what: string): string[] => {
+    const user = users.get(ref.id)
+    if (user) return [user.email]
+    notes.push(`${what}: ${ref.summary ?? ref.id} is not among the exported users, and is left out.`)
+    return []
+  }
+  const unique = uniqueNames()
+  const scheduleNames = new Map(schedules.map(one => [one.id, unique(one.name)]))
+
+  const entries = schedules.map((schedule): ScheduleEntry => {
+    const name = scheduleNames.get(schedule.id) ?? schedule.name
+    const layers = (schedule.schedule_layers ?? []).toReversed().flatMap((layer, place): Layer[] => {
+      const what = `schedule ${name}, layer ${layer.name ?? place + 1}`
+      const rotation = rotationOf(layer.rotation_turn_length_seconds, wallTime(layer.rotation_virtual_start, schedule.time_zone))
+      if (!rotation) {
+        notes.push(`${what}: turns of ${layer.rotation_turn_length_seconds} seconds are no whole number of hours; the layer is left out.`)
+        return []
+      }
+      const restrictions = (layer.restrictions ?? []).flatMap(({ type, start_time_of_day, duration_seconds, start_day_of_week }) => {
+        const [hours = 0, minutes = 0] = start_time_of_day.split(':').map(Number)
+        const day = type === 'weekly_restriction' ? weekdays[((start_day_of_week ?? 1) - 1) % 7] : undefined
+        return spanOf(day, hours * 60 + minutes, Math.round(duration_seconds / 60))
+      })
+      return [
+        {
+          name: layer.name ?? `Layer ${place + 1}`,
+          rotation,
+          participants: layer.users.flatMap(({ user }) => emailOf(user, what)),
+          ...(restrictions.length > 0 ? { restrictions: joined(restrictions) } : {}),
+          starts: layer.start,
+          ...(layer.end ? { ends: layer.end } : {}),
+        },
+      ]
+    })
+    const overrides = changes.filter(one => one.schedule?.id === schedule.id || (one.schedule == null && schedules.length === 1))
+    return {
+      ...{ name, team: teamOf(schedule.teams, `schedule ${name}`), timeZone: schedule.time_zone, merge: 'top', layers },
+      overrides: overrides.map(one => ({ kind: 'replace', participants: emailOf(one.user, `an override of ${name}`), start: one.start, end: one.end })),
+    }
+  })
+  const strays = changes.filter(one => one.schedule == null && schedules.length !== 1)
+  if (strays.length > 0) notes.push(`${strays.length} overrides do not say of which schedule they are: export them with the schedule's id in \`schedule\`.`)
+
+  const policies = escalations.map((policy): PolicyEntry => {
+    const what = `escalation policy ${policy.name}`
+    const steps = policy.escalation_rules.map(
+      (rule): StepEntry => ({
+        waitMinutes: rule.escalation_delay_in_minutes,
+        targets: rule.targets.flatMap((target): TargetEntry[] => {
+          if (target.type?.startsWith('schedule')) {
+            const schedule = scheduleNames.get(target.id)
+            if (schedule !== undefined) return [{ schedule }]
+            notes.push(`${what}: the schedule ${target.summary ?? target.id} was not exported; that target is left out.`)
+            return []
+          }
+          return emailOf(target, what).map(person => ({ person }))
+        }),
+      }),
+    )
+    return { team: teamOf(policy.teams, what), name: policy.name, steps, repeats: Math.min(9, policy.num_loops ?? 0) }
+  })
+
+  const teams = teamEntries(
+    [...entries.map(one => one.team ?? strayTeam), ...policies.map(one => one.team)],
+    known.map(team => team.name),
+    name => everyone.filter(user => user.teams?.some(team => known.find(one => one.id === team.id)?.name === name)).map(user => user.email),
+  )
+  const services = offered.map(service => {
+    const policy = escalations.find(one => one.id === service.escalation_policy?.id)
+    return { service, policy, team: teamOf(service.teams ?? policy?.teams, `service ${service.name}`) }
+  })
+  if (services.length > 0)
+    notes.push(
+      'Services answer with two teams here, a security response team and an engineering team: each is given its one team as engineering; name the security team in services.yaml, where it says "name the security team".',
+    )
+  return {
+    organisation: {
+      people: everyone.map(({ email, name, role }) => ({
+        email,
+        name,
+        role: role === 'admin' || role === 'owner' ? 'administrator' : role?.includes('observer') || role?.includes('read_only') ? 'observer' : 'responder',
+      })),
+      teams: teams.map(team => {
+        const own = services.filter(one => one.team === team.name && one.policy)
+        const [first] = policies.filter(one => one.team === team.name)
+        return {
+          ...team,
+          ...(first ? { policy: first.name } : {}),
+          ...(own.length > 0 ? { routing: own.flatMap(({ service, policy }) => (policy ? [{ services: [service.name], policy: policy.name }] : [])) } : {}),
+        }
+      }),
+      schedules: entries,
+      policies,
+      services: services.map(({ service, team }) => ({
+        name: service.name,
+        description: service.description ?? '',
+        securityTeam: 'name the security team',
+        engineeringTeam: team,
+      })),
+    },
+    notes,
+  }
+}
+
+/** The teams that things belong to, each with its members; all as engineering teams, which a person changes where they respond to security. */
+export function teamEntries(used: readonly string[], known: readonly string[], membersOf: (name: string) => string[]) {
+  return [...new Set([...known, ...used])].map(name => ({ name, kind: 'engineering' as const, members: [...new Set(membersOf(name))] }))
+}

@@ -1,0 +1,174 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { OrganisationFile } from '@tocsin/api'
+import { shifts, whoIsOnCall } from '@tocsin/oncall'
+import { load } from 'js-yaml'
+import { describe, expect, test } from 'vitest'
+import { tocsin } from './tocsin.ts'
+
+const sample = (name: string) => fileURLToPath(new URL(`./exports/${name}.json`, import.meta.url))
+
+/** Imports samples, and reads the files that come of it as the server would. */
+async function imported(tool: string, names: readonly string[], ...more: string[]) {
+  const { code, out, err } = await tocsin(['import', tool, ...names.map(sample), ...more])
+  expect(code, err).toBe(0)
+  const organisation = OrganisationFile.parse(load(out))
+  const scheduleNamed = (name: string) => {
+    const found = organisation.schedules.find(one => one.name === name)
+    if (!found) throw new Error(`no schedule ${name}`)
+    return found
+  }
+  return { organisation, notes: err.split('\n').filter(line => line !== ''), scheduleNamed }
+}
+
+describe('npx tocsin import pagerduty', () => {
+  test('carries layers, the upper over the lower, with restrictions, overrides, policies and services', async () => {
+    const { organisation, notes, scheduleNamed } = await imported('pagerduty', ['pagerduty'])
+    const schedule = scheduleNamed('Primary')
+    expect(schedule).toMatchObject({ team: 'Response', timeZone: 'America/Chicago', merge: 'top' })
+    expect(schedule.layers.map(layer => layer.name)).toEqual(['Always', 'Office hours'])
+    expect(schedule.layers[1]?.restrictions).toEqual([{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:00', until: '17:00' }])
+    // Wednesday: office hours in Chicago, and before; Ada has the first week. A handoff at 02:30 that does not exist is at 03:00.
+    expect(whoIsOnCall(schedule, '2026-03-04T16:00:00Z')).toEqual(['cai@example.org'])
+    expect(whoIsOnCall(schedule, '2026-03-04T14:00:00Z')).toEqual(['ada@example.org'])
+    expect(whoIsOnCall(schedule, '2026-03-10T08:00:00Z')).toEqual(['ben@example.org'])
+    expect(whoIsOnCall(schedule, '2026-12-25T12:00:00Z')).toEqual(['cai@example.org'])
+    expect(organisation.policies).toMatchObject([
+      {
+        team: 'Response',
+        name: 'Default',
+        repeats: 2,
+        steps: [
+          { waitMinutes: 10, targets: [{ schedule: 'Primary' }] },
+          { waitMinutes: 30, targets: [{ person: 'ada@example.org' }] },
+        ],
+      },
+    ])
+    expect(organisation.teams).toMatchObject([
+      { name: 'Response', members: ['ada@example.org', 'ben@example.org'], policy: 'Default', routing: [{ services: ['billing'] }] },
+    ])
+    expect(organisation.people.map(person => person.role)).toEqual(['administrator', 'responder', 'observer'])
+    expect(notes).toEqual([
+      'schedule Primary, layer Odd: turns of 5400 seconds are no whole number of hours; the layer is left out.',
+      'schedule Primary, layer Always: Gone is not among the exported users, and is left out.',
+      'escalation policy Default: the schedule Gone was not exported; that target is left out.',
+      expect.stringContaining('name the security team'),
+    ])
+  })
+})
+
+describe('npx tocsin import opsgenie', () => {
+  test('carries rotations that are on call together, their hours over midnights, and delays that count from the alert', async () => {
+    const names = ['opsgenie-users', 'opsgenie-teams', 'opsgenie-schedules', 'opsgenie-escalations', 'opsgenie-overrides']
+    const { organisation, notes, scheduleNamed } = await imported('opsgenie', names)
+    const schedule = scheduleNamed('Response_schedule')
+    expect(schedule).toMatchObject({ team: 'Response', merge: 'all', timeZone: 'Europe/Berlin' })
+    expect(schedule.layers.map(layer => [layer.name, layer.rotation.type, layer.rotation.every, layer.rotation.start, layer.restrictions])).toEqual([
+      ['Days', 'weekly', 1, '2026-03-02T09:00', [{ from: '08:00', until: '20:00' }]],
+      ['Nights', 'daily', 2, '2026-03-02T20:00', [{ from: '20:00', until: '08:00' }]],
+      [
+        'Weekend',
+        'weekly',
+        2,
+        '2026-03-02T09:00',
+        [
+          { days: ['fri'], from: '18:00', until: '24:00' },
+          { days: ['sat', 'sun'], from: '00:00', until: '24:00' },
+          { days: ['mon'], from: '00:00', until: '08:00' },
+        ],
+      ],
+    ])
+    // Saturday, by day: the day's and the weekend's are on call together.
+    expect(whoIsOnCall(schedule, '2026-03-14T11:00:00Z')).toEqual(['ada@example.org', 'ben@example.org'])
+    expect(whoIsOnCall(schedule, '2026-12-24T12:00:00Z')).toEqual(['ben@example.org'])
+    expect(organisation.policies[0]?.steps).toEqual([
+      { targets: [{ schedule: 'Response_schedule' }], waitMinutes: 5 },
+      { targets: [{ schedule: 'Response_schedule', turn: 1 }], waitMinutes: 55 },
+      { targets: [{ team: 'Response' }], waitMinutes: 15 },
+    ])
+    expect(organisation.policies[0]?.repeats).toBe(3)
+    expect(organisation.people.map(person => [person.email, person.role])).toContainEqual(['cai@example.org', 'observer'])
+    expect(notes).toEqual([
+      expect.stringContaining('rotation Nights: a turn of nobody cannot be said'),
+      expect.stringContaining('pages also what somebody has acknowledged'),
+      expect.stringContaining('closes the alert after all repetitions'),
+    ])
+  })
+})
+
+describe('npx tocsin import grafana-oncall', () => {
+  test('carries levels, who begins, days on which turns go on with each shift, and waits as the time of a step', async () => {
+    const names = ['grafana-users', 'grafana-teams', 'grafana-schedules', 'grafana-shifts', 'grafana-escalation']
+    const { organisation, notes, scheduleNamed } = await imported('grafana-oncall', names)
+    const schedule = scheduleNamed('Primary')
+    expect(schedule).toMatchObject({ team: 'Response', merge: 'top', timeZone: 'Europe/London' })
+    expect(schedule.layers).toMatchObject([
+      { name: 'Weeks', participants: ['ben@example.org', 'ada@example.org'] },
+      { name: 'Weekend days', advance: 'shift', participants: ['ben@example.org', 'ada@example.org'] },
+    ])
+    const weekend = shifts(schedule, '2026-03-14T00:00:00Z', '2026-03-16T00:00:00Z').map(shift => `${shift.start.slice(8, 13)} ${shift.participants.join()}`)
+    expect(weekend).toEqual(['14T00 ada@example.org', '14T09 ben@example.org', '14T17 ada@example.org'])
+    expect(whoIsOnCall(schedule, '2026-12-24T12:00:00Z')).toEqual(['ben@example.org'])
+    expect(organisation.policies).toMatchObject([
+      {
+        name: 'Default',
+        repeats: 5,
+        steps: [
+          { targets: [{ schedule: 'Primary' }], waitMinutes: 5 },
+          { targets: [{ person: 'ada@example.org' }, { person: 'ben@example.org' }], waitMinutes: 5 },
+        ],
+      },
+    ])
+    expect(notes).toEqual([
+      expect.stringContaining('schedule From a calendar: lives in a calendar elsewhere'),
+      expect.stringContaining('a step of the kind trigger_webhook'),
+      expect.stringContaining('Who belongs to which team'),
+    ])
+  })
+})
+
+describe('npx tocsin import goalert', () => {
+  test('carries who is on call at the moment of the export, rules by weekday, temporary schedules and overrides', async () => {
+    const { organisation, notes, scheduleNamed } = await imported('goalert', ['goalert'], '--at', '2026-11-25T12:00:00Z')
+    const schedule = scheduleNamed('Primary')
+    expect(schedule.merge).toBe('all')
+    // At the moment of the export it is Ben's week.
+    expect(whoIsOnCall(scheduleNamed('Weekly'), '2026-11-25T12:00:00Z')).toEqual(['ben@example.org'])
+    expect(schedule.layers[1]).toMatchObject({
+      participants: ['ben@example.org'],
+      restrictions: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', until: '17:00' }],
+    })
+    expect(whoIsOnCall(schedule, '2026-12-24T12:00:00Z')).toEqual(['ada@example.org'])
+    expect(whoIsOnCall(schedule, '2026-12-26T12:00:00Z')).toEqual(['ben@example.org'])
+    expect(whoIsOnCall(schedule, '2026-12-01T16:00:00Z')).toContain('ada@example.org')
+    expect(whoIsOnCall(schedule, '2026-12-01T16:00:00Z')).not.toContain('ben@example.org')
+    expect(organisation.policies[0]).toMatchObject({
+      repeats: 3,
+      steps: [{ targets: [{ schedule: 'Primary' }] }, { targets: [{ schedule: 'Weekly' }] }, { targets: [], waitMinutes: 20 }],
+    })
+    expect(notes).toEqual([
+      'rotation Weekly: the user Cai has no e-mail address, and is left out.',
+      expect.stringContaining('an override of Primary: replaces one person'),
+      expect.stringContaining('pages slackChannel #ops'),
+      expect.stringContaining('GoAlert knows no teams'),
+      expect.stringContaining('name the security team'),
+    ])
+  })
+})
+
+test('what is no export is refused with what it should be', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-import-'))
+  const file = join(folder, 'x.json')
+  writeFileSync(file, '{"schedules": "none"}')
+  expect(await tocsin(['import', 'pagerduty', file])).toMatchObject({
+    code: 2,
+    out: '',
+    err: expect.stringContaining('is not an answer of the API of pagerduty: schedules'),
+  })
+  writeFileSync(file, 'nothing')
+  expect(await tocsin(['import', 'opsgenie', file])).toMatchObject({ code: 2, err: expect.stringContaining('is not JSON') })
+  expect((await tocsin(['import', 'elsewhere', file])).code).toBe(2)
+  expect(await tocsin(['import', 'goalert', join(folder, 'absent.json')])).toMatchObject({ code: 2, err: expect.stringContaining('does not exist') })
+})
