@@ -106,6 +106,10 @@ export const Incident = IncidentSummary.extend({
   tasks: z.array(Task),
   notes: z.array(Note),
   alerts: z.array(Alert),
+  coveredBy: z.object({ id: Id, number: z.number(), title: z.string() }).nullable().describe('The widespread event that it is a part of'),
+  covers: z
+    .array(z.object({ id: Id, number: z.number(), title: z.string() }))
+    .describe('The incidents that this widespread event covers, as far as the viewer may see them'),
   timeline: z.array(TimelineEntry),
   nextActs: z.array(z.object({ to: IncidentStatus, act: z.string(), blockedBy: z.array(z.string()) })),
 }).meta({ id: 'Incident' })
@@ -195,6 +199,16 @@ export const incidentRoutes = {
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: Act.extend({ class: IncidentClass }),
+    reply: Incident,
+  }),
+  coverWidely: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/cover',
+    summary:
+      'Declare that an incident is a widespread event that covers alerts and other incidents: their pages end, its lead is paged once, and their leads and owners join it',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version, statement: Statement, alertIds: z.array(Id).max(500).default([]), incidentIds: z.array(Id).max(100).default([]) }),
     reply: Incident,
   }),
   assignRole: route({

@@ -65,6 +65,53 @@ alert
   .option('--description <text>', 'more about it')
   .action((options: Parameters<typeof alertSend>[2]) => run((output, api) => alertSend(output, api, options)))
 
+const page = program.command('page').description('pages: what people were paged about')
+const pages = () => import('./pages.ts')
+page
+  .command('list')
+  .description('the latest, those that wait for an answer first')
+  .option('--mine', 'those that went to you')
+  .action((options: { mine?: boolean }) => run(async (output, api) => (await pages()).pageList(output, api, options.mine === true)))
+page
+  .command('show')
+  .argument('<id>', 'its id, or the end of it')
+  .description('its whole story')
+  .action((id: string) => run(async (output, api) => (await pages()).pageShow(output, api, id)))
+page
+  .command('acknowledge')
+  .alias('ack')
+  .argument('<id>', 'its id, or the end of it')
+  .description('take it up: it climbs no further')
+  .action((id: string) => run(async (output, api) => (await pages()).pageAct(output, api, id, { kind: 'acknowledge' })))
+page
+  .command('decline')
+  .argument('<id>', 'its id, or the end of it')
+  .option('--to <email>', 'who is to take it; without it the next step is paged')
+  .option('--reason <text>', 'why')
+  .description('say that you cannot take it')
+  .action((id: string, { to, reason }: { to?: string; reason?: string }) =>
+    run(async (output, api) =>
+      (await pages()).pageAct(output, api, id, { kind: 'decline', people: to === undefined ? [] : [to], ...(reason === undefined ? {} : { reason }) }),
+    ),
+  )
+page
+  .command('escalate')
+  .argument('<id>', 'its id, or the end of it')
+  .description('go on to the next step now')
+  .action((id: string) => run(async (output, api) => (await pages()).pageAct(output, api, id, { kind: 'escalate' })))
+page
+  .command('add')
+  .argument('<id>', 'its id, or the end of it')
+  .argument('<email...>', 'whom to page about the same')
+  .description('add responders')
+  .action((id: string, people: string[]) => run(async (output, api) => (await pages()).pageAct(output, api, id, { kind: 'add', people })))
+page
+  .command('snooze')
+  .argument('<id>', 'its id, or the end of it')
+  .option('--minutes <n>', 'for so long', turnLength, 30)
+  .description('let a page that somebody took up rest; it climbs again afterwards')
+  .action((id: string, { minutes }: { minutes: number }) => run(async (output, api) => (await pages()).pageAct(output, api, id, { kind: 'snooze', minutes })))
+
 const incident = program.command('incident').description('incidents')
 incident
   .command('list')

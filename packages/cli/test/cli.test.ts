@@ -34,6 +34,37 @@ describe('npx tocsin', () => {
     expect((await tocsin(['incident', 'list'], { ...env, TOCSIN_API_KEY: 'tok_wrong' })).err).toBe('The API key is not valid.\n')
   })
 
+  test('lists pages, shows their story, and does with them what the pages do', async ({ world }) => {
+    const { team, primary, backup } = await world.team({ depth: 2 })
+    await world.service('billing', team)
+    const administrator = await world.person('administrator', 'Ada Admin')
+    const { secret } = await administrator.call('createApiKey', { body: { name: 'cli', scopes: ['alerts:read', 'alerts:write', 'catalog:read'] } })
+    const env = { TOCSIN_URL: world.origin, TOCSIN_API_KEY: secret }
+    expect((await tocsin(['page', 'list'], env)).out).toBe('Nobody was paged.\n')
+    await world.alert({ service: 'billing' })
+    const [page] = JSON.parse((await tocsin(['--json', 'page', 'list'], env)).out) as { id: string; title: string }[]
+    const ending = page?.id.slice(-6) ?? ''
+    expect((await tocsin(['page', 'show', ending], env)).out).toContain(`Paged ${primary.name}.`)
+    expect((await tocsin(['page', 'escalate', ending], env)).code).toBe(0)
+    await world.settle()
+    backup.expectPage(/billing/)
+    expect((await tocsin(['page', 'snooze', ending], env)).err).toContain('Acknowledge the page first')
+    expect((await tocsin(['page', 'ack', ending], env)).out).toContain('Ada Admin has it')
+    expect((await tocsin(['page', 'snooze', ending, '--minutes', '60'], env)).out).toContain('rests until 2026-11-23T09:00:00.000Z')
+    primary.expectPage(/billing/)
+    await tocsin(['page', 'add', ending, primary.email], env)
+    await world.settle()
+    expect(primary.expectPage(/billing/).text).toContain('cli (key of Ada Admin) asks you to join.')
+    expect(await tocsin(['page', 'add', ending, 'nobody@tocsin.test'], env)).toMatchObject({
+      code: 2,
+      err: 'There is nobody with the address nobody@tocsin.test.\n',
+    })
+    expect((await tocsin(['page', 'decline', ending, '--to', backup.email, '--reason', 'Leaving'], env)).out).toContain('triggered')
+    await world.settle()
+    expect(backup.expectPage(/billing/).text).toContain('cli (key of Ada Admin) gives this to you: Leaving')
+    expect(await tocsin(['page', 'ack', '000000'], env)).toMatchObject({ code: 1, err: 'There is no page 000000 that this key may see.\n' })
+  })
+
   test('imports rules from a folder, and leaves out what git keeps', async ({ world }) => {
     const lead = await world.person('lead')
     const administrator = await world.person('administrator')

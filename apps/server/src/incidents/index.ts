@@ -14,6 +14,7 @@ import { escalateAlert, openIncident } from './open.ts'
 import { listIncidents, readIncident } from './read.ts'
 import { setAffectedCustomers, setAffectedServices } from './scope.ts'
 import { addTask, approveTask, changeTask } from './tasks.ts'
+import { coverWidely } from './widespread.ts'
 import { defineWorkload } from './workload.ts'
 
 export { ClosingConditions } from './acts.ts'
@@ -64,6 +65,7 @@ export function openIncidents(house: House, conditions: ClosingConditions): Bind
     act(routes.changeIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, changeIncident(tx, house, caller, params.id, body))),
     act(routes.assessSeverity, (tx, { caller, params, body }) => after(tx, caller, params.id, assessIncident(tx, house, caller, params.id, body))),
     act(routes.classifyIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, classifyIncident(tx, house, caller, params.id, body))),
+    act(routes.coverWidely, (tx, { caller, params, body }) => after(tx, caller, params.id, coverWidely(tx, house, caller, params.id, body))),
     act(routes.assignRole, (tx, { caller, params, body }) => after(tx, caller, params.id, assignRole(tx, house, caller, params.id, params.role, body))),
     act(routes.setMembers, (tx, { caller, params, body }) => after(tx, caller, params.id, setMembers(tx, house, caller, params.id, body))),
     act(routes.setAffectedServices, (tx, { caller, params, body }) => after(tx, caller, params.id, setAffectedServices(tx, house, caller, params.id, body))),

@@ -12,6 +12,7 @@ import { blockers, destination, possibleActs } from './lifecycle.ts'
 import { renderMarkdown } from './markdown.ts'
 import { incidentCustomers, incidentMembers, incidentServices, incidents, notes, tasks } from './tables.ts'
 import { timelineOf } from './timeline.ts'
+import { coveredBy, eventOf } from './widespread.ts'
 
 type Names = ReadonlyMap<string, string>
 const reference = (names: Names, id: string | null) => (id === null ? null : { id, name: names.get(id) ?? '' })
@@ -148,6 +149,8 @@ export async function readIncident(reader: Reader, house: House, conditions: Clo
       isMine: note.authorId === viewer.personId,
     })),
     alerts,
+    coveredBy: await eventOf(reader, house, viewer, incident),
+    covers: await coveredBy(reader, house, viewer, id),
     timeline: timelineOf(entries),
     nextActs: await nextActsOf(reader, conditions, incident),
   }

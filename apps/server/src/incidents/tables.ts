@@ -29,10 +29,12 @@ export const incidents = pgTable(
     declaredAt: instant('declared_at'),
     closedAt: instant('closed_at'),
     isRestricted: boolean('is_restricted').notNull(),
+    /** The widespread event that it is a part of. */
+    coveredById: uuid('covered_by_id'),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [index('incidents_number').on(table.number), index('incidents_status').on(table.status)],
+  table => [index('incidents_number').on(table.number), index('incidents_status').on(table.status), index('incidents_covered').on(table.coveredById)],
 )
 
 const incidentId = () =>

@@ -140,6 +140,9 @@ export function toCore(
   absences: readonly Absence[],
   apprentices: readonly string[],
 ): CoreSchedule {
+  // Of all who are away or learn only those who stand in it matter: each of them is looked at for every stretch of time.
+  const layers = [...row.layers, ...own.flatMap(one => one.layers ?? [])]
+  const standing = new Set([...layers.flatMap(layer => layer.participants), ...own.flatMap(one => one.participantIds)])
   return {
     name: row.id,
     timeZone: row.timeZone,
@@ -151,8 +154,8 @@ export function toCore(
     temporaries: own.flatMap(({ name, start, end, layers, merge }) =>
       layers === null ? [] : [{ name: name ?? '', start, end, layers, merge: merge ?? 'top' }],
     ),
-    absences,
-    apprentices,
+    absences: absences.filter(one => standing.has(one.participant)),
+    apprentices: apprentices.filter(id => standing.has(id)),
   }
 }
 

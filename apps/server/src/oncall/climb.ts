@@ -1,6 +1,7 @@
 import type { StepTarget } from '@tocsin/api'
 import { climbCount, stepFrom, whenWithin } from '@tocsin/oncall'
-import { asc, eq, inArray, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import { type Engagement, type House, people } from '../identity/index.ts'
 import { type NewEntry, recordAll, system } from '../journal/index.ts'
 import { addMinutes, type Instant } from '../platform/clock.ts'
@@ -230,8 +231,19 @@ function nextFree({ book, engagements }: Ground, page: PageRow, target: StepTarg
   return undefined
 }
 
-/** Puts a page back to climbing from `position`, and climbs at once. */
+/** Puts a page back to climbing from `position`, and climbs at once. Where another page about exactly the same climbs already, that one goes on. */
 export async function climbAgain(tx: Tx, house: House, pageId: string, position: number): Promise<void> {
+  const twin = alias(pages, 'twin')
+  const [same] = await tx.db
+    .select({ id: twin.id, withinId: pages.withinId })
+    .from(twin)
+    .innerJoin(pages, eq(pages.key, twin.key))
+    .where(and(eq(pages.id, pageId), ne(twin.id, pageId), eq(twin.state, 'triggered')))
+  if (same) {
+    await tx.db.update(pages).set({ state: 'resolved', nextStepAt: null, snoozedUntil: null }).where(eq(pages.id, pageId))
+    await recordAll(tx, [{ actor: system, type: 'page.resolved', subject: { kind: 'page', id: pageId }, within: same.withinId, data: { about: same.id } }])
+    return
+  }
   await tx.db
     .update(pages)
     .set({ state: 'triggered', position, acknowledgedById: null, acknowledgedAt: null, acknowledgements: [], snoozedUntil: null, progressAt: null })

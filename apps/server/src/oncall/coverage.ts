@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Concern } from '@tocsin/api'
 import { type Concern as CoreConcern, type Team as CoreTeam, coverage } from '@tocsin/oncall'
 import { and, eq, isNotNull, sql } from 'drizzle-orm'
@@ -22,6 +23,32 @@ export async function unreachablePeople(reader: Reader): Promise<ReadonlySet<str
     .groupBy(contactMethods.personId)
     .having(sql`bool_and(${contactMethods.verifiedAt} is null)`)
   return new Set(rows.map(row => row.personId))
+}
+
+/** Concerns by everything that they follow from: every open page of everybody asks for them with each change of anything. */
+const known = new Map<string, Concern[]>()
+const mostKnown = 2_000
+
+/** What is wrong with the coverage that a team promises in the coming 90 days, counted from the full hour. */
+export function comingConcerns(book: Book, teamId: string, unreachable: ReadonlySet<string>): Concern[] {
+  const settings = book.settings.get(teamId)
+  if (!settings) return []
+  const hour = `${book.at.slice(0, 13)}:00:00.000Z`
+  const schedules = settings.promises.map(one => book.schedules.get(one.scheduleId))
+  const names = [...new Set(schedules.flatMap(one => one?.layers.flatMap(layer => layer.participants) ?? []))].map(id => [
+    id,
+    book.people.get(id)?.name,
+    unreachable.has(id),
+  ])
+  const key = createHash('sha256')
+    .update(JSON.stringify([teamId, hour, settings, schedules, names]))
+    .digest('base64')
+  const found = known.get(key) ?? concernsOf(book, teamId, unreachable, hour, addDays(hour, horizonDays))
+  known.delete(key)
+  known.set(key, found)
+  const oldest = known.size > mostKnown ? known.keys().next().value : undefined
+  if (oldest !== undefined) known.delete(oldest)
+  return found
 }
 
 /** What is wrong with the coverage that a team promises, in a period. */
@@ -75,7 +102,7 @@ export async function alarmCoverage(tx: Tx, house: House): Promise<void> {
     .from(people)
     .where(and(eq(people.isActive, true), isNotNull(people.email)))
   for (const team of await listTeams(tx)) {
-    const concerns = concernsOf(book, team.id, unreachable, tx.now, addDays(tx.now, horizonDays))
+    const concerns = comingConcerns(book, team.id, unreachable)
     const open = vacancies(book, team.id)
     if (concerns.length === 0 && open.length === 0) continue
     const responsible = leads.filter(person => ['lead', 'administrator'].includes(person.role) && person.isDemo === team.isDemo)

@@ -7,7 +7,7 @@ import { addDays, type Instant, laterOf } from '../platform/clock.ts'
 import type { Reader, Tx } from '../platform/database.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../platform/problems.ts'
 import { type Book, readBook, referenceIn, type Settings, toShift, turnsOf, vacancies } from './book.ts'
-import { concernsOf, unreachablePeople } from './coverage.ts'
+import { comingConcerns, concernsOf, unreachablePeople } from './coverage.ts'
 import { savePolicy } from './policies.ts'
 import { horizonDays, namesOf, overrideView, saveSchedule, scheduleView, temporaryView } from './schedules.ts'
 import { pageNotifications, pages, policies, shiftRecords, teamsOnCall } from './tables.ts'
@@ -35,7 +35,7 @@ export async function listOnCall(reader: Reader, teamIds?: readonly string[]): P
       settings: settings ? { ...settings, version: versions.get(team.id) ?? 1 } : null,
       schedules: [...book.rows.values()].filter(row => row.teamId === team.id).map(scheduleView),
       standing: (settings?.promises ?? []).flatMap(promised => standing(book, promised)),
-      concerns: concernsOf(book, team.id, unreachable, reader.now, addDays(reader.now, horizonDays)),
+      concerns: comingConcerns(book, team.id, unreachable),
       vacancies: vacancies(book, team.id),
     }
   })

@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { useAct, useApi } from '../api.ts'
 import { Empty, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
+import { Widespread } from './widespread.tsx'
 
 interface Listed {
   id: string
@@ -48,6 +49,7 @@ export function ScopeTab({ incident }: { incident: Incident }) {
         mayRemove={incident.declaredAt === null}
         onChange={listed => setCustomers.mutate({ params, body: { version, customers: listed } })}
       />
+      <Widespread incident={incident} mayAct={mayAct} />
       {incident.isRestricted ? <Members incident={incident} mayAct={mayAct} /> : null}
     </Stack>
   )
