@@ -285,10 +285,11 @@ describe('a page', () => {
   test('that rests climbs again afterwards from the first step; one that nobody took up cannot rest', async ({ world }) => {
     const { first, second } = await teamWith(world, [depth(0), depth(1)])
     await world.alert({ service: 'billing' })
-    first.expectPage(/billing/)
+    const token = linkIn(first.expectPage(/billing/), '/a/')
     const { id } = await pageOf(first)
     await expect(first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).rejects.toThrow(/Acknowledge the page first/)
-    await first.call('acknowledgePage', { params: { id } })
+    await second.call('acknowledgePage', { params: { id } })
+    await expect(world.client()('snoozeByLink', { body: { token, minutes: 30 } }), 'it is not theirs').rejects.toThrow(/Only who has taken the page up/)
     expect((await first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).snoozedUntil).toBe('2026-11-23T08:30:00.000Z')
     await world.advance({ minutes: 29, seconds: 59 })
     first.expectNoPage()

@@ -7,10 +7,9 @@ import type { Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { cancel, schedule } from '../platform/jobs.ts'
 import { conflict, notFound } from '../platform/problems.ts'
-import { readBook } from './book.ts'
 import { climbAgain, climbJob, climbKey, climbPages, firstPersonMinutes, type PageRow } from './climb.ts'
 import { summon } from './notify.ts'
-import { pages } from './tables.ts'
+import { pages, teamsOnCall } from './tables.ts'
 
 export const wakeJob = 'page.wake'
 const wakeKey = (pageId: string) => `wake:${pageId}`
@@ -135,7 +134,8 @@ export async function acknowledgePage(tx: Tx, house: House, actor: Actor, person
 /** Looks after the time that the team gives itself whether anything has happened since. */
 async function expectProgress(tx: Tx, page: PageRow): Promise<void> {
   if (page.subjectKind === 'drill') return
-  const minutes = (await readBook(tx, [])).settings.get(page.teamId)?.progressMinutes ?? null
+  const [team] = await tx.db.select({ settings: teamsOnCall.settings }).from(teamsOnCall).where(eq(teamsOnCall.teamId, page.teamId))
+  const minutes = team?.settings.progressMinutes ?? null
   if (minutes === null) return
   await schedule(tx, { kind: wakeJob, key: wakeKey(page.id), runAt: addMinutes(page.progressAt ?? tx.now, minutes), data: { pageId: page.id } })
 }

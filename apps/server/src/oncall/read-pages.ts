@@ -5,9 +5,8 @@ import { type Entry, readEntriesAbout } from '../journal/index.ts'
 import type { Reader } from '../platform/database.ts'
 import { notFound } from '../platform/problems.ts'
 import { messages } from '../platform/tables.ts'
-import { readBook, referenceIn } from './book.ts'
 import { routePage } from './policies.ts'
-import { pageNotifications, pages, policies } from './tables.ts'
+import { pageNotifications, pages, policies, teamsOnCall } from './tables.ts'
 
 interface Which {
   readonly pageId?: string
@@ -46,8 +45,14 @@ export async function listPages(reader: Reader, house: House, viewer: Viewer, { 
           .where(inArray(pageNotifications.pageId, ids))
           .orderBy(asc(pageNotifications.at), asc(pageNotifications.id))
           .limit(5_000)
-  const book = await readBook(reader, [])
+  const teamIds = [...new Set(rows.map(row => row.page.teamId))]
+  const settings = new Map(
+    (teamIds.length === 0 ? [] : await reader.db.select().from(teamsOnCall).where(inArray(teamsOnCall.teamId, teamIds))).map(row => [row.teamId, row.settings]),
+  )
   const known = new Map((await reader.db.select().from(policies)).map(row => [row.id, row]))
+  const answered = [...new Set(rows.flatMap(row => row.page.acknowledgements.map(one => one.personId)))]
+  const named = answered.length === 0 ? [] : await reader.db.select({ id: people.id, name: people.name }).from(people).where(inArray(people.id, answered))
+  const names = new Map(named.map(person => [person.id, person.name]))
   return rows.map(({ page, team, acknowledgedBy }) => ({
     id: page.id,
     title: page.title,
@@ -56,11 +61,11 @@ export async function listPages(reader: Reader, house: House, viewer: Viewer, { 
     subject: { kind: page.subjectKind, id: page.subjectId },
     state: page.state,
     urgency: page.urgency,
-    policy: routePage(book.settings.get(page.teamId), known, page).name,
+    policy: routePage(settings.get(page.teamId), known, page).name,
     isDrill: page.subjectKind === 'drill',
     acknowledgedBy,
     acknowledgedAt: page.acknowledgedAt,
-    acknowledgements: page.acknowledgements.map(one => ({ person: referenceIn(book, one.personId), at: one.at })),
+    acknowledgements: page.acknowledgements.map(one => ({ person: { id: one.personId, name: names.get(one.personId) ?? '' }, at: one.at })),
     snoozedUntil: page.snoozedUntil,
     createdAt: page.createdAt,
     nextStepAt: page.nextStepAt,

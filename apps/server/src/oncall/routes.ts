@@ -3,7 +3,7 @@ import { act, type Bindings, type Caller, type House, listTeams, openAct, openQu
 import { pushKey } from '../platform/channels/index.ts'
 import type { Tx } from '../platform/database.ts'
 import { Produced } from '../platform/http.ts'
-import { invalid, notFound } from '../platform/problems.ts'
+import { conflict, invalid, notFound } from '../platform/problems.ts'
 import { addContactMethod, listContactMethods, readRules, removeContactMethod, saveRules, sendContactCode, verifyContactMethod } from './contact-methods.ts'
 import { makeFeed, readFeed } from './feeds.ts'
 import { throughLink } from './links.ts'
@@ -109,7 +109,12 @@ function pageBindings(house: House): Bindings {
       throughLink(tx, house, body.token, ({ actor, personId }, page) => handBackPage(tx, house, actor, personId, page.id)),
     ),
     openAct(routes.escalateByLink, (tx, { body }) => throughLink(tx, house, body.token, ({ actor }, page) => escalatePage(tx, house, actor, page.id))),
-    openAct(routes.snoozeByLink, (tx, { body }) => throughLink(tx, house, body.token, ({ actor }, page) => snoozePage(tx, actor, page.id, body.minutes))),
+    openAct(routes.snoozeByLink, (tx, { body }) =>
+      throughLink(tx, house, body.token, async ({ actor, personId }, page) => {
+        if (page.acknowledgedById !== personId) throw conflict('Only who has taken the page up lets it rest by its link.')
+        await snoozePage(tx, actor, page.id, body.minutes)
+      }),
+    ),
     question(routes.outbox, (reader, { caller }) => listOutbox(reader, house, caller)),
   ]
 }

@@ -103,6 +103,13 @@ describe('an override', () => {
     const [first, second] = members
     const span = { start: '2026-11-23T06:00:00Z', end: '2026-11-23T20:00:00Z' }
     await expect(first?.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [second?.id ?? ''] } })).rejects.toThrow(/ask a lead/)
+    await expect(first?.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [] } }), 'nobody instead is a gap').rejects.toThrow(
+      /ask a lead/,
+    )
+    const stranger = await world.person()
+    await expect(stranger.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [stranger.id] } })).rejects.toThrow(
+      /do not stand in this team/,
+    )
     await expect(
       lead.call('addOverride', { params: { id: schedule.id }, body: { participants: [], start: '2026-11-22T06:00:00Z', end: '2026-11-22T20:00:00Z' } }),
     ).rejects.toThrow(/end/)

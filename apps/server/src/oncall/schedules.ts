@@ -102,11 +102,14 @@ async function lockSchedule(tx: Tx, id: string): Promise<ScheduleRow> {
   return row
 }
 
-/** Responders may change what is their own: give a shift of theirs away, or take one. Leads may change all. */
-function assertMayOverride(caller: Caller, participantIds: readonly string[]): void {
+/** Responders of the team may take a shift, watch one, or take themselves out of theirs; what concerns others, and whose team it is not, is for leads. */
+async function assertMayOverride(tx: Tx, caller: Caller, schedule: ScheduleRow, participantIds: readonly string[]): Promise<void> {
   if (includesRole(caller.role, 'lead')) return
-  if (participantIds.some(id => id !== caller.personId))
-    throw new AppProblem('forbidden', 'You may take shifts yourself; to give one to somebody else, ask a lead or let them take it.')
+  const [team] = await listTeams(tx, [schedule.teamId])
+  const isTheirs = team?.members.some(member => member.id === caller.personId) || schedule.layers.some(layer => layer.participants.includes(caller.personId))
+  if (!isTheirs) throw new AppProblem('forbidden', 'You do not stand in this team: ask a lead of it.')
+  if (participantIds.length !== 1 || participantIds[0] !== caller.personId)
+    throw new AppProblem('forbidden', 'You may take shifts yourself, or take yourself out of one; for others ask a lead, or let them do it.')
 }
 
 async function assertRoom(tx: Tx, scheduleId: string): Promise<void> {
@@ -122,10 +125,7 @@ export async function addOverride(
   scheduleId: string,
   input: z.output<typeof OverrideInput> & { reason: string },
 ): Promise<Override> {
-  await lockSchedule(tx, scheduleId)
-  assertMayOverride(caller, input.participants)
-  if (input.kind === 'remove' && !includesRole(caller.role, 'lead') && !input.participants.includes(caller.personId))
-    throw new AppProblem('forbidden', 'You may take yourself out of a shift, not others.')
+  await assertMayOverride(tx, caller, await lockSchedule(tx, scheduleId), input.participants)
   if (input.end <= tx.now) throw invalid('end', 'must lie ahead: what has been stays as it was')
   await assertPeople(tx, input.participants, 'participants')
   await assertRoom(tx, scheduleId)

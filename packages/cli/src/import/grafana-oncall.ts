@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { teamEntries } from './pagerduty.ts'
 import {
   type Imported,
   joined,
@@ -11,6 +10,7 @@ import {
   spanOf,
   strayTeam,
   type TargetEntry,
+  teamEntries,
   uniqueNames,
   type Weekday,
   wallTime,

@@ -10,6 +10,7 @@ import {
   spanOf,
   strayTeam,
   type TargetEntry,
+  teamEntries,
   uniqueNames,
   wallTime,
   weekdays,
@@ -184,9 +185,4 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
     },
     notes,
   }
-}
-
-/** The teams that things belong to, each with its members; all as engineering teams, which a person changes where they respond to security. */
-export function teamEntries(used: readonly string[], known: readonly string[], membersOf: (name: string) => string[]) {
-  return [...new Set([...known, ...used])].map(name => ({ name, kind: 'engineering' as const, members: [...new Set(membersOf(name))] }))
 }

@@ -96,3 +96,8 @@ export function uniqueNames(): (name: string) => string {
 
 /** The team that things of nobody go to. */
 export const strayTeam = 'Imported'
+
+/** The teams that things belong to, each with its members; all as engineering teams, which a person changes where they respond to security. */
+export function teamEntries(used: readonly string[], known: readonly string[], membersOf: (name: string) => string[]) {
+  return [...new Set([...known, ...used])].map(name => ({ name, kind: 'engineering' as const, members: [...new Set(membersOf(name))] }))
+}
