@@ -91,6 +91,8 @@ test('on a phone a page is acknowledged with one thumb, and its story shows each
   await page.getByRole('button', { name: 'More' }).click()
   await page.getByRole('menuitem', { name: 'Let it rest for 30 minutes' }).click()
   await page.getByText('lets it rest until').waitFor()
+  // A menu that is fading away has no items left.
+  await page.getByRole('menu').waitFor({ state: 'detached' })
   expect(await seriousViolations(page)).toEqual([])
   await close()
 })
