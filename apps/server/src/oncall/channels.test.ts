@@ -407,6 +407,48 @@ test('a provider that is down is tried again, and the next method of the same pe
   })
 })
 
+test('a bundle whose channel is in trouble goes out another way too, as one message, and stands in the story of its pages', async () => {
+  await withProviders(async (world, { twilio, slack }) => {
+    const { primary } = await pagedTeam(world)
+    const sms = await addVerified(world, primary, { kind: 'sms', address: '+4930123456' }, twilio)
+    const chat = await addVerified(world, primary, { kind: 'slack', address: 'U012AB3CD' }, slack)
+    await primary.call('saveNotificationRules', {
+      body: {
+        high: [
+          { methodId: sms, afterMinutes: 0 },
+          { methodId: chat, afterMinutes: 60 },
+        ],
+        low: [],
+      },
+    })
+    const sender = await world.person()
+    await sender.call('createAlerts', { body: Array.from({ length: 12 }, (_, n) => ({ title: `Odd ${n}`, severity: 'high' as const, service: 'billing' })) })
+    await world.settle()
+    twilio.answer = () => ({ status: 503 })
+    slack.received.length = 0
+    await world.advance({ seconds: 64 })
+    expect(slack.received.map((_, n) => jsonOf(slack, n).text)).toEqual(['7 more pages for you'])
+    const bundled = (await primary.call('pages')).filter(page => page.notifications.some(one => one.channel === 'slack'))
+    expect(bundled.length).toBe(7)
+    const { events } = await primary.call('page', { params: { id: bundled[0]?.id ?? '' } })
+    expect(events.map(event => event.text)).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^sms is in trouble/), expect.stringMatching(/^Taken by U012AB3CD/)]),
+    )
+  })
+})
+
+test('whose only methods are by a channel that is configured no more is paged another way', async () => {
+  await withProviders(async (world, { twilio }) => {
+    const { primary } = await pagedTeam(world)
+    const sms = await addVerified(world, primary, { kind: 'sms', address: '+4930123456' }, twilio)
+    await primary.call('saveNotificationRules', { body: { high: [{ methodId: sms, afterMinutes: 0 }], low: [] } })
+    const has = world.server.house.messenger.has.bind(world.server.house.messenger)
+    world.server.house.messenger.has = channel => channel !== 'sms' && has(channel)
+    await world.alert({ service: 'billing' })
+    primary.expectPage(/billing/)
+  })
+})
+
 test('somebody whose methods are all unverified is paged at the account’s e-mail, and the fallback with them', async () => {
   await withProviders(async world => {
     const { primary } = await pagedTeam(world)

@@ -1,15 +1,17 @@
 import { connect, createServer, type Socket } from 'node:net'
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
 import { buildWorld, test, type World } from '../../test/world.ts'
 import { journal } from '../journal/tables.ts'
+import type { Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { scheduleAll } from '../platform/jobs.ts'
 import { jobs, messages } from '../platform/tables.ts'
 import { climbJob, climbKey, climbPages } from './climb.ts'
+import { sendBundle } from './notify.ts'
 import { acknowledgePage } from './pages.ts'
-import { pages } from './tables.ts'
+import { pageBundles, pageNotifications, pages } from './tables.ts'
 
 /** So many pages of one team whose next step is due now, with their timers. */
 async function openPages(world: World, teamId: string, count: number): Promise<string[]> {
@@ -83,6 +85,44 @@ test('10,000 times an acknowledgement and the timer of the next step meet, and t
   }
   expect(steps, 'the race was one: some steps were first, some acknowledgements').toBeGreaterThan(100)
   expect(steps).toBeLessThan(9_900)
+})
+
+test('a page that joins a bundle while it is being sent is in it, or in the next one', { timeout: 60_000 }, async ({ world }) => {
+  const { team, primary } = await world.team({ depth: 1 })
+  const { house } = world.server
+  await house.jobs.stop()
+  const ids = await openPages(world, team.id, 40)
+  const { database } = house
+  const bundleNow = async () => (await database.reader().db.select().from(pageBundles).where(isNull(pageBundles.sentAt)))[0]?.id ?? ''
+  /** Two transactions of which the first is done with its work, but not committed, while the second does its own. */
+  const overlapping = async (first: (tx: Tx) => Promise<void>, second: (tx: Tx) => Promise<void>) => {
+    const [done, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const slow = database.transaction(async tx => {
+      await first(tx)
+      done.resolve()
+      await release.promise
+    })
+    await done.promise
+    const quick = database.transaction(second)
+    await Promise.race([quick, new Promise(resolve => setTimeout(resolve, 300))])
+    release.resolve()
+    await Promise.all([slow, quick])
+  }
+  const climb = (some: readonly string[]) => (tx: Tx) => climbPages(tx, house, some)
+  await database.transaction(climb(ids.slice(0, 20)))
+  const sent = await bundleNow()
+  await overlapping(tx => sendBundle(tx, house, sent), climb(ids.slice(20, 30)))
+  const next = await bundleNow()
+  expect(next, 'the one that was being sent takes nobody in').not.toBe(sent)
+  await overlapping(climb(ids.slice(30)), tx => sendBundle(tx, house, next))
+  for (const { id } of await house.database.reader().db.select().from(pageBundles).where(isNull(pageBundles.sentAt)))
+    await house.database.transaction(tx => sendBundle(tx, house, id))
+  const told = await house.database
+    .reader()
+    .db.selectDistinct({ pageId: pageNotifications.pageId })
+    .from(pageNotifications)
+    .where(and(inArray(pageNotifications.pageId, ids), eq(pageNotifications.personId, primary.id), isNotNull(pageNotifications.messageId)))
+  expect(told.length, 'each of them left in some message').toBe(ids.length)
 })
 
 test('a clock that is set forward by an hour fires one step, not all that would have been due, and the next comes after its wait', async ({ world }) => {

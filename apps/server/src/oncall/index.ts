@@ -1,7 +1,8 @@
-import { inArray, isNull } from 'drizzle-orm'
+import { eq, inArray, isNull } from 'drizzle-orm'
 import type { Bindings, House } from '../identity/index.ts'
 import { recordAll, system } from '../journal/index.ts'
 import type { Tx } from '../platform/database.ts'
+import type { Delivery } from '../platform/messages.ts'
 import { audit, auditJob, beat, heartJob, waitForAudit } from './auditor.ts'
 import { readBook } from './book.ts'
 import { climbJob, climbPages } from './climb.ts'
@@ -9,7 +10,7 @@ import { alarmCoverage, coverageJob, waitForCoverage } from './coverage.ts'
 import { bundleJob, divert, type ReachData, reachFurther, reachJob, sendBundle } from './notify.ts'
 import { wakeJob, wakePage } from './pages.ts'
 import { oncallBindings } from './routes.ts'
-import { pages, shiftRecords } from './tables.ts'
+import { pageNotifications, pages, shiftRecords } from './tables.ts'
 import { schedulesWith } from './time-off.ts'
 import { type TurnsData, turnsJob, watchTurns } from './turns.ts'
 
@@ -68,7 +69,10 @@ export function openOncall(house: House): Bindings {
   })
   house.jobs.register<object>(auditJob, { run: tx => audit(tx, house) })
   house.jobs.register<object, void>(heartJob, { attempts: 3, before: () => beat(house), run: async () => undefined })
-  house.messenger.onTrouble('page', (tx, trouble) => divert(tx, house, trouble))
+  house.messenger.onDelivery('page-bundle', async (tx, deliveries) => {
+    for (const delivery of deliveries) await recordBundle(tx, delivery)
+  })
+  for (const purpose of ['page', 'page-bundle']) house.messenger.onTrouble(purpose, (tx, trouble) => divert(tx, house, trouble))
   // Somebody who leaves is never on call from that instant, and who is on call then is written down.
   house.followers.react('on-call', {
     'person.changed': async (tx, entry) => {
@@ -77,6 +81,25 @@ export function openOncall(house: House): Bindings {
     },
   })
   return oncallBindings(house)
+}
+
+/** How a bundle went belongs into the story of each of its pages. */
+async function recordBundle(tx: Tx, { messageId, address, state, receipt }: Delivery): Promise<void> {
+  const found = await tx.db
+    .selectDistinctOn([pages.id], { id: pages.id, withinId: pages.withinId })
+    .from(pageNotifications)
+    .innerJoin(pages, eq(pages.id, pageNotifications.pageId))
+    .where(eq(pageNotifications.messageId, messageId))
+  await recordAll(
+    tx,
+    found.map(({ id, withinId }) => ({
+      actor: system,
+      type: state === 'sent' ? 'page.sent' : 'page.failed',
+      subject: { kind: 'page', id },
+      within: withinId,
+      data: { messageId, address, receipt },
+    })),
+  )
 }
 
 /** Sees to what must always be waited for: the look at coverage, and the next turn of schedules that nobody watches yet. */

@@ -1,12 +1,12 @@
 import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
-import { type House, people } from '../identity/index.ts'
-import { record, system } from '../journal/index.ts'
+import type { House } from '../identity/index.ts'
+import { recordAll, system } from '../journal/index.ts'
 import { addMinutes, addSeconds } from '../platform/clock.ts'
 import type { Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { type NewJob, scheduleAll } from '../platform/jobs.ts'
 import { linkPlaceholder, type OutgoingMessage, type Trouble } from '../platform/messages.ts'
-import { type Reach, reachesOf } from './contact-methods.ts'
+import { type Plan, type Reach, reachesOf } from './contact-methods.ts'
 import { pageBundles, pageNotifications, pages, teamChannels } from './tables.ts'
 
 type PageRow = typeof pages.$inferSelect
@@ -80,7 +80,7 @@ async function reachOut(tx: Tx, house: House, all: readonly (Summons & { readonl
   for (const { page, personId, position, why, place } of all) {
     const plan = reaches.get(personId)
     if (plan === undefined) continue
-    const steps = plan.rules[page.urgency]
+    const steps = usable(house, plan, page.urgency)
     // Minutes count from when the person was paged first, so the next timer is set by the difference.
     const current = steps[place]?.afterMinutes ?? 0
     const now = steps.slice(place).filter(step => step.afterMinutes <= current)
@@ -108,6 +108,15 @@ async function reachOut(tx: Tx, house: House, all: readonly (Summons & { readonl
   await bundle(tx, bundled, notifications, jobs)
   if (notifications.length > 0) await tx.db.insert(pageNotifications).values(notifications)
   await scheduleAll(tx, jobs)
+}
+
+/** The rules of a person with another method wherever the operator has taken away what one needs: a page that waits for it would reach nobody. */
+function usable(house: House, plan: Plan, urgency: PageRow['urgency']): Plan['rules'][PageRow['urgency']] {
+  const isUsable = ({ kind }: Reach) => house.messenger.has(kind)
+  const able = plan.rules[urgency].filter(({ reach }) => isUsable(reach))
+  if (able.length > 0) return able
+  const other = plan.reserve.find(isUsable)
+  return other === undefined ? plan.rules[urgency] : [{ afterMinutes: 0, reach: other }]
 }
 
 export const addressOf = (reach: Reach) => ({ channel: reach.kind, address: reach.address, ...(reach.secret === null ? {} : { secret: reach.secret }) })
@@ -156,8 +165,10 @@ function take(rooms: Map<string, number>, personId: string): boolean {
 /** Puts what is too much for a minute into the person's bundle, which leaves within the minute. */
 async function bundle(tx: Tx, bundled: ReadonlyMap<string, readonly Notification[]>, notifications: Notification[], jobs: NewJob[]): Promise<void> {
   if (bundled.size === 0) return
-  const personIds = [...bundled.keys()]
   const dueAt = addSeconds(tx.now, 60)
+  const personIds = [...bundled.keys()]
+  // Where a bundle is just being sent this waits for the end of that and begins another; and a sender waits, by the foreign key, for pages that are
+  // joining its bundle: none comes too late.
   const fresh = await tx.db
     .insert(pageBundles)
     .values(personIds.map(personId => ({ id: newId(), personId, dueAt })))
@@ -194,25 +205,33 @@ export async function sendBundle(tx: Tx, house: House, bundleId: string): Promis
   const waiting = await tx.db.select().from(pageNotifications).where(eq(pageNotifications.bundleId, bundleId))
   const plan = (await reachesOf(tx, [found.personId])).get(found.personId)
   const methods = new Map(plan?.all.map(reach => [reach.methodId ?? '', reach]))
-  const [person] = await tx.db.select({ isDemo: people.isDemo }).from(people).where(eq(people.id, found.personId))
-  const lines = open.slice(0, mostTitles).map(page => `- [${page.severity.toUpperCase()}] ${page.title}`)
-  const more = open.length > mostTitles ? [`- and ${open.length - mostTitles} more`] : []
   for (const methodId of new Set(waiting.map(one => one.methodId ?? ''))) {
     const reach = methods.get(methodId) ?? plan?.all[0]
     if (reach === undefined) continue
-    const id = await house.messenger.post(tx, {
-      ...addressOf(reach),
-      purpose: 'page-bundle',
-      purposeId: bundleId,
-      subject: `${open.length} more ${open.length === 1 ? 'page' : 'pages'} for you`,
-      body: `They came faster than one a time can be read:\n\n${[...lines, ...more].join('\n')}\n\nSee and acknowledge them with one tap (the link is yours alone):\n${linkPlaceholder}\n\nUnanswered, they climb to the next person.\n`,
-      link: { path: '/a/', purpose: 'page', claims: ['bundle', bundleId, found.personId] },
-      isDemo: person?.isDemo ?? false,
-    })
+    const id = await house.messenger.post(tx, { ...bundleMessage(bundleId, found.personId, open), ...addressOf(reach), isDemo: plan?.isDemo ?? false })
     await tx.db
       .update(pageNotifications)
       .set({ messageId: id, at: tx.now })
       .where(and(eq(pageNotifications.bundleId, bundleId), sql`coalesce(${pageNotifications.methodId}::text, '') = ${methodId}`))
+  }
+}
+
+/** What a bundle says, with the link that is one person's alone. */
+function bundleMessage(bundleId: string, personId: string, open: readonly PageRow[], why?: string): Omit<OutgoingMessage, 'channel' | 'address'> {
+  const lines = open.slice(0, mostTitles).map(page => `- [${page.severity.toUpperCase()}] ${page.title}`)
+  const more = open.length > mostTitles ? [`- and ${open.length - mostTitles} more`] : []
+  return {
+    purpose: 'page-bundle',
+    purposeId: bundleId,
+    subject: `${open.length} more ${open.length === 1 ? 'page' : 'pages'} for you`,
+    body: [
+      ...(why === undefined ? [] : [why]),
+      'They came faster than one at a time can be read:',
+      [...lines, ...more].join('\n'),
+      `See and acknowledge them with one tap (the link is yours alone):\n${linkPlaceholder}`,
+      'Unanswered, they climb to the next person.\n',
+    ].join('\n\n'),
+    link: { path: '/a/', purpose: 'page', claims: ['bundle', bundleId, personId] },
   }
 }
 
@@ -227,34 +246,42 @@ export async function divert(tx: Tx, house: House, { messageId, channel, error }
     .innerJoin(pages, eq(pages.id, pageNotifications.pageId))
     .where(and(eq(pageNotifications.messageId, messageId), eq(pages.state, 'triggered')))
     .for('update')
-  for (const { notification, page } of affected) {
-    const { personId, position } = notification
-    if (personId === null) continue
-    const tried = await tx.db
-      .select()
-      .from(pageNotifications)
-      .where(and(eq(pageNotifications.pageId, page.id), eq(pageNotifications.personId, personId), eq(pageNotifications.position, position)))
-    if (tried.some(one => one.insteadOf === messageId)) continue
-    const plan = (await reachesOf(tx, [personId])).get(personId)
-    const used = new Set(tried.map(one => `${one.channel} ${one.methodId ?? ''}`))
-    const next = plan?.reserve.find(reach => !used.has(`${reach.kind} ${reach.methodId ?? ''}`) && house.messenger.has(reach.kind))
-    await record(tx, {
+  // All pages of one message went to one person: one page, or those of a bundle.
+  const [first] = affected
+  if (first === undefined || first.notification.personId === null) return
+  const { personId, bundleId } = first.notification
+  const pageIds = affected.map(({ page }) => page.id)
+  const tried = await tx.db
+    .select()
+    .from(pageNotifications)
+    .where(
+      and(inArray(pageNotifications.pageId, pageIds), eq(pageNotifications.personId, personId), eq(pageNotifications.position, first.notification.position)),
+    )
+  if (tried.some(one => one.insteadOf === messageId)) return
+  const plan = (await reachesOf(tx, [personId])).get(personId)
+  const used = new Set(tried.map(one => `${one.channel} ${one.methodId ?? ''}`))
+  const next = plan?.reserve.find(reach => !used.has(`${reach.kind} ${reach.methodId ?? ''}`) && house.messenger.has(reach.kind))
+  await recordAll(
+    tx,
+    affected.map(({ page }) => ({
       actor: system,
       type: 'page.diverted',
       subject: { kind: 'page', id: page.id },
       within: page.withinId,
       data: { from: channel, to: next?.kind ?? null, error },
-    })
-    if (plan === undefined || next === undefined) continue
-    const id = await house.messenger.post(tx, {
-      ...pageMessage(page, personId, `${channel} is in trouble, so this comes to you this way.`),
-      ...addressOf(next),
-      isDemo: plan.isDemo,
-    })
-    await tx.db
-      .insert(pageNotifications)
-      .values({ pageId: page.id, personId, position, channel: next.kind, methodId: next.methodId, messageId: id, insteadOf: messageId, at: tx.now })
-  }
+    })),
+  )
+  if (plan === undefined || next === undefined) return
+  const why = `${channel} is in trouble, so this comes to you this way.`
+  const open = affected.map(({ page }) => page)
+  const message = bundleId === null ? pageMessage(first.page, personId, why) : bundleMessage(bundleId, personId, open, why)
+  const id = await house.messenger.post(tx, { ...message, ...addressOf(next), isDemo: plan.isDemo })
+  await tx.db.insert(pageNotifications).values(
+    affected.map(({ notification, page }) => ({
+      ...{ pageId: page.id, personId, position: notification.position, channel: next.kind, methodId: next.methodId },
+      ...{ messageId: id, bundleId, insteadOf: messageId, at: tx.now },
+    })),
+  )
 }
 
 /** Tells the channels of a team about a page. */
