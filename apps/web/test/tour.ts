@@ -120,7 +120,7 @@ export async function furnish(world: World, administrator: Person): Promise<Furn
 async function furnishOnCall(world: World, administrator: Person): Promise<string> {
   const found = (await administrator.call('onCall')).find(one => one.schedules.length > 0)
   const [schedule] = found?.schedules ?? []
-  const [first, second] = schedule?.layers[0]?.participants ?? []
+  const [first, second] = schedule?.layers[0]?.participants.flat() ?? []
   if (!found || !schedule || !first || !second) throw new Error('the demo has a team on call')
   const day = (days: number, hour: number) => new Date(Date.parse('2026-11-23T00:00:00Z') + days * 86_400_000 + hour * 3_600_000).toISOString()
   const office = {

@@ -44,10 +44,12 @@ const order = { path: ['end'], message: 'must be later than start' }
 
 /** The shapes of a schedule, with people and instants as they stand in a file (names) or in the API (ids). */
 function shapesWith(Person: z.ZodType<string, string>, At: z.ZodType<string, string>) {
+  const OneTurn = z.union([Person, z.array(Person).max(20)])
   const Layer = z.strictObject({
     name: Name,
     rotation: RotationShape,
-    participants: z.array(Person).max(200).describe('In the order of their turns'),
+    participants: z.array(OneTurn).max(200).describe('Turn by turn: one person, several together ([a, b]), or nobody ([])'),
+    beside: z.boolean().optional().describe('On call together with the layer below it, rather than over it'),
     advance: z.enum(['handoff', 'shift']).optional().describe('Turns go on with every handoff, or with every turn that has hours in it'),
     timeZone: TimeZone.optional().describe("Where its clock hangs, if that is not the schedule's"),
     restrictions: Restrictions.optional(),

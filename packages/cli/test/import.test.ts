@@ -41,7 +41,8 @@ describe('npx tocsin import pagerduty', () => {
         name: 'Default',
         repeats: 2,
         steps: [
-          { waitMinutes: 10, targets: [{ schedule: 'Primary' }] },
+          // Nobody on call there: the next rule at once.
+          { waitMinutes: 10, targets: [{ schedule: 'Primary' }], whenEmpty: 'skip' },
           { waitMinutes: 30, targets: [{ person: 'ada@example.org' }] },
         ],
       },
@@ -52,7 +53,7 @@ describe('npx tocsin import pagerduty', () => {
     expect(organisation.people.map(person => person.role)).toEqual(['administrator', 'responder', 'observer'])
     expect(notes).toEqual([
       'schedule Primary, layer Odd: turns of 5400 seconds are no whole number of hours; the layer is left out.',
-      'schedule Primary, layer Always: Gone is not among the exported users, and is left out.',
+      'schedule Primary, layer Always: Gone is not among the exported users: their turns, if they had any, stay empty.',
       'escalation policy Default: the schedule Gone was not exported; that target is left out.',
       expect.stringContaining('name the security team'),
     ])
@@ -79,19 +80,29 @@ describe('npx tocsin import opsgenie', () => {
           { days: ['mon'], from: '00:00', until: '08:00' },
         ],
       ],
+      ['Launch', 'daily', 1, '2026-06-01T02:00', undefined],
     ])
+    // A turn of nobody keeps its place, and one of a team is of all its members.
+    expect(schedule.layers[1]?.participants).toEqual(['ben@example.org', [], 'ada@example.org'])
+    expect(schedule.layers[3]?.participants).toEqual([['ada@example.org', 'ben@example.org'], []])
+    expect(whoIsOnCall(schedule, '2026-03-05T22:00:00Z')).toEqual([])
+    // An override of the nights alone leaves the days as they are.
+    expect(whoIsOnCall(schedule, '2026-12-28T12:00:00Z')).toEqual(whoIsOnCall({ ...schedule, temporaries: [] }, '2026-12-28T12:00:00Z'))
+    expect(whoIsOnCall(schedule, '2026-12-28T21:00:00Z')).toEqual(['ada@example.org'])
+    expect(whoIsOnCall({ ...schedule, temporaries: [] }, '2026-12-28T21:00:00Z')).toEqual(['ben@example.org'])
     // Saturday, by day: the day's and the weekend's are on call together.
     expect(whoIsOnCall(schedule, '2026-03-14T11:00:00Z')).toEqual(['ada@example.org', 'ben@example.org'])
     expect(whoIsOnCall(schedule, '2026-12-24T12:00:00Z')).toEqual(['ben@example.org'])
     expect(organisation.policies[0]?.steps).toEqual([
-      { targets: [{ schedule: 'Response_schedule' }], waitMinutes: 5 },
-      { targets: [{ schedule: 'Response_schedule', turn: 1 }], waitMinutes: 55 },
-      { targets: [{ team: 'Response' }], waitMinutes: 15 },
+      { targets: [{ schedule: 'Response_schedule' }], waitMinutes: 5, whenEmpty: 'wait' },
+      { targets: [{ schedule: 'Response_schedule', turn: 1 }], waitMinutes: 55, whenEmpty: 'wait' },
+      { targets: [{ team: 'Response' }], waitMinutes: 15, whenEmpty: 'wait' },
     ])
     expect(organisation.policies[0]?.repeats).toBe(3)
     expect(organisation.people.map(person => [person.email, person.role])).toContainEqual(['cai@example.org', 'observer'])
     expect(notes).toEqual([
-      expect.stringContaining('rotation Nights: a turn of nobody cannot be said'),
+      expect.stringContaining('rotation Launch: a turn of the team Response is one of all its members of now'),
+      expect.stringContaining('rotation Launch: a turn of the escalation Response_escalation cannot be said'),
       expect.stringContaining('pages also what somebody has acknowledged'),
       expect.stringContaining('closes the alert after all repetitions'),
     ])
@@ -107,6 +118,19 @@ describe('npx tocsin import grafana-oncall', () => {
     expect(schedule.layers).toMatchObject([
       { name: 'Weeks', participants: ['ben@example.org', 'ada@example.org'] },
       { name: 'Weekend days', advance: 'shift', participants: ['ben@example.org', 'ada@example.org'] },
+      { name: 'Together', beside: true, participants: [['ada@example.org', 'ben@example.org'], 'ben@example.org'] },
+      { name: 'Launch', beside: true, participants: ['ada@example.org'], starts: '2026-06-02T07:00:00.000Z', ends: '2026-06-02T11:00:00.000Z' },
+    ])
+    expect(schedule.layers.map(layer => layer.beside)).toEqual([undefined, undefined, true, true])
+    // Shifts of one level are on call together, over those of a lower one.
+    const launch = shifts(schedule, '2026-05-31T22:00:00Z', '2026-06-03T00:00:00Z').map(shift => `${shift.start.slice(5, 16)} ${shift.participants.join()}`)
+    expect(launch).toEqual([
+      '05-31T22:00 ben@example.org',
+      '05-31T23:00 ada@example.org,ben@example.org',
+      '06-01T23:00 ben@example.org',
+      '06-02T07:00 ada@example.org,ben@example.org',
+      '06-02T11:00 ben@example.org',
+      '06-02T23:00 ada@example.org,ben@example.org',
     ])
     const weekend = shifts(schedule, '2026-03-14T00:00:00Z', '2026-03-16T00:00:00Z').map(shift => `${shift.start.slice(8, 13)} ${shift.participants.join()}`)
     expect(weekend).toEqual(['14T00 ada@example.org', '14T09 ben@example.org', '14T17 ada@example.org'])
@@ -116,7 +140,7 @@ describe('npx tocsin import grafana-oncall', () => {
         name: 'Default',
         repeats: 5,
         steps: [
-          { targets: [{ schedule: 'Primary' }], waitMinutes: 5 },
+          { targets: [{ schedule: 'Primary' }], waitMinutes: 5, whenEmpty: 'wait' },
           { targets: [{ person: 'ada@example.org' }, { person: 'ben@example.org' }], waitMinutes: 5 },
         ],
       },
@@ -146,10 +170,10 @@ describe('npx tocsin import goalert', () => {
     expect(whoIsOnCall(schedule, '2026-12-01T16:00:00Z')).not.toContain('ben@example.org')
     expect(organisation.policies[0]).toMatchObject({
       repeats: 3,
-      steps: [{ targets: [{ schedule: 'Primary' }] }, { targets: [{ schedule: 'Weekly' }] }, { targets: [], waitMinutes: 20 }],
+      steps: [{ targets: [{ schedule: 'Primary' }], whenEmpty: 'wait' }, { targets: [{ schedule: 'Weekly' }] }, { targets: [], waitMinutes: 20 }],
     })
     expect(notes).toEqual([
-      'rotation Weekly: the user Cai has no e-mail address, and is left out.',
+      'rotation Weekly: the user Cai has no e-mail address: their turns, if they had any, stay empty.',
       expect.stringContaining('an override of Primary: replaces one person'),
       expect.stringContaining('pages slackChannel #ops'),
       expect.stringContaining('GoAlert knows no teams'),

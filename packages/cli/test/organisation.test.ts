@@ -35,7 +35,7 @@ schedules:
       - name: New year
         start: 2026-12-31T08:00:00Z
         end: 2027-01-02T08:00:00Z
-        layers: [{ name: few, rotation: { type: daily, start: 2026-12-31T08:00 }, participants: [ada@example.org] }]
+        layers: [{ name: few, rotation: { type: daily, start: 2026-12-31T08:00 }, participants: [[ada@example.org, ben@example.org], []], beside: true }]
 policies:
   - team: Response
     name: usual
@@ -89,11 +89,19 @@ describe('npx tocsin apply', () => {
     const read = (kind: string) => (load(readFileSync(join(out, `${kind}.yaml`), 'utf8')) as Record<string, unknown[]>)[kind]
     const given = load(yaml) as Record<string, Record<string, unknown>[]>
     expect(read('policies')).toEqual([expect.objectContaining(given.policies?.[1]), expect.objectContaining(given.policies?.[0])])
-    expect(read('schedules')).toMatchObject([{ name: 'response', overrides: [{ participants: ['ada@example.org'] }], temporaries: [{ name: 'New year' }] }])
+    expect(read('schedules')).toMatchObject([
+      {
+        name: 'response',
+        overrides: [{ participants: ['ada@example.org'] }],
+        temporaries: [{ name: 'New year', layers: [{ participants: [['ada@example.org', 'ben@example.org'], []], beside: true }] }],
+      },
+    ])
     expect((await tocsin(['apply', '-f', out, '--yes'], env)).out).toBe('Nothing would change.\n')
     // The same files answer without a server.
     const who = await tocsin(['oncall', 'who', '-f', join(out, 'schedules.yaml'), '--schedule', 'response', '--at', '2026-12-25T12:00:00Z'])
     expect(JSON.parse(who.out)).toMatchObject({ onCall: ['ada@example.org'] })
+    const both = await tocsin(['oncall', 'who', '-f', join(out, 'schedules.yaml'), '--schedule', 'response', '--at', '2026-12-31T12:00:00Z'])
+    expect(JSON.parse(both.out)).toMatchObject({ onCall: ['ada@example.org', 'ben@example.org'] })
   })
 
   test('a change of one file is a change of that, field by field, and what is not named stays', async ({ world }) => {

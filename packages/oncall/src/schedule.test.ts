@@ -169,6 +169,40 @@ describe('a schedule', () => {
   })
 })
 
+describe('a turn', () => {
+  const three = (more: Partial<Layer>): Schedule => ({
+    name: 's',
+    timeZone: 'UTC',
+    layers: [
+      { name: 'below', ...daily(['zoe']) },
+      { name: 'l', ...daily([]), ...more },
+    ],
+  })
+
+  test('is of several people together, or of nobody, which leaves it to the layer below', () => {
+    const schedule = three({ participants: ['ada', ['ben', 'cai'], []] })
+    expect(flat(schedule, '2026-03-01T00:00:00Z', '2026-03-05T00:00:00Z')).toEqual([
+      '03-01T00:00 ada',
+      '03-02T00:00 ben+cai',
+      '03-03T00:00 zoe',
+      '03-04T00:00 ada',
+    ])
+    expect(whoIsOnCall(schedule, '2026-03-01T12:00:00Z', 1)).toEqual(['ben', 'cai'])
+    expect(whoIsOnCall({ ...schedule, absences: [{ participant: 'ben', start: '2026-03-02T00:00:00Z' }] }, '2026-03-02T12:00:00Z')).toEqual(['cai'])
+  })
+
+  test('of a layer that stands beside the one below is on call together with it; a third above both takes over', () => {
+    const schedule = three({ participants: ['ada', []], beside: true })
+    expect(flat(schedule, '2026-03-01T00:00:00Z', '2026-03-03T00:00:00Z')).toEqual(['03-01T00:00 ada+zoe', '03-02T00:00 zoe'])
+    const office: Layer = { name: 'office', ...daily(['dan']), restrictions: [{ from: '09:00', until: '17:00' }] }
+    expect(flat({ ...schedule, layers: [...schedule.layers, office] }, '2026-03-01T00:00:00Z', '2026-03-02T00:00:00Z')).toEqual([
+      '03-01T00:00 ada+zoe',
+      '03-01T09:00 dan',
+      '03-01T17:00 ada+zoe',
+    ])
+  })
+})
+
 describe('who is not there', () => {
   const two = (more: Partial<Schedule>): Schedule => ({ name: 's', timeZone: 'UTC', layers: [{ name: 'l', ...daily(['ada', 'ben', 'cai']) }], ...more })
   const [from, until] = ['2026-03-01T12:00:00Z', '2026-03-04T00:00:00Z']
@@ -298,13 +332,16 @@ class MinuteByMinute {
         isHandedOver: false,
       }))
     const away = (schedule.absences ?? []).map(one => ({ ...one, from: minuteOf(one.start, 0), until: minuteOf(one.end, Number.POSITIVE_INFINITY) }))
-    const stacks = [{ from: Number.NEGATIVE_INFINITY, until: Number.POSITIVE_INFINITY, states: statesOf(schedule.layers) }]
-    for (const one of schedule.temporaries ?? []) stacks.push({ from: minuteOf(one.start, 0), until: minuteOf(one.end, 0), states: statesOf(one.layers) })
+    const stacks = [{ from: Number.NEGATIVE_INFINITY, until: Number.POSITIVE_INFINITY, merge: schedule.merge, states: statesOf(schedule.layers) }]
+    for (const one of schedule.temporaries ?? [])
+      stacks.push({ from: minuteOf(one.start, 0), until: minuteOf(one.end, 0), merge: one.merge, states: statesOf(one.layers) })
     for (let minute = begin; minute < until; minute++) {
       let answer = ''
       for (const { states, ...stack } of stacks) {
-        let holder = ''
-        for (const state of states) {
+        // Who holds it, from the lowest layer up: somebody above takes it away from whoever is below, unless they stand beside them.
+        let [level, held] = [-1, -1]
+        const holders = new Set<string>()
+        for (const [place, state] of states.entries()) {
           state.wall = Math.max(state.wall, this.#wall(state.zone, minute))
           while (state.next <= state.wall) {
             state.next = wallMinutes(state.layer.rotation, ++state.n)
@@ -317,11 +354,19 @@ class MinuteByMinute {
             state.isHandedOver = false
             state.turn++
           }
-          const person = participants.length > turn ? participants[(state.turn + turn) % participants.length] : undefined
-          const isAway = away.some(one => one.participant === person && minute >= one.from && minute < one.until)
-          if (state.turn >= 0 && person !== undefined && isWithin && isActive && !isAway && !schedule.apprentices?.includes(person)) holder = person
+          if (!(stack.merge === 'all' || state.layer.beside)) level = place
+          if (state.turn < 0 || !isWithin || !isActive || participants.length <= turn) continue
+          const inTurn = [participants[(state.turn + turn) % participants.length] ?? []].flat()
+          const able = inTurn.filter(person => {
+            const isAway = away.some(one => one.participant === person && minute >= one.from && minute < one.until)
+            return !isAway && !schedule.apprentices?.includes(person)
+          })
+          if (able.length === 0) continue
+          if (held !== level) holders.clear()
+          held = level
+          for (const person of able) holders.add(person)
         }
-        if (minute >= stack.from && minute < stack.until) answer = holder
+        if (minute >= stack.from && minute < stack.until) answer = [...holders].sort().join()
       }
       if (minute >= from) yield answer
     }
@@ -348,6 +393,7 @@ function isIn({ days, from, until }: Restriction, wall: number): boolean {
 const time = fc
   .tuple(fc.nat(23), fc.constantFrom(0, 15, 30, 45))
   .map(([hours, minutes]) => `${String(hours).padStart(2, '0')}:${String(minutes).padStart(2, '0')}`)
+const somebody = fc.constantFrom('a', 'b', 'c', 'd', 'e')
 const layers = (zone: fc.Arbitrary<string>): fc.Arbitrary<Layer[]> =>
   fc.array(
     fc.record(
@@ -358,7 +404,8 @@ const layers = (zone: fc.Arbitrary<string>): fc.Arbitrary<Layer[]> =>
           every: fc.integer({ min: 1, max: 5 }),
           start: fc.tuple(fc.integer({ min: 1, max: 31 }), time).map(([day, at]) => `2025-12-${String(day).padStart(2, '0')}T${at}`),
         }),
-        participants: fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { maxLength: 4 }),
+        participants: fc.array(fc.oneof({ weight: 3, arbitrary: somebody }, fc.uniqueArray(somebody, { maxLength: 2 })), { maxLength: 4 }),
+        beside: fc.boolean(),
         timeZone: zone,
         restrictions: fc.array(
           fc.record({ days: fc.uniqueArray(fc.constantFrom(...weekdays), { minLength: 1 }), from: time, until: time }, { requiredKeys: ['from', 'until'] }),
@@ -382,28 +429,34 @@ test.each(zones)('a year in %s is what it is minute by minute', zone => {
   const begin = from - 45 * 1_440
   const slow = new MinuteByMinute()
   fc.assert(
-    fc.property(layers(fc.constantFrom(...zones)), layers(fc.constantFrom(...zones)), fc.nat(1), (made, instead, turn) => {
-      const schedule: Schedule = {
-        ...{ name: 's', timeZone: zone, layers: made },
-        temporaries: [{ name: 't', start: '2026-03-20T10:00:00Z', end: '2026-04-10T10:00:00Z', layers: instead }],
-        absences: [
-          { participant: 'a', start: '2026-06-01T08:00:00Z', end: '2026-07-01T08:00:00Z' },
-          { participant: 'b', start: '2026-10-20T08:00:00Z' },
-        ],
-        apprentices: ['e'],
-      }
-      const fast = shifts(schedule, new Date(from * 60_000).toISOString(), new Date(until * 60_000).toISOString(), turn)
-      const ends = fast.map(({ end }) => Date.parse(end) / 60_000)
-      let place = 0
-      let minute = from
-      for (const expected of slow.run(schedule, turn, begin, from, until)) {
-        while ((ends[place] ?? Number.POSITIVE_INFINITY) <= minute) place++
-        const found = fast[place]?.participants.join() ?? 'no shift'
-        if (found !== expected)
-          throw new Error(`${new Date(minute * 60_000).toISOString()}: ${found || 'nobody'}, but minute by minute ${expected || 'nobody'}`)
-        minute++
-      }
-    }),
+    fc.property(
+      layers(fc.constantFrom(...zones)),
+      layers(fc.constantFrom(...zones)),
+      fc.nat(1),
+      fc.constantFrom('top' as const, 'all' as const),
+      (made, instead, turn, merge) => {
+        const schedule: Schedule = {
+          ...{ name: 's', timeZone: zone, layers: made, merge },
+          temporaries: [{ name: 't', start: '2026-03-20T10:00:00Z', end: '2026-04-10T10:00:00Z', layers: instead, merge: merge === 'top' ? 'all' : 'top' }],
+          absences: [
+            { participant: 'a', start: '2026-06-01T08:00:00Z', end: '2026-07-01T08:00:00Z' },
+            { participant: 'b', start: '2026-10-20T08:00:00Z' },
+          ],
+          apprentices: ['e'],
+        }
+        const fast = shifts(schedule, new Date(from * 60_000).toISOString(), new Date(until * 60_000).toISOString(), turn)
+        const ends = fast.map(({ end }) => Date.parse(end) / 60_000)
+        let place = 0
+        let minute = from
+        for (const expected of slow.run(schedule, turn, begin, from, until)) {
+          while ((ends[place] ?? Number.POSITIVE_INFINITY) <= minute) place++
+          const found = fast[place]?.participants.toSorted().join() ?? 'no shift'
+          if (found !== expected)
+            throw new Error(`${new Date(minute * 60_000).toISOString()}: ${found || 'nobody'}, but minute by minute ${expected || 'nobody'}`)
+          minute++
+        }
+      },
+    ),
     { numRuns: 3 },
   )
 })

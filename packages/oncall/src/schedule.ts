@@ -3,12 +3,17 @@ import { activeHours, clip, type Restriction, type Span } from './hours.ts'
 import { handoffsAround, type Rotation } from './rotation.ts'
 import { instantOf, utc } from './wall-clock.ts'
 
+/** Whose turn it is: one person, several together, or nobody, which leaves it to the layer below. */
+export type Turn = string | readonly string[]
+
 /** People who take turns. */
 export interface Layer {
   readonly name: string
   readonly rotation: Rotation
-  /** In the order of their turns. Nobody: the layer is not active. */
-  readonly participants: readonly string[]
+  /** Turn by turn. None: the layer is not active. */
+  readonly participants: readonly Turn[]
+  /** On call together with the layer below it, rather than over it. */
+  readonly beside?: boolean | undefined
   /** With every handoff (the default), or with every turn that has hours in it: then nobody's turn falls wholly into hours off. */
   readonly advance?: 'handoff' | 'shift' | undefined
   /** Where its clock hangs, if that is not the schedule's: follow-the-sun is layers in several zones. */
@@ -114,8 +119,8 @@ function turns(layer: Layer, timeZone: string, within: Span, turn: number): Held
   const byHours = layer.advance === 'shift' && restrictions.length > 0
   const places = byHours ? numberedByHours(layer, zone, span, restrictions) : numbered(layer, zone, span)
   const held = places.flatMap(({ index, start, end }): Held[] => {
-    const participant = participants[(index + turn) % participants.length]
-    return participant === undefined ? [] : [{ start, end, participants: [participant] }]
+    const people = [participants[(index + turn) % participants.length] ?? []].flat()
+    return people.length === 0 ? [] : [{ start, end, participants: people }]
   })
   const inSpan = clip(held, span)
   if (restrictions.length === 0) return inSpan
@@ -135,18 +140,22 @@ function withinHours(held: readonly Held[], hours: readonly Span[]): Held[] {
 
 /** A stack of layers with the time in which it counts. */
 interface Stack extends Span {
-  readonly merge: Merge
-  /** The highest first. */
-  readonly layers: readonly (readonly Held[])[]
+  /** The highest first: layers of one level are on call together. */
+  readonly levels: readonly (readonly (readonly Held[])[])[]
 }
 
 /** The schedule's own layers and those of its temporary schedules, the last one first: it has the last word. */
 function stacks(schedule: Schedule, within: Span, turn: number): Stack[] {
-  const stack = (layers: readonly Layer[], merge: Merge | undefined, span: Span): Stack => ({
-    ...span,
-    merge: merge ?? 'top',
-    layers: layers.map(layer => turns(layer, schedule.timeZone, span, turn)).toReversed(),
-  })
+  const stack = (layers: readonly Layer[], merge: Merge | undefined, span: Span): Stack => {
+    const levels: (readonly Held[])[][] = []
+    for (const layer of layers) {
+      const held = turns(layer, schedule.timeZone, span, turn)
+      const [level] = levels
+      if (level !== undefined && (merge === 'all' || layer.beside === true)) level.unshift(held)
+      else levels.unshift([held])
+    }
+    return { ...span, levels }
+  }
   const temporary = (schedule.temporaries ?? []).flatMap(one => clip([spanOf(one)], within).map(span => stack(one.layers, one.merge, span)))
   return [...temporary.toReversed(), stack(schedule.layers, schedule.merge, within)]
 }
@@ -169,14 +178,14 @@ function reader(held: readonly Held[]): (at: number) => Held | undefined {
 export function shifts(schedule: Schedule, from: string, until: string, turn = 0): Shift[] {
   const within = { start: Date.parse(from), end: Date.parse(until) }
   if (within.start >= within.end) return []
-  const all = stacks(schedule, within, turn).map(stack => ({ ...stack, readers: stack.layers.map(reader) }))
+  const all = stacks(schedule, within, turn).map(stack => ({ ...stack, readers: stack.levels.map(level => level.map(reader)) }))
   const overrides = (schedule.overrides ?? [])
     .filter(one => (one.turn ?? 0) === turn)
     .map(one => ({ ...spanOf(one), kind: one.kind, participants: one.participants }))
   const absences = (schedule.absences ?? []).map(one => ({ ...spanOf(one), participant: one.participant }))
   const apprentices = new Set(schedule.apprentices)
   const edges = new Set([within.start, within.end])
-  for (const { start, end } of [...all, ...all.flatMap(({ layers }) => layers.flat()), ...clip(overrides, within), ...clip(absences, within)])
+  for (const { start, end } of [...all, ...all.flatMap(({ levels }) => levels.flat(2)), ...clip(overrides, within), ...clip(absences, within)])
     edges.add(start).add(end)
   const marks = [...edges].sort((a, b) => a - b)
   const found: (Held & { readonly shadows: readonly string[] })[] = []
@@ -184,13 +193,15 @@ export function shifts(schedule: Schedule, from: string, until: string, turn = 0
     const span = { start, end: marks[i + 1] ?? start }
     const away = absences.filter(absence => covers(absence, span))
     const stack = all.find(one => covers(one, span))
-    const layers = stack?.readers.flatMap(read => read(start)?.participants ?? []).filter(one => !away.some(({ participant }) => participant === one)) ?? []
-    const able = layers.filter(one => !apprentices.has(one))
+    const levels = (stack?.readers ?? []).map(level =>
+      level.flatMap(read => read(start)?.participants ?? []).filter(one => !away.some(({ participant }) => participant === one)),
+    )
+    const able = levels.map(level => level.filter(one => !apprentices.has(one))).find(isSomebody) ?? []
     const current = overrides.filter(override => covers(override, span))
-    const chosen = current.reduce(changed, stack?.merge === 'all' ? [...new Set(able)] : able.slice(0, 1))
+    const chosen = current.reduce(changed, [...new Set(able)])
     const left = new Set(away.filter(({ end }) => end === Number.POSITIVE_INFINITY).map(({ participant }) => participant))
     const participants = chosen.filter(one => !left.has(one) && !apprentices.has(one))
-    const inTurn = stack?.merge === 'all' ? layers : layers.slice(0, 1)
+    const inTurn = levels.find(isSomebody) ?? []
     const watching = [...[...inTurn, ...chosen].filter(one => apprentices.has(one)), ...current.flatMap(one => (one.kind === 'shadow' ? one.participants : []))]
     const shadows = [...new Set(watching)].filter(one => !participants.includes(one) && !left.has(one))
     const last = found.at(-1)
@@ -205,6 +216,7 @@ export function shifts(schedule: Schedule, from: string, until: string, turn = 0
   }))
 }
 
+const isSomebody = (people: readonly string[]) => people.length > 0
 const isSame = (a: readonly string[], b: readonly string[]) => a.length === b.length && a.every((one, i) => one === b[i])
 
 function changed(before: readonly string[], { kind, participants }: Pick<Override, 'kind' | 'participants'>): readonly string[] {
@@ -215,6 +227,11 @@ function changed(before: readonly string[], { kind, participants }: Pick<Overrid
 }
 
 const iso = (ms: number) => utc(Temporal.Instant.fromEpochMilliseconds(ms))
+
+/** Everybody who has a turn in a layer, once. */
+export function peopleOf({ participants }: { readonly participants: readonly Turn[] }): string[] {
+  return [...new Set(participants.flat())]
+}
 
 /** The shift at an instant. */
 export function shiftAt(schedule: Schedule, at: string, turn = 0): Shift {

@@ -1,6 +1,6 @@
 import type { OnCallShift, Reference, StepTarget } from '@tocsin/api'
 import type { Absence, Schedule as CoreSchedule, Shift } from '@tocsin/oncall'
-import { shiftAt } from '@tocsin/oncall'
+import { peopleOf, shiftAt } from '@tocsin/oncall'
 import { and, asc, eq, gt, inArray, isNotNull } from 'drizzle-orm'
 import { people, teamMembers } from '../identity/index.ts'
 import type { Instant } from '../platform/clock.ts'
@@ -84,7 +84,7 @@ export async function readBookOf(reader: Reader, settings: ReadonlyMap<string, S
           .orderBy(asc(overrides.id))
   const layers = [...rows.flatMap(row => row.layers), ...over.flatMap(one => one.layers ?? [])]
   const personIds = new Set([
-    ...layers.flatMap(layer => layer.participants),
+    ...layers.flatMap(peopleOf),
     ...over.flatMap(one => one.participantIds),
     ...memberships.map(one => one.personId),
     ...all.flatMap(target => (target.kind === 'person' ? [target.personId] : [])),
@@ -142,7 +142,7 @@ export function toCore(
 ): CoreSchedule {
   // Of all who are away or learn only those who stand in it matter: each of them is looked at for every stretch of time.
   const layers = [...row.layers, ...own.flatMap(one => one.layers ?? [])]
-  const standing = new Set([...layers.flatMap(layer => layer.participants), ...own.flatMap(one => one.participantIds)])
+  const standing = new Set([...layers.flatMap(peopleOf), ...own.flatMap(one => one.participantIds)])
   return {
     name: row.id,
     timeZone: row.timeZone,
@@ -194,7 +194,7 @@ export function vacancies(book: Book, teamId: string): { schedule: Reference; la
     .filter(row => row.teamId === teamId)
     .flatMap(row =>
       row.layers.flatMap(layer =>
-        [...new Set(layer.participants)]
+        peopleOf(layer)
           .filter(id => book.people.get(id)?.isActive !== true)
           .map(id => ({ schedule: { id: row.id, name: row.name }, layer: layer.name, person: referenceIn(book, id) })),
       ),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Concern } from '@tocsin/api'
-import { type Concern as CoreConcern, type Team as CoreTeam, coverage } from '@tocsin/oncall'
+import { type Concern as CoreConcern, type Team as CoreTeam, coverage, peopleOf } from '@tocsin/oncall'
 import { and, eq, isNotNull, sql } from 'drizzle-orm'
 import { type House, listTeams, people } from '../identity/index.ts'
 import { record, system } from '../journal/index.ts'
@@ -35,11 +35,7 @@ export function comingConcerns(book: Book, teamId: string, unreachable: Readonly
   if (!settings) return []
   const hour = `${book.at.slice(0, 13)}:00:00.000Z`
   const schedules = settings.promises.map(one => book.schedules.get(one.scheduleId))
-  const names = [...new Set(schedules.flatMap(one => one?.layers.flatMap(layer => layer.participants) ?? []))].map(id => [
-    id,
-    book.people.get(id)?.name,
-    unreachable.has(id),
-  ])
+  const names = [...new Set(schedules.flatMap(one => one?.layers.flatMap(peopleOf) ?? []))].map(id => [id, book.people.get(id)?.name, unreachable.has(id)])
   const key = createHash('sha256')
     .update(JSON.stringify([teamId, hour, settings, schedules, names]))
     .digest('base64')

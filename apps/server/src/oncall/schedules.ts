@@ -1,6 +1,6 @@
 import type { Override, OverrideInput, Schedule, ScheduleInput, Temporary, TemporaryInput } from '@tocsin/api'
 import { includesRole } from '@tocsin/api'
-import { shifts } from '@tocsin/oncall'
+import { peopleOf, shifts } from '@tocsin/oncall'
 import { eq } from 'drizzle-orm'
 import type { z } from 'zod'
 import { assertPeople, type Caller, findPerson, type House, listTeams } from '../identity/index.ts'
@@ -36,10 +36,10 @@ export async function saveSchedule(
   // People who have left may stand in a layer until their place is filled; new ones must have an account.
   const before = given === undefined ? undefined : await lockSchedule(tx, given)
   if (before && before.teamId !== teamId) throw notFound('schedule')
-  const known = new Set(before?.layers.flatMap(layer => layer.participants))
+  const known = new Set(before?.layers.flatMap(peopleOf))
   await assertPeople(
     tx,
-    values.layers.flatMap(layer => layer.participants).filter(id => !known.has(id)),
+    values.layers.flatMap(peopleOf).filter(id => !known.has(id)),
     'layers.participants',
   )
   const id = given ?? newId()
@@ -58,8 +58,7 @@ export async function saveSchedule(
         .where(eq(schedules.id, id))
     else await tx.db.insert(schedules).values({ ...values, id, teamId })
     // Whoever stands in it when the rule begins has shown that they can: it is for those who come after.
-    if (values.needsApprenticeship && before?.needsApprenticeship !== true)
-      await takeAsAble(tx, caller, teamId, [...known, ...values.layers.flatMap(layer => layer.participants)])
+    if (values.needsApprenticeship && before?.needsApprenticeship !== true) await takeAsAble(tx, caller, teamId, [...known, ...values.layers.flatMap(peopleOf)])
     await record(tx, {
       actor: caller.actor,
       type: before ? 'schedule.changed' : 'schedule.added',
@@ -106,7 +105,7 @@ async function lockSchedule(tx: Tx, id: string): Promise<ScheduleRow> {
 async function assertMayOverride(tx: Tx, caller: Caller, schedule: ScheduleRow, participantIds: readonly string[]): Promise<void> {
   if (includesRole(caller.role, 'lead')) return
   const [team] = await listTeams(tx, [schedule.teamId])
-  const isTheirs = team?.members.some(member => member.id === caller.personId) || schedule.layers.some(layer => layer.participants.includes(caller.personId))
+  const isTheirs = team?.members.some(member => member.id === caller.personId) || schedule.layers.some(layer => peopleOf(layer).includes(caller.personId))
   if (!isTheirs) throw new AppProblem('forbidden', 'You do not stand in this team: ask a lead of it.')
   if (participantIds.length !== 1 || participantIds[0] !== caller.personId)
     throw new AppProblem('forbidden', 'You may take shifts yourself, or take yourself out of one; for others ask a lead, or let them do it.')
@@ -144,11 +143,7 @@ export async function addTemporary(
 ): Promise<Temporary> {
   await lockSchedule(tx, scheduleId)
   if (input.end <= tx.now) throw invalid('end', 'must lie ahead: what has been stays as it was')
-  await assertPeople(
-    tx,
-    input.layers.flatMap(layer => layer.participants),
-    'layers.participants',
-  )
+  await assertPeople(tx, input.layers.flatMap(peopleOf), 'layers.participants')
   await assertRoom(tx, scheduleId)
   const { name, layers, merge = 'top', start, end, reason } = input
   const row = { kind: 'temporary' as const, turn: 0, participantIds: [], name, layers, merge, start: laterOf(start, tx.now), end, reason }

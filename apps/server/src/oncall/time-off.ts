@@ -1,6 +1,6 @@
 import type { Apprenticeship, HandoffNote, oncallRoutes, RouteInput, TimeOff } from '@tocsin/api'
 import { includesRole } from '@tocsin/api'
-import { shifts } from '@tocsin/oncall'
+import { peopleOf, shifts } from '@tocsin/oncall'
 import { and, desc, eq, gt, isNotNull, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { assertPeople, type Caller, findPerson, type House, listTeams, people } from '../identity/index.ts'
@@ -102,9 +102,9 @@ export function schedulesWith(book: Book, personId: string): string[] {
   return [...book.rows.values()]
     .filter(
       row =>
-        row.layers.some(layer => layer.participants.includes(personId)) ||
+        row.layers.some(layer => peopleOf(layer).includes(personId)) ||
         book.overrides.some(
-          one => one.scheduleId === row.id && (one.participantIds.includes(personId) || one.layers?.some(layer => layer.participants.includes(personId))),
+          one => one.scheduleId === row.id && (one.participantIds.includes(personId) || one.layers?.some(layer => peopleOf(layer).includes(personId))),
         ),
     )
     .map(row => row.id)
@@ -113,7 +113,7 @@ export function schedulesWith(book: Book, personId: string): string[] {
 async function askForCover(tx: Tx, house: House, book: Book, off: TimeOff): Promise<void> {
   for (const [scheduleId, open] of Map.groupBy(off.uncovered, one => one.schedule.id)) {
     const row = book.rows.get(scheduleId)
-    const others = new Set(row?.layers.flatMap(layer => layer.participants).filter(id => id !== off.person.id && book.people.get(id)?.isActive))
+    const others = new Set(row?.layers.flatMap(peopleOf).filter(id => id !== off.person.id && book.people.get(id)?.isActive))
     const format = new Intl.DateTimeFormat('en-GB', { timeZone: row?.timeZone ?? 'UTC', dateStyle: 'medium', timeStyle: 'short' })
     const lines = open.slice(0, 20).map(({ start, end }) => `- ${format.format(new Date(start))} to ${format.format(new Date(end))} (${row?.timeZone})`)
     for (const id of others) {

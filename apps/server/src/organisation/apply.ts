@@ -116,7 +116,13 @@ async function applySchedules(tx: Tx, house: House, caller: Caller, { schedules 
     if (!isDue('schedule', scheduleKey(schedule))) continue
     const teamId = teams.idOf(team, `${path}.team`)
     const layersOf = (given: typeof schedule.layers, at: string) =>
-      given.map((layer, n) => ({ ...layer, participants: layer.participants.map((email, m) => people.idOf(email, `${at}.${n}.participants.${m}`)) }))
+      given.map((layer, n) => ({
+        ...layer,
+        participants: layer.participants.map((turn, m) => {
+          const idOf = (email: string) => people.idOf(email, `${at}.${n}.participants.${m}`)
+          return typeof turn === 'string' ? idOf(turn) : turn.map(idOf)
+        }),
+      }))
     const before = [...(await readBook(tx, [teamId])).rows.values()].find(row => row.name === name)
     const { id } = await saveSchedule(tx, house, caller, teamId, {
       ...{ name, timeZone, merge, needsApprenticeship, layers: layersOf(schedule.layers, `${path}.layers`) },

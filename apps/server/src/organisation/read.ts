@@ -31,7 +31,9 @@ export async function readOrganisation(reader: Reader): Promise<OrganisationFile
     if (target.kind === 'team') return [{ team: teamName.get(target.teamId) ?? '' }]
     return [{ channel: channels.get(target.channelId) ?? '' }]
   }
-  const layerOf = (layer: Layer): Layer => ({ ...layer, participants: layer.participants.flatMap(emailOf) })
+  // The place of somebody who has left stays, as nobody's: the turns of the others do not move.
+  const turnOf = (turn: Layer['participants'][number]) => (typeof turn === 'string' ? emailOf(turn) : turn.flatMap(emailOf))
+  const layerOf = (layer: Layer): Layer => ({ ...layer, participants: layer.participants.map(turnOf) })
 
   const input: Input = {
     people: people.filter(person => person.isActive).map(({ email: address, name, role }) => ({ email: address, name, role })),

@@ -6,6 +6,7 @@ import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
+import { TurnsInput } from './turns-input.tsx'
 
 type Layer = Schedule['layers'][number]
 
@@ -84,12 +85,9 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
                   <IconTrash size={16} />
                 </ActionIcon>
               </Group>
-              <MultiSelect
-                label="Who takes turns"
-                description="In this order"
-                data={choices}
-                searchable
-                value={[...layer.participants]}
+              <TurnsInput
+                turns={layer.participants}
+                people={choices}
                 onChange={participants => set(place, { participants })}
                 error={form.errors[`layers.${place}.participants`]}
               />
@@ -119,6 +117,13 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
                 />
               </Group>
               <Hours layer={layer} onChange={restrictions => set(place, { restrictions })} />
+              {place > 0 && form.values.merge === 'top' && (
+                <Checkbox
+                  label="On call together with the layer below, rather than over it"
+                  checked={layer.beside === true}
+                  onChange={event => set(place, { beside: event.currentTarget.checked || undefined })}
+                />
+              )}
             </Stack>
           ))}
           <Group>

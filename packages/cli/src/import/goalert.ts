@@ -10,6 +10,8 @@ import {
   type StepEntry,
   strayTeam,
   type TargetEntry,
+  type Turn,
+  turnOf,
   uniqueNames,
   wallTime,
   weekdays,
@@ -76,7 +78,7 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
   const emailOf = (id: string, what: string): string[] => {
     const user = users.get(id)
     if (user?.email) return [user.email.toLowerCase()]
-    notes.push(`${what}: the user ${user?.name ?? id} ${user ? 'has no e-mail address' : 'was not exported'}, and is left out.`)
+    notes.push(`${what}: the user ${user?.name ?? id} ${user ? 'has no e-mail address' : 'was not exported'}: their turns, if they had any, stay empty.`)
     return []
   }
   const unique = uniqueNames()
@@ -85,7 +87,7 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
   const layerOf = (rotation: z.output<typeof Rotation>): Layer => {
     const ids = rotation.userIDs ?? rotation.users?.map(user => user.id) ?? []
     const start = wallTime(rotation.start, rotation.timeZone)
-    const found = ids.map(id => emailOf(id, `rotation ${rotation.name}`))
+    const found = ids.map(id => turnOf(emailOf(id, `rotation ${rotation.name}`)))
     return {
       name: rotation.name,
       rotation: { type: rotation.type, every: rotation.shiftLength, start },
@@ -154,6 +156,7 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
       steps: policy.steps.map(
         (step): StepEntry => ({
           waitMinutes: step.delayMinutes,
+          whenEmpty: 'wait',
           targets: step.targets.flatMap((target): TargetEntry[] => {
             const what = `escalation policy ${policy.name}`
             if (target.type === 'user') return emailOf(target.id, what).map(person => ({ person }))
@@ -211,20 +214,19 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
 }
 
 /** GoAlert says who is on call at the moment of the export: the list is turned so that it says the same here. */
-function turned(found: readonly (readonly string[])[], rotation: z.output<typeof Rotation>, at: string): string[] {
-  const ids = found.flat()
-  if (rotation.activeUserIndex == null || rotation.activeUserIndex < 0 || ids.length === 0) return ids
+function turned(turns: readonly Turn[], rotation: z.output<typeof Rotation>, at: string): Turn[] {
+  if (rotation.activeUserIndex == null || rotation.activeUserIndex < 0 || turns.length === 0) return [...turns]
   const elapsed = Date.parse(`${wallTime(at, rotation.timeZone)}Z`) - Date.parse(`${wallTime(rotation.start, rotation.timeZone)}Z`)
   const months = () => {
     const [from, to] = [new Date(rotation.start), new Date(at)]
     return (to.getUTCFullYear() - from.getUTCFullYear()) * 12 + to.getUTCMonth() - from.getUTCMonth()
   }
-  const turns =
+  const handed =
     rotation.type === 'monthly'
       ? Math.floor(months() / rotation.shiftLength)
       : Math.floor(elapsed / ({ hourly: 3_600_000, daily: 86_400_000, weekly: 604_800_000 }[rotation.type] * rotation.shiftLength))
-  const shift = (((found.slice(0, rotation.activeUserIndex).flat().length - turns) % ids.length) + ids.length) % ids.length
-  return [...ids.slice(shift), ...ids.slice(0, shift)]
+  const shift = (((rotation.activeUserIndex - handed) % turns.length) + turns.length) % turns.length
+  return [...turns.slice(shift), ...turns.slice(0, shift)]
 }
 
 /** A rule of an assignment: hours on the days of its filter, Sunday first; the same beginning and end is a whole day. */

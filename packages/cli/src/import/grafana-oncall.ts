@@ -11,6 +11,7 @@ import {
   strayTeam,
   type TargetEntry,
   teamEntries,
+  turnOf,
   uniqueNames,
   type Weekday,
   wallTime,
@@ -55,7 +56,7 @@ const rotations: Readonly<Record<string, Layer['rotation']['type']>> = { hourly:
 const dayNames: Readonly<Record<string, Weekday>> = { MO: 'mon', TU: 'tue', WE: 'wed', TH: 'thu', FR: 'fri', SA: 'sat', SU: 'sun' }
 const isShift = (item: Entry) => item.start != null && item.duration != null && item.type !== 'wait' && item.escalation_chain_id == null
 
-/** Shifts of a higher level win; those of one level are on call together, which layers that are merged as \`all\` say. */
+/** Shifts of a higher level win; those of one level are on call together: layers that stand beside one another. */
 export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncallExport>[]): Imported {
   const notes: string[] = []
   const items = parts.flatMap(part => part.results)
@@ -81,7 +82,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
   const emailOf = (id: string, what: string): string[] => {
     const email = users.find(user => user.id === id)?.email
     if (email != null) return [email]
-    notes.push(`${what}: the user ${id} was not exported, and is left out.`)
+    notes.push(`${what}: the user ${id} was not exported: their turns, if they had any, stay empty.`)
     return []
   }
   const unique = uniqueNames()
@@ -97,23 +98,18 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
     const own = (schedule.shifts ?? []).flatMap(id => shifts.get(id) ?? [])
     const missing = (schedule.shifts ?? []).filter(id => !shifts.has(id))
     if (missing.length > 0) notes.push(`schedule ${name}: ${missing.length} of its shifts were not exported.`)
-    const [single, recurring] = [
-      own.filter(shift => shift.type === 'override' || shift.type === 'single_event'),
-      own.filter(shift => shift.type !== 'override' && shift.type !== 'single_event'),
-    ]
-    const levels = new Set(recurring.map(shift => shift.level ?? 0))
-    const together =
-      recurring.some((one, i) => recurring.some((other, j) => i < j && (one.level ?? 0) === (other.level ?? 0))) ||
-      recurring.some(shift => shift.rolling_users?.some(group => group.length > 1))
-    if (levels.size > 1 && together)
-      notes.push(
-        `schedule ${name}: has shifts of several levels, some of which are on call together. Layers are merged in one way for a whole schedule: the highest counts. Split it in two if several are meant at once.`,
-      )
-    const layers = recurring.toSorted((a, b) => (a.level ?? 0) - (b.level ?? 0)).flatMap(shift => layersOf(shift, name, timeZone))
+    const overrides = own.filter(shift => shift.type === 'override')
+    const layers = own
+      .filter(shift => shift.type !== 'override')
+      .toSorted((a, b) => (a.level ?? 0) - (b.level ?? 0))
+      .map((shift, place, all): Layer => {
+        const isBeside = place > 0 && (all[place - 1]?.level ?? 0) === (shift.level ?? 0)
+        return { ...layerOf(shift, name, timeZone), ...(isBeside ? { beside: true } : {}) }
+      })
     return [
       {
-        ...{ name, team: teamOf(schedule), timeZone, merge: together && levels.size <= 1 ? 'all' : 'top', layers },
-        overrides: single.map(shift => {
+        ...{ name, team: teamOf(schedule), timeZone, merge: 'top', layers },
+        overrides: overrides.map(shift => {
           const zone = shift.time_zone ?? timeZone
           const start = instantOf(shift.start ?? '', zone)
           const end = new Date(Date.parse(start) + Number(shift.duration) * 1_000).toISOString()
@@ -128,12 +124,19 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
     ]
   })
 
-  function layersOf(shift: Entry, schedule: string, zone: string): Layer[] {
+  function layerOf(shift: Entry, schedule: string, zone: string): Layer {
     const what = `schedule ${schedule}, shift ${shift.name ?? shift.id}`
     const timeZone = shift.time_zone ?? zone
-    const type = rotations[shift.frequency ?? 'weekly'] ?? 'weekly'
     const start = (shift.start ?? '').slice(0, 16)
     const minutes = Math.round(Number(shift.duration) / 60)
+    const together = (ids: readonly string[]) => turnOf(ids.flatMap(id => emailOf(id, what)))
+    const named = { name: shift.name ?? 'Shift', timeZone }
+    if (shift.type === 'single_event') {
+      const starts = instantOf(shift.start ?? '', timeZone)
+      const ends = new Date(Date.parse(starts) + minutes * 60_000).toISOString()
+      return { ...named, rotation: { type: 'monthly', every: 12, start }, participants: [together(shift.users ?? [])], starts, ends }
+    }
+    const type = rotations[shift.frequency ?? 'weekly'] ?? 'weekly'
     const [hours = 0, mins = 0] = start.slice(11).split(':').map(Number)
     const days = shift.by_day?.flatMap(day => dayNames[day] ?? []) ?? []
     const period = { hourly: 60, daily: 1_440, weekly: 10_080, monthly: 40_320 }[type] * (shift.interval ?? 1)
@@ -148,23 +151,14 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
       notes.push(`${what}: a shift that is shorter than its month recurs here on every day of it; look at its hours.`)
     const groups = shift.rolling_users ?? [shift.users ?? []]
     const first = shift.start_rotation_from_user_index ?? 0
-    const ordered = [...groups.slice(first), ...groups.slice(0, first)]
-    const isRolling = shift.rolling_users != null
-    const width = isRolling ? Math.max(1, ...ordered.map(group => group.length)) : (shift.users ?? []).length
-    return Array.from(
-      { length: width },
-      (_, place): Layer => ({
-        name: width === 1 ? (shift.name ?? 'Shift') : `${shift.name ?? 'Shift'} ${place + 1}`,
-        rotation: { type, every: shift.interval ?? 1, start },
-        participants: isRolling
-          ? ordered.flatMap(group => emailOf(group[Math.min(place, group.length - 1)] ?? '', what))
-          : emailOf(shift.users?.[place] ?? '', what),
-        ...(isRolling && days.length > 0 && type === 'daily' ? { advance: 'shift' as const } : {}),
-        timeZone,
-        ...(restrictions.length > 0 ? { restrictions: joined(restrictions) } : {}),
-        ...(shift.until ? { ends: instantOf(shift.until, timeZone) } : {}),
-      }),
-    )
+    return {
+      ...named,
+      rotation: { type, every: shift.interval ?? 1, start },
+      participants: [...groups.slice(first), ...groups.slice(0, first)].map(together),
+      ...(groups.length > 1 && days.length > 0 && type === 'daily' ? { advance: 'shift' as const } : {}),
+      ...(restrictions.length > 0 ? { restrictions: joined(restrictions) } : {}),
+      ...(shift.until ? { ends: instantOf(shift.until, timeZone) } : {}),
+    }
   }
 
   const policies = chains.map((chain): PolicyEntry => {
@@ -191,7 +185,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
         continue
       }
       const targets = targetsOf(step, what)
-      if (targets.length > 0) found.push({ targets, waitMinutes: 0, ...(hours ? { when: hours } : {}) })
+      if (targets.length > 0) found.push({ targets, waitMinutes: 0, whenEmpty: 'wait', ...(hours ? { when: hours } : {}) })
     }
     const list = found.length > 0 ? found : [{ targets: [{ everyone: true as const }], waitMinutes: 5 }]
     const last = list.at(-1)

@@ -27,7 +27,7 @@ export async function importFrom(output: Output, tool: Importer, paths: readonly
 function withoutEmpty(organisation: Imported['organisation']): Imported['organisation'] {
   return {
     ...organisation,
-    schedules: organisation.schedules?.map(schedule => ({ ...schedule, layers: schedule.layers.filter(layer => layer.participants.length > 0) })),
+    schedules: organisation.schedules?.map(schedule => ({ ...schedule, layers: schedule.layers.filter(layer => layer.participants.flat().length > 0) })),
   }
 }
 

@@ -10,7 +10,9 @@ import {
   spanOf,
   strayTeam,
   type TargetEntry,
+  type Turn,
   teamEntries,
+  turnOf,
   uniqueNames,
   type Weekday,
   wallTime,
@@ -30,6 +32,7 @@ const Hours = z.object({
   endDay: z.string().nullish(),
 })
 const Rotation = z.object({
+  id: z.string().nullish(),
   name: z.string().nullish(),
   startDate: z.string(),
   endDate: z.string().nullish(),
@@ -48,7 +51,8 @@ const Item = z.looseObject({
   timezone: z.string().nullish(),
   enabled: z.boolean().nullish(),
   ownerTeam: Owner,
-  rotations: z.array(Rotation).nullish(),
+  // Of a schedule they are whole; of an override the names of those that it is about.
+  rotations: z.union([z.array(Rotation), z.array(z.object({ id: z.string().nullish(), name: z.string().nullish() }))]).nullish(),
   rules: z
     .array(
       z.object({
@@ -67,6 +71,8 @@ const Item = z.looseObject({
 })
 export const OpsgenieExport = z.object({ data: z.array(Item) })
 
+type Override = Pick<z.output<typeof Item>, 'rotations'>
+
 const minutesIn: Readonly<Record<string, number>> = { minutes: 1, hours: 60, days: 1_440 }
 const dayOf = (name: string | null | undefined): Weekday => weekdays.find(day => name?.toLowerCase().startsWith(day)) ?? 'mon'
 
@@ -76,7 +82,9 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
   const items = parts.flatMap(part => part.data)
   const users = items.filter(item => item.username != null && item.fullName != null)
   const teams = items.filter(item => item.members != null)
-  const schedules = items.filter(item => item.rotations != null)
+  const schedules = items.flatMap(item =>
+    item.user == null && item.rotations != null ? [{ ...item, rotations: z.array(Rotation).parse(item.rotations) }] : [],
+  )
   const escalations = items.filter(item => item.rules != null)
   const overrides = items.filter(item => item.user?.username != null && item.startDate != null && item.endDate != null)
   const teamOf = (owner: z.output<typeof Owner>) => owner?.name ?? teams.find(team => team.id === owner?.id)?.name ?? strayTeam
@@ -93,14 +101,19 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
     const name = names.get(schedule) ?? ''
     const timeZone = schedule.timezone ?? 'UTC'
     if (schedule.enabled === false) notes.push(`schedule ${name}: is switched off there; here it would be on call. Leave it out if that is not meant.`)
-    const layers = (schedule.rotations ?? []).map((rotation, place): Layer => {
+    const layers = schedule.rotations.map((rotation, place): Layer => {
       const what = `schedule ${name}, rotation ${rotation.name ?? place + 1}`
-      const participants = rotation.participants.flatMap(one => {
-        if (one.type === 'user') return [emailOf(one)]
-        notes.push(
-          `${what}: a turn of ${one.type === 'none' ? 'nobody' : `the ${one.type} ${one.name ?? one.id ?? ''}`} cannot be said, because turns are people's; it is left out, and those after it move up.`,
-        )
-        return []
+      const participants = rotation.participants.map((one): Turn => {
+        if (one.type === 'user') return emailOf(one)
+        if (one.type === 'none') return []
+        const team = teams.find(each => one.type === 'team' && (each.id === one.id || each.name === one.name))
+        const label = `the ${one.type} ${one.name ?? one.id ?? ''}`
+        if (team === undefined) {
+          notes.push(`${what}: a turn of ${label} cannot be said, because turns are people's; it stays empty.`)
+          return []
+        }
+        notes.push(`${what}: a turn of ${label} is one of all its members of now; who joins the team later is to be added.`)
+        return turnOf((team.members ?? []).map(member => emailOf(member.user)))
       })
       const hours = rotation.timeRestriction
       const restrictions: Restriction[] =
@@ -120,10 +133,22 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
         ...(rotation.endDate ? { ends: rotation.endDate } : {}),
       }
     })
+    const isAmong = (rotation: { id?: string | null | undefined; name?: string | null | undefined } | undefined, { rotations }: Override) =>
+      rotations?.some(one => (one.id != null ? one.id === rotation?.id : one.name === rotation?.name)) ?? false
+    const isOfSome = (one: Override) => (one.rotations?.length ?? 0) > 0 && !schedule.rotations.every(rotation => isAmong(rotation, one))
+    const namesIn = (one: Override) => schedule.rotations.filter(rotation => isAmong(rotation, one)).map(rotation => rotation.name ?? 'a rotation')
     const own = overrides.filter(one => one._parent?.name === schedule.name || one._parent?.id === schedule.id || schedules.length === 1)
     return {
       ...{ name, team: teamOf(schedule.ownerTeam), timeZone, merge: 'all', layers },
-      overrides: own.map(one => ({ kind: 'replace', participants: [emailOf(one.user ?? {})], start: one.startDate ?? '', end: one.endDate ?? '' })),
+      overrides: own
+        .filter(one => !isOfSome(one))
+        .map(one => ({ kind: 'replace', participants: [emailOf(one.user ?? {})], start: one.startDate ?? '', end: one.endDate ?? '' })),
+      // Somebody instead of some rotations, while the others go on: the same layers for that time, with theirs in those.
+      temporaries: own.filter(isOfSome).map(one => ({
+        name: `Override of ${namesIn(one).join(', ')}`,
+        ...{ start: one.startDate ?? '', end: one.endDate ?? '', merge: 'all' },
+        layers: layers.map((layer, place) => (isAmong(schedule.rotations[place], one) ? { ...layer, participants: [emailOf(one.user ?? {})] } : layer)),
+      })),
     }
   })
 
@@ -135,6 +160,8 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
     const times = [...new Set(rules.map(rule => rule.at))]
     const steps = times.map(
       (at, place): StepEntry => ({
+        // Delays count from the alert: a rule that reaches nobody takes its time all the same.
+        whenEmpty: 'wait',
         waitMinutes: Math.min(1_440, (times[place + 1] ?? at + (escalation.repeat?.waitInterval || 10)) - at),
         targets: rules
           .filter(rule => rule.at === at)

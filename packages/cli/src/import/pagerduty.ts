@@ -11,6 +11,7 @@ import {
   strayTeam,
   type TargetEntry,
   teamEntries,
+  turnOf,
   uniqueNames,
   wallTime,
   weekdays,
@@ -86,7 +87,7 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
   const emailOf = (ref: z.output<typeof Ref>, what: string): string[] => {
     const user = users.get(ref.id)
     if (user) return [user.email]
-    notes.push(`${what}: ${ref.summary ?? ref.id} is not among the exported users, and is left out.`)
+    notes.push(`${what}: ${ref.summary ?? ref.id} is not among the exported users: their turns, if they had any, stay empty.`)
     return []
   }
   const unique = uniqueNames()
@@ -110,7 +111,7 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
         {
           name: layer.name ?? `Layer ${place + 1}`,
           rotation,
-          participants: layer.users.flatMap(({ user }) => emailOf(user, what)),
+          participants: layer.users.map(({ user }) => turnOf(emailOf(user, what))),
           ...(restrictions.length > 0 ? { restrictions: joined(restrictions) } : {}),
           starts: layer.start,
           ...(layer.end ? { ends: layer.end } : {}),
@@ -131,6 +132,8 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
     const steps = policy.escalation_rules.map(
       (rule): StepEntry => ({
         waitMinutes: rule.escalation_delay_in_minutes,
+        // A rule whose schedules have nobody on call is passed over at once there.
+        whenEmpty: 'skip',
         targets: rule.targets.flatMap((target): TargetEntry[] => {
           if (target.type?.startsWith('schedule')) {
             const schedule = scheduleNames.get(target.id)

@@ -4,6 +4,7 @@ import type { z } from 'zod'
 type Input = z.input<typeof OrganisationFile>
 export type ScheduleEntry = NonNullable<Input['schedules']>[number]
 export type Layer = ScheduleEntry['layers'][number]
+export type Turn = Layer['participants'][number]
 export type PolicyEntry = NonNullable<Input['policies']>[number]
 export type StepEntry = PolicyEntry['steps'][number]
 export type TargetEntry = StepEntry['targets'][number]
@@ -92,6 +93,12 @@ export function uniqueNames(): (name: string) => string {
     seen.set(name, times)
     return times === 1 ? name : `${name} ${times}`
   }
+}
+
+/** A turn of these people. Of nobody its place stays, or the others would be on call at other times than they were. */
+export const turnOf = (people: readonly string[]): Turn => {
+  const [only, ...more] = people
+  return only !== undefined && more.length === 0 ? only : [...people]
 }
 
 /** The team that things of nobody go to. */

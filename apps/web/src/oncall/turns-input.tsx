@@ -1,0 +1,86 @@
+import { ActionIcon, Button, Group, Input, MultiSelect, Stack, Text } from '@mantine/core'
+import { IconArrowDown, IconArrowUp, IconTrash } from '@tabler/icons-react'
+import type { Schedule } from '@tocsin/api'
+import { type ReactNode, useState } from 'react'
+
+type Turn = Schedule['layers'][number]['participants'][number]
+interface Person {
+  readonly value: string
+  readonly label: string
+}
+
+/** One person a turn is the common case: a list of names. Where a turn is of several, or of nobody, each has a row of its own. */
+export function TurnsInput({
+  turns,
+  people,
+  error,
+  onChange,
+}: {
+  turns: readonly Turn[]
+  people: readonly Person[]
+  error: ReactNode
+  onChange: (turns: Turn[]) => void
+}) {
+  const isPlain = turns.every(turn => typeof turn === 'string')
+  const [isRows, setRows] = useState(!isPlain)
+  if (!isRows)
+    return (
+      <Stack gap={4}>
+        <MultiSelect label="Who takes turns" description="In this order" data={people} searchable value={turns.flat()} onChange={onChange} error={error} />
+        <div>
+          <Button variant="subtle" size="compact-xs" onClick={() => setRows(true)}>
+            Turns of several people, or of nobody
+          </Button>
+        </div>
+      </Stack>
+    )
+  const set = (place: number, turn: string[]) => onChange(turns.map((one, i) => (i === place ? simple(turn) : one)))
+  const move = (place: number, by: number) => {
+    const rest = turns.filter((_, i) => i !== place)
+    onChange([...rest.slice(0, place + by), turns[place] ?? [], ...rest.slice(place + by)])
+  }
+  return (
+    <Input.Wrapper labelElement="div" label="Who takes turns" description="Whoever shares a turn is on call together" error={error}>
+      <Stack gap={6} mt={6}>
+        {turns.map((turn, place) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a turn has no identity but its place
+          <Group key={place} gap={4} wrap="nowrap" align="flex-start">
+            <Text size="sm" className="quiet numeric" w={24} ta="right" pt={7}>
+              {place + 1}
+            </Text>
+            <MultiSelect
+              aria-label={`Turn ${place + 1}`}
+              data={people}
+              searchable
+              value={[turn].flat()}
+              placeholder={turn.length === 0 ? 'nobody' : ''}
+              onChange={ids => set(place, ids)}
+              flex={1}
+              miw={0}
+            />
+            <ActionIcon variant="subtle" color="gray" size={36} aria-label="Earlier" disabled={place === 0} onClick={() => move(place, -1)}>
+              <IconArrowUp size={14} />
+            </ActionIcon>
+            <ActionIcon variant="subtle" color="gray" size={36} aria-label="Later" disabled={place === turns.length - 1} onClick={() => move(place, 1)}>
+              <IconArrowDown size={14} />
+            </ActionIcon>
+            <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove the turn" onClick={() => onChange(turns.filter((_, i) => i !== place))}>
+              <IconTrash size={14} />
+            </ActionIcon>
+          </Group>
+        ))}
+        <div>
+          <Button variant="subtle" size="compact-xs" onClick={() => onChange([...turns, []])}>
+            Add a turn
+          </Button>
+        </div>
+      </Stack>
+    </Input.Wrapper>
+  )
+}
+
+/** A turn of one is their name alone. */
+function simple(turn: string[]): Turn {
+  const [only, ...more] = turn
+  return only !== undefined && more.length === 0 ? only : turn
+}
