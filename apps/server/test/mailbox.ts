@@ -6,6 +6,7 @@ export interface Mail {
   readonly subject: string
   readonly text: string
   readonly messageId: string
+  readonly replyTo?: string | undefined
   /** What the mail is part of, as its header says. */
   readonly purpose: string
 }
@@ -58,6 +59,7 @@ function toMail(parsed: ParsedMail): Mail {
     subject: parsed.subject ?? '',
     text: parsed.text ?? '',
     messageId: parsed.messageId ?? '',
+    replyTo: parsed.replyTo?.value[0]?.address,
     purpose: String(parsed.headers.get('x-tocsin-purpose') ?? ''),
   }
 }

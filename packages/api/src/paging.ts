@@ -89,6 +89,8 @@ export const PageEvent = z
 export const PageStory = Page.extend({ summary: z.string(), events: z.array(PageEvent) }).meta({ id: 'PageStory' })
 export type PageStory = z.output<typeof PageStory>
 
+/** Whoever holds a link is shown nobody's name: they say whom they mean. */
+const Colleague = Line(200).describe('The name of somebody of the team, or the e-mail address of anybody here')
 const PageLink = z.object({ token: z.string().max(300) })
 const PageView = z.object({
   title: z.string(),
@@ -304,6 +306,24 @@ export const pagingRoutes = {
     access: open('needs the signed link that was sent to the one person paged'),
     body: PageLink.extend({ minutes: z.number().int().min(5, 'must be at least 5').max(1_440, 'must be at most a day') }),
     reply: PageView,
+  }),
+  declineByLink: route({
+    method: 'POST',
+    path: '/api/v1/page-links/decline',
+    summary: 'Say, by the private link in a page, that you cannot take it: it goes to the one you name, or climbs to the next step at once',
+    access: open('needs the signed link that was sent to the one person paged'),
+    body: PageLink.extend({ to: Colleague.nullable().default(null) }),
+    reply: PageView,
+    perMinute: 20,
+  }),
+  addRespondersByLink: route({
+    method: 'POST',
+    path: '/api/v1/page-links/responders',
+    summary: 'Page somebody more about the same, by the private link in a page',
+    access: open('needs the signed link that was sent to the one person paged'),
+    body: PageLink.extend({ who: Colleague }),
+    reply: PageView,
+    perMinute: 20,
   }),
   handBackByLink: route({
     method: 'POST',

@@ -11,13 +11,14 @@ import { ClosingConditions, openIncidents } from '../incidents/index.ts'
 import { openIntake } from '../intake/index.ts'
 import { Followers, Live, openSealer } from '../journal/index.ts'
 import { openNotices } from '../notices/index.ts'
-import { mountCallbacks, openOncall, resumeOncall } from '../oncall/index.ts'
+import { answerByMail, mountCallbacks, openOncall, resumeOncall } from '../oncall/index.ts'
 import { openOrganisation } from '../organisation/index.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { type Config, ConfigProblem } from '../platform/config.ts'
 import { migrateDatabase, openDatabase } from '../platform/database.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../platform/embedded-postgres.ts'
 import { mount, openHttp } from '../platform/http.ts'
+import { Inbox } from '../platform/inbox.ts'
 import { JobRunner } from '../platform/jobs.ts'
 import { Messenger } from '../platform/messages.ts'
 import { openSecrets } from '../platform/secrets.ts'
@@ -32,6 +33,7 @@ export const version = '0.1.0'
 export interface Server {
   readonly house: House
   readonly detection: Detection
+  readonly inbox: Inbox
   /** Where it is reached. */
   readonly origin: string
   /** The one-time link for the first administrator, while there is none. */
@@ -129,10 +131,13 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     undo.push(() => detection.stop())
     await house.live.start()
     undo.push(() => house.live.stop())
+    const inbox = new Inbox(config, secrets, log, mail => answerByMail(house, mail))
+    await inbox.start()
+    undo.push(() => inbox.stop())
     await jobs.start()
     undo.push(() => jobs.stop())
     const setupLink = (await isSetUp(database.reader())) ? undefined : `${messenger.origin}/setup/${setupToken(secrets)}`
-    return { house, detection, origin: messenger.origin, setupLink, stop }
+    return { house, detection, inbox, origin: messenger.origin, setupLink, stop }
   } catch (error) {
     await stop()
     throw error

@@ -1,17 +1,15 @@
-import { and, desc, eq, inArray, isNotNull } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull } from 'drizzle-orm'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { findPerson, type House } from '../identity/index.ts'
+import type { House } from '../identity/index.ts'
 import { isFromSlack } from '../platform/channels/slack.ts'
 import { isFromTwilio, smsReply, voiceReply } from '../platform/channels/twilio.ts'
 import type { Tx } from '../platform/database.ts'
 import { post } from '../platform/outbound.ts'
 import { AppProblem } from '../platform/problems.ts'
-import type { PageRow } from './climb.ts'
-import { type Holder, holderOf } from './links.ts'
-import { pagesIn } from './notify.ts'
-import { acknowledgePage, escalatePage } from './pages.ts'
-import { contactMethods, pageNotifications, pages } from './tables.ts'
+import { answerPages, parseAnswer } from './answers.ts'
+import { type Holder, holderBy, holderOf } from './links.ts'
+import { contactMethods, pageNotifications } from './tables.ts'
 
 const mostBytes = 65_536
 
@@ -24,14 +22,18 @@ export function mountCallbacks(http: FastifyInstance, house: House): void {
     inner.post('/hooks/twilio/voice/:token', { config }, async (request, reply) => {
       const fields = twilioFields(house, request)
       const { token } = z.object({ token: z.string().max(300) }).parse(request.params)
-      const text = await inTx(house, async tx => answer(tx, house, await holderOf(tx, house, token), fields.Digits ?? ''))
+      const pressed = parseAnswer(fields.Digits ?? '')
+      const text =
+        pressed === undefined
+          ? 'Press 1 to acknowledge, 2 to pass it on.'
+          : await inTx(house, async tx => answerPages(tx, house, await holderOf(tx, house, token), pressed))
       return reply.type('text/xml').send(voiceReply(text))
     })
     inner.post('/hooks/twilio/sms', { config }, async (request, reply) => {
       const fields = twilioFields(house, request)
       const text = await inTx(house, async tx => {
-        const holder = await latestAt(tx, fields.From ?? '')
-        return holder ? answer(tx, house, holder, (fields.Body ?? '').trim()) : 'There is no page for this number.'
+        const holder = await latestAt(tx, 'sms', fields.From ?? '')
+        return holder ? answerPages(tx, house, holder, parseAnswer(fields.Body ?? '')) : 'There is no page for this number.'
       })
       return reply.type('text/xml').send(smsReply(text))
     })
@@ -41,7 +43,7 @@ export function mountCallbacks(http: FastifyInstance, house: House): void {
         throw new AppProblem('forbidden', 'This request is not signed by Slack.')
       const pressed = SlackAction.parse(JSON.parse(new URLSearchParams(body).get('payload') ?? '{}'))
       const [action] = pressed.actions
-      const text = await inTx(house, async tx => answer(tx, house, await holderOf(tx, house, action.value), action.action_id === 'acknowledge' ? '1' : '2'))
+      const text = await inTx(house, async tx => answerPages(tx, house, await holderOf(tx, house, action.value), { kind: action.action_id }))
       if (pressed.response_url !== undefined) await replyInSlack(house, pressed.response_url, text)
       return reply.code(200).send('')
     })
@@ -86,47 +88,12 @@ async function inTx(house: House, work: (tx: Tx) => Promise<string>): Promise<st
   }
 }
 
-/** 1 acknowledges, 2 passes it on. */
-async function answer(tx: Tx, house: House, holder: Holder, said: string): Promise<string> {
-  const [first] = holder.pages
-  const what = holder.pages.length === 1 ? `${first?.title ?? ''}` : `${holder.pages.length} pages`
-  if (/^(1|ack|acknowledge|yes)\b/i.test(said)) {
-    const done: PageRow[] = []
-    for (const page of holder.pages) done.push(await acknowledgePage(tx, house, holder.actor, holder.personId, page.id))
-    const other = done.find(page => page.state === 'acknowledged' && page.acknowledgedById !== holder.personId)
-    if (other?.acknowledgedById) return `${(await findPerson(tx, other.acknowledgedById))?.name ?? 'Somebody'} has it already: ${what}`
-    return done.every(page => page.state === 'acknowledged') ? `It is yours: ${what}` : `Noted: ${what}`
-  }
-  if (/^(2|no|pass|escalate)\b/i.test(said)) {
-    for (const page of holder.pages) if (page.state !== 'resolved') await escalatePage(tx, house, holder.actor, page.id)
-    return `The next step is paged: ${what}`
-  }
-  return 'Answer 1 to acknowledge, 2 to pass it on.'
-}
-
-/** The latest page or bundle that went to a phone number by SMS, and whose phone it is. */
-async function latestAt(tx: Tx, number: string): Promise<Holder | undefined> {
+/** The latest page or bundle that went to somebody by a method of theirs, and whose it is. */
+async function latestAt(tx: Tx, kind: 'sms', address: string): Promise<Holder | undefined> {
   const methods = await tx.db
     .select()
     .from(contactMethods)
-    .where(and(eq(contactMethods.kind, 'sms'), eq(contactMethods.address, number), isNotNull(contactMethods.verifiedAt)))
-  if (methods.length === 0) return undefined
-  const [latest] = await tx.db
-    .select()
-    .from(pageNotifications)
-    .where(
-      and(
-        inArray(
-          pageNotifications.methodId,
-          methods.map(method => method.id),
-        ),
-        isNotNull(pageNotifications.messageId),
-      ),
-    )
-    .orderBy(desc(pageNotifications.at), desc(pageNotifications.id))
-    .limit(1)
-  const person = latest?.personId ? await findPerson(tx, latest.personId) : undefined
-  if (!latest || !person?.isActive) return undefined
-  const found = latest.bundleId === null ? await tx.db.select().from(pages).where(eq(pages.id, latest.pageId)) : await pagesIn(tx, latest.bundleId)
-  return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
+    .where(and(eq(contactMethods.kind, kind), eq(contactMethods.address, address), isNotNull(contactMethods.verifiedAt)))
+  const ids = methods.map(method => method.id)
+  return ids.length === 0 ? undefined : holderBy(tx, inArray(pageNotifications.methodId, ids))
 }

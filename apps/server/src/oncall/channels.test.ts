@@ -218,7 +218,7 @@ test('a call says what it is about, and a digit acknowledges; what an attacker p
     const action = /action="([^"]+)"/.exec(Twiml)?.[1] ?? ''
     const path = new URL(action).pathname
     expect((await twilioCalls(world, path, { Digits: '1' }, 'another token')).status).toBe(403)
-    expect(await (await twilioCalls(world, path, { Digits: '7' })).text()).toContain('Answer 1 to acknowledge')
+    expect(await (await twilioCalls(world, path, { Digits: '7' })).text()).toContain('Press 1 to acknowledge')
     expect(await (await twilioCalls(world, path, { Digits: '1' })).text()).toContain('<Say>It is yours')
     expect((await primary.call('pages'))[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
   })

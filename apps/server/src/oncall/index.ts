@@ -16,6 +16,7 @@ import { type TurnsData, turnsJob, watchTurns } from './turns.ts'
 
 export { readBook } from './book.ts'
 export { mountCallbacks } from './callbacks.ts'
+export { answerByMail } from './mail-replies.ts'
 export { acknowledgePagesAbout, pageTeam, reaches, resolvePagesAbout } from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'
 export { addOverride, addTemporary, saveSchedule } from './schedules.ts'

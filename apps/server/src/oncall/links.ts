@@ -1,5 +1,5 @@
 import type { pagingRoutes, RouteReply } from '@tocsin/api'
-import { eq } from 'drizzle-orm'
+import { and, desc, eq, isNotNull, type SQL } from 'drizzle-orm'
 import { findPerson, type House } from '../identity/index.ts'
 import type { Actor } from '../journal/index.ts'
 import type { Reader, Tx } from '../platform/database.ts'
@@ -7,7 +7,7 @@ import { AppProblem } from '../platform/problems.ts'
 import { openToken } from '../platform/secrets.ts'
 import type { PageRow } from './climb.ts'
 import { pagesIn } from './notify.ts'
-import { pages } from './tables.ts'
+import { pageNotifications, pages } from './tables.ts'
 
 /** Whom a private link was made for, and what it is about: one page, or the pages of a bundle. */
 export interface Holder {
@@ -30,6 +30,20 @@ export async function holderOf(tx: Tx, house: House, token: string): Promise<Hol
         : await tx.db.select().from(pages).where(eq(pages.id, first))
   if (found.length === 0 || !person?.isActive)
     throw new AppProblem('not-found', 'This link is not right, or what it led to is gone. Open Tocsin and look there.')
+  return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
+}
+
+/** Whom the latest message went to, of those that fit, and the page or bundle that it was about. */
+export async function holderBy(tx: Tx, fits: SQL): Promise<Holder | undefined> {
+  const [latest] = await tx.db
+    .select()
+    .from(pageNotifications)
+    .where(and(fits, isNotNull(pageNotifications.messageId)))
+    .orderBy(desc(pageNotifications.at), desc(pageNotifications.id))
+    .limit(1)
+  const person = latest?.personId ? await findPerson(tx, latest.personId) : undefined
+  if (!latest || !person?.isActive) return undefined
+  const found = latest.bundleId === null ? await tx.db.select().from(pages).where(eq(pages.id, latest.pageId)) : await pagesIn(tx, latest.bundleId)
   return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
 }
 

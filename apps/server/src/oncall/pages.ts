@@ -174,11 +174,14 @@ export async function handBackPage(tx: Tx, house: House, actor: Actor, personId:
   return lockPage(tx, pageId)
 }
 
+/** Whoever answers: signed in, or by something that is theirs alone. */
+type Answerer = Pick<Caller, 'actor' | 'personId'>
+
 /** Declines a page: it goes to the one who is named, and on from there if they do not answer; or to the next step at once. */
 export async function declinePage(
   tx: Tx,
   house: House,
-  caller: Caller,
+  caller: Answerer,
   pageId: string,
   { toId, reason }: { toId: string | null; reason: string },
 ): Promise<void> {
@@ -220,7 +223,7 @@ export async function escalatePage(tx: Tx, house: House, actor: Actor, pageId: s
 }
 
 /** Pages more people about the same. */
-export async function addResponders(tx: Tx, house: House, caller: Caller, pageId: string, personIds: readonly string[]): Promise<void> {
+export async function addResponders(tx: Tx, house: House, caller: Answerer, pageId: string, personIds: readonly string[]): Promise<void> {
   const page = await lockPage(tx, pageId)
   if (page.state === 'resolved') throw conflict('The page is over: there is nothing left to answer.')
   await assertPeople(tx, personIds, 'personIds')

@@ -4,9 +4,10 @@ import { pushKey } from '../platform/channels/index.ts'
 import type { Tx } from '../platform/database.ts'
 import { Produced } from '../platform/http.ts'
 import { conflict, invalid, notFound } from '../platform/problems.ts'
+import { findColleague } from './answers.ts'
 import { addContactMethod, listContactMethods, readRules, removeContactMethod, saveRules, sendContactCode, verifyContactMethod } from './contact-methods.ts'
 import { makeFeed, readFeed } from './feeds.ts'
-import { throughLink } from './links.ts'
+import { holderOf, throughLink } from './links.ts'
 import { listOutbox } from './outbox.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, handBackPage, snoozePage, startDrill } from './pages.ts'
 import { listPolicies, removePolicy, savePolicy } from './policies.ts'
@@ -109,6 +110,14 @@ function pageBindings(house: House): Bindings {
       throughLink(tx, house, body.token, ({ actor, personId }, page) => handBackPage(tx, house, actor, personId, page.id)),
     ),
     openAct(routes.escalateByLink, (tx, { body }) => throughLink(tx, house, body.token, ({ actor }, page) => escalatePage(tx, house, actor, page.id))),
+    openAct(routes.declineByLink, async (tx, { body }) => {
+      const to = body.to === null ? undefined : await findColleague(tx, (await holderOf(tx, house, body.token)).pages, body.to, 'to')
+      return throughLink(tx, house, body.token, (holder, page) => declinePage(tx, house, holder, page.id, { toId: to?.id ?? null, reason: '' }))
+    }),
+    openAct(routes.addRespondersByLink, async (tx, { body }) => {
+      const { id } = await findColleague(tx, (await holderOf(tx, house, body.token)).pages, body.who, 'who')
+      return throughLink(tx, house, body.token, (holder, page) => addResponders(tx, house, holder, page.id, [id]))
+    }),
     openAct(routes.snoozeByLink, (tx, { body }) =>
       throughLink(tx, house, body.token, async ({ actor, personId }, page) => {
         if (page.acknowledgedById !== personId) throw conflict('Only who has taken the page up lets it rest by its link.')

@@ -45,6 +45,13 @@ export const settingsSchema = z.object({
     .regex(/^[^<>\r\n]*<?[^<>@\s]+@[^<>@\s]+>?$/, 'must be an address such as Tocsin <tocsin@example.org>')
     .default('Tocsin <tocsin@localhost>')
     .describe('Sender of mails'),
+  TOCSIN_MAIL_IN_DOMAIN: z
+    .string()
+    .toLowerCase()
+    .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'must be a domain such as reply.tocsin.example')
+    .optional()
+    .describe('Domain of the addresses that replies to pages go to; its mail must come to TOCSIN_MAIL_IN_PORT'),
+  TOCSIN_MAIL_IN_PORT: port.optional().describe('Port for incoming mail (SMTP): replies to pages; without it there is none'),
   TWILIO_ACCOUNT_SID: z.string().min(1, 'must not be empty').optional().describe('Twilio account for SMS and calls'),
   TWILIO_AUTH_TOKEN: z.string().min(1, 'must not be empty').optional().describe('Its token; it also shows that callbacks are from Twilio'),
   TWILIO_FROM: z
@@ -95,6 +102,8 @@ export interface Config {
   readonly databaseUrl: string | undefined
   readonly smtpUrl: string | undefined
   readonly mailFrom: string
+  /** Replies to pages: where their mail comes in. */
+  readonly mailIn: { readonly port: number | undefined; readonly domain: string | undefined }
   readonly heartbeatUrl: string | undefined
   readonly twilio: {
     readonly accountSid: string | undefined
@@ -135,6 +144,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     throw new ConfigProblem(`${String(issue?.path[0])} ${issue?.message}.`)
   }
   const s = parsed.data
+  if ((s.TOCSIN_MAIL_IN_PORT === undefined) !== (s.TOCSIN_MAIL_IN_DOMAIN === undefined))
+    throw new ConfigProblem('TOCSIN_MAIL_IN_PORT and TOCSIN_MAIL_IN_DOMAIN are set together: replies need both.')
   return {
     dataFolder: resolve(s.TOCSIN_DATA),
     host: s.TOCSIN_HOST,
@@ -144,6 +155,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     databaseUrl: s.DATABASE_URL,
     smtpUrl: s.SMTP_URL,
     mailFrom: s.MAIL_FROM,
+    mailIn: { port: s.TOCSIN_MAIL_IN_PORT, domain: s.TOCSIN_MAIL_IN_DOMAIN },
     heartbeatUrl: s.TOCSIN_HEARTBEAT_URL,
     twilio: { accountSid: s.TWILIO_ACCOUNT_SID, authToken: s.TWILIO_AUTH_TOKEN, from: s.TWILIO_FROM, apiUrl: s.TWILIO_API_URL },
     slack: { token: s.SLACK_BOT_TOKEN, signingSecret: s.SLACK_SIGNING_SECRET, apiUrl: s.SLACK_API_URL },

@@ -3,6 +3,7 @@ import { type Channels, type Letter, openChannels } from './channels/index.ts'
 import type { Config } from './config.ts'
 import type { Database, Tx } from './database.ts'
 import { newId } from './ids.ts'
+import { replyAddress } from './inbox.ts'
 import { cancel, type JobRunner, scheduleAll } from './jobs.ts'
 import { Undeliverable } from './outbound.ts'
 import { type Secrets, signToken } from './secrets.ts'
@@ -58,6 +59,7 @@ type Hearer = (tx: Tx, deliveries: readonly Delivery[]) => Promise<void>
 
 /** Writes messages and hands them to their channels. */
 export class Messenger {
+  readonly #config: Config
   readonly #secrets: Secrets
   readonly #metrics: Metrics
   readonly #channels: Channels
@@ -66,6 +68,7 @@ export class Messenger {
   #origin = ''
 
   constructor(config: Config, secrets: Secrets, metrics: Metrics, jobs: JobRunner, database: Database) {
+    this.#config = config
     this.#secrets = secrets
     this.#metrics = metrics
     this.#channels = openChannels(config, secrets)
@@ -208,6 +211,7 @@ export class Messenger {
       link,
       secret: message.secret === null ? undefined : this.#secrets.unseal(message.secret),
       origin: this.#origin,
+      replyTo: link?.purpose === 'page' ? replyAddress(this.#config, this.#secrets, message.id) : undefined,
       sentAt,
     }
   }

@@ -12,6 +12,8 @@ export interface Letter {
   readonly secret: string | undefined
   /** The server's own origin, for callbacks. */
   readonly origin: string
+  /** Where a reply by e-mail is understood; undefined where there is nothing to answer, or no mail comes in. */
+  readonly replyTo: string | undefined
   /** Milliseconds since 1970. */
   readonly sentAt: number
 }
