@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, inject } from 'vitest'
 import { openBrowser } from '../../server/test/browser.ts'
-import { test } from '../../server/test/world.ts'
+import { linkIn, test } from '../../server/test/world.ts'
 import { seriousViolations } from './axe.ts'
 import { openPlace, sizes } from './tour.ts'
 
@@ -95,4 +95,53 @@ test('on a phone a page is acknowledged with one thumb, and its story shows each
   await page.getByRole('menu').waitFor({ state: 'detached' })
   expect(await seriousViolations(page)).toEqual([])
   await close()
+})
+
+test('on the page of a private link a colleague is asked to join by name, and the page given to another', { timeout: 120_000 }, async ({ world }) => {
+  const { team, primary, backup } = await world.team({ depth: 2 })
+  await world.service('billing', team)
+  const olga = await world.person('responder', 'Olga Outside')
+  await world.alert({ service: 'billing' })
+  const token = linkIn(primary.expectPage(/billing/), '/a/')
+  const context = await browser.newContext({ viewport: sizes.phone, baseURL: world.origin })
+  const page = await context.newPage()
+  await page.goto(`/a/${token}`)
+  await page.getByText(`It is yours, ${primary.name}.`).waitFor()
+  await page.getByLabel('Somebody else').fill('Olga')
+  await page.getByRole('button', { name: 'Ask them to join' }).click()
+  await page.getByText('must be somebody of the team').waitFor()
+  expect(await seriousViolations(page)).toEqual([])
+  await page.getByLabel('Somebody else').fill(olga.email)
+  await page.getByRole('button', { name: 'Ask them to join' }).click()
+  await page.getByText(`${olga.email} is paged as well.`).waitFor()
+  await page.getByLabel('Somebody else').fill(backup.name)
+  await page.getByRole('button', { name: 'Give it to them' }).click()
+  await page.getByText(`${backup.name} is paged instead of you.`).waitFor()
+  await context.close()
+  await world.settle()
+  olga.expectPage(/billing/)
+  backup.expectPage(/billing/)
+})
+
+test('a layer is given turns of several people and of nobody, and stands beside the one below', { timeout: 120_000 }, async ({ world }) => {
+  const lead = await world.person('lead')
+  const { team, members } = await world.team({ depth: 2 })
+  const { page, close } = await openPlace(world, browser, lead, `/on-call/${team.id}`, { viewport: sizes.wide, colorScheme: 'light' })
+  await page
+    .getByRole('button', { name: /^Edit|^Change/ })
+    .first()
+    .click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('button', { name: 'Add a layer on top' }).click()
+  await dialog.getByRole('button', { name: 'Turns of several people, or of nobody' }).last().click()
+  for (const _ of [1, 2]) await dialog.getByRole('button', { name: 'Add a turn' }).click()
+  await dialog.getByLabel('Turn 1', { exact: true }).click()
+  for (const member of members) await page.getByRole('option', { name: member.name, exact: true }).click()
+  await dialog.getByLabel('On call together with the layer below').check()
+  expect(await seriousViolations(page)).toEqual([])
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  await close()
+  const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
+  expect(found?.schedules[0]?.layers[1]).toMatchObject({ participants: [members.map(member => member.id), []], beside: true })
 })

@@ -191,6 +191,9 @@ test('what is no export is refused with what it should be', async () => {
     out: '',
     err: expect.stringContaining('is not an answer of the API of pagerduty: schedules'),
   })
+  const odd = { data: [{ id: 's', name: 'S', rotations: [{ startDate: '2026-03-02T08:00:00Z', type: 'yearly', participants: [] }] }] }
+  writeFileSync(file, JSON.stringify(odd))
+  expect(await tocsin(['import', 'opsgenie', file])).toMatchObject({ code: 2, out: '', err: expect.stringContaining('data.0.rotations.0.type') })
   writeFileSync(file, 'nothing')
   expect(await tocsin(['import', 'opsgenie', file])).toMatchObject({ code: 2, err: expect.stringContaining('is not JSON') })
   expect((await tocsin(['import', 'elsewhere', file])).code).toBe(2)

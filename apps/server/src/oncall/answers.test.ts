@@ -97,4 +97,15 @@ describe('by a reply to its mail', () => {
     expect(await stateOf(primary)).toBe('triggered')
     expect(world.takeMails().filter(mail => mail.purpose === 'page-answer')).toEqual([])
   })
+
+  test('that comes while the database is away is not taken, and does its work when its sender tries again', async ({ world }) => {
+    const { primary, to } = await paged(world)
+    const { database } = world.server.house
+    const transaction = database.transaction.bind(database)
+    database.transaction = () => Promise.reject(new Error('the database is away'))
+    await expect(send(world, primary.email, to, 'ack')).rejects.toThrow(/451 .*try again/)
+    database.transaction = transaction
+    await send(world, primary.email, to, 'ack')
+    expect(await stateOf(primary)).toBe('acknowledged')
+  })
 })

@@ -76,8 +76,13 @@ export class Inbox {
       size: mostBytes,
       maxClients: 50,
       socketTimeout: 30_000,
-      onRcptTo: ({ address }, _session, done) =>
-        done(messageOf(this.#config, this.#secrets, address) === undefined ? refusal(550, 'Nobody reads mail at this address') : null),
+      // Whoever holds a connection open must not hold the server when it stops.
+      closeTimeout: 1_000,
+      onRcptTo: ({ address }, session, done) => {
+        if (messageOf(this.#config, this.#secrets, address) === undefined) return done(refusal(550, 'Nobody reads mail at this address'))
+        // One at a time, so that an answer is taken whole or not at all: a sending server gives the others in mails of their own.
+        done(session.envelope.rcptTo.length > 0 ? refusal(452, 'One recipient at a time') : null)
+      },
       onData: (stream, session, done) => {
         this.#receive(stream, session).then(
           () => done(null, 'Taken'),
@@ -123,10 +128,8 @@ export class Inbox {
       ['x-autoreply', 'x-autorespond'].some(key => header(key) !== '')
     if (isAutomatic) return
     const text = mail.text ?? sanitizeHtml((mail.html ?? '').replace(/<(br|\/p|\/div)\b/gi, '\n<$1'), { allowedTags: [] })
-    for (const { address } of session.envelope.rcptTo) {
-      const messageId = messageOf(this.#config, this.#secrets, address)
-      if (messageId !== undefined) await this.#take({ messageId, from: (mail.from?.address ?? '').toLowerCase(), text: text.slice(0, mostText) })
-    }
+    const messageId = messageOf(this.#config, this.#secrets, session.envelope.rcptTo[0]?.address ?? '')
+    if (messageId !== undefined) await this.#take({ messageId, from: (mail.from?.address ?? '').toLowerCase(), text: text.slice(0, mostText) })
   }
 }
 

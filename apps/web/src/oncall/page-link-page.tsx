@@ -1,9 +1,9 @@
-import { Anchor, Button, Group, Loader, Stack, Text } from '@mantine/core'
+import { Anchor, Button, Group, Loader, Stack, Text, TextInput } from '@mantine/core'
 import { IconCheck } from '@tabler/icons-react'
-import { useMutation } from '@tanstack/react-query'
+import { type UseMutationResult, useMutation } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
 import type { ProblemError } from '@tocsin/api'
-import { useEffect } from 'react'
+import { useEffect, useState } from 'react'
 import { call } from '../api.ts'
 import { EntryFrame } from '../entry/frame.tsx'
 import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
@@ -23,9 +23,11 @@ export function PageLinkPage() {
   const handBack = useMutation<View, ProblemError, void>({ mutationFn: () => call('handBackByLink', { body: { token } }) })
   const escalate = useMutation<View, ProblemError, void>({ mutationFn: () => call('escalateByLink', { body: { token } }) })
   const snooze = useMutation<View, ProblemError, number>({ mutationFn: minutes => call('snoozeByLink', { body: { token, minutes } }) })
+  const decline = useMutation<View, ProblemError, string>({ mutationFn: to => call('declineByLink', { body: { token, to } }) })
+  const join = useMutation<View, ProblemError, string>({ mutationFn: who => call('addRespondersByLink', { body: { token, who } }) })
   const { mutate } = acknowledge
   useEffect(() => mutate(), [mutate])
-  const page = handBack.data ?? escalate.data ?? snooze.data ?? acknowledge.data
+  const page = decline.data ?? handBack.data ?? escalate.data ?? snooze.data ?? acknowledge.data
   const error = handBack.error ?? escalate.error ?? snooze.error ?? acknowledge.error
   const isMine = page?.state === 'acknowledged' && page.acknowledgedBy === page.you
   return (
@@ -53,13 +55,15 @@ export function PageLinkPage() {
             </Group>
           ) : (
             <Text fw={600}>
-              {page.waitsFor > 0 && !handBack.data && !escalate.data
-                ? `Noted, ${page.you}. It needs ${page.waitsFor === 1 ? 'one more' : `${page.waitsFor} more`}.`
-                : page.state === 'triggered'
-                  ? 'It climbs to the next person.'
-                  : page.state === 'resolved'
-                    ? 'It is over: there is nothing left to answer.'
-                    : `${page.acknowledgedBy ?? 'Somebody'} has taken it up.`}
+              {decline.data && page.state === 'triggered'
+                ? `${decline.variables} is paged instead of you.`
+                : page.waitsFor > 0 && !handBack.data && !escalate.data
+                  ? `Noted, ${page.you}. It needs ${page.waitsFor === 1 ? 'one more' : `${page.waitsFor} more`}.`
+                  : page.state === 'triggered'
+                    ? 'It climbs to the next person.'
+                    : page.state === 'resolved'
+                      ? 'It is over: there is nothing left to answer.'
+                      : `${page.acknowledgedBy ?? 'Somebody'} has taken it up.`}
             </Text>
           )}
           <Text className="prewrap">{page.summary}</Text>
@@ -86,10 +90,49 @@ export function PageLinkPage() {
               </>
             ) : null}
           </Group>
+          {isMine && !page.isDrill ? <Colleague decline={decline} join={join} /> : null}
         </Stack>
       ) : (
         <Anchor href="/">Open Tocsin</Anchor>
       )}
     </EntryFrame>
+  )
+}
+
+type Handing = UseMutationResult<View, ProblemError, string>
+
+/** Gives the page to somebody, or asks them to join. Nobody's name is shown to whoever holds a link: they say it. */
+function Colleague({ decline, join }: { decline: Handing; join: Handing }) {
+  const [who, setWho] = useState('')
+  const error = decline.error ?? join.error
+  const ask = (handing: Handing) => {
+    decline.reset()
+    join.reset()
+    handing.mutate(who.trim())
+  }
+  return (
+    <Stack gap="xs">
+      <TextInput
+        label="Somebody else"
+        description="A name in the team, or an e-mail address of anybody here"
+        value={who}
+        maxLength={200}
+        onChange={event => setWho(event.currentTarget.value)}
+        error={error ? (error.problem.errors?.[0]?.message ?? error.message) : undefined}
+      />
+      <Group>
+        <Button variant="default" disabled={who.trim() === ''} loading={decline.isPending} onClick={() => ask(decline)}>
+          Give it to them
+        </Button>
+        <Button variant="default" disabled={who.trim() === ''} loading={join.isPending} onClick={() => ask(join)}>
+          Ask them to join
+        </Button>
+      </Group>
+      {join.data && !error ? (
+        <Text size="sm" role="status">
+          {join.variables} is paged as well.
+        </Text>
+      ) : null}
+    </Stack>
   )
 }

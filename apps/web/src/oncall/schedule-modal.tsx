@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Checkbox, Group, Modal, MultiSelect, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core'
+import { ActionIcon, Button, Checkbox, Group, Modal, MultiSelect, NumberInput, Select, Stack, TextInput } from '@mantine/core'
 import { IconTrash } from '@tabler/icons-react'
 import { type Schedule, weekdays } from '@tocsin/api'
 import { useAct, useApi } from '../api.ts'
@@ -136,9 +136,6 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
             >
               Add a layer on top
             </Button>
-            <Text size="sm" className="quiet">
-              Where several are active the highest counts.
-            </Text>
           </Group>
           <Select
             label="Where several layers are active"

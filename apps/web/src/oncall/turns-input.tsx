@@ -1,5 +1,5 @@
 import { ActionIcon, Button, Group, Input, MultiSelect, Stack, Text } from '@mantine/core'
-import { IconArrowDown, IconArrowUp, IconTrash } from '@tabler/icons-react'
+import { IconArrowUp, IconTrash } from '@tabler/icons-react'
 import type { Schedule } from '@tocsin/api'
 import { type ReactNode, useState } from 'react'
 
@@ -35,9 +35,9 @@ export function TurnsInput({
       </Stack>
     )
   const set = (place: number, turn: string[]) => onChange(turns.map((one, i) => (i === place ? simple(turn) : one)))
-  const move = (place: number, by: number) => {
+  const moveUp = (place: number) => {
     const rest = turns.filter((_, i) => i !== place)
-    onChange([...rest.slice(0, place + by), turns[place] ?? [], ...rest.slice(place + by)])
+    onChange([...rest.slice(0, place - 1), turns[place] ?? [], ...rest.slice(place - 1)])
   }
   return (
     <Input.Wrapper labelElement="div" label="Who takes turns" description="Whoever shares a turn is on call together" error={error}>
@@ -58,11 +58,15 @@ export function TurnsInput({
               flex={1}
               miw={0}
             />
-            <ActionIcon variant="subtle" color="gray" size={36} aria-label="Earlier" disabled={place === 0} onClick={() => move(place, -1)}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size={36}
+              aria-label="Earlier"
+              style={place === 0 ? { visibility: 'hidden' } : undefined}
+              onClick={() => moveUp(place)}
+            >
               <IconArrowUp size={14} />
-            </ActionIcon>
-            <ActionIcon variant="subtle" color="gray" size={36} aria-label="Later" disabled={place === turns.length - 1} onClick={() => move(place, 1)}>
-              <IconArrowDown size={14} />
             </ActionIcon>
             <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove the turn" onClick={() => onChange(turns.filter((_, i) => i !== place))}>
               <IconTrash size={14} />

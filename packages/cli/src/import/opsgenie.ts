@@ -51,8 +51,8 @@ const Item = z.looseObject({
   timezone: z.string().nullish(),
   enabled: z.boolean().nullish(),
   ownerTeam: Owner,
-  // Of a schedule they are whole; of an override the names of those that it is about.
-  rotations: z.union([z.array(Rotation), z.array(z.object({ id: z.string().nullish(), name: z.string().nullish() }))]).nullish(),
+  rotations: z.array(Rotation).nullish(),
+  overridden: z.array(z.object({ id: z.string().nullish(), name: z.string().nullish() })).nullish(),
   rules: z
     .array(
       z.object({
@@ -69,9 +69,12 @@ const Item = z.looseObject({
   endDate: z.string().nullish(),
   _parent: z.object({ id: z.string().nullish(), name: z.string().nullish() }).nullish(),
 })
-export const OpsgenieExport = z.object({ data: z.array(Item) })
+/** An override calls the rotations that it is about `rotations` too, but holds their names alone. */
+const splitRotations = (item: unknown) =>
+  typeof item === 'object' && item !== null && 'user' in item && 'rotations' in item ? { ...item, rotations: undefined, overridden: item.rotations } : item
+export const OpsgenieExport = z.object({ data: z.array(z.preprocess(splitRotations, Item)) })
 
-type Override = Pick<z.output<typeof Item>, 'rotations'>
+type Override = Pick<z.output<typeof Item>, 'overridden'>
 
 const minutesIn: Readonly<Record<string, number>> = { minutes: 1, hours: 60, days: 1_440 }
 const dayOf = (name: string | null | undefined): Weekday => weekdays.find(day => name?.toLowerCase().startsWith(day)) ?? 'mon'
@@ -82,9 +85,7 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
   const items = parts.flatMap(part => part.data)
   const users = items.filter(item => item.username != null && item.fullName != null)
   const teams = items.filter(item => item.members != null)
-  const schedules = items.flatMap(item =>
-    item.user == null && item.rotations != null ? [{ ...item, rotations: z.array(Rotation).parse(item.rotations) }] : [],
-  )
+  const schedules = items.flatMap(item => (item.rotations != null ? [{ ...item, rotations: item.rotations }] : []))
   const escalations = items.filter(item => item.rules != null)
   const overrides = items.filter(item => item.user?.username != null && item.startDate != null && item.endDate != null)
   const teamOf = (owner: z.output<typeof Owner>) => owner?.name ?? teams.find(team => team.id === owner?.id)?.name ?? strayTeam
@@ -133,9 +134,9 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
         ...(rotation.endDate ? { ends: rotation.endDate } : {}),
       }
     })
-    const isAmong = (rotation: { id?: string | null | undefined; name?: string | null | undefined } | undefined, { rotations }: Override) =>
-      rotations?.some(one => (one.id != null ? one.id === rotation?.id : one.name === rotation?.name)) ?? false
-    const isOfSome = (one: Override) => (one.rotations?.length ?? 0) > 0 && !schedule.rotations.every(rotation => isAmong(rotation, one))
+    const isAmong = (rotation: { id?: string | null | undefined; name?: string | null | undefined } | undefined, { overridden }: Override) =>
+      overridden?.some(one => (one.id != null ? one.id === rotation?.id : one.name === rotation?.name)) ?? false
+    const isOfSome = (one: Override) => (one.overridden?.length ?? 0) > 0 && !schedule.rotations.every(rotation => isAmong(rotation, one))
     const namesIn = (one: Override) => schedule.rotations.filter(rotation => isAmong(rotation, one)).map(rotation => rotation.name ?? 'a rotation')
     const own = overrides.filter(one => one._parent?.name === schedule.name || one._parent?.id === schedule.id || schedules.length === 1)
     return {
