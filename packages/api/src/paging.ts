@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { At, Id, IdParams, Line, Reference, Severity } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 
-export const contactKinds = ['email', 'push', 'sms', 'voice', 'slack', 'ntfy', 'webhook'] as const
+export const contactKinds = ['email', 'push', 'sms', 'voice', 'slack', 'teams-bot', 'ntfy', 'webhook'] as const
 export const ContactMethod = z
   .object({
     id: Id,
@@ -17,7 +17,9 @@ export type ContactMethod = z.output<typeof ContactMethod>
 
 const ContactMethodInput = z.object({
   kind: z.enum(contactKinds),
-  address: Line(2_000).describe('E-mail address; phone number (+4930123456); member ID in Slack; address of an ntfy topic, a webhook, or a push subscription'),
+  address: Line(2_000).describe(
+    'E-mail address; phone number (+4930123456); member ID in Slack; what the bot in Microsoft Teams answers to “connect”; address of an ntfy topic, a webhook, or a push subscription',
+  ),
   label: z.string().trim().max(60).default('').describe('What you call it: my phone'),
   keys: z
     .object({ p256dh: z.string().max(200), auth: z.string().max(100) })
@@ -35,9 +37,11 @@ export const NotificationRules = z
 export type NotificationRules = z.output<typeof NotificationRules>
 
 export const TeamChannelInput = z.object({
-  kind: z.enum(['slack', 'teams', 'ntfy', 'webhook']),
+  kind: z.enum(['slack', 'teams-bot', 'teams', 'ntfy', 'webhook']).describe('teams-bot: by the bot, with buttons; teams: by the address of a workflow'),
   name: Line(80),
-  address: Line(2_000).describe('ID of a Slack channel; address of a Teams workflow, an ntfy topic or a webhook'),
+  address: Line(2_000).describe(
+    'ID of a Slack channel; what the bot in Microsoft Teams answers there to “connect”; address of a Teams workflow, an ntfy topic or a webhook',
+  ),
 })
 export const TeamChannel = TeamChannelInput.extend({ id: Id, teamId: Id }).meta({ id: 'TeamChannel' })
 export type TeamChannel = z.output<typeof TeamChannel>

@@ -232,10 +232,11 @@ test('Slack gets a message with buttons, and a signed press of one acknowledges'
     const sent = jsonOf(slack)
     expect(slack.received.at(-1)).toMatchObject({ path: '/api/chat.postMessage', headers: { authorization: 'Bearer xoxb-test' } })
     expect(sent).toMatchObject({ channel: 'U012AB3CD', text: '[HIGH] billing: Something odd' })
-    const blocks = sent.blocks as { type: string; elements?: { action_id: string; value: string }[] }[]
-    const button = blocks.find(block => block.type === 'actions')?.elements?.[0]
+    const blocks = sent.blocks as { type: string; block_id?: string; elements?: { action_id: string }[] }[]
+    const buttons = blocks.find(block => block.type === 'actions')
     const press = (secret: string) => {
-      const payload = { type: 'block_actions', actions: [{ action_id: button?.action_id, value: button?.value }], response_url: `${web.url}/response` }
+      const action = { action_id: buttons?.elements?.[0]?.action_id, block_id: buttons?.block_id }
+      const payload = { type: 'block_actions', user: { id: 'U012AB3CD' }, actions: [action], response_url: `${web.url}/response` }
       const body = new URLSearchParams({ payload: JSON.stringify(payload) }).toString()
       const timestamp = String(Math.floor(Date.parse(world.now) / 1_000))
       return fetch(`${world.origin}/hooks/slack`, {
@@ -297,10 +298,10 @@ test('a team’s channels are paged by a step: Teams gets a card, and a webhook 
     await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...found.settings, policyId: policy.id } })
     await world.alert({ service: 'billing' })
     const card = jsonOf(web) as {
-      attachments: { contentType: string; content: { body: { text: string }[]; actions: { type: string; title: string; url: string }[] } }[]
+      attachments: { contentType: string; content: { body: { inlines: { text: string }[] }[]; actions: { type: string; title: string; url: string }[] } }[]
     }
     expect(card.attachments[0]?.contentType).toBe('application/vnd.microsoft.card.adaptive')
-    expect(card.attachments[0]?.content.body[0]?.text).toBe('[HIGH] billing: Something odd')
+    expect(card.attachments[0]?.content.body[0]?.inlines[0]?.text).toBe('[HIGH] billing: Something odd')
     expect(web.received.at(-1)?.body.toString()).not.toContain('/a/')
     expect(jsonOf(slack).channel).toBe('C012AB3CD')
     await expect(lead.call('removeTeamChannel', { params: { id: channels[0]?.id ?? '' } })).rejects.toThrow(/Tell the room/)

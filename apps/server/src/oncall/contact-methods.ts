@@ -11,6 +11,7 @@ import { checkWebhookUrl } from '../platform/outbound.ts'
 import { conflict, invalid, notFound } from '../platform/problems.ts'
 import { isEqual, randomSecret, secretDigest } from '../platform/secrets.ts'
 import { type ContactKind, contactMethods, notificationRules } from './tables.ts'
+import { openTeamsPlace } from './teams-places.ts'
 
 const most = 10
 
@@ -106,18 +107,20 @@ export async function addContactMethod(tx: Tx, house: House, caller: Caller, inp
     .where(eq(contactMethods.personId, caller.personId))
     .for('update')
   if (held.length >= most) throw conflict(`At most ${most} contact methods are kept for a person.`)
-  const address = checkAddress(input)
+  const teams = kind === 'teams-bot' ? openTeamsPlace(house.secrets, input.address) : undefined
+  if (teams?.isAlone === false) throw invalid('address', 'is that of a channel: write “connect” to the bot in a chat of your own')
+  const address = teams?.place.id ?? checkAddress(input)
   if (held.some(one => one.kind === kind && one.address === address)) throw conflict('You have this contact method already.')
   const secret = kind === 'webhook' ? Buffer.from(randomSecret(24), 'base64url').toString('base64') : null
   const person = await findPerson(tx, caller.personId)
   // The account's e-mail counts only while nothing is set up: it stays a method when the first other one joins it.
   if (held.length === 0 && person && !(kind === 'email' && person.email === address))
     await tx.db.insert(contactMethods).values({ personId: caller.personId, kind: 'email', address: person.email, createdAt: tx.now, verifiedAt: tx.now })
-  const kept = kind === 'push' ? JSON.stringify(input.keys) : secret
+  const kept = kind === 'push' ? JSON.stringify(input.keys) : teams ? JSON.stringify(teams.place) : secret
   const [row] = await tx.db
     .insert(contactMethods)
     .values({
-      ...{ id: newId(), personId: caller.personId, kind, address, label, createdAt: tx.now },
+      ...{ id: newId(), personId: caller.personId, kind, address, label: label || (teams?.place.name ?? ''), createdAt: tx.now },
       secret: kept === null ? null : house.secrets.seal(kept),
       // Whoever has an account has shown that its e-mail reaches them.
       verifiedAt: kind === 'email' && person?.email === address ? tx.now : null,

@@ -196,6 +196,26 @@ describe('surge', () => {
 })
 
 describe('a storm', () => {
+  test('in a bundle names to nobody who may not see it what belongs to an incident', async ({ world }) => {
+    const { lead } = await teamWith(world, [depth(0)])
+    const stranger = await world.person('lead')
+    const [service] = await lead.call('services')
+    for (let n = 0; n < 6; n += 1) await world.alert({ service: 'billing', title: `Odd ${n}` })
+    const hidden = []
+    for (const title of ['Hidden one', 'Hidden two'])
+      hidden.push(await lead.call('openIncident', { body: { title, statement: 'Suspicion.', serviceIds: [service?.id ?? ''] } }))
+    await world.advance({ minutes: 1 })
+    for (const { id } of hidden) {
+      const { version } = await lead.call('incident', { params: { id } })
+      await lead.call('changeIncident', { params: { id }, body: { version, isRestricted: true } })
+    }
+    const sent = (await lead.call('outbox')).filter(message => message.purpose === 'page-bundle').map(message => message.text)
+    expect(sent.length).toBe(1)
+    expect(sent.join()).toMatch(/Hidden one|Hidden two/)
+    expect(sent.join()).not.toMatch(/Hidden one[\s\S]*Hidden two|Hidden two[\s\S]*Hidden one/)
+    expect(JSON.stringify(await stranger.call('outbox'))).not.toContain('Hidden')
+  })
+
   test('is bundled: nobody gets more than a few pages in a minute, and the bundle says how many', async ({ world }) => {
     const { first } = await teamWith(world, [{ ...depth(0), waitMinutes: 30 }])
     const sender = await world.person()

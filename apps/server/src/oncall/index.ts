@@ -15,7 +15,7 @@ import { schedulesWith } from './time-off.ts'
 import { type TurnsData, turnsJob, watchTurns } from './turns.ts'
 
 export { readBook } from './book.ts'
-export { mountCallbacks } from './callbacks.ts'
+export { mountCallbacks } from './callbacks/index.ts'
 export { answerByMail } from './mail-replies.ts'
 export { acknowledgePagesAbout, pageTeam, reaches, resolvePagesAbout } from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'

@@ -1,13 +1,14 @@
-import type { pagingRoutes, RouteReply } from '@tocsin/api'
-import { and, desc, eq, isNotNull, type SQL } from 'drizzle-orm'
-import { findPerson, type House } from '../identity/index.ts'
+import { includesRole, type pagingRoutes, type RouteReply } from '@tocsin/api'
+import { and, asc, desc, eq, inArray, isNotNull, type SQL } from 'drizzle-orm'
+import { findPerson, type House, people } from '../identity/index.ts'
 import type { Actor } from '../journal/index.ts'
+import { roomPurpose } from '../platform/channels/index.ts'
 import type { Reader, Tx } from '../platform/database.ts'
 import { AppProblem } from '../platform/problems.ts'
 import { openToken } from '../platform/secrets.ts'
 import type { PageRow } from './climb.ts'
 import { pagesIn } from './notify.ts'
-import { pageNotifications, pages } from './tables.ts'
+import { type ContactKind, contactMethods, pageNotifications, pages } from './tables.ts'
 
 /** Whom a private link was made for, and what it is about: one page, or the pages of a bundle. */
 export interface Holder {
@@ -15,6 +16,9 @@ export interface Holder {
   readonly personId: string
   readonly actor: Actor
 }
+
+/** The record that decides who may see what is said about the pages of a holder: a single one is named, several are only counted. */
+export const withinOf = ({ pages: found }: Holder): string | null => (found.length === 1 ? (found[0]?.withinId ?? null) : null)
 
 /** @throws AppProblem not-found for a link that was not signed here, or whose holder has left. */
 export async function holderOf(tx: Tx, house: House, token: string): Promise<Holder> {
@@ -31,6 +35,55 @@ export async function holderOf(tx: Tx, house: House, token: string): Promise<Hol
   if (found.length === 0 || !person?.isActive)
     throw new AppProblem('not-found', 'This link is not right, or what it led to is gone. Open Tocsin and look there.')
   return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
+}
+
+/** Something that a person answers at, where its provider says who they are. */
+export interface Place {
+  readonly kind: ContactKind
+  readonly address: string
+}
+
+/**
+ * Whom an answer from a button comes from. In a message to one person that is whom it went to; in a team's channel it is whoever pressed, known by
+ * a verified method of theirs.
+ * @throws AppProblem forbidden for somebody who is not known there, or may not answer pages; not-found for a page that they may not see
+ */
+export async function holderByPress(tx: Tx, house: House, token: string, place: Place): Promise<Holder & { readonly isInRoom: boolean }> {
+  const [pageId] = openToken(house.secrets, roomPurpose, token) ?? []
+  if (pageId === undefined) return { ...(await holderOf(tx, house, token)), isInRoom: false }
+  const person = await personAt(tx, place)
+  if (person === undefined)
+    throw new AppProblem('forbidden', 'Tocsin does not know who you are here: add this as a way to be paged (in Tocsin: Account), then its buttons work.')
+  if (!includesRole(person.role, 'responder')) throw new AppProblem('forbidden', `Answering pages needs the role responder; yours is ${person.role}.`)
+  const viewer = { personId: person.id, role: person.role }
+  const found = await tx.db
+    .select()
+    .from(pages)
+    .where(and(eq(pages.id, pageId), house.visibility.condition(viewer, pages.withinId)))
+  if (found.length === 0) throw new AppProblem('not-found', 'What this button led to is gone.')
+  return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name }, isInRoom: true }
+}
+
+/** Who has shown that a method is theirs; of several the one who showed it first. */
+export async function personAt(reader: Reader, { kind, address }: Place): Promise<typeof people.$inferSelect | undefined> {
+  const [found] = await reader.db
+    .select({ person: people })
+    .from(contactMethods)
+    .innerJoin(people, eq(people.id, contactMethods.personId))
+    .where(and(eq(contactMethods.kind, kind), eq(contactMethods.address, address), isNotNull(contactMethods.verifiedAt), eq(people.isActive, true)))
+    .orderBy(asc(contactMethods.verifiedAt), asc(contactMethods.id))
+    .limit(1)
+  return found?.person
+}
+
+/** Whom the latest page or bundle went to at a place, and what it was about. */
+export async function holderAt(tx: Tx, { kind, address }: Place): Promise<Holder | undefined> {
+  const methods = await tx.db
+    .select({ id: contactMethods.id })
+    .from(contactMethods)
+    .where(and(eq(contactMethods.kind, kind), eq(contactMethods.address, address), isNotNull(contactMethods.verifiedAt)))
+  const ids = methods.map(method => method.id)
+  return ids.length === 0 ? undefined : holderBy(tx, inArray(pageNotifications.methodId, ids))
 }
 
 /** Whom the latest message went to, of those that fit, and the page or bundle that it was about. */

@@ -1,13 +1,14 @@
 import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
 import type { House } from '../identity/index.ts'
 import { recordAll, system } from '../journal/index.ts'
+import { roomPurpose } from '../platform/channels/index.ts'
 import { addMinutes, addSeconds } from '../platform/clock.ts'
 import type { Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { type NewJob, scheduleAll } from '../platform/jobs.ts'
 import { linkPlaceholder, type OutgoingMessage, type Trouble } from '../platform/messages.ts'
 import { type Plan, type Reach, reachesOf } from './contact-methods.ts'
-import { pageBundles, pageNotifications, pages, teamChannels } from './tables.ts'
+import { pageBundles, pageNotifications, pages, type TeamChannelKind, teamChannels } from './tables.ts'
 
 type PageRow = typeof pages.$inferSelect
 
@@ -218,11 +219,15 @@ export async function sendBundle(tx: Tx, house: House, bundleId: string): Promis
 
 /** What a bundle says, with the link that is one person's alone. */
 function bundleMessage(bundleId: string, personId: string, open: readonly PageRow[], why?: string): Omit<OutgoingMessage, 'channel' | 'address'> {
-  const lines = open.slice(0, mostTitles).map(page => `- [${page.severity.toUpperCase()}] ${page.title}`)
+  // A message is shown to those who may see one record: what belongs to another one is not named in it.
+  const withinId = open.find(page => page.withinId !== null)?.withinId ?? null
+  const titleOf = (page: PageRow) => (page.withinId === null || page.withinId === withinId ? page.title : 'about an incident, named behind the link')
+  const lines = open.slice(0, mostTitles).map(page => `- [${page.severity.toUpperCase()}] ${titleOf(page)}`)
   const more = open.length > mostTitles ? [`- and ${open.length - mostTitles} more`] : []
   return {
     purpose: 'page-bundle',
     purposeId: bundleId,
+    withinId,
     subject: `${open.length} more ${open.length === 1 ? 'page' : 'pages'} for you`,
     body: [
       ...(why === undefined ? [] : [why]),
@@ -284,6 +289,9 @@ export async function divert(tx: Tx, house: House, { messageId, channel, error }
   )
 }
 
+/** Those whose buttons say who pressed them. */
+const answeringRooms: ReadonlySet<TeamChannelKind> = new Set(['slack', 'teams-bot'])
+
 /** Tells the channels of a team about a page. */
 export async function tellChannels(tx: Tx, house: House, page: PageRow, position: number, channelIds: readonly string[]): Promise<string[]> {
   if (channelIds.length === 0) return []
@@ -299,6 +307,7 @@ export async function tellChannels(tx: Tx, house: House, page: PageRow, position
       address: row.address,
       ...(row.secret === null ? {} : { secret: row.secret }),
       body: `${page.summary}\n\nSee it and take it up: ${house.messenger.origin}/pages/${page.id}\n`,
+      ...(answeringRooms.has(row.kind) ? { link: { path: '/pages/', purpose: roomPurpose, claims: [page.id] } } : {}),
       isDemo: page.isDemo,
     })
     await tx.db.insert(pageNotifications).values({ pageId: page.id, personId: null, position, channel: row.kind, messageId: id, at: tx.now })

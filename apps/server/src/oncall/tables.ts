@@ -1,4 +1,4 @@
-import type { contactKinds as kinds, pageStates, Severity, StepTarget, TeamOnCallInput } from '@tocsin/api'
+import type { contactKinds as kinds, pageStates, Severity, StepTarget, TeamChannel, TeamOnCallInput } from '@tocsin/api'
 import type { EscalationStep, Layer, Urgency, ZonedHours } from '@tocsin/oncall'
 import { sql } from 'drizzle-orm'
 import { boolean, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
@@ -154,6 +154,7 @@ export const calendarFeeds = pgTable(
 )
 
 export type ContactKind = (typeof kinds)[number]
+export type TeamChannelKind = TeamChannel['kind']
 
 export const contactMethods = pgTable(
   'contact_methods',
@@ -193,7 +194,7 @@ export const teamChannels = pgTable(
   {
     id: id(),
     teamId: team(),
-    kind: choice<'slack' | 'teams' | 'ntfy' | 'webhook'>('kind').notNull(),
+    kind: choice<TeamChannelKind>('kind').notNull(),
     name: text('name').notNull(),
     address: text('address').notNull(),
     secret: text('secret'),

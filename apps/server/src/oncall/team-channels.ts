@@ -8,6 +8,7 @@ import { checkWebhookUrl } from '../platform/outbound.ts'
 import { conflict, invalid, notFound } from '../platform/problems.ts'
 import { randomSecret } from '../platform/secrets.ts'
 import { policies, teamChannels } from './tables.ts'
+import { openTeamsPlace } from './teams-places.ts'
 
 const most = 20
 
@@ -30,8 +31,11 @@ export async function saveTeamChannel(
   if (own.length >= most) throw conflict(`A team has at most ${most} channels.`)
   if (own.some(one => one.name === input.name)) throw conflict(`The team has a channel named ${input.name} already.`)
   const secret = input.kind === 'webhook' ? Buffer.from(randomSecret(24), 'base64url').toString('base64') : null
-  const row = { id: newId(), teamId, kind: input.kind, name: input.name, address: addressOf(input) }
-  await tx.db.insert(teamChannels).values({ ...row, secret: secret === null ? null : house.secrets.seal(secret) })
+  const teams = input.kind === 'teams-bot' ? openTeamsPlace(house.secrets, input.address) : undefined
+  if (teams?.isAlone) throw invalid('address', 'is that of a chat with one person: name the bot in the channel and write “connect” there')
+  const row = { id: newId(), teamId, kind: input.kind, name: input.name, address: teams?.place.id ?? addressOf(input) }
+  const kept = teams ? JSON.stringify(teams.place) : secret
+  await tx.db.insert(teamChannels).values({ ...row, secret: kept === null ? null : house.secrets.seal(kept) })
   await record(tx, {
     actor: caller.actor,
     type: 'team-channel.added',

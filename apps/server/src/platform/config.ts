@@ -67,6 +67,18 @@ export const settingsSchema = z.object({
     .regex(/^https?:\/\/[^?#]+[^/]$/, 'must be an address such as https://slack.com/api')
     .default('https://slack.com/api')
     .describe('Where its API is'),
+  TEAMS_APP_ID: z.string().min(1, 'must not be empty').optional().describe('Application (client) ID of a bot for Microsoft Teams'),
+  TEAMS_APP_PASSWORD: z.string().min(1, 'must not be empty').optional().describe('Its client secret'),
+  TEAMS_TENANT_ID: z.string().min(1, 'must not be empty').optional().describe('The directory (tenant) that it belongs to; nobody of another one is heard'),
+  TEAMS_LOGIN_URL: z
+    .string()
+    .refine(web, 'must be an origin such as https://login.microsoftonline.com')
+    .default('https://login.microsoftonline.com')
+    .describe('Where the bot gets its tokens'),
+  TEAMS_KEYS_URL: z
+    .url({ message: 'must be an address such as https://login.botframework.com/v1/.well-known/keys' })
+    .default('https://login.botframework.com/v1/.well-known/keys')
+    .describe('The keys that show that a call is from Teams'),
   TOCSIN_HEARTBEAT_URL: z
     .string()
     .refine(text => /^https?:\/\/[^/]+/.test(text), 'must be an address such as https://monitor.example/beat/abc')
@@ -112,6 +124,10 @@ export interface Config {
     readonly apiUrl: string
   }
   readonly slack: { readonly token: string | undefined; readonly signingSecret: string | undefined; readonly apiUrl: string }
+  /** Microsoft Teams: a bot of one directory; undefined without one. */
+  readonly teams:
+    | { readonly appId: string; readonly appPassword: string; readonly tenantId: string; readonly loginUrl: string; readonly keysUrl: string }
+    | undefined
   readonly mayReachPrivateWebhooks: boolean
   readonly mayReachPrivateFeeds: boolean
   /** Folders whose files may be followed. */
@@ -159,6 +175,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     heartbeatUrl: s.TOCSIN_HEARTBEAT_URL,
     twilio: { accountSid: s.TWILIO_ACCOUNT_SID, authToken: s.TWILIO_AUTH_TOKEN, from: s.TWILIO_FROM, apiUrl: s.TWILIO_API_URL },
     slack: { token: s.SLACK_BOT_TOKEN, signingSecret: s.SLACK_SIGNING_SECRET, apiUrl: s.SLACK_API_URL },
+    teams: teamsOf(s),
     mayReachPrivateWebhooks: s.TOCSIN_ALLOW_PRIVATE_WEBHOOKS,
     mayReachPrivateFeeds: s.TOCSIN_ALLOW_PRIVATE_FEEDS,
     followFolders: s.TOCSIN_FOLLOW_FOLDERS.map(folder => resolve(folder)),
@@ -172,6 +189,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     },
     logLevel: s.TOCSIN_LOG_LEVEL,
   }
+}
+
+function teamsOf(s: Settings): Config['teams'] {
+  const { TEAMS_APP_ID: appId, TEAMS_APP_PASSWORD: appPassword, TEAMS_TENANT_ID: tenantId } = s
+  if (appId === undefined && appPassword === undefined && tenantId === undefined) return undefined
+  if (appId === undefined || appPassword === undefined || tenantId === undefined)
+    throw new ConfigProblem('TEAMS_APP_ID, TEAMS_APP_PASSWORD and TEAMS_TENANT_ID are set together: a bot needs all three.')
+  return { appId, appPassword, tenantId, loginUrl: s.TEAMS_LOGIN_URL, keysUrl: s.TEAMS_KEYS_URL }
 }
 
 function readFile(path: string): Record<string, unknown> {

@@ -5,6 +5,13 @@ import { Agent, request } from 'undici'
 /** No retry can help: the address is wrong or refused. */
 export class Undeliverable extends Error {
   override readonly name = 'Undeliverable'
+  /** What the other side answered (HTTP), where it was asked. */
+  readonly status: number | undefined
+
+  constructor(sentence: string, status?: number) {
+    super(sentence)
+    this.status = status
+  }
 }
 
 /** True for addresses of the public internet: not private, loopback, link-local, multicast or reserved. */
@@ -79,7 +86,7 @@ export async function post({ url: given, headers, body, mayReachPrivate }: Outgo
     if (reply.statusCode >= 200 && reply.statusCode < 300) return { status: reply.statusCode, text }
     // What a server says of a refusal helps whoever reads it, and is not ours to trust: a short piece of it.
     const sentence = `${url.origin} answered ${reply.statusCode}${text === '' ? '' : `: ${text.slice(0, 200)}`}`
-    throw reply.statusCode >= 500 || reply.statusCode === 429 ? new Error(sentence) : new Undeliverable(sentence)
+    throw reply.statusCode >= 500 || reply.statusCode === 429 ? new Error(sentence) : new Undeliverable(sentence, reply.statusCode)
   } finally {
     await dispatcher.close()
   }

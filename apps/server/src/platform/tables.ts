@@ -20,7 +20,7 @@ export const jobs = pgTable(
 )
 
 /** The ways that a message can leave. */
-export type MessageChannel = 'email' | 'push' | 'sms' | 'voice' | 'slack' | 'teams' | 'ntfy' | 'webhook'
+export type MessageChannel = 'email' | 'push' | 'sms' | 'voice' | 'slack' | 'teams-bot' | 'teams' | 'ntfy' | 'webhook'
 export type MessageState = 'queued' | 'held' | 'sent' | 'failed' | 'cancelled'
 
 /** The outbox: every message that leaves or should leave. */

@@ -14,6 +14,7 @@ const placeholders: Partial<Record<ContactMethod['kind'], string>> = {
   sms: '+49 30 123456',
   voice: '+49 30 123456',
   slack: 'Member ID, such as U012AB3CD',
+  'teams-bot': 'What the bot answers to “connect”',
   ntfy: 'https://ntfy.example/your-topic',
   webhook: 'https://…',
 }
@@ -32,7 +33,7 @@ export function ContactMethods() {
                 <Table.Tr key={method.id}>
                   <Table.Td style={{ overflowWrap: 'anywhere' }}>
                     <Text fw={550}>{nameOf(method)}</Text>
-                    {method.label ? (
+                    {method.label && method.kind !== 'teams-bot' ? (
                       <Text size="sm" className="quiet">
                         {method.address}
                       </Text>
@@ -89,16 +90,18 @@ function Verify({ method }: { method: ContactMethod }) {
 
 function AddMethod() {
   const offer = useApi('pushKey')
+  // The bot in Microsoft Teams leads here with the address of its chat.
+  const place = new URLSearchParams(window.location.search).get('teams')
   const [secret, setSecret] = useState<string | null>(null)
   const addPush = useAct('addContactMethod', { done: 'A code was pushed to this browser.' })
   const { form, submit, isBusy } = useRouteForm(
     'addContactMethod',
-    { kind: 'email', address: '', label: '' },
+    place === null ? { kind: 'email', address: '', label: '' } : { kind: 'teams-bot', address: place, label: '' },
     {
       done: 'Added. A code is on its way there.',
       onDone: (reply: { secret: string | null }) => {
         setSecret(reply.secret)
-        form.reset()
+        form.setValues({ kind: 'email', address: '', label: '' })
       },
     },
   )
@@ -117,7 +120,7 @@ function AddMethod() {
         <Group align="flex-end">
           <Select
             label="Add"
-            w={140}
+            w={160}
             allowDeselect={false}
             data={(offer.data?.channels ?? ['email']).map(value => ({ value, label: kindWords[value] }))}
             {...form.getInputProps('kind')}

@@ -6,6 +6,7 @@ export const kindWords: Record<ContactMethod['kind'], string> = {
   sms: 'SMS',
   voice: 'Call',
   slack: 'Slack',
+  'teams-bot': 'Microsoft Teams',
   ntfy: 'ntfy',
   webhook: 'Webhook',
 }

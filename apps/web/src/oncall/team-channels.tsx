@@ -8,10 +8,13 @@ import { useMay } from '../session.ts'
 
 const kinds = [
   { value: 'slack', label: 'Slack' },
-  { value: 'teams', label: 'Microsoft Teams' },
+  { value: 'teams-bot', label: 'Microsoft Teams' },
+  { value: 'teams', label: 'Teams workflow' },
   { value: 'ntfy', label: 'ntfy' },
   { value: 'webhook', label: 'Webhook' },
 ]
+
+const placeholders = { slack: 'Channel ID, such as C012AB3CD', 'teams-bot': 'What the bot answers there to “connect”' }
 
 /** Where the team talks: a step of a policy can page it. */
 export function TeamChannels({ teamId }: { teamId: string }) {
@@ -53,7 +56,7 @@ export function TeamChannels({ teamId }: { teamId: string }) {
               <TextInput label="Name" w={150} {...form.getInputProps('name')} />
               <TextInput
                 label="Address"
-                placeholder={form.values.kind === 'slack' ? 'Channel ID, such as C012AB3CD' : 'https://…'}
+                placeholder={placeholders[form.values.kind as keyof typeof placeholders] ?? 'https://…'}
                 flex={1}
                 miw={200}
                 {...form.getInputProps('address')}

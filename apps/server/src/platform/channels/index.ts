@@ -7,11 +7,13 @@ import { sendNtfy } from './ntfy.ts'
 import { openPush } from './push.ts'
 import { openSlack } from './slack.ts'
 import { sendTeams } from './teams.ts'
+import { openTeamsBot } from './teams-bot.ts'
 import { openTwilio } from './twilio.ts'
 import { sendWebhook } from './webhook.ts'
 
-export type { Letter } from './letter.ts'
+export { type Letter, roomPurpose } from './letter.ts'
 export { pushKey } from './push.ts'
+export { TeamsPlace, teamsPlacePurpose } from './teams-bot.ts'
 
 /** The ways that messages can leave; without what it needs (a mail server, an account) a channel is undefined. */
 export type Channels = Readonly<Record<MessageChannel, Send | undefined>>
@@ -22,6 +24,7 @@ export function openChannels(config: Config, secrets: Secrets): Channels {
     push: openPush(config, secrets),
     ...openTwilio(config),
     slack: openSlack(config),
+    'teams-bot': openTeamsBot(config),
     teams: letter => sendTeams(letter, config.mayReachPrivateWebhooks),
     ntfy: letter => sendNtfy(letter, config.mayReachPrivateWebhooks),
     webhook: letter => sendWebhook(letter, config.mayReachPrivateWebhooks),

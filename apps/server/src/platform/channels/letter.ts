@@ -21,5 +21,18 @@ export interface Letter {
 /** Hands a message over and returns what the other side said. @throws Undeliverable where no repetition can help, Error where one may */
 export type Send = (letter: Letter) => Promise<string>
 
-/** True for a page or a bundle of them: what can be acknowledged. */
+/** The purpose of the token in the buttons of a team's channel: it names a page and nobody, so that whoever presses has to be known there. */
+export const roomPurpose = 'page-in-room'
+
+/** True for a page or a bundle of them that went to one person: whoever holds the link acknowledges as that person. */
 export const isPage = ({ link }: Letter): boolean => link?.purpose === 'page'
+
+/** True for what has buttons to answer with, where a channel can say who pressed. */
+export const isAnswerable = (letter: Letter): boolean => isPage(letter) || letter.link?.purpose === roomPurpose
+
+/** How long a page may rest by a button. */
+export const snoozeChoices = [
+  { label: '30 minutes', minutes: 30 },
+  { label: '1 hour', minutes: 60 },
+  { label: '4 hours', minutes: 240 },
+] as const

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { Config } from '../config.ts'
 import { post, Undeliverable } from '../outbound.ts'
 import { isEqual } from '../secrets.ts'
-import { isPage, type Send } from './letter.ts'
+import { isAnswerable, type Send, snoozeChoices } from './letter.ts'
 
 /** What Slack says when another try may go better. */
 const passing = new Set(['ratelimited', 'rate_limited', 'internal_error', 'fatal_error', 'service_unavailable', 'request_timeout'])
@@ -13,14 +13,28 @@ export function openSlack(config: Config): Send | undefined {
   if (token === undefined) return undefined
   return async letter => {
     const { address, subject, text, link, id } = letter
-    const buttons = [
-      { type: 'button', text: { type: 'plain_text', text: 'Acknowledge' }, style: 'primary', action_id: 'acknowledge', value: link?.token ?? '' },
-      { type: 'button', text: { type: 'plain_text', text: 'Escalate now' }, action_id: 'escalate', value: link?.token ?? '' },
-    ]
+    const plain = (words: string) => ({ type: 'plain_text', text: words })
+    // The token stands in the block's id: what is chosen from a list carries no value of ours.
+    const actions = {
+      type: 'actions',
+      block_id: link?.token ?? '',
+      elements: [
+        { type: 'button', text: plain('Acknowledge'), style: 'primary', action_id: 'acknowledge' },
+        { type: 'button', text: plain('Escalate now'), action_id: 'escalate' },
+        {
+          type: 'static_select',
+          placeholder: plain('Let it rest for …'),
+          action_id: 'snooze',
+          options: snoozeChoices.map(({ label, minutes }) => ({ text: plain(label), value: String(minutes) })),
+        },
+        { type: 'users_select', placeholder: plain('Give it to …'), action_id: 'decline' },
+        { type: 'users_select', placeholder: plain('Ask to join …'), action_id: 'add' },
+      ],
+    }
     const blocks = [
-      { type: 'header', text: { type: 'plain_text', text: subject.slice(0, 150) } },
-      { type: 'section', text: { type: 'plain_text', text: text.slice(0, 2_900) } },
-      ...(isPage(letter) ? [{ type: 'actions', elements: buttons }] : []),
+      { type: 'header', text: plain(subject.slice(0, 150)) },
+      { type: 'section', text: plain(text.slice(0, 2_900)) },
+      ...(isAnswerable(letter) ? [actions] : []),
     ]
     const reply = await post({
       url: `${apiUrl}/chat.postMessage`,

@@ -1,0 +1,100 @@
+import type { FastifyInstance } from 'fastify'
+import type { House } from '../../identity/index.ts'
+import { openTeamsVerifier, TeamsActivity, type TeamsPlace, TeamsPress, teamsPlacePurpose } from '../../platform/channels/teams-bot.ts'
+import type { Tx } from '../../platform/database.ts'
+import { newId } from '../../platform/ids.ts'
+import type { OutgoingMessage } from '../../platform/messages.ts'
+import { AppProblem } from '../../platform/problems.ts'
+import { signToken } from '../../platform/secrets.ts'
+import { type Answer, answerHelp, answerPages, parseAnswer } from '../answers.ts'
+import { holderAt, withinOf } from '../links.ts'
+import { answerPress, often } from './answer.ts'
+
+/** Whatever reaches the bot in Microsoft Teams: a button, a word, or its being added. What it says back goes by the outbox, like everything. */
+export function mountTeams(http: FastifyInstance, house: House): void {
+  const isFromTeams = openTeamsVerifier(house.config)
+  http.post('/hooks/teams', often, async (request, reply) => {
+    const activity = readActivity(String(request.body ?? ''))
+    if (!(await isFromTeams(String(request.headers.authorization ?? ''), activity, Date.parse(house.clock.now()))))
+      throw new AppProblem('forbidden', 'This request is not signed by Microsoft Teams for this bot.')
+    try {
+      await house.database.transaction(tx => answer(tx, house, activity))
+    } catch (error) {
+      if (!(error instanceof AppProblem)) throw error
+      await house.database.transaction(tx => sayBack(tx, house, activity, { subject: error.message, body: '' }))
+    }
+    return reply.code(200).send('')
+  })
+}
+
+function readActivity(body: string): TeamsActivity {
+  try {
+    return TeamsActivity.parse(JSON.parse(body))
+  } catch {
+    throw new AppProblem('invalid', 'This is not an activity of Microsoft Teams.')
+  }
+}
+
+async function answer(tx: Tx, house: House, activity: TeamsActivity): Promise<void> {
+  const isAlone = activity.conversation.conversationType === 'personal'
+  if (activity.type === 'conversationUpdate' && isAlone && activity.membersAdded.some(({ id }) => id === activity.recipient.id))
+    return sayBack(tx, house, activity, connecting(house, activity))
+  if (activity.type !== 'message') return
+  const press = TeamsPress.safeParse(activity.value)
+  const place = { kind: 'teams-bot', address: activity.from.aadObjectId ?? '' } as const
+  if (press.success) {
+    const { text, withinId } = await answerPress(tx, house, { token: press.data.token, place, answer: answerOf(press.data) })
+    return sayBack(tx, house, activity, { subject: text, body: '', withinId })
+  }
+  // In a channel the bot hears only what names it, and its name stands in the text.
+  const words = activity.text.replace(/<at>.*?<\/at>/gi, ' ').trim()
+  if (/^connect\b/i.test(words)) return sayBack(tx, house, activity, connecting(house, activity))
+  if (!isAlone) return sayBack(tx, house, activity, { subject: 'Write “connect” to have pages shown here. They are answered by their buttons.', body: '' })
+  const holder = await holderAt(tx, place)
+  if (holder === undefined) return sayBack(tx, house, activity, connecting(house, activity))
+  const said = await answerPages(tx, house, holder, parseAnswer(words))
+  return sayBack(tx, house, activity, {
+    ...(said === answerHelp ? { subject: 'Not understood.', body: said } : { subject: said, body: '' }),
+    withinId: withinOf(holder),
+  })
+}
+
+function answerOf({ answer: kind, who, minutes }: TeamsPress): Answer {
+  if (kind === 'snooze') return { kind, minutes }
+  if (kind !== 'decline' && kind !== 'add') return { kind }
+  if (who === '') throw new AppProblem('invalid', 'Enter the name or the e-mail address of a colleague first.')
+  return kind === 'decline' ? { kind, to: who } : { kind, who: [who] }
+}
+
+type Words = Pick<OutgoingMessage, 'subject' | 'body' | 'link' | 'withinId'>
+
+async function sayBack(tx: Tx, house: House, { serviceUrl, conversation, from }: TeamsActivity, words: Words): Promise<void> {
+  const address = from.aadObjectId ?? from.id
+  const place: TeamsPlace = { serviceUrl, conversationId: conversation.id, isChannel: false, id: address, name: '' }
+  await house.messenger.post(tx, {
+    ...words,
+    subject: words.subject.slice(0, 500),
+    ...{ channel: 'teams-bot', address, purpose: 'page-answer', purposeId: newId(), secret: house.secrets.seal(JSON.stringify(place)) },
+  })
+}
+
+/** The address of the place where somebody writes, signed: what is entered in Tocsin can only come from here. */
+function connecting(house: House, { serviceUrl, conversation, from }: TeamsActivity): Words {
+  const isAlone = conversation.conversationType === 'personal'
+  const conversationId = conversation.id.replace(/;messageid=.*$/, '')
+  const place: TeamsPlace = {
+    ...{ serviceUrl, conversationId, isChannel: conversation.conversationType === 'channel', name: isAlone ? from.name : '' },
+    id: isAlone ? (from.aadObjectId ?? from.id) : conversationId,
+  }
+  const claims = [Buffer.from(JSON.stringify(place)).toString('base64url')]
+  if (isAlone)
+    return {
+      subject: 'Tocsin can page you here',
+      body: 'Open Tocsin with the button and add Microsoft Teams there. It sends a code to this chat: enter it, and pages reach you here.',
+      link: { path: '/account?teams=', purpose: teamsPlacePurpose, claims },
+    }
+  return {
+    subject: 'Tocsin can tell this channel about pages. In Tocsin a lead adds it under On call, the team, Escalation, Channels, by this address:',
+    body: signToken(house.secrets, teamsPlacePurpose, claims),
+  }
+}
