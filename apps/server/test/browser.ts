@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -41,6 +41,13 @@ const args = [
   '--disable-component-update',
   '--disable-sync',
 ]
+
+const wholeChromium = '/usr/bin/chromium'
+export const hasWholeBrowser = existsSync(wholeChromium)
+export const wholeBrowserMissing = 'the whole of Chromium is not installed (Debian has it): the one of the package shows no notifications'
+
+/** The whole of Chromium, as somebody has it, but without a window: it shows notifications. */
+export const openWholeBrowser = (): Promise<Browser> => playwright.launch({ executablePath: wholeChromium, headless: true, args: ['--headless=new', ...args] })
 
 export function openBrowser(path: string): Promise<Browser> {
   return playwright.launch({ executablePath: path, headless: true, args })

@@ -26,11 +26,12 @@ self.addEventListener('push', event => {
 
 self.addEventListener('notificationclick', event => {
   event.notification.close()
-  const { url, token } = event.notification.data
-  event.waitUntil(event.action === 'acknowledge' ? acknowledge(token, url) : self.clients.openWindow(url))
+  const { tag, data } = event.notification
+  event.waitUntil(event.action === 'acknowledge' ? acknowledge(tag, data) : self.clients.openWindow(data.url))
 })
 
-async function acknowledge(token, url) {
+/** Acknowledges, and says what came of it in the place of the notification. */
+async function acknowledge(tag, { token, url }) {
   const reply = await fetch('/api/v1/page-links/acknowledge', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -40,5 +41,5 @@ async function acknowledge(token, url) {
   if (!reply?.ok) return self.clients.openWindow(url)
   const { title, acknowledgedBy, you, state } = await reply.json()
   const text = state !== 'acknowledged' ? 'Noted.' : acknowledgedBy === you ? 'It is yours: it climbs no further.' : `${acknowledgedBy} has it already.`
-  await self.registration.showNotification(title, { body: text, icon: '/icon-192.png', tag: `acknowledged ${token}`, data: { url } })
+  await self.registration.showNotification(title, { body: text, icon: '/icon-192.png', tag, data: { url } })
 }

@@ -1,7 +1,9 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, inject } from 'vitest'
-import { openBrowser } from '../../server/test/browser.ts'
-import { linkIn, test } from '../../server/test/world.ts'
+import { hasWholeBrowser, openBrowser, openWholeBrowser, wholeBrowserMissing } from '../../server/test/browser.ts'
+import { startPeer } from '../../server/test/peer.ts'
+import { makeSubscription } from '../../server/test/push.ts'
+import { buildWorld, linkIn, test } from '../../server/test/world.ts'
 import { seriousViolations } from './axe.ts'
 import { openPlace, sizes } from './tour.ts'
 
@@ -122,6 +124,101 @@ test('on the page of a private link a colleague is asked to join by name, and th
   olga.expectPage(/billing/)
   backup.expectPage(/billing/)
 })
+
+test('an encrypted push becomes a notification while no page is open, and its button acknowledges', { timeout: 120_000 }, async ({ skip }) => {
+  if (!hasWholeBrowser) skip(wholeBrowserMissing)
+  const whole = await openWholeBrowser()
+  const service = await startPeer(() => ({ status: 201 }))
+  const { world, end } = await buildWorld({ env: { TOCSIN_ALLOW_PRIVATE_WEBHOOKS: 'true' } })
+  const context = await whole.newContext({ baseURL: world.origin, permissions: ['notifications'] })
+  try {
+    const { team, primary, backup } = await world.team({ depth: 2 })
+    await world.service('billing', team)
+    const subscription = makeSubscription(service)
+    const { method } = await primary.call('addContactMethod', { body: { kind: 'push', label: '', ...subscription.input } })
+    await world.settle()
+    await primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: /\d{6}/.exec(subscription.latest().body)?.[0] ?? '' } })
+
+    const page = await context.newPage()
+    await page.goto('/sign-in')
+    const cdp = await context.newCDPSession(page)
+    const registered = new Promise<string>(resolve =>
+      cdp.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+        const [first] = registrations
+        if (first) resolve(first.registrationId)
+      }),
+    )
+    await cdp.send('ServiceWorker.enable')
+    const started = context.waitForEvent('serviceworker')
+    await page.evaluate(async () => {
+      await navigator.serviceWorker.register('/worker.js')
+      await navigator.serviceWorker.ready
+    })
+    const worker = await started
+    /** What the push service does: it hands what came for the subscription to the worker. */
+    const deliver = async () =>
+      cdp.send('ServiceWorker.deliverPushMessage', { origin: world.origin, registrationId: await registered, data: JSON.stringify(subscription.latest()) })
+    const shown = () =>
+      worker.evaluate(async () => (await (self as unknown as Scope).registration.getNotifications()).map(({ title, body, tag }) => ({ title, body, tag })))
+    /** What the browser does when somebody presses something on the notification with this title. */
+    const press = (title: string, action: string) => worker.evaluate(pressIn, { title, action })
+
+    await world.alert({ service: 'billing' })
+    await deliver()
+    await expect.poll(shown).toMatchObject([{ title: '[HIGH] billing: Something odd', tag: subscription.latest().id }])
+    expect((await shown())[0]?.body, 'a lock screen shows no private link').not.toContain('/a/')
+    await deliver()
+    expect((await shown()).length, 'a repetition replaces it').toBe(1)
+    await press('[HIGH] billing: Something odd', 'acknowledge')
+    expect((await primary.call('pages'))[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
+    expect(await shown()).toMatchObject([{ body: 'It is yours: it climbs no further.' }])
+    await world.alert({ service: 'billing', title: 'Taken by another' })
+    await deliver()
+    await expect.poll(async () => (await shown()).length).toBe(2)
+    const id = (await backup.call('pages')).find(one => one.state === 'triggered')?.id ?? ''
+    await backup.call('acknowledgePage', { params: { id } })
+    await press('[HIGH] billing: Taken by another', 'acknowledge')
+    expect((await shown()).map(one => one.body)).toContain(`${backup.name} has it already.`)
+  } finally {
+    await whole.close()
+    await end()
+    await service.stop()
+  }
+})
+
+test('the address that the bot in Microsoft Teams tells somebody opens the account with it filled in', { timeout: 120_000 }, async () => {
+  const { world, end } = await buildWorld({ env: { TEAMS_APP_ID: 'an-app', TEAMS_APP_PASSWORD: 'a-secret', TEAMS_TENANT_ID: 'a-tenant' } })
+  try {
+    const person = await world.person()
+    const { page, close } = await openPlace(world, browser, person, '/account?teams=eyJh.sig', { viewport: sizes.phone, colorScheme: 'dark' })
+    await expect.poll(() => page.getByLabel('Address').inputValue()).toBe('eyJh.sig')
+    expect(await page.getByRole('combobox', { name: 'Add' }).inputValue()).toBe('Microsoft Teams')
+    await page.getByRole('button', { name: 'Add', exact: true }).click()
+    await page.getByText('must be what the bot in Microsoft Teams answers').waitFor()
+    expect(await seriousViolations(page)).toEqual([])
+    await close()
+  } finally {
+    await end()
+  }
+})
+
+/** The worker's own scope, as far as the test asks it. */
+interface Scope {
+  readonly registration: { getNotifications(): Promise<{ title: string; body: string; tag: string }[]> }
+  readonly NotificationEvent: new (type: string, init: object) => Event
+  dispatchEvent(event: Event): boolean
+}
+
+/** Runs in the worker. An event that a script makes may not prolong the worker's life, so that what it waits for is kept here. */
+async function pressIn({ title, action }: { title: string; action: string }): Promise<void> {
+  const scope = self as unknown as Scope
+  const notification = (await scope.registration.getNotifications()).find(one => one.title === title)
+  const event = new scope.NotificationEvent('notificationclick', { notification, action })
+  const waited: Promise<unknown>[] = []
+  Object.defineProperty(event, 'waitUntil', { value: (work: Promise<unknown>) => waited.push(work) })
+  scope.dispatchEvent(event)
+  await Promise.all(waited)
+}
 
 test('a layer is given turns of several people and of nobody, and stands beside the one below', { timeout: 120_000 }, async ({ world }) => {
   const lead = await world.person('lead')

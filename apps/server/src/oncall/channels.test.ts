@@ -1,6 +1,7 @@
-import { createDecipheriv, createECDH, createHmac, createPublicKey, hkdfSync, randomBytes, verify } from 'node:crypto'
+import { createHmac, createPublicKey, verify } from 'node:crypto'
 import { describe, expect } from 'vitest'
 import { type Peer, type Received, startPeer } from '../../test/peer.ts'
+import { makeSubscription } from '../../test/push.ts'
 import { buildWorld, linkIn, type Person, test, type World } from '../../test/world.ts'
 
 const twilioToken = 'a-twilio-token'
@@ -309,50 +310,16 @@ test('a team’s channels are paged by a step: Teams gets a card, and a webhook 
   })
 })
 
-/** What a browser does with a push: RFC 8291 over RFC 8188 (aes128gcm), written from the RFCs. */
-function openPush(body: Buffer, privateKey: Buffer, publicKey: Buffer, auth: Buffer): string {
-  const [salt, keyLength] = [body.subarray(0, 16), body.readUInt8(20)]
-  const theirs = body.subarray(21, 21 + keyLength)
-  const curve = createECDH('prime256v1')
-  curve.setPrivateKey(privateKey)
-  const shared = curve.computeSecret(theirs)
-  const info = Buffer.concat([Buffer.from('WebPush: info\0'), publicKey, theirs])
-  const secret = Buffer.from(hkdfSync('sha256', shared, auth, info, 32))
-  const key = Buffer.from(hkdfSync('sha256', secret, salt, 'Content-Encoding: aes128gcm\0', 16))
-  const nonce = Buffer.from(hkdfSync('sha256', secret, salt, 'Content-Encoding: nonce\0', 12))
-  const sealed = body.subarray(21 + keyLength)
-  const decipher = createDecipheriv('aes-128-gcm', key, nonce)
-  decipher.setAuthTag(sealed.subarray(-16))
-  const padded = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()])
-  return padded.subarray(0, padded.lastIndexOf(2)).toString('utf8')
-}
-
 test('a browser gets an encrypted push from a server that shows who it is, and its button acknowledges', async () => {
   await withProviders(async (world, { web }) => {
     web.answer = () => ({ status: 201 })
     const { primary } = await pagedTeam(world)
-    const curve = createECDH('prime256v1')
-    const publicKey = curve.generateKeys()
-    const auth = randomBytes(16)
+    const subscription = makeSubscription(web)
     const { key } = await primary.call('pushKey')
-    const { method } = await primary.call('addContactMethod', {
-      body: {
-        kind: 'push',
-        address: `${web.url}/push/abc`,
-        label: 'My phone',
-        keys: { p256dh: publicKey.toString('base64url'), auth: auth.toString('base64url') },
-      },
-    })
+    const { method } = await primary.call('addContactMethod', { body: { kind: 'push', label: 'My phone', ...subscription.input } })
     expect(method.address, 'the address is not shown').toBe(new URL(web.url).host)
     await world.settle()
-    const read = () =>
-      JSON.parse(openPush(web.received.at(-1)?.body ?? Buffer.alloc(0), curve.getPrivateKey(), publicKey, auth)) as {
-        body: string
-        token: string
-        title: string
-        isPage: boolean
-      }
-    await primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: /\d{6}/.exec(read().body)?.[0] ?? '' } })
+    await primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: /\d{6}/.exec(subscription.latest().body)?.[0] ?? '' } })
     await world.alert({ service: 'billing' })
     const headers: Received['headers'] = web.received.at(-1)?.headers ?? {}
     expect(headers).toMatchObject({ 'content-encoding': 'aes128gcm', urgency: 'high', ttl: '3600' })
@@ -369,7 +336,7 @@ test('a browser gets an encrypted push from a server that shows who it is, and i
       Buffer.from(signature, 'base64url'),
     )
     expect([isSigned, (JSON.parse(Buffer.from(claims, 'base64url').toString()) as { aud: string }).aud]).toEqual([true, web.url])
-    const pushed = read()
+    const pushed = subscription.latest()
     expect(pushed).toMatchObject({ title: '[HIGH] billing: Something odd', isPage: true })
     expect(await world.client()('acknowledgeByLink', { body: { token: pushed.token } })).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
   })

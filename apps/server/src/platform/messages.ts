@@ -202,12 +202,14 @@ export class Messenger {
 
   #letterOf(message: typeof messages.$inferSelect, sentAt: number): Letter {
     const link = this.#linkIn(message)
+    const text = link ? message.body.replaceAll(linkPlaceholder, link.url) : message.body
     return {
       id: message.id,
       address: message.address,
       purpose: message.purpose,
       subject: message.subject,
-      text: link ? message.body.replaceAll(linkPlaceholder, link.url) : message.body,
+      text,
+      brief: link?.purpose === 'page' ? withoutLink(message.body) : text,
       link,
       secret: message.secret === null ? undefined : this.#secrets.unseal(message.secret),
       origin: this.#origin,
@@ -257,6 +259,12 @@ export class Messenger {
       )
   }
 }
+
+const withoutLink = (body: string) =>
+  body
+    .split('\n\n')
+    .filter(paragraph => !paragraph.includes(linkPlaceholder))
+    .join('\n\n')
 
 interface Receipt {
   readonly state: 'sent' | 'failed'

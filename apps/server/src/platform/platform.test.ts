@@ -89,7 +89,7 @@ describe('webhooks', () => {
   })
 
   plain('reach no private address, by number or by name, unless that is configured', async () => {
-    const letter = { id: 'm1', purpose: 'page', subject: '', text: '', link: undefined, replyTo: undefined, secret: '', origin: '', sentAt: 0 }
+    const letter = { id: 'm1', purpose: 'page', subject: '', text: '', brief: '', link: undefined, replyTo: undefined, secret: '', origin: '', sentAt: 0 }
     for (const url of ['http://127.0.0.1:1/x', 'http://localhost:1/x', 'http://[::1]:1/x', 'http://2130706433/x', 'http://0x7f.1/x'])
       await expect(sendWebhook({ ...letter, address: url }, false)).rejects.toThrow(/private address/)
     await expect(sendWebhook({ ...letter, address: 'file:///etc/passwd' }, true)).rejects.toThrow(/https/)
@@ -117,7 +117,17 @@ describe('webhooks', () => {
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
     const address = server.address()
     const port = typeof address === 'object' && address ? address.port : 0
-    const letter = { id: 'm1', purpose: 'page', subject: 'Odd', text: 'Look', link: undefined, replyTo: undefined, origin: '', sentAt: 1_700_000_000_000 }
+    const letter = {
+      id: 'm1',
+      purpose: 'page',
+      subject: 'Odd',
+      text: 'Look',
+      brief: 'Look',
+      link: undefined,
+      replyTo: undefined,
+      origin: '',
+      sentAt: 1_700_000_000_000,
+    }
     await sendWebhook({ ...letter, address: `http://127.0.0.1:${port}/`, secret }, true)
     const [got] = received
     const body = '{"id":"m1","type":"page","title":"Odd","text":"Look"}'

@@ -6,6 +6,8 @@ export interface Letter {
   readonly purpose: string
   readonly subject: string
   readonly text: string
+  /** The same without the paragraph of the private link, for a channel that has buttons instead. */
+  readonly brief: string
   /** The private link of a page, and the token in it; undefined where there is nothing to act on. */
   readonly link: { readonly url: string; readonly token: string; readonly purpose: string } | undefined
   /** What the channel needs to reach or convince its receiver. */

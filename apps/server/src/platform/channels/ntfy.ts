@@ -3,7 +3,7 @@ import { isPage, type Letter } from './letter.ts'
 
 /** ntfy: the address is that of the topic. A page is urgent, and its button acknowledges without opening anything. */
 export async function sendNtfy(letter: Letter, mayReachPrivate: boolean): Promise<string> {
-  const { address, subject, text, link, id, origin } = letter
+  const { address, subject, brief, link, id, origin } = letter
   const url = new URL(address)
   const topic = url.pathname.replace(/^\/+|\/+$/g, '')
   url.pathname = '/'
@@ -19,7 +19,7 @@ export async function sendNtfy(letter: Letter, mayReachPrivate: boolean): Promis
   const body = {
     topic,
     title: subject,
-    message: text.slice(0, 3_500),
+    message: brief.trim().slice(0, 3_500),
     ...(isPage(letter) ? { priority: 5, tags: ['rotating_light'] } : {}),
     ...(link ? { click: link.url } : {}),
     ...(isPage(letter) ? { actions: [acknowledge] } : {}),

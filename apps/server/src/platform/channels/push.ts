@@ -25,11 +25,11 @@ export function openPush(config: Config, secrets: Secrets): Send {
   const keys = vapidKeys(secrets)
   const mail = /<?([^<>\s]+@[^<>\s]+)>?$/.exec(config.mailFrom)?.[1] ?? 'tocsin@localhost'
   return async (letter: Letter) => {
-    const { address, subject, text, link, id, secret } = letter
+    const { address, subject, brief, link, id, secret } = letter
     const payload = JSON.stringify({
       id,
       title: subject,
-      body: text.slice(0, 1_500),
+      body: brief.trim().slice(0, 1_500),
       isPage: isPage(letter),
       url: link?.url ?? letter.origin,
       token: link?.token,

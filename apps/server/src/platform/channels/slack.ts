@@ -12,7 +12,7 @@ export function openSlack(config: Config): Send | undefined {
   const { token, apiUrl } = config.slack
   if (token === undefined) return undefined
   return async letter => {
-    const { address, subject, text, link, id } = letter
+    const { address, subject, brief, link, id } = letter
     const plain = (words: string) => ({ type: 'plain_text', text: words })
     // The token stands in the block's id: what is chosen from a list carries no value of ours.
     const actions = {
@@ -33,7 +33,7 @@ export function openSlack(config: Config): Send | undefined {
     }
     const blocks = [
       { type: 'header', text: plain(subject.slice(0, 150)) },
-      { type: 'section', text: plain(text.slice(0, 2_900)) },
+      { type: 'section', text: plain(brief.trim().slice(0, 2_900)) },
       ...(isAnswerable(letter) ? [actions] : []),
     ]
     const reply = await post({

@@ -68,12 +68,12 @@ const Token = z.object({ access_token: z.string().min(1), expires_in: z.coerce.n
 const Posted = z.object({ id: z.string().max(300).optional() })
 
 function activityOf(letter: Letter): object {
-  const { subject, text, link } = letter
+  const { subject, brief, link } = letter
   const message = { type: 'message', summary: subject }
-  if (link !== undefined && isAnswerable(letter)) return { ...message, attachments: [adaptiveCard(subject, text, answers(link.token))] }
+  if (link !== undefined && isAnswerable(letter)) return { ...message, attachments: [adaptiveCard(subject, brief, answers(link.token))] }
   if (link?.purpose === teamsPlacePurpose)
-    return { ...message, attachments: [adaptiveCard(subject, text, [{ type: 'Action.OpenUrl', title: 'Open Tocsin', url: link.url }])] }
-  return { ...message, textFormat: 'plain', text: text.trim() === '' || text.trim() === subject ? subject : `${subject}\n\n${text.trim()}` }
+    return { ...message, attachments: [adaptiveCard(subject, brief, [{ type: 'Action.OpenUrl', title: 'Open Tocsin', url: link.url }])] }
+  return { ...message, textFormat: 'plain', text: brief.trim() === '' ? subject : `${subject}\n\n${brief.trim()}` }
 }
 
 /** The buttons of a page; what they say comes back as `TeamsPress`. */
