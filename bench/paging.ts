@@ -133,6 +133,7 @@ async function seed(run: string): Promise<Map<string, number>> {
             routing: [],
             highFrom: 'high' as const,
             progressMinutes: null,
+            holidays: [],
             traineeShifts: 3,
           },
         },

@@ -1,8 +1,20 @@
 import { schemaResolver, type UseFormReturnType, useForm } from '@mantine/form'
 import { ProblemError, type RouteName, routes } from '@tocsin/api'
+import type { ReactNode } from 'react'
 import { useAct } from './api.ts'
 
 type Values = Record<string, unknown>
+
+/** What is wrong with one word of a list stands at the list, and names the word: the words have no fields of their own. */
+function atLists(errors: Record<string, ReactNode>, body: unknown): Record<string, ReactNode> {
+  return Object.fromEntries(
+    Object.entries(errors).map(([path, message]) => {
+      const keys = path.split('.')
+      const item = keys.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], body)
+      return typeof item === 'string' && /^\d+$/.test(keys.at(-1) ?? '') ? [keys.slice(0, -1).join('.'), `“${item}” ${String(message)}`] : [path, message]
+    }),
+  )
+}
 
 /**
  * A form for the body of a route: its messages are those of the contract, and what the server says of a field stands at the field.
@@ -16,14 +28,18 @@ export function useRouteForm<V extends Values>(
   const { body } = routes[name] as { body?: Parameters<typeof schemaResolver>[0] }
   const toBody = options.toBody ?? ((values: V) => values)
   const check = body ? schemaResolver(body, { sync: true }) : undefined
-  const form = useForm<V>({ initialValues, validate: values => (check ? check(toBody(values) as Values) : {}) as never })
+  const validate = (values: V) => {
+    const sent = toBody(values) as Values
+    return (check ? atLists(check(sent) as Record<string, ReactNode>, sent) : {}) as never
+  }
+  const form = useForm<V>({ initialValues, validate })
   const act = useAct(name, { ...(options.done ? { done: options.done } : {}), onDone: reply => options.onDone?.(reply as never), isQuiet: true })
   const submit = form.onSubmit(values => {
     act.mutate({ ...options.around?.(), body: toBody(values) } as never, {
       onError: error => {
         const errors = error instanceof ProblemError ? (error.problem.errors ?? []) : []
         const known = errors.filter(each => each.path.split('.')[0] !== undefined && (each.path.split('.')[0] ?? '') in initialValues)
-        form.setErrors(known.length > 0 ? Object.fromEntries(known.map(each => [each.path, each.message])) : { form: error.message })
+        form.setErrors(known.length > 0 ? atLists(Object.fromEntries(known.map(each => [each.path, each.message])), toBody(values)) : { form: error.message })
       },
     })
   })

@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core'
+import type { Browser, Locator } from 'playwright-core'
 import { afterAll, beforeAll, expect, inject } from 'vitest'
 import { hasWholeBrowser, openBrowser, openWholeBrowser, wholeBrowserMissing } from '../../server/test/browser.ts'
 import { startPeer } from '../../server/test/peer.ts'
@@ -96,6 +96,57 @@ test('on a phone a page is acknowledged with one thumb, and its story shows each
   // A menu that is fading away has no items left.
   await page.getByRole('menu').waitFor({ state: 'detached' })
   expect(await seriousViolations(page)).toEqual([])
+  await close()
+})
+
+test('on a phone a finger that rests drags over the calendar, and one that moves at once scrolls', { timeout: 120_000 }, async ({ world }) => {
+  const lead = await world.person('lead', 'Lea Lead')
+  const { team } = await world.team({ depth: 1 })
+  const { page, close } = await openPlace(world, browser, lead, `/on-call/${team.id}`, { viewport: sizes.phone, colorScheme: 'light', hasTouch: true })
+  await page.getByText('Hold, then drag over a time').waitFor()
+  const cdp = await page.context().newCDPSession(page)
+  const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', x = 0, y = 0) =>
+    cdp.send('Input.dispatchTouchEvent', { type, touchPoints: type === 'touchEnd' ? [] : [{ x, y }] })
+  const middleOf = async (locator: Locator) => {
+    await locator.scrollIntoViewIfNeeded()
+    const box = await locator.boundingBox()
+    if (!box) throw new Error('it is on the page')
+    return { x: Math.max(box.x, 150) + 40, y: box.y + box.height / 2 }
+  }
+  const swipe = async (from: { x: number; y: number }, by: number, restsFor: number) => {
+    await touch('touchStart', from.x, from.y)
+    await page.waitForTimeout(restsFor)
+    for (let n = 1; n <= 6; n += 1) await touch('touchMove', from.x + (by / 6) * n, from.y)
+    await touch('touchEnd')
+  }
+  const track = page.getByRole('img', { name: /On call: / })
+  const calendar = page.getByRole('region', { name: /^Calendar of/ })
+  const scrolled = () => calendar.evaluate(element => element.scrollLeft)
+  await swipe(await middleOf(track), -60, 0)
+  await expect.poll(scrolled, 'it scrolls').toBeGreaterThan(0)
+  expect(await page.getByRole('dialog').count()).toBe(0)
+  const drift = async () => {
+    const before = await scrolled()
+    await page.waitForTimeout(100)
+    return (await scrolled()) - before
+  }
+  await expect.poll(drift, 'it has come to rest').toBe(0)
+  const from = await middleOf(track)
+  const standing = await scrolled()
+  await swipe(from, 90, 500)
+  const override = page.getByRole('dialog', { name: 'Override' })
+  await override.waitFor()
+  expect(await scrolled(), 'and does not scroll meanwhile').toBe(standing)
+  await override.getByRole('button', { name: 'Set it' }).click()
+  await override.waitFor({ state: 'detached' })
+  const bar = page.locator('.calendar-bar[data-kind="override"]').first()
+  await bar.waitFor()
+  const before = await bar.boundingBox()
+  await swipe({ x: (before?.x ?? 0) + (before?.width ?? 0) / 2, y: (before?.y ?? 0) + (before?.height ?? 0) / 2 }, 60, 500)
+  const changing = page.getByRole('dialog', { name: 'Change an override' })
+  await changing.getByRole('button', { name: 'Change it' }).click()
+  await changing.waitFor({ state: 'detached' })
+  await expect.poll(async () => ((await bar.boundingBox())?.x ?? 0) - (before?.x ?? 0)).toBeGreaterThan(30)
   await close()
 })
 
@@ -219,6 +270,40 @@ async function pressIn({ title, action }: { title: string; action: string }): Pr
   scope.dispatchEvent(event)
   await Promise.all(waited)
 }
+
+test('the settings of a team take its holidays, and its drills stand in its record', { timeout: 120_000 }, async ({ world }) => {
+  const lead = await world.person('lead')
+  const { team, primary } = await world.team({ depth: 1 })
+  await lead.call('startDrill', { params: { id: team.id }, body: {} })
+  await world.settle()
+  const mail = primary.expectPage(/DRILL/)
+  await world.advance({ minutes: 3 })
+  await world.client()('acknowledgeByLink', { body: { token: linkIn(mail, '/a/') } })
+  await world.advance({ hours: 24 })
+  const { page, close } = await openPlace(world, browser, lead, `/on-call/${team.id}?tab=escalation`, { viewport: sizes.wide, colorScheme: 'dark' })
+  await page.getByRole('button', { name: 'Change' }).first().click()
+  const dialog = page.getByRole('dialog', { name: /promises$/ })
+  expect(await dialog.getByLabel('Time zone of promised hours').first().inputValue(), 'browsers do not list it').toBe('UTC')
+  await dialog.getByLabel('Holidays').fill('2026-12-32')
+  await page.keyboard.press('Enter')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.getByText('“2026-12-32” must be a date such as 2026-11-23').first().waitFor()
+  await dialog.getByLabel('Holidays').focus()
+  await page.keyboard.press('Backspace')
+  await dialog.getByLabel('Holidays').fill('2026-11-23')
+  await page.keyboard.press('Enter')
+  expect(await seriousViolations(page)).toEqual([])
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  await page.getByRole('tab', { name: 'Record' }).click()
+  const drills = page.getByRole('region', { name: 'Drills', exact: true }).first()
+  await drills.getByText(primary.name).first().waitFor()
+  await drills.getByText('3 min', { exact: true }).waitFor()
+  await page.getByRole('tab', { name: 'People' }).click()
+  await page.getByRole('columnheader', { name: 'Holidays, h' }).waitFor()
+  expect(await seriousViolations(page)).toEqual([])
+  await close()
+})
 
 test('a layer is given turns of several people and of nobody, and stands beside the one below', { timeout: 120_000 }, async ({ world }) => {
   const lead = await world.person('lead')

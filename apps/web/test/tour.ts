@@ -32,6 +32,7 @@ export const sizes = { wide: { width: 1440, height: 900 }, phone: { width: 390, 
 export interface Showing {
   readonly viewport: { width: number; height: number }
   readonly colorScheme: 'light' | 'dark'
+  readonly hasTouch?: boolean
 }
 
 /** What there is to look at besides the places: addresses of single things. */
@@ -180,6 +181,7 @@ export async function openPlace(
     timezoneId: 'Europe/Lisbon',
     locale: 'en-GB',
     reducedMotion: 'reduce',
+    hasTouch: showing.hasTouch ?? false,
   })
   if (person) {
     const [name = '', value = ''] = person.cookie.split('=')

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Instant, Line, Reference, Severity, Version } from './common.ts'
+import { At, Day, Id, IdParams, Instant, Line, Reference, Severity, Version } from './common.ts'
 import { Step, StepTarget } from './policies.ts'
 import { atLeast, open, route } from './route.ts'
 import { OverrideInput, RestrictionShape, RotationShape, ScheduleInput, TemporaryInput, TimeZone } from './schedules.ts'
@@ -50,6 +50,7 @@ export const TeamOnCallInput = z.object({
     .nullable()
     .default(null)
     .describe('An acknowledged page about which nothing happens for so long is paged again'),
+  holidays: z.array(Day).max(400).default([]).describe('Days off where the team works, counted in its fairness'),
   traineeShifts: z.number().int().min(0).max(100).default(3).describe('Shifts that a new responder watches before somebody may let them stand alone'),
 })
 
@@ -278,7 +279,9 @@ export const oncallRoutes = {
     summary: 'Hours, nights, weekends, holidays and pages of each person in a period of at most 400 days',
     access: atLeast('observer', 'catalog:read'),
     params: IdParams,
-    query: Period.extend({ holidays: z.string().max(2_000).default('').describe('Days off, with commas between them: 2026-12-25,2026-12-26') }),
+    query: Period.extend({
+      holidays: z.string().max(2_000).default('').describe('Days off instead of those of the team, with commas between them: 2026-12-25,2026-12-26'),
+    }),
     reply: z.array(Share),
   }),
   apprenticeships: route({

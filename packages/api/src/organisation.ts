@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Email, Line, Severity } from './common.ts'
+import { Day, Email, Line, Severity } from './common.ts'
 import { atLeast, roles, route } from './route.ts'
 import { RestrictionShape, ScheduleShape, TimeZone, ZonedHours } from './schedules.ts'
 
@@ -63,6 +63,7 @@ export const TeamShape = z
       .describe('Depth by depth: primary, backup, third'),
     longestDays: z.number().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold one depth longer without a break'),
     longestNights: z.number().int().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold more nights one after the other'),
+    holidays: z.array(Day).max(400).optional().describe('Days off where the team works, counted in its fairness'),
     fallback: z.array(TargetShape).max(10).optional(),
     policy: Name.optional().describe('The policy of pages that no rule of `routing` fits'),
     routing: z

@@ -93,6 +93,19 @@ export const PageEvent = z
 export const PageStory = Page.extend({ summary: z.string(), events: z.array(PageEvent) }).meta({ id: 'PageStory' })
 export type PageStory = z.output<typeof PageStory>
 
+export const Drill = z
+  .object({
+    id: Id.describe('Of its page'),
+    startedAt: At,
+    urgency: z.enum(['high', 'low']),
+    state: z.enum(pageStates),
+    acknowledgedBy: z.string().nullable(),
+    afterSeconds: z.number().nullable().describe('From its start until somebody acknowledged'),
+    paged: z.array(z.string()).describe('Whom it went to, in order'),
+  })
+  .meta({ id: 'Drill' })
+export type Drill = z.output<typeof Drill>
+
 /** Whoever holds a link is shown nobody's name: they say whom they mean. */
 const Colleague = Line(200).describe('The name of somebody of the team, or the e-mail address of anybody here')
 const PageLink = z.object({ token: z.string().max(300) })
@@ -278,6 +291,14 @@ export const pagingRoutes = {
     body: z.object({ urgency: z.enum(['high', 'low']).default('high') }),
     reply: Page,
     status: 201,
+  }),
+  drills: route({
+    method: 'GET',
+    path: '/api/v1/teams/{id}/drills',
+    summary: 'The latest drills of a team, and how long each took until somebody acknowledged',
+    access: atLeast('observer', 'catalog:read'),
+    params: IdParams,
+    reply: z.array(Drill),
   }),
   pageByLink: route({
     method: 'POST',

@@ -212,7 +212,7 @@ const ofPeriod = (name: string, description: string) =>
 ofPeriod('shifts', 'the shifts of a schedule, gaps included, as JSON')
   .requiredOption('--schedule <name>', 'one of them')
   .action((options: { file: string; schedule: string; from: string; until: string }) => run(async () => (await import('./oncall.ts')).oncallShifts(options)))
-ofPeriod('fairness', 'hours, nights and weekends of each person in a schedule, as JSON')
+ofPeriod('fairness', 'hours, nights, weekends and holidays of each person in a schedule, as JSON')
   .requiredOption('--schedule <name>', 'one of them')
   .action((options: { file: string; schedule: string; from: string; until: string }) => run(async () => (await import('./oncall.ts')).oncallFairness(options)))
 ofPeriod('coverage', 'gaps, people in two depths at once and stretches that are too long, as JSON; exit code 1 when there are some').action(

@@ -86,8 +86,10 @@ export async function oncallCoverage({ file, ...period }: { file: string; from: 
   if (concerns.length > 0) process.exitCode = 1
 }
 
-/** Prints who carries how much of a schedule of a file. */
+/** Prints who carries how much of a schedule of a file, with the holidays of the teams that promise it. */
 export async function oncallFairness({ file, schedule, ...period }: { file: string; schedule: string; from: string; until: string }): Promise<void> {
   const { from, until } = periodOf(period)
-  print(fairness(await scheduleOf(file, schedule), from, until))
+  const { teams } = await readOrganisationFile(file)
+  const holidays = teams.filter(team => team.promises?.some(promise => promise.schedule === schedule)).flatMap(team => team.holidays ?? [])
+  print(fairness(await scheduleOf(file, schedule), from, until, { holidays }))
 }

@@ -66,7 +66,7 @@ describe('npx tocsin oncall', () => {
     const write = (backup: string) =>
       writeFileSync(
         covered,
-        `schedules:\n${schedule('first', 'ada, ben')}${schedule('second', backup)}teams:\n  - name: Response\n    timeZone: UTC\n    promises: [{ depth: primary, schedule: first }, { depth: backup, schedule: second }]\n`,
+        `schedules:\n${schedule('first', 'ada, ben')}${schedule('second', backup)}teams:\n  - name: Response\n    timeZone: UTC\n    holidays: [2026-03-06]\n    promises: [{ depth: primary, schedule: first }, { depth: backup, schedule: second }]\n`,
       )
     const period = ['--from', '2026-03-02T09:00:00Z', '--until', '2026-03-16T09:00:00Z']
     write('ben, ada')
@@ -80,10 +80,11 @@ describe('npx tocsin oncall', () => {
     const shares = JSON.parse((await tocsin('fairness', '-f', covered, '--schedule', 'first', ...period)).out) as {
       participant: string
       weekendHours: number
+      holidayHours: number
     }[]
-    expect(shares.map(({ participant, weekendHours }) => [participant, weekendHours])).toEqual([
-      ['ada', 48],
-      ['ben', 48],
+    expect(shares.map(({ participant, weekendHours, holidayHours }) => [participant, weekendHours, holidayHours])).toEqual([
+      ['ada', 48, 24],
+      ['ben', 48, 0],
     ])
     expect((await tocsin('coverage', '-f', file, ...period)).err).toContain('has no teams: without them nothing is promised.')
   })

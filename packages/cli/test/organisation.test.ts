@@ -19,6 +19,7 @@ teams:
       - { depth: primary, schedule: response }
       - { depth: backup, schedule: response, turn: 1, hours: [{ days: [mon, tue, wed, thu, fri], from: 09:00, until: 17:00 }] }
     longestDays: 8
+    holidays: ['2026-12-25', '2026-12-26']
     fallback: [{ person: ada@example.org }]
     policy: usual
     routing: [{ severities: [critical], policy: grave, urgency: high }]
@@ -80,7 +81,11 @@ describe('npx tocsin apply', () => {
       ['primary', 'Ben'],
       ['backup', 'Cai'],
     ])
-    expect(response?.settings).toMatchObject({ longestDays: 8, routing: [{ severities: ['critical'], urgency: 'high' }] })
+    expect(response?.settings).toMatchObject({
+      longestDays: 8,
+      holidays: ['2026-12-25', '2026-12-26'],
+      routing: [{ severities: ['critical'], urgency: 'high' }],
+    })
     await world.settle()
     world.expectMail('ben@example.org', /invited to Tocsin/)
 

@@ -361,4 +361,10 @@ test('a drill pages for real, says at once that it is one, and keeps the time', 
   const story = await lead.call('page', { params: { id } })
   expect(story).toMatchObject({ isDrill: true, state: 'acknowledged' })
   expect(story.events.map(event => event.text)).toContain(`${first.name} answered the drill after 2 min.`)
+  await lead.call('startDrill', { params: { id: team.id }, body: { urgency: 'low' } })
+  await world.alert({ service: 'billing', title: 'No drill' })
+  expect(await lead.call('drills', { params: { id: team.id } })).toMatchObject([
+    { urgency: 'low', state: 'triggered', acknowledgedBy: null, afterSeconds: null, paged: [first.name] },
+    { id, state: 'acknowledged', acknowledgedBy: first.name, afterSeconds: 120, paged: [first.name] },
+  ])
 })

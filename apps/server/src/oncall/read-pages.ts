@@ -1,4 +1,4 @@
-import type { Page, PageStory } from '@tocsin/api'
+import type { Drill, Page, PageStory } from '@tocsin/api'
 import { and, asc, desc, eq, exists, inArray, sql } from 'drizzle-orm'
 import { type House, people, teams, type Viewer } from '../identity/index.ts'
 import { type Entry, readEntriesAbout } from '../journal/index.ts'
@@ -77,6 +77,34 @@ export async function listPages(reader: Reader, house: House, viewer: Viewer, { 
         channel: notification.channel,
         state: state ?? (notification.messageId === null ? 'waits for its bundle' : 'gone'),
       })),
+  }))
+}
+
+const mostDrills = 100
+
+/** The latest drills of a team. */
+export async function listDrills(reader: Reader, teamId: string): Promise<Drill[]> {
+  const rows = await reader.db
+    .select({ page: pages, acknowledgedBy: people.name })
+    .from(pages)
+    .leftJoin(people, eq(people.id, pages.acknowledgedById))
+    .where(and(eq(pages.teamId, teamId), eq(pages.subjectKind, 'drill')))
+    .orderBy(desc(pages.createdAt))
+    .limit(mostDrills)
+  const ids = rows.map(row => row.page.id)
+  const paged =
+    ids.length === 0
+      ? []
+      : await reader.db
+          .select({ pageId: pageNotifications.pageId, name: people.name })
+          .from(pageNotifications)
+          .innerJoin(people, eq(people.id, pageNotifications.personId))
+          .where(inArray(pageNotifications.pageId, ids))
+          .orderBy(asc(pageNotifications.at), asc(pageNotifications.id))
+  return rows.map(({ page, acknowledgedBy }) => ({
+    ...{ id: page.id, startedAt: page.createdAt, urgency: page.urgency, state: page.state, acknowledgedBy },
+    afterSeconds: page.acknowledgedAt === null ? null : Math.round((Date.parse(page.acknowledgedAt) - Date.parse(page.createdAt)) / 1_000),
+    paged: [...new Set(paged.filter(one => one.pageId === page.id).map(one => one.name))],
   }))
 }
 

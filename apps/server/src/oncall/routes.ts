@@ -11,7 +11,7 @@ import { holderOf, throughLink } from './links.ts'
 import { listOutbox } from './outbox.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, handBackPage, snoozePage, startDrill } from './pages.ts'
 import { listPolicies, removePolicy, savePolicy } from './policies.ts'
-import { listPages, readPageStory } from './read-pages.ts'
+import { listDrills, listPages, readPageStory } from './read-pages.ts'
 import { addOverride, addTemporary, removeOverride, removeSchedule, saveSchedule } from './schedules.ts'
 import { listTeamChannels, removeTeamChannel, saveTeamChannel } from './team-channels.ts'
 import { listMyShifts, listOnCall, readCalendar, readFairness, readPastCoverage, saveTeamOnCall, setUpOnCall } from './teams.ts'
@@ -102,6 +102,7 @@ function pageBindings(house: House): Bindings {
       if (!team) throw notFound('team')
       return read(tx, caller, await startDrill(tx, house, caller, team, body.urgency))
     }),
+    question(routes.drills, (reader, { params }) => listDrills(reader, params.id)),
     openAct(routes.pageByLink, (tx, { body }) => throughLink(tx, house, body.token, async () => undefined)),
     openAct(routes.acknowledgeByLink, (tx, { body }) =>
       throughLink(tx, house, body.token, ({ actor, personId }, page) => acknowledgePage(tx, house, actor, personId, page.id)),

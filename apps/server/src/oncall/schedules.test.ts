@@ -282,6 +282,11 @@ test('fairness counts hours, nights, weekends, holidays and pages of each person
       ...{ pages: n === 0 ? 1 : 0, nightPages: n === 0 ? 1 : 0 },
     })),
   )
+  const settings = (await lead.call('onCall')).find(one => one.team.id === team.id)?.settings
+  if (!settings) throw new Error('the team has settings')
+  await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...settings, holidays: ['2026-11-24'] } })
+  const ofTeam = await lead.call('fairness', { params: { id: team.id }, query: { from: '2026-11-23T08:00:00Z', until: '2026-11-25T08:00:00Z' } })
+  expect(ofTeam.map(share => share.holidayHours)).toContain(24)
   await expect(
     lead.call('fairness', { params: { id: team.id }, query: { from: '2026-11-23T08:00:00Z', until: '2026-11-25T08:00:00Z', holidays: 'Christmas' } }),
   ).rejects.toThrow(/holidays/)

@@ -241,6 +241,7 @@ export const pages = pgTable(
     uniqueIndex('pages_climbing').on(table.key).where(sql`${table.state} = 'triggered'`),
     index('pages_subject').on(table.subjectId),
     index('pages_created').on(table.createdAt),
+    index('pages_drills').on(table.teamId, table.createdAt).where(sql`${table.subjectKind} = 'drill'`),
     index('pages_open').on(table.nextStepAt).where(sql`${table.state} = 'triggered'`),
   ],
 )

@@ -123,7 +123,8 @@ export async function setUpOnCall(
   return saveTeamOnCall(tx, house, caller, teamId, {
     timeZone,
     promises: depthNames.slice(0, depths).map((depth, turn) => ({ depth, scheduleId: row.id, turn })),
-    ...{ longestDays: null, longestNights: null, fallback: [], policyId: policy.id, routing: [], highFrom: 'high', progressMinutes: null, traineeShifts: 3 },
+    ...{ longestDays: null, longestNights: null, fallback: [], policyId: policy.id, routing: [], highFrom: 'high', progressMinutes: null },
+    ...{ holidays: [], traineeShifts: 3 },
   })
 }
 
@@ -223,14 +224,15 @@ export async function readPastCoverage(reader: Reader, teamId: string, { from, u
 /** What each person carried or will carry in a team. */
 export async function readFairness(reader: Reader, teamId: string, { from, until, holidays }: RouteInput<typeof oncallRoutes.fairness>['query']) {
   assertPeriod({ from, until }, mostFairnessDays)
-  const days = holidays
+  const asked = holidays
     .split(',')
     .filter(text => text.trim() !== '')
     .map(text => text.trim())
-  const wrong = days.find(text => !/^\d{4}-\d\d-\d\d$/.test(text) || new Date(`${text}T00:00:00Z`).toJSON()?.slice(0, 10) !== text)
+  const wrong = asked.find(text => !/^\d{4}-\d\d-\d\d$/.test(text) || new Date(`${text}T00:00:00Z`).toJSON()?.slice(0, 10) !== text)
   if (wrong !== undefined) throw invalid('holidays', `must be dates such as 2026-12-25 with commas between them, not ${wrong}`)
   const book = await readBook(reader, undefined, from)
   const settings = book.settings.get(teamId)
+  const days = asked.length > 0 ? asked : (settings?.holidays ?? [])
   const totals = new Map<string, { hours: number; nightHours: number; weekendHours: number; holidayHours: number }>()
   for (const { scheduleId, turn } of settings?.promises ?? []) {
     const core = book.schedules.get(scheduleId)

@@ -153,7 +153,7 @@ async function settingsOf(tx: Tx, teamId: string) {
   return (
     found?.settings ?? {
       ...{ timeZone: 'UTC', promises: [], longestDays: null, longestNights: null, fallback: [], policyId: null, routing: [] },
-      ...{ highFrom: 'high' as const, progressMinutes: null, traineeShifts: 3, version: undefined },
+      ...{ highFrom: 'high' as const, progressMinutes: null, holidays: [], traineeShifts: 3, version: undefined },
     }
   )
 }
@@ -177,6 +177,7 @@ async function applyPromises(tx: Tx, house: House, caller: Caller, team: TeamFil
     longestNights: team.longestNights ?? before.longestNights,
     highFrom: team.highFrom ?? before.highFrom,
     progressMinutes: team.progressMinutes ?? before.progressMinutes,
+    holidays: team.holidays ?? before.holidays,
     traineeShifts: team.traineeShifts ?? before.traineeShifts,
   })
 }

@@ -62,6 +62,7 @@ export async function readOrganisation(reader: Reader): Promise<OrganisationFile
               })),
               highFrom: settings.highFrom,
               ...(settings.progressMinutes === null ? {} : { progressMinutes: settings.progressMinutes }),
+              ...(settings.holidays.length === 0 ? {} : { holidays: settings.holidays }),
               traineeShifts: settings.traineeShifts,
             }),
       }

@@ -16,6 +16,7 @@ export function CalendarTab({ team }: { team: TeamOnCall }) {
   const [start, setStart] = useState(() => midnight(-1))
   const [picked, setPicked] = useState<Picked>()
   const [edited, setEdited] = useState<Schedule | 'new'>()
+  const [isTouch] = useState(() => window.matchMedia('(pointer: coarse)').matches)
   const mayRespond = useMay('responder')
   const mayLead = useMay('lead')
   const period = { from: start, until: midnight(7 * weeks, start) }
@@ -38,7 +39,7 @@ export function CalendarTab({ team }: { team: TeamOnCall }) {
                 <Calendar calendar={data} period={period} onPick={mayRespond ? setPicked : undefined} />
                 <Group justify="space-between">
                   <Text size="sm" className="quiet">
-                    {mayRespond ? 'Drag over a time to override it, or drag an override to move it. ' : ''}Times are in your zone.
+                    {mayRespond ? `${isTouch ? 'Hold, then drag' : 'Drag'} over a time to override it, or an override to move it. ` : ''}Times are in your zone.
                   </Text>
                   <Group gap="xs">
                     {mayRespond && first ? (

@@ -1,7 +1,8 @@
 import { ActionIcon, Box, Button, Group, SegmentedControl, Text, Tooltip } from '@mantine/core'
 import { IconChevronLeft, IconChevronRight } from '@tabler/icons-react'
 import type { OnCallShift, Override, TeamCalendar } from '@tocsin/api'
-import { type PointerEvent, useRef, useState } from 'react'
+import { useRef, useState } from 'react'
+import { type DragPoint, useDrag } from '../parts/drag.ts'
 import { useNow } from '../parts/time.tsx'
 import { tintsOf } from './words.ts'
 
@@ -220,33 +221,29 @@ function Track({
   const now = useNow(60_000)
   const [marked, setMarked] = useState<{ start: number; end: number }>()
   const anchor = useRef<number>(undefined)
-  const timeAt = (event: PointerEvent<HTMLDivElement>) => {
-    const box = event.currentTarget.getBoundingClientRect()
-    const at = period.from + ((event.clientX - box.left) / box.width) * (period.until - period.from)
+  const timeAt = ({ clientX, element }: DragPoint) => {
+    const box = element.getBoundingClientRect()
+    const at = period.from + ((clientX - box.left) / box.width) * (period.until - period.from)
     return Math.round(at / snapMs) * snapMs
   }
-  const finish = () => {
-    if (marked && onPick && marked.end - marked.start >= snapMs) onPick(new Date(marked.start).toISOString(), new Date(marked.end).toISOString())
-    anchor.current = undefined
-    setMarked(undefined)
-  }
-  const pointing = onPick
-    ? {
-        onPointerDown: (event: PointerEvent<HTMLDivElement>) => {
-          // A finger scrolls; the button above the calendar is for it.
-          if (event.pointerType === 'touch' || event.button !== 0) return
-          event.currentTarget.setPointerCapture(event.pointerId)
-          anchor.current = timeAt(event)
-        },
-        onPointerMove: (event: PointerEvent<HTMLDivElement>) => {
-          if (anchor.current === undefined) return
-          const at = timeAt(event)
-          setMarked({ start: Math.min(anchor.current, at), end: Math.max(anchor.current, at) })
-        },
-        onPointerUp: finish,
-        onPointerCancel: finish,
-      }
-    : {}
+  const drag = useDrag({
+    begin: (point, isTouch) => {
+      anchor.current = timeAt(point)
+      // A finger sees that it marks from now on.
+      if (isTouch) setMarked({ start: anchor.current, end: anchor.current + snapMs })
+    },
+    move: point => {
+      const from = anchor.current ?? timeAt(point)
+      const at = timeAt(point)
+      setMarked({ start: Math.min(from, at), end: Math.max(from, at) })
+    },
+    end: () => {
+      if (marked && onPick && marked.end - marked.start >= snapMs) onPick(new Date(marked.start).toISOString(), new Date(marked.end).toISOString())
+      setMarked(undefined)
+    },
+    cancel: () => setMarked(undefined),
+  })
+  const pointing = onPick ? drag : {}
   return (
     <div className="calendar-track" data-pick={onPick !== undefined} {...(label ? { role: 'img', 'aria-label': label } : {})} {...pointing}>
       {days.map(day => (
@@ -274,39 +271,44 @@ function OverrideBar({
   onMove: ((start: string, end: string) => void) | undefined
 }) {
   const [span, setSpan] = useState<{ start: number; end: number }>()
-  const drag = useRef<{ x: number; width: number; mode: 'move' | 'start' | 'end' }>(undefined)
+  const [isHeld, setIsHeld] = useState(false)
+  const grip = useRef<{ x: number; width: number; mode: 'move' | 'start' | 'end' }>(undefined)
   const own = { start: Date.parse(override.start), end: Date.parse(override.end) }
   const shown = span ?? own
-  const edge = 8
+  // A finger is broader than a pointer.
+  const edgeFor = (isTouch: boolean) => (isTouch ? 20 : 8)
   const words = { replace: '', add: ' besides', remove: ' not', shadow: ' watching' }[override.kind]
-  const moved = (event: PointerEvent<HTMLElement>) => {
-    if (!drag.current) return undefined
-    const by = Math.round((((event.clientX - drag.current.x) / drag.current.width) * (period.until - period.from)) / snapMs) * snapMs
-    const { mode } = drag.current
+  const moved = ({ clientX }: DragPoint) => {
+    if (!grip.current) return undefined
+    const { mode, x, width } = grip.current
+    const by = Math.round((((clientX - x) / width) * (period.until - period.from)) / snapMs) * snapMs
     return {
       start: mode === 'end' ? own.start : Math.min(own.start + by, mode === 'start' ? own.end - snapMs : Number.POSITIVE_INFINITY),
       end: mode === 'start' ? own.end : Math.max(own.end + by, mode === 'end' ? own.start + snapMs : 0),
     }
   }
-  const pointing = onMove
-    ? {
-        onPointerDown: (event: PointerEvent<HTMLElement>) => {
-          if (event.pointerType === 'touch' || event.button !== 0) return
-          const box = event.currentTarget.getBoundingClientRect()
-          const parent = event.currentTarget.parentElement?.getBoundingClientRect().width ?? 1
-          event.currentTarget.setPointerCapture(event.pointerId)
-          const mode = event.clientX - box.left < edge ? 'start' : box.right - event.clientX < edge ? 'end' : 'move'
-          drag.current = { x: event.clientX, width: parent, mode }
-        },
-        onPointerMove: (event: PointerEvent<HTMLElement>) => setSpan(moved(event)),
-        onPointerUp: (event: PointerEvent<HTMLElement>) => {
-          const next = moved(event)
-          drag.current = undefined
-          setSpan(undefined)
-          if (next && (next.start !== own.start || next.end !== own.end)) onMove(new Date(next.start).toISOString(), new Date(next.end).toISOString())
-        },
-      }
-    : {}
+  const drag = useDrag({
+    begin: ({ clientX, element }, isTouch) => {
+      const box = element.getBoundingClientRect()
+      const edge = Math.min(edgeFor(isTouch), box.width / 3)
+      const mode = clientX - box.left < edge ? 'start' : box.right - clientX < edge ? 'end' : 'move'
+      grip.current = { x: clientX, width: element.parentElement?.getBoundingClientRect().width ?? 1, mode }
+      setIsHeld(isTouch)
+    },
+    move: point => setSpan(moved(point)),
+    end: point => {
+      const next = moved(point)
+      letGo()
+      if (onMove && next && (next.start !== own.start || next.end !== own.end)) onMove(new Date(next.start).toISOString(), new Date(next.end).toISOString())
+    },
+    cancel: () => letGo(),
+  })
+  const letGo = () => {
+    grip.current = undefined
+    setSpan(undefined)
+    setIsHeld(false)
+  }
+  const pointing = onMove ? { ...drag, 'data-held': isHeld } : {}
   return (
     <Tooltip
       label={`${name}${words}: ${when.format(new Date(shown.start))} – ${when.format(new Date(shown.end))}${override.reason ? `, ${override.reason}` : ''}`}

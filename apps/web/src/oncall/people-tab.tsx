@@ -33,6 +33,7 @@ export function People({ team }: { team: TeamOnCall }) {
                     <Table.Th w="35%">Hours</Table.Th>
                     <Table.Th ta="right">Nights, h</Table.Th>
                     <Table.Th ta="right">Weekends, h</Table.Th>
+                    {team.settings && team.settings.holidays.length > 0 ? <Table.Th ta="right">Holidays, h</Table.Th> : null}
                     <Table.Th ta="right">Pages</Table.Th>
                     <Table.Th ta="right">At night</Table.Th>
                   </Table.Tr>
@@ -53,6 +54,11 @@ export function People({ team }: { team: TeamOnCall }) {
                       <Table.Td ta="right" className="numeric">
                         {Math.round(share.weekendHours)}
                       </Table.Td>
+                      {team.settings && team.settings.holidays.length > 0 ? (
+                        <Table.Td ta="right" className="numeric">
+                          {Math.round(share.holidayHours)}
+                        </Table.Td>
+                      ) : null}
                       <Table.Td ta="right" className="numeric">
                         {share.pages}
                       </Table.Td>

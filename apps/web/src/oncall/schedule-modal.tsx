@@ -6,6 +6,7 @@ import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
+import { timeZoneChoices } from '../parts/time-zones.ts'
 import { TurnsInput } from './turns-input.tsx'
 
 type Layer = Schedule['layers'][number]
@@ -62,7 +63,7 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
           <FormProblem errors={form.errors} />
           <Group grow align="flex-start">
             <TextInput label="Name" {...form.getInputProps('name')} />
-            <Select label="Time zone" data={Intl.supportedValuesOf('timeZone')} searchable allowDeselect={false} {...form.getInputProps('timeZone')} />
+            <Select label="Time zone" data={timeZoneChoices(form.values.timeZone)} searchable allowDeselect={false} {...form.getInputProps('timeZone')} />
           </Group>
           {form.values.layers.map(({ key, layer }, place) => (
             <Stack key={key} gap="xs" className="step-card">

@@ -5,6 +5,7 @@ import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
+import { timeZoneChoices } from '../parts/time-zones.ts'
 import { choice, depthChoices, draftOf, StepsEditor, stepOf } from './steps-editor.tsx'
 
 const depthNames = ['primary', 'backup', 'third']
@@ -80,7 +81,7 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
             <TextInput label="First handoff" type="date" {...form.getInputProps('startDate')} />
             <TextInput label="Handoff at" type="time" {...form.getInputProps('handoffTime')} />
           </Group>
-          <Select label="Time zone" data={Intl.supportedValuesOf('timeZone')} searchable allowDeselect={false} {...form.getInputProps('timeZone')} />
+          <Select label="Time zone" data={timeZoneChoices(form.values.timeZone)} searchable allowDeselect={false} {...form.getInputProps('timeZone')} />
           <StepsEditor
             isShort
             steps={form.values.steps}

@@ -1,10 +1,11 @@
-import { ActionIcon, Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core'
+import { ActionIcon, Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { IconTrash } from '@tabler/icons-react'
 import { type StepTarget, severities, type TeamOnCall } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
+import { timeZoneChoices } from '../parts/time-zones.ts'
 import { useTargets } from './policy-modal.tsx'
 
 type Settings = NonNullable<TeamOnCall['settings']>
@@ -30,6 +31,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
       highFrom: (settings?.highFrom ?? 'high') as string,
       progressMinutes: settings?.progressMinutes ?? ('' as string | number),
       traineeShifts: settings?.traineeShifts ?? 3,
+      holidays: settings?.holidays ?? [],
     },
     {
       around: () => ({ params: { id: team.team.id } }),
@@ -159,10 +161,18 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
           </Group>
           <Select
             label="Time zone of promised hours"
-            data={Intl.supportedValuesOf('timeZone')}
+            data={timeZoneChoices(form.values.timeZone)}
             searchable
             allowDeselect={false}
             {...form.getInputProps('timeZone')}
+          />
+          <TagsInput
+            label="Holidays"
+            description="Days off where the team works: the load of each person says how many hours fell on them"
+            placeholder={form.values.holidays.length > 0 ? '' : '2026-12-25'}
+            splitChars={[',', ' ']}
+            rightSection={null}
+            {...form.getInputProps('holidays')}
           />
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>

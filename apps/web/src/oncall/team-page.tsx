@@ -8,7 +8,7 @@ import { useMay } from '../session.ts'
 import { CalendarTab } from './calendar-tab.tsx'
 import { Escalation } from './escalation-tab.tsx'
 import { People } from './people-tab.tsx'
-import { PastCoverage } from './record-tab.tsx'
+import { Past } from './record-tab.tsx'
 import { SetUpModal } from './set-up-modal.tsx'
 
 const tabs = ['calendar', 'escalation', 'people', 'record'] as const
@@ -69,7 +69,7 @@ export function TeamPage() {
                 <People team={team} />
               </Tabs.Panel>
               <Tabs.Panel value="record">
-                <PastCoverage team={team} />
+                <Past team={team} />
               </Tabs.Panel>
             </Tabs>
           )
