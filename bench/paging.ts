@@ -1,8 +1,9 @@
 /**
  * Ten thousand open escalations whose next step is due within one minute, on two workers that share one database: how late each page is in the
- * hands of the mail server, and whether any is lost or doubled; once undisturbed, and once with a worker that is killed (-9) in the middle.
+ * hands of the mail server, and whether any is lost or doubled; undisturbed, with a worker that is killed (-9) in the middle, and with a database
+ * that is away for a minute. Then 2,000 that are due at once on one server that is killed (-9) while it sends, beside Alertmanager in the same.
  */
-import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -15,9 +16,12 @@ import { startEmbeddedPostgres } from '../apps/server/src/platform/embedded-post
 import { scheduleAll } from '../apps/server/src/platform/jobs.ts'
 import { openLog } from '../apps/server/src/platform/telemetry.ts'
 import { freePort } from '../apps/server/test/alertmanager.ts'
-import type { Taken } from './mail-sink.ts'
+import { layWire } from '../apps/server/test/wire.ts'
+import { countKilled, type Killed, killAlertmanager } from './alertmanager.ts'
+import { Sink, settled } from './sink.ts'
 
 const pageCount = Number(process.env.PAGES ?? 10_000)
+const killedCount = 2_000
 const teamCount = 500
 const peoplePerTeam = 5
 const windowMs = 60_000
@@ -25,30 +29,14 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const quantile = (values: readonly number[], q: number) => values[Math.min(values.length - 1, Math.floor(values.length * q))] ?? 0
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 
-/** The mail server's process. */
-class Sink {
-  readonly #child = fork(fileURLToPath(new URL('./mail-sink.ts', import.meta.url)))
-  readonly port = new Promise<number>(resolve => this.#child.once('message', (message: { port: number }) => resolve(message.port)))
-
-  async taken(): Promise<Taken[]> {
-    const answer = new Promise<Taken[]>(resolve => this.#child.once('message', (message: { taken: Taken[] }) => resolve(message.taken)))
-    this.#child.send('taken')
-    return answer
-  }
-  forget(): void {
-    this.#child.send('forget')
-  }
-  stop(): void {
-    this.#child.kill()
-  }
-}
-
 interface Result {
   readonly what: string
   readonly lateness: readonly number[]
   readonly lost: number
   readonly doubled: number
   readonly repeated: number
+  /** Seconds after the disturbance until everything that was due had come. */
+  readonly caughtUp?: number
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'tocsin-bench-'))
@@ -56,16 +44,17 @@ const postgres = await startEmbeddedPostgres(join(folder, 'postgres'))
 const sink = new Sink()
 const smtp = `smtp://127.0.0.1:${await sink.port}`
 
-async function startWorker(name: string): Promise<ChildProcess> {
+async function startWorker(name: string, databaseUrl = postgres.url): Promise<ChildProcess> {
   const port = await freePort()
   const child = spawn(process.execPath, [join(root, 'packages/cli/src/main.ts'), 'serve', '--port', String(port)], {
     env: {
       ...process.env,
       TOCSIN_DATA: join(folder, name),
       TOCSIN_SECRET: 'bench'.repeat(8),
-      DATABASE_URL: postgres.url,
+      DATABASE_URL: databaseUrl,
       SMTP_URL: smtp,
-      TOCSIN_LOG_LEVEL: 'error',
+      // What a database that is away does to a log is no result.
+      TOCSIN_LOG_LEVEL: databaseUrl === postgres.url ? 'error' : 'silent',
     },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
@@ -80,7 +69,7 @@ async function startWorker(name: string): Promise<ChildProcess> {
 }
 
 /** Teams with a rotation of five and a policy that goes down its depths, and so many pages in the middle of it. */
-async function seed(run: string): Promise<Map<string, number>> {
+async function seed(run: string, count: number, spreadMs: number): Promise<Map<string, number>> {
   const database = openDatabase(postgres.url, systemClock, openLog('error', false), 2)
   const due = new Map<string, number>()
   await database.transaction(async tx => {
@@ -141,7 +130,7 @@ async function seed(run: string): Promise<Map<string, number>> {
     )
     // They are due from some seconds after now, evenly over a minute, in no order of teams.
     const begin = Date.now() + 15_000
-    const page = Array.from({ length: pageCount }, (_, n) => ({
+    const page = Array.from({ length: count }, (_, n) => ({
       id: id(),
       teamId: team[n % teamCount]?.id ?? '',
       subjectKind: 'alert' as const,
@@ -152,7 +141,7 @@ async function seed(run: string): Promise<Map<string, number>> {
       state: 'triggered' as const,
       key: `${run} ${n}`,
       position: 1 + (Math.floor(n / teamCount) % (peoplePerTeam - 1)),
-      nextStepAt: new Date(begin + Math.floor((n / pageCount) * windowMs)).toISOString(),
+      nextStepAt: new Date(begin + Math.floor((n / count) * spreadMs)).toISOString(),
       createdAt: now,
     }))
     for (let at = 0; at < page.length; at += 1_000) {
@@ -171,21 +160,17 @@ async function seed(run: string): Promise<Map<string, number>> {
 
 async function measure(what: string, run: string, disturb: (() => Promise<void>) | undefined): Promise<Result> {
   sink.forget()
-  const due = await seed(run)
+  const due = await seed(run, pageCount, windowMs)
   const last = Math.max(...due.values())
-  const disturbance = disturb?.()
+  let mended = 0
+  const disturbance = disturb?.().then(() => {
+    mended = Date.now()
+  })
   await pause(last - Date.now() + 1_000)
   await disturbance
-  // Until all are there, or nothing has come for a while.
-  let found: Taken[] = []
-  for (let still = 0, before = -1; still < 20; still = found.length === before ? still + 1 : 0) {
-    before = found.length
-    found = (await sink.taken()).filter(one => one.subject.includes(`] ${run} `))
-    if (found.length >= due.size) break
-    await pause(500)
-  }
-  await pause(2_000)
-  found = (await sink.taken()).filter(one => one.subject.includes(`] ${run} `))
+  const isOurs = ({ subject }: { subject: string }) => subject.includes(`] ${run} `)
+  await settled(sink, isOurs, 30_000, due.size)
+  const found = await settled(sink, isOurs, 2_000)
   const byTitle = Map.groupBy(found, one => one.subject.slice(one.subject.indexOf(']') + 2))
   const lateness = [...byTitle].map(([title, all]) => Math.min(...all.map(one => one.at)) - (due.get(title) ?? 0)).sort((a, b) => a - b)
   return {
@@ -194,10 +179,16 @@ async function measure(what: string, run: string, disturb: (() => Promise<void>)
     lost: due.size - byTitle.size,
     doubled: [...byTitle.values()].filter(all => new Set(all.map(one => one.messageId)).size > 1).length,
     repeated: [...byTitle.values()].filter(all => all.length > 1 && new Set(all.map(one => one.messageId)).size === 1).length,
+    ...(mended > last ? { caughtUp: Math.max(0, Math.max(...found.map(one => one.at)) - mended) / 1_000 } : {}),
   }
 }
 
-const workers = [await startWorker('one'), await startWorker('two')]
+let workers = [await startWorker('one'), await startWorker('two')]
+async function stopAll(): Promise<void> {
+  const ends = workers.map(worker => new Promise(resolve => worker.once('exit', resolve)))
+  for (const worker of workers) worker.kill('SIGTERM')
+  await Promise.all(ends)
+}
 const results = [await measure('two workers', 'calm', undefined)]
 results.push(
   await measure('two workers, one killed (-9) in the middle and started again', 'torn', async () => {
@@ -207,7 +198,46 @@ results.push(
     workers[1] = await startWorker('two')
   }),
 )
-for (const worker of workers) worker.kill('SIGTERM')
+await stopAll()
+const wire = await layWire(postgres.url)
+workers = [await startWorker('one', wire.url), await startWorker('two', wire.url)]
+results.push(
+  await measure('two workers, the database away for a minute in the middle', 'away', async () => {
+    await pause(45_000)
+    wire.cut()
+    await pause(60_000)
+    wire.mend()
+  }),
+)
+await stopAll()
+wire.stop()
+
+/** The same as is done to Alertmanager: so many pages due at once, killed when a quarter is out, started again. */
+async function killOurs(run: string): Promise<Killed> {
+  sink.forget()
+  const server = await startWorker('one')
+  await seed(run, killedCount, 0)
+  const isOurs = ({ subject }: { subject: string }) => subject.includes(`] ${run} `)
+  await settled(sink, isOurs, 60_000, killedCount / 4)
+  server.kill('SIGKILL')
+  workers = [await startWorker('one')]
+  const found = await settled(sink, isOurs, 20_000)
+  await stopAll()
+  return countKilled(killedCount, found)
+}
+const killed: { who: string; times: Killed[] }[] = [
+  { who: 'Tocsin', times: [] },
+  { who: 'Alertmanager 0.25', times: [] },
+  { who: 'Alertmanager 0.25, told of all again', times: [] },
+]
+for (let n = 0; n < 3; n += 1) {
+  const all = [
+    await killOurs(`ours${n}`),
+    await killAlertmanager(sink, `theirs${n}`, killedCount, false),
+    await killAlertmanager(sink, `again${n}`, killedCount, true),
+  ]
+  for (const [at, one] of all.entries()) if (one) killed[at]?.times.push(one)
+}
 sink.stop()
 await pause(1_000)
 await postgres.stop()
@@ -223,12 +253,32 @@ const table = [
     return `| ${what} | ${ms(0.5)} | ${ms(0.99)} | ${ms(1)} | ${within.toFixed(2)} % | ${lateness.length} | ${lost} | ${doubled} | ${repeated} |`
   }),
 ].join('\n')
+const [, , away] = results
+const caughtUp =
+  away?.caughtUp === undefined ? '' : `Everything that had come due while the database was away was out ${away.caughtUp.toFixed(1)} s after it was back.\n`
+const killedTable = [
+  '| who | killed | due each time | never sent | sent more than once | of those as another message |',
+  '| --- | --- | --- | --- | --- | --- |',
+  ...killed
+    .filter(({ times }) => times.length > 0)
+    .map(
+      ({ who, times }) =>
+        `| ${who} | ${times.length} times | ${killedCount} | ${times.map(one => one.lost).join(', ')} | ${times.map(one => one.twice).join(', ')} |`,
+    ),
+].join('\n')
 const text = `# Paging: last results
 
 ${new Date().toISOString().slice(0, 10)}, ${machine}. \`npm run bench -- paging\` writes this file: ${pageCount.toLocaleString('en')} open escalations of ${teamCount} teams, all due within a minute, two workers on one
 database; workers, database and mail server share the machine. Lateness is from when a step was due to when the mail server had the whole mail.
 
 ${table}
+
+${caughtUp}
+## Killed (-9) while ${killedCount.toLocaleString('en')} pages are due at once
+
+One server each, killed when a quarter of the mails was out, and started again on what it had stored. What is repeated under the same Message-ID is the same mail to a mailbox; as another message it is a second page.
+
+${killedTable}
 `
 if (process.env.PAGES === undefined) await writeFile(new URL('./paging.md', import.meta.url), text)
 process.stdout.write(text)

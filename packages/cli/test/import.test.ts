@@ -84,7 +84,7 @@ describe('npx tocsin import opsgenie', () => {
     ])
     // A turn of nobody keeps its place, and one of a team is of all its members.
     expect(schedule.layers[1]?.participants).toEqual(['ben@example.org', [], 'ada@example.org'])
-    expect(schedule.layers[3]?.participants).toEqual([['ada@example.org', 'ben@example.org'], []])
+    expect(schedule.layers[3]?.participants).toEqual([['ada@example.org', 'ben@example.org'], [], 'ada@example.org'])
     expect(whoIsOnCall(schedule, '2026-03-05T22:00:00Z')).toEqual([])
     // An override of the nights alone leaves the days as they are.
     expect(whoIsOnCall(schedule, '2026-12-28T12:00:00Z')).toEqual(whoIsOnCall({ ...schedule, temporaries: [] }, '2026-12-28T12:00:00Z'))
@@ -102,9 +102,11 @@ describe('npx tocsin import opsgenie', () => {
     expect(organisation.people.map(person => [person.email, person.role])).toContainEqual(['cai@example.org', 'observer'])
     expect(notes).toEqual([
       expect.stringContaining('rotation Launch: a turn of the team Response is one of all its members of now'),
-      expect.stringContaining('rotation Launch: a turn of the escalation Response_escalation cannot be said'),
+      expect.stringContaining('a turn of the escalation Response_escalation cannot be said: it asks a schedule first. It stays empty.'),
+      expect.stringContaining('a turn of the escalation Direct is one of whom it asks first (ada@example.org)'),
       expect.stringContaining('pages also what somebody has acknowledged'),
       expect.stringContaining('closes the alert after all repetitions'),
+      expect.stringContaining('pages one by chance of Response; here the whole team is paged'),
     ])
   })
 })
@@ -147,6 +149,7 @@ describe('npx tocsin import grafana-oncall', () => {
     ])
     expect(notes).toEqual([
       expect.stringContaining('schedule From a calendar: lives in a calendar elsewhere'),
+      expect.stringContaining('Steps that are important, or not, use other rules'),
       expect.stringContaining('a step of the kind trigger_webhook'),
       expect.stringContaining('Who belongs to which team'),
     ])

@@ -108,4 +108,21 @@ describe('by a reply to its mail', () => {
     await send(world, primary.email, to, 'ack')
     expect(await stateOf(primary)).toBe('acknowledged')
   })
+
+  test('that comes a second time, because its sender did not hear that it was taken, does nothing more', async ({ world }) => {
+    const { team, members } = await world.team({ depth: 3 })
+    await world.service('billing', team)
+    await world.alert({ service: 'billing' })
+    const [first, second, third] = members
+    if (!first || !second || !third) throw new Error('three members')
+    const to = first.expectPage(/billing/).replyTo ?? ''
+    for (const _ of [1, 2]) await send(world, first.email, to, 'pass', { 'Message-ID': '<one@example.org>' })
+    await world.settle()
+    second.expectPage(/billing/)
+    third.expectNoPage()
+    expect(world.takeMails().filter(mail => mail.purpose === 'page-answer').length).toBe(1)
+    await send(world, first.email, to, 'pass', { 'Message-ID': '<two@example.org>' })
+    await world.settle()
+    third.expectPage(/billing/)
+  })
 })

@@ -1,7 +1,7 @@
-import { connect, createServer, type Socket } from 'node:net'
 import { and, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
+import { layWire, type Wire } from '../../test/wire.ts'
 import { buildWorld, test, type World } from '../../test/world.ts'
 import { journal } from '../journal/tables.ts'
 import type { Tx } from '../platform/database.ts'
@@ -141,61 +141,27 @@ test('a clock that is set forward by an hour fires one step, not all that would 
   third?.expectPage(/billing/)
 })
 
-/** A way to the database that can be cut. */
-async function startCable(port: number, host: string) {
-  const sockets = new Set<Socket>()
-  let isCut = false
-  const server = createServer(client => {
-    if (isCut) return client.destroy()
-    const target = connect(port, host)
-    for (const socket of [client, target]) {
-      sockets.add(socket)
-      socket.on('error', () => undefined)
-      socket.on('close', () => sockets.delete(socket))
-    }
-    client.pipe(target).pipe(client)
-    client.on('close', () => target.destroy())
-    target.on('close', () => client.destroy())
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
-  const address = server.address()
-  return {
-    port: typeof address === 'object' && address ? address.port : 0,
-    cut() {
-      isCut = true
-      for (const socket of sockets) socket.destroy()
-    },
-    mend() {
-      isCut = false
-    },
-    stop: () => new Promise(resolve => server.close(resolve)),
-  }
-}
-
 describe('a database that goes away', () => {
   test('delays what was due meanwhile, and loses and doubles none of it', { timeout: 60_000 }, async () => {
-    const cables: Awaited<ReturnType<typeof startCable>>[] = []
+    const wires: Wire[] = []
     const { world, end } = await buildWorld({
       through: async url => {
-        const target = new URL(url)
-        const cable = await startCable(Number(target.port), target.hostname)
-        cables.push(cable)
-        target.port = String(cable.port)
-        target.hostname = '127.0.0.1'
-        return target.href
+        const laid = await layWire(url)
+        wires.push(laid)
+        return laid.url
       },
     })
-    const [cable] = cables
-    if (!cable) throw new Error('a cable')
+    const [wire] = wires
+    if (!wire) throw new Error('a wire')
     const { team, backup } = await world.team({ depth: 2 })
     await world.service('billing', team)
     for (let n = 0; n < 4; n += 1) await world.alert({ service: 'billing', title: `Odd ${n}` })
     world.takeMails()
-    cable.cut()
+    wire.cut()
     world.jump({ minutes: 6 })
     await new Promise(resolve => setTimeout(resolve, 1_500))
     expect(world.takeMails()).toEqual([])
-    cable.mend()
+    wire.mend()
     const pagesOfBackup = () => world.mail.mails.filter(mail => mail.to === backup.email && mail.purpose === 'page')
     await until(() => (pagesOfBackup().length >= 4 ? true : undefined), 'the steps happen once the database is back')
     await world.settle()
@@ -205,6 +171,6 @@ describe('a database that goes away', () => {
         .toSorted(),
     ).toEqual(['Odd 0', 'Odd 1', 'Odd 2', 'Odd 3'])
     await end()
-    await cable.stop()
+    wire.stop()
   })
 })

@@ -1,5 +1,6 @@
 import { eq } from 'drizzle-orm'
 import type { House } from '../identity/index.ts'
+import { idFor, newId } from '../platform/ids.ts'
 import { type IncomingMail, RefusedMail } from '../platform/inbox.ts'
 import { AppProblem } from '../platform/problems.ts'
 import { messages } from '../platform/tables.ts'
@@ -11,19 +12,25 @@ import { pageNotifications } from './tables.ts'
  * Does what somebody answered to a page by mail, and writes back what came of it.
  * @throws RefusedMail for a reply from another address than the page went to: whoever it was forwarded to answers for themselves
  */
-export async function answerByMail(house: House, { messageId, from, text }: IncomingMail): Promise<void> {
+export async function answerByMail(house: House, { messageId, ownId, from, text }: IncomingMail): Promise<void> {
   const [asked] = await house.database.reader().db.select().from(messages).where(eq(messages.id, messageId))
   if (asked?.address.toLowerCase() !== from) throw new RefusedMail('A page is answered from the address that it went to')
-  const reply = { channel: 'email', address: asked.address, purpose: 'page-answer', purposeId: asked.purposeId, withinId: asked.withinId } as const
+  // What is written back has an id made from the mail's own: one that comes again, because its sender never heard that it was taken, does nothing.
+  const id = ownId === '' ? newId() : idFor(`${messageId} ${ownId}`)
+  const [done] = await house.database.reader().db.select({ id: messages.id }).from(messages).where(eq(messages.id, id))
+  if (done !== undefined) return
+  const reply = { id, channel: 'email', address: asked.address, purpose: 'page-answer', purposeId: asked.purposeId, withinId: asked.withinId } as const
   try {
     await house.database.transaction(async tx => {
       const holder = await holderBy(tx, eq(pageNotifications.messageId, messageId))
       if (holder === undefined) throw new AppProblem('not-found', 'What this page was about is gone.')
       const said = await answerPages(tx, house, holder, parseAnswer(text))
-      await house.messenger.post(tx, { ...reply, subject: said === answerHelp ? `Not understood: ${asked.subject}` : said.slice(0, 200), body: `${said}\n` })
+      await house.messenger.postAll(tx, [
+        { ...reply, subject: said === answerHelp ? `Not understood: ${asked.subject}` : said.slice(0, 200), body: `${said}\n` },
+      ])
     })
   } catch (error) {
     if (!(error instanceof AppProblem)) throw error
-    await house.database.transaction(tx => house.messenger.post(tx, { ...reply, subject: `Not done: ${asked.subject}`, body: `${error.message}\n` }))
+    await house.database.transaction(tx => house.messenger.postAll(tx, [{ ...reply, subject: `Not done: ${asked.subject}`, body: `${error.message}\n` }]))
   }
 }

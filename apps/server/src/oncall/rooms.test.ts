@@ -1,4 +1,4 @@
-import { createHmac, type webcrypto } from 'node:crypto'
+import { createHmac, randomUUID, type webcrypto } from 'node:crypto'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { describe, expect } from 'vitest'
 import { type Peer, startPeer } from '../../test/peer.ts'
@@ -111,7 +111,7 @@ class Rooms {
   activity(member: Member, more: object, channel?: string): object {
     return {
       type: 'message',
-      id: '1485983408511',
+      id: randomUUID(),
       timestamp: this.world.now,
       serviceUrl: this.serviceUrl,
       channelId: 'msteams',
@@ -215,8 +215,11 @@ describe('Microsoft Teams', () => {
       const token = rooms.button
       expect(await rooms.presses(ada, { token, answer: 'decline', who: '', minutes: '30' })).toBe(200)
       expect(rooms.lastText).toMatch(/^Enter the name/)
-      await rooms.presses(ada, { token, answer: 'add', who: third.email, minutes: '30' })
+      const adding = rooms.activity(ada, { value: { token, answer: 'add', who: third.email, minutes: '30' } })
+      await rooms.call(adding)
       third.expectPage(/billing/)
+      expect(await rooms.call(adding), 'delivered a second time').toBe(200)
+      third.expectNoPage()
       backup.expectNoPage()
       await rooms.says(ada, 'What is this?')
       expect(rooms.lastText).toContain('Answer “ack”')

@@ -50,13 +50,40 @@ export function openDatabase(url: string, clock: Clock, log: Log, poolSize = 12)
   return {
     url,
     reader: () => ({ db, now: clock.now() }),
-    transaction: work => db.transaction(inner => work({ db: inner, now: clock.now(), isTransaction: true })),
+    transaction: work => inTransaction(pool, db => work({ db, now: clock.now(), isTransaction: true })),
     listen: ears.listen,
     close: async () => {
       isClosing = true
       await ears.close()
       await pool.end()
     },
+  }
+}
+
+/**
+ * Runs `work` between begin and commit on one connection, which goes back to the pool whatever happens: whole, or to be thrown away. (Drizzle's own
+ * `transaction` keeps the connection for ever when `begin` fails, so that a database that goes away empties the pool.)
+ * @throws what `work` throws; Error where the database rolled back instead of committing
+ */
+async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let isClean = false
+  try {
+    await client.query('begin')
+    const result = await work(drizzle(client))
+    // A fault that `work` passed over ends the transaction all the same, and the database says so only here.
+    const { command } = await client.query('commit')
+    if (command !== 'COMMIT') throw new Error('The transaction was rolled back: a statement in it had failed.')
+    isClean = true
+    return result
+  } catch (error) {
+    isClean = await client.query('rollback').then(
+      () => true,
+      () => false,
+    )
+    throw error
+  } finally {
+    client.release(!isClean)
   }
 }
 

@@ -13,6 +13,8 @@ const mostText = 20_000
 export interface IncomingMail {
   /** The message of ours that it answers. */
   readonly messageId: string
+  /** Its own Message-ID; a repetition after a fault has the same. Empty where it has none. */
+  readonly ownId: string
   /** Address of its author, lower case. */
   readonly from: string
   readonly text: string
@@ -129,7 +131,8 @@ export class Inbox {
     if (isAutomatic) return
     const text = mail.text ?? sanitizeHtml((mail.html ?? '').replace(/<(br|\/p|\/div)\b/gi, '\n<$1'), { allowedTags: [] })
     const messageId = messageOf(this.#config, this.#secrets, session.envelope.rcptTo[0]?.address ?? '')
-    if (messageId !== undefined) await this.#take({ messageId, from: (mail.from?.address ?? '').toLowerCase(), text: text.slice(0, mostText) })
+    if (messageId !== undefined)
+      await this.#take({ messageId, ownId: mail.messageId ?? '', from: (mail.from?.address ?? '').toLowerCase(), text: text.slice(0, mostText) })
   }
 }
 

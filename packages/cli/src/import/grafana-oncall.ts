@@ -35,6 +35,8 @@ const Item = z.looseObject({
   frequency: z.string().nullish(),
   interval: z.number().nullish(),
   by_day: z.array(z.string()).nullish(),
+  by_month: z.array(z.number()).nullish(),
+  by_monthday: z.array(z.number()).nullish(),
   until: z.string().nullish(),
   users: z.array(z.string()).nullish(),
   rolling_users: z.array(z.array(z.string())).nullish(),
@@ -149,6 +151,8 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
           : []
     if (type === 'monthly' && days.length === 0 && minutes < period)
       notes.push(`${what}: a shift that is shorter than its month recurs here on every day of it; look at its hours.`)
+    if ((shift.by_month?.length ?? 0) > 0 || (shift.by_monthday?.length ?? 0) > 0)
+      notes.push(`${what}: recurs in some months, or on some days of the month, only; hours here are of weekdays, so that it recurs without that.`)
     const groups = shift.rolling_users ?? [shift.users ?? []]
     const first = shift.start_rotation_from_user_index ?? 0
     return {
@@ -160,6 +164,11 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
       ...(shift.until ? { ends: instantOf(shift.until, timeZone) } : {}),
     }
   }
+
+  if (new Set(steps.filter(step => step.important != null).map(step => step.important)).size > 1)
+    notes.push(
+      'Steps that are important, or not, use other rules of the same person there. Here the urgency of the page decides, which follows from its severity and service (`highFrom` and `routing` of the team).',
+    )
 
   const policies = chains.map((chain): PolicyEntry => {
     const what = `escalation chain ${chain.name ?? chain.id}`

@@ -77,6 +77,8 @@ export const OpsgenieExport = z.object({ data: z.array(z.preprocess(splitRotatio
 type Override = Pick<z.output<typeof Item>, 'overridden'>
 
 const minutesIn: Readonly<Record<string, number>> = { minutes: 1, hours: 60, days: 1_440 }
+/** Minutes from the alert until a rule pages. */
+const delayOf = ({ delay }: { delay: { timeAmount: number; timeUnit: string } }) => delay.timeAmount * (minutesIn[delay.timeUnit] ?? 1)
 const dayOf = (name: string | null | undefined): Weekday => weekdays.find(day => name?.toLowerCase().startsWith(day)) ?? 'mon'
 
 /** The rotations of Opsgenie are all on call at once: layers that are merged as `all`. Delays of a rule count from the alert, here from the step before. */
@@ -98,6 +100,18 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
     return found && names.get(found)
   }
 
+  /** The people whom an escalation asks before all others. */
+  const firstAsked = ({ rules }: z.output<typeof Item>): string[] => {
+    const first = Math.min(...(rules ?? []).map(delayOf))
+    return (rules ?? [])
+      .filter(rule => delayOf(rule) === first)
+      .flatMap(({ recipient }) => {
+        if (recipient.type === 'user') return [emailOf(recipient)]
+        const team = teams.find(each => recipient.type === 'team' && (each.id === recipient.id || each.name === recipient.name))
+        return (team?.members ?? []).map(member => emailOf(member.user))
+      })
+  }
+
   const entries = schedules.map((schedule): ScheduleEntry => {
     const name = names.get(schedule) ?? ''
     const timeZone = schedule.timezone ?? 'UTC'
@@ -107,7 +121,18 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
       const participants = rotation.participants.map((one): Turn => {
         if (one.type === 'user') return emailOf(one)
         if (one.type === 'none') return []
-        const team = teams.find(each => one.type === 'team' && (each.id === one.id || each.name === one.name))
+        const isNamed = (each: { id?: string | null | undefined; name?: string | null | undefined }) => each.id === one.id || each.name === one.name
+        const team = teams.find(each => one.type === 'team' && isNamed(each))
+        const escalation = escalations.find(each => one.type === 'escalation' && isNamed(each))
+        if (escalation !== undefined) {
+          const asked = firstAsked(escalation)
+          notes.push(
+            asked.length > 0
+              ? `${what}: a turn of the escalation ${escalation.name ?? ''} is one of whom it asks first (${asked.join(', ')}); whom it asks later belongs into a policy.`
+              : `${what}: a turn of the escalation ${escalation.name ?? ''} cannot be said: it asks a schedule first. It stays empty.`,
+          )
+          return turnOf(asked)
+        }
         const label = `the ${one.type} ${one.name ?? one.id ?? ''}`
         if (team === undefined) {
           notes.push(`${what}: a turn of ${label} cannot be said, because turns are people's; it stays empty.`)
@@ -155,9 +180,7 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
 
   const policies = escalations.map((escalation): PolicyEntry => {
     const what = `escalation ${escalation.name ?? ''}`
-    const rules = (escalation.rules ?? [])
-      .map(rule => ({ ...rule, at: rule.delay.timeAmount * (minutesIn[rule.delay.timeUnit] ?? 1) }))
-      .toSorted((a, b) => a.at - b.at)
+    const rules = (escalation.rules ?? []).map(rule => ({ ...rule, at: delayOf(rule) })).toSorted((a, b) => a.at - b.at)
     const times = [...new Set(rules.map(rule => rule.at))]
     const steps = times.map(
       (at, place): StepEntry => ({
@@ -192,7 +215,8 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
     if (recipient.type === 'user') return [{ person: emailOf(recipient) }]
     if (recipient.type === 'team') {
       const name = recipient.name ?? teams.find(team => team.id === recipient.id)?.name
-      if (notifyType === 'admins') notes.push(`${what}: pages the admins of ${name ?? 'a team'}; here the whole team is paged.`)
+      if (notifyType === 'admins' || notifyType === 'random')
+        notes.push(`${what}: pages ${notifyType === 'admins' ? 'the admins' : 'one by chance'} of ${name ?? 'a team'}; here the whole team is paged.`)
       return name == null ? [] : [{ team: name }]
     }
     const schedule = scheduleNamed(recipient)

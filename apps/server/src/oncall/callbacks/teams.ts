@@ -1,11 +1,13 @@
+import { eq } from 'drizzle-orm'
 import type { FastifyInstance } from 'fastify'
 import type { House } from '../../identity/index.ts'
 import { openTeamsVerifier, TeamsActivity, type TeamsPlace, TeamsPress, teamsPlacePurpose } from '../../platform/channels/teams-bot.ts'
 import type { Tx } from '../../platform/database.ts'
-import { newId } from '../../platform/ids.ts'
+import { idFor, newId } from '../../platform/ids.ts'
 import type { OutgoingMessage } from '../../platform/messages.ts'
 import { AppProblem } from '../../platform/problems.ts'
 import { signToken } from '../../platform/secrets.ts'
+import { messages } from '../../platform/tables.ts'
 import { type Answer, answerHelp, answerPages, parseAnswer } from '../answers.ts'
 import { holderAt, withinOf } from '../links.ts'
 import { answerPress, often } from './answer.ts'
@@ -17,6 +19,7 @@ export function mountTeams(http: FastifyInstance, house: House): void {
     const activity = readActivity(String(request.body ?? ''))
     if (!(await isFromTeams(String(request.headers.authorization ?? ''), activity, Date.parse(house.clock.now()))))
       throw new AppProblem('forbidden', 'This request is not signed by Microsoft Teams for this bot.')
+    if (await isAnswered(house, activity)) return reply.code(200).send('')
     try {
       await house.database.transaction(tx => answer(tx, house, activity))
     } catch (error) {
@@ -66,16 +69,27 @@ function answerOf({ answer: kind, who, minutes }: TeamsPress): Answer {
   return kind === 'decline' ? { kind, to: who } : { kind, who: [who] }
 }
 
+/** What is said back has an id made from the activity's own: one that Teams delivers again does nothing more. */
+const answerId = ({ id, conversation }: TeamsActivity) => (id === undefined ? newId() : idFor(`teams ${conversation.id} ${id}`))
+
+async function isAnswered(house: House, activity: TeamsActivity): Promise<boolean> {
+  const found = await house.database
+    .reader()
+    .db.select({ id: messages.id })
+    .from(messages)
+    .where(eq(messages.id, answerId(activity)))
+  return found.length > 0
+}
+
 type Words = Pick<OutgoingMessage, 'subject' | 'body' | 'link' | 'withinId'>
 
-async function sayBack(tx: Tx, house: House, { serviceUrl, conversation, from }: TeamsActivity, words: Words): Promise<void> {
+async function sayBack(tx: Tx, house: House, activity: TeamsActivity, words: Words): Promise<void> {
+  const { serviceUrl, conversation, from } = activity
   const address = from.aadObjectId ?? from.id
   const place: TeamsPlace = { serviceUrl, conversationId: conversation.id, isChannel: false, id: address, name: '' }
-  await house.messenger.post(tx, {
-    ...words,
-    subject: words.subject.slice(0, 500),
-    ...{ channel: 'teams-bot', address, purpose: 'page-answer', purposeId: newId(), secret: house.secrets.seal(JSON.stringify(place)) },
-  })
+  const id = answerId(activity)
+  const message = { id, channel: 'teams-bot', address, purpose: 'page-answer', purposeId: id, secret: house.secrets.seal(JSON.stringify(place)) } as const
+  await house.messenger.postAll(tx, [{ ...message, ...words, subject: words.subject.slice(0, 500) }])
 }
 
 /** The address of the place where somebody writes, signed: what is entered in Tocsin can only come from here. */

@@ -115,6 +115,7 @@ export type TeamsPress = z.output<typeof TeamsPress>
 /** What Teams calls the bot with (Bot Framework activity), as far as it is used. */
 export const TeamsActivity = z.object({
   type: z.string().max(100),
+  id: z.string().max(300).optional(),
   channelId: z.literal('msteams'),
   serviceUrl: z.url().max(500),
   from: z.object({ id: z.string().max(300), aadObjectId: z.string().max(100).optional(), name: z.string().max(200).default('') }),

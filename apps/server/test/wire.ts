@@ -1,0 +1,50 @@
+import { connect, createServer, type Socket } from 'node:net'
+
+export interface Wire {
+  readonly url: string
+  cut(): void
+  mend(): void
+  stop(): void
+}
+
+/** A wire to a database that can be cut: connections end, and none is made until it is mended. */
+export async function layWire(url: string): Promise<Wire> {
+  const target = new URL(url)
+  const ends = new Set<Socket>()
+  let isCut = false
+  const server = createServer(near => {
+    if (isCut) return near.destroy()
+    const far = connect(Number(target.port), target.hostname)
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      ends.add(one)
+      one.on('error', () => other.destroy())
+      one.on('close', () => {
+        ends.delete(one)
+        other.destroy()
+      })
+      one.pipe(other)
+    }
+    return undefined
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
+  const address = server.address()
+  const own = new URL(url)
+  own.port = String(typeof address === 'object' && address ? address.port : 0)
+  return {
+    url: own.href,
+    cut() {
+      isCut = true
+      for (const end of ends) end.destroy()
+    },
+    mend() {
+      isCut = false
+    },
+    stop() {
+      server.close()
+      for (const end of ends) end.destroy()
+    },
+  }
+}
