@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort, hasAlertmanager } from '../apps/server/test/alertmanager.ts'
+import { alertmanagerProgram, freePort, hasAlertmanager } from '../apps/server/test/alertmanager.ts'
 import type { Taken } from './mail-sink.ts'
 import { type Sink, settled } from './sink.ts'
 
@@ -74,7 +74,7 @@ export async function killAlertmanager(sink: Sink, run: string, count: number, r
 async function start(folder: string): Promise<{ child: ChildProcess; address: string }> {
   const port = await freePort()
   const options = [`--config.file=${join(folder, 'config.yml')}`, `--storage.path=${join(folder, 'data')}`, `--web.listen-address=127.0.0.1:${port}`]
-  const child = spawn('prometheus-alertmanager', [...options, '--cluster.listen-address=', '--log.level=error'], { stdio: 'ignore' })
+  const child = spawn(alertmanagerProgram, [...options, '--cluster.listen-address=', '--log.level=error'], { stdio: 'ignore' })
   const address = `http://127.0.0.1:${port}`
   for (;;) {
     const isReady = await fetch(`${address}/-/ready`).then(

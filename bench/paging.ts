@@ -261,10 +261,10 @@ const killedTable = [
   '| --- | --- | --- | --- | --- | --- |',
   ...killed
     .filter(({ times }) => times.length > 0)
-    .map(
-      ({ who, times }) =>
-        `| ${who} | ${times.length} times | ${killedCount} | ${times.map(one => one.lost).join(', ')} | ${times.map(one => one.twice).join(', ')} |`,
-    ),
+    .map(({ who, times }) => {
+      const cells = (['lost', 'twice', 'doubled'] as const).map(what => times.map(one => one[what]).join(', '))
+      return `| ${[who, `${times.length} times`, killedCount, ...cells].join(' | ')} |`
+    }),
 ].join('\n')
 const text = `# Paging: last results
 

@@ -4,10 +4,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const program = 'prometheus-alertmanager'
+export const alertmanagerProgram = 'prometheus-alertmanager'
 
-export const hasAlertmanager = spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
-export const alertmanagerMissing = `${program} is not installed (Debian has it)`
+export const hasAlertmanager = spawnSync(alertmanagerProgram, ['--version'], { stdio: 'ignore' }).status === 0
+export const alertmanagerMissing = `${alertmanagerProgram} is not installed (Debian has it)`
 
 export interface Alertmanager {
   /** Gives it an alert as Prometheus would; with `endsAt` in the past it is over. */
@@ -28,7 +28,7 @@ export async function startAlertmanager(webhookUrl: string): Promise<Alertmanage
   await writeFile(join(folder, 'config.yml'), JSON.stringify(config))
   const port = await freePort()
   const child = spawn(
-    program,
+    alertmanagerProgram,
     [
       `--config.file=${join(folder, 'config.yml')}`,
       `--storage.path=${join(folder, 'data')}`,

@@ -46,16 +46,25 @@ describe('npx tocsin import pagerduty', () => {
           { waitMinutes: 30, targets: [{ person: 'ada@example.org' }] },
         ],
       },
+      // What is of low urgency does not escalate there.
+      { name: 'Default (low urgency)', repeats: 0, steps: [{ waitMinutes: 10, targets: [{ schedule: 'Primary' }] }] },
     ])
-    expect(organisation.teams).toMatchObject([
-      { name: 'Response', members: ['ada@example.org', 'ben@example.org'], policy: 'Default', routing: [{ services: ['billing'] }] },
+    expect(organisation.teams).toMatchObject([{ name: 'Response', members: ['ada@example.org', 'ben@example.org'], policy: 'Default', progressMinutes: 30 }])
+    expect(organisation.teams[0]?.routing).toEqual([
+      { services: ['billing'], policy: 'Default' },
+      { services: ['reports'], policy: 'Default (low urgency)', urgency: 'low' },
+      { services: ['search'], policy: 'Default' },
     ])
     expect(organisation.people.map(person => person.role)).toEqual(['administrator', 'responder', 'observer'])
     expect(notes).toEqual([
       'schedule Primary, layer Odd: turns of 5400 seconds are no whole number of hours; the layer is left out.',
       'schedule Primary, layer Always: Gone is not among the exported users: their turns, if they had any, stay empty.',
+      expect.stringContaining('escalation policy Default: a rule gives each incident to the next of its targets in turn'),
       'escalation policy Default: the schedule Gone was not exported; that target is left out.',
+      expect.stringContaining('service search: its urgency depends on support hours'),
       expect.stringContaining('name the security team'),
+      'team Response: its services page again after different times (30, 60 minutes); here a team has one, the shortest.',
+      expect.stringContaining('what is acknowledged is paged again after a time there'),
     ])
   })
 })

@@ -14,7 +14,7 @@ const placeholders: Partial<Record<ContactMethod['kind'], string>> = {
   sms: '+49 30 123456',
   voice: '+49 30 123456',
   slack: 'Member ID, such as U012AB3CD',
-  'teams-bot': 'What the bot answers to “connect”',
+  'teams-bot': 'Write “connect” to the bot: its button fills this in',
   ntfy: 'https://ntfy.example/your-topic',
   webhook: 'https://…',
 }

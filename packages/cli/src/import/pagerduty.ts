@@ -47,15 +47,24 @@ const EscalationPolicy = z.object({
   id: z.string(),
   name: z.string(),
   num_loops: z.number().nullish(),
-  escalation_rules: z.array(z.object({ escalation_delay_in_minutes: z.number(), targets: z.array(Ref) })),
+  escalation_rules: z.array(
+    z.object({
+      escalation_delay_in_minutes: z.number(),
+      targets: z.array(Ref),
+      escalation_rule_assignment_strategy: z.object({ type: z.string() }).nullish(),
+    }),
+  ),
   teams: z.array(Ref).nullish(),
 })
+type Rule = z.output<typeof EscalationPolicy>['escalation_rules'][number]
 const Service = z.object({
   id: z.string(),
   name: z.string(),
   description: z.string().nullish(),
   escalation_policy: Ref.nullish(),
   teams: z.array(Ref).nullish(),
+  acknowledgement_timeout: z.number().nullish(),
+  incident_urgency_rule: z.object({ type: z.string(), urgency: z.string().nullish() }).nullish(),
 })
 
 /** One answer of the API, or several put together: each list under its own name. */
@@ -127,6 +136,12 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
   const strays = changes.filter(one => one.schedule == null && schedules.length !== 1)
   if (strays.length > 0) notes.push(`${strays.length} overrides do not say of which schedule they are: export them with the schedule's id in \`schedule\`.`)
 
+  const inTurn = ({ targets, escalation_rule_assignment_strategy: strategy }: Rule, what: string) => {
+    if (strategy?.type === 'round_robin' && targets.length > 1)
+      notes.push(`${what}: a rule gives each incident to the next of its targets in turn; here all of them are paged. A schedule takes turns by time.`)
+    return targets
+  }
+
   const policies = escalations.map((policy): PolicyEntry => {
     const what = `escalation policy ${policy.name}`
     const steps = policy.escalation_rules.map(
@@ -134,7 +149,7 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
         waitMinutes: rule.escalation_delay_in_minutes,
         // A rule whose schedules have nobody on call is passed over at once there.
         whenEmpty: 'skip',
-        targets: rule.targets.flatMap((target): TargetEntry[] => {
+        targets: inTurn(rule, what).flatMap((target): TargetEntry[] => {
           if (target.type?.startsWith('schedule')) {
             const schedule = scheduleNames.get(target.id)
             if (schedule !== undefined) return [{ schedule }]
@@ -157,10 +172,42 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
     const policy = escalations.find(one => one.id === service.escalation_policy?.id)
     return { service, policy, team: teamOf(service.teams ?? policy?.teams, `service ${service.name}`) }
   })
+  // What is of low urgency does not escalate there: it climbs the first step of its policy alone.
+  const isLow = ({ service }: (typeof services)[number]) =>
+    service.incident_urgency_rule?.type === 'constant' && service.incident_urgency_rule.urgency === 'low'
+  const lowOf = (policy: z.output<typeof EscalationPolicy>) => `${policy.name} (low urgency)`
+  const lowPolicies = policies.flatMap((entry, place): PolicyEntry[] => {
+    const policy = escalations[place]
+    const [first] = entry.steps
+    if (policy === undefined || first === undefined || !services.some(one => isLow(one) && one.policy === policy)) return []
+    return [{ ...entry, name: lowOf(policy), steps: [first], repeats: 0 }]
+  })
+  for (const { service } of services)
+    if (service.incident_urgency_rule?.type === 'use_support_hours')
+      notes.push(
+        `service ${service.name}: its urgency depends on support hours; here it follows from the severity (\`highFrom\` and \`routing\` of the team), and steps can count in some hours only (\`when\`).`,
+      )
+  const progressOf = (team: string) => {
+    const minutes = services.flatMap(one =>
+      one.team === team && one.service.acknowledgement_timeout ? [Math.round(one.service.acknowledgement_timeout / 60)] : [],
+    )
+    if (new Set(minutes).size > 1)
+      notes.push(`team ${team}: its services page again after different times (${minutes.join(', ')} minutes); here a team has one, the shortest.`)
+    if (minutes.length > 0)
+      notes.push(
+        `team ${team}: what is acknowledged is paged again after a time there, whatever was done about it; here only if nothing was (\`progressMinutes\`).`,
+      )
+    return minutes.length > 0 ? { progressMinutes: Math.min(1_440, Math.max(5, Math.min(...minutes))) } : {}
+  }
   if (services.length > 0)
     notes.push(
       'Services answer with two teams here, a security response team and an engineering team: each is given its one team as engineering; name the security team in services.yaml, where it says "name the security team".',
     )
+  const routed = (one: (typeof services)[number]) => {
+    const { service, policy } = one
+    if (policy === undefined) return []
+    return isLow(one) ? [{ services: [service.name], policy: lowOf(policy), urgency: 'low' as const }] : [{ services: [service.name], policy: policy.name }]
+  }
   return {
     organisation: {
       people: everyone.map(({ email, name, role }) => ({
@@ -174,11 +221,12 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
         return {
           ...team,
           ...(first ? { policy: first.name } : {}),
-          ...(own.length > 0 ? { routing: own.flatMap(({ service, policy }) => (policy ? [{ services: [service.name], policy: policy.name }] : [])) } : {}),
+          ...progressOf(team.name),
+          ...(own.length > 0 ? { routing: own.flatMap(routed) } : {}),
         }
       }),
       schedules: entries,
-      policies,
+      policies: [...policies, ...lowPolicies],
       services: services.map(({ service, team }) => ({
         name: service.name,
         description: service.description ?? '',
