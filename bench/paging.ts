@@ -70,7 +70,7 @@ async function startWorker(name: string, databaseUrl = postgres.url): Promise<Ch
 
 /** Teams with a rotation of five and a policy that goes down its depths, and so many pages in the middle of it. */
 async function seed(run: string, count: number, spreadMs: number): Promise<Map<string, number>> {
-  const database = openDatabase(postgres.url, systemClock, openLog('error', false), 2)
+  const database = openDatabase(postgres.url, systemClock, openLog('error', false), { poolSize: 2 })
   const due = new Map<string, number>()
   await database.transaction(async tx => {
     const now = tx.now

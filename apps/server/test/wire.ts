@@ -3,6 +3,8 @@ import { connect, createServer, type Socket } from 'node:net'
 export interface Wire {
   readonly url: string
   cut(): void
+  /** Nothing comes through any more, and nobody is told: what a broken network looks like. */
+  hush(): void
   mend(): void
   stop(): void
 }
@@ -12,6 +14,7 @@ export async function layWire(url: string): Promise<Wire> {
   const target = new URL(url)
   const ends = new Set<Socket>()
   let isCut = false
+  let isHushed = false
   const server = createServer(near => {
     if (isCut) return near.destroy()
     const far = connect(Number(target.port), target.hostname)
@@ -26,6 +29,7 @@ export async function layWire(url: string): Promise<Wire> {
         other.destroy()
       })
       one.pipe(other)
+      if (isHushed) one.pause()
     }
     return undefined
   })
@@ -39,8 +43,14 @@ export async function layWire(url: string): Promise<Wire> {
       isCut = true
       for (const end of ends) end.destroy()
     },
+    hush() {
+      isHushed = true
+      for (const end of ends) end.pause()
+    },
     mend() {
       isCut = false
+      isHushed = false
+      for (const end of ends) end.resume()
     },
     stop() {
       server.close()

@@ -7,10 +7,13 @@ import { type Database, openDatabase } from './database.ts'
 
 const silent = pino({ level: 'silent' })
 
-async function withDatabase(poolSize: number, work: (database: Database, wire: Awaited<ReturnType<typeof layWire>>) => Promise<void>): Promise<void> {
+async function withDatabase(
+  options: Parameters<typeof openDatabase>[3],
+  work: (database: Database, wire: Awaited<ReturnType<typeof layWire>>) => Promise<void>,
+): Promise<void> {
   const clone = await cloneDatabase()
   const wire = await layWire(clone.url)
-  const database = openDatabase(wire.url, systemClock, silent, poolSize)
+  const database = openDatabase(wire.url, systemClock, silent, options)
   try {
     await work(database, wire)
   } finally {
@@ -23,7 +26,7 @@ async function withDatabase(poolSize: number, work: (database: Database, wire: A
 const now = (database: Database) => database.transaction(async tx => (await tx.db.execute<{ n: number }>('select 1 as n')).rows[0]?.n)
 
 test('a database that goes away again and again, at any moment of a transaction, takes no connection of the pool with it', async () => {
-  await withDatabase(2, async (database, wire) => {
+  await withDatabase({ poolSize: 2 }, async (database, wire) => {
     for (let round = 0; round < 12; round += 1) {
       await now(database)
       const some = Array.from({ length: 8 }, () => now(database))
@@ -38,7 +41,7 @@ test('a database that goes away again and again, at any moment of a transaction,
 })
 
 test('a transaction that could not be rolled back is not handed to the next', async () => {
-  await withDatabase(1, async (database, wire) => {
+  await withDatabase({ poolSize: 1 }, async (database, wire) => {
     const failed = database.transaction(async tx => {
       await tx.db.execute("set local application_name = 'left behind'")
       wire.cut()
@@ -52,9 +55,20 @@ test('a transaction that could not be rolled back is not handed to the next', as
 })
 
 test('a fault that is passed over inside a transaction does not look like success', async () => {
-  await withDatabase(1, async database => {
+  await withDatabase({ poolSize: 1 }, async database => {
     const passed = database.transaction(tx => tx.db.execute('select 1/0').catch(() => undefined))
     await expect(passed).rejects.toThrow('rolled back')
     expect(await now(database)).toBe(1)
+  })
+})
+
+test('a database that says nothing any more is given up after a while, and asked anew once the network is back', async () => {
+  await withDatabase({ poolSize: 2, silentMs: 300 }, async (database, wire) => {
+    expect(await now(database)).toBe(1)
+    wire.hush()
+    await expect(now(database)).rejects.toThrow(/timeout/)
+    await expect(database.reader().db.execute('select 1')).rejects.toThrow()
+    wire.mend()
+    expect(await Promise.all([now(database), now(database), now(database)])).toEqual([1, 1, 1])
   })
 })

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { drizzle, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import type { PgDatabase } from 'drizzle-orm/pg-core'
@@ -27,14 +28,25 @@ export interface Database {
   close(): Promise<void>
 }
 
+/** A connection that waits for nothing notices within about 20 s that the other side is gone without a word. */
+export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const
+
+interface PoolOptions {
+  readonly poolSize?: number
+  /** A connection that answers nothing for so long is given up. It is longer than any statement may take, so that only a dead network is meant. */
+  readonly silentMs?: number
+}
+
 /** Opens a pool on PostgreSQL. `log` hears of lost connections; the pool mends itself. */
-export function openDatabase(url: string, clock: Clock, log: Log, poolSize = 12): Database {
+export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 12, silentMs = 40_000 }: PoolOptions = {}): Database {
   const pool = new pg.Pool({
     connectionString: url,
     max: poolSize,
     // Timestamps are read as text: the instant column gives them their one form.
     types: { getTypeParser: (oid, format) => (oid === 1184 ? (text: string) => text : pg.types.getTypeParser(oid, format)) },
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: Math.min(10_000, silentMs),
+    query_timeout: silentMs,
+    ...keepAlive,
     options: '-c timezone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000',
   })
   let isClosing = false
@@ -77,15 +89,18 @@ async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promi
     isClean = true
     return result
   } catch (error) {
-    isClean = await client.query('rollback').then(
+    const rolledBack = client.query('rollback').then(
       () => true,
       () => false,
     )
+    isClean = await Promise.race([rolledBack, sleep(rollbackMs, false, { ref: false })])
     throw error
   } finally {
     client.release(!isClean)
   }
 }
+
+const rollbackMs = 5_000
 
 /** One connection that hears NOTIFY, opened at the first `listen` and opened again whenever it is lost. */
 function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
@@ -93,7 +108,7 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
   let client: pg.Client | undefined
   let isClosed = false
   async function connect(): Promise<void> {
-    const next = new pg.Client({ connectionString: url, keepAlive: true })
+    const next = new pg.Client({ connectionString: url, ...keepAlive })
     client = next
     next.on('notification', notice => {
       for (const heard of handlers.get(notice.channel) ?? []) heard()
