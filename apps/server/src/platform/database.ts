@@ -28,8 +28,8 @@ export interface Database {
   close(): Promise<void>
 }
 
-/** A connection that waits for nothing notices within about 20 s that the other side is gone without a word. */
-export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const
+/** A connection that only listens notices within about 20 s that the other side is gone without a word; none is waited for longer than 10 s. */
+export const patience = { keepAlive: true, keepAliveInitialDelayMillis: 10_000, connectionTimeoutMillis: 10_000 } as const
 
 interface PoolOptions {
   readonly poolSize?: number
@@ -44,9 +44,9 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
     max: poolSize,
     // Timestamps are read as text: the instant column gives them their one form.
     types: { getTypeParser: (oid, format) => (oid === 1184 ? (text: string) => text : pg.types.getTypeParser(oid, format)) },
-    connectionTimeoutMillis: Math.min(10_000, silentMs),
+    ...patience,
+    connectionTimeoutMillis: Math.min(patience.connectionTimeoutMillis, silentMs),
     query_timeout: silentMs,
-    ...keepAlive,
     options: '-c timezone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000',
   })
   let isClosing = false
@@ -108,7 +108,7 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
   let client: pg.Client | undefined
   let isClosed = false
   async function connect(): Promise<void> {
-    const next = new pg.Client({ connectionString: url, ...keepAlive })
+    const next = new pg.Client({ connectionString: url, ...patience })
     client = next
     next.on('notification', notice => {
       for (const heard of handlers.get(notice.channel) ?? []) heard()

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import pg from 'pg'
 import { addSeconds, type Clock, type Instant } from './clock.ts'
-import { type Database, keepAlive, type Tx } from './database.ts'
+import { type Database, patience, type Tx } from './database.ts'
 import { newId } from './ids.ts'
 import { jobs } from './tables.ts'
 import type { Log, Metrics } from './telemetry.ts'
@@ -184,7 +184,7 @@ export class JobRunner {
   }
 
   async #holdLease(): Promise<void> {
-    const lease = new pg.Client({ connectionString: this.#database.url, ...keepAlive })
+    const lease = new pg.Client({ connectionString: this.#database.url, ...patience })
     this.#lease = lease
     lease.on('error', error => {
       this.#log.warn({ err: error }, 'the lease connection was lost; it is taken again')
