@@ -258,7 +258,7 @@ test('Slack gets a message with buttons, and a signed press of one acknowledges'
     await world.alert({ service: 'billing', title: 'Later' })
     const [page] = (await primary.call('pages')).filter(one => one.state === 'triggered')
     const { events } = await primary.call('page', { params: { id: page?.id ?? '' } })
-    expect(events.map(event => event.text)).toContain('Could not be delivered to U012AB3CD: Slack refused: channel_not_found')
+    expect(events.map(event => event.text)).toContain(`Could not be delivered to ${primary.name} by Slack (U012AB3CD): Slack refused: channel_not_found`)
   })
 })
 
@@ -306,7 +306,10 @@ test('a team’s channels are paged by a step: Teams gets a card, and a webhook 
     expect(web.received.at(-1)?.body.toString()).not.toContain('/a/')
     expect(jsonOf(slack).channel).toBe('C012AB3CD')
     await expect(lead.call('removeTeamChannel', { params: { id: channels[0]?.id ?? '' } })).rejects.toThrow(/Tell the room/)
-    expect(JSON.stringify(await lead.call('teamChannels')), 'whoever knows the address can write there').not.toContain('workflow')
+    const [page] = await lead.call('pages')
+    const seen = [await lead.call('teamChannels'), await lead.call('outbox'), await lead.call('page', { params: { id: page?.id ?? '' } })]
+    expect(JSON.stringify(seen), 'whoever knows the address can write there').not.toContain('/workflow')
+    expect(JSON.stringify(seen)).toContain(`Delivered to the channel of the team by Teams workflow (${new URL(web.url).host})`)
   })
 })
 
@@ -366,7 +369,7 @@ test('a provider that is down is tried again, and the next method of the same pe
     backup.expectNoPage()
     const [page] = await primary.call('pages')
     const texts = (await primary.call('page', { params: { id: page?.id ?? '' } })).events.map(event => event.text)
-    expect(texts.find(text => text.startsWith('sms is in trouble'))).toMatch(/answered 503: maintenance\): slack is used at once/)
+    expect(texts.find(text => text.startsWith('SMS is in trouble'))).toMatch(/answered 503: maintenance\): Slack is used at once/)
     await world.advance({ seconds: 40 })
     expect(slack.received.length, 'once').toBe(1)
     twilio.answer = () => ({ status: 201, body: JSON.stringify({ sid: 'SM1', status: 'queued' }) })
@@ -400,7 +403,7 @@ test('a bundle whose channel is in trouble goes out another way too, as one mess
     expect(bundled.length).toBe(7)
     const { events } = await primary.call('page', { params: { id: bundled[0]?.id ?? '' } })
     expect(events.map(event => event.text)).toEqual(
-      expect.arrayContaining([expect.stringMatching(/^sms is in trouble/), expect.stringMatching(/^Taken by U012AB3CD/)]),
+      expect.arrayContaining([expect.stringMatching(/^SMS is in trouble/), `Delivered to ${primary.name} by Slack (U012AB3CD): posted 1503435956.000247`]),
     )
   })
 })

@@ -4,6 +4,7 @@ import type { Urgency } from '@tocsin/oncall'
 import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
 import { type Caller, findPerson, type House, people } from '../identity/index.ts'
 import { record } from '../journal/index.ts'
+import { channelWords } from '../platform/channels/index.ts'
 import { addMinutes } from '../platform/clock.ts'
 import type { Reader, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
@@ -100,7 +101,7 @@ type Input = RouteInput<typeof pagingRoutes.addContactMethod>['body']
 /** Adds a way to be paged at, and sends a code to it. */
 export async function addContactMethod(tx: Tx, house: House, caller: Caller, input: Input): Promise<{ method: ContactMethod; secret: string | null }> {
   const { kind, label } = input
-  if (!house.messenger.has(kind) && kind !== 'email') throw conflict(`Nothing is configured to send by ${kind}: the operator has to say how.`)
+  if (!house.messenger.has(kind) && kind !== 'email') throw conflict(`Nothing is configured to send by ${channelWords[kind]}: the operator has to say how.`)
   const held = await tx.db
     .select({ id: contactMethods.id, kind: contactMethods.kind, address: contactMethods.address })
     .from(contactMethods)

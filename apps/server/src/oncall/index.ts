@@ -1,6 +1,7 @@
 import { eq, inArray, isNull } from 'drizzle-orm'
-import type { Bindings, House } from '../identity/index.ts'
+import { type Bindings, type House, people } from '../identity/index.ts'
 import { recordAll, system } from '../journal/index.ts'
+import { shownAddress } from '../platform/channels/index.ts'
 import type { Tx } from '../platform/database.ts'
 import type { Delivery } from '../platform/messages.ts'
 import { audit, auditJob, beat, heartJob, waitForAudit } from './auditor.ts'
@@ -46,33 +47,9 @@ export function openOncall(house: House): Bindings {
   house.jobs.register<{ pageId: string }>(wakeJob, { run: (tx, { pageId }) => wakePage(tx, house, pageId) })
   house.jobs.register<TurnsData>(turnsJob, { run: (tx, { scheduleId, since }) => watchTurns(tx, house, [scheduleId], { since }) })
   house.jobs.register<object>(coverageJob, { run: tx => alarmCoverage(tx, house) })
-  house.messenger.onDelivery('page', async (tx, deliveries) => {
-    const found = await tx.db
-      .select({ id: pages.id, withinId: pages.withinId })
-      .from(pages)
-      .where(
-        inArray(
-          pages.id,
-          deliveries.map(delivery => delivery.purposeId),
-        ),
-      )
-    const within = new Map(found.map(page => [page.id, page.withinId]))
-    await recordAll(
-      tx,
-      deliveries.map(({ messageId, purposeId, address, state, receipt }) => ({
-        actor: system,
-        type: state === 'sent' ? 'page.sent' : 'page.failed',
-        subject: { kind: 'page', id: purposeId },
-        within: within.get(purposeId) ?? null,
-        data: { messageId, address, receipt },
-      })),
-    )
-  })
+  for (const purpose of ['page', 'page-bundle']) house.messenger.onDelivery(purpose, recordDeliveries)
   house.jobs.register<object>(auditJob, { run: tx => audit(tx, house) })
   house.jobs.register<object, void>(heartJob, { attempts: 3, before: () => beat(house), run: async () => undefined })
-  house.messenger.onDelivery('page-bundle', async (tx, deliveries) => {
-    for (const delivery of deliveries) await recordBundle(tx, delivery)
-  })
   for (const purpose of ['page', 'page-bundle']) house.messenger.onTrouble(purpose, (tx, trouble) => divert(tx, house, trouble))
   // Somebody who leaves is never on call from that instant, and who is on call then is written down.
   house.followers.react('on-call', {
@@ -84,22 +61,36 @@ export function openOncall(house: House): Bindings {
   return oncallBindings(house)
 }
 
-/** How a bundle went belongs into the story of each of its pages. */
-async function recordBundle(tx: Tx, { messageId, address, state, receipt }: Delivery): Promise<void> {
+/** How messages went stands in the story of each of their pages: one, or those of a bundle. */
+async function recordDeliveries(tx: Tx, deliveries: readonly Delivery[]): Promise<void> {
   const found = await tx.db
-    .selectDistinctOn([pages.id], { id: pages.id, withinId: pages.withinId })
+    .selectDistinctOn([pageNotifications.messageId, pages.id], {
+      messageId: pageNotifications.messageId,
+      pageId: pages.id,
+      withinId: pages.withinId,
+      person: people.name,
+    })
     .from(pageNotifications)
     .innerJoin(pages, eq(pages.id, pageNotifications.pageId))
-    .where(eq(pageNotifications.messageId, messageId))
+    .leftJoin(people, eq(people.id, pageNotifications.personId))
+    .where(
+      inArray(
+        pageNotifications.messageId,
+        deliveries.map(delivery => delivery.messageId),
+      ),
+    )
+  const byMessage = Map.groupBy(found, one => one.messageId)
   await recordAll(
     tx,
-    found.map(({ id, withinId }) => ({
-      actor: system,
-      type: state === 'sent' ? 'page.sent' : 'page.failed',
-      subject: { kind: 'page', id },
-      within: withinId,
-      data: { messageId, address, receipt },
-    })),
+    deliveries.flatMap(({ messageId, channel, address, state, receipt }) =>
+      (byMessage.get(messageId) ?? []).map(({ pageId, withinId, person }) => ({
+        actor: system,
+        type: state === 'sent' ? 'page.sent' : 'page.failed',
+        subject: { kind: 'page', id: pageId },
+        within: withinId,
+        data: { messageId, channel, person, address: shownAddress(channel, address), receipt },
+      })),
+    ),
   )
 }
 

@@ -1,7 +1,7 @@
 import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
 import type { House } from '../identity/index.ts'
 import { recordAll, system } from '../journal/index.ts'
-import { roomPurpose } from '../platform/channels/index.ts'
+import { channelWords, roomPurpose } from '../platform/channels/index.ts'
 import { addMinutes, addSeconds } from '../platform/clock.ts'
 import type { Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
@@ -277,7 +277,7 @@ export async function divert(tx: Tx, house: House, { messageId, channel, error }
     })),
   )
   if (plan === undefined || next === undefined) return
-  const why = `${channel} is in trouble, so this comes to you this way.`
+  const why = `Another way to reach you (${channelWords[channel]}) is in trouble, so this comes to you this way.`
   const open = affected.map(({ page }) => page)
   const message = bundleId === null ? pageMessage(first.page, personId, why) : bundleMessage(bundleId, personId, open, why)
   const id = await house.messenger.post(tx, { ...message, ...addressOf(next), isDemo: plan.isDemo })

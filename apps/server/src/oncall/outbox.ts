@@ -1,6 +1,7 @@
 import type { Message } from '@tocsin/api'
 import { desc } from 'drizzle-orm'
 import type { House, Viewer } from '../identity/index.ts'
+import { shownAddress } from '../platform/channels/index.ts'
 import type { Reader } from '../platform/database.ts'
 import { messages } from '../platform/tables.ts'
 
@@ -11,7 +12,7 @@ export async function listOutbox(reader: Reader, house: House, viewer: Viewer): 
     id: message.id,
     channel: message.channel,
     purpose: message.purpose,
-    to: message.address,
+    to: shownAddress(message.channel, message.address),
     subject: message.subject,
     text: message.body,
     state: message.state,

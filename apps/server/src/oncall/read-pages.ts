@@ -2,9 +2,10 @@ import type { Drill, Page, PageStory } from '@tocsin/api'
 import { and, asc, desc, eq, exists, inArray, sql } from 'drizzle-orm'
 import { type House, people, teams, type Viewer } from '../identity/index.ts'
 import { type Entry, readEntriesAbout } from '../journal/index.ts'
+import { channelWords } from '../platform/channels/index.ts'
 import type { Reader } from '../platform/database.ts'
 import { notFound } from '../platform/problems.ts'
-import { messages } from '../platform/tables.ts'
+import { type MessageChannel, messages } from '../platform/tables.ts'
 import { routePage } from './policies.ts'
 import { pageNotifications, pages, policies, teamsOnCall } from './tables.ts'
 
@@ -120,6 +121,17 @@ export async function readPageStory(reader: Reader, house: House, viewer: Viewer
 const list = (value: unknown) => (Array.isArray(value) ? value.map(String) : [])
 const text = (value: unknown) => (typeof value === 'string' ? value : '')
 
+const wordOf = (channel: unknown) => channelWords[text(channel) as MessageChannel] ?? text(channel)
+const upper = (words: string) => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`
+
+/** Whom a message went to, and how. Entries from before say the address alone. */
+function placeOf({ person, channel, address }: Entry['data']): string {
+  if (text(channel) === '') return text(address)
+  // What Teams calls somebody says nothing to people.
+  const where = channel === 'teams-bot' ? '' : ` (${text(address)})`
+  return `${text(person) || 'the channel of the team'} by ${wordOf(channel)}${where}`
+}
+
 function sentenceOf({ type, actor, data }: Entry): string {
   const who = [...list(data.notified), ...list(data.channels)].join(', ')
   const seconds = Number(data.afterSeconds ?? 0)
@@ -129,10 +141,10 @@ function sentenceOf({ type, actor, data }: Entry): string {
     'drill.started': () => `${actor.name} started the drill.`,
     'page.climbed': () => `Paged ${who}.${text(data.why) === '' ? '' : ` ${text(data.why)}`}`,
     'page.waited': () => text(data.why) || 'A step that only waits.',
-    'page.sent': () => `Taken by ${text(data.address)}: ${text(data.receipt)}`,
-    'page.failed': () => `Could not be delivered to ${text(data.address)}: ${text(data.receipt)}`,
+    'page.sent': () => `Delivered to ${placeOf(data)}: ${text(data.receipt)}`,
+    'page.failed': () => `Could not be delivered to ${placeOf(data)}: ${text(data.receipt)}`,
     'page.diverted': () =>
-      `${text(data.from)} is in trouble (${text(data.error)}): ${text(data.to) === '' ? 'there is no other way to reach them.' : `${text(data.to)} is used at once.`}`,
+      `${upper(wordOf(data.from))} is in trouble (${text(data.error)}): ${text(data.to) === '' ? 'there is no other way to reach them.' : `${wordOf(data.to)} is used at once.`}`,
     'page.joined': () => `${actor.name} acknowledged, ${Number(data.so)} of ${Number(data.of)} after ${after}.`,
     'page.acknowledged': () => `${actor.name} acknowledged after ${after}.`,
     'drill.acknowledged': () => `${actor.name} answered the drill after ${after}.`,

@@ -2,6 +2,7 @@ import type { pagingRoutes, RouteInput, RouteReply, TeamChannel } from '@tocsin/
 import { asc, eq } from 'drizzle-orm'
 import { type Caller, type House, listTeams } from '../identity/index.ts'
 import { record } from '../journal/index.ts'
+import { channelWords } from '../platform/channels/index.ts'
 import type { Reader, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { checkWebhookUrl } from '../platform/outbound.ts'
@@ -26,7 +27,7 @@ export async function saveTeamChannel(
   input: RouteInput<typeof pagingRoutes.saveTeamChannel>['body'],
 ): Promise<RouteReply<typeof pagingRoutes.saveTeamChannel>> {
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
-  if (!house.messenger.has(input.kind)) throw conflict(`Nothing is configured to send by ${input.kind}: the operator has to say how.`)
+  if (!house.messenger.has(input.kind)) throw conflict(`Nothing is configured to send by ${channelWords[input.kind]}: the operator has to say how.`)
   const own = await tx.db.select({ name: teamChannels.name }).from(teamChannels).where(eq(teamChannels.teamId, teamId)).for('update')
   if (own.length >= most) throw conflict(`A team has at most ${most} channels.`)
   if (own.some(one => one.name === input.name)) throw conflict(`The team has a channel named ${input.name} already.`)

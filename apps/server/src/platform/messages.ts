@@ -40,6 +40,7 @@ export interface OutgoingMessage {
 export interface Delivery {
   readonly messageId: string
   readonly purposeId: string
+  readonly channel: MessageChannel
   readonly address: string
   readonly state: 'sent' | 'failed'
   /** What the receiving server said. */
@@ -232,7 +233,7 @@ export class Messenger {
     const rows = receipts.map(({ messageId, state, text }) => sql`(${messageId}::uuid, ${state}, ${text.slice(0, 500)})`)
     const settled = await tx.db.execute<{
       id: string
-      channel: string
+      channel: MessageChannel
       purpose: string
       purposeId: string
       address: string
@@ -255,7 +256,7 @@ export class Messenger {
     for (const [purpose, own] of Map.groupBy(settled.rows, one => one.purpose))
       await this.#hearers.get(purpose)?.(
         tx,
-        own.map(({ id, purposeId, address, state, text }) => ({ messageId: id, purposeId, address, state, receipt: text })),
+        own.map(({ id, text, ...one }) => ({ ...one, messageId: id, receipt: text })),
       )
   }
 }
