@@ -2,6 +2,19 @@ import { z } from 'zod'
 import { At, Id, IdParams, Line, Reference, Severity } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 
+/** The ways that a message can leave, and what people call each. */
+export const channelWords = {
+  email: 'e-mail',
+  push: 'browser push',
+  sms: 'SMS',
+  voice: 'call',
+  slack: 'Slack',
+  'teams-bot': 'Microsoft Teams',
+  teams: 'Teams workflow',
+  ntfy: 'ntfy',
+  webhook: 'webhook',
+} as const
+
 export const contactKinds = ['email', 'push', 'sms', 'voice', 'slack', 'teams-bot', 'ntfy', 'webhook'] as const
 export const ContactMethod = z
   .object({
@@ -72,7 +85,7 @@ export type Page = z.output<typeof Page>
 export const Message = z
   .object({
     id: Id,
-    channel: z.string(),
+    channel: z.enum(Object.keys(channelWords) as (keyof typeof channelWords)[]),
     purpose: z.string(),
     to: z.string(),
     subject: z.string(),

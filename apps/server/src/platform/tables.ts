@@ -1,3 +1,4 @@
+import type { channelWords } from '@tocsin/api'
 import { boolean, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { bytes, choice, count, id, instant, json } from './columns.ts'
 
@@ -20,7 +21,7 @@ export const jobs = pgTable(
 )
 
 /** The ways that a message can leave. */
-export type MessageChannel = 'email' | 'push' | 'sms' | 'voice' | 'slack' | 'teams-bot' | 'teams' | 'ntfy' | 'webhook'
+export type MessageChannel = keyof typeof channelWords
 export type MessageState = 'queued' | 'held' | 'sent' | 'failed' | 'cancelled'
 
 /** The outbox: every message that leaves or should leave. */

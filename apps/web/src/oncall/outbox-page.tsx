@@ -1,4 +1,5 @@
 import { Accordion, Group, Text } from '@mantine/core'
+import { channelWords } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { StateBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, Page } from '../parts/page.tsx'
@@ -40,7 +41,7 @@ export function OutboxPage() {
                   </Accordion.Control>
                   <Accordion.Panel>
                     <Text size="sm" className="quiet" mb={8}>
-                      By {message.channel}; {stateWords[message.state]}
+                      By {channelWords[message.channel]}; {stateWords[message.state]}
                       {message.attempts > 1 ? `, ${message.attempts} attempts` : ''}
                       {message.lastError ? `: ${message.lastError}` : '.'}
                     </Text>

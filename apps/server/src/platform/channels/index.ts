@@ -15,19 +15,6 @@ export { type Letter, roomPurpose } from './letter.ts'
 export { pushKey } from './push.ts'
 export { TeamsPlace, teamsPlacePurpose } from './teams-bot.ts'
 
-/** What people call each. */
-export const channelWords: Readonly<Record<MessageChannel, string>> = {
-  email: 'e-mail',
-  push: 'browser push',
-  sms: 'SMS',
-  voice: 'call',
-  slack: 'Slack',
-  'teams-bot': 'Microsoft Teams',
-  teams: 'Teams workflow',
-  ntfy: 'ntfy',
-  webhook: 'webhook',
-}
-
 const openedByAddress: ReadonlySet<MessageChannel> = new Set(['push', 'teams', 'ntfy', 'webhook'])
 
 /** An address as others may see it: whoever knows that of a subscription, a workflow, a topic or a webhook can write there, so that of these the host is shown. */
