@@ -16,5 +16,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 90_000,
+    // A busy machine shows a page later, and that is no fault.
+    expect: { poll: { timeout: 15_000 } },
   },
 })
