@@ -88,7 +88,7 @@ export async function answerPages(tx: Tx, house: House, holder: Holder, answer: 
   if (answer.minutes < 5 || answer.minutes > 1_440) throw invalid('minutes', 'must be from 5 to a day')
   for (const page of open) {
     const taken = await acknowledgePage(tx, house, holder.actor, holder.personId, page.id)
-    if (taken.acknowledgedById !== holder.personId) throw new AppProblem('conflict', `Only who has taken the page up lets it rest: ${what}`)
+    if (taken.acknowledgedById !== holder.personId) throw new AppProblem('conflict', 'Only who has taken the page up lets it rest.')
     await snoozePage(tx, holder.actor, page.id, answer.minutes)
   }
   return `It is yours, and rests for ${answer.minutes} minutes: ${what}`

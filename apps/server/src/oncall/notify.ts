@@ -308,7 +308,7 @@ export async function tellChannels(tx: Tx, house: House, page: PageRow, position
       address: row.address,
       ...(row.secret === null ? {} : { secret: row.secret }),
       body: `${page.summary}\n\nSee it and take it up: ${house.messenger.origin}/pages/${page.id}\n`,
-      ...(answeringRooms.has(row.kind) ? { link: { path: '/pages/', purpose: roomPurpose, claims: [page.id] } } : {}),
+      ...(answeringRooms.has(row.kind) ? { link: { path: `/pages/${page.id}#`, purpose: roomPurpose, claims: [page.id] } } : {}),
       isDemo: page.isDemo,
     })
     await tx.db.insert(pageNotifications).values({ pageId: page.id, personId: null, position, channel: row.kind, messageId: id, at: tx.now })

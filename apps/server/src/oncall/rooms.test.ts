@@ -198,7 +198,8 @@ describe('Microsoft Teams', () => {
         'a title is text, not markdown',
       ).toBe(true)
       expect(rooms.lastText).toContain('[HIGH] billing: [Reset your password](https://evil.example)')
-      expect(content?.actions.map(action => action.title)).toEqual(['Acknowledge', 'Escalate now', 'More'])
+      expect(content?.actions.map(action => action.title)).toEqual(['Acknowledge', 'Escalate now', 'Open', 'More'])
+      expect(content?.actions[2]?.url).toContain('/a/')
       expect(await rooms.presses(ada, { token: rooms.button, answer: 'acknowledge' })).toBe(200)
       expect(await stateOf(primary)).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
       expect(rooms.lastText).toMatch(/^It is yours: billing/)
@@ -291,6 +292,8 @@ describe('Microsoft Teams', () => {
       expect(rooms.posted.at(-1)?.path).toBe('/emea/v3/conversations')
       expect(JSON.parse(rooms.microsoft.received.at(-1)?.body.toString() ?? '')).toMatchObject({ isGroup: true, channelData: { channel: { id: channel } } })
       const token = rooms.button
+      const [, , open] = rooms.posted.at(-1)?.activity.attachments?.[0]?.content.actions ?? []
+      expect(open?.url, 'whoever opens it signs in').toBe(`${world.server.origin}/pages/${(await stateOf(backup))?.id}`)
       await rooms.presses(ada, { token, answer: 'acknowledge' }, channel)
       expect(rooms.lastText).toMatch(/does not know who you are here/)
       expect((await stateOf(backup))?.state).toBe('triggered')
@@ -326,6 +329,19 @@ describe('Microsoft Teams', () => {
       expect(rooms.lastText).toBe('What this button led to is gone.')
       expect(JSON.stringify(await stranger.call('outbox'))).not.toContain('Secret')
       expect(JSON.stringify(await lead.call('outbox'))).toContain('Secret')
+    })
+  })
+
+  test('an answer of Teams that is not understood does not send the message once more', async () => {
+    await withRooms(async rooms => {
+      const { primary } = await pagedTeam(rooms.world)
+      await rooms.connect(primary, ada)
+      const { answer } = rooms.microsoft
+      rooms.microsoft.answer = request => (request.path.startsWith('/emea/') ? { status: 202, body: 'Accepted' } : answer(request))
+      const before = rooms.posted.length
+      await rooms.world.alert({ service: 'billing' })
+      await rooms.world.advance({ minutes: 3 })
+      expect(rooms.posted.length - before).toBe(1)
     })
   })
 
@@ -413,6 +429,7 @@ describe('Slack', () => {
       ] as const)
         await join(rooms, person, address)
       await world.alert({ service: 'billing' })
+      expect(await press(rooms, 'U00PRIMARY', { action_id: 'open', value: '' }), 'Slack tells of it, and there is nothing to say').toEqual({})
       expect((await press(rooms, 'U00PRIMARY', { action_id: 'decline', selected_user: 'U0STRANGER' })).text).toMatch(/does not know who that member/)
       expect((await press(rooms, 'U00PRIMARY', { action_id: 'add', selected_user: 'U0000THIRD' })).text).toContain(`${third.name} is paged as well`)
       expect((await press(rooms, 'U00PRIMARY', { action_id: 'decline', selected_user: 'U000BACKUP' })).text).toContain(`${backup.name} is paged instead of you`)

@@ -208,6 +208,7 @@ export class Messenger {
       id: message.id,
       address: message.address,
       purpose: message.purpose,
+      purposeId: message.purposeId,
       subject: message.subject,
       text,
       brief: link?.purpose === 'page' ? withoutLink(message.body) : text,

@@ -89,7 +89,19 @@ describe('webhooks', () => {
   })
 
   plain('reach no private address, by number or by name, unless that is configured', async () => {
-    const letter = { id: 'm1', purpose: 'page', subject: '', text: '', brief: '', link: undefined, replyTo: undefined, secret: '', origin: '', sentAt: 0 }
+    const letter = {
+      id: 'm1',
+      purpose: 'page',
+      purposeId: 'p1',
+      subject: '',
+      text: '',
+      brief: '',
+      link: undefined,
+      replyTo: undefined,
+      secret: '',
+      origin: '',
+      sentAt: 0,
+    }
     for (const url of ['http://127.0.0.1:1/x', 'http://localhost:1/x', 'http://[::1]:1/x', 'http://2130706433/x', 'http://0x7f.1/x'])
       await expect(sendWebhook({ ...letter, address: url }, false)).rejects.toThrow(/private address/)
     await expect(sendWebhook({ ...letter, address: 'file:///etc/passwd' }, true)).rejects.toThrow(/https/)
@@ -120,6 +132,7 @@ describe('webhooks', () => {
     const letter = {
       id: 'm1',
       purpose: 'page',
+      purposeId: 'p1',
       subject: 'Odd',
       text: 'Look',
       brief: 'Look',

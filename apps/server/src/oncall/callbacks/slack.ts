@@ -19,6 +19,8 @@ export function mountSlack(http: FastifyInstance, house: House): void {
     if (!parsed.success) throw new AppProblem('invalid', 'This is not an answer to a page.')
     const pressed = parsed.data
     const [action] = pressed.actions
+    // Slack tells of it although the browser has opened the address by itself.
+    if (action.action_id === 'open') return reply.code(200).send('')
     const place = { kind: 'slack', address: pressed.user.id } as const
     let said: { text: string; isForRoom: boolean }
     try {
@@ -38,6 +40,7 @@ const member = { selected_user: z.string().max(30) }
 const SlackAction = z.discriminatedUnion('action_id', [
   action('acknowledge', {}),
   action('escalate', {}),
+  action('open', {}),
   action('decline', member),
   action('add', member),
   action('snooze', { selected_option: z.object({ value: z.coerce.number().int() }) }),
@@ -48,7 +51,7 @@ const SlackPress = z.object({
   response_url: z.url().max(500).optional(),
 })
 
-async function answerOf(reader: Reader, pressed: z.output<typeof SlackAction>): Promise<Answer> {
+async function answerOf(reader: Reader, pressed: Exclude<z.output<typeof SlackAction>, { action_id: 'open' }>): Promise<Answer> {
   switch (pressed.action_id) {
     case 'decline':
       return { kind: 'decline', to: await emailOf(reader, pressed.selected_user) }

@@ -4,6 +4,8 @@ export interface Letter {
   readonly id: string
   readonly address: string
   readonly purpose: string
+  /** What it is about: a page, a bundle. */
+  readonly purposeId: string
   readonly subject: string
   readonly text: string
   /** The same without the paragraph of the private link, for a channel that has buttons instead. */
@@ -31,6 +33,10 @@ export const isPage = ({ link }: Letter): boolean => link?.purpose === 'page'
 
 /** True for what has buttons to answer with, where a channel can say who pressed. */
 export const isAnswerable = (letter: Letter): boolean => isPage(letter) || letter.link?.purpose === roomPurpose
+
+/** Where somebody looks closer: the private link of a page, or the page itself for whoever signs in. */
+export const whereToOpen = (letter: Letter): string =>
+  isPage(letter) && letter.link ? letter.link.url : letter.purpose === 'page' ? `${letter.origin}/pages/${letter.purposeId}` : letter.origin
 
 /** How long a page may rest by a button. */
 export const snoozeChoices = [

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { Config } from '../config.ts'
 import { post, Undeliverable } from '../outbound.ts'
 import { isEqual } from '../secrets.ts'
-import { isAnswerable, type Send, snoozeChoices } from './letter.ts'
+import { isAnswerable, type Send, snoozeChoices, whereToOpen } from './letter.ts'
 
 /** What Slack says when another try may go better. */
 const passing = new Set(['ratelimited', 'rate_limited', 'internal_error', 'fatal_error', 'service_unavailable', 'request_timeout'])
@@ -21,6 +21,7 @@ export function openSlack(config: Config): Send | undefined {
       elements: [
         { type: 'button', text: plain('Acknowledge'), style: 'primary', action_id: 'acknowledge' },
         { type: 'button', text: plain('Escalate now'), action_id: 'escalate' },
+        { type: 'button', text: plain('Open'), action_id: 'open', url: whereToOpen(letter) },
         {
           type: 'static_select',
           placeholder: plain('Let it rest for …'),

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { post, Undeliverable } from '../outbound.ts'
 import { adaptiveCard } from './card.ts'
-import { isAnswerable, type Letter, type Send, snoozeChoices } from './letter.ts'
+import { isAnswerable, type Letter, type Send, snoozeChoices, whereToOpen } from './letter.ts'
 
 /** Where the bot can write: a chat with somebody, or a channel. Teams says it with every call; it is kept with a contact method. */
 export const TeamsPlace = z.object({
@@ -53,7 +53,7 @@ export function openTeamsBot(config: Config): Send | undefined {
         headers: { 'content-type': 'application/json; charset=utf-8', authorization: `Bearer ${token}` },
         body: JSON.stringify(body),
       })
-      return `posted ${Posted.parse(JSON.parse(text === '' ? '{}' : text)).id ?? ''}`.trim()
+      return `posted ${postedId(text)}`.trim()
     } catch (error) {
       if (!(error instanceof Undeliverable) || error.status !== 401) throw error
       // The token was taken back before its time: the next try asks for another.
@@ -65,23 +65,28 @@ export function openTeamsBot(config: Config): Send | undefined {
 
 const audience = 'https://api.botframework.com'
 const Token = z.object({ access_token: z.string().min(1), expires_in: z.coerce.number() })
-const Posted = z.object({ id: z.string().max(300).optional() })
+
+/** What Teams calls the message. It has taken it whatever it answers: an answer that is not understood must not send it once more. */
+function postedId(text: string): string {
+  return /"id"\s*:\s*"([^"]{1,300})"/.exec(text)?.[1] ?? ''
+}
 
 function activityOf(letter: Letter): object {
   const { subject, brief, link } = letter
   const message = { type: 'message', summary: subject }
-  if (link !== undefined && isAnswerable(letter)) return { ...message, attachments: [adaptiveCard(subject, brief, answers(link.token))] }
+  if (link !== undefined && isAnswerable(letter)) return { ...message, attachments: [adaptiveCard(subject, brief, answers(link.token, whereToOpen(letter)))] }
   if (link?.purpose === teamsPlacePurpose)
     return { ...message, attachments: [adaptiveCard(subject, brief, [{ type: 'Action.OpenUrl', title: 'Open Tocsin', url: link.url }])] }
   return { ...message, textFormat: 'plain', text: brief.trim() === '' ? subject : `${subject}\n\n${brief.trim()}` }
 }
 
 /** The buttons of a page; what they say comes back as `TeamsPress`. */
-function answers(token: string): object[] {
+function answers(token: string, url: string): object[] {
   const submit = (title: string, answer: TeamsPress['answer'], more: object = {}) => ({ type: 'Action.Submit', title, data: { token, answer }, ...more })
   return [
     submit('Acknowledge', 'acknowledge', { style: 'positive' }),
     submit('Escalate now', 'escalate'),
+    { type: 'Action.OpenUrl', title: 'Open', url },
     {
       type: 'Action.ShowCard',
       title: 'More',
