@@ -10,8 +10,8 @@ import { newId } from '../platform/ids.ts'
 import { checkWebhookUrl } from '../platform/outbound.ts'
 import { conflict, invalid, notFound } from '../platform/problems.ts'
 import { isEqual, randomSecret, secretDigest } from '../platform/secrets.ts'
+import { openTeamsPlace } from './microsoft-teams.ts'
 import { type ContactKind, contactMethods, notificationRules } from './tables.ts'
-import { openTeamsPlace } from './teams-places.ts'
 
 const most = 10
 

@@ -7,8 +7,8 @@ import { newId } from '../platform/ids.ts'
 import { checkWebhookUrl } from '../platform/outbound.ts'
 import { conflict, invalid, notFound } from '../platform/problems.ts'
 import { randomSecret } from '../platform/secrets.ts'
+import { openTeamsPlace } from './microsoft-teams.ts'
 import { policies, teamChannels } from './tables.ts'
-import { openTeamsPlace } from './teams-places.ts'
 
 const most = 20
 

@@ -70,7 +70,7 @@ function Sessions({ me }: { me: Me }) {
   const end = useAct('endSession', { done: 'Ended.' })
   return (
     <Section title="Where you are signed in" isFlush>
-      <Table highlightOnHover={false}>
+      <Table highlightOnHover={false} layout="fixed">
         <Table.Tbody>
           {me.sessions.map(session => (
             <Table.Tr key={session.id}>
@@ -79,10 +79,10 @@ function Sessions({ me }: { me: Me }) {
                   {session.device || 'An unknown device'}
                 </Text>
               </Table.Td>
-              <Table.Td className="quiet">
+              <Table.Td className="quiet" w={110}>
                 <Time at={session.lastSeenAt} isRelative />
               </Table.Td>
-              <Table.Td w={110}>
+              <Table.Td w={90}>
                 {session.isThisOne ? (
                   'this one'
                 ) : (

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { House } from '../../identity/index.ts'
+import { mountTeams } from './microsoft-teams.ts'
 import { mountSlack } from './slack.ts'
-import { mountTeams } from './teams.ts'
 import { mountTwilio } from './twilio.ts'
 
 const mostBytes = 65_536
