@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { drizzle, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import type { PgDatabase } from 'drizzle-orm/pg-core'
@@ -150,7 +151,7 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
   }
 }
 
-const migrationsFolder = new URL('../../migrations', import.meta.url).pathname
+const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /** Brings the schema to this version. Migrations only go forward; several starting servers take turns. */
 export async function migrateDatabase(url: string): Promise<void> {

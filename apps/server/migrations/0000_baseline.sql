@@ -19,6 +19,7 @@ CREATE TABLE "alerts" (
 	"last_seen_at" timestamptz(3) NOT NULL,
 	"source_resolved_at" timestamptz(3),
 	"has_paged" boolean DEFAULT false NOT NULL,
+	"silenced_by_id" uuid,
 	"acknowledged_by_id" uuid,
 	"acknowledged_at" timestamptz(3),
 	"verdict_outcome" text,
@@ -30,6 +31,29 @@ CREATE TABLE "alerts" (
 	"incident_id" uuid,
 	"incident_number" integer,
 	"is_demo" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "heartbeats" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"service_id" uuid,
+	"severity" text NOT NULL,
+	"every_minutes" integer NOT NULL,
+	"token_digest" text NOT NULL,
+	"state" text NOT NULL,
+	"last_beat_at" timestamptz(3),
+	"created_at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "silences" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"matchers" jsonb NOT NULL,
+	"reason" text NOT NULL,
+	"hours" jsonb,
+	"start" timestamptz(3) NOT NULL,
+	"end" timestamptz(3) NOT NULL,
+	"author_id" uuid NOT NULL,
+	"created_at" timestamptz(3) NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "customer_services" (
@@ -58,6 +82,140 @@ CREATE TABLE "services" (
 	"page_from" text NOT NULL,
 	"version" integer DEFAULT 1 NOT NULL,
 	"is_demo" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "correlation_states" (
+	"correlation_id" text PRIMARY KEY NOT NULL,
+	"state" jsonb NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "dead_letters" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"source_id" uuid NOT NULL,
+	"received_at" timestamptz(3) NOT NULL,
+	"reason" text NOT NULL,
+	"text" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "detection_days" (
+	"rule_id" uuid NOT NULL,
+	"day" date NOT NULL,
+	"matches" bigint NOT NULL,
+	CONSTRAINT "detection_days_rule_id_day_pk" PRIMARY KEY("rule_id","day")
+);
+--> statement-breakpoint
+CREATE TABLE "detection_matches" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"alert_id" uuid NOT NULL,
+	"rule_id" uuid,
+	"source_id" uuid NOT NULL,
+	"at" timestamptz(3) NOT NULL,
+	"fields" jsonb NOT NULL,
+	"event" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "detection_rule_versions" (
+	"rule_id" uuid NOT NULL,
+	"version" integer NOT NULL,
+	"text" text NOT NULL,
+	"changed_at" timestamptz(3) NOT NULL,
+	"changed_by" text NOT NULL,
+	CONSTRAINT "detection_rule_versions_rule_id_version_pk" PRIMARY KEY("rule_id","version")
+);
+--> statement-breakpoint
+CREATE TABLE "detection_rules" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"rule_id" text NOT NULL,
+	"kind" text NOT NULL,
+	"title" text NOT NULL,
+	"level" text,
+	"origin" text NOT NULL,
+	"tags" jsonb NOT NULL,
+	"logsource" jsonb NOT NULL,
+	"description" text NOT NULL,
+	"text" text NOT NULL,
+	"is_enabled" boolean NOT NULL,
+	"version" integer DEFAULT 1 NOT NULL,
+	"changed_at" timestamptz(3) NOT NULL,
+	"changed_by" text NOT NULL,
+	"matches" bigint DEFAULT 0 NOT NULL,
+	"last_match_at" timestamptz(3),
+	"expires_at" timestamptz(3)
+);
+--> statement-breakpoint
+CREATE TABLE "event_batches" (
+	"id" bigserial PRIMARY KEY NOT NULL,
+	"source_id" uuid NOT NULL,
+	"received_at" timestamptz(3) NOT NULL,
+	"logsource" jsonb,
+	"size_bytes" integer NOT NULL,
+	"body" "bytea" NOT NULL,
+	"attempts" integer DEFAULT 0 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "followed_files" (
+	"source_id" uuid NOT NULL,
+	"path" text NOT NULL,
+	"identity" text NOT NULL,
+	"position" bigint NOT NULL,
+	"head" text NOT NULL,
+	"read_at" timestamptz(3) NOT NULL,
+	CONSTRAINT "followed_files_source_id_identity_pk" PRIMARY KEY("source_id","identity")
+);
+--> statement-breakpoint
+CREATE TABLE "ignored_indicators" (
+	"key" text PRIMARY KEY NOT NULL,
+	"reason" text NOT NULL,
+	"ignored_at" timestamptz(3) NOT NULL,
+	"ignored_by" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "indicator_lists" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"level" text NOT NULL,
+	"is_enabled" boolean DEFAULT true NOT NULL,
+	"url" text,
+	"username" text,
+	"secret_sealed" text,
+	"pull_minutes" integer,
+	"added_after" text,
+	"generation" integer DEFAULT 0 NOT NULL,
+	"last_generation" integer DEFAULT 0 NOT NULL,
+	"size" bigint DEFAULT 0 NOT NULL,
+	"refused" bigint DEFAULT 0 NOT NULL,
+	"refused_examples" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"sightings" bigint DEFAULT 0 NOT NULL,
+	"last_sighting_at" timestamptz(3),
+	"updated_at" timestamptz(3),
+	"problem" text,
+	"created_at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "indicators" (
+	"list_id" uuid NOT NULL,
+	"key" text NOT NULL,
+	"kind" text NOT NULL,
+	"description" text NOT NULL,
+	"valid_until" timestamptz(3),
+	"object_id" text,
+	"generation" integer NOT NULL,
+	CONSTRAINT "indicators_list_id_key_generation_pk" PRIMARY KEY("list_id","key","generation")
+);
+--> statement-breakpoint
+CREATE TABLE "log_sources" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"key_digest" text NOT NULL,
+	"logsource" jsonb NOT NULL,
+	"senders" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"files" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"gap_minutes" integer,
+	"is_silent" boolean DEFAULT false NOT NULL,
+	"created_at" timestamptz(3) NOT NULL,
+	"last_seen_at" timestamptz(3),
+	"events" bigint DEFAULT 0 NOT NULL,
+	"revoked_at" timestamptz(3)
 );
 --> statement-breakpoint
 CREATE TABLE "api_keys" (
@@ -192,6 +350,7 @@ CREATE TABLE "incidents" (
 	"declared_at" timestamptz(3),
 	"closed_at" timestamptz(3),
 	"is_restricted" boolean NOT NULL,
+	"covered_by_id" uuid,
 	"version" integer DEFAULT 1 NOT NULL,
 	"is_demo" boolean DEFAULT false NOT NULL
 );
@@ -328,22 +487,85 @@ CREATE TABLE "obligations" (
 	"is_demo" boolean DEFAULT false NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "apprenticeships" (
+	"team_id" uuid NOT NULL,
+	"person_id" uuid NOT NULL,
+	"started_at" timestamptz(3) NOT NULL,
+	"finished_at" timestamptz(3),
+	"finished_by_id" uuid,
+	CONSTRAINT "apprenticeships_team_id_person_id_pk" PRIMARY KEY("team_id","person_id")
+);
+--> statement-breakpoint
+CREATE TABLE "calendar_feeds" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"token_digest" text NOT NULL,
+	"person_id" uuid NOT NULL,
+	"schedule_id" uuid,
+	"created_at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "contact_methods" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"person_id" uuid NOT NULL,
 	"kind" text NOT NULL,
 	"address" text NOT NULL,
+	"label" text DEFAULT '' NOT NULL,
 	"secret" text,
+	"created_at" timestamptz(3) NOT NULL,
+	"verified_at" timestamptz(3),
+	"code_digest" text,
+	"code_expires_at" timestamptz(3),
+	"code_attempts" integer DEFAULT 0 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "handoff_notes" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"team_id" uuid NOT NULL,
+	"text" text NOT NULL,
+	"written_by_id" uuid NOT NULL,
+	"written_at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "notification_rules" (
+	"person_id" uuid NOT NULL,
+	"urgency" text NOT NULL,
+	"steps" jsonb NOT NULL,
+	CONSTRAINT "notification_rules_person_id_urgency_pk" PRIMARY KEY("person_id","urgency")
+);
+--> statement-breakpoint
+CREATE TABLE "schedule_overrides" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"schedule_id" uuid NOT NULL,
+	"kind" text NOT NULL,
+	"turn" integer DEFAULT 0 NOT NULL,
+	"participant_ids" jsonb NOT NULL,
+	"name" text,
+	"layers" jsonb,
+	"merge" text,
+	"start" timestamptz(3) NOT NULL,
+	"end" timestamptz(3) NOT NULL,
+	"reason" text NOT NULL,
+	"created_by_id" uuid,
 	"created_at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "page_bundles" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"person_id" uuid NOT NULL,
+	"due_at" timestamptz(3) NOT NULL,
+	"sent_at" timestamptz(3)
 );
 --> statement-breakpoint
 CREATE TABLE "page_notifications" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"page_id" uuid NOT NULL,
-	"person_id" uuid NOT NULL,
+	"person_id" uuid,
 	"position" integer NOT NULL,
 	"channel" text NOT NULL,
-	"message_id" uuid NOT NULL,
+	"method_id" uuid,
+	"message_id" uuid,
+	"bundle_id" uuid,
+	"instead_of" uuid,
 	"at" timestamptz(3) NOT NULL
 );
 --> statement-breakpoint
@@ -356,26 +578,78 @@ CREATE TABLE "pages" (
 	"title" text NOT NULL,
 	"summary" text NOT NULL,
 	"severity" text NOT NULL,
+	"urgency" text DEFAULT 'high' NOT NULL,
+	"service_id" uuid,
 	"state" text NOT NULL,
 	"key" text NOT NULL,
 	"first_person_id" uuid,
 	"position" integer DEFAULT 0 NOT NULL,
+	"needed" integer DEFAULT 1 NOT NULL,
+	"acknowledgements" jsonb DEFAULT '[]'::jsonb NOT NULL,
 	"next_step_at" timestamptz(3),
+	"snoozed_until" timestamptz(3),
+	"progress_at" timestamptz(3),
 	"acknowledged_by_id" uuid,
 	"acknowledged_at" timestamptz(3),
 	"created_at" timestamptz(3) NOT NULL,
 	"is_demo" boolean DEFAULT false NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "rotas" (
-	"team_id" uuid PRIMARY KEY NOT NULL,
-	"time_zone" text NOT NULL,
-	"start_date" date NOT NULL,
-	"handoff_time" text NOT NULL,
-	"participant_ids" jsonb NOT NULL,
+CREATE TABLE "policies" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"team_id" uuid NOT NULL,
+	"name" text NOT NULL,
 	"steps" jsonb NOT NULL,
 	"repeats" integer NOT NULL,
+	"business_hours" jsonb,
 	"version" integer DEFAULT 1 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "schedules" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"team_id" uuid NOT NULL,
+	"name" text NOT NULL,
+	"time_zone" text NOT NULL,
+	"merge" text NOT NULL,
+	"layers" jsonb NOT NULL,
+	"needs_apprenticeship" boolean DEFAULT false NOT NULL,
+	"version" integer DEFAULT 1 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "shift_records" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"team_id" uuid NOT NULL,
+	"schedule_id" uuid NOT NULL,
+	"schedule_name" text NOT NULL,
+	"turn" integer NOT NULL,
+	"participant_ids" jsonb NOT NULL,
+	"shadow_ids" jsonb NOT NULL,
+	"start" timestamptz(3) NOT NULL,
+	"end" timestamptz(3),
+	"entry_id" uuid NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "team_channels" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"team_id" uuid NOT NULL,
+	"kind" text NOT NULL,
+	"name" text NOT NULL,
+	"address" text NOT NULL,
+	"secret" text
+);
+--> statement-breakpoint
+CREATE TABLE "teams_on_call" (
+	"team_id" uuid PRIMARY KEY NOT NULL,
+	"settings" jsonb NOT NULL,
+	"version" integer DEFAULT 1 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "time_off" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"person_id" uuid NOT NULL,
+	"start" timestamptz(3) NOT NULL,
+	"end" timestamptz(3) NOT NULL,
+	"reason" text NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "file_chunks" (
@@ -456,12 +730,24 @@ CREATE TABLE "reviews" (
 );
 --> statement-breakpoint
 ALTER TABLE "alerts" ADD CONSTRAINT "alerts_service_id_services_id_fk" FOREIGN KEY ("service_id") REFERENCES "public"."services"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "alerts" ADD CONSTRAINT "alerts_silenced_by_id_silences_id_fk" FOREIGN KEY ("silenced_by_id") REFERENCES "public"."silences"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "alerts" ADD CONSTRAINT "alerts_acknowledged_by_id_people_id_fk" FOREIGN KEY ("acknowledged_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "alerts" ADD CONSTRAINT "alerts_verdict_by_id_people_id_fk" FOREIGN KEY ("verdict_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "heartbeats" ADD CONSTRAINT "heartbeats_service_id_services_id_fk" FOREIGN KEY ("service_id") REFERENCES "public"."services"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "silences" ADD CONSTRAINT "silences_author_id_people_id_fk" FOREIGN KEY ("author_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "customer_services" ADD CONSTRAINT "customer_services_customer_id_customers_id_fk" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "customer_services" ADD CONSTRAINT "customer_services_service_id_services_id_fk" FOREIGN KEY ("service_id") REFERENCES "public"."services"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "services" ADD CONSTRAINT "services_security_team_id_teams_id_fk" FOREIGN KEY ("security_team_id") REFERENCES "public"."teams"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "services" ADD CONSTRAINT "services_engineering_team_id_teams_id_fk" FOREIGN KEY ("engineering_team_id") REFERENCES "public"."teams"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "dead_letters" ADD CONSTRAINT "dead_letters_source_id_log_sources_id_fk" FOREIGN KEY ("source_id") REFERENCES "public"."log_sources"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "detection_days" ADD CONSTRAINT "detection_days_rule_id_detection_rules_id_fk" FOREIGN KEY ("rule_id") REFERENCES "public"."detection_rules"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "detection_matches" ADD CONSTRAINT "detection_matches_alert_id_alerts_id_fk" FOREIGN KEY ("alert_id") REFERENCES "public"."alerts"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "detection_matches" ADD CONSTRAINT "detection_matches_rule_id_detection_rules_id_fk" FOREIGN KEY ("rule_id") REFERENCES "public"."detection_rules"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "detection_matches" ADD CONSTRAINT "detection_matches_source_id_log_sources_id_fk" FOREIGN KEY ("source_id") REFERENCES "public"."log_sources"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "detection_rule_versions" ADD CONSTRAINT "detection_rule_versions_rule_id_detection_rules_id_fk" FOREIGN KEY ("rule_id") REFERENCES "public"."detection_rules"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "event_batches" ADD CONSTRAINT "event_batches_source_id_log_sources_id_fk" FOREIGN KEY ("source_id") REFERENCES "public"."log_sources"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "followed_files" ADD CONSTRAINT "followed_files_source_id_log_sources_id_fk" FOREIGN KEY ("source_id") REFERENCES "public"."log_sources"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "indicators" ADD CONSTRAINT "indicators_list_id_indicator_lists_id_fk" FOREIGN KEY ("list_id") REFERENCES "public"."indicator_lists"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_created_by_people_id_fk" FOREIGN KEY ("created_by") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "passkeys" ADD CONSTRAINT "passkeys_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "sessions" ADD CONSTRAINT "sessions_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
@@ -495,13 +781,30 @@ ALTER TABLE "obligations" ADD CONSTRAINT "obligations_incident_id_incidents_id_f
 ALTER TABLE "obligations" ADD CONSTRAINT "obligations_customer_id_customers_id_fk" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "obligations" ADD CONSTRAINT "obligations_decision_by_id_people_id_fk" FOREIGN KEY ("decision_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "obligations" ADD CONSTRAINT "obligations_decision_approved_by_id_people_id_fk" FOREIGN KEY ("decision_approved_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "apprenticeships" ADD CONSTRAINT "apprenticeships_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "apprenticeships" ADD CONSTRAINT "apprenticeships_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "apprenticeships" ADD CONSTRAINT "apprenticeships_finished_by_id_people_id_fk" FOREIGN KEY ("finished_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "calendar_feeds" ADD CONSTRAINT "calendar_feeds_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "calendar_feeds" ADD CONSTRAINT "calendar_feeds_schedule_id_schedules_id_fk" FOREIGN KEY ("schedule_id") REFERENCES "public"."schedules"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "contact_methods" ADD CONSTRAINT "contact_methods_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "handoff_notes" ADD CONSTRAINT "handoff_notes_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "handoff_notes" ADD CONSTRAINT "handoff_notes_written_by_id_people_id_fk" FOREIGN KEY ("written_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "notification_rules" ADD CONSTRAINT "notification_rules_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "schedule_overrides" ADD CONSTRAINT "schedule_overrides_schedule_id_schedules_id_fk" FOREIGN KEY ("schedule_id") REFERENCES "public"."schedules"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "schedule_overrides" ADD CONSTRAINT "schedule_overrides_created_by_id_people_id_fk" FOREIGN KEY ("created_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "page_bundles" ADD CONSTRAINT "page_bundles_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "page_notifications" ADD CONSTRAINT "page_notifications_page_id_pages_id_fk" FOREIGN KEY ("page_id") REFERENCES "public"."pages"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "page_notifications" ADD CONSTRAINT "page_notifications_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "page_notifications" ADD CONSTRAINT "page_notifications_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "page_notifications" ADD CONSTRAINT "page_notifications_bundle_id_page_bundles_id_fk" FOREIGN KEY ("bundle_id") REFERENCES "public"."page_bundles"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "pages" ADD CONSTRAINT "pages_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "pages" ADD CONSTRAINT "pages_first_person_id_people_id_fk" FOREIGN KEY ("first_person_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "pages" ADD CONSTRAINT "pages_acknowledged_by_id_people_id_fk" FOREIGN KEY ("acknowledged_by_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "rotas" ADD CONSTRAINT "rotas_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "policies" ADD CONSTRAINT "policies_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "schedules" ADD CONSTRAINT "schedules_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "shift_records" ADD CONSTRAINT "shift_records_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "team_channels" ADD CONSTRAINT "team_channels_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "teams_on_call" ADD CONSTRAINT "teams_on_call_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "time_off" ADD CONSTRAINT "time_off_person_id_people_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "file_chunks" ADD CONSTRAINT "file_chunks_file_id_files_id_fk" FOREIGN KEY ("file_id") REFERENCES "public"."files"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "improvements" ADD CONSTRAINT "improvements_review_id_reviews_id_fk" FOREIGN KEY ("review_id") REFERENCES "public"."reviews"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "improvements" ADD CONSTRAINT "improvements_incident_id_incidents_id_fk" FOREIGN KEY ("incident_id") REFERENCES "public"."incidents"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
@@ -513,8 +816,17 @@ CREATE UNIQUE INDEX "alerts_open_key" ON "alerts" USING btree ("dedup_scope","de
 CREATE INDEX "alerts_number" ON "alerts" USING btree ("number");--> statement-breakpoint
 CREATE INDEX "alerts_queue" ON "alerts" USING btree ("number") WHERE "alerts"."verdict_at" is null;--> statement-breakpoint
 CREATE INDEX "alerts_incident" ON "alerts" USING btree ("incident_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "heartbeats_token" ON "heartbeats" USING btree ("token_digest");--> statement-breakpoint
+CREATE INDEX "silences_end" ON "silences" USING btree ("end");--> statement-breakpoint
 CREATE UNIQUE INDEX "customers_name" ON "customers" USING btree ("name");--> statement-breakpoint
 CREATE UNIQUE INDEX "services_name" ON "services" USING btree ("name");--> statement-breakpoint
+CREATE INDEX "dead_letters_received" ON "dead_letters" USING btree ("received_at");--> statement-breakpoint
+CREATE INDEX "detection_matches_alert" ON "detection_matches" USING btree ("alert_id","id");--> statement-breakpoint
+CREATE UNIQUE INDEX "detection_rules_rule_id" ON "detection_rules" USING btree ("rule_id");--> statement-breakpoint
+CREATE INDEX "detection_rules_title" ON "detection_rules" USING btree ("title","id");--> statement-breakpoint
+CREATE INDEX "indicators_object" ON "indicators" USING btree ("list_id","object_id") WHERE "indicators"."object_id" is not null;--> statement-breakpoint
+CREATE INDEX "indicators_end" ON "indicators" USING btree ("valid_until") WHERE "indicators"."valid_until" is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "log_sources_key" ON "log_sources" USING btree ("key_digest");--> statement-breakpoint
 CREATE UNIQUE INDEX "passkeys_credential" ON "passkeys" USING btree ("credential_id");--> statement-breakpoint
 CREATE INDEX "passkeys_person" ON "passkeys" USING btree ("person_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "people_email" ON "people" USING btree ("email");--> statement-breakpoint
@@ -523,6 +835,7 @@ CREATE INDEX "sessions_person" ON "sessions" USING btree ("person_id");--> state
 CREATE UNIQUE INDEX "teams_name" ON "teams" USING btree ("name");--> statement-breakpoint
 CREATE INDEX "incidents_number" ON "incidents" USING btree ("number");--> statement-breakpoint
 CREATE INDEX "incidents_status" ON "incidents" USING btree ("status");--> statement-breakpoint
+CREATE INDEX "incidents_covered" ON "incidents" USING btree ("covered_by_id");--> statement-breakpoint
 CREATE INDEX "notes_incident" ON "notes" USING btree ("incident_id");--> statement-breakpoint
 CREATE INDEX "tasks_incident" ON "tasks" USING btree ("incident_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "reports_reference" ON "reports" USING btree ("reference");--> statement-breakpoint
@@ -536,11 +849,26 @@ CREATE INDEX "journal_leaves_entry" ON "journal_leaves" USING btree ("entry_id")
 CREATE INDEX "notices_obligation" ON "notices" USING btree ("obligation_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "obligations_once" ON "obligations" USING btree ("incident_id","customer_id");--> statement-breakpoint
 CREATE INDEX "obligations_due" ON "obligations" USING btree ("due_at");--> statement-breakpoint
+CREATE UNIQUE INDEX "calendar_feeds_token" ON "calendar_feeds" USING btree ("token_digest");--> statement-breakpoint
 CREATE INDEX "contact_methods_person" ON "contact_methods" USING btree ("person_id");--> statement-breakpoint
+CREATE INDEX "handoff_notes_team" ON "handoff_notes" USING btree ("team_id","written_at");--> statement-breakpoint
+CREATE INDEX "schedule_overrides_schedule" ON "schedule_overrides" USING btree ("schedule_id","end");--> statement-breakpoint
+CREATE UNIQUE INDEX "page_bundles_open" ON "page_bundles" USING btree ("person_id") WHERE "page_bundles"."sent_at" is null;--> statement-breakpoint
 CREATE INDEX "page_notifications_page" ON "page_notifications" USING btree ("page_id");--> statement-breakpoint
+CREATE INDEX "page_notifications_person" ON "page_notifications" USING btree ("person_id","at");--> statement-breakpoint
+CREATE INDEX "page_notifications_bundle" ON "page_notifications" USING btree ("bundle_id");--> statement-breakpoint
+CREATE INDEX "page_notifications_message" ON "page_notifications" USING btree ("message_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "pages_climbing" ON "pages" USING btree ("key") WHERE "pages"."state" = 'triggered';--> statement-breakpoint
 CREATE INDEX "pages_subject" ON "pages" USING btree ("subject_id");--> statement-breakpoint
 CREATE INDEX "pages_created" ON "pages" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "pages_drills" ON "pages" USING btree ("team_id","created_at") WHERE "pages"."subject_kind" = 'drill';--> statement-breakpoint
+CREATE INDEX "pages_open" ON "pages" USING btree ("next_step_at") WHERE "pages"."state" = 'triggered';--> statement-breakpoint
+CREATE INDEX "policies_team" ON "policies" USING btree ("team_id");--> statement-breakpoint
+CREATE INDEX "schedules_team" ON "schedules" USING btree ("team_id");--> statement-breakpoint
+CREATE INDEX "shift_records_team" ON "shift_records" USING btree ("team_id","start");--> statement-breakpoint
+CREATE UNIQUE INDEX "shift_records_open" ON "shift_records" USING btree ("schedule_id","turn") WHERE "shift_records"."end" is null;--> statement-breakpoint
+CREATE INDEX "team_channels_team" ON "team_channels" USING btree ("team_id");--> statement-breakpoint
+CREATE INDEX "time_off_end" ON "time_off" USING btree ("end");--> statement-breakpoint
 CREATE UNIQUE INDEX "jobs_key" ON "jobs" USING btree ("key");--> statement-breakpoint
 CREATE INDEX "jobs_due" ON "jobs" USING btree ("run_at");--> statement-breakpoint
 CREATE INDEX "messages_created" ON "messages" USING btree ("created_at");--> statement-breakpoint
