@@ -5,7 +5,7 @@ const floors = [
   ['identity'],
   ['catalog'],
   ['oncall'],
-  ['organisation'],
+  ['organization'],
   ['alerts'],
   ['incidents'],
   ['detection', 'intake', 'notices', 'reviews'],

@@ -8,13 +8,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { people, teamMembers, teams } from '../apps/server/src/identity/tables.ts'
-import { pages, policies, schedules, teamsOnCall } from '../apps/server/src/oncall/tables.ts'
-import { systemClock } from '../apps/server/src/platform/clock.ts'
-import { openDatabase } from '../apps/server/src/platform/database.ts'
-import { startEmbeddedPostgres } from '../apps/server/src/platform/embedded-postgres.ts'
-import { scheduleAll } from '../apps/server/src/platform/jobs.ts'
-import { openLog } from '../apps/server/src/platform/telemetry.ts'
+import { people } from '../apps/server/src/access/tables.ts'
+import { teamMembers, teams } from '../apps/server/src/directory/tables.ts'
+import { systemClock } from '../apps/server/src/kernel/clock.ts'
+import { openDatabase } from '../apps/server/src/kernel/database.ts'
+import { startEmbeddedPostgres } from '../apps/server/src/kernel/embedded-postgres.ts'
+import { scheduleAll } from '../apps/server/src/kernel/jobs.ts'
+import { openLog } from '../apps/server/src/kernel/telemetry.ts'
+import { pages, policies } from '../apps/server/src/paging/tables.ts'
+import { onCallSettings, schedules } from '../apps/server/src/scheduling/tables.ts'
 import { freePort } from '../apps/server/test/alertmanager.ts'
 import { layWire } from '../apps/server/test/wire.ts'
 import { countKilled, type Killed, killAlertmanager } from './alertmanager.ts'
@@ -104,16 +106,16 @@ async function seed(run: string, count: number, spreadMs: number): Promise<Map<s
       id: id(),
       teamId: one.id,
       name: 'Depths',
-      steps: Array.from({ length: peoplePerTeam }, (_, depth) => ({ targets: [{ kind: 'depth' as const, depth }], waitMinutes: 30 })),
+      levels: Array.from({ length: peoplePerTeam }, (_, tier) => ({ targets: [{ kind: 'tier' as const, tier }], waitMinutes: 30 })),
       repeats: 3,
     }))
     await tx.db.insert(policies).values(policy)
-    await tx.db.insert(teamsOnCall).values(
+    await tx.db.insert(onCallSettings).values(
       team.map((one, t) => ({
         teamId: one.id,
         settings: {
           timeZone: 'Europe/Berlin',
-          promises: Array.from({ length: peoplePerTeam }, (_, turn) => ({ depth: `depth ${turn}`, scheduleId: schedule[t]?.id ?? '', turn })),
+          tiers: Array.from({ length: peoplePerTeam }, (_, position) => ({ tier: `depth ${position}`, scheduleId: schedule[t]?.id ?? '', position })),
           ...{
             longestDays: null,
             longestNights: null,
@@ -140,8 +142,8 @@ async function seed(run: string, count: number, spreadMs: number): Promise<Map<s
       severity: 'high' as const,
       state: 'triggered' as const,
       key: `${run} ${n}`,
-      position: 1 + (Math.floor(n / teamCount) % (peoplePerTeam - 1)),
-      nextStepAt: new Date(begin + Math.floor((n / count) * spreadMs)).toISOString(),
+      levelIndex: 1 + (Math.floor(n / teamCount) % (peoplePerTeam - 1)),
+      nextEscalationAt: new Date(begin + Math.floor((n / count) * spreadMs)).toISOString(),
       createdAt: now,
     }))
     for (let at = 0; at < page.length; at += 1_000) {
@@ -149,10 +151,10 @@ async function seed(run: string, count: number, spreadMs: number): Promise<Map<s
       await tx.db.insert(pages).values(some)
       await scheduleAll(
         tx,
-        some.map(one => ({ kind: 'page.climb', key: `page:${one.id}`, data: { pageId: one.id }, runAt: one.nextStepAt })),
+        some.map(one => ({ kind: 'page.escalate', key: `page:${one.id}`, data: { pageId: one.id }, runAt: one.nextEscalationAt })),
       )
     }
-    for (const one of page) due.set(one.title, Date.parse(one.nextStepAt))
+    for (const one of page) due.set(one.title, Date.parse(one.nextEscalationAt))
   })
   await database.close()
   return due

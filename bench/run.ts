@@ -5,12 +5,12 @@ import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '@tocsin/api'
+import { createApiKey } from '../apps/server/src/access/api-keys.ts'
+import { addPerson } from '../apps/server/src/access/index.ts'
 import { startServer } from '../apps/server/src/app/server.ts'
-import { createApiKey } from '../apps/server/src/identity/api-keys.ts'
-import { addPerson } from '../apps/server/src/identity/index.ts'
-import { systemClock } from '../apps/server/src/platform/clock.ts'
-import { readConfig } from '../apps/server/src/platform/config.ts'
-import { openLog } from '../apps/server/src/platform/telemetry.ts'
+import { systemClock } from '../apps/server/src/kernel/clock.ts'
+import { readConfig } from '../apps/server/src/kernel/config.ts'
+import { openLog } from '../apps/server/src/kernel/telemetry.ts'
 import { freePort, hasAlertmanager, startAlertmanager } from '../apps/server/test/alertmanager.ts'
 import { startMailServer } from '../apps/server/test/mailbox.ts'
 
@@ -85,7 +85,7 @@ const server = await startServer(
   systemClock,
 )
 const origin = server.origin.replace('localhost', '127.0.0.1')
-const apiKey = await server.house.database.transaction(async tx => {
+const apiKey = await server.context.database.transaction(async tx => {
   const person = await addPerson(tx, { name: 'Bench', email: 'bench@tocsin.test', role: 'administrator', passwordHash: null, isDemo: false })
   const caller = { actor: { kind: 'person' as const, id: person.id, name: person.name }, personId: person.id, role: person.role, sessionId: null }
   return (
@@ -128,7 +128,7 @@ void (async () => {
 const told: number[] = []
 for (let n = 0; n < 100; n += 1) {
   const acted = performance.now()
-  const { id } = await call('openIncident', { body: { title: `Live ${n}`, statement: 'Measured.' } })
+  const { id } = await call('openIncident', { body: { title: `Live ${n}`, reason: 'Measured.' } })
   while (!heard.some(text => text.includes(id))) await new Promise(resolve => setTimeout(resolve, 1))
   told.push(performance.now() - acted)
 }
@@ -152,7 +152,7 @@ await call('createDetectionRule', {
 })
 const { url } = await call('createLogSource', { body: { name: 'Bench' } })
 const bulk = `${origin}/in/${url.split('/').at(-1)}/elastic/_bulk`
-await server.house.followers.drain()
+await server.context.readers.drain()
 await server.detection.detector.settle()
 const { rules: inForce } = await call('detectionStatus')
 const seen: number[] = []

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
-import { migrateDatabase } from '../src/platform/database.ts'
-import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.ts'
+import { migrateDatabase } from '../src/kernel/database.ts'
+import { startEmbeddedPostgres } from '../src/kernel/embedded-postgres.ts'
 import { chromiumPath } from './browser.ts'
 
 declare module 'vitest' {

@@ -47,7 +47,7 @@ test('a batch that was acknowledged, and a line of a followed file, is matched, 
         PATH: process.env.PATH ?? '',
         TOCSIN_DATA: join(folder, 'data'),
         PORT: String(port),
-        DATABASE_URL: world.server.house.database.url,
+        DATABASE_URL: world.server.context.database.url,
         TOCSIN_FOLLOW_FOLDERS: logs,
         TOCSIN_LOG_LEVEL: 'error',
       },
@@ -91,7 +91,7 @@ test('a batch that was acknowledged, and a line of a followed file, is matched, 
     await new Promise(resolve => (child.exitCode === null && child.signalCode === null ? child.once('exit', resolve) : resolve(undefined)))
   }
   const last = await start()
-  const { db } = world.server.house.database.reader()
+  const { db } = world.server.context.database.reader()
   const waiting = async () => Number((await db.execute<{ n: string }>(sql`select count(*) as n from event_batches`)).rows[0]?.n)
   const matchedLines = async () =>
     Number((await db.execute<{ n: string }>(sql`select count(*) as n from alerts where dedup_scope = 'detection' and title like 'Seen: f%'`)).rows[0]?.n)

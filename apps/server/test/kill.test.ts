@@ -79,10 +79,10 @@ async function torment(victim: Victim): Promise<void> {
 }
 
 /** Does an act until it is acknowledged. When the connection broke, `isDone` says whether the act had happened. */
-async function insist<T>(act: () => Promise<T>, isDone: () => Promise<T | undefined>): Promise<T> {
+async function insist<T>(command: () => Promise<T>, isDone: () => Promise<T | undefined>): Promise<T> {
   for (let attempt = 0; attempt < 400; attempt += 1) {
     try {
-      return await act()
+      return await command()
     } catch (error) {
       if (!isBroken(error)) throw error
       await new Promise(resolve => setTimeout(resolve, 50))
@@ -105,7 +105,7 @@ async function ask<T>(question: () => Promise<T>): Promise<T> {
   }
 }
 
-const done = (act: Promise<unknown>) => act.then(() => true as const)
+const done = (command: Promise<unknown>) => command.then(() => true as const)
 
 function isBroken(error: unknown): boolean {
   return (
@@ -167,7 +167,7 @@ test('killed fifty times in the walk: what was acknowledged is there, every page
     const token = victim.setupLink?.split('/setup/')[1] ?? ''
     const ada = await enrol(
       victim,
-      call => call.raw('setUp', { body: { token, organisation: 'Bright Ledger', name: 'Ada', email: 'ada@tocsin.test', password } }),
+      call => call.raw('setUp', { body: { token, organization: 'Bright Ledger', name: 'Ada', email: 'ada@tocsin.test', password } }),
       'administrator',
     )
     const { link } = await ada.session('invite', { body: { name: 'Ben', email: 'ben@tocsin.test', role: 'lead' } })
@@ -190,7 +190,7 @@ test('killed fifty times in the walk: what was acknowledged is there, every page
           timeZone: 'UTC',
           rotation: { type: 'weekly', start: '2026-01-05T00:00' },
           participantIds: memberIds,
-          steps: [{ targets: [{ kind: 'everyone' }], waitMinutes: 600 }],
+          levels: [{ targets: [{ kind: 'everyone' }], waitMinutes: 600 }],
           repeats: 9,
         },
       })
@@ -211,8 +211,8 @@ test('killed fifty times in the walk: what was acknowledged is there, every page
       ).toHaveLength(1)
       const incident = await asAda('incident', { params: { id: incidentId } })
       expect(incident.status, title).toBe('closed')
-      const [duty] = await asAda('obligations', { query: { view: 'all', incidentId } })
-      expect(duty?.state, title).toBe('met')
+      const [obligation] = await asAda('obligations', { query: { view: 'all', incidentId } })
+      expect(obligation?.state, title).toBe('notified')
       // One person may be paged once for an alert: when the mail came twice it came under one id.
       for (const person of ['ada@tocsin.test', 'ben@tocsin.test']) {
         const pages = mail.mails.filter(each => each.to === person && each.subject === `[HIGH] billing: ${title}`)
@@ -279,7 +279,7 @@ async function walk(
     },
   )
   const opened = await insist(
-    async () => (await ada('escalateAlert', { params: { id: alertId }, body: { realm: 'ours', statement: 'Suspicious.' } })).id,
+    async () => (await ada('escalateAlert', { params: { id: alertId }, body: { responsibility: 'us', reason: 'Suspicious.' } })).id,
     async () => (await ada('alert', { params: { id: alertId } })).incident?.id,
   )
   const params = { id: opened }
@@ -290,7 +290,7 @@ async function walk(
     is(incident => incident.severity !== null),
   )
   await insist(
-    async () => done(ada('classifyIncident', { params, body: { version: (await read()).version, class: 'customer-reportable', statement: 'Yes.' } })),
+    async () => done(ada('classifyIncident', { params, body: { version: (await read()).version, class: 'customer-reportable', reason: 'Yes.' } })),
     is(incident => incident.class === 'customer-reportable'),
   )
   await insist(
@@ -298,17 +298,17 @@ async function walk(
     is(incident => incident.customers.length > 0),
   )
   await insist(
-    async () => done(ada('declareIncident', { params, body: { version: (await read()).version, statement: 'Confirmed.' } })),
+    async () => done(ada('declareIncident', { params, body: { version: (await read()).version, reason: 'Confirmed.' } })),
     is(incident => incident.declaredAt !== null),
   )
-  const duty = () => ask(async () => (await ada('obligations', { query: { view: 'all', incidentId: opened } }))[0])
-  const running = await until(async () => ((await duty())?.state === 'running' ? await duty() : undefined), 'the clock runs', 60_000)
+  const obligation = () => ask(async () => (await ada('obligations', { query: { view: 'all', incidentId: opened } }))[0])
+  const running = await until(async () => ((await obligation())?.state === 'due' ? await obligation() : undefined), 'the clock runs', 60_000)
   await insist(
     async () =>
       done(ada('draftNotice', { params: { id: running.id }, body: { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true } })),
-    async () => ((await duty())?.notices.length ? true : undefined),
+    async () => ((await obligation())?.notices.length ? true : undefined),
   )
-  const notice = async () => (await duty())?.notices[0]
+  const notice = async () => (await obligation())?.notices[0]
   const noticeInput = async () => ({ params: { id: (await notice())?.id ?? '' }, body: { version: (await notice())?.version ?? 0 } })
   await insist(
     async () => done(ben('approveNotice', await noticeInput())),
@@ -318,19 +318,19 @@ async function walk(
     async () => done(ada('sendNotice', await noticeInput())),
     async () => ((await notice())?.state === 'approved' ? undefined : true),
   )
-  await until(async () => ((await duty())?.state === 'met' ? true : undefined), 'the notice arrives', 60_000)
-  for (const [act, status] of [
+  await until(async () => ((await obligation())?.state === 'notified' ? true : undefined), 'the notice arrives', 60_000)
+  for (const [command, status] of [
     ['containIncident', 'contained'],
     ['eradicateIncident', 'eradicated'],
   ] as const)
     await insist(
-      async () => done(ada(act, { params, body: { version: (await read()).version, statement: 'Done.' } })),
+      async () => done(ada(command, { params, body: { version: (await read()).version, reason: 'Done.' } })),
       is(incident => incident.status === status),
     )
-  const watchUntil = new Date(victim.now).toISOString().slice(0, 10)
+  const monitorUntil = new Date(victim.now).toISOString().slice(0, 10)
   await insist(
     async () =>
-      done(ada('recoverIncident', { params, body: { version: (await read()).version, statement: 'Done.', secureState: 'S', verification: 'V', watchUntil } })),
+      done(ada('recoverIncident', { params, body: { version: (await read()).version, reason: 'Done.', secureState: 'S', verification: 'V', monitorUntil } })),
     is(incident => incident.status === 'recovered'),
   )
   const review = () => ask(async () => (await ada('review', { params })).review)
@@ -344,7 +344,7 @@ async function walk(
       done(
         ada('saveReview', {
           params: { id: reviewId },
-          body: { version: (await review())?.version ?? 0, sequence: 'S', findings: [{ kind: 'technical-lapse', statement: 'F' }] },
+          body: { version: (await review())?.version ?? 0, sequence: 'S', findings: [{ kind: 'technical-lapse', reason: 'F' }] },
         }),
       ),
     async () => ((await review())?.findings.length ? true : undefined),
@@ -355,7 +355,7 @@ async function walk(
   )
   await victim.advance(day)
   await insist(
-    async () => done(ada('closeIncident', { params, body: { version: (await read()).version, statement: 'Over.' } })),
+    async () => done(ada('closeIncident', { params, body: { version: (await read()).version, reason: 'Over.' } })),
     is(incident => incident.status === 'closed'),
   )
   return { title, incidentId: opened, alertId }

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { startServer } from '../src/app/server.ts'
-import type { Clock } from '../src/platform/clock.ts'
-import { readConfig } from '../src/platform/config.ts'
-import { openLog } from '../src/platform/telemetry.ts'
+import type { Clock } from '../src/kernel/clock.ts'
+import { readConfig } from '../src/kernel/config.ts'
+import { openLog } from '../src/kernel/telemetry.ts'
 
 // The server as it is, in a process of its own that can be killed; its clock is the real one, moved by what a file says.
 const shiftFile = process.argv[2] ?? ''

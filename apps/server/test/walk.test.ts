@@ -23,7 +23,10 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   const alert = await world.alert({ title: 'Bulk export of customer records', severity: 'critical', service: 'billing' })
   await world.client()('acknowledgeByLink', { body: { token: linkIn(primary.expectPage(/Bulk export/), '/a/') } })
 
-  let incident = await primary.call('escalateAlert', { params: { id: alert.id }, body: { realm: 'ours', statement: 'Records were read with a stolen key.' } })
+  let incident = await primary.call('escalateAlert', {
+    params: { id: alert.id },
+    body: { responsibility: 'us', reason: 'Records were read with a stolen key.' },
+  })
   const params = { id: incident.id }
   expect(incident).toMatchObject({
     status: 'suspected',
@@ -37,14 +40,14 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   incident = await primary.call('incident', { params })
   expect(incident.owner?.name).toBe(engineering.primary.name)
 
-  await expect(lead.call('declareIncident', { params, body: { version: incident.version, statement: 'Now.' } })).rejects.toThrow(
+  await expect(lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Now.' } })).rejects.toThrow(
     /severity criteria are not answered/,
   )
   incident = await primary.call('assessSeverity', { params, body: { version: incident.version, criteria } })
   expect(incident).toMatchObject({ severity: 'SEV2', severityWhy: expect.stringContaining('exposure of personal data: confirmed') })
   incident = await primary.call('classifyIncident', {
     params,
-    body: { version: incident.version, class: 'customer-reportable', statement: 'Customer records left.' },
+    body: { version: incident.version, class: 'customer-reportable', reason: 'Customer records left.' },
   })
   incident = await primary.call('setAffectedCustomers', {
     params,
@@ -52,12 +55,12 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   })
   await world.settle()
   const [prepared] = await primary.call('obligations', { query: { view: 'all', incidentId: incident.id } })
-  expect(prepared).toMatchObject({ state: 'prepared', customer: { name: 'Globex' }, dueAt: null })
+  expect(prepared).toMatchObject({ state: 'pending', customer: { name: 'Globex' }, dueAt: null })
 
-  incident = await lead.call('declareIncident', { params, body: { version: incident.version, statement: 'Confirmed: records of Globex were read.' } })
+  incident = await lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Confirmed: records of Globex were read.' } })
   await world.settle()
   const [running] = await primary.call('obligations', { query: { incidentId: incident.id } })
-  expect(running).toMatchObject({ state: 'running', standing: 'running', dueAt: '2026-11-26T08:00:00.000Z' })
+  expect(running).toMatchObject({ state: 'due', timing: 'due', dueAt: '2026-11-26T08:00:00.000Z' })
 
   const draft = {
     nature: 'A stolen key read your records.',
@@ -66,36 +69,36 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
     isInvestigationComplete: true,
   }
   const obligationId = running?.id ?? ''
-  let duty = await primary.call('draftNotice', { params: { id: obligationId }, body: draft })
-  const notice = () => ({ params: { id: duty.notices[0]?.id ?? '' }, body: { version: duty.notices[0]?.version ?? 0 } })
+  let obligation = await primary.call('draftNotice', { params: { id: obligationId }, body: draft })
+  const notice = () => ({ params: { id: obligation.notices[0]?.id ?? '' }, body: { version: obligation.notices[0]?.version ?? 0 } })
   await expect(primary.call('approveNotice', notice())).rejects.toThrow(/Somebody else than its author/)
   await expect(primary.call('sendNotice', notice())).rejects.toThrow(/approves the notice first/)
-  duty = await lead.call('approveNotice', notice())
-  duty = await primary.call('sendNotice', notice())
+  obligation = await lead.call('approveNotice', notice())
+  obligation = await primary.call('sendNotice', notice())
   await world.settle()
   const mail = world.expectMail('security@globex.test', /Security notice/)
   expect(mail.text).toContain('A stolen key read your records.')
   const [met] = await primary.call('obligations', { query: { view: 'all', incidentId: incident.id } })
   expect(met).toMatchObject({
-    state: 'met',
-    standing: 'met',
+    state: 'notified',
+    timing: 'notified',
     notices: [{ state: 'sent', deliveries: [{ to: 'security@globex.test', state: 'sent', receipt: expect.stringContaining('taken') }] }],
   })
 
   incident = await primary.call('incident', { params })
-  for (const act of ['containIncident', 'eradicateIncident'] as const)
-    incident = await primary.call(act, { params, body: { version: incident.version, statement: `${act} done` } })
+  for (const command of ['containIncident', 'eradicateIncident'] as const)
+    incident = await primary.call(command, { params, body: { version: incident.version, reason: `${command} done` } })
   incident = await primary.call('recoverIncident', {
     params,
     body: {
       version: incident.version,
-      statement: 'Restored.',
+      reason: 'Restored.',
       secureState: 'Image 2026-11-20',
       verification: 'Compared with the build.',
-      watchUntil: '2026-11-24',
+      monitorUntil: '2026-11-24',
     },
   })
-  await expect(lead.call('closeIncident', { params, body: { version: incident.version, statement: 'Done.' } })).rejects.toThrow(
+  await expect(lead.call('closeIncident', { params, body: { version: incident.version, reason: 'Done.' } })).rejects.toThrow(
     /under watch until 2026-11-24.*review is required/,
   )
   await world.advance({ days: 2 })
@@ -105,21 +108,21 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   await expect(lead.call('finishReview', { params: { id: review.id }, body: { version: review.version } })).rejects.toThrow(/at least one finding/)
   review = await primary.call('saveReview', {
     params: { id: review.id },
-    body: { version: review.version, sequence: review.sequence, findings: [{ kind: 'technical-lapse', statement: 'The key never expired.' }] },
+    body: { version: review.version, sequence: review.sequence, findings: [{ kind: 'technical-lapse', reason: 'The key never expired.' }] },
   })
-  review = await primary.call('addImprovement', {
+  review = await primary.call('addFollowUp', {
     params: { id: review.id },
     body: { title: 'Keys expire after 30 days', ownerId: engineering.primary.id, dueOn: '2026-12-20' },
   })
   review = await lead.call('finishReview', { params: { id: review.id }, body: { version: review.version } })
 
-  incident = await lead.call('closeIncident', { params, body: { version: incident.version, statement: 'All done.' } })
+  incident = await lead.call('closeIncident', { params, body: { version: incident.version, reason: 'All done.' } })
   expect(incident.status).toBe('closed')
   await expect(primary.call('addNote', { params, body: { markdown: 'later' } })).rejects.toThrow(/closed/)
 
   const file = await (await primary.call.raw('exportIncident', { params })).text()
-  const verdict = verifyExport(file)
-  expect(verdict.problems).toEqual([])
+  const disposition = verifyExport(file)
+  expect(disposition.problems).toEqual([])
   const types = (JSON.parse(file) as { entries: { entry: { type: string } }[] }).entries.map(({ entry }) => entry.type)
   expect(types).toEqual(
     expect.arrayContaining([
@@ -127,7 +130,7 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
       'page.acknowledged',
       'incident.declared',
       'notice.delivered',
-      'obligation.met',
+      'obligation.notified',
       'review.finished',
       'incident.closed',
     ]),

@@ -7,15 +7,15 @@ import { eq } from 'drizzle-orm'
 import pg from 'pg'
 import { expect, inject, test as plainTest } from 'vitest'
 import type { z } from 'zod'
+import { addPerson } from '../src/access/index.ts'
+import { people, sessions } from '../src/access/tables.ts'
 import { type Server, startServer } from '../src/app/server.ts'
-import { addPerson } from '../src/identity/index.ts'
-import { people, sessions } from '../src/identity/tables.ts'
-import { auditJob } from '../src/oncall/auditor.ts'
-import { addDays, addSeconds, type Clock, type Instant } from '../src/platform/clock.ts'
-import { readConfig } from '../src/platform/config.ts'
-import { cancel } from '../src/platform/jobs.ts'
-import { randomSecret, secretDigest } from '../src/platform/secrets.ts'
-import { openLog } from '../src/platform/telemetry.ts'
+import { addDays, addSeconds, type Clock, type Instant } from '../src/kernel/clock.ts'
+import { readConfig } from '../src/kernel/config.ts'
+import { cancel } from '../src/kernel/jobs.ts'
+import { randomSecret, secretDigest } from '../src/kernel/secrets.ts'
+import { openLog } from '../src/kernel/telemetry.ts'
+import { watchdogJob } from '../src/paging/watchdog.ts'
 import { type Mail, type MailServer, startMailServer } from './mailbox.ts'
 
 export type Call = ReturnType<typeof createClient>
@@ -47,7 +47,7 @@ export interface Person {
 }
 
 interface TeamOptions {
-  readonly depth?: number
+  readonly tier?: number
   readonly kind?: 'security' | 'engineering'
   readonly escalateAfter?: { readonly minutes: number }
   readonly repeats?: number
@@ -86,7 +86,7 @@ export class World {
   async person(role: Role = 'responder', name = `${role} ${++this.#count}`): Promise<Person> {
     const email = `${name.toLowerCase().replaceAll(' ', '.')}@tocsin.test`
     const token = randomSecret()
-    const { database } = this.server.house
+    const { database } = this.server.context
     const row = await database.transaction(async tx => {
       const added = await addPerson(tx, { name, email, role, passwordHash: null, isDemo: false })
       await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, added.id))
@@ -129,7 +129,7 @@ export class World {
   async team(options: TeamOptions = {}): Promise<{ team: Team; members: Person[]; primary: Person; backup: Person }> {
     const lead = await this.person('lead')
     const members: Person[] = []
-    for (let n = 0; n < (options.depth ?? 2); n += 1) members.push(await this.person('responder'))
+    for (let n = 0; n < (options.tier ?? 2); n += 1) members.push(await this.person('responder'))
     const team = await lead.call('saveTeam', {
       body: { name: `Team ${++this.#count}`, kind: options.kind ?? 'security', memberIds: members.map(member => member.id) },
     })
@@ -140,8 +140,8 @@ export class World {
         timeZone: 'UTC',
         rotation: { type: 'weekly', start: `${this.now.slice(0, 10)}T00:00` },
         participantIds: members.map(member => member.id),
-        depth: Math.min(3, members.length),
-        steps: members.slice(0, 3).map((_, depth) => ({ targets: [{ kind: 'depth' as const, depth }], waitMinutes })),
+        tier: Math.min(3, members.length),
+        levels: members.slice(0, 3).map((_, tier) => ({ targets: [{ kind: 'tier' as const, tier }], waitMinutes })),
         repeats: options.repeats ?? 0,
       },
     })
@@ -153,7 +153,7 @@ export class World {
   /** A service with its two sides; both are teams of this world. */
   async service(name: string, security: Team, engineering?: Team): Promise<Service> {
     const lead = await this.person('lead')
-    const engineeringTeam = engineering ?? (await this.team({ kind: 'engineering', depth: 1 })).team
+    const engineeringTeam = engineering ?? (await this.team({ kind: 'engineering', tier: 1 })).team
     return lead.call('saveService', { body: { name, securityTeamId: security.id, engineeringTeamId: engineeringTeam.id, pageFrom: 'high' } })
   }
 
@@ -176,9 +176,9 @@ export class World {
 
   /** Lets all that is due now happen: reactions, jobs, deliveries, and what follows from those. */
   async settle(): Promise<void> {
-    const { followers, jobs } = this.server.house
+    const { readers, jobs } = this.server.context
     for (let round = 0; round < 4; round += 1) {
-      await followers.drain()
+      await readers.drain()
       await jobs.drain()
     }
   }
@@ -194,7 +194,7 @@ export class World {
     const target = addSeconds(this.now, seconds)
     await this.settle()
     for (;;) {
-      const next = await this.server.house.jobs.nextDueAt()
+      const next = await this.server.context.jobs.nextDueAt()
       if (next === undefined || next > target) break
       if (next > this.now) this.#clock.move(next)
       await this.settle()
@@ -268,7 +268,7 @@ export async function buildWorld(options: WorldOptions = {}): Promise<{ world: W
     ...options.env,
   })
   const server = await startServer(config, openLog(config.logLevel, false), clock)
-  if (options.withAuditor !== true) await server.house.database.transaction(tx => cancel(tx, auditJob))
+  if (options.withAuditor !== true) await server.context.database.transaction(tx => cancel(tx, watchdogJob))
   return {
     world: new World(server, mail, clock),
     end: async () => {

@@ -28,7 +28,7 @@ export function useApi<Name extends RouteName>(
 }
 
 /** An act: on success everything shown is read again; a problem is told, unless the form tells it. */
-export function useAct<Name extends RouteName>(
+export function useCommand<Name extends RouteName>(
   name: Name,
   options: { done?: string; onDone?: (reply: Reply<Name>) => void; isQuiet?: boolean } = {},
 ): UseMutationResult<Reply<Name>, ProblemError, Input<Name>> {

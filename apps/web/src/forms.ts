@@ -1,7 +1,7 @@
 import { schemaResolver, type UseFormReturnType, useForm } from '@mantine/form'
 import { ProblemError, type RouteName, routes } from '@tocsin/api'
 import type { ReactNode } from 'react'
-import { useAct } from './api.ts'
+import { useCommand } from './api.ts'
 
 type Values = Record<string, unknown>
 
@@ -33,9 +33,9 @@ export function useRouteForm<V extends Values>(
     return (check ? atLists(check(sent) as Record<string, ReactNode>, sent) : {}) as never
   }
   const form = useForm<V>({ initialValues, validate })
-  const act = useAct(name, { ...(options.done ? { done: options.done } : {}), onDone: reply => options.onDone?.(reply as never), isQuiet: true })
+  const command = useCommand(name, { ...(options.done ? { done: options.done } : {}), onDone: reply => options.onDone?.(reply as never), isQuiet: true })
   const submit = form.onSubmit(values => {
-    act.mutate({ ...options.around?.(), body: toBody(values) } as never, {
+    command.mutate({ ...options.around?.(), body: toBody(values) } as never, {
       onError: error => {
         const errors = error instanceof ProblemError ? (error.problem.errors ?? []) : []
         const known = errors.filter(each => each.path.split('.')[0] !== undefined && (each.path.split('.')[0] ?? '') in initialValues)
@@ -43,5 +43,5 @@ export function useRouteForm<V extends Values>(
       },
     })
   })
-  return { form, submit, isBusy: act.isPending }
+  return { form, submit, isBusy: command.isPending }
 }

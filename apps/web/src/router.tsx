@@ -3,30 +3,30 @@ import { AccountPage } from './account/account-page.tsx'
 import { AlertPage } from './alerts/alert-page.tsx'
 import { AlertsPage } from './alerts/alerts-page.tsx'
 import { SilencesPage } from './alerts/silences-page.tsx'
-import { CustomersPage } from './catalog/customers-page.tsx'
-import { ServicesPage } from './catalog/services-page.tsx'
 import { DetectionPage } from './detection/detection-page.tsx'
 import { NewRulePage, RulePage } from './detection/rule-page.tsx'
+import { CustomersPage } from './directory/customers-page.tsx'
+import { PeoplePage } from './directory/people-page.tsx'
+import { ServicesPage } from './directory/services-page.tsx'
 import { InvitePage } from './entry/invite-page.tsx'
 import { SetupPage } from './entry/setup-page.tsx'
 import { SignInPage } from './entry/sign-in-page.tsx'
+import { HomePage } from './home/home-page.tsx'
 import { IncidentPage } from './incidents/incident-page.tsx'
 import { IncidentsPage } from './incidents/incidents-page.tsx'
 import { JournalPage } from './journal/journal-page.tsx'
 import { NoticesPage } from './notices/notices-page.tsx'
-import { NowPage } from './now/now-page.tsx'
-import { OnCallPage } from './oncall/on-call-page.tsx'
-import { OutboxPage } from './oncall/outbox-page.tsx'
-import { PageLinkPage } from './oncall/page-link-page.tsx'
-import { PageStoryPage } from './oncall/page-story-page.tsx'
-import { PagesPage } from './oncall/pages-page.tsx'
-import { TeamPage } from './oncall/team-page.tsx'
+import { MessageLogPage } from './notify/message-log-page.tsx'
+import { PageLinkPage } from './paging/page-link-page.tsx'
+import { PageTimelinePage } from './paging/page-timeline-page.tsx'
+import { PagesPage } from './paging/pages-page.tsx'
 import { Page } from './parts/page.tsx'
-import { PeoplePage } from './people/people-page.tsx'
 import { ReferencePage } from './reference/reference-page.tsx'
 import { FollowReportPage } from './reports/follow-report-page.tsx'
 import { ReportPage } from './reports/report-page.tsx'
-import { ImprovementsPage } from './reviews/improvements-page.tsx'
+import { FollowUpsPage } from './reviews/follow-ups-page.tsx'
+import { OnCallPage } from './scheduling/on-call-page.tsx'
+import { TeamPage } from './scheduling/team-page.tsx'
 import { SettingsPage } from './settings/settings-page.tsx'
 import { Shell } from './shell/shell.tsx'
 
@@ -40,7 +40,7 @@ const outside = <Path extends string>(path: Path, component: () => React.ReactNo
 
 const tree = root.addChildren([
   inside.addChildren([
-    page('/', NowPage),
+    page('/', HomePage),
     page('/alerts', AlertsPage),
     page('/alerts/$id', AlertPage),
     page('/silences', SilencesPage),
@@ -50,15 +50,15 @@ const tree = root.addChildren([
     page('/detection/new', NewRulePage),
     page('/detection/rules/$id', RulePage),
     page('/notices', NoticesPage),
-    page('/improvements', ImprovementsPage),
+    page('/follow-ups', FollowUpsPage),
     page('/on-call', OnCallPage),
     page('/on-call/$id', TeamPage),
     page('/pages', PagesPage),
-    page('/pages/$id', PageStoryPage),
+    page('/pages/$id', PageTimelinePage),
     page('/services', ServicesPage),
     page('/customers', CustomersPage),
     page('/people', PeoplePage),
-    page('/outbox', OutboxPage),
+    page('/outbox', MessageLogPage),
     page('/journal', JournalPage),
     page('/settings', SettingsPage),
     page('/account', AccountPage),

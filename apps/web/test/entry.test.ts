@@ -18,7 +18,7 @@ async function openSetup(world: World): Promise<Page> {
   await context.clock.setFixedTime(world.now)
   const page = await context.newPage()
   await page.goto(world.server.setupLink ?? '')
-  await page.getByLabel('Organisation').fill('Bright Ledger')
+  await page.getByLabel('Organization').fill('Bright Ledger')
   await page.getByLabel('Your name').fill('Ada Admin')
   await page.getByLabel('Your e-mail').fill('ada@tocsin.test')
   await page.getByRole('textbox', { name: 'Password' }).fill('short')
@@ -109,7 +109,7 @@ describe('coming in', () => {
 
   test('two browsers at one incident see each other’s acts without a reload', async ({ world }) => {
     const [one, two] = [await world.person('lead', 'Ada'), await world.person('responder', 'Ben')]
-    const incident = await one.call('openIncident', { body: { title: 'Odd sign-ins', statement: 'Two countries.' } })
+    const incident = await one.call('openIncident', { body: { title: 'Odd sign-ins', reason: 'Two countries.' } })
     const pages: Page[] = []
     for (const person of [one, two]) {
       const context = await browser.newContext({ baseURL: world.origin })

@@ -13,7 +13,7 @@ export const places = [
   '/detection?tab=sources',
   '/detection/new',
   '/notices',
-  '/improvements',
+  '/follow-ups',
   '/pages',
   '/on-call',
   '/services',
@@ -52,7 +52,7 @@ export async function furnish(world: World, administrator: Person): Promise<Furn
   if (!worst || !other) throw new Error('the attack raises alerts')
   let incident = await administrator.call('escalateAlert', {
     params: { id: worst.id },
-    body: { realm: 'ours', statement: 'A support account reads customer records in bulk from an unknown host.' },
+    body: { responsibility: 'us', reason: 'A support account reads customer records in bulk from an unknown host.' },
   })
   const params = { id: incident.id }
   const customers = (await administrator.call('customers')).filter(customer => customer.services.some(service => service.name === 'billing'))
@@ -73,20 +73,20 @@ export async function furnish(world: World, administrator: Person): Promise<Furn
   })
   incident = await administrator.call('classifyIncident', {
     params,
-    body: { version: incident.version, class: 'customer-reportable', statement: 'Records of several customers left.' },
+    body: { version: incident.version, class: 'customer-reportable', reason: 'Records of several customers left.' },
   })
   incident = await administrator.call('setAffectedCustomers', {
     params,
     body: { version: incident.version, customers: customers.map(customer => ({ id: customer.id, basis: 'Its records are in the export log.' })) },
   })
   await administrator.call('addTask', { params, body: { title: 'Revoke the key ak_7Q' } })
-  await administrator.call('addTask', { params, body: { title: 'Cut billing-api-3 off the network', hurtsBusiness: true } })
+  await administrator.call('addTask', { params, body: { title: 'Cut billing-api-3 off the network', isBusinessImpacting: true } })
   await administrator.call('addNote', {
     params,
     body: { markdown: 'The key was made **14 minutes** after the foreign sign-in:\n\n- `svc-support` has no second factor\n- its scope was `documents:read`' },
   })
   incident = await administrator.call('incident', { params })
-  await administrator.call('declareIncident', { params, body: { version: incident.version, statement: 'Confirmed: customer records were read and sent out.' } })
+  await administrator.call('declareIncident', { params, body: { version: incident.version, reason: 'Confirmed: customer records were read and sent out.' } })
   await world.settle()
   const [duty] = await administrator.call('obligations', { query: { incidentId: incident.id } })
   if (duty)

@@ -49,9 +49,9 @@ async function tab(page: Page, name: RegExp): Promise<void> {
   await page.getByRole('tab', { name }).click()
 }
 
-async function step(page: Page, button: string, statement: string, confirm: string): Promise<void> {
+async function step(page: Page, button: string, reason: string, confirm: string): Promise<void> {
   await press(page, button)
-  await fill(page, 'Statement', statement)
+  await fill(page, 'Statement', reason)
   await dialogButton(page, confirm)
   await page.getByRole('dialog').waitFor({ state: 'hidden' })
 }
@@ -81,7 +81,7 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
   await world.service('billing', security.team, engineering.team)
   await world.customer('Northwind Freight')
   const lead = await world.person('lead', 'Mira Okafor')
-  const { url } = await lead.call('createSource', { body: { kind: 'alertmanager', name: 'Production Alertmanager' } })
+  const { url } = await lead.call('createIntegration', { body: { kind: 'alertmanager', name: 'Production Alertmanager' } })
   const responder = security.primary
   const { page, context } = await browserOf(world, browser, responder)
   const leader = await browserOf(world, browser, lead)

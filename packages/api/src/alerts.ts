@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Line, PageQuery, pageOf, Realm, Reference, Severity, Text } from './common.ts'
+import { At, Id, IdParams, Line, PageQuery, pageOf, Reference, Responsibility, Severity, Text } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 export const observableKinds = ['ipv4-addr', 'ipv6-addr', 'domain-name', 'url', 'email-addr', 'file-hash', 'host', 'user-account', 'process', 'other'] as const
@@ -16,7 +16,7 @@ export const AlertInput = z
   .object({
     title: Line(300),
     severity: Severity,
-    service: z.string().trim().max(80).optional().describe('The name or id of a service in the catalogue'),
+    service: z.string().trim().max(80).optional().describe('The name or id of a service in the catalog'),
     dedupKey: z.string().trim().min(1, 'must not be empty').max(300).optional().describe('Alerts with the same key are one while it is open'),
     source: Line(100).default('api'),
     labels: z
@@ -31,7 +31,7 @@ export const AlertInput = z
 export type AlertInput = z.output<typeof AlertInput>
 
 export const alertStatuses = ['open', 'acknowledged', 'escalated', 'dismissed', 'resolved'] as const
-export const dismissalReasons = ['false-positive', 'benign', 'compliance-event', 'duplicate'] as const
+export const dispositions = ['false-positive', 'benign-true-positive', 'not-security', 'duplicate'] as const
 
 export const Alert = z
   .object({
@@ -54,12 +54,12 @@ export const Alert = z
     sourceResolvedAt: At.nullable().describe('When its source said that it is over'),
     acknowledgedBy: z.string().nullable(),
     acknowledgedAt: At.nullable(),
-    verdict: z
+    disposition: z
       .object({
         outcome: z.enum(['dismissed', 'escalated']),
-        reason: z.enum(dismissalReasons).nullable(),
-        realm: Realm,
-        statement: z.string(),
+        value: z.enum(dispositions).nullable(),
+        responsibility: Responsibility,
+        reason: z.string(),
         by: z.string(),
         at: At,
       })
@@ -86,7 +86,7 @@ export const alertRoutes = {
     path: '/api/v1/alerts',
     summary: 'Alerts, newest first; `queue` are those that wait for a verdict',
     access: atLeast('observer', 'alerts:read'),
-    query: PageQuery.extend({ view: z.enum(['queue', 'all']).default('queue') }),
+    query: PageQuery.extend({ view: z.enum(['triage', 'all']).default('triage') }),
     reply: pageOf(Alert),
   }),
   alert: route({
@@ -112,9 +112,9 @@ export const alertRoutes = {
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
     body: z.object({
-      reason: z.enum(dismissalReasons).describe('compliance-event: touches none of confidentiality, integrity, availability'),
-      realm: Realm,
-      statement: Text(4_000),
+      value: z.enum(dispositions).describe('compliance-event: touches none of confidentiality, integrity, availability'),
+      responsibility: Responsibility,
+      reason: Text(4_000),
     }),
     reply: Alert,
   }),

@@ -29,6 +29,6 @@ export const severities = ['info', 'low', 'medium', 'high', 'critical'] as const
 export const Severity = z.enum(severities)
 export type Severity = z.output<typeof Severity>
 
-export const realms = ['ours', 'customer', 'shared'] as const
-export const Realm = z.enum(realms).describe("Whose realm of responsibility it is: ours, the customer's, or shared")
-export type Realm = z.output<typeof Realm>
+export const responsibilities = ['us', 'customer', 'shared'] as const
+export const Responsibility = z.enum(responsibilities).describe("Whose realm of responsibility it is: ours, the customer's, or shared")
+export type Responsibility = z.output<typeof Responsibility>

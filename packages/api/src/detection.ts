@@ -275,7 +275,7 @@ export const detectionRoutes = {
       waitingBytes: z.number(),
       deadLetters: z.number(),
       correlationEvents: z.number(),
-      correlationLetGo: z.number(),
+      correlationEvicted: z.number(),
       indicators: z.number().describe('Indicators of compromise that are looked for'),
       isCompiling: z.boolean(),
     }),
@@ -283,7 +283,7 @@ export const detectionRoutes = {
   fieldMapping: route({
     method: 'GET',
     path: '/api/v1/detection/mapping',
-    summary: 'Where fields of rules stand in the events of this organisation, besides where the taxonomy finds them',
+    summary: 'Where fields of rules stand in the events of this organization, besides where the taxonomy finds them',
     access: atLeast('observer', 'detection:read'),
     reply: FieldMapping,
   }),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Alert } from './alerts.ts'
-import { At, Day, Id, IdParams, Line, PageQuery, pageOf, Realm, Reference, Text, Version } from './common.ts'
+import { At, Day, Id, IdParams, Line, PageQuery, pageOf, Reference, Responsibility, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 /** The life of an incident (NIST SP 800-61: containment, eradication, recovery), in order. */
@@ -48,7 +48,7 @@ export const Task = z
     dueOn: Day.nullable(),
     doneAt: At.nullable(),
     doneBy: z.string().nullable(),
-    hurtsBusiness: z.boolean().describe('It interrupts the business: the executive of the incident approves it first'),
+    isBusinessImpacting: z.boolean().describe('It interrupts the business: the executive of the incident approves it first'),
     approvedBy: z.string().nullable(),
     version: Version,
   })
@@ -66,7 +66,7 @@ export const Note = z
   })
   .meta({ id: 'Note' })
 export const TimelineEntry = z
-  .object({ id: Id, at: At, by: z.string(), type: z.string(), sentence: z.string(), statement: z.string().nullable() })
+  .object({ id: Id, at: At, by: z.string(), type: z.string(), sentence: z.string(), reason: z.string().nullable() })
   .meta({ id: 'TimelineEntry' })
 export type TimelineEntry = z.output<typeof TimelineEntry>
 
@@ -92,7 +92,7 @@ export type IncidentSummary = z.output<typeof IncidentSummary>
 export const Incident = IncidentSummary.extend({
   version: Version,
   summary: z.string(),
-  realm: Realm,
+  responsibility: Responsibility,
   severityCriteria: SeverityCriteria.nullable(),
   severityWhy: z.string().nullable().describe('The criteria that decided the severity, in words'),
   communications: Reference.nullable(),
@@ -100,18 +100,18 @@ export const Incident = IncidentSummary.extend({
   members: z.array(Reference).describe('Who may see it besides the roles, while it is restricted'),
   approximateUsers: z.number().nullable(),
   dataTouched: DataTouched,
-  watchUntil: Day.nullable(),
+  monitorUntil: Day.nullable(),
   services: z.array(Reference.extend({ basis: z.string() })),
   customers: z.array(Reference.extend({ basis: z.string() })),
   tasks: z.array(Task),
   notes: z.array(Note),
   alerts: z.array(Alert),
-  coveredBy: z.object({ id: Id, number: z.number(), title: z.string() }).nullable().describe('The widespread event that it is a part of'),
-  covers: z
+  parent: z.object({ id: Id, number: z.number(), title: z.string() }).nullable().describe('The widespread event that it is a part of'),
+  children: z
     .array(z.object({ id: Id, number: z.number(), title: z.string() }))
     .describe('The incidents that this widespread event covers, as far as the viewer may see them'),
   timeline: z.array(TimelineEntry),
-  nextActs: z.array(z.object({ to: IncidentStatus, act: z.string(), blockedBy: z.array(z.string()) })),
+  nextActions: z.array(z.object({ to: IncidentStatus, action: z.string(), blockedBy: z.array(z.string()) })),
 }).meta({ id: 'Incident' })
 export type Incident = z.output<typeof Incident>
 
@@ -119,8 +119,8 @@ export const ClassDefinition = z
   .object({ class: IncidentClass, name: z.string(), text: z.string(), version: Version, changedBy: z.string(), changedAt: At })
   .meta({ id: 'ClassDefinition' })
 
-const Statement = Text(8_000).describe('What is known, in the words of the one who acts: it stands in the record')
-const Act = z.object({ version: Version, statement: Statement })
+const Reason = Text(8_000).describe('What is known, in the words of the one who acts: it stands in the record')
+const Transition = z.object({ version: Version, reason: Reason })
 
 export const incidentRoutes = {
   incidents: route({
@@ -147,8 +147,8 @@ export const incidentRoutes = {
     access: atLeast('responder', 'incidents:write'),
     body: z.object({
       title: Line(200),
-      statement: Statement,
-      realm: Realm.default('ours'),
+      reason: Reason,
+      responsibility: Responsibility.default('us'),
       serviceIds: z.array(Id).max(100).default([]),
       alertIds: z.array(Id).max(100).default([]),
       isRestricted: z.boolean().default(false),
@@ -162,7 +162,7 @@ export const incidentRoutes = {
     summary: 'Escalate an alert: to a new suspected incident, or to the one named',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: z.object({ incidentId: Id.optional(), title: Line(200).optional(), realm: Realm, statement: Statement }),
+    body: z.object({ incidentId: Id.optional(), title: Line(200).optional(), responsibility: Responsibility, reason: Reason }),
     reply: Incident,
     status: 201,
   }),
@@ -176,7 +176,7 @@ export const incidentRoutes = {
       version: Version,
       title: Line(200).optional(),
       summary: z.string().trim().max(20_000).optional(),
-      realm: Realm.optional(),
+      responsibility: Responsibility.optional(),
       approximateUsers: z.number().int().min(0).max(10_000_000_000).nullable().optional(),
       dataTouched: DataTouched.optional(),
       isRestricted: z.boolean().optional(),
@@ -198,17 +198,17 @@ export const incidentRoutes = {
     summary: 'Classify it, with the reason',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: Act.extend({ class: IncidentClass }),
+    body: Transition.extend({ class: IncidentClass }),
     reply: Incident,
   }),
-  coverWidely: route({
+  makeParent: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/cover',
     summary:
       'Declare that an incident is a widespread event that covers alerts and other incidents: their pages end, its lead is paged once, and their leads and owners join it',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: z.object({ version: Version, statement: Statement, alertIds: z.array(Id).max(500).default([]), incidentIds: z.array(Id).max(100).default([]) }),
+    body: z.object({ version: Version, reason: Reason, alertIds: z.array(Id).max(500).default([]), incidentIds: z.array(Id).max(100).default([]) }),
     reply: Incident,
   }),
   assignRole: route({
@@ -253,7 +253,7 @@ export const incidentRoutes = {
     summary: 'Declare it: the official act that starts the clocks; needs severity and class',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
-    body: Act,
+    body: Transition,
     reply: Incident,
   }),
   containIncident: route({
@@ -262,7 +262,7 @@ export const incidentRoutes = {
     summary: 'Contained; from recovered, when the attacker has returned, too',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: Act,
+    body: Transition,
     reply: Incident,
   }),
   eradicateIncident: route({
@@ -271,7 +271,7 @@ export const incidentRoutes = {
     summary: 'Eradicated',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: Act,
+    body: Transition,
     reply: Incident,
   }),
   recoverIncident: route({
@@ -280,7 +280,7 @@ export const incidentRoutes = {
     summary: 'Recovered: the known secure state, how it was verified, and until when the services stay under watch',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: Act.extend({ secureState: Text(4_000), verification: Text(4_000), watchUntil: Day }),
+    body: Transition.extend({ secureState: Text(4_000), verification: Text(4_000), monitorUntil: Day }),
     reply: Incident,
   }),
   closeIncident: route({
@@ -289,7 +289,7 @@ export const incidentRoutes = {
     summary: 'Close it; afterwards its record cannot change',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
-    body: Act,
+    body: Transition,
     reply: Incident,
   }),
   reopenIncident: route({
@@ -298,7 +298,7 @@ export const incidentRoutes = {
     summary: 'Reopen a closed incident',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
-    body: Act,
+    body: Transition,
     reply: Incident,
   }),
   addTask: route({
@@ -311,7 +311,7 @@ export const incidentRoutes = {
       title: Line(300),
       assigneeId: Id.nullable().default(null),
       dueOn: Day.nullable().default(null),
-      hurtsBusiness: z.boolean().default(false),
+      isBusinessImpacting: z.boolean().default(false),
     }),
     reply: Incident,
     status: 201,
@@ -378,7 +378,7 @@ export const incidentRoutes = {
   classDefinitions: route({
     method: 'GET',
     path: '/api/v1/incident-classes',
-    summary: "The organisation's definitions of the incident classes",
+    summary: "The organization's definitions of the incident classes",
     access: atLeast('observer', 'incidents:read'),
     reply: z.array(ClassDefinition),
   }),

@@ -6,7 +6,7 @@ import { atLeast, route } from './route.ts'
 export const indicatorKindNames = ['ipv4-addr', 'ipv6-addr', 'domain-name', 'url', 'file-hash'] as const
 
 /** A list of indicators holds at most so many. */
-export const mostIndicatorsInAll = 2_000_000
+export const maxIndicatorsTotal = 2_000_000
 export const indicatorFileBytes = 256 * 1_048_576
 
 export const IndicatorList = z

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { At, Day, Id, IdParams, Instant, Reference, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
-export const obligationStates = ['prepared', 'running', 'delayed', 'waived', 'met'] as const
-export const delayGrounds = ['data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'] as const
+export const obligationStates = ['pending', 'due', 'deferred', 'waived', 'notified'] as const
+export const reasonCategories = ['data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'] as const
 
 export const Notice = z
   .object({
@@ -32,15 +32,15 @@ export const Obligation = z
     incident: z.object({ id: Id, number: z.number(), title: z.string() }),
     customer: Reference,
     state: z.enum(obligationStates),
-    standing: z.enum(['met', 'met-late', 'running', 'urgent', 'overdue']).nullable().describe('Where its clock stands; null while not declared'),
+    timing: z.enum(['notified', 'notified-late', 'due', 'due-soon', 'overdue']).nullable().describe('Where its clock stands; null while not declared'),
     startedAt: At.nullable(),
     dueAt: At.nullable(),
-    metAt: At.nullable(),
+    notifiedAt: At.nullable(),
     decision: z
       .object({
-        kind: z.enum(['delay', 'not-notify']),
-        ground: z.enum(delayGrounds),
-        statement: z.string(),
+        kind: z.enum(['defer', 'waive']),
+        reasonCategory: z.enum(reasonCategories),
+        reason: z.string(),
         proposedBy: Reference,
         approvedBy: z.string().nullable(),
         reviewOn: Day,
@@ -122,7 +122,7 @@ export const noticeRoutes = {
     summary: 'Propose to delay a notice, or not to notify: with ground, statement and a date of review',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
-    body: z.object({ version: Version, kind: z.enum(['delay', 'not-notify']), ground: z.enum(delayGrounds), statement: Text(8_000), reviewOn: Day }),
+    body: z.object({ version: Version, kind: z.enum(['defer', 'waive']), reasonCategory: z.enum(reasonCategories), reason: Text(8_000), reviewOn: Day }),
     reply: Obligation,
   }),
   approveDecision: route({

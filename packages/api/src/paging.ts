@@ -76,7 +76,7 @@ export const Page = z
     acknowledgements: z.array(z.object({ person: Reference, at: At })).describe('Who has acknowledged so far, where a step needs several'),
     snoozedUntil: At.nullable().describe('Quiet until then; it climbs again afterwards'),
     createdAt: At,
-    nextStepAt: At.nullable(),
+    nextEscalationAt: At.nullable(),
     notifications: z.array(z.object({ person: z.string(), at: At, channel: z.string(), state: z.string() })),
   })
   .meta({ id: 'Page' })
@@ -103,8 +103,8 @@ export type Message = z.output<typeof Message>
 export const PageEvent = z
   .object({ at: At, kind: z.string().describe('The type of the entry in the journal'), text: z.string(), entryId: Id })
   .meta({ id: 'PageEvent' })
-export const PageStory = Page.extend({ summary: z.string(), events: z.array(PageEvent) }).meta({ id: 'PageStory' })
-export type PageStory = z.output<typeof PageStory>
+export const PageTimeline = Page.extend({ summary: z.string(), events: z.array(PageEvent) }).meta({ id: 'PageTimeline' })
+export type PageTimeline = z.output<typeof PageTimeline>
 
 export const Drill = z
   .object({
@@ -251,7 +251,7 @@ export const pagingRoutes = {
     summary: 'The whole story of a page: each attempt, the answers of the providers, who acknowledged, in order of time',
     access: atLeast('observer', 'alerts:read'),
     params: IdParams,
-    reply: PageStory,
+    reply: PageTimeline,
   }),
   myPages: route({
     method: 'GET',
@@ -363,17 +363,17 @@ export const pagingRoutes = {
     reply: PageView,
     perMinute: 20,
   }),
-  handBackByLink: route({
+  releaseByLink: route({
     method: 'POST',
-    path: '/api/v1/page-links/hand-back',
+    path: '/api/v1/page-links/release',
     summary: 'Hand an acknowledged page back: it climbs to the next person at once',
     access: open('needs the signed link that was sent to the one person paged'),
     body: PageLink,
     reply: PageView,
   }),
-  outbox: route({
+  messageLog: route({
     method: 'GET',
-    path: '/api/v1/outbox',
+    path: '/api/v1/messages',
     summary: 'Messages that were sent, wait, or could not be sent',
     access: atLeast('lead'),
     reply: z.array(Message),

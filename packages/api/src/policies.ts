@@ -4,29 +4,29 @@ import { atLeast, route } from './route.ts'
 import { ZonedHours } from './schedules.ts'
 
 /** Whom a step of an escalation policy pages. */
-export const StepTarget = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('depth'), depth: z.number().int().min(0).max(9).describe('Place among the depths that the team promises: 0 is the first') }),
-  z.object({ kind: z.literal('schedule'), scheduleId: Id, turn: z.number().int().min(0).max(9).default(0) }),
+export const PageTarget = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('tier'), tier: z.number().int().min(0).max(9).describe('Place among the depths that the team promises: 0 is the first') }),
+  z.object({ kind: z.literal('schedule'), scheduleId: Id, position: z.number().int().min(0).max(9).default(0) }),
   z.object({ kind: z.literal('person'), personId: Id }),
   z.object({ kind: z.literal('team'), teamId: Id.describe('All its members') }),
   z.object({ kind: z.literal('everyone') }).describe('All members of the team that is paged'),
   z.object({ kind: z.literal('channel'), channelId: Id.describe('A channel where the team talks; nobody is alone in having heard it') }),
 ])
-export type StepTarget = z.output<typeof StepTarget>
+export type PageTarget = z.output<typeof PageTarget>
 
-export const Step = z.object({
-  targets: z.array(StepTarget).max(20).describe('None: the step only waits'),
+export const EscalationLevel = z.object({
+  targets: z.array(PageTarget).max(20).describe('None: the step only waits'),
   waitMinutes: z.number().int().min(0).max(1_440, 'must be at most a day').describe('Until the next step'),
   acknowledgements: z.number().int().min(1).max(10).optional().describe('So many people have to acknowledge before it stops climbing'),
   when: ZonedHours.optional().describe('The step counts only in these hours'),
   urgency: z.enum(['high', 'low']).optional().describe('The step counts only for pages of this urgency'),
   whenEmpty: z.enum(['fallback', 'skip', 'wait']).optional().describe('Where its targets are nobody: page the fallback (the default), go on at once, or wait'),
 })
-export type Step = z.output<typeof Step>
+export type EscalationLevel = z.output<typeof EscalationLevel>
 
 export const PolicyInput = z.object({
   name: Line(80),
-  steps: z.array(Step).min(1, 'name at least one step').max(20),
+  levels: z.array(EscalationLevel).min(1, 'name at least one step').max(20),
   repeats: z.number().int().min(0).max(9).default(2).describe('Times that the steps run again when nobody answers'),
   businessHours: ZonedHours.nullable().default(null).describe('Pages of low urgency climb in these hours only'),
 })

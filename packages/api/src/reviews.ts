@@ -4,7 +4,7 @@ import { atLeast, route } from './route.ts'
 
 export const findingKinds = ['technical-lapse', 'procedural-failure', 'manual-error', 'process-flaw', 'communication'] as const
 
-export const Improvement = z
+export const FollowUp = z
   .object({
     id: Id,
     incident: z.object({ id: Id, number: z.number() }),
@@ -18,7 +18,7 @@ export const Improvement = z
     version: Version,
   })
   .meta({ id: 'Improvement' })
-export type Improvement = z.output<typeof Improvement>
+export type FollowUp = z.output<typeof FollowUp>
 
 export const Review = z
   .object({
@@ -26,8 +26,8 @@ export const Review = z
     incidentId: Id,
     state: z.enum(['draft', 'finished']),
     sequence: z.string().describe('The sequence of events; it starts as the timeline'),
-    findings: z.array(z.object({ id: Id, kind: z.enum(findingKinds), statement: z.string() })),
-    improvements: z.array(Improvement),
+    findings: z.array(z.object({ id: Id, kind: z.enum(findingKinds), reason: z.string() })),
+    followUps: z.array(FollowUp),
     finishedBy: z.string().nullable(),
     finishedAt: At.nullable(),
     version: Version,
@@ -62,13 +62,13 @@ export const reviewRoutes = {
     body: z.object({
       version: Version,
       sequence: Text(50_000),
-      findings: z.array(z.object({ kind: z.enum(findingKinds), statement: Text(4_000) })).max(100),
+      findings: z.array(z.object({ kind: z.enum(findingKinds), reason: Text(4_000) })).max(100),
     }),
     reply: Review,
   }),
-  addImprovement: route({
+  addFollowUp: route({
     method: 'POST',
-    path: '/api/v1/reviews/{id}/improvements',
+    path: '/api/v1/reviews/{id}/follow-ups',
     summary: 'Add an improvement, with owner and due date',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
@@ -85,21 +85,21 @@ export const reviewRoutes = {
     body: z.object({ version: Version }),
     reply: Review,
   }),
-  improvements: route({
+  followUps: route({
     method: 'GET',
-    path: '/api/v1/improvements',
+    path: '/api/v1/follow-ups',
     summary: 'Improvements that are not yet done and shown to work, the one due first on top',
     access: atLeast('observer', 'incidents:read'),
     query: z.object({ view: z.enum(['open', 'all']).default('open') }),
-    reply: z.array(Improvement),
+    reply: z.array(FollowUp),
   }),
-  reviewImprovement: route({
+  updateFollowUp: route({
     method: 'POST',
-    path: '/api/v1/improvements/{id}/review',
+    path: '/api/v1/follow-ups/{id}/review',
     summary: 'Look at an improvement again: not done yet (with a new date), done, or shown to work',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: z.object({ version: Version, state: z.enum(['open', 'done', 'verified']), statement: Text(4_000), dueOn: Day.optional() }),
-    reply: Improvement,
+    body: z.object({ version: Version, state: z.enum(['open', 'done', 'verified']), reason: Text(4_000), dueOn: Day.optional() }),
+    reply: FollowUp,
   }),
 }

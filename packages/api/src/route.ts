@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 
-/** What a person may do in the whole organisation; each role can do all that the ones before it can. */
+/** What a person may do in the whole organization; each role can do all that the ones before it can. */
 export const roles = ['observer', 'responder', 'lead', 'administrator'] as const
 export type Role = (typeof roles)[number]
 

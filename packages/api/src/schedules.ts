@@ -38,17 +38,17 @@ const Restrictions = z.array(RestrictionShape).max(50)
 export const ZonedHours = z.object({ timeZone: TimeZone, hours: Restrictions })
 
 const Merge = z.enum(['top', 'all']).describe('Where several layers are active: the highest counts, or all')
-const Turn = z.number().int().min(0).max(9).describe('Which in turn: 0 whose turn it is, 1 the next, who stands behind')
+const RotationSlot = z.number().int().min(0).max(9).describe('Which in turn: 0 whose turn it is, 1 the next, who stands behind')
 const isInOrder = ({ start, end }: { start: string; end: string }) => start < end
 const order = { path: ['end'], message: 'must be later than start' }
 
 /** The shapes of a schedule, with people and instants as they stand in a file (names) or in the API (ids). */
 function shapesWith(Person: z.ZodType<string, string>, At: z.ZodType<string, string>) {
-  const OneTurn = z.union([Person, z.array(Person).max(20)])
+  const SingleSlot = z.union([Person, z.array(Person).max(20)])
   const Layer = z.strictObject({
     name: Name,
     rotation: RotationShape,
-    participants: z.array(OneTurn).max(200).describe('Turn by turn: one person, several together ([a, b]), or nobody ([])'),
+    participants: z.array(SingleSlot).max(200).describe('Turn by turn: one person, several together ([a, b]), or nobody ([])'),
     beside: z.boolean().optional().describe('On call together with the layer below it, rather than over it'),
     advance: z.enum(['handoff', 'shift']).optional().describe('Turns go on with every handoff, or with every turn that has hours in it'),
     timeZone: TimeZone.optional().describe("Where its clock hangs, if that is not the schedule's"),
@@ -60,7 +60,7 @@ function shapesWith(Person: z.ZodType<string, string>, At: z.ZodType<string, str
   const span = { start: At, end: At }
   const Override = z.strictObject({
     kind: z.enum(['replace', 'add', 'remove', 'shadow']).default('replace'),
-    turn: Turn.optional(),
+    position: RotationSlot.optional(),
     participants: z.array(Person).max(200),
     ...span,
   })

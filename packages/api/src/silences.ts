@@ -40,9 +40,9 @@ export const Heartbeat = z
     serviceId: Id.nullable(),
     severity: Severity,
     everyMinutes: z.number(),
-    lastBeatAt: At.nullable(),
+    lastHeartbeatAt: At.nullable(),
     expectedBy: At,
-    state: z.enum(['new', 'beating', 'silent']),
+    state: z.enum(['new', 'healthy', 'silent']),
     createdAt: At,
   })
   .meta({ id: 'Heartbeat' })
@@ -105,17 +105,17 @@ export const silenceRoutes = {
     access: atLeast('lead', 'alerts:write'),
     params: IdParams,
   }),
-  beat: route({
+  heartbeat: route({
     method: 'POST',
-    path: '/beat/{token}',
+    path: '/heartbeat/{token}',
     summary: 'A sign of life',
     access: open('needs the secret token in the address, and can do nothing else'),
     params: z.object({ token: z.string().max(100) }),
     perMinute: 600,
   }),
-  beatByGet: route({
+  heartbeatByGet: route({
     method: 'GET',
-    path: '/beat/{token}',
+    path: '/heartbeat/{token}',
     summary: 'A sign of life, from what can only fetch',
     access: open('needs the secret token in the address, and can do nothing else'),
     params: z.object({ token: z.string().max(100) }),

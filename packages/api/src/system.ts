@@ -43,12 +43,12 @@ export const systemRoutes = {
     path: '/api/v1/status',
     summary: 'What every page says: is it set up, is paging live, is demo data loaded',
     access: open('the sign-in page needs it; no names, no content'),
-    reply: z.object({ organisation: z.string(), isSetUp: z.boolean(), isPagingLive: z.boolean(), hasDemo: z.boolean(), version: z.string(), now: At }),
+    reply: z.object({ organization: z.string(), isSetUp: z.boolean(), isPagingLive: z.boolean(), hasDemo: z.boolean(), version: z.string(), now: At }),
   }),
   loadDemo: route({
     method: 'POST',
     path: '/api/v1/demo',
-    summary: 'Load the demo organisation and play one attack through the real intake',
+    summary: 'Load the demo organization and play one attack through the real intake',
     access: atLeast('administrator'),
     reply: z.object({ teams: z.number(), services: z.number(), customers: z.number(), people: z.number() }),
     status: 201,
@@ -83,10 +83,10 @@ export const systemRoutes = {
     access: atLeast('observer', 'incidents:read'),
     produces: 'text/event-stream',
   }),
-  renameOrganisation: route({
+  renameOrganization: route({
     method: 'PUT',
-    path: '/api/v1/organisation',
-    summary: "The organisation's name, as customers read it in notices",
+    path: '/api/v1/organization',
+    summary: "The organization's name, as customers read it in notices",
     access: atLeast('administrator'),
     body: z.object({ name: Line(100) }),
   }),

@@ -41,7 +41,7 @@ export async function incidentShow(output: Output, api: Api, which: string): Pro
     '',
     ...incident.timeline.map(
       entry =>
-        `${entry.at}  ${printable(entry.by)}: ${printable(entry.sentence)}${entry.statement ? `\n    ${printable(entry.statement).replaceAll('\n', '\n    ')}` : ''}`,
+        `${entry.at}  ${printable(entry.by)}: ${printable(entry.sentence)}${entry.reason ? `\n    ${printable(entry.reason).replaceAll('\n', '\n    ')}` : ''}`,
     ),
   ]
   output.say(lines, incident)

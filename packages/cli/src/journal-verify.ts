@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { verifyExport } from '@tocsin/merkle'
 import { CliProblem, type Output } from './output.ts'
 
-const mostBytes = 2_000_000_000
+const maxBytes = 2_000_000_000
 
 /** Checks an exported journal: exit code 0 when every byte holds, 1 when not, with the entry that is wrong. */
 export async function journalVerify(output: Output, file: string, trustedKey: string | undefined): Promise<void> {
@@ -22,7 +22,7 @@ export async function journalVerify(output: Output, file: string, trustedKey: st
 async function readExport(file: string): Promise<string> {
   try {
     const { size } = await stat(file)
-    if (size > mostBytes) throw new CliProblem(`${file} is larger than 2 GB.`, 2)
+    if (size > maxBytes) throw new CliProblem(`${file} is larger than 2 GB.`, 2)
     // Broken UTF-8 must not be mended on the way in: every byte counts.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(file))
   } catch (error) {

@@ -1,6 +1,6 @@
 import { CliProblem } from './output.ts'
 
-const mostBytes = 1_000_000_000
+const maxBytes = 1_000_000_000
 
 /**
  * Lines of JSON from what may be lines already, one list of events, or one event over several lines. Only the latter two are held in
@@ -26,7 +26,7 @@ export async function* jsonDocuments(pieces: AsyncIterable<Buffer>): AsyncIterab
       return
     }
     const newline = text.indexOf('\n')
-    if (newline < 0 && size < mostBytes) continue
+    if (newline < 0 && size < maxBytes) continue
     if (isJson(text.slice(0, newline)) || !text.startsWith('{')) break
     yield* oneDocument(held, size, iterator)
     return
@@ -52,7 +52,7 @@ async function* oneDocument(held: Buffer[], size: number, iterator: AsyncIterato
   for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
     pieces.push(next.value)
     bytes += next.value.length
-    if (bytes > mostBytes) throw new CliProblem(`one JSON document may be ${mostBytes / 1e9} GB at the most: write one event a line.`, 2)
+    if (bytes > maxBytes) throw new CliProblem(`one JSON document may be ${maxBytes / 1e9} GB at the most: write one event a line.`, 2)
   }
   const text = Buffer.concat(pieces)
     .toString('utf8')

@@ -33,7 +33,7 @@ async function run(work: (output: Output, api: { origin: string; apiKey: string 
 
 for (const [name, description, withDemo] of [
   ['serve', 'run the server', false],
-  ['demo', 'run the server with the demo organisation and one attack on it', true],
+  ['demo', 'run the server with the demo organization and one attack on it', true],
 ] as const)
   program
     .command(name)
@@ -59,7 +59,7 @@ alert
   .description('send one alert')
   .requiredOption('--title <title>', 'what happened')
   .addOption(new Option('--severity <severity>', 'how bad it is').choices(['info', 'low', 'medium', 'high', 'critical']).default('medium'))
-  .option('--service <name>', 'a service of the catalogue')
+  .option('--service <name>', 'a service of the catalog')
   .option('--dedup-key <key>', 'alerts with the same key are one while it is open')
   .option('--source <name>', 'who says so', 'command line')
   .option('--description <text>', 'more about it')
@@ -82,7 +82,7 @@ page
   .alias('ack')
   .argument('<id>', 'its id, or the end of it')
   .description('take it up: it climbs no further')
-  .action((id: string) => run(async (output, api) => (await pages()).pageAct(output, api, id, { kind: 'acknowledge' })))
+  .action((id: string) => run(async (output, api) => (await pages()).pageAction(output, api, id, { kind: 'acknowledge' })))
 page
   .command('decline')
   .argument('<id>', 'its id, or the end of it')
@@ -91,26 +91,28 @@ page
   .description('say that you cannot take it')
   .action((id: string, { to, reason }: { to?: string; reason?: string }) =>
     run(async (output, api) =>
-      (await pages()).pageAct(output, api, id, { kind: 'decline', people: to === undefined ? [] : [to], ...(reason === undefined ? {} : { reason }) }),
+      (await pages()).pageAction(output, api, id, { kind: 'decline', people: to === undefined ? [] : [to], ...(reason === undefined ? {} : { reason }) }),
     ),
   )
 page
   .command('escalate')
   .argument('<id>', 'its id, or the end of it')
   .description('go on to the next step now')
-  .action((id: string) => run(async (output, api) => (await pages()).pageAct(output, api, id, { kind: 'escalate' })))
+  .action((id: string) => run(async (output, api) => (await pages()).pageAction(output, api, id, { kind: 'escalate' })))
 page
   .command('add')
   .argument('<id>', 'its id, or the end of it')
   .argument('<email...>', 'whom to page about the same')
   .description('add responders')
-  .action((id: string, people: string[]) => run(async (output, api) => (await pages()).pageAct(output, api, id, { kind: 'add', people })))
+  .action((id: string, people: string[]) => run(async (output, api) => (await pages()).pageAction(output, api, id, { kind: 'add', people })))
 page
   .command('snooze')
   .argument('<id>', 'its id, or the end of it')
-  .option('--minutes <n>', 'for so long', turnLength, 30)
+  .option('--minutes <n>', 'for so long', shiftLength, 30)
   .description('let a page that somebody took up rest; it climbs again afterwards')
-  .action((id: string, { minutes }: { minutes: number }) => run(async (output, api) => (await pages()).pageAct(output, api, id, { kind: 'snooze', minutes })))
+  .action((id: string, { minutes }: { minutes: number }) =>
+    run(async (output, api) => (await pages()).pageAction(output, api, id, { kind: 'snooze', minutes })),
+  )
 
 const incident = program.command('incident').description('incidents')
 incident
@@ -132,7 +134,7 @@ function wholeNumber(value: string): number {
   return number
 }
 
-function turnLength(value: string): number {
+function shiftLength(value: string): number {
   if (!/^[1-9]\d{0,2}$/.test(value)) throw new InvalidArgumentError('It must be a whole number from 1 to 999.')
   return Number(value)
 }
@@ -188,7 +190,7 @@ oncall
   .command('handoffs')
   .description('the instants at which turns of a rotation change, as JSON')
   .addOption(new Option('--type <type>', 'what a turn is counted in').choices(rotationTypes).makeOptionMandatory())
-  .option('--every <n>', 'so many of them a turn', turnLength, 1)
+  .option('--every <n>', 'so many of them a turn', shiftLength, 1)
   .requiredOption('--start <wall time>', 'the first handoff on the wall clock, as 2026-03-23T09:00')
   .requiredOption('--zone <zone>', 'the time zone of the clock')
   .requiredOption('--from <instant>', 'from this instant on')
@@ -226,17 +228,17 @@ const apply = program
   .option('--plan', 'only show what would change')
   .option('--yes', 'do not ask')
   .action((options: { file: string; plan?: boolean; yes?: boolean }) =>
-    run(async (output, api) => (await import('./organisation.ts')).applyFiles(output, api, options.file, options)),
+    run(async (output, api) => (await import('./organization.ts')).applyFiles(output, api, options.file, options)),
   )
 program
   .command('export')
   .description('teams, people, schedules, policies and services as YAML, as apply takes them')
   .option('-o, --out <folder>', 'a file for each kind there; without it all to standard output')
-  .action((options: { out?: string }) => run(async (output, api) => (await import('./organisation.ts')).exportFiles(output, api, options.out)))
+  .action((options: { out?: string }) => run(async (output, api) => (await import('./organization.ts')).exportFiles(output, api, options.out)))
 program
   .command('schema')
   .description('the JSON Schema of the files that apply takes, for editors')
-  .action(() => run(async () => (await import('./organisation.ts')).printSchema()))
+  .action(() => run(async () => (await import('./organization.ts')).printSchema()))
 const importing = program
   .command('import')
   .description('make files of what another pager exported (JSON of its API), and say what could not be carried over')

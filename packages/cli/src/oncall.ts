@@ -1,7 +1,7 @@
-import { type OrganisationFile, RotationShape, TimeZone } from '@tocsin/api'
+import { type OrganizationFile, RotationShape, TimeZone } from '@tocsin/api'
 import { coverage, fairness, handoffs, type Rotation, type Schedule, shifts, type Team, whoIsOnCall } from '@tocsin/oncall'
 import type { z } from 'zod'
-import { readOrganisationFile } from './organisation-files.ts'
+import { readOrganizationFile } from './organization-files.ts'
 import { CliProblem } from './output.ts'
 
 export interface HandoffOptions extends Rotation {
@@ -11,8 +11,8 @@ export interface HandoffOptions extends Rotation {
 }
 
 /** What a period may be at the most: a command asks for what a person looks at. */
-const mostYears = 20
-const mostHandoffs = 200_000
+const maxYears = 20
+const maxHandoffs = 200_000
 
 const print = (value: unknown) => process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
 
@@ -32,8 +32,8 @@ function instantOf(text: string, option: string): string {
 
 function periodOf({ from, until }: { from: string; until: string }): { from: string; until: string } {
   const period = { from: instantOf(from, '--from'), until: instantOf(until, '--until') }
-  if (Date.parse(period.until) - Date.parse(period.from) > mostYears * 366 * 86_400_000)
-    throw new CliProblem(`--until must be at most ${mostYears} years after --from.`, 2)
+  if (Date.parse(period.until) - Date.parse(period.from) > maxYears * 366 * 86_400_000)
+    throw new CliProblem(`--until must be at most ${maxYears} years after --from.`, 2)
   return period
 }
 
@@ -42,12 +42,12 @@ export function oncallHandoffs({ zone, from, until, ...given }: HandoffOptions):
   const { type, every, start } = parsed(RotationShape, { type: given.type, every: given.every, start: given.start }, 'rotation')
   parsed(TimeZone, zone, '--zone')
   const found = handoffs({ type, every, start }, zone, periodOf({ from, until }))
-  if (found.length > mostHandoffs) throw new CliProblem(`there are more than ${mostHandoffs} handoffs in this time: ask for less of it.`, 2)
+  if (found.length > maxHandoffs) throw new CliProblem(`there are more than ${maxHandoffs} handoffs in this time: ask for less of it.`, 2)
   print(found)
 }
 
 async function scheduleOf(file: string, name: string): Promise<Schedule> {
-  const { schedules } = await readOrganisationFile(file)
+  const { schedules } = await readOrganizationFile(file)
   const found = schedules.filter(schedule => schedule.name === name)
   if (found.length > 1) throw new CliProblem(`${file} has two schedules of the name ${name}.`, 2)
   if (found[0] === undefined)
@@ -68,18 +68,18 @@ export async function oncallShifts({ file, schedule, ...period }: { file: string
 }
 
 /** A team as the core reads it, if it promises anything. */
-function promisesOf({ name, timeZone = 'UTC', promises, longestDays, longestNights }: OrganisationFile['teams'][number]): Team[] {
-  return promises === undefined ? [] : [{ name, timeZone, promises, longestDays, longestNights }]
+function tiersOf({ name, timeZone = 'UTC', tiers, longestDays, longestNights }: OrganizationFile['teams'][number]): Team[] {
+  return tiers === undefined ? [] : [{ name, timeZone, tiers, longestDays, longestNights }]
 }
 
 /** Prints what is wrong with the coverage of the teams of a file. Exit code 1 when something is, so that a pipeline stops there. */
 export async function oncallCoverage({ file, ...period }: { file: string; from: string; until: string }): Promise<void> {
   const { from, until } = periodOf(period)
-  const { teams, schedules } = await readOrganisationFile(file)
-  const promising = teams.flatMap(promisesOf)
+  const { teams, schedules } = await readOrganizationFile(file)
+  const promising = teams.flatMap(tiersOf)
   if (promising.length === 0) throw new CliProblem(`${file} has no teams: without them nothing is promised.`, 2)
-  for (const { name, promises } of promising)
-    for (const { schedule } of promises)
+  for (const { name, tiers } of promising)
+    for (const { schedule } of tiers)
       if (!schedules.some(known => known.name === schedule)) throw new CliProblem(`${file} has no schedule ${schedule}, which ${name} promises.`, 2)
   const concerns = promising.flatMap(team => coverage(team, schedules, from, until))
   print(concerns)
@@ -89,7 +89,7 @@ export async function oncallCoverage({ file, ...period }: { file: string; from: 
 /** Prints who carries how much of a schedule of a file, with the holidays of the teams that promise it. */
 export async function oncallFairness({ file, schedule, ...period }: { file: string; schedule: string; from: string; until: string }): Promise<void> {
   const { from, until } = periodOf(period)
-  const { teams } = await readOrganisationFile(file)
-  const holidays = teams.filter(team => team.promises?.some(promise => promise.schedule === schedule)).flatMap(team => team.holidays ?? [])
+  const { teams } = await readOrganizationFile(file)
+  const holidays = teams.filter(team => team.tiers?.some(promise => promise.schedule === schedule)).flatMap(team => team.holidays ?? [])
   print(fairness(await scheduleOf(file, schedule), from, until, { holidays }))
 }

@@ -12,7 +12,7 @@ const words = (page: Page) =>
   [
     page.state === 'acknowledged' ? `${page.acknowledgedBy ?? 'somebody'} has it` : page.state,
     page.snoozedUntil ? `rests until ${page.snoozedUntil}` : '',
-    page.state === 'triggered' && page.nextStepAt ? `next step ${page.nextStepAt}` : '',
+    page.state === 'triggered' && page.nextEscalationAt ? `next step ${page.nextEscalationAt}` : '',
   ]
     .filter(word => word !== '')
     .join(', ')
@@ -40,7 +40,7 @@ export async function pageShow(output: Output, api: Api, which: string): Promise
   output.say([row(story), printable(story.summary), '', ...story.events.map(event => printable(`${event.at}  ${event.text}`))], story)
 }
 
-export interface PageAct {
+export interface PageAction {
   readonly kind: 'acknowledge' | 'decline' | 'escalate' | 'add' | 'snooze'
   /** E-mail addresses. */
   readonly people?: readonly string[]
@@ -49,19 +49,19 @@ export interface PageAct {
 }
 
 /** Does something about a page, as the person whose key it is. */
-export async function pageAct(output: Output, api: Api, which: string, act: PageAct): Promise<void> {
+export async function pageAction(output: Output, api: Api, which: string, action: PageAction): Promise<void> {
   const call = clientOf(api)
   const params = { id: (await findPage(call, which)).id }
-  const personIds = act.people && act.people.length > 0 ? await idsOf(call, act.people) : []
+  const personIds = action.people && action.people.length > 0 ? await idsOf(call, action.people) : []
   const page = await perform()
   output.say([row(page)], page)
 
   function perform(): Promise<Page> {
-    if (act.kind === 'acknowledge') return call('acknowledgePage', { params })
-    if (act.kind === 'escalate') return call('escalatePage', { params })
-    if (act.kind === 'snooze') return call('snoozePage', { params, body: { minutes: act.minutes ?? 30 } })
-    if (act.kind === 'add') return call('addResponders', { params, body: { personIds } })
-    return call('declinePage', { params, body: { toId: personIds[0] ?? null, reason: act.reason ?? '' } })
+    if (action.kind === 'acknowledge') return call('acknowledgePage', { params })
+    if (action.kind === 'escalate') return call('escalatePage', { params })
+    if (action.kind === 'snooze') return call('snoozePage', { params, body: { minutes: action.minutes ?? 30 } })
+    if (action.kind === 'add') return call('addResponders', { params, body: { personIds } })
+    return call('declinePage', { params, body: { toId: personIds[0] ?? null, reason: action.reason ?? '' } })
   }
 }
 

@@ -20,7 +20,7 @@ export async function rulesCheck(output: Output, paths: readonly string[]): Prom
   if (refused.length > 0) process.exitCode = 1
 }
 
-interface Verdict {
+interface Disposition {
   readonly rule: string
   readonly sample: string
   readonly event: number
@@ -37,7 +37,7 @@ export async function rulesTest(output: Output, path: string): Promise<void> {
   const isFolder = (await stat(path)).isDirectory()
   const { rules, refused } = readRules(files)
   const engine = Engine.compile({ rules, correlations: [], filters: [], refused })
-  const verdicts: Verdict[] = []
+  const verdicts: Disposition[] = []
   const without: string[] = []
   for (const file of files) {
     const place = isFolder ? join(path, file.name) : join(dirname(path), file.name.split('/').at(-1) ?? '')
@@ -57,9 +57,9 @@ export async function rulesTest(output: Output, path: string): Promise<void> {
   if (failed.length > 0 || refused.length > 0) process.exitCode = 1
 }
 
-async function samplesOf(place: string, file: RuleFile, engine: Engine): Promise<Verdict[]> {
+async function samplesOf(place: string, file: RuleFile, engine: Engine): Promise<Disposition[]> {
   const stem = place.replace(/\.ya?ml$/i, '')
-  const verdicts: Verdict[] = []
+  const verdicts: Disposition[] = []
   for (const [kind, expected] of [
     ['positive', true],
     ['negative', false],

@@ -22,9 +22,9 @@ describe('npx tocsin', () => {
       count: 2,
     })
     const refused = await tocsin(['alert', 'send', '--title', 'x', '--service', 'nothing'], env)
-    expect(refused).toMatchObject({ code: 1, out: '', err: 'service: "nothing" is not a service of the catalogue\n' })
+    expect(refused).toMatchObject({ code: 1, out: '', err: 'service: "nothing" is not a service of the catalog\n' })
     expect((await tocsin(['incident', 'list'], env)).out).toBe('No incident is open.\n')
-    await administrator.call('openIncident', { body: { title: 'Odd \u001b[31msign-ins', statement: 'Two countries.' } })
+    await administrator.call('openIncident', { body: { title: 'Odd \u001b[31msign-ins', reason: 'Two countries.' } })
     const list = (await tocsin(['incident', 'list'], env)).out
     expect(list).toMatch(/1 {2}— {5}suspected {3}Odd .*sign-ins/)
     expect(list, 'a title moves no cursor').not.toContain('\u001b')
@@ -35,7 +35,7 @@ describe('npx tocsin', () => {
   })
 
   test('lists pages, shows their story, and does with them what the pages do', async ({ world }) => {
-    const { team, primary, backup } = await world.team({ depth: 2 })
+    const { team, primary, backup } = await world.team({ tier: 2 })
     await world.service('billing', team)
     const administrator = await world.person('administrator', 'Ada Admin')
     const { secret } = await administrator.call('createApiKey', { body: { name: 'cli', scopes: ['alerts:read', 'alerts:write', 'catalog:read'] } })
@@ -92,7 +92,7 @@ describe('npx tocsin', () => {
 
   test('verifies an exported journal, and names the entry that was changed', async ({ world }) => {
     const administrator = await world.person('administrator')
-    await administrator.call('openIncident', { body: { title: 'Leak', statement: 'Seen.' } })
+    await administrator.call('openIncident', { body: { title: 'Leak', reason: 'Seen.' } })
     const file = join(mkdtempSync(join(tmpdir(), 'tocsin-cli-')), 'journal.json')
     const text = await (await administrator.call.raw('exportJournal')).text()
     const { key } = await administrator.call('checkpoint')

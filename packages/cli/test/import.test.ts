@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { OrganisationFile } from '@tocsin/api'
+import { OrganizationFile } from '@tocsin/api'
 import { shifts, whoIsOnCall } from '@tocsin/oncall'
 import { load } from 'js-yaml'
 import { describe, expect, test } from 'vitest'
@@ -14,18 +14,18 @@ const sample = (name: string) => fileURLToPath(new URL(`./exports/${name}.json`,
 async function imported(tool: string, names: readonly string[], ...more: string[]) {
   const { code, out, err } = await tocsin(['import', tool, ...names.map(sample), ...more])
   expect(code, err).toBe(0)
-  const organisation = OrganisationFile.parse(load(out))
+  const organization = OrganizationFile.parse(load(out))
   const scheduleNamed = (name: string) => {
-    const found = organisation.schedules.find(one => one.name === name)
+    const found = organization.schedules.find(one => one.name === name)
     if (!found) throw new Error(`no schedule ${name}`)
     return found
   }
-  return { organisation, notes: err.split('\n').filter(line => line !== ''), scheduleNamed }
+  return { organization, notes: err.split('\n').filter(line => line !== ''), scheduleNamed }
 }
 
 describe('npx tocsin import pagerduty', () => {
   test('carries layers, the upper over the lower, with restrictions, overrides, policies and services', async () => {
-    const { organisation, notes, scheduleNamed } = await imported('pagerduty', ['pagerduty'])
+    const { organization, notes, scheduleNamed } = await imported('pagerduty', ['pagerduty'])
     const schedule = scheduleNamed('Primary')
     expect(schedule).toMatchObject({ team: 'Response', timeZone: 'America/Chicago', merge: 'top' })
     expect(schedule.layers.map(layer => layer.name)).toEqual(['Always', 'Office hours'])
@@ -35,27 +35,27 @@ describe('npx tocsin import pagerduty', () => {
     expect(whoIsOnCall(schedule, '2026-03-04T14:00:00Z')).toEqual(['ada@example.org'])
     expect(whoIsOnCall(schedule, '2026-03-10T08:00:00Z')).toEqual(['ben@example.org'])
     expect(whoIsOnCall(schedule, '2026-12-25T12:00:00Z')).toEqual(['cai@example.org'])
-    expect(organisation.policies).toMatchObject([
+    expect(organization.policies).toMatchObject([
       {
         team: 'Response',
         name: 'Default',
         repeats: 2,
-        steps: [
+        levels: [
           // Nobody on call there: the next rule at once.
           { waitMinutes: 10, targets: [{ schedule: 'Primary' }], whenEmpty: 'skip' },
           { waitMinutes: 30, targets: [{ person: 'ada@example.org' }] },
         ],
       },
       // What is of low urgency does not escalate there.
-      { name: 'Default (low urgency)', repeats: 0, steps: [{ waitMinutes: 10, targets: [{ schedule: 'Primary' }] }] },
+      { name: 'Default (low urgency)', repeats: 0, levels: [{ waitMinutes: 10, targets: [{ schedule: 'Primary' }] }] },
     ])
-    expect(organisation.teams).toMatchObject([{ name: 'Response', members: ['ada@example.org', 'ben@example.org'], policy: 'Default', progressMinutes: 30 }])
-    expect(organisation.teams[0]?.routing).toEqual([
+    expect(organization.teams).toMatchObject([{ name: 'Response', members: ['ada@example.org', 'ben@example.org'], policy: 'Default', progressMinutes: 30 }])
+    expect(organization.teams[0]?.routing).toEqual([
       { services: ['billing'], policy: 'Default' },
       { services: ['reports'], policy: 'Default (low urgency)', urgency: 'low' },
       { services: ['search'], policy: 'Default' },
     ])
-    expect(organisation.people.map(person => person.role)).toEqual(['administrator', 'responder', 'observer'])
+    expect(organization.people.map(person => person.role)).toEqual(['administrator', 'responder', 'observer'])
     expect(notes).toEqual([
       'schedule Primary, layer Odd: turns of 5400 seconds are no whole number of hours; the layer is left out.',
       'schedule Primary, layer Always: Gone is not among the exported users: their turns, if they had any, stay empty.',
@@ -72,7 +72,7 @@ describe('npx tocsin import pagerduty', () => {
 describe('npx tocsin import opsgenie', () => {
   test('carries rotations that are on call together, their hours over midnights, and delays that count from the alert', async () => {
     const names = ['opsgenie-users', 'opsgenie-teams', 'opsgenie-schedules', 'opsgenie-escalations', 'opsgenie-overrides']
-    const { organisation, notes, scheduleNamed } = await imported('opsgenie', names)
+    const { organization, notes, scheduleNamed } = await imported('opsgenie', names)
     const schedule = scheduleNamed('Response_schedule')
     expect(schedule).toMatchObject({ team: 'Response', merge: 'all', timeZone: 'Europe/Berlin' })
     expect(schedule.layers.map(layer => [layer.name, layer.rotation.type, layer.rotation.every, layer.rotation.start, layer.restrictions])).toEqual([
@@ -102,13 +102,13 @@ describe('npx tocsin import opsgenie', () => {
     // Saturday, by day: the day's and the weekend's are on call together.
     expect(whoIsOnCall(schedule, '2026-03-14T11:00:00Z')).toEqual(['ada@example.org', 'ben@example.org'])
     expect(whoIsOnCall(schedule, '2026-12-24T12:00:00Z')).toEqual(['ben@example.org'])
-    expect(organisation.policies[0]?.steps).toEqual([
+    expect(organization.policies[0]?.levels).toEqual([
       { targets: [{ schedule: 'Response_schedule' }], waitMinutes: 5, whenEmpty: 'wait' },
-      { targets: [{ schedule: 'Response_schedule', turn: 1 }], waitMinutes: 55, whenEmpty: 'wait' },
+      { targets: [{ schedule: 'Response_schedule', position: 1 }], waitMinutes: 55, whenEmpty: 'wait' },
       { targets: [{ team: 'Response' }], waitMinutes: 15, whenEmpty: 'wait' },
     ])
-    expect(organisation.policies[0]?.repeats).toBe(3)
-    expect(organisation.people.map(person => [person.email, person.role])).toContainEqual(['cai@example.org', 'observer'])
+    expect(organization.policies[0]?.repeats).toBe(3)
+    expect(organization.people.map(person => [person.email, person.role])).toContainEqual(['cai@example.org', 'observer'])
     expect(notes).toEqual([
       expect.stringContaining('rotation Launch: a turn of the team Response is one of all its members of now'),
       expect.stringContaining('a turn of the escalation Response_escalation cannot be said: it asks a schedule first. It stays empty.'),
@@ -123,7 +123,7 @@ describe('npx tocsin import opsgenie', () => {
 describe('npx tocsin import grafana-oncall', () => {
   test('carries levels, who begins, days on which turns go on with each shift, and waits as the time of a step', async () => {
     const names = ['grafana-users', 'grafana-teams', 'grafana-schedules', 'grafana-shifts', 'grafana-escalation']
-    const { organisation, notes, scheduleNamed } = await imported('grafana-oncall', names)
+    const { organization, notes, scheduleNamed } = await imported('grafana-oncall', names)
     const schedule = scheduleNamed('Primary')
     expect(schedule).toMatchObject({ team: 'Response', merge: 'top', timeZone: 'Europe/London' })
     expect(schedule.layers).toMatchObject([
@@ -146,11 +146,11 @@ describe('npx tocsin import grafana-oncall', () => {
     const weekend = shifts(schedule, '2026-03-14T00:00:00Z', '2026-03-16T00:00:00Z').map(shift => `${shift.start.slice(8, 13)} ${shift.participants.join()}`)
     expect(weekend).toEqual(['14T00 ada@example.org', '14T09 ben@example.org', '14T17 ada@example.org'])
     expect(whoIsOnCall(schedule, '2026-12-24T12:00:00Z')).toEqual(['ben@example.org'])
-    expect(organisation.policies).toMatchObject([
+    expect(organization.policies).toMatchObject([
       {
         name: 'Default',
         repeats: 5,
-        steps: [
+        levels: [
           { targets: [{ schedule: 'Primary' }], waitMinutes: 5, whenEmpty: 'wait' },
           { targets: [{ person: 'ada@example.org' }, { person: 'ben@example.org' }], waitMinutes: 5 },
         ],
@@ -167,7 +167,7 @@ describe('npx tocsin import grafana-oncall', () => {
 
 describe('npx tocsin import goalert', () => {
   test('carries who is on call at the moment of the export, rules by weekday, temporary schedules and overrides', async () => {
-    const { organisation, notes, scheduleNamed } = await imported('goalert', ['goalert'], '--at', '2026-11-25T12:00:00Z')
+    const { organization, notes, scheduleNamed } = await imported('goalert', ['goalert'], '--at', '2026-11-25T12:00:00Z')
     const schedule = scheduleNamed('Primary')
     expect(schedule.merge).toBe('all')
     // At the moment of the export it is Ben's week.
@@ -180,9 +180,9 @@ describe('npx tocsin import goalert', () => {
     expect(whoIsOnCall(schedule, '2026-12-26T12:00:00Z')).toEqual(['ben@example.org'])
     expect(whoIsOnCall(schedule, '2026-12-01T16:00:00Z')).toContain('ada@example.org')
     expect(whoIsOnCall(schedule, '2026-12-01T16:00:00Z')).not.toContain('ben@example.org')
-    expect(organisation.policies[0]).toMatchObject({
+    expect(organization.policies[0]).toMatchObject({
       repeats: 3,
-      steps: [{ targets: [{ schedule: 'Primary' }], whenEmpty: 'wait' }, { targets: [{ schedule: 'Weekly' }] }, { targets: [], waitMinutes: 20 }],
+      levels: [{ targets: [{ schedule: 'Primary' }], whenEmpty: 'wait' }, { targets: [{ schedule: 'Weekly' }] }, { targets: [], waitMinutes: 20 }],
     })
     expect(notes).toEqual([
       'rotation Weekly: the user Cai has no e-mail address: their turns, if they had any, stay empty.',

@@ -75,7 +75,7 @@ describe('npx tocsin oncall', () => {
     const found = await tocsin('coverage', '-f', covered, ...period)
     expect([found.code, JSON.parse(found.out)]).toMatchObject([
       1,
-      [{ kind: 'double', participant: 'ben', depths: ['primary', 'backup'], start: '2026-03-09T09:00:00.000Z' }],
+      [{ kind: 'double', participant: 'ben', tiers: ['primary', 'backup'], start: '2026-03-09T09:00:00.000Z' }],
     ])
     const shares = JSON.parse((await tocsin('fairness', '-f', covered, '--schedule', 'first', ...period)).out) as {
       participant: string

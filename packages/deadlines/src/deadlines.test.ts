@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { addHours, customerClock, schedule, standing } from './index.ts'
+import { addHours, customerClock, schedule, timing } from './index.ts'
 
 const declared = '2026-03-28T12:00:00.000Z'
 
@@ -26,15 +26,15 @@ test('a shorter contract is warned at the same shares of its time', () => {
 test('where a duty stands', () => {
   const { dueAt } = schedule(customerClock(), declared)
   const at = (hours: number, metAfter: number | null = null) =>
-    standing({ startedAt: declared, dueAt, metAt: metAfter === null ? null : addHours(declared, metAfter) }, customerClock(), addHours(declared, hours))
+    timing({ startedAt: declared, dueAt, notifiedAt: metAfter === null ? null : addHours(declared, metAfter) }, customerClock(), addHours(declared, hours))
   expect([at(0), at(47.9), at(48), at(72), at(72.01), at(80, 72), at(80, 72.01)]).toEqual([
-    'running',
-    'running',
-    'urgent',
-    'urgent',
+    'due',
+    'due',
+    'due-soon',
+    'due-soon',
     'overdue',
-    'met',
-    'met-late',
+    'notified',
+    'notified-late',
   ])
 })
 

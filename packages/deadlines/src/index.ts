@@ -32,12 +32,12 @@ export function schedule(rule: ClockRule, startedAt: Instant): { dueAt: Instant;
 }
 
 /** How a clock stands: met in time, met late, running, close to its end (past its first warning), or overdue. */
-export type Standing = 'met' | 'met-late' | 'running' | 'urgent' | 'overdue'
+export type Timing = 'notified' | 'notified-late' | 'due' | 'due-soon' | 'overdue'
 
-/** Where a duty stands at `now`. `metAt` is when it was fulfilled, if it was. */
-export function standing(duty: { startedAt: Instant; dueAt: Instant; metAt: Instant | null }, rule: ClockRule, now: Instant): Standing {
-  if (duty.metAt !== null) return duty.metAt <= duty.dueAt ? 'met' : 'met-late'
-  if (now > duty.dueAt) return 'overdue'
+/** Where a duty stands at `now`. `notifiedAt` is when it was fulfilled, if it was. */
+export function timing(obligation: { startedAt: Instant; dueAt: Instant; notifiedAt: Instant | null }, rule: ClockRule, now: Instant): Timing {
+  if (obligation.notifiedAt !== null) return obligation.notifiedAt <= obligation.dueAt ? 'notified' : 'notified-late'
+  if (now > obligation.dueAt) return 'overdue'
   const firstWarning = rule.warnAfterHours[0]
-  return firstWarning !== undefined && now >= addHours(duty.startedAt, firstWarning) ? 'urgent' : 'running'
+  return firstWarning !== undefined && now >= addHours(obligation.startedAt, firstWarning) ? 'due-soon' : 'due'
 }

@@ -12,9 +12,9 @@ const weekly = (name: string, participants: string[], more: Partial<Schedule['la
 const team: Team = {
   name: 'Response',
   timeZone: 'UTC',
-  promises: [
-    { depth: 'primary', schedule: 'first' },
-    { depth: 'backup', schedule: 'second', hours: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:00', until: '17:00' }] },
+  tiers: [
+    { tier: 'primary', schedule: 'first' },
+    { tier: 'backup', schedule: 'second', hours: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:00', until: '17:00' }] },
   ],
   longestDays: 7,
 }
@@ -28,20 +28,20 @@ describe('coverage', () => {
   test('names gaps, and only those within the hours that are promised', () => {
     const ends = '2026-03-13T12:00:00Z'
     expect(coverage(team, [weekly('first', ['ada', 'ben'], { ends }), weekly('second', ['ben', 'ada'], { ends })], from, until)).toEqual([
-      { kind: 'gap', team: 'Response', depth: 'primary', start: '2026-03-13T12:00:00.000Z', end: until },
-      { kind: 'gap', team: 'Response', depth: 'backup', start: '2026-03-13T12:00:00.000Z', end: '2026-03-13T17:00:00.000Z' },
+      { kind: 'gap', team: 'Response', tier: 'primary', start: '2026-03-13T12:00:00.000Z', end: until },
+      { kind: 'gap', team: 'Response', tier: 'backup', start: '2026-03-13T12:00:00.000Z', end: '2026-03-13T17:00:00.000Z' },
     ])
   })
 
   test('names who stands behind themselves', () => {
     expect(coverage(team, [weekly('first', ['ada', 'ben']), weekly('second', ['ben', 'ben'])], from, until).filter(({ kind }) => kind === 'double')).toEqual([
-      { kind: 'double', team: 'Response', participant: 'ben', depths: ['primary', 'backup'], start: '2026-03-09T09:00:00.000Z', end: until },
+      { kind: 'double', team: 'Response', participant: 'ben', tiers: ['primary', 'backup'], start: '2026-03-09T09:00:00.000Z', end: until },
     ])
   })
 
   test('names who holds a depth too long', () => {
     expect(coverage(team, [weekly('first', ['ada']), weekly('second', ['ben', 'cai'])], from, until)).toEqual([
-      { kind: 'stretch', team: 'Response', participant: 'ada', depth: 'primary', start: from, end: until, days: 14 },
+      { kind: 'stretch', team: 'Response', participant: 'ada', tier: 'primary', start: from, end: until, days: 14 },
     ])
   })
 
@@ -55,26 +55,26 @@ describe('coverage by people', () => {
     ...{ name: 'first', timeZone: 'UTC' },
     layers: [{ name: 'l', rotation: { type: 'daily', every: 1, start: '2026-03-02T12:00' }, participants }],
   })
-  const one: Team = { name: 'Response', timeZone: 'UTC', promises: [{ depth: 'primary', schedule: 'first' }], longestNights: 2 }
+  const one: Team = { name: 'Response', timeZone: 'UTC', tiers: [{ tier: 'primary', schedule: 'first' }], longestNights: 2 }
 
   test('names runs of nights that are too long, and breaks them where somebody else has a night', () => {
     expect(coverage(one, [daily(['ada', 'ada', 'ben', 'ada', 'ada', 'ada', 'ben'])], '2026-03-02T12:00:00Z', '2026-03-09T12:00:00Z')).toEqual([
-      { kind: 'nights', team: 'Response', participant: 'ada', depth: 'primary', start: '2026-03-05T22:00:00.000Z', end: '2026-03-08T06:00:00.000Z', nights: 3 },
+      { kind: 'nights', team: 'Response', participant: 'ada', tier: 'primary', start: '2026-03-05T22:00:00.000Z', end: '2026-03-08T06:00:00.000Z', nights: 3 },
     ])
   })
 
   test('names who cannot be paged', () => {
     expect(coverage(one, [daily(['ada', 'ben'])], '2026-03-02T12:00:00Z', '2026-03-05T12:00:00Z', new Set(['ben']))).toEqual([
-      { kind: 'unreachable', team: 'Response', participant: 'ben', depth: 'primary', start: '2026-03-03T12:00:00.000Z', end: '2026-03-04T12:00:00.000Z' },
+      { kind: 'unreachable', team: 'Response', participant: 'ben', tier: 'primary', start: '2026-03-03T12:00:00.000Z', end: '2026-03-04T12:00:00.000Z' },
     ])
   })
 
   test('sees the next in turn as the backup, who is never the primary', () => {
-    const both: Team = { ...one, promises: [...one.promises, { depth: 'backup', schedule: 'first', turn: 1 }] }
+    const both: Team = { ...one, tiers: [...one.tiers, { tier: 'backup', schedule: 'first', position: 1 }] }
     const until = '2026-03-04T12:00:00.000Z'
     expect(coverage(both, [daily(['ada', 'ben'])], '2026-03-02T12:00:00Z', until)).toEqual([])
     expect(coverage(both, [daily(['ada'])], '2026-03-02T12:00:00Z', until)).toEqual([
-      { kind: 'gap', team: 'Response', depth: 'backup', start: '2026-03-02T12:00:00.000Z', end: until },
+      { kind: 'gap', team: 'Response', tier: 'backup', start: '2026-03-02T12:00:00.000Z', end: until },
     ])
   })
 })
@@ -115,7 +115,7 @@ describe('fairness', () => {
           const end = new Date(Date.parse(start) + seconds * 1_000).toISOString()
           const schedule = { ...weekly('first', people, { restrictions: [{ from: '08:00', until: '20:00' }] }), timeZone }
           const shares = fairness(schedule, start, end).reduce((sum, { hours }) => sum + hours, 0)
-          const open = coverage({ name: 't', timeZone, promises: [{ depth: 'primary', schedule: 'first' }] }, [schedule], start, end)
+          const open = coverage({ name: 't', timeZone, tiers: [{ tier: 'primary', schedule: 'first' }] }, [schedule], start, end)
           const gaps = open.reduce((sum, concern) => sum + (Date.parse(concern.end) - Date.parse(concern.start)) / 3_600_000, 0)
           expect(shares + gaps).toBeCloseTo(seconds / 3_600, 6)
           for (const { hours, nightHours, weekendHours } of fairness(schedule, start, end))

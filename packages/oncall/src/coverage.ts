@@ -2,13 +2,13 @@ import { activeHours, clip, joined, type Restriction, type Span } from './hours.
 import { type Schedule, type Shift, shifts } from './schedule.ts'
 
 /** One depth that a team promises: who answers first, who stands behind. */
-export interface Promised {
+export interface CoverageRequirement {
   /** `primary`, `backup`, `third`. */
-  readonly depth: string
+  readonly tier: string
   /** The schedule that holds it, by name. */
   readonly schedule: string
   /** Which in turn of it: 0 (the default) the one whose turn it is, 1 the next, who stands behind. */
-  readonly turn?: number | undefined
+  readonly position?: number | undefined
   /** When it is promised; always where it says nothing. */
   readonly hours?: readonly Restriction[] | undefined
 }
@@ -17,7 +17,7 @@ export interface Team {
   readonly name: string
   /** Where the clock of its hours hangs. */
   readonly timeZone: string
-  readonly promises: readonly Promised[]
+  readonly tiers: readonly CoverageRequirement[]
   /** Nobody should hold one depth longer without a break, in days. */
   readonly longestDays?: number | undefined
   /** Nobody should hold more nights (22:00 to 06:00) one after the other. */
@@ -27,13 +27,13 @@ export interface Team {
 /** What a lead should look at before it happens. Instants in ISO 8601 UTC. */
 export type Concern =
   /** Nobody holds a depth that is promised. */
-  | { readonly kind: 'gap'; readonly team: string; readonly depth: string; readonly start: string; readonly end: string }
+  | { readonly kind: 'gap'; readonly team: string; readonly tier: string; readonly start: string; readonly end: string }
   /** One person holds two depths: who does not answer first will not answer behind. */
   | {
       readonly kind: 'double'
       readonly team: string
       readonly participant: string
-      readonly depths: readonly string[]
+      readonly tiers: readonly string[]
       readonly start: string
       readonly end: string
     }
@@ -42,7 +42,7 @@ export type Concern =
       readonly kind: 'stretch'
       readonly team: string
       readonly participant: string
-      readonly depth: string
+      readonly tier: string
       readonly start: string
       readonly end: string
       readonly days: number
@@ -52,13 +52,13 @@ export type Concern =
       readonly kind: 'nights'
       readonly team: string
       readonly participant: string
-      readonly depth: string
+      readonly tier: string
       readonly start: string
       readonly end: string
       readonly nights: number
     }
   /** Somebody who holds a depth cannot be paged: no contact method of theirs is verified. */
-  | { readonly kind: 'unreachable'; readonly team: string; readonly participant: string; readonly depth: string; readonly start: string; readonly end: string }
+  | { readonly kind: 'unreachable'; readonly team: string; readonly participant: string; readonly tier: string; readonly start: string; readonly end: string }
 
 const dayMs = 86_400_000
 const iso = (ms: number) => new Date(ms).toISOString()
@@ -71,37 +71,37 @@ const spanOf = ({ start, end }: Shift): Span => ({ start: Date.parse(start), end
  * @throws RangeError for a promise whose schedule is not among those given
  */
 export function coverage(team: Team, schedules: readonly Schedule[], from: string, until: string, unreachable: ReadonlySet<string> = new Set()): Concern[] {
-  const held = team.promises.map(promised => {
-    const schedule = schedules.find(({ name }) => name === promised.schedule)
-    if (schedule === undefined) throw new RangeError(`there is no schedule ${promised.schedule}`)
-    return { promised, shifts: shifts(schedule, from, until, promised.turn) }
+  const held = team.tiers.map(requirement => {
+    const schedule = schedules.find(({ name }) => name === requirement.schedule)
+    if (schedule === undefined) throw new RangeError(`there is no schedule ${requirement.schedule}`)
+    return { requirement, shifts: shifts(schedule, from, until, requirement.position) }
   })
   const within = { start: Date.parse(from), end: Date.parse(until) }
   const found = [
-    ...held.flatMap(({ promised, shifts: own }) => [
-      ...gaps(team, promised, own, within),
-      ...stretches(team, promised, own),
-      ...nights(team, promised, own, within),
-      ...unanswered(team, promised, own, unreachable),
+    ...held.flatMap(({ requirement, shifts: own }) => [
+      ...gaps(team, requirement, own, within),
+      ...stretches(team, requirement, own),
+      ...nights(team, requirement, own, within),
+      ...unanswered(team, requirement, own, unreachable),
     ]),
     ...held.flatMap((one, i) => held.slice(i + 1).flatMap(other => doubles(team, one, other))),
   ]
   return found.toSorted((a, b) => (a.start === b.start ? a.kind.localeCompare(b.kind) : a.start < b.start ? -1 : 1))
 }
 
-function gaps(team: Team, { depth, hours }: Promised, own: readonly Shift[], within: Span): Concern[] {
+function gaps(team: Team, { tier, hours }: CoverageRequirement, own: readonly Shift[], within: Span): Concern[] {
   const empty = own.filter(({ participants }) => participants.length === 0).map(spanOf)
-  const promised = hours === undefined || hours.length === 0 ? [within] : activeHours(hours, team.timeZone, within)
-  return joined(promised.flatMap(span => clip(empty, span))).map(({ start, end }) => ({
+  const requirement = hours === undefined || hours.length === 0 ? [within] : activeHours(hours, team.timeZone, within)
+  return joined(requirement.flatMap(span => clip(empty, span))).map(({ start, end }) => ({
     kind: 'gap',
     team: team.name,
-    depth,
+    tier,
     start: iso(start),
     end: iso(end),
   }))
 }
 
-function stretches(team: Team, { depth }: Promised, own: readonly Shift[]): Concern[] {
+function stretches(team: Team, { tier }: CoverageRequirement, own: readonly Shift[]): Concern[] {
   const { longestDays } = team
   if (longestDays === undefined) return []
   return heldBy(own).flatMap(([participant, spans]) =>
@@ -110,7 +110,7 @@ function stretches(team: Team, { depth }: Promised, own: readonly Shift[]): Conc
       .map(
         ({ start, end }): Concern => ({
           kind: 'stretch',
-          ...{ team: team.name, participant, depth, start: iso(start), end: iso(end), days: Math.round(((end - start) / dayMs) * 10) / 10 },
+          ...{ team: team.name, participant, tier, start: iso(start), end: iso(end), days: Math.round(((end - start) / dayMs) * 10) / 10 },
         }),
       ),
   )
@@ -119,7 +119,7 @@ function stretches(team: Team, { depth }: Promised, own: readonly Shift[]): Conc
 const night: readonly Restriction[] = [{ from: '22:00', until: '06:00' }]
 
 /** A night counts for whoever holds the depth in any of its hours. */
-function nights(team: Team, { depth }: Promised, own: readonly Shift[], within: Span): Concern[] {
+function nights(team: Team, { tier }: CoverageRequirement, own: readonly Shift[], within: Span): Concern[] {
   const { longestNights } = team
   if (longestNights === undefined) return []
   const all = activeHours(night, team.timeZone, within)
@@ -129,7 +129,7 @@ function nights(team: Team, { depth }: Promised, own: readonly Shift[], within: 
     const close = () => {
       const [first, last] = [run[0], run.at(-1)]
       if (first !== undefined && last !== undefined && run.length > longestNights)
-        found.push({ kind: 'nights', ...{ team: team.name, participant, depth, start: iso(first.start), end: iso(last.end), nights: run.length } })
+        found.push({ kind: 'nights', ...{ team: team.name, participant, tier, start: iso(first.start), end: iso(last.end), nights: run.length } })
       run = []
     }
     for (const one of all) {
@@ -142,11 +142,11 @@ function nights(team: Team, { depth }: Promised, own: readonly Shift[], within: 
   })
 }
 
-function unanswered(team: Team, { depth }: Promised, own: readonly Shift[], unreachable: ReadonlySet<string>): Concern[] {
+function unanswered(team: Team, { tier }: CoverageRequirement, own: readonly Shift[], unreachable: ReadonlySet<string>): Concern[] {
   return heldBy(own)
     .filter(([participant]) => unreachable.has(participant))
     .flatMap(([participant, spans]) =>
-      spans.map(({ start, end }): Concern => ({ kind: 'unreachable', team: team.name, participant, depth, start: iso(start), end: iso(end) })),
+      spans.map(({ start, end }): Concern => ({ kind: 'unreachable', team: team.name, participant, tier, start: iso(start), end: iso(end) })),
     )
 }
 
@@ -156,19 +156,19 @@ function heldBy(own: readonly Shift[]): [participant: string, spans: Span[]][] {
   return [...people].map(one => [one, joined(own.filter(({ participants }) => participants.includes(one)).map(spanOf))])
 }
 
-interface HeldDepth {
-  readonly promised: Promised
+interface TierShifts {
+  readonly requirement: CoverageRequirement
   readonly shifts: readonly Shift[]
 }
 
-function doubles(team: Team, one: HeldDepth, other: HeldDepth): Concern[] {
+function doubles(team: Team, one: TierShifts, other: TierShifts): Concern[] {
   const people = new Set(one.shifts.flatMap(({ participants }) => participants))
-  const spansOf = ({ shifts: own }: HeldDepth, participant: string) => own.filter(({ participants }) => participants.includes(participant)).map(spanOf)
+  const spansOf = ({ shifts: own }: TierShifts, participant: string) => own.filter(({ participants }) => participants.includes(participant)).map(spanOf)
   return [...people].flatMap(participant =>
     joined(spansOf(one, participant).flatMap(span => clip(spansOf(other, participant), span))).map(
       ({ start, end }): Concern => ({
         kind: 'double',
-        ...{ team: team.name, participant, depths: [one.promised.depth, other.promised.depth], start: iso(start), end: iso(end) },
+        ...{ team: team.name, participant, tiers: [one.requirement.tier, other.requirement.tier], start: iso(start), end: iso(end) },
       }),
     ),
   )

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { climbCount, type EscalationPolicy, endOfHours, isWithin, stepFrom, whenWithin } from './escalation.ts'
+import { type EscalationPolicy, endOfHours, isWithin, levelCount, levelFrom, whenWithin } from './escalation.ts'
 
 const office = { timeZone: 'Europe/Berlin', hours: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'] as const, from: '09:00', until: '17:00' }] }
 const policy: EscalationPolicy<string> = {
-  steps: [
+  levels: [
     { targets: ['primary'], waitMinutes: 5 },
     { targets: ['office'], waitMinutes: 10, when: office },
     { targets: ['everyone'], waitMinutes: 15, urgency: 'high' },
@@ -15,16 +15,16 @@ const policy: EscalationPolicy<string> = {
 const [noon, night] = ['2026-03-25T11:00:00.000Z', '2026-03-25T23:00:00.000Z']
 const climbed = (at: string, urgency: 'high' | 'low') => {
   const found: string[] = []
-  for (let next = stepFrom(policy, 0, at, urgency); next !== undefined; next = stepFrom(policy, next.position + 1, at, urgency))
-    found.push(next.step.targets.join())
+  for (let next = levelFrom(policy, 0, at, urgency); next !== undefined; next = levelFrom(policy, next.levelIndex + 1, at, urgency))
+    found.push(next.level.targets.join())
   return found
 }
 
 describe('an escalation policy', () => {
   test('climbs through its steps, again as often as it says, and then is exhausted', () => {
     expect(climbed(noon, 'high')).toEqual(['primary', 'office', 'everyone', 'primary', 'office', 'everyone'])
-    expect(stepFrom(policy, climbCount(policy), noon, 'high')).toBeUndefined()
-    expect(stepFrom({ steps: [], repeats: 3 }, 0, noon, 'high')).toBeUndefined()
+    expect(levelFrom(policy, levelCount(policy), noon, 'high')).toBeUndefined()
+    expect(levelFrom({ levels: [], repeats: 3 }, 0, noon, 'high')).toBeUndefined()
   })
 
   test('passes over the steps whose hours or urgency do not hold', () => {
@@ -35,9 +35,9 @@ describe('an escalation policy', () => {
   test('property: positions only grow, and each comes at most once', () => {
     fc.assert(
       fc.property(fc.integer({ min: -3, max: 12 }), fc.constantFrom(noon, night), fc.constantFrom('high' as const, 'low' as const), (from, at, urgency) => {
-        const found = stepFrom(policy, from, at, urgency)
-        if (found !== undefined) expect(found.position).toBeGreaterThanOrEqual(Math.max(0, from))
-        else expect(climbed(at, urgency).length).toBeLessThanOrEqual(climbCount(policy))
+        const found = levelFrom(policy, from, at, urgency)
+        if (found !== undefined) expect(found.levelIndex).toBeGreaterThanOrEqual(Math.max(0, from))
+        else expect(climbed(at, urgency).length).toBeLessThanOrEqual(levelCount(policy))
       }),
     )
   })

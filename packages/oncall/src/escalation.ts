@@ -11,7 +11,7 @@ export interface ZonedHours {
 }
 
 /** One step of an escalation policy: who is paged, under which conditions, and how long they have before the next step. */
-export interface EscalationStep<Target> {
+export interface EscalationLevel<Target> {
   readonly targets: readonly Target[]
   /** Minutes until the next step. */
   readonly waitMinutes: number
@@ -30,30 +30,30 @@ export interface EscalationStep<Target> {
 
 /** Steps in order; the whole list runs `repeats` more times when nobody answers. */
 export interface EscalationPolicy<Target> {
-  readonly steps: readonly EscalationStep<Target>[]
+  readonly levels: readonly EscalationLevel<Target>[]
   readonly repeats: number
   /** Pages of low urgency climb in these hours only. */
   readonly businessHours?: ZonedHours | undefined
 }
 
 /** The number of positions an unanswered escalation climbs through before it is exhausted. */
-export function climbCount(policy: Pick<EscalationPolicy<unknown>, 'steps' | 'repeats'>): number {
-  return policy.steps.length * (policy.repeats + 1)
+export function levelCount(policy: Pick<EscalationPolicy<unknown>, 'levels' | 'repeats'>): number {
+  return policy.levels.length * (policy.repeats + 1)
 }
 
 /** The first step at or after `position` (0 is the first page) whose conditions hold at `at`, with its position; undefined once the policy is exhausted. */
-export function stepFrom<Target>(
+export function levelFrom<Target>(
   policy: EscalationPolicy<Target>,
-  position: number,
+  levelIndex: number,
   at: string,
   urgency: Urgency,
-): { readonly step: EscalationStep<Target>; readonly position: number } | undefined {
-  for (let place = Math.max(0, position); place < climbCount(policy); place++) {
-    const step = policy.steps[place % policy.steps.length]
-    if (step === undefined) return undefined
-    if (step.urgency !== undefined && step.urgency !== urgency) continue
-    if (step.when !== undefined && !isWithin(step.when, at)) continue
-    return { step, position: place }
+): { readonly level: EscalationLevel<Target>; readonly levelIndex: number } | undefined {
+  for (let place = Math.max(0, levelIndex); place < levelCount(policy); place++) {
+    const level = policy.levels[place % policy.levels.length]
+    if (level === undefined) return undefined
+    if (level.urgency !== undefined && level.urgency !== urgency) continue
+    if (level.when !== undefined && !isWithin(level.when, at)) continue
+    return { level, levelIndex: place }
   }
   return undefined
 }

@@ -24,14 +24,14 @@ export function fairness(
   schedule: Schedule,
   from: string,
   until: string,
-  { turn = 0, holidays = [] }: { turn?: number; holidays?: readonly string[] } = {},
+  { position = 0, holidays = [] }: { position?: number; holidays?: readonly string[] } = {},
 ): Share[] {
   const within: Span = { start: Date.parse(from), end: Date.parse(until) }
   const [night, weekend] = [nights, weekends].map(hours => activeHours(hours, schedule.timeZone, within))
   const free = daysOf(holidays, schedule.timeZone)
   const totals = new Map<string, Omit<Share, 'participant'>>()
   const overlap = (span: Span, spans: readonly Span[] = []) => clip(spans, span).reduce((sum, { start, end }) => sum + end - start, 0) / hourMs
-  for (const { start, end, participants } of shifts(schedule, from, until, turn)) {
+  for (const { start, end, participants } of shifts(schedule, from, until, position)) {
     const span = { start: Date.parse(start), end: Date.parse(end) }
     for (const participant of participants) {
       const before = totals.get(participant) ?? { hours: 0, nightHours: 0, weekendHours: 0, holidayHours: 0 }

@@ -1,4 +1,4 @@
-export { type Concern, coverage, type Promised, type Team } from './coverage.ts'
+export { type Concern, type CoverageRequirement, coverage, type Team } from './coverage.ts'
 export * from './escalation.ts'
 export { fairness, type Share } from './fairness.ts'
 export { type Restriction, type Weekday, weekdays } from './hours.ts'

@@ -23,7 +23,7 @@ describe('a weekly rotation', () => {
   })
 
   test('the primary stands first, then who follows in turn; before the first handoff nobody', () => {
-    const at = (instant: string) => [0, 1, 2].map(turn => whoIsOnCall(berlin(), instant, turn).join())
+    const at = (instant: string) => [0, 1, 2].map(position => whoIsOnCall(berlin(), instant, position).join())
     expect(at('2026-03-31T12:00:00Z')).toEqual(['ben', 'cai', 'ada'])
     expect(at('2026-03-30T06:59:59Z')[0]).toBe('ada')
     expect(at('2026-03-30T07:00:00Z')[0]).toBe('ben')
@@ -55,7 +55,7 @@ describe('a weekly rotation', () => {
         const until = new Date(Date.parse(from) + 20 * 86_400_000).toISOString()
         for (const shift of shifts(each, from, until)) expect(whoIsOnCall(each, shift.start)).toEqual(shift.participants)
         const { participants } = each.layers[0]
-        const turns = participants.flatMap((_, turn) => whoIsOnCall(each, until, turn))
+        const turns = participants.flatMap((_, position) => whoIsOnCall(each, until, position))
         expect([[], [...participants].sort()]).toContainEqual(turns.sort())
       }),
       { numRuns: 300 },

@@ -317,7 +317,7 @@ class MinuteByMinute {
   }
 
   /** For each minute of [from, until) who is on call in a turn; minutes since 1970. */
-  *run(schedule: Schedule, turn: number, begin: number, from: number, until: number): Generator<string> {
+  *run(schedule: Schedule, position: number, begin: number, from: number, until: number): Generator<string> {
     const minuteOf = (at: string | undefined, without: number) => (at === undefined ? without : Date.parse(at) / 60_000)
     const statesOf = (made: readonly Layer[]) =>
       made.map(layer => ({
@@ -328,7 +328,7 @@ class MinuteByMinute {
         wall: Number.NEGATIVE_INFINITY,
         n: 0,
         next: wallMinutes(layer.rotation, 0),
-        turn: -1,
+        position: -1,
         isHandedOver: false,
       }))
     const away = (schedule.absences ?? []).map(one => ({ ...one, from: minuteOf(one.start, 0), until: minuteOf(one.end, Number.POSITIVE_INFINITY) }))
@@ -352,12 +352,12 @@ class MinuteByMinute {
           const isActive = restrictions === undefined || restrictions.some(one => isIn(one, state.wall))
           if (state.isHandedOver && (isActive || advance !== 'shift')) {
             state.isHandedOver = false
-            state.turn++
+            state.position++
           }
           if (!(stack.merge === 'all' || state.layer.beside)) level = place
-          if (state.turn < 0 || !isWithin || !isActive || participants.length <= turn) continue
-          const inTurn = [participants[(state.turn + turn) % participants.length] ?? []].flat()
-          const able = inTurn.filter(person => {
+          if (state.position < 0 || !isWithin || !isActive || participants.length <= position) continue
+          const scheduled = [participants[(state.position + position) % participants.length] ?? []].flat()
+          const able = scheduled.filter(person => {
             const isAway = away.some(one => one.participant === person && minute >= one.from && minute < one.until)
             return !isAway && !schedule.apprentices?.includes(person)
           })
@@ -434,7 +434,7 @@ test.each(zones)('a year in %s is what it is minute by minute', zone => {
       layers(fc.constantFrom(...zones)),
       fc.nat(1),
       fc.constantFrom('top' as const, 'all' as const),
-      (made, instead, turn, merge) => {
+      (made, instead, position, merge) => {
         const schedule: Schedule = {
           ...{ name: 's', timeZone: zone, layers: made, merge },
           temporaries: [{ name: 't', start: '2026-03-20T10:00:00Z', end: '2026-04-10T10:00:00Z', layers: instead, merge: merge === 'top' ? 'all' : 'top' }],
@@ -444,11 +444,11 @@ test.each(zones)('a year in %s is what it is minute by minute', zone => {
           ],
           apprentices: ['e'],
         }
-        const fast = shifts(schedule, new Date(from * 60_000).toISOString(), new Date(until * 60_000).toISOString(), turn)
+        const fast = shifts(schedule, new Date(from * 60_000).toISOString(), new Date(until * 60_000).toISOString(), position)
         const ends = fast.map(({ end }) => Date.parse(end) / 60_000)
         let place = 0
         let minute = from
-        for (const expected of slow.run(schedule, turn, begin, from, until)) {
+        for (const expected of slow.run(schedule, position, begin, from, until)) {
           while ((ends[place] ?? Number.POSITIVE_INFINITY) <= minute) place++
           const found = fast[place]?.participants.toSorted().join() ?? 'no shift'
           if (found !== expected)

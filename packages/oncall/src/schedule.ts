@@ -4,14 +4,14 @@ import { handoffsAround, type Rotation } from './rotation.ts'
 import { instantOf, utc } from './wall-clock.ts'
 
 /** Whose turn it is: one person, several together, or nobody, which leaves it to the layer below. */
-export type Turn = string | readonly string[]
+export type RotationSlot = string | readonly string[]
 
 /** People who take turns. */
 export interface Layer {
   readonly name: string
   readonly rotation: Rotation
   /** Turn by turn. None: the layer is not active. */
-  readonly participants: readonly Turn[]
+  readonly participants: readonly RotationSlot[]
   /** On call together with the layer below it, rather than over it. */
   readonly beside?: boolean | undefined
   /** With every handoff (the default), or with every turn that has hours in it: then nobody's turn falls wholly into hours off. */
@@ -29,7 +29,7 @@ export interface Layer {
 export interface Override {
   readonly kind: 'replace' | 'add' | 'remove' | 'shadow'
   /** Which in turn it is about: 0 (the default) the one whose turn it is, 1 the next. */
-  readonly turn?: number | undefined
+  readonly position?: number | undefined
   readonly participants: readonly string[]
   readonly start: string
   readonly end: string
@@ -99,27 +99,27 @@ function numberedByHours(layer: Layer, zone: string, span: Span, restrictions: r
   const hours = activeHours(restrictions, zone, { start: first, end: span.end })
   let hour = 0
   return numbered(layer, zone, { start: first, end: span.end })
-    .filter(turn => {
-      while ((hours[hour]?.end ?? Number.POSITIVE_INFINITY) <= turn.start) hour++
-      return (hours[hour]?.start ?? Number.POSITIVE_INFINITY) < turn.end
+    .filter(position => {
+      while ((hours[hour]?.end ?? Number.POSITIVE_INFINITY) <= position.start) hour++
+      return (hours[hour]?.start ?? Number.POSITIVE_INFINITY) < position.end
     })
     .map(({ start, end }, index) => ({ index, start, end }))
 }
 
 /** The turns of a layer in [from, until), as they are in its hours; in order, without overlap. @param turn 0 for whose turn it is, 1 for the next in turn */
-function turns(layer: Layer, timeZone: string, within: Span, turn: number): Held[] {
+function layerShifts(layer: Layer, timeZone: string, within: Span, position: number): Held[] {
   const span = {
     start: Math.max(within.start, layer.starts === undefined ? within.start : Date.parse(layer.starts)),
     end: Math.min(within.end, layer.ends === undefined ? within.end : Date.parse(layer.ends)),
   }
   const { participants, restrictions = [] } = layer
   // A list that is no longer than that has nobody further behind: the same person twice is no depth.
-  if (span.start >= span.end || participants.length <= turn) return []
+  if (span.start >= span.end || participants.length <= position) return []
   const zone = layer.timeZone ?? timeZone
   const byHours = layer.advance === 'shift' && restrictions.length > 0
   const places = byHours ? numberedByHours(layer, zone, span, restrictions) : numbered(layer, zone, span)
   const held = places.flatMap(({ index, start, end }): Held[] => {
-    const people = [participants[(index + turn) % participants.length] ?? []].flat()
+    const people = [participants[(index + position) % participants.length] ?? []].flat()
     return people.length === 0 ? [] : [{ start, end, participants: people }]
   })
   const inSpan = clip(held, span)
@@ -131,9 +131,9 @@ function turns(layer: Layer, timeZone: string, within: Span, turn: number): Held
 function withinHours(held: readonly Held[], hours: readonly Span[]): Held[] {
   const found: Held[] = []
   let hour = 0
-  for (const turn of held) {
-    while ((hours[hour]?.end ?? Number.POSITIVE_INFINITY) <= turn.start) hour++
-    for (let at = hour; (hours[at]?.start ?? Number.POSITIVE_INFINITY) < turn.end; at++) found.push(...clip([turn], hours[at] ?? turn))
+  for (const position of held) {
+    while ((hours[hour]?.end ?? Number.POSITIVE_INFINITY) <= position.start) hour++
+    for (let at = hour; (hours[at]?.start ?? Number.POSITIVE_INFINITY) < position.end; at++) found.push(...clip([position], hours[at] ?? position))
   }
   return found
 }
@@ -145,11 +145,11 @@ interface Stack extends Span {
 }
 
 /** The schedule's own layers and those of its temporary schedules, the last one first: it has the last word. */
-function stacks(schedule: Schedule, within: Span, turn: number): Stack[] {
+function stacks(schedule: Schedule, within: Span, position: number): Stack[] {
   const stack = (layers: readonly Layer[], merge: Merge | undefined, span: Span): Stack => {
     const levels: (readonly Held[])[][] = []
     for (const layer of layers) {
-      const held = turns(layer, schedule.timeZone, span, turn)
+      const held = layerShifts(layer, schedule.timeZone, span, position)
       const [level] = levels
       if (level !== undefined && (merge === 'all' || layer.beside === true)) level.unshift(held)
       else levels.unshift([held])
@@ -175,12 +175,12 @@ function reader(held: readonly Held[]): (at: number) => Held | undefined {
  * @param from, until instants, ISO 8601
  * @param turn 0 for those whose turn it is, 1 for the next in turn, who stand behind them, and so on
  */
-export function shifts(schedule: Schedule, from: string, until: string, turn = 0): Shift[] {
+export function shifts(schedule: Schedule, from: string, until: string, position = 0): Shift[] {
   const within = { start: Date.parse(from), end: Date.parse(until) }
   if (within.start >= within.end) return []
-  const all = stacks(schedule, within, turn).map(stack => ({ ...stack, readers: stack.levels.map(level => level.map(reader)) }))
+  const all = stacks(schedule, within, position).map(stack => ({ ...stack, readers: stack.levels.map(level => level.map(reader)) }))
   const overrides = (schedule.overrides ?? [])
-    .filter(one => (one.turn ?? 0) === turn)
+    .filter(one => (one.position ?? 0) === position)
     .map(one => ({ ...spanOf(one), kind: one.kind, participants: one.participants }))
   const absences = (schedule.absences ?? []).map(one => ({ ...spanOf(one), participant: one.participant }))
   const apprentices = new Set(schedule.apprentices)
@@ -201,8 +201,11 @@ export function shifts(schedule: Schedule, from: string, until: string, turn = 0
     const chosen = current.reduce(changed, [...new Set(able)])
     const left = new Set(away.filter(({ end }) => end === Number.POSITIVE_INFINITY).map(({ participant }) => participant))
     const participants = chosen.filter(one => !left.has(one) && !apprentices.has(one))
-    const inTurn = levels.find(isSomebody) ?? []
-    const watching = [...[...inTurn, ...chosen].filter(one => apprentices.has(one)), ...current.flatMap(one => (one.kind === 'shadow' ? one.participants : []))]
+    const scheduled = levels.find(isSomebody) ?? []
+    const watching = [
+      ...[...scheduled, ...chosen].filter(one => apprentices.has(one)),
+      ...current.flatMap(one => (one.kind === 'shadow' ? one.participants : [])),
+    ]
     const shadows = [...new Set(watching)].filter(one => !participants.includes(one) && !left.has(one))
     const last = found.at(-1)
     if (last !== undefined && isSame(last.participants, participants) && isSame(last.shadows, shadows)) found[found.length - 1] = { ...last, end: span.end }
@@ -229,17 +232,17 @@ function changed(before: readonly string[], { kind, participants }: Pick<Overrid
 const iso = (ms: number) => utc(Temporal.Instant.fromEpochMilliseconds(ms))
 
 /** Everybody who has a turn in a layer, once. */
-export function peopleOf({ participants }: { readonly participants: readonly Turn[] }): string[] {
+export function peopleOf({ participants }: { readonly participants: readonly RotationSlot[] }): string[] {
   return [...new Set(participants.flat())]
 }
 
 /** The shift at an instant. */
-export function shiftAt(schedule: Schedule, at: string, turn = 0): Shift {
-  const [found] = shifts(schedule, at, new Date(Date.parse(at) + 1).toISOString(), turn)
+export function shiftAt(schedule: Schedule, at: string, position = 0): Shift {
+  const [found] = shifts(schedule, at, new Date(Date.parse(at) + 1).toISOString(), position)
   return found ?? { start: at, end: at, participants: [] }
 }
 
 /** Who is on call at an instant; nobody in a gap. */
-export function whoIsOnCall(schedule: Schedule, at: string, turn = 0): readonly string[] {
-  return shiftAt(schedule, at, turn).participants
+export function whoIsOnCall(schedule: Schedule, at: string, position = 0): readonly string[] {
+  return shiftAt(schedule, at, position).participants
 }

@@ -9,7 +9,7 @@ export type Condition =
   /** `1 of x*`, `all of them`; a pattern of undefined is `them`. */
   | { readonly op: 'some' | 'every'; readonly pattern: string | undefined }
 
-const mostDepth = 200
+const maxDepth = 200
 
 interface Token {
   readonly text: string
@@ -44,7 +44,7 @@ export function parseCondition(text: string): Condition {
     return of.length === 1 ? first : { op, of }
   }
   const nested = (part: () => Condition): Condition => {
-    if (++depth > mostDepth) throw new RuleProblem(`the condition is nested deeper than ${mostDepth}`)
+    if (++depth > maxDepth) throw new RuleProblem(`the condition is nested deeper than ${maxDepth}`)
     const inner = part()
     depth--
     return inner

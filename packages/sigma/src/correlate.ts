@@ -67,7 +67,7 @@ export class Correlator {
   readonly #watches: Watch[]
   readonly #limits: CorrelatorLimits
   #events = 0
-  #letGo = 0
+  #evicted = 0
 
   constructor(correlations: readonly Correlation[], rules: readonly Rule[], limits: CorrelatorLimits = defaultLimits) {
     this.#limits = limits
@@ -97,8 +97,8 @@ export class Correlator {
   }
 
   /** Events kept now, and events let go before their time because a limit was met. */
-  get counts(): { readonly kept: number; readonly letGo: number } {
-    return { kept: this.#events, letGo: this.#letGo }
+  get counts(): { readonly kept: number; readonly evicted: number } {
+    return { kept: this.#events, evicted: this.#evicted }
   }
 
   /** Takes one occurrence in. @returns what has come to hold, chains of correlations included */
@@ -120,12 +120,12 @@ export class Correlator {
     this.#events = 0
     for (const watch of this.#watches) {
       this.#events += watch.events
-      this.#letGo += watch.takeLetGo()
+      this.#evicted += watch.takeLetGo()
     }
     while (this.#events > this.#limits.events) {
       const largest = this.#watches.reduce((most, watch) => (watch.events > most.events ? watch : most))
       this.#events -= largest.dropOldest()
-      this.#letGo += largest.takeLetGo()
+      this.#evicted += largest.takeLetGo()
     }
   }
 
@@ -158,7 +158,7 @@ class Watch {
   readonly #groups = new Map<string, Group>()
   readonly #isUpperOnly: boolean
   events = 0
-  #letGo = 0
+  #evicted = 0
   /** The newest event time. */
   #now = Number.NEGATIVE_INFINITY
 
@@ -172,9 +172,9 @@ class Watch {
   }
 
   takeLetGo(): number {
-    const letGo = this.#letGo
-    this.#letGo = 0
-    return letGo
+    const evicted = this.#evicted
+    this.#evicted = 0
+    return evicted
   }
 
   take(occurrence: Occurrence, limits: CorrelatorLimits): CorrelationMatch[] {
@@ -224,7 +224,7 @@ class Watch {
     if (oldest === undefined) return 0
     this.#groups.delete(oldest.key)
     this.events -= oldest.entries.length
-    this.#letGo += oldest.entries.filter(({ at }) => at >= this.#now - this.correlation.timespanMs).length
+    this.#evicted += oldest.entries.filter(({ at }) => at >= this.#now - this.correlation.timespanMs).length
     return oldest.entries.length
   }
 
@@ -240,7 +240,7 @@ class Watch {
     this.#count(group, entry, 1)
     if (group.entries.length - group.from > limits.groupEvents) {
       this.#leave(group)
-      this.#letGo++
+      this.#evicted++
     }
     // One more timespan is kept for events that come late.
     const stale = group.entries.findIndex(({ at }) => at >= entry.at - 2 * timespanMs)

@@ -8,7 +8,7 @@ import { compileRegex } from './regex.ts'
 /** Values of placeholders for `expand`, by name without the percent signs. */
 export type Placeholders = Readonly<Record<string, readonly string[]>>
 
-const mostDepth = 50
+const maxDepth = 50
 const mostExpansions = 10_000
 
 /** What a value is on its way through the modifiers. */
@@ -86,7 +86,7 @@ export function resolve(condition: Condition, identifiers: ReadonlyMap<string, E
 
 /** A map, a list of maps or a list of keywords. */
 export function parseIdentifier(value: unknown, placeholders: Placeholders, depth: number): Expression {
-  if (depth > mostDepth) throw new RuleProblem(`search identifiers nest deeper than ${mostDepth}`)
+  if (depth > maxDepth) throw new RuleProblem(`search identifiers nest deeper than ${maxDepth}`)
   if (Array.isArray(value)) {
     if (value.length === 0) throw new RuleProblem('the list is empty')
     return or(value.map((part, i) => within([i], () => (isScalar(part) ? parseItem('', part, placeholders) : parseIdentifier(part, placeholders, depth + 1)))))

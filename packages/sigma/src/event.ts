@@ -15,7 +15,7 @@ export interface FieldValue {
 }
 
 const absent: FieldValue = { exists: false, texts: [], isNull: true, isExact: true }
-const mostDepth = 100
+const maxDepth = 100
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -142,7 +142,7 @@ export function valueAt(event: Json, path: string): FieldValue {
 }
 
 function reach(value: unknown, path: string, found: unknown[], depth: number): void {
-  if (depth > mostDepth) return
+  if (depth > maxDepth) return
   if (Array.isArray(value)) {
     for (const item of value) reach(item, path, found, depth + 1)
     return
@@ -178,15 +178,15 @@ function scalars(value: unknown, texts: string[], depth: number): boolean {
     texts.push(String(value))
     return !Number.isInteger(value) || Number.isSafeInteger(value)
   } else if (typeof value === 'boolean') texts.push(String(value))
-  else if (Array.isArray(value) && depth < mostDepth) return value.map(item => scalars(item, texts, depth + 1)).every(Boolean)
+  else if (Array.isArray(value) && depth < maxDepth) return value.map(item => scalars(item, texts, depth + 1)).every(Boolean)
   return true
 }
 
 function collect(value: unknown, texts: string[], depth: number): void {
   if (isObject(value)) {
-    if (depth < mostDepth) for (const inner of Object.values(value)) collect(inner, texts, depth + 1)
+    if (depth < maxDepth) for (const inner of Object.values(value)) collect(inner, texts, depth + 1)
   } else if (Array.isArray(value)) {
-    if (depth < mostDepth) for (const inner of value) collect(inner, texts, depth + 1)
+    if (depth < maxDepth) for (const inner of value) collect(inner, texts, depth + 1)
   } else scalars(value, texts, 0)
 }
 

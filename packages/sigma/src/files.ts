@@ -15,9 +15,9 @@ export class UnreadableRules extends Error {
   override readonly name = 'UnreadableRules'
 }
 
-const mostFiles = 100_000
+const maxFiles = 100_000
 const mostFileBytes = 2_000_000
-const mostBytes = 500_000_000
+const maxBytes = 500_000_000
 const isRuleFile = (name: string) => /\.ya?ml$/i.test(name) && !/(^|[\\/])\./.test(name)
 
 /**
@@ -48,7 +48,7 @@ async function readFolder(folder: string): Promise<RuleFile[]> {
     .filter(entry => entry.isFile() && isRuleFile(relative(folder, join(entry.parentPath, entry.name))))
     .map(entry => join(entry.parentPath, entry.name))
     .sort()
-  if (paths.length > mostFiles) throw new UnreadableRules(`${folder} has more than ${mostFiles} rule files.`)
+  if (paths.length > maxFiles) throw new UnreadableRules(`${folder} has more than ${maxFiles} rule files.`)
   const files: RuleFile[] = []
   for (let i = 0; i < paths.length; i += 64)
     files.push(
@@ -69,8 +69,8 @@ async function readArchive(path: string, isPlain: boolean): Promise<RuleFile[]> 
       if (!Buffer.isBuffer(piece)) return
       size += piece.length
       bytes += piece.length
-      if (bytes > mostBytes || size > mostFileBytes || files.length >= mostFiles)
-        archive.destroy(new UnreadableRules(`${path} is too large: at most ${mostFiles} files of ${mostFileBytes / 1e6} MB, ${mostBytes / 1e6} MB in all.`))
+      if (bytes > maxBytes || size > mostFileBytes || files.length >= maxFiles)
+        archive.destroy(new UnreadableRules(`${path} is too large: at most ${maxFiles} files of ${mostFileBytes / 1e6} MB, ${maxBytes / 1e6} MB in all.`))
       else if (isWanted) pieces.push(piece)
     })
     stream.on('end', () => {

@@ -8,7 +8,7 @@ export { type Explanation, explain, type IdentifierVerdict, type ItemVerdict } f
 export { buildIndicatorsApart } from './indicators/build.ts'
 export { type Indicator, type IndicatorKind, indicatorKinds, keysAbove, parseIndicator } from './indicators/indicator.ts'
 export { indicatorsOfObjects, type ListedIndicator, type ListPart, type ListProblem, readIndicators, UnreadableList } from './indicators/lists.ts'
-export { type FoundIndicator, IndicatorSet, IndicatorSetBuilder, mostIndicators } from './indicators/set.ts'
+export { type FoundIndicator, IndicatorSet, IndicatorSetBuilder, maxIndicators } from './indicators/set.ts'
 export type { Refusal } from './problem.ts'
 export { type Correlation, type Filter, type Level, type LogSource, levels, type Rule } from './rule.ts'
 export { type RuleFile, type RuleSet, readRules } from './ruleset.ts'

@@ -211,12 +211,12 @@ test('memory is bounded: the group longest without an event goes first, and it i
     correlator,
     Array.from({ length: 50 }, (_, i) => ['a', i, u(String(i))] as const),
   )
-  expect(correlator.counts).toEqual({ kept: 10, letGo: 40 })
+  expect(correlator.counts).toEqual({ kept: 10, evicted: 40 })
   found(
     correlator,
     Array.from({ length: 20 }, (_, i) => ['a', 100 + i, u('x')] as const),
   )
-  expect(correlator.counts.letGo).toBe(40 + 1 + 15)
+  expect(correlator.counts.evicted).toBe(40 + 1 + 15)
   expect(correlator.counts.kept).toBeLessThanOrEqual(30)
 })
 

@@ -1,26 +1,26 @@
 import type { Alert } from '@tocsin/api'
 import { and, desc, eq, isNull, lt, or, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
-import { services } from '../catalog/index.ts'
-import { type House, people, type Viewer } from '../identity/index.ts'
-import type { Reader } from '../platform/database.ts'
-import { notFound } from '../platform/problems.ts'
+import { type AppContext, people, type Viewer } from '../access/index.ts'
+import { services } from '../directory/index.ts'
+import type { Reader } from '../kernel/database.ts'
+import { notFound } from '../kernel/problems.ts'
 import { alerts } from './tables.ts'
 
 const acknowledger = alias(people, 'acknowledger')
 const judge = alias(people, 'judge')
 
-async function select(reader: Reader, house: House, viewer: Viewer, condition: SQL | undefined, limit: number): Promise<Alert[]> {
+async function select(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined, limit: number): Promise<Alert[]> {
   const rows = await reader.db
-    .select({ alert: alerts, service: services.name, acknowledgedBy: acknowledger.name, verdictBy: judge.name })
+    .select({ alert: alerts, service: services.name, acknowledgedBy: acknowledger.name, dispositionBy: judge.name })
     .from(alerts)
     .leftJoin(services, eq(services.id, alerts.serviceId))
     .leftJoin(acknowledger, eq(acknowledger.id, alerts.acknowledgedById))
-    .leftJoin(judge, eq(judge.id, alerts.verdictById))
-    .where(and(condition, house.visibility.condition(viewer, alerts.incidentId)))
+    .leftJoin(judge, eq(judge.id, alerts.dispositionById))
+    .where(and(condition, context.visibility.condition(viewer, alerts.incidentId)))
     .orderBy(desc(alerts.number))
     .limit(limit)
-  return rows.map(({ alert, service, acknowledgedBy, verdictBy }) => ({
+  return rows.map(({ alert, service, acknowledgedBy, dispositionBy }) => ({
     id: alert.id,
     number: alert.number,
     kind: alert.kind,
@@ -40,16 +40,16 @@ async function select(reader: Reader, house: House, viewer: Viewer, condition: S
     sourceResolvedAt: alert.sourceResolvedAt,
     acknowledgedBy,
     acknowledgedAt: alert.acknowledgedAt,
-    verdict:
-      alert.verdictOutcome === null || alert.verdictAt === null
+    disposition:
+      alert.dispositionOutcome === null || alert.dispositionAt === null
         ? null
         : {
-            outcome: alert.verdictOutcome,
-            reason: alert.verdictReason,
-            realm: alert.verdictRealm ?? 'ours',
-            statement: alert.verdictStatement ?? '',
-            by: verdictBy ?? '',
-            at: alert.verdictAt,
+            outcome: alert.dispositionOutcome,
+            value: alert.dispositionValue,
+            responsibility: alert.dispositionResponsibility ?? 'us',
+            reason: alert.dispositionReason ?? '',
+            by: dispositionBy ?? '',
+            at: alert.dispositionAt,
           },
     incident: alert.incidentId === null ? null : { id: alert.incidentId, number: alert.incidentNumber ?? 0 },
     isDemo: alert.isDemo,
@@ -59,24 +59,24 @@ async function select(reader: Reader, house: House, viewer: Viewer, condition: S
 /** One page of alerts, newest first. The queue holds what waits for a verdict: nothing that woke somebody leaves it without one. */
 export async function listAlerts(
   reader: Reader,
-  house: House,
+  context: AppContext,
   viewer: Viewer,
-  query: { view: 'queue' | 'all'; limit: number; cursor?: string | undefined },
+  query: { view: 'triage' | 'all'; limit: number; cursor?: string | undefined },
 ): Promise<{ items: Alert[]; next: string | null }> {
-  const waits = and(isNull(alerts.verdictAt), or(eq(alerts.hasPaged, true), isNull(alerts.sourceResolvedAt)))
+  const waits = and(isNull(alerts.dispositionAt), or(eq(alerts.hasPaged, true), isNull(alerts.sourceResolvedAt)))
   const after = /^[0-9]{1,15}$/.test(query.cursor ?? '') ? lt(alerts.number, Number(query.cursor)) : undefined
-  const found = await select(reader, house, viewer, and(query.view === 'queue' ? waits : undefined, after), query.limit + 1)
+  const found = await select(reader, context, viewer, and(query.view === 'triage' ? waits : undefined, after), query.limit + 1)
   const items = found.slice(0, query.limit)
   return { items, next: found.length > query.limit ? String(items.at(-1)?.number) : null }
 }
 
-export async function readAlert(reader: Reader, house: House, viewer: Viewer, id: string): Promise<Alert> {
-  const [alert] = await select(reader, house, viewer, eq(alerts.id, id), 1)
+export async function readAlert(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<Alert> {
+  const [alert] = await select(reader, context, viewer, eq(alerts.id, id), 1)
   if (!alert) throw notFound('alert')
   return alert
 }
 
 /** The alerts of an incident, for one who may see it. */
-export async function alertsOfIncident(reader: Reader, house: House, viewer: Viewer, incidentId: string): Promise<Alert[]> {
-  return select(reader, house, viewer, eq(alerts.incidentId, incidentId), 1_000)
+export async function alertsOfIncident(reader: Reader, context: AppContext, viewer: Viewer, incidentId: string): Promise<Alert[]> {
+  return select(reader, context, viewer, eq(alerts.incidentId, incidentId), 1_000)
 }

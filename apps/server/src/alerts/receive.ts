@@ -1,16 +1,16 @@
 import type { AlertInput, Severity } from '@tocsin/api'
 import { and, eq, inArray, sql } from 'drizzle-orm'
-import { services } from '../catalog/index.ts'
-import { firstSecurityTeam, type House } from '../identity/index.ts'
+import type { AppContext } from '../access/index.ts'
+import { firstSecurityTeam, services } from '../directory/index.ts'
 import { type Actor, record, recordAll, system } from '../journal/index.ts'
-import { pageTeam, reaches, resolvePagesAbout } from '../oncall/index.ts'
-import type { Reader, Tx } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
-import { AppProblem } from '../platform/problems.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { AppProblem } from '../kernel/problems.ts'
+import { isAtLeast, pageTeam, resolvePagesAbout } from '../paging/index.ts'
 import { matches, silence, silencesNow } from './silences.ts'
 import { alerts } from './tables.ts'
 
-/** An alert as a source hands it over: the service already found in the catalogue, or none. */
+/** An alert as a source hands it over: the service already found in the catalog, or none. */
 export interface IncomingAlert extends Omit<AlertInput, 'service'> {
   readonly serviceId: string | null
   readonly kind?: 'alert' | 'report'
@@ -34,7 +34,7 @@ const pageFromWithoutService: Severity = 'high'
  */
 export async function receiveAlerts(
   tx: Tx,
-  house: House,
+  context: AppContext,
   actor: Actor,
   scope: string,
   incoming: readonly IncomingAlert[],
@@ -56,7 +56,7 @@ export async function receiveAlerts(
     isDemo,
   )
   const byKey = new Map(order.map((key, position) => [key, rows[position]]))
-  await announce(tx, house, actor, rows)
+  await announce(tx, context, actor, rows)
   return keys.map(key => {
     const row = byKey.get(key)
     if (!row) throw new Error('every alert of a batch is stored')
@@ -151,7 +151,7 @@ async function countUp(tx: Tx, scope: string, groups: readonly Group[]): Promise
   )
 }
 
-async function announce(tx: Tx, house: House, actor: Actor, rows: readonly Stored[]): Promise<void> {
+async function announce(tx: Tx, context: AppContext, actor: Actor, rows: readonly Stored[]): Promise<void> {
   const fresh = rows.filter(row => row.isNew)
   const repeated = rows.filter(row => !row.isNew)
   await recordAll(tx, [
@@ -163,13 +163,13 @@ async function announce(tx: Tx, house: House, actor: Actor, rows: readonly Store
     })),
     ...repeated.map(row => ({ actor, type: 'alert.repeated', subject: { kind: 'alert', id: row.id }, within: row.incidentId, data: { count: row.count } })),
   ])
-  house.metrics.alerts.inc({ result: 'new' }, fresh.length)
-  house.metrics.alerts.inc({ result: 'repeated' }, repeated.length)
-  if (fresh.length > 0) await pageFor(tx, house, actor, fresh)
+  context.metrics.alerts.inc({ result: 'new' }, fresh.length)
+  context.metrics.alerts.inc({ result: 'repeated' }, repeated.length)
+  if (fresh.length > 0) await pageFor(tx, context, actor, fresh)
 }
 
 /** A silence is over: what it held back, and nobody has taken up meanwhile, pages now. */
-export async function pageSilenced(tx: Tx, house: House, silenceId: string): Promise<void> {
+export async function pageSilenced(tx: Tx, context: AppContext, silenceId: string): Promise<void> {
   const held = await tx.db
     .update(alerts)
     .set({ silencedById: null })
@@ -177,20 +177,20 @@ export async function pageSilenced(tx: Tx, house: House, silenceId: string): Pro
     .returning({ ...stored, status: alerts.status, isOpen: alerts.isOpen })
   await pageFor(
     tx,
-    house,
+    context,
     system,
     held.filter(alert => alert.isOpen && alert.status === 'open').map(alert => ({ ...alert, isNew: true })),
   )
 }
 
-async function pageFor(tx: Tx, house: House, actor: Actor, fresh: readonly Stored[]): Promise<void> {
+async function pageFor(tx: Tx, context: AppContext, actor: Actor, fresh: readonly Stored[]): Promise<void> {
   const silent = await silencesNow(tx)
   const serviceIds = [...new Set(fresh.map(row => row.serviceId).filter(id => id !== null))]
   const known = serviceIds.length === 0 ? [] : await tx.db.select().from(services).where(inArray(services.id, serviceIds))
   const byId = new Map(known.map(service => [service.id, service]))
   for (const alert of fresh) {
     const service = alert.serviceId === null ? undefined : byId.get(alert.serviceId)
-    if (!reaches(alert.severity, service?.pageFrom ?? pageFromWithoutService)) continue
+    if (!isAtLeast(alert.severity, service?.pageFrom ?? pageFromWithoutService)) continue
     const silencing = silent.find(row => matches(row.matchers, alert))
     if (silencing) {
       await silence(tx, silencing, alert, actor)
@@ -200,7 +200,7 @@ async function pageFor(tx: Tx, house: House, actor: Actor, fresh: readonly Store
     // Without any security team nobody can be paged yet: the alert stands in the queue, and the pages say that paging is not set up.
     if (teamId === undefined) continue
     const where = service ? `${service.name}: ` : ''
-    await pageTeam(tx, house, {
+    await pageTeam(tx, context, {
       teamId,
       subject: { kind: 'alert', id: alert.id },
       title: `${where}${alert.title}`,
@@ -215,7 +215,7 @@ async function pageFor(tx: Tx, house: House, actor: Actor, fresh: readonly Store
 }
 
 /** The source says that it is over: paging stops, and the next alert with the key is a new one. One that paged still waits for a verdict. */
-export async function resolveBySource(tx: Tx, house: House, actor: Actor, scope: string, dedupKeys: readonly string[]): Promise<number> {
+export async function resolveBySource(tx: Tx, context: AppContext, actor: Actor, scope: string, dedupKeys: readonly string[]): Promise<number> {
   if (dedupKeys.length === 0) return 0
   const resolved = await tx.db
     .update(alerts)
@@ -228,7 +228,7 @@ export async function resolveBySource(tx: Tx, house: House, actor: Actor, scope:
     .returning({ id: alerts.id, incidentId: alerts.incidentId })
   for (const alert of resolved) {
     await record(tx, { actor, type: 'alert.resolved-by-source', subject: { kind: 'alert', id: alert.id }, within: alert.incidentId })
-    await resolvePagesAbout(tx, house, actor, alert.id)
+    await resolvePagesAbout(tx, context, actor, alert.id)
   }
   return resolved.length
 }
@@ -245,7 +245,7 @@ export async function findServices(reader: Reader, names: readonly (string | und
           .where(sql`${services.name} = any(${sql.param(wanted)}::text[]) or ${services.id}::text = any(${sql.param(wanted)}::text[])`)
   const ids = new Map(found.flatMap(service => [[service.name, service.id] as const, [service.id, service.id] as const]))
   const errors = names.flatMap((name, position) =>
-    name !== undefined && name !== '' && !ids.has(name) ? [{ path: pathOf(position), message: `"${name}" is not a service of the catalogue` }] : [],
+    name !== undefined && name !== '' && !ids.has(name) ? [{ path: pathOf(position), message: `"${name}" is not a service of the catalog` }] : [],
   )
   if (errors.length > 0)
     throw new AppProblem(

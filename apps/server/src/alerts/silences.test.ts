@@ -1,8 +1,8 @@
 import { describe, expect } from 'vitest'
 import { startPeer } from '../../test/peer.ts'
 import { buildWorld, test } from '../../test/world.ts'
-import { pages } from '../oncall/tables.ts'
-import { cancel } from '../platform/jobs.ts'
+import { cancel } from '../kernel/jobs.ts'
+import { pages } from '../paging/tables.ts'
 
 describe('a silence', () => {
   test('keeps what matches from paging, in the queue, and pages what is still open when it is over', async ({ world }) => {
@@ -77,38 +77,38 @@ test('a job that is silent for 26 hours pages, and its next sign of life ends th
   const service = await world.service('billing', team)
   const lead = await world.person('lead')
   const { heartbeat, url } = await lead.call('addHeartbeat', { body: { name: 'Nightly backup', serviceId: service.id, everyMinutes: 26 * 60 } })
-  const beat = (method: string) => fetch(url.replace('localhost', '127.0.0.1'), { method })
+  const sendHeartbeat = (method: string) => fetch(url.replace('localhost', '127.0.0.1'), { method })
   await world.advance({ hours: 20 })
-  expect((await beat('POST')).status).toBe(204)
+  expect((await sendHeartbeat('POST')).status).toBe(204)
   await world.advance({ hours: 25, minutes: 59 })
   primary.expectNoPage()
   await world.advance({ minutes: 1 })
   primary.expectPage(/billing: Nightly backup is silent/)
   expect((await lead.call('heartbeats'))[0]).toMatchObject({ id: heartbeat.id, state: 'silent' })
-  expect((await beat('GET')).status).toBe(204)
+  expect((await sendHeartbeat('GET')).status).toBe(204)
   await world.settle()
   expect((await lead.call('pages')).map(page => page.state)).toEqual(['resolved'])
-  expect((await lead.call('heartbeats'))[0]).toMatchObject({ state: 'beating', lastBeatAt: world.now })
-  expect((await fetch(`${world.origin}/beat/somebody-elses`, { method: 'POST' })).status).toBe(404)
+  expect((await lead.call('heartbeats'))[0]).toMatchObject({ state: 'healthy', lastHeartbeatAt: world.now })
+  expect((await fetch(`${world.origin}/heartbeat/somebody-elses`, { method: 'POST' })).status).toBe(404)
   await lead.call('removeHeartbeat', { params: { id: heartbeat.id } })
-  expect((await beat('POST')).status).toBe(404)
+  expect((await sendHeartbeat('POST')).status).toBe(404)
 })
 
 describe('the auditor', () => {
   test('mends an escalation whose timer is missing, reports it, and only then beats the heart', async () => {
     const monitor = await startPeer()
-    const { world, end } = await buildWorld({ withAuditor: true, env: { TOCSIN_HEARTBEAT_URL: `${monitor.url}/beat/tocsin` } })
+    const { world, end } = await buildWorld({ withAuditor: true, env: { TOCSIN_HEARTBEAT_URL: `${monitor.url}/heartbeat/tocsin` } })
     const { team, primary, backup } = await world.team()
     await world.service('billing', team)
     await world.alert({ service: 'billing' })
     primary.expectPage(/billing/)
-    const { database } = world.server.house
+    const { database } = world.server.context
     const [page] = await database.reader().db.select({ id: pages.id }).from(pages)
     await database.transaction(tx => cancel(tx, `page:${page?.id}`))
     const before = monitor.received.length
     await world.advance({ minutes: 2 })
     expect(monitor.received.length - before, 'a beat a minute').toBe(2)
-    expect(monitor.received.at(-1)?.path).toBe('/beat/tocsin')
+    expect(monitor.received.at(-1)?.path).toBe('/heartbeat/tocsin')
     const story = await primary.call('page', { params: { id: page?.id ?? '' } })
     expect(story.events.map(event => event.text)).toContain('The auditor found a step missing and mended it.')
     await world.advance({ minutes: 3 })

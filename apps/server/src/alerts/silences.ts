@@ -1,18 +1,18 @@
 import type { AlertMatchers, RouteInput, Severity, Silence, silenceRoutes } from '@tocsin/api'
 import { endOfHours, isWithin } from '@tocsin/oncall'
 import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
-import { type Caller, people } from '../identity/index.ts'
+import { type Caller, people } from '../access/index.ts'
 import { record } from '../journal/index.ts'
-import { addDays, earlierOf, laterOf } from '../platform/clock.ts'
-import type { Reader, Tx } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
-import { schedule } from '../platform/jobs.ts'
-import { conflict, invalid, notFound } from '../platform/problems.ts'
+import { addDays, earlierOf, laterOf } from '../kernel/clock.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { schedule } from '../kernel/jobs.ts'
+import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { alerts, silences } from './tables.ts'
 
 export const silenceOverJob = 'silence.over'
 const most = 200
-const mostDays = 366
+const maxDays = 366
 
 type Row = typeof silences.$inferSelect
 
@@ -79,7 +79,7 @@ export async function listSilences(reader: Reader): Promise<Silence[]> {
 
 export async function addSilence(tx: Tx, caller: Caller, input: RouteInput<typeof silenceRoutes.addSilence>['body']): Promise<Silence> {
   if (input.end <= tx.now) throw invalid('end', 'must lie ahead')
-  if (input.end > addDays(laterOf(input.start, tx.now), mostDays)) throw invalid('end', 'must be within a year: nobody remembers longer what is silent')
+  if (input.end > addDays(laterOf(input.start, tx.now), maxDays)) throw invalid('end', 'must be within a year: nobody remembers longer what is silent')
   if ((await listSilences(tx)).length >= most) throw conflict(`At most ${most} silences are kept.`)
   const row: Row = { ...input, id: newId(), authorId: caller.personId, createdAt: tx.now }
   await tx.db.insert(silences).values(row)

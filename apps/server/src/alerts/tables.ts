@@ -1,10 +1,10 @@
-import type { AlertInput, AlertMatchers, alertStatuses, dismissalReasons, Realm, Severity } from '@tocsin/api'
+import type { AlertInput, AlertMatchers, alertStatuses, dispositions, Responsibility, Severity } from '@tocsin/api'
 import type { ZonedHours } from '@tocsin/oncall'
 import { sql } from 'drizzle-orm'
 import { bigserial, boolean, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import { services } from '../catalog/tables.ts'
-import { people } from '../identity/tables.ts'
-import { choice, id, instant, json } from '../platform/columns.ts'
+import { people } from '../access/tables.ts'
+import { services } from '../directory/tables.ts'
+import { choice, id, instant, json } from '../kernel/columns.ts'
 
 /** Alerts that are not to page for a time. */
 export const silences = pgTable(
@@ -34,8 +34,8 @@ export const heartbeats = pgTable(
     severity: choice<Severity>('severity').notNull(),
     everyMinutes: integer('every_minutes').notNull(),
     tokenDigest: text('token_digest').notNull(),
-    state: choice<'new' | 'beating' | 'silent'>('state').notNull(),
-    lastBeatAt: instant('last_beat_at'),
+    state: choice<'new' | 'healthy' | 'silent'>('state').notNull(),
+    lastHeartbeatAt: instant('last_heartbeat_at'),
     createdAt: instant('created_at').notNull(),
   },
   table => [uniqueIndex('heartbeats_token').on(table.tokenDigest)],
@@ -70,12 +70,12 @@ export const alerts = pgTable(
     silencedById: uuid('silenced_by_id').references(() => silences.id),
     acknowledgedById: uuid('acknowledged_by_id').references(() => people.id),
     acknowledgedAt: instant('acknowledged_at'),
-    verdictOutcome: choice<'dismissed' | 'escalated'>('verdict_outcome'),
-    verdictReason: choice<(typeof dismissalReasons)[number]>('verdict_reason'),
-    verdictRealm: choice<Realm>('verdict_realm'),
-    verdictStatement: text('verdict_statement'),
-    verdictById: uuid('verdict_by_id').references(() => people.id),
-    verdictAt: instant('verdict_at'),
+    dispositionOutcome: choice<'dismissed' | 'escalated'>('disposition_outcome'),
+    dispositionValue: choice<(typeof dispositions)[number]>('disposition_value'),
+    dispositionResponsibility: choice<Responsibility>('disposition_responsibility'),
+    dispositionReason: text('disposition_reason'),
+    dispositionById: uuid('disposition_by_id').references(() => people.id),
+    dispositionAt: instant('disposition_at'),
     incidentId: uuid('incident_id'),
     incidentNumber: integer('incident_number'),
     isDemo: boolean('is_demo').notNull().default(false),
@@ -83,7 +83,7 @@ export const alerts = pgTable(
   table => [
     uniqueIndex('alerts_open_key').on(table.dedupScope, table.dedupKey).where(sql`${table.isOpen}`),
     index('alerts_number').on(table.number),
-    index('alerts_queue').on(table.number).where(sql`${table.verdictAt} is null`),
+    index('alerts_queue').on(table.number).where(sql`${table.dispositionAt} is null`),
     index('alerts_incident').on(table.incidentId),
   ],
 )

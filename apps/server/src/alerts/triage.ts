@@ -1,30 +1,30 @@
-import type { dismissalReasons, Realm } from '@tocsin/api'
+import type { dispositions, Responsibility } from '@tocsin/api'
 import { and, eq } from 'drizzle-orm'
-import type { Caller, House } from '../identity/index.ts'
+import type { AppContext, Caller } from '../access/index.ts'
 import { type Actor, record } from '../journal/index.ts'
-import { acknowledgePagesAbout, resolvePagesAbout } from '../oncall/index.ts'
-import type { Tx } from '../platform/database.ts'
-import { conflict, notFound } from '../platform/problems.ts'
+import type { Tx } from '../kernel/database.ts'
+import { conflict, notFound } from '../kernel/problems.ts'
+import { acknowledgePagesAbout, resolvePagesAbout } from '../paging/index.ts'
 import { alerts } from './tables.ts'
 
 type AlertRow = typeof alerts.$inferSelect
 
 /** Takes an alert to act on it, if the caller may see it. */
-export async function lockAlert(tx: Tx, house: House, caller: Caller, id: string): Promise<AlertRow> {
+export async function lockAlert(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<AlertRow> {
   const [alert] = await tx.db
     .select()
     .from(alerts)
-    .where(and(eq(alerts.id, id), house.visibility.condition(caller, alerts.incidentId)))
+    .where(and(eq(alerts.id, id), context.visibility.condition(caller, alerts.incidentId)))
     .for('update')
   if (!alert) throw notFound('alert')
   return alert
 }
 
 /** Says that somebody looks at it: its pages stop climbing. */
-export async function acknowledgeAlert(tx: Tx, house: House, caller: Caller, id: string): Promise<void> {
-  const alert = await lockAlert(tx, house, caller, id)
+export async function acknowledgeAlert(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
+  const alert = await lockAlert(tx, context, caller, id)
   await markAcknowledged(tx, alert, caller.actor, caller.personId)
-  await acknowledgePagesAbout(tx, house, caller.actor, caller.personId, id)
+  await acknowledgePagesAbout(tx, context, caller.actor, caller.personId, id)
 }
 
 /** An acknowledged page is an acknowledged alert. */
@@ -48,7 +48,7 @@ async function markAcknowledged(tx: Tx, alert: AlertRow, actor: Actor, personId:
 }
 
 /** The source acknowledges in the name of nobody here: climbing stops, the queue keeps the alert. */
-export async function acknowledgeBySource(tx: Tx, house: House, actor: Actor, scope: string, dedupKey: string): Promise<void> {
+export async function acknowledgeBySource(tx: Tx, context: AppContext, actor: Actor, scope: string, dedupKey: string): Promise<void> {
   const [alert] = await tx.db
     .select()
     .from(alerts)
@@ -56,75 +56,75 @@ export async function acknowledgeBySource(tx: Tx, house: House, actor: Actor, sc
     .for('update')
   if (alert?.status !== 'open') return
   await tx.db.update(alerts).set({ status: 'acknowledged', acknowledgedAt: tx.now }).where(eq(alerts.id, alert.id))
-  await resolvePagesAbout(tx, house, actor, alert.id)
+  await resolvePagesAbout(tx, context, actor, alert.id)
   await record(tx, { actor, type: 'alert.acknowledged', subject: { kind: 'alert', id: alert.id }, within: alert.incidentId })
 }
 
 function assertUndecided(alert: AlertRow): void {
-  if (alert.verdictOutcome === 'dismissed') throw conflict('This alert was dismissed already.')
-  if (alert.verdictOutcome === 'escalated') throw conflict(`This alert belongs to incident ${alert.incidentNumber} already.`)
+  if (alert.dispositionOutcome === 'dismissed') throw conflict('This alert was dismissed already.')
+  if (alert.dispositionOutcome === 'escalated') throw conflict(`This alert belongs to incident ${alert.incidentNumber} already.`)
 }
 
 /** Dismisses an alert: a verdict with a reason, a realm and a statement. */
 export async function dismissAlert(
   tx: Tx,
-  house: House,
+  context: AppContext,
   caller: Caller,
   id: string,
-  verdict: { reason: (typeof dismissalReasons)[number]; realm: Realm; statement: string },
+  disposition: { value: (typeof dispositions)[number]; responsibility: Responsibility; reason: string },
 ): Promise<void> {
-  const alert = await lockAlert(tx, house, caller, id)
+  const alert = await lockAlert(tx, context, caller, id)
   assertUndecided(alert)
   await tx.db
     .update(alerts)
     .set({
       status: 'dismissed',
       isOpen: false,
-      verdictOutcome: 'dismissed',
-      verdictReason: verdict.reason,
-      verdictRealm: verdict.realm,
-      verdictStatement: verdict.statement,
-      verdictById: caller.personId,
-      verdictAt: tx.now,
+      dispositionOutcome: 'dismissed',
+      dispositionValue: disposition.value,
+      dispositionResponsibility: disposition.responsibility,
+      dispositionReason: disposition.reason,
+      dispositionById: caller.personId,
+      dispositionAt: tx.now,
     })
     .where(eq(alerts.id, id))
-  await resolvePagesAbout(tx, house, caller.actor, id)
-  await record(tx, { actor: caller.actor, type: 'alert.dismissed', subject: { kind: 'alert', id }, data: { ...verdict } })
+  await resolvePagesAbout(tx, context, caller.actor, id)
+  await record(tx, { actor: caller.actor, type: 'alert.dismissed', subject: { kind: 'alert', id }, data: { ...disposition } })
 }
 
 /** Puts alerts into an incident: the verdict is that it is worth one. */
 export async function escalateAlerts(
   tx: Tx,
-  house: House,
+  context: AppContext,
   caller: Caller,
   ids: readonly string[],
   incident: { id: string; number: number },
-  verdict: { realm: Realm; statement: string },
+  disposition: { responsibility: Responsibility; reason: string },
 ): Promise<AlertRow[]> {
   const escalated: AlertRow[] = []
   for (const id of [...new Set(ids)].sort()) {
-    const alert = await lockAlert(tx, house, caller, id)
+    const alert = await lockAlert(tx, context, caller, id)
     assertUndecided(alert)
     await tx.db
       .update(alerts)
       .set({
         status: 'escalated',
-        verdictOutcome: 'escalated',
-        verdictRealm: verdict.realm,
-        verdictStatement: verdict.statement,
-        verdictById: caller.personId,
-        verdictAt: tx.now,
+        dispositionOutcome: 'escalated',
+        dispositionResponsibility: disposition.responsibility,
+        dispositionReason: disposition.reason,
+        dispositionById: caller.personId,
+        dispositionAt: tx.now,
         incidentId: incident.id,
         incidentNumber: incident.number,
       })
       .where(eq(alerts.id, id))
-    await acknowledgePagesAbout(tx, house, caller.actor, caller.personId, id)
+    await acknowledgePagesAbout(tx, context, caller.actor, caller.personId, id)
     await record(tx, {
       actor: caller.actor,
       type: 'alert.escalated',
       subject: { kind: 'alert', id },
       within: incident.id,
-      data: { ...verdict, number: alert.number, title: alert.title, incidentNumber: incident.number },
+      data: { ...disposition, number: alert.number, title: alert.title, incidentNumber: incident.number },
     })
     escalated.push(alert)
   }

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConfigProblem } from '../platform/config.ts'
+import { ConfigProblem } from '../kernel/config.ts'
 
 /**
  * Takes the data folder for this process, so that two servers never share one database cluster by mistake.

@@ -1,7 +1,7 @@
+import { listPeople } from '../access/index.ts'
 import { hasDemo, loadRequestedDemo, requestDemo } from '../demo/index.ts'
-import { listPeople } from '../identity/index.ts'
-import { ConfigProblem, readConfig } from '../platform/config.ts'
-import { openLog } from '../platform/telemetry.ts'
+import { ConfigProblem, readConfig } from '../kernel/config.ts'
+import { openLog } from '../kernel/telemetry.ts'
 import { type Server, startServer } from './server.ts'
 
 /**
@@ -24,23 +24,23 @@ export async function serve(options: { port?: string | undefined; withDemo?: boo
 }
 
 function welcome(server: Server, isJson: boolean): void {
-  const { origin, setupLink, house } = server
+  const { origin, setupLink, context } = server
   if (isJson) {
-    process.stdout.write(`${JSON.stringify({ origin, setupLink: setupLink ?? null, isPagingLive: house.messenger.isLive })}\n`)
+    process.stdout.write(`${JSON.stringify({ origin, setupLink: setupLink ?? null, isPagingLive: context.messenger.isLive })}\n`)
     return
   }
   const lines = [`Tocsin is ready: ${origin}`]
   if (setupLink) lines.push(`Create the first administrator with this one-time link: ${setupLink}`)
-  if (!house.messenger.isLive) lines.push('Paging is not live: no mail server is configured (SMTP_URL). Messages stand in the outbox.')
+  if (!context.messenger.isLive) lines.push('Paging is not live: no mail server is configured (SMTP_URL). Messages stand in the outbox.')
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
-async function askForDemo({ house }: Server): Promise<void> {
-  await house.database.transaction(async tx => {
+async function askForDemo({ context }: Server): Promise<void> {
+  await context.database.transaction(async tx => {
     if (await hasDemo(tx)) return
     await requestDemo(tx)
     const administrator = (await listPeople(tx)).find(person => person.role === 'administrator' && person.isActive)
-    if (administrator) await loadRequestedDemo(tx, house, administrator.id)
+    if (administrator) await loadRequestedDemo(tx, context, administrator.id)
   })
 }
 

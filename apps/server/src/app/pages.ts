@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import statics from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
-import { problemDetails } from '../platform/problems.ts'
+import { problemDetails } from '../kernel/problems.ts'
 
 const built = fileURLToPath(new URL('../../../web/dist', import.meta.url))
-const notPages = /^\/(api|in|v2|hooks|feeds|beat|healthz|readyz|metrics)(\/|$)/
+const notPages = /^\/(api|in|v2|hooks|feeds|heartbeat|healthz|readyz|metrics)(\/|$)/
 
 /** Serves the built pages. Every other address that a browser opens is the one page, which knows its own routes. */
 export async function servePages(http: FastifyInstance): Promise<void> {

@@ -1,28 +1,28 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { routes } from '@tocsin/api'
+import { type AppContext, accessBindings, authorizer, type Bindings, isSetUp, setupToken, Visibility, Workload } from '../access/index.ts'
 import { openAlerts } from '../alerts/index.ts'
 import { openAssurance } from '../assurance/index.ts'
-import { catalogBindings } from '../catalog/index.ts'
+import { openConnectors } from '../connectors/index.ts'
 import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
-import { authorizer, type Bindings, type House, identityBindings, isSetUp, setupToken, Visibility, Workload } from '../identity/index.ts'
+import { directoryBindings } from '../directory/index.ts'
 import { ClosingConditions, openIncidents } from '../incidents/index.ts'
-import { openIntake } from '../intake/index.ts'
-import { Followers, Live, openSealer } from '../journal/index.ts'
+import { JournalReaders, Live, openSealer } from '../journal/index.ts'
+import { type Clock, systemClock } from '../kernel/clock.ts'
+import { type Config, ConfigProblem } from '../kernel/config.ts'
+import { migrateDatabase, openDatabase } from '../kernel/database.ts'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
+import { mount, openHttp } from '../kernel/http.ts'
+import { JobRunner } from '../kernel/jobs.ts'
+import { openSecrets } from '../kernel/secrets.ts'
+import { openMetrics } from '../kernel/telemetry.ts'
 import { openNotices } from '../notices/index.ts'
-import { answerByMail, mountCallbacks, openOncall, resumeOncall } from '../oncall/index.ts'
-import { openOrganisation } from '../organisation/index.ts'
-import { type Clock, systemClock } from '../platform/clock.ts'
-import { type Config, ConfigProblem } from '../platform/config.ts'
-import { migrateDatabase, openDatabase } from '../platform/database.ts'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../platform/embedded-postgres.ts'
-import { mount, openHttp } from '../platform/http.ts'
-import { Inbox } from '../platform/inbox.ts'
-import { JobRunner } from '../platform/jobs.ts'
-import { Messenger } from '../platform/messages.ts'
-import { openSecrets } from '../platform/secrets.ts'
-import { openMetrics } from '../platform/telemetry.ts'
+import { Inbox } from '../notify/inbox.ts'
+import { Messenger } from '../notify/outbox.ts'
+import { openOrganization } from '../organization/index.ts'
+import { answerByMail, mountCallbacks, openPaging, resumePaging } from '../paging/index.ts'
 import { openReviews } from '../reviews/index.ts'
 import { holdDataFolder } from './data-folder.ts'
 import { servePages } from './pages.ts'
@@ -31,7 +31,7 @@ import { systemBindings } from './system.ts'
 export const version = '0.1.0'
 
 export interface Server {
-  readonly house: House
+  readonly context: AppContext
   readonly detection: Detection
   readonly inbox: Inbox
   /** Where it is reached. */
@@ -53,22 +53,22 @@ function assertComplete(bindings: Bindings): Bindings {
 }
 
 /** Every room with its routes, lowest floor first. */
-export function openRooms(house: House, detection: Detection): Bindings {
+export function openModules(context: AppContext, detection: Detection): Bindings {
   const conditions = new ClosingConditions()
   return assertComplete([
-    ...systemBindings(house, version),
-    ...identityBindings(house),
-    ...catalogBindings(),
-    ...openOncall(house),
-    ...openOrganisation(house),
-    ...openAlerts(house),
-    ...openIncidents(house, conditions),
-    ...openIntake(house),
+    ...systemBindings(context, version),
+    ...accessBindings(context),
+    ...directoryBindings(),
+    ...openPaging(context),
+    ...openOrganization(context),
+    ...openAlerts(context),
+    ...openIncidents(context, conditions),
+    ...openConnectors(context),
     ...detection.bindings,
-    ...openNotices(house, conditions),
-    ...openReviews(house, conditions),
-    ...openAssurance(house, conditions),
-    ...openDemo(house),
+    ...openNotices(context, conditions),
+    ...openReviews(context, conditions),
+    ...openAssurance(context, conditions),
+    ...openDemo(context),
   ])
 }
 
@@ -95,7 +95,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     undo.push(() => database.close())
     const jobs = new JobRunner(database, clock, log, metrics)
     const messenger = new Messenger(config, secrets, metrics, jobs, database)
-    const house: House = {
+    const context: AppContext = {
       config,
       clock,
       log,
@@ -104,40 +104,40 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       database,
       jobs,
       messenger,
-      followers: new Followers(database, log),
+      readers: new JournalReaders(database, log),
       live: new Live(database, log),
       sealer: openSealer(secrets),
       visibility: new Visibility(),
       workload: new Workload(),
     }
     const http = await openHttp(config, log, metrics)
-    const detection = new Detection(house)
-    mount(http, { config, database, log, metrics, authorize: authorizer(config) }, openRooms(house, detection))
+    const detection = new Detection(context)
+    mount(http, { config, database, log, metrics, authorize: authorizer(config) }, openModules(context, detection))
     detection.mount(http)
-    mountCallbacks(http, house)
+    mountCallbacks(http, context)
     await servePages(http)
-    house.followers.follow('sealer', (tx, entries) => house.sealer.seal(tx, entries))
+    context.readers.follow('sealer', (tx, entries) => context.sealer.seal(tx, entries))
     await http.listen({ host: config.host, port: config.port })
     undo.push(() => http.close())
     const address = http.server.address()
     messenger.origin = config.publicUrl ?? originOf(config, typeof address === 'object' && address ? address.port : config.port)
     await database.transaction(async tx => {
       await messenger.releaseHeld(tx)
-      await resumeOncall(tx, house)
+      await resumePaging(tx, context)
     })
-    await house.followers.start()
-    undo.push(() => house.followers.stop())
+    await context.readers.start()
+    undo.push(() => context.readers.stop())
     await detection.start()
     undo.push(() => detection.stop())
-    await house.live.start()
-    undo.push(() => house.live.stop())
-    const inbox = new Inbox(config, secrets, log, mail => answerByMail(house, mail))
+    await context.live.start()
+    undo.push(() => context.live.stop())
+    const inbox = new Inbox(config, secrets, log, mail => answerByMail(context, mail))
     await inbox.start()
     undo.push(() => inbox.stop())
     await jobs.start()
     undo.push(() => jobs.stop())
     const setupLink = (await isSetUp(database.reader())) ? undefined : `${messenger.origin}/setup/${setupToken(secrets)}`
-    return { house, detection, inbox, origin: messenger.origin, setupLink, stop }
+    return { context, detection, inbox, origin: messenger.origin, setupLink, stop }
   } catch (error) {
     await stop()
     throw error

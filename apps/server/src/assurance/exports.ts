@@ -1,20 +1,20 @@
 import { documentDigest } from '@tocsin/merkle'
 import { eq } from 'drizzle-orm'
-import type { Caller, House } from '../identity/index.ts'
+import type { AppContext, Caller } from '../access/index.ts'
 import { type ClosingConditions, incidents, selectionOf } from '../incidents/index.ts'
 import { exportJournal, latestCheckpoint, record, type Selection } from '../journal/index.ts'
-import { newId } from '../platform/ids.ts'
-import { AppProblem, notFound } from '../platform/problems.ts'
+import { newId } from '../kernel/ids.ts'
+import { AppProblem, notFound } from '../kernel/problems.ts'
 import { incidentPage } from './incident-page.ts'
 import { readRecord } from './incident-record.ts'
 
 /** The whole record of an incident in one JSON file that proves itself, or as a readable page. The export is itself on record. */
-export async function exportIncident(house: House, conditions: ClosingConditions, caller: Caller, id: string, form: 'json' | 'html'): Promise<string> {
+export async function exportIncident(context: AppContext, conditions: ClosingConditions, caller: Caller, id: string, form: 'json' | 'html'): Promise<string> {
   const exportId = newId()
-  const { document, selection } = await house.database.transaction(async tx => {
+  const { document, selection } = await context.database.transaction(async tx => {
     const [exists] = await tx.db.select({ id: incidents.id }).from(incidents).where(eq(incidents.id, id))
     if (!exists) throw notFound('incident')
-    const document = await readRecord(tx, house, conditions, caller, id)
+    const document = await readRecord(tx, context, conditions, caller, id)
     await record(tx, {
       actor: caller.actor,
       type: 'incident.exported',
@@ -31,19 +31,19 @@ export async function exportIncident(house: House, conditions: ClosingConditions
       ),
     }
   })
-  const file = await whenSealed(house, selection, document, exportId)
+  const file = await whenSealed(context, selection, document, exportId)
   if (form === 'json') return file
   return incidentPage(document, {
     digest: documentDigest(document),
-    checkpoint: (await latestCheckpoint(house.database.reader()))?.note ?? '',
-    key: house.sealer.key,
+    checkpoint: (await latestCheckpoint(context.database.reader()))?.note ?? '',
+    key: context.sealer.key,
   })
 }
 
 /** The whole journal in one file that proves itself. */
-export async function exportWholeJournal(house: House, caller: Caller): Promise<string> {
+export async function exportWholeJournal(context: AppContext, caller: Caller): Promise<string> {
   const exportId = newId()
-  const document = await house.database.transaction(async tx => {
+  const document = await context.database.transaction(async tx => {
     const document = { exportedAt: tx.now, exportedBy: caller.actor.name }
     await record(tx, {
       actor: caller.actor,
@@ -53,17 +53,17 @@ export async function exportWholeJournal(house: House, caller: Caller): Promise<
     })
     return document
   })
-  return whenSealed(house, 'all', document, exportId)
+  return whenSealed(context, 'all', document, exportId)
 }
 
 const patienceMs = 15_000
 
 /** The sealer follows the journal within moments; the export waits until the entry of its own is under a signed checkpoint. */
-async function whenSealed(house: House, selection: Selection | 'all', document: unknown, exportId: string): Promise<string> {
+async function whenSealed(context: AppContext, selection: Selection | 'all', document: unknown, exportId: string): Promise<string> {
   for (let waited = 0; waited < patienceMs; waited += 20) {
-    const file = await exportJournal(house.database.reader(), house.sealer, selection, document, exportId)
+    const file = await exportJournal(context.database.reader(), context.sealer, selection, document, exportId)
     if (file !== undefined) return file
-    house.followers.wake()
+    context.readers.wake()
     await new Promise(resolve => setTimeout(resolve, 20))
   }
   throw new AppProblem('unavailable', 'The journal is being sealed more slowly than usual. Try the export again in a minute.')

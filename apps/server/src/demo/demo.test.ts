@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest'
 import { test } from '../../test/world.ts'
 
 describe('the demo', () => {
-  test('loads an organisation, plays an attack through the intake, pages, and goes with one act', async ({ world }) => {
+  test('loads an organization, plays an attack through the intake, pages, and goes with one act', async ({ world }) => {
     const administrator = await world.person('administrator')
     expect(await administrator.call('loadDemo')).toEqual({ teams: 2, services: 5, customers: 8, people: 8 })
     await expect(administrator.call('loadDemo')).rejects.toThrow(/loaded already/)
@@ -15,8 +15,8 @@ describe('the demo', () => {
       world.mail.mails.filter(mail => mail.to.endsWith('.example')),
       'nobody is behind a demo address',
     ).toEqual([])
-    expect((await administrator.call('outbox'))[0]?.state).toBe('sent')
-    const incident = await administrator.call('escalateAlert', { params: { id: items[0]?.id ?? '' }, body: { realm: 'ours', statement: 'x' } })
+    expect((await administrator.call('messageLog'))[0]?.state).toBe('sent')
+    const incident = await administrator.call('escalateAlert', { params: { id: items[0]?.id ?? '' }, body: { responsibility: 'us', reason: 'x' } })
     expect(incident.isDemo).toBe(true)
     await world.settle()
 
@@ -29,7 +29,7 @@ describe('the demo', () => {
       await administrator.call('customers'),
       await administrator.call('teams'),
       await administrator.call('pages'),
-      await administrator.call('outbox'),
+      await administrator.call('messageLog'),
     ])
       expect(rest).toEqual([])
     expect((await administrator.call('people')).people.map(person => person.name)).toEqual([administrator.name])

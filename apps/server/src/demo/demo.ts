@@ -1,20 +1,20 @@
 import { AlertmanagerPayload } from '@tocsin/api'
 import { eq, inArray, or } from 'drizzle-orm'
 import { z } from 'zod'
+import { type AppContext, addPerson, type Caller, people } from '../access/index.ts'
 import { alerts } from '../alerts/index.ts'
-import { customers, saveCustomer, saveService, services } from '../catalog/index.ts'
-import { addPerson, type Caller, type House, people, saveTeam, teams } from '../identity/index.ts'
+import { createIntegration, integrations, takeAlertmanager } from '../connectors/index.ts'
+import { customers, saveCustomer, saveService, saveTeam, services, teams } from '../directory/index.ts'
 import { incidents } from '../incidents/index.ts'
-import { createSource, sources, takeAlertmanager } from '../intake/index.ts'
 import { record, system } from '../journal/index.ts'
-import { pages, setUpOnCall } from '../oncall/index.ts'
-import { addSeconds } from '../platform/clock.ts'
-import { isSqlState, type Reader, type Tx } from '../platform/database.ts'
-import { schedule } from '../platform/jobs.ts'
-import { conflict } from '../platform/problems.ts'
-import { readSetting, saveSetting } from '../platform/settings.ts'
-import { messages } from '../platform/tables.ts'
-import { demoAttack, demoCustomers, demoPeople, demoServices } from './organisation.ts'
+import { addSeconds } from '../kernel/clock.ts'
+import { isSqlState, type Reader, type Tx } from '../kernel/database.ts'
+import { schedule } from '../kernel/jobs.ts'
+import { conflict } from '../kernel/problems.ts'
+import { readSetting, saveSetting } from '../kernel/settings.ts'
+import { messages } from '../notify/tables.ts'
+import { pages, setUpOnCall } from '../paging/index.ts'
+import { demoAttack, demoCustomers, demoPeople, demoServices } from './organization.ts'
 
 export const attackJob = 'demo.attack'
 
@@ -22,8 +22,8 @@ export async function hasDemo(reader: Reader): Promise<boolean> {
   return (await reader.db.select({ id: teams.id }).from(teams).where(eq(teams.isDemo, true)).limit(1)).length > 0
 }
 
-/** Loads the demo organisation, all of it marked as such, and starts the attack on it. */
-export async function loadDemo(tx: Tx, house: House, caller: Caller): Promise<{ teams: number; services: number; customers: number; people: number }> {
+/** Loads the demo organization, all of it marked as such, and starts the attack on it. */
+export async function loadDemo(tx: Tx, context: AppContext, caller: Caller): Promise<{ teams: number; services: number; customers: number; people: number }> {
   if (await hasDemo(tx)) throw conflict('The demo data is loaded already.')
   const members: Record<'security' | 'engineering', string[]> = { security: [], engineering: [] }
   for (const { team, ...person } of demoPeople) {
@@ -34,14 +34,14 @@ export async function loadDemo(tx: Tx, house: House, caller: Caller): Promise<{ 
   const engineering = await saveTeam(tx, caller, { name: 'Platform Engineering (demo)', kind: 'engineering', memberIds: members.engineering }, true)
   const startDate = new Date(Date.parse(tx.now) - 8 * 86_400_000).toISOString().slice(0, 10)
   for (const team of [security, engineering])
-    await setUpOnCall(tx, house, caller, team.id, {
+    await setUpOnCall(tx, context, caller, team.id, {
       timeZone: 'Europe/Lisbon',
       rotation: { type: 'weekly', every: 1, start: `${startDate}T09:00` },
       participantIds: team.members.map(member => member.id),
-      depth: 2,
-      steps: [
-        { targets: [{ kind: 'depth', depth: 0 }], waitMinutes: 5 },
-        { targets: [{ kind: 'depth', depth: 1 }], waitMinutes: 5 },
+      tier: 2,
+      levels: [
+        { targets: [{ kind: 'tier', tier: 0 }], waitMinutes: 5 },
+        { targets: [{ kind: 'tier', tier: 1 }], waitMinutes: 5 },
         { targets: [{ kind: 'everyone' }], waitMinutes: 10 },
       ],
       repeats: 2,
@@ -53,16 +53,22 @@ export async function loadDemo(tx: Tx, house: House, caller: Caller): Promise<{ 
   }
   for (const { services: used, ...customer } of demoCustomers)
     await saveCustomer(tx, caller, { ...customer, serviceIds: used.map(name => serviceIds.get(name) ?? '') }, true)
-  const { key } = await createSource(tx, house.messenger.origin, caller.actor, { kind: 'alertmanager', name: 'Monitoring (demo)', serviceId: null }, true)
-  for (const [step, { afterSeconds }] of demoAttack.entries())
-    await schedule(tx, { kind: attackJob, key: `demo:${step}`, runAt: addSeconds(tx.now, afterSeconds), data: { step, key: house.secrets.seal(key) } })
+  const { key } = await createIntegration(
+    tx,
+    context.messenger.origin,
+    caller.actor,
+    { kind: 'alertmanager', name: 'Monitoring (demo)', serviceId: null },
+    true,
+  )
+  for (const [level, { afterSeconds }] of demoAttack.entries())
+    await schedule(tx, { kind: attackJob, key: `demo:${level}`, runAt: addSeconds(tx.now, afterSeconds), data: { level, key: context.secrets.seal(key) } })
   await record(tx, { actor: caller.actor, type: 'demo.loaded', subject: { kind: 'demo', id: 'demo' } })
   return { teams: 2, services: demoServices.length, customers: demoCustomers.length, people: demoPeople.length }
 }
 
 /** One step of the attack, as the demo's Alertmanager tells it: through the same door as any other. */
-export async function playAttack(tx: Tx, house: House, step: number, sealedKey: string): Promise<void> {
-  const scene = demoAttack[step]
+export async function playAttack(tx: Tx, context: AppContext, level: number, sealedKey: string): Promise<void> {
+  const scene = demoAttack[level]
   if (!scene || !(await hasDemo(tx))) return
   const payload = AlertmanagerPayload.parse({
     version: '4',
@@ -77,7 +83,7 @@ export async function playAttack(tx: Tx, house: House, step: number, sealedKey: 
       },
     ],
   })
-  await takeAlertmanager(tx, house, house.secrets.unseal(sealedKey), payload)
+  await takeAlertmanager(tx, context, context.secrets.unseal(sealedKey), payload)
 }
 
 /** Removes all demo data in one act. The journal keeps that it was there. */
@@ -89,7 +95,7 @@ export async function removeDemo(tx: Tx, caller: Caller): Promise<void> {
     await tx.db.delete(messages).where(eq(messages.isDemo, true))
     await tx.db.delete(incidents).where(eq(incidents.isDemo, true))
     await tx.db.delete(alerts).where(eq(alerts.isDemo, true))
-    await tx.db.delete(sources).where(eq(sources.isDemo, true))
+    await tx.db.delete(integrations).where(eq(integrations.isDemo, true))
     await tx.db.delete(customers).where(eq(customers.isDemo, true))
     await tx.db.delete(services).where(eq(services.isDemo, true))
     await tx.db.delete(teams).where(eq(teams.isDemo, true))
@@ -111,8 +117,8 @@ export async function requestDemo(tx: Tx): Promise<void> {
   await saveSetting(tx, requested, true)
 }
 
-export async function loadRequestedDemo(tx: Tx, house: House, personId: string): Promise<void> {
+export async function loadRequestedDemo(tx: Tx, context: AppContext, personId: string): Promise<void> {
   if ((await readSetting(tx, requested, z.boolean())) !== true || (await hasDemo(tx))) return
-  await loadDemo(tx, house, { actor: system, personId, role: 'administrator', sessionId: null })
+  await loadDemo(tx, context, { actor: system, personId, role: 'administrator', sessionId: null })
   await saveSetting(tx, requested, false)
 }

@@ -1,11 +1,11 @@
 import { systemRoutes as routes } from '@tocsin/api'
-import { act, type Bindings, type House } from '../identity/index.ts'
+import { type AppContext, type Bindings, command } from '../access/index.ts'
 import { attackJob, loadDemo, loadRequestedDemo, playAttack, removeDemo } from './demo.ts'
 
 export { hasDemo, loadRequestedDemo, requestDemo } from './demo.ts'
 
-export function openDemo(house: House): Bindings {
-  house.jobs.register<{ step: number; key: string }>(attackJob, { attempts: 5, run: (tx, { step, key }) => playAttack(tx, house, step, key) })
-  house.followers.react('demo', { 'organisation.set-up': (tx, entry) => loadRequestedDemo(tx, house, entry.subject.id) })
-  return [act(routes.loadDemo, (tx, { caller }) => loadDemo(tx, house, caller)), act(routes.removeDemo, (tx, { caller }) => removeDemo(tx, caller))]
+export function openDemo(context: AppContext): Bindings {
+  context.jobs.register<{ step: number; key: string }>(attackJob, { attempts: 5, run: (tx, { step, key }) => playAttack(tx, context, step, key) })
+  context.readers.react('demo', { 'organization.set-up': (tx, entry) => loadRequestedDemo(tx, context, entry.subject.id) })
+  return [command(routes.loadDemo, (tx, { caller }) => loadDemo(tx, context, caller)), command(routes.removeDemo, (tx, { caller }) => removeDemo(tx, caller))]
 }

@@ -1,6 +1,6 @@
 import { and, eq, gte, isNull } from 'drizzle-orm'
-import { addDays } from '../platform/clock.ts'
-import type { Reader } from '../platform/database.ts'
+import { addDays } from '../kernel/clock.ts'
+import type { Reader } from '../kernel/database.ts'
 import { detectionMatches, detectionRules, type LogSourceParts, logSources } from './tables.ts'
 
 /** ATT&CK's tactics for enterprises, in the order of its matrix. */

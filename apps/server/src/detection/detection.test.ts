@@ -135,7 +135,7 @@ describe('from an event to an alert', () => {
     const metrics = await (await fetch(`${world.origin}/metrics`)).text()
     expect(metrics).toMatch(/^tocsin_events_total 13$/m)
     expect(metrics).toMatch(/^tocsin_correlation_events [1-9]\d*$/m)
-    expect(metrics).toMatch(/^tocsin_correlation_let_go_total 0$/m)
+    expect(metrics).toMatch(/^tocsin_correlation_evicted_total 0$/m)
     const rested = async (title: string) => lead.call('alertMatches', { params: { id: items.find(alert => alert.title.startsWith(title))?.id ?? '' } })
     const many = await rested('Many failed')
     expect(many.length, 'the events that it rests on').toBe(10)
@@ -179,7 +179,7 @@ describe('from an event to an alert', () => {
     const batch = lines(...Array.from({ length: 20 }, () => sysmon({ Image: '\\whoami.exe' })))
     for (let round = 0; round < 12; round++) {
       await lead.call('enableDetectionRule', { params: { id }, body: { isEnabled: round % 2 === 0 } })
-      await world.server.house.followers.drain()
+      await world.server.context.readers.drain()
       for (let n = 0; n < 3; n++) expect((await post(`${url}/events`, batch)).status).toBe(202)
     }
     await matched(world)

@@ -2,12 +2,12 @@ import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
 import { type ChunkResult, Correlating, compileApart, Engine, type FieldMapping, type FoundMatch, levels, MatcherPool } from '@tocsin/sigma'
 import { asc, eq, inArray, sql } from 'drizzle-orm'
+import type { AppContext } from '../access/index.ts'
 import { receiveAlerts } from '../alerts/index.ts'
-import type { House } from '../identity/index.ts'
 import { system } from '../journal/index.ts'
-import type { Tx } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
-import { secretDigest } from '../platform/secrets.ts'
+import type { Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { secretDigest } from '../kernel/secrets.ts'
 import { type Finding as AnyFinding, alertOf, countMatches, storable } from './findings.ts'
 import { countSightings, indicatorsInForce, type Listed, listed } from './indicators.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
@@ -23,14 +23,14 @@ const decompress = promisify(zstdDecompress)
 const batchesAtOnce = 16
 const bytesAtOnce = 32 * 1_048_576
 /** A batch that fails this often is set aside: it must not hold up the others. */
-const mostAttempts = 3
+const maxAttempts = 3
 const findingsAtOnce = 1_000
 const keptMatches = 20
 const keptDeadLetters = 10_000
-const mostRecent = 200
+const maxRecent = 200
 /** Events that correlations may come to rest on, kept to be shown with them. */
-const mostWatched = 20_000
-const mostWatchedBytes = 20_000
+const maxWatched = 20_000
+const maxWatchedBytes = 20_000
 const retryMs = 1_000
 /** A longer indicator stands in the key of its alert by its digest: what tells alerts apart must not be cut off. */
 const longestInKey = 100
@@ -58,7 +58,7 @@ const named = (parts: LogSourceParts) => Object.values(parts).some(part => part 
 
 /** Matches the batches that wait, in the order in which they came, and turns matches into alerts. */
 export class Detector {
-  readonly #house: House
+  readonly #context: AppContext
   readonly #intake: EventIntake
   #armed: Armed | undefined
   #arming: Promise<void> | undefined
@@ -70,18 +70,18 @@ export class Detector {
   #recent: string[] = []
   readonly #watched = new Map<string, { match: FoundMatch; batch: Batch; ruleId: string }>()
 
-  constructor(house: House, intake: EventIntake) {
-    this.#house = house
+  constructor(context: AppContext, intake: EventIntake) {
+    this.#context = context
     this.#intake = intake
   }
 
-  get status(): { refused: number; isCompiling: boolean; correlationEvents: number; correlationLetGo: number; indicators: number; inForce: number } {
+  get status(): { refused: number; isCompiling: boolean; correlationEvents: number; correlationEvicted: number; indicators: number; inForce: number } {
     const counts = this.#armed?.correlating.correlator.counts
     return {
       refused: this.#armed?.engine.refused.length ?? 0,
       isCompiling: this.#arming !== undefined,
       correlationEvents: counts?.kept ?? 0,
-      correlationLetGo: counts?.letGo ?? 0,
+      correlationEvicted: counts?.evicted ?? 0,
       indicators: this.#armed?.indicators ?? 0,
       inForce: (this.#armed?.engine.rules.length ?? 0) + (this.#armed?.engine.correlations.length ?? 0),
     }
@@ -92,7 +92,7 @@ export class Detector {
 
   /** Whether events come in that do not say themselves what they are, but by the program that wrote them. */
   get #hasSyslog(): boolean {
-    const { followFolders, syslog } = this.#house.config
+    const { followFolders, syslog } = this.#context.config
     return syslog.udp !== undefined || syslog.tcp !== undefined || syslog.tls !== undefined || followFolders.length > 0
   }
 
@@ -104,7 +104,7 @@ export class Detector {
   async start(): Promise<void> {
     this.#isStopped = false
     this.reload()
-    this.#house.database.listen(batchChannel, () => this.wake())
+    this.#context.database.listen(batchChannel, () => this.wake())
   }
 
   async stop(): Promise<void> {
@@ -121,7 +121,7 @@ export class Detector {
     if (this.#isStopped) return
     this.#arming ??= this.#arm()
       .catch((error: unknown) => {
-        this.#house.log.error({ err: error }, 'the rules could not be made ready; it is tried again')
+        this.#context.log.error({ err: error }, 'the rules could not be made ready; it is tried again')
         this.#mustArm = true
       })
       .finally(() => {
@@ -137,7 +137,7 @@ export class Detector {
   }
 
   async #arm(): Promise<void> {
-    const reader = this.#house.database.reader()
+    const reader = this.#context.database.reader()
     while (this.#mustArm && !this.#isStopped) {
       this.#mustArm = false
       const { files, rows } = await rulesInForce(reader)
@@ -188,13 +188,13 @@ export class Detector {
         await this.#work(batches)
       }
     } catch (error) {
-      this.#house.log.error({ err: error }, 'events could not be matched; it is tried again')
+      this.#context.log.error({ err: error }, 'events could not be matched; it is tried again')
       this.#later(() => this.wake())
     }
   }
 
   async #next(): Promise<Batch[]> {
-    const rows = await this.#house.database
+    const rows = await this.#context.database
       .reader()
       .db.select({ batch: eventBatches, logsource: logSources.logsource })
       .from(eventBatches)
@@ -227,9 +227,9 @@ export class Detector {
   }
 
   async #failed(batch: Batch, error: unknown): Promise<void> {
-    const { database, log } = this.#house
+    const { database, log } = this.#context
     log.error({ err: error, batch: batch.id }, 'a batch of events could not be matched')
-    if (batch.attempts + 1 < mostAttempts) {
+    if (batch.attempts + 1 < maxAttempts) {
       await database
         .reader()
         .db.update(eventBatches)
@@ -263,9 +263,9 @@ export class Detector {
     const found = batches.flatMap((batch, i) => this.#findings(armed, batch, results[i]))
     // The correlations have moved on: what they remember is written with the batches, or taken back from before.
     try {
-      await this.#house.database.transaction(tx => this.#keep(tx, armed, batches, results, found))
+      await this.#context.database.transaction(tx => this.#keep(tx, armed, batches, results, found))
     } catch (error) {
-      const states = await this.#house.database.reader().db.select().from(correlationStates)
+      const states = await this.#context.database.reader().db.select().from(correlationStates)
       const fresh = new Correlating(armed.engine)
       fresh.correlator.restore(states.map(({ correlationId, state }) => ({ id: correlationId, groups: state })))
       this.#armed = { ...armed, correlating: fresh }
@@ -285,9 +285,9 @@ export class Detector {
     const latest = text
       .split('\n')
       .filter(line => line.startsWith('{'))
-      .slice(-mostRecent)
+      .slice(-maxRecent)
       .toReversed()
-    this.#recent = [...latest, ...this.#recent].slice(0, mostRecent)
+    this.#recent = [...latest, ...this.#recent].slice(0, maxRecent)
   }
 
   #findings(armed: Armed, batch: Batch, result: ChunkResult | undefined): Finding[] {
@@ -307,10 +307,10 @@ export class Detector {
 
   /** Remembers an event that a correlation counts. The oldest go first: what an alert shows of its events is then fewer, not its count. */
   #watch(armed: Armed, ref: string, watched: { match: FoundMatch; batch: Batch; ruleId: string }): void {
-    if (!armed.correlating.correlator.watches(watched.ruleId) || watched.match.text.length > mostWatchedBytes) return
+    if (!armed.correlating.correlator.watches(watched.ruleId) || watched.match.text.length > maxWatchedBytes) return
     this.#watched.set(ref, watched)
     const [oldest] = this.#watched.keys()
-    if (this.#watched.size > mostWatched && oldest !== undefined) this.#watched.delete(oldest)
+    if (this.#watched.size > maxWatched && oldest !== undefined) this.#watched.delete(oldest)
   }
 
   /** The events that a finding rests on: its own, and for a correlation those before it. */
@@ -334,7 +334,7 @@ export class Detector {
       const slice = all.slice(from, from + findingsAtOnce)
       const received = await receiveAlerts(
         tx,
-        this.#house,
+        this.#context,
         system,
         'detection',
         slice.map(finding => alertOf(finding, armed.mapping)),
@@ -345,7 +345,7 @@ export class Detector {
     if (found.length > 0) await countMatches(tx, armed.rows, found)
     for (const [i, batch] of batches.entries()) {
       const { events = 0, invalid = [] } = results[i] ?? {}
-      if (await noteSeen(tx, batch.sourceId, batch.receivedAt, events)) await watchSources(tx, this.#house)
+      if (await noteSeen(tx, batch.sourceId, batch.receivedAt, events)) await watchSources(tx, this.#context)
       const letters = invalid.slice(0, keptDeadLetters)
       for (let from = 0; from < letters.length; from += findingsAtOnce)
         await tx.db.insert(deadLetters).values(

@@ -1,10 +1,10 @@
 import type { DetectionRule } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
+import type { AppContext, Caller } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
-import type { Caller, House } from '../identity/index.ts'
-import type { Tx } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
-import { conflict, invalid } from '../platform/problems.ts'
+import type { Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { conflict, invalid } from '../kernel/problems.ts'
 import { createRule } from './rules.ts'
 import { detectionRules } from './tables.ts'
 
@@ -22,8 +22,8 @@ interface Input {
 }
 
 /** Excepts events from the rule behind an alert: a Sigma filter, with its reason and author, that ends by itself where that is asked for. */
-export async function addException(tx: Tx, house: House, caller: Caller, alertId: string, input: Input): Promise<DetectionRule> {
-  const alert = await readAlert(tx, house, caller, alertId)
+export async function addException(tx: Tx, context: AppContext, caller: Caller, alertId: string, input: Input): Promise<DetectionRule> {
+  const alert = await readAlert(tx, context, caller, alertId)
   const [rule] = await tx.db
     .select()
     .from(detectionRules)

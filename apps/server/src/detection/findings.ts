@@ -2,7 +2,7 @@ import type { CorrelationMatch, FieldMapping, FoundMatch, IndicatorKind } from '
 import { EventView } from '@tocsin/sigma'
 import { sql } from 'drizzle-orm'
 import type { IncomingAlert } from '../alerts/index.ts'
-import type { Tx } from '../platform/database.ts'
+import type { Tx } from '../kernel/database.ts'
 import { entityOf, observablesOf } from './observables.ts'
 import { detectionDays, detectionRules } from './tables.ts'
 

@@ -2,9 +2,9 @@ import type { FileHandle } from 'node:fs/promises'
 import { open, readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path'
 import { and, eq, isNull, sql } from 'drizzle-orm'
-import type { House } from '../identity/index.ts'
-import type { Tx } from '../platform/database.ts'
-import { invalid } from '../platform/problems.ts'
+import type { AppContext } from '../access/index.ts'
+import type { Tx } from '../kernel/database.ts'
+import { invalid } from '../kernel/problems.ts'
 import { parseAuditd } from './auditd.ts'
 import type { EventIntake } from './intake.ts'
 import type { LogSourceRow } from './sources.ts'
@@ -13,7 +13,7 @@ import { followedFiles, type LogSourceParts, logSources } from './tables.ts'
 
 const pollMs = 500
 const pieceBytes = 1_048_576
-const mostFiles = 500
+const maxFiles = 500
 /** So much of a file's beginning tells it from another that has got its inode. */
 const headBytes = 128
 const packed = /\.(?:gz|xz|bz2|zst|zip)$/i
@@ -50,7 +50,7 @@ const isInside = (path: string, folder: string) => path.startsWith(folder.endsWi
  * line and reads none twice. A file that was renamed (rotated) is read to its end before the new one; one that was cut is read anew.
  */
 export class FileFollower {
-  readonly #house: House
+  readonly #context: AppContext
   readonly #intake: EventIntake
   readonly #open = new Map<string, Followed>()
   readonly #problems = new Map<string, string>()
@@ -59,8 +59,8 @@ export class FileFollower {
   #timer: NodeJS.Timeout | undefined
   #isStopped = true
 
-  constructor(house: House, intake: EventIntake) {
-    this.#house = house
+  constructor(context: AppContext, intake: EventIntake) {
+    this.#context = context
     this.#intake = intake
   }
 
@@ -95,7 +95,7 @@ export class FileFollower {
   /** Reads what has been added to all files since the last time. */
   poll(): Promise<void> {
     this.#polling ??= this.#poll()
-      .catch((error: unknown) => this.#house.log.error({ err: error }, 'files could not be followed; it is tried again'))
+      .catch((error: unknown) => this.#context.log.error({ err: error }, 'files could not be followed; it is tried again'))
       .finally(() => {
         this.#polling = undefined
       })
@@ -134,12 +134,12 @@ export class FileFollower {
     }
     const sentence = others.length === 0 ? problem : `${problem} (and ${others.length} more)`
     if (this.#problems.get(source.id) !== sentence)
-      this.#house.log.warn({ source: source.name, problem: sentence }, 'a file cannot be followed; it is tried again')
+      this.#context.log.warn({ source: source.name, problem: sentence }, 'a file cannot be followed; it is tried again')
     this.#problems.set(source.id, sentence)
   }
 
   async #readSources(): Promise<LogSourceRow[]> {
-    const rows = await this.#house.database.reader().db.select().from(logSources).where(isNull(logSources.revokedAt))
+    const rows = await this.#context.database.reader().db.select().from(logSources).where(isNull(logSources.revokedAt))
     return rows.filter(({ files }) => files.length > 0)
   }
 
@@ -154,8 +154,8 @@ export class FileFollower {
     }
     const found: string[] = []
     for (const path of [...named].toSorted((a, b) => Number(known.has(b)) - Number(known.has(a)))) {
-      if (found.length === mostFiles) {
-        await attempt(() => Promise.reject(new Error(`more than ${mostFiles} files fit ${files.join(', ')}: the others are not read`)))
+      if (found.length === maxFiles) {
+        await attempt(() => Promise.reject(new Error(`more than ${maxFiles} files fit ${files.join(', ')}: the others are not read`)))
         break
       }
       if (await attempt(() => this.#isFollowable(path))) found.push(path)
@@ -169,7 +169,7 @@ export class FileFollower {
       throw error
     })
     if (real === undefined) return false
-    const folders = await Promise.all(this.#house.config.followFolders.map(folder => realpath(folder).catch(() => folder)))
+    const folders = await Promise.all(this.#context.config.followFolders.map(folder => realpath(folder).catch(() => folder)))
     if (!folders.some(folder => isInside(real, folder))) throw new Error(`${path} leads to ${real}, which lies outside of TOCSIN_FOLLOW_FOLDERS`)
     return (await stat(real)).isFile()
   }
@@ -190,7 +190,7 @@ export class FileFollower {
       // Between the look and the opening, another file may have been put there.
       const opened = await handle.stat({ bigint: true })
       if (`${opened.dev}:${opened.ino}` !== identity || !(await this.#isFollowable(path))) throw new Error(`${path} was exchanged while it was opened`)
-      const [row] = await this.#house.database
+      const [row] = await this.#context.database
         .reader()
         .db.select()
         .from(followedFiles)
@@ -223,7 +223,7 @@ export class FileFollower {
 
   /** After a start: files whose reading had not ended may have other names now. */
   async #findRenamed(source: LogSourceRow, paths: readonly string[], now: ReadonlySet<string>): Promise<void> {
-    const rows = await this.#house.database.reader().db.select().from(followedFiles).where(eq(followedFiles.sourceId, source.id))
+    const rows = await this.#context.database.reader().db.select().from(followedFiles).where(eq(followedFiles.sourceId, source.id))
     for (const folder of new Set(source.files.map(file => dirname(file)))) {
       const missing = rows.filter(row => dirname(row.path) === folder && !now.has(`${source.id} ${row.identity}`))
       if (missing.length === 0) continue
@@ -269,7 +269,7 @@ export class FileFollower {
   }
 
   async #take(source: LogSourceRow, { identity, path, position, head }: Followed, bytes: Buffer): Promise<void> {
-    const readAt = this.#house.clock.now()
+    const readAt = this.#context.clock.now()
     const row = { path, position, head, readAt }
     await this.#intake.acceptAll(source, eventsOf(bytes, path, readAt), async (tx: Tx) => {
       await tx.db

@@ -3,13 +3,13 @@ import type { RuleFile } from '@tocsin/sigma'
 import { readRuleFiles, UnreadableRules } from '@tocsin/sigma/files'
 import { count, desc, eq, inArray } from 'drizzle-orm'
 import type { FastifyInstance } from 'fastify'
+import { type AppContext, type Bindings, command, query, workflow } from '../access/index.ts'
 import { alerts, readAlert } from '../alerts/index.ts'
-import { act, type Bindings, type House, process, question } from '../identity/index.ts'
 import { record } from '../journal/index.ts'
-import type { Tx } from '../platform/database.ts'
-import type { ReceivedFile } from '../platform/files.ts'
-import { schedule } from '../platform/jobs.ts'
-import { invalid, notFound } from '../platform/problems.ts'
+import type { Tx } from '../kernel/database.ts'
+import type { ReceivedFile } from '../kernel/files.ts'
+import { schedule } from '../kernel/jobs.ts'
+import { invalid, notFound } from '../kernel/problems.ts'
 import { readCoverage } from './coverage.ts'
 import { Detector } from './detector.ts'
 import { addException } from './exceptions.ts'
@@ -46,24 +46,24 @@ export class Detection {
   readonly intake: EventIntake
   readonly syslog: SyslogListeners
   readonly follower: FileFollower
-  readonly #house: House
+  readonly #context: AppContext
   readonly #sources: KnownSources
 
-  constructor(house: House) {
-    this.#house = house
-    this.intake = new EventIntake(house.database)
-    this.detector = new Detector(house, this.intake)
-    this.#sources = new KnownSources(() => house.database.reader())
-    this.syslog = new SyslogListeners(house, this.#sources, this.intake)
-    this.follower = new FileFollower(house, this.intake)
-    measure(house.metrics.registry, this.detector, this.intake)
+  constructor(context: AppContext) {
+    this.#context = context
+    this.intake = new EventIntake(context.database)
+    this.detector = new Detector(context, this.intake)
+    this.#sources = new KnownSources(() => context.database.reader())
+    this.syslog = new SyslogListeners(context, this.#sources, this.intake)
+    this.follower = new FileFollower(context, this.intake)
+    measure(context.metrics.registry, this.detector, this.intake)
     const reload = async () => this.detector.reload()
     const reloadSources = async () => {
       this.#sources.forget()
       this.follower.forget()
       this.detector.reload()
     }
-    house.followers.react('detection', {
+    context.readers.react('detection', {
       'detection-rule.added': (tx, entry) => this.#changed(tx, entry.type),
       'detection-rule.changed': reload,
       'detection-rule.enabled': reload,
@@ -76,11 +76,11 @@ export class Detection {
       'log-source.added': reloadSources,
       'log-source.revoked': reloadSources,
     })
-    house.jobs.register<object>(watchJob, { run: tx => watchSources(tx, house) })
-    house.jobs.register(pullJob, pulling(house))
-    house.jobs.register<object>(tidyJob, { run: tx => this.#tidy(tx) })
-    house.jobs.register<object>(expiryJob, { run: tx => this.#changed(tx, expiryJob) })
-    this.bindings = this.#bind(house)
+    context.jobs.register<object>(watchJob, { run: tx => watchSources(tx, context) })
+    context.jobs.register(pullJob, pulling(context))
+    context.jobs.register<object>(tidyJob, { run: tx => this.#tidy(tx) })
+    context.jobs.register<object>(expiryJob, { run: tx => this.#changed(tx, expiryJob) })
+    this.bindings = this.#bind(context)
   }
 
   /** Rules have changed: they are made ready anew, now and when the next exception ends. */
@@ -103,10 +103,10 @@ export class Detection {
   }
 
   async start(): Promise<void> {
-    const { database } = this.#house
+    const { database } = this.#context
     await database.transaction(async tx => {
       await addStarterRules(tx)
-      await watchSources(tx, this.#house)
+      await watchSources(tx, this.#context)
     })
     await this.intake.start()
     await this.detector.start()
@@ -120,40 +120,40 @@ export class Detection {
     await this.detector.stop()
   }
 
-  #bind(house: House): Bindings {
+  #bind(context: AppContext): Bindings {
     return [
-      question(routes.detectionRules, (reader, { query }) => listRules(reader, query)),
-      question(routes.detectionRule, (reader, { params }) => readRule(reader, params.id)),
-      act(routes.createDetectionRule, (tx, { caller, body }) => createRule(tx, caller.actor, body.text)),
-      act(routes.changeDetectionRule, (tx, { caller, params, body }) => changeRule(tx, caller.actor, params.id, body.text, body.version)),
-      act(routes.enableDetectionRule, (tx, { caller, params, body }) => enableRule(tx, caller.actor, params.id, body.isEnabled)),
-      process(routes.importDetectionRules, async (database, { caller, body, files }) => {
+      query(routes.detectionRules, (reader, { query }) => listRules(reader, query)),
+      query(routes.detectionRule, (reader, { params }) => readRule(reader, params.id)),
+      command(routes.createDetectionRule, (tx, { caller, body }) => createRule(tx, caller.actor, body.text)),
+      command(routes.changeDetectionRule, (tx, { caller, params, body }) => changeRule(tx, caller.actor, params.id, body.text, body.version)),
+      command(routes.enableDetectionRule, (tx, { caller, params, body }) => enableRule(tx, caller.actor, params.id, body.isEnabled)),
+      workflow(routes.importDetectionRules, async (database, { caller, body, files }) => {
         const found = await rulesIn(files)
         return database.transaction(tx => importRules(tx, caller.actor, found, 'imported', body.isEnabled === 'true'))
       }),
-      process(routes.checkDetectionRule, async (database, { body }) => ({ problems: (await parseRuleText(database.reader(), body.text)).problems })),
-      process(routes.tryDetectionRule, async (database, { body }) =>
+      workflow(routes.checkDetectionRule, async (database, { body }) => ({ problems: (await parseRuleText(database.reader(), body.text)).problems })),
+      workflow(routes.tryDetectionRule, async (database, { body }) =>
         tryRule(body.text, body.events === null ? this.detector.recent : pastedEvents(body.events), {
           mapping: await readMapping(database.reader()),
           placeholders: await readPlaceholders(database.reader()),
         }),
       ),
-      question(routes.fieldMapping, async reader => shownMapping(await readMapping(reader))),
-      act(routes.changeFieldMapping, async (tx, { caller, body }) => {
+      query(routes.fieldMapping, async reader => shownMapping(await readMapping(reader))),
+      command(routes.changeFieldMapping, async (tx, { caller, body }) => {
         await saveMapping(tx, caller.actor, body.fields)
         return shownMapping(await readMapping(tx))
       }),
-      question(routes.placeholders, async reader => shownPlaceholders(await readPlaceholders(reader))),
-      act(routes.changePlaceholders, async (tx, { caller, body }) => {
+      query(routes.placeholders, async reader => shownPlaceholders(await readPlaceholders(reader))),
+      command(routes.changePlaceholders, async (tx, { caller, body }) => {
         await savePlaceholders(tx, caller.actor, body.placeholders)
         return shownPlaceholders(await readPlaceholders(tx))
       }),
-      ...indicatorBindings(house),
-      question(routes.detectionCoverage, reader => readCoverage(reader)),
-      act(routes.addDetectionException, (tx, { caller, params, body }) => addException(tx, house, caller, params.id, body)),
-      question(routes.alertMatches, async (reader, { caller, params }) => {
+      ...indicatorBindings(context),
+      query(routes.detectionCoverage, reader => readCoverage(reader)),
+      command(routes.addDetectionException, (tx, { caller, params, body }) => addException(tx, context, caller, params.id, body)),
+      query(routes.alertMatches, async (reader, { caller, params }) => {
         // Who may not see the alert may not see what it rests on.
-        await readAlert(reader, house, caller, params.id)
+        await readAlert(reader, context, caller, params.id)
         const rows = await reader.db
           .select({ match: detectionMatches, source: logSources.name, title: detectionRules.title })
           .from(detectionMatches)
@@ -172,22 +172,22 @@ export class Detection {
           source,
         }))
       }),
-      question(routes.logSources, async reader => (await listLogSources(reader)).map(source => ({ ...source, problem: this.follower.problemOf(source.id) }))),
-      act(routes.createLogSource, async (tx, { caller, body }) => {
-        assertFollowable(body.files, house.config.followFolders)
-        const { source, ...secret } = await createLogSource(tx, house.messenger.origin, caller.actor, body)
-        await watchSources(tx, house)
+      query(routes.logSources, async reader => (await listLogSources(reader)).map(source => ({ ...source, problem: this.follower.problemOf(source.id) }))),
+      command(routes.createLogSource, async (tx, { caller, body }) => {
+        assertFollowable(body.files, context.config.followFolders)
+        const { source, ...secret } = await createLogSource(tx, context.messenger.origin, caller.actor, body)
+        await watchSources(tx, context)
         return { ...secret, source: { ...source, problem: null } }
       }),
-      act(routes.revokeLogSource, (tx, { caller, params }) => revokeLogSource(tx, caller.actor, params.id)),
-      question(routes.detectionStatus, async reader => {
+      command(routes.revokeLogSource, (tx, { caller, params }) => revokeLogSource(tx, caller.actor, params.id)),
+      query(routes.detectionStatus, async reader => {
         const [letters] = await reader.db.select({ count: count() }).from(deadLetters)
         const [enabled] = await reader.db.select({ count: count() }).from(detectionRules).where(eq(detectionRules.isEnabled, true))
         const { bytes, batches } = this.intake.waiting
         const { inForce: _, ...standing } = this.detector.status
         return { ...standing, rules: enabled?.count ?? 0, waitingBatches: batches, waitingBytes: bytes, deadLetters: letters?.count ?? 0 }
       }),
-      question(routes.deadLetters, async reader => {
+      query(routes.deadLetters, async reader => {
         const rows = await reader.db
           .select({ letter: deadLetters, source: logSources.name })
           .from(deadLetters)
@@ -196,7 +196,7 @@ export class Detection {
           .limit(200)
         return rows.map(({ letter, source }) => ({ id: letter.id, source, receivedAt: letter.receivedAt, reason: letter.reason, text: letter.text }))
       }),
-      process(routes.replayDeadLetters, async (database, { caller, body }) => {
+      workflow(routes.replayDeadLetters, async (database, { caller, body }) => {
         const texts = new Map(body.letters.map(({ id, text }) => [id, text]))
         const rows = await database
           .reader()
@@ -225,40 +225,40 @@ export class Detection {
   }
 }
 
-function indicatorBindings(house: House): Bindings {
+function indicatorBindings(context: AppContext): Bindings {
   return [
-    question(indicatorRoutes.indicatorLists, reader => listIndicatorLists(reader)),
-    act(indicatorRoutes.createIndicatorList, async (tx, { caller, body }) => {
-      const list = await createIndicatorList(tx, house.secrets, caller.actor, body)
+    query(indicatorRoutes.indicatorLists, reader => listIndicatorLists(reader)),
+    command(indicatorRoutes.createIndicatorList, async (tx, { caller, body }) => {
+      const list = await createIndicatorList(tx, context.secrets, caller.actor, body)
       if (list.taxii !== null) await schedulePull(tx, list.id)
       return list
     }),
-    act(indicatorRoutes.changeIndicatorList, async (tx, { caller, params, body }) => {
+    command(indicatorRoutes.changeIndicatorList, async (tx, { caller, params, body }) => {
       const list = await changeIndicatorList(tx, caller.actor, params.id, body)
       if (list.taxii !== null && body.isEnabled === true) await schedulePull(tx, list.id)
       return list
     }),
-    process(indicatorRoutes.removeIndicatorList, async (database, { caller, params }) => {
+    workflow(indicatorRoutes.removeIndicatorList, async (database, { caller, params }) => {
       await database.transaction(tx => cancelPull(tx, params.id))
       await removeIndicatorList(database, caller.actor, params.id)
     }),
-    process(indicatorRoutes.importIndicators, (database, { caller, params, body, files }) =>
+    workflow(indicatorRoutes.importIndicators, (database, { caller, params, body, files }) =>
       importIndicators(database, caller.actor, params.id, files, body.mode),
     ),
-    act(indicatorRoutes.pullIndicators, async (tx, { params }) => {
+    command(indicatorRoutes.pullIndicators, async (tx, { params }) => {
       await assertPulled(tx, params.id)
       await schedulePull(tx, params.id)
       const list = (await listIndicatorLists(tx)).find(({ id }) => id === params.id)
       if (list === undefined) throw notFound('list of indicators')
       return list
     }),
-    question(indicatorRoutes.lookUpIndicator, (reader, { query }) => lookUpIndicator(reader, query.value)),
-    question(indicatorRoutes.ignoredIndicators, async reader => {
+    query(indicatorRoutes.lookUpIndicator, (reader, { query }) => lookUpIndicator(reader, query.value)),
+    query(indicatorRoutes.ignoredIndicators, async reader => {
       const rows = await reader.db.select().from(ignoredIndicators).orderBy(desc(ignoredIndicators.ignoredAt)).limit(500)
       return rows.map(({ key, reason, ignoredAt, ignoredBy }) => ({ value: key, reason, at: ignoredAt, by: ignoredBy }))
     }),
-    act(indicatorRoutes.ignoreIndicator, (tx, { caller, body }) => ignoreIndicator(tx, caller.actor, body)),
-    act(indicatorRoutes.restoreIndicator, (tx, { caller, body }) => restoreIndicator(tx, caller.actor, body.value)),
+    command(indicatorRoutes.ignoreIndicator, (tx, { caller, body }) => ignoreIndicator(tx, caller.actor, body)),
+    command(indicatorRoutes.restoreIndicator, (tx, { caller, body }) => restoreIndicator(tx, caller.actor, body.value)),
   ]
 }
 

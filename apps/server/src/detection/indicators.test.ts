@@ -219,7 +219,7 @@ describe('TAXII 2.1', () => {
     await taxii.stop()
     await world.advance({ minutes: 61 })
     expect((await lists())[0]).toEqual(['Right', 1, `${new URL(origin).host} refuses the connection`])
-    const rows = await world.server.house.database.reader().db.execute('select secret_sealed, url from indicator_lists')
+    const rows = await world.server.context.database.reader().db.execute('select secret_sealed, url from indicator_lists')
     expect(JSON.stringify(rows.rows)).not.toMatch(/right|wrong/)
   })
 })
@@ -234,7 +234,7 @@ test('without leave, a list is not pulled from inside', async ({ world }) => {
   await expect(lead.call('createIndicatorList', { body: { name: 'Odd', taxii: { url: 'ftp://x/' } } })).rejects.toThrow('must be the address of a collection')
 })
 
-test('a field that an organisation maps is read by rules and looked at for indicators', async ({ world }) => {
+test('a field that an organization maps is read by rules and looked at for indicators', async ({ world }) => {
   const lead = await world.person('lead')
   const url = await source(world, lead)
   const { id } = await lead.call('createIndicatorList', { body: { name: 'L' } })

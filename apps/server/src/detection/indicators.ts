@@ -1,21 +1,21 @@
 import { createReadStream } from 'node:fs'
-import { type IndicatorList, mostIndicatorsInAll } from '@tocsin/api'
+import { type IndicatorList, maxIndicatorsTotal } from '@tocsin/api'
 import { buildIndicatorsApart, type IndicatorSet, keysAbove, type ListPart, parseIndicator, readIndicators, UnreadableList } from '@tocsin/sigma'
 import { and, asc, eq, gt, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { type Actor, record } from '../journal/index.ts'
-import { addMinutes, type Instant } from '../platform/clock.ts'
-import type { Database, Reader, Tx } from '../platform/database.ts'
-import type { ReceivedFile } from '../platform/files.ts'
-import { newId } from '../platform/ids.ts'
-import { checkWebhookUrl, Undeliverable } from '../platform/outbound.ts'
-import { AppProblem, conflict, invalid, notFound } from '../platform/problems.ts'
-import type { Secrets } from '../platform/secrets.ts'
+import { addMinutes, type Instant } from '../kernel/clock.ts'
+import type { Database, Reader, Tx } from '../kernel/database.ts'
+import type { ReceivedFile } from '../kernel/files.ts'
+import { newId } from '../kernel/ids.ts'
+import { checkWebhookUrl, Undeliverable } from '../kernel/outbound.ts'
+import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
+import type { Secrets } from '../kernel/secrets.ts'
 import { storable } from './findings.ts'
 import { ignoredIndicators, indicatorLists, indicators } from './tables.ts'
 
 export type ListRow = typeof indicatorLists.$inferSelect
 
-const mostExamples = 20
+const maxExamples = 20
 const removedAtOnce = 20_000
 const keysAtOnce = 50_000
 /** Indicators end all the time: what has ended is left out of the matching at most this often; no alert is raised for it at once. */
@@ -167,8 +167,8 @@ async function sizeOfOthers(reader: Reader, id: string): Promise<number> {
 
 /** @throws AppProblem too-large */
 export async function assertRoom(reader: Reader, id: string, size: number): Promise<void> {
-  if (size + (await sizeOfOthers(reader, id)) > mostIndicatorsInAll)
-    throw new AppProblem('too-large', `All lists together hold at most ${mostIndicatorsInAll.toLocaleString('en')} indicators.`)
+  if (size + (await sizeOfOthers(reader, id)) > maxIndicatorsTotal)
+    throw new AppProblem('too-large', `All lists together hold at most ${maxIndicatorsTotal.toLocaleString('en')} indicators.`)
 }
 
 /**
@@ -201,9 +201,9 @@ export async function importIndicators(
       taken += part.indicators.length
       refused += part.problems.length
       examples.push(
-        ...part.problems.slice(0, mostExamples - examples.length).map(({ at, reason }) => ({ at: storable(at, 200), reason: storable(reason, 500) })),
+        ...part.problems.slice(0, maxExamples - examples.length).map(({ at, reason }) => ({ at: storable(at, 200), reason: storable(reason, 500) })),
       )
-      if (taken + others > mostIndicatorsInAll) await assertRoom(database.reader(), id, taken)
+      if (taken + others > maxIndicatorsTotal) await assertRoom(database.reader(), id, taken)
       await database.transaction(tx => storePart(tx, id, generation, part))
     }
     if (taken === 0) throw invalid('file', `has no address, domain, URL or hash in it${examples[0] ? ` (${examples[0].at}: ${examples[0].reason})` : ''}`)

@@ -1,15 +1,15 @@
 import { promisify } from 'node:util'
 import { zstdCompress } from 'node:zlib'
 import { sql } from 'drizzle-orm'
-import type { Database, Tx } from '../platform/database.ts'
-import { AppProblem } from '../platform/problems.ts'
+import type { Database, Tx } from '../kernel/database.ts'
+import { AppProblem } from '../kernel/problems.ts'
 import type { LogSourceRow } from './sources.ts'
 import { eventBatches, type LogSourceParts } from './tables.ts'
 
 const compress = promisify(zstdCompress)
 
 /** Events that wait, uncompressed: beyond this a shipper is asked to come again later. */
-const mostWaitingBytes = 512 * 1_048_576
+const maxWaitingBytes = 512 * 1_048_576
 
 export const batchChannel = 'tocsin_batches'
 
@@ -17,7 +17,7 @@ export const batchChannel = 'tocsin_batches'
 export class TooMuch extends AppProblem {
   readonly retryAfterSeconds = 5
   constructor() {
-    super('too-many', `More than ${mostWaitingBytes / 1_048_576} MB of events wait to be matched. Send them again in a few seconds.`)
+    super('too-many', `More than ${maxWaitingBytes / 1_048_576} MB of events wait to be matched. Send them again in a few seconds.`)
   }
 }
 
@@ -46,7 +46,7 @@ export class EventIntake {
   }
 
   get isFull(): boolean {
-    return this.#waitingBytes > mostWaitingBytes
+    return this.#waitingBytes > maxWaitingBytes
   }
 
   /**

@@ -2,8 +2,8 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import type { House } from '../identity/index.ts'
-import { ConfigProblem } from '../platform/config.ts'
+import type { AppContext } from '../access/index.ts'
+import { ConfigProblem } from '../kernel/config.ts'
 import type { EventIntake } from './intake.ts'
 import type { KnownSources, LogSourceRow } from './sources.ts'
 import { frames, parseSyslog } from './syslog.ts'
@@ -11,8 +11,8 @@ import type { LogSourceParts } from './tables.ts'
 
 const flushMs = 200
 const flushBytes = 512 * 1_024
-const mostMessageBytes = 256 * 1_024
-const mostConnections = 1_000
+const maxMessageBytes = 256 * 1_024
+const maxConnections = 1_000
 const retryMs = 500
 
 interface Waiting {
@@ -28,7 +28,7 @@ interface Waiting {
  * connection is not read while too much waits.
  */
 export class SyslogListeners {
-  readonly #house: House
+  readonly #context: AppContext
   readonly #sources: KnownSources
   readonly #intake: EventIntake
   readonly #waiting = new Map<string, Waiting>()
@@ -40,14 +40,14 @@ export class SyslogListeners {
   /** Ports that are listened on, for tests, which leave the choice to the system. */
   readonly ports: { udp?: number; tcp?: number; tls?: number } = {}
 
-  constructor(house: House, sources: KnownSources, intake: EventIntake) {
-    this.#house = house
+  constructor(context: AppContext, sources: KnownSources, intake: EventIntake) {
+    this.#context = context
     this.#sources = sources
     this.#intake = intake
   }
 
   async start(): Promise<void> {
-    const { syslog, host } = this.#house.config
+    const { syslog, host } = this.#context.config
     if (syslog.udp !== undefined) this.ports.udp = await this.#listenUdp(syslog.udp, host)
     if (syslog.tcp !== undefined)
       this.ports.tcp = await this.#listenTcp(
@@ -81,18 +81,18 @@ export class SyslogListeners {
       socket.once('error', error => reject(taken(error, port)))
       socket.bind(port, host, resolve)
     })
-    socket.on('error', error => this.#house.log.error({ err: error }, 'the syslog socket failed'))
+    socket.on('error', error => this.#context.log.error({ err: error }, 'the syslog socket failed'))
     return socket.address().port
   }
 
   async #listenTcp(server: Server, port: number, host: string): Promise<number> {
-    server.maxConnections = mostConnections
+    server.maxConnections = maxConnections
     this.#servers.push(server)
     await new Promise<void>((resolve, reject) => {
       server.once('error', error => reject(taken(error, port)))
       server.listen(port, host, resolve)
     })
-    server.on('error', error => this.#house.log.error({ err: error }, 'the syslog server failed'))
+    server.on('error', error => this.#context.log.error({ err: error }, 'the syslog server failed'))
     return (server.address() as AddressInfo).port
   }
 
@@ -109,9 +109,9 @@ export class SyslogListeners {
     })
     socket.on('data', chunk => {
       const { messages, rest } = frames(Buffer.concat([held, chunk]))
-      held = rest.length > mostMessageBytes ? Buffer.alloc(0) : rest
+      held = rest.length > maxMessageBytes ? Buffer.alloc(0) : rest
       socket.pause()
-      const isTooLong = rest.length > mostMessageBytes
+      const isTooLong = rest.length > maxMessageBytes
       this.#take(isTooLong ? [...messages, rest] : messages, from)
         .then(() => this.#room())
         .finally(() => socket.resume())
@@ -125,14 +125,14 @@ export class SyslogListeners {
 
   async #take(messages: readonly Buffer[], address: string): Promise<void> {
     const source = await this.#sources.bySender(address).catch((error: unknown) => {
-      this.#house.log.error({ err: error }, 'the source of a syslog message could not be looked up')
+      this.#context.log.error({ err: error }, 'the source of a syslog message could not be looked up')
       return undefined
     })
     // Who is not known is not listened to: anybody can send a datagram.
     if (source === undefined) return
-    const receivedAt = this.#house.clock.now()
+    const receivedAt = this.#context.clock.now()
     for (const message of messages) {
-      const text = message.toString('utf8', 0, mostMessageBytes).replace(/[\r\n\0]+$/, '')
+      const text = message.toString('utf8', 0, maxMessageBytes).replace(/[\r\n\0]+$/, '')
       if (text === '') continue
       const { event, logsource } = parseSyslog(text, receivedAt)
       this.#hold(source, logsource, JSON.stringify(event))
@@ -167,7 +167,7 @@ export class SyslogListeners {
       try {
         await this.#intake.accept(source, Buffer.from(`${lines.join('\n')}\n`), logsource)
       } catch (error) {
-        this.#house.log.error({ err: error, source: source.name, lines: lines.length }, 'syslog messages could not be written; it is tried again')
+        this.#context.log.error({ err: error, source: source.name, lines: lines.length }, 'syslog messages could not be written; it is tried again')
         const since = this.#waiting.get(key)
         if (bytes + (since?.bytes ?? 0) < 64 * flushBytes && !this.#isStopped) {
           this.#waiting.set(key, { source, logsource, lines: [...lines, ...(since?.lines ?? [])], bytes: bytes + (since?.bytes ?? 0) })

@@ -34,5 +34,5 @@ export function measure(registry: Registry, detector: Detector, intake: EventInt
   gauge('tocsin_detection_rules', 'Rules and correlations in force', () => detector.status.inForce)
   gauge('tocsin_detection_indicators', 'Indicators of compromise that are looked for', () => detector.status.indicators)
   gauge('tocsin_correlation_events', 'Events that correlations remember', () => detector.status.correlationEvents)
-  counter('tocsin_correlation_let_go_total', 'Events that correlations let go for want of room, before their time', () => detector.status.correlationLetGo)
+  counter('tocsin_correlation_evicted_total', 'Events that correlations let go for want of room, before their time', () => detector.status.correlationEvicted)
 }

@@ -10,7 +10,7 @@ const processes = ['Image', 'NewProcessName', 'process.executable', 'exe']
 const { address: addresses, domain: domains, url: urls, hash: hashes } = observableFields
 
 const nothing = new Set(['', '-', 'N/A', '::', '0.0.0.0'])
-const mostObservables = 30
+const maxObservables = 30
 
 const textsOf = (event: EventView, fields: readonly string[]): string[] =>
   fields.flatMap(field => event.field(field).texts).filter(text => !nothing.has(text) && text.length <= 2_000)
@@ -41,7 +41,7 @@ export function observablesOf(event: EventView, first?: Observable): Observable[
     ),
   ]
   const seen = new Map(found.map(observable => [`${observable.kind} ${observable.value}`, observable]))
-  return [...seen.values()].slice(0, mostObservables)
+  return [...seen.values()].slice(0, maxObservables)
 }
 
 /** Who or what an alert is about: matches of a rule about the same are one alert. */

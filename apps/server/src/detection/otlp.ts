@@ -1,4 +1,4 @@
-import { invalid } from '../platform/problems.ts'
+import { invalid } from '../kernel/problems.ts'
 
 /**
  * OpenTelemetry logs over HTTP (OTLP 1.x, ExportLogsServiceRequest), in JSON or protobuf, as lines of JSON: attributes of the resource
@@ -43,10 +43,10 @@ interface Request {
   }[]
 }
 
-const mostDepth = 50
+const maxDepth = 50
 
 function plain(value: AnyValue | undefined, depth = 0): unknown {
-  if (value === undefined || value === null || depth > mostDepth) return null
+  if (value === undefined || value === null || depth > maxDepth) return null
   if (value.stringValue !== undefined) return value.stringValue
   if (value.boolValue !== undefined) return value.boolValue
   // 64 bits come as a text: a number keeps what it can hold exactly.
@@ -170,7 +170,7 @@ function decodeKeyValue(bytes: Buffer, depth = 0): KeyValue {
 }
 
 function decodeAny(bytes: Buffer, depth: number): AnyValue {
-  if (depth > mostDepth) throw invalid('body', `nests values deeper than ${mostDepth}`)
+  if (depth > maxDepth) throw invalid('body', `nests values deeper than ${maxDepth}`)
   let found: AnyValue = {}
   new Wire(bytes).each((field, value) => {
     if (field === 1) found = { stringValue: inner(value).toString('utf8') }

@@ -5,9 +5,9 @@ import { type Correlation, type Filter, type Rule, type RuleFile, readRules } fr
 import { and, asc, desc, eq, gt, ilike, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { alerts } from '../alerts/index.ts'
 import { type Actor, record, system } from '../journal/index.ts'
-import type { Reader, Tx } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
-import { AppProblem, changedMeanwhile, conflict, notFound } from '../platform/problems.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { AppProblem, changedMeanwhile, conflict, notFound } from '../kernel/problems.ts'
 import { readPlaceholders } from './settings.ts'
 import { detectionDays, detectionRules, detectionRuleVersions } from './tables.ts'
 
@@ -236,9 +236,9 @@ async function falsePositives(reader: Reader, ruleIds: readonly string[]): Promi
   if (ruleIds.length === 0) return new Map()
   const label = sql<string>`${alerts.labels}->>'rule'`
   const rows = await reader.db
-    .select({ rule: label, share: sql<number>`avg(case when ${alerts.verdictReason} = 'false-positive' then 1.0 else 0.0 end)::float8` })
+    .select({ rule: label, share: sql<number>`avg(case when ${alerts.dispositionValue} = 'false-positive' then 1.0 else 0.0 end)::float8` })
     .from(alerts)
-    .where(and(eq(alerts.dedupScope, 'detection'), isNotNull(alerts.verdictAt), inArray(label, [...ruleIds])))
+    .where(and(eq(alerts.dedupScope, 'detection'), isNotNull(alerts.dispositionAt), inArray(label, [...ruleIds])))
     .groupBy(label)
   return new Map(rows.map(row => [row.rule, row.share]))
 }

@@ -1,15 +1,15 @@
 import type { FieldMapping, Placeholders } from '@tocsin/sigma'
 import { z } from 'zod'
 import { type Actor, record } from '../journal/index.ts'
-import type { Reader, Tx } from '../platform/database.ts'
-import { readSetting, saveSetting } from '../platform/settings.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { readSetting, saveSetting } from '../kernel/settings.ts'
 
 const Lists = z.record(z.string(), z.array(z.string()))
 
 const mapping = 'detection.mapping'
 const placeholders = 'detection.placeholders'
 
-/** Where fields of rules stand in the events of this organisation, besides where the taxonomy finds them. */
+/** Where fields of rules stand in the events of this organization, besides where the taxonomy finds them. */
 export async function readMapping(reader: Reader): Promise<FieldMapping> {
   return (await readSetting(reader, mapping, Lists)) ?? {}
 }

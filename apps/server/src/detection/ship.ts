@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip, inflate } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { AppProblem, invalid } from '../platform/problems.ts'
+import { AppProblem, invalid } from '../kernel/problems.ts'
 import { type EventIntake, TooMuch } from './intake.ts'
 import { otlpLines } from './otlp.ts'
 import type { KnownSources, LogSourceRow } from './sources.ts'
@@ -14,7 +14,7 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
   http.register(async shipping => {
     shipping.removeAllContentTypeParsers()
     shipping.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-    const options = { bodyLimit: mostBodyBytes, config: { rateLimit: { max: 600_000, timeWindow: 60_000 } } }
+    const options = { bodyLimit: maxBodyBytes, config: { rateLimit: { max: 600_000, timeWindow: 60_000 } } }
 
     shipping.post('/in/:key/events', options, async (request, reply) => {
       const source = await sourceOf(sources, request)
@@ -69,8 +69,8 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
   })
 }
 
-const mostBodyBytes = 32 * 1_048_576
-const mostUnpackedBytes = 128 * 1_048_576
+const maxBodyBytes = 32 * 1_048_576
+const maxUnpackedBytes = 128 * 1_048_576
 const unpackGzip = promisify(gunzip)
 const unpackDeflate = promisify(inflate)
 
@@ -103,11 +103,11 @@ async function bodyOf(request: FastifyRequest): Promise<Buffer> {
   const encoding = request.headers['content-encoding'] ?? 'identity'
   try {
     if (encoding === 'identity') return body
-    if (encoding === 'gzip') return await unpackGzip(body, { maxOutputLength: mostUnpackedBytes })
-    if (encoding === 'deflate') return await unpackDeflate(body, { maxOutputLength: mostUnpackedBytes })
+    if (encoding === 'gzip') return await unpackGzip(body, { maxOutputLength: maxUnpackedBytes })
+    if (encoding === 'deflate') return await unpackDeflate(body, { maxOutputLength: maxUnpackedBytes })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-      throw new AppProblem('too-large', `The events are larger than ${mostUnpackedBytes / 1_048_576} MB when unpacked. Send them in smaller batches.`)
+      throw new AppProblem('too-large', `The events are larger than ${maxUnpackedBytes / 1_048_576} MB when unpacked. Send them in smaller batches.`)
     throw invalid('body', `is not ${encoding}, as its Content-Encoding says`)
   }
   throw invalid('Content-Encoding', 'must be gzip, deflate or identity')

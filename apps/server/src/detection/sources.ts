@@ -1,15 +1,15 @@
 import type { LogSource } from '@tocsin/api'
 import { isWithin, type Network, parseNetwork } from '@tocsin/sigma'
 import { and, asc, eq, isNotNull, isNull, sql } from 'drizzle-orm'
+import type { AppContext } from '../access/index.ts'
 import { receiveAlerts, resolveBySource } from '../alerts/index.ts'
-import type { House } from '../identity/index.ts'
 import { type Actor, record, system } from '../journal/index.ts'
-import { addMinutes } from '../platform/clock.ts'
-import type { Reader, Tx } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
-import { schedule } from '../platform/jobs.ts'
-import { invalid, notFound } from '../platform/problems.ts'
-import { randomSecret, secretDigest } from '../platform/secrets.ts'
+import { addMinutes } from '../kernel/clock.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { schedule } from '../kernel/jobs.ts'
+import { invalid, notFound } from '../kernel/problems.ts'
+import { randomSecret, secretDigest } from '../kernel/secrets.ts'
 import { type LogSourceParts, logSources } from './tables.ts'
 
 export type LogSourceRow = typeof logSources.$inferSelect
@@ -103,7 +103,7 @@ export const watchJob = 'watch-log-sources'
  * Raises an alert for each source that has been silent for as long as it may, and ends it when the source is heard of again. Looks
  * again when the next one may fall silent.
  */
-export async function watchSources(tx: Tx, house: House): Promise<void> {
+export async function watchSources(tx: Tx, context: AppContext): Promise<void> {
   const rows = await tx.db
     .select()
     .from(logSources)
@@ -119,10 +119,10 @@ export async function watchSources(tx: Tx, house: House): Promise<void> {
     if (isSilent === row.isSilent) continue
     await tx.db.update(logSources).set({ isSilent }).where(eq(logSources.id, row.id))
     if (!isSilent) {
-      await resolveBySource(tx, house, system, scope, [row.id])
+      await resolveBySource(tx, context, system, scope, [row.id])
       continue
     }
-    await receiveAlerts(tx, house, system, scope, [
+    await receiveAlerts(tx, context, system, scope, [
       {
         title: `No events from ${row.name} for ${Math.floor((Date.parse(tx.now) - Date.parse(heardAt)) / 60_000)} minutes`,
         severity: 'medium',

@@ -3,7 +3,7 @@ import type { CorrelatorState, IndicatorKind } from '@tocsin/sigma'
 import { sql } from 'drizzle-orm'
 import { bigserial, boolean, date, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { alerts } from '../alerts/tables.ts'
-import { bytes, choice, count, id, instant, json } from '../platform/columns.ts'
+import { bytes, choice, count, id, instant, json } from '../kernel/columns.ts'
 
 export interface LogSourceParts {
   readonly category?: string | undefined

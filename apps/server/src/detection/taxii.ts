@@ -1,15 +1,15 @@
-import { mostIndicatorsInAll } from '@tocsin/api'
+import { maxIndicatorsTotal } from '@tocsin/api'
 import { indicatorsOfObjects } from '@tocsin/sigma'
 import { eq } from 'drizzle-orm'
 import { type Agent, request } from 'undici'
 import { z } from 'zod'
-import type { House } from '../identity/index.ts'
+import type { AppContext } from '../access/index.ts'
 import { system } from '../journal/index.ts'
-import { addMinutes } from '../platform/clock.ts'
-import type { Tx } from '../platform/database.ts'
-import { cancel, type JobHandler, schedule } from '../platform/jobs.ts'
-import { openOutbound } from '../platform/outbound.ts'
-import { notFound } from '../platform/problems.ts'
+import { addMinutes } from '../kernel/clock.ts'
+import type { Tx } from '../kernel/database.ts'
+import { cancel, type JobHandler, schedule } from '../kernel/jobs.ts'
+import { openOutbound } from '../kernel/outbound.ts'
+import { notFound } from '../kernel/problems.ts'
 import { assertRoom, finishImport, type ListRow, storePart } from './indicators.ts'
 import { indicatorLists } from './tables.ts'
 
@@ -17,10 +17,10 @@ import { indicatorLists } from './tables.ts'
 const Envelope = z.object({ more: z.boolean().default(false), next: z.string().max(2_000).optional(), objects: z.array(z.unknown()).default([]) })
 
 const mediaType = 'application/taxii+json;version=2.1'
-const mostPages = 5_000
-const mostPageBytes = 64 * 1_048_576
-const mostMs = 600_000
-const mostExamples = 20
+const maxPages = 5_000
+const maxPageBytes = 64 * 1_048_576
+const maxMs = 600_000
+const maxExamples = 20
 /** A server that does not answer is asked again after so long, or when it would be asked anyway, if that is sooner. */
 const retryMinutes = 10
 
@@ -45,16 +45,16 @@ interface Pulled {
  * Pulls lists from TAXII 2.1 servers. Each page is stored as it comes; where the next pull goes on is kept when all have come, so that a
  * pull that breaks off is done again from where it began, which changes nothing twice.
  */
-export function pulling(house: House): JobHandler<{ id: string }, Pulled | undefined> {
-  const find = async (id: string) => (await house.database.reader().db.select().from(indicatorLists).where(eq(indicatorLists.id, id)))[0]
+export function pulling(context: AppContext): JobHandler<{ id: string }, Pulled | undefined> {
+  const find = async (id: string) => (await context.database.reader().db.select().from(indicatorLists).where(eq(indicatorLists.id, id)))[0]
   return {
     before: async ({ id }) => {
       const list = await find(id)
       if (list?.url == null || !list.isEnabled) return undefined
       try {
-        return await pull(house, list, list.url)
+        return await pull(context, list, list.url)
       } catch (error) {
-        house.log.warn({ err: error, list: list.name }, 'a list of indicators could not be pulled')
+        context.log.warn({ err: error, list: list.name }, 'a list of indicators could not be pulled')
         const problem = problemOf(error, new URL(list.url).host).slice(0, 500)
         return { taken: 0, refused: 0, examples: [], addedAfter: undefined, problem }
       }
@@ -84,9 +84,9 @@ function problemOf(error: unknown, host: string): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-async function pull(house: House, list: ListRow, url: string): Promise<Pulled> {
-  const dispatcher = await openOutbound(new URL(url), house.config.mayReachPrivateFeeds, 'TOCSIN_ALLOW_PRIVATE_FEEDS')
-  const headers = { accept: mediaType, 'user-agent': 'Tocsin', ...authorization(house, list) }
+async function pull(context: AppContext, list: ListRow, url: string): Promise<Pulled> {
+  const dispatcher = await openOutbound(new URL(url), context.config.mayReachPrivateFeeds, 'TOCSIN_ALLOW_PRIVATE_FEEDS')
+  const headers = { accept: mediaType, 'user-agent': 'Tocsin', ...authorization(context, list) }
   const started = performance.now()
   let taken = 0
   let refused = 0
@@ -95,14 +95,14 @@ async function pull(house: House, list: ListRow, url: string): Promise<Pulled> {
   try {
     let next: string | undefined
     for (let page = 0; ; page++) {
-      if (page >= mostPages || performance.now() - started > mostMs) throw new Error(`it had more than ${mostPages} pages, or took more than ten minutes`)
+      if (page >= maxPages || performance.now() - started > maxMs) throw new Error(`it had more than ${maxPages} pages, or took more than ten minutes`)
       const answer = await askFor(dispatcher, url, headers, { 'match[type]': 'indicator', added_after: list.addedAfter ?? undefined, next })
       const part = indicatorsOfObjects(answer.envelope.objects)
       taken += part.indicators.length
       refused += part.problems.length
-      examples.push(...part.problems.slice(0, mostExamples - examples.length))
-      if (list.size + taken > mostIndicatorsInAll / 2) await assertRoom(house.database.reader(), list.id, list.size + taken)
-      await house.database.transaction(tx => storePart(tx, list.id, list.generation, part))
+      examples.push(...part.problems.slice(0, maxExamples - examples.length))
+      if (list.size + taken > maxIndicatorsTotal / 2) await assertRoom(context.database.reader(), list.id, list.size + taken)
+      await context.database.transaction(tx => storePart(tx, list.id, list.generation, part))
       if (answer.addedLast !== undefined) addedAfter = answer.addedLast
       if (!answer.envelope.more) return { taken, refused, examples, addedAfter, problem: null }
       next = answer.envelope.next
@@ -113,9 +113,9 @@ async function pull(house: House, list: ListRow, url: string): Promise<Pulled> {
   }
 }
 
-function authorization(house: House, { username, secretSealed }: ListRow): Record<string, string> {
+function authorization(context: AppContext, { username, secretSealed }: ListRow): Record<string, string> {
   if (secretSealed === null) return {}
-  const secret = house.secrets.unseal(secretSealed)
+  const secret = context.secrets.unseal(secretSealed)
   return { authorization: username === null ? `Bearer ${secret}` : `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}` }
 }
 
@@ -132,7 +132,7 @@ async function askFor(
   let size = 0
   for await (const piece of reply.body as AsyncIterable<Buffer>) {
     size += piece.length
-    if (size > mostPageBytes) throw new Error(`${url.origin} sent a page larger than ${mostPageBytes / 1_048_576} MB`)
+    if (size > maxPageBytes) throw new Error(`${url.origin} sent a page larger than ${maxPageBytes / 1_048_576} MB`)
     pieces.push(piece)
   }
   // A redirect is not followed: it could lead inside.

@@ -2,8 +2,8 @@ import type { TriedEvent } from '@tocsin/api'
 import { EventView, explain, type FieldMapping, type Placeholders, parseYaml, type Rule, readingOf, readRules } from '@tocsin/sigma'
 import type { Problem } from './rules.ts'
 
-const mostEvents = 200
-const mostShown = 50
+const maxEvents = 200
+const maxShown = 50
 
 interface Settings {
   readonly mapping: FieldMapping
@@ -26,10 +26,10 @@ export function tryRule(text: string, events: readonly string[], settings: Setti
     problems.push({ line: 1, reason: 'only a rule with a detection can be tried on single events; a correlation or a filter rests on rules' })
   if (rule === undefined) return { problems, events: [], judged: 0, met: 0 }
   const document = parseYaml(text)[0]?.value as { detection: Readonly<Record<string, unknown>> }
-  const tried = events.slice(0, mostEvents).map((line, i) => tryOne(rule, document.detection, line, i + 1, settings))
+  const tried = events.slice(0, maxEvents).map((line, i) => tryOne(rule, document.detection, line, i + 1, settings))
   const met = tried.filter(one => one.isMet)
   const rest = tried.filter(one => !one.isMet)
-  return { problems, events: [...met, ...rest].slice(0, mostShown), judged: tried.length, met: met.length }
+  return { problems, events: [...met, ...rest].slice(0, maxShown), judged: tried.length, met: met.length }
 }
 
 function tryOne(rule: Rule, detection: Readonly<Record<string, unknown>>, text: string, line: number, { mapping, placeholders }: Settings): TriedEvent {

@@ -1,10 +1,10 @@
 import type { IncidentClass } from '@tocsin/api'
 import { incidentClasses } from '@tocsin/api'
 import { desc } from 'drizzle-orm'
-import type { Caller } from '../identity/index.ts'
+import type { Caller } from '../access/index.ts'
 import { record } from '../journal/index.ts'
-import type { Reader, Tx } from '../platform/database.ts'
-import { changedMeanwhile } from '../platform/problems.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { changedMeanwhile } from '../kernel/problems.ts'
 import { classDefinitions } from './tables.ts'
 
 const names: Readonly<Record<IncidentClass, string>> = {
@@ -15,7 +15,7 @@ const names: Readonly<Record<IncidentClass, string>> = {
   'not-an-incident': 'Not an incident',
 }
 
-/** What stands until the organisation writes its own. */
+/** What stands until the organization writes its own. */
 const defaults: Readonly<Record<IncidentClass, string>> = {
   suspected: 'Something that may be a security incident. Its existence, scope and magnitude are still to be confirmed.',
   'security-incident':

@@ -1,10 +1,10 @@
-import type { DataTouched, IncidentClass, IncidentRole, Realm, SeverityCriteria } from '@tocsin/api'
+import type { DataTouched, IncidentClass, IncidentRole, Responsibility, SeverityCriteria } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import type { z } from 'zod'
-import { assertPeople, type Caller, findPerson, type House } from '../identity/index.ts'
+import { type AppContext, assertPeople, type Caller, findPerson } from '../access/index.ts'
 import { type Actor, record } from '../journal/index.ts'
-import type { Tx } from '../platform/database.ts'
-import { conflict } from '../platform/problems.ts'
+import type { Tx } from '../kernel/database.ts'
+import { conflict } from '../kernel/problems.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { assessSeverity } from './severity.ts'
 import { incidentMembers, incidents } from './tables.ts'
@@ -13,15 +13,15 @@ interface Facts {
   readonly version: number
   readonly title?: string | undefined
   readonly summary?: string | undefined
-  readonly realm?: Realm | undefined
+  readonly responsibility?: Responsibility | undefined
   readonly approximateUsers?: number | null | undefined
   readonly dataTouched?: z.output<typeof DataTouched> | undefined
   readonly isRestricted?: boolean | undefined
 }
 
 /** Changes what is known about an incident. */
-export async function changeIncident(tx: Tx, house: House, caller: Caller, id: string, input: Facts): Promise<void> {
-  const incident = await lockOpenIncident(tx, house, caller, id)
+export async function changeIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: Facts): Promise<void> {
+  const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   const { version: _, ...given } = input
   const change = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
@@ -34,8 +34,14 @@ export async function changeIncident(tx: Tx, house: House, caller: Caller, id: s
 }
 
 /** Answers the severity criteria: the severity follows, and why. */
-export async function assessIncident(tx: Tx, house: House, caller: Caller, id: string, input: { version: number; criteria: SeverityCriteria }): Promise<void> {
-  const incident = await lockOpenIncident(tx, house, caller, id)
+export async function assessIncident(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  id: string,
+  input: { version: number; criteria: SeverityCriteria },
+): Promise<void> {
+  const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   const { severity, why } = assessSeverity(input.criteria)
   await saveIncident(tx, incident, { severity, severityCriteria: input.criteria, severityWhy: why })
@@ -51,12 +57,12 @@ export async function assessIncident(tx: Tx, house: House, caller: Caller, id: s
 /** Classifies it, with the reason. What is declared stays a confirmed class, unless it turns out to be no incident. */
 export async function classifyIncident(
   tx: Tx,
-  house: House,
+  context: AppContext,
   caller: Caller,
   id: string,
-  input: { version: number; class: IncidentClass; statement: string },
+  input: { version: number; class: IncidentClass; reason: string },
 ): Promise<void> {
-  const incident = await lockOpenIncident(tx, house, caller, id)
+  const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   if (incident.declaredAt !== null && input.class === 'suspected') throw conflict('It was declared: it cannot be only suspected again.')
   await saveIncident(tx, incident, { class: input.class })
@@ -65,7 +71,7 @@ export async function classifyIncident(
     type: 'incident.classified',
     subject: { kind: 'incident', id },
     within: id,
-    data: { from: incident.class, class: input.class, statement: input.statement },
+    data: { from: incident.class, class: input.class, reason: input.reason },
   })
 }
 
@@ -74,13 +80,13 @@ const roleColumns = { lead: 'leadId', owner: 'ownerId', communications: 'communi
 /** Gives one of the roles of an incident to a person, or to nobody. */
 export async function assignRole(
   tx: Tx,
-  house: House,
+  context: AppContext,
   caller: Caller,
   id: string,
   role: IncidentRole,
   input: { version: number; personId: string | null },
 ): Promise<void> {
-  const incident = await lockOpenIncident(tx, house, caller, id)
+  const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   if (input.personId !== null) await assertPeople(tx, [input.personId], 'personId')
   await takeRole(tx, caller.actor, incident, role, input.personId)
@@ -106,8 +112,14 @@ export async function takeVacantRole(tx: Tx, actor: Actor, id: string, role: 'le
 }
 
 /** Who may see a restricted incident besides its roles. */
-export async function setMembers(tx: Tx, house: House, caller: Caller, id: string, input: { version: number; personIds: readonly string[] }): Promise<void> {
-  const incident = await lockOpenIncident(tx, house, caller, id)
+export async function setMembers(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  id: string,
+  input: { version: number; personIds: readonly string[] },
+): Promise<void> {
+  const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   const personIds = [...new Set(input.personIds)]
   await assertPeople(tx, personIds, 'personIds')

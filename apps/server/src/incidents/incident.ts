@@ -1,15 +1,15 @@
 import { and, eq, isNull, sql } from 'drizzle-orm'
-import type { Caller, House, Viewer } from '../identity/index.ts'
-import type { Reader, Tx } from '../platform/database.ts'
-import { changedMeanwhile, conflict, notFound } from '../platform/problems.ts'
-import type { Standing } from './lifecycle.ts'
+import type { AppContext, Caller, Viewer } from '../access/index.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { changedMeanwhile, conflict, notFound } from '../kernel/problems.ts'
+import type { IncidentState } from './lifecycle.ts'
 import { incidents, tasks } from './tables.ts'
 
 export type IncidentRow = typeof incidents.$inferSelect
 
 /** Who may see restricted incidents: those with a role in it, those named, administrators. */
-export function defineVisibility(house: House): void {
-  house.visibility.define(
+export function defineVisibility(context: AppContext): void {
+  context.visibility.define(
     (viewer, id) => sql`not exists (
       select 1 from incidents guarded where guarded.id = ${id} and guarded.is_restricted
         and ${viewer.role} <> 'administrator'
@@ -22,27 +22,27 @@ export function defineVisibility(house: House): void {
 }
 
 /** An incident that the viewer may see. @throws AppProblem not-found, also for one that is hidden from the viewer. */
-export async function findIncident(reader: Reader, house: House, viewer: Viewer, id: string): Promise<IncidentRow> {
+export async function findIncident(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<IncidentRow> {
   const [incident] = await reader.db
     .select()
     .from(incidents)
-    .where(and(eq(incidents.id, id), house.visibility.condition(viewer, incidents.id)))
+    .where(and(eq(incidents.id, id), context.visibility.condition(viewer, incidents.id)))
   if (!incident) throw notFound('incident')
   return incident
 }
 
 /** Takes an incident to work on: the caller may see it, and it is not closed. */
-export async function lockOpenIncident(tx: Tx, house: House, caller: Caller, id: string): Promise<IncidentRow> {
-  const incident = await lockIncident(tx, house, caller, id)
+export async function lockOpenIncident(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<IncidentRow> {
+  const incident = await lockIncident(tx, context, caller, id)
   if (incident.status === 'closed') throw conflict('This incident is closed: its record cannot change. Reopen it first.')
   return incident
 }
 
-export async function lockIncident(tx: Tx, house: House, caller: Caller, id: string): Promise<IncidentRow> {
+export async function lockIncident(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<IncidentRow> {
   const [incident] = await tx.db
     .select()
     .from(incidents)
-    .where(and(eq(incidents.id, id), house.visibility.condition(caller, incidents.id)))
+    .where(and(eq(incidents.id, id), context.visibility.condition(caller, incidents.id)))
     .for('update')
   if (!incident) throw notFound('incident')
   return incident
@@ -62,7 +62,7 @@ export async function saveIncident(tx: Tx, incident: IncidentRow, change: Partia
 }
 
 /** What the lifecycle needs to know. */
-export async function standingOf(reader: Reader, incident: IncidentRow): Promise<Standing> {
+export async function stateOf(reader: Reader, incident: IncidentRow): Promise<IncidentState> {
   const open = await reader.db
     .select({ id: tasks.id })
     .from(tasks)
@@ -72,7 +72,7 @@ export async function standingOf(reader: Reader, incident: IncidentRow): Promise
     class: incident.class,
     severity: incident.severity,
     declaredAt: incident.declaredAt,
-    watchUntil: incident.watchUntil,
+    monitorUntil: incident.monitorUntil,
     openTasks: open.length,
   }
 }

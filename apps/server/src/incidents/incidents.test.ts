@@ -7,7 +7,7 @@ import { assessSeverity } from './severity.ts'
 
 async function open(world: World, input: { isRestricted?: boolean } = {}) {
   const lead = await world.person('lead')
-  const incident = await lead.call('openIncident', { body: { title: 'Odd sign-ins', statement: 'From two countries at once.', ...input } })
+  const incident = await lead.call('openIncident', { body: { title: 'Odd sign-ins', reason: 'From two countries at once.', ...input } })
   return { lead, incident, params: { id: incident.id } }
 }
 
@@ -50,7 +50,7 @@ describe('a restricted incident', () => {
     const alert = await world.alert({ service: 'billing', title: 'Insider copies files' })
     const outsider = await world.person('lead')
     const member = await world.person('responder')
-    let incident = await primary.call('escalateAlert', { params: { id: alert.id }, body: { realm: 'ours', statement: 'An insider.' } })
+    let incident = await primary.call('escalateAlert', { params: { id: alert.id }, body: { responsibility: 'us', reason: 'An insider.' } })
     incident = await primary.call('changeIncident', { params: { id: incident.id }, body: { version: incident.version, isRestricted: true } })
     incident = await primary.call('setMembers', { params: { id: incident.id }, body: { version: incident.version, personIds: [member.id] } })
     const params = { id: incident.id }
@@ -68,7 +68,7 @@ describe('a restricted incident', () => {
     expect(await outsider.call('obligations', { query: { view: 'all' } })).toEqual([])
     const seen = JSON.stringify([
       (await outsider.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.subject.id === incident.id),
-      (await outsider.call('outbox')).filter(message => message.purpose === 'page' && message.text.includes('is affected')),
+      (await outsider.call('messageLog')).filter(message => message.purpose === 'page' && message.text.includes('is affected')),
     ])
     expect(seen).toBe('[[],[]]')
     for (const insider of [member, primary, await world.person('administrator')])
@@ -90,14 +90,14 @@ describe('a restricted incident', () => {
 
 describe('the lifecycle', () => {
   plain('declaring needs severity and a confirmed class', () => {
-    const standing = { status: 'suspected', class: 'suspected', severity: null, declaredAt: null, watchUntil: null, openTasks: 0 } as const
-    expect(blockers('declare', standing, '2026-11-23')).toHaveLength(2)
-    expect(blockers('declare', { ...standing, severity: 'SEV3', class: 'privacy-breach' }, '2026-11-23')).toEqual([])
+    const state = { status: 'suspected', class: 'suspected', severity: null, declaredAt: null, monitorUntil: null, openTasks: 0 } as const
+    expect(blockers('declare', state, '2026-11-23')).toHaveLength(2)
+    expect(blockers('declare', { ...state, severity: 'SEV3', class: 'privacy-breach' }, '2026-11-23')).toEqual([])
   })
 
   plain('goes forward step by step, and back to contained when the attacker returns', () => {
     const at = (status: 'suspected' | 'declared' | 'contained' | 'eradicated' | 'recovered' | 'closed') =>
-      ({ status, class: 'security-incident', severity: 'SEV2', declaredAt: '2026-11-23T08:00:00.000Z', watchUntil: null, openTasks: 0 }) as const
+      ({ status, class: 'security-incident', severity: 'SEV2', declaredAt: '2026-11-23T08:00:00.000Z', monitorUntil: null, openTasks: 0 }) as const
     expect(destination('contain', at('recovered'))).toBe('contained')
     expect(destination('recover', at('declared'))).toBeUndefined()
     expect(destination('close', at('contained'))).toBeUndefined()
@@ -108,13 +108,13 @@ describe('the lifecycle', () => {
   test('the watch, open tasks and the class stand against closing; a closed record changes by reopening alone', async ({ world }) => {
     const { lead, incident, params } = await open(world)
     await lead.call('addTask', { params, body: { title: 'Look at the logs' } })
-    await expect(lead.call('closeIncident', { params, body: { version: incident.version, statement: 'No.' } })).rejects.toThrow(
+    await expect(lead.call('closeIncident', { params, body: { version: incident.version, reason: 'No.' } })).rejects.toThrow(
       /only as "not an incident".*One task is open/,
     )
-    let now = await lead.call('classifyIncident', { params, body: { version: incident.version, class: 'not-an-incident', statement: 'A test run.' } })
+    let now = await lead.call('classifyIncident', { params, body: { version: incident.version, class: 'not-an-incident', reason: 'A test run.' } })
     const [task] = now.tasks
     now = await lead.call('changeTask', { params: { id: incident.id, taskId: task?.id ?? '' }, body: { version: 1, isDone: true } })
-    now = await lead.call('closeIncident', { params, body: { version: now.version, statement: 'A test run.' } })
+    now = await lead.call('closeIncident', { params, body: { version: now.version, reason: 'A test run.' } })
     const { version } = now
     for (const change of [
       () => lead.call('addNote', { params, body: { markdown: 'x' } }),
@@ -122,14 +122,14 @@ describe('the lifecycle', () => {
       () => lead.call('addTask', { params, body: { title: 'x' } }),
     ])
       await expect(change()).rejects.toThrow(/is closed/)
-    now = await lead.call('reopenIncident', { params, body: { version: now.version, statement: 'It was real.' } })
+    now = await lead.call('reopenIncident', { params, body: { version: now.version, reason: 'It was real.' } })
     expect(now).toMatchObject({ status: 'suspected', closedAt: null })
   })
 
   test('what hurts the business is done only after the executive of the incident has approved it', async ({ world }) => {
     const { lead, params } = await open(world)
     const executive = await world.person('observer')
-    let incident = await lead.call('addTask', { params, body: { title: 'Switch billing off', hurtsBusiness: true } })
+    let incident = await lead.call('addTask', { params, body: { title: 'Switch billing off', isBusinessImpacting: true } })
     const at = { params: { id: params.id, taskId: incident.tasks[0]?.id ?? '' } }
     await expect(lead.call('changeTask', { ...at, body: { version: 1, isDone: true } })).rejects.toThrow(/executive of the incident approves it first/)
     await expect(lead.call('approveTask', { ...at, body: { version: 1 } })).rejects.toThrow(/Only the executive/)
@@ -146,7 +146,7 @@ describe('who leads', () => {
     const engineering = await world.team({ kind: 'engineering' })
     const service = await world.service('billing', security.team, engineering.team)
     const engineer = engineering.primary
-    const incident = await engineer.call('openIncident', { body: { title: 'My laptop is odd', statement: 'It calls home.', serviceIds: [service.id] } })
+    const incident = await engineer.call('openIncident', { body: { title: 'My laptop is odd', reason: 'It calls home.', serviceIds: [service.id] } })
     expect(incident.lead).toBeNull()
     await world.settle()
     security.primary.expectPage(/My laptop is odd/)

@@ -1,20 +1,20 @@
 import type { IncidentClass, IncidentSeverity, IncidentStatus } from '@tocsin/api'
 
 /** What the state machine looks at. */
-export interface Standing {
+export interface IncidentState {
   readonly status: IncidentStatus
   readonly class: IncidentClass
   readonly severity: IncidentSeverity | null
   readonly declaredAt: string | null
   /** Last day of the watch over recovered services. */
-  readonly watchUntil: string | null
+  readonly monitorUntil: string | null
   readonly openTasks: number
 }
 
-export type Act = 'declare' | 'contain' | 'eradicate' | 'recover' | 'close' | 'reopen'
+export type Transition = 'declare' | 'contain' | 'eradicate' | 'recover' | 'close' | 'reopen'
 
 /** From where each act may be taken, and where it leads (NIST SP 800-61: containment, eradication, recovery). */
-const acts: Readonly<Record<Act, { from: readonly IncidentStatus[]; to: IncidentStatus }>> = {
+const actions: Readonly<Record<Transition, { from: readonly IncidentStatus[]; to: IncidentStatus }>> = {
   declare: { from: ['suspected'], to: 'declared' },
   // Back to contained, too: when the attacker returns, or what was thought eradicated was not.
   contain: { from: ['declared', 'eradicated', 'recovered'], to: 'contained' },
@@ -27,33 +27,33 @@ const acts: Readonly<Record<Act, { from: readonly IncidentStatus[]; to: Incident
 const confirmedClasses: readonly IncidentClass[] = ['security-incident', 'customer-reportable', 'privacy-breach']
 
 /** Where an act leads, or undefined when it cannot be taken from here. */
-export function destination(act: Act, standing: Standing): IncidentStatus | undefined {
-  if (!acts[act].from.includes(standing.status)) return undefined
+export function destination(action: Transition, state: IncidentState): IncidentStatus | undefined {
+  if (!actions[action].from.includes(state.status)) return undefined
   // What was never declared is suspected again.
-  if (act === 'reopen' && standing.declaredAt === null) return 'suspected'
-  return acts[act].to
+  if (action === 'reopen' && state.declaredAt === null) return 'suspected'
+  return actions[action].to
 }
 
 /** What stands in the way of an act that the lifecycle allows, each as a sentence. */
-export function blockers(act: Act, standing: Standing, today: string): string[] {
+export function blockers(action: Transition, state: IncidentState, today: string): string[] {
   const found: string[] = []
-  if (act === 'declare') {
-    if (standing.severity === null) found.push('The severity criteria are not answered yet.')
-    if (!confirmedClasses.includes(standing.class)) found.push('The class must be security incident, customer-reportable or privacy breach.')
+  if (action === 'declare') {
+    if (state.severity === null) found.push('The severity criteria are not answered yet.')
+    if (!confirmedClasses.includes(state.class)) found.push('The class must be security incident, customer-reportable or privacy breach.')
   }
-  if (act === 'close') {
-    if (standing.status === 'suspected' && standing.class !== 'not-an-incident')
+  if (action === 'close') {
+    if (state.status === 'suspected' && state.class !== 'not-an-incident')
       found.push('A suspected incident closes without a declaration only as "not an incident".')
-    if (standing.status === 'recovered' && standing.watchUntil !== null && today <= standing.watchUntil)
-      found.push(`The recovered services stay under watch until ${standing.watchUntil}.`)
-    if (standing.openTasks > 0) found.push(standing.openTasks === 1 ? 'One task is open.' : `${standing.openTasks} tasks are open.`)
+    if (state.status === 'recovered' && state.monitorUntil !== null && today <= state.monitorUntil)
+      found.push(`The recovered services stay under watch until ${state.monitorUntil}.`)
+    if (state.openTasks > 0) found.push(state.openTasks === 1 ? 'One task is open.' : `${state.openTasks} tasks are open.`)
   }
   return found
 }
 
 /** The acts that the lifecycle allows from here, in the order in which they usually come. */
-export function possibleActs(standing: Standing): Act[] {
-  return (Object.keys(acts) as Act[]).filter(
-    act => destination(act, standing) !== undefined && !(act === 'close' && standing.status === 'suspected' && standing.class !== 'not-an-incident'),
+export function possibleTransitions(state: IncidentState): Transition[] {
+  return (Object.keys(actions) as Transition[]).filter(
+    action => destination(action, state) !== undefined && !(action === 'close' && state.status === 'suspected' && state.class !== 'not-an-incident'),
   )
 }

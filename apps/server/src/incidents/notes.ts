@@ -1,15 +1,15 @@
 import { and, eq } from 'drizzle-orm'
-import type { Caller, House } from '../identity/index.ts'
+import type { AppContext, Caller } from '../access/index.ts'
 import { record } from '../journal/index.ts'
-import type { Tx } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
-import { forbidden, notFound } from '../platform/problems.ts'
+import type { Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { forbidden, notFound } from '../kernel/problems.ts'
 import { assertVersion, lockOpenIncident } from './incident.ts'
 import { notes } from './tables.ts'
 
 /** Writes a note. The journal holds its text, so that corrections leave what was said. */
-export async function addNote(tx: Tx, house: House, caller: Caller, incidentId: string, markdown: string): Promise<void> {
-  await lockOpenIncident(tx, house, caller, incidentId)
+export async function addNote(tx: Tx, context: AppContext, caller: Caller, incidentId: string, markdown: string): Promise<void> {
+  await lockOpenIncident(tx, context, caller, incidentId)
   const id = newId()
   await tx.db.insert(notes).values({ id, incidentId, authorId: caller.personId, markdown, createdAt: tx.now })
   await record(tx, { actor: caller.actor, type: 'note.written', subject: { kind: 'note', id }, within: incidentId, data: { markdown } })
@@ -18,13 +18,13 @@ export async function addNote(tx: Tx, house: House, caller: Caller, incidentId: 
 /** Corrects a note of one's own. */
 export async function changeNote(
   tx: Tx,
-  house: House,
+  context: AppContext,
   caller: Caller,
   incidentId: string,
   id: string,
   input: { version: number; markdown: string },
 ): Promise<void> {
-  await lockOpenIncident(tx, house, caller, incidentId)
+  await lockOpenIncident(tx, context, caller, incidentId)
   const [note] = await tx.db
     .select()
     .from(notes)

@@ -1,30 +1,30 @@
-import type { Realm } from '@tocsin/api'
+import type { Responsibility } from '@tocsin/api'
 import { and, eq } from 'drizzle-orm'
+import type { AppContext, Caller } from '../access/index.ts'
 import { escalateAlerts } from '../alerts/index.ts'
-import { listServices } from '../catalog/index.ts'
-import { type Caller, type House, teamMembers } from '../identity/index.ts'
+import { listServices, teamMembers } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
-import type { Reader, Tx } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
-import { invalid } from '../platform/problems.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { invalid } from '../kernel/problems.ts'
 import { type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { listServicesAffected, pageAbout } from './scope.ts'
 import { incidentMembers, incidentServices, incidents } from './tables.ts'
 
 interface Opening {
   readonly title: string
-  readonly statement: string
-  readonly realm: Realm
+  readonly reason: string
+  readonly responsibility: Responsibility
   readonly serviceIds: readonly string[]
   readonly alertIds: readonly string[]
   readonly isRestricted: boolean
 }
 
 /** Opens a suspected incident: reasonable suspicion starts the work. The teams that answer for its services are paged. */
-export async function openIncident(tx: Tx, house: House, caller: Caller, input: Opening, isAlertDemo = false): Promise<string> {
+export async function openIncident(tx: Tx, context: AppContext, caller: Caller, input: Opening, isAlertDemo = false): Promise<string> {
   const id = newId()
   const known = new Map((await listServices(tx)).map(service => [service.id, service]))
-  if (input.serviceIds.some(serviceId => !known.has(serviceId))) throw invalid('serviceIds', 'must name services of the catalogue')
+  if (input.serviceIds.some(serviceId => !known.has(serviceId))) throw invalid('serviceIds', 'must name services of the catalog')
   // What touches demo data is demo data, so that all of it can be removed in one act.
   const isDemo = isAlertDemo || input.serviceIds.some(serviceId => known.get(serviceId)?.isDemo === true)
   const [incident] = await tx.db
@@ -34,7 +34,7 @@ export async function openIncident(tx: Tx, house: House, caller: Caller, input: 
       title: input.title,
       status: 'suspected',
       class: 'suspected',
-      realm: input.realm,
+      responsibility: input.responsibility,
       dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' },
       openedAt: tx.now,
       isRestricted: input.isRestricted,
@@ -48,16 +48,16 @@ export async function openIncident(tx: Tx, house: House, caller: Caller, input: 
     type: 'incident.opened',
     subject: { kind: 'incident', id },
     within: id,
-    data: { number: incident.number, title: input.title, statement: input.statement, realm: input.realm, isRestricted: input.isRestricted },
+    data: { number: incident.number, title: input.title, reason: input.reason, responsibility: input.responsibility, isRestricted: input.isRestricted },
   })
-  const alerts = await escalateAlerts(tx, house, caller, input.alertIds, incident, input)
+  const alerts = await escalateAlerts(tx, context, caller, input.alertIds, incident, input)
   const bases = new Map(input.serviceIds.map(serviceId => [serviceId, 'Named when the incident was opened']))
   for (const alert of alerts) if (alert.serviceId !== null && !bases.has(alert.serviceId)) bases.set(alert.serviceId, `Alert ${alert.number}: ${alert.title}`)
   const listed = [...bases].map(([serviceId, basis]) => ({ id: serviceId, basis }))
-  if (listed.length > 0) await listServicesAffected(tx, house, caller, incident, listed)
+  if (listed.length > 0) await listServicesAffected(tx, context, caller, incident, listed)
   await findLead(
     tx,
-    house,
+    context,
     caller,
     incident,
     listed.flatMap(({ id: serviceId }) => known.get(serviceId)?.securityTeam.id ?? []),
@@ -67,11 +67,18 @@ export async function openIncident(tx: Tx, house: House, caller: Caller, input: 
 }
 
 /** The opener leads, when of the security side or at work on its alert already; otherwise the security team is paged, and who answers leads. */
-async function findLead(tx: Tx, house: House, caller: Caller, incident: IncidentRow, securityTeamIds: readonly string[], hasAlerts: boolean): Promise<void> {
+async function findLead(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  incident: IncidentRow,
+  securityTeamIds: readonly string[],
+  hasAlerts: boolean,
+): Promise<void> {
   const outside = []
   for (const teamId of new Set(securityTeamIds)) if (!(await isMember(tx, teamId, caller.personId))) outside.push(teamId)
   if (!hasAlerts && outside.length > 0) {
-    for (const teamId of outside) await pageAbout(tx, house, incident, teamId, `${caller.actor.name} suspects an incident: ${incident.title}`)
+    for (const teamId of outside) await pageAbout(tx, context, incident, teamId, `${caller.actor.name} suspects an incident: ${incident.title}`)
     return
   }
   await saveIncident(tx, incident, { leadId: caller.personId })
@@ -95,33 +102,33 @@ async function isMember(reader: Reader, teamId: string, personId: string): Promi
 /** Escalates an alert to a new suspected incident, or to the one named. */
 export async function escalateAlert(
   tx: Tx,
-  house: House,
+  context: AppContext,
   caller: Caller,
   alert: { id: string; title: string; isDemo: boolean; service: { id: string } | null; number: number },
-  input: { incidentId?: string | undefined; title?: string | undefined; realm: Realm; statement: string },
+  input: { incidentId?: string | undefined; title?: string | undefined; responsibility: Responsibility; reason: string },
 ): Promise<string> {
   if (input.incidentId === undefined)
     return openIncident(
       tx,
-      house,
+      context,
       caller,
       {
         title: input.title ?? alert.title.slice(0, 200),
-        statement: input.statement,
-        realm: input.realm,
+        reason: input.reason,
+        responsibility: input.responsibility,
         serviceIds: [],
         alertIds: [alert.id],
         isRestricted: false,
       },
       alert.isDemo,
     )
-  const incident = await lockOpenIncident(tx, house, caller, input.incidentId)
-  await escalateAlerts(tx, house, caller, [alert.id], incident, input)
+  const incident = await lockOpenIncident(tx, context, caller, input.incidentId)
+  await escalateAlerts(tx, context, caller, [alert.id], incident, input)
   const { service } = alert
   const affected = await tx.db.select().from(incidentServices).where(eq(incidentServices.incidentId, incident.id))
   if (service && !affected.some(each => each.serviceId === service.id)) {
     const listed = [...affected.map(each => ({ id: each.serviceId, basis: each.basis })), { id: service.id, basis: `Alert ${alert.number}: ${alert.title}` }]
-    await listServicesAffected(tx, house, caller, incident, listed)
+    await listServicesAffected(tx, context, caller, incident, listed)
     await saveIncident(tx, incident, {})
   }
   return incident.id

@@ -1,18 +1,18 @@
 import type { Incident, IncidentSummary } from '@tocsin/api'
 import { and, asc, desc, eq, inArray, lt, ne } from 'drizzle-orm'
+import { type AppContext, people, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
-import { customers, services } from '../catalog/index.ts'
-import { type House, people, type Viewer } from '../identity/index.ts'
+import { customers, services } from '../directory/index.ts'
 import { readEntries, type Selection } from '../journal/index.ts'
-import { pages } from '../oncall/index.ts'
-import type { Reader } from '../platform/database.ts'
-import type { ClosingConditions } from './acts.ts'
-import { findIncident, type IncidentRow, standingOf } from './incident.ts'
-import { blockers, destination, possibleActs } from './lifecycle.ts'
+import type { Reader } from '../kernel/database.ts'
+import { pages } from '../paging/index.ts'
+import { findIncident, type IncidentRow, stateOf } from './incident.ts'
+import { blockers, destination, possibleTransitions } from './lifecycle.ts'
 import { renderMarkdown } from './markdown.ts'
+import { eventOf, parent } from './parent.ts'
 import { incidentCustomers, incidentMembers, incidentServices, incidents, notes, tasks } from './tables.ts'
 import { timelineOf } from './timeline.ts'
-import { coveredBy, eventOf } from './widespread.ts'
+import type { ClosingConditions } from './transitions.ts'
 
 type Names = ReadonlyMap<string, string>
 const reference = (names: Names, id: string | null) => (id === null ? null : { id, name: names.get(id) ?? '' })
@@ -45,7 +45,7 @@ function summaryOf(incident: IncidentRow, names: Names): IncidentSummary {
 /** One page of the incidents that the viewer may see, newest first. */
 export async function listIncidents(
   reader: Reader,
-  house: House,
+  context: AppContext,
   viewer: Viewer,
   query: { view: 'open' | 'all'; limit: number; cursor?: string | undefined },
 ): Promise<{ items: IncidentSummary[]; next: string | null }> {
@@ -53,7 +53,7 @@ export async function listIncidents(
   const rows = await reader.db
     .select()
     .from(incidents)
-    .where(and(query.view === 'open' ? ne(incidents.status, 'closed') : undefined, after, house.visibility.condition(viewer, incidents.id)))
+    .where(and(query.view === 'open' ? ne(incidents.status, 'closed') : undefined, after, context.visibility.condition(viewer, incidents.id)))
     .orderBy(desc(incidents.number))
     .limit(query.limit + 1)
   const shown = rows.slice(0, query.limit)
@@ -77,9 +77,9 @@ export async function selectionOf(reader: Reader, incidentId: string, alertIds: 
 }
 
 /** One incident with its whole record. */
-export async function readIncident(reader: Reader, house: House, conditions: ClosingConditions, viewer: Viewer, id: string): Promise<Incident> {
-  const incident = await findIncident(reader, house, viewer, id)
-  const alerts = await alertsOfIncident(reader, house, viewer, id)
+export async function readIncident(reader: Reader, context: AppContext, conditions: ClosingConditions, viewer: Viewer, id: string): Promise<Incident> {
+  const incident = await findIncident(reader, context, viewer, id)
+  const alerts = await alertsOfIncident(reader, context, viewer, id)
   const affectedServices = await reader.db
     .select({ id: services.id, name: services.name, basis: incidentServices.basis })
     .from(incidentServices)
@@ -116,7 +116,7 @@ export async function readIncident(reader: Reader, house: House, conditions: Clo
     ...summaryOf(incident, names),
     version: incident.version,
     summary: incident.summary,
-    realm: incident.realm,
+    responsibility: incident.responsibility,
     severityCriteria: incident.severityCriteria,
     severityWhy: incident.severityWhy,
     communications: reference(names, incident.communicationsId),
@@ -124,7 +124,7 @@ export async function readIncident(reader: Reader, house: House, conditions: Clo
     members: members.map(member => ({ id: member.id, name: names.get(member.id) ?? '' })),
     approximateUsers: incident.approximateUsers,
     dataTouched: incident.dataTouched,
-    watchUntil: incident.watchUntil,
+    monitorUntil: incident.monitorUntil,
     services: affectedServices,
     customers: affectedCustomers,
     tasks: taskRows.map(task => ({
@@ -134,7 +134,7 @@ export async function readIncident(reader: Reader, house: House, conditions: Clo
       dueOn: task.dueOn,
       doneAt: task.doneAt,
       doneBy: reference(names, task.doneById)?.name ?? null,
-      hurtsBusiness: task.hurtsBusiness,
+      isBusinessImpacting: task.isBusinessImpacting,
       approvedBy: reference(names, task.approvedById)?.name ?? null,
       version: task.version,
     })),
@@ -149,21 +149,21 @@ export async function readIncident(reader: Reader, house: House, conditions: Clo
       isMine: note.authorId === viewer.personId,
     })),
     alerts,
-    coveredBy: await eventOf(reader, house, viewer, incident),
-    covers: await coveredBy(reader, house, viewer, id),
+    parent: await eventOf(reader, context, viewer, incident),
+    children: await parent(reader, context, viewer, id),
     timeline: timelineOf(entries),
-    nextActs: await nextActsOf(reader, conditions, incident),
+    nextActions: await nextActionsOf(reader, conditions, incident),
   }
 }
 
-async function nextActsOf(reader: Reader, conditions: ClosingConditions, incident: IncidentRow): Promise<Incident['nextActs']> {
-  const standing = await standingOf(reader, incident)
-  const acts: Incident['nextActs'] = []
-  for (const act of possibleActs(standing)) {
-    const to = destination(act, standing)
+async function nextActionsOf(reader: Reader, conditions: ClosingConditions, incident: IncidentRow): Promise<Incident['nextActions']> {
+  const state = await stateOf(reader, incident)
+  const actions: Incident['nextActions'] = []
+  for (const action of possibleTransitions(state)) {
+    const to = destination(action, state)
     if (to === undefined) continue
-    const others = act === 'close' ? await conditions.against(reader, incident) : []
-    acts.push({ to, act, blockedBy: [...blockers(act, standing, reader.now.slice(0, 10)), ...others] })
+    const others = action === 'close' ? await conditions.against(reader, incident) : []
+    actions.push({ to, action, blockedBy: [...blockers(action, state, reader.now.slice(0, 10)), ...others] })
   }
-  return acts
+  return actions
 }

@@ -1,10 +1,10 @@
 import { asc, eq } from 'drizzle-orm'
-import { listCustomers, listServices, services } from '../catalog/index.ts'
-import { type Caller, firstSecurityTeam, type House } from '../identity/index.ts'
+import type { AppContext, Caller } from '../access/index.ts'
+import { firstSecurityTeam, listCustomers, listServices, services } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
-import { pageTeam } from '../oncall/index.ts'
-import type { Tx } from '../platform/database.ts'
-import { conflict, invalid } from '../platform/problems.ts'
+import type { Tx } from '../kernel/database.ts'
+import { conflict, invalid } from '../kernel/problems.ts'
+import { pageTeam } from '../paging/index.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { incidentCustomers, incidentServices } from './tables.ts'
 
@@ -20,22 +20,22 @@ function assertOnce(listed: readonly Listed[], field: string): void {
 /** Sets the affected services, each with the basis for listing it. The engineering team of a new one is paged. */
 export async function setAffectedServices(
   tx: Tx,
-  house: House,
+  context: AppContext,
   caller: Caller,
   id: string,
   input: { version: number; services: readonly Listed[] },
 ): Promise<void> {
-  const incident = await lockOpenIncident(tx, house, caller, id)
+  const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   await saveIncident(tx, incident, {})
-  await listServicesAffected(tx, house, caller, incident, input.services)
+  await listServicesAffected(tx, context, caller, incident, input.services)
 }
 
 /** Lists the services of an incident, old ones replaced, and pages the engineering teams of the new ones. */
-export async function listServicesAffected(tx: Tx, house: House, caller: Caller, incident: IncidentRow, listed: readonly Listed[]): Promise<void> {
+export async function listServicesAffected(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, listed: readonly Listed[]): Promise<void> {
   assertOnce(listed, 'services')
   const known = new Map((await listServices(tx)).map(service => [service.id, service]))
-  if (listed.some(each => !known.has(each.id))) throw invalid('services', 'must name services of the catalogue')
+  if (listed.some(each => !known.has(each.id))) throw invalid('services', 'must name services of the catalog')
   const before = await tx.db.select().from(incidentServices).where(eq(incidentServices.incidentId, incident.id))
   await tx.db.delete(incidentServices).where(eq(incidentServices.incidentId, incident.id))
   if (listed.length > 0) await tx.db.insert(incidentServices).values(listed.map(each => ({ incidentId: incident.id, serviceId: each.id, basis: each.basis })))
@@ -51,7 +51,7 @@ export async function listServicesAffected(tx: Tx, house: House, caller: Caller,
     if (!service || before.some(old => old.serviceId === each.id)) continue
     await pageAbout(
       tx,
-      house,
+      context,
       incident,
       service.engineeringTeam.id,
       `${service.name} is affected (${each.basis}). Your team owns the service and carries out the plan.`,
@@ -60,9 +60,9 @@ export async function listServicesAffected(tx: Tx, house: House, caller: Caller,
 }
 
 /** Pages a team about an incident. Of a restricted one the page says no more than that it is needed. */
-export async function pageAbout(tx: Tx, house: House, incident: IncidentRow, teamId: string, sentence: string): Promise<void> {
+export async function pageAbout(tx: Tx, context: AppContext, incident: IncidentRow, teamId: string, sentence: string): Promise<void> {
   const { isRestricted } = incident
-  await pageTeam(tx, house, {
+  await pageTeam(tx, context, {
     teamId,
     subject: { kind: 'incident', id: incident.id },
     within: incident.id,
@@ -77,7 +77,7 @@ export async function pageAbout(tx: Tx, house: House, incident: IncidentRow, tea
  * Pages the lead of an incident about one topic; the security team of its service follows when the lead does not answer.
  * Of a restricted incident the page says no more than that it is needed.
  */
-export async function pageLead(tx: Tx, house: House, incident: IncidentRow, page: { topic: string; title: string; summary: string }): Promise<void> {
+export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRow, page: { topic: string; title: string; summary: string }): Promise<void> {
   const [service] = await tx.db
     .select({ teamId: services.securityTeamId })
     .from(incidentServices)
@@ -87,7 +87,7 @@ export async function pageLead(tx: Tx, house: House, incident: IncidentRow, page
     .limit(1)
   const teamId = service?.teamId ?? (await firstSecurityTeam(tx))
   if (teamId === undefined) return
-  await pageTeam(tx, house, {
+  await pageTeam(tx, context, {
     teamId,
     subject: { kind: 'incident', id: incident.id },
     within: incident.id,
@@ -103,12 +103,12 @@ export async function pageLead(tx: Tx, house: House, incident: IncidentRow, page
 /** Sets the affected customers, each with the basis for listing it. A declared incident keeps those it has: their clocks run. */
 export async function setAffectedCustomers(
   tx: Tx,
-  house: House,
+  context: AppContext,
   caller: Caller,
   id: string,
   input: { version: number; customers: readonly Listed[] },
 ): Promise<void> {
-  const incident = await lockOpenIncident(tx, house, caller, id)
+  const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   assertOnce(input.customers, 'customers')
   const known = new Map(
@@ -119,7 +119,7 @@ export async function setAffectedCustomers(
       )
     ).map(customer => [customer.id, customer.name]),
   )
-  if (input.customers.some(each => !known.has(each.id))) throw invalid('customers', 'must name customers of the catalogue')
+  if (input.customers.some(each => !known.has(each.id))) throw invalid('customers', 'must name customers of the catalog')
   const before = await tx.db.select().from(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
   if (incident.declaredAt !== null && before.some(old => !input.customers.some(each => each.id === old.customerId)))
     throw conflict('A declared incident keeps the customers that it lists, because their clocks run. Record a decision not to notify instead.')

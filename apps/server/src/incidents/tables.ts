@@ -1,9 +1,9 @@
-import type { DataTouched, IncidentClass, IncidentSeverity, IncidentStatus, Realm, SeverityCriteria } from '@tocsin/api'
+import type { DataTouched, IncidentClass, IncidentSeverity, IncidentStatus, Responsibility, SeverityCriteria } from '@tocsin/api'
 import { bigint, bigserial, boolean, date, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import type { z } from 'zod'
-import { customers, services } from '../catalog/tables.ts'
-import { people } from '../identity/tables.ts'
-import { choice, id, instant, json } from '../platform/columns.ts'
+import { people } from '../access/tables.ts'
+import { customers, services } from '../directory/tables.ts'
+import { choice, id, instant, json } from '../kernel/columns.ts'
 
 export const incidents = pgTable(
   'incidents',
@@ -17,24 +17,24 @@ export const incidents = pgTable(
     severity: choice<IncidentSeverity>('severity'),
     severityCriteria: json<SeverityCriteria>('severity_criteria'),
     severityWhy: text('severity_why'),
-    realm: choice<Realm>('realm').notNull(),
+    responsibility: choice<Responsibility>('realm').notNull(),
     leadId: uuid('lead_id').references(() => people.id),
     ownerId: uuid('owner_id').references(() => people.id),
     communicationsId: uuid('communications_id').references(() => people.id),
     executiveId: uuid('executive_id').references(() => people.id),
     approximateUsers: bigint('approximate_users', { mode: 'number' }),
     dataTouched: json<z.output<typeof DataTouched>>('data_touched').notNull(),
-    watchUntil: date('watch_until', { mode: 'string' }),
+    monitorUntil: date('monitor_until', { mode: 'string' }),
     openedAt: instant('opened_at').notNull(),
     declaredAt: instant('declared_at'),
     closedAt: instant('closed_at'),
     isRestricted: boolean('is_restricted').notNull(),
     /** The widespread event that it is a part of. */
-    coveredById: uuid('covered_by_id'),
+    parentId: uuid('parent_id'),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [index('incidents_number').on(table.number), index('incidents_status').on(table.status), index('incidents_covered').on(table.coveredById)],
+  table => [index('incidents_number').on(table.number), index('incidents_status').on(table.status), index('incidents_covered').on(table.parentId)],
 )
 
 const incidentId = () =>
@@ -85,7 +85,7 @@ export const tasks = pgTable(
     title: text('title').notNull(),
     assigneeId: uuid('assignee_id').references(() => people.id),
     dueOn: date('due_on', { mode: 'string' }),
-    hurtsBusiness: boolean('hurts_business').notNull().default(false),
+    isBusinessImpacting: boolean('is_business_impacting').notNull().default(false),
     approvedById: uuid('approved_by_id').references(() => people.id),
     doneAt: instant('done_at'),
     doneById: uuid('done_by_id').references(() => people.id),
@@ -110,7 +110,7 @@ export const notes = pgTable(
   table => [index('notes_incident').on(table.incidentId)],
 )
 
-/** What the organisation means by each class, in its own words: every version is kept. */
+/** What the organization means by each class, in its own words: every version is kept. */
 export const classDefinitions = pgTable(
   'class_definitions',
   {

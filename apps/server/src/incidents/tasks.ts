@@ -1,21 +1,21 @@
 import { and, eq } from 'drizzle-orm'
-import { assertPeople, type Caller, type House } from '../identity/index.ts'
+import { type AppContext, assertPeople, type Caller } from '../access/index.ts'
 import { record } from '../journal/index.ts'
-import type { Tx } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
-import { conflict, forbidden, notFound } from '../platform/problems.ts'
+import type { Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { assertVersion, lockOpenIncident } from './incident.ts'
 import { tasks } from './tables.ts'
 
 /** Adds a task. */
 export async function addTask(
   tx: Tx,
-  house: House,
+  context: AppContext,
   caller: Caller,
   incidentId: string,
-  input: { title: string; assigneeId: string | null; dueOn: string | null; hurtsBusiness: boolean },
+  input: { title: string; assigneeId: string | null; dueOn: string | null; isBusinessImpacting: boolean },
 ): Promise<void> {
-  await lockOpenIncident(tx, house, caller, incidentId)
+  await lockOpenIncident(tx, context, caller, incidentId)
   if (input.assigneeId !== null) await assertPeople(tx, [input.assigneeId], 'assigneeId')
   const id = newId()
   await tx.db.insert(tasks).values({ ...input, id, incidentId })
@@ -35,7 +35,7 @@ async function lockTask(tx: Tx, incidentId: string, id: string) {
 /** Finishes, reopens or changes a task. One that hurts the business is done only after the executive has approved it. */
 export async function changeTask(
   tx: Tx,
-  house: House,
+  context: AppContext,
   caller: Caller,
   incidentId: string,
   id: string,
@@ -47,11 +47,11 @@ export async function changeTask(
     isDone?: boolean | undefined
   },
 ): Promise<void> {
-  await lockOpenIncident(tx, house, caller, incidentId)
+  await lockOpenIncident(tx, context, caller, incidentId)
   const task = await lockTask(tx, incidentId, id)
   assertVersion(task, input.version)
   if (input.assigneeId) await assertPeople(tx, [input.assigneeId], 'assigneeId')
-  if (input.isDone === true && task.hurtsBusiness && task.approvedById === null)
+  if (input.isDone === true && task.isBusinessImpacting && task.approvedById === null)
     throw conflict('This task hurts the business: the executive of the incident approves it first.')
   const { version: _, isDone, ...given } = input
   const change = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
@@ -67,11 +67,11 @@ export async function changeTask(
 }
 
 /** The executive of the incident approves a task that hurts the business. */
-export async function approveTask(tx: Tx, house: House, caller: Caller, incidentId: string, id: string, version: number): Promise<void> {
-  const incident = await lockOpenIncident(tx, house, caller, incidentId)
+export async function approveTask(tx: Tx, context: AppContext, caller: Caller, incidentId: string, id: string, version: number): Promise<void> {
+  const incident = await lockOpenIncident(tx, context, caller, incidentId)
   const task = await lockTask(tx, incidentId, id)
   assertVersion(task, version)
-  if (!task.hurtsBusiness) throw conflict('This task needs no approval.')
+  if (!task.isBusinessImpacting) throw conflict('This task needs no approval.')
   if (incident.executiveId !== caller.personId) throw forbidden('Only the executive of this incident approves what hurts the business.')
   await tx.db
     .update(tasks)

@@ -15,24 +15,24 @@ const sentences: Readonly<Record<string, (data: Data) => string>> = {
   'alert.escalated': data => `escalated alert ${text(data.number)}: ${text(data.title)}`,
   'alert.resolved-by-source': () => 'The source of the alert says that it is over',
   'page.triggered': () => 'A page went out',
-  'page.climbed': data => `Paged ${names(data.notified) || 'nobody: there was nobody to page'}`,
+  'page.notified': data => `Paged ${names(data.notified) || 'nobody: there was nobody to page'}`,
   'page.sent': data => `The page was handed over to ${text(data.address)} (${text(data.receipt)})`,
   'page.failed': data => `The page could not be handed over to ${text(data.address)}: ${text(data.receipt)}`,
   'page.acknowledged': data => `acknowledged the page after ${duration(Number(data.afterSeconds))}`,
-  'page.handed-back': () => 'handed the page back',
+  'page.released': () => 'handed the page back',
   'page.exhausted': () => 'Nobody answered the page',
-  'page.joined': data => `acknowledged the page, ${text(data.so)} of ${text(data.of)}`,
+  'page.acknowledgement-added': data => `acknowledged the page, ${text(data.so)} of ${text(data.of)}`,
   'page.declined': data => (data.to === null ? 'declined the page' : `gave the page to ${text(data.to)}`),
   'page.escalated': () => 'had the next step paged',
   'page.responders-added': data => `asked ${names(data.notified)} to join`,
   'page.snoozed': data => `let the page rest until ${text(data.until)}`,
-  'page.woken': () => 'The page climbs again after its rest',
-  'page.re-armed': () => 'Nothing had happened since the page was acknowledged: it climbs again',
-  'page.diverted': data => `${text(data.from)} was in trouble: ${text(data.to) || 'there was no other way'} instead`,
+  'page.snooze-ended': () => 'The page climbs again after its rest',
+  'page.unacknowledged': () => 'Nothing had happened since the page was acknowledged: it climbs again',
+  'page.failed-over': data => `${text(data.from)} was in trouble: ${text(data.to) || 'there was no other way'} instead`,
   'alert.silenced': data => `A silence keeps the alert from paging: ${text(data.reason)}`,
-  'incident.made-widespread': data =>
+  'incident.made-parent': data =>
     `declared it a widespread event, over incidents ${names(data.incidents) || 'none'} and alerts ${names(data.alerts) || 'none'}`,
-  'incident.covered': data => `made it a part of incident ${text(data.by)}${data.title ? `: ${text(data.title)}` : ''}`,
+  'incident.linked-to-parent': data => `made it a part of incident ${text(data.by)}${data.title ? `: ${text(data.title)}` : ''}`,
   'incident.opened': data => `opened a suspected incident: ${text(data.title)}`,
   'incident.changed': data => `changed ${Object.keys(data).map(label).join(', ')}`,
   'incident.assessed': data => `assessed the severity: ${text(data.why)}`,
@@ -44,7 +44,7 @@ const sentences: Readonly<Record<string, (data: Data) => string>> = {
   'incident.declared': data => `declared the incident, ${text(data.severity)}`,
   'incident.contained': data => (data.from === 'declared' ? 'contained the incident' : `went back from ${text(data.from)} to contained`),
   'incident.eradicated': () => 'eradicated the cause',
-  'incident.recovered': data => `recovered the services, under watch until ${text(data.watchUntil)}`,
+  'incident.recovered': data => `recovered the services, under watch until ${text(data.monitorUntil)}`,
   'incident.closed': () => 'closed the incident',
   'incident.reopened': () => 'reopened the incident',
   'incident.read': () => 'read the restricted incident',
@@ -58,7 +58,7 @@ const sentences: Readonly<Record<string, (data: Data) => string>> = {
   'note.corrected': () => 'corrected a note',
   'obligation.opened': data => `The duty to notify ${text(data.customer)} began: due ${text(data.dueAt)}`,
   'obligation.warned': data => `${text(data.afterHours)} hours have passed and ${text(data.customer)} is not notified: the lead is paged`,
-  'obligation.met': data => `${text(data.customer)} was notified, ${data.isInTime === true ? 'in time' : 'late'}`,
+  'obligation.notified': data => `${text(data.customer)} was notified, ${data.isInTime === true ? 'in time' : 'late'}`,
   'notice.drafted': data => `drafted a notice to ${text(data.customer)}`,
   'notice.changed': data => `changed the notice to ${text(data.customer)}`,
   'notice.approved': data => `approved the notice to ${text(data.customer)}`,
@@ -72,8 +72,8 @@ const sentences: Readonly<Record<string, (data: Data) => string>> = {
   'review.started': () => 'started the review',
   'review.saved': () => 'wrote on the review',
   'review.finished': () => 'finished the review',
-  'improvement.added': data => `added an improvement: ${quoted(data.title)}`,
-  'improvement.reviewed': data => `looked at the improvement ${quoted(data.title)}: ${text(data.state)}`,
+  'follow-up.added': data => `added an improvement: ${quoted(data.title)}`,
+  'follow-up.updated': data => `looked at the improvement ${quoted(data.title)}: ${text(data.state)}`,
 }
 
 function label(key: string): string {
@@ -95,13 +95,13 @@ export function timelineOf(entries: readonly Entry[]): TimelineEntry[] {
   return entries.flatMap(entry => {
     const sentence = sentences[entry.type]?.(entry.data)
     if (sentence === undefined) return []
-    return [{ id: entry.id, at: entry.at, by: entry.actor.name, type: entry.type, sentence, statement: statementOf(entry.data) }]
+    return [{ id: entry.id, at: entry.at, by: entry.actor.name, type: entry.type, sentence, reason: reasonOf(entry.data) }]
   })
 }
 
-function statementOf(data: Data): string | null {
+function reasonOf(data: Data): string | null {
   const parts = [
-    data.statement,
+    data.reason,
     data.secureState === undefined ? undefined : `Known secure state: ${text(data.secureState)}`,
     data.verification === undefined ? undefined : `Verified by: ${text(data.verification)}`,
   ].filter(part => typeof part === 'string')

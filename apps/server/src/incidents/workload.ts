@@ -1,7 +1,7 @@
 import { type IncidentSeverity, type Severity, severities } from '@tocsin/api'
 import { and, asc, eq, inArray, ne, or } from 'drizzle-orm'
-import { services } from '../catalog/index.ts'
-import type { House } from '../identity/index.ts'
+import type { AppContext } from '../access/index.ts'
+import { services } from '../directory/index.ts'
 import { incidentServices, incidents } from './tables.ts'
 
 /** The severities of alerts that are no graver than an incident's. One that has no severity yet may be anything. */
@@ -13,8 +13,8 @@ const outweighedBy: Readonly<Record<IncidentSeverity, readonly Severity[]>> = {
 }
 
 /** Says to the floor below what people work on: for handoffs, and so that a second incident does not wait for the first. */
-export function defineWorkload(house: House): void {
-  house.workload.define({
+export function defineWorkload(context: AppContext): void {
+  context.workload.define({
     async openIncidents(reader, teamId, viewer) {
       const rows = await reader.db
         .selectDistinctOn([incidents.number], { number: incidents.number, title: incidents.title, severity: incidents.severity, status: incidents.status })
@@ -25,7 +25,7 @@ export function defineWorkload(house: House): void {
           and(
             ne(incidents.status, 'closed'),
             or(eq(services.securityTeamId, teamId), eq(services.engineeringTeamId, teamId)),
-            house.visibility.condition(viewer, incidents.id),
+            context.visibility.condition(viewer, incidents.id),
           ),
         )
         .orderBy(asc(incidents.number))

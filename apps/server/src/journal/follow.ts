@@ -1,6 +1,6 @@
 import { asc, eq, sql } from 'drizzle-orm'
-import type { Database, Reader, Tx } from '../platform/database.ts'
-import type { Log } from '../platform/telemetry.ts'
+import type { Database, Reader, Tx } from '../kernel/database.ts'
+import type { Log } from '../kernel/telemetry.ts'
 import { type Entry, journalChannel, toEntry } from './record.ts'
 import { journal, journalCursors } from './tables.ts'
 
@@ -40,11 +40,11 @@ export async function endOfJournal(reader: Reader): Promise<Cursor> {
   return last ?? { xid: '0', seq: 0 }
 }
 
-type Follower = (tx: Tx, entries: readonly Entry[]) => Promise<void>
+type JournalReader = (tx: Tx, entries: readonly Entry[]) => Promise<void>
 
 /** One follower in this process. */
 interface Following {
-  readonly follow: Follower
+  readonly follow: JournalReader
   /** The types that it does something about; undefined for all. */
   readonly types: ReadonlySet<string> | undefined
   /** How far this process has seen it read: entries up to here are done, or are nothing to it. */
@@ -59,10 +59,10 @@ const restMs = 8
  * Lets modules react to what the journal says: each follower sees every entry once, in order; its effects and its cursor are written
  * in one transaction. A follower that fails is tried again, from where it stood, at growing distances.
  */
-export class Followers {
+export class JournalReaders {
   readonly #database: Database
   readonly #log: Log
-  readonly #followers = new Map<string, Following>()
+  readonly #readers = new Map<string, Following>()
   #running: Promise<void> | undefined
   #isWoken = false
   #isStopped = true
@@ -74,8 +74,8 @@ export class Followers {
   }
 
   /** Follows the journal under a name that stays the same for ever. */
-  follow(name: string, follow: Follower, types?: ReadonlySet<string>): void {
-    this.#followers.set(name, { follow, types, seen: { xid: '0', seq: 0 }, retryMs: 0 })
+  follow(name: string, follow: JournalReader, types?: ReadonlySet<string>): void {
+    this.#readers.set(name, { follow, types, seen: { xid: '0', seq: 0 }, retryMs: 0 })
   }
 
   /** Reacts to entries of some types, one by one. */
@@ -88,7 +88,7 @@ export class Followers {
 
   async start(): Promise<void> {
     await this.#database.transaction(async tx => {
-      for (const [name, follower] of this.#followers) {
+      for (const [name, follower] of this.#readers) {
         await tx.db.insert(journalCursors).values({ name, xid: '0', seq: 0 }).onConflictDoNothing()
         const [cursor] = await tx.db.select().from(journalCursors).where(eq(journalCursors.name, name))
         if (cursor) follower.seen = cursor
@@ -122,7 +122,7 @@ export class Followers {
       this.wake()
       while (this.#running) await this.#running
       const end = await endOfJournal(this.#database.reader())
-      const isBehind = [...this.#followers.values()].some(({ seen }) => isBefore(seen, end))
+      const isBehind = [...this.#readers.values()].some(({ seen }) => isBefore(seen, end))
       if (!isBehind || this.#isStopped) return
       await new Promise(resolve => setTimeout(resolve, 5))
     }
@@ -144,9 +144,9 @@ export class Followers {
   async #round(): Promise<number> {
     try {
       // Looked at first without a lock: most entries are nothing to most followers, and cost them no transaction.
-      const from = [...this.#followers.values()].map(follower => follower.seen).reduce((a, b) => (isBefore(a, b) ? a : b))
+      const from = [...this.#readers.values()].map(follower => follower.seen).reduce((a, b) => (isBefore(a, b) ? a : b))
       const glance = await readAfter(this.#database.reader(), from)
-      const waits = await Promise.all([...this.#followers].map(([name, follower]) => this.#offer(name, follower, glance)))
+      const waits = await Promise.all([...this.#readers].map(([name, follower]) => this.#offer(name, follower, glance)))
       if (glance.entries.length > 0) return Math.min(...waits)
       // Entries of transactions that still run: they end within moments.
       return Math.min(...waits, glance.isBehind ? 15 : Number.POSITIVE_INFINITY)

@@ -1,4 +1,4 @@
-export { Followers } from './follow.ts'
+export { JournalReaders } from './follow.ts'
 export { Live } from './live.ts'
 export {
   type Actor,

@@ -7,25 +7,25 @@ import { readAfter } from './follow.ts'
 import { record, system } from './record.ts'
 
 const note = (world: World, text: string) =>
-  world.server.house.database.transaction(tx => record(tx, { actor: system, type: 'note.written', subject: { kind: 'note', id: 'n' }, data: { text } }))
+  world.server.context.database.transaction(tx => record(tx, { actor: system, type: 'note.written', subject: { kind: 'note', id: 'n' }, data: { text } }))
 const exported = async (person: Person) => (await person.call.raw('exportJournal')).text()
 
 describe('the journal', () => {
   test('only grows: not even the database lets an entry be changed or removed', async ({ world }) => {
     await note(world, 'one')
-    const { db } = world.server.house.database.reader()
-    for (const statement of [
+    const { db } = world.server.context.database.reader()
+    for (const reason of [
       sql`update journal set type = 'x'`,
       sql`delete from journal`,
       sql`truncate journal`,
       sql`delete from journal_nodes`,
       sql`update journal_checkpoints set note = 'x'`,
     ])
-      await expect(db.execute(statement)).rejects.toMatchObject({ cause: { message: 'the journal is append-only' } })
+      await expect(db.execute(reason)).rejects.toMatchObject({ cause: { message: 'the journal is append-only' } })
   })
 
   test('is read in commit order, and never past a transaction that still runs', async ({ world }) => {
-    const { database } = world.server.house
+    const { database } = world.server.context
     const start = { xid: '0', seq: 0 }
     const before = (await readAfter(database.reader(), start)).cursor
     const order: string[] = []
@@ -57,7 +57,7 @@ describe('the journal', () => {
     const { key } = await administrator.call('checkpoint')
     expect(verifyExport(file, key)).toMatchObject({ problems: [], isComplete: true })
     // Who owns the database can drop the trigger; the signed tree still says what was written.
-    const { db } = world.server.house.database.reader()
+    const { db } = world.server.context.database.reader()
     await db.execute(sql`alter table journal disable trigger all`)
     await db.execute(sql`update journal set data = '{"text": "entry 99"}' where data->>'text' = 'entry 5'`)
     await db.execute(sql`alter table journal enable trigger all`)
@@ -101,12 +101,12 @@ describe('the live stream', () => {
     const lead = await world.person('lead')
     const outsider = await world.person('responder')
     const [inside, outside] = [await listen(world, lead), await listen(world, outsider)]
-    await lead.call('openIncident', { body: { title: 'Open to all', statement: 'x' } })
+    await lead.call('openIncident', { body: { title: 'Open to all', reason: 'x' } })
     await until(() => outside.heard.find(line => line.includes('incident.opened')), 'the outsider hears of it')
     expect(outside.heard.join()).not.toContain('Open to all')
-    const secret = await lead.call('openIncident', { body: { title: 'Secret', statement: 'x', isRestricted: true } })
+    const secret = await lead.call('openIncident', { body: { title: 'Secret', reason: 'x', isRestricted: true } })
     await until(() => inside.heard.find(line => line.includes(secret.id)), 'the insider hears of it')
-    await lead.call('openIncident', { body: { title: 'Another', statement: 'x' } })
+    await lead.call('openIncident', { body: { title: 'Another', reason: 'x' } })
     await until(() => (outside.heard.filter(line => line.includes('incident.opened')).length === 2 ? true : undefined), 'the outsider hears of the next one')
     expect(outside.heard.join()).not.toContain(secret.id)
     inside.stop()

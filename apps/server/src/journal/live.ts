@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
-import type { Database } from '../platform/database.ts'
-import type { Log } from '../platform/telemetry.ts'
+import type { Database } from '../kernel/database.ts'
+import type { Log } from '../kernel/telemetry.ts'
 import { endOfJournal, readAfter } from './follow.ts'
 import { type Entry, journalChannel } from './record.ts'
 
@@ -24,7 +24,7 @@ export class Live {
   #cursor: { xid: string; seq: number } | undefined
   #isReading = false
   #isWoken = false
-  #beat: NodeJS.Timeout | undefined
+  #heartbeat: NodeJS.Timeout | undefined
 
   constructor(database: Database, log: Log) {
     this.#database = database
@@ -34,11 +34,11 @@ export class Live {
   async start(): Promise<void> {
     this.#cursor = await endOfJournal(this.#database.reader())
     this.#database.listen(journalChannel, () => void this.#wake())
-    this.#beat = setInterval(() => this.#send(': still here\n\n'), beatMs)
+    this.#heartbeat = setInterval(() => this.#send(': still here\n\n'), beatMs)
   }
 
   stop(): void {
-    clearInterval(this.#beat)
+    clearInterval(this.#heartbeat)
     for (const { stream } of this.#listeners) stream.push(null)
     this.#listeners.clear()
   }

@@ -1,7 +1,7 @@
 import { and, desc, eq, gt, gte, lt, or, type SQL, sql } from 'drizzle-orm'
-import type { Instant } from '../platform/clock.ts'
-import type { Reader, Tx } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
+import type { Instant } from '../kernel/clock.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
 import { journal, journalLeaves } from './tables.ts'
 
 /** Who did it. `name` is kept as it was then. */
@@ -101,7 +101,7 @@ export async function readEntries(reader: Reader, selection: Selection): Promise
   return rows.map(toEntry)
 }
 
-const mostAbout = 2_000
+const maxAbout = 2_000
 
 /** Entries about one subject, oldest first. */
 export async function readEntriesAbout(reader: Reader, subject: Subject): Promise<Entry[]> {
@@ -110,7 +110,7 @@ export async function readEntriesAbout(reader: Reader, subject: Subject): Promis
     .from(journal)
     .where(and(eq(journal.subjectId, subject.id), eq(journal.subjectKind, subject.kind)))
     .orderBy(journal.seq)
-    .limit(mostAbout)
+    .limit(maxAbout)
   return rows.map(toEntry)
 }
 

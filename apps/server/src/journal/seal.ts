@@ -16,8 +16,8 @@ import {
   writeExport,
 } from '@tocsin/merkle'
 import { desc, eq, or, type SQL, sql } from 'drizzle-orm'
-import type { Reader, Tx } from '../platform/database.ts'
-import type { Secrets } from '../platform/secrets.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import type { Secrets } from '../kernel/secrets.ts'
 import { type Entry, type Selection, selectionCondition, toEntry } from './record.ts'
 import { journal, journalCheckpoints, journalLeaves, journalNodes } from './tables.ts'
 

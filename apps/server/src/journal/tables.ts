@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { bigserial, customType, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
-import { bytes, count, id, instant, json } from '../platform/columns.ts'
+import { bytes, count, id, instant, json } from '../kernel/columns.ts'
 
 /** A transaction id that never wraps (PostgreSQL xid8), as text. */
 const xid8 = customType<{ data: string; driverData: string }>({ dataType: () => 'xid8' })

@@ -1,14 +1,14 @@
-import { type delayGrounds, includesRole } from '@tocsin/api'
+import { includesRole, type reasonCategories } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
-import type { Caller, House } from '../identity/index.ts'
+import type { AppContext, Caller } from '../access/index.ts'
 import { incidents, pageLead } from '../incidents/index.ts'
 import { record, system } from '../journal/index.ts'
-import { resolvePagesAbout } from '../oncall/index.ts'
-import type { Tx } from '../platform/database.ts'
-import { cancel, schedule } from '../platform/jobs.ts'
-import { changedMeanwhile, conflict, forbidden, invalid } from '../platform/problems.ts'
-import { lockDuty } from './notices.ts'
-import { morningOf, openDuties, warnTopic } from './obligations.ts'
+import type { Tx } from '../kernel/database.ts'
+import { cancel, schedule } from '../kernel/jobs.ts'
+import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/problems.ts'
+import { resolvePagesAbout } from '../paging/index.ts'
+import { lockObligation } from './notices.ts'
+import { morningOf, openObligations, warnTopic } from './obligations.ts'
 import { obligations } from './tables.ts'
 
 export const reviewJob = 'notices.review-decision'
@@ -16,29 +16,29 @@ const reviewKey = (obligationId: string) => `decision:${obligationId}`
 
 interface Proposal {
   readonly version: number
-  readonly kind: 'delay' | 'not-notify'
-  readonly ground: (typeof delayGrounds)[number]
-  readonly statement: string
+  readonly kind: 'defer' | 'waive'
+  readonly reasonCategory: (typeof reasonCategories)[number]
+  readonly reason: string
   readonly reviewOn: string
 }
 
 /** Proposes to delay a notice, or not to notify: with ground, statement and a date on which it is looked at again. */
-export async function proposeDecision(tx: Tx, house: House, caller: Caller, obligationId: string, input: Proposal): Promise<void> {
-  const { obligation, incident, customer } = await lockDuty(tx, house, caller, obligationId)
+export async function proposeDecision(tx: Tx, context: AppContext, caller: Caller, obligationId: string, input: Proposal): Promise<void> {
+  const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
   if (obligation.version !== input.version) throw changedMeanwhile()
-  if (obligation.state === 'met') throw conflict(`${customer.name} was notified already.`)
+  if (obligation.state === 'notified') throw conflict(`${customer.name} was notified already.`)
   if (input.reviewOn < tx.now.slice(0, 10)) throw invalid('reviewOn', 'must not lie in the past')
   await tx.db
     .update(obligations)
     .set({
       decisionKind: input.kind,
-      decisionGround: input.ground,
-      decisionStatement: input.statement,
+      decisionReasonCategory: input.reasonCategory,
+      decisionReason: input.reason,
       decisionReviewOn: input.reviewOn,
       decisionById: caller.personId,
       decisionApprovedById: null,
       // A new proposal replaces a decision: until it is approved the duty is open.
-      state: obligation.startedAt === null ? 'prepared' : 'running',
+      state: obligation.startedAt === null ? 'pending' : 'due',
       version: obligation.version + 1,
     })
     .where(eq(obligations.id, obligationId))
@@ -53,8 +53,8 @@ export async function proposeDecision(tx: Tx, house: House, caller: Caller, obli
 }
 
 /** Approves it: somebody else than who proposed it, being the incident's executive or a lead. */
-export async function approveDecision(tx: Tx, house: House, caller: Caller, obligationId: string, version: number): Promise<void> {
-  const { obligation, incident, customer } = await lockDuty(tx, house, caller, obligationId)
+export async function approveDecision(tx: Tx, context: AppContext, caller: Caller, obligationId: string, version: number): Promise<void> {
+  const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
   if (obligation.version !== version) throw changedMeanwhile()
   if (obligation.decisionKind === null || obligation.decisionReviewOn === null) throw conflict('Nothing was proposed.')
   if (obligation.decisionApprovedById !== null) throw conflict('This decision is approved already.')
@@ -63,7 +63,7 @@ export async function approveDecision(tx: Tx, house: House, caller: Caller, obli
   if (incident.executiveId !== caller.personId && !includesRole(caller.role, 'lead')) throw forbidden('The executive of the incident or a lead approves this.')
   await tx.db
     .update(obligations)
-    .set({ decisionApprovedById: caller.personId, state: obligation.decisionKind === 'delay' ? 'delayed' : 'waived', version: obligation.version + 1 })
+    .set({ decisionApprovedById: caller.personId, state: obligation.decisionKind === 'defer' ? 'deferred' : 'waived', version: obligation.version + 1 })
     .where(eq(obligations.id, obligationId))
   await schedule(tx, { kind: reviewJob, key: reviewKey(obligationId), runAt: morningOf(obligation.decisionReviewOn), data: { obligationId } })
   await record(tx, {
@@ -71,25 +71,25 @@ export async function approveDecision(tx: Tx, house: House, caller: Caller, obli
     type: 'decision.approved',
     subject: { kind: 'obligation', id: obligationId },
     within: incident.id,
-    data: { customer: customer.name, kind: obligation.decisionKind, ground: obligation.decisionGround, reviewOn: obligation.decisionReviewOn },
+    data: { customer: customer.name, kind: obligation.decisionKind, reasonCategory: obligation.decisionReasonCategory, reviewOn: obligation.decisionReviewOn },
   })
-  if ((await openDuties(tx, incident.id)).length === 0) await resolvePagesAbout(tx, house, system, incident.id, warnTopic)
+  if ((await openObligations(tx, incident.id)).length === 0) await resolvePagesAbout(tx, context, system, incident.id, warnTopic)
 }
 
 /** Withdraws a decision: the duty is open again, on the clock that it always had. */
-export async function withdrawDecision(tx: Tx, house: House, caller: Caller, obligationId: string): Promise<void> {
-  const { obligation, incident, customer } = await lockDuty(tx, house, caller, obligationId)
-  if (obligation.decisionKind === null || obligation.state === 'met') throw conflict('There is no decision to withdraw.')
+export async function withdrawDecision(tx: Tx, context: AppContext, caller: Caller, obligationId: string): Promise<void> {
+  const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
+  if (obligation.decisionKind === null || obligation.state === 'notified') throw conflict('There is no decision to withdraw.')
   await tx.db
     .update(obligations)
     .set({
       decisionKind: null,
-      decisionGround: null,
-      decisionStatement: null,
+      decisionReasonCategory: null,
+      decisionReason: null,
       decisionReviewOn: null,
       decisionById: null,
       decisionApprovedById: null,
-      state: obligation.startedAt === null ? 'prepared' : 'running',
+      state: obligation.startedAt === null ? 'pending' : 'due',
       version: obligation.version + 1,
     })
     .where(eq(obligations.id, obligationId))
@@ -104,13 +104,13 @@ export async function withdrawDecision(tx: Tx, house: House, caller: Caller, obl
 }
 
 /** The day of review has come: the lead is paged to look at the decision again. */
-export async function reviewDecision(tx: Tx, house: House, obligationId: string): Promise<void> {
+export async function reviewDecision(tx: Tx, context: AppContext, obligationId: string): Promise<void> {
   const [found] = await tx.db
     .select({ obligation: obligations, incident: incidents })
     .from(obligations)
     .innerJoin(incidents, eq(incidents.id, obligations.incidentId))
     .where(eq(obligations.id, obligationId))
-  if (!found || (found.obligation.state !== 'delayed' && found.obligation.state !== 'waived')) return
+  if (!found || (found.obligation.state !== 'deferred' && found.obligation.state !== 'waived')) return
   const { obligation, incident } = found
   await record(tx, {
     actor: system,
@@ -119,9 +119,9 @@ export async function reviewDecision(tx: Tx, house: House, obligationId: string)
     within: incident.id,
     data: { kind: obligation.decisionKind, reviewOn: obligation.decisionReviewOn },
   })
-  await pageLead(tx, house, incident, {
+  await pageLead(tx, context, incident, {
     topic: `decision ${obligationId}`,
     title: `Incident ${incident.number}: a decision on a notice is due for review`,
-    summary: `It was decided ${obligation.decisionKind === 'delay' ? 'to delay a notice' : 'not to notify'} until it is looked at again today: notify, or decide anew.`,
+    summary: `It was decided ${obligation.decisionKind === 'defer' ? 'to delay a notice' : 'not to notify'} until it is looked at again today: notify, or decide anew.`,
   })
 }

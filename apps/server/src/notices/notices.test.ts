@@ -17,7 +17,7 @@ async function declared(world: World, customers: readonly { name: string; hours?
   const { team, primary, backup } = await world.team()
   const service = await world.service('billing', team)
   const lead = await world.person('lead')
-  let incident = await primary.call('openIncident', { body: { title: 'Leak', statement: 'Seen.', serviceIds: [service.id] } })
+  let incident = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', serviceIds: [service.id] } })
   const params = { id: incident.id }
   for (const page of await primary.call('pages')) await primary.call('acknowledgePage', { params: { id: page.id } })
   await world.settle()
@@ -25,23 +25,23 @@ async function declared(world: World, customers: readonly { name: string; hours?
   for (const each of customers) listed.push({ id: (await world.customer(each.name, each.hours)).id, basis: 'Logs.' })
   incident = await primary.call('incident', { params })
   incident = await primary.call('assessSeverity', { params, body: { version: incident.version, criteria } })
-  incident = await primary.call('classifyIncident', { params, body: { version: incident.version, class: 'customer-reportable', statement: 'Yes.' } })
+  incident = await primary.call('classifyIncident', { params, body: { version: incident.version, class: 'customer-reportable', reason: 'Yes.' } })
   incident = await primary.call('setAffectedCustomers', { params, body: { version: incident.version, customers: listed } })
-  incident = await lead.call('declareIncident', { params, body: { version: incident.version, statement: 'Confirmed.' } })
+  incident = await lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Confirmed.' } })
   await world.settle()
-  const duty = async (name = 'Globex') =>
+  const obligation = async (name = 'Globex') =>
     (await lead.call('obligations', { query: { view: 'all', incidentId: incident.id } })).find(each => each.customer.name === name)
-  return { primary, backup, lead, incident, params, duty }
+  return { primary, backup, lead, incident, params, obligation }
 }
 
 async function notify(
-  duty: () => Promise<{ id: string; notices: { id: string; version: number; state: string }[] } | undefined>,
+  obligation: () => Promise<{ id: string; notices: { id: string; version: number; state: string }[] } | undefined>,
   author: Person,
   approver: Person,
 ) {
-  await author.call('draftNotice', { params: { id: (await duty())?.id ?? '' }, body: content })
+  await author.call('draftNotice', { params: { id: (await obligation())?.id ?? '' }, body: content })
   const input = async () => {
-    const notice = (await duty())?.notices.at(-1)
+    const notice = (await obligation())?.notices.at(-1)
     return { params: { id: notice?.id ?? '' }, body: { version: notice?.version ?? 0 } }
   }
   await approver.call('approveNotice', await input())
@@ -50,7 +50,7 @@ async function notify(
 
 describe('the clock', () => {
   test('pages the lead at 48, 66 and 71 hours, each once, and is overdue after 72', async ({ world }) => {
-    const { primary, lead, duty } = await declared(world)
+    const { primary, lead, obligation } = await declared(world)
     await world.advance({ hours: 47, minutes: 59 })
     primary.expectNoPage()
     for (const [wait, hours] of [
@@ -64,9 +64,9 @@ describe('the clock', () => {
         await primary.call('acknowledgePage', { params: { id: page.id } })
       primary.expectNoPage()
     }
-    expect((await duty())?.standing).toBe('urgent')
+    expect((await obligation())?.timing).toBe('due-soon')
     await world.advance({ hours: 1, seconds: 1 })
-    expect((await duty())?.standing).toBe('overdue')
+    expect((await obligation())?.timing).toBe('overdue')
   })
 
   test('a lead who does not answer is followed by the team', async ({ world }) => {
@@ -79,12 +79,12 @@ describe('the clock', () => {
   })
 
   test('once met it pages nobody any more', async ({ world }) => {
-    const { primary, lead, duty } = await declared(world)
+    const { primary, lead, obligation } = await declared(world)
     await world.advance({ hours: 48 })
     primary.expectPage(/not notified/)
-    await notify(duty, primary, lead)
+    await notify(obligation, primary, lead)
     await world.settle()
-    expect(await duty()).toMatchObject({ state: 'met', standing: 'met' })
+    expect(await obligation()).toMatchObject({ state: 'notified', timing: 'notified' })
     expect((await lead.call('pages')).every(page => page.state !== 'triggered')).toBe(true)
     const count = world.mail.mails.length
     await world.advance({ hours: 30 })
@@ -92,7 +92,7 @@ describe('the clock', () => {
   })
 
   test('runs from the declaration for a customer who is found later, and one who is listed stays', async ({ world }) => {
-    const { primary, params, duty } = await declared(world)
+    const { primary, params, obligation } = await declared(world)
     await world.advance({ hours: 50 })
     const late = await world.customer('Initech')
     const incident = await primary.call('incident', { params })
@@ -102,14 +102,14 @@ describe('the clock', () => {
       body: { version: incident.version, customers: [...incident.customers.map(({ id, basis }) => ({ id, basis })), { id: late.id, basis: 'More logs.' }] },
     })
     await world.settle()
-    expect((await duty('Initech'))?.dueAt).toBe((await duty())?.dueAt)
+    expect((await obligation('Initech'))?.dueAt).toBe((await obligation())?.dueAt)
   })
 })
 
 describe('a notice', () => {
   test('while the investigation goes on it says what is next and when, and the promise is remembered', async ({ world }) => {
-    const { primary, lead, duty } = await declared(world)
-    const id = (await duty())?.id ?? ''
+    const { primary, lead, obligation } = await declared(world)
+    const id = (await obligation())?.id ?? ''
     await expect(primary.call('draftNotice', { params: { id }, body: { ...content, isInvestigationComplete: false } })).rejects.toMatchObject({
       problem: { errors: [{ path: 'nextSteps' }, { path: 'nextCommunicationAt' }] },
     })
@@ -118,7 +118,7 @@ describe('a notice', () => {
       body: { ...content, isInvestigationComplete: false, nextSteps: 'Logs.', nextCommunicationAt: '2026-11-24T08:00:00Z' },
     })
     const input = async () => {
-      const notice = (await duty())?.notices[0]
+      const notice = (await obligation())?.notices[0]
       return { params: { id: notice?.id ?? '' }, body: { version: notice?.version ?? 0 } }
     }
     await lead.call('approveNotice', await input())
@@ -130,9 +130,9 @@ describe('a notice', () => {
   })
 
   test('a change voids its approval, and whoever changed it does not approve it', async ({ world }) => {
-    const { primary, lead, duty } = await declared(world)
-    await primary.call('draftNotice', { params: { id: (await duty())?.id ?? '' }, body: content })
-    const notice = async () => (await duty())?.notices[0]
+    const { primary, lead, obligation } = await declared(world)
+    await primary.call('draftNotice', { params: { id: (await obligation())?.id ?? '' }, body: content })
+    const notice = async () => (await obligation())?.notices[0]
     const at = async () => ({ params: { id: (await notice())?.id ?? '' } })
     const version = async () => ({ version: (await notice())?.version ?? 0 })
     await lead.call('approveNotice', { ...(await at()), body: await version() })
@@ -143,51 +143,51 @@ describe('a notice', () => {
   })
 
   test('that no server takes is back to be sent again, and the duty stays open', async ({ world }) => {
-    const { primary, lead, duty } = await declared(world)
+    const { primary, lead, obligation } = await declared(world)
     world.mail.refuse({ code: 550, text: 'no such mailbox' })
-    await notify(duty, primary, lead)
+    await notify(obligation, primary, lead)
     await world.settle()
-    expect(await duty()).toMatchObject({ state: 'running', notices: [{ state: 'approved', deliveries: [{ state: 'failed' }] }] })
+    expect(await obligation()).toMatchObject({ state: 'due', notices: [{ state: 'approved', deliveries: [{ state: 'failed' }] }] })
     world.mail.refuse(undefined)
-    const notice = (await duty())?.notices[0]
+    const notice = (await obligation())?.notices[0]
     await primary.call('sendNotice', { params: { id: notice?.id ?? '' }, body: { version: notice?.version ?? 0 } })
     await world.settle()
-    expect((await duty())?.state).toBe('met')
+    expect((await obligation())?.state).toBe('notified')
   })
 
   test('waits out a mail server that is away', async ({ world }) => {
-    const { primary, lead, duty } = await declared(world)
+    const { primary, lead, obligation } = await declared(world)
     world.mail.refuse({ code: 451, text: 'try later' })
-    await notify(duty, primary, lead)
+    await notify(obligation, primary, lead)
     await world.advance({ minutes: 10 })
-    expect((await duty())?.state).toBe('running')
+    expect((await obligation())?.state).toBe('due')
     world.mail.refuse(undefined)
     await world.advance({ minutes: 2 })
-    expect((await duty())?.state).toBe('met')
+    expect((await obligation())?.state).toBe('notified')
     expect(world.mail.mails.filter(mail => mail.to === 'security@globex.test')).toHaveLength(1)
   })
 })
 
 describe('a decision', () => {
   test('to delay has a ground, a reason, another approver and a day on which it is looked at again', async ({ world }) => {
-    const { primary, lead, params, duty } = await declared(world)
+    const { primary, lead, params, obligation } = await declared(world)
     const executive = await world.person('responder')
     const incident = await primary.call('incident', { params })
     await primary.call('assignRole', { params: { id: params.id, role: 'executive' }, body: { version: incident.version, personId: executive.id } })
-    const at = { params: { id: (await duty())?.id ?? '' } }
-    const version = async () => ({ version: (await duty())?.version ?? 0 })
+    const at = { params: { id: (await obligation())?.id ?? '' } }
+    const version = async () => ({ version: (await obligation())?.version ?? 0 })
     await lead.call('proposeDecision', {
       ...at,
-      body: { ...(await version()), kind: 'delay', ground: 'would-tip-off-attacker', statement: 'He still reads our mail.', reviewOn: '2026-11-25' },
+      body: { ...(await version()), kind: 'defer', reasonCategory: 'would-tip-off-attacker', reason: 'He still reads our mail.', reviewOn: '2026-11-25' },
     })
-    expect((await duty())?.state).toBe('running')
+    expect((await obligation())?.state).toBe('due')
     await expect(lead.call('approveDecision', { ...at, body: await version() })).rejects.toThrow(/Somebody else/)
     await expect(primary.call('approveDecision', { ...at, body: await version() })).rejects.toThrow(/executive of the incident or a lead/)
     await executive.call('approveDecision', { ...at, body: await version() })
-    expect(await duty()).toMatchObject({ state: 'delayed', decision: { approvedBy: executive.name, reviewOn: '2026-11-25' } })
+    expect(await obligation()).toMatchObject({ state: 'deferred', decision: { approvedBy: executive.name, reviewOn: '2026-11-25' } })
     await world.advance({ hours: 49 })
     primary.expectPage(/decision on a notice is due for review/)
     await lead.call('withdrawDecision', at)
-    expect(await duty()).toMatchObject({ state: 'running', decision: null, dueAt: '2026-11-26T08:00:00.000Z' })
+    expect(await obligation()).toMatchObject({ state: 'due', decision: null, dueAt: '2026-11-26T08:00:00.000Z' })
   })
 })

@@ -1,36 +1,36 @@
 import type { NoticeInput } from '@tocsin/api'
 import { and, eq, ne } from 'drizzle-orm'
 import { z } from 'zod'
-import { customers } from '../catalog/index.ts'
-import type { Caller, House } from '../identity/index.ts'
+import type { AppContext, Caller } from '../access/index.ts'
+import { customers } from '../directory/index.ts'
 import { type IncidentRow, incidents, lockOpenIncident, pageLead } from '../incidents/index.ts'
 import { record, system } from '../journal/index.ts'
-import { resolvePagesAbout } from '../oncall/index.ts'
-import type { Tx } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
-import { schedule } from '../platform/jobs.ts'
-import type { Delivery } from '../platform/messages.ts'
-import { changedMeanwhile, conflict, forbidden, notFound } from '../platform/problems.ts'
-import { readSetting } from '../platform/settings.ts'
-import { messages } from '../platform/tables.ts'
-import { type ObligationRow, openDuties, warnTopic } from './obligations.ts'
+import type { Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { schedule } from '../kernel/jobs.ts'
+import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
+import { readSetting } from '../kernel/settings.ts'
+import type { Delivery } from '../notify/outbox.ts'
+import { messages } from '../notify/tables.ts'
+import { resolvePagesAbout } from '../paging/index.ts'
+import { type ObligationRow, openObligations, warnTopic } from './obligations.ts'
 import { notices, obligations } from './tables.ts'
 
 type Input = z.output<typeof NoticeInput>
 type NoticeRow = typeof notices.$inferSelect
 export const promiseJob = 'notices.promise'
 
-interface Duty {
+interface LockedObligation {
   readonly obligation: ObligationRow
   readonly incident: IncidentRow
   readonly customer: typeof customers.$inferSelect
 }
 
 /** Takes a duty to work on: the caller may see its incident, and that is not closed. */
-export async function lockDuty(tx: Tx, house: House, caller: Caller, obligationId: string): Promise<Duty> {
+export async function lockObligation(tx: Tx, context: AppContext, caller: Caller, obligationId: string): Promise<LockedObligation> {
   const [found] = await tx.db.select({ incidentId: obligations.incidentId }).from(obligations).where(eq(obligations.id, obligationId))
-  if (!found || !(await house.visibility.maySee(tx, caller, found.incidentId))) throw notFound('duty to notify')
-  const incident = await lockOpenIncident(tx, house, caller, found.incidentId)
+  if (!found || !(await context.visibility.maySee(tx, caller, found.incidentId))) throw notFound('duty to notify')
+  const incident = await lockOpenIncident(tx, context, caller, found.incidentId)
   const [obligation] = await tx.db.select().from(obligations).where(eq(obligations.id, obligationId)).for('update')
   if (!obligation) throw notFound('duty to notify')
   const [customer] = await tx.db.select().from(customers).where(eq(customers.id, obligation.customerId))
@@ -38,19 +38,19 @@ export async function lockDuty(tx: Tx, house: House, caller: Caller, obligationI
   return { obligation, incident, customer }
 }
 
-async function lockNotice(tx: Tx, house: House, caller: Caller, noticeId: string, version: number): Promise<Duty & { notice: NoticeRow }> {
+async function lockNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, version: number): Promise<LockedObligation & { notice: NoticeRow }> {
   const [found] = await tx.db.select({ obligationId: notices.obligationId }).from(notices).where(eq(notices.id, noticeId))
   if (!found) throw notFound('notice')
-  const duty = await lockDuty(tx, house, caller, found.obligationId)
+  const obligation = await lockObligation(tx, context, caller, found.obligationId)
   const [notice] = await tx.db.select().from(notices).where(eq(notices.id, noticeId)).for('update')
   if (!notice) throw notFound('notice')
   if (notice.version !== version) throw changedMeanwhile()
-  return { ...duty, notice }
+  return { ...obligation, notice }
 }
 
 /** Drafts a notice. It can be done before the declaration; one at a time is in the making. */
-export async function draftNotice(tx: Tx, house: House, caller: Caller, obligationId: string, input: Input): Promise<string> {
-  const { obligation, incident, customer } = await lockDuty(tx, house, caller, obligationId)
+export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, obligationId: string, input: Input): Promise<string> {
+  const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
   if (obligation.state === 'waived') throw conflict('It was decided not to notify this customer. Withdraw that decision first.')
   const unsent = await tx.db
     .select({ id: notices.id })
@@ -62,7 +62,7 @@ export async function draftNotice(tx: Tx, house: House, caller: Caller, obligati
     ...input,
     id,
     obligationId,
-    kind: obligation.state === 'met' ? 'update' : 'initial',
+    kind: obligation.state === 'notified' ? 'update' : 'initial',
     state: 'draft',
     authorId: caller.personId,
     editorId: caller.personId,
@@ -78,9 +78,9 @@ export async function draftNotice(tx: Tx, house: House, caller: Caller, obligati
 }
 
 /** Changes a notice that was not sent. An approval given before is void. */
-export async function changeNotice(tx: Tx, house: House, caller: Caller, noticeId: string, input: Input & { version: number }): Promise<string> {
+export async function changeNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, input: Input & { version: number }): Promise<string> {
   const { version, ...content } = input
-  const { notice, obligation, incident, customer } = await lockNotice(tx, house, caller, noticeId, version)
+  const { notice, obligation, incident, customer } = await lockNotice(tx, context, caller, noticeId, version)
   if (notice.state === 'sending' || notice.state === 'sent') throw conflict('What was sent cannot change. Draft an update.')
   await tx.db
     .update(notices)
@@ -97,8 +97,8 @@ export async function changeNotice(tx: Tx, house: House, caller: Caller, noticeI
 }
 
 /** Approves a notice: somebody else than who wrote it, or changed it last. */
-export async function approveNotice(tx: Tx, house: House, caller: Caller, noticeId: string, version: number): Promise<string> {
-  const { notice, obligation, incident, customer } = await lockNotice(tx, house, caller, noticeId, version)
+export async function approveNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, version: number): Promise<string> {
+  const { notice, obligation, incident, customer } = await lockNotice(tx, context, caller, noticeId, version)
   if (notice.state !== 'draft') throw conflict('This notice is approved already.')
   if (notice.authorId === caller.personId || notice.editorId === caller.personId) throw forbidden('Somebody else than its author approves a notice.')
   await tx.db
@@ -116,25 +116,25 @@ export async function approveNotice(tx: Tx, house: House, caller: Caller, notice
 }
 
 /** Sends an approved notice to the customer's contacts. The duty is met when a contact's mail server has taken it. */
-export async function sendNotice(tx: Tx, house: House, caller: Caller, noticeId: string, version: number): Promise<string> {
-  const { notice, obligation, incident, customer } = await lockNotice(tx, house, caller, noticeId, version)
+export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, version: number): Promise<string> {
+  const { notice, obligation, incident, customer } = await lockNotice(tx, context, caller, noticeId, version)
   if (notice.state === 'draft') throw conflict('Somebody else than its author approves the notice first.')
   if (notice.state !== 'approved') throw conflict('This notice was sent already.')
   if (obligation.startedAt === null) throw conflict('The incident is not declared yet: the notice can be sent once it is.')
-  const organisation = (await readSetting(tx, 'organisation', z.string())) ?? 'Our organisation'
+  const organization = (await readSetting(tx, 'organization', z.string())) ?? 'Our organization'
   await tx.db
     .update(notices)
     .set({ state: 'sending', version: notice.version + 1 })
     .where(eq(notices.id, noticeId))
   for (const contact of customer.contacts)
-    await house.messenger.post(tx, {
+    await context.messenger.post(tx, {
       channel: 'email',
       address: contact.email,
       purpose: 'notice',
       purposeId: noticeId,
       withinId: incident.id,
-      subject: `Security notice from ${organisation} (incident ${incident.number}${notice.kind === 'update' ? ', update' : ''})`,
-      body: noticeText(organisation, incident, contact.name, notice),
+      subject: `Security notice from ${organization} (incident ${incident.number}${notice.kind === 'update' ? ', update' : ''})`,
+      body: noticeText(organization, incident, contact.name, notice),
       isDemo: customer.isDemo,
     })
   await record(tx, {
@@ -147,7 +147,7 @@ export async function sendNotice(tx: Tx, house: House, caller: Caller, noticeId:
   return obligation.id
 }
 
-function noticeText(organisation: string, incident: IncidentRow, name: string, notice: NoticeRow): string {
+function noticeText(organization: string, incident: IncidentRow, name: string, notice: NoticeRow): string {
   const parts = [
     `Dear ${name},`,
     notice.kind === 'update'
@@ -159,13 +159,13 @@ function noticeText(organisation: string, incident: IncidentRow, name: string, n
     ...(notice.nextSteps ? [`What happens next\n${notice.nextSteps}`] : []),
     ...(notice.nextCommunicationAt ? [`You will hear from us again by ${notice.nextCommunicationAt.slice(0, 16).replace('T', ' ')} UTC.`] : []),
     notice.isInvestigationComplete ? 'Our investigation is complete.' : 'Our investigation goes on.',
-    organisation,
+    organization,
   ]
   return `${parts.join('\n\n')}\n`
 }
 
 /** What became of one mail of a notice, in the record; the first that a server took meets the duty. */
-export async function settleDelivery(tx: Tx, house: House, delivery: Delivery): Promise<void> {
+export async function settleDelivery(tx: Tx, context: AppContext, delivery: Delivery): Promise<void> {
   const [found] = await tx.db
     .select({ notice: notices, obligation: obligations, customer: customers.name })
     .from(notices)
@@ -183,23 +183,23 @@ export async function settleDelivery(tx: Tx, house: House, delivery: Delivery): 
     within,
     data: { customer, address: delivery.address, receipt: delivery.receipt, messageId: delivery.messageId },
   })
-  if (delivery.state === 'sent' && (obligation.state === 'running' || obligation.state === 'delayed')) await meet(tx, house, obligation, customer)
+  if (delivery.state === 'sent' && (obligation.state === 'due' || obligation.state === 'deferred')) await markNotified(tx, context, obligation, customer)
   await settleNotice(tx, delivery.purposeId)
 }
 
-async function meet(tx: Tx, house: House, obligation: ObligationRow, customer: string): Promise<void> {
+async function markNotified(tx: Tx, context: AppContext, obligation: ObligationRow, customer: string): Promise<void> {
   await tx.db
     .update(obligations)
-    .set({ state: 'met', metAt: tx.now, version: obligation.version + 1 })
+    .set({ state: 'notified', notifiedAt: tx.now, version: obligation.version + 1 })
     .where(eq(obligations.id, obligation.id))
   await record(tx, {
     actor: system,
-    type: 'obligation.met',
+    type: 'obligation.notified',
     subject: { kind: 'obligation', id: obligation.id },
     within: obligation.incidentId,
-    data: { customer, metAt: tx.now, dueAt: obligation.dueAt, isInTime: obligation.dueAt !== null && tx.now <= obligation.dueAt },
+    data: { customer, notifiedAt: tx.now, dueAt: obligation.dueAt, isInTime: obligation.dueAt !== null && tx.now <= obligation.dueAt },
   })
-  if ((await openDuties(tx, obligation.incidentId)).length === 0) await resolvePagesAbout(tx, house, system, obligation.incidentId, warnTopic)
+  if ((await openObligations(tx, obligation.incidentId)).length === 0) await resolvePagesAbout(tx, context, system, obligation.incidentId, warnTopic)
 }
 
 /** Once every mail has gone its way the notice is sent; when none was taken it is back to be sent again. */
@@ -221,7 +221,7 @@ async function settleNotice(tx: Tx, noticeId: string): Promise<void> {
 }
 
 /** A further communication was promised for now: unless it went out, the lead is paged. */
-export async function rememberPromise(tx: Tx, house: House, noticeId: string): Promise<void> {
+export async function rememberPromise(tx: Tx, context: AppContext, noticeId: string): Promise<void> {
   const [found] = await tx.db
     .select({ notice: notices, incidentId: obligations.incidentId, customer: customers.name })
     .from(notices)
@@ -231,7 +231,7 @@ export async function rememberPromise(tx: Tx, house: House, noticeId: string): P
   if (!found) return
   const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, found.incidentId))
   if (!incident || incident.status === 'closed') return
-  await pageLead(tx, house, incident, {
+  await pageLead(tx, context, incident, {
     topic: `promise ${found.notice.obligationId}`,
     title: `Incident ${incident.number}: the next communication to ${found.customer} is due`,
     summary: `The last notice to ${found.customer} promised the next communication by now. Draft and send the update.`,

@@ -1,15 +1,15 @@
 import type { Obligation } from '@tocsin/api'
-import { addHours, customerClock, schedule as scheduleOf, standing } from '@tocsin/deadlines'
+import { addHours, customerClock, schedule as scheduleOf, timing } from '@tocsin/deadlines'
 import { and, asc, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
-import { customers } from '../catalog/index.ts'
-import { type House, people, type Viewer } from '../identity/index.ts'
+import { type AppContext, people, type Viewer } from '../access/index.ts'
+import { customers } from '../directory/index.ts'
 import { type IncidentRow, incidentCustomers, incidents, pageLead } from '../incidents/index.ts'
 import { record, system } from '../journal/index.ts'
-import type { Reader, Tx } from '../platform/database.ts'
-import { schedule } from '../platform/jobs.ts'
-import { notFound } from '../platform/problems.ts'
-import { messages } from '../platform/tables.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { schedule } from '../kernel/jobs.ts'
+import { notFound } from '../kernel/problems.ts'
+import { messages } from '../notify/tables.ts'
 import { notices, obligations } from './tables.ts'
 
 export type ObligationRow = typeof obligations.$inferSelect
@@ -28,7 +28,7 @@ export async function followIncident(tx: Tx, incidentId: string): Promise<void> 
   await tx.db.delete(obligations).where(
     and(
       eq(obligations.incidentId, incidentId),
-      eq(obligations.state, 'prepared'),
+      eq(obligations.state, 'pending'),
       affected.length === 0
         ? undefined
         : sql`not ${inArray(
@@ -40,7 +40,7 @@ export async function followIncident(tx: Tx, incidentId: string): Promise<void> 
   for (const customer of affected) {
     await tx.db
       .insert(obligations)
-      .values({ incidentId, customerId: customer.id, state: 'prepared', hours: customer.noticeHours, isDemo: incident.isDemo })
+      .values({ incidentId, customerId: customer.id, state: 'pending', hours: customer.noticeHours, isDemo: incident.isDemo })
       .onConflictDoNothing()
     if (incident.declaredAt !== null) await startClock(tx, incident, { declaredAt: incident.declaredAt }, customer)
   }
@@ -56,8 +56,8 @@ async function startClock(
   const { dueAt, warnings } = scheduleOf(customerClock(customer.noticeHours), declaredAt)
   const [started] = await tx.db
     .update(obligations)
-    .set({ state: 'running', startedAt: declaredAt, dueAt, hours: customer.noticeHours, version: sql`${obligations.version} + 1` })
-    .where(and(eq(obligations.incidentId, incident.id), eq(obligations.customerId, customer.id), eq(obligations.state, 'prepared')))
+    .set({ state: 'due', startedAt: declaredAt, dueAt, hours: customer.noticeHours, version: sql`${obligations.version} + 1` })
+    .where(and(eq(obligations.incidentId, incident.id), eq(obligations.customerId, customer.id), eq(obligations.state, 'pending')))
     .returning()
   if (!started) return
   await record(tx, {
@@ -80,14 +80,14 @@ async function startClock(
 }
 
 /** The lead is paged while somebody is still to be notified. */
-export async function warn(tx: Tx, house: House, incidentId: string, afterHours: number): Promise<void> {
+export async function warn(tx: Tx, context: AppContext, incidentId: string, afterHours: number): Promise<void> {
   const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, incidentId))
   if (!incident) return
   const open = await tx.db
     .select({ obligation: obligations, customer: customers.name })
     .from(obligations)
     .innerJoin(customers, eq(customers.id, obligations.customerId))
-    .where(and(eq(obligations.incidentId, incidentId), eq(obligations.state, 'running')))
+    .where(and(eq(obligations.incidentId, incidentId), eq(obligations.state, 'due')))
     .orderBy(asc(obligations.dueAt))
   const [first] = open
   if (!first) return
@@ -100,7 +100,7 @@ export async function warn(tx: Tx, house: House, incidentId: string, afterHours:
       data: { customer, afterHours, dueAt: obligation.dueAt },
     })
   const names = open.map(({ customer }) => customer).join(', ')
-  await pageLead(tx, house, incident, {
+  await pageLead(tx, context, incident, {
     topic: warnTopic,
     title: `Incident ${incident.number}: ${open.length === 1 ? '1 customer is' : `${open.length} customers are`} not notified after ${Math.round(afterHours)} hours`,
     summary: `Still to be notified: ${names}.\nThe first notice is due at ${first.obligation.dueAt}.`,
@@ -111,7 +111,7 @@ const proposer = alias(people, 'proposer')
 const approver = alias(people, 'approver')
 const author = alias(people, 'author')
 
-async function selectObligations(reader: Reader, house: House, viewer: Viewer, condition: SQL | undefined): Promise<Obligation[]> {
+async function selectObligations(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined): Promise<Obligation[]> {
   const rows = await reader.db
     .select({ obligation: obligations, incident: incidents, customer: customers, proposedBy: proposer.name, approvedBy: approver.name })
     .from(obligations)
@@ -119,8 +119,8 @@ async function selectObligations(reader: Reader, house: House, viewer: Viewer, c
     .innerJoin(customers, eq(customers.id, obligations.customerId))
     .leftJoin(proposer, eq(proposer.id, obligations.decisionById))
     .leftJoin(approver, eq(approver.id, obligations.decisionApprovedById))
-    .where(and(condition, house.visibility.condition(viewer, obligations.incidentId)))
-    .orderBy(sql`${obligations.metAt} is not null`, sql`${obligations.dueAt} asc nulls last`, asc(customers.name))
+    .where(and(condition, context.visibility.condition(viewer, obligations.incidentId)))
+    .orderBy(sql`${obligations.notifiedAt} is not null`, sql`${obligations.dueAt} asc nulls last`, asc(customers.name))
     .limit(1_000)
   const byObligation = await noticesOf(
     reader,
@@ -131,20 +131,20 @@ async function selectObligations(reader: Reader, house: House, viewer: Viewer, c
     incident: { id: incident.id, number: incident.number, title: incident.title },
     customer: { id: customer.id, name: customer.name },
     state: obligation.state,
-    standing:
+    timing:
       obligation.startedAt === null || obligation.dueAt === null
         ? null
-        : standing({ startedAt: obligation.startedAt, dueAt: obligation.dueAt, metAt: obligation.metAt }, customerClock(obligation.hours), reader.now),
+        : timing({ startedAt: obligation.startedAt, dueAt: obligation.dueAt, notifiedAt: obligation.notifiedAt }, customerClock(obligation.hours), reader.now),
     startedAt: obligation.startedAt,
     dueAt: obligation.dueAt,
-    metAt: obligation.metAt,
+    notifiedAt: obligation.notifiedAt,
     decision:
       obligation.decisionKind === null
         ? null
         : {
             kind: obligation.decisionKind,
-            ground: obligation.decisionGround ?? 'other',
-            statement: obligation.decisionStatement ?? '',
+            reasonCategory: obligation.decisionReasonCategory ?? 'other',
+            reason: obligation.decisionReason ?? '',
             proposedBy: { id: obligation.decisionById ?? obligation.id, name: proposedBy ?? '' },
             approvedBy,
             reviewOn: obligation.decisionReviewOn ?? '',
@@ -201,28 +201,28 @@ async function noticesOf(reader: Reader, obligationIds: readonly string[]): Prom
 /** Duties that the viewer may see, the one due first on top. Open ones are those that nobody has met, nor decided not to meet. */
 export async function listObligations(
   reader: Reader,
-  house: House,
+  context: AppContext,
   viewer: Viewer,
   query: { view: 'open' | 'all'; incidentId?: string | undefined },
 ): Promise<Obligation[]> {
-  const open = query.view === 'open' ? inArray(obligations.state, ['running', 'delayed']) : undefined
-  return selectObligations(reader, house, viewer, and(open, query.incidentId === undefined ? undefined : eq(obligations.incidentId, query.incidentId)))
+  const open = query.view === 'open' ? inArray(obligations.state, ['due', 'deferred']) : undefined
+  return selectObligations(reader, context, viewer, and(open, query.incidentId === undefined ? undefined : eq(obligations.incidentId, query.incidentId)))
 }
 
-export async function readObligation(reader: Reader, house: House, viewer: Viewer, id: string): Promise<Obligation> {
-  const [obligation] = await selectObligations(reader, house, viewer, eq(obligations.id, id))
+export async function readObligation(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<Obligation> {
+  const [obligation] = await selectObligations(reader, context, viewer, eq(obligations.id, id))
   if (!obligation) throw notFound('duty to notify')
   return obligation
 }
 
 /** What stands against closing the incident: duties that run. */
-export async function openDuties(reader: Reader, incidentId: string): Promise<string[]> {
+export async function openObligations(reader: Reader, incidentId: string): Promise<string[]> {
   const rows = await reader.db
     .select({ state: obligations.state, customer: customers.name })
     .from(obligations)
     .innerJoin(customers, eq(customers.id, obligations.customerId))
-    .where(and(eq(obligations.incidentId, incidentId), inArray(obligations.state, ['running', 'delayed'])))
-  return rows.map(row => `${row.customer} is not notified yet${row.state === 'delayed' ? ': its notice is delayed' : ''}.`)
+    .where(and(eq(obligations.incidentId, incidentId), inArray(obligations.state, ['due', 'deferred'])))
+  return rows.map(row => `${row.customer} is not notified yet${row.state === 'deferred' ? ': its notice is delayed' : ''}.`)
 }
 
 /** 9 o'clock UTC of a day: when people are reminded of what falls due on it. */

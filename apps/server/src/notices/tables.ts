@@ -1,9 +1,9 @@
-import type { delayGrounds, obligationStates } from '@tocsin/api'
+import type { obligationStates, reasonCategories } from '@tocsin/api'
 import { boolean, date, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import { customers } from '../catalog/tables.ts'
-import { people } from '../identity/tables.ts'
+import { people } from '../access/tables.ts'
+import { customers } from '../directory/tables.ts'
 import { incidents } from '../incidents/tables.ts'
-import { choice, id, instant } from '../platform/columns.ts'
+import { choice, id, instant } from '../kernel/columns.ts'
 
 /** A duty to notify one customer of one incident. */
 export const obligations = pgTable(
@@ -21,10 +21,10 @@ export const obligations = pgTable(
     hours: integer('hours').notNull(),
     startedAt: instant('started_at'),
     dueAt: instant('due_at'),
-    metAt: instant('met_at'),
-    decisionKind: choice<'delay' | 'not-notify'>('decision_kind'),
-    decisionGround: choice<(typeof delayGrounds)[number]>('decision_ground'),
-    decisionStatement: text('decision_statement'),
+    notifiedAt: instant('notified_at'),
+    decisionKind: choice<'defer' | 'waive'>('decision_kind'),
+    decisionReasonCategory: choice<(typeof reasonCategories)[number]>('decision_reason_category'),
+    decisionReason: text('decision_reason'),
     decisionReviewOn: date('decision_review_on', { mode: 'string' }),
     decisionById: uuid('decision_by_id').references(() => people.id),
     decisionApprovedById: uuid('decision_approved_by_id').references(() => people.id),

@@ -1,31 +1,31 @@
 import { reviewRoutes as routes } from '@tocsin/api'
-import { act, type Bindings, type House, question } from '../identity/index.ts'
+import { type AppContext, type Bindings, command, query } from '../access/index.ts'
 import type { ClosingConditions } from '../incidents/index.ts'
 import {
-  addImprovement,
+  addFollowUp,
   dueJob,
   finishReview,
-  listImprovements,
+  listFollowUps,
   missingReview,
   readReviewOf,
   remindOwner,
-  reviewImprovement,
   saveReview,
   startReview,
+  updateFollowUp,
 } from './reviews.ts'
 
 export { readReviewOf } from './reviews.ts'
 
-export function openReviews(house: House, conditions: ClosingConditions): Bindings {
+export function openReviews(context: AppContext, conditions: ClosingConditions): Bindings {
   conditions.add(missingReview)
-  house.jobs.register<{ improvementId: string }>(dueJob, { run: (tx, { improvementId }) => remindOwner(tx, house, improvementId) })
+  context.jobs.register<{ improvementId: string }>(dueJob, { run: (tx, { improvementId }) => remindOwner(tx, context, improvementId) })
   return [
-    question(routes.review, (reader, { caller, params }) => readReviewOf(reader, house, caller, params.id)),
-    act(routes.startReview, (tx, { caller, params }) => startReview(tx, house, caller, params.id)),
-    act(routes.saveReview, (tx, { caller, params, body }) => saveReview(tx, house, caller, params.id, body)),
-    act(routes.addImprovement, (tx, { caller, params, body }) => addImprovement(tx, house, caller, params.id, body)),
-    act(routes.finishReview, (tx, { caller, params, body }) => finishReview(tx, house, caller, params.id, body.version)),
-    question(routes.improvements, (reader, { caller, query }) => listImprovements(reader, house, caller, query.view)),
-    act(routes.reviewImprovement, (tx, { caller, params, body }) => reviewImprovement(tx, house, caller, params.id, body)),
+    query(routes.review, (reader, { caller, params }) => readReviewOf(reader, context, caller, params.id)),
+    command(routes.startReview, (tx, { caller, params }) => startReview(tx, context, caller, params.id)),
+    command(routes.saveReview, (tx, { caller, params, body }) => saveReview(tx, context, caller, params.id, body)),
+    command(routes.addFollowUp, (tx, { caller, params, body }) => addFollowUp(tx, context, caller, params.id, body)),
+    command(routes.finishReview, (tx, { caller, params, body }) => finishReview(tx, context, caller, params.id, body.version)),
+    query(routes.followUps, (reader, { caller, query }) => listFollowUps(reader, context, caller, query.view)),
+    command(routes.updateFollowUp, (tx, { caller, params, body }) => updateFollowUp(tx, context, caller, params.id, body)),
   ]
 }

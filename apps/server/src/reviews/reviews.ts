@@ -1,15 +1,15 @@
-import type { Improvement, Review } from '@tocsin/api'
+import type { FollowUp, Review } from '@tocsin/api'
 import { and, asc, eq, ne, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
+import { type AppContext, assertPeople, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
-import { assertPeople, type Caller, findPerson, type House, people, type Viewer } from '../identity/index.ts'
 import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, selectionOf, timelineOf } from '../incidents/index.ts'
 import { readEntries, record } from '../journal/index.ts'
-import type { Reader, Tx } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
-import { schedule } from '../platform/jobs.ts'
-import { changedMeanwhile, conflict, forbidden, notFound } from '../platform/problems.ts'
-import { type Finding, improvements, reviews } from './tables.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { schedule } from '../kernel/jobs.ts'
+import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
+import { type Finding, followUps, reviews } from './tables.ts'
 
 type ReviewRow = typeof reviews.$inferSelect
 export const dueJob = 'reviews.improvement-due'
@@ -39,36 +39,36 @@ export async function missingReview(reader: Reader, incident: IncidentRow): Prom
 const owner = alias(people, 'owner')
 const verifier = alias(people, 'verifier')
 
-async function selectImprovements(reader: Reader, house: House, viewer: Viewer, condition: SQL | undefined): Promise<Improvement[]> {
+async function selectFollowUps(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined): Promise<FollowUp[]> {
   const rows = await reader.db
-    .select({ improvement: improvements, incident: incidents, owner: owner.name, verifiedBy: verifier.name })
-    .from(improvements)
-    .innerJoin(incidents, eq(incidents.id, improvements.incidentId))
-    .innerJoin(owner, eq(owner.id, improvements.ownerId))
-    .leftJoin(verifier, eq(verifier.id, improvements.verifiedById))
-    .where(and(condition, house.visibility.condition(viewer, improvements.incidentId)))
-    .orderBy(asc(improvements.dueOn), asc(improvements.id))
+    .select({ followUp: followUps, incident: incidents, owner: owner.name, verifiedBy: verifier.name })
+    .from(followUps)
+    .innerJoin(incidents, eq(incidents.id, followUps.incidentId))
+    .innerJoin(owner, eq(owner.id, followUps.ownerId))
+    .leftJoin(verifier, eq(verifier.id, followUps.verifiedById))
+    .where(and(condition, context.visibility.condition(viewer, followUps.incidentId)))
+    .orderBy(asc(followUps.dueOn), asc(followUps.id))
     .limit(500)
-  return rows.map(({ improvement, incident, owner: ownerName, verifiedBy }) => ({
-    id: improvement.id,
+  return rows.map(({ followUp, incident, owner: ownerName, verifiedBy }) => ({
+    id: followUp.id,
     incident: { id: incident.id, number: incident.number },
-    title: improvement.title,
-    owner: { id: improvement.ownerId, name: ownerName },
-    dueOn: improvement.dueOn,
-    state: improvement.state,
-    evidence: improvement.evidence,
+    title: followUp.title,
+    owner: { id: followUp.ownerId, name: ownerName },
+    dueOn: followUp.dueOn,
+    state: followUp.state,
+    evidence: followUp.evidence,
     verifiedBy,
-    isOverdue: improvement.state !== 'verified' && improvement.dueOn < reader.now.slice(0, 10),
-    version: improvement.version,
+    isOverdue: followUp.state !== 'verified' && followUp.dueOn < reader.now.slice(0, 10),
+    version: followUp.version,
   }))
 }
 
 /** Improvements, the one due first on top; open ones are those not yet done and shown to work. */
-export async function listImprovements(reader: Reader, house: House, viewer: Viewer, view: 'open' | 'all'): Promise<Improvement[]> {
-  return selectImprovements(reader, house, viewer, view === 'open' ? ne(improvements.state, 'verified') : undefined)
+export async function listFollowUps(reader: Reader, context: AppContext, viewer: Viewer, view: 'open' | 'all'): Promise<FollowUp[]> {
+  return selectFollowUps(reader, context, viewer, view === 'open' ? ne(followUps.state, 'verified') : undefined)
 }
 
-async function toReview(reader: Reader, house: House, viewer: Viewer, row: ReviewRow): Promise<Review> {
+async function toReview(reader: Reader, context: AppContext, viewer: Viewer, row: ReviewRow): Promise<Review> {
   const finishedBy = row.finishedById === null ? undefined : await findPerson(reader, row.finishedById)
   return {
     id: row.id,
@@ -76,7 +76,7 @@ async function toReview(reader: Reader, house: House, viewer: Viewer, row: Revie
     state: row.state,
     sequence: row.sequence,
     findings: row.findings,
-    improvements: await selectImprovements(reader, house, viewer, eq(improvements.reviewId, row.id)),
+    followUps: await selectFollowUps(reader, context, viewer, eq(followUps.reviewId, row.id)),
     finishedBy: finishedBy?.name ?? null,
     finishedAt: row.finishedAt,
     version: row.version,
@@ -86,24 +86,24 @@ async function toReview(reader: Reader, house: House, viewer: Viewer, row: Revie
 /** The review of an incident, if it was started, and whether it is required. */
 export async function readReviewOf(
   reader: Reader,
-  house: House,
+  context: AppContext,
   viewer: Viewer,
   incidentId: string,
 ): Promise<{ review: Review | null; isRequired: boolean; because: string }> {
-  const incident = await findIncident(reader, house, viewer, incidentId)
+  const incident = await findIncident(reader, context, viewer, incidentId)
   const reason = await reviewReason(reader, incident)
   const [row] = await reader.db.select().from(reviews).where(eq(reviews.incidentId, incidentId))
   return {
-    review: row ? await toReview(reader, house, viewer, row) : null,
+    review: row ? await toReview(reader, context, viewer, row) : null,
     isRequired: reason !== undefined,
     because: reason ?? 'It touches neither customers nor data: a review is welcome, and not required.',
   }
 }
 
 /** Starts the review. The sequence of events is taken from the timeline, to be told better. */
-export async function startReview(tx: Tx, house: House, caller: Caller, incidentId: string): Promise<Review> {
-  await lockOpenIncident(tx, house, caller, incidentId)
-  const alerts = await alertsOfIncident(tx, house, caller, incidentId)
+export async function startReview(tx: Tx, context: AppContext, caller: Caller, incidentId: string): Promise<Review> {
+  await lockOpenIncident(tx, context, caller, incidentId)
+  const alerts = await alertsOfIncident(tx, context, caller, incidentId)
   const entries = await readEntries(
     tx,
     await selectionOf(
@@ -115,20 +115,20 @@ export async function startReview(tx: Tx, house: House, caller: Caller, incident
   const sequence = timelineOf(entries)
     .map(
       entry =>
-        `- ${entry.at.slice(0, 16).replace('T', ' ')} UTC, ${entry.by}: ${entry.sentence}${entry.statement === null ? '' : ` — ${entry.statement.split('\n').join(' ')}`}`,
+        `- ${entry.at.slice(0, 16).replace('T', ' ')} UTC, ${entry.by}: ${entry.sentence}${entry.reason === null ? '' : ` — ${entry.reason.split('\n').join(' ')}`}`,
     )
     .join('\n')
     .slice(0, 50_000)
   const [row] = await tx.db.insert(reviews).values({ id: newId(), incidentId, state: 'draft', sequence, findings: [] }).onConflictDoNothing().returning()
   if (!row) throw conflict('The review was started already.')
   await record(tx, { actor: caller.actor, type: 'review.started', subject: { kind: 'review', id: row.id }, within: incidentId })
-  return toReview(tx, house, caller, row)
+  return toReview(tx, context, caller, row)
 }
 
-async function lockReview(tx: Tx, house: House, caller: Caller, id: string, version?: number): Promise<ReviewRow> {
+async function lockReview(tx: Tx, context: AppContext, caller: Caller, id: string, version?: number): Promise<ReviewRow> {
   const [found] = await tx.db.select({ incidentId: reviews.incidentId }).from(reviews).where(eq(reviews.id, id))
-  if (!found || !(await house.visibility.maySee(tx, caller, found.incidentId))) throw notFound('review')
-  await lockOpenIncident(tx, house, caller, found.incidentId)
+  if (!found || !(await context.visibility.maySee(tx, caller, found.incidentId))) throw notFound('review')
+  await lockOpenIncident(tx, context, caller, found.incidentId)
   const [review] = await tx.db.select().from(reviews).where(eq(reviews.id, id)).for('update')
   if (!review) throw notFound('review')
   if (version !== undefined && review.version !== version) throw changedMeanwhile()
@@ -139,21 +139,21 @@ function assertDraft(review: ReviewRow): void {
   if (review.state === 'finished') throw conflict('This review is finished: it stands as it was agreed.')
 }
 
-async function saved(tx: Tx, house: House, caller: Caller, id: string): Promise<Review> {
+async function saved(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<Review> {
   const [row] = await tx.db.select().from(reviews).where(eq(reviews.id, id))
   if (!row) throw notFound('review')
-  return toReview(tx, house, caller, row)
+  return toReview(tx, context, caller, row)
 }
 
 /** Writes the sequence of events and the findings. */
 export async function saveReview(
   tx: Tx,
-  house: House,
+  context: AppContext,
   caller: Caller,
   id: string,
   input: { version: number; sequence: string; findings: readonly Omit<Finding, 'id'>[] },
 ): Promise<Review> {
-  const review = await lockReview(tx, house, caller, id, input.version)
+  const review = await lockReview(tx, context, caller, id, input.version)
   assertDraft(review)
   const findings = input.findings.map(finding => ({ id: newId(), ...finding }))
   await tx.db
@@ -167,12 +167,12 @@ export async function saveReview(
     within: review.incidentId,
     data: { sequence: input.sequence, findings },
   })
-  return saved(tx, house, caller, id)
+  return saved(tx, context, caller, id)
 }
 
 /** Finishes the review: it tells what happened and has found something. */
-export async function finishReview(tx: Tx, house: House, caller: Caller, id: string, version: number): Promise<Review> {
-  const review = await lockReview(tx, house, caller, id, version)
+export async function finishReview(tx: Tx, context: AppContext, caller: Caller, id: string, version: number): Promise<Review> {
+  const review = await lockReview(tx, context, caller, id, version)
   assertDraft(review)
   if (review.findings.length === 0) throw conflict('A review has at least one finding.')
   await tx.db
@@ -186,24 +186,24 @@ export async function finishReview(tx: Tx, house: House, caller: Caller, id: str
     within: review.incidentId,
     data: { findings: review.findings.length },
   })
-  return saved(tx, house, caller, id)
+  return saved(tx, context, caller, id)
 }
 
 /** Adds an improvement. Its owner is reminded on the day it is due, until it is shown to work. */
-export async function addImprovement(
+export async function addFollowUp(
   tx: Tx,
-  house: House,
+  context: AppContext,
   caller: Caller,
   reviewId: string,
   input: { title: string; ownerId: string; dueOn: string },
 ): Promise<Review> {
-  const review = await lockReview(tx, house, caller, reviewId)
+  const review = await lockReview(tx, context, caller, reviewId)
   await assertPeople(tx, [input.ownerId], 'ownerId')
   const id = newId()
-  await tx.db.insert(improvements).values({ ...input, id, reviewId, incidentId: review.incidentId, state: 'open' })
+  await tx.db.insert(followUps).values({ ...input, id, reviewId, incidentId: review.incidentId, state: 'open' })
   await remindOn(tx, id, input.dueOn)
-  await record(tx, { actor: caller.actor, type: 'improvement.added', subject: { kind: 'improvement', id }, within: review.incidentId, data: { ...input } })
-  return saved(tx, house, caller, reviewId)
+  await record(tx, { actor: caller.actor, type: 'follow-up.added', subject: { kind: 'follow-up', id }, within: review.incidentId, data: { ...input } })
+  return saved(tx, context, caller, reviewId)
 }
 
 async function remindOn(tx: Tx, id: string, day: string): Promise<void> {
@@ -213,63 +213,63 @@ async function remindOn(tx: Tx, id: string, day: string): Promise<void> {
 interface Look {
   readonly version: number
   readonly state: 'open' | 'done' | 'verified'
-  readonly statement: string
+  readonly reason: string
   readonly dueOn?: string | undefined
 }
 
 /** Looks at an improvement again: not done yet (with a new date), done, or shown to work, which somebody else than its owner says. */
-export async function reviewImprovement(tx: Tx, house: House, caller: Caller, id: string, look: Look): Promise<Improvement> {
+export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller, id: string, look: Look): Promise<FollowUp> {
   const [found] = await tx.db
     .select()
-    .from(improvements)
-    .where(and(eq(improvements.id, id), house.visibility.condition(caller, improvements.incidentId)))
+    .from(followUps)
+    .where(and(eq(followUps.id, id), context.visibility.condition(caller, followUps.incidentId)))
     .for('update')
-  if (!found) throw notFound('improvement')
+  if (!found) throw notFound('follow-up')
   if (found.version !== look.version) throw changedMeanwhile()
   if (look.state === 'verified' && found.state !== 'done') throw conflict('It is done first, and then shown to work.')
   if (look.state === 'verified' && found.ownerId === caller.personId) throw forbidden('Somebody else than its owner says that it works.')
   const dueOn = look.dueOn ?? found.dueOn
   await tx.db
-    .update(improvements)
+    .update(followUps)
     .set({
       state: look.state,
       dueOn,
-      evidence: look.state === 'open' ? found.evidence : look.statement,
+      evidence: look.state === 'open' ? found.evidence : look.reason,
       verifiedById: look.state === 'verified' ? caller.personId : null,
       version: found.version + 1,
     })
-    .where(eq(improvements.id, id))
+    .where(eq(followUps.id, id))
   if (look.state !== 'verified' && dueOn !== found.dueOn) await remindOn(tx, id, dueOn)
   await record(tx, {
     actor: caller.actor,
-    type: 'improvement.reviewed',
-    subject: { kind: 'improvement', id },
+    type: 'follow-up.updated',
+    subject: { kind: 'follow-up', id },
     within: found.incidentId,
-    data: { title: found.title, state: look.state, statement: look.statement, dueOn },
+    data: { title: found.title, state: look.state, reason: look.reason, dueOn },
   })
-  const [improvement] = await selectImprovements(tx, house, caller, eq(improvements.id, id))
-  if (!improvement) throw notFound('improvement')
-  return improvement
+  const [followUp] = await selectFollowUps(tx, context, caller, eq(followUps.id, id))
+  if (!followUp) throw notFound('follow-up')
+  return followUp
 }
 
 /** The day has come: the owner of an improvement that is not shown to work yet is told by mail, once a week until it is. */
-export async function remindOwner(tx: Tx, house: House, id: string): Promise<void> {
+export async function remindOwner(tx: Tx, context: AppContext, id: string): Promise<void> {
   const [found] = await tx.db
-    .select({ improvement: improvements, incident: incidents, owner: people })
-    .from(improvements)
-    .innerJoin(incidents, eq(incidents.id, improvements.incidentId))
-    .innerJoin(people, eq(people.id, improvements.ownerId))
-    .where(eq(improvements.id, id))
-  if (!found || found.improvement.state === 'verified') return
-  const { improvement, incident } = found
-  await house.messenger.post(tx, {
+    .select({ followUp: followUps, incident: incidents, owner: people })
+    .from(followUps)
+    .innerJoin(incidents, eq(incidents.id, followUps.incidentId))
+    .innerJoin(people, eq(people.id, followUps.ownerId))
+    .where(eq(followUps.id, id))
+  if (!found || found.followUp.state === 'verified') return
+  const { followUp, incident } = found
+  await context.messenger.post(tx, {
     channel: 'email',
     address: found.owner.email,
-    purpose: 'improvement',
+    purpose: 'follow-up',
     purposeId: id,
     withinId: incident.id,
     subject: `Due: an improvement after incident ${incident.number}`,
-    body: `${incident.isRestricted ? 'An improvement of a restricted incident' : improvement.title}\n\nIt was due on ${improvement.dueOn} and is ${improvement.state === 'done' ? 'done, but not yet shown to work' : 'open'}.\n${house.messenger.origin}/improvements\n`,
+    body: `${incident.isRestricted ? 'An improvement of a restricted incident' : followUp.title}\n\nIt was due on ${followUp.dueOn} and is ${followUp.state === 'done' ? 'done, but not yet shown to work' : 'open'}.\n${context.messenger.origin}/improvements\n`,
     isDemo: found.owner.isDemo,
   })
   const nextWeek = new Date(Date.parse(tx.now) + 7 * 86_400_000).toISOString().slice(0, 10)

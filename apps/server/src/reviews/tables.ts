@@ -1,13 +1,13 @@
 import type { findingKinds } from '@tocsin/api'
 import { date, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import { people } from '../identity/tables.ts'
+import { people } from '../access/tables.ts'
 import { incidents } from '../incidents/tables.ts'
-import { choice, id, instant, json } from '../platform/columns.ts'
+import { choice, id, instant, json } from '../kernel/columns.ts'
 
 export interface Finding {
   readonly id: string
   readonly kind: (typeof findingKinds)[number]
-  readonly statement: string
+  readonly reason: string
 }
 
 export const reviews = pgTable(
@@ -27,8 +27,8 @@ export const reviews = pgTable(
   table => [uniqueIndex('reviews_incident').on(table.incidentId)],
 )
 
-export const improvements = pgTable(
-  'improvements',
+export const followUps = pgTable(
+  'followUps',
   {
     id: id(),
     reviewId: uuid('review_id')

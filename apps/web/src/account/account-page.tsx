@@ -2,7 +2,7 @@ import { Button, Group, PasswordInput, Table, Text } from '@mantine/core'
 import { IconFingerprint } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
 import type { Me } from '@tocsin/api'
-import { tellProblem, useAct, useApi } from '../api.ts'
+import { tellProblem, useApi, useCommand } from '../api.ts'
 import { deviceName, enrolPasskey } from '../entry/second-factor.tsx'
 import { useRouteForm } from '../forms.ts'
 import { FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
@@ -67,7 +67,7 @@ function SecondFactors({ me }: { me: Me }) {
 }
 
 function Sessions({ me }: { me: Me }) {
-  const end = useAct('endSession', { done: 'Ended.' })
+  const end = useCommand('endSession', { done: 'Ended.' })
   return (
     <Section title="Where you are signed in" isFlush>
       <Table highlightOnHover={false} layout="fixed">

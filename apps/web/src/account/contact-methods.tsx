@@ -1,7 +1,7 @@
 import { Button, CloseButton, Group, Select, Stack, Table, Text, TextInput } from '@mantine/core'
 import type { ContactMethod } from '@tocsin/api'
 import { useState } from 'react'
-import { tellProblem, useAct, useApi } from '../api.ts'
+import { tellProblem, useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { Tone } from '../parts/badges.tsx'
 import { FormProblem, Loaded, Section } from '../parts/page.tsx'
@@ -22,7 +22,7 @@ const placeholders: Partial<Record<ContactMethod['kind'], string>> = {
 /** Where the signed-in person is paged: each one is verified by a code before it is used. */
 export function ContactMethods() {
   const methods = useApi('contactMethods')
-  const remove = useAct('removeContactMethod', { done: 'Removed.' })
+  const remove = useCommand('removeContactMethod', { done: 'Removed.' })
   return (
     <Section title="How you are paged" isFlush>
       <Loaded query={methods} rows={1}>
@@ -59,7 +59,7 @@ export function ContactMethods() {
 
 function Verify({ method }: { method: ContactMethod }) {
   const params = { id: method.id }
-  const again = useAct('sendContactCode', { done: 'Another code is on its way.' })
+  const again = useCommand('sendContactCode', { done: 'Another code is on its way.' })
   const { form, submit, isBusy } = useRouteForm(
     'verifyContactMethod',
     { code: '' },
@@ -93,7 +93,7 @@ function AddMethod() {
   // The bot in Microsoft Teams leads here with the address of its chat.
   const place = new URLSearchParams(window.location.search).get('teams')
   const [secret, setSecret] = useState<string | null>(null)
-  const addPush = useAct('addContactMethod', { done: 'A code was pushed to this browser.' })
+  const addPush = useCommand('addContactMethod', { done: 'A code was pushed to this browser.' })
   const { form, submit, isBusy } = useRouteForm(
     'addContactMethod',
     place === null ? { kind: 'email', address: '', label: '' } : { kind: 'teams-bot', address: place, label: '' },

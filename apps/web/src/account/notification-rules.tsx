@@ -2,7 +2,7 @@ import { ActionIcon, Button, Group, NumberInput, Select, Stack, Text } from '@ma
 import { IconTrash } from '@tabler/icons-react'
 import type { ContactMethod, NotificationRules as Rules } from '@tocsin/api'
 import { useState } from 'react'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { Section } from '../parts/page.tsx'
 import { nameOf } from './words.ts'
 
@@ -13,7 +13,7 @@ export function NotificationRules() {
   const rules = useApi('notificationRules')
   const methods = useApi('contactMethods')
   const [draft, setDraft] = useState<Rules>()
-  const save = useAct('saveNotificationRules', { done: 'Saved. Pages that have not been sent yet follow it.', onDone: () => setDraft(undefined) })
+  const save = useCommand('saveNotificationRules', { done: 'Saved. Pages that have not been sent yet follow it.', onDone: () => setDraft(undefined) })
   const verified = (methods.data ?? []).filter(method => method.isVerified)
   const shown = draft ?? rules.data
   if (!shown || verified.length < 2) return null

@@ -3,14 +3,14 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconArrowUpRight, IconX } from '@tabler/icons-react'
 import { Link, useParams } from '@tanstack/react-router'
 import type { Alert } from '@tocsin/api'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { AlertMatches } from '../detection/alert-matches.tsx'
 import { DemoBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { External, Loaded, Page, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
+import { DismissModal, EscalateModal } from './disposition.tsx'
 import { ReportDetails } from './report-details.tsx'
-import { DismissModal, EscalateModal } from './verdict.tsx'
 
 export function AlertPage() {
   const { id } = useParams({ strict: false }) as { id: string }
@@ -19,11 +19,11 @@ export function AlertPage() {
 }
 
 function AlertView({ alert }: { alert: Alert }) {
-  const mayAct = useMay('responder')
+  const canRespond = useMay('responder')
   const [isDismissing, dismiss] = useDisclosure()
   const [isEscalating, escalate] = useDisclosure()
-  const acknowledge = useAct('acknowledgeAlert', { done: 'It is yours: its page climbs no further.' })
-  const isUndecided = alert.verdict === null
+  const acknowledge = useCommand('acknowledgeAlert', { done: 'It is yours: its page climbs no further.' })
+  const isUndecided = alert.disposition === null
   return (
     <Page
       title={alert.title}
@@ -37,7 +37,7 @@ function AlertView({ alert }: { alert: Alert }) {
         </Group>
       }
       actions={
-        mayAct && isUndecided ? (
+        canRespond && isUndecided ? (
           <>
             {alert.status === 'open' ? (
               <Button variant="default" loading={acknowledge.isPending} onClick={() => acknowledge.mutate({ params: { id: alert.id } })}>
@@ -57,7 +57,7 @@ function AlertView({ alert }: { alert: Alert }) {
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 8 }}>
           <Stack>
-            {alert.verdict ? <Verdict alert={alert} verdict={alert.verdict} /> : null}
+            {alert.disposition ? <Disposition alert={alert} disposition={alert.disposition} /> : null}
             <Section title="What it says">
               <Text className="prewrap">{alert.description || 'Its source said no more than the title.'}</Text>
             </Section>
@@ -91,15 +91,15 @@ function AlertView({ alert }: { alert: Alert }) {
   )
 }
 
-function Verdict({ alert, verdict }: { alert: Alert; verdict: NonNullable<Alert['verdict']> }) {
+function Disposition({ alert, disposition }: { alert: Alert; disposition: NonNullable<Alert['disposition']> }) {
   return (
     <Section title="Verdict">
       <Text component="div">
-        <strong>{verdict.by}</strong> {verdict.outcome === 'dismissed' ? `dismissed it as ${verdict.reason?.replaceAll('-', ' ')}` : 'escalated it'}{' '}
-        <Time at={verdict.at} />. Realm: {verdict.realm}.
+        <strong>{disposition.by}</strong> {disposition.outcome === 'dismissed' ? `dismissed it as ${disposition.value?.replaceAll('-', ' ')}` : 'escalated it'}{' '}
+        <Time at={disposition.at} />. Realm: {disposition.responsibility}.
       </Text>
       <Text mt={6} className="prewrap">
-        {verdict.statement}
+        {disposition.reason}
       </Text>
       {alert.incident ? (
         <Anchor component={Link} to="/incidents/$id" params={{ id: alert.incident.id } as never} mt={6} display="inline-block">

@@ -8,7 +8,7 @@ import { usePages } from '../parts/pages.ts'
 import { AlertRow } from './alert-row.tsx'
 
 export function AlertsPage() {
-  const [view, setView] = useState<'queue' | 'all'>('queue')
+  const [view, setView] = useState<'triage' | 'all'>('triage')
   const navigate = useNavigate()
   const alerts = usePages<Alert>('alerts', { view })
   const selected = useListKeys(alerts.items?.map(alert => alert.id) ?? [], id => void navigate({ to: '/alerts/$id', params: { id } }))
@@ -23,9 +23,9 @@ export function AlertsPage() {
           </Button>
           <SegmentedControl
             value={view}
-            onChange={value => setView(value === 'all' ? 'all' : 'queue')}
+            onChange={value => setView(value === 'all' ? 'all' : 'triage')}
             data={[
-              { value: 'queue', label: 'Queue' },
+              { value: 'triage', label: 'Queue' },
               { value: 'all', label: 'All' },
             ]}
           />
@@ -36,8 +36,8 @@ export function AlertsPage() {
         <Loaded query={alerts}>
           {() =>
             alerts.items?.length === 0 ? (
-              <Empty title={view === 'queue' ? 'The queue is empty' : 'No alert has come in yet'}>
-                {view === 'queue'
+              <Empty title={view === 'triage' ? 'The queue is empty' : 'No alert has come in yet'}>
+                {view === 'triage'
                   ? 'Every alert has its verdict.'
                   : 'Point a source at Tocsin under Settings, or send one: npx tocsin alert send --title "Hello"'}
               </Empty>

@@ -1,7 +1,7 @@
 import { Button, CloseButton, Group, Modal, MultiSelect, NumberInput, Select, Stack, Switch, Text, TextInput } from '@mantine/core'
 import { type Silence, severities } from '@tocsin/api'
 import { useState } from 'react'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { SeverityBadge, Tone } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
@@ -44,7 +44,7 @@ function Silences() {
   const silences = useApi('silences')
   const services = useApi('services')
   const mayLead = useMay('lead')
-  const end = useAct('endSilence', { done: 'It is over. What is still open pages.' })
+  const end = useCommand('endSilence', { done: 'It is over. What is still open pages.' })
   const names = new Map((services.data ?? []).map(service => [service.id, service.name]))
   return (
     <Section title="Silences" isFlush>
@@ -96,8 +96,8 @@ function matcherWords({ matchers }: Silence, names: ReadonlyMap<string, string>)
 function Heartbeats() {
   const heartbeats = useApi('heartbeats')
   const mayLead = useMay('lead')
-  const remove = useAct('removeHeartbeat', { done: 'It is expected no longer.' })
-  const tones = { new: 'gray', beating: 'teal', silent: 'red' } as const
+  const remove = useCommand('removeHeartbeat', { done: 'It is expected no longer.' })
+  const tones = { new: 'gray', healthy: 'teal', silent: 'red' } as const
   return (
     <Section title="Heartbeats" isFlush>
       <Loaded query={heartbeats}>
@@ -116,9 +116,9 @@ function Heartbeats() {
                     <SeverityBadge severity={one.severity} />
                   </Group>
                   <Text size="sm" className="quiet" component="div">
-                    {one.lastBeatAt ? (
+                    {one.lastHeartbeatAt ? (
                       <>
-                        heard <Time at={one.lastBeatAt} isRelative />
+                        heard <Time at={one.lastHeartbeatAt} isRelative />
                       </>
                     ) : (
                       'never heard of yet'

@@ -12,7 +12,7 @@ import { pretty } from './try-pane.tsx'
 
 /** The events behind an alert of a rule, with what matched marked. */
 export function AlertMatches({ alert }: { alert: Alert }) {
-  const mayAct = useMay('responder')
+  const canRespond = useMay('responder')
   const matches = useApi('alertMatches', { params: { id: alert.id } })
   const [isExcepting, setIsExcepting] = useState(false)
   const latest = matches.data?.[0]
@@ -21,7 +21,7 @@ export function AlertMatches({ alert }: { alert: Alert }) {
       title="What matched"
       isFlush
       actions={
-        mayAct && (latest?.rule || alert.labels.indicator) ? (
+        canRespond && (latest?.rule || alert.labels.indicator) ? (
           <Anchor component="button" size="sm" onClick={() => setIsExcepting(true)}>
             {alert.labels.indicator ? 'Ignore this indicator' : 'Except such events'}
           </Anchor>

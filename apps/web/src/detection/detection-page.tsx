@@ -4,7 +4,7 @@ import { IconSearch } from '@tabler/icons-react'
 import { Link, useNavigate } from '@tanstack/react-router'
 import type { DetectionRule } from '@tocsin/api'
 import { useState } from 'react'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, Page } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -131,7 +131,7 @@ function Rules() {
 
 function RuleRow({ rule }: { rule: DetectionRule }) {
   const mayWrite = useMay('lead')
-  const enable = useAct('enableDetectionRule')
+  const enable = useCommand('enableDetectionRule')
   const source = [rule.logsource.product, rule.logsource.category, rule.logsource.service].filter(Boolean).join(' / ')
   return (
     <Group className="list-row" gap="sm" wrap="nowrap" align="flex-start">

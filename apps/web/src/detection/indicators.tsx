@@ -21,7 +21,7 @@ import { notifications } from '@mantine/notifications'
 import { IconDots, IconRefresh, IconSearch, IconTrash, IconUpload } from '@tabler/icons-react'
 import { type IndicatorList, ruleLevels } from '@tocsin/api'
 import { useRef, useState } from 'react'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
@@ -73,7 +73,7 @@ export function Indicators() {
 
 function ListRow({ list }: { list: IndicatorList }) {
   const mayWrite = useMay('lead')
-  const change = useAct('changeIndicatorList')
+  const change = useCommand('changeIndicatorList')
   const [isRemoving, setIsRemoving] = useState(false)
   return (
     <Group className="list-row" gap="sm" wrap="nowrap" align="flex-start">
@@ -140,7 +140,7 @@ function Refused({ list }: { list: IndicatorList }) {
 }
 
 function Upload({ list, onRemove }: { list: IndicatorList; onRemove: () => void }) {
-  const pull = useAct('pullIndicators', { done: 'It is being pulled.' })
+  const pull = useCommand('pullIndicators', { done: 'It is being pulled.' })
   const upload = useUpload<{ taken: number; list: IndicatorList }>(({ taken, list: after }) =>
     notifications.show({
       title: `${taken.toLocaleString()} taken`,
@@ -189,7 +189,7 @@ function Upload({ list, onRemove }: { list: IndicatorList; onRemove: () => void 
 }
 
 function RemoveModal({ list, onClose }: { list: IndicatorList; onClose: () => void }) {
-  const remove = useAct('removeIndicatorList', { done: 'Removed.', onDone: onClose })
+  const remove = useCommand('removeIndicatorList', { done: 'Removed.', onDone: onClose })
   return (
     <Modal opened onClose={onClose} title={`Remove ${list.name}?`}>
       <Stack>
@@ -312,7 +312,7 @@ function LookUp() {
 function Ignored() {
   const mayWrite = useMay('lead')
   const ignored = useApi('ignoredIndicators')
-  const restore = useAct('restoreIndicator', { done: 'It raises alerts again.' })
+  const restore = useCommand('restoreIndicator', { done: 'It raises alerts again.' })
   if ((ignored.data?.length ?? 0) === 0) return null
   return (
     <Section title="Ignored" isFlush>

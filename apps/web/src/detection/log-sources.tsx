@@ -1,7 +1,7 @@
 import { Anchor, Badge, Button, Code, Group, Modal, NumberInput, Select, Stack, Table, TagsInput, Text, Textarea, TextInput } from '@mantine/core'
 import type { DeadLetter } from '@tocsin/api'
 import { useState } from 'react'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
@@ -13,7 +13,7 @@ export function LogSources() {
   const mayRead = useMay('responder')
   const mayWrite = useMay('lead')
   const sources = useApi('logSources', {}, { isEnabled: mayRead })
-  const revoke = useAct('revokeLogSource', { done: 'Revoked.' })
+  const revoke = useCommand('revokeLogSource', { done: 'Revoked.' })
   const [isAdding, setIsAdding] = useState(false)
   if (!mayRead) return <Empty title="For responders">Who may respond sees where logs come from.</Empty>
   return (
@@ -196,7 +196,7 @@ export function DeadLetters() {
 function MendModal({ letter, onClose }: { letter: DeadLetter; onClose: () => void }) {
   const mayWrite = useMay('lead')
   const [text, setText] = useState(letter.text)
-  const replay = useAct('replayDeadLetters', { done: 'Matched again.', onDone: onClose })
+  const replay = useCommand('replayDeadLetters', { done: 'Matched again.', onDone: onClose })
   return (
     <Modal opened onClose={onClose} title="A line that was no event">
       <Stack>

@@ -1,7 +1,7 @@
 import { ActionIcon, Button, Group, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { IconTrash } from '@tabler/icons-react'
 import { type ReactNode, useState } from 'react'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { Loaded, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 
@@ -18,10 +18,10 @@ interface Words {
   readonly valueExample: string
 }
 
-/** Where fields stand in the events of this organisation. */
+/** Where fields stand in the events of this organization. */
 export function FieldMapping() {
   const mapping = useApi('fieldMapping')
-  const save = useAct('changeFieldMapping', { done: 'Saved. Rules read your events so from the next batch on.' })
+  const save = useCommand('changeFieldMapping', { done: 'Saved. Rules read your events so from the next batch on.' })
   return (
     <NamedLists
       title="Fields of your own events"
@@ -39,7 +39,7 @@ export function FieldMapping() {
 /** What the placeholders of rules stand for here. */
 export function Placeholders() {
   const placeholders = useApi('placeholders')
-  const save = useAct('changePlaceholders', { done: 'Saved. Rules that need them can be imported now.' })
+  const save = useCommand('changePlaceholders', { done: 'Saved. Rules that need them can be imported now.' })
   return (
     <NamedLists
       title="Placeholders of rules"

@@ -2,7 +2,7 @@ import { Anchor, Badge, Button, Grid, Group, Skeleton, Stack, Switch, Table, Tex
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import type { DetectionRuleDetail } from '@tocsin/api'
 import { lazy, Suspense, useEffect, useState } from 'react'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { Loaded, Page, ProblemNote, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
@@ -33,7 +33,7 @@ level: medium
 export function NewRulePage() {
   const navigate = useNavigate()
   const [text, setText] = useState(blank)
-  const create = useAct('createDetectionRule', {
+  const create = useCommand('createDetectionRule', {
     done: 'The rule is in force.',
     isQuiet: true,
     onDone: rule => void navigate({ to: '/detection/rules/$id', params: { id: rule.id } }),
@@ -84,8 +84,8 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
   // Somebody else's change is shown, unless one is writing oneself.
   // biome-ignore lint/correctness/useExhaustiveDependencies: only a new version is taken over.
   useEffect(() => setText(rule.text), [rule.version])
-  const save = useAct('changeDetectionRule', { done: 'Saved: the new version is in force.', isQuiet: true })
-  const enable = useAct('enableDetectionRule')
+  const save = useCommand('changeDetectionRule', { done: 'Saved: the new version is in force.', isQuiet: true })
+  const enable = useCommand('enableDetectionRule')
   const params = { id: rule.id }
   return (
     <Page

@@ -2,14 +2,14 @@ import { Badge, Button, Code, Group, SegmentedControl, Stack, Text, Textarea } f
 import { IconCheck, IconX } from '@tabler/icons-react'
 import type { TriedEvent } from '@tocsin/api'
 import { useState } from 'react'
-import { useAct } from '../api.ts'
+import { useCommand } from '../api.ts'
 import { Empty, ProblemNote, Section } from '../parts/page.tsx'
 
 /** Tries a rule on events, and shows condition by condition why each is met or not. */
 export function TryPane({ text }: { text: string }) {
   const [from, setFrom] = useState<'recent' | 'pasted'>('recent')
   const [pasted, setPasted] = useState('')
-  const attempt = useAct('tryDetectionRule', { isQuiet: true })
+  const attempt = useCommand('tryDetectionRule', { isQuiet: true })
   const run = () => attempt.mutate({ body: { text, events: from === 'recent' ? null : pasted } })
   return (
     <Section

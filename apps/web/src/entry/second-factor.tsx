@@ -3,7 +3,7 @@ import { type PublicKeyCredentialCreationOptionsJSON, startRegistration } from '
 import { IconDeviceMobile, IconFingerprint } from '@tabler/icons-react'
 import { toDataURL } from 'qrcode'
 import { useState } from 'react'
-import { call, useAct } from '../api.ts'
+import { call, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormProblem, ProblemNote } from '../parts/page.tsx'
 
@@ -44,7 +44,7 @@ export function CodeForm({ route, onDone }: { route: 'giveOneTimeCode' | 'confir
 export function Enrol({ onDone }: { onDone: () => void }) {
   const [totp, setTotp] = useState<{ secret: string; picture: string }>()
   const [problem, setProblem] = useState<string>()
-  const start = useAct('startTotp', {
+  const start = useCommand('startTotp', {
     onDone: reply => {
       void toDataURL(reply.uri, { margin: 1, width: 190 }).then(picture => setTotp({ secret: reply.secret, picture }))
     },

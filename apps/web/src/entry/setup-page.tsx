@@ -8,7 +8,7 @@ export function SetupPage() {
   const { token } = useParams({ strict: false }) as { token: string }
   const { form, submit, isBusy } = useRouteForm(
     'setUp',
-    { token, organisation: '', name: '', email: '', password: '' },
+    { token, organization: '', name: '', email: '', password: '' },
     { onDone: () => window.location.assign('/sign-in') },
   )
   return (
@@ -16,7 +16,7 @@ export function SetupPage() {
       <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           <FormProblem errors={{ form: form.errors.form ?? form.errors.token }} />
-          <TextInput label="Organisation" description="As customers read it in notices" autoFocus {...form.getInputProps('organisation')} />
+          <TextInput label="Organization" description="As customers read it in notices" autoFocus {...form.getInputProps('organization')} />
           <TextInput label="Your name" autoComplete="name" {...form.getInputProps('name')} />
           <TextInput label="Your e-mail" type="email" autoComplete="username" {...form.getInputProps('email')} />
           <PasswordInput

@@ -36,7 +36,7 @@ export function SignInPage() {
       </EntryFrame>
     )
   return (
-    <EntryFrame title="Sign in" lead={status.data?.organisation || undefined}>
+    <EntryFrame title="Sign in" lead={status.data?.organization || undefined}>
       {status.data && !status.data.isSetUp ? <Text>Nobody has an account yet. Open the one-time link that the server printed when it started.</Text> : null}
       <PasswordForm onDone={() => window.location.reload()} />
       <Divider label="or" />

@@ -22,13 +22,13 @@ const questions: Record<keyof SeverityCriteria, string> = {
 export function AssessmentSection({ incident }: { incident: Incident }) {
   const [isAssessing, assessing] = useDisclosure()
   const [isClassifying, classifying] = useDisclosure()
-  const mayAct = useMay('responder') && incident.status !== 'closed'
+  const canRespond = useMay('responder') && incident.status !== 'closed'
   return (
     <Section title="Severity and class">
       <Stack gap="xs">
         <Group justify="space-between">
           <IncidentSeverityBadge severity={incident.severity} />
-          {mayAct ? (
+          {canRespond ? (
             <Anchor component="button" size="sm" onClick={assessing.open}>
               {incident.severity ? 'Assess again' : 'Assess the severity'}
             </Anchor>
@@ -41,7 +41,7 @@ export function AssessmentSection({ incident }: { incident: Incident }) {
           <Text size="sm" fw={550}>
             {incident.class.replaceAll('-', ' ')}
           </Text>
-          {mayAct ? (
+          {canRespond ? (
             <Anchor component="button" size="sm" onClick={classifying.open}>
               Classify
             </Anchor>
@@ -96,7 +96,7 @@ function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () 
   const definitions = useApi('classDefinitions')
   const { form, submit, isBusy } = useRouteForm(
     'classifyIncident',
-    { class: incident.class as string, statement: '' },
+    { class: incident.class as string, reason: '' },
     { around: () => ({ params: { id: incident.id } }), toBody: values => ({ version: incident.version, ...values }), onDone: onClose, done: 'Classified.' },
   )
   const definition = definitions.data?.find(each => each.class === form.values.class)
@@ -116,7 +116,7 @@ function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () 
               {definition.text}
             </Text>
           ) : null}
-          <Textarea label="Why" autosize minRows={3} required {...form.getInputProps('statement')} />
+          <Textarea label="Why" autosize minRows={3} required {...form.getInputProps('reason')} />
           <FormActions submit="Classify" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

@@ -11,13 +11,13 @@ const answers = ['unknown', 'no', 'yes']
 
 export function FactsSection({ incident }: { incident: Incident }) {
   const [isEditing, editing] = useDisclosure()
-  const mayAct = useMay('responder') && incident.status !== 'closed'
+  const canRespond = useMay('responder') && incident.status !== 'closed'
   const rows: [string, React.ReactNode][] = [
     ['Opened', <Time key="opened" at={incident.openedAt} />],
     ...(incident.declaredAt ? ([['Declared', <Time key="declared" at={incident.declaredAt} />]] as [string, React.ReactNode][]) : []),
-    ...(incident.watchUntil ? ([['Under watch until', incident.watchUntil]] as [string, React.ReactNode][]) : []),
+    ...(incident.monitorUntil ? ([['Under watch until', incident.monitorUntil]] as [string, React.ReactNode][]) : []),
     ...(incident.closedAt ? ([['Closed', <Time key="closed" at={incident.closedAt} />]] as [string, React.ReactNode][]) : []),
-    ['Realm', incident.realm],
+    ['Realm', incident.responsibility],
     ['Users affected', incident.approximateUsers === null ? 'not known' : `about ${incident.approximateUsers.toLocaleString('en')}`],
     ['Customer data', incident.dataTouched.customerData],
     ['Personal data', incident.dataTouched.personalData],
@@ -27,7 +27,7 @@ export function FactsSection({ incident }: { incident: Incident }) {
       title="Facts"
       isFlush
       actions={
-        mayAct ? (
+        canRespond ? (
           <Anchor component="button" size="sm" onClick={editing.open}>
             Change
           </Anchor>
@@ -61,7 +61,7 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
     {
       title: incident.title,
       summary: incident.summary,
-      realm: incident.realm as string,
+      responsibility: incident.responsibility as string,
       approximateUsers: (incident.approximateUsers ?? '') as number | '',
       customerData: dataTouched.customerData as string,
       personalData: dataTouched.personalData as string,
@@ -94,7 +94,7 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
           <Textarea label="Which data" autosize minRows={2} {...form.getInputProps('description')} />
           <Group grow align="flex-start">
             <NumberInput label="Approximate users affected" min={0} thousandSeparator=" " placeholder="Not known" {...form.getInputProps('approximateUsers')} />
-            <Select label="Realm" data={['ours', 'customer', 'shared']} allowDeselect={false} {...form.getInputProps('realm')} />
+            <Select label="Realm" data={['us', 'customer', 'shared']} allowDeselect={false} {...form.getInputProps('realm')} />
           </Group>
           <Checkbox
             label="Restricted"

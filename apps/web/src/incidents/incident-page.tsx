@@ -9,7 +9,6 @@ import { DemoBadge, IncidentSeverityBadge } from '../parts/badges.tsx'
 import { Loaded, Page } from '../parts/page.tsx'
 import { ReviewTab } from '../reviews/review-tab.tsx'
 import { useMay } from '../session.ts'
-import { ActModal } from './act-modal.tsx'
 import { AssessmentSection } from './assessment.tsx'
 import { FactsSection } from './facts.tsx'
 import { NotesTab } from './notes-tab.tsx'
@@ -17,8 +16,9 @@ import { RolesSection } from './roles.tsx'
 import { ScopeTab } from './scope-tab.tsx'
 import { TasksTab } from './tasks-tab.tsx'
 import { TimelineTab } from './timeline-tab.tsx'
+import { TransitionModal } from './transition-modal.tsx'
 
-const actWords: Record<string, string> = {
+const actionLabels: Record<string, string> = {
   declare: 'Declare',
   contain: 'Contained',
   eradicate: 'Eradicated',
@@ -54,7 +54,7 @@ function IncidentView({ incident }: { incident: Incident }) {
           <span>Incident {incident.number}</span>
         </Group>
       }
-      actions={<Acts incident={incident} />}
+      actions={<Actions incident={incident} />}
     >
       <Lifecycle incident={incident} />
       {isClosed ? <Alert color="gray">This incident is closed: its record cannot change. Improvements go on under Improvements.</Alert> : null}
@@ -125,28 +125,28 @@ function Lifecycle({ incident }: { incident: Incident }) {
   )
 }
 
-function Acts({ incident }: { incident: Incident }) {
+function Actions({ incident }: { incident: Incident }) {
   const mayRespond = useMay('responder')
   const mayLead = useMay('lead')
-  const [act, setAct] = useState<string>()
+  const [action, setAction] = useState<string>()
   if (!mayRespond) return null
   const isOffered = (name: string) => mayLead || !['declare', 'close', 'reopen'].includes(name)
   // The way forward is the button that stands out; the way back stands beside it.
-  const offered = incident.nextActs.filter(next => isOffered(next.act))
+  const offered = incident.nextActions.filter(next => isOffered(next.action))
   const forward = offered.find(next => incidentStatuses.indexOf(next.to) > incidentStatuses.indexOf(incident.status)) ?? offered[0]
   return (
     <>
       {offered.map(next => {
-        const label = next.act === 'contain' && incident.status !== 'declared' ? 'Back to contained' : (actWords[next.act] ?? next.act)
+        const label = next.action === 'contain' && incident.status !== 'declared' ? 'Back to contained' : (actionLabels[next.action] ?? next.action)
         const button = (
-          <Button key={next.act} variant={next === forward && next.blockedBy.length === 0 ? 'filled' : 'default'} onClick={() => setAct(next.act)}>
+          <Button key={next.action} variant={next === forward && next.blockedBy.length === 0 ? 'filled' : 'default'} onClick={() => setAction(next.action)}>
             {label}
           </Button>
         )
         return next.blockedBy.length === 0 ? (
           button
         ) : (
-          <Tooltip key={next.act} label={<BlockedBy sentences={next.blockedBy} />} multiline maw={320}>
+          <Tooltip key={next.action} label={<BlockedBy sentences={next.blockedBy} />} multiline maw={320}>
             <Box>{button}</Box>
           </Tooltip>
         )
@@ -173,8 +173,13 @@ function Acts({ incident }: { incident: Incident }) {
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      {act ? (
-        <ActModal incident={incident} act={act} blockedBy={offered.find(next => next.act === act)?.blockedBy ?? []} onClose={() => setAct(undefined)} />
+      {action ? (
+        <TransitionModal
+          incident={incident}
+          action={action}
+          blockedBy={offered.find(next => next.action === action)?.blockedBy ?? []}
+          onClose={() => setAction(undefined)}
+        />
       ) : null}
     </>
   )

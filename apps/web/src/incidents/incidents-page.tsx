@@ -72,7 +72,7 @@ function OpenModal({ onClose }: { onClose: () => void }) {
   const services = useApi('services')
   const { form, submit, isBusy } = useRouteForm(
     'openIncident',
-    { title: '', statement: '', realm: 'ours', serviceIds: [] as string[], isRestricted: false },
+    { title: '', reason: '', responsibility: 'us', serviceIds: [] as string[], isRestricted: false },
     { onDone: (incident: { id: string }) => void navigate({ to: '/incidents/$id', params: { id: incident.id } }) },
   )
   return (
@@ -87,7 +87,7 @@ function OpenModal({ onClose }: { onClose: () => void }) {
             autosize
             minRows={3}
             required
-            {...form.getInputProps('statement')}
+            {...form.getInputProps('reason')}
           />
           <MultiSelect
             label="Affected services"
@@ -99,7 +99,7 @@ function OpenModal({ onClose }: { onClose: () => void }) {
           <Select
             label="Whose realm of responsibility it is"
             data={[
-              { value: 'ours', label: 'Ours' },
+              { value: 'us', label: 'Ours' },
               { value: 'customer', label: 'The customer’s' },
               { value: 'shared', label: 'Shared' },
             ]}

@@ -9,11 +9,11 @@ import { useMay } from '../session.ts'
 type Note = Incident['notes'][number]
 
 export function NotesTab({ incident }: { incident: Incident }) {
-  const mayAct = useMay('responder') && incident.status !== 'closed'
+  const canRespond = useMay('responder') && incident.status !== 'closed'
   const { form, submit, isBusy } = useRouteForm('addNote', { markdown: '' }, { around: () => ({ params: { id: incident.id } }), onDone: () => form.reset() })
   return (
     <Stack>
-      {mayAct ? (
+      {canRespond ? (
         <Paper p="md" component="form" noValidate onSubmit={submit as never}>
           <Stack gap="sm">
             <FormProblem errors={form.errors} />
@@ -31,13 +31,13 @@ export function NotesTab({ incident }: { incident: Incident }) {
           <Empty title="No note yet">Notes are for what you find and think. They stand in the record, and so do corrections.</Empty>
         </Paper>
       ) : (
-        incident.notes.toReversed().map(note => <NoteView key={note.id} incident={incident} note={note} mayAct={mayAct} />)
+        incident.notes.toReversed().map(note => <NoteView key={note.id} incident={incident} note={note} canRespond={canRespond} />)
       )}
     </Stack>
   )
 }
 
-function NoteView({ incident, note, mayAct }: { incident: Incident; note: Note; mayAct: boolean }) {
+function NoteView({ incident, note, canRespond }: { incident: Incident; note: Note; canRespond: boolean }) {
   const [isEditing, setIsEditing] = useState(false)
   return (
     <Paper p="md" component="article" aria-label={`Note of ${note.author}`}>
@@ -49,7 +49,7 @@ function NoteView({ incident, note, mayAct }: { incident: Incident; note: Note; 
             {note.editedAt ? ', corrected' : ''}
           </span>
         </Text>
-        {note.isMine && mayAct && !isEditing ? (
+        {note.isMine && canRespond && !isEditing ? (
           <Anchor component="button" size="sm" onClick={() => setIsEditing(true)}>
             Correct
           </Anchor>

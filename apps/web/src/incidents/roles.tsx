@@ -1,6 +1,6 @@
 import { Group, Select, Stack, Text } from '@mantine/core'
 import { type Incident, type IncidentRole, incidentRoles } from '@tocsin/api'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 
@@ -13,15 +13,15 @@ const words: Record<IncidentRole, { label: string; meaning: string }> = {
 
 export function RolesSection({ incident }: { incident: Incident }) {
   const people = useApi('people')
-  const mayAct = useMay('responder') && incident.status !== 'closed'
-  const assign = useAct('assignRole')
+  const canRespond = useMay('responder') && incident.status !== 'closed'
+  const assign = useCommand('assignRole')
   const choices = (people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))
   return (
     <Section title="Roles">
       <Stack gap="xs">
         {incidentRoles.map(role => {
           const holder = incident[role]
-          return mayAct ? (
+          return canRespond ? (
             <Select
               key={role}
               size="xs"

@@ -1,10 +1,10 @@
 import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Select, Stack, Table, Text, Textarea } from '@mantine/core'
 import type { Incident } from '@tocsin/api'
 import { useState } from 'react'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { Empty, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
-import { Widespread } from './widespread.tsx'
+import { ParentIncident } from './parent.tsx'
 
 interface Listed {
   id: string
@@ -14,11 +14,11 @@ interface Listed {
 
 /** What and whom it affects, each with the basis for listing it. */
 export function ScopeTab({ incident }: { incident: Incident }) {
-  const mayAct = useMay('responder') && incident.status !== 'closed'
+  const canRespond = useMay('responder') && incident.status !== 'closed'
   const services = useApi('services')
-  const customers = useApi('customers', undefined, { isEnabled: mayAct })
-  const setServices = useAct('setAffectedServices', { done: 'Listed. The engineering team of a new service is paged.' })
-  const setCustomers = useAct('setAffectedCustomers', { done: 'Listed.' })
+  const customers = useApi('customers', undefined, { isEnabled: canRespond })
+  const setServices = useCommand('setAffectedServices', { done: 'Listed. The engineering team of a new service is paged.' })
+  const setCustomers = useCommand('setAffectedCustomers', { done: 'Listed.' })
   const params = { id: incident.id }
   const { version } = incident
   const affected = new Set(incident.services.map(service => service.id))
@@ -30,7 +30,7 @@ export function ScopeTab({ incident }: { incident: Incident }) {
         noun="service"
         listed={incident.services}
         choices={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
-        mayAct={mayAct}
+        canRespond={canRespond}
         mayRemove
         onChange={listed => setServices.mutate({ params, body: { version, services: listed } })}
       />
@@ -45,12 +45,12 @@ export function ScopeTab({ incident }: { incident: Incident }) {
             value: customer.id,
             label: customer.services.some(used => affected.has(used.id)) ? `${customer.name} (uses an affected service)` : customer.name,
           }))}
-        mayAct={mayAct}
+        canRespond={canRespond}
         mayRemove={incident.declaredAt === null}
         onChange={listed => setCustomers.mutate({ params, body: { version, customers: listed } })}
       />
-      <Widespread incident={incident} mayAct={mayAct} />
-      {incident.isRestricted ? <Members incident={incident} mayAct={mayAct} /> : null}
+      <ParentIncident incident={incident} canRespond={canRespond} />
+      {incident.isRestricted ? <Members incident={incident} canRespond={canRespond} /> : null}
     </Stack>
   )
 }
@@ -61,7 +61,7 @@ function Affected(props: {
   noun: string
   listed: Listed[]
   choices: { value: string; label: string }[]
-  mayAct: boolean
+  canRespond: boolean
   mayRemove: boolean
   onChange: (listed: { id: string; basis: string }[]) => void
 }) {
@@ -73,7 +73,7 @@ function Affected(props: {
       title={props.title}
       isFlush
       actions={
-        props.mayAct ? (
+        props.canRespond ? (
           <Anchor component="button" size="sm" onClick={() => setIsAdding(true)}>
             Add a {noun}
           </Anchor>
@@ -92,7 +92,7 @@ function Affected(props: {
                 </Table.Td>
                 <Table.Td className="quiet">{each.basis}</Table.Td>
                 <Table.Td w={48}>
-                  {props.mayAct && props.mayRemove ? (
+                  {props.canRespond && props.mayRemove ? (
                     <CloseButton aria-label={`Remove ${each.name}`} onClick={() => onChange(current.filter(kept => kept.id !== each.id))} />
                   ) : null}
                 </Table.Td>
@@ -156,9 +156,9 @@ function AddModal({
   )
 }
 
-function Members({ incident, mayAct }: { incident: Incident; mayAct: boolean }) {
+function Members({ incident, canRespond }: { incident: Incident; canRespond: boolean }) {
   const people = useApi('people')
-  const setMembers = useAct('setMembers')
+  const setMembers = useCommand('setMembers')
   const save = (personIds: string[]) => setMembers.mutate({ params: { id: incident.id }, body: { version: incident.version, personIds } })
   const ids = incident.members.map(member => member.id)
   return (
@@ -170,10 +170,10 @@ function Members({ incident, mayAct }: { incident: Incident; mayAct: boolean }) 
         {incident.members.map(member => (
           <Group key={member.id} justify="space-between">
             <Text>{member.name}</Text>
-            {mayAct ? <CloseButton aria-label={`Remove ${member.name}`} onClick={() => save(ids.filter(id => id !== member.id))} /> : null}
+            {canRespond ? <CloseButton aria-label={`Remove ${member.name}`} onClick={() => save(ids.filter(id => id !== member.id))} /> : null}
           </Group>
         ))}
-        {mayAct ? (
+        {canRespond ? (
           <Select
             aria-label="Add a person"
             placeholder="Add a person"

@@ -1,38 +1,38 @@
 import { Badge, Button, Checkbox, Group, Paper, Select, Stack, Text, TextInput } from '@mantine/core'
 import type { Incident } from '@tocsin/api'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { Empty, FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
 
 export function TasksTab({ incident }: { incident: Incident }) {
-  const mayAct = useMay('responder') && incident.status !== 'closed'
+  const canRespond = useMay('responder') && incident.status !== 'closed'
   const tasks = incident.tasks.toSorted((a, b) => Number(a.doneAt !== null) - Number(b.doneAt !== null))
   return (
     <Stack>
-      {mayAct ? <NewTask incident={incident} /> : null}
+      {canRespond ? <NewTask incident={incident} /> : null}
       <Paper>
         {tasks.length === 0 ? (
           <Empty title="No task yet">Write down what must be done and who does it: on a bad day nobody remembers.</Empty>
         ) : (
-          tasks.map(task => <TaskRow key={task.id} incident={incident} task={task} mayAct={mayAct} />)
+          tasks.map(task => <TaskRow key={task.id} incident={incident} task={task} canRespond={canRespond} />)
         )}
       </Paper>
     </Stack>
   )
 }
 
-function TaskRow({ incident, task, mayAct }: { incident: Incident; task: Incident['tasks'][number]; mayAct: boolean }) {
+function TaskRow({ incident, task, canRespond }: { incident: Incident; task: Incident['tasks'][number]; canRespond: boolean }) {
   const me = useMe()
-  const change = useAct('changeTask')
-  const approve = useAct('approveTask', { done: 'Approved.' })
+  const change = useCommand('changeTask')
+  const approve = useCommand('approveTask', { done: 'Approved.' })
   const params = { id: incident.id, taskId: task.id }
-  const needsApproval = task.hurtsBusiness && task.approvedBy === null
+  const needsApproval = task.isBusinessImpacting && task.approvedBy === null
   return (
     <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
       <Checkbox
         checked={change.isPending ? change.variables.body.isDone === true : task.doneAt !== null}
-        disabled={!mayAct || needsApproval}
+        disabled={!canRespond || needsApproval}
         onChange={event => change.mutate({ params, body: { version: task.version, isDone: event.currentTarget.checked } })}
         label={<span style={task.doneAt ? { textDecoration: 'line-through', opacity: 0.7 } : undefined}>{task.title}</span>}
         description={[
@@ -44,7 +44,7 @@ function TaskRow({ incident, task, mayAct }: { incident: Incident; task: Inciden
           .filter(part => part !== '')
           .join(' · ')}
       />
-      {task.hurtsBusiness ? (
+      {task.isBusinessImpacting ? (
         needsApproval && incident.executive?.id === me?.person.id ? (
           <Button size="xs" onClick={() => approve.mutate({ params, body: { version: task.version } })}>
             Approve
@@ -61,7 +61,7 @@ function NewTask({ incident }: { incident: Incident }) {
   const people = useApi('people')
   const { form, submit, isBusy } = useRouteForm(
     'addTask',
-    { title: '', assigneeId: null as string | null, dueOn: '', hurtsBusiness: false },
+    { title: '', assigneeId: null as string | null, dueOn: '', isBusinessImpacting: false },
     { around: () => ({ params: { id: incident.id } }), toBody: values => ({ ...values, dueOn: values.dueOn || null }), onDone: () => form.reset() },
   )
   return (
@@ -86,8 +86,14 @@ function NewTask({ incident }: { incident: Incident }) {
             Add
           </Button>
         </Group>
-        <Checkbox size="xs" label="It hurts the business: the executive approves it first" {...form.getInputProps('hurtsBusiness', { type: 'checkbox' })} />
-        {form.values.hurtsBusiness && incident.executive === null ? <Text size="xs">Give the role Executive to somebody, who can then approve it.</Text> : null}
+        <Checkbox
+          size="xs"
+          label="It hurts the business: the executive approves it first"
+          {...form.getInputProps('isBusinessImpacting', { type: 'checkbox' })}
+        />
+        {form.values.isBusinessImpacting && incident.executive === null ? (
+          <Text size="xs">Give the role Executive to somebody, who can then approve it.</Text>
+        ) : null}
       </Stack>
     </Paper>
   )

@@ -14,7 +14,7 @@ const milestones = new Set([
   'incident.recovered',
   'incident.closed',
   'incident.reopened',
-  'obligation.met',
+  'obligation.notified',
   'review.finished',
   'notice.sent',
 ])
@@ -49,9 +49,9 @@ export function TimelineTab({ incident }: { incident: Incident }) {
               <strong>{entry.by}</strong> {entry.by === 'Tocsin' || /^(Alert|The|A|Paged|Nobody) /.test(entry.sentence) ? '· ' : ''}
               {entry.sentence}
             </Text>
-            {entry.statement ? (
+            {entry.reason ? (
               <Paper p="sm" mt={6} className="prewrap">
-                <Text size="sm">{entry.statement}</Text>
+                <Text size="sm">{entry.reason}</Text>
               </Paper>
             ) : null}
             <Text size="xs" className="quiet" component="div" mt={2}>

@@ -1,11 +1,11 @@
 import { Modal, Radio, Select, Stack, Textarea, TextInput } from '@mantine/core'
-import type { delayGrounds, Obligation } from '@tocsin/api'
+import type { Obligation, reasonCategories } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 
-export const groundWords: Record<(typeof delayGrounds)[number], string> = {
+export const reasonCategoryLabels: Record<(typeof reasonCategories)[number], string> = {
   'data-unintelligible': 'The data is unintelligible to whoever has it',
   'would-tip-off-attacker': 'The notice would tip off the attacker',
   'would-harm-others': 'The notice would harm others',
@@ -16,7 +16,7 @@ export const groundWords: Record<(typeof delayGrounds)[number], string> = {
 export function DecisionModal({ obligation, onClose }: { obligation: Obligation; onClose: () => void }) {
   const { form, submit, isBusy } = useRouteForm(
     'proposeDecision',
-    { kind: 'delay', ground: 'would-tip-off-attacker', statement: '', reviewOn: dayFromNow(2) },
+    { kind: 'defer', reasonCategory: 'would-tip-off-attacker', reason: '', reviewOn: dayFromNow(2) },
     {
       around: () => ({ params: { id: obligation.id } }),
       toBody: values => ({ ...values, version: obligation.version }),
@@ -31,17 +31,17 @@ export function DecisionModal({ obligation, onClose }: { obligation: Obligation;
           <FormProblem errors={form.errors} />
           <Radio.Group label="What" {...form.getInputProps('kind')}>
             <Stack gap={8} mt={6}>
-              <Radio value="delay" label="Delay the notice" description="The contract’s clock goes on; the record says why it is not kept" />
-              <Radio value="not-notify" label="Do not notify" />
+              <Radio value="defer" label="Delay the notice" description="The contract’s clock goes on; the record says why it is not kept" />
+              <Radio value="waive" label="Do not notify" />
             </Stack>
           </Radio.Group>
           <Select
             label="Ground"
-            data={Object.entries(groundWords).map(([value, label]) => ({ value, label }))}
+            data={Object.entries(reasonCategoryLabels).map(([value, label]) => ({ value, label }))}
             allowDeselect={false}
-            {...form.getInputProps('ground')}
+            {...form.getInputProps('reasonCategory')}
           />
-          <Textarea label="Reason" autosize minRows={3} required {...form.getInputProps('statement')} />
+          <Textarea label="Reason" autosize minRows={3} required {...form.getInputProps('reason')} />
           <TextInput label="Look at it again on" type="date" required {...form.getInputProps('reviewOn')} />
           <FormActions submit="Propose" isBusy={isBusy} onCancel={onClose} />
         </Stack>

@@ -1,21 +1,21 @@
 import { Alert, Button, Group, Paper, Progress, Stack, Table, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Notice, Obligation } from '@tocsin/api'
-import { useAct } from '../api.ts'
+import { useCommand } from '../api.ts'
 import { StateBadge } from '../parts/badges.tsx'
 import { remaining, Time, useNow } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
-import { DecisionModal, groundWords } from './decision-modal.tsx'
+import { DecisionModal, reasonCategoryLabels } from './decision-modal.tsx'
 import { NoticeModal } from './notice-modal.tsx'
 
 /** One duty: its clock, its notices, and a decision if there is one. */
 export function ObligationCard({ obligation, isClosed, showsIncident = false }: { obligation: Obligation; isClosed: boolean; showsIncident?: boolean }) {
-  const mayAct = useMay('responder') && !isClosed
+  const canRespond = useMay('responder') && !isClosed
   const mayLead = useMay('lead') && !isClosed
   const [isDrafting, drafting] = useDisclosure()
   const [isDeciding, deciding] = useDisclosure()
   const unsent = obligation.notices.find(notice => notice.state !== 'sent')
-  const mayDraft = mayAct && unsent === undefined && obligation.state !== 'waived'
+  const mayDraft = canRespond && unsent === undefined && obligation.state !== 'waived'
   return (
     <Paper p="md" component="article" aria-label={`Notice to ${obligation.customer.name}`}>
       <Stack gap="sm">
@@ -30,10 +30,10 @@ export function ObligationCard({ obligation, isClosed, showsIncident = false }: 
           </div>
           <StateBadge
             state={
-              obligation.standing === 'overdue' && obligation.state !== 'waived'
+              obligation.timing === 'overdue' && obligation.state !== 'waived'
                 ? 'overdue'
-                : obligation.standing === 'met-late'
-                  ? 'met-late'
+                : obligation.timing === 'notified-late'
+                  ? 'notified-late'
                   : obligation.state
             }
           />
@@ -41,15 +41,15 @@ export function ObligationCard({ obligation, isClosed, showsIncident = false }: 
         <Clock obligation={obligation} />
         {obligation.decision ? <Decision obligation={obligation} decision={obligation.decision} isClosed={isClosed} /> : null}
         {obligation.notices.map(notice => (
-          <NoticeView key={notice.id} obligation={obligation} notice={notice} mayAct={mayAct} />
+          <NoticeView key={notice.id} obligation={obligation} notice={notice} canRespond={canRespond} />
         ))}
         <Group gap="xs">
           {mayDraft ? (
             <Button size="xs" onClick={drafting.open} variant={obligation.notices.length === 0 ? 'filled' : 'default'}>
-              {obligation.state === 'met' ? 'Draft an update' : 'Draft the notice'}
+              {obligation.state === 'notified' ? 'Draft an update' : 'Draft the notice'}
             </Button>
           ) : null}
-          {mayLead && obligation.state !== 'met' && obligation.decision === null && obligation.startedAt !== null ? (
+          {mayLead && obligation.state !== 'notified' && obligation.decision === null && obligation.startedAt !== null ? (
             <Button size="xs" variant="default" onClick={deciding.open}>
               Delay, or do not notify
             </Button>
@@ -64,17 +64,17 @@ export function ObligationCard({ obligation, isClosed, showsIncident = false }: 
 
 function Clock({ obligation }: { obligation: Obligation }) {
   const now = useNow(15_000)
-  const { startedAt, dueAt, metAt, standing } = obligation
+  const { startedAt, dueAt, notifiedAt, timing } = obligation
   if (!startedAt || !dueAt)
     return (
       <Text size="sm" className="quiet">
         The clock starts with the declaration.
       </Text>
     )
-  if (metAt)
+  if (notifiedAt)
     return (
       <Text size="sm" component="div">
-        Notified <Time at={metAt} />, {standing === 'met' ? `${remaining(dueAt, Date.parse(metAt))} before it was due` : 'after it was due'}.
+        Notified <Time at={notifiedAt} />, {timing === 'notified' ? `${remaining(dueAt, Date.parse(notifiedAt))} before it was due` : 'after it was due'}.
       </Text>
     )
   const total = Date.parse(dueAt) - Date.parse(startedAt)
@@ -98,21 +98,21 @@ function Clock({ obligation }: { obligation: Obligation }) {
 function Decision({ obligation, decision, isClosed }: { obligation: Obligation; decision: NonNullable<Obligation['decision']>; isClosed: boolean }) {
   const me = useMe()
   const mayLead = useMay('lead')
-  const approve = useAct('approveDecision', { done: 'Approved.' })
-  const withdraw = useAct('withdrawDecision', { done: 'Withdrawn: the duty is open again.' })
+  const approve = useCommand('approveDecision', { done: 'Approved.' })
+  const withdraw = useCommand('withdrawDecision', { done: 'Withdrawn: the duty is open again.' })
   const isPending = decision.approvedBy === null
   return (
     <Alert
       color={isPending ? 'yellow' : 'gray'}
-      title={`${decision.kind === 'delay' ? 'Delay of the notice' : 'Not to notify'}: ${isPending ? 'proposed' : 'decided'}`}
+      title={`${decision.kind === 'defer' ? 'Delay of the notice' : 'Not to notify'}: ${isPending ? 'proposed' : 'decided'}`}
     >
       <Stack gap={6}>
         <Text size="sm">
-          {groundWords[decision.ground]}. Proposed by {decision.proposedBy.name}
+          {reasonCategoryLabels[decision.reasonCategory]}. Proposed by {decision.proposedBy.name}
           {decision.approvedBy ? `, approved by ${decision.approvedBy}` : ''}; to be looked at again on {decision.reviewOn}.
         </Text>
         <Text size="sm" className="prewrap">
-          {decision.statement}
+          {decision.reason}
         </Text>
         {isClosed ? null : (
           <Group gap="xs">
@@ -121,7 +121,7 @@ function Decision({ obligation, decision, isClosed }: { obligation: Obligation; 
                 Approve
               </Button>
             ) : null}
-            {mayLead && obligation.state !== 'met' ? (
+            {mayLead && obligation.state !== 'notified' ? (
               <Button size="xs" variant="default" onClick={() => withdraw.mutate({ params: { id: obligation.id } })}>
                 Withdraw
               </Button>
@@ -133,11 +133,11 @@ function Decision({ obligation, decision, isClosed }: { obligation: Obligation; 
   )
 }
 
-function NoticeView({ obligation, notice, mayAct }: { obligation: Obligation; notice: Notice; mayAct: boolean }) {
+function NoticeView({ obligation, notice, canRespond }: { obligation: Obligation; notice: Notice; canRespond: boolean }) {
   const me = useMe()
   const [isEditing, editing] = useDisclosure()
-  const approve = useAct('approveNotice', { done: 'Approved.' })
-  const send = useAct('sendNotice', { done: 'On its way to the customer’s contacts.' })
+  const approve = useCommand('approveNotice', { done: 'Approved.' })
+  const send = useCommand('sendNotice', { done: 'On its way to the customer’s contacts.' })
   const params = { id: notice.id }
   const body = { version: notice.version }
   const isMine = notice.author.id === me?.person.id
@@ -191,7 +191,7 @@ function NoticeView({ obligation, notice, mayAct }: { obligation: Obligation; no
             </Table.Tbody>
           </Table>
         ) : null}
-        {mayAct && (notice.state === 'draft' || notice.state === 'approved') ? (
+        {canRespond && (notice.state === 'draft' || notice.state === 'approved') ? (
           <Group gap="xs">
             {notice.state === 'approved' ? (
               <Button size="xs" loading={send.isPending} disabled={obligation.startedAt === null} onClick={() => send.mutate({ params, body })}>

@@ -53,7 +53,7 @@ const stateColors: Record<string, string> = {
   verified: 'teal',
   acknowledged: 'teal',
   finished: 'teal',
-  'met-late': 'orange',
+  'notified-late': 'orange',
   failed: 'red',
   overdue: 'red',
   exhausted: 'red',

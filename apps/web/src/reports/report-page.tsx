@@ -11,7 +11,7 @@ interface Sent {
   link: string
 }
 
-const mostBytes = 20 * 1_048_576
+const maxBytes = 20 * 1_048_576
 
 /** The public form: anybody who sees something must be able to say so. */
 export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) {
@@ -23,7 +23,7 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
     initialValues: { audience, text: '', happenedAt: '', affected: '', contactName: '', contactEmail: '' },
     validate: schemaResolver(ReportInput, { sync: true }),
   })
-  const tooLarge = files.find(file => file.size > mostBytes)
+  const tooLarge = files.find(file => file.size > maxBytes)
   const submit = form.onSubmit(values => {
     setProgress(0)
     upload(values, files, setProgress).then(
@@ -43,7 +43,7 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
         </Anchor>
       </EntryFrame>
     )
-  const who = status.data?.organisation ? ` to ${status.data.organisation}` : ''
+  const who = status.data?.organization ? ` to ${status.data.organization}` : ''
   return (
     <EntryFrame
       title={audience === 'customer' ? `Report a security concern${who}` : 'Report something suspicious'}

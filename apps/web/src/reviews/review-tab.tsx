@@ -2,31 +2,31 @@ import { ActionIcon, Alert, Badge, Button, Group, Paper, Select, Stack, Table, T
 import { IconPlus, IconTrash } from '@tabler/icons-react'
 import { findingKinds, type Incident, type Review } from '@tocsin/api'
 import { useState } from 'react'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { dayFromNow, Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
-import { ImprovementRow } from './improvement-row.tsx'
+import { FollowUpRow } from './follow-up-row.tsx'
 
 const kindChoices = findingKinds.map(value => ({ value, label: value.replaceAll('-', ' ') }))
 
 export function ReviewTab({ incident }: { incident: Incident }) {
   const query = useApi('review', { params: { id: incident.id } })
-  const mayAct = useMay('responder') && incident.status !== 'closed'
-  const start = useAct('startReview', { done: 'Started from the timeline.' })
+  const canRespond = useMay('responder') && incident.status !== 'closed'
+  const start = useCommand('startReview', { done: 'Started from the timeline.' })
   return (
     <Loaded query={query}>
       {({ review, isRequired, because }) =>
         review ? (
-          <ReviewView key={review.id} review={review} mayAct={mayAct} because={isRequired ? `Required before closing. ${because}` : because} />
+          <ReviewView key={review.id} review={review} canRespond={canRespond} because={isRequired ? `Required before closing. ${because}` : because} />
         ) : (
           <Paper>
             <Empty
               title={isRequired ? 'The review is required before closing' : 'No review yet'}
               action={
-                mayAct ? (
+                canRespond ? (
                   <Button loading={start.isPending} onClick={() => start.mutate({ params: { id: incident.id } })}>
                     Start the review
                   </Button>
@@ -42,10 +42,10 @@ export function ReviewTab({ incident }: { incident: Incident }) {
   )
 }
 
-function ReviewView({ review, mayAct, because }: { review: Review; mayAct: boolean; because: string }) {
+function ReviewView({ review, canRespond, because }: { review: Review; canRespond: boolean; because: string }) {
   const mayLead = useMay('lead')
   const isDraft = review.state === 'draft'
-  const finish = useAct('finishReview', { done: 'Finished.' })
+  const finish = useCommand('finishReview', { done: 'Finished.' })
   return (
     <Stack>
       <Group justify="space-between">
@@ -61,7 +61,7 @@ function ReviewView({ review, mayAct, because }: { review: Review; mayAct: boole
             )}
           </Text>
         </Group>
-        {isDraft && mayAct && mayLead ? (
+        {isDraft && canRespond && mayLead ? (
           <Button
             disabled={review.findings.length === 0}
             loading={finish.isPending}
@@ -71,8 +71,8 @@ function ReviewView({ review, mayAct, because }: { review: Review; mayAct: boole
           </Button>
         ) : null}
       </Group>
-      {isDraft && mayAct ? <ReviewForm review={review} /> : <ReviewRead review={review} />}
-      <Improvements review={review} mayAct={mayAct} />
+      {isDraft && canRespond ? <ReviewForm review={review} /> : <ReviewRead review={review} />}
+      <FollowUps review={review} canRespond={canRespond} />
     </Stack>
   )
 }
@@ -93,7 +93,7 @@ function ReviewRead({ review }: { review: Review }) {
                 <Table.Td w={170}>
                   <Badge variant="default">{finding.kind.replaceAll('-', ' ')}</Badge>
                 </Table.Td>
-                <Table.Td className="prewrap">{finding.statement}</Table.Td>
+                <Table.Td className="prewrap">{finding.reason}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
@@ -108,10 +108,10 @@ function ReviewForm({ review }: { review: Review }) {
   const [version, setVersion] = useState(review.version)
   const { form, submit, isBusy } = useRouteForm(
     'saveReview',
-    { sequence: review.sequence, findings: review.findings.map(({ id, kind, statement }) => ({ key: id, kind: kind as string, statement })) },
+    { sequence: review.sequence, findings: review.findings.map(({ id, kind, reason }) => ({ key: id, kind: kind as string, reason })) },
     {
       around: () => ({ params: { id: review.id } }),
-      toBody: values => ({ version, sequence: values.sequence, findings: values.findings.map(({ kind, statement }) => ({ kind, statement })) }),
+      toBody: values => ({ version, sequence: values.sequence, findings: values.findings.map(({ kind, reason }) => ({ kind, reason })) }),
       done: 'Saved.',
       onDone: (saved: Review) => setVersion(saved.version),
     },
@@ -128,7 +128,7 @@ function ReviewForm({ review }: { review: Review }) {
                 size="xs"
                 variant="default"
                 onClick={() => {
-                  form.setValues({ sequence: review.sequence, findings: review.findings.map(({ id, kind, statement }) => ({ key: id, kind, statement })) })
+                  form.setValues({ sequence: review.sequence, findings: review.findings.map(({ id, kind, reason }) => ({ key: id, kind, reason })) })
                   setVersion(review.version)
                 }}
               >
@@ -146,7 +146,7 @@ function ReviewForm({ review }: { review: Review }) {
               size="xs"
               variant="default"
               leftSection={<IconPlus size={14} />}
-              onClick={() => form.insertListItem('findings', { key: crypto.randomUUID(), kind: 'technical-lapse', statement: '' })}
+              onClick={() => form.insertListItem('findings', { key: crypto.randomUUID(), kind: 'technical-lapse', reason: '' })}
             >
               Add a finding
             </Button>
@@ -188,19 +188,19 @@ function ReviewForm({ review }: { review: Review }) {
   )
 }
 
-function Improvements({ review, mayAct }: { review: Review; mayAct: boolean }) {
+function FollowUps({ review, canRespond }: { review: Review; canRespond: boolean }) {
   const people = useApi('people')
   const { form, submit, isBusy } = useRouteForm(
-    'addImprovement',
+    'addFollowUp',
     { title: '', ownerId: '', dueOn: dayFromNow(30) },
     { around: () => ({ params: { id: review.id } }), onDone: () => form.reset() },
   )
   return (
     <Section title="Improvements" isFlush>
-      {review.improvements.map(improvement => (
-        <ImprovementRow key={improvement.id} improvement={improvement} />
+      {review.followUps.map(followUp => (
+        <FollowUpRow key={followUp.id} followUp={followUp} />
       ))}
-      {mayAct ? (
+      {canRespond ? (
         <form onSubmit={submit} noValidate>
           <Stack p="md" gap="sm">
             <FormProblem errors={form.errors} />
@@ -221,7 +221,7 @@ function Improvements({ review, mayAct }: { review: Review; mayAct: boolean }) {
             </Group>
           </Stack>
         </form>
-      ) : review.improvements.length === 0 ? (
+      ) : review.followUps.length === 0 ? (
         <Empty title="None" />
       ) : null}
     </Section>

@@ -1,7 +1,7 @@
 import { Anchor, Button, Group, Modal, MultiSelect, Stack, Table, Text, TextInput } from '@mantine/core'
 import { scopes } from '@tocsin/api'
 import { useState } from 'react'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
@@ -11,7 +11,7 @@ import { Time } from '../parts/time.tsx'
 export function ApiKeys() {
   const keys = useApi('apiKeys')
   const [isAdding, setIsAdding] = useState(false)
-  const revoke = useAct('revokeApiKey', { done: 'Revoked.' })
+  const revoke = useCommand('revokeApiKey', { done: 'Revoked.' })
   return (
     <Section
       title="API keys"

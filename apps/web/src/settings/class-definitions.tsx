@@ -14,7 +14,7 @@ interface Definition {
   changedBy: string
 }
 
-/** What the organisation means by each class. Every version is kept. */
+/** What the organization means by each class. Every version is kept. */
 export function ClassDefinitions() {
   const definitions = useApi('classDefinitions')
   const isAdministrator = useMay('administrator')

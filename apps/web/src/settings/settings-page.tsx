@@ -1,20 +1,20 @@
 import { Button, Group, Stack, Text, TextInput } from '@mantine/core'
 import { useState } from 'react'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormProblem, Page, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 import { ApiKeys } from './api-keys.tsx'
 import { ClassDefinitions } from './class-definitions.tsx'
-import { Sources } from './sources.tsx'
+import { Integrations } from './sources.tsx'
 
 export function SettingsPage() {
   const isAdministrator = useMay('administrator')
   const mayRespond = useMay('responder')
   return (
     <Page title="Settings" lead="Where alerts come from, what may call the API, and what your words mean.">
-      {isAdministrator ? <Organisation /> : null}
-      {mayRespond ? <Sources /> : null}
+      {isAdministrator ? <Organization /> : null}
+      {mayRespond ? <Integrations /> : null}
       {isAdministrator ? <ApiKeys /> : null}
       <ClassDefinitions />
       {isAdministrator ? <Demo /> : null}
@@ -22,16 +22,16 @@ export function SettingsPage() {
   )
 }
 
-function Organisation() {
+function Organization() {
   const status = useApi('status')
   if (!status.data) return null
-  return <OrganisationForm key={status.data.organisation} name={status.data.organisation} />
+  return <OrganizationForm key={status.data.organization} name={status.data.organization} />
 }
 
-function OrganisationForm({ name }: { name: string }) {
-  const { form, submit, isBusy } = useRouteForm('renameOrganisation', { name }, { done: 'Saved.' })
+function OrganizationForm({ name }: { name: string }) {
+  const { form, submit, isBusy } = useRouteForm('renameOrganization', { name }, { done: 'Saved.' })
   return (
-    <Section title="Organisation">
+    <Section title="Organization">
       <form onSubmit={submit} noValidate>
         <FormProblem errors={form.errors} />
         <Group align="flex-end">
@@ -48,8 +48,8 @@ function OrganisationForm({ name }: { name: string }) {
 function Demo() {
   const status = useApi('status')
   const [isSure, setIsSure] = useState(false)
-  const load = useAct('loadDemo', { done: 'The demo is loaded. The first alert arrives within seconds.' })
-  const remove = useAct('removeDemo', { done: 'All demo data is gone.', onDone: () => setIsSure(false) })
+  const load = useCommand('loadDemo', { done: 'The demo is loaded. The first alert arrives within seconds.' })
+  const remove = useCommand('removeDemo', { done: 'All demo data is gone.', onDone: () => setIsSure(false) })
   if (!status.data) return null
   return (
     <Section title="Demo data">
@@ -77,7 +77,7 @@ function Demo() {
         </Stack>
       ) : (
         <Group justify="space-between">
-          <Text className="quiet">A believable organisation and one attack on it, played through the real intake.</Text>
+          <Text className="quiet">A believable organization and one attack on it, played through the real intake.</Text>
           <Button variant="default" loading={load.isPending} onClick={() => load.mutate({})}>
             Load the demo
           </Button>

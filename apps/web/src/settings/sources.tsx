@@ -1,6 +1,6 @@
 import { Anchor, Button, Code, Group, Modal, Select, Stack, Table, Text, TextInput } from '@mantine/core'
 import { useState } from 'react'
-import { useAct, useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { DemoBadge } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
@@ -11,11 +11,11 @@ import { useMay } from '../session.ts'
 
 const kinds = { alertmanager: 'Prometheus Alertmanager', pagerduty: 'PagerDuty Events API v2' } as const
 
-export function Sources() {
-  const sources = useApi('sources')
+export function Integrations() {
+  const integrations = useApi('integrations')
   const mayLead = useMay('lead')
   const [isAdding, setIsAdding] = useState(false)
-  const revoke = useAct('revokeSource', { done: 'Revoked.' })
+  const revoke = useCommand('revokeIntegration', { done: 'Revoked.' })
   return (
     <Section
       title="Sources of alerts"
@@ -28,7 +28,7 @@ export function Sources() {
         ) : null
       }
     >
-      <Loaded query={sources} rows={2}>
+      <Loaded query={integrations} rows={2}>
         {list =>
           list.length === 0 ? (
             <Empty title="No source yet">
@@ -68,16 +68,16 @@ export function Sources() {
           )
         }
       </Loaded>
-      {isAdding ? <SourceModal onClose={() => setIsAdding(false)} /> : null}
+      {isAdding ? <IntegrationModal onClose={() => setIsAdding(false)} /> : null}
     </Section>
   )
 }
 
-function SourceModal({ onClose }: { onClose: () => void }) {
+function IntegrationModal({ onClose }: { onClose: () => void }) {
   const services = useApi('services')
   const [made, setMade] = useState<{ url: string; key: string; kind: string }>()
   const { form, submit, isBusy } = useRouteForm(
-    'createSource',
+    'createIntegration',
     { kind: 'alertmanager', name: '', serviceId: '' },
     {
       toBody: values => ({ ...values, serviceId: values.serviceId || null }),
@@ -112,7 +112,7 @@ function SourceModal({ onClose }: { onClose: () => void }) {
             <TextInput label="Name" required {...form.getInputProps('name')} />
             <Select
               label="Service"
-              description="For alerts that name none of the catalogue"
+              description="For alerts that name none of the catalog"
               data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
               clearable
               clearButtonProps={{ 'aria-label': 'No service' }}

@@ -11,7 +11,7 @@ export function Banners() {
     <>
       <RunningClock />
       {status.data && !status.data.isPagingLive ? (
-        <div className="clock-bar" data-standing="urgent" role="status">
+        <div className="clock-bar" data-standing="due-soon" role="status">
           <IconMailOff size={16} aria-hidden />
           <Text inherit>
             Paging is not live: no mail server is configured. Messages stand in the{' '}
@@ -45,9 +45,9 @@ function RunningClock() {
   const [first, ...others] = obligations.data ?? []
   if (!first?.dueAt) return null
   const isOverdue = Date.parse(first.dueAt) < now
-  const standing = isOverdue ? 'overdue' : first.standing === 'urgent' ? 'urgent' : 'running'
+  const timing = isOverdue ? 'overdue' : first.timing === 'due-soon' ? 'due-soon' : 'due'
   return (
-    <Link to="/incidents/$id" params={{ id: first.incident.id }} search={{ tab: 'notices' } as never} className="clock-bar" data-standing={standing}>
+    <Link to="/incidents/$id" params={{ id: first.incident.id }} search={{ tab: 'notices' } as never} className="clock-bar" data-standing={timing}>
       <IconClockHour4 size={16} aria-hidden />
       <Text inherit fw={620} className="numeric">
         {isOverdue ? `${remaining(first.dueAt, now)} overdue` : `${remaining(first.dueAt, now)} left`}

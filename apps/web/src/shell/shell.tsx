@@ -27,7 +27,7 @@ import {
 } from '@tabler/icons-react'
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
 import { useEffect } from 'react'
-import { useAct, useApi, useLive } from '../api.ts'
+import { useApi, useCommand, useLive } from '../api.ts'
 import { useMay, useMe } from '../session.ts'
 import { Banners } from './banners.tsx'
 import { HelpModal } from './help.tsx'
@@ -38,7 +38,7 @@ const places = [
   { to: '/incidents', label: 'Incidents', icon: IconFlame, group: 'Respond' },
   { to: '/detection', label: 'Detection', icon: IconRadar2, group: 'Respond' },
   { to: '/notices', label: 'Notices', icon: IconClockExclamation, group: 'Respond' },
-  { to: '/improvements', label: 'Improvements', icon: IconListCheck, group: 'Respond' },
+  { to: '/follow-ups', label: 'Improvements', icon: IconListCheck, group: 'Respond' },
   { to: '/pages', label: 'Pages', icon: IconBellRinging, group: 'Respond' },
   { to: '/on-call', label: 'On call', icon: IconPhoneCall, group: 'Organise' },
   { to: '/services', label: 'Services', icon: IconServer, group: 'Organise' },
@@ -79,7 +79,7 @@ export function Shell() {
           <Group gap="sm" wrap="nowrap">
             <Burger opened={isMenuOpen} onClick={menu.toggle} hiddenFrom="sm" size="sm" aria-label="Menu" />
             <Text fw={600} size="sm" truncate>
-              {status.data?.organisation}
+              {status.data?.organization}
             </Text>
           </Group>
           <Group gap={6} wrap="nowrap">
@@ -154,7 +154,7 @@ function usePlaces() {
 function Places() {
   const { pathname } = useLocation()
   const shown = usePlaces()
-  const waiting = useApi('alerts', { query: { view: 'queue', limit: 100 } })
+  const waiting = useApi('alerts', { query: { view: 'triage', limit: 100 } })
   const open = useApi('incidents', { query: { view: 'open', limit: 100 } })
   const counts: Record<string, number | undefined> = { '/alerts': waiting.data?.items.length, '/incidents': open.data?.items.length }
   return (
@@ -200,7 +200,7 @@ function PersonMenu() {
   const me = useMe()
   const navigate = useNavigate()
   const { colorScheme, setColorScheme } = useMantineColorScheme()
-  const signOut = useAct('signOut', { onDone: () => window.location.assign('/sign-in') })
+  const signOut = useCommand('signOut', { onDone: () => window.location.assign('/sign-in') })
   if (!me) return null
   const isDark = colorScheme === 'dark' || (colorScheme === 'auto' && window.matchMedia('(prefers-color-scheme: dark)').matches)
   return (

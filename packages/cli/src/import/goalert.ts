@@ -4,14 +4,14 @@ import {
   type Imported,
   joined,
   type Layer,
+  type LevelEntry,
   type PolicyEntry,
+  positionOf,
   type Restriction,
+  type RotationSlot,
   type ScheduleEntry,
-  type StepEntry,
   strayTeam,
   type TargetEntry,
-  type Turn,
-  turnOf,
   uniqueNames,
   wallTime,
   weekdays,
@@ -87,7 +87,7 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
   const layerOf = (rotation: z.output<typeof Rotation>): Layer => {
     const ids = rotation.userIDs ?? rotation.users?.map(user => user.id) ?? []
     const start = wallTime(rotation.start, rotation.timeZone)
-    const found = ids.map(id => turnOf(emailOf(id, `rotation ${rotation.name}`)))
+    const found = ids.map(id => positionOf(emailOf(id, `rotation ${rotation.name}`)))
     return {
       name: rotation.name,
       rotation: { type: rotation.type, every: rotation.shiftLength, start },
@@ -153,8 +153,8 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
     (policy): PolicyEntry => ({
       team: strayTeam,
       name: policy.name,
-      steps: policy.steps.map(
-        (step): StepEntry => ({
+      levels: policy.steps.map(
+        (step): LevelEntry => ({
           waitMinutes: step.delayMinutes,
           whenEmpty: 'wait',
           targets: step.targets.flatMap((target): TargetEntry[] => {
@@ -185,7 +185,7 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
     notes.push('Services answer with two teams here: name the security team of each in services.yaml, where it says "name the security team".')
   const policyOf = (service: (typeof services)[number]) => policies.find(one => one.id === (service.escalationPolicyID ?? service.escalationPolicy?.id))?.name
   return {
-    organisation: {
+    organization: {
       people: [...users.values()]
         .filter(user => user.email)
         .map(user => ({ email: user.email, name: user.name, role: user.role === 'admin' ? 'administrator' : 'responder' })),
@@ -214,7 +214,7 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
 }
 
 /** GoAlert says who is on call at the moment of the export: the list is turned so that it says the same here. */
-function turned(turns: readonly Turn[], rotation: z.output<typeof Rotation>, at: string): Turn[] {
+function turned(turns: readonly RotationSlot[], rotation: z.output<typeof Rotation>, at: string): RotationSlot[] {
   if (rotation.activeUserIndex == null || rotation.activeUserIndex < 0 || turns.length === 0) return [...turns]
   const elapsed = Date.parse(`${wallTime(at, rotation.timeZone)}Z`) - Date.parse(`${wallTime(rotation.start, rotation.timeZone)}Z`)
   const months = () => {

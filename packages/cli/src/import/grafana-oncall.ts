@@ -3,15 +3,15 @@ import {
   type Imported,
   joined,
   type Layer,
+  type LevelEntry,
   type PolicyEntry,
+  positionOf,
   type Restriction,
   type ScheduleEntry,
-  type StepEntry,
   spanOf,
   strayTeam,
   type TargetEntry,
   teamEntries,
-  turnOf,
   uniqueNames,
   type Weekday,
   wallTime,
@@ -131,7 +131,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
     const timeZone = shift.time_zone ?? zone
     const start = (shift.start ?? '').slice(0, 16)
     const minutes = Math.round(Number(shift.duration) / 60)
-    const together = (ids: readonly string[]) => turnOf(ids.flatMap(id => emailOf(id, what)))
+    const together = (ids: readonly string[]) => positionOf(ids.flatMap(id => emailOf(id, what)))
     const named = { name: shift.name ?? 'Shift', timeZone }
     if (shift.type === 'single_event') {
       const starts = instantOf(shift.start ?? '', timeZone)
@@ -173,9 +173,9 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
   const policies = chains.map((chain): PolicyEntry => {
     const what = `escalation chain ${chain.name ?? chain.id}`
     const own = steps.filter(step => step.escalation_chain_id === chain.id).toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0))
-    const found: StepEntry[] = []
+    const found: LevelEntry[] = []
     let repeats = 0
-    let hours: StepEntry['when']
+    let hours: LevelEntry['when']
     for (const step of own) {
       const seconds = Number(step.duration ?? 60)
       if (step.type === 'wait') {
@@ -199,7 +199,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
     const list = found.length > 0 ? found : [{ targets: [{ everyone: true as const }], waitMinutes: 5 }]
     const last = list.at(-1)
     if (last && last.waitMinutes === 0) list[list.length - 1] = { ...last, waitMinutes: 5 }
-    return { team: teamOf(chain), name: chain.name ?? 'Escalation chain', steps: list, repeats }
+    return { team: teamOf(chain), name: chain.name ?? 'Escalation chain', levels: list, repeats }
   })
 
   function targetsOf(step: Entry, what: string): TargetEntry[] {
@@ -224,7 +224,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
   )
   if (entered.length > 0) notes.push('Who belongs to which team is not in these answers: add the members in teams.yaml.')
   return {
-    organisation: {
+    organization: {
       people: users.map(user => ({
         email: user.email ?? '',
         name: user.name ?? user.username ?? user.email ?? '',

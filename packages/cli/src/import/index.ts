@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { OrganisationFile } from '@tocsin/api'
+import { OrganizationFile } from '@tocsin/api'
 import type { z } from 'zod'
-import { writeOrganisation } from '../organisation.ts'
+import { writeOrganization } from '../organization.ts'
 import { CliProblem, type Output } from '../output.ts'
 import { GoalertExport, importGoalert } from './goalert.ts'
 import { GrafanaOncallExport, importGrafanaOncall } from './grafana-oncall.ts'
@@ -14,20 +14,20 @@ import type { Importer } from './tools.ts'
 export async function importFrom(output: Output, tool: Importer, paths: readonly string[], options: { out?: string; at?: string }): Promise<void> {
   const at = options.at ?? new Date().toISOString()
   if (Number.isNaN(Date.parse(at))) throw new CliProblem('--at must be an instant such as 2026-03-23T09:00:00Z.', 2)
-  const { organisation, notes } = await convert(tool, paths, at)
-  const parsed = OrganisationFile.safeParse(withoutEmpty(organisation))
+  const { organization, notes } = await convert(tool, paths, at)
+  const parsed = OrganizationFile.safeParse(withoutEmpty(organization))
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     throw new CliProblem(`the export has something that cannot stand here: ${issue?.path.join('.')} ${issue?.message}.`)
   }
-  await writeOrganisation(output, parsed.data, options.out, [...new Set(notes)])
+  await writeOrganization(output, parsed.data, options.out, [...new Set(notes)])
 }
 
 /** Layers of nobody say nothing, and services that page nobody are not there. */
-function withoutEmpty(organisation: Imported['organisation']): Imported['organisation'] {
+function withoutEmpty(organization: Imported['organization']): Imported['organization'] {
   return {
-    ...organisation,
-    schedules: organisation.schedules?.map(schedule => ({ ...schedule, layers: schedule.layers.filter(layer => layer.participants.flat().length > 0) })),
+    ...organization,
+    schedules: organization.schedules?.map(schedule => ({ ...schedule, layers: schedule.layers.filter(layer => layer.participants.flat().length > 0) })),
   }
 }
 

@@ -3,16 +3,16 @@ import {
   type Imported,
   joined,
   type Layer,
+  type LevelEntry,
   type PolicyEntry,
+  positionOf,
   type Restriction,
+  type RotationSlot,
   type ScheduleEntry,
-  type StepEntry,
   spanOf,
   strayTeam,
   type TargetEntry,
-  type Turn,
   teamEntries,
-  turnOf,
   uniqueNames,
   type Weekday,
   wallTime,
@@ -118,7 +118,7 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
     if (schedule.enabled === false) notes.push(`schedule ${name}: is switched off there; here it would be on call. Leave it out if that is not meant.`)
     const layers = schedule.rotations.map((rotation, place): Layer => {
       const what = `schedule ${name}, rotation ${rotation.name ?? place + 1}`
-      const participants = rotation.participants.map((one): Turn => {
+      const participants = rotation.participants.map((one): RotationSlot => {
         if (one.type === 'user') return emailOf(one)
         if (one.type === 'none') return []
         const isNamed = (each: { id?: string | null | undefined; name?: string | null | undefined }) => each.id === one.id || each.name === one.name
@@ -131,7 +131,7 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
               ? `${what}: a turn of the escalation ${escalation.name ?? ''} is one of whom it asks first (${asked.join(', ')}); whom it asks later belongs into a policy.`
               : `${what}: a turn of the escalation ${escalation.name ?? ''} cannot be said: it asks a schedule first. It stays empty.`,
           )
-          return turnOf(asked)
+          return positionOf(asked)
         }
         const label = `the ${one.type} ${one.name ?? one.id ?? ''}`
         if (team === undefined) {
@@ -139,7 +139,7 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
           return []
         }
         notes.push(`${what}: a turn of ${label} is one of all its members of now; who joins the team later is to be added.`)
-        return turnOf((team.members ?? []).map(member => emailOf(member.user)))
+        return positionOf((team.members ?? []).map(member => emailOf(member.user)))
       })
       const hours = rotation.timeRestriction
       const restrictions: Restriction[] =
@@ -182,8 +182,8 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
     const what = `escalation ${escalation.name ?? ''}`
     const rules = (escalation.rules ?? []).map(rule => ({ ...rule, at: delayOf(rule) })).toSorted((a, b) => a.at - b.at)
     const times = [...new Set(rules.map(rule => rule.at))]
-    const steps = times.map(
-      (at, place): StepEntry => ({
+    const levels = times.map(
+      (at, place): LevelEntry => ({
         // Delays count from the alert: a rule that reaches nobody takes its time all the same.
         whenEmpty: 'wait',
         waitMinutes: Math.min(1_440, (times[place + 1] ?? at + (escalation.repeat?.waitInterval || 10)) - at),
@@ -200,13 +200,13 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
     )
     // A rule that waits before the first page is a step that only waits.
     const [first = 0] = times
-    const all = first > 0 ? [{ targets: [], waitMinutes: first }, ...steps] : steps
+    const all = first > 0 ? [{ targets: [], waitMinutes: first }, ...levels] : levels
     if (escalation.repeat?.closeAlertAfterAll)
       notes.push(`${what}: closes the alert after all repetitions. Here nothing closes by itself: it stays in sight as exhausted.`)
     return {
       team: teamOf(escalation.ownerTeam),
       name: escalation.name ?? 'Escalation',
-      steps: all.length > 0 ? all : [{ targets: [{ everyone: true }], waitMinutes: 5 }],
+      levels: all.length > 0 ? all : [{ targets: [{ everyone: true }], waitMinutes: 5 }],
       repeats: Math.min(9, escalation.repeat?.count ?? 0),
     }
   })
@@ -224,10 +224,10 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
       notes.push(`${what}: ${recipient.type} ${recipient.name ?? recipient.id ?? ''} was not exported; that target is left out.`)
       return []
     }
-    if (notifyType === 'next') return [{ schedule, turn: 1 }]
+    if (notifyType === 'next') return [{ schedule, position: 1 }]
     if (notifyType === 'previous') {
       notes.push(`${what}: pages who was on call before; here the one who comes next is paged instead.`)
-      return [{ schedule, turn: 1 }]
+      return [{ schedule, position: 1 }]
     }
     return [{ schedule }]
   }
@@ -239,7 +239,7 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
     name => (teams.find(team => team.name === name)?.members ?? []).map(member => emailOf(member.user)),
   )
   return {
-    organisation: {
+    organization: {
       people: users.map(user => ({
         email: emailOf(user),
         name: user.fullName ?? '',

@@ -3,15 +3,15 @@ import {
   type Imported,
   joined,
   type Layer,
+  type LevelEntry,
   type PolicyEntry,
+  positionOf,
   rotationOf,
   type ScheduleEntry,
-  type StepEntry,
   spanOf,
   strayTeam,
   type TargetEntry,
   teamEntries,
-  turnOf,
   uniqueNames,
   wallTime,
   weekdays,
@@ -120,7 +120,7 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
         {
           name: layer.name ?? `Layer ${place + 1}`,
           rotation,
-          participants: layer.users.map(({ user }) => turnOf(emailOf(user, what))),
+          participants: layer.users.map(({ user }) => positionOf(emailOf(user, what))),
           ...(restrictions.length > 0 ? { restrictions: joined(restrictions) } : {}),
           starts: layer.start,
           ...(layer.end ? { ends: layer.end } : {}),
@@ -136,7 +136,7 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
   const strays = changes.filter(one => one.schedule == null && schedules.length !== 1)
   if (strays.length > 0) notes.push(`${strays.length} overrides do not say of which schedule they are: export them with the schedule's id in \`schedule\`.`)
 
-  const inTurn = ({ targets, escalation_rule_assignment_strategy: strategy }: Rule, what: string) => {
+  const scheduled = ({ targets, escalation_rule_assignment_strategy: strategy }: Rule, what: string) => {
     if (strategy?.type === 'round_robin' && targets.length > 1)
       notes.push(`${what}: a rule gives each incident to the next of its targets in turn; here all of them are paged. A schedule takes turns by time.`)
     return targets
@@ -144,12 +144,12 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
 
   const policies = escalations.map((policy): PolicyEntry => {
     const what = `escalation policy ${policy.name}`
-    const steps = policy.escalation_rules.map(
-      (rule): StepEntry => ({
+    const levels = policy.escalation_rules.map(
+      (rule): LevelEntry => ({
         waitMinutes: rule.escalation_delay_in_minutes,
         // A rule whose schedules have nobody on call is passed over at once there.
         whenEmpty: 'skip',
-        targets: inTurn(rule, what).flatMap((target): TargetEntry[] => {
+        targets: scheduled(rule, what).flatMap((target): TargetEntry[] => {
           if (target.type?.startsWith('schedule')) {
             const schedule = scheduleNames.get(target.id)
             if (schedule !== undefined) return [{ schedule }]
@@ -160,7 +160,7 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
         }),
       }),
     )
-    return { team: teamOf(policy.teams, what), name: policy.name, steps, repeats: Math.min(9, policy.num_loops ?? 0) }
+    return { team: teamOf(policy.teams, what), name: policy.name, levels, repeats: Math.min(9, policy.num_loops ?? 0) }
   })
 
   const teams = teamEntries(
@@ -178,9 +178,9 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
   const lowOf = (policy: z.output<typeof EscalationPolicy>) => `${policy.name} (low urgency)`
   const lowPolicies = policies.flatMap((entry, place): PolicyEntry[] => {
     const policy = escalations[place]
-    const [first] = entry.steps
+    const [first] = entry.levels
     if (policy === undefined || first === undefined || !services.some(one => isLow(one) && one.policy === policy)) return []
-    return [{ ...entry, name: lowOf(policy), steps: [first], repeats: 0 }]
+    return [{ ...entry, name: lowOf(policy), levels: [first], repeats: 0 }]
   })
   for (const { service } of services)
     if (service.incident_urgency_rule?.type === 'use_support_hours')
@@ -209,7 +209,7 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
     return isLow(one) ? [{ services: [service.name], policy: lowOf(policy), urgency: 'low' as const }] : [{ services: [service.name], policy: policy.name }]
   }
   return {
-    organisation: {
+    organization: {
       people: everyone.map(({ email, name, role }) => ({
         email,
         name,

@@ -1,18 +1,18 @@
-import type { OrganisationFile } from '@tocsin/api'
+import type { OrganizationFile } from '@tocsin/api'
 import type { z } from 'zod'
 
-type Input = z.input<typeof OrganisationFile>
+type Input = z.input<typeof OrganizationFile>
 export type ScheduleEntry = NonNullable<Input['schedules']>[number]
 export type Layer = ScheduleEntry['layers'][number]
-export type Turn = Layer['participants'][number]
+export type RotationSlot = Layer['participants'][number]
 export type PolicyEntry = NonNullable<Input['policies']>[number]
-export type StepEntry = PolicyEntry['steps'][number]
-export type TargetEntry = StepEntry['targets'][number]
+export type LevelEntry = PolicyEntry['levels'][number]
+export type TargetEntry = LevelEntry['targets'][number]
 export type Restriction = NonNullable<Layer['restrictions']>[number]
 
 /** What an import made of an export, and what it could not carry over, each with the reason. */
 export interface Imported {
-  readonly organisation: Input
+  readonly organization: Input
   readonly notes: readonly string[]
 }
 
@@ -96,7 +96,7 @@ export function uniqueNames(): (name: string) => string {
 }
 
 /** A turn of these people. Of nobody its place stays, or the others would be on call at other times than they were. */
-export const turnOf = (people: readonly string[]): Turn => {
+export const positionOf = (people: readonly string[]): RotationSlot => {
   const [only, ...more] = people
   return only !== undefined && more.length === 0 ? only : [...people]
 }

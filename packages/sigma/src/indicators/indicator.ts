@@ -17,7 +17,7 @@ export interface Indicator {
 
 const hashLengths = new Set([32, 40, 56, 64, 96, 128])
 /** In UTF-8: databases index no longer ones. */
-const mostBytes = 2_000
+const maxBytes = 2_000
 
 export const isHash = (word: string): boolean => hashLengths.has(word.length) && /^[0-9a-f]+$/i.test(word)
 
@@ -46,7 +46,7 @@ const refanged = (text: string) =>
 /** Reads an indicator as lists have it. Undefined when it is none of the kinds. */
 export function parseIndicator(text: string): Indicator | undefined {
   const value = refanged(text.trim())
-  if (value === '' || /[\0-\x20\x7f\s"'<>]/.test(value) || !value.isWellFormed() || Buffer.byteLength(value) > mostBytes) return undefined
+  if (value === '' || /[\0-\x20\x7f\s"'<>]/.test(value) || !value.isWellFormed() || Buffer.byteLength(value) > maxBytes) return undefined
   if (isHash(value)) return { kind: 'file-hash', key: value.toLowerCase() }
   if (/^[a-z][a-z0-9+.-]{1,15}:\/\/[^/]/i.test(value)) {
     const key = urlKey(value)

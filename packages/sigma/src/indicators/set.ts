@@ -15,7 +15,7 @@ export interface FoundIndicator {
 }
 
 /** The most indicators that a set holds. */
-export const mostIndicators = 4_000_000
+export const maxIndicators = 4_000_000
 /** Of one event. */
 const mostFound = 50
 const mostValueBytes = 1_000_000
@@ -136,7 +136,7 @@ export class IndicatorSetBuilder {
 
   /** Takes a key as `parseIndicator` writes it. @throws RangeError when there are too many */
   add(key: string): void {
-    if (this.#count >= mostIndicators) throw new RangeError(`a set holds at most ${mostIndicators} indicators`)
+    if (this.#count >= maxIndicators) throw new RangeError(`a set holds at most ${maxIndicators} indicators`)
     // Three bytes a code unit at the most.
     const room = this.#length + 2 + key.length * 3
     if (room > this.#texts.length) {

@@ -27,7 +27,7 @@ const isValuePath = (path: string) => /^(?:(?:ipv4-addr|ipv6-addr|domain-name|ur
 const isHashPath = (path: string) => /^(?:file|artifact):hashes\.(?:'[^']+'|[\w-]+)$/.test(path)
 
 const mostTokens = 100_000
-const mostDepth = 50
+const maxDepth = 50
 
 /** Reads patterns that say "any of these values": what needs more than a look-up is refused, never half-taken. */
 class PatternReader {
@@ -65,7 +65,7 @@ class PatternReader {
   }
 
   #alternatives(depth: number, one: (depth: number) => void): void {
-    if (depth > mostDepth) throw new UnsupportedPattern('the pattern is nested too deep')
+    if (depth > maxDepth) throw new UnsupportedPattern('the pattern is nested too deep')
     do one(depth)
     while (this.#is('OR'))
   }

@@ -69,7 +69,7 @@ const aliases: Readonly<Record<string, readonly string[]>> = {
 
 const known = new Map<string, readonly string[]>()
 /** Fields are named by rules, so that there are not many; but rules can be written by anybody. */
-const mostKnown = 50_000
+const maxKnown = 50_000
 
 /** The paths of a field, best first. `more` are those that a user's mapping adds. */
 export function pathsOf(field: string, more: Readonly<Record<string, readonly string[]>> = {}): readonly string[] {
@@ -79,7 +79,7 @@ export function pathsOf(field: string, more: Readonly<Record<string, readonly st
   // evtx_dump writes a value that has attributes as an object with its text.
   const held = field.includes('.') ? [] : holders.flatMap(holder => [`${holder}.${field}.#text`, `${holder}.${field}`])
   const paths = [...new Set([field, ...added, ...held, ...(Object.hasOwn(aliases, field) ? (aliases[field] ?? []) : [])])]
-  if (added.length === 0 && known.size < mostKnown) known.set(field, paths)
+  if (added.length === 0 && known.size < maxKnown) known.set(field, paths)
   return paths
 }
 

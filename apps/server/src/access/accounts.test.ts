@@ -1,0 +1,113 @@
+import { describe, expect } from 'vitest'
+import { codeAt } from '../../test/totp.ts'
+import { type Call, linkIn, test, type World } from '../../test/world.ts'
+import { setupToken } from './accounts.ts'
+
+const password = 'correct horse battery staple'
+
+/** A browser that keeps its cookie. */
+function browser(world: World): { call: Call; cookie: () => string } {
+  let cookie = ''
+  const base = world.client()
+  const send = async (name: Parameters<Call['raw']>[0], input?: object) => {
+    const reply = await (cookie === '' ? base : world.client(cookie)).raw(name, input)
+    cookie = reply.headers.getSetCookie()[0]?.split(';')[0] ?? cookie
+    return reply
+  }
+  const call = Object.assign(
+    async (name: never, input?: object) => {
+      const reply = await send(name, input)
+      return reply.status === 204 ? undefined : reply.json()
+    },
+    { raw: send },
+  )
+  return { call: call as unknown as Call, cookie: () => cookie }
+}
+
+const codeOf = (secret: string, world: World) => codeAt(secret, Date.parse(world.now))
+
+describe('the first administrator', () => {
+  test('is made with the one-time link, gives a second factor, and signs in again', async ({ world }) => {
+    const token = setupToken(world.server.context.secrets)
+    const visitor = browser(world)
+    const setup = { token, organization: 'Bright Ledger', name: 'Ada', email: 'Ada@Tocsin.test', password }
+    await expect(visitor.call('setUp', { body: { ...setup, token: 'first-administrator.wrong' } })).rejects.toThrow(/not right/)
+    await expect(visitor.call('setUp', { body: { ...setup, password: 'short' } })).rejects.toThrow(/at least 12 characters/)
+    const me = await visitor.call('setUp', { body: setup })
+    expect(me).toMatchObject({ assurance: 'password', mustEnrol: true, person: { role: 'administrator', email: 'ada@tocsin.test' } })
+    await expect(visitor.call('people')).rejects.toThrow(/second factor/)
+    await expect(browser(world).call('setUp', { body: setup })).rejects.toThrow(/was used/)
+
+    const { secret } = await visitor.call('startTotp')
+    await expect(visitor.call('confirmTotp', { body: { code: '000000' } })).rejects.toThrow(/not the code/)
+    expect((await visitor.call('confirmTotp', { body: { code: codeOf(secret, world) } })).assurance).toBe('full')
+    expect((await visitor.call('people')).people).toHaveLength(1)
+
+    const again = browser(world)
+    expect((await again.call('signIn', { body: { email: 'ada@tocsin.test', password } })).assurance).toBe('password')
+    await expect(again.call('giveOneTimeCode', { body: { code: codeOf(secret, world) } }), 'a code works once').rejects.toThrow(/not the code/)
+    await world.advance({ seconds: 30 })
+    expect((await again.call('giveOneTimeCode', { body: { code: codeOf(secret, world) } })).assurance).toBe('full')
+    await again.call('signOut')
+    await expect(again.call('me')).rejects.toThrow(/Sign in/)
+  })
+})
+
+describe('signing in', () => {
+  test('wrong passwords slow the next attempt down, and tell nothing about who has an account', async ({ world }) => {
+    const visitor = browser(world)
+    await visitor.call('setUp', {
+      body: { token: setupToken(world.server.context.secrets), organization: 'B', name: 'Ada', email: 'ada@tocsin.test', password },
+    })
+    const attempt = (email: string, given: string) => browser(world).call('signIn', { body: { email, password: given } })
+    for (let n = 0; n < 5; n += 1) await expect(attempt('ada@tocsin.test', 'wrong wrong wrong')).rejects.toThrow('E-mail or password is not right.')
+    await expect(attempt('nobody@tocsin.test', 'wrong wrong wrong')).rejects.toThrow('E-mail or password is not right.')
+    await expect(attempt('ada@tocsin.test', password)).rejects.toThrow(/Wait a few minutes/)
+    await world.advance({ minutes: 1 })
+    expect((await attempt('ada@tocsin.test', password)).assurance).toBe('password')
+  })
+
+  test('five wrong codes end the session', async ({ world }) => {
+    const visitor = browser(world)
+    await visitor.call('setUp', {
+      body: { token: setupToken(world.server.context.secrets), organization: 'B', name: 'Ada', email: 'ada@tocsin.test', password },
+    })
+    const { secret } = await visitor.call('startTotp')
+    await visitor.call('confirmTotp', { body: { code: codeOf(secret, world) } })
+    const thief = browser(world)
+    await thief.call('signIn', { body: { email: 'ada@tocsin.test', password } })
+    await expect(thief.call('startTotp'), 'a stolen password enrols no factor').rejects.toThrow(/second factor that you have/)
+    for (let n = 0; n < 5; n += 1) await expect(thief.call('giveOneTimeCode', { body: { code: '123456' } })).rejects.toThrow(/not the code/)
+    await expect(thief.call('me')).rejects.toThrow(/session has ended/)
+  })
+})
+
+describe('invitations', () => {
+  test('work once, for seven days, for the address that was invited', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    await administrator.call('invite', { body: { email: 'ben@tocsin.test', name: 'Ben', role: 'responder' } })
+    await world.settle()
+    const token = linkIn(world.expectMail('ben@tocsin.test', /invited/), '/invite/')
+    const me = await browser(world).call('acceptInvitation', { body: { token, name: 'Ben', password } })
+    expect(me.person).toMatchObject({ email: 'ben@tocsin.test', role: 'responder' })
+    await expect(browser(world).call('acceptInvitation', { body: { token, name: 'Ben', password } })).rejects.toThrow(/was used/)
+    await administrator.call('invite', { body: { email: 'cai@tocsin.test', name: 'Cai', role: 'responder' } })
+    await world.settle()
+    const late = linkIn(world.expectMail('cai@tocsin.test', /invited/), '/invite/')
+    await world.advance({ days: 7 })
+    await expect(browser(world).call('acceptInvitation', { body: { token: late, name: 'Cai', password } })).rejects.toThrow(/too old/)
+  })
+})
+
+test('the last administrator stays one', async ({ world }) => {
+  const administrator = await world.person('administrator')
+  await expect(administrator.call('changePerson', { params: { id: administrator.id }, body: { role: 'lead' } })).rejects.toThrow(/only administrator/)
+  await expect(administrator.call('changePerson', { params: { id: administrator.id }, body: { isActive: false } })).rejects.toThrow(/only administrator/)
+})
+
+test('who is deactivated is out at once', async ({ world }) => {
+  const administrator = await world.person('administrator')
+  const person = await world.person('lead')
+  await administrator.call('changePerson', { params: { id: person.id }, body: { isActive: false } })
+  await expect(person.call('me')).rejects.toThrow(/session has ended/)
+})

@@ -1,0 +1,289 @@
+import type { Invitation, Me, Person, Role } from '@tocsin/api'
+import { and, asc, count as countOf, eq, gt, isNull, ne, sql } from 'drizzle-orm'
+import { teamMembers } from '../directory/tables.ts'
+import { type Actor, record } from '../journal/index.ts'
+import { addDays } from '../kernel/clock.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
+import { openToken, type Secrets, signToken } from '../kernel/secrets.ts'
+import { saveSetting } from '../kernel/settings.ts'
+import { linkPlaceholder, type Messenger, type PrivateLink } from '../notify/outbox.ts'
+import type { Caller } from './caller.ts'
+import { hashPassword, isPassword } from './passwords.ts'
+import { invitations, passkeys, people, sessions } from './tables.ts'
+
+export type PersonRow = typeof people.$inferSelect
+
+/** True once somebody can administer this installation. */
+export async function isSetUp(reader: Reader): Promise<boolean> {
+  const found = await reader.db
+    .select({ id: people.id })
+    .from(people)
+    .where(and(eq(people.role, 'administrator'), eq(people.isDemo, false)))
+    .limit(1)
+  return found.length > 0
+}
+
+/** The token of the one-time link with which the first administrator is made. It is void as soon as there is one. */
+export function setupToken(secrets: Secrets): string {
+  return signToken(secrets, 'setup', ['first-administrator'])
+}
+
+/** Makes the first administrator. @throws AppProblem forbidden for a wrong or used link. */
+export async function setUp(
+  tx: Tx,
+  secrets: Secrets,
+  input: { token: string; organization: string; name: string; email: string; password: string },
+): Promise<PersonRow> {
+  if (!openToken(secrets, 'setup', input.token))
+    throw new AppProblem('forbidden', 'This set-up link is not right. The server prints the right one when it starts.')
+  // Two who open the link at once: the second waits here, and finds the first.
+  await tx.db.execute(sql`select pg_advisory_xact_lock(7236003)`)
+  if (await isSetUp(tx)) throw new AppProblem('forbidden', 'This set-up link was used: there is an administrator. Sign in, or ask for an invitation.')
+  const person = await addPerson(tx, {
+    name: input.name,
+    email: input.email,
+    role: 'administrator',
+    passwordHash: await hashPassword(input.password),
+    isDemo: false,
+  })
+  await saveSetting(tx, 'organization', input.organization)
+  await record(tx, {
+    actor: actorOf(person),
+    type: 'organization.set-up',
+    subject: { kind: 'person', id: person.id },
+    data: { organization: input.organization, email: person.email },
+  })
+  return person
+}
+
+export async function addPerson(tx: Tx, person: { name: string; email: string; role: Role; passwordHash: string | null; isDemo: boolean }): Promise<PersonRow> {
+  const [added] = await tx.db
+    .insert(people)
+    .values({ ...person, createdAt: tx.now })
+    .onConflictDoNothing()
+    .returning()
+  if (!added) throw conflict(`${person.email} has an account already.`)
+  return added
+}
+
+export function actorOf(person: { id: string; name: string }): Actor {
+  return { kind: 'person', id: person.id, name: person.name }
+}
+
+/** Seconds that the next attempt waits after `failures` wrong passwords in a row. */
+function lockSeconds(failures: number): number {
+  return failures < 5 ? 0 : Math.min(300, 2 ** (failures - 4))
+}
+
+/** Checks e-mail and password. Wrong ones slow the next attempt down; the answer never tells whether the account exists. */
+export async function checkPassword(
+  transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>,
+  reader: Reader,
+  email: string,
+  password: string,
+): Promise<PersonRow> {
+  const [person] = await reader.db.select().from(people).where(eq(people.email, email))
+  if (person?.lockedUntil && person.lockedUntil > reader.now)
+    throw new AppProblem('too-many', 'Too many wrong passwords for this account. Wait a few minutes and try again.')
+  const isRight = await isPassword(password, person?.isActive ? person.passwordHash : null)
+  if (person && isRight) {
+    if (person.failedAttempts > 0) await reader.db.update(people).set({ failedAttempts: 0, lockedUntil: null }).where(eq(people.id, person.id))
+    return person
+  }
+  if (person)
+    await transaction(async tx => {
+      const [counted] = await tx.db
+        .update(people)
+        .set({ failedAttempts: sql`${people.failedAttempts} + 1` })
+        .where(eq(people.id, person.id))
+        .returning()
+      const wait = lockSeconds(counted?.failedAttempts ?? 0)
+      if (wait > 0)
+        await tx.db
+          .update(people)
+          .set({ lockedUntil: new Date(Date.parse(tx.now) + wait * 1_000).toISOString() })
+          .where(eq(people.id, person.id))
+      await record(tx, { actor: { kind: 'system', id: null, name: 'Somebody' }, type: 'sign-in.refused', subject: { kind: 'person', id: person.id } })
+    })
+  throw new AppProblem('not-signed-in', 'E-mail or password is not right.')
+}
+
+export function invitationLink(invitationId: string): PrivateLink {
+  return { path: '/invite/', purpose: 'invitation', claims: [invitationId] }
+}
+
+/** Invites a person; the link works once, for seven days. */
+export async function invite(
+  tx: Tx,
+  messenger: Messenger,
+  caller: Caller,
+  input: { email: string; name: string; role: Role },
+): Promise<Invitation & { link: string }> {
+  const [taken] = await tx.db.select({ passwordHash: people.passwordHash, isDemo: people.isDemo }).from(people).where(eq(people.email, input.email))
+  // Somebody who was entered from a file is paged before they have signed in for the first time.
+  if (taken && (taken.passwordHash !== null || taken.isDemo)) throw conflict(`${input.email} has an account already.`)
+  const invitation = { id: newId(), ...input, createdAt: tx.now, expiresAt: addDays(tx.now, 7) }
+  await tx.db.insert(invitations).values(invitation)
+  const link = invitationLink(invitation.id)
+  await messenger.post(tx, {
+    channel: 'email',
+    address: input.email,
+    purpose: 'invitation',
+    purposeId: invitation.id,
+    subject: 'You are invited to Tocsin',
+    body: `Hello ${input.name},\n\n${caller.actor.name} invites you to Tocsin, where security incidents are handled. Choose a password here, within seven days:\n\n${linkPlaceholder}\n`,
+    link,
+  })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'person.invited',
+    subject: { kind: 'invitation', id: invitation.id },
+    data: { email: input.email, role: input.role },
+  })
+  return { ...invitation, link: messenger.linkTo(link) }
+}
+
+/** Takes an invitation up. @throws AppProblem forbidden when the link is wrong, used or too old. */
+export async function acceptInvitation(tx: Tx, secrets: Secrets, input: { token: string; name: string; password: string }): Promise<PersonRow> {
+  const [id] = openToken(secrets, 'invitation', input.token) ?? []
+  const [invitation] = id === undefined ? [] : await tx.db.select().from(invitations).where(eq(invitations.id, id)).for('update')
+  if (!invitation || invitation.usedAt !== null || invitation.expiresAt <= tx.now)
+    throw new AppProblem('forbidden', 'This invitation is not right, was used, or is too old. Ask for another.')
+  await tx.db.update(invitations).set({ usedAt: tx.now }).where(eq(invitations.id, invitation.id))
+  const passwordHash = await hashPassword(input.password)
+  const [entered] = await tx.db
+    .update(people)
+    .set({ name: input.name, passwordHash })
+    .where(and(eq(people.email, invitation.email), isNull(people.passwordHash), eq(people.isDemo, false), eq(people.isActive, true)))
+    .returning()
+  const person = entered ?? (await addPerson(tx, { name: input.name, email: invitation.email, role: invitation.role, passwordHash, isDemo: false }))
+  await record(tx, {
+    actor: actorOf(person),
+    type: 'person.joined',
+    subject: { kind: 'person', id: person.id },
+    data: { email: person.email, role: person.role },
+  })
+  return person
+}
+
+export async function openInvitations(reader: Reader): Promise<Invitation[]> {
+  return reader.db
+    .select({ id: invitations.id, email: invitations.email, role: invitations.role, createdAt: invitations.createdAt, expiresAt: invitations.expiresAt })
+    .from(invitations)
+    .where(and(isNull(invitations.usedAt), gt(invitations.expiresAt, reader.now)))
+    .orderBy(asc(invitations.createdAt))
+}
+
+const secondFactor = sql<boolean>`(${people.totpConfirmedAt} is not null or exists (select 1 from passkeys where passkeys.person_id = ${people.id}))`
+
+/** Everybody, by name. */
+export async function listPeople(reader: Reader, id?: string): Promise<Person[]> {
+  const rows = await reader.db
+    .select({ person: people, hasSecondFactor: secondFactor })
+    .from(people)
+    .where(id === undefined ? undefined : eq(people.id, id))
+    .orderBy(asc(people.name))
+  return rows.map(({ person, hasSecondFactor }) => ({
+    id: person.id,
+    name: person.name,
+    email: person.email,
+    role: person.role,
+    isActive: person.isActive,
+    isDemo: person.isDemo,
+    hasSecondFactor,
+    createdAt: person.createdAt,
+  }))
+}
+
+export async function findPerson(reader: Reader, id: string): Promise<PersonRow | undefined> {
+  const [person] = await reader.db.select().from(people).where(eq(people.id, id))
+  return person
+}
+
+/** @throws AppProblem invalid, naming `field`, when one of the people does not exist or is not active. */
+export async function assertPeople(reader: Reader, ids: readonly string[], field: string): Promise<void> {
+  const wanted = new Set(ids)
+  if (wanted.size === 0) return
+  const [found] = await reader.db
+    .select({ n: countOf() })
+    .from(people)
+    .where(and(sql`${people.id} = any(${sql.param([...wanted])}::uuid[])`, eq(people.isActive, true)))
+  if (found?.n !== wanted.size) throw invalid(field, 'must name people who have an active account')
+}
+
+/** Changes role, activity or the lost second factor of a person. The last administrator stays one. */
+export async function changePerson(
+  tx: Tx,
+  caller: Caller,
+  id: string,
+  change: { role?: Role | undefined; isActive?: boolean | undefined; resetSecondFactor?: boolean | undefined },
+): Promise<Person> {
+  await tx.db.execute(sql`select pg_advisory_xact_lock(7236003)`)
+  const before = await findPerson(tx, id)
+  if (!before) throw notFound('person')
+  const staysAdministrator = (change.role ?? before.role) === 'administrator' && (change.isActive ?? before.isActive)
+  if (before.role === 'administrator' && before.isActive && !staysAdministrator) {
+    const others = await tx.db
+      .select({ id: people.id })
+      .from(people)
+      .where(and(eq(people.role, 'administrator'), eq(people.isActive, true), eq(people.isDemo, false), ne(people.id, id)))
+      .limit(1)
+    if (others.length === 0) throw conflict(`${before.name} is the only administrator. Make somebody else one first.`)
+  }
+  await tx.db
+    .update(people)
+    .set({ role: change.role ?? before.role, isActive: change.isActive ?? before.isActive })
+    .where(eq(people.id, id))
+  if (change.resetSecondFactor) {
+    await tx.db.update(people).set({ totpSecret: null, totpConfirmedAt: null }).where(eq(people.id, id))
+    await tx.db.delete(passkeys).where(eq(passkeys.personId, id))
+  }
+  // What the person may do has changed, or who the person is must be shown anew: every session ends.
+  if (id !== caller.personId || change.resetSecondFactor || change.isActive === false) await tx.db.delete(sessions).where(eq(sessions.personId, id))
+  if (change.isActive === false) await tx.db.delete(teamMembers).where(eq(teamMembers.personId, id))
+  await record(tx, { actor: caller.actor, type: 'person.changed', subject: { kind: 'person', id }, data: { ...change } })
+  const [after] = await listPeople(tx, id)
+  if (!after) throw notFound('person')
+  return after
+}
+
+/** The signed-in person's own view of the account. */
+export async function readMe(reader: Reader, personId: string, sessionId: string | null): Promise<Me> {
+  const [person] = await listPeople(reader, personId)
+  const row = await findPerson(reader, personId)
+  if (!person || !row) throw notFound('person')
+  const keys = await reader.db.select().from(passkeys).where(eq(passkeys.personId, personId)).orderBy(asc(passkeys.createdAt))
+  const open = await reader.db
+    .select()
+    .from(sessions)
+    .where(and(eq(sessions.personId, personId), gt(sessions.expiresAt, reader.now)))
+    .orderBy(asc(sessions.createdAt))
+  return {
+    person,
+    assurance: open.find(session => session.id === sessionId)?.assurance ?? 'full',
+    mustEnrol: !person.hasSecondFactor,
+    hasTotp: row.totpConfirmedAt !== null,
+    passkeys: keys.map(({ id, name, createdAt, lastUsedAt }) => ({ id, name, createdAt, lastUsedAt })),
+    sessions: open.map(session => ({
+      id: session.id,
+      createdAt: session.createdAt,
+      lastSeenAt: session.lastSeenAt,
+      device: session.device,
+      isThisOne: session.id === sessionId,
+    })),
+  }
+}
+
+/** Changes the own password; every other session ends. */
+export async function changePassword(tx: Tx, caller: Caller, input: { current: string; next: string }): Promise<void> {
+  const person = await findPerson(tx, caller.personId)
+  if (!(await isPassword(input.current, person?.passwordHash ?? null))) throw invalid('current', 'is not your password')
+  await tx.db
+    .update(people)
+    .set({ passwordHash: await hashPassword(input.next) })
+    .where(eq(people.id, caller.personId))
+  await tx.db.delete(sessions).where(and(eq(sessions.personId, caller.personId), ne(sessions.id, caller.sessionId ?? caller.personId)))
+  await record(tx, { actor: caller.actor, type: 'password.changed', subject: { kind: 'person', id: caller.personId } })
+}

@@ -1,0 +1,137 @@
+import { includesRole, type Role, type Route, type Scope } from '@tocsin/api'
+import { and, eq, isNull, lt } from 'drizzle-orm'
+import type { FastifyRequest } from 'fastify'
+import type { Actor } from '../journal/index.ts'
+import { addMinutes } from '../kernel/clock.ts'
+import type { Config } from '../kernel/config.ts'
+import type { Reader } from '../kernel/database.ts'
+import {
+  type Binding,
+  bindCommand,
+  bindQuery,
+  bindWorkflow,
+  type CommandHandler,
+  isSameOrigin,
+  type QueryHandler,
+  type WorkflowHandler,
+} from '../kernel/http.ts'
+import { AppProblem } from '../kernel/problems.ts'
+import { isEqual, secretDigest } from '../kernel/secrets.ts'
+import { apiKeys, people, sessions } from './tables.ts'
+
+/** Somebody who acts: a person with a session, or an API key in the name of the person who made it. */
+export interface Caller {
+  readonly actor: Actor
+  /** The person who answers for the act: four eyes are counted by this, so a key is never a second pair. */
+  readonly personId: string
+  readonly role: Role
+  readonly sessionId: string | null
+}
+
+/** Nobody in particular, on a public route. */
+export const anonymous = null
+type MaybeCaller = Caller | null
+
+export const sessionCookie = 'tocsin_session'
+
+function guarded(route: Route): Route {
+  if (route.access.kind === 'public') throw new Error(`${route.path} is public: its handler has no caller`)
+  return route
+}
+function unguarded(route: Route): Route {
+  if (route.access.kind !== 'public') throw new Error(`${route.path} is not public`)
+  return route
+}
+
+/** Binds an act of a known caller. */
+export function command<R extends Route>(route: R, handler: CommandHandler<R, Caller>): Binding<MaybeCaller> {
+  guarded(route)
+  return bindCommand(route, handler) as Binding<unknown> as Binding<MaybeCaller>
+}
+/** Binds a question of a known caller. */
+export function query<R extends Route>(route: R, handler: QueryHandler<R, Caller>): Binding<MaybeCaller> {
+  guarded(route)
+  return bindQuery(route, handler) as Binding<unknown> as Binding<MaybeCaller>
+}
+/** Binds what a known caller does in several steps. */
+export function workflow<R extends Route>(route: R, handler: WorkflowHandler<R, Caller>): Binding<MaybeCaller> {
+  guarded(route)
+  return bindWorkflow(route, handler) as Binding<unknown> as Binding<MaybeCaller>
+}
+export function openCommand<R extends Route>(route: R, handler: CommandHandler<R, null>): Binding<MaybeCaller> {
+  unguarded(route)
+  return bindCommand(route, handler) as Binding<unknown> as Binding<MaybeCaller>
+}
+export function openQuery<R extends Route>(route: R, handler: QueryHandler<R, null>): Binding<MaybeCaller> {
+  unguarded(route)
+  return bindQuery(route, handler) as Binding<unknown> as Binding<MaybeCaller>
+}
+export function openWorkflow<R extends Route>(route: R, handler: WorkflowHandler<R, null>): Binding<MaybeCaller> {
+  unguarded(route)
+  return bindWorkflow(route, handler) as Binding<unknown> as Binding<MaybeCaller>
+}
+export type Bindings = readonly Binding<MaybeCaller>[]
+
+/** Says who calls a route, and refuses who may not: the one place where access is decided. */
+export function authorizer(config: Config): (reader: Reader, route: Route, request: FastifyRequest) => Promise<MaybeCaller> {
+  return async (reader, route, request) => {
+    const { access } = route
+    if (access.kind === 'public') return anonymous
+    const bearer = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1]
+    if (bearer !== undefined) return callerOfKey(reader, route, bearer)
+    const token = request.cookies[sessionCookie]
+    if (token === undefined) throw new AppProblem('not-signed-in', 'Sign in first, or send an API key.')
+    // A session cookie is sent by the browser whoever asks it to: acts must come from our own pages.
+    if (route.method !== 'GET' && !isSameOrigin(config, request)) throw new AppProblem('forbidden', 'This request did not come from a page of Tocsin.')
+    const found = await findSession(reader, token)
+    if (!found) throw new AppProblem('not-signed-in', 'The session has ended. Sign in again.')
+    if (access.kind === 'role') {
+      if (found.assurance !== 'full') throw new AppProblem('not-signed-in', 'The second factor of this session is still missing.')
+      if (!includesRole(found.caller.role, access.role)) throw new AppProblem('forbidden', `This needs the role ${access.role}; yours is ${found.caller.role}.`)
+    }
+    return found.caller
+  }
+}
+
+async function findSession(reader: Reader, token: string): Promise<{ caller: Caller; assurance: 'password' | 'full' } | undefined> {
+  const [found] = await reader.db
+    .select({ session: sessions, person: people })
+    .from(sessions)
+    .innerJoin(people, eq(people.id, sessions.personId))
+    .where(eq(sessions.tokenDigest, secretDigest(token)))
+  if (!found?.person.isActive || found.session.expiresAt <= reader.now) return undefined
+  const { session, person } = found
+  // Kept to the minute: a write for each request would cost more than the answer.
+  if (session.lastSeenAt < addMinutes(reader.now, -1))
+    await reader.db
+      .update(sessions)
+      .set({ lastSeenAt: reader.now })
+      .where(and(eq(sessions.id, session.id), lt(sessions.lastSeenAt, reader.now)))
+  return {
+    assurance: session.assurance,
+    caller: { actor: { kind: 'person', id: person.id, name: person.name }, personId: person.id, role: person.role, sessionId: session.id },
+  }
+}
+
+async function callerOfKey(reader: Reader, route: Route, bearer: string): Promise<Caller> {
+  const [, id = '', secret = ''] = /^tok_([0-9a-f-]{36})_([A-Za-z0-9_-]+)$/.exec(bearer) ?? []
+  const [found] =
+    id === ''
+      ? []
+      : await reader.db
+          .select({ key: apiKeys, person: people })
+          .from(apiKeys)
+          .innerJoin(people, eq(people.id, apiKeys.createdBy))
+          .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
+  if (!found?.person.isActive || !isEqual(found.key.secretDigest, secretDigest(secret))) throw new AppProblem('not-signed-in', 'The API key is not valid.')
+  const { key, person } = found
+  const { access } = route
+  const scope: Scope | null = access.kind === 'role' ? access.scope : null
+  if (scope === null) throw new AppProblem('forbidden', 'API keys may not do this: it is for people.')
+  if (!key.scopes.includes(scope)) throw new AppProblem('forbidden', `This needs the scope ${scope}; the key has ${key.scopes.join(', ')}.`)
+  if (access.kind === 'role' && !includesRole(person.role, access.role))
+    throw new AppProblem('forbidden', `This needs the role ${access.role}; ${person.name}, who made the key, is ${person.role}.`)
+  if (key.lastUsedAt === null || key.lastUsedAt < addMinutes(reader.now, -1))
+    await reader.db.update(apiKeys).set({ lastUsedAt: reader.now }).where(eq(apiKeys.id, key.id))
+  return { actor: { kind: 'key', id: key.id, name: `${key.name} (key of ${person.name})` }, personId: person.id, role: person.role, sessionId: null }
+}

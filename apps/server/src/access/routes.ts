@@ -1,0 +1,46 @@
+import { accessRoutes as routes } from '@tocsin/api'
+import { listTeams, saveTeam } from '../directory/teams.ts'
+import { acceptInvitation, changePassword, changePerson, checkPassword, invite, listPeople, openInvitations, readMe, setUp } from './accounts.ts'
+import { createApiKey, listApiKeys, revokeApiKey } from './api-keys.ts'
+import { type Bindings, command, openCommand, openWorkflow, query, sessionCookie, workflow } from './caller.ts'
+import type { AppContext } from './context.ts'
+import { addPasskey, signInWithPasskey, startPasskey, startPasskeySignIn } from './passkeys.ts'
+import { confirmTotp, endSession, giveOneTimeCode, startSession, startTotp } from './sessions.ts'
+
+export function accessBindings({ database, secrets, messenger }: AppContext): Bindings {
+  return [
+    openCommand(routes.setUp, async (tx, { body, connection }) => startSession(tx, connection, await setUp(tx, secrets, body), 'password')),
+    openWorkflow(routes.signIn, async (_, { body, connection }) => {
+      const person = await checkPassword(work => database.transaction(work), database.reader(), body.email, body.password)
+      return database.transaction(tx => startSession(tx, connection, person, 'password'))
+    }),
+    workflow(routes.giveOneTimeCode, (_, { caller, body }) => giveOneTimeCode(database, secrets, caller, body.code)),
+    openCommand(routes.startPasskeySignIn, tx => startPasskeySignIn(tx, messenger.origin)),
+    openCommand(routes.signInWithPasskey, (tx, { body, connection }) => signInWithPasskey(tx, messenger.origin, connection, body)),
+    query(routes.me, (reader, { caller }) => readMe(reader, caller.personId, caller.sessionId)),
+    command(routes.signOut, async (tx, { caller, connection }) => {
+      if (caller.sessionId !== null) await endSession(tx, caller, caller.sessionId)
+      connection.clearCookie(sessionCookie)
+    }),
+    command(routes.endSession, (tx, { caller, params }) => endSession(tx, caller, params.id)),
+    command(routes.startTotp, (tx, { caller }) => startTotp(tx, secrets, caller)),
+    command(routes.confirmTotp, (tx, { caller, body }) => confirmTotp(tx, secrets, caller, body.code)),
+    command(routes.startPasskey, (tx, { caller }) => startPasskey(tx, messenger.origin, caller)),
+    command(routes.addPasskey, (tx, { caller, body }) => addPasskey(tx, messenger.origin, caller, body)),
+    command(routes.changePassword, (tx, { caller, body }) => changePassword(tx, caller, body)),
+    query(routes.people, async (reader, { caller }) => ({
+      people: await listPeople(reader),
+      invitations: caller.role === 'administrator' ? await openInvitations(reader) : [],
+    })),
+    command(routes.invite, (tx, { caller, body }) => invite(tx, messenger, caller, body)),
+    openCommand(routes.acceptInvitation, async (tx, { body, connection }) =>
+      startSession(tx, connection, await acceptInvitation(tx, secrets, body), 'password'),
+    ),
+    command(routes.changePerson, (tx, { caller, params, body }) => changePerson(tx, caller, params.id, body)),
+    query(routes.teams, reader => listTeams(reader)),
+    command(routes.saveTeam, (tx, { caller, body }) => saveTeam(tx, caller, body)),
+    query(routes.apiKeys, reader => listApiKeys(reader)),
+    command(routes.createApiKey, (tx, { caller, body }) => createApiKey(tx, caller, body)),
+    command(routes.revokeApiKey, (tx, { caller, params }) => revokeApiKey(tx, caller, params.id)),
+  ]
+}

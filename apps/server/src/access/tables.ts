@@ -1,0 +1,93 @@
+import type { Role, Scope } from '@tocsin/api'
+import { boolean, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { bytes, choice, count, id, instant, json } from '../kernel/columns.ts'
+
+export const people = pgTable(
+  'people',
+  {
+    id: id(),
+    name: text('name').notNull(),
+    email: text('email').notNull(),
+    role: choice<Role>('role').notNull(),
+    isActive: boolean('is_active').notNull().default(true),
+    /** Argon2id in PHC form; null for one who cannot sign in with a password. */
+    passwordHash: text('password_hash'),
+    /** Sealed; confirmed once `totp_confirmed_at` is set. */
+    totpSecret: text('totp_secret'),
+    totpConfirmedAt: instant('totp_confirmed_at'),
+    /** The last time step whose code was taken: a code works once. */
+    totpStep: count('totp_step').notNull().default(0),
+    failedAttempts: integer('failed_attempts').notNull().default(0),
+    lockedUntil: instant('locked_until'),
+    createdAt: instant('created_at').notNull(),
+    isDemo: boolean('is_demo').notNull().default(false),
+  },
+  table => [uniqueIndex('people_email').on(table.email)],
+)
+
+export const passkeys = pgTable(
+  'passkeys',
+  {
+    id: id(),
+    personId: uuid('person_id')
+      .notNull()
+      .references(() => people.id, { onDelete: 'cascade' }),
+    name: text('name').notNull(),
+    credentialId: text('credential_id').notNull(),
+    publicKey: bytes('public_key').notNull(),
+    counter: count('counter').notNull(),
+    transports: json<string[]>('transports').notNull(),
+    createdAt: instant('created_at').notNull(),
+    lastUsedAt: instant('last_used_at'),
+  },
+  table => [uniqueIndex('passkeys_credential').on(table.credentialId), index('passkeys_person').on(table.personId)],
+)
+
+/** WebAuthn challenges that wait for their answer; each works once, for five minutes. */
+export const challenges = pgTable('challenges', {
+  id: id(),
+  challenge: text('challenge').notNull(),
+  personId: uuid('person_id'),
+  expiresAt: instant('expires_at').notNull(),
+})
+
+export const sessions = pgTable(
+  'sessions',
+  {
+    id: id(),
+    personId: uuid('person_id')
+      .notNull()
+      .references(() => people.id, { onDelete: 'cascade' }),
+    tokenDigest: text('token_digest').notNull(),
+    assurance: choice<'password' | 'full'>('assurance').notNull(),
+    failedCodes: integer('failed_codes').notNull().default(0),
+    device: text('device').notNull(),
+    createdAt: instant('created_at').notNull(),
+    lastSeenAt: instant('last_seen_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+  },
+  table => [uniqueIndex('sessions_token').on(table.tokenDigest), index('sessions_person').on(table.personId)],
+)
+
+export const invitations = pgTable('invitations', {
+  id: id(),
+  email: text('email').notNull(),
+  name: text('name').notNull(),
+  role: choice<Role>('role').notNull(),
+  createdAt: instant('created_at').notNull(),
+  expiresAt: instant('expires_at').notNull(),
+  usedAt: instant('used_at'),
+})
+
+export const apiKeys = pgTable('api_keys', {
+  id: id(),
+  name: text('name').notNull(),
+  scopes: json<Scope[]>('scopes').notNull(),
+  secretDigest: text('secret_digest').notNull(),
+  createdBy: uuid('created_by')
+    .notNull()
+    .references(() => people.id),
+  createdAt: instant('created_at').notNull(),
+  lastUsedAt: instant('last_used_at'),
+  revokedAt: instant('revoked_at'),
+})

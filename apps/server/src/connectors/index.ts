@@ -1,0 +1,44 @@
+import { connectorRoutes as routes } from '@tocsin/api'
+import { type AppContext, type Bindings, command, openCommand, query, workflow } from '../access/index.ts'
+import { readFile } from '../kernel/files.ts'
+import { Produced } from '../kernel/http.ts'
+import { invalid, notFound } from '../kernel/problems.ts'
+import { takeAlertmanager } from './alertmanager/receive.ts'
+import { createIntegration, listIntegrations, revokeIntegration } from './integrations.ts'
+import { takePagerDuty } from './pagerduty/receive.ts'
+import { followReport, readReport, recordFileRead, takeReport } from './reports.ts'
+
+export { takeAlertmanager } from './alertmanager/receive.ts'
+export { createIntegration } from './integrations.ts'
+export { integrations } from './tables.ts'
+
+export function openConnectors(context: AppContext): Bindings {
+  return [
+    query(routes.integrations, reader => listIntegrations(reader)),
+    command(routes.createIntegration, (tx, { caller, body }) => createIntegration(tx, context.messenger.origin, caller.actor, body)),
+    command(routes.revokeIntegration, (tx, { caller, params }) => revokeIntegration(tx, caller, params.id)),
+    openCommand(routes.fromAlertmanager, (tx, { params, body }) => takeAlertmanager(tx, context, params.key, body)),
+    openCommand(routes.fromPagerDuty, (tx, { body }) => {
+      if (body.routing_key === undefined) throw invalid('routing_key', 'is required: the key of a source')
+      return takePagerDuty(tx, context, body.routing_key, body)
+    }),
+    openCommand(routes.fromPagerDutyIntegration, (tx, { params, body }) => takePagerDuty(tx, context, params.key, body)),
+    openCommand(routes.report, (tx, { body, files }) => takeReport(tx, context, body, files)),
+    openCommand(routes.followReport, (tx, { body }) => followReport(tx, context, body.token)),
+    command(routes.reportOfAlert, (tx, { caller, params }) => readReport(tx, context, caller, params.id)),
+    workflow(routes.reportFile, async (database, { caller, params }) => {
+      // On record first; the content then streams outside the transaction, which must not wait for a slow reader.
+      await database.transaction(tx => recordFileRead(tx, context, caller, params.id))
+      const file = await readFile(database.reader(), params.id)
+      if (!file) throw notFound('file')
+      return new Produced(file.content, {
+        'content-type': 'application/octet-stream',
+        'content-length': String(file.sizeBytes),
+        // What somebody uploaded is never opened in our origin.
+        'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(file.name)}`,
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'no-store',
+      })
+    }),
+  ]
+}

@@ -1,0 +1,86 @@
+import type { Integration } from '@tocsin/api'
+import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import type { Caller } from '../access/index.ts'
+import { services } from '../directory/index.ts'
+import { type Actor, record } from '../journal/index.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { AppProblem, invalid, notFound } from '../kernel/problems.ts'
+import { randomSecret, secretDigest } from '../kernel/secrets.ts'
+import { integrations } from './tables.ts'
+
+type IntegrationRow = typeof integrations.$inferSelect
+type Kind = IntegrationRow['kind']
+
+export async function listIntegrations(reader: Reader, id?: string): Promise<Integration[]> {
+  const rows = await reader.db
+    .select({ source: integrations, service: services.name })
+    .from(integrations)
+    .leftJoin(services, eq(services.id, integrations.serviceId))
+    .where(id === undefined ? undefined : eq(integrations.id, id))
+    .orderBy(asc(integrations.createdAt))
+  return rows.map(({ source, service }) => ({
+    id: source.id,
+    kind: source.kind,
+    name: source.name,
+    service: source.serviceId === null ? null : { id: source.serviceId, name: service ?? '' },
+    createdAt: source.createdAt,
+    lastSeenAt: source.lastSeenAt,
+    received: source.received,
+    revokedAt: source.revokedAt,
+    isDemo: source.isDemo,
+  }))
+}
+
+const paths: Record<Kind, (key: string) => string> = { alertmanager: key => `/in/${key}/alertmanager`, pagerduty: key => `/in/${key}/v2/enqueue` }
+
+/** Adds a source. Its key, 32 characters as PagerDuty's routing keys are, is in the answer and nowhere else. */
+export async function createIntegration(
+  tx: Tx,
+  origin: string,
+  actor: Actor,
+  input: { kind: Kind; name: string; serviceId: string | null },
+  isDemo = false,
+): Promise<{ source: Integration; key: string; url: string }> {
+  if (input.serviceId !== null) {
+    const known = await tx.db.select({ id: services.id }).from(services).where(eq(services.id, input.serviceId))
+    if (known.length === 0) throw invalid('serviceId', 'must name a service of the catalog')
+  }
+  const id = newId()
+  const key = randomSecret(24)
+  await tx.db.insert(integrations).values({ ...input, id, keyDigest: secretDigest(key), createdAt: tx.now, isDemo })
+  await record(tx, { actor, type: 'source.added', subject: { kind: 'source', id }, data: { kind: input.kind, name: input.name } })
+  const [source] = await listIntegrations(tx, id)
+  if (!source) throw notFound('source')
+  return { source, key, url: `${origin}${paths[input.kind](key)}` }
+}
+
+export async function revokeIntegration(tx: Tx, caller: Caller, id: string): Promise<void> {
+  const revoked = await tx.db
+    .update(integrations)
+    .set({ revokedAt: tx.now })
+    .where(and(eq(integrations.id, id), isNull(integrations.revokedAt)))
+    .returning({ name: integrations.name })
+  if (revoked.length === 0) throw notFound('source in use')
+  await record(tx, { actor: caller.actor, type: 'source.revoked', subject: { kind: 'source', id }, data: { name: revoked[0]?.name ?? '' } })
+}
+
+/** The source whose secret address was called. @throws AppProblem forbidden for a wrong or revoked key. */
+export async function openIntegration(tx: Tx, kind: Kind, key: string, alertCount: number): Promise<IntegrationRow> {
+  const [source] = await tx.db
+    .update(integrations)
+    .set({ lastSeenAt: tx.now, received: sql`${integrations.received} + ${alertCount}` })
+    .where(and(eq(integrations.keyDigest, secretDigest(key)), eq(integrations.kind, kind), isNull(integrations.revokedAt)))
+    .returning()
+  if (!source) throw new AppProblem('forbidden', 'The key of this source is not right, or was revoked.')
+  return source
+}
+
+export function actorOfIntegration(source: IntegrationRow): Actor {
+  return { kind: 'source', id: source.id, name: source.name }
+}
+
+/** Within what a source's dedup keys are compared: itself. */
+export function scopeOfIntegration(source: IntegrationRow): string {
+  return `source ${source.id}`
+}

@@ -1,0 +1,126 @@
+import { randomInt } from 'node:crypto'
+import type { ReportInput, ReportView } from '@tocsin/api'
+import { and, eq } from 'drizzle-orm'
+import type { z } from 'zod'
+import type { AppContext, Caller } from '../access/index.ts'
+import { alerts, readAlert, receiveAlerts } from '../alerts/index.ts'
+import { type Actor, record } from '../journal/index.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { keepFile, type ReceivedFile } from '../kernel/files.ts'
+import { newId } from '../kernel/ids.ts'
+import { AppProblem, notFound } from '../kernel/problems.ts'
+import { openToken, signToken } from '../kernel/secrets.ts'
+import { files } from '../kernel/tables.ts'
+import { reportFiles, reports } from './tables.ts'
+
+type Input = z.output<typeof ReportInput>
+
+// Without 0, O, 1, I and L: people read references out on the phone.
+const letters = '23456789ABCDEFGHJKMNPQRSTUVWXYZ'
+const newReference = () => `R-${Array.from({ length: 8 }, () => letters[randomInt(letters.length)]).join('')}`
+
+/**
+ * Takes a report: an alert of the kind "report" in the queue. A customer's pages the security team, because it may start a contract's
+ * clock; an employee's waits in the queue.
+ */
+export async function takeReport(tx: Tx, context: AppContext, input: Input, received: readonly ReceivedFile[]): Promise<{ reference: string; link: string }> {
+  const id = newId()
+  const reference = newReference()
+  const kept = []
+  for (const file of received) kept.push(await keepFile(tx, file))
+  const actor: Actor = { kind: 'reporter', id: null, name: input.audience === 'customer' ? 'A customer' : 'An employee' }
+  const firstLine = input.text.split('\n')[0]?.trim() ?? ''
+  const [alert] = await receiveAlerts(tx, context, actor, 'reports', [
+    {
+      kind: 'report',
+      title: `Report ${reference}: ${firstLine.slice(0, 160)}`,
+      severity: input.audience === 'customer' ? 'high' : 'medium',
+      source: `${input.audience} report`,
+      labels: {},
+      links: [],
+      description: input.text,
+      observables: [],
+      serviceId: null,
+    },
+  ])
+  if (!alert) throw new Error('a report makes an alert')
+  await tx.db.insert(reports).values({ ...input, id, reference, receivedAt: tx.now, alertId: alert.id })
+  if (kept.length > 0) await tx.db.insert(reportFiles).values(kept.map(file => ({ reportId: id, fileId: file.id })))
+  await record(tx, {
+    actor,
+    type: 'report.received',
+    subject: { kind: 'report', id },
+    data: { reference, audience: input.audience, alertId: alert.id, files: kept.map(({ name, sizeBytes, sha256 }) => ({ name, sizeBytes, sha256 })) },
+  })
+  return { reference, link: `${context.messenger.origin}/r/${signToken(context.secrets, 'report', [id])}` }
+}
+
+async function filesOf(reader: Reader, reportId: string) {
+  return reader.db
+    .select({ id: files.id, name: files.name, sizeBytes: files.sizeBytes })
+    .from(reportFiles)
+    .innerJoin(files, eq(files.id, reportFiles.fileId))
+    .where(eq(reportFiles.reportId, reportId))
+}
+
+const explanations: Record<ReportView['stage'], string> = {
+  received: 'Your report has arrived. The security team will look at it.',
+  'being-looked-at': 'Somebody of the security team is looking at your report.',
+  'under-investigation': 'Your report is part of an investigation. We will contact you if we need more.',
+  closed: 'The security team has finished with your report. Thank you.',
+}
+
+/** How a report stands, in words that give nothing of an investigation away. */
+export async function followReport(reader: Reader, context: AppContext, token: string): Promise<ReportView> {
+  const [id] = openToken(context.secrets, 'report', token) ?? []
+  const [found] =
+    id === undefined
+      ? []
+      : await reader.db
+          .select({ report: reports, status: alerts.status, isOpen: alerts.isOpen })
+          .from(reports)
+          .innerJoin(alerts, eq(alerts.id, reports.alertId))
+          .where(eq(reports.id, id))
+  if (!found) throw new AppProblem('not-found', 'This link is not right.')
+  const { report } = found
+  const stage =
+    found.status === 'open'
+      ? 'received'
+      : found.status === 'acknowledged'
+        ? 'being-looked-at'
+        : found.status === 'escalated' && found.isOpen
+          ? 'under-investigation'
+          : 'closed'
+  const kept = await filesOf(reader, report.id)
+  return {
+    reference: report.reference,
+    audience: report.audience,
+    receivedAt: report.receivedAt,
+    stage,
+    explanation: explanations[stage],
+    text: report.text,
+    files: kept.map(({ name, sizeBytes }) => ({ name, sizeBytes })),
+  }
+}
+
+/** The report behind an alert. It names a person, so that it was read is on record. */
+export async function readReport(tx: Tx, context: AppContext, caller: Caller, alertId: string) {
+  await readAlert(tx, context, caller, alertId)
+  const [report] = await tx.db.select().from(reports).where(eq(reports.alertId, alertId))
+  if (!report) throw notFound('report behind this alert')
+  await record(tx, { actor: caller.actor, type: 'report.read', subject: { kind: 'report', id: report.id } })
+  const { reference, audience, happenedAt, affected, contactName, contactEmail } = report
+  return { reference, audience, happenedAt, affected, contactName, contactEmail, files: await filesOf(tx, report.id) }
+}
+
+/** Puts on record that a file of a report is read, if the caller may. */
+export async function recordFileRead(tx: Tx, context: AppContext, caller: Caller, fileId: string): Promise<void> {
+  const [found] = await tx.db
+    .select({ reportId: reports.id, alertId: reports.alertId })
+    .from(reportFiles)
+    .innerJoin(reports, eq(reports.id, reportFiles.reportId))
+    .innerJoin(alerts, eq(alerts.id, reports.alertId))
+    .where(and(eq(reportFiles.fileId, fileId), context.visibility.condition(caller, alerts.incidentId)))
+  if (!found) throw notFound('file')
+  await record(tx, { actor: caller.actor, type: 'report-file.read', subject: { kind: 'report', id: found.reportId }, data: { fileId } })
+}

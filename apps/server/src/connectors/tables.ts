@@ -1,0 +1,57 @@
+import { boolean, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { alerts } from '../alerts/tables.ts'
+import { services } from '../directory/tables.ts'
+import { choice, id, instant } from '../kernel/columns.ts'
+import { files } from '../kernel/tables.ts'
+
+/** Tools that send alerts, each with a secret address. */
+export const integrations = pgTable(
+  'integrations',
+  {
+    id: id(),
+    kind: choice<'alertmanager' | 'pagerduty'>('kind').notNull(),
+    name: text('name').notNull(),
+    keyDigest: text('key_digest').notNull(),
+    /** For alerts that name no service of the catalog. */
+    serviceId: uuid('service_id').references(() => services.id),
+    createdAt: instant('created_at').notNull(),
+    lastSeenAt: instant('last_seen_at'),
+    received: integer('received').notNull().default(0),
+    revokedAt: instant('revoked_at'),
+    isDemo: boolean('is_demo').notNull().default(false),
+  },
+  table => [uniqueIndex('sources_key').on(table.keyDigest)],
+)
+
+/** What people report. */
+export const reports = pgTable(
+  'reports',
+  {
+    id: id(),
+    reference: text('reference').notNull(),
+    audience: choice<'employee' | 'customer'>('audience').notNull(),
+    text: text('text').notNull(),
+    happenedAt: text('happened_at').notNull(),
+    affected: text('affected').notNull(),
+    contactName: text('contact_name').notNull(),
+    contactEmail: text('contact_email').notNull(),
+    receivedAt: instant('received_at').notNull(),
+    alertId: uuid('alert_id')
+      .notNull()
+      .references(() => alerts.id, { onDelete: 'cascade' }),
+  },
+  table => [uniqueIndex('reports_reference').on(table.reference), index('reports_alert').on(table.alertId)],
+)
+
+export const reportFiles = pgTable(
+  'report_files',
+  {
+    reportId: uuid('report_id')
+      .notNull()
+      .references(() => reports.id, { onDelete: 'cascade' }),
+    fileId: uuid('file_id')
+      .notNull()
+      .references(() => files.id, { onDelete: 'cascade' }),
+  },
+  table => [primaryKey({ columns: [table.reportId, table.fileId] })],
+)

@@ -1,0 +1,61 @@
+import type { Customer, CustomerInput } from '@tocsin/api'
+import { asc, eq, inArray } from 'drizzle-orm'
+import type { z } from 'zod'
+import type { Caller } from '../access/index.ts'
+import { record } from '../journal/index.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
+import { customerServices, customers, services } from './tables.ts'
+
+type Input = z.output<typeof CustomerInput> & { id?: string | undefined; version?: number | undefined }
+
+/** The customers by name, or those with these ids. */
+export async function listCustomers(reader: Reader, ids?: readonly string[]): Promise<Customer[]> {
+  if (ids?.length === 0) return []
+  const rows = await reader.db
+    .select()
+    .from(customers)
+    .where(ids ? inArray(customers.id, [...ids]) : undefined)
+    .orderBy(asc(customers.name))
+  const used = await reader.db
+    .select({ customerId: customerServices.customerId, id: services.id, name: services.name })
+    .from(customerServices)
+    .innerJoin(services, eq(services.id, customerServices.serviceId))
+    .orderBy(asc(services.name))
+  const byCustomer = Map.groupBy(used, use => use.customerId)
+  return rows.map(customer => ({ ...customer, services: (byCustomer.get(customer.id) ?? []).map(({ id, name }) => ({ id, name })) }))
+}
+
+/** Adds a customer, or changes the one whose id and version are given. */
+export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo = false): Promise<Customer> {
+  const id = input.id ?? newId()
+  const sameName = await tx.db.select({ id: customers.id }).from(customers).where(eq(customers.name, input.name))
+  if (sameName.some(customer => customer.id !== id)) throw conflict(`There is a customer named ${input.name} already.`)
+  const serviceIds = [...new Set(input.serviceIds)]
+  const known = serviceIds.length === 0 ? [] : await tx.db.select({ id: services.id }).from(services).where(inArray(services.id, serviceIds))
+  if (known.length !== serviceIds.length) throw invalid('serviceIds', 'must name services of the catalog')
+  const values = { name: input.name, region: input.region, terms: input.terms, noticeHours: input.noticeHours, contacts: input.contacts }
+  if (input.id === undefined) await tx.db.insert(customers).values({ ...values, id, isDemo })
+  else {
+    if (input.version === undefined) throw invalid('version', 'is required to change a customer')
+    const [before] = await tx.db.select().from(customers).where(eq(customers.id, id)).for('update')
+    if (!before) throw notFound('customer')
+    if (before.version !== input.version) throw changedMeanwhile()
+    await tx.db
+      .update(customers)
+      .set({ ...values, version: before.version + 1 })
+      .where(eq(customers.id, id))
+    await tx.db.delete(customerServices).where(eq(customerServices.customerId, id))
+  }
+  if (serviceIds.length > 0) await tx.db.insert(customerServices).values(serviceIds.map(serviceId => ({ customerId: id, serviceId })))
+  await record(tx, {
+    actor: caller.actor,
+    type: input.id === undefined ? 'customer.added' : 'customer.changed',
+    subject: { kind: 'customer', id },
+    data: { ...values, serviceIds },
+  })
+  const [customer] = await listCustomers(tx, [id])
+  if (!customer) throw notFound('customer')
+  return customer
+}

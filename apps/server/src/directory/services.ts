@@ -1,0 +1,68 @@
+import type { Service, ServiceInput } from '@tocsin/api'
+import { asc, eq, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
+import type { z } from 'zod'
+import type { Caller } from '../access/index.ts'
+import { record } from '../journal/index.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
+import { assertTeam, teams } from './index.ts'
+import { services } from './tables.ts'
+
+type Input = z.output<typeof ServiceInput> & { id?: string | undefined; version?: number | undefined }
+
+const securityTeam = alias(teams, 'security_team')
+const engineeringTeam = alias(teams, 'engineering_team')
+
+/** The services by name, or the one with this id or name. */
+export async function listServices(reader: Reader, idOrName?: string): Promise<Service[]> {
+  const rows = await reader.db
+    .select({ service: services, security: securityTeam, engineering: engineeringTeam })
+    .from(services)
+    .innerJoin(securityTeam, eq(securityTeam.id, services.securityTeamId))
+    .innerJoin(engineeringTeam, eq(engineeringTeam.id, services.engineeringTeamId))
+    .where(idOrName === undefined ? undefined : sql`(${services.id}::text = ${idOrName} or ${services.name} = ${idOrName})`)
+    .orderBy(asc(services.name))
+  return rows.map(({ service, security, engineering }) => ({
+    id: service.id,
+    name: service.name,
+    description: service.description,
+    securityTeam: { id: security.id, name: security.name },
+    engineeringTeam: { id: engineering.id, name: engineering.name },
+    pageFrom: service.pageFrom,
+    isDemo: service.isDemo,
+    version: service.version,
+  }))
+}
+
+/** Adds a service, or changes the one whose id and version are given. */
+export async function saveService(tx: Tx, caller: Caller, input: Input, isDemo = false): Promise<Service> {
+  await assertTeam(tx, input.securityTeamId, 'security', 'securityTeamId')
+  await assertTeam(tx, input.engineeringTeamId, 'engineering', 'engineeringTeamId')
+  const id = input.id ?? newId()
+  const sameName = await tx.db.select({ id: services.id }).from(services).where(eq(services.name, input.name))
+  if (sameName.some(service => service.id !== id)) throw conflict(`There is a service named ${input.name} already.`)
+  const values = {
+    name: input.name,
+    description: input.description,
+    securityTeamId: input.securityTeamId,
+    engineeringTeamId: input.engineeringTeamId,
+    pageFrom: input.pageFrom,
+  }
+  if (input.id === undefined) await tx.db.insert(services).values({ ...values, id, isDemo })
+  else {
+    if (input.version === undefined) throw invalid('version', 'is required to change a service')
+    const [before] = await tx.db.select().from(services).where(eq(services.id, id)).for('update')
+    if (!before) throw notFound('service')
+    if (before.version !== input.version) throw changedMeanwhile()
+    await tx.db
+      .update(services)
+      .set({ ...values, version: before.version + 1 })
+      .where(eq(services.id, id))
+  }
+  await record(tx, { actor: caller.actor, type: input.id === undefined ? 'service.added' : 'service.changed', subject: { kind: 'service', id }, data: values })
+  const [service] = await listServices(tx, id)
+  if (!service) throw notFound('service')
+  return service
+}

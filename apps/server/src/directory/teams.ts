@@ -1,0 +1,68 @@
+import type { Team } from '@tocsin/api'
+import { asc, eq, inArray } from 'drizzle-orm'
+import { assertPeople } from '../access/accounts.ts'
+import type { Caller } from '../access/caller.ts'
+import { people } from '../access/tables.ts'
+import { record } from '../journal/index.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { conflict, invalid, notFound } from '../kernel/problems.ts'
+import { teamMembers, teams } from './tables.ts'
+
+/** The teams by name, with their members. */
+export async function listTeams(reader: Reader, ids?: readonly string[]): Promise<Team[]> {
+  if (ids?.length === 0) return []
+  const rows = await reader.db
+    .select()
+    .from(teams)
+    .where(ids ? inArray(teams.id, [...ids]) : undefined)
+    .orderBy(asc(teams.name))
+  const members = await reader.db
+    .select({ teamId: teamMembers.teamId, id: people.id, name: people.name })
+    .from(teamMembers)
+    .innerJoin(people, eq(people.id, teamMembers.personId))
+    .orderBy(asc(people.name))
+  return rows.map(team => ({ ...team, members: members.filter(member => member.teamId === team.id).map(({ id, name }) => ({ id, name })) }))
+}
+
+/** Creates a team, or changes the one whose id is given. */
+export async function saveTeam(
+  tx: Tx,
+  caller: Caller,
+  input: { id?: string | undefined; name: string; kind: 'security' | 'engineering'; memberIds: readonly string[] },
+  isDemo = false,
+): Promise<Team> {
+  await assertPeople(tx, input.memberIds, 'memberIds')
+  const id = input.id ?? newId()
+  const taken = await tx.db.select({ id: teams.id }).from(teams).where(eq(teams.name, input.name))
+  if (taken.some(team => team.id !== id)) throw conflict(`There is a team named ${input.name} already.`)
+  if (input.id === undefined) await tx.db.insert(teams).values({ id, name: input.name, kind: input.kind, isDemo })
+  else {
+    const changed = await tx.db.update(teams).set({ name: input.name, kind: input.kind }).where(eq(teams.id, id)).returning({ id: teams.id })
+    if (changed.length === 0) throw notFound('team')
+    await tx.db.delete(teamMembers).where(eq(teamMembers.teamId, id))
+  }
+  const memberIds = [...new Set(input.memberIds)]
+  if (memberIds.length > 0) await tx.db.insert(teamMembers).values(memberIds.map(personId => ({ teamId: id, personId })))
+  await record(tx, {
+    actor: caller.actor,
+    type: input.id === undefined ? 'team.added' : 'team.changed',
+    subject: { kind: 'team', id },
+    data: { name: input.name, kind: input.kind, memberIds },
+  })
+  const [team] = await listTeams(tx, [id])
+  if (!team) throw notFound('team')
+  return team
+}
+
+/** @throws AppProblem invalid, naming `field`, unless the team exists and is of this kind. */
+export async function assertTeam(reader: Reader, id: string, kind: 'security' | 'engineering', field: string): Promise<void> {
+  const [team] = await reader.db.select({ kind: teams.kind }).from(teams).where(eq(teams.id, id))
+  if (team?.kind !== kind) throw invalid(field, `must name a team of the kind ${kind}`)
+}
+
+/** The security team that answers for what belongs to no service: the eldest; undefined while there is none. */
+export async function firstSecurityTeam(reader: Reader): Promise<string | undefined> {
+  const [team] = await reader.db.select({ id: teams.id }).from(teams).where(eq(teams.kind, 'security')).orderBy(asc(teams.isDemo), asc(teams.id)).limit(1)
+  return team?.id
+}

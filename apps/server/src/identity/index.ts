@@ -1,8 +1,0 @@
-export { addPerson, assertPeople, findPerson, invite, isSetUp, listPeople, setupToken } from './accounts.ts'
-export { act, authorizer, type Bindings, type Caller, openAct, openProcess, openQuestion, process, question } from './caller.ts'
-export type { House } from './house.ts'
-export { identityBindings } from './routes.ts'
-export { people, teamMembers, teams } from './tables.ts'
-export { assertTeam, firstSecurityTeam, listTeams, saveTeam } from './teams.ts'
-export { type Viewer, Visibility } from './visibility.ts'
-export { type Engagement, Workload } from './workload.ts'

@@ -1,0 +1,68 @@
+import { expect } from 'vitest'
+import { test } from '../../test/world.ts'
+
+test('a widespread event covers alerts and incidents: their pages end, one lead is paged once, and the others join', async ({ world }) => {
+  const [first, second] = [await world.team({ tier: 2 }), await world.team({ tier: 2 })]
+  await world.service('billing', first.team)
+  const identity = await world.service('identity', second.team)
+  const open = (title: string, serviceIds: string[] = []) =>
+    first.primary.call('openIncident', { body: { title, reason: 'Reasonable suspicion.', serviceIds } })
+  const event = await open('Keys leaked')
+  const part = await open('Odd sign-ins', [identity.id])
+  await world.settle()
+  second.primary.expectPage(/Odd sign-ins/)
+  const alert = await world.alert({ service: 'billing', title: 'Export in bulk' })
+  first.primary.expectPage(/Export in bulk/)
+  const leadOfPart = second.backup
+  const read = await first.primary.call('incident', { params: { id: part.id } })
+  await first.primary.call('assignRole', { params: { id: part.id, role: 'lead' }, body: { version: read.version, personId: leadOfPart.id } })
+  await world.settle()
+  world.takeMails()
+
+  const { version } = await first.primary.call('incident', { params: { id: event.id } })
+  const body = { version, reason: 'The same key in all of them.', alertIds: [alert.id], incidentIds: [part.id] }
+  const covering = await first.primary.call('makeParent', { params: { id: event.id }, body })
+  await world.settle()
+  expect(covering).toMatchObject({ children: [{ number: part.number, title: 'Odd sign-ins' }], alerts: [{ id: alert.id }], parent: null })
+  const mails = world.takeMails()
+  expect(mails.filter(mail => mail.purpose === 'page').map(mail => [mail.to, mail.subject])).toEqual([
+    [first.primary.email, '[CRITICAL] Incident 1 is widespread: Keys leaked'],
+  ])
+  expect(mails.find(mail => mail.to === leadOfPart.email)?.subject).toBe('Join incident 1: Keys leaked')
+  expect((await leadOfPart.call('incident', { params: { id: part.id } })).parent).toMatchObject({ number: event.number })
+  const pages = await first.primary.call('pages')
+  expect(pages.filter(page => page.state === 'triggered').map(page => page.subject.id)).toEqual([event.id])
+  await world.advance({ hours: 3 })
+  expect(
+    world.takeMails().filter(mail => mail.purpose === 'page' && !/children/.test(mail.subject)),
+    'the pages of the parts have ended',
+  ).toEqual([])
+
+  const again = await first.primary.call('incident', { params: { id: part.id } })
+  await expect(
+    first.primary.call('makeParent', { params: { id: part.id }, body: { ...body, version: again.version, incidentIds: [event.id], alertIds: [] } }),
+  ).rejects.toThrow(/itself a part/)
+  const fresh = await first.primary.call('incident', { params: { id: event.id } })
+  await expect(
+    first.primary.call('makeParent', { params: { id: event.id }, body: { ...body, version: fresh.version, incidentIds: [event.id], alertIds: [] } }),
+  ).rejects.toThrow(/not name the incident itself/)
+  await expect(
+    first.primary.call('makeParent', { params: { id: event.id }, body: { ...body, version: fresh.version, incidentIds: [], alertIds: [] } }),
+  ).rejects.toThrow(/must name an incident/)
+})
+
+test('of a restricted event nobody learns by being a part of it', async ({ world }) => {
+  const { team, primary, backup } = await world.team({ tier: 2 })
+  await world.service('billing', team)
+  const event = await primary.call('openIncident', { body: { title: 'Insider', reason: 'Suspicion.', isRestricted: true } })
+  const part = await backup.call('openIncident', { body: { title: 'Odd copies', reason: 'Suspicion.' } })
+  await world.settle()
+  world.takeMails()
+  const { version } = await primary.call('incident', { params: { id: event.id } })
+  await primary.call('makeParent', { params: { id: event.id }, body: { version, reason: 'Known to few.', incidentIds: [part.id] } })
+  await world.settle()
+  const seen = await backup.call('incident', { params: { id: part.id } })
+  expect(seen.parent).toBeNull()
+  expect(JSON.stringify(seen)).not.toContain('Insider')
+  expect(world.takeMails().filter(mail => mail.to === backup.email && mail.purpose !== 'page')).toEqual([])
+})

@@ -1,0 +1,113 @@
+import { and, asc, eq, inArray } from 'drizzle-orm'
+import { type AppContext, type Caller, findPerson, type Viewer } from '../access/index.ts'
+import { escalateAlerts } from '../alerts/index.ts'
+import { record } from '../journal/index.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { conflict, invalid } from '../kernel/problems.ts'
+import { resolvePagesAbout } from '../paging/index.ts'
+import { assertVersion, findIncident, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
+import { pageLead } from './scope.ts'
+import { incidentMembers, incidents } from './tables.ts'
+
+interface ParentInput {
+  readonly version: number
+  readonly reason: string
+  readonly alertIds: readonly string[]
+  readonly incidentIds: readonly string[]
+}
+
+/**
+ * Declares that an incident is a widespread event: the alerts become its own, the incidents its parts. Their pages end, its lead is paged once
+ * about all of it, and whoever led or owned a part is told to join. Each part keeps its record, its duties and its end.
+ */
+export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id: string, input: ParentInput): Promise<void> {
+  const incident = await lockOpenIncident(tx, context, caller, id)
+  assertVersion(incident, input.version)
+  if (incident.parentId !== null) throw conflict('This incident is itself a part of a widespread event: declare it there.')
+  if (input.alertIds.length + input.incidentIds.length === 0) throw invalid('incidentIds', 'must name an incident, or alertIds an alert')
+  const parts: IncidentRow[] = []
+  for (const partId of [...new Set(input.incidentIds)].sort()) {
+    if (partId === id) throw invalid('incidentIds', 'must not name the incident itself')
+    const part = await lockOpenIncident(tx, context, caller, partId)
+    if (part.parentId !== null && part.parentId !== id) throw conflict(`Incident ${part.number} is a part of another widespread event already.`)
+    if ((await parent(tx, context, caller, partId)).length > 0) throw conflict(`Incident ${part.number} covers others itself.`)
+    if (part.parentId === null) parts.push(part)
+  }
+  const alerts = await escalateAlerts(tx, context, caller, input.alertIds, incident, { responsibility: incident.responsibility, reason: input.reason })
+  if (parts.length > 0)
+    await tx.db
+      .update(incidents)
+      .set({ parentId: id })
+      .where(
+        inArray(
+          incidents.id,
+          parts.map(part => part.id),
+        ),
+      )
+  await saveIncident(tx, incident, {})
+  await record(tx, {
+    actor: caller.actor,
+    type: 'incident.made-parent',
+    subject: { kind: 'incident', id },
+    within: id,
+    data: { reason: input.reason, alerts: alerts.map(alert => alert.number), incidents: parts.map(part => part.number) },
+  })
+  for (const part of parts) {
+    await resolvePagesAbout(tx, context, caller.actor, part.id)
+    await record(tx, {
+      actor: caller.actor,
+      type: 'incident.linked-to-parent',
+      subject: { kind: 'incident', id: part.id },
+      within: part.id,
+      data: { by: incident.number, title: incident.isRestricted ? '' : incident.title },
+    })
+  }
+  await join(tx, context, caller, incident, parts)
+  await pageLead(tx, context, incident, {
+    topic: 'widespread',
+    title: `Incident ${incident.number} is widespread: ${incident.title}`,
+    summary: `${caller.actor.name} declares it to cover ${alerts.length} alerts and ${parts.length} incidents. You lead all of it.\n\n${input.reason}`,
+  })
+}
+
+/** Whoever led or owned a part is told, once, and may see the event. Of a restricted one nobody learns by this: its lead lets them in. */
+async function join(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, parts: readonly IncidentRow[]): Promise<void> {
+  if (incident.isRestricted) return
+  const personIds = new Set(parts.flatMap(part => [part.leadId, part.ownerId]).filter(id => id !== null && id !== incident.leadId && id !== caller.personId))
+  for (const personId of personIds) {
+    const person = personId === null ? undefined : await findPerson(tx, personId)
+    if (!person?.isActive) continue
+    await tx.db.insert(incidentMembers).values({ incidentId: incident.id, personId: person.id }).onConflictDoNothing()
+    await context.messenger.post(tx, {
+      channel: 'email',
+      address: person.email,
+      purpose: 'widespread',
+      purposeId: incident.id,
+      withinId: incident.id,
+      subject: `Join incident ${incident.number}: ${incident.title}`.slice(0, 200),
+      body: `${caller.actor.name} declared incident ${incident.number} a widespread event, and what you work on is a part of it. It has one lead now; your own incident keeps its record and its duties.\n\nSee ${context.messenger.origin}/incidents/${incident.id}\n`,
+      isDemo: person.isDemo,
+    })
+  }
+}
+
+/** The parts of a widespread event that a viewer may see. */
+export async function parent(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<{ id: string; number: number; title: string }[]> {
+  return reader.db
+    .select({ id: incidents.id, number: incidents.number, title: incidents.title })
+    .from(incidents)
+    .where(and(eq(incidents.parentId, id), context.visibility.condition(viewer, incidents.id)))
+    .orderBy(asc(incidents.number))
+}
+
+/** The widespread event that an incident is a part of, if the viewer may see it. */
+export async function eventOf(
+  reader: Reader,
+  context: AppContext,
+  viewer: Viewer,
+  incident: IncidentRow,
+): Promise<{ id: string; number: number; title: string } | null> {
+  if (incident.parentId === null || !(await context.visibility.maySee(reader, viewer, incident.parentId))) return null
+  const { id, number, title } = await findIncident(reader, context, viewer, incident.parentId)
+  return { id, number, title }
+}

@@ -1,0 +1,116 @@
+import { eq } from 'drizzle-orm'
+import type { AppContext, Caller } from '../access/index.ts'
+import { closeAlertsOf } from '../alerts/index.ts'
+import { record } from '../journal/index.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { conflict, invalid } from '../kernel/problems.ts'
+import { resolvePagesAbout } from '../paging/index.ts'
+import { assertVersion, type IncidentRow, lockIncident, saveIncident, stateOf } from './incident.ts'
+import { blockers, destination, type Transition } from './lifecycle.ts'
+import { incidentCustomers, type incidents } from './tables.ts'
+
+/** Reasons of other modules against closing an incident: each a sentence. They stand on higher floors and register here. */
+type ClosingCondition = (reader: Reader, incident: IncidentRow) => Promise<string[]>
+export class ClosingConditions {
+  readonly #conditions: ClosingCondition[] = []
+  add(condition: ClosingCondition): void {
+    this.#conditions.push(condition)
+  }
+  async against(reader: Reader, incident: IncidentRow): Promise<string[]> {
+    const sentences: string[] = []
+    for (const condition of this.#conditions) sentences.push(...(await condition(reader, incident)))
+    return sentences
+  }
+}
+
+export interface TransitionInput {
+  readonly version: number
+  readonly reason: string
+}
+
+const pastParticiple: Readonly<Record<Transition, string>> = {
+  declare: 'declared',
+  contain: 'contained',
+  eradicate: 'eradicated',
+  recover: 'recovered',
+  close: 'closed',
+  reopen: 'reopened',
+}
+
+/** One step of the lifecycle: an act with who, when and a statement. */
+async function takeStep(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  id: string,
+  action: Transition,
+  input: TransitionInput,
+  details: { conditions?: ClosingConditions; change?: Partial<typeof incidents.$inferInsert>; data?: Record<string, unknown> } = {},
+): Promise<IncidentRow> {
+  const incident = await lockIncident(tx, context, caller, id)
+  assertVersion(incident, input.version)
+  const state = await stateOf(tx, incident)
+  const to = destination(action, state)
+  if (to === undefined) throw conflict(`An incident that is ${incident.status} cannot be ${pastParticiple[action]}.`)
+  const against = [...blockers(action, state, tx.now.slice(0, 10)), ...((await details.conditions?.against(tx, incident)) ?? [])]
+  if (against.length > 0) throw conflict(against.join(' '))
+  await saveIncident(tx, incident, { status: to, ...details.change })
+  await record(tx, {
+    actor: caller.actor,
+    type: `incident.${pastParticiple[action]}`,
+    subject: { kind: 'incident', id },
+    within: id,
+    data: { from: incident.status, to, reason: input.reason, ...details.data },
+  })
+  return { ...incident, status: to }
+}
+
+/** Declares a suspected incident: the official act that starts the clocks. */
+export async function declareIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
+  const affected = await tx.db.select({ id: incidentCustomers.customerId }).from(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
+  const { severity, class: class_ } = await lockIncident(tx, context, caller, id)
+  await takeStep(tx, context, caller, id, 'declare', input, {
+    change: { declaredAt: tx.now },
+    data: { declaredAt: tx.now, severity, class: class_, customerIds: affected.map(customer => customer.id) },
+  })
+}
+
+/** Contained: for the first time, or again when the attacker has returned. */
+export async function containIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
+  await takeStep(tx, context, caller, id, 'contain', input, { change: { monitorUntil: null } })
+}
+
+export async function eradicateIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
+  await takeStep(tx, context, caller, id, 'eradicate', input)
+}
+
+/** Recovered: to a known secure state, verified in a stated way, and watched until a set date. */
+export async function recoverIncident(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  id: string,
+  input: TransitionInput & { secureState: string; verification: string; monitorUntil: string },
+): Promise<void> {
+  const { secureState, verification, monitorUntil } = input
+  if (monitorUntil < tx.now.slice(0, 10)) throw invalid('monitorUntil', 'must not lie in the past')
+  await takeStep(tx, context, caller, id, 'recover', input, { change: { monitorUntil }, data: { secureState, verification, monitorUntil } })
+}
+
+/** Closes it. Afterwards its record cannot change. */
+export async function closeIncident(
+  tx: Tx,
+  context: AppContext,
+  conditions: ClosingConditions,
+  caller: Caller,
+  id: string,
+  input: TransitionInput,
+): Promise<void> {
+  await takeStep(tx, context, caller, id, 'close', input, { conditions, change: { closedAt: tx.now } })
+  await closeAlertsOf(tx, id)
+  await resolvePagesAbout(tx, context, caller.actor, id)
+}
+
+export async function reopenIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
+  await takeStep(tx, context, caller, id, 'reopen', input, { change: { closedAt: null } })
+}

@@ -1,0 +1,93 @@
+import { lookup } from 'node:dns/promises'
+import ipaddr from 'ipaddr.js'
+import { Agent, request } from 'undici'
+
+/** No retry can help: the address is wrong or refused. */
+export class Undeliverable extends Error {
+  override readonly name = 'Undeliverable'
+  /** What the other side answered (HTTP), where it was asked. */
+  readonly status: number | undefined
+
+  constructor(sentence: string, status?: number) {
+    super(sentence)
+    this.status = status
+  }
+}
+
+/** True for addresses of the public internet: not private, loopback, link-local, multicast or reserved. */
+export function isPublicAddress(address: string): boolean {
+  const parsed = ipaddr.process(address)
+  return parsed.range() === 'unicast'
+}
+
+/** Checks the form of a webhook address. @throws Undeliverable with a sentence. */
+export function checkWebhookUrl(url: string): URL {
+  if (!URL.canParse(url)) throw new Undeliverable('must be an address such as https://pager.example/hook')
+  const parsed = new URL(url)
+  if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:') throw new Undeliverable('must start with https:// or http://')
+  if (parsed.username || parsed.password) throw new Undeliverable('must not carry a password')
+  return parsed
+}
+
+/**
+ * A connection to the host of `url` and nowhere else. The name is resolved once and the connection made to that very address, so that a
+ * second answer of the name server cannot lead inside.
+ * @param setting that lets private addresses be reached, for the sentence
+ * @throws Undeliverable for a private address
+ */
+export async function openOutbound(url: URL, mayReachPrivate: boolean, setting: string): Promise<Agent> {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const address = ipaddr.isValid(host) ? host : (await lookup(host)).address
+  if (!mayReachPrivate && !isPublicAddress(address))
+    throw new Undeliverable(`${host} is a private address (${address}); it is reached only with ${setting}=true`)
+  const family = ipaddr.parse(address).kind() === 'ipv6' ? 6 : 4
+  return new Agent({
+    connect: {
+      timeout: 5_000,
+      lookup: (_host, options, callback) => {
+        if (options.all) callback(null, [{ address, family }])
+        else callback(null, address, family)
+      },
+    },
+  })
+}
+
+interface Outgoing {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Buffer
+  /** Addresses that people enter may not lead inside, unless the operator lets them; those that the operator configured may. */
+  readonly mayReachPrivate: boolean
+}
+
+const maxReply = 65_536
+
+/**
+ * Posts something to another server and returns what it said.
+ * @throws Undeliverable for a refused address or a 4xx answer; Error for what may pass (5xx, 429, no answer).
+ */
+export async function post({ url: given, headers, body, mayReachPrivate }: Outgoing): Promise<{ status: number; text: string }> {
+  const url = checkWebhookUrl(given)
+  const dispatcher = await openOutbound(url, mayReachPrivate, 'TOCSIN_ALLOW_PRIVATE_WEBHOOKS')
+  try {
+    const reply = await request(url, {
+      method: 'POST',
+      dispatcher,
+      headersTimeout: 10_000,
+      bodyTimeout: 10_000,
+      headers: { 'user-agent': 'Tocsin', ...headers },
+      body,
+    })
+    let text = ''
+    for await (const chunk of reply.body) {
+      text += String(chunk)
+      if (text.length > maxReply) break
+    }
+    if (reply.statusCode >= 200 && reply.statusCode < 300) return { status: reply.statusCode, text }
+    // What a server says of a refusal helps whoever reads it, and is not ours to trust: a short piece of it.
+    const sentence = `${url.origin} answered ${reply.statusCode}${text === '' ? '' : `: ${text.slice(0, 200)}`}`
+    throw reply.statusCode >= 500 || reply.statusCode === 429 ? new Error(sentence) : new Undeliverable(sentence, reply.statusCode)
+  } finally {
+    await dispatcher.close()
+  }
+}

@@ -1,0 +1,201 @@
+import { createHmac } from 'node:crypto'
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, test as plain } from 'vitest'
+import { test } from '../../test/world.ts'
+import { sendWebhook } from '../notify/channels/webhook/send.ts'
+import { readConfig } from './config.ts'
+import { isPublicAddress } from './outbound.ts'
+import { openSecrets, openToken, signToken } from './secrets.ts'
+
+const folder = () => mkdtempSync(join(tmpdir(), 'tocsin-unit-'))
+
+describe('the configuration', () => {
+  plain.for([
+    [{ PORT: 'eighty' }, 'PORT must be a number.'],
+    [{ PORT: '70000' }, 'PORT must be from 0 to 65535.'],
+    [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL must start with postgres://.'],
+    [{ SMTP_URL: 'mail.example' }, 'SMTP_URL must be such as smtp://user:password@mail.example:587.'],
+    [{ TOCSIN_SECRET: 'short' }, 'TOCSIN_SECRET must have at least 32 characters.'],
+    [{ TOCSIN_PUBLIC_URL: 'https://a.example/path' }, 'TOCSIN_PUBLIC_URL must be an origin such as https://tocsin.example.'],
+    [{ TOCSIN_LOG_LEVEL: 'loud' }, 'TOCSIN_LOG_LEVEL must be one of debug, info, warn, error, silent.'],
+    [{ TOCSIN_CONFIG: '/nowhere/tocsin.json' }, 'TOCSIN_CONFIG names the file /nowhere/tocsin.json, which does not exist.'],
+  ] as const)('%o gets one sentence that names it', ([env, sentence]) => {
+    expect(() => readConfig(env)).toThrow(sentence)
+  })
+
+  plain('comes from the file, and the environment goes before it', () => {
+    const path = join(folder(), 'tocsin.json')
+    writeFileSync(path, JSON.stringify({ PORT: 9_000, TOCSIN_HOST: '0.0.0.0' }))
+    expect(readConfig({ TOCSIN_CONFIG: path, PORT: '9001' })).toMatchObject({ port: 9_001, host: '0.0.0.0' })
+    writeFileSync(path, JSON.stringify({ PROT: 9_000 }))
+    expect(() => readConfig({ TOCSIN_CONFIG: path })).toThrow('"PROT" is not a setting')
+  })
+})
+
+describe('secrets', () => {
+  const secrets = openSecrets(folder(), undefined)
+
+  plain('the master key is made once, for its owner alone', () => {
+    const place = folder()
+    const first = openSecrets(place, undefined).seal('x')
+    expect(openSecrets(place, undefined).unseal(first)).toBe('x')
+    expect(statSync(join(place, 'secret.key')).mode & 0o777).toBe(0o600)
+    expect(readFileSync(join(place, 'secret.key'), 'utf8').trim()).toHaveLength(64)
+  })
+
+  plain('what is sealed is not readable, and a changed byte shows', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.nat(), (text, at) => {
+        const sealed = secrets.seal(text)
+        expect(secrets.unseal(sealed)).toBe(text)
+        const bytes = Buffer.from(sealed, 'base64')
+        const position = at % bytes.length
+        bytes[position] = (bytes[position] ?? 0) ^ 1
+        expect(() => secrets.unseal(bytes.toString('base64'))).toThrow()
+      }),
+    )
+  })
+
+  plain('a link is good for its purpose alone', () => {
+    const token = signToken(secrets, 'page', ['p1', 'ada'])
+    expect(openToken(secrets, 'page', token)).toEqual(['p1', 'ada'])
+    expect(openToken(secrets, 'report', token)).toBeUndefined()
+    expect(openToken(secrets, 'page', token.replace('ada', 'eve'))).toBeUndefined()
+    expect(openToken(openSecrets(folder(), undefined), 'page', token)).toBeUndefined()
+  })
+})
+
+describe('webhooks', () => {
+  plain.for([
+    '127.0.0.1',
+    '10.1.2.3',
+    '172.16.0.1',
+    '192.168.1.1',
+    '169.254.169.254',
+    '0.0.0.0',
+    '100.64.0.1',
+    '::1',
+    'fe80::1',
+    'fd00::1',
+    '::ffff:127.0.0.1',
+    '224.0.0.1',
+    '64:ff9b::7f00:1',
+  ])('%s is not public', address => {
+    expect(isPublicAddress(address)).toBe(false)
+  })
+
+  plain('reach no private address, by number or by name, unless that is configured', async () => {
+    const message = {
+      id: 'm1',
+      purpose: 'page',
+      purposeId: 'p1',
+      subject: '',
+      text: '',
+      brief: '',
+      link: undefined,
+      replyTo: undefined,
+      secret: '',
+      origin: '',
+      sentAt: 0,
+    }
+    for (const url of ['http://127.0.0.1:1/x', 'http://localhost:1/x', 'http://[::1]:1/x', 'http://2130706433/x', 'http://0x7f.1/x'])
+      await expect(sendWebhook({ ...message, address: url }, false)).rejects.toThrow(/private address/)
+    await expect(sendWebhook({ ...message, address: 'file:///etc/passwd' }, true)).rejects.toThrow(/https/)
+    await expect(sendWebhook({ ...message, address: 'https://user:pw@example.com/' }, true)).rejects.toThrow(/password/)
+  })
+
+  plain('are signed as Standard Webhooks says', async () => {
+    const secret = Buffer.from('a secret of the receiver').toString('base64')
+    const received: { id: string; signature: string; timestamp: string; body: string }[] = []
+    const server = createServer((request, reply) => {
+      let body = ''
+      request.on('data', chunk => {
+        body += chunk
+      })
+      request.on('end', () => {
+        received.push({
+          id: String(request.headers['webhook-id']),
+          signature: String(request.headers['webhook-signature']),
+          timestamp: String(request.headers['webhook-timestamp']),
+          body,
+        })
+        reply.end()
+      })
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
+    const address = server.address()
+    const port = typeof address === 'object' && address ? address.port : 0
+    const message = {
+      id: 'm1',
+      purpose: 'page',
+      purposeId: 'p1',
+      subject: 'Odd',
+      text: 'Look',
+      brief: 'Look',
+      link: undefined,
+      replyTo: undefined,
+      origin: '',
+      sentAt: 1_700_000_000_000,
+    }
+    await sendWebhook({ ...message, address: `http://127.0.0.1:${port}/`, secret }, true)
+    const [got] = received
+    const body = '{"id":"m1","type":"page","title":"Odd","text":"Look"}'
+    expect(got).toMatchObject({ id: 'm1', timestamp: '1700000000', body })
+    expect(got?.signature).toBe(`v1,${createHmac('sha256', Buffer.from(secret, 'base64')).update(`m1.1700000000.${body}`).digest('base64')}`)
+    await new Promise(resolve => server.close(resolve))
+  })
+})
+
+describe('the HTTP server', () => {
+  test('sends the headers that keep a page to itself', async ({ world }) => {
+    const { headers } = await fetch(`${world.origin}/`)
+    const policy = headers.get('content-security-policy') ?? ''
+    expect(policy).toContain("default-src 'none'")
+    expect(/script-src ([^;]+)/.exec(policy)?.[1]).toBe("'self'")
+    expect(policy).toContain("frame-ancestors 'none'")
+    expect([headers.get('x-content-type-options'), headers.get('referrer-policy')]).toEqual(['nosniff', 'no-referrer'])
+  })
+
+  test('answers what it does not understand with problem details', async ({ world }) => {
+    const person = await world.person()
+    const post = (body: string, type = 'application/json') =>
+      fetch(`${world.origin}/api/v1/alerts`, { method: 'POST', headers: { cookie: person.cookie, origin: world.origin, 'content-type': type }, body })
+    for (const [reply, status] of [
+      [await post('{'), 400],
+      [await post('title=x', 'application/x-www-form-urlencoded'), 400],
+      [await post(JSON.stringify({ title: 'x'.repeat(5_000_000), severity: 'low' })), 413],
+      [await fetch(`${world.origin}/api/v1/nothing`), 404],
+      [await fetch(`${world.origin}/api/v1/alerts/not-an-id`, { headers: { cookie: person.cookie } }), 400],
+    ] as const) {
+      expect([reply.status, reply.headers.get('content-type')]).toEqual([status, expect.stringContaining('application/problem+json')])
+      expect(((await reply.json()) as { detail: string }).detail.length).toBeGreaterThan(10)
+    }
+  })
+
+  test('limits how often somebody may try', async ({ world }) => {
+    const attempt = () => fetch(`${world.origin}/api/v1/session`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
+    const statuses = []
+    for (let n = 0; n < 22; n += 1) statuses.push((await attempt()).status)
+    expect(statuses.slice(0, 20)).not.toContain(429)
+    expect(statuses.at(-1)).toBe(429)
+  })
+
+  test('tells machines how it is: health, readiness, metrics, the API document', async ({ world }) => {
+    expect((await fetch(`${world.origin}/healthz`)).status).toBe(200)
+    expect((await fetch(`${world.origin}/readyz`)).status).toBe(200)
+    expect(await (await fetch(`${world.origin}/metrics`)).text()).toContain('tocsin_alerts_total')
+    const document = (await (await fetch(`${world.origin}/api/openapi.json`)).json()) as {
+      openapi: string
+      paths: Record<string, Record<string, { security: unknown[]; description: string }>>
+    }
+    expect(document.openapi).toBe('3.1.0')
+    expect(document.paths['/api/v1/alerts']?.post).toMatchObject({
+      security: [{ session: [] }, { apiKey: [] }],
+      description: 'For the role responder and above, or an API key with the scope alerts:write.',
+    })
+  })
+})

@@ -1,0 +1,39 @@
+import type { Config } from '../../kernel/config.ts'
+import type { Secrets } from '../../kernel/secrets.ts'
+import type { MessageChannel } from '../tables.ts'
+import type { Send } from './channel.ts'
+import { openEmail } from './email/send.ts'
+import { sendNtfy } from './ntfy/send.ts'
+import { openPush } from './push/send.ts'
+import { openSlack } from './slack/send.ts'
+import { openTeamsBot } from './teams-bot/send.ts'
+import { sendTeams } from './teams-workflow/send.ts'
+import { openTwilio } from './twilio/send.ts'
+import { sendWebhook } from './webhook/send.ts'
+
+export { type OutboundMessage, teamChannelPurpose } from './channel.ts'
+export { pushKey } from './push/send.ts'
+export { TeamsConversation, teamsConversationPurpose } from './teams-bot/send.ts'
+
+const openedByAddress: ReadonlySet<MessageChannel> = new Set(['push', 'teams', 'ntfy', 'webhook'])
+
+/** An address as others may see it: whoever knows that of a subscription, a workflow, a topic or a webhook can write there, so that of these the host is shown. */
+export function shownAddress(channel: MessageChannel, address: string): string {
+  return openedByAddress.has(channel) && URL.canParse(address) ? new URL(address).host : address
+}
+
+/** The ways that messages can leave; without what it needs (a mail server, an account) a channel is undefined. */
+export type Channels = Readonly<Record<MessageChannel, Send | undefined>>
+
+export function openChannels(config: Config, secrets: Secrets): Channels {
+  return {
+    email: openEmail(config),
+    push: openPush(config, secrets),
+    ...openTwilio(config),
+    slack: openSlack(config),
+    'teams-bot': openTeamsBot(config),
+    teams: message => sendTeams(message, config.mayReachPrivateWebhooks),
+    ntfy: message => sendNtfy(message, config.mayReachPrivateWebhooks),
+    webhook: message => sendWebhook(message, config.mayReachPrivateWebhooks),
+  }
+}

@@ -1,0 +1,63 @@
+import { createHmac } from 'node:crypto'
+import type { Config } from '../../../kernel/config.ts'
+import { post, Undeliverable } from '../../../kernel/outbound.ts'
+import { isEqual } from '../../../kernel/secrets.ts'
+import { isAnswerable, type Send, snoozeChoices, whereToOpen } from '../channel.ts'
+
+/** What Slack says when another try may go better. */
+const passing = new Set(['ratelimited', 'rate_limited', 'internal_error', 'fatal_error', 'service_unavailable', 'request_timeout'])
+
+/** Slack: a message by chat.postMessage, with buttons. The address is the id of a person or a channel. */
+export function openSlack(config: Config): Send | undefined {
+  const { token, apiUrl } = config.slack
+  if (token === undefined) return undefined
+  return async message => {
+    const { address, subject, brief, link, id } = message
+    const plain = (words: string) => ({ type: 'plain_text', text: words })
+    // The token stands in the block's id: what is chosen from a list carries no value of ours.
+    const actions = {
+      type: 'actions',
+      block_id: link?.token ?? '',
+      elements: [
+        { type: 'button', text: plain('Acknowledge'), style: 'primary', action_id: 'acknowledge' },
+        { type: 'button', text: plain('Escalate now'), action_id: 'escalate' },
+        { type: 'button', text: plain('Open'), action_id: 'open', url: whereToOpen(message) },
+        {
+          type: 'static_select',
+          placeholder: plain('Let it rest for …'),
+          action_id: 'snooze',
+          options: snoozeChoices.map(({ label, minutes }) => ({ text: plain(label), value: String(minutes) })),
+        },
+        { type: 'users_select', placeholder: plain('Give it to …'), action_id: 'decline' },
+        { type: 'users_select', placeholder: plain('Ask to join …'), action_id: 'add' },
+      ],
+    }
+    const blocks = [
+      { type: 'header', text: plain(subject.slice(0, 150)) },
+      { type: 'section', text: plain(brief.trim().slice(0, 2_900)) },
+      ...(isAnswerable(message) ? [actions] : []),
+    ]
+    const reply = await post({
+      url: `${apiUrl}/chat.postMessage`,
+      mayReachPrivate: true,
+      headers: { 'content-type': 'application/json; charset=utf-8', authorization: `Bearer ${token}` },
+      // The id lets Slack tell a repetition.
+      body: JSON.stringify({ channel: address, text: subject, blocks, client_msg_id: id, unfurl_links: false }),
+    })
+    const answer = JSON.parse(reply.text) as { ok?: boolean; error?: string; ts?: string }
+    if (answer.ok) return `posted ${answer.ts ?? ''}`.trim()
+    const sentence = `Slack refused: ${answer.error ?? 'no reason given'}`
+    throw passing.has(answer.error ?? '') ? new Error(sentence) : new Undeliverable(sentence)
+  }
+}
+
+const freshSeconds = 300
+
+/** True when Slack signed this request with the app's signing secret, lately (v0 signatures). */
+export function isFromSlack(config: Config, headers: Readonly<Record<string, unknown>>, body: string, nowMs: number): boolean {
+  const { signingSecret } = config.slack
+  const timestamp = String(headers['x-slack-request-timestamp'] ?? '')
+  if (signingSecret === undefined || !/^\d{1,12}$/.test(timestamp) || Math.abs(nowMs / 1_000 - Number(timestamp)) > freshSeconds) return false
+  const signature = `v0=${createHmac('sha256', signingSecret).update(`v0:${timestamp}:${body}`).digest('hex')}`
+  return isEqual(signature, String(headers['x-slack-signature'] ?? ''))
+}

@@ -1,0 +1,262 @@
+import { randomInt } from 'node:crypto'
+import { type ContactMethod, channelWords, Email, type NotificationRules, type pagingRoutes, type RouteInput } from '@tocsin/api'
+import type { Urgency } from '@tocsin/oncall'
+import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
+import { type AppContext, type Caller, findPerson, people } from '../access/index.ts'
+import { record } from '../journal/index.ts'
+import { addMinutes } from '../kernel/clock.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { checkWebhookUrl } from '../kernel/outbound.ts'
+import { conflict, invalid, notFound } from '../kernel/problems.ts'
+import { isEqual, randomSecret, secretDigest } from '../kernel/secrets.ts'
+import { openTeamsConversation } from './channels/teams-bot/conversation.ts'
+import { type ContactKind, contactMethods, notificationRules } from './tables.ts'
+
+const most = 10
+
+/** Where one person is reached. */
+export interface NotificationStep {
+  readonly kind: ContactKind
+  readonly address: string
+  readonly secret: string | null
+  /** Null: the e-mail of the account. */
+  readonly methodId: string | null
+}
+
+/** How one person is paged. */
+export interface NotificationPlan {
+  readonly isDemo: boolean
+  readonly all: readonly NotificationStep[]
+  /** All of them and the e-mail of the account, in the order in which they stand in for one that is in trouble. */
+  readonly reserve: readonly NotificationStep[]
+  /** For each urgency the methods in order of time. */
+  readonly rules: Readonly<Record<Urgency, readonly { readonly afterMinutes: number; readonly step: NotificationStep }[]>>
+}
+
+/**
+ * How people are paged: by their rules, and without any by every method at once, for a page of low urgency by the quiet ones. One without a
+ * verified method is paged at the e-mail of the account: nobody is out of reach by forgetting.
+ */
+export async function notificationPlansOf(reader: Reader, personIds: readonly string[]): Promise<Map<string, NotificationPlan>> {
+  const ids = [...new Set(personIds)]
+  if (ids.length === 0) return new Map()
+  const persons = await reader.db
+    .select({ id: people.id, email: people.email, isDemo: people.isDemo })
+    .from(people)
+    .where(and(inArray(people.id, ids), eq(people.isActive, true)))
+  const methods = await reader.db
+    .select()
+    .from(contactMethods)
+    .where(and(inArray(contactMethods.personId, ids), isNotNull(contactMethods.verifiedAt)))
+    .orderBy(asc(contactMethods.createdAt), asc(contactMethods.id))
+  const saved = await reader.db.select().from(notificationRules).where(inArray(notificationRules.personId, ids))
+  return new Map(
+    persons.map(person => {
+      const own = methods.filter(method => method.personId === person.id)
+      const all: NotificationStep[] =
+        own.length > 0
+          ? own.map(({ id, kind, address, secret }) => ({ methodId: id, kind, address, secret }))
+          : [{ methodId: null, kind: 'email', address: person.email, secret: null }]
+      const planFor = (urgency: Urgency) => {
+        const steps = (saved.find(one => one.personId === person.id && one.urgency === urgency)?.steps ?? []).flatMap(({ methodId, afterMinutes }) =>
+          all.filter(step => step.methodId === methodId).map(step => ({ afterMinutes, step })),
+        )
+        if (steps.length > 0) return steps.toSorted((a, b) => a.afterMinutes - b.afterMinutes)
+        const mild = urgency === 'low' ? all.filter(step => !loud.has(step.kind)) : all
+        return (mild.length > 0 ? mild : all).map(step => ({ afterMinutes: 0, step }))
+      }
+      const rules = { high: planFor('high'), low: planFor('low') }
+      const account: NotificationStep = { methodId: null, kind: 'email', address: person.email, secret: null }
+      const isKnown = all.some(step => step.kind === 'email' && step.address === person.email)
+      const reserve = [...new Set([...rules.high.map(({ step }) => step), ...all, ...(isKnown ? [] : [account])])]
+      return [person.id, { isDemo: person.isDemo, all, reserve, rules }]
+    }),
+  )
+}
+
+/** Those that wake people. */
+const loud: ReadonlySet<ContactKind> = new Set(['sms', 'voice'])
+
+const view = ({ id, kind, address, label, verifiedAt, createdAt }: typeof contactMethods.$inferSelect): ContactMethod => ({
+  ...{ id, kind, label, createdAt, isVerified: verifiedAt !== null },
+  // The address of a push subscription says nothing to people, and is a secret between browser and server.
+  address: kind === 'push' ? new URL(address).host : address,
+})
+
+export async function listContactMethods(reader: Reader, personId: string): Promise<ContactMethod[]> {
+  const methods = await reader.db
+    .select()
+    .from(contactMethods)
+    .where(eq(contactMethods.personId, personId))
+    .orderBy(asc(contactMethods.createdAt), asc(contactMethods.id))
+  if (methods.length > 0) return methods.map(view)
+  const person = await findPerson(reader, personId)
+  return person ? [{ id: person.id, kind: 'email', address: person.email, label: '', isVerified: true, createdAt: person.createdAt }] : []
+}
+
+type Input = RouteInput<typeof pagingRoutes.addContactMethod>['body']
+
+/** Adds a way to be paged at, and sends a code to it. */
+export async function addContactMethod(tx: Tx, context: AppContext, caller: Caller, input: Input): Promise<{ method: ContactMethod; secret: string | null }> {
+  const { kind, label } = input
+  if (!context.messenger.has(kind) && kind !== 'email') throw conflict(`Nothing is configured to send by ${channelWords[kind]}: the operator has to say how.`)
+  const held = await tx.db
+    .select({ id: contactMethods.id, kind: contactMethods.kind, address: contactMethods.address })
+    .from(contactMethods)
+    .where(eq(contactMethods.personId, caller.personId))
+    .for('update')
+  if (held.length >= most) throw conflict(`At most ${most} contact methods are kept for a person.`)
+  const teams = kind === 'teams-bot' ? openTeamsConversation(context.secrets, input.address) : undefined
+  if (teams?.isAlone === false) throw invalid('address', 'is that of a channel: write “connect” to the bot in a chat of your own')
+  const address = teams?.conversation.id ?? checkAddress(input)
+  if (held.some(one => one.kind === kind && one.address === address)) throw conflict('You have this contact method already.')
+  const secret = kind === 'webhook' ? Buffer.from(randomSecret(24), 'base64url').toString('base64') : null
+  const person = await findPerson(tx, caller.personId)
+  // The account's e-mail counts only while nothing is set up: it stays a method when the first other one joins it.
+  if (held.length === 0 && person && !(kind === 'email' && person.email === address))
+    await tx.db.insert(contactMethods).values({ personId: caller.personId, kind: 'email', address: person.email, createdAt: tx.now, verifiedAt: tx.now })
+  const kept = kind === 'push' ? JSON.stringify(input.keys) : teams ? JSON.stringify(teams.conversation) : secret
+  const [row] = await tx.db
+    .insert(contactMethods)
+    .values({
+      ...{ id: newId(), personId: caller.personId, kind, address, label: label || (teams?.conversation.name ?? ''), createdAt: tx.now },
+      secret: kept === null ? null : context.secrets.seal(kept),
+      // Whoever has an account has shown that its e-mail reaches them.
+      verifiedAt: kind === 'email' && person?.email === address ? tx.now : null,
+    })
+    .returning()
+  if (!row) throw notFound('contact method')
+  await record(tx, { actor: caller.actor, type: 'contact-method.added', subject: { kind: 'person', id: caller.personId }, data: { id: row.id, kind } })
+  if (row.verifiedAt === null) await sendCode(tx, context, row)
+  return { method: view(row), secret: secret === null ? null : `whsec_${secret}` }
+}
+
+const codeMinutes = 15
+const maxTries = 6
+
+async function sendCode(tx: Tx, context: AppContext, row: typeof contactMethods.$inferSelect): Promise<void> {
+  const code = String(randomInt(1_000_000)).padStart(6, '0')
+  await tx.db
+    .update(contactMethods)
+    .set({ codeDigest: secretDigest(`${row.id} ${code}`), codeExpiresAt: addMinutes(tx.now, codeMinutes), codeAttempts: 0 })
+    .where(eq(contactMethods.id, row.id))
+  // In a call every digit is said by itself.
+  const said = row.kind === 'voice' ? code.split('').join(', ') : code
+  await context.messenger.post(tx, {
+    channel: row.kind,
+    address: row.address,
+    ...(row.secret === null ? {} : { secret: row.secret }),
+    purpose: 'contact-code',
+    purposeId: row.id,
+    subject: 'Your code for Tocsin',
+    body: `${said} is the code that shows that pages reach you here. It is good for ${codeMinutes} minutes.`,
+  })
+}
+
+async function lockMethod(tx: Tx, personId: string, id: string) {
+  const [row] = await tx.db
+    .select()
+    .from(contactMethods)
+    .where(and(eq(contactMethods.id, id), eq(contactMethods.personId, personId)))
+    .for('update')
+  if (!row) throw notFound('contact method')
+  return row
+}
+
+export async function sendContactCode(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
+  const row = await lockMethod(tx, caller.personId, id)
+  if (row.verifiedAt !== null) throw conflict('This contact method is verified already.')
+  await sendCode(tx, context, row)
+}
+
+/** A wrong code is counted, in a transaction that stands: guessing ends after a few. */
+export async function verifyContactMethod(tx: Tx, caller: Caller, id: string, code: string): Promise<{ method: ContactMethod } | { problem: string }> {
+  const row = await lockMethod(tx, caller.personId, id)
+  if (row.verifiedAt !== null) return { method: view(row) }
+  if (row.codeDigest === null || row.codeExpiresAt === null || row.codeExpiresAt <= tx.now || row.codeAttempts >= maxTries)
+    return { problem: 'has run out: have a new one sent' }
+  if (!isEqual(row.codeDigest, secretDigest(`${id} ${code}`))) {
+    await tx.db
+      .update(contactMethods)
+      .set({ codeAttempts: row.codeAttempts + 1 })
+      .where(eq(contactMethods.id, id))
+    return { problem: 'is not the one that was sent' }
+  }
+  const verified = { ...row, verifiedAt: tx.now, codeDigest: null, codeExpiresAt: null }
+  await tx.db.update(contactMethods).set({ verifiedAt: tx.now, codeDigest: null, codeExpiresAt: null }).where(eq(contactMethods.id, id))
+  await record(tx, { actor: caller.actor, type: 'contact-method.verified', subject: { kind: 'person', id: caller.personId }, data: { id, kind: row.kind } })
+  return { method: view(verified) }
+}
+
+function checkAddress({ kind, address, keys }: Input): string {
+  if (kind === 'email') {
+    const parsed = Email.safeParse(address)
+    if (!parsed.success) throw invalid('address', 'must be an e-mail address')
+    return parsed.data
+  }
+  if (kind === 'sms' || kind === 'voice') {
+    const number = address.replace(/[\s().-]/g, '')
+    if (!/^\+[1-9]\d{6,14}$/.test(number)) throw invalid('address', 'must be a phone number with its country, such as +49 30 123456')
+    return number
+  }
+  if (kind === 'slack') {
+    if (!/^[UW][A-Z0-9]{5,20}$/.test(address)) throw invalid('address', 'must be a member ID such as U012AB3CD (in Slack: profile, Copy member ID)')
+    return address
+  }
+  if (kind === 'push' && keys === undefined) throw invalid('keys', 'are missing: a browser gives them with its subscription')
+  try {
+    const url = checkWebhookUrl(address)
+    if (kind === 'ntfy' && !/^\/[A-Za-z0-9_-]{1,64}\/?$/.test(url.pathname))
+      throw new Error('must be the address of a topic, such as https://ntfy.example/my-topic')
+    return url.href
+  } catch (error) {
+    throw invalid('address', error instanceof Error ? error.message : String(error))
+  }
+}
+
+export async function removeContactMethod(tx: Tx, caller: Caller, id: string): Promise<void> {
+  if (id === caller.personId) throw conflict("The account's e-mail stays until there is another contact method.")
+  const all = await tx.db
+    .select({ id: contactMethods.id, verifiedAt: contactMethods.verifiedAt })
+    .from(contactMethods)
+    .where(eq(contactMethods.personId, caller.personId))
+    .for('update')
+  if (!all.some(method => method.id === id)) throw notFound('contact method')
+  if (!all.some(method => method.id !== id && method.verifiedAt !== null))
+    throw conflict('This is the last contact method that pages can reach you at: add another one first.')
+  await tx.db.delete(contactMethods).where(and(eq(contactMethods.id, id), eq(contactMethods.personId, caller.personId)))
+  await record(tx, { actor: caller.actor, type: 'contact-method.removed', subject: { kind: 'person', id: caller.personId }, data: { id } })
+}
+
+export async function readRules(reader: Reader, personId: string): Promise<NotificationRules> {
+  const rows = await reader.db.select().from(notificationRules).where(eq(notificationRules.personId, personId))
+  const known = new Set((await listContactMethods(reader, personId)).map(method => method.id))
+  const of = (urgency: Urgency) => (rows.find(row => row.urgency === urgency)?.steps ?? []).filter(step => known.has(step.methodId))
+  return { high: of('high'), low: of('low') }
+}
+
+export async function saveRules(tx: Tx, caller: Caller, rules: NotificationRules): Promise<NotificationRules> {
+  const own = await tx.db
+    .select({ id: contactMethods.id, verifiedAt: contactMethods.verifiedAt })
+    .from(contactMethods)
+    .where(eq(contactMethods.personId, caller.personId))
+  for (const urgency of ['high', 'low'] as const)
+    for (const [i, { methodId }] of rules[urgency].entries()) {
+      const method = own.find(one => one.id === methodId)
+      if (!method) throw invalid(`${urgency}.${i}.methodId`, 'must be one of your contact methods')
+      if (method.verifiedAt === null) throw invalid(`${urgency}.${i}.methodId`, 'is not verified yet')
+    }
+  for (const urgency of ['high', 'low'] as const)
+    await tx.db
+      .insert(notificationRules)
+      .values({ personId: caller.personId, urgency, steps: rules[urgency] })
+      .onConflictDoUpdate({ target: [notificationRules.personId, notificationRules.urgency], set: { steps: rules[urgency] } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'notification-rules.changed',
+    subject: { kind: 'person', id: caller.personId },
+    data: { high: rules.high, low: rules.low },
+  })
+  return readRules(tx, caller.personId)
+}

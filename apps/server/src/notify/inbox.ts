@@ -1,0 +1,139 @@
+import type { AddressInfo } from 'node:net'
+import PostalMime from 'postal-mime'
+import sanitizeHtml from 'sanitize-html'
+import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server'
+import { type Config, ConfigProblem } from '../kernel/config.ts'
+import { isEqual, type Secrets } from '../kernel/secrets.ts'
+import type { Log } from '../kernel/telemetry.ts'
+
+const maxBytes = 2 * 1_024 * 1_024
+const maxText = 20_000
+
+/** A mail that came in, as those who act on it get it. */
+export interface IncomingMail {
+  /** The message of ours that it answers. */
+  readonly messageId: string
+  /** Its own Message-ID; a repetition after a fault has the same. Empty where it has none. */
+  readonly ownId: string
+  /** Address of its author, lower case. */
+  readonly from: string
+  readonly text: string
+}
+
+/** Refused for good, with a sentence that the sender's server passes on. */
+export class RefusedMail extends Error {
+  override readonly name = 'RefusedMail'
+}
+
+const macOf = (secrets: Secrets, id: string) => Buffer.from(secrets.sign('reply', id), 'base64url').toString('hex').slice(0, 24)
+
+/** Where a reply to a message of ours goes: an address that nobody can make up, within the 64 characters that may stand before an @. */
+export function replyAddress(config: Config, secrets: Secrets, messageId: string): string | undefined {
+  const { domain } = config.mailIn
+  return domain && `r-${messageId.replaceAll('-', '')}${macOf(secrets, messageId)}@${domain}`
+}
+
+/** The message that a reply address is for; undefined where it was not made here. */
+function messageOf(config: Config, secrets: Secrets, address: string): string | undefined {
+  const [local = '', domain = ''] = address.toLowerCase().split('@')
+  const [, hex = '', mac = ''] = /^r-([0-9a-f]{32})([0-9a-f]{24})$/.exec(local) ?? []
+  if (domain !== config.mailIn.domain || hex === '') return undefined
+  const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  return isEqual(macOf(secrets, id), mac) ? id : undefined
+}
+
+/**
+ * Receives mail by SMTP, for reply addresses alone: whoever writes elsewhere is refused before they have sent anything, so that the port is of no use
+ * to spam. What a machine wrote (out of office) is taken and passed over: it must answer nothing, and gets no answer.
+ */
+export class Inbox {
+  readonly #config: Config
+  readonly #secrets: Secrets
+  readonly #log: Log
+  readonly #take: (mail: IncomingMail) => Promise<void>
+  #server: SMTPServer | undefined
+  /** The port that it listens on. */
+  port: number | undefined
+
+  /** @param take acts on a mail; a {@link RefusedMail} is told to the sender for good, any other fault has them try again */
+  constructor(config: Config, secrets: Secrets, log: Log, take: (mail: IncomingMail) => Promise<void>) {
+    this.#config = config
+    this.#secrets = secrets
+    this.#log = log
+    this.#take = take
+  }
+
+  /** @throws ConfigProblem for a port that cannot be listened on */
+  async start(): Promise<void> {
+    const { port } = this.#config.mailIn
+    if (port === undefined) return
+    const server = new SMTPServer({
+      name: this.#config.mailIn.domain ?? 'localhost',
+      banner: 'Tocsin',
+      authOptional: true,
+      // A relay in front of it speaks TLS: without a certificate of its own there is nothing to offer.
+      hideSTARTTLS: true,
+      disabledCommands: ['AUTH', 'STARTTLS'],
+      disableReverseLookup: true,
+      size: maxBytes,
+      maxClients: 50,
+      socketTimeout: 30_000,
+      // Whoever holds a connection open must not hold the server when it stops.
+      closeTimeout: 1_000,
+      onRcptTo: ({ address }, session, done) => {
+        if (messageOf(this.#config, this.#secrets, address) === undefined) return done(refusal(550, 'Nobody reads mail at this address'))
+        // One at a time, so that an answer is taken whole or not at all: a sending server gives the others in mails of their own.
+        done(session.envelope.rcptTo.length > 0 ? refusal(452, 'One recipient at a time') : null)
+      },
+      onData: (stream, session, done) => {
+        this.#receive(stream, session).then(
+          () => done(null, 'Taken'),
+          (error: unknown) => {
+            if (error instanceof RefusedMail) return done(refusal(550, error.message))
+            this.#log.error({ err: error }, 'a mail could not be taken; its sender tries again')
+            done(refusal(451, 'Not now: try again'))
+          },
+        )
+      },
+    })
+    server.on('error', error => this.#log.warn({ err: error }, 'a connection for incoming mail broke'))
+    this.#server = server
+    await new Promise<void>((resolve, reject) => {
+      server.server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(new ConfigProblem(`TOCSIN_MAIL_IN_PORT ${port} cannot be listened on (${error.code}).`)),
+      )
+      server.listen(port, this.#config.host, () => resolve())
+    })
+    this.port = (server.server.address() as AddressInfo).port
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server
+    if (server) await new Promise<void>(resolve => server.close(() => resolve()))
+  }
+
+  async #receive(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<void> {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes <= maxBytes) chunks.push(chunk)
+    }
+    if (stream.sizeExceeded || bytes > maxBytes) throw new RefusedMail('The mail is too large: two megabytes at the most')
+    const mail = await PostalMime.parse(Buffer.concat(chunks))
+    const header = (key: string) => mail.headers.find(one => one.key === key)?.value.toLowerCase() ?? ''
+    const sender = session.envelope.mailFrom === false ? '' : session.envelope.mailFrom.address
+    const isAutomatic =
+      sender === '' ||
+      !['', 'no'].includes(header('auto-submitted')) ||
+      /bulk|junk|list|auto/.test(header('precedence')) ||
+      ['x-autoreply', 'x-autorespond'].some(key => header(key) !== '')
+    if (isAutomatic) return
+    const text = mail.text ?? sanitizeHtml((mail.html ?? '').replace(/<(br|\/p|\/div)\b/gi, '\n<$1'), { allowedTags: [] })
+    const messageId = messageOf(this.#config, this.#secrets, session.envelope.rcptTo[0]?.address ?? '')
+    if (messageId !== undefined)
+      await this.#take({ messageId, ownId: mail.messageId ?? '', from: (mail.from?.address ?? '').toLowerCase(), text: text.slice(0, maxText) })
+  }
+}
+
+const refusal = (responseCode: number, sentence: string) => Object.assign(new Error(sentence), { responseCode })

@@ -1,0 +1,72 @@
+import { channelWords, type pagingRoutes, type RouteInput, type RouteReply, type TeamChannel } from '@tocsin/api'
+import { asc, eq } from 'drizzle-orm'
+import type { AppContext, Caller } from '../access/index.ts'
+import { listTeams } from '../directory/index.ts'
+import { record } from '../journal/index.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { checkWebhookUrl } from '../kernel/outbound.ts'
+import { conflict, invalid, notFound } from '../kernel/problems.ts'
+import { randomSecret } from '../kernel/secrets.ts'
+import { policies } from '../paging/tables.ts'
+import { openTeamsConversation } from './channels/teams-bot/conversation.ts'
+import { teamChannels } from './tables.ts'
+
+const most = 20
+
+/** Where teams talk. The addresses are not shown: whoever knows one can write there. */
+export async function listTeamChannels(reader: Reader): Promise<Omit<TeamChannel, 'address'>[]> {
+  const rows = await reader.db.select().from(teamChannels).orderBy(asc(teamChannels.name))
+  return rows.map(({ id, teamId, kind, name }) => ({ id, teamId, kind, name }))
+}
+
+export async function saveTeamChannel(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  teamId: string,
+  input: RouteInput<typeof pagingRoutes.saveTeamChannel>['body'],
+): Promise<RouteReply<typeof pagingRoutes.saveTeamChannel>> {
+  if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
+  if (!context.messenger.has(input.kind)) throw conflict(`Nothing is configured to send by ${channelWords[input.kind]}: the operator has to say how.`)
+  const own = await tx.db.select({ name: teamChannels.name }).from(teamChannels).where(eq(teamChannels.teamId, teamId)).for('update')
+  if (own.length >= most) throw conflict(`A team has at most ${most} channels.`)
+  if (own.some(one => one.name === input.name)) throw conflict(`The team has a channel named ${input.name} already.`)
+  const secret = input.kind === 'webhook' ? Buffer.from(randomSecret(24), 'base64url').toString('base64') : null
+  const teams = input.kind === 'teams-bot' ? openTeamsConversation(context.secrets, input.address) : undefined
+  if (teams?.isAlone) throw invalid('address', 'is that of a chat with one person: name the bot in the channel and write “connect” there')
+  const row = { id: newId(), teamId, kind: input.kind, name: input.name, address: teams?.conversation.id ?? addressOf(input) }
+  const kept = teams ? JSON.stringify(teams.conversation) : secret
+  await tx.db.insert(teamChannels).values({ ...row, secret: kept === null ? null : context.secrets.seal(kept) })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'team-channel.added',
+    subject: { kind: 'team', id: teamId },
+    data: { id: row.id, kind: row.kind, name: row.name },
+  })
+  return { channel: row, secret: secret === null ? null : `whsec_${secret}` }
+}
+
+function addressOf({ kind, address }: { kind: TeamChannel['kind']; address: string }): string {
+  if (kind === 'slack') {
+    if (!/^[CG][A-Z0-9]{5,20}$/.test(address)) throw invalid('address', 'must be the ID of a channel such as C012AB3CD (in Slack: channel details)')
+    return address
+  }
+  try {
+    return checkWebhookUrl(address).href
+  } catch (error) {
+    throw invalid('address', error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** @throws AppProblem conflict while a policy pages it. */
+export async function removeTeamChannel(tx: Tx, caller: Caller, id: string): Promise<void> {
+  const [row] = await tx.db.select().from(teamChannels).where(eq(teamChannels.id, id)).for('update')
+  if (!row) throw notFound('channel')
+  const paging = (await tx.db.select().from(policies)).find(({ levels }) =>
+    levels.some(({ targets }) => targets.some(target => target.kind === 'channel' && target.channelId === id)),
+  )
+  if (paging) throw conflict(`The policy ${paging.name} pages this channel: change that first.`)
+  await tx.db.delete(teamChannels).where(eq(teamChannels.id, id))
+  await record(tx, { actor: caller.actor, type: 'team-channel.removed', subject: { kind: 'team', id: row.teamId }, data: { id, name: row.name } })
+}

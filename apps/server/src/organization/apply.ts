@@ -1,0 +1,256 @@
+import type { OrganizationFile, PageTarget, PlanLine, Policy, TargetShape } from '@tocsin/api'
+import { type AppContext, addPerson, type Caller, invite, listPeople } from '../access/index.ts'
+import { listServices, listTeams, saveService, saveTeam } from '../directory/index.ts'
+import { record } from '../journal/index.ts'
+import type { Tx } from '../kernel/database.ts'
+import { invalid } from '../kernel/problems.ts'
+import { listTeamChannels } from '../notify/index.ts'
+import { listOnCall, listPolicies, savePolicy, saveTeamOnCall } from '../paging/index.ts'
+import { addOverride, addTemporary, addTimeOff, listTimeOff, readSnapshot, saveSchedule } from '../scheduling/index.ts'
+import { missing, scheduleKey } from './plan.ts'
+import { readOrganization } from './read.ts'
+
+type TeamFile = OrganizationFile['teams'][number]
+
+/** Ids by name, each with the sentence for a name that is not there. */
+class Names {
+  readonly #kind: string
+  readonly #ids: Map<string, string>
+  constructor(kind: string, ids: Iterable<readonly [string, string]>) {
+    this.#kind = kind
+    this.#ids = new Map(ids)
+  }
+  find(name: string): string | undefined {
+    return this.#ids.get(name)
+  }
+  /** @throws AppProblem invalid, naming the place in the file */
+  idOf(name: string, path: string): string {
+    const id = this.#ids.get(name)
+    if (id === undefined) throw invalid(path, `names the ${this.#kind} ${name}, which is neither there nor in the file`)
+    return id
+  }
+}
+
+const peopleOf = async (tx: Tx) =>
+  new Names(
+    'person',
+    (await listPeople(tx)).filter(one => one.isActive).map(one => [one.email, one.id] as const),
+  )
+const teamsOf = async (tx: Tx) =>
+  new Names(
+    'team',
+    (await listTeams(tx)).map(team => [team.name, team.id] as const),
+  )
+const schedulesOf = async (tx: Tx) =>
+  new Names(
+    'schedule',
+    [...(await readSnapshot(tx)).rows.values()].map(row => [row.name, row.id] as const),
+  )
+
+/** Does what a plan says, in the order in which things lean on each other; whole, or with the transaction not at all. */
+export async function applyOrganization(tx: Tx, context: AppContext, caller: Caller, wanted: OrganizationFile, plan: readonly PlanLine[]): Promise<void> {
+  const isDue = (kind: PlanLine['kind'], name: string) => plan.some(line => line.kind === kind && line.name === name && line.action !== 'keep')
+  await applyPeople(tx, context, caller, wanted)
+  await applyTeams(tx, caller, wanted, isDue)
+  await applySchedules(tx, context, caller, wanted, isDue)
+  // Policies name depths, and what a team promises names policies: the depths come first.
+  for (const [i, team] of wanted.teams.entries()) if (isDue('team', team.name)) await applyTiers(tx, context, caller, team, `teams.${i}`)
+  await applyPolicies(tx, caller, wanted, isDue)
+  await applyServices(tx, caller, wanted, isDue)
+  for (const [i, team] of wanted.teams.entries()) if (isDue('team', team.name)) await applyRouting(tx, context, caller, team, `teams.${i}`)
+  const changed = plan.filter(line => line.action !== 'keep')
+  if (changed.length > 0)
+    await record(tx, {
+      actor: caller.actor,
+      type: 'organization.applied',
+      subject: { kind: 'organization', id: 'organization' },
+      data: { added: changed.filter(line => line.action === 'add').length, changed: changed.filter(line => line.action === 'change').length },
+    })
+}
+
+/** New people stand in schedules at once and are paged at their address; an invitation lets them choose a password. Those who are there keep their role. */
+async function applyPeople(tx: Tx, context: AppContext, caller: Caller, { people }: OrganizationFile): Promise<void> {
+  const known = await peopleOf(tx)
+  for (const person of people) {
+    if (known.find(person.email) !== undefined) continue
+    const { id } = await addPerson(tx, { ...person, passwordHash: null, isDemo: false })
+    await record(tx, { actor: caller.actor, type: 'person.entered', subject: { kind: 'person', id }, data: { email: person.email, role: person.role } })
+    await invite(tx, context.messenger, caller, person)
+  }
+}
+
+type IsDue = (kind: PlanLine['kind'], name: string) => boolean
+
+async function applyTeams(tx: Tx, caller: Caller, { teams }: OrganizationFile, isDue: IsDue): Promise<void> {
+  const people = await peopleOf(tx)
+  const there = new Map((await listTeams(tx)).map(team => [team.name, team]))
+  for (const [i, team] of teams.entries()) {
+    if (!isDue('team', team.name)) continue
+    const before = there.get(team.name)
+    const kind = team.kind ?? before?.kind
+    if (kind === undefined) throw invalid(`teams.${i}.kind`, 'is required for a new team: security or engineering')
+    const memberIds = team.members?.map((email, n) => people.idOf(email, `teams.${i}.members.${n}`)) ?? before?.members.map(member => member.id) ?? []
+    await saveTeam(tx, caller, { id: before?.id, name: team.name, kind, memberIds })
+  }
+}
+
+async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { schedules }: OrganizationFile, isDue: IsDue): Promise<void> {
+  const people = await peopleOf(tx)
+  const teams = await teamsOf(tx)
+  const current = new Map((await readOrganization(tx)).schedules.map(one => [scheduleKey(one), one]))
+  for (const [i, schedule] of schedules.entries()) {
+    const path = `schedules.${i}`
+    const { team, name, timeZone, merge, needsApprenticeship = false, overrides, temporaries, absences, apprentices } = schedule
+    if (team === undefined) throw invalid(`${path}.team`, 'is required: whose schedule it is')
+    if (apprentices.length > 0) throw invalid(`${path}.apprentices`, 'is for files without a server: here an apprenticeship begins on the page of the team')
+    if (!isDue('schedule', scheduleKey(schedule))) continue
+    const teamId = teams.idOf(team, `${path}.team`)
+    const layersOf = (given: typeof schedule.layers, at: string) =>
+      given.map((layer, n) => ({
+        ...layer,
+        participants: layer.participants.map((position, m) => {
+          const idOf = (email: string) => people.idOf(email, `${at}.${n}.participants.${m}`)
+          return typeof position === 'string' ? idOf(position) : position.map(idOf)
+        }),
+      }))
+    const before = [...(await readSnapshot(tx, [teamId])).rows.values()].find(row => row.name === name)
+    const { id } = await saveSchedule(tx, context, caller, teamId, {
+      ...{ name, timeZone, merge, needsApprenticeship, layers: layersOf(schedule.layers, `${path}.layers`) },
+      ...(before ? { id: before.id, version: before.version } : {}),
+    })
+    const there = current.get(scheduleKey(schedule))
+    for (const one of missing(there?.overrides ?? [], overrides, tx.now))
+      await addOverride(tx, context, caller, id, {
+        ...one,
+        participants: one.participants.map(email => people.idOf(email, `${path}.overrides`)),
+        reason: 'from a file',
+      })
+    for (const one of missing(there?.temporaries ?? [], temporaries, tx.now))
+      await addTemporary(tx, context, caller, id, { ...one, layers: layersOf(one.layers, `${path}.temporaries`), reason: 'from a file' })
+    const off = await listTimeOff(tx)
+    for (const [n, { participant, start, end }] of absences.entries()) {
+      if (end === undefined) throw invalid(`${path}.absences.${n}.end`, 'is required: who has left is taken off on the page People')
+      const personId = people.idOf(participant, `${path}.absences.${n}.participant`)
+      if (end > tx.now && !off.some(one => one.person.id === personId && one.end === end))
+        await addTimeOff(tx, context, caller, { personId, start, end, reason: 'from a file' })
+    }
+  }
+}
+
+/** What a team has set, or what stands for nothing set. */
+async function settingsOf(tx: Tx, teamId: string) {
+  const [found] = await listOnCall(tx, [teamId])
+  return (
+    found?.settings ?? {
+      ...{ timeZone: 'UTC', tiers: [], longestDays: null, longestNights: null, fallback: [], policyId: null, routing: [] },
+      ...{ highFrom: 'high' as const, progressMinutes: null, holidays: [], traineeShifts: 3, version: undefined },
+    }
+  )
+}
+
+const saysNothing = ({ name: _name, kind: _kind, members: _members, ...rest }: TeamFile) => Object.values(rest).every(value => value === undefined)
+
+async function applyTiers(tx: Tx, context: AppContext, caller: Caller, team: TeamFile, path: string): Promise<void> {
+  if (saysNothing(team)) return
+  const teamId = (await teamsOf(tx)).idOf(team.name, path)
+  const before = await settingsOf(tx, teamId)
+  const schedules = await schedulesOf(tx)
+  await saveTeamOnCall(tx, context, caller, teamId, {
+    ...before,
+    timeZone: team.timeZone ?? before.timeZone,
+    tiers:
+      team.tiers?.map(({ tier, schedule, position = 0, hours }, n) => ({
+        ...{ tier, scheduleId: schedules.idOf(schedule, `${path}.promises.${n}.schedule`), position },
+        ...(hours ? { hours } : {}),
+      })) ?? before.tiers,
+    longestDays: team.longestDays ?? before.longestDays,
+    longestNights: team.longestNights ?? before.longestNights,
+    highFrom: team.highFrom ?? before.highFrom,
+    progressMinutes: team.progressMinutes ?? before.progressMinutes,
+    holidays: team.holidays ?? before.holidays,
+    traineeShifts: team.traineeShifts ?? before.traineeShifts,
+  })
+}
+
+/** Turns targets of a file into those of the API. */
+async function targetsFor(tx: Tx, teamId: string): Promise<(target: TargetShape, path: string) => PageTarget> {
+  const people = await peopleOf(tx)
+  const teams = await teamsOf(tx)
+  const schedules = await schedulesOf(tx)
+  const channels = new Names(
+    'channel',
+    (await listTeamChannels(tx)).filter(channel => channel.teamId === teamId).map(channel => [channel.name, channel.id] as const),
+  )
+  const { tiers } = await settingsOf(tx, teamId)
+  return (target, path) => {
+    if ('everyone' in target) return { kind: 'everyone' }
+    if ('person' in target) return { kind: 'person', personId: people.idOf(target.person, path) }
+    if ('team' in target) return { kind: 'team', teamId: teams.idOf(target.team, path) }
+    if ('schedule' in target) return { kind: 'schedule', scheduleId: schedules.idOf(target.schedule, path), position: target.position ?? 0 }
+    if ('channel' in target) return { kind: 'channel', channelId: channels.idOf(target.channel, path) }
+    const tier = tiers.findIndex(one => one.tier === target.tier)
+    if (tier < 0) throw invalid(path, `names the depth ${target.tier}, which the team does not promise`)
+    return { kind: 'tier', tier }
+  }
+}
+
+async function applyPolicies(tx: Tx, caller: Caller, { policies }: OrganizationFile, isDue: IsDue): Promise<void> {
+  const teams = await teamsOf(tx)
+  for (const [i, policy] of policies.entries()) {
+    if (!isDue('policy', scheduleKey(policy))) continue
+    const teamId = teams.idOf(policy.team, `policies.${i}.team`)
+    const targetOf = await targetsFor(tx, teamId)
+    const before = (await listPolicies(tx)).find(one => one.teamId === teamId && one.name === policy.name)
+    const levels = policy.levels.map(({ targets, ...level }, n) => ({
+      ...level,
+      targets: targets.map((target, m) => targetOf(target, `policies.${i}.steps.${n}.targets.${m}`)),
+    }))
+    await savePolicy(tx, caller, teamId, {
+      ...{ name: policy.name, repeats: policy.repeats, businessHours: policy.businessHours ?? null },
+      levels: levels as Policy['levels'],
+      ...(before ? { id: before.id, version: before.version } : {}),
+    })
+  }
+}
+
+async function applyServices(tx: Tx, caller: Caller, { services }: OrganizationFile, isDue: IsDue): Promise<void> {
+  const teams = await teamsOf(tx)
+  for (const [i, service] of services.entries()) {
+    if (!isDue('service', service.name)) continue
+    const [before] = await listServices(tx, service.name)
+    const { name, description, pageFrom } = service
+    await saveService(tx, caller, {
+      ...{ name, description, pageFrom },
+      securityTeamId: teams.idOf(service.securityTeam, `services.${i}.securityTeam`),
+      engineeringTeamId: teams.idOf(service.engineeringTeam, `services.${i}.engineeringTeam`),
+      ...(before ? { id: before.id, version: before.version } : {}),
+    })
+  }
+}
+
+async function applyRouting(tx: Tx, context: AppContext, caller: Caller, team: TeamFile, path: string): Promise<void> {
+  if (team.policy === undefined && team.routing === undefined && team.fallback === undefined) return
+  const teamId = (await teamsOf(tx)).idOf(team.name, path)
+  const before = await settingsOf(tx, teamId)
+  const own = new Names(
+    'policy',
+    (await listPolicies(tx)).toSorted((a, b) => Number(a.teamId === teamId) - Number(b.teamId === teamId)).map(one => [one.name, one.id] as const),
+  )
+  const services = new Names(
+    'service',
+    (await listServices(tx)).map(service => [service.name, service.id] as const),
+  )
+  const targetOf = await targetsFor(tx, teamId)
+  await saveTeamOnCall(tx, context, caller, teamId, {
+    ...before,
+    policyId: team.policy === undefined ? before.policyId : own.idOf(team.policy, `${path}.policy`),
+    fallback: team.fallback?.map((target, n) => targetOf(target, `${path}.fallback.${n}`)) ?? before.fallback,
+    routing:
+      team.routing?.map((rule, n) => ({
+        serviceIds: rule.services?.map(name => services.idOf(name, `${path}.routing.${n}.services`)) ?? [],
+        severities: rule.severities ?? [],
+        policyId: own.idOf(rule.policy, `${path}.routing.${n}.policy`),
+        ...(rule.urgency ? { urgency: rule.urgency } : {}),
+      })) ?? before.routing,
+  })
+}

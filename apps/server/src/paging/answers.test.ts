@@ -1,0 +1,128 @@
+import { createTransport } from 'nodemailer'
+import { describe, expect, test as plain } from 'vitest'
+import { linkIn, test, type World } from '../../test/world.ts'
+import { parseAnswer } from './answers.ts'
+
+plain.each([
+  ['1', { kind: 'acknowledge' }],
+  ['Ack.', { kind: 'acknowledge' }],
+  ['\n  acknowledged, thanks\n\nAda\n> On Monday Tocsin wrote: pass', { kind: 'acknowledge' }],
+  ['2', { kind: 'escalate' }],
+  ['pass it', { kind: 'escalate' }],
+  ['no', { kind: 'decline', to: null }],
+  ['decline to ben@example.org', { kind: 'decline', to: 'ben@example.org' }],
+  ['Add Ben, cai@example.org and Dan', { kind: 'add', who: ['Ben', 'cai@example.org', 'Dan'] }],
+  ['snooze 45', { kind: 'snooze', minutes: 45 }],
+  ['snooze 2 h', { kind: 'snooze', minutes: 120 }],
+  ['snooze', { kind: 'snooze', minutes: 30 }],
+  // What only begins like an answer is none.
+  ['No idea, who is on it?', undefined],
+  ['2 questions first', undefined],
+  ['I am out of the office', undefined],
+  ['decline the meeting', undefined],
+  ['', undefined],
+] as const)('%j is understood', (text, answer) => {
+  expect(parseAnswer(text)).toEqual(answer)
+})
+
+describe('by its private link', () => {
+  test('a page is given to a colleague by name, joined by another, and nobody’s name is shown', async ({ world }) => {
+    const { team, primary, backup } = await world.team({ tier: 2 })
+    await world.service('billing', team)
+    const outside = await world.person('responder', 'Olga Outside')
+    await world.alert({ service: 'billing' })
+    const token = linkIn(primary.expectPage(/billing/), '/a/')
+    const call = world.client()
+    const namesNobody = await call('declineByLink', { body: { token, to: 'Olga' } }).catch((error: Error) => error.message)
+    expect(namesNobody).toMatch(/somebody of the team/)
+    expect(namesNobody).not.toContain('Outside')
+    await call('declineByLink', { body: { token, to: backup.name.toUpperCase() } })
+    await world.settle()
+    expect(backup.expectPage(/billing/).text).toContain(`${primary.name} gives this to you`)
+    await call('addRespondersByLink', { body: { token, who: outside.email } })
+    await world.settle()
+    expect(outside.expectPage(/billing/).text).toContain(`${primary.name} asks you to join.`)
+    await expect(call('addRespondersByLink', { body: { token: `${token.slice(0, -1)}x`, who: outside.email } })).rejects.toThrow(/link is not right/)
+  })
+})
+
+describe('by a reply to its mail', () => {
+  const options = { env: { TOCSIN_MAIL_IN_PORT: '0', TOCSIN_MAIL_IN_DOMAIN: 'reply.tocsin.test' } }
+  test.override({ options })
+
+  const send = (world: World, from: string, to: string, text: string, headers: Record<string, string> = {}) =>
+    createTransport({ host: '127.0.0.1', port: world.server.inbox.port ?? 0, ignoreTLS: true }).sendMail({ from, to, subject: 'Re: a page', text, headers })
+
+  const paged = async (world: World) => {
+    const { team, primary, backup } = await world.team({ tier: 2 })
+    await world.service('billing', team)
+    await world.alert({ service: 'billing' })
+    const mail = primary.expectPage(/billing/)
+    return { primary, backup, mail, to: mail.replyTo ?? '' }
+  }
+  const stateOf = async (person: { call: World['client'] extends (cookie?: string) => infer C ? C : never }) => (await person.call('pages'))[0]?.state
+
+  test('a page is acknowledged, and what came of it is written back', async ({ world }) => {
+    const { primary, mail, to } = await paged(world)
+    expect(to).toMatch(/^r-[0-9a-f]{56}@reply\.tocsin\.test$/)
+    expect(mail.text).toContain('Or reply to this mail with one word')
+    await send(world, `Ada <${primary.email.toUpperCase()}>`, to, `ack\n\n> ${mail.text}`)
+    await world.settle()
+    expect((await primary.call('pages'))[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
+    world.expectMail(primary.email, /^It is yours: billing/)
+  })
+
+  test('what is not understood, or goes wrong, changes nothing and is answered with what would be right', async ({ world }) => {
+    const { primary, backup, to } = await paged(world)
+    await send(world, primary.email, to, 'What is this about?')
+    await send(world, primary.email, to, 'decline to Nobody')
+    await world.settle()
+    expect(world.expectMail(primary.email, /^Not understood/).text).toContain('“ack”')
+    expect(world.expectMail(primary.email, /^Not done/).text).toContain('neither')
+    expect(await stateOf(primary)).toBe('triggered')
+    backup.expectNoPage()
+    await send(world, primary.email, to, `decline to ${backup.name}`)
+    await world.settle()
+    backup.expectPage(/billing/)
+  })
+
+  test('an out-of-office reply, a forged address, and somebody whom it was forwarded to answer nothing', async ({ world }) => {
+    const { primary, backup, to } = await paged(world)
+    await send(world, primary.email, to, 'ack', { 'Auto-Submitted': 'auto-replied' })
+    await expect(send(world, backup.email, to, 'ack')).rejects.toThrow(/answered from the address that it went to/)
+    const forged = to.replace(/.@/, found => (found === '0@' ? '1@' : '0@'))
+    await expect(send(world, primary.email, forged, 'ack')).rejects.toThrow(/Nobody reads mail/)
+    await expect(send(world, primary.email, 'anybody@reply.tocsin.test', 'ack')).rejects.toThrow(/Nobody reads mail/)
+    await world.settle()
+    expect(await stateOf(primary)).toBe('triggered')
+    expect(world.takeMails().filter(mail => mail.purpose === 'page-answer')).toEqual([])
+  })
+
+  test('that comes while the database is away is not taken, and does its work when its sender tries again', async ({ world }) => {
+    const { primary, to } = await paged(world)
+    const { database } = world.server.context
+    const transaction = database.transaction.bind(database)
+    database.transaction = () => Promise.reject(new Error('the database is away'))
+    await expect(send(world, primary.email, to, 'ack')).rejects.toThrow(/451 .*try again/)
+    database.transaction = transaction
+    await send(world, primary.email, to, 'ack')
+    expect(await stateOf(primary)).toBe('acknowledged')
+  })
+
+  test('that comes a second time, because its sender did not hear that it was taken, does nothing more', async ({ world }) => {
+    const { team, members } = await world.team({ tier: 3 })
+    await world.service('billing', team)
+    await world.alert({ service: 'billing' })
+    const [first, second, third] = members
+    if (!first || !second || !third) throw new Error('three members')
+    const to = first.expectPage(/billing/).replyTo ?? ''
+    for (const _ of [1, 2]) await send(world, first.email, to, 'pass', { 'Message-ID': '<one@example.org>' })
+    await world.settle()
+    second.expectPage(/billing/)
+    third.expectNoPage()
+    expect(world.takeMails().filter(mail => mail.purpose === 'page-answer').length).toBe(1)
+    await send(world, first.email, to, 'pass', { 'Message-ID': '<two@example.org>' })
+    await world.settle()
+    third.expectPage(/billing/)
+  })
+})

@@ -1,0 +1,114 @@
+import { eq } from 'drizzle-orm'
+import type { FastifyInstance } from 'fastify'
+import type { AppContext } from '../../access/index.ts'
+import type { Tx } from '../../kernel/database.ts'
+import { idFor, newId } from '../../kernel/ids.ts'
+import { AppProblem } from '../../kernel/problems.ts'
+import { signToken } from '../../kernel/secrets.ts'
+import { openTeamsVerifier, TeamsActivity, type TeamsConversation, TeamsPress, teamsConversationPurpose } from '../../notify/channels/teams-bot/send.ts'
+import type { NewMessage } from '../../notify/outbox.ts'
+import { messages } from '../../notify/tables.ts'
+import { type Answer, answerHelp, answerPages, parseAnswer } from '../answers.ts'
+import { responderAt, withinOf } from '../responders.ts'
+import { answerPress, often } from './answer.ts'
+
+/** Whatever reaches the bot in Microsoft Teams: a button, a word, or its being added. What it says back goes by the outbox, like everything. */
+export function mountTeams(http: FastifyInstance, context: AppContext): void {
+  const isFromTeams = openTeamsVerifier(context.config)
+  http.post('/hooks/teams', often, async (request, reply) => {
+    const activity = readActivity(String(request.body ?? ''))
+    if (!(await isFromTeams(String(request.headers.authorization ?? ''), activity, Date.parse(context.clock.now()))))
+      throw new AppProblem('forbidden', 'This request is not signed by Microsoft Teams for this bot.')
+    if (await isAnswered(context, activity)) return reply.code(200).send('')
+    try {
+      await context.database.transaction(tx => answer(tx, context, activity))
+    } catch (error) {
+      if (!(error instanceof AppProblem)) throw error
+      await context.database.transaction(tx => sayBack(tx, context, activity, { subject: error.message, body: '' }))
+    }
+    return reply.code(200).send('')
+  })
+}
+
+function readActivity(body: string): TeamsActivity {
+  try {
+    return TeamsActivity.parse(JSON.parse(body))
+  } catch {
+    throw new AppProblem('invalid', 'This is not an activity of Microsoft Teams.')
+  }
+}
+
+async function answer(tx: Tx, context: AppContext, activity: TeamsActivity): Promise<void> {
+  const isAlone = activity.conversation.conversationType === 'personal'
+  if (activity.type === 'conversationUpdate' && isAlone && activity.membersAdded.some(({ id }) => id === activity.recipient.id))
+    return sayBack(tx, context, activity, connecting(context, activity))
+  if (activity.type !== 'message') return
+  const press = TeamsPress.safeParse(activity.value)
+  const identity = { kind: 'teams-bot', address: activity.from.aadObjectId ?? '' } as const
+  if (press.success) {
+    const { text, withinId } = await answerPress(tx, context, { token: press.data.token, identity, answer: answerOf(press.data) })
+    return sayBack(tx, context, activity, { subject: text, body: '', withinId })
+  }
+  // In a channel the bot hears only what names it, and its name stands in the text.
+  const words = activity.text.replace(/<at>.*?<\/at>/gi, ' ').trim()
+  if (/^connect\b/i.test(words)) return sayBack(tx, context, activity, connecting(context, activity))
+  if (!isAlone) return sayBack(tx, context, activity, { subject: 'Write “connect” to have pages shown here. They are answered by their buttons.', body: '' })
+  const responder = await responderAt(tx, identity)
+  if (responder === undefined) return sayBack(tx, context, activity, connecting(context, activity))
+  const said = await answerPages(tx, context, responder, parseAnswer(words))
+  return sayBack(tx, context, activity, {
+    ...(said === answerHelp ? { subject: 'Not understood.', body: said } : { subject: said, body: '' }),
+    withinId: withinOf(responder),
+  })
+}
+
+function answerOf({ answer: kind, who, minutes }: TeamsPress): Answer {
+  if (kind === 'snooze') return { kind, minutes }
+  if (kind !== 'decline' && kind !== 'add') return { kind }
+  if (who === '') throw new AppProblem('invalid', 'Enter the name or the e-mail address of a colleague first.')
+  return kind === 'decline' ? { kind, to: who } : { kind, who: [who] }
+}
+
+/** What is said back has an id made from the activity's own: one that Teams delivers again does nothing more. */
+const answerId = ({ id, conversation }: TeamsActivity) => (id === undefined ? newId() : idFor(`teams ${conversation.id} ${id}`))
+
+async function isAnswered(context: AppContext, activity: TeamsActivity): Promise<boolean> {
+  const found = await context.database
+    .reader()
+    .db.select({ id: messages.id })
+    .from(messages)
+    .where(eq(messages.id, answerId(activity)))
+  return found.length > 0
+}
+
+type Words = Pick<NewMessage, 'subject' | 'body' | 'link' | 'withinId'>
+
+async function sayBack(tx: Tx, context: AppContext, activity: TeamsActivity, words: Words): Promise<void> {
+  const { serviceUrl, conversation, from } = activity
+  const address = from.aadObjectId ?? from.id
+  const identity: TeamsConversation = { serviceUrl, conversationId: conversation.id, isChannel: false, id: address, name: '' }
+  const id = answerId(activity)
+  const message = { id, channel: 'teams-bot', address, purpose: 'page-answer', purposeId: id, secret: context.secrets.seal(JSON.stringify(identity)) } as const
+  await context.messenger.postAll(tx, [{ ...message, ...words, subject: words.subject.slice(0, 500) }])
+}
+
+/** The address of the place where somebody writes, signed: what is entered in Tocsin can only come from here. */
+function connecting(context: AppContext, { serviceUrl, conversation, from }: TeamsActivity): Words {
+  const isAlone = conversation.conversationType === 'personal'
+  const conversationId = conversation.id.replace(/;messageid=.*$/, '')
+  const identity: TeamsConversation = {
+    ...{ serviceUrl, conversationId, isChannel: conversation.conversationType === 'channel', name: isAlone ? from.name : '' },
+    id: isAlone ? (from.aadObjectId ?? from.id) : conversationId,
+  }
+  const claims = [Buffer.from(JSON.stringify(identity)).toString('base64url')]
+  if (isAlone)
+    return {
+      subject: 'Tocsin can page you here',
+      body: 'Open Tocsin with the button and add Microsoft Teams there. It sends a code to this chat: enter it, and pages reach you here.',
+      link: { path: '/account?teams=', purpose: teamsConversationPurpose, claims },
+    }
+  return {
+    subject: 'Tocsin can tell this channel about pages. In Tocsin a lead adds it under On call, the team, Escalation, Channels, by this address:',
+    body: signToken(context.secrets, teamsConversationPurpose, claims),
+  }
+}

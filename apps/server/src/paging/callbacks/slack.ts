@@ -1,0 +1,87 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import type { AppContext } from '../../access/index.ts'
+import type { Reader } from '../../kernel/database.ts'
+import { post } from '../../kernel/outbound.ts'
+import { AppProblem } from '../../kernel/problems.ts'
+import { isFromSlack } from '../../notify/channels/slack/send.ts'
+import type { Answer } from '../answers.ts'
+import { personAt } from '../responders.ts'
+import { answerPress, often } from './answer.ts'
+
+/** A button, or a choice from a list, in a message of Slack. */
+export function mountSlack(http: FastifyInstance, context: AppContext): void {
+  http.post('/hooks/slack', often, async (request, reply) => {
+    const body = String(request.body ?? '')
+    if (!isFromSlack(context.config, request.headers, body, Date.parse(context.clock.now())))
+      throw new AppProblem('forbidden', 'This request is not signed by Slack.')
+    const parsed = SlackPress.safeParse(JSON.parse(new URLSearchParams(body).get('payload') ?? '{}'))
+    if (!parsed.success) throw new AppProblem('invalid', 'This is not an answer to a page.')
+    const pressed = parsed.data
+    const [action] = pressed.actions
+    // Slack tells of it although the browser has opened the address by itself.
+    if (action.action_id === 'open') return reply.code(200).send('')
+    const identity = { kind: 'slack', address: pressed.user.id } as const
+    let said: { text: string; isForRoom: boolean }
+    try {
+      said = await context.database.transaction(async tx => answerPress(tx, context, { token: action.block_id, identity, answer: await answerOf(tx, action) }))
+    } catch (error) {
+      if (!(error instanceof AppProblem)) throw error
+      said = { text: error.message, isForRoom: false }
+    }
+    if (pressed.response_url !== undefined) await replyInSlack(context, pressed.response_url, said)
+    return reply.code(200).send('')
+  })
+}
+
+const action = <Kind extends string, Shape extends z.ZodRawShape>(kind: Kind, shape: Shape) =>
+  z.object({ action_id: z.literal(kind), block_id: z.string().max(300), ...shape })
+const member = { selected_user: z.string().max(30) }
+const SlackAction = z.discriminatedUnion('action_id', [
+  action('acknowledge', {}),
+  action('escalate', {}),
+  action('open', {}),
+  action('decline', member),
+  action('add', member),
+  action('snooze', { selected_option: z.object({ value: z.coerce.number().int() }) }),
+])
+const SlackPress = z.object({
+  user: z.object({ id: z.string().max(30) }),
+  actions: z.tuple([SlackAction]).rest(z.unknown()),
+  response_url: z.url().max(500).optional(),
+})
+
+async function answerOf(reader: Reader, pressed: Exclude<z.output<typeof SlackAction>, { action_id: 'open' }>): Promise<Answer> {
+  switch (pressed.action_id) {
+    case 'decline':
+      return { kind: 'decline', to: await emailOf(reader, pressed.selected_user) }
+    case 'add':
+      return { kind: 'add', who: [await emailOf(reader, pressed.selected_user)] }
+    case 'snooze':
+      return { kind: 'snooze', minutes: pressed.selected_option.value }
+    default:
+      return { kind: pressed.action_id }
+  }
+}
+
+/** @throws AppProblem invalid for a member of Slack whom nobody here has shown to be */
+async function emailOf(reader: Reader, memberId: string): Promise<string> {
+  const person = await personAt(reader, { kind: 'slack', address: memberId })
+  if (person === undefined)
+    throw new AppProblem('invalid', 'Tocsin does not know who that member of Slack is: they can add Slack in Tocsin under Account. By name it goes in Tocsin.')
+  return person.email
+}
+
+/** Says in Slack what came of it. It is said on the page too, so that a fault here is logged and no more. */
+async function replyInSlack(context: AppContext, url: string, { text, isForRoom }: { text: string; isForRoom: boolean }): Promise<void> {
+  try {
+    await post({
+      url,
+      mayReachPrivate: context.config.mayReachPrivateWebhooks,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ replace_original: false, response_type: isForRoom ? 'in_channel' : 'ephemeral', text }),
+    })
+  } catch (error) {
+    context.log.warn({ err: error }, 'Slack did not take the answer to a button')
+  }
+}

@@ -1,0 +1,370 @@
+import type { EscalationLevel } from '@tocsin/api'
+import { describe, expect } from 'vitest'
+import { linkIn, type Person, test, type World } from '../../test/world.ts'
+
+/** A team of some people, one schedule a depth, and the policy that is given. */
+async function teamWith(world: World, levels: EscalationLevel[], more: { repeats?: number; settings?: object; businessHours?: object } = {}) {
+  const { team, members } = await world.team({ tier: 3 })
+  const lead = await world.person('lead')
+  const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
+  const settings = found?.settings
+  if (!settings) throw new Error('the team has settings')
+  const policy = await lead.call('savePolicy', {
+    params: { id: team.id },
+    body: { name: 'Special', levels, repeats: more.repeats ?? 0, ...(more.businessHours ? { businessHours: more.businessHours as never } : {}) },
+  })
+  await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...settings, policyId: policy.id, ...more.settings } })
+  await world.service('billing', team)
+  await world.settle()
+  world.takeMails()
+  const [first, second, third] = members
+  if (!first || !second || !third) throw new Error('three people')
+  return { team, lead, policy, settings, first, second, third }
+}
+
+const tier = (n: number): EscalationLevel => ({ targets: [{ kind: 'tier', tier: n }], waitMinutes: 5 })
+const pageOf = async (person: Person) => {
+  const [page] = await person.call('pages')
+  if (!page) throw new Error('there is a page')
+  return page
+}
+
+describe('a policy', () => {
+  test('pages people, schedules, teams and everyone, in its order', async ({ world }) => {
+    const other = await world.team({ tier: 2 })
+    const person = await world.person()
+    const { first, second, third } = await teamWith(world, [
+      { targets: [{ kind: 'person', personId: person.id }], waitMinutes: 1 },
+      { targets: [{ kind: 'team', teamId: other.team.id }], waitMinutes: 1 },
+      { targets: [tier(0).targets[0] ?? { kind: 'everyone' }, { kind: 'tier', tier: 1 }], waitMinutes: 1 },
+      { targets: [{ kind: 'everyone' }], waitMinutes: 1 },
+    ])
+    await world.alert({ service: 'billing' })
+    person.expectPage(/billing/)
+    other.primary.expectNoPage()
+    await world.advance({ minutes: 1 })
+    other.primary.expectPage(/billing/)
+    other.backup.expectPage(/billing/)
+    await world.advance({ minutes: 1 })
+    first.expectPage(/billing/)
+    second.expectPage(/billing/)
+    third.expectNoPage()
+    await world.advance({ minutes: 1 })
+    third.expectPage(/billing/)
+  })
+
+  test('is chosen by service and severity, and the first rule that fits decides', async ({ world }) => {
+    const { team, lead, settings, first, third, policy } = await teamWith(world, [tier(0)])
+    const special = await lead.call('savePolicy', { params: { id: team.id }, body: { name: 'Third', levels: [tier(2)], repeats: 0 } })
+    const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
+    await lead.call('saveTeamOnCall', {
+      params: { id: team.id },
+      body: {
+        ...settings,
+        policyId: policy.id,
+        version: found?.settings?.version ?? 0,
+        routing: [{ severities: ['critical'], policyId: special.id, urgency: 'low' }],
+      },
+    })
+    await world.alert({ service: 'billing', severity: 'critical', title: 'Grave' })
+    third.expectPage(/Grave/)
+    expect(await pageOf(third)).toMatchObject({ policy: 'Third', urgency: 'low' })
+    await world.alert({ service: 'billing', severity: 'high', title: 'Usual' })
+    first.expectPage(/Usual/)
+    third.expectNoPage()
+  })
+
+  test('that is used cannot be removed', async ({ world }) => {
+    const { lead, policy, team } = await teamWith(world, [tier(0)])
+    await expect(lead.call('removePolicy', { params: { id: policy.id } })).rejects.toThrow(/uses this policy/)
+    const spare = await lead.call('savePolicy', { params: { id: team.id }, body: { name: 'Spare', levels: [tier(0)] } })
+    await lead.call('removePolicy', { params: { id: spare.id } })
+  })
+
+  test('lets pages of low urgency wait for business hours, and high ones not', async ({ world }) => {
+    const office = { timeZone: 'Europe/Berlin', hours: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:30', until: '17:00' }] }
+    const settings = { highFrom: 'critical' }
+    const { first } = await teamWith(world, [tier(0)], { businessHours: office, settings })
+    // 08:00 UTC on a Monday is 09:00 in Berlin.
+    await world.alert({ service: 'billing', severity: 'high', title: 'Mild' })
+    first.expectNoPage()
+    expect(await pageOf(first)).toMatchObject({ urgency: 'low', nextEscalationAt: '2026-11-23T08:30:00.000Z' })
+    await world.alert({ service: 'billing', severity: 'critical', title: 'Grave' })
+    first.expectPage(/Grave/)
+    first.expectNoPage()
+    await world.advance({ minutes: 30 })
+    first.expectPage(/Mild/)
+  })
+
+  test('has steps that count at some hours or for one urgency only', async ({ world }) => {
+    const { first, second, third } = await teamWith(world, [
+      { ...tier(0), when: { timeZone: 'UTC', hours: [{ from: '20:00', until: '06:00' }] } },
+      { ...tier(1), urgency: 'low' },
+      tier(2),
+    ])
+    await world.alert({ service: 'billing' })
+    third.expectPage(/billing/)
+    first.expectNoPage()
+    second.expectNoPage()
+  })
+
+  test('waits where a step has no target, and goes on at once where an empty one is to be skipped', async ({ world }) => {
+    const { first, second } = await teamWith(world, [
+      { targets: [], waitMinutes: 3 },
+      { targets: [{ kind: 'tier', tier: 7 }], waitMinutes: 9, whenEmpty: 'skip' },
+      tier(0),
+      { targets: [{ kind: 'tier', tier: 7 }], waitMinutes: 2, whenEmpty: 'wait' },
+      tier(1),
+    ])
+    await world.alert({ service: 'billing' })
+    first.expectNoPage()
+    await world.advance({ minutes: 3 })
+    first.expectPage(/billing/)
+    await world.advance({ minutes: 5 })
+    second.expectNoPage()
+    await world.advance({ minutes: 2 })
+    second.expectPage(/billing/)
+  })
+
+  test('can need several acknowledgements, and climbs until they are there', async ({ world }) => {
+    const { first, second, third } = await teamWith(world, [
+      {
+        targets: [
+          { kind: 'tier', tier: 0 },
+          { kind: 'tier', tier: 1 },
+        ],
+        waitMinutes: 5,
+        acknowledgements: 2,
+      },
+      { ...tier(2), acknowledgements: 2 },
+    ])
+    await world.alert({ service: 'billing' })
+    const token = linkIn(first.expectPage(/billing/), '/a/')
+    second.expectPage(/billing/)
+    expect(await world.client()('acknowledgeByLink', { body: { token } })).toMatchObject({ state: 'triggered', waitsFor: 1 })
+    expect(await world.client()('acknowledgeByLink', { body: { token } }), 'the same person twice is one').toMatchObject({ state: 'triggered', waitsFor: 1 })
+    await world.advance({ minutes: 5 })
+    const last = linkIn(third.expectPage(/billing/), '/a/')
+    expect(await world.client()('acknowledgeByLink', { body: { token: last } })).toMatchObject({ state: 'acknowledged', acknowledgedBy: first.name })
+  })
+})
+
+describe('a page that would reach nobody', () => {
+  test('goes to the fallback of the team at once, and says why', async ({ world }) => {
+    const duty = await world.person('responder', 'duty manager')
+    const { first } = await teamWith(world, [{ targets: [{ kind: 'tier', tier: 7 }], waitMinutes: 5 }, tier(0)], {
+      settings: { fallback: [{ kind: 'person', personId: duty.id }] },
+    })
+    await world.alert({ service: 'billing' })
+    expect(duty.expectPage(/billing/).text).toContain('Nobody is on call as number 8: this comes to you instead.')
+    await world.advance({ minutes: 5 })
+    first.expectPage(/billing/)
+    const story = await first.call('page', { params: { id: (await pageOf(first)).id } })
+    expect(story.events.map(event => event.text)).toContain('Paged duty manager. Nobody is on call as number 8: the fallback is paged.')
+  })
+
+  test('goes to the administrators where there is nobody else', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    const lead = await world.person('lead')
+    const team = await lead.call('saveTeam', { body: { name: 'Empty', kind: 'security', memberIds: [] } })
+    await world.service('billing', team)
+    await world.alert({ service: 'billing' })
+    expect(administrator.expectPage(/billing/).text).toContain('this comes to you instead')
+  })
+
+  test('goes there too when every step is to be skipped', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    await teamWith(world, [{ targets: [{ kind: 'tier', tier: 7 }], waitMinutes: 5, whenEmpty: 'skip' }])
+    await world.alert({ service: 'billing' })
+    administrator.expectNoPage()
+    expect(world.takeMails().filter(mail => mail.purpose === 'page').length, 'the members of the team are its last resort before the administrators').toBe(3)
+  })
+})
+
+describe('surge', () => {
+  test('pages the next free depth as well while the one in turn works on an incident that is as grave', async ({ world }) => {
+    const { first, second, third } = await teamWith(world, [tier(0)])
+    const { id, version } = await first.call('openIncident', { body: { title: 'Another', reason: 'Reasonable suspicion.' } })
+    await first.call('assignRole', { params: { id, role: 'lead' }, body: { version, personId: first.id } })
+    await world.settle()
+    world.takeMails()
+    await world.alert({ service: 'billing' })
+    first.expectPage(/billing/)
+    expect(second.expectPage(/billing/).text).toContain(`${first.name} already works on another incident: this comes to you as well.`)
+    third.expectNoPage()
+  })
+})
+
+describe('a storm', () => {
+  test('in a bundle names to nobody who may not see it what belongs to an incident', async ({ world }) => {
+    const { lead } = await teamWith(world, [tier(0)])
+    const stranger = await world.person('lead')
+    const [service] = await lead.call('services')
+    for (let n = 0; n < 6; n += 1) await world.alert({ service: 'billing', title: `Odd ${n}` })
+    const hidden = []
+    for (const title of ['Hidden one', 'Hidden two'])
+      hidden.push(await lead.call('openIncident', { body: { title, reason: 'Suspicion.', serviceIds: [service?.id ?? ''] } }))
+    await world.advance({ minutes: 1 })
+    for (const { id } of hidden) {
+      const { version } = await lead.call('incident', { params: { id } })
+      await lead.call('changeIncident', { params: { id }, body: { version, isRestricted: true } })
+    }
+    const sent = (await lead.call('messageLog')).filter(message => message.purpose === 'page-bundle').map(message => message.text)
+    expect(sent.length).toBe(1)
+    expect(sent.join()).toMatch(/Hidden one|Hidden two/)
+    expect(sent.join()).not.toMatch(/Hidden one[\s\S]*Hidden two|Hidden two[\s\S]*Hidden one/)
+    expect(JSON.stringify(await stranger.call('messageLog'))).not.toContain('Hidden')
+  })
+
+  test('is bundled: nobody gets more than a few pages in a minute, and the bundle says how many', async ({ world }) => {
+    const { first } = await teamWith(world, [{ ...tier(0), waitMinutes: 30 }])
+    const sender = await world.person()
+    await sender.call('createAlerts', { body: Array.from({ length: 40 }, (_, n) => ({ title: `Odd ${n}`, severity: 'high' as const, service: 'billing' })) })
+    await world.settle()
+    expect(world.takeMails().filter(mail => mail.to === first.email).length).toBe(5)
+    await world.advance({ minutes: 1 })
+    const bundle = world.takeMails().filter(mail => mail.to === first.email)
+    expect(bundle.map(mail => mail.subject)).toEqual(['35 more pages for you'])
+    const [mail] = bundle
+    if (!mail) throw new Error('a bundle')
+    const token = linkIn(mail, '/a/')
+    expect(await world.client()('pageByLink', { body: { token } })).toMatchObject({ title: '35 pages', state: 'triggered' })
+    expect(await world.client()('acknowledgeByLink', { body: { token } })).toMatchObject({ state: 'acknowledged', acknowledgedBy: first.name })
+    expect((await first.call('pages')).filter(page => page.state === 'triggered').length).toBe(5)
+    await world.alert({ service: 'billing', title: 'Later' })
+    first.expectPage(/Later/)
+  })
+})
+
+describe('a page', () => {
+  test('tells both of two who acknowledge at the same moment who has it', async ({ world }) => {
+    const { first, second } = await teamWith(world, [
+      {
+        targets: [
+          { kind: 'tier', tier: 0 },
+          { kind: 'tier', tier: 1 },
+        ],
+        waitMinutes: 5,
+      },
+    ])
+    await world.alert({ service: 'billing' })
+    const { id } = await pageOf(first)
+    const replies = await Promise.all([first.call('acknowledgePage', { params: { id } }), second.call('acknowledgePage', { params: { id } })])
+    const [winner] = replies
+    expect([first.name, second.name]).toContain(winner?.acknowledgedBy)
+    expect(new Set(replies.map(reply => reply.acknowledgedBy)).size).toBe(1)
+    const { events } = await first.call('page', { params: { id } })
+    expect(events.filter(event => event.kind === 'page.acknowledged').length).toBe(1)
+  })
+
+  test('is declined, with or without somebody named', async ({ world }) => {
+    const { first, second, third } = await teamWith(world, [tier(0), tier(1), tier(2)])
+    await world.alert({ service: 'billing' })
+    first.expectPage(/billing/)
+    const { id } = await pageOf(first)
+    await first.call('declinePage', { params: { id }, body: { toId: third.id, reason: 'On a train' } })
+    await world.settle()
+    expect(third.expectPage(/billing/).text).toContain(`${first.name} gives this to you: On a train`)
+    second.expectNoPage()
+    await third.call('declinePage', { params: { id }, body: {} })
+    await world.settle()
+    second.expectPage(/billing/)
+    const story = await first.call('page', { params: { id } })
+    expect(story.events.map(event => event.text)).toEqual(
+      expect.arrayContaining([`${first.name} declined, for ${third.name}: On a train`, `${third.name} declined.`]),
+    )
+  })
+
+  test('given to somebody who does not answer climbs on', async ({ world }) => {
+    const { first, second, third } = await teamWith(world, [tier(0), tier(1)])
+    await world.alert({ service: 'billing' })
+    const { id } = await pageOf(first)
+    await first.call('declinePage', { params: { id }, body: { toId: third.id } })
+    await world.settle()
+    third.expectPage(/billing/)
+    await world.advance({ minutes: 9, seconds: 59 })
+    second.expectNoPage()
+    await world.advance({ seconds: 1 })
+    second.expectPage(/billing/)
+  })
+
+  test('goes to the next step at once when somebody says so, and more people can be asked to join', async ({ world }) => {
+    const { first, second, third } = await teamWith(world, [tier(0), tier(1)])
+    await world.alert({ service: 'billing' })
+    const { id } = await pageOf(first)
+    await first.call('escalatePage', { params: { id } })
+    await world.settle()
+    second.expectPage(/billing/)
+    await second.call('acknowledgePage', { params: { id } })
+    const joined = await second.call('addResponders', { params: { id }, body: { personIds: [third.id] } })
+    await world.settle()
+    expect(third.expectPage(/billing/).text).toContain(`${second.name} asks you to join.`)
+    expect(joined).toMatchObject({ state: 'acknowledged', acknowledgedBy: second.name })
+  })
+
+  test('that rests climbs again afterwards from the first step; one that nobody took up cannot rest', async ({ world }) => {
+    const { first, second } = await teamWith(world, [tier(0), tier(1)])
+    await world.alert({ service: 'billing' })
+    const token = linkIn(first.expectPage(/billing/), '/a/')
+    const { id } = await pageOf(first)
+    await expect(first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).rejects.toThrow(/Acknowledge the page first/)
+    await second.call('acknowledgePage', { params: { id } })
+    await expect(world.client()('snoozeByLink', { body: { token, minutes: 30 } }), 'it is not theirs').rejects.toThrow(/Only who has taken the page up/)
+    expect((await first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).snoozedUntil).toBe('2026-11-23T08:30:00.000Z')
+    await world.advance({ minutes: 29, seconds: 59 })
+    first.expectNoPage()
+    await world.advance({ seconds: 1 })
+    first.expectPage(/billing/)
+    second.expectNoPage()
+  })
+
+  test('that is acknowledged and then sees nothing happen re-arms; one that does see something does not', async ({ world }) => {
+    const { first, lead } = await teamWith(world, [tier(0)], { settings: { progressMinutes: 30 } })
+    const [service] = await lead.call('services')
+    const incident = await lead.call('openIncident', { body: { title: 'Odd', reason: 'Suspicion.', serviceIds: [service?.id ?? ''] } })
+    await world.settle()
+    const token = linkIn(first.expectPage(/Odd/), '/a/')
+    const id = (await first.call('myPages'))[0]?.id ?? ''
+    await world.client()('acknowledgeByLink', { body: { token } })
+    await world.advance({ minutes: 20 })
+    await first.call('addNote', { params: { id: incident.id }, body: { markdown: 'I look at the sign-ins.' } })
+    await world.advance({ minutes: 29, seconds: 59 })
+    first.expectNoPage()
+    await world.advance({ seconds: 1 })
+    first.expectPage(/Odd/)
+    expect((await first.call('page', { params: { id } })).events.map(event => event.kind)).toContain('page.unacknowledged')
+  })
+
+  test('of an incident that is hidden from somebody cannot be acted on by them', async ({ world }) => {
+    const { first, lead } = await teamWith(world, [tier(0)])
+    const stranger = await world.person()
+    const [service] = await lead.call('services')
+    await lead.call('openIncident', { body: { title: 'Secret', reason: 'Suspicion.', serviceIds: [service?.id ?? ''], isRestricted: true } })
+    await world.settle()
+    first.expectPage(/restricted/)
+    expect(await stranger.call('pages')).toEqual([])
+    const administrator = await world.person('administrator')
+    const [page] = await administrator.call('pages')
+    for (const command of ['acknowledgePage', 'escalatePage', 'page'] as const)
+      await expect(stranger.call(command, { params: { id: page?.id ?? '' } })).rejects.toThrow(/page/)
+  })
+})
+
+test('a drill pages for real, says at once that it is one, and keeps the time', async ({ world }) => {
+  const { first, lead, team } = await teamWith(world, [tier(0)])
+  const { id } = await lead.call('startDrill', { params: { id: team.id }, body: {} })
+  await world.settle()
+  const mail = first.expectPage(/\[DRILL\] This is a drill/)
+  await expect(lead.call('startDrill', { params: { id: team.id }, body: {} })).rejects.toThrow(/still running/)
+  await world.advance({ minutes: 2 })
+  await world.client()('acknowledgeByLink', { body: { token: linkIn(mail, '/a/') } })
+  const story = await lead.call('page', { params: { id } })
+  expect(story).toMatchObject({ isDrill: true, state: 'acknowledged' })
+  expect(story.events.map(event => event.text)).toContain(`${first.name} answered the drill after 2 min.`)
+  await lead.call('startDrill', { params: { id: team.id }, body: { urgency: 'low' } })
+  await world.alert({ service: 'billing', title: 'No drill' })
+  expect(await lead.call('drills', { params: { id: team.id } })).toMatchObject([
+    { urgency: 'low', state: 'triggered', acknowledgedBy: null, afterSeconds: null, paged: [first.name] },
+    { id, state: 'acknowledged', acknowledgedBy: first.name, afterSeconds: 120, paged: [first.name] },
+  ])
+})

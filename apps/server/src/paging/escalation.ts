@@ -1,0 +1,268 @@
+import type { PageTarget } from '@tocsin/api'
+import { levelCount, levelFrom, whenWithin } from '@tocsin/oncall'
+import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
+import { type AppContext, type Engagement, people } from '../access/index.ts'
+import { type NewEntry, recordAll, system } from '../journal/index.ts'
+import { addMinutes, type Instant } from '../kernel/clock.ts'
+import type { Tx } from '../kernel/database.ts'
+import { type NewJob, scheduleAll } from '../kernel/jobs.ts'
+import { unreachablePeople } from '../scheduling/coverage.ts'
+import { type OnCallSnapshot, peopleBehind, readSnapshotOf, referenceIn } from '../scheduling/snapshot.ts'
+import { onCallSettings } from '../scheduling/tables.ts'
+import { type NotificationRequest, notifyPeople, tellChannels } from './notifications.ts'
+import { type PolicyRow, type Routed, routePage } from './policies.ts'
+import { pages, policies } from './tables.ts'
+
+export type PageRow = typeof pages.$inferSelect
+export const escalateJob = 'page.escalate'
+/** How long the one who is asked before the team has. */
+export const firstPersonMinutes = 10
+export const escalationKey = (pageId: string) => `page:${pageId}`
+
+/** Everything that says whom a page goes to, read once for a batch of pages. */
+interface PagingSnapshot {
+  readonly onCall: OnCallSnapshot
+  readonly policies: ReadonlyMap<string, PolicyRow>
+  readonly unreachable: ReadonlySet<string>
+  readonly administrators: readonly string[]
+  /** What people work on. */
+  readonly engagements: readonly Engagement[]
+}
+
+async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: readonly PageRow[]): Promise<PagingSnapshot> {
+  const teamIds = [...new Set(escalating.map(page => page.teamId))]
+  const rows = await tx.db.select().from(onCallSettings).where(inArray(onCallSettings.teamId, teamIds))
+  const settings = new Map(rows.map(row => [row.teamId, row.settings]))
+  const policyIds = [...settings.values()].flatMap(one => [...(one.policyId === null ? [] : [one.policyId]), ...one.routing.map(rule => rule.policyId)])
+  const found =
+    policyIds.length === 0
+      ? []
+      : await tx.db
+          .select()
+          .from(policies)
+          .where(inArray(policies.id, [...new Set(policyIds)]))
+  // A team without settings has members all the same.
+  const targets: PageTarget[] = [
+    ...found.flatMap(policy => policy.levels.flatMap(level => level.targets)),
+    ...teamIds.map(teamId => ({ kind: 'team' as const, teamId })),
+    ...escalating.flatMap(page => (page.firstPersonId === null ? [] : [{ kind: 'person' as const, personId: page.firstPersonId }])),
+  ]
+  const administrators = await tx.db
+    .select({ id: people.id })
+    .from(people)
+    .where(sql`${people.role} = 'administrator' and ${people.isActive}`)
+    .orderBy(asc(people.id))
+  const personIds = administrators.map(person => person.id)
+  const onCall = await readSnapshotOf(tx, settings, [...targets, ...personIds.map(personId => ({ kind: 'person' as const, personId }))])
+  return {
+    onCall,
+    engagements: await context.workload.engagements(tx, [...onCall.people.keys()]),
+    policies: new Map(found.map(row => [row.id, row])),
+    unreachable: await unreachablePeople(tx),
+    administrators: personIds,
+  }
+}
+
+/** Somebody who is paged. */
+interface Recipient {
+  readonly id: string
+  readonly why?: string | undefined
+  /** Watches: the page is not theirs to answer. */
+  readonly isShadow?: boolean
+}
+
+/** What one page does at one moment. */
+interface Decision {
+  readonly people: readonly Recipient[]
+  readonly channelIds: readonly string[]
+  /** The position that comes after this. */
+  readonly levelIndex: number
+  /** The position that this is. */
+  readonly at: number
+  readonly nextEscalationAt: Instant | null
+  readonly needed: number
+  /** Why somebody else than those whose turn it is. */
+  readonly why: string | null
+  readonly isExhausted: boolean
+}
+
+const quiet = { people: [], channelIds: [], why: null, needed: 1, isExhausted: false }
+
+/**
+ * One step of each unanswered page: pages those who are on call for it now, and sets the timer of the next step. Many pages are one transaction
+ * with few statements: a storm is when it matters.
+ */
+export async function escalatePages(tx: Tx, context: AppContext, pageIds: readonly string[]): Promise<void> {
+  const found = await tx.db
+    .select()
+    .from(pages)
+    .where(inArray(pages.id, [...pageIds]))
+    .orderBy(asc(pages.id))
+    .for('update')
+  const escalating = found.filter(page => page.state === 'triggered')
+  if (escalating.length === 0) return
+  const snapshot = await readPagingSnapshot(tx, context, escalating)
+  const requests: NotificationRequest[] = []
+  const entries: NewEntry[] = []
+  const jobs: NewJob[] = []
+  const updates: { id: string; decision: Decision; urgency: string }[] = []
+  for (const page of escalating) {
+    const routed = routePage(snapshot.onCall.settings.get(page.teamId), snapshot.policies, page)
+    const decision = decide(tx.now, snapshot, page, routed)
+    updates.push({ id: page.id, decision, urgency: routed.urgency })
+    const fresh = { ...page, urgency: routed.urgency }
+    for (const { id, why } of decision.people) requests.push({ page: fresh, personId: id, levelIndex: decision.at, why })
+    const told = await tellChannels(tx, context, fresh, decision.at, decision.channelIds)
+    if (decision.nextEscalationAt !== null)
+      jobs.push({ kind: escalateJob, key: escalationKey(page.id), runAt: decision.nextEscalationAt, data: { pageId: page.id } })
+    entries.push(entryOf(snapshot.onCall, page, routed, decision, told))
+  }
+  await save(tx, updates)
+  await notifyPeople(tx, context, requests)
+  await scheduleAll(tx, jobs)
+  await recordAll(tx, entries)
+}
+
+/** One statement for all: thousands of pages may climb in the same second. */
+async function save(tx: Tx, updates: readonly { id: string; decision: Decision; urgency: string }[]): Promise<void> {
+  const rows = updates.map(
+    ({ id, urgency, decision: one }) =>
+      sql`(${id}::uuid, ${one.isExhausted ? 'exhausted' : 'triggered'}, ${urgency}, ${one.levelIndex}::int, ${one.needed}::int, ${one.nextEscalationAt}::timestamptz)`,
+  )
+  await tx.db.execute(sql`
+    update pages set state = fresh.state, urgency = fresh.urgency, level_index = fresh.level_index, needed = fresh.needed, next_escalation_at = fresh.next_escalation_at, snoozed_until = null
+    from (values ${sql.join(rows, sql`, `)}) as fresh (id, state, urgency, level_index, needed, next_escalation_at)
+    where pages.id = fresh.id`)
+}
+
+function entryOf(onCall: OnCallSnapshot, page: PageRow, routed: Routed, decision: Decision, channels: readonly string[]): NewEntry {
+  const base = { actor: system, subject: { kind: 'page', id: page.id }, within: page.withinId }
+  if (decision.isExhausted) return { ...base, type: 'page.exhausted', data: { about: { kind: page.subjectKind, id: page.subjectId } } }
+  const notified = decision.people.map(({ id }) => referenceIn(onCall, id).name)
+  return {
+    ...base,
+    type: notified.length + channels.length > 0 ? 'page.notified' : 'page.waited',
+    data: {
+      levelIndex: decision.at,
+      notified,
+      channels,
+      policy: routed.name,
+      urgency: routed.urgency,
+      why: decision.why,
+      nextEscalationAt: decision.nextEscalationAt,
+    },
+  }
+}
+
+function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: Routed): Decision {
+  const { policy, urgency } = routed
+  if (page.levelIndex < 0 && page.firstPersonId !== null && snapshot.onCall.people.get(page.firstPersonId)?.isActive)
+    return { ...quiet, people: [{ id: page.firstPersonId }], at: page.levelIndex, levelIndex: 0, nextEscalationAt: addMinutes(now, firstPersonMinutes) }
+  if (urgency === 'low') {
+    const from = whenWithin(policy.businessHours, now)
+    if (from > now) return { ...quiet, at: page.levelIndex, levelIndex: page.levelIndex, nextEscalationAt: from, why: 'It waits for business hours.' }
+  }
+  const most = levelCount(policy)
+  for (let place = page.levelIndex; place < most; ) {
+    const found = levelFrom(policy, place, now, urgency)
+    if (found === undefined) break
+    const { level, levelIndex } = found
+    const who = behind(snapshot, page, level.targets)
+    const channelIds = level.targets.flatMap(target => (target.kind === 'channel' ? [target.channelId] : []))
+    const next = {
+      at: levelIndex,
+      levelIndex: levelIndex + 1,
+      nextEscalationAt: addMinutes(now, level.waitMinutes),
+      needed: level.acknowledgements ?? 1,
+      channelIds,
+    }
+    const reachable = who.people.filter(({ id, isShadow }) => !isShadow && !snapshot.unreachable.has(id))
+    const isNobody = reachable.length === 0 && channelIds.length === 0
+    if (!isNobody || level.targets.length === 0 || level.whenEmpty === 'wait') return { ...quiet, ...next, people: who.people, why: who.why }
+    if (level.whenEmpty === 'skip') {
+      place = levelIndex + 1
+      continue
+    }
+    const why = who.people.every(one => one.isShadow)
+      ? reasonFor(snapshot.onCall, page.teamId, level.targets)
+      : 'Whoever is on call has no contact method that works'
+    const sentence = `${why}: this comes to you instead.`
+    const instead = fallbackOf(snapshot, page.teamId).filter(id => !who.people.some(one => one.id === id))
+    return { ...quiet, ...next, people: [...who.people, ...instead.map(id => ({ id, why: sentence }))], why: `${why}: the fallback is paged.` }
+  }
+  // Every step was passed over, so nobody ever heard of it: that is not an answer.
+  if (page.levelIndex === 0) {
+    const sentence = 'No step of the escalation policy has anybody in it: this comes to you instead.'
+    const instead = fallbackOf(snapshot, page.teamId).map(id => ({ id, why: sentence }))
+    return { ...quiet, people: instead, at: 0, levelIndex: most, nextEscalationAt: addMinutes(now, firstPersonMinutes), why: sentence }
+  }
+  return { ...quiet, at: page.levelIndex, levelIndex: page.levelIndex, nextEscalationAt: null, isExhausted: true }
+}
+
+/** The team's fallback, or its members, or the administrators: the first of these that is somebody who can be paged. */
+function fallbackOf({ onCall, unreachable, administrators }: PagingSnapshot, teamId: string): readonly string[] {
+  const named = onCall.settings.get(teamId)?.fallback.flatMap(target => peopleBehind(onCall, teamId, target).people) ?? []
+  const members = peopleBehind(onCall, teamId, { kind: 'everyone' }).people
+  const choices = [named, members, administrators].map(ids => [...new Set(ids)])
+  return choices.find(ids => ids.some(id => !unreachable.has(id))) ?? administrators
+}
+
+function reasonFor(onCall: OnCallSnapshot, teamId: string, targets: readonly PageTarget[]): string {
+  const tiers = targets.flatMap(target =>
+    target.kind === 'tier' ? [onCall.settings.get(teamId)?.tiers[target.tier]?.tier ?? `number ${target.tier + 1}`] : [],
+  )
+  return tiers.length > 0 ? `Nobody is on call as ${tiers.join(' or ')}` : 'The step of the escalation policy has nobody in it'
+}
+
+/**
+ * Who is behind the targets of a step now. Where somebody whose turn it is already works on an incident that is at least as grave, the next free
+ * depth is paged as well: a second incident must not wait for the first.
+ */
+function behind(snapshot: PagingSnapshot, page: PageRow, targets: readonly PageTarget[]): { people: Recipient[]; why: string | null } {
+  const { onCall } = snapshot
+  const chosen = new Map<string, Recipient>()
+  let why: string | null = null
+  for (const target of targets) {
+    const { people: held, shadows } = peopleBehind(onCall, page.teamId, target)
+    for (const id of held) chosen.set(id, { id })
+    for (const id of shadows) if (!chosen.has(id)) chosen.set(id, { id, why: 'You are watching: whoever is on call answers.', isShadow: true })
+    const free = page.subjectKind === 'drill' ? undefined : nextFree(snapshot, page, target, held)
+    if (free === undefined) continue
+    why = `${held.map(id => referenceIn(onCall, id).name).join(' and ')} already ${held.length === 1 ? 'works' : 'work'} on another incident`
+    for (const id of free) if (!chosen.has(id)) chosen.set(id, { id, why: `${why}: this comes to you as well.` })
+  }
+  return { people: [...chosen.values()], why: why === null ? null : `${why}: the next free depth is paged as well.` }
+}
+
+function nextFree({ onCall, engagements }: PagingSnapshot, page: PageRow, target: PageTarget, held: readonly string[]): readonly string[] | undefined {
+  if (target.kind !== 'tier' || held.length === 0) return undefined
+  const isBusy = (id: string) => engagements.some(one => one.personId === id && one.incidentId !== page.subjectId && one.outweighs.includes(page.severity))
+  if (!held.every(isBusy)) return undefined
+  const tiers = onCall.settings.get(page.teamId)?.tiers.length ?? 0
+  for (let tier = target.tier + 1; tier < tiers; tier++) {
+    const others = peopleBehind(onCall, page.teamId, { kind: 'tier', tier }).people.filter(id => !held.includes(id))
+    if (others.some(id => !isBusy(id))) return others
+  }
+  return undefined
+}
+
+/** Puts a page back to climbing from `position`, and climbs at once. Where another page about exactly the same climbs already, that one goes on. */
+export async function restartEscalation(tx: Tx, context: AppContext, pageId: string, levelIndex: number): Promise<void> {
+  const twin = alias(pages, 'twin')
+  const [same] = await tx.db
+    .select({ id: twin.id, withinId: pages.withinId })
+    .from(twin)
+    .innerJoin(pages, eq(pages.key, twin.key))
+    .where(and(eq(pages.id, pageId), ne(twin.id, pageId), eq(twin.state, 'triggered')))
+  if (same) {
+    await tx.db.update(pages).set({ state: 'resolved', nextEscalationAt: null, snoozedUntil: null }).where(eq(pages.id, pageId))
+    await recordAll(tx, [{ actor: system, type: 'page.resolved', subject: { kind: 'page', id: pageId }, within: same.withinId, data: { about: same.id } }])
+    return
+  }
+  await tx.db
+    .update(pages)
+    .set({ state: 'triggered', levelIndex, acknowledgedById: null, acknowledgedAt: null, acknowledgements: [], snoozedUntil: null, progressAt: null })
+    .where(eq(pages.id, pageId))
+  await escalatePages(tx, context, [pageId])
+}

@@ -1,0 +1,322 @@
+import { channelWords } from '@tocsin/api'
+import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
+import type { AppContext } from '../access/index.ts'
+import { recordAll, system } from '../journal/index.ts'
+import { addMinutes, addSeconds } from '../kernel/clock.ts'
+import type { Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { type NewJob, scheduleAll } from '../kernel/jobs.ts'
+import { teamChannelPurpose } from '../notify/channels/index.ts'
+import { type NotificationPlan, type NotificationStep, notificationPlansOf } from '../notify/contact-methods.ts'
+import { linkPlaceholder, type NewMessage, type Trouble } from '../notify/outbox.ts'
+import { type TeamChannelKind, teamChannels } from '../notify/tables.ts'
+import { pageBundles, pageNotifications, pages } from './tables.ts'
+
+type PageRow = typeof pages.$inferSelect
+
+export const notifyJob = 'page.notify'
+export const bundleJob = 'page.bundle'
+/** Pages that one person gets within a minute, at the most; what is more goes out as one message. */
+export const maxPagesPerMinute = 6
+
+/** Somebody to be paged about something. */
+export interface NotificationRequest {
+  readonly page: PageRow
+  readonly personId: string
+  readonly levelIndex: number
+  /** Why it comes to them, where it is not their turn: a gap, a surge, a request of somebody. */
+  readonly why?: string | undefined
+}
+
+export interface NotifyData {
+  readonly pageId: string
+  readonly personId: string
+  readonly levelIndex: number
+  /** The place in the person's rules that comes next. */
+  readonly place: number
+  readonly why?: string | undefined
+}
+
+type Notification = typeof pageNotifications.$inferInsert
+
+/**
+ * Pages people: by the methods that their rules name for now, and by a timer for those that come later. In batches: a storm of pages is few
+ * statements, not many.
+ */
+export async function notifyPeople(tx: Tx, context: AppContext, requests: readonly NotificationRequest[]): Promise<void> {
+  await notifyNow(
+    tx,
+    context,
+    requests.map(one => ({ ...one, place: 0 })),
+  )
+}
+
+/** The next methods of a person's rules, if the page still waits for an answer. */
+export async function notifyFurther(tx: Tx, context: AppContext, all: readonly NotifyData[]): Promise<void> {
+  if (all.length === 0) return
+  const rows = await tx.db
+    .select()
+    .from(pages)
+    .where(and(inArray(pages.id, [...new Set(all.map(one => one.pageId))]), eq(pages.state, 'triggered')))
+    .for('update')
+  const open = new Map(rows.map(row => [row.id, row]))
+  await notifyNow(
+    tx,
+    context,
+    all.flatMap(({ pageId, ...one }) => {
+      const page = open.get(pageId)
+      // Who has acknowledged where several have to is not asked again.
+      return page === undefined || page.acknowledgements.some(({ personId }) => personId === one.personId) ? [] : [{ ...one, page }]
+    }),
+  )
+}
+
+async function notifyNow(tx: Tx, context: AppContext, all: readonly (NotificationRequest & { readonly place: number })[]): Promise<void> {
+  if (all.length === 0) return
+  const personIds = [...new Set(all.map(one => one.personId))]
+  const isAtLeast = await notificationPlansOf(tx, personIds)
+  const rooms = await roomsOf(tx, personIds)
+  const messages: (NewMessage & { id: string })[] = []
+  const notifications: Notification[] = []
+  const jobs: NewJob[] = []
+  const bundled = new Map<string, Notification[]>()
+  for (const { page, personId, levelIndex, why, place } of all) {
+    const plan = isAtLeast.get(personId)
+    if (plan === undefined) continue
+    const steps = usable(context, plan, page.urgency)
+    // Minutes count from when the person was paged first, so the next timer is set by the difference.
+    const current = steps[place]?.afterMinutes ?? 0
+    const now = steps.slice(place).filter(step => step.afterMinutes <= current)
+    const later = steps[place + now.length]
+    if (later !== undefined)
+      jobs.push({
+        kind: notifyJob,
+        key: `reach:${page.id}:${personId}`,
+        runAt: addMinutes(tx.now, later.afterMinutes - current),
+        data: { pageId: page.id, personId, levelIndex, place: place + now.length, why } satisfies NotifyData,
+      })
+    const isSingle = take(rooms, personId)
+    for (const { step } of now) {
+      const base = { pageId: page.id, personId, levelIndex, channel: step.kind, methodId: step.methodId, at: tx.now }
+      if (!isSingle) {
+        bundled.set(personId, [...(bundled.get(personId) ?? []), { ...base, messageId: null }])
+        continue
+      }
+      const id = newId()
+      messages.push({ ...pageMessage(page, personId, why), ...addressOf(step), id, isDemo: plan.isDemo })
+      notifications.push({ ...base, messageId: id })
+    }
+  }
+  await context.messenger.postAll(tx, messages)
+  await bundle(tx, bundled, notifications, jobs)
+  if (notifications.length > 0) await tx.db.insert(pageNotifications).values(notifications)
+  await scheduleAll(tx, jobs)
+}
+
+/** The rules of a person with another method wherever the operator has taken away what one needs: a page that waits for it would reach nobody. */
+function usable(context: AppContext, plan: NotificationPlan, urgency: PageRow['urgency']): NotificationPlan['rules'][PageRow['urgency']] {
+  const isUsable = ({ kind }: NotificationStep) => context.messenger.has(kind)
+  const able = plan.rules[urgency].filter(({ step }) => isUsable(step))
+  if (able.length > 0) return able
+  const other = plan.reserve.find(isUsable)
+  return other === undefined ? plan.rules[urgency] : [{ afterMinutes: 0, step: other }]
+}
+
+export const addressOf = (step: NotificationStep) => ({ channel: step.kind, address: step.address, ...(step.secret === null ? {} : { secret: step.secret }) })
+
+/** What a page says, with the link that is one person's alone. */
+export function pageMessage(page: PageRow, personId: string, why?: string): Omit<NewMessage, 'channel' | 'address'> {
+  const isDrill = page.subjectKind === 'drill'
+  return {
+    purpose: 'page',
+    purposeId: page.id,
+    withinId: page.withinId,
+    subject: `${isDrill ? '[DRILL]' : `[${page.severity.toUpperCase()}]`} ${page.title}`.slice(0, 200),
+    body: [
+      ...(why === undefined ? [] : [why]),
+      page.summary,
+      `Acknowledge with one tap (the link is yours alone):\n${linkPlaceholder}`,
+      'Unanswered, it climbs to the next person.\n',
+    ].join('\n\n'),
+    link: { path: '/a/', purpose: 'page', claims: [page.id, personId] },
+  }
+}
+
+/** How many more pages each person may get as messages of their own in this minute. One is kept for the bundle. */
+async function roomsOf(tx: Tx, personIds: readonly string[]): Promise<Map<string, number>> {
+  const rows = await tx.db
+    .select({ personId: pageNotifications.personId, n: sql<number>`count(distinct coalesce(${pageNotifications.bundleId}, ${pageNotifications.pageId}))::int` })
+    .from(pageNotifications)
+    .where(
+      and(
+        inArray(pageNotifications.personId, [...personIds]),
+        gt(pageNotifications.at, addMinutes(tx.now, -1)),
+        sql`${pageNotifications.messageId} is not null`,
+      ),
+    )
+    .groupBy(pageNotifications.personId)
+  const sent = new Map(rows.map(row => [row.personId, row.n]))
+  return new Map(personIds.map(id => [id, maxPagesPerMinute - 1 - (sent.get(id) ?? 0)]))
+}
+
+function take(rooms: Map<string, number>, personId: string): boolean {
+  const room = rooms.get(personId) ?? 0
+  rooms.set(personId, room - 1)
+  return room > 0
+}
+
+/** Puts what is too much for a minute into the person's bundle, which leaves within the minute. */
+async function bundle(tx: Tx, bundled: ReadonlyMap<string, readonly Notification[]>, notifications: Notification[], jobs: NewJob[]): Promise<void> {
+  if (bundled.size === 0) return
+  const dueAt = addSeconds(tx.now, 60)
+  const personIds = [...bundled.keys()]
+  // Where a bundle is just being sent this waits for the end of that and begins another; and a sender waits, by the foreign key, for pages that are
+  // joining its bundle: none comes too late.
+  const fresh = await tx.db
+    .insert(pageBundles)
+    .values(personIds.map(personId => ({ id: newId(), personId, dueAt })))
+    .onConflictDoNothing()
+    .returning()
+  const open = await tx.db
+    .select()
+    .from(pageBundles)
+    .where(and(inArray(pageBundles.personId, personIds), isNull(pageBundles.sentAt)))
+  for (const { id, personId } of open) for (const one of bundled.get(personId) ?? []) notifications.push({ ...one, bundleId: id })
+  for (const { id } of fresh) jobs.push({ kind: bundleJob, key: `bundle:${id}`, runAt: dueAt, data: { bundleId: id } })
+}
+
+/** The pages of a bundle that still wait for an answer. */
+export async function pagesIn(tx: Tx, bundleId: string): Promise<PageRow[]> {
+  const rows = await tx.db
+    .selectDistinctOn([pages.id], { page: pages })
+    .from(pages)
+    .innerJoin(pageNotifications, eq(pageNotifications.pageId, pages.id))
+    .where(eq(pageNotifications.bundleId, bundleId))
+    .orderBy(pages.id)
+  return rows.map(row => row.page)
+}
+
+const maxTitles = 15
+
+/** Sends a bundle: one message that says how many pages wait, by the methods that they would have gone by. */
+export async function sendBundle(tx: Tx, context: AppContext, bundleId: string): Promise<void> {
+  const [found] = await tx.db.select().from(pageBundles).where(eq(pageBundles.id, bundleId)).for('update')
+  if (!found || found.sentAt !== null) return
+  await tx.db.update(pageBundles).set({ sentAt: tx.now }).where(eq(pageBundles.id, bundleId))
+  const open = (await pagesIn(tx, bundleId)).filter(page => page.state === 'triggered')
+  if (open.length === 0) return
+  const waiting = await tx.db.select().from(pageNotifications).where(eq(pageNotifications.bundleId, bundleId))
+  const plan = (await notificationPlansOf(tx, [found.personId])).get(found.personId)
+  const methods = new Map(plan?.all.map(step => [step.methodId ?? '', step]))
+  for (const methodId of new Set(waiting.map(one => one.methodId ?? ''))) {
+    const step = methods.get(methodId) ?? plan?.all[0]
+    if (step === undefined) continue
+    const id = await context.messenger.post(tx, { ...bundleMessage(bundleId, found.personId, open), ...addressOf(step), isDemo: plan?.isDemo ?? false })
+    await tx.db
+      .update(pageNotifications)
+      .set({ messageId: id, at: tx.now })
+      .where(and(eq(pageNotifications.bundleId, bundleId), sql`coalesce(${pageNotifications.methodId}::text, '') = ${methodId}`))
+  }
+}
+
+/** What a bundle says, with the link that is one person's alone. */
+function bundleMessage(bundleId: string, personId: string, open: readonly PageRow[], why?: string): Omit<NewMessage, 'channel' | 'address'> {
+  // A message is shown to those who may see one record: what belongs to another one is not named in it.
+  const withinId = open.find(page => page.withinId !== null)?.withinId ?? null
+  const titleOf = (page: PageRow) => (page.withinId === null || page.withinId === withinId ? page.title : 'about an incident, named behind the link')
+  const lines = open.slice(0, maxTitles).map(page => `- [${page.severity.toUpperCase()}] ${titleOf(page)}`)
+  const more = open.length > maxTitles ? [`- and ${open.length - maxTitles} more`] : []
+  return {
+    purpose: 'page-bundle',
+    purposeId: bundleId,
+    withinId,
+    subject: `${open.length} more ${open.length === 1 ? 'page' : 'pages'} for you`,
+    body: [
+      ...(why === undefined ? [] : [why]),
+      'They came faster than one at a time can be read:',
+      [...lines, ...more].join('\n'),
+      `See and acknowledge them with one tap (the link is yours alone):\n${linkPlaceholder}`,
+      'Unanswered, they climb to the next person.\n',
+    ].join('\n\n'),
+    link: { path: '/a/', purpose: 'page', claims: ['bundle', bundleId, personId] },
+  }
+}
+
+/**
+ * The channel of a message is in trouble: the next method of the same person is used at once, each of them once, and the page says so. The message
+ * itself is tried on, if that can help.
+ */
+export async function failOver(tx: Tx, context: AppContext, { messageId, channel, error }: Trouble): Promise<void> {
+  const affected = await tx.db
+    .select({ notification: pageNotifications, page: pages })
+    .from(pageNotifications)
+    .innerJoin(pages, eq(pages.id, pageNotifications.pageId))
+    .where(and(eq(pageNotifications.messageId, messageId), eq(pages.state, 'triggered')))
+    .for('update')
+  // All pages of one message went to one person: one page, or those of a bundle.
+  const [first] = affected
+  if (first === undefined || first.notification.personId === null) return
+  const { personId, bundleId } = first.notification
+  const pageIds = affected.map(({ page }) => page.id)
+  const tried = await tx.db
+    .select()
+    .from(pageNotifications)
+    .where(
+      and(
+        inArray(pageNotifications.pageId, pageIds),
+        eq(pageNotifications.personId, personId),
+        eq(pageNotifications.levelIndex, first.notification.levelIndex),
+      ),
+    )
+  if (tried.some(one => one.insteadOf === messageId)) return
+  const plan = (await notificationPlansOf(tx, [personId])).get(personId)
+  const used = new Set(tried.map(one => `${one.channel} ${one.methodId ?? ''}`))
+  const next = plan?.reserve.find(step => !used.has(`${step.kind} ${step.methodId ?? ''}`) && context.messenger.has(step.kind))
+  await recordAll(
+    tx,
+    affected.map(({ page }) => ({
+      actor: system,
+      type: 'page.failed-over',
+      subject: { kind: 'page', id: page.id },
+      within: page.withinId,
+      data: { from: channel, to: next?.kind ?? null, error },
+    })),
+  )
+  if (plan === undefined || next === undefined) return
+  const why = `Another way to reach you (${channelWords[channel]}) is in trouble, so this comes to you this way.`
+  const open = affected.map(({ page }) => page)
+  const message = bundleId === null ? pageMessage(first.page, personId, why) : bundleMessage(bundleId, personId, open, why)
+  const id = await context.messenger.post(tx, { ...message, ...addressOf(next), isDemo: plan.isDemo })
+  await tx.db.insert(pageNotifications).values(
+    affected.map(({ notification, page }) => ({
+      ...{ pageId: page.id, personId, levelIndex: notification.levelIndex, channel: next.kind, methodId: next.methodId },
+      ...{ messageId: id, bundleId, insteadOf: messageId, at: tx.now },
+    })),
+  )
+}
+
+/** Those whose buttons say who pressed them. */
+const answeringChannels: ReadonlySet<TeamChannelKind> = new Set(['slack', 'teams-bot'])
+
+/** Tells the channels of a team about a page. */
+export async function tellChannels(tx: Tx, context: AppContext, page: PageRow, levelIndex: number, channelIds: readonly string[]): Promise<string[]> {
+  if (channelIds.length === 0) return []
+  const rows = await tx.db
+    .select()
+    .from(teamChannels)
+    .where(inArray(teamChannels.id, [...channelIds]))
+  for (const row of rows) {
+    const { link: _link, ...message } = pageMessage(page, '')
+    const id = await context.messenger.post(tx, {
+      ...message,
+      channel: row.kind,
+      address: row.address,
+      ...(row.secret === null ? {} : { secret: row.secret }),
+      body: `${page.summary}\n\nSee it and take it up: ${context.messenger.origin}/pages/${page.id}\n`,
+      ...(answeringChannels.has(row.kind) ? { link: { path: `/pages/${page.id}#`, purpose: teamChannelPurpose, claims: [page.id] } } : {}),
+      isDemo: page.isDemo,
+    })
+    await tx.db.insert(pageNotifications).values({ pageId: page.id, personId: null, levelIndex, channel: row.kind, messageId: id, at: tx.now })
+  }
+  return rows.map(row => row.name)
+}

@@ -1,0 +1,310 @@
+import { type Severity, severities } from '@tocsin/api'
+import { and, eq, inArray, sql } from 'drizzle-orm'
+import { type AppContext, assertPeople, type Caller, findPerson, people } from '../access/index.ts'
+import { type Actor, lastDoneByPeople, record, system } from '../journal/index.ts'
+import { addMinutes } from '../kernel/clock.ts'
+import type { Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { cancel, schedule } from '../kernel/jobs.ts'
+import { conflict, notFound } from '../kernel/problems.ts'
+import { onCallSettings } from '../scheduling/tables.ts'
+import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, type PageRow, restartEscalation } from './escalation.ts'
+import { notifyPeople } from './notifications.ts'
+import { pages } from './tables.ts'
+
+export const wakeJob = 'page.wake'
+const wakeKey = (pageId: string) => `wake:${pageId}`
+
+export interface PageRequest {
+  readonly teamId: string
+  readonly subject: { readonly kind: 'alert' | 'incident'; readonly id: string }
+  /** The incident that decides who may see the page. */
+  readonly within?: string | null
+  readonly title: string
+  readonly summary: string
+  readonly severity: Severity
+  /** The service that it is about: it decides with the severity which policy the page climbs. */
+  readonly serviceId?: string | null
+  readonly isDemo?: boolean
+  /** One topic of a subject, where it has several that may climb at once. */
+  readonly topic?: string
+  /** Somebody to ask before the team, such as the lead of an incident; the team follows when there is no answer. */
+  readonly firstPersonId?: string | null
+}
+
+/** True when `severity` is `threshold` or above it. */
+export function isAtLeast(severity: Severity, threshold: Severity): boolean {
+  return severities.indexOf(severity) >= severities.indexOf(threshold)
+}
+
+/**
+ * Pages a team: the first step of its escalation policy at once, the next ones by a durable timer until somebody acknowledges.
+ * A page of the same team for the same subject and topic that still climbs is not doubled.
+ */
+export async function pageTeam(tx: Tx, context: AppContext, request: PageRequest): Promise<void> {
+  const id = newId()
+  const { subject, within, topic = '', firstPersonId = null, ...rest } = request
+  await openPage(tx, context, system, {
+    ...rest,
+    id,
+    key: `${request.teamId} ${subject.id} ${topic}`,
+    firstPersonId,
+    levelIndex: firstPersonId === null ? 0 : -1,
+    subjectKind: subject.kind,
+    subjectId: subject.id,
+    withinId: within ?? null,
+  })
+}
+
+async function openPage(
+  tx: Tx,
+  context: AppContext,
+  actor: Actor,
+  values: Omit<typeof pages.$inferInsert, 'state' | 'createdAt'> & { id: string },
+): Promise<void> {
+  const [page] = await tx.db
+    .insert(pages)
+    .values({ ...values, state: 'triggered', createdAt: tx.now })
+    .onConflictDoNothing({ target: pages.key, where: sql`state = 'triggered'` })
+    .returning({ id: pages.id })
+  if (!page) return
+  await record(tx, {
+    actor,
+    type: values.subjectKind === 'drill' ? 'drill.started' : 'page.triggered',
+    subject: { kind: 'page', id: values.id },
+    within: values.withinId ?? null,
+    data: { teamId: values.teamId, about: { kind: values.subjectKind, id: values.subjectId }, severity: values.severity },
+  })
+  await escalatePages(tx, context, [values.id])
+}
+
+/** Pages a team for real to see whether it answers, and says at once that it is a drill. */
+export async function startDrill(tx: Tx, context: AppContext, caller: Caller, team: { id: string; name: string }, urgency: 'high' | 'low'): Promise<string> {
+  const id = newId()
+  await openPage(tx, context, caller.actor, {
+    id,
+    teamId: team.id,
+    subjectKind: 'drill',
+    subjectId: id,
+    key: `${team.id} drill`,
+    title: `This is a drill for ${team.name}`,
+    summary: `${caller.actor.name} wants to know whether pages reach ${team.name}. Nothing has happened: acknowledge it as you would a real one.`,
+    severity: urgency === 'high' ? 'high' : 'low',
+  })
+  const [page] = await tx.db.select({ id: pages.id }).from(pages).where(eq(pages.id, id))
+  if (!page) throw conflict('A drill of this team is still running.')
+  return id
+}
+
+async function lockPage(tx: Tx, pageId: string): Promise<PageRow> {
+  const [page] = await tx.db.select().from(pages).where(eq(pages.id, pageId)).for('update')
+  if (!page) throw notFound('page')
+  return page
+}
+
+const about = (page: PageRow) => ({ kind: page.subjectKind, id: page.subjectId })
+
+/**
+ * Acknowledges a page: it stops climbing, and what has not left yet is not sent. Where a step needs several, it goes on until they are there. A
+ * second acknowledgement changes nothing, and its sender sees who was first.
+ */
+export async function acknowledgePage(tx: Tx, context: AppContext, actor: Actor, personId: string, pageId: string): Promise<PageRow> {
+  const page = await lockPage(tx, pageId)
+  if (page.state === 'acknowledged' || page.state === 'resolved' || page.acknowledgements.some(one => one.personId === personId)) return page
+  const acknowledgements = [...page.acknowledgements, { personId, at: tx.now }]
+  const isEnough = acknowledgements.length >= page.needed
+  const afterSeconds = Math.round((Date.parse(tx.now) - Date.parse(page.createdAt)) / 1_000)
+  const base = { actor, subject: { kind: 'page', id: pageId }, within: page.withinId }
+  if (!isEnough) {
+    await tx.db.update(pages).set({ acknowledgements }).where(eq(pages.id, pageId))
+    await record(tx, {
+      ...base,
+      type: 'page.acknowledgement-added',
+      data: { about: about(page), personId, afterSeconds, of: page.needed, so: acknowledgements.length },
+    })
+    return lockPage(tx, pageId)
+  }
+  const first = acknowledgements[0]?.personId ?? personId
+  const [acknowledged] = await tx.db
+    .update(pages)
+    .set({ state: 'acknowledged', acknowledgedById: first, acknowledgedAt: tx.now, acknowledgements, nextEscalationAt: null, progressAt: tx.now })
+    .where(eq(pages.id, pageId))
+    .returning()
+  await quieten(tx, context, [pageId])
+  await record(tx, {
+    ...base,
+    type: page.subjectKind === 'drill' ? 'drill.acknowledged' : 'page.acknowledged',
+    data: { about: about(page), teamId: page.teamId, personId: first, afterSeconds },
+  })
+  if (!acknowledged) throw notFound('page')
+  await expectProgress(tx, acknowledged)
+  return acknowledged
+}
+
+/** Looks after the time that the team gives itself whether anything has happened since. */
+async function expectProgress(tx: Tx, page: PageRow): Promise<void> {
+  if (page.subjectKind === 'drill') return
+  const [team] = await tx.db.select({ settings: onCallSettings.settings }).from(onCallSettings).where(eq(onCallSettings.teamId, page.teamId))
+  const minutes = team?.settings.progressMinutes ?? null
+  if (minutes === null) return
+  await schedule(tx, { kind: wakeJob, key: wakeKey(page.id), runAt: addMinutes(page.progressAt ?? tx.now, minutes), data: { pageId: page.id } })
+}
+
+/** The end of a snooze, or of the time within which something should have happened: the page climbs again unless it has. */
+export async function wakePage(tx: Tx, context: AppContext, pageId: string): Promise<void> {
+  const page = await lockPage(tx, pageId)
+  if (page.state !== 'acknowledged') return
+  if (page.snoozedUntil !== null) {
+    await record(tx, { actor: system, type: 'page.snooze-ended', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: about(page) } })
+    return restartEscalation(tx, context, pageId, 0)
+  }
+  const since = page.progressAt ?? page.acknowledgedAt ?? page.createdAt
+  const progressAt = await lastDoneByPeople(tx, page.subjectId, since)
+  if (progressAt !== undefined) {
+    await tx.db.update(pages).set({ progressAt }).where(eq(pages.id, pageId))
+    return expectProgress(tx, { ...page, progressAt })
+  }
+  await record(tx, {
+    actor: system,
+    type: 'page.unacknowledged',
+    subject: { kind: 'page', id: pageId },
+    within: page.withinId,
+    data: { about: about(page), personId: page.acknowledgedById, since },
+  })
+  await restartEscalation(tx, context, pageId, 0)
+}
+
+/** Hands an acknowledged page back: it climbs to the next person at once. */
+export async function releasePage(tx: Tx, context: AppContext, actor: Actor, personId: string, pageId: string): Promise<PageRow> {
+  const page = await lockPage(tx, pageId)
+  if (page.state !== 'acknowledged' || page.acknowledgedById !== personId) throw conflict('Only who acknowledged a page can hand it back.')
+  await record(tx, { actor, type: 'page.released', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: about(page), personId } })
+  await cancel(tx, wakeKey(pageId))
+  await restartEscalation(tx, context, pageId, page.levelIndex)
+  return lockPage(tx, pageId)
+}
+
+/** Whoever answers: signed in, or by something that is theirs alone. */
+type Answerer = Pick<Caller, 'actor' | 'personId'>
+
+/** Declines a page: it goes to the one who is named, and on from there if they do not answer; or to the next step at once. */
+export async function declinePage(
+  tx: Tx,
+  context: AppContext,
+  caller: Answerer,
+  pageId: string,
+  { toId, reason }: { toId: string | null; reason: string },
+): Promise<void> {
+  const page = await lockPage(tx, pageId)
+  if (page.state === 'resolved') throw conflict('The page is over: there is nothing left to answer.')
+  if (page.state === 'acknowledged' && page.acknowledgedById !== caller.personId) throw conflict('Somebody else has taken the page up.')
+  if (toId !== null) await assertPeople(tx, [toId], 'toId')
+  const to = toId === null ? undefined : await findPerson(tx, toId)
+  await record(tx, {
+    actor: caller.actor,
+    type: 'page.declined',
+    subject: { kind: 'page', id: pageId },
+    within: page.withinId,
+    data: { about: about(page), personId: caller.personId, to: to?.name ?? null, reason },
+  })
+  await cancel(tx, wakeKey(pageId), `reach:${pageId}:${caller.personId}`)
+  if (!to) return restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 0 : page.levelIndex)
+  const nextEscalationAt = addMinutes(tx.now, firstPersonMinutes)
+  const [fresh] = await tx.db
+    .update(pages)
+    .set({ state: 'triggered', acknowledgedById: null, acknowledgedAt: null, acknowledgements: [], snoozedUntil: null, nextEscalationAt })
+    .where(eq(pages.id, pageId))
+    .returning()
+  if (!fresh) throw notFound('page')
+  await schedule(tx, { kind: escalateJob, key: escalationKey(pageId), runAt: nextEscalationAt, data: { pageId } })
+  await notifyPeople(tx, context, [
+    { page: fresh, personId: to.id, levelIndex: page.levelIndex, why: `${caller.actor.name} gives this to you${reason ? `: ${reason}` : '.'}` },
+  ])
+}
+
+/** Goes on to the next step now. */
+export async function escalatePage(tx: Tx, context: AppContext, actor: Actor, pageId: string): Promise<PageRow> {
+  const page = await lockPage(tx, pageId)
+  if (page.state === 'resolved') throw conflict('The page is over: there is nothing left to answer.')
+  await record(tx, { actor, type: 'page.escalated', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: about(page) } })
+  await cancel(tx, wakeKey(pageId))
+  await restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 0 : page.levelIndex)
+  return lockPage(tx, pageId)
+}
+
+/** Pages more people about the same. */
+export async function addResponders(tx: Tx, context: AppContext, caller: Answerer, pageId: string, personIds: readonly string[]): Promise<void> {
+  const page = await lockPage(tx, pageId)
+  if (page.state === 'resolved') throw conflict('The page is over: there is nothing left to answer.')
+  await assertPeople(tx, personIds, 'personIds')
+  const added = await tx.db
+    .select({ id: people.id, name: people.name })
+    .from(people)
+    .where(inArray(people.id, [...personIds]))
+  await record(tx, {
+    actor: caller.actor,
+    type: 'page.responders-added',
+    subject: { kind: 'page', id: pageId },
+    within: page.withinId,
+    data: { about: about(page), notified: added.map(person => person.name) },
+  })
+  await notifyPeople(
+    tx,
+    context,
+    added.map(person => ({ page, personId: person.id, levelIndex: page.levelIndex, why: `${caller.actor.name} asks you to join.` })),
+  )
+}
+
+/** Lets an acknowledged page rest; it climbs again afterwards from the first step. */
+export async function snoozePage(tx: Tx, actor: Actor, pageId: string, minutes: number): Promise<PageRow> {
+  const page = await lockPage(tx, pageId)
+  if (page.state !== 'acknowledged') throw conflict('Acknowledge the page first: only what somebody has taken up can rest.')
+  const snoozedUntil = addMinutes(tx.now, minutes)
+  await tx.db.update(pages).set({ snoozedUntil }).where(eq(pages.id, pageId))
+  await schedule(tx, { kind: wakeJob, key: wakeKey(pageId), runAt: snoozedUntil, data: { pageId } })
+  await record(tx, {
+    actor,
+    type: 'page.snoozed',
+    subject: { kind: 'page', id: pageId },
+    within: page.withinId,
+    data: { about: about(page), until: snoozedUntil },
+  })
+  return { ...page, snoozedUntil }
+}
+
+/** Acknowledges every page about a subject that still climbs: somebody has taken the subject up. */
+export async function acknowledgePagesAbout(tx: Tx, context: AppContext, actor: Actor, personId: string, subjectId: string): Promise<void> {
+  const escalating = await tx.db
+    .select({ id: pages.id })
+    .from(pages)
+    .where(and(eq(pages.subjectId, subjectId), inArray(pages.state, ['triggered', 'exhausted'])))
+  for (const { id } of escalating) await acknowledgePage(tx, context, actor, personId, id)
+}
+
+/** Ends every page about a subject, or about one topic of it: there is nothing left to answer. */
+export async function resolvePagesAbout(tx: Tx, context: AppContext, actor: Actor, subjectId: string, topic?: string): Promise<void> {
+  const ended = await tx.db
+    .update(pages)
+    .set({ state: 'resolved', nextEscalationAt: null, snoozedUntil: null })
+    .where(
+      and(
+        eq(pages.subjectId, subjectId),
+        inArray(pages.state, ['triggered', 'exhausted', 'acknowledged']),
+        topic === undefined ? undefined : sql`${pages.key} like ${`% ${topic}`}`,
+      ),
+    )
+    .returning({ id: pages.id, withinId: pages.withinId })
+  await quieten(
+    tx,
+    context,
+    ended.map(page => page.id),
+  )
+  await cancel(tx, ...ended.map(page => wakeKey(page.id)))
+  for (const page of ended)
+    await record(tx, { actor, type: 'page.resolved', subject: { kind: 'page', id: page.id }, within: page.withinId, data: { about: subjectId } })
+}
+
+async function quieten(tx: Tx, context: AppContext, pageIds: readonly string[]): Promise<void> {
+  await context.messenger.cancelUnsent(tx, 'page', pageIds)
+  await cancel(tx, ...pageIds.map(escalationKey))
+}

@@ -1,0 +1,106 @@
+import type { PageTarget, Policy, policyRoutes, RouteInput, Severity } from '@tocsin/api'
+import { severities } from '@tocsin/api'
+import type { EscalationPolicy, Urgency } from '@tocsin/oncall'
+import { asc, eq } from 'drizzle-orm'
+import { assertPeople, type Caller } from '../access/index.ts'
+import { listTeams } from '../directory/index.ts'
+import { record } from '../journal/index.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
+import { readSnapshot, type Settings } from '../scheduling/snapshot.ts'
+import { onCallSettings } from '../scheduling/tables.ts'
+import { policies } from './tables.ts'
+
+export type PolicyRow = typeof policies.$inferSelect
+const maxPolicies = 50
+
+const policyView = ({ id, teamId, name, levels, repeats, businessHours, version }: PolicyRow): Policy => ({
+  ...{ id, teamId, name, repeats, version },
+  levels: levels as Policy['levels'],
+  businessHours: businessHours as Policy['businessHours'],
+})
+
+export async function listPolicies(reader: Reader): Promise<Policy[]> {
+  return (await reader.db.select().from(policies).orderBy(asc(policies.name))).map(policyView)
+}
+
+/** Adds an escalation policy to a team, or changes one. Pages that climb follow it from their next step on. */
+export async function savePolicy(tx: Tx, caller: Caller, teamId: string, input: RouteInput<typeof policyRoutes.savePolicy>['body']): Promise<Policy> {
+  if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
+  const { id: given, version, ...values } = input
+  await assertTargets(
+    tx,
+    values.levels.flatMap(level => level.targets),
+  )
+  const own = await tx.db.select().from(policies).where(eq(policies.teamId, teamId)).for('update')
+  const before = given === undefined ? undefined : own.find(row => row.id === given)
+  if (given !== undefined && !before) throw notFound('policy')
+  if (before && version === undefined) throw invalid('version', 'is required to change a policy')
+  if (before && before.version !== version) throw changedMeanwhile()
+  if (own.some(row => row.name === values.name && row.id !== given)) throw conflict(`The team has a policy named ${values.name} already.`)
+  if (!before && own.length >= maxPolicies) throw conflict(`A team has at most ${maxPolicies} policies.`)
+  const row = { ...values, id: given ?? newId(), teamId, version: (before?.version ?? 0) + 1 }
+  if (before) await tx.db.update(policies).set(row).where(eq(policies.id, row.id))
+  else await tx.db.insert(policies).values(row)
+  await record(tx, {
+    actor: caller.actor,
+    type: before ? 'policy.changed' : 'policy.added',
+    subject: { kind: 'policy', id: row.id },
+    data: { teamId, ...values },
+  })
+  return policyView(row)
+}
+
+async function assertTargets(tx: Tx, targets: readonly PageTarget[]): Promise<void> {
+  const snapshot = await readSnapshot(tx)
+  await assertPeople(
+    tx,
+    targets.flatMap(target => (target.kind === 'person' ? [target.personId] : [])),
+    'steps.targets.personId',
+  )
+  if (targets.some(target => target.kind === 'schedule' && !snapshot.rows.has(target.scheduleId)))
+    throw invalid('steps.targets.scheduleId', 'must name a schedule that there is')
+  const teams = targets.flatMap(target => (target.kind === 'team' ? [target.teamId] : []))
+  if ((await listTeams(tx, teams)).length < new Set(teams).size) throw invalid('steps.targets.teamId', 'must name a team that there is')
+}
+
+/** @throws AppProblem conflict while a team uses it. */
+export async function removePolicy(tx: Tx, caller: Caller, id: string): Promise<void> {
+  const [row] = await tx.db.select().from(policies).where(eq(policies.id, id)).for('update')
+  if (!row) throw notFound('policy')
+  const all = await tx.db.select().from(onCallSettings)
+  if (all.some(({ settings }) => settings.policyId === id || settings.routing.some(rule => rule.policyId === id)))
+    throw conflict('A team uses this policy: give its pages another one first.')
+  await tx.db.delete(policies).where(eq(policies.id, id))
+  await record(tx, { actor: caller.actor, type: 'policy.removed', subject: { kind: 'policy', id }, data: { teamId: row.teamId, name: row.name } })
+}
+
+/** What a page climbs: decided anew at each step, so that a change counts for all that was not sent yet. */
+export interface Routed {
+  readonly policy: EscalationPolicy<PageTarget>
+  readonly policyId: string | null
+  readonly name: string | null
+  readonly urgency: Urgency
+}
+
+/** A team without a policy: everyone is paged, three times. */
+const everyone: EscalationPolicy<PageTarget> = { levels: [{ targets: [{ kind: 'everyone' }], waitMinutes: 5 }], repeats: 2 }
+
+/** The policy and urgency of a page: the first rule of the team that fits its service and severity, or what the team says for all others. */
+export function routePage(
+  settings: Settings | undefined,
+  known: ReadonlyMap<string, PolicyRow>,
+  page: { readonly severity: Severity; readonly serviceId: string | null },
+): Routed {
+  const bySeverity: Urgency = severities.indexOf(page.severity) >= severities.indexOf(settings?.highFrom ?? 'high') ? 'high' : 'low'
+  const rule = settings?.routing.find(
+    ({ serviceIds, severities: own }) =>
+      (serviceIds.length === 0 || (page.serviceId !== null && serviceIds.includes(page.serviceId))) && (own.length === 0 || own.includes(page.severity)),
+  )
+  const policyId = rule?.policyId ?? settings?.policyId ?? null
+  const row = policyId === null ? undefined : known.get(policyId)
+  const urgency = rule?.urgency ?? bySeverity
+  if (row === undefined) return { policy: everyone, policyId: null, name: null, urgency }
+  return { policy: { levels: row.levels, repeats: row.repeats, businessHours: row.businessHours ?? undefined }, policyId: row.id, name: row.name, urgency }
+}

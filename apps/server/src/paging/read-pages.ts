@@ -1,0 +1,168 @@
+import { channelWords, type Drill, type Page, type PageTimeline } from '@tocsin/api'
+import { and, asc, desc, eq, exists, inArray, sql } from 'drizzle-orm'
+import { type AppContext, people, type Viewer } from '../access/index.ts'
+import { teams } from '../directory/index.ts'
+import { type Entry, readEntriesAbout } from '../journal/index.ts'
+import type { Reader } from '../kernel/database.ts'
+import { notFound } from '../kernel/problems.ts'
+import { type MessageChannel, messages } from '../notify/tables.ts'
+import { onCallSettings } from '../scheduling/tables.ts'
+import { routePage } from './policies.ts'
+import { pageNotifications, pages, policies } from './tables.ts'
+
+interface Which {
+  readonly pageId?: string
+  /** Those that went to this person. */
+  readonly personId?: string
+}
+
+/** The latest pages that a viewer may see, those that wait for an answer first. */
+export async function listPages(reader: Reader, context: AppContext, viewer: Viewer, { pageId, personId }: Which = {}): Promise<Page[]> {
+  const theirs =
+    personId === undefined
+      ? undefined
+      : exists(
+          reader.db
+            .select({ id: pageNotifications.id })
+            .from(pageNotifications)
+            .where(and(eq(pageNotifications.pageId, pages.id), eq(pageNotifications.personId, personId))),
+        )
+  const rows = await reader.db
+    .select({ page: pages, team: teams, acknowledgedBy: people.name })
+    .from(pages)
+    .innerJoin(teams, eq(teams.id, pages.teamId))
+    .leftJoin(people, eq(people.id, pages.acknowledgedById))
+    .where(and(context.visibility.condition(viewer, pages.withinId), pageId === undefined ? undefined : eq(pages.id, pageId), theirs))
+    .orderBy(sql`${pages.state} in ('triggered', 'exhausted') desc`, desc(pages.createdAt))
+    .limit(100)
+  const ids = rows.map(row => row.page.id)
+  const notifications =
+    ids.length === 0
+      ? []
+      : await reader.db
+          .select({ notification: pageNotifications, person: people.name, state: messages.state, address: messages.address })
+          .from(pageNotifications)
+          .leftJoin(people, eq(people.id, pageNotifications.personId))
+          .leftJoin(messages, eq(messages.id, pageNotifications.messageId))
+          .where(inArray(pageNotifications.pageId, ids))
+          .orderBy(asc(pageNotifications.at), asc(pageNotifications.id))
+          .limit(5_000)
+  const teamIds = [...new Set(rows.map(row => row.page.teamId))]
+  const settings = new Map(
+    (teamIds.length === 0 ? [] : await reader.db.select().from(onCallSettings).where(inArray(onCallSettings.teamId, teamIds))).map(row => [
+      row.teamId,
+      row.settings,
+    ]),
+  )
+  const known = new Map((await reader.db.select().from(policies)).map(row => [row.id, row]))
+  const answered = [...new Set(rows.flatMap(row => row.page.acknowledgements.map(one => one.personId)))]
+  const named = answered.length === 0 ? [] : await reader.db.select({ id: people.id, name: people.name }).from(people).where(inArray(people.id, answered))
+  const names = new Map(named.map(person => [person.id, person.name]))
+  return rows.map(({ page, team, acknowledgedBy }) => ({
+    id: page.id,
+    title: page.title,
+    severity: page.severity,
+    team: { id: team.id, name: team.name },
+    subject: { kind: page.subjectKind, id: page.subjectId },
+    state: page.state,
+    urgency: page.urgency,
+    policy: routePage(settings.get(page.teamId), known, page).name,
+    isDrill: page.subjectKind === 'drill',
+    acknowledgedBy,
+    acknowledgedAt: page.acknowledgedAt,
+    acknowledgements: page.acknowledgements.map(one => ({ person: { id: one.personId, name: names.get(one.personId) ?? '' }, at: one.at })),
+    snoozedUntil: page.snoozedUntil,
+    createdAt: page.createdAt,
+    nextEscalationAt: page.nextEscalationAt,
+    notifications: notifications
+      .filter(({ notification }) => notification.pageId === page.id)
+      .map(({ notification, person, state }) => ({
+        person: person ?? 'the channel of the team',
+        at: notification.at,
+        channel: notification.channel,
+        state: state ?? (notification.messageId === null ? 'waits for its bundle' : 'gone'),
+      })),
+  }))
+}
+
+const maxDrills = 100
+
+/** The latest drills of a team. */
+export async function listDrills(reader: Reader, teamId: string): Promise<Drill[]> {
+  const rows = await reader.db
+    .select({ page: pages, acknowledgedBy: people.name })
+    .from(pages)
+    .leftJoin(people, eq(people.id, pages.acknowledgedById))
+    .where(and(eq(pages.teamId, teamId), eq(pages.subjectKind, 'drill')))
+    .orderBy(desc(pages.createdAt))
+    .limit(maxDrills)
+  const ids = rows.map(row => row.page.id)
+  const paged =
+    ids.length === 0
+      ? []
+      : await reader.db
+          .select({ pageId: pageNotifications.pageId, name: people.name })
+          .from(pageNotifications)
+          .innerJoin(people, eq(people.id, pageNotifications.personId))
+          .where(inArray(pageNotifications.pageId, ids))
+          .orderBy(asc(pageNotifications.at), asc(pageNotifications.id))
+  return rows.map(({ page, acknowledgedBy }) => ({
+    ...{ id: page.id, startedAt: page.createdAt, urgency: page.urgency, state: page.state, acknowledgedBy },
+    afterSeconds: page.acknowledgedAt === null ? null : Math.round((Date.parse(page.acknowledgedAt) - Date.parse(page.createdAt)) / 1_000),
+    paged: [...new Set(paged.filter(one => one.pageId === page.id).map(one => one.name))],
+  }))
+}
+
+/** The whole story of a page, from its entries in the journal. */
+export async function readPageTimeline(reader: Reader, context: AppContext, viewer: Viewer, pageId: string): Promise<PageTimeline> {
+  const [page] = await listPages(reader, context, viewer, { pageId })
+  const [row] = await reader.db.select({ summary: pages.summary }).from(pages).where(eq(pages.id, pageId))
+  if (!page || !row) throw notFound('page')
+  const entries = await readEntriesAbout(reader, { kind: 'page', id: pageId })
+  return { ...page, summary: row.summary, events: entries.map(entry => ({ at: entry.at, kind: entry.type, text: sentenceOf(entry), entryId: entry.id })) }
+}
+
+const list = (value: unknown) => (Array.isArray(value) ? value.map(String) : [])
+const text = (value: unknown) => (typeof value === 'string' ? value : '')
+
+const wordOf = (channel: unknown) => channelWords[text(channel) as MessageChannel] ?? text(channel)
+const upper = (words: string) => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`
+
+/** Whom a message went to, and how. Entries from before say the address alone. */
+function placeOf({ person, channel, address }: Entry['data']): string {
+  if (text(channel) === '') return text(address)
+  // What Teams calls somebody says nothing to people.
+  const where = channel === 'teams-bot' ? '' : ` (${text(address)})`
+  return `${text(person) || 'the channel of the team'} by ${wordOf(channel)}${where}`
+}
+
+function sentenceOf({ type, actor, data }: Entry): string {
+  const who = [...list(data.notified), ...list(data.channels)].join(', ')
+  const seconds = Number(data.afterSeconds ?? 0)
+  const after = seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`
+  const words: Record<string, () => string> = {
+    'page.triggered': () => 'The page began.',
+    'drill.started': () => `${actor.name} started the drill.`,
+    'page.notified': () => `Paged ${who}.${text(data.why) === '' ? '' : ` ${text(data.why)}`}`,
+    'page.waited': () => text(data.why) || 'A step that only waits.',
+    'page.sent': () => `Delivered to ${placeOf(data)}: ${text(data.receipt)}`,
+    'page.failed': () => `Could not be delivered to ${placeOf(data)}: ${text(data.receipt)}`,
+    'page.failed-over': () =>
+      `${upper(wordOf(data.from))} is in trouble (${text(data.error)}): ${text(data.to) === '' ? 'there is no other way to reach them.' : `${wordOf(data.to)} is used at once.`}`,
+    'page.acknowledgement-added': () => `${actor.name} acknowledged, ${Number(data.so)} of ${Number(data.of)} after ${after}.`,
+    'page.acknowledged': () => `${actor.name} acknowledged after ${after}.`,
+    'drill.acknowledged': () => `${actor.name} answered the drill after ${after}.`,
+    'page.released': () => `${actor.name} handed it back.`,
+    'page.declined': () =>
+      `${actor.name} declined${text(data.to) === '' ? '' : `, for ${text(data.to)}`}${text(data.reason) === '' ? '.' : `: ${text(data.reason)}`}`,
+    'page.escalated': () => `${actor.name} went on to the next step.`,
+    'page.responders-added': () => `${actor.name} asked ${who} to join.`,
+    'page.snoozed': () => `${actor.name} lets it rest.`,
+    'page.snooze-ended': () => 'The rest is over: it climbs again.',
+    'page.unacknowledged': () => 'Nothing had happened since it was acknowledged: it climbs again.',
+    'page.repaired': () => `The auditor found a step ${text(data.what)} and mended it.`,
+    'page.exhausted': () => 'Every step was paged, and nobody answered.',
+    'page.resolved': () => 'It is over: there is nothing left to answer.',
+  }
+  return words[type]?.() ?? type
+}

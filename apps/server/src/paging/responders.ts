@@ -1,0 +1,141 @@
+import { includesRole, type pagingRoutes, type RouteReply } from '@tocsin/api'
+import { and, asc, desc, eq, inArray, isNotNull, type SQL } from 'drizzle-orm'
+import { type AppContext, findPerson, people } from '../access/index.ts'
+import type { Actor } from '../journal/index.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { AppProblem } from '../kernel/problems.ts'
+import { openToken } from '../kernel/secrets.ts'
+import { teamChannelPurpose } from '../notify/channels/index.ts'
+import { type ContactKind, contactMethods } from '../notify/tables.ts'
+import type { PageRow } from './escalation.ts'
+import { pagesIn } from './notifications.ts'
+import { pageNotifications, pages } from './tables.ts'
+
+/** Whom a private link was made for, and what it is about: one page, or the pages of a bundle. */
+export interface Responder {
+  readonly pages: readonly PageRow[]
+  readonly personId: string
+  readonly actor: Actor
+}
+
+/** The record that decides who may see what is said about the pages of a holder: a single one is named, several are only counted. */
+export const withinOf = ({ pages: found }: Responder): string | null => (found.length === 1 ? (found[0]?.withinId ?? null) : null)
+
+/** @throws AppProblem not-found for a link that was not signed here, or whose holder has left. */
+export async function responderOf(tx: Tx, context: AppContext, token: string): Promise<Responder> {
+  const claims = openToken(context.secrets, 'page', token) ?? []
+  const [first, second, third] = claims
+  const personId = first === 'bundle' ? third : second
+  const person = personId === undefined ? undefined : await findPerson(tx, personId)
+  const found =
+    first === 'bundle' && second !== undefined
+      ? await pagesIn(tx, second)
+      : first === undefined
+        ? []
+        : await tx.db.select().from(pages).where(eq(pages.id, first))
+  if (found.length === 0 || !person?.isActive)
+    throw new AppProblem('not-found', 'This link is not right, or what it led to is gone. Open Tocsin and look there.')
+  return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
+}
+
+/** Something that a person answers at, where its provider says who they are. */
+export interface ProviderIdentity {
+  readonly kind: ContactKind
+  readonly address: string
+}
+
+/**
+ * Whom an answer from a button comes from. In a message to one person that is whom it went to; in a team's channel it is whoever pressed, known by
+ * a verified method of theirs.
+ * @throws AppProblem forbidden for somebody who is not known there, or may not answer pages; not-found for a page that they may not see
+ */
+export async function responderByButton(
+  tx: Tx,
+  context: AppContext,
+  token: string,
+  identity: ProviderIdentity,
+): Promise<Responder & { readonly isInTeamChannel: boolean }> {
+  const [pageId] = openToken(context.secrets, teamChannelPurpose, token) ?? []
+  if (pageId === undefined) return { ...(await responderOf(tx, context, token)), isInTeamChannel: false }
+  const person = await personAt(tx, identity)
+  if (person === undefined)
+    throw new AppProblem('forbidden', 'Tocsin does not know who you are here: add this as a way to be paged (in Tocsin: Account), then its buttons work.')
+  if (!includesRole(person.role, 'responder')) throw new AppProblem('forbidden', `Answering pages needs the role responder; yours is ${person.role}.`)
+  const viewer = { personId: person.id, role: person.role }
+  const found = await tx.db
+    .select()
+    .from(pages)
+    .where(and(eq(pages.id, pageId), context.visibility.condition(viewer, pages.withinId)))
+  if (found.length === 0) throw new AppProblem('not-found', 'What this button led to is gone.')
+  return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name }, isInTeamChannel: true }
+}
+
+/** Who has shown that a method is theirs; of several the one who showed it first. */
+export async function personAt(reader: Reader, { kind, address }: ProviderIdentity): Promise<typeof people.$inferSelect | undefined> {
+  const [found] = await reader.db
+    .select({ person: people })
+    .from(contactMethods)
+    .innerJoin(people, eq(people.id, contactMethods.personId))
+    .where(and(eq(contactMethods.kind, kind), eq(contactMethods.address, address), isNotNull(contactMethods.verifiedAt), eq(people.isActive, true)))
+    .orderBy(asc(contactMethods.verifiedAt), asc(contactMethods.id))
+    .limit(1)
+  return found?.person
+}
+
+/** Whom the latest page or bundle went to at a place, and what it was about. */
+export async function responderAt(tx: Tx, { kind, address }: ProviderIdentity): Promise<Responder | undefined> {
+  const methods = await tx.db
+    .select({ id: contactMethods.id })
+    .from(contactMethods)
+    .where(and(eq(contactMethods.kind, kind), eq(contactMethods.address, address), isNotNull(contactMethods.verifiedAt)))
+  const ids = methods.map(method => method.id)
+  return ids.length === 0 ? undefined : responderBy(tx, inArray(pageNotifications.methodId, ids))
+}
+
+/** Whom the latest message went to, of those that fit, and the page or bundle that it was about. */
+export async function responderBy(tx: Tx, fits: SQL): Promise<Responder | undefined> {
+  const [latest] = await tx.db
+    .select()
+    .from(pageNotifications)
+    .where(and(fits, isNotNull(pageNotifications.messageId)))
+    .orderBy(desc(pageNotifications.at), desc(pageNotifications.id))
+    .limit(1)
+  const person = latest?.personId ? await findPerson(tx, latest.personId) : undefined
+  if (!latest || !person?.isActive) return undefined
+  const found = latest.bundleId === null ? await tx.db.select().from(pages).where(eq(pages.id, latest.pageId)) : await pagesIn(tx, latest.bundleId)
+  return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
+}
+
+/** Does something to each page of a link, and shows how they stand then. */
+export async function throughLink(
+  tx: Tx,
+  context: AppContext,
+  token: string,
+  work: (responder: Responder, page: PageRow) => Promise<unknown>,
+): Promise<RouteReply<typeof pagingRoutes.pageByLink>> {
+  const responder = await responderOf(tx, context, token)
+  for (const page of responder.pages) await work(responder, page)
+  return viewOf(tx, await responderOf(tx, context, token))
+}
+
+const rank = ['triggered', 'exhausted', 'acknowledged', 'resolved']
+
+async function viewOf(reader: Reader, responder: Responder): Promise<RouteReply<typeof pagingRoutes.pageByLink>> {
+  const [page] = responder.pages.toSorted((a, b) => rank.indexOf(a.state) - rank.indexOf(b.state))
+  if (!page) throw new AppProblem('not-found', 'What this link led to is gone.')
+  const acknowledgedBy = page.acknowledgedById === null ? undefined : await findPerson(reader, page.acknowledgedById)
+  const many = responder.pages.length
+  return {
+    title: many === 1 ? page.title : `${many} pages`,
+    summary: many === 1 ? page.summary : responder.pages.map(one => `[${one.severity.toUpperCase()}] ${one.title}`).join('\n'),
+    severity: page.severity,
+    state: page.state,
+    you: responder.actor.name,
+    acknowledgedBy: acknowledgedBy?.name ?? null,
+    acknowledgedAt: page.acknowledgedAt,
+    waitsFor: page.state === 'triggered' ? Math.max(0, page.needed - page.acknowledgements.length) : 0,
+    snoozedUntil: page.snoozedUntil,
+    isDrill: page.subjectKind === 'drill',
+    createdAt: page.createdAt,
+  }
+}

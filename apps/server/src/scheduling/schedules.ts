@@ -1,0 +1,296 @@
+import type { Override, OverrideInput, Schedule, ScheduleInput, Temporary, TemporaryInput } from '@tocsin/api'
+import { includesRole } from '@tocsin/api'
+import { peopleOf, shifts } from '@tocsin/oncall'
+import { eq } from 'drizzle-orm'
+import type { z } from 'zod'
+import { type AppContext, assertPeople, type Caller, findPerson } from '../access/index.ts'
+import { listTeams } from '../directory/index.ts'
+import { type Actor, record } from '../journal/index.ts'
+import { addDays, type Instant, laterOf } from '../kernel/clock.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { AppProblem, changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
+import { policies } from '../paging/tables.ts'
+import { recordShifts } from './shift-log.ts'
+import { findSchedule, type OnCallSnapshot, type OverrideRow, positionsOf, readSnapshot, type ScheduleRow } from './snapshot.ts'
+import { apprenticeships, overrides, schedules } from './tables.ts'
+
+const maxSchedules = 50
+const maxOverrides = 1_000
+/** How far ahead a change is told to those whom it concerns, and coverage is looked at. */
+export const horizonDays = 90
+
+export function scheduleView(row: ScheduleRow): Schedule {
+  const { id, teamId, name, timeZone, merge, layers, needsApprenticeship, version } = row
+  return { id, teamId, name, timeZone, merge, layers: layers as Schedule['layers'], needsApprenticeship, version }
+}
+
+/** Adds a schedule to a team, or changes one. */
+export async function saveSchedule(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  teamId: string,
+  input: z.output<typeof ScheduleInput> & { id?: string | undefined; version?: number | undefined },
+): Promise<Schedule> {
+  if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
+  const { id: given, version, ...values } = input
+  // People who have left may stand in a layer until their place is filled; new ones must have an account.
+  const before = given === undefined ? undefined : await lockSchedule(tx, given)
+  if (before && before.teamId !== teamId) throw notFound('schedule')
+  const known = new Set(before?.layers.flatMap(peopleOf))
+  await assertPeople(
+    tx,
+    values.layers.flatMap(peopleOf).filter(id => !known.has(id)),
+    'layers.participants',
+  )
+  const id = given ?? newId()
+  if (before) {
+    if (version === undefined) throw invalid('version', 'is required to change a schedule')
+    if (before.version !== version) throw changedMeanwhile()
+  }
+  const own = await tx.db.select({ id: schedules.id, name: schedules.name }).from(schedules).where(eq(schedules.teamId, teamId))
+  if (own.some(one => one.name === values.name && one.id !== id)) throw conflict(`The team has a schedule named ${values.name} already.`)
+  if (!before && own.length >= maxSchedules) throw conflict(`A team has at most ${maxSchedules} schedules.`)
+  await changing(tx, context, caller.actor, id, async () => {
+    if (before)
+      await tx.db
+        .update(schedules)
+        .set({ ...values, version: before.version + 1 })
+        .where(eq(schedules.id, id))
+    else await tx.db.insert(schedules).values({ ...values, id, teamId })
+    // Whoever stands in it when the rule begins has shown that they can: it is for those who come after.
+    if (values.needsApprenticeship && before?.needsApprenticeship !== true) await takeAsAble(tx, caller, teamId, [...known, ...values.layers.flatMap(peopleOf)])
+    await record(tx, {
+      actor: caller.actor,
+      type: before ? 'schedule.changed' : 'schedule.added',
+      subject: { kind: 'schedule', id },
+      data: { teamId, ...values },
+    })
+  })
+  const row = await findSchedule(tx, id)
+  if (!row) throw notFound('schedule')
+  return scheduleView(row)
+}
+
+async function takeAsAble(tx: Tx, caller: Caller, teamId: string, personIds: readonly string[]): Promise<void> {
+  const ids = [...new Set(personIds)]
+  if (ids.length === 0) return
+  await tx.db
+    .insert(apprenticeships)
+    .values(ids.map(personId => ({ teamId, personId, startedAt: tx.now, finishedAt: tx.now, finishedById: caller.personId })))
+    .onConflictDoNothing()
+}
+
+/** @throws AppProblem conflict while a team promises it or a policy pages it. */
+export async function removeSchedule(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
+  const row = await lockSchedule(tx, id)
+  const snapshot = await readSnapshot(tx)
+  const promising = [...snapshot.settings].find(([, { tiers }]) => tiers.some(one => one.scheduleId === id))
+  if (promising) throw conflict('A team promises this schedule as one of its depths: change that first.')
+  const paging = (await tx.db.select().from(policies)).find(({ levels }) =>
+    levels.some(({ targets }) => targets.some(target => target.kind === 'schedule' && target.scheduleId === id)),
+  )
+  if (paging) throw conflict(`The policy ${paging.name} pages this schedule: change that first.`)
+  await recordShifts(tx, context, [id], { isGone: true })
+  await tx.db.delete(schedules).where(eq(schedules.id, id))
+  await record(tx, { actor: caller.actor, type: 'schedule.removed', subject: { kind: 'schedule', id }, data: { teamId: row.teamId, name: row.name } })
+}
+
+async function lockSchedule(tx: Tx, id: string): Promise<ScheduleRow> {
+  const [row] = await tx.db.select().from(schedules).where(eq(schedules.id, id)).for('update')
+  if (!row) throw notFound('schedule')
+  return row
+}
+
+/** Responders of the team may take a shift, watch one, or take themselves out of theirs; what concerns others, and whose team it is not, is for leads. */
+async function assertMayOverride(tx: Tx, caller: Caller, schedule: ScheduleRow, participantIds: readonly string[]): Promise<void> {
+  if (includesRole(caller.role, 'lead')) return
+  const [team] = await listTeams(tx, [schedule.teamId])
+  const isTheirs = team?.members.some(member => member.id === caller.personId) || schedule.layers.some(layer => peopleOf(layer).includes(caller.personId))
+  if (!isTheirs) throw new AppProblem('forbidden', 'You do not stand in this team: ask a lead of it.')
+  if (participantIds.length !== 1 || participantIds[0] !== caller.personId)
+    throw new AppProblem('forbidden', 'You may take shifts yourself, or take yourself out of one; for others ask a lead, or let them do it.')
+}
+
+async function assertRoom(tx: Tx, scheduleId: string): Promise<void> {
+  const snapshot = await readSnapshot(tx)
+  if (snapshot.overrides.filter(one => one.scheduleId === scheduleId).length >= maxOverrides)
+    throw conflict(`A schedule has at most ${maxOverrides} overrides that are still to come.`)
+}
+
+export async function addOverride(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  scheduleId: string,
+  input: z.output<typeof OverrideInput> & { reason: string },
+): Promise<Override> {
+  await assertMayOverride(tx, caller, await lockSchedule(tx, scheduleId), input.participants)
+  if (input.end <= tx.now) throw invalid('end', 'must lie ahead: what has been stays as it was')
+  await assertPeople(tx, input.participants, 'participants')
+  await assertRoom(tx, scheduleId)
+  const { participants, position = 0, kind, start, end, reason } = input
+  // It counts from now at the earliest, so that nothing is said of a time that has passed.
+  const row = { kind, position, participantIds: participants, name: null, layers: null, merge: null, start: laterOf(start, tx.now), end, reason }
+  return overrideView(await addRow(tx, context, caller, scheduleId, row), caller.actor.name)
+}
+
+export async function addTemporary(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  scheduleId: string,
+  input: z.output<typeof TemporaryInput> & { reason: string },
+): Promise<Temporary> {
+  await lockSchedule(tx, scheduleId)
+  if (input.end <= tx.now) throw invalid('end', 'must lie ahead: what has been stays as it was')
+  await assertPeople(tx, input.layers.flatMap(peopleOf), 'layers.participants')
+  await assertRoom(tx, scheduleId)
+  const { name, layers, merge = 'top', start, end, reason } = input
+  const row = { kind: 'temporary' as const, position: 0, participantIds: [], name, layers, merge, start: laterOf(start, tx.now), end, reason }
+  return temporaryView(await addRow(tx, context, caller, scheduleId, row), caller.actor.name)
+}
+
+async function addRow(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  scheduleId: string,
+  row: Omit<OverrideRow, 'id' | 'scheduleId' | 'createdById' | 'createdAt'>,
+): Promise<OverrideRow> {
+  const stored = { ...row, id: newId(), scheduleId, createdById: caller.personId, createdAt: tx.now }
+  await changing(tx, context, caller.actor, scheduleId, async () => {
+    await tx.db.insert(overrides).values(stored)
+    await record(tx, {
+      actor: caller.actor,
+      type: 'override.added',
+      subject: { kind: 'schedule', id: scheduleId },
+      data: {
+        id: stored.id,
+        kind: row.kind,
+        position: row.position,
+        participantIds: row.participantIds,
+        layers: row.layers,
+        start: row.start,
+        end: row.end,
+        reason: row.reason,
+      },
+    })
+  })
+  return stored
+}
+
+/** Takes an override back: one that lies ahead is gone, one that has begun ends now. */
+export async function removeOverride(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
+  const [row] = await tx.db.select().from(overrides).where(eq(overrides.id, id)).for('update')
+  if (!row || row.end <= tx.now) throw notFound('override')
+  if (!includesRole(caller.role, 'lead') && row.createdById !== caller.personId && !row.participantIds.includes(caller.personId))
+    throw new AppProblem('forbidden', 'This override is neither yours nor made by you: ask a lead.')
+  await changing(tx, context, caller.actor, row.scheduleId, async () => {
+    if (row.start >= tx.now) await tx.db.delete(overrides).where(eq(overrides.id, id))
+    else await tx.db.update(overrides).set({ end: tx.now }).where(eq(overrides.id, id))
+    await record(tx, { actor: caller.actor, type: 'override.removed', subject: { kind: 'schedule', id: row.scheduleId }, data: { id } })
+  })
+}
+
+export const overrideView = (row: OverrideRow, createdBy: string): Override => ({
+  id: row.id,
+  kind: row.kind === 'temporary' ? 'replace' : row.kind,
+  position: row.position,
+  participants: row.participantIds,
+  start: row.start,
+  end: row.end,
+  reason: row.reason,
+  createdBy,
+  createdAt: row.createdAt,
+})
+
+export const temporaryView = (row: OverrideRow, createdBy: string): Temporary => ({
+  id: row.id,
+  name: row.name ?? '',
+  layers: (row.layers ?? []) as Temporary['layers'],
+  merge: row.merge ?? 'top',
+  start: row.start,
+  end: row.end,
+  reason: row.reason,
+  createdBy,
+  createdAt: row.createdAt,
+})
+
+/**
+ * Makes a change to one schedule and sees to what follows from it: who is on call now is written down, the next handoff is waited for, and
+ * everybody whose shifts are others than before is told.
+ */
+async function changing(tx: Tx, context: AppContext, actor: Actor, scheduleId: string, change: () => Promise<void>): Promise<void> {
+  const before = await readSnapshot(tx)
+  await change()
+  const after = await readSnapshot(tx)
+  await recordShifts(tx, context, [scheduleId])
+  await tellAffected(tx, context, actor, before, after, [scheduleId])
+}
+
+/** Tells everybody whose shifts in the coming 90 days are others than before, except who changed them. */
+export async function tellAffected(
+  tx: Tx,
+  context: AppContext,
+  actor: Actor,
+  before: OnCallSnapshot,
+  after: OnCallSnapshot,
+  scheduleIds: readonly string[],
+): Promise<void> {
+  const until = addDays(tx.now, horizonDays)
+  for (const id of scheduleIds) {
+    const row = after.rows.get(id)
+    if (!row) continue
+    const [team] = await listTeams(tx, [row.teamId])
+    const then = heldIn(before, id, tx.now, until)
+    const now = heldIn(after, id, tx.now, until)
+    for (const personId of new Set([...then.keys(), ...now.keys()])) {
+      const [old = [], fresh = []] = [then.get(personId), now.get(personId)]
+      if (personId === actor.id || old.join() === fresh.join()) continue
+      const person = await findPerson(tx, personId)
+      if (!person?.isActive) continue
+      await context.messenger.post(tx, {
+        channel: 'email',
+        address: person.email,
+        purpose: 'on-call',
+        purposeId: id,
+        subject: `Your on-call shifts in ${row.name} have changed`,
+        body: `${actor.name} changed ${row.name}${team ? ` of ${team.name}` : ''}.\n\n${shiftWords(fresh, row.timeZone)}\n\nSee ${context.messenger.origin}/on-call\n`,
+        isDemo: person.isDemo,
+      })
+    }
+  }
+}
+
+const maxTold = 12
+
+function shiftWords(held: readonly string[], timeZone: string): string {
+  if (held.length === 0) return 'You have no shifts in it in the coming 90 days.'
+  const format = new Intl.DateTimeFormat('en-GB', { timeZone, weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
+  const lines = held.slice(0, maxTold).map(span => {
+    const [start = '', end = '', position = '0'] = span.split(' ')
+    return `- ${format.format(new Date(start))} to ${format.format(new Date(end))}${position === '0' ? '' : position === '1' ? ', as backup' : `, ${Number(position) + 1} in turn`}`
+  })
+  const more = held.length > maxTold ? [`- and ${held.length - maxTold} more`] : []
+  return [`Your shifts in the coming 90 days (${timeZone}):`, ...lines, ...more].join('\n')
+}
+
+/** For each person what they hold: `start end turn`. */
+function heldIn(snapshot: OnCallSnapshot, scheduleId: string, from: Instant, until: Instant): Map<string, string[]> {
+  const schedule = snapshot.schedules.get(scheduleId)
+  const held = new Map<string, string[]>()
+  if (schedule === undefined) return held
+  for (const position of positionsOf(snapshot, scheduleId))
+    for (const shift of shifts(schedule, from, until, position))
+      for (const person of shift.participants) held.set(person, [...(held.get(person) ?? []), `${shift.start} ${shift.end} ${position}`])
+  return held
+}
+
+/** People by id who created overrides, with their names. */
+export async function namesOf(reader: Reader, rows: readonly OverrideRow[]): Promise<(row: OverrideRow) => string> {
+  const snapshot = new Map<string, string>()
+  for (const id of new Set(rows.flatMap(row => row.createdById ?? []))) snapshot.set(id, (await findPerson(reader, id))?.name ?? '')
+  return row => (row.createdById === null ? 'Tocsin' : (snapshot.get(row.createdById) ?? ''))
+}

@@ -1,0 +1,140 @@
+import { shifts } from '@tocsin/oncall'
+import { and, desc, eq, gt, inArray, isNull } from 'drizzle-orm'
+import { type AppContext, findPerson, people } from '../access/index.ts'
+import { listTeams } from '../directory/index.ts'
+import { record, system } from '../journal/index.ts'
+import { addDays, addMinutes, type Instant } from '../kernel/clock.ts'
+import type { Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
+import { cancel, type NewJob, scheduleAll } from '../kernel/jobs.ts'
+import { type OnCallSnapshot, positionsOf, readSnapshot, type ScheduleRow } from './snapshot.ts'
+import { handoffNotes, shiftRecords } from './tables.ts'
+
+export const shiftChangeJob = 'on-call.turn'
+export interface ShiftChange {
+  readonly scheduleId: string
+  /** Up to when turns have been written down. */
+  readonly since: Instant
+}
+const jobKey = (scheduleId: string) => `turn:${scheduleId}`
+/** How far ahead the next change is looked for; without one it is looked for again then. */
+const lookAheadDays = 30
+
+/** One change of who is on call. */
+interface Change {
+  readonly at: Instant
+  readonly participants: readonly string[]
+  readonly shadows: readonly string[]
+}
+
+/**
+ * Writes down who is on call in schedules where that has changed, with an entry of the journal, tells who comes on call, and waits for the next
+ * change. Because it is written when it happens, what a schedule said in the past does not change with the schedule.
+ */
+export async function recordShifts(tx: Tx, context: AppContext, scheduleIds: readonly string[], { since = tx.now, isGone = false }: Watch = {}): Promise<void> {
+  if (scheduleIds.length === 0) return
+  const snapshot = await readSnapshot(tx, undefined, since)
+  const records = await tx.db
+    .select()
+    .from(shiftRecords)
+    .where(and(inArray(shiftRecords.scheduleId, [...scheduleIds]), isNull(shiftRecords.end)))
+    .for('update')
+  const jobs: NewJob[] = []
+  for (const scheduleId of scheduleIds) {
+    const row = snapshot.rows.get(scheduleId)
+    const core = snapshot.schedules.get(scheduleId)
+    if (!row || !core) continue
+    const turns = positionsOf(snapshot, scheduleId)
+    const open = records.filter(one => one.scheduleId === scheduleId)
+    let next: Instant = addDays(tx.now, lookAheadDays)
+    for (const position of turns) {
+      const soon = shifts(core, tx.now, addDays(tx.now, lookAheadDays), position)
+      const [current] = soon
+      if (soon.length > 1 && current && current.end < next) next = current.end
+      const changes: Change[] = isGone
+        ? [{ at: tx.now, participants: [], shadows: [] }]
+        : shifts(core, since, addMinutes(tx.now, 1 / 60_000), position).map(({ start, participants, shadows = [] }) => ({ at: start, participants, shadows }))
+      const last = open.find(one => one.position === position)
+      await writeDown(tx, context, snapshot, row, position, last, changes)
+    }
+    // A turn that nobody promises any more ends.
+    for (const one of open)
+      if (!turns.includes(one.position)) await writeDown(tx, context, snapshot, row, one.position, one, [{ at: tx.now, participants: [], shadows: [] }])
+    if (isGone) await cancel(tx, jobKey(scheduleId))
+    else jobs.push({ kind: shiftChangeJob, key: jobKey(scheduleId), runAt: next, data: { scheduleId, since: tx.now } satisfies ShiftChange })
+  }
+  await scheduleAll(tx, jobs)
+}
+
+interface Watch {
+  /** Where the timer comes late (the server was down) the changes since then are written with their true times. */
+  readonly since?: Instant
+  /** The schedule is about to be removed. */
+  readonly isGone?: boolean
+}
+
+async function writeDown(
+  tx: Tx,
+  context: AppContext,
+  snapshot: OnCallSnapshot,
+  row: ScheduleRow,
+  position: number,
+  open: typeof shiftRecords.$inferSelect | undefined,
+  changes: readonly Change[],
+): Promise<void> {
+  let last = open
+  for (const { at, participants, shadows } of changes) {
+    const isSame = last !== undefined && last.participantIds.join() === participants.join() && last.shadowIds.join() === shadows.join()
+    if (isSame) continue
+    const entryId = newId()
+    const fresh = {
+      ...{ id: newId(), teamId: row.teamId, scheduleId: row.id, scheduleName: row.name, position, entryId },
+      ...{ participantIds: [...participants], shadowIds: [...shadows], start: at, end: null },
+    }
+    if (last) await tx.db.update(shiftRecords).set({ end: at }).where(eq(shiftRecords.id, last.id))
+    await tx.db.insert(shiftRecords).values(fresh)
+    const named = (ids: readonly string[]) => ids.map(id => ({ id, name: snapshot.people.get(id)?.name ?? '' }))
+    await record(tx, {
+      id: entryId,
+      actor: system,
+      type: 'on-call.changed',
+      subject: { kind: 'schedule', id: row.id },
+      data: { teamId: row.teamId, schedule: row.name, position, start: at, people: named(participants), shadows: named(shadows) },
+    })
+    const arriving = participants.filter(id => !last?.participantIds.includes(id))
+    // Nobody is told of a shift that was over before it could be written down.
+    if (last && at === changes.at(-1)?.at) for (const personId of arriving) await welcome(tx, context, row, position, personId, at)
+    last = fresh
+  }
+}
+
+/** What who comes on call has to know: until when, what those before wrote, and what is open. */
+async function welcome(tx: Tx, context: AppContext, row: ScheduleRow, position: number, personId: string, at: Instant): Promise<void> {
+  const person = await findPerson(tx, personId)
+  if (!person?.isActive) return
+  const [team] = await listTeams(tx, [row.teamId])
+  const notes = await tx.db
+    .select({ note: handoffNotes, author: people.name })
+    .from(handoffNotes)
+    .innerJoin(people, eq(people.id, handoffNotes.writtenById))
+    .where(and(eq(handoffNotes.teamId, row.teamId), gt(handoffNotes.writtenAt, addDays(at, -7))))
+    .orderBy(desc(handoffNotes.writtenAt))
+    .limit(3)
+  const incidents = await context.workload.openIncidents(tx, row.teamId, { personId, role: person.role })
+  const role = position === 0 ? 'on call' : position === 1 ? 'the backup' : `number ${position + 1} in turn`
+  const body = [
+    `You are ${role} for ${team?.name ?? row.name} from now on (${row.name}).`,
+    notes.length === 0 ? 'Nobody left a note.' : notes.map(({ note, author }) => `${author} wrote:\n${note.text}`).join('\n\n'),
+    incidents.length === 0 ? 'No incident of the team is open.' : `Open incidents:\n${incidents.map(line => `- ${line}`).join('\n')}`,
+    `Who is on call, and your shifts: ${context.messenger.origin}/on-call`,
+  ].join('\n\n')
+  await context.messenger.post(tx, {
+    channel: 'email',
+    address: person.email,
+    purpose: 'handoff',
+    purposeId: row.id,
+    subject: `You are ${role} for ${team?.name ?? row.name}`,
+    body: `${body}\n`,
+    isDemo: person.isDemo,
+  })
+}

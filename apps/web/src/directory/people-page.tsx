@@ -1,0 +1,168 @@
+import { ActionIcon, Anchor, Button, Group, Menu, Select, Stack, Table, Text } from '@mantine/core'
+import { IconDots, IconPlus } from '@tabler/icons-react'
+import { type Person, roles, type Team } from '@tocsin/api'
+import { useState } from 'react'
+import { useApi, useCommand } from '../api.ts'
+import { DemoBadge, Tone } from '../parts/badges.tsx'
+import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
+import { Time } from '../parts/time.tsx'
+import { useMay } from '../session.ts'
+import { InviteModal } from './invite-modal.tsx'
+import { TeamModal } from './team-modal.tsx'
+
+export function PeoplePage() {
+  const people = useApi('people')
+  const isAdministrator = useMay('administrator')
+  const [isInviting, setIsInviting] = useState(false)
+  return (
+    <Page
+      title="People"
+      lead="Who has an account, and the teams that answer."
+      actions={
+        isAdministrator ? (
+          <Button leftSection={<IconPlus size={16} />} onClick={() => setIsInviting(true)}>
+            Invite somebody
+          </Button>
+        ) : null
+      }
+    >
+      <Teams />
+      <Section title="Accounts" isFlush>
+        <Loaded query={people}>
+          {({ people: list }) => (
+            <Table.ScrollContainer minWidth={560}>
+              <Table>
+                <Table.Tbody>
+                  {list.map(person => (
+                    <PersonRow key={person.id} person={person} isAdministrator={isAdministrator} />
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Table.ScrollContainer>
+          )}
+        </Loaded>
+      </Section>
+      {people.data && people.data.invitations.length > 0 ? (
+        <Section title="Invited" isFlush>
+          <Table>
+            <Table.Tbody>
+              {people.data.invitations.map(invitation => (
+                <Table.Tr key={invitation.id}>
+                  <Table.Td>{invitation.email}</Table.Td>
+                  <Table.Td>{invitation.role}</Table.Td>
+                  <Table.Td className="quiet">
+                    until <Time at={invitation.expiresAt} />
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Section>
+      ) : null}
+      {isInviting ? <InviteModal onClose={() => setIsInviting(false)} /> : null}
+    </Page>
+  )
+}
+
+function PersonRow({ person, isAdministrator }: { person: Person; isAdministrator: boolean }) {
+  const change = useCommand('changePerson', { done: 'Changed.' })
+  const params = { id: person.id }
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <Group gap={8}>
+          <Text fw={550}>{person.name}</Text>
+          <DemoBadge isDemo={person.isDemo} />
+          {person.isActive ? null : <Tone color="gray">not active</Tone>}
+          {person.isActive && !person.hasSecondFactor && !person.isDemo ? <Tone color="yellow">no second factor yet</Tone> : null}
+        </Group>
+        <Text size="sm" className="quiet">
+          {person.email}
+        </Text>
+      </Table.Td>
+      <Table.Td w={180}>
+        {isAdministrator && !person.isDemo ? (
+          <Select
+            size="xs"
+            aria-label={`Role of ${person.name}`}
+            data={[...roles]}
+            value={person.role}
+            allowDeselect={false}
+            onChange={role => role && change.mutate({ params, body: { role: role as Person['role'] } })}
+          />
+        ) : (
+          person.role
+        )}
+      </Table.Td>
+      <Table.Td w={56}>
+        {isAdministrator && !person.isDemo ? (
+          <Menu position="bottom-end">
+            <Menu.Target>
+              <ActionIcon variant="subtle" color="gray" aria-label={`More about ${person.name}`}>
+                <IconDots size={16} />
+              </ActionIcon>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item onClick={() => change.mutate({ params, body: { isActive: !person.isActive } })}>
+                {person.isActive ? 'Deactivate the account' : 'Activate the account'}
+              </Menu.Item>
+              <Menu.Item onClick={() => change.mutate({ params, body: { resetSecondFactor: true } })}>Reset the second factor</Menu.Item>
+            </Menu.Dropdown>
+          </Menu>
+        ) : null}
+      </Table.Td>
+    </Table.Tr>
+  )
+}
+
+function Teams() {
+  const teams = useApi('teams')
+  const mayLead = useMay('lead')
+  const [edited, setEdited] = useState<Team | 'new'>()
+  return (
+    <Section
+      title="Teams"
+      isFlush
+      actions={
+        mayLead ? (
+          <Anchor component="button" size="sm" onClick={() => setEdited('new')}>
+            Add a team
+          </Anchor>
+        ) : null
+      }
+    >
+      <Loaded query={teams} rows={2}>
+        {list =>
+          list.length === 0 ? (
+            <Empty title="No team yet">A service has two sides: a security response team that leads, and an engineering team that owns it.</Empty>
+          ) : (
+            <Table>
+              <Table.Tbody>
+                {list.map(team => (
+                  <Table.Tr key={team.id}>
+                    <Table.Td>
+                      {mayLead ? (
+                        <Anchor component="button" fw={550} c="inherit" onClick={() => setEdited(team)}>
+                          {team.name}
+                        </Anchor>
+                      ) : (
+                        <Text fw={550}>{team.name}</Text>
+                      )}
+                      <Text size="sm" className="quiet">
+                        {team.kind === 'security' ? 'Security response' : 'Engineering'}
+                      </Text>
+                    </Table.Td>
+                    <Table.Td>
+                      <Stack gap={0}>{team.members.map(member => member.name).join(', ') || 'nobody yet'}</Stack>
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          )
+        }
+      </Loaded>
+      {edited ? <TeamModal team={edited === 'new' ? undefined : edited} onClose={() => setEdited(undefined)} /> : null}
+    </Section>
+  )
+}

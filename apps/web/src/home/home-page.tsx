@@ -1,0 +1,213 @@
+import { Anchor, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
+import { IconFlask } from '@tabler/icons-react'
+import { Link } from '@tanstack/react-router'
+import type { Page as OncallPage } from '@tocsin/api'
+import { AlertRow } from '../alerts/alert-row.tsx'
+import { useApi, useCommand } from '../api.ts'
+import { IncidentRow } from '../incidents/incident-row.tsx'
+import { AcknowledgeButton } from '../paging/page-actions.tsx'
+import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
+import { Time } from '../parts/time.tsx'
+import { useMay, useMe } from '../session.ts'
+
+/** What needs a person now stands first. */
+export function HomePage() {
+  const me = useMe()
+  const services = useApi('services')
+  const pages = useApi('pages')
+  const alerts = useApi('alerts', { query: { view: 'triage', limit: 100 } })
+  const incidents = useApi('incidents', { query: { view: 'open', limit: 100 } })
+  const escalating = pages.data?.filter(page => page.state === 'triggered' || page.state === 'exhausted') ?? []
+  if (services.data?.length === 0 && alerts.data?.items.length === 0 && incidents.data?.items.length === 0) return <Welcome />
+  return (
+    <Page
+      title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`}
+      lead={leadOf(escalating.length, alerts.data?.items.length ?? 0, incidents.data?.items.length ?? 0)}
+    >
+      {escalating.length > 0 ? (
+        <Section title="Pages without an answer" isFlush>
+          {escalating.slice(0, 10).map(page => (
+            <UnacknowledgedPage key={page.id} page={page} />
+          ))}
+        </Section>
+      ) : null}
+      <Section
+        title="Open incidents"
+        isFlush
+        actions={
+          <Anchor component={Link} to="/incidents" size="sm">
+            All incidents
+          </Anchor>
+        }
+      >
+        <Loaded query={incidents}>
+          {page =>
+            page.items.length === 0 ? (
+              <Empty title="No incident is open">When an alert looks like more than noise, escalate it: that opens a suspected incident.</Empty>
+            ) : (
+              page.items.slice(0, 8).map(incident => <IncidentRow key={incident.id} incident={incident} />)
+            )
+          }
+        </Loaded>
+      </Section>
+      <SimpleGrid cols={{ base: 1, lg: 2 }}>
+        <Section
+          title="Alerts waiting for a verdict"
+          isFlush
+          actions={
+            <Anchor component={Link} to="/alerts" size="sm">
+              The queue
+            </Anchor>
+          }
+        >
+          <Loaded query={alerts}>
+            {page =>
+              page.items.length === 0 ? (
+                <Empty title="The queue is empty">Every alert has its verdict.</Empty>
+              ) : (
+                page.items.slice(0, 6).map(alert => <AlertRow key={alert.id} alert={alert} />)
+              )
+            }
+          </Loaded>
+        </Section>
+        <OnCallNow />
+      </SimpleGrid>
+    </Page>
+  )
+}
+
+function leadOf(pages: number, alerts: number, incidents: number): string {
+  if (pages + alerts + incidents === 0) return 'All quiet: nothing needs you now.'
+  const parts = [
+    pages > 0 ? `${pages} ${pages === 1 ? 'page climbs' : 'pages climb'}` : '',
+    alerts > 0 ? `${alerts} ${alerts === 1 ? 'alert waits' : 'alerts wait'} for a verdict` : '',
+    incidents > 0 ? `${incidents} ${incidents === 1 ? 'incident is' : 'incidents are'} open` : '',
+  ].filter(part => part !== '')
+  return `${parts.join(', ')}.`
+}
+
+function UnacknowledgedPage({ page }: { page: OncallPage }) {
+  const last = page.notifications.at(-1)
+  return (
+    <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
+      <div style={{ minWidth: 0 }}>
+        <Group gap={8}>
+          <SeverityBadge severity={page.severity} />
+          {page.state === 'exhausted' ? <StateBadge state="exhausted" /> : null}
+          <Link to="/pages/$id" params={{ id: page.id }} className="row-link">
+            {page.title}
+          </Link>
+        </Group>
+        <Text size="sm" className="quiet" component="div" mt={2}>
+          {page.team.name}
+          {last ? ` · ${last.person} was paged ` : ''}
+          {last ? <Time at={last.at} isRelative /> : null}
+          {page.nextEscalationAt ? (
+            <>
+              {' · climbs '}
+              <Time at={page.nextEscalationAt} isRelative />
+            </>
+          ) : null}
+        </Text>
+      </div>
+      <AcknowledgeButton page={page} />
+    </Group>
+  )
+}
+
+function OnCallNow() {
+  const teams = useApi('onCall')
+  return (
+    <Section
+      title="On call now"
+      isFlush
+      actions={
+        <Anchor component={Link} to="/on-call" size="sm">
+          All of it
+        </Anchor>
+      }
+    >
+      <Loaded query={teams}>
+        {list =>
+          list.length === 0 ? (
+            <Empty title="There is no team yet">Add one under People, then give it a rotation.</Empty>
+          ) : (
+            list.map(team => (
+              <Group key={team.team.id} className="list-row" justify="space-between">
+                <Text fw={550}>{team.team.name}</Text>
+                <Text className="quiet">{team.current[0]?.people.map(person => person.name).join(', ') || 'nobody: its members are paged'}</Text>
+              </Group>
+            ))
+          )
+        }
+      </Loaded>
+    </Section>
+  )
+}
+
+/** The first page of an empty installation: what to do, or a demo to look around in. */
+function Welcome() {
+  const isAdministrator = useMay('administrator')
+  const demo = useCommand('loadDemo', { done: 'The demo is loaded. The first alert arrives within seconds.' })
+  return (
+    <Page title="Welcome to Tocsin" lead="It watches, pages, runs the incident, tells those who must be told in time, and keeps a record that proves itself.">
+      <SimpleGrid cols={{ base: 1, md: 2 }}>
+        <Paper p="lg">
+          <Stack>
+            <Text fw={620}>Look around first</Text>
+            <Text className="quiet">
+              A believable organization with teams, services and customers, and one attack that is played through the real intake: alerts arrive, a page goes
+              out, an incident waits for you. It is marked as demo and removed with one act.
+            </Text>
+            {isAdministrator ? (
+              <Button leftSection={<IconFlask size={18} />} loading={demo.isPending} onClick={() => demo.mutate({})}>
+                Load the demo
+              </Button>
+            ) : (
+              <Text>An administrator can load it here.</Text>
+            )}
+          </Stack>
+        </Paper>
+        <Paper p="lg">
+          <Stack>
+            <Text fw={620}>Or set it up</Text>
+            <List type="ordered" spacing={6}>
+              <List.Item>
+                <Anchor component={Link} to="/people">
+                  Invite people
+                </Anchor>{' '}
+                and make two teams: security response, and engineering.
+              </List.Item>
+              <List.Item>
+                Give each a{' '}
+                <Anchor component={Link} to="/on-call">
+                  rotation
+                </Anchor>
+                .
+              </List.Item>
+              <List.Item>
+                Add your{' '}
+                <Anchor component={Link} to="/services">
+                  services
+                </Anchor>{' '}
+                and{' '}
+                <Anchor component={Link} to="/customers">
+                  customers
+                </Anchor>
+                .
+              </List.Item>
+              <List.Item>
+                Point Alertmanager, or what pages PagerDuty, at a{' '}
+                <Anchor component={Link} to="/settings">
+                  source
+                </Anchor>
+                .
+              </List.Item>
+            </List>
+          </Stack>
+        </Paper>
+      </SimpleGrid>
+    </Page>
+  )
+}

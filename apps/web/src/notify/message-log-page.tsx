@@ -1,0 +1,60 @@
+import { Accordion, Group, Text } from '@mantine/core'
+import { channelWords } from '@tocsin/api'
+import { useApi } from '../api.ts'
+import { StateBadge } from '../parts/badges.tsx'
+import { Empty, Loaded, Page } from '../parts/page.tsx'
+import { Time } from '../parts/time.tsx'
+
+const stateWords: Record<string, string> = {
+  held: 'waits for a mail server to be configured',
+  queued: 'on its way',
+  failed: 'could not be delivered',
+  cancelled: 'no longer needed',
+  sent: 'taken by the receiving server',
+}
+
+/** Every message that left, waits, or could not leave. */
+export function MessageLogPage() {
+  const messageLog = useApi('messageLog')
+  return (
+    <Page title="Outbox" lead="Pages, notices and invitations. Private links are shown to nobody but the one they were sent to.">
+      <Loaded query={messageLog}>
+        {messages =>
+          messages.length === 0 ? (
+            <Empty title="Nothing was sent yet">The first page or invitation will stand here.</Empty>
+          ) : (
+            <Accordion variant="contained" chevronPosition="left">
+              {messages.map(message => (
+                <Accordion.Item key={message.id} value={message.id}>
+                  <Accordion.Control>
+                    <Group justify="space-between" wrap="nowrap" align="flex-start">
+                      <div style={{ minWidth: 0 }}>
+                        <Text fw={550} lineClamp={1}>
+                          {message.subject}
+                        </Text>
+                        <Text size="sm" className="quiet" component="div">
+                          {message.purpose} to {message.to} · <Time at={message.createdAt} isRelative />
+                        </Text>
+                      </div>
+                      <StateBadge state={message.state} />
+                    </Group>
+                  </Accordion.Control>
+                  <Accordion.Panel>
+                    <Text size="sm" className="quiet" mb={8}>
+                      By {channelWords[message.channel]}; {stateWords[message.state]}
+                      {message.attempts > 1 ? `, ${message.attempts} attempts` : ''}
+                      {message.lastError ? `: ${message.lastError}` : '.'}
+                    </Text>
+                    <Text size="sm" className="prewrap">
+                      {message.text}
+                    </Text>
+                  </Accordion.Panel>
+                </Accordion.Item>
+              ))}
+            </Accordion>
+          )
+        }
+      </Loaded>
+    </Page>
+  )
+}

@@ -1,0 +1,73 @@
+import { Button, CloseButton, Group, Select, Stack, Text, TextInput } from '@mantine/core'
+import { useState } from 'react'
+import { useApi, useCommand } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { FormProblem, Section } from '../parts/page.tsx'
+import { Secret } from '../parts/secret.tsx'
+import { useMay } from '../session.ts'
+
+const kinds = [
+  { value: 'slack', label: 'Slack' },
+  { value: 'teams-bot', label: 'Microsoft Teams' },
+  { value: 'teams', label: 'Teams workflow' },
+  { value: 'ntfy', label: 'ntfy' },
+  { value: 'webhook', label: 'Webhook' },
+]
+
+const placeholders = { slack: 'Channel ID, such as C012AB3CD', 'teams-bot': 'What the bot answers there to “connect”' }
+
+/** Where the team talks: a step of a policy can page it. */
+export function TeamChannels({ teamId }: { teamId: string }) {
+  const channels = useApi('teamChannels')
+  const mayLead = useMay('lead')
+  const [secret, setSecret] = useState<string | null>(null)
+  const remove = useCommand('removeTeamChannel', { done: 'Removed.' })
+  const { form, submit, isBusy } = useRouteForm(
+    'saveTeamChannel',
+    { kind: 'slack', name: '', address: '' },
+    {
+      around: () => ({ params: { id: teamId } }),
+      done: 'Added. Steps of a policy can page it.',
+      onDone: (reply: { secret: string | null }) => {
+        setSecret(reply.secret)
+        form.reset()
+      },
+    },
+  )
+  const own = channels.data?.filter(channel => channel.teamId === teamId) ?? []
+  if (own.length === 0 && !mayLead) return null
+  return (
+    <Section title="Channels" isFlush>
+      {own.map(channel => (
+        <Group key={channel.id} className="list-row" justify="space-between">
+          <Text>
+            <b>{channel.name}</b> <span className="quiet">{kinds.find(kind => kind.value === channel.kind)?.label}</span>
+          </Text>
+          {mayLead ? <CloseButton aria-label={`Remove ${channel.name}`} onClick={() => remove.mutate({ params: { id: channel.id } })} /> : null}
+        </Group>
+      ))}
+      {mayLead ? (
+        <form onSubmit={submit} noValidate>
+          <Stack p="md" gap="sm">
+            <FormProblem errors={form.errors} />
+            {secret ? <Secret value={secret} label="Signing secret of the webhook, shown this once" /> : null}
+            <Group align="flex-end">
+              <Select label="Add" w={170} allowDeselect={false} data={kinds} {...form.getInputProps('kind')} />
+              <TextInput label="Name" w={150} {...form.getInputProps('name')} />
+              <TextInput
+                label="Address"
+                placeholder={placeholders[form.values.kind as keyof typeof placeholders] ?? 'https://…'}
+                flex={1}
+                miw={200}
+                {...form.getInputProps('address')}
+              />
+              <Button type="submit" variant="default" loading={isBusy}>
+                Add
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      ) : null}
+    </Section>
+  )
+}

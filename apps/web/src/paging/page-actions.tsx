@@ -1,0 +1,109 @@
+import { Button, Group, Menu, Modal, MultiSelect, Select, Stack, TextInput } from '@mantine/core'
+import { IconChevronDown } from '@tabler/icons-react'
+import type { Page } from '@tocsin/api'
+import { useState } from 'react'
+import { useApi, useCommand } from '../api.ts'
+import { FormActions } from '../parts/form-actions.tsx'
+import { useMay } from '../session.ts'
+
+const isOpen = (page: Page) => page.state === 'triggered' || page.state === 'exhausted'
+
+export function AcknowledgeButton({ page, size = 'xs' }: { page: Page; size?: string }) {
+  const acknowledge = useCommand('acknowledgePage', { done: 'It is yours: the page climbs no further.' })
+  const mayAnswer = useMay('responder')
+  if (!mayAnswer || !isOpen(page)) return null
+  return (
+    <Button size={size} loading={acknowledge.isPending} onClick={() => acknowledge.mutate({ params: { id: page.id } })} style={{ flexShrink: 0 }}>
+      Acknowledge
+    </Button>
+  )
+}
+
+/** Everything that can be done about a page. */
+export function PageActions({ page }: { page: Page }) {
+  const params = { id: page.id }
+  const [asked, setAsked] = useState<'decline' | 'responders'>()
+  const escalate = useCommand('escalatePage', { done: 'The next step is paged.' })
+  const snooze = useCommand('snoozePage', { done: 'It rests, and climbs again afterwards.' })
+  const mayAnswer = useMay('responder')
+  if (!mayAnswer || page.state === 'resolved') return null
+  return (
+    <Group gap="xs">
+      <AcknowledgeButton page={page} size="sm" />
+      <Button variant="default" loading={escalate.isPending} onClick={() => escalate.mutate({ params })}>
+        Escalate now
+      </Button>
+      <Button variant="default" onClick={() => setAsked('responders')}>
+        Add responders
+      </Button>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <Button variant="default" rightSection={<IconChevronDown size={15} />}>
+            More
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item onClick={() => setAsked('decline')}>Decline, or give it to somebody</Menu.Item>
+          {page.state === 'acknowledged' && !page.isDrill
+            ? [15, 30, 60, 240].map(minutes => (
+                <Menu.Item key={minutes} onClick={() => snooze.mutate({ params, body: { minutes } })}>
+                  Let it rest for {minutes < 60 ? `${minutes} minutes` : minutes === 60 ? 'an hour' : `${minutes / 60} hours`}
+                </Menu.Item>
+              ))
+            : null}
+        </Menu.Dropdown>
+      </Menu>
+      {asked === 'decline' ? <DeclineModal page={page} onClose={() => setAsked(undefined)} /> : null}
+      {asked === 'responders' ? <RespondersModal page={page} onClose={() => setAsked(undefined)} /> : null}
+    </Group>
+  )
+}
+
+function usePeopleChoices() {
+  const people = useApi('people')
+  return (people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))
+}
+
+function DeclineModal({ page, onClose }: { page: Page; onClose: () => void }) {
+  const choices = usePeopleChoices()
+  const [toId, setToId] = useState<string | null>(null)
+  const [reason, setReason] = useState('')
+  const decline = useCommand('declinePage', { done: toId ? 'They are paged.' : 'The next step is paged.', onDone: onClose })
+  return (
+    <Modal opened onClose={onClose} title="Decline the page">
+      <form
+        onSubmit={event => {
+          event.preventDefault()
+          decline.mutate({ params: { id: page.id }, body: { toId, reason } })
+        }}
+      >
+        <Stack>
+          <Select label="Give it to" placeholder="whoever comes next" data={choices} searchable clearable value={toId} onChange={setToId} />
+          <TextInput label="Reason" value={reason} onChange={event => setReason(event.currentTarget.value)} />
+          <FormActions submit="Decline" isBusy={decline.isPending} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
+
+function RespondersModal({ page, onClose }: { page: Page; onClose: () => void }) {
+  const choices = usePeopleChoices()
+  const [personIds, setPersonIds] = useState<string[]>([])
+  const add = useCommand('addResponders', { done: 'They are paged.', onDone: onClose })
+  return (
+    <Modal opened onClose={onClose} title="Add responders">
+      <form
+        onSubmit={event => {
+          event.preventDefault()
+          add.mutate({ params: { id: page.id }, body: { personIds } })
+        }}
+      >
+        <Stack>
+          <MultiSelect label="Whom to page about the same" data={choices} searchable value={personIds} onChange={setPersonIds} />
+          <FormActions submit="Page them" isBusy={add.isPending} isBlocked={personIds.length === 0} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

@@ -1,0 +1,89 @@
+import { Anchor, Group, Stack, Text } from '@mantine/core'
+import { Link, useParams } from '@tanstack/react-router'
+import type { PageTimeline } from '@tocsin/api'
+import { useApi } from '../api.ts'
+import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { Loaded, Page, Section } from '../parts/page.tsx'
+import { Time, utc } from '../parts/time.tsx'
+import { PageActions } from './page-actions.tsx'
+
+/** A page's whole story on one line of time. */
+export function PageTimelinePage() {
+  const { id } = useParams({ strict: false }) as { id: string }
+  const story = useApi('page', { params: { id } })
+  return (
+    <Page title={story.data?.title ?? 'A page'} actions={story.data ? <PageActions page={story.data} /> : null}>
+      <Loaded query={story}>
+        {page => (
+          <Stack>
+            <Group gap="xs">
+              <SeverityBadge severity={page.severity} />
+              <StateBadge state={page.state} />
+              <Text className="quiet">
+                {page.urgency} urgency · {page.policy ?? 'everyone is paged'} ·{' '}
+                <Anchor component={Link} to="/on-call/$id" params={{ id: page.team.id } as never} inherit>
+                  {page.team.name}
+                </Anchor>
+              </Text>
+            </Group>
+            <PageStatus page={page} />
+            <Section title="What it says">
+              <Text className="prewrap">{page.summary}</Text>
+              <Subject page={page} />
+            </Section>
+            <Section title="Story">
+              <ol className="story">
+                {page.events.map(event => (
+                  <li key={event.entryId} data-kind={event.kind}>
+                    <Text component="div" size="sm" className="quiet numeric" title={utc(event.at)}>
+                      {clock.format(new Date(event.at))}
+                    </Text>
+                    <Text style={{ overflowWrap: 'anywhere' }}>{event.text}</Text>
+                  </li>
+                ))}
+                {page.nextEscalationAt && page.state === 'triggered' ? (
+                  <li data-kind="next">
+                    <Text component="div" size="sm" className="quiet numeric">
+                      {clock.format(new Date(page.nextEscalationAt))}
+                    </Text>
+                    <Text className="quiet">the next step, unless somebody acknowledges</Text>
+                  </li>
+                ) : null}
+              </ol>
+            </Section>
+          </Stack>
+        )}
+      </Loaded>
+    </Page>
+  )
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+
+function PageStatus({ page }: { page: PageTimeline }) {
+  if (page.snoozedUntil)
+    return (
+      <Text component="div">
+        {page.acknowledgedBy} lets it rest until <Time at={page.snoozedUntil} />.
+      </Text>
+    )
+  if (page.state === 'acknowledged' && page.acknowledgedAt)
+    return (
+      <Text component="div">
+        {page.acknowledgedBy} has it since <Time at={page.acknowledgedAt} />.
+      </Text>
+    )
+  if (page.state === 'triggered' && page.acknowledgements.length > 0)
+    return <Text>{page.acknowledgements.map(one => one.person.name).join(', ')} acknowledged; it needs more.</Text>
+  return null
+}
+
+function Subject({ page }: { page: PageTimeline }) {
+  if (page.subject.kind === 'drill') return null
+  const to = page.subject.kind === 'alert' ? '/alerts/$id' : '/incidents/$id'
+  return (
+    <Anchor component={Link} to={to} params={{ id: page.subject.id } as never} mt="sm" display="inline-block">
+      Open the {page.subject.kind}
+    </Anchor>
+  )
+}

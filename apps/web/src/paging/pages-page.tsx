@@ -1,0 +1,73 @@
+import { Group, Paper, SegmentedControl, Text } from '@mantine/core'
+import { Link } from '@tanstack/react-router'
+import type { Page as OncallPage } from '@tocsin/api'
+import { useState } from 'react'
+import { useApi } from '../api.ts'
+import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { Empty, Loaded, Page } from '../parts/page.tsx'
+import { Time } from '../parts/time.tsx'
+import { AcknowledgeButton } from './page-actions.tsx'
+
+/** The pages that went out: to the one who looks, or to everybody. */
+export function PagesPage() {
+  const [whose, setWhose] = useState('mine')
+  const mine = useApi('myPages', {}, { isEnabled: whose === 'mine' })
+  const all = useApi('pages', {}, { isEnabled: whose === 'all' })
+  return (
+    <Page
+      title="Pages"
+      lead="What people were paged about, those that wait for an answer first."
+      actions={
+        <SegmentedControl
+          value={whose}
+          onChange={setWhose}
+          data={[
+            { value: 'mine', label: 'To me' },
+            { value: 'all', label: 'All' },
+          ]}
+        />
+      }
+    >
+      <Paper>
+        <Loaded query={whose === 'mine' ? mine : all}>
+          {list =>
+            list.length === 0 ? (
+              <Empty title={whose === 'mine' ? 'You were never paged' : 'Nobody was paged yet'}>
+                An alert that is grave enough pages the team of its service.
+              </Empty>
+            ) : (
+              list.map(page => <PageRow key={page.id} page={page} />)
+            )
+          }
+        </Loaded>
+      </Paper>
+    </Page>
+  )
+}
+
+function PageRow({ page }: { page: OncallPage }) {
+  return (
+    <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
+      <div style={{ minWidth: 0 }}>
+        <Group gap={8}>
+          <SeverityBadge severity={page.severity} />
+          <StateBadge state={page.state} />
+          <Link to="/pages/$id" params={{ id: page.id }} className="row-link">
+            {page.title}
+          </Link>
+        </Group>
+        <Text size="sm" className="quiet" component="div" mt={2}>
+          {page.team.name} · <Time at={page.createdAt} isRelative />
+          {page.acknowledgedBy ? ` · ${page.acknowledgedBy} has it` : ''}
+          {page.snoozedUntil ? (
+            <>
+              {' · rests until '}
+              <Time at={page.snoozedUntil} />
+            </>
+          ) : null}
+        </Text>
+      </div>
+      <AcknowledgeButton page={page} />
+    </Group>
+  )
+}

@@ -1,0 +1,79 @@
+import { Button, Group, Modal, NumberInput, Stack, Switch, TextInput } from '@mantine/core'
+import type { Policy, TeamOnCall } from '@tocsin/api'
+import { useApi, useCommand } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
+import { FormProblem } from '../parts/page.tsx'
+import { choice, draftOf, LevelsEditor, levelOf, type TargetChoice, tierChoices } from './levels-editor.tsx'
+
+const office = { days: ['mon', 'tue', 'wed', 'thu', 'fri'] as const, from: '09:00', until: '17:00' }
+
+/** What a step can page: the team's depths first, then everything else by name. */
+export function useTargets(team: TeamOnCall): TargetChoice[] {
+  const people = useApi('people')
+  const teams = useApi('onCall')
+  const channels = useApi('teamChannels')
+  return [
+    ...tierChoices(team.settings?.tiers.map(one => one.tier) ?? []),
+    choice({ kind: 'everyone' }, 'everyone in the team'),
+    ...(channels.data ?? []).map(channel => choice({ kind: 'channel', channelId: channel.id }, `channel ${channel.name}`)),
+    ...(people.data?.people ?? []).filter(person => person.isActive).map(person => choice({ kind: 'person', personId: person.id }, person.name)),
+    ...(teams.data ?? []).filter(one => one.team.id !== team.team.id).map(one => choice({ kind: 'team', teamId: one.team.id }, `all of ${one.team.name}`)),
+    ...(teams.data ?? []).flatMap(one =>
+      one.schedules.map(schedule => choice({ kind: 'schedule', scheduleId: schedule.id, position: 0 }, `on call in ${schedule.name}`)),
+    ),
+  ]
+}
+
+export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; policy: Policy | undefined; onClose: () => void }) {
+  const choices = useTargets(team)
+  const remove = useCommand('removePolicy', { done: 'The policy is removed.', onDone: onClose })
+  const { form, submit, isBusy } = useRouteForm(
+    'savePolicy',
+    {
+      name: policy?.name ?? '',
+      repeats: policy?.repeats ?? 2,
+      levels: (policy?.levels ?? [{ targets: [{ kind: 'tier' as const, tier: 0 }], waitMinutes: 5 }]).map(draftOf),
+      isOffice: policy?.businessHours !== null && policy !== undefined,
+    },
+    {
+      around: () => ({ params: { id: team.team.id } }),
+      toBody: ({ name, repeats, levels, isOffice }) => ({
+        name,
+        repeats,
+        levels: levels.map(levelOf),
+        businessHours: isOffice ? (policy?.businessHours ?? { timeZone: team.settings?.timeZone ?? 'UTC', hours: [office] }) : null,
+        ...(policy ? { id: policy.id, version: policy.version } : {}),
+      }),
+      done: 'Saved. Pages that climb follow it from their next step on.',
+      onDone: onClose,
+    },
+  )
+  return (
+    <Modal opened onClose={onClose} title={policy ? policy.name : 'New policy'} size="xl">
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <TextInput label="Name" {...form.getInputProps('name')} />
+          <LevelsEditor levels={form.values.levels} choices={choices} onChange={levels => form.setFieldValue('levels', levels)} />
+          <NumberInput label="Repeat the steps, times" min={0} max={9} w={180} {...form.getInputProps('repeats')} />
+          <Switch
+            label="Pages of low urgency wait for business hours"
+            description={`Monday to Friday, 09:00 to 17:00, ${policy?.businessHours?.timeZone ?? team.settings?.timeZone ?? 'UTC'}`}
+            {...form.getInputProps('isOffice', { type: 'checkbox' })}
+          />
+          <Group justify="space-between">
+            {policy ? (
+              <Button variant="subtle" color="red" loading={remove.isPending} onClick={() => remove.mutate({ params: { id: policy.id } })}>
+                Remove
+              </Button>
+            ) : (
+              <span />
+            )}
+            <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

@@ -1,0 +1,84 @@
+import { Button, Group, Modal, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import type { FollowUp } from '@tocsin/api'
+import { useRouteForm } from '../forms.ts'
+import { StateBadge } from '../parts/badges.tsx'
+import { FormActions } from '../parts/form-actions.tsx'
+import { FormProblem } from '../parts/page.tsx'
+import { useMay, useMe } from '../session.ts'
+
+export function FollowUpRow({ followUp }: { followUp: FollowUp }) {
+  const [isLooking, looking] = useDisclosure()
+  const canRespond = useMay('responder')
+  return (
+    <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
+      <div style={{ minWidth: 0 }}>
+        <Text fw={550}>{followUp.title}</Text>
+        <Text size="sm" className="quiet">
+          {followUp.owner.name} · due {followUp.dueOn} · incident {followUp.incident.number}
+          {followUp.verifiedBy ? ` · shown to work, says ${followUp.verifiedBy}` : ''}
+        </Text>
+        {followUp.evidence ? (
+          <Text size="sm" mt={4} className="prewrap">
+            {followUp.evidence}
+          </Text>
+        ) : null}
+      </div>
+      <Group gap={6} justify="flex-end" style={{ flexShrink: 0 }}>
+        <StateBadge state={followUp.isOverdue ? 'overdue' : followUp.state} />
+        {canRespond && followUp.state !== 'verified' ? (
+          <Button size="xs" variant="default" onClick={looking.open}>
+            Look again
+          </Button>
+        ) : null}
+      </Group>
+      {isLooking ? <LookModal followUp={followUp} onClose={looking.close} /> : null}
+    </Group>
+  )
+}
+
+function LookModal({ followUp, onClose }: { followUp: FollowUp; onClose: () => void }) {
+  const me = useMe()
+  const isOwner = me?.person.id === followUp.owner.id
+  const { form, submit, isBusy } = useRouteForm(
+    'updateFollowUp',
+    { state: followUp.state === 'done' && !isOwner ? 'verified' : 'done', reason: '', dueOn: followUp.dueOn },
+    {
+      around: () => ({ params: { id: followUp.id } }),
+      toBody: values => ({ ...values, version: followUp.version }),
+      done: 'It stands in the record.',
+      onDone: onClose,
+    },
+  )
+  return (
+    <Modal opened onClose={onClose} title={followUp.title}>
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Radio.Group label="How does it stand?" {...form.getInputProps('state')}>
+            <Stack gap={8} mt={6}>
+              <Radio value="open" label="Not done yet" />
+              <Radio value="done" label="Done" />
+              <Radio
+                value="verified"
+                label="Shown to work"
+                description="Somebody else than its owner says so"
+                disabled={followUp.state !== 'done' || isOwner}
+              />
+            </Stack>
+          </Radio.Group>
+          <Textarea
+            label="Statement"
+            description="What was done, or how it was shown to work"
+            autosize
+            minRows={3}
+            required
+            {...form.getInputProps('statement')}
+          />
+          {form.values.state === 'open' ? <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} /> : null}
+          <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

@@ -1,0 +1,249 @@
+import { Anchor, Badge, Button, Group, Paper, SimpleGrid, Stack, Table, Text } from '@mantine/core'
+import { IconAlertTriangle, IconCalendarPlus, IconPlaneDeparture } from '@tabler/icons-react'
+import { Link } from '@tanstack/react-router'
+import type { TeamOnCall } from '@tocsin/api'
+import { useState } from 'react'
+import { useApi } from '../api.ts'
+import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
+import { ScrollTable } from '../parts/scroll-table.tsx'
+import { Time } from '../parts/time.tsx'
+import { useMay } from '../session.ts'
+import { FeedModal } from './feed-modal.tsx'
+import { SetUpModal } from './set-up-modal.tsx'
+import { TimeOffModal } from './time-off-modal.tsx'
+
+/** Who is on call now, for everybody; and for the one who looks, what they hold next. */
+export function OnCallPage() {
+  const teams = useApi('onCall')
+  const [opened, setOpened] = useState<'feed' | 'time-off'>()
+  const mayRespond = useMay('responder')
+  return (
+    <Page
+      title="On call"
+      lead="Who answers now, and what is missing in the coming 90 days."
+      actions={
+        <>
+          {mayRespond ? (
+            <Button variant="default" leftSection={<IconPlaneDeparture size={16} />} onClick={() => setOpened('time-off')}>
+              Time off
+            </Button>
+          ) : null}
+          <Button variant="default" leftSection={<IconCalendarPlus size={16} />} onClick={() => setOpened('feed')}>
+            Calendar feed
+          </Button>
+        </>
+      }
+    >
+      <Loaded query={teams}>
+        {list =>
+          list.length === 0 ? (
+            <Paper>
+              <Empty
+                title="There is no team yet"
+                action={
+                  <Button component={Link} to="/people">
+                    Make a team
+                  </Button>
+                }
+              >
+                A service has two answering sides: a security response team that leads, and its own engineering team that carries out the plan.
+              </Empty>
+            </Paper>
+          ) : (
+            <Stack>
+              <SimpleGrid cols={{ base: 1, md: 2 }}>
+                {list.map(team => (
+                  <TeamCard key={team.team.id} team={team} />
+                ))}
+              </SimpleGrid>
+              <Services teams={list} />
+              <MyShifts />
+              <Away />
+            </Stack>
+          )
+        }
+      </Loaded>
+      {opened === 'feed' ? <FeedModal schedules={teams.data?.flatMap(team => team.schedules) ?? []} onClose={() => setOpened(undefined)} /> : null}
+      {opened === 'time-off' ? <TimeOffModal onClose={() => setOpened(undefined)} /> : null}
+    </Page>
+  )
+}
+
+function TeamCard({ team }: { team: TeamOnCall }) {
+  const [isSettingUp, setIsSettingUp] = useState(false)
+  const mayLead = useMay('lead')
+  return (
+    <Paper component="section" aria-label={team.team.name}>
+      <Group justify="space-between" px="md" py={10} style={{ borderBottom: '1px solid var(--line)' }} wrap="nowrap">
+        <Link to="/on-call/$id" params={{ id: team.team.id }} className="row-link" style={{ minWidth: 0 }}>
+          {team.team.name}
+        </Link>
+        <Concerns team={team} />
+      </Group>
+      {team.settings ? (
+        team.current.length === 0 ? (
+          <Text className="quiet" p="md">
+            It promises no depth: a page goes to everyone.
+          </Text>
+        ) : (
+          team.current.map(({ tier, people, shadows, until }) => (
+            <Group key={tier} className="list-row" justify="space-between" wrap="nowrap">
+              <div style={{ minWidth: 0 }}>
+                <Text size="xs" className="quiet" tt="capitalize">
+                  {tier}
+                </Text>
+                <Text fw={600}>{people.map(person => person.name).join(', ') || 'Nobody'}</Text>
+                {shadows.length > 0 ? (
+                  <Text size="sm" className="quiet">
+                    {shadows.map(person => person.name).join(', ')} watching
+                  </Text>
+                ) : null}
+              </div>
+              <Text size="sm" className="quiet" component="div" ta="right">
+                {until ? (
+                  <>
+                    until <Time at={until} />
+                  </>
+                ) : (
+                  'for more than two weeks'
+                )}
+              </Text>
+            </Group>
+          ))
+        )
+      ) : (
+        <Stack p="md" align="flex-start" gap="sm">
+          <Text className="quiet">Nobody is on call yet: a page goes to all members.</Text>
+          {mayLead ? (
+            <Button size="xs" onClick={() => setIsSettingUp(true)}>
+              Set up on call
+            </Button>
+          ) : null}
+        </Stack>
+      )}
+      {isSettingUp ? <SetUpModal team={team} onClose={() => setIsSettingUp(false)} /> : null}
+    </Paper>
+  )
+}
+
+export function Concerns({ team }: { team: TeamOnCall }) {
+  const count = team.concerns.length + team.vacancies.length
+  if (team.settings === null) return null
+  return count === 0 ? (
+    <Text size="sm" className="quiet" style={{ flexShrink: 0 }}>
+      90 days covered
+    </Text>
+  ) : (
+    <Badge variant="light" color="orange" leftSection={<IconAlertTriangle size={12} />} style={{ color: 'light-dark(#9a3412, #ffc69a)', flexShrink: 0 }}>
+      {count} to mend
+    </Badge>
+  )
+}
+
+/** A service answers with two sides at once: whether both have somebody. */
+function Services({ teams }: { teams: readonly TeamOnCall[] }) {
+  const services = useApi('services')
+  const [first] = services.data ?? []
+  if (first === undefined) return null
+  const onCall = (id: string) => {
+    const team = teams.find(one => one.team.id === id)
+    const people = team?.current[0]?.people.map(person => person.name) ?? []
+    return people.length > 0 ? people.join(', ') : `nobody: ${team?.team.name ?? 'the team'} is paged`
+  }
+  return (
+    <Section title="Services" isFlush>
+      <ScrollTable label="Services and who answers" minWidth={520}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Service</Table.Th>
+            <Table.Th>Security response leads</Table.Th>
+            <Table.Th>Engineering acts</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {services.data?.map(service => (
+            <Table.Tr key={service.id}>
+              <Table.Td fw={550}>{service.name}</Table.Td>
+              <Table.Td>{onCall(service.securityTeam.id)}</Table.Td>
+              <Table.Td>{onCall(service.engineeringTeam.id)}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </ScrollTable>
+    </Section>
+  )
+}
+
+const maxShown = 6
+
+function MyShifts() {
+  const shifts = useApi('myShifts')
+  const [isWhole, setIsWhole] = useState(false)
+  return (
+    <Section title="My shifts" isFlush>
+      <Loaded query={shifts}>
+        {list =>
+          list.length === 0 ? (
+            <Empty title="You have no shifts">In the coming 90 days you stand in no rotation.</Empty>
+          ) : (
+            <>
+              {(isWhole ? list : list.slice(0, maxShown)).map(shift => (
+                <Group key={`${shift.schedule.id} ${shift.tier} ${shift.start}`} className="list-row" justify="space-between">
+                  <Group gap={8}>
+                    <Link to="/on-call/$id" params={{ id: shift.team.id }} className="row-link">
+                      {shift.team.name}
+                    </Link>
+                    <Text className="quiet">{shift.isShadow ? `watching ${shift.tier}` : shift.tier}</Text>
+                  </Group>
+                  <Text size="sm" component="div">
+                    <Time at={shift.start} /> – <Time at={shift.end} />
+                  </Text>
+                </Group>
+              ))}
+              {list.length > maxShown ? (
+                <Group className="list-row">
+                  <Anchor component="button" size="sm" onClick={() => setIsWhole(!isWhole)}>
+                    {isWhole ? 'Fewer' : `All ${list.length} of the coming 90 days`}
+                  </Anchor>
+                </Group>
+              ) : null}
+            </>
+          )
+        }
+      </Loaded>
+    </Section>
+  )
+}
+
+function Away() {
+  const off = useApi('timeOff')
+  if (!off.data || off.data.length === 0) return null
+  return (
+    <Section title="Away" isFlush>
+      {off.data.map(one => (
+        <Group key={one.id} className="list-row" justify="space-between">
+          <div>
+            <Text fw={550}>{one.person.name}</Text>
+            {one.uncovered.length > 0 ? (
+              <Text size="sm" style={{ color: 'light-dark(#9a3412, #ffc69a)' }}>
+                {one.uncovered.length === 1 ? 'one turn' : `${one.uncovered.length} turns`} of theirs nobody covers:{' '}
+                {[...new Map(one.uncovered.map(open => [open.team.id, open.team])).values()].map(team => (
+                  <Anchor key={team.id} component={Link} to="/on-call/$id" params={{ id: team.id } as never} inherit>
+                    {team.name}
+                  </Anchor>
+                ))}
+              </Text>
+            ) : (
+              <Text size="sm" className="quiet">
+                all their turns are covered
+              </Text>
+            )}
+          </div>
+          <Text size="sm" component="div">
+            <Time at={one.start} /> – <Time at={one.end} />
+          </Text>
+        </Group>
+      ))}
+    </Section>
+  )
+}

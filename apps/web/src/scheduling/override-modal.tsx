@@ -1,0 +1,102 @@
+import { Anchor, Group, Modal, MultiSelect, Select, Stack, Text, TextInput } from '@mantine/core'
+import type { TeamCalendar } from '@tocsin/api'
+import { useState } from 'react'
+import { useApi, useCommand } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
+import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
+import { FormProblem } from '../parts/page.tsx'
+import { useMay, useMe } from '../session.ts'
+import type { Picked } from './calendar.tsx'
+
+const kinds = [
+  { value: 'replace', label: 'instead of whoever is on call' },
+  { value: 'add', label: 'besides whoever is on call' },
+  { value: 'remove', label: 'is not on call' },
+  { value: 'shadow', label: 'watches' },
+]
+
+/** Takes a shift, gives it away, or lets somebody watch; of a responder only for themselves. */
+export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCalendar; picked: Picked; onClose: () => void }) {
+  const people = useApi('people')
+  const me = useMe()
+  const mayLead = useMay('lead')
+  const remove = useCommand('removeOverride', { done: 'The override is taken back.', onDone: onClose })
+  const { instead } = picked
+  const [scheduleId, setScheduleId] = useState(picked.scheduleId)
+  const { form, submit, isBusy } = useRouteForm(
+    'addOverride',
+    {
+      position: String(picked.position),
+      kind: (instead?.kind ?? 'replace') as string,
+      participants: instead ? [...instead.participants] : me ? [me.person.id] : [],
+      start: toLocalInput(new Date(picked.start)),
+      end: toLocalInput(new Date(picked.end)),
+      reason: instead?.reason ?? '',
+    },
+    {
+      around: () => ({ params: { id: scheduleId } }),
+      toBody: ({ kind, position, participants, start, end, reason }) => ({
+        kind,
+        position: Number(position),
+        participants,
+        start: fromLocalInput(start),
+        end: fromLocalInput(end),
+        reason,
+      }),
+      done: 'Set. Everybody whose shifts change is told.',
+      onDone: () => (instead ? remove.mutate({ params: { id: instead.id } }) : onClose()),
+    },
+  )
+  const schedule = calendar.schedules.find(one => one.schedule.id === scheduleId)
+  return (
+    <Modal opened onClose={onClose} title={instead ? 'Change an override' : 'Override'} size="lg">
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Group grow align="flex-start">
+            <Select
+              label="Schedule"
+              allowDeselect={false}
+              data={calendar.schedules.map(one => ({ value: one.schedule.id, label: one.schedule.name }))}
+              value={scheduleId}
+              onChange={value => setScheduleId(value ?? scheduleId)}
+            />
+            <Select
+              label="Turn"
+              allowDeselect={false}
+              data={(schedule?.final ?? []).map(({ position }) => ({
+                value: String(position),
+                label: position === 0 ? 'on call' : position === 1 ? 'next in turn' : `${position + 1} in turn`,
+              }))}
+              {...form.getInputProps('position')}
+            />
+          </Group>
+          <MultiSelect
+            label="Who"
+            searchable
+            disabled={!mayLead}
+            description={mayLead ? undefined : 'Yourself: a lead may enter others'}
+            data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
+            {...form.getInputProps('participants')}
+          />
+          <Select label="What" allowDeselect={false} data={kinds} {...form.getInputProps('kind')} />
+          <Group grow align="flex-start">
+            <TextInput label="From" type="datetime-local" {...form.getInputProps('start')} />
+            <TextInput label="Until" type="datetime-local" {...form.getInputProps('end')} />
+          </Group>
+          <TextInput label="Reason" {...form.getInputProps('reason')} />
+          <Text size="sm" className="quiet">
+            Times are in your zone.
+          </Text>
+          {instead ? (
+            <Anchor component="button" type="button" size="sm" c="red" onClick={() => remove.mutate({ params: { id: instead.id } })}>
+              Take the override back
+            </Anchor>
+          ) : null}
+          <FormActions submit={instead ? 'Change it' : 'Set it'} isBusy={isBusy || remove.isPending} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

@@ -1,0 +1,138 @@
+import { Button, Group, Stack, Table, Text, Textarea } from '@mantine/core'
+import type { TeamOnCall } from '@tocsin/api'
+import { useState } from 'react'
+import { useApi, useCommand } from '../api.ts'
+import { Empty, Loaded, Section } from '../parts/page.tsx'
+import { ScrollTable } from '../parts/scroll-table.tsx'
+import { Time } from '../parts/time.tsx'
+import { useMay } from '../session.ts'
+import { midnight } from './calendar.tsx'
+
+/** What each person carries, the notes at handoffs, and who learns. */
+export function People({ team }: { team: TeamOnCall }) {
+  const [from] = useState(() => new Date(midnight(-90)).toISOString())
+  const [until] = useState(() => new Date(midnight(0)).toISOString())
+  const params = { id: team.team.id }
+  const shares = useApi('fairness', { params, query: { from, until } })
+  const learning = useApi('apprenticeships', { params })
+  const mayLead = useMay('lead')
+  const finish = useCommand('saveApprenticeship', { done: 'They stand alone from now on.' })
+  const most = Math.max(1, ...(shares.data ?? []).map(share => share.hours))
+  return (
+    <Stack>
+      <Section title="Load in the last 90 days" isFlush>
+        <Loaded query={shares}>
+          {list =>
+            list.length === 0 ? (
+              <Empty title="Nothing yet">Who carried how many hours, nights and pages stands here after the first shifts.</Empty>
+            ) : (
+              <ScrollTable label="Load of each person" minWidth={640}>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>Person</Table.Th>
+                    <Table.Th w="35%">Hours</Table.Th>
+                    <Table.Th ta="right">Nights, h</Table.Th>
+                    <Table.Th ta="right">Weekends, h</Table.Th>
+                    {team.settings && team.settings.holidays.length > 0 ? <Table.Th ta="right">Holidays, h</Table.Th> : null}
+                    <Table.Th ta="right">Pages</Table.Th>
+                    <Table.Th ta="right">At night</Table.Th>
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {list.map(share => (
+                    <Table.Tr key={share.person.id}>
+                      <Table.Td fw={550}>{share.person.name}</Table.Td>
+                      <Table.Td>
+                        <Group gap={8} wrap="nowrap">
+                          <span className="share-bar" style={{ width: `${(share.hours / most) * 75}%` }} aria-hidden />
+                          <span className="numeric">{Math.round(share.hours)}</span>
+                        </Group>
+                      </Table.Td>
+                      <Table.Td ta="right" className="numeric">
+                        {Math.round(share.nightHours)}
+                      </Table.Td>
+                      <Table.Td ta="right" className="numeric">
+                        {Math.round(share.weekendHours)}
+                      </Table.Td>
+                      {team.settings && team.settings.holidays.length > 0 ? (
+                        <Table.Td ta="right" className="numeric">
+                          {Math.round(share.holidayHours)}
+                        </Table.Td>
+                      ) : null}
+                      <Table.Td ta="right" className="numeric">
+                        {share.pages}
+                      </Table.Td>
+                      <Table.Td ta="right" className="numeric">
+                        {share.nightPages}
+                      </Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </ScrollTable>
+            )
+          }
+        </Loaded>
+      </Section>
+      <HandoffNotes teamId={team.team.id} />
+      {learning.data && learning.data.length > 0 ? (
+        <Section title="Apprenticeship" isFlush>
+          {learning.data.map(one => (
+            <Group key={one.person.id} className="list-row" justify="space-between">
+              <div>
+                <Text fw={550}>{one.person.name}</Text>
+                <Text size="sm" className="quiet">
+                  {one.finishedAt ? `stands alone, said ${one.finishedBy ?? 'somebody'}` : `watched ${one.watched} of ${one.needed} shifts`}
+                </Text>
+              </div>
+              {mayLead && !one.finishedAt ? (
+                <Button
+                  size="xs"
+                  variant="default"
+                  disabled={one.watched < one.needed}
+                  onClick={() => finish.mutate({ params: { ...params, personId: one.person.id }, body: { isFinished: true } })}
+                >
+                  Stands alone
+                </Button>
+              ) : null}
+            </Group>
+          ))}
+        </Section>
+      ) : null}
+    </Stack>
+  )
+}
+
+function HandoffNotes({ teamId }: { teamId: string }) {
+  const mayRespond = useMay('responder')
+  const notes = useApi('handoffNotes', { params: { id: teamId } }, { isEnabled: mayRespond })
+  const [text, setText] = useState('')
+  const write = useCommand('writeHandoffNote', { done: 'Whoever comes on call next is sent it.', onDone: () => setText('') })
+  if (!mayRespond || notes.isError) return null
+  return (
+    <Section title="Handoff notes">
+      <Stack>
+        <Textarea
+          label="For whoever comes on call next"
+          description="They are sent it, with the open incidents, when their shift begins"
+          autosize
+          minRows={2}
+          value={text}
+          onChange={event => setText(event.currentTarget.value)}
+        />
+        <Group justify="flex-end">
+          <Button size="xs" disabled={text.trim() === ''} loading={write.isPending} onClick={() => write.mutate({ params: { id: teamId }, body: { text } })}>
+            Leave the note
+          </Button>
+        </Group>
+        {notes.data?.slice(0, 5).map(note => (
+          <div key={note.id}>
+            <Text className="prewrap">{note.text}</Text>
+            <Text size="sm" className="quiet" component="div">
+              {note.writtenBy}, <Time at={note.writtenAt} isRelative />
+            </Text>
+          </div>
+        ))}
+      </Stack>
+    </Section>
+  )
+}

@@ -1,0 +1,210 @@
+import { ActionIcon, Button, Checkbox, Group, Modal, MultiSelect, NumberInput, Select, Stack, TextInput } from '@mantine/core'
+import { IconTrash } from '@tabler/icons-react'
+import { type Schedule, weekdays } from '@tocsin/api'
+import { useApi, useCommand } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
+import { FormProblem } from '../parts/page.tsx'
+import { dayFromNow } from '../parts/time.tsx'
+import { timeZoneChoices } from '../parts/time-zones.ts'
+import { RotationInput } from './rotation-input.tsx'
+
+type Layer = Schedule['layers'][number]
+
+const everyWords = [
+  { value: 'hourly', label: 'hours' },
+  { value: 'daily', label: 'days' },
+  { value: 'weekly', label: 'weeks' },
+  { value: 'monthly', label: 'months' },
+]
+const dayWords = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
+
+interface Draft {
+  readonly key: string
+  readonly layer: Layer
+}
+
+const freshLayer = (): Layer => ({ name: 'Rotation', rotation: { type: 'weekly', every: 1, start: `${dayFromNow(0)}T09:00` }, participants: [] })
+
+/** A schedule: its layers, the lowest first; higher ones win where they are active. */
+export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; schedule: Schedule | undefined; onClose: () => void }) {
+  const people = useApi('people')
+  const remove = useCommand('removeSchedule', { done: 'The schedule is removed.', onDone: onClose })
+  const { form, submit, isBusy } = useRouteForm(
+    'saveSchedule',
+    {
+      name: schedule?.name ?? '',
+      timeZone: schedule?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+      merge: (schedule?.merge ?? 'top') as string,
+      needsApprenticeship: schedule?.needsApprenticeship ?? false,
+      layers: (schedule?.layers ?? [freshLayer()]).map((layer, place): Draft => ({ key: `layer ${place}`, layer })),
+    },
+    {
+      around: () => ({ params: { id: teamId } }),
+      toBody: ({ layers, ...values }) => ({
+        ...values,
+        layers: layers.map(({ layer }) => layer),
+        ...(schedule ? { id: schedule.id, version: schedule.version } : {}),
+      }),
+      done: 'Saved. Everybody whose shifts change is told.',
+      onDone: onClose,
+    },
+  )
+  const set = (place: number, change: Partial<Layer>) =>
+    form.setFieldValue(
+      'layers',
+      form.values.layers.map((draft, i) => (i === place ? { ...draft, layer: { ...draft.layer, ...change } } : draft)),
+    )
+  const choices = (people.data?.people ?? []).map(person => ({ value: person.id, label: person.isActive ? person.name : `${person.name} (has left)` }))
+  return (
+    <Modal opened onClose={onClose} title={schedule ? schedule.name : 'New schedule'} size="xl">
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Group grow align="flex-start">
+            <TextInput label="Name" {...form.getInputProps('name')} />
+            <Select label="Time zone" data={timeZoneChoices(form.values.timeZone)} searchable allowDeselect={false} {...form.getInputProps('timeZone')} />
+          </Group>
+          {form.values.layers.map(({ key, layer }, place) => (
+            <Stack key={key} gap="xs" className="step-card">
+              <Group align="flex-end" wrap="nowrap">
+                <TextInput
+                  label={`Layer ${place + 1}`}
+                  value={layer.name}
+                  onChange={event => set(place, { name: event.currentTarget.value })}
+                  flex={1}
+                  miw={0}
+                />
+                <ActionIcon
+                  variant="subtle"
+                  color="gray"
+                  size={36}
+                  aria-label="Remove the layer"
+                  disabled={form.values.layers.length === 1}
+                  onClick={() => form.removeListItem('layers', place)}
+                >
+                  <IconTrash size={16} />
+                </ActionIcon>
+              </Group>
+              <RotationInput
+                turns={layer.participants}
+                people={choices}
+                onChange={participants => set(place, { participants })}
+                error={form.errors[`layers.${place}.participants`]}
+              />
+              <Group align="flex-end" gap="xs">
+                <NumberInput
+                  label="A turn takes"
+                  w={100}
+                  min={1}
+                  max={1_000}
+                  value={layer.rotation.every ?? 1}
+                  onChange={value => set(place, { rotation: { ...layer.rotation, every: Number(value) } })}
+                />
+                <Select
+                  aria-label="Unit of a turn"
+                  w={110}
+                  allowDeselect={false}
+                  data={everyWords}
+                  value={layer.rotation.type}
+                  onChange={type => set(place, { rotation: { ...layer.rotation, type: (type ?? 'weekly') as Layer['rotation']['type'] } })}
+                />
+                <TextInput
+                  label="First handoff"
+                  type="datetime-local"
+                  value={layer.rotation.start}
+                  onChange={event => set(place, { rotation: { ...layer.rotation, start: event.currentTarget.value.slice(0, 16) } })}
+                  error={form.errors[`layers.${place}.rotation.start`]}
+                />
+              </Group>
+              <Hours layer={layer} onChange={restrictions => set(place, { restrictions })} />
+              {place > 0 && form.values.merge === 'top' && (
+                <Checkbox
+                  label="On call together with the layer below, rather than over it"
+                  checked={layer.beside === true}
+                  onChange={event => set(place, { beside: event.currentTarget.checked || undefined })}
+                />
+              )}
+            </Stack>
+          ))}
+          <Group>
+            <Button
+              variant="default"
+              size="xs"
+              onClick={() =>
+                form.insertListItem('layers', { key: crypto.randomUUID(), layer: { ...freshLayer(), name: `Layer ${form.values.layers.length + 1}` } })
+              }
+            >
+              Add a layer on top
+            </Button>
+          </Group>
+          <Select
+            label="Where several layers are active"
+            allowDeselect={false}
+            data={[
+              { value: 'top', label: 'the highest counts' },
+              { value: 'all', label: 'all of them are on call' },
+            ]}
+            {...form.getInputProps('merge')}
+          />
+          <Checkbox
+            label="Only people who have finished their apprenticeship stand in it alone"
+            description="Others watch, and the turn is shown as a gap"
+            {...form.getInputProps('needsApprenticeship', { type: 'checkbox' })}
+          />
+          <Group justify="space-between">
+            {schedule ? (
+              <Button variant="subtle" color="red" loading={remove.isPending} onClick={() => remove.mutate({ params: { id: schedule.id } })}>
+                Remove
+              </Button>
+            ) : (
+              <span />
+            )}
+            <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
+
+/** The hours of a layer; a layer without is always active. */
+function Hours({ layer, onChange }: { layer: Layer; onChange: (restrictions: NonNullable<Layer['restrictions']>) => void }) {
+  const hours = layer.restrictions ?? []
+  const set = (place: number, change: object) => onChange(hours.map((one, i) => (i === place ? { ...one, ...change } : one)))
+  return (
+    <Stack gap={6}>
+      {hours.map((one, place) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: hours have no identity but their place
+        <Group key={place} gap="xs" align="flex-end">
+          <TextInput label="From" type="time" size="xs" value={one.from} onChange={event => set(place, { from: event.currentTarget.value })} />
+          <TextInput
+            label="Until"
+            type="time"
+            size="xs"
+            value={one.until === '24:00' ? '00:00' : one.until}
+            onChange={event => set(place, { until: event.currentTarget.value })}
+          />
+          <MultiSelect
+            label="On"
+            size="xs"
+            data={weekdays.map((value, i) => ({ value, label: dayWords[i] ?? value }))}
+            value={[...(one.days ?? [])]}
+            placeholder={one.days ? '' : 'every day'}
+            onChange={days => set(place, { days: days.length === 0 ? undefined : days })}
+            flex={1}
+            miw={160}
+          />
+          <ActionIcon variant="subtle" color="gray" aria-label="Remove the hours" onClick={() => onChange(hours.filter((_, i) => i !== place))}>
+            <IconTrash size={14} />
+          </ActionIcon>
+        </Group>
+      ))}
+      <div>
+        <Button variant="subtle" size="compact-xs" onClick={() => onChange([...hours, { from: '09:00', until: '17:00' }])}>
+          {hours.length === 0 ? 'Active in some hours only' : 'More hours'}
+        </Button>
+      </div>
+    </Stack>
+  )
+}

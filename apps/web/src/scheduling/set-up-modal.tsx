@@ -1,0 +1,97 @@
+import { Group, Modal, MultiSelect, NumberInput, Select, Stack, TextInput } from '@mantine/core'
+import type { TeamOnCall } from '@tocsin/api'
+import { useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { choice, draftOf, LevelsEditor, levelOf, tierChoices } from '../paging/levels-editor.tsx'
+import { FormActions } from '../parts/form-actions.tsx'
+import { FormProblem } from '../parts/page.tsx'
+import { dayFromNow } from '../parts/time.tsx'
+import { timeZoneChoices } from '../parts/time-zones.ts'
+
+const tierNames = ['primary', 'backup', 'third']
+
+/** The first rotation of a team, with its depths and its escalation, in one form. */
+export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () => void }) {
+  const people = useApi('people')
+  const { form, submit, isBusy } = useRouteForm(
+    'setUpOnCall',
+    {
+      timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      startDate: dayFromNow(0),
+      handoffTime: '09:00',
+      type: 'weekly',
+      participantIds: [] as string[],
+      tier: '2',
+      repeats: 2,
+      levels: [
+        draftOf({ targets: [{ kind: 'tier', tier: 0 }], waitMinutes: 5 }, 0),
+        draftOf({ targets: [{ kind: 'tier', tier: 1 }], waitMinutes: 5 }, 1),
+        draftOf({ targets: [{ kind: 'everyone' }], waitMinutes: 10 }, 2),
+      ],
+    },
+    {
+      around: () => ({ params: { id: team.team.id } }),
+      toBody: ({ timeZone, startDate, handoffTime, type, participantIds, tier, repeats, levels }) => ({
+        timeZone,
+        rotation: { type, every: 1, start: `${startDate}T${handoffTime}` },
+        participantIds,
+        tier: Number(tier),
+        repeats,
+        levels: levels.map(levelOf),
+      }),
+      done: 'The team is on call.',
+      onDone: onClose,
+    },
+  )
+  return (
+    <Modal opened onClose={onClose} title={`On call for ${team.team.name}`} size="lg">
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <MultiSelect
+            label="Who takes turns"
+            description="In this order"
+            data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
+            searchable
+            {...form.getInputProps('participantIds')}
+          />
+          <Group grow align="flex-start">
+            <Select
+              label="A turn takes"
+              allowDeselect={false}
+              data={[
+                { value: 'daily', label: 'a day' },
+                { value: 'weekly', label: 'a week' },
+                { value: 'monthly', label: 'a month' },
+              ]}
+              {...form.getInputProps('type')}
+            />
+            <Select
+              label="Depth"
+              allowDeselect={false}
+              data={[
+                { value: '1', label: 'primary' },
+                { value: '2', label: 'primary and backup' },
+                { value: '3', label: 'primary, backup and third' },
+              ]}
+              {...form.getInputProps('tier')}
+            />
+          </Group>
+          <Group grow align="flex-start">
+            <TextInput label="First handoff" type="date" {...form.getInputProps('startDate')} />
+            <TextInput label="Handoff at" type="time" {...form.getInputProps('handoffTime')} />
+          </Group>
+          <Select label="Time zone" data={timeZoneChoices(form.values.timeZone)} searchable allowDeselect={false} {...form.getInputProps('timeZone')} />
+          <LevelsEditor
+            isShort
+            levels={form.values.levels}
+            choices={[...tierChoices(tierNames.slice(0, Number(form.values.tier))), choice({ kind: 'everyone' }, 'everyone in the team')]}
+            onChange={levels => form.setFieldValue('levels', levels)}
+          />
+          <NumberInput label="Repeat the steps, times" min={0} max={9} w={180} {...form.getInputProps('repeats')} />
+          <FormActions submit="Put the team on call" isBusy={isBusy} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

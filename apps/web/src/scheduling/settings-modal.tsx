@@ -1,0 +1,182 @@
+import { ActionIcon, Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core'
+import { IconTrash } from '@tabler/icons-react'
+import { type PageTarget, severities, type TeamOnCall } from '@tocsin/api'
+import { useApi } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { useTargets } from '../paging/policy-modal.tsx'
+import { FormActions } from '../parts/form-actions.tsx'
+import { FormProblem } from '../parts/page.tsx'
+import { timeZoneChoices } from '../parts/time-zones.ts'
+
+type Settings = NonNullable<TeamOnCall['settings']>
+const numberOrNull = (value: string | number) => (value === '' ? null : Number(value))
+
+/** What a team promises, whom to page where nobody would be reached, and which pages climb which policy. */
+export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: () => void }) {
+  const policies = useApi('policies')
+  const services = useApi('services')
+  const all = useApi('onCall')
+  const choices = useTargets(team)
+  const { settings } = team
+  const { form, submit, isBusy } = useRouteForm(
+    'saveTeamOnCall',
+    {
+      timeZone: settings?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+      tiers: (settings?.tiers ?? []).map((promise, place) => ({ ...promise, key: `promise ${place}` })),
+      longestDays: settings?.longestDays ?? ('' as string | number),
+      longestNights: settings?.longestNights ?? ('' as string | number),
+      fallback: (settings?.fallback ?? []).map(target => JSON.stringify(target)),
+      policyId: settings?.policyId ?? '',
+      routing: (settings?.routing ?? []).map((rule, place) => ({ ...rule, key: `rule ${place}` })),
+      highFrom: (settings?.highFrom ?? 'high') as string,
+      progressMinutes: settings?.progressMinutes ?? ('' as string | number),
+      traineeShifts: settings?.traineeShifts ?? 3,
+      holidays: settings?.holidays ?? [],
+    },
+    {
+      around: () => ({ params: { id: team.team.id } }),
+      toBody: values => ({
+        ...values,
+        tiers: values.tiers.map(({ key: _key, ...promise }) => promise),
+        routing: values.routing.map(({ key: _key, ...rule }) => rule),
+        longestDays: numberOrNull(values.longestDays),
+        longestNights: numberOrNull(values.longestNights),
+        progressMinutes: numberOrNull(values.progressMinutes),
+        fallback: values.fallback.map(text => JSON.parse(text) as PageTarget),
+        policyId: values.policyId === '' ? null : values.policyId,
+        ...(settings ? { version: settings.version } : {}),
+      }),
+      done: 'Saved.',
+      onDone: onClose,
+    },
+  )
+  const schedules = (all.data ?? []).flatMap(one => one.schedules).map(one => ({ value: one.id, label: one.name }))
+  const policyChoices = (policies.data ?? []).map(one => ({ value: one.id, label: one.name }))
+  return (
+    <Modal opened onClose={onClose} title={`What ${team.team.name} promises`} size="xl">
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Text fw={550} size="sm">
+            Depths
+          </Text>
+          {form.values.tiers.map((promise, place) => (
+            <Group key={promise.key} align="flex-end" gap="xs">
+              <TextInput label="Called" w={130} {...form.getInputProps(`promises.${place}.depth`)} />
+              <Select
+                label="Held by"
+                flex={1}
+                miw={180}
+                data={schedules}
+                searchable
+                allowDeselect={false}
+                {...form.getInputProps(`promises.${place}.scheduleId`)}
+              />
+              <Select
+                label="Whose turn"
+                w={150}
+                allowDeselect={false}
+                data={[
+                  { value: '0', label: 'in turn' },
+                  { value: '1', label: 'next in turn' },
+                  { value: '2', label: 'third in turn' },
+                ]}
+                value={String(promise.position ?? 0)}
+                onChange={value => form.setFieldValue(`promises.${place}.turn`, Number(value ?? 0) as never)}
+              />
+              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove the depth" onClick={() => form.removeListItem('tiers', place)}>
+                <IconTrash size={16} />
+              </ActionIcon>
+            </Group>
+          ))}
+          <div>
+            <Button
+              variant="default"
+              size="xs"
+              disabled={schedules.length === 0}
+              onClick={() =>
+                form.insertListItem('tiers', {
+                  key: crypto.randomUUID(),
+                  tier: ['primary', 'backup', 'third'][form.values.tiers.length] ?? '',
+                  scheduleId: schedules[0]?.value ?? '',
+                  position: form.values.tiers.length,
+                } satisfies Settings['tiers'][number] & { key: string })
+              }
+            >
+              Add a depth
+            </Button>
+          </div>
+          <Group grow align="flex-start">
+            <NumberInput label="Longest stretch, days" placeholder="any" min={1} max={365} {...form.getInputProps('longestDays')} />
+            <NumberInput label="Most nights in a row" placeholder="any" min={1} max={365} {...form.getInputProps('longestNights')} />
+          </Group>
+          <Select label="Policy of its pages" data={policyChoices} clearable placeholder="everyone is paged" {...form.getInputProps('policyId')} />
+          {form.values.routing.map((rule, place) => (
+            <Group key={rule.key} align="flex-end" gap="xs" className="step-card">
+              <MultiSelect
+                label="But pages about"
+                placeholder={rule.serviceIds?.length ? '' : 'any service'}
+                data={(services.data ?? []).map(one => ({ value: one.id, label: one.name }))}
+                flex={1}
+                miw={160}
+                {...form.getInputProps(`routing.${place}.serviceIds`)}
+              />
+              <MultiSelect
+                label="of severity"
+                placeholder={rule.severities?.length ? '' : 'any'}
+                data={[...severities]}
+                flex={1}
+                miw={140}
+                {...form.getInputProps(`routing.${place}.severities`)}
+              />
+              <Select label="climb" w={180} data={policyChoices} allowDeselect={false} {...form.getInputProps(`routing.${place}.policyId`)} />
+              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove the rule" onClick={() => form.removeListItem('routing', place)}>
+                <IconTrash size={16} />
+              </ActionIcon>
+            </Group>
+          ))}
+          <div>
+            <Button
+              variant="default"
+              size="xs"
+              disabled={policyChoices.length === 0}
+              onClick={() =>
+                form.insertListItem('routing', { key: crypto.randomUUID(), serviceIds: [], severities: [], policyId: policyChoices[0]?.value ?? '' })
+              }
+            >
+              Another policy for some pages
+            </Button>
+          </div>
+          <MultiSelect
+            label="Fallback"
+            description="Whom to page where a page would reach nobody; without one the members of the team, and then the administrators"
+            data={choices}
+            searchable
+            {...form.getInputProps('fallback')}
+          />
+          <Group grow align="flex-start">
+            <Select label="High urgency from" data={[...severities]} allowDeselect={false} {...form.getInputProps('highFrom')} />
+            <NumberInput label="Progress within, minutes" placeholder="not watched" min={5} max={1_440} {...form.getInputProps('progressMinutes')} />
+            <NumberInput label="Shifts to watch first" min={0} max={100} {...form.getInputProps('traineeShifts')} />
+          </Group>
+          <Select
+            label="Time zone of promised hours"
+            data={timeZoneChoices(form.values.timeZone)}
+            searchable
+            allowDeselect={false}
+            {...form.getInputProps('timeZone')}
+          />
+          <TagsInput
+            label="Holidays"
+            description="Days off where the team works: the load of each person says how many hours fell on them"
+            placeholder={form.values.holidays.length > 0 ? '' : '2026-12-25'}
+            splitChars={[',', ' ']}
+            rightSection={null}
+            {...form.getInputProps('holidays')}
+          />
+          <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

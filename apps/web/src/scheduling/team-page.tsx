@@ -1,0 +1,80 @@
+import { Button, Paper, Tabs } from '@mantine/core'
+import { IconBellRinging } from '@tabler/icons-react'
+import { useNavigate, useParams } from '@tanstack/react-router'
+import { useState } from 'react'
+import { useApi, useCommand } from '../api.ts'
+import { Escalation } from '../paging/escalation-tab.tsx'
+import { Empty, Loaded, Page } from '../parts/page.tsx'
+import { useMay } from '../session.ts'
+import { CalendarTab } from './calendar-tab.tsx'
+import { People } from './people-tab.tsx'
+import { Past } from './record-tab.tsx'
+import { SetUpModal } from './set-up-modal.tsx'
+
+const tabs = ['calendar', 'escalation', 'people', 'record'] as const
+
+/** One team on call: its calendar, how its pages climb, its people, and who was on call. */
+export function TeamPage() {
+  const { id } = useParams({ strict: false }) as { id: string }
+  const teams = useApi('onCall')
+  const asked = new URLSearchParams(window.location.search).get('tab')
+  const [tab, setTab] = useState<(typeof tabs)[number]>(tabs.find(known => known === asked) ?? 'calendar')
+  const [isSettingUp, setIsSettingUp] = useState(false)
+  const mayLead = useMay('lead')
+  const navigate = useNavigate()
+  const drill = useCommand('startDrill', { done: 'The team is paged.', onDone: page => void navigate({ to: '/pages/$id', params: { id: page.id } }) })
+  const team = teams.data?.find(one => one.team.id === id)
+  if (teams.data && !team) return <Page title="There is no such team">It may have been removed.</Page>
+  return (
+    <Page
+      title={team?.team.name ?? 'On call'}
+      lead={team?.current.map(({ tier, people }) => `${tier}: ${people.map(person => person.name).join(', ') || 'nobody'}`).join(' · ')}
+      actions={
+        mayLead && team?.settings ? (
+          <Button
+            variant="default"
+            leftSection={<IconBellRinging size={16} />}
+            loading={drill.isPending}
+            onClick={() => drill.mutate({ params: { id }, body: {} })}
+          >
+            Start a drill
+          </Button>
+        ) : null
+      }
+    >
+      <Loaded query={teams}>
+        {() =>
+          !team ? null : team.settings === null ? (
+            <Paper>
+              <Empty title="Nobody is on call yet" action={mayLead ? <Button onClick={() => setIsSettingUp(true)}>Set up on call</Button> : undefined}>
+                Say who takes turns, how deep the team stands, and how a page climbs. Until then a page goes to all members.
+              </Empty>
+              {isSettingUp ? <SetUpModal team={team} onClose={() => setIsSettingUp(false)} /> : null}
+            </Paper>
+          ) : (
+            <Tabs value={tab} onChange={value => setTab(tabs.find(known => known === value) ?? 'calendar')} keepMounted={false}>
+              <Tabs.List mb="md" className="tabs-in-a-row">
+                <Tabs.Tab value="calendar">Calendar</Tabs.Tab>
+                <Tabs.Tab value="escalation">Escalation</Tabs.Tab>
+                <Tabs.Tab value="people">People</Tabs.Tab>
+                <Tabs.Tab value="record">Record</Tabs.Tab>
+              </Tabs.List>
+              <Tabs.Panel value="calendar">
+                <CalendarTab team={team} />
+              </Tabs.Panel>
+              <Tabs.Panel value="escalation">
+                <Escalation team={team} />
+              </Tabs.Panel>
+              <Tabs.Panel value="people">
+                <People team={team} />
+              </Tabs.Panel>
+              <Tabs.Panel value="record">
+                <Past team={team} />
+              </Tabs.Panel>
+            </Tabs>
+          )
+        }
+      </Loaded>
+    </Page>
+  )
+}

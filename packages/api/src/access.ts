@@ -1,0 +1,242 @@
+import { z } from 'zod'
+import { At, Email, Id, IdParams, Line } from './common.ts'
+import { atLeast, open, roles, route, scopes, signedIn } from './route.ts'
+
+export const RoleName = z.enum(roles)
+export const Password = z
+  .string()
+  .min(12, 'must have at least 12 characters: length is what makes a password strong (NIST SP 800-63B)')
+  .max(200, 'must have at most 200 characters')
+export const OneTimeCode = z
+  .string()
+  .trim()
+  .regex(/^[0-9]{6}$/, 'must be the six digits that the authenticator shows')
+
+export const Person = z
+  .object({
+    id: Id,
+    name: z.string(),
+    email: z.string(),
+    role: RoleName,
+    isActive: z.boolean(),
+    isDemo: z.boolean(),
+    hasSecondFactor: z.boolean(),
+    createdAt: At,
+  })
+  .meta({ id: 'Person' })
+export type Person = z.output<typeof Person>
+
+export const Me = z
+  .object({
+    person: Person,
+    /** `full` once the second factor was given; before that only the account's own routes answer. */
+    assurance: z.enum(['password', 'full']),
+    mustEnrol: z.boolean(),
+    hasTotp: z.boolean(),
+    passkeys: z.array(z.object({ id: Id, name: z.string(), createdAt: At, lastUsedAt: At.nullable() })),
+    sessions: z.array(z.object({ id: Id, createdAt: At, lastSeenAt: At, device: z.string(), isThisOne: z.boolean() })),
+  })
+  .meta({ id: 'Me' })
+export type Me = z.output<typeof Me>
+
+export const Team = z
+  .object({
+    id: Id,
+    name: z.string(),
+    kind: z.enum(['security', 'engineering']),
+    members: z.array(z.object({ id: Id, name: z.string() })),
+    isDemo: z.boolean(),
+  })
+  .meta({ id: 'Team' })
+export type Team = z.output<typeof Team>
+
+export const ApiKey = z
+  .object({
+    id: Id,
+    name: z.string(),
+    scopes: z.array(z.enum(scopes)),
+    createdBy: z.string(),
+    createdAt: At,
+    lastUsedAt: At.nullable(),
+    revokedAt: At.nullable(),
+  })
+  .meta({ id: 'ApiKey' })
+export type ApiKey = z.output<typeof ApiKey>
+
+export const Invitation = z.object({ id: Id, email: z.string(), role: RoleName, createdAt: At, expiresAt: At }).meta({ id: 'Invitation' })
+export type Invitation = z.output<typeof Invitation>
+
+/** WebAuthn messages are defined by the W3C and checked by the WebAuthn library. */
+const WebAuthnMessage = z.record(z.string(), z.unknown())
+
+export const accessRoutes = {
+  setUp: route({
+    method: 'POST',
+    path: '/api/v1/setup',
+    summary: 'Create the first administrator with the one-time link that the server printed',
+    access: open('needs the one-time token, and works only while there is no administrator'),
+    body: z.object({ token: z.string().max(200), organization: Line(100), name: Line(100), email: Email, password: Password }),
+    reply: Me,
+    status: 201,
+    perMinute: 20,
+  }),
+  signIn: route({
+    method: 'POST',
+    path: '/api/v1/session',
+    summary: 'Sign in with e-mail and password; the second factor follows',
+    access: open('this is how one signs in'),
+    body: z.object({ email: Email, password: z.string().max(200) }),
+    reply: Me,
+    status: 201,
+    perMinute: 20,
+  }),
+  giveOneTimeCode: route({
+    method: 'POST',
+    path: '/api/v1/session/one-time-code',
+    summary: 'Give the second factor of this session: a code of the authenticator app',
+    access: signedIn,
+    body: z.object({ code: OneTimeCode }),
+    reply: Me,
+    perMinute: 10,
+  }),
+  startPasskeySignIn: route({
+    method: 'POST',
+    path: '/api/v1/session/passkey/options',
+    summary: 'Ask for the challenge that a passkey signs',
+    access: open('this is how one signs in'),
+    reply: z.object({ challengeId: Id, options: WebAuthnMessage }),
+    perMinute: 20,
+  }),
+  signInWithPasskey: route({
+    method: 'POST',
+    path: '/api/v1/session/passkey',
+    summary: 'Sign in with a passkey',
+    access: open('this is how one signs in'),
+    body: z.object({ challengeId: Id, response: WebAuthnMessage }),
+    reply: Me,
+    status: 201,
+    perMinute: 20,
+  }),
+  me: route({ method: 'GET', path: '/api/v1/me', summary: 'Who is signed in, and how', access: signedIn, reply: Me }),
+  signOut: route({ method: 'DELETE', path: '/api/v1/session', summary: 'Sign out', access: signedIn }),
+  endSession: route({
+    method: 'DELETE',
+    path: '/api/v1/me/sessions/{id}',
+    summary: 'End another session of the same person',
+    access: signedIn,
+    params: IdParams,
+  }),
+  startTotp: route({
+    method: 'POST',
+    path: '/api/v1/me/totp',
+    summary: 'Start to enrol an authenticator app: its secret, to be confirmed with a code',
+    access: signedIn,
+    reply: z.object({ secret: z.string(), uri: z.string() }),
+  }),
+  confirmTotp: route({
+    method: 'POST',
+    path: '/api/v1/me/totp/confirm',
+    summary: 'Confirm the authenticator app with its first code',
+    access: signedIn,
+    body: z.object({ code: OneTimeCode }),
+    reply: Me,
+    perMinute: 10,
+  }),
+  startPasskey: route({
+    method: 'POST',
+    path: '/api/v1/me/passkeys/options',
+    summary: 'Start to enrol a passkey',
+    access: signedIn,
+    reply: z.object({ challengeId: Id, options: WebAuthnMessage }),
+  }),
+  addPasskey: route({
+    method: 'POST',
+    path: '/api/v1/me/passkeys',
+    summary: 'Enrol a passkey',
+    access: signedIn,
+    body: z.object({ challengeId: Id, name: Line(60), response: WebAuthnMessage }),
+    reply: Me,
+    status: 201,
+  }),
+  changePassword: route({
+    method: 'PUT',
+    path: '/api/v1/me/password',
+    summary: 'Change the password; every other session ends',
+    access: atLeast('observer'),
+    body: z.object({ current: z.string().max(200), next: Password }),
+    perMinute: 10,
+  }),
+  people: route({
+    method: 'GET',
+    path: '/api/v1/people',
+    summary: 'Everybody in the organization',
+    access: atLeast('observer', 'catalog:read'),
+    reply: z.object({ people: z.array(Person), invitations: z.array(Invitation) }),
+  }),
+  invite: route({
+    method: 'POST',
+    path: '/api/v1/invitations',
+    summary: 'Invite a person by e-mail; the link works once, for seven days',
+    access: atLeast('administrator'),
+    body: z.object({ email: Email, name: Line(100), role: RoleName }),
+    reply: Invitation.extend({ link: z.string().describe('Shown once, to be handed over where no mail server is set up') }),
+    status: 201,
+  }),
+  acceptInvitation: route({
+    method: 'POST',
+    path: '/api/v1/invitations/accept',
+    summary: 'Accept an invitation and choose a password',
+    access: open('needs the secret of the invitation'),
+    body: z.object({ token: z.string().max(300), name: Line(100), password: Password }),
+    reply: Me,
+    status: 201,
+    perMinute: 20,
+  }),
+  changePerson: route({
+    method: 'PATCH',
+    path: '/api/v1/people/{id}',
+    summary: 'Change the role of a person, deactivate one, or reset the second factor of one who lost it',
+    access: atLeast('administrator'),
+    params: IdParams,
+    body: z.object({ role: RoleName.optional(), isActive: z.boolean().optional(), resetSecondFactor: z.boolean().optional() }),
+    reply: Person,
+  }),
+  teams: route({
+    method: 'GET',
+    path: '/api/v1/teams',
+    summary: 'The teams and their members',
+    access: atLeast('observer', 'catalog:read'),
+    reply: z.array(Team),
+  }),
+  saveTeam: route({
+    method: 'POST',
+    path: '/api/v1/teams',
+    summary: 'Create a team, or change the one whose id is given',
+    access: atLeast('lead', 'catalog:write'),
+    body: z.object({ id: Id.optional(), name: Line(80), kind: z.enum(['security', 'engineering']), memberIds: z.array(Id).max(500) }),
+    reply: Team,
+  }),
+  apiKeys: route({
+    method: 'GET',
+    path: '/api/v1/api-keys',
+    summary: 'The API keys, without their secrets',
+    access: atLeast('administrator'),
+    reply: z.array(ApiKey),
+  }),
+  createApiKey: route({
+    method: 'POST',
+    path: '/api/v1/api-keys',
+    summary: 'Make an API key; its secret is shown this once',
+    access: atLeast('administrator'),
+    body: z.object({ name: Line(80), scopes: z.array(z.enum(scopes)).min(1, 'name at least one scope') }),
+    reply: z.object({ key: ApiKey, secret: z.string() }),
+    status: 201,
+  }),
+  revokeApiKey: route({
+    method: 'DELETE',
+    path: '/api/v1/api-keys/{id}',
+    summary: 'Revoke an API key at once',
+    access: atLeast('administrator'),
+    params: IdParams,
+  }),
+}

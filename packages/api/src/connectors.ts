@@ -1,0 +1,201 @@
+import { z } from 'zod'
+import { At, Email, Id, IdParams, Line, Reference, Text } from './common.ts'
+import { atLeast, open, route } from './route.ts'
+
+export const Integration = z
+  .object({
+    id: Id,
+    kind: z.enum(['alertmanager', 'pagerduty']),
+    name: z.string(),
+    service: Reference.nullable(),
+    createdAt: At,
+    lastSeenAt: At.nullable(),
+    received: z.number(),
+    revokedAt: At.nullable(),
+    isDemo: z.boolean(),
+  })
+  .meta({ id: 'Source' })
+export type Integration = z.output<typeof Integration>
+
+const reportBecause = 'anybody who sees something must be able to report it; limited by rate and size'
+const IntegrationKey = z.object({ key: z.string().max(100) })
+
+/** https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4. */
+export const AlertmanagerPayload = z.object({
+  version: z.literal('4', { message: 'must be "4", the version of the webhook format' }),
+  groupKey: z.string().max(4_000),
+  receiver: z.string().max(300).default(''),
+  externalURL: z.string().max(2_000).default(''),
+  truncatedAlerts: z.number().int().default(0),
+  alerts: z
+    .array(
+      z.object({
+        status: z.enum(['firing', 'resolved']),
+        labels: z.record(z.string().max(200), z.string().max(4_000)),
+        annotations: z.record(z.string().max(200), z.string().max(20_000)).default({}),
+        startsAt: z.string().max(60),
+        endsAt: z.string().max(60).optional(),
+        generatorURL: z.string().max(4_000).default(''),
+        fingerprint: z.string().min(1).max(100),
+      }),
+    )
+    .min(1, 'must have at least one alert')
+    .max(1_000, 'must have at most 1000 alerts'),
+})
+
+/** https://developer.pagerduty.com/docs/events-api-v2/trigger-events/ */
+export const PagerDutyEvent = z
+  .object({
+    routing_key: z.string().max(100).optional(),
+    event_action: z.enum(['trigger', 'acknowledge', 'resolve']),
+    dedup_key: z.string().min(1).max(255).optional(),
+    client: z.string().max(300).optional(),
+    client_url: z.string().max(2_000).optional(),
+    links: z
+      .array(z.object({ href: z.string().max(2_000), text: z.string().max(300).optional() }))
+      .max(20)
+      .default([]),
+    images: z.array(z.unknown()).max(20).optional(),
+    payload: z
+      .object({
+        summary: z.string().trim().min(1, 'must not be empty').max(1_024),
+        source: z.string().trim().min(1, 'must not be empty').max(300),
+        severity: z.enum(['critical', 'error', 'warning', 'info']),
+        timestamp: z.string().max(60).optional(),
+        component: z.string().max(300).optional(),
+        group: z.string().max(300).optional(),
+        class: z.string().max(300).optional(),
+        custom_details: z.unknown().optional(),
+      })
+      .optional(),
+  })
+  .superRefine((event, context) => {
+    if (event.event_action === 'trigger' && !event.payload) context.addIssue({ code: 'custom', path: ['payload'], message: 'is required to trigger' })
+    if (event.event_action !== 'trigger' && !event.dedup_key)
+      context.addIssue({ code: 'custom', path: ['dedup_key'], message: `is required to ${event.event_action}` })
+  })
+const PagerDutyReply = z.object({ status: z.literal('success'), message: z.string(), dedup_key: z.string() })
+
+export const ReportView = z
+  .object({
+    reference: z.string(),
+    audience: z.enum(['employee', 'customer']),
+    receivedAt: At,
+    stage: z.enum(['received', 'being-looked-at', 'under-investigation', 'closed']),
+    explanation: z.string(),
+    text: z.string(),
+    files: z.array(z.object({ name: z.string(), sizeBytes: z.number() })),
+  })
+  .meta({ id: 'ReportView' })
+export type ReportView = z.output<typeof ReportView>
+
+export const ReportInput = z.object({
+  audience: z.enum(['employee', 'customer']),
+  text: Text(20_000).describe('What was seen'),
+  happenedAt: z.string().trim().max(200).default('').describe('When, in the words of the reporter'),
+  affected: z.string().trim().max(2_000).default('').describe('What is affected'),
+  contactName: Line(120),
+  contactEmail: Email,
+})
+
+export const connectorRoutes = {
+  integrations: route({
+    method: 'GET',
+    path: '/api/v1/integrations',
+    summary: 'Where alerts come from',
+    access: atLeast('responder', 'catalog:read'),
+    reply: z.array(Integration),
+  }),
+  createIntegration: route({
+    method: 'POST',
+    path: '/api/v1/integrations',
+    summary: 'Add a source; its secret address is shown this once',
+    access: atLeast('lead', 'catalog:write'),
+    body: z.object({ kind: z.enum(['alertmanager', 'pagerduty']), name: Line(80), serviceId: Id.nullable().default(null) }),
+    reply: z.object({ source: Integration, key: z.string(), url: z.string() }),
+    status: 201,
+  }),
+  revokeIntegration: route({
+    method: 'DELETE',
+    path: '/api/v1/integrations/{id}',
+    summary: "Revoke a source's key at once",
+    access: atLeast('lead', 'catalog:write'),
+    params: IdParams,
+  }),
+  fromAlertmanager: route({
+    method: 'POST',
+    path: '/in/{key}/alertmanager',
+    summary: 'Prometheus Alertmanager webhook, version 4',
+    access: open('needs the secret key of a source'),
+    params: IntegrationKey,
+    body: AlertmanagerPayload,
+    reply: z.object({ accepted: z.number() }),
+    perMinute: 600_000,
+  }),
+  fromPagerDuty: route({
+    method: 'POST',
+    path: '/v2/enqueue',
+    summary: 'PagerDuty Events API v2; the routing key is the key of a source',
+    access: open('needs the secret key of a source as routing_key'),
+    body: PagerDutyEvent,
+    reply: PagerDutyReply,
+    status: 202,
+    perMinute: 600_000,
+  }),
+  fromPagerDutyIntegration: route({
+    method: 'POST',
+    path: '/in/{key}/v2/enqueue',
+    summary: 'PagerDuty Events API v2 at the secret address of a source',
+    access: open('needs the secret key of a source'),
+    params: IntegrationKey,
+    body: PagerDutyEvent,
+    reply: PagerDutyReply,
+    status: 202,
+    perMinute: 600_000,
+  }),
+  report: route({
+    method: 'POST',
+    path: '/api/v1/reports',
+    summary: 'Report something suspicious, with files; answers with a reference and a private link',
+    access: open(reportBecause),
+    consumes: 'multipart/form-data',
+    body: ReportInput,
+    reply: z.object({ reference: z.string(), link: z.string() }),
+    status: 201,
+    perMinute: 20,
+  }),
+  followReport: route({
+    method: 'POST',
+    path: '/api/v1/reports/follow',
+    summary: 'How a report stands, for the holder of its private link',
+    access: open('needs the signed link that only the reporter has'),
+    body: z.object({ token: z.string().max(300) }),
+    reply: ReportView,
+  }),
+  reportOfAlert: route({
+    method: 'GET',
+    path: '/api/v1/alerts/{id}/report',
+    summary: 'The report behind an alert of kind "report"; reading it is itself on record',
+    access: atLeast('responder', 'alerts:read'),
+    params: IdParams,
+    reply: z.object({
+      reference: z.string(),
+      audience: z.enum(['employee', 'customer']),
+      happenedAt: z.string(),
+      affected: z.string(),
+      contactName: z.string(),
+      contactEmail: z.string(),
+      files: z.array(z.object({ id: Id, name: z.string(), sizeBytes: z.number() })),
+    }),
+    isReadRecorded: true,
+  }),
+  reportFile: route({
+    method: 'GET',
+    path: '/api/v1/report-files/{id}',
+    summary: 'A file of a report, as a download; reading it is itself on record',
+    access: atLeast('responder', 'alerts:read'),
+    params: IdParams,
+    produces: 'application/octet-stream',
+    isReadRecorded: true,
+  }),
+}

@@ -1,0 +1,138 @@
+import { z } from 'zod'
+import { Day, Email, Line, Severity } from './common.ts'
+import { atLeast, roles, route } from './route.ts'
+import { RestrictionShape, ScheduleShape, TimeZone, ZonedHours } from './schedules.ts'
+
+const Name = z.string().trim().min(1, 'must not be empty').max(200)
+const RotationSlot = z.number().int().min(0).max(9)
+
+/** Whom a step pages, by name: `{ depth: primary }`, `{ person: ada@example.org }`, `{ everyone: true }`. */
+export const TargetShape = z.union(
+  [
+    z.strictObject({ tier: Name.describe('One of the depths that the team promises') }),
+    z.strictObject({ schedule: Name, position: RotationSlot.optional() }),
+    z.strictObject({ person: Email }),
+    z.strictObject({ team: Name }),
+    z.strictObject({ everyone: z.literal(true) }),
+    z.strictObject({ channel: Name.describe('A channel of the team: its address is a secret, and is entered on the page') }),
+  ],
+  'must be one of depth, schedule, person, team, everyone, channel',
+)
+export type TargetShape = z.output<typeof TargetShape>
+
+export const PolicyShape = z
+  .strictObject({
+    team: Name,
+    name: Name,
+    levels: z
+      .array(
+        z.strictObject({
+          targets: z.array(TargetShape).max(20),
+          waitMinutes: z.number().int().min(0).max(1_440),
+          acknowledgements: z.number().int().min(1).max(10).optional(),
+          when: ZonedHours.optional(),
+          urgency: z.enum(['high', 'low']).optional(),
+          whenEmpty: z.enum(['fallback', 'skip', 'wait']).optional(),
+        }),
+      )
+      .min(1, 'name at least one step')
+      .max(20),
+    repeats: z.number().int().min(0).max(9).default(2),
+    businessHours: ZonedHours.optional(),
+  })
+  .meta({ id: 'PolicyFileEntry' })
+
+/** A team: its people, what it promises, and how its pages climb. What a file does not say of a team stays as it is. */
+export const TeamShape = z
+  .strictObject({
+    name: Name,
+    kind: z.enum(['security', 'engineering']).optional(),
+    members: z.array(Email).max(500).optional(),
+    timeZone: TimeZone.optional().describe('Where the clock of its promised hours hangs'),
+    tiers: z
+      .array(
+        z.strictObject({
+          tier: Name,
+          schedule: Name,
+          position: RotationSlot.optional().describe('Which in turn of the schedule: 0 whose turn it is, 1 the next, who stands behind'),
+          hours: z.array(RestrictionShape).max(50).optional().describe('When it is promised; always where there are none'),
+        }),
+      )
+      .max(10)
+      .optional()
+      .describe('Depth by depth: primary, backup, third'),
+    longestDays: z.number().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold one depth longer without a break'),
+    longestNights: z.number().int().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold more nights one after the other'),
+    holidays: z.array(Day).max(400).optional().describe('Days off where the team works, counted in its fairness'),
+    fallback: z.array(TargetShape).max(10).optional(),
+    policy: Name.optional().describe('The policy of pages that no rule of `routing` fits'),
+    routing: z
+      .array(
+        z.strictObject({
+          services: z.array(Name).max(200).optional(),
+          severities: z.array(Severity).max(5).optional(),
+          policy: Name,
+          urgency: z.enum(['high', 'low']).optional(),
+        }),
+      )
+      .max(50)
+      .optional(),
+    highFrom: Severity.optional(),
+    progressMinutes: z.number().int().min(5).max(1_440).optional(),
+    traineeShifts: z.number().int().min(0).max(100).optional(),
+  })
+  .meta({ id: 'TeamFileEntry' })
+
+/** An organization on call, as YAML kept in git. Everything is named: people by e-mail address, the rest by its name. */
+export const OrganizationFile = z
+  .strictObject({
+    people: z
+      .array(z.strictObject({ email: Email, name: Line(100), role: z.enum(roles).default('responder') }))
+      .max(10_000)
+      .default([]),
+    teams: z.array(TeamShape).max(1_000).default([]),
+    schedules: z.array(ScheduleShape).max(1_000).default([]),
+    policies: z.array(PolicyShape).max(1_000).default([]),
+    services: z
+      .array(
+        z.strictObject({
+          name: Line(80),
+          description: z.string().trim().max(2_000).default(''),
+          securityTeam: Name,
+          engineeringTeam: Name,
+          pageFrom: Severity.default('high'),
+        }),
+      )
+      .max(5_000)
+      .default([]),
+  })
+  .meta({ id: 'OrganizationFile' })
+export type OrganizationFile = z.output<typeof OrganizationFile>
+
+export const PlanLine = z.object({
+  action: z.enum(['add', 'change', 'keep']),
+  kind: z.enum(['person', 'team', 'schedule', 'policy', 'service']),
+  name: z.string(),
+  changes: z.array(z.string()).describe('What changes, field by field'),
+})
+export type PlanLine = z.output<typeof PlanLine>
+
+export const organizationRoutes = {
+  exportOrganization: route({
+    method: 'GET',
+    path: '/api/v1/organization',
+    summary: 'Teams, people, schedules, policies, services and routing, as the files of `npx tocsin apply` say it',
+    access: atLeast('lead', 'catalog:read'),
+    reply: OrganizationFile,
+  }),
+  applyOrganization: route({
+    method: 'POST',
+    path: '/api/v1/organization/apply',
+    summary:
+      'Bring teams, people, schedules, policies and services to what is given, whole or not at all; what is not named stays. Says first what would change',
+    access: atLeast('administrator', 'catalog:write'),
+    body: z.object({ organization: OrganizationFile, isPlanOnly: z.boolean().default(false) }),
+    reply: z.array(PlanLine),
+    perMinute: 30,
+  }),
+}

@@ -1,0 +1,52 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { OrganizationFile } from '@tocsin/api'
+import { load, YAMLException } from 'js-yaml'
+import { z } from 'zod'
+import { CliProblem } from './output.ts'
+
+/** One file of an organization on call. @throws CliProblem (2) that names the place and what would be right */
+export async function readOrganizationFile(file: string): Promise<OrganizationFile> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new CliProblem(error.code === 'ENOENT' ? `${file} does not exist.` : `${file} cannot be read (${error.code}).`, 2)
+  })
+  let content: unknown
+  try {
+    content = load(text) ?? {}
+  } catch (error) {
+    if (error instanceof YAMLException) throw new CliProblem(`${file} is not valid YAML: ${error.message.split('\n')[0]}.`, 2)
+    throw error
+  }
+  const parsed = OrganizationFile.safeParse(content)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new CliProblem(`${[file, ...(issue?.path ?? [])].map(String).join('.')} ${issue?.message}.`, 2)
+}
+
+/** All files of a folder (`.yaml`, `.yml`) and of those in it, or one file, as one organization. */
+export async function readOrganization(path: string): Promise<OrganizationFile> {
+  const files = await yamlFiles(path)
+  if (files.length === 0) throw new CliProblem(`there is no file of YAML in ${path}.`, 2)
+  const parts = await Promise.all(files.map(readOrganizationFile))
+  return {
+    people: parts.flatMap(part => part.people),
+    teams: parts.flatMap(part => part.teams),
+    schedules: parts.flatMap(part => part.schedules),
+    policies: parts.flatMap(part => part.policies),
+    services: parts.flatMap(part => part.services),
+  }
+}
+
+async function yamlFiles(path: string): Promise<string[]> {
+  const found = await stat(path).catch(() => undefined)
+  if (found === undefined) throw new CliProblem(`${path} does not exist.`, 2)
+  if (found.isFile()) return [path]
+  const names = (await readdir(path, { recursive: true })).filter(name => /\.ya?ml$/.test(name) && !name.split('/').some(part => part.startsWith('.')))
+  return names.toSorted().map(name => join(path, name))
+}
+
+/** The JSON Schema of the files, for editors. */
+export const organizationSchema = (): unknown => ({
+  ...z.toJSONSchema(OrganizationFile, { io: 'input', unrepresentable: 'any' }),
+  title: 'An organization on call, as Tocsin applies it',
+})
