@@ -102,7 +102,7 @@ async function check() {
     ['format and lint', script('@biomejs', 'biome', 'bin', 'biome'), ['check', '.']],
     ['types', script('typescript', 'bin', 'tsc'), ['-p', 'tsconfig.json']],
     ['types of the pages', script('typescript', 'bin', 'tsc'), ['-p', 'apps/web/tsconfig.json']],
-    ['floors', script('dependency-cruiser', 'bin', 'dependency-cruise.mjs'), ['--config', '.dependency-cruiser.mjs', 'apps', 'packages']],
+    ['module rules', script('dependency-cruiser', 'bin', 'dependency-cruise.mjs'), ['--config', '.dependency-cruiser.mjs', 'apps', 'packages']],
     ['dead code', script('knip', 'bin', 'knip.js'), ['--no-progress']],
   ]
   let worst = 0

@@ -1,15 +1,15 @@
 import type { Invitation, Me, Person, Role } from '@tocsin/api'
 import { and, asc, count as countOf, eq, gt, isNull, ne, sql } from 'drizzle-orm'
-import { teamMembers } from '../directory/tables.ts'
 import { type Actor, record } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { linkPlaceholder, type Messenger, type PrivateLink } from '../kernel/messenger.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { openToken, type Secrets, signToken } from '../kernel/secrets.ts'
 import { saveSetting } from '../kernel/settings.ts'
-import { linkPlaceholder, type Messenger, type PrivateLink } from '../notify/outbox.ts'
 import type { Caller } from './caller.ts'
+import type { Departures } from './departures.ts'
 import { hashPassword, isPassword } from './passwords.ts'
 import { invitations, passkeys, people, sessions } from './tables.ts'
 
@@ -216,6 +216,7 @@ export async function assertPeople(reader: Reader, ids: readonly string[], field
 /** Changes role, activity or the lost second factor of a person. The last administrator stays one. */
 export async function changePerson(
   tx: Tx,
+  departures: Departures,
   caller: Caller,
   id: string,
   change: { role?: Role | undefined; isActive?: boolean | undefined; resetSecondFactor?: boolean | undefined },
@@ -242,7 +243,7 @@ export async function changePerson(
   }
   // What the person may do has changed, or who the person is must be shown anew: every session ends.
   if (id !== caller.personId || change.resetSecondFactor || change.isActive === false) await tx.db.delete(sessions).where(eq(sessions.personId, id))
-  if (change.isActive === false) await tx.db.delete(teamMembers).where(eq(teamMembers.personId, id))
+  if (change.isActive === false) await departures.leave(tx, id)
   await record(tx, { actor: caller.actor, type: 'person.changed', subject: { kind: 'person', id }, data: { ...change } })
   const [after] = await listPeople(tx, id)
   if (!after) throw notFound('person')

@@ -1,13 +1,17 @@
 import type { JournalReaders, Live, Sealer } from '../journal/index.ts'
 import type { Kernel } from '../kernel/index.ts'
+import type { Departures } from './departures.ts'
+import type { Usages } from './usages.ts'
 import type { Visibility } from './visibility.ts'
 import type { Workload } from './workload.ts'
 
-/** What every module above this floor is given to stand on. */
+/** What every core and feature module is given. */
 export interface AppContext extends Kernel {
   readonly readers: JournalReaders
   readonly live: Live
   readonly sealer: Sealer
+  readonly usages: Usages
+  readonly departures: Departures
   readonly visibility: Visibility
   readonly workload: Workload
 }

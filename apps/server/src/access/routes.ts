@@ -1,5 +1,4 @@
 import { accessRoutes as routes } from '@tocsin/api'
-import { listTeams, saveTeam } from '../directory/teams.ts'
 import { acceptInvitation, changePassword, changePerson, checkPassword, invite, listPeople, openInvitations, readMe, setUp } from './accounts.ts'
 import { createApiKey, listApiKeys, revokeApiKey } from './api-keys.ts'
 import { type Bindings, command, openCommand, openWorkflow, query, sessionCookie, workflow } from './caller.ts'
@@ -7,7 +6,7 @@ import type { AppContext } from './context.ts'
 import { addPasskey, signInWithPasskey, startPasskey, startPasskeySignIn } from './passkeys.ts'
 import { confirmTotp, endSession, giveOneTimeCode, startSession, startTotp } from './sessions.ts'
 
-export function accessBindings({ database, secrets, messenger }: AppContext): Bindings {
+export function accessBindings({ database, secrets, messenger, departures }: AppContext): Bindings {
   return [
     openCommand(routes.setUp, async (tx, { body, connection }) => startSession(tx, connection, await setUp(tx, secrets, body), 'password')),
     openWorkflow(routes.signIn, async (_, { body, connection }) => {
@@ -36,9 +35,7 @@ export function accessBindings({ database, secrets, messenger }: AppContext): Bi
     openCommand(routes.acceptInvitation, async (tx, { body, connection }) =>
       startSession(tx, connection, await acceptInvitation(tx, secrets, body), 'password'),
     ),
-    command(routes.changePerson, (tx, { caller, params, body }) => changePerson(tx, caller, params.id, body)),
-    query(routes.teams, reader => listTeams(reader)),
-    command(routes.saveTeam, (tx, { caller, body }) => saveTeam(tx, caller, body)),
+    command(routes.changePerson, (tx, { caller, params, body }) => changePerson(tx, departures, caller, params.id, body)),
     query(routes.apiKeys, reader => listApiKeys(reader)),
     command(routes.createApiKey, (tx, { caller, body }) => createApiKey(tx, caller, body)),
     command(routes.revokeApiKey, (tx, { caller, params }) => revokeApiKey(tx, caller, params.id)),

@@ -1,13 +1,13 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { routes } from '@tocsin/api'
-import { type AppContext, accessBindings, authorizer, type Bindings, isSetUp, setupToken, Visibility, Workload } from '../access/index.ts'
+import { type AppContext, accessBindings, authorizer, type Bindings, Departures, isSetUp, setupToken, Usages, Visibility, Workload } from '../access/index.ts'
 import { openAlerts } from '../alerts/index.ts'
 import { openAssurance } from '../assurance/index.ts'
 import { openConnectors } from '../connectors/index.ts'
 import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
-import { directoryBindings } from '../directory/index.ts'
+import { openDirectory } from '../directory/index.ts'
 import { ClosingConditions, openIncidents } from '../incidents/index.ts'
 import { JournalReaders, Live, openSealer } from '../journal/index.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
@@ -19,11 +19,11 @@ import { JobRunner } from '../kernel/jobs.ts'
 import { openSecrets } from '../kernel/secrets.ts'
 import { openMetrics } from '../kernel/telemetry.ts'
 import { openNotices } from '../notices/index.ts'
-import { Inbox } from '../notify/inbox.ts'
-import { Messenger } from '../notify/outbox.ts'
+import { type Inbox, Outbox, openAnswers, openNotify } from '../notify/index.ts'
 import { openOrganization } from '../organization/index.ts'
-import { answerByMail, mountCallbacks, openPaging, resumePaging } from '../paging/index.ts'
+import { openAnswerDesk, openPaging, resumePaging } from '../paging/index.ts'
 import { openReviews } from '../reviews/index.ts'
+import { openScheduling, resumeScheduling } from '../scheduling/index.ts'
 import { holdDataFolder } from './data-folder.ts'
 import { servePages } from './pages.ts'
 import { systemBindings } from './system.ts'
@@ -52,13 +52,15 @@ function assertComplete(bindings: Bindings): Bindings {
   return bindings
 }
 
-/** Every room with its routes, lowest floor first. */
+/** Every module with its routes, lowest first. */
 export function openModules(context: AppContext, detection: Detection): Bindings {
   const conditions = new ClosingConditions()
   return assertComplete([
     ...systemBindings(context, version),
     ...accessBindings(context),
-    ...directoryBindings(),
+    ...openDirectory(context),
+    ...openNotify(context),
+    ...openScheduling(context),
     ...openPaging(context),
     ...openOrganization(context),
     ...openAlerts(context),
@@ -94,7 +96,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const database = openDatabase(url, clock, log)
     undo.push(() => database.close())
     const jobs = new JobRunner(database, clock, log, metrics)
-    const messenger = new Messenger(config, secrets, metrics, jobs, database)
+    const messenger = new Outbox(config, secrets, metrics, jobs, database)
     const context: AppContext = {
       config,
       clock,
@@ -107,6 +109,8 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       readers: new JournalReaders(database, log),
       live: new Live(database, log),
       sealer: openSealer(secrets),
+      usages: new Usages(),
+      departures: new Departures(),
       visibility: new Visibility(),
       workload: new Workload(),
     }
@@ -114,7 +118,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const detection = new Detection(context)
     mount(http, { config, database, log, metrics, authorize: authorizer(config) }, openModules(context, detection))
     detection.mount(http)
-    mountCallbacks(http, context)
+    const inbox = openAnswers(http, context, openAnswerDesk(context))
     await servePages(http)
     context.readers.follow('sealer', (tx, entries) => context.sealer.seal(tx, entries))
     await http.listen({ host: config.host, port: config.port })
@@ -123,7 +127,8 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     messenger.origin = config.publicUrl ?? originOf(config, typeof address === 'object' && address ? address.port : config.port)
     await database.transaction(async tx => {
       await messenger.releaseHeld(tx)
-      await resumePaging(tx, context)
+      await resumeScheduling(tx, context)
+      await resumePaging(tx)
     })
     await context.readers.start()
     undo.push(() => context.readers.stop())
@@ -131,7 +136,6 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     undo.push(() => detection.stop())
     await context.live.start()
     undo.push(() => context.live.stop())
-    const inbox = new Inbox(config, secrets, log, mail => answerByMail(context, mail))
     await inbox.start()
     undo.push(() => inbox.stop())
     await jobs.start()

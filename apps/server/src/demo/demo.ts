@@ -12,7 +12,7 @@ import { isSqlState, type Reader, type Tx } from '../kernel/database.ts'
 import { schedule } from '../kernel/jobs.ts'
 import { conflict } from '../kernel/problems.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
-import { messages } from '../notify/tables.ts'
+import { messages } from '../notify/index.ts'
 import { pages, setUpOnCall } from '../paging/index.ts'
 import { demoAttack, demoCustomers, demoPeople, demoServices } from './organization.ts'
 

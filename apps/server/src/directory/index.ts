@@ -1,14 +1,23 @@
-import { directoryRoutes as routes } from '@tocsin/api'
-import { type Bindings, command, query } from '../access/index.ts'
+import { accessRoutes, directoryRoutes as routes } from '@tocsin/api'
+import { eq } from 'drizzle-orm'
+import { type AppContext, type Bindings, command, query } from '../access/index.ts'
 import { listCustomers, saveCustomer } from './customers.ts'
 import { listServices, saveService } from './services.ts'
+import { teamMembers } from './tables.ts'
+import { listTeams, saveTeam } from './teams.ts'
 
 export { listCustomers, saveCustomer } from './customers.ts'
 export { listServices, saveService } from './services.ts'
-export { customers, services } from './tables.ts'
+export { customers, services, teamMembers, teams } from './tables.ts'
+export { firstSecurityTeam, listTeams, saveTeam } from './teams.ts'
 
-export function directoryBindings(): Bindings {
+export function openDirectory(context: AppContext): Bindings {
+  context.departures.add(async (tx, personId) => {
+    await tx.db.delete(teamMembers).where(eq(teamMembers.personId, personId))
+  })
   return [
+    query(accessRoutes.teams, reader => listTeams(reader)),
+    command(accessRoutes.saveTeam, (tx, { caller, body }) => saveTeam(tx, caller, body)),
     query(routes.services, reader => listServices(reader)),
     command(routes.saveService, (tx, { caller, body }) => saveService(tx, caller, body)),
     query(routes.customers, reader => listCustomers(reader)),

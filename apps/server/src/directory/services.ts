@@ -7,8 +7,8 @@ import { record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
-import { assertTeam, teams } from './index.ts'
-import { services } from './tables.ts'
+import { services, teams } from './tables.ts'
+import { assertTeam } from './teams.ts'
 
 type Input = z.output<typeof ServiceInput> & { id?: string | undefined; version?: number | undefined }
 

@@ -1,12 +1,12 @@
-import type { Messenger } from '../notify/outbox.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
 import type { JobRunner } from './jobs.ts'
+import type { Messenger } from './messenger.ts'
 import type { Secrets } from './secrets.ts'
 import type { Log, Metrics } from './telemetry.ts'
 
-/** The ground floor, as every module is given it. */
+/** What every module is given of the kernel. */
 export interface Kernel {
   readonly config: Config
   readonly clock: Clock

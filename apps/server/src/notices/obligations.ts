@@ -9,7 +9,7 @@ import { record, system } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { schedule } from '../kernel/jobs.ts'
 import { notFound } from '../kernel/problems.ts'
-import { messages } from '../notify/tables.ts'
+import { messages } from '../notify/index.ts'
 import { notices, obligations } from './tables.ts'
 
 export type ObligationRow = typeof obligations.$inferSelect

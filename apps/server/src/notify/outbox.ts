@@ -3,68 +3,29 @@ import type { Config } from '../kernel/config.ts'
 import type { Database, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { cancel, type JobRunner, scheduleAll } from '../kernel/jobs.ts'
+import {
+  type DeliveryListener,
+  linkPlaceholder,
+  type MessageChannel,
+  type Messenger,
+  type NewMessage,
+  type PrivateLink,
+  type TroubleListener,
+} from '../kernel/messenger.ts'
 import { Undeliverable } from '../kernel/outbound.ts'
 import { type Secrets, signToken } from '../kernel/secrets.ts'
 import type { Metrics } from '../kernel/telemetry.ts'
+import { replyAddress } from './channels/email/inbox.ts'
 import { type Channels, type OutboundMessage, openChannels } from './channels/index.ts'
-import { replyAddress } from './inbox.ts'
-import { type MessageChannel, messages } from './tables.ts'
-
-/** Where the private link goes in a message's body. */
-export const linkPlaceholder = '[private link]'
-
-/** A private link: a page and the claims that are signed for it. */
-export interface PrivateLink {
-  /** Path up to the token, for example `/a/`. */
-  readonly path: string
-  readonly purpose: string
-  readonly claims: readonly string[]
-}
-
-export interface NewMessage {
-  readonly channel: MessageChannel
-  readonly address: string
-  readonly purpose: string
-  readonly purposeId: string
-  readonly withinId?: string | null
-  readonly subject: string
-  /** Plain text. {@link linkPlaceholder} becomes `link` when the message leaves, and is never stored. */
-  readonly body: string
-  readonly link?: PrivateLink
-  /** Sealed: what the channel needs to reach or convince its receiver. */
-  readonly secret?: string
-  readonly isDemo?: boolean
-}
-
-/** How a message went, told to the module that wrote it, in the transaction that records it. */
-export interface Delivery {
-  readonly messageId: string
-  readonly purposeId: string
-  readonly channel: MessageChannel
-  readonly address: string
-  readonly state: 'sent' | 'failed'
-  /** What the receiving server said. */
-  readonly receipt: string
-}
-
-/** A message that its channel does not take. */
-export interface Trouble {
-  readonly messageId: string
-  readonly purposeId: string
-  readonly channel: MessageChannel
-  readonly address: string
-  readonly error: string
-}
-
-type DeliveryListener = (tx: Tx, deliveries: readonly Delivery[]) => Promise<void>
+import { messages } from './tables.ts'
 
 /** Writes messages and hands them to their channels. */
-export class Messenger {
+export class Outbox implements Messenger {
   readonly #config: Config
   readonly #secrets: Secrets
   readonly #metrics: Metrics
   readonly #channels: Channels
-  readonly #troubled = new Map<string, (tx: Tx, trouble: Trouble) => Promise<void>>()
+  readonly #troubled = new Map<string, TroubleListener>()
   readonly #hearers = new Map<string, DeliveryListener>()
   #origin = ''
 
@@ -106,7 +67,7 @@ export class Messenger {
   }
 
   /** Calls `hear`, in a transaction of its own, when a message of this purpose fails a second time or for good: time to try another way. */
-  onTrouble(purpose: string, hear: (tx: Tx, trouble: Trouble) => Promise<void>): void {
+  onTrouble(purpose: string, hear: TroubleListener): void {
     this.#troubled.set(purpose, hear)
   }
 

@@ -1,9 +1,10 @@
-import type { channelWords, contactKinds as kinds, TeamChannel } from '@tocsin/api'
+import type { contactKinds as kinds, TeamChannel } from '@tocsin/api'
 import type { Urgency } from '@tocsin/oncall'
 import { boolean, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { people } from '../access/tables.ts'
 import { teams } from '../directory/tables.ts'
 import { choice, id, instant, json } from '../kernel/columns.ts'
+import type { MessageChannel } from '../kernel/messenger.ts'
 
 const team = () =>
   uuid('team_id')
@@ -64,8 +65,6 @@ export const teamChannels = pgTable(
   table => [index('team_channels_team').on(table.teamId)],
 )
 
-/** The ways that a message can leave. */
-export type MessageChannel = keyof typeof channelWords
 export type MessageState = 'queued' | 'held' | 'sent' | 'failed' | 'cancelled'
 
 /** The outbox: every message that leaves or should leave. */

@@ -8,7 +8,6 @@ import { newId } from '../kernel/ids.ts'
 import { checkWebhookUrl } from '../kernel/outbound.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { randomSecret } from '../kernel/secrets.ts'
-import { policies } from '../paging/tables.ts'
 import { openTeamsConversation } from './channels/teams-bot/conversation.ts'
 import { teamChannels } from './tables.ts'
 
@@ -59,14 +58,11 @@ function addressOf({ kind, address }: { kind: TeamChannel['kind']; address: stri
   }
 }
 
-/** @throws AppProblem conflict while a policy pages it. */
-export async function removeTeamChannel(tx: Tx, caller: Caller, id: string): Promise<void> {
+/** @throws AppProblem conflict while something refers to it */
+export async function removeTeamChannel(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
   const [row] = await tx.db.select().from(teamChannels).where(eq(teamChannels.id, id)).for('update')
   if (!row) throw notFound('channel')
-  const paging = (await tx.db.select().from(policies)).find(({ levels }) =>
-    levels.some(({ targets }) => targets.some(target => target.kind === 'channel' && target.channelId === id)),
-  )
-  if (paging) throw conflict(`The policy ${paging.name} pages this channel: change that first.`)
+  await context.usages.assertUnused(tx, 'team-channel', id)
   await tx.db.delete(teamChannels).where(eq(teamChannels.id, id))
   await record(tx, { actor: caller.actor, type: 'team-channel.removed', subject: { kind: 'team', id: row.teamId }, data: { id, name: row.name } })
 }

@@ -1,7 +1,7 @@
 import { createTransport } from 'nodemailer'
 import { describe, expect, test as plain } from 'vitest'
 import { linkIn, test, type World } from '../../test/world.ts'
-import { parseAnswer } from './answers.ts'
+import { parseAnswer } from '../notify/answers.ts'
 
 plain.each([
   ['1', { kind: 'acknowledge' }],

@@ -3,52 +3,11 @@ import { type AppContext, findPerson, people } from '../access/index.ts'
 import { teamMembers } from '../directory/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { AppProblem, invalid } from '../kernel/problems.ts'
+import { type Answer, type AnswerDesk, type Answered, answerHelp } from '../notify/index.ts'
 import type { PageRow } from './escalation.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, snoozePage } from './pages.ts'
-import type { Responder } from './responders.ts'
-
-/** What somebody answers to a page, wherever they say it: a digit, a button, a reply. */
-export type Answer =
-  | { readonly kind: 'acknowledge' }
-  | { readonly kind: 'escalate' }
-  /** To somebody by name or e-mail address; to nobody in particular it climbs. */
-  | { readonly kind: 'decline'; readonly to: string | null }
-  | { readonly kind: 'add'; readonly who: readonly string[] }
-  | { readonly kind: 'snooze'; readonly minutes: number }
-
-export const answerHelp =
-  'Answer “ack” (or 1) to acknowledge, “pass” (or 2) to page the next step, “decline”, “decline to NAME”, “add NAME”, or “snooze 30” (minutes). NAME is somebody of the team, or an e-mail address.'
-
-/** Reads an answer in words from its first line. @returns undefined for what is none */
-export function parseAnswer(text: string): Answer | undefined {
-  const line = (text.split('\n').find(one => one.trim() !== '') ?? '').trim().replace(/[.!]+$/, '')
-  const [, word = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(line) ?? []
-  const verb = word.toLowerCase().replace(/[,:;]$/, '')
-  const said = rest.trim().slice(0, 500)
-  if (verb === 'add' && said !== '')
-    return {
-      kind: 'add',
-      who: said
-        .split(/[,;]|\band\b/)
-        .flatMap(one => one.trim() || [])
-        .slice(0, 20),
-    }
-  if ((verb === 'decline' || verb === 'no') && said !== '') {
-    const to = /^to\s+(.+)$/i.exec(said)?.[1]
-    return to === undefined ? undefined : { kind: 'decline', to }
-  }
-  if (verb === 'snooze' || verb === 'rest') {
-    const [, amount, unit] = /^(\d{1,4})\s*(m|min|minutes?|h|hours?)?$/i.exec(said) ?? []
-    if (amount === undefined) return said === '' ? { kind: 'snooze', minutes: 30 } : undefined
-    return { kind: 'snooze', minutes: Number(amount) * (unit?.toLowerCase().startsWith('h') ? 60 : 1) }
-  }
-  // More words than these may mean anything: a page is not taken from people by a sentence that begins with "no".
-  if (said !== '' && !/^(it|thanks|thank you|please|now|the page)$/i.test(said)) return undefined
-  if (/^(1|ack|acknowledge|acknowledged|yes)$/.test(verb)) return { kind: 'acknowledge' }
-  if (/^(2|pass|escalate)$/.test(verb)) return { kind: 'escalate' }
-  if (/^(no|decline)$/.test(verb)) return { kind: 'decline', to: null }
-  return undefined
-}
+import { type Responder, responderAt, responderBy, responderByButton, responderOf, withinOf } from './responders.ts'
+import { pageNotifications } from './tables.ts'
 
 /** Does what was answered to each page of a holder, and says what came of it. @throws AppProblem with a sentence for whoever answered */
 export async function answerPages(tx: Tx, context: AppContext, responder: Responder, answer: Answer | undefined): Promise<string> {
@@ -123,4 +82,39 @@ export async function findColleague(
   if (only === undefined) throw invalid(field, `must be somebody of the team, or an e-mail address of somebody here: “${said.trim()}” is neither`)
   if (more.length > 0) throw invalid(field, `fits more than one of the team: say the e-mail address of “${said.trim()}”`)
   return only
+}
+
+const buttons: Record<Answer['kind'], string> = {
+  acknowledge: 'Acknowledge',
+  escalate: 'Escalate now',
+  decline: 'Give it to …',
+  add: 'Ask to join …',
+  snooze: 'Let it rest',
+}
+
+/** Lets channels act on pages. */
+export function openAnswerDesk(context: AppContext): AnswerDesk {
+  const act = async (tx: Tx, responder: Responder, answer: Answer | undefined): Promise<Answered> => ({
+    text: await answerPages(tx, context, responder, answer),
+    withinId: withinOf(responder),
+    isUnderstood: answer !== undefined,
+    isForTeamChannel: false,
+  })
+  return {
+    byLink: async (tx, token, answer) => act(tx, await responderOf(tx, context, token), answer),
+    byButton: async (tx, { token, identity, answer }) => {
+      const responder = await responderByButton(tx, context, token, identity)
+      const answered = await act(tx, responder, answer)
+      if (!responder.isInTeamChannel) return answered
+      return { ...answered, text: `${responder.actor.name} pressed “${buttons[answer.kind]}”. ${answered.text}`, isForTeamChannel: true }
+    },
+    byAddress: async (tx, identity, answer) => {
+      const responder = await responderAt(tx, identity)
+      return responder && act(tx, responder, answer)
+    },
+    byMessage: async (tx, messageId, answer) => {
+      const responder = await responderBy(tx, eq(pageNotifications.messageId, messageId))
+      return responder && act(tx, responder, answer)
+    },
+  }
 }

@@ -427,7 +427,7 @@ test('somebody whose methods are all unverified is paged at the account’s e-ma
     await primary.call('addContactMethod', { body: { kind: 'sms', address: '+4930123456' } })
     // The account's e-mail became a method of its own, verified: it is taken away by hand, as an import may leave somebody.
     const { database } = world.server.context
-    const { contactMethods } = await import('./tables.ts')
+    const { contactMethods } = await import('../notify/tables.ts')
     const { eq } = await import('drizzle-orm')
     await database.transaction(tx => tx.db.delete(contactMethods).where(eq(contactMethods.kind, 'email')))
     await world.alert({ service: 'billing' })

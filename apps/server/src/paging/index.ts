@@ -1,30 +1,22 @@
-import { eq, inArray, isNull } from 'drizzle-orm'
+import type { PageTarget } from '@tocsin/api'
+import { eq, inArray } from 'drizzle-orm'
 import { type AppContext, type Bindings, people } from '../access/index.ts'
 import { recordAll, system } from '../journal/index.ts'
-import type { Tx } from '../kernel/database.ts'
-import { shownAddress } from '../notify/channels/index.ts'
-import type { Delivery } from '../notify/outbox.ts'
-import { alarmCoverage, coverageJob, scheduleCoverageCheck } from '../scheduling/coverage.ts'
-import { recordShifts, type ShiftChange, shiftChangeJob } from '../scheduling/shift-log.ts'
-import { readSnapshot } from '../scheduling/snapshot.ts'
-import { shiftRecords } from '../scheduling/tables.ts'
-import { schedulesWith } from '../scheduling/time-off.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import type { Delivery } from '../kernel/messenger.ts'
+import { shownAddress } from '../notify/index.ts'
 import { escalateJob, escalatePages } from './escalation.ts'
 import { bundleJob, failOver, type NotifyData, notifyFurther, notifyJob, sendBundle } from './notifications.ts'
 import { wakeJob, wakePage } from './pages.ts'
+import { listPolicies } from './policies.ts'
 import { pagingBindings } from './routes.ts'
 import { pageNotifications, pages } from './tables.ts'
 import { pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
 
-export { listTeamChannels } from '../notify/team-channels.ts'
-export { addOverride, addTemporary, saveSchedule } from '../scheduling/schedules.ts'
-export { readSnapshot } from '../scheduling/snapshot.ts'
-export { listOnCall, saveTeamOnCall, setUpOnCall } from '../scheduling/teams.ts'
-export { addTimeOff, listTimeOff } from '../scheduling/time-off.ts'
-export { mountCallbacks } from './callbacks/index.ts'
-export { answerByMail } from './mail-replies.ts'
+export { openAnswerDesk } from './answers.ts'
 export { acknowledgePagesAbout, isAtLeast, pageTeam, resolvePagesAbout } from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'
+export { saveTeamOnCall, setUpOnCall } from './settings.ts'
 export { pages } from './tables.ts'
 
 export function openPaging(context: AppContext): Bindings {
@@ -46,19 +38,12 @@ export function openPaging(context: AppContext): Bindings {
   })
   context.jobs.register<{ bundleId: string }>(bundleJob, { run: (tx, { bundleId }) => sendBundle(tx, context, bundleId) })
   context.jobs.register<{ pageId: string }>(wakeJob, { run: (tx, { pageId }) => wakePage(tx, context, pageId) })
-  context.jobs.register<ShiftChange>(shiftChangeJob, { run: (tx, { scheduleId, since }) => recordShifts(tx, context, [scheduleId], { since }) })
-  context.jobs.register<object>(coverageJob, { run: tx => alarmCoverage(tx, context) })
   for (const purpose of ['page', 'page-bundle']) context.messenger.onDelivery(purpose, recordDeliveries)
   context.jobs.register<object>(watchdogJob, { run: tx => runWatchdog(tx, context) })
   context.jobs.register<object, void>(watchdogPingJob, { attempts: 3, before: () => pingHeartbeatUrl(context), run: async () => undefined })
   for (const purpose of ['page', 'page-bundle']) context.messenger.onTrouble(purpose, (tx, trouble) => failOver(tx, context, trouble))
-  // Somebody who leaves is never on call from that instant, and who is on call then is written down.
-  context.readers.react('on-call', {
-    'person.changed': async (tx, entry) => {
-      const snapshot = await readSnapshot(tx)
-      await recordShifts(tx, context, schedulesWith(snapshot, entry.subject.id))
-    },
-  })
+  context.usages.add('schedule', (reader, id) => policyPaging(reader, target => target.kind === 'schedule' && target.scheduleId === id, 'schedule'))
+  context.usages.add('team-channel', (reader, id) => policyPaging(reader, target => target.kind === 'channel' && target.channelId === id, 'channel'))
   return pagingBindings(context)
 }
 
@@ -95,16 +80,12 @@ async function recordDeliveries(tx: Tx, deliveries: readonly Delivery[]): Promis
   )
 }
 
-/** Sees to what must always be waited for: the look at coverage, and the next turn of schedules that nobody watches yet. */
-export async function resumePaging(tx: Tx, context: AppContext): Promise<void> {
-  await scheduleCoverageCheck(tx)
+/** Sees to it that the watchdog runs. */
+export async function resumePaging(tx: Tx): Promise<void> {
   await scheduleWatchdog(tx)
-  const { rows } = await readSnapshot(tx)
-  const open = await tx.db.selectDistinct({ id: shiftRecords.scheduleId }).from(shiftRecords).where(isNull(shiftRecords.end))
-  const watched = new Set(open.map(one => one.id))
-  await recordShifts(
-    tx,
-    context,
-    [...rows.keys()].filter(id => !watched.has(id)),
-  )
+}
+
+async function policyPaging(reader: Reader, isIt: (target: PageTarget) => boolean, what: string): Promise<string | undefined> {
+  const policy = (await listPolicies(reader)).find(({ levels }) => levels.some(({ targets }) => targets.some(isIt)))
+  return policy && `The policy ${policy.name} pages this ${what}: change that first.`
 }

@@ -6,10 +6,8 @@ import { addMinutes, addSeconds } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { type NewJob, scheduleAll } from '../kernel/jobs.ts'
-import { teamChannelPurpose } from '../notify/channels/index.ts'
-import { type NotificationPlan, type NotificationStep, notificationPlansOf } from '../notify/contact-methods.ts'
-import { linkPlaceholder, type NewMessage, type Trouble } from '../notify/outbox.ts'
-import { type TeamChannelKind, teamChannels } from '../notify/tables.ts'
+import { linkPlaceholder, type NewMessage, type Trouble } from '../kernel/messenger.ts'
+import { type NotificationPlan, type NotificationStep, notificationPlansOf, type TeamChannelKind, teamChannelPurpose, teamChannels } from '../notify/index.ts'
 import { pageBundles, pageNotifications, pages } from './tables.ts'
 
 type PageRow = typeof pages.$inferSelect

@@ -8,8 +8,7 @@ import { record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
-import { readSnapshot, type Settings } from '../scheduling/snapshot.ts'
-import { onCallSettings } from '../scheduling/tables.ts'
+import { onCallSettings, readSnapshot, type Settings } from '../scheduling/index.ts'
 import { policies } from './tables.ts'
 
 export type PolicyRow = typeof policies.$inferSelect

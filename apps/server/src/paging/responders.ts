@@ -1,12 +1,11 @@
 import { includesRole, type pagingRoutes, type RouteReply } from '@tocsin/api'
-import { and, asc, desc, eq, inArray, isNotNull, type SQL } from 'drizzle-orm'
-import { type AppContext, findPerson, people } from '../access/index.ts'
+import { and, desc, eq, inArray, isNotNull, type SQL } from 'drizzle-orm'
+import { type AppContext, findPerson } from '../access/index.ts'
 import type { Actor } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { openToken } from '../kernel/secrets.ts'
-import { teamChannelPurpose } from '../notify/channels/index.ts'
-import { type ContactKind, contactMethods } from '../notify/tables.ts'
+import { contactMethods, type ProviderIdentity, personAt, teamChannelPurpose } from '../notify/index.ts'
 import type { PageRow } from './escalation.ts'
 import { pagesIn } from './notifications.ts'
 import { pageNotifications, pages } from './tables.ts'
@@ -38,12 +37,6 @@ export async function responderOf(tx: Tx, context: AppContext, token: string): P
   return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
 }
 
-/** Something that a person answers at, where its provider says who they are. */
-export interface ProviderIdentity {
-  readonly kind: ContactKind
-  readonly address: string
-}
-
 /**
  * Whom an answer from a button comes from. In a message to one person that is whom it went to; in a team's channel it is whoever pressed, known by
  * a verified method of theirs.
@@ -68,18 +61,6 @@ export async function responderByButton(
     .where(and(eq(pages.id, pageId), context.visibility.condition(viewer, pages.withinId)))
   if (found.length === 0) throw new AppProblem('not-found', 'What this button led to is gone.')
   return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name }, isInTeamChannel: true }
-}
-
-/** Who has shown that a method is theirs; of several the one who showed it first. */
-export async function personAt(reader: Reader, { kind, address }: ProviderIdentity): Promise<typeof people.$inferSelect | undefined> {
-  const [found] = await reader.db
-    .select({ person: people })
-    .from(contactMethods)
-    .innerJoin(people, eq(people.id, contactMethods.personId))
-    .where(and(eq(contactMethods.kind, kind), eq(contactMethods.address, address), isNotNull(contactMethods.verifiedAt), eq(people.isActive, true)))
-    .orderBy(asc(contactMethods.verifiedAt), asc(contactMethods.id))
-    .limit(1)
-  return found?.person
 }
 
 /** Whom the latest page or bundle went to at a place, and what it was about. */

@@ -1,59 +1,26 @@
-import { contactKinds, pagingRoutes, policyRoutes, schedulingRoutes } from '@tocsin/api'
-import { type AppContext, type Bindings, type Caller, command, openCommand, openQuery, query, workflow } from '../access/index.ts'
+import { pagingRoutes, policyRoutes, schedulingRoutes } from '@tocsin/api'
+import { type AppContext, type Bindings, type Caller, command, openCommand, query } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import type { Tx } from '../kernel/database.ts'
-import { Produced } from '../kernel/http.ts'
-import { conflict, invalid, notFound } from '../kernel/problems.ts'
-import { pushKey } from '../notify/channels/index.ts'
-import {
-  addContactMethod,
-  listContactMethods,
-  readRules,
-  removeContactMethod,
-  saveRules,
-  sendContactCode,
-  verifyContactMethod,
-} from '../notify/contact-methods.ts'
-import { listMessages } from '../notify/message-log.ts'
-import { listTeamChannels, removeTeamChannel, saveTeamChannel } from '../notify/team-channels.ts'
-import { makeFeed, readFeed } from '../scheduling/calendar-feeds.ts'
-import { addOverride, addTemporary, removeOverride, removeSchedule, saveSchedule } from '../scheduling/schedules.ts'
-import { listMyShifts, listOnCall, readCalendar, readFairness, readPastCoverage, saveTeamOnCall, setUpOnCall } from '../scheduling/teams.ts'
-import { addTimeOff, listApprenticeships, listHandoffNotes, listTimeOff, removeTimeOff, saveApprenticeship, writeHandoffNote } from '../scheduling/time-off.ts'
+import { conflict, notFound } from '../kernel/problems.ts'
 import { findColleague } from './answers.ts'
+import { readFairness } from './fairness.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, releasePage, snoozePage, startDrill } from './pages.ts'
 import { listPolicies, removePolicy, savePolicy } from './policies.ts'
 import { listDrills, listPages, readPageTimeline } from './read-pages.ts'
 import { responderOf, throughLink } from './responders.ts'
+import { saveTeamOnCall, setUpOnCall } from './settings.ts'
 
 export function pagingBindings(context: AppContext): Bindings {
-  return [...scheduleBindings(context), ...policyBindings(), ...pageBindings(context)]
+  return [...settingsBindings(context), ...policyBindings(), ...pageBindings(context)]
 }
 
-function scheduleBindings(context: AppContext): Bindings {
+function settingsBindings(context: AppContext): Bindings {
   const routes = schedulingRoutes
   return [
-    query(routes.onCall, reader => listOnCall(reader)),
     command(routes.setUpOnCall, (tx, { caller, params, body }) => setUpOnCall(tx, context, caller, params.id, body)),
     command(routes.saveTeamOnCall, (tx, { caller, params, body }) => saveTeamOnCall(tx, context, caller, params.id, body)),
-    query(routes.calendar, (reader, { params, query }) => readCalendar(reader, params.id, query)),
-    command(routes.saveSchedule, (tx, { caller, params, body }) => saveSchedule(tx, context, caller, params.id, body)),
-    command(routes.removeSchedule, (tx, { caller, params }) => removeSchedule(tx, context, caller, params.id)),
-    command(routes.addOverride, (tx, { caller, params, body }) => addOverride(tx, context, caller, params.id, body)),
-    command(routes.removeOverride, (tx, { caller, params }) => removeOverride(tx, context, caller, params.id)),
-    command(routes.addTemporary, (tx, { caller, params, body }) => addTemporary(tx, context, caller, params.id, body)),
-    query(routes.timeOff, reader => listTimeOff(reader)),
-    command(routes.addTimeOff, (tx, { caller, body }) => addTimeOff(tx, context, caller, body)),
-    command(routes.removeTimeOff, (tx, { caller, params }) => removeTimeOff(tx, context, caller, params.id)),
-    query(routes.myShifts, (reader, { caller }) => listMyShifts(reader, caller.personId)),
-    query(routes.pastCoverage, (reader, { params, query }) => readPastCoverage(reader, params.id, query)),
     query(routes.fairness, (reader, { params, query }) => readFairness(reader, params.id, query)),
-    query(routes.apprenticeships, (reader, { params }) => listApprenticeships(reader, params.id)),
-    command(routes.saveApprenticeship, (tx, { caller, params, body }) => saveApprenticeship(tx, context, caller, params.id, params.personId, body.isFinished)),
-    query(routes.handoffNotes, (reader, { caller, params }) => listHandoffNotes(reader, caller, params.id)),
-    command(routes.writeHandoffNote, (tx, { caller, params, body }) => writeHandoffNote(tx, caller, params.id, body.text)),
-    command(routes.makeFeed, (tx, { caller, body }) => makeFeed(tx, context, caller, body.scheduleId)),
-    openQuery(routes.feed, async (reader, { params }) => new Produced(await readFeed(reader, context, params.token))),
   ]
 }
 
@@ -79,21 +46,6 @@ function pageBindings(context: AppContext): Bindings {
     return read(tx, caller, pageId)
   }
   return [
-    query(routes.contactMethods, (reader, { caller }) => listContactMethods(reader, caller.personId)),
-    command(routes.addContactMethod, (tx, { caller, body }) => addContactMethod(tx, context, caller, body)),
-    command(routes.sendContactCode, (tx, { caller, params }) => sendContactCode(tx, context, caller, params.id)),
-    workflow(routes.verifyContactMethod, async (database, { caller, params, body }) => {
-      const result = await database.transaction(tx => verifyContactMethod(tx, caller, params.id, body.code))
-      if ('problem' in result) throw invalid('code', result.problem)
-      return result.method
-    }),
-    query(routes.notificationRules, (reader, { caller }) => readRules(reader, caller.personId)),
-    command(routes.saveNotificationRules, (tx, { caller, body }) => saveRules(tx, caller, body)),
-    query(routes.pushKey, async () => ({ key: pushKey(context.secrets), channels: contactKinds.filter(kind => context.messenger.has(kind)) })),
-    query(routes.teamChannels, reader => listTeamChannels(reader)),
-    command(routes.saveTeamChannel, (tx, { caller, params, body }) => saveTeamChannel(tx, context, caller, params.id, body)),
-    command(routes.removeTeamChannel, (tx, { caller, params }) => removeTeamChannel(tx, caller, params.id)),
-    command(routes.removeContactMethod, (tx, { caller, params }) => removeContactMethod(tx, caller, params.id)),
     query(routes.pages, (reader, { caller }) => listPages(reader, context, caller)),
     query(routes.page, (reader, { caller, params }) => readPageTimeline(reader, context, caller, params.id)),
     query(routes.myPages, (reader, { caller }) => listPages(reader, context, caller, { personId: caller.personId })),
@@ -134,6 +86,5 @@ function pageBindings(context: AppContext): Bindings {
         await snoozePage(tx, actor, page.id, body.minutes)
       }),
     ),
-    query(routes.messageLog, (reader, { caller }) => listMessages(reader, context, caller)),
   ]
 }

@@ -5,7 +5,7 @@ import { boolean, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizz
 import { people } from '../access/tables.ts'
 import { teams } from '../directory/tables.ts'
 import { choice, id, instant, json } from '../kernel/columns.ts'
-import type { MessageChannel } from '../notify/tables.ts'
+import type { MessageChannel } from '../kernel/messenger.ts'
 
 const team = () =>
   uuid('team_id')

@@ -8,7 +8,7 @@ import { record, system } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { schedule } from '../kernel/jobs.ts'
-import { contactMethods } from '../notify/tables.ts'
+import { contactMethods } from '../notify/index.ts'
 import { horizonDays } from './schedules.ts'
 import { type OnCallSnapshot, readSnapshot, referenceIn, type Settings, vacancies } from './snapshot.ts'
 

@@ -10,7 +10,6 @@ import { addDays, type Instant, laterOf } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
-import { policies } from '../paging/tables.ts'
 import { recordShifts } from './shift-log.ts'
 import { findSchedule, type OnCallSnapshot, type OverrideRow, positionsOf, readSnapshot, type ScheduleRow } from './snapshot.ts'
 import { apprenticeships, overrides, schedules } from './tables.ts'
@@ -88,10 +87,7 @@ export async function removeSchedule(tx: Tx, context: AppContext, caller: Caller
   const snapshot = await readSnapshot(tx)
   const promising = [...snapshot.settings].find(([, { tiers }]) => tiers.some(one => one.scheduleId === id))
   if (promising) throw conflict('A team promises this schedule as one of its depths: change that first.')
-  const paging = (await tx.db.select().from(policies)).find(({ levels }) =>
-    levels.some(({ targets }) => targets.some(target => target.kind === 'schedule' && target.scheduleId === id)),
-  )
-  if (paging) throw conflict(`The policy ${paging.name} pages this schedule: change that first.`)
+  await context.usages.assertUnused(tx, 'schedule', id)
   await recordShifts(tx, context, [id], { isGone: true })
   await tx.db.delete(schedules).where(eq(schedules.id, id))
   await record(tx, { actor: caller.actor, type: 'schedule.removed', subject: { kind: 'schedule', id }, data: { teamId: row.teamId, name: row.name } })

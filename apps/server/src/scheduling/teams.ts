@@ -1,17 +1,12 @@
-import type { RouteInput, schedulingRoutes, TeamCalendar, TeamOnCall } from '@tocsin/api'
-import { fairness, isWithin, shifts } from '@tocsin/oncall'
-import { and, asc, eq, gt, gte, isNull, lt, or } from 'drizzle-orm'
-import { type AppContext, assertPeople, type Caller } from '../access/index.ts'
+import type { TeamCalendar, TeamOnCall } from '@tocsin/api'
+import { shifts } from '@tocsin/oncall'
+import { and, asc, eq, gt, isNull, lt, or } from 'drizzle-orm'
 import { listTeams } from '../directory/index.ts'
-import { record } from '../journal/index.ts'
 import { addDays, type Instant, laterOf } from '../kernel/clock.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
-import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
-import { savePolicy } from '../paging/policies.ts'
-import { pageNotifications, pages, policies } from '../paging/tables.ts'
+import type { Reader } from '../kernel/database.ts'
+import { invalid, notFound } from '../kernel/problems.ts'
 import { comingConcerns, concernsOf, unreachablePeople } from './coverage.ts'
-import { horizonDays, namesOf, overrideView, saveSchedule, scheduleView, temporaryView } from './schedules.ts'
-import { recordShifts } from './shift-log.ts'
+import { horizonDays, namesOf, overrideView, scheduleView, temporaryView } from './schedules.ts'
 import { type OnCallSnapshot, positionsOf, readSnapshot, referenceIn, type Settings, toShift, vacancies } from './snapshot.ts'
 import { onCallSettings, shiftRecords } from './tables.ts'
 import { listTimeOff } from './time-off.ts'
@@ -19,7 +14,7 @@ import { listTimeOff } from './time-off.ts'
 /** How far ahead the end of a shift is looked for. */
 const shiftDays = 14
 const maxCalendarDays = 100
-const maxFairnessDays = 400
+export const maxFairnessDays = 400
 
 /** Each team with who is on call and what is wrong with its coverage. */
 export async function listOnCall(reader: Reader, teamIds?: readonly string[]): Promise<TeamOnCall[]> {
@@ -53,84 +48,14 @@ function current(snapshot: OnCallSnapshot, { tier, scheduleId, position }: Setti
   return [{ tier, schedule: { id: scheduleId, name: snapshot.rows.get(scheduleId)?.name ?? '' }, people, shadows, until: found.length > 1 ? now.end : null }]
 }
 
-async function onCallOf(reader: Reader, teamId: string): Promise<TeamOnCall> {
+export async function onCallOf(reader: Reader, teamId: string): Promise<TeamOnCall> {
   const [found] = await listOnCall(reader, [teamId])
   if (!found) throw notFound('team')
   return found
 }
 
-/** Sets what a team promises and how its pages climb. */
-export async function saveTeamOnCall(
-  tx: Tx,
-  context: AppContext,
-  caller: Caller,
-  teamId: string,
-  input: RouteInput<typeof schedulingRoutes.saveTeamOnCall>['body'],
-): Promise<TeamOnCall> {
-  const { version, ...settings } = input
-  const [before] = await tx.db.select().from(onCallSettings).where(eq(onCallSettings.teamId, teamId)).for('update')
-  if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
-  if (before && version === undefined) throw invalid('version', 'is required to change what a team promises')
-  if (before && before.version !== version) throw changedMeanwhile()
-  await assertSettings(tx, settings)
-  if (before)
-    await tx.db
-      .update(onCallSettings)
-      .set({ settings, version: before.version + 1 })
-      .where(eq(onCallSettings.teamId, teamId))
-  else await tx.db.insert(onCallSettings).values({ teamId, settings })
-  await record(tx, { actor: caller.actor, type: 'on-call.set', subject: { kind: 'team', id: teamId }, data: { ...settings } })
-  await recordShifts(tx, context, [...new Set([...settings.tiers, ...(before?.settings.tiers ?? [])].map(one => one.scheduleId))])
-  return onCallOf(tx, teamId)
-}
-
-async function assertSettings(tx: Tx, settings: Settings): Promise<void> {
-  const snapshot = await readSnapshot(tx)
-  const known = new Set((await tx.db.select({ id: policies.id }).from(policies)).map(row => row.id))
-  for (const [i, { scheduleId }] of settings.tiers.entries())
-    if (!snapshot.rows.has(scheduleId)) throw invalid(`promises.${i}.scheduleId`, 'must name a schedule that there is')
-  if (settings.policyId !== null && !known.has(settings.policyId)) throw invalid('policyId', 'must name a policy that there is')
-  for (const [i, { policyId }] of settings.routing.entries())
-    if (!known.has(policyId)) throw invalid(`routing.${i}.policyId`, 'must name a policy that there is')
-  await assertPeople(
-    tx,
-    settings.fallback.flatMap(target => (target.kind === 'person' ? [target.personId] : [])),
-    'fallback',
-  )
-}
-
-const tierNames = ['primary', 'backup', 'third']
-
-/** One rotation, its depths and one policy, for a team that has nothing yet. */
-export async function setUpOnCall(
-  tx: Tx,
-  context: AppContext,
-  caller: Caller,
-  teamId: string,
-  input: RouteInput<typeof schedulingRoutes.setUpOnCall>['body'],
-): Promise<TeamOnCall> {
-  const [team] = await listTeams(tx, [teamId])
-  if (!team) throw notFound('team')
-  const [before] = await tx.db.select({ id: onCallSettings.teamId }).from(onCallSettings).where(eq(onCallSettings.teamId, teamId))
-  if (before) throw conflict('The team is on call already: change its schedules instead.')
-  await assertPeople(tx, input.participantIds, 'participantIds')
-  const { timeZone, rotation, participantIds, levels, repeats } = input
-  const row = await saveSchedule(tx, context, caller, teamId, {
-    ...{ name: `${team.name} rotation`, timeZone, merge: 'top', needsApprenticeship: false },
-    layers: [{ name: 'Rotation', rotation, participants: participantIds }],
-  })
-  // A depth that there are too few people for is not promised: it would be a gap for ever.
-  const tiers = Math.min(input.tier, participantIds.length)
-  const policy = await savePolicy(tx, caller, teamId, { name: `${team.name} escalation`, levels, repeats, businessHours: null })
-  return saveTeamOnCall(tx, context, caller, teamId, {
-    timeZone,
-    tiers: tierNames.slice(0, tiers).map((tier, position) => ({ tier, scheduleId: row.id, position })),
-    ...{ longestDays: null, longestNights: null, fallback: [], policyId: policy.id, routing: [], highFrom: 'high', progressMinutes: null },
-    ...{ holidays: [], traineeShifts: 3 },
-  })
-}
-
-function assertPeriod({ from, until }: { from: Instant; until: Instant }, maxDays: number): void {
+/** @throws AppProblem invalid for a period that is empty, or longer than so many days */
+export function assertPeriod({ from, until }: { from: Instant; until: Instant }, maxDays: number): void {
   if (until <= from) throw invalid('until', 'must be later than from')
   if (until > addDays(from, maxDays)) throw invalid('until', `must be at most ${maxDays} days after from`)
 }
@@ -223,53 +148,4 @@ export async function readPastCoverage(reader: Reader, teamId: string, { from, u
     shadows: row.shadowIds.map(id => referenceIn(snapshot, id)),
     entryId: row.entryId,
   }))
-}
-
-/** What each person carried or will carry in a team. */
-export async function readFairness(reader: Reader, teamId: string, { from, until, holidays }: RouteInput<typeof schedulingRoutes.fairness>['query']) {
-  assertPeriod({ from, until }, maxFairnessDays)
-  const asked = holidays
-    .split(',')
-    .filter(text => text.trim() !== '')
-    .map(text => text.trim())
-  const wrong = asked.find(text => !/^\d{4}-\d\d-\d\d$/.test(text) || new Date(`${text}T00:00:00Z`).toJSON()?.slice(0, 10) !== text)
-  if (wrong !== undefined) throw invalid('holidays', `must be dates such as 2026-12-25 with commas between them, not ${wrong}`)
-  const snapshot = await readSnapshot(reader, undefined, from)
-  const settings = snapshot.settings.get(teamId)
-  const days = asked.length > 0 ? asked : (settings?.holidays ?? [])
-  const totals = new Map<string, { hours: number; nightHours: number; weekendHours: number; holidayHours: number }>()
-  for (const { scheduleId, position } of settings?.tiers ?? []) {
-    const core = snapshot.schedules.get(scheduleId)
-    for (const { participant, ...share } of core === undefined ? [] : fairness(core, from, until, { position, holidays: days })) {
-      const before = totals.get(participant) ?? { hours: 0, nightHours: 0, weekendHours: 0, holidayHours: 0 }
-      totals.set(participant, {
-        hours: before.hours + share.hours,
-        nightHours: before.nightHours + share.nightHours,
-        weekendHours: before.weekendHours + share.weekendHours,
-        holidayHours: before.holidayHours + share.holidayHours,
-      })
-    }
-  }
-  const paged = await reader.db
-    .selectDistinct({ pageId: pageNotifications.pageId, personId: pageNotifications.personId, at: pageNotifications.at })
-    .from(pageNotifications)
-    .innerJoin(pages, eq(pages.id, pageNotifications.pageId))
-    .where(and(eq(pages.teamId, teamId), gte(pageNotifications.at, from), lt(pageNotifications.at, until)))
-  const night = { timeZone: settings?.timeZone ?? 'UTC', hours: [{ from: '22:00', until: '06:00' }] }
-  const round = (hours: number) => Math.round(hours * 10) / 10
-  return [...new Set([...totals.keys(), ...paged.flatMap(one => one.personId ?? [])])]
-    .map(id => {
-      const own = paged.filter(one => one.personId === id)
-      const share = totals.get(id) ?? { hours: 0, nightHours: 0, weekendHours: 0, holidayHours: 0 }
-      return {
-        person: referenceIn(snapshot, id),
-        hours: round(share.hours),
-        nightHours: round(share.nightHours),
-        weekendHours: round(share.weekendHours),
-        holidayHours: round(share.holidayHours),
-        pages: new Set(own.map(one => one.pageId)).size,
-        nightPages: new Set(own.filter(one => isWithin(night, one.at)).map(one => one.pageId)).size,
-      }
-    })
-    .toSorted((a, b) => b.hours - a.hours || a.person.name.localeCompare(b.person.name))
 }

@@ -44,3 +44,6 @@ export const snoozeChoices = [
   { label: '1 hour', minutes: 60 },
   { label: '4 hours', minutes: 240 },
 ] as const
+
+/** A provider calls more often than a person would: so many times a minute from one address. */
+export const callbackLimit = { config: { rateLimit: { max: 600, timeWindow: 60_000 } } }

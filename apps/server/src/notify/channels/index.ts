@@ -1,6 +1,6 @@
 import type { Config } from '../../kernel/config.ts'
+import type { MessageChannel } from '../../kernel/messenger.ts'
 import type { Secrets } from '../../kernel/secrets.ts'
-import type { MessageChannel } from '../tables.ts'
 import type { Send } from './channel.ts'
 import { openEmail } from './email/send.ts'
 import { sendNtfy } from './ntfy/send.ts'

@@ -1,27 +1,26 @@
 import { eq } from 'drizzle-orm'
 import type { FastifyInstance } from 'fastify'
-import type { AppContext } from '../../access/index.ts'
-import type { Tx } from '../../kernel/database.ts'
-import { idFor, newId } from '../../kernel/ids.ts'
-import { AppProblem } from '../../kernel/problems.ts'
-import { signToken } from '../../kernel/secrets.ts'
-import { openTeamsVerifier, TeamsActivity, type TeamsConversation, TeamsPress, teamsConversationPurpose } from '../../notify/channels/teams-bot/send.ts'
-import type { NewMessage } from '../../notify/outbox.ts'
-import { messages } from '../../notify/tables.ts'
-import { type Answer, answerHelp, answerPages, parseAnswer } from '../answers.ts'
-import { responderAt, withinOf } from '../responders.ts'
-import { answerPress, often } from './answer.ts'
+import type { AppContext } from '../../../access/index.ts'
+import type { Tx } from '../../../kernel/database.ts'
+import { idFor, newId } from '../../../kernel/ids.ts'
+import type { NewMessage } from '../../../kernel/messenger.ts'
+import { AppProblem } from '../../../kernel/problems.ts'
+import { signToken } from '../../../kernel/secrets.ts'
+import { type Answer, type AnswerDesk, parseAnswer } from '../../answers.ts'
+import { messages } from '../../tables.ts'
+import { callbackLimit } from '../channel.ts'
+import { openTeamsVerifier, TeamsActivity, type TeamsConversation, TeamsPress, teamsConversationPurpose } from './send.ts'
 
 /** Whatever reaches the bot in Microsoft Teams: a button, a word, or its being added. What it says back goes by the outbox, like everything. */
-export function mountTeams(http: FastifyInstance, context: AppContext): void {
+export function mountTeamsBot(http: FastifyInstance, context: AppContext, desk: AnswerDesk): void {
   const isFromTeams = openTeamsVerifier(context.config)
-  http.post('/hooks/teams', often, async (request, reply) => {
+  http.post('/hooks/teams', callbackLimit, async (request, reply) => {
     const activity = readActivity(String(request.body ?? ''))
     if (!(await isFromTeams(String(request.headers.authorization ?? ''), activity, Date.parse(context.clock.now()))))
       throw new AppProblem('forbidden', 'This request is not signed by Microsoft Teams for this bot.')
     if (await isAnswered(context, activity)) return reply.code(200).send('')
     try {
-      await context.database.transaction(tx => answer(tx, context, activity))
+      await context.database.transaction(tx => answer(tx, context, desk, activity))
     } catch (error) {
       if (!(error instanceof AppProblem)) throw error
       await context.database.transaction(tx => sayBack(tx, context, activity, { subject: error.message, body: '' }))
@@ -38,7 +37,7 @@ function readActivity(body: string): TeamsActivity {
   }
 }
 
-async function answer(tx: Tx, context: AppContext, activity: TeamsActivity): Promise<void> {
+async function answer(tx: Tx, context: AppContext, desk: AnswerDesk, activity: TeamsActivity): Promise<void> {
   const isAlone = activity.conversation.conversationType === 'personal'
   if (activity.type === 'conversationUpdate' && isAlone && activity.membersAdded.some(({ id }) => id === activity.recipient.id))
     return sayBack(tx, context, activity, connecting(context, activity))
@@ -46,20 +45,17 @@ async function answer(tx: Tx, context: AppContext, activity: TeamsActivity): Pro
   const press = TeamsPress.safeParse(activity.value)
   const identity = { kind: 'teams-bot', address: activity.from.aadObjectId ?? '' } as const
   if (press.success) {
-    const { text, withinId } = await answerPress(tx, context, { token: press.data.token, identity, answer: answerOf(press.data) })
+    const { text, withinId } = await desk.byButton(tx, { token: press.data.token, identity, answer: answerOf(press.data) })
     return sayBack(tx, context, activity, { subject: text, body: '', withinId })
   }
   // In a channel the bot hears only what names it, and its name stands in the text.
   const words = activity.text.replace(/<at>.*?<\/at>/gi, ' ').trim()
   if (/^connect\b/i.test(words)) return sayBack(tx, context, activity, connecting(context, activity))
   if (!isAlone) return sayBack(tx, context, activity, { subject: 'Write “connect” to have pages shown here. They are answered by their buttons.', body: '' })
-  const responder = await responderAt(tx, identity)
-  if (responder === undefined) return sayBack(tx, context, activity, connecting(context, activity))
-  const said = await answerPages(tx, context, responder, parseAnswer(words))
-  return sayBack(tx, context, activity, {
-    ...(said === answerHelp ? { subject: 'Not understood.', body: said } : { subject: said, body: '' }),
-    withinId: withinOf(responder),
-  })
+  const answered = await desk.byAddress(tx, identity, parseAnswer(words))
+  if (answered === undefined) return sayBack(tx, context, activity, connecting(context, activity))
+  const { text, withinId, isUnderstood } = answered
+  return sayBack(tx, context, activity, { ...(isUnderstood ? { subject: text, body: '' } : { subject: 'Not understood.', body: text }), withinId })
 }
 
 function answerOf({ answer: kind, who, minutes }: TeamsPress): Answer {

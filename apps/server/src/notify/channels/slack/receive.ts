@@ -1,17 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import type { AppContext } from '../../access/index.ts'
-import type { Reader } from '../../kernel/database.ts'
-import { post } from '../../kernel/outbound.ts'
-import { AppProblem } from '../../kernel/problems.ts'
-import { isFromSlack } from '../../notify/channels/slack/send.ts'
-import type { Answer } from '../answers.ts'
-import { personAt } from '../responders.ts'
-import { answerPress, often } from './answer.ts'
+import type { AppContext } from '../../../access/index.ts'
+import type { Reader } from '../../../kernel/database.ts'
+import { post } from '../../../kernel/outbound.ts'
+import { AppProblem } from '../../../kernel/problems.ts'
+import { type Answer, type AnswerDesk, personAt } from '../../answers.ts'
+import { callbackLimit } from '../channel.ts'
+import { isFromSlack } from './send.ts'
 
 /** A button, or a choice from a list, in a message of Slack. */
-export function mountSlack(http: FastifyInstance, context: AppContext): void {
-  http.post('/hooks/slack', often, async (request, reply) => {
+export function mountSlack(http: FastifyInstance, context: AppContext, desk: AnswerDesk): void {
+  http.post('/hooks/slack', callbackLimit, async (request, reply) => {
     const body = String(request.body ?? '')
     if (!isFromSlack(context.config, request.headers, body, Date.parse(context.clock.now())))
       throw new AppProblem('forbidden', 'This request is not signed by Slack.')
@@ -22,12 +21,12 @@ export function mountSlack(http: FastifyInstance, context: AppContext): void {
     // Slack tells of it although the browser has opened the address by itself.
     if (action.action_id === 'open') return reply.code(200).send('')
     const identity = { kind: 'slack', address: pressed.user.id } as const
-    let said: { text: string; isForRoom: boolean }
+    let said: { text: string; isForTeamChannel: boolean }
     try {
-      said = await context.database.transaction(async tx => answerPress(tx, context, { token: action.block_id, identity, answer: await answerOf(tx, action) }))
+      said = await context.database.transaction(async tx => desk.byButton(tx, { token: action.block_id, identity, answer: await answerOf(tx, action) }))
     } catch (error) {
       if (!(error instanceof AppProblem)) throw error
-      said = { text: error.message, isForRoom: false }
+      said = { text: error.message, isForTeamChannel: false }
     }
     if (pressed.response_url !== undefined) await replyInSlack(context, pressed.response_url, said)
     return reply.code(200).send('')
@@ -73,13 +72,13 @@ async function emailOf(reader: Reader, memberId: string): Promise<string> {
 }
 
 /** Says in Slack what came of it. It is said on the page too, so that a fault here is logged and no more. */
-async function replyInSlack(context: AppContext, url: string, { text, isForRoom }: { text: string; isForRoom: boolean }): Promise<void> {
+async function replyInSlack(context: AppContext, url: string, { text, isForTeamChannel }: { text: string; isForTeamChannel: boolean }): Promise<void> {
   try {
     await post({
       url,
       mayReachPrivate: context.config.mayReachPrivateWebhooks,
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ replace_original: false, response_type: isForRoom ? 'in_channel' : 'ephemeral', text }),
+      body: JSON.stringify({ replace_original: false, response_type: isForTeamChannel ? 'in_channel' : 'ephemeral', text }),
     })
   } catch (error) {
     context.log.warn({ err: error }, 'Slack did not take the answer to a button')

@@ -2,9 +2,9 @@ import type { AddressInfo } from 'node:net'
 import PostalMime from 'postal-mime'
 import sanitizeHtml from 'sanitize-html'
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server'
-import { type Config, ConfigProblem } from '../kernel/config.ts'
-import { isEqual, type Secrets } from '../kernel/secrets.ts'
-import type { Log } from '../kernel/telemetry.ts'
+import { type Config, ConfigProblem } from '../../../kernel/config.ts'
+import { isEqual, type Secrets } from '../../../kernel/secrets.ts'
+import type { Log } from '../../../kernel/telemetry.ts'
 
 const maxBytes = 2 * 1_024 * 1_024
 const maxText = 20_000

@@ -1,18 +1,16 @@
 import { eq } from 'drizzle-orm'
-import type { AppContext } from '../access/index.ts'
-import { idFor, newId } from '../kernel/ids.ts'
-import { AppProblem } from '../kernel/problems.ts'
-import { type IncomingMail, RefusedMail } from '../notify/inbox.ts'
-import { messages } from '../notify/tables.ts'
-import { answerHelp, answerPages, parseAnswer } from './answers.ts'
-import { responderBy } from './responders.ts'
-import { pageNotifications } from './tables.ts'
+import type { AppContext } from '../../../access/index.ts'
+import { idFor, newId } from '../../../kernel/ids.ts'
+import { AppProblem } from '../../../kernel/problems.ts'
+import { type AnswerDesk, parseAnswer } from '../../answers.ts'
+import { messages } from '../../tables.ts'
+import { type IncomingMail, RefusedMail } from './inbox.ts'
 
 /**
  * Does what somebody answered to a page by mail, and writes back what came of it.
  * @throws RefusedMail for a reply from another address than the page went to: whoever it was forwarded to answers for themselves
  */
-export async function answerByMail(context: AppContext, { messageId, ownId, from, text }: IncomingMail): Promise<void> {
+export async function answerByMail(context: AppContext, desk: AnswerDesk, { messageId, ownId, from, text }: IncomingMail): Promise<void> {
   const [asked] = await context.database.reader().db.select().from(messages).where(eq(messages.id, messageId))
   if (asked?.address.toLowerCase() !== from) throw new RefusedMail('A page is answered from the address that it went to')
   // What is written back has an id made from the mail's own: one that comes again, because its sender never heard that it was taken, does nothing.
@@ -22,12 +20,10 @@ export async function answerByMail(context: AppContext, { messageId, ownId, from
   const reply = { id, channel: 'email', address: asked.address, purpose: 'page-answer', purposeId: asked.purposeId, withinId: asked.withinId } as const
   try {
     await context.database.transaction(async tx => {
-      const responder = await responderBy(tx, eq(pageNotifications.messageId, messageId))
-      if (responder === undefined) throw new AppProblem('not-found', 'What this page was about is gone.')
-      const said = await answerPages(tx, context, responder, parseAnswer(text))
-      await context.messenger.postAll(tx, [
-        { ...reply, subject: said === answerHelp ? `Not understood: ${asked.subject}` : said.slice(0, 200), body: `${said}\n` },
-      ])
+      const answered = await desk.byMessage(tx, messageId, parseAnswer(text))
+      if (answered === undefined) throw new AppProblem('not-found', 'What this page was about is gone.')
+      const subject = answered.isUnderstood ? answered.text.slice(0, 200) : `Not understood: ${asked.subject}`
+      await context.messenger.postAll(tx, [{ ...reply, subject, body: `${answered.text}\n` }])
     })
   } catch (error) {
     if (!(error instanceof AppProblem)) throw error

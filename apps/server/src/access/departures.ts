@@ -1,0 +1,16 @@
+import type { Tx } from '../kernel/database.ts'
+
+type Departure = (tx: Tx, personId: string) => Promise<void>
+
+/** What ends in the same transaction in which an account is deactivated. Modules above register what they hold of a person. */
+export class Departures {
+  readonly #departures: Departure[] = []
+
+  add(departure: Departure): void {
+    this.#departures.push(departure)
+  }
+
+  async leave(tx: Tx, personId: string): Promise<void> {
+    for (const departure of this.#departures) await departure(tx, personId)
+  }
+}

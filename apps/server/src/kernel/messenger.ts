@@ -1,0 +1,76 @@
+import type { channelWords } from '@tocsin/api'
+import type { Tx } from './database.ts'
+
+/** The channels that a message can leave by. */
+export type MessageChannel = keyof typeof channelWords
+
+/** Where the private link goes in a message's body. */
+export const linkPlaceholder = '[private link]'
+
+/** A private link: a page and the claims that are signed for it. */
+export interface PrivateLink {
+  /** Path up to the token, for example `/a/`. */
+  readonly path: string
+  readonly purpose: string
+  readonly claims: readonly string[]
+}
+
+export interface NewMessage {
+  readonly channel: MessageChannel
+  readonly address: string
+  readonly purpose: string
+  readonly purposeId: string
+  readonly withinId?: string | null
+  readonly subject: string
+  /** Plain text. {@link linkPlaceholder} becomes `link` when the message leaves, and is never stored. */
+  readonly body: string
+  readonly link?: PrivateLink
+  /** Sealed: what the channel needs to reach or convince its receiver. */
+  readonly secret?: string
+  readonly isDemo?: boolean
+}
+
+/** How a message went, told to the module that wrote it, in the transaction that records it. */
+export interface Delivery {
+  readonly messageId: string
+  readonly purposeId: string
+  readonly channel: MessageChannel
+  readonly address: string
+  readonly state: 'sent' | 'failed'
+  /** What the receiving server said. */
+  readonly receipt: string
+}
+
+/** A message that its channel does not take. */
+export interface Trouble {
+  readonly messageId: string
+  readonly purposeId: string
+  readonly channel: MessageChannel
+  readonly address: string
+  readonly error: string
+}
+
+export type DeliveryListener = (tx: Tx, deliveries: readonly Delivery[]) => Promise<void>
+export type TroubleListener = (tx: Tx, trouble: Trouble) => Promise<void>
+
+/** Sends messages to people. A port: any module writes messages, `notify` stores them and hands them to their channels. */
+export interface Messenger {
+  /** The origin that links start with: as configured, or where the server listens. */
+  readonly origin: string
+  /** True when a mail server is configured, so that pages reach people. */
+  readonly isLive: boolean
+  /** True when this channel has what it needs. */
+  has(channel: MessageChannel): boolean
+  /** Stores a message, to leave at once; what its channel cannot send yet is held. @returns its id */
+  post(tx: Tx, message: NewMessage): Promise<string>
+  /** Stores many messages, each under its id: the one that every repetition carries. */
+  postAll(tx: Tx, all: readonly (NewMessage & { readonly id: string })[]): Promise<void>
+  /** Cancels what has not left yet of these purposes. */
+  cancelUnsent(tx: Tx, purpose: string, purposeIds: readonly string[]): Promise<void>
+  /** The private link in full: for its holder alone. */
+  linkTo(link: PrivateLink): string
+  /** Tells `listener` how messages of this purpose went. */
+  onDelivery(purpose: string, listener: DeliveryListener): void
+  /** Calls `listener`, in a transaction of its own, when a message of this purpose meets trouble: time to try another channel. */
+  onTrouble(purpose: string, listener: TroubleListener): void
+}

@@ -1,0 +1,25 @@
+import type { FastifyInstance } from 'fastify'
+import type { AppContext, Bindings } from '../access/index.ts'
+import type { AnswerDesk } from './answers.ts'
+import { mountCallbacks } from './channels/callbacks.ts'
+import { Inbox } from './channels/email/inbox.ts'
+import { answerByMail } from './channels/email/receive.ts'
+import { notifyBindings } from './routes.ts'
+
+export { type Answer, type AnswerDesk, type Answered, answerHelp, type ProviderIdentity, personAt } from './answers.ts'
+export { Inbox } from './channels/email/inbox.ts'
+export { shownAddress, teamChannelPurpose } from './channels/index.ts'
+export { type NotificationPlan, type NotificationStep, notificationPlansOf } from './contact-methods.ts'
+export { Outbox } from './outbox.ts'
+export { contactMethods, messages, type TeamChannelKind, teamChannels } from './tables.ts'
+export { listTeamChannels } from './team-channels.ts'
+
+export function openNotify(context: AppContext): Bindings {
+  return notifyBindings(context)
+}
+
+/** Hears what people answer where messages reached them: the callbacks of providers, and replies by mail. @returns the mail server, to be started */
+export function openAnswers(http: FastifyInstance, context: AppContext, desk: AnswerDesk): Inbox {
+  mountCallbacks(http, context, desk)
+  return new Inbox(context.config, context.secrets, context.log, mail => answerByMail(context, desk, mail))
+}
