@@ -102,11 +102,12 @@ async function seed(run: string, count: number, spreadMs: number): Promise<Map<s
       ],
     }))
     await tx.db.insert(schedules).values(schedule)
-    const policy = team.map(one => ({
+    const tierIds = team.map(() => Array.from({ length: peoplePerTeam }, id))
+    const policy = team.map((one, t) => ({
       id: id(),
       teamId: one.id,
-      name: 'Depths',
-      levels: Array.from({ length: peoplePerTeam }, (_, tier) => ({ targets: [{ kind: 'tier' as const, tier }], waitMinutes: 30 })),
+      name: 'Tiers',
+      levels: (tierIds[t] ?? []).map(tierId => ({ targets: [{ kind: 'tier' as const, tierId }], waitMinutes: 30 })),
       repeats: 3,
     }))
     await tx.db.insert(policies).values(policy)
@@ -115,7 +116,7 @@ async function seed(run: string, count: number, spreadMs: number): Promise<Map<s
         teamId: one.id,
         settings: {
           timeZone: 'Europe/Berlin',
-          tiers: Array.from({ length: peoplePerTeam }, (_, position) => ({ tier: `depth ${position}`, scheduleId: schedule[t]?.id ?? '', position })),
+          tiers: tierIds[t]?.map((tierId, position) => ({ id: tierId, name: `tier ${position}`, scheduleId: schedule[t]?.id ?? '', position })) ?? [],
           ...{
             longestDays: null,
             longestNights: null,

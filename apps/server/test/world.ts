@@ -47,7 +47,7 @@ export interface Person {
 }
 
 interface TeamOptions {
-  readonly tier?: number
+  readonly tiers?: number
   readonly kind?: 'security' | 'engineering'
   readonly escalateAfter?: { readonly minutes: number }
   readonly repeats?: number
@@ -129,7 +129,7 @@ export class World {
   async team(options: TeamOptions = {}): Promise<{ team: Team; members: Person[]; primary: Person; backup: Person }> {
     const lead = await this.person('lead')
     const members: Person[] = []
-    for (let n = 0; n < (options.tier ?? 2); n += 1) members.push(await this.person('responder'))
+    for (let n = 0; n < (options.tiers ?? 2); n += 1) members.push(await this.person('responder'))
     const team = await lead.call('saveTeam', {
       body: { name: `Team ${++this.#count}`, kind: options.kind ?? 'security', memberIds: members.map(member => member.id) },
     })
@@ -140,7 +140,7 @@ export class World {
         timeZone: 'UTC',
         rotation: { type: 'weekly', start: `${this.now.slice(0, 10)}T00:00` },
         participantIds: members.map(member => member.id),
-        tier: Math.min(3, members.length),
+        tiers: Math.min(3, members.length),
         levels: members.slice(0, 3).map((_, tier) => ({ targets: [{ kind: 'tier' as const, tier }], waitMinutes })),
         repeats: options.repeats ?? 0,
       },
@@ -153,7 +153,7 @@ export class World {
   /** A service with its two sides; both are teams of this world. */
   async service(name: string, security: Team, engineering?: Team): Promise<Service> {
     const lead = await this.person('lead')
-    const engineeringTeam = engineering ?? (await this.team({ kind: 'engineering', tier: 1 })).team
+    const engineeringTeam = engineering ?? (await this.team({ kind: 'engineering', tiers: 1 })).team
     return lead.call('saveService', { body: { name, securityTeamId: security.id, engineeringTeamId: engineeringTeam.id, pageFrom: 'high' } })
   }
 

@@ -101,7 +101,7 @@ test('on a phone a page is acknowledged with one thumb, and its story shows each
 
 test('on a phone a finger that rests drags over the calendar, and one that moves at once scrolls', { timeout: 120_000 }, async ({ world }) => {
   const lead = await world.person('lead', 'Lea Lead')
-  const { team } = await world.team({ tier: 1 })
+  const { team } = await world.team({ tiers: 1 })
   const { page, close } = await openPlace(world, browser, lead, `/on-call/${team.id}`, { viewport: sizes.phone, colorScheme: 'light', hasTouch: true })
   await page.getByText('Hold, then drag over a time').waitFor()
   const cdp = await page.context().newCDPSession(page)
@@ -151,7 +151,7 @@ test('on a phone a finger that rests drags over the calendar, and one that moves
 })
 
 test('on the page of a private link a colleague is asked to join by name, and the page given to another', { timeout: 120_000 }, async ({ world }) => {
-  const { team, primary, backup } = await world.team({ tier: 2 })
+  const { team, primary, backup } = await world.team({ tiers: 2 })
   await world.service('billing', team)
   const olga = await world.person('responder', 'Olga Outside')
   await world.alert({ service: 'billing' })
@@ -183,7 +183,7 @@ test('an encrypted push becomes a notification while no page is open, and its bu
   const { world, end } = await buildWorld({ env: { TOCSIN_ALLOW_PRIVATE_WEBHOOKS: 'true' } })
   const context = await whole.newContext({ baseURL: world.origin, permissions: ['notifications'] })
   try {
-    const { team, primary, backup } = await world.team({ tier: 2 })
+    const { team, primary, backup } = await world.team({ tiers: 2 })
     await world.service('billing', team)
     const subscription = makeSubscription(service)
     const { method } = await primary.call('addContactMethod', { body: { kind: 'push', label: '', ...subscription.input } })
@@ -273,7 +273,7 @@ async function pressIn({ title, action }: { title: string; action: string }): Pr
 
 test('the settings of a team take its holidays, and its drills stand in its record', { timeout: 120_000 }, async ({ world }) => {
   const lead = await world.person('lead')
-  const { team, primary } = await world.team({ tier: 1 })
+  const { team, primary } = await world.team({ tiers: 1 })
   await lead.call('startDrill', { params: { id: team.id }, body: {} })
   await world.settle()
   const mail = primary.expectPage(/DRILL/)
@@ -307,7 +307,7 @@ test('the settings of a team take its holidays, and its drills stand in its reco
 
 test('a layer is given turns of several people and of nobody, and stands beside the one below', { timeout: 120_000 }, async ({ world }) => {
   const lead = await world.person('lead')
-  const { team, members } = await world.team({ tier: 2 })
+  const { team, members } = await world.team({ tiers: 2 })
   const { page, close } = await openPlace(world, browser, lead, `/on-call/${team.id}`, { viewport: sizes.wide, colorScheme: 'light' })
   await page
     .getByRole('button', { name: /^Edit|^Change/ })

@@ -4,13 +4,13 @@ import { atLeast, roles, route } from './route.ts'
 import { RestrictionShape, ScheduleShape, TimeZone, ZonedHours } from './schedules.ts'
 
 const Name = z.string().trim().min(1, 'must not be empty').max(200)
-const RotationSlot = z.number().int().min(0).max(9)
+const Position = z.number().int().min(0).max(9)
 
 /** Whom a step pages, by name: `{ depth: primary }`, `{ person: ada@example.org }`, `{ everyone: true }`. */
 export const TargetShape = z.union(
   [
     z.strictObject({ tier: Name.describe('One of the depths that the team promises') }),
-    z.strictObject({ schedule: Name, position: RotationSlot.optional() }),
+    z.strictObject({ schedule: Name, position: Position.optional() }),
     z.strictObject({ person: Email }),
     z.strictObject({ team: Name }),
     z.strictObject({ everyone: z.literal(true) }),
@@ -52,15 +52,15 @@ export const TeamShape = z
     tiers: z
       .array(
         z.strictObject({
-          tier: Name,
+          name: Name,
           schedule: Name,
-          position: RotationSlot.optional().describe('Which in turn of the schedule: 0 whose turn it is, 1 the next, who stands behind'),
+          position: Position.optional().describe('Position in the rotation of the schedule: 0 is who is on call, 1 who comes next'),
           hours: z.array(RestrictionShape).max(50).optional().describe('When it is promised; always where there are none'),
         }),
       )
       .max(10)
       .optional()
-      .describe('Depth by depth: primary, backup, third'),
+      .describe('In order: primary, secondary, tertiary'),
     longestDays: z.number().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold one depth longer without a break'),
     longestNights: z.number().int().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold more nights one after the other'),
     holidays: z.array(Day).max(400).optional().describe('Days off where the team works, counted in its fairness'),

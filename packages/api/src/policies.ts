@@ -5,7 +5,7 @@ import { ZonedHours } from './schedules.ts'
 
 /** Whom a step of an escalation policy pages. */
 export const PageTarget = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('tier'), tier: z.number().int().min(0).max(9).describe('Place among the depths that the team promises: 0 is the first') }),
+  z.object({ kind: z.literal('tier'), tierId: Id.describe('A tier of the team, by its id: it stays the same when tiers are renamed, reordered or added') }),
   z.object({ kind: z.literal('schedule'), scheduleId: Id, position: z.number().int().min(0).max(9).default(0) }),
   z.object({ kind: z.literal('person'), personId: Id }),
   z.object({ kind: z.literal('team'), teamId: Id.describe('All its members') }),

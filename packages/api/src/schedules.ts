@@ -38,7 +38,7 @@ const Restrictions = z.array(RestrictionShape).max(50)
 export const ZonedHours = z.object({ timeZone: TimeZone, hours: Restrictions })
 
 const Merge = z.enum(['top', 'all']).describe('Where several layers are active: the highest counts, or all')
-const RotationSlot = z.number().int().min(0).max(9).describe('Which in turn: 0 whose turn it is, 1 the next, who stands behind')
+const Position = z.number().int().min(0).max(9).describe('Position in the rotation: 0 is who is on call, 1 who comes next')
 const isInOrder = ({ start, end }: { start: string; end: string }) => start < end
 const order = { path: ['end'], message: 'must be later than start' }
 
@@ -60,7 +60,7 @@ function shapesWith(Person: z.ZodType<string, string>, At: z.ZodType<string, str
   const span = { start: At, end: At }
   const Override = z.strictObject({
     kind: z.enum(['replace', 'add', 'remove', 'shadow']).default('replace'),
-    position: RotationSlot.optional(),
+    position: Position.optional(),
     participants: z.array(Person).max(200),
     ...span,
   })

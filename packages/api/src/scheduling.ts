@@ -17,12 +17,14 @@ export type Temporary = z.output<typeof Temporary>
 export const Schedule = ScheduleInput.extend({ id: Id, teamId: Id, version: Version }).meta({ id: 'Schedule' })
 export type Schedule = z.output<typeof Schedule>
 
-const Tier = z.object({
-  tier: Line(40).describe('What the team calls it: primary, backup, third'),
+const tierShape = {
+  name: Line(40).describe('What the team calls it: primary, secondary, tertiary'),
   scheduleId: Id,
-  position: z.number().int().min(0).max(9).default(0).describe('Which in turn of the schedule: 0 whose turn it is, 1 the next'),
-  hours: z.array(RestrictionShape).max(50).optional().describe('When it is promised; always where there are none'),
-})
+  position: z.number().int().min(0).max(9).default(0).describe('Position in the rotation of the schedule: 0 is who is on call, 1 who comes next'),
+  hours: z.array(RestrictionShape).max(50).optional().describe('When it must be covered; always where there are none'),
+}
+const Tier = z.object({ id: Id, ...tierShape })
+const TierInput = z.object({ id: Id.optional().describe('Of a tier that the team has already; a new one is given an id'), ...tierShape })
 
 /** Which pages climb which policy: the first rule that fits decides. */
 const RoutingRule = z.object({
@@ -35,7 +37,7 @@ const RoutingRule = z.object({
 /** What a team promises and how its pages climb. */
 export const TeamOnCallInput = z.object({
   timeZone: TimeZone.describe('Where the clock of its promised hours hangs'),
-  tiers: z.array(Tier).max(10).describe('Depth by depth; steps of a policy name them by their place'),
+  tiers: z.array(TierInput).max(10).describe('In order: who is paged first, who comes next'),
   longestDays: z.number().min(1).max(365).nullable().default(null).describe('Nobody should hold one depth longer without a break'),
   longestNights: z.number().int().min(1).max(365).nullable().default(null).describe('Nobody should hold more nights one after the other'),
   fallback: z.array(PageTarget).max(10).default([]).describe('Whom to page where a page would reach nobody; the administrators come after them'),
@@ -53,6 +55,14 @@ export const TeamOnCallInput = z.object({
   holidays: z.array(Day).max(400).default([]).describe('Days off where the team works, counted in its fairness'),
   traineeShifts: z.number().int().min(0).max(100).default(3).describe('Shifts that a new responder watches before somebody may let them stand alone'),
 })
+
+/** Settings as they are stored: every tier has its id. */
+export const TeamOnCallSettings = TeamOnCallInput.extend({ tiers: z.array(Tier) })
+export type TeamOnCallSettings = z.output<typeof TeamOnCallSettings>
+
+/** Setting up names the tiers that it makes by their number. */
+const SetUpTarget = z.union([z.object({ kind: z.literal('tier'), tier: z.number().int().min(0).max(2).describe('0 is the first tier') }), PageTarget])
+export type SetUpTarget = z.output<typeof SetUpTarget>
 
 export const concernKinds = ['gap', 'double', 'stretch', 'nights', 'unreachable'] as const
 export const Concern = z
@@ -80,7 +90,7 @@ export const TeamOnCall = z
   .object({
     team: Reference,
     teamKind: z.enum(['security', 'engineering']),
-    settings: TeamOnCallInput.extend({ version: Version }).nullable(),
+    settings: TeamOnCallInput.extend({ tiers: z.array(Tier), version: Version }).nullable(),
     schedules: z.array(Schedule),
     current: z.array(CurrentShift).describe('Depth by depth, who is on call now'),
     concerns: z.array(Concern).describe('What is wrong with the coverage of the next 90 days'),
@@ -164,8 +174,11 @@ export const schedulingRoutes = {
       timeZone: TimeZone,
       rotation: RotationShape,
       participantIds: z.array(Id).min(1, 'name at least one person').max(100),
-      tier: z.number().int().min(1).max(3).default(2).describe('1: primary, 2: and a backup, 3: and a third'),
-      levels: z.array(EscalationLevel).min(1, 'name at least one step').max(20),
+      tiers: z.number().int().min(1).max(3).default(2).describe('1: primary; 2: and secondary; 3: and tertiary'),
+      levels: z
+        .array(EscalationLevel.extend({ targets: z.array(SetUpTarget).max(20) }))
+        .min(1, 'name at least one level')
+        .max(20),
       repeats: z.number().int().min(0).max(9).default(2),
     }),
     reply: TeamOnCall,

@@ -35,7 +35,7 @@ describe('npx tocsin', () => {
   })
 
   test('lists pages, shows their story, and does with them what the pages do', async ({ world }) => {
-    const { team, primary, backup } = await world.team({ tier: 2 })
+    const { team, primary, backup } = await world.team({ tiers: 2 })
     await world.service('billing', team)
     const administrator = await world.person('administrator', 'Ada Admin')
     const { secret } = await administrator.call('createApiKey', { body: { name: 'cli', scopes: ['alerts:read', 'alerts:write', 'catalog:read'] } })

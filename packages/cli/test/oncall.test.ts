@@ -66,7 +66,7 @@ describe('npx tocsin oncall', () => {
     const write = (backup: string) =>
       writeFileSync(
         covered,
-        `schedules:\n${schedule('first', 'ada, ben')}${schedule('second', backup)}teams:\n  - name: Response\n    timeZone: UTC\n    holidays: [2026-03-06]\n    promises: [{ depth: primary, schedule: first }, { depth: backup, schedule: second }]\n`,
+        `schedules:\n${schedule('first', 'ada, ben')}${schedule('second', backup)}teams:\n  - name: Response\n    timeZone: UTC\n    holidays: [2026-03-06]\n    tiers: [{ name: primary, schedule: first }, { name: secondary, schedule: second }]\n`,
       )
     const period = ['--from', '2026-03-02T09:00:00Z', '--until', '2026-03-16T09:00:00Z']
     write('ben, ada')
@@ -75,7 +75,7 @@ describe('npx tocsin oncall', () => {
     const found = await tocsin('coverage', '-f', covered, ...period)
     expect([found.code, JSON.parse(found.out)]).toMatchObject([
       1,
-      [{ kind: 'double', participant: 'ben', tiers: ['primary', 'backup'], start: '2026-03-09T09:00:00.000Z' }],
+      [{ kind: 'double', participant: 'ben', tiers: ['primary', 'secondary'], start: '2026-03-09T09:00:00.000Z' }],
     ])
     const shares = JSON.parse((await tocsin('fairness', '-f', covered, '--schedule', 'first', ...period)).out) as {
       participant: string

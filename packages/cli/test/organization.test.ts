@@ -15,9 +15,9 @@ teams:
     kind: security
     members: [ada@example.org, ben@example.org, cai@example.org]
     timeZone: Europe/Berlin
-    promises:
-      - { depth: primary, schedule: response }
-      - { depth: backup, schedule: response, turn: 1, hours: [{ days: [mon, tue, wed, thu, fri], from: 09:00, until: 17:00 }] }
+    tiers:
+      - { name: primary, schedule: response }
+      - { name: secondary, schedule: response, position: 1, hours: [{ days: [mon, tue, wed, thu, fri], from: 09:00, until: 17:00 }] }
     longestDays: 8
     holidays: ['2026-12-25', '2026-12-26']
     fallback: [{ person: ada@example.org }]
@@ -41,11 +41,11 @@ policies:
   - team: Response
     name: usual
     repeats: 1
-    steps:
-      - { targets: [{ depth: primary }], waitMinutes: 5 }
-      - { targets: [{ depth: backup }, { schedule: response, turn: 1 }], waitMinutes: 5, acknowledgements: 2 }
+    levels:
+      - { targets: [{ tier: primary }], waitMinutes: 5 }
+      - { targets: [{ tier: secondary }, { schedule: response, position: 1 }], waitMinutes: 5, acknowledgements: 2 }
       - { targets: [{ everyone: true }], waitMinutes: 10, whenEmpty: skip }
-  - { team: Response, name: grave, steps: [{ targets: [{ team: Response }, { person: ada@example.org }], waitMinutes: 1 }] }
+  - { team: Response, name: grave, levels: [{ targets: [{ team: Response }, { person: ada@example.org }], waitMinutes: 1 }] }
 services:
   - { name: billing, securityTeam: Response, engineeringTeam: Platform }
 `
@@ -79,7 +79,7 @@ describe('npx tocsin apply', () => {
     const [response] = (await administrator.call('onCall')).filter(one => one.team.name === 'Response')
     expect(response?.current.map(({ tier, people }) => [tier, people.map(person => person.name).join()])).toEqual([
       ['primary', 'Ben'],
-      ['backup', 'Cai'],
+      ['secondary', 'Cai'],
     ])
     expect(response?.settings).toMatchObject({
       longestDays: 8,
@@ -117,14 +117,14 @@ describe('npx tocsin apply', () => {
     expect(out).toContain('~ team Response\n    longestDays: 8 → 14\n')
     expect(out).toContain('~ service billing\n    pageFrom: "high" → "critical"\n')
     const [response] = (await administrator.call('onCall')).filter(one => one.team.name === 'Response')
-    expect(response?.settings).toMatchObject({ longestDays: 14, tiers: [{ tier: 'primary' }, { tier: 'backup' }] })
+    expect(response?.settings).toMatchObject({ longestDays: 14, tiers: [{ name: 'primary' }, { name: 'secondary' }] })
   })
 
   test('what is wrong is named with its place, and nothing is half done', async ({ world }) => {
     const { administrator, env } = await keyOf(world)
     const apply = (text: string) => tocsin(['apply', '-f', folderWith({ 'a.yaml': text }), '--yes'], env)
-    expect((await apply(yaml.replace('{ depth: primary }]', '{ depth: third }]'))).err).toBe(
-      'policies.0.steps.0.targets.0: names the depth third, which the team does not promise.\n',
+    expect((await apply(yaml.replace('{ tier: primary }]', '{ tier: third }]'))).err).toBe(
+      'policies.0.levels.0.targets.0: names the tier third, which the team does not have.\n',
     )
     expect((await apply(yaml.replace('participants: [ben@example.org, cai', 'participants: [ben@example.org, dan'))).err).toBe(
       'schedules.0.layers.0.participants.1: names the person dan@example.org, which is neither there nor in the file.\n',

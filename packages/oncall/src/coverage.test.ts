@@ -13,8 +13,8 @@ const team: Team = {
   name: 'Response',
   timeZone: 'UTC',
   tiers: [
-    { tier: 'primary', schedule: 'first' },
-    { tier: 'backup', schedule: 'second', hours: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:00', until: '17:00' }] },
+    { name: 'primary', schedule: 'first' },
+    { name: 'backup', schedule: 'second', hours: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:00', until: '17:00' }] },
   ],
   longestDays: 7,
 }
@@ -55,7 +55,7 @@ describe('coverage by people', () => {
     ...{ name: 'first', timeZone: 'UTC' },
     layers: [{ name: 'l', rotation: { type: 'daily', every: 1, start: '2026-03-02T12:00' }, participants }],
   })
-  const one: Team = { name: 'Response', timeZone: 'UTC', tiers: [{ tier: 'primary', schedule: 'first' }], longestNights: 2 }
+  const one: Team = { name: 'Response', timeZone: 'UTC', tiers: [{ name: 'primary', schedule: 'first' }], longestNights: 2 }
 
   test('names runs of nights that are too long, and breaks them where somebody else has a night', () => {
     expect(coverage(one, [daily(['ada', 'ada', 'ben', 'ada', 'ada', 'ada', 'ben'])], '2026-03-02T12:00:00Z', '2026-03-09T12:00:00Z')).toEqual([
@@ -70,7 +70,7 @@ describe('coverage by people', () => {
   })
 
   test('sees the next in turn as the backup, who is never the primary', () => {
-    const both: Team = { ...one, tiers: [...one.tiers, { tier: 'backup', schedule: 'first', position: 1 }] }
+    const both: Team = { ...one, tiers: [...one.tiers, { name: 'backup', schedule: 'first', position: 1 }] }
     const until = '2026-03-04T12:00:00.000Z'
     expect(coverage(both, [daily(['ada', 'ben'])], '2026-03-02T12:00:00Z', until)).toEqual([])
     expect(coverage(both, [daily(['ada'])], '2026-03-02T12:00:00Z', until)).toEqual([
@@ -115,7 +115,7 @@ describe('fairness', () => {
           const end = new Date(Date.parse(start) + seconds * 1_000).toISOString()
           const schedule = { ...weekly('first', people, { restrictions: [{ from: '08:00', until: '20:00' }] }), timeZone }
           const shares = fairness(schedule, start, end).reduce((sum, { hours }) => sum + hours, 0)
-          const open = coverage({ name: 't', timeZone, tiers: [{ tier: 'primary', schedule: 'first' }] }, [schedule], start, end)
+          const open = coverage({ name: 't', timeZone, tiers: [{ name: 'primary', schedule: 'first' }] }, [schedule], start, end)
           const gaps = open.reduce((sum, concern) => sum + (Date.parse(concern.end) - Date.parse(concern.start)) / 3_600_000, 0)
           expect(shares + gaps).toBeCloseTo(seconds / 3_600, 6)
           for (const { hours, nightHours, weekendHours } of fairness(schedule, start, end))

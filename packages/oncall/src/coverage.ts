@@ -4,7 +4,7 @@ import { type Schedule, type Shift, shifts } from './schedule.ts'
 /** One depth that a team promises: who answers first, who stands behind. */
 export interface CoverageRequirement {
   /** `primary`, `backup`, `third`. */
-  readonly tier: string
+  readonly name: string
   /** The schedule that holds it, by name. */
   readonly schedule: string
   /** Which in turn of it: 0 (the default) the one whose turn it is, 1 the next, who stands behind. */
@@ -89,7 +89,7 @@ export function coverage(team: Team, schedules: readonly Schedule[], from: strin
   return found.toSorted((a, b) => (a.start === b.start ? a.kind.localeCompare(b.kind) : a.start < b.start ? -1 : 1))
 }
 
-function gaps(team: Team, { tier, hours }: CoverageRequirement, own: readonly Shift[], within: Span): Concern[] {
+function gaps(team: Team, { name: tier, hours }: CoverageRequirement, own: readonly Shift[], within: Span): Concern[] {
   const empty = own.filter(({ participants }) => participants.length === 0).map(spanOf)
   const requirement = hours === undefined || hours.length === 0 ? [within] : activeHours(hours, team.timeZone, within)
   return joined(requirement.flatMap(span => clip(empty, span))).map(({ start, end }) => ({
@@ -101,7 +101,7 @@ function gaps(team: Team, { tier, hours }: CoverageRequirement, own: readonly Sh
   }))
 }
 
-function stretches(team: Team, { tier }: CoverageRequirement, own: readonly Shift[]): Concern[] {
+function stretches(team: Team, { name: tier }: CoverageRequirement, own: readonly Shift[]): Concern[] {
   const { longestDays } = team
   if (longestDays === undefined) return []
   return heldBy(own).flatMap(([participant, spans]) =>
@@ -119,7 +119,7 @@ function stretches(team: Team, { tier }: CoverageRequirement, own: readonly Shif
 const night: readonly Restriction[] = [{ from: '22:00', until: '06:00' }]
 
 /** A night counts for whoever holds the depth in any of its hours. */
-function nights(team: Team, { tier }: CoverageRequirement, own: readonly Shift[], within: Span): Concern[] {
+function nights(team: Team, { name: tier }: CoverageRequirement, own: readonly Shift[], within: Span): Concern[] {
   const { longestNights } = team
   if (longestNights === undefined) return []
   const all = activeHours(night, team.timeZone, within)
@@ -142,7 +142,7 @@ function nights(team: Team, { tier }: CoverageRequirement, own: readonly Shift[]
   })
 }
 
-function unanswered(team: Team, { tier }: CoverageRequirement, own: readonly Shift[], unreachable: ReadonlySet<string>): Concern[] {
+function unanswered(team: Team, { name: tier }: CoverageRequirement, own: readonly Shift[], unreachable: ReadonlySet<string>): Concern[] {
   return heldBy(own)
     .filter(([participant]) => unreachable.has(participant))
     .flatMap(([participant, spans]) =>
@@ -168,7 +168,7 @@ function doubles(team: Team, one: TierShifts, other: TierShifts): Concern[] {
     joined(spansOf(one, participant).flatMap(span => clip(spansOf(other, participant), span))).map(
       ({ start, end }): Concern => ({
         kind: 'double',
-        ...{ team: team.name, participant, tiers: [one.requirement.tier, other.requirement.tier], start: iso(start), end: iso(end) },
+        ...{ team: team.name, participant, tiers: [one.requirement.name, other.requirement.name], start: iso(start), end: iso(end) },
       }),
     ),
   )

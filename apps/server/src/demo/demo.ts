@@ -38,7 +38,7 @@ export async function loadDemo(tx: Tx, context: AppContext, caller: Caller): Pro
       timeZone: 'Europe/Lisbon',
       rotation: { type: 'weekly', every: 1, start: `${startDate}T09:00` },
       participantIds: team.members.map(member => member.id),
-      tier: 2,
+      tiers: 2,
       levels: [
         { targets: [{ kind: 'tier', tier: 0 }], waitMinutes: 5 },
         { targets: [{ kind: 'tier', tier: 1 }], waitMinutes: 5 },
@@ -60,15 +60,15 @@ export async function loadDemo(tx: Tx, context: AppContext, caller: Caller): Pro
     { kind: 'alertmanager', name: 'Monitoring (demo)', serviceId: null },
     true,
   )
-  for (const [level, { afterSeconds }] of demoAttack.entries())
-    await schedule(tx, { kind: attackJob, key: `demo:${level}`, runAt: addSeconds(tx.now, afterSeconds), data: { level, key: context.secrets.seal(key) } })
+  for (const [step, { afterSeconds }] of demoAttack.entries())
+    await schedule(tx, { kind: attackJob, key: `demo:${step}`, runAt: addSeconds(tx.now, afterSeconds), data: { step, key: context.secrets.seal(key) } })
   await record(tx, { actor: caller.actor, type: 'demo.loaded', subject: { kind: 'demo', id: 'demo' } })
   return { teams: 2, services: demoServices.length, customers: demoCustomers.length, people: demoPeople.length }
 }
 
 /** One step of the attack, as the demo's Alertmanager tells it: through the same door as any other. */
-export async function playAttack(tx: Tx, context: AppContext, level: number, sealedKey: string): Promise<void> {
-  const scene = demoAttack[level]
+export async function playAttack(tx: Tx, context: AppContext, step: number, sealedKey: string): Promise<void> {
+  const scene = demoAttack[step]
   if (!scene || !(await hasDemo(tx))) return
   const payload = AlertmanagerPayload.parse({
     version: '4',

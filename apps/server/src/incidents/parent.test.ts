@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { test } from '../../test/world.ts'
 
 test('a widespread event covers alerts and incidents: their pages end, one lead is paged once, and the others join', async ({ world }) => {
-  const [first, second] = [await world.team({ tier: 2 }), await world.team({ tier: 2 })]
+  const [first, second] = [await world.team({ tiers: 2 }), await world.team({ tiers: 2 })]
   await world.service('billing', first.team)
   const identity = await world.service('identity', second.team)
   const open = (title: string, serviceIds: string[] = []) =>
@@ -34,7 +34,7 @@ test('a widespread event covers alerts and incidents: their pages end, one lead 
   expect(pages.filter(page => page.state === 'triggered').map(page => page.subject.id)).toEqual([event.id])
   await world.advance({ hours: 3 })
   expect(
-    world.takeMails().filter(mail => mail.purpose === 'page' && !/children/.test(mail.subject)),
+    world.takeMails().filter(mail => mail.purpose === 'page' && !/widespread/.test(mail.subject)),
     'the pages of the parts have ended',
   ).toEqual([])
 
@@ -52,7 +52,7 @@ test('a widespread event covers alerts and incidents: their pages end, one lead 
 })
 
 test('of a restricted event nobody learns by being a part of it', async ({ world }) => {
-  const { team, primary, backup } = await world.team({ tier: 2 })
+  const { team, primary, backup } = await world.team({ tiers: 2 })
   await world.service('billing', team)
   const event = await primary.call('openIncident', { body: { title: 'Insider', reason: 'Suspicion.', isRestricted: true } })
   const part = await backup.call('openIncident', { body: { title: 'Odd copies', reason: 'Suspicion.' } })

@@ -30,7 +30,7 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
     if (partId === id) throw invalid('incidentIds', 'must not name the incident itself')
     const part = await lockOpenIncident(tx, context, caller, partId)
     if (part.parentId !== null && part.parentId !== id) throw conflict(`Incident ${part.number} is a part of another widespread event already.`)
-    if ((await parent(tx, context, caller, partId)).length > 0) throw conflict(`Incident ${part.number} covers others itself.`)
+    if ((await childrenOf(tx, context, caller, partId)).length > 0) throw conflict(`Incident ${part.number} covers others itself.`)
     if (part.parentId === null) parts.push(part)
   }
   const alerts = await escalateAlerts(tx, context, caller, input.alertIds, incident, { responsibility: incident.responsibility, reason: input.reason })
@@ -92,7 +92,7 @@ async function join(tx: Tx, context: AppContext, caller: Caller, incident: Incid
 }
 
 /** The parts of a widespread event that a viewer may see. */
-export async function parent(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<{ id: string; number: number; title: string }[]> {
+export async function childrenOf(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<{ id: string; number: number; title: string }[]> {
   return reader.db
     .select({ id: incidents.id, number: incidents.number, title: incidents.title })
     .from(incidents)
@@ -101,7 +101,7 @@ export async function parent(reader: Reader, context: AppContext, viewer: Viewer
 }
 
 /** The widespread event that an incident is a part of, if the viewer may see it. */
-export async function eventOf(
+export async function parentOf(
   reader: Reader,
   context: AppContext,
   viewer: Viewer,

@@ -9,7 +9,7 @@ import { pages } from '../paging/index.ts'
 import { findIncident, type IncidentRow, stateOf } from './incident.ts'
 import { blockers, destination, possibleTransitions } from './lifecycle.ts'
 import { renderMarkdown } from './markdown.ts'
-import { eventOf, parent } from './parent.ts'
+import { childrenOf, parentOf } from './parent.ts'
 import { incidentCustomers, incidentMembers, incidentServices, incidents, notes, tasks } from './tables.ts'
 import { timelineOf } from './timeline.ts'
 import type { ClosingConditions } from './transitions.ts'
@@ -149,8 +149,8 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
       isMine: note.authorId === viewer.personId,
     })),
     alerts,
-    parent: await eventOf(reader, context, viewer, incident),
-    children: await parent(reader, context, viewer, id),
+    parent: await parentOf(reader, context, viewer, incident),
+    children: await childrenOf(reader, context, viewer, id),
     timeline: timelineOf(entries),
     nextActions: await nextActionsOf(reader, conditions, incident),
   }

@@ -148,6 +148,8 @@ async function settingsOf(tx: Tx, teamId: string) {
   )
 }
 
+const idOf = (tier: { id: string } | undefined) => (tier === undefined ? {} : { id: tier.id })
+
 const saysNothing = ({ name: _name, kind: _kind, members: _members, ...rest }: TeamFile) => Object.values(rest).every(value => value === undefined)
 
 async function applyTiers(tx: Tx, context: AppContext, caller: Caller, team: TeamFile, path: string): Promise<void> {
@@ -159,9 +161,11 @@ async function applyTiers(tx: Tx, context: AppContext, caller: Caller, team: Tea
     ...before,
     timeZone: team.timeZone ?? before.timeZone,
     tiers:
-      team.tiers?.map(({ tier, schedule, position = 0, hours }, n) => ({
-        ...{ tier, scheduleId: schedules.idOf(schedule, `${path}.promises.${n}.schedule`), position },
+      team.tiers?.map(({ name, schedule, position = 0, hours }, n) => ({
+        ...{ name, scheduleId: schedules.idOf(schedule, `${path}.tiers.${n}.schedule`), position },
         ...(hours ? { hours } : {}),
+        // A tier is told by its name in a file: what pages it goes on doing so.
+        ...idOf(before.tiers.find(tier => tier.name === name)),
       })) ?? before.tiers,
     longestDays: team.longestDays ?? before.longestDays,
     longestNights: team.longestNights ?? before.longestNights,
@@ -188,9 +192,9 @@ async function targetsFor(tx: Tx, teamId: string): Promise<(target: TargetShape,
     if ('team' in target) return { kind: 'team', teamId: teams.idOf(target.team, path) }
     if ('schedule' in target) return { kind: 'schedule', scheduleId: schedules.idOf(target.schedule, path), position: target.position ?? 0 }
     if ('channel' in target) return { kind: 'channel', channelId: channels.idOf(target.channel, path) }
-    const tier = tiers.findIndex(one => one.tier === target.tier)
-    if (tier < 0) throw invalid(path, `names the depth ${target.tier}, which the team does not promise`)
-    return { kind: 'tier', tier }
+    const tier = tiers.find(one => one.name === target.tier)
+    if (tier === undefined) throw invalid(path, `names the tier ${target.tier}, which the team does not have`)
+    return { kind: 'tier', tierId: tier.id }
   }
 }
 
@@ -203,7 +207,7 @@ async function applyPolicies(tx: Tx, caller: Caller, { policies }: OrganizationF
     const before = (await listPolicies(tx)).find(one => one.teamId === teamId && one.name === policy.name)
     const levels = policy.levels.map(({ targets, ...level }, n) => ({
       ...level,
-      targets: targets.map((target, m) => targetOf(target, `policies.${i}.steps.${n}.targets.${m}`)),
+      targets: targets.map((target, m) => targetOf(target, `policies.${i}.levels.${n}.targets.${m}`)),
     }))
     await savePolicy(tx, caller, teamId, {
       ...{ name: policy.name, repeats: policy.repeats, businessHours: policy.businessHours ?? null },

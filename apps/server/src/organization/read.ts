@@ -5,7 +5,7 @@ import { listServices, listTeams } from '../directory/index.ts'
 import type { Reader } from '../kernel/database.ts'
 import { listTeamChannels } from '../notify/index.ts'
 import { listPolicies } from '../paging/index.ts'
-import { readSnapshot } from '../scheduling/index.ts'
+import { readSnapshot, tierOf } from '../scheduling/index.ts'
 
 type Input = z.input<typeof OrganizationFile>
 type Layer = NonNullable<Input['schedules']>[number]['layers'][number]
@@ -25,9 +25,9 @@ export async function readOrganization(reader: Reader): Promise<OrganizationFile
   const serviceName = new Map(services.map(service => [service.id, service.name]))
   const scheduleName = (id: string) => snapshot.rows.get(id)?.name ?? ''
 
-  const targetOf = (teamId: string, target: PageTarget): TargetShape[] => {
+  const targetOf = (target: PageTarget): TargetShape[] => {
     if (target.kind === 'everyone') return [{ everyone: true }]
-    if (target.kind === 'tier') return [snapshot.settings.get(teamId)?.tiers[target.tier]?.tier ?? []].flat().map(tier => ({ tier }))
+    if (target.kind === 'tier') return [tierOf(snapshot, target.tierId)?.name ?? []].flat().map(tier => ({ tier }))
     if (target.kind === 'schedule') return [{ schedule: scheduleName(target.scheduleId), ...(target.position === 0 ? {} : { position: target.position }) }]
     if (target.kind === 'person') return [emailOf(target.personId)].flat().map(person => ({ person }))
     if (target.kind === 'team') return [{ team: teamName.get(target.teamId) ?? '' }]
@@ -47,14 +47,14 @@ export async function readOrganization(reader: Reader): Promise<OrganizationFile
           ? {}
           : {
               timeZone: settings.timeZone,
-              tiers: settings.tiers.map(({ tier, scheduleId, position, hours }) => ({
-                ...{ tier, schedule: scheduleName(scheduleId) },
+              tiers: settings.tiers.map(({ name, scheduleId, position, hours }) => ({
+                ...{ name, schedule: scheduleName(scheduleId) },
                 ...(position === 0 ? {} : { position }),
                 ...(hours ? { hours } : {}),
               })),
               ...(settings.longestDays === null ? {} : { longestDays: settings.longestDays }),
               ...(settings.longestNights === null ? {} : { longestNights: settings.longestNights }),
-              fallback: settings.fallback.flatMap(target => targetOf(team.id, target)),
+              fallback: settings.fallback.flatMap(target => targetOf(target)),
               ...(settings.policyId === null ? {} : { policy: policyName.get(settings.policyId) ?? '' }),
               routing: settings.routing.map(({ serviceIds, severities, policyId, urgency }) => ({
                 ...(serviceIds.length > 0 ? { services: serviceIds.flatMap(id => serviceName.get(id) ?? []) } : {}),
@@ -89,7 +89,7 @@ export async function readOrganization(reader: Reader): Promise<OrganizationFile
       .filter(policy => teamName.has(policy.teamId))
       .map(({ teamId, name, levels, repeats, businessHours }) => ({
         ...{ team: teamName.get(teamId) ?? '', name },
-        levels: levels.map(({ targets, ...level }) => ({ ...level, targets: targets.flatMap(target => targetOf(teamId, target as PageTarget)) })),
+        levels: levels.map(({ targets, ...level }) => ({ ...level, targets: targets.flatMap(target => targetOf(target as PageTarget)) })),
         repeats,
         ...(businessHours ? { businessHours } : {}),
       })),

@@ -27,7 +27,7 @@ plain.each([
 
 describe('by its private link', () => {
   test('a page is given to a colleague by name, joined by another, and nobody’s name is shown', async ({ world }) => {
-    const { team, primary, backup } = await world.team({ tier: 2 })
+    const { team, primary, backup } = await world.team({ tiers: 2 })
     await world.service('billing', team)
     const outside = await world.person('responder', 'Olga Outside')
     await world.alert({ service: 'billing' })
@@ -54,7 +54,7 @@ describe('by a reply to its mail', () => {
     createTransport({ host: '127.0.0.1', port: world.server.inbox.port ?? 0, ignoreTLS: true }).sendMail({ from, to, subject: 'Re: a page', text, headers })
 
   const paged = async (world: World) => {
-    const { team, primary, backup } = await world.team({ tier: 2 })
+    const { team, primary, backup } = await world.team({ tiers: 2 })
     await world.service('billing', team)
     await world.alert({ service: 'billing' })
     const mail = primary.expectPage(/billing/)
@@ -110,7 +110,7 @@ describe('by a reply to its mail', () => {
   })
 
   test('that comes a second time, because its sender did not hear that it was taken, does nothing more', async ({ world }) => {
-    const { team, members } = await world.team({ tier: 3 })
+    const { team, members } = await world.team({ tiers: 3 })
     await world.service('billing', team)
     await world.alert({ service: 'billing' })
     const [first, second, third] = members

@@ -53,7 +53,7 @@ async function addVerified(
 }
 
 async function pagedTeam(world: World) {
-  const { team, primary, backup } = await world.team({ tier: 2 })
+  const { team, primary, backup } = await world.team({ tiers: 2 })
   await world.service('billing', team)
   return { team, primary, backup }
 }

@@ -1,17 +1,33 @@
-import type { EscalationLevel } from '@tocsin/api'
+import type { EscalationLevel, PageTarget } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { linkIn, type Person, test, type World } from '../../test/world.ts'
 
-/** A team of some people, one schedule a depth, and the policy that is given. */
-async function teamWith(world: World, levels: EscalationLevel[], more: { repeats?: number; settings?: object; businessHours?: object } = {}) {
-  const { team, members } = await world.team({ tier: 3 })
+/** A target of the tests: a tier by its number, `'vacant'` for one that nobody is in. */
+type Target = PageTarget | { kind: 'tier'; tier: number | 'vacant' }
+type Level = Omit<EscalationLevel, 'targets'> & { targets: Target[] }
+
+/** A team of three people in three tiers and a vacant one, and the policy that is given. */
+async function teamWith(world: World, levels: Level[], more: { repeats?: number; settings?: object; businessHours?: object } = {}) {
+  const { team, members } = await world.team({ tiers: 3 })
   const lead = await world.person('lead')
-  const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
-  const settings = found?.settings
+  const [before] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
+  const scheduleId = before?.schedules[0]?.id ?? ''
+  const vacant = { name: 'vacant', scheduleId, position: 9 }
+  if (!before?.settings) throw new Error('the team has settings')
+  const body = { ...before.settings, tiers: [...before.settings.tiers, vacant] }
+  const { settings } = await lead.call('saveTeamOnCall', { params: { id: team.id }, body })
   if (!settings) throw new Error('the team has settings')
+  const targetOf = (target: Target): PageTarget =>
+    'tier' in target ? { kind: 'tier', tierId: settings.tiers.at(target.tier === 'vacant' ? -1 : target.tier)?.id ?? '' } : target
+  const policyOf = (all: Level[]): EscalationLevel[] => all.map(level => ({ ...level, targets: level.targets.map(targetOf) }))
   const policy = await lead.call('savePolicy', {
     params: { id: team.id },
-    body: { name: 'Special', levels, repeats: more.repeats ?? 0, ...(more.businessHours ? { businessHours: more.businessHours as never } : {}) },
+    body: {
+      name: 'Special',
+      levels: policyOf(levels),
+      repeats: more.repeats ?? 0,
+      ...(more.businessHours ? { businessHours: more.businessHours as never } : {}),
+    },
   })
   await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...settings, policyId: policy.id, ...more.settings } })
   await world.service('billing', team)
@@ -19,10 +35,10 @@ async function teamWith(world: World, levels: EscalationLevel[], more: { repeats
   world.takeMails()
   const [first, second, third] = members
   if (!first || !second || !third) throw new Error('three people')
-  return { team, lead, policy, settings, first, second, third }
+  return { team, lead, policy, policyOf, settings, first, second, third }
 }
 
-const tier = (n: number): EscalationLevel => ({ targets: [{ kind: 'tier', tier: n }], waitMinutes: 5 })
+const tier = (n: number): Level => ({ targets: [{ kind: 'tier', tier: n }], waitMinutes: 5 })
 const pageOf = async (person: Person) => {
   const [page] = await person.call('pages')
   if (!page) throw new Error('there is a page')
@@ -31,7 +47,7 @@ const pageOf = async (person: Person) => {
 
 describe('a policy', () => {
   test('pages people, schedules, teams and everyone, in its order', async ({ world }) => {
-    const other = await world.team({ tier: 2 })
+    const other = await world.team({ tiers: 2 })
     const person = await world.person()
     const { first, second, third } = await teamWith(world, [
       { targets: [{ kind: 'person', personId: person.id }], waitMinutes: 1 },
@@ -54,8 +70,8 @@ describe('a policy', () => {
   })
 
   test('is chosen by service and severity, and the first rule that fits decides', async ({ world }) => {
-    const { team, lead, settings, first, third, policy } = await teamWith(world, [tier(0)])
-    const special = await lead.call('savePolicy', { params: { id: team.id }, body: { name: 'Third', levels: [tier(2)], repeats: 0 } })
+    const { team, lead, settings, first, third, policy, policyOf } = await teamWith(world, [tier(0)])
+    const special = await lead.call('savePolicy', { params: { id: team.id }, body: { name: 'Third', levels: policyOf([tier(2)]), repeats: 0 } })
     const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
     await lead.call('saveTeamOnCall', {
       params: { id: team.id },
@@ -74,10 +90,59 @@ describe('a policy', () => {
     third.expectNoPage()
   })
 
+  test('names tiers by their id: reordering, renaming and adding change nobody that it pages', async ({ world }) => {
+    const { team, lead, settings, first, second, third } = await teamWith(world, [tier(0)])
+    const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
+    const [primary, secondary, ...rest] = settings.tiers
+    if (!primary || !secondary || !found?.settings) throw new Error('two tiers')
+    const added = { name: 'observer', scheduleId: primary.scheduleId, position: 2 }
+    const tiers = [added, { ...secondary, name: 'first' }, { ...primary, name: 'second' }, ...rest]
+    const saved = await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...found.settings, tiers } })
+    expect(saved.settings?.tiers.map(one => one.id).slice(1, 3)).toEqual([secondary.id, primary.id])
+    await world.alert({ service: 'billing' })
+    first.expectPage(/billing/)
+    second.expectNoPage()
+    third.expectNoPage()
+  })
+
+  test('keeps the tiers that it pages: one of them cannot be removed, and a tier of nobody cannot be named', async ({ world }) => {
+    const { team, lead, settings, policy } = await teamWith(world, [tier(1)])
+    const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
+    const save = (tiers: { id?: string; name: string; scheduleId: string; position: number }[], more: object = {}) =>
+      lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...settings, ...more, version: found?.settings?.version ?? 0, tiers } })
+    const [primary, secondary] = settings.tiers
+    if (!primary || !secondary) throw new Error('two tiers')
+    await expect(save([primary])).rejects.toThrow(/The policy (Special|Team \d+ escalation) pages the tier secondary: change that first\./)
+    await expect(save([primary, { ...secondary, id: team.id }])).rejects.toThrow(/tiers\.1\.id|id of a tier/)
+    await expect(save([primary, secondary, { ...secondary }])).rejects.toThrow(/id of a tier/)
+    await expect(save([primary, secondary, { name: 'primary', scheduleId: primary.scheduleId, position: 0 }])).rejects.toThrow(/differ from the other tiers/)
+    await expect(save([primary, secondary], { fallback: [{ kind: 'tier', tierId: team.id }] })).rejects.toThrow(/a tier that there is/)
+    await expect(
+      lead.call('savePolicy', {
+        params: { id: team.id },
+        body: { id: policy.id, version: policy.version, name: 'Special', levels: [{ targets: [{ kind: 'tier', tierId: team.id }], waitMinutes: 5 }] },
+      }),
+    ).rejects.toThrow(/a tier that there is/)
+    await save([primary, secondary])
+  })
+
+  test('of another team pages the tiers of that team', async ({ world }) => {
+    const other = await world.team({ tiers: 2 })
+    const { team, lead, settings } = await teamWith(world, [tier(0)])
+    const borrowed = (await lead.call('policies')).find(one => one.teamId === other.team.id)
+    const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
+    await lead.call('saveTeamOnCall', {
+      params: { id: team.id },
+      body: { ...settings, version: found?.settings?.version ?? 0, policyId: borrowed?.id ?? null },
+    })
+    await world.alert({ service: 'billing' })
+    other.primary.expectPage(/billing/)
+  })
+
   test('that is used cannot be removed', async ({ world }) => {
-    const { lead, policy, team } = await teamWith(world, [tier(0)])
+    const { lead, policy, policyOf, team } = await teamWith(world, [tier(0)])
     await expect(lead.call('removePolicy', { params: { id: policy.id } })).rejects.toThrow(/uses this policy/)
-    const spare = await lead.call('savePolicy', { params: { id: team.id }, body: { name: 'Spare', levels: [tier(0)] } })
+    const spare = await lead.call('savePolicy', { params: { id: team.id }, body: { name: 'Spare', levels: policyOf([tier(0)]) } })
     await lead.call('removePolicy', { params: { id: spare.id } })
   })
 
@@ -111,9 +176,9 @@ describe('a policy', () => {
   test('waits where a step has no target, and goes on at once where an empty one is to be skipped', async ({ world }) => {
     const { first, second } = await teamWith(world, [
       { targets: [], waitMinutes: 3 },
-      { targets: [{ kind: 'tier', tier: 7 }], waitMinutes: 9, whenEmpty: 'skip' },
+      { targets: [{ kind: 'tier', tier: 'vacant' }], waitMinutes: 9, whenEmpty: 'skip' },
       tier(0),
-      { targets: [{ kind: 'tier', tier: 7 }], waitMinutes: 2, whenEmpty: 'wait' },
+      { targets: [{ kind: 'tier', tier: 'vacant' }], waitMinutes: 2, whenEmpty: 'wait' },
       tier(1),
     ])
     await world.alert({ service: 'billing' })
@@ -152,15 +217,15 @@ describe('a policy', () => {
 describe('a page that would reach nobody', () => {
   test('goes to the fallback of the team at once, and says why', async ({ world }) => {
     const duty = await world.person('responder', 'duty manager')
-    const { first } = await teamWith(world, [{ targets: [{ kind: 'tier', tier: 7 }], waitMinutes: 5 }, tier(0)], {
+    const { first } = await teamWith(world, [{ targets: [{ kind: 'tier', tier: 'vacant' }], waitMinutes: 5 }, tier(0)], {
       settings: { fallback: [{ kind: 'person', personId: duty.id }] },
     })
     await world.alert({ service: 'billing' })
-    expect(duty.expectPage(/billing/).text).toContain('Nobody is on call as number 8: this comes to you instead.')
+    expect(duty.expectPage(/billing/).text).toContain('Nobody is on call as vacant: this comes to you instead.')
     await world.advance({ minutes: 5 })
     first.expectPage(/billing/)
     const story = await first.call('page', { params: { id: (await pageOf(first)).id } })
-    expect(story.events.map(event => event.text)).toContain('Paged duty manager. Nobody is on call as number 8: the fallback is paged.')
+    expect(story.events.map(event => event.text)).toContain('Paged duty manager. Nobody is on call as vacant: the fallback is paged.')
   })
 
   test('goes to the administrators where there is nobody else', async ({ world }) => {
@@ -174,7 +239,7 @@ describe('a page that would reach nobody', () => {
 
   test('goes there too when every step is to be skipped', async ({ world }) => {
     const administrator = await world.person('administrator')
-    await teamWith(world, [{ targets: [{ kind: 'tier', tier: 7 }], waitMinutes: 5, whenEmpty: 'skip' }])
+    await teamWith(world, [{ targets: [{ kind: 'tier', tier: 'vacant' }], waitMinutes: 5, whenEmpty: 'skip' }])
     await world.alert({ service: 'billing' })
     administrator.expectNoPage()
     expect(world.takeMails().filter(mail => mail.purpose === 'page').length, 'the members of the team are its last resort before the administrators').toBe(3)

@@ -7,7 +7,7 @@ import { type NewEntry, recordAll, system } from '../journal/index.ts'
 import { addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { type NewJob, scheduleAll } from '../kernel/jobs.ts'
-import { type OnCallSnapshot, onCallSettings, peopleBehind, readSnapshotOf, referenceIn, unreachablePeople } from '../scheduling/index.ts'
+import { type OnCallSnapshot, onCallSettings, peopleBehind, readSnapshotOf, referenceIn, tierOf, unreachablePeople } from '../scheduling/index.ts'
 import { type NotificationRequest, notifyPeople, tellChannels } from './notifications.ts'
 import { type PolicyRow, type Routed, routePage } from './policies.ts'
 import { pages, policies } from './tables.ts'
@@ -40,6 +40,10 @@ async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: reado
           .select()
           .from(policies)
           .where(inArray(policies.id, [...new Set(policyIds)]))
+  // A policy of another team names that team's tiers.
+  const others = [...new Set(found.map(policy => policy.teamId))].filter(teamId => !settings.has(teamId))
+  if (others.length > 0)
+    for (const row of await tx.db.select().from(onCallSettings).where(inArray(onCallSettings.teamId, others))) settings.set(row.teamId, row.settings)
   // A team without settings has members all the same.
   const targets: PageTarget[] = [
     ...found.flatMap(policy => policy.levels.flatMap(level => level.targets)),
@@ -182,9 +186,7 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
       place = levelIndex + 1
       continue
     }
-    const why = who.people.every(one => one.isShadow)
-      ? reasonFor(snapshot.onCall, page.teamId, level.targets)
-      : 'Whoever is on call has no contact method that works'
+    const why = who.people.every(one => one.isShadow) ? reasonFor(snapshot.onCall, level.targets) : 'Whoever is on call has no contact method that works'
     const sentence = `${why}: this comes to you instead.`
     const instead = fallbackOf(snapshot, page.teamId).filter(id => !who.people.some(one => one.id === id))
     return { ...quiet, ...next, people: [...who.people, ...instead.map(id => ({ id, why: sentence }))], why: `${why}: the fallback is paged.` }
@@ -206,10 +208,8 @@ function fallbackOf({ onCall, unreachable, administrators }: PagingSnapshot, tea
   return choices.find(ids => ids.some(id => !unreachable.has(id))) ?? administrators
 }
 
-function reasonFor(onCall: OnCallSnapshot, teamId: string, targets: readonly PageTarget[]): string {
-  const tiers = targets.flatMap(target =>
-    target.kind === 'tier' ? [onCall.settings.get(teamId)?.tiers[target.tier]?.tier ?? `number ${target.tier + 1}`] : [],
-  )
+function reasonFor(onCall: OnCallSnapshot, targets: readonly PageTarget[]): string {
+  const tiers = targets.flatMap(target => (target.kind === 'tier' ? [tierOf(onCall, target.tierId)?.name ?? 'a tier that was removed'] : []))
   return tiers.length > 0 ? `Nobody is on call as ${tiers.join(' or ')}` : 'The step of the escalation policy has nobody in it'
 }
 
@@ -237,9 +237,9 @@ function nextFree({ onCall, engagements }: PagingSnapshot, page: PageRow, target
   if (target.kind !== 'tier' || held.length === 0) return undefined
   const isBusy = (id: string) => engagements.some(one => one.personId === id && one.incidentId !== page.subjectId && one.outweighs.includes(page.severity))
   if (!held.every(isBusy)) return undefined
-  const tiers = onCall.settings.get(page.teamId)?.tiers.length ?? 0
-  for (let tier = target.tier + 1; tier < tiers; tier++) {
-    const others = peopleBehind(onCall, page.teamId, { kind: 'tier', tier }).people.filter(id => !held.includes(id))
+  const tiers = [...onCall.settings.values()].find(one => one.tiers.some(tier => tier.id === target.tierId))?.tiers ?? []
+  for (const { id: tierId } of tiers.slice(tiers.findIndex(tier => tier.id === target.tierId) + 1)) {
+    const others = peopleBehind(onCall, page.teamId, { kind: 'tier', tierId }).people.filter(id => !held.includes(id))
     if (others.some(id => !isBusy(id))) return others
   }
   return undefined

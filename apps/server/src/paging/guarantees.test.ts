@@ -35,7 +35,7 @@ async function openPages(world: World, teamId: string, count: number): Promise<s
 test('10,000 times an acknowledgement and the timer of the next step meet, and the step of an acknowledged page never fires', { timeout: 240_000 }, async ({
   world,
 }) => {
-  const { team, primary, backup } = await world.team({ tier: 2 })
+  const { team, primary, backup } = await world.team({ tiers: 2 })
   const { context } = world.server
   // The timers are run here, in an order of their own, and no mail is sent: what counts is what would have left.
   await context.jobs.stop()
@@ -89,7 +89,7 @@ test('10,000 times an acknowledgement and the timer of the next step meet, and t
 })
 
 test('a page that joins a bundle while it is being sent is in it, or in the next one', { timeout: 60_000 }, async ({ world }) => {
-  const { team, primary } = await world.team({ tier: 1 })
+  const { team, primary } = await world.team({ tiers: 1 })
   const { context } = world.server
   await context.jobs.stop()
   const ids = await openPages(world, team.id, 40)
@@ -127,7 +127,7 @@ test('a page that joins a bundle while it is being sent is in it, or in the next
 })
 
 test('a clock that is set forward by an hour fires one step, not all that would have been due, and the next comes after its wait', async ({ world }) => {
-  const { team, members } = await world.team({ tier: 3 })
+  const { team, members } = await world.team({ tiers: 3 })
   await world.service('billing', team)
   await world.alert({ service: 'billing' })
   const [first, second, third] = members
@@ -154,7 +154,7 @@ describe('a database that goes away', () => {
     })
     const [wire] = wires
     if (!wire) throw new Error('a wire')
-    const { team, backup } = await world.team({ tier: 2 })
+    const { team, backup } = await world.team({ tiers: 2 })
     await world.service('billing', team)
     for (let n = 0; n < 4; n += 1) await world.alert({ service: 'billing', title: `Odd ${n}` })
     world.takeMails()

@@ -4,7 +4,7 @@ import { type Received, startPeer } from '../../test/peer.ts'
 import { linkIn, test } from '../../test/world.ts'
 
 test('an unanswered page climbs to the backup after five minutes', async ({ world }) => {
-  const { team, primary, backup } = await world.team({ tier: 2, escalateAfter: { minutes: 5 } })
+  const { team, primary, backup } = await world.team({ tiers: 2, escalateAfter: { minutes: 5 } })
   await world.service('billing', team)
   await world.alert({ severity: 'high', service: 'billing' })
   primary.expectPage(/billing/)
@@ -43,7 +43,7 @@ test('a page that is handed back goes to the next person at once', async ({ worl
 })
 
 test('a page is exhausted after its last step and its repeats, and stands in sight', async ({ world }) => {
-  const { team, primary } = await world.team({ tier: 1, repeats: 1 })
+  const { team, primary } = await world.team({ tiers: 1, repeats: 1 })
   await world.service('billing', team)
   await world.alert({ service: 'billing' })
   primary.expectPage(/billing/)

@@ -8,7 +8,7 @@ import { record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
-import { onCallSettings, readSnapshot, type Settings } from '../scheduling/index.ts'
+import { onCallSettings, readSnapshot, type Settings, tierOf } from '../scheduling/index.ts'
 import { policies } from './tables.ts'
 
 export type PolicyRow = typeof policies.$inferSelect
@@ -56,12 +56,14 @@ async function assertTargets(tx: Tx, targets: readonly PageTarget[]): Promise<vo
   await assertPeople(
     tx,
     targets.flatMap(target => (target.kind === 'person' ? [target.personId] : [])),
-    'steps.targets.personId',
+    'levels.targets.personId',
   )
   if (targets.some(target => target.kind === 'schedule' && !snapshot.rows.has(target.scheduleId)))
-    throw invalid('steps.targets.scheduleId', 'must name a schedule that there is')
+    throw invalid('levels.targets.scheduleId', 'must name a schedule that there is')
+  if (targets.some(target => target.kind === 'tier' && tierOf(snapshot, target.tierId) === undefined))
+    throw invalid('levels.targets.tierId', 'must name a tier that there is')
   const teams = targets.flatMap(target => (target.kind === 'team' ? [target.teamId] : []))
-  if ((await listTeams(tx, teams)).length < new Set(teams).size) throw invalid('steps.targets.teamId', 'must name a team that there is')
+  if ((await listTeams(tx, teams)).length < new Set(teams).size) throw invalid('levels.targets.teamId', 'must name a team that there is')
 }
 
 /** @throws AppProblem conflict while a team uses it. */

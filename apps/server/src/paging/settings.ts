@@ -1,15 +1,16 @@
-import type { RouteInput, schedulingRoutes, TeamOnCall } from '@tocsin/api'
+import type { PageTarget, RouteInput, SetUpTarget, schedulingRoutes, TeamOnCall } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { type AppContext, assertPeople, type Caller } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { onCallOf, onCallSettings, readSnapshot, recordShifts, type Settings, saveSchedule } from '../scheduling/index.ts'
 import { savePolicy } from './policies.ts'
 import { policies } from './tables.ts'
 
-/** Sets what a team promises and how its pages climb. */
+/** Sets the tiers of a team, its coverage requirements, and which pages escalate by which policy. */
 export async function saveTeamOnCall(
   tx: Tx,
   context: AppContext,
@@ -17,12 +18,14 @@ export async function saveTeamOnCall(
   teamId: string,
   input: RouteInput<typeof schedulingRoutes.saveTeamOnCall>['body'],
 ): Promise<TeamOnCall> {
-  const { version, ...settings } = input
+  const { version, ...given } = input
   const [before] = await tx.db.select().from(onCallSettings).where(eq(onCallSettings.teamId, teamId)).for('update')
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
-  if (before && version === undefined) throw invalid('version', 'is required to change what a team promises')
+  if (before && version === undefined) throw invalid('version', 'is required to change the on-call settings of a team')
   if (before && before.version !== version) throw changedMeanwhile()
+  const settings = withTierIds(given, before?.settings)
   await assertSettings(tx, settings)
+  await assertTiersKept(tx, settings, before?.settings)
   if (before)
     await tx.db
       .update(onCallSettings)
@@ -34,14 +37,50 @@ export async function saveTeamOnCall(
   return onCallOf(tx, teamId)
 }
 
+/** Gives new tiers an id. @throws AppProblem invalid for an id that is none of the team's, or stands twice */
+function withTierIds({ tiers, ...rest }: Given, before: Settings | undefined): Settings {
+  const known = new Set(before?.tiers.map(tier => tier.id))
+  const taken = new Set<string>()
+  const withIds = tiers.map(({ id, ...tier }, i) => {
+    if (id !== undefined && (!known.has(id) || taken.has(id)))
+      throw invalid(`tiers.${i}.id`, 'must be the id of a tier that the team has, once; leave it out for a new tier')
+    const own = id ?? newId()
+    taken.add(own)
+    return { id: own, ...tier }
+  })
+  const names = withIds.map(tier => tier.name)
+  const double = names.findIndex((name, i) => names.indexOf(name) < i)
+  if (double >= 0) throw invalid(`tiers.${double}.name`, `must differ from the other tiers: there is a ${names[double]} already`)
+  return { ...rest, tiers: withIds }
+}
+
+type Given = Omit<RouteInput<typeof schedulingRoutes.saveTeamOnCall>['body'], 'version'>
+
+/** @throws AppProblem conflict where a policy, or a fallback, pages a tier that would go */
+async function assertTiersKept(tx: Tx, settings: Settings, before: Settings | undefined): Promise<void> {
+  const gone = (before?.tiers ?? []).filter(tier => !settings.tiers.some(one => one.id === tier.id))
+  if (gone.length === 0) return
+  const pagedTier = (targets: readonly PageTarget[]) => gone.find(tier => targets.some(target => target.kind === 'tier' && target.tierId === tier.id))
+  for (const { name, levels } of await tx.db.select().from(policies)) {
+    const tier = pagedTier(levels.flatMap(level => level.targets))
+    if (tier) throw conflict(`The policy ${name} pages the tier ${tier.name}: change that first.`)
+  }
+  const others = await tx.db.select().from(onCallSettings)
+  const tier = pagedTier([...settings.fallback, ...others.filter(row => row.settings !== before).flatMap(row => row.settings.fallback)])
+  if (tier) throw conflict(`A fallback pages the tier ${tier.name}: change that first.`)
+}
+
 async function assertSettings(tx: Tx, settings: Settings): Promise<void> {
   const snapshot = await readSnapshot(tx)
   const known = new Set((await tx.db.select({ id: policies.id }).from(policies)).map(row => row.id))
   for (const [i, { scheduleId }] of settings.tiers.entries())
-    if (!snapshot.rows.has(scheduleId)) throw invalid(`promises.${i}.scheduleId`, 'must name a schedule that there is')
+    if (!snapshot.rows.has(scheduleId)) throw invalid(`tiers.${i}.scheduleId`, 'must name a schedule that there is')
   if (settings.policyId !== null && !known.has(settings.policyId)) throw invalid('policyId', 'must name a policy that there is')
   for (const [i, { policyId }] of settings.routing.entries())
     if (!known.has(policyId)) throw invalid(`routing.${i}.policyId`, 'must name a policy that there is')
+  const tierIds = new Set([...snapshot.settings.values(), settings].flatMap(one => one.tiers.map(tier => tier.id)))
+  for (const [i, target] of settings.fallback.entries())
+    if (target.kind === 'tier' && !tierIds.has(target.tierId)) throw invalid(`fallback.${i}.tierId`, 'must name a tier that there is')
   await assertPeople(
     tx,
     settings.fallback.flatMap(target => (target.kind === 'person' ? [target.personId] : [])),
@@ -49,9 +88,9 @@ async function assertSettings(tx: Tx, settings: Settings): Promise<void> {
   )
 }
 
-const tierNames = ['primary', 'backup', 'third']
+const tierNames = ['primary', 'secondary', 'tertiary']
 
-/** One rotation, its depths and one policy, for a team that has nothing yet. */
+/** One rotation, its tiers and one policy, for a team that has nothing yet. */
 export async function setUpOnCall(
   tx: Tx,
   context: AppContext,
@@ -69,13 +108,25 @@ export async function setUpOnCall(
     ...{ name: `${team.name} rotation`, timeZone, merge: 'top', needsApprenticeship: false },
     layers: [{ name: 'Rotation', rotation, participants: participantIds }],
   })
-  // A depth that there are too few people for is not promised: it would be a gap for ever.
-  const tiers = Math.min(input.tier, participantIds.length)
-  const policy = await savePolicy(tx, caller, teamId, { name: `${team.name} escalation`, levels, repeats, businessHours: null })
-  return saveTeamOnCall(tx, context, caller, teamId, {
-    timeZone,
-    tiers: tierNames.slice(0, tiers).map((tier, position) => ({ tier, scheduleId: row.id, position })),
-    ...{ longestDays: null, longestNights: null, fallback: [], policyId: policy.id, routing: [], highFrom: 'high', progressMinutes: null },
+  // A tier that there are too few people for would be a coverage gap for ever.
+  const count = Math.min(input.tiers, participantIds.length)
+  const tiers = tierNames.slice(0, count).map((name, position) => ({ id: newId(), name, scheduleId: row.id, position }))
+  const settings: Settings = {
+    ...{ timeZone, tiers, longestDays: null, longestNights: null, fallback: [], policyId: null, routing: [], highFrom: 'high', progressMinutes: null },
     ...{ holidays: [], traineeShifts: 3 },
+  }
+  // The tiers are there before the policy that names them; what is recorded is the whole.
+  await tx.db.insert(onCallSettings).values({ teamId, settings })
+  const policy = await savePolicy(tx, caller, teamId, {
+    ...{ name: `${team.name} escalation`, repeats, businessHours: null },
+    levels: levels.map(level => ({ ...level, targets: level.targets.flatMap(target => targetIn(tiers, target)) })),
   })
+  return saveTeamOnCall(tx, context, caller, teamId, { ...settings, policyId: policy.id, version: 1 })
+}
+
+/** A tier that there are too few people for is nobody, and so no target. */
+function targetIn(tiers: Settings['tiers'], target: SetUpTarget): PageTarget[] {
+  if (!('tier' in target)) return [target]
+  const tier = tiers[target.tier]
+  return tier ? [{ kind: 'tier', tierId: tier.id }] : []
 }

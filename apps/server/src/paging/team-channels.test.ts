@@ -177,7 +177,7 @@ const ada: Member = { aadObjectId: 'aaaaaaaa-0000-4000-8000-000000000001', name:
 const ben: Member = { aadObjectId: 'aaaaaaaa-0000-4000-8000-000000000002', name: 'Ben in Teams' }
 
 async function pagedTeam(world: World) {
-  const { team, primary, backup } = await world.team({ tier: 2 })
+  const { team, primary, backup } = await world.team({ tiers: 2 })
   await world.service('billing', team)
   return { team, primary, backup }
 }

@@ -68,7 +68,7 @@ function tiersOf(settings: Settings): CoreTeam {
   return {
     name: '',
     timeZone: settings.timeZone,
-    tiers: settings.tiers.map(({ tier, scheduleId, position, hours }) => ({ tier, schedule: scheduleId, position, hours })),
+    tiers: settings.tiers.map(({ name, scheduleId, position, hours }) => ({ name, schedule: scheduleId, position, hours })),
     longestDays: settings.longestDays ?? undefined,
     longestNights: settings.longestNights ?? undefined,
   }

@@ -15,7 +15,7 @@ async function dailyTeam(world: World, count = 3) {
       timeZone: 'UTC',
       rotation: { type: 'daily', start: '2026-11-23T08:00' },
       participantIds: members.map(member => member.id),
-      tier: 2,
+      tiers: 2,
       levels: [
         { targets: [{ kind: 'tier', tier: 0 }], waitMinutes: 5 },
         { targets: [{ kind: 'tier', tier: 1 }], waitMinutes: 5 },
@@ -36,14 +36,14 @@ async function dailyTeam(world: World, count = 3) {
 describe('a schedule', () => {
   test('says who is on call at each depth, and hands over on time', async ({ world }) => {
     const { current, members } = await dailyTeam(world)
-    expect(await current()).toEqual(['primary: member 0', 'backup: member 1'])
+    expect(await current()).toEqual(['primary: member 0', 'secondary: member 1'])
     await world.advance({ hours: 23, minutes: 59 })
-    expect(await current()).toEqual(['primary: member 0', 'backup: member 1'])
+    expect(await current()).toEqual(['primary: member 0', 'secondary: member 1'])
     await world.advance({ minutes: 1 })
-    expect(await current()).toEqual(['primary: member 1', 'backup: member 2'])
+    expect(await current()).toEqual(['primary: member 1', 'secondary: member 2'])
     // Who comes on call is told.
     expect(world.expectMail(members[1]?.email ?? '', /You are on call for Response/).text).toContain('Nobody left a note.')
-    expect(world.expectMail(members[2]?.email ?? '', /You are the backup for Response/).text).toContain('No incident of the team is open.')
+    expect(world.expectMail(members[2]?.email ?? '', /You are secondary for Response/).text).toContain('No incident of the team is open.')
   })
 
   test('that changes is in force for pages not sent yet, tells whom it concerns, and nobody else', async ({ world }) => {
@@ -92,9 +92,9 @@ describe('an override', () => {
     await world.settle()
     expect(world.takeMails().map(mail => [mail.to, mail.purpose])).toEqual([[first?.email, 'on-call']])
     await world.advance({ hours: 4 })
-    expect(await current()).toEqual(['primary: member 2', 'backup: member 1'])
+    expect(await current()).toEqual(['primary: member 2', 'secondary: member 1'])
     await world.advance({ hours: 2 })
-    expect(await current()).toEqual(['primary: member 0', 'backup: member 1'])
+    expect(await current()).toEqual(['primary: member 0', 'secondary: member 1'])
     await expect(third?.call('removeOverride', { params: { id: override?.id ?? '' } })).rejects.toThrow(/override/)
   })
 
@@ -117,7 +117,7 @@ describe('an override', () => {
     expect(override.start, 'it counts from now').toBe(world.now)
     await world.advance({ hours: 1 })
     await lead.call('removeOverride', { params: { id: override.id } })
-    expect(await current()).toEqual(['primary: member 0', 'backup: member 1'])
+    expect(await current()).toEqual(['primary: member 0', 'secondary: member 1'])
     const { schedules } = await lead.call('calendar', {
       params: { id: (await lead.call('onCall'))[0]?.team.id ?? '' },
       query: { from: '2026-11-23T00:00:00Z', until: '2026-11-24T00:00:00Z' },
@@ -133,9 +133,9 @@ describe('an override', () => {
       body: { name: 'Holidays', start: '2026-11-24T00:00:00Z', end: '2026-11-27T00:00:00Z', layers },
     })
     await world.advance({ days: 2 })
-    expect(await current()).toEqual(['primary: member 2', 'backup: '])
+    expect(await current()).toEqual(['primary: member 2', 'secondary: '])
     await world.advance({ days: 2 })
-    expect(await current()).toEqual(['primary: member 1', 'backup: member 2'])
+    expect(await current()).toEqual(['primary: member 1', 'secondary: member 2'])
   })
 })
 
@@ -156,7 +156,7 @@ describe('time off', () => {
       body: { participants: [second.id], start: '2026-11-26T08:00:00Z', end: '2026-11-27T08:00:00Z' },
     })
     await world.advance({ days: 3 })
-    expect(await current()).toEqual(['primary: member 1', 'backup: member 1'])
+    expect(await current()).toEqual(['primary: member 1', 'secondary: member 1'])
     const [after] = await lead.call('onCall')
     expect(after?.concerns.map(one => one.kind)).toContain('double')
   })
@@ -176,7 +176,7 @@ test('who leaves is never on call from that instant, and their places are listed
   const administrator = await world.person('administrator')
   await world.service('billing', team)
   await administrator.call('changePerson', { params: { id: members[0]?.id ?? '' }, body: { isActive: false } })
-  expect(await current()).toEqual(['primary: ', 'backup: member 1'])
+  expect(await current()).toEqual(['primary: ', 'secondary: member 1'])
   await world.settle()
   await world.alert({ service: 'billing' })
   members[0]?.expectNoPage()
@@ -200,7 +200,7 @@ test('an apprentice watches until somebody says that they stand alone', async ({
   await lead.call('saveApprenticeship', { params: { id: team.id, personId: novice.id }, body: { isFinished: false } })
   await world.service('billing', team)
   await world.advance({ days: 2, hours: 1 })
-  expect(await current(), 'it is the turn of the novice').toEqual(['primary: ', 'backup: member 0'])
+  expect(await current(), 'it is the turn of the novice').toEqual(['primary: ', 'secondary: member 0'])
   expect((await lead.call('onCall'))[0]?.current[0]?.shadows).toMatchObject([{ name: 'novice' }])
   await world.alert({ service: 'billing' })
   expect(novice.expectPage(/billing/).text).toContain('You are watching')
@@ -211,7 +211,7 @@ test('an apprentice watches until somebody says that they stand alone', async ({
   await world.advance({ days: 1 })
   expect((await finish()).find(one => one.person.name === 'novice')).toMatchObject({ watched: 2, finishedBy: lead.name })
   await world.advance({ days: 2 })
-  expect(await current()).toEqual(['primary: novice', 'backup: member 0'])
+  expect(await current()).toEqual(['primary: novice', 'secondary: member 0'])
 })
 
 const fail = (): never => {

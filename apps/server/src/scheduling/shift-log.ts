@@ -121,7 +121,7 @@ async function welcome(tx: Tx, context: AppContext, row: ScheduleRow, position: 
     .orderBy(desc(handoffNotes.writtenAt))
     .limit(3)
   const incidents = await context.workload.openIncidents(tx, row.teamId, { personId, role: person.role })
-  const role = position === 0 ? 'on call' : position === 1 ? 'the backup' : `number ${position + 1} in turn`
+  const role = position === 0 ? 'on call' : position === 1 ? 'secondary' : position === 2 ? 'tertiary' : `number ${position + 1} in the rotation`
   const body = [
     `You are ${role} for ${team?.name ?? row.name} from now on (${row.name}).`,
     notes.length === 0 ? 'Nobody left a note.' : notes.map(({ note, author }) => `${author} wrote:\n${note.text}`).join('\n\n'),

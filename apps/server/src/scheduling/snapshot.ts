@@ -169,6 +169,15 @@ export function toShift(snapshot: OnCallSnapshot, shift: Shift): OnCallShift {
   return { start: shift.start, end: shift.end, people: shift.participants.map(name), shadows: (shift.shadows ?? []).map(name) }
 }
 
+/** A tier by its id; undefined for one that no team of the snapshot has. */
+export function tierOf(snapshot: OnCallSnapshot, tierId: string): Settings['tiers'][number] | undefined {
+  for (const { tiers } of snapshot.settings.values()) {
+    const found = tiers.find(tier => tier.id === tierId)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
 /** Who is behind a target now: ids of people, and of those who watch. A channel is nobody. */
 export function peopleBehind(
   snapshot: OnCallSnapshot,
@@ -183,7 +192,7 @@ export function peopleBehind(
   }
   const active = (ids: readonly string[]) => ({ people: ids.filter(id => snapshot.people.get(id)?.isActive), shadows: [] })
   if (target.kind === 'tier') {
-    const requirement = snapshot.settings.get(teamId)?.tiers[target.tier]
+    const requirement = tierOf(snapshot, target.tierId)
     return requirement === undefined ? active([]) : held(requirement.scheduleId, requirement.position)
   }
   if (target.kind === 'schedule') return held(target.scheduleId, target.position)

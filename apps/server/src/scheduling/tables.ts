@@ -1,8 +1,7 @@
-import type { TeamOnCallInput } from '@tocsin/api'
+import type { TeamOnCallSettings } from '@tocsin/api'
 import type { Layer } from '@tocsin/oncall'
 import { sql } from 'drizzle-orm'
 import { boolean, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import type { z } from 'zod'
 import { people } from '../access/tables.ts'
 import { teams } from '../directory/tables.ts'
 import { choice, id, instant, json } from '../kernel/columns.ts'
@@ -85,7 +84,7 @@ export const apprenticeships = pgTable(
 /** What a team promises, and how its pages climb. */
 export const onCallSettings = pgTable('on_call_settings', {
   teamId: team().primaryKey(),
-  settings: json<z.output<typeof TeamOnCallInput>>('settings').notNull(),
+  settings: json<TeamOnCallSettings>('settings').notNull(),
   version: integer('version').notNull().default(1),
 })
 

@@ -38,7 +38,7 @@ export async function listOnCall(reader: Reader, teamIds?: readonly string[]): P
   })
 }
 
-function current(snapshot: OnCallSnapshot, { tier, scheduleId, position }: Settings['tiers'][number]): TeamOnCall['current'] {
+function current(snapshot: OnCallSnapshot, { name: tier, scheduleId, position }: Settings['tiers'][number]): TeamOnCall['current'] {
   const core = snapshot.schedules.get(scheduleId)
   if (core === undefined) return []
   const found = shifts(core, snapshot.at, addDays(snapshot.at, shiftDays), position)
@@ -107,7 +107,7 @@ export async function readCalendar(reader: Reader, teamId: string, period: { fro
 export function shiftsOf(snapshot: OnCallSnapshot, teams: readonly { id: string; name: string }[], personId: string, from: Instant, until: Instant) {
   return teams
     .flatMap(team =>
-      (snapshot.settings.get(team.id)?.tiers ?? []).flatMap(({ tier, scheduleId, position }) => {
+      (snapshot.settings.get(team.id)?.tiers ?? []).flatMap(({ name: tier, scheduleId, position }) => {
         const core = snapshot.schedules.get(scheduleId)
         if (core === undefined) return []
         return shifts(core, from, until, position)

@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Group, MultiSelect, NumberInput, Select, Stack, Text } from '@mantine/core'
 import { IconArrowDown, IconArrowUp, IconTrash } from '@tabler/icons-react'
-import type { EscalationLevel, PageTarget } from '@tocsin/api'
+import type { EscalationLevel, PageTarget, SetUpTarget } from '@tocsin/api'
 
 /** A step as the form holds it: targets as text, so that one list offers all kinds. What the form does not show is kept. */
 export interface LevelDraft {
@@ -18,9 +18,11 @@ export interface TargetChoice {
   readonly label: string
 }
 
-const targetKey = (target: PageTarget): string => JSON.stringify(target)
+const targetKey = (target: PageTarget | SetUpTarget): string => JSON.stringify(target)
 
-export const draftOf = (level: EscalationLevel, place: number): LevelDraft => ({
+type Draftable = Omit<EscalationLevel, 'targets'> & { readonly targets: readonly (PageTarget | SetUpTarget)[] }
+
+export const draftOf = (level: Draftable, place: number): LevelDraft => ({
   key: `step ${place}`,
   targets: level.targets.map(targetKey),
   waitMinutes: level.waitMinutes,
@@ -30,8 +32,9 @@ export const draftOf = (level: EscalationLevel, place: number): LevelDraft => ({
   ...(level.when ? { when: level.when } : {}),
 })
 
-export const levelOf = (draft: LevelDraft): EscalationLevel => ({
-  targets: draft.targets.map(text => JSON.parse(text) as PageTarget),
+/** The keys of the choices are what was made of the targets here, so that they read back as they were. */
+export const levelOf = <Target = PageTarget>(draft: LevelDraft): Omit<EscalationLevel, 'targets'> & { targets: Target[] } => ({
+  targets: draft.targets.map(text => JSON.parse(text) as Target),
   waitMinutes: draft.waitMinutes,
   ...(draft.acknowledgements > 1 ? { acknowledgements: draft.acknowledgements } : {}),
   ...(draft.urgency === 'high' || draft.urgency === 'low' ? { urgency: draft.urgency } : {}),
@@ -39,8 +42,7 @@ export const levelOf = (draft: LevelDraft): EscalationLevel => ({
   ...(draft.when ? { when: draft.when } : {}),
 })
 
-export const tierChoices = (names: readonly string[]): TargetChoice[] => names.map((label, tier) => ({ value: targetKey({ kind: 'tier', tier }), label }))
-export const choice = (target: PageTarget, label: string): TargetChoice => ({ value: targetKey(target), label })
+export const choice = (target: PageTarget | SetUpTarget, label: string): TargetChoice => ({ value: targetKey(target), label })
 
 /** The steps of an escalation policy, in order. */
 export function LevelsEditor({

@@ -1,10 +1,10 @@
 import { Button, Group, Modal, NumberInput, Stack, Switch, TextInput } from '@mantine/core'
-import type { Policy, TeamOnCall } from '@tocsin/api'
+import type { PageTarget, Policy, TeamOnCall } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
-import { choice, draftOf, LevelsEditor, levelOf, type TargetChoice, tierChoices } from './levels-editor.tsx'
+import { choice, draftOf, LevelsEditor, levelOf, type TargetChoice } from './levels-editor.tsx'
 
 const office = { days: ['mon', 'tue', 'wed', 'thu', 'fri'] as const, from: '09:00', until: '17:00' }
 
@@ -14,7 +14,7 @@ export function useTargets(team: TeamOnCall): TargetChoice[] {
   const teams = useApi('onCall')
   const channels = useApi('teamChannels')
   return [
-    ...tierChoices(team.settings?.tiers.map(one => one.tier) ?? []),
+    ...(team.settings?.tiers ?? []).map(tier => choice({ kind: 'tier', tierId: tier.id }, tier.name)),
     choice({ kind: 'everyone' }, 'everyone in the team'),
     ...(channels.data ?? []).map(channel => choice({ kind: 'channel', channelId: channel.id }, `channel ${channel.name}`)),
     ...(people.data?.people ?? []).filter(person => person.isActive).map(person => choice({ kind: 'person', personId: person.id }, person.name)),
@@ -25,6 +25,11 @@ export function useTargets(team: TeamOnCall): TargetChoice[] {
   ]
 }
 
+function firstTargets(team: TeamOnCall): PageTarget[] {
+  const [tier] = team.settings?.tiers ?? []
+  return [tier ? { kind: 'tier', tierId: tier.id } : { kind: 'everyone' }]
+}
+
 export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; policy: Policy | undefined; onClose: () => void }) {
   const choices = useTargets(team)
   const remove = useCommand('removePolicy', { done: 'The policy is removed.', onDone: onClose })
@@ -33,7 +38,7 @@ export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; polic
     {
       name: policy?.name ?? '',
       repeats: policy?.repeats ?? 2,
-      levels: (policy?.levels ?? [{ targets: [{ kind: 'tier' as const, tier: 0 }], waitMinutes: 5 }]).map(draftOf),
+      levels: (policy?.levels ?? [{ targets: firstTargets(team), waitMinutes: 5 }]).map(draftOf),
       isOffice: policy?.businessHours !== null && policy !== undefined,
     },
     {

@@ -1,14 +1,14 @@
 import { Group, Modal, MultiSelect, NumberInput, Select, Stack, TextInput } from '@mantine/core'
-import type { TeamOnCall } from '@tocsin/api'
+import type { SetUpTarget, TeamOnCall } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
-import { choice, draftOf, LevelsEditor, levelOf, tierChoices } from '../paging/levels-editor.tsx'
+import { choice, draftOf, LevelsEditor, levelOf } from '../paging/levels-editor.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 import { timeZoneChoices } from '../parts/time-zones.ts'
 
-const tierNames = ['primary', 'backup', 'third']
+const tierNames = ['primary', 'secondary', 'tertiary']
 
 /** The first rotation of a team, with its depths and its escalation, in one form. */
 export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () => void }) {
@@ -21,7 +21,7 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
       handoffTime: '09:00',
       type: 'weekly',
       participantIds: [] as string[],
-      tier: '2',
+      tiers: '2',
       repeats: 2,
       levels: [
         draftOf({ targets: [{ kind: 'tier', tier: 0 }], waitMinutes: 5 }, 0),
@@ -31,13 +31,13 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
     },
     {
       around: () => ({ params: { id: team.team.id } }),
-      toBody: ({ timeZone, startDate, handoffTime, type, participantIds, tier, repeats, levels }) => ({
+      toBody: ({ timeZone, startDate, handoffTime, type, participantIds, tiers, repeats, levels }) => ({
         timeZone,
         rotation: { type, every: 1, start: `${startDate}T${handoffTime}` },
         participantIds,
-        tier: Number(tier),
+        tiers: Number(tiers),
         repeats,
-        levels: levels.map(levelOf),
+        levels: levels.map(level => levelOf<SetUpTarget>(level)),
       }),
       done: 'The team is on call.',
       onDone: onClose,
@@ -67,14 +67,14 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
               {...form.getInputProps('type')}
             />
             <Select
-              label="Depth"
+              label="Tiers"
               allowDeselect={false}
               data={[
                 { value: '1', label: 'primary' },
-                { value: '2', label: 'primary and backup' },
-                { value: '3', label: 'primary, backup and third' },
+                { value: '2', label: 'primary and secondary' },
+                { value: '3', label: 'primary, secondary and tertiary' },
               ]}
-              {...form.getInputProps('tier')}
+              {...form.getInputProps('tiers')}
             />
           </Group>
           <Group grow align="flex-start">
@@ -85,7 +85,10 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
           <LevelsEditor
             isShort
             levels={form.values.levels}
-            choices={[...tierChoices(tierNames.slice(0, Number(form.values.tier))), choice({ kind: 'everyone' }, 'everyone in the team')]}
+            choices={[
+              ...tierNames.slice(0, Number(form.values.tiers)).map((name, tier) => choice({ kind: 'tier', tier }, name)),
+              choice({ kind: 'everyone' }, 'everyone in the team'),
+            ]}
             onChange={levels => form.setFieldValue('levels', levels)}
           />
           <NumberInput label="Repeat the steps, times" min={0} max={9} w={180} {...form.getInputProps('repeats')} />

@@ -11,7 +11,10 @@ import { timeZoneChoices } from '../parts/time-zones.ts'
 type Settings = NonNullable<TeamOnCall['settings']>
 const numberOrNull = (value: string | number) => (value === '' ? null : Number(value))
 
-/** What a team promises, whom to page where nobody would be reached, and which pages climb which policy. */
+/** A tier in the form: a new one has no id yet. */
+type TierDraft = Omit<Settings['tiers'][number], 'id'> & { readonly key: string; readonly id?: string }
+
+/** The tiers of a team and their coverage requirements, the fallback, and which pages escalate by which policy. */
 export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: () => void }) {
   const policies = useApi('policies')
   const services = useApi('services')
@@ -22,7 +25,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
     'saveTeamOnCall',
     {
       timeZone: settings?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
-      tiers: (settings?.tiers ?? []).map((promise, place) => ({ ...promise, key: `promise ${place}` })),
+      tiers: (settings?.tiers ?? []).map((tier): TierDraft => ({ ...tier, key: tier.id })),
       longestDays: settings?.longestDays ?? ('' as string | number),
       longestNights: settings?.longestNights ?? ('' as string | number),
       fallback: (settings?.fallback ?? []).map(target => JSON.stringify(target)),
@@ -37,7 +40,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
       around: () => ({ params: { id: team.team.id } }),
       toBody: values => ({
         ...values,
-        tiers: values.tiers.map(({ key: _key, ...promise }) => promise),
+        tiers: values.tiers.map(({ key: _key, ...tier }) => tier),
         routing: values.routing.map(({ key: _key, ...rule }) => rule),
         longestDays: numberOrNull(values.longestDays),
         longestNights: numberOrNull(values.longestNights),
@@ -53,38 +56,38 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
   const schedules = (all.data ?? []).flatMap(one => one.schedules).map(one => ({ value: one.id, label: one.name }))
   const policyChoices = (policies.data ?? []).map(one => ({ value: one.id, label: one.name }))
   return (
-    <Modal opened onClose={onClose} title={`What ${team.team.name} promises`} size="xl">
+    <Modal opened onClose={onClose} title={`On-call settings of ${team.team.name}`} size="xl">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <Text fw={550} size="sm">
-            Depths
+            Tiers
           </Text>
-          {form.values.tiers.map((promise, place) => (
-            <Group key={promise.key} align="flex-end" gap="xs">
-              <TextInput label="Called" w={130} {...form.getInputProps(`promises.${place}.depth`)} />
+          {form.values.tiers.map((tier, place) => (
+            <Group key={tier.key} align="flex-end" gap="xs">
+              <TextInput label="Name" w={130} {...form.getInputProps(`tiers.${place}.name`)} />
               <Select
-                label="Held by"
+                label="Schedule"
                 flex={1}
                 miw={180}
                 data={schedules}
                 searchable
                 allowDeselect={false}
-                {...form.getInputProps(`promises.${place}.scheduleId`)}
+                {...form.getInputProps(`tiers.${place}.scheduleId`)}
               />
               <Select
-                label="Whose turn"
+                label="Position"
                 w={150}
                 allowDeselect={false}
                 data={[
-                  { value: '0', label: 'in turn' },
-                  { value: '1', label: 'next in turn' },
-                  { value: '2', label: 'third in turn' },
+                  { value: '0', label: 'on call' },
+                  { value: '1', label: 'next in rotation' },
+                  { value: '2', label: 'third in rotation' },
                 ]}
-                value={String(promise.position ?? 0)}
-                onChange={value => form.setFieldValue(`promises.${place}.turn`, Number(value ?? 0) as never)}
+                value={String(tier.position ?? 0)}
+                onChange={value => form.setFieldValue(`tiers.${place}.position`, Number(value ?? 0) as never)}
               />
-              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove the depth" onClick={() => form.removeListItem('tiers', place)}>
+              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove tier" onClick={() => form.removeListItem('tiers', place)}>
                 <IconTrash size={16} />
               </ActionIcon>
             </Group>
@@ -97,13 +100,13 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
               onClick={() =>
                 form.insertListItem('tiers', {
                   key: crypto.randomUUID(),
-                  tier: ['primary', 'backup', 'third'][form.values.tiers.length] ?? '',
+                  name: ['primary', 'secondary', 'tertiary'][form.values.tiers.length] ?? '',
                   scheduleId: schedules[0]?.value ?? '',
                   position: form.values.tiers.length,
-                } satisfies Settings['tiers'][number] & { key: string })
+                } satisfies TierDraft)
               }
             >
-              Add a depth
+              Add tier
             </Button>
           </div>
           <Group grow align="flex-start">

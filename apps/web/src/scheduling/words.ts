@@ -9,10 +9,10 @@ export function tintsOf(personIds: readonly string[]): (id: string) => string {
   return id => tints[Math.max(0, order.indexOf(id)) % tints.length] ?? '#ced4da'
 }
 
-export const tierLabel = (team: TeamOnCall, tier: number) => team.settings?.tiers[tier]?.tier ?? `number ${tier + 1}`
+const tierLabel = (team: TeamOnCall, tierId: string) => team.settings?.tiers.find(tier => tier.id === tierId)?.name ?? 'a tier of another team'
 
 function targetWords(team: TeamOnCall, target: PageTarget, names: ReadonlyMap<string, string>): string {
-  if (target.kind === 'tier') return tierLabel(team, target.tier)
+  if (target.kind === 'tier') return tierLabel(team, target.tierId)
   if (target.kind === 'everyone') return 'everyone'
   if (target.kind === 'person') return names.get(target.personId) ?? 'somebody'
   if (target.kind === 'team') return names.get(target.teamId) ?? 'another team'
