@@ -23,7 +23,8 @@ CREATE TABLE "invitations" (
 	"role" text NOT NULL,
 	"created_at" timestamptz(3) NOT NULL,
 	"expires_at" timestamptz(3) NOT NULL,
-	"used_at" timestamptz(3)
+	"used_at" timestamptz(3),
+	CONSTRAINT "invitations_role_known" CHECK ("invitations"."role" in ('observer', 'responder', 'lead', 'administrator'))
 );
 --> statement-breakpoint
 CREATE TABLE "passkeys" (
@@ -51,7 +52,8 @@ CREATE TABLE "people" (
 	"failed_attempts" integer DEFAULT 0 NOT NULL,
 	"locked_until" timestamptz(3),
 	"created_at" timestamptz(3) NOT NULL,
-	"is_demo" boolean DEFAULT false NOT NULL
+	"is_demo" boolean DEFAULT false NOT NULL,
+	CONSTRAINT "people_role_known" CHECK ("people"."role" in ('observer', 'responder', 'lead', 'administrator'))
 );
 --> statement-breakpoint
 CREATE TABLE "sessions" (
@@ -63,7 +65,8 @@ CREATE TABLE "sessions" (
 	"device" text NOT NULL,
 	"created_at" timestamptz(3) NOT NULL,
 	"last_seen_at" timestamptz(3) NOT NULL,
-	"expires_at" timestamptz(3) NOT NULL
+	"expires_at" timestamptz(3) NOT NULL,
+	CONSTRAINT "sessions_assurance_known" CHECK ("sessions"."assurance" in ('password', 'full'))
 );
 --> statement-breakpoint
 CREATE TABLE "alerts" (
@@ -98,7 +101,13 @@ CREATE TABLE "alerts" (
 	"disposition_at" timestamptz(3),
 	"incident_id" uuid,
 	"incident_number" integer,
-	"is_demo" boolean DEFAULT false NOT NULL
+	"is_demo" boolean DEFAULT false NOT NULL,
+	CONSTRAINT "alerts_kind_known" CHECK ("alerts"."kind" in ('alert', 'report')),
+	CONSTRAINT "alerts_severity_known" CHECK ("alerts"."severity" in ('info', 'low', 'medium', 'high', 'critical')),
+	CONSTRAINT "alerts_status_known" CHECK ("alerts"."status" in ('open', 'acknowledged', 'escalated', 'dismissed', 'resolved')),
+	CONSTRAINT "alerts_disposition_outcome_known" CHECK ("alerts"."disposition_outcome" in ('dismissed', 'escalated')),
+	CONSTRAINT "alerts_disposition_value_known" CHECK ("alerts"."disposition_value" in ('false-positive', 'benign-true-positive', 'not-security', 'duplicate')),
+	CONSTRAINT "alerts_disposition_responsibility_known" CHECK ("alerts"."disposition_responsibility" in ('us', 'customer', 'shared'))
 );
 --> statement-breakpoint
 CREATE TABLE "heartbeats" (
@@ -110,7 +119,9 @@ CREATE TABLE "heartbeats" (
 	"token_digest" text NOT NULL,
 	"state" text NOT NULL,
 	"last_heartbeat_at" timestamptz(3),
-	"created_at" timestamptz(3) NOT NULL
+	"created_at" timestamptz(3) NOT NULL,
+	CONSTRAINT "heartbeats_severity_known" CHECK ("heartbeats"."severity" in ('info', 'low', 'medium', 'high', 'critical')),
+	CONSTRAINT "heartbeats_state_known" CHECK ("heartbeats"."state" in ('new', 'healthy', 'silent'))
 );
 --> statement-breakpoint
 CREATE TABLE "silences" (
@@ -134,7 +145,8 @@ CREATE TABLE "integrations" (
 	"last_seen_at" timestamptz(3),
 	"received" integer DEFAULT 0 NOT NULL,
 	"revoked_at" timestamptz(3),
-	"is_demo" boolean DEFAULT false NOT NULL
+	"is_demo" boolean DEFAULT false NOT NULL,
+	CONSTRAINT "integrations_kind_known" CHECK ("integrations"."kind" in ('alertmanager', 'pagerduty'))
 );
 --> statement-breakpoint
 CREATE TABLE "report_files" (
@@ -153,7 +165,8 @@ CREATE TABLE "reports" (
 	"contact_name" text NOT NULL,
 	"contact_email" text NOT NULL,
 	"received_at" timestamptz(3) NOT NULL,
-	"alert_id" uuid NOT NULL
+	"alert_id" uuid NOT NULL,
+	CONSTRAINT "reports_audience_known" CHECK ("reports"."audience" in ('employee', 'customer'))
 );
 --> statement-breakpoint
 CREATE TABLE "correlation_states" (
@@ -212,7 +225,10 @@ CREATE TABLE "detection_rules" (
 	"changed_by" text NOT NULL,
 	"matches" bigint DEFAULT 0 NOT NULL,
 	"last_match_at" timestamptz(3),
-	"expires_at" timestamptz(3)
+	"expires_at" timestamptz(3),
+	CONSTRAINT "detection_rules_kind_known" CHECK ("detection_rules"."kind" in ('rule', 'correlation', 'filter')),
+	CONSTRAINT "detection_rules_level_known" CHECK ("detection_rules"."level" in ('informational', 'low', 'medium', 'high', 'critical')),
+	CONSTRAINT "detection_rules_origin_known" CHECK ("detection_rules"."origin" in ('starter', 'own', 'imported', 'exception'))
 );
 --> statement-breakpoint
 CREATE TABLE "event_batches" (
@@ -261,7 +277,8 @@ CREATE TABLE "indicator_lists" (
 	"last_sighting_at" timestamptz(3),
 	"updated_at" timestamptz(3),
 	"problem" text,
-	"created_at" timestamptz(3) NOT NULL
+	"created_at" timestamptz(3) NOT NULL,
+	CONSTRAINT "indicator_lists_level_known" CHECK ("indicator_lists"."level" in ('informational', 'low', 'medium', 'high', 'critical'))
 );
 --> statement-breakpoint
 CREATE TABLE "indicators" (
@@ -272,7 +289,8 @@ CREATE TABLE "indicators" (
 	"valid_until" timestamptz(3),
 	"object_id" text,
 	"generation" integer NOT NULL,
-	CONSTRAINT "indicators_list_id_key_generation_pk" PRIMARY KEY("list_id","key","generation")
+	CONSTRAINT "indicators_list_id_key_generation_pk" PRIMARY KEY("list_id","key","generation"),
+	CONSTRAINT "indicators_kind_known" CHECK ("indicators"."kind" in ('ipv4-addr', 'ipv6-addr', 'domain-name', 'url', 'file-hash'))
 );
 --> statement-breakpoint
 CREATE TABLE "log_sources" (
@@ -315,7 +333,8 @@ CREATE TABLE "services" (
 	"engineering_team_id" uuid NOT NULL,
 	"page_from" text NOT NULL,
 	"version" integer DEFAULT 1 NOT NULL,
-	"is_demo" boolean DEFAULT false NOT NULL
+	"is_demo" boolean DEFAULT false NOT NULL,
+	CONSTRAINT "services_page_from_known" CHECK ("services"."page_from" in ('info', 'low', 'medium', 'high', 'critical'))
 );
 --> statement-breakpoint
 CREATE TABLE "team_members" (
@@ -328,7 +347,8 @@ CREATE TABLE "teams" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"name" text NOT NULL,
 	"kind" text NOT NULL,
-	"is_demo" boolean DEFAULT false NOT NULL
+	"is_demo" boolean DEFAULT false NOT NULL,
+	CONSTRAINT "teams_kind_known" CHECK ("teams"."kind" in ('security', 'engineering'))
 );
 --> statement-breakpoint
 CREATE TABLE "class_definitions" (
@@ -337,7 +357,8 @@ CREATE TABLE "class_definitions" (
 	"text" text NOT NULL,
 	"changed_by" text NOT NULL,
 	"changed_at" timestamptz(3) NOT NULL,
-	CONSTRAINT "class_definitions_class_version_pk" PRIMARY KEY("class","version")
+	CONSTRAINT "class_definitions_class_version_pk" PRIMARY KEY("class","version"),
+	CONSTRAINT "class_definitions_class_known" CHECK ("class_definitions"."class" in ('suspected', 'security-incident', 'customer-reportable', 'privacy-breach', 'not-an-incident'))
 );
 --> statement-breakpoint
 CREATE TABLE "incident_customers" (
@@ -370,7 +391,7 @@ CREATE TABLE "incidents" (
 	"severity" text,
 	"severity_criteria" jsonb,
 	"severity_why" text,
-	"realm" text NOT NULL,
+	"responsibility" text NOT NULL,
 	"lead_id" uuid,
 	"owner_id" uuid,
 	"communications_id" uuid,
@@ -384,7 +405,11 @@ CREATE TABLE "incidents" (
 	"is_restricted" boolean NOT NULL,
 	"parent_id" uuid,
 	"version" integer DEFAULT 1 NOT NULL,
-	"is_demo" boolean DEFAULT false NOT NULL
+	"is_demo" boolean DEFAULT false NOT NULL,
+	CONSTRAINT "incidents_status_known" CHECK ("incidents"."status" in ('suspected', 'declared', 'contained', 'eradicated', 'recovered', 'closed')),
+	CONSTRAINT "incidents_class_known" CHECK ("incidents"."class" in ('suspected', 'security-incident', 'customer-reportable', 'privacy-breach', 'not-an-incident')),
+	CONSTRAINT "incidents_severity_known" CHECK ("incidents"."severity" in ('SEV1', 'SEV2', 'SEV3', 'SEV4')),
+	CONSTRAINT "incidents_responsibility_known" CHECK ("incidents"."responsibility" in ('us', 'customer', 'shared'))
 );
 --> statement-breakpoint
 CREATE TABLE "notes" (
@@ -497,7 +522,9 @@ CREATE TABLE "notices" (
 	"approved_by_id" uuid,
 	"approved_at" timestamptz(3),
 	"sent_at" timestamptz(3),
-	"version" integer DEFAULT 1 NOT NULL
+	"version" integer DEFAULT 1 NOT NULL,
+	CONSTRAINT "notices_kind_known" CHECK ("notices"."kind" in ('initial', 'update')),
+	CONSTRAINT "notices_state_known" CHECK ("notices"."state" in ('draft', 'approved', 'sending', 'sent'))
 );
 --> statement-breakpoint
 CREATE TABLE "obligations" (
@@ -516,7 +543,10 @@ CREATE TABLE "obligations" (
 	"decision_by_id" uuid,
 	"decision_approved_by_id" uuid,
 	"version" integer DEFAULT 1 NOT NULL,
-	"is_demo" boolean DEFAULT false NOT NULL
+	"is_demo" boolean DEFAULT false NOT NULL,
+	CONSTRAINT "obligations_state_known" CHECK ("obligations"."state" in ('pending', 'due', 'deferred', 'waived', 'notified')),
+	CONSTRAINT "obligations_decision_kind_known" CHECK ("obligations"."decision_kind" in ('defer', 'waive')),
+	CONSTRAINT "obligations_decision_reason_category_known" CHECK ("obligations"."decision_reason_category" in ('data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'))
 );
 --> statement-breakpoint
 CREATE TABLE "contact_methods" (
@@ -530,7 +560,8 @@ CREATE TABLE "contact_methods" (
 	"verified_at" timestamptz(3),
 	"code_digest" text,
 	"code_expires_at" timestamptz(3),
-	"code_attempts" integer DEFAULT 0 NOT NULL
+	"code_attempts" integer DEFAULT 0 NOT NULL,
+	CONSTRAINT "contact_methods_kind_known" CHECK ("contact_methods"."kind" in ('email', 'push', 'sms', 'voice', 'slack', 'teams-bot', 'ntfy', 'webhook'))
 );
 --> statement-breakpoint
 CREATE TABLE "messages" (
@@ -551,14 +582,17 @@ CREATE TABLE "messages" (
 	"receipt" text,
 	"created_at" timestamptz(3) NOT NULL,
 	"sent_at" timestamptz(3),
-	"is_demo" boolean DEFAULT false NOT NULL
+	"is_demo" boolean DEFAULT false NOT NULL,
+	CONSTRAINT "messages_channel_known" CHECK ("messages"."channel" in ('email', 'push', 'sms', 'voice', 'slack', 'teams-bot', 'teams', 'ntfy', 'webhook')),
+	CONSTRAINT "messages_state_known" CHECK ("messages"."state" in ('queued', 'held', 'sent', 'failed', 'cancelled'))
 );
 --> statement-breakpoint
 CREATE TABLE "notification_rules" (
 	"person_id" uuid NOT NULL,
 	"urgency" text NOT NULL,
 	"steps" jsonb NOT NULL,
-	CONSTRAINT "notification_rules_person_id_urgency_pk" PRIMARY KEY("person_id","urgency")
+	CONSTRAINT "notification_rules_person_id_urgency_pk" PRIMARY KEY("person_id","urgency"),
+	CONSTRAINT "notification_rules_urgency_known" CHECK ("notification_rules"."urgency" in ('high', 'low'))
 );
 --> statement-breakpoint
 CREATE TABLE "team_channels" (
@@ -567,7 +601,8 @@ CREATE TABLE "team_channels" (
 	"kind" text NOT NULL,
 	"name" text NOT NULL,
 	"address" text NOT NULL,
-	"secret" text
+	"secret" text,
+	CONSTRAINT "team_channels_kind_known" CHECK ("team_channels"."kind" in ('slack', 'teams-bot', 'teams', 'ntfy', 'webhook'))
 );
 --> statement-breakpoint
 CREATE TABLE "page_bundles" (
@@ -587,7 +622,8 @@ CREATE TABLE "page_notifications" (
 	"message_id" uuid,
 	"bundle_id" uuid,
 	"instead_of" uuid,
-	"at" timestamptz(3) NOT NULL
+	"at" timestamptz(3) NOT NULL,
+	CONSTRAINT "page_notifications_channel_known" CHECK ("page_notifications"."channel" in ('email', 'push', 'sms', 'voice', 'slack', 'teams-bot', 'teams', 'ntfy', 'webhook'))
 );
 --> statement-breakpoint
 CREATE TABLE "pages" (
@@ -613,7 +649,11 @@ CREATE TABLE "pages" (
 	"acknowledged_by_id" uuid,
 	"acknowledged_at" timestamptz(3),
 	"created_at" timestamptz(3) NOT NULL,
-	"is_demo" boolean DEFAULT false NOT NULL
+	"is_demo" boolean DEFAULT false NOT NULL,
+	CONSTRAINT "pages_subject_kind_known" CHECK ("pages"."subject_kind" in ('alert', 'incident', 'drill')),
+	CONSTRAINT "pages_severity_known" CHECK ("pages"."severity" in ('info', 'low', 'medium', 'high', 'critical')),
+	CONSTRAINT "pages_urgency_known" CHECK ("pages"."urgency" in ('high', 'low')),
+	CONSTRAINT "pages_state_known" CHECK ("pages"."state" in ('triggered', 'acknowledged', 'resolved', 'exhausted'))
 );
 --> statement-breakpoint
 CREATE TABLE "policies" (
@@ -636,7 +676,8 @@ CREATE TABLE "followUps" (
 	"state" text NOT NULL,
 	"evidence" text,
 	"verified_by_id" uuid,
-	"version" integer DEFAULT 1 NOT NULL
+	"version" integer DEFAULT 1 NOT NULL,
+	CONSTRAINT "followUps_state_known" CHECK ("followUps"."state" in ('open', 'done', 'verified'))
 );
 --> statement-breakpoint
 CREATE TABLE "reviews" (
@@ -647,7 +688,8 @@ CREATE TABLE "reviews" (
 	"findings" jsonb NOT NULL,
 	"finished_by_id" uuid,
 	"finished_at" timestamptz(3),
-	"version" integer DEFAULT 1 NOT NULL
+	"version" integer DEFAULT 1 NOT NULL,
+	CONSTRAINT "reviews_state_known" CHECK ("reviews"."state" in ('draft', 'finished'))
 );
 --> statement-breakpoint
 CREATE TABLE "apprenticeships" (
@@ -694,7 +736,9 @@ CREATE TABLE "schedule_overrides" (
 	"end" timestamptz(3) NOT NULL,
 	"reason" text NOT NULL,
 	"created_by_id" uuid,
-	"created_at" timestamptz(3) NOT NULL
+	"created_at" timestamptz(3) NOT NULL,
+	CONSTRAINT "schedule_overrides_kind_known" CHECK ("schedule_overrides"."kind" in ('replace', 'add', 'remove', 'shadow', 'temporary')),
+	CONSTRAINT "schedule_overrides_merge_known" CHECK ("schedule_overrides"."merge" in ('top', 'all'))
 );
 --> statement-breakpoint
 CREATE TABLE "schedules" (
@@ -705,7 +749,8 @@ CREATE TABLE "schedules" (
 	"merge" text NOT NULL,
 	"layers" jsonb NOT NULL,
 	"needs_apprenticeship" boolean DEFAULT false NOT NULL,
-	"version" integer DEFAULT 1 NOT NULL
+	"version" integer DEFAULT 1 NOT NULL,
+	CONSTRAINT "schedules_merge_known" CHECK ("schedules"."merge" in ('top', 'all'))
 );
 --> statement-breakpoint
 CREATE TABLE "shift_records" (

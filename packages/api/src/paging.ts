@@ -15,6 +15,17 @@ export const channelWords = {
   webhook: 'webhook',
 } as const
 
+export const messageChannels = [
+  'email',
+  'push',
+  'sms',
+  'voice',
+  'slack',
+  'teams-bot',
+  'teams',
+  'ntfy',
+  'webhook',
+] as const satisfies readonly (keyof typeof channelWords)[]
 export const contactKinds = ['email', 'push', 'sms', 'voice', 'slack', 'teams-bot', 'ntfy', 'webhook'] as const
 export const ContactMethod = z
   .object({
@@ -49,8 +60,9 @@ export const NotificationRules = z
   .meta({ id: 'NotificationRules' })
 export type NotificationRules = z.output<typeof NotificationRules>
 
+export const teamChannelKinds = ['slack', 'teams-bot', 'teams', 'ntfy', 'webhook'] as const
 export const TeamChannelInput = z.object({
-  kind: z.enum(['slack', 'teams-bot', 'teams', 'ntfy', 'webhook']).describe('teams-bot: by the bot, with buttons; teams: by the address of a workflow'),
+  kind: z.enum(teamChannelKinds).describe('teams-bot: by the bot, with buttons; teams: by the address of a workflow'),
   name: Line(80),
   address: Line(2_000).describe(
     'ID of a Slack channel; what the bot in Microsoft Teams answers there to “connect”; address of a Teams workflow, an ntfy topic or a webhook',
@@ -85,7 +97,7 @@ export type Page = z.output<typeof Page>
 export const Message = z
   .object({
     id: Id,
-    channel: z.enum(Object.keys(channelWords) as (keyof typeof channelWords)[]),
+    channel: z.enum(messageChannels),
     purpose: z.string(),
     to: z.string(),
     subject: z.string(),

@@ -1,14 +1,15 @@
-import type { Role, Scope } from '@tocsin/api'
-import { boolean, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import { bytes, choice, count, id, instant, json } from '../kernel/columns.ts'
+import { roles, scopes } from '@tocsin/api'
+import { boolean, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
+import { bytes, choice, count, id, instant, json, table } from '../kernel/columns.ts'
 
-export const people = pgTable(
+export const people = table(
   'people',
   {
     id: id(),
     name: text('name').notNull(),
     email: text('email').notNull(),
-    role: choice<Role>('role').notNull(),
+    role: choice('role', roles).notNull(),
     isActive: boolean('is_active').notNull().default(true),
     /** Argon2id in PHC form; null for one who cannot sign in with a password. */
     passwordHash: text('password_hash'),
@@ -22,10 +23,10 @@ export const people = pgTable(
     createdAt: instant('created_at').notNull(),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [uniqueIndex('people_email').on(table.email)],
+  self => [uniqueIndex('people_email').on(self.email)],
 )
 
-export const passkeys = pgTable(
+export const passkeys = table(
   'passkeys',
   {
     id: id(),
@@ -36,22 +37,22 @@ export const passkeys = pgTable(
     credentialId: text('credential_id').notNull(),
     publicKey: bytes('public_key').notNull(),
     counter: count('counter').notNull(),
-    transports: json<string[]>('transports').notNull(),
+    transports: json('transports', z.array(z.string())).notNull(),
     createdAt: instant('created_at').notNull(),
     lastUsedAt: instant('last_used_at'),
   },
-  table => [uniqueIndex('passkeys_credential').on(table.credentialId), index('passkeys_person').on(table.personId)],
+  self => [uniqueIndex('passkeys_credential').on(self.credentialId), index('passkeys_person').on(self.personId)],
 )
 
 /** WebAuthn challenges that wait for their answer; each works once, for five minutes. */
-export const challenges = pgTable('challenges', {
+export const challenges = table('challenges', {
   id: id(),
   challenge: text('challenge').notNull(),
   personId: uuid('person_id'),
   expiresAt: instant('expires_at').notNull(),
 })
 
-export const sessions = pgTable(
+export const sessions = table(
   'sessions',
   {
     id: id(),
@@ -59,30 +60,30 @@ export const sessions = pgTable(
       .notNull()
       .references(() => people.id, { onDelete: 'cascade' }),
     tokenDigest: text('token_digest').notNull(),
-    assurance: choice<'password' | 'full'>('assurance').notNull(),
+    assurance: choice('assurance', ['password', 'full']).notNull(),
     failedCodes: integer('failed_codes').notNull().default(0),
     device: text('device').notNull(),
     createdAt: instant('created_at').notNull(),
     lastSeenAt: instant('last_seen_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
   },
-  table => [uniqueIndex('sessions_token').on(table.tokenDigest), index('sessions_person').on(table.personId)],
+  self => [uniqueIndex('sessions_token').on(self.tokenDigest), index('sessions_person').on(self.personId)],
 )
 
-export const invitations = pgTable('invitations', {
+export const invitations = table('invitations', {
   id: id(),
   email: text('email').notNull(),
   name: text('name').notNull(),
-  role: choice<Role>('role').notNull(),
+  role: choice('role', roles).notNull(),
   createdAt: instant('created_at').notNull(),
   expiresAt: instant('expires_at').notNull(),
   usedAt: instant('used_at'),
 })
 
-export const apiKeys = pgTable('api_keys', {
+export const apiKeys = table('api_keys', {
   id: id(),
   name: text('name').notNull(),
-  scopes: json<Scope[]>('scopes').notNull(),
+  scopes: json('scopes', z.array(z.enum(scopes))).notNull(),
   secretDigest: text('secret_digest').notNull(),
   createdBy: uuid('created_by')
     .notNull()

@@ -1,19 +1,19 @@
-import type { AlertInput, AlertMatchers, alertStatuses, dispositions, Responsibility, Severity } from '@tocsin/api'
-import type { ZonedHours } from '@tocsin/oncall'
+import { AlertMatchers, alertStatuses, dispositions, Observable, responsibilities, severities, ZonedHours } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
-import { bigserial, boolean, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { bigserial, boolean, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { people } from '../access/tables.ts'
 import { services } from '../directory/tables.ts'
-import { choice, id, instant, json } from '../kernel/columns.ts'
+import { choice, id, instant, json, table } from '../kernel/columns.ts'
 
 /** Alerts that are not to page for a time. */
-export const silences = pgTable(
+export const silences = table(
   'silences',
   {
     id: id(),
-    matchers: json<AlertMatchers>('matchers').notNull(),
+    matchers: json('matchers', AlertMatchers).notNull(),
     reason: text('reason').notNull(),
-    hours: json<ZonedHours>('hours'),
+    hours: json('hours', ZonedHours),
     start: instant('start').notNull(),
     end: instant('end').notNull(),
     authorId: uuid('author_id')
@@ -21,35 +21,35 @@ export const silences = pgTable(
       .references(() => people.id),
     createdAt: instant('created_at').notNull(),
   },
-  table => [index('silences_end').on(table.end)],
+  self => [index('silences_end').on(self.end)],
 )
 
 /** What is expected to give a sign of life. */
-export const heartbeats = pgTable(
+export const heartbeats = table(
   'heartbeats',
   {
     id: id(),
     name: text('name').notNull(),
     serviceId: uuid('service_id').references(() => services.id),
-    severity: choice<Severity>('severity').notNull(),
+    severity: choice('severity', severities).notNull(),
     everyMinutes: integer('every_minutes').notNull(),
     tokenDigest: text('token_digest').notNull(),
-    state: choice<'new' | 'healthy' | 'silent'>('state').notNull(),
+    state: choice('state', ['new', 'healthy', 'silent']).notNull(),
     lastHeartbeatAt: instant('last_heartbeat_at'),
     createdAt: instant('created_at').notNull(),
   },
-  table => [uniqueIndex('heartbeats_token').on(table.tokenDigest)],
+  self => [uniqueIndex('heartbeats_token').on(self.tokenDigest)],
 )
 
-export const alerts = pgTable(
+export const alerts = table(
   'alerts',
   {
     id: id(),
     number: bigserial('number', { mode: 'number' }).notNull(),
-    kind: choice<'alert' | 'report'>('kind').notNull(),
+    kind: choice('kind', ['alert', 'report']).notNull(),
     title: text('title').notNull(),
-    severity: choice<Severity>('severity').notNull(),
-    status: choice<(typeof alertStatuses)[number]>('status').notNull(),
+    severity: choice('severity', severities).notNull(),
+    status: choice('status', alertStatuses).notNull(),
     serviceId: uuid('service_id').references(() => services.id),
     /** Within what a dedup key means one thing: the API, or one source. */
     dedupScope: text('dedup_scope').notNull(),
@@ -57,10 +57,10 @@ export const alerts = pgTable(
     /** While open, the same key is the same alert; it closes with a verdict, its source's end, or its incident's. */
     isOpen: boolean('is_open').notNull().default(true),
     source: text('source').notNull(),
-    labels: json<Record<string, string>>('labels').notNull(),
-    links: json<AlertInput['links']>('links').notNull(),
+    labels: json('labels', z.record(z.string(), z.string())).notNull(),
+    links: json('links', z.array(z.object({ url: z.string(), text: z.string() }))).notNull(),
     description: text('description').notNull(),
-    observables: json<AlertInput['observables']>('observables').notNull(),
+    observables: json('observables', z.array(Observable)).notNull(),
     count: integer('count').notNull().default(1),
     firstSeenAt: instant('first_seen_at').notNull(),
     lastSeenAt: instant('last_seen_at').notNull(),
@@ -70,9 +70,9 @@ export const alerts = pgTable(
     silencedById: uuid('silenced_by_id').references(() => silences.id),
     acknowledgedById: uuid('acknowledged_by_id').references(() => people.id),
     acknowledgedAt: instant('acknowledged_at'),
-    dispositionOutcome: choice<'dismissed' | 'escalated'>('disposition_outcome'),
-    dispositionValue: choice<(typeof dispositions)[number]>('disposition_value'),
-    dispositionResponsibility: choice<Responsibility>('disposition_responsibility'),
+    dispositionOutcome: choice('disposition_outcome', ['dismissed', 'escalated']),
+    dispositionValue: choice('disposition_value', dispositions),
+    dispositionResponsibility: choice('disposition_responsibility', responsibilities),
     dispositionReason: text('disposition_reason'),
     dispositionById: uuid('disposition_by_id').references(() => people.id),
     dispositionAt: instant('disposition_at'),
@@ -80,10 +80,10 @@ export const alerts = pgTable(
     incidentNumber: integer('incident_number'),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [
-    uniqueIndex('alerts_open_key').on(table.dedupScope, table.dedupKey).where(sql`${table.isOpen}`),
-    index('alerts_number').on(table.number),
-    index('alerts_queue').on(table.number).where(sql`${table.dispositionAt} is null`),
-    index('alerts_incident').on(table.incidentId),
+  self => [
+    uniqueIndex('alerts_open_key').on(self.dedupScope, self.dedupKey).where(sql`${self.isOpen}`),
+    index('alerts_number').on(self.number),
+    index('alerts_queue').on(self.number).where(sql`${self.dispositionAt} is null`),
+    index('alerts_incident').on(self.incidentId),
   ],
 )

@@ -1,15 +1,15 @@
-import { boolean, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { alerts } from '../alerts/tables.ts'
 import { services } from '../directory/tables.ts'
-import { choice, id, instant } from '../kernel/columns.ts'
+import { choice, id, instant, table } from '../kernel/columns.ts'
 import { files } from '../kernel/tables.ts'
 
 /** Tools that send alerts, each with a secret address. */
-export const integrations = pgTable(
+export const integrations = table(
   'integrations',
   {
     id: id(),
-    kind: choice<'alertmanager' | 'pagerduty'>('kind').notNull(),
+    kind: choice('kind', ['alertmanager', 'pagerduty']).notNull(),
     name: text('name').notNull(),
     keyDigest: text('key_digest').notNull(),
     /** For alerts that name no service of the catalog. */
@@ -20,16 +20,16 @@ export const integrations = pgTable(
     revokedAt: instant('revoked_at'),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [uniqueIndex('sources_key').on(table.keyDigest)],
+  self => [uniqueIndex('sources_key').on(self.keyDigest)],
 )
 
 /** What people report. */
-export const reports = pgTable(
+export const reports = table(
   'reports',
   {
     id: id(),
     reference: text('reference').notNull(),
-    audience: choice<'employee' | 'customer'>('audience').notNull(),
+    audience: choice('audience', ['employee', 'customer']).notNull(),
     text: text('text').notNull(),
     happenedAt: text('happened_at').notNull(),
     affected: text('affected').notNull(),
@@ -40,10 +40,10 @@ export const reports = pgTable(
       .notNull()
       .references(() => alerts.id, { onDelete: 'cascade' }),
   },
-  table => [uniqueIndex('reports_reference').on(table.reference), index('reports_alert').on(table.alertId)],
+  self => [uniqueIndex('reports_reference').on(self.reference), index('reports_alert').on(self.alertId)],
 )
 
-export const reportFiles = pgTable(
+export const reportFiles = table(
   'report_files',
   {
     reportId: uuid('report_id')
@@ -53,5 +53,5 @@ export const reportFiles = pgTable(
       .notNull()
       .references(() => files.id, { onDelete: 'cascade' }),
   },
-  table => [primaryKey({ columns: [table.reportId, table.fileId] })],
+  self => [primaryKey({ columns: [self.reportId, self.fileId] })],
 )

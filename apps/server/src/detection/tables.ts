@@ -1,29 +1,32 @@
-import type { ruleLevels, ruleOrigins } from '@tocsin/api'
-import type { CorrelatorState, IndicatorKind } from '@tocsin/sigma'
+import { ruleLevels, ruleOrigins } from '@tocsin/api'
+import { indicatorKinds } from '@tocsin/sigma'
 import { sql } from 'drizzle-orm'
-import { bigserial, boolean, date, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { bigserial, boolean, date, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { alerts } from '../alerts/tables.ts'
-import { bytes, choice, count, id, instant, json } from '../kernel/columns.ts'
+import { bytes, choice, count, id, instant, json, table } from '../kernel/columns.ts'
 
-export interface LogSourceParts {
-  readonly category?: string | undefined
-  readonly product?: string | undefined
-  readonly service?: string | undefined
-}
+const LogSourceParts = z.object({ category: z.string().optional(), product: z.string().optional(), service: z.string().optional() })
+export type LogSourceParts = Readonly<z.output<typeof LogSourceParts>>
+
+/** What a correlation remembers of its groups. */
+const CorrelationGroups = z
+  .array(z.object({ key: z.string(), isMet: z.boolean(), entries: z.array(z.tuple([z.number(), z.number(), z.string(), z.string()]).readonly()).readonly() }))
+  .readonly()
 
 /** Sigma rules, correlations and filters, each as its author wrote it. */
-export const detectionRules = pgTable(
+export const detectionRules = table(
   'detection_rules',
   {
     id: id(),
     /** The id that the rule gives itself. */
     ruleId: text('rule_id').notNull(),
-    kind: choice<'rule' | 'correlation' | 'filter'>('kind').notNull(),
+    kind: choice('kind', ['rule', 'correlation', 'filter']).notNull(),
     title: text('title').notNull(),
-    level: choice<(typeof ruleLevels)[number]>('level'),
-    origin: choice<(typeof ruleOrigins)[number]>('origin').notNull(),
-    tags: json<readonly string[]>('tags').notNull(),
-    logsource: json<LogSourceParts>('logsource').notNull(),
+    level: choice('level', ruleLevels),
+    origin: choice('origin', ruleOrigins).notNull(),
+    tags: json('tags', z.array(z.string()).readonly()).notNull(),
+    logsource: json('logsource', LogSourceParts).notNull(),
     description: text('description').notNull(),
     text: text('text').notNull(),
     isEnabled: boolean('is_enabled').notNull(),
@@ -35,10 +38,10 @@ export const detectionRules = pgTable(
     /** An exception ends by itself. */
     expiresAt: instant('expires_at'),
   },
-  table => [uniqueIndex('detection_rules_rule_id').on(table.ruleId), index('detection_rules_title').on(table.title, table.id)],
+  self => [uniqueIndex('detection_rules_rule_id').on(self.ruleId), index('detection_rules_title').on(self.title, self.id)],
 )
 
-export const detectionRuleVersions = pgTable(
+export const detectionRuleVersions = table(
   'detection_rule_versions',
   {
     ruleId: uuid('rule_id')
@@ -49,11 +52,11 @@ export const detectionRuleVersions = pgTable(
     changedAt: instant('changed_at').notNull(),
     changedBy: text('changed_by').notNull(),
   },
-  table => [primaryKey({ columns: [table.ruleId, table.version] })],
+  self => [primaryKey({ columns: [self.ruleId, self.version] })],
 )
 
 /** Matches of a rule by day. */
-export const detectionDays = pgTable(
+export const detectionDays = table(
   'detection_days',
   {
     ruleId: uuid('rule_id')
@@ -62,21 +65,21 @@ export const detectionDays = pgTable(
     day: date('day', { mode: 'string' }).notNull(),
     matches: count('matches').notNull(),
   },
-  table => [primaryKey({ columns: [table.ruleId, table.day] })],
+  self => [primaryKey({ columns: [self.ruleId, self.day] })],
 )
 
 /** Where log events come from, each with a secret address. */
-export const logSources = pgTable(
+export const logSources = table(
   'log_sources',
   {
     id: id(),
     name: text('name').notNull(),
     keyDigest: text('key_digest').notNull(),
-    logsource: json<LogSourceParts>('logsource').notNull(),
+    logsource: json('logsource', LogSourceParts).notNull(),
     /** Networks that it sends syslog from. */
-    senders: json<readonly string[]>('senders').notNull().default([]),
+    senders: json('senders', z.array(z.string()).readonly()).notNull().default(sql`'[]'::jsonb`),
     /** Files of this machine that it follows; the last part may have wildcards. */
-    files: json<readonly string[]>('files').notNull().default([]),
+    files: json('files', z.array(z.string()).readonly()).notNull().default(sql`'[]'::jsonb`),
     gapMinutes: integer('gap_minutes'),
     /** An alert stands because it is silent. */
     isSilent: boolean('is_silent').notNull().default(false),
@@ -85,18 +88,18 @@ export const logSources = pgTable(
     events: count('events').notNull().default(0),
     revokedAt: instant('revoked_at'),
   },
-  table => [uniqueIndex('log_sources_key').on(table.keyDigest)],
+  self => [uniqueIndex('log_sources_key').on(self.keyDigest)],
 )
 
 /** What was acknowledged and is not matched yet: lines of JSON, compressed. A row goes in the transaction of its effect. */
-export const eventBatches = pgTable('event_batches', {
+export const eventBatches = table('event_batches', {
   id: bigserial('id', { mode: 'number' }).primaryKey(),
   sourceId: uuid('source_id')
     .notNull()
     .references(() => logSources.id),
   receivedAt: instant('received_at').notNull(),
   /** What these events are, where their source says it batch by batch. */
-  logsource: json<LogSourceParts>('logsource'),
+  logsource: json('logsource', LogSourceParts),
   /** Uncompressed. */
   sizeBytes: integer('size_bytes').notNull(),
   body: bytes('body').notNull(),
@@ -104,7 +107,7 @@ export const eventBatches = pgTable('event_batches', {
 })
 
 /** Lines that are no events: a person reads them, mends them, and has them matched again. */
-export const deadLetters = pgTable(
+export const deadLetters = table(
   'dead_letters',
   {
     id: id(),
@@ -115,11 +118,11 @@ export const deadLetters = pgTable(
     reason: text('reason').notNull(),
     text: text('text').notNull(),
   },
-  table => [index('dead_letters_received').on(table.receivedAt)],
+  self => [index('dead_letters_received').on(self.receivedAt)],
 )
 
 /** The events that an alert rests on: the latest of them. */
-export const detectionMatches = pgTable(
+export const detectionMatches = table(
   'detection_matches',
   {
     id: id(),
@@ -131,17 +134,17 @@ export const detectionMatches = pgTable(
       .notNull()
       .references(() => logSources.id),
     at: instant('at').notNull(),
-    fields: json<Readonly<Record<string, readonly string[]>>>('fields').notNull(),
+    fields: json('fields', z.record(z.string(), z.array(z.string()).readonly()).readonly()).notNull(),
     event: text('event').notNull(),
   },
-  table => [index('detection_matches_alert').on(table.alertId, table.id)],
+  self => [index('detection_matches_alert').on(self.alertId, self.id)],
 )
 
 /** Lists of indicators of compromise: uploaded, or pulled from a TAXII server. */
-export const indicatorLists = pgTable('indicator_lists', {
+export const indicatorLists = table('indicator_lists', {
   id: id(),
   name: text('name').notNull(),
-  level: choice<(typeof ruleLevels)[number]>('level').notNull(),
+  level: choice('level', ruleLevels).notNull(),
   isEnabled: boolean('is_enabled').notNull().default(true),
   /** Where it is pulled from: the address of a TAXII 2.1 collection. Null for one that is uploaded. */
   url: text('url'),
@@ -157,7 +160,9 @@ export const indicatorLists = pgTable('indicator_lists', {
   lastGeneration: integer('last_generation').notNull().default(0),
   size: count('size').notNull().default(0),
   refused: count('refused').notNull().default(0),
-  refusedExamples: json<readonly { at: string; reason: string }[]>('refused_examples').notNull().default([]),
+  refusedExamples: json('refused_examples', z.array(z.object({ at: z.string(), reason: z.string() })).readonly())
+    .notNull()
+    .default(sql`'[]'::jsonb`),
   sightings: count('sightings').notNull().default(0),
   lastSightingAt: instant('last_sighting_at'),
   /** When it was last imported or pulled. */
@@ -167,7 +172,7 @@ export const indicatorLists = pgTable('indicator_lists', {
   createdAt: instant('created_at').notNull(),
 })
 
-export const indicators = pgTable(
+export const indicators = table(
   'indicators',
   {
     listId: uuid('list_id')
@@ -175,23 +180,23 @@ export const indicators = pgTable(
       .references(() => indicatorLists.id, { onDelete: 'cascade' }),
     /** As the engine writes it: see packages/sigma, parseIndicator. */
     key: text('key').notNull(),
-    kind: choice<IndicatorKind>('kind').notNull(),
+    kind: choice('kind', indicatorKinds).notNull(),
     description: text('description').notNull(),
     validUntil: instant('valid_until'),
     /** The STIX object that names it. */
     objectId: text('object_id'),
     generation: integer('generation').notNull(),
   },
-  table => [
-    primaryKey({ columns: [table.listId, table.key, table.generation] }),
+  self => [
+    primaryKey({ columns: [self.listId, self.key, self.generation] }),
     // Few lists have these, and a million rows are written faster without.
-    index('indicators_object').on(table.listId, table.objectId).where(sql`${table.objectId} is not null`),
-    index('indicators_end').on(table.validUntil).where(sql`${table.validUntil} is not null`),
+    index('indicators_object').on(self.listId, self.objectId).where(sql`${self.objectId} is not null`),
+    index('indicators_end').on(self.validUntil).where(sql`${self.validUntil} is not null`),
   ],
 )
 
 /** Values that raise no alert, whichever list has them: what a list is wrong about. */
-export const ignoredIndicators = pgTable('ignored_indicators', {
+export const ignoredIndicators = table('ignored_indicators', {
   key: text('key').primaryKey(),
   reason: text('reason').notNull(),
   ignoredAt: instant('ignored_at').notNull(),
@@ -199,7 +204,7 @@ export const ignoredIndicators = pgTable('ignored_indicators', {
 })
 
 /** Files that are followed, and how far they are read: written with the batch that was read. */
-export const followedFiles = pgTable(
+export const followedFiles = table(
   'followed_files',
   {
     sourceId: uuid('source_id')
@@ -213,11 +218,11 @@ export const followedFiles = pgTable(
     head: text('head').notNull(),
     readAt: instant('read_at').notNull(),
   },
-  table => [primaryKey({ columns: [table.sourceId, table.identity] })],
+  self => [primaryKey({ columns: [self.sourceId, self.identity] })],
 )
 
 /** What correlations remember, written with the batch that changed it. */
-export const correlationStates = pgTable('correlation_states', {
+export const correlationStates = table('correlation_states', {
   correlationId: text('correlation_id').primaryKey(),
-  state: json<CorrelatorState[number]['groups']>('state').notNull(),
+  state: json('state', CorrelationGroups).notNull(),
 })

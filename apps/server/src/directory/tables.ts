@@ -1,9 +1,10 @@
-import type { Severity } from '@tocsin/api'
-import { boolean, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { severities } from '@tocsin/api'
+import { boolean, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { people } from '../access/tables.ts'
-import { choice, id, json } from '../kernel/columns.ts'
+import { choice, id, json, table } from '../kernel/columns.ts'
 
-export const services = pgTable(
+export const services = table(
   'services',
   {
     id: id(),
@@ -15,14 +16,14 @@ export const services = pgTable(
     engineeringTeamId: uuid('engineering_team_id')
       .notNull()
       .references(() => teams.id),
-    pageFrom: choice<Severity>('page_from').notNull(),
+    pageFrom: choice('page_from', severities).notNull(),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [uniqueIndex('services_name').on(table.name)],
+  self => [uniqueIndex('services_name').on(self.name)],
 )
 
-export const customers = pgTable(
+export const customers = table(
   'customers',
   {
     id: id(),
@@ -30,14 +31,14 @@ export const customers = pgTable(
     region: text('region').notNull(),
     terms: text('terms').notNull(),
     noticeHours: integer('notice_hours').notNull(),
-    contacts: json<{ name: string; email: string }[]>('contacts').notNull(),
+    contacts: json('contacts', z.array(z.object({ name: z.string(), email: z.string() }))).notNull(),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [uniqueIndex('customers_name').on(table.name)],
+  self => [uniqueIndex('customers_name').on(self.name)],
 )
 
-export const customerServices = pgTable(
+export const customerServices = table(
   'customer_services',
   {
     customerId: uuid('customer_id')
@@ -47,21 +48,21 @@ export const customerServices = pgTable(
       .notNull()
       .references(() => services.id, { onDelete: 'cascade' }),
   },
-  table => [primaryKey({ columns: [table.customerId, table.serviceId] })],
+  self => [primaryKey({ columns: [self.customerId, self.serviceId] })],
 )
 
-export const teams = pgTable(
+export const teams = table(
   'teams',
   {
     id: id(),
     name: text('name').notNull(),
-    kind: choice<'security' | 'engineering'>('kind').notNull(),
+    kind: choice('kind', ['security', 'engineering']).notNull(),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [uniqueIndex('teams_name').on(table.name)],
+  self => [uniqueIndex('teams_name').on(self.name)],
 )
 
-export const teamMembers = pgTable(
+export const teamMembers = table(
   'team_members',
   {
     teamId: uuid('team_id')
@@ -71,5 +72,5 @@ export const teamMembers = pgTable(
       .notNull()
       .references(() => people.id, { onDelete: 'cascade' }),
   },
-  table => [primaryKey({ columns: [table.teamId, table.personId] })],
+  self => [primaryKey({ columns: [self.teamId, self.personId] })],
 )

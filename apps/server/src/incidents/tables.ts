@@ -1,29 +1,28 @@
-import type { DataTouched, IncidentClass, IncidentSeverity, IncidentStatus, Responsibility, SeverityCriteria } from '@tocsin/api'
-import { bigint, bigserial, boolean, date, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
-import type { z } from 'zod'
+import { DataTouched, incidentClasses, incidentSeverities, incidentStatuses, responsibilities, SeverityCriteria } from '@tocsin/api'
+import { bigint, bigserial, boolean, date, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { people } from '../access/tables.ts'
 import { customers, services } from '../directory/tables.ts'
-import { choice, id, instant, json } from '../kernel/columns.ts'
+import { choice, id, instant, json, table } from '../kernel/columns.ts'
 
-export const incidents = pgTable(
+export const incidents = table(
   'incidents',
   {
     id: id(),
     number: bigserial('number', { mode: 'number' }).notNull(),
     title: text('title').notNull(),
     summary: text('summary').notNull().default(''),
-    status: choice<IncidentStatus>('status').notNull(),
-    class: choice<IncidentClass>('class').notNull(),
-    severity: choice<IncidentSeverity>('severity'),
-    severityCriteria: json<SeverityCriteria>('severity_criteria'),
+    status: choice('status', incidentStatuses).notNull(),
+    class: choice('class', incidentClasses).notNull(),
+    severity: choice('severity', incidentSeverities),
+    severityCriteria: json('severity_criteria', SeverityCriteria),
     severityWhy: text('severity_why'),
-    responsibility: choice<Responsibility>('realm').notNull(),
+    responsibility: choice('responsibility', responsibilities).notNull(),
     leadId: uuid('lead_id').references(() => people.id),
     ownerId: uuid('owner_id').references(() => people.id),
     communicationsId: uuid('communications_id').references(() => people.id),
     executiveId: uuid('executive_id').references(() => people.id),
     approximateUsers: bigint('approximate_users', { mode: 'number' }),
-    dataTouched: json<z.output<typeof DataTouched>>('data_touched').notNull(),
+    dataTouched: json('data_touched', DataTouched).notNull(),
     monitorUntil: date('monitor_until', { mode: 'string' }),
     openedAt: instant('opened_at').notNull(),
     declaredAt: instant('declared_at'),
@@ -34,7 +33,7 @@ export const incidents = pgTable(
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [index('incidents_number').on(table.number), index('incidents_status').on(table.status), index('incidents_covered').on(table.parentId)],
+  self => [index('incidents_number').on(self.number), index('incidents_status').on(self.status), index('incidents_covered').on(self.parentId)],
 )
 
 const incidentId = () =>
@@ -42,7 +41,7 @@ const incidentId = () =>
     .notNull()
     .references(() => incidents.id, { onDelete: 'cascade' })
 
-export const incidentServices = pgTable(
+export const incidentServices = table(
   'incident_services',
   {
     incidentId: incidentId(),
@@ -51,10 +50,10 @@ export const incidentServices = pgTable(
       .references(() => services.id),
     basis: text('basis').notNull(),
   },
-  table => [primaryKey({ columns: [table.incidentId, table.serviceId] })],
+  self => [primaryKey({ columns: [self.incidentId, self.serviceId] })],
 )
 
-export const incidentCustomers = pgTable(
+export const incidentCustomers = table(
   'incident_customers',
   {
     incidentId: incidentId(),
@@ -63,10 +62,10 @@ export const incidentCustomers = pgTable(
       .references(() => customers.id),
     basis: text('basis').notNull(),
   },
-  table => [primaryKey({ columns: [table.incidentId, table.customerId] })],
+  self => [primaryKey({ columns: [self.incidentId, self.customerId] })],
 )
 
-export const incidentMembers = pgTable(
+export const incidentMembers = table(
   'incident_members',
   {
     incidentId: incidentId(),
@@ -74,10 +73,10 @@ export const incidentMembers = pgTable(
       .notNull()
       .references(() => people.id),
   },
-  table => [primaryKey({ columns: [table.incidentId, table.personId] })],
+  self => [primaryKey({ columns: [self.incidentId, self.personId] })],
 )
 
-export const tasks = pgTable(
+export const tasks = table(
   'tasks',
   {
     id: id(),
@@ -91,10 +90,10 @@ export const tasks = pgTable(
     doneById: uuid('done_by_id').references(() => people.id),
     version: integer('version').notNull().default(1),
   },
-  table => [index('tasks_incident').on(table.incidentId)],
+  self => [index('tasks_incident').on(self.incidentId)],
 )
 
-export const notes = pgTable(
+export const notes = table(
   'notes',
   {
     id: id(),
@@ -107,18 +106,18 @@ export const notes = pgTable(
     editedAt: instant('edited_at'),
     version: integer('version').notNull().default(1),
   },
-  table => [index('notes_incident').on(table.incidentId)],
+  self => [index('notes_incident').on(self.incidentId)],
 )
 
 /** What the organization means by each class, in its own words: every version is kept. */
-export const classDefinitions = pgTable(
+export const classDefinitions = table(
   'class_definitions',
   {
-    class: choice<IncidentClass>('class').notNull(),
+    class: choice('class', incidentClasses).notNull(),
     version: integer('version').notNull(),
     text: text('text').notNull(),
     changedBy: text('changed_by').notNull(),
     changedAt: instant('changed_at').notNull(),
   },
-  table => [primaryKey({ columns: [table.class, table.version] })],
+  self => [primaryKey({ columns: [self.class, self.version] })],
 )

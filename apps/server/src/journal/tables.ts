@@ -1,12 +1,13 @@
 import { sql } from 'drizzle-orm'
-import { bigserial, customType, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
-import { bytes, count, id, instant, json } from '../kernel/columns.ts'
+import { bigserial, customType, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
+import { bytes, count, id, instant, json, table } from '../kernel/columns.ts'
 
 /** A transaction id that never wraps (PostgreSQL xid8), as text. */
 const xid8 = customType<{ data: string; driverData: string }>({ dataType: () => 'xid8' })
 
 /** The one record: append-only, held so by a trigger. */
-export const journal = pgTable(
+export const journal = table(
   'journal',
   {
     id: id(),
@@ -22,34 +23,34 @@ export const journal = pgTable(
     subjectId: text('subject_id').notNull(),
     /** The record that the entry belongs to, and that decides who may see it: an incident's id. */
     withinId: uuid('within_id'),
-    data: json<Record<string, unknown>>('data').notNull(),
+    data: json('data', z.record(z.string(), z.unknown())).notNull(),
   },
-  table => [
-    index('journal_order').on(table.xid, table.seq),
-    index('journal_seq').on(table.seq),
-    index('journal_within').on(table.withinId, table.seq),
-    index('journal_subject').on(table.subjectId),
+  self => [
+    index('journal_order').on(self.xid, self.seq),
+    index('journal_seq').on(self.seq),
+    index('journal_within').on(self.withinId, self.seq),
+    index('journal_subject').on(self.subjectId),
   ],
 )
 
 /** A sealed entry's place in the Merkle tree. */
-export const journalLeaves = pgTable('journal_leaves', { leafIndex: count('leaf_index').primaryKey(), entryId: uuid('entry_id').notNull() }, table => [
-  index('journal_leaves_entry').on(table.entryId),
+export const journalLeaves = table('journal_leaves', { leafIndex: count('leaf_index').primaryKey(), entryId: uuid('entry_id').notNull() }, self => [
+  index('journal_leaves_entry').on(self.entryId),
 ])
 
 /** Roots of perfect subtrees (level 0: the leaves): they never change, and every proof is made of them. */
-export const journalNodes = pgTable(
+export const journalNodes = table(
   'journal_nodes',
   { level: integer('level').notNull(), nodeIndex: count('node_index').notNull(), hash: bytes('hash').notNull() },
-  table => [primaryKey({ columns: [table.level, table.nodeIndex] })],
+  self => [primaryKey({ columns: [self.level, self.nodeIndex] })],
 )
 
 /** Signed checkpoints (C2SP tlog-checkpoint). */
-export const journalCheckpoints = pgTable('journal_checkpoints', {
+export const journalCheckpoints = table('journal_checkpoints', {
   size: count('size').primaryKey(),
   note: text('note').notNull(),
   at: instant('at').notNull(),
 })
 
 /** How far each follower has read. */
-export const journalCursors = pgTable('journal_cursors', { name: text('name').primaryKey(), xid: xid8('xid').notNull(), seq: count('seq').notNull() })
+export const journalCursors = table('journal_cursors', { name: text('name').primaryKey(), xid: xid8('xid').notNull(), seq: count('seq').notNull() })

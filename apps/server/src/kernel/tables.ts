@@ -1,25 +1,26 @@
-import { index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import { bytes, count, id, instant, json } from './columns.ts'
+import { index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
+import { bytes, count, id, instant, json, table } from './columns.ts'
 
 /** Work that is due at a time. A row is deleted in the same transaction as the effect of its work. */
-export const jobs = pgTable(
+export const jobs = table(
   'jobs',
   {
     id: id(),
     kind: text('kind').notNull(),
     /** At most one job has a key: scheduling it again replaces it. */
     key: text('key').notNull(),
-    data: json<unknown>('data').notNull(),
+    data: json('data', z.unknown()).notNull(),
     runAt: instant('run_at').notNull(),
     attempts: integer('attempts').notNull().default(0),
     lastError: text('last_error'),
     /** The worker that runs it: the number of an advisory lock which the database frees when that worker dies. */
     leasedBy: integer('leased_by'),
   },
-  table => [uniqueIndex('jobs_key').on(table.key), index('jobs_due').on(table.runAt)],
+  self => [uniqueIndex('jobs_key').on(self.key), index('jobs_due').on(self.runAt)],
 )
 
-export const files = pgTable('files', {
+export const files = table('files', {
   id: id(),
   name: text('name').notNull(),
   mediaType: text('media_type').notNull(),
@@ -28,7 +29,7 @@ export const files = pgTable('files', {
   createdAt: instant('created_at').notNull(),
 })
 
-export const fileChunks = pgTable(
+export const fileChunks = table(
   'file_chunks',
   {
     fileId: uuid('file_id')
@@ -37,8 +38,8 @@ export const fileChunks = pgTable(
     position: integer('position').notNull(),
     content: bytes('content').notNull(),
   },
-  table => [primaryKey({ columns: [table.fileId, table.position] })],
+  self => [primaryKey({ columns: [self.fileId, self.position] })],
 )
 
 /** Settings of the whole installation, one value a name. */
-export const settings = pgTable('settings', { name: text('name').primaryKey(), value: json<unknown>('value').notNull() })
+export const settings = table('settings', { name: text('name').primaryKey(), value: json('value', z.unknown()).notNull() })

@@ -1,12 +1,12 @@
-import type { obligationStates, reasonCategories } from '@tocsin/api'
-import { boolean, date, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { obligationStates, reasonCategories } from '@tocsin/api'
+import { boolean, date, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { people } from '../access/tables.ts'
 import { customers } from '../directory/tables.ts'
 import { incidents } from '../incidents/tables.ts'
-import { choice, id, instant } from '../kernel/columns.ts'
+import { choice, id, instant, table } from '../kernel/columns.ts'
 
 /** A duty to notify one customer of one incident. */
-export const obligations = pgTable(
+export const obligations = table(
   'obligations',
   {
     id: id(),
@@ -16,14 +16,14 @@ export const obligations = pgTable(
     customerId: uuid('customer_id')
       .notNull()
       .references(() => customers.id),
-    state: choice<(typeof obligationStates)[number]>('state').notNull(),
+    state: choice('state', obligationStates).notNull(),
     /** The hours that the contract gives, as they were when the clock started. */
     hours: integer('hours').notNull(),
     startedAt: instant('started_at'),
     dueAt: instant('due_at'),
     notifiedAt: instant('notified_at'),
-    decisionKind: choice<'defer' | 'waive'>('decision_kind'),
-    decisionReasonCategory: choice<(typeof reasonCategories)[number]>('decision_reason_category'),
+    decisionKind: choice('decision_kind', ['defer', 'waive']),
+    decisionReasonCategory: choice('decision_reason_category', reasonCategories),
     decisionReason: text('decision_reason'),
     decisionReviewOn: date('decision_review_on', { mode: 'string' }),
     decisionById: uuid('decision_by_id').references(() => people.id),
@@ -31,18 +31,18 @@ export const obligations = pgTable(
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [uniqueIndex('obligations_once').on(table.incidentId, table.customerId), index('obligations_due').on(table.dueAt)],
+  self => [uniqueIndex('obligations_once').on(self.incidentId, self.customerId), index('obligations_due').on(self.dueAt)],
 )
 
-export const notices = pgTable(
+export const notices = table(
   'notices',
   {
     id: id(),
     obligationId: uuid('obligation_id')
       .notNull()
       .references(() => obligations.id, { onDelete: 'cascade' }),
-    kind: choice<'initial' | 'update'>('kind').notNull(),
-    state: choice<'draft' | 'approved' | 'sending' | 'sent'>('state').notNull(),
+    kind: choice('kind', ['initial', 'update']).notNull(),
+    state: choice('state', ['draft', 'approved', 'sending', 'sent']).notNull(),
     nature: text('nature').notNull(),
     userImpact: text('user_impact').notNull(),
     mitigation: text('mitigation').notNull(),
@@ -61,5 +61,5 @@ export const notices = pgTable(
     sentAt: instant('sent_at'),
     version: integer('version').notNull().default(1),
   },
-  table => [index('notices_obligation').on(table.obligationId)],
+  self => [index('notices_obligation').on(self.obligationId)],
 )

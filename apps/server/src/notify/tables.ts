@@ -1,10 +1,10 @@
-import type { contactKinds as kinds, TeamChannel } from '@tocsin/api'
-import type { Urgency } from '@tocsin/oncall'
-import { boolean, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { contactKinds, messageChannels, teamChannelKinds } from '@tocsin/api'
+import { urgencies } from '@tocsin/oncall'
+import { boolean, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { people } from '../access/tables.ts'
 import { teams } from '../directory/tables.ts'
-import { choice, id, instant, json } from '../kernel/columns.ts'
-import type { MessageChannel } from '../kernel/messenger.ts'
+import { choice, id, instant, json, table } from '../kernel/columns.ts'
 
 const team = () =>
   uuid('team_id')
@@ -16,15 +16,15 @@ const person = () =>
     .notNull()
     .references(() => people.id, { onDelete: 'cascade' })
 
-export type ContactKind = (typeof kinds)[number]
-export type TeamChannelKind = TeamChannel['kind']
+export type ContactKind = (typeof contactKinds)[number]
+export type TeamChannelKind = (typeof teamChannelKinds)[number]
 
-export const contactMethods = pgTable(
+export const contactMethods = table(
   'contact_methods',
   {
     id: id(),
     personId: person(),
-    kind: choice<ContactKind>('kind').notNull(),
+    kind: choice('kind', contactKinds).notNull(),
     address: text('address').notNull(),
     /** What the person calls it: a phone, a laptop. */
     label: text('label').notNull().default(''),
@@ -37,42 +37,42 @@ export const contactMethods = pgTable(
     codeExpiresAt: instant('code_expires_at'),
     codeAttempts: integer('code_attempts').notNull().default(0),
   },
-  table => [index('contact_methods_person').on(table.personId)],
+  self => [index('contact_methods_person').on(self.personId)],
 )
 
 /** How somebody wants to be paged: which method, so many minutes after the page. */
-export const notificationRules = pgTable(
+export const notificationRules = table(
   'notification_rules',
   {
     personId: person(),
-    urgency: choice<Urgency>('urgency').notNull(),
-    steps: json<{ methodId: string; afterMinutes: number }[]>('steps').notNull(),
+    urgency: choice('urgency', urgencies).notNull(),
+    steps: json('steps', z.array(z.object({ methodId: z.string(), afterMinutes: z.number() }))).notNull(),
   },
-  table => [primaryKey({ columns: [table.personId, table.urgency] })],
+  self => [primaryKey({ columns: [self.personId, self.urgency] })],
 )
 
 /** Where a team talks: a step of a policy can page it. */
-export const teamChannels = pgTable(
+export const teamChannels = table(
   'team_channels',
   {
     id: id(),
     teamId: team(),
-    kind: choice<TeamChannelKind>('kind').notNull(),
+    kind: choice('kind', teamChannelKinds).notNull(),
     name: text('name').notNull(),
     address: text('address').notNull(),
     secret: text('secret'),
   },
-  table => [index('team_channels_team').on(table.teamId)],
+  self => [index('team_channels_team').on(self.teamId)],
 )
 
-export type MessageState = 'queued' | 'held' | 'sent' | 'failed' | 'cancelled'
+const messageStates = ['queued', 'held', 'sent', 'failed', 'cancelled'] as const
 
 /** The outbox: every message that leaves or should leave. */
-export const messages = pgTable(
+export const messages = table(
   'messages',
   {
     id: id(),
-    channel: choice<MessageChannel>('channel').notNull(),
+    channel: choice('channel', messageChannels).notNull(),
     address: text('address').notNull(),
     /** What the message is part of; its module is told how it went. */
     purpose: text('purpose').notNull(),
@@ -83,10 +83,10 @@ export const messages = pgTable(
     /** May hold the placeholder of one private link, which is written in only when the message leaves. */
     body: text('body').notNull(),
     linkPath: text('link_path'),
-    linkClaims: json<Record<string, string>>('link_claims'),
+    linkClaims: json('link_claims', z.record(z.string(), z.string())),
     /** Sealed: what the channel needs to reach or convince its receiver. */
     secret: text('webhook_secret'),
-    state: choice<MessageState>('state').notNull(),
+    state: choice('state', messageStates).notNull(),
     attempts: integer('attempts').notNull().default(0),
     lastError: text('last_error'),
     receipt: text('receipt'),
@@ -94,9 +94,5 @@ export const messages = pgTable(
     sentAt: instant('sent_at'),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [
-    index('messages_created').on(table.createdAt),
-    index('messages_purpose').on(table.purpose, table.purposeId),
-    index('messages_state').on(table.state),
-  ],
+  self => [index('messages_created').on(self.createdAt), index('messages_purpose').on(self.purpose, self.purposeId), index('messages_state').on(self.state)],
 )

@@ -1,11 +1,11 @@
-import type { PageTarget, pageStates, Severity } from '@tocsin/api'
-import type { EscalationLevel, Urgency, ZonedHours } from '@tocsin/oncall'
+import { EscalationLevel, messageChannels, pageStates, severities, ZonedHours } from '@tocsin/api'
+import { urgencies } from '@tocsin/oncall'
 import { sql } from 'drizzle-orm'
-import { boolean, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { boolean, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { people } from '../access/tables.ts'
 import { teams } from '../directory/tables.ts'
-import { choice, id, instant, json } from '../kernel/columns.ts'
-import type { MessageChannel } from '../kernel/messenger.ts'
+import { choice, id, instant, json, table } from '../kernel/columns.ts'
 
 const team = () =>
   uuid('team_id')
@@ -18,36 +18,36 @@ const person = () =>
     .references(() => people.id, { onDelete: 'cascade' })
 
 /** Escalation policies. */
-export const policies = pgTable(
+export const policies = table(
   'policies',
   {
     id: id(),
     teamId: team(),
     name: text('name').notNull(),
-    levels: json<EscalationLevel<PageTarget>[]>('levels').notNull(),
+    levels: json('levels', z.array(EscalationLevel)).notNull(),
     repeats: integer('repeats').notNull(),
-    businessHours: json<ZonedHours>('business_hours'),
+    businessHours: json('business_hours', ZonedHours),
     version: integer('version').notNull().default(1),
   },
-  table => [index('policies_team').on(table.teamId)],
+  self => [index('policies_team').on(self.teamId)],
 )
 
-export const pages = pgTable(
+export const pages = table(
   'pages',
   {
     id: id(),
     teamId: uuid('team_id')
       .notNull()
       .references(() => teams.id),
-    subjectKind: choice<'alert' | 'incident' | 'drill'>('subject_kind').notNull(),
+    subjectKind: choice('subject_kind', ['alert', 'incident', 'drill']).notNull(),
     subjectId: uuid('subject_id').notNull(),
     withinId: uuid('within_id'),
     title: text('title').notNull(),
     summary: text('summary').notNull(),
-    severity: choice<Severity>('severity').notNull(),
-    urgency: choice<Urgency>('urgency').notNull().default('high'),
+    severity: choice('severity', severities).notNull(),
+    urgency: choice('urgency', urgencies).notNull().default('high'),
     serviceId: uuid('service_id'),
-    state: choice<(typeof pageStates)[number]>('state').notNull(),
+    state: choice('state', pageStates).notNull(),
     /** What the page is about, exactly: one key climbs once at a time. */
     key: text('key').notNull(),
     /** Somebody who is asked before the team: then the page starts at the position before the first. */
@@ -57,7 +57,9 @@ export const pages = pgTable(
     /** How many people have to acknowledge, as the step that was paged last says. */
     needed: integer('needed').notNull().default(1),
     /** Who has acknowledged, where several have to. */
-    acknowledgements: json<{ personId: string; at: string }[]>('acknowledgements').notNull().default([]),
+    acknowledgements: json('acknowledgements', z.array(z.object({ personId: z.string(), at: z.string() })))
+      .notNull()
+      .default(sql`'[]'::jsonb`),
     nextEscalationAt: instant('next_escalation_at'),
     snoozedUntil: instant('snoozed_until'),
     /** When it was seen last that somebody does something about it; it re-arms some time after. */
@@ -67,17 +69,17 @@ export const pages = pgTable(
     createdAt: instant('created_at').notNull(),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [
-    uniqueIndex('pages_escalating').on(table.key).where(sql`${table.state} = 'triggered'`),
-    index('pages_subject').on(table.subjectId),
-    index('pages_created').on(table.createdAt),
-    index('pages_drills').on(table.teamId, table.createdAt).where(sql`${table.subjectKind} = 'drill'`),
-    index('pages_open').on(table.nextEscalationAt).where(sql`${table.state} = 'triggered'`),
+  self => [
+    uniqueIndex('pages_escalating').on(self.key).where(sql`${self.state} = 'triggered'`),
+    index('pages_subject').on(self.subjectId),
+    index('pages_created').on(self.createdAt),
+    index('pages_drills').on(self.teamId, self.createdAt).where(sql`${self.subjectKind} = 'drill'`),
+    index('pages_open').on(self.nextEscalationAt).where(sql`${self.state} = 'triggered'`),
   ],
 )
 
 /** Pages that came to one person faster than anybody can read: they go out as one message. */
-export const pageBundles = pgTable(
+export const pageBundles = table(
   'page_bundles',
   {
     id: id(),
@@ -85,11 +87,11 @@ export const pageBundles = pgTable(
     dueAt: instant('due_at').notNull(),
     sentAt: instant('sent_at'),
   },
-  table => [uniqueIndex('page_bundles_open').on(table.personId).where(sql`${table.sentAt} is null`)],
+  self => [uniqueIndex('page_bundles_open').on(self.personId).where(sql`${self.sentAt} is null`)],
 )
 
 /** Who was notified of a page, how and when. */
-export const pageNotifications = pgTable(
+export const pageNotifications = table(
   'page_notifications',
   {
     id: id(),
@@ -99,7 +101,7 @@ export const pageNotifications = pgTable(
     /** Null: a channel of the team. */
     personId: uuid('person_id').references(() => people.id, { onDelete: 'cascade' }),
     levelIndex: integer('level_index').notNull(),
-    channel: choice<MessageChannel>('channel').notNull(),
+    channel: choice('channel', messageChannels).notNull(),
     /** The contact method; null for the e-mail of the account and for channels. */
     methodId: uuid('method_id'),
     /** Null while it waits for its bundle. */
@@ -109,10 +111,10 @@ export const pageNotifications = pgTable(
     insteadOf: uuid('instead_of'),
     at: instant('at').notNull(),
   },
-  table => [
-    index('page_notifications_page').on(table.pageId),
-    index('page_notifications_person').on(table.personId, table.at),
-    index('page_notifications_bundle').on(table.bundleId),
-    index('page_notifications_message').on(table.messageId),
+  self => [
+    index('page_notifications_page').on(self.pageId),
+    index('page_notifications_person').on(self.personId, self.at),
+    index('page_notifications_bundle').on(self.bundleId),
+    index('page_notifications_message').on(self.messageId),
   ],
 )

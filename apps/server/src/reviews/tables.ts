@@ -1,33 +1,31 @@
-import type { findingKinds } from '@tocsin/api'
-import { date, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { findingKinds } from '@tocsin/api'
+import { date, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { people } from '../access/tables.ts'
 import { incidents } from '../incidents/tables.ts'
-import { choice, id, instant, json } from '../kernel/columns.ts'
+import { choice, id, instant, json, table } from '../kernel/columns.ts'
 
-export interface Finding {
-  readonly id: string
-  readonly kind: (typeof findingKinds)[number]
-  readonly reason: string
-}
+const Finding = z.object({ id: z.string(), kind: z.enum(findingKinds), reason: z.string() })
+export type Finding = z.output<typeof Finding>
 
-export const reviews = pgTable(
+export const reviews = table(
   'reviews',
   {
     id: id(),
     incidentId: uuid('incident_id')
       .notNull()
       .references(() => incidents.id, { onDelete: 'cascade' }),
-    state: choice<'draft' | 'finished'>('state').notNull(),
+    state: choice('state', ['draft', 'finished']).notNull(),
     sequence: text('sequence').notNull(),
-    findings: json<Finding[]>('findings').notNull(),
+    findings: json('findings', z.array(Finding)).notNull(),
     finishedById: uuid('finished_by_id').references(() => people.id),
     finishedAt: instant('finished_at'),
     version: integer('version').notNull().default(1),
   },
-  table => [uniqueIndex('reviews_incident').on(table.incidentId)],
+  self => [uniqueIndex('reviews_incident').on(self.incidentId)],
 )
 
-export const followUps = pgTable(
+export const followUps = table(
   'followUps',
   {
     id: id(),
@@ -42,10 +40,10 @@ export const followUps = pgTable(
       .notNull()
       .references(() => people.id),
     dueOn: date('due_on', { mode: 'string' }).notNull(),
-    state: choice<'open' | 'done' | 'verified'>('state').notNull(),
+    state: choice('state', ['open', 'done', 'verified']).notNull(),
     evidence: text('evidence'),
     verifiedById: uuid('verified_by_id').references(() => people.id),
     version: integer('version').notNull().default(1),
   },
-  table => [index('improvements_review').on(table.reviewId), index('improvements_due').on(table.dueOn)],
+  self => [index('improvements_review').on(self.reviewId), index('improvements_due').on(self.dueOn)],
 )

@@ -1,10 +1,10 @@
-import type { TeamOnCallSettings } from '@tocsin/api'
-import type { Layer } from '@tocsin/oncall'
+import { ScheduleInput, TeamOnCallSettings } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
-import { boolean, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { people } from '../access/tables.ts'
 import { teams } from '../directory/tables.ts'
-import { choice, id, instant, json } from '../kernel/columns.ts'
+import { choice, id, instant, json, table } from '../kernel/columns.ts'
 
 const team = () =>
   uuid('team_id')
@@ -17,46 +17,46 @@ const person = () =>
     .references(() => people.id, { onDelete: 'cascade' })
 
 /** Who takes turns: layers of rotations. Participants are ids of people. */
-export const schedules = pgTable(
+export const schedules = table(
   'schedules',
   {
     id: id(),
     teamId: team(),
     name: text('name').notNull(),
     timeZone: text('time_zone').notNull(),
-    merge: choice<'top' | 'all'>('merge').notNull(),
-    layers: json<Layer[]>('layers').notNull(),
+    merge: choice('merge', ['top', 'all']).notNull(),
+    layers: json('layers', ScheduleInput.shape.layers).notNull(),
     needsApprenticeship: boolean('needs_apprenticeship').notNull().default(false),
     version: integer('version').notNull().default(1),
   },
-  table => [index('schedules_team').on(table.teamId)],
+  self => [index('schedules_team').on(self.teamId)],
 )
 
 /** What stands instead of a schedule's turns for a time: an override, or with layers a temporary schedule. */
-export const overrides = pgTable(
+export const overrides = table(
   'schedule_overrides',
   {
     id: id(),
     scheduleId: uuid('schedule_id')
       .notNull()
       .references(() => schedules.id, { onDelete: 'cascade' }),
-    kind: choice<'replace' | 'add' | 'remove' | 'shadow' | 'temporary'>('kind').notNull(),
+    kind: choice('kind', ['replace', 'add', 'remove', 'shadow', 'temporary']).notNull(),
     position: integer('position').notNull().default(0),
-    participantIds: json<string[]>('participant_ids').notNull(),
+    participantIds: json('participant_ids', z.array(z.string())).notNull(),
     /** Of a temporary schedule. */
     name: text('name'),
-    layers: json<Layer[]>('layers'),
-    merge: choice<'top' | 'all'>('merge'),
+    layers: json('layers', ScheduleInput.shape.layers),
+    merge: choice('merge', ['top', 'all']),
     start: instant('start').notNull(),
     end: instant('end').notNull(),
     reason: text('reason').notNull(),
     createdById: uuid('created_by_id').references(() => people.id),
     createdAt: instant('created_at').notNull(),
   },
-  table => [index('schedule_overrides_schedule').on(table.scheduleId, table.end)],
+  self => [index('schedule_overrides_schedule').on(self.scheduleId, self.end)],
 )
 
-export const timeOff = pgTable(
+export const timeOff = table(
   'time_off',
   {
     id: id(),
@@ -65,11 +65,11 @@ export const timeOff = pgTable(
     end: instant('end').notNull(),
     reason: text('reason').notNull(),
   },
-  table => [index('time_off_end').on(table.end)],
+  self => [index('time_off_end').on(self.end)],
 )
 
 /** Who learns in a team, until somebody says that they stand alone. */
-export const apprenticeships = pgTable(
+export const apprenticeships = table(
   'apprenticeships',
   {
     teamId: team(),
@@ -78,18 +78,18 @@ export const apprenticeships = pgTable(
     finishedAt: instant('finished_at'),
     finishedById: uuid('finished_by_id').references(() => people.id),
   },
-  table => [primaryKey({ columns: [table.teamId, table.personId] })],
+  self => [primaryKey({ columns: [self.teamId, self.personId] })],
 )
 
 /** What a team promises, and how its pages climb. */
-export const onCallSettings = pgTable('on_call_settings', {
+export const onCallSettings = table('on_call_settings', {
   teamId: team().primaryKey(),
-  settings: json<TeamOnCallSettings>('settings').notNull(),
+  settings: json('settings', TeamOnCallSettings).notNull(),
   version: integer('version').notNull().default(1),
 })
 
 /** Who was on call, written down when it happened; each row has an entry in the journal, so that it can be proved. */
-export const shiftRecords = pgTable(
+export const shiftRecords = table(
   'shift_records',
   {
     id: id(),
@@ -97,20 +97,20 @@ export const shiftRecords = pgTable(
     scheduleId: uuid('schedule_id').notNull(),
     scheduleName: text('schedule_name').notNull(),
     position: integer('position').notNull(),
-    participantIds: json<string[]>('participant_ids').notNull(),
-    shadowIds: json<string[]>('shadow_ids').notNull(),
+    participantIds: json('participant_ids', z.array(z.string())).notNull(),
+    shadowIds: json('shadow_ids', z.array(z.string())).notNull(),
     start: instant('start').notNull(),
     /** Null while it lasts. */
     end: instant('end'),
     entryId: uuid('entry_id').notNull(),
   },
-  table => [
-    index('shift_records_team').on(table.teamId, table.start),
-    uniqueIndex('shift_records_open').on(table.scheduleId, table.position).where(sql`${table.end} is null`),
+  self => [
+    index('shift_records_team').on(self.teamId, self.start),
+    uniqueIndex('shift_records_open').on(self.scheduleId, self.position).where(sql`${self.end} is null`),
   ],
 )
 
-export const handoffNotes = pgTable(
+export const handoffNotes = table(
   'handoff_notes',
   {
     id: id(),
@@ -121,11 +121,11 @@ export const handoffNotes = pgTable(
       .references(() => people.id),
     writtenAt: instant('written_at').notNull(),
   },
-  table => [index('handoff_notes_team').on(table.teamId, table.writtenAt)],
+  self => [index('handoff_notes_team').on(self.teamId, self.writtenAt)],
 )
 
 /** Calendar feeds at secret addresses; only the digest of the secret is kept. */
-export const calendarFeeds = pgTable(
+export const calendarFeeds = table(
   'calendar_feeds',
   {
     id: id(),
@@ -135,5 +135,5 @@ export const calendarFeeds = pgTable(
     scheduleId: uuid('schedule_id').references(() => schedules.id, { onDelete: 'cascade' }),
     createdAt: instant('created_at').notNull(),
   },
-  table => [uniqueIndex('calendar_feeds_token').on(table.tokenDigest)],
+  self => [uniqueIndex('calendar_feeds_token').on(self.tokenDigest)],
 )
