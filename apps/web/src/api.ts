@@ -49,7 +49,7 @@ export function useCommand<Name extends RouteName>(
 
 export function tellProblem(error: unknown): void {
   const message = error instanceof ProblemError ? sentence(error.problem) : String(error)
-  notifications.show({ color: 'red', title: 'That did not work', message, autoClose: 8_000 })
+  notifications.show({ color: 'red', title: 'Something went wrong', message, autoClose: 8_000 })
 }
 
 function sentence(problem: Problem): string {

@@ -32,7 +32,7 @@ import { Shell } from './shell/shell.tsx'
 
 const root = createRootRoute({
   component: Outlet,
-  notFoundComponent: () => <Page title="There is nothing here">The address is not one of Tocsin’s pages.</Page>,
+  notFoundComponent: () => <Page title="Page not found">There is no page at this address.</Page>,
 })
 const inside = createRoute({ getParentRoute: () => root, id: 'inside', component: Shell })
 const page = <Path extends string>(path: Path, component: () => React.ReactNode) => createRoute({ getParentRoute: () => inside, path, component })

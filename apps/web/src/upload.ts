@@ -17,7 +17,7 @@ export function useUpload<Reply>(onDone: (reply: Reply) => void): {
       for (const file of files) form.append('files', file, file.name)
       const reply = await fetch(path, { method: 'POST', body: form })
       const answer = (await reply.json()) as Reply & { detail?: string }
-      if (!reply.ok) throw new Error(answer.detail ?? 'The files were not taken.')
+      if (!reply.ok) throw new Error(answer.detail ?? 'The files could not be uploaded.')
       onDone(answer)
       await client.invalidateQueries()
     } catch (error) {

@@ -31,7 +31,7 @@ test('a rule is pasted, meets a live event that a shipper sends, is explained, a
   const bulk = `${world.origin}/in/${url.split('/').at(-1)}/elastic/_bulk`
   const { page, close } = await openPlace(world, browser, lead, '/detection/new', { viewport: sizes.wide, colorScheme: 'light' })
 
-  const editor = page.getByLabel('The rule, as YAML')
+  const editor = page.getByLabel('Rule (YAML)')
   await editor.click()
   await page.keyboard.press('Control+A')
   await page.keyboard.insertText(rule.replace('endswith', 'endwith'))
@@ -53,19 +53,19 @@ test('a rule is pasted, meets a live event that a shipper sends, is explained, a
     Image: 'C:\\Windows\\System32\\vssadmin.exe',
     CommandLine: 'vssadmin list',
   }
-  await page.getByLabel('Events, a line of JSON each').fill(JSON.stringify(event))
-  await page.getByRole('button', { name: 'Try', exact: true }).click()
+  await page.getByLabel('Events (one JSON object per line)').fill(JSON.stringify(event))
+  await page.getByRole('button', { name: 'Test', exact: true }).click()
   await page.getByText('0 of 1 events are met.').waitFor()
   await page.getByText('the event has: vssadmin list').waitFor()
   expect(await seriousViolations(page)).toEqual([])
 
-  await page.getByRole('button', { name: 'Put it in force' }).click()
+  await page.getByRole('button', { name: 'Save and enable' }).click()
   await page.getByRole('heading', { name: 'Shadow copies removed' }).waitFor()
   await world.settle()
   await world.server.detection.detector.settle()
 
   await page.goto('/alerts')
-  await page.getByText('The queue is empty').waitFor()
+  await page.getByText('No alerts to triage').waitFor()
   const document = JSON.stringify({ ...event, CommandLine: 'vssadmin delete shadows /all' })
   const reply = await fetch(bulk, { method: 'POST', body: `{"create":{}}\n${document}\n`, headers: { 'content-type': 'application/x-ndjson' } })
   expect(await reply.json()).toMatchObject({ errors: false })
@@ -77,14 +77,14 @@ test('a rule is pasted, meets a live event that a shipper sends, is explained, a
   await world.settle()
   primary.expectPage(/Shadow copies removed/)
 
-  await page.getByRole('button', { name: 'Except such events' }).click()
-  await page.getByRole('dialog', { name: 'Except such events' }).getByLabel('Reason').fill('The backup of ws-17 does this.')
+  await page.getByRole('button', { name: 'Add exception' }).click()
+  await page.getByRole('dialog', { name: 'Add exception' }).getByLabel('Reason').fill('The backup of ws-17 does this.')
   expect(await seriousViolations(page)).toEqual([])
-  await page.getByRole('button', { name: 'Except', exact: true }).click()
-  await page.getByText('Such events raise this alert no more.').waitFor()
+  await page.getByRole('button', { name: 'Add exception', exact: true }).click()
+  await page.getByText('Exception added.').waitFor()
 
   await page.getByRole('button', { name: 'Escalate' }).click()
-  await page.getByRole('dialog').getByLabel('Statement').fill('Shadow copies were removed: ransomware does this first.')
+  await page.getByRole('dialog').getByLabel('Reason').fill('Shadow copies were removed: ransomware does this first.')
   await page.getByRole('dialog').getByRole('button', { name: 'Escalate' }).click()
   await page.getByRole('heading', { name: /Shadow copies removed/ }).waitFor()
   await page.waitForURL(/\/incidents\//)

@@ -79,7 +79,7 @@ export async function furnish(world: World, administrator: Person): Promise<Furn
     params,
     body: { version: incident.version, customers: customers.map(customer => ({ id: customer.id, basis: 'Its records are in the export log.' })) },
   })
-  await administrator.call('addTask', { params, body: { title: 'Revoke the key ak_7Q' } })
+  await administrator.call('addTask', { params, body: { title: 'Revoke key ak_7Q' } })
   await administrator.call('addTask', { params, body: { title: 'Cut billing-api-3 off the network', isBusinessImpacting: true } })
   await administrator.call('addNote', {
     params,

@@ -13,7 +13,7 @@ import { NotificationRules } from './notification-rules.tsx'
 export function AccountPage() {
   const me = useApi('me')
   return (
-    <Page title="Account" lead="How you are reached, and how you sign in.">
+    <Page title="Account" lead="Contact methods, sign-in and sessions.">
       <ContactMethods />
       <NotificationRules />
       <Loaded query={me}>
@@ -67,16 +67,16 @@ function SecondFactors({ me }: { me: Me }) {
 }
 
 function Sessions({ me }: { me: Me }) {
-  const end = useCommand('endSession', { done: 'Ended.' })
+  const end = useCommand('endSession', { done: 'Session ended.' })
   return (
-    <Section title="Where you are signed in" isFlush>
+    <Section title="Sessions" isFlush>
       <Table highlightOnHover={false} layout="fixed">
         <Table.Tbody>
           {me.sessions.map(session => (
             <Table.Tr key={session.id}>
               <Table.Td>
                 <Text size="sm" lineClamp={1}>
-                  {session.device || 'An unknown device'}
+                  {session.device || 'Unknown device'}
                 </Text>
               </Table.Td>
               <Table.Td className="quiet" w={110}>
@@ -84,10 +84,10 @@ function Sessions({ me }: { me: Me }) {
               </Table.Td>
               <Table.Td w={90}>
                 {session.isThisOne ? (
-                  'this one'
+                  'this session'
                 ) : (
                   <Button size="xs" variant="default" onClick={() => end.mutate({ params: { id: session.id } })}>
-                    End
+                    Sign out
                   </Button>
                 )}
               </Table.Td>
@@ -103,7 +103,7 @@ function PasswordSection() {
   const { form, submit, isBusy } = useRouteForm(
     'changePassword',
     { current: '', next: '' },
-    { done: 'Changed. Your other sessions have ended.', onDone: () => form.reset() },
+    { done: 'Password changed. Your other sessions were signed out.', onDone: () => form.reset() },
   )
   return (
     <Section title="Password">
@@ -121,7 +121,7 @@ function PasswordSection() {
             {...form.getInputProps('next')}
           />
           <Button type="submit" variant="default" mt={24} loading={isBusy}>
-            Change
+            Change password
           </Button>
         </Group>
       </form>

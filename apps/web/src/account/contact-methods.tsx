@@ -14,7 +14,7 @@ const placeholders: Partial<Record<ContactMethod['kind'], string>> = {
   sms: '+49 30 123456',
   voice: '+49 30 123456',
   slack: 'Member ID, such as U012AB3CD',
-  'teams-bot': 'Write “connect” to the bot: its button fills this in',
+  'teams-bot': 'Message “connect” to the bot; its button fills this in',
   ntfy: 'https://ntfy.example/your-topic',
   webhook: 'https://…',
 }
@@ -24,7 +24,7 @@ export function ContactMethods() {
   const methods = useApi('contactMethods')
   const remove = useCommand('removeContactMethod', { done: 'Removed.' })
   return (
-    <Section title="How you are paged" isFlush>
+    <Section title="Contact methods" isFlush>
       <Loaded query={methods} rows={1}>
         {list => (
           <Table highlightOnHover={false}>
@@ -59,12 +59,8 @@ export function ContactMethods() {
 
 function Verify({ method }: { method: ContactMethod }) {
   const params = { id: method.id }
-  const again = useCommand('sendContactCode', { done: 'Another code is on its way.' })
-  const { form, submit, isBusy } = useRouteForm(
-    'verifyContactMethod',
-    { code: '' },
-    { around: () => ({ params }), done: 'Verified. Pages reach you there from now on.' },
-  )
+  const again = useCommand('sendContactCode', { done: 'A new code was sent.' })
+  const { form, submit, isBusy } = useRouteForm('verifyContactMethod', { code: '' }, { around: () => ({ params }), done: 'Contact method verified.' })
   return (
     <form onSubmit={submit} noValidate>
       <FormProblem errors={form.errors} />
@@ -81,7 +77,7 @@ function Verify({ method }: { method: ContactMethod }) {
           Verify
         </Button>
         <Button size="xs" variant="subtle" loading={again.isPending} onClick={() => again.mutate({ params })}>
-          Send it again
+          Resend code
         </Button>
       </Group>
     </form>
@@ -93,12 +89,12 @@ function AddMethod() {
   // The bot in Microsoft Teams leads here with the address of its chat.
   const place = new URLSearchParams(window.location.search).get('teams')
   const [secret, setSecret] = useState<string | null>(null)
-  const addPush = useCommand('addContactMethod', { done: 'A code was pushed to this browser.' })
+  const addPush = useCommand('addContactMethod', { done: 'A code was sent to this browser.' })
   const { form, submit, isBusy } = useRouteForm(
     'addContactMethod',
     place === null ? { kind: 'email', address: '', label: '' } : { kind: 'teams-bot', address: place, label: '' },
     {
-      done: 'Added. A code is on its way there.',
+      done: 'Contact method added. A code was sent to it.',
       onDone: (reply: { secret: string | null }) => {
         setSecret(reply.secret)
         form.setValues({ kind: 'email', address: '', label: '' })
@@ -116,7 +112,7 @@ function AddMethod() {
     <form onSubmit={submit} noValidate>
       <Stack p="md" gap="sm">
         <FormProblem errors={form.errors} />
-        {secret ? <Secret value={secret} label="Signing secret of the webhook, shown this once" /> : null}
+        {secret ? <Secret value={secret} label="Webhook signing secret (shown only once)" /> : null}
         <Group align="flex-end">
           <Select
             label="Add"
@@ -126,10 +122,10 @@ function AddMethod() {
             {...form.getInputProps('kind')}
           />
           {kind === 'push' ? null : <TextInput label="Address" placeholder={placeholders[kind] ?? ''} flex={1} miw={200} {...form.getInputProps('address')} />}
-          <TextInput label="You call it" placeholder="my phone" w={150} {...form.getInputProps('label')} />
+          <TextInput label="Label" placeholder="my phone" w={150} {...form.getInputProps('label')} />
           {kind === 'push' ? (
             <Button variant="default" loading={addPush.isPending} onClick={subscribe}>
-              Page me in this browser
+              Enable push in this browser
             </Button>
           ) : (
             <Button type="submit" variant="default" loading={isBusy}>

@@ -6,19 +6,19 @@ import { useApi, useCommand } from '../api.ts'
 import { Section } from '../parts/page.tsx'
 import { nameOf } from './words.ts'
 
-const titles = { high: 'For high urgency', low: 'For low urgency' } as const
+const titles = { high: 'High urgency', low: 'Low urgency' } as const
 
 /** Which method comes when; without rules every method at once. */
 export function NotificationRules() {
   const rules = useApi('notificationRules')
   const methods = useApi('contactMethods')
   const [draft, setDraft] = useState<Rules>()
-  const save = useCommand('saveNotificationRules', { done: 'Saved. Pages that have not been sent yet follow it.', onDone: () => setDraft(undefined) })
+  const save = useCommand('saveNotificationRules', { done: 'Notification rules saved.', onDone: () => setDraft(undefined) })
   const verified = (methods.data ?? []).filter(method => method.isVerified)
   const shown = draft ?? rules.data
   if (!shown || verified.length < 2) return null
   return (
-    <Section title="In which order">
+    <Section title="Notification rules">
       <Stack>
         {(['high', 'low'] as const).map(urgency => (
           <Urgency
@@ -35,7 +35,7 @@ export function NotificationRules() {
               Cancel
             </Button>
             <Button loading={save.isPending} onClick={() => save.mutate({ body: draft })}>
-              Save the order
+              Save rules
             </Button>
           </Group>
         ) : null}
@@ -63,14 +63,14 @@ function Urgency({
       </Text>
       {steps.length === 0 ? (
         <Text size="sm" className="quiet">
-          {title === titles.high ? 'Every method at once.' : 'Every method at once, but no SMS and no calls.'}
+          {title === titles.high ? 'All methods at once.' : 'All methods at once, except SMS and calls.'}
         </Text>
       ) : null}
       {steps.map((step, place) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a rule has no identity but its place
         <Group key={place} gap="xs" wrap="nowrap" align="flex-end">
           <NumberInput
-            label={place === 0 ? 'After, min' : undefined}
+            label={place === 0 ? 'After (min)' : undefined}
             aria-label="Minutes after the page"
             w={92}
             min={0}
@@ -88,7 +88,7 @@ function Urgency({
             value={step.methodId}
             onChange={value => set(place, { methodId: value ?? step.methodId })}
           />
-          <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove the rule" onClick={() => onChange(steps.filter((_, i) => i !== place))}>
+          <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove rule" onClick={() => onChange(steps.filter((_, i) => i !== place))}>
             <IconTrash size={16} />
           </ActionIcon>
         </Group>
@@ -107,7 +107,7 @@ function Urgency({
             ])
           }
         >
-          Add a rule
+          Add rule
         </Button>
       </div>
     </Stack>

@@ -22,7 +22,7 @@ function AlertView({ alert }: { alert: Alert }) {
   const canRespond = useMay('responder')
   const [isDismissing, dismiss] = useDisclosure()
   const [isEscalating, escalate] = useDisclosure()
-  const acknowledge = useCommand('acknowledgeAlert', { done: 'It is yours: its page climbs no further.' })
+  const acknowledge = useCommand('acknowledgeAlert', { done: 'Alert acknowledged. Escalation stopped.' })
   const isUndecided = alert.disposition === null
   return (
     <Page
@@ -41,7 +41,7 @@ function AlertView({ alert }: { alert: Alert }) {
           <>
             {alert.status === 'open' ? (
               <Button variant="default" loading={acknowledge.isPending} onClick={() => acknowledge.mutate({ params: { id: alert.id } })}>
-                I look at it
+                Acknowledge
               </Button>
             ) : null}
             <Button variant="default" leftSection={<IconX size={16} />} onClick={dismiss.open}>
@@ -58,8 +58,8 @@ function AlertView({ alert }: { alert: Alert }) {
         <Grid.Col span={{ base: 12, md: 8 }}>
           <Stack>
             {alert.disposition ? <Disposition alert={alert} disposition={alert.disposition} /> : null}
-            <Section title="What it says">
-              <Text className="prewrap">{alert.description || 'Its source said no more than the title.'}</Text>
+            <Section title="Description">
+              <Text className="prewrap">{alert.description || 'No description.'}</Text>
             </Section>
             {alert.kind === 'report' ? <ReportDetails alertId={alert.id} /> : null}
             {alert.source === 'detection' && (alert.labels.rule || alert.labels.indicator) ? <AlertMatches alert={alert} /> : null}
@@ -93,10 +93,10 @@ function AlertView({ alert }: { alert: Alert }) {
 
 function Disposition({ alert, disposition }: { alert: Alert; disposition: NonNullable<Alert['disposition']> }) {
   return (
-    <Section title="Verdict">
+    <Section title="Disposition">
       <Text component="div">
-        <strong>{disposition.by}</strong> {disposition.outcome === 'dismissed' ? `dismissed it as ${disposition.value?.replaceAll('-', ' ')}` : 'escalated it'}{' '}
-        <Time at={disposition.at} />. Realm: {disposition.responsibility}.
+        <strong>{disposition.by}</strong> {disposition.outcome === 'dismissed' ? `dismissed as ${disposition.value?.replaceAll('-', ' ')}` : 'escalated'}{' '}
+        <Time at={disposition.at} />. Responsibility: {disposition.responsibility}.
       </Text>
       <Text mt={6} className="prewrap">
         {disposition.reason}
@@ -112,17 +112,17 @@ function Disposition({ alert, disposition }: { alert: Alert; disposition: NonNul
 
 function Facts({ alert }: { alert: Alert }) {
   const rows: [string, React.ReactNode][] = [
-    ['Service', alert.service?.name ?? 'none named'],
+    ['Service', alert.service?.name ?? 'None'],
     ['Source', alert.source],
-    ['Came in', `${alert.count} ${alert.count === 1 ? 'time' : 'times'}`],
-    ['First', <Time key="first" at={alert.firstSeenAt} />],
-    ['Last', <Time key="last" at={alert.lastSeenAt} />],
-    ...(alert.acknowledgedAt ? ([['Looked at by', alert.acknowledgedBy ?? 'its source']] as [string, React.ReactNode][]) : []),
-    ...(alert.sourceResolvedAt ? ([['Over, says its source', <Time key="over" at={alert.sourceResolvedAt} />]] as [string, React.ReactNode][]) : []),
+    ['Occurrences', String(alert.count)],
+    ['First seen', <Time key="first" at={alert.firstSeenAt} />],
+    ['Last seen', <Time key="last" at={alert.lastSeenAt} />],
+    ...(alert.acknowledgedAt ? ([['Acknowledged by', alert.acknowledgedBy ?? 'the source']] as [string, React.ReactNode][]) : []),
+    ...(alert.sourceResolvedAt ? ([['Resolved by source', <Time key="over" at={alert.sourceResolvedAt} />]] as [string, React.ReactNode][]) : []),
     ...Object.entries(alert.labels),
   ]
   return (
-    <Section title="Facts" isFlush>
+    <Section title="Details" isFlush>
       <Table highlightOnHover={false}>
         <Table.Tbody>
           {rows.map(([name, value]) => (

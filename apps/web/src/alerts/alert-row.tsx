@@ -5,11 +5,11 @@ import { DemoBadge, SeverityBadge } from '../parts/badges.tsx'
 import { Time } from '../parts/time.tsx'
 
 const statusWords: Record<Alert['status'], string> = {
-  open: 'nobody looks at it yet',
-  acknowledged: 'is looking at it',
+  open: 'Unassigned',
+  acknowledged: 'acknowledged it',
   escalated: 'escalated',
   dismissed: 'dismissed',
-  resolved: 'its source says that it is over',
+  resolved: 'resolved by the source',
 }
 
 export function AlertRow({ alert, isSelected = false }: { alert: Alert; isSelected?: boolean }) {
@@ -25,7 +25,7 @@ export function AlertRow({ alert, isSelected = false }: { alert: Alert; isSelect
             <Text size="sm" className="quiet" component="div">
               {alert.service?.name ?? alert.source} · <Time at={alert.lastSeenAt} isRelative /> ·{' '}
               {alert.status === 'acknowledged'
-                ? `${alert.acknowledgedBy ?? 'its source'} ${statusWords.acknowledged}`
+                ? `${alert.acknowledgedBy ?? 'the source'} ${statusWords.acknowledged}`
                 : alert.incident
                   ? `incident ${alert.incident.number}`
                   : statusWords[alert.status]}

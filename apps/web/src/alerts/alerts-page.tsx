@@ -15,7 +15,7 @@ export function AlertsPage() {
   return (
     <Page
       title="Alerts"
-      lead="Each waits for a verdict: dismissed with a reason, or escalated to an incident."
+      lead="Triage each alert: dismiss it with a disposition, or escalate it to an incident."
       actions={
         <>
           <Button variant="default" component={Link} to="/silences">
@@ -25,7 +25,7 @@ export function AlertsPage() {
             value={view}
             onChange={value => setView(value === 'all' ? 'all' : 'triage')}
             data={[
-              { value: 'triage', label: 'Queue' },
+              { value: 'triage', label: 'Triage queue' },
               { value: 'all', label: 'All' },
             ]}
           />
@@ -36,10 +36,10 @@ export function AlertsPage() {
         <Loaded query={alerts}>
           {() =>
             alerts.items?.length === 0 ? (
-              <Empty title={view === 'triage' ? 'The queue is empty' : 'No alert has come in yet'}>
+              <Empty title={view === 'triage' ? 'No alerts to triage' : 'No alerts yet'}>
                 {view === 'triage'
-                  ? 'Every alert has its verdict.'
-                  : 'Point a source at Tocsin under Settings, or send one: npx tocsin alert send --title "Hello"'}
+                  ? 'Every alert has been triaged.'
+                  : 'Add an integration in Settings, or send a test alert: npx tocsin alert send --title "Hello"'}
               </Empty>
             ) : (
               alerts.items?.map(alert => <AlertRow key={alert.id} alert={alert} isSelected={alert.id === selected} />)

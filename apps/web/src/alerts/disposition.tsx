@@ -7,8 +7,8 @@ import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
 const responsibilities = [
-  { value: 'us', label: 'Ours' },
-  { value: 'customer', label: 'The customer’s' },
+  { value: 'us', label: 'Us' },
+  { value: 'customer', label: 'Customer' },
   { value: 'shared', label: 'Shared' },
 ]
 
@@ -22,27 +22,27 @@ export function DismissModal({ alert, isOpen, onClose }: Props) {
   const { form, submit, isBusy } = useRouteForm(
     'dismissAlert',
     { value: 'false-positive', responsibility: 'us', reason: '' },
-    { around: () => ({ params: { id: alert.id } }), done: 'Dismissed.', onDone: onClose },
+    { around: () => ({ params: { id: alert.id } }), done: 'Alert dismissed.', onDone: onClose },
   )
   return (
-    <Modal opened={isOpen} onClose={onClose} title="Dismiss the alert">
+    <Modal opened={isOpen} onClose={onClose} title="Dismiss alert">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
-          <Radio.Group label="Why" {...form.getInputProps('reason')}>
+          <Radio.Group label="Reason" {...form.getInputProps('reason')}>
             <Stack gap={8} mt={6}>
-              <Radio value="false-positive" label="False positive" description="What it says did not happen" />
-              <Radio value="benign-true-positive" label="Benign" description="It happened, and was meant to" />
+              <Radio value="false-positive" label="False positive" description="The rule fired wrongly" />
+              <Radio value="benign-true-positive" label="Benign true positive" description="Expected activity" />
               <Radio
                 value="not-security"
-                label="Compliance event"
-                description="A rule was broken, but confidentiality, integrity and availability are untouched"
+                label="Not security"
+                description="A compliance matter: confidentiality, integrity and availability are not affected"
               />
-              <Radio value="duplicate" label="Duplicate" description="Another alert or incident covers it" />
+              <Radio value="duplicate" label="Duplicate" description="Handled in another alert or incident" />
             </Stack>
           </Radio.Group>
-          <Select label="Whose realm of responsibility it is" data={responsibilities} allowDeselect={false} {...form.getInputProps('realm')} />
-          <Textarea label="Statement" description="How you know. It stands in the record." autosize minRows={3} required {...form.getInputProps('statement')} />
+          <Select label="Responsibility" data={responsibilities} allowDeselect={false} {...form.getInputProps('realm')} />
+          <Textarea label="Reason" description="How you know. Kept in the audit log." autosize minRows={3} required {...form.getInputProps('statement')} />
           <FormActions submit="Dismiss" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
@@ -67,25 +67,25 @@ export function EscalateModal({ alert, isOpen, onClose }: Props) {
     },
   )
   return (
-    <Modal opened={isOpen} onClose={onClose} title="Escalate the alert">
+    <Modal opened={isOpen} onClose={onClose} title="Escalate alert">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <Select
-            label="To"
+            label="Escalate to"
             data={[
-              { value: '', label: 'A new suspected incident' },
+              { value: '', label: 'New suspected incident' },
               ...(open.data?.items ?? []).map(incident => ({ value: incident.id, label: `Incident ${incident.number}: ${incident.title}` })),
             ]}
             allowDeselect={false}
             searchable
             {...form.getInputProps('incidentId')}
           />
-          {form.values.incidentId === '' ? <TextInput label="Title of the incident" required {...form.getInputProps('title')} /> : null}
-          <Select label="Whose realm of responsibility it is" data={responsibilities} allowDeselect={false} {...form.getInputProps('realm')} />
+          {form.values.incidentId === '' ? <TextInput label="Incident title" required {...form.getInputProps('title')} /> : null}
+          <Select label="Responsibility" data={responsibilities} allowDeselect={false} {...form.getInputProps('realm')} />
           <Textarea
-            label="Statement"
-            description="What makes you suspect an incident. It stands in the record."
+            label="Reason"
+            description="Why you suspect an incident. Kept in the audit log."
             autosize
             minRows={3}
             required

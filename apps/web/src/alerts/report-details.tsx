@@ -10,7 +10,7 @@ export function ReportDetails({ alertId }: { alertId: string }) {
   const report = useApi('reportOfAlert', { params: { id: alertId } }, { isEnabled: isShown })
   if (!useMay('responder')) return null
   return (
-    <Section title="The reporter and the files">
+    <Section title="Reporter and files">
       {isShown ? (
         <Loaded query={report} rows={2}>
           {found => (
@@ -30,7 +30,7 @@ export function ReportDetails({ alertId }: { alertId: string }) {
         </Loaded>
       ) : (
         <Button variant="default" size="xs" onClick={() => setIsShown(true)}>
-          Show them; that you read them is recorded
+          Show (access is logged)
         </Button>
       )}
     </Section>

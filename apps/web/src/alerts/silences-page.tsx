@@ -17,15 +17,15 @@ export function SilencesPage() {
   const [opened, setOpened] = useState<'silence' | 'heartbeat'>()
   return (
     <Page
-      title="Silences and heartbeats"
-      lead="What does not page for a time, and what pages when nothing is heard of it."
+      title="Silences and heartbeat monitors"
+      lead="Silences stop alerts from paging for a while. Heartbeat monitors page when a job stops reporting."
       actions={
         mayLead ? (
           <>
             <Button variant="default" onClick={() => setOpened('heartbeat')}>
-              Expect a heartbeat
+              Add heartbeat monitor
             </Button>
-            <Button onClick={() => setOpened('silence')}>Add a silence</Button>
+            <Button onClick={() => setOpened('silence')}>Add silence</Button>
           </>
         ) : null
       }
@@ -44,21 +44,21 @@ function Silences() {
   const silences = useApi('silences')
   const services = useApi('services')
   const mayLead = useMay('lead')
-  const end = useCommand('endSilence', { done: 'It is over. What is still open pages.' })
+  const end = useCommand('endSilence', { done: 'Silence ended. Open alerts will page.' })
   const names = new Map((services.data ?? []).map(service => [service.id, service.name]))
   return (
     <Section title="Silences" isFlush>
       <Loaded query={silences}>
         {list =>
           list.length === 0 ? (
-            <Empty title="Nothing is silent">Before planned work, say what should not page, why, and until when. Alerts wait in the queue meanwhile.</Empty>
+            <Empty title="No active silences">Silence expected alerts before planned work. They stay in the triage queue without paging.</Empty>
           ) : (
             list.map(one => (
               <Group key={one.id} className="list-row" justify="space-between" align="flex-start">
                 <div>
                   <Group gap={8}>
                     <Text fw={550}>{matcherWords(one, names)}</Text>
-                    <Tone color={one.isActive ? 'orange' : 'gray'}>{one.isActive ? 'silent now' : 'later'}</Tone>
+                    <Tone color={one.isActive ? 'orange' : 'gray'}>{one.isActive ? 'active' : 'later'}</Tone>
                   </Group>
                   <Text>{one.reason}</Text>
                   <Text size="sm" className="quiet" component="div">
@@ -66,12 +66,12 @@ function Silences() {
                     {one.hours
                       ? `, ${one.hours.hours.map(hours => `${hours.days?.join(' ') ?? 'daily'} ${hours.from}–${hours.until}`).join(', ')} ${one.hours.timeZone}`
                       : ''}
-                    {one.held > 0 ? ` · ${one.held} held back` : ''}
+                    {one.held > 0 ? ` · ${one.held} suppressed` : ''}
                   </Text>
                 </div>
                 {mayLead ? (
                   <Button size="xs" variant="default" onClick={() => end.mutate({ params: { id: one.id } })}>
-                    End now
+                    End silence
                   </Button>
                 ) : null}
               </Group>
@@ -96,16 +96,14 @@ function matcherWords({ matchers }: Silence, names: ReadonlyMap<string, string>)
 function Heartbeats() {
   const heartbeats = useApi('heartbeats')
   const mayLead = useMay('lead')
-  const remove = useCommand('removeHeartbeat', { done: 'It is expected no longer.' })
+  const remove = useCommand('removeHeartbeat', { done: 'Heartbeat monitor removed.' })
   const tones = { new: 'gray', healthy: 'teal', silent: 'red' } as const
   return (
-    <Section title="Heartbeats" isFlush>
+    <Section title="Heartbeat monitors" isFlush>
       <Loaded query={heartbeats}>
         {list =>
           list.length === 0 ? (
-            <Empty title="No heartbeat is expected">
-              A backup that stops running says nothing. Let it call an address when it is done, and be paged when it does not.
-            </Empty>
+            <Empty title="No heartbeat monitors">Have a job call a URL when it finishes, and get paged when it does not.</Empty>
           ) : (
             list.map(one => (
               <Group key={one.id} className="list-row" justify="space-between">
@@ -118,15 +116,15 @@ function Heartbeats() {
                   <Text size="sm" className="quiet" component="div">
                     {one.lastHeartbeatAt ? (
                       <>
-                        heard <Time at={one.lastHeartbeatAt} isRelative />
+                        Last heartbeat <Time at={one.lastHeartbeatAt} isRelative />
                       </>
                     ) : (
-                      'never heard of yet'
+                      'No heartbeat yet'
                     )}
-                    , expected by <Time at={one.expectedBy} />
+                    , next due <Time at={one.expectedBy} />
                   </Text>
                 </div>
-                {mayLead ? <CloseButton aria-label={`Expect ${one.name} no longer`} onClick={() => remove.mutate({ params: { id: one.id } })} /> : null}
+                {mayLead ? <CloseButton aria-label={`Remove heartbeat monitor ${one.name}`} onClick={() => remove.mutate({ params: { id: one.id } })} /> : null}
               </Group>
             ))
           )
@@ -159,7 +157,7 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
           ? { timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone, hours: [{ ...(on.length > 0 ? { days: on } : {}), from, until }] }
           : null,
       }),
-      done: 'It is silent. What is still open at the end pages then.',
+      done: 'Silence added. Alerts still open when it ends will page.',
       onDone: onClose,
     },
   )
@@ -179,14 +177,14 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
           </Group>
           <Group grow align="flex-start">
             <TextInput label="Source" {...form.getInputProps('matchers.source')} />
-            <TextInput label="Title has" {...form.getInputProps('matchers.titleContains')} />
+            <TextInput label="Title contains" {...form.getInputProps('matchers.titleContains')} />
           </Group>
-          <TextInput label="Reason" description="For whoever wonders where the pages are" {...form.getInputProps('reason')} />
+          <TextInput label="Reason" description="Shown to responders" {...form.getInputProps('reason')} />
           <Group grow align="flex-start">
             <TextInput label="From" type="datetime-local" {...form.getInputProps('start')} />
             <TextInput label="Until" type="datetime-local" {...form.getInputProps('end')} />
           </Group>
-          <Switch label="Recurring maintenance: only in these hours" {...form.getInputProps('isRecurring', { type: 'checkbox' })} />
+          <Switch label="Recurring maintenance: only during these hours" {...form.getInputProps('isRecurring', { type: 'checkbox' })} />
           {form.values.isRecurring ? (
             <Group align="flex-start">
               <TextInput label="From" type="time" {...form.getInputProps('from')} />
@@ -201,7 +199,7 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
               />
             </Group>
           ) : null}
-          <FormActions submit="Keep it silent" isBusy={isBusy} onCancel={onClose} />
+          <FormActions submit="Add silence" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>
@@ -220,15 +218,15 @@ function HeartbeatModal({ onClose }: { onClose: () => void }) {
         serviceId: serviceId === '' ? null : serviceId,
         everyMinutes: Math.round(Number(everyHours) * 60),
       }),
-      done: 'It is expected from now on.',
+      done: 'Heartbeat monitor added.',
       onDone: (reply: { url: string }) => setUrl(reply.url),
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Expect a heartbeat" size="lg">
+    <Modal opened onClose={onClose} title="Add heartbeat monitor" size="lg">
       {url ? (
         <Stack>
-          <Text>Let the job call this address when it has done its work. It is shown this once.</Text>
+          <Text>Have the job call this URL when it finishes. The URL is shown only once.</Text>
           <Secret label="Address" value={url} />
           <Group justify="flex-end">
             <Button onClick={onClose}>Done</Button>
@@ -240,17 +238,17 @@ function HeartbeatModal({ onClose }: { onClose: () => void }) {
             <FormProblem errors={form.errors} />
             <TextInput label="Name" placeholder="Nightly backup" {...form.getInputProps('name')} />
             <Group grow align="flex-start">
-              <NumberInput label="Silent after, hours" min={0.02} max={960} {...form.getInputProps('everyHours')} error={form.errors.everyMinutes} />
-              <Select label="Severity of the alert" allowDeselect={false} data={[...severities]} {...form.getInputProps('severity')} />
+              <NumberInput label="Alert after (hours)" min={0.02} max={960} {...form.getInputProps('everyHours')} error={form.errors.everyMinutes} />
+              <Select label="Alert severity" allowDeselect={false} data={[...severities]} {...form.getInputProps('severity')} />
             </Group>
             <Select
               label="Service"
-              placeholder="none: the security team is paged"
+              placeholder="None: pages the security team"
               clearable
               data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
               {...form.getInputProps('serviceId')}
             />
-            <FormActions submit="Expect it" isBusy={isBusy} onCancel={onClose} />
+            <FormActions submit="Add monitor" isBusy={isBusy} onCancel={onClose} />
           </Stack>
         </form>
       )}

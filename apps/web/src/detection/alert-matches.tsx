@@ -18,12 +18,12 @@ export function AlertMatches({ alert }: { alert: Alert }) {
   const latest = matches.data?.[0]
   return (
     <Section
-      title="What matched"
+      title="Matched events"
       isFlush
       actions={
         canRespond && (latest?.rule || alert.labels.indicator) ? (
           <Anchor component="button" size="sm" onClick={() => setIsExcepting(true)}>
-            {alert.labels.indicator ? 'Ignore this indicator' : 'Except such events'}
+            {alert.labels.indicator ? 'Ignore indicator' : 'Add exception'}
           </Anchor>
         ) : null
       }
@@ -31,7 +31,7 @@ export function AlertMatches({ alert }: { alert: Alert }) {
       <Loaded query={matches} rows={3}>
         {list =>
           list.map((match, place) => (
-            <details key={match.id} className="tried match" open={place === 0}>
+            <details key={match.id} className="test match" open={place === 0}>
               <summary>
                 <Time at={match.at} /> <span className="quiet">from {match.source}</span>
               </summary>
@@ -50,7 +50,7 @@ export function AlertMatches({ alert }: { alert: Alert }) {
                 </Table.Tbody>
               </Table>
               <details className="match-event">
-                <summary className="quiet">The whole event</summary>
+                <summary className="quiet">Full event</summary>
                 <Code block style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
                   {pretty(match.event)}
                 </Code>
@@ -76,10 +76,10 @@ export function AlertMatches({ alert }: { alert: Alert }) {
 }
 
 const lengths: Record<string, { label: string; days: number | null }> = {
-  '7': { label: 'A week', days: 7 },
-  '30': { label: 'Thirty days', days: 30 },
-  '90': { label: 'Ninety days', days: 90 },
-  never: { label: 'It does not end', days: null },
+  '7': { label: '7 days', days: 7 },
+  '30': { label: '30 days', days: 30 },
+  '90': { label: '90 days', days: 90 },
+  never: { label: 'Never', days: null },
 }
 
 function ExceptModal({ alert, fields, onClose }: { alert: Alert; fields: Record<string, string[]>; onClose: () => void }) {
@@ -103,16 +103,16 @@ function ExceptModal({ alert, fields, onClose }: { alert: Alert; fields: Record<
           expiresAt: days === null ? null : new Date(Date.now() + days * 86_400_000).toISOString(),
         }
       },
-      done: 'Such events raise this alert no more.',
+      done: 'Exception added.',
       onDone: onClose,
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Except such events">
+    <Modal opened onClose={onClose} title="Add exception">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
-          <Text size="sm">The rule stays; events with this value are left out of it. It becomes a Sigma filter that stands among the rules.</Text>
+          <Text size="sm">The rule stays enabled; events with this value no longer match it. The exception is stored as a Sigma filter.</Text>
           <Select
             label="Field"
             data={Object.keys(offered)}
@@ -121,14 +121,14 @@ function ExceptModal({ alert, fields, onClose }: { alert: Alert; fields: Record<
             onChange={field => form.setValues({ field: field ?? '', value: offered[field ?? ''] ?? '' })}
           />
           <TextInput label="Value" required {...form.getInputProps('value')} />
-          <Textarea label="Reason" description="It stands in the record." autosize minRows={2} required {...form.getInputProps('reason')} />
+          <Textarea label="Reason" description="Kept in the audit log." autosize minRows={2} required {...form.getInputProps('reason')} />
           <Select
-            label="How long"
+            label="Expires after"
             data={Object.entries(lengths).map(([value, { label }]) => ({ value, label }))}
             allowDeselect={false}
             {...form.getInputProps('lasts')}
           />
-          <FormActions submit="Except" isBusy={isBusy} onCancel={onClose} />
+          <FormActions submit="Add exception" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>
@@ -136,17 +136,16 @@ function ExceptModal({ alert, fields, onClose }: { alert: Alert; fields: Record<
 }
 
 function IgnoreModal({ value, onClose }: { value: string; onClose: () => void }) {
-  const { form, submit, isBusy } = useRouteForm('ignoreIndicator', { value, reason: '' }, { done: 'It raises no alert any more.', onDone: onClose })
+  const { form, submit, isBusy } = useRouteForm('ignoreIndicator', { value, reason: '' }, { done: 'Indicator ignored.', onDone: onClose })
   return (
-    <Modal opened onClose={onClose} title="Ignore this indicator">
+    <Modal opened onClose={onClose} title="Ignore indicator">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <Text size="sm">
-            <span className="mono">{value}</span> raises no alert any more, whichever list has it. It stands under Detection, Indicators, where it can be taken
-            back.
+            <span className="mono">{value}</span> will no longer raise alerts, whichever list contains it. Restore it under Detection, Indicators.
           </Text>
-          <Textarea label="Reason" description="It stands in the record." autosize minRows={2} required {...form.getInputProps('reason')} />
+          <Textarea label="Reason" description="Kept in the audit log." autosize minRows={2} required {...form.getInputProps('reason')} />
           <FormActions submit="Ignore" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

@@ -13,13 +13,13 @@ export function Coverage() {
         <Stack gap="sm">
           <Group gap="lg">
             <Text size="sm">
-              {fedRules} of {rules} enabled rules are fed by a source that is alive.
+              {fedRules} of {rules} enabled rules have a log source that is receiving data.
             </Text>
             <Group gap={6}>
               <span className="matrix-key" data-fed="all" />
-              <Text size="sm">fed</Text>
+              <Text size="sm">Receiving data</Text>
               <span className="matrix-key" data-fed="none" />
-              <Text size="sm">a rule, but no logs for it</Text>
+              <Text size="sm">No data</Text>
             </Group>
           </Group>
           <Paper>
@@ -44,7 +44,7 @@ export function Coverage() {
                         <span>{id}</span>
                         <span className="numeric">
                           {count}
-                          <VisuallyHidden>{` ${count === 1 ? 'rule' : 'rules'}, ${fed} fed`}</VisuallyHidden>
+                          <VisuallyHidden>{` ${count === 1 ? 'rule' : 'rules'}, ${fed} receiving data`}</VisuallyHidden>
                         </span>
                       </a>
                     ))}

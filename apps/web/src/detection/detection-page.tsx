@@ -68,14 +68,14 @@ export function DetectionPage() {
 
 function Standing() {
   const status = useApi('detectionStatus')
-  if (status.data === undefined) return 'Sigma rules on your logs, as they come in.'
+  if (status.data === undefined) return 'Sigma rules run on your logs as they arrive.'
   const { rules, indicators, waitingBatches, deadLetters, isCompiling } = status.data
   return (
     <>
-      {rules} rules in force{indicators > 0 ? `, ${indicators.toLocaleString()} ${indicators === 1 ? 'indicator' : 'indicators'} looked for` : ''}
-      {isCompiling ? ', a change is being made ready' : ''}
-      {waitingBatches > 0 ? `, batches of events that wait: ${waitingBatches}` : ''}
-      {deadLetters > 0 ? `, lines that were no events: ${deadLetters}` : ''}.
+      {rules} rules enabled{indicators > 0 ? `, ${indicators.toLocaleString()} ${indicators === 1 ? 'indicator' : 'indicators'}` : ''}
+      {isCompiling ? ', applying changes' : ''}
+      {waitingBatches > 0 ? `, ${waitingBatches} queued batches` : ''}
+      {deadLetters > 0 ? `, ${deadLetters} rejected lines` : ''}.
     </>
   )
 }
@@ -111,7 +111,7 @@ function Rules() {
         <Loaded query={rules}>
           {() =>
             rules.items?.length === 0 ? (
-              <Empty title="No rule fits">Search for something else, write a rule, or import the public set of SigmaHQ as an archive.</Empty>
+              <Empty title="No matching rules">Change the search, write a rule, or import the SigmaHQ rules as an archive.</Empty>
             ) : (
               rules.items?.map(rule => <RuleRow key={rule.id} rule={rule} />)
             )
@@ -149,9 +149,9 @@ function RuleRow({ rule }: { rule: DetectionRule }) {
                 · {rule.matches} {rule.matches === 1 ? 'match' : 'matches'}, last <Time at={rule.lastMatchAt} isRelative />
               </>
             ) : (
-              ' · no match yet'
+              ' · no matches'
             )}
-            {rule.falsePositiveShare === null ? '' : ` · ${Math.round(rule.falsePositiveShare * 100)} % false positives`}
+            {rule.falsePositiveShare === null ? '' : ` · ${Math.round(rule.falsePositiveShare * 100)}% false positives`}
             {rule.expiresAt ? (
               <>
                 {' '}

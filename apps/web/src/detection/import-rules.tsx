@@ -18,8 +18,8 @@ export function ImportRules() {
   const upload = useUpload<ImportedRules>(({ added, changed, unchanged, refused }) => {
     const [first] = refused
     notifications.show({
-      title: `${added} added, ${changed} changed, ${unchanged} as they were`,
-      message: first ? `${refused.length} refused, the first ${first.file}, line ${first.line}: ${first.reason}` : 'Every rule was taken.',
+      title: `${added} added, ${changed} changed, ${unchanged} unchanged`,
+      message: first ? `${refused.length} refused, the first ${first.file}, line ${first.line}: ${first.reason}` : 'All rules imported.',
       color: first ? 'yellow' : 'teal',
       autoClose: 15_000,
     })
@@ -28,7 +28,7 @@ export function ImportRules() {
   const sendFolder = async (files: readonly File[]) => {
     const rules = files.filter(file => isRule(file.webkitRelativePath))
     if (rules.length === 0) {
-      tellProblem('There is no rule file (.yml) in this folder.')
+      tellProblem('This folder contains no rule files (.yml).')
       return
     }
     setIsPacking(true)
@@ -48,10 +48,10 @@ export function ImportRules() {
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Item leftSection={<IconUpload size={16} />} onClick={() => archive.current?.()}>
-            An archive or rule files
+            Archive or rule files
           </Menu.Item>
           <Menu.Item leftSection={<IconFolder size={16} />} onClick={() => folder.current?.click()}>
-            A folder or git checkout
+            Folder or Git checkout
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
@@ -65,7 +65,7 @@ export function ImportRules() {
         ref={folder}
         type="file"
         hidden
-        aria-label="Folder of rules"
+        aria-label="Rules folder"
         // React has no name of its own for it.
         {...{ webkitdirectory: '' }}
         onChange={event => {

@@ -37,7 +37,7 @@ export function Indicators() {
   const mayWrite = useMay('lead')
   const lists = useApi('indicatorLists', {}, { isEnabled: mayRead })
   const [isAdding, setIsAdding] = useState(false)
-  if (!mayRead) return <Empty title="For responders">Who may respond sees what is looked for.</Empty>
+  if (!mayRead) return <Empty title="Responders only">Indicators are visible to responders.</Empty>
   return (
     <Stack>
       <LookUp />
@@ -47,7 +47,7 @@ export function Indicators() {
         actions={
           mayWrite ? (
             <Anchor component="button" size="sm" onClick={() => setIsAdding(true)}>
-              Add a list
+              Add list
             </Anchor>
           ) : null
         }
@@ -55,9 +55,8 @@ export function Indicators() {
         <Loaded query={lists} rows={2}>
           {rows =>
             rows.length === 0 ? (
-              <Empty title="No indicators yet" action={mayWrite ? <Button onClick={() => setIsAdding(true)}>Add a list</Button> : undefined}>
-                Addresses, networks, domains, URLs and hashes that others have seen in attacks: as a CSV, a STIX bundle, or from a TAXII server. Every event is
-                looked at for them as it comes in.
+              <Empty title="No indicators yet" action={mayWrite ? <Button onClick={() => setIsAdding(true)}>Add list</Button> : undefined}>
+                Match every event against IP addresses, networks, domains, URLs and hashes from a CSV file, a STIX bundle or a TAXII server.
               </Empty>
             ) : (
               rows.map(list => <ListRow key={list.id} list={list} />)
@@ -89,7 +88,7 @@ function ListRow({ list }: { list: IndicatorList }) {
           ) : list.taxii ? (
             ', not pulled yet'
           ) : (
-            ', nothing uploaded yet'
+            ', nothing uploaded'
           )}
           {list.lastSightingAt ? (
             <>
@@ -97,20 +96,20 @@ function ListRow({ list }: { list: IndicatorList }) {
               · seen {list.sightings.toLocaleString()} {list.sightings === 1 ? 'time' : 'times'}, last <Time at={list.lastSightingAt} isRelative />
             </>
           ) : (
-            ' · never seen'
+            ' · no sightings'
           )}
           {list.taxii ? ` · from ${new URL(list.taxii.url).host}, every ${list.taxii.pullMinutes} min` : ''}
         </Text>
         {list.problem ? (
           <Text size="sm" c="red" mt={2}>
-            The last pull failed: {list.problem}.
+            Last pull failed: {list.problem}.
           </Text>
         ) : null}
         {list.refused > 0 ? <Refused list={list} /> : null}
       </div>
       {mayWrite ? <Upload list={list} onRemove={() => setIsRemoving(true)} /> : null}
       <Switch
-        aria-label={`${list.name} is looked for`}
+        aria-label={`Enable ${list.name}`}
         checked={list.isEnabled}
         disabled={!mayWrite || change.isPending}
         onChange={event => change.mutate({ params: { id: list.id }, body: { isEnabled: event.currentTarget.checked } })}
@@ -124,7 +123,7 @@ function Refused({ list }: { list: IndicatorList }) {
   return (
     <details className="match-event">
       <summary className="quiet" style={{ fontSize: 14 }}>
-        {list.refused.toLocaleString()} {list.refused === 1 ? 'entry is' : 'entries are'} not looked for
+        {list.refused.toLocaleString()} {list.refused === 1 ? 'entry is' : 'entries are'} rejected
       </summary>
       <ul style={{ margin: '4px 0', paddingLeft: 20 }}>
         {list.refusedExamples.map(({ at, reason }) => (
@@ -140,11 +139,11 @@ function Refused({ list }: { list: IndicatorList }) {
 }
 
 function Upload({ list, onRemove }: { list: IndicatorList; onRemove: () => void }) {
-  const pull = useCommand('pullIndicators', { done: 'It is being pulled.' })
+  const pull = useCommand('pullIndicators', { done: 'Pull started.' })
   const upload = useUpload<{ taken: number; list: IndicatorList }>(({ taken, list: after }) =>
     notifications.show({
-      title: `${taken.toLocaleString()} taken`,
-      message: after.refused > 0 ? `Not looked for: ${after.refused.toLocaleString()}. The list says why.` : 'Every entry is looked for.',
+      title: `${taken.toLocaleString()} imported`,
+      message: after.refused > 0 ? `${after.refused.toLocaleString()} rejected. See the list for reasons.` : 'All entries imported.',
       color: after.refused > 0 ? 'yellow' : 'teal',
     }),
   )
@@ -193,7 +192,7 @@ function RemoveModal({ list, onClose }: { list: IndicatorList; onClose: () => vo
   return (
     <Modal opened onClose={onClose} title={`Remove ${list.name}?`}>
       <Stack>
-        <Text size="sm">Its {list.size.toLocaleString()} indicators are looked for no more. Alerts that they raised stay.</Text>
+        <Text size="sm">Its {list.size.toLocaleString()} indicators will no longer be matched. Existing alerts stay.</Text>
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             Cancel
@@ -223,41 +222,36 @@ function AddModal({ onClose }: { onClose: () => void }) {
   )
   const isPulled = form.values.from === 'taxii'
   return (
-    <Modal opened onClose={onClose} title="Add a list of indicators">
+    <Modal opened onClose={onClose} title="Add indicator list">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <TextInput label="Name" placeholder="Botnet controllers" required {...form.getInputProps('name')} />
           <Select
-            label="Level of the alerts"
-            description="From high on, the security team is paged."
+            label="Alert severity"
+            description="High and critical page the security team."
             data={[...ruleLevels]}
             allowDeselect={false}
             {...form.getInputProps('level')}
           />
           <SegmentedControl
-            aria-label="Where it comes from"
+            aria-label="Source"
             data={[
-              { value: 'upload', label: 'I upload it' },
-              { value: 'taxii', label: 'From a TAXII server' },
+              { value: 'upload', label: 'File upload' },
+              { value: 'taxii', label: 'TAXII server' },
             ]}
             {...form.getInputProps('from')}
           />
           {isPulled ? (
             <>
-              <TextInput
-                label="Address of the collection"
-                placeholder="https://taxii.example/api1/collections/…/"
-                required
-                {...form.getInputProps('taxii.url')}
-              />
-              <TextInput label="Name to sign in with" description="Empty for a bearer token, or none" {...form.getInputProps('taxii.username')} />
+              <TextInput label="Collection URL" placeholder="https://taxii.example/api1/collections/…/" required {...form.getInputProps('taxii.url')} />
+              <TextInput label="Username" description="Leave empty for a bearer token or no authentication" {...form.getInputProps('taxii.username')} />
               <PasswordInput label="Password or token" autoComplete="off" {...form.getInputProps('taxii.secret')} />
-              <NumberInput label="Pull every so many minutes" min={5} max={10_080} allowDecimal={false} {...form.getInputProps('taxii.pullMinutes')} />
+              <NumberInput label="Pull interval (minutes)" min={5} max={10_080} allowDecimal={false} {...form.getInputProps('taxii.pullMinutes')} />
             </>
           ) : (
             <Text size="sm" className="quiet">
-              A CSV, a line each, or a STIX 2.1 bundle, also as .gz. Upload it once the list is there; each upload takes the place of the one before.
+              CSV (one per line) or a STIX 2.1 bundle, optionally gzipped. Each upload replaces the previous one.
             </Text>
           )}
           <FormActions submit="Add" isBusy={isBusy} onCancel={onClose} />
@@ -275,8 +269,8 @@ function LookUp() {
   return (
     <div>
       <TextInput
-        aria-label="Look an indicator up"
-        placeholder="Is it on a list? An address, domain, URL or hash"
+        aria-label="Look up an indicator"
+        placeholder="IP address, domain, URL or hash"
         leftSection={<IconSearch size={15} />}
         value={typed}
         onChange={event => setTyped(event.currentTarget.value)}
@@ -284,8 +278,8 @@ function LookUp() {
       />
       {value === '' || found === undefined ? null : (
         <Stack gap={4} mt="xs" role="status">
-          {kind === null ? <Text size="sm">That is no address, domain, URL or hash.</Text> : null}
-          {kind !== null && found.length === 0 ? <Text size="sm">It is on no list.</Text> : null}
+          {kind === null ? <Text size="sm">Not an IP address, domain, URL or hash.</Text> : null}
+          {kind !== null && found.length === 0 ? <Text size="sm">Not on any list.</Text> : null}
           {found.map(one => (
             <Group key={`${one.list.id} ${one.value}`} gap={8}>
               <Text size="sm" className="mono" style={{ overflowWrap: 'anywhere' }}>
@@ -312,7 +306,7 @@ function LookUp() {
 function Ignored() {
   const mayWrite = useMay('lead')
   const ignored = useApi('ignoredIndicators')
-  const restore = useCommand('restoreIndicator', { done: 'It raises alerts again.' })
+  const restore = useCommand('restoreIndicator', { done: 'Indicator restored.' })
   if ((ignored.data?.length ?? 0) === 0) return null
   return (
     <Section title="Ignored" isFlush>

@@ -15,7 +15,7 @@ export function LogSources() {
   const sources = useApi('logSources', {}, { isEnabled: mayRead })
   const revoke = useCommand('revokeLogSource', { done: 'Revoked.' })
   const [isAdding, setIsAdding] = useState(false)
-  if (!mayRead) return <Empty title="For responders">Who may respond sees where logs come from.</Empty>
+  if (!mayRead) return <Empty title="Responders only">Log sources are visible to responders.</Empty>
   return (
     <Section
       title="Log sources"
@@ -23,7 +23,7 @@ export function LogSources() {
       actions={
         mayWrite ? (
           <Anchor component="button" size="sm" onClick={() => setIsAdding(true)}>
-            Add a log source
+            Add log source
           </Anchor>
         ) : null
       }
@@ -31,8 +31,8 @@ export function LogSources() {
       <Loaded query={sources} rows={2}>
         {list =>
           list.length === 0 ? (
-            <Empty title="No logs come in yet" action={mayWrite ? <Button onClick={() => setIsAdding(true)}>Add a log source</Button> : undefined}>
-              Filebeat, Winlogbeat, Fluent Bit, Vector, Logstash and OpenTelemetry ship to Tocsin as they are: each source has a secret address of its own.
+            <Empty title="No log sources yet" action={mayWrite ? <Button onClick={() => setIsAdding(true)}>Add log source</Button> : undefined}>
+              Send logs from Filebeat, Winlogbeat, Fluent Bit, Vector, Logstash or OpenTelemetry. Each log source has its own secret URL.
             </Empty>
           ) : (
             <Table.ScrollContainer minWidth={620}>
@@ -44,8 +44,8 @@ export function LogSources() {
                         <Text fw={550}>{source.name}</Text>
                         <Text size="sm" className="quiet">
                           {[source.logsource.product, source.logsource.category, source.logsource.service].filter(Boolean).join(' / ') ||
-                            'events say what they are'}
-                          {source.files.length > 0 ? ` · follows ${source.files.join(', ')}` : ''}
+                            'detected from events'}
+                          {source.files.length > 0 ? ` · tails ${source.files.join(', ')}` : ''}
                         </Text>
                         {source.problem && !source.revokedAt ? (
                           <Text size="sm" c="red">
@@ -55,10 +55,12 @@ export function LogSources() {
                       </Table.Td>
                       <Table.Td className="numeric">{source.events.toLocaleString()} events</Table.Td>
                       <Table.Td className="quiet">
-                        {source.revokedAt ? 'revoked' : source.lastSeenAt ? <Time at={source.lastSeenAt} isRelative /> : 'never heard of'}{' '}
-                        {source.isSilent && !source.revokedAt ? <Badge color="red">silent</Badge> : null}
+                        {source.revokedAt ? 'revoked' : source.lastSeenAt ? <Time at={source.lastSeenAt} isRelative /> : 'No data'}{' '}
+                        {source.isSilent && !source.revokedAt ? <Badge color="red">no data</Badge> : null}
                       </Table.Td>
-                      <Table.Td className="quiet">{source.gapMinutes === null ? 'no gap alarm' : `alarm after ${source.gapMinutes} min`}</Table.Td>
+                      <Table.Td className="quiet">
+                        {source.gapMinutes === null ? 'no alert on missing data' : `alerts after ${source.gapMinutes} min without data`}
+                      </Table.Td>
                       <Table.Td>
                         {mayWrite && !source.revokedAt ? (
                           <Button size="xs" variant="default" onClick={() => revoke.mutate({ params: { id: source.id } })}>
@@ -80,7 +82,7 @@ export function LogSources() {
 }
 
 const kinds: Record<string, { label: string; logsource: Record<string, string> }> = {
-  said: { label: 'Windows, Sysmon, CloudTrail, Kubernetes…: events say it themselves', logsource: {} },
+  said: { label: 'Windows, Sysmon, CloudTrail, Kubernetes…: detected from events', logsource: {} },
   sshd: { label: 'Linux sign-ins (sshd)', logsource: { product: 'linux', service: 'sshd' } },
   auditd: { label: 'Linux audit (auditd)', logsource: { product: 'linux', service: 'auditd' } },
   process: { label: 'Linux processes', logsource: { product: 'linux', category: 'process_creation' } },
@@ -109,34 +111,34 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Add a log source">
+    <Modal opened onClose={onClose} title="Add log source">
       {url === undefined ? (
         <form onSubmit={submit} noValidate>
           <Stack>
             <FormProblem errors={form.errors} />
             <TextInput label="Name" required {...form.getInputProps('name')} />
             <Select
-              label="What it carries"
-              description="So that rules for these logs look at it"
+              label="Log type"
+              description="Decides which rules run on these logs"
               data={Object.entries(kinds).map(([value, { label }]) => ({ value, label }))}
               allowDeselect={false}
               {...form.getInputProps('kind')}
             />
             <TagsInput
-              label="Sends syslog from"
-              description="Addresses or networks, such as 192.0.2.0/24; for a source that sends by other means, none"
+              label="Syslog senders"
+              description="IP addresses or networks, such as 192.0.2.0/24. Leave empty for other protocols."
               clearable
               {...form.getInputProps('senders')}
             />
             <TagsInput
-              label="Follows these files of the server"
-              description="Whole paths, such as /var/log/auth.log or /var/log/nginx/*.log; only in the folders of TOCSIN_FOLLOW_FOLDERS"
+              label="Tail files on the server"
+              description="Absolute paths, such as /var/log/auth.log or /var/log/nginx/*.log, inside the folders of TOCSIN_FOLLOW_FOLDERS"
               clearable
               {...form.getInputProps('files')}
             />
             <NumberInput
-              label="Raise an alert after so many minutes of silence"
-              description="Empty for never"
+              label="Alert after minutes without data"
+              description="Leave empty for no alert"
               min={1}
               max={10_080}
               allowDecimal={false}
@@ -147,14 +149,14 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
         </form>
       ) : (
         <Stack>
-          <Text>This address is secret and shown this once.</Text>
+          <Text>This URL is secret and shown only once.</Text>
           <Secret value={url} label="Address" />
-          <Text size="sm">Filebeat, Winlogbeat, Logstash, Fluent Bit, Vector: the Elasticsearch output, with this as its host.</Text>
+          <Text size="sm">Filebeat, Winlogbeat, Logstash, Fluent Bit, Vector: use the Elasticsearch output with this host.</Text>
           <Code block>{`output.elasticsearch:\n  hosts: ["${url}/elastic"]\nsetup.template.enabled: false\nsetup.ilm.enabled: false`}</Code>
-          <Text size="sm">Anything else: lines of JSON.</Text>
+          <Text size="sm">Anything else: newline-delimited JSON.</Text>
           <Code block style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>{`curl --data-binary @events.ndjson ${url}/events`}</Code>
           <Text size="sm" className="quiet">
-            OpenTelemetry’s OTLP over HTTP goes to {'…/v1/logs'}.
+            OpenTelemetry (OTLP over HTTP): {'…/v1/logs'}.
           </Text>
           <Group justify="flex-end">
             <Button onClick={onClose}>Done</Button>
@@ -172,7 +174,7 @@ export function DeadLetters() {
   const [mending, setMending] = useState<DeadLetter>()
   if (!mayRead || (letters.data?.length ?? 0) === 0) return null
   return (
-    <Section title="Lines that were no events" isFlush>
+    <Section title="Rejected lines" isFlush>
       {letters.data?.slice(0, 50).map(letter => (
         <Group key={letter.id} className="list-row" gap="sm" wrap="nowrap" align="flex-start">
           <div style={{ minWidth: 0, flex: 1 }}>
@@ -184,7 +186,7 @@ export function DeadLetters() {
             </Text>
           </div>
           <Button size="xs" variant="default" onClick={() => setMending(letter)}>
-            Mend
+            Fix
           </Button>
         </Group>
       ))}
@@ -196,13 +198,13 @@ export function DeadLetters() {
 function MendModal({ letter, onClose }: { letter: DeadLetter; onClose: () => void }) {
   const mayWrite = useMay('lead')
   const [text, setText] = useState(letter.text)
-  const replay = useCommand('replayDeadLetters', { done: 'Matched again.', onDone: onClose })
+  const replay = useCommand('replayDeadLetters', { done: 'Line replayed.', onDone: onClose })
   return (
-    <Modal opened onClose={onClose} title="A line that was no event">
+    <Modal opened onClose={onClose} title="Rejected line">
       <Stack>
         <Text size="sm">{letter.reason}</Text>
         <Textarea
-          label="The line"
+          label="Line"
           autosize
           minRows={4}
           maxRows={16}
@@ -215,7 +217,7 @@ function MendModal({ letter, onClose }: { letter: DeadLetter; onClose: () => voi
             Cancel
           </Button>
           <Button disabled={!mayWrite} loading={replay.isPending} onClick={() => replay.mutate({ body: { letters: [{ id: letter.id, text }] } })}>
-            Match it again
+            Replay line
           </Button>
         </Group>
       </Stack>

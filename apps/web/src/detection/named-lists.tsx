@@ -21,17 +21,17 @@ interface Words {
 /** Where fields stand in the events of this organization. */
 export function FieldMapping() {
   const mapping = useApi('fieldMapping')
-  const save = useCommand('changeFieldMapping', { done: 'Saved. Rules read your events so from the next batch on.' })
+  const save = useCommand('changeFieldMapping', { done: 'Field mapping saved. It applies from the next batch.' })
   return (
     <NamedLists
-      title="Fields of your own events"
+      title="Field mapping"
       lists={mapping}
       shape={found => found.map(({ field, paths }) => ({ name: field, values: paths }))}
-      words={{ name: 'Field', values: 'stands at', nameExample: 'DestinationIp', valueExample: 'myapp.client.ip' }}
+      words={{ name: 'Field', values: 'maps to', nameExample: 'DestinationIp', valueExample: 'myapp.client.ip' }}
       isSaving={save.isPending}
       onSave={lists => save.mutate({ body: { fields: lists.map(({ name, values }) => ({ field: name, paths: [...values] })) } })}
     >
-      Rules name fields as Sigma does. Where your events write one in a place that Tocsin does not know, say where: keys joined by dots.
+      Rules use Sigma field names. Map a field to its path in your events, with keys joined by dots.
     </NamedLists>
   )
 }
@@ -39,17 +39,17 @@ export function FieldMapping() {
 /** What the placeholders of rules stand for here. */
 export function Placeholders() {
   const placeholders = useApi('placeholders')
-  const save = useCommand('changePlaceholders', { done: 'Saved. Rules that need them can be imported now.' })
+  const save = useCommand('changePlaceholders', { done: 'Placeholders saved. Rules that use them can now be imported.' })
   return (
     <NamedLists
-      title="Placeholders of rules"
+      title="Rule placeholders"
       lists={placeholders}
       shape={found => found}
-      words={{ name: 'Placeholder', values: 'stands for', nameExample: 'Admins_Workstations', valueExample: 'ADM-*' }}
+      words={{ name: 'Placeholder', values: 'values', nameExample: 'Admins_Workstations', valueExample: 'ADM-*' }}
       isSaving={save.isPending}
       onSave={lists => save.mutate({ body: { placeholders: lists.map(({ name, values }) => ({ name, values: [...values] })) } })}
     >
-      Some rules leave open what only you know, such as %Admins_Workstations%. A rule whose placeholder has no value here is refused.
+      Some rules use placeholders, such as %Admins_Workstations%. A rule whose placeholder has no value is rejected.
     </NamedLists>
   )
 }

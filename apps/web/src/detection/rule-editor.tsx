@@ -76,7 +76,7 @@ export default function RuleEditor({ value, isReadOnly, onChange }: Props) {
           lintGutter(),
           EditorState.readOnly.of(isReadOnly),
           EditorView.lineWrapping,
-          EditorView.contentAttributes.of({ 'aria-label': 'The rule, as YAML' }),
+          EditorView.contentAttributes.of({ 'aria-label': 'Rule (YAML)' }),
           look,
           EditorView.updateListener.of(update => {
             if (!update.docChanged) return

@@ -34,17 +34,17 @@ export function NewRulePage() {
   const navigate = useNavigate()
   const [text, setText] = useState(blank)
   const create = useCommand('createDetectionRule', {
-    done: 'The rule is in force.',
+    done: 'Rule saved and enabled.',
     isQuiet: true,
     onDone: rule => void navigate({ to: '/detection/rules/$id', params: { id: rule.id } }),
   })
   return (
     <Page
       title="New rule"
-      lead="A Sigma rule: what events must look like. It is checked as you type."
+      lead="Write a Sigma rule. It is validated as you type."
       actions={
         <Button loading={create.isPending} onClick={() => create.mutate({ body: { text } })}>
-          Put it in force
+          Save and enable
         </Button>
       }
     >
@@ -64,7 +64,7 @@ function Workbench({ text, setText, isReadOnly }: { text: string; setText: (text
   return (
     <Grid gap="lg">
       <Grid.Col span={{ base: 12, md: 7 }}>
-        <Section title="The rule" isFlush>
+        <Section title="Rule" isFlush>
           <Suspense fallback={<Skeleton height={320} m="md" w="auto" />}>
             <RuleEditor value={text} isReadOnly={isReadOnly} onChange={setText} />
           </Suspense>
@@ -84,7 +84,7 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
   // Somebody else's change is shown, unless one is writing oneself.
   // biome-ignore lint/correctness/useExhaustiveDependencies: only a new version is taken over.
   useEffect(() => setText(rule.text), [rule.version])
-  const save = useCommand('changeDetectionRule', { done: 'Saved: the new version is in force.', isQuiet: true })
+  const save = useCommand('changeDetectionRule', { done: 'New version saved and enabled.', isQuiet: true })
   const enable = useCommand('enableDetectionRule')
   const params = { id: rule.id }
   return (
@@ -129,7 +129,7 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
       <Workbench text={text} setText={setText} isReadOnly={!mayWrite} />
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }}>
-          <Section title="Matches a day">
+          <Section title="Matches per day">
             <Days rule={rule} />
           </Section>
         </Grid.Col>
@@ -170,18 +170,18 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
 }
 
 function Days({ rule }: { rule: DetectionRuleDetail }) {
-  if (rule.days.length === 0) return <Text className="quiet">It has not matched yet.</Text>
+  if (rule.days.length === 0) return <Text className="quiet">No matches yet.</Text>
   const most = Math.max(...rule.days.map(day => day.matches))
-  const noise = rule.falsePositiveShare === null ? null : `${Math.round(rule.falsePositiveShare * 100)} % of its decided alerts were false positives.`
+  const noise = rule.falsePositiveShare === null ? null : `${Math.round(rule.falsePositiveShare * 100)}% of its triaged alerts were false positives.`
   return (
     <Stack gap="sm">
-      <div className="day-bars" role="img" aria-label={`Matches a day: ${rule.days.map(day => `${day.day} ${day.matches}`).join(', ')}`}>
+      <div className="day-bars" role="img" aria-label={`Matches per day: ${rule.days.map(day => `${day.day} ${day.matches}`).join(', ')}`}>
         {rule.days.map(day => (
           <span key={day.day} style={{ height: `${Math.max(4, (100 * day.matches) / most)}%` }} title={`${day.day}: ${day.matches}`} />
         ))}
       </div>
       <Text size="sm" className="quiet">
-        {rule.matches} in all, last <Time at={rule.lastMatchAt ?? rule.changedAt} isRelative />. {noise}
+        {rule.matches} total, last <Time at={rule.lastMatchAt ?? rule.changedAt} isRelative />. {noise}
       </Text>
     </Stack>
   )

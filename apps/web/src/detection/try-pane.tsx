@@ -13,7 +13,7 @@ export function TryPane({ text }: { text: string }) {
   const run = () => attempt.mutate({ body: { text, events: from === 'recent' ? null : pasted } })
   return (
     <Section
-      title="Try it"
+      title="Test rule"
       actions={
         <Group gap="xs">
           <SegmentedControl
@@ -26,7 +26,7 @@ export function TryPane({ text }: { text: string }) {
             ]}
           />
           <Button size="xs" loading={attempt.isPending} disabled={text.trim() === '' || (from === 'pasted' && pasted.trim() === '')} onClick={run}>
-            Try
+            Test
           </Button>
         </Group>
       }
@@ -34,7 +34,7 @@ export function TryPane({ text }: { text: string }) {
       <Stack gap="sm">
         {from === 'pasted' ? (
           <Textarea
-            aria-label="Events, a line of JSON each"
+            aria-label="Events (one JSON object per line)"
             placeholder={'{"Channel": "Security", "EventID": 4625}'}
             autosize
             minRows={3}
@@ -45,11 +45,7 @@ export function TryPane({ text }: { text: string }) {
           />
         ) : null}
         {attempt.error ? <ProblemNote error={attempt.error} /> : null}
-        {attempt.data ? (
-          <Results data={attempt.data} />
-        ) : (
-          <Empty title="Nothing tried yet">The rule is tried as it stands in the editor; nothing is stored.</Empty>
-        )}
+        {attempt.data ? <Results data={attempt.data} /> : <Empty title="No test results yet">Tests the rule in the editor. Nothing is saved.</Empty>}
       </Stack>
     </Section>
   )
@@ -57,11 +53,11 @@ export function TryPane({ text }: { text: string }) {
 
 function Results({ data }: { data: { problems: { line: number; reason: string }[]; events: TriedEvent[]; judged: number; met: number } }) {
   if (data.problems.length > 0) return <ProblemNote error={data.problems.map(({ line, reason }) => `Line ${line}: ${reason}.`).join(' ')} />
-  if (data.judged === 0) return <Empty title="No event has come in lately">Point a log source at Tocsin, or paste events.</Empty>
+  if (data.judged === 0) return <Empty title="No recent events">Add a log source, or paste events.</Empty>
   return (
     <Stack gap="sm" aria-live="polite">
       <Text size="sm">
-        <strong>{data.met}</strong> of {data.judged} events are met.
+        <strong>{data.met}</strong> of {data.judged} events matched.
       </Text>
       {data.events.slice(0, 20).map(event => (
         <Tried key={event.line} tried={event} isOpen={event.isMet || data.events.length === 1} />
@@ -74,16 +70,16 @@ function Mark({ isMet }: { isMet: boolean }) {
   return isMet ? (
     <IconCheck size={15} role="img" aria-label="met" style={{ color: 'light-dark(#08614c, #8ce8cf)', flexShrink: 0, marginTop: 2 }} />
   ) : (
-    <IconX size={15} role="img" aria-label="not met" style={{ color: 'var(--mantine-color-error)', flexShrink: 0, marginTop: 2 }} />
+    <IconX size={15} role="img" aria-label="not matched" style={{ color: 'var(--mantine-color-error)', flexShrink: 0, marginTop: 2 }} />
   )
 }
 
 function Tried({ tried, isOpen }: { tried: TriedEvent; isOpen: boolean }) {
-  const why = tried.problem ?? (tried.isRead ? undefined : 'It is not of the log source that the rule reads.')
+  const why = tried.problem ?? (tried.isRead ? undefined : 'Not from the log source that the rule reads.')
   return (
     <details open={isOpen} className="tried">
       <summary>
-        <Mark isMet={tried.isMet} /> Event {tried.line} {tried.isMet ? 'is met' : 'is not met'}
+        <Mark isMet={tried.isMet} /> Event {tried.line} {tried.isMet ? 'matched' : 'not matched'}
       </summary>
       <Stack gap={8} pt={8}>
         {why ? (
@@ -117,9 +113,9 @@ function Tried({ tried, isOpen }: { tried: TriedEvent; isOpen: boolean }) {
                       {item.wanted.length > 4 ? ` … ${item.wanted.length - 4} more` : ''}
                       <div className="quiet">
                         {item.key.split('|')[0] === ''
-                          ? 'looked for in the whole event'
+                          ? 'searched in the whole event'
                           : item.found === null
-                            ? 'the event has no such field'
+                            ? 'field not in the event'
                             : `the event has: ${item.found.join(', ')}`}
                       </div>
                     </div>
@@ -130,7 +126,7 @@ function Tried({ tried, isOpen }: { tried: TriedEvent; isOpen: boolean }) {
           </div>
         ))}
         <details>
-          <summary className="quiet">The event</summary>
+          <summary className="quiet">Event</summary>
           <Code block style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
             {pretty(tried.event)}
           </Code>

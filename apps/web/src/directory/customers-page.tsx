@@ -16,11 +16,11 @@ export function CustomersPage() {
   return (
     <Page
       title="Customers"
-      lead="Whom to tell, and within how many hours of the declaration."
+      lead="Customers to notify, and the contractual deadline from declaration."
       actions={
         mayLead ? (
           <Button leftSection={<IconPlus size={16} />} onClick={() => setEdited('new')}>
-            Add a customer
+            Add customer
           </Button>
         ) : null
       }
@@ -29,16 +29,16 @@ export function CustomersPage() {
         <Loaded query={customers}>
           {list =>
             list.length === 0 ? (
-              <Empty title="No customer yet">Add those to whom a contract promises notice of security incidents, with the contacts who are to be told.</Empty>
+              <Empty title="No customers yet">Add customers whose contracts require security incident notices, with the contacts to notify.</Empty>
             ) : (
               <Table.ScrollContainer minWidth={680}>
                 <Table>
                   <Table.Thead>
                     <Table.Tr>
                       <Table.Th>Customer</Table.Th>
-                      <Table.Th>Within</Table.Th>
+                      <Table.Th>Deadline</Table.Th>
                       <Table.Th>Contacts</Table.Th>
-                      <Table.Th>Uses</Table.Th>
+                      <Table.Th>Services</Table.Th>
                     </Table.Tr>
                   </Table.Thead>
                   <Table.Tbody>
@@ -107,7 +107,7 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
     },
   )
   return (
-    <Modal opened onClose={onClose} title={customer ? customer.name : 'Add a customer'}>
+    <Modal opened onClose={onClose} title={customer ? customer.name : 'Add customer'}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -115,20 +115,20 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
             <TextInput label="Name" required {...form.getInputProps('name')} />
             <TextInput label="Region" required {...form.getInputProps('region')} />
           </Group>
-          <NumberInput label="Notify within, hours" min={1} max={72} {...form.getInputProps('noticeHours')} />
-          <Textarea label="Terms" description="What the contract says about security notices" autosize minRows={2} {...form.getInputProps('terms')} />
+          <NumberInput label="Notify within (hours)" min={1} max={72} {...form.getInputProps('noticeHours')} />
+          <Textarea label="Contract terms" description="What the contract says about security notices" autosize minRows={2} {...form.getInputProps('terms')} />
           <Text size="sm" fw={550}>
             Contacts
           </Text>
           {form.values.contacts.map((contact, position) => (
             <Group key={contact.key} align="flex-start" wrap="nowrap">
-              <TextInput aria-label="Name of the contact" placeholder="Name" flex={1} {...form.getInputProps(`contacts.${position}.name`)} />
-              <TextInput aria-label="E-mail of the contact" placeholder="E-mail" type="email" flex={1} {...form.getInputProps(`contacts.${position}.email`)} />
+              <TextInput aria-label="Contact name" placeholder="Name" flex={1} {...form.getInputProps(`contacts.${position}.name`)} />
+              <TextInput aria-label="Contact email" placeholder="E-mail" type="email" flex={1} {...form.getInputProps(`contacts.${position}.email`)} />
               <ActionIcon
                 variant="subtle"
                 color="gray"
                 size={36}
-                aria-label="Remove the contact"
+                aria-label="Remove contact"
                 disabled={form.values.contacts.length === 1}
                 onClick={() => form.removeListItem('contacts', position)}
               >
@@ -138,11 +138,11 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
           ))}
           <div>
             <Button variant="default" size="xs" onClick={() => form.insertListItem('contacts', { key: crypto.randomUUID(), name: '', email: '' })}>
-              Add a contact
+              Add contact
             </Button>
           </div>
           <MultiSelect
-            label="Services it uses"
+            label="Services used"
             data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
             searchable
             {...form.getInputProps('serviceIds')}

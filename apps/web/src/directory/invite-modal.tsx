@@ -14,10 +14,10 @@ export function InviteModal({ onClose }: { onClose: () => void }) {
     { onDone: (reply: { link: string }) => setLink(reply.link) },
   )
   return (
-    <Modal opened onClose={onClose} title="Invite somebody">
+    <Modal opened onClose={onClose} title="Invite person">
       {link ? (
         <Stack>
-          <Text>The invitation is on its way by mail. Where no mail reaches them, hand this link over in private; it works once, for seven days.</Text>
+          <Text>Invitation sent by email. If they cannot receive email, share this one-time link privately. It expires in seven days.</Text>
           <Secret value={link} label="Link" />
           <Group justify="flex-end">
             <Button onClick={onClose}>Done</Button>
@@ -31,7 +31,7 @@ export function InviteModal({ onClose }: { onClose: () => void }) {
             <TextInput label="E-mail" type="email" required {...form.getInputProps('email')} />
             <Select
               label="Role"
-              description="Observers read; responders act; leads declare, close and organise; administrators do everything"
+              description="Observers read; responders respond; leads declare, close and manage; administrators do everything"
               data={[...roles]}
               allowDeselect={false}
               {...form.getInputProps('role')}

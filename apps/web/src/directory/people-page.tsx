@@ -17,11 +17,11 @@ export function PeoplePage() {
   return (
     <Page
       title="People"
-      lead="Who has an account, and the teams that answer."
+      lead="Accounts and teams."
       actions={
         isAdministrator ? (
           <Button leftSection={<IconPlus size={16} />} onClick={() => setIsInviting(true)}>
-            Invite somebody
+            Invite person
           </Button>
         ) : null
       }
@@ -65,7 +65,7 @@ export function PeoplePage() {
 }
 
 function PersonRow({ person, isAdministrator }: { person: Person; isAdministrator: boolean }) {
-  const change = useCommand('changePerson', { done: 'Changed.' })
+  const change = useCommand('changePerson', { done: 'Saved.' })
   const params = { id: person.id }
   return (
     <Table.Tr>
@@ -73,8 +73,8 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
         <Group gap={8}>
           <Text fw={550}>{person.name}</Text>
           <DemoBadge isDemo={person.isDemo} />
-          {person.isActive ? null : <Tone color="gray">not active</Tone>}
-          {person.isActive && !person.hasSecondFactor && !person.isDemo ? <Tone color="yellow">no second factor yet</Tone> : null}
+          {person.isActive ? null : <Tone color="gray">deactivated</Tone>}
+          {person.isActive && !person.hasSecondFactor && !person.isDemo ? <Tone color="yellow">no second factor</Tone> : null}
         </Group>
         <Text size="sm" className="quiet">
           {person.email}
@@ -104,9 +104,9 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
             </Menu.Target>
             <Menu.Dropdown>
               <Menu.Item onClick={() => change.mutate({ params, body: { isActive: !person.isActive } })}>
-                {person.isActive ? 'Deactivate the account' : 'Activate the account'}
+                {person.isActive ? 'Deactivate account' : 'Activate account'}
               </Menu.Item>
-              <Menu.Item onClick={() => change.mutate({ params, body: { resetSecondFactor: true } })}>Reset the second factor</Menu.Item>
+              <Menu.Item onClick={() => change.mutate({ params, body: { resetSecondFactor: true } })}>Reset second factor</Menu.Item>
             </Menu.Dropdown>
           </Menu>
         ) : null}
@@ -126,7 +126,7 @@ function Teams() {
       actions={
         mayLead ? (
           <Anchor component="button" size="sm" onClick={() => setEdited('new')}>
-            Add a team
+            Add team
           </Anchor>
         ) : null
       }
@@ -134,7 +134,9 @@ function Teams() {
       <Loaded query={teams} rows={2}>
         {list =>
           list.length === 0 ? (
-            <Empty title="No team yet">A service has two sides: a security response team that leads, and an engineering team that owns it.</Empty>
+            <Empty title="No teams yet">
+              Each service has two teams: a security response team that leads incidents, and an engineering team that owns the service.
+            </Empty>
           ) : (
             <Table>
               <Table.Tbody>
@@ -153,7 +155,7 @@ function Teams() {
                       </Text>
                     </Table.Td>
                     <Table.Td>
-                      <Stack gap={0}>{team.members.map(member => member.name).join(', ') || 'nobody yet'}</Stack>
+                      <Stack gap={0}>{team.members.map(member => member.name).join(', ') || 'Unassigned'}</Stack>
                     </Table.Td>
                   </Table.Tr>
                 ))}

@@ -16,11 +16,11 @@ export function ServicesPage() {
   return (
     <Page
       title="Services"
-      lead="What you run, and the two teams that answer for each."
+      lead="What you run, and the two teams responsible for each service."
       actions={
         mayLead ? (
           <Button leftSection={<IconPlus size={16} />} onClick={() => setEdited('new')}>
-            Add a service
+            Add service
           </Button>
         ) : null
       }
@@ -29,16 +29,16 @@ export function ServicesPage() {
         <Loaded query={services}>
           {list =>
             list.length === 0 ? (
-              <Empty title="No service yet">Add what you run: alerts that name it page its security team, and incidents its engineering team.</Empty>
+              <Empty title="No services yet">Alerts for a service page its security team; incidents also page its engineering team.</Empty>
             ) : (
               <Table.ScrollContainer minWidth={640}>
                 <Table>
                   <Table.Thead>
                     <Table.Tr>
                       <Table.Th>Service</Table.Th>
-                      <Table.Th>Security response leads</Table.Th>
-                      <Table.Th>Engineering owns</Table.Th>
-                      <Table.Th>Pages from</Table.Th>
+                      <Table.Th>Security response team</Table.Th>
+                      <Table.Th>Engineering team</Table.Th>
+                      <Table.Th>Pages from severity</Table.Th>
                     </Table.Tr>
                   </Table.Thead>
                   <Table.Tbody>
@@ -94,25 +94,25 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
   const teamsOf = (kind: 'security' | 'engineering') =>
     (teams.data ?? []).filter(team => team.kind === kind).map(team => ({ value: team.id, label: team.name }))
   return (
-    <Modal opened onClose={onClose} title={service ? service.name : 'Add a service'}>
+    <Modal opened onClose={onClose} title={service ? service.name : 'Add service'}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
-          <TextInput label="Name" description="As alerts name it in their label service" required {...form.getInputProps('name')} />
-          <Textarea label="Description" description="What it does, what data it holds" autosize minRows={2} {...form.getInputProps('description')} />
+          <TextInput label="Name" description="Matches the service label of alerts" required {...form.getInputProps('name')} />
+          <Textarea label="Description" description="What it does and what data it holds" autosize minRows={2} {...form.getInputProps('description')} />
           <Select
             label="Security response team"
-            description="It leads"
+            description="Leads incidents"
             data={teamsOf('security')}
-            nothingFoundMessage="Make a security team under People first"
+            nothingFoundMessage="Create a security response team first"
             allowDeselect={false}
             {...form.getInputProps('securityTeamId')}
           />
           <Select
             label="Engineering team"
-            description="It owns the service and carries out the plan"
+            description="Owns the service and carries out the plan"
             data={teamsOf('engineering')}
-            nothingFoundMessage="Make an engineering team under People first"
+            nothingFoundMessage="Create an engineering team first"
             allowDeselect={false}
             {...form.getInputProps('engineeringTeamId')}
           />

@@ -13,7 +13,7 @@ export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: 
     { toBody: values => ({ ...values, ...(team ? { id: team.id } : {}) }), done: 'Saved.', onDone: onClose },
   )
   return (
-    <Modal opened onClose={onClose} title={team ? team.name : 'Add a team'}>
+    <Modal opened onClose={onClose} title={team ? team.name : 'Add team'}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />

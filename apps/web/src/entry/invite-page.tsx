@@ -8,14 +8,14 @@ export function InvitePage() {
   const { token } = useParams({ strict: false }) as { token: string }
   const { form, submit, isBusy } = useRouteForm('acceptInvitation', { token, name: '', password: '' }, { onDone: () => window.location.assign('/sign-in') })
   return (
-    <EntryFrame title="You are invited" lead="Choose a password; the second factor follows.">
+    <EntryFrame title="You’re invited" lead="Choose a password, then set up a second factor.">
       <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           <FormProblem errors={{ form: form.errors.form ?? form.errors.token }} />
           <TextInput label="Your name" autoComplete="name" autoFocus {...form.getInputProps('name')} />
           <PasswordInput label="Password" description="At least 12 characters" autoComplete="new-password" {...form.getInputProps('password')} />
           <Button type="submit" loading={isBusy}>
-            Join
+            Create account
           </Button>
         </Stack>
       </form>

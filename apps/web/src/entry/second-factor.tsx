@@ -52,7 +52,7 @@ export function Enrol({ onDone }: { onDone: () => void }) {
   if (totp)
     return (
       <Stack>
-        <Text>Scan this with an authenticator app, then type the code that it shows.</Text>
+        <Text>Scan the QR code with an authenticator app, then enter the code.</Text>
         <Group justify="center">
           <img src={totp.picture} alt="QR code with the secret for the authenticator app" width={190} height={190} style={{ borderRadius: 8 }} />
         </Group>
@@ -71,7 +71,7 @@ export function Enrol({ onDone }: { onDone: () => void }) {
     )
   return (
     <Stack>
-      <Text>Every account has a second factor. Choose one; you can add others later.</Text>
+      <Text>Every account needs a second factor. Choose one; you can add more later.</Text>
       {problem ? <ProblemNote error={problem} /> : null}
       <Button
         size="md"
@@ -80,7 +80,7 @@ export function Enrol({ onDone }: { onDone: () => void }) {
           enrolPasskey(deviceName()).then(onDone, (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)))
         }}
       >
-        Use a passkey of this device
+        Use a passkey
       </Button>
       <Divider label="or" />
       <Button size="md" variant="default" leftSection={<IconDeviceMobile size={20} />} loading={start.isPending} onClick={() => start.mutate({})}>

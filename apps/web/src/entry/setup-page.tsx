@@ -12,21 +12,21 @@ export function SetupPage() {
     { onDone: () => window.location.assign('/sign-in') },
   )
   return (
-    <EntryFrame title="Welcome" lead="This makes the first administrator. The link works once.">
+    <EntryFrame title="Welcome to Tocsin" lead="Create the first administrator account. One-time link.">
       <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           <FormProblem errors={{ form: form.errors.form ?? form.errors.token }} />
-          <TextInput label="Organization" description="As customers read it in notices" autoFocus {...form.getInputProps('organization')} />
+          <TextInput label="Organization" description="Shown to customers in notices" autoFocus {...form.getInputProps('organization')} />
           <TextInput label="Your name" autoComplete="name" {...form.getInputProps('name')} />
-          <TextInput label="Your e-mail" type="email" autoComplete="username" {...form.getInputProps('email')} />
+          <TextInput label="Your email" type="email" autoComplete="username" {...form.getInputProps('email')} />
           <PasswordInput
             label="Password"
-            description="At least 12 characters: length is what makes it strong"
+            description="At least 12 characters. Longer is stronger."
             autoComplete="new-password"
             {...form.getInputProps('password')}
           />
           <Button type="submit" loading={isBusy}>
-            Create the administrator
+            Create administrator
           </Button>
         </Stack>
       </form>

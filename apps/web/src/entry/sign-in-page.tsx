@@ -30,19 +30,19 @@ export function SignInPage() {
     )
   if (me)
     return (
-      <EntryFrame title="Second factor" lead="Your authenticator app shows a code, or use your passkey.">
+      <EntryFrame title="Second factor" lead="Enter the code from your authenticator app, or use a passkey.">
         <CodeForm route="giveOneTimeCode" onDone={goOn} />
         <PasskeyButton onDone={goOn} />
       </EntryFrame>
     )
   return (
     <EntryFrame title="Sign in" lead={status.data?.organization || undefined}>
-      {status.data && !status.data.isSetUp ? <Text>Nobody has an account yet. Open the one-time link that the server printed when it started.</Text> : null}
+      {status.data && !status.data.isSetUp ? <Text>No accounts yet. Open the one-time link printed by the server at startup.</Text> : null}
       <PasswordForm onDone={() => window.location.reload()} />
       <Divider label="or" />
       <PasskeyButton onDone={goOn} />
       <Text size="sm" className="quiet">
-        Seen something suspicious? <Anchor href="/report">Report it</Anchor> without an account.
+        Seen something suspicious? <Anchor href="/report">Report it</Anchor> No account needed.
       </Text>
     </EntryFrame>
   )

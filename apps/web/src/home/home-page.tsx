@@ -26,7 +26,7 @@ export function HomePage() {
       lead={leadOf(escalating.length, alerts.data?.items.length ?? 0, incidents.data?.items.length ?? 0)}
     >
       {escalating.length > 0 ? (
-        <Section title="Pages without an answer" isFlush>
+        <Section title="Unacknowledged pages" isFlush>
           {escalating.slice(0, 10).map(page => (
             <UnacknowledgedPage key={page.id} page={page} />
           ))}
@@ -44,7 +44,7 @@ export function HomePage() {
         <Loaded query={incidents}>
           {page =>
             page.items.length === 0 ? (
-              <Empty title="No incident is open">When an alert looks like more than noise, escalate it: that opens a suspected incident.</Empty>
+              <Empty title="No open incidents">Escalate an alert to open a suspected incident.</Empty>
             ) : (
               page.items.slice(0, 8).map(incident => <IncidentRow key={incident.id} incident={incident} />)
             )
@@ -53,18 +53,18 @@ export function HomePage() {
       </Section>
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
         <Section
-          title="Alerts waiting for a verdict"
+          title="Alerts to triage"
           isFlush
           actions={
             <Anchor component={Link} to="/alerts" size="sm">
-              The queue
+              Triage queue
             </Anchor>
           }
         >
           <Loaded query={alerts}>
             {page =>
               page.items.length === 0 ? (
-                <Empty title="The queue is empty">Every alert has its verdict.</Empty>
+                <Empty title="No alerts to triage">Every alert has been triaged.</Empty>
               ) : (
                 page.items.slice(0, 6).map(alert => <AlertRow key={alert.id} alert={alert} />)
               )
@@ -78,13 +78,13 @@ export function HomePage() {
 }
 
 function leadOf(pages: number, alerts: number, incidents: number): string {
-  if (pages + alerts + incidents === 0) return 'All quiet: nothing needs you now.'
+  if (pages + alerts + incidents === 0) return 'Nothing needs your attention.'
   const parts = [
-    pages > 0 ? `${pages} ${pages === 1 ? 'page climbs' : 'pages climb'}` : '',
-    alerts > 0 ? `${alerts} ${alerts === 1 ? 'alert waits' : 'alerts wait'} for a verdict` : '',
-    incidents > 0 ? `${incidents} ${incidents === 1 ? 'incident is' : 'incidents are'} open` : '',
+    pages > 0 ? `${pages} unacknowledged ${pages === 1 ? 'page' : 'pages'}` : '',
+    alerts > 0 ? `${alerts} ${alerts === 1 ? 'alert' : 'alerts'} to triage` : '',
+    incidents > 0 ? `${incidents} open ${incidents === 1 ? 'incident' : 'incidents'}` : '',
   ].filter(part => part !== '')
-  return `${parts.join(', ')}.`
+  return parts.join(' · ')
 }
 
 function UnacknowledgedPage({ page }: { page: OncallPage }) {
@@ -101,11 +101,11 @@ function UnacknowledgedPage({ page }: { page: OncallPage }) {
         </Group>
         <Text size="sm" className="quiet" component="div" mt={2}>
           {page.team.name}
-          {last ? ` · ${last.person} was paged ` : ''}
+          {last ? ` · ${last.person} paged ` : ''}
           {last ? <Time at={last.at} isRelative /> : null}
           {page.nextEscalationAt ? (
             <>
-              {' · climbs '}
+              {' · escalates '}
               <Time at={page.nextEscalationAt} isRelative />
             </>
           ) : null}
@@ -124,19 +124,19 @@ function OnCallNow() {
       isFlush
       actions={
         <Anchor component={Link} to="/on-call" size="sm">
-          All of it
+          View on call
         </Anchor>
       }
     >
       <Loaded query={teams}>
         {list =>
           list.length === 0 ? (
-            <Empty title="There is no team yet">Add one under People, then give it a rotation.</Empty>
+            <Empty title="No teams yet">Add a team under People, then set up its rotation.</Empty>
           ) : (
             list.map(team => (
               <Group key={team.team.id} className="list-row" justify="space-between">
                 <Text fw={550}>{team.team.name}</Text>
-                <Text className="quiet">{team.current[0]?.people.map(person => person.name).join(', ') || 'nobody: its members are paged'}</Text>
+                <Text className="quiet">{team.current[0]?.people.map(person => person.name).join(', ') || 'Nobody (pages all members)'}</Text>
               </Group>
             ))
           )
@@ -149,20 +149,20 @@ function OnCallNow() {
 /** The first page of an empty installation: what to do, or a demo to look around in. */
 function Welcome() {
   const isAdministrator = useMay('administrator')
-  const demo = useCommand('loadDemo', { done: 'The demo is loaded. The first alert arrives within seconds.' })
+  const demo = useCommand('loadDemo', { done: 'Demo loaded. The first alert arrives within seconds.' })
   return (
-    <Page title="Welcome to Tocsin" lead="It watches, pages, runs the incident, tells those who must be told in time, and keeps a record that proves itself.">
+    <Page title="Welcome to Tocsin" lead="Detect, page, run incidents, notify customers on time, and keep a tamper-evident audit log.">
       <SimpleGrid cols={{ base: 1, md: 2 }}>
         <Paper p="lg">
           <Stack>
-            <Text fw={620}>Look around first</Text>
+            <Text fw={620}>Explore the demo</Text>
             <Text className="quiet">
-              A believable organization with teams, services and customers, and one attack that is played through the real intake: alerts arrive, a page goes
-              out, an incident waits for you. It is marked as demo and removed with one act.
+              A sample organization with teams, services and customers, and one attack: alerts arrive, a page goes out, and an incident is ready for you. Remove
+              it any time.
             </Text>
             {isAdministrator ? (
               <Button leftSection={<IconFlask size={18} />} loading={demo.isPending} onClick={() => demo.mutate({})}>
-                Load the demo
+                Load demo
               </Button>
             ) : (
               <Text>An administrator can load it here.</Text>
@@ -171,16 +171,16 @@ function Welcome() {
         </Paper>
         <Paper p="lg">
           <Stack>
-            <Text fw={620}>Or set it up</Text>
+            <Text fw={620}>Set up your organization</Text>
             <List type="ordered" spacing={6}>
               <List.Item>
                 <Anchor component={Link} to="/people">
                   Invite people
                 </Anchor>{' '}
-                and make two teams: security response, and engineering.
+                and create a security response team and an engineering team.
               </List.Item>
               <List.Item>
-                Give each a{' '}
+                Set up a{' '}
                 <Anchor component={Link} to="/on-call">
                   rotation
                 </Anchor>
@@ -198,9 +198,9 @@ function Welcome() {
                 .
               </List.Item>
               <List.Item>
-                Point Alertmanager, or what pages PagerDuty, at a{' '}
+                Connect Alertmanager or a PagerDuty integration:{' '}
                 <Anchor component={Link} to="/settings">
-                  source
+                  integration
                 </Anchor>
                 .
               </List.Item>

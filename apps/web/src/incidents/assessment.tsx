@@ -30,12 +30,12 @@ export function AssessmentSection({ incident }: { incident: Incident }) {
           <IncidentSeverityBadge severity={incident.severity} />
           {canRespond ? (
             <Anchor component="button" size="sm" onClick={assessing.open}>
-              {incident.severity ? 'Assess again' : 'Assess the severity'}
+              {incident.severity ? 'Reassess' : 'Assess the severity'}
             </Anchor>
           ) : null}
         </Group>
         <Text size="sm" className="quiet">
-          {incident.severityWhy ?? 'It follows from seven answers, and the record keeps why.'}
+          {incident.severityWhy ?? 'Calculated from seven criteria; the reasoning is logged.'}
         </Text>
         <Group justify="space-between">
           <Text size="sm" fw={550}>
@@ -67,7 +67,12 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
   const { form, submit, isBusy } = useRouteForm(
     'assessSeverity',
     { ...initial },
-    { around: () => ({ params: { id: incident.id } }), toBody: criteria => ({ version: incident.version, criteria }), onDone: onClose, done: 'Assessed.' },
+    {
+      around: () => ({ params: { id: incident.id } }),
+      toBody: criteria => ({ version: incident.version, criteria }),
+      onDone: onClose,
+      done: 'Severity assessed.',
+    },
   )
   return (
     <Modal opened onClose={onClose} title="Assess the severity">
@@ -97,11 +102,16 @@ function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () 
   const { form, submit, isBusy } = useRouteForm(
     'classifyIncident',
     { class: incident.class as string, reason: '' },
-    { around: () => ({ params: { id: incident.id } }), toBody: values => ({ version: incident.version, ...values }), onDone: onClose, done: 'Classified.' },
+    {
+      around: () => ({ params: { id: incident.id } }),
+      toBody: values => ({ version: incident.version, ...values }),
+      onDone: onClose,
+      done: 'Incident classified.',
+    },
   )
   const definition = definitions.data?.find(each => each.class === form.values.class)
   return (
-    <Modal opened onClose={onClose} title="Classify the incident">
+    <Modal opened onClose={onClose} title="Classify incident">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -116,7 +126,7 @@ function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () 
               {definition.text}
             </Text>
           ) : null}
-          <Textarea label="Why" autosize minRows={3} required {...form.getInputProps('reason')} />
+          <Textarea label="Reason" autosize minRows={3} required {...form.getInputProps('reason')} />
           <FormActions submit="Classify" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

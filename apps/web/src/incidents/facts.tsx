@@ -15,21 +15,21 @@ export function FactsSection({ incident }: { incident: Incident }) {
   const rows: [string, React.ReactNode][] = [
     ['Opened', <Time key="opened" at={incident.openedAt} />],
     ...(incident.declaredAt ? ([['Declared', <Time key="declared" at={incident.declaredAt} />]] as [string, React.ReactNode][]) : []),
-    ...(incident.monitorUntil ? ([['Under watch until', incident.monitorUntil]] as [string, React.ReactNode][]) : []),
+    ...(incident.monitorUntil ? ([['Monitor until', incident.monitorUntil]] as [string, React.ReactNode][]) : []),
     ...(incident.closedAt ? ([['Closed', <Time key="closed" at={incident.closedAt} />]] as [string, React.ReactNode][]) : []),
-    ['Realm', incident.responsibility],
-    ['Users affected', incident.approximateUsers === null ? 'not known' : `about ${incident.approximateUsers.toLocaleString('en')}`],
+    ['Responsibility', incident.responsibility],
+    ['Users affected', incident.approximateUsers === null ? 'Unknown' : `about ${incident.approximateUsers.toLocaleString('en')}`],
     ['Customer data', incident.dataTouched.customerData],
     ['Personal data', incident.dataTouched.personalData],
   ]
   return (
     <Section
-      title="Facts"
+      title="Details"
       isFlush
       actions={
         canRespond ? (
           <Anchor component="button" size="sm" onClick={editing.open}>
-            Change
+            Edit
           </Anchor>
         ) : null
       }
@@ -76,12 +76,12 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
         approximateUsers: approximateUsers === '' ? null : approximateUsers,
         dataTouched: { customerData, personalData, description },
       }),
-      done: 'Changed.',
+      done: 'Saved.',
       onDone: onClose,
     },
   )
   return (
-    <Modal opened onClose={onClose} title="What is known">
+    <Modal opened onClose={onClose} title="Details">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -91,14 +91,14 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
             <Select label="Customer data touched" data={answers} allowDeselect={false} {...form.getInputProps('customerData')} />
             <Select label="Personal data touched" data={answers} allowDeselect={false} {...form.getInputProps('personalData')} />
           </Group>
-          <Textarea label="Which data" autosize minRows={2} {...form.getInputProps('description')} />
+          <Textarea label="Data description" autosize minRows={2} {...form.getInputProps('description')} />
           <Group grow align="flex-start">
-            <NumberInput label="Approximate users affected" min={0} thousandSeparator=" " placeholder="Not known" {...form.getInputProps('approximateUsers')} />
-            <Select label="Realm" data={['us', 'customer', 'shared']} allowDeselect={false} {...form.getInputProps('realm')} />
+            <NumberInput label="Approximate users affected" min={0} thousandSeparator=" " placeholder="Unknown" {...form.getInputProps('approximateUsers')} />
+            <Select label="Responsibility" data={['us', 'customer', 'shared']} allowDeselect={false} {...form.getInputProps('realm')} />
           </Group>
           <Checkbox
             label="Restricted"
-            description="Only those with a role in it, those you name, and administrators see that it exists"
+            description="Visible only to people with a role, people you add, and administrators"
             {...form.getInputProps('isRestricted', { type: 'checkbox' })}
           />
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />

@@ -20,9 +20,9 @@ import { TransitionModal } from './transition-modal.tsx'
 
 const actionLabels: Record<string, string> = {
   declare: 'Declare',
-  contain: 'Contained',
-  eradicate: 'Eradicated',
-  recover: 'Recovered',
+  contain: 'Mark contained…',
+  eradicate: 'Mark eradicated…',
+  recover: 'Mark recovered…',
   close: 'Close',
   reopen: 'Reopen',
 }
@@ -57,7 +57,7 @@ function IncidentView({ incident }: { incident: Incident }) {
       actions={<Actions incident={incident} />}
     >
       <Lifecycle incident={incident} />
-      {isClosed ? <Alert color="gray">This incident is closed: its record cannot change. Improvements go on under Improvements.</Alert> : null}
+      {isClosed ? <Alert color="gray">This incident is closed and read-only. Track remaining work under Follow-ups.</Alert> : null}
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 8 }}>
           <Tabs
@@ -70,7 +70,7 @@ function IncidentView({ incident }: { incident: Incident }) {
               <Tabs.Tab value="tasks">Tasks{openTasks > 0 ? ` ${openTasks}` : ''}</Tabs.Tab>
               <Tabs.Tab value="notes">Notes{incident.notes.length > 0 ? ` ${incident.notes.length}` : ''}</Tabs.Tab>
               <Tabs.Tab value="scope">Scope</Tabs.Tab>
-              <Tabs.Tab value="notices">Notices</Tabs.Tab>
+              <Tabs.Tab value="notices">Customer notifications</Tabs.Tab>
               <Tabs.Tab value="review">Review</Tabs.Tab>
             </Tabs.List>
             <Tabs.Panel value="timeline">
@@ -137,7 +137,7 @@ function Actions({ incident }: { incident: Incident }) {
   return (
     <>
       {offered.map(next => {
-        const label = next.action === 'contain' && incident.status !== 'declared' ? 'Back to contained' : (actionLabels[next.action] ?? next.action)
+        const label = next.action === 'contain' && incident.status !== 'declared' ? 'Back to contained…' : (actionLabels[next.action] ?? next.action)
         const button = (
           <Button key={next.action} variant={next === forward && next.blockedBy.length === 0 ? 'filled' : 'default'} onClick={() => setAction(next.action)}>
             {label}
@@ -158,18 +158,18 @@ function Actions({ incident }: { incident: Incident }) {
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
-          <Menu.Label>The record</Menu.Label>
+          <Menu.Label>Export</Menu.Label>
           <Menu.Item
             leftSection={<IconDownload size={16} />}
             onClick={() => void download('exportIncident', { params: { id: incident.id } }, `incident-${incident.number}.json`).catch(tellProblem)}
           >
-            JSON that proves itself
+            Signed JSON export
           </Menu.Item>
           <Menu.Item
             leftSection={<IconFileText size={16} />}
             onClick={() => void download('printIncident', { params: { id: incident.id } }, `incident-${incident.number}.html`).catch(tellProblem)}
           >
-            Readable HTML page
+            HTML report
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>

@@ -15,7 +15,7 @@ export function IncidentRow({ incident, isSelected = false }: { incident: Incide
             {incident.isRestricted ? <IconLock size={14} aria-label="restricted" /> : null}
           </Text>
           <Text size="sm" className="quiet" component="div" mt={2}>
-            Opened <Time at={incident.openedAt} isRelative /> · lead {incident.lead?.name ?? 'nobody yet'} · owner {incident.owner?.name ?? 'nobody yet'}
+            Opened <Time at={incident.openedAt} isRelative /> · Lead: {incident.lead?.name ?? 'Unassigned'} · Owner: {incident.owner?.name ?? 'Unassigned'}
           </Text>
         </div>
         <Group gap={6} justify="flex-end" style={{ flexShrink: 0 }} maw={210}>

@@ -23,7 +23,7 @@ export function IncidentsPage() {
   return (
     <Page
       title="Incidents"
-      lead="From suspicion to closure. Reasonable suspicion is enough to open one."
+      lead="From suspicion to closure. A reasonable suspicion is enough to open one."
       actions={
         <>
           <SegmentedControl
@@ -36,7 +36,7 @@ export function IncidentsPage() {
           />
           {mayOpen ? (
             <Button leftSection={<IconPlus size={16} />} onClick={opening.open}>
-              Open an incident
+              Open incident
             </Button>
           ) : null}
         </>
@@ -46,9 +46,7 @@ export function IncidentsPage() {
         <Loaded query={incidents}>
           {() =>
             incidents.items?.length === 0 ? (
-              <Empty title={view === 'open' ? 'No incident is open' : 'There was no incident yet'}>
-                Escalate an alert, or open one when you have reason to suspect.
-              </Empty>
+              <Empty title={view === 'open' ? 'No open incidents' : 'No incidents yet'}>Escalate an alert, or open an incident when you suspect one.</Empty>
             ) : (
               incidents.items?.map(incident => <IncidentRow key={incident.id} incident={incident} isSelected={incident.id === selected} />)
             )
@@ -76,14 +74,14 @@ function OpenModal({ onClose }: { onClose: () => void }) {
     { onDone: (incident: { id: string }) => void navigate({ to: '/incidents/$id', params: { id: incident.id } }) },
   )
   return (
-    <Modal opened onClose={onClose} title="Open a suspected incident">
+    <Modal opened onClose={onClose} title="Open suspected incident">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <TextInput label="Title" required autoFocus {...form.getInputProps('title')} />
           <Textarea
-            label="Statement"
-            description="What you suspect, and why. It stands in the record."
+            label="Reason"
+            description="What you suspect and why. Kept in the audit log."
             autosize
             minRows={3}
             required
@@ -91,16 +89,16 @@ function OpenModal({ onClose }: { onClose: () => void }) {
           />
           <MultiSelect
             label="Affected services"
-            description="Their engineering teams are paged"
+            description="Pages their engineering teams"
             data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
             searchable
             {...form.getInputProps('serviceIds')}
           />
           <Select
-            label="Whose realm of responsibility it is"
+            label="Responsibility"
             data={[
-              { value: 'us', label: 'Ours' },
-              { value: 'customer', label: 'The customer’s' },
+              { value: 'us', label: 'Us' },
+              { value: 'customer', label: 'Customer' },
               { value: 'shared', label: 'Shared' },
             ]}
             allowDeselect={false}
@@ -108,10 +106,10 @@ function OpenModal({ onClose }: { onClose: () => void }) {
           />
           <Checkbox
             label="Restricted"
-            description="Only those with a role in it, those you name, and administrators see that it exists"
+            description="Visible only to people with a role, people you add, and administrators"
             {...form.getInputProps('isRestricted', { type: 'checkbox' })}
           />
-          <FormActions submit="Open the incident" isBusy={isBusy} onCancel={onClose} />
+          <FormActions submit="Open incident" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

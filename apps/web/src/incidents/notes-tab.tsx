@@ -20,7 +20,7 @@ export function NotesTab({ incident }: { incident: Incident }) {
             <Textarea label="New note" description="Markdown" autosize minRows={3} {...form.getInputProps('markdown')} />
             <Group justify="flex-end">
               <Button type="submit" loading={isBusy}>
-                Write the note
+                Add note
               </Button>
             </Group>
           </Stack>
@@ -28,7 +28,7 @@ export function NotesTab({ incident }: { incident: Incident }) {
       ) : null}
       {incident.notes.length === 0 ? (
         <Paper>
-          <Empty title="No note yet">Notes are for what you find and think. They stand in the record, and so do corrections.</Empty>
+          <Empty title="No notes yet">Write down findings and ideas. Notes and edits are kept in the audit log.</Empty>
         </Paper>
       ) : (
         incident.notes.toReversed().map(note => <NoteView key={note.id} incident={incident} note={note} canRespond={canRespond} />)
@@ -40,18 +40,18 @@ export function NotesTab({ incident }: { incident: Incident }) {
 function NoteView({ incident, note, canRespond }: { incident: Incident; note: Note; canRespond: boolean }) {
   const [isEditing, setIsEditing] = useState(false)
   return (
-    <Paper p="md" component="article" aria-label={`Note of ${note.author}`}>
+    <Paper p="md" component="article" aria-label={`Note by ${note.author}`}>
       <Group justify="space-between" mb={8}>
         <Text size="sm" component="div">
           <strong>{note.author}</strong>{' '}
           <span className="quiet">
             <Time at={note.createdAt} isRelative />
-            {note.editedAt ? ', corrected' : ''}
+            {note.editedAt ? ', edited' : ''}
           </span>
         </Text>
         {note.isMine && canRespond && !isEditing ? (
           <Anchor component="button" size="sm" onClick={() => setIsEditing(true)}>
-            Correct
+            Edit
           </Anchor>
         ) : null}
       </Group>

@@ -13,22 +13,22 @@ export function ParentIncident({ incident, canRespond }: { incident: Incident; c
   const { parent, children } = incident
   return (
     <Section
-      title="Widespread event"
+      title="Parent incident"
       actions={
         canRespond && parent === null ? (
           <Anchor component="button" size="sm" onClick={() => setIsDeclaring(true)}>
-            {children.length > 0 ? 'Cover more' : 'Declare it widespread'}
+            {children.length > 0 ? 'Link more' : 'Make parent incident'}
           </Anchor>
         ) : null
       }
     >
       {parent ? (
         <Text>
-          It is a part of{' '}
+          Linked to parent{' '}
           <Anchor component={Link} to="/incidents/$id" params={{ id: parent.id } as never}>
             incident {parent.number}: {parent.title}
           </Anchor>
-          , which has one lead for all of it. Its own record and duties go on here.
+          , which has one lead. This incident keeps its own audit log and notification obligations.
         </Text>
       ) : children.length > 0 ? (
         <Stack gap={4}>
@@ -40,7 +40,7 @@ export function ParentIncident({ incident, canRespond }: { incident: Incident; c
         </Stack>
       ) : (
         <Text className="quiet">
-          Where one event shows in many places, let this incident cover the others: its lead is paged once, their pages end, and their leads join.
+          When many incidents share one cause, make this one the parent: its lead is paged once, the other pages are resolved, and their leads are added.
         </Text>
       )}
       {isDeclaring ? <DeclareModal incident={incident} onClose={() => setIsDeclaring(false)} /> : null}
@@ -57,18 +57,18 @@ function DeclareModal({ incident, onClose }: { incident: Incident; onClose: () =
     {
       around: () => ({ params: { id: incident.id } }),
       toBody: values => ({ ...values, version: incident.version }),
-      done: 'It is widespread: its lead is paged once, and the others join.',
+      done: 'Parent incident set. Its lead was paged, and the other leads were added.',
       onDone: onClose,
     },
   )
   const known = new Set(incident.children.map(part => part.id))
   return (
-    <Modal opened onClose={onClose} title={`Incident ${incident.number} is widespread`} size="lg">
+    <Modal opened onClose={onClose} title={`Make incident ${incident.number} a parent incident`} size="lg">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <MultiSelect
-            label="Incidents that are a part of it"
+            label="Linked incidents"
             searchable
             data={(incidents.data?.items ?? [])
               .filter(one => one.id !== incident.id && !known.has(one.id))
@@ -76,13 +76,13 @@ function DeclareModal({ incident, onClose }: { incident: Incident; onClose: () =
             {...form.getInputProps('incidentIds')}
           />
           <MultiSelect
-            label="Alerts that it explains"
+            label="Alerts to include"
             searchable
             data={(alerts.data?.items ?? []).map(one => ({ value: one.id, label: `${one.number}: ${one.title}` }))}
             {...form.getInputProps('alertIds')}
           />
-          <Textarea label="What is known" autosize minRows={2} {...form.getInputProps('reason')} />
-          <FormActions submit="Declare it widespread" isBusy={isBusy} onCancel={onClose} />
+          <Textarea label="Details" autosize minRows={2} {...form.getInputProps('reason')} />
+          <FormActions submit="Make parent incident" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -5,10 +5,10 @@ import { Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 
 const words: Record<IncidentRole, { label: string; meaning: string }> = {
-  lead: { label: 'Lead', meaning: 'security: leads the response' },
-  owner: { label: 'Owner', meaning: 'service: carries out the plan' },
-  communications: { label: 'Communications', meaning: 'speaks for us' },
-  executive: { label: 'Executive', meaning: 'approves what hurts the business' },
+  lead: { label: 'Lead', meaning: 'leads the security response' },
+  owner: { label: 'Owner', meaning: 'service owner: carries out the plan' },
+  communications: { label: 'Communications lead', meaning: 'writes updates and notices' },
+  executive: { label: 'Executive sponsor', meaning: 'approves business-impacting actions' },
 }
 
 export function RolesSection({ incident }: { incident: Incident }) {
@@ -36,10 +36,10 @@ export function RolesSection({ incident }: { incident: Incident }) {
               aria-label={words[role].label}
               data={choices}
               value={holder?.id ?? null}
-              placeholder="Nobody yet"
+              placeholder="Unassigned"
               searchable
               clearable
-              clearButtonProps={{ 'aria-label': `Leave ${words[role].label} vacant` }}
+              clearButtonProps={{ 'aria-label': `Unassign ${words[role].label}` }}
               onChange={personId => assign.mutate({ params: { id: incident.id, role }, body: { version: incident.version, personId } })}
             />
           ) : (

@@ -17,8 +17,8 @@ export function ScopeTab({ incident }: { incident: Incident }) {
   const canRespond = useMay('responder') && incident.status !== 'closed'
   const services = useApi('services')
   const customers = useApi('customers', undefined, { isEnabled: canRespond })
-  const setServices = useCommand('setAffectedServices', { done: 'Listed. The engineering team of a new service is paged.' })
-  const setCustomers = useCommand('setAffectedCustomers', { done: 'Listed.' })
+  const setServices = useCommand('setAffectedServices', { done: 'Services saved. Engineering teams of added services were paged.' })
+  const setCustomers = useCommand('setAffectedCustomers', { done: 'Customers saved.' })
   const params = { id: incident.id }
   const { version } = incident
   const affected = new Set(incident.services.map(service => service.id))
@@ -26,7 +26,7 @@ export function ScopeTab({ incident }: { incident: Incident }) {
     <Stack>
       <Affected
         title="Affected services"
-        teach="List each service that is affected, and how you know. Its engineering team is paged."
+        teach="Add each affected service and how you know. Pages its engineering team."
         noun="service"
         listed={incident.services}
         choices={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
@@ -36,7 +36,7 @@ export function ScopeTab({ incident }: { incident: Incident }) {
       />
       <Affected
         title="Affected customers"
-        teach="List each customer that is affected, and how you know. When the incident is declared, a clock to notify each one starts."
+        teach="Add each affected customer and how you know. The notification deadline starts when the incident is declared."
         noun="customer"
         listed={incident.customers}
         choices={(customers.data ?? [])
@@ -81,7 +81,7 @@ function Affected(props: {
       }
     >
       {listed.length === 0 ? (
-        <Empty title="None listed">{props.teach}</Empty>
+        <Empty title="None">{props.teach}</Empty>
       ) : (
         <Table highlightOnHover={false}>
           <Table.Tbody>
@@ -136,7 +136,7 @@ function AddModal({
         <MultiSelect label={noun === 'service' ? 'Services' : 'Customers'} data={choices} value={ids} onChange={setIds} searchable />
         <Textarea
           label="Basis"
-          description="How you know that it is affected"
+          description="How you know it is affected"
           autosize
           minRows={2}
           value={basis}
@@ -162,10 +162,10 @@ function Members({ incident, canRespond }: { incident: Incident; canRespond: boo
   const save = (personIds: string[]) => setMembers.mutate({ params: { id: incident.id }, body: { version: incident.version, personIds } })
   const ids = incident.members.map(member => member.id)
   return (
-    <Section title="Who may see this restricted incident">
+    <Section title="Access to this restricted incident">
       <Stack gap="xs">
         <Text size="sm" className="quiet">
-          Those with a role in it, administrators, and:
+          People with a role, administrators, and:
         </Text>
         {incident.members.map(member => (
           <Group key={member.id} justify="space-between">
@@ -175,8 +175,8 @@ function Members({ incident, canRespond }: { incident: Incident; canRespond: boo
         ))}
         {canRespond ? (
           <Select
-            aria-label="Add a person"
-            placeholder="Add a person"
+            aria-label="Add person"
+            placeholder="Add person"
             data={(people.data?.people ?? [])
               .filter(person => person.isActive && !ids.includes(person.id))
               .map(person => ({ value: person.id, label: person.name }))}

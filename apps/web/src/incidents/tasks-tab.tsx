@@ -13,7 +13,7 @@ export function TasksTab({ incident }: { incident: Incident }) {
       {canRespond ? <NewTask incident={incident} /> : null}
       <Paper>
         {tasks.length === 0 ? (
-          <Empty title="No task yet">Write down what must be done and who does it: on a bad day nobody remembers.</Empty>
+          <Empty title="No tasks yet">Add what must be done, and assign it.</Empty>
         ) : (
           tasks.map(task => <TaskRow key={task.id} incident={incident} task={task} canRespond={canRespond} />)
         )}
@@ -36,7 +36,7 @@ function TaskRow({ incident, task, canRespond }: { incident: Incident; task: Inc
         onChange={event => change.mutate({ params, body: { version: task.version, isDone: event.currentTarget.checked } })}
         label={<span style={task.doneAt ? { textDecoration: 'line-through', opacity: 0.7 } : undefined}>{task.title}</span>}
         description={[
-          task.assignee ? task.assignee.name : 'nobody yet',
+          task.assignee ? task.assignee.name : 'Unassigned',
           task.dueOn ? `due ${task.dueOn}` : '',
           task.doneBy ? `done by ${task.doneBy}` : '',
           task.approvedBy ? `approved by ${task.approvedBy}` : '',
@@ -50,7 +50,7 @@ function TaskRow({ incident, task, canRespond }: { incident: Incident; task: Inc
             Approve
           </Button>
         ) : (
-          <Badge variant="default">{needsApproval ? `waits for ${incident.executive?.name ?? 'the executive'}` : 'approved'}</Badge>
+          <Badge variant="default">{needsApproval ? `awaiting approval by ${incident.executive?.name ?? 'the executive sponsor'}` : 'approved'}</Badge>
         )
       ) : null}
     </Group>
@@ -68,11 +68,11 @@ function NewTask({ incident }: { incident: Incident }) {
     <Paper p="md" component="form" noValidate onSubmit={submit as never}>
       <Stack gap="sm">
         <FormProblem errors={form.errors} />
-        <TextInput label="New task" placeholder="Revoke the key ak_7Q" {...form.getInputProps('title')} />
+        <TextInput label="New task" placeholder="Revoke key ak_7Q" {...form.getInputProps('title')} />
         <Group align="flex-end" gap="sm">
           <Select
-            label="Who"
-            placeholder="Nobody yet"
+            label="Assignee"
+            placeholder="Unassigned"
             data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
             searchable
             clearable
@@ -88,11 +88,11 @@ function NewTask({ incident }: { incident: Incident }) {
         </Group>
         <Checkbox
           size="xs"
-          label="It hurts the business: the executive approves it first"
+          label="Business-impacting: needs approval by the executive sponsor"
           {...form.getInputProps('isBusinessImpacting', { type: 'checkbox' })}
         />
         {form.values.isBusinessImpacting && incident.executive === null ? (
-          <Text size="xs">Give the role Executive to somebody, who can then approve it.</Text>
+          <Text size="xs">Assign the executive sponsor role to somebody who can approve it.</Text>
         ) : null}
       </Stack>
     </Paper>

@@ -8,35 +8,35 @@ import { dayFromNow } from '../parts/time.tsx'
 const actions: Record<string, { route: RouteName; title: string; lead: string; button: string }> = {
   declare: {
     route: 'declareIncident',
-    title: 'Declare the incident',
-    lead: 'The official act that starts the clocks: affected customers must be notified within their contract’s hours from now.',
-    button: 'Declare now',
+    title: 'Declare incident',
+    lead: 'Starts the notification deadlines: affected customers must be notified within their contractual hours from now.',
+    button: 'Declare incident',
   },
   contain: {
     route: 'containIncident',
-    title: 'Contained',
-    lead: 'The attacker can do no more harm than is done. Also when the attacker has returned after recovery.',
-    button: 'Record as contained',
+    title: 'Mark contained',
+    lead: 'The attacker can do no further harm. Also use this when the attacker has returned after recovery.',
+    button: 'Mark contained',
   },
   eradicate: {
     route: 'eradicateIncident',
-    title: 'Eradicated',
-    lead: 'The cause is removed: malware, stolen keys, the way in.',
-    button: 'Record as eradicated',
+    title: 'Mark eradicated',
+    lead: 'The cause is removed: malware, stolen credentials, the entry point.',
+    button: 'Mark eradicated',
   },
   recover: {
     route: 'recoverIncident',
-    title: 'Recovered',
-    lead: 'The services are back in a known secure state, and stay under watch.',
-    button: 'Record as recovered',
+    title: 'Mark recovered',
+    lead: 'Services are back in a known secure state, and a monitoring period starts.',
+    button: 'Mark recovered',
   },
   close: {
     route: 'closeIncident',
-    title: 'Close the incident',
-    lead: 'Afterwards its record cannot change. Reopening is an act of its own.',
-    button: 'Close the incident',
+    title: 'Close incident',
+    lead: 'A closed incident is read-only. It can be reopened with a reason.',
+    button: 'Close incident',
   },
-  reopen: { route: 'reopenIncident', title: 'Reopen the incident', lead: 'Say what has come to light.', button: 'Reopen' },
+  reopen: { route: 'reopenIncident', title: 'Reopen incident', lead: 'Describe what is new.', button: 'Reopen' },
 }
 
 /** One step of the lifecycle, with its statement. */
@@ -63,7 +63,7 @@ export function TransitionModal({
         reason: values.reason,
         ...(isRecovery ? { secureState: values.secureState, verification: values.verification, monitorUntil: values.monitorUntil } : {}),
       }),
-      done: 'It stands in the record.',
+      done: 'Kept in the audit log.',
       onDone: onClose,
     },
   )
@@ -73,7 +73,7 @@ export function TransitionModal({
         <Stack>
           <Text className="quiet">{lead}</Text>
           {blockedBy.length > 0 ? (
-            <Alert color="yellow" title="Not yet">
+            <Alert color="yellow" title="Blocked">
               {blockedBy.map(sentence => (
                 <Text key={sentence} size="sm">
                   {sentence}
@@ -82,12 +82,12 @@ export function TransitionModal({
             </Alert>
           ) : null}
           {action === 'declare' && incident.customers.length > 0 ? (
-            <Text size="sm">Clocks start for: {incident.customers.map(customer => customer.name).join(', ')}.</Text>
+            <Text size="sm">Deadlines start for: {incident.customers.map(customer => customer.name).join(', ')}.</Text>
           ) : null}
           <FormProblem errors={form.errors} />
           <Textarea
-            label="Statement"
-            description="What is known, in your words. It stands in the record."
+            label="Reason"
+            description="What is known, in your words. Kept in the audit log."
             autosize
             minRows={3}
             required
@@ -97,14 +97,14 @@ export function TransitionModal({
             <>
               <Textarea
                 label="Known secure state"
-                description="What the services were brought back to"
+                description="What services were restored to"
                 autosize
                 minRows={2}
                 required
                 {...form.getInputProps('secureState')}
               />
-              <Textarea label="Verification" description="How that was shown" autosize minRows={2} required {...form.getInputProps('verification')} />
-              <TextInput label="Under watch until" type="date" required {...form.getInputProps('monitorUntil')} />
+              <Textarea label="Verification" description="How it was verified" autosize minRows={2} required {...form.getInputProps('verification')} />
+              <TextInput label="Monitor until" type="date" required {...form.getInputProps('monitorUntil')} />
             </>
           ) : null}
           <FormActions submit={button} isBusy={isBusy} isBlocked={blockedBy.length > 0} onCancel={onClose} />

@@ -22,12 +22,12 @@ export function JournalPage() {
   }
   return (
     <Page
-      title="Journal"
-      lead="Every change that matters, as it was written. Entries are hashed into a Merkle tree and signed: one that was changed or taken away shows."
+      title="Audit log"
+      lead="Every change that matters. Entries are hashed into a signed Merkle tree, so any tampering is detectable."
       actions={
         isAdministrator ? (
           <Button variant="default" leftSection={<IconDownload size={16} />} loading={isBusy} onClick={save}>
-            Export the journal
+            Export audit log
           </Button>
         ) : null
       }
@@ -37,8 +37,8 @@ export function JournalPage() {
           {({ checkpoint: note, key, size }) => (
             <Stack gap="xs">
               <Text size="sm">
-                {size.toLocaleString('en')} entries are sealed under the latest signed checkpoint. Check an export with{' '}
-                <Code>npx tocsin journal verify FILE --trusted-key KEY</Code>; keep the key somewhere else.
+                {size.toLocaleString('en')} entries are sealed by the latest signed checkpoint. Verify an export with{' '}
+                <Code>npx tocsin journal verify FILE --trusted-key KEY</Code>; keep the key elsewhere.
               </Text>
               <Text className="mono">{key}</Text>
               {note ? (
@@ -54,16 +54,16 @@ export function JournalPage() {
         <Loaded query={entries}>
           {() =>
             entries.items?.length === 0 ? (
-              <Empty title="Nothing was written yet" />
+              <Empty title="No entries yet" />
             ) : (
               <Table.ScrollContainer minWidth={620}>
                 <Table verticalSpacing={6}>
                   <Table.Thead>
                     <Table.Tr>
                       <Table.Th w={70}>Leaf</Table.Th>
-                      <Table.Th>When</Table.Th>
-                      <Table.Th>Who</Table.Th>
-                      <Table.Th>What</Table.Th>
+                      <Table.Th>Time</Table.Th>
+                      <Table.Th>Actor</Table.Th>
+                      <Table.Th>Event</Table.Th>
                     </Table.Tr>
                   </Table.Thead>
                   <Table.Tbody>

@@ -6,11 +6,11 @@ import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 
 export const reasonCategoryLabels: Record<(typeof reasonCategories)[number], string> = {
-  'data-unintelligible': 'The data is unintelligible to whoever has it',
-  'would-tip-off-attacker': 'The notice would tip off the attacker',
-  'would-harm-others': 'The notice would harm others',
-  'asked-by-authority': 'An authority asked for it',
-  other: 'Another ground',
+  'data-unintelligible': 'Data unintelligible to the recipient (encrypted)',
+  'would-tip-off-attacker': 'Notice would tip off the attacker',
+  'would-harm-others': 'Notice would harm others',
+  'asked-by-authority': 'Requested by an authority',
+  other: 'Other reason',
 }
 
 export function DecisionModal({ obligation, onClose }: { obligation: Obligation; onClose: () => void }) {
@@ -20,29 +20,29 @@ export function DecisionModal({ obligation, onClose }: { obligation: Obligation;
     {
       around: () => ({ params: { id: obligation.id } }),
       toBody: values => ({ ...values, version: obligation.version }),
-      done: 'Proposed. The executive or another lead approves it.',
+      done: 'Proposed. The executive sponsor or another lead must approve.',
       onDone: onClose,
     },
   )
   return (
-    <Modal opened onClose={onClose} title={`Decide about ${obligation.customer.name}`}>
+    <Modal opened onClose={onClose} title={`Defer or waive: ${obligation.customer.name}`}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
-          <Radio.Group label="What" {...form.getInputProps('kind')}>
+          <Radio.Group label="Decision" {...form.getInputProps('kind')}>
             <Stack gap={8} mt={6}>
-              <Radio value="defer" label="Delay the notice" description="The contract’s clock goes on; the record says why it is not kept" />
-              <Radio value="waive" label="Do not notify" />
+              <Radio value="defer" label="Defer the notice" description="The contractual deadline still applies; the reason is kept in the audit log" />
+              <Radio value="waive" label="Waive the notice" />
             </Stack>
           </Radio.Group>
           <Select
-            label="Ground"
+            label="Reason category"
             data={Object.entries(reasonCategoryLabels).map(([value, label]) => ({ value, label }))}
             allowDeselect={false}
             {...form.getInputProps('reasonCategory')}
           />
           <Textarea label="Reason" autosize minRows={3} required {...form.getInputProps('reason')} />
-          <TextInput label="Look at it again on" type="date" required {...form.getInputProps('reviewOn')} />
+          <TextInput label="Review on" type="date" required {...form.getInputProps('reviewOn')} />
           <FormActions submit="Propose" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

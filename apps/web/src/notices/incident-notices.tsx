@@ -12,8 +12,8 @@ export function IncidentNotices({ incident }: { incident: Incident }) {
       {list =>
         list.length === 0 ? (
           <Paper>
-            <Empty title="Nobody to notify yet">
-              List the affected customers under Scope. Their notices can be drafted before the declaration; the clock starts with it.
+            <Empty title="No customers to notify">
+              Add affected customers under Scope. You can draft notices before declaring; deadlines start at declaration.
             </Empty>
           </Paper>
         ) : (

@@ -26,7 +26,7 @@ export function NoticeModal({ obligation, notice, onClose }: { obligation: Oblig
       nextCommunicationAt: toInstant(values.nextCommunicationAt),
       ...(notice ? { version: notice.version } : {}),
     }),
-    done: notice ? 'Changed. It needs approval.' : 'Drafted. Somebody else approves it.',
+    done: notice ? 'Notice saved. It needs approval.' : 'Draft saved. Somebody else must approve it.',
     onDone: onClose,
   })
   const isOpen = !form.values.isInvestigationComplete
@@ -37,7 +37,7 @@ export function NoticeModal({ obligation, notice, onClose }: { obligation: Oblig
           <FormProblem errors={form.errors} />
           <Textarea
             label="Nature of the breach"
-            description="What happened, in words that the customer understands"
+            description="What happened, in words the customer understands"
             autosize
             minRows={3}
             required
@@ -46,7 +46,7 @@ export function NoticeModal({ obligation, notice, onClose }: { obligation: Oblig
           <Textarea label="Approximate user impact" autosize minRows={2} required {...form.getInputProps('userImpact')} />
           <Textarea
             label="Mitigation steps"
-            description="What has been done, and what the customer can do"
+            description="What was done, and what the customer can do"
             autosize
             minRows={3}
             required
@@ -59,7 +59,7 @@ export function NoticeModal({ obligation, notice, onClose }: { obligation: Oblig
               <TextInput label="Next communication by" type="datetime-local" required {...form.getInputProps('nextCommunicationAt')} />
             </>
           ) : null}
-          <FormActions submit={notice ? 'Save' : 'Save the draft'} isBusy={isBusy} onCancel={onClose} />
+          <FormActions submit={notice ? 'Save' : 'Save draft'} isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -9,14 +9,14 @@ export function NoticesPage() {
   const obligations = useApi('obligations', { query: { view } })
   return (
     <Page
-      title="Notices"
-      lead="Whom we must tell, by when. The one due first stands on top."
+      title="Customer notifications"
+      lead="Notification obligations by deadline."
       actions={
         <SegmentedControl
           value={view}
           onChange={value => setView(value === 'all' ? 'all' : 'open')}
           data={[
-            { value: 'open', label: 'Running' },
+            { value: 'open', label: 'Open' },
             { value: 'all', label: 'All' },
           ]}
         />
@@ -26,8 +26,8 @@ export function NoticesPage() {
         {list =>
           list.length === 0 ? (
             <Paper>
-              <Empty title="No clock runs">
-                When an incident with affected customers is declared, a clock starts for each of them and is shown on every page until it is met.
+              <Empty title="No open notification obligations">
+                Declaring an incident with affected customers starts a deadline for each. It shows on every page until they are notified.
               </Empty>
             </Paper>
           ) : (

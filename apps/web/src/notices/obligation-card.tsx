@@ -46,12 +46,12 @@ export function ObligationCard({ obligation, isClosed, showsIncident = false }: 
         <Group gap="xs">
           {mayDraft ? (
             <Button size="xs" onClick={drafting.open} variant={obligation.notices.length === 0 ? 'filled' : 'default'}>
-              {obligation.state === 'notified' ? 'Draft an update' : 'Draft the notice'}
+              {obligation.state === 'notified' ? 'Draft update' : 'Draft notice'}
             </Button>
           ) : null}
           {mayLead && obligation.state !== 'notified' && obligation.decision === null && obligation.startedAt !== null ? (
             <Button size="xs" variant="default" onClick={deciding.open}>
-              Delay, or do not notify
+              Defer or waive
             </Button>
           ) : null}
         </Group>
@@ -68,13 +68,13 @@ function Clock({ obligation }: { obligation: Obligation }) {
   if (!startedAt || !dueAt)
     return (
       <Text size="sm" className="quiet">
-        The clock starts with the declaration.
+        The deadline starts at declaration.
       </Text>
     )
   if (notifiedAt)
     return (
       <Text size="sm" component="div">
-        Notified <Time at={notifiedAt} />, {timing === 'notified' ? `${remaining(dueAt, Date.parse(notifiedAt))} before it was due` : 'after it was due'}.
+        Notified <Time at={notifiedAt} />, {timing === 'notified' ? `${remaining(dueAt, Date.parse(notifiedAt))} before the deadline` : 'after the deadline'}.
       </Text>
     )
   const total = Date.parse(dueAt) - Date.parse(startedAt)
@@ -99,17 +99,14 @@ function Decision({ obligation, decision, isClosed }: { obligation: Obligation; 
   const me = useMe()
   const mayLead = useMay('lead')
   const approve = useCommand('approveDecision', { done: 'Approved.' })
-  const withdraw = useCommand('withdrawDecision', { done: 'Withdrawn: the duty is open again.' })
+  const withdraw = useCommand('withdrawDecision', { done: 'Withdrawn. The obligation is open again.' })
   const isPending = decision.approvedBy === null
   return (
-    <Alert
-      color={isPending ? 'yellow' : 'gray'}
-      title={`${decision.kind === 'defer' ? 'Delay of the notice' : 'Not to notify'}: ${isPending ? 'proposed' : 'decided'}`}
-    >
+    <Alert color={isPending ? 'yellow' : 'gray'} title={`${decision.kind === 'defer' ? 'Deferral' : 'Waiver'}: ${isPending ? 'proposed' : 'approved'}`}>
       <Stack gap={6}>
         <Text size="sm">
           {reasonCategoryLabels[decision.reasonCategory]}. Proposed by {decision.proposedBy.name}
-          {decision.approvedBy ? `, approved by ${decision.approvedBy}` : ''}; to be looked at again on {decision.reviewOn}.
+          {decision.approvedBy ? `, approved by ${decision.approvedBy}` : ''}; review on {decision.reviewOn}.
         </Text>
         <Text size="sm" className="prewrap">
           {decision.reason}
@@ -137,7 +134,7 @@ function NoticeView({ obligation, notice, canRespond }: { obligation: Obligation
   const me = useMe()
   const [isEditing, editing] = useDisclosure()
   const approve = useCommand('approveNotice', { done: 'Approved.' })
-  const send = useCommand('sendNotice', { done: 'On its way to the customer’s contacts.' })
+  const send = useCommand('sendNotice', { done: 'Sending to the customer’s contacts.' })
   const params = { id: notice.id }
   const body = { version: notice.version }
   const isMine = notice.author.id === me?.person.id
@@ -195,11 +192,11 @@ function NoticeView({ obligation, notice, canRespond }: { obligation: Obligation
           <Group gap="xs">
             {notice.state === 'approved' ? (
               <Button size="xs" loading={send.isPending} disabled={obligation.startedAt === null} onClick={() => send.mutate({ params, body })}>
-                Send to the customer
+                Send notice
               </Button>
             ) : isMine ? (
               <Text size="sm" className="quiet">
-                Waits for somebody else’s approval.
+                Awaiting approval by somebody else.
               </Text>
             ) : (
               <Button size="xs" loading={approve.isPending} onClick={() => approve.mutate({ params, body })}>
@@ -207,7 +204,7 @@ function NoticeView({ obligation, notice, canRespond }: { obligation: Obligation
               </Button>
             )}
             <Button size="xs" variant="default" onClick={editing.open}>
-              Change
+              Edit
             </Button>
           </Group>
         ) : null}

@@ -6,22 +6,22 @@ import { Empty, Loaded, Page } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 
 const stateWords: Record<string, string> = {
-  held: 'waits for a mail server to be configured',
-  queued: 'on its way',
-  failed: 'could not be delivered',
-  cancelled: 'no longer needed',
-  sent: 'taken by the receiving server',
+  held: 'held: email is not configured',
+  queued: 'sending',
+  failed: 'failed',
+  cancelled: 'canceled',
+  sent: 'sent',
 }
 
 /** Every message that left, waits, or could not leave. */
 export function MessageLogPage() {
   const messageLog = useApi('messageLog')
   return (
-    <Page title="Outbox" lead="Pages, notices and invitations. Private links are shown to nobody but the one they were sent to.">
+    <Page title="Message log" lead="Pages, notices and invitations. Private links are visible only to their recipient.">
       <Loaded query={messageLog}>
         {messages =>
           messages.length === 0 ? (
-            <Empty title="Nothing was sent yet">The first page or invitation will stand here.</Empty>
+            <Empty title="No messages yet">Pages, notices and invitations appear here.</Empty>
           ) : (
             <Accordion variant="contained" chevronPosition="left">
               {messages.map(message => (
@@ -41,7 +41,7 @@ export function MessageLogPage() {
                   </Accordion.Control>
                   <Accordion.Panel>
                     <Text size="sm" className="quiet" mb={8}>
-                      By {channelWords[message.channel]}; {stateWords[message.state]}
+                      Channel {channelWords[message.channel]}; {stateWords[message.state]}
                       {message.attempts > 1 ? `, ${message.attempts} attempts` : ''}
                       {message.lastError ? `: ${message.lastError}` : '.'}
                     </Text>

@@ -14,7 +14,7 @@ const kinds = [
   { value: 'webhook', label: 'Webhook' },
 ]
 
-const placeholders = { slack: 'Channel ID, such as C012AB3CD', 'teams-bot': 'What the bot answers there to “connect”' }
+const placeholders = { slack: 'Channel ID, such as C012AB3CD', 'teams-bot': 'The bot’s answer to “connect” there' }
 
 /** Where the team talks: a step of a policy can page it. */
 export function TeamChannels({ teamId }: { teamId: string }) {
@@ -27,7 +27,7 @@ export function TeamChannels({ teamId }: { teamId: string }) {
     { kind: 'slack', name: '', address: '' },
     {
       around: () => ({ params: { id: teamId } }),
-      done: 'Added. Steps of a policy can page it.',
+      done: 'Channel added. Escalation policies can now page it.',
       onDone: (reply: { secret: string | null }) => {
         setSecret(reply.secret)
         form.reset()
@@ -50,7 +50,7 @@ export function TeamChannels({ teamId }: { teamId: string }) {
         <form onSubmit={submit} noValidate>
           <Stack p="md" gap="sm">
             <FormProblem errors={form.errors} />
-            {secret ? <Secret value={secret} label="Signing secret of the webhook, shown this once" /> : null}
+            {secret ? <Secret value={secret} label="Webhook signing secret (shown only once)" /> : null}
             <Group align="flex-end">
               <Select label="Add" w={170} allowDeselect={false} data={kinds} {...form.getInputProps('kind')} />
               <TextInput label="Name" w={150} {...form.getInputProps('name')} />

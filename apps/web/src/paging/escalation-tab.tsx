@@ -28,18 +28,18 @@ export function Escalation({ team }: { team: TeamOnCall }) {
   return (
     <Stack>
       <Section
-        title="Which pages climb what"
+        title="Escalation rules"
         actions={
           mayLead ? (
             <Anchor component="button" size="sm" onClick={() => setEdited('settings')}>
-              Change
+              Edit
             </Anchor>
           ) : null
         }
       >
         <Loaded query={policies}>
           {list => {
-            const nameOf = (id: string | null | undefined) => list.find(one => one.id === id)?.name ?? 'everyone is paged'
+            const nameOf = (id: string | null | undefined) => list.find(one => one.id === id)?.name ?? 'Everyone is paged'
             return (
               <Stack gap={6}>
                 {settings?.routing.map((rule, place) => (
@@ -51,11 +51,11 @@ export function Escalation({ team }: { team: TeamOnCall }) {
                   </Text>
                 ))}
                 <Text>
-                  {settings?.routing.length ? 'All others' : 'All pages'}: <b>{nameOf(settings?.policyId)}</b>
+                  {settings?.routing.length ? 'All other pages' : 'All pages'}: <b>{nameOf(settings?.policyId)}</b>
                 </Text>
                 <Text size="sm" className="quiet">
                   High urgency from {settings?.highFrom}.{' '}
-                  {settings?.progressMinutes ? `Acknowledged pages that see nothing happen for ${settings.progressMinutes} min are paged again.` : ''}
+                  {settings?.progressMinutes ? `Acknowledged pages without progress for ${settings.progressMinutes} min escalate again.` : ''}
                 </Text>
               </Stack>
             )
@@ -68,7 +68,7 @@ export function Escalation({ team }: { team: TeamOnCall }) {
         actions={
           mayLead ? (
             <Anchor component="button" size="sm" onClick={() => setEdited('new')}>
-              Add a policy
+              Add policy
             </Anchor>
           ) : null
         }
@@ -77,7 +77,7 @@ export function Escalation({ team }: { team: TeamOnCall }) {
           {list => {
             const own = list.filter(one => one.teamId === team.team.id)
             return own.length === 0 ? (
-              <Empty title="No policy yet">Without one everyone in the team is paged, three times.</Empty>
+              <Empty title="No policies yet">Without a policy, pages go to everyone in the team, three times.</Empty>
             ) : (
               own.map(policy => (
                 <div key={policy.id} className="list-row">
@@ -85,7 +85,7 @@ export function Escalation({ team }: { team: TeamOnCall }) {
                     <Text fw={550}>{policy.name}</Text>
                     {mayLead ? (
                       <Anchor component="button" size="sm" onClick={() => setEdited(policy)}>
-                        Change
+                        Edit
                       </Anchor>
                     ) : null}
                   </Group>
@@ -96,8 +96,8 @@ export function Escalation({ team }: { team: TeamOnCall }) {
                     ))}
                   </ol>
                   <Text size="sm" className="quiet">
-                    {policy.repeats === 0 ? 'Not repeated.' : `Repeated ${policy.repeats === 1 ? 'once' : `${policy.repeats} times`}.`}
-                    {policy.businessHours ? ' Low urgency waits for business hours.' : ''}
+                    {policy.repeats === 0 ? 'Does not repeat.' : `Repeats ${policy.repeats === 1 ? 'once' : `${policy.repeats} times`}.`}
+                    {policy.businessHours ? ' Low urgency pages wait for business hours.' : ''}
                   </Text>
                 </div>
               ))

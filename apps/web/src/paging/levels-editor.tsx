@@ -23,7 +23,7 @@ const targetKey = (target: PageTarget | SetUpTarget): string => JSON.stringify(t
 type Draftable = Omit<EscalationLevel, 'targets'> & { readonly targets: readonly (PageTarget | SetUpTarget)[] }
 
 export const draftOf = (level: Draftable, place: number): LevelDraft => ({
-  key: `step ${place}`,
+  key: `level ${place}`,
   targets: level.targets.map(targetKey),
   waitMinutes: level.waitMinutes,
   acknowledgements: level.acknowledgements ?? 1,
@@ -77,13 +77,13 @@ export function LevelsEditor({
               data={[...choices]}
               value={level.targets}
               onChange={targets => set(place, { targets })}
-              placeholder={level.targets.length === 0 ? 'nobody: it only waits' : ''}
+              placeholder={level.targets.length === 0 ? 'Nobody (wait only)' : ''}
               searchable
               flex={1}
               miw={0}
             />
             <NumberInput
-              label="Wait, min"
+              label="Wait (min)"
               min={0}
               max={1_440}
               w={92}
@@ -94,7 +94,7 @@ export function LevelsEditor({
               variant="subtle"
               color="gray"
               size={36}
-              aria-label="Move the step up"
+              aria-label="Move level up"
               disabled={place === 0}
               onClick={() => move(place, -1)}
               visibleFrom="xs"
@@ -105,7 +105,7 @@ export function LevelsEditor({
               variant="subtle"
               color="gray"
               size={36}
-              aria-label="Move the step down"
+              aria-label="Move level down"
               disabled={place === levels.length - 1}
               onClick={() => move(place, 1)}
               visibleFrom="xs"
@@ -116,7 +116,7 @@ export function LevelsEditor({
               variant="subtle"
               color="gray"
               size={36}
-              aria-label="Remove the step"
+              aria-label="Remove level"
               disabled={levels.length === 1}
               onClick={() => onChange(levels.filter((_, i) => i !== place))}
             >
@@ -126,7 +126,7 @@ export function LevelsEditor({
           {isShort ? null : (
             <Group gap="xs" align="flex-end">
               <NumberInput
-                label="Must acknowledge"
+                label="Acknowledgements needed"
                 size="xs"
                 min={1}
                 max={10}
@@ -135,7 +135,7 @@ export function LevelsEditor({
                 onChange={value => set(place, { acknowledgements: Number(value) })}
               />
               <Select
-                label="For pages of"
+                label="Urgency"
                 size="xs"
                 w={150}
                 allowDeselect={false}
@@ -148,13 +148,13 @@ export function LevelsEditor({
                 onChange={value => set(place, { urgency: value ?? '' })}
               />
               <Select
-                label="If that is nobody"
+                label="If nobody is on call"
                 size="xs"
                 w={170}
                 allowDeselect={false}
                 data={[
                   { value: 'fallback', label: 'page the fallback' },
-                  { value: 'skip', label: 'go on at once' },
+                  { value: 'skip', label: 'skip to the next level' },
                   { value: 'wait', label: 'wait' },
                 ]}
                 value={level.whenEmpty}
@@ -162,7 +162,7 @@ export function LevelsEditor({
               />
               {level.when ? (
                 <Text size="xs" className="quiet" pb={6}>
-                  counts in some hours only
+                  active only in some hours
                 </Text>
               ) : null}
             </Group>
@@ -187,7 +187,7 @@ export function LevelsEditor({
             ])
           }
         >
-          Add a step
+          Add level
         </Button>
       </div>
     </Stack>

@@ -9,7 +9,7 @@ import { useMay } from '../session.ts'
 const isOpen = (page: Page) => page.state === 'triggered' || page.state === 'exhausted'
 
 export function AcknowledgeButton({ page, size = 'xs' }: { page: Page; size?: string }) {
-  const acknowledge = useCommand('acknowledgePage', { done: 'It is yours: the page climbs no further.' })
+  const acknowledge = useCommand('acknowledgePage', { done: 'Acknowledged. Escalation stopped.' })
   const mayAnswer = useMay('responder')
   if (!mayAnswer || !isOpen(page)) return null
   return (
@@ -23,8 +23,8 @@ export function AcknowledgeButton({ page, size = 'xs' }: { page: Page; size?: st
 export function PageActions({ page }: { page: Page }) {
   const params = { id: page.id }
   const [asked, setAsked] = useState<'decline' | 'responders'>()
-  const escalate = useCommand('escalatePage', { done: 'The next step is paged.' })
-  const snooze = useCommand('snoozePage', { done: 'It rests, and climbs again afterwards.' })
+  const escalate = useCommand('escalatePage', { done: 'Escalated to the next level.' })
+  const snooze = useCommand('snoozePage', { done: 'Page snoozed.' })
   const mayAnswer = useMay('responder')
   if (!mayAnswer || page.state === 'resolved') return null
   return (
@@ -43,11 +43,11 @@ export function PageActions({ page }: { page: Page }) {
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
-          <Menu.Item onClick={() => setAsked('decline')}>Decline, or give it to somebody</Menu.Item>
+          <Menu.Item onClick={() => setAsked('decline')}>Decline or reassign…</Menu.Item>
           {page.state === 'acknowledged' && !page.isDrill
             ? [15, 30, 60, 240].map(minutes => (
                 <Menu.Item key={minutes} onClick={() => snooze.mutate({ params, body: { minutes } })}>
-                  Let it rest for {minutes < 60 ? `${minutes} minutes` : minutes === 60 ? 'an hour' : `${minutes / 60} hours`}
+                  Snooze for {minutes < 60 ? `${minutes} minutes` : minutes === 60 ? 'an hour' : `${minutes / 60} hours`}
                 </Menu.Item>
               ))
             : null}
@@ -68,9 +68,9 @@ function DeclineModal({ page, onClose }: { page: Page; onClose: () => void }) {
   const choices = usePeopleChoices()
   const [toId, setToId] = useState<string | null>(null)
   const [reason, setReason] = useState('')
-  const decline = useCommand('declinePage', { done: toId ? 'They are paged.' : 'The next step is paged.', onDone: onClose })
+  const decline = useCommand('declinePage', { done: toId ? 'Responders added.' : 'Escalated to the next level.', onDone: onClose })
   return (
-    <Modal opened onClose={onClose} title="Decline the page">
+    <Modal opened onClose={onClose} title="Decline page">
       <form
         onSubmit={event => {
           event.preventDefault()
@@ -78,7 +78,7 @@ function DeclineModal({ page, onClose }: { page: Page; onClose: () => void }) {
         }}
       >
         <Stack>
-          <Select label="Give it to" placeholder="whoever comes next" data={choices} searchable clearable value={toId} onChange={setToId} />
+          <Select label="Reassign to" placeholder="Next escalation level" data={choices} searchable clearable value={toId} onChange={setToId} />
           <TextInput label="Reason" value={reason} onChange={event => setReason(event.currentTarget.value)} />
           <FormActions submit="Decline" isBusy={decline.isPending} onCancel={onClose} />
         </Stack>
@@ -90,7 +90,7 @@ function DeclineModal({ page, onClose }: { page: Page; onClose: () => void }) {
 function RespondersModal({ page, onClose }: { page: Page; onClose: () => void }) {
   const choices = usePeopleChoices()
   const [personIds, setPersonIds] = useState<string[]>([])
-  const add = useCommand('addResponders', { done: 'They are paged.', onDone: onClose })
+  const add = useCommand('addResponders', { done: 'Responders added.', onDone: onClose })
   return (
     <Modal opened onClose={onClose} title="Add responders">
       <form
@@ -100,8 +100,8 @@ function RespondersModal({ page, onClose }: { page: Page; onClose: () => void })
         }}
       >
         <Stack>
-          <MultiSelect label="Whom to page about the same" data={choices} searchable value={personIds} onChange={setPersonIds} />
-          <FormActions submit="Page them" isBusy={add.isPending} isBlocked={personIds.length === 0} onCancel={onClose} />
+          <MultiSelect label="Responders to page" data={choices} searchable value={personIds} onChange={setPersonIds} />
+          <FormActions submit="Page responders" isBusy={add.isPending} isBlocked={personIds.length === 0} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

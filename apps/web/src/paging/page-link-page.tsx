@@ -31,7 +31,7 @@ export function PageLinkPage() {
   const error = handBack.error ?? escalate.error ?? snooze.error ?? acknowledge.error
   const isMine = page?.state === 'acknowledged' && page.acknowledgedBy === page.you
   return (
-    <EntryFrame title={page ? page.title : 'A page for you'} width={520}>
+    <EntryFrame title={page ? page.title : 'Page for you'} width={520}>
       {error ? <ProblemNote error={error} onRetry={() => mutate()} /> : null}
       {!page && !error ? <Loader aria-label="Acknowledging" /> : null}
       {page ? (
@@ -46,24 +46,24 @@ export function PageLinkPage() {
               <Text fw={600}>
                 {page.snoozedUntil ? (
                   <>
-                    It rests until <Time at={page.snoozedUntil} />, and climbs again then.
+                    Snoozed until <Time at={page.snoozedUntil} />.
                   </>
                 ) : (
-                  `It is yours, ${page.you}. It climbs no further.`
+                  `Acknowledged by you, ${page.you}. Escalation stopped.`
                 )}
               </Text>
             </Group>
           ) : (
             <Text fw={600}>
               {decline.data && page.state === 'triggered'
-                ? `${decline.variables} is paged instead of you.`
+                ? `Reassigned to ${decline.variables}.`
                 : page.waitsFor > 0 && !handBack.data && !escalate.data
-                  ? `Noted, ${page.you}. It needs ${page.waitsFor === 1 ? 'one more' : `${page.waitsFor} more`}.`
+                  ? `Thanks, ${page.you}. ${page.waitsFor === 1 ? '1 more acknowledgement' : `${page.waitsFor} more acknowledgements`} needed.`
                   : page.state === 'triggered'
-                    ? 'It climbs to the next person.'
+                    ? 'Escalated to the next level.'
                     : page.state === 'resolved'
-                      ? 'It is over: there is nothing left to answer.'
-                      : `${page.acknowledgedBy ?? 'Somebody'} has taken it up.`}
+                      ? 'Resolved. Nothing left to do.'
+                      : `Acknowledged by ${page.acknowledgedBy ?? 'somebody'}.`}
             </Text>
           )}
           <Text className="prewrap">{page.summary}</Text>
@@ -77,14 +77,14 @@ export function PageLinkPage() {
             {isMine ? (
               <>
                 <Button variant="default" loading={handBack.isPending} onClick={() => handBack.mutate()}>
-                  Hand it back
+                  Release
                 </Button>
                 <Button variant="default" loading={escalate.isPending} onClick={() => escalate.mutate()}>
                   Escalate now
                 </Button>
                 {page.snoozedUntil || page.isDrill ? null : (
                   <Button variant="default" loading={snooze.isPending} onClick={() => snooze.mutate(30)}>
-                    Rest 30 min
+                    Snooze 30 min
                   </Button>
                 )}
               </>
@@ -114,7 +114,7 @@ function Colleague({ decline, join }: { decline: Handing; join: Handing }) {
     <Stack gap="xs">
       <TextInput
         label="Somebody else"
-        description="A name in the team, or an e-mail address of anybody here"
+        description="A team member’s name, or anybody’s email address"
         value={who}
         maxLength={200}
         onChange={event => setWho(event.currentTarget.value)}
@@ -122,15 +122,15 @@ function Colleague({ decline, join }: { decline: Handing; join: Handing }) {
       />
       <Group>
         <Button variant="default" disabled={who.trim() === ''} loading={decline.isPending} onClick={() => ask(decline)}>
-          Give it to them
+          Reassign
         </Button>
         <Button variant="default" disabled={who.trim() === ''} loading={join.isPending} onClick={() => ask(join)}>
-          Ask them to join
+          Add responder
         </Button>
       </Group>
       {join.data && !error ? (
         <Text size="sm" role="status">
-          {join.variables} is paged as well.
+          {join.variables} was added as a responder.
         </Text>
       ) : null}
     </Stack>

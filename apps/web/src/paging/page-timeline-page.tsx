@@ -12,7 +12,7 @@ export function PageTimelinePage() {
   const { id } = useParams({ strict: false }) as { id: string }
   const story = useApi('page', { params: { id } })
   return (
-    <Page title={story.data?.title ?? 'A page'} actions={story.data ? <PageActions page={story.data} /> : null}>
+    <Page title={story.data?.title ?? 'Page'} actions={story.data ? <PageActions page={story.data} /> : null}>
       <Loaded query={story}>
         {page => (
           <Stack>
@@ -20,18 +20,18 @@ export function PageTimelinePage() {
               <SeverityBadge severity={page.severity} />
               <StateBadge state={page.state} />
               <Text className="quiet">
-                {page.urgency} urgency · {page.policy ?? 'everyone is paged'} ·{' '}
+                {page.urgency} urgency · {page.policy ?? 'Everyone is paged'} ·{' '}
                 <Anchor component={Link} to="/on-call/$id" params={{ id: page.team.id } as never} inherit>
                   {page.team.name}
                 </Anchor>
               </Text>
             </Group>
             <PageStatus page={page} />
-            <Section title="What it says">
+            <Section title="Description">
               <Text className="prewrap">{page.summary}</Text>
               <Subject page={page} />
             </Section>
-            <Section title="Story">
+            <Section title="Timeline">
               <ol className="story">
                 {page.events.map(event => (
                   <li key={event.entryId} data-kind={event.kind}>
@@ -46,7 +46,7 @@ export function PageTimelinePage() {
                     <Text component="div" size="sm" className="quiet numeric">
                       {clock.format(new Date(page.nextEscalationAt))}
                     </Text>
-                    <Text className="quiet">the next step, unless somebody acknowledges</Text>
+                    <Text className="quiet">escalates to the next level</Text>
                   </li>
                 ) : null}
               </ol>
@@ -64,17 +64,17 @@ function PageStatus({ page }: { page: PageTimeline }) {
   if (page.snoozedUntil)
     return (
       <Text component="div">
-        {page.acknowledgedBy} lets it rest until <Time at={page.snoozedUntil} />.
+        {page.acknowledgedBy} snoozed it until <Time at={page.snoozedUntil} />.
       </Text>
     )
   if (page.state === 'acknowledged' && page.acknowledgedAt)
     return (
       <Text component="div">
-        {page.acknowledgedBy} has it since <Time at={page.acknowledgedAt} />.
+        {page.acknowledgedBy} acknowledged <Time at={page.acknowledgedAt} />.
       </Text>
     )
   if (page.state === 'triggered' && page.acknowledgements.length > 0)
-    return <Text>{page.acknowledgements.map(one => one.person.name).join(', ')} acknowledged; it needs more.</Text>
+    return <Text>{page.acknowledgements.map(one => one.person.name).join(', ')} acknowledged; more acknowledgements needed.</Text>
   return null
 }
 

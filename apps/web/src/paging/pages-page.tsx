@@ -16,7 +16,7 @@ export function PagesPage() {
   return (
     <Page
       title="Pages"
-      lead="What people were paged about, those that wait for an answer first."
+      lead="Recent pages, unacknowledged first."
       actions={
         <SegmentedControl
           value={whose}
@@ -32,9 +32,7 @@ export function PagesPage() {
         <Loaded query={whose === 'mine' ? mine : all}>
           {list =>
             list.length === 0 ? (
-              <Empty title={whose === 'mine' ? 'You were never paged' : 'Nobody was paged yet'}>
-                An alert that is grave enough pages the team of its service.
-              </Empty>
+              <Empty title={whose === 'mine' ? 'You have no pages' : 'No pages yet'}>Alerts at or above a service’s page severity page its team.</Empty>
             ) : (
               list.map(page => <PageRow key={page.id} page={page} />)
             )
@@ -58,10 +56,10 @@ function PageRow({ page }: { page: OncallPage }) {
         </Group>
         <Text size="sm" className="quiet" component="div" mt={2}>
           {page.team.name} · <Time at={page.createdAt} isRelative />
-          {page.acknowledgedBy ? ` · ${page.acknowledgedBy} has it` : ''}
+          {page.acknowledgedBy ? ` · acknowledged by ${page.acknowledgedBy}` : ''}
           {page.snoozedUntil ? (
             <>
-              {' · rests until '}
+              {' · snoozed until '}
               <Time at={page.snoozedUntil} />
             </>
           ) : null}

@@ -15,10 +15,10 @@ export function useTargets(team: TeamOnCall): TargetChoice[] {
   const channels = useApi('teamChannels')
   return [
     ...(team.settings?.tiers ?? []).map(tier => choice({ kind: 'tier', tierId: tier.id }, tier.name)),
-    choice({ kind: 'everyone' }, 'everyone in the team'),
+    choice({ kind: 'everyone' }, 'Everyone in the team'),
     ...(channels.data ?? []).map(channel => choice({ kind: 'channel', channelId: channel.id }, `channel ${channel.name}`)),
     ...(people.data?.people ?? []).filter(person => person.isActive).map(person => choice({ kind: 'person', personId: person.id }, person.name)),
-    ...(teams.data ?? []).filter(one => one.team.id !== team.team.id).map(one => choice({ kind: 'team', teamId: one.team.id }, `all of ${one.team.name}`)),
+    ...(teams.data ?? []).filter(one => one.team.id !== team.team.id).map(one => choice({ kind: 'team', teamId: one.team.id }, `everyone in ${one.team.name}`)),
     ...(teams.data ?? []).flatMap(one =>
       one.schedules.map(schedule => choice({ kind: 'schedule', scheduleId: schedule.id, position: 0 }, `on call in ${schedule.name}`)),
     ),
@@ -32,7 +32,7 @@ function firstTargets(team: TeamOnCall): PageTarget[] {
 
 export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; policy: Policy | undefined; onClose: () => void }) {
   const choices = useTargets(team)
-  const remove = useCommand('removePolicy', { done: 'The policy is removed.', onDone: onClose })
+  const remove = useCommand('removePolicy', { done: 'Policy removed.', onDone: onClose })
   const { form, submit, isBusy } = useRouteForm(
     'savePolicy',
     {
@@ -50,7 +50,7 @@ export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; polic
         businessHours: isOffice ? (policy?.businessHours ?? { timeZone: team.settings?.timeZone ?? 'UTC', hours: [office] }) : null,
         ...(policy ? { id: policy.id, version: policy.version } : {}),
       }),
-      done: 'Saved. Pages that climb follow it from their next step on.',
+      done: 'Policy saved. Open pages follow it from their next level.',
       onDone: onClose,
     },
   )
@@ -61,9 +61,9 @@ export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; polic
           <FormProblem errors={form.errors} />
           <TextInput label="Name" {...form.getInputProps('name')} />
           <LevelsEditor levels={form.values.levels} choices={choices} onChange={levels => form.setFieldValue('levels', levels)} />
-          <NumberInput label="Repeat the steps, times" min={0} max={9} w={180} {...form.getInputProps('repeats')} />
+          <NumberInput label="Repeat (times)" min={0} max={9} w={180} {...form.getInputProps('repeats')} />
           <Switch
-            label="Pages of low urgency wait for business hours"
+            label="Hold low urgency pages until business hours"
             description={`Monday to Friday, 09:00 to 17:00, ${policy?.businessHours?.timeZone ?? team.settings?.timeZone ?? 'UTC'}`}
             {...form.getInputProps('isOffice', { type: 'checkbox' })}
           />

@@ -32,7 +32,7 @@ export function SeverityBadge({ severity }: { severity: Severity }) {
 }
 
 export function IncidentSeverityBadge({ severity }: { severity: IncidentSeverity | null }) {
-  return severity === null ? <Tone color="gray">no severity yet</Tone> : <Tone color={incidentColors[severity]}>{severity}</Tone>
+  return severity === null ? <Tone color="gray">no severity</Tone> : <Tone color={incidentColors[severity]}>{severity}</Tone>
 }
 
 export function StatusBadge({ status }: { status: IncidentStatus }) {

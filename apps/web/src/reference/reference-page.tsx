@@ -31,15 +31,15 @@ export function ReferencePage() {
       title="API reference"
       lead={
         <>
-          Made from the same schemas that the server checks with. The document: <Anchor href="/api/openapi.json">openapi.json</Anchor>
+          Generated from the schemas that validate requests. OpenAPI document: <Anchor href="/api/openapi.json">openapi.json</Anchor>
         </>
       }
-      actions={<TextInput aria-label="Find a route" placeholder="Find a route" value={filter} onChange={event => setFilter(event.currentTarget.value)} />}
+      actions={<TextInput aria-label="Filter routes" placeholder="Filter routes" value={filter} onChange={event => setFilter(event.currentTarget.value)} />}
     >
       <Loaded query={document}>
         {openapi =>
           names.length === 0 ? (
-            <Empty title="No route has that in its name" />
+            <Empty title="No matching routes" />
           ) : (
             [...groups].map(([group, members]) => (
               <Stack key={group} gap={6}>

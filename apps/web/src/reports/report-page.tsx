@@ -37,7 +37,7 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
   if (sent)
     return (
       <EntryFrame title="Thank you" lead={`Your reference is ${sent.reference}.`} width={520}>
-        <Text>Keep this private link: it shows how your report stands, and whoever has it can read it.</Text>
+        <Text>Keep this private link to follow your report. Anyone who has it can read the report.</Text>
         <Anchor href={sent.link} className="mono">
           {sent.link}
         </Anchor>
@@ -47,7 +47,7 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
   return (
     <EntryFrame
       title={audience === 'customer' ? `Report a security concern${who}` : 'Report something suspicious'}
-      lead="A few words are enough. It goes straight to the security team."
+      lead="A few words are enough. Your report goes straight to the security team."
       width={560}
     >
       <form onSubmit={submit} noValidate>
@@ -57,10 +57,10 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
           <TextInput label="When?" placeholder="Today at about ten" {...form.getInputProps('happenedAt')} />
           <TextInput label="What is affected?" placeholder="A system, an account, some data" {...form.getInputProps('affected')} />
           <TextInput label="Your name" autoComplete="name" required {...form.getInputProps('contactName')} />
-          <TextInput label="Your e-mail" type="email" autoComplete="email" required {...form.getInputProps('contactEmail')} />
+          <TextInput label="Your email" type="email" autoComplete="email" required {...form.getInputProps('contactEmail')} />
           <FileInput
             label="Files"
-            description="Up to five, 20 MB each. Screenshots and mails help most."
+            description="Up to five, 20 MB each. Screenshots and emails help most."
             multiple
             clearable
             value={files}
@@ -70,7 +70,7 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
           />
           {progress !== undefined ? <Progress value={progress} aria-label="Sending" animated /> : null}
           <Button type="submit" loading={progress !== undefined} disabled={tooLarge !== undefined || files.length > 5}>
-            Send the report
+            Send report
           </Button>
         </Stack>
       </form>
@@ -87,7 +87,7 @@ function upload(values: Record<string, string>, files: readonly File[], onProgre
     const request = new XMLHttpRequest()
     request.open('POST', '/api/v1/reports')
     request.upload.onprogress = event => onProgress((event.loaded / event.total) * 100)
-    request.onerror = () => reject(new Error('The report could not be sent. Check the connection and try again.'))
+    request.onerror = () => reject(new Error('The report could not be sent. Check your connection and try again.'))
     request.onload = () => {
       if (request.status === 201) return resolve(JSON.parse(request.responseText) as Sent)
       const problem = JSON.parse(request.responseText || '{}') as Partial<Problem>

@@ -16,7 +16,7 @@ export function FollowUpRow({ followUp }: { followUp: FollowUp }) {
         <Text fw={550}>{followUp.title}</Text>
         <Text size="sm" className="quiet">
           {followUp.owner.name} · due {followUp.dueOn} · incident {followUp.incident.number}
-          {followUp.verifiedBy ? ` · shown to work, says ${followUp.verifiedBy}` : ''}
+          {followUp.verifiedBy ? ` · verified effective by ${followUp.verifiedBy}` : ''}
         </Text>
         {followUp.evidence ? (
           <Text size="sm" mt={4} className="prewrap">
@@ -28,7 +28,7 @@ export function FollowUpRow({ followUp }: { followUp: FollowUp }) {
         <StateBadge state={followUp.isOverdue ? 'overdue' : followUp.state} />
         {canRespond && followUp.state !== 'verified' ? (
           <Button size="xs" variant="default" onClick={looking.open}>
-            Look again
+            Update
           </Button>
         ) : null}
       </Group>
@@ -46,7 +46,7 @@ function LookModal({ followUp, onClose }: { followUp: FollowUp; onClose: () => v
     {
       around: () => ({ params: { id: followUp.id } }),
       toBody: values => ({ ...values, version: followUp.version }),
-      done: 'It stands in the record.',
+      done: 'Kept in the audit log.',
       onDone: onClose,
     },
   )
@@ -55,26 +55,19 @@ function LookModal({ followUp, onClose }: { followUp: FollowUp; onClose: () => v
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
-          <Radio.Group label="How does it stand?" {...form.getInputProps('state')}>
+          <Radio.Group label="Status" {...form.getInputProps('state')}>
             <Stack gap={8} mt={6}>
-              <Radio value="open" label="Not done yet" />
+              <Radio value="open" label="Open" />
               <Radio value="done" label="Done" />
               <Radio
                 value="verified"
-                label="Shown to work"
-                description="Somebody else than its owner says so"
+                label="Verified effective"
+                description="Verified by somebody other than the owner"
                 disabled={followUp.state !== 'done' || isOwner}
               />
             </Stack>
           </Radio.Group>
-          <Textarea
-            label="Statement"
-            description="What was done, or how it was shown to work"
-            autosize
-            minRows={3}
-            required
-            {...form.getInputProps('statement')}
-          />
+          <Textarea label="Reason" description="What was done, or how it was verified" autosize minRows={3} required {...form.getInputProps('statement')} />
           {form.values.state === 'open' ? <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} /> : null}
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>

@@ -9,8 +9,8 @@ export function FollowUpsPage() {
   const followUps = useApi('followUps', { query: { view } })
   return (
     <Page
-      title="Improvements"
-      lead="What reviews asked for. Each is looked at again until it is done and shown to work."
+      title="Follow-up actions"
+      lead="Actions from post-incident reviews, tracked until verified effective."
       actions={
         <SegmentedControl
           value={view}
@@ -26,7 +26,7 @@ export function FollowUpsPage() {
         <Loaded query={followUps}>
           {list =>
             list.length === 0 ? (
-              <Empty title="Nothing is open">Improvements come from the reviews of incidents.</Empty>
+              <Empty title="No open follow-up actions">Follow-up actions come from post-incident reviews.</Empty>
             ) : (
               list.map(followUp => <FollowUpRow key={followUp.id} followUp={followUp} />)
             )

@@ -15,7 +15,7 @@ const kindChoices = findingKinds.map(value => ({ value, label: value.replaceAll(
 export function ReviewTab({ incident }: { incident: Incident }) {
   const query = useApi('review', { params: { id: incident.id } })
   const canRespond = useMay('responder') && incident.status !== 'closed'
-  const start = useCommand('startReview', { done: 'Started from the timeline.' })
+  const start = useCommand('startReview', { done: 'Review started from the timeline.' })
   return (
     <Loaded query={query}>
       {({ review, isRequired, because }) =>
@@ -28,12 +28,12 @@ export function ReviewTab({ incident }: { incident: Incident }) {
               action={
                 canRespond ? (
                   <Button loading={start.isPending} onClick={() => start.mutate({ params: { id: incident.id } })}>
-                    Start the review
+                    Start review
                   </Button>
                 ) : null
               }
             >
-              {because} The sequence of events starts as the timeline.
+              {because} The sequence of events is prefilled from the timeline.
             </Empty>
           </Paper>
         )
@@ -45,7 +45,7 @@ export function ReviewTab({ incident }: { incident: Incident }) {
 function ReviewView({ review, canRespond, because }: { review: Review; canRespond: boolean; because: string }) {
   const mayLead = useMay('lead')
   const isDraft = review.state === 'draft'
-  const finish = useCommand('finishReview', { done: 'Finished.' })
+  const finish = useCommand('finishReview', { done: 'Review finished.' })
   return (
     <Stack>
       <Group justify="space-between">
@@ -67,7 +67,7 @@ function ReviewView({ review, canRespond, because }: { review: Review; canRespon
             loading={finish.isPending}
             onClick={() => finish.mutate({ params: { id: review.id }, body: { version: review.version } })}
           >
-            Finish the review
+            Finish review
           </Button>
         ) : null}
       </Group>
@@ -85,7 +85,7 @@ function ReviewRead({ review }: { review: Review }) {
           {review.sequence}
         </Text>
       </Section>
-      <Section title="Findings" isFlush>
+      <Section title="Contributing factors" isFlush>
         <Table highlightOnHover={false}>
           <Table.Tbody>
             {review.findings.map(finding => (
@@ -123,7 +123,7 @@ function ReviewForm({ review }: { review: Review }) {
         {isOutdated ? (
           <Alert color="yellow">
             <Group justify="space-between">
-              Somebody else saved this review while you were writing.
+              Somebody else saved this review while you were editing.
               <Button
                 size="xs"
                 variant="default"
@@ -132,7 +132,7 @@ function ReviewForm({ review }: { review: Review }) {
                   setVersion(review.version)
                 }}
               >
-                Take theirs
+                Load their version
               </Button>
             </Group>
           </Alert>
@@ -140,7 +140,7 @@ function ReviewForm({ review }: { review: Review }) {
         <FormProblem errors={form.errors} />
         <Textarea label="Sequence of events" autosize minRows={6} maxRows={24} {...form.getInputProps('sequence')} />
         <Section
-          title="Findings"
+          title="Contributing factors"
           actions={
             <Button
               size="xs"
@@ -148,29 +148,23 @@ function ReviewForm({ review }: { review: Review }) {
               leftSection={<IconPlus size={14} />}
               onClick={() => form.insertListItem('findings', { key: crypto.randomUUID(), kind: 'technical-lapse', reason: '' })}
             >
-              Add a finding
+              Add contributing factor
             </Button>
           }
         >
           {form.values.findings.length === 0 ? (
             <Text className="quiet" size="sm">
-              What let it happen, or made it worse? At least one finding.
+              What contributed to the incident or made it worse? Add at least one.
             </Text>
           ) : (
             <Stack>
               {form.values.findings.map((finding, position) => (
                 <Group key={finding.key} align="flex-start" wrap="nowrap">
                   <Stack gap={6} flex={1}>
-                    <Select
-                      aria-label="Kind of finding"
-                      data={kindChoices}
-                      allowDeselect={false}
-                      w={210}
-                      {...form.getInputProps(`findings.${position}.kind`)}
-                    />
-                    <Textarea aria-label="Finding" autosize minRows={2} {...form.getInputProps(`findings.${position}.statement`)} />
+                    <Select aria-label="Type" data={kindChoices} allowDeselect={false} w={210} {...form.getInputProps(`findings.${position}.kind`)} />
+                    <Textarea aria-label="Contributing factor" autosize minRows={2} {...form.getInputProps(`findings.${position}.statement`)} />
                   </Stack>
-                  <ActionIcon variant="subtle" color="gray" aria-label="Remove the finding" onClick={() => form.removeListItem('findings', position)}>
+                  <ActionIcon variant="subtle" color="gray" aria-label="Remove contributing factor" onClick={() => form.removeListItem('findings', position)}>
                     <IconTrash size={16} />
                   </ActionIcon>
                 </Group>
@@ -180,7 +174,7 @@ function ReviewForm({ review }: { review: Review }) {
         </Section>
         <Group justify="flex-end">
           <Button type="submit" variant="default" loading={isBusy}>
-            Save the review
+            Save review
           </Button>
         </Group>
       </Stack>
@@ -196,7 +190,7 @@ function FollowUps({ review, canRespond }: { review: Review; canRespond: boolean
     { around: () => ({ params: { id: review.id } }), onDone: () => form.reset() },
   )
   return (
-    <Section title="Improvements" isFlush>
+    <Section title="Follow-up actions" isFlush>
       {review.followUps.map(followUp => (
         <FollowUpRow key={followUp.id} followUp={followUp} />
       ))}
@@ -204,7 +198,7 @@ function FollowUps({ review, canRespond }: { review: Review; canRespond: boolean
         <form onSubmit={submit} noValidate>
           <Stack p="md" gap="sm">
             <FormProblem errors={form.errors} />
-            <TextInput label="New improvement" placeholder="Keys of support accounts expire after 30 days" {...form.getInputProps('title')} />
+            <TextInput label="New follow-up action" placeholder="Keys of support accounts expire after 30 days" {...form.getInputProps('title')} />
             <Group align="flex-start">
               <Select
                 label="Owner"

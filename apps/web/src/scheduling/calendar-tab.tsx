@@ -39,18 +39,21 @@ export function CalendarTab({ team }: { team: TeamOnCall }) {
                 <Calendar calendar={data} period={period} onPick={mayRespond ? setPicked : undefined} />
                 <Group justify="space-between">
                   <Text size="sm" className="quiet">
-                    {mayRespond ? `${isTouch ? 'Hold, then drag' : 'Drag'} over a time to override it, or an override to move it. ` : ''}Times are in your zone.
+                    {mayRespond
+                      ? `${isTouch ? 'Press and hold, then drag' : 'Drag'} across the calendar to add an override, or drag an override to move it. `
+                      : ''}
+                    Times are in your zone.
                   </Text>
                   <Group gap="xs">
                     {mayRespond && first ? (
                       <Button size="xs" onClick={pickNext}>
-                        Add an override
+                        Add override
                       </Button>
                     ) : null}
                     {mayLead
                       ? team.schedules.map(schedule => (
                           <Button key={schedule.id} size="xs" variant="default" onClick={() => setEdited(schedule)}>
-                            Change {schedule.name}
+                            Edit {schedule.name}
                           </Button>
                         ))
                       : null}
@@ -80,7 +83,7 @@ function Concerns({ team }: { team: TeamOnCall }) {
   const lines = [
     ...team.vacancies.map(one => ({
       key: `${one.schedule.id} ${one.person.id} ${one.layer}`,
-      text: `${one.person.name} has left and still stands in ${one.schedule.name}, ${one.layer}.`,
+      text: `${one.person.name} is deactivated and still in ${one.schedule.name}, ${one.layer}.`,
       concern: undefined,
     })),
     ...team.concerns.map(concern => ({
@@ -91,7 +94,7 @@ function Concerns({ team }: { team: TeamOnCall }) {
   ]
   if (lines.length === 0) return null
   return (
-    <Section title={`${lines.length === 1 ? 'One thing' : `${lines.length} things`} to mend in the coming 90 days`} isFlush>
+    <Section title={`${lines.length} coverage ${lines.length === 1 ? 'gap' : 'gaps'} in the next 90 days`} isFlush>
       {(isWhole ? lines : lines.slice(0, maxConcerns)).map(({ key, text, concern }) => (
         <Group key={key} className="list-row" justify="space-between">
           <Group gap={8} wrap="nowrap" align="flex-start">

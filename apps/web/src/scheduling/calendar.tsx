@@ -150,7 +150,7 @@ export function Calendar({ calendar, period, onPick }: { calendar: TeamCalendar;
         ))}
         {calendar.timeOff.length > 0 ? (
           <section aria-label="Time off">
-            <Row label="Away" isThin>
+            <Row label="Time off" isThin>
               <Track period={period} days={days}>
                 {calendar.timeOff.map(off => (
                   <Tooltip key={off.id} label={`${off.person.name} is away: ${when.format(new Date(off.start))} – ${when.format(new Date(off.end))}`}>
@@ -168,7 +168,7 @@ export function Calendar({ calendar, period, onPick }: { calendar: TeamCalendar;
   )
 }
 
-const positionLabel = (position: number) => (position === 0 ? 'On call' : position === 1 ? 'Next in turn' : `${position + 1} in turn`)
+const positionLabel = (position: number) => (position === 0 ? 'On call' : position === 1 ? 'Next in rotation' : `Number ${position + 1} in rotation`)
 const namesIn = (shift: OnCallShift) => shift.people.map(person => person.name).join(', ') || 'nobody'
 const nextDay = (day: number) => midnight(1, day + dayMs / 8)
 
@@ -190,7 +190,7 @@ function Bar({ shift, period, tint, isGapShown }: { shift: OnCallShift; period: 
   const [first] = shift.people
   const isGap = first === undefined
   if (isGap && !isGapShown) return null
-  const watching = shift.shadows.length > 0 ? `; ${shift.shadows.map(person => person.name).join(', ')} watching` : ''
+  const watching = shift.shadows.length > 0 ? `; ${shift.shadows.map(person => person.name).join(', ')} shadowing` : ''
   return (
     <Tooltip label={`${namesIn(shift)}: ${when.format(new Date(shift.start))} – ${when.format(new Date(shift.end))}${watching}`}>
       <span

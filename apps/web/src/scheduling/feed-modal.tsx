@@ -11,22 +11,20 @@ export function FeedModal({ schedules, onClose }: { schedules: readonly Schedule
   return (
     <Modal opened onClose={onClose} title="Calendar feed">
       <Stack>
-        <Text className="quiet">
-          A calendar program reads it at an address that only you know (iCalendar). A new address for the same calendar ends the one before.
-        </Text>
+        <Text className="quiet">Subscribe from any calendar app (iCalendar) by secret URL. A new URL for the same calendar replaces the old one.</Text>
         <Select
-          label="What it shows"
+          label="Calendar"
           data={[{ value: '', label: 'My shifts, in all teams' }, ...schedules.map(one => ({ value: one.id, label: one.name }))]}
           value={scheduleId}
           onChange={value => setScheduleId(value ?? '')}
           allowDeselect={false}
         />
         {make.data ? (
-          <Secret label="Secret address" value={make.data.url} />
+          <Secret label="Secret URL" value={make.data.url} />
         ) : (
           <Group justify="flex-end">
             <Button loading={make.isPending} onClick={() => make.mutate({ body: { scheduleId: scheduleId === '' ? null : scheduleId } })}>
-              Make the address
+              Create URL
             </Button>
           </Group>
         )}

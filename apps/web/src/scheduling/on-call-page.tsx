@@ -20,7 +20,7 @@ export function OnCallPage() {
   return (
     <Page
       title="On call"
-      lead="Who answers now, and what is missing in the coming 90 days."
+      lead="On call now, and coverage gaps in the next 90 days."
       actions={
         <>
           {mayRespond ? (
@@ -39,14 +39,14 @@ export function OnCallPage() {
           list.length === 0 ? (
             <Paper>
               <Empty
-                title="There is no team yet"
+                title="No teams yet"
                 action={
                   <Button component={Link} to="/people">
-                    Make a team
+                    Create team
                   </Button>
                 }
               >
-                A service has two answering sides: a security response team that leads, and its own engineering team that carries out the plan.
+                Each service has a security response team that leads, and an engineering team that carries out the plan.
               </Empty>
             </Paper>
           ) : (
@@ -83,7 +83,7 @@ function TeamCard({ team }: { team: TeamOnCall }) {
       {team.settings ? (
         team.current.length === 0 ? (
           <Text className="quiet" p="md">
-            It promises no depth: a page goes to everyone.
+            No tiers: pages go to everyone in the team.
           </Text>
         ) : (
           team.current.map(({ tier, people, shadows, until }) => (
@@ -95,7 +95,7 @@ function TeamCard({ team }: { team: TeamOnCall }) {
                 <Text fw={600}>{people.map(person => person.name).join(', ') || 'Nobody'}</Text>
                 {shadows.length > 0 ? (
                   <Text size="sm" className="quiet">
-                    {shadows.map(person => person.name).join(', ')} watching
+                    {shadows.map(person => person.name).join(', ')} shadowing
                   </Text>
                 ) : null}
               </div>
@@ -105,7 +105,7 @@ function TeamCard({ team }: { team: TeamOnCall }) {
                     until <Time at={until} />
                   </>
                 ) : (
-                  'for more than two weeks'
+                  'no change in two weeks'
                 )}
               </Text>
             </Group>
@@ -113,7 +113,7 @@ function TeamCard({ team }: { team: TeamOnCall }) {
         )
       ) : (
         <Stack p="md" align="flex-start" gap="sm">
-          <Text className="quiet">Nobody is on call yet: a page goes to all members.</Text>
+          <Text className="quiet">Nobody is on call yet. Pages go to all members.</Text>
           {mayLead ? (
             <Button size="xs" onClick={() => setIsSettingUp(true)}>
               Set up on call
@@ -135,7 +135,7 @@ export function Concerns({ team }: { team: TeamOnCall }) {
     </Text>
   ) : (
     <Badge variant="light" color="orange" leftSection={<IconAlertTriangle size={12} />} style={{ color: 'light-dark(#9a3412, #ffc69a)', flexShrink: 0 }}>
-      {count} to mend
+      {count} coverage gaps
     </Badge>
   )
 }
@@ -148,16 +148,16 @@ function Services({ teams }: { teams: readonly TeamOnCall[] }) {
   const onCall = (id: string) => {
     const team = teams.find(one => one.team.id === id)
     const people = team?.current[0]?.people.map(person => person.name) ?? []
-    return people.length > 0 ? people.join(', ') : `nobody: ${team?.team.name ?? 'the team'} is paged`
+    return people.length > 0 ? people.join(', ') : `Nobody (pages ${team?.team.name ?? 'the team'})`
   }
   return (
     <Section title="Services" isFlush>
-      <ScrollTable label="Services and who answers" minWidth={520}>
+      <ScrollTable label="Services and on call" minWidth={520}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Service</Table.Th>
-            <Table.Th>Security response leads</Table.Th>
-            <Table.Th>Engineering acts</Table.Th>
+            <Table.Th>Security response team</Table.Th>
+            <Table.Th>Engineering team</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -184,7 +184,7 @@ function MyShifts() {
       <Loaded query={shifts}>
         {list =>
           list.length === 0 ? (
-            <Empty title="You have no shifts">In the coming 90 days you stand in no rotation.</Empty>
+            <Empty title="No shifts">You are not in a rotation in the next 90 days.</Empty>
           ) : (
             <>
               {(isWhole ? list : list.slice(0, maxShown)).map(shift => (
@@ -193,7 +193,7 @@ function MyShifts() {
                     <Link to="/on-call/$id" params={{ id: shift.team.id }} className="row-link">
                       {shift.team.name}
                     </Link>
-                    <Text className="quiet">{shift.isShadow ? `watching ${shift.tier}` : shift.tier}</Text>
+                    <Text className="quiet">{shift.isShadow ? `shadowing ${shift.tier}` : shift.tier}</Text>
                   </Group>
                   <Text size="sm" component="div">
                     <Time at={shift.start} /> – <Time at={shift.end} />
@@ -203,7 +203,7 @@ function MyShifts() {
               {list.length > maxShown ? (
                 <Group className="list-row">
                   <Anchor component="button" size="sm" onClick={() => setIsWhole(!isWhole)}>
-                    {isWhole ? 'Fewer' : `All ${list.length} of the coming 90 days`}
+                    {isWhole ? 'Fewer' : `Show all ${list.length} in the next 90 days`}
                   </Anchor>
                 </Group>
               ) : null}
@@ -219,14 +219,14 @@ function Away() {
   const off = useApi('timeOff')
   if (!off.data || off.data.length === 0) return null
   return (
-    <Section title="Away" isFlush>
+    <Section title="Time off" isFlush>
       {off.data.map(one => (
         <Group key={one.id} className="list-row" justify="space-between">
           <div>
             <Text fw={550}>{one.person.name}</Text>
             {one.uncovered.length > 0 ? (
               <Text size="sm" style={{ color: 'light-dark(#9a3412, #ffc69a)' }}>
-                {one.uncovered.length === 1 ? 'one turn' : `${one.uncovered.length} turns`} of theirs nobody covers:{' '}
+                {one.uncovered.length === 1 ? '1 shift' : `${one.uncovered.length} shifts`} not covered:{' '}
                 {[...new Map(one.uncovered.map(open => [open.team.id, open.team])).values()].map(team => (
                   <Anchor key={team.id} component={Link} to="/on-call/$id" params={{ id: team.id } as never} inherit>
                     {team.name}
@@ -235,7 +235,7 @@ function Away() {
               </Text>
             ) : (
               <Text size="sm" className="quiet">
-                all their turns are covered
+                all shifts covered
               </Text>
             )}
           </div>

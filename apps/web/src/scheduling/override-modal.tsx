@@ -10,9 +10,9 @@ import { useMay, useMe } from '../session.ts'
 import type { Picked } from './calendar.tsx'
 
 const kinds = [
-  { value: 'replace', label: 'instead of whoever is on call' },
-  { value: 'add', label: 'besides whoever is on call' },
-  { value: 'remove', label: 'is not on call' },
+  { value: 'replace', label: 'replaces whoever is on call' },
+  { value: 'add', label: 'joins whoever is on call' },
+  { value: 'remove', label: 'is off call' },
   { value: 'shadow', label: 'watches' },
 ]
 
@@ -21,7 +21,7 @@ export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCal
   const people = useApi('people')
   const me = useMe()
   const mayLead = useMay('lead')
-  const remove = useCommand('removeOverride', { done: 'The override is taken back.', onDone: onClose })
+  const remove = useCommand('removeOverride', { done: 'Override removed.', onDone: onClose })
   const { instead } = picked
   const [scheduleId, setScheduleId] = useState(picked.scheduleId)
   const { form, submit, isBusy } = useRouteForm(
@@ -44,13 +44,13 @@ export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCal
         end: fromLocalInput(end),
         reason,
       }),
-      done: 'Set. Everybody whose shifts change is told.',
+      done: 'Override created. Affected people were notified.',
       onDone: () => (instead ? remove.mutate({ params: { id: instead.id } }) : onClose()),
     },
   )
   const schedule = calendar.schedules.find(one => one.schedule.id === scheduleId)
   return (
-    <Modal opened onClose={onClose} title={instead ? 'Change an override' : 'Override'} size="lg">
+    <Modal opened onClose={onClose} title={instead ? 'Edit override' : 'Override'} size="lg">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -63,24 +63,24 @@ export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCal
               onChange={value => setScheduleId(value ?? scheduleId)}
             />
             <Select
-              label="Turn"
+              label="Position"
               allowDeselect={false}
               data={(schedule?.final ?? []).map(({ position }) => ({
                 value: String(position),
-                label: position === 0 ? 'on call' : position === 1 ? 'next in turn' : `${position + 1} in turn`,
+                label: position === 0 ? 'on call' : position === 1 ? 'next in rotation' : `Number ${position + 1} in rotation`,
               }))}
               {...form.getInputProps('position')}
             />
           </Group>
           <MultiSelect
-            label="Who"
+            label="People"
             searchable
             disabled={!mayLead}
-            description={mayLead ? undefined : 'Yourself: a lead may enter others'}
+            description={mayLead ? undefined : 'You. Leads can choose others.'}
             data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
             {...form.getInputProps('participants')}
           />
-          <Select label="What" allowDeselect={false} data={kinds} {...form.getInputProps('kind')} />
+          <Select label="Type" allowDeselect={false} data={kinds} {...form.getInputProps('kind')} />
           <Group grow align="flex-start">
             <TextInput label="From" type="datetime-local" {...form.getInputProps('start')} />
             <TextInput label="Until" type="datetime-local" {...form.getInputProps('end')} />
@@ -91,10 +91,10 @@ export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCal
           </Text>
           {instead ? (
             <Anchor component="button" type="button" size="sm" c="red" onClick={() => remove.mutate({ params: { id: instead.id } })}>
-              Take the override back
+              Remove override
             </Anchor>
           ) : null}
-          <FormActions submit={instead ? 'Change it' : 'Set it'} isBusy={isBusy || remove.isPending} onCancel={onClose} />
+          <FormActions submit={instead ? 'Save' : 'Create override'} isBusy={isBusy || remove.isPending} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -16,26 +16,26 @@ export function People({ team }: { team: TeamOnCall }) {
   const shares = useApi('fairness', { params, query: { from, until } })
   const learning = useApi('apprenticeships', { params })
   const mayLead = useMay('lead')
-  const finish = useCommand('saveApprenticeship', { done: 'They stand alone from now on.' })
+  const finish = useCommand('saveApprenticeship', { done: 'Training completed.' })
   const most = Math.max(1, ...(shares.data ?? []).map(share => share.hours))
   return (
     <Stack>
-      <Section title="Load in the last 90 days" isFlush>
+      <Section title="On-call load (last 90 days)" isFlush>
         <Loaded query={shares}>
           {list =>
             list.length === 0 ? (
-              <Empty title="Nothing yet">Who carried how many hours, nights and pages stands here after the first shifts.</Empty>
+              <Empty title="No data yet">Hours, nights and pages per person appear after the first shifts.</Empty>
             ) : (
-              <ScrollTable label="Load of each person" minWidth={640}>
+              <ScrollTable label="Load by person" minWidth={640}>
                 <Table.Thead>
                   <Table.Tr>
                     <Table.Th>Person</Table.Th>
                     <Table.Th w="35%">Hours</Table.Th>
-                    <Table.Th ta="right">Nights, h</Table.Th>
-                    <Table.Th ta="right">Weekends, h</Table.Th>
-                    {team.settings && team.settings.holidays.length > 0 ? <Table.Th ta="right">Holidays, h</Table.Th> : null}
+                    <Table.Th ta="right">Nights (h)</Table.Th>
+                    <Table.Th ta="right">Weekends (h)</Table.Th>
+                    {team.settings && team.settings.holidays.length > 0 ? <Table.Th ta="right">Holidays (h)</Table.Th> : null}
                     <Table.Th ta="right">Pages</Table.Th>
-                    <Table.Th ta="right">At night</Table.Th>
+                    <Table.Th ta="right">Night pages</Table.Th>
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>
@@ -75,13 +75,13 @@ export function People({ team }: { team: TeamOnCall }) {
       </Section>
       <HandoffNotes teamId={team.team.id} />
       {learning.data && learning.data.length > 0 ? (
-        <Section title="Apprenticeship" isFlush>
+        <Section title="Training" isFlush>
           {learning.data.map(one => (
             <Group key={one.person.id} className="list-row" justify="space-between">
               <div>
                 <Text fw={550}>{one.person.name}</Text>
                 <Text size="sm" className="quiet">
-                  {one.finishedAt ? `stands alone, said ${one.finishedBy ?? 'somebody'}` : `watched ${one.watched} of ${one.needed} shifts`}
+                  {one.finishedAt ? `completed, confirmed by ${one.finishedBy ?? 'somebody'}` : `shadowed ${one.watched} of ${one.needed} shifts`}
                 </Text>
               </div>
               {mayLead && !one.finishedAt ? (
@@ -91,7 +91,7 @@ export function People({ team }: { team: TeamOnCall }) {
                   disabled={one.watched < one.needed}
                   onClick={() => finish.mutate({ params: { ...params, personId: one.person.id }, body: { isFinished: true } })}
                 >
-                  Stands alone
+                  Complete training
                 </Button>
               ) : null}
             </Group>
@@ -106,14 +106,14 @@ function HandoffNotes({ teamId }: { teamId: string }) {
   const mayRespond = useMay('responder')
   const notes = useApi('handoffNotes', { params: { id: teamId } }, { isEnabled: mayRespond })
   const [text, setText] = useState('')
-  const write = useCommand('writeHandoffNote', { done: 'Whoever comes on call next is sent it.', onDone: () => setText('') })
+  const write = useCommand('writeHandoffNote', { done: 'Handoff note saved.', onDone: () => setText('') })
   if (!mayRespond || notes.isError) return null
   return (
     <Section title="Handoff notes">
       <Stack>
         <Textarea
-          label="For whoever comes on call next"
-          description="They are sent it, with the open incidents, when their shift begins"
+          label="Note for the next on call"
+          description="Sent with the open incidents when their shift begins"
           autosize
           minRows={2}
           value={text}
@@ -121,7 +121,7 @@ function HandoffNotes({ teamId }: { teamId: string }) {
         />
         <Group justify="flex-end">
           <Button size="xs" disabled={text.trim() === ''} loading={write.isPending} onClick={() => write.mutate({ params: { id: teamId }, body: { text } })}>
-            Leave the note
+            Save note
           </Button>
         </Group>
         {notes.data?.slice(0, 5).map(note => (

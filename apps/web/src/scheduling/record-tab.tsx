@@ -26,8 +26,8 @@ function spanOf(seconds: number): string {
 }
 
 const drillStates: Record<Drill['state'], string> = {
-  triggered: 'waits for an answer',
-  exhausted: 'nobody answered',
+  triggered: 'unacknowledged',
+  exhausted: 'not acknowledged',
   acknowledged: 'answered',
   resolved: 'ended',
 }
@@ -42,17 +42,15 @@ function Drills({ team }: { team: TeamOnCall }) {
           const most = Math.max(1, ...times)
           const median = times[Math.floor((times.length - 1) / 2)]
           return list.length === 0 ? (
-            <Empty title="No drill yet">
-              A drill pages the team for real and says at once that it is one. How long each took until somebody answered stands here.
-            </Empty>
+            <Empty title="No drills yet">A drill pages the team for real and is marked as a drill. The time to acknowledge appears here.</Empty>
           ) : (
             <>
               <ScrollTable label="Drills" minWidth={720}>
                 <Table.Thead>
                   <Table.Tr>
                     <Table.Th>Started</Table.Th>
-                    <Table.Th>Answered by</Table.Th>
-                    <Table.Th w="35%">Until somebody answered</Table.Th>
+                    <Table.Th>Acknowledged by</Table.Th>
+                    <Table.Th w="35%">Time to acknowledge</Table.Th>
                     <Table.Th>Paged</Table.Th>
                   </Table.Tr>
                 </Table.Thead>
@@ -86,7 +84,7 @@ function Drills({ team }: { team: TeamOnCall }) {
               </ScrollTable>
               {median === undefined ? null : (
                 <Text size="sm" className="quiet" p="md">
-                  {`Half of the ${times.length} answered drills took ${spanOf(median)} or less.`}
+                  {`Median time to acknowledge over ${times.length} drills: ${spanOf(median)}.`}
                 </Text>
               )}
             </>
@@ -103,22 +101,20 @@ function PastCoverage({ team }: { team: TeamOnCall }) {
   const [until] = useState(() => new Date(midnight(1)).toISOString())
   const past = useApi('pastCoverage', { params: { id: team.team.id }, query: { from, until } })
   return (
-    <Section title="Who was on call in the last 60 days" isFlush>
+    <Section title="On-call history (last 60 days)" isFlush>
       <Loaded query={past}>
         {list =>
           list.length === 0 ? (
-            <Empty title="Nothing is written down yet">
-              Each change of who is on call stands here from the moment it happens, with its entry of the journal.
-            </Empty>
+            <Empty title="No history yet">Every on-call change is recorded as it happens, with its audit log entry.</Empty>
           ) : (
-            <ScrollTable label="Who was on call" minWidth={640}>
+            <ScrollTable label="On-call history" minWidth={640}>
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th>From</Table.Th>
                   <Table.Th>Until</Table.Th>
                   <Table.Th>Schedule</Table.Th>
-                  <Table.Th>Turn</Table.Th>
-                  <Table.Th>Who</Table.Th>
+                  <Table.Th>Position</Table.Th>
+                  <Table.Th>On call</Table.Th>
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
@@ -129,10 +125,12 @@ function PastCoverage({ team }: { team: TeamOnCall }) {
                     </Table.Td>
                     <Table.Td>{one.end ? <Time at={one.end} /> : 'now'}</Table.Td>
                     <Table.Td>{one.schedule.name}</Table.Td>
-                    <Table.Td>{one.position === 0 ? 'on call' : one.position === 1 ? 'next in turn' : `${one.position + 1} in turn`}</Table.Td>
+                    <Table.Td>{one.position === 0 ? 'on call' : one.position === 1 ? 'next in rotation' : `number ${one.position + 1} in rotation`}</Table.Td>
                     <Table.Td fw={550}>
                       {one.people.map(person => person.name).join(', ') || 'nobody'}
-                      {one.shadows.length > 0 ? <Text span className="quiet">{` + ${one.shadows.map(person => person.name).join(', ')} watching`}</Text> : null}
+                      {one.shadows.length > 0 ? (
+                        <Text span className="quiet">{` + ${one.shadows.map(person => person.name).join(', ')} shadowing`}</Text>
+                      ) : null}
                     </Table.Td>
                   </Table.Tr>
                 ))}

@@ -26,10 +26,10 @@ export function RotationInput({
   if (!isRows)
     return (
       <Stack gap={4}>
-        <MultiSelect label="Who takes turns" description="In this order" data={people} searchable value={turns.flat()} onChange={onChange} error={error} />
+        <MultiSelect label="Rotation" description="In order" data={people} searchable value={turns.flat()} onChange={onChange} error={error} />
         <div>
           <Button variant="subtle" size="compact-xs" onClick={() => setRows(true)}>
-            Turns of several people, or of nobody
+            Shared or empty shifts
           </Button>
         </div>
       </Stack>
@@ -40,7 +40,7 @@ export function RotationInput({
     onChange([...rest.slice(0, place - 1), turns[place] ?? [], ...rest.slice(place - 1)])
   }
   return (
-    <Input.Wrapper labelElement="div" label="Who takes turns" description="Whoever shares a turn is on call together" error={error}>
+    <Input.Wrapper labelElement="div" label="Rotation" description="People in one shift are on call together" error={error}>
       <Stack gap={6} mt={6}>
         {turns.map((position, place) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: a turn has no identity but its place
@@ -49,7 +49,7 @@ export function RotationInput({
               {place + 1}
             </Text>
             <MultiSelect
-              aria-label={`Turn ${place + 1}`}
+              aria-label={`Shift ${place + 1}`}
               data={people}
               searchable
               value={[position].flat()}
@@ -68,14 +68,14 @@ export function RotationInput({
             >
               <IconArrowUp size={14} />
             </ActionIcon>
-            <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove the turn" onClick={() => onChange(turns.filter((_, i) => i !== place))}>
+            <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove shift" onClick={() => onChange(turns.filter((_, i) => i !== place))}>
               <IconTrash size={14} />
             </ActionIcon>
           </Group>
         ))}
         <div>
           <Button variant="subtle" size="compact-xs" onClick={() => onChange([...turns, []])}>
-            Add a turn
+            Add shift
           </Button>
         </div>
       </Stack>

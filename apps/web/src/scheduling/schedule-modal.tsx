@@ -29,7 +29,7 @@ const freshLayer = (): Layer => ({ name: 'Rotation', rotation: { type: 'weekly',
 /** A schedule: its layers, the lowest first; higher ones win where they are active. */
 export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; schedule: Schedule | undefined; onClose: () => void }) {
   const people = useApi('people')
-  const remove = useCommand('removeSchedule', { done: 'The schedule is removed.', onDone: onClose })
+  const remove = useCommand('removeSchedule', { done: 'Schedule removed.', onDone: onClose })
   const { form, submit, isBusy } = useRouteForm(
     'saveSchedule',
     {
@@ -46,7 +46,7 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
         layers: layers.map(({ layer }) => layer),
         ...(schedule ? { id: schedule.id, version: schedule.version } : {}),
       }),
-      done: 'Saved. Everybody whose shifts change is told.',
+      done: 'Schedule saved. Affected people were notified.',
       onDone: onClose,
     },
   )
@@ -55,7 +55,7 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
       'layers',
       form.values.layers.map((draft, i) => (i === place ? { ...draft, layer: { ...draft.layer, ...change } } : draft)),
     )
-  const choices = (people.data?.people ?? []).map(person => ({ value: person.id, label: person.isActive ? person.name : `${person.name} (has left)` }))
+  const choices = (people.data?.people ?? []).map(person => ({ value: person.id, label: person.isActive ? person.name : `${person.name} (deactivated)` }))
   return (
     <Modal opened onClose={onClose} title={schedule ? schedule.name : 'New schedule'} size="xl">
       <form onSubmit={submit} noValidate>
@@ -79,7 +79,7 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
                   variant="subtle"
                   color="gray"
                   size={36}
-                  aria-label="Remove the layer"
+                  aria-label="Remove layer"
                   disabled={form.values.layers.length === 1}
                   onClick={() => form.removeListItem('layers', place)}
                 >
@@ -94,7 +94,7 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
               />
               <Group align="flex-end" gap="xs">
                 <NumberInput
-                  label="A turn takes"
+                  label="Shift length"
                   w={100}
                   min={1}
                   max={1_000}
@@ -102,7 +102,7 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
                   onChange={value => set(place, { rotation: { ...layer.rotation, every: Number(value) } })}
                 />
                 <Select
-                  aria-label="Unit of a turn"
+                  aria-label="Shift length unit"
                   w={110}
                   allowDeselect={false}
                   data={everyWords}
@@ -120,7 +120,7 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
               <Hours layer={layer} onChange={restrictions => set(place, { restrictions })} />
               {place > 0 && form.values.merge === 'top' && (
                 <Checkbox
-                  label="On call together with the layer below, rather than over it"
+                  label="On call together with the layer below, instead of replacing it"
                   checked={layer.beside === true}
                   onChange={event => set(place, { beside: event.currentTarget.checked || undefined })}
                 />
@@ -135,21 +135,21 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
                 form.insertListItem('layers', { key: crypto.randomUUID(), layer: { ...freshLayer(), name: `Layer ${form.values.layers.length + 1}` } })
               }
             >
-              Add a layer on top
+              Add layer
             </Button>
           </Group>
           <Select
-            label="Where several layers are active"
+            label="When several layers are active"
             allowDeselect={false}
             data={[
-              { value: 'top', label: 'the highest counts' },
-              { value: 'all', label: 'all of them are on call' },
+              { value: 'top', label: 'the top layer is on call' },
+              { value: 'all', label: 'all are on call' },
             ]}
             {...form.getInputProps('merge')}
           />
           <Checkbox
-            label="Only people who have finished their apprenticeship stand in it alone"
-            description="Others watch, and the turn is shown as a gap"
+            label="Only people who completed training are on call alone"
+            description="Others shadow, and the shift shows as a coverage gap"
             {...form.getInputProps('needsApprenticeship', { type: 'checkbox' })}
           />
           <Group justify="space-between">
@@ -195,14 +195,14 @@ function Hours({ layer, onChange }: { layer: Layer; onChange: (restrictions: Non
             flex={1}
             miw={160}
           />
-          <ActionIcon variant="subtle" color="gray" aria-label="Remove the hours" onClick={() => onChange(hours.filter((_, i) => i !== place))}>
+          <ActionIcon variant="subtle" color="gray" aria-label="Remove hours" onClick={() => onChange(hours.filter((_, i) => i !== place))}>
             <IconTrash size={14} />
           </ActionIcon>
         </Group>
       ))}
       <div>
         <Button variant="subtle" size="compact-xs" onClick={() => onChange([...hours, { from: '09:00', until: '17:00' }])}>
-          {hours.length === 0 ? 'Active in some hours only' : 'More hours'}
+          {hours.length === 0 ? 'Limit to hours' : 'Add hours'}
         </Button>
       </div>
     </Stack>

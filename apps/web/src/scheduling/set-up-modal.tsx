@@ -39,30 +39,30 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
         repeats,
         levels: levels.map(level => levelOf<SetUpTarget>(level)),
       }),
-      done: 'The team is on call.',
+      done: 'On call set up.',
       onDone: onClose,
     },
   )
   return (
-    <Modal opened onClose={onClose} title={`On call for ${team.team.name}`} size="lg">
+    <Modal opened onClose={onClose} title={`Set up on call for ${team.team.name}`} size="lg">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
           <MultiSelect
-            label="Who takes turns"
-            description="In this order"
+            label="Rotation"
+            description="In order"
             data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
             searchable
             {...form.getInputProps('participantIds')}
           />
           <Group grow align="flex-start">
             <Select
-              label="A turn takes"
+              label="Shift length"
               allowDeselect={false}
               data={[
-                { value: 'daily', label: 'a day' },
-                { value: 'weekly', label: 'a week' },
-                { value: 'monthly', label: 'a month' },
+                { value: 'daily', label: '1 day' },
+                { value: 'weekly', label: '1 week' },
+                { value: 'monthly', label: '1 month' },
               ]}
               {...form.getInputProps('type')}
             />
@@ -79,7 +79,7 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
           </Group>
           <Group grow align="flex-start">
             <TextInput label="First handoff" type="date" {...form.getInputProps('startDate')} />
-            <TextInput label="Handoff at" type="time" {...form.getInputProps('handoffTime')} />
+            <TextInput label="Handoff time" type="time" {...form.getInputProps('handoffTime')} />
           </Group>
           <Select label="Time zone" data={timeZoneChoices(form.values.timeZone)} searchable allowDeselect={false} {...form.getInputProps('timeZone')} />
           <LevelsEditor
@@ -87,12 +87,12 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
             levels={form.values.levels}
             choices={[
               ...tierNames.slice(0, Number(form.values.tiers)).map((name, tier) => choice({ kind: 'tier', tier }, name)),
-              choice({ kind: 'everyone' }, 'everyone in the team'),
+              choice({ kind: 'everyone' }, 'Everyone in the team'),
             ]}
             onChange={levels => form.setFieldValue('levels', levels)}
           />
-          <NumberInput label="Repeat the steps, times" min={0} max={9} w={180} {...form.getInputProps('repeats')} />
-          <FormActions submit="Put the team on call" isBusy={isBusy} onCancel={onClose} />
+          <NumberInput label="Repeat (times)" min={0} max={9} w={180} {...form.getInputProps('repeats')} />
+          <FormActions submit="Set up on call" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -110,14 +110,14 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
             </Button>
           </div>
           <Group grow align="flex-start">
-            <NumberInput label="Longest stretch, days" placeholder="any" min={1} max={365} {...form.getInputProps('longestDays')} />
-            <NumberInput label="Most nights in a row" placeholder="any" min={1} max={365} {...form.getInputProps('longestNights')} />
+            <NumberInput label="Longest stretch (days)" placeholder="any" min={1} max={365} {...form.getInputProps('longestDays')} />
+            <NumberInput label="Max nights in a row" placeholder="any" min={1} max={365} {...form.getInputProps('longestNights')} />
           </Group>
-          <Select label="Policy of its pages" data={policyChoices} clearable placeholder="everyone is paged" {...form.getInputProps('policyId')} />
+          <Select label="Default policy" data={policyChoices} clearable placeholder="Everyone is paged" {...form.getInputProps('policyId')} />
           {form.values.routing.map((rule, place) => (
             <Group key={rule.key} align="flex-end" gap="xs" className="step-card">
               <MultiSelect
-                label="But pages about"
+                label="Pages about"
                 placeholder={rule.serviceIds?.length ? '' : 'any service'}
                 data={(services.data ?? []).map(one => ({ value: one.id, label: one.name }))}
                 flex={1}
@@ -132,8 +132,8 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
                 miw={140}
                 {...form.getInputProps(`routing.${place}.severities`)}
               />
-              <Select label="climb" w={180} data={policyChoices} allowDeselect={false} {...form.getInputProps(`routing.${place}.policyId`)} />
-              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove the rule" onClick={() => form.removeListItem('routing', place)}>
+              <Select label="use" w={180} data={policyChoices} allowDeselect={false} {...form.getInputProps(`routing.${place}.policyId`)} />
+              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove rule" onClick={() => form.removeListItem('routing', place)}>
                 <IconTrash size={16} />
               </ActionIcon>
             </Group>
@@ -147,23 +147,23 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
                 form.insertListItem('routing', { key: crypto.randomUUID(), serviceIds: [], severities: [], policyId: policyChoices[0]?.value ?? '' })
               }
             >
-              Another policy for some pages
+              Add escalation rule
             </Button>
           </div>
           <MultiSelect
             label="Fallback"
-            description="Whom to page where a page would reach nobody; without one the members of the team, and then the administrators"
+            description="Paged when a page would reach nobody. Defaults to the team’s members, then administrators."
             data={choices}
             searchable
             {...form.getInputProps('fallback')}
           />
           <Group grow align="flex-start">
             <Select label="High urgency from" data={[...severities]} allowDeselect={false} {...form.getInputProps('highFrom')} />
-            <NumberInput label="Progress within, minutes" placeholder="not watched" min={5} max={1_440} {...form.getInputProps('progressMinutes')} />
-            <NumberInput label="Shifts to watch first" min={0} max={100} {...form.getInputProps('traineeShifts')} />
+            <NumberInput label="Re-escalate without progress (min)" placeholder="off" min={5} max={1_440} {...form.getInputProps('progressMinutes')} />
+            <NumberInput label="Shadow shifts before on call" min={0} max={100} {...form.getInputProps('traineeShifts')} />
           </Group>
           <Select
-            label="Time zone of promised hours"
+            label="Time zone of coverage hours"
             data={timeZoneChoices(form.values.timeZone)}
             searchable
             allowDeselect={false}
@@ -171,7 +171,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
           />
           <TagsInput
             label="Holidays"
-            description="Days off where the team works: the load of each person says how many hours fell on them"
+            description="Public holidays where the team works. Shown in each person’s on-call load."
             placeholder={form.values.holidays.length > 0 ? '' : '2026-12-25'}
             splitChars={[',', ' ']}
             rightSection={null}

@@ -22,9 +22,9 @@ export function TeamPage() {
   const [isSettingUp, setIsSettingUp] = useState(false)
   const mayLead = useMay('lead')
   const navigate = useNavigate()
-  const drill = useCommand('startDrill', { done: 'The team is paged.', onDone: page => void navigate({ to: '/pages/$id', params: { id: page.id } }) })
+  const drill = useCommand('startDrill', { done: 'Drill started.', onDone: page => void navigate({ to: '/pages/$id', params: { id: page.id } }) })
   const team = teams.data?.find(one => one.team.id === id)
-  if (teams.data && !team) return <Page title="There is no such team">It may have been removed.</Page>
+  if (teams.data && !team) return <Page title="Team not found">It may have been deleted.</Page>
   return (
     <Page
       title={team?.team.name ?? 'On call'}
@@ -37,7 +37,7 @@ export function TeamPage() {
             loading={drill.isPending}
             onClick={() => drill.mutate({ params: { id }, body: {} })}
           >
-            Start a drill
+            Start drill
           </Button>
         ) : null
       }
@@ -47,7 +47,7 @@ export function TeamPage() {
           !team ? null : team.settings === null ? (
             <Paper>
               <Empty title="Nobody is on call yet" action={mayLead ? <Button onClick={() => setIsSettingUp(true)}>Set up on call</Button> : undefined}>
-                Say who takes turns, how deep the team stands, and how a page climbs. Until then a page goes to all members.
+                Add a rotation, tiers and an escalation policy. Until then, pages go to all members.
               </Empty>
               {isSettingUp ? <SetUpModal team={team} onClose={() => setIsSettingUp(false)} /> : null}
             </Paper>
@@ -57,7 +57,7 @@ export function TeamPage() {
                 <Tabs.Tab value="calendar">Calendar</Tabs.Tab>
                 <Tabs.Tab value="escalation">Escalation</Tabs.Tab>
                 <Tabs.Tab value="people">People</Tabs.Tab>
-                <Tabs.Tab value="record">Record</Tabs.Tab>
+                <Tabs.Tab value="record">History</Tabs.Tab>
               </Tabs.List>
               <Tabs.Panel value="calendar">
                 <CalendarTab team={team} />

@@ -15,7 +15,7 @@ export function TimeOffModal({ onClose }: { onClose: () => void }) {
     { personId: me?.person.id ?? '', start: '', end: '', reason: '' },
     {
       toBody: values => ({ ...values, start: fromLocalInput(values.start), end: fromLocalInput(values.end) }),
-      done: 'Noted. The others of the rotations are asked to cover.',
+      done: 'Time off saved. Others in the rotation were asked to cover.',
       onDone: onClose,
     },
   )
@@ -24,10 +24,10 @@ export function TimeOffModal({ onClose }: { onClose: () => void }) {
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
-          <Text className="quiet">In this time no rotation gives a turn. Turns that nobody else holds are shown as gaps until somebody takes them.</Text>
+          <Text className="quiet">You are not scheduled during this time. Uncovered shifts show as coverage gaps until somebody takes them.</Text>
           {mayLead ? (
             <Select
-              label="Who"
+              label="Person"
               searchable
               allowDeselect={false}
               data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
@@ -38,8 +38,8 @@ export function TimeOffModal({ onClose }: { onClose: () => void }) {
             <TextInput label="From" type="datetime-local" {...form.getInputProps('start')} />
             <TextInput label="Until" type="datetime-local" {...form.getInputProps('end')} />
           </Group>
-          <TextInput label="Reason" description="Everybody can read it; it may stay empty" {...form.getInputProps('reason')} />
-          <FormActions submit="Take time off" isBusy={isBusy} onCancel={onClose} />
+          <TextInput label="Reason" description="Optional. Visible to everybody." {...form.getInputProps('reason')} />
+          <FormActions submit="Add time off" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -26,7 +26,7 @@ export function levelSummary(team: TeamOnCall, level: EscalationLevel, names: Re
   const more = [
     level.acknowledgements && level.acknowledgements > 1 ? `${level.acknowledgements} must acknowledge` : '',
     level.urgency ? `${level.urgency} urgency only` : '',
-    level.when ? 'in some hours only' : '',
+    level.when ? 'only in some hours' : '',
   ].filter(word => word !== '')
   return `${who}, ${level.waitMinutes} min${more.length > 0 ? ` (${more.join(', ')})` : ''}`
 }

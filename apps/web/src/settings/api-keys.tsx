@@ -18,14 +18,14 @@ export function ApiKeys() {
       isFlush
       actions={
         <Anchor component="button" size="sm" onClick={() => setIsAdding(true)}>
-          Make a key
+          Create key
         </Anchor>
       }
     >
       <Loaded query={keys} rows={2}>
         {list =>
           list.length === 0 ? (
-            <Empty title="No key yet">For the command line and your own programs. A key has scopes, and never more than the role of who made it.</Empty>
+            <Empty title="No API keys yet">For the command line and your own programs. A key has scopes and never exceeds its creator’s role.</Empty>
           ) : (
             <Table.ScrollContainer minWidth={560}>
               <Table>
@@ -35,7 +35,7 @@ export function ApiKeys() {
                       <Table.Td>
                         <Text fw={550}>{key.name}</Text>
                         <Text size="sm" className="quiet">
-                          {key.scopes.join(', ')} · of {key.createdBy}
+                          {key.scopes.join(', ')} · by {key.createdBy}
                         </Text>
                       </Table.Td>
                       <Table.Td className="quiet">
@@ -69,10 +69,10 @@ function KeyModal({ onClose }: { onClose: () => void }) {
     { onDone: (reply: { secret: string }) => setSecret(reply.secret) },
   )
   return (
-    <Modal opened onClose={onClose} title="Make an API key">
+    <Modal opened onClose={onClose} title="Create API key">
       {secret ? (
         <Stack>
-          <Text>The key is shown this once.</Text>
+          <Text>The key is shown only once.</Text>
           <Secret value={secret} label="Key" />
           <Group justify="flex-end">
             <Button onClick={onClose}>Done</Button>
@@ -82,9 +82,9 @@ function KeyModal({ onClose }: { onClose: () => void }) {
         <form onSubmit={submit} noValidate>
           <Stack>
             <FormProblem errors={form.errors} />
-            <TextInput label="Name" description="What uses it" required {...form.getInputProps('name')} />
+            <TextInput label="Name" description="What it is used for" required {...form.getInputProps('name')} />
             <MultiSelect label="Scopes" data={[...scopes]} {...form.getInputProps('scopes')} />
-            <FormActions submit="Make the key" isBusy={isBusy} onCancel={onClose} />
+            <FormActions submit="Create key" isBusy={isBusy} onCancel={onClose} />
           </Stack>
         </form>
       )}

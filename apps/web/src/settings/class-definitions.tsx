@@ -60,7 +60,7 @@ function DefinitionForm({ definition, onClose }: { definition: Definition; onClo
     {
       around: () => ({ params: { class: definition.class } }),
       toBody: values => ({ ...values, version: definition.version }),
-      done: 'A new version stands.',
+      done: 'New version saved.',
       onDone: onClose,
     },
   )
@@ -68,13 +68,13 @@ function DefinitionForm({ definition, onClose }: { definition: Definition; onClo
     <form onSubmit={submit} noValidate>
       <Stack gap="sm" mt={6}>
         <FormProblem errors={form.errors} />
-        <Textarea aria-label={`Definition of ${definition.name}`} autosize minRows={3} {...form.getInputProps('text')} />
+        <Textarea aria-label={`Definition: ${definition.name}`} autosize minRows={3} {...form.getInputProps('text')} />
         <Group justify="flex-end">
           <Button variant="default" size="xs" onClick={onClose}>
             Cancel
           </Button>
           <Button size="xs" type="submit" loading={isBusy}>
-            Save as a new version
+            Save new version
           </Button>
         </Group>
       </Stack>

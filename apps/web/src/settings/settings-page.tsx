@@ -12,7 +12,7 @@ export function SettingsPage() {
   const isAdministrator = useMay('administrator')
   const mayRespond = useMay('responder')
   return (
-    <Page title="Settings" lead="Where alerts come from, what may call the API, and what your words mean.">
+    <Page title="Settings" lead="Integrations, API keys and incident classes.">
       {isAdministrator ? <Organization /> : null}
       {mayRespond ? <Integrations /> : null}
       {isAdministrator ? <ApiKeys /> : null}
@@ -35,7 +35,7 @@ function OrganizationForm({ name }: { name: string }) {
       <form onSubmit={submit} noValidate>
         <FormProblem errors={form.errors} />
         <Group align="flex-end">
-          <TextInput label="Name, as customers read it in notices" flex={1} maw={420} {...form.getInputProps('name')} />
+          <TextInput label="Name shown to customers in notices" flex={1} maw={420} {...form.getInputProps('name')} />
           <Button type="submit" variant="default" loading={isBusy}>
             Save
           </Button>
@@ -48,38 +48,36 @@ function OrganizationForm({ name }: { name: string }) {
 function Demo() {
   const status = useApi('status')
   const [isSure, setIsSure] = useState(false)
-  const load = useCommand('loadDemo', { done: 'The demo is loaded. The first alert arrives within seconds.' })
-  const remove = useCommand('removeDemo', { done: 'All demo data is gone.', onDone: () => setIsSure(false) })
+  const load = useCommand('loadDemo', { done: 'Demo loaded. The first alert arrives within seconds.' })
+  const remove = useCommand('removeDemo', { done: 'Demo data removed.', onDone: () => setIsSure(false) })
   if (!status.data) return null
   return (
     <Section title="Demo data">
       {status.data.hasDemo ? (
         <Stack gap="sm">
-          <Text className="quiet">
-            Teams, people, services, customers, alerts and incidents that are marked demo are removed in one act. The journal keeps that they were there.
-          </Text>
+          <Text className="quiet">Removes all teams, people, services, customers, alerts and incidents marked as demo. The audit log is kept.</Text>
           <Group>
             {isSure ? (
               <>
                 <Button color="red" loading={remove.isPending} onClick={() => remove.mutate({})}>
-                  Yes, remove all demo data
+                  Remove demo data
                 </Button>
                 <Button variant="default" onClick={() => setIsSure(false)}>
-                  Keep it
+                  Cancel
                 </Button>
               </>
             ) : (
               <Button variant="default" onClick={() => setIsSure(true)}>
-                Remove the demo data
+                Remove demo data…
               </Button>
             )}
           </Group>
         </Stack>
       ) : (
         <Group justify="space-between">
-          <Text className="quiet">A believable organization and one attack on it, played through the real intake.</Text>
+          <Text className="quiet">A sample organization and one attack on it.</Text>
           <Button variant="default" loading={load.isPending} onClick={() => load.mutate({})}>
-            Load the demo
+            Load demo
           </Button>
         </Group>
       )}

@@ -18,12 +18,12 @@ export function Integrations() {
   const revoke = useCommand('revokeIntegration', { done: 'Revoked.' })
   return (
     <Section
-      title="Sources of alerts"
+      title="Integrations"
       isFlush
       actions={
         mayLead ? (
           <Anchor component="button" size="sm" onClick={() => setIsAdding(true)}>
-            Add a source
+            Add integration
           </Anchor>
         ) : null
       }
@@ -31,9 +31,7 @@ export function Integrations() {
       <Loaded query={integrations} rows={2}>
         {list =>
           list.length === 0 ? (
-            <Empty title="No source yet">
-              Each tool that sends alerts has a secret address of its own. A tool that can page PagerDuty pages Tocsin by changing one URL.
-            </Empty>
+            <Empty title="No integrations yet">Each integration has its own secret URL. Any tool that can send to PagerDuty works by changing one URL.</Empty>
           ) : (
             <Table.ScrollContainer minWidth={560}>
               <Table>
@@ -51,7 +49,7 @@ export function Integrations() {
                       </Table.Td>
                       <Table.Td className="numeric">{source.received} alerts</Table.Td>
                       <Table.Td className="quiet">
-                        {source.revokedAt ? 'revoked' : source.lastSeenAt ? <Time at={source.lastSeenAt} isRelative /> : 'never heard of'}
+                        {source.revokedAt ? 'revoked' : source.lastSeenAt ? <Time at={source.lastSeenAt} isRelative /> : 'No data'}
                       </Table.Td>
                       <Table.Td>
                         {mayLead && !source.revokedAt ? (
@@ -85,15 +83,15 @@ function IntegrationModal({ onClose }: { onClose: () => void }) {
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Add a source">
+    <Modal opened onClose={onClose} title="Add integration">
       {made ? (
         <Stack>
-          <Text>This address is secret and shown this once.</Text>
+          <Text>This URL is secret and shown only once.</Text>
           <Secret value={made.url} label="URL" />
           {made.kind === 'alertmanager' ? (
             <Code block>{`receivers:\n  - name: tocsin\n    webhook_configs:\n      - url: ${made.url}\n        send_resolved: true`}</Code>
           ) : (
-            <Secret value={made.key} label="Routing key, where only the host can be changed" />
+            <Secret value={made.key} label="Routing key, if only the host can be changed" />
           )}
           <Group justify="flex-end">
             <Button onClick={onClose}>Done</Button>
@@ -104,7 +102,7 @@ function IntegrationModal({ onClose }: { onClose: () => void }) {
           <Stack>
             <FormProblem errors={form.errors} />
             <Select
-              label="What sends"
+              label="Type"
               data={Object.entries(kinds).map(([value, label]) => ({ value, label }))}
               allowDeselect={false}
               {...form.getInputProps('kind')}
@@ -112,10 +110,10 @@ function IntegrationModal({ onClose }: { onClose: () => void }) {
             <TextInput label="Name" required {...form.getInputProps('name')} />
             <Select
               label="Service"
-              description="For alerts that name none of the catalog"
+              description="For alerts that do not name a service"
               data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
               clearable
-              clearButtonProps={{ 'aria-label': 'No service' }}
+              clearButtonProps={{ 'aria-label': 'None' }}
               {...form.getInputProps('serviceId')}
             />
             <FormActions submit="Add" isBusy={isBusy} onCancel={onClose} />

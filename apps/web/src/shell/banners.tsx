@@ -14,9 +14,9 @@ export function Banners() {
         <div className="clock-bar" data-standing="due-soon" role="status">
           <IconMailOff size={16} aria-hidden />
           <Text inherit>
-            Paging is not live: no mail server is configured. Messages stand in the{' '}
+            Email is not configured, so pages are not delivered. See held messages in the{' '}
             <Anchor component={Link} to="/outbox" inherit c="inherit" underline="always">
-              outbox
+              message log
             </Anchor>
             .
           </Text>
@@ -26,7 +26,7 @@ export function Banners() {
         <div className="clock-bar" data-standing="note">
           <IconFlask size={16} aria-hidden />
           <Text inherit>
-            Demo data is loaded. Remove it in the{' '}
+            Demo data is loaded. Remove it in{' '}
             <Anchor component={Link} to="/settings" inherit c="inherit" underline="always">
               settings
             </Anchor>

@@ -1,21 +1,21 @@
 import { Group, Kbd, Modal, Stack, Table, Text } from '@mantine/core'
 
 const keys: [string[], string][] = [
-  [['Ctrl', 'K'], 'Go to a page or an incident'],
-  [['g', 'n'], 'Now'],
+  [['Ctrl', 'K'], 'Go to a page or incident'],
+  [['g', 'n'], 'Home'],
   [['g', 'a'], 'Alerts'],
   [['g', 'i'], 'Incidents'],
-  [['g', 'c'], 'Notices and their clocks'],
+  [['g', 'c'], 'Customer notifications'],
   [['g', 'o'], 'On call'],
-  [['j'], 'Next in a list'],
-  [['k'], 'The one before'],
-  [['Enter'], 'Open it'],
-  [['?'], 'This help'],
+  [['j'], 'Next item'],
+  [['k'], 'Previous item'],
+  [['Enter'], 'Open item'],
+  [['?'], 'Keyboard shortcuts'],
 ]
 
 export function HelpModal({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   return (
-    <Modal opened={isOpen} onClose={onClose} title="Keys" size="md">
+    <Modal opened={isOpen} onClose={onClose} title="Keyboard shortcuts" size="md">
       <Stack>
         <Table withRowBorders highlightOnHover={false}>
           <Table.Tbody>
@@ -34,7 +34,7 @@ export function HelpModal({ isOpen, onClose }: { isOpen: boolean; onClose: () =>
           </Table.Tbody>
         </Table>
         <Text size="sm" className="quiet">
-          Times are in your zone; point at one to see it in UTC. Pages are live: what others do appears without a reload.
+          Times are in your time zone; hover to see UTC. Pages update live.
         </Text>
       </Stack>
     </Modal>

@@ -33,23 +33,23 @@ import { Banners } from './banners.tsx'
 import { HelpModal } from './help.tsx'
 
 const places = [
-  { to: '/', label: 'Now', icon: IconActivity, group: 'Respond' },
+  { to: '/', label: 'Home', icon: IconActivity, group: 'Respond' },
   { to: '/alerts', label: 'Alerts', icon: IconBell, group: 'Respond' },
   { to: '/incidents', label: 'Incidents', icon: IconFlame, group: 'Respond' },
   { to: '/detection', label: 'Detection', icon: IconRadar2, group: 'Respond' },
-  { to: '/notices', label: 'Notices', icon: IconClockExclamation, group: 'Respond' },
-  { to: '/follow-ups', label: 'Improvements', icon: IconListCheck, group: 'Respond' },
+  { to: '/notices', label: 'Customer notifications', icon: IconClockExclamation, group: 'Respond' },
+  { to: '/follow-ups', label: 'Follow-up actions', icon: IconListCheck, group: 'Respond' },
   { to: '/pages', label: 'Pages', icon: IconBellRinging, group: 'Respond' },
-  { to: '/on-call', label: 'On call', icon: IconPhoneCall, group: 'Organise' },
-  { to: '/services', label: 'Services', icon: IconServer, group: 'Organise' },
-  { to: '/customers', label: 'Customers', icon: IconBuildingSkyscraper, group: 'Organise', role: 'responder' },
-  { to: '/people', label: 'People', icon: IconUsers, group: 'Organise' },
-  { to: '/outbox', label: 'Outbox', icon: IconMailForward, group: 'Record', role: 'lead' },
-  { to: '/journal', label: 'Journal', icon: IconBook2, group: 'Record', role: 'lead' },
-  { to: '/settings', label: 'Settings', icon: IconSettings, group: 'Record' },
-  { to: '/reference', label: 'API', icon: IconAddressBook, group: 'Record' },
+  { to: '/on-call', label: 'On call', icon: IconPhoneCall, group: 'Manage' },
+  { to: '/services', label: 'Services', icon: IconServer, group: 'Manage' },
+  { to: '/customers', label: 'Customers', icon: IconBuildingSkyscraper, group: 'Manage', role: 'responder' },
+  { to: '/people', label: 'People', icon: IconUsers, group: 'Manage' },
+  { to: '/outbox', label: 'Message log', icon: IconMailForward, group: 'Audit', role: 'lead' },
+  { to: '/journal', label: 'Audit log', icon: IconBook2, group: 'Audit', role: 'lead' },
+  { to: '/settings', label: 'Settings', icon: IconSettings, group: 'Audit' },
+  { to: '/reference', label: 'API', icon: IconAddressBook, group: 'Audit' },
 ] as const
-const groups = ['Respond', 'Organise', 'Record'] as const
+const groups = ['Respond', 'Manage', 'Audit'] as const
 
 /** The frame around every page of a signed-in person. */
 export function Shell() {
@@ -97,8 +97,8 @@ export function Shell() {
             <ActionIcon variant="subtle" color="gray" onClick={spotlight.open} hiddenFrom="sm" aria-label="Go to" size="lg">
               <IconSearch size={19} />
             </ActionIcon>
-            <Tooltip label="Keys and help">
-              <ActionIcon variant="subtle" color="gray" onClick={help.open} aria-label="Keys and help" size="lg">
+            <Tooltip label="Keyboard shortcuts">
+              <ActionIcon variant="subtle" color="gray" onClick={help.open} aria-label="Keyboard shortcuts" size="lg">
                 <IconHelp size={19} />
               </ActionIcon>
             </Tooltip>
@@ -218,7 +218,7 @@ function PersonMenu() {
           Account and contact methods
         </Menu.Item>
         <Menu.Item leftSection={isDark ? <IconSun size={16} /> : <IconMoon size={16} />} onClick={() => setColorScheme(isDark ? 'light' : 'dark')}>
-          {isDark ? 'Light' : 'Dark'} colours
+          {isDark ? 'Light' : 'Dark'} theme
         </Menu.Item>
         <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => signOut.mutate({})}>
           Sign out
@@ -235,8 +235,8 @@ function GoTo() {
   return (
     <Spotlight
       shortcut={['mod + K', '/']}
-      nothingFound="Nothing has that name"
-      searchProps={{ placeholder: 'A page or an incident…', 'aria-label': 'Go to' }}
+      nothingFound="No results"
+      searchProps={{ placeholder: 'Search pages and incidents…', 'aria-label': 'Go to' }}
       scrollable
       maxHeight={420}
       actions={[
