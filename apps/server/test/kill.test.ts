@@ -344,7 +344,7 @@ async function walk(
       done(
         ada('saveReview', {
           params: { id: reviewId },
-          body: { version: (await review())?.version ?? 0, sequence: 'S', findings: [{ kind: 'technical-lapse', reason: 'F' }] },
+          body: { version: (await review())?.version ?? 0, sequence: 'S', findings: [{ kind: 'technical-lapse', description: 'F' }] },
         }),
       ),
     async () => ((await review())?.findings.length ? true : undefined),

@@ -108,7 +108,7 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   await expect(lead.call('finishReview', { params: { id: review.id }, body: { version: review.version } })).rejects.toThrow(/at least one finding/)
   review = await primary.call('saveReview', {
     params: { id: review.id },
-    body: { version: review.version, sequence: review.sequence, findings: [{ kind: 'technical-lapse', reason: 'The key never expired.' }] },
+    body: { version: review.version, sequence: review.sequence, findings: [{ kind: 'technical-lapse', description: 'The key never expired.' }] },
   })
   review = await primary.call('addFollowUp', {
     params: { id: review.id },

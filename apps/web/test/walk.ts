@@ -98,7 +98,7 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
   const mail = await until(() => world.mail.mails.find(each => each.to === responder.email && each.purpose === 'page'), 'the page goes out')
   const phone = await browserOf(world, browser, undefined, { width: 390, height: 844 })
   await phone.page.goto(`/a/${linkIn(mail, '/a/')}`)
-  await phone.page.getByText('It is yours').waitFor()
+  await phone.page.getByText('Escalation stopped').waitFor()
   await look(phone.page, 'page-link')
 
   // Triage.
@@ -116,7 +116,7 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
     'the engineering team is paged',
   )
   await phone.page.goto(`/a/${linkIn(engineerMail, '/a/')}`)
-  await phone.page.getByText('It is yours').waitFor()
+  await phone.page.getByText('Escalation stopped').waitFor()
 
   // Severity, class, scope.
   await press(page, 'Assess the severity')
@@ -141,7 +141,7 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
   await tab(page, /Tasks/)
   await page.getByLabel('New task').fill('Revoke key ak_7Q')
   await press(page, 'Add')
-  await page.getByRole('checkbox', { name: /Revoke the key/ }).click()
+  await page.getByRole('checkbox', { name: /Revoke key/ }).click()
   await page.getByText('done by').waitFor()
   await look(page, 'incident-tasks')
   await tab(page, /Notes/)
@@ -151,7 +151,7 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
   await look(page, 'incident-notes')
 
   // The notice is drafted before the declaration.
-  await tab(page, /Notices/)
+  await tab(page, /Customer notifications/)
   await press(page, 'Draft notice')
   await fill(page, 'Nature of the breach', 'A stolen support key read records of your company.')
   await fill(page, 'Approximate user impact', 'About 41,200 people.')
@@ -169,10 +169,10 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
     .first()
     .waitFor()
   await look(page, 'incident-declared')
-  await tab(leader.page, /Notices/)
+  await tab(leader.page, /Customer notifications/)
   await press(leader.page, 'Approve')
   await press(page, 'Send notice')
-  await page.getByText('before it was due').waitFor()
+  await page.getByText('before the deadline').waitFor()
   await until(() => world.mail.mails.find(each => each.to === 'security@northwind-freight.test'), 'the notice arrives')
   await look(page, 'incident-notified')
 
@@ -210,7 +210,7 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
   await press(leader.page, 'Finish review')
   await leader.page.getByText('finished', { exact: true }).first().waitFor()
   await step(leader.page, 'Close', 'Notified, recovered, reviewed.', 'Close incident')
-  await page.getByText('its record cannot change').waitFor()
+  await page.getByText('closed and read-only').waitFor()
   await tab(page, /Timeline/)
   await look(page, 'incident-closed')
 

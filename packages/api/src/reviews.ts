@@ -26,7 +26,7 @@ export const Review = z
     incidentId: Id,
     state: z.enum(['draft', 'finished']),
     sequence: z.string().describe('The sequence of events; it starts as the timeline'),
-    findings: z.array(z.object({ id: Id, kind: z.enum(findingKinds), reason: z.string() })),
+    findings: z.array(z.object({ id: Id, kind: z.enum(findingKinds), description: z.string() })),
     followUps: z.array(FollowUp),
     finishedBy: z.string().nullable(),
     finishedAt: At.nullable(),
@@ -62,7 +62,7 @@ export const reviewRoutes = {
     body: z.object({
       version: Version,
       sequence: Text(50_000),
-      findings: z.array(z.object({ kind: z.enum(findingKinds), reason: Text(4_000) })).max(100),
+      findings: z.array(z.object({ kind: z.enum(findingKinds), description: Text(4_000) })).max(100),
     }),
     reply: Review,
   }),

@@ -87,7 +87,7 @@ function obligationsSection(obligations: IncidentRecord['obligations']): string 
 
 function reviewed({ review, because }: IncidentRecord['review']): string {
   if (!review) return `<p class="quiet">Not started. ${text(because)}</p>`
-  const findings = review.findings.map(finding => `<li><strong>${text(finding.kind.replaceAll('-', ' '))}</strong>: ${lines(finding.reason)}</li>`)
+  const findings = review.findings.map(finding => `<li><strong>${text(finding.kind.replaceAll('-', ' '))}</strong>: ${lines(finding.description)}</li>`)
   const followUps = review.followUps.map(
     each => `<tr><td>${text(each.title)}</td><td>${text(each.owner.name)}</td><td>${text(each.dueOn)}</td><td>${each.state}</td></tr>`,
   )

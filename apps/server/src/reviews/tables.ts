@@ -5,7 +5,7 @@ import { people } from '../access/tables.ts'
 import { incidents } from '../incidents/tables.ts'
 import { choice, id, instant, json, table } from '../kernel/columns.ts'
 
-const Finding = z.object({ id: z.string(), kind: z.enum(findingKinds), reason: z.string() })
+const Finding = z.object({ id: z.string(), kind: z.enum(findingKinds), description: z.string() })
 export type Finding = z.output<typeof Finding>
 
 export const reviews = table(

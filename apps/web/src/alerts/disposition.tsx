@@ -29,7 +29,7 @@ export function DismissModal({ alert, isOpen, onClose }: Props) {
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
-          <Radio.Group label="Reason" {...form.getInputProps('reason')}>
+          <Radio.Group label="Disposition" {...form.getInputProps('value')}>
             <Stack gap={8} mt={6}>
               <Radio value="false-positive" label="False positive" description="The rule fired wrongly" />
               <Radio value="benign-true-positive" label="Benign true positive" description="Expected activity" />
@@ -41,8 +41,8 @@ export function DismissModal({ alert, isOpen, onClose }: Props) {
               <Radio value="duplicate" label="Duplicate" description="Handled in another alert or incident" />
             </Stack>
           </Radio.Group>
-          <Select label="Responsibility" data={responsibilities} allowDeselect={false} {...form.getInputProps('realm')} />
-          <Textarea label="Reason" description="How you know. Kept in the audit log." autosize minRows={3} required {...form.getInputProps('statement')} />
+          <Select label="Responsibility" data={responsibilities} allowDeselect={false} {...form.getInputProps('responsibility')} />
+          <Textarea label="Reason" description="How you know. Kept in the audit log." autosize minRows={3} required {...form.getInputProps('reason')} />
           <FormActions submit="Dismiss" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
@@ -82,14 +82,14 @@ export function EscalateModal({ alert, isOpen, onClose }: Props) {
             {...form.getInputProps('incidentId')}
           />
           {form.values.incidentId === '' ? <TextInput label="Incident title" required {...form.getInputProps('title')} /> : null}
-          <Select label="Responsibility" data={responsibilities} allowDeselect={false} {...form.getInputProps('realm')} />
+          <Select label="Responsibility" data={responsibilities} allowDeselect={false} {...form.getInputProps('responsibility')} />
           <Textarea
             label="Reason"
             description="Why you suspect an incident. Kept in the audit log."
             autosize
             minRows={3}
             required
-            {...form.getInputProps('statement')}
+            {...form.getInputProps('reason')}
           />
           <FormActions submit="Escalate" isBusy={isBusy} onCancel={onClose} />
         </Stack>

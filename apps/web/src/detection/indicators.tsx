@@ -123,7 +123,7 @@ function Refused({ list }: { list: IndicatorList }) {
   return (
     <details className="match-event">
       <summary className="quiet" style={{ fontSize: 14 }}>
-        {list.refused.toLocaleString()} {list.refused === 1 ? 'entry is' : 'entries are'} rejected
+        {list.refused.toLocaleString()} {list.refused === 1 ? 'entry' : 'entries'} rejected
       </summary>
       <ul style={{ margin: '4px 0', paddingLeft: 20 }}>
         {list.refusedExamples.map(({ at, reason }) => (

@@ -128,7 +128,7 @@ function Editor({
       {mayWrite ? (
         <Group gap="sm">
           <Button size="xs" variant="default" onClick={() => setRows([...rows, { name: '', values: [] }])}>
-            Add a {words.name.toLowerCase()}
+            Add {words.name.toLowerCase()}
           </Button>
           {isChanged ? (
             <Button size="xs" disabled={!isWhole} loading={isSaving} onClick={() => onSave(rows)}>

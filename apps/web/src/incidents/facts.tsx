@@ -94,7 +94,7 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
           <Textarea label="Data description" autosize minRows={2} {...form.getInputProps('description')} />
           <Group grow align="flex-start">
             <NumberInput label="Approximate users affected" min={0} thousandSeparator=" " placeholder="Unknown" {...form.getInputProps('approximateUsers')} />
-            <Select label="Responsibility" data={['us', 'customer', 'shared']} allowDeselect={false} {...form.getInputProps('realm')} />
+            <Select label="Responsibility" data={['us', 'customer', 'shared']} allowDeselect={false} {...form.getInputProps('responsibility')} />
           </Group>
           <Checkbox
             label="Restricted"

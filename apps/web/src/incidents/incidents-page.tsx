@@ -102,7 +102,7 @@ function OpenModal({ onClose }: { onClose: () => void }) {
               { value: 'shared', label: 'Shared' },
             ]}
             allowDeselect={false}
-            {...form.getInputProps('realm')}
+            {...form.getInputProps('responsibility')}
           />
           <Checkbox
             label="Restricted"

@@ -75,7 +75,7 @@ function Affected(props: {
       actions={
         props.canRespond ? (
           <Anchor component="button" size="sm" onClick={() => setIsAdding(true)}>
-            Add a {noun}
+            Add {noun}
           </Anchor>
         ) : null
       }

@@ -93,7 +93,7 @@ function ReviewRead({ review }: { review: Review }) {
                 <Table.Td w={170}>
                   <Badge variant="default">{finding.kind.replaceAll('-', ' ')}</Badge>
                 </Table.Td>
-                <Table.Td className="prewrap">{finding.reason}</Table.Td>
+                <Table.Td className="prewrap">{finding.description}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
@@ -108,10 +108,10 @@ function ReviewForm({ review }: { review: Review }) {
   const [version, setVersion] = useState(review.version)
   const { form, submit, isBusy } = useRouteForm(
     'saveReview',
-    { sequence: review.sequence, findings: review.findings.map(({ id, kind, reason }) => ({ key: id, kind: kind as string, reason })) },
+    { sequence: review.sequence, findings: review.findings.map(({ id, kind, description }) => ({ key: id, kind: kind as string, description })) },
     {
       around: () => ({ params: { id: review.id } }),
-      toBody: values => ({ version, sequence: values.sequence, findings: values.findings.map(({ kind, reason }) => ({ kind, reason })) }),
+      toBody: values => ({ version, sequence: values.sequence, findings: values.findings.map(({ kind, description }) => ({ kind, description })) }),
       done: 'Saved.',
       onDone: (saved: Review) => setVersion(saved.version),
     },
@@ -128,7 +128,7 @@ function ReviewForm({ review }: { review: Review }) {
                 size="xs"
                 variant="default"
                 onClick={() => {
-                  form.setValues({ sequence: review.sequence, findings: review.findings.map(({ id, kind, reason }) => ({ key: id, kind, reason })) })
+                  form.setValues({ sequence: review.sequence, findings: review.findings.map(({ id, kind, description }) => ({ key: id, kind, description })) })
                   setVersion(review.version)
                 }}
               >
@@ -146,7 +146,7 @@ function ReviewForm({ review }: { review: Review }) {
               size="xs"
               variant="default"
               leftSection={<IconPlus size={14} />}
-              onClick={() => form.insertListItem('findings', { key: crypto.randomUUID(), kind: 'technical-lapse', reason: '' })}
+              onClick={() => form.insertListItem('findings', { key: crypto.randomUUID(), kind: 'technical-lapse', description: '' })}
             >
               Add contributing factor
             </Button>
@@ -162,7 +162,7 @@ function ReviewForm({ review }: { review: Review }) {
                 <Group key={finding.key} align="flex-start" wrap="nowrap">
                   <Stack gap={6} flex={1}>
                     <Select aria-label="Type" data={kindChoices} allowDeselect={false} w={210} {...form.getInputProps(`findings.${position}.kind`)} />
-                    <Textarea aria-label="Contributing factor" autosize minRows={2} {...form.getInputProps(`findings.${position}.statement`)} />
+                    <Textarea aria-label="Contributing factor" autosize minRows={2} {...form.getInputProps(`findings.${position}.description`)} />
                   </Stack>
                   <ActionIcon variant="subtle" color="gray" aria-label="Remove contributing factor" onClick={() => form.removeListItem('findings', position)}>
                     <IconTrash size={16} />

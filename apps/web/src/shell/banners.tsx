@@ -11,7 +11,7 @@ export function Banners() {
     <>
       <RunningClock />
       {status.data && !status.data.isPagingLive ? (
-        <div className="clock-bar" data-standing="due-soon" role="status">
+        <div className="clock-bar" data-timing="due-soon" role="status">
           <IconMailOff size={16} aria-hidden />
           <Text inherit>
             Email is not configured, so pages are not delivered. See held messages in the{' '}
@@ -23,7 +23,7 @@ export function Banners() {
         </div>
       ) : null}
       {status.data?.hasDemo ? (
-        <div className="clock-bar" data-standing="note">
+        <div className="clock-bar" data-timing="note">
           <IconFlask size={16} aria-hidden />
           <Text inherit>
             Demo data is loaded. Remove it in{' '}
@@ -47,7 +47,7 @@ function RunningClock() {
   const isOverdue = Date.parse(first.dueAt) < now
   const timing = isOverdue ? 'overdue' : first.timing === 'due-soon' ? 'due-soon' : 'due'
   return (
-    <Link to="/incidents/$id" params={{ id: first.incident.id }} search={{ tab: 'notices' } as never} className="clock-bar" data-standing={timing}>
+    <Link to="/incidents/$id" params={{ id: first.incident.id }} search={{ tab: 'notices' } as never} className="clock-bar" data-timing={timing}>
       <IconClockHour4 size={16} aria-hidden />
       <Text inherit fw={620} className="numeric">
         {isOverdue ? `${remaining(first.dueAt, now)} overdue` : `${remaining(first.dueAt, now)} left`}
