@@ -668,12 +668,20 @@ CREATE TABLE "files" (
 	"created_at" timestamptz(3) NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "idempotency_keys" (
+	"id" text PRIMARY KEY NOT NULL,
+	"request" text NOT NULL,
+	"reply" text,
+	"created_at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "jobs" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"kind" text NOT NULL,
 	"key" text NOT NULL,
 	"data" jsonb NOT NULL,
 	"run_at" timestamptz(3) NOT NULL,
+	"scheduled_at" timestamptz(3) NOT NULL,
 	"attempts" integer DEFAULT 0 NOT NULL,
 	"last_error" text,
 	"leased_by" integer
@@ -869,6 +877,7 @@ CREATE INDEX "shift_records_team" ON "shift_records" USING btree ("team_id","sta
 CREATE UNIQUE INDEX "shift_records_open" ON "shift_records" USING btree ("schedule_id","turn") WHERE "shift_records"."end" is null;--> statement-breakpoint
 CREATE INDEX "team_channels_team" ON "team_channels" USING btree ("team_id");--> statement-breakpoint
 CREATE INDEX "time_off_end" ON "time_off" USING btree ("end");--> statement-breakpoint
+CREATE INDEX "idempotency_keys_created" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "jobs_key" ON "jobs" USING btree ("key");--> statement-breakpoint
 CREATE INDEX "jobs_due" ON "jobs" USING btree ("run_at");--> statement-breakpoint
 CREATE INDEX "messages_created" ON "messages" USING btree ("created_at");--> statement-breakpoint

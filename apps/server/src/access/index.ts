@@ -1,7 +1,7 @@
 export { teamMembers, teams } from '../directory/tables.ts'
 export { assertTeam, firstSecurityTeam, listTeams, saveTeam } from '../directory/teams.ts'
 export { addPerson, assertPeople, findPerson, invite, isSetUp, listPeople, setupToken } from './accounts.ts'
-export { authorizer, type Bindings, type Caller, command, openCommand, openQuery, openWorkflow, query, workflow } from './caller.ts'
+export { authorizer, type Bindings, type Caller, command, nameOfCaller, openCommand, openQuery, openWorkflow, query, workflow } from './caller.ts'
 export type { AppContext } from './context.ts'
 export { accessBindings } from './routes.ts'
 export { people } from './tables.ts'

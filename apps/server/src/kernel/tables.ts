@@ -11,6 +11,8 @@ export const jobs = pgTable(
     key: text('key').notNull(),
     data: json<unknown>('data').notNull(),
     runAt: instant('run_at').notNull(),
+    /** When that was decided. Later than now only where a clock ran ahead. */
+    scheduledAt: instant('scheduled_at').notNull(),
     attempts: integer('attempts').notNull().default(0),
     lastError: text('last_error'),
     /** The worker that runs it: the number of an advisory lock which the database frees when that worker dies. */
@@ -38,6 +40,21 @@ export const fileChunks = pgTable(
     content: bytes('content').notNull(),
   },
   table => [primaryKey({ columns: [table.fileId, table.position] })],
+)
+
+/** Requests with an `Idempotency-Key`, and what was answered. */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    /** Digest of caller, route and key. */
+    id: text('id').primaryKey(),
+    /** Digest of what was asked. */
+    request: text('request').notNull(),
+    /** Sealed JSON; null while the request runs. */
+    reply: text('reply'),
+    createdAt: instant('created_at').notNull(),
+  },
+  table => [index('idempotency_keys_created').on(table.createdAt)],
 )
 
 /** Settings of the whole installation, one value a name. */
