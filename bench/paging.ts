@@ -42,7 +42,7 @@ interface Result {
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'tocsin-bench-'))
-const postgres = await startEmbeddedPostgres(join(folder, 'postgres'))
+const postgres = await startEmbeddedPostgres(join(folder, 'postgres'), openLog('error', false))
 const sink = new Sink()
 const smtp = `smtp://127.0.0.1:${await sink.port}`
 

@@ -490,12 +490,20 @@ CREATE TABLE "files" (
 	"created_at" timestamptz(3) NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "idempotency_keys" (
+	"id" text PRIMARY KEY NOT NULL,
+	"request" text NOT NULL,
+	"reply" text,
+	"created_at" timestamptz(3) NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "jobs" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"kind" text NOT NULL,
 	"key" text NOT NULL,
 	"data" jsonb NOT NULL,
 	"run_at" timestamptz(3) NOT NULL,
+	"scheduled_at" timestamptz(3) NOT NULL,
 	"attempts" integer DEFAULT 0 NOT NULL,
 	"last_error" text,
 	"leased_by" integer
@@ -891,6 +899,7 @@ CREATE INDEX "journal_seq" ON "journal" USING btree ("seq");--> statement-breakp
 CREATE INDEX "journal_within" ON "journal" USING btree ("within_id","seq");--> statement-breakpoint
 CREATE INDEX "journal_subject" ON "journal" USING btree ("subject_id");--> statement-breakpoint
 CREATE INDEX "journal_leaves_entry" ON "journal_leaves" USING btree ("entry_id");--> statement-breakpoint
+CREATE INDEX "idempotency_keys_created" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "jobs_key" ON "jobs" USING btree ("key");--> statement-breakpoint
 CREATE INDEX "jobs_due" ON "jobs" USING btree ("run_at");--> statement-breakpoint
 CREATE INDEX "notices_obligation" ON "notices" USING btree ("obligation_id");--> statement-breakpoint

@@ -5,6 +5,7 @@ import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { migrateDatabase } from '../src/kernel/database.ts'
 import { startEmbeddedPostgres } from '../src/kernel/embedded-postgres.ts'
+import { openLog } from '../src/kernel/telemetry.ts'
 import { chromiumPath } from './browser.ts'
 
 declare module 'vitest' {
@@ -19,7 +20,7 @@ declare module 'vitest' {
 /** One real PostgreSQL for all tests; each world clones a migrated template, so that none sees another's rows. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-test-'))
-  const postgres = await startEmbeddedPostgres(join(folder, 'postgres'))
+  const postgres = await startEmbeddedPostgres(join(folder, 'postgres'), openLog('error', false))
   await migrateDatabase(postgres.url)
   const client = new pg.Client({ connectionString: postgres.url.replace(/\/tocsin$/, '/postgres') })
   await client.connect()

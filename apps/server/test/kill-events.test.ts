@@ -23,7 +23,8 @@ detection:
 level: low
 `
 
-test.override({ options: { env: { TOCSIN_FOLLOW_FOLDERS: logs } } })
+const secret = 'a master key that both servers have'
+test.override({ options: { env: { TOCSIN_FOLLOW_FOLDERS: logs, TOCSIN_SECRET: secret } } })
 test('a batch that was acknowledged, and a line of a followed file, is matched, once, whenever the server is killed', { timeout: 240_000 }, async ({
   world,
 }) => {
@@ -46,6 +47,7 @@ test('a batch that was acknowledged, and a line of a followed file, is matched, 
       env: {
         PATH: process.env.PATH ?? '',
         TOCSIN_DATA: join(folder, 'data'),
+        TOCSIN_SECRET: secret,
         PORT: String(port),
         DATABASE_URL: world.server.context.database.url,
         TOCSIN_FOLLOW_FOLDERS: logs,

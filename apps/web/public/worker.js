@@ -34,7 +34,7 @@ self.addEventListener('notificationclick', event => {
 async function acknowledge(tag, { token, url }) {
   const reply = await fetch('/api/v1/page-links/acknowledge', {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() },
     body: JSON.stringify({ token }),
   }).catch(() => undefined)
   // Not acknowledged: the page is opened, which tries again and says what is wrong.

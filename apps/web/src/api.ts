@@ -3,7 +3,7 @@ import { type QueryClient, type UseMutationResult, type UseQueryResult, useMutat
 import { type CallInput, type CallReply, createClient, type Problem, ProblemError, type RouteName, type routes } from '@tocsin/api'
 import { useEffect } from 'react'
 
-export const call = createClient({ origin: '' })
+export const call = createClient({ origin: '', retries: 2 })
 
 type Routes = typeof routes
 type Reply<Name extends RouteName> = CallReply<Routes[Name]>
@@ -22,7 +22,8 @@ export function useApi<Name extends RouteName>(
     queryKey: [name, input ?? {}],
     queryFn: () => callAny(name, input) as Promise<Reply<Name>>,
     enabled: options.isEnabled ?? true,
-    retry: (count, error) => error.problem.status >= 500 && count < 3,
+    // The client itself repeats what found the server away.
+    retry: (count, error) => error.problem.status >= 500 && error.problem.status !== 503 && count < 3,
     staleTime: 5_000,
   })
 }

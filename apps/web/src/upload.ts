@@ -1,4 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query'
+import { idempotencyKey } from '@tocsin/api'
 import { useState } from 'react'
 import { tellProblem } from './api.ts'
 
@@ -15,7 +16,7 @@ export function useUpload<Reply>(onDone: (reply: Reply) => void): {
       const form = new FormData()
       for (const [name, value] of Object.entries(fields)) form.append(name, value)
       for (const file of files) form.append('files', file, file.name)
-      const reply = await fetch(path, { method: 'POST', body: form })
+      const reply = await fetch(path, { method: 'POST', body: form, headers: { 'idempotency-key': idempotencyKey() } })
       const answer = (await reply.json()) as Reply & { detail?: string }
       if (!reply.ok) throw new Error(answer.detail ?? 'The files could not be uploaded.')
       onDone(answer)

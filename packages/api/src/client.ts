@@ -21,6 +21,8 @@ export interface ClientOptions {
   readonly origin: string
   readonly apiKey?: string
   readonly fetch?: typeof fetch
+  /** How often a call is repeated that found nobody or a server that is away (503); none without it. Every call that changes something has a key of its own, so that a repetition does nothing twice. */
+  readonly retries?: number
 }
 
 /** Calls one route of the API by its name: the types of what goes in and comes out are the contract's. */
@@ -40,23 +42,29 @@ export function createClient(options: ClientOptions): Call & { raw: (name: Route
     for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value))
     const url = `${options.origin}${path}${search.size > 0 ? `?${search}` : ''}`
     const isForm = body instanceof FormData
-    const reply = await send(url, {
+    const request = {
       method: route.method,
       headers: {
         ...(options.apiKey ? { authorization: `Bearer ${options.apiKey}` } : {}),
         ...(body !== undefined && !isForm ? { 'content-type': 'application/json' } : {}),
+        ...(route.method === 'GET' ? {} : { 'idempotency-key': idempotencyKey() }),
       },
       ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
-    }).catch((error: unknown) => {
-      throw new ProblemError({
-        type: 'urn:tocsin:problem:unavailable',
-        title: 'Not reachable',
-        status: 503,
-        detail: `Tocsin cannot be reached at ${options.origin || 'this address'} (${error instanceof Error ? error.message : String(error)}).`,
+    }
+    for (let attempt = 0; ; attempt += 1) {
+      const reply = await send(url, request).catch((error: unknown) => {
+        if (attempt < (options.retries ?? 0)) return undefined
+        throw new ProblemError({
+          type: 'urn:tocsin:problem:unavailable',
+          title: 'Not reachable',
+          status: 503,
+          detail: `Tocsin cannot be reached at ${options.origin || 'this address'} (${error instanceof Error ? error.message : String(error)}).`,
+        })
       })
-    })
-    if (!reply.ok) throw new ProblemError(await problemOf(reply))
-    return reply
+      if (reply?.ok) return reply
+      if (reply !== undefined && (reply.status !== 503 || attempt >= (options.retries ?? 0))) throw new ProblemError(await problemOf(reply))
+      await new Promise(resolve => setTimeout(resolve, retryAfterMs * 2 ** attempt))
+    }
   }
   const call = async (name: RouteName, input?: object) => {
     const reply = await raw(name, input)
@@ -66,6 +74,13 @@ export function createClient(options: ClientOptions): Call & { raw: (name: Route
   }
   // One cast at the edge: the replies are typed by the contract that the server is checked against.
   return Object.assign(call as Call, { raw })
+}
+
+const retryAfterMs = 500
+
+/** A key for one request: 128 random bits. (`crypto.randomUUID` is missing from pages that are not served over https.) */
+export function idempotencyKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
 async function problemOf(reply: Response): Promise<Problem> {

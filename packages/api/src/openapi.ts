@@ -37,7 +37,11 @@ export function openApiDocument(server: { version: string; url: string }): Json 
 }
 
 function operation(name: RouteName, route: Route, schemas: Json): Json {
-  const parameters = [...parametersOf(route.params, 'path', schemas), ...parametersOf(route.query, 'query', schemas)]
+  const parameters = [
+    ...parametersOf(route.params, 'path', schemas),
+    ...parametersOf(route.query, 'query', schemas),
+    ...(route.method === 'GET' ? [] : [idempotencyKeyHeader]),
+  ]
   const status = route.reply || route.produces ? String(route.status ?? 200) : '204'
   const content = route.produces
     ? { [route.produces]: {} }
@@ -59,6 +63,15 @@ function operation(name: RouteName, route: Route, schemas: Json): Json {
     },
     ...securityOf(route),
   }
+}
+
+const idempotencyKeyHeader: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    'A random text, new for each request. The same request sent again with it within 24 hours is not run again: it gets the same answer, with the header Idempotent-Replayed. Another request with it is answered 422. Answers that are not JSON, and those that set a cookie, are not kept.',
+  schema: { type: 'string', minLength: 1, maxLength: 200 },
 }
 
 function securityOf(route: Route): Json {

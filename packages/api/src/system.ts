@@ -26,9 +26,9 @@ export const systemRoutes = {
   readyz: route({
     method: 'GET',
     path: '/readyz',
-    summary: 'The database answers and the workers run',
-    access: open('says nothing but that'),
-    reply: z.object({ status: z.literal('ready') }),
+    summary: 'Whether requests can be served: 503 with the cause while they cannot, 200 with details while a part is degraded',
+    access: open('says which part of the server is degraded; no names, no content'),
+    reply: z.object({ status: z.enum(['ready', 'degraded']), details: z.array(z.object({ name: z.string(), detail: z.string() })) }),
   }),
   metrics: route({ method: 'GET', path: '/metrics', summary: 'Prometheus metrics', access: open('counts only; no names, no content'), produces: 'text/plain' }),
   openApi: route({

@@ -12,7 +12,7 @@ interface Options {
 
 /** Sends one alert by the API. */
 export async function alertSend(output: Output, api: { origin: string; apiKey: string | undefined }, options: Options): Promise<void> {
-  const call = createClient({ origin: api.origin, ...(api.apiKey === undefined ? {} : { apiKey: api.apiKey }) })
+  const call = createClient({ origin: api.origin, retries: 2, ...(api.apiKey === undefined ? {} : { apiKey: api.apiKey }) })
   const { alerts } = await call('createAlerts', { body: options })
   const [alert] = alerts
   output.say([alert?.isNew ? `Alert ${alert.number} is in.` : `Alert ${alert?.number} came in again: ${alert?.count} times in all.`], alert)

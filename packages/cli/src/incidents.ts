@@ -6,7 +6,7 @@ interface Api {
   readonly apiKey: string | undefined
 }
 
-const clientOf = (api: Api) => createClient({ origin: api.origin, ...(api.apiKey === undefined ? {} : { apiKey: api.apiKey }) })
+const clientOf = (api: Api) => createClient({ origin: api.origin, retries: 2, ...(api.apiKey === undefined ? {} : { apiKey: api.apiKey }) })
 
 async function allIncidents(api: Api, view: 'open' | 'all'): Promise<IncidentSummary[]> {
   const call = clientOf(api)

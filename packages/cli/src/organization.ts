@@ -10,7 +10,7 @@ interface Api {
   readonly origin: string
   readonly apiKey: string | undefined
 }
-const clientOf = ({ origin, apiKey }: Api) => createClient({ origin, ...(apiKey === undefined ? {} : { apiKey }) })
+const clientOf = ({ origin, apiKey }: Api) => createClient({ origin, retries: 2, ...(apiKey === undefined ? {} : { apiKey }) })
 
 const signs = { add: '+', change: '~', keep: ' ' } as const
 

@@ -6,7 +6,7 @@ interface Api {
   readonly apiKey: string | undefined
 }
 type Client = ReturnType<typeof createClient>
-const clientOf = ({ origin, apiKey }: Api): Client => createClient({ origin, ...(apiKey === undefined ? {} : { apiKey }) })
+const clientOf = ({ origin, apiKey }: Api): Client => createClient({ origin, retries: 2, ...(apiKey === undefined ? {} : { apiKey }) })
 
 const words = (page: Page) =>
   [

@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import { createGzip } from 'node:zlib'
-import { detectionRoutes, ImportedRules, ProblemError } from '@tocsin/api'
+import { detectionRoutes, ImportedRules, idempotencyKey, ProblemError } from '@tocsin/api'
 import { pack } from 'tar-stream'
 import { ruleFilesOf } from './detect.ts'
 import { CliProblem, type Output, printable } from './output.ts'
@@ -16,7 +16,7 @@ export async function rulesImport(output: Output, api: { origin: string; apiKey:
   form.append('isEnabled', String(isEnabled))
   form.append('files', new Blob([await buffer(archive.pipe(createGzip()))]), 'rules.tar.gz')
   const { importDetectionRules: route } = detectionRoutes
-  const headers = api.apiKey === undefined ? {} : { authorization: `Bearer ${api.apiKey}` }
+  const headers = { 'idempotency-key': idempotencyKey(), ...(api.apiKey === undefined ? {} : { authorization: `Bearer ${api.apiKey}` }) }
   const reply = await fetch(`${api.origin}${route.path}`, { method: route.method, body: form, headers }).catch((error: unknown) => {
     throw new CliProblem(`${api.origin} cannot be reached (${error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)}).`)
   })

@@ -145,9 +145,115 @@ export interface DetectorData {
 /** Bytes of a chunk that the pool lends. */
 const lentBytes = 1 << 20
 
-/** Chunks matched on worker threads. Each worker takes its chunks in order; there may be several chunks on the way to it. */
+/** A thread that ends is replaced at growing distances, and without delay after it has matched something again. */
+const firstRestartMs = 100
+const maxRestartMs = 10_000
+/** A chunk that takes longer hangs: its thread is ended. The largest take seconds. */
+const chunkMs = 120_000
+
+interface Job extends Waiting {
+  readonly assignment: Assignment
+  readonly logsource: LogSource | undefined
+}
+
+/** One thread and what is on the way to it. */
+class MatcherThread {
+  readonly #data: DetectorData
+  readonly #returned: (chunk: Uint8Array<ArrayBuffer>) => void
+  readonly #died: (error: Error) => void
+  #worker: Worker | undefined
+  /** Sent, not answered yet, in order. */
+  readonly #sent: Job[] = []
+  /** Not sent yet: the thread is being replaced. */
+  readonly #unsent: Job[] = []
+  #failures = 0
+  #restart: NodeJS.Timeout | undefined
+  #deadline: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor(data: DetectorData, returned: (chunk: Uint8Array<ArrayBuffer>) => void, died: (error: Error) => void) {
+    this.#data = data
+    this.#returned = returned
+    this.#died = died
+    this.#start()
+  }
+
+  get load(): number {
+    return this.#sent.length + this.#unsent.length
+  }
+
+  get isRunning(): boolean {
+    return this.#worker !== undefined
+  }
+
+  #start(): void {
+    const worker = new Worker(new URL('./detector-worker.ts', import.meta.url), { workerData: this.#data })
+    this.#worker = worker
+    let failure: Error | undefined
+    worker.on('message', (reply: Reply) => {
+      if (reply.chunk !== undefined) this.#returned(reply.chunk)
+      const job = this.#sent.shift()
+      this.#watch()
+      this.#failures = 0
+      if (reply.result !== undefined) job?.resolve(reply.result)
+      else job?.reject(new Error(reply.failure ?? 'the worker gave no result'))
+    })
+    worker.on('error', error => {
+      failure = error instanceof Error ? error : new Error(String(error))
+    })
+    // Comes after every error, also when the thread ran out of memory or was ended by hand.
+    worker.once('exit', () => this.#ended(failure ?? new Error('the matcher thread has ended')))
+    for (const job of this.#unsent.splice(0)) this.#post(worker, job)
+  }
+
+  #ended(error: Error): void {
+    this.#worker = undefined
+    clearTimeout(this.#deadline)
+    for (const job of this.#sent.splice(0)) job.reject(error)
+    if (this.#isClosed) return
+    this.#died(error)
+    const delay = Math.min(maxRestartMs, firstRestartMs * 2 ** Math.min(this.#failures, 10))
+    this.#failures += 1
+    this.#restart = setTimeout(() => this.#start(), delay)
+  }
+
+  /** Ends the thread when what it is at takes too long. */
+  #watch(): void {
+    clearTimeout(this.#deadline)
+    const worker = this.#worker
+    if (this.#sent.length > 0) this.#deadline = setTimeout(() => void worker?.terminate(), chunkMs)
+  }
+
+  #post(worker: Worker, job: Job): void {
+    this.#sent.push(job)
+    if (this.#sent.length === 1) this.#watch()
+    const { assignment, logsource } = job
+    worker.postMessage({ assignment, logsource }, 'chunk' in assignment ? [assignment.chunk.buffer] : [])
+  }
+
+  send(assignment: Assignment, logsource: LogSource | undefined): Promise<ChunkResult> {
+    return new Promise((resolve, reject) => {
+      const job = { assignment, logsource, resolve, reject }
+      if (this.#isClosed) reject(new Error('the matcher is closed'))
+      else if (this.#worker === undefined) this.#unsent.push(job)
+      else this.#post(this.#worker, job)
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#restart)
+    for (const job of this.#unsent.splice(0)) job.reject(new Error('the matcher is closed'))
+    await this.#worker?.terminate()
+  }
+}
+
+/**
+ * Chunks matched on worker threads. Each worker takes its chunks in order; there may be several chunks on the way to it. A thread that ends (out of
+ * memory, a fault, by hand) fails the chunks that it had and is replaced.
+ */
 export class MatcherPool {
-  readonly #workers: { worker: Worker; waiting: Waiting[] }[]
+  readonly #threads: MatcherThread[]
   /** Memory that has come back. Fresh memory costs more than matching does: the system hands it out page by page. */
   readonly #spare: Uint8Array<ArrayBuffer>[] = []
   /** Settles when every worker is ready. */
@@ -157,42 +263,35 @@ export class MatcherPool {
    * @param saved what `Engine.save` gave
    * @param isLean matches say only which rule and line
    * @param indicators looked for in the same pass
+   * @param onDeath called when a thread has ended by itself; it is replaced
    */
-  constructor(saved: Uint8Array, threads: number, { isLean = false, indicators }: { isLean?: boolean; indicators?: IndicatorSet | undefined } = {}) {
-    this.#workers = Array.from({ length: threads }, () => this.#start({ saved, isLean, indicators: indicators?.memory }))
+  constructor(
+    saved: Uint8Array,
+    threads: number,
+    {
+      isLean = false,
+      indicators,
+      onDeath = () => undefined,
+    }: { isLean?: boolean; indicators?: IndicatorSet | undefined; onDeath?: (error: Error) => void } = {},
+  ) {
+    const returned = (chunk: Uint8Array<ArrayBuffer>) => {
+      if (chunk.buffer.byteLength === lentBytes) this.#spare.push(new Uint8Array(chunk.buffer))
+    }
+    this.#threads = Array.from({ length: threads }, () => new MatcherThread({ saved, isLean, indicators: indicators?.memory }, returned, onDeath))
     // A chunk without a line comes back when all before it is done.
-    this.ready = Promise.all(this.#workers.map(one => this.#send(one, { chunk: new Uint8Array(0) }, undefined))).then(() => undefined)
+    this.ready = Promise.all(this.#threads.map(thread => thread.send({ chunk: new Uint8Array(0) }, undefined))).then(() => undefined)
     // Who does not wait for it may close the pool before all are ready.
     this.ready.catch(() => undefined)
   }
 
-  #start(workerData: DetectorData): { worker: Worker; waiting: Waiting[] } {
-    const worker = new Worker(new URL('./detector-worker.ts', import.meta.url), { workerData })
-    const waiting: Waiting[] = []
-    const fail = (error: Error) => {
-      for (const one of waiting.splice(0)) one.reject(error)
-    }
-    worker.on('message', (reply: Reply) => {
-      const one = waiting.shift()
-      if (reply.chunk?.buffer.byteLength === lentBytes) this.#spare.push(new Uint8Array(reply.chunk.buffer))
-      if (reply.result !== undefined) one?.resolve(reply.result)
-      else one?.reject(new Error(reply.failure ?? 'the worker gave no result'))
-    })
-    worker.on('error', error => fail(error instanceof Error ? error : new Error(String(error))))
-    worker.on('exit', () => fail(new Error('the worker has ended')))
-    return { worker, waiting }
+  /** Threads that are being replaced now. */
+  get missing(): number {
+    return this.#threads.filter(({ isRunning }) => !isRunning).length
   }
 
-  #send({ worker, waiting }: { worker: Worker; waiting: Waiting[] }, assignment: Assignment, logsource: LogSource | undefined): Promise<ChunkResult> {
-    return new Promise((resolve, reject) => {
-      waiting.push({ resolve, reject })
-      worker.postMessage({ assignment, logsource }, 'chunk' in assignment ? [assignment.chunk.buffer] : [])
-    })
-  }
-
-  /** The worker that has least to do. */
-  get #freest(): { worker: Worker; waiting: Waiting[] } {
-    return this.#workers.reduce((best, candidate) => (candidate.waiting.length < best.waiting.length ? candidate : best))
+  /** The worker that has least to do; one that runs before one that is being replaced. */
+  get #freest(): MatcherThread {
+    return this.#threads.reduce((best, candidate) => (isFreer(candidate, best) ? candidate : best))
   }
 
   /** Memory for a chunk: it is used again when the chunk has been matched. */
@@ -200,19 +299,26 @@ export class MatcherPool {
     return this.#spare.pop() ?? new Uint8Array(lentBytes)
   }
 
-  /** Matches a chunk of whole lines. The chunk's memory goes over to the worker: it must be nobody else's. */
+  /**
+   * Matches a chunk of whole lines. The chunk's memory goes over to the worker: it must be nobody else's.
+   * @throws Error when the thread ends at it, or takes longer than two minutes
+   */
   match(chunk: Uint8Array<ArrayBuffer>, logsource?: LogSource): Promise<ChunkResult> {
-    return this.#send(this.#freest, { chunk }, logsource)
+    return this.#freest.send({ chunk }, logsource)
   }
 
   /** Matches a part of a file, which the worker reads to where it is scanned: nothing is copied on this thread. */
   matchRange(range: FileRange, logsource?: LogSource): Promise<ChunkResult> {
-    return this.#send(this.#freest, { range }, logsource)
+    return this.#freest.send({ range }, logsource)
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map(({ worker }) => worker.terminate()))
+    await Promise.all(this.#threads.map(thread => thread.close()))
   }
+}
+
+function isFreer(a: MatcherThread, b: MatcherThread): boolean {
+  return a.isRunning === b.isRunning ? a.load < b.load : a.isRunning
 }
 
 /** Compiles rules on a thread of their own: it takes seconds, in which this one has other things to do. @returns what `Engine.load` takes */

@@ -320,7 +320,11 @@ export class Matcher {
     if (newline < 0) return to
     this.#events++
     if (this.#longBytes > mostEventBytes)
-      sink.invalid({ line: this.#lines, text: decoder.decode(this.#long[0]?.subarray(0, 1_000)), reason: `the event is longer than ${mostEventBytes} bytes` })
+      sink.invalid({
+        line: this.#lines,
+        text: decoder.decode(this.#long[0]?.subarray(0, 1_000)),
+        reason: `the event is longer than ${mostEventBytes} bytes: only its first 1,000 are kept`,
+      })
     else this.#slowly(decoder.decode(Buffer.concat(this.#long)), this.#lines, sink)
     this.#long = []
     this.#longBytes = 0
@@ -378,7 +382,11 @@ export class Matcher {
     try {
       return new EventView(text, this.#engine.mapping)
     } catch (error) {
-      sink.invalid({ line, text: text.slice(0, 100_000), reason: error instanceof Error ? error.message : String(error) })
+      sink.invalid({
+        line,
+        text: text.slice(0, 100_000),
+        reason: `${error instanceof Error ? error.message : String(error)}${text.length > 100_000 ? ' (only the first 100,000 characters are kept)' : ''}`,
+      })
       return undefined
     }
   }

@@ -1,4 +1,5 @@
 import { accessRoutes as routes } from '@tocsin/api'
+import { AppProblem } from '../kernel/problems.ts'
 import { acceptInvitation, changePassword, changePerson, checkPassword, invite, listPeople, openInvitations, readMe, setUp } from './accounts.ts'
 import { createApiKey, listApiKeys, revokeApiKey } from './api-keys.ts'
 import { type Bindings, command, openCommand, openWorkflow, query, sessionCookie, workflow } from './caller.ts'
@@ -6,16 +7,25 @@ import type { AppContext } from './context.ts'
 import { addPasskey, signInWithPasskey, startPasskey, startPasskeySignIn } from './passkeys.ts'
 import { confirmTotp, endSession, giveOneTimeCode, startSession, startTotp } from './sessions.ts'
 
-export function accessBindings({ database, secrets, messenger, departures }: AppContext): Bindings {
+export function accessBindings({ database, secrets, messenger, metrics, departures }: AppContext): Bindings {
+  /** Counts what is refused, by what was given. */
+  const counted = async <T>(factor: 'password' | 'code' | 'passkey', work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      if (error instanceof AppProblem && error.kind !== 'unavailable') metrics.refusedSignIns.inc({ factor })
+      throw error
+    })
   return [
     openCommand(routes.setUp, async (tx, { body, connection }) => startSession(tx, connection, await setUp(tx, secrets, body), 'password')),
     openWorkflow(routes.signIn, async (_, { body, connection }) => {
-      const person = await checkPassword(work => database.transaction(work), database.reader(), body.email, body.password)
+      const person = await counted(
+        'password',
+        checkPassword(work => database.transaction(work), database.reader(), body.email, body.password),
+      )
       return database.transaction(tx => startSession(tx, connection, person, 'password'))
     }),
-    workflow(routes.giveOneTimeCode, (_, { caller, body }) => giveOneTimeCode(database, secrets, caller, body.code)),
+    workflow(routes.giveOneTimeCode, (_, { caller, body }) => counted('code', giveOneTimeCode(database, secrets, caller, body.code))),
     openCommand(routes.startPasskeySignIn, tx => startPasskeySignIn(tx, messenger.origin)),
-    openCommand(routes.signInWithPasskey, (tx, { body, connection }) => signInWithPasskey(tx, messenger.origin, connection, body)),
+    openCommand(routes.signInWithPasskey, (tx, { body, connection }) => counted('passkey', signInWithPasskey(tx, messenger.origin, connection, body))),
     query(routes.me, (reader, { caller }) => readMe(reader, caller.personId, caller.sessionId)),
     command(routes.signOut, async (tx, { caller, connection }) => {
       if (caller.sessionId !== null) await endSession(tx, caller, caller.sessionId)

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigProblem } from '../kernel/config.ts'
+import { makeFolder } from '../kernel/folders.ts'
 
 /**
  * Takes the data folder for this process, so that two servers never share one database cluster by mistake.
@@ -10,7 +11,7 @@ import { ConfigProblem } from '../kernel/config.ts'
 export function holdDataFolder(folder: string): { release(): void } {
   const path = join(folder, 'server.pid')
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     const holder = readHolder(path)
     if (holder && startOf(holder.pid) === holder.start)
       throw new ConfigProblem(`Tocsin runs on the data folder ${folder} already (process ${holder.pid}): stop it first, or set TOCSIN_DATA to another folder.`)

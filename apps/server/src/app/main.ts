@@ -1,7 +1,8 @@
 import { listPeople } from '../access/index.ts'
 import { hasDemo, loadRequestedDemo, requestDemo } from '../demo/index.ts'
+import { systemClock } from '../kernel/clock.ts'
 import { ConfigProblem, readConfig } from '../kernel/config.ts'
-import { openLog } from '../kernel/telemetry.ts'
+import { type Log, openLog, sentenceOf } from '../kernel/telemetry.ts'
 import { type Server, startServer } from './server.ts'
 
 /**
@@ -10,15 +11,23 @@ import { type Server, startServer } from './server.ts'
  */
 export async function serve(options: { port?: string | undefined; withDemo?: boolean; isJson?: boolean }): Promise<void> {
   const stopping = toldToStop()
+  const starting = new AbortController()
+  void stopping.then(() => {
+    starting.abort()
+    // What does not end by then is ended with the process.
+    setTimeout(() => process.exit(1), stopMs).unref()
+  })
   try {
     const config = readConfig({ ...process.env, ...(options.port === undefined ? {} : { PORT: options.port }) })
     const log = openLog(config.logLevel, process.stderr.isTTY === true)
-    const server = await startServer(config, log)
+    const server = await startServer(config, log, systemClock, starting.signal)
+    handleTheUnhandled(server, log)
     void stopping.then(() => stopServer(server))
     if (options.withDemo) await askForDemo(server)
     welcome(server, options.isJson === true)
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    if (starting.signal.aborted) process.exit(0)
+    process.stderr.write(`${sentenceOf(error)}\n`)
     process.exit(error instanceof ConfigProblem ? 2 : 1)
   }
 }
@@ -44,6 +53,26 @@ async function askForDemo({ context }: Server): Promise<void> {
   })
 }
 
+/**
+ * A promise that nobody waited for and that failed is told of, and the server goes on: what it was part of has ended, nothing else. After an exception that
+ * nobody caught its state is not known: it stops in order and ends with 1, to be started again.
+ */
+function handleTheUnhandled(server: Server, log: Log): void {
+  process.on('unhandledRejection', error => {
+    server.context.metrics.unexpected.inc({ kind: 'rejection' })
+    log.error({ err: error }, 'a promise failed that nobody waited for')
+  })
+  process.on('uncaughtException', error => {
+    server.context.metrics.unexpected.inc({ kind: 'exception' })
+    log.error({ err: error }, 'an exception was not caught; the server stops')
+    setTimeout(() => process.exit(1), stopMs).unref()
+    void server.stop().finally(() => process.exit(1))
+  })
+}
+
+/** Stopping takes no longer. */
+const stopMs = 30_000
+
 /** Resolves when the server is told to stop, also while it is still starting: by a signal, or because its launcher is gone. */
 function toldToStop(): Promise<void> {
   return new Promise(resolve => {
@@ -57,7 +86,7 @@ async function stopServer(server: Server): Promise<void> {
     await server.stop()
     process.exit(0)
   } catch (error) {
-    process.stderr.write(`Stopping failed: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`Stopping failed: ${sentenceOf(error)}\n`)
     process.exit(1)
   }
 }

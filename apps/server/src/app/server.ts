@@ -1,7 +1,20 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { routes } from '@tocsin/api'
-import { type AppContext, accessBindings, authorizer, type Bindings, Departures, isSetUp, setupToken, Usages, Visibility, Workload } from '../access/index.ts'
+import { Gauge } from 'prom-client'
+import {
+  type AppContext,
+  accessBindings,
+  authorizer,
+  type Bindings,
+  Departures,
+  isSetUp,
+  nameOfCaller,
+  setupToken,
+  Usages,
+  Visibility,
+  Workload,
+} from '../access/index.ts'
 import { openAlerts } from '../alerts/index.ts'
 import { openAssurance } from '../assurance/index.ts'
 import { openConnectors } from '../connectors/index.ts'
@@ -9,14 +22,17 @@ import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
 import { openDirectory } from '../directory/index.ts'
 import { ClosingConditions, openIncidents } from '../incidents/index.ts'
-import { JournalReaders, Live, openSealer } from '../journal/index.ts'
+import { JournalReaders, journalHealth, Live, openSealer } from '../journal/index.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
-import { migrateDatabase, openDatabase } from '../kernel/database.ts'
+import { awaitDatabase, migrateDatabase, openDatabase } from '../kernel/database.ts'
+import { Drain } from '../kernel/drain.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
+import { HealthChecks } from '../kernel/health.ts'
 import { mount, openHttp } from '../kernel/http.ts'
+import { Idempotency, registerPurge, schedulePurge } from '../kernel/idempotency.ts'
 import { JobRunner } from '../kernel/jobs.ts'
-import { openSecrets } from '../kernel/secrets.ts'
+import { openMasterKey } from '../kernel/master-key.ts'
 import { openMetrics } from '../kernel/telemetry.ts'
 import { openNotices } from '../notices/index.ts'
 import { type Inbox, Outbox, openAnswers, openNotify } from '../notify/index.ts'
@@ -76,9 +92,10 @@ export function openModules(context: AppContext, detection: Detection): Bindings
 
 /**
  * Starts everything: database, migrations, workers, web and API.
+ * @param signal ends the start where it waits for something
  * @throws ConfigProblem with one sentence when the port is taken or the data folder is in use.
  */
-export async function startServer(config: Config, log: import('pino').Logger, clock: Clock = systemClock): Promise<Server> {
+export async function startServer(config: Config, log: import('pino').Logger, clock: Clock = systemClock, signal?: AbortSignal): Promise<Server> {
   await assertPortIsFree(config)
   const folder = holdDataFolder(config.dataFolder)
   const undo: (() => Promise<void> | void)[] = [() => folder.release()]
@@ -87,14 +104,36 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
   }
   try {
     const embedded: EmbeddedPostgres | undefined =
-      config.databaseUrl === undefined ? await startEmbeddedPostgres(join(config.dataFolder, 'postgres')) : undefined
+      config.databaseUrl === undefined ? await startEmbeddedPostgres(join(config.dataFolder, 'postgres'), log) : undefined
     if (embedded) undo.push(() => embedded.stop())
     const url = config.databaseUrl ?? embedded?.url ?? ''
+    await awaitDatabase(url, log, signal)
     await migrateDatabase(url)
-    const secrets = openSecrets(config.dataFolder, config.secret)
     const metrics = openMetrics()
     const database = openDatabase(url, clock, log)
     undo.push(() => database.close())
+    const secrets = await openMasterKey(database, config)
+    const live = new Live(database, log)
+    const health = new HealthChecks(log)
+    health.add('database', async () => {
+      const finding = await database.health()
+      return finding && { ...finding, detail: embedded?.whyAway() ?? finding.detail }
+    })
+    health.add('journal', journalHealth(database))
+    metrics.gauge('tocsin_database_connections', 'Open connections of the pool', () => database.connections.open)
+    metrics.gauge('tocsin_database_connections_idle', 'Connections of the pool without work', () => database.connections.idle)
+    metrics.gauge('tocsin_database_connections_waiting', 'Transactions and queries that wait for a connection', () => database.connections.waiting)
+    metrics.gauge('tocsin_live_streams', 'Pages that listen for changes', () => live.streams)
+    new Gauge({ name: 'tocsin_build_info', help: 'The version that runs', labelNames: ['version', 'node'], registers: [metrics.registry] }).set(
+      { version, node: process.version },
+      1,
+    )
+    if (embedded)
+      metrics.counter(
+        'tocsin_embedded_database_restarts_total',
+        'Times that the embedded PostgreSQL ended by itself and was started again',
+        () => embedded.restarts,
+      )
     const jobs = new JobRunner(database, clock, log, metrics)
     const messenger = new Outbox(config, secrets, metrics, jobs, database)
     const context: AppContext = {
@@ -104,19 +143,24 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       metrics,
       secrets,
       database,
+      health,
       jobs,
       messenger,
       readers: new JournalReaders(database, log),
-      live: new Live(database, log),
+      live,
       sealer: openSealer(secrets),
       usages: new Usages(),
       departures: new Departures(),
       visibility: new Visibility(),
       workload: new Workload(),
     }
-    const http = await openHttp(config, log, metrics)
+    const drain = new Drain()
+    const http = await openHttp(config, log, metrics, drain)
     const detection = new Detection(context)
-    mount(http, { config, database, log, metrics, authorize: authorizer(config) }, openModules(context, detection))
+    const idempotency = new Idempotency(secrets)
+    registerPurge(jobs)
+    const services = { config, database, log, metrics, drain, idempotency, nameOf: nameOfCaller, authorize: authorizer(config) }
+    mount(http, services, openModules(context, detection))
     detection.mount(http)
     const inbox = openAnswers(http, context, openAnswerDesk(context))
     await servePages(http)
@@ -129,17 +173,19 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       await messenger.releaseHeld(tx)
       await resumeScheduling(tx, context)
       await resumePaging(tx)
+      await schedulePurge(tx)
     })
     await context.readers.start()
     undo.push(() => context.readers.stop())
     await detection.start()
     undo.push(() => detection.stop())
     await context.live.start()
-    undo.push(() => context.live.stop())
     await inbox.start()
     undo.push(() => inbox.stop())
     await jobs.start()
     undo.push(() => jobs.stop())
+    // Last in, first out: those who wait are answered while everything that an answer may need still runs.
+    undo.push(() => drain.run(http, () => context.live.stop()))
     const setupLink = (await isSetUp(database.reader())) ? undefined : `${messenger.origin}/setup/${setupToken(secrets)}`
     return { context, detection, inbox, origin: messenger.origin, setupLink, stop }
   } catch (error) {

@@ -1,5 +1,4 @@
 import { openApiDocument, systemRoutes as routes } from '@tocsin/api'
-import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, type Bindings, command, isSetUp, openQuery, openWorkflow, query, workflow } from '../access/index.ts'
 import { hasDemo } from '../demo/index.ts'
@@ -12,14 +11,17 @@ import { readSetting, saveSetting } from '../kernel/settings.ts'
 export function systemBindings(context: AppContext, version: string): Bindings {
   return [
     openQuery(routes.healthz, async () => ({ status: 'ok' as const })),
-    openQuery(routes.readyz, async reader => {
-      await reader.db.execute(sql`select 1`).catch(() => {
-        throw new AppProblem('unavailable', 'The database does not answer.')
-      })
-      return { status: 'ready' as const }
+    openQuery(routes.readyz, async () => {
+      const findings = await context.health.findings()
+      if (findings.some(({ severity }) => severity === 'unavailable')) throw new AppProblem('unavailable', findings.map(({ detail }) => detail).join(' '))
+      return { status: findings.length > 0 ? ('degraded' as const) : ('ready' as const), details: findings.map(({ name, detail }) => ({ name, detail })) }
     }),
     openWorkflow(routes.metrics, async database => {
-      context.metrics.journalSize.set((await latestCheckpoint(database.reader()))?.size ?? 0)
+      // Metrics are what one looks at while the database is away: what it would say stays as it was.
+      await latestCheckpoint(database.reader()).then(
+        checkpoint => context.metrics.journalSize.set(checkpoint?.size ?? 0),
+        (error: unknown) => context.log.warn({ err: error }, 'metrics of the database could not be read'),
+      )
       return new Produced(await context.metrics.registry.metrics(), { 'content-type': context.metrics.registry.contentType })
     }),
     openWorkflow(routes.openApi, async () => new Produced(JSON.stringify(openApiDocument({ version, url: context.messenger.origin })))),

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib'
+import { sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
 import { type Person, test, type World } from '../../test/world.ts'
@@ -286,6 +287,31 @@ describe('shippers', () => {
     await lead.call('revokeLogSource', { params: { id: row?.id ?? '' } })
     await world.settle()
     expect((await post(`${url}/events`, '{}')).status).toBe(403)
+  })
+
+  test('lines that are no events are counted in the answer; too many are refused whole; none is lost', async ({ world }) => {
+    const lead = await world.person('lead')
+    await lead.call('createDetectionRule', { body: { text: whoami } })
+    const url = await source(world, lead)
+    const some = await post(`${url}/events`, `plain text\n\n${lines(sysmon({ Image: 'x' }))}["an array"]\n`)
+    expect([some.status, await some.json()]).toEqual([202, { accepted: 1, setAside: 2 }])
+    await matched(world)
+    expect(await lead.call('detectionStatus')).toMatchObject({ deadLetters: 2 })
+    const many = await post(`${url}/events`, `plain\n`.repeat(100_000))
+    expect([many.status, ((await many.json()) as { detail: string }).detail]).toEqual([
+      400,
+      expect.stringMatching(/100000 lines that are no JSON objects, of 100000; nothing of it was taken/),
+    ])
+    // What looks like an object is found out later: all of it is kept.
+    const broken = await post(`${url}/events`, Array.from({ length: 25_000 }, (_, n) => `{broken ${n}\n`).join(''))
+    expect([broken.status, await broken.json()]).toEqual([202, { accepted: 25_000 }])
+    await matched(world)
+    const { rows } = await world.server.context.database
+      .reader()
+      .db.execute<{ letters: string; lines: string }>(
+        sql`select count(*) as letters, sum(1 + length(text) - length(replace(text, e'\n', ''))) as lines from dead_letters`,
+      )
+    expect(rows).toEqual([{ letters: '10003', lines: '25002' }])
   })
 
   test('lines that are no events can be read, mended and matched again', async ({ world }) => {

@@ -5,9 +5,11 @@ import { asc, eq, inArray, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import { receiveAlerts } from '../alerts/index.ts'
 import { system } from '../journal/index.ts'
-import type { Tx } from '../kernel/database.ts'
+import { isUnavailable, type Tx } from '../kernel/database.ts'
+import type { Finding as Health } from '../kernel/health.ts'
 import { newId } from '../kernel/ids.ts'
 import { secretDigest } from '../kernel/secrets.ts'
+import { sentenceOf } from '../kernel/telemetry.ts'
 import { type Finding as AnyFinding, alertOf, countMatches, storable } from './findings.ts'
 import { countSightings, indicatorsInForce, type Listed, listed } from './indicators.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
@@ -26,12 +28,18 @@ const bytesAtOnce = 32 * 1_048_576
 const maxAttempts = 3
 const findingsAtOnce = 1_000
 const keptMatches = 20
-const keptDeadLetters = 10_000
+/** Dead letters of one line each that a batch may make; what is more shares letters. */
+const maxSingleLetters = 10_000
+/** Characters of a letter of many lines: one that can be sent again as it is. */
+const maxLetterLength = 900_000
 const maxRecent = 200
 /** Events that correlations may come to rest on, kept to be shown with them. */
 const maxWatched = 20_000
 const maxWatchedBytes = 20_000
 const retryMs = 1_000
+const stopMs = 5_000
+/** A thread that died is told of for so long, though it was replaced. */
+const toldMs = 600_000
 /** A longer indicator stands in the key of its alert by its digest: what tells alerts apart must not be cut off. */
 const longestInKey = 100
 
@@ -63,6 +71,8 @@ export class Detector {
   #armed: Armed | undefined
   #arming: Promise<void> | undefined
   #mustArm = false
+  /** New rules take the place of the old: no batch begins meanwhile. */
+  #isSwapping = false
   #draining: Promise<void> | undefined
   #isWoken = false
   #isStopped = true
@@ -87,6 +97,10 @@ export class Detector {
     }
   }
 
+  /** Threads that ended by themselves since this server has started, and when the last one did (ms since 1970). */
+  readonly deaths = { count: 0, at: 0 }
+  #armFailures = 0
+
   /** Since this server has started. */
   readonly counts = { events: 0, invalid: 0, matches: 0 }
 
@@ -110,9 +124,30 @@ export class Detector {
   async stop(): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)
+    // What is being matched ends soon, or is cut off: its batches are still in the database, and matched after the next start.
+    const cut = setTimeout(() => void this.#armed?.pool.close(), stopMs)
     await this.#arming
     await this.#draining
+    clearTimeout(cut)
     await this.#armed?.pool.close()
+  }
+
+  #threadDied(error: Error): void {
+    this.deaths.count += 1
+    this.deaths.at = Date.now()
+    this.#context.log.error({ err: error }, 'a matcher thread ended by itself; it is replaced')
+  }
+
+  /** What is wrong with it: threads that died lately, rules that cannot be made ready. */
+  async health(): Promise<Health | undefined> {
+    const isMissing = (this.#armed?.pool.missing ?? 0) > 0
+    if (isMissing || Date.now() - this.deaths.at < toldMs)
+      return {
+        severity: 'degraded',
+        detail: `A matcher thread ended by itself${isMissing ? ' and is being replaced: events wait' : ' and was replaced'} (${this.deaths.count} since the start).`,
+      }
+    if (this.#armFailures > 1) return { severity: 'degraded', detail: 'Detection rules cannot be made ready: the ones before stay in force.' }
+    return undefined
   }
 
   /** Rules or sources have changed: what is in force is compiled beside, and takes the place of the old between two batches. */
@@ -122,18 +157,24 @@ export class Detector {
     this.#arming ??= this.#arm()
       .catch((error: unknown) => {
         this.#context.log.error({ err: error }, 'the rules could not be made ready; it is tried again')
+        this.#armFailures += 1
         this.#mustArm = true
       })
       .finally(() => {
         this.#arming = undefined
-        if (this.#mustArm) this.#later(() => this.reload())
+        if (this.#mustArm) this.#later()
         this.wake()
       })
   }
 
-  #later(work: () => void): void {
+  /** Whatever could not be done is tried again: one timer, so that neither forgets the other. */
+  #later(): void {
     clearTimeout(this.#timer)
-    if (!this.#isStopped) this.#timer = setTimeout(work, retryMs)
+    if (this.#isStopped) return
+    this.#timer = setTimeout(() => {
+      if (this.#mustArm) this.reload()
+      this.wake()
+    }, retryMs)
   }
 
   async #arm(): Promise<void> {
@@ -150,25 +191,37 @@ export class Detector {
       const [saved, indicators] = await Promise.all([compileApart(files, { declared, mapping, placeholders }), indicatorsInForce(reader)])
       const engine = Engine.load(saved)
       if (engine === undefined) throw new Error('the engine was compiled by another version')
-      const pool = new MatcherPool(saved, 1, { indicators })
-      await pool.ready
-      // The old rules end with the batch that they are at.
-      await this.#draining
-      const correlating = new Correlating(engine)
-      const states = await reader.db.select().from(correlationStates)
-      correlating.correlator.restore(states.map(({ correlationId, state }) => ({ id: correlationId, groups: state })))
+      const pool = new MatcherPool(saved, 1, { indicators, onDeath: error => this.#threadDied(error) })
+      await pool.ready.catch(async (error: unknown) => {
+        await pool.close()
+        throw error
+      })
       const before = this.#armed
-      this.#armed = { engine, pool, correlating, rows, logsources: declared.map(parts => JSON.stringify(parts)), mapping, indicators: indicators?.size ?? 0 }
+      this.#isSwapping = true
+      try {
+        // The old rules end with the batch that they are at.
+        await this.#draining
+        const correlating = new Correlating(engine)
+        const states = await reader.db.select().from(correlationStates)
+        correlating.correlator.restore(states.map(({ correlationId, state }) => ({ id: correlationId, groups: state })))
+        this.#armed = { engine, pool, correlating, rows, logsources: declared.map(parts => JSON.stringify(parts)), mapping, indicators: indicators?.size ?? 0 }
+      } catch (error) {
+        await pool.close()
+        throw error
+      } finally {
+        this.#isSwapping = false
+      }
+      this.#armFailures = 0
       await before?.pool.close()
     }
   }
 
   wake(): void {
     this.#isWoken = true
-    if (this.#isStopped || this.#armed === undefined) return
+    if (this.#isStopped || this.#isSwapping || this.#armed === undefined) return
     this.#draining ??= this.#drain().finally(() => {
       this.#draining = undefined
-      if (this.#isWoken && this.#arming === undefined) this.wake()
+      if (this.#isWoken) this.wake()
     })
   }
 
@@ -180,7 +233,7 @@ export class Detector {
 
   async #drain(): Promise<void> {
     try {
-      while (this.#isWoken && !this.#isStopped && !this.#mustArm) {
+      while (this.#isWoken && !this.#isStopped && !this.#isSwapping) {
         this.#isWoken = false
         const batches = await this.#next()
         if (batches.length === 0) return
@@ -189,7 +242,8 @@ export class Detector {
       }
     } catch (error) {
       this.#context.log.error({ err: error }, 'events could not be matched; it is tried again')
-      this.#later(() => this.wake())
+      this.#isWoken = false
+      this.#later()
     }
   }
 
@@ -228,6 +282,8 @@ export class Detector {
 
   async #failed(batch: Batch, error: unknown): Promise<void> {
     const { database, log } = this.#context
+    // A database that is away, or a server that stops, is no fault of the batch.
+    if (isUnavailable(error) || this.#isStopped) throw error
     log.error({ err: error, batch: batch.id }, 'a batch of events could not be matched')
     if (batch.attempts + 1 < maxAttempts) {
       await database
@@ -237,10 +293,14 @@ export class Detector {
         .where(eq(eventBatches.id, batch.id))
       throw error
     }
-    const text = (await decompress(batch.body)).toString('utf8').slice(0, 1_000_000)
+    const lines = (await decompress(batch.body)).toString('utf8').split('\n')
     await database.transaction(async tx => {
-      const reason = `the batch could not be matched: ${error instanceof Error ? error.message : String(error)}`.slice(0, 2_000)
-      await tx.db.insert(deadLetters).values({ id: newId(), sourceId: batch.sourceId, receivedAt: batch.receivedAt, reason, text: storable(text) })
+      const reason = `the batch could not be matched: ${sentenceOf(error)}`
+      await keepLetters(
+        tx,
+        batch,
+        inPieces(lines).map(text => ({ text, reason })),
+      )
       await tx.db.delete(eventBatches).where(eq(eventBatches.id, batch.id))
     })
     this.#intake.done(batch.sizeBytes)
@@ -346,17 +406,9 @@ export class Detector {
     for (const [i, batch] of batches.entries()) {
       const { events = 0, invalid = [] } = results[i] ?? {}
       if (await noteSeen(tx, batch.sourceId, batch.receivedAt, events)) await watchSources(tx, this.#context)
-      const letters = invalid.slice(0, keptDeadLetters)
-      for (let from = 0; from < letters.length; from += findingsAtOnce)
-        await tx.db.insert(deadLetters).values(
-          letters.slice(from, from + findingsAtOnce).map(({ text, reason }) => ({
-            id: newId(),
-            sourceId: batch.sourceId,
-            receivedAt: batch.receivedAt,
-            reason: storable(reason, 2_000),
-            text: storable(text),
-          })),
-        )
+      const further = inPieces(invalid.slice(maxSingleLetters).map(({ text }) => text))
+      const reason = `more than ${maxSingleLetters.toLocaleString('en')} lines of one batch were no events: these share a letter`
+      await keepLetters(tx, batch, [...invalid.slice(0, maxSingleLetters), ...further.map(text => ({ text, reason }))])
     }
     const isWatched = (match: FoundMatch) => armed.correlating.correlator.watches(armed.engine.rules[match.rule]?.id ?? '')
     if (results.some(({ matches }) => matches.some(isWatched))) await keepCorrelations(tx, armed)
@@ -427,4 +479,34 @@ async function keepCorrelations(tx: Tx, armed: Armed): Promise<void> {
     .insert(correlationStates)
     .values(states)
     .onConflictDoUpdate({ target: correlationStates.correlationId, set: { state: sql`excluded.state` } })
+}
+
+/** Sets lines aside that were no events. */
+async function keepLetters(tx: Tx, batch: Batch, letters: readonly { readonly text: string; readonly reason: string }[]): Promise<void> {
+  for (let from = 0; from < letters.length; from += findingsAtOnce)
+    await tx.db.insert(deadLetters).values(
+      letters.slice(from, from + findingsAtOnce).map(({ text, reason }) => ({
+        id: newId(),
+        sourceId: batch.sourceId,
+        receivedAt: batch.receivedAt,
+        reason: storable(reason, 2_000),
+        text: storable(text),
+      })),
+    )
+}
+
+/** Lines put together to as few texts as may be, none longer than a letter; a line that is longer itself stands alone. */
+function inPieces(lines: readonly string[]): string[] {
+  const pieces: string[][] = []
+  let length = Number.POSITIVE_INFINITY
+  for (const line of lines) {
+    if (line.trim() === '') continue
+    if (length + line.length > maxLetterLength) {
+      pieces.push([])
+      length = 0
+    }
+    pieces.at(-1)?.push(line)
+    length += line.length + 1
+  }
+  return pieces.map(piece => piece.join('\n'))
 }

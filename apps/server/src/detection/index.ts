@@ -56,7 +56,8 @@ export class Detection {
     this.#sources = new KnownSources(() => context.database.reader())
     this.syslog = new SyslogListeners(context, this.#sources, this.intake)
     this.follower = new FileFollower(context, this.intake)
-    measure(context.metrics.registry, this.detector, this.intake)
+    context.health.add('detection', () => this.detector.health())
+    measure(context.metrics, this.detector, this.intake)
     const reload = async () => this.detector.reload()
     const reloadSources = async () => {
       this.#sources.forget()
@@ -208,7 +209,7 @@ export class Detection {
           const text = texts.get(letter.id) ?? ''
           if (text.trim() === '') throw invalid(`letters.${index}.text`, 'must not be empty')
           // First taken in, then removed: between the two it is there twice, never not at all.
-          await this.intake.accept(source, Buffer.from(`${text.trim().replaceAll('\n', ' ')}\n`))
+          await this.intake.accept(source, Buffer.from(`${linesOf(text)}\n`))
           await database.transaction(async tx => {
             await tx.db.delete(deadLetters).where(eq(deadLetters.id, letter.id))
             await record(tx, {
@@ -222,6 +223,17 @@ export class Detection {
         return { replayed: rows.length }
       }),
     ]
+  }
+}
+
+/** A letter as it is matched again: one event, which may have been laid out over several lines when it was mended, or many lines. */
+function linesOf(text: string): string {
+  const oneLine = text.trim().replaceAll('\n', ' ')
+  try {
+    JSON.parse(oneLine)
+    return oneLine
+  } catch {
+    return text.trim()
   }
 }
 

@@ -15,7 +15,7 @@ export const batchChannel = 'tocsin_batches'
 
 /** Too much waits: come again in some seconds. */
 export class TooMuch extends AppProblem {
-  readonly retryAfterSeconds = 5
+  override readonly retryAfterSeconds = 5
   constructor() {
     super('too-many', `More than ${maxWaitingBytes / 1_048_576} MB of events wait to be matched. Send them again in a few seconds.`)
   }

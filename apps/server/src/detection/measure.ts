@@ -1,36 +1,15 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Metrics } from '../kernel/telemetry.ts'
 import type { Detector } from './detector.ts'
 import type { EventIntake } from './intake.ts'
 
 /** What detection tells a monitor of itself. Nothing here is content of events. */
-export function measure(registry: Registry, detector: Detector, intake: EventIntake): void {
-  const registers = [registry]
-  const gauge = (name: string, help: string, read: () => number) => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read())
-      },
-    })
-  }
-  const counter = (name: string, help: string, read: () => number) => {
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset()
-        this.inc(read())
-      },
-    })
-  }
+export function measure({ gauge, counter }: Metrics, detector: Detector, intake: EventIntake): void {
   gauge('tocsin_events_waiting_bytes', 'Events that came in and are not matched yet, uncompressed', () => intake.waiting.bytes)
   gauge('tocsin_events_waiting_batches', 'Batches of events that are not matched yet', () => intake.waiting.batches)
   counter('tocsin_events_total', 'Events matched', () => detector.counts.events)
   counter('tocsin_events_invalid_total', 'Lines that were no events', () => detector.counts.invalid)
   counter('tocsin_detection_matches_total', 'Matches of rules, correlations and indicators', () => detector.counts.matches)
+  counter('tocsin_matcher_restarts_total', 'Matcher threads that ended by themselves and were replaced', () => detector.deaths.count)
   gauge('tocsin_detection_rules', 'Rules and correlations in force', () => detector.status.inForce)
   gauge('tocsin_detection_indicators', 'Indicators of compromise that are looked for', () => detector.status.indicators)
   gauge('tocsin_correlation_events', 'Events that correlations remember', () => detector.status.correlationEvents)

@@ -2,7 +2,7 @@ import { promisify } from 'node:util'
 import { gunzip, inflate } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppProblem, invalid } from '../kernel/problems.ts'
-import { type EventIntake, TooMuch } from './intake.ts'
+import type { EventIntake } from './intake.ts'
 import { otlpLines } from './otlp.ts'
 import type { KnownSources, LogSourceRow } from './sources.ts'
 
@@ -19,8 +19,14 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
     shipping.post('/in/:key/events', options, async (request, reply) => {
       const source = await sourceOf(sources, request)
       const lines = await bodyOf(request)
-      await accepting(reply, () => intake.accept(source, lines))
-      return reply.code(202).send({ accepted: countLines(lines) })
+      const { events, others } = countLines(lines)
+      if (others > maxOtherLines)
+        throw invalid(
+          'body',
+          `has ${others} lines that are no JSON objects, of ${events + others}; nothing of it was taken. At most ${maxOtherLines} are set aside for a request: send a JSON object a line`,
+        )
+      await intake.accept(source, lines)
+      return reply.code(202).send({ accepted: events, ...(others > 0 ? { setAside: others } : {}) })
     })
 
     const bulk = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -61,7 +67,7 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
           .split(';')[0]
           ?.trim() ?? ''
       const lines = otlpLines(await bodyOf(request), type)
-      await accepting(reply, () => intake.accept(source, lines))
+      await intake.accept(source, lines)
       // ExportLogsServiceResponse without a partial success is empty, in JSON and in protobuf.
       if (type === 'application/x-protobuf') return reply.header('content-type', type).send(Buffer.alloc(0))
       return reply.send({})
@@ -69,6 +75,8 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
   })
 }
 
+/** Lines that are no events and are kept to be mended, of one request. */
+const maxOtherLines = 10_000
 const maxBodyBytes = 32 * 1_048_576
 const maxUnpackedBytes = 128 * 1_048_576
 const unpackGzip = promisify(gunzip)
@@ -113,21 +121,15 @@ async function bodyOf(request: FastifyRequest): Promise<Buffer> {
   throw invalid('Content-Encoding', 'must be gzip, deflate or identity')
 }
 
-async function accepting(reply: FastifyReply, accept: () => Promise<void>): Promise<void> {
-  try {
-    await accept()
-  } catch (error) {
-    if (error instanceof TooMuch) reply.header('retry-after', String(error.retryAfterSeconds))
-    throw error
-  }
-}
-
-function countLines(lines: Buffer): number {
-  let count = 0
+/** Lines that begin as a JSON object does, and others; empty ones are neither. What only looks like an object is found when it is matched. */
+function countLines(lines: Buffer): { events: number; others: number } {
+  const count = { events: 0, others: 0 }
   for (let at = 0; at < lines.length; ) {
     const end = lines.indexOf(10, at)
     const to = end < 0 ? lines.length : end
-    if (lines.subarray(at, to).some(byte => byte > 32)) count++
+    const first = lines.subarray(at, to).find(byte => byte > 32)
+    if (first === 0x7b) count.events++
+    else if (first !== undefined) count.others++
     at = to + 1
   }
   return count

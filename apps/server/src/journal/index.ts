@@ -1,4 +1,5 @@
 export { JournalReaders } from './follow.ts'
+export { journalHealth } from './health.ts'
 export { Live } from './live.ts'
 export {
   type Actor,

@@ -31,6 +31,11 @@ export class Live {
     this.#log = log
   }
 
+  /** Streams that are open now. */
+  get streams(): number {
+    return this.#listeners.size
+  }
+
   async start(): Promise<void> {
     this.#cursor = await endOfJournal(this.#database.reader())
     this.#database.listen(journalChannel, () => void this.#wake())

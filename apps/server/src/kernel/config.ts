@@ -145,9 +145,10 @@ export interface Config {
 
 /**
  * Reads the configuration: environment over file (`TOCSIN_CONFIG`, JSON) over defaults.
- * @throws ConfigProblem for a wrong value or an unknown name in the file.
+ * @throws ConfigProblem for a wrong value or an unknown name, in the file or (where it begins with TOCSIN_) in the environment.
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  assertNoTypo(env)
   const path = env.TOCSIN_CONFIG
   const file = path ? readFile(path) : {}
   const unknown = Object.keys(file).find(name => !(name in settingsSchema.shape))
@@ -189,6 +190,30 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     },
     logLevel: s.TOCSIN_LOG_LEVEL,
   }
+}
+
+/** What else may be set in the same shell: the file of settings, and what the command line calls. */
+const otherNames = ['TOCSIN_CONFIG', 'TOCSIN_URL', 'TOCSIN_API_KEY']
+
+/** A setting that is mistyped would be ignored without a word. Names without our prefix may be anybody's. */
+function assertNoTypo(env: Readonly<Record<string, string | undefined>>): void {
+  const known = [...Object.keys(settingsSchema.shape), ...otherNames]
+  const unknown = Object.keys(env).find(name => name.startsWith('TOCSIN_') && !known.includes(name))
+  if (unknown === undefined) return
+  const [nearest] = known.map(name => ({ name, distance: editDistance(unknown, name) })).sort((a, b) => a.distance - b.distance)
+  const hint = nearest !== undefined && nearest.distance <= 3 ? `did you mean ${nearest.name}?` : `the settings are ${known.join(', ')}.`
+  throw new ConfigProblem(`${unknown} is not a setting: ${hint}`)
+}
+
+/** Letters to add, remove or change to make one word the other (Levenshtein). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1]
+    for (const [j, other] of [...b].entries()) next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)))
+    row = next
+  }
+  return row[b.length] ?? 0
 }
 
 function teamsOf(s: Settings): Config['teams'] {

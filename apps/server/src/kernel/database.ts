@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { DrizzleQueryError } from 'drizzle-orm'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { drizzle, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import type { PgDatabase } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import type { Clock, Instant } from './clock.ts'
+import { ConfigProblem } from './config.ts'
+import type { Finding } from './health.ts'
 import type { Log } from './telemetry.ts'
 
 /** Questions to the database, at an instant. */
@@ -26,6 +30,10 @@ export interface Database {
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /** Calls `heard` on each NOTIFY of `channel`, and once after each reconnection, as notices may have been missed. */
   listen(channel: string, heard: () => void): void
+  /** Its connections: all, those without work, and how many wait for one. */
+  readonly connections: { readonly open: number; readonly idle: number; readonly waiting: number }
+  /** What is wrong with it, in one sentence; undefined while it answers. */
+  health(): Promise<Finding | undefined>
   close(): Promise<void>
 }
 
@@ -36,6 +44,45 @@ interface PoolOptions {
   readonly poolSize?: number
   /** A connection that answers nothing for so long is given up. It is longer than any statement may take, so that only a dead network is meant. */
   readonly silentMs?: number
+}
+
+/** A database that is started together with the server is waited for so long. */
+const startMs = 30_000
+
+/**
+ * Waits until a database answers.
+ * @throws ConfigProblem when it answers and refuses (user, password, name, certificate); Error when it does not answer in time
+ */
+export async function awaitDatabase(url: string, log: Log, signal?: AbortSignal): Promise<void> {
+  const { hostname, port } = new URL(url)
+  const where = `${hostname}:${port || '5432'}`
+  for (const end = Date.now() + startMs; ; ) {
+    const client = new pg.Client({ connectionString: url, ...patience, connectionTimeoutMillis: 5_000 })
+    // An error that comes after the first is of no more interest.
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      return
+    } catch (error) {
+      const reason = refusal(error)
+      if (reason !== undefined) throw new ConfigProblem(`DATABASE_URL: the database at ${where} ${reason}.`)
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'no answer'
+      if (Date.now() >= end) throw new Error(`The database at ${where} does not answer (${code}): start it, or correct DATABASE_URL.`)
+      log.warn({ database: where, code }, 'the database does not answer yet; it is waited for')
+      await sleep(500, undefined, signal ? { signal } : {})
+    } finally {
+      await client.end().catch(() => undefined)
+    }
+  }
+}
+
+/** Why waiting would not help. */
+function refusal(error: unknown): string | undefined {
+  const { code = '', message = '' } = error as { code?: string; message?: string }
+  if (code === '28P01' || code === '28000') return 'does not accept this user or password'
+  if (code === '3D000') return 'has no database of that name'
+  if (/CERT|ERR_TLS/.test(code)) return `shows a certificate that is not trusted (${code}); see "TLS to the database" in docs/operating.md`
+  return message.includes('does not support SSL') ? 'does not speak TLS, which sslmode asks for' : undefined
 }
 
 /** Opens a pool on PostgreSQL. `log` hears of lost connections; the pool mends itself. */
@@ -60,11 +107,33 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
   })
   const db = drizzle(pool)
   const ears = listener(url, log)
+  // A full disk still answers questions: only a transaction that failed tells of it, and one that was committed since that there is room again.
+  let isFull = false
   return {
     url,
     reader: () => ({ db, now: clock.now() }),
-    transaction: work => inTransaction(pool, db => work({ db, now: clock.now(), isTransaction: true })),
+    async transaction(work) {
+      try {
+        const result = await inTransaction(pool, db => work({ db, now: clock.now(), isTransaction: true }))
+        isFull = false
+        return result
+      } catch (error) {
+        if (isDiskFull(error)) isFull = true
+        throw error
+      }
+    },
     listen: ears.listen,
+    get connections() {
+      return { open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }
+    },
+    async health() {
+      try {
+        await pool.query('select 1')
+      } catch {
+        return { severity: 'unavailable', detail: 'The database does not answer.' }
+      }
+      return isFull ? { severity: 'unavailable', detail: 'The disk of the database is full: nothing can be written.' } : undefined
+    },
     close: async () => {
       isClosing = true
       await ears.close()
@@ -79,13 +148,13 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
  * @throws what `work` throws; Error where the database rolled back instead of committing
  */
 async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
+  const client = await pool.connect().catch(asDatabaseFault)
   let isClean = false
   try {
-    await client.query('begin')
+    await client.query('begin').catch(asDatabaseFault)
     const result = await work(drizzle(client))
     // A fault that `work` passed over ends the transaction all the same, and the database says so only here.
-    const { command } = await client.query('commit')
+    const { command } = await client.query('commit').catch(asDatabaseFault)
     if (command !== 'COMMIT') throw new Error('The transaction was rolled back: a statement in it had failed.')
     isClean = true
     return result
@@ -153,20 +222,79 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
 
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
 
-/** Brings the schema to this version. Migrations only go forward; several starting servers take turns. */
+/**
+ * Brings the schema to this version. Migrations only go forward; several starting servers take turns.
+ * @throws ConfigProblem when the database has migrations that this version does not know
+ */
 export async function migrateDatabase(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
     await client.query('select pg_advisory_lock(7236001)')
+    await assertKnown(client)
     await migrate(drizzle(client), { migrationsFolder })
   } finally {
     await client.end()
   }
 }
 
+/** The migrator itself looks only at times: it would start an older program on a newer database. */
+async function assertKnown(client: pg.Client): Promise<void> {
+  const known = readMigrationFiles({ migrationsFolder })
+  const { rows: tables } = await client.query("select 1 from pg_tables where schemaname = 'drizzle' and tablename = '__drizzle_migrations'")
+  if (tables.length === 0) return
+  const { rows: applied } = await client.query<{ hash: string; at: string }>(
+    'select hash, created_at as at from drizzle.__drizzle_migrations order by created_at',
+  )
+  const unknown = applied.find(({ hash }) => known.every(migration => migration.hash !== hash))
+  if (unknown === undefined) return
+  const newest = Math.max(...known.map(({ folderMillis }) => folderMillis))
+  throw new ConfigProblem(
+    Number(unknown.at) > newest
+      ? 'The database was brought up to date by a newer version of Tocsin: start that version or a later one.'
+      : 'The database was made by a development version of Tocsin whose migrations were changed since: choose another database, or start that version.',
+  )
+}
+
+/** An error of the driver outside a statement of Drizzle's, which wraps its own (`DrizzleQueryError`): so that no other connection's error is taken for one of the database. */
+class DatabaseFault extends Error {
+  override readonly name = 'DatabaseFault'
+}
+
+function asDatabaseFault(cause: unknown): never {
+  throw new DatabaseFault(cause instanceof Error ? cause.message : String(cause), { cause })
+}
+
+/** The driver's error behind an error of the database; undefined for errors that come from elsewhere. */
+function driverError(error: unknown): object | undefined {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if (at instanceof DrizzleQueryError || at instanceof DatabaseFault) return typeof at.cause === 'object' && at.cause !== null ? at.cause : undefined
+  return undefined
+}
+
+function codeOf(error: object | undefined): string {
+  return error !== undefined && 'code' in error ? String(error.code) : ''
+}
+
 /** True for an error of the database that names this SQLSTATE. */
 export function isSqlState(error: unknown, state: string): boolean {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === state
+  return codeOf(driverError(error)) === state
+}
+
+/** SQLSTATE 53100, or an input/output error (58030) that the full disk is the reason of. */
+function isDiskFull(error: unknown): boolean {
+  const driver = driverError(error)
+  return codeOf(driver) === '53100' || (driver instanceof Error && driver.message.includes('No space left on device'))
+}
+
+/**
+ * True when the database cannot serve now, and may later: it cannot be reached, ended the connection (class 08, 57P0x), has no room or no connection left
+ * (class 53, 58030), or did not answer in time (55P03, 57014).
+ */
+export function isUnavailable(error: unknown): boolean {
+  const driver = driverError(error)
+  if (driver === undefined) return false
+  if (/^(08...|53...|57014|57P0[1-5]|58030|55P03|E[A-Z]{4,}|EAI_[A-Z]+)$/.test(codeOf(driver))) return true
+  // The driver's own errors have no code.
+  return driver instanceof Error && /^(Connection terminated|timeout e|Query read timeout|Client (has|was)|The server does not)/.test(driver.message)
 }

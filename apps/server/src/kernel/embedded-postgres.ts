@@ -1,60 +1,128 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { makeFolder } from './folders.ts'
 import { randomSecret } from './secrets.ts'
+import type { Log } from './telemetry.ts'
 
 export interface EmbeddedPostgres {
-  /** The connection address of the database `tocsin`. */
+  /** The connection address of the database `tocsin`; it stays the same over restarts. */
   readonly url: string
+  /** How often it ended by itself and was started again. */
+  readonly restarts: number
+  /** Why it does not answer, in one sentence; undefined where nothing of its process tells. */
+  whyAway(): string | undefined
   stop(): Promise<void>
 }
 
 const nobody = 65_534
+/** Restarts follow at growing distances: soon enough that writes work again within seconds of room on a full disk. */
+const maxRestartDelayMs = 3_000
+/** After so long a failure is a new one, and the first restart follows at once. */
+const steadyMs = 60_000
 
 /**
- * Starts the PostgreSQL that comes with the packages in `folder`, making its cluster at the first start.
+ * Starts the PostgreSQL that comes with the packages in `folder`, making its cluster at the first start, and keeps it running: whenever its
+ * process ends by itself (killed, out of memory, disk full) it is started again on the same port, for ever.
  * One that a killed server left behind is ended first. PostgreSQL refuses root, so root runs it in a user namespace, or as
  * nobody where namespaces are switched off.
- * @throws Error with one sentence when it does not start.
+ * @throws Error with one sentence when the first start fails.
  */
-export async function startEmbeddedPostgres(folder: string): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(folder: string, log: Log): Promise<EmbeddedPostgres> {
   const native = nativeFolder()
   linkLibraries(native)
   await endStale(folder)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder)
   const cluster = join(folder, 'cluster')
   const launch = launcher(folder)
   const password = clusterPassword(folder)
   if (!existsSync(join(cluster, 'PG_VERSION'))) initialise(native, folder, cluster, launch)
   const port = await freePort()
-  const child = launch.start(join(native, 'bin', 'postgres'), [
-    '-D',
-    cluster,
-    '-p',
-    String(port),
-    '-c',
-    'listen_addresses=127.0.0.1',
-    '-c',
-    'unix_socket_directories=',
-    '-c',
-    'max_connections=60',
-    '-c',
-    'log_min_messages=fatal',
-  ])
-  const output: string[] = []
-  child.stderr?.on('data', (chunk: Buffer) => {
-    output.push(chunk.toString())
-    if (output.length > 50) output.shift()
-  })
+  const begin = () =>
+    observe(launch.start(join(native, 'bin', 'postgres'), ['-D', cluster, '-p', String(port), ...settings.flatMap(setting => ['-c', setting])]))
+  let current = begin()
   const address = (database: string) => `postgres://tocsin:${password}@127.0.0.1:${port}/${database}`
-  await untilReady(child, address('postgres'), output)
-  await createDatabase(address('postgres'))
-  return { url: address('tocsin'), stop: () => stop(child) }
+  try {
+    await untilReady(current, address('postgres'))
+    await createDatabase(address('postgres'))
+  } catch (error) {
+    await stop(current.child)
+    throw error
+  }
+  const stopping = new AbortController()
+  let restarts = 0
+  async function supervise(): Promise<void> {
+    for (let failures = 0; ; failures += 1) {
+      const startedAt = Date.now()
+      await current.ended
+      if (stopping.signal.aborted) return
+      if (Date.now() - startedAt > steadyMs) failures = 0
+      log.error({ output: current.lastLine() }, 'the embedded PostgreSQL ended by itself; it is started again')
+      await sleep(Math.min(maxRestartDelayMs, 100 * 2 ** Math.min(failures, 10)), undefined, { signal: stopping.signal }).catch(() => undefined)
+      if (stopping.signal.aborted) return
+      try {
+        endOrphans(cluster)
+        current = begin()
+        restarts += 1
+      } catch (error) {
+        // Its folder is gone, or no process can be started: tried again like any other end.
+        log.error({ err: error }, 'the embedded PostgreSQL cannot be started now')
+      }
+    }
+  }
+  const supervised = supervise()
+  return {
+    url: address('tocsin'),
+    get restarts() {
+      return restarts
+    },
+    whyAway() {
+      const free = freeBytes(folder)
+      if (free === undefined) return 'The folder of the embedded database cannot be read.'
+      if (free < logFileBytes) return 'The disk of the database is full: it works again as soon as there is room.'
+      return restarts > 0 || current.child.exitCode !== null || current.child.signalCode !== null
+        ? 'The embedded database ended by itself and is being started again.'
+        : undefined
+    },
+    async stop() {
+      stopping.abort()
+      await stop(current.child)
+      await supervised
+    },
+  }
 }
+
+/** A file of PostgreSQL's log of changes: where there is no room for another, it gives up. */
+const logFileBytes = 16 * 1_048_576
+
+function freeBytes(folder: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(folder)
+    return bavail * bsize
+  } catch {
+    return undefined
+  }
+}
+
+const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=60', 'log_min_messages=fatal'] as const
 
 function nativeFolder(): string {
   const require = createRequire(import.meta.url)
@@ -83,6 +151,36 @@ function linkLibraries(native: string): void {
       // Two servers that start at once lay the same links.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
+  }
+}
+
+/** One run of the server process. */
+interface Run {
+  readonly child: ChildProcess
+  /** Resolves when the process is gone, also when it could not be started. */
+  readonly ended: Promise<void>
+  /** The last line that it said, or how it ended. */
+  lastLine(): string
+}
+
+function observe(child: ChildProcess): Run {
+  const output: string[] = []
+  child.stderr?.on('data', (chunk: Buffer) => {
+    output.push(chunk.toString())
+    if (output.length > 50) output.shift()
+  })
+  let failure: Error | undefined
+  const ended = new Promise<void>(resolve => {
+    child.once('exit', () => resolve())
+    child.once('error', error => {
+      failure = error
+      resolve()
+    })
+  })
+  return {
+    child,
+    ended,
+    lastLine: () => output.join('').trim().split('\n').at(-1) || failure?.message || (child.signalCode ?? `exit code ${child.exitCode}`),
   }
 }
 
@@ -164,11 +262,15 @@ function freePort(): Promise<number> {
   })
 }
 
-async function untilReady(child: ChildProcess, url: string, output: string[]): Promise<void> {
-  const tell = () => new Error(`The embedded PostgreSQL did not start: ${output.join('').trim().split('\n').at(-1) || `exit code ${child.exitCode}`}`)
+async function untilReady({ ended, lastLine }: Run, url: string): Promise<void> {
+  let hasEnded = false
+  void ended.then(() => {
+    hasEnded = true
+  })
   for (let attempt = 0; attempt < 600; attempt += 1) {
-    if (child.exitCode !== null || child.signalCode !== null) throw tell()
+    if (hasEnded) break
     const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
+    client.on('error', () => undefined)
     try {
       await client.connect()
       return
@@ -179,7 +281,7 @@ async function untilReady(child: ChildProcess, url: string, output: string[]): P
       await client.end().catch(() => undefined)
     }
   }
-  throw tell()
+  throw new Error(`The embedded PostgreSQL did not start: ${lastLine()}`)
 }
 
 async function createDatabase(url: string): Promise<void> {
@@ -198,7 +300,7 @@ async function endStale(folder: string): Promise<void> {
   const path = join(folder, 'cluster', 'postmaster.pid')
   if (!existsSync(path)) return
   const pid = Number(readFileSync(path, 'utf8').split('\n')[0])
-  if (!Number.isSafeInteger(pid) || pid <= 1 || !isPostgresOf(pid, folder)) return
+  if (!Number.isSafeInteger(pid) || pid <= 1 || !isPostgresOf(pid, folder)) return endOrphans(join(folder, 'cluster'))
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
     signalProcess(pid, signal)
     for (let waited = 0; waited < 100; waited += 1) {
@@ -207,6 +309,23 @@ async function endStale(folder: string): Promise<void> {
     }
   }
   throw new Error(`A PostgreSQL (process ${pid}) still runs in ${folder} and cannot be ended.`)
+}
+
+/**
+ * Ends the backends of a postmaster that was killed: they hold its shared memory, and no new one starts beside them. Left alone they notice only
+ * when their statement ends. (Each is known by its working directory, where the system tells it; elsewhere they are waited for.)
+ */
+function endOrphans(cluster: string): void {
+  if (process.platform !== 'linux') return
+  const home = realpathSync(cluster)
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      if (readlinkSync(`/proc/${name}/cwd`) === home && readlinkSync(`/proc/${name}/exe`).endsWith('/postgres')) signalProcess(Number(name), 'SIGKILL')
+    } catch {
+      // Ended meanwhile, or another user's: not ours.
+    }
+  }
 }
 
 /** The pid in the file may be another program's by now: it is ours only when its command line names the cluster. */
@@ -229,7 +348,7 @@ function signalProcess(pid: number, signal: NodeJS.Signals): void {
 }
 
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
   child.kill('SIGINT')
   const patience = setTimeout(() => child.kill('SIGQUIT'), 15_000)

@@ -12,14 +12,19 @@ import { problemKinds, type Route, type RouteInput, type RouteReply } from '@toc
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { z } from 'zod'
 import type { Config } from './config.ts'
-import { type Database, isSqlState, type Reader, type Tx } from './database.ts'
+import { type Database, isSqlState, isUnavailable, type Reader, type Tx } from './database.ts'
+import type { Drain } from './drain.ts'
 import type { ReceivedFile } from './files.ts'
+import { describeRequest, type Idempotency, type Once, readKey } from './idempotency.ts'
+import { newId } from './ids.ts'
 import { AppProblem, type FieldError, problemDetails } from './problems.ts'
 import { isEqual, secretDigest } from './secrets.ts'
 import type { Log, Metrics } from './telemetry.ts'
 
 export const uploadLimits = { fileBytes: 20 * 1_048_576, files: 5 } as const
 const bodyBytes = 4 * 1_048_576
+/** What a caller waits before it asks again while something is away. */
+const retryAfterSeconds = 2
 
 /** A reply that is not JSON. */
 export class Produced {
@@ -56,12 +61,18 @@ export type WorkflowHandler<R extends Route, Caller> = (database: Database, call
 /** A route of the contract with the function that answers it. */
 export interface Binding<Caller> {
   readonly route: Route
-  readonly run: (database: Database, call: Call<Route, Caller>) => Promise<unknown>
+  readonly run: (database: Database, call: Call<Route, Caller>, repeat: Repeat) => Promise<unknown>
+}
+
+/** How a handler runs when the request may have come before: in the transaction of a command, or around a workflow. */
+interface Repeat {
+  readonly inside: (tx: Tx, work: () => Promise<unknown>) => Promise<unknown>
+  readonly around: (work: () => Promise<unknown>) => Promise<unknown>
 }
 
 /** Binds an act: it runs in one transaction, which is committed before the reply leaves. */
 export function bindCommand<R extends Route, Caller>(route: R, handler: CommandHandler<R, Caller>): Binding<Caller> {
-  return { route, run: (database, call) => inTransaction(database, tx => (handler as CommandHandler<Route, Caller>)(tx, call)) }
+  return { route, run: (database, call, { inside }) => inTransaction(database, tx => inside(tx, () => (handler as CommandHandler<Route, Caller>)(tx, call))) }
 }
 
 /** Binds a question: it reads, and writes nothing. */
@@ -72,7 +83,7 @@ export function bindQuery<R extends Route, Caller>(route: R, handler: QueryHandl
 
 /** Binds what is neither: it takes several transactions, or none, such as an export that must be sealed before it is read. */
 export function bindWorkflow<R extends Route, Caller>(route: R, handler: WorkflowHandler<R, Caller>): Binding<Caller> {
-  return { route, run: handler as Binding<Caller>['run'] }
+  return { route, run: (database, call, { around }) => around(() => (handler as WorkflowHandler<Route, Caller>)(database, call)) }
 }
 
 export interface HttpServices<Caller> {
@@ -80,19 +91,24 @@ export interface HttpServices<Caller> {
   readonly database: Database
   readonly log: Log
   readonly metrics: Metrics
+  readonly drain: Drain
+  readonly idempotency: Idempotency
+  /** A name that tells callers apart, the same for each request of one. */
+  readonly nameOf: (caller: Caller) => string
   /** Says who calls, and refuses who may not call this route. */
   readonly authorize: (reader: Reader, route: Route, request: FastifyRequest) => Promise<Caller>
 }
 
 /** The HTTP server with everything that guards it, and no routes yet. */
-export async function openHttp(config: Config, log: Log, metrics: Metrics): Promise<FastifyInstance> {
+export async function openHttp(config: Config, log: Log, metrics: Metrics, drain: Drain): Promise<FastifyInstance> {
   const http = fastify({
     trustProxy: config.isProxyTrusted,
     bodyLimit: bodyBytes,
     requestTimeout: 120_000,
-    forceCloseConnections: true,
+    genReqId: request => requestIdOf(request.headers['x-request-id']),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 400 },
   })
+  drain.watch(http)
   const isSecure = config.publicUrl?.startsWith('https://') === true
   await http.register(helmet, {
     contentSecurityPolicy: {
@@ -126,11 +142,39 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics): Prom
     errorResponseBuilder: (_request, context) =>
       new AppProblem('too-many', `Too many requests: at most ${context.max} a minute here. Try again in ${Math.ceil(context.ttl / 1_000)} seconds.`),
   })
-  http.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log))
+  http.setErrorHandler((error, request, reply) => {
+    if (problemOf(error).kind === 'unexpected') metrics.unexpected.inc({ kind: 'request' })
+    return sendProblem(error, request, reply, log)
+  })
+  http.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    const { traceparent } = request.headers
+    if (typeof traceparent === 'string' && traceContext.test(traceparent)) reply.header('traceparent', traceparent)
+  })
   http.addHook('onResponse', async (request, reply) => {
-    metrics.requests.observe({ route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) }, reply.elapsedTime / 1_000)
+    const route = request.routeOptions.url ?? 'none'
+    metrics.requests.observe({ route, status: String(reply.statusCode) }, reply.elapsedTime / 1_000)
+    // The route with its placeholders: addresses hold keys and private links.
+    const line = { ...traceOf(request), route, method: request.method, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
+    if (probes.has(route)) log.debug(line, 'request')
+    else log.info(line, 'request')
   })
   return http
+}
+
+/** What monitors ask every few seconds. */
+const probes: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics'])
+/** W3C Trace Context, version 00. */
+const traceContext = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
+
+function requestIdOf(given: string | string[] | undefined): string {
+  return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : newId()
+}
+
+/** What ties lines of the log to a request: its id, and the trace that it is part of. */
+function traceOf(request: FastifyRequest): { requestId: string; traceId?: string } {
+  const traceId = traceContext.exec(String(request.headers.traceparent ?? ''))?.[1]
+  return { requestId: request.id, ...(traceId === undefined ? {} : { traceId }) }
 }
 
 function callerDigest(request: FastifyRequest): string {
@@ -153,7 +197,8 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
 
 async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<Caller>, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const { route } = binding
-  const { database } = services
+  const database = services.drain.guard(services.database)
+  const key = route.method === 'GET' ? undefined : readKey(request.headers['idempotency-key'])
   const caller = await services.authorize(database.reader(), route, request)
   if (route.consumes === 'multipart/form-data' && !request.isMultipart()) throw new AppProblem('invalid', 'This route takes multipart/form-data.')
   const form = route.consumes === 'multipart/form-data' ? await receiveForm(request, route.fileBytes ?? uploadLimits.fileBytes) : undefined
@@ -166,7 +211,7 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
       files: form?.files ?? [],
       connection: connectionOf(services.config, request, reply),
     } as unknown as Call<Route, Caller>
-    const result = await binding.run(database, call)
+    const result = await binding.run(database, call, await repeatOf(services, database, call, key, route, reply))
     if (result instanceof Produced)
       return reply
         .code(route.status ?? 200)
@@ -179,6 +224,32 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
       .send(result)
   } finally {
     await form?.remove()
+  }
+}
+
+/**
+ * What a request with an `Idempotency-Key` is run through. Answers that are no JSON, and those that set a cookie (a replay would hand a session to whoever
+ * repeats the request), are not kept: such a request runs each time.
+ */
+async function repeatOf<Caller>(
+  { idempotency, nameOf }: HttpServices<Caller>,
+  database: Database,
+  call: Call<Route, Caller>,
+  key: string | undefined,
+  route: Route,
+  reply: FastifyReply,
+): Promise<Repeat> {
+  if (key === undefined) return { inside: (_, work) => work(), around: work => work() }
+  const request = await describeRequest(key, nameOf(call.caller), `${route.method} ${route.path}`, call)
+  const answerOf = ({ result, isReplayed }: Once) => {
+    if (!isReplayed) return result
+    reply.header('idempotent-replayed', 'true')
+    return result ?? undefined
+  }
+  const isKept = () => !repliesWithCookie.has(reply)
+  return {
+    inside: async (tx, work) => answerOf(await idempotency.command(tx, request, work, isKept)),
+    around: async work => answerOf(await idempotency.workflow(database, request, work, result => isKept() && !(result instanceof Produced))),
   }
 }
 
@@ -267,6 +338,9 @@ async function receiveForm(
   }
 }
 
+/** Replies that set or clear a cookie. */
+const repliesWithCookie = new WeakSet<FastifyReply>()
+
 function connectionOf(config: Config, request: FastifyRequest, reply: FastifyReply): Connection {
   const isSecure = config.publicUrl?.startsWith('https://') === true
   const options = { path: '/', httpOnly: true, sameSite: 'lax', secure: isSecure } as const
@@ -274,15 +348,19 @@ function connectionOf(config: Config, request: FastifyRequest, reply: FastifyRep
     ip: request.ip,
     userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
     cookie: name => request.cookies[name],
-    setCookie: (name, value, maxAgeSeconds) => void reply.setCookie(name, value, { ...options, maxAge: maxAgeSeconds }),
-    clearCookie: name => void reply.clearCookie(name, options),
+    setCookie: (name, value, maxAgeSeconds) => void repliesWithCookie.add(reply.setCookie(name, value, { ...options, maxAge: maxAgeSeconds })),
+    clearCookie: name => void repliesWithCookie.add(reply.clearCookie(name, options)),
     onClose: gone => void request.raw.socket.once('close', gone),
   }
 }
 
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const problem = problemOf(error)
-  if (problem.kind === 'unexpected') log.error({ err: error, route: request.routeOptions.url, method: request.method }, 'a request failed')
+  if (problem.kind === 'unavailable') {
+    log.warn({ ...traceOf(request), err: error, route: request.routeOptions.url, method: request.method }, 'a request could not be served')
+    if (!reply.hasHeader('retry-after')) reply.header('retry-after', String(problem.retryAfterSeconds ?? retryAfterSeconds))
+  } else if (problem.retryAfterSeconds !== undefined) reply.header('retry-after', String(problem.retryAfterSeconds))
+  if (problem.kind === 'unexpected') log.error({ ...traceOf(request), err: error, route: request.routeOptions.url, method: request.method }, 'a request failed')
   return reply
     .code(problemKinds[problem.kind])
     .header('content-type', 'application/problem+json; charset=utf-8')
@@ -297,8 +375,7 @@ function problemOf(error: unknown): AppProblem {
   if (code === 'FST_FILES_LIMIT') return new AppProblem('too-large', `At most ${uploadLimits.files} files can be sent at once.`)
   if (statusCode === 413) return new AppProblem('too-large', `The request is larger than ${bodyBytes / 1_048_576} MB.`)
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new AppProblem('invalid', String(message))
-  if (code === 'ECONNREFUSED' || isSqlState(error, '57P01') || isSqlState(error, '57P03') || isSqlState(error, '55P03'))
-    return new AppProblem('unavailable', 'The database does not answer. Try again in a moment.')
+  if (isUnavailable(error)) return new AppProblem('unavailable', 'The database does not answer. Try again in a moment.')
   return new AppProblem('unexpected', 'Something went wrong on our side. It was logged.')
 }
 

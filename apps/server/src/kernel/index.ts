@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
+import type { HealthChecks } from './health.ts'
 import type { JobRunner } from './jobs.ts'
 import type { Messenger } from './messenger.ts'
 import type { Secrets } from './secrets.ts'
@@ -14,6 +15,7 @@ export interface Kernel {
   readonly metrics: Metrics
   readonly secrets: Secrets
   readonly database: Database
+  readonly health: HealthChecks
   readonly jobs: JobRunner
   readonly messenger: Messenger
 }

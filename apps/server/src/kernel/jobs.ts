@@ -55,11 +55,13 @@ export async function scheduleAll(tx: Tx, all: readonly NewJob[]): Promise<void>
   const taken = (column: string) => sql.raw(`excluded.${column}`)
   await tx.db
     .insert(jobs)
-    .values(all.map(({ kind, key, runAt, data }) => ({ id: newId(), kind, key, runAt, data, attempts: 0, lastError: null, leasedBy: null })))
+    .values(
+      all.map(({ kind, key, runAt, data }) => ({ id: newId(), kind, key, runAt, scheduledAt: tx.now, data, attempts: 0, lastError: null, leasedBy: null })),
+    )
     .onConflictDoUpdate({
       target: jobs.key,
       set: {
-        ...{ id: taken('id'), kind: taken('kind'), data: taken('data'), runAt: taken('run_at') },
+        ...{ id: taken('id'), kind: taken('kind'), data: taken('data'), runAt: taken('run_at'), scheduledAt: taken('scheduled_at') },
         ...{ attempts: 0, lastError: null, leasedBy: null },
       },
     })

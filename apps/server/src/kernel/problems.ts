@@ -10,6 +10,8 @@ export class AppProblem extends Error {
   override readonly name = 'AppProblem'
   readonly kind: ProblemKind
   readonly errors: readonly FieldError[] | undefined
+  /** When it may be worth asking again, where that is known. */
+  readonly retryAfterSeconds: number | undefined = undefined
   constructor(kind: ProblemKind, detail: string, errors?: readonly FieldError[]) {
     super(detail)
     this.kind = kind
@@ -24,6 +26,7 @@ const titles: Record<ProblemKind, string> = {
   'not-found': 'Not found',
   conflict: 'Conflict',
   'too-large': 'Too large',
+  'key-reused': 'Key already used',
   'too-many': 'Too many requests',
   unexpected: 'Unexpected fault',
   unavailable: 'Not available',

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolder } from './folders.ts'
 
 /** What is derived from the master key, each with a key of its own. */
 export interface Secrets {
@@ -43,7 +44,7 @@ export function openSecrets(dataFolder: string, given: string | undefined): Secr
 
 function masterFile(dataFolder: string): Buffer {
   const path = join(dataFolder, 'secret.key')
-  mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
+  makeFolder(dataFolder)
   try {
     writeFileSync(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx', flush: true })
   } catch (error) {

@@ -12,6 +12,8 @@ export const jobs = table(
     key: text('key').notNull(),
     data: json('data', z.unknown()).notNull(),
     runAt: instant('run_at').notNull(),
+    /** When that was decided. Later than now only where a clock ran ahead. */
+    scheduledAt: instant('scheduled_at').notNull(),
     attempts: integer('attempts').notNull().default(0),
     lastError: text('last_error'),
     /** The worker that runs it: the number of an advisory lock which the database frees when that worker dies. */
@@ -39,6 +41,21 @@ export const fileChunks = table(
     content: bytes('content').notNull(),
   },
   self => [primaryKey({ columns: [self.fileId, self.position] })],
+)
+
+/** Requests with an `Idempotency-Key`, and what was answered. */
+export const idempotencyKeys = table(
+  'idempotency_keys',
+  {
+    /** Digest of caller, route and key. */
+    id: text('id').primaryKey(),
+    /** Digest of what was asked. */
+    request: text('request').notNull(),
+    /** Sealed JSON; null while the request runs. */
+    reply: text('reply'),
+    createdAt: instant('created_at').notNull(),
+  },
+  self => [index('idempotency_keys_created').on(self.createdAt)],
 )
 
 /** Settings of the whole installation, one value a name. */

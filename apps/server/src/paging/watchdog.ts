@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, lt, or, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, lt, or, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import { recordAll, system } from '../journal/index.ts'
 import { addSeconds } from '../kernel/clock.ts'
@@ -7,6 +7,8 @@ import { schedule, scheduleAll } from '../kernel/jobs.ts'
 import { post } from '../kernel/outbound.ts'
 import { jobs } from '../kernel/tables.ts'
 import { escalateJob, escalationKey } from './escalation.ts'
+import { notifyJob } from './notifications.ts'
+import { wakeJob } from './pages.ts'
 import { pages } from './tables.ts'
 
 export const watchdogJob = 'on-call.audit'
@@ -14,6 +16,8 @@ export const watchdogPingJob = 'on-call.heart'
 const everySeconds = 60
 /** A step that is later than that is reported. */
 const lateSeconds = 30
+/** Clocks of several machines differ by less. */
+const aheadSeconds = 60
 const maxRepaired = 1_000
 
 /** Waits for the next look. Scheduling it again at each start changes nothing: it is one job. */
@@ -27,6 +31,7 @@ export async function scheduleWatchdog(tx: Tx): Promise<void> {
  */
 export async function runWatchdog(tx: Tx, context: AppContext): Promise<void> {
   await scheduleWatchdog(tx)
+  const ahead = await bringBack(tx)
   const timer = sql`select 1 from ${jobs} where ${jobs.key} = 'page:' || ${pages.id}::text`
   const wrong = await tx.db
     .select({ id: pages.id, withinId: pages.withinId, nextEscalationAt: pages.nextEscalationAt, hasTimer: sql<boolean>`exists (${timer})` })
@@ -54,10 +59,44 @@ export async function runWatchdog(tx: Tx, context: AppContext): Promise<void> {
       data: { what: hasTimer ? 'late' : 'missing', dueAt: nextEscalationAt },
     })),
   )
-  context.metrics.audits.inc({ result: missing.length > 0 ? 'repaired' : wrong.length > 0 ? 'late' : 'in order' })
+  if (ahead > 0) context.log.warn({ ahead }, 'the auditor found timers that were set while the clock ran ahead, and brought them back')
+  context.metrics.audits.inc({ result: missing.length + ahead > 0 ? 'repaired' : wrong.length > 0 ? 'late' : 'in order' })
   if (wrong.length > 0)
     context.log.warn({ missing: missing.length, late: wrong.length - missing.length }, 'the auditor found escalations that were not in order')
   if (context.config.heartbeatUrl !== undefined) await schedule(tx, { kind: watchdogPingJob, key: watchdogPingJob, runAt: tx.now, data: {} })
+}
+
+/**
+ * Timers of pages that were set at a time that is still to come: the clock ran ahead then and was put right while the server was down (while it runs it
+ * does not go back). They keep the wait that they were set for, from now on. @returns how many pages there were
+ */
+async function bringBack(tx: Tx): Promise<number> {
+  const { rows } = await tx.db.execute<{ page_id: string; due_at: string }>(sql`
+    with wrong as (
+      select id, data->>'pageId' as page_id, run_at, run_at - (scheduled_at - ${tx.now}::timestamptz) as right_at from jobs
+      where kind in (${escalateJob}, ${wakeJob}, ${notifyJob}) and scheduled_at > ${addSeconds(tx.now, aheadSeconds)} limit ${maxRepaired} for update skip locked),
+    mended as (update jobs set run_at = right_at, scheduled_at = ${tx.now} from wrong where jobs.id = wrong.id)
+    select page_id, max(run_at)::text as due_at from wrong group by page_id`)
+  if (rows.length === 0) return 0
+  const ids = rows.map(row => row.page_id)
+  const timer = sql`select ${jobs.runAt} from ${jobs} where ${jobs.key} = 'page:' || ${pages.id}::text`
+  const mended = await tx.db
+    .update(pages)
+    .set({ nextEscalationAt: sql`case when ${pages.nextEscalationAt} is null then null else (${timer}) end` })
+    .where(inArray(pages.id, ids))
+    .returning({ id: pages.id, withinId: pages.withinId })
+  const due = new Map(rows.map(row => [row.page_id, row.due_at]))
+  await recordAll(
+    tx,
+    mended.map(({ id, withinId }) => ({
+      actor: system,
+      type: 'page.repaired',
+      subject: { kind: 'page', id },
+      within: withinId,
+      data: { what: 'ahead', dueAt: due.has(id) ? new Date(due.get(id) ?? '').toISOString() : null },
+    })),
+  )
+  return mended.length
 }
 
 /** Tells the outside monitor that escalations are in order. */

@@ -1,0 +1,171 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { describe, expect, test } from 'vitest'
+import { freePort, until } from '../../test/alertmanager.ts'
+import { type OwnProcess, setUpServer, spawnServer } from '../../test/own-process.ts'
+import type { Call } from '../../test/world.ts'
+
+const status = async (server: OwnProcess, path: string, key?: string) =>
+  (await fetch(`${server.origin}${path}`, key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } })).status
+
+async function withServer(data: string, work: (server: OwnProcess, call: Call) => Promise<void>): Promise<void> {
+  const server = await spawnServer({ TOCSIN_DATA: data, PORT: String(await freePort()), TOCSIN_LOG_LEVEL: 'warn' }).ready
+  try {
+    await work(server, await setUpServer(server))
+  } finally {
+    expect(await server.stop()).toBe(0)
+  }
+}
+
+/** Writes an alert until it is taken in; what is answered in between must be 503 with Retry-After. Returns the seconds that it took. */
+async function untilWritten(call: Call, title: string): Promise<number> {
+  const since = Date.now()
+  await until(
+    async () => {
+      const reply = await call.raw('createAlerts', { body: { title, severity: 'low' } }).then(
+        () => 'written' as const,
+        (error: { problem: { status: number } }) => error.problem.status,
+      )
+      expect(['written', 503]).toContain(reply)
+      return reply === 'written' ? true : undefined
+    },
+    `${title} is written`,
+    60_000,
+  )
+  return (Date.now() - since) / 1_000
+}
+
+describe('the embedded database is supervised', () => {
+  test('its postmaster is killed, twice: writes work again within 15 s, and meanwhile every answer says so', { timeout: 180_000 }, async () => {
+    const data = await mkdtemp(join(tmpdir(), 'tocsin-supervised-'))
+    await withServer(data, async (server, call) => {
+      await call('createAlerts', { body: { title: 'before', severity: 'low' } })
+      const pid = () => Number(readFileSync(join(data, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n')[0])
+      for (const round of ['first', 'second']) {
+        const victim = pid()
+        process.kill(victim, 'SIGKILL')
+        const seen = new Set<string>()
+        const watch = setInterval(async () => {
+          const reply = await fetch(`${server.origin}/api/v1/status`)
+          if (reply.status !== 200) seen.add(`${reply.status} ${reply.headers.get('retry-after')}`)
+          expect(await status(server, '/healthz')).toBe(200)
+        }, 20)
+        const seconds = await untilWritten(call, `after the ${round}`)
+        clearInterval(watch)
+        expect(seconds).toBeLessThan(15)
+        expect([...seen].filter(answer => answer !== '503 2')).toEqual([])
+        expect(pid()).not.toBe(victim)
+      }
+      expect((await call('alerts', { query: { view: 'all' } })).items.map(({ title }) => title).sort()).toEqual([
+        'after the first',
+        'after the second',
+        'before',
+      ])
+      await until(async () => ((await status(server, '/readyz')) === 200 ? true : undefined), 'it is ready')
+      expect(await (await fetch(`${server.origin}/metrics`)).text()).toContain('tocsin_embedded_database_restarts_total 2')
+    })
+    expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })).not.toContain(data)
+    await rm(data, { recursive: true, force: true })
+  })
+
+  test('its disk is full and has room again: writes work again within 15 s', { timeout: 240_000 }, async ({ skip }) => {
+    const disk = await mkdtemp(join(tmpdir(), 'tocsin-small-disk-'))
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=160m,mode=700', 'none', disk], { stdio: 'ignore' }).status !== 0)
+      return skip('a small disk can be mounted by root only')
+    try {
+      await withServer(join(disk, 'data'), async (server, call) => {
+        await call('createAlerts', { body: { title: 'before', severity: 'low' } })
+        const { bavail, bsize } = statfsSync(disk)
+        writeFileSync(join(disk, 'ballast'), Buffer.alloc(bavail * bsize))
+        // Large alerts fill what its tables had taken from the disk before.
+        const write = () =>
+          Promise.allSettled(
+            Array.from({ length: 20 }, (_, n) => call('createAlerts', { body: { title: `${Date.now()} ${n}`, severity: 'low', description: noise(9_000) } })),
+          )
+        await until(async () => ((await write()).some(({ status }) => status === 'rejected') ? true : undefined), 'nothing can be written any more', 60_000)
+        // The next file of its log finds no room either: there PostgreSQL gives up altogether, and cannot recover.
+        await useUpLog(join(disk, 'data', 'postgres'))
+        await until(() => (server.errors().includes('No space left on device') ? true : undefined), 'PostgreSQL gives up')
+        const refused = (await write()).map(reply => reply.status === 'rejected' && (reply.reason as { problem: { status: number } }).problem.status)
+        expect(new Set(refused)).toEqual(new Set([503]))
+        expect(await status(server, '/healthz')).toBe(200)
+        const cause = await until(
+          async () => {
+            const reply = await fetch(`${server.origin}/readyz`)
+            return reply.status === 503 ? ((await reply.json()) as { detail: string }).detail : undefined
+          },
+          '/readyz says so',
+          30_000,
+        )
+        expect(cause).toContain('The disk of the database is full')
+        await new Promise(resolve => setTimeout(resolve, 5_000))
+        rmSync(join(disk, 'ballast'))
+        expect(await untilWritten(call, 'there is room')).toBeLessThan(15)
+        await until(async () => ((await status(server, '/readyz')) === 200 ? true : undefined), 'it is ready')
+        // Logging is bounded, however long it lasts.
+        expect(server.log().length).toBeLessThan(200)
+      })
+    } finally {
+      execFileSync('umount', ['-l', disk])
+      await rm(disk, { recursive: true, force: true })
+    }
+  })
+})
+
+test('a damaged page of the journal is named by /readyz, and does not fill the log', { timeout: 120_000 }, async () => {
+  const data = await mkdtemp(join(tmpdir(), 'tocsin-damaged-'))
+  await withServer(data, async (server, call) => {
+    await call('createAlerts', { body: { title: 'before', severity: 'low' } })
+    const cluster = join(data, 'postgres', 'cluster')
+    const client = await connectTo(join(data, 'postgres'))
+    const { rows } = await client.query<{ path: string }>("select pg_relation_filepath('journal') as path")
+    await client.query('checkpoint')
+    await client.end()
+    // Nothing is left in memory: the page is read from the disk after the restart.
+    const page = openSync(join(cluster, rows[0]?.path ?? ''), 'r+')
+    writeSync(page, Buffer.alloc(16, 0x5a), 0, 16, 8_000)
+    closeSync(page)
+    process.kill(Number(readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGKILL')
+    const cause = await until(
+      async () => {
+        const reply = await fetch(`${server.origin}/readyz`)
+        const { detail } = (await reply.json()) as { detail?: string }
+        return detail?.includes('journal') ? detail : undefined
+      },
+      '/readyz names it',
+      40_000,
+    )
+    expect(cause).toContain('The journal cannot be read: a page of the database is damaged.')
+    expect(await status(server, '/healthz')).toBe(200)
+    await new Promise(resolve => setTimeout(resolve, 5_000))
+    expect(server.log().length).toBeLessThan(60)
+  })
+  await rm(data, { recursive: true, force: true })
+})
+
+async function connectTo(folder: string): Promise<pg.Client> {
+  const [, , , port] = readFileSync(join(folder, 'cluster', 'postmaster.pid'), 'utf8').split('\n')
+  const client = new pg.Client({ connectionString: `postgres://tocsin:${readFileSync(join(folder, 'password'), 'utf8')}@127.0.0.1:${port}/tocsin` })
+  client.on('error', () => undefined)
+  await client.connect()
+  return client
+}
+
+async function useUpLog(folder: string): Promise<void> {
+  const client = await connectTo(folder)
+  await expect(
+    (async () => {
+      for (let n = 0; n < 50; n += 1) await client.query("select pg_logical_emit_message(false, 'test', 'x'), pg_switch_wal()")
+    })(),
+  ).rejects.toThrow()
+  await client.end().catch(() => undefined)
+}
+
+/** Text that does not compress. */
+function noise(length: number): string {
+  return Array.from({ length }, () => String.fromCharCode(97 + Math.floor(Math.random() * 26))).join('')
+}

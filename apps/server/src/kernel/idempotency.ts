@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { eq, lt, sql } from 'drizzle-orm'
+import { addSeconds } from './clock.ts'
+import type { Database, Tx } from './database.ts'
+import type { ReceivedFile } from './files.ts'
+import { type JobRunner, schedule } from './jobs.ts'
+import { AppProblem } from './problems.ts'
+import type { Secrets } from './secrets.ts'
+import { idempotencyKeys } from './tables.ts'
+
+/** The answer to a repeated request is kept for so long. */
+const keptSeconds = 86_400
+/** A workflow that has not finished by then was cut off: the request may be sent again. */
+const workflowSeconds = 300
+const purgeJob = 'idempotency.purge'
+
+/** One request that may come twice. */
+export interface Repeatable {
+  /** Digest of who calls which route with which key. */
+  readonly id: string
+  /** Digest of what was asked: parameters, body and files. */
+  readonly request: string
+}
+
+/** What a handler gave back; the flag says that it was an earlier run of it. */
+export interface Once {
+  readonly result: unknown
+  readonly isReplayed: boolean
+}
+
+/** @throws AppProblem invalid for a key that is no key */
+export function readKey(header: string | readonly string[] | undefined): string | undefined {
+  if (header === undefined) return undefined
+  if (typeof header !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(header))
+    throw new AppProblem('invalid', 'Idempotency-Key: must be 1 to 200 visible ASCII characters, such as a UUID.', [
+      { path: 'Idempotency-Key', message: 'must be 1 to 200 visible ASCII characters, such as a UUID' },
+    ])
+  return header
+}
+
+/** @param route method and path with its placeholders */
+export async function describeRequest(
+  key: string,
+  caller: string,
+  route: string,
+  asked: { readonly params: unknown; readonly query: unknown; readonly body: unknown; readonly files: readonly ReceivedFile[] },
+): Promise<Repeatable> {
+  const digest = (parts: readonly unknown[]) => createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+  const files: string[] = []
+  for (const { name, path } of asked.files) {
+    const hash = createHash('sha256')
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+    files.push(name, hash.digest('hex'))
+  }
+  return { id: digest([caller, route, key]), request: digest([asked.params ?? null, asked.query ?? null, asked.body ?? null, files]) }
+}
+
+/**
+ * Runs requests that carry an `Idempotency-Key` once. Answers are kept sealed, as some hold a secret that is shown once.
+ */
+export class Idempotency {
+  readonly #secrets: Secrets
+
+  constructor(secrets: Secrets) {
+    this.#secrets = secrets
+  }
+
+  /**
+   * A command: the key is claimed, the work done and its answer kept in one transaction. One that comes meanwhile waits for that transaction.
+   * @param isKept asked after the work: whether its answer may be kept
+   */
+  async command(tx: Tx, request: Repeatable, work: () => Promise<unknown>, isKept: () => boolean): Promise<Once> {
+    const earlier = await this.#claim(tx, request, 0)
+    if (earlier) return earlier
+    const result = await work()
+    if (isKept())
+      await tx.db
+        .update(idempotencyKeys)
+        .set({ reply: this.#seal(result) })
+        .where(eq(idempotencyKeys.id, request.id))
+    else await tx.db.delete(idempotencyKeys).where(eq(idempotencyKeys.id, request.id))
+    return { result, isReplayed: false }
+  }
+
+  /**
+   * A workflow of several transactions: the key is claimed in one, the answer kept in another. One that comes meanwhile is told to come again; where the
+   * server was killed in between, the outcome is not known, and after some minutes the request is run again.
+   */
+  async workflow(database: Database, request: Repeatable, work: () => Promise<unknown>, isKept: (result: unknown) => boolean): Promise<Once> {
+    const earlier = await database.transaction(tx => this.#claim(tx, request, workflowSeconds))
+    if (earlier) return earlier
+    const forget = () => database.transaction(tx => tx.db.delete(idempotencyKeys).where(eq(idempotencyKeys.id, request.id)))
+    let result: unknown
+    try {
+      result = await work()
+    } catch (error) {
+      // Where the database is away its claim runs out by itself.
+      await forget().catch(() => undefined)
+      throw error
+    }
+    if (!isKept(result)) await forget()
+    else
+      await database.transaction(tx =>
+        tx.db
+          .update(idempotencyKeys)
+          .set({ reply: this.#seal(result) })
+          .where(eq(idempotencyKeys.id, request.id)),
+      )
+    return { result, isReplayed: false }
+  }
+
+  /** @returns the answer of the request that had the key before; undefined when the key is ours now */
+  async #claim(tx: Tx, { id, request }: Repeatable, unfinishedSeconds: number): Promise<Once | undefined> {
+    const isOver = sql`${idempotencyKeys.createdAt} <= ${addSeconds(tx.now, -keptSeconds)}
+      or (${idempotencyKeys.reply} is null and ${idempotencyKeys.createdAt} <= ${addSeconds(tx.now, -unfinishedSeconds)})`
+    const claimed = await tx.db
+      .insert(idempotencyKeys)
+      .values({ id, request, reply: null, createdAt: tx.now })
+      .onConflictDoUpdate({ target: idempotencyKeys.id, set: { request, reply: null, createdAt: tx.now }, setWhere: isOver })
+      .returning({ id: idempotencyKeys.id })
+    if (claimed.length > 0) return undefined
+    const [earlier] = await tx.db.select().from(idempotencyKeys).where(eq(idempotencyKeys.id, id))
+    if (earlier === undefined || earlier.reply === null) throw new StillRunning()
+    if (earlier.request !== request)
+      throw new AppProblem('key-reused', 'This Idempotency-Key was used for another request within the last 24 hours. Take a new key for each request.')
+    return { result: JSON.parse(this.#secrets.unseal(earlier.reply)) as unknown, isReplayed: true }
+  }
+
+  #seal(result: unknown): string {
+    return this.#secrets.seal(JSON.stringify(result ?? null))
+  }
+}
+
+/** The first request with this key has not been answered yet. */
+class StillRunning extends AppProblem {
+  constructor() {
+    super('conflict', 'The first request with this Idempotency-Key is still running. Ask again in a few seconds.')
+  }
+  override readonly retryAfterSeconds = 5
+}
+
+/** Removes keys that are no longer kept, once a day. */
+export function registerPurge(jobs: JobRunner): void {
+  jobs.register(purgeJob, {
+    async run(tx) {
+      await tx.db.delete(idempotencyKeys).where(lt(idempotencyKeys.createdAt, addSeconds(tx.now, -keptSeconds)))
+      await schedulePurge(tx)
+    },
+  })
+}
+
+/** One job, however often it is scheduled. */
+export function schedulePurge(tx: Tx): Promise<void> {
+  return schedule(tx, { kind: purgeJob, key: purgeJob, runAt: addSeconds(tx.now, keptSeconds), data: {} })
+}

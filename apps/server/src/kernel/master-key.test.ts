@@ -1,0 +1,35 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import { spawnServer } from '../../test/own-process.ts'
+import { cloneDatabase } from '../../test/world.ts'
+import { systemClock } from './clock.ts'
+import { readConfig } from './config.ts'
+import { openDatabase } from './database.ts'
+import { openMasterKey } from './master-key.ts'
+
+test('a missing or different master key beside an existing database is refused, and none is made in its place', async () => {
+  const clone = await cloneDatabase()
+  const database = openDatabase(clone.url, systemClock, pino({ level: 'silent' }))
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-key-'))
+  const open = (env: Record<string, string>) => openMasterKey(database, readConfig(env))
+  try {
+    const sealed = (await open({ TOCSIN_DATA: folder })).seal('x')
+    expect((await open({ TOCSIN_DATA: folder })).unseal(sealed)).toBe('x')
+    rmSync(join(folder, 'secret.key'))
+    await expect(open({ TOCSIN_DATA: folder })).rejects.toThrow(/^The master key .*secret\.key is missing, and the database was made with one: .*\.$/)
+    expect(readdirSync(folder)).toEqual([])
+    const wrong = 'a key that is not the one it was made with'
+    await expect(open({ TOCSIN_DATA: folder, TOCSIN_SECRET: wrong })).rejects.toThrow('TOCSIN_SECRET is not the one that this database was made with')
+    // As an operator sees it: one sentence and exit code 2.
+    const server = spawnServer({ TOCSIN_DATA: folder, DATABASE_URL: clone.url, PORT: '0', TOCSIN_SECRET: wrong, TOCSIN_LOG_LEVEL: 'silent' })
+    expect(await server.ended).toBe(2)
+    expect(server.errors().trim().split('\n')).toEqual([expect.stringContaining('is not the one that this database was made with')])
+  } finally {
+    await database.close()
+    await clone.drop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})

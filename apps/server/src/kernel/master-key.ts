@@ -1,0 +1,32 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { type Config, ConfigProblem } from './config.ts'
+import type { Database } from './database.ts'
+import { isEqual, openSecrets, type Secrets } from './secrets.ts'
+import { readSetting } from './settings.ts'
+import { settings } from './tables.ts'
+
+/** Where the database keeps what it was made with: a keyed digest, of which the key cannot be learned. */
+const checkName = 'master-key.check'
+
+/**
+ * Opens the master key that belongs to a database. The first start writes down which one that is.
+ * @throws ConfigProblem when the key is missing or another one: sealed secrets could not be read, and the journal would go on under another signature.
+ */
+export async function openMasterKey(database: Database, config: Config): Promise<Secrets> {
+  const path = join(config.dataFolder, 'secret.key')
+  const expected = await readSetting(database.reader(), checkName, z.string())
+  if (expected !== undefined && config.secret === undefined && !existsSync(path))
+    throw new ConfigProblem(`The master key ${path} is missing, and the database was made with one: put that file back, or set TOCSIN_SECRET to the key.`)
+  const secrets = openSecrets(config.dataFolder, config.secret)
+  const check = secrets.sign(checkName, 'tocsin')
+  // Two servers that start on a fresh database at once: the first decides, the other is told.
+  await database.transaction(tx => tx.db.insert(settings).values({ name: checkName, value: check }).onConflictDoNothing())
+  const stored = await readSetting(database.reader(), checkName, z.string())
+  if (stored === undefined || !isEqual(stored, check))
+    throw new ConfigProblem(
+      `The master key in ${config.secret === undefined ? path : 'TOCSIN_SECRET'} is not the one that this database was made with: put that one back, or choose another database.`,
+    )
+  return secrets
+}

@@ -1,0 +1,120 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createClient } from '@tocsin/api'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate } from 'drizzle-orm/node-postgres/migrator'
+import pg from 'pg'
+import { describe, expect, inject, test } from 'vitest'
+import { startServer } from '../src/app/server.ts'
+import { systemClock } from '../src/kernel/clock.ts'
+import { readConfig } from '../src/kernel/config.ts'
+import { migrateDatabase } from '../src/kernel/database.ts'
+import { openLog } from '../src/kernel/telemetry.ts'
+
+const releases = fileURLToPath(new URL('./releases', import.meta.url))
+const migrations = fileURLToPath(new URL('../migrations', import.meta.url))
+const versions = readdirSync(releases, { withFileTypes: true }).flatMap(entry => (entry.isDirectory() ? [entry.name] : []))
+
+/** An empty database of its own. */
+async function withDatabase(work: (url: string, client: pg.Client) => Promise<void>): Promise<void> {
+  const admin = new pg.Client({ connectionString: inject('templateUrl').replace(/\/tocsin$/, '/postgres') })
+  await admin.connect()
+  const name = `t_${randomUUID().replaceAll('-', '')}`
+  await admin.query(`create database ${name}`)
+  const url = inject('templateUrl').replace(/\/tocsin$/, `/${name}`)
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await work(url, client)
+  } finally {
+    await client.end()
+    await admin.query(`drop database ${name} with (force)`)
+    await admin.end()
+  }
+}
+
+/** The migrations up to and with the one named `last`, as the release had them. */
+function migrationsOf(last: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-release-'))
+  cpSync(migrations, folder, { recursive: true })
+  const path = join(folder, 'meta', '_journal.json')
+  const journal = JSON.parse(readFileSync(path, 'utf8')) as { entries: { tag: string }[] }
+  const end = journal.entries.findIndex(({ tag }) => tag === last)
+  if (end < 0) throw new Error(`there is no migration ${last}`)
+  writeFileSync(path, JSON.stringify({ ...journal, entries: journal.entries.slice(0, end + 1) }))
+  return folder
+}
+
+async function counts(client: pg.Client, tables: readonly string[]): Promise<Record<string, number>> {
+  const found: Record<string, number> = {}
+  for (const table of tables) found[table] = Number((await client.query<{ n: string }>(`select count(*) as n from ${table}`)).rows[0]?.n)
+  return found
+}
+
+describe('migrations', () => {
+  test('that landed never change, and each has its checksum in the list', () => {
+    const listed = readFileSync(join(releases, 'migrations.sha256'), 'utf8')
+    const actual = readdirSync(migrations)
+      .filter(name => name.endsWith('.sql'))
+      .sort()
+      .map(
+        name =>
+          `${createHash('sha256')
+            .update(readFileSync(join(migrations, name)))
+            .digest('hex')}  ${name}\n`,
+      )
+      .join('')
+    expect(actual, 'A migration that landed was changed, or a new one is not in the list: see apps/server/test/releases/README.md.').toBe(listed)
+  })
+
+  test('there is a release to upgrade from', () => expect(versions).toContain('0.1.0'))
+
+  test.for(versions)('a database of %s is brought up to date, and what was in it is still there', async version => {
+    await withDatabase(async (url, client) => {
+      const schema = migrationsOf(readFileSync(join(releases, version, 'last-migration'), 'utf8').trim())
+      await migrate(drizzle(client), { migrationsFolder: schema })
+      const rows = readFileSync(join(releases, version, 'rows.sql'), 'utf8')
+      await client.query(rows)
+      const tables = [...new Set([...rows.matchAll(/^insert into (\w+)/gm)].map(([, table = '']) => table))]
+      expect(tables.length).toBeGreaterThan(5)
+      const before = await counts(client, tables)
+      const folder = await mkdtemp(join(tmpdir(), 'tocsin-upgrade-'))
+      const config = readConfig({ TOCSIN_DATA: folder, DATABASE_URL: url, PORT: '0', TOCSIN_LOG_LEVEL: 'silent' })
+      const server = await startServer(config, openLog('silent', false), systemClock)
+      try {
+        const after = await counts(client, tables)
+        for (const table of tables) expect(after[table], table).toBeGreaterThanOrEqual(before[table] ?? 0)
+        const origin = server.origin.replace('localhost', '127.0.0.1')
+        const call = createClient({
+          origin,
+          fetch: (input, init) =>
+            fetch(input, { ...init, headers: { ...(init?.headers as Record<string, string>), origin, cookie: `tocsin_session=a-token-of-${version}` } }),
+        })
+        expect(await call('status')).toMatchObject({ organization: 'Bright Ledger', isSetUp: true })
+        expect((await call('incidents', {})).items.map(({ title }) => title)).toEqual(['Keys in a repository'])
+        expect((await call('services')).map(({ name }) => name)).toEqual(['Billing'])
+        await call('openIncident', { body: { title: 'After the upgrade', reason: 'Seen.' } })
+      } finally {
+        await server.stop()
+        await rm(folder, { recursive: true, force: true })
+        await rm(schema, { recursive: true, force: true })
+      }
+    })
+  })
+
+  test('a database of a newer version is refused in one sentence, and so is one whose migrations were changed', async () => {
+    await withDatabase(async (url, client) => {
+      await migrateDatabase(url)
+      await migrateDatabase(url)
+      const { rows } = await client.query<{ at: string }>('select max(created_at) as at from drizzle.__drizzle_migrations')
+      await client.query('insert into drizzle.__drizzle_migrations (hash, created_at) values ($1, $2)', ['of the future', Number(rows[0]?.at) + 1])
+      await expect(migrateDatabase(url)).rejects.toThrow('brought up to date by a newer version of Tocsin')
+      await client.query('update drizzle.__drizzle_migrations set created_at = 1 where hash = $1', ['of the future'])
+      await expect(migrateDatabase(url)).rejects.toThrow('made by a development version')
+    })
+  })
+})
