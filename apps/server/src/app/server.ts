@@ -25,6 +25,7 @@ import { openOrganization } from '../organization/index.ts'
 import { answerByMail, mountCallbacks, openPaging, resumePaging } from '../paging/index.ts'
 import { openReviews } from '../reviews/index.ts'
 import { holdDataFolder } from './data-folder.ts'
+import { Lifetime } from './lifetime.ts'
 import { servePages } from './pages.ts'
 import { systemBindings } from './system.ts'
 
@@ -93,6 +94,9 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const metrics = openMetrics()
     const database = openDatabase(url, clock, log)
     undo.push(() => database.close())
+    // The last thing that is put on record, after every request and job.
+    const lifetime = new Lifetime(database, log, config, version)
+    undo.push(() => lifetime.stop())
     const jobs = new JobRunner(database, clock, log, metrics)
     const messenger = new Messenger(config, secrets, metrics, jobs, database)
     const context: AppContext = {
@@ -125,6 +129,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       await messenger.releaseHeld(tx)
       await resumePaging(tx, context)
     })
+    await lifetime.start()
     await context.readers.start()
     undo.push(() => context.readers.stop())
     await detection.start()

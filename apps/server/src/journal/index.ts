@@ -1,8 +1,10 @@
 export { JournalReaders } from './follow.ts'
 export { Live } from './live.ts'
+export { markAs, markRecords } from './marks.ts'
 export {
   type Actor,
   type Entry,
+  type EntryOf,
   entryWithin,
   lastDoneByPeople,
   latestEntries,

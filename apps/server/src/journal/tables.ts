@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { bigserial, customType, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { bigserial, boolean, customType, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { bytes, count, id, instant, json } from '../kernel/columns.ts'
 
 /** A transaction id that never wraps (PostgreSQL xid8), as text. */
@@ -22,7 +22,17 @@ export const journal = pgTable(
     subjectId: text('subject_id').notNull(),
     /** The record that the entry belongs to, and that decides who may see it: an incident's id. */
     withinId: uuid('within_id'),
-    data: json<Record<string, unknown>>('data').notNull(),
+    /** Of the form of `data`. */
+    version: integer('version').notNull(),
+    /** Null once it was erased; the header and the hash of the body stay, and so do the proofs. */
+    data: json<Record<string, unknown>>('data'),
+    isDemo: boolean('is_demo').notNull(),
+    isExercise: boolean('is_exercise').notNull(),
+    isRestricted: boolean('is_restricted').notNull(),
+    /** Null once the body was erased. */
+    salt: bytes('salt'),
+    /** SHA-256(salt || canonical JSON of the body): packages/merkle, `hashBody`. */
+    bodyHash: bytes('body_hash').notNull(),
   },
   table => [
     index('journal_order').on(table.xid, table.seq),
@@ -53,3 +63,11 @@ export const journalCheckpoints = pgTable('journal_checkpoints', {
 
 /** How far each follower has read. */
 export const journalCursors = pgTable('journal_cursors', { name: text('name').primaryKey(), xid: xid8('xid').notNull(), seq: count('seq').notNull() })
+
+/** Records whose entries carry a mark in their header: those of the demo, of exercises, and restricted incidents. Others have no row. */
+export const journalMarks = pgTable('journal_marks', {
+  recordId: text('record_id').primaryKey(),
+  isDemo: boolean('is_demo').notNull().default(false),
+  isExercise: boolean('is_exercise').notNull().default(false),
+  isRestricted: boolean('is_restricted').notNull().default(false),
+})
