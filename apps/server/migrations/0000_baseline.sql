@@ -447,7 +447,13 @@ CREATE TABLE "journal" (
 	"subject_kind" text NOT NULL,
 	"subject_id" text NOT NULL,
 	"within_id" uuid,
-	"data" jsonb NOT NULL
+	"version" integer NOT NULL,
+	"data" jsonb,
+	"is_demo" boolean NOT NULL,
+	"is_exercise" boolean NOT NULL,
+	"is_restricted" boolean NOT NULL,
+	"salt" "bytea",
+	"body_hash" "bytea" NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "journal_checkpoints" (
@@ -465,6 +471,13 @@ CREATE TABLE "journal_cursors" (
 CREATE TABLE "journal_leaves" (
 	"leaf_index" bigint PRIMARY KEY NOT NULL,
 	"entry_id" uuid NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "journal_marks" (
+	"record_id" text PRIMARY KEY NOT NULL,
+	"is_demo" boolean DEFAULT false NOT NULL,
+	"is_exercise" boolean DEFAULT false NOT NULL,
+	"is_restricted" boolean DEFAULT false NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "journal_nodes" (

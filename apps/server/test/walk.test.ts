@@ -104,7 +104,7 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   await world.advance({ days: 2 })
 
   let review = await primary.call('startReview', { params })
-  expect(review.sequence).toContain('declared the incident')
+  expect(review.sequence).toContain('Declared the incident as SEV ')
   await expect(lead.call('finishReview', { params: { id: review.id }, body: { version: review.version } })).rejects.toThrow(/at least one finding/)
   review = await primary.call('saveReview', {
     params: { id: review.id },
@@ -123,7 +123,7 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   const file = await (await primary.call.raw('exportIncident', { params })).text()
   const disposition = verifyExport(file)
   expect(disposition.problems).toEqual([])
-  const types = (JSON.parse(file) as { entries: { entry: { type: string } }[] }).entries.map(({ entry }) => entry.type)
+  const types = (JSON.parse(file) as { entries: { header: { type: string } }[] }).entries.map(({ header }) => header.type)
   expect(types).toEqual(
     expect.arrayContaining([
       'alert.received',

@@ -10,10 +10,11 @@ export async function journalVerify(output: Output, file: string, trustedKey: st
   const verdict = verifyExport(text, trustedKey)
   const isGenuine = verdict.problems.length === 0
   const extent = verdict.isComplete ? 'the whole journal' : `${verdict.entries} of ${verdict.treeSize} entries of the journal`
+  const withheld = verdict.withheld === 0 ? [] : [`${verdict.withheld} of them with their bodies withheld or erased: headers and hashes are proved.`]
   const trust =
     trustedKey === undefined ? 'The key is the one in the file: compare it with the one you know (--trusted-key).' : 'The key is the one that you trust.'
   const lines = isGenuine
-    ? [`Genuine: ${extent} of ${verdict.origin}, every entry under the signed checkpoint.`, trust]
+    ? [`Genuine: ${extent} of ${verdict.origin}, every entry under the signed checkpoint.`, ...withheld, trust]
     : ['NOT genuine:', ...verdict.problems.map(problem => `- ${problem}`)]
   output.say(lines, { isGenuine, ...verdict })
   if (!isGenuine) process.exitCode = 1

@@ -28,7 +28,7 @@ describe('npx tocsin', () => {
     const list = (await tocsin(['incident', 'list'], env)).out
     expect(list).toMatch(/1 {2}— {5}suspected {3}Odd .*sign-ins/)
     expect(list, 'a title moves no cursor').not.toContain('\u001b')
-    expect((await tocsin(['incident', 'show', '1'], env)).out).toContain('opened a suspected incident')
+    expect((await tocsin(['incident', 'show', '1'], env)).out).toContain('Opened a suspected incident')
     expect(JSON.parse((await tocsin(['incident', 'show', '1', '--json'], env)).out)).toMatchObject({ number: 1, status: 'suspected' })
     expect(await tocsin(['incident', 'show', '7'], env)).toMatchObject({ code: 1, err: 'There is no incident 7 that this key may see.\n' })
     expect((await tocsin(['incident', 'list'], { ...env, TOCSIN_API_KEY: 'tok_wrong' })).err).toBe('The API key is not valid.\n')
@@ -104,7 +104,7 @@ describe('npx tocsin', () => {
     writeFileSync(file, text.replace('Leak', 'Peak'))
     expect(await tocsin(['journal', 'verify', file])).toMatchObject({
       code: 1,
-      out: expect.stringMatching(/NOT genuine:\n- entry 2 of the file \(index 1 in the journal\) was changed/),
+      out: expect.stringMatching(/NOT genuine:\n- entry 3 of the file \(index 2 in the journal\) was changed/),
     })
     expect(JSON.parse((await tocsin(['--json', 'journal', 'verify', file])).out)).toMatchObject({ isGenuine: false })
     expect(await tocsin(['journal', 'verify', '/nowhere.json'])).toMatchObject({ code: 2, err: '/nowhere.json cannot be read (ENOENT).\n' })

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 /**
  * Canonical JSON (RFC 8785, JCS): one byte sequence for one value, so that a hash of it means the value.
  * @throws TypeError for what JSON cannot say (functions, undefined at the top, NaN, infinities).
@@ -17,4 +19,9 @@ export function canonicalJson(value: unknown): string {
     return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`
   }
   throw new TypeError(`canonical JSON has no ${typeof value}`)
+}
+
+/** SHA-256 of a value's canonical JSON, in hexadecimal digits: names a text, a rule or a document as it is now. */
+export function digest(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex')
 }

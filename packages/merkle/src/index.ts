@@ -1,4 +1,5 @@
 export * from './canonical.ts'
 export * from './checkpoint.ts'
 export * from './journal-export.ts'
+export * from './journal-leaf.ts'
 export * from './tree.ts'

@@ -1,25 +1,37 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canonicalJson } from './canonical.ts'
+import { canonicalJson, digest } from './canonical.ts'
 import { openCheckpoint, signCheckpoint, signingKey, verifierKey } from './checkpoint.ts'
-import { documentDigest, verifyExport, writeExport } from './journal-export.ts'
+import { type ExportedEntry, verifyExport, writeExport } from './journal-export.ts'
+import { hashBody, leafData } from './journal-leaf.ts'
 import { append, emptyFrontier, type Hash, inclusionPlaces, joinSubtrees, leafHash, root } from './tree.ts'
 
 const privateKey = signingKey(Buffer.alloc(32, 7))
 const origin = 'tocsin/test'
 const key = verifierKey(origin, privateKey)
 
-function exportOf(count: number): string {
+/** An export of `count` entries, those at `withheld` without their bodies. */
+function exportOf(count: number, withheld: readonly number[] = []): string {
   const document = { note: 'the record “as it is”' }
-  const entries = Array.from({ length: count }, (_, n) => ({
-    id: `e${n}`,
-    type: 'note.written',
-    data: n === count - 1 ? { documentSha256: documentDigest(document) } : { text: `entry ${n} äöü` },
-  }))
+  const entries = Array.from({ length: count }, (_, n) => {
+    const isLast = n === count - 1
+    const header = {
+      at: `2026-11-26T10:00:0${n}.000Z`,
+      type: isLast ? 'journal.exported' : 'note.written',
+      version: 1,
+      subject: { kind: isLast ? 'export' : 'note', id: `s${n}` },
+      actorKind: 'person',
+      ...{ isDemo: false, isExercise: false, isRestricted: n === 2 },
+    }
+    const data = isLast ? { documentSha256: digest(document) } : { text: `entry ${n} äöü` }
+    const body = { id: `e${n}`, actor: { id: null, name: 'Ada' }, within: null, data }
+    const salt = Buffer.alloc(32, n + 1)
+    return { header, body, salt, hash: hashBody(salt, body) }
+  })
   const nodes = new Map<string, Hash>()
   let frontier = emptyFrontier
-  for (const entry of entries) {
-    const appended = append(frontier, leafHash(canonicalJson(entry)))
+  for (const { header, hash } of entries) {
+    const appended = append(frontier, leafHash(leafData(header, hash)))
     frontier = appended.frontier
     for (const node of appended.completed) nodes.set(`${node.level}/${node.index}`, node.hash)
   }
@@ -27,9 +39,9 @@ function exportOf(count: number): string {
     key,
     checkpoint: signCheckpoint({ origin, size: count, root: root(frontier) }, privateKey),
     document,
-    entries: entries.map((entry, index) => ({
-      index,
-      entry,
+    entries: entries.map(({ header, body, salt, hash }, index) => ({
+      ...{ index, header },
+      ...(withheld.includes(index) ? { bodyHash: hash.toString('base64') } : { salt: salt.toString('base64'), body }),
       proof: inclusionPlaces(index, count).map(siblings =>
         joinSubtrees(siblings.map(place => nodes.get(`${place.level}/${place.index}`) ?? expect.fail())).toString('base64'),
       ),
@@ -37,16 +49,77 @@ function exportOf(count: number): string {
   })
 }
 
+/** The same file with entries that `change` has got at, written as an exporter would write it. */
+function forged(file: string, change: (entries: ExportedEntry[]) => void): string {
+  const content = JSON.parse(file) as Parameters<typeof writeExport>[0]
+  const entries = [...content.entries]
+  change(entries)
+  return writeExport({ ...content, entries })
+}
+
 describe('an exported journal', () => {
   const file = exportOf(7)
+  const partly = exportOf(7, [1, 2])
 
   test('is genuine as it was written', () => {
-    expect(verifyExport(file)).toMatchObject({ problems: [], entries: 7, treeSize: 7, isComplete: true, origin })
+    expect(verifyExport(file)).toMatchObject({ problems: [], entries: 7, withheld: 0, treeSize: 7, isComplete: true, origin })
     expect(verifyExport(file, key).problems).toEqual([])
   })
 
-  test('any byte that is changed shows', () => {
-    const bytes = Buffer.from(file)
+  test('whichever bodies are withheld, it is genuine and tells how many there are', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 9 }), fc.uniqueArray(fc.nat(7)), (count, wanted) => {
+        const withheld = wanted.filter(index => index < count - 1)
+        expect(verifyExport(exportOf(count, withheld), key)).toMatchObject({ problems: [], entries: count, withheld: withheld.length, isComplete: true })
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('with bodies withheld it is as genuine, says how many, and counts every type of the whole tree', () => {
+    expect(verifyExport(partly, key)).toMatchObject({ problems: [], withheld: 2, isComplete: true, types: { 'journal.exported': 1, 'note.written': 6 } })
+    expect(partly).not.toContain('entry 1 ')
+    expect(partly).not.toContain('entry 2 ')
+  })
+
+  test.each<[string, string, (entries: ExportedEntry[]) => void]>([
+    ['a changed time', file, entries => change(entries, 2, one => ({ header: { ...one.header, at: '2026-11-26T10:00:09.000Z' } }))],
+    ['a changed type', file, entries => change(entries, 2, one => ({ header: { ...one.header, type: 'note.corrected' } }))],
+    ['a changed version', file, entries => change(entries, 2, one => ({ header: { ...one.header, version: 2 } }))],
+    ['a changed subject', file, entries => change(entries, 2, one => ({ header: { ...one.header, subject: { kind: 'note', id: 's3' } } }))],
+    ['a changed kind of actor', file, entries => change(entries, 2, one => ({ header: { ...one.header, actorKind: 'system' } }))],
+    ['a demo mark put on', file, entries => change(entries, 2, one => ({ header: { ...one.header, isDemo: true } }))],
+    ['an exercise mark put on', file, entries => change(entries, 2, one => ({ header: { ...one.header, isExercise: true } }))],
+    ['a restricted mark taken off', file, entries => change(entries, 2, one => ({ header: { ...one.header, isRestricted: false } }))],
+    ['a mark taken off a withheld entry', partly, entries => change(entries, 2, one => ({ header: { ...one.header, isRestricted: false } }))],
+    ['a changed actor', file, entries => change(entries, 2, one => ({ body: one.body && { ...one.body, actor: { id: null, name: 'Eve' } } }))],
+    ['a changed body', file, entries => change(entries, 2, one => ({ body: one.body && { ...one.body, data: { text: 'entry 9 äöü' } } }))],
+    ['a changed salt', file, entries => change(entries, 2, () => ({ salt: Buffer.alloc(32, 99).toString('base64') }))],
+    ['a salt of another length', file, entries => change(entries, 2, () => ({ salt: Buffer.alloc(31, 3).toString('base64') }))],
+    ['two salts swapped', file, entries => swap(entries, 2, 3, ({ salt }) => ({ salt }))],
+    ['a body moved to another entry', file, entries => swap(entries, 2, 3, ({ salt, body }) => ({ salt, body }))],
+    ['a withheld body replaced', partly, entries => change(entries, 2, () => ({ bodyHash: Buffer.alloc(32, 1).toString('base64') }))],
+    ['two withheld bodies swapped', partly, entries => swap(entries, 1, 2, ({ bodyHash }) => ({ bodyHash }))],
+    ['a body given beside the hash of another', partly, entries => change(entries, 2, () => ({ salt: entries[3]?.salt, body: entries[3]?.body }))],
+    ['a body that is neither there nor withheld', partly, entries => change(entries, 2, () => ({ bodyHash: undefined }))],
+  ])('%s is found', (_, genuine, attack) => {
+    const { problems } = verifyExport(forged(genuine, attack), key)
+    expect(problems[0]).toMatch(
+      /^entry [23] of the file \(index [12] in the journal\) (was changed: it does not lead to the signed root|is not an exported entry)$/,
+    )
+    expect(
+      verifyExport(
+        forged(genuine, () => {}),
+        key,
+      ).problems,
+    ).toEqual([])
+  })
+
+  test.each([
+    ['all bodies', file],
+    ['some bodies withheld', partly],
+  ])('with %s, any byte that is changed shows', (_, genuine) => {
+    const bytes = Buffer.from(genuine)
     fc.assert(
       fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
         const changed = Buffer.from(bytes)
@@ -59,7 +132,7 @@ describe('an exported journal', () => {
         }
         expect(verifyExport(text).problems, text.slice(at - 60, at + 20)).not.toEqual([])
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_500 },
     )
   })
 
@@ -82,11 +155,23 @@ describe('an exported journal', () => {
   })
 
   test('what is no export gets a sentence', () => {
-    expect(verifyExport('{}').problems).toEqual(['the file is not a "tocsin journal export v1"'])
+    expect(verifyExport('{}').problems).toEqual(['the file is not a "tocsin journal export v2"'])
     expect(verifyExport('null').problems).toHaveLength(1)
     expect(verifyExport('').problems[0]).toMatch(/is not JSON/)
   })
 })
+
+function change(entries: ExportedEntry[], at: number, how: (one: ExportedEntry) => Partial<ExportedEntry>): void {
+  const one = entries[at]
+  if (one) entries[at] = { ...one, ...how(one) }
+}
+
+function swap(entries: ExportedEntry[], a: number, b: number, what: (one: ExportedEntry) => Partial<ExportedEntry>): void {
+  const [left, right] = [entries[a], entries[b]]
+  if (!left || !right) return
+  entries[a] = { ...left, ...what(right) }
+  entries[b] = { ...right, ...what(left) }
+}
 
 test('a checkpoint opens with its key, and with no other', () => {
   const note = signCheckpoint({ origin, size: 3, root: Buffer.alloc(32, 1) }, privateKey)

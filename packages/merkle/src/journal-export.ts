@@ -1,12 +1,18 @@
-import { createHash } from 'node:crypto'
-import { canonicalJson } from './canonical.ts'
+import { canonicalJson, digest } from './canonical.ts'
 import { NotGenuine, openCheckpoint } from './checkpoint.ts'
+import { hashBody, type LeafBody, type LeafHeader, leafData, saltBytes } from './journal-leaf.ts'
 import { leafHash, verifyInclusion } from './tree.ts'
 
-/** One journal entry as exported: the entry, its place in the tree, and the hashes that lead from it to the root (base64). */
+/**
+ * One journal entry as exported: its place in the tree, its header, and the hashes that lead from it to the root (base64). Its body is
+ * there with its salt (base64), or it is withheld or erased and only `bodyHash` (base64) stands for it.
+ */
 export interface ExportedEntry {
   readonly index: number
-  readonly entry: Readonly<Record<string, unknown>>
+  readonly header: LeafHeader
+  readonly salt?: string
+  readonly body?: LeafBody
+  readonly bodyHash?: string
   readonly proof: readonly string[]
 }
 
@@ -15,23 +21,30 @@ export interface Verdict {
   readonly origin: string
   readonly treeSize: number
   readonly entries: number
+  /** Entries whose body was withheld or erased: their headers are proved, and that nobody can have changed what they stand for. */
+  readonly withheld: number
+  /** How many entries there are of each type, by the headers. Where `isComplete`, these are all that were ever written. */
+  readonly types: Readonly<Record<string, number>>
   /** True when the file holds every entry of the tree, not a selection such as one incident's. */
   readonly isComplete: boolean
   readonly problems: readonly string[]
 }
 
-const header = 'tocsin journal export v1'
+const format = 'tocsin journal export v2'
 
 /**
- * Writes an export: a text file that needs nothing but itself (and, for distrust, the log's key from elsewhere) to be checked.
- * Line 1 names the format and the SHA-256 of `document`; then the key, the checkpoint and the document, then one line an entry,
- * all in canonical JSON, so that every byte of the file is covered by a hash or a signature.
+ * Writes an export: a JSON file that needs nothing but itself (and, for distrust, the log's key from elsewhere) to be checked. The members
+ * stand on a line each: format, key, checkpoint, document, then entries, one a line; each value is canonical JSON (RFC 8785), so that
+ * every byte of the file is covered by a hash or a signature. The last entry is that of the export itself: its `body.data.documentSha256`
+ * is the {@link digest} of the document.
  */
 export function writeExport(content: { key: string; checkpoint: string; document: unknown; entries: readonly ExportedEntry[] }): string {
-  const members = content.entries.map(({ index, entry, proof }) => `    ${canonicalJson({ index, entry, proof })}`)
+  const members = content.entries.map(
+    ({ index, header, salt, body, bodyHash, proof }) => `    ${canonicalJson({ index, header, salt, body, bodyHash, proof })}`,
+  )
   return [
     '{',
-    `  "format": ${JSON.stringify(header)},`,
+    `  "format": ${JSON.stringify(format)},`,
     `  "key": ${canonicalJson(content.key)},`,
     `  "checkpoint": ${canonicalJson(content.checkpoint)},`,
     `  "document": ${canonicalJson(content.document)},`,
@@ -39,11 +52,6 @@ export function writeExport(content: { key: string; checkpoint: string; document
     '}',
     '',
   ].join('\n')
-}
-
-/** The digest of an export's document, which the last entry of the export must carry as `data.documentSha256`. */
-export function documentDigest(document: unknown): string {
-  return createHash('sha256').update(canonicalJson(document)).digest('hex')
 }
 
 /**
@@ -54,7 +62,7 @@ export function documentDigest(document: unknown): string {
 export function verifyExport(text: string, trustedKey?: string): Verdict {
   const problems: string[] = []
   const parsed = parseExport(text, problems)
-  if (!parsed) return { origin: '', treeSize: 0, entries: 0, isComplete: false, problems }
+  if (!parsed) return { origin: '', treeSize: 0, entries: 0, withheld: 0, types: {}, isComplete: false, problems }
   if (trustedKey !== undefined && trustedKey !== parsed.key) problems.push('the key in the file is not the key that you trust')
   let origin = ''
   let treeSize = 0
@@ -68,12 +76,21 @@ export function verifyExport(text: string, trustedKey?: string): Verdict {
     problems.push(error.message)
   }
   // Nothing of the file's shape is certain yet: a changed byte may have renamed a member.
-  const last = parsed.entries.at(-1) as { entry?: { data?: { documentSha256?: unknown } | null } | null } | null | undefined
-  if (last?.entry?.data?.documentSha256 !== documentDigest(parsed.document))
+  const last = parsed.entries.at(-1) as { body?: { data?: { documentSha256?: unknown } | null } | null } | null | undefined
+  if (last?.body?.data?.documentSha256 !== digest(parsed.document))
     problems.push('the document was changed: its digest is not the one that the last entry recorded at export')
   if (problems.length === 0 && writeExport(parsed) !== text) problems.push(respelledAt(text, writeExport(parsed)))
   const isComplete = parsed.entries.length === treeSize && parsed.entries.every((entry, position) => entry.index === position)
-  return { origin, treeSize, entries: parsed.entries.length, isComplete, problems }
+  return { origin, treeSize, entries: parsed.entries.length, ...contentsOf(parsed.entries), isComplete, problems }
+}
+
+function contentsOf(entries: readonly (ExportedEntry | null | undefined)[]): Pick<Verdict, 'withheld' | 'types'> {
+  const types = new Map<string, number>()
+  for (const entry of entries) {
+    const type = String(entry?.header?.type)
+    types.set(type, (types.get(type) ?? 0) + 1)
+  }
+  return { withheld: entries.filter(entry => entry?.bodyHash !== undefined).length, types: Object.fromEntries([...types].sort()) }
 }
 
 /** Names the first line that differs from how the same content is written: spaces, key order, escapes or extra members. */
@@ -102,9 +119,9 @@ function parseExport(text: string, problems: string[]): ParsedExport | undefined
     return undefined
   }
   const isExport =
-    value !== null && value.format === header && typeof value.key === 'string' && typeof value.checkpoint === 'string' && Array.isArray(value.entries)
+    value !== null && value.format === format && typeof value.key === 'string' && typeof value.checkpoint === 'string' && Array.isArray(value.entries)
   if (!isExport) {
-    problems.push(`the file is not a "${header}"`)
+    problems.push(`the file is not a "${format}"`)
     return undefined
   }
   return {
@@ -140,25 +157,45 @@ function verifyEntries(entries: readonly ExportedEntry[], checkpoint: { size: nu
       Number.isSafeInteger(exported.index) &&
       Array.isArray(exported.proof) &&
       exported.proof.every(hash => typeof hash === 'string') &&
-      typeof exported.entry === 'object' &&
-      exported.entry !== null
-    if (!isShaped) {
+      isObject(exported.header)
+    const hash = isShaped ? bodyHashOf(exported) : undefined
+    if (hash === undefined) {
       problems.push(`${name} is not an exported entry`)
       continue
     }
     if (exported.index <= previous) problems.push(`${name} stands out of order`)
     previous = exported.index
-    const proof = exported.proof.map(hash => Buffer.from(hash, 'base64'))
+    const proof = exported.proof.map(bytesOf)
     const isIncluded =
-      // Base64 has spare bits at its end: only the one spelling of a hash is accepted.
-      proof.every((hash, at) => hash.toString('base64') === exported.proof[at]) &&
+      proof.every(sibling => sibling !== undefined) &&
       verifyInclusion({
         leafIndex: exported.index,
         treeSize: checkpoint.size,
-        leafHash: leafHash(canonicalJson(exported.entry)),
+        leafHash: leafHash(leafData(exported.header, hash)),
         proof,
         root: checkpoint.root,
       })
     if (!isIncluded) problems.push(`${name} was changed: it does not lead to the signed root`)
   }
+}
+
+/** The hash of an entry's body, from the body or, where that is withheld, as given; undefined where it is neither of the two, or both. */
+function bodyHashOf({ salt, body, bodyHash }: ExportedEntry): Uint8Array | undefined {
+  if (bodyHash !== undefined) {
+    const given = salt === undefined && body === undefined ? bytesOf(bodyHash) : undefined
+    return given?.length === 32 ? given : undefined
+  }
+  const bytes = bytesOf(salt)
+  return bytes?.length === saltBytes && body !== undefined && isObject(body) ? hashBody(bytes, body) : undefined
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Base64 has spare bits at its end: only the one spelling of some bytes is accepted. */
+function bytesOf(base64: unknown): Uint8Array | undefined {
+  if (typeof base64 !== 'string') return undefined
+  const bytes = Buffer.from(base64, 'base64')
+  return bytes.toString('base64') === base64 ? bytes : undefined
 }

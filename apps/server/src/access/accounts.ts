@@ -1,6 +1,6 @@
 import type { Invitation, Me, Person, Role } from '@tocsin/api'
 import { and, asc, count as countOf, eq, gt, isNull, ne, sql } from 'drizzle-orm'
-import { type Actor, record } from '../journal/index.ts'
+import { type Actor, markRecords, record } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -65,6 +65,7 @@ export async function addPerson(tx: Tx, person: { name: string; email: string; r
     .onConflictDoNothing()
     .returning()
   if (!added) throw conflict(`${person.email} has an account already.`)
+  if (added.isDemo) await markRecords(tx, [added.id], { isDemo: true })
   return added
 }
 
@@ -243,8 +244,11 @@ export async function changePerson(
   }
   // What the person may do has changed, or who the person is must be shown anew: every session ends.
   if (id !== caller.personId || change.resetSecondFactor || change.isActive === false) await tx.db.delete(sessions).where(eq(sessions.personId, id))
-  if (change.isActive === false) await departures.leave(tx, id)
-  await record(tx, { actor: caller.actor, type: 'person.changed', subject: { kind: 'person', id }, data: { ...change } })
+  if (change.isActive === false) await departures.leave(tx, caller.actor, id)
+  await record(tx, {
+    ...{ actor: caller.actor, type: 'person.changed', subject: { kind: 'person', id } },
+    data: { ...change, before: { role: before.role, isActive: before.isActive } },
+  })
   const [after] = await listPeople(tx, id)
   if (!after) throw notFound('person')
   return after

@@ -1,6 +1,7 @@
+import type { Actor } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 
-type Departure = (tx: Tx, personId: string) => Promise<void>
+type Departure = (tx: Tx, actor: Actor, personId: string) => Promise<void>
 
 /** What ends in the same transaction in which an account is deactivated. Modules above register what they hold of a person. */
 export class Departures {
@@ -10,7 +11,7 @@ export class Departures {
     this.#departures.push(departure)
   }
 
-  async leave(tx: Tx, personId: string): Promise<void> {
-    for (const departure of this.#departures) await departure(tx, personId)
+  async leave(tx: Tx, actor: Actor, personId: string): Promise<void> {
+    for (const departure of this.#departures) await departure(tx, actor, personId)
   }
 }

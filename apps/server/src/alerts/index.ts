@@ -30,12 +30,12 @@ async function createAlerts(tx: Tx, context: AppContext, caller: Caller, body: A
 export function openAlerts(context: AppContext): Bindings {
   context.readers.react('alerts', {
     'page.acknowledged': async (tx, entry) => {
-      const about = entry.data.about as { kind: string; id: string }
-      if (about.kind === 'alert') await followPage(tx, entry.actor, String(entry.data.personId), about.id)
+      const { about, personId } = entry.data
+      if (about.kind === 'alert') await followPage(tx, entry.actor, personId, about.id)
     },
     'page.released': async (tx, entry) => {
-      const about = entry.data.about as { kind: string; id: string }
-      if (about.kind === 'alert') await releaseAlert(tx, about.id, String(entry.data.personId))
+      const { about, personId } = entry.data
+      if (about.kind === 'alert') await releaseAlert(tx, about.id, personId)
     },
   })
   context.jobs.register<{ silenceId: string }>(silenceOverJob, { run: (tx, { silenceId }) => pageSilenced(tx, context, silenceId) })

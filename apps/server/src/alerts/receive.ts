@@ -2,7 +2,7 @@ import type { AlertInput, Severity } from '@tocsin/api'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import { firstSecurityTeam, services } from '../directory/index.ts'
-import { type Actor, record, recordAll, system } from '../journal/index.ts'
+import { type Actor, markRecords, record, recordAll, system } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
@@ -14,6 +14,8 @@ import { alerts } from './tables.ts'
 export interface IncomingAlert extends Omit<AlertInput, 'service'> {
   readonly serviceId: string | null
   readonly kind?: 'alert' | 'report'
+  /** The detection rule that raised it, with the version and SHA-256 of its text. */
+  readonly rule?: { readonly id: string; readonly version: number; readonly sha256: string }
 }
 
 export interface Received {
@@ -56,7 +58,8 @@ export async function receiveAlerts(
     isDemo,
   )
   const byKey = new Map(order.map((key, position) => [key, rows[position]]))
-  await announce(tx, context, actor, rows)
+  const rules = new Map(rows.map((row, position) => [row.id, grouped.get(order[position] ?? '')?.alert.rule]))
+  await announce(tx, context, actor, rows, rules)
   return keys.map(key => {
     const row = byKey.get(key)
     if (!row) throw new Error('every alert of a batch is stored')
@@ -151,17 +154,27 @@ async function countUp(tx: Tx, scope: string, groups: readonly Group[]): Promise
   )
 }
 
-async function announce(tx: Tx, context: AppContext, actor: Actor, rows: readonly Stored[]): Promise<void> {
+async function announce(tx: Tx, context: AppContext, actor: Actor, rows: readonly Stored[], rules: ReadonlyMap<string, IncomingAlert['rule']>): Promise<void> {
   const fresh = rows.filter(row => row.isNew)
+  await markRecords(
+    tx,
+    fresh.filter(row => row.isDemo).map(row => row.id),
+    { isDemo: true },
+  )
   const repeated = rows.filter(row => !row.isNew)
   await recordAll(tx, [
     ...fresh.map(row => ({
       actor,
-      type: 'alert.received',
-      subject: { kind: 'alert', id: row.id },
-      data: { number: row.number, title: row.title, severity: row.severity, source: row.source, kind: row.kind },
+      type: 'alert.received' as const,
+      subject: { kind: 'alert' as const, id: row.id },
+      data: {
+        ...{ number: row.number, title: row.title, severity: row.severity, source: row.source, kind: row.kind, serviceId: row.serviceId },
+        rule: rules.get(row.id) ?? null,
+      },
     })),
-    ...repeated.map(row => ({ actor, type: 'alert.repeated', subject: { kind: 'alert', id: row.id }, within: row.incidentId, data: { count: row.count } })),
+    ...repeated.map(row => ({
+      ...{ actor, type: 'alert.repeated' as const, subject: { kind: 'alert' as const, id: row.id }, within: row.incidentId, data: { count: row.count } },
+    })),
   ])
   context.metrics.alerts.inc({ result: 'new' }, fresh.length)
   context.metrics.alerts.inc({ result: 'repeated' }, repeated.length)

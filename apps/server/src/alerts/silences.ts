@@ -83,20 +83,23 @@ export async function addSilence(tx: Tx, caller: Caller, input: RouteInput<typeo
   if ((await listSilences(tx)).length >= most) throw conflict(`At most ${most} silences are kept.`)
   const row: Row = { ...input, id: newId(), authorId: caller.personId, createdAt: tx.now }
   await tx.db.insert(silences).values(row)
-  await record(tx, { actor: caller.actor, type: 'silence.added', subject: { kind: 'silence', id: row.id }, data: { ...input } })
+  await record(tx, { actor: caller.actor, type: 'silence.added', subject: { kind: 'silence', id: row.id }, data: ruleOf(row) })
   const found = (await listSilences(tx)).find(one => one.id === row.id)
   if (!found) throw notFound('silence')
   return found
 }
 
+const ruleOf = ({ matchers, reason, hours, start, end }: Row) => ({ matchers, reason, hours, start, end })
+
 /** Ends a silence now: what is still open is looked at again at once. */
 export async function endSilence(tx: Tx, caller: Caller, id: string): Promise<void> {
-  const [row] = await tx.db
-    .update(silences)
-    .set({ end: tx.now })
+  const [before] = await tx.db
+    .select()
+    .from(silences)
     .where(and(eq(silences.id, id), gt(silences.end, tx.now)))
-    .returning({ id: silences.id })
-  if (!row) throw notFound('silence')
-  await record(tx, { actor: caller.actor, type: 'silence.ended', subject: { kind: 'silence', id } })
+    .for('update')
+  if (!before) throw notFound('silence')
+  await tx.db.update(silences).set({ end: tx.now }).where(eq(silences.id, id))
+  await record(tx, { actor: caller.actor, type: 'silence.ended', subject: { kind: 'silence', id }, data: { before: ruleOf(before) } })
   await schedule(tx, { kind: silenceOverJob, key: `silence:${id}`, runAt: tx.now, data: { silenceId: id } })
 }

@@ -124,7 +124,13 @@ export async function escalateAlerts(
       type: 'alert.escalated',
       subject: { kind: 'alert', id },
       within: incident.id,
-      data: { ...disposition, number: alert.number, title: alert.title, incidentNumber: incident.number },
+      data: {
+        responsibility: disposition.responsibility,
+        reason: disposition.reason,
+        number: alert.number,
+        title: alert.title,
+        incidentNumber: incident.number,
+      },
     })
     escalated.push(alert)
   }

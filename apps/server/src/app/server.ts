@@ -41,6 +41,7 @@ import { openAnswerDesk, openPaging, resumePaging } from '../paging/index.ts'
 import { openReviews } from '../reviews/index.ts'
 import { openScheduling, resumeScheduling } from '../scheduling/index.ts'
 import { holdDataFolder } from './data-folder.ts'
+import { Lifetime } from './lifetime.ts'
 import { servePages } from './pages.ts'
 import { systemBindings } from './system.ts'
 
@@ -134,6 +135,9 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
         'Times that the embedded PostgreSQL ended by itself and was started again',
         () => embedded.restarts,
       )
+    // The last thing that is put on record, after every request and job.
+    const lifetime = new Lifetime(database, log, config, version)
+    undo.push(() => lifetime.stop())
     const jobs = new JobRunner(database, clock, log, metrics)
     const messenger = new Outbox(config, secrets, metrics, jobs, database)
     const context: AppContext = {
@@ -175,6 +179,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       await resumePaging(tx)
       await schedulePurge(tx)
     })
+    await lifetime.start()
     await context.readers.start()
     undo.push(() => context.readers.stop())
     await detection.start()

@@ -61,8 +61,10 @@ export function systemBindings(context: AppContext, version: string): Bindings {
       return new Produced(stream, { 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
     }),
     command(routes.renameOrganization, async (tx, { caller, body }) => {
+      const name = (await readSetting(tx, 'organization', z.string())) ?? null
       await saveSetting(tx, 'organization', body.name)
-      await record(tx, { actor: caller.actor, type: 'organization.renamed', subject: { kind: 'organization', id: 'organization' }, data: { name: body.name } })
+      const subject = { kind: 'organization', id: 'organization' } as const
+      await record(tx, { actor: caller.actor, type: 'organization.renamed', subject, data: { name: body.name, before: { name } } })
     }),
   ]
 }

@@ -1,4 +1,4 @@
-import { documentDigest } from '@tocsin/merkle'
+import { digest } from '@tocsin/merkle'
 import { eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { type ClosingConditions, incidents, selectionOf } from '../incidents/index.ts'
@@ -20,7 +20,7 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
       type: 'incident.exported',
       subject: { kind: 'export', id: exportId },
       within: id,
-      data: { form, documentSha256: documentDigest(document) },
+      data: { form, documentSha256: digest(document) },
     })
     return {
       document,
@@ -34,7 +34,7 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
   const file = await whenSealed(context, selection, document, exportId)
   if (form === 'json') return file
   return incidentPage(document, {
-    digest: documentDigest(document),
+    digest: digest(document),
     checkpoint: (await latestCheckpoint(context.database.reader()))?.note ?? '',
     key: context.sealer.key,
   })
@@ -49,7 +49,7 @@ export async function exportWholeJournal(context: AppContext, caller: Caller): P
       actor: caller.actor,
       type: 'journal.exported',
       subject: { kind: 'export', id: exportId },
-      data: { documentSha256: documentDigest(document) },
+      data: { documentSha256: digest(document) },
     })
     return document
   })

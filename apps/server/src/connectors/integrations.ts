@@ -2,7 +2,7 @@ import type { Integration } from '@tocsin/api'
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import type { Caller } from '../access/index.ts'
 import { services } from '../directory/index.ts'
-import { type Actor, record } from '../journal/index.ts'
+import { type Actor, markRecords, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, invalid, notFound } from '../kernel/problems.ts'
@@ -49,7 +49,8 @@ export async function createIntegration(
   const id = newId()
   const key = randomSecret(24)
   await tx.db.insert(integrations).values({ ...input, id, keyDigest: secretDigest(key), createdAt: tx.now, isDemo })
-  await record(tx, { actor, type: 'source.added', subject: { kind: 'source', id }, data: { kind: input.kind, name: input.name } })
+  if (isDemo) await markRecords(tx, [id], { isDemo })
+  await record(tx, { actor, type: 'source.added', subject: { kind: 'source', id }, data: { kind: input.kind, name: input.name, serviceId: input.serviceId } })
   const [source] = await listIntegrations(tx, id)
   if (!source) throw notFound('source')
   return { source, key, url: `${origin}${paths[input.kind](key)}` }

@@ -105,10 +105,10 @@ export async function followReport(reader: Reader, context: AppContext, token: s
 
 /** The report behind an alert. It names a person, so that it was read is on record. */
 export async function readReport(tx: Tx, context: AppContext, caller: Caller, alertId: string) {
-  await readAlert(tx, context, caller, alertId)
+  const { incident } = await readAlert(tx, context, caller, alertId)
   const [report] = await tx.db.select().from(reports).where(eq(reports.alertId, alertId))
   if (!report) throw notFound('report behind this alert')
-  await record(tx, { actor: caller.actor, type: 'report.read', subject: { kind: 'report', id: report.id } })
+  await record(tx, { actor: caller.actor, type: 'report.read', subject: { kind: 'report', id: report.id }, within: incident?.id ?? null })
   const { reference, audience, happenedAt, affected, contactName, contactEmail } = report
   return { reference, audience, happenedAt, affected, contactName, contactEmail, files: await filesOf(tx, report.id) }
 }
@@ -116,11 +116,11 @@ export async function readReport(tx: Tx, context: AppContext, caller: Caller, al
 /** Puts on record that a file of a report is read, if the caller may. */
 export async function recordFileRead(tx: Tx, context: AppContext, caller: Caller, fileId: string): Promise<void> {
   const [found] = await tx.db
-    .select({ reportId: reports.id, alertId: reports.alertId })
+    .select({ reportId: reports.id, within: alerts.incidentId })
     .from(reportFiles)
     .innerJoin(reports, eq(reports.id, reportFiles.reportId))
     .innerJoin(alerts, eq(alerts.id, reports.alertId))
     .where(and(eq(reportFiles.fileId, fileId), context.visibility.condition(caller, alerts.incidentId)))
   if (!found) throw notFound('file')
-  await record(tx, { actor: caller.actor, type: 'report-file.read', subject: { kind: 'report', id: found.reportId }, data: { fileId } })
+  await record(tx, { actor: caller.actor, type: 'report-file.read', subject: { kind: 'report', id: found.reportId }, within: found.within, data: { fileId } })
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
@@ -69,6 +70,10 @@ describe('from an event to an alert', () => {
       ]),
     )
     primary.expectPage(/Who am I/)
+    const entries = (await lead.call('journal', { query: { limit: 200 } })).items
+    const basis = { version: 1, sha256: createHash('sha256').update(whoami).digest('hex') }
+    expect(entries.find(entry => entry.type === 'alert.received')?.data, 'the text of the rule that matched').toMatchObject({ rule: basis })
+    expect(entries.find(entry => entry.type === 'detection-rule.added')?.data).toMatchObject(basis)
     const matches = await lead.call('alertMatches', { params: { id: items[0]?.id ?? '' } })
     expect(matches).toMatchObject([{ at: '2026-11-23T07:59:58.100Z', fields: { Image: ['C:\\Windows\\System32\\whoami.exe'] }, source: 'Windows' }, {}])
     const [rule] = (await lead.call('detectionRules', { query: { search: 'who am' } })).items

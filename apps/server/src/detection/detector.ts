@@ -13,7 +13,7 @@ import { sentenceOf } from '../kernel/telemetry.ts'
 import { type Finding as AnyFinding, alertOf, countMatches, storable } from './findings.ts'
 import { countSightings, indicatorsInForce, type Listed, listed } from './indicators.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
-import { rulesInForce } from './rules.ts'
+import { type RuleInForce, rulesInForce } from './rules.ts'
 import { readMapping, readPlaceholders } from './settings.ts'
 import { noteSeen, watchSources } from './sources.ts'
 import { syslogSources } from './syslog.ts'
@@ -49,7 +49,7 @@ interface Armed {
   readonly pool: MatcherPool
   readonly correlating: Correlating
   /** By the id that a rule gives itself: its row. */
-  readonly rows: ReadonlyMap<string, { id: string; title: string }>
+  readonly rows: ReadonlyMap<string, RuleInForce>
   readonly logsources: readonly string[]
   readonly mapping: FieldMapping
   /** Indicators of compromise that are looked for. */
@@ -397,7 +397,7 @@ export class Detector {
         this.#context,
         system,
         'detection',
-        slice.map(finding => alertOf(finding, armed.mapping)),
+        slice.map(finding => alertOf(finding, armed.mapping, armed.rows.get(finding.rule.id))),
       )
       const alertIds = received.map(({ id }) => id)
       await this.#keepMatches(tx, armed, slice, alertIds)

@@ -91,7 +91,10 @@ export async function changeIndicatorList(
   const { name = before.name, level = before.level, isEnabled = before.isEnabled } = change
   const [row] = await tx.db.update(indicatorLists).set({ name, level, isEnabled }).where(eq(indicatorLists.id, id)).returning()
   if (!row) throw notFound('list of indicators')
-  await record(tx, { actor, type: 'indicator-list.changed', subject: { kind: 'indicator-list', id }, data: { name, level, isEnabled } })
+  await record(tx, {
+    ...{ actor, type: 'indicator-list.changed', subject: { kind: 'indicator-list', id } },
+    data: { name, level, isEnabled, before: { name: before.name, level: before.level, isEnabled: before.isEnabled } },
+  })
   return shown(row)
 }
 

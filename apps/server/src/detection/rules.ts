@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { DetectionRule, DetectionRuleDetail } from '@tocsin/api'
+import { digest } from '@tocsin/merkle'
 import { type Correlation, type Filter, type Rule, type RuleFile, readRules } from '@tocsin/sigma'
 import { and, asc, desc, eq, gt, ilike, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { alerts } from '../alerts/index.ts'
@@ -85,6 +86,9 @@ async function insert(tx: Tx, by: Actor, rule: NewRule): Promise<string> {
   return id
 }
 
+/** The text of a rule by its digest: what a decision of a rule rested on can be proved later. */
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+
 /** Adds a rule. @throws AppProblem invalid with line and reason, conflict where its id is taken */
 export async function createRule(tx: Tx, actor: Actor, text: string, origin: Origin = 'own', expiresAt: string | null = null): Promise<DetectionRuleDetail> {
   const { parsed, problems } = await parseRuleText(tx, text)
@@ -93,7 +97,12 @@ export async function createRule(tx: Tx, actor: Actor, text: string, origin: Ori
   const taken = await tx.db.select({ title: detectionRules.title }).from(detectionRules).where(eq(detectionRules.ruleId, ruleId))
   if (taken[0]) throw conflict(`The rule "${taken[0].title}" has the id ${ruleId} already: change that one, or give this one an id of its own.`)
   const id = await insert(tx, actor, { parsed, text, origin, isEnabled: true, expiresAt })
-  await record(tx, { actor, type: 'detection-rule.added', subject: { kind: 'detection-rule', id }, data: { title: parsed.title, ruleId, origin } })
+  await record(tx, {
+    actor,
+    type: 'detection-rule.added',
+    subject: { kind: 'detection-rule', id },
+    data: { title: parsed.title, ruleId, version: 1, sha256: sha256(text), origin },
+  })
   return readRule(tx, id)
 }
 
@@ -116,7 +125,10 @@ export async function changeRule(tx: Tx, actor: Actor, id: string, text: string,
     actor,
     type: 'detection-rule.changed',
     subject: { kind: 'detection-rule', id },
-    data: { title: parsed.title, ruleId, version: version + 1 },
+    data: {
+      ...{ title: parsed.title, ruleId, version: version + 1, sha256: sha256(text) },
+      before: { title: before.title, ruleId: before.ruleId, version: before.version, sha256: sha256(before.text) },
+    },
   })
   return readRule(tx, id)
 }
@@ -138,7 +150,7 @@ export async function enableRule(tx: Tx, actor: Actor, id: string, isEnabled: bo
       actor,
       type: isEnabled ? 'detection-rule.enabled' : 'detection-rule.disabled',
       subject: { kind: 'detection-rule', id },
-      data: { title: before.title, ruleId: before.ruleId },
+      data: { title: before.title, ruleId: before.ruleId, version: before.version, sha256: sha256(before.text) },
     })
   }
   return readRule(tx, id)
@@ -166,9 +178,11 @@ export async function importRules(tx: Tx, actor: Actor, files: readonly RuleFile
   let added = 0
   let changed = 0
   let unchanged = 0
+  const imported: string[] = []
   for (const parsed of [...set.rules, ...set.correlations, ...set.filters]) {
     const text = texts.get(parsed.file) ?? ''
     const ruleId = ruleIdOf(parsed, text)
+    imported.push(`${ruleId} ${sha256(text)}`)
     const before = known.get(ruleId)
     if (before === undefined) {
       await insert(tx, actor, { parsed, text, origin, isEnabled })
@@ -185,7 +199,7 @@ export async function importRules(tx: Tx, actor: Actor, files: readonly RuleFile
       actor,
       type: 'detection-rules.imported',
       subject: { kind: 'detection-rules', id: origin },
-      data: { added, changed, unchanged, refused: refused.length },
+      data: { added, changed, unchanged, refused: refused.length, sha256: digest([...imported].sort()) },
     })
   return { added, changed, unchanged, refused }
 }
@@ -209,16 +223,27 @@ export async function addStarterRules(tx: Tx): Promise<void> {
   if (fresh.length > 0) await importRules(tx, system, fresh, 'starter', true)
 }
 
+/** A rule in force: its row, and which text of it matches. */
+export interface RuleInForce {
+  readonly id: string
+  readonly title: string
+  readonly version: number
+  readonly sha256: string
+}
+
 /** The rules that are in force now. */
-export async function rulesInForce(reader: Reader): Promise<{ files: RuleFile[]; rows: Map<string, { id: string; title: string }> }> {
+export async function rulesInForce(reader: Reader): Promise<{ files: RuleFile[]; rows: Map<string, RuleInForce> }> {
   const rows = await reader.db
-    .select({ id: detectionRules.id, ruleId: detectionRules.ruleId, title: detectionRules.title, text: detectionRules.text })
+    .select({
+      ...{ id: detectionRules.id, ruleId: detectionRules.ruleId, title: detectionRules.title, text: detectionRules.text },
+      version: detectionRules.version,
+    })
     .from(detectionRules)
     .where(and(eq(detectionRules.isEnabled, true), or(isNull(detectionRules.expiresAt), gt(detectionRules.expiresAt, reader.now))))
     .orderBy(asc(detectionRules.id))
   return {
     files: rows.map(row => ({ name: row.ruleId, text: row.text })),
-    rows: new Map(rows.map(row => [row.ruleId, { id: row.id, title: row.title }])),
+    rows: new Map(rows.map(({ ruleId, id, title, version, text }) => [ruleId, { id, title, version, sha256: sha256(text) }])),
   }
 }
 

@@ -39,8 +39,10 @@ export async function savePlaceholders(tx: Tx, actor: Actor, given: readonly { r
 
 /** Both change what rules mean: the journal says that they did, and the matching is made ready anew. */
 async function save(tx: Tx, actor: Actor, name: string, lists: readonly (readonly [string, readonly string[]])[]): Promise<void> {
-  await saveSetting(tx, name, Object.fromEntries(lists))
-  await record(tx, { actor, type: 'detection-settings.changed', subject: { kind: 'detection-settings', id: name }, data: { names: lists.map(([key]) => key) } })
+  const before = (await readSetting(tx, name, Lists)) ?? {}
+  const after = Object.fromEntries(lists)
+  await saveSetting(tx, name, after)
+  await record(tx, { actor, type: 'detection-settings.changed', subject: { kind: 'detection-settings', id: name }, data: { after, before } })
 }
 
 const sorted = (lists: Readonly<Record<string, readonly string[]>>) => Object.entries(lists).toSorted(([a], [b]) => (a < b ? -1 : 1))

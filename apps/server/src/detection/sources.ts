@@ -32,10 +32,11 @@ export async function createLogSource(
 ): Promise<{ source: Omit<LogSource, 'problem'>; key: string; url: string }> {
   for (const [i, sender] of input.senders.entries())
     if (parseNetwork(sender) === undefined) throw invalid(`senders.${i}`, 'must be an address or a network such as 192.0.2.0/24')
+  const { name, logsource, senders, files, gapMinutes } = input
   const id = newId()
   const key = randomSecret(24)
   await tx.db.insert(logSources).values({ ...input, id, keyDigest: secretDigest(key), createdAt: tx.now })
-  await record(tx, { actor, type: 'log-source.added', subject: { kind: 'log-source', id }, data: { name: input.name } })
+  await record(tx, { actor, type: 'log-source.added', subject: { kind: 'log-source', id }, data: { name, logsource, senders, files, gapMinutes } })
   const [source] = await listLogSources(tx, id)
   if (!source) throw notFound('source')
   return { source, key, url: `${origin}/in/${key}` }

@@ -2,7 +2,7 @@ import type { Customer, CustomerInput } from '@tocsin/api'
 import { asc, eq, inArray } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { Caller } from '../access/index.ts'
-import { record } from '../journal/index.ts'
+import { markRecords, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
@@ -27,6 +27,11 @@ export async function listCustomers(reader: Reader, ids?: readonly string[]): Pr
   return rows.map(customer => ({ ...customer, services: (byCustomer.get(customer.id) ?? []).map(({ id, name }) => ({ id, name })) }))
 }
 
+const termsOf = ({ name, region, terms, noticeHours, contacts, services: used }: Customer) => ({
+  ...{ name, region, terms, noticeHours, contacts },
+  serviceIds: used.map(service => service.id),
+})
+
 /** Adds a customer, or changes the one whose id and version are given. */
 export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo = false): Promise<Customer> {
   const id = input.id ?? newId()
@@ -36,25 +41,26 @@ export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo 
   const known = serviceIds.length === 0 ? [] : await tx.db.select({ id: services.id }).from(services).where(inArray(services.id, serviceIds))
   if (known.length !== serviceIds.length) throw invalid('serviceIds', 'must name services of the catalog')
   const values = { name: input.name, region: input.region, terms: input.terms, noticeHours: input.noticeHours, contacts: input.contacts }
-  if (input.id === undefined) await tx.db.insert(customers).values({ ...values, id, isDemo })
-  else {
+  const [before] = input.id === undefined ? [] : await listCustomers(tx, [id])
+  if (input.id === undefined) {
+    await tx.db.insert(customers).values({ ...values, id, isDemo })
+    if (isDemo) await markRecords(tx, [id], { isDemo })
+  } else {
     if (input.version === undefined) throw invalid('version', 'is required to change a customer')
-    const [before] = await tx.db.select().from(customers).where(eq(customers.id, id)).for('update')
-    if (!before) throw notFound('customer')
-    if (before.version !== input.version) throw changedMeanwhile()
+    const [locked] = await tx.db.select({ version: customers.version }).from(customers).where(eq(customers.id, id)).for('update')
+    if (!locked) throw notFound('customer')
+    if (locked.version !== input.version) throw changedMeanwhile()
     await tx.db
       .update(customers)
-      .set({ ...values, version: before.version + 1 })
+      .set({ ...values, version: locked.version + 1 })
       .where(eq(customers.id, id))
     await tx.db.delete(customerServices).where(eq(customerServices.customerId, id))
   }
   if (serviceIds.length > 0) await tx.db.insert(customerServices).values(serviceIds.map(serviceId => ({ customerId: id, serviceId })))
-  await record(tx, {
-    actor: caller.actor,
-    type: input.id === undefined ? 'customer.added' : 'customer.changed',
-    subject: { kind: 'customer', id },
-    data: { ...values, serviceIds },
-  })
+  const entry = { actor: caller.actor, subject: { kind: 'customer', id } } as const
+  const data = { ...values, serviceIds }
+  if (before) await record(tx, { ...entry, type: 'customer.changed', data: { ...data, before: termsOf(before) } })
+  else await record(tx, { ...entry, type: 'customer.added', data })
   const [customer] = await listCustomers(tx, [id])
   if (!customer) throw notFound('customer')
   return customer

@@ -1,10 +1,8 @@
 import { accessRoutes, directoryRoutes as routes } from '@tocsin/api'
-import { eq } from 'drizzle-orm'
 import { type AppContext, type Bindings, command, query } from '../access/index.ts'
 import { listCustomers, saveCustomer } from './customers.ts'
 import { listServices, saveService } from './services.ts'
-import { teamMembers } from './tables.ts'
-import { listTeams, saveTeam } from './teams.ts'
+import { leaveTeams, listTeams, saveTeam } from './teams.ts'
 
 export { listCustomers, saveCustomer } from './customers.ts'
 export { listServices, saveService } from './services.ts'
@@ -12,9 +10,7 @@ export { customers, services, teamMembers, teams } from './tables.ts'
 export { firstSecurityTeam, listTeams, saveTeam } from './teams.ts'
 
 export function openDirectory(context: AppContext): Bindings {
-  context.departures.add(async (tx, personId) => {
-    await tx.db.delete(teamMembers).where(eq(teamMembers.personId, personId))
-  })
+  context.departures.add(leaveTeams)
   return [
     query(accessRoutes.teams, reader => listTeams(reader)),
     command(accessRoutes.saveTeam, (tx, { caller, body }) => saveTeam(tx, caller, body)),

@@ -3,7 +3,7 @@ import { asc, eq, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { z } from 'zod'
 import type { Caller } from '../access/index.ts'
-import { record } from '../journal/index.ts'
+import { markRecords, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
@@ -50,8 +50,12 @@ export async function saveService(tx: Tx, caller: Caller, input: Input, isDemo =
     engineeringTeamId: input.engineeringTeamId,
     pageFrom: input.pageFrom,
   }
-  if (input.id === undefined) await tx.db.insert(services).values({ ...values, id, isDemo })
-  else {
+  const entry = { actor: caller.actor, subject: { kind: 'service', id } } as const
+  if (input.id === undefined) {
+    await tx.db.insert(services).values({ ...values, id, isDemo })
+    if (isDemo) await markRecords(tx, [id], { isDemo })
+    await record(tx, { ...entry, type: 'service.added', data: values })
+  } else {
     if (input.version === undefined) throw invalid('version', 'is required to change a service')
     const [before] = await tx.db.select().from(services).where(eq(services.id, id)).for('update')
     if (!before) throw notFound('service')
@@ -60,8 +64,9 @@ export async function saveService(tx: Tx, caller: Caller, input: Input, isDemo =
       .update(services)
       .set({ ...values, version: before.version + 1 })
       .where(eq(services.id, id))
+    const { name, description, securityTeamId, engineeringTeamId, pageFrom } = before
+    await record(tx, { ...entry, type: 'service.changed', data: { ...values, before: { name, description, securityTeamId, engineeringTeamId, pageFrom } } })
   }
-  await record(tx, { actor: caller.actor, type: input.id === undefined ? 'service.added' : 'service.changed', subject: { kind: 'service', id }, data: values })
   const [service] = await listServices(tx, id)
   if (!service) throw notFound('service')
   return service

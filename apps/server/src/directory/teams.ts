@@ -1,7 +1,7 @@
 import type { Team } from '@tocsin/api'
 import { asc, eq, inArray } from 'drizzle-orm'
 import { assertPeople, type Caller, people } from '../access/index.ts'
-import { record } from '../journal/index.ts'
+import { type Actor, markRecords, record, recordAll } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
@@ -34,20 +34,23 @@ export async function saveTeam(
   const id = input.id ?? newId()
   const taken = await tx.db.select({ id: teams.id }).from(teams).where(eq(teams.name, input.name))
   if (taken.some(team => team.id !== id)) throw conflict(`There is a team named ${input.name} already.`)
-  if (input.id === undefined) await tx.db.insert(teams).values({ id, name: input.name, kind: input.kind, isDemo })
-  else {
+  const [before] = input.id === undefined ? [] : await listTeams(tx, [id])
+  if (input.id === undefined) {
+    await tx.db.insert(teams).values({ id, name: input.name, kind: input.kind, isDemo })
+    if (isDemo) await markRecords(tx, [id], { isDemo })
+  } else {
     const changed = await tx.db.update(teams).set({ name: input.name, kind: input.kind }).where(eq(teams.id, id)).returning({ id: teams.id })
     if (changed.length === 0) throw notFound('team')
     await tx.db.delete(teamMembers).where(eq(teamMembers.teamId, id))
   }
   const memberIds = [...new Set(input.memberIds)]
   if (memberIds.length > 0) await tx.db.insert(teamMembers).values(memberIds.map(personId => ({ teamId: id, personId })))
-  await record(tx, {
-    actor: caller.actor,
-    type: input.id === undefined ? 'team.added' : 'team.changed',
-    subject: { kind: 'team', id },
-    data: { name: input.name, kind: input.kind, memberIds },
-  })
+  const entry = { actor: caller.actor, subject: { kind: 'team', id } } as const
+  const data = { name: input.name, kind: input.kind, memberIds }
+  if (before) {
+    const was = { name: before.name, kind: before.kind, memberIds: before.members.map(member => member.id) }
+    await record(tx, { ...entry, type: 'team.changed', data: { ...data, before: was } })
+  } else await record(tx, { ...entry, type: 'team.added', data })
   const [team] = await listTeams(tx, [id])
   if (!team) throw notFound('team')
   return team
@@ -63,4 +66,23 @@ export async function assertTeam(reader: Reader, id: string, kind: 'security' | 
 export async function firstSecurityTeam(reader: Reader): Promise<string | undefined> {
   const [team] = await reader.db.select({ id: teams.id }).from(teams).where(eq(teams.kind, 'security')).orderBy(asc(teams.isDemo), asc(teams.id)).limit(1)
   return team?.id
+}
+
+/** Takes somebody out of all their teams. */
+export async function leaveTeams(tx: Tx, actor: Actor, personId: string): Promise<void> {
+  const left = await tx.db.delete(teamMembers).where(eq(teamMembers.personId, personId)).returning({ teamId: teamMembers.teamId })
+  const found = await listTeams(
+    tx,
+    left.map(one => one.teamId),
+  )
+  await recordAll(
+    tx,
+    found.map(({ id, name, kind, members }) => {
+      const memberIds = members.map(member => member.id)
+      return {
+        ...{ actor, type: 'team.changed' as const, subject: { kind: 'team' as const, id } },
+        data: { name, kind, memberIds, before: { name, kind, memberIds: [...memberIds, personId] } },
+      }
+    }),
+  )
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { IncidentClass } from '@tocsin/api'
 import { incidentClasses } from '@tocsin/api'
 import { desc } from 'drizzle-orm'
@@ -41,6 +42,13 @@ export async function listClassDefinitions(reader: Reader) {
   })
 }
 
+/** Which definition of a class is meant now, for the entry of a decision that rests on it. */
+export async function definitionOf(reader: Reader, name: IncidentClass): Promise<{ version: number; sha256: string }> {
+  const found = (await listClassDefinitions(reader)).find(definition => definition.class === name)
+  if (found === undefined) throw new Error(`every class has a definition, ${name} as well`)
+  return { version: found.version, sha256: createHash('sha256').update(found.text).digest('hex') }
+}
+
 /** Writes a new version of a definition; the earlier ones stay. */
 export async function defineClass(tx: Tx, caller: Caller, name: IncidentClass, input: { version: number; text: string }) {
   const current = (await listClassDefinitions(tx)).find(definition => definition.class === name)
@@ -55,7 +63,7 @@ export async function defineClass(tx: Tx, caller: Caller, name: IncidentClass, i
     actor: caller.actor,
     type: 'class-definition.changed',
     subject: { kind: 'incident-class', id: name },
-    data: { version: input.version + 1, text: input.text },
+    data: { version: input.version + 1, text: input.text, before: { version: current.version, text: current.text } },
   })
   return listClassDefinitions(tx)
 }

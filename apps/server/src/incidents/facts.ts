@@ -2,11 +2,12 @@ import type { DataTouched, IncidentClass, IncidentRole, Responsibility, Severity
 import { eq } from 'drizzle-orm'
 import type { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson } from '../access/index.ts'
-import { type Actor, record } from '../journal/index.ts'
+import { type Actor, markRecords, record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { conflict } from '../kernel/problems.ts'
+import { definitionOf } from './classes.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
-import { assessSeverity } from './severity.ts'
+import { assessSeverity, criteriaVersion } from './severity.ts'
 import { incidentMembers, incidents } from './tables.ts'
 
 interface Facts {
@@ -19,18 +20,37 @@ interface Facts {
   readonly isRestricted?: boolean | undefined
 }
 
+/** Of some facts those that an input changes. */
+function changed(facts: Omit<Facts, 'version'>, input: Facts): Omit<Facts, 'version'> {
+  const { title, summary, responsibility, approximateUsers, dataTouched, isRestricted } = facts
+  return {
+    ...(input.title === undefined ? {} : { title }),
+    ...(input.summary === undefined ? {} : { summary }),
+    ...(input.responsibility === undefined ? {} : { responsibility }),
+    ...(input.approximateUsers === undefined ? {} : { approximateUsers }),
+    ...(input.dataTouched === undefined ? {} : { dataTouched }),
+    ...(input.isRestricted === undefined ? {} : { isRestricted }),
+  }
+}
+
 /** Changes what is known about an incident. */
 export async function changeIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: Facts): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
-  const { version: _, ...given } = input
-  const change = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  const change = changed(input, input)
   if (Object.keys(change).length === 0) return
   await saveIncident(tx, incident, change)
   // Whoever hides an incident must still see it.
   if (input.isRestricted === true && !incident.isRestricted)
     await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
-  await record(tx, { actor: caller.actor, type: 'incident.changed', subject: { kind: 'incident', id }, within: id, data: change })
+  if (input.isRestricted !== undefined) await markRecords(tx, [id], { isRestricted: input.isRestricted })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'incident.changed',
+    subject: { kind: 'incident', id },
+    within: id,
+    data: { ...change, before: changed(incident, input) },
+  })
 }
 
 /** Answers the severity criteria: the severity follows, and why. */
@@ -50,7 +70,7 @@ export async function assessIncident(
     type: 'incident.assessed',
     subject: { kind: 'incident', id },
     within: id,
-    data: { criteria: input.criteria, from: incident.severity, severity, why },
+    data: { criteria: input.criteria, from: incident.severity, severity, why, criteriaVersion },
   })
 }
 
@@ -71,7 +91,7 @@ export async function classifyIncident(
     type: 'incident.classified',
     subject: { kind: 'incident', id },
     within: id,
-    data: { from: incident.class, class: input.class, reason: input.reason },
+    data: { from: incident.class, class: input.class, reason: input.reason, definition: await definitionOf(tx, input.class) },
   })
 }
 
@@ -100,7 +120,7 @@ async function takeRole(tx: Tx, actor: Actor, incident: IncidentRow, role: Incid
     type: 'incident.role-assigned',
     subject: { kind: 'incident', id: incident.id },
     within: incident.id,
-    data: { role, personId, name: person?.name ?? null },
+    data: { role, personId, name: person?.name ?? null, before: { personId: incident[roleColumns[role]] } },
   })
 }
 
@@ -123,8 +143,11 @@ export async function setMembers(
   assertVersion(incident, input.version)
   const personIds = [...new Set(input.personIds)]
   await assertPeople(tx, personIds, 'personIds')
-  await tx.db.delete(incidentMembers).where(eq(incidentMembers.incidentId, id))
+  const before = await tx.db.delete(incidentMembers).where(eq(incidentMembers.incidentId, id)).returning({ id: incidentMembers.personId })
   if (personIds.length > 0) await tx.db.insert(incidentMembers).values(personIds.map(personId => ({ incidentId: id, personId })))
   await saveIncident(tx, incident, {})
-  await record(tx, { actor: caller.actor, type: 'incident.members-set', subject: { kind: 'incident', id }, within: id, data: { personIds } })
+  await record(tx, {
+    ...{ actor: caller.actor, type: 'incident.members-set', subject: { kind: 'incident', id }, within: id },
+    data: { personIds, before: { personIds: before.map(member => member.id) } },
+  })
 }

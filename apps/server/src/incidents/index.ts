@@ -28,7 +28,7 @@ export { ClosingConditions } from './transitions.ts'
 
 /** Reading a restricted incident is on record: once a quarter of an hour, because an open page reads again with every change. */
 async function recordRead(tx: Tx, caller: Caller, id: string): Promise<void> {
-  const entry = { actor: caller.actor, type: 'incident.read', subject: { kind: 'incident', id } }
+  const entry = { actor: caller.actor, type: 'incident.read', subject: { kind: 'incident', id } } as const
   if (!(await wasRecorded(tx, { ...entry, since: addMinutes(tx.now, -15) }))) await record(tx, { ...entry, within: id })
 }
 
@@ -38,13 +38,10 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
   defineWorkload(context)
   context.readers.react('incidents', {
     'page.acknowledged': async (tx, entry) => {
-      const about = entry.data.about as { kind: string; id: string }
+      const { about, teamId, personId } = entry.data
       if (about.kind !== 'incident') return
-      const [team] = await tx.db
-        .select({ kind: teams.kind })
-        .from(teams)
-        .where(eq(teams.id, String(entry.data.teamId)))
-      if (team) await takeVacantRole(tx, entry.actor, about.id, team.kind === 'security' ? 'lead' : 'owner', String(entry.data.personId))
+      const [team] = await tx.db.select({ kind: teams.kind }).from(teams).where(eq(teams.id, teamId))
+      if (team) await takeVacantRole(tx, entry.actor, about.id, team.kind === 'security' ? 'lead' : 'owner', personId)
     },
   })
   const read = (tx: Tx, caller: Caller, id: string) => readIncident(tx, context, conditions, caller, id)

@@ -3,7 +3,7 @@ import { and, eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { escalateAlerts } from '../alerts/index.ts'
 import { listServices, teamMembers } from '../directory/index.ts'
-import { record } from '../journal/index.ts'
+import { markRecords, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { invalid } from '../kernel/problems.ts'
@@ -42,6 +42,7 @@ export async function openIncident(tx: Tx, context: AppContext, caller: Caller, 
     })
     .returning()
   if (!incident) throw new Error('an inserted incident is returned')
+  if (isDemo || input.isRestricted) await markRecords(tx, [id], { isDemo, isRestricted: input.isRestricted })
   await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId })
   await record(tx, {
     actor: caller.actor,
@@ -87,7 +88,7 @@ async function findLead(
     type: 'incident.role-assigned',
     subject: { kind: 'incident', id: incident.id },
     within: incident.id,
-    data: { role: 'lead', personId: caller.personId, name: caller.actor.name },
+    data: { role: 'lead', personId: caller.personId, name: caller.actor.name, before: { personId: incident.leadId } },
   })
 }
 

@@ -44,7 +44,10 @@ export async function listServicesAffected(tx: Tx, context: AppContext, caller: 
     type: 'incident.services-set',
     subject: { kind: 'incident', id: incident.id },
     within: incident.id,
-    data: { services: listed.map(each => ({ ...each, name: known.get(each.id)?.name ?? '' })) },
+    data: {
+      services: listed.map(({ id, basis }) => ({ id, name: known.get(id)?.name ?? '', basis })),
+      before: { serviceIds: before.map(old => old.serviceId) },
+    },
   })
   for (const each of listed) {
     const service = known.get(each.id)
@@ -132,6 +135,9 @@ export async function setAffectedCustomers(
     type: 'incident.customers-set',
     subject: { kind: 'incident', id },
     within: id,
-    data: { customers: input.customers.map(each => ({ ...each, name: known.get(each.id) ?? '' })) },
+    data: {
+      customers: input.customers.map(each => ({ id: each.id, name: known.get(each.id) ?? '', basis: each.basis })),
+      before: { customerIds: before.map(old => old.customerId) },
+    },
   })
 }

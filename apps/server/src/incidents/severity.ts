@@ -1,5 +1,8 @@
 import type { IncidentSeverity, SeverityCriteria } from '@tocsin/api'
 
+/** Of the rule in this file. One more whenever the same answers may make another severity: entries say by which it was. */
+export const criteriaVersion = 1
+
 type Level = 1 | 2 | 3 | 4
 
 /** What each answer alone amounts to. After the functional, information and recoverability impact of NIST SP 800-61 r2, table 3-2 to 3-4. */

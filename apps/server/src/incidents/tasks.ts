@@ -63,7 +63,14 @@ export async function changeTask(
     .set({ ...change, ...done, ...approval, version: task.version + 1 })
     .where(eq(tasks.id, id))
   const type = isDone === true && task.doneAt === null ? 'task.done' : isDone === false && task.doneAt !== null ? 'task.reopened' : 'task.changed'
-  await record(tx, { actor: caller.actor, type, subject: { kind: 'task', id }, within: incidentId, data: { title: input.title ?? task.title, ...change } })
+  const { title, assigneeId, dueOn } = { ...task, ...change }
+  await record(tx, {
+    ...{ actor: caller.actor, type, subject: { kind: 'task', id }, within: incidentId },
+    data: {
+      ...{ title, assigneeId, dueOn, isDone: isDone ?? task.doneAt !== null },
+      before: { title: task.title, assigneeId: task.assigneeId, dueOn: task.dueOn, isDone: task.doneAt !== null },
+    },
+  })
 }
 
 /** The executive of the incident approves a task that hurts the business. */

@@ -1,12 +1,15 @@
+import type { IncidentStatus } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { closeAlertsOf } from '../alerts/index.ts'
-import { record } from '../journal/index.ts'
+import { type Actor, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
+import { definitionOf } from './classes.ts'
 import { assertVersion, type IncidentRow, lockIncident, saveIncident, stateOf } from './incident.ts'
 import { blockers, destination, type Transition } from './lifecycle.ts'
+import { criteriaVersion } from './severity.ts'
 import { incidentCustomers, type incidents } from './tables.ts'
 
 /** Reasons of other modules against closing an incident: each a sentence. They stand on higher floors and register here. */
@@ -37,7 +40,14 @@ const pastParticiple: Readonly<Record<Transition, string>> = {
   reopen: 'reopened',
 }
 
-/** One step of the lifecycle: an act with who, when and a statement. */
+/** A step that was taken: the incident as it was before, and what its entry in the journal says in any case. */
+interface EscalationLevel {
+  readonly incident: IncidentRow
+  readonly entry: { readonly actor: Actor; readonly subject: { readonly kind: 'incident'; readonly id: string }; readonly within: string }
+  readonly data: { readonly from: IncidentStatus; readonly to: IncidentStatus; readonly reason: string }
+}
+
+/** One step of the lifecycle, for its entry in the journal to be written: an act with who, when and a statement. */
 async function takeStep(
   tx: Tx,
   context: AppContext,
@@ -45,8 +55,8 @@ async function takeStep(
   id: string,
   action: Transition,
   input: TransitionInput,
-  details: { conditions?: ClosingConditions; change?: Partial<typeof incidents.$inferInsert>; data?: Record<string, unknown> } = {},
-): Promise<IncidentRow> {
+  details: { conditions?: ClosingConditions; change?: Partial<typeof incidents.$inferInsert> } = {},
+): Promise<EscalationLevel> {
   const incident = await lockIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   const state = await stateOf(tx, incident)
@@ -55,33 +65,39 @@ async function takeStep(
   const against = [...blockers(action, state, tx.now.slice(0, 10)), ...((await details.conditions?.against(tx, incident)) ?? [])]
   if (against.length > 0) throw conflict(against.join(' '))
   await saveIncident(tx, incident, { status: to, ...details.change })
-  await record(tx, {
-    actor: caller.actor,
-    type: `incident.${pastParticiple[action]}`,
-    subject: { kind: 'incident', id },
-    within: id,
-    data: { from: incident.status, to, reason: input.reason, ...details.data },
-  })
-  return { ...incident, status: to }
+  const entry = { actor: caller.actor, subject: { kind: 'incident', id }, within: id } as const
+  return { incident, entry, data: { from: incident.status, to, reason: input.reason } }
 }
 
 /** Declares a suspected incident: the official act that starts the clocks. */
 export async function declareIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
+  const { incident, entry, data } = await takeStep(tx, context, caller, id, 'declare', input, { change: { declaredAt: tx.now } })
   const affected = await tx.db.select({ id: incidentCustomers.customerId }).from(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
-  const { severity, class: class_ } = await lockIncident(tx, context, caller, id)
-  await takeStep(tx, context, caller, id, 'declare', input, {
-    change: { declaredAt: tx.now },
-    data: { declaredAt: tx.now, severity, class: class_, customerIds: affected.map(customer => customer.id) },
+  if (incident.severity === null) throw new Error('the lifecycle declares no incident without a severity')
+  await record(tx, {
+    ...entry,
+    type: 'incident.declared',
+    data: {
+      ...data,
+      declaredAt: tx.now,
+      severity: incident.severity,
+      criteriaVersion,
+      class: incident.class,
+      definition: await definitionOf(tx, incident.class),
+      customerIds: affected.map(customer => customer.id),
+    },
   })
 }
 
 /** Contained: for the first time, or again when the attacker has returned. */
 export async function containIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
-  await takeStep(tx, context, caller, id, 'contain', input, { change: { monitorUntil: null } })
+  const { entry, data } = await takeStep(tx, context, caller, id, 'contain', input, { change: { monitorUntil: null } })
+  await record(tx, { ...entry, type: 'incident.contained', data })
 }
 
 export async function eradicateIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
-  await takeStep(tx, context, caller, id, 'eradicate', input)
+  const { entry, data } = await takeStep(tx, context, caller, id, 'eradicate', input)
+  await record(tx, { ...entry, type: 'incident.eradicated', data })
 }
 
 /** Recovered: to a known secure state, verified in a stated way, and watched until a set date. */
@@ -94,7 +110,8 @@ export async function recoverIncident(
 ): Promise<void> {
   const { secureState, verification, monitorUntil } = input
   if (monitorUntil < tx.now.slice(0, 10)) throw invalid('monitorUntil', 'must not lie in the past')
-  await takeStep(tx, context, caller, id, 'recover', input, { change: { monitorUntil }, data: { secureState, verification, monitorUntil } })
+  const { entry, data } = await takeStep(tx, context, caller, id, 'recover', input, { change: { monitorUntil } })
+  await record(tx, { ...entry, type: 'incident.recovered', data: { ...data, secureState, verification, monitorUntil } })
 }
 
 /** Closes it. Afterwards its record cannot change. */
@@ -106,11 +123,13 @@ export async function closeIncident(
   id: string,
   input: TransitionInput,
 ): Promise<void> {
-  await takeStep(tx, context, caller, id, 'close', input, { conditions, change: { closedAt: tx.now } })
+  const { entry, data } = await takeStep(tx, context, caller, id, 'close', input, { conditions, change: { closedAt: tx.now } })
+  await record(tx, { ...entry, type: 'incident.closed', data })
   await closeAlertsOf(tx, id)
   await resolvePagesAbout(tx, context, caller.actor, id)
 }
 
 export async function reopenIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
-  await takeStep(tx, context, caller, id, 'reopen', input, { change: { closedAt: null } })
+  const { entry, data } = await takeStep(tx, context, caller, id, 'reopen', input, { change: { closedAt: null } })
+  await record(tx, { ...entry, type: 'incident.reopened', data })
 }

@@ -1,7 +1,7 @@
 import { asc, eq, sql } from 'drizzle-orm'
 import type { Database, Reader, Tx } from '../kernel/database.ts'
 import type { Log } from '../kernel/telemetry.ts'
-import { type Entry, journalChannel, toEntry } from './record.ts'
+import { type Entry, journalChannel, type Reactions, reactTo, toEntry } from './record.ts'
 import { journal, journalCursors } from './tables.ts'
 
 /** How far a reader has read, in commit order. */
@@ -79,9 +79,9 @@ export class JournalReaders {
   }
 
   /** Reacts to entries of some types, one by one. */
-  react(name: string, reactions: Readonly<Record<string, (tx: Tx, entry: Entry) => Promise<void>>>): void {
+  react(name: string, reactions: Reactions): void {
     const react = async (tx: Tx, entries: readonly Entry[]) => {
-      for (const entry of entries) await reactions[entry.type]?.(tx, entry)
+      for (const entry of entries) await reactTo(reactions, tx, entry)
     }
     this.follow(name, react, new Set(Object.keys(reactions)))
   }

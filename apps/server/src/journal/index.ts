@@ -1,9 +1,11 @@
 export { JournalReaders } from './follow.ts'
 export { journalHealth } from './health.ts'
 export { Live } from './live.ts'
+export { markAs, markRecords } from './marks.ts'
 export {
   type Actor,
   type Entry,
+  type EntryOf,
   entryWithin,
   lastDoneByPeople,
   latestEntries,

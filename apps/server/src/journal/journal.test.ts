@@ -6,8 +6,11 @@ import { type Person, test, type World } from '../../test/world.ts'
 import { readAfter } from './follow.ts'
 import { record, system } from './record.ts'
 
+const incidentId = '0193b5a0-0000-7000-8000-000000000001'
 const note = (world: World, text: string) =>
-  world.server.context.database.transaction(tx => record(tx, { actor: system, type: 'note.written', subject: { kind: 'note', id: 'n' }, data: { text } }))
+  world.server.context.database.transaction(tx =>
+    record(tx, { actor: system, type: 'note.written', subject: { kind: 'note', id: 'n' }, within: incidentId, data: { markdown: text } }),
+  )
 const exported = async (person: Person) => (await person.call.raw('exportJournal')).text()
 
 describe('the journal', () => {
@@ -34,11 +37,13 @@ describe('the journal', () => {
       release = resolve
     })
     const slow = database.transaction(async tx => {
-      await record(tx, { actor: system, type: 'note.written', subject: { kind: 'note', id: 'slow' } })
+      await record(tx, { actor: system, type: 'note.written', subject: { kind: 'note', id: 'slow' }, within: incidentId, data: { markdown: '' } })
       await held
     })
     await new Promise(resolve => setTimeout(resolve, 100))
-    await database.transaction(tx => record(tx, { actor: system, type: 'note.written', subject: { kind: 'note', id: 'quick' } }))
+    await database.transaction(tx =>
+      record(tx, { actor: system, type: 'note.written', subject: { kind: 'note', id: 'quick' }, within: incidentId, data: { markdown: '' } }),
+    )
     const early = await readAfter(database.reader(), before)
     expect([early.entries, early.isBehind]).toEqual([[], true])
     release()
@@ -59,17 +64,17 @@ describe('the journal', () => {
     // Who owns the database can drop the trigger; the signed tree still says what was written.
     const { db } = world.server.context.database.reader()
     await db.execute(sql`alter table journal disable trigger all`)
-    await db.execute(sql`update journal set data = '{"text": "entry 99"}' where data->>'text' = 'entry 5'`)
+    await db.execute(sql`update journal set data = '{"markdown": "entry 99"}' where data->>'markdown' = 'entry 5'`)
     await db.execute(sql`alter table journal enable trigger all`)
     const { problems } = verifyExport(await exported(administrator), key)
-    expect(problems).toEqual([expect.stringMatching(/^entry 7 of the file \(index 6 in the journal\) was changed/)])
+    expect(problems).toEqual([expect.stringMatching(/^entry 8 of the file \(index 7 in the journal\) was changed/)])
   })
 
   test('eighty at once are sealed each once, without a gap', async ({ world }) => {
     const administrator = await world.person('administrator')
     await Promise.all(Array.from({ length: 80 }, (_, n) => note(world, String(n))))
     const verdict = verifyExport(await exported(administrator))
-    expect(verdict).toMatchObject({ problems: [], isComplete: true, entries: 82 })
+    expect(verdict).toMatchObject({ problems: [], isComplete: true, entries: 83 })
   })
 })
 

@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto'
+import { type DataOf, type EventType, readEvent, type SubjectOf, UnreadableEvent, versionOf, type WithinOf } from '@tocsin/events'
+import { hashBody, type LeafHeader, saltBytes } from '@tocsin/merkle'
 import { and, desc, eq, gt, gte, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
@@ -14,72 +17,145 @@ export interface Actor {
 /** What Tocsin does by itself. */
 export const system: Actor = { kind: 'system', id: null, name: 'Tocsin' }
 
-export interface Subject {
-  readonly kind: string
+interface Subject<Kind extends string = string> {
+  readonly kind: Kind
   readonly id: string
 }
 
-/** One entry as everybody reads it; this, in canonical JSON, is what the Merkle tree's leaves are hashes of. */
-export interface Entry {
+interface EntryBase {
   readonly id: string
   readonly at: Instant
   readonly actor: Actor
+  /** Of the form that its data was written in. */
+  readonly version: number
+  readonly isDemo: boolean
+  readonly isExercise: boolean
+  readonly isRestricted: boolean
+  readonly bodyHash: Buffer
+}
+
+type Entries = {
+  readonly [Type in EventType]: EntryBase & {
+    readonly type: Type
+    readonly subject: Subject<SubjectOf<Type>>
+    readonly within: WithinOf<Type>
+    readonly data: DataOf<Type>
+    readonly fault: null
+  }
+}
+
+/** An entry of one type. */
+export type EntryOf<Type extends EventType> = Entries[Type]
+
+/** An entry whose type is unknown, whose data is not as its type says, or whose data was erased. It is shown as it is stored. */
+export interface UnreadableEntry extends EntryBase {
   readonly type: string
   readonly subject: Subject
   readonly within: string | null
   readonly data: Readonly<Record<string, unknown>>
+  /** What is wrong with it, as a sentence. */
+  readonly fault: string
 }
+
+/** One entry as everybody reads it. Where `fault` is null, `type` says what `data` is, in its newest form. */
+export type Entry = Entries[EventType] | UnreadableEntry
 
 export const journalChannel = 'tocsin_journal'
 
-export interface NewEntry {
-  /** Where something else is to refer to the entry. */
-  readonly id?: string
-  readonly actor: Actor
-  readonly type: string
-  readonly subject: Subject
-  readonly within?: string | null
-  readonly data?: Record<string, unknown>
+type NewEntries = {
+  readonly [Type in EventType]: {
+    /** Where something else is to refer to the entry. */
+    readonly id?: string
+    readonly actor: Actor
+    readonly type: Type
+    readonly subject: Subject<SubjectOf<Type>>
+  } & (WithinOf<Type> extends null ? { readonly within?: null } : { readonly within: WithinOf<Type> }) &
+    (Record<never, never> extends DataOf<Type> ? { readonly data?: DataOf<Type> } : { readonly data: DataOf<Type> })
 }
 
+/** An entry to be written: one of the types of `@tocsin/events`, with its kind of subject and its data. */
+export type NewEntry = NewEntries[EventType]
+
 /**
- * Writes one entry, in the transaction of the change itself. `type` is `<noun>.<past participle>`; `within` is the id of the
- * record that decides who may see it. Secrets do not belong into `data`: entries are exported.
+ * Writes one entry, in the transaction of the change itself. `within` is the id of the incident that decides who may see it.
+ * Secrets do not belong into `data`: entries are exported.
+ * @throws UnreadableEvent when the data is not as the type says, where the compiler could not see it
  */
 export async function record(tx: Tx, entry: NewEntry): Promise<void> {
   await recordAll(tx, [entry])
 }
 
-/** Writes the entries of a batch. */
+/** Writes the entries of a batch in one statement, which also finds the marks of the records that they are about. */
 export async function recordAll(tx: Tx, entries: readonly NewEntry[]): Promise<void> {
   if (entries.length === 0) return
-  await tx.db.insert(journal).values(
-    entries.map(({ id, actor, type, subject, within, data }) => ({
-      id: id ?? newId(),
-      at: tx.now,
-      actorKind: actor.kind,
-      actorId: actor.id,
-      actorName: actor.name,
-      type,
-      subjectKind: subject.kind,
-      subjectId: subject.id,
-      withinId: within ?? null,
-      data: data ?? {},
-    })),
-  )
+  const salts = randomBytes(saltBytes * entries.length)
+  const rows = entries.map(({ id = newId(), actor, type, subject, within = null, data = {} }, at) => {
+    const version = versionOf(type)
+    readEvent(type, version, data)
+    const salt = salts.subarray(at * saltBytes, (at + 1) * saltBytes)
+    const hash = hashBody(salt, { id, actor: { id: actor.id, name: actor.name }, within, data })
+    return { id, actor, type, version, subject, within, data: JSON.stringify(data), salt, hash }
+  })
+  const column = <T>(of: (row: (typeof rows)[number]) => T) => sql.param(rows.map(of))
+  await tx.db.execute(sql`
+    insert into journal (id, at, actor_kind, actor_id, actor_name, type, version, subject_kind, subject_id, within_id, data, salt, body_hash,
+      is_demo, is_exercise, is_restricted)
+    select given.id, ${tx.now}::timestamptz, actor_kind, actor_id, actor_name, type, version, subject_kind, subject_id, within_id, data::jsonb,
+      decode(salt, 'hex'), decode(body_hash, 'hex'),
+      coalesce(about.is_demo, false) or coalesce(around.is_demo, false),
+      coalesce(about.is_exercise, false) or coalesce(around.is_exercise, false),
+      coalesce(about.is_restricted, false) or coalesce(around.is_restricted, false)
+    from unnest(
+      ${column(row => row.id)}::uuid[], ${column(row => row.actor.kind)}::text[], ${column(row => row.actor.id)}::text[],
+      ${column(row => row.actor.name)}::text[], ${column(row => row.type)}::text[], ${column(row => row.version)}::int[],
+      ${column(row => row.subject.kind)}::text[], ${column(row => row.subject.id)}::text[], ${column(row => row.within)}::uuid[],
+      ${column(row => row.data)}::text[], ${column(row => row.salt.toString('hex'))}::text[], ${column(row => row.hash.toString('hex'))}::text[]
+    ) with ordinality as given (id, actor_kind, actor_id, actor_name, type, version, subject_kind, subject_id, within_id, data, salt, body_hash, place)
+    left join journal_marks about on about.record_id = given.subject_id
+    left join journal_marks around on around.record_id = given.within_id::text
+    order by given.place`)
   await tx.db.execute(sql`select pg_notify(${journalChannel}, '')`)
 }
 
-export function toEntry(row: typeof journal.$inferSelect): Entry {
-  return {
-    id: row.id,
-    at: row.at,
+type Row = typeof journal.$inferSelect
+
+/** An entry from its row: read by its type, or with what is wrong with it. */
+export function toEntry(row: Row): Entry {
+  const { id, at, type, version, isDemo, isExercise, isRestricted, bodyHash } = row
+  const entry = {
+    ...{ id, at, type, version, isDemo, isExercise, isRestricted, bodyHash },
     actor: { kind: row.actorKind as Actor['kind'], id: row.actorId, name: row.actorName },
-    type: row.type,
     subject: { kind: row.subjectKind, id: row.subjectId },
     within: row.withinId,
-    data: row.data,
   }
+  if (row.data === null) return { ...entry, data: {}, fault: 'Its data was erased.' }
+  try {
+    // The registry has checked that `data` is that of `type`: what a look-up by name cannot say in types.
+    return { ...entry, data: readEvent(type, version, row.data), fault: null } as Entry
+  } catch (error) {
+    if (!(error instanceof UnreadableEvent)) throw error
+    return { ...entry, data: row.data, fault: error.message }
+  }
+}
+
+/** What of an entry stands in its leaf as it is. */
+export function headerOf({ at, type, version, subject, actor, isDemo, isExercise, isRestricted }: Entry): LeafHeader {
+  return { at, type, version, subject, actorKind: actor.kind, isDemo, isExercise, isRestricted }
+}
+
+/** What is done about entries of some types. */
+export type Reactions = { readonly [Type in EventType]?: (tx: Tx, entry: EntryOf<Type>) => Promise<void> }
+
+/**
+ * Does what is to be done about one entry, if anything.
+ * @throws UnreadableEvent when something is, and the entry cannot be read
+ */
+export async function reactTo(reactions: Reactions, tx: Tx, entry: Entry): Promise<void> {
+  if (!Object.hasOwn(reactions, entry.type)) return
+  if (entry.fault !== null) throw new UnreadableEvent(`Entry ${entry.id} cannot be read: ${entry.fault}`)
+  // A reaction takes the entries of its key's type alone, and this one is of that type: TypeScript does not tie the two together.
+  const reaction = reactions[entry.type] as ((tx: Tx, entry: Entry) => Promise<void>) | undefined
+  await reaction?.(tx, entry)
 }
 
 /** Which entries: those within one record (an incident), and those about some subjects from before they belonged to it. */
@@ -142,7 +218,7 @@ export async function latestEntries(
 export const entryWithin = journal.withinId
 
 /** True when this actor wrote an entry of this type about the subject since a moment: so that a page which is live is not a read a second. */
-export async function wasRecorded(reader: Reader, entry: { actor: Actor; type: string; subject: Subject; since: Instant }): Promise<boolean> {
+export async function wasRecorded(reader: Reader, entry: { actor: Actor; type: EventType; subject: Subject; since: Instant }): Promise<boolean> {
   const { actor, type, subject, since } = entry
   const [found] = await reader.db
     .select({ id: journal.id })

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import {
   append,
-  canonicalJson,
   type ExportedEntry,
   type Frontier,
   inclusionPlaces,
   joinSubtrees,
+  leafData,
   leafHash,
   openCheckpoint,
   perfectSubtrees,
@@ -18,7 +18,7 @@ import {
 import { desc, eq, or, type SQL, sql } from 'drizzle-orm'
 import type { Reader, Tx } from '../kernel/database.ts'
 import type { Secrets } from '../kernel/secrets.ts'
-import { type Entry, type Selection, selectionCondition, toEntry } from './record.ts'
+import { type Entry, headerOf, type Selection, selectionCondition, toEntry } from './record.ts'
 import { journal, journalCheckpoints, journalLeaves, journalNodes } from './tables.ts'
 
 /** Appends journal entries to the Merkle tree and signs what it has become. */
@@ -44,7 +44,7 @@ export function openSealer(secrets: Secrets): Sealer {
       const nodes: (typeof journalNodes.$inferInsert)[] = []
       for (const entry of entries) {
         leaves.push({ leafIndex: frontier.size, entryId: entry.id })
-        const appended = append(frontier, leafHash(canonicalJson(entry)))
+        const appended = append(frontier, leafHash(leafData(headerOf(entry), entry.bodyHash)))
         frontier = appended.frontier
         nodes.push(...appended.completed.map(node => ({ level: node.level, nodeIndex: node.index, hash: node.hash })))
       }
@@ -113,12 +113,19 @@ export async function exportJournal(
   const nodes = await readNodes(reader, places)
   const entries: ExportedEntry[] = rows.map(({ row, leafIndex }) => ({
     index: leafIndex,
-    entry: toEntry(row) as unknown as Record<string, unknown>,
+    header: headerOf(toEntry(row)),
+    ...bodyOf(row),
     proof: inclusionPlaces(leafIndex, size).map(siblings =>
       joinSubtrees(siblings.map(place => nodes.get(placeName(place)) ?? fault(place))).toString('base64'),
     ),
   }))
   return writeExport({ key: sealer.key, checkpoint: checkpoint.note, document, entries })
+}
+
+/** A body as it is stored, whatever a reader makes of it; of an erased one the hash that stays. */
+function bodyOf({ id, actorId, actorName, withinId, data, salt, bodyHash }: typeof journal.$inferSelect): Pick<ExportedEntry, 'salt' | 'body' | 'bodyHash'> {
+  if (data === null || salt === null) return { bodyHash: bodyHash.toString('base64') }
+  return { salt: salt.toString('base64'), body: { id, actor: { id: actorId, name: actorName }, within: withinId, data } }
 }
 
 /** An export is the subject of its own entry, so its id leads to the leaf. */

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { bigserial, customType, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { bigserial, boolean, customType, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { bytes, count, id, instant, json, table } from '../kernel/columns.ts'
 
@@ -23,7 +23,17 @@ export const journal = table(
     subjectId: text('subject_id').notNull(),
     /** The record that the entry belongs to, and that decides who may see it: an incident's id. */
     withinId: uuid('within_id'),
-    data: json('data', z.record(z.string(), z.unknown())).notNull(),
+    /** Of the form of `data`. */
+    version: integer('version').notNull(),
+    /** Null once it was erased; the header and the hash of the body stay, and so do the proofs. */
+    data: json('data', z.record(z.string(), z.unknown())),
+    isDemo: boolean('is_demo').notNull(),
+    isExercise: boolean('is_exercise').notNull(),
+    isRestricted: boolean('is_restricted').notNull(),
+    /** Null once the body was erased. */
+    salt: bytes('salt'),
+    /** SHA-256(salt || canonical JSON of the body): packages/merkle, `hashBody`. */
+    bodyHash: bytes('body_hash').notNull(),
   },
   self => [
     index('journal_order').on(self.xid, self.seq),
@@ -54,3 +64,11 @@ export const journalCheckpoints = table('journal_checkpoints', {
 
 /** How far each follower has read. */
 export const journalCursors = table('journal_cursors', { name: text('name').primaryKey(), xid: xid8('xid').notNull(), seq: count('seq').notNull() })
+
+/** Records whose entries carry a mark in their header: those of the demo, of exercises, and restricted incidents. Others have no row. */
+export const journalMarks = table('journal_marks', {
+  recordId: text('record_id').primaryKey(),
+  isDemo: boolean('is_demo').notNull().default(false),
+  isExercise: boolean('is_exercise').notNull().default(false),
+  isRestricted: boolean('is_restricted').notNull().default(false),
+})

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import pg from 'pg'
 import { addSeconds, type Clock, type Instant } from './clock.ts'
-import { type Database, patience, type Tx } from './database.ts'
+import { type Database, patience, type Reader, type Tx } from './database.ts'
 import { newId } from './ids.ts'
 import { jobs } from './tables.ts'
 import type { Log, Metrics } from './telemetry.ts'
@@ -341,4 +341,12 @@ export class JobRunner {
     clearTimeout(this.#timer)
     if (!this.#isStopped) this.#timer = setTimeout(() => this.wake(), ms)
   }
+}
+
+/** True while a runner works on this database, in this process or in another. */
+export async function isAnyRunning(reader: Reader): Promise<boolean> {
+  const { rows } = await reader.db.execute(sql`
+    select 1 from pg_locks where locktype = 'advisory' and classid = ${leaseClass} and granted
+      and database = (select oid from pg_database where datname = current_database()) limit 1`)
+  return rows.length > 0
 }

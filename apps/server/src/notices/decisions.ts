@@ -1,6 +1,7 @@
 import { includesRole, type reasonCategories } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
+import { customers } from '../directory/index.ts'
 import { incidents, pageLead } from '../incidents/index.ts'
 import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
@@ -8,7 +9,7 @@ import { cancel, schedule } from '../kernel/jobs.ts'
 import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/problems.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { lockObligation } from './notices.ts'
-import { morningOf, openObligations, warnTopic } from './obligations.ts'
+import { morningOf, type ObligationRow, openObligations, warnTopic } from './obligations.ts'
 import { obligations } from './tables.ts'
 
 export const reviewJob = 'notices.review-decision'
@@ -52,11 +53,19 @@ export async function proposeDecision(tx: Tx, context: AppContext, caller: Calle
   })
 }
 
+/** The decision about a duty, as it was proposed last; undefined where there is none. */
+function decisionOf(obligation: ObligationRow): Omit<Proposal, 'version'> | undefined {
+  const { decisionKind: kind, decisionReasonCategory: reasonCategory, decisionReason: reason, decisionReviewOn: reviewOn } = obligation
+  if (kind === null || reasonCategory === null || reason === null || reviewOn === null) return undefined
+  return { kind, reasonCategory, reason, reviewOn }
+}
+
 /** Approves it: somebody else than who proposed it, being the incident's executive or a lead. */
 export async function approveDecision(tx: Tx, context: AppContext, caller: Caller, obligationId: string, version: number): Promise<void> {
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
   if (obligation.version !== version) throw changedMeanwhile()
-  if (obligation.decisionKind === null || obligation.decisionReviewOn === null) throw conflict('Nothing was proposed.')
+  const decision = decisionOf(obligation)
+  if (decision === undefined) throw conflict('Nothing was proposed.')
   if (obligation.decisionApprovedById !== null) throw conflict('This decision is approved already.')
   if (obligation.startedAt === null) throw conflict('The incident is not declared yet: there is no duty to decide on.')
   if (obligation.decisionById === caller.personId) throw forbidden('Somebody else than who proposed it approves a decision.')
@@ -65,13 +74,13 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
     .update(obligations)
     .set({ decisionApprovedById: caller.personId, state: obligation.decisionKind === 'defer' ? 'deferred' : 'waived', version: obligation.version + 1 })
     .where(eq(obligations.id, obligationId))
-  await schedule(tx, { kind: reviewJob, key: reviewKey(obligationId), runAt: morningOf(obligation.decisionReviewOn), data: { obligationId } })
+  await schedule(tx, { kind: reviewJob, key: reviewKey(obligationId), runAt: morningOf(decision.reviewOn), data: { obligationId } })
   await record(tx, {
     actor: caller.actor,
     type: 'decision.approved',
     subject: { kind: 'obligation', id: obligationId },
     within: incident.id,
-    data: { customer: customer.name, kind: obligation.decisionKind, reasonCategory: obligation.decisionReasonCategory, reviewOn: obligation.decisionReviewOn },
+    data: { customer: customer.name, ...decision },
   })
   if ((await openObligations(tx, incident.id)).length === 0) await resolvePagesAbout(tx, context, system, incident.id, warnTopic)
 }
@@ -99,29 +108,32 @@ export async function withdrawDecision(tx: Tx, context: AppContext, caller: Call
     type: 'decision.withdrawn',
     subject: { kind: 'obligation', id: obligationId },
     within: incident.id,
-    data: { customer: customer.name },
+    data: { customer: customer.name, kind: obligation.decisionKind },
   })
 }
 
 /** The day of review has come: the lead is paged to look at the decision again. */
 export async function reviewDecision(tx: Tx, context: AppContext, obligationId: string): Promise<void> {
   const [found] = await tx.db
-    .select({ obligation: obligations, incident: incidents })
+    .select({ obligation: obligations, incident: incidents, customer: customers.name })
     .from(obligations)
     .innerJoin(incidents, eq(incidents.id, obligations.incidentId))
+    .innerJoin(customers, eq(customers.id, obligations.customerId))
     .where(eq(obligations.id, obligationId))
   if (!found || (found.obligation.state !== 'deferred' && found.obligation.state !== 'waived')) return
-  const { obligation, incident } = found
+  const { obligation, incident, customer } = found
+  const decision = decisionOf(obligation)
+  if (decision === undefined) return
   await record(tx, {
     actor: system,
     type: 'decision.due',
     subject: { kind: 'obligation', id: obligationId },
     within: incident.id,
-    data: { kind: obligation.decisionKind, reviewOn: obligation.decisionReviewOn },
+    data: { customer, kind: decision.kind, reviewOn: decision.reviewOn },
   })
   await pageLead(tx, context, incident, {
     topic: `decision ${obligationId}`,
     title: `Incident ${incident.number}: a decision on a notice is due for review`,
-    summary: `It was decided ${obligation.decisionKind === 'defer' ? 'to delay a notice' : 'not to notify'} until it is looked at again today: notify, or decide anew.`,
+    summary: `It was decided ${decision.kind === 'defer' ? 'to delay a notice' : 'not to notify'} until it is looked at again today: notify, or decide anew.`,
   })
 }

@@ -1,4 +1,5 @@
 import type { NoticeInput } from '@tocsin/api'
+import { digest } from '@tocsin/merkle'
 import { and, eq, ne } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
@@ -48,6 +49,11 @@ async function lockNotice(tx: Tx, context: AppContext, caller: Caller, noticeId:
   return { ...obligation, notice }
 }
 
+/** What of a notice its customer reads: what an approval is for. */
+function textOf({ nature, userImpact, mitigation, isInvestigationComplete, nextSteps, nextCommunicationAt }: Input) {
+  return { nature, userImpact, mitigation, isInvestigationComplete, nextSteps, nextCommunicationAt }
+}
+
 /** Drafts a notice. It can be done before the declaration; one at a time is in the making. */
 export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, obligationId: string, input: Input): Promise<string> {
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
@@ -72,7 +78,7 @@ export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, o
     type: 'notice.drafted',
     subject: { kind: 'notice', id },
     within: incident.id,
-    data: { customer: customer.name, ...input },
+    data: { customer: customer.name, ...textOf(input), sha256: digest(textOf(input)) },
   })
   return obligationId
 }
@@ -91,7 +97,7 @@ export async function changeNotice(tx: Tx, context: AppContext, caller: Caller, 
     type: 'notice.changed',
     subject: { kind: 'notice', id: noticeId },
     within: incident.id,
-    data: { customer: customer.name, ...content },
+    data: { customer: customer.name, ...textOf(content), sha256: digest(textOf(content)), before: textOf(notice) },
   })
   return obligation.id
 }
@@ -110,7 +116,7 @@ export async function approveNotice(tx: Tx, context: AppContext, caller: Caller,
     type: 'notice.approved',
     subject: { kind: 'notice', id: noticeId },
     within: incident.id,
-    data: { customer: customer.name },
+    data: { customer: customer.name, sha256: digest(textOf(notice)) },
   })
   return obligation.id
 }
@@ -142,7 +148,7 @@ export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, no
     type: 'notice.sent',
     subject: { kind: 'notice', id: noticeId },
     within: incident.id,
-    data: { customer: customer.name, to: customer.contacts.map(contact => contact.email) },
+    data: { customer: customer.name, to: customer.contacts.map(contact => contact.email), sha256: digest(textOf(notice)) },
   })
   return obligation.id
 }

@@ -21,7 +21,7 @@ export async function followIncident(tx: Tx, incidentId: string): Promise<void> 
   const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, incidentId))
   if (!incident) return
   const affected = await tx.db
-    .select({ id: customers.id, name: customers.name, noticeHours: customers.noticeHours, isDemo: customers.isDemo })
+    .select({ id: customers.id, name: customers.name, noticeHours: customers.noticeHours, version: customers.version })
     .from(incidentCustomers)
     .innerJoin(customers, eq(customers.id, incidentCustomers.customerId))
     .where(eq(incidentCustomers.incidentId, incidentId))
@@ -51,7 +51,7 @@ async function startClock(
   tx: Tx,
   incident: IncidentRow,
   { declaredAt }: { declaredAt: string },
-  customer: { id: string; name: string; noticeHours: number },
+  customer: { id: string; name: string; noticeHours: number; version: number },
 ): Promise<void> {
   const { dueAt, warnings } = scheduleOf(customerClock(customer.noticeHours), declaredAt)
   const [started] = await tx.db
@@ -65,7 +65,7 @@ async function startClock(
     type: 'obligation.opened',
     subject: { kind: 'obligation', id: started.id },
     within: incident.id,
-    data: { customer: customer.name, startedAt: declaredAt, dueAt },
+    data: { customer: customer.name, customerId: customer.id, customerVersion: customer.version, startedAt: declaredAt, dueAt, hours: customer.noticeHours },
   })
   // Of warnings that are past already only the last is given, at once.
   const past = warnings.filter(warning => warning.at <= tx.now).at(-1)

@@ -218,15 +218,16 @@ function checkAddress({ kind, address, keys }: Input): string {
 export async function removeContactMethod(tx: Tx, caller: Caller, id: string): Promise<void> {
   if (id === caller.personId) throw conflict("The account's e-mail stays until there is another contact method.")
   const all = await tx.db
-    .select({ id: contactMethods.id, verifiedAt: contactMethods.verifiedAt })
+    .select({ id: contactMethods.id, kind: contactMethods.kind, verifiedAt: contactMethods.verifiedAt })
     .from(contactMethods)
     .where(eq(contactMethods.personId, caller.personId))
     .for('update')
-  if (!all.some(method => method.id === id)) throw notFound('contact method')
+  const removed = all.find(method => method.id === id)
+  if (!removed) throw notFound('contact method')
   if (!all.some(method => method.id !== id && method.verifiedAt !== null))
     throw conflict('This is the last contact method that pages can reach you at: add another one first.')
   await tx.db.delete(contactMethods).where(and(eq(contactMethods.id, id), eq(contactMethods.personId, caller.personId)))
-  await record(tx, { actor: caller.actor, type: 'contact-method.removed', subject: { kind: 'person', id: caller.personId }, data: { id } })
+  await record(tx, { actor: caller.actor, type: 'contact-method.removed', subject: { kind: 'person', id: caller.personId }, data: { id, kind: removed.kind } })
 }
 
 export async function readRules(reader: Reader, personId: string): Promise<NotificationRules> {
@@ -247,6 +248,7 @@ export async function saveRules(tx: Tx, caller: Caller, rules: NotificationRules
       if (!method) throw invalid(`${urgency}.${i}.methodId`, 'must be one of your contact methods')
       if (method.verifiedAt === null) throw invalid(`${urgency}.${i}.methodId`, 'is not verified yet')
     }
+  const before = await readRules(tx, caller.personId)
   for (const urgency of ['high', 'low'] as const)
     await tx.db
       .insert(notificationRules)
@@ -256,7 +258,7 @@ export async function saveRules(tx: Tx, caller: Caller, rules: NotificationRules
     actor: caller.actor,
     type: 'notification-rules.changed',
     subject: { kind: 'person', id: caller.personId },
-    data: { high: rules.high, low: rules.low },
+    data: { high: rules.high, low: rules.low, before },
   })
   return readRules(tx, caller.personId)
 }

@@ -3,7 +3,7 @@ import { levelCount, levelFrom, whenWithin } from '@tocsin/oncall'
 import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { type AppContext, type Engagement, people } from '../access/index.ts'
-import { type NewEntry, recordAll, system } from '../journal/index.ts'
+import { type NewEntry, record, recordAll, system } from '../journal/index.ts'
 import { addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { type NewJob, scheduleAll } from '../kernel/jobs.ts'
@@ -139,17 +139,17 @@ async function save(tx: Tx, updates: readonly { id: string; decision: Decision; 
 }
 
 function entryOf(onCall: OnCallSnapshot, page: PageRow, routed: Routed, decision: Decision, channels: readonly string[]): NewEntry {
-  const base = { actor: system, subject: { kind: 'page', id: page.id }, within: page.withinId }
+  const base = { actor: system, subject: { kind: 'page', id: page.id }, within: page.withinId } as const
   if (decision.isExhausted) return { ...base, type: 'page.exhausted', data: { about: { kind: page.subjectKind, id: page.subjectId } } }
   const notified = decision.people.map(({ id }) => referenceIn(onCall, id).name)
   return {
     ...base,
     type: notified.length + channels.length > 0 ? 'page.notified' : 'page.waited',
     data: {
-      levelIndex: decision.at,
+      level: decision.at,
       notified,
       channels,
-      policy: routed.name,
+      policy: routed.saved,
       urgency: routed.urgency,
       why: decision.why,
       nextEscalationAt: decision.nextEscalationAt,
@@ -249,13 +249,16 @@ function nextFree({ onCall, engagements }: PagingSnapshot, page: PageRow, target
 export async function restartEscalation(tx: Tx, context: AppContext, pageId: string, levelIndex: number): Promise<void> {
   const twin = alias(pages, 'twin')
   const [same] = await tx.db
-    .select({ id: twin.id, withinId: pages.withinId })
+    .select({ id: twin.id, withinId: pages.withinId, subjectKind: pages.subjectKind, subjectId: pages.subjectId })
     .from(twin)
     .innerJoin(pages, eq(pages.key, twin.key))
     .where(and(eq(pages.id, pageId), ne(twin.id, pageId), eq(twin.state, 'triggered')))
   if (same) {
     await tx.db.update(pages).set({ state: 'resolved', nextEscalationAt: null, snoozedUntil: null }).where(eq(pages.id, pageId))
-    await recordAll(tx, [{ actor: system, type: 'page.resolved', subject: { kind: 'page', id: pageId }, within: same.withinId, data: { about: same.id } }])
+    await record(tx, {
+      ...{ actor: system, type: 'page.resolved', subject: { kind: 'page', id: pageId }, within: same.withinId },
+      data: { about: { kind: same.subjectKind, id: same.subjectId }, mergedInto: same.id },
+    })
     return
   }
   await tx.db

@@ -1,7 +1,7 @@
 import { type Severity, severities } from '@tocsin/api'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import { type AppContext, assertPeople, type Caller, findPerson, people } from '../access/index.ts'
-import { type Actor, lastDoneByPeople, record, system } from '../journal/index.ts'
+import { type Actor, lastDoneByPeople, markAs, markRecords, record, recordAll, system } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -68,13 +68,16 @@ async function openPage(
     .onConflictDoNothing({ target: pages.key, where: sql`state = 'triggered'` })
     .returning({ id: pages.id })
   if (!page) return
-  await record(tx, {
-    actor,
-    type: values.subjectKind === 'drill' ? 'drill.started' : 'page.triggered',
-    subject: { kind: 'page', id: values.id },
-    within: values.withinId ?? null,
-    data: { teamId: values.teamId, about: { kind: values.subjectKind, id: values.subjectId }, severity: values.severity },
-  })
+  const entry = { actor, subject: { kind: 'page', id: values.id } } as const
+  const data = { teamId: values.teamId, about: { kind: values.subjectKind, id: values.subjectId }, severity: values.severity }
+  if (values.subjectKind === 'drill') {
+    await markRecords(tx, [values.id], { isExercise: true })
+    await markAs(tx, values.id, values.teamId)
+    await record(tx, { ...entry, type: 'drill.started', data })
+  } else {
+    if (values.isDemo) await markRecords(tx, [values.id], { isDemo: true })
+    await record(tx, { ...entry, type: 'page.triggered', within: values.withinId ?? null, data })
+  }
   await escalatePages(tx, context, [values.id])
 }
 
@@ -102,7 +105,7 @@ async function lockPage(tx: Tx, pageId: string): Promise<PageRow> {
   return page
 }
 
-const about = (page: PageRow) => ({ kind: page.subjectKind, id: page.subjectId })
+const about = (page: Pick<PageRow, 'subjectKind' | 'subjectId'>) => ({ kind: page.subjectKind, id: page.subjectId })
 
 /**
  * Acknowledges a page: it stops climbing, and what has not left yet is not sent. Where a step needs several, it goes on until they are there. A
@@ -113,15 +116,13 @@ export async function acknowledgePage(tx: Tx, context: AppContext, actor: Actor,
   if (page.state === 'acknowledged' || page.state === 'resolved' || page.acknowledgements.some(one => one.personId === personId)) return page
   const acknowledgements = [...page.acknowledgements, { personId, at: tx.now }]
   const isEnough = acknowledgements.length >= page.needed
-  const afterSeconds = Math.round((Date.parse(tx.now) - Date.parse(page.createdAt)) / 1_000)
-  const base = { actor, subject: { kind: 'page', id: pageId }, within: page.withinId }
+  // Not less than none: a server may have run ahead of time when the page began.
+  const afterSeconds = Math.max(0, Math.round((Date.parse(tx.now) - Date.parse(page.createdAt)) / 1_000))
+  const base = { actor, subject: { kind: 'page', id: pageId } } as const
   if (!isEnough) {
     await tx.db.update(pages).set({ acknowledgements }).where(eq(pages.id, pageId))
-    await record(tx, {
-      ...base,
-      type: 'page.acknowledgement-added',
-      data: { about: about(page), personId, afterSeconds, of: page.needed, so: acknowledgements.length },
-    })
+    const data = { about: about(page), personId, afterSeconds, of: page.needed, so: acknowledgements.length }
+    await record(tx, { ...base, type: 'page.acknowledgement-added', within: page.withinId, data })
     return lockPage(tx, pageId)
   }
   const first = acknowledgements[0]?.personId ?? personId
@@ -131,11 +132,9 @@ export async function acknowledgePage(tx: Tx, context: AppContext, actor: Actor,
     .where(eq(pages.id, pageId))
     .returning()
   await quieten(tx, context, [pageId])
-  await record(tx, {
-    ...base,
-    type: page.subjectKind === 'drill' ? 'drill.acknowledged' : 'page.acknowledged',
-    data: { about: about(page), teamId: page.teamId, personId: first, afterSeconds },
-  })
+  const data = { about: about(page), teamId: page.teamId, personId: first, afterSeconds }
+  if (page.subjectKind === 'drill') await record(tx, { ...base, type: 'drill.acknowledged', data })
+  else await record(tx, { ...base, type: 'page.acknowledged', within: page.withinId, data })
   if (!acknowledged) throw notFound('page')
   await expectProgress(tx, acknowledged)
   return acknowledged
@@ -293,15 +292,20 @@ export async function resolvePagesAbout(tx: Tx, context: AppContext, actor: Acto
         topic === undefined ? undefined : sql`${pages.key} like ${`% ${topic}`}`,
       ),
     )
-    .returning({ id: pages.id, withinId: pages.withinId })
+    .returning({ id: pages.id, withinId: pages.withinId, subjectKind: pages.subjectKind, subjectId: pages.subjectId })
   await quieten(
     tx,
     context,
     ended.map(page => page.id),
   )
   await cancel(tx, ...ended.map(page => wakeKey(page.id)))
-  for (const page of ended)
-    await record(tx, { actor, type: 'page.resolved', subject: { kind: 'page', id: page.id }, within: page.withinId, data: { about: subjectId } })
+  await recordAll(
+    tx,
+    ended.map(page => ({
+      ...{ actor, type: 'page.resolved' as const, subject: { kind: 'page' as const, id: page.id }, within: page.withinId },
+      data: { about: about(page), mergedInto: null },
+    })),
+  )
 }
 
 async function quieten(tx: Tx, context: AppContext, pageIds: readonly string[]): Promise<void> {

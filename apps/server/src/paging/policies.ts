@@ -1,10 +1,11 @@
 import type { PageTarget, Policy, policyRoutes, RouteInput, Severity } from '@tocsin/api'
 import { severities } from '@tocsin/api'
+import { digest } from '@tocsin/merkle'
 import type { EscalationPolicy, Urgency } from '@tocsin/oncall'
 import { asc, eq } from 'drizzle-orm'
 import { assertPeople, type Caller } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
-import { record } from '../journal/index.ts'
+import { markAs, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
@@ -42,13 +43,25 @@ export async function savePolicy(tx: Tx, caller: Caller, teamId: string, input: 
   const row = { ...values, id: given ?? newId(), teamId, version: (before?.version ?? 0) + 1 }
   if (before) await tx.db.update(policies).set(row).where(eq(policies.id, row.id))
   else await tx.db.insert(policies).values(row)
-  await record(tx, {
-    actor: caller.actor,
-    type: before ? 'policy.changed' : 'policy.added',
-    subject: { kind: 'policy', id: row.id },
-    data: { teamId, ...values },
-  })
+  const entry = { actor: caller.actor, subject: { kind: 'policy', id: row.id } } as const
+  if (before) await record(tx, { ...entry, type: 'policy.changed', data: { ...factsOf(row), before: factsOf(before) } })
+  else {
+    await markAs(tx, row.id, teamId)
+    await record(tx, { ...entry, type: 'policy.added', data: factsOf(row) })
+  }
   return policyView(row)
+}
+
+/** Digests of policies as they were read: thousands of pages may climb one policy in one transaction. */
+const digests = new WeakMap<PolicyRow, string>()
+
+/** A policy as its entries keep it; `sha256` is what the entries of pages repeat. */
+function factsOf(row: PolicyRow) {
+  const { teamId, name, levels, repeats, businessHours, version } = row
+  const rules = { name, levels, repeats, businessHours }
+  const sha256 = digests.get(row) ?? digest(rules)
+  digests.set(row, sha256)
+  return { teamId, ...rules, version, sha256 }
 }
 
 async function assertTargets(tx: Tx, targets: readonly PageTarget[]): Promise<void> {
@@ -80,8 +93,8 @@ export async function removePolicy(tx: Tx, caller: Caller, id: string): Promise<
 /** What a page climbs: decided anew at each step, so that a change counts for all that was not sent yet. */
 export interface Routed {
   readonly policy: EscalationPolicy<PageTarget>
-  readonly policyId: string | null
-  readonly name: string | null
+  /** Which policy that is, as it is now; null for a team that has none. */
+  readonly saved: { readonly id: string; readonly name: string; readonly version: number; readonly sha256: string } | null
   readonly urgency: Urgency
 }
 
@@ -102,6 +115,7 @@ export function routePage(
   const policyId = rule?.policyId ?? settings?.policyId ?? null
   const row = policyId === null ? undefined : known.get(policyId)
   const urgency = rule?.urgency ?? bySeverity
-  if (row === undefined) return { policy: everyone, policyId: null, name: null, urgency }
-  return { policy: { levels: row.levels, repeats: row.repeats, businessHours: row.businessHours ?? undefined }, policyId: row.id, name: row.name, urgency }
+  if (row === undefined) return { policy: everyone, saved: null, urgency }
+  const saved = { id: row.id, name: row.name, version: row.version, sha256: factsOf(row).sha256 }
+  return { policy: { levels: row.levels, repeats: row.repeats, businessHours: row.businessHours ?? undefined }, saved, urgency }
 }

@@ -2,9 +2,8 @@ import { channelWords, type Drill, type Page, type PageTimeline } from '@tocsin/
 import { and, asc, desc, eq, exists, inArray, sql } from 'drizzle-orm'
 import { type AppContext, people, type Viewer } from '../access/index.ts'
 import { teams } from '../directory/index.ts'
-import { type Entry, readEntriesAbout } from '../journal/index.ts'
+import { type Entry, type EntryOf, readEntriesAbout } from '../journal/index.ts'
 import type { Reader } from '../kernel/database.ts'
-import type { MessageChannel } from '../kernel/messenger.ts'
 import { notFound } from '../kernel/problems.ts'
 import { messages } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
@@ -67,7 +66,7 @@ export async function listPages(reader: Reader, context: AppContext, viewer: Vie
     subject: { kind: page.subjectKind, id: page.subjectId },
     state: page.state,
     urgency: page.urgency,
-    policy: routePage(settings.get(page.teamId), known, page).name,
+    policy: routePage(settings.get(page.teamId), known, page).saved?.name ?? null,
     isDrill: page.subjectKind === 'drill',
     acknowledgedBy,
     acknowledgedAt: page.acknowledgedAt,
@@ -123,47 +122,64 @@ export async function readPageTimeline(reader: Reader, context: AppContext, view
   return { ...page, summary: row.summary, events: entries.map(entry => ({ at: entry.at, kind: entry.type, text: sentenceOf(entry), entryId: entry.id })) }
 }
 
-const list = (value: unknown) => (Array.isArray(value) ? value.map(String) : [])
-const text = (value: unknown) => (typeof value === 'string' ? value : '')
-
-const wordOf = (channel: unknown) => channelWords[text(channel) as MessageChannel] ?? text(channel)
 const upper = (words: string) => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`
+const after = (seconds: number) => (seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`)
 
-/** Whom a message went to, and how. Entries from before say the address alone. */
-function placeOf({ person, channel, address }: Entry['data']): string {
-  if (text(channel) === '') return text(address)
+/** Whom a message went to, and how. */
+function placeOf({ person, channel, address }: EntryOf<'page.sent'>['data']): string {
   // What Teams calls somebody says nothing to people.
-  const where = channel === 'teams-bot' ? '' : ` (${text(address)})`
-  return `${text(person) || 'the channel of the team'} by ${wordOf(channel)}${where}`
+  const where = channel === 'teams-bot' ? '' : ` (${address})`
+  return `${person ?? 'the channel of the team'} by ${channelWords[channel]}${where}`
 }
 
-function sentenceOf({ type, actor, data }: Entry): string {
-  const who = [...list(data.notified), ...list(data.channels)].join(', ')
-  const seconds = Number(data.afterSeconds ?? 0)
-  const after = seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`
-  const words: Record<string, () => string> = {
-    'page.triggered': () => 'The page began.',
-    'drill.started': () => `${actor.name} started the drill.`,
-    'page.notified': () => `Paged ${who}.${text(data.why) === '' ? '' : ` ${text(data.why)}`}`,
-    'page.waited': () => text(data.why) || 'A step that only waits.',
-    'page.sent': () => `Delivered to ${placeOf(data)}: ${text(data.receipt)}`,
-    'page.failed': () => `Could not be delivered to ${placeOf(data)}: ${text(data.receipt)}`,
-    'page.failed-over': () =>
-      `${upper(wordOf(data.from))} is in trouble (${text(data.error)}): ${text(data.to) === '' ? 'there is no other way to reach them.' : `${wordOf(data.to)} is used at once.`}`,
-    'page.acknowledgement-added': () => `${actor.name} acknowledged, ${Number(data.so)} of ${Number(data.of)} after ${after}.`,
-    'page.acknowledged': () => `${actor.name} acknowledged after ${after}.`,
-    'drill.acknowledged': () => `${actor.name} answered the drill after ${after}.`,
-    'page.released': () => `${actor.name} handed it back.`,
-    'page.declined': () =>
-      `${actor.name} declined${text(data.to) === '' ? '' : `, for ${text(data.to)}`}${text(data.reason) === '' ? '.' : `: ${text(data.reason)}`}`,
-    'page.escalated': () => `${actor.name} went on to the next step.`,
-    'page.responders-added': () => `${actor.name} asked ${who} to join.`,
-    'page.snoozed': () => `${actor.name} lets it rest.`,
-    'page.snooze-ended': () => 'The rest is over: it climbs again.',
-    'page.unacknowledged': () => 'Nothing had happened since it was acknowledged: it climbs again.',
-    'page.repaired': () => `The auditor found a step ${text(data.what)} and mended it.`,
-    'page.exhausted': () => 'Every step was paged, and nobody answered.',
-    'page.resolved': () => 'It is over: there is nothing left to answer.',
+function sentenceOf(entry: Entry): string {
+  if (entry.fault !== null) return `${entry.type} (unreadable entry: ${entry.fault})`
+  const who = entry.actor.name
+  switch (entry.type) {
+    case 'page.triggered':
+      return 'The page began.'
+    case 'drill.started':
+      return `${who} started the drill.`
+    case 'page.notified':
+      return `Paged ${[...entry.data.notified, ...entry.data.channels].join(', ')}.${entry.data.why ? ` ${entry.data.why}` : ''}`
+    case 'page.waited':
+      return entry.data.why || 'A step that only waits.'
+    case 'page.sent':
+      return `Delivered to ${placeOf(entry.data)}: ${entry.data.receipt}`
+    case 'page.failed':
+      return `Could not be delivered to ${placeOf(entry.data)}: ${entry.data.receipt}`
+    case 'page.failed-over': {
+      const { from, to, error } = entry.data
+      const next = to === null ? 'there is no other way to reach them.' : `${channelWords[to]} is used at once.`
+      return `${upper(channelWords[from])} is in trouble (${error}): ${next}`
+    }
+    case 'page.acknowledgement-added':
+      return `${who} acknowledged, ${entry.data.so} of ${entry.data.of} after ${after(entry.data.afterSeconds)}.`
+    case 'page.acknowledged':
+      return `${who} acknowledged after ${after(entry.data.afterSeconds)}.`
+    case 'drill.acknowledged':
+      return `${who} answered the drill after ${after(entry.data.afterSeconds)}.`
+    case 'page.released':
+      return `${who} handed it back.`
+    case 'page.declined':
+      return `${who} declined${entry.data.to === null ? '' : `, for ${entry.data.to}`}${entry.data.reason === '' ? '.' : `: ${entry.data.reason}`}`
+    case 'page.escalated':
+      return `${who} went on to the next step.`
+    case 'page.responders-added':
+      return `${who} asked ${entry.data.notified.join(', ')} to join.`
+    case 'page.snoozed':
+      return `${who} lets it rest.`
+    case 'page.snooze-ended':
+      return 'The rest is over: it climbs again.'
+    case 'page.unacknowledged':
+      return 'Nothing had happened since it was acknowledged: it climbs again.'
+    case 'page.repaired':
+      return `The auditor found a step ${entry.data.what} and mended it.`
+    case 'page.exhausted':
+      return 'Every step was paged, and nobody answered.'
+    case 'page.resolved':
+      return 'It is over: there is nothing left to answer.'
+    default:
+      return entry.type
   }
-  return words[type]?.() ?? type
 }

@@ -32,7 +32,7 @@ export async function saveTeamOnCall(
       .set({ settings, version: before.version + 1 })
       .where(eq(onCallSettings.teamId, teamId))
   else await tx.db.insert(onCallSettings).values({ teamId, settings })
-  await record(tx, { actor: caller.actor, type: 'on-call.set', subject: { kind: 'team', id: teamId }, data: { ...settings } })
+  await record(tx, { actor: caller.actor, type: 'on-call.set', subject: { kind: 'team', id: teamId }, data: { ...settings, before: before?.settings ?? null } })
   await recordShifts(tx, context, [...new Set([...settings.tiers, ...(before?.settings.tiers ?? [])].map(one => one.scheduleId))])
   return onCallOf(tx, teamId)
 }

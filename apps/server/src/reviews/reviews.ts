@@ -1,4 +1,5 @@
 import type { FollowUp, Review } from '@tocsin/api'
+import { digest } from '@tocsin/merkle'
 import { and, asc, eq, ne, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { type AppContext, assertPeople, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
@@ -184,7 +185,7 @@ export async function finishReview(tx: Tx, context: AppContext, caller: Caller, 
     type: 'review.finished',
     subject: { kind: 'review', id },
     within: review.incidentId,
-    data: { findings: review.findings.length },
+    data: { findings: review.findings.length, sha256: digest({ sequence: review.sequence, findings: review.findings }) },
   })
   return saved(tx, context, caller, id)
 }
@@ -245,7 +246,7 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
     type: 'follow-up.updated',
     subject: { kind: 'follow-up', id },
     within: found.incidentId,
-    data: { title: found.title, state: look.state, reason: look.reason, dueOn },
+    data: { title: found.title, state: look.state, reason: look.reason, dueOn, before: { state: found.state, dueOn: found.dueOn } },
   })
   const [followUp] = await selectFollowUps(tx, context, caller, eq(followUps.id, id))
   if (!followUp) throw notFound('follow-up')

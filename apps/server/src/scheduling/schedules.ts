@@ -5,7 +5,7 @@ import { eq } from 'drizzle-orm'
 import type { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
-import { type Actor, record } from '../journal/index.ts'
+import { type Actor, markAs, record } from '../journal/index.ts'
 import { addDays, type Instant, laterOf } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -60,16 +60,27 @@ export async function saveSchedule(
     else await tx.db.insert(schedules).values({ ...values, id, teamId })
     // Whoever stands in it when the rule begins has shown that they can: it is for those who come after.
     if (values.needsApprenticeship && before?.needsApprenticeship !== true) await takeAsAble(tx, caller, teamId, [...known, ...values.layers.flatMap(peopleOf)])
-    await record(tx, {
-      actor: caller.actor,
-      type: before ? 'schedule.changed' : 'schedule.added',
-      subject: { kind: 'schedule', id },
-      data: { teamId, ...values },
-    })
+    const entry = { actor: caller.actor, subject: { kind: 'schedule', id } } as const
+    const data = factsOf({ teamId, ...values })
+    if (before) await record(tx, { ...entry, type: 'schedule.changed', data: { ...data, before: factsOf(before) } })
+    else {
+      await markAs(tx, id, teamId)
+      await record(tx, { ...entry, type: 'schedule.added', data })
+    }
   })
   const row = await findSchedule(tx, id)
   if (!row) throw notFound('schedule')
   return scheduleView(row)
+}
+
+/** A schedule as its entries keep it. */
+function factsOf({ teamId, name, timeZone, merge, layers, needsApprenticeship }: Omit<ScheduleRow, 'id' | 'version'>) {
+  return { teamId, name, timeZone, merge, layers, needsApprenticeship }
+}
+
+/** An override as its entries keep it. */
+function overrideFacts({ id, kind, position, participantIds, layers, start, end, reason }: OverrideRow) {
+  return { id, kind, position, participantIds, layers, start, end, reason }
 }
 
 async function takeAsAble(tx: Tx, caller: Caller, teamId: string, personIds: readonly string[]): Promise<void> {
@@ -162,16 +173,7 @@ async function addRow(
       actor: caller.actor,
       type: 'override.added',
       subject: { kind: 'schedule', id: scheduleId },
-      data: {
-        id: stored.id,
-        kind: row.kind,
-        position: row.position,
-        participantIds: row.participantIds,
-        layers: row.layers,
-        start: row.start,
-        end: row.end,
-        reason: row.reason,
-      },
+      data: overrideFacts(stored),
     })
   })
   return stored
@@ -186,7 +188,7 @@ export async function removeOverride(tx: Tx, context: AppContext, caller: Caller
   await changing(tx, context, caller.actor, row.scheduleId, async () => {
     if (row.start >= tx.now) await tx.db.delete(overrides).where(eq(overrides.id, id))
     else await tx.db.update(overrides).set({ end: tx.now }).where(eq(overrides.id, id))
-    await record(tx, { actor: caller.actor, type: 'override.removed', subject: { kind: 'schedule', id: row.scheduleId }, data: { id } })
+    await record(tx, { actor: caller.actor, type: 'override.removed', subject: { kind: 'schedule', id: row.scheduleId }, data: overrideFacts(row) })
   })
 }
 

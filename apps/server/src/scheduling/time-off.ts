@@ -88,7 +88,12 @@ export async function removeTimeOff(tx: Tx, context: AppContext, caller: Caller,
   const before = await readSnapshot(tx)
   if (row.start >= tx.now) await tx.db.delete(timeOff).where(eq(timeOff.id, id))
   else await tx.db.update(timeOff).set({ end: tx.now }).where(eq(timeOff.id, id))
-  await record(tx, { actor: caller.actor, type: 'time-off.removed', subject: { kind: 'person', id: row.personId }, data: { id } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'time-off.removed',
+    subject: { kind: 'person', id: row.personId },
+    data: { id, start: row.start, end: row.end },
+  })
   await followUp(tx, context, caller, before, await readSnapshot(tx), row.personId)
 }
 

@@ -46,8 +46,7 @@ export function TimelineTab({ incident }: { incident: Incident }) {
         {entries.map(entry => (
           <Timeline.Item key={entry.id} color={milestones.has(entry.type) ? 'ember' : 'gray'}>
             <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-              <strong>{entry.by}</strong> {entry.by === 'Tocsin' || /^(Alert|The|A|Paged|Nobody) /.test(entry.sentence) ? '· ' : ''}
-              {entry.sentence}
+              <strong>{entry.by}</strong> · {entry.sentence}
             </Text>
             {entry.reason ? (
               <Paper p="sm" mt={6} className="prewrap">

@@ -1,0 +1,130 @@
+import { isDeepStrictEqual } from 'node:util'
+import { sql } from 'drizzle-orm'
+import { z } from 'zod'
+import { record, recordAll, system } from '../journal/index.ts'
+import type { Config } from '../kernel/config.ts'
+import type { Database, Reader, Tx } from '../kernel/database.ts'
+import { isAnyRunning } from '../kernel/jobs.ts'
+import { readSetting, saveSetting } from '../kernel/settings.ts'
+import type { Log } from '../kernel/telemetry.ts'
+
+const setting = 'system.running'
+const signEveryMs = 60_000
+/** A database that does not answer must not keep the server from stopping. */
+const stopWithinMs = 5_000
+
+const Value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]).nullable()
+
+/** What the last server left: its last sign of life, and as what it ran. */
+const Running = z.object({
+  seenAt: z.iso.datetime(),
+  /** It stopped as it should, at `seenAt`. */
+  isStopped: z.boolean(),
+  version: z.string(),
+  settings: z.record(z.string(), Value),
+})
+
+/** The settings that are on record. What holds a secret is not among them; of addresses with a password in them it is the host. */
+function settingsOf(config: Config): Record<string, z.output<typeof Value>> {
+  const hostOf = (url: string | undefined) => (url === undefined ? null : new URL(url).host)
+  return {
+    TOCSIN_HOST: config.host,
+    PORT: config.port,
+    TOCSIN_PUBLIC_URL: config.publicUrl ?? null,
+    DATABASE_URL: hostOf(config.databaseUrl),
+    SMTP_URL: hostOf(config.smtpUrl),
+    MAIL_FROM: config.mailFrom,
+    TOCSIN_MAIL_IN_DOMAIN: config.mailIn.domain ?? null,
+    TOCSIN_MAIL_IN_PORT: config.mailIn.port ?? null,
+    TOCSIN_HEARTBEAT_URL: hostOf(config.heartbeatUrl),
+    TWILIO_FROM: config.twilio.from ?? null,
+    TOCSIN_ALLOW_PRIVATE_WEBHOOKS: config.mayReachPrivateWebhooks,
+    TOCSIN_ALLOW_PRIVATE_FEEDS: config.mayReachPrivateFeeds,
+    TOCSIN_FOLLOW_FOLDERS: [...config.followFolders],
+    TOCSIN_TRUST_PROXY: config.isProxyTrusted,
+    TOCSIN_SYSLOG_UDP: config.syslog.udp ?? null,
+    TOCSIN_SYSLOG_TCP: config.syslog.tcp ?? null,
+    TOCSIN_SYSLOG_TLS: config.syslog.tls ?? null,
+    TOCSIN_LOG_LEVEL: config.logLevel,
+  }
+}
+
+/** SHA-256 of the newest migration that the database has. */
+async function schemaOf(reader: Reader): Promise<string> {
+  const { rows } = await reader.db.execute<{ hash: string }>(sql`select hash from drizzle.__drizzle_migrations order by created_at desc limit 1`)
+  return rows[0]?.hash ?? ''
+}
+
+/**
+ * Keeps on record when a server ran and when none did: what an auditor asks first of anything that watches.
+ * A start says what it is, how long nothing ran before it, and what changed since; a sign of life is stored every minute.
+ */
+export class Lifetime {
+  readonly #database: Database
+  readonly #log: Log
+  readonly #version: string
+  readonly #settings: Record<string, z.output<typeof Value>>
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(database: Database, log: Log, config: Config, version: string) {
+    this.#database = database
+    this.#log = log
+    this.#version = version
+    this.#settings = settingsOf(config)
+  }
+
+  async start(): Promise<void> {
+    await this.#database.transaction(tx => this.#recordStart(tx))
+    this.#timer = setInterval(() => {
+      this.#database
+        .transaction(tx => this.#sign(tx, false))
+        .catch((error: unknown) => this.#log.warn({ err: error }, 'a sign of life could not be stored; the next one follows in a minute'))
+    }, signEveryMs)
+  }
+
+  /** Never throws: a database that is gone is no reason not to stop. What never started does not stop either. */
+  async stop(): Promise<void> {
+    if (this.#timer === undefined) return
+    clearInterval(this.#timer)
+    const late = new Promise<never>((_, reject) => setTimeout(reject, stopWithinMs, new Error('the database does not answer')).unref())
+    const stopped = this.#database.transaction(async tx => {
+      await this.#sign(tx, true)
+      await record(tx, { actor: system, type: 'system.stopped', subject: { kind: 'system', id: 'system' }, data: await this.#running(tx) })
+    })
+    await Promise.race([stopped, late]).catch((error: unknown) => this.#log.warn({ err: error }, 'that the server stopped could not be put on record'))
+  }
+
+  async #running(reader: Reader) {
+    return { version: this.#version, schema: await schemaOf(reader), role: 'all' as const }
+  }
+
+  async #sign(tx: Tx, isStopped: boolean): Promise<void> {
+    const running: z.input<typeof Running> = { seenAt: tx.now, isStopped, version: this.#version, settings: this.#settings }
+    await saveSetting(tx, setting, running)
+  }
+
+  async #recordStart(tx: Tx): Promise<void> {
+    const before = await readSetting(tx, setting, Running)
+    const entry = { actor: system, subject: { kind: 'system', id: 'system' } } as const
+    if (before !== undefined && !(await isAnyRunning(tx))) {
+      const seconds = Math.max(0, Math.round((Date.parse(tx.now) - Date.parse(before.seenAt)) / 1_000))
+      await record(tx, { ...entry, type: 'system.away', data: { from: before.seenAt, until: tx.now, seconds, isExact: before.isStopped } })
+    }
+    if (before !== undefined && before.version !== this.#version)
+      await record(tx, { ...entry, type: 'system.upgraded', data: { from: before.version, to: this.#version } })
+    await record(tx, { ...entry, type: 'system.started', data: await this.#running(tx) })
+    if (before !== undefined) await this.#recordSettings(tx, before.settings)
+    await this.#sign(tx, false)
+  }
+
+  async #recordSettings(tx: Tx, old: z.output<typeof Running>['settings']): Promise<void> {
+    const changed = Object.entries(this.#settings).filter(([name, value]) => !isDeepStrictEqual(old[name] ?? null, value))
+    await recordAll(
+      tx,
+      changed.map(([name, after]) => ({
+        ...{ actor: system, type: 'setting.changed' as const, subject: { kind: 'setting' as const, id: name } },
+        data: { name, before: old[name] ?? null, after },
+      })),
+    )
+  }
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import { event } from './event.ts'
+import { Count, Digest, Id, Instant, Nothing, Responsibility, Severity, ZonedHours } from './vocabulary.ts'
+
+const SilenceRule = z.strictObject({
+  matchers: z.strictObject({ serviceIds: z.array(Id), severities: z.array(Severity), source: z.string(), titleContains: z.string() }),
+  reason: z.string(),
+  hours: ZonedHours.nullable(),
+  start: Instant,
+  end: Instant,
+})
+
+/** Alerts, reports of people, and where both come from. */
+export const alertEvents = [
+  event({
+    type: 'alert.received',
+    version: 1,
+    subject: 'alert',
+    within: 'none',
+    data: z.strictObject({
+      number: Count,
+      title: z.string(),
+      severity: Severity,
+      source: z.string(),
+      kind: z.enum(['alert', 'report']),
+      serviceId: Id.nullable(),
+      /** The detection rule that raised it, as it was then. */
+      rule: z.strictObject({ id: z.string(), version: z.number().int(), sha256: Digest }).nullable(),
+    }),
+    sentence: ({ data }) => `Alert ${data.number} received: ${data.title}`,
+  }),
+  event({
+    type: 'alert.repeated',
+    version: 1,
+    subject: 'alert',
+    within: 'either',
+    data: z.strictObject({ count: Count }),
+    sentence: ({ data }) => `Alert received again: ${data.count} occurrences`,
+  }),
+  event({ type: 'alert.acknowledged', version: 1, subject: 'alert', within: 'either', data: Nothing, sentence: () => 'Acknowledged the alert' }),
+  event({
+    type: 'alert.dismissed',
+    version: 1,
+    subject: 'alert',
+    within: 'none',
+    data: z.strictObject({
+      value: z.enum(['false-positive', 'benign-true-positive', 'not-security', 'duplicate']),
+      responsibility: Responsibility,
+      reason: z.string(),
+    }),
+    sentence: ({ data }) => `Dismissed the alert: ${data.reason.replaceAll('-', ' ')}`,
+  }),
+  event({
+    type: 'alert.escalated',
+    version: 1,
+    subject: 'alert',
+    within: 'incident',
+    data: z.strictObject({ number: Count, title: z.string(), incidentNumber: Count, responsibility: Responsibility, reason: z.string() }),
+    sentence: ({ data }) => `Escalated alert ${data.number}: ${data.title}`,
+  }),
+  event({
+    type: 'alert.resolved-by-source',
+    version: 1,
+    subject: 'alert',
+    within: 'either',
+    data: Nothing,
+    sentence: () => 'The source of the alert reported it as resolved',
+  }),
+  event({
+    type: 'alert.silenced',
+    version: 1,
+    subject: 'alert',
+    within: 'either',
+    data: z.strictObject({ silenceId: Id, reason: z.string() }),
+    sentence: ({ data }) => `Silenced the alert: ${data.reason}`,
+  }),
+  event({ type: 'silence.added', version: 1, subject: 'silence', within: 'none', data: SilenceRule }),
+  event({ type: 'silence.ended', version: 1, subject: 'silence', within: 'none', data: z.strictObject({ before: SilenceRule }) }),
+  event({
+    type: 'heartbeat.added',
+    version: 1,
+    subject: 'heartbeat',
+    within: 'none',
+    data: z.strictObject({ name: z.string(), serviceId: Id.nullable(), severity: Severity, everyMinutes: Count }),
+  }),
+  event({ type: 'heartbeat.removed', version: 1, subject: 'heartbeat', within: 'none', data: z.strictObject({ name: z.string() }) }),
+  event({ type: 'heartbeat.heard', version: 1, subject: 'heartbeat', within: 'none', data: z.strictObject({ name: z.string() }) }),
+  event({
+    type: 'report.received',
+    version: 1,
+    subject: 'report',
+    within: 'none',
+    data: z.strictObject({
+      reference: z.string(),
+      audience: z.enum(['employee', 'customer']),
+      alertId: Id,
+      files: z.array(z.strictObject({ name: z.string(), sizeBytes: Count, sha256: Digest })),
+    }),
+  }),
+  event({ type: 'report.read', version: 1, subject: 'report', within: 'either', data: Nothing }),
+  event({ type: 'report-file.read', version: 1, subject: 'report', within: 'either', data: z.strictObject({ fileId: Id }) }),
+  event({
+    type: 'source.added',
+    version: 1,
+    subject: 'source',
+    within: 'none',
+    data: z.strictObject({ kind: z.enum(['alertmanager', 'pagerduty']), name: z.string(), serviceId: Id.nullable() }),
+  }),
+  event({ type: 'source.revoked', version: 1, subject: 'source', within: 'none', data: z.strictObject({ name: z.string() }) }),
+] as const

@@ -1,0 +1,89 @@
+import { z } from 'zod'
+
+/**
+ * How an entry of a type belongs to an incident, which then decides who may see it:
+ * `incident`: always to one; `either`: to one or to none; `none`: never.
+ */
+export type Belonging = 'incident' | 'either' | 'none'
+
+/** What of a read entry its sentence is made of. `actor` is the name, as it was then; `at` is ISO 8601. */
+export interface Told<Data> {
+  readonly actor: string
+  readonly at: string
+  readonly data: Data
+}
+
+/** Data of an entry as some version of the program wrote it. */
+type Stored = Readonly<Record<string, unknown>>
+
+interface Definition<Type extends string, Subject extends string, Within extends Belonging, Data extends z.ZodType> {
+  /** `<noun>.<past participle>`. Chosen for ever: entries that were written keep it. */
+  readonly type: Type
+  /** Of the form of `data`: one more whenever that changes in a way that older entries do not have. */
+  readonly version: number
+  /** The kind of record that it is about. */
+  readonly subject: Subject
+  readonly within: Within
+  /** Without transforms or defaults: what was written is what is read. Secrets do not belong here, because entries are exported. */
+  readonly data: Data
+  /** What a reader of an incident's timeline is told; types without one are bookkeeping that it leaves out. */
+  readonly sentence?: (told: Told<z.output<Data>>) => string | undefined
+  /** The reason or reason in people's own words that stands below the sentence; by default `data.reason`. */
+  readonly reason?: (told: Told<z.output<Data>>) => string | undefined
+  /** What makes data of version 1 into that of version 2, of version 2 into that of 3, and so on. */
+  readonly upcasts?: readonly ((data: Stored) => Stored)[]
+}
+
+/** What a timeline shows of one entry. */
+export interface Line {
+  readonly sentence: string
+  readonly reason: string | undefined
+}
+
+export interface EventDefinition<Type extends string, Subject extends string, Within extends Belonging, Data extends z.ZodType> {
+  readonly type: Type
+  readonly version: number
+  readonly subject: Subject
+  readonly within: Within
+  readonly data: Data
+  /** Reads stored data of this or an older version. @throws UnreadableEvent */
+  read(version: number, stored: unknown): z.output<Data>
+  /** @throws UnreadableEvent when the data is not that of the newest version. @returns undefined for what a timeline leaves out. */
+  tell(told: Told<unknown>): Line | undefined
+}
+
+/** Stored data that is not what its type says, or of a version that this program does not know. */
+export class UnreadableEvent extends Error {}
+
+const WithReason = z.looseObject({ reason: z.string() })
+
+/**
+ * Defines one type of journal entry: everything that is known of it stands here once.
+ * @throws Error when the versions and upcasts do not fit: version 3 has two upcasts.
+ */
+export function event<const Type extends string, const Subject extends string, const Within extends Belonging, Data extends z.ZodType>(
+  definition: Definition<Type, Subject, Within, Data>,
+): EventDefinition<Type, Subject, Within, Data> {
+  const { type, version, subject, within, data, sentence, reason, upcasts = [] } = definition
+  if (upcasts.length !== version - 1) throw new Error(`${type} is of version ${version}: it has ${version - 1} upcasts, not ${upcasts.length}`)
+  const parse = (stored: unknown): z.output<Data> => {
+    const parsed = data.safeParse(stored)
+    if (parsed.success) return parsed.data
+    const [issue] = parsed.error.issues
+    throw new UnreadableEvent(`${['data', ...(issue?.path ?? [])].join('.')} of ${type}: ${issue?.message ?? 'not as defined'}`)
+  }
+  return {
+    ...{ type, version, subject, within, data },
+    read(storedVersion, stored) {
+      if (!(storedVersion >= 1 && storedVersion <= version))
+        throw new UnreadableEvent(`${type} of version ${storedVersion} is not known: this program knows 1 to ${version}`)
+      return parse(upcasts.slice(storedVersion - 1).reduce<unknown>((older, upcast) => upcast(z.record(z.string(), z.unknown()).parse(older)), stored))
+    },
+    tell({ actor, at, data: stored }) {
+      const told = { actor, at, data: parse(stored) }
+      const text = sentence?.(told)
+      if (text === undefined) return undefined
+      return { sentence: text, reason: reason ? reason(told) : WithReason.safeParse(told.data).data?.reason }
+    },
+  }
+}

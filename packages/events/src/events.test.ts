@@ -1,0 +1,115 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { event, UnreadableEvent } from './event.ts'
+import { events, isEventType, readEvent, tellEvent, versionOf } from './registry.ts'
+import { duration, when } from './words.ts'
+
+const id = '0193b5a0-0000-7000-8000-000000000001'
+const told = (data: unknown) => ({ actor: 'Ada', at: '2026-11-25T10:02:56.342Z', data })
+
+describe('the types of entries', () => {
+  test('are each defined once, as <noun>.<past participle>', () => {
+    const types = events.map(({ type }) => type)
+    expect(types.filter((type, at) => types.indexOf(type) !== at)).toEqual([])
+    expect(types.filter(type => !/^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$/.test(type))).toEqual([])
+    expect(isEventType('incident.declared')).toBe(true)
+    expect(isEventType('incident.exploded')).toBe(false)
+  })
+
+  test('what was written is what is read: no type changes its data on the way', () => {
+    const data = {
+      customer: 'Orchard Bank',
+      customerId: id,
+      customerVersion: 1,
+      startedAt: '2026-11-25T10:02:56.342Z',
+      dueAt: '2026-11-27T10:02:56.342Z',
+      hours: 48,
+    }
+    expect(readEvent('obligation.opened', 1, data)).toEqual(data)
+    for (const { type } of events) expect(versionOf(type)).toBeGreaterThanOrEqual(1)
+  })
+
+  test.each([
+    ['an unknown type', 'incident.exploded', 1, {}, 'incident.exploded is not a type of entry that this program knows'],
+    ['a version of a newer program', 'note.written', 2, { markdown: 'x' }, 'note.written of version 2 is not known: this program knows 1 to 1'],
+    ['a version that there never was', 'note.written', 0, { markdown: 'x' }, 'note.written of version 0 is not known: this program knows 1 to 1'],
+    ['a field that is missing', 'note.written', 1, {}, 'data.markdown of note.written: Invalid input: expected string, received undefined'],
+    ['a field of another type', 'alert.repeated', 1, { count: '2' }, 'data.count of alert.repeated: Invalid input: expected number, received string'],
+    ['a field too many', 'alert.acknowledged', 1, { why: 'x' }, 'data of alert.acknowledged: Unrecognized key: "why"'],
+    ['no data at all', 'note.written', 1, null, 'data of note.written: Invalid input: expected object, received null'],
+  ])('%s is a fault that names what is wrong', (_, type, version, data, sentence) => {
+    expect(() => readEvent(type, version, data)).toThrow(new UnreadableEvent(sentence))
+  })
+})
+
+describe('an older version', () => {
+  const moved = event({
+    type: 'box.moved',
+    version: 3,
+    subject: 'box',
+    within: 'none',
+    data: z.strictObject({ to: z.string(), weightGrams: z.number(), by: z.string().nullable() }),
+    upcasts: [({ weightKilograms, ...data }) => ({ ...data, weightGrams: Number(weightKilograms) * 1_000 }), data => ({ ...data, by: null })],
+  })
+
+  test('is brought into the newest form step by step; the newest is read as it is', () => {
+    expect(moved.read(1, { to: 'B', weightKilograms: 2 })).toEqual({ to: 'B', weightGrams: 2_000, by: null })
+    expect(moved.read(2, { to: 'B', weightGrams: 7 })).toEqual({ to: 'B', weightGrams: 7, by: null })
+    expect(moved.read(3, { to: 'B', weightGrams: 7, by: 'Ada' })).toEqual({ to: 'B', weightGrams: 7, by: 'Ada' })
+    expect(() => moved.read(1, { weightKilograms: 2 })).toThrow(UnreadableEvent)
+    expect(() => moved.read(2, { to: 'B', weightKilograms: 2 })).toThrow(UnreadableEvent)
+  })
+
+  test('cannot be forgotten: a type of version 2 has an upcast', () => {
+    expect(() => event({ type: 'a.b', version: 2, subject: 'a', within: 'none', data: z.strictObject({}) })).toThrow('it has 1 upcasts, not 0')
+  })
+})
+
+describe('the timeline', () => {
+  test.each([
+    [
+      'page.sent',
+      { messageId: id, channel: 'email', person: 'Ada Lovelace', address: 'ada@example.org', receipt: '250 ok' },
+      'Page sent to Ada Lovelace by email',
+    ],
+    [
+      'obligation.opened',
+      { customer: 'Orchard Bank', customerId: id, customerVersion: 1, startedAt: '2026-11-26T10:02:56.342Z', dueAt: '2026-11-28T10:02:56.342Z', hours: 48 },
+      'Notification deadline for Orchard Bank: Nov 28, 10:02 (48 h)',
+    ],
+    [
+      'incident.declared',
+      {
+        ...{ from: 'suspected', to: 'declared', reason: 'x', declaredAt: '2026-11-25T10:02:56.342Z', severity: 'SEV1', criteriaVersion: 1 },
+        ...{ class: 'privacy-breach', definition: { version: 1, sha256: 'a'.repeat(64) }, customerIds: [] },
+      },
+      'Declared the incident as SEV 1',
+    ],
+    ['page.acknowledged', { about: { kind: 'alert', id }, teamId: id, personId: id, afterSeconds: 200 }, 'Acknowledged the page after 3 min'],
+    ['page.snoozed', { about: { kind: 'alert', id }, until: '2027-01-02T03:04:00.000Z' }, 'Snoozed the page until Jan 2, 2027, 03:04'],
+    [
+      'incident.changed',
+      { title: 'b', approximateUsers: null, isRestricted: true, before: { title: 'a', approximateUsers: 1, isRestricted: false } },
+      'Changed title, approximate users, restricted',
+    ],
+  ])('tells %s in words that people use', (type, data, sentence) => {
+    expect(tellEvent(type, told(data))?.sentence).toBe(sentence)
+  })
+
+  test('leaves bookkeeping out, and shows the reason of who acted below the sentence', () => {
+    expect(tellEvent('report.read', told({}))).toBeUndefined()
+    const step = { from: 'eradicated', to: 'recovered', reason: 'Restored from Tuesday.' }
+    expect(tellEvent('incident.closed', told({ ...step, from: 'recovered', to: 'closed' }))?.reason).toBe('Restored from Tuesday.')
+    expect(tellEvent('incident.recovered', told({ ...step, secureState: 'Clean images', verification: 'Two scans', monitorUntil: '2026-12-03' }))).toEqual({
+      sentence: 'Marked the incident recovered; monitored until Dec 3',
+      reason: 'Restored from Tuesday.\nKnown secure state: Clean images\nVerified by: Two scans',
+    })
+    expect(tellEvent('note.written', told({ markdown: 'x' }))?.reason).toBeUndefined()
+  })
+
+  test('shows moments in UTC, with the year when it is another one', () => {
+    expect(when('2026-11-28T23:59:59.999Z', '2026-01-01T00:00:00.000Z')).toBe('Nov 28, 23:59')
+    expect(when('2027-01-01', '2026-12-31T23:59:59.999Z')).toBe('Jan 1, 2027')
+    expect([0, 89, 90, 5_340, 5_400].map(duration)).toEqual(['0 s', '89 s', '2 min', '89 min', '2 h'])
+  })
+})

@@ -1,0 +1,233 @@
+import { z } from 'zod'
+import { event } from './event.ts'
+import { Basis, Count, Day, Digest, Id, IncidentSeverity, Instant, Nothing, Responsibility } from './vocabulary.ts'
+import { list, severity, when, words } from './words.ts'
+
+const Status = z.enum(['suspected', 'declared', 'contained', 'eradicated', 'recovered', 'closed'])
+const Class = z.enum(['suspected', 'security-incident', 'customer-reportable', 'privacy-breach', 'not-an-incident'])
+const Criteria = z.strictObject({
+  privacy: z.enum(['none', 'possible', 'confirmed']),
+  impact: z.enum(['none', 'degraded', 'outage', 'destructive']),
+  scope: z.enum(['one-asset', 'one-service', 'several-services', 'widespread']),
+  customers: z.enum(['none', 'one', 'several', 'most']),
+  region: z.enum(['one', 'several', 'global']),
+  data: z.enum(['none', 'internal', 'confidential', 'restricted']),
+  recoverability: z.enum(['regular', 'supplemented', 'extended', 'not-recoverable']),
+})
+const Transition = z.strictObject({ from: Status, to: Status, reason: z.string() })
+const Affected = z.strictObject({ id: Id, name: z.string(), basis: z.string() })
+
+const Facts = z.strictObject({
+  title: z.string().optional(),
+  summary: z.string().optional(),
+  responsibility: Responsibility.optional(),
+  approximateUsers: Count.nullable().optional(),
+  dataTouched: z
+    .strictObject({ customerData: z.enum(['unknown', 'no', 'yes']), personalData: z.enum(['unknown', 'no', 'yes']), description: z.string() })
+    .optional(),
+  isRestricted: z.boolean().optional(),
+})
+
+const TaskFacts = z.strictObject({ title: z.string(), assigneeId: Id.nullable(), dueOn: Day.nullable(), isDone: z.boolean() })
+const TaskChange = z.strictObject({ ...TaskFacts.shape, before: TaskFacts })
+
+const roleNames = { lead: 'incident lead', owner: 'service owner', communications: 'communications lead', executive: 'executive sponsor' } as const
+
+/** Incidents with what belongs to them: tasks, notes, the definitions of classes. */
+export const incidentEvents = [
+  event({
+    type: 'incident.opened',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ number: Count, title: z.string(), reason: z.string(), responsibility: Responsibility, isRestricted: z.boolean() }),
+    sentence: ({ data }) => `Opened a suspected incident: ${data.title}`,
+  }),
+  event({
+    type: 'incident.changed',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ ...Facts.shape, before: Facts }),
+    sentence: ({ data: { before: _, ...change } }) => `Changed ${Object.keys(change).map(words).join(', ')}`,
+  }),
+  event({
+    type: 'incident.assessed',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({
+      criteria: Criteria,
+      from: IncidentSeverity.nullable(),
+      severity: IncidentSeverity,
+      why: z.string(),
+      /** Version of the rule that makes a severity of the criteria. */
+      criteriaVersion: Count,
+    }),
+    sentence: ({ data }) => `Assessed the severity: ${data.why}`,
+  }),
+  event({
+    type: 'incident.classified',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ from: Class, class: Class, reason: z.string(), definition: Basis }),
+    sentence: ({ data }) => `Classified the incident as ${words(data.class)}`,
+  }),
+  event({
+    type: 'incident.role-assigned',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({
+      role: z.enum(['lead', 'owner', 'communications', 'executive']),
+      personId: Id.nullable(),
+      name: z.string().nullable(),
+      before: z.strictObject({ personId: Id.nullable() }),
+    }),
+    sentence: ({ data }) => (data.name === null ? `Removed the ${roleNames[data.role]}` : `Assigned ${data.name} as ${roleNames[data.role]}`),
+  }),
+  event({
+    type: 'incident.members-set',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ personIds: z.array(Id), before: z.strictObject({ personIds: z.array(Id) }) }),
+    sentence: () => 'Changed who can see the incident',
+  }),
+  event({
+    type: 'incident.services-set',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ services: z.array(Affected), before: z.strictObject({ serviceIds: z.array(Id) }) }),
+    sentence: ({ data }) =>
+      `Set the affected services: ${list(
+        data.services.map(({ name }) => name),
+        'none',
+      )}`,
+  }),
+  event({
+    type: 'incident.customers-set',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ customers: z.array(Affected), before: z.strictObject({ customerIds: z.array(Id) }) }),
+    sentence: ({ data }) =>
+      `Set the affected customers: ${list(
+        data.customers.map(({ name }) => name),
+        'none',
+      )}`,
+  }),
+  event({
+    type: 'incident.made-parent',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ reason: z.string(), alerts: z.array(Count), incidents: z.array(Count) }),
+    sentence: ({ data }) =>
+      `Made it a parent incident, with incidents ${list(data.incidents.map(String), 'none')} and alerts ${list(data.alerts.map(String), 'none')}`,
+  }),
+  event({
+    type: 'incident.linked-to-parent',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ by: Count, title: z.string() }),
+    sentence: ({ data }) => `Linked it to parent incident ${data.by}${data.title === '' ? '' : `: ${data.title}`}`,
+  }),
+  event({
+    type: 'incident.declared',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({
+      ...Transition.shape,
+      declaredAt: Instant,
+      severity: IncidentSeverity,
+      criteriaVersion: Count,
+      class: Class,
+      definition: Basis,
+      customerIds: z.array(Id),
+    }),
+    sentence: ({ data }) => `Declared the incident as ${severity(data.severity)}`,
+  }),
+  event({
+    type: 'incident.contained',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: Transition,
+    sentence: ({ data }) => (data.from === 'declared' ? 'Marked the incident contained' : `Moved the incident from ${data.from} back to contained`),
+  }),
+  event({
+    type: 'incident.eradicated',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: Transition,
+    sentence: () => 'Marked the incident eradicated',
+  }),
+  event({
+    type: 'incident.recovered',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ ...Transition.shape, secureState: z.string(), verification: z.string(), monitorUntil: Day }),
+    sentence: ({ data, at }) => `Marked the incident recovered; monitored until ${when(data.monitorUntil, at)}`,
+    reason: ({ data }) => [data.reason, `Known secure state: ${data.secureState}`, `Verified by: ${data.verification}`].join('\n'),
+  }),
+  event({ type: 'incident.closed', version: 1, subject: 'incident', within: 'incident', data: Transition, sentence: () => 'Closed the incident' }),
+  event({ type: 'incident.reopened', version: 1, subject: 'incident', within: 'incident', data: Transition, sentence: () => 'Reopened the incident' }),
+  event({ type: 'incident.read', version: 1, subject: 'incident', within: 'incident', data: Nothing, sentence: () => 'Viewed the restricted incident' }),
+  event({
+    type: 'class-definition.changed',
+    version: 1,
+    subject: 'incident-class',
+    within: 'none',
+    data: z.strictObject({ version: Count, text: z.string(), before: z.strictObject({ version: Count, text: z.string() }) }),
+  }),
+  event({
+    type: 'task.added',
+    version: 1,
+    subject: 'task',
+    within: 'incident',
+    data: z.strictObject({ title: z.string(), assigneeId: Id.nullable(), dueOn: Day.nullable(), isBusinessImpacting: z.boolean() }),
+    sentence: ({ data }) => `Added a task: ${data.title}`,
+  }),
+  event({ type: 'task.changed', version: 1, subject: 'task', within: 'incident', data: TaskChange, sentence: ({ data }) => `Changed a task: ${data.title}` }),
+  event({ type: 'task.done', version: 1, subject: 'task', within: 'incident', data: TaskChange, sentence: ({ data }) => `Completed a task: ${data.title}` }),
+  event({ type: 'task.reopened', version: 1, subject: 'task', within: 'incident', data: TaskChange, sentence: ({ data }) => `Reopened a task: ${data.title}` }),
+  event({
+    type: 'task.approved',
+    version: 1,
+    subject: 'task',
+    within: 'incident',
+    data: z.strictObject({ title: z.string() }),
+    sentence: ({ data }) => `Approved a task: ${data.title}`,
+  }),
+  event({
+    type: 'note.written',
+    version: 1,
+    subject: 'note',
+    within: 'incident',
+    data: z.strictObject({ markdown: z.string() }),
+    sentence: () => 'Added a note',
+  }),
+  event({
+    type: 'note.corrected',
+    version: 1,
+    subject: 'note',
+    within: 'incident',
+    data: z.strictObject({ markdown: z.string() }),
+    sentence: () => 'Edited a note',
+  }),
+  event({
+    type: 'incident.exported',
+    version: 1,
+    subject: 'export',
+    within: 'incident',
+    data: z.strictObject({ form: z.enum(['json', 'html']), documentSha256: Digest }),
+    sentence: ({ data }) => `Exported the incident as ${data.form === 'json' ? 'signed JSON' : 'an HTML report'}`,
+  }),
+] as const

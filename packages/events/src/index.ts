@@ -1,0 +1,2 @@
+export { type Line, UnreadableEvent } from './event.ts'
+export * from './registry.ts'

@@ -1,0 +1,131 @@
+import { z } from 'zod'
+import { event } from './event.ts'
+import { Count, Day, Digest, Id, Instant } from './vocabulary.ts'
+import { when } from './words.ts'
+
+const NoticeText = z.strictObject({
+  nature: z.string(),
+  userImpact: z.string(),
+  mitigation: z.string(),
+  isInvestigationComplete: z.boolean(),
+  nextSteps: z.string().nullable(),
+  nextCommunicationAt: Instant.nullable(),
+})
+/** `sha256`: of the canonical JSON of the text, so that an approval says what it approved. */
+const Drafted = z.strictObject({ customer: z.string(), ...NoticeText.shape, sha256: Digest })
+const Delivery = z.strictObject({ customer: z.string(), address: z.string(), receipt: z.string(), messageId: Id })
+
+const DecisionKind = z.enum(['defer', 'waive'])
+const ReasonCategory = z.enum(['data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'])
+const Decision = z.strictObject({ customer: z.string(), kind: DecisionKind, reasonCategory: ReasonCategory, reason: z.string(), reviewOn: Day })
+const decided = { defer: 'deferral', waive: 'waiver' } as const
+
+/** Notification obligations, the notices that meet them, and decisions to defer or waive. */
+export const noticeEvents = [
+  event({
+    type: 'obligation.opened',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    /** `customerVersion`: of the customer's terms, which say how many hours there are. */
+    data: z.strictObject({ customer: z.string(), customerId: Id, customerVersion: Count, startedAt: Instant, dueAt: Instant, hours: Count }),
+    sentence: ({ data, at }) => `Notification deadline for ${data.customer}: ${when(data.dueAt, at)} (${data.hours} h)`,
+  }),
+  event({
+    type: 'obligation.warned',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    data: z.strictObject({ customer: z.string(), afterHours: z.number(), dueAt: Instant.nullable() }),
+    sentence: ({ data }) => `${data.customer} not notified after ${Math.round(data.afterHours)} h; incident lead paged`,
+  }),
+  event({
+    type: 'obligation.notified',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    data: z.strictObject({ customer: z.string(), notifiedAt: Instant, dueAt: Instant.nullable(), isInTime: z.boolean() }),
+    sentence: ({ data }) => `${data.customer} notified ${data.isInTime ? 'on time' : 'late'}`,
+  }),
+  event({
+    type: 'notice.drafted',
+    version: 1,
+    subject: 'notice',
+    within: 'incident',
+    data: Drafted,
+    sentence: ({ data }) => `Drafted a notice to ${data.customer}`,
+  }),
+  event({
+    type: 'notice.changed',
+    version: 1,
+    subject: 'notice',
+    within: 'incident',
+    data: z.strictObject({ ...Drafted.shape, before: NoticeText }),
+    sentence: ({ data }) => `Changed the notice to ${data.customer}`,
+  }),
+  event({
+    type: 'notice.approved',
+    version: 1,
+    subject: 'notice',
+    within: 'incident',
+    data: z.strictObject({ customer: z.string(), sha256: Digest }),
+    sentence: ({ data }) => `Approved the notice to ${data.customer}`,
+  }),
+  event({
+    type: 'notice.sent',
+    version: 1,
+    subject: 'notice',
+    within: 'incident',
+    data: z.strictObject({ customer: z.string(), to: z.array(z.string()), sha256: Digest }),
+    sentence: ({ data }) => `Sent the notice to ${data.customer}`,
+  }),
+  event({
+    type: 'notice.delivered',
+    version: 1,
+    subject: 'notice',
+    within: 'incident',
+    data: Delivery,
+    sentence: ({ data }) => `Notice to ${data.customer} accepted by the mail server of ${data.address}`,
+    reason: ({ data }) => data.receipt,
+  }),
+  event({
+    type: 'notice.undelivered',
+    version: 1,
+    subject: 'notice',
+    within: 'incident',
+    data: Delivery,
+    sentence: ({ data }) => `Notice to ${data.customer} could not be delivered to ${data.address}: ${data.receipt}`,
+  }),
+  event({
+    type: 'decision.proposed',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    data: Decision,
+    sentence: ({ data }) => `Proposed a ${decided[data.kind]} of the notice to ${data.customer}`,
+  }),
+  event({
+    type: 'decision.approved',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    data: Decision,
+    sentence: ({ data }) => `Approved the ${decided[data.kind]} of the notice to ${data.customer}`,
+  }),
+  event({
+    type: 'decision.withdrawn',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    data: z.strictObject({ customer: z.string(), kind: DecisionKind }),
+    sentence: ({ data }) => `Withdrew the ${decided[data.kind]} of the notice to ${data.customer}`,
+  }),
+  event({
+    type: 'decision.due',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    data: z.strictObject({ customer: z.string(), kind: DecisionKind, reviewOn: Day }),
+    sentence: ({ data }) => `The ${decided[data.kind]} of the notice to ${data.customer} is due for review`,
+  }),
+] as const

@@ -1,0 +1,206 @@
+import { z } from 'zod'
+import { event } from './event.ts'
+import { Channel, Count, Digest, Id, Instant, Severity, Urgency, ZonedHours } from './vocabulary.ts'
+import { channelNames, duration, list, when } from './words.ts'
+
+/** What a page is about; a drill is about itself. */
+const About = z.strictObject({ kind: z.enum(['alert', 'incident', 'drill']), id: Id })
+const Begun = z.strictObject({ teamId: Id, about: About, severity: Severity })
+const Answered = z.strictObject({ about: About, teamId: Id, personId: Id, afterSeconds: Count })
+const Delivery = z.strictObject({ messageId: Id, channel: Channel, person: z.string().nullable(), address: z.string(), receipt: z.string() })
+
+export const Target = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('tier'), tierId: Id }),
+  z.strictObject({ kind: z.literal('schedule'), scheduleId: Id, position: Count }),
+  z.strictObject({ kind: z.literal('person'), personId: Id }),
+  z.strictObject({ kind: z.literal('team'), teamId: Id }),
+  z.strictObject({ kind: z.literal('everyone') }),
+  z.strictObject({ kind: z.literal('channel'), channelId: Id }),
+])
+const Level = z.strictObject({
+  targets: z.array(Target),
+  waitMinutes: z.number(),
+  acknowledgements: Count.optional(),
+  when: ZonedHours.optional(),
+  urgency: Urgency.optional(),
+  whenEmpty: z.enum(['fallback', 'skip', 'wait']).optional(),
+})
+const Policy = z.strictObject({ name: z.string(), levels: z.array(Level), repeats: Count, businessHours: ZonedHours.nullable() })
+/** SHA-256 of the policy's canonical JSON, which entries of pages repeat. */
+const SavedPolicy = z.strictObject({ teamId: Id, ...Policy.shape, version: Count, sha256: Digest })
+
+const Escalated = z.strictObject({
+  level: z.number().int(),
+  notified: z.array(z.string()),
+  channels: z.array(z.string()),
+  /** The escalation policy as it was then; null where the team has none and everyone is paged. */
+  policy: z.strictObject({ id: Id, name: z.string(), version: Count, sha256: Digest }).nullable(),
+  urgency: Urgency,
+  why: z.string().nullable(),
+  nextEscalationAt: Instant.nullable(),
+})
+
+const NotificationRules = z.strictObject({
+  high: z.array(z.strictObject({ methodId: Id, afterMinutes: z.number() })),
+  low: z.array(z.strictObject({ methodId: Id, afterMinutes: z.number() })),
+})
+
+/** Whom a page went to, by which channel. */
+const sentTo = ({ person, channel }: z.output<typeof Delivery>) => `${person ?? 'the team channel'} by ${channelNames[channel]}`
+
+/** Pages, escalation policies, and how people are reached. */
+export const pagingEvents = [
+  event({ type: 'page.triggered', version: 1, subject: 'page', within: 'either', data: Begun, sentence: () => 'Page triggered' }),
+  event({ type: 'drill.started', version: 1, subject: 'page', within: 'none', data: Begun }),
+  event({
+    type: 'page.notified',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: Escalated,
+    sentence: ({ data }) => `Paged ${list([...data.notified, ...data.channels], 'nobody: nobody was available')}`,
+  }),
+  event({ type: 'page.waited', version: 1, subject: 'page', within: 'either', data: Escalated }),
+  event({
+    type: 'page.sent',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: Delivery,
+    sentence: ({ data }) => `Page sent to ${sentTo(data)}`,
+  }),
+  event({
+    type: 'page.failed',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: Delivery,
+    sentence: ({ data }) => `Page could not be sent to ${sentTo(data)}: ${data.receipt}`,
+  }),
+  event({
+    type: 'page.failed-over',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: z.strictObject({ from: Channel, to: Channel.nullable(), error: z.string() }),
+    sentence: ({ data }) =>
+      data.to === null
+        ? `Delivery by ${channelNames[data.from]} failed; no other contact method is available`
+        : `Delivery by ${channelNames[data.from]} failed; sending by ${channelNames[data.to]}`,
+  }),
+  event({
+    type: 'page.acknowledgement-added',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: z.strictObject({ about: About, personId: Id, afterSeconds: Count, of: Count, so: Count }),
+    sentence: ({ data }) => `Acknowledged the page (${data.so} of ${data.of} responders)`,
+  }),
+  event({
+    type: 'page.acknowledged',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: Answered,
+    sentence: ({ data }) => `Acknowledged the page after ${duration(data.afterSeconds)}`,
+  }),
+  event({ type: 'drill.acknowledged', version: 1, subject: 'page', within: 'none', data: Answered }),
+  event({
+    type: 'page.released',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: z.strictObject({ about: About, personId: Id }),
+    sentence: () => 'Released the page',
+  }),
+  event({
+    type: 'page.declined',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: z.strictObject({ about: About, personId: Id, to: z.string().nullable(), reason: z.string() }),
+    sentence: ({ data }) => (data.to === null ? 'Declined the page' : `Reassigned the page to ${data.to}`),
+    reason: ({ data }) => (data.reason === '' ? undefined : data.reason),
+  }),
+  event({
+    type: 'page.escalated',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: z.strictObject({ about: About }),
+    sentence: () => 'Escalated the page',
+  }),
+  event({
+    type: 'page.responders-added',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: z.strictObject({ about: About, notified: z.array(z.string()) }),
+    sentence: ({ data }) => `Added responders: ${list(data.notified, 'none')}`,
+  }),
+  event({
+    type: 'page.snoozed',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: z.strictObject({ about: About, until: Instant }),
+    sentence: ({ data, at }) => `Snoozed the page until ${when(data.until, at)}`,
+  }),
+  event({
+    type: 'page.snooze-ended',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: z.strictObject({ about: About }),
+    sentence: () => 'Snooze ended; the page escalates again',
+  }),
+  event({
+    type: 'page.unacknowledged',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: z.strictObject({ about: About, personId: Id.nullable(), since: Instant }),
+    sentence: () => 'No progress since the page was acknowledged; it escalates again',
+  }),
+  event({
+    type: 'page.exhausted',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: z.strictObject({ about: About }),
+    sentence: () => 'Nobody acknowledged the page',
+  }),
+  event({
+    type: 'page.repaired',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: z.strictObject({ what: z.enum(['late', 'missing', 'ahead']), dueAt: Instant.nullable() }),
+  }),
+  event({
+    type: 'page.resolved',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: z.strictObject({
+      about: About,
+      /** The page about the same that goes on instead of it. */
+      mergedInto: Id.nullable(),
+    }),
+  }),
+  event({ type: 'policy.added', version: 1, subject: 'policy', within: 'none', data: SavedPolicy }),
+  event({ type: 'policy.changed', version: 1, subject: 'policy', within: 'none', data: z.strictObject({ ...SavedPolicy.shape, before: SavedPolicy }) }),
+  event({ type: 'policy.removed', version: 1, subject: 'policy', within: 'none', data: z.strictObject({ teamId: Id, name: z.string() }) }),
+  event({ type: 'contact-method.added', version: 1, subject: 'person', within: 'none', data: z.strictObject({ id: Id, kind: Channel }) }),
+  event({ type: 'contact-method.verified', version: 1, subject: 'person', within: 'none', data: z.strictObject({ id: Id, kind: Channel }) }),
+  event({ type: 'contact-method.removed', version: 1, subject: 'person', within: 'none', data: z.strictObject({ id: Id, kind: Channel }) }),
+  event({
+    type: 'notification-rules.changed',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ ...NotificationRules.shape, before: NotificationRules }),
+  }),
+  event({ type: 'team-channel.added', version: 1, subject: 'team', within: 'none', data: z.strictObject({ id: Id, kind: Channel, name: z.string() }) }),
+  event({ type: 'team-channel.removed', version: 1, subject: 'team', within: 'none', data: z.strictObject({ id: Id, name: z.string() }) }),
+] as const

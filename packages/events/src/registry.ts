@@ -1,0 +1,77 @@
+import type { z } from 'zod'
+import { accessEvents } from './access.ts'
+import { alertEvents } from './alerts.ts'
+import { detectEvents } from './detect.ts'
+import { directoryEvents } from './directory.ts'
+import { type Line, UnreadableEvent } from './event.ts'
+import { incidentEvents } from './incidents.ts'
+import { noticeEvents } from './notices.ts'
+import { pagingEvents } from './paging.ts'
+import { reviewEvents } from './reviews.ts'
+import { schedulingEvents } from './scheduling.ts'
+import { systemEvents } from './system.ts'
+
+/** Every type of journal entry. */
+export const events = [
+  ...alertEvents,
+  ...incidentEvents,
+  ...pagingEvents,
+  ...schedulingEvents,
+  ...accessEvents,
+  ...directoryEvents,
+  ...detectEvents,
+  ...noticeEvents,
+  ...reviewEvents,
+  ...systemEvents,
+] as const
+
+type Defined = (typeof events)[number]
+export type EventType = Defined['type']
+type DefinitionOf<Type extends EventType> = Extract<Defined, { readonly type: Type }>
+
+type DeepReadonly<T> = T extends readonly (infer Member)[]
+  ? readonly DeepReadonly<Member>[]
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T
+
+/** The kind of record that entries of a type are about. */
+export type SubjectOf<Type extends EventType> = DefinitionOf<Type>['subject']
+/** The data of entries of a type, in its newest form. */
+export type DataOf<Type extends EventType> = DeepReadonly<z.output<DefinitionOf<Type>['data']>>
+/** The id of the incident that an entry belongs to, as its type says. */
+export type WithinOf<Type extends EventType> = { incident: string; either: string | null; none: null }[DefinitionOf<Type>['within']]
+
+const byType: ReadonlyMap<string, Defined> = new Map(events.map(definition => [definition.type, definition]))
+
+export function isEventType(type: string): type is EventType {
+  return byType.has(type)
+}
+
+function defined(type: string): Defined {
+  const found = byType.get(type)
+  if (found === undefined) throw new UnreadableEvent(`${type} is not a type of entry that this program knows`)
+  return found
+}
+
+/** What is known of a type of entry, by its name. @throws UnreadableEvent for a name that is none */
+export function versionOf(type: EventType): number {
+  return defined(type).version
+}
+
+/**
+ * Checks stored data of a type, and brings that of an older version into the newest form.
+ * @throws UnreadableEvent for an unknown type or version, and for data that is not as the type says
+ */
+export function readEvent(type: string, version: number, data: unknown): unknown {
+  return defined(type).read(version, data)
+}
+
+/**
+ * An entry as a line of a timeline.
+ * @returns undefined for types that a timeline leaves out
+ * @throws UnreadableEvent for what `readEvent` would refuse
+ */
+export function tellEvent(type: string, told: { actor: string; at: string; data: unknown }): Line | undefined {
+  return defined(type).tell(told)
+}

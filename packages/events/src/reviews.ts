@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { event } from './event.ts'
+import { Count, Day, Digest, Id, Nothing } from './vocabulary.ts'
+
+const Finding = z.strictObject({
+  id: Id,
+  kind: z.enum(['technical-lapse', 'procedural-failure', 'manual-error', 'process-flaw', 'communication']),
+  description: z.string(),
+})
+const State = z.enum(['open', 'done', 'verified'])
+const looked = {
+  open: 'Kept the follow-up action open',
+  done: 'Completed the follow-up action',
+  verified: 'Verified the follow-up action as effective',
+} as const
+
+/** Reviews of incidents and the follow-up actions that come of them. */
+export const reviewEvents = [
+  event({ type: 'review.started', version: 1, subject: 'review', within: 'incident', data: Nothing, sentence: () => 'Started the review' }),
+  event({
+    type: 'review.saved',
+    version: 1,
+    subject: 'review',
+    within: 'incident',
+    data: z.strictObject({ sequence: z.string(), findings: z.array(Finding) }),
+    sentence: () => 'Edited the review',
+  }),
+  event({
+    type: 'review.finished',
+    version: 1,
+    subject: 'review',
+    within: 'incident',
+    /** `sha256`: of the canonical JSON of its sequence and findings, which is what was agreed. */
+    data: z.strictObject({ findings: Count, sha256: Digest }),
+    sentence: () => 'Finished the review',
+  }),
+  event({
+    type: 'follow-up.added',
+    version: 1,
+    subject: 'follow-up',
+    within: 'incident',
+    data: z.strictObject({ title: z.string(), ownerId: Id, dueOn: Day }),
+    sentence: ({ data }) => `Added a follow-up action: ${data.title}`,
+  }),
+  event({
+    type: 'follow-up.updated',
+    version: 1,
+    subject: 'follow-up',
+    within: 'incident',
+    data: z.strictObject({ title: z.string(), state: State, reason: z.string(), dueOn: Day, before: z.strictObject({ state: State, dueOn: Day }) }),
+    sentence: ({ data }) => `${looked[data.state]}: ${data.title}`,
+  }),
+] as const

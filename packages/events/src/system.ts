@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import { event } from './event.ts'
+import { Count, Digest, Instant, Nothing } from './vocabulary.ts'
+
+const Running = z.strictObject({
+  version: z.string(),
+  /** SHA-256 of the newest migration that the database has. */
+  schema: z.string(),
+  role: z.enum(['all', 'web', 'paging', 'detect']),
+})
+
+const Value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]).nullable()
+
+/** The installation itself: what an auditor asks about Tocsin. */
+export const systemEvents = [
+  event({ type: 'system.started', version: 1, subject: 'system', within: 'none', data: Running }),
+  event({ type: 'system.stopped', version: 1, subject: 'system', within: 'none', data: Running }),
+  event({
+    type: 'system.away',
+    version: 1,
+    subject: 'system',
+    within: 'none',
+    /** No server ran from the last sign of life on; `isExact` is false where it ended without one: signs are a minute apart. */
+    data: z.strictObject({ from: Instant, until: Instant, seconds: Count, isExact: z.boolean() }),
+  }),
+  event({ type: 'system.upgraded', version: 1, subject: 'system', within: 'none', data: z.strictObject({ from: z.string(), to: z.string() }) }),
+  event({
+    type: 'setting.changed',
+    version: 1,
+    subject: 'setting',
+    within: 'none',
+    /** Null: not set. Settings that hold a secret are not recorded. */
+    data: z.strictObject({ name: z.string(), before: Value, after: Value }),
+  }),
+  event({
+    type: 'organization.renamed',
+    version: 1,
+    subject: 'organization',
+    within: 'none',
+    data: z.strictObject({ name: z.string(), before: z.strictObject({ name: z.string().nullable() }) }),
+  }),
+  event({ type: 'demo.loaded', version: 1, subject: 'demo', within: 'none', data: Nothing }),
+  event({ type: 'demo.removed', version: 1, subject: 'demo', within: 'none', data: Nothing }),
+  event({ type: 'journal.exported', version: 1, subject: 'export', within: 'none', data: z.strictObject({ documentSha256: Digest }) }),
+] as const
