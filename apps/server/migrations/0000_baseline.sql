@@ -413,7 +413,6 @@ CREATE TABLE "sources" (
 CREATE TABLE "journal" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"seq" bigserial NOT NULL,
-	"xid" "xid8" DEFAULT pg_current_xact_id() NOT NULL,
 	"at" timestamptz(3) NOT NULL,
 	"actor_kind" text NOT NULL,
 	"actor_id" text,
@@ -433,8 +432,20 @@ CREATE TABLE "journal_checkpoints" (
 --> statement-breakpoint
 CREATE TABLE "journal_cursors" (
 	"name" text PRIMARY KEY NOT NULL,
-	"xid" "xid8" NOT NULL,
 	"seq" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "journal_dead_letters" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"reader" text NOT NULL,
+	"entry_id" uuid NOT NULL,
+	"error" text NOT NULL,
+	"attempts" integer NOT NULL,
+	"at" timestamptz(3) NOT NULL,
+	"state" text DEFAULT 'open' NOT NULL,
+	"settled_at" timestamptz(3),
+	"settled_by" text,
+	"reason" text
 );
 --> statement-breakpoint
 CREATE TABLE "journal_leaves" (
@@ -571,7 +582,7 @@ CREATE TABLE "page_notifications" (
 --> statement-breakpoint
 CREATE TABLE "pages" (
 	"id" uuid PRIMARY KEY NOT NULL,
-	"team_id" uuid NOT NULL,
+	"team_id" uuid,
 	"subject_kind" text NOT NULL,
 	"subject_id" uuid NOT NULL,
 	"within_id" uuid,
@@ -841,17 +852,19 @@ CREATE INDEX "tasks_incident" ON "tasks" USING btree ("incident_id");--> stateme
 CREATE UNIQUE INDEX "reports_reference" ON "reports" USING btree ("reference");--> statement-breakpoint
 CREATE INDEX "reports_alert" ON "reports" USING btree ("alert_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "sources_key" ON "sources" USING btree ("key_digest");--> statement-breakpoint
-CREATE INDEX "journal_order" ON "journal" USING btree ("xid","seq");--> statement-breakpoint
-CREATE INDEX "journal_seq" ON "journal" USING btree ("seq");--> statement-breakpoint
+CREATE UNIQUE INDEX "journal_seq" ON "journal" USING btree ("seq");--> statement-breakpoint
 CREATE INDEX "journal_within" ON "journal" USING btree ("within_id","seq");--> statement-breakpoint
-CREATE INDEX "journal_subject" ON "journal" USING btree ("subject_id");--> statement-breakpoint
+CREATE INDEX "journal_subject" ON "journal" USING btree ("subject_id","seq");--> statement-breakpoint
+CREATE UNIQUE INDEX "journal_dead_letters_entry" ON "journal_dead_letters" USING btree ("reader","entry_id");--> statement-breakpoint
+CREATE INDEX "journal_dead_letters_open" ON "journal_dead_letters" USING btree ("reader") WHERE "journal_dead_letters"."state" = 'open';--> statement-breakpoint
+CREATE INDEX "journal_dead_letters_at" ON "journal_dead_letters" USING btree ("at","id");--> statement-breakpoint
 CREATE INDEX "journal_leaves_entry" ON "journal_leaves" USING btree ("entry_id");--> statement-breakpoint
 CREATE INDEX "notices_obligation" ON "notices" USING btree ("obligation_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "obligations_once" ON "obligations" USING btree ("incident_id","customer_id");--> statement-breakpoint
-CREATE INDEX "obligations_due" ON "obligations" USING btree ("due_at");--> statement-breakpoint
+CREATE INDEX "obligations_due" ON "obligations" USING btree (("met_at" is not null),coalesce("due_at", 'infinity'::timestamptz));--> statement-breakpoint
 CREATE UNIQUE INDEX "calendar_feeds_token" ON "calendar_feeds" USING btree ("token_digest");--> statement-breakpoint
 CREATE INDEX "contact_methods_person" ON "contact_methods" USING btree ("person_id");--> statement-breakpoint
-CREATE INDEX "handoff_notes_team" ON "handoff_notes" USING btree ("team_id","written_at");--> statement-breakpoint
+CREATE INDEX "handoff_notes_team" ON "handoff_notes" USING btree ("team_id","written_at","id");--> statement-breakpoint
 CREATE INDEX "schedule_overrides_schedule" ON "schedule_overrides" USING btree ("schedule_id","end");--> statement-breakpoint
 CREATE UNIQUE INDEX "page_bundles_open" ON "page_bundles" USING btree ("person_id") WHERE "page_bundles"."sent_at" is null;--> statement-breakpoint
 CREATE INDEX "page_notifications_page" ON "page_notifications" USING btree ("page_id");--> statement-breakpoint
@@ -860,8 +873,9 @@ CREATE INDEX "page_notifications_bundle" ON "page_notifications" USING btree ("b
 CREATE INDEX "page_notifications_message" ON "page_notifications" USING btree ("message_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "pages_climbing" ON "pages" USING btree ("key") WHERE "pages"."state" = 'triggered';--> statement-breakpoint
 CREATE INDEX "pages_subject" ON "pages" USING btree ("subject_id");--> statement-breakpoint
-CREATE INDEX "pages_created" ON "pages" USING btree ("created_at");--> statement-breakpoint
-CREATE INDEX "pages_drills" ON "pages" USING btree ("team_id","created_at") WHERE "pages"."subject_kind" = 'drill';--> statement-breakpoint
+CREATE INDEX "pages_list" ON "pages" USING btree (("state" in ('triggered', 'exhausted')),"created_at","id");--> statement-breakpoint
+CREATE INDEX "pages_drills" ON "pages" USING btree ("team_id","created_at","id") WHERE "pages"."subject_kind" = 'drill';--> statement-breakpoint
+CREATE INDEX "pages_system" ON "pages" USING btree ("key") WHERE "pages"."subject_kind" = 'system';--> statement-breakpoint
 CREATE INDEX "pages_open" ON "pages" USING btree ("next_step_at") WHERE "pages"."state" = 'triggered';--> statement-breakpoint
 CREATE INDEX "policies_team" ON "policies" USING btree ("team_id");--> statement-breakpoint
 CREATE INDEX "schedules_team" ON "schedules" USING btree ("team_id");--> statement-breakpoint
@@ -871,9 +885,9 @@ CREATE INDEX "team_channels_team" ON "team_channels" USING btree ("team_id");-->
 CREATE INDEX "time_off_end" ON "time_off" USING btree ("end");--> statement-breakpoint
 CREATE UNIQUE INDEX "jobs_key" ON "jobs" USING btree ("key");--> statement-breakpoint
 CREATE INDEX "jobs_due" ON "jobs" USING btree ("run_at");--> statement-breakpoint
-CREATE INDEX "messages_created" ON "messages" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "messages_created" ON "messages" USING btree ("created_at","id");--> statement-breakpoint
 CREATE INDEX "messages_purpose" ON "messages" USING btree ("purpose","purpose_id");--> statement-breakpoint
 CREATE INDEX "messages_state" ON "messages" USING btree ("state");--> statement-breakpoint
 CREATE INDEX "improvements_review" ON "improvements" USING btree ("review_id");--> statement-breakpoint
-CREATE INDEX "improvements_due" ON "improvements" USING btree ("due_on");--> statement-breakpoint
+CREATE INDEX "improvements_due" ON "improvements" USING btree ("due_on","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "reviews_incident" ON "reviews" USING btree ("incident_id");

@@ -8,12 +8,14 @@ import { openConnectors } from '../connectors/index.ts'
 import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
 import { directoryBindings } from '../directory/index.ts'
-import { ClosingConditions, openIncidents } from '../incidents/index.ts'
-import { JournalReaders, Live, openSealer } from '../journal/index.ts'
+import { ClosingConditions, DeclarationEffects, openIncidents } from '../incidents/index.ts'
+import { JournalReaders, JournalWatch, Live, openSealer } from '../journal/index.ts'
+import { Alarms } from '../kernel/alarms.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
 import { migrateDatabase, openDatabase } from '../kernel/database.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
+import { HealthChecks } from '../kernel/health.ts'
 import { mount, openHttp } from '../kernel/http.ts'
 import { JobRunner } from '../kernel/jobs.ts'
 import { openSecrets } from '../kernel/secrets.ts'
@@ -22,7 +24,7 @@ import { openNotices } from '../notices/index.ts'
 import { Inbox } from '../notify/inbox.ts'
 import { Messenger } from '../notify/outbox.ts'
 import { openOrganization } from '../organization/index.ts'
-import { answerByMail, mountCallbacks, openPaging, resumePaging } from '../paging/index.ts'
+import { Audits, answerByMail, mountCallbacks, openPaging, resumePaging } from '../paging/index.ts'
 import { openReviews } from '../reviews/index.ts'
 import { holdDataFolder } from './data-folder.ts'
 import { servePages } from './pages.ts'
@@ -53,19 +55,21 @@ function assertComplete(bindings: Bindings): Bindings {
 }
 
 /** Every room with its routes, lowest floor first. */
-export function openModules(context: AppContext, detection: Detection): Bindings {
+export function openModules(context: AppContext, detection: Detection, watch: JournalWatch): Bindings {
   const conditions = new ClosingConditions()
+  const effects = new DeclarationEffects()
+  const audits = new Audits()
   return assertComplete([
-    ...systemBindings(context, version),
+    ...systemBindings(context, watch, version),
     ...accessBindings(context),
     ...directoryBindings(),
-    ...openPaging(context),
+    ...openPaging(context, audits),
     ...openOrganization(context),
     ...openAlerts(context),
-    ...openIncidents(context, conditions),
+    ...openIncidents(context, conditions, effects),
     ...openConnectors(context),
     ...detection.bindings,
-    ...openNotices(context, conditions),
+    ...openNotices(context, conditions, effects, audits),
     ...openReviews(context, conditions),
     ...openAssurance(context, conditions),
     ...openDemo(context),
@@ -93,30 +97,37 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const metrics = openMetrics()
     const database = openDatabase(url, clock, log)
     undo.push(() => database.close())
+    const health = new HealthChecks(log)
+    health.add('database', () => database.health())
     const jobs = new JobRunner(database, clock, log, metrics)
     const messenger = new Messenger(config, secrets, metrics, jobs, database)
+    const alarms = new Alarms()
     const context: AppContext = {
       config,
+      alarms,
       clock,
       log,
       metrics,
       secrets,
       database,
+      health,
       jobs,
       messenger,
-      readers: new JournalReaders(database, log),
+      readers: new JournalReaders(database, log, alarms),
       live: new Live(database, log),
       sealer: openSealer(secrets),
       visibility: new Visibility(),
       workload: new Workload(),
     }
+    const watch = new JournalWatch(context)
+    health.add('journal', () => watch.health())
     const http = await openHttp(config, log, metrics)
     const detection = new Detection(context)
-    mount(http, { config, database, log, metrics, authorize: authorizer(config) }, openModules(context, detection))
+    mount(http, { config, database, log, metrics, authorize: authorizer(config) }, openModules(context, detection, watch))
     detection.mount(http)
     mountCallbacks(http, context)
     await servePages(http)
-    context.readers.follow('sealer', (tx, entries) => context.sealer.seal(tx, entries))
+    context.readers.follow('sealer', (tx, entries) => context.sealer.seal(tx, entries), { isStrict: true })
     await http.listen({ host: config.host, port: config.port })
     undo.push(() => http.close())
     const address = http.server.address()
@@ -127,6 +138,8 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     })
     await context.readers.start()
     undo.push(() => context.readers.stop())
+    watch.start()
+    undo.push(() => watch.stop())
     await detection.start()
     undo.push(() => detection.stop())
     await context.live.start()

@@ -7,6 +7,7 @@ import { conflict, invalid } from '../kernel/problems.ts'
 import { pageTeam } from '../paging/index.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { incidentCustomers, incidentServices } from './tables.ts'
+import type { DeclarationEffects } from './transitions.ts'
 
 interface Listed {
   readonly id: string
@@ -104,6 +105,7 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
 export async function setAffectedCustomers(
   tx: Tx,
   context: AppContext,
+  effects: DeclarationEffects,
   caller: Caller,
   id: string,
   input: { version: number; customers: readonly Listed[] },
@@ -126,7 +128,7 @@ export async function setAffectedCustomers(
   await tx.db.delete(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
   if (input.customers.length > 0)
     await tx.db.insert(incidentCustomers).values(input.customers.map(each => ({ incidentId: id, customerId: each.id, basis: each.basis })))
-  await saveIncident(tx, incident, {})
+  const saved = await saveIncident(tx, incident, {})
   await record(tx, {
     actor: caller.actor,
     type: 'incident.customers-set',
@@ -134,4 +136,5 @@ export async function setAffectedCustomers(
     within: id,
     data: { customers: input.customers.map(each => ({ ...each, name: known.get(each.id) ?? '' })) },
   })
+  await effects.follow(tx, saved)
 }

@@ -23,6 +23,22 @@ export class ClosingConditions {
   }
 }
 
+/**
+ * What other modules do in the transaction in which an incident is declared, or in which its customers change: what a law or a contract hangs on must not
+ * wait for anybody. They stand above this module and register here.
+ */
+type DeclarationEffect = (tx: Tx, incident: IncidentRow) => Promise<void>
+export class DeclarationEffects {
+  readonly #effects: DeclarationEffect[] = []
+  add(effect: DeclarationEffect): void {
+    this.#effects.push(effect)
+  }
+  /** @param incident as it is now stored */
+  async follow(tx: Tx, incident: IncidentRow): Promise<void> {
+    for (const effect of this.#effects) await effect(tx, incident)
+  }
+}
+
 export interface TransitionInput {
   readonly version: number
   readonly reason: string
@@ -54,7 +70,7 @@ async function takeStep(
   if (to === undefined) throw conflict(`An incident that is ${incident.status} cannot be ${pastParticiple[action]}.`)
   const against = [...blockers(action, state, tx.now.slice(0, 10)), ...((await details.conditions?.against(tx, incident)) ?? [])]
   if (against.length > 0) throw conflict(against.join(' '))
-  await saveIncident(tx, incident, { status: to, ...details.change })
+  const saved = await saveIncident(tx, incident, { status: to, ...details.change })
   await record(tx, {
     actor: caller.actor,
     type: `incident.${pastParticiple[action]}`,
@@ -62,17 +78,25 @@ async function takeStep(
     within: id,
     data: { from: incident.status, to, reason: input.reason, ...details.data },
   })
-  return { ...incident, status: to }
+  return saved
 }
 
-/** Declares a suspected incident: the official act that starts the clocks. */
-export async function declareIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
-  const affected = await tx.db.select({ id: incidentCustomers.customerId }).from(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
+/** Declares a suspected incident: the official act that starts the clocks, in the same transaction. */
+export async function declareIncident(
+  tx: Tx,
+  context: AppContext,
+  effects: DeclarationEffects,
+  caller: Caller,
+  id: string,
+  input: TransitionInput,
+): Promise<void> {
   const { severity, class: class_ } = await lockIncident(tx, context, caller, id)
-  await takeStep(tx, context, caller, id, 'declare', input, {
+  const affected = await tx.db.select({ id: incidentCustomers.customerId }).from(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
+  const declared = await takeStep(tx, context, caller, id, 'declare', input, {
     change: { declaredAt: tx.now },
     data: { declaredAt: tx.now, severity, class: class_, customerIds: affected.map(customer => customer.id) },
   })
+  await effects.follow(tx, declared)
 }
 
 /** Contained: for the first time, or again when the attacker has returned. */

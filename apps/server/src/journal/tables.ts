@@ -1,9 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { bigserial, customType, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
-import { bytes, count, id, instant, json } from '../kernel/columns.ts'
-
-/** A transaction id that never wraps (PostgreSQL xid8), as text. */
-const xid8 = customType<{ data: string; driverData: string }>({ dataType: () => 'xid8' })
+import { bigserial, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { bytes, choice, count, id, instant, json } from '../kernel/columns.ts'
 
 /** The one record: append-only, held so by a trigger. */
 export const journal = pgTable(
@@ -11,8 +8,6 @@ export const journal = pgTable(
   {
     id: id(),
     seq: bigserial('seq', { mode: 'number' }).notNull(),
-    /** The transaction that wrote it: readers follow (xid, seq), because numbers alone can commit out of order. */
-    xid: xid8('xid').notNull().default(sql`pg_current_xact_id()`),
     at: instant('at').notNull(),
     actorKind: text('actor_kind').notNull(),
     actorId: text('actor_id'),
@@ -25,10 +20,9 @@ export const journal = pgTable(
     data: json<Record<string, unknown>>('data').notNull(),
   },
   table => [
-    index('journal_order').on(table.xid, table.seq),
-    index('journal_seq').on(table.seq),
+    uniqueIndex('journal_seq').on(table.seq),
     index('journal_within').on(table.withinId, table.seq),
-    index('journal_subject').on(table.subjectId),
+    index('journal_subject').on(table.subjectId, table.seq),
   ],
 )
 
@@ -51,5 +45,30 @@ export const journalCheckpoints = pgTable('journal_checkpoints', {
   at: instant('at').notNull(),
 })
 
-/** How far each follower has read. */
-export const journalCursors = pgTable('journal_cursors', { name: text('name').primaryKey(), xid: xid8('xid').notNull(), seq: count('seq').notNull() })
+/** How far each reader has read: up to this number. */
+export const journalCursors = pgTable('journal_cursors', { name: text('name').primaryKey(), seq: count('seq').notNull() })
+
+/** Entries that a reader could not take in and has set aside, so that it goes on. */
+export const journalDeadLetters = pgTable(
+  'journal_dead_letters',
+  {
+    id: id(),
+    reader: text('reader').notNull(),
+    /** No foreign key: the journal's own trigger keeps what it points at. */
+    entryId: uuid('entry_id').notNull(),
+    error: text('error').notNull(),
+    attempts: integer('attempts').notNull(),
+    at: instant('at').notNull(),
+    state: choice<'open' | 'replayed' | 'discarded'>('state').notNull().default('open'),
+    settledAt: instant('settled_at'),
+    /** Who replayed or discarded it. */
+    settledBy: text('settled_by'),
+    /** Why it was discarded. */
+    reason: text('reason'),
+  },
+  table => [
+    uniqueIndex('journal_dead_letters_entry').on(table.reader, table.entryId),
+    index('journal_dead_letters_open').on(table.reader).where(sql`${table.state} = 'open'`),
+    index('journal_dead_letters_at').on(table.at, table.id),
+  ],
+)

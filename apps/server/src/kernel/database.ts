@@ -5,6 +5,7 @@ import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import type { PgDatabase } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import type { Clock, Instant } from './clock.ts'
+import type { Finding } from './health.ts'
 import type { Log } from './telemetry.ts'
 
 /** Questions to the database, at an instant. */
@@ -26,6 +27,8 @@ export interface Database {
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /** Calls `heard` on each NOTIFY of `channel`, and once after each reconnection, as notices may have been missed. */
   listen(channel: string, heard: () => void): void
+  /** What is wrong with it, in one sentence; undefined while it answers. */
+  health(): Promise<Finding | undefined>
   close(): Promise<void>
 }
 
@@ -65,6 +68,11 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
     reader: () => ({ db, now: clock.now() }),
     transaction: work => inTransaction(pool, db => work({ db, now: clock.now(), isTransaction: true })),
     listen: ears.listen,
+    health: () =>
+      pool.query('select 1').then(
+        () => undefined,
+        () => ({ severity: 'unavailable', detail: 'The database does not answer.' }),
+      ),
     close: async () => {
       isClosing = true
       await ears.close()
@@ -169,4 +177,16 @@ export async function migrateDatabase(url: string): Promise<void> {
 export function isSqlState(error: unknown, state: string): boolean {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
   return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === state
+}
+
+/** What the driver says where it has no code: the connection is gone, or none could be had in time. */
+const lostConnection = /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout)/
+
+/** True for an error that is the database's or the network's and not the statement's: it is away, starting, full, or the connection was lost. */
+export function isOutage(error: unknown): boolean {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  if (!(cause instanceof Error)) return false
+  const code = 'code' in cause ? String(cause.code) : ''
+  // SQLSTATE classes: connection exception, insufficient resources, operator intervention (not a cancelled statement), system error. Or Node's.
+  return /^(08|53|57P|58)/.test(code) || /^E[A-Z]+$/.test(code) || lostConnection.test(cause.message)
 }

@@ -12,6 +12,7 @@ import { problemKinds, type Route, type RouteInput, type RouteReply } from '@toc
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { z } from 'zod'
 import type { Config } from './config.ts'
+import { constraintProblem } from './constraints.ts'
 import { type Database, isSqlState, type Reader, type Tx } from './database.ts'
 import type { ReceivedFile } from './files.ts'
 import { AppProblem, type FieldError, problemDetails } from './problems.ts'
@@ -282,6 +283,8 @@ function connectionOf(config: Config, request: FastifyRequest, reply: FastifyRep
 
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const problem = problemOf(error)
+  if (problem !== error && constraintProblem(error))
+    log.warn({ err: error, route: request.routeOptions.url }, 'a request ran into a constraint that its rules did not see')
   if (problem.kind === 'unexpected') log.error({ err: error, route: request.routeOptions.url, method: request.method }, 'a request failed')
   return reply
     .code(problemKinds[problem.kind])
@@ -299,6 +302,8 @@ function problemOf(error: unknown): AppProblem {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new AppProblem('invalid', String(message))
   if (code === 'ECONNREFUSED' || isSqlState(error, '57P01') || isSqlState(error, '57P03') || isSqlState(error, '55P03'))
     return new AppProblem('unavailable', 'The database does not answer. Try again in a moment.')
+  const violated = constraintProblem(error)
+  if (violated) return violated
   return new AppProblem('unexpected', 'Something went wrong on our side. It was logged.')
 }
 

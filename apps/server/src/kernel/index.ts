@@ -1,7 +1,9 @@
 import type { Messenger } from '../notify/outbox.ts'
+import type { Alarms } from './alarms.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
+import type { HealthChecks } from './health.ts'
 import type { JobRunner } from './jobs.ts'
 import type { Secrets } from './secrets.ts'
 import type { Log, Metrics } from './telemetry.ts'
@@ -9,11 +11,13 @@ import type { Log, Metrics } from './telemetry.ts'
 /** The ground floor, as every module is given it. */
 export interface Kernel {
   readonly config: Config
+  readonly alarms: Alarms
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
   readonly secrets: Secrets
   readonly database: Database
+  readonly health: HealthChecks
   readonly jobs: JobRunner
   readonly messenger: Messenger
 }

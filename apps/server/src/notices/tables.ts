@@ -1,4 +1,5 @@
 import type { obligationStates, reasonCategories } from '@tocsin/api'
+import { sql } from 'drizzle-orm'
 import { boolean, date, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { people } from '../access/tables.ts'
 import { customers } from '../directory/tables.ts'
@@ -31,7 +32,10 @@ export const obligations = pgTable(
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  table => [uniqueIndex('obligations_once').on(table.incidentId, table.customerId), index('obligations_due').on(table.dueAt)],
+  table => [
+    uniqueIndex('obligations_once').on(table.incidentId, table.customerId),
+    index('obligations_due').on(sql`(${table.notifiedAt} is not null)`, sql`coalesce(${table.dueAt}, 'infinity'::timestamptz)`),
+  ],
 )
 
 export const notices = pgTable(

@@ -96,7 +96,7 @@ export const messages = pgTable(
     isDemo: boolean('is_demo').notNull().default(false),
   },
   table => [
-    index('messages_created').on(table.createdAt),
+    index('messages_created').on(table.createdAt, table.id),
     index('messages_purpose').on(table.purpose, table.purposeId),
     index('messages_state').on(table.state),
   ],

@@ -9,12 +9,13 @@ import { recordShifts, type ShiftChange, shiftChangeJob } from '../scheduling/sh
 import { readSnapshot } from '../scheduling/snapshot.ts'
 import { shiftRecords } from '../scheduling/tables.ts'
 import { schedulesWith } from '../scheduling/time-off.ts'
+import { alarmAdministrators, resolveAlarm } from './alarms.ts'
 import { escalateJob, escalatePages } from './escalation.ts'
 import { bundleJob, failOver, type NotifyData, notifyFurther, notifyJob, sendBundle } from './notifications.ts'
 import { wakeJob, wakePage } from './pages.ts'
 import { pagingBindings } from './routes.ts'
 import { pageNotifications, pages } from './tables.ts'
-import { pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
+import { type Audits, pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
 
 export { listTeamChannels } from '../notify/team-channels.ts'
 export { addOverride, addTemporary, saveSchedule } from '../scheduling/schedules.ts'
@@ -25,9 +26,12 @@ export { mountCallbacks } from './callbacks/index.ts'
 export { answerByMail } from './mail-replies.ts'
 export { acknowledgePagesAbout, isAtLeast, pageTeam, resolvePagesAbout } from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'
+export { countUnanswered } from './read-pages.ts'
 export { pages } from './tables.ts'
+export { Audits } from './watchdog.ts'
 
-export function openPaging(context: AppContext): Bindings {
+export function openPaging(context: AppContext, audits: Audits): Bindings {
+  context.alarms.fill({ raise: (tx, alarm) => alarmAdministrators(tx, context, alarm), resolve: (tx, key) => resolveAlarm(tx, context, key) })
   context.jobs.register<{ pageId: string }>(escalateJob, {
     runAll: (tx, all) =>
       escalatePages(
@@ -49,7 +53,7 @@ export function openPaging(context: AppContext): Bindings {
   context.jobs.register<ShiftChange>(shiftChangeJob, { run: (tx, { scheduleId, since }) => recordShifts(tx, context, [scheduleId], { since }) })
   context.jobs.register<object>(coverageJob, { run: tx => alarmCoverage(tx, context) })
   for (const purpose of ['page', 'page-bundle']) context.messenger.onDelivery(purpose, recordDeliveries)
-  context.jobs.register<object>(watchdogJob, { run: tx => runWatchdog(tx, context) })
+  context.jobs.register<object>(watchdogJob, { run: tx => runWatchdog(tx, context, audits) })
   context.jobs.register<object, void>(watchdogPingJob, { attempts: 3, before: () => pingHeartbeatUrl(context), run: async () => undefined })
   for (const purpose of ['page', 'page-bundle']) context.messenger.onTrouble(purpose, (tx, trouble) => failOver(tx, context, trouble))
   // Somebody who leaves is never on call from that instant, and who is on call then is written down.

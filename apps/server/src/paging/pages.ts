@@ -1,7 +1,7 @@
 import { type Severity, severities } from '@tocsin/api'
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { type AppContext, assertPeople, type Caller, findPerson, people } from '../access/index.ts'
-import { type Actor, lastDoneByPeople, record, system } from '../journal/index.ts'
+import { type Actor, lastDoneByPeople, record, recordAll, system } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -56,7 +56,8 @@ export async function pageTeam(tx: Tx, context: AppContext, request: PageRequest
   })
 }
 
-async function openPage(
+/** Opens a page unless one with its key is triggered, and pages whoever comes first. */
+export async function openPage(
   tx: Tx,
   context: AppContext,
   actor: Actor,
@@ -143,7 +144,7 @@ export async function acknowledgePage(tx: Tx, context: AppContext, actor: Actor,
 
 /** Looks after the time that the team gives itself whether anything has happened since. */
 async function expectProgress(tx: Tx, page: PageRow): Promise<void> {
-  if (page.subjectKind === 'drill') return
+  if (page.subjectKind === 'drill' || page.teamId === null) return
   const [team] = await tx.db.select({ settings: onCallSettings.settings }).from(onCallSettings).where(eq(onCallSettings.teamId, page.teamId))
   const minutes = team?.settings.progressMinutes ?? null
   if (minutes === null) return
@@ -283,25 +284,26 @@ export async function acknowledgePagesAbout(tx: Tx, context: AppContext, actor: 
 
 /** Ends every page about a subject, or about one topic of it: there is nothing left to answer. */
 export async function resolvePagesAbout(tx: Tx, context: AppContext, actor: Actor, subjectId: string, topic?: string): Promise<void> {
+  await resolvePages(tx, context, actor, and(eq(pages.subjectId, subjectId), topic === undefined ? undefined : sql`${pages.key} like ${`% ${topic}`}`))
+}
+
+/** Ends the open pages that fit. */
+export async function resolvePages(tx: Tx, context: AppContext, actor: Actor, fits: SQL | undefined): Promise<void> {
   const ended = await tx.db
     .update(pages)
     .set({ state: 'resolved', nextEscalationAt: null, snoozedUntil: null })
-    .where(
-      and(
-        eq(pages.subjectId, subjectId),
-        inArray(pages.state, ['triggered', 'exhausted', 'acknowledged']),
-        topic === undefined ? undefined : sql`${pages.key} like ${`% ${topic}`}`,
-      ),
-    )
-    .returning({ id: pages.id, withinId: pages.withinId })
+    .where(and(fits, inArray(pages.state, ['triggered', 'exhausted', 'acknowledged'])))
+    .returning({ id: pages.id, withinId: pages.withinId, subjectId: pages.subjectId })
   await quieten(
     tx,
     context,
     ended.map(page => page.id),
   )
   await cancel(tx, ...ended.map(page => wakeKey(page.id)))
-  for (const page of ended)
-    await record(tx, { actor, type: 'page.resolved', subject: { kind: 'page', id: page.id }, within: page.withinId, data: { about: subjectId } })
+  await recordAll(
+    tx,
+    ended.map(page => ({ actor, type: 'page.resolved', subject: { kind: 'page', id: page.id }, within: page.withinId, data: { about: page.subjectId } })),
+  )
 }
 
 async function quieten(tx: Tx, context: AppContext, pageIds: readonly string[]): Promise<void> {

@@ -23,7 +23,7 @@ import { addTimeOff, listApprenticeships, listHandoffNotes, listTimeOff, removeT
 import { findColleague } from './answers.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, releasePage, snoozePage, startDrill } from './pages.ts'
 import { listPolicies, removePolicy, savePolicy } from './policies.ts'
-import { listDrills, listPages, readPageTimeline } from './read-pages.ts'
+import { listDrills, listPages, readPage, readPageTimeline } from './read-pages.ts'
 import { responderOf, throughLink } from './responders.ts'
 
 export function pagingBindings(context: AppContext): Bindings {
@@ -50,7 +50,7 @@ function scheduleBindings(context: AppContext): Bindings {
     query(routes.fairness, (reader, { params, query }) => readFairness(reader, params.id, query)),
     query(routes.apprenticeships, (reader, { params }) => listApprenticeships(reader, params.id)),
     command(routes.saveApprenticeship, (tx, { caller, params, body }) => saveApprenticeship(tx, context, caller, params.id, params.personId, body.isFinished)),
-    query(routes.handoffNotes, (reader, { caller, params }) => listHandoffNotes(reader, caller, params.id)),
+    query(routes.handoffNotes, (reader, { caller, params, query }) => listHandoffNotes(reader, caller, params.id, query)),
     command(routes.writeHandoffNote, (tx, { caller, params, body }) => writeHandoffNote(tx, caller, params.id, body.text)),
     command(routes.makeFeed, (tx, { caller, body }) => makeFeed(tx, context, caller, body.scheduleId)),
     openQuery(routes.feed, async (reader, { params }) => new Produced(await readFeed(reader, context, params.token))),
@@ -67,11 +67,7 @@ function policyBindings(): Bindings {
 
 function pageBindings(context: AppContext): Bindings {
   const routes = pagingRoutes
-  const read = async (tx: Tx, caller: Caller, pageId: string) => {
-    const [page] = await listPages(tx, context, caller, { pageId })
-    if (!page) throw notFound('page')
-    return page
-  }
+  const read = (tx: Tx, caller: Caller, pageId: string) => readPage(tx, context, caller, pageId)
   /** A page that the caller may not see cannot be acted on either. */
   const after = async (tx: Tx, caller: Caller, pageId: string, work: () => Promise<unknown>) => {
     await read(tx, caller, pageId)
@@ -94,9 +90,9 @@ function pageBindings(context: AppContext): Bindings {
     command(routes.saveTeamChannel, (tx, { caller, params, body }) => saveTeamChannel(tx, context, caller, params.id, body)),
     command(routes.removeTeamChannel, (tx, { caller, params }) => removeTeamChannel(tx, caller, params.id)),
     command(routes.removeContactMethod, (tx, { caller, params }) => removeContactMethod(tx, caller, params.id)),
-    query(routes.pages, (reader, { caller }) => listPages(reader, context, caller)),
-    query(routes.page, (reader, { caller, params }) => readPageTimeline(reader, context, caller, params.id)),
-    query(routes.myPages, (reader, { caller }) => listPages(reader, context, caller, { personId: caller.personId })),
+    query(routes.pages, (reader, { caller, query }) => listPages(reader, context, caller, query)),
+    query(routes.page, (reader, { caller, params, query }) => readPageTimeline(reader, context, caller, params.id, query)),
+    query(routes.myPages, (reader, { caller, query }) => listPages(reader, context, caller, query, { personId: caller.personId })),
     command(routes.acknowledgePage, (tx, { caller, params }) =>
       after(tx, caller, params.id, () => acknowledgePage(tx, context, caller.actor, caller.personId, params.id)),
     ),
@@ -111,7 +107,7 @@ function pageBindings(context: AppContext): Bindings {
       if (!team) throw notFound('team')
       return read(tx, caller, await startDrill(tx, context, caller, team, body.urgency))
     }),
-    query(routes.drills, (reader, { params }) => listDrills(reader, params.id)),
+    query(routes.drills, (reader, { params, query }) => listDrills(reader, params.id, query)),
     openCommand(routes.pageByLink, (tx, { body }) => throughLink(tx, context, body.token, async () => undefined)),
     openCommand(routes.acknowledgeByLink, (tx, { body }) =>
       throughLink(tx, context, body.token, ({ actor, personId }, page) => acknowledgePage(tx, context, actor, personId, page.id)),
@@ -134,6 +130,6 @@ function pageBindings(context: AppContext): Bindings {
         await snoozePage(tx, actor, page.id, body.minutes)
       }),
     ),
-    query(routes.messageLog, (reader, { caller }) => listMessages(reader, context, caller)),
+    query(routes.messageLog, (reader, { caller, query }) => listMessages(reader, context, caller, query)),
   ]
 }

@@ -36,10 +36,9 @@ export const pages = pgTable(
   'pages',
   {
     id: id(),
-    teamId: uuid('team_id')
-      .notNull()
-      .references(() => teams.id),
-    subjectKind: choice<'alert' | 'incident' | 'drill'>('subject_kind').notNull(),
+    /** Null: the administrators, about the installation itself. */
+    teamId: uuid('team_id').references(() => teams.id),
+    subjectKind: choice<'alert' | 'incident' | 'drill' | 'system'>('subject_kind').notNull(),
     subjectId: uuid('subject_id').notNull(),
     withinId: uuid('within_id'),
     title: text('title').notNull(),
@@ -70,8 +69,9 @@ export const pages = pgTable(
   table => [
     uniqueIndex('pages_escalating').on(table.key).where(sql`${table.state} = 'triggered'`),
     index('pages_subject').on(table.subjectId),
-    index('pages_created').on(table.createdAt),
-    index('pages_drills').on(table.teamId, table.createdAt).where(sql`${table.subjectKind} = 'drill'`),
+    index('pages_list').on(sql`(${table.state} in ('triggered', 'exhausted'))`, table.createdAt, table.id),
+    index('pages_drills').on(table.teamId, table.createdAt, table.id).where(sql`${table.subjectKind} = 'drill'`),
+    index('pages_system').on(table.key).where(sql`${table.subjectKind} = 'system'`),
     index('pages_open').on(table.nextEscalationAt).where(sql`${table.state} = 'triggered'`),
   ],
 )

@@ -47,5 +47,5 @@ export const followUps = pgTable(
     verifiedById: uuid('verified_by_id').references(() => people.id),
     version: integer('version').notNull().default(1),
   },
-  table => [index('improvements_review').on(table.reviewId), index('improvements_due').on(table.dueOn)],
+  table => [index('improvements_review').on(table.reviewId), index('improvements_due').on(table.dueOn, table.id)],
 )

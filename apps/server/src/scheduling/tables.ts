@@ -122,7 +122,7 @@ export const handoffNotes = pgTable(
       .references(() => people.id),
     writtenAt: instant('written_at').notNull(),
   },
-  table => [index('handoff_notes_team').on(table.teamId, table.writtenAt)],
+  table => [index('handoff_notes_team').on(table.teamId, table.writtenAt, table.id)],
 )
 
 /** Calendar feeds at secret addresses; only the digest of the secret is kept. */
