@@ -438,7 +438,6 @@ CREATE TABLE "tasks" (
 CREATE TABLE "journal" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"seq" bigserial NOT NULL,
-	"xid" "xid8" DEFAULT pg_current_xact_id() NOT NULL,
 	"at" timestamptz(3) NOT NULL,
 	"actor_kind" text NOT NULL,
 	"actor_id" text,
@@ -464,8 +463,21 @@ CREATE TABLE "journal_checkpoints" (
 --> statement-breakpoint
 CREATE TABLE "journal_cursors" (
 	"name" text PRIMARY KEY NOT NULL,
-	"xid" "xid8" NOT NULL,
 	"seq" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "journal_dead_letters" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"reader" text NOT NULL,
+	"entry_id" uuid NOT NULL,
+	"error" text NOT NULL,
+	"attempts" integer NOT NULL,
+	"at" timestamptz(3) NOT NULL,
+	"state" text DEFAULT 'open' NOT NULL,
+	"settled_at" timestamptz(3),
+	"settled_by" text,
+	"reason" text,
+	CONSTRAINT "journal_dead_letters_state_known" CHECK ("journal_dead_letters"."state" in ('open', 'replayed', 'discarded'))
 );
 --> statement-breakpoint
 CREATE TABLE "journal_leaves" (
@@ -649,7 +661,7 @@ CREATE TABLE "page_notifications" (
 --> statement-breakpoint
 CREATE TABLE "pages" (
 	"id" uuid PRIMARY KEY NOT NULL,
-	"team_id" uuid NOT NULL,
+	"team_id" uuid,
 	"subject_kind" text NOT NULL,
 	"subject_id" uuid NOT NULL,
 	"within_id" uuid,
@@ -671,7 +683,7 @@ CREATE TABLE "pages" (
 	"acknowledged_at" timestamptz(3),
 	"created_at" timestamptz(3) NOT NULL,
 	"is_demo" boolean DEFAULT false NOT NULL,
-	CONSTRAINT "pages_subject_kind_known" CHECK ("pages"."subject_kind" in ('alert', 'incident', 'drill')),
+	CONSTRAINT "pages_subject_kind_known" CHECK ("pages"."subject_kind" in ('alert', 'incident', 'drill', 'system')),
 	CONSTRAINT "pages_severity_known" CHECK ("pages"."severity" in ('info', 'low', 'medium', 'high', 'critical')),
 	CONSTRAINT "pages_urgency_known" CHECK ("pages"."urgency" in ('high', 'low')),
 	CONSTRAINT "pages_state_known" CHECK ("pages"."state" in ('triggered', 'acknowledged', 'resolved', 'exhausted'))
@@ -907,19 +919,21 @@ CREATE INDEX "incidents_status" ON "incidents" USING btree ("status");--> statem
 CREATE INDEX "incidents_covered" ON "incidents" USING btree ("parent_id");--> statement-breakpoint
 CREATE INDEX "notes_incident" ON "notes" USING btree ("incident_id");--> statement-breakpoint
 CREATE INDEX "tasks_incident" ON "tasks" USING btree ("incident_id");--> statement-breakpoint
-CREATE INDEX "journal_order" ON "journal" USING btree ("xid","seq");--> statement-breakpoint
-CREATE INDEX "journal_seq" ON "journal" USING btree ("seq");--> statement-breakpoint
+CREATE UNIQUE INDEX "journal_seq" ON "journal" USING btree ("seq");--> statement-breakpoint
 CREATE INDEX "journal_within" ON "journal" USING btree ("within_id","seq");--> statement-breakpoint
-CREATE INDEX "journal_subject" ON "journal" USING btree ("subject_id");--> statement-breakpoint
+CREATE INDEX "journal_subject" ON "journal" USING btree ("subject_id","seq");--> statement-breakpoint
+CREATE UNIQUE INDEX "journal_dead_letters_entry" ON "journal_dead_letters" USING btree ("reader","entry_id");--> statement-breakpoint
+CREATE INDEX "journal_dead_letters_open" ON "journal_dead_letters" USING btree ("reader") WHERE "journal_dead_letters"."state" = 'open';--> statement-breakpoint
+CREATE INDEX "journal_dead_letters_at" ON "journal_dead_letters" USING btree ("at","id");--> statement-breakpoint
 CREATE INDEX "journal_leaves_entry" ON "journal_leaves" USING btree ("entry_id");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_created" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "jobs_key" ON "jobs" USING btree ("key");--> statement-breakpoint
 CREATE INDEX "jobs_due" ON "jobs" USING btree ("run_at");--> statement-breakpoint
 CREATE INDEX "notices_obligation" ON "notices" USING btree ("obligation_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "obligations_once" ON "obligations" USING btree ("incident_id","customer_id");--> statement-breakpoint
-CREATE INDEX "obligations_due" ON "obligations" USING btree ("due_at");--> statement-breakpoint
+CREATE INDEX "obligations_due" ON "obligations" USING btree (("notified_at" is not null),coalesce("due_at", 'infinity'::timestamptz));--> statement-breakpoint
 CREATE INDEX "contact_methods_person" ON "contact_methods" USING btree ("person_id");--> statement-breakpoint
-CREATE INDEX "messages_created" ON "messages" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "messages_created" ON "messages" USING btree ("created_at","id");--> statement-breakpoint
 CREATE INDEX "messages_purpose" ON "messages" USING btree ("purpose","purpose_id");--> statement-breakpoint
 CREATE INDEX "messages_state" ON "messages" USING btree ("state");--> statement-breakpoint
 CREATE INDEX "team_channels_team" ON "team_channels" USING btree ("team_id");--> statement-breakpoint
@@ -930,15 +944,16 @@ CREATE INDEX "page_notifications_bundle" ON "page_notifications" USING btree ("b
 CREATE INDEX "page_notifications_message" ON "page_notifications" USING btree ("message_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "pages_escalating" ON "pages" USING btree ("key") WHERE "pages"."state" = 'triggered';--> statement-breakpoint
 CREATE INDEX "pages_subject" ON "pages" USING btree ("subject_id");--> statement-breakpoint
-CREATE INDEX "pages_created" ON "pages" USING btree ("created_at");--> statement-breakpoint
-CREATE INDEX "pages_drills" ON "pages" USING btree ("team_id","created_at") WHERE "pages"."subject_kind" = 'drill';--> statement-breakpoint
+CREATE INDEX "pages_list" ON "pages" USING btree (("state" in ('triggered', 'exhausted')),"created_at","id");--> statement-breakpoint
+CREATE INDEX "pages_drills" ON "pages" USING btree ("team_id","created_at","id") WHERE "pages"."subject_kind" = 'drill';--> statement-breakpoint
+CREATE INDEX "pages_system" ON "pages" USING btree ("key") WHERE "pages"."subject_kind" = 'system';--> statement-breakpoint
 CREATE INDEX "pages_open" ON "pages" USING btree ("next_escalation_at") WHERE "pages"."state" = 'triggered';--> statement-breakpoint
 CREATE INDEX "policies_team" ON "policies" USING btree ("team_id");--> statement-breakpoint
 CREATE INDEX "improvements_review" ON "followUps" USING btree ("review_id");--> statement-breakpoint
-CREATE INDEX "improvements_due" ON "followUps" USING btree ("due_on");--> statement-breakpoint
+CREATE INDEX "improvements_due" ON "followUps" USING btree ("due_on","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "reviews_incident" ON "reviews" USING btree ("incident_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "calendar_feeds_token" ON "calendar_feeds" USING btree ("token_digest");--> statement-breakpoint
-CREATE INDEX "handoff_notes_team" ON "handoff_notes" USING btree ("team_id","written_at");--> statement-breakpoint
+CREATE INDEX "handoff_notes_team" ON "handoff_notes" USING btree ("team_id","written_at","id");--> statement-breakpoint
 CREATE INDEX "schedule_overrides_schedule" ON "schedule_overrides" USING btree ("schedule_id","end");--> statement-breakpoint
 CREATE INDEX "schedules_team" ON "schedules" USING btree ("team_id");--> statement-breakpoint
 CREATE INDEX "shift_records_team" ON "shift_records" USING btree ("team_id","start");--> statement-breakpoint

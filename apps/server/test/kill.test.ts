@@ -211,7 +211,7 @@ test('killed fifty times in the walk: what was acknowledged is there, every page
       ).toHaveLength(1)
       const incident = await asAda('incident', { params: { id: incidentId } })
       expect(incident.status, title).toBe('closed')
-      const [obligation] = await asAda('obligations', { query: { view: 'all', incidentId } })
+      const [obligation] = (await asAda('obligations', { query: { view: 'all', incidentId } })).items
       expect(obligation?.state, title).toBe('notified')
       // One person may be paged once for an alert: when the mail came twice it came under one id.
       for (const person of ['ada@tocsin.test', 'ben@tocsin.test']) {
@@ -301,7 +301,7 @@ async function walk(
     async () => done(ada('declareIncident', { params, body: { version: (await read()).version, reason: 'Confirmed.' } })),
     is(incident => incident.declaredAt !== null),
   )
-  const obligation = () => ask(async () => (await ada('obligations', { query: { view: 'all', incidentId: opened } }))[0])
+  const obligation = () => ask(async () => (await ada('obligations', { query: { view: 'all', incidentId: opened } })).items[0])
   const running = await until(async () => ((await obligation())?.state === 'due' ? await obligation() : undefined), 'the clock runs', 60_000)
   await insist(
     async () =>

@@ -54,12 +54,12 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
     body: { version: incident.version, customers: [{ id: globex.id, basis: 'Its records are in the export log.' }] },
   })
   await world.settle()
-  const [prepared] = await primary.call('obligations', { query: { view: 'all', incidentId: incident.id } })
+  const [prepared] = (await primary.call('obligations', { query: { view: 'all', incidentId: incident.id } })).items
   expect(prepared).toMatchObject({ state: 'pending', customer: { name: 'Globex' }, dueAt: null })
 
   incident = await lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Confirmed: records of Globex were read.' } })
   await world.settle()
-  const [running] = await primary.call('obligations', { query: { incidentId: incident.id } })
+  const [running] = (await primary.call('obligations', { query: { incidentId: incident.id } })).items
   expect(running).toMatchObject({ state: 'due', timing: 'due', dueAt: '2026-11-26T08:00:00.000Z' })
 
   const draft = {
@@ -78,7 +78,7 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   await world.settle()
   const mail = world.expectMail('security@globex.test', /Security notice/)
   expect(mail.text).toContain('A stolen key read your records.')
-  const [met] = await primary.call('obligations', { query: { view: 'all', incidentId: incident.id } })
+  const [met] = (await primary.call('obligations', { query: { view: 'all', incidentId: incident.id } })).items
   expect(met).toMatchObject({
     state: 'notified',
     timing: 'notified',

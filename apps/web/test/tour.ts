@@ -88,7 +88,7 @@ export async function furnish(world: World, administrator: Person): Promise<Furn
   incident = await administrator.call('incident', { params })
   await administrator.call('declareIncident', { params, body: { version: incident.version, reason: 'Confirmed: customer records were read and sent out.' } })
   await world.settle()
-  const [duty] = await administrator.call('obligations', { query: { incidentId: incident.id } })
+  const [duty] = (await administrator.call('obligations', { query: { incidentId: incident.id } })).items
   if (duty)
     await administrator.call('draftNotice', {
       params: { id: duty.id },
@@ -104,7 +104,7 @@ export async function furnish(world: World, administrator: Person): Promise<Furn
   await shipEvents(world, administrator)
   const teamId = await furnishOnCall(world, administrator)
   await world.advance({ hours: 5 })
-  const [page] = await administrator.call('pages')
+  const [page] = (await administrator.call('pages')).items
   return {
     alertId: other.id,
     incidentId: incident.id,

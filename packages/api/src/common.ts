@@ -20,7 +20,7 @@ export type Reference = z.output<typeof Reference>
 
 export const PageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(200).optional().describe('`next` of the page before'),
+  cursor: z.string().max(2_000).optional().describe('`next` of the page before'),
 })
 /** One page of a list; `next` is null on the last. */
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() })

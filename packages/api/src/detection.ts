@@ -313,9 +313,10 @@ export const detectionRoutes = {
   deadLetters: route({
     method: 'GET',
     path: '/api/v1/detection/dead-letters',
-    summary: 'Lines that came in and were no events',
+    summary: 'Lines that came in and were no events, the latest first',
     access: atLeast('responder', 'detection:read'),
-    reply: z.array(DeadLetter),
+    query: PageQuery,
+    reply: pageOf(DeadLetter),
   }),
   replayDeadLetters: route({
     method: 'POST',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Line, Text } from './common.ts'
+import { At, Id, IdParams, Line, PageQuery, pageOf, Text } from './common.ts'
 import { ruleLevels } from './detection.ts'
 import { atLeast, route } from './route.ts'
 
@@ -117,7 +117,8 @@ export const indicatorRoutes = {
     path: '/api/v1/detection/indicators/ignored',
     summary: 'Indicators that raise no alert, whichever list has them',
     access: atLeast('responder', 'detection:read'),
-    reply: z.array(z.object({ value: z.string(), reason: z.string(), at: At, by: z.string() })),
+    query: PageQuery,
+    reply: pageOf(z.object({ value: z.string(), reason: z.string(), at: At, by: z.string() })),
   }),
   ignoreIndicator: route({
     method: 'POST',

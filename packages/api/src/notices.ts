@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Day, Id, IdParams, Instant, Reference, Text, Version } from './common.ts'
+import { At, Day, Id, IdParams, Instant, PageQuery, pageOf, Reference, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 export const obligationStates = ['pending', 'due', 'deferred', 'waived', 'notified'] as const
@@ -76,8 +76,8 @@ export const noticeRoutes = {
     path: '/api/v1/obligations',
     summary: 'Duties to notify, the one due first on top',
     access: atLeast('observer', 'incidents:read'),
-    query: z.object({ view: z.enum(['open', 'all']).default('open'), incidentId: Id.optional() }),
-    reply: z.array(Obligation),
+    query: PageQuery.extend({ view: z.enum(['open', 'all']).default('open'), incidentId: Id.optional() }),
+    reply: pageOf(Obligation),
   }),
   draftNotice: route({
     method: 'POST',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Line, Reference, Severity } from './common.ts'
+import { At, Id, IdParams, Line, PageQuery, pageOf, Reference, Severity } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 
 /** The ways that a message can leave, and what people call each. */
@@ -77,8 +77,8 @@ export const Page = z
     id: Id,
     title: z.string(),
     severity: Severity,
-    team: Reference,
-    subject: z.object({ kind: z.enum(['alert', 'incident', 'drill']), id: Id }),
+    team: Reference.nullable().describe('Null: the administrators, about the installation itself'),
+    subject: z.object({ kind: z.enum(['alert', 'incident', 'drill', 'system']), id: Id }),
     state: z.enum(pageStates),
     urgency: z.enum(['high', 'low']),
     policy: z.string().nullable().describe('The escalation policy that it climbs; null: everyone in the team'),
@@ -89,7 +89,8 @@ export const Page = z
     snoozedUntil: At.nullable().describe('Quiet until then; it climbs again afterwards'),
     createdAt: At,
     nextEscalationAt: At.nullable(),
-    notifications: z.array(z.object({ person: z.string(), at: At, channel: z.string(), state: z.string() })),
+    notifications: z.array(z.object({ person: z.string(), at: At, channel: z.string(), state: z.string() })).describe('The latest 20, oldest first'),
+    notificationCount: z.number().describe('How many there are in all'),
   })
   .meta({ id: 'Page' })
 export type Page = z.output<typeof Page>
@@ -115,7 +116,11 @@ export type Message = z.output<typeof Message>
 export const PageEvent = z
   .object({ at: At, kind: z.string().describe('The type of the entry in the journal'), text: z.string(), entryId: Id })
   .meta({ id: 'PageEvent' })
-export const PageTimeline = Page.extend({ summary: z.string(), events: z.array(PageEvent) }).meta({ id: 'PageTimeline' })
+export const PageTimeline = Page.extend({
+  summary: z.string(),
+  events: z.array(PageEvent),
+  next: z.string().nullable().describe('The cursor of the events that follow; null when there are none'),
+}).meta({ id: 'PageTimeline' })
 export type PageTimeline = z.output<typeof PageTimeline>
 
 export const Drill = z
@@ -247,7 +252,8 @@ export const pagingRoutes = {
     path: '/api/v1/pages',
     summary: 'The latest pages, those that still climb first',
     access: atLeast('observer', 'alerts:read'),
-    reply: z.array(Page),
+    query: PageQuery,
+    reply: pageOf(Page),
   }),
   acknowledgePage: route({
     method: 'POST',
@@ -263,6 +269,7 @@ export const pagingRoutes = {
     summary: 'The whole story of a page: each attempt, the answers of the providers, who acknowledged, in order of time',
     access: atLeast('observer', 'alerts:read'),
     params: IdParams,
+    query: PageQuery,
     reply: PageTimeline,
   }),
   myPages: route({
@@ -270,7 +277,8 @@ export const pagingRoutes = {
     path: '/api/v1/me/pages',
     summary: 'The latest pages that went to the signed-in person, those that wait for an answer first',
     access: atLeast('observer'),
-    reply: z.array(Page),
+    query: PageQuery,
+    reply: pageOf(Page),
   }),
   declinePage: route({
     method: 'POST',
@@ -323,7 +331,8 @@ export const pagingRoutes = {
     summary: 'The latest drills of a team, and how long each took until somebody acknowledged',
     access: atLeast('observer', 'catalog:read'),
     params: IdParams,
-    reply: z.array(Drill),
+    query: PageQuery,
+    reply: pageOf(Drill),
   }),
   pageByLink: route({
     method: 'POST',
@@ -388,6 +397,7 @@ export const pagingRoutes = {
     path: '/api/v1/messages',
     summary: 'Messages that were sent, wait, or could not be sent',
     access: atLeast('lead'),
-    reply: z.array(Message),
+    query: PageQuery,
+    reply: pageOf(Message),
   }),
 }

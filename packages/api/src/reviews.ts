@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Day, Id, IdParams, Line, Reference, Text, Version } from './common.ts'
+import { At, Day, Id, IdParams, Line, PageQuery, pageOf, Reference, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 export const findingKinds = ['technical-lapse', 'procedural-failure', 'manual-error', 'process-flaw', 'communication'] as const
@@ -90,8 +90,8 @@ export const reviewRoutes = {
     path: '/api/v1/follow-ups',
     summary: 'Improvements that are not yet done and shown to work, the one due first on top',
     access: atLeast('observer', 'incidents:read'),
-    query: z.object({ view: z.enum(['open', 'all']).default('open') }),
-    reply: z.array(FollowUp),
+    query: PageQuery.extend({ view: z.enum(['open', 'all']).default('open') }),
+    reply: pageOf(FollowUp),
   }),
   updateFollowUp: route({
     method: 'POST',

@@ -13,6 +13,7 @@ export const scopes = [
   'catalog:read',
   'catalog:write',
   'journal:read',
+  'journal:write',
   'detection:read',
   'detection:write',
 ] as const

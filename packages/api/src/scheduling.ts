@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Day, Id, IdParams, Instant, Line, Reference, Severity, Version } from './common.ts'
+import { At, Day, Id, IdParams, Instant, Line, PageQuery, pageOf, Reference, Severity, Version } from './common.ts'
 import { EscalationLevel, PageTarget } from './policies.ts'
 import { atLeast, open, route } from './route.ts'
 import { OverrideInput, RestrictionShape, RotationShape, ScheduleInput, TemporaryInput, TimeZone } from './schedules.ts'
@@ -153,6 +153,7 @@ export const Apprenticeship = z
   .meta({ id: 'Apprenticeship' })
 
 export const HandoffNote = z.object({ id: Id, text: z.string(), writtenBy: z.string(), writtenAt: At }).meta({ id: 'HandoffNote' })
+export type HandoffNote = z.output<typeof HandoffNote>
 
 const reason = z.string().trim().max(500).default('')
 
@@ -320,7 +321,8 @@ export const schedulingRoutes = {
     summary: 'The latest handoff notes of a team',
     access: atLeast('responder', 'incidents:read'),
     params: IdParams,
-    reply: z.array(HandoffNote),
+    query: PageQuery,
+    reply: pageOf(HandoffNote),
   }),
   writeHandoffNote: route({
     method: 'POST',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, Line, PageQuery, pageOf } from './common.ts'
+import { At, Id, IdParams, Line, PageQuery, pageOf, Text } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 
 export const JournalEntry = z
@@ -14,6 +14,36 @@ export const JournalEntry = z
   })
   .meta({ id: 'JournalEntry' })
 export type JournalEntry = z.output<typeof JournalEntry>
+
+/** One reader of the journal: a module that reacts to entries, or the sealer. */
+export const JournalReaderStatus = z
+  .object({
+    name: z.string(),
+    state: z.enum(['running', 'lagging', 'failing']),
+    lagEntries: z.number().describe('Entries that it has not taken in yet'),
+    lagSeconds: z.number().describe('Age of the oldest of them'),
+    error: z.string().nullable().describe('Of its latest attempt, while it fails'),
+    deadLetters: z.number().describe('Entries that it has set aside'),
+  })
+  .meta({ id: 'JournalReaderStatus' })
+export type JournalReaderStatus = z.output<typeof JournalReaderStatus>
+
+/** An entry that a reader could not take in: it went on without it. */
+export const JournalDeadLetter = z
+  .object({
+    id: Id,
+    reader: z.string(),
+    entry: z.object({ id: Id, at: At, type: z.string() }),
+    error: z.string(),
+    attempts: z.number(),
+    at: At.describe('Of the latest attempt'),
+    state: z.enum(['open', 'replayed', 'discarded']),
+    settledAt: At.nullable(),
+    settledBy: z.string().nullable(),
+    reason: z.string().nullable().describe('Why it was discarded'),
+  })
+  .meta({ id: 'JournalDeadLetter' })
+export type JournalDeadLetter = z.output<typeof JournalDeadLetter>
 
 export const systemRoutes = {
   healthz: route({
@@ -45,6 +75,18 @@ export const systemRoutes = {
     access: open('the sign-in page needs it; no names, no content'),
     reply: z.object({ organization: z.string(), isSetUp: z.boolean(), isPagingLive: z.boolean(), hasDemo: z.boolean(), version: z.string(), now: At }),
   }),
+  counters: route({
+    method: 'GET',
+    path: '/api/v1/counters',
+    summary: 'How much needs attention, of what the caller may see',
+    access: atLeast('observer', 'incidents:read'),
+    reply: z.object({
+      unacknowledgedPages: z.number(),
+      alertsToTriage: z.number(),
+      openIncidents: z.number(),
+      obligationsDue: z.number().describe('Customers of declared incidents that were not notified yet; deferred ones are counted'),
+    }),
+  }),
   loadDemo: route({
     method: 'POST',
     path: '/api/v1/demo',
@@ -61,6 +103,41 @@ export const systemRoutes = {
     access: atLeast('lead', 'journal:read'),
     query: PageQuery,
     reply: pageOf(JournalEntry),
+  }),
+  journalReaders: route({
+    method: 'GET',
+    path: '/api/v1/journal/readers',
+    summary: 'How each reader of the journal is doing, and which open transactions hold them all back',
+    access: atLeast('administrator', 'journal:read'),
+    reply: z.object({
+      readers: z.array(JournalReaderStatus),
+      writers: z.array(z.object({ pid: z.number(), openSeconds: z.number(), query: z.string() })),
+    }),
+  }),
+  journalDeadLetters: route({
+    method: 'GET',
+    path: '/api/v1/journal/dead-letters',
+    summary: 'Entries that a reader of the journal has set aside after several attempts, the latest first',
+    access: atLeast('administrator', 'journal:read'),
+    query: PageQuery.extend({ view: z.enum(['open', 'all']).default('open') }),
+    reply: pageOf(JournalDeadLetter),
+  }),
+  replayJournalDeadLetter: route({
+    method: 'POST',
+    path: '/api/v1/journal/dead-letters/{id}/replay',
+    summary: 'Have the reader take the entry in now; 409 with its error when it fails again',
+    access: atLeast('administrator', 'journal:write'),
+    params: IdParams,
+    reply: JournalDeadLetter,
+  }),
+  discardJournalDeadLetter: route({
+    method: 'POST',
+    path: '/api/v1/journal/dead-letters/{id}/discard',
+    summary: 'Give the entry up for this reader, with the reason',
+    access: atLeast('administrator', 'journal:write'),
+    params: IdParams,
+    body: z.object({ reason: Text(2_000) }),
+    reply: JournalDeadLetter,
   }),
   checkpoint: route({
     method: 'GET',

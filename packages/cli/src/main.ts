@@ -53,6 +53,24 @@ journal
   .description('check an export against its signed checkpoint')
   .action((file: string, options: { trustedKey?: string }) => run(output => journalVerify(output, file, options.trustedKey)))
 
+const deadLetters = () => import('./dead-letters.ts')
+journal
+  .command('dead-letters')
+  .option('--all', 'replayed and discarded ones too')
+  .description('entries that a reader of the journal has set aside')
+  .action((options: { all?: boolean }) => run(async (output, api) => (await deadLetters()).deadLetterList(output, api, options.all === true)))
+journal
+  .command('replay')
+  .argument('[id]', 'of a dead letter; without it all that are open, the oldest first')
+  .description('have the reader take in what it has set aside')
+  .action((id: string | undefined) => run(async (output, api) => (await deadLetters()).deadLetterReplay(output, api, id)))
+journal
+  .command('discard')
+  .argument('<id>', 'of a dead letter')
+  .requiredOption('--reason <text>', 'why; kept in the journal')
+  .description('give a dead letter up for good')
+  .action((id: string, { reason }: { reason: string }) => run(async (output, api) => (await deadLetters()).deadLetterDiscard(output, api, id, reason)))
+
 const alert = program.command('alert').description('alerts')
 alert
   .command('send')

@@ -1,4 +1,5 @@
 import { createClient, type Page } from '@tocsin/api'
+import { allPages } from './lists.ts'
 import { CliProblem, type Output, printable } from './output.ts'
 
 interface Api {
@@ -16,17 +17,21 @@ const words = (page: Page) =>
   ]
     .filter(word => word !== '')
     .join(', ')
-const row = (page: Page) => printable(`${page.id}  ${page.severity.padEnd(8)}  ${page.title}  (${page.team.name}; ${words(page)})`)
+const row = (page: Page) => printable(`${page.id}  ${page.severity.padEnd(8)}  ${page.title}  (${page.team?.name ?? 'administrators'}; ${words(page)})`)
 
-/** Lists the latest pages, those that wait for an answer first. */
+/** Lists the pages, those that wait for an answer first. */
 export async function pageList(output: Output, api: Api, isMine: boolean): Promise<void> {
-  const found = await clientOf(api)(isMine ? 'myPages' : 'pages')
+  const call = clientOf(api)
+  const found = await allPages(query => call(isMine ? 'myPages' : 'pages', { query }))
   output.say(found.length === 0 ? ['Nobody was paged.'] : found.map(row), found)
 }
 
+const wholeId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
 /** The page whose id is given, whole or by an ending that only one has. */
 async function findPage(call: Client, which: string): Promise<Page> {
-  const found = (await call('pages')).filter(page => page.id === which || (which.length >= 4 && page.id.endsWith(which)))
+  if (wholeId.test(which)) return call('page', { params: { id: which }, query: { limit: 1 } })
+  const found = (await allPages(query => call('pages', { query }))).filter(page => which.length >= 4 && page.id.endsWith(which))
   const [page] = found
   if (page === undefined) throw new CliProblem(`There is no page ${which} that this key may see.`)
   if (found.length > 1) throw new CliProblem(`${which} is the ending of ${found.length} pages: give more of the id.`)
@@ -36,8 +41,13 @@ async function findPage(call: Client, which: string): Promise<Page> {
 /** The whole story of a page. */
 export async function pageShow(output: Output, api: Api, which: string): Promise<void> {
   const call = clientOf(api)
-  const story = await call('page', { params: { id: (await findPage(call, which)).id } })
-  output.say([row(story), printable(story.summary), '', ...story.events.map(event => printable(`${event.at}  ${event.text}`))], story)
+  const params = { id: (await findPage(call, which)).id }
+  const story = await call('page', { params, query: { limit: 1 } })
+  const events = await allPages(async query => {
+    const part = await call('page', { params, query })
+    return { items: part.events, next: part.next }
+  })
+  output.say([row(story), printable(story.summary), '', ...events.map(event => printable(`${event.at}  ${event.text}`))], { ...story, events, next: null })
 }
 
 export interface PageAction {

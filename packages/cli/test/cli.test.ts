@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { recordAll, system } from '../../../apps/server/src/journal/index.ts'
+import { journalDeadLetters } from '../../../apps/server/src/journal/tables.ts'
 import { test } from '../../../apps/server/test/world.ts'
 import { tocsin } from './tocsin.ts'
 
@@ -32,6 +35,42 @@ describe('npx tocsin', () => {
     expect(JSON.parse((await tocsin(['incident', 'show', '1', '--json'], env)).out)).toMatchObject({ number: 1, status: 'suspected' })
     expect(await tocsin(['incident', 'show', '7'], env)).toMatchObject({ code: 1, err: 'There is no incident 7 that this key may see.\n' })
     expect((await tocsin(['incident', 'list'], { ...env, TOCSIN_API_KEY: 'tok_wrong' })).err).toBe('The API key is not valid.\n')
+  })
+
+  test('lists, replays and discards what a reader of the journal has set aside', { timeout: 60_000 }, async ({ world }) => {
+    const administrator = await world.person('administrator', 'Ada')
+    const { secret } = await administrator.call('createApiKey', { body: { name: 'cli', scopes: ['journal:read', 'journal:write'] } })
+    const env = { TOCSIN_URL: world.origin, TOCSIN_API_KEY: secret }
+    expect((await tocsin(['journal', 'dead-letters'], env)).out).toBe('No dead letters.\n')
+    const { id: alertId } = await world.alert({ severity: 'low' })
+    const id = randomUUID()
+    await world.server.context.database.transaction(tx =>
+      tx.db
+        .insert(journalDeadLetters)
+        .values([
+          { reader: 'alerts', entryId: id, error: 'it was away', attempts: 5, at: tx.now },
+          { reader: 'gone', entryId: id, error: 'no more', attempts: 5, at: tx.now },
+        ])
+        .then(() =>
+          recordAll(tx, [
+            {
+              id,
+              actor: system,
+              type: 'page.acknowledged',
+              subject: { kind: 'page', id },
+              within: null,
+              data: { about: { kind: 'alert', id: alertId }, teamId: null, personId: administrator.id, afterSeconds: 0 },
+            },
+          ]),
+        ),
+    )
+    const list: { id: string; reader: string }[] = JSON.parse((await tocsin(['--json', 'journal', 'dead-letters'], env)).out)
+    expect(list.map(letter => letter.reader).sort()).toEqual(['alerts', 'gone'])
+    const of = (reader: string) => list.find(letter => letter.reader === reader)?.id ?? ''
+    expect((await tocsin(['journal', 'replay', of('alerts')], env)).out).toMatch(/alerts {2}page\.acknowledged {2}replayed/)
+    expect(await tocsin(['journal', 'replay'], env)).toMatchObject({ code: 1, err: expect.stringMatching(/no journal reader "gone" any more/) })
+    expect((await tocsin(['journal', 'discard', of('gone'), '--reason', 'It was removed.'], env)).out).toMatch(/discarded/)
+    expect((await tocsin(['journal', 'dead-letters'], env)).out).toBe('No dead letters.\n')
   })
 
   test('lists pages, shows their story, and does with them what the pages do', async ({ world }) => {

@@ -128,4 +128,11 @@ export const noticeEvents = [
     data: z.strictObject({ customer: z.string(), kind: DecisionKind, reviewOn: Day }),
     sentence: ({ data }) => `The ${decided[data.kind]} of the notice to ${data.customer} is due for review`,
   }),
+  event({
+    type: 'obligation.repaired',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ what: z.enum(['obligation', 'warning', 'late warning', 'review']), count: Count }),
+  }),
 ] as const

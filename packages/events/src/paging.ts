@@ -4,9 +4,10 @@ import { Channel, Count, Digest, Id, Instant, Severity, Urgency, ZonedHours } fr
 import { channelNames, duration, list, when } from './words.ts'
 
 /** What a page is about; a drill is about itself. */
-const About = z.strictObject({ kind: z.enum(['alert', 'incident', 'drill']), id: Id })
-const Begun = z.strictObject({ teamId: Id, about: About, severity: Severity })
-const Answered = z.strictObject({ about: About, teamId: Id, personId: Id, afterSeconds: Count })
+const About = z.strictObject({ kind: z.enum(['alert', 'incident', 'drill', 'system']), id: Id })
+/** `teamId`: null where the administrators are paged about the installation itself. */
+const Begun = z.strictObject({ teamId: Id.nullable(), about: About, severity: Severity })
+const Answered = z.strictObject({ about: About, teamId: Id.nullable(), personId: Id, afterSeconds: Count })
 const Delivery = z.strictObject({ messageId: Id, channel: Channel, person: z.string().nullable(), address: z.string(), receipt: z.string() })
 
 export const Target = z.discriminatedUnion('kind', [

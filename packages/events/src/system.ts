@@ -12,6 +12,9 @@ const Running = z.strictObject({
 const Value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]).nullable()
 
 /** The installation itself: what an auditor asks about Tocsin. */
+/** An entry that a reader of the journal could not take in. `type` is that of the entry. */
+const SetAside = { reader: z.string(), type: z.string() }
+
 export const systemEvents = [
   event({ type: 'system.started', version: 1, subject: 'system', within: 'none', data: Running }),
   event({ type: 'system.stopped', version: 1, subject: 'system', within: 'none', data: Running }),
@@ -42,4 +45,19 @@ export const systemEvents = [
   event({ type: 'demo.loaded', version: 1, subject: 'demo', within: 'none', data: Nothing }),
   event({ type: 'demo.removed', version: 1, subject: 'demo', within: 'none', data: Nothing }),
   event({ type: 'journal.exported', version: 1, subject: 'export', within: 'none', data: z.strictObject({ documentSha256: Digest }) }),
+  event({
+    type: 'journal-entry.set-aside',
+    version: 1,
+    subject: 'journal-entry',
+    within: 'either',
+    data: z.strictObject({ ...SetAside, attempts: Count }),
+  }),
+  event({ type: 'journal-entry.replayed', version: 1, subject: 'journal-entry', within: 'either', data: z.strictObject(SetAside) }),
+  event({
+    type: 'journal-entry.discarded',
+    version: 1,
+    subject: 'journal-entry',
+    within: 'either',
+    data: z.strictObject({ ...SetAside, reason: z.string() }),
+  }),
 ] as const

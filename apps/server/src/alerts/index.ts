@@ -7,7 +7,7 @@ import { findServices, pageSilenced, receiveAlerts } from './receive.ts'
 import { addSilence, endSilence, listSilences, silenceOverJob } from './silences.ts'
 import { acknowledgeAlert, dismissAlert, followPage, releaseAlert } from './triage.ts'
 
-export { alertsOfIncident, readAlert } from './queue.ts'
+export { alertsOfIncident, countQueue, readAlert } from './queue.ts'
 export { type IncomingAlert, receiveAlerts, resolveBySource } from './receive.ts'
 export { alerts } from './tables.ts'
 export { acknowledgeBySource, closeAlertsOf, escalateAlerts } from './triage.ts'

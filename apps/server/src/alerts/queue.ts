@@ -1,8 +1,10 @@
 import type { Alert } from '@tocsin/api'
-import { and, desc, eq, isNull, lt, or, type SQL } from 'drizzle-orm'
+import { and, count, desc, eq, isNull, lt, or, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { type AppContext, people, type Viewer } from '../access/index.ts'
 import { services } from '../directory/index.ts'
+import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
 import { alerts } from './tables.ts'
@@ -10,8 +12,8 @@ import { alerts } from './tables.ts'
 const acknowledger = alias(people, 'acknowledger')
 const judge = alias(people, 'judge')
 
-async function select(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined, limit: number): Promise<Alert[]> {
-  const rows = await reader.db
+async function select(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined, limit?: number): Promise<Alert[]> {
+  const asked = reader.db
     .select({ alert: alerts, service: services.name, acknowledgedBy: acknowledger.name, dispositionBy: judge.name })
     .from(alerts)
     .leftJoin(services, eq(services.id, alerts.serviceId))
@@ -19,7 +21,7 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
     .leftJoin(judge, eq(judge.id, alerts.dispositionById))
     .where(and(condition, context.visibility.condition(viewer, alerts.incidentId)))
     .orderBy(desc(alerts.number))
-    .limit(limit)
+  const rows = limit === undefined ? await asked : await asked.limit(limit)
   return rows.map(({ alert, service, acknowledgedBy, dispositionBy }) => ({
     id: alert.id,
     number: alert.number,
@@ -56,6 +58,9 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
   }))
 }
 
+const cursor = listCursor('alerts', z.tuple([z.int()]))
+const isQueued = and(isNull(alerts.dispositionAt), or(eq(alerts.hasPaged, true), isNull(alerts.sourceResolvedAt)))
+
 /** One page of alerts, newest first. The queue holds what waits for a verdict: nothing that woke somebody leaves it without one. */
 export async function listAlerts(
   reader: Reader,
@@ -63,11 +68,19 @@ export async function listAlerts(
   viewer: Viewer,
   query: { view: 'triage' | 'all'; limit: number; cursor?: string | undefined },
 ): Promise<{ items: Alert[]; next: string | null }> {
-  const waits = and(isNull(alerts.dispositionAt), or(eq(alerts.hasPaged, true), isNull(alerts.sourceResolvedAt)))
-  const after = /^[0-9]{1,15}$/.test(query.cursor ?? '') ? lt(alerts.number, Number(query.cursor)) : undefined
-  const found = await select(reader, context, viewer, and(query.view === 'triage' ? waits : undefined, after), query.limit + 1)
-  const items = found.slice(0, query.limit)
-  return { items, next: found.length > query.limit ? String(items.at(-1)?.number) : null }
+  const [after] = cursor.read(query.cursor) ?? []
+  const condition = and(query.view === 'triage' ? isQueued : undefined, after === undefined ? undefined : lt(alerts.number, after))
+  const found = await select(reader, context, viewer, condition, query.limit + 1)
+  return cursor.page(found, query.limit, alert => [alert.number])
+}
+
+/** How many alerts that a viewer may see wait for triage. */
+export async function countQueue(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
+  const [found] = await reader.db
+    .select({ n: count() })
+    .from(alerts)
+    .where(and(isQueued, context.visibility.condition(viewer, alerts.incidentId)))
+  return found?.n ?? 0
 }
 
 export async function readAlert(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<Alert> {
@@ -78,5 +91,5 @@ export async function readAlert(reader: Reader, context: AppContext, viewer: Vie
 
 /** The alerts of an incident, for one who may see it. */
 export async function alertsOfIncident(reader: Reader, context: AppContext, viewer: Viewer, incidentId: string): Promise<Alert[]> {
-  return select(reader, context, viewer, eq(alerts.incidentId, incidentId), 1_000)
+  return select(reader, context, viewer, eq(alerts.incidentId, incidentId))
 }

@@ -87,7 +87,7 @@ test('a job that is silent for 26 hours pages, and its next sign of life ends th
   expect((await lead.call('heartbeats'))[0]).toMatchObject({ id: heartbeat.id, state: 'silent' })
   expect((await sendHeartbeat('GET')).status).toBe(204)
   await world.settle()
-  expect((await lead.call('pages')).map(page => page.state)).toEqual(['resolved'])
+  expect((await lead.call('pages')).items.map(page => page.state)).toEqual(['resolved'])
   expect((await lead.call('heartbeats'))[0]).toMatchObject({ state: 'healthy', lastHeartbeatAt: world.now })
   expect((await fetch(`${world.origin}/heartbeat/somebody-elses`, { method: 'POST' })).status).toBe(404)
   await lead.call('removeHeartbeat', { params: { id: heartbeat.id } })

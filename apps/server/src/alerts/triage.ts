@@ -23,6 +23,7 @@ export async function lockAlert(tx: Tx, context: AppContext, caller: Caller, id:
 /** Says that somebody looks at it: its pages stop climbing. */
 export async function acknowledgeAlert(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
   const alert = await lockAlert(tx, context, caller, id)
+  if (alert.dispositionOutcome === 'dismissed') throw conflict('This alert was dismissed already.')
   await markAcknowledged(tx, alert, caller.actor, caller.personId)
   await acknowledgePagesAbout(tx, context, caller.actor, caller.personId, id)
 }

@@ -21,8 +21,9 @@ import { openConnectors } from '../connectors/index.ts'
 import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
 import { openDirectory } from '../directory/index.ts'
-import { ClosingConditions, openIncidents } from '../incidents/index.ts'
-import { JournalReaders, journalHealth, Live, openSealer } from '../journal/index.ts'
+import { ClosingConditions, DeclarationEffects, openIncidents } from '../incidents/index.ts'
+import { JournalReaders, JournalWatch, journalHealth, Live, openSealer } from '../journal/index.ts'
+import { Alarms } from '../kernel/alarms.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
 import { awaitDatabase, migrateDatabase, openDatabase } from '../kernel/database.ts'
@@ -37,7 +38,7 @@ import { openMetrics } from '../kernel/telemetry.ts'
 import { openNotices } from '../notices/index.ts'
 import { type Inbox, Outbox, openAnswers, openNotify } from '../notify/index.ts'
 import { openOrganization } from '../organization/index.ts'
-import { openAnswerDesk, openPaging, resumePaging } from '../paging/index.ts'
+import { Audits, openAnswerDesk, openPaging, resumePaging } from '../paging/index.ts'
 import { openReviews } from '../reviews/index.ts'
 import { openScheduling, resumeScheduling } from '../scheduling/index.ts'
 import { holdDataFolder } from './data-folder.ts'
@@ -70,21 +71,23 @@ function assertComplete(bindings: Bindings): Bindings {
 }
 
 /** Every module with its routes, lowest first. */
-export function openModules(context: AppContext, detection: Detection): Bindings {
+export function openModules(context: AppContext, detection: Detection, watch: JournalWatch): Bindings {
   const conditions = new ClosingConditions()
+  const effects = new DeclarationEffects()
+  const audits = new Audits()
   return assertComplete([
-    ...systemBindings(context, version),
+    ...systemBindings(context, watch, version),
     ...accessBindings(context),
     ...openDirectory(context),
     ...openNotify(context),
     ...openScheduling(context),
-    ...openPaging(context),
+    ...openPaging(context, audits),
     ...openOrganization(context),
     ...openAlerts(context),
-    ...openIncidents(context, conditions),
+    ...openIncidents(context, conditions, effects),
     ...openConnectors(context),
     ...detection.bindings,
-    ...openNotices(context, conditions),
+    ...openNotices(context, conditions, effects, audits),
     ...openReviews(context, conditions),
     ...openAssurance(context, conditions),
     ...openDemo(context),
@@ -120,7 +123,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       const finding = await database.health()
       return finding && { ...finding, detail: embedded?.whyAway() ?? finding.detail }
     })
-    health.add('journal', journalHealth(database))
+    health.add('journal storage', journalHealth(database))
     metrics.gauge('tocsin_database_connections', 'Open connections of the pool', () => database.connections.open)
     metrics.gauge('tocsin_database_connections_idle', 'Connections of the pool without work', () => database.connections.idle)
     metrics.gauge('tocsin_database_connections_waiting', 'Transactions and queries that wait for a connection', () => database.connections.waiting)
@@ -138,10 +141,12 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     // The last thing that is put on record, after every request and job.
     const lifetime = new Lifetime(database, log, config, version)
     undo.push(() => lifetime.stop())
+    const alarms = new Alarms()
     const jobs = new JobRunner(database, clock, log, metrics)
     const messenger = new Outbox(config, secrets, metrics, jobs, database)
     const context: AppContext = {
       config,
+      alarms,
       clock,
       log,
       metrics,
@@ -150,7 +155,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       health,
       jobs,
       messenger,
-      readers: new JournalReaders(database, log),
+      readers: new JournalReaders(database, log, alarms),
       live,
       sealer: openSealer(secrets),
       usages: new Usages(),
@@ -158,17 +163,19 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       visibility: new Visibility(),
       workload: new Workload(),
     }
+    const watch = new JournalWatch(context)
+    health.add('journal readers', () => watch.health())
     const drain = new Drain()
     const http = await openHttp(config, log, metrics, drain)
     const detection = new Detection(context)
     const idempotency = new Idempotency(secrets)
     registerPurge(jobs)
     const services = { config, database, log, metrics, drain, idempotency, nameOf: nameOfCaller, authorize: authorizer(config) }
-    mount(http, services, openModules(context, detection))
+    mount(http, services, openModules(context, detection, watch))
     detection.mount(http)
     const inbox = openAnswers(http, context, openAnswerDesk(context))
     await servePages(http)
-    context.readers.follow('sealer', (tx, entries) => context.sealer.seal(tx, entries))
+    context.readers.follow('sealer', (tx, entries) => context.sealer.seal(tx, entries), { isStrict: true })
     await http.listen({ host: config.host, port: config.port })
     undo.push(() => http.close())
     const address = http.server.address()
@@ -182,6 +189,8 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     await lifetime.start()
     await context.readers.start()
     undo.push(() => context.readers.stop())
+    watch.start()
+    undo.push(() => watch.stop())
     await detection.start()
     undo.push(() => detection.stop())
     await context.live.start()

@@ -1,14 +1,30 @@
 import { openApiDocument, systemRoutes as routes } from '@tocsin/api'
 import { z } from 'zod'
 import { type AppContext, type Bindings, command, isSetUp, openQuery, openWorkflow, query, workflow } from '../access/index.ts'
+import { countQueue } from '../alerts/index.ts'
 import { hasDemo } from '../demo/index.ts'
-import { entryWithin, latestCheckpoint, latestEntries, record } from '../journal/index.ts'
+import { countOpenIncidents } from '../incidents/index.ts'
+import {
+  discardDeadLetter,
+  entryWithin,
+  type JournalWatch,
+  latestCheckpoint,
+  latestEntries,
+  listDeadLetters,
+  record,
+  replayDeadLetter,
+} from '../journal/index.ts'
+import { listCursor } from '../kernel/cursor.ts'
 import { Produced } from '../kernel/http.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
+import { countObligations } from '../notices/index.ts'
+import { countUnanswered } from '../paging/index.ts'
+
+const journalCursor = listCursor('journal', z.tuple([z.int()]))
 
 /** What belongs to no room: health, the API document, the journal as a list, live updates. */
-export function systemBindings(context: AppContext, version: string): Bindings {
+export function systemBindings(context: AppContext, watch: JournalWatch, version: string): Bindings {
   return [
     openQuery(routes.healthz, async () => ({ status: 'ok' as const })),
     openQuery(routes.readyz, async () => {
@@ -33,10 +49,16 @@ export function systemBindings(context: AppContext, version: string): Bindings {
       version,
       now: reader.now,
     })),
+    query(routes.counters, async (reader, { caller }) => ({
+      unacknowledgedPages: await countUnanswered(reader, context, caller),
+      alertsToTriage: await countQueue(reader, context, caller),
+      openIncidents: await countOpenIncidents(reader, context, caller),
+      obligationsDue: await countObligations(reader, context, caller),
+    })),
     query(routes.journal, async (reader, { caller, query }) => {
-      const before = /^[0-9]{1,15}$/.test(query.cursor ?? '') ? { before: Number(query.cursor) } : {}
-      const found = await latestEntries(reader, { limit: query.limit + 1, ...before, condition: context.visibility.condition(caller, entryWithin) })
-      const shown = found.slice(0, query.limit)
+      const [before] = journalCursor.read(query.cursor) ?? []
+      const found = await latestEntries(reader, { limit: query.limit + 1, before, condition: context.visibility.condition(caller, entryWithin) })
+      const { items: shown, next } = journalCursor.page(found, query.limit, ({ seq }) => [seq])
       return {
         items: shown.map(({ entry, leafIndex }) => ({
           id: entry.id,
@@ -47,9 +69,16 @@ export function systemBindings(context: AppContext, version: string): Bindings {
           subject: entry.subject,
           data: entry.data,
         })),
-        next: found.length > query.limit ? String(shown.at(-1)?.seq) : null,
+        next,
       }
     }),
+    query(routes.journalReaders, async () => {
+      const { readers, writers } = await watch.read()
+      return { readers, writers: writers.map(({ pid, openSeconds, query }) => ({ pid, openSeconds: Math.round(openSeconds), query })) }
+    }),
+    query(routes.journalDeadLetters, (reader, { query }) => listDeadLetters(reader, query)),
+    workflow(routes.replayJournalDeadLetter, (_database, { caller, params }) => replayDeadLetter(context, caller.actor, params.id)),
+    command(routes.discardJournalDeadLetter, (tx, { caller, params, body }) => discardDeadLetter(tx, context.alarms, caller.actor, params.id, body.reason)),
     query(routes.checkpoint, async reader => {
       const latest = await latestCheckpoint(reader)
       return { checkpoint: latest?.note ?? null, key: context.sealer.key, size: latest?.size ?? 0 }

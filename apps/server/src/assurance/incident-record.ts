@@ -1,13 +1,13 @@
 import type { AppContext, Caller } from '../access/index.ts'
 import { type ClosingConditions, readIncident } from '../incidents/index.ts'
 import type { Reader } from '../kernel/database.ts'
-import { listObligations } from '../notices/index.ts'
+import { obligationsOf } from '../notices/index.ts'
 import { readReviewOf } from '../reviews/index.ts'
 
 /** The record of one incident, as it stands: itself, its duties to notify, its review. */
 export async function readRecord(reader: Reader, context: AppContext, conditions: ClosingConditions, caller: Caller, id: string) {
   const incident = await readIncident(reader, context, conditions, caller, id)
-  const obligations = await listObligations(reader, context, caller, { view: 'all', incidentId: id })
+  const obligations = await obligationsOf(reader, context, caller, id)
   const review = await readReviewOf(reader, context, caller, id)
   return { exportedAt: reader.now, exportedBy: caller.actor.name, incident, obligations, review }
 }

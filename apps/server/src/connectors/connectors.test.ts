@@ -35,7 +35,7 @@ describe('a real Alertmanager', () => {
         return now.status === 'resolved' ? now : undefined
       }, 'the alert is resolved')
       expect(resolved.sourceResolvedAt).not.toBeNull()
-      expect((await primary.call('pages'))[0]?.state).toBe('resolved')
+      expect((await primary.call('pages')).items[0]?.state).toBe('resolved')
       expect((await primary.call('alerts', {})).items, 'what woke somebody waits for a verdict').toHaveLength(1)
     } finally {
       await alertmanager.stop()

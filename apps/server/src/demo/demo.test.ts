@@ -9,13 +9,13 @@ describe('the demo', () => {
     await world.advance({ seconds: 60 })
     const { items } = await administrator.call('alerts', {})
     expect(items.map(alert => alert.isDemo)).toEqual([true, true, true, true])
-    const pages = await administrator.call('pages')
+    const pages = (await administrator.call('pages')).items
     expect(pages.length).toBeGreaterThan(0)
     expect(
       world.mail.mails.filter(mail => mail.to.endsWith('.example')),
       'nobody is behind a demo address',
     ).toEqual([])
-    expect((await administrator.call('messageLog'))[0]?.state).toBe('sent')
+    expect((await administrator.call('messageLog')).items[0]?.state).toBe('sent')
     const incident = await administrator.call('escalateAlert', { params: { id: items[0]?.id ?? '' }, body: { responsibility: 'us', reason: 'x' } })
     expect(incident.isDemo).toBe(true)
     await world.settle()
@@ -28,8 +28,8 @@ describe('the demo', () => {
       await administrator.call('services'),
       await administrator.call('customers'),
       await administrator.call('teams'),
-      await administrator.call('pages'),
-      await administrator.call('messageLog'),
+      (await administrator.call('pages')).items,
+      (await administrator.call('messageLog')).items,
     ])
       expect(rest).toEqual([])
     expect((await administrator.call('people')).people.map(person => person.name)).toEqual([administrator.name])

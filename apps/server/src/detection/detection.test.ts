@@ -173,7 +173,7 @@ describe('from an event to an alert', () => {
     await post(`${url}/events`, lines(...odd, sysmon({ Computer: 'plain', Image: '\\whoami.exe' })))
     await matched(world)
     expect((await lead.call('alerts', {})).items.length).toBe(5)
-    expect(await lead.call('deadLetters')).toEqual([])
+    expect((await lead.call('deadLetters')).items).toEqual([])
   })
 
   test('rules change again and again while events come in, and not one goes unmatched', async ({ world }) => {
@@ -325,11 +325,11 @@ describe('shippers', () => {
     const url = await source(world, lead)
     await post(`${url}/events`, `{"Image": "\\whoami.exe"\n${lines(sysmon({ Image: 'x\0y' }))}`)
     await matched(world)
-    const letters = await lead.call('deadLetters')
+    const letters = (await lead.call('deadLetters')).items
     expect(letters).toMatchObject([{ source: 'Windows', text: '{"Image": "\\whoami.exe"', reason: expect.stringContaining('JSON') }])
     await lead.call('replayDeadLetters', { body: { letters: [{ id: letters[0]?.id ?? '', text: lines(sysmon({ Image: '\\whoami.exe' })) }] } })
     await matched(world)
-    expect(await lead.call('deadLetters')).toEqual([])
+    expect((await lead.call('deadLetters')).items).toEqual([])
     expect((await lead.call('alerts', {})).items.length).toBe(1)
   })
 

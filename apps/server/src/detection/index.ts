@@ -1,11 +1,13 @@
 import { indicatorRoutes, detectionRoutes as routes } from '@tocsin/api'
 import type { RuleFile } from '@tocsin/sigma'
 import { readRuleFiles, UnreadableRules } from '@tocsin/sigma/files'
-import { count, desc, eq, inArray } from 'drizzle-orm'
+import { count, desc, eq, inArray, sql } from 'drizzle-orm'
 import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
 import { type AppContext, type Bindings, command, query, workflow } from '../access/index.ts'
 import { alerts, readAlert } from '../alerts/index.ts'
 import { record } from '../journal/index.ts'
+import { listCursor } from '../kernel/cursor.ts'
 import type { Tx } from '../kernel/database.ts'
 import type { ReceivedFile } from '../kernel/files.ts'
 import { schedule } from '../kernel/jobs.ts'
@@ -188,14 +190,20 @@ export class Detection {
         const { inForce: _, ...standing } = this.detector.status
         return { ...standing, rules: enabled?.count ?? 0, waitingBatches: batches, waitingBytes: bytes, deadLetters: letters?.count ?? 0 }
       }),
-      query(routes.deadLetters, async reader => {
+      query(routes.deadLetters, async (reader, { query }) => {
+        const after = lettersCursor.read(query.cursor)
         const rows = await reader.db
           .select({ letter: deadLetters, source: logSources.name })
           .from(deadLetters)
           .innerJoin(logSources, eq(logSources.id, deadLetters.sourceId))
+          .where(after && sql`(${deadLetters.receivedAt}, ${deadLetters.id}) < (${after[0]}::timestamptz, ${after[1]}::uuid)`)
           .orderBy(desc(deadLetters.receivedAt), desc(deadLetters.id))
-          .limit(200)
-        return rows.map(({ letter, source }) => ({ id: letter.id, source, receivedAt: letter.receivedAt, reason: letter.reason, text: letter.text }))
+          .limit(query.limit + 1)
+        const { items, next } = lettersCursor.page(rows, query.limit, ({ letter }) => [letter.receivedAt, letter.id])
+        return {
+          items: items.map(({ letter, source }) => ({ id: letter.id, source, receivedAt: letter.receivedAt, reason: letter.reason, text: letter.text })),
+          next,
+        }
       }),
       workflow(routes.replayDeadLetters, async (database, { caller, body }) => {
         const texts = new Map(body.letters.map(({ id, text }) => [id, text]))
@@ -236,6 +244,8 @@ function linesOf(text: string): string {
     return text.trim()
   }
 }
+const lettersCursor = listCursor('detection-dead-letters', z.tuple([z.iso.datetime(), z.uuid()]))
+const ignoredCursor = listCursor('ignored-indicators', z.tuple([z.iso.datetime(), z.string()]))
 
 function indicatorBindings(context: AppContext): Bindings {
   return [
@@ -265,9 +275,16 @@ function indicatorBindings(context: AppContext): Bindings {
       return list
     }),
     query(indicatorRoutes.lookUpIndicator, (reader, { query }) => lookUpIndicator(reader, query.value)),
-    query(indicatorRoutes.ignoredIndicators, async reader => {
-      const rows = await reader.db.select().from(ignoredIndicators).orderBy(desc(ignoredIndicators.ignoredAt)).limit(500)
-      return rows.map(({ key, reason, ignoredAt, ignoredBy }) => ({ value: key, reason, at: ignoredAt, by: ignoredBy }))
+    query(indicatorRoutes.ignoredIndicators, async (reader, { query }) => {
+      const after = ignoredCursor.read(query.cursor)
+      const rows = await reader.db
+        .select()
+        .from(ignoredIndicators)
+        .where(after && sql`(${ignoredIndicators.ignoredAt}, ${ignoredIndicators.key}) < (${after[0]}::timestamptz, ${after[1]})`)
+        .orderBy(desc(ignoredIndicators.ignoredAt), desc(ignoredIndicators.key))
+        .limit(query.limit + 1)
+      const { items, next } = ignoredCursor.page(rows, query.limit, row => [row.ignoredAt, row.key])
+      return { items: items.map(({ key, reason, ignoredAt, ignoredBy }) => ({ value: key, reason, at: ignoredAt, by: ignoredBy })), next }
     }),
     command(indicatorRoutes.ignoreIndicator, (tx, { caller, body }) => ignoreIndicator(tx, caller.actor, body)),
     command(indicatorRoutes.restoreIndicator, (tx, { caller, body }) => restoreIndicator(tx, caller.actor, body.value)),

@@ -347,7 +347,6 @@ export async function lookUpIndicator(
     .leftJoin(ignoredIndicators, eq(ignoredIndicators.key, indicators.key))
     .where(and(inArray(indicators.key, keysAbove(indicator.key)), isCurrent))
     .orderBy(asc(indicatorLists.name), asc(indicators.key))
-    .limit(100)
   return {
     kind: indicator.kind,
     found: rows.map(({ indicator: { key, description, validUntil }, list, ignored }) => ({

@@ -4,8 +4,10 @@ import type { DetectionRule, DetectionRuleDetail } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import { type Correlation, type Filter, type Rule, type RuleFile, readRules } from '@tocsin/sigma'
 import { and, asc, desc, eq, gt, ilike, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import { alerts } from '../alerts/index.ts'
 import { type Actor, record, system } from '../journal/index.ts'
+import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, changedMeanwhile, conflict, notFound } from '../kernel/problems.ts'
@@ -293,6 +295,8 @@ async function shown(reader: Reader, rows: readonly Row[]): Promise<DetectionRul
   }))
 }
 
+const rulesCursor = listCursor('detection-rules', z.tuple([z.string(), z.uuid()]))
+
 interface ListQuery {
   readonly limit: number
   readonly cursor?: string | undefined
@@ -302,14 +306,14 @@ interface ListQuery {
 
 function conditionOf({ search, view, cursor }: ListQuery): SQL | undefined {
   const pattern = `%${search.replaceAll(/[\\%_]/g, '\\$&')}%`
-  const [, title = '', id = ''] = cursor === undefined ? [] : (/^(.*) ([0-9a-f-]{36})$/s.exec(Buffer.from(cursor, 'base64url').toString()) ?? [])
+  const after = rulesCursor.read(cursor)
   return and(
     search === ''
       ? undefined
       : or(ilike(detectionRules.title, pattern), ilike(detectionRules.ruleId, pattern), sql`${detectionRules.tags}::text ilike ${pattern}`),
     view === 'enabled' ? eq(detectionRules.isEnabled, true) : view === 'disabled' ? eq(detectionRules.isEnabled, false) : undefined,
     view === 'matching' ? isNotNull(detectionRules.lastMatchAt) : undefined,
-    id === '' ? undefined : sql`(${detectionRules.title}, ${detectionRules.id}) > (${title}, ${id}::uuid)`,
+    after && sql`(${detectionRules.title}, ${detectionRules.id}) > (${after[0]}, ${after[1]}::uuid)`,
   )
 }
 
@@ -320,9 +324,8 @@ export async function listRules(reader: Reader, query: ListQuery): Promise<{ ite
     .where(conditionOf(query))
     .orderBy(asc(detectionRules.title), asc(detectionRules.id))
     .limit(query.limit + 1)
-  const page = rows.slice(0, query.limit)
-  const last = page.at(-1)
-  return { items: await shown(reader, page), next: rows.length > query.limit && last ? Buffer.from(`${last.title} ${last.id}`).toString('base64url') : null }
+  const { items, next } = rulesCursor.page(rows, query.limit, row => [row.title, row.id])
+  return { items: await shown(reader, items), next }
 }
 
 export async function readRule(reader: Reader, id: string): Promise<DetectionRuleDetail> {

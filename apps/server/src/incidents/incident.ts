@@ -53,12 +53,15 @@ export function assertVersion(stored: { version: number }, read: number): void {
   if (stored.version !== read) throw changedMeanwhile()
 }
 
-/** Writes a change of an incident, and its next version. */
-export async function saveIncident(tx: Tx, incident: IncidentRow, change: Partial<typeof incidents.$inferInsert>): Promise<void> {
-  await tx.db
+/** Writes a change of an incident, and its next version. @returns it as it is now stored */
+export async function saveIncident(tx: Tx, incident: IncidentRow, change: Partial<typeof incidents.$inferInsert>): Promise<IncidentRow> {
+  const [saved] = await tx.db
     .update(incidents)
     .set({ ...change, version: incident.version + 1 })
     .where(eq(incidents.id, incident.id))
+    .returning()
+  if (!saved) throw notFound('incident')
+  return saved
 }
 
 /** What the lifecycle needs to know. */

@@ -65,10 +65,10 @@ describe('a restricted incident', () => {
       await expect(look()).rejects.toMatchObject({ problem: { status: 404 } })
     expect((await outsider.call('incidents', { query: { view: 'all' } })).items).toEqual([])
     expect((await outsider.call('alerts', { query: { view: 'all' } })).items).toEqual([])
-    expect(await outsider.call('obligations', { query: { view: 'all' } })).toEqual([])
+    expect((await outsider.call('obligations', { query: { view: 'all' } })).items).toEqual([])
     const seen = JSON.stringify([
       (await outsider.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.subject.id === incident.id),
-      (await outsider.call('messageLog')).filter(message => message.purpose === 'page' && message.text.includes('is affected')),
+      (await outsider.call('messageLog')).items.filter(message => message.purpose === 'page' && message.text.includes('is affected')),
     ])
     expect(seen).toBe('[[],[]]')
     for (const insider of [member, primary, await world.person('administrator')])
@@ -151,7 +151,7 @@ describe('who leads', () => {
     await world.settle()
     security.primary.expectPage(/My laptop is odd/)
     engineer.expectPage(/billing is affected/)
-    const page = (await security.primary.call('pages')).find(each => each.team.id === security.team.id)
+    const page = (await security.primary.call('pages')).items.find(each => each.team?.id === security.team.id)
     await security.primary.call('acknowledgePage', { params: { id: page?.id ?? '' } })
     await world.settle()
     expect((await engineer.call('incident', { params: { id: incident.id } })).lead?.name).toBe(security.primary.name)

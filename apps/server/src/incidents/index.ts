@@ -15,16 +15,25 @@ import { makeParent } from './parent.ts'
 import { listIncidents, readIncident } from './read.ts'
 import { setAffectedCustomers, setAffectedServices } from './scope.ts'
 import { addTask, approveTask, changeTask } from './tasks.ts'
-import { type ClosingConditions, closeIncident, containIncident, declareIncident, eradicateIncident, recoverIncident, reopenIncident } from './transitions.ts'
+import {
+  type ClosingConditions,
+  closeIncident,
+  containIncident,
+  type DeclarationEffects,
+  declareIncident,
+  eradicateIncident,
+  recoverIncident,
+  reopenIncident,
+} from './transitions.ts'
 import { defineWorkload } from './workload.ts'
 
 export { findIncident, type IncidentRow, lockOpenIncident } from './incident.ts'
 export { renderMarkdown } from './markdown.ts'
-export { readIncident, selectionOf } from './read.ts'
+export { countOpenIncidents, readIncident, selectionOf } from './read.ts'
 export { pageLead } from './scope.ts'
 export { incidentCustomers, incidents } from './tables.ts'
 export { timelineOf } from './timeline.ts'
-export { ClosingConditions } from './transitions.ts'
+export { ClosingConditions, DeclarationEffects } from './transitions.ts'
 
 /** Reading a restricted incident is on record: once a quarter of an hour, because an open page reads again with every change. */
 async function recordRead(tx: Tx, caller: Caller, id: string): Promise<void> {
@@ -32,14 +41,14 @@ async function recordRead(tx: Tx, caller: Caller, id: string): Promise<void> {
   if (!(await wasRecorded(tx, { ...entry, since: addMinutes(tx.now, -15) }))) await record(tx, { ...entry, within: id })
 }
 
-/** Opens the room. `conditions` collects what other rooms have against closing an incident. */
-export function openIncidents(context: AppContext, conditions: ClosingConditions): Bindings {
+/** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared or its customers change. */
+export function openIncidents(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {
   defineVisibility(context)
   defineWorkload(context)
   context.readers.react('incidents', {
     'page.acknowledged': async (tx, entry) => {
       const { about, teamId, personId } = entry.data
-      if (about.kind !== 'incident') return
+      if (about.kind !== 'incident' || teamId === null) return
       const [team] = await tx.db.select({ kind: teams.kind }).from(teams).where(eq(teams.id, teamId))
       if (team) await takeVacantRole(tx, entry.actor, about.id, team.kind === 'security' ? 'lead' : 'owner', personId)
     },
@@ -70,9 +79,11 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       after(tx, caller, params.id, setAffectedServices(tx, context, caller, params.id, body)),
     ),
     command(routes.setAffectedCustomers, (tx, { caller, params, body }) =>
-      after(tx, caller, params.id, setAffectedCustomers(tx, context, caller, params.id, body)),
+      after(tx, caller, params.id, setAffectedCustomers(tx, context, effects, caller, params.id, body)),
     ),
-    command(routes.declareIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, declareIncident(tx, context, caller, params.id, body))),
+    command(routes.declareIncident, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, declareIncident(tx, context, effects, caller, params.id, body)),
+    ),
     command(routes.containIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, containIncident(tx, context, caller, params.id, body))),
     command(routes.eradicateIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, eradicateIncident(tx, context, caller, params.id, body))),
     command(routes.recoverIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, recoverIncident(tx, context, caller, params.id, body))),

@@ -30,7 +30,7 @@ test('a widespread event covers alerts and incidents: their pages end, one lead 
   ])
   expect(mails.find(mail => mail.to === leadOfPart.email)?.subject).toBe('Join incident 1: Keys leaked')
   expect((await leadOfPart.call('incident', { params: { id: part.id } })).parent).toMatchObject({ number: event.number })
-  const pages = await first.primary.call('pages')
+  const pages = (await first.primary.call('pages')).items
   expect(pages.filter(page => page.state === 'triggered').map(page => page.subject.id)).toEqual([event.id])
   await world.advance({ hours: 3 })
   expect(

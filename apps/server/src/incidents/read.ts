@@ -1,9 +1,11 @@
 import type { Incident, IncidentSummary } from '@tocsin/api'
-import { and, asc, desc, eq, inArray, lt, ne } from 'drizzle-orm'
+import { and, asc, count, desc, eq, inArray, lt, ne } from 'drizzle-orm'
+import { z } from 'zod'
 import { type AppContext, people, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { customers, services } from '../directory/index.ts'
 import { readEntries, type Selection } from '../journal/index.ts'
+import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { pages } from '../paging/index.ts'
 import { findIncident, type IncidentRow, stateOf } from './incident.ts'
@@ -42,6 +44,9 @@ function summaryOf(incident: IncidentRow, names: Names): IncidentSummary {
   }
 }
 
+const cursor = listCursor('incidents', z.tuple([z.int()]))
+const isOpen = ne(incidents.status, 'closed')
+
 /** One page of the incidents that the viewer may see, newest first. */
 export async function listIncidents(
   reader: Reader,
@@ -49,19 +54,34 @@ export async function listIncidents(
   viewer: Viewer,
   query: { view: 'open' | 'all'; limit: number; cursor?: string | undefined },
 ): Promise<{ items: IncidentSummary[]; next: string | null }> {
-  const after = /^[0-9]{1,15}$/.test(query.cursor ?? '') ? lt(incidents.number, Number(query.cursor)) : undefined
+  const [after] = cursor.read(query.cursor) ?? []
   const rows = await reader.db
     .select()
     .from(incidents)
-    .where(and(query.view === 'open' ? ne(incidents.status, 'closed') : undefined, after, context.visibility.condition(viewer, incidents.id)))
+    .where(
+      and(
+        query.view === 'open' ? isOpen : undefined,
+        after === undefined ? undefined : lt(incidents.number, after),
+        context.visibility.condition(viewer, incidents.id),
+      ),
+    )
     .orderBy(desc(incidents.number))
     .limit(query.limit + 1)
-  const shown = rows.slice(0, query.limit)
+  const { items: shown, next } = cursor.page(rows, query.limit, row => [row.number])
   const names = await namesOf(
     reader,
     shown.flatMap(row => [row.leadId, row.ownerId]),
   )
-  return { items: shown.map(row => summaryOf(row, names)), next: rows.length > query.limit ? String(shown.at(-1)?.number) : null }
+  return { items: shown.map(row => summaryOf(row, names)), next }
+}
+
+/** How many incidents that a viewer may see are open. */
+export async function countOpenIncidents(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
+  const [found] = await reader.db
+    .select({ n: count() })
+    .from(incidents)
+    .where(and(isOpen, context.visibility.condition(viewer, incidents.id)))
+  return found?.n ?? 0
 }
 
 /** Which journal entries tell an incident: its own, and those of its alerts and their pages from before it was opened. */

@@ -7,6 +7,7 @@ import { conflict, invalid } from '../kernel/problems.ts'
 import { pageTeam } from '../paging/index.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { incidentCustomers, incidentServices } from './tables.ts'
+import type { DeclarationEffects } from './transitions.ts'
 
 interface Listed {
   readonly id: string
@@ -107,6 +108,7 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
 export async function setAffectedCustomers(
   tx: Tx,
   context: AppContext,
+  effects: DeclarationEffects,
   caller: Caller,
   id: string,
   input: { version: number; customers: readonly Listed[] },
@@ -129,7 +131,7 @@ export async function setAffectedCustomers(
   await tx.db.delete(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
   if (input.customers.length > 0)
     await tx.db.insert(incidentCustomers).values(input.customers.map(each => ({ incidentId: id, customerId: each.id, basis: each.basis })))
-  await saveIncident(tx, incident, {})
+  const saved = await saveIncident(tx, incident, {})
   await record(tx, {
     actor: caller.actor,
     type: 'incident.customers-set',
@@ -140,4 +142,5 @@ export async function setAffectedCustomers(
       before: { customerIds: before.map(old => old.customerId) },
     },
   })
+  await effects.follow(tx, saved)
 }

@@ -53,16 +53,20 @@ export async function changeTask(
   if (input.assigneeId) await assertPeople(tx, [input.assigneeId], 'assigneeId')
   if (input.isDone === true && task.isBusinessImpacting && task.approvedById === null)
     throw conflict('This task hurts the business: the executive of the incident approves it first.')
+  const isRenamed = input.title !== undefined && input.title !== task.title
+  if (task.doneAt !== null && input.isDone !== false && isRenamed) throw conflict('This task is done: reopen it to change what it was.')
   const { version: _, isDone, ...given } = input
   const change = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-  const done = isDone === undefined ? {} : isDone ? { doneAt: tx.now, doneById: caller.personId } : { doneAt: null, doneById: null }
+  // Who finished it first, and when, stays.
+  const isFinished = isDone === true && task.doneAt === null
+  const done = isFinished ? { doneAt: tx.now, doneById: caller.personId } : isDone === false ? { doneAt: null, doneById: null } : {}
   // An approval is for what was approved: another task under the same id needs its own.
-  const approval = input.title !== undefined && input.title !== task.title ? { approvedById: null } : {}
+  const approval = isRenamed ? { approvedById: null } : {}
   await tx.db
     .update(tasks)
     .set({ ...change, ...done, ...approval, version: task.version + 1 })
     .where(eq(tasks.id, id))
-  const type = isDone === true && task.doneAt === null ? 'task.done' : isDone === false && task.doneAt !== null ? 'task.reopened' : 'task.changed'
+  const type = isFinished ? 'task.done' : isDone === false && task.doneAt !== null ? 'task.reopened' : 'task.changed'
   const { title, assigneeId, dueOn } = { ...task, ...change }
   await record(tx, {
     ...{ actor: caller.actor, type, subject: { kind: 'task', id }, within: incidentId },
@@ -79,6 +83,8 @@ export async function approveTask(tx: Tx, context: AppContext, caller: Caller, i
   const task = await lockTask(tx, incidentId, id)
   assertVersion(task, version)
   if (!task.isBusinessImpacting) throw conflict('This task needs no approval.')
+  if (task.approvedById !== null) throw conflict('This task is approved already.')
+  if (task.doneAt !== null) throw conflict('This task is done already.')
   if (incident.executiveId !== caller.personId) throw forbidden('Only the executive of this incident approves what hurts the business.')
   await tx.db
     .update(tasks)

@@ -26,6 +26,22 @@ export class ClosingConditions {
   }
 }
 
+/**
+ * What other modules do in the transaction in which an incident is declared, or in which its customers change: what a law or a contract hangs on must not
+ * wait for anybody. They stand above this module and register here.
+ */
+type DeclarationEffect = (tx: Tx, incident: IncidentRow) => Promise<void>
+export class DeclarationEffects {
+  readonly #effects: DeclarationEffect[] = []
+  add(effect: DeclarationEffect): void {
+    this.#effects.push(effect)
+  }
+  /** @param incident as it is now stored */
+  async follow(tx: Tx, incident: IncidentRow): Promise<void> {
+    for (const effect of this.#effects) await effect(tx, incident)
+  }
+}
+
 export interface TransitionInput {
   readonly version: number
   readonly reason: string
@@ -41,7 +57,9 @@ const pastParticiple: Readonly<Record<Transition, string>> = {
 }
 
 /** A step that was taken: the incident as it was before, and what its entry in the journal says in any case. */
-interface EscalationLevel {
+interface Step {
+  /** As it is now. */
+  readonly saved: IncidentRow
   readonly incident: IncidentRow
   readonly entry: { readonly actor: Actor; readonly subject: { readonly kind: 'incident'; readonly id: string }; readonly within: string }
   readonly data: { readonly from: IncidentStatus; readonly to: IncidentStatus; readonly reason: string }
@@ -56,7 +74,7 @@ async function takeStep(
   action: Transition,
   input: TransitionInput,
   details: { conditions?: ClosingConditions; change?: Partial<typeof incidents.$inferInsert> } = {},
-): Promise<EscalationLevel> {
+): Promise<Step> {
   const incident = await lockIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   const state = await stateOf(tx, incident)
@@ -64,14 +82,21 @@ async function takeStep(
   if (to === undefined) throw conflict(`An incident that is ${incident.status} cannot be ${pastParticiple[action]}.`)
   const against = [...blockers(action, state, tx.now.slice(0, 10)), ...((await details.conditions?.against(tx, incident)) ?? [])]
   if (against.length > 0) throw conflict(against.join(' '))
-  await saveIncident(tx, incident, { status: to, ...details.change })
+  const saved = await saveIncident(tx, incident, { status: to, ...details.change })
   const entry = { actor: caller.actor, subject: { kind: 'incident', id }, within: id } as const
-  return { incident, entry, data: { from: incident.status, to, reason: input.reason } }
+  return { incident, saved, entry, data: { from: incident.status, to, reason: input.reason } }
 }
 
-/** Declares a suspected incident: the official act that starts the clocks. */
-export async function declareIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
-  const { incident, entry, data } = await takeStep(tx, context, caller, id, 'declare', input, { change: { declaredAt: tx.now } })
+/** Declares a suspected incident: the official act that starts the clocks, in the same transaction. */
+export async function declareIncident(
+  tx: Tx,
+  context: AppContext,
+  effects: DeclarationEffects,
+  caller: Caller,
+  id: string,
+  input: TransitionInput,
+): Promise<void> {
+  const { incident, saved, entry, data } = await takeStep(tx, context, caller, id, 'declare', input, { change: { declaredAt: tx.now } })
   const affected = await tx.db.select({ id: incidentCustomers.customerId }).from(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
   if (incident.severity === null) throw new Error('the lifecycle declares no incident without a severity')
   await record(tx, {
@@ -87,6 +112,7 @@ export async function declareIncident(tx: Tx, context: AppContext, caller: Calle
       customerIds: affected.map(customer => customer.id),
     },
   })
+  await effects.follow(tx, saved)
 }
 
 /** Contained: for the first time, or again when the attacker has returned. */

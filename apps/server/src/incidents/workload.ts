@@ -12,6 +12,9 @@ const outweighedBy: Readonly<Record<IncidentSeverity, readonly Severity[]>> = {
   SEV4: ['info', 'low'],
 }
 
+/** Open incidents that a handoff names. */
+const maxNamed = 50
+
 /** Says to the floor below what people work on: for handoffs, and so that a second incident does not wait for the first. */
 export function defineWorkload(context: AppContext): void {
   context.workload.define({
@@ -29,10 +32,12 @@ export function defineWorkload(context: AppContext): void {
           ),
         )
         .orderBy(asc(incidents.number))
-        .limit(50)
-      return rows
+        .limit(maxNamed + 1)
+      const named = rows
+        .slice(0, maxNamed)
         .toSorted((a, b) => (a.severity ?? 'SEV9').localeCompare(b.severity ?? 'SEV9'))
         .map(({ number, title, severity, status }) => `Incident ${number}, ${severity ?? 'no severity yet'}, ${status}: ${title}`)
+      return rows.length > maxNamed ? [...named, 'And more: see the open incidents in Tocsin'] : named
     },
     async engagements(reader, personIds) {
       if (personIds.length === 0) return []

@@ -175,8 +175,8 @@ describe('an entry of a decision says what it rested on', () => {
       nextSteps: null,
       nextCommunicationAt: null,
     }
-    const [duty] = await lead.call('obligations', { query: { view: 'all', incidentId: id } })
-    const drafted = await author.call('draftNotice', { params: { id: duty?.id ?? '' }, body: content })
+    const [obligation] = (await lead.call('obligations', { query: { view: 'all', incidentId: id } })).items
+    const drafted = await author.call('draftNotice', { params: { id: obligation?.id ?? '' }, body: content })
     const notice = drafted.notices[0]?.id ?? ''
     const first = await dataOf(world, 'notice.drafted', notice)
     expect(first.sha256).toBe(digest(content))

@@ -1,81 +1,51 @@
-import { asc, eq, sql } from 'drizzle-orm'
-import type { Database, Reader, Tx } from '../kernel/database.ts'
+import { inArray, sql } from 'drizzle-orm'
+import type { Alarms } from '../kernel/alarms.ts'
+import type { Database, Tx } from '../kernel/database.ts'
 import type { Log } from '../kernel/telemetry.ts'
-import { type Entry, journalChannel, type Reactions, reactTo, toEntry } from './record.ts'
-import { journal, journalCursors } from './tables.ts'
+import { newestNumber } from './read.ts'
+import { type Follow, type Following, JournalReader } from './reader.ts'
+import { type Entry, journalChannel, type Reactions, reactTo } from './record.ts'
+import { journalCursors } from './tables.ts'
+import { Tail } from './tail.ts'
 
-/** How far a reader has read, in commit order. */
-interface Cursor {
-  readonly xid: string
-  readonly seq: number
-}
-
-const batch = 200
+/** Between the times that cursors of readers which had nothing to do are stored. */
+const storeMs = 5_000
 
 /**
- * The next entries after a cursor in an order that never changes: by transaction, then number, and only of transactions below which
- * none is still running. `isBehind`: newer ones exist that cannot be read yet.
- */
-export async function readAfter(reader: Reader, cursor: Cursor): Promise<{ entries: Entry[]; cursor: Cursor; isBehind: boolean }> {
-  const rows = await reader.db
-    .select()
-    .from(journal)
-    .where(sql`(${journal.xid}, ${journal.seq}) > (${cursor.xid}::xid8, ${cursor.seq}::bigint) and ${journal.xid} < pg_snapshot_xmin(pg_current_snapshot())`)
-    .orderBy(asc(journal.xid), asc(journal.seq))
-    .limit(batch)
-  const last = rows.at(-1)
-  const next = last ? { xid: last.xid, seq: last.seq } : cursor
-  if (rows.length === batch) return { entries: rows.map(toEntry), cursor: next, isBehind: true }
-  const waiting = await reader.db
-    .select({ seq: journal.seq })
-    .from(journal)
-    .where(sql`(${journal.xid}, ${journal.seq}) > (${next.xid}::xid8, ${next.seq}::bigint)`)
-    .limit(1)
-  return { entries: rows.map(toEntry), cursor: next, isBehind: waiting.length > 0 }
-}
-
-/** Where the journal ends now. */
-export async function endOfJournal(reader: Reader): Promise<Cursor> {
-  const [last] = await reader.db.select({ xid: journal.xid, seq: journal.seq }).from(journal).orderBy(sql`${journal.xid} desc, ${journal.seq} desc`).limit(1)
-  return last ?? { xid: '0', seq: 0 }
-}
-
-type JournalReader = (tx: Tx, entries: readonly Entry[]) => Promise<void>
-
-/** One follower in this process. */
-interface Following {
-  readonly follow: JournalReader
-  /** The types that it does something about; undefined for all. */
-  readonly types: ReadonlySet<string> | undefined
-  /** How far this process has seen it read: entries up to here are done, or are nothing to it. */
-  seen: Cursor
-  retryMs: number
-}
-
-/** Between rounds, so that under load one transaction takes in many entries. */
-const restMs = 8
-
-/**
- * Lets modules react to what the journal says: each follower sees every entry once, in order; its effects and its cursor are written
- * in one transaction. A follower that fails is tried again, from where it stood, at growing distances.
+ * Lets modules react to what the journal says. Each reader sees every entry once, in order: its effects and its cursor are written in one
+ * transaction. Each goes at its own pace. One that fails at an entry tries it again a few times at growing distances, then sets it aside as a dead
+ * letter, which pages the administrators, and goes on.
  */
 export class JournalReaders {
   readonly #database: Database
   readonly #log: Log
-  readonly #readers = new Map<string, Following>()
-  #running: Promise<void> | undefined
-  #isWoken = false
+  readonly #alarms: Alarms
+  readonly #readers = new Map<string, JournalReader>()
+  readonly #tail: Tail
+  #storing: NodeJS.Timeout | undefined
   #isStopped = true
-  #timer: NodeJS.Timeout | undefined
 
-  constructor(database: Database, log: Log) {
+  constructor(database: Database, log: Log, alarms: Alarms) {
     this.#database = database
     this.#log = log
+    this.#alarms = alarms
+    this.#tail = new Tail(database, log, () => {
+      for (const reader of this.#readers.values()) reader.wake()
+    })
   }
 
-  /** Follows the journal under a name that stays the same for ever. */
-  follow(name: string, follow: JournalReader, types?: ReadonlySet<string>): void {
-    this.#readers.set(name, { follow, types, seen: { xid: '0', seq: 0 }, retryMs: 0 })
+  /** Every reader of this process, by name. */
+  get readers(): ReadonlyMap<string, JournalReader> {
+    return this.#readers
+  }
+
+  /**
+   * Follows the journal under a name that stays the same for ever, in batches; where a batch fails, entry by entry.
+   * @param options.isStrict it may pass nothing over: it is tried for ever and never sets an entry aside
+   */
+  follow(name: string, follow: Follow, options: Pick<Following, 'types' | 'isStrict'> = {}): void {
+    if (this.#readers.has(name)) throw new Error(`there is a journal reader named ${name} already`)
+    this.#readers.set(name, new JournalReader({ name, follow, ...options }, { database: this.#database, log: this.#log, alarms: this.#alarms }, this.#tail))
   }
 
   /** Reacts to entries of some types, one by one. */
@@ -83,117 +53,69 @@ export class JournalReaders {
     const react = async (tx: Tx, entries: readonly Entry[]) => {
       for (const entry of entries) await reactTo(reactions, tx, entry)
     }
-    this.follow(name, react, new Set(Object.keys(reactions)))
+    this.follow(name, react, { types: new Set(Object.keys(reactions)) })
   }
 
   async start(): Promise<void> {
-    await this.#database.transaction(async tx => {
-      for (const [name, follower] of this.#readers) {
-        await tx.db.insert(journalCursors).values({ name, xid: '0', seq: 0 }).onConflictDoNothing()
-        const [cursor] = await tx.db.select().from(journalCursors).where(eq(journalCursors.name, name))
-        if (cursor) follower.seen = cursor
-      }
-    })
+    const names = [...this.#readers.keys()]
+    const rows =
+      names.length === 0
+        ? []
+        : await this.#database.transaction(async tx => {
+            await tx.db
+              .insert(journalCursors)
+              .values(names.map(name => ({ name, seq: 0 })))
+              .onConflictDoNothing()
+            return tx.db.select().from(journalCursors).where(inArray(journalCursors.name, names))
+          })
+    await this.#tail.start()
+    for (const { name, seq } of rows) this.#readers.get(name)?.start(seq)
     this.#isStopped = false
     this.#database.listen(journalChannel, () => this.wake())
+    this.#storing = setInterval(() => {
+      // A notice that was lost costs no more than this.
+      this.wake()
+      this.#store().catch((error: unknown) => this.#log.warn({ err: error }, 'the cursors of journal readers could not be stored; trying again'))
+    }, storeMs)
     this.wake()
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true
-    clearTimeout(this.#timer)
-    await this.#running
+    clearInterval(this.#storing)
+    await this.#tail.stop()
+    await Promise.all([...this.#readers.values()].map(reader => reader.stop()))
+    await this.#store().catch((error: unknown) => this.#log.warn({ err: error }, 'the cursors of journal readers could not be stored at the end'))
   }
 
+  /** Something was written: look at once. */
   wake(): void {
-    if (this.#isStopped) return
-    this.#isWoken = true
-    if (!this.#running) {
-      this.#running = this.#loop().finally(() => {
-        this.#running = undefined
-        if (this.#isWoken) this.wake()
-      })
-    }
+    this.#tail.wake()
   }
 
-  /** Follows to the end of the journal as it is now. */
+  /** Until every reader has read the journal as it is now, but for those that fail again and again. */
   async drain(): Promise<void> {
-    for (;;) {
+    while (!this.#isStopped) {
+      const end = await newestNumber(this.#database.reader())
       this.wake()
-      while (this.#running) await this.#running
-      const end = await endOfJournal(this.#database.reader())
-      const isBehind = [...this.#readers.values()].some(({ seen }) => isBefore(seen, end))
-      if (!isBehind || this.#isStopped) return
+      if ([...this.#readers.values()].every(reader => reader.seen >= end || reader.isStuck)) return
       await new Promise(resolve => setTimeout(resolve, 5))
     }
   }
 
-  async #loop(): Promise<void> {
-    clearTimeout(this.#timer)
-    while (this.#isWoken && !this.#isStopped) {
-      this.#isWoken = false
-      const waitMs = await this.#round()
-      if (waitMs === 0) {
-        this.#isWoken = true
-        await new Promise(resolve => setTimeout(resolve, restMs))
-      } else if (Number.isFinite(waitMs)) this.#timer = setTimeout(() => this.wake(), waitMs)
-    }
+  /** Stores where readers are who were concerned by nothing, in one statement, so that a restart goes on from there. */
+  async #store(): Promise<void> {
+    const moved = [...this.#readers.values()].flatMap(reader => (reader.unstored === undefined ? [] : [{ reader, seq: reader.unstored }]))
+    if (moved.length === 0) return
+    const names = sql.param(moved.map(({ reader }) => reader.name))
+    const numbers = sql.param(moved.map(({ seq }) => seq))
+    // A cursor that somebody works with is not waited for.
+    const stored = await this.#database.reader().db.execute<{ name: string; seq: string }>(sql`
+      with fresh as (select * from unnest(${names}::text[], ${numbers}::bigint[]) as fresh (name, seq)),
+        free as (select name from journal_cursors where name in (select name from fresh) for update skip locked)
+      update journal_cursors set seq = fresh.seq from fresh, free
+      where journal_cursors.name = fresh.name and free.name = fresh.name and journal_cursors.seq < fresh.seq
+      returning journal_cursors.name, journal_cursors.seq`)
+    for (const { name, seq } of stored.rows) this.#readers.get(name)?.markStored(Number(seq))
   }
-
-  /** One look at the journal for all followers. Returns in how many milliseconds to come again: 0 at once, Infinity when woken. */
-  async #round(): Promise<number> {
-    try {
-      // Looked at first without a lock: most entries are nothing to most followers, and cost them no transaction.
-      const from = [...this.#readers.values()].map(follower => follower.seen).reduce((a, b) => (isBefore(a, b) ? a : b))
-      const glance = await readAfter(this.#database.reader(), from)
-      const waits = await Promise.all([...this.#readers].map(([name, follower]) => this.#offer(name, follower, glance)))
-      if (glance.entries.length > 0) return Math.min(...waits)
-      // Entries of transactions that still run: they end within moments.
-      return Math.min(...waits, glance.isBehind ? 15 : Number.POSITIVE_INFINITY)
-    } catch (error) {
-      this.#log.error({ err: error }, 'the journal cannot be read; trying again')
-      return 1_000
-    }
-  }
-
-  /** Offers what was seen to one follower, which takes it in a transaction if any of it is for it. */
-  async #offer(name: string, follower: Following, glance: Awaited<ReturnType<typeof readAfter>>): Promise<number> {
-    if (!isBefore(follower.seen, glance.cursor)) return glance.entries.length > 0 ? 0 : Number.POSITIVE_INFINITY
-    const { types } = follower
-    const isConcerned = glance.entries.some(entry => types === undefined || types.has(entry.type))
-    if (!isConcerned) {
-      // The stored cursor may stay behind: what lies between is looked at again after a restart, and is nothing.
-      follower.seen = glance.cursor
-      return 0
-    }
-    try {
-      const taken = await this.#take(name, follower)
-      if (isBefore(follower.seen, taken)) follower.seen = taken
-      follower.retryMs = 0
-      return 0
-    } catch (error) {
-      follower.retryMs = Math.min(30_000, Math.max(100, follower.retryMs * 2))
-      this.#log.error({ err: error, follower: name }, 'a follower of the journal failed and tries again')
-      return follower.retryMs
-    }
-  }
-
-  /** Gives a follower its next batch. Its effect and its cursor are one transaction. */
-  async #take(name: string, follower: Following): Promise<Cursor> {
-    return this.#database.transaction(async tx => {
-      const [cursor] = await tx.db.select().from(journalCursors).where(eq(journalCursors.name, name)).for('update', { skipLocked: true })
-      // Another process is at it: come again.
-      if (!cursor) return follower.seen
-      const read = await readAfter(tx, cursor)
-      if (read.entries.length === 0) return cursor
-      await follower.follow(tx, read.entries)
-      await tx.db.update(journalCursors).set(read.cursor).where(eq(journalCursors.name, name))
-      return read.cursor
-    })
-  }
-}
-
-function isBefore(a: Cursor, b: Cursor): boolean {
-  const [left, right] = [BigInt(a.xid), BigInt(b.xid)]
-  return left === right ? a.seq < b.seq : left < right
 }

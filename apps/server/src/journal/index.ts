@@ -1,3 +1,4 @@
+export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
 export { JournalReaders } from './follow.ts'
 export { journalHealth } from './health.ts'
 export { Live } from './live.ts'
@@ -19,3 +20,4 @@ export {
   wasRecorded,
 } from './record.ts'
 export { exportJournal, latestCheckpoint, openSealer, type Sealer } from './seal.ts'
+export { JournalWatch } from './watch.ts'

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream'
 import type { Database } from '../kernel/database.ts'
 import type { Log } from '../kernel/telemetry.ts'
-import { endOfJournal, readAfter } from './follow.ts'
+import { look } from './order.ts'
+import { readAfter } from './read.ts'
 import { type Entry, journalChannel } from './record.ts'
 
 /** What an open page hears: what kind of thing changed, and which. Never content: the page asks for that, and is checked. */
@@ -21,7 +22,7 @@ export class Live {
   readonly #database: Database
   readonly #log: Log
   readonly #listeners = new Set<Listener>()
-  #cursor: { xid: string; seq: number } | undefined
+  #cursor: number | undefined
   #isReading = false
   #isWoken = false
   #heartbeat: NodeJS.Timeout | undefined
@@ -37,7 +38,7 @@ export class Live {
   }
 
   async start(): Promise<void> {
-    this.#cursor = await endOfJournal(this.#database.reader())
+    this.#cursor = (await look(this.#database.reader())).bound
     this.#database.listen(journalChannel, () => void this.#wake())
     this.#heartbeat = setInterval(() => this.#send(': still here\n\n'), beatMs)
   }
@@ -78,7 +79,7 @@ export class Live {
     if (this.#isReading) return
     this.#isReading = true
     try {
-      while (this.#isWoken && this.#cursor) {
+      while (this.#isWoken && this.#cursor !== undefined) {
         // Under load many entries are told at once.
         await new Promise(resolve => setTimeout(resolve, restMs))
         this.#isWoken = false

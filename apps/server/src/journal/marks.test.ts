@@ -83,7 +83,7 @@ describe('marks in the headers of entries', () => {
     const lead = await world.person('lead')
     await lead.call('startDrill', { params: { id: team.id }, body: {} })
     await world.alert({ service: 'billing' })
-    const [drill] = (await lead.call('pages')).filter(page => page.isDrill)
+    const [drill] = (await lead.call('pages')).items.filter(page => page.isDrill)
     await primary.call('acknowledgePage', { params: { id: drill?.id ?? '' } })
     await world.settle()
     const entries = await allEntries(world)

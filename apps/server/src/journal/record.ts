@@ -5,6 +5,7 @@ import { and, desc, eq, gt, gte, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { holdPlace } from './order.ts'
 import { journal, journalLeaves } from './tables.ts'
 
 /** Who did it. `name` is kept as it was then. */
@@ -88,6 +89,7 @@ export async function record(tx: Tx, entry: NewEntry): Promise<void> {
 /** Writes the entries of a batch in one statement, which also finds the marks of the records that they are about. */
 export async function recordAll(tx: Tx, entries: readonly NewEntry[]): Promise<void> {
   if (entries.length === 0) return
+  await holdPlace(tx)
   const salts = randomBytes(saltBytes * entries.length)
   const rows = entries.map(({ id = newId(), actor, type, subject, within = null, data = {} }, at) => {
     const version = versionOf(type)
@@ -177,17 +179,19 @@ export async function readEntries(reader: Reader, selection: Selection): Promise
   return rows.map(toEntry)
 }
 
-const maxAbout = 2_000
-
-/** Entries about one subject, oldest first. */
-export async function readEntriesAbout(reader: Reader, subject: Subject): Promise<Entry[]> {
+/** Entries about one subject above a number, oldest first, and the number of each to go on from. */
+export async function readEntriesAbout(
+  reader: Reader,
+  subject: Subject,
+  { after, limit }: { after: number; limit: number },
+): Promise<{ entry: Entry; seq: number }[]> {
   const rows = await reader.db
     .select()
     .from(journal)
-    .where(and(eq(journal.subjectId, subject.id), eq(journal.subjectKind, subject.kind)))
+    .where(and(eq(journal.subjectId, subject.id), eq(journal.subjectKind, subject.kind), gt(journal.seq, after)))
     .orderBy(journal.seq)
-    .limit(maxAbout)
-  return rows.map(toEntry)
+    .limit(limit)
+  return rows.map(row => ({ entry: toEntry(row), seq: row.seq }))
 }
 
 /** When a person last did something about a record or within it, after `since`; undefined when nobody did. */
@@ -202,7 +206,7 @@ export async function lastDoneByPeople(reader: Reader, recordId: string, since: 
 /** The latest entries, newest first, of those that `condition` lets through; `before` is the `seq` to go on from. */
 export async function latestEntries(
   reader: Reader,
-  options: { limit: number; before?: number; condition?: SQL | undefined },
+  options: { limit: number; before?: number | undefined; condition?: SQL | undefined },
 ): Promise<{ entry: Entry; seq: number; leafIndex: number | null }[]> {
   const rows = await reader.db
     .select({ row: journal, leafIndex: journalLeaves.leafIndex })

@@ -1,10 +1,7 @@
 import { sql } from 'drizzle-orm'
-import { bigserial, boolean, customType, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { bigserial, boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
-import { bytes, count, id, instant, json, table } from '../kernel/columns.ts'
-
-/** A transaction id that never wraps (PostgreSQL xid8), as text. */
-const xid8 = customType<{ data: string; driverData: string }>({ dataType: () => 'xid8' })
+import { bytes, choice, count, id, instant, json, table } from '../kernel/columns.ts'
 
 /** The one record: append-only, held so by a trigger. */
 export const journal = table(
@@ -12,8 +9,6 @@ export const journal = table(
   {
     id: id(),
     seq: bigserial('seq', { mode: 'number' }).notNull(),
-    /** The transaction that wrote it: readers follow (xid, seq), because numbers alone can commit out of order. */
-    xid: xid8('xid').notNull().default(sql`pg_current_xact_id()`),
     at: instant('at').notNull(),
     actorKind: text('actor_kind').notNull(),
     actorId: text('actor_id'),
@@ -35,12 +30,7 @@ export const journal = table(
     /** SHA-256(salt || canonical JSON of the body): packages/merkle, `hashBody`. */
     bodyHash: bytes('body_hash').notNull(),
   },
-  self => [
-    index('journal_order').on(self.xid, self.seq),
-    index('journal_seq').on(self.seq),
-    index('journal_within').on(self.withinId, self.seq),
-    index('journal_subject').on(self.subjectId),
-  ],
+  self => [uniqueIndex('journal_seq').on(self.seq), index('journal_within').on(self.withinId, self.seq), index('journal_subject').on(self.subjectId, self.seq)],
 )
 
 /** A sealed entry's place in the Merkle tree. */
@@ -62,8 +52,33 @@ export const journalCheckpoints = table('journal_checkpoints', {
   at: instant('at').notNull(),
 })
 
-/** How far each follower has read. */
-export const journalCursors = table('journal_cursors', { name: text('name').primaryKey(), xid: xid8('xid').notNull(), seq: count('seq').notNull() })
+/** How far each reader has read: up to this number. */
+export const journalCursors = table('journal_cursors', { name: text('name').primaryKey(), seq: count('seq').notNull() })
+
+/** Entries that a reader could not take in and has set aside, so that it goes on. */
+export const journalDeadLetters = table(
+  'journal_dead_letters',
+  {
+    id: id(),
+    reader: text('reader').notNull(),
+    /** No foreign key: the journal's own trigger keeps what it points at. */
+    entryId: uuid('entry_id').notNull(),
+    error: text('error').notNull(),
+    attempts: integer('attempts').notNull(),
+    at: instant('at').notNull(),
+    state: choice('state', ['open', 'replayed', 'discarded']).notNull().default('open'),
+    settledAt: instant('settled_at'),
+    /** Who replayed or discarded it. */
+    settledBy: text('settled_by'),
+    /** Why it was discarded. */
+    reason: text('reason'),
+  },
+  self => [
+    uniqueIndex('journal_dead_letters_entry').on(self.reader, self.entryId),
+    index('journal_dead_letters_open').on(self.reader).where(sql`${self.state} = 'open'`),
+    index('journal_dead_letters_at').on(self.at, self.id),
+  ],
+)
 
 /** Records whose entries carry a mark in their header: those of the demo, of exercises, and restricted incidents. Others have no row. */
 export const journalMarks = table('journal_marks', {

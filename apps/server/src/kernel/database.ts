@@ -298,3 +298,8 @@ export function isUnavailable(error: unknown): boolean {
   // The driver's own errors have no code.
   return driver instanceof Error && /^(Connection terminated|timeout e|Query read timeout|Client (has|was)|The server does not)/.test(driver.message)
 }
+
+/** True for a database that is away, starting or full, or a connection that was lost; false for a statement that took too long, which is the statement's own. */
+export function isOutage(error: unknown): boolean {
+  return isUnavailable(error) && !/^(57014|55P03)$/.test(codeOf(driverError(error)))
+}

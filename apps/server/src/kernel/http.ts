@@ -12,6 +12,7 @@ import { problemKinds, type Route, type RouteInput, type RouteReply } from '@toc
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { z } from 'zod'
 import type { Config } from './config.ts'
+import { constraintProblem } from './constraints.ts'
 import { type Database, isSqlState, isUnavailable, type Reader, type Tx } from './database.ts'
 import type { Drain } from './drain.ts'
 import type { ReceivedFile } from './files.ts'
@@ -361,6 +362,8 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
     if (!reply.hasHeader('retry-after')) reply.header('retry-after', String(problem.retryAfterSeconds ?? retryAfterSeconds))
   } else if (problem.retryAfterSeconds !== undefined) reply.header('retry-after', String(problem.retryAfterSeconds))
   if (problem.kind === 'unexpected') log.error({ ...traceOf(request), err: error, route: request.routeOptions.url, method: request.method }, 'a request failed')
+  if (problem !== error && constraintProblem(error))
+    log.warn({ ...traceOf(request), err: error, route: request.routeOptions.url }, 'a request ran into a constraint that its rules did not see')
   return reply
     .code(problemKinds[problem.kind])
     .header('content-type', 'application/problem+json; charset=utf-8')
@@ -376,6 +379,8 @@ function problemOf(error: unknown): AppProblem {
   if (statusCode === 413) return new AppProblem('too-large', `The request is larger than ${bodyBytes / 1_048_576} MB.`)
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new AppProblem('invalid', String(message))
   if (isUnavailable(error)) return new AppProblem('unavailable', 'The database does not answer. Try again in a moment.')
+  const violated = constraintProblem(error)
+  if (violated) return violated
   return new AppProblem('unexpected', 'Something went wrong on our side. It was logged.')
 }
 

@@ -1,3 +1,4 @@
+import type { Alarms } from './alarms.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
@@ -10,6 +11,7 @@ import type { Log, Metrics } from './telemetry.ts'
 /** What every module is given of the kernel. */
 export interface Kernel {
   readonly config: Config
+  readonly alarms: Alarms
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics

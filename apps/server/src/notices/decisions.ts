@@ -1,5 +1,5 @@
 import { includesRole, type reasonCategories } from '@tocsin/api'
-import { eq } from 'drizzle-orm'
+import { and, eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { incidents, pageLead } from '../incidents/index.ts'
@@ -10,10 +10,10 @@ import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/proble
 import { resolvePagesAbout } from '../paging/index.ts'
 import { lockObligation } from './notices.ts'
 import { morningOf, type ObligationRow, openObligations, warnTopic } from './obligations.ts'
-import { obligations } from './tables.ts'
+import { notices, obligations } from './tables.ts'
 
 export const reviewJob = 'notices.review-decision'
-const reviewKey = (obligationId: string) => `decision:${obligationId}`
+export const reviewKey = (obligationId: string) => `decision:${obligationId}`
 
 interface Proposal {
   readonly version: number
@@ -27,7 +27,7 @@ interface Proposal {
 export async function proposeDecision(tx: Tx, context: AppContext, caller: Caller, obligationId: string, input: Proposal): Promise<void> {
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
   if (obligation.version !== input.version) throw changedMeanwhile()
-  if (obligation.state === 'notified') throw conflict(`${customer.name} was notified already.`)
+  await assertUnanswered(tx, obligation, customer.name)
   if (input.reviewOn < tx.now.slice(0, 10)) throw invalid('reviewOn', 'must not lie in the past')
   await tx.db
     .update(obligations)
@@ -60,6 +60,17 @@ function decisionOf(obligation: ObligationRow): Omit<Proposal, 'version'> | unde
   return { kind, reasonCategory, reason, reviewOn }
 }
 
+/** What was met stays met, and what leaves now meets it in a moment: neither can be deferred or waived any more. */
+async function assertUnanswered(tx: Tx, obligation: ObligationRow, customer: string): Promise<void> {
+  if (obligation.state === 'notified') throw conflict(`${customer} was notified already.`)
+  const [sending] = await tx.db
+    .select({ id: notices.id })
+    .from(notices)
+    .where(and(eq(notices.obligationId, obligation.id), eq(notices.state, 'sending')))
+    .limit(1)
+  if (sending) throw conflict(`A notice to ${customer} is being sent now.`)
+}
+
 /** Approves it: somebody else than who proposed it, being the incident's executive or a lead. */
 export async function approveDecision(tx: Tx, context: AppContext, caller: Caller, obligationId: string, version: number): Promise<void> {
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
@@ -68,6 +79,8 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
   if (decision === undefined) throw conflict('Nothing was proposed.')
   if (obligation.decisionApprovedById !== null) throw conflict('This decision is approved already.')
   if (obligation.startedAt === null) throw conflict('The incident is not declared yet: there is no duty to decide on.')
+  await assertUnanswered(tx, obligation, customer.name)
+  if (decision.reviewOn < tx.now.slice(0, 10)) throw conflict('The date of its review has passed: propose it again with a new one.')
   if (obligation.decisionById === caller.personId) throw forbidden('Somebody else than who proposed it approves a decision.')
   if (incident.executiveId !== caller.personId && !includesRole(caller.role, 'lead')) throw forbidden('The executive of the incident or a lead approves this.')
   await tx.db

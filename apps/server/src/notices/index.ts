@@ -1,19 +1,21 @@
 import { noticeRoutes as routes } from '@tocsin/api'
 import { type AppContext, type Bindings, type Caller, command, query } from '../access/index.ts'
-import type { ClosingConditions } from '../incidents/index.ts'
+import type { ClosingConditions, DeclarationEffects } from '../incidents/index.ts'
 import type { Tx } from '../kernel/database.ts'
+import type { Audits } from '../paging/index.ts'
+import { auditCounter, auditObligations, watchdogJob } from './auditor.ts'
 import { approveDecision, proposeDecision, reviewDecision, reviewJob, withdrawDecision } from './decisions.ts'
 import { approveNotice, changeNotice, draftNotice, promiseJob, rememberPromise, sendNotice, settleDelivery } from './notices.ts'
 import { followIncident, listObligations, openObligations, readObligation, warn, warnJob } from './obligations.ts'
 
-export { listObligations } from './obligations.ts'
+export { countObligations, obligationsOf } from './obligations.ts'
 
-export function openNotices(context: AppContext, conditions: ClosingConditions): Bindings {
+export function openNotices(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects, audits: Audits): Bindings {
   conditions.add((reader, incident) => openObligations(reader, incident.id))
-  context.readers.react('notices', {
-    'incident.customers-set': (tx, entry) => followIncident(tx, entry.subject.id),
-    'incident.declared': (tx, entry) => followIncident(tx, entry.subject.id),
-  })
+  effects.add((tx, incident) => followIncident(tx, incident))
+  const counter = auditCounter(context.metrics.registry)
+  audits.add(watchdogJob)
+  context.jobs.register<object>(watchdogJob, { run: tx => auditObligations(tx, context, counter) })
   context.jobs.register<{ incidentId: string; afterHours: number }>(warnJob, {
     run: (tx, { incidentId, afterHours }) => warn(tx, context, incidentId, afterHours),
   })

@@ -19,7 +19,7 @@ async function declared(world: World, customers: readonly { name: string; hours?
   const lead = await world.person('lead')
   let incident = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', serviceIds: [service.id] } })
   const params = { id: incident.id }
-  for (const page of await primary.call('pages')) await primary.call('acknowledgePage', { params: { id: page.id } })
+  for (const page of (await primary.call('pages')).items) await primary.call('acknowledgePage', { params: { id: page.id } })
   await world.settle()
   const listed = []
   for (const each of customers) listed.push({ id: (await world.customer(each.name, each.hours)).id, basis: 'Logs.' })
@@ -30,7 +30,7 @@ async function declared(world: World, customers: readonly { name: string; hours?
   incident = await lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Confirmed.' } })
   await world.settle()
   const obligation = async (name = 'Globex') =>
-    (await lead.call('obligations', { query: { view: 'all', incidentId: incident.id } })).find(each => each.customer.name === name)
+    (await lead.call('obligations', { query: { view: 'all', incidentId: incident.id } })).items.find(each => each.customer.name === name)
   return { primary, backup, lead, incident, params, obligation }
 }
 
@@ -60,7 +60,7 @@ describe('the clock', () => {
     ] as const) {
       await world.advance({ minutes: wait })
       primary.expectPage(new RegExp(`not notified after ${hours} hours`))
-      for (const page of (await lead.call('pages')).filter(each => each.state === 'triggered'))
+      for (const page of (await lead.call('pages')).items.filter(each => each.state === 'triggered'))
         await primary.call('acknowledgePage', { params: { id: page.id } })
       primary.expectNoPage()
     }
@@ -85,7 +85,7 @@ describe('the clock', () => {
     await notify(obligation, primary, lead)
     await world.settle()
     expect(await obligation()).toMatchObject({ state: 'notified', timing: 'notified' })
-    expect((await lead.call('pages')).every(page => page.state !== 'triggered')).toBe(true)
+    expect((await lead.call('pages')).items.every(page => page.state !== 'triggered')).toBe(true)
     const count = world.mail.mails.length
     await world.advance({ hours: 30 })
     expect(world.mail.mails.length).toBe(count)

@@ -8,7 +8,7 @@ import { type IncidentRow, incidents, lockOpenIncident, pageLead } from '../inci
 import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { schedule } from '../kernel/jobs.ts'
+import { cancel, schedule } from '../kernel/jobs.ts'
 import type { Delivery } from '../kernel/messenger.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { readSetting } from '../kernel/settings.ts'
@@ -54,10 +54,14 @@ function textOf({ nature, userImpact, mitigation, isInvestigationComplete, nextS
   return { nature, userImpact, mitigation, isInvestigationComplete, nextSteps, nextCommunicationAt }
 }
 
+function assertNotWaived(obligation: ObligationRow): void {
+  if (obligation.state === 'waived') throw conflict('It was decided not to notify this customer. Withdraw that decision first.')
+}
+
 /** Drafts a notice. It can be done before the declaration; one at a time is in the making. */
 export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, obligationId: string, input: Input): Promise<string> {
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
-  if (obligation.state === 'waived') throw conflict('It was decided not to notify this customer. Withdraw that decision first.')
+  assertNotWaived(obligation)
   const unsent = await tx.db
     .select({ id: notices.id })
     .from(notices)
@@ -88,6 +92,7 @@ export async function changeNotice(tx: Tx, context: AppContext, caller: Caller, 
   const { version, ...content } = input
   const { notice, obligation, incident, customer } = await lockNotice(tx, context, caller, noticeId, version)
   if (notice.state === 'sending' || notice.state === 'sent') throw conflict('What was sent cannot change. Draft an update.')
+  assertNotWaived(obligation)
   await tx.db
     .update(notices)
     .set({ ...content, state: 'draft', editorId: caller.personId, approvedById: null, approvedAt: null, version: notice.version + 1 })
@@ -105,7 +110,9 @@ export async function changeNotice(tx: Tx, context: AppContext, caller: Caller, 
 /** Approves a notice: somebody else than who wrote it, or changed it last. */
 export async function approveNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, version: number): Promise<string> {
   const { notice, obligation, incident, customer } = await lockNotice(tx, context, caller, noticeId, version)
+  if (notice.state === 'sending' || notice.state === 'sent') throw conflict('This notice was sent already.')
   if (notice.state !== 'draft') throw conflict('This notice is approved already.')
+  assertNotWaived(obligation)
   if (notice.authorId === caller.personId || notice.editorId === caller.personId) throw forbidden('Somebody else than its author approves a notice.')
   await tx.db
     .update(notices)
@@ -127,6 +134,7 @@ export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, no
   if (notice.state === 'draft') throw conflict('Somebody else than its author approves the notice first.')
   if (notice.state !== 'approved') throw conflict('This notice was sent already.')
   if (obligation.startedAt === null) throw conflict('The incident is not declared yet: the notice can be sent once it is.')
+  assertNotWaived(obligation)
   const organization = (await readSetting(tx, 'organization', z.string())) ?? 'Our organization'
   await tx.db
     .update(notices)
@@ -222,8 +230,11 @@ async function settleNotice(tx: Tx, noticeId: string): Promise<void> {
     .update(notices)
     .set(isTaken ? { state: 'sent', sentAt: tx.now, version: notice.version + 1 } : { state: 'approved', version: notice.version + 1 })
     .where(eq(notices.id, noticeId))
-  if (isTaken && notice.nextCommunicationAt !== null)
-    await schedule(tx, { kind: promiseJob, key: `promise:${notice.obligationId}`, runAt: notice.nextCommunicationAt, data: { noticeId } })
+  if (!isTaken) return
+  // What an earlier notice promised is kept with this one.
+  const key = `promise:${notice.obligationId}`
+  if (notice.nextCommunicationAt === null) await cancel(tx, key)
+  else await schedule(tx, { kind: promiseJob, key, runAt: notice.nextCommunicationAt, data: { noticeId } })
 }
 
 /** A further communication was promised for now: unless it went out, the lead is paged. */

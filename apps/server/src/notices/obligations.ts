@@ -1,13 +1,16 @@
 import type { Obligation } from '@tocsin/api'
 import { addHours, customerClock, schedule as scheduleOf, timing } from '@tocsin/deadlines'
-import { and, asc, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { type AppContext, people, type Viewer } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { type IncidentRow, incidentCustomers, incidents, pageLead } from '../incidents/index.ts'
-import { record, system } from '../journal/index.ts'
+import { recordAll, system } from '../journal/index.ts'
+import type { Instant } from '../kernel/clock.ts'
+import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
-import { schedule } from '../kernel/jobs.ts'
+import { scheduleAll } from '../kernel/jobs.ts'
 import { notFound } from '../kernel/problems.ts'
 import { messages } from '../notify/index.ts'
 import { notices, obligations } from './tables.ts'
@@ -16,68 +19,98 @@ export type ObligationRow = typeof obligations.$inferSelect
 export const warnJob = 'notices.warn'
 export const warnTopic = 'notices'
 
-/** Brings the obligations of an incident in line with its customers: prepared before the declaration, running from it on. */
-export async function followIncident(tx: Tx, incidentId: string): Promise<void> {
-  const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, incidentId))
-  if (!incident) return
+/**
+ * Brings the obligations of an incident in line with its customers: prepared before the declaration, running from it on. The clock runs from the
+ * declaration also for a customer who is found to be affected later: that is what the contract says. It is part of the declaration's own transaction,
+ * and takes as many statements for a thousand customers as for one.
+ */
+export async function followIncident(tx: Tx, incident: IncidentRow): Promise<void> {
   const affected = await tx.db
     .select({ id: customers.id, name: customers.name, noticeHours: customers.noticeHours, version: customers.version })
     .from(incidentCustomers)
     .innerJoin(customers, eq(customers.id, incidentCustomers.customerId))
-    .where(eq(incidentCustomers.incidentId, incidentId))
-  await tx.db.delete(obligations).where(
-    and(
-      eq(obligations.incidentId, incidentId),
-      eq(obligations.state, 'pending'),
-      affected.length === 0
-        ? undefined
-        : sql`not ${inArray(
-            obligations.customerId,
-            affected.map(customer => customer.id),
-          )}`,
-    ),
-  )
-  for (const customer of affected) {
-    await tx.db
-      .insert(obligations)
-      .values({ incidentId, customerId: customer.id, state: 'pending', hours: customer.noticeHours, isDemo: incident.isDemo })
-      .onConflictDoNothing()
-    if (incident.declaredAt !== null) await startClock(tx, incident, { declaredAt: incident.declaredAt }, customer)
-  }
+    .where(eq(incidentCustomers.incidentId, incident.id))
+  await tx.db
+    .delete(obligations)
+    .where(
+      and(
+        eq(obligations.incidentId, incident.id),
+        eq(obligations.state, 'pending'),
+        sql`not exists (select 1 from ${incidentCustomers} listed where listed.incident_id = ${incident.id} and listed.customer_id = ${obligations.customerId})`,
+      ),
+    )
+  if (affected.length === 0) return
+  await tx.db
+    .insert(obligations)
+    .values(
+      affected.map(customer => ({
+        incidentId: incident.id,
+        customerId: customer.id,
+        state: 'pending' as const,
+        hours: customer.noticeHours,
+        isDemo: incident.isDemo,
+      })),
+    )
+    .onConflictDoNothing()
+  if (incident.declaredAt !== null) await startClocks(tx, incident.id, incident.declaredAt, affected)
 }
 
-/** The clock runs from the declaration, also for a customer who is found to be affected later: that is what the contract says. */
-async function startClock(
-  tx: Tx,
-  incident: IncidentRow,
-  { declaredAt }: { declaredAt: string },
-  customer: { id: string; name: string; noticeHours: number; version: number },
-): Promise<void> {
-  const { dueAt, warnings } = scheduleOf(customerClock(customer.noticeHours), declaredAt)
-  const [started] = await tx.db
-    .update(obligations)
-    .set({ state: 'due', startedAt: declaredAt, dueAt, hours: customer.noticeHours, version: sql`${obligations.version} + 1` })
-    .where(and(eq(obligations.incidentId, incident.id), eq(obligations.customerId, customer.id), eq(obligations.state, 'pending')))
-    .returning()
-  if (!started) return
-  await record(tx, {
-    actor: system,
-    type: 'obligation.opened',
-    subject: { kind: 'obligation', id: started.id },
-    within: incident.id,
-    data: { customer: customer.name, customerId: customer.id, customerVersion: customer.version, startedAt: declaredAt, dueAt, hours: customer.noticeHours },
-  })
-  // Of warnings that are past already only the last is given, at once.
-  const past = warnings.filter(warning => warning.at <= tx.now).at(-1)
-  // One warning for all customers of an incident with the same clock: the key is its time.
-  for (const warning of warnings.filter(each => each === past || each.at > tx.now))
-    await schedule(tx, {
-      kind: warnJob,
-      key: `notices:${incident.id}:${warning.at}`,
-      runAt: warning.at,
-      data: { incidentId: incident.id, afterHours: warning.afterHours },
-    })
+interface Affected {
+  readonly id: string
+  readonly name: string
+  readonly noticeHours: number
+  readonly version: number
 }
+
+async function startClocks(tx: Tx, incidentId: string, declaredAt: Instant, affected: readonly Affected[]): Promise<void> {
+  const clocks = affected.map(({ id, noticeHours }) => ({ id, hours: noticeHours, ...scheduleOf(customerClock(noticeHours), declaredAt) }))
+  const started = await tx.db.execute<{ id: string; customer_id: string; hours: number }>(sql`
+    update obligations set state = 'due', started_at = ${declaredAt}, due_at = clock.due_at, hours = clock.hours, version = version + 1
+    from unnest(${sql.param(clocks.map(clock => clock.id))}::uuid[], ${sql.param(clocks.map(clock => clock.hours))}::int[],
+      ${sql.param(clocks.map(clock => clock.dueAt))}::timestamptz[]) as clock (customer_id, hours, due_at)
+    where obligations.incident_id = ${incidentId} and obligations.customer_id = clock.customer_id and obligations.state = 'pending'
+    returning obligations.id, obligations.customer_id, obligations.hours`)
+  const byId = new Map(affected.map(customer => [customer.id, customer]))
+  await recordAll(
+    tx,
+    started.rows.map(({ id, customer_id: customerId, hours }) => ({
+      actor: system,
+      type: 'obligation.opened',
+      subject: { kind: 'obligation', id },
+      within: incidentId,
+      data: {
+        ...{ customer: byId.get(customerId)?.name ?? '', customerId, customerVersion: byId.get(customerId)?.version ?? 0 },
+        ...{ startedAt: declaredAt, dueAt: scheduleOf(customerClock(hours), declaredAt).dueAt, hours },
+      },
+    })),
+  )
+  const warnings = [...new Set(started.rows.map(({ hours }) => hours))].flatMap(hours => {
+    const all = scheduleOf(customerClock(hours), declaredAt).warnings
+    // Of warnings that are past already only the last is given, at once.
+    const past = all.filter(warning => warning.at <= tx.now).at(-1)
+    return all.filter(each => each === past || each.at > tx.now)
+  })
+  await scheduleWarnings(tx, incidentId, warnings)
+}
+
+interface Warning {
+  readonly at: Instant
+  readonly afterHours: number
+}
+
+/** One warning for all customers of an incident with the same clock: the key is its time. */
+export const warnKey = (incidentId: string, at: Instant) => `notices:${incidentId}:${at}`
+
+export async function scheduleWarnings(tx: Tx, incidentId: string, warnings: readonly Warning[]): Promise<void> {
+  const byKey = new Map(warnings.map(({ at, afterHours }) => [warnKey(incidentId, at), { at, afterHours }]))
+  await scheduleAll(
+    tx,
+    [...byKey].map(([key, { at, afterHours }]) => ({ kind: warnJob, key, runAt: at, data: { incidentId, afterHours } })),
+  )
+}
+
+/** Customers that a warning names; of more it says how many. */
+const maxNamed = 20
 
 /** The lead is paged while somebody is still to be notified. */
 export async function warn(tx: Tx, context: AppContext, incidentId: string, afterHours: number): Promise<void> {
@@ -88,31 +121,40 @@ export async function warn(tx: Tx, context: AppContext, incidentId: string, afte
     .from(obligations)
     .innerJoin(customers, eq(customers.id, obligations.customerId))
     .where(and(eq(obligations.incidentId, incidentId), eq(obligations.state, 'due')))
-    .orderBy(asc(obligations.dueAt))
+    .orderBy(asc(obligations.dueAt), asc(customers.name))
   const [first] = open
   if (!first) return
-  for (const { obligation, customer } of open)
-    await record(tx, {
+  await recordAll(
+    tx,
+    open.map(({ obligation, customer }) => ({
       actor: system,
       type: 'obligation.warned',
       subject: { kind: 'obligation', id: obligation.id },
       within: incidentId,
       data: { customer, afterHours, dueAt: obligation.dueAt },
-    })
-  const names = open.map(({ customer }) => customer).join(', ')
+    })),
+  )
+  const names = open.slice(0, maxNamed).map(({ customer }) => customer)
+  const more = open.length > maxNamed ? ` and ${open.length - maxNamed} more` : ''
   await pageLead(tx, context, incident, {
     topic: warnTopic,
     title: `Incident ${incident.number}: ${open.length === 1 ? '1 customer is' : `${open.length} customers are`} not notified after ${Math.round(afterHours)} hours`,
-    summary: `Still to be notified: ${names}.\nThe first notice is due at ${first.obligation.dueAt}.`,
+    summary: `Still to be notified: ${names.join(', ')}${more}.\nThe first notice is due at ${first.obligation.dueAt}.`,
   })
 }
 
+const isOpen = inArray(obligations.state, ['due', 'deferred'])
 const proposer = alias(people, 'proposer')
 const approver = alias(people, 'approver')
 const author = alias(people, 'author')
 
-async function selectObligations(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined): Promise<Obligation[]> {
-  const rows = await reader.db
+const cursor = listCursor('obligations', z.tuple([z.boolean(), z.union([z.iso.datetime(), z.literal('infinity')]), z.string(), z.uuid()]))
+const isMet = sql<boolean>`(${obligations.notifiedAt} is not null)`
+const dueAt = sql`coalesce(${obligations.dueAt}, 'infinity'::timestamptz)`
+
+/** Obligations in the order of their list; without a limit all of them. */
+async function selectObligations(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined, limit?: number): Promise<Obligation[]> {
+  const asked = reader.db
     .select({ obligation: obligations, incident: incidents, customer: customers, proposedBy: proposer.name, approvedBy: approver.name })
     .from(obligations)
     .innerJoin(incidents, eq(incidents.id, obligations.incidentId))
@@ -120,8 +162,8 @@ async function selectObligations(reader: Reader, context: AppContext, viewer: Vi
     .leftJoin(proposer, eq(proposer.id, obligations.decisionById))
     .leftJoin(approver, eq(approver.id, obligations.decisionApprovedById))
     .where(and(condition, context.visibility.condition(viewer, obligations.incidentId)))
-    .orderBy(sql`${obligations.notifiedAt} is not null`, sql`${obligations.dueAt} asc nulls last`, asc(customers.name))
-    .limit(1_000)
+    .orderBy(asc(isMet), asc(dueAt), asc(customers.name), asc(obligations.id))
+  const rows = limit === undefined ? await asked : await asked.limit(limit)
   const byObligation = await noticesOf(
     reader,
     rows.map(row => row.obligation.id),
@@ -203,10 +245,32 @@ export async function listObligations(
   reader: Reader,
   context: AppContext,
   viewer: Viewer,
-  query: { view: 'open' | 'all'; incidentId?: string | undefined },
-): Promise<Obligation[]> {
-  const open = query.view === 'open' ? inArray(obligations.state, ['due', 'deferred']) : undefined
-  return selectObligations(reader, context, viewer, and(open, query.incidentId === undefined ? undefined : eq(obligations.incidentId, query.incidentId)))
+  query: { view: 'open' | 'all'; incidentId?: string | undefined; limit: number; cursor?: string | undefined },
+): Promise<{ items: Obligation[]; next: string | null }> {
+  const after = cursor.read(query.cursor)
+  const condition = and(
+    query.view === 'open' ? isOpen : undefined,
+    query.incidentId === undefined ? undefined : eq(obligations.incidentId, query.incidentId),
+    // The first of the two is the part that an index holds.
+    after && sql`(${isMet}, ${dueAt}) >= (${after[0]}, ${after[1]}::timestamptz)`,
+    after && sql`(${isMet}, ${dueAt}, ${customers.name}, ${obligations.id}) > (${after[0]}, ${after[1]}::timestamptz, ${after[2]}, ${after[3]}::uuid)`,
+  )
+  const rows = await selectObligations(reader, context, viewer, condition, query.limit + 1)
+  return cursor.page(rows, query.limit, row => [row.notifiedAt !== null, row.dueAt ?? 'infinity', row.customer.name, row.id])
+}
+
+/** Every obligation of one incident, however many there are. */
+export async function obligationsOf(reader: Reader, context: AppContext, viewer: Viewer, incidentId: string): Promise<Obligation[]> {
+  return selectObligations(reader, context, viewer, eq(obligations.incidentId, incidentId))
+}
+
+/** How many customers of declared incidents that a viewer may see were not notified yet, and are to be. */
+export async function countObligations(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
+  const [found] = await reader.db
+    .select({ n: count() })
+    .from(obligations)
+    .where(and(isOpen, context.visibility.condition(viewer, obligations.incidentId)))
+  return found?.n ?? 0
 }
 
 export async function readObligation(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<Obligation> {

@@ -1,4 +1,5 @@
 import { obligationStates, reasonCategories } from '@tocsin/api'
+import { sql } from 'drizzle-orm'
 import { boolean, date, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { people } from '../access/tables.ts'
 import { customers } from '../directory/tables.ts'
@@ -31,7 +32,10 @@ export const obligations = table(
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  self => [uniqueIndex('obligations_once').on(self.incidentId, self.customerId), index('obligations_due').on(self.dueAt)],
+  self => [
+    uniqueIndex('obligations_once').on(self.incidentId, self.customerId),
+    index('obligations_due').on(sql`(${self.notifiedAt} is not null)`, sql`coalesce(${self.dueAt}, 'infinity'::timestamptz)`),
+  ],
 )
 
 export const notices = table(

@@ -1,19 +1,39 @@
 import type { Message } from '@tocsin/api'
-import { desc } from 'drizzle-orm'
+import { and, desc, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import type { AppContext, Viewer } from '../access/index.ts'
+import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { shownAddress } from './channels/index.ts'
 import { messages } from './tables.ts'
 
-/** The latest messages, without the private links in them. */
-export async function listMessages(reader: Reader, context: AppContext, viewer: Viewer): Promise<Message[]> {
+const cursor = listCursor('messages', z.tuple([z.iso.datetime(), z.uuid()]))
+
+/** One page of the messages, the latest first, without the private links in them. */
+export async function listMessages(
+  reader: Reader,
+  context: AppContext,
+  viewer: Viewer,
+  query: { limit: number; cursor?: string | undefined },
+): Promise<{ items: Message[]; next: string | null }> {
+  const after = cursor.read(query.cursor)
   const rows = await reader.db
     .select()
     .from(messages)
-    .where(context.visibility.condition(viewer, messages.withinId))
-    .orderBy(desc(messages.createdAt))
-    .limit(200)
-  return rows.map(message => ({
+    .where(
+      and(
+        context.visibility.condition(viewer, messages.withinId),
+        after && sql`(${messages.createdAt}, ${messages.id}) < (${after[0]}::timestamptz, ${after[1]}::uuid)`,
+      ),
+    )
+    .orderBy(desc(messages.createdAt), desc(messages.id))
+    .limit(query.limit + 1)
+  const { items, next } = cursor.page(rows, query.limit, message => [message.createdAt, message.id])
+  return { items: items.map(viewOf), next }
+}
+
+function viewOf(message: typeof messages.$inferSelect): Message {
+  return {
     id: message.id,
     channel: message.channel,
     purpose: message.purpose,
@@ -25,5 +45,5 @@ export async function listMessages(reader: Reader, context: AppContext, viewer: 
     lastError: message.lastError,
     createdAt: message.createdAt,
     sentAt: message.sentAt,
-  }))
+  }
 }

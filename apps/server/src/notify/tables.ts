@@ -94,5 +94,9 @@ export const messages = table(
     sentAt: instant('sent_at'),
     isDemo: boolean('is_demo').notNull().default(false),
   },
-  self => [index('messages_created').on(self.createdAt), index('messages_purpose').on(self.purpose, self.purposeId), index('messages_state').on(self.state)],
+  self => [
+    index('messages_created').on(self.createdAt, self.id),
+    index('messages_purpose').on(self.purpose, self.purposeId),
+    index('messages_state').on(self.state),
+  ],
 )

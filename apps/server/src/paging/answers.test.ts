@@ -60,7 +60,7 @@ describe('by a reply to its mail', () => {
     const mail = primary.expectPage(/billing/)
     return { primary, backup, mail, to: mail.replyTo ?? '' }
   }
-  const stateOf = async (person: { call: World['client'] extends (cookie?: string) => infer C ? C : never }) => (await person.call('pages'))[0]?.state
+  const stateOf = async (person: { call: World['client'] extends (cookie?: string) => infer C ? C : never }) => (await person.call('pages')).items[0]?.state
 
   test('a page is acknowledged, and what came of it is written back', async ({ world }) => {
     const { primary, mail, to } = await paged(world)
@@ -68,7 +68,7 @@ describe('by a reply to its mail', () => {
     expect(mail.text).toContain('Or reply to this mail with one word')
     await send(world, `Ada <${primary.email.toUpperCase()}>`, to, `ack\n\n> ${mail.text}`)
     await world.settle()
-    expect((await primary.call('pages'))[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
+    expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
     world.expectMail(primary.email, /^It is yours: billing/)
   })
 

@@ -75,7 +75,7 @@ export async function findColleague(
     .selectDistinct(named)
     .from(people)
     .innerJoin(teamMembers, eq(teamMembers.personId, people.id))
-    .where(and(inArray(teamMembers.teamId, [...new Set(about.map(page => page.teamId))]), eq(people.isActive, true)))
+    .where(and(inArray(teamMembers.teamId, [...new Set(about.flatMap(page => page.teamId ?? []))]), eq(people.isActive, true)))
   const whole = members.filter(one => one.name.toLowerCase() === text)
   const found = whole.length > 0 ? whole : members.filter(one => one.name.toLowerCase().split(/\s+/).includes(text))
   const [only, ...more] = found

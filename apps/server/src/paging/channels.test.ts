@@ -187,11 +187,11 @@ describe('SMS', () => {
       expect(formOf(twilio).Body).toMatch(/^\[HIGH\] billing: Something odd\nReply 1 to acknowledge, 2 to pass it on\.\nhttp/)
       const fields = { From: '+4930123456', To: '+15005550006', Body: '1', MessageSid: 'SM2' }
       expect((await twilioCalls(world, '/hooks/twilio/sms', fields, 'another token')).status).toBe(403)
-      expect((await primary.call('pages'))[0]?.state).toBe('triggered')
+      expect((await primary.call('pages')).items[0]?.state).toBe('triggered')
       const reply = await twilioCalls(world, '/hooks/twilio/sms', fields)
       expect([reply.status, reply.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/xml')])
       expect(await reply.text()).toContain('<Message>It is yours: billing: Something odd</Message>')
-      expect((await primary.call('pages'))[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
+      expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
       expect(await (await twilioCalls(world, '/hooks/twilio/sms', { ...fields, From: '+4930999999' })).text()).toContain('no page for this number')
     })
   })
@@ -221,7 +221,7 @@ test('a call says what it is about, and a digit acknowledges; what an attacker p
     expect((await twilioCalls(world, path, { Digits: '1' }, 'another token')).status).toBe(403)
     expect(await (await twilioCalls(world, path, { Digits: '7' })).text()).toContain('Press 1 to acknowledge')
     expect(await (await twilioCalls(world, path, { Digits: '1' })).text()).toContain('<Say>It is yours')
-    expect((await primary.call('pages'))[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
+    expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
   })
 })
 
@@ -252,11 +252,11 @@ test('Slack gets a message with buttons, and a signed press of one acknowledges'
     }
     expect((await press('another secret')).status).toBe(403)
     expect((await press(slackSecret)).status).toBe(200)
-    expect((await primary.call('pages'))[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
+    expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
     expect(jsonOf(web).text).toBe('It is yours: billing: Something odd')
     slack.answer = () => ({ status: 200, body: JSON.stringify({ ok: false, error: 'channel_not_found' }) })
     await world.alert({ service: 'billing', title: 'Later' })
-    const [page] = (await primary.call('pages')).filter(one => one.state === 'triggered')
+    const [page] = (await primary.call('pages')).items.filter(one => one.state === 'triggered')
     const { events } = await primary.call('page', { params: { id: page?.id ?? '' } })
     expect(events.map(event => event.text)).toContain(`Could not be delivered to ${primary.name} by Slack (U012AB3CD): Slack refused: channel_not_found`)
   })
@@ -306,8 +306,8 @@ test('a team’s channels are paged by a step: Teams gets a card, and a webhook 
     expect(web.received.at(-1)?.body.toString()).not.toContain('/a/')
     expect(jsonOf(slack).channel).toBe('C012AB3CD')
     await expect(lead.call('removeTeamChannel', { params: { id: channels[0]?.id ?? '' } })).rejects.toThrow(/Tell the room/)
-    const [page] = await lead.call('pages')
-    const seen = [await lead.call('teamChannels'), await lead.call('messageLog'), await lead.call('page', { params: { id: page?.id ?? '' } })]
+    const [page] = (await lead.call('pages')).items
+    const seen = [await lead.call('teamChannels'), (await lead.call('messageLog')).items, await lead.call('page', { params: { id: page?.id ?? '' } })]
     expect(JSON.stringify(seen), 'whoever knows the address can write there').not.toContain('/workflow')
     expect(JSON.stringify(seen)).toContain(`Delivered to the channel of the team by Teams workflow (${new URL(web.url).host})`)
   })
@@ -367,7 +367,7 @@ test('a provider that is down is tried again, and the next method of the same pe
     await world.advance({ seconds: 3 })
     expect(jsonOf(slack).text).toBe('[HIGH] billing: Something odd')
     backup.expectNoPage()
-    const [page] = await primary.call('pages')
+    const [page] = (await primary.call('pages')).items
     const texts = (await primary.call('page', { params: { id: page?.id ?? '' } })).events.map(event => event.text)
     expect(texts.find(text => text.startsWith('SMS is in trouble'))).toMatch(/answered 503: maintenance\): Slack is used at once/)
     await world.advance({ seconds: 40 })
@@ -399,7 +399,7 @@ test('a bundle whose channel is in trouble goes out another way too, as one mess
     slack.received.length = 0
     await world.advance({ seconds: 64 })
     expect(slack.received.map((_, n) => jsonOf(slack, n).text)).toEqual(['7 more pages for you'])
-    const bundled = (await primary.call('pages')).filter(page => page.notifications.some(one => one.channel === 'slack'))
+    const bundled = (await primary.call('pages')).items.filter(page => page.notifications.some(one => one.channel === 'slack'))
     expect(bundled.length).toBe(7)
     const { events } = await primary.call('page', { params: { id: bundled[0]?.id ?? '' } })
     expect(events.map(event => event.text)).toEqual(

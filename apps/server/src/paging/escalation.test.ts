@@ -40,7 +40,7 @@ async function teamWith(world: World, levels: Level[], more: { repeats?: number;
 
 const tier = (n: number): Level => ({ targets: [{ kind: 'tier', tier: n }], waitMinutes: 5 })
 const pageOf = async (person: Person) => {
-  const [page] = await person.call('pages')
+  const [page] = (await person.call('pages')).items
   if (!page) throw new Error('there is a page')
   return page
 }
@@ -274,11 +274,11 @@ describe('a storm', () => {
       const { version } = await lead.call('incident', { params: { id } })
       await lead.call('changeIncident', { params: { id }, body: { version, isRestricted: true } })
     }
-    const sent = (await lead.call('messageLog')).filter(message => message.purpose === 'page-bundle').map(message => message.text)
+    const sent = (await lead.call('messageLog')).items.filter(message => message.purpose === 'page-bundle').map(message => message.text)
     expect(sent.length).toBe(1)
     expect(sent.join()).toMatch(/Hidden one|Hidden two/)
     expect(sent.join()).not.toMatch(/Hidden one[\s\S]*Hidden two|Hidden two[\s\S]*Hidden one/)
-    expect(JSON.stringify(await stranger.call('messageLog'))).not.toContain('Hidden')
+    expect(JSON.stringify((await stranger.call('messageLog')).items)).not.toContain('Hidden')
   })
 
   test('is bundled: nobody gets more than a few pages in a minute, and the bundle says how many', async ({ world }) => {
@@ -295,7 +295,7 @@ describe('a storm', () => {
     const token = linkIn(mail, '/a/')
     expect(await world.client()('pageByLink', { body: { token } })).toMatchObject({ title: '35 pages', state: 'triggered' })
     expect(await world.client()('acknowledgeByLink', { body: { token } })).toMatchObject({ state: 'acknowledged', acknowledgedBy: first.name })
-    expect((await first.call('pages')).filter(page => page.state === 'triggered').length).toBe(5)
+    expect((await first.call('pages')).items.filter(page => page.state === 'triggered').length).toBe(5)
     await world.alert({ service: 'billing', title: 'Later' })
     first.expectPage(/Later/)
   })
@@ -389,7 +389,7 @@ describe('a page', () => {
     const incident = await lead.call('openIncident', { body: { title: 'Odd', reason: 'Suspicion.', serviceIds: [service?.id ?? ''] } })
     await world.settle()
     const token = linkIn(first.expectPage(/Odd/), '/a/')
-    const id = (await first.call('myPages'))[0]?.id ?? ''
+    const id = (await first.call('myPages')).items[0]?.id ?? ''
     await world.client()('acknowledgeByLink', { body: { token } })
     await world.advance({ minutes: 20 })
     await first.call('addNote', { params: { id: incident.id }, body: { markdown: 'I look at the sign-ins.' } })
@@ -407,9 +407,9 @@ describe('a page', () => {
     await lead.call('openIncident', { body: { title: 'Secret', reason: 'Suspicion.', serviceIds: [service?.id ?? ''], isRestricted: true } })
     await world.settle()
     first.expectPage(/restricted/)
-    expect(await stranger.call('pages')).toEqual([])
+    expect((await stranger.call('pages')).items).toEqual([])
     const administrator = await world.person('administrator')
-    const [page] = await administrator.call('pages')
+    const [page] = (await administrator.call('pages')).items
     for (const command of ['acknowledgePage', 'escalatePage', 'page'] as const)
       await expect(stranger.call(command, { params: { id: page?.id ?? '' } })).rejects.toThrow(/page/)
   })
@@ -428,7 +428,7 @@ test('a drill pages for real, says at once that it is one, and keeps the time', 
   expect(story.events.map(event => event.text)).toContain(`${first.name} answered the drill after 2 min.`)
   await lead.call('startDrill', { params: { id: team.id }, body: { urgency: 'low' } })
   await world.alert({ service: 'billing', title: 'No drill' })
-  expect(await lead.call('drills', { params: { id: team.id } })).toMatchObject([
+  expect((await lead.call('drills', { params: { id: team.id } })).items).toMatchObject([
     { urgency: 'low', state: 'triggered', acknowledgedBy: null, afterSeconds: null, paged: [first.name] },
     { id, state: 'acknowledged', acknowledgedBy: first.name, afterSeconds: 120, paged: [first.name] },
   ])

@@ -29,7 +29,7 @@ interface PagingSnapshot {
 }
 
 async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: readonly PageRow[]): Promise<PagingSnapshot> {
-  const teamIds = [...new Set(escalating.map(page => page.teamId))]
+  const teamIds = [...new Set(escalating.flatMap(page => page.teamId ?? []))]
   const rows = await tx.db.select().from(onCallSettings).where(inArray(onCallSettings.teamId, teamIds))
   const settings = new Map(rows.map(row => [row.teamId, row.settings]))
   const policyIds = [...settings.values()].flatMap(one => [...(one.policyId === null ? [] : [one.policyId]), ...one.routing.map(rule => rule.policyId)])
@@ -110,7 +110,7 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
   const jobs: NewJob[] = []
   const updates: { id: string; decision: Decision; urgency: string }[] = []
   for (const page of escalating) {
-    const routed = routePage(snapshot.onCall.settings.get(page.teamId), snapshot.policies, page)
+    const routed = routePage(page.teamId === null ? undefined : snapshot.onCall.settings.get(page.teamId), snapshot.policies, page)
     const decision = decide(tx.now, snapshot, page, routed)
     updates.push({ id: page.id, decision, urgency: routed.urgency })
     const fresh = { ...page, urgency: routed.urgency }
@@ -201,7 +201,8 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
 }
 
 /** The team's fallback, or its members, or the administrators: the first of these that is somebody who can be paged. */
-function fallbackOf({ onCall, unreachable, administrators }: PagingSnapshot, teamId: string): readonly string[] {
+function fallbackOf({ onCall, unreachable, administrators }: PagingSnapshot, teamId: string | null): readonly string[] {
+  if (teamId === null) return administrators
   const named = onCall.settings.get(teamId)?.fallback.flatMap(target => peopleBehind(onCall, teamId, target).people) ?? []
   const members = peopleBehind(onCall, teamId, { kind: 'everyone' }).people
   const choices = [named, members, administrators].map(ids => [...new Set(ids)])
@@ -218,14 +219,16 @@ function reasonFor(onCall: OnCallSnapshot, targets: readonly PageTarget[]): stri
  * depth is paged as well: a second incident must not wait for the first.
  */
 function behind(snapshot: PagingSnapshot, page: PageRow, targets: readonly PageTarget[]): { people: Recipient[]; why: string | null } {
-  const { onCall } = snapshot
+  const { onCall, administrators } = snapshot
+  const { teamId } = page
+  if (teamId === null) return { people: administrators.map(id => ({ id })), why: null }
   const chosen = new Map<string, Recipient>()
   let why: string | null = null
   for (const target of targets) {
-    const { people: held, shadows } = peopleBehind(onCall, page.teamId, target)
+    const { people: held, shadows } = peopleBehind(onCall, teamId, target)
     for (const id of held) chosen.set(id, { id })
     for (const id of shadows) if (!chosen.has(id)) chosen.set(id, { id, why: 'You are watching: whoever is on call answers.', isShadow: true })
-    const free = page.subjectKind === 'drill' ? undefined : nextFree(snapshot, page, target, held)
+    const free = page.subjectKind === 'drill' ? undefined : nextFree(snapshot, { ...page, teamId }, target, held)
     if (free === undefined) continue
     why = `${held.map(id => referenceIn(onCall, id).name).join(' and ')} already ${held.length === 1 ? 'works' : 'work'} on another incident`
     for (const id of free) if (!chosen.has(id)) chosen.set(id, { id, why: `${why}: this comes to you as well.` })
@@ -233,7 +236,12 @@ function behind(snapshot: PagingSnapshot, page: PageRow, targets: readonly PageT
   return { people: [...chosen.values()], why: why === null ? null : `${why}: the next free depth is paged as well.` }
 }
 
-function nextFree({ onCall, engagements }: PagingSnapshot, page: PageRow, target: PageTarget, held: readonly string[]): readonly string[] | undefined {
+function nextFree(
+  { onCall, engagements }: PagingSnapshot,
+  page: PageRow & { teamId: string },
+  target: PageTarget,
+  held: readonly string[],
+): readonly string[] | undefined {
   if (target.kind !== 'tier' || held.length === 0) return undefined
   const isBusy = (id: string) => engagements.some(one => one.personId === id && one.incidentId !== page.subjectId && one.outweighs.includes(page.severity))
   if (!held.every(isBusy)) return undefined

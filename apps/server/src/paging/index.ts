@@ -5,21 +5,25 @@ import { recordAll, system } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import type { Delivery } from '../kernel/messenger.ts'
 import { shownAddress } from '../notify/index.ts'
+import { alarmAdministrators, resolveAlarm } from './alarms.ts'
 import { escalateJob, escalatePages } from './escalation.ts'
 import { bundleJob, failOver, type NotifyData, notifyFurther, notifyJob, sendBundle } from './notifications.ts'
 import { wakeJob, wakePage } from './pages.ts'
 import { listPolicies } from './policies.ts'
 import { pagingBindings } from './routes.ts'
 import { pageNotifications, pages } from './tables.ts'
-import { pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
+import { type Audits, pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
 
 export { openAnswerDesk } from './answers.ts'
 export { acknowledgePagesAbout, isAtLeast, pageTeam, resolvePagesAbout } from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'
+export { countUnanswered } from './read-pages.ts'
 export { saveTeamOnCall, setUpOnCall } from './settings.ts'
 export { pages } from './tables.ts'
+export { Audits } from './watchdog.ts'
 
-export function openPaging(context: AppContext): Bindings {
+export function openPaging(context: AppContext, audits: Audits): Bindings {
+  context.alarms.fill({ raise: (tx, alarm) => alarmAdministrators(tx, context, alarm), resolve: (tx, key) => resolveAlarm(tx, context, key) })
   context.jobs.register<{ pageId: string }>(escalateJob, {
     runAll: (tx, all) =>
       escalatePages(
@@ -39,7 +43,7 @@ export function openPaging(context: AppContext): Bindings {
   context.jobs.register<{ bundleId: string }>(bundleJob, { run: (tx, { bundleId }) => sendBundle(tx, context, bundleId) })
   context.jobs.register<{ pageId: string }>(wakeJob, { run: (tx, { pageId }) => wakePage(tx, context, pageId) })
   for (const purpose of ['page', 'page-bundle']) context.messenger.onDelivery(purpose, recordDeliveries)
-  context.jobs.register<object>(watchdogJob, { run: tx => runWatchdog(tx, context) })
+  context.jobs.register<object>(watchdogJob, { run: tx => runWatchdog(tx, context, audits) })
   context.jobs.register<object, void>(watchdogPingJob, { attempts: 3, before: () => pingHeartbeatUrl(context), run: async () => undefined })
   for (const purpose of ['page', 'page-bundle']) context.messenger.onTrouble(purpose, (tx, trouble) => failOver(tx, context, trouble))
   context.usages.add('schedule', (reader, id) => policyPaging(reader, target => target.kind === 'schedule' && target.scheduleId === id, 'schedule'))

@@ -134,7 +134,7 @@ export function pageMessage(page: PageRow, personId: string, why?: string): Omit
       ...(why === undefined ? [] : [why]),
       page.summary,
       `Acknowledge with one tap (the link is yours alone):\n${linkPlaceholder}`,
-      'Unanswered, it climbs to the next person.\n',
+      page.teamId === null ? 'Every administrator gets this page.\n' : 'Unanswered, it climbs to the next person.\n',
     ].join('\n\n'),
     link: { path: '/a/', purpose: 'page', claims: [page.id, personId] },
   }

@@ -51,7 +51,7 @@ test('a page is exhausted after its last step and its repeats, and stands in sig
   primary.expectPage(/billing/)
   await world.advance({ minutes: 5 })
   primary.expectNoPage()
-  expect((await primary.call('pages'))[0]).toMatchObject({ state: 'exhausted' })
+  expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'exhausted' })
 })
 
 test('without a rotation the members are paged: a page is never silence', async ({ world }) => {
@@ -70,7 +70,7 @@ test('a link for another page, or a changed one, opens nothing', async ({ world 
   const token = linkIn(primary.expectPage(/billing/), '/a/')
   const changed = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`
   await expect(world.client()('acknowledgeByLink', { body: { token: changed } })).rejects.toThrow(/not right/)
-  expect((await primary.call('pages'))[0]).toMatchObject({ state: 'triggered' })
+  expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'triggered' })
 })
 
 describe('before a mail server is configured', () => {
@@ -81,7 +81,7 @@ describe('before a mail server is configured', () => {
     await world.service('billing', team)
     await world.alert({ service: 'billing' })
     const lead = await world.person('lead')
-    const message = (await lead.call('messageLog')).find(one => one.purpose === 'page')
+    const message = (await lead.call('messageLog')).items.find(one => one.purpose === 'page')
     expect(message).toMatchObject({ state: 'held' })
     expect(message?.text).toContain('[private link]')
     expect(message?.text).not.toContain('/a/')

@@ -1,5 +1,5 @@
 import { type Severity, severities } from '@tocsin/api'
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { type AppContext, assertPeople, type Caller, findPerson, people } from '../access/index.ts'
 import { type Actor, lastDoneByPeople, markAs, markRecords, record, recordAll, system } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
@@ -56,7 +56,8 @@ export async function pageTeam(tx: Tx, context: AppContext, request: PageRequest
   })
 }
 
-async function openPage(
+/** Opens a page unless one with its key is triggered, and pages whoever comes first. */
+export async function openPage(
   tx: Tx,
   context: AppContext,
   actor: Actor,
@@ -69,10 +70,10 @@ async function openPage(
     .returning({ id: pages.id })
   if (!page) return
   const entry = { actor, subject: { kind: 'page', id: values.id } } as const
-  const data = { teamId: values.teamId, about: { kind: values.subjectKind, id: values.subjectId }, severity: values.severity }
+  const data = { teamId: values.teamId ?? null, about: { kind: values.subjectKind, id: values.subjectId }, severity: values.severity }
   if (values.subjectKind === 'drill') {
     await markRecords(tx, [values.id], { isExercise: true })
-    await markAs(tx, values.id, values.teamId)
+    if (values.teamId) await markAs(tx, values.id, values.teamId)
     await record(tx, { ...entry, type: 'drill.started', data })
   } else {
     if (values.isDemo) await markRecords(tx, [values.id], { isDemo: true })
@@ -142,7 +143,7 @@ export async function acknowledgePage(tx: Tx, context: AppContext, actor: Actor,
 
 /** Looks after the time that the team gives itself whether anything has happened since. */
 async function expectProgress(tx: Tx, page: PageRow): Promise<void> {
-  if (page.subjectKind === 'drill') return
+  if (page.subjectKind === 'drill' || page.teamId === null) return
   const [team] = await tx.db.select({ settings: onCallSettings.settings }).from(onCallSettings).where(eq(onCallSettings.teamId, page.teamId))
   const minutes = team?.settings.progressMinutes ?? null
   if (minutes === null) return
@@ -282,16 +283,15 @@ export async function acknowledgePagesAbout(tx: Tx, context: AppContext, actor: 
 
 /** Ends every page about a subject, or about one topic of it: there is nothing left to answer. */
 export async function resolvePagesAbout(tx: Tx, context: AppContext, actor: Actor, subjectId: string, topic?: string): Promise<void> {
+  await resolvePages(tx, context, actor, and(eq(pages.subjectId, subjectId), topic === undefined ? undefined : sql`${pages.key} like ${`% ${topic}`}`))
+}
+
+/** Ends the open pages that fit. */
+export async function resolvePages(tx: Tx, context: AppContext, actor: Actor, fits: SQL | undefined): Promise<void> {
   const ended = await tx.db
     .update(pages)
     .set({ state: 'resolved', nextEscalationAt: null, snoozedUntil: null })
-    .where(
-      and(
-        eq(pages.subjectId, subjectId),
-        inArray(pages.state, ['triggered', 'exhausted', 'acknowledged']),
-        topic === undefined ? undefined : sql`${pages.key} like ${`% ${topic}`}`,
-      ),
-    )
+    .where(and(fits, inArray(pages.state, ['triggered', 'exhausted', 'acknowledged'])))
     .returning({ id: pages.id, withinId: pages.withinId, subjectKind: pages.subjectKind, subjectId: pages.subjectId })
   await quieten(
     tx,

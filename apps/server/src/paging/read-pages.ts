@@ -1,8 +1,10 @@
 import { channelWords, type Drill, type Page, type PageTimeline } from '@tocsin/api'
-import { and, asc, desc, eq, exists, inArray, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, exists, inArray, lte, ne, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import { type AppContext, people, type Viewer } from '../access/index.ts'
 import { teams } from '../directory/index.ts'
 import { type Entry, type EntryOf, readEntriesAbout } from '../journal/index.ts'
+import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
 import { messages } from '../notify/index.ts'
@@ -10,14 +12,38 @@ import { onCallSettings } from '../scheduling/index.ts'
 import { routePage } from './policies.ts'
 import { pageNotifications, pages, policies } from './tables.ts'
 
+interface ListQuery {
+  readonly limit: number
+  readonly cursor?: string | undefined
+}
+
 interface Which {
   readonly pageId?: string
   /** Those that went to this person. */
   readonly personId?: string
 }
 
-/** The latest pages that a viewer may see, those that wait for an answer first. */
-export async function listPages(reader: Reader, context: AppContext, viewer: Viewer, { pageId, personId }: Which = {}): Promise<Page[]> {
+const pagesCursor = listCursor('pages', z.tuple([z.boolean(), z.iso.datetime(), z.uuid()]))
+const drillsCursor = listCursor('drills', z.tuple([z.iso.datetime(), z.uuid()]))
+const eventsCursor = listCursor('page-events', z.tuple([z.int()]))
+/** Whether somebody is still to answer; an index holds it. */
+const isUnanswered = sql<boolean>`${pages.state} in ('triggered', 'exhausted')`
+/** Notifications that a page in a list shows. */
+const maxNotifications = 20
+
+/** What is about the installation itself is for its administrators; what belongs to an incident is for those who may see that. */
+const mayList = (context: AppContext, viewer: Viewer) =>
+  and(context.visibility.condition(viewer, pages.withinId), viewer.role === 'administrator' ? undefined : ne(pages.subjectKind, 'system'))
+
+/** One page of the list of pages that a viewer may see, those that nobody has answered first, then the latest. */
+export async function listPages(
+  reader: Reader,
+  context: AppContext,
+  viewer: Viewer,
+  query: ListQuery,
+  { pageId, personId }: Which = {},
+): Promise<{ items: Page[]; next: string | null }> {
+  const after = pagesCursor.read(query.cursor)
   const theirs =
     personId === undefined
       ? undefined
@@ -27,27 +53,78 @@ export async function listPages(reader: Reader, context: AppContext, viewer: Vie
             .from(pageNotifications)
             .where(and(eq(pageNotifications.pageId, pages.id), eq(pageNotifications.personId, personId))),
         )
-  const rows = await reader.db
+  const found = await reader.db
     .select({ page: pages, team: teams, acknowledgedBy: people.name })
     .from(pages)
-    .innerJoin(teams, eq(teams.id, pages.teamId))
+    .leftJoin(teams, eq(teams.id, pages.teamId))
     .leftJoin(people, eq(people.id, pages.acknowledgedById))
-    .where(and(context.visibility.condition(viewer, pages.withinId), pageId === undefined ? undefined : eq(pages.id, pageId), theirs))
-    .orderBy(sql`${pages.state} in ('triggered', 'exhausted') desc`, desc(pages.createdAt))
-    .limit(100)
+    .where(
+      and(
+        mayList(context, viewer),
+        pageId === undefined ? undefined : eq(pages.id, pageId),
+        theirs,
+        after && sql`(${isUnanswered}, ${pages.createdAt}, ${pages.id}) < (${after[0]}, ${after[1]}::timestamptz, ${after[2]}::uuid)`,
+      ),
+    )
+    .orderBy(desc(isUnanswered), desc(pages.createdAt), desc(pages.id))
+    .limit(query.limit + 1)
+  const { items, next } = pagesCursor.page(found, query.limit, ({ page }) => [
+    page.state === 'triggered' || page.state === 'exhausted',
+    page.createdAt,
+    page.id,
+  ])
+  return { items: await pageViews(reader, items), next }
+}
+
+/** A page that the viewer may see. @throws AppProblem not-found, also for one that is hidden from the viewer */
+export async function readPage(reader: Reader, context: AppContext, viewer: Viewer, pageId: string): Promise<Page> {
+  const { items } = await listPages(reader, context, viewer, { limit: 1 }, { pageId })
+  const [page] = items
+  if (!page) throw notFound('page')
+  return page
+}
+
+/** How many pages that a viewer may see nobody has answered. */
+export async function countUnanswered(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
+  const [found] = await reader.db
+    .select({ n: count() })
+    .from(pages)
+    .where(and(mayList(context, viewer), isUnanswered))
+  return found?.n ?? 0
+}
+
+interface PageData {
+  readonly page: typeof pages.$inferSelect
+  readonly team: typeof teams.$inferSelect | null
+  readonly acknowledgedBy: string | null
+}
+
+async function pageViews(reader: Reader, rows: readonly PageData[]): Promise<Page[]> {
   const ids = rows.map(row => row.page.id)
+  // The latest of each page, however many another one has.
+  const ranked = reader.db
+    .select({
+      id: pageNotifications.id,
+      rank: sql<number>`row_number() over (partition by ${pageNotifications.pageId} order by ${pageNotifications.at} desc, ${pageNotifications.id} desc)`.as(
+        'rank',
+      ),
+      total: sql<number>`count(*) over (partition by ${pageNotifications.pageId})::int`.as('total'),
+    })
+    .from(pageNotifications)
+    .where(inArray(pageNotifications.pageId, ids))
+    .as('ranked')
   const notifications =
     ids.length === 0
       ? []
       : await reader.db
-          .select({ notification: pageNotifications, person: people.name, state: messages.state, address: messages.address })
+          .select({ notification: pageNotifications, person: people.name, state: messages.state, total: ranked.total })
           .from(pageNotifications)
+          .innerJoin(ranked, and(eq(ranked.id, pageNotifications.id), lte(ranked.rank, maxNotifications)))
           .leftJoin(people, eq(people.id, pageNotifications.personId))
           .leftJoin(messages, eq(messages.id, pageNotifications.messageId))
-          .where(inArray(pageNotifications.pageId, ids))
           .orderBy(asc(pageNotifications.at), asc(pageNotifications.id))
-          .limit(5_000)
-  const teamIds = [...new Set(rows.map(row => row.page.teamId))]
+  const byPage = Map.groupBy(notifications, ({ notification }) => notification.pageId)
+  const teamIds = [...new Set(rows.flatMap(row => row.page.teamId ?? []))]
   const settings = new Map(
     (teamIds.length === 0 ? [] : await reader.db.select().from(onCallSettings).where(inArray(onCallSettings.teamId, teamIds))).map(row => [
       row.teamId,
@@ -62,11 +139,11 @@ export async function listPages(reader: Reader, context: AppContext, viewer: Vie
     id: page.id,
     title: page.title,
     severity: page.severity,
-    team: { id: team.id, name: team.name },
+    team: team === null ? null : { id: team.id, name: team.name },
     subject: { kind: page.subjectKind, id: page.subjectId },
     state: page.state,
     urgency: page.urgency,
-    policy: routePage(settings.get(page.teamId), known, page).saved?.name ?? null,
+    policy: routePage(page.teamId === null ? undefined : settings.get(page.teamId), known, page).saved?.name ?? null,
     isDrill: page.subjectKind === 'drill',
     acknowledgedBy,
     acknowledgedAt: page.acknowledgedAt,
@@ -74,28 +151,33 @@ export async function listPages(reader: Reader, context: AppContext, viewer: Vie
     snoozedUntil: page.snoozedUntil,
     createdAt: page.createdAt,
     nextEscalationAt: page.nextEscalationAt,
-    notifications: notifications
-      .filter(({ notification }) => notification.pageId === page.id)
-      .map(({ notification, person, state }) => ({
-        person: person ?? 'the channel of the team',
-        at: notification.at,
-        channel: notification.channel,
-        state: state ?? (notification.messageId === null ? 'waits for its bundle' : 'gone'),
-      })),
+    notifications: (byPage.get(page.id) ?? []).map(({ notification, person, state }) => ({
+      person: person ?? 'the channel of the team',
+      at: notification.at,
+      channel: notification.channel,
+      state: state ?? (notification.messageId === null ? 'waits for its bundle' : 'gone'),
+    })),
+    notificationCount: byPage.get(page.id)?.[0]?.total ?? 0,
   }))
 }
 
-const maxDrills = 100
-
-/** The latest drills of a team. */
-export async function listDrills(reader: Reader, teamId: string): Promise<Drill[]> {
-  const rows = await reader.db
+/** One page of the drills of a team, the latest first. */
+export async function listDrills(reader: Reader, teamId: string, query: ListQuery): Promise<{ items: Drill[]; next: string | null }> {
+  const after = drillsCursor.read(query.cursor)
+  const found = await reader.db
     .select({ page: pages, acknowledgedBy: people.name })
     .from(pages)
     .leftJoin(people, eq(people.id, pages.acknowledgedById))
-    .where(and(eq(pages.teamId, teamId), eq(pages.subjectKind, 'drill')))
-    .orderBy(desc(pages.createdAt))
-    .limit(maxDrills)
+    .where(
+      and(
+        eq(pages.teamId, teamId),
+        eq(pages.subjectKind, 'drill'),
+        after && sql`(${pages.createdAt}, ${pages.id}) < (${after[0]}::timestamptz, ${after[1]}::uuid)`,
+      ),
+    )
+    .orderBy(desc(pages.createdAt), desc(pages.id))
+    .limit(query.limit + 1)
+  const { items: rows, next } = drillsCursor.page(found, query.limit, ({ page }) => [page.createdAt, page.id])
   const ids = rows.map(row => row.page.id)
   const paged =
     ids.length === 0
@@ -106,20 +188,24 @@ export async function listDrills(reader: Reader, teamId: string): Promise<Drill[
           .innerJoin(people, eq(people.id, pageNotifications.personId))
           .where(inArray(pageNotifications.pageId, ids))
           .orderBy(asc(pageNotifications.at), asc(pageNotifications.id))
-  return rows.map(({ page, acknowledgedBy }) => ({
+  const items = rows.map(({ page, acknowledgedBy }) => ({
     ...{ id: page.id, startedAt: page.createdAt, urgency: page.urgency, state: page.state, acknowledgedBy },
     afterSeconds: page.acknowledgedAt === null ? null : Math.round((Date.parse(page.acknowledgedAt) - Date.parse(page.createdAt)) / 1_000),
     paged: [...new Set(paged.filter(one => one.pageId === page.id).map(one => one.name))],
   }))
+  return { items, next }
 }
 
-/** The whole story of a page, from its entries in the journal. */
-export async function readPageTimeline(reader: Reader, context: AppContext, viewer: Viewer, pageId: string): Promise<PageTimeline> {
-  const [page] = await listPages(reader, context, viewer, { pageId })
+/** A page and one part of its story, from its entries in the journal, oldest first. */
+export async function readPageTimeline(reader: Reader, context: AppContext, viewer: Viewer, pageId: string, query: ListQuery): Promise<PageTimeline> {
+  const page = await readPage(reader, context, viewer, pageId)
   const [row] = await reader.db.select({ summary: pages.summary }).from(pages).where(eq(pages.id, pageId))
-  if (!page || !row) throw notFound('page')
-  const entries = await readEntriesAbout(reader, { kind: 'page', id: pageId })
-  return { ...page, summary: row.summary, events: entries.map(entry => ({ at: entry.at, kind: entry.type, text: sentenceOf(entry), entryId: entry.id })) }
+  if (!row) throw notFound('page')
+  const [after = 0] = eventsCursor.read(query.cursor) ?? []
+  const found = await readEntriesAbout(reader, { kind: 'page', id: pageId }, { after, limit: query.limit + 1 })
+  const { items, next } = eventsCursor.page(found, query.limit, ({ seq }) => [seq])
+  const events = items.map(({ entry }) => ({ at: entry.at, kind: entry.type, text: sentenceOf(entry), entryId: entry.id }))
+  return { ...page, summary: row.summary, events, next }
 }
 
 const upper = (words: string) => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`

@@ -7,7 +7,7 @@ import { findColleague } from './answers.ts'
 import { readFairness } from './fairness.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, releasePage, snoozePage, startDrill } from './pages.ts'
 import { listPolicies, removePolicy, savePolicy } from './policies.ts'
-import { listDrills, listPages, readPageTimeline } from './read-pages.ts'
+import { listDrills, listPages, readPage, readPageTimeline } from './read-pages.ts'
 import { responderOf, throughLink } from './responders.ts'
 import { saveTeamOnCall, setUpOnCall } from './settings.ts'
 
@@ -34,11 +34,7 @@ function policyBindings(): Bindings {
 
 function pageBindings(context: AppContext): Bindings {
   const routes = pagingRoutes
-  const read = async (tx: Tx, caller: Caller, pageId: string) => {
-    const [page] = await listPages(tx, context, caller, { pageId })
-    if (!page) throw notFound('page')
-    return page
-  }
+  const read = (tx: Tx, caller: Caller, pageId: string) => readPage(tx, context, caller, pageId)
   /** A page that the caller may not see cannot be acted on either. */
   const after = async (tx: Tx, caller: Caller, pageId: string, work: () => Promise<unknown>) => {
     await read(tx, caller, pageId)
@@ -46,9 +42,9 @@ function pageBindings(context: AppContext): Bindings {
     return read(tx, caller, pageId)
   }
   return [
-    query(routes.pages, (reader, { caller }) => listPages(reader, context, caller)),
-    query(routes.page, (reader, { caller, params }) => readPageTimeline(reader, context, caller, params.id)),
-    query(routes.myPages, (reader, { caller }) => listPages(reader, context, caller, { personId: caller.personId })),
+    query(routes.pages, (reader, { caller, query }) => listPages(reader, context, caller, query)),
+    query(routes.page, (reader, { caller, params, query }) => readPageTimeline(reader, context, caller, params.id, query)),
+    query(routes.myPages, (reader, { caller, query }) => listPages(reader, context, caller, query, { personId: caller.personId })),
     command(routes.acknowledgePage, (tx, { caller, params }) =>
       after(tx, caller, params.id, () => acknowledgePage(tx, context, caller.actor, caller.personId, params.id)),
     ),
@@ -63,7 +59,7 @@ function pageBindings(context: AppContext): Bindings {
       if (!team) throw notFound('team')
       return read(tx, caller, await startDrill(tx, context, caller, team, body.urgency))
     }),
-    query(routes.drills, (reader, { params }) => listDrills(reader, params.id)),
+    query(routes.drills, (reader, { params, query }) => listDrills(reader, params.id, query)),
     openCommand(routes.pageByLink, (tx, { body }) => throughLink(tx, context, body.token, async () => undefined)),
     openCommand(routes.acknowledgeByLink, (tx, { body }) =>
       throughLink(tx, context, body.token, ({ actor, personId }, page) => acknowledgePage(tx, context, actor, personId, page.id)),

@@ -36,10 +36,9 @@ export const pages = table(
   'pages',
   {
     id: id(),
-    teamId: uuid('team_id')
-      .notNull()
-      .references(() => teams.id),
-    subjectKind: choice('subject_kind', ['alert', 'incident', 'drill']).notNull(),
+    /** Null: the administrators, about the installation itself. */
+    teamId: uuid('team_id').references(() => teams.id),
+    subjectKind: choice('subject_kind', ['alert', 'incident', 'drill', 'system']).notNull(),
     subjectId: uuid('subject_id').notNull(),
     withinId: uuid('within_id'),
     title: text('title').notNull(),
@@ -72,8 +71,9 @@ export const pages = table(
   self => [
     uniqueIndex('pages_escalating').on(self.key).where(sql`${self.state} = 'triggered'`),
     index('pages_subject').on(self.subjectId),
-    index('pages_created').on(self.createdAt),
-    index('pages_drills').on(self.teamId, self.createdAt).where(sql`${self.subjectKind} = 'drill'`),
+    index('pages_list').on(sql`(${self.state} in ('triggered', 'exhausted'))`, self.createdAt, self.id),
+    index('pages_drills').on(self.teamId, self.createdAt, self.id).where(sql`${self.subjectKind} = 'drill'`),
+    index('pages_system').on(self.key).where(sql`${self.subjectKind} = 'system'`),
     index('pages_open').on(self.nextEscalationAt).where(sql`${self.state} = 'triggered'`),
   ],
 )

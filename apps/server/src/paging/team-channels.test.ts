@@ -181,7 +181,7 @@ async function pagedTeam(world: World) {
   await world.service('billing', team)
   return { team, primary, backup }
 }
-const stateOf = async (person: Person) => (await person.call('pages'))[0]
+const stateOf = async (person: Person) => (await person.call('pages')).items[0]
 
 describe('Microsoft Teams', () => {
   test('somebody connects their chat, is paged there, and acknowledges by its button', async () => {
@@ -327,8 +327,8 @@ describe('Microsoft Teams', () => {
       await rooms.connect(stranger, outsider)
       await rooms.presses(outsider, { token, answer: 'escalate' }, '19:ops@thread.tacv2')
       expect(rooms.lastText).toBe('What this button led to is gone.')
-      expect(JSON.stringify(await stranger.call('messageLog'))).not.toContain('Secret')
-      expect(JSON.stringify(await lead.call('messageLog'))).toContain('Secret')
+      expect(JSON.stringify((await stranger.call('messageLog')).items)).not.toContain('Secret')
+      expect(JSON.stringify((await lead.call('messageLog')).items)).toContain('Secret')
     })
   })
 

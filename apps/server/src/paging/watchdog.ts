@@ -20,6 +20,17 @@ const lateSeconds = 30
 const aheadSeconds = 60
 const maxRepaired = 1_000
 
+/** Kinds of jobs of other modules that look, with each look of the auditor, whether what they promise is in order. Each is a job of its own: none fails with another. */
+export class Audits {
+  readonly #kinds: string[] = []
+  add(kind: string): void {
+    this.#kinds.push(kind)
+  }
+  get kinds(): readonly string[] {
+    return this.#kinds
+  }
+}
+
 /** Waits for the next look. Scheduling it again at each start changes nothing: it is one job. */
 export async function scheduleWatchdog(tx: Tx): Promise<void> {
   await schedule(tx, { kind: watchdogJob, key: watchdogJob, runAt: addSeconds(tx.now, everySeconds), data: {} })
@@ -29,8 +40,12 @@ export async function scheduleWatchdog(tx: Tx): Promise<void> {
  * Once a minute: every escalation that is open has a timer for its next step, and none is late. What is missing is mended and reported; only
  * then does the heart beat that an outside monitor listens to. A look that fails is tried again, and the heart is silent meanwhile.
  */
-export async function runWatchdog(tx: Tx, context: AppContext): Promise<void> {
+export async function runWatchdog(tx: Tx, context: AppContext, audits: Audits): Promise<void> {
   await scheduleWatchdog(tx)
+  await scheduleAll(
+    tx,
+    audits.kinds.map(kind => ({ kind, key: kind, runAt: tx.now, data: {} })),
+  )
   const ahead = await bringBack(tx)
   const timer = sql`select 1 from ${jobs} where ${jobs.key} = 'page:' || ${pages.id}::text`
   const wrong = await tx.db

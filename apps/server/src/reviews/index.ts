@@ -25,7 +25,7 @@ export function openReviews(context: AppContext, conditions: ClosingConditions):
     command(routes.saveReview, (tx, { caller, params, body }) => saveReview(tx, context, caller, params.id, body)),
     command(routes.addFollowUp, (tx, { caller, params, body }) => addFollowUp(tx, context, caller, params.id, body)),
     command(routes.finishReview, (tx, { caller, params, body }) => finishReview(tx, context, caller, params.id, body.version)),
-    query(routes.followUps, (reader, { caller, query }) => listFollowUps(reader, context, caller, query.view)),
+    query(routes.followUps, (reader, { caller, query }) => listFollowUps(reader, context, caller, query)),
     command(routes.updateFollowUp, (tx, { caller, params, body }) => updateFollowUp(tx, context, caller, params.id, body)),
   ]
 }

@@ -1,11 +1,13 @@
 import type { FollowUp, Review } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
-import { and, asc, eq, ne, type SQL } from 'drizzle-orm'
+import { and, asc, eq, ne, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, selectionOf, timelineOf } from '../incidents/index.ts'
 import { readEntries, record } from '../journal/index.ts'
+import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { schedule } from '../kernel/jobs.ts'
@@ -40,8 +42,10 @@ export async function missingReview(reader: Reader, incident: IncidentRow): Prom
 const owner = alias(people, 'owner')
 const verifier = alias(people, 'verifier')
 
-async function selectFollowUps(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined): Promise<FollowUp[]> {
-  const rows = await reader.db
+const cursor = listCursor('followUps', z.tuple([z.iso.date(), z.uuid()]))
+
+async function selectFollowUps(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined, limit?: number): Promise<FollowUp[]> {
+  const asked = reader.db
     .select({ followUp: followUps, incident: incidents, owner: owner.name, verifiedBy: verifier.name })
     .from(followUps)
     .innerJoin(incidents, eq(incidents.id, followUps.incidentId))
@@ -49,7 +53,7 @@ async function selectFollowUps(reader: Reader, context: AppContext, viewer: View
     .leftJoin(verifier, eq(verifier.id, followUps.verifiedById))
     .where(and(condition, context.visibility.condition(viewer, followUps.incidentId)))
     .orderBy(asc(followUps.dueOn), asc(followUps.id))
-    .limit(500)
+  const rows = limit === undefined ? await asked : await asked.limit(limit)
   return rows.map(({ followUp, incident, owner: ownerName, verifiedBy }) => ({
     id: followUp.id,
     incident: { id: incident.id, number: incident.number },
@@ -64,9 +68,20 @@ async function selectFollowUps(reader: Reader, context: AppContext, viewer: View
   }))
 }
 
-/** Improvements, the one due first on top; open ones are those not yet done and shown to work. */
-export async function listFollowUps(reader: Reader, context: AppContext, viewer: Viewer, view: 'open' | 'all'): Promise<FollowUp[]> {
-  return selectFollowUps(reader, context, viewer, view === 'open' ? ne(followUps.state, 'verified') : undefined)
+/** One page of the improvements, the one due first on top; open ones are those not yet done and shown to work. */
+export async function listFollowUps(
+  reader: Reader,
+  context: AppContext,
+  viewer: Viewer,
+  query: { view: 'open' | 'all'; limit: number; cursor?: string | undefined },
+): Promise<{ items: FollowUp[]; next: string | null }> {
+  const after = cursor.read(query.cursor)
+  const condition = and(
+    query.view === 'open' ? ne(followUps.state, 'verified') : undefined,
+    after && sql`(${followUps.dueOn}, ${followUps.id}) > (${after[0]}::date, ${after[1]}::uuid)`,
+  )
+  const rows = await selectFollowUps(reader, context, viewer, condition, query.limit + 1)
+  return cursor.page(rows, query.limit, followUp => [followUp.dueOn, followUp.id])
 }
 
 async function toReview(reader: Reader, context: AppContext, viewer: Viewer, row: ReviewRow): Promise<Review> {
@@ -227,6 +242,7 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
     .for('update')
   if (!found) throw notFound('follow-up')
   if (found.version !== look.version) throw changedMeanwhile()
+  if (found.state === 'verified') throw conflict('It was verified as effective already. Add another improvement for what is still missing.')
   if (look.state === 'verified' && found.state !== 'done') throw conflict('It is done first, and then shown to work.')
   if (look.state === 'verified' && found.ownerId === caller.personId) throw forbidden('Somebody else than its owner says that it works.')
   const dueOn = look.dueOn ?? found.dueOn

@@ -23,7 +23,7 @@ export function schedulingBindings(context: AppContext): Bindings {
     query(routes.pastCoverage, (reader, { params, query }) => readPastCoverage(reader, params.id, query)),
     query(routes.apprenticeships, (reader, { params }) => listApprenticeships(reader, params.id)),
     command(routes.saveApprenticeship, (tx, { caller, params, body }) => saveApprenticeship(tx, context, caller, params.id, params.personId, body.isFinished)),
-    query(routes.handoffNotes, (reader, { caller, params }) => listHandoffNotes(reader, caller, params.id)),
+    query(routes.handoffNotes, (reader, { caller, params, query }) => listHandoffNotes(reader, caller, params.id, query)),
     command(routes.writeHandoffNote, (tx, { caller, params, body }) => writeHandoffNote(tx, caller, params.id, body.text)),
     command(routes.makeFeed, (tx, { caller, body }) => makeFeed(tx, context, caller, body.scheduleId)),
     openQuery(routes.feed, async (reader, { params }) => new Produced(await readFeed(reader, context, params.token))),

@@ -330,5 +330,5 @@ test('what the leaving person wrote reaches the arriving one, with the incidents
   expect(text).toContain('member 0 wrote:\nWatch the billing queue.')
   expect(text).toMatch(/- Incident 1, no severity yet, suspected: Odd sign-ins/)
   expect(text).not.toContain('A matter of few')
-  expect((await second?.call('handoffNotes', { params: { id: team.id } }))?.map(note => note.text)).toEqual(['Watch the billing queue.'])
+  expect((await second?.call('handoffNotes', { params: { id: team.id } }))?.items.map(note => note.text)).toEqual(['Watch the billing queue.'])
 })

@@ -121,7 +121,7 @@ export const handoffNotes = table(
       .references(() => people.id),
     writtenAt: instant('written_at').notNull(),
   },
-  self => [index('handoff_notes_team').on(self.teamId, self.writtenAt)],
+  self => [index('handoff_notes_team').on(self.teamId, self.writtenAt, self.id)],
 )
 
 /** Calendar feeds at secret addresses; only the digest of the secret is kept. */

@@ -129,6 +129,8 @@ export async function listMyShifts(reader: Reader, personId: string) {
   return shiftsOf(await readSnapshot(reader), await listTeams(reader), personId, reader.now, addDays(reader.now, horizonDays))
 }
 
+const maxShiftRecords = 20_000
+
 /** Who was on call, as it was written down when it happened. */
 export async function readPastCoverage(reader: Reader, teamId: string, { from, until }: { from: Instant; until: Instant }) {
   assertPeriod({ from, until }, maxFairnessDays)
@@ -138,7 +140,8 @@ export async function readPastCoverage(reader: Reader, teamId: string, { from, u
     .from(shiftRecords)
     .where(and(eq(shiftRecords.teamId, teamId), lt(shiftRecords.start, until), or(isNull(shiftRecords.end), gt(shiftRecords.end, from))))
     .orderBy(asc(shiftRecords.start), asc(shiftRecords.position))
-    .limit(20_000)
+    .limit(maxShiftRecords + 1)
+  if (rows.length > maxShiftRecords) throw invalid('until', `must be earlier: there are more than ${maxShiftRecords} shifts in this time`)
   return rows.map(row => ({
     schedule: { id: row.scheduleId, name: row.scheduleName },
     position: row.position,

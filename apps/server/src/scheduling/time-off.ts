@@ -2,11 +2,12 @@ import type { Apprenticeship, HandoffNote, RouteInput, schedulingRoutes, TimeOff
 import { includesRole } from '@tocsin/api'
 import { peopleOf, shifts } from '@tocsin/oncall'
 import { and, desc, eq, gt, isNotNull, sql } from 'drizzle-orm'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import { addDays, laterOf } from '../kernel/clock.ts'
+import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
@@ -192,16 +193,26 @@ export async function saveApprenticeship(
   return listApprenticeships(tx, teamId)
 }
 
-export async function listHandoffNotes(reader: Reader, caller: Caller, teamId: string): Promise<z.input<typeof HandoffNote>[]> {
+const notesCursor = listCursor('handoff-notes', z.tuple([z.iso.datetime(), z.uuid()]))
+
+/** One page of the handoff notes of a team, the latest first. */
+export async function listHandoffNotes(
+  reader: Reader,
+  caller: Caller,
+  teamId: string,
+  query: { limit: number; cursor?: string | undefined },
+): Promise<{ items: z.input<typeof HandoffNote>[]; next: string | null }> {
   await assertInTeam(reader, caller, teamId)
+  const after = notesCursor.read(query.cursor)
   const rows = await reader.db
     .select({ note: handoffNotes, author: people.name })
     .from(handoffNotes)
     .innerJoin(people, eq(people.id, handoffNotes.writtenById))
-    .where(eq(handoffNotes.teamId, teamId))
-    .orderBy(desc(handoffNotes.writtenAt))
-    .limit(20)
-  return rows.map(({ note, author }) => ({ id: note.id, text: note.text, writtenBy: author, writtenAt: note.writtenAt }))
+    .where(and(eq(handoffNotes.teamId, teamId), after && sql`(${handoffNotes.writtenAt}, ${handoffNotes.id}) < (${after[0]}::timestamptz, ${after[1]}::uuid)`))
+    .orderBy(desc(handoffNotes.writtenAt), desc(handoffNotes.id))
+    .limit(query.limit + 1)
+  const { items, next } = notesCursor.page(rows, query.limit, ({ note }) => [note.writtenAt, note.id])
+  return { items: items.map(({ note, author }) => ({ id: note.id, text: note.text, writtenBy: author, writtenAt: note.writtenAt })), next }
 }
 
 export async function writeHandoffNote(tx: Tx, caller: Caller, teamId: string, text: string): Promise<z.input<typeof HandoffNote>> {

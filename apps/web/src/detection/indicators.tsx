@@ -25,7 +25,8 @@ import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
-import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
+import { Empty, FormProblem, Loaded, LoadMore, Section } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { useUpload } from '../upload.ts'
@@ -305,12 +306,12 @@ function LookUp() {
 
 function Ignored() {
   const mayWrite = useMay('lead')
-  const ignored = useApi('ignoredIndicators')
+  const ignored = usePages<{ value: string; reason: string; at: string; by: string }>('ignoredIndicators', {})
   const restore = useCommand('restoreIndicator', { done: 'Indicator restored.' })
-  if ((ignored.data?.length ?? 0) === 0) return null
+  if ((ignored.items?.length ?? 0) === 0) return null
   return (
     <Section title="Ignored" isFlush>
-      {ignored.data?.map(one => (
+      {ignored.items?.map(one => (
         <Group key={one.value} className="list-row" gap="sm" wrap="nowrap" align="flex-start">
           <div style={{ minWidth: 0, flex: 1 }}>
             <Text className="mono" style={{ overflowWrap: 'anywhere' }}>
@@ -327,6 +328,7 @@ function Ignored() {
           ) : null}
         </Group>
       ))}
+      <LoadMore list={ignored} />
     </Section>
   )
 }

@@ -4,7 +4,8 @@ import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
-import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
+import { Empty, FormProblem, Loaded, LoadMore, Section } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
@@ -170,12 +171,12 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
 /** Lines that were no events: read, mended, matched again. */
 export function DeadLetters() {
   const mayRead = useMay('responder')
-  const letters = useApi('deadLetters', {}, { isEnabled: mayRead })
+  const letters = usePages<DeadLetter>('deadLetters', {}, { isEnabled: mayRead })
   const [mending, setMending] = useState<DeadLetter>()
-  if (!mayRead || (letters.data?.length ?? 0) === 0) return null
+  if (!mayRead || (letters.items?.length ?? 0) === 0) return null
   return (
     <Section title="Rejected lines" isFlush>
-      {letters.data?.slice(0, 50).map(letter => (
+      {letters.items?.map(letter => (
         <Group key={letter.id} className="list-row" gap="sm" wrap="nowrap" align="flex-start">
           <div style={{ minWidth: 0, flex: 1 }}>
             <Text className="mono" lineClamp={2}>
@@ -190,6 +191,7 @@ export function DeadLetters() {
           </Button>
         </Group>
       ))}
+      <LoadMore list={letters} />
       {mending ? <MendModal letter={mending} onClose={() => setMending(undefined)} /> : null}
     </Section>
   )

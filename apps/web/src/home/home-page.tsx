@@ -18,12 +18,13 @@ export function HomePage() {
   const pages = useApi('pages')
   const alerts = useApi('alerts', { query: { view: 'triage', limit: 100 } })
   const incidents = useApi('incidents', { query: { view: 'open', limit: 100 } })
-  const escalating = pages.data?.filter(page => page.state === 'triggered' || page.state === 'exhausted') ?? []
+  const counters = useApi('counters')
+  const escalating = pages.data?.items.filter(page => page.state === 'triggered' || page.state === 'exhausted') ?? []
   if (services.data?.length === 0 && alerts.data?.items.length === 0 && incidents.data?.items.length === 0) return <Welcome />
   return (
     <Page
       title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`}
-      lead={leadOf(escalating.length, alerts.data?.items.length ?? 0, incidents.data?.items.length ?? 0)}
+      lead={counters.data ? leadOf(counters.data.unacknowledgedPages, counters.data.alertsToTriage, counters.data.openIncidents) : ' '}
     >
       {escalating.length > 0 ? (
         <Section title="Unacknowledged pages" isFlush>
@@ -100,7 +101,7 @@ function UnacknowledgedPage({ page }: { page: OncallPage }) {
           </Link>
         </Group>
         <Text size="sm" className="quiet" component="div" mt={2}>
-          {page.team.name}
+          {page.team?.name ?? 'Administrators'}
           {last ? ` · ${last.person} paged ` : ''}
           {last ? <Time at={last.at} isRelative /> : null}
           {page.nextEscalationAt ? (

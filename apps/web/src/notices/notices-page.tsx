@@ -1,12 +1,13 @@
 import { Paper, SegmentedControl, Stack } from '@mantine/core'
+import type { Obligation } from '@tocsin/api'
 import { useState } from 'react'
-import { useApi } from '../api.ts'
-import { Empty, Loaded, Page } from '../parts/page.tsx'
+import { Empty, Loaded, LoadMore, Page } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { ObligationCard } from './obligation-card.tsx'
 
 export function NoticesPage() {
   const [view, setView] = useState<'open' | 'all'>('open')
-  const obligations = useApi('obligations', { query: { view } })
+  const obligations = usePages<Obligation>('obligations', { view })
   return (
     <Page
       title="Customer notifications"
@@ -23,8 +24,8 @@ export function NoticesPage() {
       }
     >
       <Loaded query={obligations}>
-        {list =>
-          list.length === 0 ? (
+        {() =>
+          obligations.items?.length === 0 ? (
             <Paper>
               <Empty title="No open notification obligations">
                 Declaring an incident with affected customers starts a deadline for each. It shows on every page until they are notified.
@@ -32,9 +33,10 @@ export function NoticesPage() {
             </Paper>
           ) : (
             <Stack>
-              {list.map(obligation => (
+              {obligations.items?.map(obligation => (
                 <ObligationCard key={obligation.id} obligation={obligation} isClosed={false} showsIncident />
               ))}
+              <LoadMore list={obligations} />
             </Stack>
           )
         }

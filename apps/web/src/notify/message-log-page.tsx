@@ -1,8 +1,8 @@
 import { Accordion, Group, Text } from '@mantine/core'
-import { channelWords } from '@tocsin/api'
-import { useApi } from '../api.ts'
+import { channelWords, type Message } from '@tocsin/api'
 import { StateBadge } from '../parts/badges.tsx'
-import { Empty, Loaded, Page } from '../parts/page.tsx'
+import { Empty, Loaded, LoadMore, Page } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
 
 const stateWords: Record<string, string> = {
@@ -15,16 +15,16 @@ const stateWords: Record<string, string> = {
 
 /** Every message that left, waits, or could not leave. */
 export function MessageLogPage() {
-  const messageLog = useApi('messageLog')
+  const messageLog = usePages<Message>('messageLog', {})
   return (
     <Page title="Message log" lead="Pages, notices and invitations. Private links are visible only to their recipient.">
       <Loaded query={messageLog}>
-        {messages =>
-          messages.length === 0 ? (
+        {() =>
+          messageLog.items?.length === 0 ? (
             <Empty title="No messages yet">Pages, notices and invitations appear here.</Empty>
           ) : (
             <Accordion variant="contained" chevronPosition="left">
-              {messages.map(message => (
+              {messageLog.items?.map(message => (
                 <Accordion.Item key={message.id} value={message.id}>
                   <Accordion.Control>
                     <Group justify="space-between" wrap="nowrap" align="flex-start">
@@ -55,6 +55,7 @@ export function MessageLogPage() {
           )
         }
       </Loaded>
+      <LoadMore list={messageLog} />
     </Page>
   )
 }

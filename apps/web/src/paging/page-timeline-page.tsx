@@ -1,7 +1,9 @@
-import { Anchor, Group, Stack, Text } from '@mantine/core'
+import { Anchor, Button, Group, Stack, Text } from '@mantine/core'
+import { useMutation } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
 import type { PageTimeline } from '@tocsin/api'
-import { useApi } from '../api.ts'
+import { useState } from 'react'
+import { call, tellProblem, useApi } from '../api.ts'
 import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Loaded, Page, Section } from '../parts/page.tsx'
 import { Time, utc } from '../parts/time.tsx'
@@ -10,7 +12,8 @@ import { PageActions } from './page-actions.tsx'
 /** A page's whole story on one line of time. */
 export function PageTimelinePage() {
   const { id } = useParams({ strict: false }) as { id: string }
-  const story = useApi('page', { params: { id } })
+  const story = useApi('page', { params: { id }, query: { limit: maxEvents } })
+  const more = useMoreEvents(id, story.data)
   return (
     <Page title={story.data?.title ?? 'Page'} actions={story.data ? <PageActions page={story.data} /> : null}>
       <Loaded query={story}>
@@ -20,10 +23,17 @@ export function PageTimelinePage() {
               <SeverityBadge severity={page.severity} />
               <StateBadge state={page.state} />
               <Text className="quiet">
-                {page.urgency} urgency · {page.policy ?? 'Everyone is paged'} ·{' '}
-                <Anchor component={Link} to="/on-call/$id" params={{ id: page.team.id } as never} inherit>
-                  {page.team.name}
-                </Anchor>
+                {page.urgency} urgency ·{' '}
+                {page.team === null ? (
+                  'Every administrator is paged'
+                ) : (
+                  <>
+                    {page.policy ?? 'Everyone is paged'} ·{' '}
+                    <Anchor component={Link} to="/on-call/$id" params={{ id: page.team.id } as never} inherit>
+                      {page.team.name}
+                    </Anchor>
+                  </>
+                )}
               </Text>
             </Group>
             <PageStatus page={page} />
@@ -33,7 +43,7 @@ export function PageTimelinePage() {
             </Section>
             <Section title="Timeline">
               <ol className="story">
-                {page.events.map(event => (
+                {[...page.events, ...more.events].map(event => (
                   <li key={event.entryId} data-kind={event.kind}>
                     <Text component="div" size="sm" className="quiet numeric" title={utc(event.at)}>
                       {clock.format(new Date(event.at))}
@@ -41,7 +51,7 @@ export function PageTimelinePage() {
                     <Text style={{ overflowWrap: 'anywhere' }}>{event.text}</Text>
                   </li>
                 ))}
-                {page.nextEscalationAt && page.state === 'triggered' ? (
+                {page.nextEscalationAt && page.state === 'triggered' && more.next === null ? (
                   <li data-kind="next">
                     <Text component="div" size="sm" className="quiet numeric">
                       {clock.format(new Date(page.nextEscalationAt))}
@@ -50,12 +60,33 @@ export function PageTimelinePage() {
                   </li>
                 ) : null}
               </ol>
+              {more.next === null ? null : (
+                <Group justify="center" p="sm">
+                  <Button variant="default" loading={more.isLoading} onClick={more.load}>
+                    Load more
+                  </Button>
+                </Group>
+              )}
             </Section>
           </Stack>
         )}
       </Loaded>
     </Page>
   )
+}
+
+const maxEvents = 200
+
+/** The parts of a long story after its first. Events never change: what was read once stays. */
+function useMoreEvents(id: string, story: PageTimeline | undefined) {
+  const [more, setMore] = useState<Pick<PageTimeline, 'events' | 'next'>>()
+  const read = useMutation({
+    mutationFn: (cursor: string) => call('page', { params: { id }, query: { limit: maxEvents, cursor } }),
+    onSuccess: part => setMore({ events: [...(more?.events ?? []), ...part.events], next: part.next }),
+    onError: tellProblem,
+  })
+  const next = more === undefined ? (story?.next ?? null) : more.next
+  return { events: more?.events ?? [], next, isLoading: read.isPending, load: () => next !== null && read.mutate(next) }
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
@@ -79,7 +110,7 @@ function PageStatus({ page }: { page: PageTimeline }) {
 }
 
 function Subject({ page }: { page: PageTimeline }) {
-  if (page.subject.kind === 'drill') return null
+  if (page.subject.kind === 'drill' || page.subject.kind === 'system') return null
   const to = page.subject.kind === 'alert' ? '/alerts/$id' : '/incidents/$id'
   return (
     <Anchor component={Link} to={to} params={{ id: page.subject.id } as never} mt="sm" display="inline-block">

@@ -2,17 +2,18 @@ import { Group, Paper, SegmentedControl, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import type { Page as OncallPage } from '@tocsin/api'
 import { useState } from 'react'
-import { useApi } from '../api.ts'
 import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
-import { Empty, Loaded, Page } from '../parts/page.tsx'
+import { Empty, Loaded, LoadMore, Page } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
 import { AcknowledgeButton } from './page-actions.tsx'
 
 /** The pages that went out: to the one who looks, or to everybody. */
 export function PagesPage() {
   const [whose, setWhose] = useState('mine')
-  const mine = useApi('myPages', {}, { isEnabled: whose === 'mine' })
-  const all = useApi('pages', {}, { isEnabled: whose === 'all' })
+  const mine = usePages<OncallPage>('myPages', {}, { isEnabled: whose === 'mine' })
+  const all = usePages<OncallPage>('pages', {}, { isEnabled: whose === 'all' })
+  const shown = whose === 'mine' ? mine : all
   return (
     <Page
       title="Pages"
@@ -29,15 +30,16 @@ export function PagesPage() {
       }
     >
       <Paper>
-        <Loaded query={whose === 'mine' ? mine : all}>
-          {list =>
-            list.length === 0 ? (
+        <Loaded query={shown}>
+          {() =>
+            shown.items?.length === 0 ? (
               <Empty title={whose === 'mine' ? 'You have no pages' : 'No pages yet'}>Alerts at or above a service’s page severity page its team.</Empty>
             ) : (
-              list.map(page => <PageRow key={page.id} page={page} />)
+              shown.items?.map(page => <PageRow key={page.id} page={page} />)
             )
           }
         </Loaded>
+        <LoadMore list={shown} />
       </Paper>
     </Page>
   )
@@ -55,7 +57,7 @@ function PageRow({ page }: { page: OncallPage }) {
           </Link>
         </Group>
         <Text size="sm" className="quiet" component="div" mt={2}>
-          {page.team.name} · <Time at={page.createdAt} isRelative />
+          {page.team?.name ?? 'Administrators'} · <Time at={page.createdAt} isRelative />
           {page.acknowledgedBy ? ` · acknowledged by ${page.acknowledgedBy}` : ''}
           {page.snoozedUntil ? (
             <>

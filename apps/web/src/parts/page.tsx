@@ -42,6 +42,18 @@ export function Section({ title, actions, children, isFlush = false }: { title: 
   )
 }
 
+/** Loads the next page of a list that has one. */
+export function LoadMore({ list }: { list: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => Promise<unknown> } }) {
+  if (!list.hasNextPage) return null
+  return (
+    <Group justify="center" p="sm">
+      <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+        Load more
+      </Button>
+    </Group>
+  )
+}
+
 /** Nothing here: says why, and what to do. */
 export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
   return (

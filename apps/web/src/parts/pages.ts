@@ -8,15 +8,33 @@ interface Chunk<T> {
 }
 const callAny = call as unknown as (name: string, input: object) => Promise<unknown>
 
+type ListName =
+  | 'alerts'
+  | 'deadLetters'
+  | 'detectionRules'
+  | 'drills'
+  | 'handoffNotes'
+  | 'ignoredIndicators'
+  | 'followUps'
+  | 'incidents'
+  | 'journal'
+  | 'journalDeadLetters'
+  | 'myPages'
+  | 'obligations'
+  | 'messageLog'
+  | 'pages'
+
 /** A list that goes on: page after page of one route. */
 export function usePages<T>(
-  name: 'alerts' | 'incidents' | 'journal' | 'detectionRules',
+  name: ListName,
   query: object,
+  { params, isEnabled = true }: { params?: object; isEnabled?: boolean } = {},
 ): UseInfiniteQueryResult<InfiniteData<Chunk<T>>, ProblemError> & { items: T[] | undefined } {
   const pages = useInfiniteQuery<Chunk<T>, ProblemError, InfiniteData<Chunk<T>>, unknown[], string | undefined>({
-    queryKey: [name, 'pages', query],
+    queryKey: [name, 'pages', query, params],
     queryFn: ({ pageParam }) =>
-      callAny(name, { query: { ...query, limit: 50, ...(pageParam === undefined ? {} : { cursor: pageParam }) } }) as Promise<Chunk<T>>,
+      callAny(name, { params, query: { ...query, limit: 50, ...(pageParam === undefined ? {} : { cursor: pageParam }) } }) as Promise<Chunk<T>>,
+    enabled: isEnabled,
     initialPageParam: undefined,
     getNextPageParam: last => last.next ?? undefined,
   })

@@ -1,12 +1,13 @@
 import { Paper, SegmentedControl } from '@mantine/core'
+import type { FollowUp } from '@tocsin/api'
 import { useState } from 'react'
-import { useApi } from '../api.ts'
-import { Empty, Loaded, Page } from '../parts/page.tsx'
+import { Empty, Loaded, LoadMore, Page } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { FollowUpRow } from './follow-up-row.tsx'
 
 export function FollowUpsPage() {
   const [view, setView] = useState<'open' | 'all'>('open')
-  const followUps = useApi('followUps', { query: { view } })
+  const followUps = usePages<FollowUp>('followUps', { view })
   return (
     <Page
       title="Follow-up actions"
@@ -24,14 +25,15 @@ export function FollowUpsPage() {
     >
       <Paper>
         <Loaded query={followUps}>
-          {list =>
-            list.length === 0 ? (
+          {() =>
+            followUps.items?.length === 0 ? (
               <Empty title="No open follow-up actions">Follow-up actions come from post-incident reviews.</Empty>
             ) : (
-              list.map(followUp => <FollowUpRow key={followUp.id} followUp={followUp} />)
+              followUps.items?.map(followUp => <FollowUpRow key={followUp.id} followUp={followUp} />)
             )
           }
         </Loaded>
+        <LoadMore list={followUps} />
       </Paper>
     </Page>
   )

@@ -1,8 +1,9 @@
 import { Button, Group, Stack, Table, Text, Textarea } from '@mantine/core'
-import type { TeamOnCall } from '@tocsin/api'
+import type { HandoffNote, TeamOnCall } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
-import { Empty, Loaded, Section } from '../parts/page.tsx'
+import { Empty, Loaded, LoadMore, Section } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { ScrollTable } from '../parts/scroll-table.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
@@ -104,7 +105,7 @@ export function People({ team }: { team: TeamOnCall }) {
 
 function HandoffNotes({ teamId }: { teamId: string }) {
   const mayRespond = useMay('responder')
-  const notes = useApi('handoffNotes', { params: { id: teamId } }, { isEnabled: mayRespond })
+  const notes = usePages<HandoffNote>('handoffNotes', {}, { params: { id: teamId }, isEnabled: mayRespond })
   const [text, setText] = useState('')
   const write = useCommand('writeHandoffNote', { done: 'Handoff note saved.', onDone: () => setText('') })
   if (!mayRespond || notes.isError) return null
@@ -124,7 +125,7 @@ function HandoffNotes({ teamId }: { teamId: string }) {
             Save note
           </Button>
         </Group>
-        {notes.data?.slice(0, 5).map(note => (
+        {notes.items?.map(note => (
           <div key={note.id}>
             <Text className="prewrap">{note.text}</Text>
             <Text size="sm" className="quiet" component="div">
@@ -132,6 +133,7 @@ function HandoffNotes({ teamId }: { teamId: string }) {
             </Text>
           </div>
         ))}
+        <LoadMore list={notes} />
       </Stack>
     </Section>
   )

@@ -3,7 +3,8 @@ import { Link } from '@tanstack/react-router'
 import type { Drill, TeamOnCall } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
-import { Empty, Loaded, Section } from '../parts/page.tsx'
+import { Empty, Loaded, LoadMore, Section } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { ScrollTable } from '../parts/scroll-table.tsx'
 import { Time } from '../parts/time.tsx'
 import { midnight } from './calendar.tsx'
@@ -33,11 +34,12 @@ const drillStates: Record<Drill['state'], string> = {
 }
 
 function Drills({ team }: { team: TeamOnCall }) {
-  const drills = useApi('drills', { params: { id: team.team.id } })
+  const drills = usePages<Drill>('drills', {}, { params: { id: team.team.id } })
   return (
     <Section title="Drills" isFlush>
       <Loaded query={drills}>
-        {list => {
+        {() => {
+          const list = drills.items ?? []
           const times = list.flatMap(one => one.afterSeconds ?? []).toSorted((a, b) => a - b)
           const most = Math.max(1, ...times)
           const median = times[Math.floor((times.length - 1) / 2)]
@@ -91,6 +93,7 @@ function Drills({ team }: { team: TeamOnCall }) {
           )
         }}
       </Loaded>
+      <LoadMore list={drills} />
     </Section>
   )
 }

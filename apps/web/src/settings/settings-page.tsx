@@ -7,6 +7,7 @@ import { useMay } from '../session.ts'
 import { ApiKeys } from './api-keys.tsx'
 import { ClassDefinitions } from './class-definitions.tsx'
 import { Integrations } from './sources.tsx'
+import { System } from './system.tsx'
 
 export function SettingsPage() {
   const isAdministrator = useMay('administrator')
@@ -17,6 +18,7 @@ export function SettingsPage() {
       {mayRespond ? <Integrations /> : null}
       {isAdministrator ? <ApiKeys /> : null}
       <ClassDefinitions />
+      {isAdministrator ? <System /> : null}
       {isAdministrator ? <Demo /> : null}
     </Page>
   )

@@ -40,9 +40,11 @@ export function Banners() {
 
 /** The duty to notify that is due first, until it is met. */
 function RunningClock() {
-  const obligations = useApi('obligations', { query: { view: 'open' } })
+  const obligations = useApi('obligations', { query: { view: 'open', limit: 1 } })
+  const counters = useApi('counters')
   const now = useNow(15_000)
-  const [first, ...others] = obligations.data ?? []
+  const first = obligations.data?.items[0]
+  const others = (counters.data?.obligationsDue ?? 1) - 1
   if (!first?.dueAt) return null
   const isOverdue = Date.parse(first.dueAt) < now
   const timing = isOverdue ? 'overdue' : first.timing === 'due-soon' ? 'due-soon' : 'due'
@@ -54,7 +56,7 @@ function RunningClock() {
       </Text>
       <Text inherit>
         to notify {first.customer.name}
-        {others.length > 0 ? ` and ${others.length} more` : ''} · incident {first.incident.number}
+        {others > 0 ? ` and ${others} more` : ''} · incident {first.incident.number}
       </Text>
     </Link>
   )

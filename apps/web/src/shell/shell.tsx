@@ -154,9 +154,13 @@ function usePlaces() {
 function Places() {
   const { pathname } = useLocation()
   const shown = usePlaces()
-  const waiting = useApi('alerts', { query: { view: 'triage', limit: 100 } })
-  const open = useApi('incidents', { query: { view: 'open', limit: 100 } })
-  const counts: Record<string, number | undefined> = { '/alerts': waiting.data?.items.length, '/incidents': open.data?.items.length }
+  const { data: counters } = useApi('counters')
+  const counts: Record<string, number | undefined> = {
+    '/alerts': counters?.alertsToTriage,
+    '/incidents': counters?.openIncidents,
+    '/notices': counters?.obligationsDue,
+    '/pages': counters?.unacknowledgedPages,
+  }
   return (
     <nav aria-label="Main">
       {groups.map(group => (

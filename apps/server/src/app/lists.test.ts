@@ -1,0 +1,144 @@
+import { type RouteName, routes } from '@tocsin/api'
+import { describe, expect } from 'vitest'
+import { test, type World } from '../../test/world.ts'
+import { customers } from '../directory/tables.ts'
+import { incidents } from '../incidents/tables.ts'
+import { recordAll, system } from '../journal/index.ts'
+import { newId } from '../kernel/ids.ts'
+import { obligations } from '../notices/tables.ts'
+import { messages } from '../notify/tables.ts'
+import { pages } from '../paging/tables.ts'
+import { followUps, reviews } from '../reviews/tables.ts'
+
+const many = 450
+
+/** An incident with so many obligations, improvements, pages, messages and events of one page. */
+async function fill(world: World, teamId: string, ownerId: string): Promise<{ incidentId: string; pageId: string }> {
+  const ids = { incidentId: newId(), reviewId: newId(), pageId: newId() }
+  const all = Array.from({ length: many }, (_, n) => n)
+  await world.server.context.database.transaction(async tx => {
+    await tx.db.insert(incidents).values({
+      ...{
+        id: ids.incidentId,
+        title: 'Leak',
+        status: 'declared' as const,
+        class: 'customer-reportable' as const,
+        responsibility: 'us' as const,
+        openedAt: tx.now,
+      },
+      ...{ declaredAt: tx.now, isRestricted: false, dataTouched: { customerData: 'no' as const, personalData: 'no' as const, description: '' } },
+    })
+    const listed = all.map(n => ({ id: newId(), name: `Customer ${n}`, region: 'EU', terms: '', noticeHours: 72, contacts: [] }))
+    await tx.db.insert(customers).values(listed)
+    await tx.db.insert(obligations).values(
+      listed.map(({ id }, n) => ({
+        ...{ incidentId: ids.incidentId, customerId: id, hours: 72, state: n % 3 === 0 ? ('notified' as const) : ('due' as const) },
+        // Many are due at the same instant, and some have no time yet.
+        ...{ startedAt: tx.now, dueAt: n % 7 === 0 ? null : `2026-11-2${6 + (n % 2)}T08:00:00.000Z`, notifiedAt: n % 3 === 0 ? tx.now : null },
+      })),
+    )
+    await tx.db.insert(reviews).values({ id: ids.reviewId, incidentId: ids.incidentId, state: 'draft', sequence: '', findings: [] })
+    await tx.db
+      .insert(followUps)
+      .values(all.map(n => ({ reviewId: ids.reviewId, incidentId: ids.incidentId, title: `${n}`, ownerId, dueOn: '2026-12-01', state: 'open' as const })))
+    await tx.db.insert(pages).values(
+      all.map(n => ({
+        ...{ id: n === 0 ? ids.pageId : newId(), teamId, subjectKind: 'alert' as const, subjectId: newId(), title: `${n}`, summary: '' },
+        ...{ severity: 'high' as const, state: n % 2 === 0 ? ('exhausted' as const) : ('resolved' as const), key: `${n}`, createdAt: tx.now },
+      })),
+    )
+    await tx.db.insert(messages).values(
+      all.map(n => ({
+        ...{ channel: 'email' as const, address: 'a@tocsin.test', purpose: 'test', purposeId: newId(), subject: `${n}`, body: '', state: 'sent' as const },
+        createdAt: tx.now,
+      })),
+    )
+    await recordAll(
+      tx,
+      all.map(n => ({
+        actor: system,
+        type: 'page.sent',
+        subject: { kind: 'page', id: ids.pageId },
+        within: null,
+        data: { messageId: ids.pageId, channel: 'email' as const, person: null, address: '', receipt: String(n) },
+      })),
+    )
+  })
+  return ids
+}
+
+/** Every item of a list, page after page, and how many pages it took. */
+async function walk<T>(read: (cursor: string | undefined) => Promise<{ items: T[]; next: string | null }>): Promise<{ items: T[]; pages: number }> {
+  const items: T[] = []
+  let cursor: string | undefined
+  for (let count = 1; ; count += 1) {
+    const page = await read(cursor)
+    items.push(...page.items)
+    if (page.next === null) return { items, pages: count }
+    cursor = page.next
+  }
+}
+const query = (cursor: string | undefined, more: object = {}) => ({ limit: 100, ...(cursor === undefined ? {} : { cursor }), ...more })
+
+describe('a list', () => {
+  test('says when there is more, and its pages hold everything once, in order', { timeout: 60_000 }, async ({ world }) => {
+    const ada = await world.person('administrator', 'Ada')
+    const { team } = await world.team()
+    const { incidentId, pageId } = await fill(world, team.id, ada.id)
+    const view = { view: 'all' as const, incidentId }
+    const duties = await walk(cursor => ada.call('obligations', { query: { ...view, ...query(cursor) } }))
+    expect(duties.pages).toBe(5)
+    expect(new Set(duties.items.map(duty => duty.id)).size).toBe(many)
+    // Those that were met stand last; of the others the one due first on top, and without a time after those.
+    const places = duties.items.map(duty => `${duty.notifiedAt === null ? 0 : 1} ${duty.dueAt ?? '9'}`)
+    expect(places).toEqual(places.toSorted())
+    const open = await walk(cursor => ada.call('obligations', { query: query(cursor) }))
+    expect(open.items.length).toBe(300)
+
+    const shown = await walk(cursor => ada.call('pages', { query: query(cursor) }))
+    expect(new Set(shown.items.map(page => page.id)).size).toBe(many)
+    expect(shown.items.findIndex(page => page.state === 'resolved')).toBe(many / 2)
+    const sent = await walk(cursor => ada.call('messageLog', { query: query(cursor) }))
+    expect(new Set(sent.items.filter(message => message.purpose === 'test').map(message => message.id)).size).toBe(many)
+    const asked = await walk(cursor => ada.call('followUps', { query: query(cursor) }))
+    expect(new Set(asked.items.map(followUp => followUp.title)).size).toBe(many)
+    const story = await walk(async cursor => {
+      const part = await ada.call('page', { params: { id: pageId }, query: query(cursor) })
+      return { items: part.events, next: part.next }
+    })
+    expect(story.items.map(event => event.text.split(': ').at(-1))).toEqual(Array.from({ length: many }, (_, n) => String(n)))
+    const entries = await walk(cursor => ada.call('journal', { query: query(cursor) }))
+    expect(new Set(entries.items.map(entry => entry.id)).size).toBeGreaterThan(many)
+
+    expect(await ada.call('counters')).toEqual({ unacknowledgedPages: many / 2, alertsToTriage: 0, openIncidents: 1, obligationsDue: 300 })
+  })
+
+  test('refuses a cursor that it did not give, by name, whichever list it is', { timeout: 60_000 }, async ({ world }) => {
+    const ada = await world.person('administrator', 'Ada')
+    const lead = await world.person('lead')
+    const { team } = await world.team()
+    await lead.call('openIncident', { body: { title: 'One', reason: 'x' } })
+    await lead.call('openIncident', { body: { title: 'Two', reason: 'x' } })
+    const { next } = await lead.call('incidents', { query: { limit: 1 } })
+    const lists = (Object.entries(routes) as [RouteName, (typeof routes)[RouteName]][]).filter(
+      ([name, route]) => 'query' in route && route.query !== undefined && 'cursor' in route.query.shape && !['incidents', 'page'].includes(name),
+    )
+    expect(lists.length).toBeGreaterThan(10)
+    for (const [name] of lists)
+      for (const cursor of ['nonsense', '12', next ?? '', Buffer.from('[1').toString('base64url')]) {
+        const reply = ada.call.raw(name, { params: { id: team.id }, query: { cursor } })
+        await expect(reply, name).rejects.toMatchObject({ problem: { status: 400, errors: [{ path: 'cursor' }] } })
+      }
+    expect((await lead.call('incidents', { query: { limit: 1, cursor: next ?? '' } })).items.map(incident => incident.title)).toEqual(['One'])
+  })
+
+  test('and the counters hold what the caller may see', async ({ world }) => {
+    const lead = await world.person('lead')
+    const outsider = await world.person('observer')
+    await lead.call('openIncident', { body: { title: 'Secret', reason: 'x', isRestricted: true } })
+    expect((await lead.call('counters')).openIncidents).toBe(1)
+    expect((await outsider.call('counters')).openIncidents).toBe(0)
+    await world.alert({ severity: 'low' })
+    expect((await outsider.call('counters')).alertsToTriage).toBe(1)
+  })
+})

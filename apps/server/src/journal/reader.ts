@@ -1,0 +1,246 @@
+import { eq, sql } from 'drizzle-orm'
+import type { Alarms } from '../kernel/alarms.ts'
+import { type Database, isOutage, type Tx } from '../kernel/database.ts'
+import type { Log } from '../kernel/telemetry.ts'
+import type { Numbered } from './read.ts'
+import { type Entry, record, system } from './record.ts'
+import { journalCursors, journalDeadLetters } from './tables.ts'
+import type { Tail } from './tail.ts'
+
+export type Follow = (tx: Tx, entries: readonly Entry[]) => Promise<void>
+
+export interface Following {
+  readonly name: string
+  readonly follow: Follow
+  /** The types that it does something about; undefined for all. */
+  readonly types?: ReadonlySet<string> | undefined
+  /** It may pass no entry over: it is tried for ever, and never sets one aside. */
+  readonly isStrict?: boolean
+}
+
+export interface ReaderServices {
+  readonly database: Database
+  readonly log: Log
+  readonly alarms: Alarms
+}
+
+const maxBatch = 200
+/** Between the attempts to take in one entry; after the last of them it is set aside. */
+const backoffMs = [100, 400, 1_600, 6_400]
+/** Where nothing may be set aside, and while the database is away. */
+const maxBackoffMs = 30_000
+/** Another process is reading under this name. */
+const takenMs = 50
+
+export const deadLetterAlarm = (reader: string) => `journal-dead-letters:${reader}`
+
+/** One reader of the journal in this process, at its own pace: what it does, or fails to do, holds up no other. */
+export class JournalReader {
+  readonly following: Following
+  readonly #services: ReaderServices
+  readonly #tail: Tail
+  /** Up to here everything is done, or is nothing to it. */
+  #seen = 0
+  /** The same, as it is stored. */
+  #stored = 0
+  /** Failed attempts since it last took something in. */
+  #failures = 0
+  #lastError: string | undefined
+  /** Up to here entries are taken one by one, so that only the one that fails is set aside. */
+  #singlyTo = 0
+  #isStopped = false
+  #isTaking = false
+  #wake: () => void = () => {}
+  #isWoken = false
+  #running: Promise<void> | undefined
+
+  constructor(following: Following, services: ReaderServices, tail: Tail) {
+    this.following = following
+    this.#services = services
+    this.#tail = tail
+  }
+
+  get name(): string {
+    return this.following.name
+  }
+  get seen(): number {
+    return this.#seen
+  }
+  /** It fails again and again: nobody should wait for it. */
+  get isStuck(): boolean {
+    return this.#failures >= 3
+  }
+  get lastError(): string | undefined {
+    return this.#failures > 0 ? this.#lastError : undefined
+  }
+  /** What is still to be stored of where it is, or undefined. While it takes entries in, that stores it. */
+  get unstored(): number | undefined {
+    return this.#seen > this.#stored && !this.#isTaking ? this.#seen : undefined
+  }
+  markStored(seq: number): void {
+    this.#stored = Math.max(this.#stored, seq)
+  }
+
+  start(cursor: number): void {
+    this.#seen = cursor
+    this.#stored = cursor
+    this.#isStopped = false
+    this.#running = this.#loop()
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.wake()
+    await this.#running
+  }
+
+  /** There may be more to read. */
+  wake(): void {
+    this.#isWoken = true
+    this.#wake()
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#isStopped) {
+      this.#isWoken = false
+      try {
+        const found = await this.#tail.after(this.#seen, this.following.types, this.#singlyTo > this.#seen ? 1 : maxBatch)
+        if (found.entries.length > 0) await this.#take(found.entries.slice(0, this.#singlyTo > this.#seen ? 1 : maxBatch), found.cursor)
+        else if (found.cursor > this.#seen) this.#seen = found.cursor
+        else if (!this.#isWoken) await this.#pause()
+      } catch (error) {
+        this.#services.log.error({ err: error, reader: this.name }, 'a journal reader cannot read; trying again')
+        await this.#pause(1_000)
+      }
+    }
+  }
+
+  /** Until woken, or stopped; with a time, for so long, or until stopped. */
+  #pause(ms?: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = ms === undefined ? undefined : setTimeout(resolve, ms)
+      this.#wake = () => {
+        if (ms !== undefined && !this.#isStopped) return
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  async #take(entries: readonly Numbered[], cursor: number): Promise<void> {
+    const [first] = entries
+    if (first === undefined) return
+    // Of a part of what was found, the cursor stands behind the last of that part.
+    const end = this.#singlyTo > this.#seen ? first.seq : cursor
+    this.#isTaking = true
+    try {
+      const taken = await this.#transaction(end, tx =>
+        this.following.follow(
+          tx,
+          entries.map(({ entry }) => entry),
+        ),
+      )
+      if (!taken) return await this.#pause(takenMs)
+      this.#failures = 0
+    } catch (error) {
+      await this.#failed(entries, first, error)
+    } finally {
+      this.#isTaking = false
+    }
+  }
+
+  /**
+   * One effect and the cursor behind it. Where another process has read further, its cursor is taken over instead.
+   * @returns false while another process is at it
+   */
+  async #transaction(end: number, effect: (tx: Tx) => Promise<void>): Promise<boolean> {
+    const stored = await this.#services.database.transaction(async tx => {
+      const [row] = await tx.db.select().from(journalCursors).where(eq(journalCursors.name, this.name)).for('update', { skipLocked: true })
+      if (row === undefined || row.seq > this.#seen) return row?.seq
+      await effect(tx)
+      await tx.db.update(journalCursors).set({ seq: end }).where(eq(journalCursors.name, this.name))
+      return end
+    })
+    if (stored === undefined) return false
+    this.#seen = stored
+    this.#stored = stored
+    return true
+  }
+
+  async #failed(entries: readonly Numbered[], first: Numbered, error: unknown): Promise<void> {
+    const { log } = this.#services
+    this.#lastError = sentenceOf(error)
+    if (isOutage(error) || this.following.isStrict) {
+      const waitMs = Math.min(maxBackoffMs, 250 * 2 ** Math.min(this.#failures, 10))
+      this.#failures += 1
+      log.error({ err: error, reader: this.name, attempts: this.#failures }, 'a journal reader failed and tries again')
+      return this.#pause(waitMs)
+    }
+    if (entries.length > 1) {
+      this.#singlyTo = entries.at(-1)?.seq ?? first.seq
+      return
+    }
+    this.#failures += 1
+    const attempts = this.#attemptsAt(first.seq)
+    const waitMs = backoffMs[attempts - 1]
+    log.error({ err: error, reader: this.name, entry: first.entry.id, attempts }, 'a journal reader failed at an entry')
+    if (waitMs !== undefined) return this.#pause(waitMs)
+    await this.#setAside(first, attempts, this.#lastError)
+  }
+
+  #current = { seq: 0, attempts: 0 }
+  #attemptsAt(seq: number): number {
+    this.#current = { seq, attempts: this.#current.seq === seq ? this.#current.attempts + 1 : 1 }
+    return this.#current.attempts
+  }
+
+  /** The entry becomes a dead letter, the administrators are paged, and the reader goes on with the next one. */
+  async #setAside({ seq, entry }: Numbered, attempts: number, error: string): Promise<void> {
+    const { alarms, log } = this.#services
+    const letter = { reader: this.name, entryId: entry.id, error: error.slice(0, 1_000), attempts }
+    const keep = async (tx: Tx) => {
+      await tx.db
+        .insert(journalDeadLetters)
+        .values({ ...letter, at: tx.now })
+        .onConflictDoUpdate({
+          target: [journalDeadLetters.reader, journalDeadLetters.entryId],
+          set: {
+            error: letter.error,
+            attempts: sql`${journalDeadLetters.attempts} + ${attempts}`,
+            at: tx.now,
+            state: 'open',
+            settledAt: null,
+            settledBy: null,
+          },
+        })
+      await record(tx, {
+        actor: system,
+        type: 'journal-entry.set-aside',
+        subject: { kind: 'journal-entry', id: entry.id },
+        within: entry.within,
+        data: { reader: this.name, type: entry.type, attempts },
+      })
+    }
+    const page = {
+      key: deadLetterAlarm(this.name),
+      title: `The journal reader "${this.name}" set an entry aside`,
+      summary: `It failed ${attempts} times at an entry of type ${entry.type} (${entry.id}) and went on with the next one, so what should have followed from that entry has not happened. See Settings, System: replay the entry once the cause is gone, or discard it.`,
+    }
+    await this.#transaction(seq, async tx => {
+      await keep(tx)
+      await alarms.raise(tx, page)
+    }).catch(async (fault: unknown) => {
+      // Where paging is what fails, the entry is set aside all the same; the next look at the readers raises the alarm.
+      log.error({ err: fault, reader: this.name }, 'the administrators could not be paged about a dead letter')
+      await this.#transaction(seq, keep)
+    })
+    this.#failures = 0
+    log.error({ reader: this.name, entry: entry.id, type: entry.type, attempts }, 'a journal reader set an entry aside')
+  }
+}
+
+/** What an error says, without the statement and its parameters, which hold content. */
+export function sentenceOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? error.cause.message : error.message
+}

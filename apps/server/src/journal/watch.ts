@@ -1,0 +1,188 @@
+import type { JournalReaderStatus } from '@tocsin/api'
+import { sql } from 'drizzle-orm'
+import { Gauge } from 'prom-client'
+import type { Alarm, Alarms } from '../kernel/alarms.ts'
+import type { Database, Reader } from '../kernel/database.ts'
+import type { Finding } from '../kernel/health.ts'
+import type { Log, Metrics } from '../kernel/telemetry.ts'
+import { countDeadLetters } from './dead-letters.ts'
+import type { JournalReaders } from './follow.ts'
+import { type HeldPlace, heldPlaces } from './order.ts'
+import { deadLetterAlarm } from './reader.ts'
+
+const lookMs = 5_000
+/** A reader that is further behind is shown as lagging. */
+const lagSeconds = 10
+/** A reader that stays further behind is an alarm. */
+const alarmSeconds = 60
+/** Looks in a row at which a reader must be found far behind: a clock that jumps is not a reader that stands still. */
+const looksUntilAlarm = 3
+/** A transaction that writes the journal and is open for longer is an alarm: no reader can read past its place. */
+export const writerSeconds = 30
+/** An alarm is raised again that often while its cause lasts; while its page is open, that pages nobody. */
+const repeatMs = 60_000
+
+const readerAlarm = (name: string) => `journal-reader:${name}`
+const writerAlarm = 'journal-writer'
+
+interface Services {
+  readonly database: Database
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly alarms: Alarms
+  readonly readers: JournalReaders
+}
+
+/** How each reader is: how far behind, whether it fails, how many entries it has set aside. */
+export async function readReaders(reader: Reader, readers: JournalReaders): Promise<JournalReaderStatus[]> {
+  const own = [...readers.readers.values()]
+  const names = sql.param(own.map(({ name }) => name))
+  const seen = sql.param(own.map(one => one.seen))
+  const rows = await reader.db.execute<{ name: string; behind: string; oldest: string | null }>(sql`
+    select known.name, greatest(0, coalesce((select max(seq) from journal), 0) - place.seq)::text as behind, next.at::text as oldest
+    from unnest(${names}::text[], ${seen}::bigint[]) as known (name, seq)
+      left join journal_cursors stored on stored.name = known.name
+      cross join lateral (select greatest(known.seq, coalesce(stored.seq, 0)) as seq) place
+      left join lateral (select at from journal where journal.seq > place.seq order by journal.seq limit 1) next on true
+    order by known.name`)
+  const letters = await countDeadLetters(reader)
+  return rows.rows.map(({ name, behind, oldest }) => {
+    const one = readers.readers.get(name)
+    const seconds = oldest === null ? 0 : Math.max(0, (Date.parse(reader.now) - Date.parse(oldest)) / 1_000)
+    const error = one?.lastError ?? null
+    return {
+      ...{ name, lagEntries: oldest === null ? 0 : Number(behind), lagSeconds: Math.round(seconds * 10) / 10, error },
+      state: error !== null ? ('failing' as const) : seconds > lagSeconds ? ('lagging' as const) : ('running' as const),
+      deadLetters: letters.get(name) ?? 0,
+    }
+  })
+}
+
+/** What is wrong with readers and writers, one sentence each, without content. */
+function sentencesOf(readers: readonly JournalReaderStatus[], writers: readonly HeldPlace[]): string[] {
+  return [
+    ...readers
+      .filter(({ state }) => state !== 'running')
+      .map(({ name, state, lagEntries, lagSeconds: seconds }) =>
+        state === 'failing'
+          ? `The journal reader "${name}" fails and tries again; it is ${lagEntries} entries behind.`
+          : `The journal reader "${name}" is ${Math.round(seconds)} s and ${lagEntries} entries behind.`,
+      ),
+    ...readers
+      .filter(({ deadLetters }) => deadLetters > 0)
+      .map(({ name, deadLetters }) => `The journal reader "${name}" has set ${deadLetters} ${deadLetters === 1 ? 'entry' : 'entries'} aside.`),
+    ...writers.map(writerSentence),
+  ]
+}
+
+const writerSentence = ({ pid, openSeconds, query }: HeldPlace) =>
+  `A transaction that writes the journal has been open for ${Math.round(openSeconds)} s (pid ${pid}, last statement: ${query.replace(/\s+/g, ' ').trim()}).`
+
+/** Looks after the readers: metrics, readiness and alarms say which of them lag, fail or have set entries aside, and who holds them all back. */
+export class JournalWatch {
+  readonly #services: Services
+  readonly #gauges: { entries: Gauge<'reader'>; seconds: Gauge<'reader'>; letters: Gauge<'reader'>; writer: Gauge }
+  /** Looks in a row at which a reader was found far behind. */
+  readonly #behind = new Map<string, number>()
+  /** When each alarm was raised last, in milliseconds of a clock that nobody sets. What an earlier process raised is taken to be open. */
+  readonly #raised = new Map<string, number>()
+  readonly #writerSeconds: number
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
+
+  constructor(services: Services, options: { writerSeconds?: number } = {}) {
+    this.#services = services
+    this.#writerSeconds = options.writerSeconds ?? writerSeconds
+    const registers = [services.metrics.registry]
+    const labelNames = ['reader'] as const
+    this.#gauges = {
+      entries: new Gauge({ name: 'tocsin_journal_reader_lag_entries', help: 'Journal entries that a reader has not taken in yet', labelNames, registers }),
+      seconds: new Gauge({ name: 'tocsin_journal_reader_lag_seconds', help: 'Age of the oldest entry that a reader has not taken in', labelNames, registers }),
+      letters: new Gauge({ name: 'tocsin_journal_dead_letters', help: 'Entries that a reader has set aside', labelNames, registers }),
+      writer: new Gauge({
+        name: 'tocsin_journal_writer_seconds',
+        help: 'How long the oldest transaction that writes the journal is open, above 30 s; else 0',
+        registers,
+      }),
+    }
+  }
+
+  start(): void {
+    for (const name of this.#services.readers.readers.keys()) for (const key of [readerAlarm(name), deadLetterAlarm(name)]) this.#raised.set(key, 0)
+    this.#raised.set(writerAlarm, 0)
+    this.#timer = setInterval(() => {
+      this.#looking ??= this.look()
+        .catch((error: unknown) => this.#services.log.warn({ err: error }, 'the journal readers could not be looked at; trying again'))
+        .finally(() => {
+          this.#looking = undefined
+        })
+    }, lookMs)
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#looking
+  }
+
+  /** For `/readyz`. */
+  async health(): Promise<Finding | undefined> {
+    const { readers, writers } = await this.read()
+    const found = sentencesOf(readers, writers)
+    return found.length === 0 ? undefined : { severity: 'degraded', detail: found.join(' ') }
+  }
+
+  async read(): Promise<{ readers: JournalReaderStatus[]; writers: HeldPlace[] }> {
+    const reader = this.#services.database.reader()
+    return { readers: await readReaders(reader, this.#services.readers), writers: await heldPlaces(reader, this.#writerSeconds) }
+  }
+
+  /** One look: measures, and raises and resolves alarms. */
+  async look(): Promise<void> {
+    const { readers, writers } = await this.read()
+    const wanted = new Map<string, Alarm>()
+    const want = (alarm: Alarm) => wanted.set(alarm.key, alarm)
+    for (const { name, lagEntries, lagSeconds: seconds, deadLetters, error } of readers) {
+      this.#gauges.entries.set({ reader: name }, lagEntries)
+      this.#gauges.seconds.set({ reader: name }, seconds)
+      this.#gauges.letters.set({ reader: name }, deadLetters)
+      const looks = seconds > alarmSeconds ? (this.#behind.get(name) ?? 0) + 1 : 0
+      this.#behind.set(name, looks)
+      if (looks >= looksUntilAlarm)
+        want({
+          key: readerAlarm(name),
+          title: `The journal reader "${name}" is ${Math.round(seconds)} s behind`,
+          summary: `It has ${lagEntries} entries to read, and what should follow from them has not happened. ${error === null ? '' : `It says: ${error} `}See Settings, System.`,
+        })
+      if (deadLetters > 0)
+        want({
+          key: deadLetterAlarm(name),
+          title: `The journal reader "${name}" has set ${deadLetters} ${deadLetters === 1 ? 'entry' : 'entries'} aside`,
+          summary: 'What should have followed from them has not happened. See Settings, System: replay them once the cause is gone, or discard them.',
+        })
+    }
+    const [oldest] = writers
+    this.#gauges.writer.set(oldest?.openSeconds ?? 0)
+    if (oldest) {
+      this.#services.log.warn({ writers }, 'a transaction that writes the journal does not end: nobody can read past its place')
+      want({
+        key: writerAlarm,
+        title: 'A transaction holds the journal back',
+        summary: `${writerSentence(oldest)} Reactions, live updates and sealing wait for it. If it does not end by itself: select pg_terminate_backend(${oldest.pid}).`,
+      })
+    }
+    await this.#follow(wanted)
+  }
+
+  async #follow(wanted: ReadonlyMap<string, Alarm>): Promise<void> {
+    const { database, alarms } = this.#services
+    const due = [...wanted.values()].filter(({ key }) => performance.now() - (this.#raised.get(key) || Number.NEGATIVE_INFINITY) > repeatMs)
+    const over = [...this.#raised.keys()].filter(key => !wanted.has(key))
+    if (due.length + over.length === 0) return
+    await database.transaction(async tx => {
+      for (const alarm of due) await alarms.raise(tx, alarm)
+      for (const key of over) await alarms.resolve(tx, key)
+    })
+    for (const { key } of due) this.#raised.set(key, performance.now())
+    for (const key of over) this.#raised.delete(key)
+  }
+}
