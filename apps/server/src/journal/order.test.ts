@@ -113,11 +113,14 @@ describe('the order of the journal', () => {
       await held
       await write(tx, 'slow again')
     })
-    await written
-    await database.transaction(tx => write(tx, 'quick'))
-    expect(await readAfter(database.reader(), before)).toEqual({ entries: [], cursor: before, isBehind: true })
-    release()
-    await slow
+    try {
+      await written
+      await database.transaction(tx => write(tx, 'quick'))
+      expect(await readAfter(database.reader(), before)).toEqual({ entries: [], cursor: before, isBehind: true })
+    } finally {
+      release()
+      await slow
+    }
     const late = await readAfter(database.reader(), before)
     expect([late.entries.map(entry => entry.subject.id), late.isBehind]).toEqual([['slow', 'quick', 'slow again'], false])
   })

@@ -1,7 +1,8 @@
-import { Badge, Button, Group, Table, Text } from '@mantine/core'
+import { Button, Group, Table, Text } from '@mantine/core'
 import type { JournalDeadLetter } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
+import { Tone } from '../parts/badges.tsx'
 import { Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { ScrollTable } from '../parts/scroll-table.tsx'
@@ -19,7 +20,7 @@ export function System() {
         {({ readers, writers }) => (
           <>
             {writers.map(({ pid, openSeconds, query }) => (
-              <Text key={pid} px="md" py="xs" c="red">
+              <Text key={pid} px="md" py="xs">
                 A transaction has held the journal back for {openSeconds} s (pid {pid}: {query}).
               </Text>
             ))}
@@ -37,9 +38,7 @@ export function System() {
                   <Table.Tr key={name}>
                     <Table.Td fw={550}>{name}</Table.Td>
                     <Table.Td>
-                      <Badge color={colors[state]} variant="light">
-                        {state}
-                      </Badge>
+                      <Tone color={colors[state]}>{state}</Tone>
                       {error === null ? null : (
                         <Text size="sm" className="quiet">
                           {error}
