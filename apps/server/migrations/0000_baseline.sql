@@ -671,6 +671,9 @@ CREATE TABLE "files" (
 CREATE TABLE "jobs" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"kind" text NOT NULL,
+	"lane" text NOT NULL,
+	"priority" smallint NOT NULL,
+	"destination" text NOT NULL,
 	"key" text NOT NULL,
 	"data" jsonb NOT NULL,
 	"run_at" timestamptz(3) NOT NULL,
@@ -697,6 +700,7 @@ CREATE TABLE "messages" (
 	"receipt" text,
 	"created_at" timestamptz(3) NOT NULL,
 	"sent_at" timestamptz(3),
+	"troubled_at" timestamptz(3),
 	"is_demo" boolean DEFAULT false NOT NULL
 );
 --> statement-breakpoint
@@ -870,10 +874,10 @@ CREATE UNIQUE INDEX "shift_records_open" ON "shift_records" USING btree ("schedu
 CREATE INDEX "team_channels_team" ON "team_channels" USING btree ("team_id");--> statement-breakpoint
 CREATE INDEX "time_off_end" ON "time_off" USING btree ("end");--> statement-breakpoint
 CREATE UNIQUE INDEX "jobs_key" ON "jobs" USING btree ("key");--> statement-breakpoint
-CREATE INDEX "jobs_due" ON "jobs" USING btree ("run_at");--> statement-breakpoint
+CREATE INDEX "jobs_due" ON "jobs" USING btree ("lane","priority","run_at");--> statement-breakpoint
 CREATE INDEX "messages_created" ON "messages" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "messages_purpose" ON "messages" USING btree ("purpose","purpose_id");--> statement-breakpoint
-CREATE INDEX "messages_state" ON "messages" USING btree ("state");--> statement-breakpoint
+CREATE INDEX "messages_unsent" ON "messages" USING btree ("channel","created_at") WHERE "messages"."state" in ('queued', 'held');--> statement-breakpoint
 CREATE INDEX "improvements_review" ON "improvements" USING btree ("review_id");--> statement-breakpoint
 CREATE INDEX "improvements_due" ON "improvements" USING btree ("due_on");--> statement-breakpoint
 CREATE UNIQUE INDEX "reviews_incident" ON "reviews" USING btree ("incident_id");

@@ -2,18 +2,24 @@ import { listPeople } from '../access/index.ts'
 import { hasDemo, loadRequestedDemo, requestDemo } from '../demo/index.ts'
 import { ConfigProblem, readConfig } from '../kernel/config.ts'
 import { openLog } from '../kernel/telemetry.ts'
+import { runPager } from './run-pager.ts'
 import { type Server, startServer } from './server.ts'
+
+/** What one process of the program does; without one it serves, and keeps a pager beside it. */
+type Role = 'all' | 'web' | 'paging'
+const pagingOf = { main: 'beside', all: 'here', web: 'elsewhere' } as const
 
 /**
  * Runs the server until it is told to stop (SIGINT, SIGTERM, or its launcher gone).
  * A wrong configuration ends it with one sentence and exit code 2.
  */
-export async function serve(options: { port?: string | undefined; withDemo?: boolean; isJson?: boolean }): Promise<void> {
+export async function serve(options: { port?: string | undefined; role?: Role | undefined; withDemo?: boolean; isJson?: boolean }): Promise<void> {
+  if (options.role === 'paging') return runPager()
   const stopping = toldToStop()
   try {
     const config = readConfig({ ...process.env, ...(options.port === undefined ? {} : { PORT: options.port }) })
     const log = openLog(config.logLevel, process.stderr.isTTY === true)
-    const server = await startServer(config, log)
+    const server = await startServer(config, log, undefined, { paging: pagingOf[options.role ?? 'main'] })
     void stopping.then(() => stopServer(server))
     if (options.withDemo) await askForDemo(server)
     welcome(server, options.isJson === true)

@@ -1,30 +1,28 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { routes } from '@tocsin/api'
-import { type AppContext, accessBindings, authorizer, type Bindings, isSetUp, setupToken, Visibility, Workload } from '../access/index.ts'
-import { openAlerts } from '../alerts/index.ts'
+import { type AppContext, accessBindings, authorizer, type Bindings, isSetUp, setupToken } from '../access/index.ts'
 import { openAssurance } from '../assurance/index.ts'
 import { openConnectors } from '../connectors/index.ts'
 import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
 import { directoryBindings } from '../directory/index.ts'
-import { ClosingConditions, openIncidents } from '../incidents/index.ts'
-import { JournalReaders, Live, openSealer } from '../journal/index.ts'
+import { ClosingConditions } from '../incidents/index.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
 import { migrateDatabase, openDatabase } from '../kernel/database.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
 import { mount, openHttp } from '../kernel/http.ts'
-import { JobRunner } from '../kernel/jobs.ts'
+import type { Lane } from '../kernel/lanes.ts'
 import { openSecrets } from '../kernel/secrets.ts'
 import { openMetrics } from '../kernel/telemetry.ts'
-import { openNotices } from '../notices/index.ts'
 import { Inbox } from '../notify/inbox.ts'
-import { Messenger } from '../notify/outbox.ts'
 import { openOrganization } from '../organization/index.ts'
-import { answerByMail, mountCallbacks, openPaging, resumePaging } from '../paging/index.ts'
-import { openReviews } from '../reviews/index.ts'
+import { answerByMail, mountCallbacks, resumePaging } from '../paging/index.ts'
 import { holdDataFolder } from './data-folder.ts'
+import { openHouse } from './house.ts'
+import { openPagingRooms } from './pager.ts'
+import { PagerSupervisor } from './pager-supervisor.ts'
 import { servePages } from './pages.ts'
 import { systemBindings } from './system.ts'
 
@@ -34,11 +32,20 @@ export interface Server {
   readonly context: AppContext
   readonly detection: Detection
   readonly inbox: Inbox
+  /** The process that pages people, where this one does not. */
+  readonly pager: PagerSupervisor | undefined
   /** Where it is reached. */
   readonly origin: string
   /** The one-time link for the first administrator, while there is none. */
   readonly setupLink: string | undefined
   stop(): Promise<void>
+}
+
+export interface ServerOptions {
+  /** Where the jobs of paging run: in this process, in a pager beside it that it supervises, or in pagers that others start. */
+  readonly paging?: 'here' | 'beside' | 'elsewhere'
+  /** Other deadlines than the lanes' own, by the lane's name. */
+  readonly deadlineSeconds?: Readonly<Record<string, number>> | undefined
 }
 
 /** @throws Error when a route of the contract has no handler, or two: the document would promise what is not there. */
@@ -59,14 +66,10 @@ export function openModules(context: AppContext, detection: Detection): Bindings
     ...systemBindings(context, version),
     ...accessBindings(context),
     ...directoryBindings(),
-    ...openPaging(context),
+    ...openPagingRooms(context, conditions),
     ...openOrganization(context),
-    ...openAlerts(context),
-    ...openIncidents(context, conditions),
     ...openConnectors(context),
     ...detection.bindings,
-    ...openNotices(context, conditions),
-    ...openReviews(context, conditions),
     ...openAssurance(context, conditions),
     ...openDemo(context),
   ])
@@ -76,7 +79,8 @@ export function openModules(context: AppContext, detection: Detection): Bindings
  * Starts everything: database, migrations, workers, web and API.
  * @throws ConfigProblem with one sentence when the port is taken or the data folder is in use.
  */
-export async function startServer(config: Config, log: import('pino').Logger, clock: Clock = systemClock): Promise<Server> {
+export async function startServer(config: Config, log: import('pino').Logger, clock: Clock = systemClock, options: ServerOptions = {}): Promise<Server> {
+  const { paging = 'here', deadlineSeconds } = options
   await assertPortIsFree(config)
   const folder = holdDataFolder(config.dataFolder)
   const undo: (() => Promise<void> | void)[] = [() => folder.release()]
@@ -93,23 +97,12 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const metrics = openMetrics()
     const database = openDatabase(url, clock, log)
     undo.push(() => database.close())
-    const jobs = new JobRunner(database, clock, log, metrics)
-    const messenger = new Messenger(config, secrets, metrics, jobs, database)
-    const context: AppContext = {
-      config,
-      clock,
-      log,
-      metrics,
-      secrets,
-      database,
-      jobs,
-      messenger,
-      readers: new JournalReaders(database, log),
-      live: new Live(database, log),
-      sealer: openSealer(secrets),
-      visibility: new Visibility(),
-      workload: new Workload(),
-    }
+    const pager = paging === 'beside' ? new PagerSupervisor(log, metrics) : undefined
+    if (pager) undo.push(() => pager.stop())
+    if (paging !== 'here') metrics.registry.setDefaultLabels({ process: 'web' })
+    const runs = paging === 'here' ? undefined : (lane: Lane) => lane.process === 'web'
+    const context = openHouse({ config, clock, log, metrics, secrets, database }, { runs, deadlineSeconds })
+    const { jobs, messenger } = context
     const http = await openHttp(config, log, metrics)
     const detection = new Detection(context)
     mount(http, { config, database, log, metrics, authorize: authorizer(config) }, openModules(context, detection))
@@ -136,8 +129,9 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     undo.push(() => inbox.stop())
     await jobs.start()
     undo.push(() => jobs.stop())
+    pager?.start({ DATABASE_URL: url, TOCSIN_PUBLIC_URL: messenger.origin, TOCSIN_DATA: config.dataFolder })
     const setupLink = (await isSetUp(database.reader())) ? undefined : `${messenger.origin}/setup/${setupToken(secrets)}`
-    return { context, detection, inbox, origin: messenger.origin, setupLink, stop }
+    return { context, detection, inbox, pager, origin: messenger.origin, setupLink, stop }
   } catch (error) {
     await stop()
     throw error

@@ -20,7 +20,7 @@ export function systemBindings(context: AppContext, version: string): Bindings {
     }),
     openWorkflow(routes.metrics, async database => {
       context.metrics.journalSize.set((await latestCheckpoint(database.reader()))?.size ?? 0)
-      return new Produced(await context.metrics.registry.metrics(), { 'content-type': context.metrics.registry.contentType })
+      return new Produced(await context.metrics.text(), { 'content-type': context.metrics.registry.contentType })
     }),
     openWorkflow(routes.openApi, async () => new Produced(JSON.stringify(openApiDocument({ version, url: context.messenger.origin })))),
     openQuery(routes.status, async reader => ({

@@ -113,7 +113,7 @@ export async function exportJournal(
   const nodes = await readNodes(reader, places)
   const entries: ExportedEntry[] = rows.map(({ row, leafIndex }) => ({
     index: leafIndex,
-    entry: toEntry(row) as unknown as Record<string, unknown>,
+    entry: { ...toEntry(row) },
     proof: inclusionPlaces(leafIndex, size).map(siblings =>
       joinSubtrees(siblings.map(place => nodes.get(placeName(place)) ?? fault(place))).toString('base64'),
     ),

@@ -5,6 +5,7 @@ import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import type { PgDatabase } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import type { Clock, Instant } from './clock.ts'
+import { endedBy } from './deadline.ts'
 import type { Log } from './telemetry.ts'
 
 /** Questions to the database, at an instant. */
@@ -22,8 +23,8 @@ export interface Database {
   readonly url: string
   /** Questions outside a transaction. */
   reader(): Reader
-  /** Runs `work` in a transaction; what it throws rolls everything back. */
-  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+  /** Runs `work` in a transaction; what it throws rolls everything back. When `signal` fires it is ended, by closing its connection. */
+  transaction<T>(work: (tx: Tx) => Promise<T>, signal?: AbortSignal): Promise<T>
   /** Calls `heard` on each NOTIFY of `channel`, and once after each reconnection, as notices may have been missed. */
   listen(channel: string, heard: () => void): void
   close(): Promise<void>
@@ -63,7 +64,7 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
   return {
     url,
     reader: () => ({ db, now: clock.now() }),
-    transaction: work => inTransaction(pool, db => work({ db, now: clock.now(), isTransaction: true })),
+    transaction: (work, signal) => inTransaction(pool, db => work({ db, now: clock.now(), isTransaction: true }), signal),
     listen: ears.listen,
     close: async () => {
       isClosing = true
@@ -76,20 +77,23 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
 /**
  * Runs `work` between begin and commit on one connection, which goes back to the pool whatever happens: whole, or to be thrown away. (Drizzle's own
  * `transaction` keeps the connection for ever when `begin` fails, so that a database that goes away empties the pool.)
- * @throws what `work` throws; Error where the database rolled back instead of committing
+ * @throws what `work` throws; the signal's reason; Error where the database rolled back instead of committing
  */
-async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promise<T>): Promise<T> {
+async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promise<T>, signal?: AbortSignal): Promise<T> {
   const client = await pool.connect()
   let isClean = false
   try {
     await client.query('begin')
-    const result = await work(drizzle(client))
+    const working = work(drizzle(client))
+    const result = await (signal ? endedBy(working, signal) : working)
     // A fault that `work` passed over ends the transaction all the same, and the database says so only here.
     const { command } = await client.query('commit')
     if (command !== 'COMMIT') throw new Error('The transaction was rolled back: a statement in it had failed.')
     isClean = true
     return result
   } catch (error) {
+    // `work` may still hold the connection: it must be nobody else's.
+    if (signal?.aborted) throw error
     const rolledBack = client.query('rollback').then(
       () => true,
       () => false,
@@ -169,4 +173,18 @@ export async function migrateDatabase(url: string): Promise<void> {
 export function isSqlState(error: unknown, state: string): boolean {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
   return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === state
+}
+
+/**
+ * A transaction for somebody who waits for its end: one that lost against another (deadlock, serialization) is run again, twice at most.
+ * @throws what `work` throws
+ */
+export async function transactionRetried<T>(database: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await database.transaction(work)
+    } catch (error) {
+      if (attempt >= 3 || !(isSqlState(error, '40P01') || isSqlState(error, '40001'))) throw error
+    }
+  }
 }

@@ -41,7 +41,7 @@ export async function startEmbeddedPostgres(folder: string): Promise<EmbeddedPos
     '-c',
     'unix_socket_directories=',
     '-c',
-    'max_connections=60',
+    'max_connections=100',
     '-c',
     'log_min_messages=fatal',
   ])

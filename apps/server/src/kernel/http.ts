@@ -12,7 +12,7 @@ import { problemKinds, type Route, type RouteInput, type RouteReply } from '@toc
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { z } from 'zod'
 import type { Config } from './config.ts'
-import { type Database, isSqlState, type Reader, type Tx } from './database.ts'
+import { type Database, isSqlState, type Reader, type Tx, transactionRetried } from './database.ts'
 import type { ReceivedFile } from './files.ts'
 import { AppProblem, type FieldError, problemDetails } from './problems.ts'
 import { isEqual, secretDigest } from './secrets.ts'
@@ -61,7 +61,7 @@ export interface Binding<Caller> {
 
 /** Binds an act: it runs in one transaction, which is committed before the reply leaves. */
 export function bindCommand<R extends Route, Caller>(route: R, handler: CommandHandler<R, Caller>): Binding<Caller> {
-  return { route, run: (database, call) => inTransaction(database, tx => (handler as CommandHandler<Route, Caller>)(tx, call)) }
+  return { route, run: (database, call) => transactionRetried(database, tx => (handler as CommandHandler<Route, Caller>)(tx, call)) }
 }
 
 /** Binds a question: it reads, and writes nothing. */
@@ -158,6 +158,7 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
   if (route.consumes === 'multipart/form-data' && !request.isMultipart()) throw new AppProblem('invalid', 'This route takes multipart/form-data.')
   const form = route.consumes === 'multipart/form-data' ? await receiveForm(request, route.fileBytes ?? uploadLimits.fileBytes) : undefined
   try {
+    // biome-ignore lint/plugin: each part was parsed by the route's own schema, which the compiler cannot follow through a route that is not known here
     const call = {
       params: parse(route.params, request.params),
       query: parse(route.query, request.query),
@@ -179,17 +180,6 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
       .send(result)
   } finally {
     await form?.remove()
-  }
-}
-
-/** A transaction that lost against another (deadlock, serialisation) is run again, twice at most. */
-async function inTransaction<T>(database: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await database.transaction(work)
-    } catch (error) {
-      if (attempt >= 3 || !(isSqlState(error, '40P01') || isSqlState(error, '40001'))) throw error
-    }
   }
 }
 

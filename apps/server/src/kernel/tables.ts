@@ -1,4 +1,4 @@
-import { index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { index, integer, pgTable, primaryKey, smallint, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { bytes, count, id, instant, json } from './columns.ts'
 
 /** Work that is due at a time. A row is deleted in the same transaction as the effect of its work. */
@@ -7,6 +7,12 @@ export const jobs = pgTable(
   {
     id: id(),
     kind: text('kind').notNull(),
+    /** Its kind's: jobs are claimed by lane. */
+    lane: text('lane').notNull(),
+    /** 0 for what is urgent, 1 for the rest. */
+    priority: smallint('priority').notNull(),
+    /** The host that it calls, where its lane bounds the places for one; else empty. */
+    destination: text('destination').notNull(),
     /** At most one job has a key: scheduling it again replaces it. */
     key: text('key').notNull(),
     data: json<unknown>('data').notNull(),
@@ -16,7 +22,7 @@ export const jobs = pgTable(
     /** The worker that runs it: the number of an advisory lock which the database frees when that worker dies. */
     leasedBy: integer('leased_by'),
   },
-  table => [uniqueIndex('jobs_key').on(table.key), index('jobs_due').on(table.runAt)],
+  table => [uniqueIndex('jobs_key').on(table.key), index('jobs_due').on(table.lane, table.priority, table.runAt)],
 )
 
 export const files = pgTable('files', {

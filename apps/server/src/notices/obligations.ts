@@ -2,18 +2,20 @@ import type { Obligation } from '@tocsin/api'
 import { addHours, customerClock, schedule as scheduleOf, timing } from '@tocsin/deadlines'
 import { and, asc, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { type AppContext, people, type Viewer } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { type IncidentRow, incidentCustomers, incidents, pageLead } from '../incidents/index.ts'
 import { record, system } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { schedule } from '../kernel/jobs.ts'
+import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import { notFound } from '../kernel/problems.ts'
 import { messages } from '../notify/tables.ts'
 import { notices, obligations } from './tables.ts'
 
 export type ObligationRow = typeof obligations.$inferSelect
-export const warnJob = 'notices.warn'
+export const warnJob = defineJob({ kind: 'notices.warn', lane: clocksLane, data: z.object({ incidentId: z.uuid(), afterHours: z.number() }), isUrgent: true })
 export const warnTopic = 'notices'
 
 /** Brings the obligations of an incident in line with its customers: prepared before the declaration, running from it on. */

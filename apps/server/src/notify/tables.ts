@@ -1,5 +1,6 @@
 import type { channelWords, contactKinds as kinds, TeamChannel } from '@tocsin/api'
 import type { Urgency } from '@tocsin/oncall'
+import { sql } from 'drizzle-orm'
 import { boolean, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { people } from '../access/tables.ts'
 import { teams } from '../directory/tables.ts'
@@ -93,11 +94,13 @@ export const messages = pgTable(
     receipt: text('receipt'),
     createdAt: instant('created_at').notNull(),
     sentAt: instant('sent_at'),
+    /** Since when its channel is in trouble with it: it was refused, or not taken in time. */
+    troubledAt: instant('troubled_at'),
     isDemo: boolean('is_demo').notNull().default(false),
   },
   table => [
     index('messages_created').on(table.createdAt),
     index('messages_purpose').on(table.purpose, table.purposeId),
-    index('messages_state').on(table.state),
+    index('messages_unsent').on(table.channel, table.createdAt).where(sql`${table.state} in ('queued', 'held')`),
   ],
 )

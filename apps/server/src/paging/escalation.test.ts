@@ -1,9 +1,15 @@
-import type { EscalationLevel } from '@tocsin/api'
+import type { EscalationLevel, policyRoutes, RouteInput } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { linkIn, type Person, test, type World } from '../../test/world.ts'
 
+const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri'] as const
+
 /** A team of some people, one schedule a depth, and the policy that is given. */
-async function teamWith(world: World, levels: EscalationLevel[], more: { repeats?: number; settings?: object; businessHours?: object } = {}) {
+async function teamWith(
+  world: World,
+  levels: EscalationLevel[],
+  more: { repeats?: number; settings?: object; businessHours?: RouteInput<typeof policyRoutes.savePolicy>['body']['businessHours'] } = {},
+) {
   const { team, members } = await world.team({ tier: 3 })
   const lead = await world.person('lead')
   const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
@@ -11,7 +17,7 @@ async function teamWith(world: World, levels: EscalationLevel[], more: { repeats
   if (!settings) throw new Error('the team has settings')
   const policy = await lead.call('savePolicy', {
     params: { id: team.id },
-    body: { name: 'Special', levels, repeats: more.repeats ?? 0, ...(more.businessHours ? { businessHours: more.businessHours as never } : {}) },
+    body: { name: 'Special', levels, repeats: more.repeats ?? 0, ...(more.businessHours ? { businessHours: more.businessHours } : {}) },
   })
   await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...settings, policyId: policy.id, ...more.settings } })
   await world.service('billing', team)
@@ -82,7 +88,7 @@ describe('a policy', () => {
   })
 
   test('lets pages of low urgency wait for business hours, and high ones not', async ({ world }) => {
-    const office = { timeZone: 'Europe/Berlin', hours: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:30', until: '17:00' }] }
+    const office = { timeZone: 'Europe/Berlin', hours: [{ days: [...weekdays], from: '09:30', until: '17:00' }] }
     const settings = { highFrom: 'critical' }
     const { first } = await teamWith(world, [tier(0)], { businessHours: office, settings })
     // 08:00 UTC on a Monday is 09:00 in Berlin.

@@ -5,12 +5,12 @@ import type { Tx } from '../kernel/database.ts'
 import { shownAddress } from '../notify/channels/index.ts'
 import type { Delivery } from '../notify/outbox.ts'
 import { alarmCoverage, coverageJob, scheduleCoverageCheck } from '../scheduling/coverage.ts'
-import { recordShifts, type ShiftChange, shiftChangeJob } from '../scheduling/shift-log.ts'
+import { recordShifts, shiftChangeJob } from '../scheduling/shift-log.ts'
 import { readSnapshot } from '../scheduling/snapshot.ts'
 import { shiftRecords } from '../scheduling/tables.ts'
 import { schedulesWith } from '../scheduling/time-off.ts'
 import { escalateJob, escalatePages } from './escalation.ts'
-import { bundleJob, failOver, type NotifyData, notifyFurther, notifyJob, sendBundle } from './notifications.ts'
+import { bundleJob, failOver, notifyFurther, notifyJob, sendBundle } from './notifications.ts'
 import { wakeJob, wakePage } from './pages.ts'
 import { pagingBindings } from './routes.ts'
 import { pageNotifications, pages } from './tables.ts'
@@ -28,30 +28,23 @@ export { listPolicies, savePolicy } from './policies.ts'
 export { pages } from './tables.ts'
 
 export function openPaging(context: AppContext): Bindings {
-  context.jobs.register<{ pageId: string }>(escalateJob, {
+  context.jobs.register(escalateJob, {
     runAll: (tx, all) =>
       escalatePages(
         tx,
         context,
-        all.map(one => one.data.pageId),
+        all.map(one => one.pageId),
       ),
   })
-  context.jobs.register<NotifyData>(notifyJob, {
-    runAll: (tx, all) =>
-      notifyFurther(
-        tx,
-        context,
-        all.map(one => one.data),
-      ),
-  })
-  context.jobs.register<{ bundleId: string }>(bundleJob, { run: (tx, { bundleId }) => sendBundle(tx, context, bundleId) })
-  context.jobs.register<{ pageId: string }>(wakeJob, { run: (tx, { pageId }) => wakePage(tx, context, pageId) })
-  context.jobs.register<ShiftChange>(shiftChangeJob, { run: (tx, { scheduleId, since }) => recordShifts(tx, context, [scheduleId], { since }) })
-  context.jobs.register<object>(coverageJob, { run: tx => alarmCoverage(tx, context) })
+  context.jobs.register(notifyJob, { runAll: (tx, all) => notifyFurther(tx, context, all) })
+  context.jobs.register(bundleJob, { run: (tx, { bundleId }) => sendBundle(tx, context, bundleId) })
+  context.jobs.register(wakeJob, { run: (tx, { pageId }) => wakePage(tx, context, pageId) })
+  context.jobs.register(shiftChangeJob, { run: (tx, { scheduleId, since }) => recordShifts(tx, context, [scheduleId], { since }) })
+  context.jobs.register(coverageJob, { run: tx => alarmCoverage(tx, context) })
   for (const purpose of ['page', 'page-bundle']) context.messenger.onDelivery(purpose, recordDeliveries)
-  context.jobs.register<object>(watchdogJob, { run: tx => runWatchdog(tx, context) })
-  context.jobs.register<object, void>(watchdogPingJob, { attempts: 3, before: () => pingHeartbeatUrl(context), run: async () => undefined })
-  for (const purpose of ['page', 'page-bundle']) context.messenger.onTrouble(purpose, (tx, trouble) => failOver(tx, context, trouble))
+  context.jobs.register(watchdogJob, { run: tx => runWatchdog(tx, context) })
+  context.jobs.registerCall(watchdogPingJob, { attempts: 3, before: (_, { signal }) => pingHeartbeatUrl(context, signal) })
+  for (const purpose of ['page', 'page-bundle']) context.messenger.onTrouble(purpose, (tx, troubles) => failOver(tx, context, troubles))
   // Somebody who leaves is never on call from that instant, and who is on call then is written down.
   context.readers.react('on-call', {
     'person.changed': async (tx, entry) => {

@@ -1,5 +1,6 @@
 import { eq } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
+import { transactionRetried } from '../kernel/database.ts'
 import { idFor, newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { type IncomingMail, RefusedMail } from '../notify/inbox.ts'
@@ -21,7 +22,7 @@ export async function answerByMail(context: AppContext, { messageId, ownId, from
   if (done !== undefined) return
   const reply = { id, channel: 'email', address: asked.address, purpose: 'page-answer', purposeId: asked.purposeId, withinId: asked.withinId } as const
   try {
-    await context.database.transaction(async tx => {
+    await transactionRetried(context.database, async tx => {
       const responder = await responderBy(tx, eq(pageNotifications.messageId, messageId))
       if (responder === undefined) throw new AppProblem('not-found', 'What this page was about is gone.')
       const said = await answerPages(tx, context, responder, parseAnswer(text))
@@ -31,6 +32,8 @@ export async function answerByMail(context: AppContext, { messageId, ownId, from
     })
   } catch (error) {
     if (!(error instanceof AppProblem)) throw error
-    await context.database.transaction(tx => context.messenger.postAll(tx, [{ ...reply, subject: `Not done: ${asked.subject}`, body: `${error.message}\n` }]))
+    await transactionRetried(context.database, tx =>
+      context.messenger.postAll(tx, [{ ...reply, subject: `Not done: ${asked.subject}`, body: `${error.message}\n` }]),
+    )
   }
 }

@@ -1,16 +1,18 @@
 import { and, eq, isNotNull, lt, or, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
 import { recordAll, system } from '../journal/index.ts'
 import { addSeconds } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { schedule, scheduleAll } from '../kernel/jobs.ts'
+import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import { post } from '../kernel/outbound.ts'
 import { jobs } from '../kernel/tables.ts'
 import { escalateJob, escalationKey } from './escalation.ts'
 import { pages } from './tables.ts'
 
-export const watchdogJob = 'on-call.audit'
-export const watchdogPingJob = 'on-call.heart'
+export const watchdogJob = defineJob({ kind: 'on-call.audit', lane: clocksLane, data: z.object({}), isUrgent: true })
+export const watchdogPingJob = defineJob({ kind: 'on-call.heart', lane: clocksLane, data: z.object({}) })
 const everySeconds = 60
 /** A step that is later than that is reported. */
 const lateSeconds = 30
@@ -18,7 +20,7 @@ const maxRepaired = 1_000
 
 /** Waits for the next look. Scheduling it again at each start changes nothing: it is one job. */
 export async function scheduleWatchdog(tx: Tx): Promise<void> {
-  await schedule(tx, { kind: watchdogJob, key: watchdogJob, runAt: addSeconds(tx.now, everySeconds), data: {} })
+  await schedule(tx, { kind: watchdogJob, key: watchdogJob.kind, runAt: addSeconds(tx.now, everySeconds), data: {} })
 }
 
 /**
@@ -57,11 +59,11 @@ export async function runWatchdog(tx: Tx, context: AppContext): Promise<void> {
   context.metrics.audits.inc({ result: missing.length > 0 ? 'repaired' : wrong.length > 0 ? 'late' : 'in order' })
   if (wrong.length > 0)
     context.log.warn({ missing: missing.length, late: wrong.length - missing.length }, 'the auditor found escalations that were not in order')
-  if (context.config.heartbeatUrl !== undefined) await schedule(tx, { kind: watchdogPingJob, key: watchdogPingJob, runAt: tx.now, data: {} })
+  if (context.config.heartbeatUrl !== undefined) await schedule(tx, { kind: watchdogPingJob, key: watchdogPingJob.kind, runAt: tx.now, data: {} })
 }
 
 /** Tells the outside monitor that escalations are in order. */
-export async function pingHeartbeatUrl(context: AppContext): Promise<void> {
+export async function pingHeartbeatUrl(context: AppContext, signal: AbortSignal): Promise<void> {
   const url = context.config.heartbeatUrl
-  if (url !== undefined) await post({ url, mayReachPrivate: true, headers: { 'content-type': 'application/json' }, body: '{}' })
+  if (url !== undefined) await post({ url, mayReachPrivate: true, headers: { 'content-type': 'application/json' }, body: '{}', signal })
 }

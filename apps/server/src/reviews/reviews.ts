@@ -1,6 +1,7 @@
 import type { FollowUp, Review } from '@tocsin/api'
 import { and, asc, eq, ne, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, selectionOf, timelineOf } from '../incidents/index.ts'
@@ -8,11 +9,12 @@ import { readEntries, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { schedule } from '../kernel/jobs.ts'
+import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { type Finding, followUps, reviews } from './tables.ts'
 
 type ReviewRow = typeof reviews.$inferSelect
-export const dueJob = 'reviews.improvement-due'
+export const dueJob = defineJob({ kind: 'reviews.improvement-due', lane: clocksLane, data: z.object({ improvementId: z.uuid() }) })
 
 /** Why an incident needs a review before it closes, or undefined when it does not: it touches customers, or is a breach of data. */
 export async function reviewReason(reader: Reader, incident: IncidentRow): Promise<string | undefined> {

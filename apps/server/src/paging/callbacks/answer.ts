@@ -1,5 +1,5 @@
 import type { AppContext } from '../../access/index.ts'
-import type { Tx } from '../../kernel/database.ts'
+import { type Tx, transactionRetried } from '../../kernel/database.ts'
 import { AppProblem } from '../../kernel/problems.ts'
 import { type Answer, answerPages } from '../answers.ts'
 import { type ProviderIdentity, responderByButton, withinOf } from '../responders.ts'
@@ -10,7 +10,7 @@ export const often = { config: { rateLimit: { max: 600, timeWindow: 60_000 } } }
 /** What went wrong in words, for somebody at a phone. */
 export async function inWords(context: AppContext, work: (tx: Tx) => Promise<string>): Promise<string> {
   try {
-    return await context.database.transaction(work)
+    return await transactionRetried(context.database, work)
   } catch (error) {
     if (error instanceof AppProblem) return error.message
     throw error

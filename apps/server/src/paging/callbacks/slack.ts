@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { AppContext } from '../../access/index.ts'
-import type { Reader } from '../../kernel/database.ts'
+import { type Reader, transactionRetried } from '../../kernel/database.ts'
 import { post } from '../../kernel/outbound.ts'
 import { AppProblem } from '../../kernel/problems.ts'
 import { isFromSlack } from '../../notify/channels/slack/send.ts'
@@ -24,7 +24,9 @@ export function mountSlack(http: FastifyInstance, context: AppContext): void {
     const identity = { kind: 'slack', address: pressed.user.id } as const
     let said: { text: string; isForRoom: boolean }
     try {
-      said = await context.database.transaction(async tx => answerPress(tx, context, { token: action.block_id, identity, answer: await answerOf(tx, action) }))
+      said = await transactionRetried(context.database, async tx =>
+        answerPress(tx, context, { token: action.block_id, identity, answer: await answerOf(tx, action) }),
+      )
     } catch (error) {
       if (!(error instanceof AppProblem)) throw error
       said = { text: error.message, isForRoom: false }
@@ -79,6 +81,7 @@ async function replyInSlack(context: AppContext, url: string, { text, isForRoom 
       url,
       mayReachPrivate: context.config.mayReachPrivateWebhooks,
       headers: { 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(10_000),
       body: JSON.stringify({ replace_original: false, response_type: isForRoom ? 'in_channel' : 'ephemeral', text }),
     })
   } catch (error) {
