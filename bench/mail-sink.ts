@@ -5,6 +5,7 @@
 import { SMTPServer } from 'smtp-server'
 
 export interface Taken {
+  readonly to: string
   readonly subject: string
   readonly messageId: string
   readonly at: number
@@ -21,7 +22,7 @@ const server = new SMTPServer({
     stream.on('end', () => {
       const text = Buffer.concat(chunks).toString('latin1')
       const header = (name: string) => new RegExp(`^${name}: (.*)$`, 'mi').exec(text)?.[1]?.trim() ?? ''
-      taken.push({ subject: header('subject'), messageId: header('message-id'), at: Date.now() })
+      taken.push({ to: header('to'), subject: header('subject'), messageId: header('message-id'), at: Date.now() })
       callback(null, 'taken')
     })
   },

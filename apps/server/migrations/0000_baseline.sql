@@ -525,6 +525,9 @@ CREATE TABLE "idempotency_keys" (
 CREATE TABLE "jobs" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"kind" text NOT NULL,
+	"lane" text NOT NULL,
+	"priority" smallint NOT NULL,
+	"destination" text NOT NULL,
 	"key" text NOT NULL,
 	"data" jsonb NOT NULL,
 	"run_at" timestamptz(3) NOT NULL,
@@ -615,6 +618,7 @@ CREATE TABLE "messages" (
 	"receipt" text,
 	"created_at" timestamptz(3) NOT NULL,
 	"sent_at" timestamptz(3),
+	"troubled_at" timestamptz(3),
 	"is_demo" boolean DEFAULT false NOT NULL,
 	CONSTRAINT "messages_channel_known" CHECK ("messages"."channel" in ('email', 'push', 'sms', 'voice', 'slack', 'teams-bot', 'teams', 'ntfy', 'webhook')),
 	CONSTRAINT "messages_state_known" CHECK ("messages"."state" in ('queued', 'held', 'sent', 'failed', 'cancelled'))
@@ -928,7 +932,7 @@ CREATE INDEX "journal_dead_letters_at" ON "journal_dead_letters" USING btree ("a
 CREATE INDEX "journal_leaves_entry" ON "journal_leaves" USING btree ("entry_id");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_created" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "jobs_key" ON "jobs" USING btree ("key");--> statement-breakpoint
-CREATE INDEX "jobs_due" ON "jobs" USING btree ("run_at");--> statement-breakpoint
+CREATE INDEX "jobs_due" ON "jobs" USING btree ("lane","priority","run_at");--> statement-breakpoint
 CREATE INDEX "notices_obligation" ON "notices" USING btree ("obligation_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "obligations_once" ON "obligations" USING btree ("incident_id","customer_id");--> statement-breakpoint
 CREATE INDEX "obligations_due" ON "obligations" USING btree (("notified_at" is not null),coalesce("due_at", 'infinity'::timestamptz));--> statement-breakpoint
@@ -936,6 +940,7 @@ CREATE INDEX "contact_methods_person" ON "contact_methods" USING btree ("person_
 CREATE INDEX "messages_created" ON "messages" USING btree ("created_at","id");--> statement-breakpoint
 CREATE INDEX "messages_purpose" ON "messages" USING btree ("purpose","purpose_id");--> statement-breakpoint
 CREATE INDEX "messages_state" ON "messages" USING btree ("state");--> statement-breakpoint
+CREATE INDEX "messages_unsent" ON "messages" USING btree ("channel","created_at") WHERE "messages"."state" in ('queued', 'held');--> statement-breakpoint
 CREATE INDEX "team_channels_team" ON "team_channels" USING btree ("team_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "page_bundles_open" ON "page_bundles" USING btree ("person_id") WHERE "page_bundles"."sent_at" is null;--> statement-breakpoint
 CREATE INDEX "page_notifications_page" ON "page_notifications" USING btree ("page_id");--> statement-breakpoint

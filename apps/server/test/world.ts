@@ -61,6 +61,10 @@ export interface WorldOptions {
   readonly now?: Instant
   /** The way to the database, where something is to stand in it. */
   readonly through?: (url: string) => Promise<string>
+  /** Another mail server than the one that takes everything. */
+  readonly smtpUrl?: string
+  /** Deadlines of lanes, where a test would wait for the real ones. */
+  readonly deadlineSeconds?: Readonly<Record<string, number>>
 }
 
 export class World {
@@ -264,11 +268,11 @@ export async function buildWorld(options: WorldOptions = {}): Promise<{ world: W
     DATABASE_URL: (await options.through?.(database.url)) ?? database.url,
     PORT: '0',
     TOCSIN_LOG_LEVEL: 'silent',
-    ...(options.withMail === false ? {} : { SMTP_URL: mail.url }),
+    ...(options.withMail === false ? {} : { SMTP_URL: options.smtpUrl ?? mail.url }),
     ...options.env,
   })
-  const server = await startServer(config, openLog(config.logLevel, false), clock)
-  if (options.withAuditor !== true) await server.context.database.transaction(tx => cancel(tx, watchdogJob))
+  const server = await startServer(config, openLog(config.logLevel, false), clock, { deadlineSeconds: options.deadlineSeconds })
+  if (options.withAuditor !== true) await server.context.database.transaction(tx => cancel(tx, watchdogJob.kind))
   return {
     world: new World(server, mail, clock),
     end: async () => {

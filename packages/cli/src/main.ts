@@ -39,10 +39,17 @@ for (const [name, description, withDemo] of [
     .command(name)
     .description(description)
     .option('--port <port>', 'port of web and API')
-    .action(async ({ port }: { port?: string }) => {
+    .addOption(
+      new Option('--role <role>', 'what this process does: all, web without paging, or paging only; without it: web, with a pager beside it').choices([
+        'all',
+        'web',
+        'paging',
+      ] as const),
+    )
+    .action(async ({ port, role }: { port?: string; role?: 'all' | 'web' | 'paging' }) => {
       // Loaded only here: the other commands need no server.
       const { serve } = await import('@tocsin/server')
-      await serve({ port, withDemo, isJson: program.opts<{ json?: boolean }>().json === true })
+      await serve({ port, role, withDemo, isJson: program.opts<{ json?: boolean }>().json === true })
     })
 
 const journal = program.command('journal').description('the record')

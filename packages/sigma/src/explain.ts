@@ -56,7 +56,7 @@ export function explain(
     }
   }
   const alternative = (value: unknown) => {
-    const items = isScalar(value) ? [item('', value)] : Object.entries(value as object).map(([key, part]) => item(key, part))
+    const items = isScalar(value) ? [item('', value)] : Object.entries(value ?? {}).map(([key, part]) => item(key, part))
     return { isMet: items.every(one => one.isMet), items }
   }
   const identifiers = [...parsed].map(([name, expression]): IdentifierVerdict => {

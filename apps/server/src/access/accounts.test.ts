@@ -21,6 +21,7 @@ function browser(world: World): { call: Call; cookie: () => string } {
     },
     { raw: send },
   )
+  // biome-ignore lint/plugin: what it does for any route is what the client's type says of each
   return { call: call as unknown as Call, cookie: () => cookie }
 }
 

@@ -39,41 +39,43 @@ type MaybeCaller = Caller | null
 
 export const sessionCookie = 'tocsin_session'
 
-function guarded(route: Route): Route {
+/** A route that only somebody known may call. */
+function guarded({ route, run }: Binding<Caller>): Binding<MaybeCaller> {
   if (route.access.kind === 'public') throw new Error(`${route.path} is public: its handler has no caller`)
-  return route
+  return {
+    route,
+    run: (database, { caller, ...call }, repeat) => {
+      if (caller === anonymous) throw new Error(`${route.path} was called by nobody`)
+      return run(database, { ...call, caller }, repeat)
+    },
+  }
 }
-function unguarded(route: Route): Route {
+/** A route that anybody may call. */
+function unguarded({ route, run }: Binding<null>): Binding<MaybeCaller> {
   if (route.access.kind !== 'public') throw new Error(`${route.path} is not public`)
-  return route
+  return { route, run: (database, call, repeat) => run(database, { ...call, caller: anonymous }, repeat) }
 }
 
 /** Binds an act of a known caller. */
 export function command<R extends Route>(route: R, handler: CommandHandler<R, Caller>): Binding<MaybeCaller> {
-  guarded(route)
-  return bindCommand(route, handler) as Binding<unknown> as Binding<MaybeCaller>
+  return guarded(bindCommand(route, handler))
 }
 /** Binds a question of a known caller. */
 export function query<R extends Route>(route: R, handler: QueryHandler<R, Caller>): Binding<MaybeCaller> {
-  guarded(route)
-  return bindQuery(route, handler) as Binding<unknown> as Binding<MaybeCaller>
+  return guarded(bindQuery(route, handler))
 }
 /** Binds what a known caller does in several steps. */
 export function workflow<R extends Route>(route: R, handler: WorkflowHandler<R, Caller>): Binding<MaybeCaller> {
-  guarded(route)
-  return bindWorkflow(route, handler) as Binding<unknown> as Binding<MaybeCaller>
+  return guarded(bindWorkflow(route, handler))
 }
 export function openCommand<R extends Route>(route: R, handler: CommandHandler<R, null>): Binding<MaybeCaller> {
-  unguarded(route)
-  return bindCommand(route, handler) as Binding<unknown> as Binding<MaybeCaller>
+  return unguarded(bindCommand(route, handler))
 }
 export function openQuery<R extends Route>(route: R, handler: QueryHandler<R, null>): Binding<MaybeCaller> {
-  unguarded(route)
-  return bindQuery(route, handler) as Binding<unknown> as Binding<MaybeCaller>
+  return unguarded(bindQuery(route, handler))
 }
 export function openWorkflow<R extends Route>(route: R, handler: WorkflowHandler<R, null>): Binding<MaybeCaller> {
-  unguarded(route)
-  return bindWorkflow(route, handler) as Binding<unknown> as Binding<MaybeCaller>
+  return unguarded(bindWorkflow(route, handler))
 }
 export type Bindings = readonly Binding<MaybeCaller>[]
 

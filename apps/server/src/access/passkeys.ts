@@ -52,6 +52,7 @@ export async function addPasskey(
   const challenge = await takeChallenge(tx, input.challengeId, caller.personId)
   const { registrationInfo } = await checked(() =>
     verifyRegistrationResponse({
+      // biome-ignore lint/plugin: a message of the browser, every field of which the library checks itself
       response: input.response as unknown as RegistrationResponseJSON,
       expectedChallenge: challenge,
       expectedOrigin: origin,
@@ -96,6 +97,7 @@ export async function signInWithPasskey(
   input: { challengeId: string; response: Record<string, unknown> },
 ): Promise<Me> {
   const challenge = await takeChallenge(tx, input.challengeId, null)
+  // biome-ignore lint/plugin: a message of the browser, every field of which the library checks itself
   const response = input.response as unknown as AuthenticationResponseJSON
   const [key] = await tx.db
     .select()

@@ -1,5 +1,6 @@
 import type { Heartbeat, RouteInput, silenceRoutes } from '@tocsin/api'
 import { asc, eq } from 'drizzle-orm'
+import { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
 import { services } from '../directory/index.ts'
 import { record, system } from '../journal/index.ts'
@@ -7,12 +8,13 @@ import { addMinutes } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { cancel, schedule } from '../kernel/jobs.ts'
+import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { randomSecret, secretDigest } from '../kernel/secrets.ts'
 import { receiveAlerts, resolveBySource } from './receive.ts'
 import { heartbeats } from './tables.ts'
 
-export const heartbeatJob = 'heartbeat.silent'
+export const heartbeatJob = defineJob({ kind: 'heartbeat.silent', lane: clocksLane, data: z.object({ heartbeatId: z.uuid() }) })
 /** The scope of dedup keys of what is silent. */
 const scope = 'heartbeats'
 const most = 500

@@ -38,8 +38,8 @@ export function openAlerts(context: AppContext): Bindings {
       if (about.kind === 'alert') await releaseAlert(tx, about.id, personId)
     },
   })
-  context.jobs.register<{ silenceId: string }>(silenceOverJob, { run: (tx, { silenceId }) => pageSilenced(tx, context, silenceId) })
-  context.jobs.register<{ heartbeatId: string }>(heartbeatJob, { run: (tx, { heartbeatId }) => missHeartbeat(tx, context, heartbeatId) })
+  context.jobs.register(silenceOverJob, { run: (tx, { silenceId }) => pageSilenced(tx, context, silenceId) })
+  context.jobs.register(heartbeatJob, { run: (tx, { heartbeatId }) => missHeartbeat(tx, context, heartbeatId) })
   return [
     query(silenceRoutes.silences, reader => listSilences(reader)),
     command(silenceRoutes.addSilence, (tx, { caller, body }) => addSilence(tx, caller, body)),

@@ -1,16 +1,18 @@
 import type { AlertMatchers, RouteInput, Severity, Silence, silenceRoutes } from '@tocsin/api'
 import { endOfHours, isWithin } from '@tocsin/oncall'
 import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import { type Caller, people } from '../access/index.ts'
 import { record } from '../journal/index.ts'
 import { addDays, earlierOf, laterOf } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { schedule } from '../kernel/jobs.ts'
+import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { alerts, silences } from './tables.ts'
 
-export const silenceOverJob = 'silence.over'
+export const silenceOverJob = defineJob({ kind: 'silence.over', lane: clocksLane, data: z.object({ silenceId: z.uuid() }) })
 const most = 200
 const maxDays = 366
 

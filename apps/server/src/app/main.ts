@@ -3,13 +3,19 @@ import { hasDemo, loadRequestedDemo, requestDemo } from '../demo/index.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { ConfigProblem, readConfig } from '../kernel/config.ts'
 import { type Log, openLog, sentenceOf } from '../kernel/telemetry.ts'
+import { runPager } from './run-pager.ts'
 import { type Server, startServer } from './server.ts'
+
+/** What one process of the program does; without one it serves, and keeps a pager beside it. */
+type Role = 'all' | 'web' | 'paging'
+const pagingOf = { main: 'beside', all: 'here', web: 'elsewhere' } as const
 
 /**
  * Runs the server until it is told to stop (SIGINT, SIGTERM, or its launcher gone).
  * A wrong configuration ends it with one sentence and exit code 2.
  */
-export async function serve(options: { port?: string | undefined; withDemo?: boolean; isJson?: boolean }): Promise<void> {
+export async function serve(options: { port?: string | undefined; role?: Role | undefined; withDemo?: boolean; isJson?: boolean }): Promise<void> {
+  if (options.role === 'paging') return runPager()
   const stopping = toldToStop()
   const starting = new AbortController()
   void stopping.then(() => {
@@ -20,7 +26,7 @@ export async function serve(options: { port?: string | undefined; withDemo?: boo
   try {
     const config = readConfig({ ...process.env, ...(options.port === undefined ? {} : { PORT: options.port }) })
     const log = openLog(config.logLevel, process.stderr.isTTY === true)
-    const server = await startServer(config, log, systemClock, starting.signal)
+    const server = await startServer(config, log, systemClock, { paging: pagingOf[options.role ?? 'main'], signal: starting.signal })
     handleTheUnhandled(server, log)
     void stopping.then(() => stopServer(server))
     if (options.withDemo) await askForDemo(server)

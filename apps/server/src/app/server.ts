@@ -2,61 +2,58 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { routes } from '@tocsin/api'
 import { Gauge } from 'prom-client'
-import {
-  type AppContext,
-  accessBindings,
-  authorizer,
-  type Bindings,
-  Departures,
-  isSetUp,
-  nameOfCaller,
-  setupToken,
-  Usages,
-  Visibility,
-  Workload,
-} from '../access/index.ts'
-import { openAlerts } from '../alerts/index.ts'
+import { type AppContext, accessBindings, authorizer, type Bindings, isSetUp, nameOfCaller, setupToken } from '../access/index.ts'
 import { openAssurance } from '../assurance/index.ts'
 import { openConnectors } from '../connectors/index.ts'
 import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
 import { openDirectory } from '../directory/index.ts'
-import { ClosingConditions, DeclarationEffects, openIncidents } from '../incidents/index.ts'
-import { JournalReaders, JournalWatch, journalHealth, Live, openSealer } from '../journal/index.ts'
-import { Alarms } from '../kernel/alarms.ts'
+import { ClosingConditions } from '../incidents/index.ts'
+import { JournalWatch, journalHealth } from '../journal/index.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
 import { awaitDatabase, migrateDatabase, openDatabase } from '../kernel/database.ts'
 import { Drain } from '../kernel/drain.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
-import { HealthChecks } from '../kernel/health.ts'
 import { mount, openHttp } from '../kernel/http.ts'
 import { Idempotency, registerPurge, schedulePurge } from '../kernel/idempotency.ts'
-import { JobRunner } from '../kernel/jobs.ts'
+import type { Lane } from '../kernel/lanes.ts'
 import { openMasterKey } from '../kernel/master-key.ts'
 import { openMetrics } from '../kernel/telemetry.ts'
-import { openNotices } from '../notices/index.ts'
-import { type Inbox, Outbox, openAnswers, openNotify } from '../notify/index.ts'
+import { type Inbox, openAnswers } from '../notify/index.ts'
 import { openOrganization } from '../organization/index.ts'
-import { Audits, openAnswerDesk, openPaging, resumePaging } from '../paging/index.ts'
-import { openReviews } from '../reviews/index.ts'
-import { openScheduling, resumeScheduling } from '../scheduling/index.ts'
+import { openAnswerDesk, resumePaging } from '../paging/index.ts'
+import { resumeScheduling } from '../scheduling/index.ts'
+import { type OpenedContext, openContext } from './context.ts'
 import { holdDataFolder } from './data-folder.ts'
 import { Lifetime } from './lifetime.ts'
+import { openPagingModules } from './pager.ts'
+import { PagerSupervisor } from './pager-supervisor.ts'
 import { servePages } from './pages.ts'
 import { systemBindings } from './system.ts'
 
 export const version = '0.1.0'
 
 export interface Server {
-  readonly context: AppContext
+  readonly context: OpenedContext
   readonly detection: Detection
   readonly inbox: Inbox
+  /** The process that pages people, where this one does not. */
+  readonly pager: PagerSupervisor | undefined
   /** Where it is reached. */
   readonly origin: string
   /** The one-time link for the first administrator, while there is none. */
   readonly setupLink: string | undefined
   stop(): Promise<void>
+}
+
+export interface ServerOptions {
+  /** Where the jobs of paging run: in this process, in a pager beside it that it supervises, or in pagers that others start. */
+  readonly paging?: 'here' | 'beside' | 'elsewhere'
+  /** Other deadlines than the lanes' own, by the lane's name. */
+  readonly deadlineSeconds?: Readonly<Record<string, number>> | undefined
+  /** Ends the start where it waits for something. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** @throws Error when a route of the contract has no handler, or two: the document would promise what is not there. */
@@ -73,22 +70,14 @@ function assertComplete(bindings: Bindings): Bindings {
 /** Every module with its routes, lowest first. */
 export function openModules(context: AppContext, detection: Detection, watch: JournalWatch): Bindings {
   const conditions = new ClosingConditions()
-  const effects = new DeclarationEffects()
-  const audits = new Audits()
   return assertComplete([
     ...systemBindings(context, watch, version),
     ...accessBindings(context),
     ...openDirectory(context),
-    ...openNotify(context),
-    ...openScheduling(context),
-    ...openPaging(context, audits),
+    ...openPagingModules(context, conditions),
     ...openOrganization(context),
-    ...openAlerts(context),
-    ...openIncidents(context, conditions, effects),
     ...openConnectors(context),
     ...detection.bindings,
-    ...openNotices(context, conditions, effects, audits),
-    ...openReviews(context, conditions),
     ...openAssurance(context, conditions),
     ...openDemo(context),
   ])
@@ -96,10 +85,10 @@ export function openModules(context: AppContext, detection: Detection, watch: Jo
 
 /**
  * Starts everything: database, migrations, workers, web and API.
- * @param signal ends the start where it waits for something
  * @throws ConfigProblem with one sentence when the port is taken or the data folder is in use.
  */
-export async function startServer(config: Config, log: import('pino').Logger, clock: Clock = systemClock, signal?: AbortSignal): Promise<Server> {
+export async function startServer(config: Config, log: import('pino').Logger, clock: Clock = systemClock, options: ServerOptions = {}): Promise<Server> {
+  const { paging = 'here', deadlineSeconds, signal } = options
   await assertPortIsFree(config)
   const folder = holdDataFolder(config.dataFolder)
   const undo: (() => Promise<void> | void)[] = [() => folder.release()]
@@ -117,8 +106,10 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const database = openDatabase(url, clock, log)
     undo.push(() => database.close())
     const secrets = await openMasterKey(database, config)
-    const live = new Live(database, log)
-    const health = new HealthChecks(log)
+    if (paging !== 'here') metrics.registry.setDefaultLabels({ process: 'web' })
+    const runs = paging === 'here' ? undefined : (lane: Lane) => lane.process === 'web'
+    const context = openContext({ config, clock, log, metrics, secrets, database }, { runs, deadlineSeconds })
+    const { health, jobs, live, messenger } = context
     health.add('database', async () => {
       const finding = await database.health()
       return finding && { ...finding, detail: embedded?.whyAway() ?? finding.detail }
@@ -141,27 +132,10 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     // The last thing that is put on record, after every request and job.
     const lifetime = new Lifetime(database, log, config, version)
     undo.push(() => lifetime.stop())
-    const alarms = new Alarms()
-    const jobs = new JobRunner(database, clock, log, metrics)
-    const messenger = new Outbox(config, secrets, metrics, jobs, database)
-    const context: AppContext = {
-      config,
-      alarms,
-      clock,
-      log,
-      metrics,
-      secrets,
-      database,
-      health,
-      jobs,
-      messenger,
-      readers: new JournalReaders(database, log, alarms),
-      live,
-      sealer: openSealer(secrets),
-      usages: new Usages(),
-      departures: new Departures(),
-      visibility: new Visibility(),
-      workload: new Workload(),
+    const pager = paging === 'beside' ? new PagerSupervisor(log, metrics) : undefined
+    if (pager) {
+      undo.push(() => pager.stop())
+      health.add('pager', async () => pager.health())
     }
     const watch = new JournalWatch(context)
     health.add('journal readers', () => watch.health())
@@ -193,15 +167,16 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     undo.push(() => watch.stop())
     await detection.start()
     undo.push(() => detection.stop())
-    await context.live.start()
+    await live.start()
     await inbox.start()
     undo.push(() => inbox.stop())
     await jobs.start()
     undo.push(() => jobs.stop())
+    pager?.start({ DATABASE_URL: url, TOCSIN_PUBLIC_URL: messenger.origin, TOCSIN_DATA: config.dataFolder })
     // Last in, first out: those who wait are answered while everything that an answer may need still runs.
-    undo.push(() => drain.run(http, () => context.live.stop()))
+    undo.push(() => drain.run(http, () => live.stop()))
     const setupLink = (await isSetUp(database.reader())) ? undefined : `${messenger.origin}/setup/${setupToken(secrets)}`
-    return { context, detection, inbox, origin: messenger.origin, setupLink, stop }
+    return { context, detection, inbox, pager, origin: messenger.origin, setupLink, stop }
   } catch (error) {
     await stop()
     throw error

@@ -38,7 +38,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
         checkpoint => context.metrics.journalSize.set(checkpoint?.size ?? 0),
         (error: unknown) => context.log.warn({ err: error }, 'metrics of the database could not be read'),
       )
-      return new Produced(await context.metrics.registry.metrics(), { 'content-type': context.metrics.registry.contentType })
+      return new Produced(await context.metrics.text(), { 'content-type': context.metrics.registry.contentType })
     }),
     openWorkflow(routes.openApi, async () => new Produced(JSON.stringify(openApiDocument({ version, url: context.messenger.origin })))),
     openQuery(routes.status, async reader => ({

@@ -10,13 +10,14 @@ import { record, system } from '../journal/index.ts'
 import { addSeconds } from '../kernel/clock.ts'
 import { isSqlState, type Reader, type Tx } from '../kernel/database.ts'
 import { schedule } from '../kernel/jobs.ts'
+import { defineJob, housekeepingLane } from '../kernel/lanes.ts'
 import { conflict } from '../kernel/problems.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import { messages } from '../notify/index.ts'
 import { pages, setUpOnCall } from '../paging/index.ts'
 import { demoAttack, demoCustomers, demoPeople, demoServices } from './organization.ts'
 
-export const attackJob = 'demo.attack'
+export const attackJob = defineJob({ kind: 'demo.attack', lane: housekeepingLane, data: z.object({ step: z.int(), key: z.string() }) })
 
 export async function hasDemo(reader: Reader): Promise<boolean> {
   return (await reader.db.select({ id: teams.id }).from(teams).where(eq(teams.isDemo, true)).limit(1)).length > 0

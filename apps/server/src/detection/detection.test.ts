@@ -214,7 +214,7 @@ describe('shippers', () => {
     await lead.call('createDetectionRule', { body: { text: whoami } })
     const url = `${await source(world, lead)}/elastic`
     const hello = await fetch(url)
-    expect([hello.status, hello.headers.get('x-elastic-product'), (await hello.json()) as object]).toMatchObject([
+    expect([hello.status, hello.headers.get('x-elastic-product'), await hello.json()]).toMatchObject([
       200,
       'Elasticsearch',
       { tagline: 'You Know, for Search' },

@@ -11,6 +11,7 @@ import { listCursor } from '../kernel/cursor.ts'
 import type { Tx } from '../kernel/database.ts'
 import type { ReceivedFile } from '../kernel/files.ts'
 import { schedule } from '../kernel/jobs.ts'
+import { defineJob, housekeepingLane } from '../kernel/lanes.ts'
 import { invalid, notFound } from '../kernel/problems.ts'
 import { readCoverage } from './coverage.ts'
 import { Detector } from './detector.ts'
@@ -38,8 +39,8 @@ import { deadLetters, detectionMatches, detectionRules, ignoredIndicators, logSo
 import { assertPulled, cancelPull, pulling, pullJob, schedulePull } from './taxii.ts'
 import { pastedEvents, tryRule } from './try.ts'
 
-const expiryJob = 'end-detection-exceptions'
-const tidyJob = 'end-indicators'
+const expiryJob = defineJob({ kind: 'end-detection-exceptions', lane: housekeepingLane, data: z.object({}) })
+const tidyJob = defineJob({ kind: 'end-indicators', lane: housekeepingLane, data: z.object({}) })
 
 /** Events in, alerts out. */
 export class Detection {
@@ -79,10 +80,10 @@ export class Detection {
       'log-source.added': reloadSources,
       'log-source.revoked': reloadSources,
     })
-    context.jobs.register<object>(watchJob, { run: tx => watchSources(tx, context) })
-    context.jobs.register(pullJob, pulling(context))
-    context.jobs.register<object>(tidyJob, { run: tx => this.#tidy(tx) })
-    context.jobs.register<object>(expiryJob, { run: tx => this.#changed(tx, expiryJob) })
+    context.jobs.register(watchJob, { run: tx => watchSources(tx, context) })
+    context.jobs.registerCall(pullJob, pulling(context))
+    context.jobs.register(tidyJob, { run: tx => this.#tidy(tx) })
+    context.jobs.register(expiryJob, { run: tx => this.#changed(tx, expiryJob.kind) })
     this.bindings = this.#bind(context)
   }
 
@@ -90,14 +91,14 @@ export class Detection {
   async #changed(tx: Tx, _why: string): Promise<void> {
     this.detector.reload()
     const at = await nextExpiry(tx)
-    if (at !== undefined) await schedule(tx, { kind: expiryJob, key: expiryJob, runAt: at, data: {} })
+    if (at !== undefined) await schedule(tx, { kind: expiryJob, key: expiryJob.kind, runAt: at, data: {} })
   }
 
   /** Indicators have come or ended: the matching is made ready anew, now and when the next have ended. */
   async #tidy(tx: Tx): Promise<void> {
     this.detector.reload()
     const at = await nextIndicatorEnd(tx)
-    if (at !== undefined) await schedule(tx, { kind: tidyJob, key: tidyJob, runAt: at, data: {} })
+    if (at !== undefined) await schedule(tx, { kind: tidyJob, key: tidyJob.kind, runAt: at, data: {} })
   }
 
   /** The addresses that shippers send to. */

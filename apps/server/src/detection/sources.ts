@@ -1,6 +1,7 @@
 import type { LogSource } from '@tocsin/api'
 import { isWithin, type Network, parseNetwork } from '@tocsin/sigma'
 import { and, asc, eq, isNotNull, isNull, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
 import { receiveAlerts, resolveBySource } from '../alerts/index.ts'
 import { type Actor, record, system } from '../journal/index.ts'
@@ -8,6 +9,7 @@ import { addMinutes } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { schedule } from '../kernel/jobs.ts'
+import { defineJob, housekeepingLane } from '../kernel/lanes.ts'
 import { invalid, notFound } from '../kernel/problems.ts'
 import { randomSecret, secretDigest } from '../kernel/secrets.ts'
 import { type LogSourceParts, logSources } from './tables.ts'
@@ -98,7 +100,7 @@ export class KnownSources {
 }
 
 const scope = 'log source'
-export const watchJob = 'watch-log-sources'
+export const watchJob = defineJob({ kind: 'watch-log-sources', lane: housekeepingLane, data: z.object({}) })
 
 /**
  * Raises an alert for each source that has been silent for as long as it may, and ends it when the source is heard of again. Looks
@@ -138,7 +140,7 @@ export async function watchSources(tx: Tx, context: AppContext): Promise<void> {
     ])
   }
   const [next] = upcoming.sort()
-  if (next !== undefined) await schedule(tx, { kind: watchJob, key: watchJob, runAt: next, data: {} })
+  if (next !== undefined) await schedule(tx, { kind: watchJob, key: watchJob.kind, runAt: next, data: {} })
 }
 
 /** A source was heard of. @returns whether it had been silent */

@@ -7,7 +7,8 @@ import type { AppContext } from '../access/index.ts'
 import { system } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
-import { cancel, type JobHandler, schedule } from '../kernel/jobs.ts'
+import { type CallHandler, cancel, schedule } from '../kernel/jobs.ts'
+import { defineJob, pullsLane } from '../kernel/lanes.ts'
 import { openOutbound } from '../kernel/outbound.ts'
 import { notFound } from '../kernel/problems.ts'
 import { assertRoom, finishImport, type ListRow, storePart } from './indicators.ts'
@@ -24,8 +25,8 @@ const maxExamples = 20
 /** A server that does not answer is asked again after so long, or when it would be asked anyway, if that is sooner. */
 const retryMinutes = 10
 
-export const pullJob = 'pull-indicators'
-const keyOf = (id: string) => `${pullJob} ${id}`
+export const pullJob = defineJob({ kind: 'pull-indicators', lane: pullsLane, data: z.object({ id: z.uuid() }) })
+const keyOf = (id: string) => `${pullJob.kind} ${id}`
 
 export async function schedulePull(tx: Tx, id: string, runAt = tx.now): Promise<void> {
   await schedule(tx, { kind: pullJob, key: keyOf(id), runAt, data: { id } })
@@ -45,14 +46,14 @@ interface Pulled {
  * Pulls lists from TAXII 2.1 servers. Each page is stored as it comes; where the next pull goes on is kept when all have come, so that a
  * pull that breaks off is done again from where it began, which changes nothing twice.
  */
-export function pulling(context: AppContext): JobHandler<{ id: string }, Pulled | undefined> {
+export function pulling(context: AppContext): CallHandler<{ id: string }, Pulled | undefined> {
   const find = async (id: string) => (await context.database.reader().db.select().from(indicatorLists).where(eq(indicatorLists.id, id)))[0]
   return {
-    before: async ({ id }) => {
+    before: async ({ id }, { signal }) => {
       const list = await find(id)
       if (list?.url == null || !list.isEnabled) return undefined
       try {
-        return await pull(context, list, list.url)
+        return await pull(context, list, list.url, AbortSignal.any([signal, AbortSignal.timeout(maxMs)]))
       } catch (error) {
         context.log.warn({ err: error, list: list.name }, 'a list of indicators could not be pulled')
         const problem = problemOf(error, new URL(list.url).host).slice(0, 500)
@@ -77,6 +78,7 @@ export function pulling(context: AppContext): JobHandler<{ id: string }, Pulled 
 
 /** What a person can do something about. */
 function problemOf(error: unknown, host: string): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return `${host} took longer than ten minutes`
   const { code } = error as NodeJS.ErrnoException
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `the name ${host} is not known`
   if (code === 'ECONNREFUSED') return `${host} refuses the connection`
@@ -84,10 +86,10 @@ function problemOf(error: unknown, host: string): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-async function pull(context: AppContext, list: ListRow, url: string): Promise<Pulled> {
-  const dispatcher = await openOutbound(new URL(url), context.config.mayReachPrivateFeeds, 'TOCSIN_ALLOW_PRIVATE_FEEDS')
+/** @param signal ends it, also in the middle of a page that trickles */
+async function pull(context: AppContext, list: ListRow, url: string, signal: AbortSignal): Promise<Pulled> {
+  const dispatcher = await openOutbound(new URL(url), context.config.mayReachPrivateFeeds, 'TOCSIN_ALLOW_PRIVATE_FEEDS', signal)
   const headers = { accept: mediaType, 'user-agent': 'Tocsin', ...authorization(context, list) }
-  const started = performance.now()
   let taken = 0
   let refused = 0
   let addedAfter = list.addedAfter ?? undefined
@@ -95,8 +97,9 @@ async function pull(context: AppContext, list: ListRow, url: string): Promise<Pu
   try {
     let next: string | undefined
     for (let page = 0; ; page++) {
-      if (page >= maxPages || performance.now() - started > maxMs) throw new Error(`it had more than ${maxPages} pages, or took more than ten minutes`)
-      const answer = await askFor(dispatcher, url, headers, { 'match[type]': 'indicator', added_after: list.addedAfter ?? undefined, next })
+      signal.throwIfAborted()
+      if (page >= maxPages) throw new Error(`it had more than ${maxPages} pages`)
+      const answer = await askFor(dispatcher, signal, url, headers, { 'match[type]': 'indicator', added_after: list.addedAfter ?? undefined, next })
       const part = indicatorsOfObjects(answer.envelope.objects)
       taken += part.indicators.length
       refused += part.problems.length
@@ -109,7 +112,7 @@ async function pull(context: AppContext, list: ListRow, url: string): Promise<Pu
       if (next === undefined) throw new Error('the server says that there is more, but not where')
     }
   } finally {
-    await dispatcher.close()
+    await dispatcher.destroy()
   }
 }
 
@@ -121,13 +124,14 @@ function authorization(context: AppContext, { username, secretSealed }: ListRow)
 
 async function askFor(
   dispatcher: Agent,
+  signal: AbortSignal,
   collection: string,
   headers: Readonly<Record<string, string>>,
   query: Readonly<Record<string, string | undefined>>,
 ): Promise<{ envelope: z.output<typeof Envelope>; addedLast: string | undefined }> {
   const url = new URL('objects/', collection)
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
-  const reply = await request(url, { dispatcher, headers, headersTimeout: 60_000, bodyTimeout: 60_000 })
+  const reply = await request(url, { dispatcher, signal, headers, headersTimeout: 60_000, bodyTimeout: 60_000 })
   const pieces: Buffer[] = []
   let size = 0
   for await (const piece of reply.body as AsyncIterable<Buffer>) {

@@ -8,6 +8,7 @@ import type { PgDatabase } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import type { Clock, Instant } from './clock.ts'
 import { ConfigProblem } from './config.ts'
+import { endedBy } from './deadline.ts'
 import type { Finding } from './health.ts'
 import type { Log } from './telemetry.ts'
 
@@ -26,8 +27,8 @@ export interface Database {
   readonly url: string
   /** Questions outside a transaction. */
   reader(): Reader
-  /** Runs `work` in a transaction; what it throws rolls everything back. */
-  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+  /** Runs `work` in a transaction; what it throws rolls everything back. When `signal` fires it is ended, by closing its connection. */
+  transaction<T>(work: (tx: Tx) => Promise<T>, signal?: AbortSignal): Promise<T>
   /** Calls `heard` on each NOTIFY of `channel`, and once after each reconnection, as notices may have been missed. */
   listen(channel: string, heard: () => void): void
   /** Its connections: all, those without work, and how many wait for one. */
@@ -112,9 +113,9 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
   return {
     url,
     reader: () => ({ db, now: clock.now() }),
-    async transaction(work) {
+    async transaction(work, signal) {
       try {
-        const result = await inTransaction(pool, db => work({ db, now: clock.now(), isTransaction: true }))
+        const result = await inTransaction(pool, db => work({ db, now: clock.now(), isTransaction: true }), signal)
         isFull = false
         return result
       } catch (error) {
@@ -145,20 +146,23 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
 /**
  * Runs `work` between begin and commit on one connection, which goes back to the pool whatever happens: whole, or to be thrown away. (Drizzle's own
  * `transaction` keeps the connection for ever when `begin` fails, so that a database that goes away empties the pool.)
- * @throws what `work` throws; Error where the database rolled back instead of committing
+ * @throws what `work` throws; the signal's reason; Error where the database rolled back instead of committing
  */
-async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promise<T>): Promise<T> {
+async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promise<T>, signal?: AbortSignal): Promise<T> {
   const client = await pool.connect().catch(asDatabaseFault)
   let isClean = false
   try {
     await client.query('begin').catch(asDatabaseFault)
-    const result = await work(drizzle(client))
+    const working = work(drizzle(client))
+    const result = await (signal ? endedBy(working, signal) : working)
     // A fault that `work` passed over ends the transaction all the same, and the database says so only here.
     const { command } = await client.query('commit').catch(asDatabaseFault)
     if (command !== 'COMMIT') throw new Error('The transaction was rolled back: a statement in it had failed.')
     isClean = true
     return result
   } catch (error) {
+    // `work` may still hold the connection: it must be nobody else's.
+    if (signal?.aborted) throw error
     const rolledBack = client.query('rollback').then(
       () => true,
       () => false,
@@ -302,4 +306,18 @@ export function isUnavailable(error: unknown): boolean {
 /** True for a database that is away, starting or full, or a connection that was lost; false for a statement that took too long, which is the statement's own. */
 export function isOutage(error: unknown): boolean {
   return isUnavailable(error) && !/^(57014|55P03)$/.test(codeOf(driverError(error)))
+}
+
+/**
+ * A transaction for somebody who waits for its end: one that lost against another (deadlock, serialization) is run again, twice at most.
+ * @throws what `work` throws
+ */
+export async function transactionRetried<T>(database: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await database.transaction(work)
+    } catch (error) {
+      if (attempt >= 3 || !(isSqlState(error, '40P01') || isSqlState(error, '40001'))) throw error
+    }
+  }
 }

@@ -13,7 +13,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import type { z } from 'zod'
 import type { Config } from './config.ts'
 import { constraintProblem } from './constraints.ts'
-import { type Database, isSqlState, isUnavailable, type Reader, type Tx } from './database.ts'
+import { type Database, isUnavailable, type Reader, type Tx, transactionRetried } from './database.ts'
 import type { Drain } from './drain.ts'
 import type { ReceivedFile } from './files.ts'
 import { describeRequest, type Idempotency, type Once, readKey } from './idempotency.ts'
@@ -73,7 +73,10 @@ interface Repeat {
 
 /** Binds an act: it runs in one transaction, which is committed before the reply leaves. */
 export function bindCommand<R extends Route, Caller>(route: R, handler: CommandHandler<R, Caller>): Binding<Caller> {
-  return { route, run: (database, call, { inside }) => inTransaction(database, tx => inside(tx, () => (handler as CommandHandler<Route, Caller>)(tx, call))) }
+  return {
+    route,
+    run: (database, call, { inside }) => transactionRetried(database, tx => inside(tx, () => (handler as CommandHandler<Route, Caller>)(tx, call))),
+  }
 }
 
 /** Binds a question: it reads, and writes nothing. */
@@ -204,6 +207,7 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
   if (route.consumes === 'multipart/form-data' && !request.isMultipart()) throw new AppProblem('invalid', 'This route takes multipart/form-data.')
   const form = route.consumes === 'multipart/form-data' ? await receiveForm(request, route.fileBytes ?? uploadLimits.fileBytes) : undefined
   try {
+    // biome-ignore lint/plugin: each part was parsed by the route's own schema, which the compiler cannot follow through a route that is not known here
     const call = {
       params: parse(route.params, request.params),
       query: parse(route.query, request.query),
@@ -251,17 +255,6 @@ async function repeatOf<Caller>(
   return {
     inside: async (tx, work) => answerOf(await idempotency.command(tx, request, work, isKept)),
     around: async work => answerOf(await idempotency.workflow(database, request, work, result => isKept() && !(result instanceof Produced))),
-  }
-}
-
-/** A transaction that lost against another (deadlock, serialisation) is run again, twice at most. */
-async function inTransaction<T>(database: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await database.transaction(work)
-    } catch (error) {
-      if (attempt >= 3 || !(isSqlState(error, '40P01') || isSqlState(error, '40001'))) throw error
-    }
   }
 }
 

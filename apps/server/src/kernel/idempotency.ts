@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { eq, lt, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import { addSeconds } from './clock.ts'
 import type { Database, Tx } from './database.ts'
 import type { ReceivedFile } from './files.ts'
 import { type JobRunner, schedule } from './jobs.ts'
+import { defineJob, housekeepingLane } from './lanes.ts'
 import { AppProblem } from './problems.ts'
 import type { Secrets } from './secrets.ts'
 import { idempotencyKeys } from './tables.ts'
@@ -13,7 +15,7 @@ import { idempotencyKeys } from './tables.ts'
 const keptSeconds = 86_400
 /** A workflow that has not finished by then was cut off: the request may be sent again. */
 const workflowSeconds = 300
-const purgeJob = 'idempotency.purge'
+const purgeJob = defineJob({ kind: 'idempotency.purge', lane: housekeepingLane, data: z.object({}) })
 
 /** One request that may come twice. */
 export interface Repeatable {
@@ -152,5 +154,5 @@ export function registerPurge(jobs: JobRunner): void {
 
 /** One job, however often it is scheduled. */
 export function schedulePurge(tx: Tx): Promise<void> {
-  return schedule(tx, { kind: purgeJob, key: purgeJob, runAt: addSeconds(tx.now, keptSeconds), data: {} })
+  return schedule(tx, { kind: purgeJob, key: purgeJob.kind, runAt: addSeconds(tx.now, keptSeconds), data: {} })
 }

@@ -41,7 +41,7 @@ export interface Delivery {
   readonly receipt: string
 }
 
-/** A message that its channel does not take. */
+/** A message that its channel refused, or has not taken in time. */
 export interface Trouble {
   readonly messageId: string
   readonly purposeId: string
@@ -51,7 +51,7 @@ export interface Trouble {
 }
 
 export type DeliveryListener = (tx: Tx, deliveries: readonly Delivery[]) => Promise<void>
-export type TroubleListener = (tx: Tx, trouble: Trouble) => Promise<void>
+export type TroubleListener = (tx: Tx, troubles: readonly Trouble[]) => Promise<void>
 
 /** Sends messages to people. A port: any module writes messages, `notify` stores them and hands them to their channels. */
 export interface Messenger {
@@ -71,6 +71,9 @@ export interface Messenger {
   linkTo(link: PrivateLink): string
   /** Tells `listener` how messages of this purpose went. */
   onDelivery(purpose: string, listener: DeliveryListener): void
-  /** Calls `listener`, in a transaction of its own, when a message of this purpose meets trouble: time to try another channel. */
+  /**
+   * Messages of this purpose are urgent: calls `listener`, in a transaction of its own and once for each, when one was not taken in time, failed a second
+   * time or was refused for good: time to try another channel.
+   */
   onTrouble(purpose: string, listener: TroubleListener): void
 }

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import ipaddr from 'ipaddr.js'
 import { Agent, request } from 'undici'
+import { endedBy } from './deadline.ts'
 
 /** No retry can help: the address is wrong or refused. */
 export class Undeliverable extends Error {
@@ -33,11 +34,12 @@ export function checkWebhookUrl(url: string): URL {
  * A connection to the host of `url` and nowhere else. The name is resolved once and the connection made to that very address, so that a
  * second answer of the name server cannot lead inside.
  * @param setting that lets private addresses be reached, for the sentence
+ * @param signal ends the wait for the name server
  * @throws Undeliverable for a private address
  */
-export async function openOutbound(url: URL, mayReachPrivate: boolean, setting: string): Promise<Agent> {
+export async function openOutbound(url: URL, mayReachPrivate: boolean, setting: string, signal: AbortSignal): Promise<Agent> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  const address = ipaddr.isValid(host) ? host : (await lookup(host)).address
+  const address = ipaddr.isValid(host) ? host : (await endedBy(lookup(host), signal)).address
   if (!mayReachPrivate && !isPublicAddress(address))
     throw new Undeliverable(`${host} is a private address (${address}); it is reached only with ${setting}=true`)
   const family = ipaddr.parse(address).kind() === 'ipv6' ? 6 : 4
@@ -58,21 +60,24 @@ interface Outgoing {
   readonly body: string | Buffer
   /** Addresses that people enter may not lead inside, unless the operator lets them; those that the operator configured may. */
   readonly mayReachPrivate: boolean
+  /** Ends all of it: a server that trickles its answer is not waited for longer. */
+  readonly signal: AbortSignal
 }
 
 const maxReply = 65_536
 
 /**
  * Posts something to another server and returns what it said.
- * @throws Undeliverable for a refused address or a 4xx answer; Error for what may pass (5xx, 429, no answer).
+ * @throws Undeliverable for a refused address or a 4xx answer; Error for what may pass (5xx, 429, no answer); the signal's reason.
  */
-export async function post({ url: given, headers, body, mayReachPrivate }: Outgoing): Promise<{ status: number; text: string }> {
+export async function post({ url: given, headers, body, mayReachPrivate, signal }: Outgoing): Promise<{ status: number; text: string }> {
   const url = checkWebhookUrl(given)
-  const dispatcher = await openOutbound(url, mayReachPrivate, 'TOCSIN_ALLOW_PRIVATE_WEBHOOKS')
+  const dispatcher = await openOutbound(url, mayReachPrivate, 'TOCSIN_ALLOW_PRIVATE_WEBHOOKS', signal)
   try {
     const reply = await request(url, {
       method: 'POST',
       dispatcher,
+      signal,
       headersTimeout: 10_000,
       bodyTimeout: 10_000,
       headers: { 'user-agent': 'Tocsin', ...headers },
@@ -88,6 +93,6 @@ export async function post({ url: given, headers, body, mayReachPrivate }: Outgo
     const sentence = `${url.origin} answered ${reply.statusCode}${text === '' ? '' : `: ${text.slice(0, 200)}`}`
     throw reply.statusCode >= 500 || reply.statusCode === 429 ? new Error(sentence) : new Undeliverable(sentence, reply.statusCode)
   } finally {
-    await dispatcher.close()
+    await dispatcher.destroy()
   }
 }

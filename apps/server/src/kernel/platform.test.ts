@@ -103,9 +103,9 @@ describe('webhooks', () => {
       sentAt: 0,
     }
     for (const url of ['http://127.0.0.1:1/x', 'http://localhost:1/x', 'http://[::1]:1/x', 'http://2130706433/x', 'http://0x7f.1/x'])
-      await expect(sendWebhook({ ...message, address: url }, false)).rejects.toThrow(/private address/)
-    await expect(sendWebhook({ ...message, address: 'file:///etc/passwd' }, true)).rejects.toThrow(/https/)
-    await expect(sendWebhook({ ...message, address: 'https://user:pw@example.com/' }, true)).rejects.toThrow(/password/)
+      await expect(sendWebhook({ ...message, address: url }, false, new AbortController().signal)).rejects.toThrow(/private address/)
+    await expect(sendWebhook({ ...message, address: 'file:///etc/passwd' }, true, new AbortController().signal)).rejects.toThrow(/https/)
+    await expect(sendWebhook({ ...message, address: 'https://user:pw@example.com/' }, true, new AbortController().signal)).rejects.toThrow(/password/)
   })
 
   plain('are signed as Standard Webhooks says', async () => {
@@ -141,7 +141,7 @@ describe('webhooks', () => {
       origin: '',
       sentAt: 1_700_000_000_000,
     }
-    await sendWebhook({ ...message, address: `http://127.0.0.1:${port}/`, secret }, true)
+    await sendWebhook({ ...message, address: `http://127.0.0.1:${port}/`, secret }, true, new AbortController().signal)
     const [got] = received
     const body = '{"id":"m1","type":"page","title":"Odd","text":"Look"}'
     expect(got).toMatchObject({ id: 'm1', timestamp: '1700000000', body })

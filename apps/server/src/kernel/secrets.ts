@@ -16,6 +16,8 @@ export interface Secrets {
   derive(use: string): Buffer
 }
 
+export const masterKeyFile = (dataFolder: string): string => join(dataFolder, 'secret.key')
+
 /** Reads the master key from `given`, or from the data folder, where the first start makes one. */
 export function openSecrets(dataFolder: string, given: string | undefined): Secrets {
   const master = given === undefined ? masterFile(dataFolder) : Buffer.from(given)
@@ -43,7 +45,7 @@ export function openSecrets(dataFolder: string, given: string | undefined): Secr
 }
 
 function masterFile(dataFolder: string): Buffer {
-  const path = join(dataFolder, 'secret.key')
+  const path = masterKeyFile(dataFolder)
   makeFolder(dataFolder)
   try {
     writeFileSync(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx', flush: true })

@@ -1,4 +1,4 @@
-import { index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { index, integer, primaryKey, smallint, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { bytes, count, id, instant, json, table } from './columns.ts'
 
@@ -8,6 +8,12 @@ export const jobs = table(
   {
     id: id(),
     kind: text('kind').notNull(),
+    /** Its kind's: jobs are claimed by lane. */
+    lane: text('lane').notNull(),
+    /** 0 for what is urgent, 1 for the rest. */
+    priority: smallint('priority').notNull(),
+    /** The host that it calls, where its lane bounds the places for one; else empty. */
+    destination: text('destination').notNull(),
     /** At most one job has a key: scheduling it again replaces it. */
     key: text('key').notNull(),
     data: json('data', z.unknown()).notNull(),
@@ -19,7 +25,7 @@ export const jobs = table(
     /** The worker that runs it: the number of an advisory lock which the database frees when that worker dies. */
     leasedBy: integer('leased_by'),
   },
-  self => [uniqueIndex('jobs_key').on(self.key), index('jobs_due').on(self.runAt)],
+  self => [uniqueIndex('jobs_key').on(self.key), index('jobs_due').on(self.lane, self.priority, self.runAt)],
 )
 
 export const files = table('files', {

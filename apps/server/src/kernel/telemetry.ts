@@ -87,7 +87,7 @@ const error = 50
 export function openLog(level: string, isPretty: boolean): import('pino').Logger {
   const redact = {
     paths: ['password', 'secret', 'token', 'key', 'authorization', 'cookie', '*.password', '*.secret', '*.token', '*.key', '*.authorization', '*.cookie'],
-    censor: '[cut out]',
+    censor: '[redacted]',
   }
   const repetitions = new Repetitions()
   const hooks: import('pino').LoggerOptions['hooks'] = {
@@ -97,7 +97,7 @@ export function openLog(level: string, isPretty: boolean): import('pino').Logger
       const skipped = repetitions.admit(kindOf(fields, message), Date.now())
       if (skipped === undefined) return
       if (skipped === 0) return method.apply(this, args)
-      return method.apply(this, [{ ...(fields as object), repeated: skipped }, String(message)])
+      return method.apply(this, [{ ...(typeof fields === 'object' ? fields : { value: fields }), repeated: skipped }, String(message)])
     },
   }
   const options = { level, redact, serializers: { err: (value: unknown) => describeError(value) }, hooks }
@@ -109,11 +109,16 @@ export function openLog(level: string, isPretty: boolean): import('pino').Logger
 /** What is counted. Labels are names of routes, kinds and states: never content. */
 export interface Metrics {
   readonly registry: Registry
+  /** Adds the metrics of another process of this installation: `read` gives them as text, with a label that tells them apart. */
+  addProcess(read: () => Promise<string>): void
+  /** All of them, as Prometheus reads them. */
+  text(): Promise<string>
   readonly requests: Histogram<'route' | 'status'>
   readonly alerts: Counter<'result'>
   readonly messages: Counter<'channel' | 'state'>
   readonly pageDelay: Histogram
   readonly jobs: Counter<'kind' | 'result'>
+  readonly jobDeadlines: Counter<'lane'>
   readonly audits: Counter<'result'>
   readonly journalSize: Gauge
   readonly refusedSignIns: Counter<'factor'>
@@ -130,8 +135,11 @@ export function openMetrics(): Metrics {
   // Gauges that are named like counters; what they add up is there by type.
   for (const name of ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total']) registry.removeSingleMetric(name)
   const registers = [registry]
+  const others: (() => Promise<string>)[] = []
   return {
     registry,
+    addProcess: read => void others.push(read),
+    text: async () => mergeMetrics([await registry.metrics(), ...(await Promise.all(others.map(read => read())))]),
     requests: new Histogram({
       name: 'tocsin_http_request_seconds',
       help: 'Time to answer',
@@ -148,6 +156,12 @@ export function openMetrics(): Metrics {
       registers,
     }),
     jobs: new Counter({ name: 'tocsin_jobs_total', help: 'Jobs run', labelNames: ['kind', 'result'], registers }),
+    jobDeadlines: new Counter({
+      name: 'tocsin_job_deadlines_total',
+      help: 'Runs of jobs that were ended because they took longer than their lane allows',
+      labelNames: ['lane'],
+      registers,
+    }),
     audits: new Counter({
       name: 'tocsin_escalation_audits_total',
       help: 'Looks at the open escalations: in order, late, repaired',
@@ -189,4 +203,38 @@ export function openMetrics(): Metrics {
       })
     },
   }
+}
+
+/** A gauge with one label, read when somebody asks for the metrics. What cannot be read then is left out and logged. */
+export function openGauge(
+  registry: Registry,
+  log: Log,
+  { name, help, label }: { readonly name: string; readonly help: string; readonly label: string },
+  read: () => Promise<readonly (readonly [label: string, value: number])[]>,
+): void {
+  const gauge: Gauge = new Gauge({
+    name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    collect: async () => {
+      gauge.reset()
+      try {
+        for (const [value, n] of await read()) gauge.set({ [label]: value }, n)
+      } catch (error) {
+        log.warn({ err: error, metric: name }, 'a metric could not be read')
+      }
+    },
+  })
+}
+
+/** Texts of several processes as one: each metric is described once, with the samples of all. */
+function mergeMetrics(texts: readonly string[]): string {
+  const blocks = texts.flatMap(text => text.split('\n\n').filter(block => block.trim() !== ''))
+  const byHeader = Map.groupBy(blocks, block => block.split('\n').find(line => line.startsWith('# TYPE ')) ?? '')
+  return `${[...byHeader.values()]
+    .map(([first = '', ...more]) =>
+      [first.trimEnd(), ...more.map(block => block.split('\n').filter(line => line !== '' && !line.startsWith('#')))].flat().join('\n'),
+    )
+    .join('\n\n')}\n`
 }

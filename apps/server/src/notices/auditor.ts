@@ -1,18 +1,20 @@
 import { customerClock, schedule as scheduleOf } from '@tocsin/deadlines'
 import { and, asc, eq, inArray, isNotNull, ne, sql } from 'drizzle-orm'
 import { Counter, type Registry } from 'prom-client'
+import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
 import { incidentCustomers, incidents } from '../incidents/index.ts'
 import { recordAll, system } from '../journal/index.ts'
 import { addSeconds } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { scheduleAll } from '../kernel/jobs.ts'
+import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import { jobs } from '../kernel/tables.ts'
 import { reviewJob, reviewKey } from './decisions.ts'
 import { followIncident, morningOf, scheduleWarnings, warnKey } from './obligations.ts'
 import { obligations } from './tables.ts'
 
-export const watchdogJob = 'notices.audit'
+export const watchdogJob = defineJob({ kind: 'notices.audit', lane: clocksLane, data: z.object({}) })
 /** A warning that is later than that is reported. */
 const lateSeconds = 60
 /** Mended in one look; what is more is left for the next one, and said in the log. */

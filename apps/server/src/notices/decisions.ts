@@ -1,18 +1,20 @@
 import { includesRole, type reasonCategories } from '@tocsin/api'
 import { and, eq } from 'drizzle-orm'
+import { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { incidents, pageLead } from '../incidents/index.ts'
 import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { cancel, schedule } from '../kernel/jobs.ts'
+import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/problems.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { lockObligation } from './notices.ts'
 import { morningOf, type ObligationRow, openObligations, warnTopic } from './obligations.ts'
 import { notices, obligations } from './tables.ts'
 
-export const reviewJob = 'notices.review-decision'
+export const reviewJob = defineJob({ kind: 'notices.review-decision', lane: clocksLane, data: z.object({ obligationId: z.uuid() }) })
 export const reviewKey = (obligationId: string) => `decision:${obligationId}`
 
 interface Proposal {

@@ -15,12 +15,10 @@ export function openNotices(context: AppContext, conditions: ClosingConditions, 
   effects.add((tx, incident) => followIncident(tx, incident))
   const counter = auditCounter(context.metrics.registry)
   audits.add(watchdogJob)
-  context.jobs.register<object>(watchdogJob, { run: tx => auditObligations(tx, context, counter) })
-  context.jobs.register<{ incidentId: string; afterHours: number }>(warnJob, {
-    run: (tx, { incidentId, afterHours }) => warn(tx, context, incidentId, afterHours),
-  })
-  context.jobs.register<{ noticeId: string }>(promiseJob, { run: (tx, { noticeId }) => rememberPromise(tx, context, noticeId) })
-  context.jobs.register<{ obligationId: string }>(reviewJob, { run: (tx, { obligationId }) => reviewDecision(tx, context, obligationId) })
+  context.jobs.register(watchdogJob, { run: tx => auditObligations(tx, context, counter) })
+  context.jobs.register(warnJob, { run: (tx, { incidentId, afterHours }) => warn(tx, context, incidentId, afterHours) })
+  context.jobs.register(promiseJob, { run: (tx, { noticeId }) => rememberPromise(tx, context, noticeId) })
+  context.jobs.register(reviewJob, { run: (tx, { obligationId }) => reviewDecision(tx, context, obligationId) })
   context.messenger.onDelivery('notice', async (tx, deliveries) => {
     for (const delivery of deliveries) await settleDelivery(tx, context, delivery)
   })

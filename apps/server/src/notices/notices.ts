@@ -9,6 +9,7 @@ import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { cancel, schedule } from '../kernel/jobs.ts'
+import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import type { Delivery } from '../kernel/messenger.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { readSetting } from '../kernel/settings.ts'
@@ -19,7 +20,7 @@ import { notices, obligations } from './tables.ts'
 
 type Input = z.output<typeof NoticeInput>
 type NoticeRow = typeof notices.$inferSelect
-export const promiseJob = 'notices.promise'
+export const promiseJob = defineJob({ kind: 'notices.promise', lane: clocksLane, data: z.object({ noticeId: z.uuid() }) })
 
 interface LockedObligation {
   readonly obligation: ObligationRow

@@ -11,12 +11,13 @@ import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { scheduleAll } from '../kernel/jobs.ts'
+import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import { notFound } from '../kernel/problems.ts'
 import { messages } from '../notify/index.ts'
 import { notices, obligations } from './tables.ts'
 
 export type ObligationRow = typeof obligations.$inferSelect
-export const warnJob = 'notices.warn'
+export const warnJob = defineJob({ kind: 'notices.warn', lane: clocksLane, data: z.object({ incidentId: z.uuid(), afterHours: z.number() }), isUrgent: true })
 export const warnTopic = 'notices'
 
 /**

@@ -1,8 +1,12 @@
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { channelWords } from '@tocsin/api'
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { z } from 'zod'
+import { addSeconds } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
 import type { Database, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { cancel, type JobRunner, scheduleAll } from '../kernel/jobs.ts'
+import { cancel, type JobRunner, type NewJob, type Run, scheduleAll } from '../kernel/jobs.ts'
+import { defineJob, escalationLane, type JobKind, type Lane } from '../kernel/lanes.ts'
 import {
   type DeliveryListener,
   linkPlaceholder,
@@ -10,14 +14,38 @@ import {
   type Messenger,
   type NewMessage,
   type PrivateLink,
+  type Trouble,
   type TroubleListener,
 } from '../kernel/messenger.ts'
 import { Undeliverable } from '../kernel/outbound.ts'
 import { type Secrets, signToken } from '../kernel/secrets.ts'
-import type { Metrics } from '../kernel/telemetry.ts'
+import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
 import { replyAddress } from './channels/email/inbox.ts'
-import { type Channels, type OutboundMessage, openChannels } from './channels/index.ts'
+import { type Channels, hostOf, type OutboundMessage, openChannels } from './channels/index.ts'
 import { messages } from './tables.ts'
+
+/** What its channel has not taken after so long goes another way too. */
+export const failoverSeconds = 15
+
+/**
+ * Each channel has a lane of its own, so that one that hangs holds up no other. A try has as long as a message has before it goes another way.
+ * Channels whose addresses name a host share their places out among the hosts; the others go to the one server of their provider.
+ */
+function deliveryLane(channel: MessageChannel): Lane {
+  const base = { name: `delivery:${channel}`, process: 'paging', deadlineSeconds: failoverSeconds } as const
+  return hostOf(channel, 'https://host.example/') === '' ? { ...base, places: 48 } : { ...base, places: 64, placesPerDestination: 16 }
+}
+
+const Delivering = z.object({ messageId: z.uuid() })
+type DeliveryJob = JobKind<z.output<typeof Delivering>>
+const maxTogether = 1_000
+const failoverJob = defineJob({
+  kind: 'message.fail-over',
+  lane: escalationLane,
+  data: z.object({ messageIds: z.array(z.uuid()).max(maxTogether) }),
+  isUrgent: true,
+})
+const channelNames = Object.keys(channelWords) as MessageChannel[]
 
 /** Writes messages and hands them to their channels. */
 export class Outbox implements Messenger {
@@ -25,26 +53,38 @@ export class Outbox implements Messenger {
   readonly #secrets: Secrets
   readonly #metrics: Metrics
   readonly #channels: Channels
+  readonly #deliveries: ReadonlyMap<MessageChannel, DeliveryJob>
   readonly #troubled = new Map<string, TroubleListener>()
   readonly #hearers = new Map<string, DeliveryListener>()
   #origin = ''
 
-  constructor(config: Config, secrets: Secrets, metrics: Metrics, jobs: JobRunner, database: Database) {
+  constructor(config: Config, secrets: Secrets, metrics: Metrics, jobs: JobRunner, database: Database, log: Log) {
     this.#config = config
     this.#secrets = secrets
     this.#metrics = metrics
     this.#channels = openChannels(config, secrets)
-    jobs.register<{ messageId: string }, Receipt>('deliver', {
-      // About a day at a minute's distance: a mail server may be down for a night, and a notice must still leave.
-      attempts: 1_500,
-      before: async ({ messageId }, attempt) => this.#deliver(database, messageId, attempt),
-      runAll: async (tx, all) =>
-        this.#settle(
+    this.#deliveries = new Map(channelNames.map(channel => [channel, defineJob({ kind: `deliver.${channel}`, lane: deliveryLane(channel), data: Delivering })]))
+    for (const job of this.#deliveries.values())
+      jobs.registerCall(job, {
+        // About a day at a minute's distance: a mail server may be down for a night, and a notice must still leave.
+        attempts: 1_500,
+        before: ({ messageId }, run) => this.#deliver(database, messageId, run),
+        runAll: (tx, all) =>
+          this.#settle(
+            tx,
+            all.map(({ data, outcome }) => ({ messageId: data.messageId, ...outcome })),
+          ),
+        giveUp: (tx, { messageId }, error) => this.#settle(tx, [{ messageId, state: 'failed', text: error }]),
+      })
+    jobs.register(failoverJob, {
+      runAll: (tx, all) =>
+        this.#inTrouble(
           tx,
-          all.map(({ data, outcome }) => ({ messageId: data.messageId, ...outcome })),
+          all.flatMap(({ messageIds }) => messageIds),
         ),
-      giveUp: async (tx, { messageId }, error) => this.#settle(tx, [{ messageId, state: 'failed', text: error }]),
     })
+    const gauge = { name: 'tocsin_messages_oldest_unsent_seconds', help: 'Age of the oldest message that has not left, by channel', label: 'channel' }
+    if (jobs.runs(escalationLane)) openGauge(metrics.registry, log, gauge, () => this.#oldestUnsent(database))
   }
 
   /** The origin that links start with: as configured, or where the server listens. */
@@ -66,9 +106,12 @@ export class Outbox implements Messenger {
     return this.#channels[channel] !== undefined
   }
 
-  /** Calls `hear`, in a transaction of its own, when a message of this purpose fails a second time or for good: time to try another way. */
-  onTrouble(purpose: string, hear: TroubleListener): void {
-    this.#troubled.set(purpose, hear)
+  /**
+   * Messages of this purpose are urgent: calls `listener`, once for each, when it was not taken in {@link failoverSeconds}, failed a second time or was
+   * refused for good: time to try another way.
+   */
+  onTrouble(purpose: string, listener: TroubleListener): void {
+    this.#troubled.set(purpose, listener)
   }
 
   /** Tells `hearer` how messages of this purpose went. */
@@ -99,10 +142,9 @@ export class Outbox implements Messenger {
       createdAt: tx.now,
     }))
     await tx.db.insert(messages).values(rows)
-    const queued = rows.filter(row => row.state === 'queued')
-    await scheduleAll(
+    await this.#scheduleDeliveries(
       tx,
-      queued.map(({ id }) => ({ kind: 'deliver', key: `deliver:${id}`, runAt: tx.now, data: { messageId: id } })),
+      rows.filter(row => row.state === 'queued'),
     )
   }
 
@@ -124,14 +166,28 @@ export class Outbox implements Messenger {
       .update(messages)
       .set({ state: 'queued' })
       .where(and(eq(messages.state, 'held'), inArray(messages.channel, ready)))
-      .returning({ id: messages.id })
-    await scheduleAll(
-      tx,
-      held.map(({ id }) => ({ kind: 'deliver', key: `deliver:${id}`, runAt: tx.now, data: { messageId: id } })),
-    )
+      .returning({ id: messages.id, channel: messages.channel, address: messages.address, purpose: messages.purpose, isDemo: messages.isDemo })
+    await this.#scheduleDeliveries(tx, held)
   }
 
-  async #deliver(database: Database, messageId: string, attempt: number): Promise<Receipt> {
+  async #scheduleDeliveries(tx: Tx, queued: readonly Queued[]): Promise<void> {
+    const deliveries = queued.flatMap(({ id, channel, address, purpose }): NewJob<z.output<typeof Delivering>>[] => {
+      const kind = this.#deliveries.get(channel)
+      return kind === undefined
+        ? []
+        : [{ kind, key: `deliver:${id}`, runAt: tx.now, data: { messageId: id }, destination: hostOf(channel, address), isUrgent: this.#troubled.has(purpose) }]
+    })
+    await scheduleAll(tx, deliveries)
+    // One timer for all of them: most have left by then.
+    const urgent = queued.flatMap(({ id, purpose, isDemo }) => (this.#troubled.has(purpose) && isDemo !== true ? [id] : []))
+    for (let at = 0; at < urgent.length; at += maxTogether) {
+      const messageIds = urgent.slice(at, at + maxTogether)
+      const key = `fail-over:all:${messageIds[0]}`
+      await scheduleAll(tx, [{ kind: failoverJob, key, runAt: addSeconds(tx.now, failoverSeconds), data: { messageIds } }])
+    }
+  }
+
+  async #deliver(database: Database, messageId: string, { attempt, signal }: Run): Promise<Receipt> {
     const reader = database.reader()
     const [message] = await reader.db
       .update(messages)
@@ -141,25 +197,53 @@ export class Outbox implements Messenger {
     if (!message) return { state: 'failed', text: 'the message is gone' }
     // Nobody is behind a demo address: such a message goes no further than the outbox, and its receipt says so.
     if (message.isDemo) return { state: 'sent', text: 'demo: shown in the outbox, sent to nobody' }
-    const { channel, purpose, purposeId, address } = message
-    const hear = this.#troubled.get(purpose)
-    const inTrouble = async (error: string) => {
-      if (hear) await database.transaction(tx => hear(tx, { messageId, purposeId, channel, address, error }))
-    }
+    const { channel } = message
     try {
       const send = this.#channels[channel]
       if (!send) throw new Error(`nothing is configured to send by ${channel}`)
-      return { state: 'sent', text: await send(this.#outboundMessageOf(message, Date.parse(reader.now))) }
+      return { state: 'sent', text: await send(this.#outboundMessageOf(message, Date.parse(reader.now)), signal) }
     } catch (error) {
       const sentence = (error instanceof Error ? error.message : String(error)).slice(0, 500)
-      if (error instanceof Undeliverable) {
-        await inTrouble(sentence)
-        return { state: 'failed', text: sentence }
-      }
+      if (error instanceof Undeliverable) return { state: 'failed', text: sentence }
       await reader.db.update(messages).set({ lastError: sentence }).where(eq(messages.id, messageId))
-      if (attempt === 1) await inTrouble(sentence)
+      if (attempt === 1)
+        await database.transaction(tx =>
+          scheduleAll(tx, [{ kind: failoverJob, key: `fail-over:${messageId}`, runAt: tx.now, data: { messageIds: [messageId] } }]),
+        )
       throw error
     }
+  }
+
+  /** Tells, once for each, those who know another way of messages that have not left yet. */
+  async #inTrouble(tx: Tx, messageIds: readonly string[]): Promise<void> {
+    const found = await tx.db
+      .update(messages)
+      .set({ troubledAt: tx.now })
+      .where(and(inArray(messages.id, [...messageIds]), eq(messages.state, 'queued'), isNull(messages.troubledAt)))
+      .returning()
+    await this.#tellOfTrouble(
+      tx,
+      found.map(({ id, purpose, purposeId, channel, address, lastError }) => ({
+        ...{ purpose, purposeId, channel, address, messageId: id },
+        error: lastError ?? `not taken within ${failoverSeconds} seconds`,
+      })),
+    )
+  }
+
+  async #tellOfTrouble(tx: Tx, troubles: readonly (Trouble & { readonly purpose: string })[]): Promise<void> {
+    for (const [purpose, own] of Map.groupBy(troubles, one => one.purpose)) await this.#troubled.get(purpose)?.(tx, own)
+  }
+
+  /** Seconds since the oldest message of each channel was written that has not left; 0 where all have. */
+  async #oldestUnsent(database: Database): Promise<[channel: string, seconds: number][]> {
+    const reader = database.reader()
+    const rows = await reader.db
+      .select({ channel: messages.channel, at: sql<string>`min(${messages.createdAt})` })
+      .from(messages)
+      .where(inArray(messages.state, ['queued', 'held']))
+      .groupBy(messages.channel)
+    const oldest = new Map(rows.map(({ channel, at }) => [channel, (Date.parse(reader.now) - Date.parse(at)) / 1_000]))
+    return channelNames.map(channel => [channel, Math.max(0, oldest.get(channel) ?? 0)])
   }
 
   #outboundMessageOf(message: typeof messages.$inferSelect, sentAt: number): OutboundMessage {
@@ -200,21 +284,30 @@ export class Outbox implements Messenger {
       purposeId: string
       address: string
       createdAt: string
+      troubledAt: string | null
       state: 'sent' | 'failed'
       text: string
     }>(sql`
       update messages set
+        troubled_at = case when fresh.state = 'failed' then ${tx.now}::timestamptz else messages.troubled_at end,
         state = fresh.state,
         receipt = case when fresh.state = 'sent' then fresh.text else receipt end,
         sent_at = case when fresh.state = 'sent' then ${tx.now}::timestamptz else sent_at end,
         last_error = case when fresh.state = 'sent' then null else fresh.text end
-      from (values ${sql.join(rows, sql`, `)}) as fresh (id, state, text)
+      from (select fresh.*, old.troubled_at from (values ${sql.join(rows, sql`, `)}) as fresh (id, state, text) join messages as old using (id)) as fresh
       where messages.id = fresh.id and messages.state = 'queued'
-      returning messages.id, channel, purpose, purpose_id as "purposeId", address, messages.created_at as "createdAt", fresh.state, fresh.text`)
+      returning messages.id, fresh.troubled_at as "troubledAt", channel, purpose, purpose_id as "purposeId", address, messages.created_at as "createdAt", fresh.state, fresh.text`)
     for (const { channel, state, createdAt } of settled.rows) {
       this.#metrics.messages.inc({ channel, state })
       if (state === 'sent') this.#metrics.pageDelay.observe(Math.max(0, (Date.parse(tx.now) - Date.parse(createdAt)) / 1_000))
     }
+    // Refused for good: another way is tried, where that was not done before.
+    await this.#tellOfTrouble(
+      tx,
+      settled.rows.flatMap(({ id, state, text, troubledAt, ...one }) =>
+        state === 'failed' && troubledAt === null ? [{ ...one, messageId: id, error: text }] : [],
+      ),
+    )
     for (const [purpose, own] of Map.groupBy(settled.rows, one => one.purpose))
       await this.#hearers.get(purpose)?.(
         tx,
@@ -228,6 +321,15 @@ const withoutLink = (body: string) =>
     .split('\n\n')
     .filter(paragraph => !paragraph.includes(linkPlaceholder))
     .join('\n\n')
+
+/** What the job of a delivery is made from. */
+interface Queued {
+  readonly id: string
+  readonly channel: MessageChannel
+  readonly address: string
+  readonly purpose: string
+  readonly isDemo?: boolean
+}
 
 interface Receipt {
   readonly state: 'sent' | 'failed'

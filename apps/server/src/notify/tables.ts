@@ -1,5 +1,6 @@
 import { contactKinds, messageChannels, teamChannelKinds } from '@tocsin/api'
 import { urgencies } from '@tocsin/oncall'
+import { sql } from 'drizzle-orm'
 import { boolean, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { people } from '../access/tables.ts'
@@ -92,11 +93,14 @@ export const messages = table(
     receipt: text('receipt'),
     createdAt: instant('created_at').notNull(),
     sentAt: instant('sent_at'),
+    /** Since when its channel is in trouble with it: it was refused, or not taken in time. */
+    troubledAt: instant('troubled_at'),
     isDemo: boolean('is_demo').notNull().default(false),
   },
   self => [
     index('messages_created').on(self.createdAt, self.id),
     index('messages_purpose').on(self.purpose, self.purposeId),
     index('messages_state').on(self.state),
+    index('messages_unsent').on(self.channel, self.createdAt).where(sql`${self.state} in ('queued', 'held')`),
   ],
 )

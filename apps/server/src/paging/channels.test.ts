@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { type Peer, type Received, startPeer } from '../../test/peer.ts'
 import { makeSubscription } from '../../test/push.ts'
 import { buildWorld, linkIn, type Person, test, type World } from '../../test/world.ts'
+import { readConfig } from '../kernel/config.ts'
 
 const twilioToken = 'a-twilio-token'
 const slackSecret = 'a-slack-secret'
@@ -74,14 +75,14 @@ test('a signature of Twilio is what its documentation computes', async () => {
   // The example of "Validating requests" in Twilio's documentation.
   const { isFromTwilio } = await import('../notify/channels/twilio/send.ts')
   const fields = { CallSid: 'CA1234567890ABCDE', Caller: '+14158675309', Digits: '1234', From: '+14158675309', To: '+18005551212' }
-  const config = { twilio: { authToken: '12345' } } as never
+  const config = readConfig({ TWILIO_AUTH_TOKEN: '12345' })
   expect(isFromTwilio(config, 'RSOYDt4T1cUTdK1PDd93/VVr8B8=', 'https://mycompany.com/myapp.php?foo=1&bar=2', fields)).toBe(true)
   expect(isFromTwilio(config, 'RSOYDt4T1cUTdK1PDd93/VVr8B8=', 'https://mycompany.com/myapp.php?foo=1&bar=3', fields)).toBe(false)
 })
 
 test('a signature of Slack is what its documentation computes, and not older than five minutes', async () => {
   const { isFromSlack } = await import('../notify/channels/slack/send.ts')
-  const config = { slack: { signingSecret: '8f742231b10e8888abcd99yyyzzz85a5' } } as never
+  const config = readConfig({ SLACK_SIGNING_SECRET: '8f742231b10e8888abcd99yyyzzz85a5' })
   const body =
     'token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c'
   const headers = { 'x-slack-request-timestamp': '1531420618', 'x-slack-signature': 'v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503' }
@@ -205,6 +206,26 @@ describe('SMS', () => {
       await world.settle()
       backup.expectPage(/billing/)
     })
+  })
+})
+
+test('an answer that loses a deadlock in the database is done all the same, once', async () => {
+  await withProviders(async (world, { twilio }) => {
+    const { primary } = await pagedTeam(world)
+    await addVerified(world, primary, { kind: 'sms', address: '+4930123456' }, twilio)
+    await world.alert({ service: 'billing' })
+    // A sequence counts on where its transaction is rolled back: the first change of a page is refused as PostgreSQL refuses whoever loses a deadlock.
+    await world.server.context.database.reader().db.execute(`
+      create sequence changes;
+      create function lose_once() returns trigger language plpgsql as
+        $$ begin if nextval('changes') = 1 then raise exception 'deadlock detected' using errcode = '40P01'; end if; return new; end $$;
+      create trigger lose_once before update on pages for each row execute function lose_once()`)
+    const reply = await twilioCalls(world, '/hooks/twilio/sms', { From: '+4930123456', To: '+15005550006', Body: '1', MessageSid: 'SM2' })
+    expect([reply.status, await reply.text()]).toEqual([200, expect.stringContaining('It is yours')])
+    const [page] = (await primary.call('pages')).items
+    expect(page).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
+    const { events } = await primary.call('page', { params: { id: page?.id ?? '' } })
+    expect(events.filter(event => event.kind === 'page.acknowledged').length).toBe(1)
   })
 })
 

@@ -1,13 +1,16 @@
-import type { EscalationLevel, PageTarget } from '@tocsin/api'
+import type { EscalationLevel, PageTarget, policyRoutes, RouteInput } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { linkIn, type Person, test, type World } from '../../test/world.ts'
 
+const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri'] as const
+
+type BusinessHours = RouteInput<typeof policyRoutes.savePolicy>['body']['businessHours']
 /** A target of the tests: a tier by its number, `'vacant'` for one that nobody is in. */
 type Target = PageTarget | { kind: 'tier'; tier: number | 'vacant' }
 type Level = Omit<EscalationLevel, 'targets'> & { targets: Target[] }
 
 /** A team of three people in three tiers and a vacant one, and the policy that is given. */
-async function teamWith(world: World, levels: Level[], more: { repeats?: number; settings?: object; businessHours?: object } = {}) {
+async function teamWith(world: World, levels: Level[], more: { repeats?: number; settings?: object; businessHours?: BusinessHours } = {}) {
   const { team, members } = await world.team({ tiers: 3 })
   const lead = await world.person('lead')
   const [before] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
@@ -26,7 +29,7 @@ async function teamWith(world: World, levels: Level[], more: { repeats?: number;
       name: 'Special',
       levels: policyOf(levels),
       repeats: more.repeats ?? 0,
-      ...(more.businessHours ? { businessHours: more.businessHours as never } : {}),
+      ...(more.businessHours ? { businessHours: more.businessHours } : {}),
     },
   })
   await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...settings, policyId: policy.id, ...more.settings } })
@@ -147,7 +150,7 @@ describe('a policy', () => {
   })
 
   test('lets pages of low urgency wait for business hours, and high ones not', async ({ world }) => {
-    const office = { timeZone: 'Europe/Berlin', hours: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:30', until: '17:00' }] }
+    const office = { timeZone: 'Europe/Berlin', hours: [{ days: [...weekdays], from: '09:30', until: '17:00' }] }
     const settings = { highFrom: 'critical' }
     const { first } = await teamWith(world, [tier(0)], { businessHours: office, settings })
     // 08:00 UTC on a Monday is 09:00 in Berlin.

@@ -2,18 +2,20 @@ import type { PageTarget } from '@tocsin/api'
 import { levelCount, levelFrom, whenWithin } from '@tocsin/oncall'
 import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { type AppContext, type Engagement, people } from '../access/index.ts'
 import { type NewEntry, record, recordAll, system } from '../journal/index.ts'
 import { addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { type NewJob, scheduleAll } from '../kernel/jobs.ts'
+import { defineJob, escalationLane } from '../kernel/lanes.ts'
 import { type OnCallSnapshot, onCallSettings, peopleBehind, readSnapshotOf, referenceIn, tierOf, unreachablePeople } from '../scheduling/index.ts'
 import { type NotificationRequest, notifyPeople, tellChannels } from './notifications.ts'
 import { type PolicyRow, type Routed, routePage } from './policies.ts'
 import { pages, policies } from './tables.ts'
 
 export type PageRow = typeof pages.$inferSelect
-export const escalateJob = 'page.escalate'
+export const escalateJob = defineJob({ kind: 'page.escalate', lane: escalationLane, data: z.object({ pageId: z.uuid() }), isUrgent: true })
 /** How long the one who is asked before the team has. */
 export const firstPersonMinutes = 10
 export const escalationKey = (pageId: string) => `page:${pageId}`
@@ -107,7 +109,7 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
   const snapshot = await readPagingSnapshot(tx, context, escalating)
   const requests: NotificationRequest[] = []
   const entries: NewEntry[] = []
-  const jobs: NewJob[] = []
+  const jobs: NewJob<{ pageId: string }>[] = []
   const updates: { id: string; decision: Decision; urgency: string }[] = []
   for (const page of escalating) {
     const routed = routePage(page.teamId === null ? undefined : snapshot.onCall.settings.get(page.teamId), snapshot.policies, page)

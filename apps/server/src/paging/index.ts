@@ -7,7 +7,7 @@ import type { Delivery } from '../kernel/messenger.ts'
 import { shownAddress } from '../notify/index.ts'
 import { alarmAdministrators, resolveAlarm } from './alarms.ts'
 import { escalateJob, escalatePages } from './escalation.ts'
-import { bundleJob, failOver, type NotifyData, notifyFurther, notifyJob, sendBundle } from './notifications.ts'
+import { bundleJob, failOver, notifyFurther, notifyJob, sendBundle } from './notifications.ts'
 import { wakeJob, wakePage } from './pages.ts'
 import { listPolicies } from './policies.ts'
 import { pagingBindings } from './routes.ts'
@@ -24,28 +24,21 @@ export { Audits } from './watchdog.ts'
 
 export function openPaging(context: AppContext, audits: Audits): Bindings {
   context.alarms.fill({ raise: (tx, alarm) => alarmAdministrators(tx, context, alarm), resolve: (tx, key) => resolveAlarm(tx, context, key) })
-  context.jobs.register<{ pageId: string }>(escalateJob, {
+  context.jobs.register(escalateJob, {
     runAll: (tx, all) =>
       escalatePages(
         tx,
         context,
-        all.map(one => one.data.pageId),
+        all.map(one => one.pageId),
       ),
   })
-  context.jobs.register<NotifyData>(notifyJob, {
-    runAll: (tx, all) =>
-      notifyFurther(
-        tx,
-        context,
-        all.map(one => one.data),
-      ),
-  })
-  context.jobs.register<{ bundleId: string }>(bundleJob, { run: (tx, { bundleId }) => sendBundle(tx, context, bundleId) })
-  context.jobs.register<{ pageId: string }>(wakeJob, { run: (tx, { pageId }) => wakePage(tx, context, pageId) })
+  context.jobs.register(notifyJob, { runAll: (tx, all) => notifyFurther(tx, context, all) })
+  context.jobs.register(bundleJob, { run: (tx, { bundleId }) => sendBundle(tx, context, bundleId) })
+  context.jobs.register(wakeJob, { run: (tx, { pageId }) => wakePage(tx, context, pageId) })
   for (const purpose of ['page', 'page-bundle']) context.messenger.onDelivery(purpose, recordDeliveries)
-  context.jobs.register<object>(watchdogJob, { run: tx => runWatchdog(tx, context, audits) })
-  context.jobs.register<object, void>(watchdogPingJob, { attempts: 3, before: () => pingHeartbeatUrl(context), run: async () => undefined })
-  for (const purpose of ['page', 'page-bundle']) context.messenger.onTrouble(purpose, (tx, trouble) => failOver(tx, context, trouble))
+  context.jobs.register(watchdogJob, { run: tx => runWatchdog(tx, context, audits) })
+  context.jobs.registerCall(watchdogPingJob, { attempts: 3, before: (_, { signal }) => pingHeartbeatUrl(context, signal) })
+  for (const purpose of ['page', 'page-bundle']) context.messenger.onTrouble(purpose, (tx, troubles) => failOver(tx, context, troubles))
   context.usages.add('schedule', (reader, id) => policyPaging(reader, target => target.kind === 'schedule' && target.scheduleId === id, 'schedule'))
   context.usages.add('team-channel', (reader, id) => policyPaging(reader, target => target.kind === 'channel' && target.channelId === id, 'channel'))
   return pagingBindings(context)

@@ -1,19 +1,24 @@
 import { channelWords } from '@tocsin/api'
 import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
-import { recordAll, system } from '../journal/index.ts'
+import { type NewEntry, recordAll, system } from '../journal/index.ts'
 import { addMinutes, addSeconds } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { type NewJob, scheduleAll } from '../kernel/jobs.ts'
+import { defineJob, escalationLane } from '../kernel/lanes.ts'
 import { linkPlaceholder, type NewMessage, type Trouble } from '../kernel/messenger.ts'
 import { type NotificationPlan, type NotificationStep, notificationPlansOf, type TeamChannelKind, teamChannelPurpose, teamChannels } from '../notify/index.ts'
 import { pageBundles, pageNotifications, pages } from './tables.ts'
 
 type PageRow = typeof pages.$inferSelect
 
-export const notifyJob = 'page.notify'
-export const bundleJob = 'page.bundle'
+/** `place`: the place in the person's rules that comes next. */
+const NotifyData = z.object({ pageId: z.uuid(), personId: z.uuid(), levelIndex: z.int(), place: z.int(), why: z.string().optional() })
+type NotifyData = z.output<typeof NotifyData>
+export const notifyJob = defineJob({ kind: 'page.notify', lane: escalationLane, data: NotifyData, isUrgent: true })
+export const bundleJob = defineJob({ kind: 'page.bundle', lane: escalationLane, data: z.object({ bundleId: z.uuid() }) })
 /** Pages that one person gets within a minute, at the most; what is more goes out as one message. */
 export const maxPagesPerMinute = 6
 
@@ -23,15 +28,6 @@ export interface NotificationRequest {
   readonly personId: string
   readonly levelIndex: number
   /** Why it comes to them, where it is not their turn: a gap, a surge, a request of somebody. */
-  readonly why?: string | undefined
-}
-
-export interface NotifyData {
-  readonly pageId: string
-  readonly personId: string
-  readonly levelIndex: number
-  /** The place in the person's rules that comes next. */
-  readonly place: number
   readonly why?: string | undefined
 }
 
@@ -76,7 +72,7 @@ async function notifyNow(tx: Tx, context: AppContext, all: readonly (Notificatio
   const rooms = await roomsOf(tx, personIds)
   const messages: (NewMessage & { id: string })[] = []
   const notifications: Notification[] = []
-  const jobs: NewJob[] = []
+  const jobs: NewJob<NotifyData>[] = []
   const bundled = new Map<string, Notification[]>()
   for (const { page, personId, levelIndex, why, place } of all) {
     const plan = isAtLeast.get(personId)
@@ -91,7 +87,7 @@ async function notifyNow(tx: Tx, context: AppContext, all: readonly (Notificatio
         kind: notifyJob,
         key: `reach:${page.id}:${personId}`,
         runAt: addMinutes(tx.now, later.afterMinutes - current),
-        data: { pageId: page.id, personId, levelIndex, place: place + now.length, why } satisfies NotifyData,
+        data: { pageId: page.id, personId, levelIndex, place: place + now.length, why },
       })
     const isSingle = take(rooms, personId)
     for (const { step } of now) {
@@ -106,7 +102,7 @@ async function notifyNow(tx: Tx, context: AppContext, all: readonly (Notificatio
     }
   }
   await context.messenger.postAll(tx, messages)
-  await bundle(tx, bundled, notifications, jobs)
+  await bundle(tx, bundled, notifications)
   if (notifications.length > 0) await tx.db.insert(pageNotifications).values(notifications)
   await scheduleAll(tx, jobs)
 }
@@ -164,7 +160,7 @@ function take(rooms: Map<string, number>, personId: string): boolean {
 }
 
 /** Puts what is too much for a minute into the person's bundle, which leaves within the minute. */
-async function bundle(tx: Tx, bundled: ReadonlyMap<string, readonly Notification[]>, notifications: Notification[], jobs: NewJob[]): Promise<void> {
+async function bundle(tx: Tx, bundled: ReadonlyMap<string, readonly Notification[]>, notifications: Notification[]): Promise<void> {
   if (bundled.size === 0) return
   const dueAt = addSeconds(tx.now, 60)
   const personIds = [...bundled.keys()]
@@ -180,7 +176,10 @@ async function bundle(tx: Tx, bundled: ReadonlyMap<string, readonly Notification
     .from(pageBundles)
     .where(and(inArray(pageBundles.personId, personIds), isNull(pageBundles.sentAt)))
   for (const { id, personId } of open) for (const one of bundled.get(personId) ?? []) notifications.push({ ...one, bundleId: id })
-  for (const { id } of fresh) jobs.push({ kind: bundleJob, key: `bundle:${id}`, runAt: dueAt, data: { bundleId: id } })
+  await scheduleAll(
+    tx,
+    fresh.map(({ id }) => ({ kind: bundleJob, key: `bundle:${id}`, runAt: dueAt, data: { bundleId: id } })),
+  )
 }
 
 /** The pages of a bundle that still wait for an answer. */
@@ -241,56 +240,74 @@ function bundleMessage(bundleId: string, personId: string, open: readonly PageRo
 }
 
 /**
- * The channel of a message is in trouble: the next method of the same person is used at once, each of them once, and the page says so. The message
- * itself is tried on, if that can help.
+ * The channels of messages are in trouble: the next method of each person is used at once, each of them once, and the page says so. The message
+ * itself is tried on, if that can help. In a batch: a mail server that hangs is in trouble with all its messages at once.
  */
-export async function failOver(tx: Tx, context: AppContext, { messageId, channel, error }: Trouble): Promise<void> {
-  const affected = await tx.db
-    .select({ notification: pageNotifications, page: pages })
-    .from(pageNotifications)
-    .innerJoin(pages, eq(pages.id, pageNotifications.pageId))
-    .where(and(eq(pageNotifications.messageId, messageId), eq(pages.state, 'triggered')))
-    .for('update')
-  // All pages of one message went to one person: one page, or those of a bundle.
-  const [first] = affected
-  if (first === undefined || first.notification.personId === null) return
-  const { personId, bundleId } = first.notification
-  const pageIds = affected.map(({ page }) => page.id)
-  const tried = await tx.db
+export async function failOver(tx: Tx, context: AppContext, troubles: readonly Trouble[]): Promise<void> {
+  const byMessage = Map.groupBy(
+    await tx.db
+      .select({ notification: pageNotifications, page: pages })
+      .from(pageNotifications)
+      .innerJoin(pages, eq(pages.id, pageNotifications.pageId))
+      .where(
+        and(
+          inArray(
+            pageNotifications.messageId,
+            troubles.map(one => one.messageId),
+          ),
+          eq(pages.state, 'triggered'),
+        ),
+      )
+      .orderBy(pages.id)
+      .for('update'),
+    ({ notification }) => notification.messageId,
+  )
+  const affected = [...byMessage.values()].flat()
+  if (affected.length === 0) return
+  const tried: Notification[] = await tx.db
     .select()
     .from(pageNotifications)
-    .where(
-      and(
-        inArray(pageNotifications.pageId, pageIds),
-        eq(pageNotifications.personId, personId),
-        eq(pageNotifications.levelIndex, first.notification.levelIndex),
-      ),
+    .where(inArray(pageNotifications.pageId, [...new Set(affected.map(({ page }) => page.id))]))
+  const triedAbout = Map.groupBy(tried, one => one.pageId)
+  const plans = await notificationPlansOf(tx, [...new Set(affected.flatMap(({ notification }) => notification.personId ?? []))])
+  const messages: (NewMessage & { id: string })[] = []
+  const notifications: Notification[] = []
+  const entries: NewEntry[] = []
+  for (const { messageId, channel, error } of troubles) {
+    // All pages of one message went to one person: one page, or those of a bundle.
+    const own = byMessage.get(messageId) ?? []
+    const [first] = own
+    if (first === undefined || first.notification.personId === null) continue
+    const { personId, bundleId, levelIndex } = first.notification
+    const open = own.map(({ page }) => page)
+    const used = new Set(
+      open
+        .flatMap(page => triedAbout.get(page.id) ?? [])
+        .flatMap(one => (one.personId === personId && one.levelIndex === levelIndex ? [`${one.channel} ${one.methodId ?? ''}`] : [])),
     )
-  if (tried.some(one => one.insteadOf === messageId)) return
-  const plan = (await notificationPlansOf(tx, [personId])).get(personId)
-  const used = new Set(tried.map(one => `${one.channel} ${one.methodId ?? ''}`))
-  const next = plan?.reserve.find(step => !used.has(`${step.kind} ${step.methodId ?? ''}`) && context.messenger.has(step.kind))
-  await recordAll(
-    tx,
-    affected.map(({ page }) => ({
-      actor: system,
-      type: 'page.failed-over',
-      subject: { kind: 'page', id: page.id },
-      within: page.withinId,
-      data: { from: channel, to: next?.kind ?? null, error },
-    })),
-  )
-  if (plan === undefined || next === undefined) return
-  const why = `Another way to reach you (${channelWords[channel]}) is in trouble, so this comes to you this way.`
-  const open = affected.map(({ page }) => page)
-  const message = bundleId === null ? pageMessage(first.page, personId, why) : bundleMessage(bundleId, personId, open, why)
-  const id = await context.messenger.post(tx, { ...message, ...addressOf(next), isDemo: plan.isDemo })
-  await tx.db.insert(pageNotifications).values(
-    affected.map(({ notification, page }) => ({
-      ...{ pageId: page.id, personId, levelIndex: notification.levelIndex, channel: next.kind, methodId: next.methodId },
-      ...{ messageId: id, bundleId, insteadOf: messageId, at: tx.now },
-    })),
-  )
+    const plan = plans.get(personId)
+    const next = plan?.reserve.find(step => !used.has(`${step.kind} ${step.methodId ?? ''}`) && context.messenger.has(step.kind))
+    for (const { id, withinId } of open)
+      entries.push({
+        ...{ actor: system, type: 'page.failed-over', subject: { kind: 'page', id }, within: withinId },
+        data: { from: channel, to: next?.kind ?? null, error },
+      })
+    if (plan === undefined || next === undefined) continue
+    const why = `Another way to reach you (${channelWords[channel]}) is in trouble, so this comes to you this way.`
+    const message = bundleId === null ? pageMessage(first.page, personId, why) : bundleMessage(bundleId, personId, open, why)
+    const id = newId()
+    messages.push({ ...message, ...addressOf(next), id, isDemo: plan.isDemo })
+    for (const page of open) {
+      const base = { pageId: page.id, personId, levelIndex, channel: next.kind, methodId: next.methodId }
+      const notification = { ...base, messageId: id, bundleId, insteadOf: messageId, at: tx.now }
+      notifications.push(notification)
+      // It counts for the next of these messages: two of one page do not both go this way.
+      triedAbout.get(page.id)?.push(notification)
+    }
+  }
+  await recordAll(tx, entries)
+  await context.messenger.postAll(tx, messages)
+  if (notifications.length > 0) await tx.db.insert(pageNotifications).values(notifications)
 }
 
 /** Those whose buttons say who pressed them. */

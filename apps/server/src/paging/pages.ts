@@ -1,18 +1,20 @@
 import { type Severity, severities } from '@tocsin/api'
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people } from '../access/index.ts'
 import { type Actor, lastDoneByPeople, markAs, markRecords, record, recordAll, system } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { cancel, schedule } from '../kernel/jobs.ts'
+import { defineJob, escalationLane } from '../kernel/lanes.ts'
 import { conflict, notFound } from '../kernel/problems.ts'
 import { onCallSettings } from '../scheduling/index.ts'
 import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, type PageRow, restartEscalation } from './escalation.ts'
 import { notifyPeople } from './notifications.ts'
 import { pages } from './tables.ts'
 
-export const wakeJob = 'page.wake'
+export const wakeJob = defineJob({ kind: 'page.wake', lane: escalationLane, data: z.object({ pageId: z.uuid() }) })
 const wakeKey = (pageId: string) => `wake:${pageId}`
 
 export interface PageRequest {

@@ -1,9 +1,11 @@
 import { and, eq, inArray, isNotNull, lt, or, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
 import { recordAll, system } from '../journal/index.ts'
 import { addSeconds } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { schedule, scheduleAll } from '../kernel/jobs.ts'
+import { clocksLane, defineJob, type JobKind } from '../kernel/lanes.ts'
 import { post } from '../kernel/outbound.ts'
 import { jobs } from '../kernel/tables.ts'
 import { escalateJob, escalationKey } from './escalation.ts'
@@ -11,8 +13,8 @@ import { notifyJob } from './notifications.ts'
 import { wakeJob } from './pages.ts'
 import { pages } from './tables.ts'
 
-export const watchdogJob = 'on-call.audit'
-export const watchdogPingJob = 'on-call.heart'
+export const watchdogJob = defineJob({ kind: 'on-call.audit', lane: clocksLane, data: z.object({}), isUrgent: true })
+export const watchdogPingJob = defineJob({ kind: 'on-call.heart', lane: clocksLane, data: z.object({}) })
 const everySeconds = 60
 /** A step that is later than that is reported. */
 const lateSeconds = 30
@@ -22,18 +24,18 @@ const maxRepaired = 1_000
 
 /** Kinds of jobs of other modules that look, with each look of the auditor, whether what they promise is in order. Each is a job of its own: none fails with another. */
 export class Audits {
-  readonly #kinds: string[] = []
-  add(kind: string): void {
+  readonly #kinds: JobKind<Record<string, never>>[] = []
+  add(kind: JobKind<Record<string, never>>): void {
     this.#kinds.push(kind)
   }
-  get kinds(): readonly string[] {
+  get kinds(): readonly JobKind<Record<string, never>>[] {
     return this.#kinds
   }
 }
 
 /** Waits for the next look. Scheduling it again at each start changes nothing: it is one job. */
 export async function scheduleWatchdog(tx: Tx): Promise<void> {
-  await schedule(tx, { kind: watchdogJob, key: watchdogJob, runAt: addSeconds(tx.now, everySeconds), data: {} })
+  await schedule(tx, { kind: watchdogJob, key: watchdogJob.kind, runAt: addSeconds(tx.now, everySeconds), data: {} })
 }
 
 /**
@@ -44,7 +46,7 @@ export async function runWatchdog(tx: Tx, context: AppContext, audits: Audits): 
   await scheduleWatchdog(tx)
   await scheduleAll(
     tx,
-    audits.kinds.map(kind => ({ kind, key: kind, runAt: tx.now, data: {} })),
+    audits.kinds.map(kind => ({ kind, key: kind.kind, runAt: tx.now, data: {} })),
   )
   const ahead = await bringBack(tx)
   const timer = sql`select 1 from ${jobs} where ${jobs.key} = 'page:' || ${pages.id}::text`
@@ -78,7 +80,7 @@ export async function runWatchdog(tx: Tx, context: AppContext, audits: Audits): 
   context.metrics.audits.inc({ result: missing.length + ahead > 0 ? 'repaired' : wrong.length > 0 ? 'late' : 'in order' })
   if (wrong.length > 0)
     context.log.warn({ missing: missing.length, late: wrong.length - missing.length }, 'the auditor found escalations that were not in order')
-  if (context.config.heartbeatUrl !== undefined) await schedule(tx, { kind: watchdogPingJob, key: watchdogPingJob, runAt: tx.now, data: {} })
+  if (context.config.heartbeatUrl !== undefined) await schedule(tx, { kind: watchdogPingJob, key: watchdogPingJob.kind, runAt: tx.now, data: {} })
 }
 
 /**
@@ -115,7 +117,7 @@ async function bringBack(tx: Tx): Promise<number> {
 }
 
 /** Tells the outside monitor that escalations are in order. */
-export async function pingHeartbeatUrl(context: AppContext): Promise<void> {
+export async function pingHeartbeatUrl(context: AppContext, signal: AbortSignal): Promise<void> {
   const url = context.config.heartbeatUrl
-  if (url !== undefined) await post({ url, mayReachPrivate: true, headers: { 'content-type': 'application/json' }, body: '{}' })
+  if (url !== undefined) await post({ url, mayReachPrivate: true, headers: { 'content-type': 'application/json' }, body: '{}', signal })
 }

@@ -11,11 +11,12 @@ import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { schedule } from '../kernel/jobs.ts'
+import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { type Finding, followUps, reviews } from './tables.ts'
 
 type ReviewRow = typeof reviews.$inferSelect
-export const dueJob = 'reviews.improvement-due'
+export const dueJob = defineJob({ kind: 'reviews.improvement-due', lane: clocksLane, data: z.object({ improvementId: z.uuid() }) })
 
 /** Why an incident needs a review before it closes, or undefined when it does not: it touches customers, or is a breach of data. */
 export async function reviewReason(reader: Reader, incident: IncidentRow): Promise<string | undefined> {

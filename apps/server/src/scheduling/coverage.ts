@@ -2,17 +2,19 @@ import { createHash } from 'node:crypto'
 import type { Concern } from '@tocsin/api'
 import { type Concern as CoreConcern, type Team as CoreTeam, coverage, peopleOf } from '@tocsin/oncall'
 import { and, eq, isNotNull, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import { type AppContext, people } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { record, system } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { schedule } from '../kernel/jobs.ts'
+import { defineJob, housekeepingLane } from '../kernel/lanes.ts'
 import { contactMethods } from '../notify/index.ts'
 import { horizonDays } from './schedules.ts'
 import { type OnCallSnapshot, readSnapshot, referenceIn, type Settings, vacancies } from './snapshot.ts'
 
-export const coverageJob = 'on-call.coverage'
+export const coverageJob = defineJob({ kind: 'on-call.coverage', lane: housekeepingLane, data: z.object({}) })
 /** The most that one alarm lists: the page has all. */
 const maxListed = 20
 
@@ -86,7 +88,7 @@ function sentenceOf(snapshot: OnCallSnapshot, concern: CoreConcern): string {
 /** Waits for the next morning's look at coverage, if nobody waits for it yet. */
 export async function scheduleCoverageCheck(tx: Tx): Promise<void> {
   const morning = `${tx.now.slice(0, 10)}T07:00:00.000Z`
-  await schedule(tx, { kind: coverageJob, key: coverageJob, runAt: morning > tx.now ? morning : addDays(morning, 1), data: {} })
+  await schedule(tx, { kind: coverageJob, key: coverageJob.kind, runAt: morning > tx.now ? morning : addDays(morning, 1), data: {} })
 }
 
 /** Once a day: what is wrong with the next 90 days goes to the leads of the organization who are in the team, or else to all leads. */

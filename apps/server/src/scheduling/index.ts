@@ -3,7 +3,7 @@ import type { AppContext, Bindings } from '../access/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { alarmCoverage, coverageJob, scheduleCoverageCheck } from './coverage.ts'
 import { schedulingBindings } from './routes.ts'
-import { recordShifts, type ShiftChange, shiftChangeJob } from './shift-log.ts'
+import { recordShifts, shiftChangeJob } from './shift-log.ts'
 import { readSnapshot } from './snapshot.ts'
 import { shiftRecords } from './tables.ts'
 import { schedulesWith } from './time-off.ts'
@@ -17,8 +17,8 @@ export { assertPeriod, listOnCall, maxFairnessDays, onCallOf } from './teams.ts'
 export { addTimeOff, listTimeOff } from './time-off.ts'
 
 export function openScheduling(context: AppContext): Bindings {
-  context.jobs.register<ShiftChange>(shiftChangeJob, { run: (tx, { scheduleId, since }) => recordShifts(tx, context, [scheduleId], { since }) })
-  context.jobs.register<object>(coverageJob, { run: tx => alarmCoverage(tx, context) })
+  context.jobs.register(shiftChangeJob, { run: (tx, { scheduleId, since }) => recordShifts(tx, context, [scheduleId], { since }) })
+  context.jobs.register(coverageJob, { run: tx => alarmCoverage(tx, context) })
   // Somebody who leaves is never on call from that instant, and who is on call then is written down.
   context.readers.react('on-call', {
     'person.changed': async (tx, entry) => {

@@ -1,5 +1,6 @@
 import { shifts } from '@tocsin/oncall'
 import { and, desc, eq, gt, inArray, isNull } from 'drizzle-orm'
+import { z } from 'zod'
 import { type AppContext, findPerson, people } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { record, system } from '../journal/index.ts'
@@ -7,15 +8,14 @@ import { addDays, addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { cancel, type NewJob, scheduleAll } from '../kernel/jobs.ts'
+import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import { type OnCallSnapshot, positionsOf, readSnapshot, type ScheduleRow } from './snapshot.ts'
 import { handoffNotes, shiftRecords } from './tables.ts'
 
-export const shiftChangeJob = 'on-call.turn'
-export interface ShiftChange {
-  readonly scheduleId: string
-  /** Up to when turns have been written down. */
-  readonly since: Instant
-}
+/** `since`: up to when turns have been written down. */
+const ShiftChange = z.object({ scheduleId: z.uuid(), since: z.iso.datetime() })
+type ShiftChange = z.output<typeof ShiftChange>
+export const shiftChangeJob = defineJob({ kind: 'on-call.turn', lane: clocksLane, data: ShiftChange })
 const jobKey = (scheduleId: string) => `turn:${scheduleId}`
 /** How far ahead the next change is looked for; without one it is looked for again then. */
 const lookAheadDays = 30
@@ -39,7 +39,7 @@ export async function recordShifts(tx: Tx, context: AppContext, scheduleIds: rea
     .from(shiftRecords)
     .where(and(inArray(shiftRecords.scheduleId, [...scheduleIds]), isNull(shiftRecords.end)))
     .for('update')
-  const jobs: NewJob[] = []
+  const jobs: NewJob<ShiftChange>[] = []
   for (const scheduleId of scheduleIds) {
     const row = snapshot.rows.get(scheduleId)
     const core = snapshot.schedules.get(scheduleId)
@@ -61,7 +61,7 @@ export async function recordShifts(tx: Tx, context: AppContext, scheduleIds: rea
     for (const one of open)
       if (!turns.includes(one.position)) await writeDown(tx, context, snapshot, row, one.position, one, [{ at: tx.now, participants: [], shadows: [] }])
     if (isGone) await cancel(tx, jobKey(scheduleId))
-    else jobs.push({ kind: shiftChangeJob, key: jobKey(scheduleId), runAt: next, data: { scheduleId, since: tx.now } satisfies ShiftChange })
+    else jobs.push({ kind: shiftChangeJob, key: jobKey(scheduleId), runAt: next, data: { scheduleId, since: tx.now } })
   }
   await scheduleAll(tx, jobs)
 }

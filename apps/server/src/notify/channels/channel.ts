@@ -22,8 +22,11 @@ export interface OutboundMessage {
   readonly sentAt: number
 }
 
-/** Hands a message over and returns what the other side said. @throws Undeliverable where no repetition can help, Error where one may */
-export type Send = (message: OutboundMessage) => Promise<string>
+/**
+ * Hands a message over and returns what the other side said. When `signal` fires it closes what it has opened and throws.
+ * @throws Undeliverable where no repetition can help, Error where one may
+ */
+export type Send = (message: OutboundMessage, signal: AbortSignal) => Promise<string>
 
 /** The purpose of the token in the buttons of a team's channel: it names a page and nobody, so that whoever presses has to be known there. */
 export const teamChannelPurpose = 'page-in-room'

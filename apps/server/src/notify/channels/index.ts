@@ -17,9 +17,14 @@ export { TeamsConversation, teamsConversationPurpose } from './teams-bot/send.ts
 
 const openedByAddress: ReadonlySet<MessageChannel> = new Set(['push', 'teams', 'ntfy', 'webhook'])
 
+/** The host that a message goes to, where the address names it; empty where all of a channel go to the one server of its provider. */
+export function hostOf(channel: MessageChannel, address: string): string {
+  return openedByAddress.has(channel) && URL.canParse(address) ? new URL(address).host : ''
+}
+
 /** An address as others may see it: whoever knows that of a subscription, a workflow, a topic or a webhook can write there, so that of these the host is shown. */
 export function shownAddress(channel: MessageChannel, address: string): string {
-  return openedByAddress.has(channel) && URL.canParse(address) ? new URL(address).host : address
+  return hostOf(channel, address) || address
 }
 
 /** The ways that messages can leave; without what it needs (a mail server, an account) a channel is undefined. */
@@ -32,8 +37,8 @@ export function openChannels(config: Config, secrets: Secrets): Channels {
     ...openTwilio(config),
     slack: openSlack(config),
     'teams-bot': openTeamsBot(config),
-    teams: message => sendTeams(message, config.mayReachPrivateWebhooks),
-    ntfy: message => sendNtfy(message, config.mayReachPrivateWebhooks),
-    webhook: message => sendWebhook(message, config.mayReachPrivateWebhooks),
+    teams: (message, signal) => sendTeams(message, config.mayReachPrivateWebhooks, signal),
+    ntfy: (message, signal) => sendNtfy(message, config.mayReachPrivateWebhooks, signal),
+    webhook: (message, signal) => sendWebhook(message, config.mayReachPrivateWebhooks, signal),
   }
 }

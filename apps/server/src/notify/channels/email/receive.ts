@@ -1,5 +1,6 @@
 import { eq } from 'drizzle-orm'
 import type { AppContext } from '../../../access/index.ts'
+import { transactionRetried } from '../../../kernel/database.ts'
 import { idFor, newId } from '../../../kernel/ids.ts'
 import { AppProblem } from '../../../kernel/problems.ts'
 import { type AnswerDesk, parseAnswer } from '../../answers.ts'
@@ -19,7 +20,7 @@ export async function answerByMail(context: AppContext, desk: AnswerDesk, { mess
   if (done !== undefined) return
   const reply = { id, channel: 'email', address: asked.address, purpose: 'page-answer', purposeId: asked.purposeId, withinId: asked.withinId } as const
   try {
-    await context.database.transaction(async tx => {
+    await transactionRetried(context.database, async tx => {
       const answered = await desk.byMessage(tx, messageId, parseAnswer(text))
       if (answered === undefined) throw new AppProblem('not-found', 'What this page was about is gone.')
       const subject = answered.isUnderstood ? answered.text.slice(0, 200) : `Not understood: ${asked.subject}`
@@ -27,6 +28,8 @@ export async function answerByMail(context: AppContext, desk: AnswerDesk, { mess
     })
   } catch (error) {
     if (!(error instanceof AppProblem)) throw error
-    await context.database.transaction(tx => context.messenger.postAll(tx, [{ ...reply, subject: `Not done: ${asked.subject}`, body: `${error.message}\n` }]))
+    await transactionRetried(context.database, tx =>
+      context.messenger.postAll(tx, [{ ...reply, subject: `Not done: ${asked.subject}`, body: `${error.message}\n` }]),
+    )
   }
 }

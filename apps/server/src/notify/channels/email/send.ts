@@ -3,15 +3,21 @@ import type { Config } from '../../../kernel/config.ts'
 import { Undeliverable } from '../../../kernel/outbound.ts'
 import type { Send } from '../channel.ts'
 
+/**
+ * A mail server has so long to be connected, to greet, and to say the next thing. Whatever it says in time, the signal of a send ends it. What
+ * `SMTP_URL` says about them (`?socketTimeout=…`) goes before.
+ */
+const patience = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 15_000, socketCloseTimeout: 1_000, dnsTimeout: 5_000 } as const
+
 /** E-mail by SMTP. */
 export function openEmail(config: Config): Send | undefined {
   if (config.smtpUrl === undefined) return undefined
-  const transport = createTransport(config.smtpUrl, { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 } as object)
+  const transport = createTransport({ url: config.smtpUrl, ...patience })
   const domain = /@([^>\s]+)>?$/.exec(config.mailFrom)?.[1] ?? 'localhost'
-  return async ({ id, address, purpose, subject, text, replyTo }) => {
+  return async ({ id, address, purpose, subject, text, replyTo }, signal) => {
     try {
       // The id is the message's own, so that a mail repeated after a crash is the same mail to its receiver.
-      const sent = (await transport.sendMail({
+      const sent = await transport.sendMail({
         from: config.mailFrom,
         to: address,
         subject,
@@ -19,8 +25,9 @@ export function openEmail(config: Config): Send | undefined {
         ...(replyTo === undefined ? {} : { replyTo }),
         messageId: `<${id}@${domain}>`,
         headers: { 'Auto-Submitted': 'auto-generated', 'X-Tocsin-Purpose': purpose },
-      })) as { response?: string }
-      return String(sent.response ?? 'accepted').slice(0, 300)
+        signal,
+      })
+      return sent.response.slice(0, 300)
     } catch (error) {
       if (error instanceof Error && 'responseCode' in error && Number(error.responseCode) >= 550) throw new Undeliverable(error.message)
       throw error

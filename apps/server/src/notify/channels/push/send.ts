@@ -24,7 +24,7 @@ export const pushKey = (secrets: Secrets): string => vapidKeys(secrets).publicKe
 export function openPush(config: Config, secrets: Secrets): Send {
   const keys = vapidKeys(secrets)
   const mail = /<?([^<>\s]+@[^<>\s]+)>?$/.exec(config.mailFrom)?.[1] ?? 'tocsin@localhost'
-  return async (message: OutboundMessage) => {
+  return async (message: OutboundMessage, signal: AbortSignal) => {
     const { address, subject, brief, link, id, secret } = message
     const payload = JSON.stringify({
       id,
@@ -41,7 +41,7 @@ export function openPush(config: Config, secrets: Secrets): Send {
       contentEncoding: 'aes128gcm',
     })
     const headers = Object.fromEntries(Object.entries(details.headers).map(([name, value]) => [name, String(value)]))
-    const { status } = await post({ url: address, mayReachPrivate: config.mayReachPrivateWebhooks, headers, body: details.body ?? '' })
+    const { status } = await post({ url: address, mayReachPrivate: config.mayReachPrivateWebhooks, headers, body: details.body ?? '', signal })
     return `HTTP ${status}`
   }
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { AppContext } from '../../../access/index.ts'
-import type { Reader } from '../../../kernel/database.ts'
+import { type Reader, transactionRetried } from '../../../kernel/database.ts'
 import { post } from '../../../kernel/outbound.ts'
 import { AppProblem } from '../../../kernel/problems.ts'
 import { type Answer, type AnswerDesk, personAt } from '../../answers.ts'
@@ -23,7 +23,7 @@ export function mountSlack(http: FastifyInstance, context: AppContext, desk: Ans
     const identity = { kind: 'slack', address: pressed.user.id } as const
     let said: { text: string; isForTeamChannel: boolean }
     try {
-      said = await context.database.transaction(async tx => desk.byButton(tx, { token: action.block_id, identity, answer: await answerOf(tx, action) }))
+      said = await transactionRetried(context.database, async tx => desk.byButton(tx, { token: action.block_id, identity, answer: await answerOf(tx, action) }))
     } catch (error) {
       if (!(error instanceof AppProblem)) throw error
       said = { text: error.message, isForTeamChannel: false }
@@ -78,6 +78,7 @@ async function replyInSlack(context: AppContext, url: string, { text, isForTeamC
       url,
       mayReachPrivate: context.config.mayReachPrivateWebhooks,
       headers: { 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(10_000),
       body: JSON.stringify({ replace_original: false, response_type: isForTeamChannel ? 'in_channel' : 'ephemeral', text }),
     })
   } catch (error) {

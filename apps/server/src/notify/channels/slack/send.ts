@@ -11,7 +11,7 @@ const passing = new Set(['ratelimited', 'rate_limited', 'internal_error', 'fatal
 export function openSlack(config: Config): Send | undefined {
   const { token, apiUrl } = config.slack
   if (token === undefined) return undefined
-  return async message => {
+  return async (message, signal) => {
     const { address, subject, brief, link, id } = message
     const plain = (words: string) => ({ type: 'plain_text', text: words })
     // The token stands in the block's id: what is chosen from a list carries no value of ours.
@@ -40,6 +40,7 @@ export function openSlack(config: Config): Send | undefined {
     const reply = await post({
       url: `${apiUrl}/chat.postMessage`,
       mayReachPrivate: true,
+      signal,
       headers: { 'content-type': 'application/json; charset=utf-8', authorization: `Bearer ${token}` },
       // The id lets Slack tell a repetition.
       body: JSON.stringify({ channel: address, text: subject, blocks, client_msg_id: id, unfurl_links: false }),

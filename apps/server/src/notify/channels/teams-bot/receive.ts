@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import type { FastifyInstance } from 'fastify'
 import type { AppContext } from '../../../access/index.ts'
-import type { Tx } from '../../../kernel/database.ts'
+import { type Tx, transactionRetried } from '../../../kernel/database.ts'
 import { idFor, newId } from '../../../kernel/ids.ts'
 import type { NewMessage } from '../../../kernel/messenger.ts'
 import { AppProblem } from '../../../kernel/problems.ts'
@@ -20,10 +20,10 @@ export function mountTeamsBot(http: FastifyInstance, context: AppContext, desk: 
       throw new AppProblem('forbidden', 'This request is not signed by Microsoft Teams for this bot.')
     if (await isAnswered(context, activity)) return reply.code(200).send('')
     try {
-      await context.database.transaction(tx => answer(tx, context, desk, activity))
+      await transactionRetried(context.database, tx => answer(tx, context, desk, activity))
     } catch (error) {
       if (!(error instanceof AppProblem)) throw error
-      await context.database.transaction(tx => sayBack(tx, context, activity, { subject: error.message, body: '' }))
+      await transactionRetried(context.database, tx => sayBack(tx, context, activity, { subject: error.message, body: '' }))
     }
     return reply.code(200).send('')
   })

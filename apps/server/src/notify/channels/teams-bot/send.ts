@@ -25,12 +25,13 @@ export function openTeamsBot(config: Config): Send | undefined {
   const { teams, mayReachPrivateWebhooks: mayReachPrivate } = config
   if (teams === undefined) return undefined
   let kept: { token: string; until: number } | undefined
-  const tokenAt = async (now: number) => {
+  const tokenAt = async (now: number, signal: AbortSignal) => {
     if (kept !== undefined && kept.until > now) return kept.token
     const fields = { grant_type: 'client_credentials', client_id: teams.appId, client_secret: teams.appPassword, scope: `${audience}/.default` }
     const { text } = await post({
       url: `${teams.loginUrl}/${encodeURIComponent(teams.tenantId)}/oauth2/v2.0/token`,
       mayReachPrivate: true,
+      signal,
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams(fields).toString(),
     })
@@ -39,9 +40,9 @@ export function openTeamsBot(config: Config): Send | undefined {
     kept = { token, until: now + (seconds - 300) * 1_000 }
     return token
   }
-  return async outbound => {
+  return async (outbound, signal) => {
     const conversation = TeamsConversation.parse(JSON.parse(outbound.secret ?? '{}'))
-    const token = await tokenAt(outbound.sentAt)
+    const token = await tokenAt(outbound.sentAt, signal)
     const activity = activityOf(outbound)
     const [path, body] = conversation.isChannel
       ? ['', { isGroup: true, channelData: { channel: { id: conversation.conversationId } }, activity }]
@@ -50,6 +51,7 @@ export function openTeamsBot(config: Config): Send | undefined {
       const { text } = await post({
         url: `${conversation.serviceUrl.replace(/\/$/, '')}/v3/conversations${path}`,
         mayReachPrivate,
+        signal,
         headers: { 'content-type': 'application/json; charset=utf-8', authorization: `Bearer ${token}` },
         body: JSON.stringify(body),
       })

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { AppContext } from '../../../access/index.ts'
-import type { Tx } from '../../../kernel/database.ts'
+import { type Tx, transactionRetried } from '../../../kernel/database.ts'
 import { AppProblem } from '../../../kernel/problems.ts'
 import { type AnswerDesk, parseAnswer } from '../../answers.ts'
 import { callbackLimit } from '../channel.ts'
@@ -39,7 +39,7 @@ function twilioFields(context: AppContext, request: FastifyRequest): Readonly<Re
 /** What went wrong in words, for somebody at a phone. */
 async function inWords(context: AppContext, work: (tx: Tx) => Promise<string>): Promise<string> {
   try {
-    return await context.database.transaction(work)
+    return await transactionRetried(context.database, work)
   } catch (error) {
     if (error instanceof AppProblem) return error.message
     throw error

@@ -10,10 +10,11 @@ const maxSms = 420
 export function openTwilio(config: Config): { sms: Send | undefined; voice: Send | undefined } {
   const { accountSid, authToken, from, apiUrl } = config.twilio
   if (accountSid === undefined || authToken === undefined || from === undefined) return { sms: undefined, voice: undefined }
-  const create = async (what: 'Messages' | 'Calls', message: OutboundMessage, fields: Record<string, string>): Promise<string> => {
+  const create = async (what: 'Messages' | 'Calls', message: OutboundMessage, signal: AbortSignal, fields: Record<string, string>): Promise<string> => {
     const reply = await post({
       url: `${apiUrl}/2010-04-01/Accounts/${accountSid}/${what}.json`,
       mayReachPrivate: true,
+      signal,
       headers: {
         'content-type': 'application/x-www-form-urlencoded',
         authorization: `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`,
@@ -25,8 +26,8 @@ export function openTwilio(config: Config): { sms: Send | undefined; voice: Send
     return `${status ?? 'taken'} ${sid ?? ''}`.trim()
   }
   return {
-    sms: message => create('Messages', message, { Body: smsText(message) }),
-    voice: message => create('Calls', message, { Twiml: spoken(message) }),
+    sms: (message, signal) => create('Messages', message, signal, { Body: smsText(message) }),
+    voice: (message, signal) => create('Calls', message, signal, { Twiml: spoken(message) }),
   }
 }
 

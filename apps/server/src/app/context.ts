@@ -1,0 +1,45 @@
+import { type AppContext, Departures, Usages, Visibility, Workload } from '../access/index.ts'
+import { JournalReaders, Live, openSealer } from '../journal/index.ts'
+import { Alarms } from '../kernel/alarms.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { Config } from '../kernel/config.ts'
+import type { Database } from '../kernel/database.ts'
+import { HealthChecks } from '../kernel/health.ts'
+import { JobRunner, type RunnerOptions } from '../kernel/jobs.ts'
+import type { Secrets } from '../kernel/secrets.ts'
+import type { Log, Metrics } from '../kernel/telemetry.ts'
+import { Outbox } from '../notify/index.ts'
+
+interface Opened {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly secrets: Secrets
+  readonly database: Database
+}
+
+export interface OpenedContext extends AppContext {
+  readonly messenger: Outbox
+}
+
+/** What every module is given to stand on, in the web process and in the pager; nothing of it runs yet. */
+export function openContext(opened: Opened, runner: RunnerOptions): OpenedContext {
+  const { config, clock, log, metrics, secrets, database } = opened
+  const jobs = new JobRunner(database, clock, log, metrics, runner)
+  const alarms = new Alarms()
+  return {
+    ...opened,
+    alarms,
+    jobs,
+    health: new HealthChecks(log),
+    messenger: new Outbox(config, secrets, metrics, jobs, database, log),
+    readers: new JournalReaders(database, log, alarms),
+    live: new Live(database, log),
+    sealer: openSealer(secrets),
+    usages: new Usages(),
+    departures: new Departures(),
+    visibility: new Visibility(),
+    workload: new Workload(),
+  }
+}

@@ -1,0 +1,3 @@
+import { runPager } from './run-pager.ts'
+
+await runPager()

@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ConfigProblem, readConfig } from '../kernel/config.ts'
+import { openLog } from '../kernel/telemetry.ts'
+import { startPager } from './pager.ts'
+import { type FromPager, ToPager } from './pager-messages.ts'
+
+/** What it does has so long to end when it is told to stop. */
+const stopMs = 8_000
+
+/**
+ * Runs the pager in this process until it is told to stop. Under a supervisor that is SIGTERM, or the end of the channel to it: when the supervisor is
+ * gone, so is the database that it owns. Without one also Ctrl-C; a supervisor gets that itself, from the same terminal.
+ * A wrong configuration ends it with one sentence and exit code 2.
+ */
+export async function runPager(): Promise<void> {
+  const isSupervised = process.send !== undefined
+  /** Resolves once it is on its way: who ends right after it says why would not be heard. */
+  const say = (message: FromPager) => new Promise<void>(resolve => (process.connected ? process.send?.(message, () => resolve()) : resolve()))
+  const stopping = new Promise<void>(resolve => {
+    process.on('SIGTERM', () => resolve())
+    process.on('disconnect', () => resolve())
+    for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => isSupervised || resolve())
+  })
+  try {
+    const config = readConfig(process.env)
+    const pager = await startPager(config, openLog(config.logLevel, process.stderr.isTTY === true))
+    process.on('message', message => {
+      const asked = ToPager.parse(message)
+      if (asked.kind === 'ping') return void say({ kind: 'pong' })
+      pager.metrics().then(
+        text => say({ kind: 'metrics', id: asked.id, text }),
+        () => say({ kind: 'metrics', id: asked.id, text: '' }),
+      )
+    })
+    if (isSupervised) await say({ kind: 'ready' })
+    else process.stdout.write('The pager is ready.\n')
+    await stopping
+    await Promise.race([pager.stop(), sleep(stopMs)])
+    process.exit(0)
+  } catch (error) {
+    const sentence = error instanceof Error ? error.message : String(error)
+    if (isSupervised) await say({ kind: 'problem', sentence })
+    process.stderr.write(`The pager cannot run: ${sentence}\n`)
+    process.exit(error instanceof ConfigProblem ? 2 : 1)
+  }
+}
