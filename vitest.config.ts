@@ -1,4 +1,8 @@
 import { defineConfig } from 'vitest/config'
+import { measurePatience } from './apps/server/test/patience.ts'
+
+// One factor for all time limits, also of the tests that have their own.
+const patience = Number(process.env.TEST_PATIENCE ?? measurePatience())
 
 export default defineConfig({
   test: {
@@ -14,9 +18,10 @@ export default defineConfig({
     pool: 'forks',
     // Tests wait for databases, browsers and programs more than they compute: two files at a time fill two cores.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 90_000,
+    env: { TEST_PATIENCE: String(patience) },
+    testTimeout: 60_000 * patience,
+    hookTimeout: 90_000 * patience,
     // A busy machine shows a page later, and that is no fault.
-    expect: { poll: { timeout: 15_000 } },
+    expect: { poll: { timeout: 15_000 * patience } },
   },
 })

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { patience } from './patience.ts'
 
 export const alertmanagerProgram = 'prometheus-alertmanager'
 
@@ -75,9 +76,9 @@ export function freePort(): Promise<number> {
   })
 }
 
-/** Waits until something outside of our clock's reach has happened. */
+/** Waits until something outside of our clock's reach has happened; `ms` on an idle machine. */
 export async function until<T>(look: () => Promise<T | undefined> | T | undefined, what: string, ms = 20_000): Promise<T> {
-  for (const end = Date.now() + ms; Date.now() < end; ) {
+  for (const end = Date.now() + ms * patience; Date.now() < end; ) {
     const found = await look()
     if (found !== undefined) return found
     await new Promise(resolve => setTimeout(resolve, 50))

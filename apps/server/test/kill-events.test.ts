@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { freePort, until } from './alertmanager.ts'
+import { patience } from './patience.ts'
 import { test } from './world.ts'
 
 const kills = 12
@@ -25,7 +26,7 @@ level: low
 
 const secret = 'a master key that both servers have'
 test.override({ options: { env: { TOCSIN_FOLLOW_FOLDERS: logs, TOCSIN_SECRET: secret } } })
-test('a batch that was acknowledged, and a line of a followed file, is matched, once, whenever the server is killed', { timeout: 240_000 }, async ({
+test('a batch that was acknowledged, and a line of a followed file, is matched, once, whenever the server is killed', { timeout: 240_000 * patience }, async ({
   world,
 }) => {
   // This world's own server only prepares: another, which is killed, takes the events.

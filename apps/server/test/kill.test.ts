@@ -8,6 +8,7 @@ import { verifyExport } from '@tocsin/merkle'
 import { expect, test } from 'vitest'
 import { freePort, until } from './alertmanager.ts'
 import { type MailServer, startMailServer } from './mailbox.ts'
+import { patience } from './patience.ts'
 import { codeAt } from './totp.ts'
 import type { Call } from './world.ts'
 
@@ -158,7 +159,9 @@ async function signIn(victim: Victim, email: string, secret: string): Promise<Ca
   return session
 }
 
-test('killed fifty times in the walk: what was acknowledged is there, every page went out, a repeated one has the same id', { timeout: 600_000 }, async () => {
+test('killed fifty times in the walk: what was acknowledged is there, every page went out, a repeated one has the same id', {
+  timeout: 600_000 * patience,
+}, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-kill-'))
   const mail = await startMailServer()
   const victim = new Victim(folder, await freePort(), mail.url)

@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, inject } from 'vitest'
 import { openBrowser } from '../../server/test/browser.ts'
+import { patience } from '../../server/test/patience.ts'
 import { test } from '../../server/test/world.ts'
 import { seriousViolations } from './axe.ts'
 import { openPlace, sizes } from './tour.ts'
@@ -24,7 +25,7 @@ detection:
 level: critical
 `
 
-test('a rule is pasted, meets a live event that a shipper sends, is explained, and becomes an incident', { timeout: 120_000 }, async ({ world }) => {
+test('a rule is pasted, meets a live event that a shipper sends, is explained, and becomes an incident', { timeout: 120_000 * patience }, async ({ world }) => {
   const { primary } = await world.team()
   const lead = await world.person('lead', 'Lea Lead')
   const { url } = await lead.call('createLogSource', { body: { name: 'Windows machines' } })

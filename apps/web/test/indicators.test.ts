@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, inject } from 'vitest'
 import { openBrowser } from '../../server/test/browser.ts'
+import { patience } from '../../server/test/patience.ts'
 import { test } from '../../server/test/world.ts'
 import { seriousViolations } from './axe.ts'
 import { openPlace, sizes } from './tour.ts'
@@ -14,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-test('a list is added and uploaded, an indicator of it is seen live, looked up, and ignored', { timeout: 120_000 }, async ({ world }) => {
+test('a list is added and uploaded, an indicator of it is seen live, looked up, and ignored', { timeout: 120_000 * patience }, async ({ world }) => {
   await world.team()
   const lead = await world.person('lead', 'Lea Lead')
   const { url } = await lead.call('createLogSource', { body: { name: 'Firewall' } })
@@ -69,7 +70,7 @@ test('a list is added and uploaded, an indicator of it is seen live, looked up, 
   await close()
 })
 
-test('a folder such as a git checkout is imported; its hidden folders are not', { timeout: 120_000 }, async ({ world }) => {
+test('a folder such as a git checkout is imported; its hidden folders are not', { timeout: 120_000 * patience }, async ({ world }) => {
   const lead = await world.person('lead')
   const folder = join(await mkdtemp(join(tmpdir(), 'tocsin-checkout-')), 'rules')
   const deep = `${'a-long-name-of-a-folder/'.repeat(5)}windows`
@@ -93,7 +94,7 @@ test('a folder such as a git checkout is imported; its hidden folders are not', 
   await close()
 })
 
-test('a field of its own events is mapped by a lead', { timeout: 120_000 }, async ({ world }) => {
+test('a field of its own events is mapped by a lead', { timeout: 120_000 * patience }, async ({ world }) => {
   const lead = await world.person('lead')
   const { page, close } = await openPlace(world, browser, lead, '/detection?tab=sources', { viewport: sizes.wide, colorScheme: 'dark' })
   await page.getByRole('button', { name: 'Add field' }).click()

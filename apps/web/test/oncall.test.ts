@@ -1,6 +1,7 @@
 import type { Browser, Locator } from 'playwright-core'
 import { afterAll, beforeAll, expect, inject } from 'vitest'
 import { hasWholeBrowser, openBrowser, openWholeBrowser, wholeBrowserMissing } from '../../server/test/browser.ts'
+import { patience } from '../../server/test/patience.ts'
 import { startPeer } from '../../server/test/peer.ts'
 import { makeSubscription } from '../../server/test/push.ts'
 import { buildWorld, linkIn, test } from '../../server/test/world.ts'
@@ -13,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-test('a team is put on call, a shift is taken by dragging over the calendar, and given back', { timeout: 120_000 }, async ({ world }) => {
+test('a team is put on call, a shift is taken by dragging over the calendar, and given back', { timeout: 120_000 * patience }, async ({ world }) => {
   const lead = await world.person('lead', 'Lea Lead')
   const [ben, cai] = [await world.person('responder', 'Ben'), await world.person('responder', 'Cai')]
   const team = await lead.call('saveTeam', { body: { name: 'Response', kind: 'security', memberIds: [ben.id, cai.id] } })
@@ -75,7 +76,7 @@ test('a team is put on call, a shift is taken by dragging over the calendar, and
   await close()
 })
 
-test('on a phone a page is acknowledged with one thumb, and its story shows each moment', { timeout: 120_000 }, async ({ world }) => {
+test('on a phone a page is acknowledged with one thumb, and its story shows each moment', { timeout: 120_000 * patience }, async ({ world }) => {
   const { team, primary } = await world.team()
   await world.service('billing', team)
   await world.alert({ service: 'billing', title: 'Odd sign-in' })
@@ -99,7 +100,7 @@ test('on a phone a page is acknowledged with one thumb, and its story shows each
   await close()
 })
 
-test('on a phone a finger that rests drags over the calendar, and one that moves at once scrolls', { timeout: 120_000 }, async ({ world }) => {
+test('on a phone a finger that rests drags over the calendar, and one that moves at once scrolls', { timeout: 120_000 * patience }, async ({ world }) => {
   const lead = await world.person('lead', 'Lea Lead')
   const { team } = await world.team({ tiers: 1 })
   const { page, close } = await openPlace(world, browser, lead, `/on-call/${team.id}`, { viewport: sizes.phone, colorScheme: 'light', hasTouch: true })
@@ -150,7 +151,9 @@ test('on a phone a finger that rests drags over the calendar, and one that moves
   await close()
 })
 
-test('on the page of a private link a colleague is asked to join by name, and the page given to another', { timeout: 120_000 }, async ({ world }) => {
+test('on the page of a private link a colleague is asked to join by name, and the page given to another', { timeout: 120_000 * patience }, async ({
+  world,
+}) => {
   const { team, primary, backup } = await world.team({ tiers: 2 })
   await world.service('billing', team)
   const olga = await world.person('responder', 'Olga Outside')
@@ -176,7 +179,7 @@ test('on the page of a private link a colleague is asked to join by name, and th
   backup.expectPage(/billing/)
 })
 
-test('an encrypted push becomes a notification while no page is open, and its button acknowledges', { timeout: 120_000 }, async ({ skip }) => {
+test('an encrypted push becomes a notification while no page is open, and its button acknowledges', { timeout: 120_000 * patience }, async ({ skip }) => {
   if (!hasWholeBrowser) skip(wholeBrowserMissing)
   const whole = await openWholeBrowser()
   const service = await startPeer(() => ({ status: 201 }))
@@ -237,7 +240,7 @@ test('an encrypted push becomes a notification while no page is open, and its bu
   }
 })
 
-test('the address that the bot in Microsoft Teams tells somebody opens the account with it filled in', { timeout: 120_000 }, async () => {
+test('the address that the bot in Microsoft Teams tells somebody opens the account with it filled in', { timeout: 120_000 * patience }, async () => {
   const { world, end } = await buildWorld({ env: { TEAMS_APP_ID: 'an-app', TEAMS_APP_PASSWORD: 'a-secret', TEAMS_TENANT_ID: 'a-tenant' } })
   try {
     const person = await world.person()
@@ -271,7 +274,7 @@ async function pressIn({ title, action }: { title: string; action: string }): Pr
   await Promise.all(waited)
 }
 
-test('the settings of a team take its holidays, and its drills stand in its record', { timeout: 120_000 }, async ({ world }) => {
+test('the settings of a team take its holidays, and its drills stand in its record', { timeout: 120_000 * patience }, async ({ world }) => {
   const lead = await world.person('lead')
   const { team, primary } = await world.team({ tiers: 1 })
   await lead.call('startDrill', { params: { id: team.id }, body: {} })
@@ -305,7 +308,7 @@ test('the settings of a team take its holidays, and its drills stand in its reco
   await close()
 })
 
-test('a layer is given turns of several people and of nobody, and stands beside the one below', { timeout: 120_000 }, async ({ world }) => {
+test('a layer is given turns of several people and of nobody, and stands beside the one below', { timeout: 120_000 * patience }, async ({ world }) => {
   const lead = await world.person('lead')
   const { team, members } = await world.team({ tiers: 2 })
   const { page, close } = await openPlace(world, browser, lead, `/on-call/${team.id}`, { viewport: sizes.wide, colorScheme: 'light' })

@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, inject } from 'vitest'
 import { openBrowser } from '../../server/test/browser.ts'
+import { patience } from '../../server/test/patience.ts'
 import { test } from '../../server/test/world.ts'
 import { seriousViolations } from './axe.ts'
 import { furnish, openPlace, outside, places, type Showing, sizes } from './tour.ts'
@@ -19,7 +20,9 @@ const showings: readonly Showing[] = [
 describe('every page, with much data and with none, wide and light, narrow and dark', () => {
   test.override({ options: { withMail: false } })
 
-  test('has no serious accessibility violation, nothing wider than the screen, and no error in the console', { timeout: 300_000 }, async ({ world }) => {
+  test('has no serious accessibility violation, nothing wider than the screen, and no error in the console', { timeout: 300_000 * patience }, async ({
+    world,
+  }) => {
     const administrator = await world.person('administrator', 'Ada Admin')
     const faults: Record<string, unknown> = {}
     const visit = async (path: string, showing: Showing, person: typeof administrator | undefined, state: string) => {

@@ -1,4 +1,5 @@
 import type { Browser, Page } from 'playwright-core'
+import { patience } from '../../server/test/patience.ts'
 import type { Person, World } from '../../server/test/world.ts'
 
 /** Every page that a signed-in person can open, by address. */
@@ -193,7 +194,7 @@ export async function openPlace(
   await page
     .locator('h1')
     .first()
-    .waitFor({ timeout: 15_000 })
+    .waitFor({ timeout: 15_000 * patience })
     .catch(async () => {
       throw new Error(`${path} does not show: ${((await page.locator('body').textContent()) ?? '').slice(0, 300)}`)
     })

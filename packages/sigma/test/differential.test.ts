@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { ChunkMatcher, Engine, readRules } from '../src/index.ts'
 import { pathsOf } from '../src/taxonomy/fields.ts'
 import { referenceOf } from './reference.ts'
-import { isMissing, publicRules, windowsEvents } from './shared.ts'
+import { isMissing, patience, publicRules, windowsEvents } from './shared.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -16,31 +16,35 @@ function engineFinds(engine: Engine, events: readonly Json[]): Set<string> {
 }
 
 describe.skipIf(isMissing)('all public rules on 5,000 sampled events (skipped without the shared folder)', () => {
-  test('the engine and the reference agree on every pair', async () => {
-    const files = await publicRules()
-    const set = readRules(files)
-    const engine = Engine.compile(set, { declared: [{}] })
-    const lines = windowsEvents().toString('utf8').trim().split('\n')
-    const step = lines.length / 5_000
-    const events = Array.from({ length: 5_000 }, (_, i) => JSON.parse(lines[Math.floor(i * step)] ?? '{}') as Json)
-    const found = engineFinds(engine, events)
-    const references = new Map(
-      files.flatMap(({ text }) => {
-        const document = load(text) as { id: string; detection: Json }
-        return [[document.id, referenceOf(document.detection, pathsOf)] as const]
-      }),
-    )
-    const differences: string[] = []
-    let agreed = 0
-    for (const [line, event] of events.entries())
-      for (const { id } of set.rules) {
-        const expected = references.get(id)?.(event)
-        if (expected !== found.has(`${line} ${id}`)) differences.push(`${line} ${id} ${expected ? 'missed' : 'too much'}`)
-        else if (expected) agreed++
-      }
-    expect(differences).toEqual([])
-    expect(agreed).toBeGreaterThan(100)
-  }, 300_000)
+  test(
+    'the engine and the reference agree on every pair',
+    async () => {
+      const files = await publicRules()
+      const set = readRules(files)
+      const engine = Engine.compile(set, { declared: [{}] })
+      const lines = windowsEvents().toString('utf8').trim().split('\n')
+      const step = lines.length / 5_000
+      const events = Array.from({ length: 5_000 }, (_, i) => JSON.parse(lines[Math.floor(i * step)] ?? '{}') as Json)
+      const found = engineFinds(engine, events)
+      const references = new Map(
+        files.flatMap(({ text }) => {
+          const document = load(text) as { id: string; detection: Json }
+          return [[document.id, referenceOf(document.detection, pathsOf)] as const]
+        }),
+      )
+      const differences: string[] = []
+      let agreed = 0
+      for (const [line, event] of events.entries())
+        for (const { id } of set.rules) {
+          const expected = references.get(id)?.(event)
+          if (expected !== found.has(`${line} ${id}`)) differences.push(`${line} ${id} ${expected ? 'missed' : 'too much'}`)
+          else if (expected) agreed++
+        }
+      expect(differences).toEqual([])
+      expect(agreed).toBeGreaterThan(100)
+    },
+    300_000 * patience,
+  )
 })
 
 /** Few letters, so that rules and events meet; signs that rules, JSON and folding treat in a way of their own. */
@@ -128,21 +132,25 @@ const event = fc.dictionary(
   fc.oneof(leaf, leaf, fc.dictionary(fc.constantFrom('b', 'EventData', 'c'), fc.oneof(leaf, fc.dictionary(field, leaf)))),
 )
 
-test('generated rules and events: the engine and the reference agree', () => {
-  fc.assert(
-    fc.property(fc.array(detection, { minLength: 1, maxLength: 6 }), fc.array(event, { minLength: 1, maxLength: 12 }), (detections, events) => {
-      const documents = detections.map((one, i) => ({ title: `Rule ${i}`, id: `r${i}`, logsource: { product: 'any' }, detection: one }))
-      const set = readRules(documents.map((document, i) => ({ name: `${i}.yml`, text: JSON.stringify(document) })))
-      const engine = Engine.compile(set, { declared: [{}] })
-      const found = engineFinds(engine, events)
-      for (const [line, one] of events.entries())
-        for (const { id } of set.rules) {
-          const document = documents.find(candidate => candidate.id === id)
-          expect(found.has(`${line} ${id}`), `${JSON.stringify(document?.detection)} on ${JSON.stringify(one)}`).toBe(
-            referenceOf(document?.detection ?? {}, pathsOf)(JSON.parse(JSON.stringify(one)) as Json),
-          )
-        }
-    }),
-    { numRuns: 400 },
-  )
-}, 120_000)
+test(
+  'generated rules and events: the engine and the reference agree',
+  () => {
+    fc.assert(
+      fc.property(fc.array(detection, { minLength: 1, maxLength: 6 }), fc.array(event, { minLength: 1, maxLength: 12 }), (detections, events) => {
+        const documents = detections.map((one, i) => ({ title: `Rule ${i}`, id: `r${i}`, logsource: { product: 'any' }, detection: one }))
+        const set = readRules(documents.map((document, i) => ({ name: `${i}.yml`, text: JSON.stringify(document) })))
+        const engine = Engine.compile(set, { declared: [{}] })
+        const found = engineFinds(engine, events)
+        for (const [line, one] of events.entries())
+          for (const { id } of set.rules) {
+            const document = documents.find(candidate => candidate.id === id)
+            expect(found.has(`${line} ${id}`), `${JSON.stringify(document?.detection)} on ${JSON.stringify(one)}`).toBe(
+              referenceOf(document?.detection ?? {}, pathsOf)(JSON.parse(JSON.stringify(one)) as Json),
+            )
+          }
+      }),
+      { numRuns: 400 },
+    )
+  },
+  120_000 * patience,
+)

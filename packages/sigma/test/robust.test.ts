@@ -8,6 +8,7 @@ import { expect, test } from 'vitest'
 import { fold, foldTable } from '../src/fold.ts'
 import { ChunkMatcher, Engine, EventView, readRules } from '../src/index.ts'
 import { compileRegex, needsOf } from '../src/regex.ts'
+import { patience } from './shared.ts'
 
 test('the scanner is what its source compiles to', () => {
   const out = join(mkdtempSync(join(tmpdir(), 'tocsin-wasm-')), 'scan.wasm')
@@ -75,51 +76,59 @@ const mutated = (text: string) =>
     )
     .map(edits => edits.reduce((before, { at, cut, put }) => before.slice(0, at) + put + before.slice(at + cut), text))
 
-test('fuzz: a mutated rule file is read or refused with a line, and never throws', () => {
-  fc.assert(
-    fc.property(mutated(good), text => {
-      const set = readRules([{ name: 'f.yml', text }])
-      for (const { line, reason } of set.refused) {
-        expect(line).toBeGreaterThan(0)
-        expect(reason).not.toBe('')
-      }
-      if (set.rules.length > 0) Engine.compile(set)
-    }),
-    { numRuns: 1_500 },
-  )
-}, 60_000)
+test(
+  'fuzz: a mutated rule file is read or refused with a line, and never throws',
+  () => {
+    fc.assert(
+      fc.property(mutated(good), text => {
+        const set = readRules([{ name: 'f.yml', text }])
+        for (const { line, reason } of set.refused) {
+          expect(line).toBeGreaterThan(0)
+          expect(reason).not.toBe('')
+        }
+        if (set.rules.length > 0) Engine.compile(set)
+      }),
+      { numRuns: 1_500 },
+    )
+  },
+  60_000 * patience,
+)
 
-test('fuzz: mutated lines are matched as the slow path would, or told to be no events, and the good line among them is found', () => {
-  const engine = Engine.compile(readRules([{ name: 'f.yml', text: good }]))
-  const matcher = new ChunkMatcher(engine)
-  const event = JSON.stringify({
-    Channel: 'Microsoft-Windows-Sysmon/Operational',
-    EventID: 1,
-    Image: 'C:\\cmd.exe',
-    CommandLine: 'xaab "é" \u0001\ud83d\ude00',
-    nested: { list: [1.5, -0, null, true, { deep: 'evil' }] },
-  })
-  fc.assert(
-    fc.property(mutated(event), line => {
-      const one = line.replaceAll(/[\n\r]/g, ' ')
-      const { matches, invalid } = matcher.match(Buffer.from(`${event}\n${one}\n${event}`))
-      expect(matches.map(match => match.line).filter(number => number !== 1)).toEqual([0, 2])
-      let isEvent = false
-      let isMet = false
-      try {
-        // What bytes do to a text, this does too: half a surrogate pair becomes a replacement character.
-        isMet = engine.matchAll(new EventView(Buffer.from(one).toString('utf8'))).length > 0
-        isEvent = true
-      } catch {
-        isMet = false
-      }
-      expect(
-        matches.some(match => match.line === 1),
-        one,
-      ).toBe(isMet)
-      // A line whose fault no rule comes near may pass unseen; one that is an event is never called none.
-      if (isEvent || one.trim() === '') expect(invalid, one).toEqual([])
-    }),
-    { numRuns: 5_000 },
-  )
-}, 60_000)
+test(
+  'fuzz: mutated lines are matched as the slow path would, or told to be no events, and the good line among them is found',
+  () => {
+    const engine = Engine.compile(readRules([{ name: 'f.yml', text: good }]))
+    const matcher = new ChunkMatcher(engine)
+    const event = JSON.stringify({
+      Channel: 'Microsoft-Windows-Sysmon/Operational',
+      EventID: 1,
+      Image: 'C:\\cmd.exe',
+      CommandLine: 'xaab "é" \u0001\ud83d\ude00',
+      nested: { list: [1.5, -0, null, true, { deep: 'evil' }] },
+    })
+    fc.assert(
+      fc.property(mutated(event), line => {
+        const one = line.replaceAll(/[\n\r]/g, ' ')
+        const { matches, invalid } = matcher.match(Buffer.from(`${event}\n${one}\n${event}`))
+        expect(matches.map(match => match.line).filter(number => number !== 1)).toEqual([0, 2])
+        let isEvent = false
+        let isMet = false
+        try {
+          // What bytes do to a text, this does too: half a surrogate pair becomes a replacement character.
+          isMet = engine.matchAll(new EventView(Buffer.from(one).toString('utf8'))).length > 0
+          isEvent = true
+        } catch {
+          isMet = false
+        }
+        expect(
+          matches.some(match => match.line === 1),
+          one,
+        ).toBe(isMet)
+        // A line whose fault no rule comes near may pass unseen; one that is an event is never called none.
+        if (isEvent || one.trim() === '') expect(invalid, one).toEqual([])
+      }),
+      { numRuns: 5_000 },
+    )
+  },
+  60_000 * patience,
+)

@@ -14,3 +14,6 @@ export const sharedText = (name: string): string => readFileSync(sharedPath(name
 export const sharedJson = (name: string): unknown => JSON.parse(sharedText(name))
 export const windowsEvents = (): Buffer => gunzipSync(readFileSync(sharedPath('events-windows.ndjson.gz')))
 export const publicRules = (): Promise<RuleFile[]> => readRuleFiles(sharedPath('sigmahq-rules.tar.gz'))
+
+/** What time limits are multiplied by on a busy machine; vitest.config.ts sets it. */
+export const patience = Number(process.env.TEST_PATIENCE ?? 2)

@@ -1,6 +1,7 @@
 import { type Role, type Route, type RouteName, roles, routes, scopes } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { patience } from '../../test/patience.ts'
 import { test, type World } from '../../test/world.ts'
 import { sessions } from './tables.ts'
 
@@ -27,7 +28,7 @@ describe('every route says who may call it, and keeps to it', () => {
     }
   })
 
-  test('a role below the one that a route asks for is refused, and the one that it asks for is not', { timeout: 120_000 }, async ({ world }) => {
+  test('a role below the one that a route asks for is refused, and the one that it asks for is not', { timeout: 120_000 * patience }, async ({ world }) => {
     const people = Object.fromEntries(await Promise.all(roles.map(async role => [role, await world.person(role)] as const))) as Record<
       Role,
       Awaited<ReturnType<World['person']>>
@@ -53,7 +54,7 @@ describe('every route says who may call it, and keeps to it', () => {
     expect((await person.call('me')).assurance).toBe('password')
   })
 
-  test('a key does what its scope says, and nothing that is for people', { timeout: 120_000 }, async ({ world }) => {
+  test('a key does what its scope says, and nothing that is for people', { timeout: 120_000 * patience }, async ({ world }) => {
     const administrator = await world.person('administrator')
     for (const scope of scopes) {
       const { secret } = await administrator.call('createApiKey', { body: { name: scope, scopes: [scope] } })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
 import { freePort, until } from '../../test/alertmanager.ts'
 import { spawnServer } from '../../test/own-process.ts'
+import { patience } from '../../test/patience.ts'
 import { cloneDatabase } from '../../test/world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tocsin-start-'))
@@ -24,7 +25,7 @@ describe('a start that cannot succeed ends with one sentence', () => {
     [{ TOCSIN_COFFEE_TEMPERATURE: '80' }, 2, /^TOCSIN_COFFEE_TEMPERATURE is not a setting: the settings are TOCSIN_DATA, /],
     [{ TOCSIN_DATA: '/proc/nowhere/data' }, 2, 'TOCSIN_DATA /proc/nowhere/data cannot be written (ENOENT).'],
     [{ TOCSIN_DATA: '/dev/null/data' }, 2, 'TOCSIN_DATA /dev/null/data cannot be written (EEXIST).'],
-  ] as const)('%o', { timeout: 60_000 }, async ([env, code, sentence]) => {
+  ] as const)('%o', { timeout: 60_000 * patience }, async ([env, code, sentence]) => {
     expect(await failed(env)).toEqual({ code, sentence: typeof sentence === 'string' ? sentence : expect.stringMatching(sentence), lines: 1 })
   })
 
@@ -78,7 +79,7 @@ describe('a start that cannot succeed ends with one sentence', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('one that never answers ends the start with 1', { timeout: 90_000 }, async () => {
+  test('one that never answers ends the start with 1', { timeout: 90_000 * patience }, async () => {
     const port = await freePort()
     expect(await failed({ DATABASE_URL: `postgres://tocsin@127.0.0.1:${port}/tocsin` })).toEqual({
       code: 1,
@@ -88,7 +89,7 @@ describe('a start that cannot succeed ends with one sentence', () => {
   })
 })
 
-test('a promise that nobody waited for is told of; an exception that nobody caught ends the server in order', { timeout: 60_000 }, async () => {
+test('a promise that nobody waited for is told of; an exception that nobody caught ends the server in order', { timeout: 60_000 * patience }, async () => {
   const clone = await cloneDatabase()
   const fault = "process.on('SIGUSR2',()=>{Promise.reject(new Error('lost'))});process.on('SIGWINCH',()=>{throw new Error('thrown')})"
   const server = spawnServer({

@@ -7,6 +7,7 @@ import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { freePort, until } from '../../test/alertmanager.ts'
 import { type OwnProcess, setUpServer, spawnServer } from '../../test/own-process.ts'
+import { patience } from '../../test/patience.ts'
 import type { Call } from '../../test/world.ts'
 
 const status = async (server: OwnProcess, path: string, key?: string) =>
@@ -40,7 +41,7 @@ async function untilWritten(call: Call, title: string): Promise<number> {
 }
 
 describe('the embedded database is supervised', () => {
-  test('its postmaster is killed, twice: writes work again within 15 s, and meanwhile every answer says so', { timeout: 180_000 }, async () => {
+  test('its postmaster is killed, twice: writes work again within 15 s, and meanwhile every answer says so', { timeout: 180_000 * patience }, async () => {
     const data = await mkdtemp(join(tmpdir(), 'tocsin-supervised-'))
     await withServer(data, async (server, call) => {
       await call('createAlerts', { body: { title: 'before', severity: 'low' } })
@@ -72,7 +73,7 @@ describe('the embedded database is supervised', () => {
     await rm(data, { recursive: true, force: true })
   })
 
-  test('its disk is full and has room again: writes work again within 15 s', { timeout: 240_000 }, async ({ skip }) => {
+  test('its disk is full and has room again: writes work again within 15 s', { timeout: 240_000 * patience }, async ({ skip }) => {
     const disk = await mkdtemp(join(tmpdir(), 'tocsin-small-disk-'))
     if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=160m,mode=700', 'none', disk], { stdio: 'ignore' }).status !== 0)
       return skip('a small disk can be mounted by root only')
@@ -116,7 +117,7 @@ describe('the embedded database is supervised', () => {
   })
 })
 
-test('a damaged page of the journal is named by /readyz, and does not fill the log', { timeout: 120_000 }, async () => {
+test('a damaged page of the journal is named by /readyz, and does not fill the log', { timeout: 120_000 * patience }, async () => {
   const data = await mkdtemp(join(tmpdir(), 'tocsin-damaged-'))
   await withServer(data, async (server, call) => {
     await call('createAlerts', { body: { title: 'before', severity: 'low' } })

@@ -17,6 +17,7 @@ import { readCoverage } from './coverage.ts'
 import { Detector } from './detector.ts'
 import { addException } from './exceptions.ts'
 import { assertFollowable, FileFollower } from './follow.ts'
+import { announceChange, generationChannel, latestChange } from './generation.ts'
 import {
   changeIndicatorList,
   createIndicatorList,
@@ -51,6 +52,8 @@ export class Detection {
   readonly follower: FileFollower
   readonly #context: AppContext
   readonly #sources: KnownSources
+  /** The latest change that this server has taken in. */
+  #generation = 0
 
   constructor(context: AppContext) {
     this.#context = context
@@ -61,12 +64,7 @@ export class Detection {
     this.follower = new FileFollower(context, this.intake)
     context.health.add('detection', () => this.detector.health())
     measure(context.metrics, this.detector, this.intake)
-    const reload = async () => this.detector.reload()
-    const reloadSources = async () => {
-      this.#sources.forget()
-      this.follower.forget()
-      this.detector.reload()
-    }
+    const reload = (tx: Tx) => this.#announce(tx)
     context.readers.react('detection', {
       'detection-rule.added': (tx, entry) => this.#changed(tx, entry.type),
       'detection-rule.changed': reload,
@@ -77,8 +75,8 @@ export class Detection {
       'indicator-list.changed': reload,
       'indicator-list.removed': reload,
       'indicator-list.imported': tx => this.#tidy(tx),
-      'log-source.added': reloadSources,
-      'log-source.revoked': reloadSources,
+      'log-source.added': reload,
+      'log-source.revoked': reload,
     })
     context.jobs.register(watchJob, { run: tx => watchSources(tx, context) })
     context.jobs.registerCall(pullJob, pulling(context))
@@ -87,16 +85,41 @@ export class Detection {
     this.bindings = this.#bind(context)
   }
 
+  /** What changed is read anew here at once, and by every other server on this database when the transaction is committed. */
+  async #announce(tx: Tx): Promise<void> {
+    this.#generation = await announceChange(tx)
+    this.#readAnew()
+  }
+
+  #readAnew(): void {
+    this.#sources.forget()
+    this.follower.forget()
+    this.detector.reload()
+  }
+
+  /** Another server may have changed something. */
+  async #catchUp(): Promise<void> {
+    try {
+      const latest = await latestChange(this.#context.database.reader())
+      if (latest === this.#generation) return
+      this.#generation = latest
+      this.#readAnew()
+    } catch (error) {
+      // A connection that is lost is opened again, and then this is asked anew.
+      this.#context.log.warn({ err: error }, 'changes of rules and sources could not be looked up')
+    }
+  }
+
   /** Rules have changed: they are made ready anew, now and when the next exception ends. */
   async #changed(tx: Tx, _why: string): Promise<void> {
-    this.detector.reload()
+    await this.#announce(tx)
     const at = await nextExpiry(tx)
     if (at !== undefined) await schedule(tx, { kind: expiryJob, key: expiryJob.kind, runAt: at, data: {} })
   }
 
   /** Indicators have come or ended: the matching is made ready anew, now and when the next have ended. */
   async #tidy(tx: Tx): Promise<void> {
-    this.detector.reload()
+    await this.#announce(tx)
     const at = await nextIndicatorEnd(tx)
     if (at !== undefined) await schedule(tx, { kind: tidyJob, key: tidyJob.kind, runAt: at, data: {} })
   }
@@ -112,6 +135,8 @@ export class Detection {
       await addStarterRules(tx)
       await watchSources(tx, this.#context)
     })
+    this.#generation = await latestChange(database.reader())
+    database.listen(generationChannel, () => void this.#catchUp())
     await this.intake.start()
     await this.detector.start()
     await this.syslog.start()
@@ -122,6 +147,7 @@ export class Detection {
     await this.follower.stop()
     await this.syslog.stop()
     await this.detector.stop()
+    this.intake.stop()
   }
 
   #bind(context: AppContext): Bindings {

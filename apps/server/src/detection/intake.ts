@@ -11,6 +11,8 @@ const compress = promisify(zstdCompress)
 /** Events that wait, uncompressed: beyond this a shipper is asked to come again later. */
 const maxWaitingBytes = 512 * 1_048_576
 
+const recountMs = 2_000
+
 export const batchChannel = 'tocsin_batches'
 
 /** Too much waits: come again in some seconds. */
@@ -26,6 +28,11 @@ export class EventIntake {
   readonly #database: Database
   #waitingBytes = 0
   #waitingBatches = 0
+  /** Counted up with each change of the two, and how many batches are just being written. */
+  #changes = 0
+  #accepting = 0
+  #timer: NodeJS.Timeout | undefined
+  #isStopped = true
 
   constructor(database: Database) {
     this.#database = database
@@ -35,12 +42,36 @@ export class EventIntake {
     return { bytes: this.#waitingBytes, batches: this.#waitingBatches }
   }
 
-  /** Counts what an earlier run has left. */
+  /** Counts what an earlier run has left, and from then on again and again: another server may match what this one took in. */
   async start(): Promise<void> {
+    this.#isStopped = false
+    await this.#recount()
+    this.#later()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+  }
+
+  #later(): void {
+    if (this.#isStopped) return
+    this.#timer = setTimeout(() => {
+      // A database that is away is asked again; the count stays meanwhile.
+      void this.#recount()
+        .catch(() => undefined)
+        .finally(() => this.#later())
+    }, recountMs)
+  }
+
+  async #recount(): Promise<void> {
+    const changes = this.#changes
     const [left] = await this.#database
       .reader()
       .db.select({ bytes: sql<string>`coalesce(sum(${eventBatches.sizeBytes}), 0)`, batches: sql<string>`count(*)` })
       .from(eventBatches)
+    // Something came or went while it was counted: the next count tells.
+    if (changes !== this.#changes || this.#accepting > 0) return
     this.#waitingBytes = Number(left?.bytes ?? 0)
     this.#waitingBatches = Number(left?.batches ?? 0)
   }
@@ -70,6 +101,7 @@ export class EventIntake {
     const filled = batches.filter(({ lines }) => lines.length > 0)
     if (filled.length > 0 && this.isFull) throw new TooMuch()
     for (const { lines } of filled) this.#count(lines.length, 1)
+    this.#accepting += 1
     try {
       const rows = await Promise.all(filled.map(async ({ lines, logsource }) => ({ logsource, sizeBytes: lines.length, body: await compress(lines) })))
       await this.#database.transaction(async tx => {
@@ -80,10 +112,14 @@ export class EventIntake {
     } catch (error) {
       for (const { lines } of filled) this.done(lines.length)
       throw error
+    } finally {
+      this.#accepting -= 1
+      this.#changes += 1
     }
   }
 
   #count(bytes: number, batches: number): void {
+    this.#changes += 1
     this.#waitingBytes += bytes
     this.#waitingBatches += batches
   }

@@ -58,6 +58,7 @@ export async function revokeLogSource(tx: Tx, actor: Actor, id: string): Promise
 export class KnownSources {
   readonly #reader: () => Reader
   readonly #known = new Map<string, LogSourceRow>()
+  #forgotten = 0
   #senders: Promise<{ network: Network; row: LogSourceRow }[]> | undefined
 
   constructor(reader: () => Reader) {
@@ -68,11 +69,13 @@ export class KnownSources {
     const digest = secretDigest(key)
     const known = this.#known.get(digest)
     if (known !== undefined) return known
+    const asked = this.#forgotten
     const [row] = await this.#reader()
       .db.select()
       .from(logSources)
       .where(and(eq(logSources.keyDigest, digest), isNull(logSources.revokedAt)))
-    if (row) this.#known.set(digest, row)
+    // What was read before sources changed is not remembered after.
+    if (row && asked === this.#forgotten) this.#known.set(digest, row)
     return row
   }
 
@@ -94,6 +97,7 @@ export class KnownSources {
   }
 
   forget(): void {
+    this.#forgotten += 1
     this.#known.clear()
     this.#senders = undefined
   }

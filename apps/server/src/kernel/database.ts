@@ -181,6 +181,7 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
   const handlers = new Map<string, (() => void)[]>()
   let client: pg.Client | undefined
   let isClosed = false
+  let turn: Promise<unknown> = Promise.resolve()
   async function connect(): Promise<void> {
     const next = new pg.Client({ connectionString: url, ...patience })
     client = next
@@ -197,8 +198,11 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
     next.on('error', lost)
     next.on('end', lost)
     try {
-      await next.connect()
-      for (const channel of handlers.keys()) await next.query(`listen ${channel}`)
+      turn = (async () => {
+        await next.connect()
+        for (const channel of handlers.keys()) await next.query(`listen ${channel}`)
+      })()
+      await turn
       for (const heard of [...handlers.values()].flat()) heard()
     } catch (error) {
       log.warn({ err: error }, 'the listening database connection could not be opened')
@@ -215,7 +219,11 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
       handlers.set(channel, [heard])
       if (!client) void connect()
       // A client that is not connected yet listens to all channels once it is; a failure closes it, which connects again.
-      else client.query(`listen ${channel}`).catch((error: unknown) => log.warn({ err: error, channel }, 'could not listen'))
+      else {
+        const current = client
+        // One after the other, as the driver wants it.
+        turn = turn.then(() => current.query(`listen ${channel}`)).catch((error: unknown) => log.warn({ err: error, channel }, 'could not listen'))
+      }
     },
     async close() {
       isClosed = true

@@ -5,6 +5,7 @@ import { fastify } from 'fastify'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { until } from '../../test/alertmanager.ts'
+import { patience } from '../../test/patience.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { Drain } from './drain.ts'
 import { readSetting, saveSetting } from './settings.ts'
@@ -83,7 +84,7 @@ describe('a server that is told to stop', () => {
     await stopped
   })
 
-  test('rolls back what is not done in time: nothing is committed whose caller is not told', { timeout: 60_000 }, async ({ world }) => {
+  test('rolls back what is not done in time: nothing is committed whose caller is not told', { timeout: 60_000 * patience }, async ({ world }) => {
     const { database } = world.server.context
     const drain = new Drain()
     const http = fastify()

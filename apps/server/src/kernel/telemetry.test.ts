@@ -2,6 +2,7 @@ import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
 import { setUpServer, spawnServer } from '../../test/own-process.ts'
+import { patience } from '../../test/patience.ts'
 import { cloneDatabase } from '../../test/world.ts'
 import { sentenceOf } from './telemetry.ts'
 
@@ -23,7 +24,7 @@ async function withServer(work: (server: Awaited<ReturnType<typeof spawnServer>[
 
 describe('the log', () => {
   test('never carries what a failed statement was given, nor rows, nor bodies; a fault that repeats is written once a minute; a request has an id', {
-    timeout: 120_000,
+    timeout: 120_000 * patience,
   }, async () => {
     await withServer(async (server, client) => {
       const call = await setUpServer(server)

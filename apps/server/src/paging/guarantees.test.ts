@@ -1,6 +1,7 @@
 import { and, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
+import { patience } from '../../test/patience.ts'
 import { layWire, type Wire } from '../../test/wire.ts'
 import { buildWorld, test, type World } from '../../test/world.ts'
 import { journal } from '../journal/tables.ts'
@@ -32,9 +33,9 @@ async function openPages(world: World, teamId: string, count: number): Promise<s
   return ids
 }
 
-test('10,000 times an acknowledgement and the timer of the next step meet, and the step of an acknowledged page never fires', { timeout: 240_000 }, async ({
-  world,
-}) => {
+test('10,000 times an acknowledgement and the timer of the next step meet, and the step of an acknowledged page never fires', {
+  timeout: 240_000 * patience,
+}, async ({ world }) => {
   const { team, primary, backup } = await world.team({ tiers: 2 })
   const { context } = world.server
   // The timers are run here, in an order of their own, and no mail is sent: what counts is what would have left.
@@ -88,7 +89,7 @@ test('10,000 times an acknowledgement and the timer of the next step meet, and t
   expect(levels).toBeLessThan(9_900)
 })
 
-test('a page that joins a bundle while it is being sent is in it, or in the next one', { timeout: 60_000 }, async ({ world }) => {
+test('a page that joins a bundle while it is being sent is in it, or in the next one', { timeout: 60_000 * patience }, async ({ world }) => {
   const { team, primary } = await world.team({ tiers: 1 })
   const { context } = world.server
   await context.jobs.stop()
@@ -143,7 +144,7 @@ test('a clock that is set forward by an hour fires one step, not all that would 
 })
 
 describe('a database that goes away', () => {
-  test('delays what was due meanwhile, and loses and doubles none of it', { timeout: 60_000 }, async () => {
+  test('delays what was due meanwhile, and loses and doubles none of it', { timeout: 60_000 * patience }, async () => {
     const wires: Wire[] = []
     const { world, end } = await buildWorld({
       through: async url => {
