@@ -15,7 +15,7 @@ const body = {
 }
 const salt = Buffer.from(Array.from({ length: 32 }, (_, n) => n))
 
-test('a leaf is the one that docs/record.md describes: these values were computed by another program', () => {
+test('a leaf is the one that docs/audit-log.md describes: these values were computed by another program', () => {
   expect(hashBody(salt, body).toString('hex')).toBe('0fa9c5fb819796e548606838414162d78cb1a66c3989e7c46bf93776a8e17809')
   expect(leafData(header, hashBody(salt, body))).toBe(
     '{"body":"D6nF+4GXluVIYGg4QUFi14yxpmw5iefEa/k3dqjheAk=","header":{"actorKind":"person","at":"2026-11-26T10:00:00.000Z","isDemo":false,"isExercise":false,"isRestricted":true,"subject":{"id":"0193b5a0-0000-7000-8000-000000000001","kind":"note"},"type":"note.written","version":1}}',
