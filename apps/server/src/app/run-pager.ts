@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigProblem, readConfig } from '../kernel/config.ts'
-import { openLog } from '../kernel/telemetry.ts'
+import { openLog, sentenceOf } from '../kernel/telemetry.ts'
 import { startPager } from './pager.ts'
 import { type FromPager, ToPager } from './pager-messages.ts'
 
@@ -23,7 +23,9 @@ export async function runPager(): Promise<void> {
   })
   try {
     const config = readConfig(process.env)
-    const pager = await startPager(config, openLog(config.logLevel, process.stderr.isTTY === true))
+    const starting = new AbortController()
+    void stopping.then(() => starting.abort())
+    const pager = await startPager(config, openLog(config.logLevel, process.stderr.isTTY === true), starting.signal)
     process.on('message', message => {
       const asked = ToPager.parse(message)
       if (asked.kind === 'ping') return void say({ kind: 'pong' })
@@ -38,7 +40,7 @@ export async function runPager(): Promise<void> {
     await Promise.race([pager.stop(), sleep(stopMs)])
     process.exit(0)
   } catch (error) {
-    const sentence = error instanceof Error ? error.message : String(error)
+    const sentence = sentenceOf(error)
     if (isSupervised) await say({ kind: 'problem', sentence })
     process.stderr.write(`The pager cannot run: ${sentence}\n`)
     process.exit(error instanceof ConfigProblem ? 2 : 1)

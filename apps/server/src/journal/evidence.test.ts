@@ -26,9 +26,11 @@ describe('an entry of a change says what was before', () => {
     const lead = await world.person('administrator')
     const { team, primary, backup } = await world.team()
     await lead.call('changePerson', { params: { id: primary.id }, body: { role: 'lead' } })
-    expect(await dataOf(world, 'person.changed')).toEqual({ role: 'lead', before: { role: 'responder', isActive: true, teamIds: [team.id] } })
+    expect(await dataOf(world, 'person.changed')).toEqual({ role: 'lead', before: { role: 'responder', isActive: true } })
     await lead.call('changePerson', { params: { id: primary.id }, body: { isActive: false } })
-    expect(await dataOf(world, 'person.changed')).toEqual({ isActive: false, before: { role: 'lead', isActive: true, teamIds: [team.id] } })
+    expect(await dataOf(world, 'person.changed')).toEqual({ isActive: false, before: { role: 'lead', isActive: true } })
+    // Somebody who is deactivated leaves their teams with it.
+    expect(await dataOf(world, 'team.changed', team.id)).toMatchObject({ memberIds: [backup.id], before: { memberIds: [backup.id, primary.id] } })
 
     await lead.call('saveTeam', { body: { id: team.id, name: 'Renamed', kind: 'security', memberIds: [] } })
     expect(await dataOf(world, 'team.changed')).toEqual({

@@ -12,7 +12,7 @@ async function allEntries(world: World) {
 async function demoRecords(world: World): Promise<Set<string>> {
   const { rows } = await world.server.context.database.reader().db.execute<{ id: string }>(sql`
     select id from people where is_demo union select id from teams where is_demo union select id from services where is_demo
-    union select id from customers where is_demo union select id from sources where is_demo union select id from alerts where is_demo
+    union select id from customers where is_demo union select id from integrations where is_demo union select id from alerts where is_demo
     union select id from incidents where is_demo union select id from pages where is_demo union select id from obligations where is_demo
     union select pages.id from pages join teams on teams.id = pages.team_id and teams.is_demo where pages.subject_kind = 'drill'
     union select schedules.id from schedules join teams on teams.id = schedules.team_id and teams.is_demo

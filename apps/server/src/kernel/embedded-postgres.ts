@@ -122,7 +122,7 @@ function freeBytes(folder: string): number | undefined {
   }
 }
 
-const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=60', 'log_min_messages=fatal'] as const
+const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=100', 'log_min_messages=fatal'] as const
 
 function nativeFolder(): string {
   const require = createRequire(import.meta.url)

@@ -107,8 +107,8 @@ test('ten thousand due jobs of one lane that hang do not delay one of another', 
   })
   rig.runner.register(other, { run: async () => done.resolve(Date.now()) })
   await rig.database.reader().db.execute(sql`
-    insert into jobs (id, kind, lane, priority, destination, key, data, run_at, attempts)
-    select gen_random_uuid(), 'hanging', 'slow', 1, '', 'hanging ' || n, '{"n":1}', now() - interval '1 hour', 0 from generate_series(1, 10000) n`)
+    insert into jobs (id, kind, lane, priority, destination, key, data, run_at, scheduled_at, attempts)
+    select gen_random_uuid(), 'hanging', 'slow', 1, '', 'hanging ' || n, '{"n":1}', now() - interval '1 hour', now() - interval '1 hour', 0 from generate_series(1, 10000) n`)
   await rig.runner.start()
   await until(() => (hung === 20 ? true : undefined), 'all places of the lane hang')
   const added = Date.now()
