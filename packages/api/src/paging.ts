@@ -4,7 +4,7 @@ import { atLeast, open, route } from './route.ts'
 
 /** The ways that a message can leave, and what people call each. */
 export const channelWords = {
-  email: 'e-mail',
+  email: 'email',
   push: 'browser push',
   sms: 'SMS',
   voice: 'call',

@@ -85,6 +85,7 @@ export const systemRoutes = {
       alertsToTriage: z.number(),
       openIncidents: z.number(),
       obligationsDue: z.number().describe('Customers of declared incidents that were not notified yet; deferred ones are counted'),
+      stalledChannels: z.array(z.string()).describe('Names of channels that deliver nothing now'),
     }),
   }),
   loadDemo: route({

@@ -3,7 +3,7 @@ import { type AppContext, type Bindings, type Caller, command, openCommand, quer
 import type { Tx } from '../kernel/database.ts'
 import { addHeartbeat, heartbeatJob, listHeartbeats, missHeartbeat, recordHeartbeat, removeHeartbeat } from './heartbeats.ts'
 import { listAlerts, readAlert } from './queue.ts'
-import { findServices, pageSilenced, receiveAlerts } from './receive.ts'
+import { acceptedAlerts, findServices, pageSilenced, receiveAlerts } from './receive.ts'
 import { addSilence, endSilence, listSilences, silenceOverJob } from './silences.ts'
 import { acknowledgeAlert, dismissAlert, followPage, releaseAlert } from './triage.ts'
 
@@ -28,6 +28,7 @@ async function createAlerts(tx: Tx, context: AppContext, caller: Caller, body: A
 }
 
 export function openAlerts(context: AppContext): Bindings {
+  acceptedAlerts(context.metrics)
   context.readers.react('alerts', {
     'page.acknowledged': async (tx, entry) => {
       const { about, personId } = entry.data

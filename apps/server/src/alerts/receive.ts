@@ -6,9 +6,12 @@ import { type Actor, markRecords, record, recordAll, system } from '../journal/i
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
+import { defineCounter } from '../kernel/telemetry.ts'
 import { isAtLeast, pageTeam, resolvePagesAbout } from '../paging/index.ts'
 import { matches, silence, silencesNow } from './silences.ts'
 import { alerts } from './tables.ts'
+
+export const acceptedAlerts = defineCounter({ name: 'tocsin_alerts_total', help: 'Alerts accepted: new, or repeated while open', labelNames: ['result'] })
 
 /** An alert as a source hands it over: the service already found in the catalog, or none. */
 export interface IncomingAlert extends Omit<AlertInput, 'service'> {
@@ -176,8 +179,8 @@ async function announce(tx: Tx, context: AppContext, actor: Actor, rows: readonl
       ...{ actor, type: 'alert.repeated' as const, subject: { kind: 'alert' as const, id: row.id }, within: row.incidentId, data: { count: row.count } },
     })),
   ])
-  context.metrics.alerts.inc({ result: 'new' }, fresh.length)
-  context.metrics.alerts.inc({ result: 'repeated' }, repeated.length)
+  acceptedAlerts(context.metrics).inc({ result: 'new' }, fresh.length)
+  acceptedAlerts(context.metrics).inc({ result: 'repeated' }, repeated.length)
   if (fresh.length > 0) await pageFor(tx, context, actor, fresh)
 }
 

@@ -1,4 +1,4 @@
-import { openApiDocument, systemRoutes as routes } from '@tocsin/api'
+import { channelWords, openApiDocument, systemRoutes as routes } from '@tocsin/api'
 import { z } from 'zod'
 import { type AppContext, type Bindings, command, isSetUp, openQuery, openWorkflow, query, workflow } from '../access/index.ts'
 import { countQueue } from '../alerts/index.ts'
@@ -19,6 +19,7 @@ import { Produced } from '../kernel/http.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import { countObligations } from '../notices/index.ts'
+import { stalledChannels } from '../notify/index.ts'
 import { countUnanswered } from '../paging/index.ts'
 
 const journalCursor = listCursor('journal', z.tuple([z.int()]))
@@ -54,6 +55,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
       alertsToTriage: await countQueue(reader, context, caller),
       openIncidents: await countOpenIncidents(reader, context, caller),
       obligationsDue: await countObligations(reader, context, caller),
+      stalledChannels: (await stalledChannels(reader)).map(({ channel }) => channelWords[channel]),
     })),
     query(routes.journal, async (reader, { caller, query }) => {
       const [before] = journalCursor.read(query.cursor) ?? []

@@ -10,17 +10,17 @@ export interface Alarm {
   readonly summary: string
 }
 
-interface Pager {
+interface Receiver {
   raise(tx: Tx, alarm: Alarm): Promise<void>
   resolve(tx: Tx, key: string): Promise<void>
 }
 
 /** Pages the administrators. Any module may raise an alarm; the one that pages people fills this. */
 export class Alarms {
-  #pager: Pager | undefined
+  #receiver: Receiver | undefined
 
-  fill(pager: Pager): void {
-    this.#pager = pager
+  fill(receiver: Receiver): void {
+    this.#receiver = receiver
   }
 
   /** Pages all active administrators, in the transaction of what was found. An alarm whose page is open is not doubled. */
@@ -33,8 +33,8 @@ export class Alarms {
     return this.#filled().resolve(tx, key)
   }
 
-  #filled(): Pager {
-    if (this.#pager === undefined) throw new Error('nobody pages the administrators yet')
-    return this.#pager
+  #filled(): Receiver {
+    if (this.#receiver === undefined) throw new Error('no module receives alarms yet')
+    return this.#receiver
   }
 }

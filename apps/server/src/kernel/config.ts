@@ -50,8 +50,8 @@ export const settingsSchema = z.object({
     .toLowerCase()
     .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'must be a domain such as reply.tocsin.example')
     .optional()
-    .describe('Domain of the addresses that replies to pages go to; its mail must come to TOCSIN_MAIL_IN_PORT'),
-  TOCSIN_MAIL_IN_PORT: port.optional().describe('Port for incoming mail (SMTP): replies to pages; without it there is none'),
+    .describe('Domain of the addresses that replies go to; its mail must come to TOCSIN_MAIL_IN_PORT'),
+  TOCSIN_MAIL_IN_PORT: port.optional().describe('Port for incoming mail (SMTP) with replies; without it there is none'),
   TWILIO_ACCOUNT_SID: z.string().min(1, 'must not be empty').optional().describe('Twilio account for SMS and calls'),
   TWILIO_AUTH_TOKEN: z.string().min(1, 'must not be empty').optional().describe('Its token; it also shows that callbacks are from Twilio'),
   TWILIO_FROM: z
@@ -83,7 +83,7 @@ export const settingsSchema = z.object({
     .string()
     .refine(text => /^https?:\/\/[^/]+/.test(text), 'must be an address such as https://monitor.example/heartbeat/abc')
     .optional()
-    .describe('Called every minute after the escalations were found in order: an outside monitor that misses it should alarm'),
+    .describe('Called every minute while all deadlines are kept: an external monitor should expect it'),
   TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Let webhooks reach private addresses'),
   TOCSIN_ALLOW_PRIVATE_FEEDS: yesNo.default(false).describe('Let lists of indicators be pulled from private addresses'),
   TOCSIN_FOLLOW_FOLDERS: z

@@ -114,12 +114,8 @@ export interface Metrics {
   /** All of them, as Prometheus reads them. */
   text(): Promise<string>
   readonly requests: Histogram<'route' | 'status'>
-  readonly alerts: Counter<'result'>
-  readonly messages: Counter<'channel' | 'state'>
-  readonly pageDelay: Histogram
   readonly jobs: Counter<'kind' | 'result'>
   readonly jobDeadlines: Counter<'lane'>
-  readonly audits: Counter<'result'>
   readonly journalSize: Gauge
   readonly refusedSignIns: Counter<'factor'>
   readonly unexpected: Counter<'kind'>
@@ -147,25 +143,11 @@ export function openMetrics(): Metrics {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
       registers,
     }),
-    alerts: new Counter({ name: 'tocsin_alerts_total', help: 'Alerts accepted: new, or repeated while open', labelNames: ['result'], registers }),
-    messages: new Counter({ name: 'tocsin_messages_total', help: 'Messages by what became of them', labelNames: ['channel', 'state'], registers }),
-    pageDelay: new Histogram({
-      name: 'tocsin_message_delay_seconds',
-      help: 'From a message written to its channel taking it',
-      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30, 300],
-      registers,
-    }),
     jobs: new Counter({ name: 'tocsin_jobs_total', help: 'Jobs run', labelNames: ['kind', 'result'], registers }),
     jobDeadlines: new Counter({
       name: 'tocsin_job_deadlines_total',
       help: 'Runs of jobs that were ended because they took longer than their lane allows',
       labelNames: ['lane'],
-      registers,
-    }),
-    audits: new Counter({
-      name: 'tocsin_escalation_audits_total',
-      help: 'Looks at the open escalations: in order, late, repaired',
-      labelNames: ['result'],
       registers,
     }),
     journalSize: new Gauge({ name: 'tocsin_journal_entries', help: 'Sealed journal entries', registers }),
@@ -202,6 +184,23 @@ export function openMetrics(): Metrics {
         },
       })
     },
+  }
+}
+
+/**
+ * Declares a counter of a module, to be kept beside what it counts.
+ * @returns the counter of a registry, made when it is first asked for: a process has one registry, tests have many
+ */
+export function defineCounter<Label extends string>(declared: {
+  readonly name: string
+  readonly help: string
+  readonly labelNames: readonly Label[]
+}): (metrics: Metrics) => Counter<Label> {
+  const made = new WeakMap<Registry, Counter<Label>>()
+  return ({ registry }) => {
+    const counter = made.get(registry) ?? new Counter({ ...declared, labelNames: [...declared.labelNames], registers: [registry] })
+    made.set(registry, counter)
+    return counter
   }
 }
 

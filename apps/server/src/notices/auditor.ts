@@ -1,6 +1,6 @@
 import { customerClock, schedule as scheduleOf } from '@tocsin/deadlines'
 import { and, asc, eq, inArray, isNotNull, ne, sql } from 'drizzle-orm'
-import { Counter, type Registry } from 'prom-client'
+import type { Counter } from 'prom-client'
 import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
 import { incidentCustomers, incidents } from '../incidents/index.ts'
@@ -10,6 +10,7 @@ import type { Tx } from '../kernel/database.ts'
 import { scheduleAll } from '../kernel/jobs.ts'
 import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import { jobs } from '../kernel/tables.ts'
+import { defineCounter } from '../kernel/telemetry.ts'
 import { reviewJob, reviewKey } from './decisions.ts'
 import { followIncident, morningOf, scheduleWarnings, warnKey } from './obligations.ts'
 import { obligations } from './tables.ts'
@@ -27,13 +28,11 @@ interface Repair {
 }
 
 export type AuditCounter = Counter<'result'>
-export const auditCounter = (registry: Registry): AuditCounter =>
-  new Counter({
-    name: 'tocsin_obligation_audits_total',
-    help: 'Looks at notification obligations: in order, repaired',
-    labelNames: ['result'],
-    registers: [registry],
-  })
+export const auditCounter = defineCounter({
+  name: 'tocsin_obligation_audits_total',
+  help: 'Checks of the notification obligations: in order, repaired',
+  labelNames: ['result'],
+})
 
 /**
  * Once a minute: every affected customer of a declared incident has an obligation whose clock runs, every running one has its next warning, every

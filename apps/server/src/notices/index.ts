@@ -13,7 +13,7 @@ export { countObligations, obligationsOf } from './obligations.ts'
 export function openNotices(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects, audits: Audits): Bindings {
   conditions.add((reader, incident) => openObligations(reader, incident.id))
   effects.add((tx, incident) => followIncident(tx, incident))
-  const counter = auditCounter(context.metrics.registry)
+  const counter = auditCounter(context.metrics)
   audits.add(watchdogJob)
   context.jobs.register(watchdogJob, { run: tx => auditObligations(tx, context, counter) })
   context.jobs.register(warnJob, { run: (tx, { incidentId, afterHours }) => warn(tx, context, incidentId, afterHours) })

@@ -5,16 +5,20 @@ import { mountCallbacks } from './channels/callbacks.ts'
 import { Inbox } from './channels/email/inbox.ts'
 import { answerByMail } from './channels/email/receive.ts'
 import { notifyBindings } from './routes.ts'
+import { auditChannels, deliveryHealth, stalledChannelsJob } from './stalled-channels.ts'
 
 export { type Answer, type AnswerDesk, type Answered, answerHelp, type ProviderIdentity, personAt } from './answers.ts'
 export { Inbox } from './channels/email/inbox.ts'
 export { shownAddress, teamChannelPurpose } from './channels/index.ts'
 export { type NotificationPlan, type NotificationStep, notificationPlansOf } from './contact-methods.ts'
 export { Outbox } from './outbox.ts'
+export { stalledChannels, stalledChannelsJob } from './stalled-channels.ts'
 export { contactMethods, messages, type TeamChannelKind, teamChannels } from './tables.ts'
 export { listTeamChannels } from './team-channels.ts'
 
 export function openNotify(context: AppContext): Bindings {
+  context.health.add('delivery', () => deliveryHealth(context.database.reader()))
+  context.jobs.register(stalledChannelsJob, { run: tx => auditChannels(tx, context.alarms) })
   return notifyBindings(context)
 }
 

@@ -1,5 +1,6 @@
 import { channelWords } from '@tocsin/api'
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { Counter, Histogram } from 'prom-client'
 import { z } from 'zod'
 import { addSeconds } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
@@ -51,7 +52,8 @@ const channelNames = Object.keys(channelWords) as MessageChannel[]
 export class Outbox implements Messenger {
   readonly #config: Config
   readonly #secrets: Secrets
-  readonly #metrics: Metrics
+  readonly #counted: Counter<'channel' | 'state'>
+  readonly #delay: Histogram
   readonly #channels: Channels
   readonly #deliveries: ReadonlyMap<MessageChannel, DeliveryJob>
   readonly #troubled = new Map<string, TroubleListener>()
@@ -61,7 +63,14 @@ export class Outbox implements Messenger {
   constructor(config: Config, secrets: Secrets, metrics: Metrics, jobs: JobRunner, database: Database, log: Log) {
     this.#config = config
     this.#secrets = secrets
-    this.#metrics = metrics
+    const registers = [metrics.registry]
+    this.#counted = new Counter({ name: 'tocsin_messages_total', help: 'Messages, by channel and outcome', labelNames: ['channel', 'state'], registers })
+    this.#delay = new Histogram({
+      name: 'tocsin_message_delay_seconds',
+      help: 'From a message being written to its channel accepting it',
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30, 300],
+      registers,
+    })
     this.#channels = openChannels(config, secrets)
     this.#deliveries = new Map(channelNames.map(channel => [channel, defineJob({ kind: `deliver.${channel}`, lane: deliveryLane(channel), data: Delivering })]))
     for (const job of this.#deliveries.values())
@@ -298,8 +307,8 @@ export class Outbox implements Messenger {
       where messages.id = fresh.id and messages.state = 'queued'
       returning messages.id, fresh.troubled_at as "troubledAt", channel, purpose, purpose_id as "purposeId", address, messages.created_at as "createdAt", fresh.state, fresh.text`)
     for (const { channel, state, createdAt } of settled.rows) {
-      this.#metrics.messages.inc({ channel, state })
-      if (state === 'sent') this.#metrics.pageDelay.observe(Math.max(0, (Date.parse(tx.now) - Date.parse(createdAt)) / 1_000))
+      this.#counted.inc({ channel, state })
+      if (state === 'sent') this.#delay.observe(Math.max(0, (Date.parse(tx.now) - Date.parse(createdAt)) / 1_000))
     }
     // Refused for good: another way is tried, where that was not done before.
     await this.#tellOfTrouble(

@@ -126,7 +126,7 @@ describe('a policy', () => {
         body: { id: policy.id, version: policy.version, name: 'Special', levels: [{ targets: [{ kind: 'tier', tierId: team.id }], waitMinutes: 5 }] },
       }),
     ).rejects.toThrow(/a tier that there is/)
-    await save([primary, secondary])
+    await save([...settings.tiers])
   })
 
   test('of another team pages the tiers of that team', async ({ world }) => {

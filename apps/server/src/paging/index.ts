@@ -4,7 +4,7 @@ import { type AppContext, type Bindings, people } from '../access/index.ts'
 import { recordAll, system } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import type { Delivery } from '../kernel/messenger.ts'
-import { shownAddress } from '../notify/index.ts'
+import { shownAddress, stalledChannelsJob } from '../notify/index.ts'
 import { alarmAdministrators, resolveAlarm } from './alarms.ts'
 import { escalateJob, escalatePages } from './escalation.ts'
 import { bundleJob, failOver, notifyFurther, notifyJob, sendBundle } from './notifications.ts'
@@ -12,7 +12,7 @@ import { wakeJob, wakePage } from './pages.ts'
 import { listPolicies } from './policies.ts'
 import { pagingBindings } from './routes.ts'
 import { pageNotifications, pages } from './tables.ts'
-import { type Audits, pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
+import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
 
 export { openAnswerDesk } from './answers.ts'
 export { acknowledgePagesAbout, isAtLeast, pageTeam, resolvePagesAbout } from './pages.ts'
@@ -36,6 +36,8 @@ export function openPaging(context: AppContext, audits: Audits): Bindings {
   context.jobs.register(bundleJob, { run: (tx, { bundleId }) => sendBundle(tx, context, bundleId) })
   context.jobs.register(wakeJob, { run: (tx, { pageId }) => wakePage(tx, context, pageId) })
   for (const purpose of ['page', 'page-bundle']) context.messenger.onDelivery(purpose, recordDeliveries)
+  escalationAudits(context.metrics)
+  audits.add(stalledChannelsJob)
   context.jobs.register(watchdogJob, { run: tx => runWatchdog(tx, context, audits) })
   context.jobs.registerCall(watchdogPingJob, { attempts: 3, before: (_, { signal }) => pingHeartbeatUrl(context, signal) })
   for (const purpose of ['page', 'page-bundle']) context.messenger.onTrouble(purpose, (tx, troubles) => failOver(tx, context, troubles))

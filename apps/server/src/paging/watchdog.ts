@@ -8,6 +8,7 @@ import { schedule, scheduleAll } from '../kernel/jobs.ts'
 import { clocksLane, defineJob, type JobKind } from '../kernel/lanes.ts'
 import { post } from '../kernel/outbound.ts'
 import { jobs } from '../kernel/tables.ts'
+import { defineCounter } from '../kernel/telemetry.ts'
 import { escalateJob, escalationKey } from './escalation.ts'
 import { notifyJob } from './notifications.ts'
 import { wakeJob } from './pages.ts'
@@ -21,6 +22,12 @@ const lateSeconds = 30
 /** Clocks of several machines differ by less. */
 const aheadSeconds = 60
 const maxRepaired = 1_000
+
+export const escalationAudits = defineCounter({
+  name: 'tocsin_escalation_audits_total',
+  help: 'Checks of the open escalations: in order, late, repaired',
+  labelNames: ['result'],
+})
 
 /** Kinds of jobs of other modules that look, with each look of the auditor, whether what they promise is in order. Each is a job of its own: none fails with another. */
 export class Audits {
@@ -77,7 +84,7 @@ export async function runWatchdog(tx: Tx, context: AppContext, audits: Audits): 
     })),
   )
   if (ahead > 0) context.log.warn({ ahead }, 'the auditor found timers that were set while the clock ran ahead, and brought them back')
-  context.metrics.audits.inc({ result: missing.length + ahead > 0 ? 'repaired' : wrong.length > 0 ? 'late' : 'in order' })
+  escalationAudits(context.metrics).inc({ result: missing.length + ahead > 0 ? 'repaired' : wrong.length > 0 ? 'late' : 'in order' })
   if (wrong.length > 0)
     context.log.warn({ missing: missing.length, late: wrong.length - missing.length }, 'the auditor found escalations that were not in order')
   if (context.config.heartbeatUrl !== undefined) await schedule(tx, { kind: watchdogPingJob, key: watchdogPingJob.kind, runAt: tx.now, data: {} })
@@ -91,7 +98,7 @@ async function bringBack(tx: Tx): Promise<number> {
   const { rows } = await tx.db.execute<{ page_id: string; due_at: string }>(sql`
     with wrong as (
       select id, data->>'pageId' as page_id, run_at, run_at - (scheduled_at - ${tx.now}::timestamptz) as right_at from jobs
-      where kind in (${escalateJob}, ${wakeJob}, ${notifyJob}) and scheduled_at > ${addSeconds(tx.now, aheadSeconds)} limit ${maxRepaired} for update skip locked),
+      where kind in (${escalateJob.kind}, ${wakeJob.kind}, ${notifyJob.kind}) and scheduled_at > ${addSeconds(tx.now, aheadSeconds)} limit ${maxRepaired} for update skip locked),
     mended as (update jobs set run_at = right_at, scheduled_at = ${tx.now} from wrong where jobs.id = wrong.id)
     select page_id, max(run_at)::text as due_at from wrong group by page_id`)
   if (rows.length === 0) return 0

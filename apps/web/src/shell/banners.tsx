@@ -7,6 +7,8 @@ import { remaining, useNow } from '../parts/time.tsx'
 /** What every page says: a clock that runs, paging that is not live, demo data. One line each. */
 export function Banners() {
   const status = useApi('status')
+  const counters = useApi('counters')
+  const stalled = counters.data?.stalledChannels ?? []
   return (
     <>
       <RunningClock />
@@ -15,6 +17,18 @@ export function Banners() {
           <IconMailOff size={16} aria-hidden />
           <Text inherit>
             Email is not configured, so pages are not delivered. See held messages in the{' '}
+            <Anchor component={Link} to="/outbox" inherit c="inherit" underline="always">
+              message log
+            </Anchor>
+            .
+          </Text>
+        </div>
+      ) : null}
+      {stalled.length > 0 ? (
+        <div className="clock-bar" data-timing="due-soon" role="status">
+          <IconMailOff size={16} aria-hidden />
+          <Text inherit>
+            Messages by {stalled.join(', ')} are not delivered. See errors in the{' '}
             <Anchor component={Link} to="/outbox" inherit c="inherit" underline="always">
               message log
             </Anchor>
@@ -38,7 +52,7 @@ export function Banners() {
   )
 }
 
-/** The duty to notify that is due first, until it is met. */
+/** The notification obligation that is due first, until the customer is notified. */
 function RunningClock() {
   const obligations = useApi('obligations', { query: { view: 'open', limit: 1 } })
   const counters = useApi('counters')

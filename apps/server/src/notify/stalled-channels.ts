@@ -1,0 +1,68 @@
+import { channelWords } from '@tocsin/api'
+import { and, eq, lt, sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { Alarms } from '../kernel/alarms.ts'
+import { addSeconds } from '../kernel/clock.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import type { Finding } from '../kernel/health.ts'
+import { clocksLane, defineJob } from '../kernel/lanes.ts'
+import type { MessageChannel } from '../kernel/messenger.ts'
+import { messages } from './tables.ts'
+
+/** A message that waits for longer was not taken at the first attempts. */
+const stalledSeconds = 60
+const channels = Object.keys(channelWords) as MessageChannel[]
+const alarmKey = (channel: MessageChannel) => `channel:${channel}`
+
+/** Checks every minute whether each channel delivers, and pages the administrators about one that does not. */
+export const stalledChannelsJob = defineJob({ kind: 'notify.stalled-channels', lane: clocksLane, data: z.object({}) })
+
+export interface StalledChannel {
+  readonly channel: MessageChannel
+  /** How long its oldest message waits, in seconds. */
+  readonly seconds: number
+}
+
+/**
+ * Channels that deliver nothing: a message has waited for more than a minute, and none that was written after it has left. One address that refuses
+ * its messages, while others are reached, is no stalled channel.
+ */
+export async function stalledChannels(reader: Reader): Promise<StalledChannel[]> {
+  const oldest = reader.db
+    .select({ channel: messages.channel, at: sql<string>`min(${messages.createdAt})`.as('at') })
+    .from(messages)
+    .where(and(eq(messages.state, 'queued'), lt(messages.createdAt, addSeconds(reader.now, -stalledSeconds))))
+    .groupBy(messages.channel)
+    .as('oldest')
+  const rows = await reader.db
+    .select({ channel: oldest.channel, at: oldest.at })
+    .from(oldest)
+    .where(
+      sql`not exists (select 1 from ${messages} later where later.channel = ${oldest.channel} and later.state = 'sent' and later.created_at >= ${oldest.at})`,
+    )
+    .orderBy(oldest.channel)
+  return rows.map(({ channel, at }) => ({ channel, seconds: Math.round((Date.parse(reader.now) - Date.parse(at)) / 1_000) }))
+}
+
+/** What `/readyz` says about them. */
+export async function deliveryHealth(reader: Reader): Promise<Finding | undefined> {
+  const stalled = await stalledChannels(reader)
+  if (stalled.length === 0) return undefined
+  const names = stalled.map(({ channel, seconds }) => `${channelWords[channel]} (for ${seconds} s)`).join(', ')
+  return { severity: 'degraded', detail: `Messages are not delivered by ${names}.` }
+}
+
+/** Pages the administrators, by whatever channel works, about each channel that delivers nothing; resolves the page when it delivers again. */
+export async function auditChannels(tx: Tx, alarms: Alarms): Promise<void> {
+  const stalled = new Map((await stalledChannels(tx)).map(one => [one.channel, one]))
+  for (const channel of channels) {
+    const found = stalled.get(channel)
+    if (found === undefined) await alarms.resolve(tx, alarmKey(channel))
+    else
+      await alarms.raise(tx, {
+        key: alarmKey(channel),
+        title: `Messages by ${channelWords[channel]} are not delivered`,
+        summary: `No message by ${channelWords[channel]} has been accepted for ${found.seconds} seconds. Pages use the next contact method of each person. Check the settings of the channel and its provider; the message log shows the error.`,
+      })
+  }
+}
