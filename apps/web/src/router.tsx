@@ -58,7 +58,7 @@ const tree = root.addChildren([
     page('/services', ServicesPage),
     page('/customers', CustomersPage),
     page('/people', PeoplePage),
-    page('/outbox', MessageLogPage),
+    page('/messages', MessageLogPage),
     page('/journal', JournalPage),
     page('/settings', SettingsPage),
     page('/account', AccountPage),

@@ -20,7 +20,7 @@ export const places = [
   '/services',
   '/customers',
   '/people',
-  '/outbox',
+  '/messages',
   '/journal',
   '/settings',
   '/account',

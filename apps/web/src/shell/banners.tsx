@@ -17,7 +17,7 @@ export function Banners() {
           <IconMailOff size={16} aria-hidden />
           <Text inherit>
             Email is not configured, so pages are not delivered. See held messages in the{' '}
-            <Anchor component={Link} to="/outbox" inherit c="inherit" underline="always">
+            <Anchor component={Link} to="/messages" inherit c="inherit" underline="always">
               message log
             </Anchor>
             .
@@ -29,7 +29,7 @@ export function Banners() {
           <IconMailOff size={16} aria-hidden />
           <Text inherit>
             Messages by {stalled.join(', ')} are not delivered. See errors in the{' '}
-            <Anchor component={Link} to="/outbox" inherit c="inherit" underline="always">
+            <Anchor component={Link} to="/messages" inherit c="inherit" underline="always">
               message log
             </Anchor>
             .

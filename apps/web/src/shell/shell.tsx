@@ -44,7 +44,7 @@ const places = [
   { to: '/services', label: 'Services', icon: IconServer, group: 'Manage' },
   { to: '/customers', label: 'Customers', icon: IconBuildingSkyscraper, group: 'Manage', role: 'responder' },
   { to: '/people', label: 'People', icon: IconUsers, group: 'Manage' },
-  { to: '/outbox', label: 'Message log', icon: IconMailForward, group: 'Audit', role: 'lead' },
+  { to: '/messages', label: 'Message log', icon: IconMailForward, group: 'Audit', role: 'lead' },
   { to: '/journal', label: 'Audit log', icon: IconBook2, group: 'Audit', role: 'lead' },
   { to: '/settings', label: 'Settings', icon: IconSettings, group: 'Audit' },
   { to: '/reference', label: 'API', icon: IconAddressBook, group: 'Audit' },
