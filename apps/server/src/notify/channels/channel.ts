@@ -16,7 +16,7 @@ export interface OutboundMessage {
   readonly secret: string | undefined
   /** The server's own origin, for callbacks. */
   readonly origin: string
-  /** Where a reply by e-mail is understood; undefined where there is nothing to answer, or no mail comes in. */
+  /** Where replies by email are received; undefined where there is nothing to answer, or incoming mail is not configured. */
   readonly replyTo: string | undefined
   /** Milliseconds since 1970. */
   readonly sentAt: number
@@ -41,7 +41,7 @@ export const isAnswerable = (message: OutboundMessage): boolean => isPage(messag
 export const whereToOpen = (message: OutboundMessage): string =>
   isPage(message) && message.link ? message.link.url : message.purpose === 'page' ? `${message.origin}/pages/${message.purposeId}` : message.origin
 
-/** How long a page may rest by a button. */
+/** How long a button can snooze a page. */
 export const snoozeChoices = [
   { label: '30 minutes', minutes: 30 },
   { label: '1 hour', minutes: 60 },
