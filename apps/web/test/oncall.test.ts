@@ -225,14 +225,14 @@ test('an encrypted push becomes a notification while no page is open, and its bu
     expect((await shown()).length, 'a repetition replaces it').toBe(1)
     await press('[HIGH] billing: Something odd', 'acknowledge')
     expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
-    expect(await shown()).toMatchObject([{ body: 'It is yours: it climbs no further.' }])
+    expect(await shown()).toMatchObject([{ body: 'Acknowledged. Escalation stopped.' }])
     await world.alert({ service: 'billing', title: 'Taken by another' })
     await deliver()
     await expect.poll(async () => (await shown()).length).toBe(2)
     const id = (await backup.call('pages')).items.find(one => one.state === 'triggered')?.id ?? ''
     await backup.call('acknowledgePage', { params: { id } })
     await press('[HIGH] billing: Taken by another', 'acknowledge')
-    expect((await shown()).map(one => one.body)).toContain(`${backup.name} has it already.`)
+    expect((await shown()).map(one => one.body)).toContain(`Already acknowledged by ${backup.name}.`)
   } finally {
     await whole.close()
     await end()

@@ -105,7 +105,7 @@ describe('the lifecycle', () => {
     expect(destination('reopen', { ...at('closed'), declaredAt: null })).toBe('suspected')
   })
 
-  test('the watch, open tasks and the class stand against closing; a closed record changes by reopening alone', async ({ world }) => {
+  test('the monitoring period, open tasks and the class block closing; a closed record changes by reopening alone', async ({ world }) => {
     const { lead, incident, params } = await open(world)
     await lead.call('addTask', { params, body: { title: 'Look at the logs' } })
     await expect(lead.call('closeIncident', { params, body: { version: incident.version, reason: 'No.' } })).rejects.toThrow(
@@ -161,7 +161,7 @@ describe('who leads', () => {
 describe('severity', () => {
   plain('is that of the gravest answer, and says which it was', () => {
     const none = { privacy: 'none', impact: 'none', scope: 'one-asset', customers: 'none', region: 'one', data: 'none', recoverability: 'regular' } as const
-    expect(assessSeverity(none)).toEqual({ severity: 'SEV4', why: 'SEV4 because no criterion says more.' })
+    expect(assessSeverity(none)).toEqual({ severity: 'SEV4', why: 'SEV4 because no criterion indicates a higher severity.' })
     expect(assessSeverity({ ...none, data: 'restricted', impact: 'degraded' })).toEqual({ severity: 'SEV1', why: 'SEV1 because of data touched: restricted.' })
     expect(assessSeverity({ ...none, privacy: 'confirmed', customers: 'several' }).severity).toBe('SEV1')
   })
