@@ -40,9 +40,7 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   incident = await primary.call('incident', { params })
   expect(incident.owner?.name).toBe(engineering.primary.name)
 
-  await expect(lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Now.' } })).rejects.toThrow(
-    /severity criteria are not answered/,
-  )
+  await expect(lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Now.' } })).rejects.toThrow(/Assess the severity first/)
   incident = await primary.call('assessSeverity', { params, body: { version: incident.version, criteria } })
   expect(incident).toMatchObject({ severity: 'SEV2', severityWhy: expect.stringContaining('exposure of personal data: confirmed') })
   incident = await primary.call('classifyIncident', {

@@ -165,7 +165,7 @@ test('on the page of a private link a colleague is asked to join by name, and th
   await page.getByText(`Acknowledged by you, ${primary.name}.`).waitFor()
   await page.getByLabel('Somebody else').fill('Olga')
   await page.getByRole('button', { name: 'Add responder' }).click()
-  await page.getByText('must be somebody of the team').waitFor()
+  await page.getByText('must be the name of a team member').waitFor()
   expect(await seriousViolations(page)).toEqual([])
   await page.getByLabel('Somebody else').fill(olga.email)
   await page.getByRole('button', { name: 'Add responder' }).click()
@@ -248,7 +248,7 @@ test('the address that the bot in Microsoft Teams tells somebody opens the accou
     await expect.poll(() => page.getByLabel('Address').inputValue()).toBe('eyJh.sig')
     expect(await page.getByRole('combobox', { name: 'Add' }).inputValue()).toBe('Microsoft Teams')
     await page.getByRole('button', { name: 'Add', exact: true }).click()
-    await page.getByText('must be what the bot in Microsoft Teams answers').waitFor()
+    await page.getByText('must be the address that the Microsoft Teams bot replies with').waitFor()
     expect(await seriousViolations(page)).toEqual([])
     await close()
   } finally {

@@ -16,7 +16,7 @@ describe('npx tocsin', () => {
     const env = { TOCSIN_URL: world.origin, TOCSIN_API_KEY: secret }
     expect(await tocsin(['alert', 'send', '--title', 'From the shell', '--severity', 'low', '--dedup-key', 'k'], env)).toEqual({
       code: 0,
-      out: 'Alert 1 is in.\n',
+      out: 'Alert 1 created.\n',
       err: '',
     })
     expect(JSON.parse((await tocsin(['--json', 'alert', 'send', '--title', 'From the shell', '--dedup-key', 'k'], env)).out)).toMatchObject({
@@ -87,7 +87,7 @@ describe('npx tocsin', () => {
     expect((await tocsin(['page', 'escalate', ending], env)).code).toBe(0)
     await world.settle()
     backup.expectPage(/billing/)
-    expect((await tocsin(['page', 'snooze', ending], env)).err).toContain('Acknowledge the page first')
+    expect((await tocsin(['page', 'snooze', ending], env)).err).toContain('Acknowledge the page before')
     expect((await tocsin(['page', 'ack', ending], env)).out).toContain('Ada Admin has it')
     expect((await tocsin(['page', 'snooze', ending, '--minutes', '60'], env)).out).toContain('snoozed until 2026-11-23T09:00:00.000Z')
     primary.expectPage(/billing/)

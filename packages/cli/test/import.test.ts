@@ -64,7 +64,7 @@ describe('npx tocsin import pagerduty', () => {
       expect.stringContaining('service search: its urgency depends on support hours'),
       expect.stringContaining('name the security team'),
       'team Response: its services have different acknowledgement timeouts (30, 60 minutes). In Tocsin a team has one. The shortest is used.',
-      expect.stringContaining('what is acknowledged is paged again after a time there'),
+      expect.stringContaining('PagerDuty pages again when the acknowledgement timeout ends'),
     ])
   })
 })
@@ -113,7 +113,7 @@ describe('npx tocsin import opsgenie', () => {
       expect.stringContaining('rotation Launch: the team Response is replaced by its current members'),
       expect.stringContaining('the escalation Response_escalation cannot be a participant, because it notifies a schedule first. Its shifts stay empty.'),
       expect.stringContaining('the escalation Direct is replaced by those whom it notifies first (ada@example.org)'),
-      expect.stringContaining('pages also what somebody has acknowledged'),
+      expect.stringContaining('keeps paging after acknowledgement'),
       expect.stringContaining('closes the alert after all repetitions'),
       expect.stringContaining('pages a random member of Response. In Tocsin the whole team is paged'),
     ])
@@ -157,10 +157,10 @@ describe('npx tocsin import grafana-oncall', () => {
       },
     ])
     expect(notes).toEqual([
-      expect.stringContaining('schedule From a calendar: lives in a calendar elsewhere'),
-      expect.stringContaining('Steps that are important, or not, use other rules'),
+      expect.stringContaining('schedule From a calendar: comes from an external calendar'),
+      expect.stringContaining('Grafana OnCall notifies people differently for important steps'),
       expect.stringContaining('a step of type trigger_webhook'),
-      expect.stringContaining('Who belongs to which team'),
+      expect.stringContaining('The export has no team members'),
     ])
   })
 })
@@ -188,7 +188,7 @@ describe('npx tocsin import goalert', () => {
       'rotation Weekly: the user Cai has no email address. Their shifts, if any, stay empty.',
       expect.stringContaining('an override of Primary: replaces one person'),
       expect.stringContaining('pages slackChannel #ops'),
-      expect.stringContaining('GoAlert knows no teams'),
+      expect.stringContaining('GoAlert has no teams'),
       expect.stringContaining('name the security team'),
     ])
   })

@@ -33,7 +33,7 @@ describe('two people at once', () => {
     const other = await world.person('responder')
     const [note] = (await lead.call('addNote', { params, body: { markdown: 'One' } })).notes
     const at = { params: { id: params.id, noteId: note?.id ?? '' } }
-    await expect(other.call('changeNote', { ...at, body: { version: 1, markdown: 'Two' } })).rejects.toThrow(/Only its author/)
+    await expect(other.call('changeNote', { ...at, body: { version: 1, markdown: 'Two' } })).rejects.toThrow(/Only the author/)
     await lead.call('changeNote', { ...at, body: { version: 1, markdown: 'Two' } })
     await expect(lead.call('changeNote', { ...at, body: { version: 1, markdown: 'Three' } })).rejects.toThrow(/Somebody else changed/)
     const said = (await lead.call('journal', {})).items

@@ -41,11 +41,11 @@ test('a parent incident links alerts and incidents: their pages are resolved, on
   const again = await first.primary.call('incident', { params: { id: part.id } })
   await expect(
     first.primary.call('makeParent', { params: { id: part.id }, body: { ...body, version: again.version, incidentIds: [event.id], alertIds: [] } }),
-  ).rejects.toThrow(/itself a part/)
+  ).rejects.toThrow(/already has a parent incident/)
   const fresh = await first.primary.call('incident', { params: { id: event.id } })
   await expect(
     first.primary.call('makeParent', { params: { id: event.id }, body: { ...body, version: fresh.version, incidentIds: [event.id], alertIds: [] } }),
-  ).rejects.toThrow(/not name the incident itself/)
+  ).rejects.toThrow(/not include the incident itself/)
   await expect(
     first.primary.call('makeParent', { params: { id: event.id }, body: { ...body, version: fresh.version, incidentIds: [], alertIds: [] } }),
   ).rejects.toThrow(/must list at least one incident/)

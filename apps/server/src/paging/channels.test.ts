@@ -104,7 +104,7 @@ describe('a contact method', () => {
       primary.expectPage(/billing/)
       const wrong = code === '000000' ? '000001' : '000000'
       for (let n = 0; n < 6; n += 1)
-        await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: wrong } })).rejects.toThrow(/not the one that was sent/)
+        await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: wrong } })).rejects.toThrow(/is incorrect/)
       await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code } })).rejects.toThrow(/has run out/)
       await primary.call('sendContactCode', { params: { id: method.id } })
       await world.settle()
@@ -120,9 +120,9 @@ describe('a contact method', () => {
     await withProviders(async world => {
       const person = await world.person()
       for (const [kind, address, sentence] of [
-        ['sms', '030 123', /phone number with its country/],
+        ['sms', '030 123', /phone number with country code/],
         ['slack', 'ada', /member ID/],
-        ['ntfy', 'https://ntfy.example/', /address of a topic/],
+        ['ntfy', 'https://ntfy.example/', /URL of a topic/],
         ['email', 'nobody', /email address/],
         ['push', 'https://push.example/x', /keys/],
         ['webhook', 'ftp://x', /https/],
@@ -133,7 +133,7 @@ describe('a contact method', () => {
 
   test('of a channel that is not configured cannot be added', async ({ world }) => {
     const person = await world.person()
-    await expect(person.call('addContactMethod', { body: { kind: 'sms', address: '+4930123456' } })).rejects.toThrow(/Nothing is configured/)
+    await expect(person.call('addContactMethod', { body: { kind: 'sms', address: '+4930123456' } })).rejects.toThrow(/SMS is not configured/)
     expect((await person.call('pushKey')).channels).toEqual(['email', 'push', 'ntfy', 'webhook'])
   })
 })
@@ -419,7 +419,7 @@ test('a bundle whose channel fails goes out through another channel too, as one 
     twilio.answer = () => ({ status: 503 })
     slack.received.length = 0
     await world.advance({ seconds: 64 })
-    expect(slack.received.map((_, n) => jsonOf(slack, n).text)).toEqual(['7 more pages for you'])
+    expect(slack.received.map((_, n) => jsonOf(slack, n).text)).toEqual(['7 more unacknowledged pages'])
     const bundled = (await primary.call('pages')).items.filter(page => page.notifications.some(one => one.channel === 'slack'))
     expect(bundled.length).toBe(7)
     const { events } = await primary.call('page', { params: { id: bundled[0]?.id ?? '' } })

@@ -54,7 +54,7 @@ test('a page is exhausted after its last level and its repeats, and stays in the
   expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'exhausted' })
 })
 
-test('without a rotation the members are paged: a page is never silence', async ({ world }) => {
+test('without a rotation the members are paged: a page is never lost', async ({ world }) => {
   const lead = await world.person('lead')
   const member = await world.person()
   const team = await lead.call('saveTeam', { body: { name: 'No rotation', kind: 'security', memberIds: [member.id] } })
@@ -69,7 +69,7 @@ test('a link for another page, or a changed one, opens nothing', async ({ world 
   await world.alert({ service: 'billing' })
   const token = linkIn(primary.expectPage(/billing/), '/a/')
   const changed = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`
-  await expect(world.client()('acknowledgeByLink', { body: { token: changed } })).rejects.toThrow(/not right/)
+  await expect(world.client()('acknowledgeByLink', { body: { token: changed } })).rejects.toThrow(/link is invalid/)
   expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'triggered' })
 })
 

@@ -223,7 +223,7 @@ describe('Microsoft Teams', () => {
       third.expectNoPage()
       backup.expectNoPage()
       await chats.says(ada, 'What is this?')
-      expect(chats.lastText).toContain('Answer “ack”')
+      expect(chats.lastText).toContain('Reply “ack”')
       expect((await stateOf(primary))?.state).toBe('triggered')
       await chats.says(ada, `decline to ${backup.name}`)
       backup.expectPage(/billing/)
@@ -268,7 +268,7 @@ describe('Microsoft Teams', () => {
       const { team, primary } = await pagedTeam(chats.world)
       const conversation = { serviceUrl: 'https://evil.example/', conversationId: 'a:x', isChannel: false, id: ada.aadObjectId, name: 'Ada' }
       const forged = `${Buffer.from(JSON.stringify(conversation)).toString('base64url')}.AAAA`
-      await expect(primary.call('addContactMethod', { body: { kind: 'teams-bot', address: forged } })).rejects.toThrow(/write “connect” to it/)
+      await expect(primary.call('addContactMethod', { body: { kind: 'teams-bot', address: forged } })).rejects.toThrow(/when you send it “connect”/)
       await chats.says(ada, 'connect', '19:ops@thread.tacv2')
       const told = chats.lastText.split('\n').at(-1) ?? ''
       await expect(primary.call('addContactMethod', { body: { kind: 'teams-bot', address: told } })).rejects.toThrow(/the address of a channel/)
@@ -276,7 +276,7 @@ describe('Microsoft Teams', () => {
       const own = new URL(chats.posted.at(-1)?.activity.attachments?.[0]?.content.actions[0]?.url ?? '').searchParams.get('teams') ?? ''
       const lead = await chats.world.person('lead')
       const body = { kind: 'teams-bot' as const, name: 'ops', address: own }
-      await expect(lead.call('saveTeamChannel', { params: { id: team.id }, body })).rejects.toThrow(/chat with one person/)
+      await expect(lead.call('saveTeamChannel', { params: { id: team.id }, body })).rejects.toThrow(/direct chat/)
     })
   })
 
@@ -301,7 +301,7 @@ describe('Microsoft Teams', () => {
       expect(chats.posted.at(-1)?.path).toBe(`/emea/v3/conversations/${channel};messageid=1485983194839/activities`)
       expect(chats.lastText).toBe(`${backup.name} pressed “Acknowledge”. Acknowledged: billing: Something odd`)
       expect(await stateOf(backup)).toMatchObject({ state: 'acknowledged', acknowledgedBy: backup.name })
-      await expect(world.client()('acknowledgeByLink', { body: { token } }), 'it is no private link').rejects.toThrow(/not right/)
+      await expect(world.client()('acknowledgeByLink', { body: { token } }), 'it is no private link').rejects.toThrow(/link is invalid/)
     })
   })
 

@@ -102,9 +102,9 @@ describe('an override', () => {
     const { schedule, members, lead, current } = await dailyTeam(world)
     const [first, second] = members
     const span = { start: '2026-11-23T06:00:00Z', end: '2026-11-23T20:00:00Z' }
-    await expect(first?.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [second?.id ?? ''] } })).rejects.toThrow(/ask a lead/)
+    await expect(first?.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [second?.id ?? ''] } })).rejects.toThrow(/Ask a lead/)
     await expect(first?.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [] } }), 'nobody instead is a gap').rejects.toThrow(
-      /ask a lead/,
+      /Ask a lead/,
     )
     const stranger = await world.person()
     await expect(stranger.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [stranger.id] } })).rejects.toThrow(
@@ -114,7 +114,7 @@ describe('an override', () => {
       lead.call('addOverride', { params: { id: schedule.id }, body: { participants: [], start: '2026-11-22T06:00:00Z', end: '2026-11-22T20:00:00Z' } }),
     ).rejects.toThrow(/end/)
     const override = await lead.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [second?.id ?? ''] } })
-    expect(override.start, 'it counts from now').toBe(world.now)
+    expect(override.start, 'it starts now').toBe(world.now)
     await world.advance({ hours: 1 })
     await lead.call('removeOverride', { params: { id: override.id } })
     expect(await current()).toEqual(['primary: member 0', 'secondary: member 1'])
@@ -324,7 +324,7 @@ test('what the leaving person wrote reaches the arriving one, with the incidents
   await open('Odd sign-ins', false)
   await open('A matter of few', true)
   await first?.call('writeHandoffNote', { params: { id: team.id }, body: { text: 'Watch the billing queue.' } })
-  await expect(stranger.call('writeHandoffNote', { params: { id: team.id }, body: { text: 'Hello' } })).rejects.toThrow(/for the people of the team/)
+  await expect(stranger.call('writeHandoffNote', { params: { id: team.id }, body: { text: 'Hello' } })).rejects.toThrow(/Only people on the team/)
   await world.advance({ days: 1 })
   const { text } = world.expectMail(second?.email ?? '', /You are on call/)
   expect(text).toContain('member 0 wrote:\nWatch the billing queue.')
