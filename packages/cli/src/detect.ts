@@ -36,7 +36,7 @@ export interface DetectOptions {
 }
 
 const pieceBytes = 1 << 18
-/** So many pieces of the file are matched between two looks at what was found. */
+/** Pieces of the file that are matched between two reports. */
 const piecesBetweenReports = 64
 /** Chunks on the way to each thread: enough that none waits, few enough that memory stays bounded. */
 const chunksPerThread = 3

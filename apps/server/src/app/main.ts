@@ -11,12 +11,12 @@ type Role = 'all' | 'web' | 'paging'
 const pagingOf = { main: 'beside', all: 'here', web: 'elsewhere' } as const
 
 /**
- * Runs the server until it is told to stop (SIGINT, SIGTERM, or its launcher gone).
+ * Runs the server until it is stopped (SIGINT, SIGTERM, or its launcher gone).
  * A wrong configuration ends it with one sentence and exit code 2.
  */
 export async function serve(options: { port?: string | undefined; role?: Role | undefined; withDemo?: boolean; isJson?: boolean }): Promise<void> {
   if (options.role === 'paging') return runPager()
-  const stopping = toldToStop()
+  const stopping = stopRequested()
   const starting = new AbortController()
   void stopping.then(() => {
     starting.abort()
@@ -79,10 +79,10 @@ function handleTheUnhandled(server: Server, log: Log): void {
 /** Stopping takes no longer. */
 const stopMs = 30_000
 
-/** Resolves when the server is told to stop, also while it is still starting: by a signal, or because its launcher is gone. */
-function toldToStop(): Promise<void> {
+/** Resolves when the server is asked to stop, also while it is still starting: by a signal, or because its launcher is gone. */
+function stopRequested(): Promise<void> {
   return new Promise(resolve => {
-    // Ctrl-C in a terminal comes twice, from the terminal and passed on by the launcher: the second finds the promise resolved.
+    // Ctrl-C in a terminal arrives twice, from the terminal and passed on by the launcher: the second finds the promise resolved.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect'] as const) process.on(signal, () => resolve())
   })
 }

@@ -49,7 +49,7 @@ export class PagerSupervisor {
     return this.#isReady ? undefined : { severity: 'degraded', detail: 'The pager process is down and restarting. Pages are delivered once it is back.' }
   }
 
-  /** @param env what it is told besides the environment of this process */
+  /** @param env variables in addition to the environment of this process */
   start(env: NodeJS.ProcessEnv): void {
     this.#env = { ...process.env, ...env }
     this.#begin()
@@ -106,7 +106,7 @@ export class PagerSupervisor {
   #ping(): void {
     const child = this.#child
     if (child === undefined) return
-    // Counted in turns of this process's own loop: while that was busy itself, no answer could be received.
+    // Counted in ticks of this process's own loop: while that was busy itself, no answer could be received.
     this.#missed += 1
     if (this.#missed > maxMissed) {
       this.#log.error('the pager does not respond; killing it')

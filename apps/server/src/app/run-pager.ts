@@ -8,7 +8,7 @@ import { type FromPager, ToPager } from './pager-messages.ts'
 const stopMs = 8_000
 
 /**
- * Runs the pager in this process until it is told to stop. Under a supervisor that is SIGTERM, or the end of the channel to it: when the supervisor is
+ * Runs the pager in this process until it is stopped. Under a supervisor that is SIGTERM, or the end of the channel to it: when the supervisor is
  * gone, so is the database that it owns. Without one also Ctrl-C; a supervisor gets that itself, from the same terminal.
  * A wrong configuration ends it with one sentence and exit code 2.
  */

@@ -33,7 +33,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
       return { status: findings.length > 0 ? ('degraded' as const) : ('ready' as const), details: findings.map(({ name, detail }) => ({ name, detail })) }
     }),
     openWorkflow(routes.metrics, async database => {
-      // Metrics are what one looks at while the database is away: what it would say stays as it was.
+      // Metrics must be readable while the database is away: values from it stay as they were.
       await latestCheckpoint(database.reader()).then(
         checkpoint => context.metrics.journalSize.set(checkpoint?.size ?? 0),
         (error: unknown) => context.log.warn({ err: error }, 'could not read the database metrics'),

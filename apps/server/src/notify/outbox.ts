@@ -107,8 +107,8 @@ export class Outbox implements Messenger {
   }
 
   /**
-   * Messages of this purpose are urgent: calls `listener`, once for each, when it was not taken in {@link failoverSeconds}, failed a second time or was
-   * refused for good: time to try another way.
+   * Messages of this purpose are urgent: calls `listener`, once for each, when it was not accepted in {@link failoverSeconds}, failed a second time or was
+   * rejected permanently: time to fail over.
    */
   onTrouble(purpose: string, listener: TroubleListener): void {
     this.#troubled.set(purpose, listener)
@@ -119,7 +119,7 @@ export class Outbox implements Messenger {
     this.#listeners.set(purpose, listener)
   }
 
-  /** The private link in full: for its holder alone. */
+  /** The private link in full: for its recipient alone. */
   linkTo(link: PrivateLink): string {
     return `${this.#origin}${link.path}${signToken(this.#secrets, link.purpose, link.claims)}`
   }
@@ -195,7 +195,7 @@ export class Outbox implements Messenger {
       .where(and(eq(messages.id, messageId), eq(messages.state, 'queued')))
       .returning()
     if (!message) return { state: 'failed', text: 'the message was deleted or canceled' }
-    // Nobody is behind a demo address: such a message goes no further than the outbox, and its receipt says so.
+    // Nobody is behind a demo address: such a message is not sent, and its receipt says so.
     if (message.isDemo) return { state: 'sent', text: 'demo: not sent' }
     const { channel } = message
     try {
@@ -221,7 +221,7 @@ export class Outbox implements Messenger {
       .set({ troubledAt: tx.now })
       .where(and(inArray(messages.id, [...messageIds]), eq(messages.state, 'queued'), isNull(messages.troubledAt)))
       .returning()
-    await this.#tellOfTrouble(
+    await this.#reportTrouble(
       tx,
       found.map(({ id, purpose, purposeId, channel, address, lastError }) => ({
         ...{ purpose, purposeId, channel, address, messageId: id },
@@ -230,7 +230,7 @@ export class Outbox implements Messenger {
     )
   }
 
-  async #tellOfTrouble(tx: Tx, troubles: readonly (Trouble & { readonly purpose: string })[]): Promise<void> {
+  async #reportTrouble(tx: Tx, troubles: readonly (Trouble & { readonly purpose: string })[]): Promise<void> {
     for (const [purpose, own] of Map.groupBy(troubles, one => one.purpose)) await this.#troubled.get(purpose)?.(tx, own)
   }
 
@@ -302,7 +302,7 @@ export class Outbox implements Messenger {
       if (state === 'sent') this.#metrics.pageDelay.observe(Math.max(0, (Date.parse(tx.now) - Date.parse(createdAt)) / 1_000))
     }
     // Permanently rejected: fails over, unless it already has.
-    await this.#tellOfTrouble(
+    await this.#reportTrouble(
       tx,
       settled.rows.flatMap(({ id, state, text, troubledAt, ...one }) =>
         state === 'failed' && troubledAt === null ? [{ ...one, messageId: id, error: text }] : [],

@@ -93,7 +93,7 @@ export const messages = table(
     receipt: text('receipt'),
     createdAt: instant('created_at').notNull(),
     sentAt: instant('sent_at'),
-    /** Since when its channel is in trouble with it: it was refused, or not taken in time. */
+    /** Since when its delivery is failing: it was rejected, or not accepted in time. */
     troubledAt: instant('troubled_at'),
     isDemo: boolean('is_demo').notNull().default(false),
   },

@@ -55,7 +55,7 @@ export async function answerPages(tx: Tx, context: AppContext, responder: Respon
 }
 
 /**
- * Somebody by email address, or by name among the teams of some pages: whoever holds the link of a page learns nobody's name by it.
+ * Somebody by email address, or by name among the teams of some pages: the link of a page reveals nobody's name.
  * @throws AppProblem invalid, naming `field`, for nobody and for more than one
  */
 export async function findColleague(

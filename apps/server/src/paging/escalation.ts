@@ -10,7 +10,7 @@ import type { Tx } from '../kernel/database.ts'
 import { type NewJob, scheduleAll } from '../kernel/jobs.ts'
 import { defineJob, escalationLane } from '../kernel/lanes.ts'
 import { type OnCallSnapshot, onCallSettings, peopleBehind, readSnapshotOf, referenceIn, tierOf, unreachablePeople } from '../scheduling/index.ts'
-import { type NotificationRequest, notifyPeople, tellChannels } from './notifications.ts'
+import { type NotificationRequest, notifyChannels, notifyPeople } from './notifications.ts'
 import { type PolicyRow, type Routed, routePage } from './policies.ts'
 import { pages, policies } from './tables.ts'
 
@@ -20,7 +20,7 @@ export const escalateJob = defineJob({ kind: 'page.escalate', lane: escalationLa
 export const firstPersonMinutes = 10
 export const escalationKey = (pageId: string) => `page:${pageId}`
 
-/** Everything that says whom a page goes to, read once for a batch of pages. */
+/** Everything that determines whom a page goes to, read once for a batch of pages. */
 interface PagingSnapshot {
   readonly onCall: OnCallSnapshot
   readonly policies: ReadonlyMap<string, PolicyRow>
@@ -117,10 +117,10 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
     updates.push({ id: page.id, decision, urgency: routed.urgency })
     const fresh = { ...page, urgency: routed.urgency }
     for (const { id, why } of decision.people) requests.push({ page: fresh, personId: id, levelIndex: decision.at, why })
-    const told = await tellChannels(tx, context, fresh, decision.at, decision.channelIds)
+    const channels = await notifyChannels(tx, context, fresh, decision.at, decision.channelIds)
     if (decision.nextEscalationAt !== null)
       jobs.push({ kind: escalateJob, key: escalationKey(page.id), runAt: decision.nextEscalationAt, data: { pageId: page.id } })
-    entries.push(entryOf(snapshot.onCall, page, routed, decision, told))
+    entries.push(entryOf(snapshot.onCall, page, routed, decision, channels))
   }
   await save(tx, updates)
   await notifyPeople(tx, context, requests)

@@ -19,7 +19,7 @@ const NotifyData = z.object({ pageId: z.uuid(), personId: z.uuid(), levelIndex: 
 type NotifyData = z.output<typeof NotifyData>
 export const notifyJob = defineJob({ kind: 'page.notify', lane: escalationLane, data: NotifyData, isUrgent: true })
 export const bundleJob = defineJob({ kind: 'page.bundle', lane: escalationLane, data: z.object({ bundleId: z.uuid() }) })
-/** Pages that one person gets within a minute, at the most; what is more goes out as one message. */
+/** The most pages that one person gets within a minute; more go out as one message. */
 export const maxPagesPerMinute = 6
 
 /** Somebody to be paged about something. */
@@ -301,7 +301,7 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
       const base = { pageId: page.id, personId, levelIndex, channel: next.kind, methodId: next.methodId }
       const notification = { ...base, messageId: id, bundleId, insteadOf: messageId, at: tx.now }
       notifications.push(notification)
-      // It counts for the next of these messages: two of one page do not both go this way.
+      // It counts for the next of these messages: two of one page do not both use this method.
       triedAbout.get(page.id)?.push(notification)
     }
   }
@@ -310,11 +310,11 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
   if (notifications.length > 0) await tx.db.insert(pageNotifications).values(notifications)
 }
 
-/** Those whose buttons say who pressed them. */
+/** Channels whose buttons identify who pressed them. */
 const answeringChannels: ReadonlySet<TeamChannelKind> = new Set(['slack', 'teams-bot'])
 
 /** Posts a page to the channels of a team. */
-export async function tellChannels(tx: Tx, context: AppContext, page: PageRow, levelIndex: number, channelIds: readonly string[]): Promise<string[]> {
+export async function notifyChannels(tx: Tx, context: AppContext, page: PageRow, levelIndex: number, channelIds: readonly string[]): Promise<string[]> {
   if (channelIds.length === 0) return []
   const rows = await tx.db
     .select()

@@ -17,7 +17,7 @@ export interface Responder {
   readonly actor: Actor
 }
 
-/** The record that decides who may see what is said about the pages of a responder: a single one is named, several are only counted. */
+/** The record that decides who may see messages about the pages of a responder: a single one is named, several are only counted. */
 export const withinOf = ({ pages: found }: Responder): string | null => (found.length === 1 ? (found[0]?.withinId ?? null) : null)
 
 /** @throws AppProblem not-found for a link that was not signed here, or whose owner is no longer active. */

@@ -61,7 +61,7 @@ export const pages = table(
       .default(sql`'[]'::jsonb`),
     nextEscalationAt: instant('next_escalation_at'),
     snoozedUntil: instant('snoozed_until'),
-    /** When it was seen last that somebody does something about it; it re-arms some time after. */
+    /** When activity was last seen; it re-arms some time after. */
     progressAt: instant('progress_at'),
     acknowledgedById: uuid('acknowledged_by_id').references(() => people.id),
     acknowledgedAt: instant('acknowledged_at'),

@@ -27,7 +27,7 @@ export class RefusedMail extends Error {
 
 const macOf = (secrets: Secrets, id: string) => Buffer.from(secrets.sign('reply', id), 'base64url').toString('hex').slice(0, 24)
 
-/** Where a reply to a message of ours goes: an address that nobody can make up, within the 64 characters allowed before the @. */
+/** Where a reply to a message of ours goes: an address that nobody can forge, within the 64 characters allowed before the @. */
 export function replyAddress(config: Config, secrets: Secrets, messageId: string): string | undefined {
   const { domain } = config.mailIn
   return domain && `r-${messageId.replaceAll('-', '')}${macOf(secrets, messageId)}@${domain}`
@@ -44,7 +44,7 @@ function messageOf(config: Config, secrets: Secrets, address: string): string | 
 
 /**
  * Receives mail by SMTP, for reply addresses alone: whoever writes elsewhere is refused before they have sent anything, so that the port is of no use
- * to spam. What a machine wrote (out of office) is taken and passed over: it must answer nothing, and gets no answer.
+ * to spam. Automatic replies (out of office) are accepted and ignored: they must not answer a page, and get no reply.
  */
 export class Inbox {
   readonly #config: Config

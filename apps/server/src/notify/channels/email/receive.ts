@@ -14,7 +14,7 @@ import { type IncomingMail, RefusedMail } from './inbox.ts'
 export async function answerByMail(context: AppContext, desk: AnswerDesk, { messageId, ownId, from, text }: IncomingMail): Promise<void> {
   const [asked] = await context.database.reader().db.select().from(messages).where(eq(messages.id, messageId))
   if (asked?.address.toLowerCase() !== from) throw new RefusedMail('Reply from the email address that received the page')
-  // What is written back has an id made from the mail's own: one that comes again, because its sender never learned that it was accepted, does nothing.
+  // The reply has an id derived from the mail's own: one that is received again, because its sender never learned that it was accepted, does nothing.
   const id = ownId === '' ? newId() : idFor(`${messageId} ${ownId}`)
   const [done] = await context.database.reader().db.select({ id: messages.id }).from(messages).where(eq(messages.id, id))
   if (done !== undefined) return

@@ -4,8 +4,8 @@ import { Undeliverable } from '../../../kernel/outbound.ts'
 import type { Send } from '../channel.ts'
 
 /**
- * A mail server has so long to be connected, to greet, and to say the next thing. Whatever it says in time, the signal of a send ends it. What
- * `SMTP_URL` says about them (`?socketTimeout=…`) goes before.
+ * Time limits for the mail server to connect, to greet, and to respond. Independently of them, the signal of a send ends it. What
+ * `SMTP_URL` sets (`?socketTimeout=…`) takes precedence.
  */
 const patience = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 15_000, socketCloseTimeout: 1_000, dnsTimeout: 5_000 } as const
 

@@ -47,7 +47,7 @@ export function openSlack(config: Config): Send | undefined {
     })
     const answer = JSON.parse(reply.text) as { ok?: boolean; error?: string; ts?: string }
     if (answer.ok) return `posted ${answer.ts ?? ''}`.trim()
-    const sentence = `Slack refused: ${answer.error ?? 'no reason given'}`
+    const sentence = `Slack rejected the message: ${answer.error ?? 'no reason given'}`
     throw passing.has(answer.error ?? '') ? new Error(sentence) : new Undeliverable(sentence)
   }
 }
