@@ -88,7 +88,7 @@ describe('npx tocsin', () => {
     await world.settle()
     backup.expectPage(/billing/)
     expect((await tocsin(['page', 'snooze', ending], env)).err).toContain('Acknowledge the page before')
-    expect((await tocsin(['page', 'ack', ending], env)).out).toContain('Ada Admin has it')
+    expect((await tocsin(['page', 'ack', ending], env)).out).toContain('acknowledged by Ada Admin')
     expect((await tocsin(['page', 'snooze', ending, '--minutes', '60'], env)).out).toContain('snoozed until 2026-11-23T09:00:00.000Z')
     primary.expectPage(/billing/)
     await tocsin(['page', 'add', ending, primary.email], env)

@@ -105,12 +105,12 @@ describe('a contact method', () => {
       const wrong = code === '000000' ? '000001' : '000000'
       for (let n = 0; n < 6; n += 1)
         await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: wrong } })).rejects.toThrow(/is incorrect/)
-      await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code } })).rejects.toThrow(/has run out/)
+      await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code } })).rejects.toThrow(/has expired/)
       await primary.call('sendContactCode', { params: { id: method.id } })
       await world.settle()
       const fresh = /\d{6}/.exec(formOf(twilio).Body ?? '')?.[0] ?? ''
       await world.advance({ minutes: 16 })
-      await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: fresh } })).rejects.toThrow(/has run out/)
+      await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: fresh } })).rejects.toThrow(/has expired/)
       const stranger = await world.person()
       await expect(stranger.call('verifyContactMethod', { params: { id: method.id }, body: { code: fresh } })).rejects.toThrow(/contact method/)
     })

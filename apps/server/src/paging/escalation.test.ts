@@ -113,10 +113,10 @@ describe('a policy', () => {
     const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
     const save = (tiers: { id?: string; name: string; scheduleId: string; position: number }[], more: object = {}) =>
       lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...settings, ...more, version: found?.settings?.version ?? 0, tiers } })
-    const [primary, secondary] = settings.tiers
-    if (!primary || !secondary) throw new Error('two tiers')
+    const [primary, secondary, tertiary] = settings.tiers
+    if (!primary || !secondary || !tertiary) throw new Error('three tiers')
     await expect(save([primary])).rejects.toThrow(/The escalation policy (Special|Team \d+ escalation) uses the tier secondary\. Change the policy first\./)
-    await expect(save([primary, { ...secondary, id: team.id }])).rejects.toThrow(/tiers\.1\.id|id of a tier/)
+    await expect(save([primary, { ...secondary, id: team.id }])).rejects.toThrow(/tiers\.1\.id|ID of a tier/)
     await expect(save([primary, secondary, { ...secondary }])).rejects.toThrow(/ID of a tier/)
     await expect(save([primary, secondary, { name: 'primary', scheduleId: primary.scheduleId, position: 0 }])).rejects.toThrow(/must be unique/)
     await expect(save([primary, secondary], { fallback: [{ kind: 'tier', tierId: team.id }] })).rejects.toThrow(/the ID of an existing tier/)
@@ -126,7 +126,7 @@ describe('a policy', () => {
         body: { id: policy.id, version: policy.version, name: 'Special', levels: [{ targets: [{ kind: 'tier', tierId: team.id }], waitMinutes: 5 }] },
       }),
     ).rejects.toThrow(/the ID of an existing tier/)
-    await save([primary, secondary])
+    await save([primary, secondary, tertiary])
   })
 
   test('of another team pages the tiers of that team', async ({ world }) => {
@@ -425,7 +425,7 @@ test('a drill pages for real, says at once that it is one, and keeps the time', 
   const { id } = await lead.call('startDrill', { params: { id: team.id }, body: {} })
   await world.settle()
   const mail = first.expectPage(/\[DRILL\] Paging drill/)
-  await expect(lead.call('startDrill', { params: { id: team.id }, body: {} })).rejects.toThrow(/still running/)
+  await expect(lead.call('startDrill', { params: { id: team.id }, body: {} })).rejects.toThrow(/already running/)
   await world.advance({ minutes: 2 })
   await world.client()('acknowledgeByLink', { body: { token: linkIn(mail, '/a/') } })
   const timeline = await lead.call('page', { params: { id } })

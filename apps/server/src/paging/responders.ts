@@ -56,7 +56,8 @@ export async function responderByButton(
       'forbidden',
       'This account is not linked to a Tocsin account. Add it as a contact method in Tocsin under Account to use these buttons.',
     )
-  if (!includesRole(person.role, 'responder')) throw new AppProblem('forbidden', `Only responders can respond to pages. Your role is ${person.role}.`)
+  if (!includesRole(person.role, 'responder'))
+    throw new AppProblem('forbidden', `Responding to pages requires the responder role. Your role is ${person.role}.`)
   const viewer = { personId: person.id, role: person.role }
   const found = await tx.db
     .select()

@@ -406,7 +406,7 @@ describe('Slack', () => {
       })
       expect(await press(chats, 'U000READER', { action_id: 'acknowledge' }, channel)).toMatchObject({
         response_type: 'ephemeral',
-        text: expect.stringMatching(/Only responders can respond/),
+        text: expect.stringMatching(/requires the responder role/),
       })
       expect((await stateOf(backup))?.state).toBe('triggered')
       expect(await press(chats, 'U000BACKUP', { action_id: 'acknowledge' }, channel)).toMatchObject({
