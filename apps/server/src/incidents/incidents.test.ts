@@ -126,12 +126,12 @@ describe('the lifecycle', () => {
     expect(now).toMatchObject({ status: 'suspected', closedAt: null })
   })
 
-  test('what hurts the business is done only after the executive of the incident has approved it', async ({ world }) => {
+  test('a business-impacting task is done only after the executive sponsor has approved it', async ({ world }) => {
     const { lead, params } = await open(world)
     const executive = await world.person('observer')
     let incident = await lead.call('addTask', { params, body: { title: 'Switch billing off', isBusinessImpacting: true } })
     const at = { params: { id: params.id, taskId: incident.tasks[0]?.id ?? '' } }
-    await expect(lead.call('changeTask', { ...at, body: { version: 1, isDone: true } })).rejects.toThrow(/executive of the incident approves it first/)
+    await expect(lead.call('changeTask', { ...at, body: { version: 1, isDone: true } })).rejects.toThrow(/executive sponsor must approve it first/)
     await expect(lead.call('approveTask', { ...at, body: { version: 1 } })).rejects.toThrow(/Only the executive/)
     incident = await lead.call('assignRole', { params: { id: params.id, role: 'executive' }, body: { version: incident.version, personId: executive.id } })
     await executive.call('approveTask', { ...at, body: { version: 1 } })
