@@ -228,6 +228,6 @@ test('a pager without what the web process has says in one sentence what is miss
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
   const ended = new Promise(resolve => child.once('exit', resolve))
-  expect(await answerOf(child)).toEqual({ kind: 'problem', sentence: 'DATABASE_URL is missing: a pager uses the database of the web process.' })
+  expect(await answerOf(child)).toEqual({ kind: 'problem', sentence: 'DATABASE_URL is required. A pager uses the database of the web process.' })
   expect(await ended).toBe(2)
 })

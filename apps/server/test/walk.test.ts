@@ -40,9 +40,7 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   incident = await primary.call('incident', { params })
   expect(incident.owner?.name).toBe(engineering.primary.name)
 
-  await expect(lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Now.' } })).rejects.toThrow(
-    /severity criteria are not answered/,
-  )
+  await expect(lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Now.' } })).rejects.toThrow(/Assess the severity first/)
   incident = await primary.call('assessSeverity', { params, body: { version: incident.version, criteria } })
   expect(incident).toMatchObject({ severity: 'SEV2', severityWhy: expect.stringContaining('exposure of personal data: confirmed') })
   incident = await primary.call('classifyIncident', {
@@ -99,7 +97,7 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
     },
   })
   await expect(lead.call('closeIncident', { params, body: { version: incident.version, reason: 'Done.' } })).rejects.toThrow(
-    /under watch until 2026-11-24.*review is required/,
+    /monitoring period lasts until 2026-11-24.*review is required/,
   )
   await world.advance({ days: 2 })
 

@@ -40,6 +40,11 @@ async function acknowledge(tag, { token, url }) {
   // Not acknowledged: the page is opened, which tries again and says what is wrong.
   if (!reply?.ok) return self.clients.openWindow(url)
   const { title, acknowledgedBy, you, state } = await reply.json()
-  const text = state !== 'acknowledged' ? 'Noted.' : acknowledgedBy === you ? 'It is yours: it climbs no further.' : `${acknowledgedBy} has it already.`
+  const text =
+    state !== 'acknowledged'
+      ? 'Your acknowledgment is recorded.'
+      : acknowledgedBy === you
+        ? 'Acknowledged. Escalation stopped.'
+        : `Already acknowledged by ${acknowledgedBy}.`
   await self.registration.showNotification(title, { body: text, icon: '/icon-192.png', tag, data: { url } })
 }

@@ -61,7 +61,7 @@ async function raiseAlert(world: World, url: string): Promise<() => Promise<void
   const labels = { alertname: 'BulkRead', service: 'billing', severity: 'critical', host: 'billing-api-3', src_ip: '198.51.100.77' }
   const annotations = {
     summary: 'Bulk export of customer records through the support API',
-    description: '41,200 records were read in six minutes; the usual hour has fewer than 90. ATT&CK T1530 Data from Cloud Storage.',
+    description: '41,200 records were read in six minutes; a typical hour has fewer than 90. ATT&CK T1530 Data from Cloud Storage.',
   }
   const own = url.replace('localhost', '127.0.0.1')
   if (!hasAlertmanager) {

@@ -10,10 +10,10 @@ interface Options {
   readonly description?: string
 }
 
-/** Sends one alert by the API. */
+/** Sends one alert through the API. */
 export async function alertSend(output: Output, api: { origin: string; apiKey: string | undefined }, options: Options): Promise<void> {
   const call = createClient({ origin: api.origin, retries: 2, ...(api.apiKey === undefined ? {} : { apiKey: api.apiKey }) })
   const { alerts } = await call('createAlerts', { body: options })
   const [alert] = alerts
-  output.say([alert?.isNew ? `Alert ${alert.number} is in.` : `Alert ${alert?.number} came in again: ${alert?.count} times in all.`], alert)
+  output.say([alert?.isNew ? `Alert ${alert.number} created.` : `Alert ${alert?.number} already exists (${alert?.count} occurrences).`], alert)
 }

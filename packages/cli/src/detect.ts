@@ -29,14 +29,14 @@ export interface DetectOptions {
   readonly logsource?: LogSource
   /** Lists of indicators of compromise. */
   readonly indicators: readonly string[]
-  /** A file that says what placeholders stand for. */
+  /** A file with the values of placeholders. */
   readonly placeholders?: string
-  /** A file that says where fields stand. */
+  /** A file with the field mapping. */
   readonly mapping?: string
 }
 
 const pieceBytes = 1 << 18
-/** So many pieces of the file are matched between two looks at what was found. */
+/** Pieces of the file that are matched between two reports. */
 const piecesBetweenReports = 64
 /** Chunks on the way to each thread: enough that none waits, few enough that memory stays bounded. */
 const chunksPerThread = 3
@@ -54,7 +54,7 @@ export async function ruleFilesOf(paths: readonly string[]): Promise<RuleFile[]>
 export async function detect(file: string, options: DetectOptions): Promise<void> {
   await assertReadable(file)
   const files = await ruleFilesOf(options.rules)
-  if (files.length === 0 && options.rules.length > 0) throw new CliProblem(`there is no rule file (.yml) at ${options.rules.join(', ')}.`, 2)
+  if (files.length === 0 && options.rules.length > 0) throw new CliProblem(`No rule files (.yml) found at ${options.rules.join(', ')}.`, 2)
   const engine = await compileCached(
     files,
     {
@@ -66,7 +66,7 @@ export async function detect(file: string, options: DetectOptions): Promise<void
   )
   const indicators = options.indicators.length === 0 ? undefined : await indicatorsOf(options.indicators)
   const report = new Report(engine, options.count, indicators)
-  // Counting asks for nothing but which rule; a correlation needs times and fields.
+  // Counting needs nothing but which rule; a correlation needs times and fields.
   const isLean = options.count && engine.correlations.length === 0
   const work = { ...options, engine, indicators, file, report, isLean }
   report.finish(await (options.threads === 1 ? onThisThread(work) : onWorkers(work)))
@@ -79,12 +79,15 @@ function listsOf(path: string): Record<string, string[]> {
     value = JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new CliProblem(code === 'ENOENT' ? `${path} does not exist.` : code === undefined ? `${path} is not JSON.` : `${path} cannot be read (${code}).`, 2)
+    throw new CliProblem(
+      code === 'ENOENT' ? `${path} does not exist.` : code === undefined ? `${path} is not valid JSON.` : `${path} cannot be read (${code}).`,
+      2,
+    )
   }
   const isList = (list: unknown): list is string[] => Array.isArray(list) && list.every(text => typeof text === 'string')
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new CliProblem(`${path} must be a JSON object.`, 2)
   const wrong = Object.entries(value).find(([, list]) => !isList(list))
-  if (wrong !== undefined) throw new CliProblem(`${path}: "${wrong[0]}" must be a list of texts.`, 2)
+  if (wrong !== undefined) throw new CliProblem(`${path}: "${wrong[0]}" must be a list of strings.`, 2)
   return value as Record<string, string[]>
 }
 
@@ -104,10 +107,10 @@ async function indicatorsOf(paths: readonly string[]): Promise<IndicatorSet> {
       if (error instanceof UnreadableList || error instanceof RangeError) throw new CliProblem(`${path} ${error.message}.`, 2)
       throw error
     }
-    if (refused > 0) process.stderr.write(`${path}: ${refused} entries are not looked for.\n`)
+    if (refused > 0) process.stderr.write(`${path}: ${refused} invalid entries skipped.\n`)
   }
   const set = builder.finish()
-  if (set.size === 0) throw new CliProblem(`there is no indicator at ${paths.join(', ')}.`, 2)
+  if (set.size === 0) throw new CliProblem(`No indicators found at ${paths.join(', ')}.`, 2)
   return set
 }
 
@@ -134,7 +137,7 @@ async function onThisThread({ engine, indicators, file, report, isLean, logsourc
   if (file !== '-' && isLines(file)) {
     const descriptor = openSync(file, 'r')
     try {
-      // The file is read to where it is scanned. Now and then what was found is told.
+      // The file is read to where it is scanned. Matches are reported at intervals.
       for (let isOver = false; !isOver; ) {
         let left = piecesBetweenReports
         const found = matcher.pull(into => {
@@ -219,7 +222,7 @@ async function* named(name: string, source: Iterable<Buffer> | AsyncIterable<Buf
   }
 }
 
-/** Whether a file is lines of JSON as it stands, which is told by its first. */
+/** Whether a file is plain lines of JSON, judged by its first line. */
 function isLines(file: string): boolean {
   const descriptor = openSync(file, 'r')
   try {
@@ -288,7 +291,7 @@ async function* wholeLines(pieces: Source, lend: () => Uint8Array<ArrayBuffer>):
   if (size > 0) yield chunk.subarray(0, size)
 }
 
-/** What is said of the matches: a line each on standard output, or counts at the end. */
+/** The output: a line for each match on standard output, or counts at the end. */
 class Report {
   readonly #engine: Engine
   readonly #isCount: boolean
@@ -317,7 +320,7 @@ class Report {
       if (rule === undefined) throw new RangeError(`there is no rule ${match.rule}`)
       const line = this.#lines + match.line + 1
       if (this.#correlating.isReported(match.rule)) out += this.#say(rule, line, match.fields)
-      // An event that tells no time stands at the time of the epoch plus its line: the order of the file.
+      // An event without a time gets the time of the epoch plus its line: the order of the file.
       for (const found of this.#correlating.observe(match, String(line), line)) {
         const { correlation, group, value, refs, events: count } = found
         out += this.#say(correlation, line, group, { value, events: count, lines: refs.map(Number) })
@@ -331,7 +334,7 @@ class Report {
           out += `${JSON.stringify({ indicator: { kind: parseIndicator(key)?.kind, value: key }, line: this.#lines + line + 1, fields: { [field]: value } })}\n`
       }
     for (const { line, reason } of invalid.slice(0, Math.max(0, 10 - this.#invalid)))
-      process.stderr.write(`line ${this.#lines + line + 1} is no event: ${printable(reason)}\n`)
+      process.stderr.write(`line ${this.#lines + line + 1} is not an event: ${printable(reason)}\n`)
     this.#invalid += invalid.length
     this.#lines += lines
     this.#events += events
@@ -372,7 +375,7 @@ class Report {
       )
     const clear = process.stderr.isTTY ? '\r\u001b[K' : ''
     process.stderr.write(
-      `${clear}${rules.length + correlations.length} rules (${refused.length} refused), ${events} events${this.#invalid > 0 ? ` (and ${this.#invalid} lines that are none)` : ''}, ${this.#matches} matches${this.#indicators === undefined ? '' : `, ${this.#sightings} sightings of ${this.#indicators.size} indicators`} in ${seconds.toFixed(2)} s: ${eventsPerSecond} events/s\n`,
+      `${clear}${rules.length + correlations.length} rules (${refused.length} refused), ${events} events${this.#invalid > 0 ? ` (and ${this.#invalid} invalid lines)` : ''}, ${this.#matches} matches${this.#indicators === undefined ? '' : `, ${this.#sightings} sightings of ${this.#indicators.size} indicators`} in ${seconds.toFixed(2)} s: ${eventsPerSecond} events/s\n`,
     )
   }
 }

@@ -25,18 +25,18 @@ const row = (incident: IncidentSummary) =>
 /** Lists incidents, newest first. */
 export async function incidentList(output: Output, api: Api, withClosed: boolean): Promise<void> {
   const incidents = await allIncidents(api, withClosed ? 'all' : 'open')
-  output.say(incidents.length === 0 ? ['No incident is open.'] : incidents.map(row), incidents)
+  output.say(incidents.length === 0 ? [withClosed ? 'No incidents.' : 'No open incidents.'] : incidents.map(row), incidents)
 }
 
 /** Shows one incident with its timeline. */
 export async function incidentShow(output: Output, api: Api, which: string): Promise<void> {
   const id = /^[0-9a-f-]{36}$/i.test(which) ? which : (await allIncidents(api, 'all')).find(incident => String(incident.number) === which.replace(/^#/, ''))?.id
-  if (id === undefined) throw new CliProblem(`There is no incident ${which} that this key may see.`)
+  if (id === undefined) throw new CliProblem(`Incident ${which} does not exist, or this API key cannot access it.`)
   const incident = await clientOf(api)('incident', { params: { id } })
   const lines = [
     `Incident ${incident.number}: ${printable(incident.title)}`,
     `${incident.status}, ${incident.class.replaceAll('-', ' ')}, ${incident.severityWhy ?? 'severity not assessed'}`,
-    `Lead ${printable(incident.lead?.name ?? 'nobody')}, owner ${printable(incident.owner?.name ?? 'nobody')}`,
+    `Lead ${printable(incident.lead?.name ?? 'unassigned')}, owner ${printable(incident.owner?.name ?? 'unassigned')}`,
     ...(incident.customers.length > 0 ? [`Customers: ${incident.customers.map(customer => printable(customer.name)).join(', ')}`] : []),
     '',
     ...incident.timeline.map(

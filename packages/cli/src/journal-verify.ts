@@ -4,17 +4,17 @@ import { CliProblem, type Output } from './output.ts'
 
 const maxBytes = 2_000_000_000
 
-/** Checks an exported journal: exit code 0 when every byte holds, 1 when not, with the entry that is wrong. */
+/** Verifies an exported journal: exit code 0 when it is genuine, 1 when not, with the entry that is wrong. */
 export async function journalVerify(output: Output, file: string, trustedKey: string | undefined): Promise<void> {
   const text = await readExport(file)
   const verdict = verifyExport(text, trustedKey)
   const isGenuine = verdict.problems.length === 0
   const extent = verdict.isComplete ? 'the whole journal' : `${verdict.entries} of ${verdict.treeSize} entries of the journal`
-  const withheld = verdict.withheld === 0 ? [] : [`${verdict.withheld} of them with their bodies withheld or erased: headers and hashes are proved.`]
+  const withheld = verdict.withheld === 0 ? [] : [`${verdict.withheld} of them have withheld or erased bodies. Their headers and hashes are verified.`]
   const trust =
-    trustedKey === undefined ? 'The key is the one in the file: compare it with the one you know (--trusted-key).' : 'The key is the one that you trust.'
+    trustedKey === undefined ? 'Verified with the key in the file. Compare it with a key that you trust (--trusted-key).' : 'Verified with the trusted key.'
   const lines = isGenuine
-    ? [`Genuine: ${extent} of ${verdict.origin}, every entry under the signed checkpoint.`, ...withheld, trust]
+    ? [`Genuine: ${extent} of ${verdict.origin}. Every entry is covered by the signed checkpoint.`, ...withheld, trust]
     : ['NOT genuine:', ...verdict.problems.map(problem => `- ${problem}`)]
   output.say(lines, { isGenuine, ...verdict })
   if (!isGenuine) process.exitCode = 1
@@ -24,11 +24,11 @@ async function readExport(file: string): Promise<string> {
   try {
     const { size } = await stat(file)
     if (size > maxBytes) throw new CliProblem(`${file} is larger than 2 GB.`, 2)
-    // Broken UTF-8 must not be mended on the way in: every byte counts.
+    // Invalid UTF-8 must not be repaired on the way in: every byte counts.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(file))
   } catch (error) {
     if (error instanceof CliProblem) throw error
-    if (error instanceof TypeError) throw new CliProblem(`${file} is not genuine: it is not UTF-8 text, as every export is.`)
+    if (error instanceof TypeError) throw new CliProblem(`${file} is not genuine. It is not valid UTF-8, which every export is.`)
     throw new CliProblem(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)}).`, 2)
   }
 }

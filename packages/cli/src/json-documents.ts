@@ -52,7 +52,7 @@ async function* oneDocument(held: Buffer[], size: number, iterator: AsyncIterato
   for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
     pieces.push(next.value)
     bytes += next.value.length
-    if (bytes > maxBytes) throw new CliProblem(`one JSON document may be ${maxBytes / 1e9} GB at the most: write one event a line.`, 2)
+    if (bytes > maxBytes) throw new CliProblem(`A JSON document can be at most ${maxBytes / 1e9} GB. Write one event per line instead.`, 2)
   }
   const text = Buffer.concat(pieces)
     .toString('utf8')
@@ -66,7 +66,7 @@ async function* oneDocument(held: Buffer[], size: number, iterator: AsyncIterato
       yield Buffer.from(text)
       return
     }
-    throw new CliProblem(`the input begins as a list of events, but is not valid JSON: ${(error as Error).message}`, 2)
+    throw new CliProblem(`The input starts as a JSON array of events but is not valid JSON: ${(error as Error).message}`, 2)
   }
   for (const event of Array.isArray(document) ? document : [document]) yield Buffer.from(`${JSON.stringify(event)}\n`)
 }

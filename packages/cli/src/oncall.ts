@@ -10,7 +10,7 @@ export interface HandoffOptions extends Rotation {
   readonly until: string
 }
 
-/** What a period may be at the most: a command asks for what a person looks at. */
+/** The longest period. */
 const maxYears = 20
 const maxHandoffs = 200_000
 
@@ -42,16 +42,16 @@ export function oncallHandoffs({ zone, from, until, ...given }: HandoffOptions):
   const { type, every, start } = parsed(RotationShape, { type: given.type, every: given.every, start: given.start }, 'rotation')
   parsed(TimeZone, zone, '--zone')
   const found = handoffs({ type, every, start }, zone, periodOf({ from, until }))
-  if (found.length > maxHandoffs) throw new CliProblem(`there are more than ${maxHandoffs} handoffs in this time: ask for less of it.`, 2)
+  if (found.length > maxHandoffs) throw new CliProblem(`The period has more than ${maxHandoffs} handoffs. Choose a shorter period.`, 2)
   print(found)
 }
 
 async function scheduleOf(file: string, name: string): Promise<Schedule> {
   const { schedules } = await readOrganizationFile(file)
   const found = schedules.filter(schedule => schedule.name === name)
-  if (found.length > 1) throw new CliProblem(`${file} has two schedules of the name ${name}.`, 2)
+  if (found.length > 1) throw new CliProblem(`${file} has two schedules named ${name}.`, 2)
   if (found[0] === undefined)
-    throw new CliProblem(`${file} has no schedule ${name}; it has ${schedules.map(schedule => schedule.name).join(', ') || 'none'}.`, 2)
+    throw new CliProblem(`${file} has no schedule named ${name}. Schedules in the file: ${schedules.map(schedule => schedule.name).join(', ') || 'none'}.`, 2)
   return found[0]
 }
 
@@ -67,7 +67,7 @@ export async function oncallShifts({ file, schedule, ...period }: { file: string
   print(shifts(await scheduleOf(file, schedule), from, until))
 }
 
-/** A team as the core reads it, if it promises anything. */
+/** A team as the core reads it, if it has coverage requirements. */
 function tiersOf({ name, timeZone = 'UTC', tiers, longestDays, longestNights }: OrganizationFile['teams'][number]): Team[] {
   return tiers === undefined ? [] : [{ name, timeZone, tiers, longestDays, longestNights }]
 }
@@ -76,20 +76,20 @@ function tiersOf({ name, timeZone = 'UTC', tiers, longestDays, longestNights }: 
 export async function oncallCoverage({ file, ...period }: { file: string; from: string; until: string }): Promise<void> {
   const { from, until } = periodOf(period)
   const { teams, schedules } = await readOrganizationFile(file)
-  const promising = teams.flatMap(tiersOf)
-  if (promising.length === 0) throw new CliProblem(`${file} has no teams: without them nothing is promised.`, 2)
-  for (const { name, tiers } of promising)
+  const required = teams.flatMap(tiersOf)
+  if (required.length === 0) throw new CliProblem(`${file} has no teams with coverage requirements.`, 2)
+  for (const { name, tiers } of required)
     for (const { schedule } of tiers)
-      if (!schedules.some(known => known.name === schedule)) throw new CliProblem(`${file} has no schedule ${schedule}, which ${name} promises.`, 2)
-  const concerns = promising.flatMap(team => coverage(team, schedules, from, until))
+      if (!schedules.some(known => known.name === schedule)) throw new CliProblem(`${file} has no schedule named ${schedule}, which a tier of ${name} uses.`, 2)
+  const concerns = required.flatMap(team => coverage(team, schedules, from, until))
   print(concerns)
   if (concerns.length > 0) process.exitCode = 1
 }
 
-/** Prints who carries how much of a schedule of a file, with the holidays of the teams that promise it. */
+/** Prints who carries how much of a schedule of a file, with the holidays of the teams that use it. */
 export async function oncallFairness({ file, schedule, ...period }: { file: string; schedule: string; from: string; until: string }): Promise<void> {
   const { from, until } = periodOf(period)
   const { teams } = await readOrganizationFile(file)
-  const holidays = teams.filter(team => team.tiers?.some(promise => promise.schedule === schedule)).flatMap(team => team.holidays ?? [])
+  const holidays = teams.filter(team => team.tiers?.some(tier => tier.schedule === schedule)).flatMap(team => team.holidays ?? [])
   print(fairness(await scheduleOf(file, schedule), from, until, { holidays }))
 }

@@ -5,7 +5,7 @@ import { load, YAMLException } from 'js-yaml'
 import { z } from 'zod'
 import { CliProblem } from './output.ts'
 
-/** One file of an organization on call. @throws CliProblem (2) that names the place and what would be right */
+/** One organization file. @throws CliProblem (2) that names the place and what would be right */
 export async function readOrganizationFile(file: string): Promise<OrganizationFile> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new CliProblem(error.code === 'ENOENT' ? `${file} does not exist.` : `${file} cannot be read (${error.code}).`, 2)
@@ -26,7 +26,7 @@ export async function readOrganizationFile(file: string): Promise<OrganizationFi
 /** All files of a folder (`.yaml`, `.yml`) and of those in it, or one file, as one organization. */
 export async function readOrganization(path: string): Promise<OrganizationFile> {
   const files = await yamlFiles(path)
-  if (files.length === 0) throw new CliProblem(`there is no file of YAML in ${path}.`, 2)
+  if (files.length === 0) throw new CliProblem(`No YAML files found in ${path}.`, 2)
   const parts = await Promise.all(files.map(readOrganizationFile))
   return {
     people: parts.flatMap(part => part.people),
@@ -48,5 +48,5 @@ async function yamlFiles(path: string): Promise<string[]> {
 /** The JSON Schema of the files, for editors. */
 export const organizationSchema = (): unknown => ({
   ...z.toJSONSchema(OrganizationFile, { io: 'input', unrepresentable: 'any' }),
-  title: 'An organization on call, as Tocsin applies it',
+  title: 'Tocsin organization',
 })

@@ -19,23 +19,23 @@ function planWords(plan: readonly PlanLine[]): string[] {
   const count = (action: PlanLine['action']) => plan.filter(line => line.action === action).length
   return [
     ...due.flatMap(({ action, kind, name, changes }) => [printable(`${signs[action]} ${kind} ${name}`), ...changes.map(change => printable(`    ${change}`))]),
-    due.length === 0 ? 'Nothing would change.' : `${count('add')} to add, ${count('change')} to change, ${count('keep')} as they are.`,
+    due.length === 0 ? 'No changes.' : `${count('add')} to add, ${count('change')} to change, ${count('keep')} unchanged.`,
   ]
 }
 
-/** Shows what files would change, asks, and has the server change it: whole, or not at all. */
+/** Shows what files would change, asks for confirmation, and applies them: all or nothing. */
 export async function applyFiles(output: Output, api: Api, path: string, options: { plan?: boolean; yes?: boolean }): Promise<void> {
   const organization = await readOrganization(path)
   const call = clientOf(api)
   const plan = await call('applyOrganization', { body: { organization, isPlanOnly: true } })
   if (options.plan || plan.every(line => line.action === 'keep')) return output.say(planWords(plan), { isApplied: false, plan })
   if (!options.yes) {
-    if (output.isJson || !process.stdin.isTTY) throw new CliProblem('say --yes to apply it, or --plan to see what would change.', 2)
+    if (output.isJson || !process.stdin.isTTY) throw new CliProblem('Use --yes to apply the changes, or --plan to only show them.', 2)
     process.stdout.write(`${planWords(plan).join('\n')}\n`)
     const ask = createInterface({ input: process.stdin, output: process.stdout })
-    const said = await ask.question('Apply it? (yes) ')
+    const said = await ask.question('Apply these changes? (yes) ')
     ask.close()
-    if (!/^y(es)?$/i.test(said.trim())) throw new CliProblem('nothing was changed.')
+    if (!/^y(es)?$/i.test(said.trim())) throw new CliProblem('No changes were applied.')
   }
   const applied = await call('applyOrganization', { body: { organization } })
   output.say([...planWords(applied), 'Applied.'], { isApplied: true, plan: applied })

@@ -10,7 +10,7 @@ export class CliProblem extends Error {
   }
 }
 
-/** Where a command says what it found: lines for people, or one JSON value for programs. */
+/** The output of a command: lines for people, or one JSON value for programs. */
 export interface Output {
   readonly isJson: boolean
   say(lines: readonly string[], value: unknown): void
@@ -29,7 +29,7 @@ export function outputOf(isJson: boolean): Output {
   }
 }
 
-/** Text from elsewhere as a terminal may show it: an alert's title must not move the cursor or change colours. */
+/** Text from elsewhere as a terminal may show it: an alert's title must not move the cursor or change colors. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, character => (character === '\n' ? '\n' : '\u{fffd}'))
 }

@@ -11,19 +11,19 @@ const clientOf = ({ origin, apiKey }: Api): Client => createClient({ origin, ret
 
 const words = (page: Page) =>
   [
-    page.state === 'acknowledged' ? `${page.acknowledgedBy ?? 'somebody'} has it` : page.state,
-    page.snoozedUntil ? `rests until ${page.snoozedUntil}` : '',
-    page.state === 'triggered' && page.nextEscalationAt ? `next step ${page.nextEscalationAt}` : '',
+    page.state === 'acknowledged' ? `acknowledged by ${page.acknowledgedBy ?? 'unknown'}` : page.state,
+    page.snoozedUntil ? `snoozed until ${page.snoozedUntil}` : '',
+    page.state === 'triggered' && page.nextEscalationAt ? `escalates at ${page.nextEscalationAt}` : '',
   ]
     .filter(word => word !== '')
     .join(', ')
 const row = (page: Page) => printable(`${page.id}  ${page.severity.padEnd(8)}  ${page.title}  (${page.team?.name ?? 'administrators'}; ${words(page)})`)
 
-/** Lists the pages, those that wait for an answer first. */
+/** Lists pages, unacknowledged ones first. */
 export async function pageList(output: Output, api: Api, isMine: boolean): Promise<void> {
   const call = clientOf(api)
   const found = await allPages(query => call(isMine ? 'myPages' : 'pages', { query }))
-  output.say(found.length === 0 ? ['Nobody was paged.'] : found.map(row), found)
+  output.say(found.length === 0 ? ['No pages.'] : found.map(row), found)
 }
 
 const wholeId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -33,26 +33,26 @@ async function findPage(call: Client, which: string): Promise<Page> {
   if (wholeId.test(which)) return call('page', { params: { id: which }, query: { limit: 1 } })
   const found = (await allPages(query => call('pages', { query }))).filter(page => which.length >= 4 && page.id.endsWith(which))
   const [page] = found
-  if (page === undefined) throw new CliProblem(`There is no page ${which} that this key may see.`)
-  if (found.length > 1) throw new CliProblem(`${which} is the ending of ${found.length} pages: give more of the id.`)
+  if (page === undefined) throw new CliProblem(`Page ${which} does not exist, or this API key cannot access it.`)
+  if (found.length > 1) throw new CliProblem(`${which} matches ${found.length} pages. Use more characters of the ID.`)
   return page
 }
 
-/** The whole story of a page. */
+/** A page with its timeline. */
 export async function pageShow(output: Output, api: Api, which: string): Promise<void> {
   const call = clientOf(api)
   const params = { id: (await findPage(call, which)).id }
-  const story = await call('page', { params, query: { limit: 1 } })
+  const found = await call('page', { params, query: { limit: 1 } })
   const events = await allPages(async query => {
     const part = await call('page', { params, query })
     return { items: part.events, next: part.next }
   })
-  output.say([row(story), printable(story.summary), '', ...events.map(event => printable(`${event.at}  ${event.text}`))], { ...story, events, next: null })
+  output.say([row(found), printable(found.summary), '', ...events.map(event => printable(`${event.at}  ${event.text}`))], { ...found, events, next: null })
 }
 
 export interface PageAction {
   readonly kind: 'acknowledge' | 'decline' | 'escalate' | 'add' | 'snooze'
-  /** E-mail addresses. */
+  /** Email addresses. */
   readonly people?: readonly string[]
   readonly reason?: string
   readonly minutes?: number
@@ -79,7 +79,7 @@ async function idsOf(call: Client, emails: readonly string[]): Promise<string[]>
   const { people } = await call('people')
   return emails.map(email => {
     const person = people.find(one => one.email === email.toLowerCase())
-    if (!person) throw new CliProblem(`There is nobody with the address ${email}.`, 2)
+    if (!person) throw new CliProblem(`No user has the email address ${email}.`, 2)
     return person.id
   })
 }

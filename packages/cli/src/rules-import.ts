@@ -8,7 +8,7 @@ import { CliProblem, type Output, printable } from './output.ts'
 /** Sends the rule files at a path to a server, as one archive. Exit code 1 when some were refused. */
 export async function rulesImport(output: Output, api: { origin: string; apiKey: string | undefined }, path: string, isEnabled: boolean): Promise<void> {
   const files = await ruleFilesOf([path])
-  if (files.length === 0) throw new CliProblem(`there is no rule file (.yml) at ${path}.`, 2)
+  if (files.length === 0) throw new CliProblem(`No rule files (.yml) found at ${path}.`, 2)
   const archive = pack()
   for (const { name, text } of files) archive.entry({ name: name.replace(/^\/+/, '') }, text)
   archive.finalize()
@@ -21,12 +21,13 @@ export async function rulesImport(output: Output, api: { origin: string; apiKey:
     throw new CliProblem(`${api.origin} cannot be reached (${error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)}).`)
   })
   const answer: unknown = await reply.json().catch(() => undefined)
-  if (!reply.ok) throw answer === undefined ? new CliProblem(`${api.origin} answered ${reply.status}.`) : new ProblemError(answer as ProblemError['problem'])
+  if (!reply.ok)
+    throw answer === undefined ? new CliProblem(`${api.origin} responded with status ${reply.status}.`) : new ProblemError(answer as ProblemError['problem'])
   const { added, changed, unchanged, refused } = ImportedRules.parse(answer)
   output.say(
     [
       ...refused.map(({ file, line, reason }) => printable(`${file}:${line}: ${reason}`)),
-      `${added} rules were added, ${changed} changed, ${unchanged} were as they are${refused.length > 0 ? `; ${refused.length} were refused` : ''}.`,
+      `${added} rules added, ${changed} changed, ${unchanged} unchanged${refused.length > 0 ? `, ${refused.length} refused` : ''}.`,
     ],
     { added, changed, unchanged, refused },
   )

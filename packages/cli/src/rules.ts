@@ -4,23 +4,23 @@ import { Engine, EventView, type RuleFile, readRules } from '@tocsin/sigma'
 import { ruleFilesOf } from './detect.ts'
 import { CliProblem, type Output, printable } from './output.ts'
 
-/** Says of each rule file what is wrong with it. Exit code 1 when something is. */
+/** Reports errors in rule files. Exit code 1 when there are some. */
 export async function rulesCheck(output: Output, paths: readonly string[]): Promise<void> {
   const files = await ruleFilesOf(paths)
-  if (files.length === 0) throw new CliProblem(`there is no rule file (.yml) at ${paths.join(', ')}.`, 2)
+  if (files.length === 0) throw new CliProblem(`No rule files (.yml) found at ${paths.join(', ')}.`, 2)
   const { rules, correlations, filters, refused } = readRules(files)
-  const good = `${rules.length} rules, ${correlations.length} correlations and ${filters.length} filters are in order`
+  const good = `${rules.length} rules, ${correlations.length} correlations and ${filters.length} filters are valid`
   output.say(
     [
       ...refused.map(({ file, line, reason }) => printable(`${file}:${line}: ${reason}`)),
-      refused.length === 0 ? `${good}.` : `${good}; ${refused.length} are refused.`,
+      refused.length === 0 ? `${good}.` : `${good}, ${refused.length} are refused.`,
     ],
     { rules: rules.length, correlations: correlations.length, filters: filters.length, refused },
   )
   if (refused.length > 0) process.exitCode = 1
 }
 
-interface Disposition {
+interface SampleResult {
   readonly rule: string
   readonly sample: string
   readonly event: number
@@ -29,7 +29,7 @@ interface Disposition {
 }
 
 /**
- * Runs the samples that stand beside rules: `rule.yml` is met by every event of `rule.positive.ndjson` (or .json) and by none of
+ * Runs the samples next to rules: `rule.yml` matches every event of `rule.positive.ndjson` (or .json) and none of
  * `rule.negative.ndjson`. Exit code 1 when one fails.
  */
 export async function rulesTest(output: Output, path: string): Promise<void> {
@@ -37,29 +37,31 @@ export async function rulesTest(output: Output, path: string): Promise<void> {
   const isFolder = (await stat(path)).isDirectory()
   const { rules, refused } = readRules(files)
   const engine = Engine.compile({ rules, correlations: [], filters: [], refused })
-  const verdicts: Disposition[] = []
+  const results: SampleResult[] = []
   const without: string[] = []
   for (const file of files) {
     const place = isFolder ? join(path, file.name) : join(dirname(path), file.name.split('/').at(-1) ?? '')
     const found = await samplesOf(place, file, engine)
     if (found.length === 0) without.push(file.name)
-    verdicts.push(...found)
+    results.push(...found)
   }
-  const failed = verdicts.filter(({ expected, matched }) => expected !== matched)
+  const failed = results.filter(({ expected, matched }) => expected !== matched)
   output.say(
     [
       ...refused.map(({ file, line, reason }) => printable(`${file}:${line}: ${reason}`)),
-      ...failed.map(({ rule, sample, event, expected }) => printable(`${sample}: event ${event} ${expected ? 'is not met by' : 'is met by'} ${rule}`)),
-      `${verdicts.length - failed.length} of ${verdicts.length} samples came out right; ${without.length} rule files have none.`,
+      ...failed.map(({ rule, sample, event, expected }) =>
+        printable(`${sample}: event ${event} ${expected ? 'should match but does not match' : 'should not match but matches'} ${rule}`),
+      ),
+      `${results.length - failed.length} of ${results.length} samples passed. ${without.length} rule files have no samples.`,
     ],
-    { samples: verdicts.length, failed, refused, without },
+    { samples: results.length, failed, refused, without },
   )
   if (failed.length > 0 || refused.length > 0) process.exitCode = 1
 }
 
-async function samplesOf(place: string, file: RuleFile, engine: Engine): Promise<Disposition[]> {
+async function samplesOf(place: string, file: RuleFile, engine: Engine): Promise<SampleResult[]> {
   const stem = place.replace(/\.ya?ml$/i, '')
-  const verdicts: Disposition[] = []
+  const results: SampleResult[] = []
   for (const [kind, expected] of [
     ['positive', true],
     ['negative', false],
@@ -74,10 +76,10 @@ async function samplesOf(place: string, file: RuleFile, engine: Engine): Promise
       for (const [i, event] of eventsIn(text, sample).entries())
         for (const rule of engine.rules.filter(candidate => candidate.file === file.name)) {
           const matched = engine.matchAll(event).some(match => match.rule.id === rule.id)
-          verdicts.push({ rule: rule.title, sample, event: i + 1, expected, matched })
+          results.push({ rule: rule.title, sample, event: i + 1, expected, matched })
         }
     }
-  return verdicts
+  return results
 }
 
 function eventsIn(text: string, sample: string): EventView[] {
@@ -87,6 +89,6 @@ function eventsIn(text: string, sample: string): EventView[] {
     const lines = Array.isArray(list) ? list.map(event => JSON.stringify(event)) : text.split('\n').filter(line => line.trim() !== '')
     return lines.map(line => new EventView(line))
   } catch (error) {
-    throw new CliProblem(`${sample} is not JSON: ${error instanceof Error ? error.message : String(error)}`, 2)
+    throw new CliProblem(`${sample} is not valid JSON: ${error instanceof Error ? error.message : String(error)}`, 2)
   }
 }

@@ -16,7 +16,7 @@ describe('npx tocsin', () => {
     const env = { TOCSIN_URL: world.origin, TOCSIN_API_KEY: secret }
     expect(await tocsin(['alert', 'send', '--title', 'From the shell', '--severity', 'low', '--dedup-key', 'k'], env)).toEqual({
       code: 0,
-      out: 'Alert 1 is in.\n',
+      out: 'Alert 1 created.\n',
       err: '',
     })
     expect(JSON.parse((await tocsin(['--json', 'alert', 'send', '--title', 'From the shell', '--dedup-key', 'k'], env)).out)).toMatchObject({
@@ -25,15 +25,15 @@ describe('npx tocsin', () => {
       count: 2,
     })
     const refused = await tocsin(['alert', 'send', '--title', 'x', '--service', 'nothing'], env)
-    expect(refused).toMatchObject({ code: 1, out: '', err: 'service: "nothing" is not a service of the catalog\n' })
-    expect((await tocsin(['incident', 'list'], env)).out).toBe('No incident is open.\n')
+    expect(refused).toMatchObject({ code: 1, out: '', err: 'service: "nothing" is not a service in the catalog\n' })
+    expect((await tocsin(['incident', 'list'], env)).out).toBe('No open incidents.\n')
     await administrator.call('openIncident', { body: { title: 'Odd \u001b[31msign-ins', reason: 'Two countries.' } })
     const list = (await tocsin(['incident', 'list'], env)).out
     expect(list).toMatch(/1 {2}— {5}suspected {3}Odd .*sign-ins/)
     expect(list, 'a title moves no cursor').not.toContain('\u001b')
     expect((await tocsin(['incident', 'show', '1'], env)).out).toContain('Opened a suspected incident')
     expect(JSON.parse((await tocsin(['incident', 'show', '1', '--json'], env)).out)).toMatchObject({ number: 1, status: 'suspected' })
-    expect(await tocsin(['incident', 'show', '7'], env)).toMatchObject({ code: 1, err: 'There is no incident 7 that this key may see.\n' })
+    expect(await tocsin(['incident', 'show', '7'], env)).toMatchObject({ code: 1, err: 'Incident 7 does not exist, or this API key cannot access it.\n' })
     expect((await tocsin(['incident', 'list'], { ...env, TOCSIN_API_KEY: 'tok_wrong' })).err).toBe('The API key is not valid.\n')
   })
 
@@ -65,21 +65,21 @@ describe('npx tocsin', () => {
         ),
     )
     const list: { id: string; reader: string }[] = JSON.parse((await tocsin(['--json', 'journal', 'dead-letters'], env)).out)
-    expect(list.map(letter => letter.reader).sort()).toEqual(['alerts', 'gone'])
-    const of = (reader: string) => list.find(letter => letter.reader === reader)?.id ?? ''
+    expect(list.map(one => one.reader).sort()).toEqual(['alerts', 'gone'])
+    const of = (reader: string) => list.find(one => one.reader === reader)?.id ?? ''
     expect((await tocsin(['journal', 'replay', of('alerts')], env)).out).toMatch(/alerts {2}page\.acknowledged {2}replayed/)
     expect(await tocsin(['journal', 'replay'], env)).toMatchObject({ code: 1, err: expect.stringMatching(/no journal reader "gone" any more/) })
     expect((await tocsin(['journal', 'discard', of('gone'), '--reason', 'It was removed.'], env)).out).toMatch(/discarded/)
     expect((await tocsin(['journal', 'dead-letters'], env)).out).toBe('No dead letters.\n')
   })
 
-  test('lists pages, shows their story, and does with them what the pages do', async ({ world }) => {
+  test('lists pages, shows their timeline, and does with them what the web pages do', async ({ world }) => {
     const { team, primary, backup } = await world.team({ tiers: 2 })
     await world.service('billing', team)
     const administrator = await world.person('administrator', 'Ada Admin')
     const { secret } = await administrator.call('createApiKey', { body: { name: 'cli', scopes: ['alerts:read', 'alerts:write', 'catalog:read'] } })
     const env = { TOCSIN_URL: world.origin, TOCSIN_API_KEY: secret }
-    expect((await tocsin(['page', 'list'], env)).out).toBe('Nobody was paged.\n')
+    expect((await tocsin(['page', 'list'], env)).out).toBe('No pages.\n')
     await world.alert({ service: 'billing' })
     const [page] = JSON.parse((await tocsin(['--json', 'page', 'list'], env)).out) as { id: string; title: string }[]
     const ending = page?.id.slice(-6) ?? ''
@@ -87,21 +87,21 @@ describe('npx tocsin', () => {
     expect((await tocsin(['page', 'escalate', ending], env)).code).toBe(0)
     await world.settle()
     backup.expectPage(/billing/)
-    expect((await tocsin(['page', 'snooze', ending], env)).err).toContain('Acknowledge the page first')
-    expect((await tocsin(['page', 'ack', ending], env)).out).toContain('Ada Admin has it')
-    expect((await tocsin(['page', 'snooze', ending, '--minutes', '60'], env)).out).toContain('rests until 2026-11-23T09:00:00.000Z')
+    expect((await tocsin(['page', 'snooze', ending], env)).err).toContain('Acknowledge the page before')
+    expect((await tocsin(['page', 'ack', ending], env)).out).toContain('acknowledged by Ada Admin')
+    expect((await tocsin(['page', 'snooze', ending, '--minutes', '60'], env)).out).toContain('snoozed until 2026-11-23T09:00:00.000Z')
     primary.expectPage(/billing/)
     await tocsin(['page', 'add', ending, primary.email], env)
     await world.settle()
-    expect(primary.expectPage(/billing/).text).toContain('cli (key of Ada Admin) asks you to join.')
+    expect(primary.expectPage(/billing/).text).toContain('cli (key of Ada Admin) added you as a responder.')
     expect(await tocsin(['page', 'add', ending, 'nobody@tocsin.test'], env)).toMatchObject({
       code: 2,
-      err: 'There is nobody with the address nobody@tocsin.test.\n',
+      err: 'No user has the email address nobody@tocsin.test.\n',
     })
     expect((await tocsin(['page', 'decline', ending, '--to', backup.email, '--reason', 'Leaving'], env)).out).toContain('triggered')
     await world.settle()
-    expect(backup.expectPage(/billing/).text).toContain('cli (key of Ada Admin) gives this to you: Leaving')
-    expect(await tocsin(['page', 'ack', '000000'], env)).toMatchObject({ code: 1, err: 'There is no page 000000 that this key may see.\n' })
+    expect(backup.expectPage(/billing/).text).toContain('cli (key of Ada Admin) reassigned this page to you: Leaving')
+    expect(await tocsin(['page', 'ack', '000000'], env)).toMatchObject({ code: 1, err: 'Page 000000 does not exist, or this API key cannot access it.\n' })
   })
 
   test('imports rules from a folder, and leaves out what git keeps', async ({ world }) => {
@@ -117,7 +117,7 @@ describe('npx tocsin', () => {
     writeFileSync(join(folder, 'bad.yml'), 'title: Bad\n')
     writeFileSync(join(folder, '.git', 'b.yml'), rule('Of git'))
     const done = await tocsin(['rules', 'import', '--disabled', folder], env)
-    expect(done.out).toMatch(/^bad\.yml:1: .*\n1 rules were added, 0 changed, 0 were as they are; 1 were refused\.\n$/)
+    expect(done.out).toMatch(/^bad\.yml:1: .*\n1 rules added, 0 changed, 0 unchanged, 1 refused\.\n$/)
     expect(done.code).toBe(1)
     expect((await lead.call('detectionRules', { query: { search: 'Of a folder' } })).items).toMatchObject([{ isEnabled: false, origin: 'imported' }])
     expect(await tocsin(['rules', 'import', join(folder, 'a.yml')], { ...env, TOCSIN_API_KEY: 'tok_wrong' })).toMatchObject({
@@ -157,7 +157,7 @@ describe('npx tocsin', () => {
     expect(await tocsin(['serve', '--port', String(port)], { TOCSIN_DATA: data })).toEqual({
       code: 2,
       out: '',
-      err: `Port ${port} is taken by another program: choose another one with --port or PORT.\n`,
+      err: `Port ${port} is in use. Choose another port with --port or PORT.\n`,
     })
     taken.close()
   })

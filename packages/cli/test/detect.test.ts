@@ -90,10 +90,10 @@ describe('npx tocsin detect', () => {
     expect(JSON.parse(alone.out)).toMatchObject({ events: 2, matches: 0, indicators: { loaded: 1, sightings: 1, byIndicator: { '198.51.100.0/24': 1 } } })
     expect(await tocsin(['detect', '--indicators', at('nowhere.csv'), at('sightings.ndjson')])).toMatchObject({ code: 2, out: '' })
     writeFileSync(at('empty.csv'), '# none\n')
-    expect((await tocsin(['detect', '--indicators', at('empty.csv'), at('sightings.ndjson')])).err).toMatch(/^there is no indicator at .*empty.csv\.\n$/)
+    expect((await tocsin(['detect', '--indicators', at('empty.csv'), at('sightings.ndjson')])).err).toMatch(/^No indicators found at .*empty.csv\.\n$/)
   })
 
-  test('placeholders stand for what a file says, and fields where it says', async () => {
+  test('placeholders and the field mapping are read from files', async () => {
     writeFileSync(at('open.yml'), whoami.replace("Image|endswith: '\\\\whoami.exe'", "Image|expand: '%tools%'"))
     writeFileSync(at('placeholders.json'), '{"tools": ["*\\\\whoami.exe"]}')
     writeFileSync(at('mapping.json'), '{"Image": ["my.program"]}')
@@ -105,7 +105,7 @@ describe('npx tocsin detect', () => {
     expect(await tocsin(['detect', '--rules', at('open.yml'), '--placeholders', at('wrong.json'), at('mine.ndjson')])).toEqual({
       code: 2,
       out: '',
-      err: `${at('wrong.json')}: "tools" must be a list of texts.\n`,
+      err: `${at('wrong.json')}: "tools" must be a list of strings.\n`,
     })
   })
 
@@ -135,7 +135,7 @@ describe('npx tocsin detect', () => {
       rules: { loaded: 2, refused: [{ file: 'bad.yml', reason: expect.stringMatching(/^line 6: .*"nope" is not in the specification/) }] },
       events: 4,
     })
-    expect(err).toMatch(/^line 5 is no event: /)
+    expect(err).toMatch(/^line 5 is not an event: /)
   })
 
   test.each([
@@ -159,19 +159,19 @@ describe('npx tocsin rules', () => {
   test('check says per file what is wrong', async () => {
     const { code, out } = await tocsin(['rules', 'check', at('rules')])
     expect(out).toMatch(
-      /^bad\.yml:6: detection \/ selection \/ Image\|nope: the modifier "nope" is not in the specification\n1 rules, 1 correlations and 0 filters are in order; 1 are refused\.\n$/,
+      /^bad\.yml:6: detection \/ selection \/ Image\|nope: the modifier "nope" is not in the specification\n1 rules, 1 correlations and 0 filters are valid, 1 are refused\.\n$/,
     )
     expect(code).toBe(1)
     expect(await tocsin(['rules', 'check', at('rules/who.yml')])).toMatchObject({ code: 0 })
   })
 
-  test('test runs the samples that stand beside rules', async () => {
+  test('test runs the samples next to rules', async () => {
     mkdirSync(at('tested'))
     writeFileSync(at('tested/who.yml'), whoami)
     writeFileSync(at('tested/who.positive.ndjson'), ndjson)
     writeFileSync(at('tested/who.negative.json'), JSON.stringify([events[1]]))
     const { code, out } = await tocsin(['rules', 'test', at('tested')])
-    expect(out).toMatch(/who\.positive\.ndjson: event 2 is not met by Who am I\n4 of 5 samples came out right; 0 rule files have none\.\n$/)
+    expect(out).toMatch(/who\.positive\.ndjson: event 2 should match but does not match Who am I\n4 of 5 samples passed\. 0 rule files have no samples\.\n$/)
     expect(code).toBe(1)
   })
 })

@@ -57,14 +57,14 @@ describe('npx tocsin import pagerduty', () => {
     ])
     expect(organization.people.map(person => person.role)).toEqual(['administrator', 'responder', 'observer'])
     expect(notes).toEqual([
-      'schedule Primary, layer Odd: turns of 5400 seconds are no whole number of hours; the layer is left out.',
-      'schedule Primary, layer Always: Gone is not among the exported users: their turns, if they had any, stay empty.',
-      expect.stringContaining('escalation policy Default: a rule gives each incident to the next of its targets in turn'),
-      'escalation policy Default: the schedule Gone was not exported; that target is left out.',
+      'schedule Primary, layer Odd: its shift length of 5400 seconds is not a whole number of hours. The layer is left out.',
+      'schedule Primary, layer Always: Gone is not among the exported users. Their shifts, if any, stay empty.',
+      expect.stringContaining('escalation policy Default: a rule assigns incidents to its targets by round robin'),
+      'escalation policy Default: the schedule Gone was not exported. The target is left out.',
       expect.stringContaining('service search: its urgency depends on support hours'),
       expect.stringContaining('name the security team'),
-      'team Response: its services page again after different times (30, 60 minutes); here a team has one, the shortest.',
-      expect.stringContaining('what is acknowledged is paged again after a time there'),
+      'team Response: its services have different acknowledgement timeouts (30, 60 minutes). In Tocsin a team has one. The shortest is used.',
+      expect.stringContaining('PagerDuty pages again when the acknowledgement timeout ends'),
     ])
   })
 })
@@ -91,7 +91,7 @@ describe('npx tocsin import opsgenie', () => {
       ],
       ['Launch', 'daily', 1, '2026-06-01T02:00', undefined],
     ])
-    // A turn of nobody keeps its place, and one of a team is of all its members.
+    // An empty slot is kept, and the slot of a team has all its members.
     expect(schedule.layers[1]?.participants).toEqual(['ben@example.org', [], 'ada@example.org'])
     expect(schedule.layers[3]?.participants).toEqual([['ada@example.org', 'ben@example.org'], [], 'ada@example.org'])
     expect(whoIsOnCall(schedule, '2026-03-05T22:00:00Z')).toEqual([])
@@ -110,18 +110,18 @@ describe('npx tocsin import opsgenie', () => {
     expect(organization.policies[0]?.repeats).toBe(3)
     expect(organization.people.map(person => [person.email, person.role])).toContainEqual(['cai@example.org', 'observer'])
     expect(notes).toEqual([
-      expect.stringContaining('rotation Launch: a turn of the team Response is one of all its members of now'),
-      expect.stringContaining('a turn of the escalation Response_escalation cannot be said: it asks a schedule first. It stays empty.'),
-      expect.stringContaining('a turn of the escalation Direct is one of whom it asks first (ada@example.org)'),
-      expect.stringContaining('pages also what somebody has acknowledged'),
+      expect.stringContaining('rotation Launch: the team Response is replaced by its current members'),
+      expect.stringContaining('the escalation Response_escalation cannot be a participant, because it notifies a schedule first. Its shifts stay empty.'),
+      expect.stringContaining('the escalation Direct is replaced by those whom it notifies first (ada@example.org)'),
+      expect.stringContaining('keeps paging after acknowledgement'),
       expect.stringContaining('closes the alert after all repetitions'),
-      expect.stringContaining('pages one by chance of Response; here the whole team is paged'),
+      expect.stringContaining('pages a random member of Response. In Tocsin the whole team is paged'),
     ])
   })
 })
 
 describe('npx tocsin import grafana-oncall', () => {
-  test('carries levels, who begins, days on which turns go on with each shift, and waits as the time of a step', async () => {
+  test('carries levels, who begins, days on which the rotation advances with each shift, and waits as the time of a level', async () => {
     const names = ['grafana-users', 'grafana-teams', 'grafana-schedules', 'grafana-shifts', 'grafana-escalation']
     const { organization, notes, scheduleNamed } = await imported('grafana-oncall', names)
     const schedule = scheduleNamed('Primary')
@@ -157,10 +157,10 @@ describe('npx tocsin import grafana-oncall', () => {
       },
     ])
     expect(notes).toEqual([
-      expect.stringContaining('schedule From a calendar: lives in a calendar elsewhere'),
-      expect.stringContaining('Steps that are important, or not, use other rules'),
-      expect.stringContaining('a step of the kind trigger_webhook'),
-      expect.stringContaining('Who belongs to which team'),
+      expect.stringContaining('schedule From a calendar: comes from an external calendar'),
+      expect.stringContaining('Grafana OnCall notifies people differently for important steps'),
+      expect.stringContaining('a step of type trigger_webhook'),
+      expect.stringContaining('The export has no team members'),
     ])
   })
 })
@@ -185,10 +185,10 @@ describe('npx tocsin import goalert', () => {
       levels: [{ targets: [{ schedule: 'Primary' }], whenEmpty: 'wait' }, { targets: [{ schedule: 'Weekly' }] }, { targets: [], waitMinutes: 20 }],
     })
     expect(notes).toEqual([
-      'rotation Weekly: the user Cai has no e-mail address: their turns, if they had any, stay empty.',
+      'rotation Weekly: the user Cai has no email address. Their shifts, if any, stay empty.',
       expect.stringContaining('an override of Primary: replaces one person'),
       expect.stringContaining('pages slackChannel #ops'),
-      expect.stringContaining('GoAlert knows no teams'),
+      expect.stringContaining('GoAlert has no teams'),
       expect.stringContaining('name the security team'),
     ])
   })
@@ -201,13 +201,13 @@ test('what is no export is refused with what it should be', async () => {
   expect(await tocsin(['import', 'pagerduty', file])).toMatchObject({
     code: 2,
     out: '',
-    err: expect.stringContaining('is not an answer of the API of pagerduty: schedules'),
+    err: expect.stringContaining('is not a response of the pagerduty API: schedules'),
   })
   const odd = { data: [{ id: 's', name: 'S', rotations: [{ startDate: '2026-03-02T08:00:00Z', type: 'yearly', participants: [] }] }] }
   writeFileSync(file, JSON.stringify(odd))
   expect(await tocsin(['import', 'opsgenie', file])).toMatchObject({ code: 2, out: '', err: expect.stringContaining('data.0.rotations.0.type') })
   writeFileSync(file, 'nothing')
-  expect(await tocsin(['import', 'opsgenie', file])).toMatchObject({ code: 2, err: expect.stringContaining('is not JSON') })
+  expect(await tocsin(['import', 'opsgenie', file])).toMatchObject({ code: 2, err: expect.stringContaining('is not valid JSON') })
   expect((await tocsin(['import', 'elsewhere', file])).code).toBe(2)
   expect(await tocsin(['import', 'goalert', join(folder, 'absent.json')])).toMatchObject({ code: 2, err: expect.stringContaining('does not exist') })
 })

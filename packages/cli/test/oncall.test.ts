@@ -86,7 +86,7 @@ describe('npx tocsin oncall', () => {
       ['ada', 48, 24],
       ['ben', 48, 0],
     ])
-    expect((await tocsin('coverage', '-f', file, ...period)).err).toContain('has no teams: without them nothing is promised.')
+    expect((await tocsin('coverage', '-f', file, ...period)).err).toContain('has no teams with coverage requirements.')
   })
 
   const handoffs = (changed: Record<string, string>) => {
@@ -117,7 +117,7 @@ describe('npx tocsin oncall', () => {
       'schedules: [{name: a, timeZone: UTC, layers: [{name: l, participants: [x], rotation: {type: daily, start: 9}}]}]',
       /schedules\.0\.layers\.0\.rotation\.start /,
     ],
-    ['schedules: []', /has no schedule primary; it has none\.$/],
+    ['schedules: []', /has no schedule named primary\. Schedules in the file: none\.$/],
   ])('a file that says %s is refused with its place', async (text, err) => {
     const wrong = join(folder, 'wrong.yml')
     writeFileSync(wrong, text)

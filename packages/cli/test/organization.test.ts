@@ -69,12 +69,12 @@ describe('npx tocsin apply', () => {
     const plan = await tocsin(['apply', '-f', folder, '--plan'], env)
     expect(plan.out).toContain('+ person ben@example.org\n')
     expect(plan.out).toContain('+ schedule Response / response\n')
-    expect(plan.out).toMatch(/9 to add, 0 to change, 0 as they are\.\n$/)
+    expect(plan.out).toMatch(/9 to add, 0 to change, 0 unchanged\.\n$/)
     expect((await administrator.call('onCall')).length, 'a plan changes nothing').toBe(0)
     expect(await tocsin(['apply', '-f', folder], env), 'nobody to ask').toMatchObject({ code: 2, err: expect.stringContaining('--yes') })
     const applied = await tocsin(['apply', '-f', folder, '--yes'], env)
     expect(applied).toMatchObject({ code: 0, err: '', out: expect.stringContaining('Applied.') })
-    expect((await tocsin(['apply', '-f', folder, '--yes'], env)).out).toBe('Nothing would change.\n')
+    expect((await tocsin(['apply', '-f', folder, '--yes'], env)).out).toBe('No changes.\n')
 
     const [response] = (await administrator.call('onCall')).filter(one => one.team.name === 'Response')
     expect(response?.current.map(({ tier, people }) => [tier, people.map(person => person.name).join()])).toEqual([
@@ -101,7 +101,7 @@ describe('npx tocsin apply', () => {
         temporaries: [{ name: 'New year', layers: [{ participants: [['ada@example.org', 'ben@example.org'], []], beside: true }] }],
       },
     ])
-    expect((await tocsin(['apply', '-f', out, '--yes'], env)).out).toBe('Nothing would change.\n')
+    expect((await tocsin(['apply', '-f', out, '--yes'], env)).out).toBe('No changes.\n')
     // The same files answer without a server.
     const who = await tocsin(['oncall', 'who', '-f', join(out, 'schedules.yaml'), '--schedule', 'response', '--at', '2026-12-25T12:00:00Z'])
     expect(JSON.parse(who.out)).toMatchObject({ onCall: ['ada@example.org'] })

@@ -25,7 +25,7 @@ describe('coverage', () => {
     expect(coverage(team, [weekly('first', ['ada', 'ben']), weekly('second', ['ben', 'ada'])], from, until)).toEqual([])
   })
 
-  test('names gaps, and only those within the hours that are promised', () => {
+  test('names gaps, and only those within the required hours', () => {
     const ends = '2026-03-13T12:00:00Z'
     expect(coverage(team, [weekly('first', ['ada', 'ben'], { ends }), weekly('second', ['ben', 'ada'], { ends })], from, until)).toEqual([
       { kind: 'gap', team: 'Response', tier: 'primary', start: '2026-03-13T12:00:00.000Z', end: until },
@@ -33,19 +33,19 @@ describe('coverage', () => {
     ])
   })
 
-  test('names who stands behind themselves', () => {
+  test('names who is their own backup', () => {
     expect(coverage(team, [weekly('first', ['ada', 'ben']), weekly('second', ['ben', 'ben'])], from, until).filter(({ kind }) => kind === 'double')).toEqual([
       { kind: 'double', team: 'Response', participant: 'ben', tiers: ['primary', 'backup'], start: '2026-03-09T09:00:00.000Z', end: until },
     ])
   })
 
-  test('names who holds a depth too long', () => {
+  test('names who holds a tier too long', () => {
     expect(coverage(team, [weekly('first', ['ada']), weekly('second', ['ben', 'cai'])], from, until)).toEqual([
       { kind: 'stretch', team: 'Response', participant: 'ada', tier: 'primary', start: from, end: until, days: 14 },
     ])
   })
 
-  test('of a schedule that is not there cannot be told', () => {
+  test('of a schedule that does not exist throws', () => {
     expect(() => coverage(team, [weekly('first', ['ada'])], from, until)).toThrow('there is no schedule second')
   })
 })
@@ -69,7 +69,7 @@ describe('coverage by people', () => {
     ])
   })
 
-  test('sees the next in turn as the backup, who is never the primary', () => {
+  test('takes the next in the rotation as the backup, who is never the primary', () => {
     const both: Team = { ...one, tiers: [...one.tiers, { name: 'backup', schedule: 'first', position: 1 }] }
     const until = '2026-03-04T12:00:00.000Z'
     expect(coverage(both, [daily(['ada', 'ben'])], '2026-03-02T12:00:00Z', until)).toEqual([])

@@ -1,34 +1,34 @@
 import { activeHours, clip, joined, type Restriction, type Span } from './hours.ts'
 import { type Schedule, type Shift, shifts } from './schedule.ts'
 
-/** One depth that a team promises: who answers first, who stands behind. */
+/** A coverage requirement of a team: one tier that somebody must hold. */
 export interface CoverageRequirement {
-  /** `primary`, `backup`, `third`. */
+  /** `primary`, `secondary`, `tertiary`. */
   readonly name: string
   /** The schedule that holds it, by name. */
   readonly schedule: string
-  /** Which in turn of it: 0 (the default) the one whose turn it is, 1 the next, who stands behind. */
+  /** The position in its rotation: 0 (the default) is on call, 1 the next in the rotation, the backup. */
   readonly position?: number | undefined
-  /** When it is promised; always where it says nothing. */
+  /** When it is required; always where undefined. */
   readonly hours?: readonly Restriction[] | undefined
 }
 
 export interface Team {
   readonly name: string
-  /** Where the clock of its hours hangs. */
+  /** The time zone of its hours. */
   readonly timeZone: string
   readonly tiers: readonly CoverageRequirement[]
-  /** Nobody should hold one depth longer without a break, in days. */
+  /** Nobody should hold one tier longer without a break, in days. */
   readonly longestDays?: number | undefined
-  /** Nobody should hold more nights (22:00 to 06:00) one after the other. */
+  /** Nobody should hold more nights (22:00 to 06:00) in a row. */
   readonly longestNights?: number | undefined
 }
 
-/** What a lead should look at before it happens. Instants in ISO 8601 UTC. */
+/** A coverage problem that a lead should fix before it happens. Instants in ISO 8601 UTC. */
 export type Concern =
-  /** Nobody holds a depth that is promised. */
+  /** Nobody holds a required tier. */
   | { readonly kind: 'gap'; readonly team: string; readonly tier: string; readonly start: string; readonly end: string }
-  /** One person holds two depths: who does not answer first will not answer behind. */
+  /** One person holds two tiers: whoever does not answer as primary will not answer as backup. */
   | {
       readonly kind: 'double'
       readonly team: string
@@ -37,7 +37,7 @@ export type Concern =
       readonly start: string
       readonly end: string
     }
-  /** One person holds a depth for longer than the team means anybody to. */
+  /** One person holds a tier for longer than the team allows. */
   | {
       readonly kind: 'stretch'
       readonly team: string
@@ -47,7 +47,7 @@ export type Concern =
       readonly end: string
       readonly days: number
     }
-  /** One person holds a depth for more nights in a row than the team means anybody to. */
+  /** One person holds a tier for more nights in a row than the team allows. */
   | {
       readonly kind: 'nights'
       readonly team: string
@@ -57,7 +57,7 @@ export type Concern =
       readonly end: string
       readonly nights: number
     }
-  /** Somebody who holds a depth cannot be paged: no contact method of theirs is verified. */
+  /** Somebody who holds a tier cannot be paged: no contact method of theirs is verified. */
   | { readonly kind: 'unreachable'; readonly team: string; readonly participant: string; readonly tier: string; readonly start: string; readonly end: string }
 
 const dayMs = 86_400_000
@@ -65,10 +65,10 @@ const iso = (ms: number) => new Date(ms).toISOString()
 const spanOf = ({ start, end }: Shift): Span => ({ start: Date.parse(start), end: Date.parse(end) })
 
 /**
- * What is wrong with a team's coverage in [from, until): gaps, one person in two depths at once, stretches that are too long, people who cannot
+ * What is wrong with a team's coverage in [from, until): gaps, one person in two tiers at once, stretches that are too long, people who cannot
  * be paged. In order of time.
  * @param unreachable participants without a way to page them
- * @throws RangeError for a promise whose schedule is not among those given
+ * @throws RangeError for a requirement whose schedule is not among those given
  */
 export function coverage(team: Team, schedules: readonly Schedule[], from: string, until: string, unreachable: ReadonlySet<string> = new Set()): Concern[] {
   const held = team.tiers.map(requirement => {
@@ -118,7 +118,7 @@ function stretches(team: Team, { name: tier }: CoverageRequirement, own: readonl
 
 const night: readonly Restriction[] = [{ from: '22:00', until: '06:00' }]
 
-/** A night counts for whoever holds the depth in any of its hours. */
+/** A night counts for whoever holds the tier in any of its hours. */
 function nights(team: Team, { name: tier }: CoverageRequirement, own: readonly Shift[], within: Span): Concern[] {
   const { longestNights } = team
   if (longestNights === undefined) return []

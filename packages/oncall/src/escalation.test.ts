@@ -13,7 +13,7 @@ const policy: EscalationPolicy<string> = {
 }
 // 25 March 2026 is a Wednesday; clocks in Berlin go forward on the 29th.
 const [noon, night] = ['2026-03-25T11:00:00.000Z', '2026-03-25T23:00:00.000Z']
-const climbed = (at: string, urgency: 'high' | 'low') => {
+const escalated = (at: string, urgency: 'high' | 'low') => {
   const found: string[] = []
   for (let next = levelFrom(policy, 0, at, urgency); next !== undefined; next = levelFrom(policy, next.levelIndex + 1, at, urgency))
     found.push(next.level.targets.join())
@@ -21,15 +21,15 @@ const climbed = (at: string, urgency: 'high' | 'low') => {
 }
 
 describe('an escalation policy', () => {
-  test('climbs through its steps, again as often as it says, and then is exhausted', () => {
-    expect(climbed(noon, 'high')).toEqual(['primary', 'office', 'everyone', 'primary', 'office', 'everyone'])
+  test('escalates through its levels, repeats as configured, and then is exhausted', () => {
+    expect(escalated(noon, 'high')).toEqual(['primary', 'office', 'everyone', 'primary', 'office', 'everyone'])
     expect(levelFrom(policy, levelCount(policy), noon, 'high')).toBeUndefined()
     expect(levelFrom({ levels: [], repeats: 3 }, 0, noon, 'high')).toBeUndefined()
   })
 
   test('passes over the steps whose hours or urgency do not hold', () => {
-    expect(climbed(night, 'high')).toEqual(['primary', 'everyone', 'primary', 'everyone'])
-    expect(climbed(night, 'low')).toEqual(['primary', 'primary'])
+    expect(escalated(night, 'high')).toEqual(['primary', 'everyone', 'primary', 'everyone'])
+    expect(escalated(night, 'low')).toEqual(['primary', 'primary'])
   })
 
   test('property: positions only grow, and each comes at most once', () => {
@@ -37,7 +37,7 @@ describe('an escalation policy', () => {
       fc.property(fc.integer({ min: -3, max: 12 }), fc.constantFrom(noon, night), fc.constantFrom('high' as const, 'low' as const), (from, at, urgency) => {
         const found = levelFrom(policy, from, at, urgency)
         if (found !== undefined) expect(found.levelIndex).toBeGreaterThanOrEqual(Math.max(0, from))
-        else expect(climbed(at, urgency).length).toBeLessThanOrEqual(levelCount(policy))
+        else expect(escalated(at, urgency).length).toBeLessThanOrEqual(levelCount(policy))
       }),
     )
   })

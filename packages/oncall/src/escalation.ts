@@ -1,7 +1,7 @@
 import { activeHours, type Restriction } from './hours.ts'
 
 export const urgencies = ['high', 'low'] as const
-/** High wakes people; low may wait for business hours and uses quieter channels. */
+/** High wakes people; low may be deferred until business hours and uses quieter channels. */
 export type Urgency = (typeof urgencies)[number]
 
 /** Hours on the clock of a zone. */
@@ -10,38 +10,38 @@ export interface ZonedHours {
   readonly hours: readonly Restriction[]
 }
 
-/** One step of an escalation policy: who is paged, under which conditions, and how long they have before the next step. */
+/** One level of an escalation policy: who is paged, under which conditions, and how long they have before the next level. */
 export interface EscalationLevel<Target> {
   readonly targets: readonly Target[]
-  /** Minutes until the next step. */
+  /** Minutes until the next level. */
   readonly waitMinutes: number
-  /** How many people have to acknowledge before it stops climbing; 1 where it says nothing. */
+  /** How many people have to acknowledge before escalation stops; 1 where undefined. */
   readonly acknowledgements?: number | undefined
-  /** The step counts only in these hours. */
+  /** The level counts only in these hours. */
   readonly when?: ZonedHours | undefined
-  /** The step counts only for pages of this urgency. */
+  /** The level counts only for pages of this urgency. */
   readonly urgency?: Urgency | undefined
   /**
-   * What happens where its targets are nobody: the team's fallback is paged (the default: a page is never silence), the next step comes at once,
+   * What happens where its targets are nobody: the team's fallback is paged (the default: a page is never lost), the next level is paged at once,
    * or its minutes pass.
    */
   readonly whenEmpty?: 'fallback' | 'skip' | 'wait' | undefined
 }
 
-/** Steps in order; the whole list runs `repeats` more times when nobody answers. */
+/** Levels in order; the whole list runs `repeats` more times when nobody acknowledges. */
 export interface EscalationPolicy<Target> {
   readonly levels: readonly EscalationLevel<Target>[]
   readonly repeats: number
-  /** Pages of low urgency climb in these hours only. */
+  /** Pages of low urgency escalate in these hours only. */
   readonly businessHours?: ZonedHours | undefined
 }
 
-/** The number of positions an unanswered escalation climbs through before it is exhausted. */
+/** The number of levels of an unacknowledged escalation, repeats included, before it is exhausted. */
 export function levelCount(policy: Pick<EscalationPolicy<unknown>, 'levels' | 'repeats'>): number {
   return policy.levels.length * (policy.repeats + 1)
 }
 
-/** The first step at or after `position` (0 is the first page) whose conditions hold at `at`, with its position; undefined once the policy is exhausted. */
+/** The first level at or after `levelIndex` (0 is the first page) whose conditions hold at `at`, with its index; undefined once the policy is exhausted. */
 export function levelFrom<Target>(
   policy: EscalationPolicy<Target>,
   levelIndex: number,

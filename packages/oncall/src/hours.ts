@@ -6,7 +6,7 @@ export type Weekday = (typeof weekdays)[number]
 
 /** Hours in which a layer is active: on some days of the week, from one wall-clock time until another, over midnight where that is earlier. */
 export interface Restriction {
-  /** Days on which the hours begin; all where it says none. */
+  /** Days on which the hours begin; all where undefined. */
   readonly days?: readonly Weekday[] | undefined
   /** `HH:MM`. */
   readonly from: string

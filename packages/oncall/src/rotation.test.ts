@@ -22,7 +22,7 @@ describe('a weekly rotation', () => {
     expect(shifts(berlin('2026-03-22T02:30'), '2026-03-29T00:00:00Z', '2026-03-30T00:00:00Z').map(({ start }) => start)).toContain('2026-03-29T01:00:00.000Z')
   })
 
-  test('the primary stands first, then who follows in turn; before the first handoff nobody', () => {
+  test('the primary comes first, then the next in the rotation; before the first handoff nobody', () => {
     const at = (instant: string) => [0, 1, 2].map(position => whoIsOnCall(berlin(), instant, position).join())
     expect(at('2026-03-31T12:00:00Z')).toEqual(['ben', 'cai', 'ada'])
     expect(at('2026-03-30T06:59:59Z')[0]).toBe('ada')
@@ -49,14 +49,14 @@ describe('a weekly rotation', () => {
   })
   const instant = fc.date({ min: new Date('2010-01-01T00:00:00Z'), max: new Date('2035-01-01T00:00:00Z'), noInvalidDate: true }).map(date => date.toISOString())
 
-  test('who is on call is whose shift it is, and the turns of an instant are all the people, each once', () => {
+  test('who is on call is whose shift it is, and the positions at an instant are all the people, each once', () => {
     fc.assert(
       fc.property(schedule, instant, (each, from) => {
         const until = new Date(Date.parse(from) + 20 * 86_400_000).toISOString()
         for (const shift of shifts(each, from, until)) expect(whoIsOnCall(each, shift.start)).toEqual(shift.participants)
         const { participants } = each.layers[0]
-        const turns = participants.flatMap((_, position) => whoIsOnCall(each, until, position))
-        expect([[], [...participants].sort()]).toContainEqual(turns.sort())
+        const positions = participants.flatMap((_, position) => whoIsOnCall(each, until, position))
+        expect([[], [...participants].sort()]).toContainEqual(positions.sort())
       }),
       { numRuns: 300 },
     )

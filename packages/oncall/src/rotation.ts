@@ -3,12 +3,12 @@ import { instantOf, withOffset } from './wall-clock.ts'
 
 export const rotationTypes = ['hourly', 'daily', 'weekly', 'monthly'] as const
 
-/** When turns change: at wall-clock times of a zone. */
+/** When shifts change: at wall-clock times of a zone. */
 export interface Rotation {
   readonly type: (typeof rotationTypes)[number]
-  /** So many hours, days, weeks or months a turn: a whole number from 1. */
+  /** The length of a shift in hours, days, weeks or months: a whole number from 1. */
   readonly every: number
-  /** The first handoff, on the wall clock: `2026-03-23T09:00`. Earlier, it is nobody's turn. */
+  /** The first handoff, on the wall clock: `2026-03-23T09:00`. Nobody is on call before it. */
   readonly start: string
 }
 
@@ -78,7 +78,7 @@ function fallenTogether(rotation: Rotation, timeZone: string, until: Temporal.In
 
 /**
  * The handoffs from the last one at or before `from` until `until`, in order. Those that fall on the same instant are one, so that nobody's
- * turn is skipped in spring.
+ * shift is skipped in spring.
  */
 export function* handoffsAround(rotation: Rotation, timeZone: string, from: Temporal.Instant, until: Temporal.Instant): Generator<Handoff> {
   let n = placeAt(rotation, timeZone, from)
@@ -94,7 +94,7 @@ export function* handoffsAround(rotation: Rotation, timeZone: string, from: Temp
   }
 }
 
-/** The instants in [from, until) at which turns change, ISO 8601 with the zone's offset. @param period instants, ISO 8601 */
+/** The instants in [from, until) at which shifts change, ISO 8601 with the zone's offset. @param period instants, ISO 8601 */
 export function handoffs(rotation: Rotation, timeZone: string, { from, until }: { readonly from: string; readonly until: string }): string[] {
   const begin = Temporal.Instant.from(from)
   const found: string[] = []

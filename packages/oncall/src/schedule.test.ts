@@ -191,7 +191,7 @@ describe('a turn', () => {
     expect(whoIsOnCall({ ...schedule, absences: [{ participant: 'ben', start: '2026-03-02T00:00:00Z' }] }, '2026-03-02T12:00:00Z')).toEqual(['cai'])
   })
 
-  test('of a layer that stands beside the one below is on call together with it; a third above both takes over', () => {
+  test('of a layer beside the one below is on call together with it; a third above both takes over', () => {
     const schedule = three({ participants: ['ada', []], beside: true })
     expect(flat(schedule, '2026-03-01T00:00:00Z', '2026-03-03T00:00:00Z')).toEqual(['03-01T00:00 ada+zoe', '03-02T00:00 zoe'])
     const office: Layer = { name: 'office', ...daily(['dan']), restrictions: [{ from: '09:00', until: '17:00' }] }
@@ -232,13 +232,13 @@ describe('who is not there', () => {
     expect(flat(two({ layers, absences }), from, until)).toEqual(['03-01T12:00 ben', '03-02T06:00 zoe'])
   })
 
-  test('is the next in turn where the first is asked for twice: nobody stands behind themselves', () => {
+  test('is the next in the rotation where the first is listed twice: nobody is their own backup', () => {
     expect(whoIsOnCall(two({}), from, 1)).toEqual(['ben'])
     expect(whoIsOnCall(two({}), from, 2)).toEqual(['cai'])
     expect(whoIsOnCall(two({}), from, 3)).toEqual([])
   })
 
-  test('an apprentice watches, and stands alone nowhere', () => {
+  test('an apprentice shadows, and is never on call alone', () => {
     const found = shifts(two({ apprentices: ['ben'] }), '2026-03-01T00:00:00Z', '2026-03-04T00:00:00Z')
     expect(found.map(({ participants, shadows }) => [participants, shadows])).toEqual([
       [['ada'], undefined],
@@ -258,7 +258,7 @@ describe('who is not there', () => {
   })
 })
 
-test('a temporary schedule stands instead of the layers for its time, and overrides stand on it', () => {
+test('a temporary schedule replaces the layers for its time, and overrides apply to it', () => {
   const schedule: Schedule = {
     ...{ name: 's', timeZone: 'UTC', layers: [{ name: 'l', ...daily(['ada', 'ben', 'cai']) }] },
     temporaries: [{ name: 'holidays', start: '2026-03-02T12:00:00Z', end: '2026-03-04T12:00:00Z', layers: [{ name: 'few', ...daily(['zoe']) }] }],
@@ -273,7 +273,7 @@ test('a temporary schedule stands instead of the layers for its time, and overri
   ])
 })
 
-test('turns that go on with each shift pass over days without hours; with each handoff they do not', () => {
+test('rotations that advance with each shift skip days without hours; with each handoff they do not', () => {
   const weekend: Restriction = { days: ['sat', 'sun'], from: '09:00', until: '17:00' }
   const schedule = (advance: Layer['advance']): Schedule => ({
     ...{ name: 's', timeZone: 'UTC', layers: [{ name: 'l', ...daily(['ada', 'ben', 'cai']), advance, restrictions: [weekend] }] },
@@ -316,7 +316,7 @@ class MinuteByMinute {
     return minute + offset
   }
 
-  /** For each minute of [from, until) who is on call in a turn; minutes since 1970. */
+  /** For each minute of [from, until) who is on call at a position; minutes since 1970. */
   *run(schedule: Schedule, position: number, begin: number, from: number, until: number): Generator<string> {
     const minuteOf = (at: string | undefined, without: number) => (at === undefined ? without : Date.parse(at) / 60_000)
     const statesOf = (made: readonly Layer[]) =>
@@ -338,7 +338,7 @@ class MinuteByMinute {
     for (let minute = begin; minute < until; minute++) {
       let answer = ''
       for (const { states, ...stack } of stacks) {
-        // Who holds it, from the lowest layer up: somebody above takes it away from whoever is below, unless they stand beside them.
+        // Who holds it, from the lowest layer up: somebody above takes it away from whoever is below, unless the layer is beside the other.
         let [level, held] = [-1, -1]
         const holders = new Set<string>()
         for (const [place, state] of states.entries()) {

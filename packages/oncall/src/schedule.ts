@@ -3,20 +3,20 @@ import { activeHours, clip, type Restriction, type Span } from './hours.ts'
 import { handoffsAround, type Rotation } from './rotation.ts'
 import { instantOf, utc } from './wall-clock.ts'
 
-/** Whose turn it is: one person, several together, or nobody, which leaves it to the layer below. */
+/** Who is on call in one slot of a rotation: one person, several together, or nobody, which leaves it to the layer below. */
 export type RotationSlot = string | readonly string[]
 
-/** People who take turns. */
+/** A layer of a schedule: people in a rotation. */
 export interface Layer {
   readonly name: string
   readonly rotation: Rotation
-  /** Turn by turn. None: the layer is not active. */
+  /** The slots of the rotation, in order. None: the layer is not active. */
   readonly participants: readonly RotationSlot[]
   /** On call together with the layer below it, rather than over it. */
   readonly beside?: boolean | undefined
-  /** With every handoff (the default), or with every turn that has hours in it: then nobody's turn falls wholly into hours off. */
+  /** With every handoff (the default), or with every shift that has hours in it: then nobody's shift falls wholly into hours off. */
   readonly advance?: 'handoff' | 'shift' | undefined
-  /** Where its clock hangs, if that is not the schedule's: follow-the-sun is layers in several zones. */
+  /** Its time zone, if that is not the schedule's: follow-the-sun is layers in several zones. */
   readonly timeZone?: string | undefined
   /** Active only in these hours; always where there are none. */
   readonly restrictions?: readonly Restriction[] | undefined
@@ -25,10 +25,10 @@ export interface Layer {
   readonly ends?: string | undefined
 }
 
-/** A change for a time: others instead, others besides, without some, or some who learn by watching. */
+/** A change for a time: others instead, others in addition, without some, or some who shadow. */
 export interface Override {
   readonly kind: 'replace' | 'add' | 'remove' | 'shadow'
-  /** Which in turn it is about: 0 (the default) the one whose turn it is, 1 the next. */
+  /** The position that it changes: 0 (the default) is on call, 1 the next in the rotation. */
   readonly position?: number | undefined
   readonly participants: readonly string[]
   readonly start: string
@@ -37,7 +37,7 @@ export interface Override {
 
 type Merge = 'top' | 'all'
 
-/** Layers that stand instead of the schedule's own for a time, such as a week of holidays. */
+/** Layers that replace the schedule's own for a time, such as a week of holidays. */
 export interface Temporary {
   readonly name: string
   readonly start: string
@@ -46,7 +46,7 @@ export interface Temporary {
   readonly merge?: Merge | undefined
 }
 
-/** Time off: no layer gives them a turn, but they may still take one by an override. Without an end they have left, and are never on call again. */
+/** Time off: no layer gives them a shift, but they may still take one by an override. Without an end they have left, and are never on call again. */
 export interface Absence {
   readonly participant: string
   readonly start: string
@@ -59,11 +59,11 @@ export interface Schedule {
   /** The lowest first: where several are active the highest wins, or with `all` every one counts. */
   readonly layers: readonly Layer[]
   readonly merge?: Merge | undefined
-  /** In the order in which they were made: the later has the last word. */
+  /** In the order in which they were created: the later one wins. */
   readonly overrides?: readonly Override[] | undefined
   readonly temporaries?: readonly Temporary[] | undefined
   readonly absences?: readonly Absence[] | undefined
-  /** Who does not stand alone yet: in their turns they watch, and somebody else holds them. */
+  /** Who is still in training: in their shifts they shadow, and somebody else is on call. */
   readonly apprentices?: readonly string[] | undefined
 }
 
@@ -72,7 +72,7 @@ export interface Shift {
   readonly start: string
   readonly end: string
   readonly participants: readonly string[]
-  /** Who watches. */
+  /** Who shadows. */
   readonly shadows?: readonly string[]
 }
 
@@ -86,13 +86,13 @@ const spanOf = ({ start, end }: { readonly start: string; readonly end?: string 
 })
 const covers = (outer: Span, { start, end }: Span) => outer.start <= start && end <= outer.end
 
-/** Handoff by handoff, from the one at or before the span until its end: the span of each turn and its number. */
+/** Handoff by handoff, from the one at or before the span until its end: the span of each shift and its number. */
 function numbered({ rotation }: Layer, zone: string, { start, end }: Span): (Span & { readonly index: number })[] {
   const handed = [...handoffsAround(rotation, zone, Temporal.Instant.fromEpochMilliseconds(start), Temporal.Instant.fromEpochMilliseconds(end))]
   return handed.map(({ index, at }, i) => ({ index, start: at.epochMilliseconds, end: handed[i + 1]?.at.epochMilliseconds ?? end }))
 }
 
-/** The same, numbered by the turns that have hours in them. Counted from the first handoff: there is no shorter way through the hours of years. */
+/** The same, numbered by the shifts that have hours in them. Counted from the first handoff: there is no shorter way through the hours of years. */
 function numberedByHours(layer: Layer, zone: string, span: Span, restrictions: readonly Restriction[]): (Span & { readonly index: number })[] {
   const first = instantOf(Temporal.PlainDateTime.from(layer.rotation.start), zone).epochMilliseconds
   if (first >= span.end) return []
@@ -106,14 +106,14 @@ function numberedByHours(layer: Layer, zone: string, span: Span, restrictions: r
     .map(({ start, end }, index) => ({ index, start, end }))
 }
 
-/** The turns of a layer in [from, until), as they are in its hours; in order, without overlap. @param turn 0 for whose turn it is, 1 for the next in turn */
+/** The shifts of a layer in a span, within its hours; in order, without overlap. @param position 0 for who is on call, 1 for the next in the rotation */
 function layerShifts(layer: Layer, timeZone: string, within: Span, position: number): Held[] {
   const span = {
     start: Math.max(within.start, layer.starts === undefined ? within.start : Date.parse(layer.starts)),
     end: Math.min(within.end, layer.ends === undefined ? within.end : Date.parse(layer.ends)),
   }
   const { participants, restrictions = [] } = layer
-  // A list that is no longer than that has nobody further behind: the same person twice is no depth.
+  // A shorter list has nobody at that position: the same person twice is no backup.
   if (span.start >= span.end || participants.length <= position) return []
   const zone = layer.timeZone ?? timeZone
   const byHours = layer.advance === 'shift' && restrictions.length > 0
@@ -127,7 +127,7 @@ function layerShifts(layer: Layer, timeZone: string, within: Span, position: num
   return withinHours(inSpan, activeHours(restrictions, zone, span))
 }
 
-/** The parts of turns that lie in hours; both in order and without overlap. */
+/** The parts of shifts that lie within hours; both in order and without overlap. */
 function withinHours(held: readonly Held[], hours: readonly Span[]): Held[] {
   const found: Held[] = []
   let hour = 0
@@ -144,7 +144,7 @@ interface Stack extends Span {
   readonly levels: readonly (readonly (readonly Held[])[])[]
 }
 
-/** The schedule's own layers and those of its temporary schedules, the last one first: it has the last word. */
+/** The schedule's own layers and those of its temporary schedules, the last one first: it wins. */
 function stacks(schedule: Schedule, within: Span, position: number): Stack[] {
   const stack = (layers: readonly Layer[], merge: Merge | undefined, span: Span): Stack => {
     const levels: (readonly Held[])[][] = []
@@ -173,7 +173,7 @@ function reader(held: readonly Held[]): (at: number) => Held | undefined {
 /**
  * Who is on call from `from` until `until`, gaps included: every instant of it is in exactly one shift, and neighbours differ.
  * @param from, until instants, ISO 8601
- * @param turn 0 for those whose turn it is, 1 for the next in turn, who stand behind them, and so on
+ * @param position 0 for those on call, 1 for the next in the rotation, their backup, and so on
  */
 export function shifts(schedule: Schedule, from: string, until: string, position = 0): Shift[] {
   const within = { start: Date.parse(from), end: Date.parse(until) }
@@ -231,7 +231,7 @@ function changed(before: readonly string[], { kind, participants }: Pick<Overrid
 
 const iso = (ms: number) => utc(Temporal.Instant.fromEpochMilliseconds(ms))
 
-/** Everybody who has a turn in a layer, once. */
+/** Everybody in the rotation of a layer, once. */
 export function peopleOf({ participants }: { readonly participants: readonly RotationSlot[] }): string[] {
   return [...new Set(participants.flat())]
 }

@@ -15,9 +15,9 @@ import { receiveAlerts, resolveBySource } from './receive.ts'
 import { heartbeats } from './tables.ts'
 
 export const heartbeatJob = defineJob({ kind: 'heartbeat.silent', lane: clocksLane, data: z.object({ heartbeatId: z.uuid() }) })
-/** The scope of dedup keys of what is silent. */
+/** The scope of dedup keys of missed heartbeats. */
 const scope = 'heartbeats'
-const most = 500
+const maxHeartbeats = 500
 type Row = typeof heartbeats.$inferSelect
 
 const expectedBy = (row: Row) => addMinutes(row.lastHeartbeatAt ?? row.createdAt, row.everyMinutes)
@@ -37,8 +37,8 @@ export async function addHeartbeat(
   input: RouteInput<typeof silenceRoutes.addHeartbeat>['body'],
 ): Promise<{ heartbeat: Heartbeat; url: string }> {
   if (input.serviceId !== null && (await tx.db.select({ id: services.id }).from(services).where(eq(services.id, input.serviceId))).length === 0)
-    throw invalid('serviceId', 'must name a service that there is')
-  if ((await listHeartbeats(tx)).length >= most) throw conflict(`At most ${most} heartbeats are expected.`)
+    throw invalid('serviceId', 'must be the ID of an existing service')
+  if ((await listHeartbeats(tx)).length >= maxHeartbeats) throw conflict(`At most ${maxHeartbeats} heartbeat monitors are allowed.`)
   const token = randomSecret(24)
   const row: Row = { ...input, id: newId(), tokenDigest: secretDigest(token), state: 'new', lastHeartbeatAt: null, createdAt: tx.now }
   await tx.db.insert(heartbeats).values(row)
@@ -59,7 +59,7 @@ export async function removeHeartbeat(tx: Tx, context: AppContext, caller: Calle
   await record(tx, { actor: caller.actor, type: 'heartbeat.removed', subject: { kind: 'heartbeat', id }, data: { name: row.name } })
 }
 
-/** A sign of life. Only a change of state is an entry of the journal: a heart beats often. */
+/** A heartbeat. Only a change of state is an entry of the journal: heartbeats are frequent. */
 export async function recordHeartbeat(tx: Tx, context: AppContext, token: string): Promise<void> {
   const [row] = await tx.db
     .select()
@@ -75,21 +75,24 @@ export async function recordHeartbeat(tx: Tx, context: AppContext, token: string
   await resolveBySource(tx, context, system, scope, [row.id])
 }
 
-/** Nothing came for too long: an alert is raised, and pages as any other. */
+/** A heartbeat is overdue: an alert is raised, and pages as any other. */
 export async function missHeartbeat(tx: Tx, context: AppContext, id: string): Promise<void> {
   const [row] = await tx.db.select().from(heartbeats).where(eq(heartbeats.id, id)).for('update')
   if (!row) return
   if (expectedBy(row) > tx.now) return expect(tx, row)
   await tx.db.update(heartbeats).set({ state: 'silent' }).where(eq(heartbeats.id, id))
-  const since = row.lastHeartbeatAt === null ? `Nothing was ever heard of it, since ${row.createdAt}` : `Last heard of at ${row.lastHeartbeatAt}`
+  const since =
+    row.lastHeartbeatAt === null
+      ? `No heartbeat received since the monitor was created at ${row.createdAt}`
+      : `Last heartbeat received at ${row.lastHeartbeatAt}`
   await receiveAlerts(tx, context, system, scope, [
     {
-      title: `${row.name} is silent`,
+      title: `${row.name}: heartbeat missed`,
       severity: row.severity,
       serviceId: row.serviceId,
       source: 'heartbeat',
       dedupKey: row.id,
-      description: `${since}. A sign of life is expected every ${row.everyMinutes} minutes.`,
+      description: `${since}. A heartbeat is expected every ${row.everyMinutes} minutes.`,
       ...{ labels: {}, links: [], observables: [] },
     },
   ])

@@ -12,7 +12,7 @@ export { type IncomingAlert, receiveAlerts, resolveBySource } from './receive.ts
 export { alerts } from './tables.ts'
 export { acknowledgeBySource, closeAlertsOf, escalateAlerts } from './triage.ts'
 
-/** The scope of dedup keys that come in by the API. */
+/** The scope of dedup keys of alerts received through the API. */
 export const apiScope = 'api'
 
 async function createAlerts(tx: Tx, context: AppContext, caller: Caller, body: AlertInput | readonly AlertInput[]) {

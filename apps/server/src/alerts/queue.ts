@@ -10,15 +10,15 @@ import { notFound } from '../kernel/problems.ts'
 import { alerts } from './tables.ts'
 
 const acknowledger = alias(people, 'acknowledger')
-const judge = alias(people, 'judge')
+const decider = alias(people, 'decider')
 
 async function select(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined, limit?: number): Promise<Alert[]> {
   const asked = reader.db
-    .select({ alert: alerts, service: services.name, acknowledgedBy: acknowledger.name, dispositionBy: judge.name })
+    .select({ alert: alerts, service: services.name, acknowledgedBy: acknowledger.name, dispositionBy: decider.name })
     .from(alerts)
     .leftJoin(services, eq(services.id, alerts.serviceId))
     .leftJoin(acknowledger, eq(acknowledger.id, alerts.acknowledgedById))
-    .leftJoin(judge, eq(judge.id, alerts.dispositionById))
+    .leftJoin(decider, eq(decider.id, alerts.dispositionById))
     .where(and(condition, context.visibility.condition(viewer, alerts.incidentId)))
     .orderBy(desc(alerts.number))
   const rows = limit === undefined ? await asked : await asked.limit(limit)
@@ -61,7 +61,7 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
 const cursor = listCursor('alerts', z.tuple([z.int()]))
 const isQueued = and(isNull(alerts.dispositionAt), or(eq(alerts.hasPaged, true), isNull(alerts.sourceResolvedAt)))
 
-/** One page of alerts, newest first. The queue holds what waits for a verdict: nothing that woke somebody leaves it without one. */
+/** One page of alerts, newest first. The triage queue holds alerts without a disposition: nothing that paged somebody leaves it without one. */
 export async function listAlerts(
   reader: Reader,
   context: AppContext,
@@ -74,7 +74,7 @@ export async function listAlerts(
   return cursor.page(found, query.limit, alert => [alert.number])
 }
 
-/** How many alerts that a viewer may see wait for triage. */
+/** How many alerts in the triage queue a viewer may see. */
 export async function countQueue(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
   const [found] = await reader.db
     .select({ n: count() })

@@ -13,7 +13,7 @@ import { alerts } from './tables.ts'
 
 export const acceptedAlerts = defineCounter({ name: 'tocsin_alerts_total', help: 'Alerts accepted: new, or repeated while open', labelNames: ['result'] })
 
-/** An alert as a source hands it over: the service already found in the catalog, or none. */
+/** An alert as a source sends it: the service already found in the catalog, or none. */
 export interface IncomingAlert extends Omit<AlertInput, 'service'> {
   readonly serviceId: string | null
   readonly kind?: 'alert' | 'report'
@@ -92,7 +92,7 @@ const stored = {
 }
 type Stored = Pick<typeof alerts.$inferSelect, keyof typeof stored> & { isNew: boolean }
 
-/** Two statements for the whole batch: what is open is counted up, the rest is new. Rows come in the order of the groups. */
+/** Two statements for the whole batch: counts of open alerts are raised, the rest is new. Rows are in the order of the groups. */
 async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: boolean): Promise<Stored[]> {
   const repeated = await countUp(tx, scope, groups)
   const known = new Map(repeated.map(row => [row.dedupKey, row]))
@@ -151,7 +151,7 @@ async function countUp(tx: Tx, scope: string, groups: readonly Group[]): Promise
       .update(alerts)
       .set({ count: sql`${alerts.count} + given.times`, lastSeenAt: tx.now, sourceResolvedAt: null })
       .from(sql`unnest(${keys}::text[], ${times}::int[]) as given(key, times)`)
-      // The keys stand here twice: joined alone, they would not lead the index, and every open alert would be looked at.
+      // The keys appear here twice: joined alone, they would not lead the index, and every open alert would be looked at.
       .where(and(eq(alerts.dedupScope, scope), sql`${alerts.dedupKey} = any(${keys}::text[]) and ${alerts.dedupKey} = given.key and ${alerts.isOpen}`))
       .returning(stored)
   )
@@ -184,7 +184,7 @@ async function announce(tx: Tx, context: AppContext, actor: Actor, rows: readonl
   if (fresh.length > 0) await pageFor(tx, context, actor, fresh)
 }
 
-/** A silence is over: what it held back, and nobody has taken up meanwhile, pages now. */
+/** A silence is over: alerts that it suppressed, and that nobody has acknowledged meanwhile, page now. */
 export async function pageSilenced(tx: Tx, context: AppContext, silenceId: string): Promise<void> {
   const held = await tx.db
     .update(alerts)
@@ -213,7 +213,7 @@ async function pageFor(tx: Tx, context: AppContext, actor: Actor, fresh: readonl
       continue
     }
     const teamId = service?.securityTeamId ?? (await firstSecurityTeam(tx))
-    // Without any security team nobody can be paged yet: the alert stands in the queue, and the pages say that paging is not set up.
+    // Without any security team nobody can be paged yet: the alert is in the triage queue, and the UI says that paging is not set up.
     if (teamId === undefined) continue
     const where = service ? `${service.name}: ` : ''
     await pageTeam(tx, context, {
@@ -221,7 +221,7 @@ async function pageFor(tx: Tx, context: AppContext, actor: Actor, fresh: readonl
       subject: { kind: 'alert', id: alert.id },
       title: `${where}${alert.title}`,
       summary:
-        `${alert.kind === 'report' ? 'Somebody reported' : `${alert.source} raised`}: ${alert.title}\nSeverity ${alert.severity}${service ? `, service ${service.name}` : ''}\n\n${alert.description.slice(0, 1_500)}`.trim(),
+        `${alert.kind === 'report' ? 'Reported by a user' : `Alert from ${alert.source}`}: ${alert.title}\nSeverity ${alert.severity}${service ? `, service ${service.name}` : ''}\n\n${alert.description.slice(0, 1_500)}`.trim(),
       severity: alert.severity,
       serviceId: alert.serviceId,
       isDemo: alert.isDemo,
@@ -230,7 +230,7 @@ async function pageFor(tx: Tx, context: AppContext, actor: Actor, fresh: readonl
   }
 }
 
-/** The source says that it is over: paging stops, and the next alert with the key is a new one. One that paged still waits for a verdict. */
+/** The source reports it resolved: paging stops, and the next alert with the key is a new one. One that paged still needs a disposition. */
 export async function resolveBySource(tx: Tx, context: AppContext, actor: Actor, scope: string, dedupKeys: readonly string[]): Promise<number> {
   if (dedupKeys.length === 0) return 0
   const resolved = await tx.db
@@ -261,7 +261,7 @@ export async function findServices(reader: Reader, names: readonly (string | und
           .where(sql`${services.name} = any(${sql.param(wanted)}::text[]) or ${services.id}::text = any(${sql.param(wanted)}::text[])`)
   const ids = new Map(found.flatMap(service => [[service.name, service.id] as const, [service.id, service.id] as const]))
   const errors = names.flatMap((name, position) =>
-    name !== undefined && name !== '' && !ids.has(name) ? [{ path: pathOf(position), message: `"${name}" is not a service of the catalog` }] : [],
+    name !== undefined && name !== '' && !ids.has(name) ? [{ path: pathOf(position), message: `"${name}" is not a service in the catalog` }] : [],
   )
   if (errors.length > 0)
     throw new AppProblem(

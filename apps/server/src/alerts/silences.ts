@@ -13,12 +13,12 @@ import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { alerts, silences } from './tables.ts'
 
 export const silenceOverJob = defineJob({ kind: 'silence.over', lane: clocksLane, data: z.object({ silenceId: z.uuid() }) })
-const most = 200
+const maxSilences = 200
 const maxDays = 366
 
 type Row = typeof silences.$inferSelect
 
-/** What of an alert a silence looks at. */
+/** The fields of an alert that silences match. */
 export interface Matched {
   readonly serviceId: string | null
   readonly severity: Severity
@@ -26,7 +26,7 @@ export interface Matched {
   readonly title: string
 }
 
-/** True when everything that the matchers say holds for the alert. */
+/** True when the alert fulfills all matchers. */
 export function matches({ serviceIds, severities, source, titleContains }: AlertMatchers, alert: Matched): boolean {
   if (serviceIds.length > 0 && (alert.serviceId === null || !serviceIds.includes(alert.serviceId))) return false
   if (severities.length > 0 && !severities.includes(alert.severity)) return false
@@ -34,7 +34,7 @@ export function matches({ serviceIds, severities, source, titleContains }: Alert
   return titleContains === '' || alert.title.toLowerCase().includes(titleContains.toLowerCase())
 }
 
-/** The silences that hold now. */
+/** The active silences. */
 export async function silencesNow(reader: Reader): Promise<Row[]> {
   const rows = await reader.db
     .select()
@@ -44,7 +44,7 @@ export async function silencesNow(reader: Reader): Promise<Row[]> {
   return rows.filter(row => row.hours === null || isWithin(row.hours, reader.now))
 }
 
-/** Keeps an alert from paging while a silence holds; when it is over, the alert is looked at again. */
+/** Keeps an alert from paging while a silence is active; when it ends, the alert is evaluated again. */
 export async function silence(
   tx: Tx,
   row: Row,
@@ -70,7 +70,7 @@ export async function listSilences(reader: Reader): Promise<Silence[]> {
     .innerJoin(people, eq(people.id, silences.authorId))
     .where(gt(silences.end, reader.now))
     .orderBy(asc(silences.end))
-    .limit(most)
+    .limit(maxSilences)
   const active = new Set((await silencesNow(reader)).map(row => row.id))
   return rows.map(({ row, author, held }) => ({
     ...{ id: row.id, matchers: row.matchers, reason: row.reason, start: row.start, end: row.end, createdAt: row.createdAt, author, held },
@@ -80,9 +80,9 @@ export async function listSilences(reader: Reader): Promise<Silence[]> {
 }
 
 export async function addSilence(tx: Tx, caller: Caller, input: RouteInput<typeof silenceRoutes.addSilence>['body']): Promise<Silence> {
-  if (input.end <= tx.now) throw invalid('end', 'must lie ahead')
-  if (input.end > addDays(laterOf(input.start, tx.now), maxDays)) throw invalid('end', 'must be within a year: nobody remembers longer what is silent')
-  if ((await listSilences(tx)).length >= most) throw conflict(`At most ${most} silences are kept.`)
+  if (input.end <= tx.now) throw invalid('end', 'must be in the future')
+  if (input.end > addDays(laterOf(input.start, tx.now), maxDays)) throw invalid('end', 'must be at most one year after the start')
+  if ((await listSilences(tx)).length >= maxSilences) throw conflict(`At most ${maxSilences} silences are allowed.`)
   const row: Row = { ...input, id: newId(), authorId: caller.personId, createdAt: tx.now }
   await tx.db.insert(silences).values(row)
   await record(tx, { actor: caller.actor, type: 'silence.added', subject: { kind: 'silence', id: row.id }, data: ruleOf(row) })
@@ -93,7 +93,7 @@ export async function addSilence(tx: Tx, caller: Caller, input: RouteInput<typeo
 
 const ruleOf = ({ matchers, reason, hours, start, end }: Row) => ({ matchers, reason, hours, start, end })
 
-/** Ends a silence now: what is still open is looked at again at once. */
+/** Ends a silence now: alerts that are still open are evaluated again at once. */
 export async function endSilence(tx: Tx, caller: Caller, id: string): Promise<void> {
   const [before] = await tx.db
     .select()

@@ -24,7 +24,7 @@ export const silences = table(
   self => [index('silences_end').on(self.end)],
 )
 
-/** What is expected to give a sign of life. */
+/** Heartbeat monitors. */
 export const heartbeats = table(
   'heartbeats',
   {
@@ -54,7 +54,7 @@ export const alerts = table(
     /** Within what a dedup key means one thing: the API, or one source. */
     dedupScope: text('dedup_scope').notNull(),
     dedupKey: text('dedup_key'),
-    /** While open, the same key is the same alert; it closes with a verdict, its source's end, or its incident's. */
+    /** While open, the same key is the same alert; it closes with its disposition, when its source resolves it, or with its incident. */
     isOpen: boolean('is_open').notNull().default(true),
     source: text('source').notNull(),
     labels: json('labels', z.record(z.string(), z.string())).notNull(),

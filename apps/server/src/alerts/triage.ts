@@ -9,7 +9,7 @@ import { alerts } from './tables.ts'
 
 type AlertRow = typeof alerts.$inferSelect
 
-/** Takes an alert to act on it, if the caller may see it. */
+/** Locks an alert for a change, if the caller may see it. */
 export async function lockAlert(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<AlertRow> {
   const [alert] = await tx.db
     .select()
@@ -20,10 +20,10 @@ export async function lockAlert(tx: Tx, context: AppContext, caller: Caller, id:
   return alert
 }
 
-/** Says that somebody looks at it: its pages stop climbing. */
+/** Acknowledges an alert: its pages stop escalating. */
 export async function acknowledgeAlert(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
   const alert = await lockAlert(tx, context, caller, id)
-  if (alert.dispositionOutcome === 'dismissed') throw conflict('This alert was dismissed already.')
+  if (alert.dispositionOutcome === 'dismissed') throw conflict('This alert is already dismissed.')
   await markAcknowledged(tx, alert, caller.actor, caller.personId)
   await acknowledgePagesAbout(tx, context, caller.actor, caller.personId, id)
 }
@@ -34,7 +34,7 @@ export async function followPage(tx: Tx, actor: Actor, personId: string, alertId
   if (alert) await markAcknowledged(tx, alert, actor, personId)
 }
 
-/** A handed-back page leaves its alert with nobody. */
+/** A released page leaves its alert unassigned. */
 export async function releaseAlert(tx: Tx, alertId: string, personId: string): Promise<void> {
   await tx.db
     .update(alerts)
@@ -48,7 +48,7 @@ async function markAcknowledged(tx: Tx, alert: AlertRow, actor: Actor, personId:
   await record(tx, { actor, type: 'alert.acknowledged', subject: { kind: 'alert', id: alert.id }, within: alert.incidentId })
 }
 
-/** The source acknowledges in the name of nobody here: climbing stops, the queue keeps the alert. */
+/** The source acknowledges on behalf of nobody here: escalation stops, and the alert stays in the triage queue. */
 export async function acknowledgeBySource(tx: Tx, context: AppContext, actor: Actor, scope: string, dedupKey: string): Promise<void> {
   const [alert] = await tx.db
     .select()
@@ -62,11 +62,11 @@ export async function acknowledgeBySource(tx: Tx, context: AppContext, actor: Ac
 }
 
 function assertUndecided(alert: AlertRow): void {
-  if (alert.dispositionOutcome === 'dismissed') throw conflict('This alert was dismissed already.')
-  if (alert.dispositionOutcome === 'escalated') throw conflict(`This alert belongs to incident ${alert.incidentNumber} already.`)
+  if (alert.dispositionOutcome === 'dismissed') throw conflict('This alert is already dismissed.')
+  if (alert.dispositionOutcome === 'escalated') throw conflict(`This alert is already part of incident ${alert.incidentNumber}.`)
 }
 
-/** Dismisses an alert: a verdict with a reason, a realm and a statement. */
+/** Dismisses an alert: a disposition with a responsibility and a reason. */
 export async function dismissAlert(
   tx: Tx,
   context: AppContext,
@@ -93,7 +93,7 @@ export async function dismissAlert(
   await record(tx, { actor: caller.actor, type: 'alert.dismissed', subject: { kind: 'alert', id }, data: { ...disposition } })
 }
 
-/** Puts alerts into an incident: the verdict is that it is worth one. */
+/** Adds alerts to an incident: their disposition is `escalated`. */
 export async function escalateAlerts(
   tx: Tx,
   context: AppContext,

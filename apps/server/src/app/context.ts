@@ -23,7 +23,7 @@ export interface OpenedContext extends AppContext {
   readonly messenger: Outbox
 }
 
-/** What every module is given to stand on, in the web process and in the pager; nothing of it runs yet. */
+/** What every module is given, in the web process and in the pager; nothing of it runs yet. */
 export function openContext(opened: Opened, runner: RunnerOptions): OpenedContext {
   const { config, clock, log, metrics, secrets, database } = opened
   const jobs = new JobRunner(database, clock, log, metrics, runner)

@@ -14,11 +14,13 @@ export function holdDataFolder(folder: string): { release(): void } {
     makeFolder(folder)
     const holder = readHolder(path)
     if (holder && startOf(holder.pid) === holder.start)
-      throw new ConfigProblem(`Tocsin runs on the data folder ${folder} already (process ${holder.pid}): stop it first, or set TOCSIN_DATA to another folder.`)
+      throw new ConfigProblem(
+        `Another Tocsin server (process ${holder.pid}) is using the data folder ${folder}. Stop it first, or set TOCSIN_DATA to another folder.`,
+      )
     writeFileSync(path, JSON.stringify({ pid: process.pid, start: startOf(process.pid) }))
   } catch (error) {
     if (error instanceof ConfigProblem) throw error
-    throw new ConfigProblem(`TOCSIN_DATA ${folder} cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)}).`)
+    throw new ConfigProblem(`TOCSIN_DATA ${folder} is not writable (${(error as NodeJS.ErrnoException).code ?? String(error)}).`)
   }
   return { release: () => rmSync(path, { force: true }) }
 }

@@ -15,7 +15,7 @@ const stopWithinMs = 5_000
 
 const Value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]).nullable()
 
-/** What the last server left: its last sign of life, and as what it ran. */
+/** What the last server left: its last heartbeat, version and settings. */
 const Running = z.object({
   seenAt: z.iso.datetime(),
   /** It stopped as it should, at `seenAt`. */
@@ -24,7 +24,7 @@ const Running = z.object({
   settings: z.record(z.string(), Value),
 })
 
-/** The settings that are on record. What holds a secret is not among them; of addresses with a password in them it is the host. */
+/** The settings that are recorded. What holds a secret is not among them; of addresses with a password in them it is the host. */
 function settingsOf(config: Config): Record<string, z.output<typeof Value>> {
   const hostOf = (url: string | undefined) => (url === undefined ? null : new URL(url).host)
   return {
@@ -56,8 +56,8 @@ async function schemaOf(reader: Reader): Promise<string> {
 }
 
 /**
- * Keeps on record when a server ran and when none did: what an auditor asks first of anything that watches.
- * A start says what it is, how long nothing ran before it, and what changed since; a sign of life is stored every minute.
+ * Records when a server ran and when none did: an auditor's first question about any monitoring.
+ * A start records its version, the downtime before it, and what changed since; a heartbeat is stored every minute.
  */
 export class Lifetime {
   readonly #database: Database
@@ -78,7 +78,7 @@ export class Lifetime {
     this.#timer = setInterval(() => {
       this.#database
         .transaction(tx => this.#sign(tx, false))
-        .catch((error: unknown) => this.#log.warn({ err: error }, 'a sign of life could not be stored; the next one follows in a minute'))
+        .catch((error: unknown) => this.#log.warn({ err: error }, 'could not store the heartbeat of the server; retrying in a minute'))
     }, signEveryMs)
   }
 
@@ -86,12 +86,12 @@ export class Lifetime {
   async stop(): Promise<void> {
     if (this.#timer === undefined) return
     clearInterval(this.#timer)
-    const late = new Promise<never>((_, reject) => setTimeout(reject, stopWithinMs, new Error('the database does not answer')).unref())
+    const late = new Promise<never>((_, reject) => setTimeout(reject, stopWithinMs, new Error('the database does not respond')).unref())
     const stopped = this.#database.transaction(async tx => {
       await this.#sign(tx, true)
       await record(tx, { actor: system, type: 'system.stopped', subject: { kind: 'system', id: 'system' }, data: await this.#running(tx) })
     })
-    await Promise.race([stopped, late]).catch((error: unknown) => this.#log.warn({ err: error }, 'that the server stopped could not be put on record'))
+    await Promise.race([stopped, late]).catch((error: unknown) => this.#log.warn({ err: error }, 'could not record the stop of the server'))
   }
 
   async #running(reader: Reader) {

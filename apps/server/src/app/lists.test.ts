@@ -86,11 +86,11 @@ describe('a list', () => {
     const { team } = await world.team()
     const { incidentId, pageId } = await fill(world, team.id, ada.id)
     const view = { view: 'all' as const, incidentId }
-    const duties = await walk(cursor => ada.call('obligations', { query: { ...view, ...query(cursor) } }))
-    expect(duties.pages).toBe(5)
-    expect(new Set(duties.items.map(duty => duty.id)).size).toBe(many)
-    // Those that were met stand last; of the others the one due first on top, and without a time after those.
-    const places = duties.items.map(duty => `${duty.notifiedAt === null ? 0 : 1} ${duty.dueAt ?? '9'}`)
+    const obligations = await walk(cursor => ada.call('obligations', { query: { ...view, ...query(cursor) } }))
+    expect(obligations.pages).toBe(5)
+    expect(new Set(obligations.items.map(obligation => obligation.id)).size).toBe(many)
+    // Those that are notified come last; of the others the one due first on top, and without a time after those.
+    const places = obligations.items.map(obligation => `${obligation.notifiedAt === null ? 0 : 1} ${obligation.dueAt ?? '9'}`)
     expect(places).toEqual(places.toSorted())
     const open = await walk(cursor => ada.call('obligations', { query: query(cursor) }))
     expect(open.items.length).toBe(300)
@@ -102,11 +102,11 @@ describe('a list', () => {
     expect(new Set(sent.items.filter(message => message.purpose === 'test').map(message => message.id)).size).toBe(many)
     const asked = await walk(cursor => ada.call('followUps', { query: query(cursor) }))
     expect(new Set(asked.items.map(followUp => followUp.title)).size).toBe(many)
-    const story = await walk(async cursor => {
+    const timeline = await walk(async cursor => {
       const part = await ada.call('page', { params: { id: pageId }, query: query(cursor) })
       return { items: part.events, next: part.next }
     })
-    expect(story.items.map(event => event.text.split(': ').at(-1))).toEqual(Array.from({ length: many }, (_, n) => String(n)))
+    expect(timeline.items.map(event => event.text.split(': ').at(-1))).toEqual(Array.from({ length: many }, (_, n) => String(n)))
     const entries = await walk(cursor => ada.call('journal', { query: query(cursor) }))
     expect(new Set(entries.items.map(entry => entry.id)).size).toBeGreaterThan(many)
 

@@ -11,16 +11,16 @@ type Role = 'all' | 'web' | 'paging'
 const pagingOf = { main: 'beside', all: 'here', web: 'elsewhere' } as const
 
 /**
- * Runs the server until it is told to stop (SIGINT, SIGTERM, or its launcher gone).
+ * Runs the server until it is stopped (SIGINT, SIGTERM, or its launcher gone).
  * A wrong configuration ends it with one sentence and exit code 2.
  */
 export async function serve(options: { port?: string | undefined; role?: Role | undefined; withDemo?: boolean; isJson?: boolean }): Promise<void> {
   if (options.role === 'paging') return runPager()
-  const stopping = toldToStop()
+  const stopping = stopRequested()
   const starting = new AbortController()
   void stopping.then(() => {
     starting.abort()
-    // What does not end by then is ended with the process.
+    // Whatever has not ended by then ends with the process.
     setTimeout(() => process.exit(1), stopMs).unref()
   })
   try {
@@ -46,7 +46,7 @@ function welcome(server: Server, isJson: boolean): void {
   }
   const lines = [`Tocsin is ready: ${origin}`]
   if (setupLink) lines.push(`Create the first administrator with this one-time link: ${setupLink}`)
-  if (!context.messenger.isLive) lines.push('Paging is not live: no mail server is configured (SMTP_URL). Messages stand in the outbox.')
+  if (!context.messenger.isLive) lines.push('Email is not configured (SMTP_URL), so pages are not delivered. Messages are held until it is.')
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
@@ -60,17 +60,17 @@ async function askForDemo({ context }: Server): Promise<void> {
 }
 
 /**
- * A promise that nobody waited for and that failed is told of, and the server goes on: what it was part of has ended, nothing else. After an exception that
- * nobody caught its state is not known: it stops in order and ends with 1, to be started again.
+ * An unhandled rejection is logged, and the server continues: only what it was part of has ended. After an exception that
+ * nobody caught its state is unknown: it shuts down in order and exits with 1, to be restarted.
  */
 function handleTheUnhandled(server: Server, log: Log): void {
   process.on('unhandledRejection', error => {
     server.context.metrics.unexpected.inc({ kind: 'rejection' })
-    log.error({ err: error }, 'a promise failed that nobody waited for')
+    log.error({ err: error }, 'unhandled rejection')
   })
   process.on('uncaughtException', error => {
     server.context.metrics.unexpected.inc({ kind: 'exception' })
-    log.error({ err: error }, 'an exception was not caught; the server stops')
+    log.error({ err: error }, 'uncaught exception; shutting down')
     setTimeout(() => process.exit(1), stopMs).unref()
     void server.stop().finally(() => process.exit(1))
   })
@@ -79,10 +79,10 @@ function handleTheUnhandled(server: Server, log: Log): void {
 /** Stopping takes no longer. */
 const stopMs = 30_000
 
-/** Resolves when the server is told to stop, also while it is still starting: by a signal, or because its launcher is gone. */
-function toldToStop(): Promise<void> {
+/** Resolves when the server is asked to stop, also while it is still starting: by a signal, or because its launcher is gone. */
+function stopRequested(): Promise<void> {
   return new Promise(resolve => {
-    // Ctrl-C in a terminal comes twice, from the terminal and passed on by the launcher: the second finds the promise resolved.
+    // Ctrl-C in a terminal arrives twice, from the terminal and passed on by the launcher: the second finds the promise resolved.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect'] as const) process.on(signal, () => resolve())
   })
 }
@@ -92,7 +92,7 @@ async function stopServer(server: Server): Promise<void> {
     await server.stop()
     process.exit(0)
   } catch (error) {
-    process.stderr.write(`Stopping failed: ${sentenceOf(error)}\n`)
+    process.stderr.write(`Shutdown failed: ${sentenceOf(error)}\n`)
     process.exit(1)
   }
 }

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 
-/** What the process that supervises the pager says to it. */
+/** Messages from the supervising process to the pager. */
 export const ToPager = z.discriminatedUnion('kind', [z.object({ kind: z.literal('ping') }), z.object({ kind: z.literal('metrics'), id: z.int() })])
 export type ToPager = z.output<typeof ToPager>
 
-/** What the pager says. */
+/** Messages from the pager. */
 export const FromPager = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ready') }),
   z.object({ kind: z.literal('pong') }),

@@ -35,7 +35,7 @@ export class PagerSupervisor {
 
   constructor(log: Log, metrics: Metrics) {
     this.#log = log
-    this.#up = new Gauge({ name: 'tocsin_pager_up', help: '1 while the process of the pager runs and answers', registers: [metrics.registry] })
+    this.#up = new Gauge({ name: 'tocsin_pager_up', help: '1 while the pager process is up and responding', registers: [metrics.registry] })
     metrics.addProcess(() => this.#metrics())
   }
 
@@ -46,10 +46,10 @@ export class PagerSupervisor {
 
   /** Why nobody is paged now; undefined while it runs. */
   health(): Finding | undefined {
-    return this.#isReady ? undefined : { severity: 'degraded', detail: 'The pager does not run: pages leave when it is back, which is tried again and again.' }
+    return this.#isReady ? undefined : { severity: 'degraded', detail: 'The pager process is down and restarting. Pages are delivered once it is back.' }
   }
 
-  /** @param env what it is told besides the environment of this process */
+  /** @param env variables in addition to the environment of this process */
   start(env: NodeJS.ProcessEnv): void {
     this.#env = { ...process.env, ...env }
     this.#begin()
@@ -95,28 +95,28 @@ export class PagerSupervisor {
       this.#isReady = false
       this.#up.set(0)
       if (this.#isStopped) return
-      this.#log.error({ reason, againInMs: this.#restartMs }, 'the pager has ended; it is started again')
+      this.#log.error({ reason, againInMs: this.#restartMs }, 'the pager exited; restarting it')
       this.#timer = setTimeout(() => this.#begin(), this.#restartMs)
       this.#restartMs = Math.min(maxRestartMs, this.#restartMs * 2)
     }
     child.once('error', error => gone(error.message))
-    child.once('exit', (code, signal) => gone(problem ?? (signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`)))
+    child.once('exit', (code, signal) => gone(problem ?? (signal === null ? `exited with code ${code}` : `killed by ${signal}`)))
   }
 
   #ping(): void {
     const child = this.#child
     if (child === undefined) return
-    // Counted in turns of this process's own loop: while that was busy itself, no answer could be heard.
+    // Counted in ticks of this process's own loop: while that was busy itself, no answer could be received.
     this.#missed += 1
     if (this.#missed > maxMissed) {
-      this.#log.error('the pager answers nothing; it is ended')
+      this.#log.error('the pager does not respond; killing it')
       child.kill('SIGKILL')
     } else this.#say(child, { kind: 'ping' })
   }
 
   #say(child: ChildProcess, message: ToPager): void {
-    // One that has just ended hears nothing more; its exit is told.
-    child.send(message, error => error && this.#log.debug({ err: error }, 'the pager could not be asked'))
+    // One that has just ended receives nothing more; its exit is reported.
+    child.send(message, error => error && this.#log.debug({ err: error }, 'could not send a message to the pager'))
   }
 
   /** What it counts, as text for Prometheus; empty where it does not answer in time. */

@@ -45,10 +45,12 @@ export interface Pager {
  * @throws ConfigProblem without a database, a master key or an address for links, all of which the web process has
  */
 export async function startPager(config: Config, log: Log, signal?: AbortSignal): Promise<Pager> {
-  if (config.databaseUrl === undefined) throw new ConfigProblem('DATABASE_URL is missing: a pager uses the database of the web process.')
-  if (config.publicUrl === undefined) throw new ConfigProblem('TOCSIN_PUBLIC_URL is missing: a pager has no address of its own for the links in its messages.')
+  if (config.databaseUrl === undefined) throw new ConfigProblem('DATABASE_URL is required. A pager uses the database of the web process.')
+  if (config.publicUrl === undefined) throw new ConfigProblem('TOCSIN_PUBLIC_URL is required. A pager uses it for the links in its messages.')
   if (config.secret === undefined && !existsSync(masterKeyFile(config.dataFolder)))
-    throw new ConfigProblem(`TOCSIN_SECRET is missing, and there is no ${masterKeyFile(config.dataFolder)}: a pager uses the master key of the web process.`)
+    throw new ConfigProblem(
+      `TOCSIN_SECRET is required, because ${masterKeyFile(config.dataFolder)} does not exist. A pager uses the master key of the web process.`,
+    )
   await awaitDatabase(config.databaseUrl, log, signal)
   const metrics = openMetrics()
   metrics.registry.setDefaultLabels({ process: 'paging' })

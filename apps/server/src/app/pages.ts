@@ -19,14 +19,16 @@ export async function servePages(http: FastifyInstance): Promise<void> {
       index: false,
       setHeaders: (reply, path) => void reply.header('cache-control', path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache'),
     })
-  const page = isBuilt ? readFileSync(index, 'utf8') : '<!doctype html><title>Tocsin</title><p>The pages are not built: start with <code>npm start</code>.'
+  const page = isBuilt
+    ? readFileSync(index, 'utf8')
+    : '<!doctype html><title>Tocsin</title><p>The web app is not built. Start Tocsin with <code>npm start</code>.'
   http.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? ''
     if (request.method !== 'GET' || notPages.test(path))
       return reply
         .code(404)
         .header('content-type', 'application/problem+json; charset=utf-8')
-        .send(JSON.stringify(problemDetails('not-found', `There is nothing at ${request.method} ${path.slice(0, 200)}.`)))
+        .send(JSON.stringify(problemDetails('not-found', `${request.method} ${path.slice(0, 200)} does not exist.`)))
     return reply
       .code(isBuilt ? 200 : 503)
       .header('content-type', 'text/html; charset=utf-8')

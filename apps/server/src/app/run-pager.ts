@@ -4,17 +4,17 @@ import { openLog, sentenceOf } from '../kernel/telemetry.ts'
 import { startPager } from './pager.ts'
 import { type FromPager, ToPager } from './pager-messages.ts'
 
-/** What it does has so long to end when it is told to stop. */
+/** How long running work may take to finish on a stop. */
 const stopMs = 8_000
 
 /**
- * Runs the pager in this process until it is told to stop. Under a supervisor that is SIGTERM, or the end of the channel to it: when the supervisor is
+ * Runs the pager in this process until it is stopped. Under a supervisor that is SIGTERM, or the end of the channel to it: when the supervisor is
  * gone, so is the database that it owns. Without one also Ctrl-C; a supervisor gets that itself, from the same terminal.
  * A wrong configuration ends it with one sentence and exit code 2.
  */
 export async function runPager(): Promise<void> {
   const isSupervised = process.send !== undefined
-  /** Resolves once it is on its way: who ends right after it says why would not be heard. */
+  /** Resolves once it is sent: the message of a process that exits right after it would be lost. */
   const say = (message: FromPager) => new Promise<void>(resolve => (process.connected ? process.send?.(message, () => resolve()) : resolve()))
   const stopping = new Promise<void>(resolve => {
     process.on('SIGTERM', () => resolve())
@@ -42,7 +42,7 @@ export async function runPager(): Promise<void> {
   } catch (error) {
     const sentence = sentenceOf(error)
     if (isSupervised) await say({ kind: 'problem', sentence })
-    process.stderr.write(`The pager cannot run: ${sentence}\n`)
+    process.stderr.write(`The pager cannot start: ${sentence}\n`)
     process.exit(error instanceof ConfigProblem ? 2 : 1)
   }
 }

@@ -56,14 +56,14 @@ export interface ServerOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** @throws Error when a route of the contract has no handler, or two: the document would promise what is not there. */
+/** @throws Error when a route of the contract has no handler, or two: the document would describe what is not there. */
 function assertComplete(bindings: Bindings): Bindings {
   const bound = bindings.map(({ route }) => `${route.method} ${route.path}`).sort()
-  const promised = Object.values(routes)
+  const described = Object.values(routes)
     .map(route => `${route.method} ${route.path}`)
     .sort()
-  const wrong = promised.find((route, position) => bound[position] !== route) ?? bound.find(route => !promised.includes(route))
-  if (wrong !== undefined || bound.length !== promised.length) throw new Error(`the routes and their handlers do not match at ${wrong}`)
+  const wrong = described.find((route, position) => bound[position] !== route) ?? bound.find(route => !described.includes(route))
+  if (wrong !== undefined || bound.length !== described.length) throw new Error(`the routes and their handlers do not match at ${wrong}`)
   return bindings
 }
 
@@ -115,21 +115,21 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       return finding && { ...finding, detail: embedded?.whyAway() ?? finding.detail }
     })
     health.add('journal storage', journalHealth(database))
-    metrics.gauge('tocsin_database_connections', 'Open connections of the pool', () => database.connections.open)
-    metrics.gauge('tocsin_database_connections_idle', 'Connections of the pool without work', () => database.connections.idle)
-    metrics.gauge('tocsin_database_connections_waiting', 'Transactions and queries that wait for a connection', () => database.connections.waiting)
-    metrics.gauge('tocsin_live_streams', 'Pages that listen for changes', () => live.streams)
-    new Gauge({ name: 'tocsin_build_info', help: 'The version that runs', labelNames: ['version', 'node'], registers: [metrics.registry] }).set(
+    metrics.gauge('tocsin_database_connections', 'Open connections in the pool', () => database.connections.open)
+    metrics.gauge('tocsin_database_connections_idle', 'Idle connections in the pool', () => database.connections.idle)
+    metrics.gauge('tocsin_database_connections_waiting', 'Transactions and queries waiting for a connection', () => database.connections.waiting)
+    metrics.gauge('tocsin_live_streams', 'Open live update streams', () => live.streams)
+    new Gauge({ name: 'tocsin_build_info', help: 'The running version', labelNames: ['version', 'node'], registers: [metrics.registry] }).set(
       { version, node: process.version },
       1,
     )
     if (embedded)
       metrics.counter(
         'tocsin_embedded_database_restarts_total',
-        'Times that the embedded PostgreSQL ended by itself and was started again',
+        'Unexpected exits of the embedded PostgreSQL that were followed by a restart',
         () => embedded.restarts,
       )
-    // The last thing that is put on record, after every request and job.
+    // The last thing that is recorded, after every request and job.
     const lifetime = new Lifetime(database, log, config, version)
     undo.push(() => lifetime.stop())
     const pager = paging === 'beside' ? new PagerSupervisor(log, metrics) : undefined
@@ -195,7 +195,7 @@ async function assertPortIsFree(config: Config): Promise<void> {
     probe.once('error', resolve)
     probe.listen({ host: config.host, port: config.port }, () => probe.close(() => resolve(undefined)))
   })
-  if (error?.code === 'EADDRINUSE') throw new ConfigProblem(`Port ${config.port} is taken by another program: choose another one with --port or PORT.`)
-  if (error?.code === 'EACCES') throw new ConfigProblem(`Port ${config.port} may not be opened by this user: choose one above 1023 with --port or PORT.`)
-  if (error) throw new ConfigProblem(`TOCSIN_HOST ${config.host} cannot be listened on (${error.code}).`)
+  if (error?.code === 'EADDRINUSE') throw new ConfigProblem(`Port ${config.port} is in use. Choose another port with --port or PORT.`)
+  if (error?.code === 'EACCES') throw new ConfigProblem(`This user may not listen on port ${config.port}. Choose a port above 1023 with --port or PORT.`)
+  if (error) throw new ConfigProblem(`TOCSIN_HOST ${config.host} is not available (${error.code}).`)
 }

@@ -24,7 +24,7 @@ import { countUnanswered } from '../paging/index.ts'
 
 const journalCursor = listCursor('journal', z.tuple([z.int()]))
 
-/** What belongs to no room: health, the API document, the journal as a list, live updates. */
+/** What belongs to no module: health, the API document, the journal as a list, live updates. */
 export function systemBindings(context: AppContext, watch: JournalWatch, version: string): Bindings {
   return [
     openQuery(routes.healthz, async () => ({ status: 'ok' as const })),
@@ -34,10 +34,10 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
       return { status: findings.length > 0 ? ('degraded' as const) : ('ready' as const), details: findings.map(({ name, detail }) => ({ name, detail })) }
     }),
     openWorkflow(routes.metrics, async database => {
-      // Metrics are what one looks at while the database is away: what it would say stays as it was.
+      // Metrics must be readable while the database is away: values from it stay as they were.
       await latestCheckpoint(database.reader()).then(
         checkpoint => context.metrics.journalSize.set(checkpoint?.size ?? 0),
-        (error: unknown) => context.log.warn({ err: error }, 'metrics of the database could not be read'),
+        (error: unknown) => context.log.warn({ err: error }, 'could not read the database metrics'),
       )
       return new Produced(await context.metrics.text(), { 'content-type': context.metrics.registry.contentType })
     }),
@@ -87,7 +87,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
     }),
     workflow(routes.liveEvents, async (database, { caller, connection }) => {
       const stream = context.live.open(withinId => context.visibility.maySee(database.reader(), caller, withinId))
-      if (!stream) throw new AppProblem('unavailable', 'Too many pages are open. This one is not live; reload it to see changes.')
+      if (!stream) throw new AppProblem('unavailable', 'Too many live update streams are open. Reload this page to see changes.')
       connection.onClose(() => stream.destroy())
       return new Produced(stream, { 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
     }),

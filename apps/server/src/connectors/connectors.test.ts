@@ -124,7 +124,7 @@ describe('alerts by the API', () => {
           { title: 'B', severity: 'low', service: 'nothing' },
         ],
       }),
-    ).rejects.toThrow('1.service: "nothing" is not a service of the catalog')
+    ).rejects.toThrow('1.service: "nothing" is not a service in the catalog')
     await expect(person.call('createAlerts', { body: { title: 'A\u0000B', severity: 'low' } })).rejects.toThrow(/NUL/)
     await expect(person.call('createAlerts', { body: { title: 'A', severity: 'low', links: [{ url: 'javascript:alert(1)' }] } })).rejects.toThrow(/http/)
     expect((await person.call('alerts', { query: { view: 'all' } })).items).toEqual([])

@@ -25,7 +25,7 @@ export async function hasDemo(reader: Reader): Promise<boolean> {
 
 /** Loads the demo organization, all of it marked as such, and starts the attack on it. */
 export async function loadDemo(tx: Tx, context: AppContext, caller: Caller): Promise<{ teams: number; services: number; customers: number; people: number }> {
-  if (await hasDemo(tx)) throw conflict('The demo data is loaded already.')
+  if (await hasDemo(tx)) throw conflict('The demo data is already loaded.')
   const members: Record<'security' | 'engineering', string[]> = { security: [], engineering: [] }
   for (const { team, ...person } of demoPeople) {
     const added = await addPerson(tx, { ...person, passwordHash: null, isDemo: true })
@@ -67,7 +67,7 @@ export async function loadDemo(tx: Tx, context: AppContext, caller: Caller): Pro
   return { teams: 2, services: demoServices.length, customers: demoCustomers.length, people: demoPeople.length }
 }
 
-/** One step of the attack, as the demo's Alertmanager tells it: through the same door as any other. */
+/** One step of the attack, as an alert of the demo's Alertmanager: through the same integration as any other. */
 export async function playAttack(tx: Tx, context: AppContext, step: number, sealedKey: string): Promise<void> {
   const scene = demoAttack[step]
   if (!scene || !(await hasDemo(tx))) return
@@ -87,9 +87,9 @@ export async function playAttack(tx: Tx, context: AppContext, step: number, seal
   await takeAlertmanager(tx, context, context.secrets.unseal(sealedKey), payload)
 }
 
-/** Removes all demo data in one act. The journal keeps that it was there. */
+/** Removes all demo data in one transaction. Its journal entries are kept. */
 export async function removeDemo(tx: Tx, caller: Caller): Promise<void> {
-  if (!(await hasDemo(tx))) throw conflict('There is no demo data.')
+  if (!(await hasDemo(tx))) throw conflict('No demo data is loaded.')
   const demoTeams = (await tx.db.select({ id: teams.id }).from(teams).where(eq(teams.isDemo, true))).map(team => team.id)
   try {
     await tx.db.delete(pages).where(or(eq(pages.isDemo, true), inArray(pages.teamId, demoTeams)))
@@ -105,7 +105,7 @@ export async function removeDemo(tx: Tx, caller: Caller): Promise<void> {
     if (!isSqlState(error, '23503')) throw error
     const cause = (error as Error).cause as { table?: string } | undefined
     throw conflict(
-      `Demo data is in use by records of your own (${(cause?.table ?? 'another record').replaceAll('_', ' ')}). Point those to people, teams, services or customers of your own first.`,
+      `Demo data is used by your own records (${(cause?.table ?? 'another record').replaceAll('_', ' ')}). Change those to use your own people, teams, services or customers first.`,
     )
   }
   await record(tx, { actor: caller.actor, type: 'demo.removed', subject: { kind: 'demo', id: 'demo' } })
@@ -113,7 +113,7 @@ export async function removeDemo(tx: Tx, caller: Caller): Promise<void> {
 
 const requested = 'demo.requested'
 
-/** Asks for the demo before there is anybody to load it: it is loaded when the first administrator has been made. */
+/** Asks for the demo before there is anybody to load it: it is loaded once the first administrator is created. */
 export async function requestDemo(tx: Tx): Promise<void> {
   await saveSetting(tx, requested, true)
 }

@@ -1,6 +1,6 @@
 import type { Role, Severity } from '@tocsin/api'
 
-/** A believable organization. Every address is under .example, which no mail reaches (RFC 2606). */
+/** A realistic organization. Every address is under .example, which cannot receive email (RFC 2606). */
 export const demoPeople: readonly { name: string; email: string; role: Role; team: 'security' | 'engineering' | null }[] = [
   { name: 'Mira Okafor', email: 'mira.okafor@brightledger.example', role: 'lead', team: 'security' },
   { name: 'Tomas Lindqvist', email: 'tomas.lindqvist@brightledger.example', role: 'responder', team: 'security' },
@@ -14,10 +14,10 @@ export const demoPeople: readonly { name: string; email: string; role: Role; tea
 
 export const demoServices: readonly { name: string; description: string; pageFrom: Severity }[] = [
   { name: 'billing', description: 'Invoices and payments; holds names, addresses and the last four digits of cards.', pageFrom: 'high' },
-  { name: 'identity', description: 'Sign-in for all customers; holds e-mail addresses and password hashes.', pageFrom: 'medium' },
+  { name: 'identity', description: 'Sign-in for all customers; holds email addresses and password hashes.', pageFrom: 'medium' },
   { name: 'documents', description: 'Customer documents, encrypted at rest.', pageFrom: 'high' },
-  { name: 'api-gateway', description: 'The door to everything else.', pageFrom: 'high' },
-  { name: 'analytics', description: 'Usage figures, without personal data.', pageFrom: 'critical' },
+  { name: 'api-gateway', description: 'Public API for all other services.', pageFrom: 'high' },
+  { name: 'analytics', description: 'Usage statistics, without personal data.', pageFrom: 'critical' },
 ]
 
 export const demoCustomers: readonly {
@@ -39,7 +39,7 @@ export const demoCustomers: readonly {
   {
     name: 'Halden Clinics',
     region: 'EU (Norway)',
-    terms: 'Health data: notice within 24 hours, by mail to security and privacy.',
+    terms: 'Health data: notice within 24 hours, by email to security and privacy.',
     noticeHours: 24,
     contacts: [
       { name: 'Erik Solberg', email: 'security@halden.example' },
@@ -122,7 +122,7 @@ export const demoAttack: readonly {
     service: 'api-gateway',
     severity: 'warning',
     alertname: 'NewLongLivedKey',
-    summary: 'A support account made an API key that never expires',
+    summary: 'A support account created an API key that never expires',
     description: 'svc-support created the key ak_7Q with the scope documents:read. ATT&CK T1098 Account Manipulation.',
     labels: { user: 'svc-support', src_ip: '198.51.100.77' },
   },
@@ -133,7 +133,7 @@ export const demoAttack: readonly {
     alertname: 'BulkRead',
     summary: 'Bulk export of customer records through the support API',
     description:
-      '41,200 records of billing were read in six minutes with the key ak_7Q; the usual hour has fewer than 90. ATT&CK T1530 Data from Cloud Storage.',
+      '41,200 records of billing were read in six minutes with the key ak_7Q; a typical hour has fewer than 90. ATT&CK T1530 Data from Cloud Storage.',
     labels: { user: 'svc-support', src_ip: '198.51.100.77', host: 'billing-api-3' },
   },
   {
@@ -141,7 +141,7 @@ export const demoAttack: readonly {
     service: 'api-gateway',
     severity: 'critical',
     alertname: 'EgressSpike',
-    summary: 'Outbound traffic to an unknown host, 38 times the usual',
+    summary: 'Outbound traffic to an unknown host, 38 times the usual volume',
     description: 'billing-api-3 sent 2.1 GB to 198.51.100.77:443. ATT&CK T1567 Exfiltration Over Web Service.',
     labels: { host: 'billing-api-3', src_ip: '198.51.100.77' },
   },

@@ -16,14 +16,14 @@ const names: Readonly<Record<IncidentClass, string>> = {
   'not-an-incident': 'Not an incident',
 }
 
-/** What stands until the organization writes its own. */
+/** The definitions until the organization writes its own. */
 const defaults: Readonly<Record<IncidentClass, string>> = {
   suspected: 'Something that may be a security incident. Its existence, scope and magnitude are still to be confirmed.',
   'security-incident':
-    'A confirmed breach of security leading to the accidental or unlawful destruction, loss, alteration, unauthorised disclosure of, or access to customer or personal data, or to the systems that hold it.',
-  'customer-reportable': 'A security incident that affects customers whom we have promised to tell.',
-  'privacy-breach': 'A security incident that touches personal data (GDPR Art. 4(12)).',
-  'not-an-incident': 'What was suspected did not happen, or touched none of confidentiality, integrity, availability.',
+    'A confirmed breach of security leading to the accidental or unlawful destruction, loss, alteration, unauthorized disclosure of, or access to customer or personal data, or to the systems that hold it.',
+  'customer-reportable': 'A security incident that affects customers whom we are contractually obligated to notify.',
+  'privacy-breach': 'A security incident that affects personal data (GDPR Art. 4(12)).',
+  'not-an-incident': 'The suspected incident did not happen, or did not affect confidentiality, integrity or availability.',
 }
 
 /** The newest version of each definition. */

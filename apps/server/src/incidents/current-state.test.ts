@@ -13,7 +13,7 @@ describe('what was decided is not decided again', () => {
     const params = () => ({ id, taskId: task().id })
     const approve = async () => executive.call('approveTask', { params: params(), body: { version: task().version } })
     incident = await approve()
-    await expect(approve()).rejects.toThrow(/approved already/)
+    await expect(approve()).rejects.toThrow(/already approved/)
     incident = await lead.call('changeTask', { params: params(), body: { version: task().version, isDone: true } })
     const { doneAt, doneBy } = task()
     world.jump({ hours: 1 })
@@ -30,9 +30,9 @@ describe('what was decided is not decided again', () => {
     const { id } = await world.alert({ severity: 'low' })
     const disposition = { value: 'false-positive', responsibility: 'us', reason: 'Nothing.' } as const
     await lead.call('dismissAlert', { params: { id }, body: disposition })
-    await expect(lead.call('acknowledgeAlert', { params: { id } })).rejects.toThrow(/dismissed already/)
-    await expect(lead.call('dismissAlert', { params: { id }, body: disposition })).rejects.toThrow(/dismissed already/)
-    await expect(lead.call('escalateAlert', { params: { id }, body: { responsibility: 'us', reason: 'x' } })).rejects.toThrow(/dismissed already/)
+    await expect(lead.call('acknowledgeAlert', { params: { id } })).rejects.toThrow(/already dismissed/)
+    await expect(lead.call('dismissAlert', { params: { id }, body: disposition })).rejects.toThrow(/already dismissed/)
+    await expect(lead.call('escalateAlert', { params: { id }, body: { responsibility: 'us', reason: 'x' } })).rejects.toThrow(/already dismissed/)
   })
 
   test('an improvement that was verified stays so, and a finished review as it was agreed', async ({ world }) => {

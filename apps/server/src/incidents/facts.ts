@@ -53,7 +53,7 @@ export async function changeIncident(tx: Tx, context: AppContext, caller: Caller
   })
 }
 
-/** Answers the severity criteria: the severity follows, and why. */
+/** Sets the severity criteria: the severity is calculated from them, with the reason. */
 export async function assessIncident(
   tx: Tx,
   context: AppContext,
@@ -84,7 +84,7 @@ export async function classifyIncident(
 ): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
-  if (incident.declaredAt !== null && input.class === 'suspected') throw conflict('It was declared: it cannot be only suspected again.')
+  if (incident.declaredAt !== null && input.class === 'suspected') throw conflict('A declared incident cannot be classified as suspected.')
   await saveIncident(tx, incident, { class: input.class })
   await record(tx, {
     actor: caller.actor,

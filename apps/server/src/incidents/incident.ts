@@ -31,10 +31,10 @@ export async function findIncident(reader: Reader, context: AppContext, viewer: 
   return incident
 }
 
-/** Takes an incident to work on: the caller may see it, and it is not closed. */
+/** Locks an incident for a change: the caller may see it, and it is not closed. */
 export async function lockOpenIncident(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<IncidentRow> {
   const incident = await lockIncident(tx, context, caller, id)
-  if (incident.status === 'closed') throw conflict('This incident is closed: its record cannot change. Reopen it first.')
+  if (incident.status === 'closed') throw conflict('This incident is closed and cannot be changed. Reopen it first.')
   return incident
 }
 

@@ -33,7 +33,7 @@ describe('two people at once', () => {
     const other = await world.person('responder')
     const [note] = (await lead.call('addNote', { params, body: { markdown: 'One' } })).notes
     const at = { params: { id: params.id, noteId: note?.id ?? '' } }
-    await expect(other.call('changeNote', { ...at, body: { version: 1, markdown: 'Two' } })).rejects.toThrow(/Only its author/)
+    await expect(other.call('changeNote', { ...at, body: { version: 1, markdown: 'Two' } })).rejects.toThrow(/Only the author/)
     await lead.call('changeNote', { ...at, body: { version: 1, markdown: 'Two' } })
     await expect(lead.call('changeNote', { ...at, body: { version: 1, markdown: 'Three' } })).rejects.toThrow(/Somebody else changed/)
     const said = (await lead.call('journal', {})).items
@@ -105,7 +105,7 @@ describe('the lifecycle', () => {
     expect(destination('reopen', { ...at('closed'), declaredAt: null })).toBe('suspected')
   })
 
-  test('the watch, open tasks and the class stand against closing; a closed record changes by reopening alone', async ({ world }) => {
+  test('the monitoring period, open tasks and the class block closing; a closed record changes by reopening alone', async ({ world }) => {
     const { lead, incident, params } = await open(world)
     await lead.call('addTask', { params, body: { title: 'Look at the logs' } })
     await expect(lead.call('closeIncident', { params, body: { version: incident.version, reason: 'No.' } })).rejects.toThrow(
@@ -126,12 +126,12 @@ describe('the lifecycle', () => {
     expect(now).toMatchObject({ status: 'suspected', closedAt: null })
   })
 
-  test('what hurts the business is done only after the executive of the incident has approved it', async ({ world }) => {
+  test('a business-impacting task is done only after the executive sponsor has approved it', async ({ world }) => {
     const { lead, params } = await open(world)
     const executive = await world.person('observer')
     let incident = await lead.call('addTask', { params, body: { title: 'Switch billing off', isBusinessImpacting: true } })
     const at = { params: { id: params.id, taskId: incident.tasks[0]?.id ?? '' } }
-    await expect(lead.call('changeTask', { ...at, body: { version: 1, isDone: true } })).rejects.toThrow(/executive of the incident approves it first/)
+    await expect(lead.call('changeTask', { ...at, body: { version: 1, isDone: true } })).rejects.toThrow(/executive sponsor must approve it first/)
     await expect(lead.call('approveTask', { ...at, body: { version: 1 } })).rejects.toThrow(/Only the executive/)
     incident = await lead.call('assignRole', { params: { id: params.id, role: 'executive' }, body: { version: incident.version, personId: executive.id } })
     await executive.call('approveTask', { ...at, body: { version: 1 } })
@@ -161,7 +161,7 @@ describe('who leads', () => {
 describe('severity', () => {
   plain('is that of the gravest answer, and says which it was', () => {
     const none = { privacy: 'none', impact: 'none', scope: 'one-asset', customers: 'none', region: 'one', data: 'none', recoverability: 'regular' } as const
-    expect(assessSeverity(none)).toEqual({ severity: 'SEV4', why: 'SEV4 because no criterion says more.' })
+    expect(assessSeverity(none)).toEqual({ severity: 'SEV4', why: 'SEV4 because no criterion indicates a higher severity.' })
     expect(assessSeverity({ ...none, data: 'restricted', impact: 'degraded' })).toEqual({ severity: 'SEV1', why: 'SEV1 because of data touched: restricted.' })
     expect(assessSeverity({ ...none, privacy: 'confirmed', customers: 'several' }).severity).toBe('SEV1')
   })

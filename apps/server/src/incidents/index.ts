@@ -35,7 +35,7 @@ export { incidentCustomers, incidents } from './tables.ts'
 export { timelineOf } from './timeline.ts'
 export { ClosingConditions, DeclarationEffects } from './transitions.ts'
 
-/** Reading a restricted incident is on record: once a quarter of an hour, because an open page reads again with every change. */
+/** Reading a restricted incident is recorded: once a quarter of an hour, because an open page reads again with every change. */
 async function recordRead(tx: Tx, caller: Caller, id: string): Promise<void> {
   const entry = { actor: caller.actor, type: 'incident.read', subject: { kind: 'incident', id } } as const
   if (!(await wasRecorded(tx, { ...entry, since: addMinutes(tx.now, -15) }))) await record(tx, { ...entry, within: id })

@@ -1,19 +1,19 @@
 import type { IncidentClass, IncidentSeverity, IncidentStatus } from '@tocsin/api'
 
-/** What the state machine looks at. */
+/** The input of the state machine. */
 export interface IncidentState {
   readonly status: IncidentStatus
   readonly class: IncidentClass
   readonly severity: IncidentSeverity | null
   readonly declaredAt: string | null
-  /** Last day of the watch over recovered services. */
+  /** Last day of the monitoring period of recovered services. */
   readonly monitorUntil: string | null
   readonly openTasks: number
 }
 
 export type Transition = 'declare' | 'contain' | 'eradicate' | 'recover' | 'close' | 'reopen'
 
-/** From where each act may be taken, and where it leads (NIST SP 800-61: containment, eradication, recovery). */
+/** From where each transition is allowed, and where it leads (NIST SP 800-61: containment, eradication, recovery). */
 const actions: Readonly<Record<Transition, { from: readonly IncidentStatus[]; to: IncidentStatus }>> = {
   declare: { from: ['suspected'], to: 'declared' },
   // Back to contained, too: when the attacker returns, or what was thought eradicated was not.
@@ -26,7 +26,7 @@ const actions: Readonly<Record<Transition, { from: readonly IncidentStatus[]; to
 
 const confirmedClasses: readonly IncidentClass[] = ['security-incident', 'customer-reportable', 'privacy-breach']
 
-/** Where an act leads, or undefined when it cannot be taken from here. */
+/** Where a transition leads, or undefined when it is not allowed from here. */
 export function destination(action: Transition, state: IncidentState): IncidentStatus | undefined {
   if (!actions[action].from.includes(state.status)) return undefined
   // What was never declared is suspected again.
@@ -34,24 +34,24 @@ export function destination(action: Transition, state: IncidentState): IncidentS
   return actions[action].to
 }
 
-/** What stands in the way of an act that the lifecycle allows, each as a sentence. */
+/** What blocks a transition that the lifecycle allows, each as a sentence. */
 export function blockers(action: Transition, state: IncidentState, today: string): string[] {
   const found: string[] = []
   if (action === 'declare') {
-    if (state.severity === null) found.push('The severity criteria are not answered yet.')
-    if (!confirmedClasses.includes(state.class)) found.push('The class must be security incident, customer-reportable or privacy breach.')
+    if (state.severity === null) found.push('Assess the severity first.')
+    if (!confirmedClasses.includes(state.class)) found.push('Set the class to security incident, customer-reportable or privacy breach.')
   }
   if (action === 'close') {
     if (state.status === 'suspected' && state.class !== 'not-an-incident')
-      found.push('A suspected incident closes without a declaration only as "not an incident".')
+      found.push('A suspected incident can be closed without a declaration only as "not an incident".')
     if (state.status === 'recovered' && state.monitorUntil !== null && today <= state.monitorUntil)
-      found.push(`The recovered services stay under watch until ${state.monitorUntil}.`)
+      found.push(`The monitoring period lasts until ${state.monitorUntil}.`)
     if (state.openTasks > 0) found.push(state.openTasks === 1 ? 'One task is open.' : `${state.openTasks} tasks are open.`)
   }
   return found
 }
 
-/** The acts that the lifecycle allows from here, in the order in which they usually come. */
+/** The transitions that the lifecycle allows from here, in their usual order. */
 export function possibleTransitions(state: IncidentState): Transition[] {
   return (Object.keys(actions) as Transition[]).filter(
     action => destination(action, state) !== undefined && !(action === 'close' && state.status === 'suspected' && state.class !== 'not-an-incident'),

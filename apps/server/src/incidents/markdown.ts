@@ -3,7 +3,7 @@ import sanitize from 'sanitize-html'
 
 const markdown = new MarkdownIt({ html: false, linkify: true, breaks: true })
 
-/** Markdown as HTML that is safe to show: no scripts, no styles, no images that would tell an attacker who reads. */
+/** Markdown as HTML that is safe to show: no scripts, no styles, no images that would reveal readers to an attacker. */
 export function renderMarkdown(text: string): string {
   return sanitize(markdown.render(text), {
     allowedTags: [

@@ -7,7 +7,7 @@ import { forbidden, notFound } from '../kernel/problems.ts'
 import { assertVersion, lockOpenIncident } from './incident.ts'
 import { notes } from './tables.ts'
 
-/** Writes a note. The journal holds its text, so that corrections leave what was said. */
+/** Writes a note. The journal holds its text, so that edits keep the original. */
 export async function addNote(tx: Tx, context: AppContext, caller: Caller, incidentId: string, markdown: string): Promise<void> {
   await lockOpenIncident(tx, context, caller, incidentId)
   const id = newId()
@@ -15,7 +15,7 @@ export async function addNote(tx: Tx, context: AppContext, caller: Caller, incid
   await record(tx, { actor: caller.actor, type: 'note.written', subject: { kind: 'note', id }, within: incidentId, data: { markdown } })
 }
 
-/** Corrects a note of one's own. */
+/** Edits a note of one's own. */
 export async function changeNote(
   tx: Tx,
   context: AppContext,
@@ -31,7 +31,7 @@ export async function changeNote(
     .where(and(eq(notes.id, id), eq(notes.incidentId, incidentId)))
     .for('update')
   if (!note) throw notFound('note')
-  if (note.authorId !== caller.personId) throw forbidden('Only its author corrects a note. Write one of your own.')
+  if (note.authorId !== caller.personId) throw forbidden('Only the author can edit a note. Add your own note instead.')
   assertVersion(note, input.version)
   await tx.db
     .update(notes)

@@ -20,12 +20,12 @@ interface Opening {
   readonly isRestricted: boolean
 }
 
-/** Opens a suspected incident: reasonable suspicion starts the work. The teams that answer for its services are paged. */
+/** Opens a suspected incident: reasonable suspicion starts the work. The teams that are responsible for its services are paged. */
 export async function openIncident(tx: Tx, context: AppContext, caller: Caller, input: Opening, isAlertDemo = false): Promise<string> {
   const id = newId()
   const known = new Map((await listServices(tx)).map(service => [service.id, service]))
-  if (input.serviceIds.some(serviceId => !known.has(serviceId))) throw invalid('serviceIds', 'must name services of the catalog')
-  // What touches demo data is demo data, so that all of it can be removed in one act.
+  if (input.serviceIds.some(serviceId => !known.has(serviceId))) throw invalid('serviceIds', 'must be IDs of services in the catalog')
+  // What touches demo data is demo data, so that all of it can be removed in one step.
   const isDemo = isAlertDemo || input.serviceIds.some(serviceId => known.get(serviceId)?.isDemo === true)
   const [incident] = await tx.db
     .insert(incidents)
@@ -52,7 +52,7 @@ export async function openIncident(tx: Tx, context: AppContext, caller: Caller, 
     data: { number: incident.number, title: input.title, reason: input.reason, responsibility: input.responsibility, isRestricted: input.isRestricted },
   })
   const alerts = await escalateAlerts(tx, context, caller, input.alertIds, incident, input)
-  const bases = new Map(input.serviceIds.map(serviceId => [serviceId, 'Named when the incident was opened']))
+  const bases = new Map(input.serviceIds.map(serviceId => [serviceId, 'Selected when the incident was opened']))
   for (const alert of alerts) if (alert.serviceId !== null && !bases.has(alert.serviceId)) bases.set(alert.serviceId, `Alert ${alert.number}: ${alert.title}`)
   const listed = [...bases].map(([serviceId, basis]) => ({ id: serviceId, basis }))
   if (listed.length > 0) await listServicesAffected(tx, context, caller, incident, listed)
@@ -67,7 +67,7 @@ export async function openIncident(tx: Tx, context: AppContext, caller: Caller, 
   return id
 }
 
-/** The opener leads, when of the security side or at work on its alert already; otherwise the security team is paged, and who answers leads. */
+/** The opener leads, when on the security team or already working on its alert; otherwise the security team is paged, and who answers leads. */
 async function findLead(
   tx: Tx,
   context: AppContext,
@@ -79,7 +79,7 @@ async function findLead(
   const outside = []
   for (const teamId of new Set(securityTeamIds)) if (!(await isMember(tx, teamId, caller.personId))) outside.push(teamId)
   if (!hasAlerts && outside.length > 0) {
-    for (const teamId of outside) await pageAbout(tx, context, incident, teamId, `${caller.actor.name} suspects an incident: ${incident.title}`)
+    for (const teamId of outside) await pageAbout(tx, context, incident, teamId, `${caller.actor.name} opened a suspected incident: ${incident.title}`)
     return
   }
   await saveIncident(tx, incident, { leadId: caller.personId })

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { test } from '../../test/world.ts'
 
-test('a widespread event covers alerts and incidents: their pages end, one lead is paged once, and the others join', async ({ world }) => {
+test('a parent incident links alerts and incidents: their pages are resolved, one lead is paged once, and the others join', async ({ world }) => {
   const [first, second] = [await world.team({ tiers: 2 }), await world.team({ tiers: 2 })]
   await world.service('billing', first.team)
   const identity = await world.service('identity', second.team)
@@ -26,7 +26,7 @@ test('a widespread event covers alerts and incidents: their pages end, one lead 
   expect(covering).toMatchObject({ children: [{ number: part.number, title: 'Odd sign-ins' }], alerts: [{ id: alert.id }], parent: null })
   const mails = world.takeMails()
   expect(mails.filter(mail => mail.purpose === 'page').map(mail => [mail.to, mail.subject])).toEqual([
-    [first.primary.email, '[CRITICAL] Incident 1 is widespread: Keys leaked'],
+    [first.primary.email, '[CRITICAL] Incident 1 is now a parent incident: Keys leaked'],
   ])
   expect(mails.find(mail => mail.to === leadOfPart.email)?.subject).toBe('Join incident 1: Keys leaked')
   expect((await leadOfPart.call('incident', { params: { id: part.id } })).parent).toMatchObject({ number: event.number })
@@ -34,24 +34,24 @@ test('a widespread event covers alerts and incidents: their pages end, one lead 
   expect(pages.filter(page => page.state === 'triggered').map(page => page.subject.id)).toEqual([event.id])
   await world.advance({ hours: 3 })
   expect(
-    world.takeMails().filter(mail => mail.purpose === 'page' && !/widespread/.test(mail.subject)),
+    world.takeMails().filter(mail => mail.purpose === 'page' && !/parent incident/.test(mail.subject)),
     'the pages of the parts have ended',
   ).toEqual([])
 
   const again = await first.primary.call('incident', { params: { id: part.id } })
   await expect(
     first.primary.call('makeParent', { params: { id: part.id }, body: { ...body, version: again.version, incidentIds: [event.id], alertIds: [] } }),
-  ).rejects.toThrow(/itself a part/)
+  ).rejects.toThrow(/already has a parent incident/)
   const fresh = await first.primary.call('incident', { params: { id: event.id } })
   await expect(
     first.primary.call('makeParent', { params: { id: event.id }, body: { ...body, version: fresh.version, incidentIds: [event.id], alertIds: [] } }),
-  ).rejects.toThrow(/not name the incident itself/)
+  ).rejects.toThrow(/not include the incident itself/)
   await expect(
     first.primary.call('makeParent', { params: { id: event.id }, body: { ...body, version: fresh.version, incidentIds: [], alertIds: [] } }),
-  ).rejects.toThrow(/must name an incident/)
+  ).rejects.toThrow(/must list at least one incident/)
 })
 
-test('of a restricted event nobody learns by being a part of it', async ({ world }) => {
+test('a restricted parent is not revealed to the leads of its children', async ({ world }) => {
   const { team, primary, backup } = await world.team({ tiers: 2 })
   await world.service('billing', team)
   const event = await primary.call('openIncident', { body: { title: 'Insider', reason: 'Suspicion.', isRestricted: true } })

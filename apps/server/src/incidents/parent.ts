@@ -9,6 +9,8 @@ import { assertVersion, findIncident, type IncidentRow, lockOpenIncident, saveIn
 import { pageLead } from './scope.ts'
 import { incidentMembers, incidents } from './tables.ts'
 
+const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`
+
 interface ParentInput {
   readonly version: number
   readonly reason: string
@@ -17,20 +19,20 @@ interface ParentInput {
 }
 
 /**
- * Declares that an incident is a widespread event: the alerts become its own, the incidents its parts. Their pages end, its lead is paged once
- * about all of it, and whoever led or owned a part is told to join. Each part keeps its record, its duties and its end.
+ * Makes an incident the parent of others (a major incident): the alerts become its own, the incidents its children. Their pages are resolved, its lead is paged once
+ * about all of it, and whoever led or owned a child is asked to join. Each child keeps its timeline, its obligations and its lifecycle.
  */
 export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id: string, input: ParentInput): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
-  if (incident.parentId !== null) throw conflict('This incident is itself a part of a widespread event: declare it there.')
-  if (input.alertIds.length + input.incidentIds.length === 0) throw invalid('incidentIds', 'must name an incident, or alertIds an alert')
+  if (incident.parentId !== null) throw conflict('This incident already has a parent incident. Link the others to that parent instead.')
+  if (input.alertIds.length + input.incidentIds.length === 0) throw invalid('incidentIds', 'must list at least one incident, unless alertIds lists an alert')
   const parts: IncidentRow[] = []
   for (const partId of [...new Set(input.incidentIds)].sort()) {
-    if (partId === id) throw invalid('incidentIds', 'must not name the incident itself')
+    if (partId === id) throw invalid('incidentIds', 'must not include the incident itself')
     const part = await lockOpenIncident(tx, context, caller, partId)
-    if (part.parentId !== null && part.parentId !== id) throw conflict(`Incident ${part.number} is a part of another widespread event already.`)
-    if ((await childrenOf(tx, context, caller, partId)).length > 0) throw conflict(`Incident ${part.number} covers others itself.`)
+    if (part.parentId !== null && part.parentId !== id) throw conflict(`Incident ${part.number} already has another parent incident.`)
+    if ((await childrenOf(tx, context, caller, partId)).length > 0) throw conflict(`Incident ${part.number} is itself a parent incident.`)
     if (part.parentId === null) parts.push(part)
   }
   const alerts = await escalateAlerts(tx, context, caller, input.alertIds, incident, { responsibility: incident.responsibility, reason: input.reason })
@@ -65,12 +67,12 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
   await join(tx, context, caller, incident, parts)
   await pageLead(tx, context, incident, {
     topic: 'widespread',
-    title: `Incident ${incident.number} is widespread: ${incident.title}`,
-    summary: `${caller.actor.name} declares it to cover ${alerts.length} alerts and ${parts.length} incidents. You lead all of it.\n\n${input.reason}`,
+    title: `Incident ${incident.number} is now a parent incident: ${incident.title}`,
+    summary: `${caller.actor.name} linked ${count(alerts.length, 'alert')} and ${count(parts.length, 'incident')} to it. You lead the combined response.\n\n${input.reason}`,
   })
 }
 
-/** Whoever led or owned a part is told, once, and may see the event. Of a restricted one nobody learns by this: its lead lets them in. */
+/** Whoever led or owned a child is notified once, and may see the parent. A restricted parent is not revealed by this: its lead grants access. */
 async function join(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, parts: readonly IncidentRow[]): Promise<void> {
   if (incident.isRestricted) return
   const personIds = new Set(parts.flatMap(part => [part.leadId, part.ownerId]).filter(id => id !== null && id !== incident.leadId && id !== caller.personId))
@@ -85,13 +87,13 @@ async function join(tx: Tx, context: AppContext, caller: Caller, incident: Incid
       purposeId: incident.id,
       withinId: incident.id,
       subject: `Join incident ${incident.number}: ${incident.title}`.slice(0, 200),
-      body: `${caller.actor.name} declared incident ${incident.number} a widespread event, and what you work on is a part of it. It has one lead now; your own incident keeps its record and its duties.\n\nSee ${context.messenger.origin}/incidents/${incident.id}\n`,
+      body: `${caller.actor.name} declared incident ${incident.number} a parent incident and linked your incident to it. The parent has one lead. Your incident keeps its own timeline and notification obligations.\n\nSee ${context.messenger.origin}/incidents/${incident.id}\n`,
       isDemo: person.isDemo,
     })
   }
 }
 
-/** The parts of a widespread event that a viewer may see. */
+/** The children of a parent incident that a viewer may see. */
 export async function childrenOf(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<{ id: string; number: number; title: string }[]> {
   return reader.db
     .select({ id: incidents.id, number: incidents.number, title: incidents.title })
@@ -100,7 +102,7 @@ export async function childrenOf(reader: Reader, context: AppContext, viewer: Vi
     .orderBy(asc(incidents.number))
 }
 
-/** The widespread event that an incident is a part of, if the viewer may see it. */
+/** The parent of an incident, if the viewer may see it. */
 export async function parentOf(
   reader: Reader,
   context: AppContext,

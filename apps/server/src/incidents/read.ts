@@ -84,7 +84,7 @@ export async function countOpenIncidents(reader: Reader, context: AppContext, vi
   return found?.n ?? 0
 }
 
-/** Which journal entries tell an incident: its own, and those of its alerts and their pages from before it was opened. */
+/** Which journal entries make up the timeline of an incident: its own, and those of its alerts and their pages from before it was opened. */
 export async function selectionOf(reader: Reader, incidentId: string, alertIds: readonly string[]): Promise<Selection> {
   const paged =
     alertIds.length === 0
@@ -96,7 +96,7 @@ export async function selectionOf(reader: Reader, incidentId: string, alertIds: 
   return { within: incidentId, subjects: [...alertIds, ...paged.map(page => page.id)] }
 }
 
-/** One incident with its whole record. */
+/** One incident with everything about it. */
 export async function readIncident(reader: Reader, context: AppContext, conditions: ClosingConditions, viewer: Viewer, id: string): Promise<Incident> {
   const incident = await findIncident(reader, context, viewer, id)
   const alerts = await alertsOfIncident(reader, context, viewer, id)

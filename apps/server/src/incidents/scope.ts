@@ -15,7 +15,7 @@ interface Listed {
 }
 
 function assertOnce(listed: readonly Listed[], field: string): void {
-  if (new Set(listed.map(each => each.id)).size !== listed.length) throw invalid(field, 'must name each one once')
+  if (new Set(listed.map(each => each.id)).size !== listed.length) throw invalid(field, 'must not contain duplicates')
 }
 
 /** Sets the affected services, each with the basis for listing it. The engineering team of a new one is paged. */
@@ -36,7 +36,7 @@ export async function setAffectedServices(
 export async function listServicesAffected(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, listed: readonly Listed[]): Promise<void> {
   assertOnce(listed, 'services')
   const known = new Map((await listServices(tx)).map(service => [service.id, service]))
-  if (listed.some(each => !known.has(each.id))) throw invalid('services', 'must name services of the catalog')
+  if (listed.some(each => !known.has(each.id))) throw invalid('services', 'must be IDs of services in the catalog')
   const before = await tx.db.select().from(incidentServices).where(eq(incidentServices.incidentId, incident.id))
   await tx.db.delete(incidentServices).where(eq(incidentServices.incidentId, incident.id))
   if (listed.length > 0) await tx.db.insert(incidentServices).values(listed.map(each => ({ incidentId: incident.id, serviceId: each.id, basis: each.basis })))
@@ -58,20 +58,20 @@ export async function listServicesAffected(tx: Tx, context: AppContext, caller: 
       context,
       incident,
       service.engineeringTeam.id,
-      `${service.name} is affected (${each.basis}). Your team owns the service and carries out the plan.`,
+      `${service.name} is affected (${each.basis}). Your team owns the service and carries out the response on it.`,
     )
   }
 }
 
-/** Pages a team about an incident. Of a restricted one the page says no more than that it is needed. */
+/** Pages a team about an incident. For a restricted one the page contains no details. */
 export async function pageAbout(tx: Tx, context: AppContext, incident: IncidentRow, teamId: string, sentence: string): Promise<void> {
   const { isRestricted } = incident
   await pageTeam(tx, context, {
     teamId,
     subject: { kind: 'incident', id: incident.id },
     within: incident.id,
-    title: isRestricted ? `Incident ${incident.number} (restricted) needs you` : `Incident ${incident.number}: ${incident.title}`,
-    summary: isRestricted ? 'The incident is restricted: acknowledge, then open it in Tocsin.' : sentence,
+    title: isRestricted ? `Incident ${incident.number} (restricted) needs a response` : `Incident ${incident.number}: ${incident.title}`,
+    summary: isRestricted ? 'This incident is restricted. Acknowledge the page, then open the incident in Tocsin for details.' : sentence,
     severity: 'high',
     isDemo: incident.isDemo,
   })
@@ -79,7 +79,7 @@ export async function pageAbout(tx: Tx, context: AppContext, incident: IncidentR
 
 /**
  * Pages the lead of an incident about one topic; the security team of its service follows when the lead does not answer.
- * Of a restricted incident the page says no more than that it is needed.
+ * For a restricted incident the page contains no details.
  */
 export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRow, page: { topic: string; title: string; summary: string }): Promise<void> {
   const [service] = await tx.db
@@ -97,14 +97,14 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
     within: incident.id,
     topic: page.topic,
     firstPersonId: incident.leadId,
-    title: incident.isRestricted ? `Incident ${incident.number} (restricted): a duty is due` : page.title,
-    summary: incident.isRestricted ? 'The incident is restricted: acknowledge, then open it in Tocsin.' : page.summary,
+    title: incident.isRestricted ? `Incident ${incident.number} (restricted): notification obligation due` : page.title,
+    summary: incident.isRestricted ? 'This incident is restricted. Acknowledge the page, then open the incident in Tocsin for details.' : page.summary,
     severity: 'critical',
     isDemo: incident.isDemo,
   })
 }
 
-/** Sets the affected customers, each with the basis for listing it. A declared incident keeps those it has: their clocks run. */
+/** Sets the affected customers, each with the basis for listing it. A declared incident keeps those it has: their deadlines are running. */
 export async function setAffectedCustomers(
   tx: Tx,
   context: AppContext,
@@ -124,10 +124,10 @@ export async function setAffectedCustomers(
       )
     ).map(customer => [customer.id, customer.name]),
   )
-  if (input.customers.some(each => !known.has(each.id))) throw invalid('customers', 'must name customers of the catalog')
+  if (input.customers.some(each => !known.has(each.id))) throw invalid('customers', 'must be IDs of customers in the catalog')
   const before = await tx.db.select().from(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
   if (incident.declaredAt !== null && before.some(old => !input.customers.some(each => each.id === old.customerId)))
-    throw conflict('A declared incident keeps the customers that it lists, because their clocks run. Record a decision not to notify instead.')
+    throw conflict('Customers cannot be removed from a declared incident, because their notification deadlines are running. Waive the notification instead.')
   await tx.db.delete(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
   if (input.customers.length > 0)
     await tx.db.insert(incidentCustomers).values(input.customers.map(each => ({ incidentId: id, customerId: each.id, basis: each.basis })))

@@ -1,6 +1,6 @@
 import type { IncidentSeverity, SeverityCriteria } from '@tocsin/api'
 
-/** Of the rule in this file. One more whenever the same answers may make another severity: entries say by which it was. */
+/** Of the rule in this file. One more whenever the same answers may make another severity: entries record which version was used. */
 export const criteriaVersion = 1
 
 type Level = 1 | 2 | 3 | 4
@@ -27,17 +27,17 @@ const words: Readonly<Record<keyof SeverityCriteria, string>> = {
 }
 
 /**
- * The severity that follows from the criteria: that of the gravest answer; a confirmed exposure that touches several customers is SEV1.
+ * The severity that follows from the criteria: that of the most severe answer; a confirmed exposure that touches several customers is SEV1.
  * `why` names the answers that decided.
  */
 export function assessSeverity(criteria: SeverityCriteria): { severity: IncidentSeverity; why: string } {
   if (criteria.privacy === 'confirmed' && (criteria.customers === 'several' || criteria.customers === 'most'))
     return { severity: 'SEV1', why: `SEV1 because exposure of personal data is confirmed and customers affected: ${criteria.customers}.` }
   const levels = (Object.keys(weights) as (keyof SeverityCriteria)[]).map(name => ({ name, answer: criteria[name], level: levelOf(name, criteria) }))
-  const gravest = Math.min(...levels.map(({ level }) => level))
-  const deciding = levels.filter(({ level }) => level === gravest).map(({ name, answer }) => `${words[name]}: ${answer.replaceAll('-', ' ')}`)
-  const severity = `SEV${gravest}` as IncidentSeverity
-  return { severity, why: gravest === 4 ? 'SEV4 because no criterion says more.' : `${severity} because of ${deciding.join('; ')}.` }
+  const worst = Math.min(...levels.map(({ level }) => level))
+  const deciding = levels.filter(({ level }) => level === worst).map(({ name, answer }) => `${words[name]}: ${answer.replaceAll('-', ' ')}`)
+  const severity = `SEV${worst}` as IncidentSeverity
+  return { severity, why: worst === 4 ? 'SEV4 because no criterion indicates a higher severity.' : `${severity} because of ${deciding.join('; ')}.` }
 }
 
 function levelOf<K extends keyof SeverityCriteria>(name: K, criteria: SeverityCriteria): Level {

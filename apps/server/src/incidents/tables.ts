@@ -28,7 +28,7 @@ export const incidents = table(
     declaredAt: instant('declared_at'),
     closedAt: instant('closed_at'),
     isRestricted: boolean('is_restricted').notNull(),
-    /** The widespread event that it is a part of. */
+    /** Its parent incident. */
     parentId: uuid('parent_id'),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),

@@ -32,7 +32,7 @@ async function lockTask(tx: Tx, incidentId: string, id: string) {
   return task
 }
 
-/** Finishes, reopens or changes a task. One that hurts the business is done only after the executive has approved it. */
+/** Finishes, reopens or changes a task. A business-impacting one can be completed only after the executive sponsor has approved it. */
 export async function changeTask(
   tx: Tx,
   context: AppContext,
@@ -52,9 +52,9 @@ export async function changeTask(
   assertVersion(task, input.version)
   if (input.assigneeId) await assertPeople(tx, [input.assigneeId], 'assigneeId')
   if (input.isDone === true && task.isBusinessImpacting && task.approvedById === null)
-    throw conflict('This task hurts the business: the executive of the incident approves it first.')
+    throw conflict('This task is business-impacting. The executive sponsor must approve it first.')
   const isRenamed = input.title !== undefined && input.title !== task.title
-  if (task.doneAt !== null && input.isDone !== false && isRenamed) throw conflict('This task is done: reopen it to change what it was.')
+  if (task.doneAt !== null && input.isDone !== false && isRenamed) throw conflict('This task is done. Reopen it to change its title.')
   const { version: _, isDone, ...given } = input
   const change = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   // Who finished it first, and when, stays.
@@ -77,15 +77,15 @@ export async function changeTask(
   })
 }
 
-/** The executive of the incident approves a task that hurts the business. */
+/** The executive sponsor approves a business-impacting task. */
 export async function approveTask(tx: Tx, context: AppContext, caller: Caller, incidentId: string, id: string, version: number): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, incidentId)
   const task = await lockTask(tx, incidentId, id)
   assertVersion(task, version)
-  if (!task.isBusinessImpacting) throw conflict('This task needs no approval.')
-  if (task.approvedById !== null) throw conflict('This task is approved already.')
-  if (task.doneAt !== null) throw conflict('This task is done already.')
-  if (incident.executiveId !== caller.personId) throw forbidden('Only the executive of this incident approves what hurts the business.')
+  if (!task.isBusinessImpacting) throw conflict('This task does not need approval.')
+  if (task.approvedById !== null) throw conflict('This task is already approved.')
+  if (task.doneAt !== null) throw conflict('This task is already done.')
+  if (incident.executiveId !== caller.personId) throw forbidden('Only the executive sponsor of this incident can approve business-impacting tasks.')
   await tx.db
     .update(tasks)
     .set({ approvedById: caller.personId, version: task.version + 1 })

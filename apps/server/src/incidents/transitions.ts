@@ -12,7 +12,7 @@ import { blockers, destination, type Transition } from './lifecycle.ts'
 import { criteriaVersion } from './severity.ts'
 import { incidentCustomers, type incidents } from './tables.ts'
 
-/** Reasons of other modules against closing an incident: each a sentence. They stand on higher floors and register here. */
+/** Reasons of other modules against closing an incident: each a sentence. They are in higher layers and register here. */
 type ClosingCondition = (reader: Reader, incident: IncidentRow) => Promise<string[]>
 export class ClosingConditions {
   readonly #conditions: ClosingCondition[] = []
@@ -27,8 +27,8 @@ export class ClosingConditions {
 }
 
 /**
- * What other modules do in the transaction in which an incident is declared, or in which its customers change: what a law or a contract hangs on must not
- * wait for anybody. They stand above this module and register here.
+ * What other modules do in the transaction in which an incident is declared, or in which its customers change: what a law or a contract depends on must not
+ * wait for anybody. They are in higher layers and register here.
  */
 type DeclarationEffect = (tx: Tx, incident: IncidentRow) => Promise<void>
 export class DeclarationEffects {
@@ -56,7 +56,7 @@ const pastParticiple: Readonly<Record<Transition, string>> = {
   reopen: 'reopened',
 }
 
-/** A step that was taken: the incident as it was before, and what its entry in the journal says in any case. */
+/** A step that was taken: the incident as it was before, and the common part of its journal entry. */
 interface Step {
   /** As it is now. */
   readonly saved: IncidentRow
@@ -65,7 +65,7 @@ interface Step {
   readonly data: { readonly from: IncidentStatus; readonly to: IncidentStatus; readonly reason: string }
 }
 
-/** One step of the lifecycle, for its entry in the journal to be written: an act with who, when and a statement. */
+/** One step of the lifecycle, for its entry in the journal to be written: an action with actor, time and reason. */
 async function takeStep(
   tx: Tx,
   context: AppContext,
@@ -87,7 +87,7 @@ async function takeStep(
   return { incident, saved, entry, data: { from: incident.status, to, reason: input.reason } }
 }
 
-/** Declares a suspected incident: the official act that starts the clocks, in the same transaction. */
+/** Declares a suspected incident: the official action that starts the deadlines, in the same transaction. */
 export async function declareIncident(
   tx: Tx,
   context: AppContext,
@@ -126,7 +126,7 @@ export async function eradicateIncident(tx: Tx, context: AppContext, caller: Cal
   await record(tx, { ...entry, type: 'incident.eradicated', data })
 }
 
-/** Recovered: to a known secure state, verified in a stated way, and watched until a set date. */
+/** Recovered: to a known secure state, verified in a stated way, and monitored until a set date. */
 export async function recoverIncident(
   tx: Tx,
   context: AppContext,
@@ -135,12 +135,12 @@ export async function recoverIncident(
   input: TransitionInput & { secureState: string; verification: string; monitorUntil: string },
 ): Promise<void> {
   const { secureState, verification, monitorUntil } = input
-  if (monitorUntil < tx.now.slice(0, 10)) throw invalid('monitorUntil', 'must not lie in the past')
+  if (monitorUntil < tx.now.slice(0, 10)) throw invalid('monitorUntil', 'must not be in the past')
   const { entry, data } = await takeStep(tx, context, caller, id, 'recover', input, { change: { monitorUntil } })
   await record(tx, { ...entry, type: 'incident.recovered', data: { ...data, secureState, verification, monitorUntil } })
 }
 
-/** Closes it. Afterwards its record cannot change. */
+/** Closes it. Afterwards it cannot change. */
 export async function closeIncident(
   tx: Tx,
   context: AppContext,

@@ -4,7 +4,7 @@ import type { AppContext } from '../access/index.ts'
 import { services } from '../directory/index.ts'
 import { incidentServices, incidents } from './tables.ts'
 
-/** The severities of alerts that are no graver than an incident's. One that has no severity yet may be anything. */
+/** The severities of alerts that are no more severe than an incident's. One that has no severity yet may be anything. */
 const outweighedBy: Readonly<Record<IncidentSeverity, readonly Severity[]>> = {
   SEV1: severities,
   SEV2: ['info', 'low', 'medium', 'high'],
@@ -15,7 +15,7 @@ const outweighedBy: Readonly<Record<IncidentSeverity, readonly Severity[]>> = {
 /** Open incidents that a handoff names. */
 const maxNamed = 50
 
-/** Says to the floor below what people work on: for handoffs, and so that a second incident does not wait for the first. */
+/** Provides the layer below with what people work on: for handoffs, and so that a second incident does not wait for the first. */
 export function defineWorkload(context: AppContext): void {
   context.workload.define({
     async openIncidents(reader, teamId, viewer) {
@@ -37,7 +37,7 @@ export function defineWorkload(context: AppContext): void {
         .slice(0, maxNamed)
         .toSorted((a, b) => (a.severity ?? 'SEV9').localeCompare(b.severity ?? 'SEV9'))
         .map(({ number, title, severity, status }) => `Incident ${number}, ${severity ?? 'no severity yet'}, ${status}: ${title}`)
-      return rows.length > maxNamed ? [...named, 'And more: see the open incidents in Tocsin'] : named
+      return rows.length > maxNamed ? [...named, 'and more (see the open incidents in Tocsin)'] : named
     },
     async engagements(reader, personIds) {
       if (personIds.length === 0) return []

@@ -96,7 +96,9 @@ describe('the clock', () => {
     await world.advance({ hours: 50 })
     const late = await world.customer('Initech')
     const incident = await primary.call('incident', { params })
-    await expect(primary.call('setAffectedCustomers', { params, body: { version: incident.version, customers: [] } })).rejects.toThrow(/keeps the customers/)
+    await expect(primary.call('setAffectedCustomers', { params, body: { version: incident.version, customers: [] } })).rejects.toThrow(
+      /cannot be removed from a declared incident/,
+    )
     await primary.call('setAffectedCustomers', {
       params,
       body: { version: incident.version, customers: [...incident.customers.map(({ id, basis }) => ({ id, basis })), { id: late.id, basis: 'More logs.' }] },

@@ -3,17 +3,17 @@ import { people } from '../access/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { type ContactKind, contactMethods } from './tables.ts'
 
-/** What somebody answers to a page, wherever they say it: a digit, a button, a reply. */
+/** A response to a page, through any channel: a digit, a button, a reply. */
 export type Answer =
   | { readonly kind: 'acknowledge' }
   | { readonly kind: 'escalate' }
-  /** To somebody by name or e-mail address; to nobody in particular it climbs. */
+  /** Reassigns to somebody by name or email address; with null it escalates. */
   | { readonly kind: 'decline'; readonly to: string | null }
   | { readonly kind: 'add'; readonly who: readonly string[] }
   | { readonly kind: 'snooze'; readonly minutes: number }
 
 export const answerHelp =
-  'Answer “ack” (or 1) to acknowledge, “pass” (or 2) to page the next step, “decline”, “decline to NAME”, “add NAME”, or “snooze 30” (minutes). NAME is somebody of the team, or an e-mail address.'
+  'Reply “ack” (or 1) to acknowledge, “escalate” (or 2) to page the next level, “decline”, “decline to NAME”, “add NAME”, or “snooze 30” (minutes). NAME is a team member or an email address.'
 
 /** Reads an answer in words from its first line. @returns undefined for what is none */
 export function parseAnswer(text: string): Answer | undefined {
@@ -52,19 +52,19 @@ export interface ProviderIdentity {
   readonly address: string
 }
 
-/** What came of an answer. */
+/** The outcome of an answer. */
 export interface Answered {
   readonly text: string
   /** The record that decides who may see it. */
   readonly withinId: string | null
   /** False where the words were no answer: the text says how to answer. */
   readonly isUnderstood: boolean
-  /** A button in a channel of a team was pressed: everybody there may see what came of it. */
+  /** A button in a channel of a team was pressed: everybody there may see the outcome. */
   readonly isForTeamChannel: boolean
 }
 
 /**
- * Acts on what a channel heard. A port: `paging` fills it, so that channels know how to hear an answer and not what it does.
+ * Acts on answers that channels receive. A port: `paging` fills it, so that channels know how to parse an answer and not what it does.
  * @throws AppProblem with a sentence for whoever answered
  */
 export interface AnswerDesk {

@@ -13,14 +13,14 @@ import { isEqual, randomSecret, secretDigest } from '../kernel/secrets.ts'
 import { openTeamsConversation } from './channels/teams-bot/conversation.ts'
 import { type ContactKind, contactMethods, notificationRules } from './tables.ts'
 
-const most = 10
+const maxMethods = 10
 
 /** Where one person is reached. */
 export interface NotificationStep {
   readonly kind: ContactKind
   readonly address: string
   readonly secret: string | null
-  /** Null: the e-mail of the account. */
+  /** Null: the email of the account. */
   readonly methodId: string | null
 }
 
@@ -28,7 +28,7 @@ export interface NotificationStep {
 export interface NotificationPlan {
   readonly isDemo: boolean
   readonly all: readonly NotificationStep[]
-  /** All of them and the e-mail of the account, in the order in which they stand in for one that is in trouble. */
+  /** All of them and the email of the account, in failover order. */
   readonly reserve: readonly NotificationStep[]
   /** For each urgency the methods in order of time. */
   readonly rules: Readonly<Record<Urgency, readonly { readonly afterMinutes: number; readonly step: NotificationStep }[]>>
@@ -36,7 +36,7 @@ export interface NotificationPlan {
 
 /**
  * How people are paged: by their rules, and without any by every method at once, for a page of low urgency by the quiet ones. One without a
- * verified method is paged at the e-mail of the account: nobody is out of reach by forgetting.
+ * verified method is paged at the email of the account: nobody is unreachable because they forgot to set it up.
  */
 export async function notificationPlansOf(reader: Reader, personIds: readonly string[]): Promise<Map<string, NotificationPlan>> {
   const ids = [...new Set(personIds)]
@@ -100,20 +100,21 @@ type Input = RouteInput<typeof pagingRoutes.addContactMethod>['body']
 /** Adds a way to be paged at, and sends a code to it. */
 export async function addContactMethod(tx: Tx, context: AppContext, caller: Caller, input: Input): Promise<{ method: ContactMethod; secret: string | null }> {
   const { kind, label } = input
-  if (!context.messenger.has(kind) && kind !== 'email') throw conflict(`Nothing is configured to send by ${channelWords[kind]}: the operator has to say how.`)
+  if (!context.messenger.has(kind) && kind !== 'email')
+    throw conflict(`Delivery by ${channelWords[kind]} is not configured. Ask your administrator to set it up.`)
   const held = await tx.db
     .select({ id: contactMethods.id, kind: contactMethods.kind, address: contactMethods.address })
     .from(contactMethods)
     .where(eq(contactMethods.personId, caller.personId))
     .for('update')
-  if (held.length >= most) throw conflict(`At most ${most} contact methods are kept for a person.`)
+  if (held.length >= maxMethods) throw conflict(`A person can have at most ${maxMethods} contact methods.`)
   const teams = kind === 'teams-bot' ? openTeamsConversation(context.secrets, input.address) : undefined
-  if (teams?.isAlone === false) throw invalid('address', 'is that of a channel: write “connect” to the bot in a chat of your own')
+  if (teams?.isAlone === false) throw invalid('address', 'is the address of a channel. Send “connect” to the bot in a direct chat')
   const address = teams?.conversation.id ?? checkAddress(input)
-  if (held.some(one => one.kind === kind && one.address === address)) throw conflict('You have this contact method already.')
+  if (held.some(one => one.kind === kind && one.address === address)) throw conflict('You already have this contact method.')
   const secret = kind === 'webhook' ? Buffer.from(randomSecret(24), 'base64url').toString('base64') : null
   const person = await findPerson(tx, caller.personId)
-  // The account's e-mail counts only while nothing is set up: it stays a method when the first other one joins it.
+  // The account's email counts only while nothing is set up: it stays a method when the first other one joins it.
   if (held.length === 0 && person && !(kind === 'email' && person.email === address))
     await tx.db.insert(contactMethods).values({ personId: caller.personId, kind: 'email', address: person.email, createdAt: tx.now, verifiedAt: tx.now })
   const kept = kind === 'push' ? JSON.stringify(input.keys) : teams ? JSON.stringify(teams.conversation) : secret
@@ -122,7 +123,7 @@ export async function addContactMethod(tx: Tx, context: AppContext, caller: Call
     .values({
       ...{ id: newId(), personId: caller.personId, kind, address, label: label || (teams?.conversation.name ?? ''), createdAt: tx.now },
       secret: kept === null ? null : context.secrets.seal(kept),
-      // Whoever has an account has shown that its e-mail reaches them.
+      // Whoever has an account has verified its email.
       verifiedAt: kind === 'email' && person?.email === address ? tx.now : null,
     })
     .returning()
@@ -141,7 +142,7 @@ async function sendCode(tx: Tx, context: AppContext, row: typeof contactMethods.
     .update(contactMethods)
     .set({ codeDigest: secretDigest(`${row.id} ${code}`), codeExpiresAt: addMinutes(tx.now, codeMinutes), codeAttempts: 0 })
     .where(eq(contactMethods.id, row.id))
-  // In a call every digit is said by itself.
+  // In a call every digit is read out by itself.
   const said = row.kind === 'voice' ? code.split('').join(', ') : code
   await context.messenger.post(tx, {
     channel: row.kind,
@@ -149,8 +150,8 @@ async function sendCode(tx: Tx, context: AppContext, row: typeof contactMethods.
     ...(row.secret === null ? {} : { secret: row.secret }),
     purpose: 'contact-code',
     purposeId: row.id,
-    subject: 'Your code for Tocsin',
-    body: `${said} is the code that shows that pages reach you here. It is good for ${codeMinutes} minutes.`,
+    subject: 'Your Tocsin verification code',
+    body: `${said} is your code to verify this contact method. It expires in ${codeMinutes} minutes.`,
   })
 }
 
@@ -166,22 +167,22 @@ async function lockMethod(tx: Tx, personId: string, id: string) {
 
 export async function sendContactCode(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
   const row = await lockMethod(tx, caller.personId, id)
-  if (row.verifiedAt !== null) throw conflict('This contact method is verified already.')
+  if (row.verifiedAt !== null) throw conflict('This contact method is already verified.')
   await sendCode(tx, context, row)
 }
 
-/** A wrong code is counted, in a transaction that stands: guessing ends after a few. */
+/** A wrong code is counted, in a transaction that commits: guessing ends after a few. */
 export async function verifyContactMethod(tx: Tx, caller: Caller, id: string, code: string): Promise<{ method: ContactMethod } | { problem: string }> {
   const row = await lockMethod(tx, caller.personId, id)
   if (row.verifiedAt !== null) return { method: view(row) }
   if (row.codeDigest === null || row.codeExpiresAt === null || row.codeExpiresAt <= tx.now || row.codeAttempts >= maxTries)
-    return { problem: 'has run out: have a new one sent' }
+    return { problem: 'has expired. Request a new code' }
   if (!isEqual(row.codeDigest, secretDigest(`${id} ${code}`))) {
     await tx.db
       .update(contactMethods)
       .set({ codeAttempts: row.codeAttempts + 1 })
       .where(eq(contactMethods.id, id))
-    return { problem: 'is not the one that was sent' }
+    return { problem: 'is incorrect' }
   }
   const verified = { ...row, verifiedAt: tx.now, codeDigest: null, codeExpiresAt: null }
   await tx.db.update(contactMethods).set({ verifiedAt: tx.now, codeDigest: null, codeExpiresAt: null }).where(eq(contactMethods.id, id))
@@ -192,23 +193,23 @@ export async function verifyContactMethod(tx: Tx, caller: Caller, id: string, co
 function checkAddress({ kind, address, keys }: Input): string {
   if (kind === 'email') {
     const parsed = Email.safeParse(address)
-    if (!parsed.success) throw invalid('address', 'must be an e-mail address')
+    if (!parsed.success) throw invalid('address', 'must be an email address')
     return parsed.data
   }
   if (kind === 'sms' || kind === 'voice') {
     const number = address.replace(/[\s().-]/g, '')
-    if (!/^\+[1-9]\d{6,14}$/.test(number)) throw invalid('address', 'must be a phone number with its country, such as +49 30 123456')
+    if (!/^\+[1-9]\d{6,14}$/.test(number)) throw invalid('address', 'must be a phone number with country code, such as +49 30 123456')
     return number
   }
   if (kind === 'slack') {
     if (!/^[UW][A-Z0-9]{5,20}$/.test(address)) throw invalid('address', 'must be a member ID such as U012AB3CD (in Slack: profile, Copy member ID)')
     return address
   }
-  if (kind === 'push' && keys === undefined) throw invalid('keys', 'are missing: a browser gives them with its subscription')
+  if (kind === 'push' && keys === undefined) throw invalid('keys', 'are required for push. The browser provides them with its subscription')
   try {
     const url = checkWebhookUrl(address)
     if (kind === 'ntfy' && !/^\/[A-Za-z0-9_-]{1,64}\/?$/.test(url.pathname))
-      throw new Error('must be the address of a topic, such as https://ntfy.example/my-topic')
+      throw new Error('must be the URL of a topic, such as https://ntfy.example/my-topic')
     return url.href
   } catch (error) {
     throw invalid('address', error instanceof Error ? error.message : String(error))
@@ -216,7 +217,7 @@ function checkAddress({ kind, address, keys }: Input): string {
 }
 
 export async function removeContactMethod(tx: Tx, caller: Caller, id: string): Promise<void> {
-  if (id === caller.personId) throw conflict("The account's e-mail stays until there is another contact method.")
+  if (id === caller.personId) throw conflict("You cannot remove your account's email until you add another contact method.")
   const all = await tx.db
     .select({ id: contactMethods.id, kind: contactMethods.kind, verifiedAt: contactMethods.verifiedAt })
     .from(contactMethods)
@@ -225,7 +226,7 @@ export async function removeContactMethod(tx: Tx, caller: Caller, id: string): P
   const removed = all.find(method => method.id === id)
   if (!removed) throw notFound('contact method')
   if (!all.some(method => method.id !== id && method.verifiedAt !== null))
-    throw conflict('This is the last contact method that pages can reach you at: add another one first.')
+    throw conflict('This is your last verified contact method. Add and verify another one first.')
   await tx.db.delete(contactMethods).where(and(eq(contactMethods.id, id), eq(contactMethods.personId, caller.personId)))
   await record(tx, { actor: caller.actor, type: 'contact-method.removed', subject: { kind: 'person', id: caller.personId }, data: { id, kind: removed.kind } })
 }
@@ -246,7 +247,7 @@ export async function saveRules(tx: Tx, caller: Caller, rules: NotificationRules
     for (const [i, { methodId }] of rules[urgency].entries()) {
       const method = own.find(one => one.id === methodId)
       if (!method) throw invalid(`${urgency}.${i}.methodId`, 'must be one of your contact methods')
-      if (method.verifiedAt === null) throw invalid(`${urgency}.${i}.methodId`, 'is not verified yet')
+      if (method.verifiedAt === null) throw invalid(`${urgency}.${i}.methodId`, 'must be a verified contact method')
     }
   const before = await readRules(tx, caller.personId)
   for (const urgency of ['high', 'low'] as const)

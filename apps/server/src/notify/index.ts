@@ -22,7 +22,7 @@ export function openNotify(context: AppContext): Bindings {
   return notifyBindings(context)
 }
 
-/** Hears what people answer where messages reached them: the callbacks of providers, and replies by mail. @returns the mail server, to be started */
+/** Receives answers to messages: the callbacks of providers, and replies by email. @returns the mail server, to be started */
 export function openAnswers(http: FastifyInstance, context: AppContext, desk: AnswerDesk): Inbox {
   mountCallbacks(http, context, desk)
   return new Inbox(context.config, context.secrets, context.log, mail => answerByMail(context, desk, mail))

@@ -25,11 +25,11 @@ import { replyAddress } from './channels/email/inbox.ts'
 import { type Channels, hostOf, type OutboundMessage, openChannels } from './channels/index.ts'
 import { messages } from './tables.ts'
 
-/** What its channel has not taken after so long goes another way too. */
+/** A message that its channel has not accepted after this time fails over to another. */
 export const failoverSeconds = 15
 
 /**
- * Each channel has a lane of its own, so that one that hangs holds up no other. A try has as long as a message has before it goes another way.
+ * Each channel has a lane of its own, so that one that hangs holds up no other. An attempt may take as long as a message has before it fails over.
  * Channels whose addresses name a host share their places out among the hosts; the others go to the one server of their provider.
  */
 function deliveryLane(channel: MessageChannel): Lane {
@@ -57,7 +57,7 @@ export class Outbox implements Messenger {
   readonly #channels: Channels
   readonly #deliveries: ReadonlyMap<MessageChannel, DeliveryJob>
   readonly #troubled = new Map<string, TroubleListener>()
-  readonly #hearers = new Map<string, DeliveryListener>()
+  readonly #listeners = new Map<string, DeliveryListener>()
   #origin = ''
 
   constructor(config: Config, secrets: Secrets, metrics: Metrics, jobs: JobRunner, database: Database, log: Log) {
@@ -92,7 +92,7 @@ export class Outbox implements Messenger {
           all.flatMap(({ messageIds }) => messageIds),
         ),
     })
-    const gauge = { name: 'tocsin_messages_oldest_unsent_seconds', help: 'Age of the oldest message that has not left, by channel', label: 'channel' }
+    const gauge = { name: 'tocsin_messages_oldest_unsent_seconds', help: 'Age of the oldest unsent message, by channel', label: 'channel' }
     if (jobs.runs(escalationLane)) openGauge(metrics.registry, log, gauge, () => this.#oldestUnsent(database))
   }
 
@@ -116,24 +116,24 @@ export class Outbox implements Messenger {
   }
 
   /**
-   * Messages of this purpose are urgent: calls `listener`, once for each, when it was not taken in {@link failoverSeconds}, failed a second time or was
-   * refused for good: time to try another way.
+   * Messages of this purpose are urgent: calls `listener`, once for each, when it was not accepted in {@link failoverSeconds}, failed a second time or was
+   * rejected permanently: time to fail over.
    */
   onTrouble(purpose: string, listener: TroubleListener): void {
     this.#troubled.set(purpose, listener)
   }
 
-  /** Tells `hearer` how messages of this purpose went. */
-  onDelivery(purpose: string, hearer: DeliveryListener): void {
-    this.#hearers.set(purpose, hearer)
+  /** Calls `listener` with the delivery results of messages of this purpose. */
+  onDelivery(purpose: string, listener: DeliveryListener): void {
+    this.#listeners.set(purpose, listener)
   }
 
-  /** The private link in full: for its holder alone. */
+  /** The private link in full: for its recipient alone. */
   linkTo(link: PrivateLink): string {
     return `${this.#origin}${link.path}${signToken(this.#secrets, link.purpose, link.claims)}`
   }
 
-  /** Puts a message in the outbox, to leave at once; what its channel cannot send yet (no mail server) is held, and everybody can see that it is. */
+  /** Puts a message in the outbox for immediate delivery; while its channel is not configured (no mail server) it is held, and everybody can see that it is. */
   async post(tx: Tx, message: NewMessage): Promise<string> {
     const id = newId()
     await this.postAll(tx, [{ ...message, id }])
@@ -168,7 +168,7 @@ export class Outbox implements Messenger {
     await cancel(tx, ...gone.map(({ id }) => `deliver:${id}`))
   }
 
-  /** Lets held messages go once their channel is configured: what was waiting is sent, not forgotten. */
+  /** Queues held messages once their channel is configured: they are sent, not forgotten. */
   async releaseHeld(tx: Tx): Promise<void> {
     const ready = (Object.keys(this.#channels) as MessageChannel[]).filter(channel => this.has(channel))
     const held = await tx.db
@@ -203,13 +203,13 @@ export class Outbox implements Messenger {
       .set({ attempts: sql`${messages.attempts} + 1` })
       .where(and(eq(messages.id, messageId), eq(messages.state, 'queued')))
       .returning()
-    if (!message) return { state: 'failed', text: 'the message is gone' }
-    // Nobody is behind a demo address: such a message goes no further than the outbox, and its receipt says so.
-    if (message.isDemo) return { state: 'sent', text: 'demo: shown in the outbox, sent to nobody' }
+    if (!message) return { state: 'failed', text: 'the message was deleted or canceled' }
+    // Nobody is behind a demo address: such a message is not sent, and its receipt says so.
+    if (message.isDemo) return { state: 'sent', text: 'demo: not sent' }
     const { channel } = message
     try {
       const send = this.#channels[channel]
-      if (!send) throw new Error(`nothing is configured to send by ${channel}`)
+      if (!send) throw new Error(`${channel} is not configured`)
       return { state: 'sent', text: await send(this.#outboundMessageOf(message, Date.parse(reader.now)), signal) }
     } catch (error) {
       const sentence = (error instanceof Error ? error.message : String(error)).slice(0, 500)
@@ -223,23 +223,23 @@ export class Outbox implements Messenger {
     }
   }
 
-  /** Tells, once for each, those who know another way of messages that have not left yet. */
+  /** Reports unsent messages to their trouble listeners, once for each. */
   async #inTrouble(tx: Tx, messageIds: readonly string[]): Promise<void> {
     const found = await tx.db
       .update(messages)
       .set({ troubledAt: tx.now })
       .where(and(inArray(messages.id, [...messageIds]), eq(messages.state, 'queued'), isNull(messages.troubledAt)))
       .returning()
-    await this.#tellOfTrouble(
+    await this.#reportTrouble(
       tx,
       found.map(({ id, purpose, purposeId, channel, address, lastError }) => ({
         ...{ purpose, purposeId, channel, address, messageId: id },
-        error: lastError ?? `not taken within ${failoverSeconds} seconds`,
+        error: lastError ?? `not accepted within ${failoverSeconds} seconds`,
       })),
     )
   }
 
-  async #tellOfTrouble(tx: Tx, troubles: readonly (Trouble & { readonly purpose: string })[]): Promise<void> {
+  async #reportTrouble(tx: Tx, troubles: readonly (Trouble & { readonly purpose: string })[]): Promise<void> {
     for (const [purpose, own] of Map.groupBy(troubles, one => one.purpose)) await this.#troubled.get(purpose)?.(tx, own)
   }
 
@@ -310,15 +310,15 @@ export class Outbox implements Messenger {
       this.#counted.inc({ channel, state })
       if (state === 'sent') this.#delay.observe(Math.max(0, (Date.parse(tx.now) - Date.parse(createdAt)) / 1_000))
     }
-    // Refused for good: another way is tried, where that was not done before.
-    await this.#tellOfTrouble(
+    // Permanently rejected: fails over, unless it already has.
+    await this.#reportTrouble(
       tx,
       settled.rows.flatMap(({ id, state, text, troubledAt, ...one }) =>
         state === 'failed' && troubledAt === null ? [{ ...one, messageId: id, error: text }] : [],
       ),
     )
     for (const [purpose, own] of Map.groupBy(settled.rows, one => one.purpose))
-      await this.#hearers.get(purpose)?.(
+      await this.#listeners.get(purpose)?.(
         tx,
         own.map(({ id, text, ...one }) => ({ ...one, messageId: id, receipt: text })),
       )

@@ -32,7 +32,7 @@ export const contactMethods = table(
     /** Sealed: the signing secret of a webhook, the keys of a browser. */
     secret: text('secret'),
     createdAt: instant('created_at').notNull(),
-    /** Nobody is paged at a method before its holder has shown that it reaches them. */
+    /** Nobody is paged at a method before they have verified it. */
     verifiedAt: instant('verified_at'),
     codeDigest: text('code_digest'),
     codeExpiresAt: instant('code_expires_at'),
@@ -52,7 +52,7 @@ export const notificationRules = table(
   self => [primaryKey({ columns: [self.personId, self.urgency] })],
 )
 
-/** Where a team talks: a step of a policy can page it. */
+/** A team's chat channel: a level of a policy can page it. */
 export const teamChannels = table(
   'team_channels',
   {
@@ -75,7 +75,7 @@ export const messages = table(
     id: id(),
     channel: choice('channel', messageChannels).notNull(),
     address: text('address').notNull(),
-    /** What the message is part of; its module is told how it went. */
+    /** What the message is part of; its module is notified of the delivery. */
     purpose: text('purpose').notNull(),
     purposeId: uuid('purpose_id').notNull(),
     /** The record that decides who may see the message. */
@@ -93,7 +93,7 @@ export const messages = table(
     receipt: text('receipt'),
     createdAt: instant('created_at').notNull(),
     sentAt: instant('sent_at'),
-    /** Since when its channel is in trouble with it: it was refused, or not taken in time. */
+    /** Since when its delivery is failing: it was rejected, or not accepted in time. */
     troubledAt: instant('troubled_at'),
     isDemo: boolean('is_demo').notNull().default(false),
   },

@@ -11,7 +11,7 @@ import { randomSecret } from '../kernel/secrets.ts'
 import { openTeamsConversation } from './channels/teams-bot/conversation.ts'
 import { teamChannels } from './tables.ts'
 
-const most = 20
+const maxChannels = 20
 
 /** Where teams talk. The addresses are not shown: whoever knows one can write there. */
 export async function listTeamChannels(reader: Reader): Promise<Omit<TeamChannel, 'address'>[]> {
@@ -27,13 +27,13 @@ export async function saveTeamChannel(
   input: RouteInput<typeof pagingRoutes.saveTeamChannel>['body'],
 ): Promise<RouteReply<typeof pagingRoutes.saveTeamChannel>> {
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
-  if (!context.messenger.has(input.kind)) throw conflict(`Nothing is configured to send by ${channelWords[input.kind]}: the operator has to say how.`)
+  if (!context.messenger.has(input.kind)) throw conflict(`Delivery by ${channelWords[input.kind]} is not configured. Ask your administrator to set it up.`)
   const own = await tx.db.select({ name: teamChannels.name }).from(teamChannels).where(eq(teamChannels.teamId, teamId)).for('update')
-  if (own.length >= most) throw conflict(`A team has at most ${most} channels.`)
-  if (own.some(one => one.name === input.name)) throw conflict(`The team has a channel named ${input.name} already.`)
+  if (own.length >= maxChannels) throw conflict(`A team can have at most ${maxChannels} channels.`)
+  if (own.some(one => one.name === input.name)) throw conflict(`The team already has a channel named ${input.name}.`)
   const secret = input.kind === 'webhook' ? Buffer.from(randomSecret(24), 'base64url').toString('base64') : null
   const teams = input.kind === 'teams-bot' ? openTeamsConversation(context.secrets, input.address) : undefined
-  if (teams?.isAlone) throw invalid('address', 'is that of a chat with one person: name the bot in the channel and write “connect” there')
+  if (teams?.isAlone) throw invalid('address', 'is the address of a direct chat. Mention the bot in the channel and send “connect” there')
   const row = { id: newId(), teamId, kind: input.kind, name: input.name, address: teams?.conversation.id ?? addressOf(input) }
   const kept = teams ? JSON.stringify(teams.conversation) : secret
   await tx.db.insert(teamChannels).values({ ...row, secret: kept === null ? null : context.secrets.seal(kept) })
@@ -48,7 +48,7 @@ export async function saveTeamChannel(
 
 function addressOf({ kind, address }: { kind: TeamChannel['kind']; address: string }): string {
   if (kind === 'slack') {
-    if (!/^[CG][A-Z0-9]{5,20}$/.test(address)) throw invalid('address', 'must be the ID of a channel such as C012AB3CD (in Slack: channel details)')
+    if (!/^[CG][A-Z0-9]{5,20}$/.test(address)) throw invalid('address', 'must be a channel ID such as C012AB3CD (in Slack: channel details)')
     return address
   }
   try {

@@ -34,15 +34,15 @@ describe('by its private link', () => {
     const token = linkIn(primary.expectPage(/billing/), '/a/')
     const call = world.client()
     const namesNobody = await call('declineByLink', { body: { token, to: 'Olga' } }).catch((error: Error) => error.message)
-    expect(namesNobody).toMatch(/somebody of the team/)
+    expect(namesNobody).toMatch(/name of a team member/)
     expect(namesNobody).not.toContain('Outside')
     await call('declineByLink', { body: { token, to: backup.name.toUpperCase() } })
     await world.settle()
-    expect(backup.expectPage(/billing/).text).toContain(`${primary.name} gives this to you`)
+    expect(backup.expectPage(/billing/).text).toContain(`${primary.name} reassigned this page to you`)
     await call('addRespondersByLink', { body: { token, who: outside.email } })
     await world.settle()
-    expect(outside.expectPage(/billing/).text).toContain(`${primary.name} asks you to join.`)
-    await expect(call('addRespondersByLink', { body: { token: `${token.slice(0, -1)}x`, who: outside.email } })).rejects.toThrow(/link is not right/)
+    expect(outside.expectPage(/billing/).text).toContain(`${primary.name} added you as a responder.`)
+    await expect(call('addRespondersByLink', { body: { token: `${token.slice(0, -1)}x`, who: outside.email } })).rejects.toThrow(/link is invalid/)
   })
 })
 
@@ -65,11 +65,11 @@ describe('by a reply to its mail', () => {
   test('a page is acknowledged, and what came of it is written back', async ({ world }) => {
     const { primary, mail, to } = await paged(world)
     expect(to).toMatch(/^r-[0-9a-f]{56}@reply\.tocsin\.test$/)
-    expect(mail.text).toContain('Or reply to this mail with one word')
+    expect(mail.text).toContain('Or reply to this email with one word')
     await send(world, `Ada <${primary.email.toUpperCase()}>`, to, `ack\n\n> ${mail.text}`)
     await world.settle()
     expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
-    world.expectMail(primary.email, /^It is yours: billing/)
+    world.expectMail(primary.email, /^Acknowledged: billing/)
   })
 
   test('what is not understood, or goes wrong, changes nothing and is answered with what would be right', async ({ world }) => {
@@ -77,8 +77,8 @@ describe('by a reply to its mail', () => {
     await send(world, primary.email, to, 'What is this about?')
     await send(world, primary.email, to, 'decline to Nobody')
     await world.settle()
-    expect(world.expectMail(primary.email, /^Not understood/).text).toContain('“ack”')
-    expect(world.expectMail(primary.email, /^Not done/).text).toContain('neither')
+    expect(world.expectMail(primary.email, /^Reply not recognized/).text).toContain('“ack”')
+    expect(world.expectMail(primary.email, /^Reply failed/).text).toContain('name of a team member')
     expect(await stateOf(primary)).toBe('triggered')
     backup.expectNoPage()
     await send(world, primary.email, to, `decline to ${backup.name}`)
@@ -89,10 +89,10 @@ describe('by a reply to its mail', () => {
   test('an out-of-office reply, a forged address, and somebody whom it was forwarded to answer nothing', async ({ world }) => {
     const { primary, backup, to } = await paged(world)
     await send(world, primary.email, to, 'ack', { 'Auto-Submitted': 'auto-replied' })
-    await expect(send(world, backup.email, to, 'ack')).rejects.toThrow(/answered from the address that it went to/)
+    await expect(send(world, backup.email, to, 'ack')).rejects.toThrow(/Reply from the email address that received the page/)
     const forged = to.replace(/.@/, found => (found === '0@' ? '1@' : '0@'))
-    await expect(send(world, primary.email, forged, 'ack')).rejects.toThrow(/Nobody reads mail/)
-    await expect(send(world, primary.email, 'anybody@reply.tocsin.test', 'ack')).rejects.toThrow(/Nobody reads mail/)
+    await expect(send(world, primary.email, forged, 'ack')).rejects.toThrow(/No such recipient/)
+    await expect(send(world, primary.email, 'anybody@reply.tocsin.test', 'ack')).rejects.toThrow(/No such recipient/)
     await world.settle()
     expect(await stateOf(primary)).toBe('triggered')
     expect(world.takeMails().filter(mail => mail.purpose === 'page-answer')).toEqual([])
@@ -109,7 +109,7 @@ describe('by a reply to its mail', () => {
     expect(await stateOf(primary)).toBe('acknowledged')
   })
 
-  test('that comes a second time, because its sender did not hear that it was taken, does nothing more', async ({ world }) => {
+  test('that comes a second time, because its sender never learned that it was accepted, does nothing more', async ({ world }) => {
     const { team, members } = await world.team({ tiers: 3 })
     await world.service('billing', team)
     await world.alert({ service: 'billing' })

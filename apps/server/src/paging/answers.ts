@@ -9,7 +9,7 @@ import { acknowledgePage, addResponders, declinePage, escalatePage, snoozePage }
 import { type Responder, responderAt, responderBy, responderByButton, responderOf, withinOf } from './responders.ts'
 import { pageNotifications } from './tables.ts'
 
-/** Does what was answered to each page of a holder, and says what came of it. @throws AppProblem with a sentence for whoever answered */
+/** Applies an answer to each page of a responder, and describes the outcome. @throws AppProblem with a sentence for the responder */
 export async function answerPages(tx: Tx, context: AppContext, responder: Responder, answer: Answer | undefined): Promise<string> {
   const [first] = responder.pages
   const what = responder.pages.length === 1 ? `${first?.title ?? ''}` : `${responder.pages.length} pages`
@@ -18,19 +18,19 @@ export async function answerPages(tx: Tx, context: AppContext, responder: Respon
     const done: PageRow[] = []
     for (const page of responder.pages) done.push(await acknowledgePage(tx, context, responder.actor, responder.personId, page.id))
     const other = done.find(page => page.state === 'acknowledged' && page.acknowledgedById !== responder.personId)
-    if (other?.acknowledgedById) return `${(await findPerson(tx, other.acknowledgedById))?.name ?? 'Somebody'} has it already: ${what}`
-    return done.every(page => page.state === 'acknowledged') ? `It is yours: ${what}` : `Noted: ${what}`
+    if (other?.acknowledgedById) return `Already acknowledged by ${(await findPerson(tx, other.acknowledgedById))?.name ?? 'someone else'}: ${what}`
+    return done.every(page => page.state === 'acknowledged') ? `Acknowledged: ${what}` : `Your acknowledgment is recorded: ${what}`
   }
   const open = responder.pages.filter(page => page.state !== 'resolved')
-  if (open.length === 0) return `It is over, there is nothing left to answer: ${what}`
+  if (open.length === 0) return `Already resolved: ${what}`
   if (answer.kind === 'escalate') {
     for (const page of open) await escalatePage(tx, context, responder.actor, page.id)
-    return `The next step is paged: ${what}`
+    return `Escalated to the next level: ${what}`
   }
   if (answer.kind === 'decline') {
     const to = answer.to === null ? undefined : await findColleague(tx, open, answer.to, 'to')
     for (const page of open) await declinePage(tx, context, responder, page.id, { toId: to?.id ?? null, reason: '' })
-    return to ? `${to.name} is paged instead of you: ${what}` : `The next step is paged: ${what}`
+    return to ? `Reassigned to ${to.name}: ${what}` : `Escalated to the next level: ${what}`
   }
   if (answer.kind === 'add') {
     const added = []
@@ -43,19 +43,19 @@ export async function answerPages(tx: Tx, context: AppContext, responder: Respon
         page.id,
         added.map(person => person.id),
       )
-    return `${added.map(person => person.name).join(' and ')} ${added.length === 1 ? 'is' : 'are'} paged as well: ${what}`
+    return `Added ${added.map(person => person.name).join(' and ')}: ${what}`
   }
-  if (answer.minutes < 5 || answer.minutes > 1_440) throw invalid('minutes', 'must be from 5 to a day')
+  if (answer.minutes < 5 || answer.minutes > 1_440) throw invalid('minutes', 'must be from 5 to 1440 (one day)')
   for (const page of open) {
     const taken = await acknowledgePage(tx, context, responder.actor, responder.personId, page.id)
-    if (taken.acknowledgedById !== responder.personId) throw new AppProblem('conflict', 'Only who has taken the page up lets it rest.')
+    if (taken.acknowledgedById !== responder.personId) throw new AppProblem('conflict', 'Only the person who acknowledged the page can snooze it.')
     await snoozePage(tx, responder.actor, page.id, answer.minutes)
   }
-  return `It is yours, and rests for ${answer.minutes} minutes: ${what}`
+  return `Snoozed for ${answer.minutes} minutes: ${what}`
 }
 
 /**
- * Somebody by e-mail address, or by name among the teams of some pages: whoever holds the link of a page learns nobody's name by it.
+ * Somebody by email address, or by name among the teams of some pages: the link of a page reveals nobody's name.
  * @throws AppProblem invalid, naming `field`, for nobody and for more than one
  */
 export async function findColleague(
@@ -79,42 +79,42 @@ export async function findColleague(
   const whole = members.filter(one => one.name.toLowerCase() === text)
   const found = whole.length > 0 ? whole : members.filter(one => one.name.toLowerCase().split(/\s+/).includes(text))
   const [only, ...more] = found
-  if (only === undefined) throw invalid(field, `must be somebody of the team, or an e-mail address of somebody here: “${said.trim()}” is neither`)
-  if (more.length > 0) throw invalid(field, `fits more than one of the team: say the e-mail address of “${said.trim()}”`)
+  if (only === undefined) throw invalid(field, `must be the name of a team member or the email address of an active user, not “${said.trim()}”`)
+  if (more.length > 0) throw invalid(field, `matches more than one team member: “${said.trim()}”. Use an email address`)
   return only
 }
 
 const buttons: Record<Answer['kind'], string> = {
   acknowledge: 'Acknowledge',
   escalate: 'Escalate now',
-  decline: 'Give it to …',
-  add: 'Ask to join …',
-  snooze: 'Let it rest',
+  decline: 'Reassign to …',
+  add: 'Add responder …',
+  snooze: 'Snooze',
 }
 
 /** Lets channels act on pages. */
 export function openAnswerDesk(context: AppContext): AnswerDesk {
-  const act = async (tx: Tx, responder: Responder, answer: Answer | undefined): Promise<Answered> => ({
+  const respond = async (tx: Tx, responder: Responder, answer: Answer | undefined): Promise<Answered> => ({
     text: await answerPages(tx, context, responder, answer),
     withinId: withinOf(responder),
     isUnderstood: answer !== undefined,
     isForTeamChannel: false,
   })
   return {
-    byLink: async (tx, token, answer) => act(tx, await responderOf(tx, context, token), answer),
+    byLink: async (tx, token, answer) => respond(tx, await responderOf(tx, context, token), answer),
     byButton: async (tx, { token, identity, answer }) => {
       const responder = await responderByButton(tx, context, token, identity)
-      const answered = await act(tx, responder, answer)
+      const answered = await respond(tx, responder, answer)
       if (!responder.isInTeamChannel) return answered
       return { ...answered, text: `${responder.actor.name} pressed “${buttons[answer.kind]}”. ${answered.text}`, isForTeamChannel: true }
     },
     byAddress: async (tx, identity, answer) => {
       const responder = await responderAt(tx, identity)
-      return responder && act(tx, responder, answer)
+      return responder && respond(tx, responder, answer)
     },
     byMessage: async (tx, messageId, answer) => {
       const responder = await responderBy(tx, eq(pageNotifications.messageId, messageId))
-      return responder && act(tx, responder, answer)
+      return responder && respond(tx, responder, answer)
     },
   }
 }

@@ -104,13 +104,13 @@ describe('a contact method', () => {
       primary.expectPage(/billing/)
       const wrong = code === '000000' ? '000001' : '000000'
       for (let n = 0; n < 6; n += 1)
-        await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: wrong } })).rejects.toThrow(/not the one that was sent/)
-      await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code } })).rejects.toThrow(/has run out/)
+        await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: wrong } })).rejects.toThrow(/is incorrect/)
+      await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code } })).rejects.toThrow(/has expired/)
       await primary.call('sendContactCode', { params: { id: method.id } })
       await world.settle()
       const fresh = /\d{6}/.exec(formOf(twilio).Body ?? '')?.[0] ?? ''
       await world.advance({ minutes: 16 })
-      await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: fresh } })).rejects.toThrow(/has run out/)
+      await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: fresh } })).rejects.toThrow(/has expired/)
       const stranger = await world.person()
       await expect(stranger.call('verifyContactMethod', { params: { id: method.id }, body: { code: fresh } })).rejects.toThrow(/contact method/)
     })
@@ -120,10 +120,10 @@ describe('a contact method', () => {
     await withProviders(async world => {
       const person = await world.person()
       for (const [kind, address, sentence] of [
-        ['sms', '030 123', /phone number with its country/],
+        ['sms', '030 123', /phone number with country code/],
         ['slack', 'ada', /member ID/],
-        ['ntfy', 'https://ntfy.example/', /address of a topic/],
-        ['email', 'nobody', /e-mail address/],
+        ['ntfy', 'https://ntfy.example/', /URL of a topic/],
+        ['email', 'nobody', /email address/],
         ['push', 'https://push.example/x', /keys/],
         ['webhook', 'ftp://x', /https/],
       ] as const)
@@ -133,7 +133,7 @@ describe('a contact method', () => {
 
   test('of a channel that is not configured cannot be added', async ({ world }) => {
     const person = await world.person()
-    await expect(person.call('addContactMethod', { body: { kind: 'sms', address: '+4930123456' } })).rejects.toThrow(/Nothing is configured/)
+    await expect(person.call('addContactMethod', { body: { kind: 'sms', address: '+4930123456' } })).rejects.toThrow(/SMS is not configured/)
     expect((await person.call('pushKey')).channels).toEqual(['email', 'push', 'ntfy', 'webhook'])
   })
 })
@@ -185,15 +185,15 @@ describe('SMS', () => {
       const sent = twilio.received.at(-1)
       expect(sent?.headers.authorization).toBe(`Basic ${Buffer.from(`AC0123456789:${twilioToken}`).toString('base64')}`)
       expect(formOf(twilio)).toMatchObject({ To: '+4930123456', From: '+15005550006' })
-      expect(formOf(twilio).Body).toMatch(/^\[HIGH\] billing: Something odd\nReply 1 to acknowledge, 2 to pass it on\.\nhttp/)
+      expect(formOf(twilio).Body).toMatch(/^\[HIGH\] billing: Something odd\nReply 1 to acknowledge, 2 to escalate\.\nhttp/)
       const fields = { From: '+4930123456', To: '+15005550006', Body: '1', MessageSid: 'SM2' }
       expect((await twilioCalls(world, '/hooks/twilio/sms', fields, 'another token')).status).toBe(403)
       expect((await primary.call('pages')).items[0]?.state).toBe('triggered')
       const reply = await twilioCalls(world, '/hooks/twilio/sms', fields)
       expect([reply.status, reply.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/xml')])
-      expect(await reply.text()).toContain('<Message>It is yours: billing: Something odd</Message>')
+      expect(await reply.text()).toContain('<Message>Acknowledged: billing: Something odd</Message>')
       expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
-      expect(await (await twilioCalls(world, '/hooks/twilio/sms', { ...fields, From: '+4930999999' })).text()).toContain('no page for this number')
+      expect(await (await twilioCalls(world, '/hooks/twilio/sms', { ...fields, From: '+4930999999' })).text()).toContain('No page was sent to this number')
     })
   })
 
@@ -202,7 +202,7 @@ describe('SMS', () => {
       const { primary, backup } = await pagedTeam(world)
       await addVerified(world, primary, { kind: 'sms', address: '+4930123456' }, twilio)
       await world.alert({ service: 'billing' })
-      expect(await (await twilioCalls(world, '/hooks/twilio/sms', { From: '+4930123456', Body: '2' })).text()).toContain('The next step is paged')
+      expect(await (await twilioCalls(world, '/hooks/twilio/sms', { From: '+4930123456', Body: '2' })).text()).toContain('Escalated to the next level')
       await world.settle()
       backup.expectPage(/billing/)
     })
@@ -221,7 +221,7 @@ test('an answer that loses a deadlock in the database is done all the same, once
         $$ begin if nextval('changes') = 1 then raise exception 'deadlock detected' using errcode = '40P01'; end if; return new; end $$;
       create trigger lose_once before update on pages for each row execute function lose_once()`)
     const reply = await twilioCalls(world, '/hooks/twilio/sms', { From: '+4930123456', To: '+15005550006', Body: '1', MessageSid: 'SM2' })
-    expect([reply.status, await reply.text()]).toEqual([200, expect.stringContaining('It is yours')])
+    expect([reply.status, await reply.text()]).toEqual([200, expect.stringContaining('Acknowledged')])
     const [page] = (await primary.call('pages')).items
     expect(page).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
     const { events } = await primary.call('page', { params: { id: page?.id ?? '' } })
@@ -241,7 +241,7 @@ test('a call says what it is about, and a digit acknowledges; what an attacker p
     const path = new URL(action).pathname
     expect((await twilioCalls(world, path, { Digits: '1' }, 'another token')).status).toBe(403)
     expect(await (await twilioCalls(world, path, { Digits: '7' })).text()).toContain('Press 1 to acknowledge')
-    expect(await (await twilioCalls(world, path, { Digits: '1' })).text()).toContain('<Say>It is yours')
+    expect(await (await twilioCalls(world, path, { Digits: '1' })).text()).toContain('<Say>Acknowledged')
     expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
   })
 })
@@ -274,12 +274,12 @@ test('Slack gets a message with buttons, and a signed press of one acknowledges'
     expect((await press('another secret')).status).toBe(403)
     expect((await press(slackSecret)).status).toBe(200)
     expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
-    expect(jsonOf(web).text).toBe('It is yours: billing: Something odd')
+    expect(jsonOf(web).text).toBe('Acknowledged: billing: Something odd')
     slack.answer = () => ({ status: 200, body: JSON.stringify({ ok: false, error: 'channel_not_found' }) })
     await world.alert({ service: 'billing', title: 'Later' })
     const [page] = (await primary.call('pages')).items.filter(one => one.state === 'triggered')
     const { events } = await primary.call('page', { params: { id: page?.id ?? '' } })
-    expect(events.map(event => event.text)).toContain(`Could not be delivered to ${primary.name} by Slack (U012AB3CD): Slack refused: channel_not_found`)
+    expect(events.map(event => event.text)).toContain(`Delivery to ${primary.name} by Slack (U012AB3CD) failed: Slack rejected the message: channel_not_found`)
   })
 })
 
@@ -314,7 +314,7 @@ test('a team’s channels are paged by a step: Teams gets a card, and a webhook 
     const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
     const policy = await lead.call('savePolicy', {
       params: { id: team.id },
-      body: { name: 'Tell the room', levels: [{ targets: channels.map(({ id }) => ({ kind: 'channel' as const, channelId: id })), waitMinutes: 5 }] },
+      body: { name: 'Notify the channel', levels: [{ targets: channels.map(({ id }) => ({ kind: 'channel' as const, channelId: id })), waitMinutes: 5 }] },
     })
     if (!found?.settings) throw new Error('settings')
     await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...found.settings, policyId: policy.id } })
@@ -326,11 +326,11 @@ test('a team’s channels are paged by a step: Teams gets a card, and a webhook 
     expect(card.attachments[0]?.content.body[0]?.inlines[0]?.text).toBe('[HIGH] billing: Something odd')
     expect(web.received.at(-1)?.body.toString()).not.toContain('/a/')
     expect(jsonOf(slack).channel).toBe('C012AB3CD')
-    await expect(lead.call('removeTeamChannel', { params: { id: channels[0]?.id ?? '' } })).rejects.toThrow(/Tell the room/)
+    await expect(lead.call('removeTeamChannel', { params: { id: channels[0]?.id ?? '' } })).rejects.toThrow(/Notify the channel/)
     const [page] = (await lead.call('pages')).items
     const seen = [await lead.call('teamChannels'), (await lead.call('messageLog')).items, await lead.call('page', { params: { id: page?.id ?? '' } })]
     expect(JSON.stringify(seen), 'whoever knows the address can write there').not.toContain('/workflow')
-    expect(JSON.stringify(seen)).toContain(`Delivered to the channel of the team by Teams workflow (${new URL(web.url).host})`)
+    expect(JSON.stringify(seen)).toContain(`Delivered to the team channel by Teams workflow (${new URL(web.url).host})`)
   })
 })
 
@@ -390,7 +390,7 @@ test('a provider that is down is tried again, and the next method of the same pe
     backup.expectNoPage()
     const [page] = (await primary.call('pages')).items
     const texts = (await primary.call('page', { params: { id: page?.id ?? '' } })).events.map(event => event.text)
-    expect(texts.find(text => text.startsWith('SMS is in trouble'))).toMatch(/answered 503: maintenance\): Slack is used at once/)
+    expect(texts.find(text => text.startsWith('SMS delivery is failing'))).toMatch(/503: maintenance\)\. Failed over to Slack/)
     await world.advance({ seconds: 40 })
     expect(slack.received.length, 'once').toBe(1)
     twilio.answer = () => ({ status: 201, body: JSON.stringify({ sid: 'SM1', status: 'queued' }) })
@@ -399,7 +399,7 @@ test('a provider that is down is tried again, and the next method of the same pe
   })
 })
 
-test('a bundle whose channel is in trouble goes out another way too, as one message, and stands in the story of its pages', async () => {
+test('a bundle whose channel fails goes out through another channel too, as one message, and is in the timeline of its pages', async () => {
   await withProviders(async (world, { twilio, slack }) => {
     const { primary } = await pagedTeam(world)
     const sms = await addVerified(world, primary, { kind: 'sms', address: '+4930123456' }, twilio)
@@ -419,12 +419,15 @@ test('a bundle whose channel is in trouble goes out another way too, as one mess
     twilio.answer = () => ({ status: 503 })
     slack.received.length = 0
     await world.advance({ seconds: 64 })
-    expect(slack.received.map((_, n) => jsonOf(slack, n).text)).toEqual(['7 more pages for you'])
+    expect(slack.received.map((_, n) => jsonOf(slack, n).text)).toEqual(['7 more unacknowledged pages'])
     const bundled = (await primary.call('pages')).items.filter(page => page.notifications.some(one => one.channel === 'slack'))
     expect(bundled.length).toBe(7)
     const { events } = await primary.call('page', { params: { id: bundled[0]?.id ?? '' } })
     expect(events.map(event => event.text)).toEqual(
-      expect.arrayContaining([expect.stringMatching(/^SMS is in trouble/), `Delivered to ${primary.name} by Slack (U012AB3CD): posted 1503435956.000247`]),
+      expect.arrayContaining([
+        expect.stringMatching(/^SMS delivery is failing/),
+        `Delivered to ${primary.name} by Slack (U012AB3CD): posted 1503435956.000247`,
+      ]),
     )
   })
 })
@@ -441,12 +444,12 @@ test('whose only methods are by a channel that is configured no more is paged an
   })
 })
 
-test('somebody whose methods are all unverified is paged at the account’s e-mail, and the fallback with them', async () => {
+test('somebody whose methods are all unverified is paged at the account’s email, and the fallback with them', async () => {
   await withProviders(async world => {
     const { primary } = await pagedTeam(world)
     const administrator = await world.person('administrator')
     await primary.call('addContactMethod', { body: { kind: 'sms', address: '+4930123456' } })
-    // The account's e-mail became a method of its own, verified: it is taken away by hand, as an import may leave somebody.
+    // The account's email became a method of its own, verified: it is taken away by hand, as an import may leave somebody.
     const { database } = world.server.context
     const { contactMethods } = await import('../notify/tables.ts')
     const { eq } = await import('drizzle-orm')
@@ -455,6 +458,6 @@ test('somebody whose methods are all unverified is paged at the account’s e-ma
     primary.expectPage(/billing/)
     administrator.expectNoPage()
     const mails = world.takeMails().filter(mail => mail.purpose === 'page')
-    expect(mails.map(mail => mail.text).join()).toContain('Whoever is on call has no contact method that works: this comes to you instead.')
+    expect(mails.map(mail => mail.text).join()).toContain('The person on call has no working contact method, so you are paged instead.')
   })
 })

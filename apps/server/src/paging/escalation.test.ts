@@ -113,20 +113,20 @@ describe('a policy', () => {
     const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
     const save = (tiers: { id?: string; name: string; scheduleId: string; position: number }[], more: object = {}) =>
       lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...settings, ...more, version: found?.settings?.version ?? 0, tiers } })
-    const [primary, secondary] = settings.tiers
-    if (!primary || !secondary) throw new Error('two tiers')
-    await expect(save([primary])).rejects.toThrow(/The policy (Special|Team \d+ escalation) pages the tier secondary: change that first\./)
-    await expect(save([primary, { ...secondary, id: team.id }])).rejects.toThrow(/tiers\.1\.id|id of a tier/)
-    await expect(save([primary, secondary, { ...secondary }])).rejects.toThrow(/id of a tier/)
-    await expect(save([primary, secondary, { name: 'primary', scheduleId: primary.scheduleId, position: 0 }])).rejects.toThrow(/differ from the other tiers/)
-    await expect(save([primary, secondary], { fallback: [{ kind: 'tier', tierId: team.id }] })).rejects.toThrow(/a tier that there is/)
+    const [primary, secondary, tertiary] = settings.tiers
+    if (!primary || !secondary || !tertiary) throw new Error('three tiers')
+    await expect(save([primary])).rejects.toThrow(/The escalation policy (Special|Team \d+ escalation) uses the tier secondary\. Change the policy first\./)
+    await expect(save([primary, { ...secondary, id: team.id }])).rejects.toThrow(/tiers\.1\.id|ID of a tier/)
+    await expect(save([primary, secondary, { ...secondary }])).rejects.toThrow(/ID of a tier/)
+    await expect(save([primary, secondary, { name: 'primary', scheduleId: primary.scheduleId, position: 0 }])).rejects.toThrow(/must be unique/)
+    await expect(save([primary, secondary], { fallback: [{ kind: 'tier', tierId: team.id }] })).rejects.toThrow(/the ID of an existing tier/)
     await expect(
       lead.call('savePolicy', {
         params: { id: team.id },
         body: { id: policy.id, version: policy.version, name: 'Special', levels: [{ targets: [{ kind: 'tier', tierId: team.id }], waitMinutes: 5 }] },
       }),
-    ).rejects.toThrow(/a tier that there is/)
-    await save([...settings.tiers])
+    ).rejects.toThrow(/the ID of an existing tier/)
+    await save([primary, secondary, tertiary])
   })
 
   test('of another team pages the tiers of that team', async ({ world }) => {
@@ -144,7 +144,7 @@ describe('a policy', () => {
 
   test('that is used cannot be removed', async ({ world }) => {
     const { lead, policy, policyOf, team } = await teamWith(world, [tier(0)])
-    await expect(lead.call('removePolicy', { params: { id: policy.id } })).rejects.toThrow(/uses this policy/)
+    await expect(lead.call('removePolicy', { params: { id: policy.id } })).rejects.toThrow(/uses this escalation policy/)
     const spare = await lead.call('savePolicy', { params: { id: team.id }, body: { name: 'Spare', levels: policyOf([tier(0)]) } })
     await lead.call('removePolicy', { params: { id: spare.id } })
   })
@@ -194,7 +194,7 @@ describe('a policy', () => {
     second.expectPage(/billing/)
   })
 
-  test('can need several acknowledgements, and climbs until they are there', async ({ world }) => {
+  test('can require several acknowledgements, and escalates until they are there', async ({ world }) => {
     const { first, second, third } = await teamWith(world, [
       {
         targets: [
@@ -219,16 +219,16 @@ describe('a policy', () => {
 
 describe('a page that would reach nobody', () => {
   test('goes to the fallback of the team at once, and says why', async ({ world }) => {
-    const duty = await world.person('responder', 'duty manager')
+    const manager = await world.person('responder', 'duty manager')
     const { first } = await teamWith(world, [{ targets: [{ kind: 'tier', tier: 'vacant' }], waitMinutes: 5 }, tier(0)], {
-      settings: { fallback: [{ kind: 'person', personId: duty.id }] },
+      settings: { fallback: [{ kind: 'person', personId: manager.id }] },
     })
     await world.alert({ service: 'billing' })
-    expect(duty.expectPage(/billing/).text).toContain('Nobody is on call as vacant: this comes to you instead.')
+    expect(manager.expectPage(/billing/).text).toContain('Nobody is on call as vacant, so you are paged instead.')
     await world.advance({ minutes: 5 })
     first.expectPage(/billing/)
-    const story = await first.call('page', { params: { id: (await pageOf(first)).id } })
-    expect(story.events.map(event => event.text)).toContain('Paged duty manager. Nobody is on call as vacant: the fallback is paged.')
+    const timeline = await first.call('page', { params: { id: (await pageOf(first)).id } })
+    expect(timeline.events.map(event => event.text)).toContain('Paged duty manager. Nobody is on call as vacant. Paged the fallback instead.')
   })
 
   test('goes to the administrators where there is nobody else', async ({ world }) => {
@@ -237,7 +237,7 @@ describe('a page that would reach nobody', () => {
     const team = await lead.call('saveTeam', { body: { name: 'Empty', kind: 'security', memberIds: [] } })
     await world.service('billing', team)
     await world.alert({ service: 'billing' })
-    expect(administrator.expectPage(/billing/).text).toContain('this comes to you instead')
+    expect(administrator.expectPage(/billing/).text).toContain('so you are paged instead')
   })
 
   test('goes there too when every step is to be skipped', async ({ world }) => {
@@ -250,7 +250,7 @@ describe('a page that would reach nobody', () => {
 })
 
 describe('surge', () => {
-  test('pages the next free depth as well while the one in turn works on an incident that is as grave', async ({ world }) => {
+  test('pages the next available tier as well while the person on call works on an incident that is as severe', async ({ world }) => {
     const { first, second, third } = await teamWith(world, [tier(0)])
     const { id, version } = await first.call('openIncident', { body: { title: 'Another', reason: 'Reasonable suspicion.' } })
     await first.call('assignRole', { params: { id, role: 'lead' }, body: { version, personId: first.id } })
@@ -258,7 +258,7 @@ describe('surge', () => {
     world.takeMails()
     await world.alert({ service: 'billing' })
     first.expectPage(/billing/)
-    expect(second.expectPage(/billing/).text).toContain(`${first.name} already works on another incident: this comes to you as well.`)
+    expect(second.expectPage(/billing/).text).toContain(`${first.name} already works on another incident, so you are paged as well.`)
     third.expectNoPage()
   })
 })
@@ -292,7 +292,7 @@ describe('a storm', () => {
     expect(world.takeMails().filter(mail => mail.to === first.email).length).toBe(5)
     await world.advance({ minutes: 1 })
     const bundle = world.takeMails().filter(mail => mail.to === first.email)
-    expect(bundle.map(mail => mail.subject)).toEqual(['35 more pages for you'])
+    expect(bundle.map(mail => mail.subject)).toEqual(['35 more unacknowledged pages'])
     const [mail] = bundle
     if (!mail) throw new Error('a bundle')
     const token = linkIn(mail, '/a/')
@@ -332,18 +332,18 @@ describe('a page', () => {
     const { id } = await pageOf(first)
     await first.call('declinePage', { params: { id }, body: { toId: third.id, reason: 'On a train' } })
     await world.settle()
-    expect(third.expectPage(/billing/).text).toContain(`${first.name} gives this to you: On a train`)
+    expect(third.expectPage(/billing/).text).toContain(`${first.name} reassigned this page to you: On a train`)
     second.expectNoPage()
     await third.call('declinePage', { params: { id }, body: {} })
     await world.settle()
     second.expectPage(/billing/)
-    const story = await first.call('page', { params: { id } })
-    expect(story.events.map(event => event.text)).toEqual(
-      expect.arrayContaining([`${first.name} declined, for ${third.name}: On a train`, `${third.name} declined.`]),
+    const timeline = await first.call('page', { params: { id } })
+    expect(timeline.events.map(event => event.text)).toEqual(
+      expect.arrayContaining([`${first.name} reassigned the page to ${third.name}: On a train`, `${third.name} declined.`]),
     )
   })
 
-  test('given to somebody who does not answer climbs on', async ({ world }) => {
+  test('reassigned to somebody who does not answer continues to escalate', async ({ world }) => {
     const { first, second, third } = await teamWith(world, [tier(0), tier(1)])
     await world.alert({ service: 'billing' })
     const { id } = await pageOf(first)
@@ -366,18 +366,20 @@ describe('a page', () => {
     await second.call('acknowledgePage', { params: { id } })
     const joined = await second.call('addResponders', { params: { id }, body: { personIds: [third.id] } })
     await world.settle()
-    expect(third.expectPage(/billing/).text).toContain(`${second.name} asks you to join.`)
+    expect(third.expectPage(/billing/).text).toContain(`${second.name} added you as a responder.`)
     expect(joined).toMatchObject({ state: 'acknowledged', acknowledgedBy: second.name })
   })
 
-  test('that rests climbs again afterwards from the first step; one that nobody took up cannot rest', async ({ world }) => {
+  test('that is snoozed escalates again afterwards from the first level; an unacknowledged one cannot be snoozed', async ({ world }) => {
     const { first, second } = await teamWith(world, [tier(0), tier(1)])
     await world.alert({ service: 'billing' })
     const token = linkIn(first.expectPage(/billing/), '/a/')
     const { id } = await pageOf(first)
-    await expect(first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).rejects.toThrow(/Acknowledge the page first/)
+    await expect(first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).rejects.toThrow(/Acknowledge the page before/)
     await second.call('acknowledgePage', { params: { id } })
-    await expect(world.client()('snoozeByLink', { body: { token, minutes: 30 } }), 'it is not theirs').rejects.toThrow(/Only who has taken the page up/)
+    await expect(world.client()('snoozeByLink', { body: { token, minutes: 30 } }), 'it is not theirs').rejects.toThrow(
+      /Only the person who acknowledged the page/,
+    )
     expect((await first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).snoozedUntil).toBe('2026-11-23T08:30:00.000Z')
     await world.advance({ minutes: 29, seconds: 59 })
     first.expectNoPage()
@@ -422,13 +424,13 @@ test('a drill pages for real, says at once that it is one, and keeps the time', 
   const { first, lead, team } = await teamWith(world, [tier(0)])
   const { id } = await lead.call('startDrill', { params: { id: team.id }, body: {} })
   await world.settle()
-  const mail = first.expectPage(/\[DRILL\] This is a drill/)
-  await expect(lead.call('startDrill', { params: { id: team.id }, body: {} })).rejects.toThrow(/still running/)
+  const mail = first.expectPage(/\[DRILL\] Paging drill/)
+  await expect(lead.call('startDrill', { params: { id: team.id }, body: {} })).rejects.toThrow(/already running/)
   await world.advance({ minutes: 2 })
   await world.client()('acknowledgeByLink', { body: { token: linkIn(mail, '/a/') } })
-  const story = await lead.call('page', { params: { id } })
-  expect(story).toMatchObject({ isDrill: true, state: 'acknowledged' })
-  expect(story.events.map(event => event.text)).toContain(`${first.name} answered the drill after 2 min.`)
+  const timeline = await lead.call('page', { params: { id } })
+  expect(timeline).toMatchObject({ isDrill: true, state: 'acknowledged' })
+  expect(timeline.events.map(event => event.text)).toContain(`${first.name} acknowledged the drill after 2 min.`)
   await lead.call('startDrill', { params: { id: team.id }, body: { urgency: 'low' } })
   await world.alert({ service: 'billing', title: 'No drill' })
   expect((await lead.call('drills', { params: { id: team.id } })).items).toMatchObject([

@@ -10,17 +10,17 @@ import type { Tx } from '../kernel/database.ts'
 import { type NewJob, scheduleAll } from '../kernel/jobs.ts'
 import { defineJob, escalationLane } from '../kernel/lanes.ts'
 import { type OnCallSnapshot, onCallSettings, peopleBehind, readSnapshotOf, referenceIn, tierOf, unreachablePeople } from '../scheduling/index.ts'
-import { type NotificationRequest, notifyPeople, tellChannels } from './notifications.ts'
+import { type NotificationRequest, notifyChannels, notifyPeople } from './notifications.ts'
 import { type PolicyRow, type Routed, routePage } from './policies.ts'
 import { pages, policies } from './tables.ts'
 
 export type PageRow = typeof pages.$inferSelect
 export const escalateJob = defineJob({ kind: 'page.escalate', lane: escalationLane, data: z.object({ pageId: z.uuid() }), isUrgent: true })
-/** How long the one who is asked before the team has. */
+/** How long somebody who is paged before the team has to acknowledge. */
 export const firstPersonMinutes = 10
 export const escalationKey = (pageId: string) => `page:${pageId}`
 
-/** Everything that says whom a page goes to, read once for a batch of pages. */
+/** Everything that determines whom a page goes to, read once for a batch of pages. */
 interface PagingSnapshot {
   readonly onCall: OnCallSnapshot
   readonly policies: ReadonlyMap<string, PolicyRow>
@@ -72,21 +72,21 @@ async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: reado
 interface Recipient {
   readonly id: string
   readonly why?: string | undefined
-  /** Watches: the page is not theirs to answer. */
+  /** Is notified only: the page is not theirs to answer. */
   readonly isShadow?: boolean
 }
 
-/** What one page does at one moment. */
+/** The next escalation of one page. */
 interface Decision {
   readonly people: readonly Recipient[]
   readonly channelIds: readonly string[]
-  /** The position that comes after this. */
+  /** The level after this one. */
   readonly levelIndex: number
-  /** The position that this is. */
+  /** This level. */
   readonly at: number
   readonly nextEscalationAt: Instant | null
   readonly needed: number
-  /** Why somebody else than those whose turn it is. */
+  /** Why others than those on call are paged. */
   readonly why: string | null
   readonly isExhausted: boolean
 }
@@ -94,7 +94,7 @@ interface Decision {
 const quiet = { people: [], channelIds: [], why: null, needed: 1, isExhausted: false }
 
 /**
- * One step of each unanswered page: pages those who are on call for it now, and sets the timer of the next step. Many pages are one transaction
+ * One level of each unacknowledged page: pages those who are on call for it now, and sets the timer of the next level. Many pages are one transaction
  * with few statements: a storm is when it matters.
  */
 export async function escalatePages(tx: Tx, context: AppContext, pageIds: readonly string[]): Promise<void> {
@@ -117,10 +117,10 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
     updates.push({ id: page.id, decision, urgency: routed.urgency })
     const fresh = { ...page, urgency: routed.urgency }
     for (const { id, why } of decision.people) requests.push({ page: fresh, personId: id, levelIndex: decision.at, why })
-    const told = await tellChannels(tx, context, fresh, decision.at, decision.channelIds)
+    const channels = await notifyChannels(tx, context, fresh, decision.at, decision.channelIds)
     if (decision.nextEscalationAt !== null)
       jobs.push({ kind: escalateJob, key: escalationKey(page.id), runAt: decision.nextEscalationAt, data: { pageId: page.id } })
-    entries.push(entryOf(snapshot.onCall, page, routed, decision, told))
+    entries.push(entryOf(snapshot.onCall, page, routed, decision, channels))
   }
   await save(tx, updates)
   await notifyPeople(tx, context, requests)
@@ -128,7 +128,7 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
   await recordAll(tx, entries)
 }
 
-/** One statement for all: thousands of pages may climb in the same second. */
+/** One statement for all: thousands of pages may escalate in the same second. */
 async function save(tx: Tx, updates: readonly { id: string; decision: Decision; urgency: string }[]): Promise<void> {
   const rows = updates.map(
     ({ id, urgency, decision: one }) =>
@@ -165,10 +165,10 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
     return { ...quiet, people: [{ id: page.firstPersonId }], at: page.levelIndex, levelIndex: 0, nextEscalationAt: addMinutes(now, firstPersonMinutes) }
   if (urgency === 'low') {
     const from = whenWithin(policy.businessHours, now)
-    if (from > now) return { ...quiet, at: page.levelIndex, levelIndex: page.levelIndex, nextEscalationAt: from, why: 'It waits for business hours.' }
+    if (from > now) return { ...quiet, at: page.levelIndex, levelIndex: page.levelIndex, nextEscalationAt: from, why: 'Deferred until business hours.' }
   }
-  const most = levelCount(policy)
-  for (let place = page.levelIndex; place < most; ) {
+  const levels = levelCount(policy)
+  for (let place = page.levelIndex; place < levels; ) {
     const found = levelFrom(policy, place, now, urgency)
     if (found === undefined) break
     const { level, levelIndex } = found
@@ -188,16 +188,16 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
       place = levelIndex + 1
       continue
     }
-    const why = who.people.every(one => one.isShadow) ? reasonFor(snapshot.onCall, level.targets) : 'Whoever is on call has no contact method that works'
-    const sentence = `${why}: this comes to you instead.`
+    const why = who.people.every(one => one.isShadow) ? reasonFor(snapshot.onCall, level.targets) : 'The person on call has no working contact method'
+    const sentence = `${why}, so you are paged instead.`
     const instead = fallbackOf(snapshot, page.teamId).filter(id => !who.people.some(one => one.id === id))
-    return { ...quiet, ...next, people: [...who.people, ...instead.map(id => ({ id, why: sentence }))], why: `${why}: the fallback is paged.` }
+    return { ...quiet, ...next, people: [...who.people, ...instead.map(id => ({ id, why: sentence }))], why: `${why}. Paged the fallback instead.` }
   }
-  // Every step was passed over, so nobody ever heard of it: that is not an answer.
+  // Every level was skipped, so nobody was notified: that does not count as exhausted.
   if (page.levelIndex === 0) {
-    const sentence = 'No step of the escalation policy has anybody in it: this comes to you instead.'
+    const sentence = 'No level of the escalation policy has anyone to page, so you are paged instead.'
     const instead = fallbackOf(snapshot, page.teamId).map(id => ({ id, why: sentence }))
-    return { ...quiet, people: instead, at: 0, levelIndex: most, nextEscalationAt: addMinutes(now, firstPersonMinutes), why: sentence }
+    return { ...quiet, people: instead, at: 0, levelIndex: levels, nextEscalationAt: addMinutes(now, firstPersonMinutes), why: sentence }
   }
   return { ...quiet, at: page.levelIndex, levelIndex: page.levelIndex, nextEscalationAt: null, isExhausted: true }
 }
@@ -212,13 +212,13 @@ function fallbackOf({ onCall, unreachable, administrators }: PagingSnapshot, tea
 }
 
 function reasonFor(onCall: OnCallSnapshot, targets: readonly PageTarget[]): string {
-  const tiers = targets.flatMap(target => (target.kind === 'tier' ? [tierOf(onCall, target.tierId)?.name ?? 'a tier that was removed'] : []))
-  return tiers.length > 0 ? `Nobody is on call as ${tiers.join(' or ')}` : 'The step of the escalation policy has nobody in it'
+  const tiers = targets.flatMap(target => (target.kind === 'tier' ? [tierOf(onCall, target.tierId)?.name ?? 'a deleted tier'] : []))
+  return tiers.length > 0 ? `Nobody is on call as ${tiers.join(' or ')}` : 'This escalation level has nobody to page'
 }
 
 /**
- * Who is behind the targets of a step now. Where somebody whose turn it is already works on an incident that is at least as grave, the next free
- * depth is paged as well: a second incident must not wait for the first.
+ * Who is behind the targets of a level now. Where everybody on call already works on an incident that is at least as severe, the next free
+ * tier is paged as well: a second incident must not wait for the first.
  */
 function behind(snapshot: PagingSnapshot, page: PageRow, targets: readonly PageTarget[]): { people: Recipient[]; why: string | null } {
   const { onCall, administrators } = snapshot
@@ -229,13 +229,14 @@ function behind(snapshot: PagingSnapshot, page: PageRow, targets: readonly PageT
   for (const target of targets) {
     const { people: held, shadows } = peopleBehind(onCall, teamId, target)
     for (const id of held) chosen.set(id, { id })
-    for (const id of shadows) if (!chosen.has(id)) chosen.set(id, { id, why: 'You are watching: whoever is on call answers.', isShadow: true })
+    for (const id of shadows)
+      if (!chosen.has(id)) chosen.set(id, { id, why: 'For your information: you are shadowing. The person on call responds.', isShadow: true })
     const free = page.subjectKind === 'drill' ? undefined : nextFree(snapshot, { ...page, teamId }, target, held)
     if (free === undefined) continue
     why = `${held.map(id => referenceIn(onCall, id).name).join(' and ')} already ${held.length === 1 ? 'works' : 'work'} on another incident`
-    for (const id of free) if (!chosen.has(id)) chosen.set(id, { id, why: `${why}: this comes to you as well.` })
+    for (const id of free) if (!chosen.has(id)) chosen.set(id, { id, why: `${why}, so you are paged as well.` })
   }
-  return { people: [...chosen.values()], why: why === null ? null : `${why}: the next free depth is paged as well.` }
+  return { people: [...chosen.values()], why: why === null ? null : `${why}. Paged the next available tier as well.` }
 }
 
 function nextFree(
@@ -255,7 +256,7 @@ function nextFree(
   return undefined
 }
 
-/** Puts a page back to climbing from `position`, and climbs at once. Where another page about exactly the same climbs already, that one goes on. */
+/** Restarts the escalation of a page at `levelIndex`, at once. Where another page about exactly the same already escalates, that one continues. */
 export async function restartEscalation(tx: Tx, context: AppContext, pageId: string, levelIndex: number): Promise<void> {
   const twin = alias(pages, 'twin')
   const [same] = await tx.db

@@ -14,7 +14,7 @@ export async function readFairness(reader: Reader, teamId: string, { from, until
     .filter(text => text.trim() !== '')
     .map(text => text.trim())
   const wrong = asked.find(text => !/^\d{4}-\d\d-\d\d$/.test(text) || new Date(`${text}T00:00:00Z`).toJSON()?.slice(0, 10) !== text)
-  if (wrong !== undefined) throw invalid('holidays', `must be dates such as 2026-12-25 with commas between them, not ${wrong}`)
+  if (wrong !== undefined) throw invalid('holidays', `must be comma-separated dates such as 2026-12-25, not ${wrong}`)
   const snapshot = await readSnapshot(reader, undefined, from)
   const settings = snapshot.settings.get(teamId)
   const days = asked.length > 0 ? asked : (settings?.holidays ?? [])

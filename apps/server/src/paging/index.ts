@@ -46,7 +46,7 @@ export function openPaging(context: AppContext, audits: Audits): Bindings {
   return pagingBindings(context)
 }
 
-/** How messages went stands in the story of each of their pages: one, or those of a bundle. */
+/** Delivery results appear in the timeline of each page of a message: one, or those of a bundle. */
 async function recordDeliveries(tx: Tx, deliveries: readonly Delivery[]): Promise<void> {
   const found = await tx.db
     .selectDistinctOn([pageNotifications.messageId, pages.id], {
@@ -79,12 +79,12 @@ async function recordDeliveries(tx: Tx, deliveries: readonly Delivery[]): Promis
   )
 }
 
-/** Sees to it that the watchdog runs. */
+/** Ensures that the watchdog runs. */
 export async function resumePaging(tx: Tx): Promise<void> {
   await scheduleWatchdog(tx)
 }
 
 async function policyPaging(reader: Reader, isIt: (target: PageTarget) => boolean, what: string): Promise<string | undefined> {
   const policy = (await listPolicies(reader)).find(({ levels }) => levels.some(({ targets }) => targets.some(isIt)))
-  return policy && `The policy ${policy.name} pages this ${what}: change that first.`
+  return policy && `The escalation policy ${policy.name} uses this ${what}. Change the policy first.`
 }

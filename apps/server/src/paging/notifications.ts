@@ -19,7 +19,7 @@ const NotifyData = z.object({ pageId: z.uuid(), personId: z.uuid(), levelIndex: 
 type NotifyData = z.output<typeof NotifyData>
 export const notifyJob = defineJob({ kind: 'page.notify', lane: escalationLane, data: NotifyData, isUrgent: true })
 export const bundleJob = defineJob({ kind: 'page.bundle', lane: escalationLane, data: z.object({ bundleId: z.uuid() }) })
-/** Pages that one person gets within a minute, at the most; what is more goes out as one message. */
+/** The most pages that one person gets within a minute; more go out as one message. */
 export const maxPagesPerMinute = 6
 
 /** Somebody to be paged about something. */
@@ -27,14 +27,14 @@ export interface NotificationRequest {
   readonly page: PageRow
   readonly personId: string
   readonly levelIndex: number
-  /** Why it comes to them, where it is not their turn: a gap, a surge, a request of somebody. */
+  /** Why they are paged, where they are not on call: a gap, a surge, a request of somebody. */
   readonly why?: string | undefined
 }
 
 type Notification = typeof pageNotifications.$inferInsert
 
 /**
- * Pages people: by the methods that their rules name for now, and by a timer for those that come later. In batches: a storm of pages is few
+ * Pages people: by the methods that their rules name for now, and by a timer for later ones. In batches: a storm of pages is few
  * statements, not many.
  */
 export async function notifyPeople(tx: Tx, context: AppContext, requests: readonly NotificationRequest[]): Promise<void> {
@@ -45,7 +45,7 @@ export async function notifyPeople(tx: Tx, context: AppContext, requests: readon
   )
 }
 
-/** The next methods of a person's rules, if the page still waits for an answer. */
+/** The next methods of a person's rules, if the page is still unacknowledged. */
 export async function notifyFurther(tx: Tx, context: AppContext, all: readonly NotifyData[]): Promise<void> {
   if (all.length === 0) return
   const rows = await tx.db
@@ -59,7 +59,7 @@ export async function notifyFurther(tx: Tx, context: AppContext, all: readonly N
     context,
     all.flatMap(({ pageId, ...one }) => {
       const page = open.get(pageId)
-      // Who has acknowledged where several have to is not asked again.
+      // Whoever has acknowledged where several have to is not paged again.
       return page === undefined || page.acknowledgements.some(({ personId }) => personId === one.personId) ? [] : [{ ...one, page }]
     }),
   )
@@ -68,14 +68,14 @@ export async function notifyFurther(tx: Tx, context: AppContext, all: readonly N
 async function notifyNow(tx: Tx, context: AppContext, all: readonly (NotificationRequest & { readonly place: number })[]): Promise<void> {
   if (all.length === 0) return
   const personIds = [...new Set(all.map(one => one.personId))]
-  const isAtLeast = await notificationPlansOf(tx, personIds)
-  const rooms = await roomsOf(tx, personIds)
+  const plans = await notificationPlansOf(tx, personIds)
+  const allowances = await allowancesOf(tx, personIds)
   const messages: (NewMessage & { id: string })[] = []
   const notifications: Notification[] = []
   const jobs: NewJob<NotifyData>[] = []
   const bundled = new Map<string, Notification[]>()
   for (const { page, personId, levelIndex, why, place } of all) {
-    const plan = isAtLeast.get(personId)
+    const plan = plans.get(personId)
     if (plan === undefined) continue
     const steps = usable(context, plan, page.urgency)
     // Minutes count from when the person was paged first, so the next timer is set by the difference.
@@ -89,7 +89,7 @@ async function notifyNow(tx: Tx, context: AppContext, all: readonly (Notificatio
         runAt: addMinutes(tx.now, later.afterMinutes - current),
         data: { pageId: page.id, personId, levelIndex, place: place + now.length, why },
       })
-    const isSingle = take(rooms, personId)
+    const isSingle = take(allowances, personId)
     for (const { step } of now) {
       const base = { pageId: page.id, personId, levelIndex, channel: step.kind, methodId: step.methodId, at: tx.now }
       if (!isSingle) {
@@ -107,7 +107,7 @@ async function notifyNow(tx: Tx, context: AppContext, all: readonly (Notificatio
   await scheduleAll(tx, jobs)
 }
 
-/** The rules of a person with another method wherever the operator has taken away what one needs: a page that waits for it would reach nobody. */
+/** The rules of a person with another method wherever the operator has taken away what one needs: a page sent only there would reach nobody. */
 function usable(context: AppContext, plan: NotificationPlan, urgency: PageRow['urgency']): NotificationPlan['rules'][PageRow['urgency']] {
   const isUsable = ({ kind }: NotificationStep) => context.messenger.has(kind)
   const able = plan.rules[urgency].filter(({ step }) => isUsable(step))
@@ -118,7 +118,7 @@ function usable(context: AppContext, plan: NotificationPlan, urgency: PageRow['u
 
 export const addressOf = (step: NotificationStep) => ({ channel: step.kind, address: step.address, ...(step.secret === null ? {} : { secret: step.secret }) })
 
-/** What a page says, with the link that is one person's alone. */
+/** The message of a page, with the recipient's private link. */
 export function pageMessage(page: PageRow, personId: string, why?: string): Omit<NewMessage, 'channel' | 'address'> {
   const isDrill = page.subjectKind === 'drill'
   return {
@@ -129,15 +129,15 @@ export function pageMessage(page: PageRow, personId: string, why?: string): Omit
     body: [
       ...(why === undefined ? [] : [why]),
       page.summary,
-      `Acknowledge with one tap (the link is yours alone):\n${linkPlaceholder}`,
-      page.teamId === null ? 'Every administrator gets this page.\n' : 'Unanswered, it climbs to the next person.\n',
+      `Acknowledge with one tap (private link, do not share):\n${linkPlaceholder}`,
+      page.teamId === null ? 'This page was sent to all administrators.\n' : 'If nobody acknowledges, it escalates to the next person.\n',
     ].join('\n\n'),
     link: { path: '/a/', purpose: 'page', claims: [page.id, personId] },
   }
 }
 
 /** How many more pages each person may get as messages of their own in this minute. One is kept for the bundle. */
-async function roomsOf(tx: Tx, personIds: readonly string[]): Promise<Map<string, number>> {
+async function allowancesOf(tx: Tx, personIds: readonly string[]): Promise<Map<string, number>> {
   const rows = await tx.db
     .select({ personId: pageNotifications.personId, n: sql<number>`count(distinct coalesce(${pageNotifications.bundleId}, ${pageNotifications.pageId}))::int` })
     .from(pageNotifications)
@@ -153,10 +153,10 @@ async function roomsOf(tx: Tx, personIds: readonly string[]): Promise<Map<string
   return new Map(personIds.map(id => [id, maxPagesPerMinute - 1 - (sent.get(id) ?? 0)]))
 }
 
-function take(rooms: Map<string, number>, personId: string): boolean {
-  const room = rooms.get(personId) ?? 0
-  rooms.set(personId, room - 1)
-  return room > 0
+function take(allowances: Map<string, number>, personId: string): boolean {
+  const left = allowances.get(personId) ?? 0
+  allowances.set(personId, left - 1)
+  return left > 0
 }
 
 /** Puts what is too much for a minute into the person's bundle, which leaves within the minute. */
@@ -182,7 +182,7 @@ async function bundle(tx: Tx, bundled: ReadonlyMap<string, readonly Notification
   )
 }
 
-/** The pages of a bundle that still wait for an answer. */
+/** The pages of a bundle. */
 export async function pagesIn(tx: Tx, bundleId: string): Promise<PageRow[]> {
   const rows = await tx.db
     .selectDistinctOn([pages.id], { page: pages })
@@ -195,7 +195,7 @@ export async function pagesIn(tx: Tx, bundleId: string): Promise<PageRow[]> {
 
 const maxTitles = 15
 
-/** Sends a bundle: one message that says how many pages wait, by the methods that they would have gone by. */
+/** Sends a bundle: one message with the number of pages, by the methods that they would have gone by. */
 export async function sendBundle(tx: Tx, context: AppContext, bundleId: string): Promise<void> {
   const [found] = await tx.db.select().from(pageBundles).where(eq(pageBundles.id, bundleId)).for('update')
   if (!found || found.sentAt !== null) return
@@ -216,32 +216,32 @@ export async function sendBundle(tx: Tx, context: AppContext, bundleId: string):
   }
 }
 
-/** What a bundle says, with the link that is one person's alone. */
+/** The message of a bundle, with the recipient's private link. */
 function bundleMessage(bundleId: string, personId: string, open: readonly PageRow[], why?: string): Omit<NewMessage, 'channel' | 'address'> {
   // A message is shown to those who may see one record: what belongs to another one is not named in it.
   const withinId = open.find(page => page.withinId !== null)?.withinId ?? null
-  const titleOf = (page: PageRow) => (page.withinId === null || page.withinId === withinId ? page.title : 'about an incident, named behind the link')
+  const titleOf = (page: PageRow) => (page.withinId === null || page.withinId === withinId ? page.title : 'Incident details are available through the link')
   const lines = open.slice(0, maxTitles).map(page => `- [${page.severity.toUpperCase()}] ${titleOf(page)}`)
   const more = open.length > maxTitles ? [`- and ${open.length - maxTitles} more`] : []
   return {
     purpose: 'page-bundle',
     purposeId: bundleId,
     withinId,
-    subject: `${open.length} more ${open.length === 1 ? 'page' : 'pages'} for you`,
+    subject: `${open.length} more unacknowledged ${open.length === 1 ? 'page' : 'pages'}`,
     body: [
       ...(why === undefined ? [] : [why]),
-      'They came faster than one at a time can be read:',
+      'These pages arrived in quick succession and are grouped into one message:',
       [...lines, ...more].join('\n'),
-      `See and acknowledge them with one tap (the link is yours alone):\n${linkPlaceholder}`,
-      'Unanswered, they climb to the next person.\n',
+      `View and acknowledge them with one tap (private link, do not share):\n${linkPlaceholder}`,
+      'If nobody acknowledges, they escalate to the next person.\n',
     ].join('\n\n'),
     link: { path: '/a/', purpose: 'page', claims: ['bundle', bundleId, personId] },
   }
 }
 
 /**
- * The channels of messages are in trouble: the next method of each person is used at once, each of them once, and the page says so. The message
- * itself is tried on, if that can help. In a batch: a mail server that hangs is in trouble with all its messages at once.
+ * The channels of messages are failing: the next method of each person is used at once, each of them once, and the timeline says so. The message
+ * itself is retried, if that can help. In a batch: a mail server that hangs affects all its messages at once.
  */
 export async function failOver(tx: Tx, context: AppContext, troubles: readonly Trouble[]): Promise<void> {
   const byMessage = Map.groupBy(
@@ -293,7 +293,7 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
         data: { from: channel, to: next?.kind ?? null, error },
       })
     if (plan === undefined || next === undefined) continue
-    const why = `Another way to reach you (${channelWords[channel]}) is in trouble, so this comes to you this way.`
+    const why = `Delivery by ${channelWords[channel]} is failing, so you are paged through another contact method.`
     const message = bundleId === null ? pageMessage(first.page, personId, why) : bundleMessage(bundleId, personId, open, why)
     const id = newId()
     messages.push({ ...message, ...addressOf(next), id, isDemo: plan.isDemo })
@@ -301,7 +301,7 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
       const base = { pageId: page.id, personId, levelIndex, channel: next.kind, methodId: next.methodId }
       const notification = { ...base, messageId: id, bundleId, insteadOf: messageId, at: tx.now }
       notifications.push(notification)
-      // It counts for the next of these messages: two of one page do not both go this way.
+      // It counts for the next of these messages: two of one page do not both use this method.
       triedAbout.get(page.id)?.push(notification)
     }
   }
@@ -310,11 +310,11 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
   if (notifications.length > 0) await tx.db.insert(pageNotifications).values(notifications)
 }
 
-/** Those whose buttons say who pressed them. */
+/** Channels whose buttons identify who pressed them. */
 const answeringChannels: ReadonlySet<TeamChannelKind> = new Set(['slack', 'teams-bot'])
 
-/** Tells the channels of a team about a page. */
-export async function tellChannels(tx: Tx, context: AppContext, page: PageRow, levelIndex: number, channelIds: readonly string[]): Promise<string[]> {
+/** Posts a page to the channels of a team. */
+export async function notifyChannels(tx: Tx, context: AppContext, page: PageRow, levelIndex: number, channelIds: readonly string[]): Promise<string[]> {
   if (channelIds.length === 0) return []
   const rows = await tx.db
     .select()
@@ -327,7 +327,7 @@ export async function tellChannels(tx: Tx, context: AppContext, page: PageRow, l
       channel: row.kind,
       address: row.address,
       ...(row.secret === null ? {} : { secret: row.secret }),
-      body: `${page.summary}\n\nSee it and take it up: ${context.messenger.origin}/pages/${page.id}\n`,
+      body: `${page.summary}\n\nView and acknowledge: ${context.messenger.origin}/pages/${page.id}\n`,
       ...(answeringChannels.has(row.kind) ? { link: { path: `/pages/${page.id}#`, purpose: teamChannelPurpose, claims: [page.id] } } : {}),
       isDemo: page.isDemo,
     })

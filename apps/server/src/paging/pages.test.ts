@@ -3,7 +3,7 @@ import { until } from '../../test/alertmanager.ts'
 import { type Received, startPeer } from '../../test/peer.ts'
 import { linkIn, test } from '../../test/world.ts'
 
-test('an unanswered page climbs to the backup after five minutes', async ({ world }) => {
+test('an unacknowledged page escalates to the backup after five minutes', async ({ world }) => {
   const { team, primary, backup } = await world.team({ tiers: 2, escalateAfter: { minutes: 5 } })
   await world.service('billing', team)
   await world.alert({ severity: 'high', service: 'billing' })
@@ -16,7 +16,7 @@ test('an unanswered page climbs to the backup after five minutes', async ({ worl
   primary.expectNoPage()
 })
 
-test('the link in a page acknowledges it in one act, and it climbs no further', async ({ world }) => {
+test('the link in a page acknowledges it in one step, and escalation stops', async ({ world }) => {
   const { team, primary, backup } = await world.team()
   await world.service('billing', team)
   const alert = await world.alert({ service: 'billing' })
@@ -30,7 +30,7 @@ test('the link in a page acknowledges it in one act, and it climbs no further', 
   expect(await primary.call('alert', { params: { id: alert.id } })).toMatchObject({ status: 'acknowledged', acknowledgedBy: primary.name })
 })
 
-test('a page that is handed back goes to the next person at once', async ({ world }) => {
+test('a released page goes to the next person at once', async ({ world }) => {
   const { team, primary, backup } = await world.team()
   await world.service('billing', team)
   const alert = await world.alert({ service: 'billing' })
@@ -42,7 +42,7 @@ test('a page that is handed back goes to the next person at once', async ({ worl
   expect((await primary.call('alert', { params: { id: alert.id } })).status).toBe('open')
 })
 
-test('a page is exhausted after its last step and its repeats, and stands in sight', async ({ world }) => {
+test('a page is exhausted after its last level and its repeats, and stays in the list', async ({ world }) => {
   const { team, primary } = await world.team({ tiers: 1, repeats: 1 })
   await world.service('billing', team)
   await world.alert({ service: 'billing' })
@@ -54,7 +54,7 @@ test('a page is exhausted after its last step and its repeats, and stands in sig
   expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'exhausted' })
 })
 
-test('without a rotation the members are paged: a page is never silence', async ({ world }) => {
+test('without a rotation the members are paged: a page is never lost', async ({ world }) => {
   const lead = await world.person('lead')
   const member = await world.person()
   const team = await lead.call('saveTeam', { body: { name: 'No rotation', kind: 'security', memberIds: [member.id] } })
@@ -69,7 +69,7 @@ test('a link for another page, or a changed one, opens nothing', async ({ world 
   await world.alert({ service: 'billing' })
   const token = linkIn(primary.expectPage(/billing/), '/a/')
   const changed = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`
-  await expect(world.client()('acknowledgeByLink', { body: { token: changed } })).rejects.toThrow(/not right/)
+  await expect(world.client()('acknowledgeByLink', { body: { token: changed } })).rejects.toThrow(/link is invalid/)
   expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'triggered' })
 })
 

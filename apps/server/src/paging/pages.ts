@@ -25,12 +25,12 @@ export interface PageRequest {
   readonly title: string
   readonly summary: string
   readonly severity: Severity
-  /** The service that it is about: it decides with the severity which policy the page climbs. */
+  /** The service that it is about: it decides with the severity which policy the page follows. */
   readonly serviceId?: string | null
   readonly isDemo?: boolean
-  /** One topic of a subject, where it has several that may climb at once. */
+  /** One topic of a subject, where it has several that may escalate at once. */
   readonly topic?: string
-  /** Somebody to ask before the team, such as the lead of an incident; the team follows when there is no answer. */
+  /** Somebody to page before the team, such as the lead of an incident; the team follows when there is no answer. */
   readonly firstPersonId?: string | null
 }
 
@@ -40,8 +40,8 @@ export function isAtLeast(severity: Severity, threshold: Severity): boolean {
 }
 
 /**
- * Pages a team: the first step of its escalation policy at once, the next ones by a durable timer until somebody acknowledges.
- * A page of the same team for the same subject and topic that still climbs is not doubled.
+ * Pages a team: the first level of its escalation policy at once, the next ones by a durable timer until somebody acknowledges.
+ * A page of the same team for the same subject and topic that still escalates is not duplicated.
  */
 export async function pageTeam(tx: Tx, context: AppContext, request: PageRequest): Promise<void> {
   const id = newId()
@@ -58,7 +58,7 @@ export async function pageTeam(tx: Tx, context: AppContext, request: PageRequest
   })
 }
 
-/** Opens a page unless one with its key is triggered, and pages whoever comes first. */
+/** Opens a page unless one with its key is triggered, and pages the first level. */
 export async function openPage(
   tx: Tx,
   context: AppContext,
@@ -84,7 +84,7 @@ export async function openPage(
   await escalatePages(tx, context, [values.id])
 }
 
-/** Pages a team for real to see whether it answers, and says at once that it is a drill. */
+/** Pages a team for real to test whether it responds, clearly marked as a drill. */
 export async function startDrill(tx: Tx, context: AppContext, caller: Caller, team: { id: string; name: string }, urgency: 'high' | 'low'): Promise<string> {
   const id = newId()
   await openPage(tx, context, caller.actor, {
@@ -93,12 +93,12 @@ export async function startDrill(tx: Tx, context: AppContext, caller: Caller, te
     subjectKind: 'drill',
     subjectId: id,
     key: `${team.id} drill`,
-    title: `This is a drill for ${team.name}`,
-    summary: `${caller.actor.name} wants to know whether pages reach ${team.name}. Nothing has happened: acknowledge it as you would a real one.`,
+    title: `Paging drill for ${team.name}`,
+    summary: `${caller.actor.name} started a drill to test whether pages reach ${team.name}. This is not a real alert. Acknowledge it as you would a real page.`,
     severity: urgency === 'high' ? 'high' : 'low',
   })
   const [page] = await tx.db.select({ id: pages.id }).from(pages).where(eq(pages.id, id))
-  if (!page) throw conflict('A drill of this team is still running.')
+  if (!page) throw conflict('A drill for this team is already running.')
   return id
 }
 
@@ -111,7 +111,7 @@ async function lockPage(tx: Tx, pageId: string): Promise<PageRow> {
 const about = (page: Pick<PageRow, 'subjectKind' | 'subjectId'>) => ({ kind: page.subjectKind, id: page.subjectId })
 
 /**
- * Acknowledges a page: it stops climbing, and what has not left yet is not sent. Where a step needs several, it goes on until they are there. A
+ * Acknowledges a page: escalation stops, and unsent messages are canceled. Where a level requires several acknowledgements, it continues until they are there. A
  * second acknowledgement changes nothing, and its sender sees who was first.
  */
 export async function acknowledgePage(tx: Tx, context: AppContext, actor: Actor, personId: string, pageId: string): Promise<PageRow> {
@@ -134,7 +134,7 @@ export async function acknowledgePage(tx: Tx, context: AppContext, actor: Actor,
     .set({ state: 'acknowledged', acknowledgedById: first, acknowledgedAt: tx.now, acknowledgements, nextEscalationAt: null, progressAt: tx.now })
     .where(eq(pages.id, pageId))
     .returning()
-  await quieten(tx, context, [pageId])
+  await stopNotifying(tx, context, [pageId])
   const data = { about: about(page), teamId: page.teamId, personId: first, afterSeconds }
   if (page.subjectKind === 'drill') await record(tx, { ...base, type: 'drill.acknowledged', data })
   else await record(tx, { ...base, type: 'page.acknowledged', within: page.withinId, data })
@@ -143,7 +143,7 @@ export async function acknowledgePage(tx: Tx, context: AppContext, actor: Actor,
   return acknowledged
 }
 
-/** Looks after the time that the team gives itself whether anything has happened since. */
+/** Checks for activity after the team's progress time. */
 async function expectProgress(tx: Tx, page: PageRow): Promise<void> {
   if (page.subjectKind === 'drill' || page.teamId === null) return
   const [team] = await tx.db.select({ settings: onCallSettings.settings }).from(onCallSettings).where(eq(onCallSettings.teamId, page.teamId))
@@ -152,7 +152,7 @@ async function expectProgress(tx: Tx, page: PageRow): Promise<void> {
   await schedule(tx, { kind: wakeJob, key: wakeKey(page.id), runAt: addMinutes(page.progressAt ?? tx.now, minutes), data: { pageId: page.id } })
 }
 
-/** The end of a snooze, or of the time within which something should have happened: the page climbs again unless it has. */
+/** The end of a snooze, or of the time within which something should have happened: the page escalates again unless it has. */
 export async function wakePage(tx: Tx, context: AppContext, pageId: string): Promise<void> {
   const page = await lockPage(tx, pageId)
   if (page.state !== 'acknowledged') return
@@ -176,10 +176,10 @@ export async function wakePage(tx: Tx, context: AppContext, pageId: string): Pro
   await restartEscalation(tx, context, pageId, 0)
 }
 
-/** Hands an acknowledged page back: it climbs to the next person at once. */
+/** Releases an acknowledged page: it escalates to the next person at once. */
 export async function releasePage(tx: Tx, context: AppContext, actor: Actor, personId: string, pageId: string): Promise<PageRow> {
   const page = await lockPage(tx, pageId)
-  if (page.state !== 'acknowledged' || page.acknowledgedById !== personId) throw conflict('Only who acknowledged a page can hand it back.')
+  if (page.state !== 'acknowledged' || page.acknowledgedById !== personId) throw conflict('Only the person who acknowledged the page can release it.')
   await record(tx, { actor, type: 'page.released', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: about(page), personId } })
   await cancel(tx, wakeKey(pageId))
   await restartEscalation(tx, context, pageId, page.levelIndex)
@@ -189,7 +189,7 @@ export async function releasePage(tx: Tx, context: AppContext, actor: Actor, per
 /** Whoever answers: signed in, or by something that is theirs alone. */
 type Answerer = Pick<Caller, 'actor' | 'personId'>
 
-/** Declines a page: it goes to the one who is named, and on from there if they do not answer; or to the next step at once. */
+/** Declines a page: it is reassigned to the person named, and escalates from there if they do not acknowledge; or to the next level at once. */
 export async function declinePage(
   tx: Tx,
   context: AppContext,
@@ -198,8 +198,8 @@ export async function declinePage(
   { toId, reason }: { toId: string | null; reason: string },
 ): Promise<void> {
   const page = await lockPage(tx, pageId)
-  if (page.state === 'resolved') throw conflict('The page is over: there is nothing left to answer.')
-  if (page.state === 'acknowledged' && page.acknowledgedById !== caller.personId) throw conflict('Somebody else has taken the page up.')
+  if (page.state === 'resolved') throw conflict('The page is already resolved.')
+  if (page.state === 'acknowledged' && page.acknowledgedById !== caller.personId) throw conflict('Someone else has acknowledged the page.')
   if (toId !== null) await assertPeople(tx, [toId], 'toId')
   const to = toId === null ? undefined : await findPerson(tx, toId)
   await record(tx, {
@@ -220,14 +220,14 @@ export async function declinePage(
   if (!fresh) throw notFound('page')
   await schedule(tx, { kind: escalateJob, key: escalationKey(pageId), runAt: nextEscalationAt, data: { pageId } })
   await notifyPeople(tx, context, [
-    { page: fresh, personId: to.id, levelIndex: page.levelIndex, why: `${caller.actor.name} gives this to you${reason ? `: ${reason}` : '.'}` },
+    { page: fresh, personId: to.id, levelIndex: page.levelIndex, why: `${caller.actor.name} reassigned this page to you${reason ? `: ${reason}` : '.'}` },
   ])
 }
 
-/** Goes on to the next step now. */
+/** Escalates to the next level now. */
 export async function escalatePage(tx: Tx, context: AppContext, actor: Actor, pageId: string): Promise<PageRow> {
   const page = await lockPage(tx, pageId)
-  if (page.state === 'resolved') throw conflict('The page is over: there is nothing left to answer.')
+  if (page.state === 'resolved') throw conflict('The page is already resolved.')
   await record(tx, { actor, type: 'page.escalated', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: about(page) } })
   await cancel(tx, wakeKey(pageId))
   await restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 0 : page.levelIndex)
@@ -237,7 +237,7 @@ export async function escalatePage(tx: Tx, context: AppContext, actor: Actor, pa
 /** Pages more people about the same. */
 export async function addResponders(tx: Tx, context: AppContext, caller: Answerer, pageId: string, personIds: readonly string[]): Promise<void> {
   const page = await lockPage(tx, pageId)
-  if (page.state === 'resolved') throw conflict('The page is over: there is nothing left to answer.')
+  if (page.state === 'resolved') throw conflict('The page is already resolved.')
   await assertPeople(tx, personIds, 'personIds')
   const added = await tx.db
     .select({ id: people.id, name: people.name })
@@ -253,14 +253,14 @@ export async function addResponders(tx: Tx, context: AppContext, caller: Answere
   await notifyPeople(
     tx,
     context,
-    added.map(person => ({ page, personId: person.id, levelIndex: page.levelIndex, why: `${caller.actor.name} asks you to join.` })),
+    added.map(person => ({ page, personId: person.id, levelIndex: page.levelIndex, why: `${caller.actor.name} added you as a responder.` })),
   )
 }
 
-/** Lets an acknowledged page rest; it climbs again afterwards from the first step. */
+/** Snoozes an acknowledged page; it escalates again afterwards from the first level. */
 export async function snoozePage(tx: Tx, actor: Actor, pageId: string, minutes: number): Promise<PageRow> {
   const page = await lockPage(tx, pageId)
-  if (page.state !== 'acknowledged') throw conflict('Acknowledge the page first: only what somebody has taken up can rest.')
+  if (page.state !== 'acknowledged') throw conflict('Acknowledge the page before you snooze it.')
   const snoozedUntil = addMinutes(tx.now, minutes)
   await tx.db.update(pages).set({ snoozedUntil }).where(eq(pages.id, pageId))
   await schedule(tx, { kind: wakeJob, key: wakeKey(pageId), runAt: snoozedUntil, data: { pageId } })
@@ -274,7 +274,7 @@ export async function snoozePage(tx: Tx, actor: Actor, pageId: string, minutes: 
   return { ...page, snoozedUntil }
 }
 
-/** Acknowledges every page about a subject that still climbs: somebody has taken the subject up. */
+/** Acknowledges every unacknowledged page about a subject: somebody has taken the subject on. */
 export async function acknowledgePagesAbout(tx: Tx, context: AppContext, actor: Actor, personId: string, subjectId: string): Promise<void> {
   const escalating = await tx.db
     .select({ id: pages.id })
@@ -283,19 +283,19 @@ export async function acknowledgePagesAbout(tx: Tx, context: AppContext, actor: 
   for (const { id } of escalating) await acknowledgePage(tx, context, actor, personId, id)
 }
 
-/** Ends every page about a subject, or about one topic of it: there is nothing left to answer. */
+/** Resolves every page about a subject, or about one topic of it. */
 export async function resolvePagesAbout(tx: Tx, context: AppContext, actor: Actor, subjectId: string, topic?: string): Promise<void> {
   await resolvePages(tx, context, actor, and(eq(pages.subjectId, subjectId), topic === undefined ? undefined : sql`${pages.key} like ${`% ${topic}`}`))
 }
 
-/** Ends the open pages that fit. */
+/** Resolves the open pages that match. */
 export async function resolvePages(tx: Tx, context: AppContext, actor: Actor, fits: SQL | undefined): Promise<void> {
   const ended = await tx.db
     .update(pages)
     .set({ state: 'resolved', nextEscalationAt: null, snoozedUntil: null })
     .where(and(fits, inArray(pages.state, ['triggered', 'exhausted', 'acknowledged'])))
     .returning({ id: pages.id, withinId: pages.withinId, subjectKind: pages.subjectKind, subjectId: pages.subjectId })
-  await quieten(
+  await stopNotifying(
     tx,
     context,
     ended.map(page => page.id),
@@ -310,7 +310,7 @@ export async function resolvePages(tx: Tx, context: AppContext, actor: Actor, fi
   )
 }
 
-async function quieten(tx: Tx, context: AppContext, pageIds: readonly string[]): Promise<void> {
+async function stopNotifying(tx: Tx, context: AppContext, pageIds: readonly string[]): Promise<void> {
   await context.messenger.cancelUnsent(tx, 'page', pageIds)
   await cancel(tx, ...pageIds.map(escalationKey))
 }

@@ -25,7 +25,7 @@ export async function listPolicies(reader: Reader): Promise<Policy[]> {
   return (await reader.db.select().from(policies).orderBy(asc(policies.name))).map(policyView)
 }
 
-/** Adds an escalation policy to a team, or changes one. Pages that climb follow it from their next step on. */
+/** Adds an escalation policy to a team, or changes one. Open pages follow it from their next level on. */
 export async function savePolicy(tx: Tx, caller: Caller, teamId: string, input: RouteInput<typeof policyRoutes.savePolicy>['body']): Promise<Policy> {
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
   const { id: given, version, ...values } = input
@@ -38,8 +38,8 @@ export async function savePolicy(tx: Tx, caller: Caller, teamId: string, input: 
   if (given !== undefined && !before) throw notFound('policy')
   if (before && version === undefined) throw invalid('version', 'is required to change a policy')
   if (before && before.version !== version) throw changedMeanwhile()
-  if (own.some(row => row.name === values.name && row.id !== given)) throw conflict(`The team has a policy named ${values.name} already.`)
-  if (!before && own.length >= maxPolicies) throw conflict(`A team has at most ${maxPolicies} policies.`)
+  if (own.some(row => row.name === values.name && row.id !== given)) throw conflict(`The team already has an escalation policy named ${values.name}.`)
+  if (!before && own.length >= maxPolicies) throw conflict(`A team can have at most ${maxPolicies} escalation policies.`)
   const row = { ...values, id: given ?? newId(), teamId, version: (before?.version ?? 0) + 1 }
   if (before) await tx.db.update(policies).set(row).where(eq(policies.id, row.id))
   else await tx.db.insert(policies).values(row)
@@ -52,7 +52,7 @@ export async function savePolicy(tx: Tx, caller: Caller, teamId: string, input: 
   return policyView(row)
 }
 
-/** Digests of policies as they were read: thousands of pages may climb one policy in one transaction. */
+/** Digests of policies as they were read: thousands of pages may follow one policy in one transaction. */
 const digests = new WeakMap<PolicyRow, string>()
 
 /** A policy as its entries keep it; `sha256` is what the entries of pages repeat. */
@@ -72,11 +72,11 @@ async function assertTargets(tx: Tx, targets: readonly PageTarget[]): Promise<vo
     'levels.targets.personId',
   )
   if (targets.some(target => target.kind === 'schedule' && !snapshot.rows.has(target.scheduleId)))
-    throw invalid('levels.targets.scheduleId', 'must name a schedule that there is')
+    throw invalid('levels.targets.scheduleId', 'must be the ID of an existing schedule')
   if (targets.some(target => target.kind === 'tier' && tierOf(snapshot, target.tierId) === undefined))
-    throw invalid('levels.targets.tierId', 'must name a tier that there is')
+    throw invalid('levels.targets.tierId', 'must be the ID of an existing tier')
   const teams = targets.flatMap(target => (target.kind === 'team' ? [target.teamId] : []))
-  if ((await listTeams(tx, teams)).length < new Set(teams).size) throw invalid('levels.targets.teamId', 'must name a team that there is')
+  if ((await listTeams(tx, teams)).length < new Set(teams).size) throw invalid('levels.targets.teamId', 'must be the ID of an existing team')
 }
 
 /** @throws AppProblem conflict while a team uses it. */
@@ -85,12 +85,12 @@ export async function removePolicy(tx: Tx, caller: Caller, id: string): Promise<
   if (!row) throw notFound('policy')
   const all = await tx.db.select().from(onCallSettings)
   if (all.some(({ settings }) => settings.policyId === id || settings.routing.some(rule => rule.policyId === id)))
-    throw conflict('A team uses this policy: give its pages another one first.')
+    throw conflict('A team uses this escalation policy. Choose another policy for the team first.')
   await tx.db.delete(policies).where(eq(policies.id, id))
   await record(tx, { actor: caller.actor, type: 'policy.removed', subject: { kind: 'policy', id }, data: { teamId: row.teamId, name: row.name } })
 }
 
-/** What a page climbs: decided anew at each step, so that a change counts for all that was not sent yet. */
+/** The policy that a page follows: decided anew at each level, so that a change applies to everything not sent yet. */
 export interface Routed {
   readonly policy: EscalationPolicy<PageTarget>
   /** Which policy that is, as it is now; null for a team that has none. */
@@ -101,7 +101,7 @@ export interface Routed {
 /** A team without a policy: everyone is paged, three times. */
 const everyone: EscalationPolicy<PageTarget> = { levels: [{ targets: [{ kind: 'everyone' }], waitMinutes: 5 }], repeats: 2 }
 
-/** The policy and urgency of a page: the first rule of the team that fits its service and severity, or what the team says for all others. */
+/** The policy and urgency of a page: the first routing rule of the team that matches its service and severity, or the team's default. */
 export function routePage(
   settings: Settings | undefined,
   known: ReadonlyMap<string, PolicyRow>,

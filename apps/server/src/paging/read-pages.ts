@@ -152,10 +152,10 @@ async function pageViews(reader: Reader, rows: readonly PageData[]): Promise<Pag
     createdAt: page.createdAt,
     nextEscalationAt: page.nextEscalationAt,
     notifications: (byPage.get(page.id) ?? []).map(({ notification, person, state }) => ({
-      person: person ?? 'the channel of the team',
+      person: person ?? 'the team channel',
       at: notification.at,
       channel: notification.channel,
-      state: state ?? (notification.messageId === null ? 'waits for its bundle' : 'gone'),
+      state: state ?? (notification.messageId === null ? 'grouping' : 'deleted'),
     })),
     notificationCount: byPage.get(page.id)?.[0]?.total ?? 0,
   }))
@@ -196,7 +196,7 @@ export async function listDrills(reader: Reader, teamId: string, query: ListQuer
   return { items, next }
 }
 
-/** A page and one part of its story, from its entries in the journal, oldest first. */
+/** A page and one part of its timeline, from its entries in the journal, oldest first. */
 export async function readPageTimeline(reader: Reader, context: AppContext, viewer: Viewer, pageId: string, query: ListQuery): Promise<PageTimeline> {
   const page = await readPage(reader, context, viewer, pageId)
   const [row] = await reader.db.select({ summary: pages.summary }).from(pages).where(eq(pages.id, pageId))
@@ -211,11 +211,13 @@ export async function readPageTimeline(reader: Reader, context: AppContext, view
 const upper = (words: string) => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`
 const after = (seconds: number) => (seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`)
 
+const repairs = { late: 'it was late', missing: 'it was missing', ahead: 'it was set while the clock was ahead' } as const
+
 /** Whom a message went to, and how. */
 function placeOf({ person, channel, address }: EntryOf<'page.sent'>['data']): string {
-  // What Teams calls somebody says nothing to people.
+  // A Teams user ID means nothing to people.
   const where = channel === 'teams-bot' ? '' : ` (${address})`
-  return `${person ?? 'the channel of the team'} by ${channelWords[channel]}${where}`
+  return `${person ?? 'the team channel'} by ${channelWords[channel]}${where}`
 }
 
 function sentenceOf(entry: Entry): string {
@@ -223,48 +225,48 @@ function sentenceOf(entry: Entry): string {
   const who = entry.actor.name
   switch (entry.type) {
     case 'page.triggered':
-      return 'The page began.'
+      return 'Page triggered.'
     case 'drill.started':
       return `${who} started the drill.`
     case 'page.notified':
       return `Paged ${[...entry.data.notified, ...entry.data.channels].join(', ')}.${entry.data.why ? ` ${entry.data.why}` : ''}`
     case 'page.waited':
-      return entry.data.why || 'A step that only waits.'
+      return entry.data.why || 'This level waits without paging anyone.'
     case 'page.sent':
       return `Delivered to ${placeOf(entry.data)}: ${entry.data.receipt}`
     case 'page.failed':
-      return `Could not be delivered to ${placeOf(entry.data)}: ${entry.data.receipt}`
+      return `Delivery to ${placeOf(entry.data)} failed: ${entry.data.receipt}`
     case 'page.failed-over': {
       const { from, to, error } = entry.data
-      const next = to === null ? 'there is no other way to reach them.' : `${channelWords[to]} is used at once.`
-      return `${upper(channelWords[from])} is in trouble (${error}): ${next}`
+      const next = to === null ? 'No other contact method is available.' : `Failed over to ${channelWords[to]}.`
+      return `${upper(channelWords[from])} delivery is failing (${error}). ${next}`
     }
     case 'page.acknowledgement-added':
-      return `${who} acknowledged, ${entry.data.so} of ${entry.data.of} after ${after(entry.data.afterSeconds)}.`
+      return `${who} acknowledged after ${after(entry.data.afterSeconds)} (${entry.data.so} of ${entry.data.of} required).`
     case 'page.acknowledged':
       return `${who} acknowledged after ${after(entry.data.afterSeconds)}.`
     case 'drill.acknowledged':
-      return `${who} answered the drill after ${after(entry.data.afterSeconds)}.`
+      return `${who} acknowledged the drill after ${after(entry.data.afterSeconds)}.`
     case 'page.released':
-      return `${who} handed it back.`
+      return `${who} released the page.`
     case 'page.declined':
-      return `${who} declined${entry.data.to === null ? '' : `, for ${entry.data.to}`}${entry.data.reason === '' ? '.' : `: ${entry.data.reason}`}`
+      return `${who} ${entry.data.to === null ? 'declined' : `reassigned the page to ${entry.data.to}`}${entry.data.reason === '' ? '.' : `: ${entry.data.reason}`}`
     case 'page.escalated':
-      return `${who} went on to the next step.`
+      return `${who} escalated to the next level.`
     case 'page.responders-added':
-      return `${who} asked ${entry.data.notified.join(', ')} to join.`
+      return `${who} added ${entry.data.notified.join(', ')} as ${entry.data.notified.length === 1 ? 'a responder' : 'responders'}.`
     case 'page.snoozed':
-      return `${who} lets it rest.`
+      return `${who} snoozed the page.`
     case 'page.snooze-ended':
-      return 'The rest is over: it climbs again.'
+      return 'Snooze ended. The page escalates again.'
     case 'page.unacknowledged':
-      return 'Nothing had happened since it was acknowledged: it climbs again.'
+      return 'No activity since it was acknowledged. The page escalates again.'
     case 'page.repaired':
-      return `The auditor found a step ${entry.data.what} and mended it.`
+      return `The watchdog repaired an escalation timer (${repairs[entry.data.what]}).`
     case 'page.exhausted':
-      return 'Every step was paged, and nobody answered.'
+      return 'Every escalation level was paged, and nobody acknowledged.'
     case 'page.resolved':
-      return 'It is over: there is nothing left to answer.'
+      return 'Page resolved.'
     default:
       return entry.type
   }

@@ -17,10 +17,10 @@ export interface Responder {
   readonly actor: Actor
 }
 
-/** The record that decides who may see what is said about the pages of a holder: a single one is named, several are only counted. */
+/** The record that decides who may see messages about the pages of a responder: a single one is named, several are only counted. */
 export const withinOf = ({ pages: found }: Responder): string | null => (found.length === 1 ? (found[0]?.withinId ?? null) : null)
 
-/** @throws AppProblem not-found for a link that was not signed here, or whose holder has left. */
+/** @throws AppProblem not-found for a link that was not signed here, or whose owner is no longer active. */
 export async function responderOf(tx: Tx, context: AppContext, token: string): Promise<Responder> {
   const claims = openToken(context.secrets, 'page', token) ?? []
   const [first, second, third] = claims
@@ -33,7 +33,7 @@ export async function responderOf(tx: Tx, context: AppContext, token: string): P
         ? []
         : await tx.db.select().from(pages).where(eq(pages.id, first))
   if (found.length === 0 || !person?.isActive)
-    throw new AppProblem('not-found', 'This link is not right, or what it led to is gone. Open Tocsin and look there.')
+    throw new AppProblem('not-found', 'This link is invalid or its page no longer exists. Open Tocsin to see your pages.')
   return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
 }
 
@@ -52,18 +52,22 @@ export async function responderByButton(
   if (pageId === undefined) return { ...(await responderOf(tx, context, token)), isInTeamChannel: false }
   const person = await personAt(tx, identity)
   if (person === undefined)
-    throw new AppProblem('forbidden', 'Tocsin does not know who you are here: add this as a way to be paged (in Tocsin: Account), then its buttons work.')
-  if (!includesRole(person.role, 'responder')) throw new AppProblem('forbidden', `Answering pages needs the role responder; yours is ${person.role}.`)
+    throw new AppProblem(
+      'forbidden',
+      'This account is not linked to a Tocsin account. Add it as a contact method in Tocsin under Account to use these buttons.',
+    )
+  if (!includesRole(person.role, 'responder'))
+    throw new AppProblem('forbidden', `Responding to pages requires the responder role. Your role is ${person.role}.`)
   const viewer = { personId: person.id, role: person.role }
   const found = await tx.db
     .select()
     .from(pages)
     .where(and(eq(pages.id, pageId), context.visibility.condition(viewer, pages.withinId)))
-  if (found.length === 0) throw new AppProblem('not-found', 'What this button led to is gone.')
+  if (found.length === 0) throw new AppProblem('not-found', 'This page no longer exists.')
   return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name }, isInTeamChannel: true }
 }
 
-/** Whom the latest page or bundle went to at a place, and what it was about. */
+/** Whom the latest page or bundle went to at an address, and what it was about. */
 export async function responderAt(tx: Tx, { kind, address }: ProviderIdentity): Promise<Responder | undefined> {
   const methods = await tx.db
     .select({ id: contactMethods.id })
@@ -73,7 +77,7 @@ export async function responderAt(tx: Tx, { kind, address }: ProviderIdentity): 
   return ids.length === 0 ? undefined : responderBy(tx, inArray(pageNotifications.methodId, ids))
 }
 
-/** Whom the latest message went to, of those that fit, and the page or bundle that it was about. */
+/** Whom the latest message went to, of those that match, and the page or bundle that it was about. */
 export async function responderBy(tx: Tx, fits: SQL): Promise<Responder | undefined> {
   const [latest] = await tx.db
     .select()
@@ -87,7 +91,7 @@ export async function responderBy(tx: Tx, fits: SQL): Promise<Responder | undefi
   return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
 }
 
-/** Does something to each page of a link, and shows how they stand then. */
+/** Does something to each page of a link, and shows their state then. */
 export async function throughLink(
   tx: Tx,
   context: AppContext,
@@ -103,7 +107,7 @@ const rank = ['triggered', 'exhausted', 'acknowledged', 'resolved']
 
 async function viewOf(reader: Reader, responder: Responder): Promise<RouteReply<typeof pagingRoutes.pageByLink>> {
   const [page] = responder.pages.toSorted((a, b) => rank.indexOf(a.state) - rank.indexOf(b.state))
-  if (!page) throw new AppProblem('not-found', 'What this link led to is gone.')
+  if (!page) throw new AppProblem('not-found', 'The page of this link no longer exists.')
   const acknowledgedBy = page.acknowledgedById === null ? undefined : await findPerson(reader, page.acknowledgedById)
   const many = responder.pages.length
   return {

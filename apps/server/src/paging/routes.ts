@@ -78,7 +78,7 @@ function pageBindings(context: AppContext): Bindings {
     }),
     openCommand(routes.snoozeByLink, (tx, { body }) =>
       throughLink(tx, context, body.token, async ({ actor, personId }, page) => {
-        if (page.acknowledgedById !== personId) throw conflict('Only who has taken the page up lets it rest by its link.')
+        if (page.acknowledgedById !== personId) throw conflict('Only the person who acknowledged the page can snooze it.')
         await snoozePage(tx, actor, page.id, body.minutes)
       }),
     ),

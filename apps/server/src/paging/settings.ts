@@ -37,20 +37,20 @@ export async function saveTeamOnCall(
   return onCallOf(tx, teamId)
 }
 
-/** Gives new tiers an id. @throws AppProblem invalid for an id that is none of the team's, or stands twice */
+/** Gives new tiers an id. @throws AppProblem invalid for an id that is none of the team's, or appears twice */
 function withTierIds({ tiers, ...rest }: Given, before: Settings | undefined): Settings {
   const known = new Set(before?.tiers.map(tier => tier.id))
   const taken = new Set<string>()
   const withIds = tiers.map(({ id, ...tier }, i) => {
     if (id !== undefined && (!known.has(id) || taken.has(id)))
-      throw invalid(`tiers.${i}.id`, 'must be the id of a tier that the team has, once; leave it out for a new tier')
+      throw invalid(`tiers.${i}.id`, 'must be the ID of a tier of this team, used once. Omit it for a new tier')
     const own = id ?? newId()
     taken.add(own)
     return { id: own, ...tier }
   })
   const names = withIds.map(tier => tier.name)
   const double = names.findIndex((name, i) => names.indexOf(name) < i)
-  if (double >= 0) throw invalid(`tiers.${double}.name`, `must differ from the other tiers: there is a ${names[double]} already`)
+  if (double >= 0) throw invalid(`tiers.${double}.name`, `must be unique. Another tier is named ${names[double]}`)
   return { ...rest, tiers: withIds }
 }
 
@@ -63,24 +63,24 @@ async function assertTiersKept(tx: Tx, settings: Settings, before: Settings | un
   const pagedTier = (targets: readonly PageTarget[]) => gone.find(tier => targets.some(target => target.kind === 'tier' && target.tierId === tier.id))
   for (const { name, levels } of await tx.db.select().from(policies)) {
     const tier = pagedTier(levels.flatMap(level => level.targets))
-    if (tier) throw conflict(`The policy ${name} pages the tier ${tier.name}: change that first.`)
+    if (tier) throw conflict(`The escalation policy ${name} uses the tier ${tier.name}. Change the policy first.`)
   }
   const others = await tx.db.select().from(onCallSettings)
   const tier = pagedTier([...settings.fallback, ...others.filter(row => row.settings !== before).flatMap(row => row.settings.fallback)])
-  if (tier) throw conflict(`A fallback pages the tier ${tier.name}: change that first.`)
+  if (tier) throw conflict(`A fallback uses the tier ${tier.name}. Change the fallback first.`)
 }
 
 async function assertSettings(tx: Tx, settings: Settings): Promise<void> {
   const snapshot = await readSnapshot(tx)
   const known = new Set((await tx.db.select({ id: policies.id }).from(policies)).map(row => row.id))
   for (const [i, { scheduleId }] of settings.tiers.entries())
-    if (!snapshot.rows.has(scheduleId)) throw invalid(`tiers.${i}.scheduleId`, 'must name a schedule that there is')
-  if (settings.policyId !== null && !known.has(settings.policyId)) throw invalid('policyId', 'must name a policy that there is')
+    if (!snapshot.rows.has(scheduleId)) throw invalid(`tiers.${i}.scheduleId`, 'must be the ID of an existing schedule')
+  if (settings.policyId !== null && !known.has(settings.policyId)) throw invalid('policyId', 'must be the ID of an existing escalation policy')
   for (const [i, { policyId }] of settings.routing.entries())
-    if (!known.has(policyId)) throw invalid(`routing.${i}.policyId`, 'must name a policy that there is')
+    if (!known.has(policyId)) throw invalid(`routing.${i}.policyId`, 'must be the ID of an existing escalation policy')
   const tierIds = new Set([...snapshot.settings.values(), settings].flatMap(one => one.tiers.map(tier => tier.id)))
   for (const [i, target] of settings.fallback.entries())
-    if (target.kind === 'tier' && !tierIds.has(target.tierId)) throw invalid(`fallback.${i}.tierId`, 'must name a tier that there is')
+    if (target.kind === 'tier' && !tierIds.has(target.tierId)) throw invalid(`fallback.${i}.tierId`, 'must be the ID of an existing tier')
   await assertPeople(
     tx,
     settings.fallback.flatMap(target => (target.kind === 'person' ? [target.personId] : [])),
@@ -101,14 +101,14 @@ export async function setUpOnCall(
   const [team] = await listTeams(tx, [teamId])
   if (!team) throw notFound('team')
   const [before] = await tx.db.select({ id: onCallSettings.teamId }).from(onCallSettings).where(eq(onCallSettings.teamId, teamId))
-  if (before) throw conflict('The team is on call already: change its schedules instead.')
+  if (before) throw conflict('On-call is already set up for this team. Edit its schedules instead.')
   await assertPeople(tx, input.participantIds, 'participantIds')
   const { timeZone, rotation, participantIds, levels, repeats } = input
   const row = await saveSchedule(tx, context, caller, teamId, {
     ...{ name: `${team.name} rotation`, timeZone, merge: 'top', needsApprenticeship: false },
     layers: [{ name: 'Rotation', rotation, participants: participantIds }],
   })
-  // A tier that there are too few people for would be a coverage gap for ever.
+  // A tier with too few people would be a permanent coverage gap.
   const count = Math.min(input.tiers, participantIds.length)
   const tiers = tierNames.slice(0, count).map((name, position) => ({ id: newId(), name, scheduleId: row.id, position }))
   const settings: Settings = {
@@ -124,7 +124,7 @@ export async function setUpOnCall(
   return saveTeamOnCall(tx, context, caller, teamId, { ...settings, policyId: policy.id, version: 1 })
 }
 
-/** A tier that there are too few people for is nobody, and so no target. */
+/** A tier with too few people does not exist, and so is no target. */
 function targetIn(tiers: Settings['tiers'], target: SetUpTarget): PageTarget[] {
   if (!('tier' in target)) return [target]
   const tier = tiers[target.tier]

@@ -47,13 +47,13 @@ export const pages = table(
     urgency: choice('urgency', urgencies).notNull().default('high'),
     serviceId: uuid('service_id'),
     state: choice('state', pageStates).notNull(),
-    /** What the page is about, exactly: one key climbs once at a time. */
+    /** What the page is about, exactly: only one page of a key escalates at a time. */
     key: text('key').notNull(),
-    /** Somebody who is asked before the team: then the page starts at the position before the first. */
+    /** Somebody who is paged before the team: then the page starts at the level before the first. */
     firstPersonId: uuid('first_person_id').references(() => people.id),
-    /** The place in the escalation policy that comes next. */
+    /** The next level of the escalation policy. */
     levelIndex: integer('level_index').notNull().default(0),
-    /** How many people have to acknowledge, as the step that was paged last says. */
+    /** How many people have to acknowledge, as the level that was paged last requires. */
     needed: integer('needed').notNull().default(1),
     /** Who has acknowledged, where several have to. */
     acknowledgements: json('acknowledgements', z.array(z.object({ personId: z.string(), at: z.string() })))
@@ -61,7 +61,7 @@ export const pages = table(
       .default(sql`'[]'::jsonb`),
     nextEscalationAt: instant('next_escalation_at'),
     snoozedUntil: instant('snoozed_until'),
-    /** When it was seen last that somebody does something about it; it re-arms some time after. */
+    /** When activity was last seen; it re-arms some time after. */
     progressAt: instant('progress_at'),
     acknowledgedById: uuid('acknowledged_by_id').references(() => people.id),
     acknowledgedAt: instant('acknowledged_at'),
@@ -78,7 +78,7 @@ export const pages = table(
   ],
 )
 
-/** Pages that came to one person faster than anybody can read: they go out as one message. */
+/** Pages to one person in quick succession: they go out as one message. */
 export const pageBundles = table(
   'page_bundles',
   {
@@ -102,12 +102,12 @@ export const pageNotifications = table(
     personId: uuid('person_id').references(() => people.id, { onDelete: 'cascade' }),
     levelIndex: integer('level_index').notNull(),
     channel: choice('channel', messageChannels).notNull(),
-    /** The contact method; null for the e-mail of the account and for channels. */
+    /** The contact method; null for the email of the account and for channels. */
     methodId: uuid('method_id'),
     /** Null while it waits for its bundle. */
     messageId: uuid('message_id'),
     bundleId: uuid('bundle_id').references(() => pageBundles.id),
-    /** The message whose channel was in trouble, where this one went instead. */
+    /** The message whose channel was failing, where this one went instead. */
     insteadOf: uuid('instead_of'),
     at: instant('at').notNull(),
   },

@@ -10,8 +10,8 @@ const [appId, tenantId] = ['11111111-aaaa-4aaa-8aaa-111111111111', '22222222-bbb
 const keyPair = await generateKeyPair('RS256', { extractable: true })
 const otherPair = await generateKeyPair('RS256', { extractable: true })
 
-/** A world with Slack, and with what stands behind Microsoft Teams: the login service, the keys of the connector, and the connector itself. */
-async function withRooms(work: (rooms: Rooms) => Promise<void>): Promise<void> {
+/** A world with Slack, and with the services of Microsoft Teams: the login service, the keys of the connector, and the connector itself. */
+async function withChats(work: (chats: Chats) => Promise<void>): Promise<void> {
   const slack = await startPeer(() => ({ status: 200, body: JSON.stringify({ ok: true, ts: '1503435956.000247' }) }))
   const shared = { ...(await exportJWK(keyPair.publicKey)), use: 'sig' }
   const keys = {
@@ -43,7 +43,7 @@ async function withRooms(work: (rooms: Rooms) => Promise<void>): Promise<void> {
     },
   })
   try {
-    await work(new Rooms(world, slack, microsoft))
+    await work(new Chats(world, slack, microsoft))
   } finally {
     await end()
     for (const peer of [slack, microsoft]) await peer.stop()
@@ -55,7 +55,7 @@ interface Member {
   readonly name: string
 }
 
-class Rooms {
+class Chats {
   readonly world: World
   readonly slack: Peer
   readonly microsoft: Peer
@@ -153,11 +153,11 @@ class Rooms {
   }
 
   /** Pages one channel of a team, and nobody else. */
-  async pageRoom(teamId: string, kind: 'slack' | 'teams-bot', address: string): Promise<void> {
+  async pageChannel(teamId: string, kind: 'slack' | 'teams-bot', address: string): Promise<void> {
     const lead = await this.world.person('lead')
     const { channel } = await lead.call('saveTeamChannel', { params: { id: teamId }, body: { kind, name: kind, address } })
     const levels = [{ targets: [{ kind: 'channel' as const, channelId: channel.id }], waitMinutes: 60 }]
-    const policy = await lead.call('savePolicy', { params: { id: teamId }, body: { name: 'Tell the room', levels } })
+    const policy = await lead.call('savePolicy', { params: { id: teamId }, body: { name: 'Notify the channel', levels } })
     const settings = (await lead.call('onCall')).find(one => one.team.id === teamId)?.settings
     if (!settings) throw new Error('the team has no settings')
     await lead.call('saveTeamOnCall', { params: { id: teamId }, body: { ...settings, policyId: policy.id } })
@@ -185,60 +185,60 @@ const stateOf = async (person: Person) => (await person.call('pages')).items[0]
 
 describe('Microsoft Teams', () => {
   test('somebody connects their chat, is paged there, and acknowledges by its button', async () => {
-    await withRooms(async rooms => {
-      const { world } = rooms
+    await withChats(async chats => {
+      const { world } = chats
       const { primary } = await pagedTeam(world)
-      await rooms.connect(primary, ada)
+      await chats.connect(primary, ada)
       await world.alert({ service: 'billing', title: '[Reset your password](https://evil.example)' })
-      const { path, authorization, activity } = rooms.posted.at(-1) ?? { path: '', authorization: '', activity: undefined }
+      const { path, authorization, activity } = chats.posted.at(-1) ?? { path: '', authorization: '', activity: undefined }
       expect([path, authorization]).toEqual(['/emea/v3/conversations/a:Ada in Teams/activities', 'Bearer token-1'])
       const content = activity?.attachments?.[0]?.content
       expect(
         content?.body.every(block => !('text' in block)),
         'a title is text, not markdown',
       ).toBe(true)
-      expect(rooms.lastText).toContain('[HIGH] billing: [Reset your password](https://evil.example)')
+      expect(chats.lastText).toContain('[HIGH] billing: [Reset your password](https://evil.example)')
       expect(content?.actions.map(action => action.title)).toEqual(['Acknowledge', 'Escalate now', 'Open', 'More'])
       expect(content?.actions[2]?.url).toContain('/a/')
-      expect(await rooms.presses(ada, { token: rooms.button, answer: 'acknowledge' })).toBe(200)
+      expect(await chats.presses(ada, { token: chats.button, answer: 'acknowledge' })).toBe(200)
       expect(await stateOf(primary)).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
-      expect(rooms.lastText).toMatch(/^It is yours: billing/)
+      expect(chats.lastText).toMatch(/^Acknowledged: billing/)
     })
   })
 
   test('a page is passed on, given away, joined by others and answered in words', async () => {
-    await withRooms(async rooms => {
-      const { world } = rooms
+    await withChats(async chats => {
+      const { world } = chats
       const { primary, backup } = await pagedTeam(world)
       const third = await world.person()
-      await rooms.connect(primary, ada)
+      await chats.connect(primary, ada)
       await world.alert({ service: 'billing' })
-      const token = rooms.button
-      expect(await rooms.presses(ada, { token, answer: 'decline', who: '', minutes: '30' })).toBe(200)
-      expect(rooms.lastText).toMatch(/^Enter the name/)
-      const adding = rooms.activity(ada, { value: { token, answer: 'add', who: third.email, minutes: '30' } })
-      await rooms.call(adding)
+      const token = chats.button
+      expect(await chats.presses(ada, { token, answer: 'decline', who: '', minutes: '30' })).toBe(200)
+      expect(chats.lastText).toMatch(/^Enter the name/)
+      const adding = chats.activity(ada, { value: { token, answer: 'add', who: third.email, minutes: '30' } })
+      await chats.call(adding)
       third.expectPage(/billing/)
-      expect(await rooms.call(adding), 'delivered a second time').toBe(200)
+      expect(await chats.call(adding), 'delivered a second time').toBe(200)
       third.expectNoPage()
       backup.expectNoPage()
-      await rooms.says(ada, 'What is this?')
-      expect(rooms.lastText).toContain('Answer “ack”')
+      await chats.says(ada, 'What is this?')
+      expect(chats.lastText).toContain('Reply “ack”')
       expect((await stateOf(primary))?.state).toBe('triggered')
-      await rooms.says(ada, `decline to ${backup.name}`)
+      await chats.says(ada, `decline to ${backup.name}`)
       backup.expectPage(/billing/)
-      await rooms.presses(ada, { token, answer: 'snooze', minutes: '60' })
+      await chats.presses(ada, { token, answer: 'snooze', minutes: '60' })
       expect(await stateOf(primary)).toMatchObject({ state: 'acknowledged', snoozedUntil: new Date(Date.parse(world.now) + 3_600_000).toISOString() })
     })
   })
 
   test('a call that Teams did not sign for this bot and directory does nothing', async () => {
-    await withRooms(async rooms => {
-      const { primary } = await pagedTeam(rooms.world)
-      await rooms.connect(primary, ada)
-      await rooms.world.alert({ service: 'billing' })
-      const press = rooms.activity(ada, { value: { token: rooms.button, answer: 'acknowledge' } })
-      const count = rooms.posted.length
+    await withChats(async chats => {
+      const { primary } = await pagedTeam(chats.world)
+      await chats.connect(primary, ada)
+      await chats.world.alert({ service: 'billing' })
+      const press = chats.activity(ada, { value: { token: chats.button, answer: 'acknowledge' } })
+      const count = chats.posted.length
       for (const [what, forged] of Object.entries({
         'another key': { key: otherPair.privateKey },
         'an unknown key': { kid: 'two' },
@@ -248,123 +248,123 @@ describe('Microsoft Teams', () => {
         'another service': { serviceUrl: 'https://evil.example/' },
         'an old one': { age: 4_000 },
       }))
-        expect(await rooms.call(press, forged), what).toBe(403)
-      expect(await rooms.call({ ...press, channelData: { tenant: { id: 'another' } } }), 'another directory').toBe(403)
-      const bare = await fetch(`${rooms.world.origin}/hooks/teams`, {
+        expect(await chats.call(press, forged), what).toBe(403)
+      expect(await chats.call({ ...press, channelData: { tenant: { id: 'another' } } }), 'another directory').toBe(403)
+      const bare = await fetch(`${chats.world.origin}/hooks/teams`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(press),
       })
       expect(bare.status).toBe(403)
-      const odd = await fetch(`${rooms.world.origin}/hooks/teams`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"type":' })
+      const odd = await fetch(`${chats.world.origin}/hooks/teams`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"type":' })
       expect(odd.status).toBe(400)
       expect((await stateOf(primary))?.state).toBe('triggered')
-      expect(rooms.posted.length, 'and nothing is sent anywhere').toBe(count)
+      expect(chats.posted.length, 'and nothing is sent anywhere').toBe(count)
     })
   })
 
-  test('an address that the bot did not tell is refused, and that of a channel is nobody’s', async () => {
-    await withRooms(async rooms => {
-      const { team, primary } = await pagedTeam(rooms.world)
+  test('an address that the bot did not issue is refused, and that of a channel is nobody’s', async () => {
+    await withChats(async chats => {
+      const { team, primary } = await pagedTeam(chats.world)
       const conversation = { serviceUrl: 'https://evil.example/', conversationId: 'a:x', isChannel: false, id: ada.aadObjectId, name: 'Ada' }
       const forged = `${Buffer.from(JSON.stringify(conversation)).toString('base64url')}.AAAA`
-      await expect(primary.call('addContactMethod', { body: { kind: 'teams-bot', address: forged } })).rejects.toThrow(/write “connect” to it/)
-      await rooms.says(ada, 'connect', '19:ops@thread.tacv2')
-      const told = rooms.lastText.split('\n').at(-1) ?? ''
-      await expect(primary.call('addContactMethod', { body: { kind: 'teams-bot', address: told } })).rejects.toThrow(/that of a channel/)
-      await rooms.says(ada, 'connect')
-      const own = new URL(rooms.posted.at(-1)?.activity.attachments?.[0]?.content.actions[0]?.url ?? '').searchParams.get('teams') ?? ''
-      const lead = await rooms.world.person('lead')
+      await expect(primary.call('addContactMethod', { body: { kind: 'teams-bot', address: forged } })).rejects.toThrow(/when you send it “connect”/)
+      await chats.says(ada, 'connect', '19:ops@thread.tacv2')
+      const told = chats.lastText.split('\n').at(-1) ?? ''
+      await expect(primary.call('addContactMethod', { body: { kind: 'teams-bot', address: told } })).rejects.toThrow(/the address of a channel/)
+      await chats.says(ada, 'connect')
+      const own = new URL(chats.posted.at(-1)?.activity.attachments?.[0]?.content.actions[0]?.url ?? '').searchParams.get('teams') ?? ''
+      const lead = await chats.world.person('lead')
       const body = { kind: 'teams-bot' as const, name: 'ops', address: own }
-      await expect(lead.call('saveTeamChannel', { params: { id: team.id }, body })).rejects.toThrow(/chat with one person/)
+      await expect(lead.call('saveTeamChannel', { params: { id: team.id }, body })).rejects.toThrow(/direct chat/)
     })
   })
 
-  test('a channel gets a thread with buttons: whoever presses is known by their own chat, and the channel is told', async () => {
-    await withRooms(async rooms => {
-      const { world } = rooms
+  test('a channel gets a thread with buttons: whoever presses is known by their own chat, and the channel is notified', async () => {
+    await withChats(async chats => {
+      const { world } = chats
       const { team, backup } = await pagedTeam(world)
       const channel = '19:ops@thread.tacv2'
-      await rooms.says(ada, 'connect', channel)
-      await rooms.pageRoom(team.id, 'teams-bot', rooms.lastText.split('\n').at(-1) ?? '')
-      await rooms.connect(backup, ben)
+      await chats.says(ada, 'connect', channel)
+      await chats.pageChannel(team.id, 'teams-bot', chats.lastText.split('\n').at(-1) ?? '')
+      await chats.connect(backup, ben)
       await world.alert({ service: 'billing' })
-      expect(rooms.posted.at(-1)?.path).toBe('/emea/v3/conversations')
-      expect(JSON.parse(rooms.microsoft.received.at(-1)?.body.toString() ?? '')).toMatchObject({ isGroup: true, channelData: { channel: { id: channel } } })
-      const token = rooms.button
-      const [, , open] = rooms.posted.at(-1)?.activity.attachments?.[0]?.content.actions ?? []
+      expect(chats.posted.at(-1)?.path).toBe('/emea/v3/conversations')
+      expect(JSON.parse(chats.microsoft.received.at(-1)?.body.toString() ?? '')).toMatchObject({ isGroup: true, channelData: { channel: { id: channel } } })
+      const token = chats.button
+      const [, , open] = chats.posted.at(-1)?.activity.attachments?.[0]?.content.actions ?? []
       expect(open?.url, 'whoever opens it signs in').toBe(`${world.server.origin}/pages/${(await stateOf(backup))?.id}`)
-      await rooms.presses(ada, { token, answer: 'acknowledge' }, channel)
-      expect(rooms.lastText).toMatch(/does not know who you are here/)
+      await chats.presses(ada, { token, answer: 'acknowledge' }, channel)
+      expect(chats.lastText).toMatch(/not linked to a Tocsin account/)
       expect((await stateOf(backup))?.state).toBe('triggered')
-      await rooms.presses(ben, { token, answer: 'acknowledge' }, channel)
-      expect(rooms.posted.at(-1)?.path).toBe(`/emea/v3/conversations/${channel};messageid=1485983194839/activities`)
-      expect(rooms.lastText).toBe(`${backup.name} pressed “Acknowledge”. It is yours: billing: Something odd`)
+      await chats.presses(ben, { token, answer: 'acknowledge' }, channel)
+      expect(chats.posted.at(-1)?.path).toBe(`/emea/v3/conversations/${channel};messageid=1485983194839/activities`)
+      expect(chats.lastText).toBe(`${backup.name} pressed “Acknowledge”. Acknowledged: billing: Something odd`)
       expect(await stateOf(backup)).toMatchObject({ state: 'acknowledged', acknowledgedBy: backup.name })
-      await expect(world.client()('acknowledgeByLink', { body: { token } }), 'it is no private link').rejects.toThrow(/not right/)
+      await expect(world.client()('acknowledgeByLink', { body: { token } }), 'it is no private link').rejects.toThrow(/link is invalid/)
     })
   })
 
   test('the buttons of an incident that is hidden from somebody do nothing for them, and what the bot says of it is hidden too', async () => {
-    await withRooms(async rooms => {
-      const { world } = rooms
+    await withChats(async chats => {
+      const { world } = chats
       const { team, primary, backup } = await pagedTeam(world)
-      await rooms.says(ada, 'connect', '19:ops@thread.tacv2')
-      await rooms.pageRoom(team.id, 'teams-bot', rooms.lastText.split('\n').at(-1) ?? '')
-      await rooms.connect(primary, ada)
-      await rooms.connect(backup, ben)
+      await chats.says(ada, 'connect', '19:ops@thread.tacv2')
+      await chats.pageChannel(team.id, 'teams-bot', chats.lastText.split('\n').at(-1) ?? '')
+      await chats.connect(primary, ada)
+      await chats.connect(backup, ben)
       const lead = await world.person('lead')
       const [service] = await lead.call('services')
       const incident = await lead.call('openIncident', { body: { title: 'Secret', reason: 'Suspicion.', serviceIds: [service?.id ?? ''] } })
       await world.settle()
-      const token = rooms.button
-      await rooms.presses(ben, { token, answer: 'acknowledge' }, '19:ops@thread.tacv2')
-      expect(rooms.lastText).toContain(`${backup.name} pressed “Acknowledge”. It is yours`)
+      const token = chats.button
+      await chats.presses(ben, { token, answer: 'acknowledge' }, '19:ops@thread.tacv2')
+      expect(chats.lastText).toContain(`${backup.name} pressed “Acknowledge”. Acknowledged`)
       const { version } = await lead.call('incident', { params: { id: incident.id } })
       await lead.call('changeIncident', { params: { id: incident.id }, body: { version, isRestricted: true } })
       const outsider: Member = { aadObjectId: 'aaaaaaaa-0000-4000-8000-000000000003', name: 'Cai in Teams' }
       const stranger = await world.person('lead')
-      await rooms.connect(stranger, outsider)
-      await rooms.presses(outsider, { token, answer: 'escalate' }, '19:ops@thread.tacv2')
-      expect(rooms.lastText).toBe('What this button led to is gone.')
+      await chats.connect(stranger, outsider)
+      await chats.presses(outsider, { token, answer: 'escalate' }, '19:ops@thread.tacv2')
+      expect(chats.lastText).toBe('This page no longer exists.')
       expect(JSON.stringify((await stranger.call('messageLog')).items)).not.toContain('Secret')
       expect(JSON.stringify((await lead.call('messageLog')).items)).toContain('Secret')
     })
   })
 
   test('an answer of Teams that is not understood does not send the message once more', async () => {
-    await withRooms(async rooms => {
-      const { primary } = await pagedTeam(rooms.world)
-      await rooms.connect(primary, ada)
-      const { answer } = rooms.microsoft
-      rooms.microsoft.answer = request => (request.path.startsWith('/emea/') ? { status: 202, body: 'Accepted' } : answer(request))
-      const before = rooms.posted.length
-      await rooms.world.alert({ service: 'billing' })
-      await rooms.world.advance({ minutes: 3 })
-      expect(rooms.posted.length - before).toBe(1)
+    await withChats(async chats => {
+      const { primary } = await pagedTeam(chats.world)
+      await chats.connect(primary, ada)
+      const { answer } = chats.microsoft
+      chats.microsoft.answer = request => (request.path.startsWith('/emea/') ? { status: 202, body: 'Accepted' } : answer(request))
+      const before = chats.posted.length
+      await chats.world.alert({ service: 'billing' })
+      await chats.world.advance({ minutes: 3 })
+      expect(chats.posted.length - before).toBe(1)
     })
   })
 
   test('its token is kept, fetched anew before it runs out, and at once when it is taken back', async () => {
-    await withRooms(async rooms => {
-      const { world } = rooms
+    await withChats(async chats => {
+      const { world } = chats
       const { primary } = await pagedTeam(world)
-      await rooms.connect(primary, ada)
+      await chats.connect(primary, ada)
       await world.advance({ minutes: 56 })
       await world.alert({ service: 'billing', title: 'Later' })
-      expect(rooms.posted.at(-1)?.authorization).toBe('Bearer token-2')
-      const answer = rooms.microsoft.answer
-      rooms.microsoft.answer = request => (request.headers.authorization === 'Bearer token-2' ? { status: 401, body: '{}' } : answer(request))
+      expect(chats.posted.at(-1)?.authorization).toBe('Bearer token-2')
+      const answer = chats.microsoft.answer
+      chats.microsoft.answer = request => (request.headers.authorization === 'Bearer token-2' ? { status: 401, body: '{}' } : answer(request))
       await world.alert({ service: 'billing', title: 'Taken back' })
       await world.advance({ seconds: 3 })
-      expect(rooms.posted.at(-1)?.authorization).toBe('Bearer token-3')
-      expect(rooms.lastText).toContain('Taken back')
+      expect(chats.posted.at(-1)?.authorization).toBe('Bearer token-3')
+      expect(chats.lastText).toContain('Taken back')
     })
   })
 })
 
 describe('Slack', () => {
-  const press = async ({ world, slack }: Rooms, user: string, action: object, channel = user) => {
+  const press = async ({ world, slack }: Chats, user: string, action: object, channel = user) => {
     const sent = slack.received
       .filter(({ path }) => path.endsWith('postMessage'))
       .map(({ body }) => JSON.parse(body.toString()) as { channel: string; blocks: { type: string; block_id?: string }[] })
@@ -383,7 +383,7 @@ describe('Slack', () => {
         ?.body.toString() ?? '{}',
     ) as { text: string; response_type: string }
   }
-  const join = async ({ world, slack }: Rooms, person: Person, address: string) => {
+  const join = async ({ world, slack }: Chats, person: Person, address: string) => {
     const { method } = await person.call('addContactMethod', { body: { kind: 'slack', address } })
     await world.settle()
     const code = /\d{6}/.exec(slack.received.at(-1)?.body.toString() ?? '')?.[0] ?? ''
@@ -391,35 +391,35 @@ describe('Slack', () => {
   }
 
   test('in a channel whoever presses is known by their member ID, and must be a responder', async () => {
-    await withRooms(async rooms => {
-      const { world } = rooms
+    await withChats(async chats => {
+      const { world } = chats
       const { team, backup } = await pagedTeam(world)
-      const room = 'C012AB3CD'
-      await rooms.pageRoom(team.id, 'slack', room)
-      await join(rooms, backup, 'U000BACKUP')
+      const channel = 'C012AB3CD'
+      await chats.pageChannel(team.id, 'slack', channel)
+      await join(chats, backup, 'U000BACKUP')
       const reader = await world.person('observer')
-      await join(rooms, reader, 'U000READER')
+      await join(chats, reader, 'U000READER')
       await world.alert({ service: 'billing' })
-      expect(await press(rooms, 'U0STRANGER', { action_id: 'acknowledge' }, room)).toMatchObject({
+      expect(await press(chats, 'U0STRANGER', { action_id: 'acknowledge' }, channel)).toMatchObject({
         response_type: 'ephemeral',
-        text: expect.stringMatching(/does not know/),
+        text: expect.stringMatching(/not linked to a Tocsin account/),
       })
-      expect(await press(rooms, 'U000READER', { action_id: 'acknowledge' }, room)).toMatchObject({
+      expect(await press(chats, 'U000READER', { action_id: 'acknowledge' }, channel)).toMatchObject({
         response_type: 'ephemeral',
-        text: expect.stringMatching(/role responder/),
+        text: expect.stringMatching(/requires the responder role/),
       })
       expect((await stateOf(backup))?.state).toBe('triggered')
-      expect(await press(rooms, 'U000BACKUP', { action_id: 'acknowledge' }, room)).toMatchObject({
+      expect(await press(chats, 'U000BACKUP', { action_id: 'acknowledge' }, channel)).toMatchObject({
         response_type: 'in_channel',
-        text: `${backup.name} pressed “Acknowledge”. It is yours: billing: Something odd`,
+        text: `${backup.name} pressed “Acknowledge”. Acknowledged: billing: Something odd`,
       })
       expect(await stateOf(backup)).toMatchObject({ state: 'acknowledged', acknowledgedBy: backup.name })
     })
   })
 
-  test('a page is given to a member, joined by one, and rests, by the lists under it', async () => {
-    await withRooms(async rooms => {
-      const { world } = rooms
+  test('a page is reassigned, gets a responder, and is snoozed, by the lists under it', async () => {
+    await withChats(async chats => {
+      const { world } = chats
       const { primary, backup } = await pagedTeam(world)
       const third = await world.person()
       for (const [person, address] of [
@@ -427,13 +427,13 @@ describe('Slack', () => {
         [backup, 'U000BACKUP'],
         [third, 'U0000THIRD'],
       ] as const)
-        await join(rooms, person, address)
+        await join(chats, person, address)
       await world.alert({ service: 'billing' })
-      expect(await press(rooms, 'U00PRIMARY', { action_id: 'open', value: '' }), 'Slack tells of it, and there is nothing to say').toEqual({})
-      expect((await press(rooms, 'U00PRIMARY', { action_id: 'decline', selected_user: 'U0STRANGER' })).text).toMatch(/does not know who that member/)
-      expect((await press(rooms, 'U00PRIMARY', { action_id: 'add', selected_user: 'U0000THIRD' })).text).toContain(`${third.name} is paged as well`)
-      expect((await press(rooms, 'U00PRIMARY', { action_id: 'decline', selected_user: 'U000BACKUP' })).text).toContain(`${backup.name} is paged instead of you`)
-      expect((await press(rooms, 'U000BACKUP', { action_id: 'snooze', selected_option: { value: '30' } })).text).toContain('rests for 30 minutes')
+      expect(await press(chats, 'U00PRIMARY', { action_id: 'open', value: '' }), 'Slack reports the click, and there is nothing to reply').toEqual({})
+      expect((await press(chats, 'U00PRIMARY', { action_id: 'decline', selected_user: 'U0STRANGER' })).text).toMatch(/member is not linked to a Tocsin account/)
+      expect((await press(chats, 'U00PRIMARY', { action_id: 'add', selected_user: 'U0000THIRD' })).text).toContain(`Added ${third.name}`)
+      expect((await press(chats, 'U00PRIMARY', { action_id: 'decline', selected_user: 'U000BACKUP' })).text).toContain(`Reassigned to ${backup.name}`)
+      expect((await press(chats, 'U000BACKUP', { action_id: 'snooze', selected_option: { value: '30' } })).text).toContain('Snoozed for 30 minutes')
       expect(await stateOf(primary)).toMatchObject({ state: 'acknowledged', acknowledgedBy: backup.name })
     })
   })

@@ -17,7 +17,7 @@ import { pages } from './tables.ts'
 export const watchdogJob = defineJob({ kind: 'on-call.audit', lane: clocksLane, data: z.object({}), isUrgent: true })
 export const watchdogPingJob = defineJob({ kind: 'on-call.heart', lane: clocksLane, data: z.object({}) })
 const everySeconds = 60
-/** A step that is later than that is reported. */
+/** An escalation that is later than that is reported. */
 const lateSeconds = 30
 /** Clocks of several machines differ by less. */
 const aheadSeconds = 60
@@ -29,7 +29,7 @@ export const escalationAudits = defineCounter({
   labelNames: ['result'],
 })
 
-/** Kinds of jobs of other modules that look, with each look of the auditor, whether what they promise is in order. Each is a job of its own: none fails with another. */
+/** Kinds of jobs of other modules that check their own commitments with each run of the watchdog. Each is a job of its own: none fails with another. */
 export class Audits {
   readonly #kinds: JobKind<Record<string, never>>[] = []
   add(kind: JobKind<Record<string, never>>): void {
@@ -40,14 +40,14 @@ export class Audits {
   }
 }
 
-/** Waits for the next look. Scheduling it again at each start changes nothing: it is one job. */
+/** Schedules the next run. Scheduling it again at each start changes nothing: it is one job. */
 export async function scheduleWatchdog(tx: Tx): Promise<void> {
   await schedule(tx, { kind: watchdogJob, key: watchdogJob.kind, runAt: addSeconds(tx.now, everySeconds), data: {} })
 }
 
 /**
- * Once a minute: every escalation that is open has a timer for its next step, and none is late. What is missing is mended and reported; only
- * then does the heart beat that an outside monitor listens to. A look that fails is tried again, and the heart is silent meanwhile.
+ * Once a minute: every escalation that is open has a timer for its next step, and none is late. What is missing is repaired and reported; only
+ * then is the heartbeat sent that an external monitor expects. A run that fails is retried, and no heartbeat is sent meanwhile.
  */
 export async function runWatchdog(tx: Tx, context: AppContext, audits: Audits): Promise<void> {
   await scheduleWatchdog(tx)
@@ -83,10 +83,10 @@ export async function runWatchdog(tx: Tx, context: AppContext, audits: Audits): 
       data: { what: hasTimer ? 'late' : 'missing', dueAt: nextEscalationAt },
     })),
   )
-  if (ahead > 0) context.log.warn({ ahead }, 'the auditor found timers that were set while the clock ran ahead, and brought them back')
+  if (ahead > 0) context.log.warn({ ahead }, 'the watchdog found timers set while the clock was ahead, and corrected them')
   escalationAudits(context.metrics).inc({ result: missing.length + ahead > 0 ? 'repaired' : wrong.length > 0 ? 'late' : 'in order' })
   if (wrong.length > 0)
-    context.log.warn({ missing: missing.length, late: wrong.length - missing.length }, 'the auditor found escalations that were not in order')
+    context.log.warn({ missing: missing.length, late: wrong.length - missing.length }, 'the watchdog found late escalations or missing timers')
   if (context.config.heartbeatUrl !== undefined) await schedule(tx, { kind: watchdogPingJob, key: watchdogPingJob.kind, runAt: tx.now, data: {} })
 }
 
@@ -99,12 +99,12 @@ async function bringBack(tx: Tx): Promise<number> {
     with wrong as (
       select id, data->>'pageId' as page_id, run_at, run_at - (scheduled_at - ${tx.now}::timestamptz) as right_at from jobs
       where kind in (${escalateJob.kind}, ${wakeJob.kind}, ${notifyJob.kind}) and scheduled_at > ${addSeconds(tx.now, aheadSeconds)} limit ${maxRepaired} for update skip locked),
-    mended as (update jobs set run_at = right_at, scheduled_at = ${tx.now} from wrong where jobs.id = wrong.id)
+    repaired as (update jobs set run_at = right_at, scheduled_at = ${tx.now} from wrong where jobs.id = wrong.id)
     select page_id, max(run_at)::text as due_at from wrong group by page_id`)
   if (rows.length === 0) return 0
   const ids = rows.map(row => row.page_id)
   const timer = sql`select ${jobs.runAt} from ${jobs} where ${jobs.key} = 'page:' || ${pages.id}::text`
-  const mended = await tx.db
+  const repaired = await tx.db
     .update(pages)
     .set({ nextEscalationAt: sql`case when ${pages.nextEscalationAt} is null then null else (${timer}) end` })
     .where(inArray(pages.id, ids))
@@ -112,7 +112,7 @@ async function bringBack(tx: Tx): Promise<number> {
   const due = new Map(rows.map(row => [row.page_id, row.due_at]))
   await recordAll(
     tx,
-    mended.map(({ id, withinId }) => ({
+    repaired.map(({ id, withinId }) => ({
       actor: system,
       type: 'page.repaired',
       subject: { kind: 'page', id },
@@ -120,10 +120,10 @@ async function bringBack(tx: Tx): Promise<number> {
       data: { what: 'ahead', dueAt: due.has(id) ? new Date(due.get(id) ?? '').toISOString() : null },
     })),
   )
-  return mended.length
+  return repaired.length
 }
 
-/** Tells the outside monitor that escalations are in order. */
+/** Sends a heartbeat to the external monitor: escalations are in order. */
 export async function pingHeartbeatUrl(context: AppContext, signal: AbortSignal): Promise<void> {
   const url = context.config.heartbeatUrl
   if (url !== undefined) await post({ url, mayReachPrivate: true, headers: { 'content-type': 'application/json' }, body: '{}', signal })

@@ -16,7 +16,7 @@ import { shiftsOf } from './teams.ts'
 /** What a feed shows: the month past and the half year ahead. */
 const [pastDays, aheadDays] = [30, 180]
 
-/** Makes the secret address of a feed; an earlier one of the same person for the same ends. */
+/** Creates the secret address of a feed; it revokes an earlier one of the same person for the same schedule. */
 export async function makeFeed(tx: Tx, context: AppContext, caller: Caller, scheduleId: string | null): Promise<{ url: string }> {
   if (scheduleId !== null && !(await findSchedule(tx, scheduleId))) throw notFound('schedule')
   await tx.db
@@ -28,7 +28,7 @@ export async function makeFeed(tx: Tx, context: AppContext, caller: Caller, sche
   return { url: `${context.messenger.origin}/feeds/${token}.ics` }
 }
 
-interface Happening {
+interface CalendarEvent {
   readonly id: string
   readonly start: string
   readonly end: string
@@ -42,20 +42,20 @@ export async function readFeed(reader: Reader, context: AppContext, token: strin
     .from(calendarFeeds)
     .where(eq(calendarFeeds.tokenDigest, secretDigest(token.replace(/\.ics$/, ''))))
   const person = feed ? await findPerson(reader, feed.personId) : undefined
-  if (!feed || !person?.isActive) throw new AppProblem('not-found', 'There is no calendar at this address, or not any more.')
+  if (!feed || !person?.isActive) throw new AppProblem('not-found', 'This calendar feed does not exist or was revoked.')
   // Hours, not seconds: whoever fetches it again within the hour gets the same text.
   const hour = `${reader.now.slice(0, 13)}:00:00.000Z`
   const [from, until] = [addDays(hour, -pastDays), addDays(hour, aheadDays)]
   const snapshot = await readSnapshot(reader, undefined, from)
   const calendar = ical({ name: '', method: ICalCalendarMethod.PUBLISH, prodId: { company: 'Tocsin', product: 'On call' } })
-  const happenings: Happening[] = []
+  const events: CalendarEvent[] = []
   if (feed.scheduleId === null) {
     calendar.name(`On call: ${person.name}`)
     for (const shift of shiftsOf(snapshot, await listTeams(reader), person.id, from, until))
-      happenings.push({
+      events.push({
         ...shift,
         id: `${shift.schedule.id}-${shift.tier}`,
-        summary: `${shift.isShadow ? 'Watching' : 'On call'}: ${shift.team.name}, ${shift.tier}`,
+        summary: `${shift.isShadow ? 'Shadowing' : 'On call'}: ${shift.team.name}, ${shift.tier}`,
       })
   } else {
     const row = snapshot.rows.get(feed.scheduleId)
@@ -64,16 +64,16 @@ export async function readFeed(reader: Reader, context: AppContext, token: strin
     calendar.name(row.name)
     for (const position of positionsOf(snapshot, row.id))
       for (const shift of shifts(core, from, until, position).map(one => toShift(snapshot, one)))
-        happenings.push({
+        events.push({
           id: `${row.id}-${position}`,
           ...{ start: shift.start, end: shift.end },
           summary:
             shift.people.length === 0
-              ? `Nobody: ${row.name}`
-              : `${shift.people.map(one => one.name).join(', ')}${position === 0 ? '' : `, ${position + 1} in turn`}`,
+              ? `Coverage gap: ${row.name}`
+              : `${shift.people.map(one => one.name).join(', ')}${position === 0 ? '' : `, position ${position + 1}`}`,
         })
   }
-  for (const { id, start, end, summary } of happenings)
+  for (const { id, start, end, summary } of events)
     calendar.createEvent({
       id: `${id}-${Date.parse(start)}@tocsin`,
       start: new Date(start),

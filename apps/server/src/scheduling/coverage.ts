@@ -15,7 +15,7 @@ import { horizonDays } from './schedules.ts'
 import { type OnCallSnapshot, readSnapshot, referenceIn, type Settings, vacancies } from './snapshot.ts'
 
 export const coverageJob = defineJob({ kind: 'on-call.coverage', lane: housekeepingLane, data: z.object({}) })
-/** The most that one alarm lists: the page has all. */
+/** The most that one email lists: the on-call page has all. */
 const maxListed = 20
 
 /** People who cannot be paged: they set contact methods up, and none of them is verified. */
@@ -28,11 +28,11 @@ export async function unreachablePeople(reader: Reader): Promise<ReadonlySet<str
   return new Set(rows.map(row => row.personId))
 }
 
-/** Concerns by everything that they follow from: every open page of everybody asks for them with each change of anything. */
+/** Concerns by everything that they follow from: every open web page asks for them with each change of anything. */
 const known = new Map<string, Concern[]>()
 const maxKnown = 2_000
 
-/** What is wrong with the coverage that a team promises in the coming 90 days, counted from the full hour. */
+/** What is wrong with the coverage that a team requires in the coming 90 days, counted from the full hour. */
 export function comingConcerns(snapshot: OnCallSnapshot, teamId: string, unreachable: ReadonlySet<string>): Concern[] {
   const settings = snapshot.settings.get(teamId)
   if (!settings) return []
@@ -50,7 +50,7 @@ export function comingConcerns(snapshot: OnCallSnapshot, teamId: string, unreach
   return found
 }
 
-/** What is wrong with the coverage that a team promises, in a period. */
+/** What is wrong with the coverage that a team requires, in a period. */
 export function concernsOf(snapshot: OnCallSnapshot, teamId: string, unreachable: ReadonlySet<string>, from: string, until: string): Concern[] {
   const settings = snapshot.settings.get(teamId)
   if (!settings) return []
@@ -78,14 +78,14 @@ function tiersOf(settings: Settings): CoreTeam {
 
 function sentenceOf(snapshot: OnCallSnapshot, concern: CoreConcern): string {
   const name = 'participant' in concern ? referenceIn(snapshot, concern.participant).name : ''
-  if (concern.kind === 'gap') return `Nobody is ${concern.tier}.`
-  if (concern.kind === 'double') return `${name} is ${concern.tiers.join(' and ')} at once: nobody stands behind them.`
-  if (concern.kind === 'stretch') return `${name} is ${concern.tier} for ${concern.days} days without a break.`
-  if (concern.kind === 'nights') return `${name} is ${concern.tier} for ${concern.nights} nights one after the other.`
-  return `${name} is ${concern.tier} and cannot be paged: no contact method is verified.`
+  if (concern.kind === 'gap') return `Coverage gap: nobody is on call as ${concern.tier}.`
+  if (concern.kind === 'double') return `${name} is on call as ${concern.tiers.join(' and ')} at the same time, so there is no backup.`
+  if (concern.kind === 'stretch') return `${name} is on call as ${concern.tier} for ${concern.days} days without a break.`
+  if (concern.kind === 'nights') return `${name} is on call as ${concern.tier} for ${concern.nights} nights in a row.`
+  return `${name} is on call as ${concern.tier} but cannot be paged: no verified contact method.`
 }
 
-/** Waits for the next morning's look at coverage, if nobody waits for it yet. */
+/** Schedules the coverage check of the next morning, unless it is already scheduled. */
 export async function scheduleCoverageCheck(tx: Tx): Promise<void> {
   const morning = `${tx.now.slice(0, 10)}T07:00:00.000Z`
   await schedule(tx, { kind: coverageJob, key: coverageJob.kind, runAt: morning > tx.now ? morning : addDays(morning, 1), data: {} })
@@ -113,7 +113,7 @@ export async function alarmCoverage(tx: Tx, context: AppContext): Promise<void> 
     })
     const lines = [
       ...concerns.map(one => `- ${format.format(new Date(one.start))} to ${format.format(new Date(one.end))}: ${one.sentence}`),
-      ...open.map(one => `- ${one.person.name} has left and still stands in ${one.schedule.name}, ${one.layer}.`),
+      ...open.map(one => `- ${one.person.name} is no longer active but is still in ${one.schedule.name}, layer ${one.layer}.`),
     ]
     const more = lines.length > maxListed ? [`- and ${lines.length - maxListed} more`] : []
     await record(tx, {
@@ -128,8 +128,8 @@ export async function alarmCoverage(tx: Tx, context: AppContext): Promise<void> 
         address: person.email,
         purpose: 'coverage',
         purposeId: team.id,
-        subject: `On call of ${team.name}: ${lines.length === 1 ? 'one thing' : `${lines.length} things`} to mend in the next 90 days`,
-        body: `${[...lines.slice(0, maxListed), ...more].join('\n')}\n\nSee ${context.messenger.origin}/on-call\n`,
+        subject: `${team.name}: ${lines.length === 1 ? '1 on-call coverage problem' : `${lines.length} on-call coverage problems`} in the next 90 days`,
+        body: `${[...lines.slice(0, maxListed), ...more].join('\n')}\n\nView the schedule: ${context.messenger.origin}/on-call\n`,
         isDemo: person.isDemo,
       })
   }

@@ -19,7 +19,7 @@ export { addTimeOff, listTimeOff } from './time-off.ts'
 export function openScheduling(context: AppContext): Bindings {
   context.jobs.register(shiftChangeJob, { run: (tx, { scheduleId, since }) => recordShifts(tx, context, [scheduleId], { since }) })
   context.jobs.register(coverageJob, { run: tx => alarmCoverage(tx, context) })
-  // Somebody who leaves is never on call from that instant, and who is on call then is written down.
+  // Somebody who leaves is never on call from that instant, and who is on call then is recorded.
   context.readers.react('on-call', {
     'person.changed': async (tx, entry) => {
       const snapshot = await readSnapshot(tx)
@@ -29,7 +29,7 @@ export function openScheduling(context: AppContext): Bindings {
   return schedulingBindings(context)
 }
 
-/** Sees to what must always be scheduled: the check of coverage, and the next handoff of schedules that have none recorded yet. */
+/** Ensures what must always be scheduled: the coverage check, and the next handoff of schedules that have none recorded yet. */
 export async function resumeScheduling(tx: Tx, context: AppContext): Promise<void> {
   await scheduleCoverageCheck(tx)
   const { rows } = await readSnapshot(tx)

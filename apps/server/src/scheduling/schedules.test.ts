@@ -34,19 +34,19 @@ async function dailyTeam(world: World, count = 3) {
 }
 
 describe('a schedule', () => {
-  test('says who is on call at each depth, and hands over on time', async ({ world }) => {
+  test('says who is on call at each tier, with handoffs on time', async ({ world }) => {
     const { current, members } = await dailyTeam(world)
     expect(await current()).toEqual(['primary: member 0', 'secondary: member 1'])
     await world.advance({ hours: 23, minutes: 59 })
     expect(await current()).toEqual(['primary: member 0', 'secondary: member 1'])
     await world.advance({ minutes: 1 })
     expect(await current()).toEqual(['primary: member 1', 'secondary: member 2'])
-    // Who comes on call is told.
-    expect(world.expectMail(members[1]?.email ?? '', /You are on call for Response/).text).toContain('Nobody left a note.')
-    expect(world.expectMail(members[2]?.email ?? '', /You are secondary for Response/).text).toContain('No incident of the team is open.')
+    // Whoever goes on call is notified.
+    expect(world.expectMail(members[1]?.email ?? '', /You are on call for Response/).text).toContain('No handoff notes.')
+    expect(world.expectMail(members[2]?.email ?? '', /You are secondary for Response/).text).toContain('No open incidents.')
   })
 
-  test('that changes is in force for pages not sent yet, tells whom it concerns, and nobody else', async ({ world }) => {
+  test('that changes applies to pages not sent yet, notifies those affected, and nobody else', async ({ world }) => {
     const { lead, team, schedule, members } = await dailyTeam(world)
     const [first, second, third] = members
     await world.service('billing', team)
@@ -58,9 +58,9 @@ describe('a schedule', () => {
       body: { ...schedule, layers: schedule.layers.map(layer => ({ ...layer, participants: [first?.id ?? '', third?.id ?? ''] })) },
     })
     await world.settle()
-    const told = world.takeMails().filter(mail => mail.purpose === 'on-call')
-    expect(told.map(mail => mail.to).toSorted()).toEqual([first?.email, second?.email, third?.email])
-    expect(told.find(mail => mail.to === second?.email)?.text).toContain('You have no shifts in it')
+    const notified = world.takeMails().filter(mail => mail.purpose === 'on-call')
+    expect(notified.map(mail => mail.to).toSorted()).toEqual([first?.email, second?.email, third?.email])
+    expect(notified.find(mail => mail.to === second?.email)?.text).toContain('You have no shifts on this schedule')
     await world.advance({ minutes: 5 })
     third?.expectPage(/billing/)
     second?.expectNoPage()
@@ -75,13 +75,13 @@ describe('a schedule', () => {
     )
     const rotation = { type: 'daily', every: 1, start: '2026-02-30T08:00' }
     await expect(lead.call('saveSchedule', body({ layers: [{ ...schedule.layers[0], rotation }] }))).rejects.toThrow(/layers.0.rotation.start/)
-    await expect(lead.call('removeSchedule', { params: { id: schedule.id } })).rejects.toThrow(/promises/)
+    await expect(lead.call('removeSchedule', { params: { id: schedule.id } })).rejects.toThrow(/one of its tiers/)
     expect((await lead.call('onCall'))[0]?.schedules[0]).toEqual(schedule)
   })
 })
 
 describe('an override', () => {
-  test('lets somebody take a part of a shift, and everybody concerned is told', async ({ world }) => {
+  test('lets somebody take a part of a shift, and everybody affected is notified', async ({ world }) => {
     const { schedule, members, current } = await dailyTeam(world)
     const [first, , third] = members
     world.takeMails()
@@ -102,19 +102,19 @@ describe('an override', () => {
     const { schedule, members, lead, current } = await dailyTeam(world)
     const [first, second] = members
     const span = { start: '2026-11-23T06:00:00Z', end: '2026-11-23T20:00:00Z' }
-    await expect(first?.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [second?.id ?? ''] } })).rejects.toThrow(/ask a lead/)
+    await expect(first?.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [second?.id ?? ''] } })).rejects.toThrow(/Ask a lead/)
     await expect(first?.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [] } }), 'nobody instead is a gap').rejects.toThrow(
-      /ask a lead/,
+      /Ask a lead/,
     )
     const stranger = await world.person()
     await expect(stranger.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [stranger.id] } })).rejects.toThrow(
-      /do not stand in this team/,
+      /not on this team/,
     )
     await expect(
       lead.call('addOverride', { params: { id: schedule.id }, body: { participants: [], start: '2026-11-22T06:00:00Z', end: '2026-11-22T20:00:00Z' } }),
     ).rejects.toThrow(/end/)
     const override = await lead.call('addOverride', { params: { id: schedule.id }, body: { ...span, participants: [second?.id ?? ''] } })
-    expect(override.start, 'it counts from now').toBe(world.now)
+    expect(override.start, 'it starts now').toBe(world.now)
     await world.advance({ hours: 1 })
     await lead.call('removeOverride', { params: { id: override.id } })
     expect(await current()).toEqual(['primary: member 0', 'secondary: member 1'])
@@ -180,14 +180,14 @@ test('who leaves is never on call from that instant, and their places are listed
   await world.settle()
   await world.alert({ service: 'billing' })
   members[0]?.expectNoPage()
-  expect(members[1]?.expectPage(/billing/).text).toContain('Nobody is on call as primary: this comes to you instead.')
+  expect(members[1]?.expectPage(/billing/).text).toContain('Nobody is on call as primary, so you are paged instead.')
   const [found] = await lead.call('onCall')
   expect(found?.vacancies).toMatchObject([{ layer: 'Rotation', person: { name: 'member 0' } }])
   const past = await lead.call('pastCoverage', { params: { id: team.id }, query: { from: '2026-11-23T00:00:00Z', until: '2026-11-24T00:00:00Z' } })
   expect(past.filter(one => one.position === 0).map(one => names(one.people))).toEqual([['member 0'], []])
 })
 
-test('an apprentice watches until somebody says that they stand alone', async ({ world }) => {
+test('an apprentice shadows until somebody signs off their training', async ({ world }) => {
   const { lead, team, schedule, members, current } = await dailyTeam(world, 2)
   const novice = await world.person('responder', 'novice')
   const layers = schedule.layers.map(layer => ({ ...layer, participants: [...layer.participants, novice.id] }))
@@ -200,13 +200,13 @@ test('an apprentice watches until somebody says that they stand alone', async ({
   await lead.call('saveApprenticeship', { params: { id: team.id, personId: novice.id }, body: { isFinished: false } })
   await world.service('billing', team)
   await world.advance({ days: 2, hours: 1 })
-  expect(await current(), 'it is the turn of the novice').toEqual(['primary: ', 'secondary: member 0'])
+  expect(await current(), 'the novice has the shift').toEqual(['primary: ', 'secondary: member 0'])
   expect((await lead.call('onCall'))[0]?.current[0]?.shadows).toMatchObject([{ name: 'novice' }])
   await world.alert({ service: 'billing' })
-  expect(novice.expectPage(/billing/).text).toContain('You are watching')
-  members[0]?.expectPage(/this comes to you instead/)
+  expect(novice.expectPage(/billing/).text).toContain('you are shadowing')
+  members[0]?.expectPage(/so you are paged instead/)
   const finish = () => lead.call('saveApprenticeship', { params: { id: team.id, personId: novice.id }, body: { isFinished: true } })
-  await expect(finish(), 'not before enough was watched').rejects.toThrow(/has watched 1 shifts of the 2/)
+  await expect(finish(), 'not before enough shifts were shadowed').rejects.toThrow(/has shadowed 1 of 2 required shifts/)
   await expect(novice.call('saveApprenticeship', { params: { id: team.id, personId: novice.id }, body: { isFinished: true } })).rejects.toThrow()
   await world.advance({ days: 1 })
   expect((await finish()).find(one => one.person.name === 'novice')).toMatchObject({ watched: 2, finishedBy: lead.name })
@@ -223,11 +223,11 @@ test('coverage that is broken in the next 90 days is alarmed each morning, to th
   const layers = schedule.layers.map(layer => ({ ...layer, ends: '2026-12-20T00:00:00Z' }))
   await lead.call('saveSchedule', { params: { id: team.id }, body: { ...schedule, layers } })
   await world.advance({ hours: 23 })
-  const alarm = world.expectMail(lead.email, /On call of Response: 2 things/)
-  expect(alarm.text).toContain('20 Dec 2026, 00:00 to 22 Feb 2027, 07:00: Nobody is primary.')
+  const alarm = world.expectMail(lead.email, /Response: 2 on-call coverage problems/)
+  expect(alarm.text).toContain('20 Dec 2026, 00:00 to 22 Feb 2027, 07:00: Coverage gap: nobody is on call as primary.')
   world.takeMails()
   await world.advance({ days: 1 })
-  world.expectMail(lead.email, /On call of Response/)
+  world.expectMail(lead.email, /Response: \d+ on-call coverage problem/)
 })
 
 test('past coverage stays as it was, whatever becomes of the schedule, and each moment has its entry in the journal', async ({ world }) => {
@@ -324,7 +324,7 @@ test('what the leaving person wrote reaches the arriving one, with the incidents
   await open('Odd sign-ins', false)
   await open('A matter of few', true)
   await first?.call('writeHandoffNote', { params: { id: team.id }, body: { text: 'Watch the billing queue.' } })
-  await expect(stranger.call('writeHandoffNote', { params: { id: team.id }, body: { text: 'Hello' } })).rejects.toThrow(/for the people of the team/)
+  await expect(stranger.call('writeHandoffNote', { params: { id: team.id }, body: { text: 'Hello' } })).rejects.toThrow(/Only people on the team/)
   await world.advance({ days: 1 })
   const { text } = world.expectMail(second?.email ?? '', /You are on call/)
   expect(text).toContain('member 0 wrote:\nWatch the billing queue.')

@@ -16,7 +16,7 @@ import { apprenticeships, overrides, schedules } from './tables.ts'
 
 const maxSchedules = 50
 const maxOverrides = 1_000
-/** How far ahead a change is told to those whom it concerns, and coverage is looked at. */
+/** How far ahead people are notified of changed shifts, and coverage is checked. */
 export const horizonDays = 90
 
 export function scheduleView(row: ScheduleRow): Schedule {
@@ -34,7 +34,7 @@ export async function saveSchedule(
 ): Promise<Schedule> {
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
   const { id: given, version, ...values } = input
-  // People who have left may stand in a layer until their place is filled; new ones must have an account.
+  // People who have left may remain in a layer until they are replaced; new ones must have an account.
   const before = given === undefined ? undefined : await lockSchedule(tx, given)
   if (before && before.teamId !== teamId) throw notFound('schedule')
   const known = new Set(before?.layers.flatMap(peopleOf))
@@ -49,8 +49,8 @@ export async function saveSchedule(
     if (before.version !== version) throw changedMeanwhile()
   }
   const own = await tx.db.select({ id: schedules.id, name: schedules.name }).from(schedules).where(eq(schedules.teamId, teamId))
-  if (own.some(one => one.name === values.name && one.id !== id)) throw conflict(`The team has a schedule named ${values.name} already.`)
-  if (!before && own.length >= maxSchedules) throw conflict(`A team has at most ${maxSchedules} schedules.`)
+  if (own.some(one => one.name === values.name && one.id !== id)) throw conflict(`The team already has a schedule named ${values.name}.`)
+  if (!before && own.length >= maxSchedules) throw conflict(`A team can have at most ${maxSchedules} schedules.`)
   await changing(tx, context, caller.actor, id, async () => {
     if (before)
       await tx.db
@@ -58,8 +58,9 @@ export async function saveSchedule(
         .set({ ...values, version: before.version + 1 })
         .where(eq(schedules.id, id))
     else await tx.db.insert(schedules).values({ ...values, id, teamId })
-    // Whoever stands in it when the rule begins has shown that they can: it is for those who come after.
-    if (values.needsApprenticeship && before?.needsApprenticeship !== true) await takeAsAble(tx, caller, teamId, [...known, ...values.layers.flatMap(peopleOf)])
+    // Whoever is in the schedule when the rule is turned on counts as trained: it applies to those who join later.
+    if (values.needsApprenticeship && before?.needsApprenticeship !== true)
+      await markAsTrained(tx, caller, teamId, [...known, ...values.layers.flatMap(peopleOf)])
     const entry = { actor: caller.actor, subject: { kind: 'schedule', id } } as const
     const data = factsOf({ teamId, ...values })
     if (before) await record(tx, { ...entry, type: 'schedule.changed', data: { ...data, before: factsOf(before) } })
@@ -83,7 +84,7 @@ function overrideFacts({ id, kind, position, participantIds, layers, start, end,
   return { id, kind, position, participantIds, layers, start, end, reason }
 }
 
-async function takeAsAble(tx: Tx, caller: Caller, teamId: string, personIds: readonly string[]): Promise<void> {
+async function markAsTrained(tx: Tx, caller: Caller, teamId: string, personIds: readonly string[]): Promise<void> {
   const ids = [...new Set(personIds)]
   if (ids.length === 0) return
   await tx.db
@@ -92,12 +93,12 @@ async function takeAsAble(tx: Tx, caller: Caller, teamId: string, personIds: rea
     .onConflictDoNothing()
 }
 
-/** @throws AppProblem conflict while a team promises it or a policy pages it. */
+/** @throws AppProblem conflict while a tier of a team or a policy uses it. */
 export async function removeSchedule(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
   const row = await lockSchedule(tx, id)
   const snapshot = await readSnapshot(tx)
-  const promising = [...snapshot.settings].find(([, { tiers }]) => tiers.some(one => one.scheduleId === id))
-  if (promising) throw conflict('A team promises this schedule as one of its depths: change that first.')
+  const using = [...snapshot.settings].find(([, { tiers }]) => tiers.some(one => one.scheduleId === id))
+  if (using) throw conflict('A team uses this schedule for one of its tiers. Change the tiers first.')
   await context.usages.assertUnused(tx, 'schedule', id)
   await recordShifts(tx, context, [id], { isGone: true })
   await tx.db.delete(schedules).where(eq(schedules.id, id))
@@ -110,20 +111,20 @@ async function lockSchedule(tx: Tx, id: string): Promise<ScheduleRow> {
   return row
 }
 
-/** Responders of the team may take a shift, watch one, or take themselves out of theirs; what concerns others, and whose team it is not, is for leads. */
+/** Responders of the team may take a shift, shadow one, or remove themselves from theirs; overrides for others, and for other teams, are for leads. */
 async function assertMayOverride(tx: Tx, caller: Caller, schedule: ScheduleRow, participantIds: readonly string[]): Promise<void> {
   if (includesRole(caller.role, 'lead')) return
   const [team] = await listTeams(tx, [schedule.teamId])
   const isTheirs = team?.members.some(member => member.id === caller.personId) || schedule.layers.some(layer => peopleOf(layer).includes(caller.personId))
-  if (!isTheirs) throw new AppProblem('forbidden', 'You do not stand in this team: ask a lead of it.')
+  if (!isTheirs) throw new AppProblem('forbidden', 'You are not on this team. Ask a team lead to make this change.')
   if (participantIds.length !== 1 || participantIds[0] !== caller.personId)
-    throw new AppProblem('forbidden', 'You may take shifts yourself, or take yourself out of one; for others ask a lead, or let them do it.')
+    throw new AppProblem('forbidden', 'You can only add or remove yourself. Ask a lead to create overrides for others.')
 }
 
-async function assertRoom(tx: Tx, scheduleId: string): Promise<void> {
+async function assertOverridesLeft(tx: Tx, scheduleId: string): Promise<void> {
   const snapshot = await readSnapshot(tx)
   if (snapshot.overrides.filter(one => one.scheduleId === scheduleId).length >= maxOverrides)
-    throw conflict(`A schedule has at most ${maxOverrides} overrides that are still to come.`)
+    throw conflict(`A schedule can have at most ${maxOverrides} current and future overrides.`)
 }
 
 export async function addOverride(
@@ -134,11 +135,11 @@ export async function addOverride(
   input: z.output<typeof OverrideInput> & { reason: string },
 ): Promise<Override> {
   await assertMayOverride(tx, caller, await lockSchedule(tx, scheduleId), input.participants)
-  if (input.end <= tx.now) throw invalid('end', 'must lie ahead: what has been stays as it was')
+  if (input.end <= tx.now) throw invalid('end', 'must be in the future')
   await assertPeople(tx, input.participants, 'participants')
-  await assertRoom(tx, scheduleId)
+  await assertOverridesLeft(tx, scheduleId)
   const { participants, position = 0, kind, start, end, reason } = input
-  // It counts from now at the earliest, so that nothing is said of a time that has passed.
+  // It starts now at the earliest, so that the past does not change.
   const row = { kind, position, participantIds: participants, name: null, layers: null, merge: null, start: laterOf(start, tx.now), end, reason }
   return overrideView(await addRow(tx, context, caller, scheduleId, row), caller.actor.name)
 }
@@ -151,9 +152,9 @@ export async function addTemporary(
   input: z.output<typeof TemporaryInput> & { reason: string },
 ): Promise<Temporary> {
   await lockSchedule(tx, scheduleId)
-  if (input.end <= tx.now) throw invalid('end', 'must lie ahead: what has been stays as it was')
+  if (input.end <= tx.now) throw invalid('end', 'must be in the future')
   await assertPeople(tx, input.layers.flatMap(peopleOf), 'layers.participants')
-  await assertRoom(tx, scheduleId)
+  await assertOverridesLeft(tx, scheduleId)
   const { name, layers, merge = 'top', start, end, reason } = input
   const row = { kind: 'temporary' as const, position: 0, participantIds: [], name, layers, merge, start: laterOf(start, tx.now), end, reason }
   return temporaryView(await addRow(tx, context, caller, scheduleId, row), caller.actor.name)
@@ -179,12 +180,12 @@ async function addRow(
   return stored
 }
 
-/** Takes an override back: one that lies ahead is gone, one that has begun ends now. */
+/** Removes an override: a future one is deleted, one that has begun ends now. */
 export async function removeOverride(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
   const [row] = await tx.db.select().from(overrides).where(eq(overrides.id, id)).for('update')
   if (!row || row.end <= tx.now) throw notFound('override')
   if (!includesRole(caller.role, 'lead') && row.createdById !== caller.personId && !row.participantIds.includes(caller.personId))
-    throw new AppProblem('forbidden', 'This override is neither yours nor made by you: ask a lead.')
+    throw new AppProblem('forbidden', 'You can only remove overrides that you created or that include you. Ask a lead.')
   await changing(tx, context, caller.actor, row.scheduleId, async () => {
     if (row.start >= tx.now) await tx.db.delete(overrides).where(eq(overrides.id, id))
     else await tx.db.update(overrides).set({ end: tx.now }).where(eq(overrides.id, id))
@@ -217,19 +218,19 @@ export const temporaryView = (row: OverrideRow, createdBy: string): Temporary =>
 })
 
 /**
- * Makes a change to one schedule and sees to what follows from it: who is on call now is written down, the next handoff is waited for, and
- * everybody whose shifts are others than before is told.
+ * Makes a change to one schedule with its consequences: who is on call now is recorded, the next handoff is scheduled, and
+ * everybody whose shifts have changed is notified.
  */
 async function changing(tx: Tx, context: AppContext, actor: Actor, scheduleId: string, change: () => Promise<void>): Promise<void> {
   const before = await readSnapshot(tx)
   await change()
   const after = await readSnapshot(tx)
   await recordShifts(tx, context, [scheduleId])
-  await tellAffected(tx, context, actor, before, after, [scheduleId])
+  await notifyAffected(tx, context, actor, before, after, [scheduleId])
 }
 
-/** Tells everybody whose shifts in the coming 90 days are others than before, except who changed them. */
-export async function tellAffected(
+/** Notifies everybody whose shifts in the next 90 days have changed, except who changed them. */
+export async function notifyAffected(
   tx: Tx,
   context: AppContext,
   actor: Actor,
@@ -255,27 +256,27 @@ export async function tellAffected(
         purpose: 'on-call',
         purposeId: id,
         subject: `Your on-call shifts in ${row.name} have changed`,
-        body: `${actor.name} changed ${row.name}${team ? ` of ${team.name}` : ''}.\n\n${shiftWords(fresh, row.timeZone)}\n\nSee ${context.messenger.origin}/on-call\n`,
+        body: `${actor.name} changed ${row.name}${team ? ` of ${team.name}` : ''}.\n\n${shiftWords(fresh, row.timeZone)}\n\nView the schedule: ${context.messenger.origin}/on-call\n`,
         isDemo: person.isDemo,
       })
     }
   }
 }
 
-const maxTold = 12
+const maxShiftLines = 12
 
 function shiftWords(held: readonly string[], timeZone: string): string {
-  if (held.length === 0) return 'You have no shifts in it in the coming 90 days.'
+  if (held.length === 0) return 'You have no shifts on this schedule in the next 90 days.'
   const format = new Intl.DateTimeFormat('en-GB', { timeZone, weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
-  const lines = held.slice(0, maxTold).map(span => {
+  const lines = held.slice(0, maxShiftLines).map(span => {
     const [start = '', end = '', position = '0'] = span.split(' ')
-    return `- ${format.format(new Date(start))} to ${format.format(new Date(end))}${position === '0' ? '' : position === '1' ? ', as backup' : `, ${Number(position) + 1} in turn`}`
+    return `- ${format.format(new Date(start))} to ${format.format(new Date(end))}${position === '0' ? '' : position === '1' ? ', as backup' : `, position ${Number(position) + 1}`}`
   })
-  const more = held.length > maxTold ? [`- and ${held.length - maxTold} more`] : []
-  return [`Your shifts in the coming 90 days (${timeZone}):`, ...lines, ...more].join('\n')
+  const more = held.length > maxShiftLines ? [`- and ${held.length - maxShiftLines} more`] : []
+  return [`Your shifts in the next 90 days (${timeZone}):`, ...lines, ...more].join('\n')
 }
 
-/** For each person what they hold: `start end turn`. */
+/** For each person their shifts: `start end position`. */
 function heldIn(snapshot: OnCallSnapshot, scheduleId: string, from: Instant, until: Instant): Map<string, string[]> {
   const schedule = snapshot.schedules.get(scheduleId)
   const held = new Map<string, string[]>()

@@ -12,7 +12,7 @@ import { clocksLane, defineJob } from '../kernel/lanes.ts'
 import { type OnCallSnapshot, positionsOf, readSnapshot, type ScheduleRow } from './snapshot.ts'
 import { handoffNotes, shiftRecords } from './tables.ts'
 
-/** `since`: up to when turns have been written down. */
+/** `since`: up to when shifts have been recorded. */
 const ShiftChange = z.object({ scheduleId: z.uuid(), since: z.iso.datetime() })
 type ShiftChange = z.output<typeof ShiftChange>
 export const shiftChangeJob = defineJob({ kind: 'on-call.turn', lane: clocksLane, data: ShiftChange })
@@ -28,8 +28,8 @@ interface Change {
 }
 
 /**
- * Writes down who is on call in schedules where that has changed, with an entry of the journal, tells who comes on call, and waits for the next
- * change. Because it is written when it happens, what a schedule said in the past does not change with the schedule.
+ * Records who is on call in schedules where that has changed, with an entry of the journal, notifies whoever goes on call, and schedules the next
+ * change. Because it is recorded when it happens, the past does not change with the schedule.
  */
 export async function recordShifts(tx: Tx, context: AppContext, scheduleIds: readonly string[], { since = tx.now, isGone = false }: Watch = {}): Promise<void> {
   if (scheduleIds.length === 0) return
@@ -44,10 +44,10 @@ export async function recordShifts(tx: Tx, context: AppContext, scheduleIds: rea
     const row = snapshot.rows.get(scheduleId)
     const core = snapshot.schedules.get(scheduleId)
     if (!row || !core) continue
-    const turns = positionsOf(snapshot, scheduleId)
+    const positions = positionsOf(snapshot, scheduleId)
     const open = records.filter(one => one.scheduleId === scheduleId)
     let next: Instant = addDays(tx.now, lookAheadDays)
-    for (const position of turns) {
+    for (const position of positions) {
       const soon = shifts(core, tx.now, addDays(tx.now, lookAheadDays), position)
       const [current] = soon
       if (soon.length > 1 && current && current.end < next) next = current.end
@@ -55,11 +55,11 @@ export async function recordShifts(tx: Tx, context: AppContext, scheduleIds: rea
         ? [{ at: tx.now, participants: [], shadows: [] }]
         : shifts(core, since, addMinutes(tx.now, 1 / 60_000), position).map(({ start, participants, shadows = [] }) => ({ at: start, participants, shadows }))
       const last = open.find(one => one.position === position)
-      await writeDown(tx, context, snapshot, row, position, last, changes)
+      await recordChanges(tx, context, snapshot, row, position, last, changes)
     }
-    // A turn that nobody promises any more ends.
+    // A position that is no longer required ends.
     for (const one of open)
-      if (!turns.includes(one.position)) await writeDown(tx, context, snapshot, row, one.position, one, [{ at: tx.now, participants: [], shadows: [] }])
+      if (!positions.includes(one.position)) await recordChanges(tx, context, snapshot, row, one.position, one, [{ at: tx.now, participants: [], shadows: [] }])
     if (isGone) await cancel(tx, jobKey(scheduleId))
     else jobs.push({ kind: shiftChangeJob, key: jobKey(scheduleId), runAt: next, data: { scheduleId, since: tx.now } })
   }
@@ -67,13 +67,13 @@ export async function recordShifts(tx: Tx, context: AppContext, scheduleIds: rea
 }
 
 interface Watch {
-  /** Where the timer comes late (the server was down) the changes since then are written with their true times. */
+  /** Where the timer is late (the server was down) the changes since then are recorded with their true times. */
   readonly since?: Instant
   /** The schedule is about to be removed. */
   readonly isGone?: boolean
 }
 
-async function writeDown(
+async function recordChanges(
   tx: Tx,
   context: AppContext,
   snapshot: OnCallSnapshot,
@@ -102,13 +102,13 @@ async function writeDown(
       data: { teamId: row.teamId, schedule: row.name, position, start: at, people: named(participants), shadows: named(shadows) },
     })
     const arriving = participants.filter(id => !last?.participantIds.includes(id))
-    // Nobody is told of a shift that was over before it could be written down.
+    // Nobody is notified of a shift that was over before it could be recorded.
     if (last && at === changes.at(-1)?.at) for (const personId of arriving) await welcome(tx, context, row, position, personId, at)
     last = fresh
   }
 }
 
-/** What who comes on call has to know: until when, what those before wrote, and what is open. */
+/** The handoff message for whoever goes on call: handoff notes, and open incidents. */
 async function welcome(tx: Tx, context: AppContext, row: ScheduleRow, position: number, personId: string, at: Instant): Promise<void> {
   const person = await findPerson(tx, personId)
   if (!person?.isActive) return
@@ -121,12 +121,12 @@ async function welcome(tx: Tx, context: AppContext, row: ScheduleRow, position: 
     .orderBy(desc(handoffNotes.writtenAt))
     .limit(3)
   const incidents = await context.workload.openIncidents(tx, row.teamId, { personId, role: person.role })
-  const role = position === 0 ? 'on call' : position === 1 ? 'secondary' : position === 2 ? 'tertiary' : `number ${position + 1} in the rotation`
+  const role = position === 0 ? 'on call' : position === 1 ? 'secondary' : position === 2 ? 'tertiary' : `on call at position ${position + 1}`
   const body = [
-    `You are ${role} for ${team?.name ?? row.name} from now on (${row.name}).`,
-    notes.length === 0 ? 'Nobody left a note.' : notes.map(({ note, author }) => `${author} wrote:\n${note.text}`).join('\n\n'),
-    incidents.length === 0 ? 'No incident of the team is open.' : `Open incidents:\n${incidents.map(line => `- ${line}`).join('\n')}`,
-    `Who is on call, and your shifts: ${context.messenger.origin}/on-call`,
+    `You are now ${role} for ${team?.name ?? row.name} (${row.name}).`,
+    notes.length === 0 ? 'No handoff notes.' : notes.map(({ note, author }) => `${author} wrote:\n${note.text}`).join('\n\n'),
+    incidents.length === 0 ? 'No open incidents.' : `Open incidents:\n${incidents.map(line => `- ${line}`).join('\n')}`,
+    `View who is on call and your shifts: ${context.messenger.origin}/on-call`,
   ].join('\n\n')
   await context.messenger.post(tx, {
     channel: 'email',

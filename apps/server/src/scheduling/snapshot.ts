@@ -27,9 +27,9 @@ export interface OnCallSnapshot {
 }
 
 /**
- * Reads schedules with what stands over them: overrides, temporary schedules, time off, people who left, apprentices.
- * @param teamIds whose schedules; all where it says none
- * @param since overrides and time off that ended before count no more
+ * Reads schedules with what changes them: overrides, temporary schedules, time off, people who left, apprentices.
+ * @param teamIds whose schedules; all where undefined
+ * @param since overrides and time off that ended before are left out
  */
 export async function readSnapshot(reader: Reader, teamIds?: readonly string[], since: Instant = reader.now): Promise<OnCallSnapshot> {
   const { db } = reader
@@ -45,8 +45,8 @@ export async function readSnapshot(reader: Reader, teamIds?: readonly string[], 
 }
 
 /**
- * The part of the book that decides whom the pages of some teams go to now: an installation has thousands of people, a batch of pages concerns few.
- * @param targets what else is asked for: the steps of their policies
+ * The part of the on-call snapshot that decides whom the pages of some teams go to now: an installation has thousands of people, a batch of pages concerns few.
+ * @param targets what else is needed: the targets of their policies
  */
 export async function readSnapshotOf(reader: Reader, settings: ReadonlyMap<string, Settings>, targets: readonly PageTarget[]): Promise<OnCallSnapshot> {
   const { db } = reader
@@ -134,14 +134,14 @@ async function assemble(reader: Reader, since: Instant, { rows, settings, member
   }
 }
 
-/** A schedule as the pure core reads it; its name is its id, so that promises can name it. */
+/** A schedule as the pure core reads it; its name is its id, so that coverage requirements can name it. */
 export function toCore(
   row: Omit<ScheduleRow, 'version'>,
   own: readonly OverrideRow[],
   absences: readonly Absence[],
   apprentices: readonly string[],
 ): CoreSchedule {
-  // Of all who are away or learn only those who stand in it matter: each of them is looked at for every stretch of time.
+  // Of all absences and apprentices only those of the schedule matter: each is checked for every span of time.
   const layers = [...row.layers, ...own.flatMap(one => one.layers ?? [])]
   const current = new Set([...layers.flatMap(peopleOf), ...own.flatMap(one => one.participantIds)])
   return {
@@ -161,7 +161,7 @@ export function toCore(
 }
 
 export function referenceIn(snapshot: OnCallSnapshot, id: string): Reference {
-  return { id, name: snapshot.people.get(id)?.name ?? 'somebody unknown' }
+  return { id, name: snapshot.people.get(id)?.name ?? 'Unknown user' }
 }
 
 export function toShift(snapshot: OnCallSnapshot, shift: Shift): OnCallShift {
@@ -178,7 +178,7 @@ export function tierOf(snapshot: OnCallSnapshot, tierId: string): Settings['tier
   return undefined
 }
 
-/** Who is behind a target now: ids of people, and of those who watch. A channel is nobody. */
+/** Who is behind a target now: ids of people, and of those who shadow. A channel is nobody. */
 export function peopleBehind(
   snapshot: OnCallSnapshot,
   teamId: string,
@@ -202,7 +202,7 @@ export function peopleBehind(
   return active([])
 }
 
-/** The places in layers of people who have no account any more: to be filled. */
+/** The places in layers of people who are no longer active: to be filled. */
 export function vacancies(snapshot: OnCallSnapshot, teamId: string): { schedule: Reference; layer: string; person: Reference }[] {
   return [...snapshot.rows.values()]
     .filter(row => row.teamId === teamId)
@@ -215,7 +215,7 @@ export function vacancies(snapshot: OnCallSnapshot, teamId: string): { schedule:
     )
 }
 
-/** The turns of a schedule that somebody promises or pages: the first always. */
+/** The positions of a schedule that tiers use; the first always. */
 export function positionsOf(snapshot: OnCallSnapshot, scheduleId: string): number[] {
   const requirement = [...snapshot.settings.values()].flatMap(({ tiers }) => tiers.filter(one => one.scheduleId === scheduleId).map(one => one.position))
   return [...new Set([0, ...requirement])].toSorted((a, b) => a - b)

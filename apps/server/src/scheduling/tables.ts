@@ -16,7 +16,7 @@ const person = () =>
     .notNull()
     .references(() => people.id, { onDelete: 'cascade' })
 
-/** Who takes turns: layers of rotations. Participants are ids of people. */
+/** Schedules: layers of rotations. Participants are ids of people. */
 export const schedules = table(
   'schedules',
   {
@@ -32,7 +32,7 @@ export const schedules = table(
   self => [index('schedules_team').on(self.teamId)],
 )
 
-/** What stands instead of a schedule's turns for a time: an override, or with layers a temporary schedule. */
+/** What replaces a schedule's shifts for a time: an override, or with layers a temporary schedule. */
 export const overrides = table(
   'schedule_overrides',
   {
@@ -68,7 +68,7 @@ export const timeOff = table(
   self => [index('time_off_end').on(self.end)],
 )
 
-/** Who learns in a team, until somebody says that they stand alone. */
+/** Who is in training in a team, until somebody signs them off. */
 export const apprenticeships = table(
   'apprenticeships',
   {
@@ -81,14 +81,14 @@ export const apprenticeships = table(
   self => [primaryKey({ columns: [self.teamId, self.personId] })],
 )
 
-/** What a team promises, and how its pages climb. */
+/** The coverage requirements of a team, and how its pages escalate. */
 export const onCallSettings = table('on_call_settings', {
   teamId: team().primaryKey(),
   settings: json('settings', TeamOnCallSettings).notNull(),
   version: integer('version').notNull().default(1),
 })
 
-/** Who was on call, written down when it happened; each row has an entry in the journal, so that it can be proved. */
+/** Who was on call, recorded when it happened; each row has an entry in the journal as evidence. */
 export const shiftRecords = table(
   'shift_records',
   {

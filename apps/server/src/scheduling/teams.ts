@@ -67,7 +67,7 @@ export async function readCalendar(reader: Reader, teamId: string, period: { fro
   if (!team) throw notFound('team')
   const { from, until } = period
   const snapshot = await readSnapshot(reader, undefined, from)
-  // Schedules of other teams stand here too where this team promises them.
+  // Includes schedules of other teams that this team uses for its tiers.
   const requirement = new Set(snapshot.settings.get(teamId)?.tiers.map(one => one.scheduleId))
   const rows = [...snapshot.rows.values()].filter(row => row.teamId === teamId || requirement.has(row.id))
   const createdBy = await namesOf(reader, snapshot.overrides)
@@ -131,7 +131,7 @@ export async function listMyShifts(reader: Reader, personId: string) {
 
 const maxShiftRecords = 20_000
 
-/** Who was on call, as it was written down when it happened. */
+/** Who was on call, as recorded when it happened. */
 export async function readPastCoverage(reader: Reader, teamId: string, { from, until }: { from: Instant; until: Instant }) {
   assertPeriod({ from, until }, maxFairnessDays)
   const snapshot = await readSnapshot(reader, [])
@@ -141,7 +141,7 @@ export async function readPastCoverage(reader: Reader, teamId: string, { from, u
     .where(and(eq(shiftRecords.teamId, teamId), lt(shiftRecords.start, until), or(isNull(shiftRecords.end), gt(shiftRecords.end, from))))
     .orderBy(asc(shiftRecords.start), asc(shiftRecords.position))
     .limit(maxShiftRecords + 1)
-  if (rows.length > maxShiftRecords) throw invalid('until', `must be earlier: there are more than ${maxShiftRecords} shifts in this time`)
+  if (rows.length > maxShiftRecords) throw invalid('until', `must be earlier: the period contains more than ${maxShiftRecords} shifts`)
   return rows.map(row => ({
     schedule: { id: row.scheduleId, name: row.scheduleName },
     position: row.position,

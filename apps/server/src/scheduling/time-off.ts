@@ -11,7 +11,7 @@ import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
-import { tellAffected } from './schedules.ts'
+import { notifyAffected } from './schedules.ts'
 import { recordShifts } from './shift-log.ts'
 import { type OnCallSnapshot, readSnapshot, referenceIn } from './snapshot.ts'
 import { apprenticeships, handoffNotes, shiftRecords, timeOff } from './tables.ts'
@@ -20,7 +20,7 @@ const maxAhead = 50
 
 type Row = typeof timeOff.$inferSelect
 
-/** Who is away now or later, with those of their turns that nobody covers. */
+/** Who is away now or later, with those of their shifts that nobody covers. */
 export async function listTimeOff(reader: Reader, given?: OnCallSnapshot): Promise<TimeOff[]> {
   const snapshot = given ?? (await readSnapshot(reader))
   const rows = await reader.db.select().from(timeOff).where(gt(timeOff.end, reader.now)).orderBy(timeOff.start)
@@ -28,7 +28,7 @@ export async function listTimeOff(reader: Reader, given?: OnCallSnapshot): Promi
   return rows.map(row => view(snapshot, teams, row))
 }
 
-/** A turn of theirs is not covered where the promised depth has nobody, and would have them without the time off. */
+/** A shift of theirs is not covered where the required tier has nobody, and would have them without the time off. */
 function view(snapshot: OnCallSnapshot, teams: readonly { id: string; name: string }[], row: Row): TimeOff {
   const uncovered = teams.flatMap(team =>
     (snapshot.settings.get(team.id)?.tiers ?? []).flatMap(({ scheduleId, position }) => {
@@ -56,15 +56,15 @@ function view(snapshot: OnCallSnapshot, teams: readonly { id: string; name: stri
 /** Takes time off, and asks the others of each rotation to cover what is left open. */
 export async function addTimeOff(tx: Tx, context: AppContext, caller: Caller, input: RouteInput<typeof schedulingRoutes.addTimeOff>['body']): Promise<TimeOff> {
   const personId = input.personId ?? caller.personId
-  if (personId !== caller.personId && !includesRole(caller.role, 'lead')) throw new AppProblem('forbidden', 'Only a lead enters time off for somebody else.')
+  if (personId !== caller.personId && !includesRole(caller.role, 'lead')) throw new AppProblem('forbidden', 'Only a lead can add time off for someone else.')
   await assertPeople(tx, [personId], 'personId')
-  if (input.end <= tx.now) throw invalid('end', 'must lie ahead')
+  if (input.end <= tx.now) throw invalid('end', 'must be in the future')
   if (input.end > addDays(input.start, 400)) throw invalid('end', 'must be at most 400 days after start')
   const held = await tx.db
     .select({ id: timeOff.id })
     .from(timeOff)
     .where(and(eq(timeOff.personId, personId), gt(timeOff.end, tx.now)))
-  if (held.length >= maxAhead) throw conflict(`A person has at most ${maxAhead} times off ahead.`)
+  if (held.length >= maxAhead) throw conflict(`A person can have at most ${maxAhead} current and future time off entries.`)
   const before = await readSnapshot(tx)
   const row: Row = { id: newId(), personId, start: laterOf(input.start, tx.now), end: input.end, reason: input.reason }
   await tx.db.insert(timeOff).values(row)
@@ -85,7 +85,7 @@ export async function removeTimeOff(tx: Tx, context: AppContext, caller: Caller,
   const [row] = await tx.db.select().from(timeOff).where(eq(timeOff.id, id)).for('update')
   if (!row || row.end <= tx.now) throw notFound('time off')
   if (row.personId !== caller.personId && !includesRole(caller.role, 'lead'))
-    throw new AppProblem('forbidden', 'Only a lead changes the time off of somebody else.')
+    throw new AppProblem('forbidden', "Only a lead can change someone else's time off.")
   const before = await readSnapshot(tx)
   if (row.start >= tx.now) await tx.db.delete(timeOff).where(eq(timeOff.id, id))
   else await tx.db.update(timeOff).set({ end: tx.now }).where(eq(timeOff.id, id))
@@ -101,10 +101,10 @@ export async function removeTimeOff(tx: Tx, context: AppContext, caller: Caller,
 async function followUp(tx: Tx, context: AppContext, caller: Caller, before: OnCallSnapshot, after: OnCallSnapshot, personId: string): Promise<void> {
   const concerned = schedulesWith(after, personId)
   await recordShifts(tx, context, concerned)
-  await tellAffected(tx, context, caller.actor, before, after, concerned)
+  await notifyAffected(tx, context, caller.actor, before, after, concerned)
 }
 
-/** The schedules in which somebody stands. */
+/** The schedules that somebody is part of. */
 export function schedulesWith(snapshot: OnCallSnapshot, personId: string): string[] {
   return [...snapshot.rows.values()]
     .filter(
@@ -132,14 +132,14 @@ async function askForCover(tx: Tx, context: AppContext, snapshot: OnCallSnapshot
         purpose: 'cover',
         purposeId: scheduleId,
         subject: `Can you cover for ${off.person.name} in ${row?.name ?? ''}?`,
-        body: `${off.person.name} is away, and nobody holds these turns yet:\n\n${lines.join('\n')}\n\nTake one at ${context.messenger.origin}/on-call\n`,
+        body: `${off.person.name} is away, and these shifts are not covered:\n\n${lines.join('\n')}\n\nTake a shift: ${context.messenger.origin}/on-call\n`,
         isDemo: person.isDemo,
       })
     }
   }
 }
 
-/** Who learns in a team, and how far they are. */
+/** Who is in training in a team, and their progress. */
 export async function listApprenticeships(reader: Reader, teamId: string): Promise<z.input<typeof Apprenticeship>[]> {
   const snapshot = await readSnapshot(reader, [])
   const rows = await reader.db.select().from(apprenticeships).where(eq(apprenticeships.teamId, teamId)).orderBy(apprenticeships.startedAt)
@@ -160,7 +160,7 @@ export async function listApprenticeships(reader: Reader, teamId: string): Promi
   }))
 }
 
-/** Takes somebody on, or says that they stand alone from now on. Nobody can say that of themselves, nor before enough shifts were watched. */
+/** Starts somebody's training, or signs it off. Nobody can sign off themselves, nor before enough shifts were shadowed. */
 export async function saveApprenticeship(
   tx: Tx,
   context: AppContext,
@@ -174,9 +174,9 @@ export async function saveApprenticeship(
   const before = await readSnapshot(tx)
   const known = (await listApprenticeships(tx, teamId)).find(one => one.person.id === personId)
   if (isFinished) {
-    if (personId === caller.personId) throw new AppProblem('forbidden', 'Somebody else has to say that you stand alone.')
+    if (personId === caller.personId) throw new AppProblem('forbidden', 'You cannot sign off your own training. Ask someone else.')
     if (!known) throw notFound('apprenticeship')
-    if (known.watched < known.needed) throw conflict(`${known.person.name} has watched ${known.watched} shifts of the ${known.needed} that are needed.`)
+    if (known.watched < known.needed) throw conflict(`${known.person.name} has shadowed ${known.watched} of ${known.needed} required shifts.`)
   }
   const change = { finishedAt: isFinished ? tx.now : null, finishedById: isFinished ? caller.personId : null }
   await tx.db
@@ -223,11 +223,11 @@ export async function writeHandoffNote(tx: Tx, caller: Caller, teamId: string, t
   return { id: row.id, text, writtenBy: caller.actor.name, writtenAt: row.writtenAt }
 }
 
-/** Handoff notes speak of what a team works on: they are for those who stand in it, and for leads. */
+/** Handoff notes describe what a team works on: they are for its people, and for leads. */
 async function assertInTeam(reader: Reader, caller: Caller, teamId: string): Promise<void> {
   const [team] = await listTeams(reader, [teamId])
   if (!team) throw notFound('team')
   if (includesRole(caller.role, 'lead') || team.members.some(member => member.id === caller.personId)) return
   const snapshot = await readSnapshot(reader, [teamId])
-  if (schedulesWith(snapshot, caller.personId).length === 0) throw new AppProblem('forbidden', 'Handoff notes are for the people of the team.')
+  if (schedulesWith(snapshot, caller.personId).length === 0) throw new AppProblem('forbidden', 'Only people on the team can access its handoff notes.')
 }

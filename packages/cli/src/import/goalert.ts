@@ -6,10 +6,10 @@ import {
   type Layer,
   type LevelEntry,
   type PolicyEntry,
-  positionOf,
   type Restriction,
   type RotationSlot,
   type ScheduleEntry,
+  slotOf,
   strayTeam,
   type TargetEntry,
   uniqueNames,
@@ -78,7 +78,7 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
   const emailOf = (id: string, what: string): string[] => {
     const user = users.get(id)
     if (user?.email) return [user.email.toLowerCase()]
-    notes.push(`${what}: the user ${user?.name ?? id} ${user ? 'has no e-mail address' : 'was not exported'}: their turns, if they had any, stay empty.`)
+    notes.push(`${what}: the user ${user?.name ?? id} ${user ? 'has no email address' : 'was not exported'}. Their shifts, if any, stay empty.`)
     return []
   }
   const unique = uniqueNames()
@@ -87,11 +87,11 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
   const layerOf = (rotation: z.output<typeof Rotation>): Layer => {
     const ids = rotation.userIDs ?? rotation.users?.map(user => user.id) ?? []
     const start = wallTime(rotation.start, rotation.timeZone)
-    const found = ids.map(id => positionOf(emailOf(id, `rotation ${rotation.name}`)))
+    const found = ids.map(id => slotOf(emailOf(id, `rotation ${rotation.name}`)))
     return {
       name: rotation.name,
       rotation: { type: rotation.type, every: rotation.shiftLength, start },
-      participants: turned(found, rotation, at),
+      participants: rotated(found, rotation, at),
       timeZone: rotation.timeZone,
     }
   }
@@ -111,7 +111,7 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
         }))
       const rotation = rotations.get(target.id)
       if (!rotation) {
-        notes.push(`schedule ${name}: the rotation ${target.name ?? target.id} was not exported, and is left out.`)
+        notes.push(`schedule ${name}: the rotation ${target.name ?? target.id} was not exported. It is left out.`)
         return []
       }
       return [{ ...layerOf(rotation), ...hours }]
@@ -122,7 +122,7 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
         const what = `an override of ${name}`
         if (addUser && removeUser)
           notes.push(
-            `${what}: replaces one person while they are on call; it is said as two, one that adds and one that removes, which is the same while they are.`,
+            `${what}: replaces one person while they are on call. It is imported as two overrides, one that adds and one that removes, with the same result.`,
           )
         return [
           ...(removeUser ? [{ kind: 'remove' as const, participants: emailOf(removeUser.id, what), start, end }] : []),
@@ -167,7 +167,7 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
               return [{ schedule: known }]
             }
             notes.push(
-              `${what}: pages ${target.type} ${target.name ?? target.id}. Enter it as a channel of the team, whose address is a secret, and add it to the policy.`,
+              `${what}: pages ${target.type} ${target.name ?? target.id}. Its address is a secret that is not exported. Add it as a team channel, then add the channel to the policy.`,
             )
             return []
           }),
@@ -180,9 +180,9 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
     const rotation = rotations.get(id)
     return rotation ? [{ name, team: strayTeam, timeZone: rotation.timeZone, merge: 'top', layers: [layerOf(rotation)] }] : []
   })
-  notes.push(`GoAlert knows no teams: everything goes to the team ${strayTeam}. Rename it, or split it, in the files.`)
+  notes.push(`GoAlert has no teams. Everything goes to the team ${strayTeam}. Rename or split it in the files.`)
   if (services.length > 0)
-    notes.push('Services answer with two teams here: name the security team of each in services.yaml, where it says "name the security team".')
+    notes.push('In Tocsin a service has two teams. Set the security team of each service in services.yaml, where it says "name the security team".')
   const policyOf = (service: (typeof services)[number]) => policies.find(one => one.id === (service.escalationPolicyID ?? service.escalationPolicy?.id))?.name
   return {
     organization: {
@@ -213,9 +213,9 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
   }
 }
 
-/** GoAlert says who is on call at the moment of the export: the list is turned so that it says the same here. */
-function turned(turns: readonly RotationSlot[], rotation: z.output<typeof Rotation>, at: string): RotationSlot[] {
-  if (rotation.activeUserIndex == null || rotation.activeUserIndex < 0 || turns.length === 0) return [...turns]
+/** GoAlert exports who is on call at the moment of the export: the list is rotated to give the same result here. */
+function rotated(slots: readonly RotationSlot[], rotation: z.output<typeof Rotation>, at: string): RotationSlot[] {
+  if (rotation.activeUserIndex == null || rotation.activeUserIndex < 0 || slots.length === 0) return [...slots]
   const elapsed = Date.parse(`${wallTime(at, rotation.timeZone)}Z`) - Date.parse(`${wallTime(rotation.start, rotation.timeZone)}Z`)
   const months = () => {
     const [from, to] = [new Date(rotation.start), new Date(at)]
@@ -225,8 +225,8 @@ function turned(turns: readonly RotationSlot[], rotation: z.output<typeof Rotati
     rotation.type === 'monthly'
       ? Math.floor(months() / rotation.shiftLength)
       : Math.floor(elapsed / ({ hourly: 3_600_000, daily: 86_400_000, weekly: 604_800_000 }[rotation.type] * rotation.shiftLength))
-  const shift = (((rotation.activeUserIndex - handed) % turns.length) + turns.length) % turns.length
-  return [...turns.slice(shift), ...turns.slice(0, shift)]
+  const shift = (((rotation.activeUserIndex - handed) % slots.length) + slots.length) % slots.length
+  return [...slots.slice(shift), ...slots.slice(0, shift)]
 }
 
 /** A rule of an assignment: hours on the days of its filter, Sunday first; the same beginning and end is a whole day. */

@@ -5,9 +5,9 @@ import {
   type Layer,
   type LevelEntry,
   type PolicyEntry,
-  positionOf,
   type Restriction,
   type ScheduleEntry,
+  slotOf,
   spanOf,
   strayTeam,
   type TargetEntry,
@@ -58,7 +58,7 @@ const rotations: Readonly<Record<string, Layer['rotation']['type']>> = { hourly:
 const dayNames: Readonly<Record<string, Weekday>> = { MO: 'mon', TU: 'tue', WE: 'wed', TH: 'thu', FR: 'fri', SA: 'sat', SU: 'sun' }
 const isShift = (item: Entry) => item.start != null && item.duration != null && item.type !== 'wait' && item.escalation_chain_id == null
 
-/** Shifts of a higher level win; those of one level are on call together: layers that stand beside one another. */
+/** Shifts of a higher level win; those of one level are on call together: layers that are merged with each other. */
 export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncallExport>[]): Imported {
   const notes: string[] = []
   const items = parts.flatMap(part => part.results)
@@ -84,7 +84,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
   const emailOf = (id: string, what: string): string[] => {
     const email = users.find(user => user.id === id)?.email
     if (email != null) return [email]
-    notes.push(`${what}: the user ${id} was not exported: their turns, if they had any, stay empty.`)
+    notes.push(`${what}: the user ${id} was not exported. Their shifts, if any, stay empty.`)
     return []
   }
   const unique = uniqueNames()
@@ -93,7 +93,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
   const entries = schedules.flatMap((schedule): ScheduleEntry[] => {
     const name = names.get(schedule.id) ?? ''
     if (schedule.ical_url_primary != null) {
-      notes.push(`schedule ${name}: lives in a calendar elsewhere (iCalendar), of which the export holds no shifts. Make it anew.`)
+      notes.push(`schedule ${name}: comes from an external calendar (iCalendar), whose shifts are not exported. Create it again in Tocsin.`)
       return []
     }
     const timeZone = schedule.time_zone ?? 'UTC'
@@ -131,7 +131,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
     const timeZone = shift.time_zone ?? zone
     const start = (shift.start ?? '').slice(0, 16)
     const minutes = Math.round(Number(shift.duration) / 60)
-    const together = (ids: readonly string[]) => positionOf(ids.flatMap(id => emailOf(id, what)))
+    const together = (ids: readonly string[]) => slotOf(ids.flatMap(id => emailOf(id, what)))
     const named = { name: shift.name ?? 'Shift', timeZone }
     if (shift.type === 'single_event') {
       const starts = instantOf(shift.start ?? '', timeZone)
@@ -142,7 +142,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
     const [hours = 0, mins = 0] = start.slice(11).split(':').map(Number)
     const days = shift.by_day?.flatMap(day => dayNames[day] ?? []) ?? []
     const period = { hourly: 60, daily: 1_440, weekly: 10_080, monthly: 40_320 }[type] * (shift.interval ?? 1)
-    // A shift that is shorter than its turn, or only on some days, is hours of the layer.
+    // A shift that is shorter than its period, or only on some days, is hours of the layer.
     const restrictions: Restriction[] =
       days.length > 0
         ? days.flatMap(day => spanOf(day, hours * 60 + mins, minutes))
@@ -150,9 +150,9 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
           ? spanOf(undefined, hours * 60 + mins, minutes)
           : []
     if (type === 'monthly' && days.length === 0 && minutes < period)
-      notes.push(`${what}: a shift that is shorter than its month recurs here on every day of it; look at its hours.`)
+      notes.push(`${what}: a shift that is shorter than a month recurs here on every day of the month. Check its hours.`)
     if ((shift.by_month?.length ?? 0) > 0 || (shift.by_monthday?.length ?? 0) > 0)
-      notes.push(`${what}: recurs in some months, or on some days of the month, only; hours here are of weekdays, so that it recurs without that.`)
+      notes.push(`${what}: recurs only in some months or on some days of the month. Tocsin restricts hours by weekday, so it recurs without that limit.`)
     const groups = shift.rolling_users ?? [shift.users ?? []]
     const first = shift.start_rotation_from_user_index ?? 0
     return {
@@ -167,7 +167,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
 
   if (new Set(steps.filter(step => step.important != null).map(step => step.important)).size > 1)
     notes.push(
-      'Steps that are important, or not, use other rules of the same person there. Here the urgency of the page decides, which follows from its severity and service (`highFrom` and `routing` of the team).',
+      'Grafana OnCall notifies people differently for important steps. In Tocsin the urgency of the page decides, which follows from its severity and service (`highFrom` and `routing` of the team).',
     )
 
   const policies = chains.map((chain): PolicyEntry => {
@@ -180,7 +180,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
       const seconds = Number(step.duration ?? 60)
       if (step.type === 'wait') {
         const last = found.at(-1)
-        // A wait is the time that the step before has; at the beginning it is a step that only waits.
+        // A wait is the time that the level before has; at the beginning it is a level that only waits.
         if (last) found[found.length - 1] = { ...last, waitMinutes: last.waitMinutes + Math.round(seconds / 60) }
         else found.push({ targets: [], waitMinutes: Math.round(seconds / 60) })
         continue
@@ -208,12 +208,12 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
     if (step.notify_on_call_from_schedule != null) {
       const schedule = names.get(step.notify_on_call_from_schedule)
       if (schedule !== undefined) return [{ schedule }]
-      notes.push(`${what}: a step pages a schedule that was not exported; it is left out.`)
+      notes.push(`${what}: a step pages a schedule that was not exported. The step is left out.`)
       return []
     }
     const team = teams.find(one => one.id === step.notify_to_team_members)?.name
     if (team != null) return [{ team }]
-    notes.push(`${what}: a step of the kind ${step.type ?? 'unknown'} has nothing that it could be here; it is left out.`)
+    notes.push(`${what}: a step of type ${step.type ?? 'unknown'} has no equivalent in Tocsin. The step is left out.`)
     return []
   }
 
@@ -222,7 +222,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
     teams.map(team => team.name ?? ''),
     () => [],
   )
-  if (entered.length > 0) notes.push('Who belongs to which team is not in these answers: add the members in teams.yaml.')
+  if (entered.length > 0) notes.push('The export has no team members. Add them in teams.yaml.')
   return {
     organization: {
       people: users.map(user => ({
@@ -241,7 +241,7 @@ export function importGrafanaOncall(parts: readonly z.output<typeof GrafanaOncal
   }
 }
 
-/** The instant of a time that is said without its offset, on the clock of a zone. */
+/** The instant of a time without offset, in a time zone. */
 function instantOf(text: string, timeZone: string): string {
   if (/(Z|[+-]\d\d:\d\d)$/.test(text)) return new Date(text).toISOString()
   const wall = `${text.slice(0, 16)}`

@@ -10,7 +10,7 @@ import { importPagerDuty, PagerDutyExport } from './pagerduty.ts'
 import type { Imported } from './parts.ts'
 import type { Importer } from './tools.ts'
 
-/** Makes files of what another pager exported, and says what could not be carried over and why. */
+/** Converts the export of another tool to files, and reports what could not be converted and why. */
 export async function importFrom(output: Output, tool: Importer, paths: readonly string[], options: { out?: string; at?: string }): Promise<void> {
   const at = options.at ?? new Date().toISOString()
   if (Number.isNaN(Date.parse(at))) throw new CliProblem('--at must be an instant such as 2026-03-23T09:00:00Z.', 2)
@@ -18,12 +18,12 @@ export async function importFrom(output: Output, tool: Importer, paths: readonly
   const parsed = OrganizationFile.safeParse(withoutEmpty(organization))
   if (!parsed.success) {
     const [issue] = parsed.error.issues
-    throw new CliProblem(`the export has something that cannot stand here: ${issue?.path.join('.')} ${issue?.message}.`)
+    throw new CliProblem(`The export cannot be converted: ${issue?.path.join('.')} ${issue?.message}.`)
   }
   await writeOrganization(output, parsed.data, options.out, [...new Set(notes)])
 }
 
-/** Layers of nobody say nothing, and services that page nobody are not there. */
+/** Leaves out layers without people. */
 function withoutEmpty(organization: Imported['organization']): Imported['organization'] {
   return {
     ...organization,
@@ -48,12 +48,12 @@ async function readAll<Shape extends z.ZodType>(schema: Shape, tool: Importer, p
       try {
         content = JSON.parse(text)
       } catch {
-        throw new CliProblem(`${path} is not JSON: import what the API of ${tool} answered.`, 2)
+        throw new CliProblem(`${path} is not valid JSON. Import JSON responses of the ${tool} API.`, 2)
       }
       const parsed = schema.safeParse(content)
       if (parsed.success) return parsed.data
       const [issue] = parsed.error.issues
-      throw new CliProblem(`${path} is not an answer of the API of ${tool}: ${issue?.path.join('.')} ${issue?.message}.`, 2)
+      throw new CliProblem(`${path} is not a response of the ${tool} API: ${issue?.path.join('.')} ${issue?.message}.`, 2)
     }),
   )
 }

@@ -5,10 +5,10 @@ import {
   type Layer,
   type LevelEntry,
   type PolicyEntry,
-  positionOf,
   type Restriction,
   type RotationSlot,
   type ScheduleEntry,
+  slotOf,
   spanOf,
   strayTeam,
   type TargetEntry,
@@ -81,7 +81,7 @@ const minutesIn: Readonly<Record<string, number>> = { minutes: 1, hours: 60, day
 const delayOf = ({ delay }: { delay: { timeAmount: number; timeUnit: string } }) => delay.timeAmount * (minutesIn[delay.timeUnit] ?? 1)
 const dayOf = (name: string | null | undefined): Weekday => weekdays.find(day => name?.toLowerCase().startsWith(day)) ?? 'mon'
 
-/** The rotations of Opsgenie are all on call at once: layers that are merged as `all`. Delays of a rule count from the alert, here from the step before. */
+/** The rotations of Opsgenie are all on call at once: layers that are merged as `all`. Delays of a rule count from the alert, here from the level before. */
 export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]): Imported {
   const notes: string[] = []
   const items = parts.flatMap(part => part.data)
@@ -100,8 +100,8 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
     return found && names.get(found)
   }
 
-  /** The people whom an escalation asks before all others. */
-  const firstAsked = ({ rules }: z.output<typeof Item>): string[] => {
+  /** The people whom an escalation notifies first. */
+  const firstNotified = ({ rules }: z.output<typeof Item>): string[] => {
     const first = Math.min(...(rules ?? []).map(delayOf))
     return (rules ?? [])
       .filter(rule => delayOf(rule) === first)
@@ -115,7 +115,7 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
   const entries = schedules.map((schedule): ScheduleEntry => {
     const name = names.get(schedule) ?? ''
     const timeZone = schedule.timezone ?? 'UTC'
-    if (schedule.enabled === false) notes.push(`schedule ${name}: is switched off there; here it would be on call. Leave it out if that is not meant.`)
+    if (schedule.enabled === false) notes.push(`schedule ${name}: is disabled in Opsgenie but would be active in Tocsin. Leave it out if you do not want that.`)
     const layers = schedule.rotations.map((rotation, place): Layer => {
       const what = `schedule ${name}, rotation ${rotation.name ?? place + 1}`
       const participants = rotation.participants.map((one): RotationSlot => {
@@ -125,21 +125,21 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
         const team = teams.find(each => one.type === 'team' && isNamed(each))
         const escalation = escalations.find(each => one.type === 'escalation' && isNamed(each))
         if (escalation !== undefined) {
-          const asked = firstAsked(escalation)
+          const first = firstNotified(escalation)
           notes.push(
-            asked.length > 0
-              ? `${what}: a turn of the escalation ${escalation.name ?? ''} is one of whom it asks first (${asked.join(', ')}); whom it asks later belongs into a policy.`
-              : `${what}: a turn of the escalation ${escalation.name ?? ''} cannot be said: it asks a schedule first. It stays empty.`,
+            first.length > 0
+              ? `${what}: the escalation ${escalation.name ?? ''} is replaced by those whom it notifies first (${first.join(', ')}). Add the others to an escalation policy.`
+              : `${what}: the escalation ${escalation.name ?? ''} cannot be a participant, because it notifies a schedule first. Its shifts stay empty.`,
           )
-          return positionOf(asked)
+          return slotOf(first)
         }
         const label = `the ${one.type} ${one.name ?? one.id ?? ''}`
         if (team === undefined) {
-          notes.push(`${what}: a turn of ${label} cannot be said, because turns are people's; it stays empty.`)
+          notes.push(`${what}: ${label} cannot be a participant, because participants are people. Its shifts stay empty.`)
           return []
         }
-        notes.push(`${what}: a turn of ${label} is one of all its members of now; who joins the team later is to be added.`)
-        return positionOf((team.members ?? []).map(member => emailOf(member.user)))
+        notes.push(`${what}: ${label} is replaced by its current members. Add people who join the team later.`)
+        return slotOf((team.members ?? []).map(member => emailOf(member.user)))
       })
       const hours = rotation.timeRestriction
       const restrictions: Restriction[] =
@@ -192,17 +192,16 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
           .flatMap(rule => {
             if (rule.condition === 'if-not-closed')
               notes.push(
-                `${what}: a rule pages also what somebody has acknowledged, until it is closed. Here an acknowledged page rests; \`progressMinutes\` of the team pages it again when nothing happens.`,
+                `${what}: a rule keeps paging after acknowledgement until the alert is closed. In Tocsin an acknowledged page stops escalating. Set \`progressMinutes\` of the team to page again when there is no activity.`,
               )
             return targetsOf(rule, what)
           }),
       }),
     )
-    // A rule that waits before the first page is a step that only waits.
+    // A rule that waits before the first page is a level that only waits.
     const [first = 0] = times
     const all = first > 0 ? [{ targets: [], waitMinutes: first }, ...levels] : levels
-    if (escalation.repeat?.closeAlertAfterAll)
-      notes.push(`${what}: closes the alert after all repetitions. Here nothing closes by itself: it stays in sight as exhausted.`)
+    if (escalation.repeat?.closeAlertAfterAll) notes.push(`${what}: closes the alert after all repetitions. In Tocsin the page stays in the list as exhausted.`)
     return {
       team: teamOf(escalation.ownerTeam),
       name: escalation.name ?? 'Escalation',
@@ -216,17 +215,17 @@ export function importOpsgenie(parts: readonly z.output<typeof OpsgenieExport>[]
     if (recipient.type === 'team') {
       const name = recipient.name ?? teams.find(team => team.id === recipient.id)?.name
       if (notifyType === 'admins' || notifyType === 'random')
-        notes.push(`${what}: pages ${notifyType === 'admins' ? 'the admins' : 'one by chance'} of ${name ?? 'a team'}; here the whole team is paged.`)
+        notes.push(`${what}: pages ${notifyType === 'admins' ? 'the admins' : 'a random member'} of ${name ?? 'a team'}. In Tocsin the whole team is paged.`)
       return name == null ? [] : [{ team: name }]
     }
     const schedule = scheduleNamed(recipient)
     if (schedule === undefined) {
-      notes.push(`${what}: ${recipient.type} ${recipient.name ?? recipient.id ?? ''} was not exported; that target is left out.`)
+      notes.push(`${what}: ${recipient.type} ${recipient.name ?? recipient.id ?? ''} was not exported. The target is left out.`)
       return []
     }
     if (notifyType === 'next') return [{ schedule, position: 1 }]
     if (notifyType === 'previous') {
-      notes.push(`${what}: pages who was on call before; here the one who comes next is paged instead.`)
+      notes.push(`${what}: pages the previous person on call. In Tocsin the next person on call is paged instead.`)
       return [{ schedule, position: 1 }]
     }
     return [{ schedule }]

@@ -5,9 +5,9 @@ import {
   type Layer,
   type LevelEntry,
   type PolicyEntry,
-  positionOf,
   rotationOf,
   type ScheduleEntry,
+  slotOf,
   spanOf,
   strayTeam,
   type TargetEntry,
@@ -78,7 +78,7 @@ export const PagerDutyExport = z.object({
   services: z.array(Service).default([]),
 })
 
-/** The layers of PagerDuty: one wins over those that come after it in the answer, so that they stand here the other way round. */
+/** The layers of PagerDuty: one wins over those that come after it in the answer, so that their order is reversed here. */
 export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>[]): Imported {
   const notes: string[] = []
   const everyone = parts.flatMap(part => part.users)
@@ -90,13 +90,13 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
   const schedules = [...new Map(parts.flatMap(part => [...part.schedules, ...(part.schedule ? [part.schedule] : [])]).map(one => [one.id, one])).values()]
   const teamOf = (teams: readonly z.output<typeof Ref>[] | null | undefined, what: string): string => {
     const [first, ...more] = teams ?? []
-    if (more.length > 0) notes.push(`${what}: belongs to several teams; it goes to ${first?.summary ?? ''}, because here it belongs to one.`)
+    if (more.length > 0) notes.push(`${what}: belongs to several teams. It is assigned to ${first?.summary ?? ''}, because Tocsin allows one team.`)
     return known.find(team => team.id === first?.id)?.name ?? first?.summary ?? strayTeam
   }
   const emailOf = (ref: z.output<typeof Ref>, what: string): string[] => {
     const user = users.get(ref.id)
     if (user) return [user.email]
-    notes.push(`${what}: ${ref.summary ?? ref.id} is not among the exported users: their turns, if they had any, stay empty.`)
+    notes.push(`${what}: ${ref.summary ?? ref.id} is not among the exported users. Their shifts, if any, stay empty.`)
     return []
   }
   const unique = uniqueNames()
@@ -108,7 +108,7 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
       const what = `schedule ${name}, layer ${layer.name ?? place + 1}`
       const rotation = rotationOf(layer.rotation_turn_length_seconds, wallTime(layer.rotation_virtual_start, schedule.time_zone))
       if (!rotation) {
-        notes.push(`${what}: turns of ${layer.rotation_turn_length_seconds} seconds are no whole number of hours; the layer is left out.`)
+        notes.push(`${what}: its shift length of ${layer.rotation_turn_length_seconds} seconds is not a whole number of hours. The layer is left out.`)
         return []
       }
       const restrictions = (layer.restrictions ?? []).flatMap(({ type, start_time_of_day, duration_seconds, start_day_of_week }) => {
@@ -120,7 +120,7 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
         {
           name: layer.name ?? `Layer ${place + 1}`,
           rotation,
-          participants: layer.users.map(({ user }) => positionOf(emailOf(user, what))),
+          participants: layer.users.map(({ user }) => slotOf(emailOf(user, what))),
           ...(restrictions.length > 0 ? { restrictions: joined(restrictions) } : {}),
           starts: layer.start,
           ...(layer.end ? { ends: layer.end } : {}),
@@ -134,11 +134,11 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
     }
   })
   const strays = changes.filter(one => one.schedule == null && schedules.length !== 1)
-  if (strays.length > 0) notes.push(`${strays.length} overrides do not say of which schedule they are: export them with the schedule's id in \`schedule\`.`)
+  if (strays.length > 0) notes.push(`${strays.length} overrides do not name their schedule. Export them with the schedule's ID in \`schedule\`.`)
 
   const scheduled = ({ targets, escalation_rule_assignment_strategy: strategy }: Rule, what: string) => {
     if (strategy?.type === 'round_robin' && targets.length > 1)
-      notes.push(`${what}: a rule gives each incident to the next of its targets in turn; here all of them are paged. A schedule takes turns by time.`)
+      notes.push(`${what}: a rule assigns incidents to its targets by round robin. In Tocsin all targets are paged. Use a schedule to rotate by time.`)
     return targets
   }
 
@@ -147,13 +147,13 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
     const levels = policy.escalation_rules.map(
       (rule): LevelEntry => ({
         waitMinutes: rule.escalation_delay_in_minutes,
-        // A rule whose schedules have nobody on call is passed over at once there.
+        // A rule whose schedules have nobody on call is skipped at once there.
         whenEmpty: 'skip',
         targets: scheduled(rule, what).flatMap((target): TargetEntry[] => {
           if (target.type?.startsWith('schedule')) {
             const schedule = scheduleNames.get(target.id)
             if (schedule !== undefined) return [{ schedule }]
-            notes.push(`${what}: the schedule ${target.summary ?? target.id} was not exported; that target is left out.`)
+            notes.push(`${what}: the schedule ${target.summary ?? target.id} was not exported. The target is left out.`)
             return []
           }
           return emailOf(target, what).map(person => ({ person }))
@@ -172,7 +172,7 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
     const policy = escalations.find(one => one.id === service.escalation_policy?.id)
     return { service, policy, team: teamOf(service.teams ?? policy?.teams, `service ${service.name}`) }
   })
-  // What is of low urgency does not escalate there: it climbs the first step of its policy alone.
+  // Low-urgency incidents do not escalate there: only the first level of their policy is paged.
   const isLow = ({ service }: (typeof services)[number]) =>
     service.incident_urgency_rule?.type === 'constant' && service.incident_urgency_rule.urgency === 'low'
   const lowOf = (policy: z.output<typeof EscalationPolicy>) => `${policy.name} (low urgency)`
@@ -185,23 +185,25 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
   for (const { service } of services)
     if (service.incident_urgency_rule?.type === 'use_support_hours')
       notes.push(
-        `service ${service.name}: its urgency depends on support hours; here it follows from the severity (\`highFrom\` and \`routing\` of the team), and steps can count in some hours only (\`when\`).`,
+        `service ${service.name}: its urgency depends on support hours. In Tocsin it follows from the severity (\`highFrom\` and \`routing\` of the team), and escalation levels can be limited to some hours (\`when\`).`,
       )
   const progressOf = (team: string) => {
     const minutes = services.flatMap(one =>
       one.team === team && one.service.acknowledgement_timeout ? [Math.round(one.service.acknowledgement_timeout / 60)] : [],
     )
     if (new Set(minutes).size > 1)
-      notes.push(`team ${team}: its services page again after different times (${minutes.join(', ')} minutes); here a team has one, the shortest.`)
+      notes.push(
+        `team ${team}: its services have different acknowledgement timeouts (${minutes.join(', ')} minutes). In Tocsin a team has one. The shortest is used.`,
+      )
     if (minutes.length > 0)
       notes.push(
-        `team ${team}: what is acknowledged is paged again after a time there, whatever was done about it; here only if nothing was (\`progressMinutes\`).`,
+        `team ${team}: PagerDuty pages again when the acknowledgement timeout ends. Tocsin does so only if there was no activity (\`progressMinutes\`).`,
       )
     return minutes.length > 0 ? { progressMinutes: Math.min(1_440, Math.max(5, Math.min(...minutes))) } : {}
   }
   if (services.length > 0)
     notes.push(
-      'Services answer with two teams here, a security response team and an engineering team: each is given its one team as engineering; name the security team in services.yaml, where it says "name the security team".',
+      'In Tocsin a service has two teams, a security team and an engineering team. The exported team is used as the engineering team. Set the security team in services.yaml, where it says "name the security team".',
     )
   const routed = (one: (typeof services)[number]) => {
     const { service, policy } = one

@@ -10,7 +10,7 @@ export type LevelEntry = PolicyEntry['levels'][number]
 export type TargetEntry = LevelEntry['targets'][number]
 export type Restriction = NonNullable<Layer['restrictions']>[number]
 
-/** What an import made of an export, and what it could not carry over, each with the reason. */
+/** A converted export, and what could not be converted, each with the reason. */
 export interface Imported {
   readonly organization: Input
   readonly notes: readonly string[]
@@ -51,7 +51,7 @@ export function spanOf(day: Weekday | undefined, startMinutes: number, minutes: 
   let [at, left, on] = [startMinutes, minutes, day]
   while (left > 0) {
     const today = Math.min(left, 1_440 - at)
-    // One that ends on the next day within 24 hours is said in one, over midnight.
+    // One that ends on the next day within 24 hours is one restriction, over midnight.
     if (left <= 1_440 && at + left > 1_440 && at + left - 1_440 < at) {
       found.push({ ...(on ? { days: [on] } : {}), from: clock(at), until: clock(at + left - 1_440) })
       return found
@@ -74,7 +74,7 @@ export function joined(all: readonly Restriction[]): Restriction[] {
   })
 }
 
-/** A turn's length in seconds as a rotation. @returns undefined for one that is no whole number of hours */
+/** A shift's length in seconds as a rotation. @returns undefined for one that is no whole number of hours */
 export function rotationOf(seconds: number, start: string): Layer['rotation'] | undefined {
   for (const [type, unit] of [
     ['weekly', 604_800],
@@ -85,7 +85,7 @@ export function rotationOf(seconds: number, start: string): Layer['rotation'] | 
   return undefined
 }
 
-/** Names that may stand only once: a second one of the same gets a number. */
+/** Makes names unique: a second one of the same gets a number. */
 export function uniqueNames(): (name: string) => string {
   const seen = new Map<string, number>()
   return name => {
@@ -95,13 +95,13 @@ export function uniqueNames(): (name: string) => string {
   }
 }
 
-/** A turn of these people. Of nobody its place stays, or the others would be on call at other times than they were. */
-export const positionOf = (people: readonly string[]): RotationSlot => {
+/** The slot of these people in a rotation. An empty one is kept, or the others would be on call at other times than before. */
+export const slotOf = (people: readonly string[]): RotationSlot => {
   const [only, ...more] = people
   return only !== undefined && more.length === 0 ? only : [...people]
 }
 
-/** The team that things of nobody go to. */
+/** The team of everything that has none. */
 export const strayTeam = 'Imported'
 
 /** The teams that things belong to, each with its members; all as engineering teams, which a person changes where they respond to security. */

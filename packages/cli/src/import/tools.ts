@@ -1,3 +1,3 @@
-/** The pagers whose exports can be read. */
+/** The tools whose exports can be imported. */
 export const importers = ['opsgenie', 'pagerduty', 'grafana-oncall', 'goalert'] as const
 export type Importer = (typeof importers)[number]

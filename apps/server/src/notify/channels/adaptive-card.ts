@@ -1,6 +1,6 @@
 const maxLines = 60
 
-/** An adaptive card. Its text is shown as it stands: what an attacker puts into a title is neither a link nor markup. */
+/** An adaptive card. Its text is shown as is: what an attacker puts into a title is neither a link nor markup. */
 export function adaptiveCard(subject: string, text: string, actions: readonly object[]): object {
   const lines = text
     .slice(0, 5_000)

@@ -1,6 +1,6 @@
 /** A message as a channel gets it: whole, with the private link written in. */
 export interface OutboundMessage {
-  /** The same for every repetition, so that a receiver can tell one. */
+  /** The same for every retry, so that a receiver can recognize one. */
   readonly id: string
   readonly address: string
   readonly purpose: string
@@ -16,15 +16,15 @@ export interface OutboundMessage {
   readonly secret: string | undefined
   /** The server's own origin, for callbacks. */
   readonly origin: string
-  /** Where a reply by e-mail is understood; undefined where there is nothing to answer, or no mail comes in. */
+  /** Where replies by email are received; undefined where there is nothing to answer, or incoming mail is not configured. */
   readonly replyTo: string | undefined
   /** Milliseconds since 1970. */
   readonly sentAt: number
 }
 
 /**
- * Hands a message over and returns what the other side said. When `signal` fires it closes what it has opened and throws.
- * @throws Undeliverable where no repetition can help, Error where one may
+ * Delivers a message and returns the provider's response. When `signal` fires it closes what it has opened and throws.
+ * @throws Undeliverable where no retry can help, Error where one may
  */
 export type Send = (message: OutboundMessage, signal: AbortSignal) => Promise<string>
 
@@ -37,11 +37,11 @@ export const isPage = ({ link }: OutboundMessage): boolean => link?.purpose === 
 /** True for what has buttons to answer with, where a channel can say who pressed. */
 export const isAnswerable = (message: OutboundMessage): boolean => isPage(message) || message.link?.purpose === teamChannelPurpose
 
-/** Where somebody looks closer: the private link of a page, or the page itself for whoever signs in. */
+/** The address with details: the private link of a page, or the page itself for whoever signs in. */
 export const whereToOpen = (message: OutboundMessage): string =>
   isPage(message) && message.link ? message.link.url : message.purpose === 'page' ? `${message.origin}/pages/${message.purposeId}` : message.origin
 
-/** How long a page may rest by a button. */
+/** How long a button can snooze a page. */
 export const snoozeChoices = [
   { label: '30 minutes', minutes: 30 },
   { label: '1 hour', minutes: 60 },

@@ -27,7 +27,7 @@ export function shownAddress(channel: MessageChannel, address: string): string {
   return hostOf(channel, address) || address
 }
 
-/** The ways that messages can leave; without what it needs (a mail server, an account) a channel is undefined. */
+/** The channels that can send messages; a channel that is not configured (no mail server, no account) is undefined. */
 export type Channels = Readonly<Record<MessageChannel, Send | undefined>>
 
 export function openChannels(config: Config, secrets: Secrets): Channels {

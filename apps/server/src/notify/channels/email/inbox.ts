@@ -9,7 +9,7 @@ import type { Log } from '../../../kernel/telemetry.ts'
 const maxBytes = 2 * 1_024 * 1_024
 const maxText = 20_000
 
-/** A mail that came in, as those who act on it get it. */
+/** A received mail, as its handler gets it. */
 export interface IncomingMail {
   /** The message of ours that it answers. */
   readonly messageId: string
@@ -27,7 +27,7 @@ export class RefusedMail extends Error {
 
 const macOf = (secrets: Secrets, id: string) => Buffer.from(secrets.sign('reply', id), 'base64url').toString('hex').slice(0, 24)
 
-/** Where a reply to a message of ours goes: an address that nobody can make up, within the 64 characters that may stand before an @. */
+/** Where a reply to a message of ours goes: an address that nobody can forge, within the 64 characters allowed before the @. */
 export function replyAddress(config: Config, secrets: Secrets, messageId: string): string | undefined {
   const { domain } = config.mailIn
   return domain && `r-${messageId.replaceAll('-', '')}${macOf(secrets, messageId)}@${domain}`
@@ -44,7 +44,7 @@ function messageOf(config: Config, secrets: Secrets, address: string): string | 
 
 /**
  * Receives mail by SMTP, for reply addresses alone: whoever writes elsewhere is refused before they have sent anything, so that the port is of no use
- * to spam. What a machine wrote (out of office) is taken and passed over: it must answer nothing, and gets no answer.
+ * to spam. Automatic replies (out of office) are accepted and ignored: they must not answer a page, and get no reply.
  */
 export class Inbox {
   readonly #config: Config
@@ -55,7 +55,7 @@ export class Inbox {
   /** The port that it listens on. */
   port: number | undefined
 
-  /** @param take acts on a mail; a {@link RefusedMail} is told to the sender for good, any other fault has them try again */
+  /** @param take acts on a mail; a {@link RefusedMail} rejects it permanently, any other error makes the sender retry */
   constructor(config: Config, secrets: Secrets, log: Log, take: (mail: IncomingMail) => Promise<void>) {
     this.#config = config
     this.#secrets = secrets
@@ -81,27 +81,25 @@ export class Inbox {
       // Whoever holds a connection open must not hold the server when it stops.
       closeTimeout: 1_000,
       onRcptTo: ({ address }, session, done) => {
-        if (messageOf(this.#config, this.#secrets, address) === undefined) return done(refusal(550, 'Nobody reads mail at this address'))
+        if (messageOf(this.#config, this.#secrets, address) === undefined) return done(refusal(550, 'No such recipient'))
         // One at a time, so that an answer is taken whole or not at all: a sending server gives the others in mails of their own.
-        done(session.envelope.rcptTo.length > 0 ? refusal(452, 'One recipient at a time') : null)
+        done(session.envelope.rcptTo.length > 0 ? refusal(452, 'Only one recipient per message is accepted') : null)
       },
       onData: (stream, session, done) => {
         this.#receive(stream, session).then(
-          () => done(null, 'Taken'),
+          () => done(null, 'Accepted'),
           (error: unknown) => {
             if (error instanceof RefusedMail) return done(refusal(550, error.message))
-            this.#log.error({ err: error }, 'a mail could not be taken; its sender tries again')
-            done(refusal(451, 'Not now: try again'))
+            this.#log.error({ err: error }, 'an incoming email could not be processed; the sending server will retry')
+            done(refusal(451, 'Temporary failure, try again later'))
           },
         )
       },
     })
-    server.on('error', error => this.#log.warn({ err: error }, 'a connection for incoming mail broke'))
+    server.on('error', error => this.#log.warn({ err: error }, 'a connection for incoming email failed'))
     this.#server = server
     await new Promise<void>((resolve, reject) => {
-      server.server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(new ConfigProblem(`TOCSIN_MAIL_IN_PORT ${port} cannot be listened on (${error.code}).`)),
-      )
+      server.server.once('error', (error: NodeJS.ErrnoException) => reject(new ConfigProblem(`TOCSIN_MAIL_IN_PORT ${port} is not available (${error.code}).`)))
       server.listen(port, this.#config.host, () => resolve())
     })
     this.port = (server.server.address() as AddressInfo).port
@@ -119,7 +117,7 @@ export class Inbox {
       bytes += chunk.length
       if (bytes <= maxBytes) chunks.push(chunk)
     }
-    if (stream.sizeExceeded || bytes > maxBytes) throw new RefusedMail('The mail is too large: two megabytes at the most')
+    if (stream.sizeExceeded || bytes > maxBytes) throw new RefusedMail('The message is too large. The limit is 2 MB')
     const mail = await PostalMime.parse(Buffer.concat(chunks))
     const header = (key: string) => mail.headers.find(one => one.key === key)?.value.toLowerCase() ?? ''
     const sender = session.envelope.mailFrom === false ? '' : session.envelope.mailFrom.address

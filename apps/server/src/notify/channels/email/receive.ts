@@ -8,13 +8,13 @@ import { messages } from '../../tables.ts'
 import { type IncomingMail, RefusedMail } from './inbox.ts'
 
 /**
- * Does what somebody answered to a page by mail, and writes back what came of it.
+ * Acts on an answer to a page by email, and replies with the outcome.
  * @throws RefusedMail for a reply from another address than the page went to: whoever it was forwarded to answers for themselves
  */
 export async function answerByMail(context: AppContext, desk: AnswerDesk, { messageId, ownId, from, text }: IncomingMail): Promise<void> {
   const [asked] = await context.database.reader().db.select().from(messages).where(eq(messages.id, messageId))
-  if (asked?.address.toLowerCase() !== from) throw new RefusedMail('A page is answered from the address that it went to')
-  // What is written back has an id made from the mail's own: one that comes again, because its sender never heard that it was taken, does nothing.
+  if (asked?.address.toLowerCase() !== from) throw new RefusedMail('Reply from the email address that received the page')
+  // The reply has an id derived from the mail's own: one that is received again, because its sender never learned that it was accepted, does nothing.
   const id = ownId === '' ? newId() : idFor(`${messageId} ${ownId}`)
   const [done] = await context.database.reader().db.select({ id: messages.id }).from(messages).where(eq(messages.id, id))
   if (done !== undefined) return
@@ -22,14 +22,14 @@ export async function answerByMail(context: AppContext, desk: AnswerDesk, { mess
   try {
     await transactionRetried(context.database, async tx => {
       const answered = await desk.byMessage(tx, messageId, parseAnswer(text))
-      if (answered === undefined) throw new AppProblem('not-found', 'What this page was about is gone.')
-      const subject = answered.isUnderstood ? answered.text.slice(0, 200) : `Not understood: ${asked.subject}`
+      if (answered === undefined) throw new AppProblem('not-found', 'This page no longer exists.')
+      const subject = answered.isUnderstood ? answered.text.slice(0, 200) : `Reply not recognized: ${asked.subject}`
       await context.messenger.postAll(tx, [{ ...reply, subject, body: `${answered.text}\n` }])
     })
   } catch (error) {
     if (!(error instanceof AppProblem)) throw error
     await transactionRetried(context.database, tx =>
-      context.messenger.postAll(tx, [{ ...reply, subject: `Not done: ${asked.subject}`, body: `${error.message}\n` }]),
+      context.messenger.postAll(tx, [{ ...reply, subject: `Reply failed: ${asked.subject}`, body: `${error.message}\n` }]),
     )
   }
 }

@@ -4,12 +4,12 @@ import { Undeliverable } from '../../../kernel/outbound.ts'
 import type { Send } from '../channel.ts'
 
 /**
- * A mail server has so long to be connected, to greet, and to say the next thing. Whatever it says in time, the signal of a send ends it. What
- * `SMTP_URL` says about them (`?socketTimeout=…`) goes before.
+ * Time limits for the mail server to connect, to greet, and to respond. Independently of them, the signal of a send ends it. What
+ * `SMTP_URL` sets (`?socketTimeout=…`) takes precedence.
  */
 const patience = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 15_000, socketCloseTimeout: 1_000, dnsTimeout: 5_000 } as const
 
-/** E-mail by SMTP. */
+/** Email by SMTP. */
 export function openEmail(config: Config): Send | undefined {
   if (config.smtpUrl === undefined) return undefined
   const transport = createTransport({ url: config.smtpUrl, ...patience })
@@ -21,7 +21,7 @@ export function openEmail(config: Config): Send | undefined {
         from: config.mailFrom,
         to: address,
         subject,
-        text: replyTo === undefined ? text : `${text}\nOr reply to this mail with one word: ack, pass, decline.\n`,
+        text: replyTo === undefined ? text : `${text}\nOr reply to this email with one word: ack, escalate, or decline.\n`,
         ...(replyTo === undefined ? {} : { replyTo }),
         messageId: `<${id}@${domain}>`,
         headers: { 'Auto-Submitted': 'auto-generated', 'X-Tocsin-Purpose': purpose },

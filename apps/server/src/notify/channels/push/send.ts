@@ -9,7 +9,7 @@ import { isPage, type OutboundMessage, type Send } from '../channel.ts'
 /** The keys of a browser's subscription, as it gives them. */
 export const PushKeys = z.object({ p256dh: z.string().max(200), auth: z.string().max(100) })
 
-/** The pair of keys that this installation shows to push services (VAPID, RFC 8292): made from the master key, so that nothing has to be kept. */
+/** The pair of keys that this installation shows to push services (VAPID, RFC 8292): derived from the master key, so that nothing has to be stored. */
 function vapidKeys(secrets: Secrets): { publicKey: string; privateKey: string } {
   const curve = createECDH('prime256v1')
   const privateKey = secrets.derive('vapid')

@@ -15,10 +15,10 @@ export function mountSlack(http: FastifyInstance, context: AppContext, desk: Ans
     if (!isFromSlack(context.config, request.headers, body, Date.parse(context.clock.now())))
       throw new AppProblem('forbidden', 'This request is not signed by Slack.')
     const parsed = SlackPress.safeParse(JSON.parse(new URLSearchParams(body).get('payload') ?? '{}'))
-    if (!parsed.success) throw new AppProblem('invalid', 'This is not an answer to a page.')
+    if (!parsed.success) throw new AppProblem('invalid', 'The payload is not a supported Slack interaction.')
     const pressed = parsed.data
     const [action] = pressed.actions
-    // Slack tells of it although the browser has opened the address by itself.
+    // Slack reports the click although the browser has opened the address by itself.
     if (action.action_id === 'open') return reply.code(200).send('')
     const identity = { kind: 'slack', address: pressed.user.id } as const
     let said: { text: string; isForTeamChannel: boolean }
@@ -67,11 +67,14 @@ async function answerOf(reader: Reader, pressed: Exclude<z.output<typeof SlackAc
 async function emailOf(reader: Reader, memberId: string): Promise<string> {
   const person = await personAt(reader, { kind: 'slack', address: memberId })
   if (person === undefined)
-    throw new AppProblem('invalid', 'Tocsin does not know who that member of Slack is: they can add Slack in Tocsin under Account. By name it goes in Tocsin.')
+    throw new AppProblem(
+      'invalid',
+      'This Slack member is not linked to a Tocsin account. They can link Slack in Tocsin under Account, or you can choose them by name in Tocsin.',
+    )
   return person.email
 }
 
-/** Says in Slack what came of it. It is said on the page too, so that a fault here is logged and no more. */
+/** Posts the outcome in Slack. It is shown on the page too, so that a failure here is only logged. */
 async function replyInSlack(context: AppContext, url: string, { text, isForTeamChannel }: { text: string; isForTeamChannel: boolean }): Promise<void> {
   try {
     await post({
@@ -82,6 +85,6 @@ async function replyInSlack(context: AppContext, url: string, { text, isForTeamC
       body: JSON.stringify({ replace_original: false, response_type: isForTeamChannel ? 'in_channel' : 'ephemeral', text }),
     })
   } catch (error) {
-    context.log.warn({ err: error }, 'Slack did not take the answer to a button')
+    context.log.warn({ err: error }, 'Slack did not accept the response to a button')
   }
 }

@@ -14,7 +14,7 @@ export function openSlack(config: Config): Send | undefined {
   return async (message, signal) => {
     const { address, subject, brief, link, id } = message
     const plain = (words: string) => ({ type: 'plain_text', text: words })
-    // The token stands in the block's id: what is chosen from a list carries no value of ours.
+    // The token is the block's id: what is chosen from a list carries no value of ours.
     const actions = {
       type: 'actions',
       block_id: link?.token ?? '',
@@ -24,12 +24,12 @@ export function openSlack(config: Config): Send | undefined {
         { type: 'button', text: plain('Open'), action_id: 'open', url: whereToOpen(message) },
         {
           type: 'static_select',
-          placeholder: plain('Let it rest for …'),
+          placeholder: plain('Snooze for …'),
           action_id: 'snooze',
           options: snoozeChoices.map(({ label, minutes }) => ({ text: plain(label), value: String(minutes) })),
         },
-        { type: 'users_select', placeholder: plain('Give it to …'), action_id: 'decline' },
-        { type: 'users_select', placeholder: plain('Ask to join …'), action_id: 'add' },
+        { type: 'users_select', placeholder: plain('Reassign to …'), action_id: 'decline' },
+        { type: 'users_select', placeholder: plain('Add responder …'), action_id: 'add' },
       ],
     }
     const blocks = [
@@ -42,12 +42,12 @@ export function openSlack(config: Config): Send | undefined {
       mayReachPrivate: true,
       signal,
       headers: { 'content-type': 'application/json; charset=utf-8', authorization: `Bearer ${token}` },
-      // The id lets Slack tell a repetition.
+      // The id lets Slack recognize a retry.
       body: JSON.stringify({ channel: address, text: subject, blocks, client_msg_id: id, unfurl_links: false }),
     })
     const answer = JSON.parse(reply.text) as { ok?: boolean; error?: string; ts?: string }
     if (answer.ok) return `posted ${answer.ts ?? ''}`.trim()
-    const sentence = `Slack refused: ${answer.error ?? 'no reason given'}`
+    const sentence = `Slack rejected the message: ${answer.error ?? 'no reason given'}`
     throw passing.has(answer.error ?? '') ? new Error(sentence) : new Undeliverable(sentence)
   }
 }

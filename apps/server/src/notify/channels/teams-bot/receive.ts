@@ -11,7 +11,7 @@ import { messages } from '../../tables.ts'
 import { callbackLimit } from '../channel.ts'
 import { openTeamsVerifier, TeamsActivity, type TeamsConversation, TeamsPress, teamsConversationPurpose } from './send.ts'
 
-/** Whatever reaches the bot in Microsoft Teams: a button, a word, or its being added. What it says back goes by the outbox, like everything. */
+/** Whatever reaches the bot in Microsoft Teams: a button, a word, or its being added. Its replies go through the outbox, like every message. */
 export function mountTeamsBot(http: FastifyInstance, context: AppContext, desk: AnswerDesk): void {
   const isFromTeams = openTeamsVerifier(context.config)
   http.post('/hooks/teams', callbackLimit, async (request, reply) => {
@@ -23,7 +23,7 @@ export function mountTeamsBot(http: FastifyInstance, context: AppContext, desk: 
       await transactionRetried(context.database, tx => answer(tx, context, desk, activity))
     } catch (error) {
       if (!(error instanceof AppProblem)) throw error
-      await transactionRetried(context.database, tx => sayBack(tx, context, activity, { subject: error.message, body: '' }))
+      await transactionRetried(context.database, tx => postReply(tx, context, activity, { subject: error.message, body: '' }))
     }
     return reply.code(200).send('')
   })
@@ -33,39 +33,40 @@ function readActivity(body: string): TeamsActivity {
   try {
     return TeamsActivity.parse(JSON.parse(body))
   } catch {
-    throw new AppProblem('invalid', 'This is not an activity of Microsoft Teams.')
+    throw new AppProblem('invalid', 'The request body is not a valid Microsoft Teams activity.')
   }
 }
 
 async function answer(tx: Tx, context: AppContext, desk: AnswerDesk, activity: TeamsActivity): Promise<void> {
   const isAlone = activity.conversation.conversationType === 'personal'
   if (activity.type === 'conversationUpdate' && isAlone && activity.membersAdded.some(({ id }) => id === activity.recipient.id))
-    return sayBack(tx, context, activity, connecting(context, activity))
+    return postReply(tx, context, activity, connecting(context, activity))
   if (activity.type !== 'message') return
   const press = TeamsPress.safeParse(activity.value)
   const identity = { kind: 'teams-bot', address: activity.from.aadObjectId ?? '' } as const
   if (press.success) {
     const { text, withinId } = await desk.byButton(tx, { token: press.data.token, identity, answer: answerOf(press.data) })
-    return sayBack(tx, context, activity, { subject: text, body: '', withinId })
+    return postReply(tx, context, activity, { subject: text, body: '', withinId })
   }
-  // In a channel the bot hears only what names it, and its name stands in the text.
+  // In a channel the bot receives only messages that mention it, and the mention is part of the text.
   const words = activity.text.replace(/<at>.*?<\/at>/gi, ' ').trim()
-  if (/^connect\b/i.test(words)) return sayBack(tx, context, activity, connecting(context, activity))
-  if (!isAlone) return sayBack(tx, context, activity, { subject: 'Write “connect” to have pages shown here. They are answered by their buttons.', body: '' })
+  if (/^connect\b/i.test(words)) return postReply(tx, context, activity, connecting(context, activity))
+  if (!isAlone)
+    return postReply(tx, context, activity, { subject: 'Send “connect” to show pages in this channel. Use the buttons on a page to respond to it.', body: '' })
   const answered = await desk.byAddress(tx, identity, parseAnswer(words))
-  if (answered === undefined) return sayBack(tx, context, activity, connecting(context, activity))
+  if (answered === undefined) return postReply(tx, context, activity, connecting(context, activity))
   const { text, withinId, isUnderstood } = answered
-  return sayBack(tx, context, activity, { ...(isUnderstood ? { subject: text, body: '' } : { subject: 'Not understood.', body: text }), withinId })
+  return postReply(tx, context, activity, { ...(isUnderstood ? { subject: text, body: '' } : { subject: 'Reply not recognized.', body: text }), withinId })
 }
 
 function answerOf({ answer: kind, who, minutes }: TeamsPress): Answer {
   if (kind === 'snooze') return { kind, minutes }
   if (kind !== 'decline' && kind !== 'add') return { kind }
-  if (who === '') throw new AppProblem('invalid', 'Enter the name or the e-mail address of a colleague first.')
+  if (who === '') throw new AppProblem('invalid', 'Enter the name or email address of a responder.')
   return kind === 'decline' ? { kind, to: who } : { kind, who: [who] }
 }
 
-/** What is said back has an id made from the activity's own: one that Teams delivers again does nothing more. */
+/** A reply has an id derived from the activity's own: an activity that Teams delivers again does nothing more. */
 const answerId = ({ id, conversation }: TeamsActivity) => (id === undefined ? newId() : idFor(`teams ${conversation.id} ${id}`))
 
 async function isAnswered(context: AppContext, activity: TeamsActivity): Promise<boolean> {
@@ -79,7 +80,7 @@ async function isAnswered(context: AppContext, activity: TeamsActivity): Promise
 
 type Words = Pick<NewMessage, 'subject' | 'body' | 'link' | 'withinId'>
 
-async function sayBack(tx: Tx, context: AppContext, activity: TeamsActivity, words: Words): Promise<void> {
+async function postReply(tx: Tx, context: AppContext, activity: TeamsActivity, words: Words): Promise<void> {
   const { serviceUrl, conversation, from } = activity
   const address = from.aadObjectId ?? from.id
   const identity: TeamsConversation = { serviceUrl, conversationId: conversation.id, isChannel: false, id: address, name: '' }
@@ -88,7 +89,7 @@ async function sayBack(tx: Tx, context: AppContext, activity: TeamsActivity, wor
   await context.messenger.postAll(tx, [{ ...message, ...words, subject: words.subject.slice(0, 500) }])
 }
 
-/** The address of the place where somebody writes, signed: what is entered in Tocsin can only come from here. */
+/** The address of a conversation, signed: what is entered in Tocsin can only come from here. */
 function connecting(context: AppContext, { serviceUrl, conversation, from }: TeamsActivity): Words {
   const isAlone = conversation.conversationType === 'personal'
   const conversationId = conversation.id.replace(/;messageid=.*$/, '')
@@ -99,12 +100,12 @@ function connecting(context: AppContext, { serviceUrl, conversation, from }: Tea
   const claims = [Buffer.from(JSON.stringify(identity)).toString('base64url')]
   if (isAlone)
     return {
-      subject: 'Tocsin can page you here',
-      body: 'Open Tocsin with the button and add Microsoft Teams there. It sends a code to this chat: enter it, and pages reach you here.',
+      subject: 'Get Tocsin pages in this chat',
+      body: 'Open Tocsin with the button and add Microsoft Teams as a contact method. Tocsin then sends a code to this chat. Enter it to verify the contact method.',
       link: { path: '/account?teams=', purpose: teamsConversationPurpose, claims },
     }
   return {
-    subject: 'Tocsin can tell this channel about pages. In Tocsin a lead adds it under On call, the team, Escalation, Channels, by this address:',
+    subject: 'Get Tocsin pages in this channel. A team lead adds it in Tocsin under On call > (team) > Escalation > Channels, with this address:',
     body: signToken(context.secrets, teamsConversationPurpose, claims),
   }
 }

@@ -9,7 +9,7 @@ import { isAnswerable, type OutboundMessage, type Send, snoozeChoices, whereToOp
 export const TeamsConversation = z.object({
   serviceUrl: z.url().max(500),
   conversationId: z.string().min(1).max(500),
-  /** True for a channel: there each message begins a thread of its own. */
+  /** True for a channel: each message there starts a new thread. */
   isChannel: z.boolean(),
   /** The person (object ID in the directory), or the channel. */
   id: z.string().min(1).max(300),
@@ -17,10 +17,10 @@ export const TeamsConversation = z.object({
 })
 export type TeamsConversation = z.output<typeof TeamsConversation>
 
-/** The purpose of the address that the bot tells people to enter in Tocsin. */
+/** The purpose of the address that people enter in Tocsin, as the bot gave it to them. */
 export const teamsConversationPurpose = 'teams-place'
 
-/** Microsoft Teams by a bot (Bot Connector REST API 3.0). The letter's secret is the place to write to, as JSON. */
+/** Microsoft Teams by a bot (Bot Connector REST API 3.0). The message's secret is the conversation to write to, as JSON. */
 export function openTeamsBot(config: Config): Send | undefined {
   const { teams, mayReachPrivateWebhooks: mayReachPrivate } = config
   if (teams === undefined) return undefined
@@ -58,7 +58,7 @@ export function openTeamsBot(config: Config): Send | undefined {
       return `posted ${postedId(text)}`.trim()
     } catch (error) {
       if (!(error instanceof Undeliverable) || error.status !== 401) throw error
-      // The token was taken back before its time: the next try asks for another.
+      // The token was revoked early: the next attempt requests another.
       kept = undefined
       throw new Error(error.message)
     }
@@ -96,16 +96,16 @@ function answers(token: string, url: string): object[] {
       card: {
         type: 'AdaptiveCard',
         body: [
-          { type: 'Input.Text', id: 'who', label: 'Name or e-mail address of a colleague', maxLength: 200 },
+          { type: 'Input.Text', id: 'who', label: 'Name or email address of a responder', maxLength: 200 },
           {
             type: 'Input.ChoiceSet',
             id: 'minutes',
-            label: 'Let it rest for',
+            label: 'Snooze for',
             value: String(snoozeChoices[0].minutes),
             choices: snoozeChoices.map(({ label, minutes }) => ({ title: label, value: String(minutes) })),
           },
         ],
-        actions: [submit('Give it to them', 'decline'), submit('Ask them to join', 'add'), submit('Let it rest', 'snooze')],
+        actions: [submit('Reassign', 'decline'), submit('Add responder', 'add'), submit('Snooze', 'snooze')],
       },
     },
   ]

@@ -14,14 +14,14 @@ export function mountTwilio(http: FastifyInstance, context: AppContext, desk: An
     const { token } = z.object({ token: z.string().max(300) }).parse(request.params)
     const pressed = parseAnswer(fields.Digits ?? '')
     const text =
-      pressed === undefined ? 'Press 1 to acknowledge, 2 to pass it on.' : await inWords(context, async tx => (await desk.byLink(tx, token, pressed)).text)
+      pressed === undefined ? 'Press 1 to acknowledge, 2 to escalate.' : await inWords(context, async tx => (await desk.byLink(tx, token, pressed)).text)
     return reply.type('text/xml').send(voiceReply(text))
   })
   http.post('/hooks/twilio/sms', callbackLimit, async (request, reply) => {
     const fields = twilioFields(context, request)
     const text = await inWords(context, async tx => {
       const answered = await desk.byAddress(tx, { kind: 'sms', address: fields.From ?? '' }, parseAnswer(fields.Body ?? ''))
-      return answered?.text ?? 'There is no page for this number.'
+      return answered?.text ?? 'No page was sent to this number.'
     })
     return reply.type('text/xml').send(smsReply(text))
   })
@@ -36,7 +36,7 @@ function twilioFields(context: AppContext, request: FastifyRequest): Readonly<Re
   return fields
 }
 
-/** What went wrong in words, for somebody at a phone. */
+/** The error as a sentence, for somebody on the phone. */
 async function inWords(context: AppContext, work: (tx: Tx) => Promise<string>): Promise<string> {
   try {
     return await transactionRetried(context.database, work)

@@ -23,7 +23,7 @@ export function openTwilio(config: Config): { sms: Send | undefined; voice: Send
       body: new URLSearchParams({ To: message.address, From: from, ...fields }).toString(),
     })
     const { sid, status } = JSON.parse(reply.text) as { sid?: string; status?: string }
-    return `${status ?? 'taken'} ${sid ?? ''}`.trim()
+    return `${status ?? 'accepted'} ${sid ?? ''}`.trim()
   }
   return {
     sms: (message, signal) => create('Messages', message, signal, { Body: smsText(message) }),
@@ -33,7 +33,7 @@ export function openTwilio(config: Config): { sms: Send | undefined; voice: Send
 
 function smsText(message: OutboundMessage): string {
   const { subject, text, link } = message
-  const lines = isPage(message) ? [subject, 'Reply 1 to acknowledge, 2 to pass it on.', link?.url ?? ''] : [subject, text]
+  const lines = isPage(message) ? [subject, 'Reply 1 to acknowledge, 2 to escalate.', link?.url ?? ''] : [subject, text]
   return lines
     .filter(line => line !== '')
     .join('\n')
@@ -47,7 +47,7 @@ const xml = (text: string) => text.replace(/[&<>"']/g, sign => escapes[sign] ?? 
 function spoken(message: OutboundMessage): string {
   const { subject, text, link, origin } = message
   if (!isPage(message) || link === undefined) return `<Response><Say loop="3">${xml(`${subject}. ${text.slice(0, 300)}`)}</Say></Response>`
-  const say = `<Say>${xml(`This is Tocsin. ${subject}.`)} Press 1 to acknowledge, 2 to pass it on.</Say><Pause length="2"/>`
+  const say = `<Say>${xml(`This is Tocsin. ${subject}.`)} Press 1 to acknowledge, 2 to escalate.</Say><Pause length="2"/>`
   return `<Response><Gather numDigits="1" timeout="10" action="${xml(`${origin}/hooks/twilio/voice/${link.token}`)}">${say}${say}</Gather></Response>`
 }
 
