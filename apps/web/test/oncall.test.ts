@@ -23,7 +23,7 @@ test('a team is put on call, a shift is taken by dragging over the calendar, and
   await page.getByRole('button', { name: 'Set up on call' }).click()
   const dialog = page.getByRole('dialog', { name: 'Set up on call for Response' })
   await dialog.getByRole('button', { name: 'Set up on call' }).click()
-  await dialog.getByText('name at least one person').waitFor()
+  await dialog.getByText('must have at least one person').waitFor()
   expect(await seriousViolations(page)).toEqual([])
   await dialog.getByLabel('Rotation').click()
   for (const name of ['Ben', 'Cai']) await page.getByRole('option', { name, exact: true }).click()
