@@ -73,7 +73,7 @@ export const LogSource = z
     lastSeenAt: At.nullable(),
     events: z.number(),
     isSilent: z.boolean(),
-    problem: z.string().nullable().describe('Why its files can't be read'),
+    problem: z.string().nullable().describe('Why its files cannot be read'),
     revokedAt: At.nullable(),
   })
   .meta({ id: 'LogSource' })

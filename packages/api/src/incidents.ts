@@ -286,7 +286,7 @@ export const incidentRoutes = {
   closeIncident: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/close',
-    summary: 'Close an incident; it can't be changed afterwards',
+    summary: 'Close an incident; it cannot be changed afterwards',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
     body: Transition,

@@ -243,7 +243,7 @@ export const pagingRoutes = {
   removeContactMethod: route({
     method: 'DELETE',
     path: '/api/v1/me/contact-methods/{id}',
-    summary: 'Delete a contact method; the last one can't be deleted',
+    summary: 'Delete a contact method; the last one cannot be deleted',
     access: atLeast('observer'),
     params: IdParams,
   }),

@@ -56,7 +56,7 @@ export const systemRoutes = {
   readyz: route({
     method: 'GET',
     path: '/readyz',
-    summary: 'Readiness: 503 with the cause if requests can't be served, 200 with details if a component is degraded',
+    summary: 'Readiness: 503 with the cause if requests cannot be served, 200 with details if a component is degraded',
     access: open('returns only which component is degraded'),
     reply: z.object({ status: z.enum(['ready', 'degraded']), details: z.array(z.object({ name: z.string(), detail: z.string() })) }),
   }),

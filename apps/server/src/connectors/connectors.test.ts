@@ -182,7 +182,7 @@ describe('reports', () => {
     const id = alert?.id ?? ''
     await primary.call('acknowledgeAlert', { params: { id } })
     expect((await visitor('followReport', { body: { token } })).stage).toBe('being-looked-at')
-    await expect(visitor('followReport', { body: { token: `${token}x` } })).rejects.toThrow(/not right/)
+    await expect(visitor('followReport', { body: { token: `${token}x` } })).rejects.toThrow(/link is invalid/)
 
     const report = await primary.call('reportOfAlert', { params: { id } })
     const file = await primary.call.raw('reportFile', { params: { id: report.files[0]?.id ?? '' } })

@@ -111,7 +111,7 @@ describe('from an event to an alert', () => {
     await matched(world)
     expect((await lead.call('alerts', {})).items[0]?.title, 'it has ended').toBe('Who am I: build3')
     await expect(lead.call('addDetectionException', { params, body: { field: 'a|re', value: 'x', reason: 'x', expiresAt: null } })).rejects.toThrow(
-      /name of a field/,
+      /field name without modifiers/,
     )
   })
 
@@ -135,7 +135,7 @@ describe('from an event to an alert', () => {
     const { items } = await lead.call('alerts', {})
     expect(items.map(({ title, severity }) => [title, severity])).toEqual([
       ['SSH brute force followed by a sign-in: 203.0.113.9', 'critical'],
-      ['Many failed sign-ins over SSH from one address: 203.0.113.9', 'medium'],
+      ['SSH Brute Force From Single Source: 203.0.113.9', 'medium'],
     ])
     primary.expectPage(/SSH brute force followed/)
     const metrics = await (await fetch(`${world.origin}/metrics`)).text()

@@ -135,7 +135,7 @@ export class Detector {
   #threadDied(error: Error): void {
     this.deaths.count += 1
     this.deaths.at = Date.now()
-    this.#context.log.error({ err: error }, 'a matcher thread ended by itself; it is replaced')
+    this.#context.log.error({ err: error }, 'a matcher thread exited unexpectedly; restarting')
   }
 
   /** What is wrong with it: threads that died lately, rules that cannot be made ready. */
@@ -144,9 +144,9 @@ export class Detector {
     if (isMissing || Date.now() - this.deaths.at < toldMs)
       return {
         severity: 'degraded',
-        detail: `A matcher thread ended by itself${isMissing ? ' and is being replaced: events wait' : ' and was replaced'} (${this.deaths.count} since the start).`,
+        detail: `A matcher thread exited unexpectedly${isMissing ? ' and is restarting; events are queued' : ' and was restarted'} (${this.deaths.count} since startup).`,
       }
-    if (this.#armFailures > 1) return { severity: 'degraded', detail: 'Detection rules cannot be made ready: the ones before stay in force.' }
+    if (this.#armFailures > 1) return { severity: 'degraded', detail: 'Detection rules cannot be compiled. The previous rules stay active.' }
     return undefined
   }
 
@@ -156,7 +156,7 @@ export class Detector {
     if (this.#isStopped) return
     this.#arming ??= this.#arm()
       .catch((error: unknown) => {
-        this.#context.log.error({ err: error }, 'the rules could not be made ready; it is tried again')
+        this.#context.log.error({ err: error }, 'the rules could not be compiled; retrying')
         this.#armFailures += 1
         this.#mustArm = true
       })
@@ -190,7 +190,7 @@ export class Detector {
       const placeholders = await readPlaceholders(reader)
       const [saved, indicators] = await Promise.all([compileApart(files, { declared, mapping, placeholders }), indicatorsInForce(reader)])
       const engine = Engine.load(saved)
-      if (engine === undefined) throw new Error('the engine was compiled by another version')
+      if (engine === undefined) throw new Error('the engine image was compiled by another version')
       const pool = new MatcherPool(saved, 1, { indicators, onDeath: error => this.#threadDied(error) })
       await pool.ready.catch(async (error: unknown) => {
         await pool.close()
@@ -241,7 +241,7 @@ export class Detector {
         await this.#work(batches)
       }
     } catch (error) {
-      this.#context.log.error({ err: error }, 'events could not be matched; it is tried again')
+      this.#context.log.error({ err: error }, 'events could not be matched; retrying')
       this.#isWoken = false
       this.#later()
     }
@@ -407,7 +407,7 @@ export class Detector {
       const { events = 0, invalid = [] } = results[i] ?? {}
       if (await noteSeen(tx, batch.sourceId, batch.receivedAt, events)) await watchSources(tx, this.#context)
       const further = inPieces(invalid.slice(maxSingleLetters).map(({ text }) => text))
-      const reason = `more than ${maxSingleLetters.toLocaleString('en')} lines of one batch were no events: these share a letter`
+      const reason = `more than ${maxSingleLetters.toLocaleString('en')} lines of one batch were not valid events; they share one dead letter`
       await keepLetters(tx, batch, [...invalid.slice(0, maxSingleLetters), ...further.map(text => ({ text, reason }))])
     }
     const isWatched = (match: FoundMatch) => armed.correlating.correlator.watches(armed.engine.rules[match.rule]?.id ?? '')
@@ -463,10 +463,10 @@ export class Detector {
 
 function sightingOf(key: string, lists: readonly Listed[], match: FoundMatch, batch: Batch): Finding {
   const level = levels.findLast(candidate => lists.some(({ list }) => list.level === candidate)) ?? 'medium'
-  const description = lists.map(({ list, description: said }) => (said === '' ? `On the list ${list.name}.` : `${list.name}: ${said}`)).join('\n')
+  const description = lists.map(({ list, description: said }) => (said === '' ? `Found in the indicator list ${list.name}.` : `${list.name}: ${said}`)).join('\n')
   const kind = lists[0]?.kind ?? 'domain-name'
   return {
-    rule: { id: `indicator ${key.length > longestInKey ? secretDigest(key) : key}`, title: `Indicator seen, ${key}`, level, description },
+    rule: { id: `indicator ${key.length > longestInKey ? secretDigest(key) : key}`, title: `Indicator matched: ${key}`, level, description },
     match,
     batch,
     indicator: { key, kind, lists: lists.map(({ list }) => list.name) },

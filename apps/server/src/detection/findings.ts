@@ -42,7 +42,7 @@ export function alertOf(
   const entity = correlation === undefined ? entityOf(event) : Object.values(correlation.group).join(' ')
   const window = Math.floor(Date.parse(batch.receivedAt) / (windowHours * 3_600_000))
   const matched = Object.entries(correlation === undefined ? match.fields : correlation.group).map(([field, value]) => `${field}: ${[value].flat().join(', ')}`)
-  const counted = correlation === undefined ? [] : [`${correlation.events} events within its timespan, counted ${Math.round(correlation.value * 100) / 100}`]
+  const counted = correlation === undefined ? [] : [`${correlation.events} events within the timespan, value ${Math.round(correlation.value * 100) / 100}`]
   return {
     title: storable(entity === '' ? rule.title : `${rule.title}: ${entity}`, 300),
     severity: severities[rule.level] ?? 'medium',

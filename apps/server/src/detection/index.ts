@@ -106,7 +106,7 @@ export class Detection {
       this.#readAnew()
     } catch (error) {
       // A connection that is lost is opened again, and then this is asked anew.
-      this.#context.log.warn({ err: error }, 'changes of rules and sources could not be looked up')
+      this.#context.log.warn({ err: error }, 'changes of rules and sources could not be read')
     }
   }
 
@@ -298,7 +298,7 @@ function indicatorBindings(context: AppContext): Bindings {
       await assertPulled(tx, params.id)
       await schedulePull(tx, params.id)
       const list = (await listIndicatorLists(tx)).find(({ id }) => id === params.id)
-      if (list === undefined) throw notFound('list of indicators')
+      if (list === undefined) throw notFound('indicator list')
       return list
     }),
     query(indicatorRoutes.lookUpIndicator, (reader, { query }) => lookUpIndicator(reader, query.value)),
@@ -320,7 +320,7 @@ function indicatorBindings(context: AppContext): Bindings {
 
 /** Rule files in what was uploaded: archives are unpacked. */
 async function rulesIn(files: readonly ReceivedFile[]): Promise<RuleFile[]> {
-  if (files.length === 0) throw invalid('files', 'must have an archive (.tar.gz) or rule files (.yml)')
+  if (files.length === 0) throw invalid('files', 'must be an archive (.tar.gz) or rule files (.yml)')
   const found: RuleFile[] = []
   for (const file of files) {
     try {
@@ -331,6 +331,6 @@ async function rulesIn(files: readonly ReceivedFile[]): Promise<RuleFile[]> {
       throw error
     }
   }
-  if (found.length === 0) throw invalid('files', 'have no rule (.yml) in them')
+  if (found.length === 0) throw invalid('files', 'must contain at least one rule (.yml)')
   return found
 }

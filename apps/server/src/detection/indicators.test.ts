@@ -208,17 +208,17 @@ describe('TAXII 2.1', () => {
     const origin = new URL(taxii.collection).origin
     expect(await lists()).toEqual([
       ['Right', 1, null],
-      ['Wrong', 0, `${origin} answered 401: the name or secret is not right`],
+      ['Wrong', 0, `${origin} responded with status 401: incorrect user name or secret`],
     ])
     taxii.failWith = 503
     await world.advance({ minutes: 61 })
-    expect((await lists())[0]).toEqual(['Right', 1, `${origin} answered 503`])
+    expect((await lists())[0]).toEqual(['Right', 1, `${origin} responded with status 503`])
     taxii.failWith = undefined
     await world.advance({ minutes: 11 })
     expect((await lists())[0]).toEqual(['Right', 1, null])
     await taxii.stop()
     await world.advance({ minutes: 61 })
-    expect((await lists())[0]).toEqual(['Right', 1, `${new URL(origin).host} refuses the connection`])
+    expect((await lists())[0]).toEqual(['Right', 1, `${new URL(origin).host} refused the connection`])
     const rows = await world.server.context.database.reader().db.execute('select secret_sealed, url from indicator_lists')
     expect(JSON.stringify(rows.rows)).not.toMatch(/right|wrong/)
   })
@@ -229,7 +229,7 @@ test('without leave, a list is not pulled from inside', async ({ world }) => {
   await lead.call('createIndicatorList', { body: { name: 'Inside', taxii: { url: 'http://127.0.0.1:1/collections/x' } } })
   await world.settle()
   expect((await lead.call('indicatorLists'))[0]?.problem).toBe(
-    '127.0.0.1 is a private address (127.0.0.1); it is reached only with TOCSIN_ALLOW_PRIVATE_FEEDS=true',
+    '127.0.0.1 is a private address (127.0.0.1); allow it with TOCSIN_ALLOW_PRIVATE_FEEDS=true',
   )
   await expect(lead.call('createIndicatorList', { body: { name: 'Odd', taxii: { url: 'ftp://x/' } } })).rejects.toThrow('must be the address of a collection')
 })

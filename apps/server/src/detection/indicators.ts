@@ -43,7 +43,7 @@ export async function listIndicatorLists(reader: Reader): Promise<IndicatorList[
 
 async function lockList(tx: Tx, id: string): Promise<ListRow> {
   const [row] = await tx.db.select().from(indicatorLists).where(eq(indicatorLists.id, id)).for('update')
-  if (!row) throw notFound('list of indicators')
+  if (!row) throw notFound('indicator list')
   return row
 }
 
@@ -90,7 +90,7 @@ export async function changeIndicatorList(
   const before = await lockList(tx, id)
   const { name = before.name, level = before.level, isEnabled = before.isEnabled } = change
   const [row] = await tx.db.update(indicatorLists).set({ name, level, isEnabled }).where(eq(indicatorLists.id, id)).returning()
-  if (!row) throw notFound('list of indicators')
+  if (!row) throw notFound('indicator list')
   await record(tx, {
     ...{ actor, type: 'indicator-list.changed', subject: { kind: 'indicator-list', id } },
     data: { name, level, isEnabled, before: { name: before.name, level: before.level, isEnabled: before.isEnabled } },
@@ -153,7 +153,7 @@ export async function finishImport(
     .set({ generation, refused, refusedExamples: [...examples], size, updatedAt: tx.now, problem: null, ...(addedAfter === undefined ? {} : { addedAfter }) })
     .where(eq(indicatorLists.id, id))
     .returning()
-  if (!row) throw notFound('list of indicators')
+  if (!row) throw notFound('indicator list')
   await record(tx, {
     actor,
     type: 'indicator-list.imported',
@@ -171,7 +171,7 @@ async function sizeOfOthers(reader: Reader, id: string): Promise<number> {
 /** @throws AppProblem too-large */
 export async function assertRoom(reader: Reader, id: string, size: number): Promise<void> {
   if (size + (await sizeOfOthers(reader, id)) > maxIndicatorsTotal)
-    throw new AppProblem('too-large', `All lists together hold at most ${maxIndicatorsTotal.toLocaleString('en')} indicators.`)
+    throw new AppProblem('too-large', `All lists together can have at most ${maxIndicatorsTotal.toLocaleString('en')} indicators.`)
 }
 
 /**
@@ -186,7 +186,7 @@ export async function importIndicators(
   mode: 'replace' | 'add',
 ): Promise<{ list: IndicatorList; taken: number }> {
   const [file] = files
-  if (file === undefined || files.length > 1) throw invalid('file', 'must be one file: a CSV, a line each, or a STIX 2.1 bundle')
+  if (file === undefined || files.length > 1) throw invalid('file', 'must be one file: a CSV with one indicator per line, or a STIX 2.1 bundle')
   const { before, generation } = await database.transaction(async tx => {
     const list = await lockList(tx, id)
     if (mode === 'add') return { before: list, generation: list.generation }
@@ -209,10 +209,10 @@ export async function importIndicators(
       if (taken + others > maxIndicatorsTotal) await assertRoom(database.reader(), id, taken)
       await database.transaction(tx => storePart(tx, id, generation, part))
     }
-    if (taken === 0) throw invalid('file', `has no address, domain, URL or hash in it${examples[0] ? ` (${examples[0].at}: ${examples[0].reason})` : ''}`)
+    if (taken === 0) throw invalid('file', `has no IP address, domain, URL or hash${examples[0] ? ` (${examples[0].at}: ${examples[0].reason})` : ''}`)
     list = await database.transaction(async tx => {
       const now = await lockList(tx, id)
-      if (now.generation !== before.generation) throw conflict('Another import of this list has ended meanwhile: look at what it has now.')
+      if (now.generation !== before.generation) throw conflict('Another import of this list finished in the meantime. Reload the list and try again.')
       return finishImport(tx, actor, id, { generation, refused, examples, taken })
     })
   } catch (error) {
@@ -309,7 +309,7 @@ export async function countSightings(tx: Tx, byList: ReadonlyMap<string, number>
 
 function keyOf(value: string): string {
   const indicator = parseIndicator(value)
-  if (indicator === undefined) throw invalid('value', 'must be an address, a network, a domain, a URL or a hash')
+  if (indicator === undefined) throw invalid('value', 'must be an IP address, network, domain, URL or hash')
   return indicator.key
 }
 

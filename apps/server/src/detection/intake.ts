@@ -19,7 +19,7 @@ export const batchChannel = 'tocsin_batches'
 export class TooMuch extends AppProblem {
   override readonly retryAfterSeconds = 5
   constructor() {
-    super('too-many', `More than ${maxWaitingBytes / 1_048_576} MB of events wait to be matched. Send them again in a few seconds.`)
+    super('too-many', `More than ${maxWaitingBytes / 1_048_576} MB of events are queued. Try again in a few seconds.`)
   }
 }
 

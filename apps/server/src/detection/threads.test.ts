@@ -55,7 +55,7 @@ describe('a thread that dies', () => {
     }
     expect(await readyz(world)).toEqual({
       status: 'degraded',
-      details: [{ name: 'detection', detail: 'A matcher thread ended by itself and was replaced (3 since the start).' }],
+      details: [{ name: 'detection', detail: 'A matcher thread exited unexpectedly and was restarted (3 since startup).' }],
     })
     expect(await (await fetch(`${world.origin}/metrics`)).text()).toContain('tocsin_matcher_restarts_total 3')
   })

@@ -75,7 +75,7 @@ export class JournalReaders {
     this.#storing = setInterval(() => {
       // A notice that was lost costs no more than this.
       this.wake()
-      this.#store().catch((error: unknown) => this.#log.warn({ err: error }, 'the cursors of journal readers could not be stored; trying again'))
+      this.#store().catch((error: unknown) => this.#log.warn({ err: error }, 'the cursors of journal readers could not be stored; retrying'))
     }, storeMs)
     this.wake()
   }
@@ -85,7 +85,7 @@ export class JournalReaders {
     clearInterval(this.#storing)
     await this.#tail.stop()
     await Promise.all([...this.#readers.values()].map(reader => reader.stop()))
-    await this.#store().catch((error: unknown) => this.#log.warn({ err: error }, 'the cursors of journal readers could not be stored at the end'))
+    await this.#store().catch((error: unknown) => this.#log.warn({ err: error }, 'the cursors of journal readers could not be stored at shutdown'))
   }
 
   /** Something was written: look at once. */

@@ -92,7 +92,7 @@ export class Live {
         }
       }
     } catch (error) {
-      this.#log.warn({ err: error }, 'the live stream could not read the journal; pages hear of it with the next entry')
+      this.#log.warn({ err: error }, 'the live stream could not read the journal; pages update with the next entry')
     } finally {
       this.#isReading = false
     }

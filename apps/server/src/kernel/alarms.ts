@@ -34,7 +34,7 @@ export class Alarms {
   }
 
   #filled(): Pager {
-    if (this.#pager === undefined) throw new Error('nobody pages the administrators yet')
+    if (this.#pager === undefined) throw new Error('paging of administrators is not ready yet')
     return this.#pager
   }
 }

@@ -67,9 +67,9 @@ export async function awaitDatabase(url: string, log: Log, signal?: AbortSignal)
     } catch (error) {
       const reason = refusal(error)
       if (reason !== undefined) throw new ConfigProblem(`DATABASE_URL: the database at ${where} ${reason}.`)
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'no answer'
-      if (Date.now() >= end) throw new Error(`The database at ${where} does not answer (${code}): start it, or correct DATABASE_URL.`)
-      log.warn({ database: where, code }, 'the database does not answer yet; it is waited for')
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'no response'
+      if (Date.now() >= end) throw new Error(`The database at ${where} does not respond (${code}). Start it, or correct DATABASE_URL.`)
+      log.warn({ database: where, code }, 'waiting for the database')
       await sleep(500, undefined, signal ? { signal } : {})
     } finally {
       await client.end().catch(() => undefined)
@@ -80,10 +80,10 @@ export async function awaitDatabase(url: string, log: Log, signal?: AbortSignal)
 /** Why waiting would not help. */
 function refusal(error: unknown): string | undefined {
   const { code = '', message = '' } = error as { code?: string; message?: string }
-  if (code === '28P01' || code === '28000') return 'does not accept this user or password'
-  if (code === '3D000') return 'has no database of that name'
-  if (/CERT|ERR_TLS/.test(code)) return `shows a certificate that is not trusted (${code}); see "TLS to the database" in docs/operating.md`
-  return message.includes('does not support SSL') ? 'does not speak TLS, which sslmode asks for' : undefined
+  if (code === '28P01' || code === '28000') return 'rejects this user or password'
+  if (code === '3D000') return 'has no database with this name'
+  if (/CERT|ERR_TLS/.test(code)) return `has an untrusted certificate (${code}); see "TLS to the database" in docs/operating.md`
+  return message.includes('does not support SSL') ? 'does not support TLS, which sslmode requires' : undefined
 }
 
 /** Opens a pool on PostgreSQL. `log` hears of lost connections; the pool mends itself. */
@@ -131,9 +131,9 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
       try {
         await pool.query('select 1')
       } catch {
-        return { severity: 'unavailable', detail: 'The database does not answer.' }
+        return { severity: 'unavailable', detail: 'The database does not respond.' }
       }
-      return isFull ? { severity: 'unavailable', detail: 'The disk of the database is full: nothing can be written.' } : undefined
+      return isFull ? { severity: 'unavailable', detail: 'The database disk is full. Nothing can be written.' } : undefined
     },
     close: async () => {
       isClosing = true
@@ -157,7 +157,7 @@ async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promi
     const result = await (signal ? endedBy(working, signal) : working)
     // A fault that `work` passed over ends the transaction all the same, and the database says so only here.
     const { command } = await client.query('commit').catch(asDatabaseFault)
-    if (command !== 'COMMIT') throw new Error('The transaction was rolled back: a statement in it had failed.')
+    if (command !== 'COMMIT') throw new Error('The transaction was rolled back because a statement failed.')
     isClean = true
     return result
   } catch (error) {
@@ -192,7 +192,7 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
     const lost = () => {
       if (isLost || isClosed || client !== next) return
       isLost = true
-      log.warn('the listening database connection was lost; it is opened again')
+      log.warn('the listening database connection was lost; reconnecting')
       setTimeout(() => void connect(), 250)
     }
     next.on('error', lost)
@@ -263,8 +263,8 @@ async function assertKnown(client: pg.Client): Promise<void> {
   const newest = Math.max(...known.map(({ folderMillis }) => folderMillis))
   throw new ConfigProblem(
     Number(unknown.at) > newest
-      ? 'The database was brought up to date by a newer version of Tocsin: start that version or a later one.'
-      : 'The database was made by a development version of Tocsin whose migrations were changed since: choose another database, or start that version.',
+      ? 'The database was migrated by a newer version of Tocsin. Start that version or a later one.'
+      : 'The database was created by a development version of Tocsin with different migrations. Use another database, or start that version.',
   )
 }
 

@@ -30,7 +30,7 @@ export type AuditCounter = Counter<'result'>
 export const auditCounter = (registry: Registry): AuditCounter =>
   new Counter({
     name: 'tocsin_obligation_audits_total',
-    help: 'Looks at notification obligations: in order, repaired',
+    help: 'Audits of notification obligations, by result: in order, repaired',
     labelNames: ['result'],
     registers: [registry],
   })
@@ -43,7 +43,7 @@ export async function auditObligations(tx: Tx, context: AppContext, counter: Aud
   const repairs = [...(await repairObligations(tx)), ...(await repairWarnings(tx)), ...(await repairReviews(tx))]
   counter.inc({ result: repairs.length > 0 ? 'repaired' : 'in order' })
   if (repairs.length === 0) return
-  context.log.error({ repairs }, 'the auditor found notification obligations that were not in order, and mended them')
+  context.log.error({ repairs }, 'the auditor repaired notification obligations')
   await recordAll(
     tx,
     repairs.map(({ incidentId, what, count }) => ({
@@ -68,7 +68,7 @@ export async function auditObligations(tx: Tx, context: AppContext, counter: Aud
     // Another day is another page: this one stays open once it is acknowledged.
     key: `obligations-repaired:${tx.now.slice(0, 10)}:${affected.join(',')}`.slice(0, 300),
     title: `The auditor repaired notification deadlines of ${affected.length === 1 ? `incident ${affected[0]}` : `${affected.length} incidents`}`,
-    summary: `Obligations, warnings or reviews were missing or late, and are in order again: ${repairs.map(({ what, count }) => `${count} x ${what}`).join(', ')}. Look at the obligations of incident ${affected.slice(0, 20).join(', ')}, and find out why: this should not happen.`,
+    summary: `Missing or late obligations, warnings or reviews were repaired: ${repairs.map(({ what, count }) => `${count} x ${what}`).join(', ')}. Check the obligations of incident ${affected.slice(0, 20).join(', ')} and find the cause. This should not happen.`,
   })
 }
 

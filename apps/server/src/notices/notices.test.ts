@@ -138,8 +138,8 @@ describe('a notice', () => {
     await lead.call('approveNotice', { ...(await at()), body: await version() })
     await lead.call('changeNotice', { ...(await at()), body: { ...content, nature: 'Changed', ...(await version()) } })
     expect(await notice()).toMatchObject({ state: 'draft', approvedBy: null })
-    await expect(lead.call('approveNotice', { ...(await at()), body: await version() })).rejects.toThrow(/Somebody else/)
-    await expect(primary.call('sendNotice', { ...(await at()), body: await version() })).rejects.toThrow(/approves the notice first/)
+    await expect(lead.call('approveNotice', { ...(await at()), body: await version() })).rejects.toThrow(/somebody other than/)
+    await expect(primary.call('sendNotice', { ...(await at()), body: await version() })).rejects.toThrow(/must first be approved/)
   })
 
   test('that no server takes is back to be sent again, and the duty stays open', async ({ world }) => {
@@ -181,12 +181,12 @@ describe('a decision', () => {
       body: { ...(await version()), kind: 'defer', reasonCategory: 'would-tip-off-attacker', reason: 'He still reads our mail.', reviewOn: '2026-11-25' },
     })
     expect((await obligation())?.state).toBe('due')
-    await expect(lead.call('approveDecision', { ...at, body: await version() })).rejects.toThrow(/Somebody else/)
-    await expect(primary.call('approveDecision', { ...at, body: await version() })).rejects.toThrow(/executive of the incident or a lead/)
+    await expect(lead.call('approveDecision', { ...at, body: await version() })).rejects.toThrow(/somebody other than/)
+    await expect(primary.call('approveDecision', { ...at, body: await version() })).rejects.toThrow(/executive sponsor or a lead/)
     await executive.call('approveDecision', { ...at, body: await version() })
     expect(await obligation()).toMatchObject({ state: 'deferred', decision: { approvedBy: executive.name, reviewOn: '2026-11-25' } })
     await world.advance({ hours: 49 })
-    primary.expectPage(/decision on a notice is due for review/)
+    primary.expectPage(/review of a notification decision is due/)
     await lead.call('withdrawDecision', at)
     expect(await obligation()).toMatchObject({ state: 'due', decision: null, dueAt: '2026-11-26T08:00:00.000Z' })
   })

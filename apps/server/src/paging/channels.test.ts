@@ -390,7 +390,7 @@ test('a provider that is down is tried again, and the next method of the same pe
     backup.expectNoPage()
     const [page] = (await primary.call('pages')).items
     const texts = (await primary.call('page', { params: { id: page?.id ?? '' } })).events.map(event => event.text)
-    expect(texts.find(text => text.startsWith('SMS is in trouble'))).toMatch(/answered 503: maintenance\): Slack is used at once/)
+    expect(texts.find(text => text.startsWith('SMS is in trouble'))).toMatch(/responded with status 503: maintenance\): Slack is used at once/)
     await world.advance({ seconds: 40 })
     expect(slack.received.length, 'once').toBe(1)
     twilio.answer = () => ({ status: 201, body: JSON.stringify({ sid: 'SM1', status: 'queued' }) })
