@@ -81,7 +81,9 @@ function readCode(path: string): void {
   const source = ts.createSourceFile(path, read(path), ts.ScriptTarget.Latest, true, path.endsWith('x') ? ts.ScriptKind.TSX : ts.ScriptKind.TS)
   const lineOf = (node: ts.Node) => source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1
   const visit = (node: ts.Node): void => {
-    if (ts.isIdentifier(node)) look(path, lineOf(node), node.text, names)
+    // Math.floor is the language's own.
+    const isOfMath = ts.isPropertyAccessExpression(node.parent ?? node) && node.parent.getText(source) === 'Math.floor'
+    if (ts.isIdentifier(node) && !isOfMath) look(path, lineOf(node), node.text, names)
     const isText = ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddle(node) || ts.isTemplateTail(node) || ts.isJsxText(node)
     // What has no space is a key, a path or a kind, not a sentence; on pages a single word is a label.
     if (isText && isRead(path) && (/\s/.test(node.text.trim()) || ts.isJsxText(node) || /^[A-Z][a-z]+$/.test(node.text)))

@@ -58,7 +58,7 @@ export const Note = z
     id: Id,
     author: z.string(),
     markdown: z.string(),
-    html: z.string().describe('Sanitised'),
+    html: z.string().describe('Sanitized HTML'),
     createdAt: At,
     editedAt: At.nullable(),
     version: Version,
@@ -107,9 +107,7 @@ export const Incident = IncidentSummary.extend({
   notes: z.array(Note),
   alerts: z.array(Alert),
   parent: z.object({ id: Id, number: z.number(), title: z.string() }).nullable().describe('The parent incident'),
-  children: z
-    .array(z.object({ id: Id, number: z.number(), title: z.string() }))
-    .describe('The linked incidents that the caller can see'),
+  children: z.array(z.object({ id: Id, number: z.number(), title: z.string() })).describe('The linked incidents that the caller can see'),
   timeline: z.array(TimelineEntry),
   nextActions: z.array(z.object({ to: IncidentStatus, action: z.string(), blockedBy: z.array(z.string()) })),
 }).meta({ id: 'Incident' })

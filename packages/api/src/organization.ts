@@ -83,7 +83,7 @@ export const TeamShape = z
   })
   .meta({ id: 'TeamFileEntry' })
 
-/** An organization on call, as YAML kept in git. Everything is named: people by e-mail address, the rest by its name. */
+/** An organization on call, as YAML kept in git. Everything is named: people by email address, the rest by its name. */
 export const OrganizationFile = z
   .strictObject({
     people: z

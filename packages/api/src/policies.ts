@@ -3,7 +3,7 @@ import { Id, IdParams, Line, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 import { ZonedHours } from './schedules.ts'
 
-/** Whom a step of an escalation policy pages. */
+/** Whom a level of an escalation policy pages. */
 export const PageTarget = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('tier'), tierId: Id.describe('ID of a tier of the team; stable when tiers are renamed, reordered or added') }),
   z.object({ kind: z.literal('schedule'), scheduleId: Id, position: z.number().int().min(0).max(9).default(0) }),

@@ -19,7 +19,9 @@ const WallTime = z
   .regex(/^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d$/, 'must be a local date and time such as 2026-03-23T09:00')
   .refine(text => new Date(`${text}Z`).toJSON()?.startsWith(text) === true, 'must be an existing date')
 const Clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 09:00')
-const When = z.iso.datetime({ offset: true, message: 'must be a date and time with offset such as 2026-03-23T09:00:00+01:00' }).transform(text => new Date(text).toISOString())
+const When = z.iso
+  .datetime({ offset: true, message: 'must be a date and time with offset such as 2026-03-23T09:00:00+01:00' })
+  .transform(text => new Date(text).toISOString())
 
 export const RotationShape = z.strictObject({
   type: z.enum(['hourly', 'daily', 'weekly', 'monthly']),
@@ -71,7 +73,7 @@ function shapesWith(Person: z.ZodType<string, string>, At: z.ZodType<string, str
 const inFiles = shapesWith(Name, When)
 const inApi = shapesWith(Id, Instant)
 
-/** A schedule in a file: people by name or, for a server, by e-mail address. */
+/** A schedule in a file: people by name or, for a server, by email address. */
 export const ScheduleShape = z
   .strictObject({
     name: Name,

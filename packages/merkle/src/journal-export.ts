@@ -63,7 +63,7 @@ export function verifyExport(text: string, trustedKey?: string): Verdict {
   const problems: string[] = []
   const parsed = parseExport(text, problems)
   if (!parsed) return { origin: '', treeSize: 0, entries: 0, withheld: 0, types: {}, isComplete: false, problems }
-  if (trustedKey !== undefined && trustedKey !== parsed.key) problems.push('the key in the file is not the key that you trust')
+  if (trustedKey !== undefined && trustedKey !== parsed.key) problems.push('the key in the file does not match the trusted key')
   let origin = ''
   let treeSize = 0
   try {
@@ -163,7 +163,7 @@ function verifyEntries(entries: readonly ExportedEntry[], checkpoint: { size: nu
       problems.push(`${name} is not an exported entry`)
       continue
     }
-    if (exported.index <= previous) problems.push(`${name} stands out of order`)
+    if (exported.index <= previous) problems.push(`${name} is out of order`)
     previous = exported.index
     const proof = exported.proof.map(bytesOf)
     const isIncluded =

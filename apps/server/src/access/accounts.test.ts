@@ -96,7 +96,7 @@ describe('invitations', () => {
     await world.settle()
     const late = linkIn(world.expectMail('cai@tocsin.test', /invited/), '/invite/')
     await world.advance({ days: 7 })
-    await expect(browser(world).call('acceptInvitation', { body: { token: late, name: 'Cai', password } })).rejects.toThrow(/too old/)
+    await expect(browser(world).call('acceptInvitation', { body: { token: late, name: 'Cai', password } })).rejects.toThrow(/has expired/)
   })
 })
 

@@ -78,7 +78,7 @@ function lockSeconds(failures: number): number {
   return failures < 5 ? 0 : Math.min(300, 2 ** (failures - 4))
 }
 
-/** Checks e-mail and password. Wrong ones slow the next attempt down; the answer never tells whether the account exists. */
+/** Checks email and password. Wrong ones slow the next attempt down; the answer never tells whether the account exists. */
 export async function checkPassword(
   transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>,
   reader: Reader,

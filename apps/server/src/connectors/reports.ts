@@ -70,7 +70,7 @@ const explanations: Record<ReportView['stage'], string> = {
   closed: 'The security team has closed your report. Thank you.',
 }
 
-/** How a report stands, in words that give nothing of an investigation away. */
+/** The status of a report, in words that give nothing of an investigation away. */
 export async function followReport(reader: Reader, context: AppContext, token: string): Promise<ReportView> {
   const [id] = openToken(context.secrets, 'report', token) ?? []
   const [found] =

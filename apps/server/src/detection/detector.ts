@@ -33,7 +33,7 @@ const maxSingleLetters = 10_000
 /** Characters of a letter of many lines: one that can be sent again as it is. */
 const maxLetterLength = 900_000
 const maxRecent = 200
-/** Events that correlations may come to rest on, kept to be shown with them. */
+/** Events that correlations may refer to, kept to be shown with them. */
 const maxWatched = 20_000
 const maxWatchedBytes = 20_000
 const retryMs = 1_000
@@ -64,7 +64,7 @@ type Finding = AnyFinding & { readonly batch: Batch }
 
 const named = (parts: LogSourceParts) => Object.values(parts).some(part => part !== undefined)
 
-/** Matches the batches that wait, in the order in which they came, and turns matches into alerts. */
+/** Matches the queued batches, in the order in which they were received, and turns matches into alerts. */
 export class Detector {
   readonly #context: AppContext
   readonly #intake: EventIntake
@@ -104,7 +104,7 @@ export class Detector {
   /** Since this server has started. */
   readonly counts = { events: 0, invalid: 0, matches: 0 }
 
-  /** Whether events come in that do not say themselves what they are, but by the program that wrote them. */
+  /** Whether sources receive events whose log source is only known by the program that wrote them. */
   get #hasSyslog(): boolean {
     const { followFolders, syslog } = this.#context.config
     return syslog.udp !== undefined || syslog.tcp !== undefined || syslog.tls !== undefined || followFolders.length > 0
@@ -183,7 +183,7 @@ export class Detector {
       this.#mustArm = false
       const { files, rows } = await rulesInForce(reader)
       const sources = await reader.db.selectDistinct({ logsource: logSources.logsource }).from(logSources)
-      // Without a source nothing can come in: a fresh start need not make rules ready.
+      // Without a source no events can be received: a fresh start need not compile rules.
       if (sources.length === 0) continue
       const declared = [...sources.map(({ logsource }) => logsource).filter(named), ...(this.#hasSyslog ? syslogSources : [])]
       const mapping = await readMapping(reader)
@@ -225,7 +225,7 @@ export class Detector {
     })
   }
 
-  /** Waits until all that had come in is matched. Tests call it. */
+  /** Waits until everything received so far is matched. Tests call it. */
   async settle(): Promise<void> {
     this.wake()
     while (this.#arming || this.#draining) await (this.#arming ?? this.#draining)
@@ -373,7 +373,7 @@ export class Detector {
     if (this.#watched.size > maxWatched && oldest !== undefined) this.#watched.delete(oldest)
   }
 
-  /** The events that a finding rests on: its own, and for a correlation those before it. */
+  /** The events of a finding: its own, and for a correlation those before it. */
   #eventsOf({ rule, match, batch, correlation }: Finding): { match: FoundMatch; batch: Batch; ruleId: string; group: Readonly<Record<string, string>> }[] {
     const group = correlation?.group ?? {}
     const own = { match, batch, ruleId: rule.id, group }
@@ -463,7 +463,9 @@ export class Detector {
 
 function sightingOf(key: string, lists: readonly Listed[], match: FoundMatch, batch: Batch): Finding {
   const level = levels.findLast(candidate => lists.some(({ list }) => list.level === candidate)) ?? 'medium'
-  const description = lists.map(({ list, description: said }) => (said === '' ? `Found in the indicator list ${list.name}.` : `${list.name}: ${said}`)).join('\n')
+  const description = lists
+    .map(({ list, description: said }) => (said === '' ? `Found in the indicator list ${list.name}.` : `${list.name}: ${said}`))
+    .join('\n')
   const kind = lists[0]?.kind ?? 'domain-name'
   return {
     rule: { id: `indicator ${key.length > longestInKey ? secretDigest(key) : key}`, title: `Indicator matched: ${key}`, level, description },
@@ -495,7 +497,7 @@ async function keepLetters(tx: Tx, batch: Batch, letters: readonly { readonly te
     )
 }
 
-/** Lines put together to as few texts as may be, none longer than a letter; a line that is longer itself stands alone. */
+/** Lines put together to as few texts as may be, none longer than a dead letter; a line that is longer itself stands alone. */
 function inPieces(lines: readonly string[]): string[] {
   const pieces: string[][] = []
   let length = Number.POSITIVE_INFINITY

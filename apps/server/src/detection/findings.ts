@@ -11,7 +11,7 @@ import { detectionDays, detectionRules } from './tables.ts'
 export interface Finding {
   readonly rule: { readonly id: string; readonly title: string; readonly level: string; readonly description?: string }
   readonly match: FoundMatch
-  /** When the event came in, and with which batch. */
+  /** When the event was received, and with which batch. */
   readonly batch: { readonly id: number; readonly sourceId: string; readonly receivedAt: string }
   readonly correlation?: CorrelationMatch
   /** An indicator of compromise, seen in the event; the rule then stands for it. */

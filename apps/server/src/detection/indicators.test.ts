@@ -52,7 +52,7 @@ describe('indicators of compromise', () => {
       status: 200,
       body: {
         taken: 2,
-        list: { size: 2, refused: 1, refusedExamples: [{ at: 'line 4', reason: 'there is no address, domain, URL or hash in it: nonsense,' }] },
+        list: { size: 2, refused: 1, refusedExamples: [{ at: 'line 4', reason: 'there is not an IP address, domain, URL or hash in it: nonsense,' }] },
       },
     })
     await post(url, flow('198.51.100.7'), flow('192.0.2.1'), flow('198.51.100.7'), flow('198.51.100.9', 'ws2'))
@@ -77,12 +77,12 @@ describe('indicators of compromise', () => {
     const { id } = await lead.call('createIndicatorList', { body: { name: 'L' } })
     await upload(world, lead, id, '198.51.100.1\n198.51.100.2\n')
     expect((await upload(world, lead, id, 'nothing here\n')).body.detail).toBe(
-      'file: has no address, domain, URL or hash in it (line 1: there is no address, domain, URL or hash in it: nothing here).',
+      'file: has no address, domain, URL or hash in it (line 1: there is not an IP address, domain, URL or hash in it: nothing here).',
     )
-    expect((await upload(world, lead, id, '{"a": 1}')).body.detail).toBe('file: is JSON, but no STIX 2.1 bundle: it has no list of objects.')
+    expect((await upload(world, lead, id, '{"a": 1}')).body.detail).toBe('file: is JSON but not a STIX 2.1 bundle: the list of objects is missing.')
     // A file that breaks off after it has named what the list has already.
     const packed = gzipSync(Array.from({ length: 20_000 }, (_, i) => `198.51.100.1\n10.1.${i >> 8}.${i & 255}\n`).join(''))
-    expect((await upload(world, lead, id, packed.subarray(0, packed.length - 40))).body.detail).toBe('file: is not gzip that can be read.')
+    expect((await upload(world, lead, id, packed.subarray(0, packed.length - 40))).body.detail).toBe('file: is not valid gzip.')
     expect((await lead.call('lookUpIndicator', { query: { value: '10.1.0.1' } })).found).toEqual([])
     await post(url, flow('198.51.100.1'))
     await matched(world)
@@ -228,9 +228,7 @@ test('without leave, a list is not pulled from inside', async ({ world }) => {
   const lead = await world.person('lead')
   await lead.call('createIndicatorList', { body: { name: 'Inside', taxii: { url: 'http://127.0.0.1:1/collections/x' } } })
   await world.settle()
-  expect((await lead.call('indicatorLists'))[0]?.problem).toBe(
-    '127.0.0.1 is a private address (127.0.0.1); allow it with TOCSIN_ALLOW_PRIVATE_FEEDS=true',
-  )
+  expect((await lead.call('indicatorLists'))[0]?.problem).toBe('127.0.0.1 is a private address (127.0.0.1); allow it with TOCSIN_ALLOW_PRIVATE_FEEDS=true')
   await expect(lead.call('createIndicatorList', { body: { name: 'Odd', taxii: { url: 'ftp://x/' } } })).rejects.toThrow('must be the address of a collection')
 })
 

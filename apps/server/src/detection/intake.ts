@@ -23,7 +23,7 @@ export class TooMuch extends AppProblem {
   }
 }
 
-/** Keeps what comes in until it is matched. What it has taken is in the database, committed: a `kill -9` loses none of it. */
+/** Keeps received events until they are matched. What it has taken is in the database, committed: a `kill -9` loses none of it. */
 export class EventIntake {
   readonly #database: Database
   #waitingBytes = 0

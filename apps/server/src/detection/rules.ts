@@ -258,7 +258,7 @@ export async function nextExpiry(reader: Reader): Promise<string | undefined> {
   return row?.at ? new Date(row.at).toISOString() : undefined
 }
 
-/** Of the alerts of each rule that have a verdict, the share that was dismissed as false positive. */
+/** Of the alerts of each rule that have a disposition, the share that was dismissed as false positive. */
 async function falsePositives(reader: Reader, ruleIds: readonly string[]): Promise<Map<string, number>> {
   if (ruleIds.length === 0) return new Map()
   const label = sql<string>`${alerts.labels}->>'rule'`

@@ -107,7 +107,7 @@ const scope = 'log source'
 export const watchJob = defineJob({ kind: 'watch-log-sources', lane: housekeepingLane, data: z.object({}) })
 
 /**
- * Raises an alert for each source that has been silent for as long as it may, and ends it when the source is heard of again. Looks
+ * Raises an alert for each source that has been silent for as long as it may, and resolves it when the source sends events again. Looks
  * again when the next one may fall silent.
  */
 export async function watchSources(tx: Tx, context: AppContext): Promise<void> {
@@ -147,7 +147,7 @@ export async function watchSources(tx: Tx, context: AppContext): Promise<void> {
   if (next !== undefined) await schedule(tx, { kind: watchJob, key: watchJob.kind, runAt: next, data: {} })
 }
 
-/** A source was heard of. @returns whether it had been silent */
+/** A source sent events. @returns whether it had been silent */
 export async function noteSeen(tx: Tx, id: string, at: string, events: number): Promise<boolean> {
   const [row] = await tx.db
     .update(logSources)

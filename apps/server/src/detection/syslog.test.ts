@@ -122,7 +122,7 @@ describe('listening', () => {
     },
   })
 
-  test('a brute force told by sshd over UDP, TCP and TLS is one alert; a sender that is not known is not heard', async ({ world }) => {
+  test('a brute force told by sshd over UDP, TCP and TLS is one alert; a sender that is not known is ignored', async ({ world }) => {
     const lead = await world.person('lead')
     const { detection } = world.server
     const failure = (second: number) =>

@@ -103,7 +103,7 @@ export class JournalReaders {
     }
   }
 
-  /** Stores where readers are who were concerned by nothing, in one statement, so that a restart goes on from there. */
+  /** Stores the positions of readers that no entry concerned, in one statement, so that a restart goes on from there. */
   async #store(): Promise<void> {
     const moved = [...this.#readers.values()].flatMap(reader => (reader.unstored === undefined ? [] : [{ reader, seq: reader.unstored }]))
     if (moved.length === 0) return

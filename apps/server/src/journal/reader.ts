@@ -197,15 +197,15 @@ export class JournalReader {
   /** The entry becomes a dead letter, the administrators are paged, and the reader goes on with the next one. */
   async #setAside({ seq, entry }: Numbered, attempts: number, error: string): Promise<void> {
     const { alarms, log } = this.#services
-    const letter = { reader: this.name, entryId: entry.id, error: error.slice(0, 1_000), attempts }
+    const deadLetter = { reader: this.name, entryId: entry.id, error: error.slice(0, 1_000), attempts }
     const keep = async (tx: Tx) => {
       await tx.db
         .insert(journalDeadLetters)
-        .values({ ...letter, at: tx.now })
+        .values({ ...deadLetter, at: tx.now })
         .onConflictDoUpdate({
           target: [journalDeadLetters.reader, journalDeadLetters.entryId],
           set: {
-            error: letter.error,
+            error: deadLetter.error,
             attempts: sql`${journalDeadLetters.attempts} + ${attempts}`,
             at: tx.now,
             state: 'open',

@@ -83,9 +83,9 @@ describe('one poisoned entry', () => {
       )
       return until(async () => (await ada.call('journalDeadLetters')).items.at(0), 'it is set aside')
     }
-    const letter = await poisoned(id)
-    expect(letter).toMatchObject({ reader: 'alerts', attempts: 5, error: expect.stringMatching(/foreign key/) })
-    const params = { id: letter.id }
+    const deadLetter = await poisoned(id)
+    expect(deadLetter).toMatchObject({ reader: 'alerts', attempts: 5, error: expect.stringMatching(/foreign key/) })
+    const params = { id: deadLetter.id }
     await expect(ada.call('replayJournalDeadLetter', { params })).rejects.toThrow(/failed again/)
     expect((await ada.call('journalDeadLetters')).items).toMatchObject([{ attempts: 6, state: 'open' }])
     expect((await systemPages(ada)).map(page => page.state)).toEqual(['triggered'])
@@ -120,14 +120,14 @@ describe('a reader that is slow, or fails always', () => {
     const { team, primary } = await world.team()
     const service = await world.service('billing', team)
     let isOver = false
-    const heard: number[] = []
+    const received: number[] = []
     more.react('slow', { 'heartbeat.heard': async () => void (await until(() => (isOver ? true : undefined), 'the end of the test', 60_000)) })
     more.react('broken', {
       'heartbeat.heard': async () => {
         throw new Error('always')
       },
     })
-    more.follow('other', async (_tx, entries) => void heard.push(...numbers(entries.filter(entry => entry.type === 'heartbeat.heard'))))
+    more.follow('other', async (_tx, entries) => void received.push(...numbers(entries.filter(entry => entry.type === 'heartbeat.heard'))))
     await more.start()
     try {
       await write(world, 'heartbeat.heard', 200)
@@ -135,7 +135,7 @@ describe('a reader that is slow, or fails always', () => {
       for (let round = 0; round < 4; round += 1) {
         const started = performance.now()
         await write(world, 'heartbeat.heard', 20, 200 + round * 20)
-        await until(() => (heard.at(-1) === 219 + round * 20 ? true : undefined), 'the other reader')
+        await until(() => (received.at(-1) === 219 + round * 20 ? true : undefined), 'the other reader')
         await until(() => (stream().includes('heartbeat.heard') ? true : undefined), 'the live stream')
         expect(verifyExport(await (await ada.call.raw('exportJournal')).text())).toMatchObject({ problems: [], isComplete: true })
         expect(performance.now() - started).toBeLessThan(1_000)
@@ -251,23 +251,23 @@ describe('cursors', () => {
   })
 })
 
-/** Opens the live stream; what was heard since the last call. */
+/** Opens the live stream; what was received since the last call. */
 async function listen(world: World, person: Person): Promise<{ stream: () => string }> {
   const aborter = new AbortController()
   const reply = await fetch(`${world.origin}/api/v1/live`, { headers: { cookie: person.cookie }, signal: aborter.signal })
-  let heard = ''
+  let received = ''
   void (async () => {
     const decoder = new TextDecoder()
     try {
-      for await (const chunk of reply.body ?? []) heard += decoder.decode(chunk)
+      for await (const chunk of reply.body ?? []) received += decoder.decode(chunk)
     } catch {
       return
     }
   })()
   return {
     stream: () => {
-      const since = heard
-      if (since.includes('heartbeat.heard')) heard = ''
+      const since = received
+      if (since.includes('heartbeat.heard')) received = ''
       return since
     },
   }

@@ -114,7 +114,7 @@ export interface Config {
   readonly databaseUrl: string | undefined
   readonly smtpUrl: string | undefined
   readonly mailFrom: string
-  /** Replies to pages: where their mail comes in. */
+  /** Replies to pages: where their mail is received. */
   readonly mailIn: { readonly port: number | undefined; readonly domain: string | undefined }
   readonly heartbeatUrl: string | undefined
   readonly twilio: {
@@ -208,9 +208,9 @@ function assertNoTypo(env: Readonly<Record<string, string | undefined>>): void {
 /** Letters to add, remove or change to make one word the other (Levenshtein). */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (const [i, letter] of [...a].entries()) {
+  for (const [i, character] of [...a].entries()) {
     const next = [i + 1]
-    for (const [j, other] of [...b].entries()) next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)))
+    for (const [j, other] of [...b].entries()) next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (character === other ? 0 : 1)))
     row = next
   }
   return row[b.length] ?? 0

@@ -55,7 +55,7 @@ function fieldOf(key: string): string | undefined {
       ?.replace(/^lower\((\w+)(::text)?\)$/, '$1') ?? '',
   )?.[0]
   if (column === undefined || column === 'id' || column.endsWith('_digest')) return undefined
-  return column.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+  return column.replace(/_(\w)/g, (_, initial: string) => initial.toUpperCase())
 }
 
 const words = (table: string) => `the ${table.replaceAll('_', ' ')}`

@@ -12,7 +12,7 @@ import { endedBy } from './deadline.ts'
 import type { Finding } from './health.ts'
 import type { Log } from './telemetry.ts'
 
-/** Questions to the database, at an instant. */
+/** Queries to the database, at an instant. */
 export interface Reader {
   readonly db: PgDatabase<NodePgQueryResultHKT, Record<string, never>>
   readonly now: Instant
@@ -25,12 +25,12 @@ export interface Tx extends Reader {
 
 export interface Database {
   readonly url: string
-  /** Questions outside a transaction. */
+  /** Queries outside a transaction. */
   reader(): Reader
   /** Runs `work` in a transaction; what it throws rolls everything back. When `signal` fires it is ended, by closing its connection. */
   transaction<T>(work: (tx: Tx) => Promise<T>, signal?: AbortSignal): Promise<T>
-  /** Calls `heard` on each NOTIFY of `channel`, and once after each reconnection, as notices may have been missed. */
-  listen(channel: string, heard: () => void): void
+  /** Calls `listener` on each NOTIFY of `channel`, and once after each reconnection, as notices may have been missed. */
+  listen(channel: string, listener: () => void): void
   /** Its connections: all, those without work, and how many wait for one. */
   readonly connections: { readonly open: number; readonly idle: number; readonly waiting: number }
   /** What is wrong with it, in one sentence; undefined while it answers. */
@@ -86,7 +86,7 @@ function refusal(error: unknown): string | undefined {
   return message.includes('does not support SSL') ? 'does not support TLS, which sslmode requires' : undefined
 }
 
-/** Opens a pool on PostgreSQL. `log` hears of lost connections; the pool mends itself. */
+/** Opens a pool on PostgreSQL. `log` is told of lost connections; the pool repairs itself. */
 export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 12, silentMs = 40_000 }: PoolOptions = {}): Database {
   const pool = new pg.Pool({
     connectionString: url,
@@ -108,7 +108,7 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
   })
   const db = drizzle(pool)
   const ears = listener(url, log)
-  // A full disk still answers questions: only a transaction that failed tells of it, and one that was committed since that there is room again.
+  // A full disk still answers queries: only a transaction that failed tells of it, and one that was committed since that there is room again.
   let isFull = false
   return {
     url,
@@ -176,7 +176,7 @@ async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promi
 
 const rollbackMs = 5_000
 
-/** One connection that hears NOTIFY, opened at the first `listen` and opened again whenever it is lost. */
+/** One connection that listens for NOTIFY, opened at the first `listen` and opened again whenever it is lost. */
 function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
   const handlers = new Map<string, (() => void)[]>()
   let client: pg.Client | undefined
@@ -186,7 +186,7 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
     const next = new pg.Client({ connectionString: url, ...patience })
     client = next
     next.on('notification', notice => {
-      for (const heard of handlers.get(notice.channel) ?? []) heard()
+      for (const listener of handlers.get(notice.channel) ?? []) listener()
     })
     let isLost = false
     const lost = () => {
@@ -203,20 +203,20 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
         for (const channel of handlers.keys()) await next.query(`listen ${channel}`)
       })()
       await turn
-      for (const heard of [...handlers.values()].flat()) heard()
+      for (const listener of [...handlers.values()].flat()) listener()
     } catch (error) {
       log.warn({ err: error }, 'the listening database connection could not be opened')
       lost()
     }
   }
   return {
-    listen(channel, heard) {
+    listen(channel, listener) {
       const known = handlers.get(channel)
       if (known) {
-        known.push(heard)
+        known.push(listener)
         return
       }
-      handlers.set(channel, [heard])
+      handlers.set(channel, [listener])
       if (!client) void connect()
       // A client that is not connected yet listens to all channels once it is; a failure closes it, which connects again.
       else {
@@ -235,7 +235,7 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /**
- * Brings the schema to this version. Migrations only go forward; several starting servers take turns.
+ * Brings the schema to this version. Migrations only go forward; several starting servers run them one after the other.
  * @throws ConfigProblem when the database has migrations that this version does not know
  */
 export async function migrateDatabase(url: string): Promise<void> {

@@ -71,7 +71,7 @@ interface Repeat {
   readonly around: (work: () => Promise<unknown>) => Promise<unknown>
 }
 
-/** Binds an act: it runs in one transaction, which is committed before the reply leaves. */
+/** Binds a command: it runs in one transaction, which is committed before the reply leaves. */
 export function bindCommand<R extends Route, Caller>(route: R, handler: CommandHandler<R, Caller>): Binding<Caller> {
   return {
     route,
@@ -79,7 +79,7 @@ export function bindCommand<R extends Route, Caller>(route: R, handler: CommandH
   }
 }
 
-/** Binds a question: it reads, and writes nothing. */
+/** Binds a query: it reads, and writes nothing. */
 export function bindQuery<R extends Route, Caller>(route: R, handler: QueryHandler<R, Caller>): Binding<Caller> {
   if (route.method !== 'GET' || route.isReadRecorded) throw new Error(`${route.method} ${route.path} is a command, not a query`)
   return { route, run: (database, call) => (handler as QueryHandler<Route, Caller>)(database.reader(), call) }

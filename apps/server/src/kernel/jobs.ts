@@ -275,8 +275,8 @@ export interface RunnerOptions {
 }
 
 /**
- * Runs jobs when they are due: a loop of SKIP LOCKED, woken by NOTIFY and by a timer set to the next due job, because pages are
- * promised within a second and polling runners were late by up to that. A job is leased to a worker by the number of an
+ * Runs jobs when they are due: a loop of SKIP LOCKED, woken by NOTIFY and by a timer set to the next due job, because pages must be
+ * sent within a second and polling runners were late by up to that. A job is leased to a worker by the number of an
  * advisory lock: when the worker dies, PostgreSQL frees the lock, and another takes the job at once.
  */
 export class JobRunner {

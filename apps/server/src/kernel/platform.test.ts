@@ -195,7 +195,7 @@ describe('the HTTP server', () => {
     expect(document.openapi).toBe('3.1.0')
     expect(document.paths['/api/v1/alerts']?.post).toMatchObject({
       security: [{ session: [] }, { apiKey: [] }],
-      description: 'For the role responder and above, or an API key with the scope alerts:write.',
+      description: 'Requires the role responder or above, or an API key with the scope alerts:write.',
     })
   })
 })

@@ -17,7 +17,7 @@ import { obligations } from './tables.ts'
 export const watchdogJob = defineJob({ kind: 'notices.audit', lane: clocksLane, data: z.object({}) })
 /** A warning that is later than that is reported. */
 const lateSeconds = 60
-/** Mended in one look; what is more is left for the next one, and said in the log. */
+/** Repaired in one audit; the rest is left for the next one, and logged. */
 const maxRepaired = 200
 
 interface Repair {
@@ -37,7 +37,7 @@ export const auditCounter = (registry: Registry): AuditCounter =>
 
 /**
  * Once a minute: every affected customer of a declared incident has an obligation whose clock runs, every running one has its next warning, every
- * decision its day of review. What is missing is mended and reported to the administrators: it should not have been possible.
+ * decision its day of review. What is missing is repaired and reported to the administrators: it should not have been possible.
  */
 export async function auditObligations(tx: Tx, context: AppContext, counter: AuditCounter): Promise<void> {
   const repairs = [...(await repairObligations(tx)), ...(await repairWarnings(tx)), ...(await repairReviews(tx))]

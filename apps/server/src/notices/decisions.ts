@@ -25,7 +25,7 @@ interface Proposal {
   readonly reviewOn: string
 }
 
-/** Proposes to delay a notice, or not to notify: with ground, statement and a date on which it is looked at again. */
+/** Proposes to defer or waive a notification: with reason category, reason and review date. */
 export async function proposeDecision(tx: Tx, context: AppContext, caller: Caller, obligationId: string, input: Proposal): Promise<void> {
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
   if (obligation.version !== input.version) throw changedMeanwhile()
@@ -40,7 +40,7 @@ export async function proposeDecision(tx: Tx, context: AppContext, caller: Calle
       decisionReviewOn: input.reviewOn,
       decisionById: caller.personId,
       decisionApprovedById: null,
-      // A new proposal replaces a decision: until it is approved the duty is open.
+      // A new proposal replaces a decision: until it is approved the obligation is due.
       state: obligation.startedAt === null ? 'pending' : 'due',
       version: obligation.version + 1,
     })
@@ -55,7 +55,7 @@ export async function proposeDecision(tx: Tx, context: AppContext, caller: Calle
   })
 }
 
-/** The decision about a duty, as it was proposed last; undefined where there is none. */
+/** The decision about an obligation, as it was proposed last; undefined where there is none. */
 function decisionOf(obligation: ObligationRow): Omit<Proposal, 'version'> | undefined {
   const { decisionKind: kind, decisionReasonCategory: reasonCategory, decisionReason: reason, decisionReviewOn: reviewOn } = obligation
   if (kind === null || reasonCategory === null || reason === null || reviewOn === null) return undefined
@@ -100,7 +100,7 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
   if ((await openObligations(tx, incident.id)).length === 0) await resolvePagesAbout(tx, context, system, incident.id, warnTopic)
 }
 
-/** Withdraws a decision: the duty is open again, on the clock that it always had. */
+/** Withdraws a decision: the obligation is due again, with its original deadline. */
 export async function withdrawDecision(tx: Tx, context: AppContext, caller: Caller, obligationId: string): Promise<void> {
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
   if (obligation.decisionKind === null || obligation.state === 'notified') throw conflict('There is no deferral or waiver to withdraw.')

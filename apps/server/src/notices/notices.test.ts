@@ -107,7 +107,7 @@ describe('the clock', () => {
 })
 
 describe('a notice', () => {
-  test('while the investigation goes on it says what is next and when, and the promise is remembered', async ({ world }) => {
+  test('while the investigation goes on it says what is next and when, and the lead is reminded', async ({ world }) => {
     const { primary, lead, obligation } = await declared(world)
     const id = (await obligation())?.id ?? ''
     await expect(primary.call('draftNotice', { params: { id }, body: { ...content, isInvestigationComplete: false } })).rejects.toMatchObject({
@@ -169,7 +169,7 @@ describe('a notice', () => {
 })
 
 describe('a decision', () => {
-  test('to delay has a ground, a reason, another approver and a day on which it is looked at again', async ({ world }) => {
+  test('deferring needs a reason category, a reason, another approver and a review date', async ({ world }) => {
     const { primary, lead, params, obligation } = await declared(world)
     const executive = await world.person('responder')
     const incident = await primary.call('incident', { params })

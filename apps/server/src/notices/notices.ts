@@ -20,7 +20,7 @@ import { notices, obligations } from './tables.ts'
 
 type Input = z.output<typeof NoticeInput>
 type NoticeRow = typeof notices.$inferSelect
-export const promiseJob = defineJob({ kind: 'notices.promise', lane: clocksLane, data: z.object({ noticeId: z.uuid() }) })
+export const communicationJob = defineJob({ kind: 'notices.promise', lane: clocksLane, data: z.object({ noticeId: z.uuid() }) })
 
 interface LockedObligation {
   readonly obligation: ObligationRow
@@ -28,7 +28,7 @@ interface LockedObligation {
   readonly customer: typeof customers.$inferSelect
 }
 
-/** Takes a duty to work on: the caller may see its incident, and that is not closed. */
+/** Loads an obligation to work on: the caller may see its incident, and that is not closed. */
 export async function lockObligation(tx: Tx, context: AppContext, caller: Caller, obligationId: string): Promise<LockedObligation> {
   const [found] = await tx.db.select({ incidentId: obligations.incidentId }).from(obligations).where(eq(obligations.id, obligationId))
   if (!found || !(await context.visibility.maySee(tx, caller, found.incidentId))) throw notFound('notification obligation')
@@ -114,7 +114,8 @@ export async function approveNotice(tx: Tx, context: AppContext, caller: Caller,
   if (notice.state === 'sending' || notice.state === 'sent') throw conflict('This notice was already sent.')
   if (notice.state !== 'draft') throw conflict('This notice is already approved.')
   assertNotWaived(obligation)
-  if (notice.authorId === caller.personId || notice.editorId === caller.personId) throw forbidden('A notice must be approved by somebody other than its author.')
+  if (notice.authorId === caller.personId || notice.editorId === caller.personId)
+    throw forbidden('A notice must be approved by somebody other than its author.')
   await tx.db
     .update(notices)
     .set({ state: 'approved', approvedById: caller.personId, approvedAt: tx.now, version: notice.version + 1 })
@@ -129,7 +130,7 @@ export async function approveNotice(tx: Tx, context: AppContext, caller: Caller,
   return obligation.id
 }
 
-/** Sends an approved notice to the customer's contacts. The duty is met when a contact's mail server has taken it. */
+/** Sends an approved notice to the customer's contacts. The obligation is notified when a contact's mail server has accepted it. */
 export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, version: number): Promise<string> {
   const { notice, obligation, incident, customer } = await lockNotice(tx, context, caller, noticeId, version)
   if (notice.state === 'draft') throw conflict('The notice must first be approved by somebody other than its author.')
@@ -179,7 +180,7 @@ function noticeText(organization: string, incident: IncidentRow, name: string, n
   return `${parts.join('\n\n')}\n`
 }
 
-/** What became of one mail of a notice, in the record; the first that a server took meets the duty. */
+/** Records the delivery of one mail of a notice; the first that a server accepted fulfills the obligation. */
 export async function settleDelivery(tx: Tx, context: AppContext, delivery: Delivery): Promise<void> {
   const [found] = await tx.db
     .select({ notice: notices, obligation: obligations, customer: customers.name })
@@ -232,14 +233,14 @@ async function settleNotice(tx: Tx, noticeId: string): Promise<void> {
     .set(isTaken ? { state: 'sent', sentAt: tx.now, version: notice.version + 1 } : { state: 'approved', version: notice.version + 1 })
     .where(eq(notices.id, noticeId))
   if (!isTaken) return
-  // What an earlier notice promised is kept with this one.
+  // What an earlier notice announced is fulfilled by this one.
   const key = `promise:${notice.obligationId}`
   if (notice.nextCommunicationAt === null) await cancel(tx, key)
-  else await schedule(tx, { kind: promiseJob, key, runAt: notice.nextCommunicationAt, data: { noticeId } })
+  else await schedule(tx, { kind: communicationJob, key, runAt: notice.nextCommunicationAt, data: { noticeId } })
 }
 
-/** A further communication was promised for now: unless it went out, the lead is paged. */
-export async function rememberPromise(tx: Tx, context: AppContext, noticeId: string): Promise<void> {
+/** A further communication was announced for now: unless it went out, the lead is paged. */
+export async function remindOfCommunication(tx: Tx, context: AppContext, noticeId: string): Promise<void> {
   const [found] = await tx.db
     .select({ notice: notices, incidentId: obligations.incidentId, customer: customers.name })
     .from(notices)

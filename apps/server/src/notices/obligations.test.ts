@@ -127,7 +127,7 @@ async function statements(work: () => Promise<unknown>): Promise<number> {
 describe('the auditor of obligations', () => {
   test.override({ options: { withAuditor: true } })
 
-  test('mends an obligation, a warning and a review that are missing, puts it on record and pages the administrators', { timeout: 60_000 }, async ({
+  test('repairs an obligation, a warning and a review that are missing, puts it on record and pages the administrators', { timeout: 60_000 }, async ({
     world,
   }) => {
     const ada = await world.person('administrator', 'Ada')

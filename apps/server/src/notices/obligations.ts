@@ -241,7 +241,7 @@ async function noticesOf(reader: Reader, obligationIds: readonly string[]): Prom
   return new Map([...Map.groupBy(list, each => each.obligationId)].map(([id, each]) => [id, each.map(({ notice }) => notice)]))
 }
 
-/** Duties that the viewer may see, the one due first on top. Open ones are those that nobody has met, nor decided not to meet. */
+/** Obligations that the viewer may see, earliest due date first. Open ones are neither notified nor waived. */
 export async function listObligations(
   reader: Reader,
   context: AppContext,
@@ -280,7 +280,7 @@ export async function readObligation(reader: Reader, context: AppContext, viewer
   return obligation
 }
 
-/** What stands against closing the incident: duties that run. */
+/** What prevents closing the incident: obligations that are due. */
 export async function openObligations(reader: Reader, incidentId: string): Promise<string[]> {
   const rows = await reader.db
     .select({ state: obligations.state, customer: customers.name })

@@ -53,7 +53,7 @@ export async function applyOrganization(tx: Tx, context: AppContext, caller: Cal
   await applyPeople(tx, context, caller, wanted)
   await applyTeams(tx, caller, wanted, isDue)
   await applySchedules(tx, context, caller, wanted, isDue)
-  // Policies name depths, and what a team promises names policies: the depths come first.
+  // Policies name tiers, and routing rules name policies: the tiers come first.
   for (const [i, team] of wanted.teams.entries()) if (isDue('team', team.name)) await applyTiers(tx, context, caller, team, `teams.${i}`)
   await applyPolicies(tx, caller, wanted, isDue)
   await applyServices(tx, caller, wanted, isDue)
@@ -68,7 +68,7 @@ export async function applyOrganization(tx: Tx, context: AppContext, caller: Cal
     })
 }
 
-/** New people stand in schedules at once and are paged at their address; an invitation lets them choose a password. Those who are there keep their role. */
+/** New people are on schedules at once and are paged at their address; an invitation lets them choose a password. Those who are there keep their role. */
 async function applyPeople(tx: Tx, context: AppContext, caller: Caller, { people }: OrganizationFile): Promise<void> {
   const known = await peopleOf(tx)
   for (const person of people) {
@@ -137,7 +137,7 @@ async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { sch
   }
 }
 
-/** What a team has set, or what stands for nothing set. */
+/** What a team has set, or the defaults. */
 async function settingsOf(tx: Tx, teamId: string) {
   const [found] = await listOnCall(tx, [teamId])
   return (

@@ -32,7 +32,7 @@ export async function reviewReason(reader: Reader, incident: IncidentRow): Promi
   return affected.length > 0 ? 'It affects customers.' : undefined
 }
 
-/** What stands against closing the incident: a review that is required and not finished. */
+/** What prevents closing the incident: a review that is required and not finished. */
 export async function missingReview(reader: Reader, incident: IncidentRow): Promise<string[]> {
   const reason = await reviewReason(reader, incident)
   if (reason === undefined) return []
@@ -69,7 +69,7 @@ async function selectFollowUps(reader: Reader, context: AppContext, viewer: View
   }))
 }
 
-/** One page of the improvements, the one due first on top; open ones are those not yet done and shown to work. */
+/** One page of the follow-up actions, earliest due date first; open ones are not yet verified effective. */
 export async function listFollowUps(
   reader: Reader,
   context: AppContext,
@@ -206,7 +206,7 @@ export async function finishReview(tx: Tx, context: AppContext, caller: Caller, 
   return saved(tx, context, caller, id)
 }
 
-/** Adds an improvement. Its owner is reminded on the day it is due, until it is shown to work. */
+/** Adds a follow-up action. Its owner is reminded on the day it is due, until it is verified effective. */
 export async function addFollowUp(
   tx: Tx,
   context: AppContext,
@@ -234,7 +234,7 @@ interface Look {
   readonly dueOn?: string | undefined
 }
 
-/** Looks at an improvement again: not done yet (with a new date), done, or shown to work, which somebody else than its owner says. */
+/** Updates a follow-up action: still open (with a new date), done, or verified effective, which somebody other than its owner does. */
 export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller, id: string, look: Look): Promise<FollowUp> {
   const [found] = await tx.db
     .select()
@@ -270,7 +270,7 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
   return followUp
 }
 
-/** The day has come: the owner of an improvement that is not shown to work yet is told by mail, once a week until it is. */
+/** On the due date, the owner of a follow-up action that is not verified effective yet is reminded by mail, once a week until it is. */
 export async function remindOwner(tx: Tx, context: AppContext, id: string): Promise<void> {
   const [found] = await tx.db
     .select({ followUp: followUps, incident: incidents, owner: people })
