@@ -51,7 +51,7 @@ describe('coming in', () => {
     await signOut(page)
 
     await page.goto(`${world.server.origin}/incidents`)
-    await page.getByLabel('E-mail').fill('ada@tocsin.test')
+    await page.getByLabel('Email').fill('ada@tocsin.test')
     await page.getByRole('textbox', { name: 'Password' }).fill('wrong wrong wrong')
     await page.getByRole('button', { name: 'Sign in', exact: true }).click()
     await page.getByText('Incorrect email or password.').waitFor()

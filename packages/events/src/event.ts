@@ -76,7 +76,7 @@ export function event<const Type extends string, const Subject extends string, c
     ...{ type, version, subject, within, data },
     read(storedVersion, stored) {
       if (!(storedVersion >= 1 && storedVersion <= version))
-        throw new UnreadableEvent(`${type} of version ${storedVersion} is not known: this program knows 1 to ${version}`)
+        throw new UnreadableEvent(`${type} of version ${storedVersion} is not supported; supported versions are 1 to ${version}`)
       return parse(upcasts.slice(storedVersion - 1).reduce<unknown>((older, upcast) => upcast(z.record(z.string(), z.unknown()).parse(older)), stored))
     },
     tell({ actor, at, data: stored }) {

@@ -38,8 +38,8 @@ async function matched(world: World): Promise<void> {
   await world.settle()
 }
 
-/** Rules that were just changed are in force once this has passed. */
-async function inForce(world: World): Promise<void> {
+/** Rules that were just changed are active once this has passed. */
+async function rulesActive(world: World): Promise<void> {
   await world.settle()
   await world.server.detection.detector.settle()
 }
@@ -98,7 +98,7 @@ describe('from an event to an alert', () => {
       body: { field: 'Image', value: 'C:\\it*?\\whoami.exe', reason: 'The build asks.', expiresAt: '2026-11-24T08:00:00Z' },
     })
     expect(exception).toMatchObject({ kind: 'filter', origin: 'exception', changedBy: 'Lea Lead', expiresAt: '2026-11-24T08:00:00.000Z' })
-    await inForce(world)
+    await rulesActive(world)
     await post(`${url}/events`, lines(event('build2'), sysmon({ Computer: 'ws9', Image: 'C:\\itXX\\whoami.exe' })))
     await matched(world)
     expect(
@@ -106,7 +106,7 @@ describe('from an event to an alert', () => {
       'a wildcard in a value excepts nothing else',
     ).toEqual(['Who am I: ws9', 'Who am I: build1'])
     await world.advance({ hours: 25 })
-    await inForce(world)
+    await rulesActive(world)
     await post(`${url}/events`, lines(event('build3')))
     await matched(world)
     expect((await lead.call('alerts', {})).items[0]?.title, 'it has ended').toBe('Who am I: build3')
@@ -129,7 +129,7 @@ describe('from an event to an alert', () => {
     await matched(world)
     // A change of rules compiles everything anew: what the correlations know comes from the database.
     await lead.call('createDetectionRule', { body: { text: whoami } })
-    await inForce(world)
+    await rulesActive(world)
     await post(`${url}/events`, lines(login('success', 30)))
     await matched(world)
     const { items } = await lead.call('alerts', {})
@@ -189,7 +189,7 @@ describe('from an event to an alert', () => {
       for (let n = 0; n < 3; n++) expect((await post(`${url}/events`, batch)).status).toBe(202)
     }
     await matched(world)
-    await inForce(world)
+    await rulesActive(world)
     expect((await lead.call('alerts', {})).items).toMatchObject([{ title: 'Who am I: ws1', count: 12 * 3 * 20 }])
   })
 
@@ -366,7 +366,7 @@ describe('rules', () => {
     await expect(lead.call('changeDetectionRule', { params, body: { text: whoami, version: 1 } })).rejects.toThrow('Somebody else')
     await lead.call('enableDetectionRule', { params, body: { isEnabled: false } })
     const url = await source(world, lead)
-    await inForce(world)
+    await rulesActive(world)
     await post(`${url}/events`, lines(sysmon({ Image: '\\whoami.exe' })))
     await matched(world)
     expect((await lead.call('alerts', {})).items, 'a disabled rule raises nothing').toEqual([])
@@ -399,7 +399,7 @@ describe('rules', () => {
 
   test('of the starter pack are there at a fresh start, and cover techniques once a source feeds them', async ({ world }) => {
     const lead = await world.person('lead')
-    await inForce(world)
+    await rulesActive(world)
     expect(await lead.call('detectionStatus')).toMatchObject({ rules: expect.any(Number), refused: 0 })
     expect((await lead.call('detectionStatus')).rules).toBeGreaterThan(25)
     const cell = async () =>

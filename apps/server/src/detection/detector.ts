@@ -11,9 +11,9 @@ import { newId } from '../kernel/ids.ts'
 import { secretDigest } from '../kernel/secrets.ts'
 import { sentenceOf } from '../kernel/telemetry.ts'
 import { type Finding as AnyFinding, alertOf, countMatches, storable } from './findings.ts'
-import { countSightings, indicatorsInForce, type Listed, listed } from './indicators.ts'
+import { activeIndicators, countSightings, type Listed, listed } from './indicators.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
-import { type RuleInForce, rulesInForce } from './rules.ts'
+import { type ActiveRule, activeRules } from './rules.ts'
 import { readMapping, readPlaceholders } from './settings.ts'
 import { noteSeen, watchSources } from './sources.ts'
 import { syslogSources } from './syslog.ts'
@@ -43,13 +43,13 @@ const toldMs = 600_000
 /** A longer indicator stands in the key of its alert by its digest: what tells alerts apart must not be cut off. */
 const longestInKey = 100
 
-/** The rules in force, ready to match. */
+/** The active rules, ready to match. */
 interface Armed {
   readonly engine: Engine
   readonly pool: MatcherPool
   readonly correlating: Correlating
   /** By the id that a rule gives itself: its row. */
-  readonly rows: ReadonlyMap<string, RuleInForce>
+  readonly rows: ReadonlyMap<string, ActiveRule>
   readonly logsources: readonly string[]
   readonly mapping: FieldMapping
   /** Indicators of compromise that are looked for. */
@@ -85,7 +85,7 @@ export class Detector {
     this.#intake = intake
   }
 
-  get status(): { refused: number; isCompiling: boolean; correlationEvents: number; correlationEvicted: number; indicators: number; inForce: number } {
+  get status(): { refused: number; isCompiling: boolean; correlationEvents: number; correlationEvicted: number; indicators: number; activeRules: number } {
     const counts = this.#armed?.correlating.correlator.counts
     return {
       refused: this.#armed?.engine.refused.length ?? 0,
@@ -93,7 +93,7 @@ export class Detector {
       correlationEvents: counts?.kept ?? 0,
       correlationEvicted: counts?.evicted ?? 0,
       indicators: this.#armed?.indicators ?? 0,
-      inForce: (this.#armed?.engine.rules.length ?? 0) + (this.#armed?.engine.correlations.length ?? 0),
+      activeRules: (this.#armed?.engine.rules.length ?? 0) + (this.#armed?.engine.correlations.length ?? 0),
     }
   }
 
@@ -150,7 +150,7 @@ export class Detector {
     return undefined
   }
 
-  /** Rules or sources have changed: what is in force is compiled beside, and takes the place of the old between two batches. */
+  /** Rules or sources have changed: the enabled rules are compiled beside, and takes the place of the old between two batches. */
   reload(): void {
     this.#mustArm = true
     if (this.#isStopped) return
@@ -181,14 +181,14 @@ export class Detector {
     const reader = this.#context.database.reader()
     while (this.#mustArm && !this.#isStopped) {
       this.#mustArm = false
-      const { files, rows } = await rulesInForce(reader)
+      const { files, rows } = await activeRules(reader)
       const sources = await reader.db.selectDistinct({ logsource: logSources.logsource }).from(logSources)
       // Without a source no events can be received: a fresh start need not compile rules.
       if (sources.length === 0) continue
       const declared = [...sources.map(({ logsource }) => logsource).filter(named), ...(this.#hasSyslog ? syslogSources : [])]
       const mapping = await readMapping(reader)
       const placeholders = await readPlaceholders(reader)
-      const [saved, indicators] = await Promise.all([compileApart(files, { declared, mapping, placeholders }), indicatorsInForce(reader)])
+      const [saved, indicators] = await Promise.all([compileApart(files, { declared, mapping, placeholders }), activeIndicators(reader)])
       const engine = Engine.load(saved)
       if (engine === undefined) throw new Error('the engine image was compiled by another version')
       const pool = new MatcherPool(saved, 1, { indicators, onDeath: error => this.#threadDied(error) })

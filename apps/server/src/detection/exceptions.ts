@@ -34,7 +34,7 @@ export async function addException(tx: Tx, context: AppContext, caller: Caller, 
   if (input.expiresAt !== null && input.expiresAt <= tx.now) throw invalid('expiresAt', 'must be in the future')
   const parts = Object.entries(rule.logsource).map(([part, text]) => `  ${part}: ${quoted(text)}`)
   const text = [
-    `title: ${quoted(`Not ${input.value.slice(0, 60)}: ${rule.title}`.slice(0, 250).replaceAll('\n', ' '))}`,
+    `title: ${quoted(`Exclude ${input.value.slice(0, 60)}: ${rule.title}`.slice(0, 250).replaceAll('\n', ' '))}`,
     `id: ${newId()}`,
     `description: ${quoted(input.reason.replaceAll('\n', ' '))}`,
     `author: ${quoted(caller.actor.name)}`,

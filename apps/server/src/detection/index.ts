@@ -214,7 +214,7 @@ export class Detection {
         const [letters] = await reader.db.select({ count: count() }).from(deadLetters)
         const [enabled] = await reader.db.select({ count: count() }).from(detectionRules).where(eq(detectionRules.isEnabled, true))
         const { bytes, batches } = this.intake.waiting
-        const { inForce: _, ...standing } = this.detector.status
+        const { activeRules: _, ...standing } = this.detector.status
         return { ...standing, rules: enabled?.count ?? 0, waitingBatches: batches, waitingBytes: bytes, deadLetters: letters?.count ?? 0 }
       }),
       query(routes.deadLetters, async (reader, { query }) => {

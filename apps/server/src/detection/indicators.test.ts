@@ -9,11 +9,11 @@ const flow = (address: string, Computer = 'ws1') => ({ Channel: 'Microsoft-Windo
 
 async function source(world: World, lead: Person): Promise<string> {
   const { url } = await lead.call('createLogSource', { body: { name: 'Windows' } })
-  await inForce(world)
+  await rulesActive(world)
   return `${url.replace(/^https?:\/\/[^/]+/, world.origin)}/events`
 }
 
-async function inForce(world: World): Promise<void> {
+async function rulesActive(world: World): Promise<void> {
   await world.settle()
   await world.server.detection.detector.settle()
 }
@@ -32,7 +32,7 @@ async function upload(world: World, who: Person, listId: string, content: string
     body: form,
     headers: { cookie: who.cookie, origin: world.origin },
   })
-  await inForce(world)
+  await rulesActive(world)
   return {
     status: reply.status,
     body: (await reply.json()) as { taken: number; detail: string; list: { size: number; refused: number; refusedExamples: unknown[] } },
@@ -93,7 +93,7 @@ describe('indicators of compromise', () => {
     expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.1: ws1 ×1', 'Indicator seen, 198.51.100.3: ws1 ×1'])
     expect((await upload(world, lead, id, '198.51.100.4\n', 'add')).body.list.size).toBe(3)
     await lead.call('removeIndicatorList', { params: { id } })
-    await inForce(world)
+    await rulesActive(world)
     await post(url, flow('198.51.100.3', 'ws9'))
     await matched(world)
     expect((await titles(lead)).length, 'a list that is gone is not looked for').toBe(2)
@@ -106,21 +106,21 @@ describe('indicators of compromise', () => {
     const { id } = await lead.call('createIndicatorList', { body: { name: 'L' } })
     await upload(world, lead, id, 'indicator,valid_until\n198.51.100.1,2026-11-23T09:00:00Z\n198.51.100.2,\n')
     await lead.call('ignoreIndicator', { body: { value: '198[.]51.100.2', reason: 'It is our own scanner.' } })
-    await inForce(world)
+    await rulesActive(world)
     await post(url, flow('198.51.100.2'))
     await matched(world)
     expect(await titles(lead)).toEqual([])
     expect(await lead.call('lookUpIndicator', { query: { value: '198.51.100.2' } })).toMatchObject({ found: [{ list: { name: 'L' }, isIgnored: true }] })
     await lead.call('restoreIndicator', { body: { value: '198.51.100.2' } })
-    await inForce(world)
+    await rulesActive(world)
     await world.advance({ hours: 2 })
-    await inForce(world)
+    await rulesActive(world)
     expect((await lead.call('detectionStatus')).indicators, 'the one that has ended is not looked for').toBe(1)
     await post(url, flow('198.51.100.1'), flow('198.51.100.2'))
     await matched(world)
     expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.2: ws1 ×1'])
     await lead.call('changeIndicatorList', { params: { id }, body: { isEnabled: false } })
-    await inForce(world)
+    await rulesActive(world)
     await post(url, flow('198.51.100.2', 'ws5'))
     await matched(world)
     expect((await titles(lead)).length).toBe(1)
@@ -172,7 +172,7 @@ describe('TAXII 2.1', () => {
     const { id } = await lead.call('createIndicatorList', {
       body: { name: 'Feed', taxii: { url: taxii.collection, username: 'reader', secret: 's3cret', pullMinutes: 30 } },
     })
-    await inForce(world)
+    await rulesActive(world)
     expect(await lead.call('indicatorLists')).toMatchObject([{ size: 5, problem: null, taxii: { username: 'reader', hasSecret: true } }])
     expect(taxii.requests.map(request => request.url.searchParams.get('next'))).toEqual([null, '2', '4'])
     await post(url, flow('198.51.100.2'))
@@ -186,14 +186,14 @@ describe('TAXII 2.1', () => {
     taxii.objects.push({ added: '2026-11-02T00:00:02.000000Z', object: indicator(7, { pattern: "[file:name = 'x']" }) })
     taxii.requests.length = 0
     await world.advance({ minutes: 31 })
-    await inForce(world)
+    await rulesActive(world)
     expect(taxii.requests[0]?.url.searchParams.get('added_after')).toBe('2026-11-01T00:00:05.000000Z')
     expect(await lead.call('indicatorLists')).toMatchObject([{ size: 4, refused: 1, refusedExamples: [{ at: 'indicator--7' }] }])
     await post(url, flow('198.51.100.2', 'ws2'), flow('198.51.100.3', 'ws3'), flow('198.51.100.33', 'ws4'))
     await matched(world)
     expect((await lead.call('alerts', {})).items.map(({ title }) => title)).toEqual(['Indicator seen, 198.51.100.33: ws4', 'Indicator seen, 198.51.100.2: ws1'])
     await lead.call('pullIndicators', { params: { id } })
-    await inForce(world)
+    await rulesActive(world)
     expect(taxii.requests.at(-1)?.url.searchParams.get('added_after')).toBe('2026-11-02T00:00:02.000000Z')
   })
 
@@ -203,7 +203,7 @@ describe('TAXII 2.1', () => {
     const lead = await world.person('lead')
     await lead.call('createIndicatorList', { body: { name: 'Wrong', taxii: { url: taxii.collection, username: 'reader', secret: 'wrong' } } })
     await lead.call('createIndicatorList', { body: { name: 'Right', taxii: { url: taxii.collection, username: 'reader', secret: 'right' } } })
-    await inForce(world)
+    await rulesActive(world)
     const lists = async () => (await lead.call('indicatorLists')).map(({ name, size, problem }) => [name, size, problem])
     const origin = new URL(taxii.collection).origin
     expect(await lists()).toEqual([
@@ -242,7 +242,7 @@ test('a field that an organization maps is read by rules and looked at for indic
   await matched(world)
   expect(await titles(lead)).toEqual([])
   await lead.call('changeFieldMapping', { body: { fields: [{ field: 'DestinationIp', paths: ['myapp.peer'] }] } })
-  await inForce(world)
+  await rulesActive(world)
   await post(url, event)
   await matched(world)
   expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.1: 198.51.100.1 ×1'])
@@ -256,7 +256,7 @@ test('a field that an organization maps is read by rules and looked at for indic
   expect(events).toMatchObject([{ isMet: true }])
 })
 
-test('a rule whose placeholder has no value is refused; with one it is in force', async ({ world }) => {
+test('a rule whose placeholder has no value is refused; with one it is active', async ({ world }) => {
   const lead = await world.person('lead')
   const url = await source(world, lead)
   const text = "title: Admin\nid: admin\nlogsource: {}\ndetection:\n  s:\n    User|expand: '%admins%'\n  condition: s\nlevel: low\n"
@@ -264,7 +264,7 @@ test('a rule whose placeholder has no value is refused; with one it is in force'
   await lead.call('changePlaceholders', { body: { placeholders: [{ name: 'admins', values: ['adm-*'] }] } })
   await lead.call('createDetectionRule', { body: { text } })
   expect((await lead.call('tryDetectionRule', { body: { text, events: '{"User":"adm-1"}' } })).met).toBe(1)
-  await inForce(world)
+  await rulesActive(world)
   await post(url, { User: 'adm-1' }, { User: 'bob' })
   await matched(world)
   expect(await titles(lead)).toEqual(['Admin: adm-1 ×1'])

@@ -176,7 +176,7 @@ export async function assertRoom(reader: Reader, id: string, size: number): Prom
 
 /**
  * Takes an uploaded list in, part by part: in `replace` mode it takes the place of what was there once it is whole, so that a file that
- * cannot be read changes nothing that is in force.
+ * cannot be read changes nothing.
  */
 export async function importIndicators(
   database: Database,
@@ -227,7 +227,7 @@ export async function importIndicators(
 
 const isValid = (now: Instant) => or(isNull(indicators.validUntil), gt(indicators.validUntil, now))
 const isCurrent = eq(indicators.generation, indicatorLists.generation)
-const isInForce = (now: Instant) => and(eq(indicatorLists.isEnabled, true), isCurrent, isValid(now))
+const isActive = (now: Instant) => and(eq(indicatorLists.isEnabled, true), isCurrent, isValid(now))
 
 /** The keys of a list that are looked for, a line each, in parts. */
 async function* keysOf(reader: Reader, listId: string, generation: number): AsyncIterable<string> {
@@ -244,7 +244,7 @@ async function* keysOf(reader: Reader, listId: string, generation: number): Asyn
 }
 
 /** The indicators that are looked for now, ready for the matching; undefined without any. */
-export async function indicatorsInForce(reader: Reader): Promise<IndicatorSet | undefined> {
+export async function activeIndicators(reader: Reader): Promise<IndicatorSet | undefined> {
   const lists = await reader.db
     .select({ id: indicatorLists.id, generation: indicatorLists.generation })
     .from(indicatorLists)
@@ -280,7 +280,7 @@ export interface Listed {
   readonly list: { readonly id: string; readonly name: string; readonly level: ListRow['level'] }
 }
 
-/** What the lists in force say of keys. */
+/** What the enabled lists say of keys. */
 export async function listed(reader: Reader, keys: readonly string[]): Promise<Listed[]> {
   if (keys.length === 0) return []
   return reader.db
@@ -293,7 +293,7 @@ export async function listed(reader: Reader, keys: readonly string[]): Promise<L
     .from(indicators)
     .innerJoin(indicatorLists, eq(indicatorLists.id, indicators.listId))
     .leftJoin(ignoredIndicators, eq(ignoredIndicators.key, indicators.key))
-    .where(and(inArray(indicators.key, [...keys]), isInForce(reader.now), isNull(ignoredIndicators.key)))
+    .where(and(inArray(indicators.key, [...keys]), isActive(reader.now), isNull(ignoredIndicators.key)))
     .orderBy(asc(indicatorLists.name))
 }
 

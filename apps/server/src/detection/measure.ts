@@ -10,7 +10,7 @@ export function measure({ gauge, counter }: Metrics, detector: Detector, intake:
   counter('tocsin_events_invalid_total', 'Lines that were not valid events', () => detector.counts.invalid)
   counter('tocsin_detection_matches_total', 'Matches of rules, correlations and indicators', () => detector.counts.matches)
   counter('tocsin_matcher_restarts_total', 'Matcher threads that exited unexpectedly and were restarted', () => detector.deaths.count)
-  gauge('tocsin_detection_rules', 'Enabled rules and correlations', () => detector.status.inForce)
+  gauge('tocsin_detection_rules', 'Enabled rules and correlations', () => detector.status.activeRules)
   gauge('tocsin_detection_indicators', 'Active indicators of compromise', () => detector.status.indicators)
   gauge('tocsin_correlation_events', 'Events held by correlations', () => detector.status.correlationEvents)
   counter('tocsin_correlation_evicted_total', 'Events evicted by correlations before their timespan ended', () => detector.status.correlationEvicted)

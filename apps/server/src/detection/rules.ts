@@ -225,16 +225,16 @@ export async function addStarterRules(tx: Tx): Promise<void> {
   if (fresh.length > 0) await importRules(tx, system, fresh, 'starter', true)
 }
 
-/** A rule in force: its row, and which text of it matches. */
-export interface RuleInForce {
+/** An active rule: its row, and which text of it matches. */
+export interface ActiveRule {
   readonly id: string
   readonly title: string
   readonly version: number
   readonly sha256: string
 }
 
-/** The rules that are in force now. */
-export async function rulesInForce(reader: Reader): Promise<{ files: RuleFile[]; rows: Map<string, RuleInForce> }> {
+/** The active rules. */
+export async function activeRules(reader: Reader): Promise<{ files: RuleFile[]; rows: Map<string, ActiveRule> }> {
   const rows = await reader.db
     .select({
       ...{ id: detectionRules.id, ruleId: detectionRules.ruleId, title: detectionRules.title, text: detectionRules.text },

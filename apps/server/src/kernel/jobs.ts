@@ -556,7 +556,7 @@ export class JobRunner {
     const { kind, key, lane } = job
     this.#metrics.jobs.inc({ kind, result: isLast ? 'given up' : 'failed' })
     // A key may hold ids, never content.
-    if (isLast) this.#log.error({ err: error, kind, lane, jobKey: key, attempts }, 'a job is given up')
+    if (isLast) this.#log.error({ err: error, kind, lane, jobKey: key, attempts }, 'a job failed permanently')
     else this.#log.warn({ err: error, kind, lane, attempts }, 'a job failed; retrying')
     await this.#database.transaction(async tx => {
       const mine = and(eq(jobs.id, job.id), eq(jobs.leasedBy, this.#worker))
