@@ -76,7 +76,7 @@ test('a team is put on call, a shift is taken by dragging over the calendar, and
   await close()
 })
 
-test('on a phone a page is acknowledged with one thumb, and its story shows each moment', { timeout: 120_000 * patience }, async ({ world }) => {
+test('on a phone a page is acknowledged with one thumb, and its timeline shows each event', { timeout: 120_000 * patience }, async ({ world }) => {
   const { team, primary } = await world.team()
   await world.service('billing', team)
   await world.alert({ service: 'billing', title: 'Odd sign-in' })

@@ -36,7 +36,7 @@ describe('a real Alertmanager', () => {
       }, 'the alert is resolved')
       expect(resolved.sourceResolvedAt).not.toBeNull()
       expect((await primary.call('pages')).items[0]?.state).toBe('resolved')
-      expect((await primary.call('alerts', {})).items, 'what woke somebody waits for a verdict').toHaveLength(1)
+      expect((await primary.call('alerts', {})).items, 'what paged somebody is in the triage queue').toHaveLength(1)
     } finally {
       await alertmanager.stop()
     }

@@ -75,7 +75,7 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
   })
 }
 
-/** Lines that are no events and are kept to be mended, of one request. */
+/** Lines that are no events and are kept to be fixed, of one request. */
 const maxOtherLines = 10_000
 const maxBodyBytes = 32 * 1_048_576
 const maxUnpackedBytes = 128 * 1_048_576

@@ -142,7 +142,7 @@ describe('a notice', () => {
     await expect(primary.call('sendNotice', { ...(await at()), body: await version() })).rejects.toThrow(/must first be approved/)
   })
 
-  test('that no server takes is back to be sent again, and the duty stays open', async ({ world }) => {
+  test('that no server takes is back to be sent again, and the obligation stays open', async ({ world }) => {
     const { primary, lead, obligation } = await declared(world)
     world.mail.refuse({ code: 550, text: 'no such mailbox' })
     await notify(obligation, primary, lead)

@@ -38,7 +38,7 @@ export function Banners() {
   )
 }
 
-/** The duty to notify that is due first, until it is met. */
+/** The notification obligation that is due first, until it is fulfilled. */
 function RunningClock() {
   const obligations = useApi('obligations', { query: { view: 'open', limit: 1 } })
   const counters = useApi('counters')
