@@ -3,10 +3,7 @@ import { At, Email, Id, IdParams, Line } from './common.ts'
 import { atLeast, open, roles, route, scopes, signedIn } from './route.ts'
 
 export const RoleName = z.enum(roles)
-export const Password = z
-  .string()
-  .min(12, 'must have at least 12 characters')
-  .max(200, 'must have at most 200 characters')
+export const Password = z.string().min(12, 'must have at least 12 characters').max(200, 'must have at most 200 characters')
 export const OneTimeCode = z
   .string()
   .trim()

@@ -30,5 +30,5 @@ export const Severity = z.enum(severities)
 export type Severity = z.output<typeof Severity>
 
 export const responsibilities = ['us', 'customer', 'shared'] as const
-export const Responsibility = z.enum(responsibilities).describe("Who is responsible (shared responsibility model): us, the customer, or shared")
+export const Responsibility = z.enum(responsibilities).describe('Who is responsible (shared responsibility model): us, the customer, or shared')
 export type Responsibility = z.output<typeof Responsibility>

@@ -118,7 +118,7 @@ export const connectorRoutes = {
   revokeIntegration: route({
     method: 'DELETE',
     path: '/api/v1/integrations/{id}',
-    summary: "Revoke an integration key immediately",
+    summary: 'Revoke an integration key immediately',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
   }),

@@ -96,7 +96,11 @@ const FieldMapping = z
   .array(
     z.object({
       field: Line(200).describe('Field name used in rules'),
-      paths: z.array(Line(300)).min(1, 'must have at least one path').max(20).describe('Paths in the event, as keys joined by dots, in order of preference; * matches any key'),
+      paths: z
+        .array(Line(300))
+        .min(1, 'must have at least one path')
+        .max(20)
+        .describe('Paths in the event, as keys joined by dots, in order of preference; * matches any key'),
     }),
   )
   .max(500)
@@ -259,7 +263,7 @@ export const detectionRoutes = {
   revokeLogSource: route({
     method: 'DELETE',
     path: '/api/v1/log-sources/{id}',
-    summary: "Revoke the key of a log source immediately",
+    summary: 'Revoke the key of a log source immediately',
     access: atLeast('lead', 'detection:write'),
     params: IdParams,
   }),

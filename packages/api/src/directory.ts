@@ -6,7 +6,7 @@ export const ServiceInput = z.object({
   name: Line(80),
   description: z.string().trim().max(2_000).default(''),
   securityTeamId: Id.describe('The security team that leads the response'),
-  engineeringTeamId: Id.describe("The engineering team that owns the service and implements the response plan"),
+  engineeringTeamId: Id.describe('The engineering team that owns the service and implements the response plan'),
   pageFrom: Severity.default('high').describe('Alerts of this severity or above page; lower ones go to the triage queue'),
 })
 export const Service = z

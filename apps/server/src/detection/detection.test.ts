@@ -143,10 +143,10 @@ describe('from an event to an alert', () => {
     expect(metrics).toMatch(/^tocsin_correlation_events [1-9]\d*$/m)
     expect(metrics).toMatch(/^tocsin_correlation_evicted_total 0$/m)
     const rested = async (title: string) => lead.call('alertMatches', { params: { id: items.find(alert => alert.title.startsWith(title))?.id ?? '' } })
-    const many = await rested('Many failed')
+    const many = await rested('SSH Brute Force')
     expect(many.length, 'the events that it rests on').toBe(10)
     expect(many.every(({ event }) => event.includes('failure'))).toBe(true)
-    expect((await rested('SSH brute force'))[0]?.event).toContain('success')
+    expect((await rested('Successful SSH Login'))[0]?.event).toContain('success')
   })
 
   test('a rule that meets everything, on thousands of hosts at once, stops nothing', async ({ world }) => {
@@ -422,6 +422,9 @@ describe('rules', () => {
     expect(await reply.json()).toEqual({ added: 1, changed: 0, unchanged: 0, refused: [{ file: 'b.yml', line: 12, reason: expect.any(String) }] })
     expect(await (await form({ 'a.yml': whoami.replace('high', 'low') })).json()).toMatchObject({ added: 0, changed: 1 })
     const nothing = await form({ 'a.txt.tar.gz': 'no archive' })
-    expect([nothing.status, ((await nothing.json()) as { detail: string }).detail]).toEqual([400, expect.stringContaining('a.txt.tar.gz is not an archive')])
+    expect([nothing.status, ((await nothing.json()) as { detail: string }).detail]).toEqual([
+      400,
+      expect.stringContaining('a.txt.tar.gz is not a readable archive'),
+    ])
   })
 })

@@ -97,7 +97,12 @@ export class JournalWatch {
     const labelNames = ['reader'] as const
     this.#gauges = {
       entries: new Gauge({ name: 'tocsin_journal_reader_lag_entries', help: 'Journal entries not yet processed by a reader', labelNames, registers }),
-      seconds: new Gauge({ name: 'tocsin_journal_reader_lag_seconds', help: 'Age of the oldest journal entry not yet processed by a reader', labelNames, registers }),
+      seconds: new Gauge({
+        name: 'tocsin_journal_reader_lag_seconds',
+        help: 'Age of the oldest journal entry not yet processed by a reader',
+        labelNames,
+        registers,
+      }),
       letters: new Gauge({ name: 'tocsin_journal_dead_letters', help: 'Dead letters of a reader', labelNames, registers }),
       writer: new Gauge({
         name: 'tocsin_journal_writer_seconds',

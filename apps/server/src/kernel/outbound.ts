@@ -40,8 +40,7 @@ export function checkWebhookUrl(url: string): URL {
 export async function openOutbound(url: URL, mayReachPrivate: boolean, setting: string, signal: AbortSignal): Promise<Agent> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const address = ipaddr.isValid(host) ? host : (await endedBy(lookup(host), signal)).address
-  if (!mayReachPrivate && !isPublicAddress(address))
-    throw new Undeliverable(`${host} is a private address (${address}); allow it with ${setting}=true`)
+  if (!mayReachPrivate && !isPublicAddress(address)) throw new Undeliverable(`${host} is a private address (${address}); allow it with ${setting}=true`)
   const family = ipaddr.parse(address).kind() === 'ipv6' ? 6 : 4
   return new Agent({
     connect: {
