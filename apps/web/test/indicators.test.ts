@@ -29,7 +29,7 @@ test('a list is added and uploaded, an indicator of it is seen live, looked up, 
   await dialog.getByText('TAXII server').click()
   expect(await seriousViolations(page)).toEqual([])
   await dialog.getByRole('button', { name: 'Add', exact: true }).click()
-  await dialog.getByText('must be the address of a collection').waitFor()
+  await dialog.getByText('must be the URL of a collection').waitFor()
   await dialog.getByText('File upload').click()
   await dialog.getByRole('button', { name: 'Add', exact: true }).click()
   await page.getByText('nothing uploaded').waitFor()
@@ -56,7 +56,7 @@ test('a list is added and uploaded, an indicator of it is seen live, looked up, 
     method: 'POST',
     body: JSON.stringify({ dst_ip: '198.51.100.77', host: { name: 'fw-1' } }),
   })
-  await page.getByText('Indicator seen, 198.51.100.0/24: fw-1').click()
+  await page.getByText('Indicator match 198.51.100.0/24: fw-1').click()
   await page.locator('mark', { hasText: '198.51.100.77' }).waitFor()
   await page.getByRole('button', { name: 'Ignore indicator' }).click()
   await page.getByRole('dialog').getByLabel('Reason').fill('A documentation network.')

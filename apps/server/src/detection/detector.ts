@@ -468,7 +468,7 @@ function sightingOf(key: string, lists: readonly Listed[], match: FoundMatch, ba
     .join('\n')
   const kind = lists[0]?.kind ?? 'domain-name'
   return {
-    rule: { id: `indicator ${key.length > longestInKey ? secretDigest(key) : key}`, title: `Indicator matched: ${key}`, level, description },
+    rule: { id: `indicator ${key.length > longestInKey ? secretDigest(key) : key}`, title: `Indicator match ${key}`, level, description },
     match,
     batch,
     indicator: { key, kind, lists: lists.map(({ list }) => list.name) },

@@ -52,12 +52,12 @@ describe('indicators of compromise', () => {
       status: 200,
       body: {
         taken: 2,
-        list: { size: 2, refused: 1, refusedExamples: [{ at: 'line 4', reason: 'there is not an IP address, domain, URL or hash in it: nonsense,' }] },
+        list: { size: 2, refused: 1, refusedExamples: [{ at: 'line 4', reason: 'no IP address, domain, URL or hash found: nonsense,' }] },
       },
     })
     await post(url, flow('198.51.100.7'), flow('192.0.2.1'), flow('198.51.100.7'), flow('198.51.100.9', 'ws2'))
     await matched(world)
-    expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.0/24: ws1 ×2', 'Indicator seen, 198.51.100.0/24: ws2 ×1'])
+    expect(await titles(lead)).toEqual(['Indicator match 198.51.100.0/24: ws1 ×2', 'Indicator match 198.51.100.0/24: ws2 ×1'])
     const alert = (await lead.call('alerts', {})).items.find(({ count }) => count === 2)
     expect(alert).toMatchObject({ severity: 'critical', labels: { indicator: '198.51.100.0/24', lists: 'Botnets' }, source: 'detection' })
     expect(alert?.description).toContain('Botnets: Command and control')
@@ -66,7 +66,7 @@ describe('indicators of compromise', () => {
       { rule: null, fields: { DestinationIp: ['198.51.100.7'] } },
       {},
     ])
-    primary.expectPage(/Indicator seen, 198.51.100.0\/24/)
+    primary.expectPage(/Indicator match 198.51.100.0\/24/)
     expect(await lead.call('indicatorLists')).toMatchObject([{ name: 'Botnets', sightings: 3, lastSightingAt: world.now }])
     expect((await lead.call('detectionStatus')).indicators).toBe(2)
   })
@@ -77,7 +77,7 @@ describe('indicators of compromise', () => {
     const { id } = await lead.call('createIndicatorList', { body: { name: 'L' } })
     await upload(world, lead, id, '198.51.100.1\n198.51.100.2\n')
     expect((await upload(world, lead, id, 'nothing here\n')).body.detail).toBe(
-      'file: has no address, domain, URL or hash in it (line 1: there is not an IP address, domain, URL or hash in it: nothing here).',
+      'file: has no IP address, domain, URL or hash (line 1: no IP address, domain, URL or hash found: nothing here).',
     )
     expect((await upload(world, lead, id, '{"a": 1}')).body.detail).toBe('file: is JSON but not a STIX 2.1 bundle: the list of objects is missing.')
     // A file that breaks off after it has named what the list has already.
@@ -86,11 +86,11 @@ describe('indicators of compromise', () => {
     expect((await lead.call('lookUpIndicator', { query: { value: '10.1.0.1' } })).found).toEqual([])
     await post(url, flow('198.51.100.1'))
     await matched(world)
-    expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.1: ws1 ×1'])
+    expect(await titles(lead)).toEqual(['Indicator match 198.51.100.1: ws1 ×1'])
     await upload(world, lead, id, '198.51.100.2\n198.51.100.3\n')
     await post(url, flow('198.51.100.1'), flow('198.51.100.3'))
     await matched(world)
-    expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.1: ws1 ×1', 'Indicator seen, 198.51.100.3: ws1 ×1'])
+    expect(await titles(lead)).toEqual(['Indicator match 198.51.100.1: ws1 ×1', 'Indicator match 198.51.100.3: ws1 ×1'])
     expect((await upload(world, lead, id, '198.51.100.4\n', 'add')).body.list.size).toBe(3)
     await lead.call('removeIndicatorList', { params: { id } })
     await rulesActive(world)
@@ -118,7 +118,7 @@ describe('indicators of compromise', () => {
     expect((await lead.call('detectionStatus')).indicators, 'the one that has ended is not looked for').toBe(1)
     await post(url, flow('198.51.100.1'), flow('198.51.100.2'))
     await matched(world)
-    expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.2: ws1 ×1'])
+    expect(await titles(lead)).toEqual(['Indicator match 198.51.100.2: ws1 ×1'])
     await lead.call('changeIndicatorList', { params: { id }, body: { isEnabled: false } })
     await rulesActive(world)
     await post(url, flow('198.51.100.2', 'ws5'))
@@ -178,7 +178,7 @@ describe('TAXII 2.1', () => {
     await post(url, flow('198.51.100.2'))
     await matched(world)
     expect((await lead.call('alerts', {})).items).toMatchObject([
-      { title: 'Indicator seen, 198.51.100.2: ws1', description: expect.stringContaining('Feed: Bad 2') },
+      { title: 'Indicator match 198.51.100.2: ws1', description: expect.stringContaining('Feed: Bad 2') },
     ])
 
     taxii.objects.push({ added: '2026-11-02T00:00:00.000000Z', object: indicator(2, { revoked: true }) })
@@ -191,7 +191,7 @@ describe('TAXII 2.1', () => {
     expect(await lead.call('indicatorLists')).toMatchObject([{ size: 4, refused: 1, refusedExamples: [{ at: 'indicator--7' }] }])
     await post(url, flow('198.51.100.2', 'ws2'), flow('198.51.100.3', 'ws3'), flow('198.51.100.33', 'ws4'))
     await matched(world)
-    expect((await lead.call('alerts', {})).items.map(({ title }) => title)).toEqual(['Indicator seen, 198.51.100.33: ws4', 'Indicator seen, 198.51.100.2: ws1'])
+    expect((await lead.call('alerts', {})).items.map(({ title }) => title)).toEqual(['Indicator match 198.51.100.33: ws4', 'Indicator match 198.51.100.2: ws1'])
     await lead.call('pullIndicators', { params: { id } })
     await rulesActive(world)
     expect(taxii.requests.at(-1)?.url.searchParams.get('added_after')).toBe('2026-11-02T00:00:02.000000Z')
@@ -229,7 +229,7 @@ test('without leave, a list is not pulled from inside', async ({ world }) => {
   await lead.call('createIndicatorList', { body: { name: 'Inside', taxii: { url: 'http://127.0.0.1:1/collections/x' } } })
   await world.settle()
   expect((await lead.call('indicatorLists'))[0]?.problem).toBe('127.0.0.1 is a private address (127.0.0.1); allow it with TOCSIN_ALLOW_PRIVATE_FEEDS=true')
-  await expect(lead.call('createIndicatorList', { body: { name: 'Odd', taxii: { url: 'ftp://x/' } } })).rejects.toThrow('must be the address of a collection')
+  await expect(lead.call('createIndicatorList', { body: { name: 'Odd', taxii: { url: 'ftp://x/' } } })).rejects.toThrow('must be the URL of a collection')
 })
 
 test('a field that an organization maps is read by rules and looked at for indicators', async ({ world }) => {
@@ -245,7 +245,7 @@ test('a field that an organization maps is read by rules and looked at for indic
   await rulesActive(world)
   await post(url, event)
   await matched(world)
-  expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.1: 198.51.100.1 ×1'])
+  expect(await titles(lead)).toEqual(['Indicator match 198.51.100.1: 198.51.100.1 ×1'])
   expect(await lead.call('fieldMapping')).toEqual([{ field: 'DestinationIp', paths: ['myapp.peer'] }])
   const { events } = await lead.call('tryDetectionRule', {
     body: {
@@ -269,5 +269,5 @@ test('a rule whose placeholder has no value is refused; with one it is active', 
   await matched(world)
   expect(await titles(lead)).toEqual(['Admin: adm-1 ×1'])
   expect(await lead.call('placeholders')).toEqual([{ name: 'admins', values: ['adm-*'] }])
-  await expect(lead.call('changePlaceholders', { body: { placeholders: [{ name: '%admins%', values: ['x'] }] } })).rejects.toThrow('without its percent signs')
+  await expect(lead.call('changePlaceholders', { body: { placeholders: [{ name: '%admins%', values: ['x'] }] } })).rejects.toThrow('without percent signs')
 })
