@@ -229,7 +229,7 @@ const growth = grown.map(({ count, compileSeconds, seconds, beside }) => {
 const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`
 const text = `# Detection: last results
 
-${new Date().toISOString().slice(0, 10)}, ${machine}. ${events.toLocaleString('en')} recorded Windows events of 2.8 kB on average; medians of ${rounds} rounds by turns. \`npm run bench -- detection\` writes this file.
+${new Date().toISOString().slice(0, 10)}, ${machine}. ${events.toLocaleString('en')} recorded Windows events of 2.8 kB on average; medians of ${rounds} rounds, alternating. \`npm run bench -- detection\` writes this file.
 
 ${first}
 

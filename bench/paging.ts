@@ -2,7 +2,7 @@
  * Ten thousand escalations, opened by alerts through the API so that their next escalation is due within one minute, on two servers that share one database:
  * how late each page is in the hands of the mail server, and whether any is lost or doubled; undisturbed, with a server that is killed (-9) in the
  * middle, with a database that is away for a minute, with a channel that hangs, and with a web process that is busy for half a minute. Then 2,000
- * whose next step is due in one storm on a server that is killed (-9) while it sends, beside Alertmanager in the same.
+ * whose next level is due in one storm on a server that is killed (-9) while it sends, beside Alertmanager in the same.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -430,7 +430,7 @@ const killedTable = [
 const text = `# Paging: last results
 
 ${new Date().toISOString().slice(0, 10)}, ${machine}. \`npm run bench -- paging\` writes this file: ${pageCount.toLocaleString('en')} escalations (${busyCount.toLocaleString('en')} with a busy web process), opened by alerts through the API, all of whose next
-steps are due within a minute; servers, database and mail server share the machine. Each server is a web process and a pager. Lateness is from when a step was due to when the mail server had the whole mail.
+levels are due within a minute; servers, database and mail server share the machine. Each server is a web process and a pager. Lateness is from when a level was due to when the mail server had the whole mail.
 
 ${table}
 
