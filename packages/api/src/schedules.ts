@@ -52,7 +52,7 @@ function shapesWith(Person: z.ZodType<string, string>, At: z.ZodType<string, str
     rotation: RotationShape,
     participants: z.array(SingleSlot).max(200).describe('One entry per shift: one person, several ([a, b]), or nobody ([])'),
     beside: z.boolean().optional().describe('On call in addition to the layer below, instead of replacing it'),
-    advance: z.enum(['handoff', 'shift']).optional().describe('Rotate at every handoff, or only at shifts with restricted hours in them'),
+    advance: z.enum(['handoff', 'shift']).optional().describe('Advance the rotation at every handoff, or only after shifts that contain on-call hours'),
     timeZone: TimeZone.optional().describe("Time zone, if different from the schedule's"),
     restrictions: Restrictions.optional(),
     starts: At.optional(),
