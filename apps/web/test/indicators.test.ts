@@ -43,7 +43,7 @@ test('a list is added and uploaded, an indicator of it is seen live, looked up, 
   })
   await page.getByText('1 indicator, uploaded').waitFor()
   await page.getByText('1 entry rejected').click()
-  await page.getByText('line 3: there is no address').waitFor()
+  await page.getByText('line 3: no IP address').waitFor()
   await page.getByLabel('Look up an indicator').fill('198.51.100.77')
   await page.getByText('Botnet controllers · Seen in the wild').waitFor()
   expect(await seriousViolations(page)).toEqual([])

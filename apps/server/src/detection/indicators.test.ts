@@ -124,7 +124,7 @@ describe('indicators of compromise', () => {
     await post(url, flow('198.51.100.2', 'ws5'))
     await matched(world)
     expect((await titles(lead)).length).toBe(1)
-    await expect(lead.call('ignoreIndicator', { body: { value: 'what?', reason: 'x' } })).rejects.toThrow('value: must be an address')
+    await expect(lead.call('ignoreIndicator', { body: { value: 'what?', reason: 'x' } })).rejects.toThrow('value: must be an IP address')
     const journal = await (await world.person('administrator')).call('journal', {})
     expect(journal.items.map(({ type }) => type)).toEqual(
       expect.arrayContaining(['indicator.ignored', 'indicator.restored', 'indicator-list.imported', 'indicator-list.changed']),

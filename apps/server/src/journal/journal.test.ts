@@ -102,7 +102,7 @@ describe('the live stream', () => {
     return { received, stop: () => aborter.abort() }
   }
 
-  test('tells of acts as they happen, and of restricted incidents only those who may see them', async ({ world }) => {
+  test('tells of commands as they happen, and of restricted incidents only those who may see them', async ({ world }) => {
     const lead = await world.person('lead')
     const outsider = await world.person('responder')
     const [inside, outside] = [await listen(world, lead), await listen(world, outsider)]

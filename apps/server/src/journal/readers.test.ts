@@ -59,7 +59,7 @@ describe('one poisoned entry', () => {
     expect((attempts[5] ?? 0) - (attempts[4] ?? 0)).toBeGreaterThan((attempts[3] ?? 0) - (attempts[2] ?? 0))
 
     await world.settle()
-    ada.expectPage(/The journal reader "poisoned" set an entry aside/)
+    ada.expectPage(/Dead letter in the journal reader "poisoned"/)
     const letters = await ada.call('journalDeadLetters')
     expect(letters.items).toMatchObject([{ reader: 'poisoned', error: 'no such thing', attempts: 5, state: 'open', entry: { type: 'heartbeat.heard' } }])
     const ready = await fetch(`${world.origin}/readyz`)
@@ -97,7 +97,7 @@ describe('one poisoned entry', () => {
     expect(await ada.call('replayJournalDeadLetter', { params })).toMatchObject({ state: 'replayed', settledBy: 'Ada' })
     expect(await ada.call('alert', { params: { id } })).toMatchObject({ status: 'acknowledged', acknowledgedBy: 'Late' })
     expect((await systemPages(ada)).map(page => page.state)).toEqual(['resolved'])
-    await expect(ada.call('replayJournalDeadLetter', { params })).rejects.toThrow(/replayed already, by Ada/)
+    await expect(ada.call('replayJournalDeadLetter', { params })).rejects.toThrow(/already replayed, by Ada/)
 
     const second = await poisoned('no id at all')
     const discarded = await ada.call('discardJournalDeadLetter', { params: { id: second.id }, body: { reason: 'Done by hand.' } })
