@@ -40,12 +40,12 @@ describe('one poisoned entry', () => {
   }) => {
     const ada = await world.person('administrator', 'Ada')
     const [taken, attempts]: [number[], number[]] = [[], []]
-    let isMended = false
+    let isFixed = false
     more.react('poisoned', {
       'heartbeat.heard': async (_tx, entry) => {
         const number = Number(entry.subject.id)
         if (number === 150) attempts.push(performance.now())
-        if (number === 150 && !isMended) throw new Error('no such thing')
+        if (number === 150 && !isFixed) throw new Error('no such thing')
         taken.push(number)
       },
     })
@@ -67,7 +67,7 @@ describe('one poisoned entry', () => {
     const id = letters.items[0]?.id ?? ''
     // A replay of another process' reader is refused by name, and nothing is lost by it.
     await expect(ada.call('replayJournalDeadLetter', { params: { id } })).rejects.toMatchObject({ problem: { status: 409 } })
-    isMended = true
+    isFixed = true
   })
 
   test('is replayed once its cause is gone, or discarded with a reason; then the page about it is resolved', { timeout: 60_000 }, async ({ world }) => {
@@ -76,14 +76,14 @@ describe('one poisoned entry', () => {
     const { id } = await world.alert({ severity: 'low' })
     // Somebody acknowledged it who is not there yet: the alert cannot say by whom.
     const personId = newId()
-    const poisoned = async (alertId: string) => {
-      const data = { about: { kind: 'alert' as const, id: alertId }, teamId: null, personId, afterSeconds: 0 }
+    const poisoned = async (alertId: string, by: string) => {
+      const data = { about: { kind: 'alert' as const, id: alertId }, teamId: null, personId: by, afterSeconds: 0 }
       await context.database.transaction(tx =>
         recordAll(tx, [{ actor: system, type: 'page.acknowledged', subject: { kind: 'page', id: newId() }, within: null, data }]),
       )
       return until(async () => (await ada.call('journalDeadLetters')).items.at(0), 'it is set aside')
     }
-    const deadLetter = await poisoned(id)
+    const deadLetter = await poisoned(id, personId)
     expect(deadLetter).toMatchObject({ reader: 'alerts', attempts: 5, error: expect.stringMatching(/foreign key/) })
     const params = { id: deadLetter.id }
     await expect(ada.call('replayJournalDeadLetter', { params })).rejects.toThrow(/failed again/)
@@ -99,7 +99,7 @@ describe('one poisoned entry', () => {
     expect((await systemPages(ada)).map(page => page.state)).toEqual(['resolved'])
     await expect(ada.call('replayJournalDeadLetter', { params })).rejects.toThrow(/already replayed, by Ada/)
 
-    const second = await poisoned('no id at all')
+    const second = await poisoned((await world.alert({ severity: 'low', title: 'Another' })).id, newId())
     const discarded = await ada.call('discardJournalDeadLetter', { params: { id: second.id }, body: { reason: 'Done by hand.' } })
     expect(discarded).toMatchObject({ state: 'discarded', settledBy: 'Ada', reason: 'Done by hand.' })
     expect((await systemPages(ada)).every(page => page.state === 'resolved')).toBe(true)
@@ -176,7 +176,10 @@ describe('a reader that is slow, or fails always', () => {
     expect(readers.find(reader => reader.name === 'alerts')).toMatchObject({ state: 'running', lagEntries: 0, lagSeconds: 0 })
     const ready = await fetch(`${world.origin}/readyz`)
     expect(ready.status).toBe(200)
-    expect(await ready.json()).toMatchObject({ status: 'degraded', details: [{ name: 'journal', detail: expect.stringMatching(/"sealer" fails/) }] })
+    expect(await ready.json()).toMatchObject({
+      status: 'degraded',
+      details: [{ name: 'journal readers', detail: expect.stringMatching(/"sealer" is failing/) }],
+    })
     await until(() => world.mail.mails.find(mail => /"sealer" is \d+ s behind/.test(mail.subject)), 'the administrators are paged', 30_000)
     const metrics = await (await fetch(`${world.origin}/metrics`)).text()
     expect(metrics).toMatch(/tocsin_journal_reader_lag_seconds\{reader="sealer"\} 12\d/)
