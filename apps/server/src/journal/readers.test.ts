@@ -90,8 +90,8 @@ describe('one poisoned entry', () => {
     expect((await ada.call('journalDeadLetters')).items).toMatchObject([{ attempts: 6, state: 'open' }])
     expect((await systemPages(ada)).map(page => page.state)).toEqual(['triggered'])
     const lead = await world.person('lead')
-    for (const work of [lead.call('journalDeadLetters'), lead.call('replayJournalDeadLetter', { params })])
-      await expect(work).rejects.toMatchObject({ problem: { status: 403 } })
+    for (const work of [() => lead.call('journalDeadLetters'), () => lead.call('replayJournalDeadLetter', { params })])
+      await expect(work()).rejects.toMatchObject({ problem: { status: 403 } })
     const base = { name: 'Late', email: 'late@tocsin.test', role: 'responder' as const, isActive: true, passwordHash: null, createdAt: world.now }
     await context.database.transaction(tx => tx.db.insert(people).values({ ...base, id: personId }))
     expect(await ada.call('replayJournalDeadLetter', { params })).toMatchObject({ state: 'replayed', settledBy: 'Ada' })
