@@ -11,7 +11,7 @@ import { ChunkMatcher, Engine, IndicatorSetBuilder, type Rule, type RuleSet, rea
 import { readRuleFiles } from '@tocsin/sigma/files'
 
 /**
- * `npm run bench -- detection`: the public Sigma rules on recorded Windows events, against bare JSON.parse of the same lines, by turns
+ * `npm run bench -- detection`: the public Sigma rules on recorded Windows events, against bare JSON.parse of the same lines, alternating
  * in one run. Reading, splitting and matching count; so does the first batch.
  */
 const shared = fileURLToPath(new URL('../../shared/sigma/', import.meta.url))
@@ -215,7 +215,7 @@ const grown = [100, 1_000, 3_700, 10_000].map(count => {
   const compileSeconds = (performance.now() - compiled) / 1_000
   return { count, compileSeconds, matcher: new ChunkMatcher(engine), seconds: [] as number[], beside: [] as number[] }
 })
-// By turns: a neighbour on the machine slows all of them, not one.
+// Alternating: a neighbor on the machine slows all of them, not one.
 for (let round = 0; round < rounds * 2; round++)
   for (const one of grown) {
     one.beside.push(parseSeconds())
@@ -229,7 +229,7 @@ const growth = grown.map(({ count, compileSeconds, seconds, beside }) => {
 const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`
 const text = `# Detection: last results
 
-${new Date().toISOString().slice(0, 10)}, ${machine}. ${events.toLocaleString('en')} recorded Windows events of 2.8 kB on average; medians of ${rounds} rounds by turns. \`npm run bench -- detection\` writes this file.
+${new Date().toISOString().slice(0, 10)}, ${machine}. ${events.toLocaleString('en')} recorded Windows events of 2.8 kB on average; medians of ${rounds} rounds, alternating. \`npm run bench -- detection\` writes this file.
 
 ${first}
 

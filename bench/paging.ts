@@ -1,8 +1,8 @@
 /**
- * Ten thousand escalations, opened by alerts through the API so that their next step is due within one minute, on two servers that share one database:
+ * Ten thousand escalations, opened by alerts through the API so that their next escalation is due within one minute, on two servers that share one database:
  * how late each page is in the hands of the mail server, and whether any is lost or doubled; undisturbed, with a server that is killed (-9) in the
  * middle, with a database that is away for a minute, with a channel that hangs, and with a web process that is busy for half a minute. Then 2,000
- * whose next step is due in one storm on a server that is killed (-9) while it sends, beside Alertmanager in the same.
+ * whose next level is due in one storm on a server that is killed (-9) while it sends, beside Alertmanager in the same.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -35,7 +35,7 @@ const busyCount = Math.min(1_000, pageCount)
 const killedCount = Math.min(2_000, pageCount)
 /** Nobody gets more than five pages a minute before they are bundled. */
 const alertsPerTeam = 5
-/** The API takes them in at this pace; those that come earlier wait longer for their next step, so that all steps fall into one minute. */
+/** The API takes them in at this pace; those that come earlier wait longer for their next escalation, so that all fall into one minute. */
 const alertsPerMinute = 3_000
 const minuteMs = 60_000
 const busyMs = 30_000
@@ -109,11 +109,11 @@ interface Seeded {
   readonly run: string
   readonly count: number
   readonly apiKey: string
-  /** Minutes over which the alerts come in. */
+  /** Minutes over which the alerts are sent. */
   readonly minutes: number
 }
 
-/** Services with teams of two, whose policy pages the second so many minutes after the first that all second steps fall into the same minute. */
+/** Services with teams of two, whose policy pages the second so many minutes after the first that all second levels fall into the same minute. */
 async function seed(run: string, count: number, hook?: string): Promise<Seeded> {
   const database = openDatabase(postgres.url, systemClock, openLog('error', false), { poolSize: 2 })
   const secrets = openSecrets(folder, masterKey)
@@ -212,7 +212,7 @@ async function seed(run: string, count: number, hook?: string): Promise<Seeded> 
 const emailOf = (run: string, team: number, level: number) => `${run}.${team}.${level}@bench.test`
 /** Every second person's first method is the webhook that hangs, in the run that has one. */
 const isHooked = (team: number) => team % 2 === 0
-/** The minute in which the n-th alert comes in. */
+/** The minute in which the n-th alert is sent. */
 const minuteOf = (n: number, count: number, minutes: number) =>
   Math.min(minutes - 1, Math.floor(n / Math.ceil(count / minutes / alertsPerTeam) / alertsPerTeam))
 const titleOf = (run: string, n: number) => `${run}-${n}`
@@ -250,7 +250,7 @@ interface Level {
   readonly level: number
 }
 
-/** When the pages were written, and so when their second step is due. */
+/** When the pages were written, and so when their second level is due. */
 async function dueTimes({ run, count, minutes }: Seeded): Promise<{ first: Map<string, number>; second: Map<string, number> }> {
   const database = openDatabase(postgres.url, systemClock, openLog('error', false), { poolSize: 1 })
   const rows = (await database.reader().db.select({ title: pages.title, at: pages.createdAt }).from(pages)).filter(({ title }) => title.includes(`: ${run}-`))
@@ -260,7 +260,7 @@ async function dueTimes({ run, count, minutes }: Seeded): Promise<{ first: Map<s
   return { first, second: new Map([...first].map(([title, at]) => [title, at + waitMs(title)])) }
 }
 
-function resultOf(found: readonly Taken[], { what, due, level }: Level, mended = 0): Result {
+function resultOf(found: readonly Taken[], { what, due, level }: Level, restoredAt = 0): Result {
   const ours = found.filter(({ to, subject }) => to.includes(`.${level}@`) && due.has(subjectTitle(subject)))
   const byTitle = Map.groupBy(ours, one => subjectTitle(one.subject))
   const lateness = [...byTitle].map(([title, all]) => Math.min(...all.map(one => one.at)) - (due.get(title) ?? 0)).sort((a, b) => a - b)
@@ -272,13 +272,13 @@ function resultOf(found: readonly Taken[], { what, due, level }: Level, mended =
     lost: due.size - byTitle.size,
     doubled: [...byTitle.values()].filter(all => new Set(all.map(one => one.messageId)).size > 1).length,
     repeated: [...byTitle.values()].filter(all => all.length > 1 && new Set(all.map(one => one.messageId)).size === 1).length,
-    ...(mended > last ? { caughtUp: Math.max(0, Math.max(...ours.map(one => one.at)) - mended) / 1_000 } : {}),
+    ...(restoredAt > last ? { caughtUp: Math.max(0, Math.max(...ours.map(one => one.at)) - restoredAt) / 1_000 } : {}),
   }
 }
 
 const isOf = (run: string) => (one: Taken) => one.to.startsWith(`${run}.`)
 
-/** One storm through the API of `origin`; `disturb` begins when the first second step is due. */
+/** One storm through the API of `origin`; `disturb` begins when the first second level is due. */
 async function measure(
   what: string,
   run: string,
@@ -292,15 +292,15 @@ async function measure(
   await storm(origin, seeded, options.spreadMs)
   const posted = Date.now()
   await pause(begin + seeded.minutes * minuteMs - posted)
-  let mended = 0
+  let restoredAt = 0
   await options.disturb?.().then(() => {
-    mended = Date.now()
+    restoredAt = Date.now()
   })
   await settled(sink, isOf(run), 45_000, count * 2)
   const found = await settled(sink, isOf(run), 3_000)
   const { first, second } = await dueTimes(seeded)
   const parts = options.hook === undefined ? [{ what, due: second }] : hookedParts(what, second)
-  const levels = parts.map(part => resultOf(found, { ...part, level: 1 }, options.isOutage ? mended : 0))
+  const levels = parts.map(part => resultOf(found, { ...part, level: 1 }, options.isOutage ? restoredAt : 0))
   return options.disturb === undefined && options.hook === undefined
     ? [resultOf(found, { what: `${what}: from an alert accepted to its first page`, due: first, level: 0 }), ...levels]
     : levels
@@ -368,14 +368,14 @@ for (const [what, run, disturb] of [
         await pause(minuteMs / 2)
         disturb()
         await pause(minuteMs)
-        wire.mend()
+        wire.restore()
       },
     })),
   )
 await stopAll()
 wire.stop()
 
-/** The same as is done to Alertmanager: so many second steps due in one storm, killed when a quarter is out, started again. */
+/** The same as is done to Alertmanager: so many second levels due in one storm, killed when a quarter is out, started again. */
 async function killOurs(run: string): Promise<Killed> {
   sink.forget()
   const server = await startWorker('one')
@@ -430,7 +430,7 @@ const killedTable = [
 const text = `# Paging: last results
 
 ${new Date().toISOString().slice(0, 10)}, ${machine}. \`npm run bench -- paging\` writes this file: ${pageCount.toLocaleString('en')} escalations (${busyCount.toLocaleString('en')} with a busy web process), opened by alerts through the API, all of whose next
-steps are due within a minute; servers, database and mail server share the machine. Each server is a web process and a pager. Lateness is from when a step was due to when the mail server had the whole mail.
+levels are due within a minute; servers, database and mail server share the machine. Each server is a web process and a pager. Lateness is from when a level was due to when the mail server had the whole mail.
 
 ${table}
 

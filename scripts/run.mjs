@@ -104,6 +104,7 @@ async function check() {
     ['types of the pages', script('typescript', 'bin', 'tsc'), ['-p', 'apps/web/tsconfig.json']],
     ['module rules', script('dependency-cruiser', 'bin', 'dependency-cruise.mjs'), ['--config', '.dependency-cruiser.mjs', 'apps', 'packages']],
     ['dead code', script('knip', 'bin', 'knip.js'), ['--no-progress']],
+    ['words', join(root, 'scripts', 'words.ts'), []],
   ]
   let worst = 0
   for (const [name, file, stepArgs] of steps) {

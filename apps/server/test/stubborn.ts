@@ -8,7 +8,7 @@ export interface StubbornMailServer {
   /** Connections that there ever were. */
   readonly count: number
   /** What clients have written, in all connections. */
-  readonly heard: string
+  readonly received: string
   stop(): Promise<void>
 }
 
@@ -16,7 +16,7 @@ export interface StubbornMailServer {
 export async function startStubbornMailServer(where: 'greeting' | 'ehlo' | 'data' | '4xx'): Promise<StubbornMailServer> {
   const sockets = new Set<Socket>()
   let count = 0
-  let heard = ''
+  let received = ''
   const server = createServer(socket => {
     count += 1
     sockets.add(socket)
@@ -24,7 +24,7 @@ export async function startStubbornMailServer(where: 'greeting' | 'ehlo' | 'data
     socket.on('error', () => undefined)
     socket.on('data', chunk => {
       const text = chunk.toString()
-      heard += text
+      received += text
       if (/^EHLO/m.test(text) && where !== 'ehlo') socket.write('250 stubborn\r\n')
       if (/^MAIL FROM/m.test(text)) socket.write('250 go on\r\n')
       if (/^RCPT TO/m.test(text)) socket.write(where === '4xx' ? '451 not now\r\n' : '250 go on\r\n')
@@ -44,8 +44,8 @@ export async function startStubbornMailServer(where: 'greeting' | 'ehlo' | 'data
     get count() {
       return count
     },
-    get heard() {
-      return heard
+    get received() {
+      return received
     },
     stop: () =>
       new Promise(resolve => {

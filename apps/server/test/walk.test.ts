@@ -69,8 +69,8 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   const obligationId = running?.id ?? ''
   let obligation = await primary.call('draftNotice', { params: { id: obligationId }, body: draft })
   const notice = () => ({ params: { id: obligation.notices[0]?.id ?? '' }, body: { version: obligation.notices[0]?.version ?? 0 } })
-  await expect(primary.call('approveNotice', notice())).rejects.toThrow(/Somebody else than its author/)
-  await expect(primary.call('sendNotice', notice())).rejects.toThrow(/approves the notice first/)
+  await expect(primary.call('approveNotice', notice())).rejects.toThrow(/somebody other than its author/)
+  await expect(primary.call('sendNotice', notice())).rejects.toThrow(/must first be approved/)
   obligation = await lead.call('approveNotice', notice())
   obligation = await primary.call('sendNotice', notice())
   await world.settle()

@@ -5,11 +5,11 @@ export interface Wire {
   cut(): void
   /** Nothing comes through any more, and nobody is told: what a broken network looks like. */
   hush(): void
-  mend(): void
+  restore(): void
   stop(): void
 }
 
-/** A wire to a database that can be cut: connections end, and none is made until it is mended. */
+/** A wire to a database that can be cut: connections end, and none is made until it is restored. */
 export async function layWire(url: string): Promise<Wire> {
   const target = new URL(url)
   const ends = new Set<Socket>()
@@ -47,7 +47,7 @@ export async function layWire(url: string): Promise<Wire> {
       isHushed = true
       for (const end of ends) end.pause()
     },
-    mend() {
+    restore() {
       isCut = false
       isHushed = false
       for (const end of ends) end.resume()

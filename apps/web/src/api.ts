@@ -66,7 +66,7 @@ function refresh(client: QueryClient): Promise<void> {
 
 const quietTypes = new Set(['incident.read', 'report.read', 'report-file.read', 'session.started', 'session.ended'])
 
-/** Hears what changes, and has the page read it again: two people at one incident see each other's acts without a reload. */
+/** Listens for changes and refetches: two people at one incident see each other's changes without a reload. */
 export function useLive(isSignedIn: boolean): void {
   const client = useQueryClient()
   useEffect(() => {

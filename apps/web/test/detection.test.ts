@@ -70,7 +70,7 @@ test('a rule is pasted, meets a live event that a shipper sends, is explained, a
   const document = JSON.stringify({ ...event, CommandLine: 'vssadmin delete shadows /all' })
   const reply = await fetch(bulk, { method: 'POST', body: `{"create":{}}\n${document}\n`, headers: { 'content-type': 'application/x-ndjson' } })
   expect(await reply.json()).toMatchObject({ errors: false })
-  // The page hears of it by itself. Within two seconds is what is promised, and what the bench measures: a timed test would not be one.
+  // The page updates by itself. Within two seconds is the target, which the bench measures: a timed test would not be one.
   await page.getByText('Shadow copies removed: ws-17 corp\\maria').click()
   await page.getByRole('heading', { name: /Shadow copies removed/ }).waitFor()
   await page.locator('mark', { hasText: 'vssadmin delete shadows /all' }).waitFor()

@@ -29,7 +29,7 @@ test('a list is added and uploaded, an indicator of it is seen live, looked up, 
   await dialog.getByText('TAXII server').click()
   expect(await seriousViolations(page)).toEqual([])
   await dialog.getByRole('button', { name: 'Add', exact: true }).click()
-  await dialog.getByText('must be the address of a collection').waitFor()
+  await dialog.getByText('must be the URL of a collection').waitFor()
   await dialog.getByText('File upload').click()
   await dialog.getByRole('button', { name: 'Add', exact: true }).click()
   await page.getByText('nothing uploaded').waitFor()
@@ -43,7 +43,7 @@ test('a list is added and uploaded, an indicator of it is seen live, looked up, 
   })
   await page.getByText('1 indicator, uploaded').waitFor()
   await page.getByText('1 entry rejected').click()
-  await page.getByText('line 3: there is no address').waitFor()
+  await page.getByText('line 3: no IP address').waitFor()
   await page.getByLabel('Look up an indicator').fill('198.51.100.77')
   await page.getByText('Botnet controllers · Seen in the wild').waitFor()
   expect(await seriousViolations(page)).toEqual([])
@@ -56,7 +56,7 @@ test('a list is added and uploaded, an indicator of it is seen live, looked up, 
     method: 'POST',
     body: JSON.stringify({ dst_ip: '198.51.100.77', host: { name: 'fw-1' } }),
   })
-  await page.getByText('Indicator seen, 198.51.100.0/24: fw-1').click()
+  await page.getByText('Indicator match 198.51.100.0/24: fw-1').click()
   await page.locator('mark', { hasText: '198.51.100.77' }).waitFor()
   await page.getByRole('button', { name: 'Ignore indicator' }).click()
   await page.getByRole('dialog').getByLabel('Reason').fill('A documentation network.')

@@ -23,7 +23,7 @@ test('a team is put on call, a shift is taken by dragging over the calendar, and
   await page.getByRole('button', { name: 'Set up on call' }).click()
   const dialog = page.getByRole('dialog', { name: 'Set up on call for Response' })
   await dialog.getByRole('button', { name: 'Set up on call' }).click()
-  await dialog.getByText('name at least one person').waitFor()
+  await dialog.getByText('must have at least one person').waitFor()
   expect(await seriousViolations(page)).toEqual([])
   await dialog.getByLabel('Rotation').click()
   for (const name of ['Ben', 'Cai']) await page.getByRole('option', { name, exact: true }).click()
@@ -76,7 +76,7 @@ test('a team is put on call, a shift is taken by dragging over the calendar, and
   await close()
 })
 
-test('on a phone a page is acknowledged with one thumb, and its story shows each moment', { timeout: 120_000 * patience }, async ({ world }) => {
+test('on a phone a page is acknowledged with one thumb, and its timeline shows each event', { timeout: 120_000 * patience }, async ({ world }) => {
   const { team, primary } = await world.team()
   await world.service('billing', team)
   await world.alert({ service: 'billing', title: 'Odd sign-in' })

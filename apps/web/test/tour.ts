@@ -89,10 +89,10 @@ export async function furnish(world: World, administrator: Person): Promise<Furn
   incident = await administrator.call('incident', { params })
   await administrator.call('declareIncident', { params, body: { version: incident.version, reason: 'Confirmed: customer records were read and sent out.' } })
   await world.settle()
-  const [duty] = (await administrator.call('obligations', { query: { incidentId: incident.id } })).items
-  if (duty)
+  const [obligation] = (await administrator.call('obligations', { query: { incidentId: incident.id } })).items
+  if (obligation)
     await administrator.call('draftNotice', {
-      params: { id: duty.id },
+      params: { id: obligation.id },
       body: {
         nature: 'A stolen support key read records of your company.',
         userImpact: 'About 9,000 people.',

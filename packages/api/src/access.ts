@@ -3,14 +3,11 @@ import { At, Email, Id, IdParams, Line } from './common.ts'
 import { atLeast, open, roles, route, scopes, signedIn } from './route.ts'
 
 export const RoleName = z.enum(roles)
-export const Password = z
-  .string()
-  .min(12, 'must have at least 12 characters: length is what makes a password strong (NIST SP 800-63B)')
-  .max(200, 'must have at most 200 characters')
+export const Password = z.string().min(12, 'must have at least 12 characters').max(200, 'must have at most 200 characters')
 export const OneTimeCode = z
   .string()
   .trim()
-  .regex(/^[0-9]{6}$/, 'must be the six digits that the authenticator shows')
+  .regex(/^[0-9]{6}$/, 'must be the 6-digit code from the authenticator app')
 
 export const Person = z
   .object({
@@ -73,8 +70,8 @@ export const accessRoutes = {
   setUp: route({
     method: 'POST',
     path: '/api/v1/setup',
-    summary: 'Create the first administrator with the one-time link that the server printed',
-    access: open('needs the one-time token, and works only while there is no administrator'),
+    summary: 'Create the first administrator account with the one-time setup link that the server printed',
+    access: open('requires the one-time setup token; only available until the first administrator exists'),
     body: z.object({ token: z.string().max(200), organization: Line(100), name: Line(100), email: Email, password: Password }),
     reply: Me,
     status: 201,
@@ -83,8 +80,8 @@ export const accessRoutes = {
   signIn: route({
     method: 'POST',
     path: '/api/v1/session',
-    summary: 'Sign in with e-mail and password; the second factor follows',
-    access: open('this is how one signs in'),
+    summary: 'Sign in with email and password; a second factor may be required',
+    access: open('sign-in'),
     body: z.object({ email: Email, password: z.string().max(200) }),
     reply: Me,
     status: 201,
@@ -93,7 +90,7 @@ export const accessRoutes = {
   giveOneTimeCode: route({
     method: 'POST',
     path: '/api/v1/session/one-time-code',
-    summary: 'Give the second factor of this session: a code of the authenticator app',
+    summary: 'Verify the second factor of this session with a code from the authenticator app',
     access: signedIn,
     body: z.object({ code: OneTimeCode }),
     reply: Me,
@@ -102,8 +99,8 @@ export const accessRoutes = {
   startPasskeySignIn: route({
     method: 'POST',
     path: '/api/v1/session/passkey/options',
-    summary: 'Ask for the challenge that a passkey signs',
-    access: open('this is how one signs in'),
+    summary: 'Create a sign-in challenge for a passkey',
+    access: open('sign-in'),
     reply: z.object({ challengeId: Id, options: WebAuthnMessage }),
     perMinute: 20,
   }),
@@ -111,32 +108,32 @@ export const accessRoutes = {
     method: 'POST',
     path: '/api/v1/session/passkey',
     summary: 'Sign in with a passkey',
-    access: open('this is how one signs in'),
+    access: open('sign-in'),
     body: z.object({ challengeId: Id, response: WebAuthnMessage }),
     reply: Me,
     status: 201,
     perMinute: 20,
   }),
-  me: route({ method: 'GET', path: '/api/v1/me', summary: 'Who is signed in, and how', access: signedIn, reply: Me }),
+  me: route({ method: 'GET', path: '/api/v1/me', summary: 'Get the signed-in person and session', access: signedIn, reply: Me }),
   signOut: route({ method: 'DELETE', path: '/api/v1/session', summary: 'Sign out', access: signedIn }),
   endSession: route({
     method: 'DELETE',
     path: '/api/v1/me/sessions/{id}',
-    summary: 'End another session of the same person',
+    summary: 'End another session of the signed-in person',
     access: signedIn,
     params: IdParams,
   }),
   startTotp: route({
     method: 'POST',
     path: '/api/v1/me/totp',
-    summary: 'Start to enrol an authenticator app: its secret, to be confirmed with a code',
+    summary: 'Start enrolling an authenticator app: returns its secret, to be confirmed with a code',
     access: signedIn,
     reply: z.object({ secret: z.string(), uri: z.string() }),
   }),
   confirmTotp: route({
     method: 'POST',
     path: '/api/v1/me/totp/confirm',
-    summary: 'Confirm the authenticator app with its first code',
+    summary: 'Confirm an authenticator app with its first code',
     access: signedIn,
     body: z.object({ code: OneTimeCode }),
     reply: Me,
@@ -145,14 +142,14 @@ export const accessRoutes = {
   startPasskey: route({
     method: 'POST',
     path: '/api/v1/me/passkeys/options',
-    summary: 'Start to enrol a passkey',
+    summary: 'Start enrolling a passkey',
     access: signedIn,
     reply: z.object({ challengeId: Id, options: WebAuthnMessage }),
   }),
   addPasskey: route({
     method: 'POST',
     path: '/api/v1/me/passkeys',
-    summary: 'Enrol a passkey',
+    summary: 'Enroll a passkey',
     access: signedIn,
     body: z.object({ challengeId: Id, name: Line(60), response: WebAuthnMessage }),
     reply: Me,
@@ -161,7 +158,7 @@ export const accessRoutes = {
   changePassword: route({
     method: 'PUT',
     path: '/api/v1/me/password',
-    summary: 'Change the password; every other session ends',
+    summary: 'Change the password and end all other sessions',
     access: atLeast('observer'),
     body: z.object({ current: z.string().max(200), next: Password }),
     perMinute: 10,
@@ -169,24 +166,24 @@ export const accessRoutes = {
   people: route({
     method: 'GET',
     path: '/api/v1/people',
-    summary: 'Everybody in the organization',
+    summary: 'List the people in the organization',
     access: atLeast('observer', 'catalog:read'),
     reply: z.object({ people: z.array(Person), invitations: z.array(Invitation) }),
   }),
   invite: route({
     method: 'POST',
     path: '/api/v1/invitations',
-    summary: 'Invite a person by e-mail; the link works once, for seven days',
+    summary: 'Invite a person by email; the one-time link expires after seven days',
     access: atLeast('administrator'),
     body: z.object({ email: Email, name: Line(100), role: RoleName }),
-    reply: Invitation.extend({ link: z.string().describe('Shown once, to be handed over where no mail server is set up') }),
+    reply: Invitation.extend({ link: z.string().describe('The invitation link; shown once, to share it when email is not configured') }),
     status: 201,
   }),
   acceptInvitation: route({
     method: 'POST',
     path: '/api/v1/invitations/accept',
-    summary: 'Accept an invitation and choose a password',
-    access: open('needs the secret of the invitation'),
+    summary: 'Accept an invitation and set a password',
+    access: open('requires the secret of the invitation'),
     body: z.object({ token: z.string().max(300), name: Line(100), password: Password }),
     reply: Me,
     status: 201,
@@ -195,7 +192,7 @@ export const accessRoutes = {
   changePerson: route({
     method: 'PATCH',
     path: '/api/v1/people/{id}',
-    summary: 'Change the role of a person, deactivate one, or reset the second factor of one who lost it',
+    summary: 'Change a person’s role, deactivate them, or reset their second factor',
     access: atLeast('administrator'),
     params: IdParams,
     body: z.object({ role: RoleName.optional(), isActive: z.boolean().optional(), resetSecondFactor: z.boolean().optional() }),
@@ -204,14 +201,14 @@ export const accessRoutes = {
   teams: route({
     method: 'GET',
     path: '/api/v1/teams',
-    summary: 'The teams and their members',
+    summary: 'List teams and their members',
     access: atLeast('observer', 'catalog:read'),
     reply: z.array(Team),
   }),
   saveTeam: route({
     method: 'POST',
     path: '/api/v1/teams',
-    summary: 'Create a team, or change the one whose id is given',
+    summary: 'Create a team, or update it if an id is given',
     access: atLeast('lead', 'catalog:write'),
     body: z.object({ id: Id.optional(), name: Line(80), kind: z.enum(['security', 'engineering']), memberIds: z.array(Id).max(500) }),
     reply: Team,
@@ -219,23 +216,23 @@ export const accessRoutes = {
   apiKeys: route({
     method: 'GET',
     path: '/api/v1/api-keys',
-    summary: 'The API keys, without their secrets',
+    summary: 'List API keys, without their secrets',
     access: atLeast('administrator'),
     reply: z.array(ApiKey),
   }),
   createApiKey: route({
     method: 'POST',
     path: '/api/v1/api-keys',
-    summary: 'Make an API key; its secret is shown this once',
+    summary: 'Create an API key; its secret is shown only once',
     access: atLeast('administrator'),
-    body: z.object({ name: Line(80), scopes: z.array(z.enum(scopes)).min(1, 'name at least one scope') }),
+    body: z.object({ name: Line(80), scopes: z.array(z.enum(scopes)).min(1, 'must have at least one scope') }),
     reply: z.object({ key: ApiKey, secret: z.string() }),
     status: 201,
   }),
   revokeApiKey: route({
     method: 'DELETE',
     path: '/api/v1/api-keys/{id}',
-    summary: 'Revoke an API key at once',
+    summary: 'Revoke an API key immediately',
     access: atLeast('administrator'),
     params: IdParams,
   }),

@@ -8,7 +8,7 @@ export const Observable = z.object({ kind: z.enum(observableKinds), value: Line(
 
 const isWebLink = (url: string) => /^https?:\/\//i.test(url)
 export const Link = z.object({
-  url: z.url('must be a link').max(2_000).refine(isWebLink, 'must start with http:// or https://'),
+  url: z.url('must be a URL').max(2_000).refine(isWebLink, 'must start with http:// or https://'),
   text: z.string().trim().max(200).default(''),
 })
 
@@ -16,8 +16,8 @@ export const AlertInput = z
   .object({
     title: Line(300),
     severity: Severity,
-    service: z.string().trim().max(80).optional().describe('The name or id of a service in the catalog'),
-    dedupKey: z.string().trim().min(1, 'must not be empty').max(300).optional().describe('Alerts with the same key are one while it is open'),
+    service: z.string().trim().max(80).optional().describe('Name or ID of a service in the catalog'),
+    dedupKey: z.string().trim().min(1, 'must not be empty').max(300).optional().describe('Alerts with the same key are grouped into one while it is open'),
     source: Line(100).default('api'),
     labels: z
       .record(z.string().max(100), z.string().max(1_000))
@@ -48,10 +48,10 @@ export const Alert = z
     links: z.array(z.object({ url: z.string(), text: z.string() })),
     description: z.string(),
     observables: z.array(Observable),
-    count: z.number().describe('How often it came in while open'),
+    count: z.number().describe('Number of occurrences while open'),
     firstSeenAt: At,
     lastSeenAt: At,
-    sourceResolvedAt: At.nullable().describe('When its source said that it is over'),
+    sourceResolvedAt: At.nullable().describe('When its source reported it as resolved'),
     acknowledgedBy: z.string().nullable(),
     acknowledgedAt: At.nullable(),
     disposition: z
@@ -74,7 +74,7 @@ export const alertRoutes = {
   createAlerts: route({
     method: 'POST',
     path: '/api/v1/alerts',
-    summary: 'Send one alert or a batch; a batch with one bad alert is refused whole',
+    summary: 'Send one alert or a batch; a batch with one invalid alert is rejected as a whole',
     access: atLeast('responder', 'alerts:write'),
     body: z.union([z.array(AlertInput).min(1, 'must have at least one alert').max(500, 'must have at most 500 alerts'), AlertInput]),
     reply: z.object({ alerts: z.array(z.object({ id: Id, number: z.number(), isNew: z.boolean(), count: z.number() })) }),
@@ -84,7 +84,7 @@ export const alertRoutes = {
   alerts: route({
     method: 'GET',
     path: '/api/v1/alerts',
-    summary: 'Alerts, newest first; `queue` are those that wait for a verdict',
+    summary: 'List alerts, newest first; `queue` lists alerts to triage',
     access: atLeast('observer', 'alerts:read'),
     query: PageQuery.extend({ view: z.enum(['triage', 'all']).default('triage') }),
     reply: pageOf(Alert),
@@ -92,7 +92,7 @@ export const alertRoutes = {
   alert: route({
     method: 'GET',
     path: '/api/v1/alerts/{id}',
-    summary: 'One alert',
+    summary: 'Get an alert',
     access: atLeast('observer', 'alerts:read'),
     params: IdParams,
     reply: Alert,
@@ -100,7 +100,7 @@ export const alertRoutes = {
   acknowledgeAlert: route({
     method: 'POST',
     path: '/api/v1/alerts/{id}/acknowledge',
-    summary: 'Say that you look at it; its page stops climbing',
+    summary: 'Acknowledge an alert and stop the escalation of its page',
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
     reply: Alert,
@@ -108,11 +108,11 @@ export const alertRoutes = {
   dismissAlert: route({
     method: 'POST',
     path: '/api/v1/alerts/{id}/dismiss',
-    summary: 'Dismiss an alert, with the reason',
+    summary: 'Dismiss an alert with a disposition',
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
     body: z.object({
-      value: z.enum(dispositions).describe('compliance-event: touches none of confidentiality, integrity, availability'),
+      value: z.enum(dispositions).describe('compliance-event: does not affect confidentiality, integrity or availability'),
       responsibility: Responsibility,
       reason: Text(4_000),
     }),

@@ -1,18 +1,18 @@
 import { z } from 'zod'
 
 /** Shapes that every module uses. */
-export const Id = z.uuid('must be the id of one that exists')
-export const Instant = z.iso.datetime({ message: 'must be an instant such as 2026-11-23T08:00:00Z' }).transform(text => new Date(text).toISOString())
+export const Id = z.uuid('must be a valid ID')
+export const Instant = z.iso.datetime({ message: 'must be a date and time such as 2026-11-23T08:00:00Z' }).transform(text => new Date(text).toISOString())
 /** An instant in a reply: already in the one form. */
 export const At = z.string().meta({ format: 'date-time' })
 export const Day = z.iso.date({ message: 'must be a date such as 2026-11-23' })
 export const Line = (max = 200) => z.string().trim().min(1, 'must not be empty').max(max, `must have at most ${max} characters`)
 export const Text = (max = 20_000) => z.string().trim().min(1, 'must not be empty').max(max, `must have at most ${max} characters`)
 export const Email = z
-  .email('must be an e-mail address')
+  .email('must be an email address')
   .max(254)
   .transform(text => text.toLowerCase())
-export const Version = z.number().int().min(1).describe('The version that was read; a newer one in store is answered with 409')
+export const Version = z.number().int().min(1).describe('The version last read; 409 if a newer version exists')
 
 export const IdParams = z.object({ id: Id })
 export const Reference = z.object({ id: Id, name: z.string() }).meta({ id: 'Reference' })
@@ -20,7 +20,7 @@ export type Reference = z.output<typeof Reference>
 
 export const PageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(2_000).optional().describe('`next` of the page before'),
+  cursor: z.string().max(2_000).optional().describe('`next` of the previous page'),
 })
 /** One page of a list; `next` is null on the last. */
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() })
@@ -30,5 +30,5 @@ export const Severity = z.enum(severities)
 export type Severity = z.output<typeof Severity>
 
 export const responsibilities = ['us', 'customer', 'shared'] as const
-export const Responsibility = z.enum(responsibilities).describe("Whose realm of responsibility it is: ours, the customer's, or shared")
+export const Responsibility = z.enum(responsibilities).describe('Who is responsible (shared responsibility model): us, the customer, or shared')
 export type Responsibility = z.output<typeof Responsibility>

@@ -17,7 +17,7 @@ export const Integration = z
   .meta({ id: 'Source' })
 export type Integration = z.output<typeof Integration>
 
-const reportBecause = 'anybody who sees something must be able to report it; limited by rate and size'
+const reportBecause = 'anyone can report suspicious activity; limited by rate and size'
 const IntegrationKey = z.object({ key: z.string().max(100) })
 
 /** https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4. */
@@ -91,9 +91,9 @@ export type ReportView = z.output<typeof ReportView>
 
 export const ReportInput = z.object({
   audience: z.enum(['employee', 'customer']),
-  text: Text(20_000).describe('What was seen'),
-  happenedAt: z.string().trim().max(200).default('').describe('When, in the words of the reporter'),
-  affected: z.string().trim().max(2_000).default('').describe('What is affected'),
+  text: Text(20_000).describe('What happened'),
+  happenedAt: z.string().trim().max(200).default('').describe('When it happened, as free text'),
+  affected: z.string().trim().max(2_000).default('').describe('Affected systems or data'),
   contactName: Line(120),
   contactEmail: Email,
 })
@@ -102,14 +102,14 @@ export const connectorRoutes = {
   integrations: route({
     method: 'GET',
     path: '/api/v1/integrations',
-    summary: 'Where alerts come from',
+    summary: 'List integrations',
     access: atLeast('responder', 'catalog:read'),
     reply: z.array(Integration),
   }),
   createIntegration: route({
     method: 'POST',
     path: '/api/v1/integrations',
-    summary: 'Add a source; its secret address is shown this once',
+    summary: 'Create an integration; its secret URL is shown only once',
     access: atLeast('lead', 'catalog:write'),
     body: z.object({ kind: z.enum(['alertmanager', 'pagerduty']), name: Line(80), serviceId: Id.nullable().default(null) }),
     reply: z.object({ source: Integration, key: z.string(), url: z.string() }),
@@ -118,7 +118,7 @@ export const connectorRoutes = {
   revokeIntegration: route({
     method: 'DELETE',
     path: '/api/v1/integrations/{id}',
-    summary: "Revoke a source's key at once",
+    summary: 'Revoke an integration key immediately',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
   }),
@@ -126,7 +126,7 @@ export const connectorRoutes = {
     method: 'POST',
     path: '/in/{key}/alertmanager',
     summary: 'Prometheus Alertmanager webhook, version 4',
-    access: open('needs the secret key of a source'),
+    access: open('requires an integration key'),
     params: IntegrationKey,
     body: AlertmanagerPayload,
     reply: z.object({ accepted: z.number() }),
@@ -135,8 +135,8 @@ export const connectorRoutes = {
   fromPagerDuty: route({
     method: 'POST',
     path: '/v2/enqueue',
-    summary: 'PagerDuty Events API v2; the routing key is the key of a source',
-    access: open('needs the secret key of a source as routing_key'),
+    summary: 'PagerDuty Events API v2; the routing key is the integration key',
+    access: open('requires an integration key as routing_key'),
     body: PagerDutyEvent,
     reply: PagerDutyReply,
     status: 202,
@@ -145,8 +145,8 @@ export const connectorRoutes = {
   fromPagerDutyIntegration: route({
     method: 'POST',
     path: '/in/{key}/v2/enqueue',
-    summary: 'PagerDuty Events API v2 at the secret address of a source',
-    access: open('needs the secret key of a source'),
+    summary: 'PagerDuty Events API v2 at the secret URL of an integration',
+    access: open('requires an integration key'),
     params: IntegrationKey,
     body: PagerDutyEvent,
     reply: PagerDutyReply,
@@ -156,7 +156,7 @@ export const connectorRoutes = {
   report: route({
     method: 'POST',
     path: '/api/v1/reports',
-    summary: 'Report something suspicious, with files; answers with a reference and a private link',
+    summary: 'Report suspicious activity, with files; returns a reference and a private link',
     access: open(reportBecause),
     consumes: 'multipart/form-data',
     body: ReportInput,
@@ -167,15 +167,15 @@ export const connectorRoutes = {
   followReport: route({
     method: 'POST',
     path: '/api/v1/reports/follow',
-    summary: 'How a report stands, for the holder of its private link',
-    access: open('needs the signed link that only the reporter has'),
+    summary: 'Get the status of a report by its private link',
+    access: open('requires the signed link that was given to the reporter'),
     body: z.object({ token: z.string().max(300) }),
     reply: ReportView,
   }),
   reportOfAlert: route({
     method: 'GET',
     path: '/api/v1/alerts/{id}/report',
-    summary: 'The report behind an alert of kind "report"; reading it is itself on record',
+    summary: 'Get the report of an alert of kind "report"; access is logged in the journal',
     access: atLeast('responder', 'alerts:read'),
     params: IdParams,
     reply: z.object({
@@ -192,7 +192,7 @@ export const connectorRoutes = {
   reportFile: route({
     method: 'GET',
     path: '/api/v1/report-files/{id}',
-    summary: 'A file of a report, as a download; reading it is itself on record',
+    summary: 'Download a file of a report; access is logged in the journal',
     access: atLeast('responder', 'alerts:read'),
     params: IdParams,
     produces: 'application/octet-stream',

@@ -10,10 +10,10 @@ const LogSourceShape = z.object({ category: Line(80).optional(), product: Line(8
 export const DetectionRule = z
   .object({
     id: Id,
-    ruleId: z.string().describe('The id that the rule gives itself'),
+    ruleId: z.string().describe('The id in the rule’s YAML'),
     kind: z.enum(['rule', 'correlation', 'filter']),
     title: z.string(),
-    level: z.enum(ruleLevels).nullable().describe('A filter has none'),
+    level: z.enum(ruleLevels).nullable().describe('Null for filters'),
     origin: z.enum(ruleOrigins),
     tags: z.array(z.string()),
     logsource: LogSourceShape,
@@ -23,8 +23,8 @@ export const DetectionRule = z
     changedBy: z.string(),
     matches: z.number(),
     lastMatchAt: At.nullable(),
-    falsePositiveShare: z.number().nullable().describe('Of its alerts that have a verdict, the share dismissed as false positive, 0 to 1'),
-    expiresAt: At.nullable().describe('When an exception ends'),
+    falsePositiveShare: z.number().nullable().describe('Share of its alerts with a disposition that were false positives, 0 to 1'),
+    expiresAt: At.nullable().describe('When an exception expires'),
   })
   .meta({ id: 'DetectionRule' })
 export type DetectionRule = z.output<typeof DetectionRule>
@@ -32,7 +32,7 @@ export type DetectionRule = z.output<typeof DetectionRule>
 export const DetectionRuleDetail = DetectionRule.extend({
   text: z.string().describe('The rule, as YAML'),
   description: z.string(),
-  days: z.array(z.object({ day: z.string(), matches: z.number() })).describe('Matches a day, the last thirty days that have any'),
+  days: z.array(z.object({ day: z.string(), matches: z.number() })).describe('Matches per day, for the last 30 days with matches'),
   versions: z.array(z.object({ version: z.number(), at: At, by: z.string(), text: z.string() })),
 }).meta({ id: 'DetectionRuleDetail' })
 export type DetectionRuleDetail = z.output<typeof DetectionRuleDetail>
@@ -45,16 +45,16 @@ const RuleText = z
 
 export const RuleProblemShape = z.object({ line: z.number(), reason: z.string() }).meta({ id: 'RuleProblem' })
 
-const ItemVerdict = z.object({ key: z.string(), wanted: z.array(z.string()), found: z.array(z.string()).nullable(), isMet: z.boolean() })
+const ItemResult = z.object({ key: z.string(), wanted: z.array(z.string()), found: z.array(z.string()).nullable(), isMet: z.boolean() })
 export const TriedEvent = z
   .object({
-    line: z.number().describe('Counted from 1'),
-    problem: z.string().nullable().describe('Why the line is no event'),
-    isRead: z.boolean().describe("Whether the event is of the rule's log source"),
+    line: z.number().describe('Starting at 1'),
+    problem: z.string().nullable().describe('Why the line is not an event'),
+    isRead: z.boolean().describe("Whether the event belongs to the rule's log source"),
     isMet: z.boolean(),
     conditions: z.array(z.object({ text: z.string(), isMet: z.boolean() })),
     identifiers: z.array(
-      z.object({ name: z.string(), isMet: z.boolean(), alternatives: z.array(z.object({ isMet: z.boolean(), items: z.array(ItemVerdict) })) }),
+      z.object({ name: z.string(), isMet: z.boolean(), alternatives: z.array(z.object({ isMet: z.boolean(), items: z.array(ItemResult) })) }),
     ),
     event: z.string().describe('The event, as JSON'),
   })
@@ -65,10 +65,10 @@ export const LogSource = z
   .object({
     id: Id,
     name: z.string(),
-    logsource: LogSourceShape.describe('What all its events are declared to be; empty where they say it themselves'),
-    senders: z.array(z.string()).describe('Addresses and networks that it sends syslog from'),
-    files: z.array(z.string()).describe('Files of the server that it follows'),
-    gapMinutes: z.number().nullable().describe('Silence after which an alert is raised'),
+    logsource: LogSourceShape.describe('Log source assigned to all its events; empty if events declare their own'),
+    senders: z.array(z.string()).describe('IP addresses and networks that send syslog'),
+    files: z.array(z.string()).describe('Files on the server to follow'),
+    gapMinutes: z.number().nullable().describe('Minutes without events before an alert is raised'),
     createdAt: At,
     lastSeenAt: At.nullable(),
     events: z.number(),
@@ -95,8 +95,12 @@ export type ImportedRules = z.output<typeof ImportedRules>
 const FieldMapping = z
   .array(
     z.object({
-      field: Line(200).describe('As rules name it'),
-      paths: z.array(Line(300)).min(1, 'must have at least one path').max(20).describe('Keys joined by dots, the best first; * is any key'),
+      field: Line(200).describe('Field name used in rules'),
+      paths: z
+        .array(Line(300))
+        .min(1, 'must have at least one path')
+        .max(20)
+        .describe('Paths in the event, as keys joined by dots, in order of preference; * matches any key'),
     }),
   )
   .max(500)
@@ -106,9 +110,9 @@ const Placeholders = z
   .array(
     z.object({
       name: Line(200)
-        .regex(/^[^%\s]+$/, 'must be the name without its percent signs')
-        .describe('Without its percent signs'),
-      values: z.array(Line(1_000)).min(1, 'must have at least one value').max(1_000).describe('Patterns, with the wildcards of Sigma'),
+        .regex(/^[^%\s]+$/, 'must be the name without percent signs')
+        .describe('Name without percent signs'),
+      values: z.array(Line(1_000)).min(1, 'must have at least one value').max(1_000).describe('Values; Sigma wildcards are allowed'),
     }),
   )
   .max(500)
@@ -118,10 +122,10 @@ export const detectionRoutes = {
   detectionRules: route({
     method: 'GET',
     path: '/api/v1/detection/rules',
-    summary: 'Detection rules, correlations and filters',
+    summary: 'List detection rules, correlations and filters',
     access: atLeast('observer', 'detection:read'),
     query: PageQuery.extend({
-      search: z.string().trim().max(200).default('').describe('In title, tags and id'),
+      search: z.string().trim().max(200).default('').describe('Search in title, tags and ID'),
       view: z.enum(['all', 'enabled', 'disabled', 'matching']).default('all'),
     }),
     reply: pageOf(DetectionRule),
@@ -129,7 +133,7 @@ export const detectionRoutes = {
   detectionRule: route({
     method: 'GET',
     path: '/api/v1/detection/rules/{id}',
-    summary: 'One rule with its text, its versions and its matches a day',
+    summary: 'Get a rule with its YAML, versions and matches per day',
     access: atLeast('observer', 'detection:read'),
     params: IdParams,
     reply: DetectionRuleDetail,
@@ -137,7 +141,7 @@ export const detectionRoutes = {
   createDetectionRule: route({
     method: 'POST',
     path: '/api/v1/detection/rules',
-    summary: 'Add a rule of your own',
+    summary: 'Create a rule',
     access: atLeast('lead', 'detection:write'),
     body: z.object({ text: RuleText }),
     reply: DetectionRuleDetail,
@@ -146,7 +150,7 @@ export const detectionRoutes = {
   changeDetectionRule: route({
     method: 'PUT',
     path: '/api/v1/detection/rules/{id}',
-    summary: 'Change a rule; the version before is kept',
+    summary: 'Update a rule; earlier versions are kept',
     access: atLeast('lead', 'detection:write'),
     params: IdParams,
     body: z.object({ text: RuleText, version: Version }),
@@ -164,7 +168,7 @@ export const detectionRoutes = {
   importDetectionRules: route({
     method: 'POST',
     path: '/api/v1/detection/import',
-    summary: 'Import rules from an archive (.tar.gz) or rule files; what is refused is told with file, line and reason',
+    summary: 'Import rules from an archive (.tar.gz) or rule files; rejected rules are listed with file, line and reason',
     access: atLeast('lead', 'detection:write'),
     consumes: 'multipart/form-data',
     body: z.object({ isEnabled: z.enum(['true', 'false']).default('true') }),
@@ -173,7 +177,7 @@ export const detectionRoutes = {
   checkDetectionRule: route({
     method: 'POST',
     path: '/api/v1/detection/check',
-    summary: 'What is wrong with a rule, by line; nothing is stored',
+    summary: 'Validate a rule without saving it; returns problems by line',
     access: atLeast('observer', 'detection:read'),
     body: z.object({ text: z.string().max(200_000) }),
     reply: z.object({ problems: z.array(RuleProblemShape) }),
@@ -181,21 +185,21 @@ export const detectionRoutes = {
   tryDetectionRule: route({
     method: 'POST',
     path: '/api/v1/detection/try',
-    summary: 'Try a rule on events, pasted or the latest that came in, and see why it is met or not, condition by condition',
+    summary: 'Test a rule against pasted or recent events; returns which conditions matched',
     access: atLeast('responder', 'detection:read'),
-    body: z.object({ text: RuleText, events: z.string().max(2_000_000).nullable().describe('Events, a line of JSON each; null for the latest that came in') }),
+    body: z.object({ text: RuleText, events: z.string().max(2_000_000).nullable().describe('Events, one JSON object per line; null for the latest received') }),
     reply: z.object({ problems: z.array(RuleProblemShape), events: z.array(TriedEvent), judged: z.number(), met: z.number() }),
   }),
   detectionCoverage: route({
     method: 'GET',
     path: '/api/v1/detection/coverage',
-    summary: 'ATT&CK techniques that enabled rules detect, and whether a source that is alive feeds them',
+    summary: 'ATT&CK techniques covered by enabled rules, and whether their log sources receive data',
     access: atLeast('observer', 'detection:read'),
     reply: z.object({
       tactics: z.array(
         z.object({
           tactic: z.string(),
-          techniques: z.array(z.object({ id: z.string(), rules: z.number(), fed: z.number().describe('Rules that a living source feeds') })),
+          techniques: z.array(z.object({ id: z.string(), rules: z.number(), fed: z.number().describe('Rules whose log source receives data') })),
         }),
       ),
       rules: z.number(),
@@ -205,14 +209,14 @@ export const detectionRoutes = {
   addDetectionException: route({
     method: 'POST',
     path: '/api/v1/alerts/{id}/exception',
-    summary: 'Except events like those of this alert from its rule: a Sigma filter with reason, author and expiry',
+    summary: 'Add an exception to the rule of this alert: a Sigma filter with reason, author and expiry',
     access: atLeast('responder', 'detection:write'),
     params: IdParams,
     body: z.object({
-      field: Line(200).describe('The field that tells such events'),
+      field: Line(200).describe('The field that identifies the events to exclude'),
       value: Line(2_000),
       reason: Text(2_000),
-      expiresAt: Instant.nullable().describe('When it ends by itself; null for never'),
+      expiresAt: Instant.nullable().describe('When it expires; null for never'),
     }),
     reply: DetectionRule,
     status: 201,
@@ -220,7 +224,7 @@ export const detectionRoutes = {
   alertMatches: route({
     method: 'GET',
     path: '/api/v1/alerts/{id}/matches',
-    summary: 'The latest events that an alert of a rule rests on, with the fields that the rule asked for',
+    summary: 'List the latest events that matched for an alert, with the fields that the rule selects',
     access: atLeast('observer', 'alerts:read'),
     params: IdParams,
     reply: z.array(
@@ -237,20 +241,20 @@ export const detectionRoutes = {
   logSources: route({
     method: 'GET',
     path: '/api/v1/log-sources',
-    summary: 'Where log events come from',
+    summary: 'List log sources',
     access: atLeast('responder', 'detection:read'),
     reply: z.array(LogSource),
   }),
   createLogSource: route({
     method: 'POST',
     path: '/api/v1/log-sources',
-    summary: 'Add a source of log events; its secret address is shown this once',
+    summary: 'Create a log source; its secret URL is shown only once',
     access: atLeast('lead', 'detection:write'),
     body: z.object({
       name: Line(80),
       logsource: LogSourceShape.default({}),
       senders: z.array(Line(80)).max(50).default([]),
-      files: z.array(Line(500)).max(50).default([]).describe('Files of the server, by their whole paths; the name may have wildcards (*)'),
+      files: z.array(Line(500)).max(50).default([]).describe('Absolute paths of files on the server; file names may contain wildcards (*)'),
       gapMinutes: z.number().int().min(1).max(10_080).nullable().default(60),
     }),
     reply: z.object({ source: LogSource, key: z.string(), url: z.string() }),
@@ -259,14 +263,14 @@ export const detectionRoutes = {
   revokeLogSource: route({
     method: 'DELETE',
     path: '/api/v1/log-sources/{id}',
-    summary: "Revoke a source's key at once",
+    summary: 'Revoke the key of a log source immediately',
     access: atLeast('lead', 'detection:write'),
     params: IdParams,
   }),
   detectionStatus: route({
     method: 'GET',
     path: '/api/v1/detection/status',
-    summary: 'How detection stands: rules in force, what waits, what was let go',
+    summary: 'Get the detection status: enabled rules, backlog and evicted events',
     access: atLeast('observer', 'detection:read'),
     reply: z.object({
       rules: z.number(),
@@ -276,21 +280,21 @@ export const detectionRoutes = {
       deadLetters: z.number(),
       correlationEvents: z.number(),
       correlationEvicted: z.number(),
-      indicators: z.number().describe('Indicators of compromise that are looked for'),
+      indicators: z.number().describe('Active indicators of compromise'),
       isCompiling: z.boolean(),
     }),
   }),
   fieldMapping: route({
     method: 'GET',
     path: '/api/v1/detection/mapping',
-    summary: 'Where fields of rules stand in the events of this organization, besides where the taxonomy finds them',
+    summary: 'Get the field mapping: custom paths of rule fields in your events, in addition to the built-in taxonomy',
     access: atLeast('observer', 'detection:read'),
     reply: FieldMapping,
   }),
   changeFieldMapping: route({
     method: 'PUT',
     path: '/api/v1/detection/mapping',
-    summary: 'Say where fields stand; what was said before is replaced',
+    summary: 'Replace the field mapping',
     access: atLeast('lead', 'detection:write'),
     body: z.object({ fields: FieldMapping }),
     reply: FieldMapping,
@@ -298,14 +302,14 @@ export const detectionRoutes = {
   placeholders: route({
     method: 'GET',
     path: '/api/v1/detection/placeholders',
-    summary: 'What the placeholders of rules (modifier expand) stand for here',
+    summary: 'Get the values of rule placeholders (modifier expand)',
     access: atLeast('observer', 'detection:read'),
     reply: Placeholders,
   }),
   changePlaceholders: route({
     method: 'PUT',
     path: '/api/v1/detection/placeholders',
-    summary: 'Say what placeholders stand for; what was said before is replaced',
+    summary: 'Replace the values of placeholders',
     access: atLeast('lead', 'detection:write'),
     body: z.object({ placeholders: Placeholders }),
     reply: Placeholders,
@@ -313,7 +317,7 @@ export const detectionRoutes = {
   deadLetters: route({
     method: 'GET',
     path: '/api/v1/detection/dead-letters',
-    summary: 'Lines that came in and were no events, the latest first',
+    summary: 'List received lines that are not valid events, newest first',
     access: atLeast('responder', 'detection:read'),
     query: PageQuery,
     reply: pageOf(DeadLetter),
@@ -321,7 +325,7 @@ export const detectionRoutes = {
   replayDeadLetters: route({
     method: 'POST',
     path: '/api/v1/detection/dead-letters/replay',
-    summary: 'Match these lines again, as they are or mended',
+    summary: 'Process these lines again, unchanged or fixed',
     access: atLeast('lead', 'detection:write'),
     body: z.object({
       letters: z

@@ -16,11 +16,11 @@ export type IncidentClass = z.output<typeof IncidentClass>
 export const SeverityCriteria = z
   .object({
     privacy: z.enum(['none', 'possible', 'confirmed']).describe('Is personal or customer data exposed?'),
-    impact: z.enum(['none', 'degraded', 'outage', 'destructive']).describe('What it does to confidentiality, integrity or availability of the service'),
+    impact: z.enum(['none', 'degraded', 'outage', 'destructive']).describe('Impact on the confidentiality, integrity or availability of the service'),
     scope: z.enum(['one-asset', 'one-service', 'several-services', 'widespread']),
     customers: z.enum(['none', 'one', 'several', 'most']),
     region: z.enum(['one', 'several', 'global']),
-    data: z.enum(['none', 'internal', 'confidential', 'restricted']).describe('The most sensitive class of data touched'),
+    data: z.enum(['none', 'internal', 'confidential', 'restricted']).describe('The most sensitive class of data affected'),
     recoverability: z.enum(['regular', 'supplemented', 'extended', 'not-recoverable']).describe('NIST SP 800-61 recoverability effort'),
   })
   .meta({ id: 'SeverityCriteria' })
@@ -48,7 +48,7 @@ export const Task = z
     dueOn: Day.nullable(),
     doneAt: At.nullable(),
     doneBy: z.string().nullable(),
-    isBusinessImpacting: z.boolean().describe('It interrupts the business: the executive of the incident approves it first'),
+    isBusinessImpacting: z.boolean().describe('Business-impacting: requires approval of the executive sponsor'),
     approvedBy: z.string().nullable(),
     version: Version,
   })
@@ -58,7 +58,7 @@ export const Note = z
     id: Id,
     author: z.string(),
     markdown: z.string(),
-    html: z.string().describe('Sanitised'),
+    html: z.string().describe('Sanitized HTML'),
     createdAt: At,
     editedAt: At.nullable(),
     version: Version,
@@ -94,10 +94,10 @@ export const Incident = IncidentSummary.extend({
   summary: z.string(),
   responsibility: Responsibility,
   severityCriteria: SeverityCriteria.nullable(),
-  severityWhy: z.string().nullable().describe('The criteria that decided the severity, in words'),
+  severityWhy: z.string().nullable().describe('The criteria that determined the severity, as text'),
   communications: Reference.nullable(),
   executive: Reference.nullable(),
-  members: z.array(Reference).describe('Who may see it besides the roles, while it is restricted'),
+  members: z.array(Reference).describe('Who can see the restricted incident in addition to its roles'),
   approximateUsers: z.number().nullable(),
   dataTouched: DataTouched,
   monitorUntil: Day.nullable(),
@@ -106,10 +106,8 @@ export const Incident = IncidentSummary.extend({
   tasks: z.array(Task),
   notes: z.array(Note),
   alerts: z.array(Alert),
-  parent: z.object({ id: Id, number: z.number(), title: z.string() }).nullable().describe('The widespread event that it is a part of'),
-  children: z
-    .array(z.object({ id: Id, number: z.number(), title: z.string() }))
-    .describe('The incidents that this widespread event covers, as far as the viewer may see them'),
+  parent: z.object({ id: Id, number: z.number(), title: z.string() }).nullable().describe('The parent incident'),
+  children: z.array(z.object({ id: Id, number: z.number(), title: z.string() })).describe('The linked incidents that the caller can see'),
   timeline: z.array(TimelineEntry),
   nextActions: z.array(z.object({ to: IncidentStatus, action: z.string(), blockedBy: z.array(z.string()) })),
 }).meta({ id: 'Incident' })
@@ -119,14 +117,14 @@ export const ClassDefinition = z
   .object({ class: IncidentClass, name: z.string(), text: z.string(), version: Version, changedBy: z.string(), changedAt: At })
   .meta({ id: 'ClassDefinition' })
 
-const Reason = Text(8_000).describe('What is known, in the words of the one who acts: it stands in the record')
+const Reason = Text(8_000).describe('Reason; kept in the audit log')
 const Transition = z.object({ version: Version, reason: Reason })
 
 export const incidentRoutes = {
   incidents: route({
     method: 'GET',
     path: '/api/v1/incidents',
-    summary: 'Incidents, newest first',
+    summary: 'List incidents, newest first',
     access: atLeast('observer', 'incidents:read'),
     query: PageQuery.extend({ view: z.enum(['open', 'all']).default('open') }),
     reply: pageOf(IncidentSummary),
@@ -134,7 +132,7 @@ export const incidentRoutes = {
   incident: route({
     method: 'GET',
     path: '/api/v1/incidents/{id}',
-    summary: 'One incident, with its record; reading a restricted one is itself on record',
+    summary: 'Get an incident with its timeline; access to a restricted incident is logged in the journal',
     access: atLeast('observer', 'incidents:read'),
     params: IdParams,
     reply: Incident,
@@ -143,7 +141,7 @@ export const incidentRoutes = {
   openIncident: route({
     method: 'POST',
     path: '/api/v1/incidents',
-    summary: 'Open a suspected incident: reasonable suspicion starts the work',
+    summary: 'Open a suspected incident',
     access: atLeast('responder', 'incidents:write'),
     body: z.object({
       title: Line(200),
@@ -159,7 +157,7 @@ export const incidentRoutes = {
   escalateAlert: route({
     method: 'POST',
     path: '/api/v1/alerts/{id}/escalate',
-    summary: 'Escalate an alert: to a new suspected incident, or to the one named',
+    summary: 'Escalate an alert to a new or existing incident',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ incidentId: Id.optional(), title: Line(200).optional(), responsibility: Responsibility, reason: Reason }),
@@ -169,7 +167,7 @@ export const incidentRoutes = {
   changeIncident: route({
     method: 'PATCH',
     path: '/api/v1/incidents/{id}',
-    summary: 'Change what is known about it',
+    summary: 'Update the details of an incident',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({
@@ -186,7 +184,7 @@ export const incidentRoutes = {
   assessSeverity: route({
     method: 'PUT',
     path: '/api/v1/incidents/{id}/severity',
-    summary: 'Answer the severity criteria; SEV1 to SEV4 follows, and the record keeps why',
+    summary: 'Assess the severity (SEV1 to SEV4) from the criteria; the reasoning is logged',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ version: Version, criteria: SeverityCriteria }),
@@ -195,7 +193,7 @@ export const incidentRoutes = {
   classifyIncident: route({
     method: 'PUT',
     path: '/api/v1/incidents/{id}/class',
-    summary: 'Classify it, with the reason',
+    summary: 'Set the incident class, with a reason',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: Transition.extend({ class: IncidentClass }),
@@ -205,7 +203,7 @@ export const incidentRoutes = {
     method: 'POST',
     path: '/api/v1/incidents/{id}/cover',
     summary:
-      'Declare that an incident is a widespread event that covers alerts and other incidents: their pages end, its lead is paged once, and their leads and owners join it',
+      'Make an incident a parent incident (major incident) and link alerts and incidents to it: their pages are resolved, its lead is paged once, and their leads and owners are added',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ version: Version, reason: Reason, alertIds: z.array(Id).max(500).default([]), incidentIds: z.array(Id).max(100).default([]) }),
@@ -214,7 +212,7 @@ export const incidentRoutes = {
   assignRole: route({
     method: 'PUT',
     path: '/api/v1/incidents/{id}/roles/{role}',
-    summary: 'Give one of the roles of an incident to a person, or to nobody',
+    summary: 'Assign or unassign an incident role',
     access: atLeast('responder', 'incidents:write'),
     params: z.object({ id: Id, role: IncidentRole }),
     body: z.object({ version: Version, personId: Id.nullable() }),
@@ -223,7 +221,7 @@ export const incidentRoutes = {
   setMembers: route({
     method: 'PUT',
     path: '/api/v1/incidents/{id}/members',
-    summary: 'Who may see a restricted incident besides its roles',
+    summary: 'Set who can see a restricted incident in addition to its roles',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ version: Version, personIds: z.array(Id).max(200) }),
@@ -232,7 +230,7 @@ export const incidentRoutes = {
   setAffectedServices: route({
     method: 'PUT',
     path: '/api/v1/incidents/{id}/services',
-    summary: 'The affected services, each with the basis for listing it; the engineering team of a new one is paged',
+    summary: 'Set the affected services, each with a reason; the engineering team of each added service is paged',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ version: Version, services: z.array(z.object({ id: Id, basis: Text(1_000) })).max(200) }),
@@ -241,7 +239,7 @@ export const incidentRoutes = {
   setAffectedCustomers: route({
     method: 'PUT',
     path: '/api/v1/incidents/{id}/customers',
-    summary: 'The affected customers, each with the basis for listing it',
+    summary: 'Set the affected customers, each with a reason',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ version: Version, customers: z.array(z.object({ id: Id, basis: Text(1_000) })).max(2_000) }),
@@ -250,7 +248,7 @@ export const incidentRoutes = {
   declareIncident: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/declare',
-    summary: 'Declare it: the official act that starts the clocks; needs severity and class',
+    summary: 'Declare an incident and start the notification deadlines; requires severity and class',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
     body: Transition,
@@ -259,7 +257,7 @@ export const incidentRoutes = {
   containIncident: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/contain',
-    summary: 'Contained; from recovered, when the attacker has returned, too',
+    summary: 'Mark an incident contained; also from recovered if the attacker has returned',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: Transition,
@@ -277,7 +275,7 @@ export const incidentRoutes = {
   recoverIncident: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/recover',
-    summary: 'Recovered: the known secure state, how it was verified, and until when the services stay under watch',
+    summary: 'Mark an incident recovered, with the known secure state, how it was verified, and the end of the monitoring period',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: Transition.extend({ secureState: Text(4_000), verification: Text(4_000), monitorUntil: Day }),
@@ -286,7 +284,7 @@ export const incidentRoutes = {
   closeIncident: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/close',
-    summary: 'Close it; afterwards its record cannot change',
+    summary: 'Close an incident; it cannot be changed afterwards',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
     body: Transition,
@@ -304,7 +302,7 @@ export const incidentRoutes = {
   addTask: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/tasks',
-    summary: 'Add a task',
+    summary: 'Add a task to an incident',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({
@@ -319,7 +317,7 @@ export const incidentRoutes = {
   changeTask: route({
     method: 'PATCH',
     path: '/api/v1/incidents/{id}/tasks/{taskId}',
-    summary: 'Finish, reopen or change a task',
+    summary: 'Complete, reopen or update a task',
     access: atLeast('responder', 'incidents:write'),
     params: z.object({ id: Id, taskId: Id }),
     body: z.object({
@@ -334,7 +332,7 @@ export const incidentRoutes = {
   approveTask: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/tasks/{taskId}/approve',
-    summary: 'Approve a task that hurts the business: the executive of the incident alone can',
+    summary: 'Approve a business-impacting task; only the executive sponsor can',
     access: atLeast('observer', 'incidents:write'),
     params: z.object({ id: Id, taskId: Id }),
     body: z.object({ version: Version }),
@@ -343,7 +341,7 @@ export const incidentRoutes = {
   addNote: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/notes',
-    summary: 'Write a note (Markdown)',
+    summary: 'Add a note (Markdown)',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ markdown: Text(50_000) }),
@@ -353,7 +351,7 @@ export const incidentRoutes = {
   changeNote: route({
     method: 'PATCH',
     path: '/api/v1/incidents/{id}/notes/{noteId}',
-    summary: 'Correct a note of your own; the journal keeps what it said before',
+    summary: 'Edit your own note; the journal keeps the previous text',
     access: atLeast('responder', 'incidents:write'),
     params: z.object({ id: Id, noteId: Id }),
     body: z.object({ version: Version, markdown: Text(50_000) }),
@@ -362,7 +360,7 @@ export const incidentRoutes = {
   exportIncident: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/export',
-    summary: 'The whole record as one JSON file that proves itself; the export is itself on record',
+    summary: 'Export an incident as signed JSON; the export is logged in the journal',
     access: atLeast('responder', 'incidents:read'),
     params: IdParams,
     produces: 'application/json',
@@ -370,7 +368,7 @@ export const incidentRoutes = {
   printIncident: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/export.html',
-    summary: 'The whole record as one readable HTML page',
+    summary: 'Export an incident as an HTML report',
     access: atLeast('responder', 'incidents:read'),
     params: IdParams,
     produces: 'text/html',
@@ -378,14 +376,14 @@ export const incidentRoutes = {
   classDefinitions: route({
     method: 'GET',
     path: '/api/v1/incident-classes',
-    summary: "The organization's definitions of the incident classes",
+    summary: "List the organization's incident class definitions",
     access: atLeast('observer', 'incidents:read'),
     reply: z.array(ClassDefinition),
   }),
   defineClass: route({
     method: 'PUT',
     path: '/api/v1/incident-classes/{class}',
-    summary: 'Write a new version of a definition; earlier versions stay',
+    summary: 'Save a new version of a class definition; earlier versions are kept',
     access: atLeast('administrator'),
     params: z.object({ class: IncidentClass }),
     body: z.object({ version: Version, text: Text(8_000) }),

@@ -13,30 +13,30 @@ export const IndicatorList = z
   .object({
     id: Id,
     name: z.string(),
-    level: z.enum(ruleLevels).describe('How bad it is when one of them is seen'),
+    level: z.enum(ruleLevels).describe('Severity of alerts raised by this list'),
     isEnabled: z.boolean(),
     taxii: z
       .object({ url: z.string(), username: z.string().nullable(), hasSecret: z.boolean(), pullMinutes: z.number() })
       .nullable()
-      .describe('Where it is pulled from; null for a list that is uploaded'),
+      .describe('TAXII collection it is pulled from; null for uploaded lists'),
     size: z.number(),
-    refused: z.number().describe('Entries of the last import that cannot be looked up'),
+    refused: z.number().describe('Entries of the last import that are not supported'),
     refusedExamples: z.array(z.object({ at: z.string(), reason: z.string() })),
     sightings: z.number(),
     lastSightingAt: At.nullable(),
     updatedAt: At.nullable(),
-    problem: z.string().nullable().describe('Why the last pull failed'),
+    problem: z.string().nullable().describe('Error of the last pull'),
   })
   .meta({ id: 'IndicatorList' })
 export type IndicatorList = z.output<typeof IndicatorList>
 
 const Taxii = z.object({
   url: z
-    .url({ protocol: /^https?$/, message: 'must be the address of a collection, such as https://taxii.example/api1/collections/<id>/' })
+    .url({ protocol: /^https?$/, message: 'must be the URL of a collection, such as https://taxii.example/api1/collections/<id>/' })
     .max(500)
-    .describe('Address of a TAXII 2.1 collection'),
-  username: Line(200).nullable().default(null).describe('Without one, the secret is sent as a bearer token'),
-  secret: z.string().min(1, 'must not be empty').max(2_000).nullable().default(null).describe('Password or token; kept encrypted'),
+    .describe('URL of a TAXII 2.1 collection'),
+  username: Line(200).nullable().default(null).describe('If empty, the secret is sent as a bearer token'),
+  secret: z.string().min(1, 'must not be empty').max(2_000).nullable().default(null).describe('Password or token; stored encrypted'),
   pullMinutes: z.number().int().min(5, 'must be at least 5').max(10_080).default(60),
 })
 
@@ -44,14 +44,14 @@ export const indicatorRoutes = {
   indicatorLists: route({
     method: 'GET',
     path: '/api/v1/detection/indicator-lists',
-    summary: 'Lists of indicators of compromise',
+    summary: 'List indicator lists',
     access: atLeast('responder', 'detection:read'),
     reply: z.array(IndicatorList),
   }),
   createIndicatorList: route({
     method: 'POST',
     path: '/api/v1/detection/indicator-lists',
-    summary: 'Add a list of indicators: to be uploaded, or pulled from a TAXII 2.1 server',
+    summary: 'Create an indicator list: uploaded, or pulled from a TAXII 2.1 server',
     access: atLeast('lead', 'detection:write'),
     body: z.object({ name: Line(80), level: z.enum(ruleLevels).default('high'), taxii: Taxii.nullable().default(null) }),
     reply: IndicatorList,
@@ -60,7 +60,7 @@ export const indicatorRoutes = {
   changeIndicatorList: route({
     method: 'PATCH',
     path: '/api/v1/detection/indicator-lists/{id}',
-    summary: 'Rename a list, or change its level or whether it is looked for',
+    summary: 'Rename an indicator list, change its level, or enable or disable it',
     access: atLeast('lead', 'detection:write'),
     params: IdParams,
     body: z.object({ name: Line(80).optional(), level: z.enum(ruleLevels).optional(), isEnabled: z.boolean().optional() }),
@@ -69,14 +69,14 @@ export const indicatorRoutes = {
   removeIndicatorList: route({
     method: 'DELETE',
     path: '/api/v1/detection/indicator-lists/{id}',
-    summary: 'Remove a list with all its indicators',
+    summary: 'Delete an indicator list and its indicators',
     access: atLeast('lead', 'detection:write'),
     params: IdParams,
   }),
   importIndicators: route({
     method: 'POST',
     path: '/api/v1/detection/indicator-lists/{id}/import',
-    summary: 'Upload what a list has (CSV, a line each, or a STIX 2.1 bundle; may be gzip): it takes the place of what it had, or is added',
+    summary: 'Upload indicators (CSV, one per line, or a STIX 2.1 bundle; gzip supported) to replace or extend a list',
     access: atLeast('lead', 'detection:write'),
     params: IdParams,
     consumes: 'multipart/form-data',
@@ -87,7 +87,7 @@ export const indicatorRoutes = {
   pullIndicators: route({
     method: 'POST',
     path: '/api/v1/detection/indicator-lists/{id}/pull',
-    summary: 'Pull a list from its TAXII server now',
+    summary: 'Pull an indicator list from its TAXII server now',
     access: atLeast('lead', 'detection:write'),
     params: IdParams,
     status: 202,
@@ -96,11 +96,11 @@ export const indicatorRoutes = {
   lookUpIndicator: route({
     method: 'GET',
     path: '/api/v1/detection/indicators',
-    summary: 'Which lists have a value, by itself or by a network or domain above it',
+    summary: 'Find the lists that contain a value, or a network or parent domain of it',
     access: atLeast('responder', 'detection:read'),
     query: z.object({ value: Line(2_000) }),
     reply: z.object({
-      kind: z.enum(indicatorKindNames).nullable().describe('Null for what is no address, domain, URL or hash'),
+      kind: z.enum(indicatorKindNames).nullable().describe('Null if it is not an IP address, domain, URL or hash'),
       found: z.array(
         z.object({
           list: z.object({ id: Id, name: z.string() }),
@@ -115,7 +115,7 @@ export const indicatorRoutes = {
   ignoredIndicators: route({
     method: 'GET',
     path: '/api/v1/detection/indicators/ignored',
-    summary: 'Indicators that raise no alert, whichever list has them',
+    summary: 'List ignored indicators',
     access: atLeast('responder', 'detection:read'),
     query: PageQuery,
     reply: pageOf(z.object({ value: z.string(), reason: z.string(), at: At, by: z.string() })),
@@ -123,14 +123,14 @@ export const indicatorRoutes = {
   ignoreIndicator: route({
     method: 'POST',
     path: '/api/v1/detection/indicators/ignored',
-    summary: 'Let an indicator raise no alert any more, with a reason',
+    summary: 'Ignore an indicator in all lists, with a reason',
     access: atLeast('responder', 'detection:write'),
     body: z.object({ value: Line(2_000), reason: Text(2_000) }),
   }),
   restoreIndicator: route({
     method: 'POST',
     path: '/api/v1/detection/indicators/restored',
-    summary: 'Let an ignored indicator raise alerts again',
+    summary: 'Stop ignoring an indicator',
     access: atLeast('lead', 'detection:write'),
     body: z.object({ value: Line(2_000) }),
   }),

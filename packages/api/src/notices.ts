@@ -32,7 +32,7 @@ export const Obligation = z
     incident: z.object({ id: Id, number: z.number(), title: z.string() }),
     customer: Reference,
     state: z.enum(obligationStates),
-    timing: z.enum(['notified', 'notified-late', 'due', 'due-soon', 'overdue']).nullable().describe('Where its clock stands; null while not declared'),
+    timing: z.enum(['notified', 'notified-late', 'due', 'due-soon', 'overdue']).nullable().describe('Deadline status; null until the incident is declared'),
     startedAt: At.nullable(),
     dueAt: At.nullable(),
     notifiedAt: At.nullable(),
@@ -74,7 +74,7 @@ export const noticeRoutes = {
   obligations: route({
     method: 'GET',
     path: '/api/v1/obligations',
-    summary: 'Duties to notify, the one due first on top',
+    summary: 'List notification obligations, earliest due date first',
     access: atLeast('observer', 'incidents:read'),
     query: PageQuery.extend({ view: z.enum(['open', 'all']).default('open'), incidentId: Id.optional() }),
     reply: pageOf(Obligation),
@@ -82,7 +82,7 @@ export const noticeRoutes = {
   draftNotice: route({
     method: 'POST',
     path: '/api/v1/obligations/{id}/notices',
-    summary: 'Draft a notice; this can start before the declaration',
+    summary: 'Draft a notice; possible before the incident is declared',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: NoticeInput,
@@ -92,7 +92,7 @@ export const noticeRoutes = {
   changeNotice: route({
     method: 'PUT',
     path: '/api/v1/notices/{id}',
-    summary: 'Change a notice that was not sent; an approval given before is void',
+    summary: 'Update a notice that was not sent; resets its approval',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: NoticeInput.and(z.object({ version: Version })),
@@ -101,7 +101,7 @@ export const noticeRoutes = {
   approveNotice: route({
     method: 'POST',
     path: '/api/v1/notices/{id}/approve',
-    summary: 'Approve a notice: somebody else than its author',
+    summary: 'Approve a notice; must not be its author',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ version: Version }),
@@ -119,7 +119,7 @@ export const noticeRoutes = {
   proposeDecision: route({
     method: 'POST',
     path: '/api/v1/obligations/{id}/decision',
-    summary: 'Propose to delay a notice, or not to notify: with ground, statement and a date of review',
+    summary: 'Propose to defer or waive a notification, with reason category, reason and review date',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
     body: z.object({ version: Version, kind: z.enum(['defer', 'waive']), reasonCategory: z.enum(reasonCategories), reason: Text(8_000), reviewOn: Day }),
@@ -128,7 +128,7 @@ export const noticeRoutes = {
   approveDecision: route({
     method: 'POST',
     path: '/api/v1/obligations/{id}/decision/approve',
-    summary: 'Approve it: somebody else than the one who proposed it; the executive of the incident or a lead',
+    summary: 'Approve a deferral or waiver; must be the executive sponsor or a lead, and not the person who proposed it',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ version: Version }),
@@ -137,7 +137,7 @@ export const noticeRoutes = {
   withdrawDecision: route({
     method: 'DELETE',
     path: '/api/v1/obligations/{id}/decision',
-    summary: 'Withdraw a delay: the duty is open again',
+    summary: 'Withdraw a deferral or waiver; the obligation is due again',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
     reply: Obligation,

@@ -19,7 +19,7 @@ export function openApiDocument(server: { version: string; url: string }): Json 
     info: {
       title: 'Tocsin',
       version: server.version,
-      description: `Security incident management. Problems are RFC 9457 details with one of these types: ${Object.keys(problemKinds)
+      description: `Security incident management. Errors are RFC 9457 problem details of one of these types: ${Object.keys(problemKinds)
         .map(kind => `urn:tocsin:problem:${kind}`)
         .join(', ')}.`,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
@@ -70,7 +70,7 @@ const idempotencyKeyHeader: Json = {
   in: 'header',
   required: false,
   description:
-    'A random text, new for each request. The same request sent again with it within 24 hours is not run again: it gets the same answer, with the header Idempotent-Replayed. Another request with it is answered 422. Answers that are not JSON, and those that set a cookie, are not kept.',
+    'A unique random string per request. If the same request is retried with the same key within 24 hours, the stored response is returned with the header Idempotent-Replayed. A different request with the same key returns 422. Responses that are not JSON or set a cookie are not stored.',
   schema: { type: 'string', minLength: 1, maxLength: 200 },
 }
 
@@ -83,9 +83,9 @@ function securityOf(route: Route): Json {
 /** Who may call a route, in words. */
 export function accessSentence(route: Route): string {
   const { access } = route
-  if (access.kind === 'public') return `Open to anybody: ${access.because}.`
-  if (access.kind === 'signed-in') return 'For any signed-in person.'
-  return `For the role ${access.role} and above${access.scope ? `, or an API key with the scope ${access.scope}` : '; no API key'}.`
+  if (access.kind === 'public') return `No authentication: ${access.because}.`
+  if (access.kind === 'signed-in') return 'Requires a signed-in person.'
+  return `Requires the role ${access.role} or above${access.scope ? `, or an API key with the scope ${access.scope}` : '; API keys are not accepted'}.`
 }
 
 function parametersOf(schema: z.ZodType | undefined, place: 'path' | 'query', schemas: Json): Json[] {

@@ -6,17 +6,17 @@ import { RestrictionShape, ScheduleShape, TimeZone, ZonedHours } from './schedul
 const Name = z.string().trim().min(1, 'must not be empty').max(200)
 const Position = z.number().int().min(0).max(9)
 
-/** Whom a step pages, by name: `{ depth: primary }`, `{ person: ada@example.org }`, `{ everyone: true }`. */
+/** Whom a level pages, by name: `{ tier: primary }`, `{ person: ada@example.org }`, `{ everyone: true }`. */
 export const TargetShape = z.union(
   [
-    z.strictObject({ tier: Name.describe('One of the depths that the team promises') }),
+    z.strictObject({ tier: Name.describe('Name of a tier of the team') }),
     z.strictObject({ schedule: Name, position: Position.optional() }),
     z.strictObject({ person: Email }),
     z.strictObject({ team: Name }),
     z.strictObject({ everyone: z.literal(true) }),
-    z.strictObject({ channel: Name.describe('A channel of the team: its address is a secret, and is entered on the page') }),
+    z.strictObject({ channel: Name.describe('Name of a team channel; its address is a secret and is configured in the web app') }),
   ],
-  'must be one of depth, schedule, person, team, everyone, channel',
+  'must be one of tier, schedule, person, team, everyone, channel',
 )
 export type TargetShape = z.output<typeof TargetShape>
 
@@ -35,37 +35,37 @@ export const PolicyShape = z
           whenEmpty: z.enum(['fallback', 'skip', 'wait']).optional(),
         }),
       )
-      .min(1, 'name at least one step')
+      .min(1, 'must have at least one level')
       .max(20),
     repeats: z.number().int().min(0).max(9).default(2),
     businessHours: ZonedHours.optional(),
   })
   .meta({ id: 'PolicyFileEntry' })
 
-/** A team: its people, what it promises, and how its pages climb. What a file does not say of a team stays as it is. */
+/** A team: its people, coverage requirements and escalation. What a file does not name stays unchanged. */
 export const TeamShape = z
   .strictObject({
     name: Name,
     kind: z.enum(['security', 'engineering']).optional(),
     members: z.array(Email).max(500).optional(),
-    timeZone: TimeZone.optional().describe('Where the clock of its promised hours hangs'),
+    timeZone: TimeZone.optional().describe('Time zone of the tier hours'),
     tiers: z
       .array(
         z.strictObject({
           name: Name,
           schedule: Name,
           position: Position.optional().describe('Position in the rotation of the schedule: 0 is who is on call, 1 who comes next'),
-          hours: z.array(RestrictionShape).max(50).optional().describe('When it is promised; always where there are none'),
+          hours: z.array(RestrictionShape).max(50).optional().describe('Hours to cover; always if empty'),
         }),
       )
       .max(10)
       .optional()
       .describe('In order: primary, secondary, tertiary'),
-    longestDays: z.number().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold one depth longer without a break'),
-    longestNights: z.number().int().min(1, 'must be at least 1').max(365).optional().describe('Nobody should hold more nights one after the other'),
-    holidays: z.array(Day).max(400).optional().describe('Days off where the team works, counted in its fairness'),
+    longestDays: z.number().min(1, 'must be at least 1').max(365).optional().describe('Maximum days on one tier without a break'),
+    longestNights: z.number().int().min(1, 'must be at least 1').max(365).optional().describe('Maximum consecutive nights'),
+    holidays: z.array(Day).max(400).optional().describe('Public holidays of the team, counted in fairness statistics'),
     fallback: z.array(TargetShape).max(10).optional(),
-    policy: Name.optional().describe('The policy of pages that no rule of `routing` fits'),
+    policy: Name.optional().describe('Default policy, if no `routing` rule matches'),
     routing: z
       .array(
         z.strictObject({
@@ -83,7 +83,7 @@ export const TeamShape = z
   })
   .meta({ id: 'TeamFileEntry' })
 
-/** An organization on call, as YAML kept in git. Everything is named: people by e-mail address, the rest by its name. */
+/** An organization on call, as YAML kept in git. Everything is named: people by email address, the rest by its name. */
 export const OrganizationFile = z
   .strictObject({
     people: z
@@ -113,7 +113,7 @@ export const PlanLine = z.object({
   action: z.enum(['add', 'change', 'keep']),
   kind: z.enum(['person', 'team', 'schedule', 'policy', 'service']),
   name: z.string(),
-  changes: z.array(z.string()).describe('What changes, field by field'),
+  changes: z.array(z.string()).describe('Changes by field'),
 })
 export type PlanLine = z.output<typeof PlanLine>
 
@@ -121,7 +121,7 @@ export const organizationRoutes = {
   exportOrganization: route({
     method: 'GET',
     path: '/api/v1/organization',
-    summary: 'Teams, people, schedules, policies, services and routing, as the files of `npx tocsin apply` say it',
+    summary: 'Export teams, people, schedules, policies, services and routing in the format of `npx tocsin apply`',
     access: atLeast('lead', 'catalog:read'),
     reply: OrganizationFile,
   }),
@@ -129,7 +129,7 @@ export const organizationRoutes = {
     method: 'POST',
     path: '/api/v1/organization/apply',
     summary:
-      'Bring teams, people, schedules, policies and services to what is given, whole or not at all; what is not named stays. Says first what would change',
+      'Apply teams, people, schedules, policies and services in one transaction; anything not listed is unchanged. With isPlanOnly, only returns the changes',
     access: atLeast('administrator', 'catalog:write'),
     body: z.object({ organization: OrganizationFile, isPlanOnly: z.boolean().default(false) }),
     reply: z.array(PlanLine),

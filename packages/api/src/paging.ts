@@ -33,7 +33,7 @@ export const ContactMethod = z
     kind: z.enum(contactKinds),
     address: z.string(),
     label: z.string(),
-    isVerified: z.boolean().describe('Nobody is paged at a method that is not verified'),
+    isVerified: z.boolean().describe('Unverified methods are not used for paging'),
     createdAt: At,
   })
   .meta({ id: 'ContactMethod' })
@@ -42,30 +42,30 @@ export type ContactMethod = z.output<typeof ContactMethod>
 const ContactMethodInput = z.object({
   kind: z.enum(contactKinds),
   address: Line(2_000).describe(
-    'E-mail address; phone number (+4930123456); member ID in Slack; what the bot in Microsoft Teams answers to “connect”; address of an ntfy topic, a webhook, or a push subscription',
+    'Email address, phone number (+4930123456), Slack member ID, reply of the Microsoft Teams bot to “connect”, or URL of an ntfy topic, webhook or push subscription',
   ),
-  label: z.string().trim().max(60).default('').describe('What you call it: my phone'),
+  label: z.string().trim().max(60).default('').describe('Label, such as “My phone”'),
   keys: z
     .object({ p256dh: z.string().max(200), auth: z.string().max(100) })
     .optional()
-    .describe('Of a push subscription'),
+    .describe('Keys of a push subscription'),
 })
 
-/** How somebody wants to be paged: the method, so many minutes after the page. */
+/** Contact methods by urgency, each with a delay after the page. */
 export const NotificationRules = z
   .object({
-    high: z.array(z.object({ methodId: Id, afterMinutes: z.number().int().min(0).max(120, 'must be at most two hours') })).max(20),
-    low: z.array(z.object({ methodId: Id, afterMinutes: z.number().int().min(0).max(120, 'must be at most two hours') })).max(20),
+    high: z.array(z.object({ methodId: Id, afterMinutes: z.number().int().min(0).max(120, 'must be at most 120 minutes') })).max(20),
+    low: z.array(z.object({ methodId: Id, afterMinutes: z.number().int().min(0).max(120, 'must be at most 120 minutes') })).max(20),
   })
   .meta({ id: 'NotificationRules' })
 export type NotificationRules = z.output<typeof NotificationRules>
 
 export const teamChannelKinds = ['slack', 'teams-bot', 'teams', 'ntfy', 'webhook'] as const
 export const TeamChannelInput = z.object({
-  kind: z.enum(teamChannelKinds).describe('teams-bot: by the bot, with buttons; teams: by the address of a workflow'),
+  kind: z.enum(teamChannelKinds).describe('teams-bot: Microsoft Teams bot, with buttons; teams: URL of a Teams workflow'),
   name: Line(80),
   address: Line(2_000).describe(
-    'ID of a Slack channel; what the bot in Microsoft Teams answers there to “connect”; address of a Teams workflow, an ntfy topic or a webhook',
+    'Slack channel ID, reply of the Microsoft Teams bot to “connect” in the channel, or URL of a Teams workflow, ntfy topic or webhook',
   ),
 })
 export const TeamChannel = TeamChannelInput.extend({ id: Id, teamId: Id }).meta({ id: 'TeamChannel' })
@@ -77,20 +77,20 @@ export const Page = z
     id: Id,
     title: z.string(),
     severity: Severity,
-    team: Reference.nullable().describe('Null: the administrators, about the installation itself'),
+    team: Reference.nullable().describe('Null for pages to administrators about the installation'),
     subject: z.object({ kind: z.enum(['alert', 'incident', 'drill', 'system']), id: Id }),
     state: z.enum(pageStates),
     urgency: z.enum(['high', 'low']),
-    policy: z.string().nullable().describe('The escalation policy that it climbs; null: everyone in the team'),
+    policy: z.string().nullable().describe('The escalation policy; null if everyone in the team is paged'),
     isDrill: z.boolean(),
     acknowledgedBy: z.string().nullable(),
     acknowledgedAt: At.nullable(),
-    acknowledgements: z.array(z.object({ person: Reference, at: At })).describe('Who has acknowledged so far, where a step needs several'),
-    snoozedUntil: At.nullable().describe('Quiet until then; it climbs again afterwards'),
+    acknowledgements: z.array(z.object({ person: Reference, at: At })).describe('Acknowledgements so far, if a level requires several'),
+    snoozedUntil: At.nullable().describe('Escalation resumes at this time'),
     createdAt: At,
     nextEscalationAt: At.nullable(),
     notifications: z.array(z.object({ person: z.string(), at: At, channel: z.string(), state: z.string() })).describe('The latest 20, oldest first'),
-    notificationCount: z.number().describe('How many there are in all'),
+    notificationCount: z.number().describe('Total number of notifications'),
   })
   .meta({ id: 'Page' })
 export type Page = z.output<typeof Page>
@@ -102,7 +102,7 @@ export const Message = z
     purpose: z.string(),
     to: z.string(),
     subject: z.string(),
-    text: z.string().describe('Private links are shown to nobody but the one they were sent to'),
+    text: z.string().describe('Private links are only shown to their recipient'),
     state: z.enum(['queued', 'held', 'sent', 'failed', 'cancelled']),
     attempts: z.number(),
     lastError: z.string().nullable(),
@@ -112,32 +112,30 @@ export const Message = z
   .meta({ id: 'Message' })
 export type Message = z.output<typeof Message>
 
-/** One moment of a page's life: an attempt, a provider's answer, an acknowledgement. */
-export const PageEvent = z
-  .object({ at: At, kind: z.string().describe('The type of the entry in the journal'), text: z.string(), entryId: Id })
-  .meta({ id: 'PageEvent' })
+/** One event in a page's timeline: a delivery attempt, a provider's response, an acknowledgement. */
+export const PageEvent = z.object({ at: At, kind: z.string().describe('Type of the journal entry'), text: z.string(), entryId: Id }).meta({ id: 'PageEvent' })
 export const PageTimeline = Page.extend({
   summary: z.string(),
   events: z.array(PageEvent),
-  next: z.string().nullable().describe('The cursor of the events that follow; null when there are none'),
+  next: z.string().nullable().describe('Cursor of the next events; null if there are none'),
 }).meta({ id: 'PageTimeline' })
 export type PageTimeline = z.output<typeof PageTimeline>
 
 export const Drill = z
   .object({
-    id: Id.describe('Of its page'),
+    id: Id.describe('ID of its page'),
     startedAt: At,
     urgency: z.enum(['high', 'low']),
     state: z.enum(pageStates),
     acknowledgedBy: z.string().nullable(),
-    afterSeconds: z.number().nullable().describe('From its start until somebody acknowledged'),
-    paged: z.array(z.string()).describe('Whom it went to, in order'),
+    afterSeconds: z.number().nullable().describe('Seconds until acknowledged'),
+    paged: z.array(z.string()).describe('People paged, in order'),
   })
   .meta({ id: 'Drill' })
 export type Drill = z.output<typeof Drill>
 
-/** Whoever holds a link is shown nobody's name: they say whom they mean. */
-const Colleague = Line(200).describe('The name of somebody of the team, or the e-mail address of anybody here')
+/** A link shows no names of colleagues, so its user types the name. */
+const Colleague = Line(200).describe('Name of a team member, or email address of anyone in the organization')
 const PageLink = z.object({ token: z.string().max(300) })
 const PageView = z.object({
   title: z.string(),
@@ -147,7 +145,7 @@ const PageView = z.object({
   you: z.string(),
   acknowledgedBy: z.string().nullable(),
   acknowledgedAt: At.nullable(),
-  waitsFor: z.number().describe('Acknowledgements that are still needed'),
+  waitsFor: z.number().describe('Number of acknowledgements still required'),
   snoozedUntil: At.nullable(),
   isDrill: z.boolean(),
   createdAt: At,
@@ -157,14 +155,14 @@ export const pagingRoutes = {
   contactMethods: route({
     method: 'GET',
     path: '/api/v1/me/contact-methods',
-    summary: 'How the signed-in person is reached',
+    summary: 'List your contact methods',
     access: atLeast('observer'),
     reply: z.array(ContactMethod),
   }),
   addContactMethod: route({
     method: 'POST',
     path: '/api/v1/me/contact-methods',
-    summary: 'Add a way to be paged at; a code is sent to it that verifies it. A webhook has a signing secret, shown this once',
+    summary: 'Add a contact method and send a verification code to it. The signing secret of a webhook is shown only once',
     access: atLeast('observer'),
     body: ContactMethodInput,
     reply: z.object({ method: ContactMethod, secret: z.string().nullable() }),
@@ -174,14 +172,14 @@ export const pagingRoutes = {
   verifyContactMethod: route({
     method: 'POST',
     path: '/api/v1/me/contact-methods/{id}/verify',
-    summary: 'Give the code that was sent to a contact method',
+    summary: 'Verify a contact method with the code sent to it',
     access: atLeast('observer'),
     params: IdParams,
     body: z.object({
       code: z
         .string()
         .trim()
-        .regex(/^[0-9]{6}$/, 'must be the six digits that were sent'),
+        .regex(/^[0-9]{6}$/, 'must be the 6-digit code that was sent'),
     }),
     reply: ContactMethod,
     perMinute: 20,
@@ -189,7 +187,7 @@ export const pagingRoutes = {
   sendContactCode: route({
     method: 'POST',
     path: '/api/v1/me/contact-methods/{id}/code',
-    summary: 'Send the code once more',
+    summary: 'Resend the verification code',
     access: atLeast('observer'),
     params: IdParams,
     perMinute: 5,
@@ -197,14 +195,14 @@ export const pagingRoutes = {
   notificationRules: route({
     method: 'GET',
     path: '/api/v1/me/notification-rules',
-    summary: 'How the signed-in person wants to be paged; without rules every method at once',
+    summary: 'Get your notification rules; without rules, all methods are used immediately',
     access: atLeast('observer'),
     reply: NotificationRules,
   }),
   saveNotificationRules: route({
     method: 'PUT',
     path: '/api/v1/me/notification-rules',
-    summary: 'Say how you want to be paged, for each urgency; pages that have not been sent yet follow it',
+    summary: 'Set your notification rules for each urgency; also applies to pages not sent yet',
     access: atLeast('observer'),
     body: NotificationRules,
     reply: NotificationRules,
@@ -212,21 +210,21 @@ export const pagingRoutes = {
   pushKey: route({
     method: 'GET',
     path: '/api/v1/push-key',
-    summary: 'The public key with which a browser subscribes (VAPID), and the channels that this installation can send by',
+    summary: 'Get the VAPID public key for browser push, and the channels that are configured',
     access: atLeast('observer'),
     reply: z.object({ key: z.string(), channels: z.array(z.enum(contactKinds)) }),
   }),
   teamChannels: route({
     method: 'GET',
     path: '/api/v1/team-channels',
-    summary: 'Where teams talk: channels that a step of a policy can page',
+    summary: 'List team channels that an escalation level can page',
     access: atLeast('observer', 'catalog:read'),
     reply: z.array(TeamChannel.omit({ address: true })),
   }),
   saveTeamChannel: route({
     method: 'POST',
     path: '/api/v1/teams/{id}/channels',
-    summary: 'Add a channel to a team; a webhook has a signing secret, shown this once',
+    summary: 'Add a channel to a team; the signing secret of a webhook is shown only once',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
     body: TeamChannelInput,
@@ -236,21 +234,21 @@ export const pagingRoutes = {
   removeTeamChannel: route({
     method: 'DELETE',
     path: '/api/v1/team-channels/{id}',
-    summary: 'Remove a channel that no policy pages',
+    summary: 'Delete a team channel that no policy uses',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
   }),
   removeContactMethod: route({
     method: 'DELETE',
     path: '/api/v1/me/contact-methods/{id}',
-    summary: 'Remove a contact method; the last one stays',
+    summary: 'Delete a contact method; the last one cannot be deleted',
     access: atLeast('observer'),
     params: IdParams,
   }),
   pages: route({
     method: 'GET',
     path: '/api/v1/pages',
-    summary: 'The latest pages, those that still climb first',
+    summary: 'List pages, unacknowledged ones first',
     access: atLeast('observer', 'alerts:read'),
     query: PageQuery,
     reply: pageOf(Page),
@@ -258,7 +256,7 @@ export const pagingRoutes = {
   acknowledgePage: route({
     method: 'POST',
     path: '/api/v1/pages/{id}/acknowledge',
-    summary: 'Acknowledge a page: it stops climbing',
+    summary: 'Acknowledge a page and stop its escalation',
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
     reply: Page,
@@ -266,7 +264,7 @@ export const pagingRoutes = {
   page: route({
     method: 'GET',
     path: '/api/v1/pages/{id}',
-    summary: 'The whole story of a page: each attempt, the answers of the providers, who acknowledged, in order of time',
+    summary: 'Get a page with its timeline: delivery attempts, provider responses and acknowledgements',
     access: atLeast('observer', 'alerts:read'),
     params: IdParams,
     query: PageQuery,
@@ -275,7 +273,7 @@ export const pagingRoutes = {
   myPages: route({
     method: 'GET',
     path: '/api/v1/me/pages',
-    summary: 'The latest pages that went to the signed-in person, those that wait for an answer first',
+    summary: 'List pages sent to you, unacknowledged ones first',
     access: atLeast('observer'),
     query: PageQuery,
     reply: pageOf(Page),
@@ -283,7 +281,7 @@ export const pagingRoutes = {
   declinePage: route({
     method: 'POST',
     path: '/api/v1/pages/{id}/decline',
-    summary: 'Say that you cannot take a page: it goes to the one you name, or climbs to the next step at once',
+    summary: 'Decline a page: it is reassigned to the given person, or escalates to the next level immediately',
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
     body: z.object({ toId: Id.nullable().default(null), reason: z.string().trim().max(500).default('') }),
@@ -292,7 +290,7 @@ export const pagingRoutes = {
   escalatePage: route({
     method: 'POST',
     path: '/api/v1/pages/{id}/escalate',
-    summary: 'Go on to the next step now',
+    summary: 'Escalate a page to the next level now',
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
     reply: Page,
@@ -300,25 +298,25 @@ export const pagingRoutes = {
   addResponders: route({
     method: 'POST',
     path: '/api/v1/pages/{id}/responders',
-    summary: 'Page more people about the same; whether they answer changes nothing about who has it',
+    summary: 'Page additional responders; the assignee stays the same',
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
-    body: z.object({ personIds: z.array(Id).min(1, 'name at least one person').max(20) }),
+    body: z.object({ personIds: z.array(Id).min(1, 'must have at least one person').max(20) }),
     reply: Page,
   }),
   snoozePage: route({
     method: 'POST',
     path: '/api/v1/pages/{id}/snooze',
-    summary: 'Let an acknowledged page rest, and have it climb again afterwards from the first step',
+    summary: 'Snooze an acknowledged page; afterwards it escalates again from the first level',
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
-    body: z.object({ minutes: z.number().int().min(5, 'must be at least 5').max(1_440, 'must be at most a day') }),
+    body: z.object({ minutes: z.number().int().min(5, 'must be at least 5 minutes').max(1_440, 'must be at most 1440 minutes') }),
     reply: Page,
   }),
   startDrill: route({
     method: 'POST',
     path: '/api/v1/teams/{id}/drills',
-    summary: 'Page a team for real, saying at once that it is a drill; the time until somebody acknowledges is kept',
+    summary: 'Start a drill: page a team with a message marked as a drill, and measure the time to acknowledge',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
     body: z.object({ urgency: z.enum(['high', 'low']).default('high') }),
@@ -328,7 +326,7 @@ export const pagingRoutes = {
   drills: route({
     method: 'GET',
     path: '/api/v1/teams/{id}/drills',
-    summary: 'The latest drills of a team, and how long each took until somebody acknowledged',
+    summary: 'List the drills of a team with the time to acknowledge',
     access: atLeast('observer', 'catalog:read'),
     params: IdParams,
     query: PageQuery,
@@ -337,40 +335,40 @@ export const pagingRoutes = {
   pageByLink: route({
     method: 'POST',
     path: '/api/v1/page-links/view',
-    summary: 'What a page is about, for the holder of its private link',
-    access: open('needs the signed link that was sent to the one person paged'),
+    summary: 'Get a page by its private link',
+    access: open('requires the signed link sent to the person paged'),
     body: PageLink,
     reply: PageView,
   }),
   acknowledgeByLink: route({
     method: 'POST',
     path: '/api/v1/page-links/acknowledge',
-    summary: 'Acknowledge by the private link in a page',
-    access: open('needs the signed link that was sent to the one person paged'),
+    summary: 'Acknowledge a page by its private link',
+    access: open('requires the signed link sent to the person paged'),
     body: PageLink,
     reply: PageView,
   }),
   escalateByLink: route({
     method: 'POST',
     path: '/api/v1/page-links/escalate',
-    summary: 'Go on to the next step now, by the private link in a page',
-    access: open('needs the signed link that was sent to the one person paged'),
+    summary: 'Escalate a page by its private link',
+    access: open('requires the signed link sent to the person paged'),
     body: PageLink,
     reply: PageView,
   }),
   snoozeByLink: route({
     method: 'POST',
     path: '/api/v1/page-links/snooze',
-    summary: 'Let a page that you acknowledged rest, by the private link in it',
-    access: open('needs the signed link that was sent to the one person paged'),
-    body: PageLink.extend({ minutes: z.number().int().min(5, 'must be at least 5').max(1_440, 'must be at most a day') }),
+    summary: 'Snooze an acknowledged page by its private link',
+    access: open('requires the signed link sent to the person paged'),
+    body: PageLink.extend({ minutes: z.number().int().min(5, 'must be at least 5 minutes').max(1_440, 'must be at most 1440 minutes') }),
     reply: PageView,
   }),
   declineByLink: route({
     method: 'POST',
     path: '/api/v1/page-links/decline',
-    summary: 'Say, by the private link in a page, that you cannot take it: it goes to the one you name, or climbs to the next step at once',
-    access: open('needs the signed link that was sent to the one person paged'),
+    summary: 'Decline a page by its private link: it is reassigned to the given person, or escalates to the next level immediately',
+    access: open('requires the signed link sent to the person paged'),
     body: PageLink.extend({ to: Colleague.nullable().default(null) }),
     reply: PageView,
     perMinute: 20,
@@ -378,8 +376,8 @@ export const pagingRoutes = {
   addRespondersByLink: route({
     method: 'POST',
     path: '/api/v1/page-links/responders',
-    summary: 'Page somebody more about the same, by the private link in a page',
-    access: open('needs the signed link that was sent to the one person paged'),
+    summary: 'Page an additional responder by the private link of a page',
+    access: open('requires the signed link sent to the person paged'),
     body: PageLink.extend({ who: Colleague }),
     reply: PageView,
     perMinute: 20,
@@ -387,15 +385,15 @@ export const pagingRoutes = {
   releaseByLink: route({
     method: 'POST',
     path: '/api/v1/page-links/release',
-    summary: 'Hand an acknowledged page back: it climbs to the next person at once',
-    access: open('needs the signed link that was sent to the one person paged'),
+    summary: 'Release an acknowledged page: it escalates to the next person immediately',
+    access: open('requires the signed link sent to the person paged'),
     body: PageLink,
     reply: PageView,
   }),
   messageLog: route({
     method: 'GET',
     path: '/api/v1/messages',
-    summary: 'Messages that were sent, wait, or could not be sent',
+    summary: 'List the message log: held, queued, sent and failed messages',
     access: atLeast('lead'),
     query: PageQuery,
     reply: pageOf(Message),

@@ -21,7 +21,7 @@ export const Problem = z
     type: z.string().describe('Stable name of the kind of problem: urn:tocsin:problem:<kind>'),
     title: z.string(),
     status: z.number().int(),
-    detail: z.string().describe('One sentence for a person'),
+    detail: z.string().describe('Human-readable explanation'),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
   })
   .meta({ id: 'Problem' })

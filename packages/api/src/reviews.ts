@@ -12,7 +12,7 @@ export const FollowUp = z
     owner: Reference,
     dueOn: Day,
     state: z.enum(['open', 'done', 'verified']),
-    evidence: z.string().nullable().describe('How it was shown to work'),
+    evidence: z.string().nullable().describe('How effectiveness was verified'),
     verifiedBy: z.string().nullable(),
     isOverdue: z.boolean(),
     version: Version,
@@ -25,7 +25,7 @@ export const Review = z
     id: Id,
     incidentId: Id,
     state: z.enum(['draft', 'finished']),
-    sequence: z.string().describe('The sequence of events; it starts as the timeline'),
+    sequence: z.string().describe('The sequence of events, prefilled from the timeline'),
     findings: z.array(z.object({ id: Id, kind: z.enum(findingKinds), description: z.string() })),
     followUps: z.array(FollowUp),
     finishedBy: z.string().nullable(),
@@ -39,7 +39,7 @@ export const reviewRoutes = {
   review: route({
     method: 'GET',
     path: '/api/v1/incidents/{id}/review',
-    summary: 'The review of an incident, if it was started',
+    summary: 'Get the post-incident review of an incident, if it was started',
     access: atLeast('observer', 'incidents:read'),
     params: IdParams,
     reply: z.object({ review: Review.nullable(), isRequired: z.boolean(), because: z.string() }),
@@ -47,7 +47,7 @@ export const reviewRoutes = {
   startReview: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/review',
-    summary: 'Start the review; the sequence of events is taken from the timeline',
+    summary: 'Start a review; the sequence of events is prefilled from the timeline',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     reply: Review,
@@ -56,7 +56,7 @@ export const reviewRoutes = {
   saveReview: route({
     method: 'PUT',
     path: '/api/v1/reviews/{id}',
-    summary: 'Write the sequence of events and the findings',
+    summary: 'Update the sequence of events and the findings',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({
@@ -69,7 +69,7 @@ export const reviewRoutes = {
   addFollowUp: route({
     method: 'POST',
     path: '/api/v1/reviews/{id}/follow-ups',
-    summary: 'Add an improvement, with owner and due date',
+    summary: 'Add a follow-up action with owner and due date',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ title: Line(300), ownerId: Id, dueOn: Day }),
@@ -79,7 +79,7 @@ export const reviewRoutes = {
   finishReview: route({
     method: 'POST',
     path: '/api/v1/reviews/{id}/finish',
-    summary: 'Finish the review: it has a sequence of events and at least one finding',
+    summary: 'Finish the review; requires a sequence of events and at least one finding',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
     body: z.object({ version: Version }),
@@ -88,7 +88,7 @@ export const reviewRoutes = {
   followUps: route({
     method: 'GET',
     path: '/api/v1/follow-ups',
-    summary: 'Improvements that are not yet done and shown to work, the one due first on top',
+    summary: 'List follow-up actions that are not yet verified effective, earliest due date first',
     access: atLeast('observer', 'incidents:read'),
     query: PageQuery.extend({ view: z.enum(['open', 'all']).default('open') }),
     reply: pageOf(FollowUp),
@@ -96,7 +96,7 @@ export const reviewRoutes = {
   updateFollowUp: route({
     method: 'POST',
     path: '/api/v1/follow-ups/{id}/review',
-    summary: 'Look at an improvement again: not done yet (with a new date), done, or shown to work',
+    summary: 'Update a follow-up action: still open (with a new due date), done, or verified effective',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ version: Version, state: z.enum(['open', 'done', 'verified']), reason: Text(4_000), dueOn: Day.optional() }),

@@ -18,42 +18,42 @@ export const Schedule = ScheduleInput.extend({ id: Id, teamId: Id, version: Vers
 export type Schedule = z.output<typeof Schedule>
 
 const tierShape = {
-  name: Line(40).describe('What the team calls it: primary, secondary, tertiary'),
+  name: Line(40).describe('Name, such as primary, secondary or tertiary'),
   scheduleId: Id,
   position: z.number().int().min(0).max(9).default(0).describe('Position in the rotation of the schedule: 0 is who is on call, 1 who comes next'),
-  hours: z.array(RestrictionShape).max(50).optional().describe('When it must be covered; always where there are none'),
+  hours: z.array(RestrictionShape).max(50).optional().describe('Hours to cover; always if empty'),
 }
 const Tier = z.object({ id: Id, ...tierShape })
-const TierInput = z.object({ id: Id.optional().describe('Of a tier that the team has already; a new one is given an id'), ...tierShape })
+const TierInput = z.object({ id: Id.optional().describe('ID of an existing tier; omit it for a new tier'), ...tierShape })
 
-/** Which pages climb which policy: the first rule that fits decides. */
+/** Which policy a page uses: the first matching rule decides. */
 const RoutingRule = z.object({
-  serviceIds: z.array(Id).max(200).default([]).describe('For these services; any where there are none'),
-  severities: z.array(Severity).max(5).default([]).describe('For these severities; any where there are none'),
+  serviceIds: z.array(Id).max(200).default([]).describe('Matching services; any if empty'),
+  severities: z.array(Severity).max(5).default([]).describe('Matching severities; any if empty'),
   policyId: Id,
-  urgency: z.enum(['high', 'low']).optional().describe('Says the urgency, whatever the severity'),
+  urgency: z.enum(['high', 'low']).optional().describe('Overrides the urgency derived from the severity'),
 })
 
-/** What a team promises and how its pages climb. */
+/** A team's coverage requirements and escalation rules. */
 export const TeamOnCallInput = z.object({
-  timeZone: TimeZone.describe('Where the clock of its promised hours hangs'),
-  tiers: z.array(TierInput).max(10).describe('In order: who is paged first, who comes next'),
-  longestDays: z.number().min(1).max(365).nullable().default(null).describe('Nobody should hold one depth longer without a break'),
-  longestNights: z.number().int().min(1).max(365).nullable().default(null).describe('Nobody should hold more nights one after the other'),
-  fallback: z.array(PageTarget).max(10).default([]).describe('Whom to page where a page would reach nobody; the administrators come after them'),
-  policyId: Id.nullable().default(null).describe('The policy of pages that no rule fits; without it everyone in the team is paged'),
+  timeZone: TimeZone.describe('Time zone of the tier hours'),
+  tiers: z.array(TierInput).max(10).describe('In order: primary, secondary, tertiary'),
+  longestDays: z.number().min(1).max(365).nullable().default(null).describe('Maximum days on one tier without a break'),
+  longestNights: z.number().int().min(1).max(365).nullable().default(null).describe('Maximum consecutive nights'),
+  fallback: z.array(PageTarget).max(10).default([]).describe('Fallback targets if nobody is on call; after them, administrators are paged'),
+  policyId: Id.nullable().default(null).describe('Default policy if no routing rule matches; if null, everyone in the team is paged'),
   routing: z.array(RoutingRule).max(50).default([]),
-  highFrom: Severity.default('high').describe('Pages of this severity or above have high urgency'),
+  highFrom: Severity.default('high').describe('Pages of this severity or above are high-urgency'),
   progressMinutes: z
     .number()
     .int()
-    .min(5, 'must be at least 5')
+    .min(5, 'must be at least 5 minutes')
     .max(1_440)
     .nullable()
     .default(null)
-    .describe('An acknowledged page about which nothing happens for so long is paged again'),
-  holidays: z.array(Day).max(400).default([]).describe('Days off where the team works, counted in its fairness'),
-  traineeShifts: z.number().int().min(0).max(100).default(3).describe('Shifts that a new responder watches before somebody may let them stand alone'),
+    .describe('Minutes without progress after which an acknowledged page escalates again'),
+  holidays: z.array(Day).max(400).default([]).describe('Public holidays of the team, counted in fairness statistics'),
+  traineeShifts: z.number().int().min(0).max(100).default(3).describe('Number of shifts a new responder shadows before they can be on call alone'),
 })
 
 /** Settings as they are stored: every tier has its id. */
@@ -72,18 +72,18 @@ export const Concern = z
     end: At,
     tier: z.string(),
     person: Reference.nullable(),
-    sentence: z.string().describe('What is wrong, in words'),
+    sentence: z.string().describe('Description of the problem'),
   })
   .meta({ id: 'CoverageConcern' })
 export type Concern = z.output<typeof Concern>
 
-/** One depth that a team promises, and who holds it now. */
+/** A tier and who is on call for it now. */
 const CurrentShift = z.object({
   tier: z.string(),
   schedule: Reference,
   people: z.array(Reference),
   shadows: z.array(Reference),
-  until: At.nullable().describe('When it changes next, within two weeks'),
+  until: At.nullable().describe('Next handoff, if within two weeks'),
 })
 
 export const TeamOnCall = z
@@ -92,9 +92,9 @@ export const TeamOnCall = z
     teamKind: z.enum(['security', 'engineering']),
     settings: TeamOnCallInput.extend({ tiers: z.array(Tier), version: Version }).nullable(),
     schedules: z.array(Schedule),
-    current: z.array(CurrentShift).describe('Depth by depth, who is on call now'),
-    concerns: z.array(Concern).describe('What is wrong with the coverage of the next 90 days'),
-    vacancies: z.array(z.object({ schedule: Reference, layer: z.string(), person: Reference })).describe('Places of people who have left, to be filled'),
+    current: z.array(CurrentShift).describe('Who is on call now, by tier'),
+    concerns: z.array(Concern).describe('Coverage problems in the next 90 days'),
+    vacancies: z.array(z.object({ schedule: Reference, layer: z.string(), person: Reference })).describe('Rotation slots of people who have left'),
   })
   .meta({ id: 'TeamOnCall' })
 export type TeamOnCall = z.output<typeof TeamOnCall>
@@ -117,15 +117,15 @@ export const TeamCalendar = z
     schedules: z.array(
       z.object({
         schedule: Schedule,
-        layers: z.array(z.object({ name: z.string(), shifts: z.array(OnCallShift) })).describe('Each layer alone, the lowest first'),
-        final: z.array(z.object({ position: z.number(), shifts: z.array(OnCallShift) })).describe('What counts in the end, for each turn that is promised'),
+        layers: z.array(z.object({ name: z.string(), shifts: z.array(OnCallShift) })).describe('Shifts of each layer, lowest first'),
+        final: z.array(z.object({ position: z.number(), shifts: z.array(OnCallShift) })).describe('Final shifts for each position used by a tier'),
         overrides: z.array(Override),
         temporaries: z.array(Temporary),
       }),
     ),
     concerns: z.array(Concern),
     timeOff: z.array(TimeOff),
-    people: z.array(Reference).describe('Everybody who stands in it'),
+    people: z.array(Reference).describe('Everyone on the schedule'),
   })
   .meta({ id: 'TeamCalendar' })
 export type TeamCalendar = z.output<typeof TeamCalendar>
@@ -144,8 +144,8 @@ const Share = z.object({
   nightHours: z.number(),
   weekendHours: z.number(),
   holidayHours: z.number(),
-  pages: z.number().describe('Pages that went to them'),
-  nightPages: z.number().describe('Of those, between 22:00 and 06:00 on the clock of the team'),
+  pages: z.number().describe('Pages received'),
+  nightPages: z.number().describe('Pages received between 22:00 and 06:00 in the team’s time zone'),
 })
 
 export const Apprenticeship = z
@@ -161,24 +161,24 @@ export const schedulingRoutes = {
   onCall: route({
     method: 'GET',
     path: '/api/v1/on-call',
-    summary: 'Each team: who is on call now, what it promises, and what is wrong with its coverage',
+    summary: 'List teams with who is on call now, coverage requirements and coverage problems',
     access: atLeast('observer', 'catalog:read'),
     reply: z.array(TeamOnCall),
   }),
   setUpOnCall: route({
     method: 'POST',
     path: '/api/v1/teams/{id}/on-call/set-up',
-    summary: 'Set up on call for a team that has nothing yet: one rotation, its depths, one policy',
+    summary: 'Set up on-call for a new team: one rotation, its tiers and one policy',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
     body: z.object({
       timeZone: TimeZone,
       rotation: RotationShape,
-      participantIds: z.array(Id).min(1, 'name at least one person').max(100),
-      tiers: z.number().int().min(1).max(3).default(2).describe('1: primary; 2: and secondary; 3: and tertiary'),
+      participantIds: z.array(Id).min(1, 'must have at least one person').max(100),
+      tiers: z.number().int().min(1).max(3).default(2).describe('1: primary; 2: primary and secondary; 3: primary, secondary and tertiary'),
       levels: z
         .array(EscalationLevel.extend({ targets: z.array(SetUpTarget).max(20) }))
-        .min(1, 'name at least one level')
+        .min(1, 'must have at least one level')
         .max(20),
       repeats: z.number().int().min(0).max(9).default(2),
     }),
@@ -188,7 +188,7 @@ export const schedulingRoutes = {
   saveTeamOnCall: route({
     method: 'PUT',
     path: '/api/v1/teams/{id}/on-call',
-    summary: 'What a team promises, whom to page where nobody would be reached, and which pages climb which policy',
+    summary: 'Set the coverage requirements, fallback and routing rules of a team',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
     body: TeamOnCallInput.extend({ version: Version.optional() }),
@@ -197,7 +197,7 @@ export const schedulingRoutes = {
   calendar: route({
     method: 'GET',
     path: '/api/v1/teams/{id}/on-call/calendar',
-    summary: 'The layers, overrides, shifts and gaps of a team over a period of at most a hundred days',
+    summary: 'Get the layers, overrides, shifts and gaps of a team for up to 100 days',
     access: atLeast('observer', 'catalog:read'),
     params: IdParams,
     query: Period,
@@ -206,7 +206,7 @@ export const schedulingRoutes = {
   saveSchedule: route({
     method: 'POST',
     path: '/api/v1/teams/{id}/schedules',
-    summary: 'Add a schedule to a team, or change the one whose id and version are given; who is affected is told',
+    summary: 'Create a schedule for a team, or update it if id and version are given; affected people are notified',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
     body: ScheduleInput.extend({ id: Id.optional(), version: Version.optional() }),
@@ -215,14 +215,14 @@ export const schedulingRoutes = {
   removeSchedule: route({
     method: 'DELETE',
     path: '/api/v1/schedules/{id}',
-    summary: 'Remove a schedule that no team promises and no policy pages',
+    summary: 'Delete a schedule that no tier or policy uses',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
   }),
   addOverride: route({
     method: 'POST',
     path: '/api/v1/schedules/{id}/overrides',
-    summary: 'Take a shift, swap it, cover a part of it, or let somebody watch. A responder may give their own shifts away and take others’',
+    summary: 'Create an override: take, swap or cover a shift, or add a shadow. Responders can give away their own shifts and take those of others',
     access: atLeast('responder', 'catalog:write'),
     params: IdParams,
     body: OverrideInput.safeExtend({ reason }),
@@ -232,14 +232,14 @@ export const schedulingRoutes = {
   removeOverride: route({
     method: 'DELETE',
     path: '/api/v1/overrides/{id}',
-    summary: 'Take an override or a temporary schedule back, from now on: what has been stays as it was',
+    summary: 'End an override or a temporary schedule from now on; past shifts are unchanged',
     access: atLeast('responder', 'catalog:write'),
     params: IdParams,
   }),
   addTemporary: route({
     method: 'POST',
     path: '/api/v1/schedules/{id}/temporaries',
-    summary: 'Let other layers stand instead of those of a schedule for a time, such as a week of holidays',
+    summary: 'Temporarily replace the layers of a schedule, for example over holidays',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
     body: TemporaryInput.safeExtend({ reason }),
@@ -249,14 +249,14 @@ export const schedulingRoutes = {
   timeOff: route({
     method: 'GET',
     path: '/api/v1/time-off',
-    summary: 'Who is away now or later, and which of their shifts nobody covers yet',
+    summary: 'List current and upcoming time off, with uncovered shifts',
     access: atLeast('observer', 'catalog:read'),
     reply: z.array(TimeOff),
   }),
   addTimeOff: route({
     method: 'POST',
     path: '/api/v1/time-off',
-    summary: 'Take time off; the others of the rotations are asked to cover. A lead may enter it for somebody else',
+    summary: 'Add time off; the other people in the rotations are asked to cover. A lead can add it for somebody else',
     access: atLeast('responder', 'catalog:write'),
     body: z
       .object({ personId: Id.optional(), start: Instant, end: Instant, reason })
@@ -267,21 +267,21 @@ export const schedulingRoutes = {
   removeTimeOff: route({
     method: 'DELETE',
     path: '/api/v1/time-off/{id}',
-    summary: 'Take time off back',
+    summary: 'Delete time off',
     access: atLeast('responder', 'catalog:write'),
     params: IdParams,
   }),
   myShifts: route({
     method: 'GET',
     path: '/api/v1/me/shifts',
-    summary: 'The shifts of the signed-in person in the next 90 days',
+    summary: 'List your shifts in the next 90 days',
     access: atLeast('observer'),
     reply: z.array(MyShift),
   }),
   pastCoverage: route({
     method: 'GET',
     path: '/api/v1/teams/{id}/on-call/record',
-    summary: 'Who was on call in a period, as it was written down when it happened, each with its entry of the journal',
+    summary: 'List who was on call in a period, as recorded in the journal',
     access: atLeast('observer', 'journal:read'),
     params: IdParams,
     query: Period,
@@ -290,18 +290,18 @@ export const schedulingRoutes = {
   fairness: route({
     method: 'GET',
     path: '/api/v1/teams/{id}/on-call/fairness',
-    summary: 'Hours, nights, weekends, holidays and pages of each person in a period of at most 400 days',
+    summary: 'Get hours, nights, weekends, holidays and pages per person for up to 400 days',
     access: atLeast('observer', 'catalog:read'),
     params: IdParams,
     query: Period.extend({
-      holidays: z.string().max(2_000).default('').describe('Days off instead of those of the team, with commas between them: 2026-12-25,2026-12-26'),
+      holidays: z.string().max(2_000).default('').describe('Public holidays instead of those of the team, comma-separated: 2026-12-25,2026-12-26'),
     }),
     reply: z.array(Share),
   }),
   apprenticeships: route({
     method: 'GET',
     path: '/api/v1/teams/{id}/apprenticeships',
-    summary: 'Who learns in a team, how many shifts they watched, and who has finished',
+    summary: 'List the apprentices of a team, the shifts they shadowed, and who has finished',
     access: atLeast('observer', 'catalog:read'),
     params: IdParams,
     reply: z.array(Apprenticeship),
@@ -309,7 +309,7 @@ export const schedulingRoutes = {
   saveApprenticeship: route({
     method: 'PUT',
     path: '/api/v1/teams/{id}/apprenticeships/{personId}',
-    summary: 'Take somebody on as an apprentice of a team, or say that they have finished, and stand alone from now on',
+    summary: 'Start or finish somebody’s apprenticeship in a team',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams.extend({ personId: Id }),
     body: z.object({ isFinished: z.boolean() }),
@@ -318,7 +318,7 @@ export const schedulingRoutes = {
   handoffNotes: route({
     method: 'GET',
     path: '/api/v1/teams/{id}/handoff-notes',
-    summary: 'The latest handoff notes of a team',
+    summary: 'List the latest handoff notes of a team',
     access: atLeast('responder', 'incidents:read'),
     params: IdParams,
     query: PageQuery,
@@ -327,7 +327,7 @@ export const schedulingRoutes = {
   writeHandoffNote: route({
     method: 'POST',
     path: '/api/v1/teams/{id}/handoff-notes',
-    summary: 'Write to whoever comes on call next: they are sent it with the open incidents when their shift begins',
+    summary: 'Add a handoff note; sent with the open incidents to the next person on call when their shift starts',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ text: z.string().trim().min(1, 'must not be empty').max(5_000) }),
@@ -337,17 +337,17 @@ export const schedulingRoutes = {
   makeFeed: route({
     method: 'POST',
     path: '/api/v1/calendar-feeds',
-    summary: 'Make the secret address of a calendar feed (iCalendar) of your own shifts or of a schedule; an earlier one of yours for the same stops working',
+    summary: 'Create a calendar feed (iCalendar) with a secret URL for your shifts or a schedule; replaces your earlier feed',
     access: atLeast('observer'),
-    body: z.object({ scheduleId: Id.nullable().default(null).describe('Null: your own shifts, in all teams') }),
+    body: z.object({ scheduleId: Id.nullable().default(null).describe('Null for your own shifts in all teams') }),
     reply: z.object({ url: z.string() }),
     status: 201,
   }),
   feed: route({
     method: 'GET',
     path: '/feeds/{token}',
-    summary: 'A calendar feed, for who has its secret address',
-    access: open('needs the secret token in the address'),
+    summary: 'Get a calendar feed by its secret URL',
+    access: open('requires the secret token in the URL'),
     params: z.object({ token: z.string().max(100) }),
     produces: 'text/calendar',
     perMinute: 60,

@@ -5,31 +5,31 @@ import { ZonedHours } from './schedules.ts'
 
 /** Which alerts: all that is said must hold; at least one thing must be said. */
 export const AlertMatchers = z.object({
-  serviceIds: z.array(Id).max(100).default([]).describe('About one of these services'),
+  serviceIds: z.array(Id).max(100).default([]).describe('One of these services'),
   severities: z.array(Severity).max(5).default([]),
-  source: z.string().trim().max(200).default('').describe('From this source, exactly'),
-  titleContains: z.string().trim().max(200).default('').describe('In small letters or large'),
+  source: z.string().trim().max(200).default('').describe('Exact name of the source'),
+  titleContains: z.string().trim().max(200).default('').describe('Case-insensitive'),
 })
 export type AlertMatchers = z.output<typeof AlertMatchers>
 
 const span = {
   start: Instant,
-  end: Instant.describe('A silence has an end: a year at the most'),
+  end: Instant.describe('must end within a year'),
 }
 const SilenceFields = z.object({
   matchers: AlertMatchers.refine(
     one => one.serviceIds.length + one.severities.length > 0 || one.source !== '' || one.titleContains !== '',
-    'must say something: a silence over everything hides everything',
+    'must have at least one condition',
   ),
-  reason: Line(500).describe('Why, for whoever wonders where the pages are'),
-  hours: ZonedHours.nullable().default(null).describe('Recurring maintenance: it counts only in these hours'),
+  reason: Line(500).describe('Reason for the silence'),
+  hours: ZonedHours.nullable().default(null).describe('Recurring maintenance: active only during these hours'),
 })
 
 export const SilenceInput = SilenceFields.extend(span).refine(({ start, end }) => start < end, { path: ['end'], message: 'must be later than start' })
 export const Silence = SilenceFields.extend({
   ...{ id: Id, start: At, end: At, author: z.string(), createdAt: At },
-  isActive: z.boolean().describe('It holds now'),
-  held: z.number().describe('Alerts that did not page because of it'),
+  isActive: z.boolean().describe('Active now'),
+  held: z.number().describe('Number of alerts that did not page because of it'),
 }).meta({ id: 'Silence' })
 export type Silence = z.output<typeof Silence>
 
@@ -52,14 +52,14 @@ export const silenceRoutes = {
   silences: route({
     method: 'GET',
     path: '/api/v1/silences',
-    summary: 'Silences and maintenance windows that hold now or will',
+    summary: 'List active and upcoming silences and maintenance windows',
     access: atLeast('observer', 'alerts:read'),
     reply: z.array(Silence),
   }),
   addSilence: route({
     method: 'POST',
     path: '/api/v1/silences',
-    summary: 'Keep alerts from paging for a time; they wait in the queue, and what is still open at the end pages then',
+    summary: 'Silence alerts for a time: they go to the triage queue, and alerts still open at the end page then',
     access: atLeast('lead', 'alerts:write'),
     body: SilenceInput,
     reply: Silence,
@@ -68,21 +68,21 @@ export const silenceRoutes = {
   endSilence: route({
     method: 'POST',
     path: '/api/v1/silences/{id}/end',
-    summary: 'End a silence now; what is still open pages',
+    summary: 'End a silence now; alerts that are still open page',
     access: atLeast('lead', 'alerts:write'),
     params: IdParams,
   }),
   heartbeats: route({
     method: 'GET',
     path: '/api/v1/heartbeats',
-    summary: 'What is expected to give a sign of life, and when it last did',
+    summary: 'List heartbeat monitors and their last heartbeat',
     access: atLeast('observer', 'alerts:read'),
     reply: z.array(Heartbeat),
   }),
   addHeartbeat: route({
     method: 'POST',
     path: '/api/v1/heartbeats',
-    summary: 'Expect a sign of life: when it stays away for longer, an alert is raised and pages. The address is shown this once',
+    summary: 'Create a heartbeat monitor: a missed heartbeat raises an alert. The secret URL is shown only once',
     access: atLeast('lead', 'alerts:write'),
     body: z.object({
       name: Line(120),
@@ -91,9 +91,9 @@ export const silenceRoutes = {
       everyMinutes: z
         .number()
         .int()
-        .min(1, 'must be at least 1')
+        .min(1, 'must be at least 1 minute')
         .max(60 * 24 * 40, 'must be at most 40 days')
-        .describe('It is silent when nothing came for so long: 26 hours for a job that runs daily'),
+        .describe('Maximum minutes between heartbeats, such as 1560 (26 hours) for a daily job'),
     }),
     reply: z.object({ heartbeat: Heartbeat, url: z.string() }),
     status: 201,
@@ -101,23 +101,23 @@ export const silenceRoutes = {
   removeHeartbeat: route({
     method: 'DELETE',
     path: '/api/v1/heartbeats/{id}',
-    summary: 'Expect it no longer',
+    summary: 'Delete a heartbeat monitor',
     access: atLeast('lead', 'alerts:write'),
     params: IdParams,
   }),
   heartbeat: route({
     method: 'POST',
     path: '/heartbeat/{token}',
-    summary: 'A sign of life',
-    access: open('needs the secret token in the address, and can do nothing else'),
+    summary: 'Send a heartbeat',
+    access: open('requires the secret token in the URL'),
     params: z.object({ token: z.string().max(100) }),
     perMinute: 600,
   }),
   heartbeatByGet: route({
     method: 'GET',
     path: '/heartbeat/{token}',
-    summary: 'A sign of life, from what can only fetch',
-    access: open('needs the secret token in the address, and can do nothing else'),
+    summary: 'Send a heartbeat by GET',
+    access: open('requires the secret token in the URL'),
     params: z.object({ token: z.string().max(100) }),
     isReadRecorded: true,
     perMinute: 600,

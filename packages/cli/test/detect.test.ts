@@ -84,7 +84,7 @@ describe('npx tocsin detect', () => {
     const both = await tocsin(['detect', '--rules', at('rules'), '--indicators', at('list.csv'), at('sightings.ndjson')])
     const sighting = { indicator: { kind: 'ipv4-addr', value: '198.51.100.0/24' }, line: 1, fields: { CommandLine: 'curl 198.51.100.7' } }
     expect(rows(both.out).map(row => row.rule?.id ?? row)).toEqual(['r1', sighting])
-    expect(both.err).toContain('line 3: there is no address, domain, URL or hash in it: nonsense,')
+    expect(both.err).toContain('line 3: no IP address, domain, URL or hash found: nonsense,')
     expect(both.code).toBe(0)
     const alone = await tocsin(['detect', '--indicators', at('list.csv'), '--count', '--threads', '2', at('sightings.ndjson')])
     expect(JSON.parse(alone.out)).toMatchObject({ events: 2, matches: 0, indicators: { loaded: 1, sightings: 1, byIndicator: { '198.51.100.0/24': 1 } } })

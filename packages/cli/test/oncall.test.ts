@@ -101,8 +101,8 @@ describe('npx tocsin oncall', () => {
     return tocsin('handoffs', ...Object.entries(options).flat())
   }
   test.each([
-    [{ '--start': '2020-02-30T02:30' }, 'rotation.start must be a day that there is.\n'],
-    [{ '--start': 'tomorrow' }, 'rotation.start must be a time on the wall clock such as 2026-03-23T09:00.\n'],
+    [{ '--start': '2020-02-30T02:30' }, 'rotation.start must be an existing date.\n'],
+    [{ '--start': 'tomorrow' }, 'rotation.start must be a local date and time such as 2026-03-23T09:00.\n'],
     [{ '--zone': 'Mars/Olympus' }, '--zone must be a time zone such as Europe/Berlin.\n'],
     [{ '--from': '2020-03-07' }, '--from must be an instant such as 2026-03-23T09:00:00+01:00.\n'],
     [{ '--until': '2090-03-07T00:00:00Z' }, '--until must be at most 20 years after --from.\n'],

@@ -124,10 +124,10 @@ describe('npx tocsin apply', () => {
     const { administrator, env } = await keyOf(world)
     const apply = (text: string) => tocsin(['apply', '-f', folderWith({ 'a.yaml': text }), '--yes'], env)
     expect((await apply(yaml.replace('{ tier: primary }]', '{ tier: third }]'))).err).toBe(
-      'policies.0.levels.0.targets.0: names the tier third, which the team does not have.\n',
+      'policies.0.levels.0.targets.0: names the tier third, which does not exist in the team.\n',
     )
     expect((await apply(yaml.replace('participants: [ben@example.org, cai', 'participants: [ben@example.org, dan'))).err).toBe(
-      'schedules.0.layers.0.participants.1: names the person dan@example.org, which is neither there nor in the file.\n',
+      'schedules.0.layers.0.participants.1: names the person dan@example.org, which exists neither on the server nor in the file.\n',
     )
     expect(await administrator.call('onCall')).toEqual([])
     expect((await administrator.call('people')).people.length, 'not even the people').toBe(1)

@@ -23,7 +23,7 @@ test('a shorter contract is warned at the same shares of its time', () => {
   ])
 })
 
-test('where a duty stands', () => {
+test('the timing of an obligation', () => {
   const { dueAt } = schedule(customerClock(), declared)
   const at = (hours: number, metAfter: number | null = null) =>
     timing({ startedAt: declared, dueAt, notifiedAt: metAfter === null ? null : addHours(declared, metAfter) }, customerClock(), addHours(declared, hours))

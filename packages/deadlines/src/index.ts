@@ -3,16 +3,16 @@ export type Instant = string
 
 const hourMs = 3_600_000
 
-/** A clock that a duty to notify runs on: how long, and when people are warned on the way. Hours count from its start. */
+/** The deadline of a notification obligation: how long, and when people are warned on the way. Hours count from its start. */
 export interface ClockRule {
   readonly hours: number
-  /** Hours after the start at which the lead is paged while the duty is not met, in rising order. */
+  /** Hours after the start at which the lead is paged while the obligation is not fulfilled, in rising order. */
   readonly warnAfterHours: readonly number[]
 }
 
 /**
  * Customers are told within 72 hours of the declaration, by contract; the lead is warned after 48, 66 and 71.
- * A contract that promises it sooner is warned at the same shares of its time.
+ * A contract with a shorter deadline is warned at the same shares of its time.
  */
 export function customerClock(hours = 72): ClockRule {
   return { hours, warnAfterHours: [48, 66, 71].map(after => (after * hours) / 72) }
@@ -23,7 +23,7 @@ export function addHours(instant: Instant, hours: number): Instant {
   return new Date(Date.parse(instant) + hours * hourMs).toISOString()
 }
 
-/** When a duty that starts now is due, and when its warnings are. */
+/** When an obligation that starts now is due, and when its warnings are. */
 export function schedule(rule: ClockRule, startedAt: Instant): { dueAt: Instant; warnings: { afterHours: number; at: Instant }[] } {
   return {
     dueAt: addHours(startedAt, rule.hours),
@@ -31,10 +31,10 @@ export function schedule(rule: ClockRule, startedAt: Instant): { dueAt: Instant;
   }
 }
 
-/** How a clock stands: met in time, met late, running, close to its end (past its first warning), or overdue. */
+/** The timing of an obligation: notified on time, notified late, due, close to its end (past its first warning), or overdue. */
 export type Timing = 'notified' | 'notified-late' | 'due' | 'due-soon' | 'overdue'
 
-/** Where a duty stands at `now`. `notifiedAt` is when it was fulfilled, if it was. */
+/** The timing of an obligation at `now`. `notifiedAt` is when it was fulfilled, if it was. */
 export function timing(obligation: { startedAt: Instant; dueAt: Instant; notifiedAt: Instant | null }, rule: ClockRule, now: Instant): Timing {
   if (obligation.notifiedAt !== null) return obligation.notifiedAt <= obligation.dueAt ? 'notified' : 'notified-late'
   if (now > obligation.dueAt) return 'overdue'

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { event } from './event.ts'
 import { Id, Nothing, Role } from './vocabulary.ts'
 
-/** Accounts: how people come in, and what may act in their name. */
+/** Accounts: how people sign in, and what may act in their name. */
 export const accessEvents = [
   event({ type: 'organization.set-up', version: 1, subject: 'person', within: 'none', data: z.strictObject({ organization: z.string(), email: z.string() }) }),
   event({ type: 'person.invited', version: 1, subject: 'invitation', within: 'none', data: z.strictObject({ email: z.string(), role: Role }) }),

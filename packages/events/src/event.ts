@@ -28,7 +28,7 @@ interface Definition<Type extends string, Subject extends string, Within extends
   readonly data: Data
   /** What a reader of an incident's timeline is told; types without one are bookkeeping that it leaves out. */
   readonly sentence?: (told: Told<z.output<Data>>) => string | undefined
-  /** The reason or reason in people's own words that stands below the sentence; by default `data.reason`. */
+  /** The reason in people's own words, shown below the sentence; by default `data.reason`. */
   readonly reason?: (told: Told<z.output<Data>>) => string | undefined
   /** What makes data of version 1 into that of version 2, of version 2 into that of 3, and so on. */
   readonly upcasts?: readonly ((data: Stored) => Stored)[]
@@ -58,7 +58,7 @@ export class UnreadableEvent extends Error {}
 const WithReason = z.looseObject({ reason: z.string() })
 
 /**
- * Defines one type of journal entry: everything that is known of it stands here once.
+ * Defines one type of journal entry: everything that is known of it is defined here once.
  * @throws Error when the versions and upcasts do not fit: version 3 has two upcasts.
  */
 export function event<const Type extends string, const Subject extends string, const Within extends Belonging, Data extends z.ZodType>(
@@ -76,7 +76,7 @@ export function event<const Type extends string, const Subject extends string, c
     ...{ type, version, subject, within, data },
     read(storedVersion, stored) {
       if (!(storedVersion >= 1 && storedVersion <= version))
-        throw new UnreadableEvent(`${type} of version ${storedVersion} is not known: this program knows 1 to ${version}`)
+        throw new UnreadableEvent(`${type} of version ${storedVersion} is not supported; supported versions are 1 to ${version}`)
       return parse(upcasts.slice(storedVersion - 1).reduce<unknown>((older, upcast) => upcast(z.record(z.string(), z.unknown()).parse(older)), stored))
     },
     tell({ actor, at, data: stored }) {

@@ -30,9 +30,9 @@ describe('the types of entries', () => {
   })
 
   test.each([
-    ['an unknown type', 'incident.exploded', 1, {}, 'incident.exploded is not a type of entry that this program knows'],
-    ['a version of a newer program', 'note.written', 2, { markdown: 'x' }, 'note.written of version 2 is not known: this program knows 1 to 1'],
-    ['a version that there never was', 'note.written', 0, { markdown: 'x' }, 'note.written of version 0 is not known: this program knows 1 to 1'],
+    ['an unknown type', 'incident.exploded', 1, {}, 'incident.exploded is not a known type of journal entry'],
+    ['a version of a newer program', 'note.written', 2, { markdown: 'x' }, 'note.written of version 2 is not supported; supported versions are 1 to 1'],
+    ['a version that there never was', 'note.written', 0, { markdown: 'x' }, 'note.written of version 0 is not supported; supported versions are 1 to 1'],
     ['a field that is missing', 'note.written', 1, {}, 'data.markdown of note.written: Invalid input: expected string, received undefined'],
     ['a field of another type', 'alert.repeated', 1, { count: '2' }, 'data.count of alert.repeated: Invalid input: expected number, received string'],
     ['a field too many', 'alert.acknowledged', 1, { why: 'x' }, 'data of alert.acknowledged: Unrecognized key: "why"'],

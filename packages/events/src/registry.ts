@@ -50,7 +50,7 @@ export function isEventType(type: string): type is EventType {
 
 function defined(type: string): Defined {
   const found = byType.get(type)
-  if (found === undefined) throw new UnreadableEvent(`${type} is not a type of entry that this program knows`)
+  if (found === undefined) throw new UnreadableEvent(`${type} is not a known type of journal entry`)
   return found
 }
 

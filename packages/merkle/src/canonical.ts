@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 export function canonicalJson(value: unknown): string {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new TypeError(`canonical JSON has no ${value}`)
+    if (!Number.isFinite(value)) throw new TypeError(`canonical JSON cannot represent ${value}`)
     return JSON.stringify(value)
   }
   if (Array.isArray(value)) return `[${value.map(member => canonicalJson(member ?? null)).join(',')}]`
@@ -18,7 +18,7 @@ export function canonicalJson(value: unknown): string {
       .sort(([a], [b]) => (a < b ? -1 : 1))
     return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`
   }
-  throw new TypeError(`canonical JSON has no ${typeof value}`)
+  throw new TypeError(`canonical JSON cannot represent ${typeof value}`)
 }
 
 /** SHA-256 of a value's canonical JSON, in hexadecimal digits: names a text, a rule or a document as it is now. */

@@ -151,7 +151,7 @@ describe('an exported journal', () => {
   })
 
   test('signed by another key it is not believed', () => {
-    expect(verifyExport(file, verifierKey(origin, signingKey(Buffer.alloc(32, 8)))).problems).toContain('the key in the file is not the key that you trust')
+    expect(verifyExport(file, verifierKey(origin, signingKey(Buffer.alloc(32, 8)))).problems).toContain('the key in the file does not match the trusted key')
   })
 
   test('what is no export gets a sentence', () => {

@@ -17,7 +17,7 @@ export interface ExportedEntry {
 }
 
 /** What `tocsin journal verify` found. `problems` is empty when everything holds. */
-export interface Verdict {
+export interface ExportVerification {
   readonly origin: string
   readonly treeSize: number
   readonly entries: number
@@ -59,11 +59,11 @@ export function writeExport(content: { key: string; checkpoint: string; document
  * the entry that recorded the export, and that the file is spelled exactly as it was written.
  * @param trustedKey the log's key as known from elsewhere; without it the key inside the file is believed.
  */
-export function verifyExport(text: string, trustedKey?: string): Verdict {
+export function verifyExport(text: string, trustedKey?: string): ExportVerification {
   const problems: string[] = []
   const parsed = parseExport(text, problems)
   if (!parsed) return { origin: '', treeSize: 0, entries: 0, withheld: 0, types: {}, isComplete: false, problems }
-  if (trustedKey !== undefined && trustedKey !== parsed.key) problems.push('the key in the file is not the key that you trust')
+  if (trustedKey !== undefined && trustedKey !== parsed.key) problems.push('the key in the file does not match the trusted key')
   let origin = ''
   let treeSize = 0
   try {
@@ -84,7 +84,7 @@ export function verifyExport(text: string, trustedKey?: string): Verdict {
   return { origin, treeSize, entries: parsed.entries.length, ...contentsOf(parsed.entries), isComplete, problems }
 }
 
-function contentsOf(entries: readonly (ExportedEntry | null | undefined)[]): Pick<Verdict, 'withheld' | 'types'> {
+function contentsOf(entries: readonly (ExportedEntry | null | undefined)[]): Pick<ExportVerification, 'withheld' | 'types'> {
   const types = new Map<string, number>()
   for (const entry of entries) {
     const type = String(entry?.header?.type)
@@ -163,7 +163,7 @@ function verifyEntries(entries: readonly ExportedEntry[], checkpoint: { size: nu
       problems.push(`${name} is not an exported entry`)
       continue
     }
-    if (exported.index <= previous) problems.push(`${name} stands out of order`)
+    if (exported.index <= previous) problems.push(`${name} is out of order`)
     previous = exported.index
     const proof = exported.proof.map(bytesOf)
     const isIncluded =

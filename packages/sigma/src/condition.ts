@@ -27,7 +27,7 @@ function tokens(text: string): Token[] {
  * @throws RuleProblem for pipes (aggregations of old rules) and anything that does not parse.
  */
 export function parseCondition(text: string): Condition {
-  if (text.includes('|')) throw new RuleProblem('the condition has a pipe: aggregations were removed from Sigma; write a correlation rule')
+  if (text.includes('|')) throw new RuleProblem('the condition has a pipe; aggregations were removed from Sigma, use a correlation rule')
   const list = tokens(text)
   let at = 0
   let depth = 0
@@ -44,7 +44,7 @@ export function parseCondition(text: string): Condition {
     return of.length === 1 ? first : { op, of }
   }
   const nested = (part: () => Condition): Condition => {
-    if (++depth > maxDepth) throw new RuleProblem(`the condition is nested deeper than ${maxDepth}`)
+    if (++depth > maxDepth) throw new RuleProblem(`the condition is nested more than ${maxDepth} levels deep`)
     const inner = part()
     depth--
     return inner
@@ -71,11 +71,11 @@ export function parseCondition(text: string): Condition {
     if ((word === '1' || word === 'any' || word === 'all') && isNext('of')) {
       at++
       const what = peek()
-      if (what === undefined || !what.isWord) throw new RuleProblem(`the condition lacks what "${token.text} of" counts: a pattern or "them"`)
+      if (what === undefined || !what.isWord) throw new RuleProblem(`the condition needs a pattern or "them" after "${token.text} of"`)
       at++
       return { op: word === 'all' ? 'every' : 'some', pattern: what.text.toLowerCase() === 'them' ? undefined : what.text }
     }
-    if (/^\d+$/.test(word) && isNext('of')) throw new RuleProblem(`"${token.text} of" is not in the specification: only "1 of" and "all of" are`)
+    if (/^\d+$/.test(word) && isNext('of')) throw new RuleProblem(`"${token.text} of" is not in the specification; use "1 of" or "all of"`)
     if (word === 'and' || word === 'or' || word === 'of') throw new RuleProblem(`the condition has "${token.text}" where a search identifier is expected`)
     return { op: 'identifier', name: token.text }
   }

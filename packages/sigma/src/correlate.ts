@@ -19,9 +19,9 @@ export interface CorrelationMatch {
   readonly group: Readonly<Record<string, string>>
   /** What the condition was held against: a count, a sum, an average, a percentile. */
   readonly value: number
-  /** The events that it rests on, oldest first: the last hundred. */
+  /** Its events, oldest first: the last hundred. */
   readonly refs: readonly string[]
-  /** How many events it rests on in all. */
+  /** How many events it has in all. */
   readonly events: number
 }
 
@@ -35,8 +35,8 @@ export interface CorrelatorLimits {
 }
 
 export const defaultLimits: CorrelatorLimits = { groups: 100_000, groupEvents: 10_000, events: 1_000_000 }
-const mostRefs = 100
-const mostChain = 20
+const maxRefs = 100
+const maxChain = 20
 
 interface Entry {
   readonly at: number
@@ -96,14 +96,14 @@ export class Correlator {
     return this.#watchers.has(rule)
   }
 
-  /** Events kept now, and events let go before their time because a limit was met. */
+  /** Events kept now, and events evicted before their time because a limit was reached. */
   get counts(): { readonly kept: number; readonly evicted: number } {
     return { kept: this.#events, evicted: this.#evicted }
   }
 
   /** Takes one occurrence in. @returns what has come to hold, chains of correlations included */
   observe(occurrence: Occurrence, depth = 0): CorrelationMatch[] {
-    if (depth > mostChain) return []
+    if (depth > maxChain) return []
     const found: CorrelationMatch[] = []
     for (const watch of this.#watchers.get(occurrence.rule) ?? [])
       for (const match of watch.take(occurrence, this.#limits)) {
@@ -120,12 +120,12 @@ export class Correlator {
     this.#events = 0
     for (const watch of this.#watches) {
       this.#events += watch.events
-      this.#evicted += watch.takeLetGo()
+      this.#evicted += watch.takeEvicted()
     }
     while (this.#events > this.#limits.events) {
       const largest = this.#watches.reduce((most, watch) => (watch.events > most.events ? watch : most))
       this.#events -= largest.dropOldest()
-      this.#evicted += largest.takeLetGo()
+      this.#evicted += largest.takeEvicted()
     }
   }
 
@@ -171,7 +171,7 @@ class Watch {
       correlation.condition.every(({ comparison }) => comparison === 'lt' || comparison === 'lte')
   }
 
-  takeLetGo(): number {
+  takeEvicted(): number {
     const evicted = this.#evicted
     this.#evicted = 0
     return evicted
@@ -339,7 +339,7 @@ class Watch {
       at,
       group: Object.fromEntries(this.correlation.groupBy.map((field, i) => [field, values[i] ?? ''])),
       value,
-      refs: inside.slice(-mostRefs).map(({ ref }) => ref),
+      refs: inside.slice(-maxRefs).map(({ ref }) => ref),
       events: inside.length,
     }
   }

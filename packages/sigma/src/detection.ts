@@ -9,7 +9,7 @@ import { compileRegex } from './regex.ts'
 export type Placeholders = Readonly<Record<string, readonly string[]>>
 
 const maxDepth = 50
-const mostExpansions = 10_000
+const maxExpansions = 10_000
 
 /** What a value is on its way through the modifiers. */
 type Value =
@@ -34,10 +34,10 @@ const timeParts = ['minute', 'hour', 'day', 'week', 'month', 'year'] as const
  */
 export function parseDetection(section: Readonly<Record<string, unknown>>, placeholders: Placeholders): Expression {
   const { condition, timeframe, ...identifiers } = section
-  if (timeframe !== undefined) throw new RuleProblem('timeframe was removed from detections: write a correlation rule with a timespan', ['timeframe'])
+  if (timeframe !== undefined) throw new RuleProblem('timeframe was removed from Sigma; use a correlation rule with a timespan', ['timeframe'])
   if (condition === undefined) throw new RuleProblem('the condition is missing')
   const names = Object.keys(identifiers)
-  if (names.length === 0) throw new RuleProblem('there is no search identifier')
+  if (names.length === 0) throw new RuleProblem('the detection has no search identifier')
   const parsed = new Map<string, Expression>()
   for (const name of names)
     parsed.set(
@@ -49,7 +49,7 @@ export function parseDetection(section: Readonly<Record<string, unknown>>, place
   return or(
     conditions.map(text =>
       within(['condition'], () => {
-        if (typeof text !== 'string') throw new RuleProblem('the condition must be a text')
+        if (typeof text !== 'string') throw new RuleProblem('the condition must be a string')
         return resolve(parseCondition(text), parsed)
       }),
     ),
@@ -79,14 +79,14 @@ export function resolve(condition: Condition, identifiers: ReadonlyMap<string, E
     return found
   }
   const names = identifiersOf(condition.pattern, [...identifiers.keys()])
-  if (names.length === 0) throw new RuleProblem(`the condition counts "${condition.pattern ?? 'them'}", which no search identifier of this rule fits`)
+  if (names.length === 0) throw new RuleProblem(`the condition counts "${condition.pattern ?? 'them'}", but no search identifier of this rule matches it`)
   const of = names.flatMap(name => identifiers.get(name) ?? [])
   return condition.op === 'every' ? and(of) : or(of)
 }
 
 /** A map, a list of maps or a list of keywords. */
 export function parseIdentifier(value: unknown, placeholders: Placeholders, depth: number): Expression {
-  if (depth > maxDepth) throw new RuleProblem(`search identifiers nest deeper than ${maxDepth}`)
+  if (depth > maxDepth) throw new RuleProblem(`search identifiers are nested more than ${maxDepth} levels deep`)
   if (Array.isArray(value)) {
     if (value.length === 0) throw new RuleProblem('the list is empty')
     return or(value.map((part, i) => within([i], () => (isScalar(part) ? parseItem('', part, placeholders) : parseIdentifier(part, placeholders, depth + 1)))))
@@ -105,13 +105,13 @@ export function parseItem(key: string, raw: unknown, placeholders: Placeholders)
   const [name = '', ...modifiers] = key.split('|')
   const field = name === '' ? undefined : name
   for (const modifier of modifiers) if (!known.has(modifier)) throw new RuleProblem(`the modifier ${JSON.stringify(modifier)} is not in the specification`)
-  for (const [i, modifier] of modifiers.entries()) if (modifiers.indexOf(modifier) !== i) throw new RuleProblem(`the modifier ${modifier} stands twice`)
+  for (const [i, modifier] of modifiers.entries()) if (modifiers.indexOf(modifier) !== i) throw new RuleProblem(`the modifier ${modifier} appears twice`)
   const raws: readonly unknown[] = Array.isArray(raw) ? raw : [raw]
   if (raws.length === 0) throw new RuleProblem('the list of values is empty')
   const has = (modifier: string) => modifiers.includes(modifier)
   if (has('exists')) {
     if (raws.length !== 1 || typeof raws[0] !== 'boolean' || modifiers.length !== 1 || field === undefined)
-      throw new RuleProblem('exists stands alone and takes true or false')
+      throw new RuleProblem('exists must be the only modifier and takes true or false')
     return { op: 'atom', atom: { field, test: { kind: 'exists', expected: raws[0] } } }
   }
   const values = raws.flatMap((value, i) => within(Array.isArray(raw) ? [i] : [], () => parseValue(value, modifiers, placeholders)))
@@ -129,7 +129,7 @@ function parseValue(raw: unknown, modifiers: readonly string[], placeholders: Pl
     if (modifiers.some(modifier => modifier !== 'all' && modifier !== 'neq')) throw new RuleProblem('null takes no modifier')
     return [[{ kind: 'null' }]]
   }
-  if (!isScalar(raw)) throw new RuleProblem('a value must be a text, a number, true, false or null')
+  if (!isScalar(raw)) throw new RuleProblem('a value must be a string, a number, true, false or null')
   let values: Value[] = [
     typeof raw === 'number'
       ? { kind: 'number', value: raw }
@@ -138,7 +138,7 @@ function parseValue(raw: unknown, modifiers: readonly string[], placeholders: Pl
         : { kind: 'text', pattern: readText(String(raw), modifiers), isBytes: false },
   ]
   for (const modifier of modifiers) values = values.flatMap(value => transform(value, modifier, placeholders))
-  if (values.length > mostExpansions) throw new RuleProblem(`the value stands for more than ${mostExpansions} values`)
+  if (values.length > maxExpansions) throw new RuleProblem(`the value expands to more than ${maxExpansions} values`)
   return [values]
 }
 
@@ -199,7 +199,7 @@ function expand(value: Pattern, placeholders: Placeholders): Pattern[] {
       const name = /^%([^%\s\\]+)%$/.exec(piece)?.[1]
       const values = name === undefined ? [pattern([piece.replaceAll('\\%', '%')])] : placeholders[name]?.map(parsePattern)
       if (values === undefined || values.length === 0) throw new RuleProblem(`the placeholder %${name}% has no values: set them in the configuration`)
-      if (results.length * values.length > mostExpansions) throw new RuleProblem(`the value stands for more than ${mostExpansions} values`)
+      if (results.length * values.length > maxExpansions) throw new RuleProblem(`the value expands to more than ${maxExpansions} values`)
       results = results.flatMap(result => values.map(next => [...result, ...next]))
     }
   }
@@ -210,14 +210,14 @@ function expand(value: Pattern, placeholders: Placeholders): Pattern[] {
 function testOf(value: Value, modifiers: readonly string[], field: string | undefined): Test {
   const isCased = modifiers.includes('cased')
   const position = positions.find(name => modifiers.includes(name))
-  if (positions.filter(name => modifiers.includes(name)).length > 1) throw new RuleProblem('contains, startswith and endswith exclude each other')
+  if (positions.filter(name => modifiers.includes(name)).length > 1) throw new RuleProblem('only one of contains, startswith and endswith is allowed')
   const comparison = comparisons.filter(name => modifiers.includes(name))
   const part = timeParts.filter(name => modifiers.includes(name))
-  if (comparison.length > 1) throw new RuleProblem(`${comparison.join(' and ')} exclude each other`)
-  if (part.length > 1) throw new RuleProblem(`${part.join(' and ')} exclude each other`)
+  if (comparison.length > 1) throw new RuleProblem(`${comparison.join(' and ')} cannot be combined`)
+  if (part.length > 1) throw new RuleProblem(`${part.join(' and ')} cannot be combined`)
   if (value.kind === 'null') return { kind: 'null' }
   if (modifiers.includes('fieldref')) {
-    if (field === undefined || value.kind !== 'text') throw new RuleProblem('fieldref compares a field with the field that the value names')
+    if (field === undefined || value.kind !== 'text') throw new RuleProblem('the value of fieldref must be a field name')
     return { kind: 'fieldref', field: literalOf(value.pattern, 'fieldref'), position: position ?? 'equals', isCased }
   }
   if (comparison[0] !== undefined || part[0] !== undefined) return numericTest(value, comparison[0], part[0])
@@ -233,7 +233,7 @@ function testOf(value: Value, modifiers: readonly string[], field: string | unde
     compileRegex(source, flags)
     return { kind: 'regex', source, flags }
   }
-  if (modifiers.some(modifier => modifier === 'i' || modifier === 'm' || modifier === 's')) throw new RuleProblem('i, m and s go with re')
+  if (modifiers.some(modifier => modifier === 'i' || modifier === 'm' || modifier === 's')) throw new RuleProblem('the modifiers i, m and s require re')
   if (field === undefined) return { kind: 'pattern', pattern: pattern([many, ...text, many]), isCased }
   return { kind: 'pattern', pattern: placed(text, position), isCased }
 }

@@ -196,13 +196,13 @@ class MatcherThread {
       this.#watch()
       this.#failures = 0
       if (reply.result !== undefined) job?.resolve(reply.result)
-      else job?.reject(new Error(reply.failure ?? 'the worker gave no result'))
+      else job?.reject(new Error(reply.failure ?? 'the worker returned no result'))
     })
     worker.on('error', error => {
       failure = error instanceof Error ? error : new Error(String(error))
     })
     // Comes after every error, also when the thread ran out of memory or was ended by hand.
-    worker.once('exit', () => this.#ended(failure ?? new Error('the matcher thread has ended')))
+    worker.once('exit', () => this.#ended(failure ?? new Error('the matcher thread exited')))
     for (const job of this.#unsent.splice(0)) this.#post(worker, job)
   }
 
@@ -331,7 +331,7 @@ export function compileApart(files: readonly RuleFile[], options: EngineOptions 
     })
     worker.once('message', (saved: Uint8Array) => resolve(saved))
     worker.once('error', reject)
-    worker.once('exit', () => reject(new Error('the compiling worker ended without a result')))
+    worker.once('exit', () => reject(new Error('the compile worker exited without a result')))
   })
 }
 

@@ -10,7 +10,7 @@ import type { RuleSet } from './ruleset.ts'
 import { type EventClass, readingOf } from './taxonomy/classes.ts'
 
 /** The longest event that is looked at. */
-export const mostEventBytes = 16 << 20
+export const maxEventBytes = 16 << 20
 
 export interface EngineOptions {
   /** More paths for fields. */
@@ -178,11 +178,11 @@ function fieldsOf(rule: Rule, names: Readonly<Record<string, string>>, event: Ev
 /** Bytes scanned at once: more would not stay in the caches of a core. */
 const scanStep = 1 << 17
 
-const mostWarmUp = 400
+const maxWarmUp = 400
 
 /** Runs made-up events that come close to the rules, so that the first real batch is as fast as the thousandth. */
 function warmUp(engine: Engine, matcher: Matcher): void {
-  const step = Math.max(1, Math.floor(engine.rules.length / mostWarmUp))
+  const step = Math.max(1, Math.floor(engine.rules.length / maxWarmUp))
   const lines = engine.rules
     .filter((_, i) => i % step === 0)
     .map(({ expression }) => {
@@ -216,7 +216,7 @@ class LineMatch implements Match {
 
   get event(): EventView {
     const event = this.#parsed()
-    if (event === null) throw new Error('the scanner is only sure of what is JSON')
+    if (event === null) throw new Error('the scanner reported a match in invalid JSON')
     return event
   }
 
@@ -225,7 +225,7 @@ class LineMatch implements Match {
   }
 }
 
-/** Matches a stream of lines. Bytes may come in pieces of any size. */
+/** Matches a stream of lines. Bytes may arrive in pieces of any size. */
 export class Matcher {
   readonly #engine: Engine
   readonly #scanner: Scanner
@@ -249,7 +249,7 @@ export class Matcher {
   /** Says what the events of the stream that now begins are; undefined lets each say its own. One of those given to `compile`. */
   declare(logsource: LogSource | undefined): void {
     if (logsource === this.#logsource) return
-    if (this.#held > 0 || this.#longBytes > 0) throw new RangeError('a stream is of one log source: end it first')
+    if (this.#held > 0 || this.#longBytes > 0) throw new RangeError('end the current stream before changing the log source')
     this.#forced = logsource === undefined ? undefined : this.#engine.declaredClass(logsource)
     this.#logsource = logsource
   }
@@ -315,15 +315,15 @@ export class Matcher {
   #continueLong(bytes: Uint8Array, from: number, sink: Sink): number {
     const newline = bytes.indexOf(10, from)
     const to = newline < 0 ? bytes.length : newline
-    if (this.#longBytes <= mostEventBytes) this.#long.push(bytes.slice(from, to))
+    if (this.#longBytes <= maxEventBytes) this.#long.push(bytes.slice(from, to))
     this.#longBytes += to - from
     if (newline < 0) return to
     this.#events++
-    if (this.#longBytes > mostEventBytes)
+    if (this.#longBytes > maxEventBytes)
       sink.invalid({
         line: this.#lines,
         text: decoder.decode(this.#long[0]?.subarray(0, 1_000)),
-        reason: `the event is longer than ${mostEventBytes} bytes: only its first 1,000 are kept`,
+        reason: `the event is longer than ${maxEventBytes} bytes; only the first 1,000 are kept`,
       })
     else this.#slowly(decoder.decode(Buffer.concat(this.#long)), this.#lines, sink)
     this.#long = []

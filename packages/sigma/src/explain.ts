@@ -66,7 +66,7 @@ export function explain(
   })
   const texts = Array.isArray(condition) ? condition : [condition]
   const conditions = texts.map(text => {
-    if (typeof text !== 'string') throw new RuleProblem('the condition must be a text', ['condition'])
+    if (typeof text !== 'string') throw new RuleProblem('the condition must be a string', ['condition'])
     return { text, isMet: isMet(within(['condition'], () => resolve(parseCondition(text), parsed))) }
   })
   return { isMet: conditions.some(one => one.isMet), conditions, identifiers }

@@ -16,7 +16,7 @@ export class UnreadableRules extends Error {
 }
 
 const maxFiles = 100_000
-const mostFileBytes = 2_000_000
+const maxFileBytes = 2_000_000
 const maxBytes = 500_000_000
 const isRuleFile = (name: string) => /\.ya?ml$/i.test(name) && !/(^|[\\/])\./.test(name)
 
@@ -36,7 +36,7 @@ export async function readRuleFiles(path: string, name = path): Promise<RuleFile
 
 async function readText(path: string): Promise<string> {
   const { size } = await stat(path)
-  if (size > mostFileBytes) throw new UnreadableRules(`${path} is larger than ${mostFileBytes / 1e6} MB: a rule file is smaller.`)
+  if (size > maxFileBytes) throw new UnreadableRules(`${path} is larger than ${maxFileBytes / 1e6} MB, the maximum for a rule file.`)
   return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new UnreadableRules(`${path} cannot be read (${error.code}).`)
   })
@@ -69,8 +69,8 @@ async function readArchive(path: string, isPlain: boolean): Promise<RuleFile[]> 
       if (!Buffer.isBuffer(piece)) return
       size += piece.length
       bytes += piece.length
-      if (bytes > maxBytes || size > mostFileBytes || files.length >= maxFiles)
-        archive.destroy(new UnreadableRules(`${path} is too large: at most ${maxFiles} files of ${mostFileBytes / 1e6} MB, ${maxBytes / 1e6} MB in all.`))
+      if (bytes > maxBytes || size > maxFileBytes || files.length >= maxFiles)
+        archive.destroy(new UnreadableRules(`${path} is too large: at most ${maxFiles} files of ${maxFileBytes / 1e6} MB, ${maxBytes / 1e6} MB in all.`))
       else if (isWanted) pieces.push(piece)
     })
     stream.on('end', () => {
@@ -83,7 +83,7 @@ async function readArchive(path: string, isPlain: boolean): Promise<RuleFile[]> 
     if (isPlain) await pipeline(createReadStream(path), archive)
     else await pipeline(createReadStream(path), createGunzip(), archive)
   } catch (error) {
-    throw error instanceof UnreadableRules ? error : new UnreadableRules(`${path} is not an archive that can be read (${(error as Error).message}).`)
+    throw error instanceof UnreadableRules ? error : new UnreadableRules(`${path} is not a readable archive (${(error as Error).message}).`)
   }
   return files.sort((a, b) => (a.name < b.name ? -1 : 1))
 }

@@ -3,20 +3,18 @@ import { fold } from './fold.ts'
 import { RuleProblem } from './problem.ts'
 
 const flagBits: Record<string, number> = { i: RE2JS.CASE_INSENSITIVE, m: RE2JS.MULTILINE, s: RE2JS.DOTALL }
-const mostLength = 10_000
+const maxLength = 10_000
 
 /**
  * Compiles a regular expression that runs in linear time, whatever it says (RE2).
  * @throws RuleProblem for what such an engine cannot do (look-around, back-references) or what does not parse.
  */
 export function compileRegex(source: string, flags: string): (text: string) => boolean {
-  if (source.length > mostLength) throw new RuleProblem(`the regular expression is longer than ${mostLength} characters`)
+  if (source.length > maxLength) throw new RuleProblem(`the regular expression is longer than ${maxLength} characters`)
   if (/(^|[^\\])(\\\\)*\(\?<?[=!]/.test(source))
-    throw new RuleProblem(
-      'the regular expression looks around ((?=, (?!, (?<=, (?<!): the specification has no such metacharacter, and it cannot run in linear time',
-    )
+    throw new RuleProblem('the regular expression has a look-around ((?=, (?!, (?<=, (?<!), which is not in the specification and cannot run in linear time')
   if (/(^|[^\\])(\\\\)*\\[1-9k]/.test(source))
-    throw new RuleProblem('the regular expression refers back to a group: the specification has no such metacharacter, and it cannot run in linear time')
+    throw new RuleProblem('the regular expression has a back-reference, which is not in the specification and cannot run in linear time')
   try {
     const compiled = RE2JS.compile(
       source,

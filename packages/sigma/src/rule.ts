@@ -73,7 +73,7 @@ export interface Filter extends Document {
   readonly logsource: LogSource
   /** Ids or names, or every rule of the log source. */
   readonly rules: readonly string[] | 'any'
-  /** What an event must meet for the rule to stand. */
+  /** What an event must meet for the rule to match. */
   readonly expression: Expression
 }
 
@@ -91,7 +91,7 @@ type Map = Readonly<Record<string, unknown>>
  */
 export function parseDocument(value: unknown, file: string, place: string, placeholders: Placeholders): SigmaDocument {
   if (!isMap(value)) throw new RuleProblem('a rule must be a map with title, logsource and detection')
-  if (value.action !== undefined) throw new RuleProblem('action was removed from Sigma: write a multi-document file or a filter', ['action'])
+  if (value.action !== undefined) throw new RuleProblem('action was removed from Sigma; use a multi-document file or a filter', ['action'])
   if (value.correlation !== undefined) return parseCorrelation(value, file, place)
   if (value.filter !== undefined) return parseFilter(value, file, place, placeholders)
   return parseRule(value, file, place, placeholders)
@@ -114,9 +114,9 @@ function parseFilter(value: Map, file: string, place: string, placeholders: Plac
   if (value.logsource === undefined) throw new RuleProblem('the logsource is missing')
   const { rules, ...section } = map(value.filter, 'filter')
   const isAny = rules === 'any' || rules === 'all' || (Array.isArray(rules) && rules.length === 0)
-  if (rules === undefined) throw new RuleProblem('rules is missing: name the rules, or write any', ['filter'])
+  if (rules === undefined) throw new RuleProblem('rules is missing; list the rules, or use any', ['filter'])
   const condition = section.condition
-  if (typeof condition !== 'string') throw new RuleProblem('the condition must be one text', ['filter', 'condition'])
+  if (typeof condition !== 'string') throw new RuleProblem('the condition must be a single string', ['filter', 'condition'])
   const expression = within(['filter'], () => parseDetection(section, placeholders))
   return {
     kind: 'filter',
@@ -166,7 +166,7 @@ const needsField: readonly CorrelationType[] = ['value_count', 'value_sum', 'val
 function parseCounting(value: unknown, type: CorrelationType): { condition: Correlation['condition']; fields: string[]; percentile?: number } {
   const isTemporal = type === 'temporal' || type === 'temporal_ordered'
   if (value === undefined && isTemporal) return { condition: [], fields: [] }
-  if (value === undefined) throw new RuleProblem(`${type} needs a condition`)
+  if (value === undefined) throw new RuleProblem(`${type} requires a condition`)
   return within(['condition'], () => {
     const section = map(value, '')
     const condition = countComparisons.flatMap(comparison => {
@@ -176,14 +176,14 @@ function parseCounting(value: unknown, type: CorrelationType): { condition: Corr
       return [{ comparison, value: bound }]
     })
     for (const key of Object.keys(section))
-      if (![...countComparisons, 'field', 'percentile'].includes(key)) throw new RuleProblem(`a condition has no ${JSON.stringify(key)}`, [key])
-    if (condition.length === 0) throw new RuleProblem('the condition needs one of lt, lte, gt, gte, eq, neq')
+      if (![...countComparisons, 'field', 'percentile'].includes(key)) throw new RuleProblem(`a condition cannot have ${JSON.stringify(key)}`, [key])
+    if (condition.length === 0) throw new RuleProblem('the condition must have one of lt, lte, gt, gte, eq, neq')
     const fields = texts(section, 'field')
-    if (needsField.includes(type) && fields.length === 0) throw new RuleProblem(`${type} needs the field whose values it reads`)
+    if (needsField.includes(type) && fields.length === 0) throw new RuleProblem(`${type} requires a field`)
     const { percentile } = section
     if (percentile === undefined) return { condition, fields }
     if (type !== 'value_percentile' || typeof percentile !== 'number' || percentile < 0 || percentile > 100)
-      throw new RuleProblem('percentile goes with value_percentile and lies between 0 and 100', ['percentile'])
+      throw new RuleProblem('percentile requires value_percentile and must be between 0 and 100', ['percentile'])
     return { condition, fields, percentile }
   })
 }
@@ -197,7 +197,7 @@ function parseAliases(value: unknown): Correlation['aliases'] {
         within([alias], () =>
           Object.fromEntries(
             Object.entries(map(fields, '')).map(([rule, field]) => {
-              if (typeof field !== 'string' || field === '') throw new RuleProblem('an alias maps the name of a rule to a field', [rule])
+              if (typeof field !== 'string' || field === '') throw new RuleProblem('an alias must map the name of a rule to a field', [rule])
               return [rule, field]
             }),
           ),
@@ -210,7 +210,7 @@ function parseAliases(value: unknown): Correlation['aliases'] {
 function references(value: unknown): string[] {
   const rules = Array.isArray(value) ? value : [value]
   if (rules.length === 0 || rules.some(rule => typeof rule !== 'string' || rule === ''))
-    throw new RuleProblem('rules must name at least one rule, by id or name', ['rules'])
+    throw new RuleProblem('rules must have at least one rule, by id or name', ['rules'])
   return [...new Set(rules.map(String))]
 }
 
@@ -220,7 +220,7 @@ function parseLogSource(value: unknown): LogSource {
     const parts = (['category', 'product', 'service'] as const).flatMap(part => {
       const text = section[part]
       if (text === undefined || text === null) return []
-      if (typeof text !== 'string' || text === '') throw new RuleProblem(`${part} must be a text`, [part])
+      if (typeof text !== 'string' || text === '') throw new RuleProblem(`${part} must be a string`, [part])
       return [[part, text.toLowerCase()] as const]
     })
     return Object.fromEntries(parts)
@@ -231,7 +231,7 @@ function parseDescribed(value: Map, file: string, place: string): Described {
   const status = value.status
   if (status !== undefined && (typeof status !== 'string' || !knownStatus.includes(status)))
     throw new RuleProblem(`the status must be one of ${knownStatus.join(', ')}`, ['status'])
-  if (status === 'unsupported') throw new RuleProblem('the status is unsupported: the author says that the rule cannot be used as it is', ['status'])
+  if (status === 'unsupported') throw new RuleProblem('the status is unsupported, so the author does not consider the rule usable', ['status'])
   const level = value.level === undefined ? 'medium' : levels.find(known => known === value.level)
   if (level === undefined) throw new RuleProblem(`the level must be one of ${levels.join(', ')}`, ['level'])
   return {
@@ -248,14 +248,14 @@ function parseCommon(value: Map, file: string, place: string): Document {
   const { title, id, name, taxonomy } = value
   if (typeof title !== 'string' || title.trim() === '') throw new RuleProblem('the title is missing')
   if (title.length > 256) throw new RuleProblem('the title is longer than 256 characters', ['title'])
-  if (id !== undefined && (typeof id !== 'string' || id === '' || id.length > 256)) throw new RuleProblem('the id must be a text, best a UUID', ['id'])
-  if (name !== undefined && (typeof name !== 'string' || name === '')) throw new RuleProblem('the name must be a text', ['name'])
+  if (id !== undefined && (typeof id !== 'string' || id === '' || id.length > 256)) throw new RuleProblem('the id must be a string, preferably a UUID', ['id'])
+  if (name !== undefined && (typeof name !== 'string' || name === '')) throw new RuleProblem('the name must be a string', ['name'])
   if (taxonomy !== undefined && !knownTaxonomies.some(known => known === taxonomy))
-    throw new RuleProblem(`the taxonomy ${JSON.stringify(taxonomy)} is not known: ${knownTaxonomies.join(', ')} are`, ['taxonomy'])
+    throw new RuleProblem(`the taxonomy ${JSON.stringify(taxonomy)} is not supported; use one of ${knownTaxonomies.join(', ')}`, ['taxonomy'])
   const text = (key: 'description' | 'author') => {
     const found = value[key]
     if (found === undefined || found === null) return {}
-    if (typeof found !== 'string') throw new RuleProblem(`${key} must be a text`, [key])
+    if (typeof found !== 'string') throw new RuleProblem(`${key} must be a string`, [key])
     return { [key]: found }
   }
   return { id: id ?? place, title, ...(name === undefined ? {} : { name }), ...text('description'), ...text('author'), file }
@@ -273,7 +273,7 @@ function texts(section: Map, key: string): string[] {
   const value = section[key]
   if (value === undefined || value === null) return []
   return (Array.isArray(value) ? value : [value]).map((item, i) => {
-    if (typeof item !== 'string' && typeof item !== 'number') throw new RuleProblem(`${key} must be a text or a list of texts`, [key, i])
+    if (typeof item !== 'string' && typeof item !== 'number') throw new RuleProblem(`${key} must be a string or a list of strings`, [key, i])
     return String(item)
   })
 }

@@ -33,7 +33,7 @@ export function readRules(files: Iterable<RuleFile>, placeholders: Placeholders 
       if (parsed === undefined) continue
       const other = places.get(parsed.id)
       if (other !== undefined) {
-        refused.push(refusal(new RuleProblem(`the id ${parsed.id} is that of a rule in ${other} already`, ['id']), file.name, document))
+        refused.push(refusal(new RuleProblem(`the id ${parsed.id} is already used by a rule in ${other}`, ['id']), file.name, document))
         continue
       }
       places.set(parsed.id, file.name)
@@ -84,18 +84,18 @@ function withFilters(rule: Rule, filters: readonly Filter[]): Rule {
   return fitting.length === 0 ? rule : { ...rule, expression: and([rule.expression, ...fitting.map(filter => filter.expression)]) }
 }
 
-/** Correlations whose rules all exist and that do not rest on themselves. */
+/** Correlations whose rules all exist and that do not refer to themselves. */
 function resolvable(correlations: readonly Correlation[], rules: readonly Rule[], refused: Refusal[]): Correlation[] {
   const known = new Set(rules.flatMap(({ id, name }) => (name === undefined ? [id] : [id, name])))
   const taken: Correlation[] = []
-  // Each round takes those that rest on what is known; what is left at the end rests on nothing, or on itself.
+  // Each round takes those that refer to what is known; what is left at the end refers to nothing, or to itself.
   for (let left = [...correlations]; ; ) {
     const ready = left.filter(correlation => correlation.rules.every(rule => known.has(rule)))
     if (ready.length === 0) {
       for (const correlation of left) {
         const missing = correlation.rules.filter(rule => !known.has(rule))
         const isCircle = missing.every(rule => left.some(other => other.id === rule || other.name === rule))
-        const reason = isCircle ? 'the correlation rests on itself' : `the correlation refers to ${missing.join(', ')}, which no loaded rule has as id or name`
+        const reason = isCircle ? 'the correlation refers to itself' : `the correlation refers to ${missing.join(', ')}, but no loaded rule has this id or name`
         refused.push({ file: correlation.file, line: 1, reason, rule: { id: correlation.id, title: correlation.title } })
       }
       return taken

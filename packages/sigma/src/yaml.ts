@@ -1,7 +1,7 @@
 import { constructFromEvents, EVENT_ID, type Event, getScalarValue, parseEvents, YAMLException } from 'js-yaml'
 import { RuleProblem } from './problem.ts'
 
-const mostCharacters = 2_000_000
+const maxCharacters = 2_000_000
 /** Few, so that aliases of aliases cannot blow a small file up. */
 const maxAliases = 20
 
@@ -16,7 +16,7 @@ export interface YamlDocument {
  * @throws RuleProblem with the line, where it does not parse
  */
 export function parseYaml(text: string): YamlDocument[] {
-  if (text.length > mostCharacters) throw new RuleProblem(`the file is larger than ${mostCharacters} characters`, [], 1)
+  if (text.length > maxCharacters) throw new RuleProblem(`the file is larger than ${maxCharacters} characters`, [], 1)
   try {
     const events = parseEvents(text, { maxDepth: 100 })
     return constructFromEvents(events, { source: text, maxAliases }).map((value, i) => ({ value, lineOf: path => lineOf(text, events, i, path) }))

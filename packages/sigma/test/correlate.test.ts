@@ -191,12 +191,12 @@ describe('what cannot be', () => {
   const refused = (body: string) => readRules([{ name: 'r.yml', text: [base('a'), correlation(body)].join('---\n') }]).refused[0]?.reason
   test.each([
     ['type: count\nrules: [a]\ntimespan: 1m', 'the type must be one of'],
-    ['type: event_count\nrules: [a]\ntimespan: 1m', 'needs a condition'],
+    ['type: event_count\nrules: [a]\ntimespan: 1m', 'requires a condition'],
     ['type: event_count\nrules: [a]\ntimespan: 1w\ncondition: {gte: 1}', 'the timespan must be'],
-    ['type: value_count\nrules: [a]\ntimespan: 1m\ncondition: {gte: 1}', 'needs the field'],
-    ['type: event_count\nrules: [a]\ntimespan: 1m\ncondition: {atleast: 1}', 'a condition has no "atleast"'],
+    ['type: value_count\nrules: [a]\ntimespan: 1m\ncondition: {gte: 1}', 'requires a field'],
+    ['type: event_count\nrules: [a]\ntimespan: 1m\ncondition: {atleast: 1}', 'a condition cannot have "atleast"'],
     ['type: event_count\nrules: [missing]\ntimespan: 1m\ncondition: {gte: 1}', 'refers to missing'],
-    ['type: event_count\nrules: [t]\ntimespan: 1m\ncondition: {gte: 1}', 'rests on itself'],
+    ['type: event_count\nrules: [t]\ntimespan: 1m\ncondition: {gte: 1}', 'refers to itself'],
   ])('%j', (body, reason) => {
     expect(refused(body)).toContain(reason)
   })
@@ -222,7 +222,7 @@ test('memory is bounded: the group longest without an event goes first, and it i
 
 test.skipIf(isMissing)('the correlations of the specification are read (skipped without the shared folder)', async () => {
   const set = readRules(await readRuleFiles(sharedPath('spec/tests/schema/correlation')))
-  for (const { reason } of set.refused) expect(reason).toMatch(/refers to|is that of a rule/)
+  for (const { reason } of set.refused) expect(reason).toMatch(/refers to|is already used by a rule/)
 })
 
 const history = fc.array(fc.record({ rule: fc.constantFrom('a', 'b'), second: fc.integer({ min: 0, max: 40 }), user: fc.constantFrom('x', 'y') }), {

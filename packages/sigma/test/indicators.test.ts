@@ -200,7 +200,7 @@ describe('lists', () => {
   test('a line each, with comments, and a URL that has commas', async () => {
     const { keys, problems } = await read('# bad ones\n198.51.100.7\n\nhttp://evil.example/a,b;c?d\nevil.example # why\n0.0.0.0 ads.example\nnonsense\n')
     expect(keys).toEqual(['198.51.100.7', 'http://evil.example/a,b;c?d', 'evil.example', 'ads.example'])
-    expect(problems).toEqual(['line 7: there is no address, domain, URL or hash in it: nonsense'])
+    expect(problems).toEqual(['line 7: no IP address, domain, URL or hash found: nonsense'])
   })
 
   test('a CSV by the names of its columns', async () => {
@@ -222,7 +222,7 @@ describe('lists', () => {
   test('compressed', async () => {
     const packed = gzipSync('198.51.100.7\n')
     expect((await read(packed.subarray(0, 10), packed.subarray(10))).keys).toEqual(['198.51.100.7'])
-    await expect(read(packed.subarray(0, 15))).rejects.toThrow(new UnreadableList('is not gzip that can be read'))
+    await expect(read(packed.subarray(0, 15))).rejects.toThrow(new UnreadableList('is not valid gzip'))
   })
 
   test('a STIX bundle', async () => {
@@ -250,10 +250,7 @@ describe('lists', () => {
     expect(keys).toEqual(['198.51.100.7'])
     expect(described).toEqual(['N: D'])
     expect(until).toEqual(['2027-01-01T00:00:00.000Z'])
-    expect(problems).toEqual([
-      'c: file:name is not looked up: only addresses, domains, URLs and hashes of files are',
-      'd: its pattern is of the kind snort, not stix',
-    ])
+    expect(problems).toEqual(['c: file:name is not supported; only IP addresses, domains, URLs and file hashes are', 'd: its pattern type is snort, not stix'])
   })
 
   test('property: whatever comes, it is read or refused in a sentence', async () => {
@@ -275,8 +272,8 @@ describe('lists', () => {
   })
 
   test('what is no list says so', async () => {
-    await expect(read('{"a":1')).rejects.toThrow('begins like a STIX bundle, but is no JSON')
-    await expect(read('{"a":1}')).rejects.toThrow('no STIX 2.1 bundle')
+    await expect(read('{"a":1')).rejects.toThrow('looks like a STIX bundle but is not valid JSON')
+    await expect(read('{"a":1}')).rejects.toThrow('not a STIX 2.1 bundle')
     expect((await read('')).keys).toEqual([])
   })
 })
@@ -292,22 +289,22 @@ describe('STIX patterns', () => {
     ["[network-traffic:dst_ref.value = '198.51.100.7']", ['198.51.100.7']],
     ["[url:value = 'http://a.example/it\\'s']", undefined],
   ])('%s', (pattern, keys) => {
-    if (keys === undefined) expect(() => indicatorsOfPattern(pattern)).toThrow('is no address, domain, URL or hash')
+    if (keys === undefined) expect(() => indicatorsOfPattern(pattern)).toThrow('is not an IP address, domain, URL or hash')
     else expect(indicatorsOfPattern(pattern).map(({ key }) => key)).toEqual(keys)
   })
 
   test.each([
-    ["[ipv4-addr:value = '198.51.100.7' AND network-traffic:dst_port = 443]", 'network-traffic:dst_port is not looked up'],
-    ["[ipv4-addr:value = '198.51.100.7'] AND [domain-name:value = 'a.example']", 'AND asks for more than one event'],
-    ["[ipv4-addr:value = '198.51.100.7'] FOLLOWEDBY [domain-name:value = 'a.example']", 'FOLLOWEDBY asks for more than one event'],
-    ["[ipv4-addr:value = '198.51.100.7'] REPEATS 5 TIMES", 'REPEATS asks for more than one event'],
-    ["[domain-name:value LIKE 'a%']", 'LIKE is not looked up'],
-    ["[domain-name:value = 'a.example' AND domain-name:value = 'b.example']", 'AND asks for several things'],
-    ["[domain-name:value != 'a.example']", '!= is not looked up'],
-    ["[NOT domain-name:value = 'a.example']", 'NOT is no path'],
+    ["[ipv4-addr:value = '198.51.100.7' AND network-traffic:dst_port = 443]", 'network-traffic:dst_port is not supported'],
+    ["[ipv4-addr:value = '198.51.100.7'] AND [domain-name:value = 'a.example']", 'AND spans multiple events'],
+    ["[ipv4-addr:value = '198.51.100.7'] FOLLOWEDBY [domain-name:value = 'a.example']", 'FOLLOWEDBY spans multiple events'],
+    ["[ipv4-addr:value = '198.51.100.7'] REPEATS 5 TIMES", 'REPEATS spans multiple events'],
+    ["[domain-name:value LIKE 'a%']", 'LIKE is not supported'],
+    ["[domain-name:value = 'a.example' AND domain-name:value = 'b.example']", 'AND combines several values'],
+    ["[domain-name:value != 'a.example']", '!= is not supported'],
+    ["[NOT domain-name:value = 'a.example']", 'NOT is not an object path'],
     ["[domain-name:value = 'a.example'", '] is missing before the end'],
     ['', '[ is missing'],
-    ['[ipv4-addr:value =', 'ends too early'],
+    ['[ipv4-addr:value =', 'is incomplete'],
     ['§', 'cannot be read at character 1'],
   ])('%s', (pattern, reason) => expect(() => indicatorsOfPattern(pattern)).toThrow(reason))
 

@@ -161,18 +161,18 @@ describe('modifiers (Sigma 2.1, appendix)', () => {
 
   test.each([
     ['F|sounds', 'a', 'the modifier "sounds" is not in the specification'],
-    ['F|contains|startswith', 'a', 'exclude each other'],
-    ['F|contains|contains', 'a', 'stands twice'],
+    ['F|contains|startswith', 'a', 'only one of contains'],
+    ['F|contains|contains', 'a', 'appears twice'],
     ['F|lt', 'x', 'lt takes a number'],
     ['F|cidr', "'10.0.0.0/33'", 'is not a network'],
-    ['F|re', "'a(?=b)'", 'looks around'],
-    ['F|re', String.raw`'(a)\1'`, 'refers back'],
+    ['F|re', "'a(?=b)'", 'look-around'],
+    ['F|re', String.raw`'(a)\1'`, 'back-reference'],
     ['F|re', "'a('", 'is not valid'],
     ['F|base64', "'a*'", 'cannot be applied to a value with wildcards'],
     ['F|exists', "'yes'", 'takes true or false'],
-    ['F|i', 'a', 'i, m and s go with re'],
+    ['F|i', 'a', 'the modifiers i, m and s require re'],
     ['F|contains', 'null', 'null takes no modifier'],
-    ['F', '{a: b}', 'a value must be a text'],
+    ['F', '{a: b}', 'a value must be a string'],
     ['F', '[]', 'the list of values is empty'],
   ])('%s: %s is refused with its line', (key, value, reason) => {
     expect(refusal(rule(`selection:\n  ${key}: ${value}\ncondition: selection`))).toMatchObject({
@@ -223,10 +223,10 @@ describe('search identifiers and conditions', () => {
     ['a b', 'has "b" where'],
     ['(a', 'not closed'],
     ['a)', 'has ")" where'],
-    ['a | count() > 5', 'write a correlation rule'],
-    ['2 of them', 'only "1 of" and "all of"'],
+    ['a | count() > 5', 'use a correlation rule'],
+    ['2 of them', 'use "1 of" or "all of"'],
     ['x', '"x", which is not a search identifier'],
-    ['1 of x*', 'no search identifier of this rule fits'],
+    ['1 of x*', 'no search identifier of this rule matches'],
   ])('%s is refused', (condition, reason) => {
     expect(refusal(rule(`a:\n  F: 1\nb:\n  G: 1\ncondition: ${condition}`))).toMatchObject({ line: 10, reason: expect.stringContaining(reason) })
   })
@@ -248,11 +248,11 @@ describe('documents', () => {
     ['a: [', 1, 'not valid YAML'],
     ['just a text', 1, 'must be a map'],
     ['title: T\nlogsource: {category: x}\ndetection: {s: {F: 1}, condition: s}\nlevel: severe', 4, 'the level must be one of'],
-    ['title: T\nlogsource: {category: x}\ndetection: {s: {F: 1}, condition: s, timeframe: 5m}', 3, 'write a correlation rule with a timespan'],
+    ['title: T\nlogsource: {category: x}\ndetection: {s: {F: 1}, condition: s, timeframe: 5m}', 3, 'use a correlation rule with a timespan'],
     ['title: T\ndetection: {s: {F: 1}, condition: s}', 1, 'the logsource is missing'],
     ['action: global\ntitle: T', 1, 'action was removed'],
-    ['title: T\nstatus: unsupported\nlogsource: {}\ndetection: {}', 2, 'the author says'],
-    ['title: T\ntaxonomy: mine\nlogsource: {}\ndetection: {}', 2, 'is not known'],
+    ['title: T\nstatus: unsupported\nlogsource: {}\ndetection: {}', 2, 'the author does not consider'],
+    ['title: T\ntaxonomy: mine\nlogsource: {}\ndetection: {}', 2, 'is not supported'],
     [`title: ${'x'.repeat(257)}\nlogsource: {}\ndetection: {}`, 1, 'longer than 256'],
   ])('%j is refused', (text, line, reason) => {
     expect(refusal(text)).toMatchObject({ line, reason: expect.stringContaining(reason) })

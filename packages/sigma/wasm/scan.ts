@@ -62,7 +62,7 @@ const NON_ASCII: u32 = 1
 const UNUSUAL_ESCAPE: u32 = 2 // \u or \/
 const CONTROL: u32 = 4 // a control character, or an escape that JSON does not know: only JSON.parse can judge
 
-// Verdicts.
+// Results of a program.
 const FALSE: u32 = 0
 const MAYBE: u32 = 1
 const TRUE: u32 = 2
@@ -961,26 +961,26 @@ function evaluate(node: usize): u32 {
   const op = head & 0xff
   const count = head >> 8
   if (op == OP_AND) {
-    let verdict = TRUE
+    let result = TRUE
     let child = node + 8
     for (let i: u32 = 0; i < count; i++) {
       const one = evaluate(child)
       if (one == FALSE) return FALSE
-      if (one < verdict) verdict = one
+      if (one < result) result = one
       child += (<usize>load<u32>(child, 4)) << 2
     }
-    return verdict
+    return result
   }
   if (op == OP_OR) {
-    let verdict = FALSE
+    let result = FALSE
     let child = node + 8
     for (let i: u32 = 0; i < count; i++) {
       const one = evaluate(child)
       if (one == TRUE) return TRUE
-      if (one > verdict) verdict = one
+      if (one > result) result = one
       child += (<usize>load<u32>(child, 4)) << 2
     }
-    return verdict
+    return result
   }
   if (op == OP_NOT) return TRUE - evaluate(node + 8)
   if (op == OP_MAYBE) return MAYBE
@@ -1147,9 +1147,9 @@ function match(forcedClass: u32): void {
   const programs = <usize>load<u32>(header + PROGRAMS)
   for (let i: u32 = 0; i < candidateCount; i++) {
     const program = load<u32>(candidates + ((<usize>i) << 2))
-    const verdict = evaluate(load<u32>(programs + ((<usize>program) << 2)))
+    const result = evaluate(load<u32>(programs + ((<usize>program) << 2)))
     // A \\u that is none would make the line no JSON: only parsing it can tell.
-    if (verdict != FALSE) emit(verdict == TRUE && (lineFlags & UNUSUAL_ESCAPE) == 0 ? program | SURE : program)
+    if (result != FALSE) emit(result == TRUE && (lineFlags & UNUSUAL_ESCAPE) == 0 ? program | SURE : program)
   }
   if (hasIndicators() && isIndicated()) emit(INDICATED)
 }
@@ -1184,7 +1184,7 @@ export function scan(length: u32, forcedClass: u32): u32 {
   lines = 0
   events = 0
   const found = index(length)
-  const mostPerLine = load<u32>(header + OUTPUT_CAPACITY) >> 1
+  const maxPerLine = load<u32>(header + OUTPUT_CAPACITY) >> 1
   let at = input
   let cursor = quotes
   const end = quotes + ((<usize>found) << 2)
@@ -1203,6 +1203,6 @@ export function scan(length: u32, forcedClass: u32): u32 {
       match(forcedClass)
     }
     lines++
-    if (outputCount > mostPerLine) return <u32>(at - input)
+    if (outputCount > maxPerLine) return <u32>(at - input)
   }
 }

@@ -36,7 +36,7 @@ describe('every route says who may call it, and keeps to it', () => {
     for (const [name, route] of all) {
       if (route.access.kind !== 'role') continue
       for (const role of roles) {
-        // Acts that end what the walk stands on are looked at for refusal only.
+        // Commands that end what the walk depends on are checked for refusal only.
         const isRefused = roles.indexOf(role) < roles.indexOf(route.access.role)
         if (!isRefused && ['liveEvents', 'loadDemo', 'removeDemo', 'exportJournal'].includes(name)) continue
         const status = await request(world, route, { origin: world.origin, cookie: people[role].cookie })

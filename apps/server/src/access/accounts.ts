@@ -37,10 +37,10 @@ export async function setUp(
   input: { token: string; organization: string; name: string; email: string; password: string },
 ): Promise<PersonRow> {
   if (!openToken(secrets, 'setup', input.token))
-    throw new AppProblem('forbidden', 'This set-up link is not right. The server prints the right one when it starts.')
+    throw new AppProblem('forbidden', 'This setup link is invalid. The server prints the current one when it starts.')
   // Two who open the link at once: the second waits here, and finds the first.
   await tx.db.execute(sql`select pg_advisory_xact_lock(7236003)`)
-  if (await isSetUp(tx)) throw new AppProblem('forbidden', 'This set-up link was used: there is an administrator. Sign in, or ask for an invitation.')
+  if (await isSetUp(tx)) throw new AppProblem('forbidden', 'This setup link was already used. Sign in, or ask an administrator for an invitation.')
   const person = await addPerson(tx, {
     name: input.name,
     email: input.email,
@@ -64,7 +64,7 @@ export async function addPerson(tx: Tx, person: { name: string; email: string; r
     .values({ ...person, createdAt: tx.now })
     .onConflictDoNothing()
     .returning()
-  if (!added) throw conflict(`${person.email} has an account already.`)
+  if (!added) throw conflict(`${person.email} already has an account.`)
   if (added.isDemo) await markRecords(tx, [added.id], { isDemo: true })
   return added
 }
@@ -78,7 +78,7 @@ function lockSeconds(failures: number): number {
   return failures < 5 ? 0 : Math.min(300, 2 ** (failures - 4))
 }
 
-/** Checks e-mail and password. Wrong ones slow the next attempt down; the answer never tells whether the account exists. */
+/** Checks email and password. Wrong ones slow the next attempt down; the answer never tells whether the account exists. */
 export async function checkPassword(
   transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>,
   reader: Reader,
@@ -87,7 +87,7 @@ export async function checkPassword(
 ): Promise<PersonRow> {
   const [person] = await reader.db.select().from(people).where(eq(people.email, email))
   if (person?.lockedUntil && person.lockedUntil > reader.now)
-    throw new AppProblem('too-many', 'Too many wrong passwords for this account. Wait a few minutes and try again.')
+    throw new AppProblem('too-many', 'Too many wrong passwords for this account. Try again in a few minutes.')
   const isRight = await isPassword(password, person?.isActive ? person.passwordHash : null)
   if (person && isRight) {
     if (person.failedAttempts > 0) await reader.db.update(people).set({ failedAttempts: 0, lockedUntil: null }).where(eq(people.id, person.id))
@@ -108,7 +108,7 @@ export async function checkPassword(
           .where(eq(people.id, person.id))
       await record(tx, { actor: { kind: 'system', id: null, name: 'Somebody' }, type: 'sign-in.refused', subject: { kind: 'person', id: person.id } })
     })
-  throw new AppProblem('not-signed-in', 'E-mail or password is not right.')
+  throw new AppProblem('not-signed-in', 'Incorrect email or password.')
 }
 
 export function invitationLink(invitationId: string): PrivateLink {
@@ -124,7 +124,7 @@ export async function invite(
 ): Promise<Invitation & { link: string }> {
   const [taken] = await tx.db.select({ passwordHash: people.passwordHash, isDemo: people.isDemo }).from(people).where(eq(people.email, input.email))
   // Somebody who was entered from a file is paged before they have signed in for the first time.
-  if (taken && (taken.passwordHash !== null || taken.isDemo)) throw conflict(`${input.email} has an account already.`)
+  if (taken && (taken.passwordHash !== null || taken.isDemo)) throw conflict(`${input.email} already has an account.`)
   const invitation = { id: newId(), ...input, createdAt: tx.now, expiresAt: addDays(tx.now, 7) }
   await tx.db.insert(invitations).values(invitation)
   const link = invitationLink(invitation.id)
@@ -134,7 +134,7 @@ export async function invite(
     purpose: 'invitation',
     purposeId: invitation.id,
     subject: 'You are invited to Tocsin',
-    body: `Hello ${input.name},\n\n${caller.actor.name} invites you to Tocsin, where security incidents are handled. Choose a password here, within seven days:\n\n${linkPlaceholder}\n`,
+    body: `Hello ${input.name},\n\n${caller.actor.name} invited you to Tocsin, the platform for security incidents. Set your password within seven days:\n\n${linkPlaceholder}\n`,
     link,
   })
   await record(tx, {
@@ -151,7 +151,7 @@ export async function acceptInvitation(tx: Tx, secrets: Secrets, input: { token:
   const [id] = openToken(secrets, 'invitation', input.token) ?? []
   const [invitation] = id === undefined ? [] : await tx.db.select().from(invitations).where(eq(invitations.id, id)).for('update')
   if (!invitation || invitation.usedAt !== null || invitation.expiresAt <= tx.now)
-    throw new AppProblem('forbidden', 'This invitation is not right, was used, or is too old. Ask for another.')
+    throw new AppProblem('forbidden', 'This invitation is invalid, was already used, or has expired. Ask for a new one.')
   await tx.db.update(invitations).set({ usedAt: tx.now }).where(eq(invitations.id, invitation.id))
   const passwordHash = await hashPassword(input.password)
   const [entered] = await tx.db
@@ -211,7 +211,7 @@ export async function assertPeople(reader: Reader, ids: readonly string[], field
     .select({ n: countOf() })
     .from(people)
     .where(and(sql`${people.id} = any(${sql.param([...wanted])}::uuid[])`, eq(people.isActive, true)))
-  if (found?.n !== wanted.size) throw invalid(field, 'must name people who have an active account')
+  if (found?.n !== wanted.size) throw invalid(field, 'must be people with an active account')
 }
 
 /** Changes role, activity or the lost second factor of a person. The last administrator stays one. */
@@ -232,7 +232,7 @@ export async function changePerson(
       .from(people)
       .where(and(eq(people.role, 'administrator'), eq(people.isActive, true), eq(people.isDemo, false), ne(people.id, id)))
       .limit(1)
-    if (others.length === 0) throw conflict(`${before.name} is the only administrator. Make somebody else one first.`)
+    if (others.length === 0) throw conflict(`${before.name} is the only administrator. Make another person an administrator first.`)
   }
   await tx.db
     .update(people)
@@ -284,7 +284,7 @@ export async function readMe(reader: Reader, personId: string, sessionId: string
 /** Changes the own password; every other session ends. */
 export async function changePassword(tx: Tx, caller: Caller, input: { current: string; next: string }): Promise<void> {
   const person = await findPerson(tx, caller.personId)
-  if (!(await isPassword(input.current, person?.passwordHash ?? null))) throw invalid('current', 'is not your password')
+  if (!(await isPassword(input.current, person?.passwordHash ?? null))) throw invalid('current', 'is incorrect')
   await tx.db
     .update(people)
     .set({ passwordHash: await hashPassword(input.next) })

@@ -44,6 +44,6 @@ export async function revokeApiKey(tx: Tx, caller: Caller, id: string): Promise<
     .set({ revokedAt: tx.now })
     .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
     .returning({ name: apiKeys.name })
-  if (revoked.length === 0) throw notFound('API key in use')
+  if (revoked.length === 0) throw notFound('active API key')
   await record(tx, { actor: caller.actor, type: 'api-key.revoked', subject: { kind: 'api-key', id }, data: { name: revoked[0]?.name ?? '' } })
 }

@@ -22,7 +22,7 @@ import { apiKeys, people, sessions } from './tables.ts'
 /** Somebody who acts: a person with a session, or an API key in the name of the person who made it. */
 export interface Caller {
   readonly actor: Actor
-  /** The person who answers for the act: four eyes are counted by this, so a key is never a second pair. */
+  /** The person responsible for the command: four eyes are counted by this, so a key is never a second pair. */
   readonly personId: string
   readonly role: Role
   readonly sessionId: string | null
@@ -56,15 +56,15 @@ function unguarded({ route, run }: Binding<null>): Binding<MaybeCaller> {
   return { route, run: (database, call, repeat) => run(database, { ...call, caller: anonymous }, repeat) }
 }
 
-/** Binds an act of a known caller. */
+/** Binds a command of a known caller. */
 export function command<R extends Route>(route: R, handler: CommandHandler<R, Caller>): Binding<MaybeCaller> {
   return guarded(bindCommand(route, handler))
 }
-/** Binds a question of a known caller. */
+/** Binds a query of a known caller. */
 export function query<R extends Route>(route: R, handler: QueryHandler<R, Caller>): Binding<MaybeCaller> {
   return guarded(bindQuery(route, handler))
 }
-/** Binds what a known caller does in several steps. */
+/** Binds a workflow of a known caller. */
 export function workflow<R extends Route>(route: R, handler: WorkflowHandler<R, Caller>): Binding<MaybeCaller> {
   return guarded(bindWorkflow(route, handler))
 }
@@ -87,14 +87,15 @@ export function authorizer(config: Config): (reader: Reader, route: Route, reque
     const bearer = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1]
     if (bearer !== undefined) return callerOfKey(reader, route, bearer)
     const token = request.cookies[sessionCookie]
-    if (token === undefined) throw new AppProblem('not-signed-in', 'Sign in first, or send an API key.')
-    // A session cookie is sent by the browser whoever asks it to: acts must come from our own pages.
-    if (route.method !== 'GET' && !isSameOrigin(config, request)) throw new AppProblem('forbidden', 'This request did not come from a page of Tocsin.')
+    if (token === undefined) throw new AppProblem('not-signed-in', 'Sign in, or send an API key.')
+    // A session cookie is sent by the browser whoever asks it to: commands must come from our own pages.
+    if (route.method !== 'GET' && !isSameOrigin(config, request)) throw new AppProblem('forbidden', 'Cross-site requests are not allowed.')
     const found = await findSession(reader, token)
     if (!found) throw new AppProblem('not-signed-in', 'The session has ended. Sign in again.')
     if (access.kind === 'role') {
-      if (found.assurance !== 'full') throw new AppProblem('not-signed-in', 'The second factor of this session is still missing.')
-      if (!includesRole(found.caller.role, access.role)) throw new AppProblem('forbidden', `This needs the role ${access.role}; yours is ${found.caller.role}.`)
+      if (found.assurance !== 'full') throw new AppProblem('not-signed-in', 'Verify your second factor first.')
+      if (!includesRole(found.caller.role, access.role))
+        throw new AppProblem('forbidden', `This requires the role ${access.role}. Your role is ${found.caller.role}.`)
     }
     return found.caller
   }
@@ -134,10 +135,10 @@ async function callerOfKey(reader: Reader, route: Route, bearer: string): Promis
   const { key, person } = found
   const { access } = route
   const scope: Scope | null = access.kind === 'role' ? access.scope : null
-  if (scope === null) throw new AppProblem('forbidden', 'API keys may not do this: it is for people.')
-  if (!key.scopes.includes(scope)) throw new AppProblem('forbidden', `This needs the scope ${scope}; the key has ${key.scopes.join(', ')}.`)
+  if (scope === null) throw new AppProblem('forbidden', 'This action is not available to API keys.')
+  if (!key.scopes.includes(scope)) throw new AppProblem('forbidden', `This requires the scope ${scope}. The API key has ${key.scopes.join(', ')}.`)
   if (access.kind === 'role' && !includesRole(person.role, access.role))
-    throw new AppProblem('forbidden', `This needs the role ${access.role}; ${person.name}, who made the key, is ${person.role}.`)
+    throw new AppProblem('forbidden', `This requires the role ${access.role}. ${person.name}, who created the API key, has the role ${person.role}.`)
   if (key.lastUsedAt === null || key.lastUsedAt < addMinutes(reader.now, -1))
     await reader.db.update(apiKeys).set({ lastUsedAt: reader.now }).where(eq(apiKeys.id, key.id))
   return { actor: { kind: 'key', id: key.id, name: `${key.name} (key of ${person.name})` }, personId: person.id, role: person.role, sessionId: null }

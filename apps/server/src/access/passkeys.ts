@@ -26,7 +26,7 @@ type Options = { challengeId: string; options: Record<string, unknown> }
 export async function startPasskey(tx: Tx, origin: string, caller: Caller): Promise<Options> {
   await assertMayEnrol(tx, caller)
   const person = await findPerson(tx, caller.personId)
-  if (!person) throw conflict('The account is gone.')
+  if (!person) throw conflict('This account no longer exists.')
   const known = await tx.db.select().from(passkeys).where(eq(passkeys.personId, person.id))
   const options = await generateRegistrationOptions({
     rpName: 'Tocsin',
@@ -75,7 +75,7 @@ export async function addPasskey(
     })
     .onConflictDoNothing()
     .returning({ id: passkeys.id })
-  if (added.length === 0) throw conflict('This passkey is enrolled already.')
+  if (added.length === 0) throw conflict('This passkey is already enrolled.')
   await record(tx, {
     actor: caller.actor,
     type: 'second-factor.enrolled',
@@ -138,7 +138,7 @@ async function takeChallenge(tx: Tx, id: string, personId: string | null): Promi
     .delete(challenges)
     .where(and(eq(challenges.id, id), gt(challenges.expiresAt, tx.now)))
     .returning()
-  if (!taken || taken.personId !== personId) throw new AppProblem('invalid', 'The passkey took too long. Start again.')
+  if (!taken || taken.personId !== personId) throw new AppProblem('invalid', 'The passkey request timed out. Try again.')
   return taken.challenge
 }
 
@@ -152,5 +152,5 @@ async function checked<T>(verify: () => Promise<T>): Promise<T> {
 }
 
 function refused(): AppProblem {
-  return new AppProblem('not-signed-in', 'This passkey is not known here.')
+  return new AppProblem('not-signed-in', 'This passkey is not registered.')
 }

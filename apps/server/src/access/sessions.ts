@@ -51,7 +51,7 @@ export async function endSession(tx: Tx, caller: Caller, sessionId: string): Pro
 /** Lifts this session to full assurance: the second factor was given. */
 export async function liftSession(tx: Tx, caller: Caller): Promise<Me> {
   const { sessionId } = caller
-  if (sessionId === null) throw conflict('An API key has no second factor.')
+  if (sessionId === null) throw conflict('API keys have no second factor.')
   await tx.db.update(sessions).set({ assurance: 'full', failedCodes: 0 }).where(eq(sessions.id, sessionId))
   // Half-open sessions of the same person from before are of no more use to anybody but a thief of the password.
   await tx.db.delete(sessions).where(and(eq(sessions.personId, caller.personId), ne(sessions.id, sessionId), eq(sessions.assurance, 'password')))
@@ -80,7 +80,7 @@ export async function giveOneTimeCode(database: Database, secrets: Secrets, call
     if (session && session.failedCodes >= maxWrongCodes) await tx.db.delete(sessions).where(eq(sessions.id, session.id))
     await record(tx, { actor: caller.actor, type: 'one-time-code.refused', subject: { kind: 'person', id: caller.personId } })
   })
-  throw invalid('code', 'is not the code that the authenticator shows now')
+  throw invalid('code', 'is not the current code of the authenticator app')
 }
 
 async function takeCode(tx: Tx, secrets: Secrets, caller: Caller, code: string): Promise<boolean> {
@@ -107,15 +107,15 @@ async function isFreshCode(
 /** Nobody enrols a further factor with half a session: otherwise a stolen password would be enough. */
 export async function assertMayEnrol(tx: Tx, caller: Caller): Promise<void> {
   const me = await readMe(tx, caller.personId, caller.sessionId)
-  if (me.assurance !== 'full' && !me.mustEnrol) throw new AppProblem('forbidden', 'Give the second factor that you have first.')
+  if (me.assurance !== 'full' && !me.mustEnrol) throw new AppProblem('forbidden', 'Verify your existing second factor first.')
 }
 
 /** Starts to enrol an authenticator app. The one enrolled before works until the new one is confirmed. */
 export async function startTotp(tx: Tx, secrets: Secrets, caller: Caller): Promise<{ secret: string; uri: string }> {
   await assertMayEnrol(tx, caller)
   const person = await findPerson(tx, caller.personId)
-  if (!person) throw conflict('The account is gone.')
-  if (person.totpConfirmedAt !== null) throw conflict('An authenticator app is enrolled. An administrator can reset it if it was lost.')
+  if (!person) throw conflict('This account no longer exists.')
+  if (person.totpConfirmedAt !== null) throw conflict('An authenticator app is already enrolled. If you lost it, an administrator can reset it.')
   const secret = new Secret({ size: 20 }).base32
   await tx.db
     .update(people)
@@ -128,9 +128,9 @@ export async function startTotp(tx: Tx, secrets: Secrets, caller: Caller): Promi
 export async function confirmTotp(tx: Tx, secrets: Secrets, caller: Caller, code: string): Promise<Me> {
   await assertMayEnrol(tx, caller)
   const [person] = await tx.db.select().from(people).where(eq(people.id, caller.personId)).for('update')
-  if (!person?.totpSecret || person.totpConfirmedAt !== null) throw conflict('Start to enrol an authenticator app first.')
+  if (!person?.totpSecret || person.totpConfirmedAt !== null) throw conflict('Start enrolling an authenticator app first.')
   if (!(await isFreshCode(tx, secrets, { ...person, totpSecret: person.totpSecret }, code)))
-    throw invalid('code', 'is not the code that the authenticator shows now')
+    throw invalid('code', 'is not the current code of the authenticator app')
   await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, person.id))
   await record(tx, { actor: caller.actor, type: 'second-factor.enrolled', subject: { kind: 'person', id: person.id }, data: { factor: 'authenticator app' } })
   return liftSession(tx, caller)

@@ -10,7 +10,7 @@ export interface Viewer {
 type Rule = (viewer: Viewer, id: AnyColumn | SQL) => SQL
 
 /**
- * Who may see what belongs to a restricted record. The module that owns the records says the rule once; every query on every floor
+ * Who may see what belongs to a restricted record. The module that owns the records says the rule once; every query in every layer
  * that shows something belonging to one (alerts, pages, messages, journal, live stream) puts it into its `where`.
  */
 export class Visibility {

@@ -10,7 +10,7 @@ export interface Engagement {
   readonly outweighs: readonly Severity[]
 }
 
-/** What a floor below has to know of the work of people, said by the module that owns it. */
+/** What a lower layer has to know of the work of people, said by the module that owns it. */
 interface Work {
   /** The open incidents of a team that a viewer may see, as lines of text, the gravest first. */
   openIncidents(reader: Reader, teamId: string, viewer: Viewer): Promise<string[]>

@@ -11,7 +11,7 @@ import { isAtLeast, pageTeam, resolvePagesAbout } from '../paging/index.ts'
 import { matches, silence, silencesNow } from './silences.ts'
 import { alerts } from './tables.ts'
 
-export const acceptedAlerts = defineCounter({ name: 'tocsin_alerts_total', help: 'Alerts accepted: new, or repeated while open', labelNames: ['result'] })
+export const acceptedAlerts = defineCounter({ name: 'tocsin_alerts_total', help: 'Alerts accepted, by result: new or repeated', labelNames: ['result'] })
 
 /** An alert as a source sends it: the service already found in the catalog, or none. */
 export interface IncomingAlert extends Omit<AlertInput, 'service'> {

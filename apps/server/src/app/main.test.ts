@@ -35,13 +35,13 @@ describe('a start that cannot succeed ends with one sentence', () => {
     url.password = 'wrong'
     expect(await failed({ ...shared, DATABASE_URL: url.href })).toMatchObject({
       code: 2,
-      sentence: `DATABASE_URL: the database at ${url.host} does not accept this user or password.`,
+      sentence: `DATABASE_URL: the database at ${url.host} rejects this user or password.`,
       lines: 1,
     })
     const unknown = inject('templateUrl').replace(/\/tocsin$/, '/nowhere')
     expect(await failed({ DATABASE_URL: unknown })).toMatchObject({
       code: 2,
-      sentence: `DATABASE_URL: the database at ${url.host} has no database of that name.`,
+      sentence: `DATABASE_URL: the database at ${url.host} has no database with this name.`,
       lines: 1,
     })
   })
@@ -54,7 +54,7 @@ describe('a start that cannot succeed ends with one sentence', () => {
       DATABASE_URL: `postgres://tocsin@127.0.0.1:${port}/tocsin`,
       TOCSIN_LOG_LEVEL: 'info',
     })
-    await until(() => server.log().find(line => line.msg === 'the database does not answer yet; it is waited for'), 'it waits')
+    await until(() => server.log().find(line => line.msg === 'waiting for the database'), 'it waits')
     expect(await server.stop()).toBe(0)
     // One that comes up meanwhile is used.
     const clone = await cloneDatabase()
@@ -83,7 +83,7 @@ describe('a start that cannot succeed ends with one sentence', () => {
     const port = await freePort()
     expect(await failed({ DATABASE_URL: `postgres://tocsin@127.0.0.1:${port}/tocsin` })).toEqual({
       code: 1,
-      sentence: `The database at 127.0.0.1:${port} does not answer (ECONNREFUSED): start it, or correct DATABASE_URL.`,
+      sentence: `The database at 127.0.0.1:${port} does not respond (ECONNREFUSED). Start it, or correct DATABASE_URL.`,
       lines: 1,
     })
   })

@@ -102,7 +102,7 @@ describe('the embedded database is supervised', () => {
           '/readyz says so',
           30_000,
         )
-        expect(cause).toContain('The disk of the database is full')
+        expect(cause).toContain('The database disk is full')
         await new Promise(resolve => setTimeout(resolve, 5_000))
         rmSync(join(disk, 'ballast'))
         expect(await untilWritten(call, 'there is room')).toBeLessThan(15)
@@ -140,7 +140,7 @@ test('a damaged page of the journal is named by /readyz, and does not fill the l
       '/readyz names it',
       40_000,
     )
-    expect(cause).toContain('The journal cannot be read: a page of the database is damaged.')
+    expect(cause).toContain('The journal cannot be read: a database page is corrupted.')
     expect(await status(server, '/healthz')).toBe(200)
     await new Promise(resolve => setTimeout(resolve, 5_000))
     expect(server.log().length).toBeLessThan(60)

@@ -11,14 +11,14 @@ export function incidentPage(record: IncidentRecord, proof: { digest: string; ch
     ['Opened', instant(incident.openedAt)],
     ['Declared', instant(incident.declaredAt)],
     ['Closed', instant(incident.closedAt)],
-    ['Lead (security)', incident.lead?.name ?? '—'],
-    ['Owner (service)', incident.owner?.name ?? '—'],
-    ['Communications', incident.communications?.name ?? '—'],
-    ['Executive', incident.executive?.name ?? '—'],
-    ['Realm', incident.responsibility],
-    ['Approximate users affected', incident.approximateUsers === null ? 'not known' : String(incident.approximateUsers)],
-    ['Customer data touched', incident.dataTouched.customerData],
-    ['Personal data touched', incident.dataTouched.personalData],
+    ['Incident lead', incident.lead?.name ?? '—'],
+    ['Service owner', incident.owner?.name ?? '—'],
+    ['Communications lead', incident.communications?.name ?? '—'],
+    ['Executive sponsor', incident.executive?.name ?? '—'],
+    ['Responsibility', incident.responsibility],
+    ['Approximate users affected', incident.approximateUsers === null ? 'unknown' : String(incident.approximateUsers)],
+    ['Customer data affected', incident.dataTouched.customerData],
+    ['Personal data affected', incident.dataTouched.personalData],
   ]
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Incident ${incident.number}: ${text(incident.title)}</title>
@@ -31,17 +31,17 @@ time{white-space:nowrap;font-variant-numeric:tabular-nums}
 @media print{body{margin:0}}
 </style></head><body>
 <h1>Incident ${incident.number}: ${text(incident.title)}</h1>
-<p class="quiet">The record as it stood at ${instant(record.exportedAt)}, exported by ${text(record.exportedBy)}.</p>
-<h2>Facts</h2><table>${facts.map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${text(value)}</td></tr>`).join('')}</table>
+<p class="quiet">Exported on ${instant(record.exportedAt)} by ${text(record.exportedBy)}.</p>
+<h2>Details</h2><table>${facts.map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${text(value)}</td></tr>`).join('')}</table>
 ${incident.summary ? `<h2>Summary</h2>${renderMarkdown(incident.summary)}` : ''}
 <h2>Affected services and customers</h2>${listed([...incident.services.map(each => ({ kind: 'Service', ...each })), ...incident.customers.map(each => ({ kind: 'Customer', ...each }))])}
 <h2>Timeline</h2><table>${incident.timeline.map(entry => `<tr><td>${instant(entry.at)}</td><td>${text(entry.by)}</td><td>${text(entry.sentence)}${entry.reason ? `<br>${lines(entry.reason)}` : ''}</td></tr>`).join('')}</table>
 <h2>Tasks</h2>${incident.tasks.length === 0 ? '<p class="quiet">None.</p>' : `<table>${incident.tasks.map(task => `<tr><td>${task.doneAt ? 'done' : 'open'}</td><td>${text(task.title)}</td><td>${text(task.assignee?.name ?? '')}</td></tr>`).join('')}</table>`}
 <h2>Notes</h2>${incident.notes.length === 0 ? '<p class="quiet">None.</p>' : incident.notes.map(note => `<div class="note"><p class="quiet">${text(note.author)}, ${instant(note.createdAt)}</p>${note.html}</div>`).join('')}
-<h2>Duties to notify</h2>${obligationsSection(obligations)}
-<h2>Review</h2>${reviewed(review)}
-<h2>Proof</h2><p>The JSON export of this record carries every entry of the journal with its proof; <code>npx tocsin journal verify FILE</code> checks it.
-The digest of this record is in the journal: <code>${proof.digest}</code></p><pre>${text(proof.checkpoint)}\n${text(proof.key)}</pre>
+<h2>Notification obligations</h2>${obligationsSection(obligations)}
+<h2>Post-incident review</h2>${reviewed(review)}
+<h2>Verification</h2><p>The signed JSON export of this incident contains every journal entry with its proof. Verify it with <code>npx tocsin journal verify FILE</code>.
+The digest of this report is in the journal: <code>${proof.digest}</code></p><pre>${text(proof.checkpoint)}\n${text(proof.key)}</pre>
 </body></html>
 `
 }
@@ -59,7 +59,7 @@ function instant(value: string | null): string {
 }
 
 function listed(rows: { kind: string; name: string; basis: string }[]): string {
-  if (rows.length === 0) return '<p class="quiet">None listed.</p>'
+  if (rows.length === 0) return '<p class="quiet">None.</p>'
   return `<table>${rows.map(row => `<tr><td>${row.kind}</td><td>${text(row.name)}</td><td>${text(row.basis)}</td></tr>`).join('')}</table>`
 }
 
@@ -68,7 +68,7 @@ function obligationsSection(obligations: IncidentRecord['obligations']): string 
   return obligations
     .map(obligation => {
       const decision = obligation.decision
-        ? `<p>Decision: ${obligation.decision.kind === 'defer' ? 'deferred' : 'not to notify'} (${text(obligation.decision.reasonCategory)}). ${lines(obligation.decision.reason)} Proposed by ${text(obligation.decision.proposedBy.name)}, approved by ${text(obligation.decision.approvedBy ?? 'nobody yet')}, to be reviewed on ${text(obligation.decision.reviewOn)}.</p>`
+        ? `<p>Decision: ${obligation.decision.kind === 'defer' ? 'deferred' : 'waived'} (${text(obligation.decision.reasonCategory)}). ${lines(obligation.decision.reason)} Proposed by ${text(obligation.decision.proposedBy.name)}, approved by ${text(obligation.decision.approvedBy ?? 'nobody')}, review date ${text(obligation.decision.reviewOn)}.</p>`
         : ''
       const sent = obligation.notices
         .flatMap(notice => notice.deliveries)
@@ -78,9 +78,9 @@ function obligationsSection(obligations: IncidentRecord['obligations']): string 
         )
       const notices = obligation.notices.map(
         notice =>
-          `<p><strong>${notice.kind === 'update' ? 'Update' : 'Notice'}</strong>, by ${text(notice.author.name)}, approved by ${text(notice.approvedBy ?? 'nobody yet')}.</p><p>${lines(notice.nature)}</p><p>${lines(notice.userImpact)}</p><p>${lines(notice.mitigation)}</p>`,
+          `<p><strong>${notice.kind === 'update' ? 'Update' : 'Notice'}</strong>, by ${text(notice.author.name)}, approved by ${text(notice.approvedBy ?? 'nobody')}.</p><p>${lines(notice.nature)}</p><p>${lines(notice.userImpact)}</p><p>${lines(notice.mitigation)}</p>`,
       )
-      return `<div class="note"><p><strong>${text(obligation.customer.name)}</strong>: ${obligation.state}; started ${instant(obligation.startedAt)}, due ${instant(obligation.dueAt)}, met ${instant(obligation.notifiedAt)}</p>${decision}${notices.join('')}${sent.length > 0 ? `<table>${sent.join('')}</table>` : ''}</div>`
+      return `<div class="note"><p><strong>${text(obligation.customer.name)}</strong>: ${obligation.state}; started ${instant(obligation.startedAt)}, due ${instant(obligation.dueAt)}, notified ${instant(obligation.notifiedAt)}</p>${decision}${notices.join('')}${sent.length > 0 ? `<table>${sent.join('')}</table>` : ''}</div>`
     })
     .join('')
 }
@@ -91,5 +91,5 @@ function reviewed({ review, because }: IncidentRecord['review']): string {
   const followUps = review.followUps.map(
     each => `<tr><td>${text(each.title)}</td><td>${text(each.owner.name)}</td><td>${text(each.dueOn)}</td><td>${each.state}</td></tr>`,
   )
-  return `<p>${review.state === 'finished' ? `Finished by ${text(review.finishedBy ?? '')}, ${instant(review.finishedAt)}.` : 'In the making.'}</p>${renderMarkdown(review.sequence)}<ul>${findings.join('')}</ul>${followUps.length > 0 ? `<table>${followUps.join('')}</table>` : ''}`
+  return `<p>${review.state === 'finished' ? `Finished by ${text(review.finishedBy ?? '')}, ${instant(review.finishedAt)}.` : 'In progress.'}</p>${renderMarkdown(review.sequence)}<ul>${findings.join('')}</ul>${followUps.length > 0 ? `<table>${followUps.join('')}</table>` : ''}`
 }

@@ -4,7 +4,7 @@ import type { Reader } from '../kernel/database.ts'
 import { obligationsOf } from '../notices/index.ts'
 import { readReviewOf } from '../reviews/index.ts'
 
-/** The record of one incident, as it stands: itself, its duties to notify, its review. */
+/** The record of one incident: itself, its notification obligations, its review. */
 export async function readRecord(reader: Reader, context: AppContext, conditions: ClosingConditions, caller: Caller, id: string) {
   const incident = await readIncident(reader, context, conditions, caller, id)
   const obligations = await obligationsOf(reader, context, caller, id)

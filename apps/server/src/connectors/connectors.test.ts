@@ -36,7 +36,7 @@ describe('a real Alertmanager', () => {
       }, 'the alert is resolved')
       expect(resolved.sourceResolvedAt).not.toBeNull()
       expect((await primary.call('pages')).items[0]?.state).toBe('resolved')
-      expect((await primary.call('alerts', {})).items, 'what woke somebody waits for a verdict').toHaveLength(1)
+      expect((await primary.call('alerts', {})).items, 'what paged somebody is in the triage queue').toHaveLength(1)
     } finally {
       await alertmanager.stop()
     }
@@ -182,7 +182,7 @@ describe('reports', () => {
     const id = alert?.id ?? ''
     await primary.call('acknowledgeAlert', { params: { id } })
     expect((await visitor('followReport', { body: { token } })).stage).toBe('being-looked-at')
-    await expect(visitor('followReport', { body: { token: `${token}x` } })).rejects.toThrow(/not right/)
+    await expect(visitor('followReport', { body: { token: `${token}x` } })).rejects.toThrow(/link is invalid/)
 
     const report = await primary.call('reportOfAlert', { params: { id } })
     const file = await primary.call.raw('reportFile', { params: { id: report.files[0]?.id ?? '' } })

@@ -19,7 +19,7 @@ export function openConnectors(context: AppContext): Bindings {
     command(routes.revokeIntegration, (tx, { caller, params }) => revokeIntegration(tx, caller, params.id)),
     openCommand(routes.fromAlertmanager, (tx, { params, body }) => takeAlertmanager(tx, context, params.key, body)),
     openCommand(routes.fromPagerDuty, (tx, { body }) => {
-      if (body.routing_key === undefined) throw invalid('routing_key', 'is required: the key of a source')
+      if (body.routing_key === undefined) throw invalid('routing_key', 'is required: an integration key')
       return takePagerDuty(tx, context, body.routing_key, body)
     }),
     openCommand(routes.fromPagerDutyIntegration, (tx, { params, body }) => takePagerDuty(tx, context, params.key, body)),

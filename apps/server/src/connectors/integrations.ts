@@ -44,7 +44,7 @@ export async function createIntegration(
 ): Promise<{ source: Integration; key: string; url: string }> {
   if (input.serviceId !== null) {
     const known = await tx.db.select({ id: services.id }).from(services).where(eq(services.id, input.serviceId))
-    if (known.length === 0) throw invalid('serviceId', 'must name a service of the catalog')
+    if (known.length === 0) throw invalid('serviceId', 'must be a service in the catalog')
   }
   const id = newId()
   const key = randomSecret(24)
@@ -62,7 +62,7 @@ export async function revokeIntegration(tx: Tx, caller: Caller, id: string): Pro
     .set({ revokedAt: tx.now })
     .where(and(eq(integrations.id, id), isNull(integrations.revokedAt)))
     .returning({ name: integrations.name })
-  if (revoked.length === 0) throw notFound('source in use')
+  if (revoked.length === 0) throw notFound('active integration')
   await record(tx, { actor: caller.actor, type: 'source.revoked', subject: { kind: 'source', id }, data: { name: revoked[0]?.name ?? '' } })
 }
 
@@ -73,7 +73,7 @@ export async function openIntegration(tx: Tx, kind: Kind, key: string, alertCoun
     .set({ lastSeenAt: tx.now, received: sql`${integrations.received} + ${alertCount}` })
     .where(and(eq(integrations.keyDigest, secretDigest(key)), eq(integrations.kind, kind), isNull(integrations.revokedAt)))
     .returning()
-  if (!source) throw new AppProblem('forbidden', 'The key of this source is not right, or was revoked.')
+  if (!source) throw new AppProblem('forbidden', 'The integration key is invalid or was revoked.')
   return source
 }
 

@@ -64,13 +64,13 @@ async function filesOf(reader: Reader, reportId: string) {
 }
 
 const explanations: Record<ReportView['stage'], string> = {
-  received: 'Your report has arrived. The security team will look at it.',
-  'being-looked-at': 'Somebody of the security team is looking at your report.',
-  'under-investigation': 'Your report is part of an investigation. We will contact you if we need more.',
-  closed: 'The security team has finished with your report. Thank you.',
+  received: 'The security team received your report and will review it.',
+  'being-looked-at': 'The security team is reviewing your report.',
+  'under-investigation': 'Your report is under investigation. We will contact you if we need more information.',
+  closed: 'The security team has closed your report. Thank you.',
 }
 
-/** How a report stands, in words that give nothing of an investigation away. */
+/** The status of a report, in words that give nothing of an investigation away. */
 export async function followReport(reader: Reader, context: AppContext, token: string): Promise<ReportView> {
   const [id] = openToken(context.secrets, 'report', token) ?? []
   const [found] =
@@ -81,7 +81,7 @@ export async function followReport(reader: Reader, context: AppContext, token: s
           .from(reports)
           .innerJoin(alerts, eq(alerts.id, reports.alertId))
           .where(eq(reports.id, id))
-  if (!found) throw new AppProblem('not-found', 'This link is not right.')
+  if (!found) throw new AppProblem('not-found', 'This link is invalid.')
   const { report } = found
   const stage =
     found.status === 'open'
@@ -107,7 +107,7 @@ export async function followReport(reader: Reader, context: AppContext, token: s
 export async function readReport(tx: Tx, context: AppContext, caller: Caller, alertId: string) {
   const { incident } = await readAlert(tx, context, caller, alertId)
   const [report] = await tx.db.select().from(reports).where(eq(reports.alertId, alertId))
-  if (!report) throw notFound('report behind this alert')
+  if (!report) throw notFound('report for this alert')
   await record(tx, { actor: caller.actor, type: 'report.read', subject: { kind: 'report', id: report.id }, within: incident?.id ?? null })
   const { reference, audience, happenedAt, affected, contactName, contactEmail } = report
   return { reference, audience, happenedAt, affected, contactName, contactEmail, files: await filesOf(tx, report.id) }

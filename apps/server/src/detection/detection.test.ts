@@ -38,8 +38,8 @@ async function matched(world: World): Promise<void> {
   await world.settle()
 }
 
-/** Rules that were just changed are in force once this has passed. */
-async function inForce(world: World): Promise<void> {
+/** Rules that were just changed are active once this has passed. */
+async function rulesActive(world: World): Promise<void> {
   await world.settle()
   await world.server.detection.detector.settle()
 }
@@ -98,7 +98,7 @@ describe('from an event to an alert', () => {
       body: { field: 'Image', value: 'C:\\it*?\\whoami.exe', reason: 'The build asks.', expiresAt: '2026-11-24T08:00:00Z' },
     })
     expect(exception).toMatchObject({ kind: 'filter', origin: 'exception', changedBy: 'Lea Lead', expiresAt: '2026-11-24T08:00:00.000Z' })
-    await inForce(world)
+    await rulesActive(world)
     await post(`${url}/events`, lines(event('build2'), sysmon({ Computer: 'ws9', Image: 'C:\\itXX\\whoami.exe' })))
     await matched(world)
     expect(
@@ -106,12 +106,12 @@ describe('from an event to an alert', () => {
       'a wildcard in a value excepts nothing else',
     ).toEqual(['Who am I: ws9', 'Who am I: build1'])
     await world.advance({ hours: 25 })
-    await inForce(world)
+    await rulesActive(world)
     await post(`${url}/events`, lines(event('build3')))
     await matched(world)
     expect((await lead.call('alerts', {})).items[0]?.title, 'it has ended').toBe('Who am I: build3')
     await expect(lead.call('addDetectionException', { params, body: { field: 'a|re', value: 'x', reason: 'x', expiresAt: null } })).rejects.toThrow(
-      /name of a field/,
+      /field name without modifiers/,
     )
   })
 
@@ -129,24 +129,24 @@ describe('from an event to an alert', () => {
     await matched(world)
     // A change of rules compiles everything anew: what the correlations know comes from the database.
     await lead.call('createDetectionRule', { body: { text: whoami } })
-    await inForce(world)
+    await rulesActive(world)
     await post(`${url}/events`, lines(login('success', 30)))
     await matched(world)
     const { items } = await lead.call('alerts', {})
     expect(items.map(({ title, severity }) => [title, severity])).toEqual([
-      ['SSH brute force followed by a sign-in: 203.0.113.9', 'critical'],
-      ['Many failed sign-ins over SSH from one address: 203.0.113.9', 'medium'],
+      ['Successful SSH Login After Brute Force: 203.0.113.9', 'critical'],
+      ['SSH Brute Force From Single Source: 203.0.113.9', 'medium'],
     ])
-    primary.expectPage(/SSH brute force followed/)
+    primary.expectPage(/Successful SSH Login After Brute Force/)
     const metrics = await (await fetch(`${world.origin}/metrics`)).text()
     expect(metrics).toMatch(/^tocsin_events_total 13$/m)
     expect(metrics).toMatch(/^tocsin_correlation_events [1-9]\d*$/m)
     expect(metrics).toMatch(/^tocsin_correlation_evicted_total 0$/m)
     const rested = async (title: string) => lead.call('alertMatches', { params: { id: items.find(alert => alert.title.startsWith(title))?.id ?? '' } })
-    const many = await rested('Many failed')
+    const many = await rested('SSH Brute Force')
     expect(many.length, 'the events that it rests on').toBe(10)
     expect(many.every(({ event }) => event.includes('failure'))).toBe(true)
-    expect((await rested('SSH brute force'))[0]?.event).toContain('success')
+    expect((await rested('Successful SSH Login'))[0]?.event).toContain('success')
   })
 
   test('a rule that meets everything, on thousands of hosts at once, stops nothing', async ({ world }) => {
@@ -189,7 +189,7 @@ describe('from an event to an alert', () => {
       for (let n = 0; n < 3; n++) expect((await post(`${url}/events`, batch)).status).toBe(202)
     }
     await matched(world)
-    await inForce(world)
+    await rulesActive(world)
     expect((await lead.call('alerts', {})).items).toMatchObject([{ title: 'Who am I: ws1', count: 12 * 3 * 20 }])
   })
 
@@ -305,7 +305,7 @@ describe('shippers', () => {
     const many = await post(`${url}/events`, `plain\n`.repeat(100_000))
     expect([many.status, ((await many.json()) as { detail: string }).detail]).toEqual([
       400,
-      expect.stringMatching(/100000 lines that are no JSON objects, of 100000; nothing of it was taken/),
+      expect.stringMatching(/100000 lines of 100000 that are not JSON objects, .* Nothing was stored/),
     ])
     // What looks like an object is found out later: all of it is kept.
     const broken = await post(`${url}/events`, Array.from({ length: 25_000 }, (_, n) => `{broken ${n}\n`).join(''))
@@ -319,7 +319,7 @@ describe('shippers', () => {
     expect(rows).toEqual([{ letters: '10003', lines: '25002' }])
   })
 
-  test('lines that are no events can be read, mended and matched again', async ({ world }) => {
+  test('lines that are no events can be read, fixed and matched again', async ({ world }) => {
     const lead = await world.person('lead')
     await lead.call('createDetectionRule', { body: { text: whoami } })
     const url = await source(world, lead)
@@ -333,7 +333,7 @@ describe('shippers', () => {
     expect((await lead.call('alerts', {})).items.length).toBe(1)
   })
 
-  test('a source that falls silent raises an alert, which ends when it is heard of again', async ({ world }) => {
+  test('a source that falls silent raises an alert, which ends when it sends events again', async ({ world }) => {
     await world.team()
     const lead = await world.person('lead')
     const url = await source(world, lead, { gapMinutes: 30 })
@@ -366,7 +366,7 @@ describe('rules', () => {
     await expect(lead.call('changeDetectionRule', { params, body: { text: whoami, version: 1 } })).rejects.toThrow('Somebody else')
     await lead.call('enableDetectionRule', { params, body: { isEnabled: false } })
     const url = await source(world, lead)
-    await inForce(world)
+    await rulesActive(world)
     await post(`${url}/events`, lines(sysmon({ Image: '\\whoami.exe' })))
     await matched(world)
     expect((await lead.call('alerts', {})).items, 'a disabled rule raises nothing').toEqual([])
@@ -399,7 +399,7 @@ describe('rules', () => {
 
   test('of the starter pack are there at a fresh start, and cover techniques once a source feeds them', async ({ world }) => {
     const lead = await world.person('lead')
-    await inForce(world)
+    await rulesActive(world)
     expect(await lead.call('detectionStatus')).toMatchObject({ rules: expect.any(Number), refused: 0 })
     expect((await lead.call('detectionStatus')).rules).toBeGreaterThan(25)
     const cell = async () =>
@@ -422,6 +422,9 @@ describe('rules', () => {
     expect(await reply.json()).toEqual({ added: 1, changed: 0, unchanged: 0, refused: [{ file: 'b.yml', line: 12, reason: expect.any(String) }] })
     expect(await (await form({ 'a.yml': whoami.replace('high', 'low') })).json()).toMatchObject({ added: 0, changed: 1 })
     const nothing = await form({ 'a.txt.tar.gz': 'no archive' })
-    expect([nothing.status, ((await nothing.json()) as { detail: string }).detail]).toEqual([400, expect.stringContaining('a.txt.tar.gz is not an archive')])
+    expect([nothing.status, ((await nothing.json()) as { detail: string }).detail]).toEqual([
+      400,
+      expect.stringContaining('a.txt.tar.gz is not a readable archive'),
+    ])
   })
 })

@@ -11,9 +11,9 @@ import { newId } from '../kernel/ids.ts'
 import { secretDigest } from '../kernel/secrets.ts'
 import { sentenceOf } from '../kernel/telemetry.ts'
 import { type Finding as AnyFinding, alertOf, countMatches, storable } from './findings.ts'
-import { countSightings, indicatorsInForce, type Listed, listed } from './indicators.ts'
+import { activeIndicators, countSightings, type Listed, listed } from './indicators.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
-import { type RuleInForce, rulesInForce } from './rules.ts'
+import { type ActiveRule, activeRules } from './rules.ts'
 import { readMapping, readPlaceholders } from './settings.ts'
 import { noteSeen, watchSources } from './sources.ts'
 import { syslogSources } from './syslog.ts'
@@ -33,7 +33,7 @@ const maxSingleLetters = 10_000
 /** Characters of a letter of many lines: one that can be sent again as it is. */
 const maxLetterLength = 900_000
 const maxRecent = 200
-/** Events that correlations may come to rest on, kept to be shown with them. */
+/** Events that correlations may refer to, kept to be shown with them. */
 const maxWatched = 20_000
 const maxWatchedBytes = 20_000
 const retryMs = 1_000
@@ -43,13 +43,13 @@ const toldMs = 600_000
 /** A longer indicator stands in the key of its alert by its digest: what tells alerts apart must not be cut off. */
 const longestInKey = 100
 
-/** The rules in force, ready to match. */
+/** The active rules, ready to match. */
 interface Armed {
   readonly engine: Engine
   readonly pool: MatcherPool
   readonly correlating: Correlating
   /** By the id that a rule gives itself: its row. */
-  readonly rows: ReadonlyMap<string, RuleInForce>
+  readonly rows: ReadonlyMap<string, ActiveRule>
   readonly logsources: readonly string[]
   readonly mapping: FieldMapping
   /** Indicators of compromise that are looked for. */
@@ -64,7 +64,7 @@ type Finding = AnyFinding & { readonly batch: Batch }
 
 const named = (parts: LogSourceParts) => Object.values(parts).some(part => part !== undefined)
 
-/** Matches the batches that wait, in the order in which they came, and turns matches into alerts. */
+/** Matches the queued batches, in the order in which they were received, and turns matches into alerts. */
 export class Detector {
   readonly #context: AppContext
   readonly #intake: EventIntake
@@ -85,7 +85,7 @@ export class Detector {
     this.#intake = intake
   }
 
-  get status(): { refused: number; isCompiling: boolean; correlationEvents: number; correlationEvicted: number; indicators: number; inForce: number } {
+  get status(): { refused: number; isCompiling: boolean; correlationEvents: number; correlationEvicted: number; indicators: number; activeRules: number } {
     const counts = this.#armed?.correlating.correlator.counts
     return {
       refused: this.#armed?.engine.refused.length ?? 0,
@@ -93,7 +93,7 @@ export class Detector {
       correlationEvents: counts?.kept ?? 0,
       correlationEvicted: counts?.evicted ?? 0,
       indicators: this.#armed?.indicators ?? 0,
-      inForce: (this.#armed?.engine.rules.length ?? 0) + (this.#armed?.engine.correlations.length ?? 0),
+      activeRules: (this.#armed?.engine.rules.length ?? 0) + (this.#armed?.engine.correlations.length ?? 0),
     }
   }
 
@@ -104,7 +104,7 @@ export class Detector {
   /** Since this server has started. */
   readonly counts = { events: 0, invalid: 0, matches: 0 }
 
-  /** Whether events come in that do not say themselves what they are, but by the program that wrote them. */
+  /** Whether sources receive events whose log source is only known by the program that wrote them. */
   get #hasSyslog(): boolean {
     const { followFolders, syslog } = this.#context.config
     return syslog.udp !== undefined || syslog.tcp !== undefined || syslog.tls !== undefined || followFolders.length > 0
@@ -135,7 +135,7 @@ export class Detector {
   #threadDied(error: Error): void {
     this.deaths.count += 1
     this.deaths.at = Date.now()
-    this.#context.log.error({ err: error }, 'a matcher thread ended by itself; it is replaced')
+    this.#context.log.error({ err: error }, 'a matcher thread exited unexpectedly; restarting')
   }
 
   /** What is wrong with it: threads that died lately, rules that cannot be made ready. */
@@ -144,19 +144,19 @@ export class Detector {
     if (isMissing || Date.now() - this.deaths.at < toldMs)
       return {
         severity: 'degraded',
-        detail: `A matcher thread ended by itself${isMissing ? ' and is being replaced: events wait' : ' and was replaced'} (${this.deaths.count} since the start).`,
+        detail: `A matcher thread exited unexpectedly${isMissing ? ' and is restarting; events are queued' : ' and was restarted'} (${this.deaths.count} since startup).`,
       }
-    if (this.#armFailures > 1) return { severity: 'degraded', detail: 'Detection rules cannot be made ready: the ones before stay in force.' }
+    if (this.#armFailures > 1) return { severity: 'degraded', detail: 'Detection rules cannot be compiled. The previous rules stay active.' }
     return undefined
   }
 
-  /** Rules or sources have changed: what is in force is compiled beside, and takes the place of the old between two batches. */
+  /** Rules or sources have changed: the enabled rules are compiled beside, and takes the place of the old between two batches. */
   reload(): void {
     this.#mustArm = true
     if (this.#isStopped) return
     this.#arming ??= this.#arm()
       .catch((error: unknown) => {
-        this.#context.log.error({ err: error }, 'the rules could not be made ready; it is tried again')
+        this.#context.log.error({ err: error }, 'the rules could not be compiled; retrying')
         this.#armFailures += 1
         this.#mustArm = true
       })
@@ -181,16 +181,16 @@ export class Detector {
     const reader = this.#context.database.reader()
     while (this.#mustArm && !this.#isStopped) {
       this.#mustArm = false
-      const { files, rows } = await rulesInForce(reader)
+      const { files, rows } = await activeRules(reader)
       const sources = await reader.db.selectDistinct({ logsource: logSources.logsource }).from(logSources)
-      // Without a source nothing can come in: a fresh start need not make rules ready.
+      // Without a source no events can be received: a fresh start need not compile rules.
       if (sources.length === 0) continue
       const declared = [...sources.map(({ logsource }) => logsource).filter(named), ...(this.#hasSyslog ? syslogSources : [])]
       const mapping = await readMapping(reader)
       const placeholders = await readPlaceholders(reader)
-      const [saved, indicators] = await Promise.all([compileApart(files, { declared, mapping, placeholders }), indicatorsInForce(reader)])
+      const [saved, indicators] = await Promise.all([compileApart(files, { declared, mapping, placeholders }), activeIndicators(reader)])
       const engine = Engine.load(saved)
-      if (engine === undefined) throw new Error('the engine was compiled by another version')
+      if (engine === undefined) throw new Error('the engine image was compiled by another version')
       const pool = new MatcherPool(saved, 1, { indicators, onDeath: error => this.#threadDied(error) })
       await pool.ready.catch(async (error: unknown) => {
         await pool.close()
@@ -225,7 +225,7 @@ export class Detector {
     })
   }
 
-  /** Waits until all that had come in is matched. Tests call it. */
+  /** Waits until everything received so far is matched. Tests call it. */
   async settle(): Promise<void> {
     this.wake()
     while (this.#arming || this.#draining) await (this.#arming ?? this.#draining)
@@ -241,7 +241,7 @@ export class Detector {
         await this.#work(batches)
       }
     } catch (error) {
-      this.#context.log.error({ err: error }, 'events could not be matched; it is tried again')
+      this.#context.log.error({ err: error }, 'events could not be matched; retrying')
       this.#isWoken = false
       this.#later()
     }
@@ -373,7 +373,7 @@ export class Detector {
     if (this.#watched.size > maxWatched && oldest !== undefined) this.#watched.delete(oldest)
   }
 
-  /** The events that a finding rests on: its own, and for a correlation those before it. */
+  /** The events of a finding: its own, and for a correlation those before it. */
   #eventsOf({ rule, match, batch, correlation }: Finding): { match: FoundMatch; batch: Batch; ruleId: string; group: Readonly<Record<string, string>> }[] {
     const group = correlation?.group ?? {}
     const own = { match, batch, ruleId: rule.id, group }
@@ -407,7 +407,7 @@ export class Detector {
       const { events = 0, invalid = [] } = results[i] ?? {}
       if (await noteSeen(tx, batch.sourceId, batch.receivedAt, events)) await watchSources(tx, this.#context)
       const further = inPieces(invalid.slice(maxSingleLetters).map(({ text }) => text))
-      const reason = `more than ${maxSingleLetters.toLocaleString('en')} lines of one batch were no events: these share a letter`
+      const reason = `more than ${maxSingleLetters.toLocaleString('en')} lines of one batch were not valid events; they share one dead letter`
       await keepLetters(tx, batch, [...invalid.slice(0, maxSingleLetters), ...further.map(text => ({ text, reason }))])
     }
     const isWatched = (match: FoundMatch) => armed.correlating.correlator.watches(armed.engine.rules[match.rule]?.id ?? '')
@@ -463,10 +463,12 @@ export class Detector {
 
 function sightingOf(key: string, lists: readonly Listed[], match: FoundMatch, batch: Batch): Finding {
   const level = levels.findLast(candidate => lists.some(({ list }) => list.level === candidate)) ?? 'medium'
-  const description = lists.map(({ list, description: said }) => (said === '' ? `On the list ${list.name}.` : `${list.name}: ${said}`)).join('\n')
+  const description = lists
+    .map(({ list, description: said }) => (said === '' ? `Found in the indicator list ${list.name}.` : `${list.name}: ${said}`))
+    .join('\n')
   const kind = lists[0]?.kind ?? 'domain-name'
   return {
-    rule: { id: `indicator ${key.length > longestInKey ? secretDigest(key) : key}`, title: `Indicator seen, ${key}`, level, description },
+    rule: { id: `indicator ${key.length > longestInKey ? secretDigest(key) : key}`, title: `Indicator match ${key}`, level, description },
     match,
     batch,
     indicator: { key, kind, lists: lists.map(({ list }) => list.name) },
@@ -495,7 +497,7 @@ async function keepLetters(tx: Tx, batch: Batch, letters: readonly { readonly te
     )
 }
 
-/** Lines put together to as few texts as may be, none longer than a letter; a line that is longer itself stands alone. */
+/** Lines put together to as few texts as may be, none longer than a dead letter; a line that is longer itself stands alone. */
 function inPieces(lines: readonly string[]): string[] {
   const pieces: string[][] = []
   let length = Number.POSITIVE_INFINITY

@@ -28,13 +28,13 @@ export async function addException(tx: Tx, context: AppContext, caller: Caller, 
     .select()
     .from(detectionRules)
     .where(eq(detectionRules.ruleId, alert.labels.rule ?? ''))
-  if (!rule) throw conflict('This alert was not raised by a detection rule that is still there.')
-  if (rule.kind !== 'rule') throw conflict('A correlation has no events of its own to except: except them from the rules that it rests on.')
-  if (!/^[^|:'"\n]+$/.test(input.field)) throw invalid('field', 'must be the name of a field, without modifiers')
-  if (input.expiresAt !== null && input.expiresAt <= tx.now) throw invalid('expiresAt', 'must lie in the future')
+  if (!rule) throw conflict('This alert was not raised by an existing detection rule.')
+  if (rule.kind !== 'rule') throw conflict('Correlations cannot have exceptions. Add the exception to one of the rules that it refers to.')
+  if (!/^[^|:'"\n]+$/.test(input.field)) throw invalid('field', 'must be a field name without modifiers')
+  if (input.expiresAt !== null && input.expiresAt <= tx.now) throw invalid('expiresAt', 'must be in the future')
   const parts = Object.entries(rule.logsource).map(([part, text]) => `  ${part}: ${quoted(text)}`)
   const text = [
-    `title: ${quoted(`Not ${input.value.slice(0, 60)}: ${rule.title}`.slice(0, 250).replaceAll('\n', ' '))}`,
+    `title: ${quoted(`Exclude ${input.value.slice(0, 60)}: ${rule.title}`.slice(0, 250).replaceAll('\n', ' '))}`,
     `id: ${newId()}`,
     `description: ${quoted(input.reason.replaceAll('\n', ' '))}`,
     `author: ${quoted(caller.actor.name)}`,

@@ -4,14 +4,14 @@ import { sql } from 'drizzle-orm'
 import type { IncomingAlert } from '../alerts/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { entityOf, observablesOf } from './observables.ts'
-import type { RuleInForce } from './rules.ts'
+import type { ActiveRule } from './rules.ts'
 import { detectionDays, detectionRules } from './tables.ts'
 
 /** A rule or correlation that has come to hold, or an indicator that was seen. */
 export interface Finding {
   readonly rule: { readonly id: string; readonly title: string; readonly level: string; readonly description?: string }
   readonly match: FoundMatch
-  /** When the event came in, and with which batch. */
+  /** When the event was received, and with which batch. */
   readonly batch: { readonly id: number; readonly sourceId: string; readonly receivedAt: string }
   readonly correlation?: CorrelationMatch
   /** An indicator of compromise, seen in the event; the rule then stands for it. */
@@ -32,17 +32,17 @@ const windowHours = 24
 /** At most so much of a text, as PostgreSQL keeps it: without NUL and half surrogate pairs, which a cut makes too. */
 export const storable = (text: string, most = Number.POSITIVE_INFINITY) => text.slice(0, most).replaceAll('\0', '\u{fffd}').toWellFormed()
 
-/** The alert of a finding. @param inForce which text of the rule matched; an indicator has none */
+/** The alert of a finding. @param active which text of the rule matched; an indicator has none */
 export function alertOf(
   { rule, match, batch, correlation, indicator }: Finding,
   mapping: FieldMapping = {},
-  inForce?: Omit<RuleInForce, 'title'>,
+  active?: Omit<ActiveRule, 'title'>,
 ): IncomingAlert & { labels: Record<string, string> } {
   const event = new EventView(match.text, mapping)
   const entity = correlation === undefined ? entityOf(event) : Object.values(correlation.group).join(' ')
   const window = Math.floor(Date.parse(batch.receivedAt) / (windowHours * 3_600_000))
   const matched = Object.entries(correlation === undefined ? match.fields : correlation.group).map(([field, value]) => `${field}: ${[value].flat().join(', ')}`)
-  const counted = correlation === undefined ? [] : [`${correlation.events} events within its timespan, counted ${Math.round(correlation.value * 100) / 100}`]
+  const counted = correlation === undefined ? [] : [`${correlation.events} events within the timespan, value ${Math.round(correlation.value * 100) / 100}`]
   return {
     title: storable(entity === '' ? rule.title : `${rule.title}: ${entity}`, 300),
     severity: severities[rule.level] ?? 'medium',
@@ -50,7 +50,7 @@ export function alertOf(
     // The same rule on the same entity is one alert with a count, for as long as its window.
     dedupKey: storable(`${rule.id} ${window} ${entity}`, 300),
     source: 'detection',
-    ...(inForce && { rule: { id: inForce.id, version: inForce.version, sha256: inForce.sha256 } }),
+    ...(active && { rule: { id: active.id, version: active.version, sha256: active.sha256 } }),
     labels:
       indicator === undefined
         ? { rule: storable(rule.id, 1_000), level: rule.level }

@@ -36,10 +36,10 @@ interface Followed {
  */
 export function assertFollowable(files: readonly string[], folders: readonly string[]): void {
   for (const [i, file] of files.entries()) {
-    if (folders.length === 0) throw invalid(`files.${i}`, 'cannot be followed: TOCSIN_FOLLOW_FOLDERS names no folder')
-    if (!isAbsolute(file)) throw invalid(`files.${i}`, 'must be a whole path, such as /var/log/auth.log')
-    if (dirname(file).includes('*')) throw invalid(`files.${i}`, 'may have wildcards only in the name of the file')
-    if (!folders.some(folder => isInside(normalize(file), folder))) throw invalid(`files.${i}`, `must lie in one of ${folders.join(', ')}`)
+    if (folders.length === 0) throw invalid(`files.${i}`, 'cannot be followed: set TOCSIN_FOLLOW_FOLDERS first')
+    if (!isAbsolute(file)) throw invalid(`files.${i}`, 'must be an absolute path such as /var/log/auth.log')
+    if (dirname(file).includes('*')) throw invalid(`files.${i}`, 'may have wildcards only in the file name')
+    if (!folders.some(folder => isInside(normalize(file), folder))) throw invalid(`files.${i}`, `must be in one of ${folders.join(', ')}`)
   }
 }
 
@@ -95,7 +95,7 @@ export class FileFollower {
   /** Reads what has been added to all files since the last time. */
   poll(): Promise<void> {
     this.#polling ??= this.#poll()
-      .catch((error: unknown) => this.#context.log.error({ err: error }, 'files could not be followed; it is tried again'))
+      .catch((error: unknown) => this.#context.log.error({ err: error }, 'files could not be followed; retrying'))
       .finally(() => {
         this.#polling = undefined
       })
@@ -133,8 +133,7 @@ export class FileFollower {
       return
     }
     const sentence = others.length === 0 ? problem : `${problem} (and ${others.length} more)`
-    if (this.#problems.get(source.id) !== sentence)
-      this.#context.log.warn({ source: source.name, problem: sentence }, 'a file cannot be followed; it is tried again')
+    if (this.#problems.get(source.id) !== sentence) this.#context.log.warn({ source: source.name, problem: sentence }, 'a file cannot be followed; retrying')
     this.#problems.set(source.id, sentence)
   }
 
@@ -155,7 +154,7 @@ export class FileFollower {
     const found: string[] = []
     for (const path of [...named].toSorted((a, b) => Number(known.has(b)) - Number(known.has(a)))) {
       if (found.length === maxFiles) {
-        await attempt(() => Promise.reject(new Error(`more than ${maxFiles} files fit ${files.join(', ')}: the others are not read`)))
+        await attempt(() => Promise.reject(new Error(`more than ${maxFiles} files match ${files.join(', ')}; the others are not read`)))
         break
       }
       if (await attempt(() => this.#isFollowable(path))) found.push(path)
@@ -170,7 +169,7 @@ export class FileFollower {
     })
     if (real === undefined) return false
     const folders = await Promise.all(this.#context.config.followFolders.map(folder => realpath(folder).catch(() => folder)))
-    if (!folders.some(folder => isInside(real, folder))) throw new Error(`${path} leads to ${real}, which lies outside of TOCSIN_FOLLOW_FOLDERS`)
+    if (!folders.some(folder => isInside(real, folder))) throw new Error(`${path} links to ${real}, which is outside TOCSIN_FOLLOW_FOLDERS`)
     return (await stat(real)).isFile()
   }
 
@@ -189,7 +188,7 @@ export class FileFollower {
     try {
       // Between the look and the opening, another file may have been put there.
       const opened = await handle.stat({ bigint: true })
-      if (`${opened.dev}:${opened.ino}` !== identity || !(await this.#isFollowable(path))) throw new Error(`${path} was exchanged while it was opened`)
+      if (`${opened.dev}:${opened.ino}` !== identity || !(await this.#isFollowable(path))) throw new Error(`${path} was replaced while it was opened`)
       const [row] = await this.#context.database
         .reader()
         .db.select()

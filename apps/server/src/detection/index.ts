@@ -106,7 +106,7 @@ export class Detection {
       this.#readAnew()
     } catch (error) {
       // A connection that is lost is opened again, and then this is asked anew.
-      this.#context.log.warn({ err: error }, 'changes of rules and sources could not be looked up')
+      this.#context.log.warn({ err: error }, 'changes of rules and sources could not be read')
     }
   }
 
@@ -182,7 +182,7 @@ export class Detection {
       query(routes.detectionCoverage, reader => readCoverage(reader)),
       command(routes.addDetectionException, (tx, { caller, params, body }) => addException(tx, context, caller, params.id, body)),
       query(routes.alertMatches, async (reader, { caller, params }) => {
-        // Who may not see the alert may not see what it rests on.
+        // Who may not see the alert may not see its events.
         await readAlert(reader, context, caller, params.id)
         const rows = await reader.db
           .select({ match: detectionMatches, source: logSources.name, title: detectionRules.title })
@@ -214,21 +214,27 @@ export class Detection {
         const [letters] = await reader.db.select({ count: count() }).from(deadLetters)
         const [enabled] = await reader.db.select({ count: count() }).from(detectionRules).where(eq(detectionRules.isEnabled, true))
         const { bytes, batches } = this.intake.waiting
-        const { inForce: _, ...standing } = this.detector.status
+        const { activeRules: _, ...standing } = this.detector.status
         return { ...standing, rules: enabled?.count ?? 0, waitingBatches: batches, waitingBytes: bytes, deadLetters: letters?.count ?? 0 }
       }),
       query(routes.deadLetters, async (reader, { query }) => {
         const after = lettersCursor.read(query.cursor)
         const rows = await reader.db
-          .select({ letter: deadLetters, source: logSources.name })
+          .select({ deadLetter: deadLetters, source: logSources.name })
           .from(deadLetters)
           .innerJoin(logSources, eq(logSources.id, deadLetters.sourceId))
           .where(after && sql`(${deadLetters.receivedAt}, ${deadLetters.id}) < (${after[0]}::timestamptz, ${after[1]}::uuid)`)
           .orderBy(desc(deadLetters.receivedAt), desc(deadLetters.id))
           .limit(query.limit + 1)
-        const { items, next } = lettersCursor.page(rows, query.limit, ({ letter }) => [letter.receivedAt, letter.id])
+        const { items, next } = lettersCursor.page(rows, query.limit, ({ deadLetter }) => [deadLetter.receivedAt, deadLetter.id])
         return {
-          items: items.map(({ letter, source }) => ({ id: letter.id, source, receivedAt: letter.receivedAt, reason: letter.reason, text: letter.text })),
+          items: items.map(({ deadLetter, source }) => ({
+            id: deadLetter.id,
+            source,
+            receivedAt: deadLetter.receivedAt,
+            reason: deadLetter.reason,
+            text: deadLetter.text,
+          })),
           next,
         }
       }),
@@ -236,21 +242,21 @@ export class Detection {
         const texts = new Map(body.letters.map(({ id, text }) => [id, text]))
         const rows = await database
           .reader()
-          .db.select({ letter: deadLetters, source: logSources })
+          .db.select({ deadLetter: deadLetters, source: logSources })
           .from(deadLetters)
           .innerJoin(logSources, eq(logSources.id, deadLetters.sourceId))
           .where(inArray(deadLetters.id, [...texts.keys()]))
-        for (const [index, { letter, source }] of rows.entries()) {
-          const text = texts.get(letter.id) ?? ''
+        for (const [index, { deadLetter, source }] of rows.entries()) {
+          const text = texts.get(deadLetter.id) ?? ''
           if (text.trim() === '') throw invalid(`letters.${index}.text`, 'must not be empty')
           // First taken in, then removed: between the two it is there twice, never not at all.
           await this.intake.accept(source, Buffer.from(`${linesOf(text)}\n`))
           await database.transaction(async tx => {
-            await tx.db.delete(deadLetters).where(eq(deadLetters.id, letter.id))
+            await tx.db.delete(deadLetters).where(eq(deadLetters.id, deadLetter.id))
             await record(tx, {
               actor: caller.actor,
               type: 'dead-letter.replayed',
-              subject: { kind: 'dead-letter', id: letter.id },
+              subject: { kind: 'dead-letter', id: deadLetter.id },
               data: { source: source.name },
             })
           })
@@ -261,7 +267,7 @@ export class Detection {
   }
 }
 
-/** A letter as it is matched again: one event, which may have been laid out over several lines when it was mended, or many lines. */
+/** A dead letter as it is matched again: one event, which may span several lines after it was fixed, or many lines. */
 function linesOf(text: string): string {
   const oneLine = text.trim().replaceAll('\n', ' ')
   try {
@@ -298,7 +304,7 @@ function indicatorBindings(context: AppContext): Bindings {
       await assertPulled(tx, params.id)
       await schedulePull(tx, params.id)
       const list = (await listIndicatorLists(tx)).find(({ id }) => id === params.id)
-      if (list === undefined) throw notFound('list of indicators')
+      if (list === undefined) throw notFound('indicator list')
       return list
     }),
     query(indicatorRoutes.lookUpIndicator, (reader, { query }) => lookUpIndicator(reader, query.value)),
@@ -320,7 +326,7 @@ function indicatorBindings(context: AppContext): Bindings {
 
 /** Rule files in what was uploaded: archives are unpacked. */
 async function rulesIn(files: readonly ReceivedFile[]): Promise<RuleFile[]> {
-  if (files.length === 0) throw invalid('files', 'must have an archive (.tar.gz) or rule files (.yml)')
+  if (files.length === 0) throw invalid('files', 'must be an archive (.tar.gz) or rule files (.yml)')
   const found: RuleFile[] = []
   for (const file of files) {
     try {
@@ -331,6 +337,6 @@ async function rulesIn(files: readonly ReceivedFile[]): Promise<RuleFile[]> {
       throw error
     }
   }
-  if (found.length === 0) throw invalid('files', 'have no rule (.yml) in them')
+  if (found.length === 0) throw invalid('files', 'must contain at least one rule (.yml)')
   return found
 }

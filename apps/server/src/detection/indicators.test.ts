@@ -9,11 +9,11 @@ const flow = (address: string, Computer = 'ws1') => ({ Channel: 'Microsoft-Windo
 
 async function source(world: World, lead: Person): Promise<string> {
   const { url } = await lead.call('createLogSource', { body: { name: 'Windows' } })
-  await inForce(world)
+  await rulesActive(world)
   return `${url.replace(/^https?:\/\/[^/]+/, world.origin)}/events`
 }
 
-async function inForce(world: World): Promise<void> {
+async function rulesActive(world: World): Promise<void> {
   await world.settle()
   await world.server.detection.detector.settle()
 }
@@ -32,7 +32,7 @@ async function upload(world: World, who: Person, listId: string, content: string
     body: form,
     headers: { cookie: who.cookie, origin: world.origin },
   })
-  await inForce(world)
+  await rulesActive(world)
   return {
     status: reply.status,
     body: (await reply.json()) as { taken: number; detail: string; list: { size: number; refused: number; refusedExamples: unknown[] } },
@@ -52,12 +52,12 @@ describe('indicators of compromise', () => {
       status: 200,
       body: {
         taken: 2,
-        list: { size: 2, refused: 1, refusedExamples: [{ at: 'line 4', reason: 'there is no address, domain, URL or hash in it: nonsense,' }] },
+        list: { size: 2, refused: 1, refusedExamples: [{ at: 'line 4', reason: 'no IP address, domain, URL or hash found: nonsense,' }] },
       },
     })
     await post(url, flow('198.51.100.7'), flow('192.0.2.1'), flow('198.51.100.7'), flow('198.51.100.9', 'ws2'))
     await matched(world)
-    expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.0/24: ws1 ×2', 'Indicator seen, 198.51.100.0/24: ws2 ×1'])
+    expect(await titles(lead)).toEqual(['Indicator match 198.51.100.0/24: ws1 ×2', 'Indicator match 198.51.100.0/24: ws2 ×1'])
     const alert = (await lead.call('alerts', {})).items.find(({ count }) => count === 2)
     expect(alert).toMatchObject({ severity: 'critical', labels: { indicator: '198.51.100.0/24', lists: 'Botnets' }, source: 'detection' })
     expect(alert?.description).toContain('Botnets: Command and control')
@@ -66,7 +66,7 @@ describe('indicators of compromise', () => {
       { rule: null, fields: { DestinationIp: ['198.51.100.7'] } },
       {},
     ])
-    primary.expectPage(/Indicator seen, 198.51.100.0\/24/)
+    primary.expectPage(/Indicator match 198.51.100.0\/24/)
     expect(await lead.call('indicatorLists')).toMatchObject([{ name: 'Botnets', sightings: 3, lastSightingAt: world.now }])
     expect((await lead.call('detectionStatus')).indicators).toBe(2)
   })
@@ -77,23 +77,23 @@ describe('indicators of compromise', () => {
     const { id } = await lead.call('createIndicatorList', { body: { name: 'L' } })
     await upload(world, lead, id, '198.51.100.1\n198.51.100.2\n')
     expect((await upload(world, lead, id, 'nothing here\n')).body.detail).toBe(
-      'file: has no address, domain, URL or hash in it (line 1: there is no address, domain, URL or hash in it: nothing here).',
+      'file: has no IP address, domain, URL or hash (line 1: no IP address, domain, URL or hash found: nothing here).',
     )
-    expect((await upload(world, lead, id, '{"a": 1}')).body.detail).toBe('file: is JSON, but no STIX 2.1 bundle: it has no list of objects.')
+    expect((await upload(world, lead, id, '{"a": 1}')).body.detail).toBe('file: is JSON but not a STIX 2.1 bundle: the list of objects is missing.')
     // A file that breaks off after it has named what the list has already.
     const packed = gzipSync(Array.from({ length: 20_000 }, (_, i) => `198.51.100.1\n10.1.${i >> 8}.${i & 255}\n`).join(''))
-    expect((await upload(world, lead, id, packed.subarray(0, packed.length - 40))).body.detail).toBe('file: is not gzip that can be read.')
+    expect((await upload(world, lead, id, packed.subarray(0, packed.length - 40))).body.detail).toBe('file: is not valid gzip.')
     expect((await lead.call('lookUpIndicator', { query: { value: '10.1.0.1' } })).found).toEqual([])
     await post(url, flow('198.51.100.1'))
     await matched(world)
-    expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.1: ws1 ×1'])
+    expect(await titles(lead)).toEqual(['Indicator match 198.51.100.1: ws1 ×1'])
     await upload(world, lead, id, '198.51.100.2\n198.51.100.3\n')
     await post(url, flow('198.51.100.1'), flow('198.51.100.3'))
     await matched(world)
-    expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.1: ws1 ×1', 'Indicator seen, 198.51.100.3: ws1 ×1'])
+    expect(await titles(lead)).toEqual(['Indicator match 198.51.100.1: ws1 ×1', 'Indicator match 198.51.100.3: ws1 ×1'])
     expect((await upload(world, lead, id, '198.51.100.4\n', 'add')).body.list.size).toBe(3)
     await lead.call('removeIndicatorList', { params: { id } })
-    await inForce(world)
+    await rulesActive(world)
     await post(url, flow('198.51.100.3', 'ws9'))
     await matched(world)
     expect((await titles(lead)).length, 'a list that is gone is not looked for').toBe(2)
@@ -106,25 +106,25 @@ describe('indicators of compromise', () => {
     const { id } = await lead.call('createIndicatorList', { body: { name: 'L' } })
     await upload(world, lead, id, 'indicator,valid_until\n198.51.100.1,2026-11-23T09:00:00Z\n198.51.100.2,\n')
     await lead.call('ignoreIndicator', { body: { value: '198[.]51.100.2', reason: 'It is our own scanner.' } })
-    await inForce(world)
+    await rulesActive(world)
     await post(url, flow('198.51.100.2'))
     await matched(world)
     expect(await titles(lead)).toEqual([])
     expect(await lead.call('lookUpIndicator', { query: { value: '198.51.100.2' } })).toMatchObject({ found: [{ list: { name: 'L' }, isIgnored: true }] })
     await lead.call('restoreIndicator', { body: { value: '198.51.100.2' } })
-    await inForce(world)
+    await rulesActive(world)
     await world.advance({ hours: 2 })
-    await inForce(world)
+    await rulesActive(world)
     expect((await lead.call('detectionStatus')).indicators, 'the one that has ended is not looked for').toBe(1)
     await post(url, flow('198.51.100.1'), flow('198.51.100.2'))
     await matched(world)
-    expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.2: ws1 ×1'])
+    expect(await titles(lead)).toEqual(['Indicator match 198.51.100.2: ws1 ×1'])
     await lead.call('changeIndicatorList', { params: { id }, body: { isEnabled: false } })
-    await inForce(world)
+    await rulesActive(world)
     await post(url, flow('198.51.100.2', 'ws5'))
     await matched(world)
     expect((await titles(lead)).length).toBe(1)
-    await expect(lead.call('ignoreIndicator', { body: { value: 'what?', reason: 'x' } })).rejects.toThrow('value: must be an address')
+    await expect(lead.call('ignoreIndicator', { body: { value: 'what?', reason: 'x' } })).rejects.toThrow('value: must be an IP address')
     const journal = await (await world.person('administrator')).call('journal', {})
     expect(journal.items.map(({ type }) => type)).toEqual(
       expect.arrayContaining(['indicator.ignored', 'indicator.restored', 'indicator-list.imported', 'indicator-list.changed']),
@@ -172,13 +172,13 @@ describe('TAXII 2.1', () => {
     const { id } = await lead.call('createIndicatorList', {
       body: { name: 'Feed', taxii: { url: taxii.collection, username: 'reader', secret: 's3cret', pullMinutes: 30 } },
     })
-    await inForce(world)
+    await rulesActive(world)
     expect(await lead.call('indicatorLists')).toMatchObject([{ size: 5, problem: null, taxii: { username: 'reader', hasSecret: true } }])
     expect(taxii.requests.map(request => request.url.searchParams.get('next'))).toEqual([null, '2', '4'])
     await post(url, flow('198.51.100.2'))
     await matched(world)
     expect((await lead.call('alerts', {})).items).toMatchObject([
-      { title: 'Indicator seen, 198.51.100.2: ws1', description: expect.stringContaining('Feed: Bad 2') },
+      { title: 'Indicator match 198.51.100.2: ws1', description: expect.stringContaining('Feed: Bad 2') },
     ])
 
     taxii.objects.push({ added: '2026-11-02T00:00:00.000000Z', object: indicator(2, { revoked: true }) })
@@ -186,14 +186,14 @@ describe('TAXII 2.1', () => {
     taxii.objects.push({ added: '2026-11-02T00:00:02.000000Z', object: indicator(7, { pattern: "[file:name = 'x']" }) })
     taxii.requests.length = 0
     await world.advance({ minutes: 31 })
-    await inForce(world)
+    await rulesActive(world)
     expect(taxii.requests[0]?.url.searchParams.get('added_after')).toBe('2026-11-01T00:00:05.000000Z')
     expect(await lead.call('indicatorLists')).toMatchObject([{ size: 4, refused: 1, refusedExamples: [{ at: 'indicator--7' }] }])
     await post(url, flow('198.51.100.2', 'ws2'), flow('198.51.100.3', 'ws3'), flow('198.51.100.33', 'ws4'))
     await matched(world)
-    expect((await lead.call('alerts', {})).items.map(({ title }) => title)).toEqual(['Indicator seen, 198.51.100.33: ws4', 'Indicator seen, 198.51.100.2: ws1'])
+    expect((await lead.call('alerts', {})).items.map(({ title }) => title)).toEqual(['Indicator match 198.51.100.33: ws4', 'Indicator match 198.51.100.2: ws1'])
     await lead.call('pullIndicators', { params: { id } })
-    await inForce(world)
+    await rulesActive(world)
     expect(taxii.requests.at(-1)?.url.searchParams.get('added_after')).toBe('2026-11-02T00:00:02.000000Z')
   })
 
@@ -203,22 +203,22 @@ describe('TAXII 2.1', () => {
     const lead = await world.person('lead')
     await lead.call('createIndicatorList', { body: { name: 'Wrong', taxii: { url: taxii.collection, username: 'reader', secret: 'wrong' } } })
     await lead.call('createIndicatorList', { body: { name: 'Right', taxii: { url: taxii.collection, username: 'reader', secret: 'right' } } })
-    await inForce(world)
+    await rulesActive(world)
     const lists = async () => (await lead.call('indicatorLists')).map(({ name, size, problem }) => [name, size, problem])
     const origin = new URL(taxii.collection).origin
     expect(await lists()).toEqual([
       ['Right', 1, null],
-      ['Wrong', 0, `${origin} answered 401: the name or secret is not right`],
+      ['Wrong', 0, `${origin} responded with status 401: incorrect user name or secret`],
     ])
     taxii.failWith = 503
     await world.advance({ minutes: 61 })
-    expect((await lists())[0]).toEqual(['Right', 1, `${origin} answered 503`])
+    expect((await lists())[0]).toEqual(['Right', 1, `${origin} responded with status 503`])
     taxii.failWith = undefined
     await world.advance({ minutes: 11 })
     expect((await lists())[0]).toEqual(['Right', 1, null])
     await taxii.stop()
     await world.advance({ minutes: 61 })
-    expect((await lists())[0]).toEqual(['Right', 1, `${new URL(origin).host} refuses the connection`])
+    expect((await lists())[0]).toEqual(['Right', 1, `${new URL(origin).host} refused the connection`])
     const rows = await world.server.context.database.reader().db.execute('select secret_sealed, url from indicator_lists')
     expect(JSON.stringify(rows.rows)).not.toMatch(/right|wrong/)
   })
@@ -228,10 +228,8 @@ test('without leave, a list is not pulled from inside', async ({ world }) => {
   const lead = await world.person('lead')
   await lead.call('createIndicatorList', { body: { name: 'Inside', taxii: { url: 'http://127.0.0.1:1/collections/x' } } })
   await world.settle()
-  expect((await lead.call('indicatorLists'))[0]?.problem).toBe(
-    '127.0.0.1 is a private address (127.0.0.1); it is reached only with TOCSIN_ALLOW_PRIVATE_FEEDS=true',
-  )
-  await expect(lead.call('createIndicatorList', { body: { name: 'Odd', taxii: { url: 'ftp://x/' } } })).rejects.toThrow('must be the address of a collection')
+  expect((await lead.call('indicatorLists'))[0]?.problem).toBe('127.0.0.1 is a private address (127.0.0.1); allow it with TOCSIN_ALLOW_PRIVATE_FEEDS=true')
+  await expect(lead.call('createIndicatorList', { body: { name: 'Odd', taxii: { url: 'ftp://x/' } } })).rejects.toThrow('must be the URL of a collection')
 })
 
 test('a field that an organization maps is read by rules and looked at for indicators', async ({ world }) => {
@@ -244,10 +242,10 @@ test('a field that an organization maps is read by rules and looked at for indic
   await matched(world)
   expect(await titles(lead)).toEqual([])
   await lead.call('changeFieldMapping', { body: { fields: [{ field: 'DestinationIp', paths: ['myapp.peer'] }] } })
-  await inForce(world)
+  await rulesActive(world)
   await post(url, event)
   await matched(world)
-  expect(await titles(lead)).toEqual(['Indicator seen, 198.51.100.1: 198.51.100.1 ×1'])
+  expect(await titles(lead)).toEqual(['Indicator match 198.51.100.1: 198.51.100.1 ×1'])
   expect(await lead.call('fieldMapping')).toEqual([{ field: 'DestinationIp', paths: ['myapp.peer'] }])
   const { events } = await lead.call('tryDetectionRule', {
     body: {
@@ -258,7 +256,7 @@ test('a field that an organization maps is read by rules and looked at for indic
   expect(events).toMatchObject([{ isMet: true }])
 })
 
-test('a rule whose placeholder has no value is refused; with one it is in force', async ({ world }) => {
+test('a rule whose placeholder has no value is refused; with one it is active', async ({ world }) => {
   const lead = await world.person('lead')
   const url = await source(world, lead)
   const text = "title: Admin\nid: admin\nlogsource: {}\ndetection:\n  s:\n    User|expand: '%admins%'\n  condition: s\nlevel: low\n"
@@ -266,10 +264,10 @@ test('a rule whose placeholder has no value is refused; with one it is in force'
   await lead.call('changePlaceholders', { body: { placeholders: [{ name: 'admins', values: ['adm-*'] }] } })
   await lead.call('createDetectionRule', { body: { text } })
   expect((await lead.call('tryDetectionRule', { body: { text, events: '{"User":"adm-1"}' } })).met).toBe(1)
-  await inForce(world)
+  await rulesActive(world)
   await post(url, { User: 'adm-1' }, { User: 'bob' })
   await matched(world)
   expect(await titles(lead)).toEqual(['Admin: adm-1 ×1'])
   expect(await lead.call('placeholders')).toEqual([{ name: 'admins', values: ['adm-*'] }])
-  await expect(lead.call('changePlaceholders', { body: { placeholders: [{ name: '%admins%', values: ['x'] }] } })).rejects.toThrow('without its percent signs')
+  await expect(lead.call('changePlaceholders', { body: { placeholders: [{ name: '%admins%', values: ['x'] }] } })).rejects.toThrow('without percent signs')
 })

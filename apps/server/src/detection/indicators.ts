@@ -43,7 +43,7 @@ export async function listIndicatorLists(reader: Reader): Promise<IndicatorList[
 
 async function lockList(tx: Tx, id: string): Promise<ListRow> {
   const [row] = await tx.db.select().from(indicatorLists).where(eq(indicatorLists.id, id)).for('update')
-  if (!row) throw notFound('list of indicators')
+  if (!row) throw notFound('indicator list')
   return row
 }
 
@@ -90,7 +90,7 @@ export async function changeIndicatorList(
   const before = await lockList(tx, id)
   const { name = before.name, level = before.level, isEnabled = before.isEnabled } = change
   const [row] = await tx.db.update(indicatorLists).set({ name, level, isEnabled }).where(eq(indicatorLists.id, id)).returning()
-  if (!row) throw notFound('list of indicators')
+  if (!row) throw notFound('indicator list')
   await record(tx, {
     ...{ actor, type: 'indicator-list.changed', subject: { kind: 'indicator-list', id } },
     data: { name, level, isEnabled, before: { name: before.name, level: before.level, isEnabled: before.isEnabled } },
@@ -153,7 +153,7 @@ export async function finishImport(
     .set({ generation, refused, refusedExamples: [...examples], size, updatedAt: tx.now, problem: null, ...(addedAfter === undefined ? {} : { addedAfter }) })
     .where(eq(indicatorLists.id, id))
     .returning()
-  if (!row) throw notFound('list of indicators')
+  if (!row) throw notFound('indicator list')
   await record(tx, {
     actor,
     type: 'indicator-list.imported',
@@ -171,12 +171,12 @@ async function sizeOfOthers(reader: Reader, id: string): Promise<number> {
 /** @throws AppProblem too-large */
 export async function assertRoom(reader: Reader, id: string, size: number): Promise<void> {
   if (size + (await sizeOfOthers(reader, id)) > maxIndicatorsTotal)
-    throw new AppProblem('too-large', `All lists together hold at most ${maxIndicatorsTotal.toLocaleString('en')} indicators.`)
+    throw new AppProblem('too-large', `All lists together can have at most ${maxIndicatorsTotal.toLocaleString('en')} indicators.`)
 }
 
 /**
  * Takes an uploaded list in, part by part: in `replace` mode it takes the place of what was there once it is whole, so that a file that
- * cannot be read changes nothing that is in force.
+ * cannot be read changes nothing.
  */
 export async function importIndicators(
   database: Database,
@@ -186,7 +186,7 @@ export async function importIndicators(
   mode: 'replace' | 'add',
 ): Promise<{ list: IndicatorList; taken: number }> {
   const [file] = files
-  if (file === undefined || files.length > 1) throw invalid('file', 'must be one file: a CSV, a line each, or a STIX 2.1 bundle')
+  if (file === undefined || files.length > 1) throw invalid('file', 'must be one file: a CSV with one indicator per line, or a STIX 2.1 bundle')
   const { before, generation } = await database.transaction(async tx => {
     const list = await lockList(tx, id)
     if (mode === 'add') return { before: list, generation: list.generation }
@@ -209,10 +209,10 @@ export async function importIndicators(
       if (taken + others > maxIndicatorsTotal) await assertRoom(database.reader(), id, taken)
       await database.transaction(tx => storePart(tx, id, generation, part))
     }
-    if (taken === 0) throw invalid('file', `has no address, domain, URL or hash in it${examples[0] ? ` (${examples[0].at}: ${examples[0].reason})` : ''}`)
+    if (taken === 0) throw invalid('file', `has no IP address, domain, URL or hash${examples[0] ? ` (${examples[0].at}: ${examples[0].reason})` : ''}`)
     list = await database.transaction(async tx => {
       const now = await lockList(tx, id)
-      if (now.generation !== before.generation) throw conflict('Another import of this list has ended meanwhile: look at what it has now.')
+      if (now.generation !== before.generation) throw conflict('Another import of this list finished in the meantime. Reload the list and try again.')
       return finishImport(tx, actor, id, { generation, refused, examples, taken })
     })
   } catch (error) {
@@ -227,7 +227,7 @@ export async function importIndicators(
 
 const isValid = (now: Instant) => or(isNull(indicators.validUntil), gt(indicators.validUntil, now))
 const isCurrent = eq(indicators.generation, indicatorLists.generation)
-const isInForce = (now: Instant) => and(eq(indicatorLists.isEnabled, true), isCurrent, isValid(now))
+const isActive = (now: Instant) => and(eq(indicatorLists.isEnabled, true), isCurrent, isValid(now))
 
 /** The keys of a list that are looked for, a line each, in parts. */
 async function* keysOf(reader: Reader, listId: string, generation: number): AsyncIterable<string> {
@@ -244,7 +244,7 @@ async function* keysOf(reader: Reader, listId: string, generation: number): Asyn
 }
 
 /** The indicators that are looked for now, ready for the matching; undefined without any. */
-export async function indicatorsInForce(reader: Reader): Promise<IndicatorSet | undefined> {
+export async function activeIndicators(reader: Reader): Promise<IndicatorSet | undefined> {
   const lists = await reader.db
     .select({ id: indicatorLists.id, generation: indicatorLists.generation })
     .from(indicatorLists)
@@ -280,7 +280,7 @@ export interface Listed {
   readonly list: { readonly id: string; readonly name: string; readonly level: ListRow['level'] }
 }
 
-/** What the lists in force say of keys. */
+/** What the enabled lists say of keys. */
 export async function listed(reader: Reader, keys: readonly string[]): Promise<Listed[]> {
   if (keys.length === 0) return []
   return reader.db
@@ -293,7 +293,7 @@ export async function listed(reader: Reader, keys: readonly string[]): Promise<L
     .from(indicators)
     .innerJoin(indicatorLists, eq(indicatorLists.id, indicators.listId))
     .leftJoin(ignoredIndicators, eq(ignoredIndicators.key, indicators.key))
-    .where(and(inArray(indicators.key, [...keys]), isInForce(reader.now), isNull(ignoredIndicators.key)))
+    .where(and(inArray(indicators.key, [...keys]), isActive(reader.now), isNull(ignoredIndicators.key)))
     .orderBy(asc(indicatorLists.name))
 }
 
@@ -309,7 +309,7 @@ export async function countSightings(tx: Tx, byList: ReadonlyMap<string, number>
 
 function keyOf(value: string): string {
   const indicator = parseIndicator(value)
-  if (indicator === undefined) throw invalid('value', 'must be an address, a network, a domain, a URL or a hash')
+  if (indicator === undefined) throw invalid('value', 'must be an IP address, network, domain, URL or hash')
   return indicator.key
 }
 

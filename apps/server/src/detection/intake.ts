@@ -19,11 +19,11 @@ export const batchChannel = 'tocsin_batches'
 export class TooMuch extends AppProblem {
   override readonly retryAfterSeconds = 5
   constructor() {
-    super('too-many', `More than ${maxWaitingBytes / 1_048_576} MB of events wait to be matched. Send them again in a few seconds.`)
+    super('too-many', `More than ${maxWaitingBytes / 1_048_576} MB of events are queued. Try again in a few seconds.`)
   }
 }
 
-/** Keeps what comes in until it is matched. What it has taken is in the database, committed: a `kill -9` loses none of it. */
+/** Keeps received events until they are matched. What it has taken is in the database, committed: a `kill -9` loses none of it. */
 export class EventIntake {
   readonly #database: Database
   #waitingBytes = 0

@@ -81,7 +81,7 @@ export class SyslogListeners {
       socket.once('error', error => reject(taken(error, port)))
       socket.bind(port, host, resolve)
     })
-    socket.on('error', error => this.#context.log.error({ err: error }, 'the syslog socket failed'))
+    socket.on('error', error => this.#context.log.error({ err: error }, 'syslog socket failed'))
     return socket.address().port
   }
 
@@ -92,7 +92,7 @@ export class SyslogListeners {
       server.once('error', error => reject(taken(error, port)))
       server.listen(port, host, resolve)
     })
-    server.on('error', error => this.#context.log.error({ err: error }, 'the syslog server failed'))
+    server.on('error', error => this.#context.log.error({ err: error }, 'syslog server failed'))
     return (server.address() as AddressInfo).port
   }
 
@@ -167,7 +167,7 @@ export class SyslogListeners {
       try {
         await this.#intake.accept(source, Buffer.from(`${lines.join('\n')}\n`), logsource)
       } catch (error) {
-        this.#context.log.error({ err: error, source: source.name, lines: lines.length }, 'syslog messages could not be written; it is tried again')
+        this.#context.log.error({ err: error, source: source.name, lines: lines.length }, 'syslog messages could not be stored; retrying')
         const since = this.#waiting.get(key)
         if (bytes + (since?.bytes ?? 0) < 64 * flushBytes && !this.#isStopped) {
           this.#waiting.set(key, { source, logsource, lines: [...lines, ...(since?.lines ?? [])], bytes: bytes + (since?.bytes ?? 0) })
@@ -181,7 +181,7 @@ export class SyslogListeners {
 }
 
 function read(path: string | undefined, name: string): Buffer {
-  if (path === undefined) throw new ConfigProblem(`${name} must name a file (PEM) when TOCSIN_SYSLOG_TLS is set.`)
+  if (path === undefined) throw new ConfigProblem(`${name} must be a PEM file when TOCSIN_SYSLOG_TLS is set.`)
   try {
     return readFileSync(path)
   } catch (error) {
@@ -190,6 +190,6 @@ function read(path: string | undefined, name: string): Buffer {
 }
 
 function taken(error: NodeJS.ErrnoException, port: number): Error {
-  if (error.code === 'EADDRINUSE') return new ConfigProblem(`The syslog port ${port} is taken by another program.`)
-  return error.code === 'EACCES' ? new ConfigProblem(`The syslog port ${port} may not be opened by this user: choose one above 1023.`) : error
+  if (error.code === 'EADDRINUSE') return new ConfigProblem(`The syslog port ${port} is already in use.`)
+  return error.code === 'EACCES' ? new ConfigProblem(`The syslog port ${port} requires elevated privileges. Choose a port above 1023.`) : error
 }

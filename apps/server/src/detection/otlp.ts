@@ -106,12 +106,12 @@ class Wire {
       else if (type === 1) take(field, this.#slice(8).readBigUInt64LE())
       else if (type === 2) take(field, this.#slice(Number(this.#varint())))
       else if (type === 5) take(field, BigInt(this.#slice(4).readUInt32LE()))
-      else throw invalid('body', `has the wire type ${type}, which protobuf 3 does not have`)
+      else throw invalid('body', `has the wire type ${type}, which is not valid in protobuf 3`)
     }
   }
 
   #slice(length: number): Buffer {
-    if (this.#at + length > this.#bytes.length) throw invalid('body', 'is cut short: not a whole ExportLogsServiceRequest')
+    if (this.#at + length > this.#bytes.length) throw invalid('body', 'is truncated: not a complete ExportLogsServiceRequest')
     const slice = this.#bytes.subarray(this.#at, this.#at + length)
     this.#at += length
     return slice
@@ -124,7 +124,7 @@ class Wire {
       value |= BigInt(byte & 127) << shift
       if (byte < 128) return BigInt.asUintN(64, value)
     }
-    throw invalid('body', 'has a number of more than ten bytes')
+    throw invalid('body', 'has a varint longer than 10 bytes')
   }
 }
 
@@ -170,7 +170,7 @@ function decodeKeyValue(bytes: Buffer, depth = 0): KeyValue {
 }
 
 function decodeAny(bytes: Buffer, depth: number): AnyValue {
-  if (depth > maxDepth) throw invalid('body', `nests values deeper than ${maxDepth}`)
+  if (depth > maxDepth) throw invalid('body', `nests values more than ${maxDepth} levels deep`)
   let found: AnyValue = {}
   new Wire(bytes).each((field, value) => {
     if (field === 1) found = { stringValue: inner(value).toString('utf8') }

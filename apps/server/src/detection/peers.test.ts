@@ -84,7 +84,7 @@ describe('a real sender of syslog', () => {
     onTestFinished(() => rsyslog.stop())
     for (let n = 0; n < 10; n++) await rsyslog.log('Failed password for root from 203.0.113.9 port 22 ssh2')
     const [alert] = await alerted(lead, 1)
-    expect(alert?.title).toBe('Many failed sign-ins over SSH from one address: 203.0.113.9')
+    expect(alert?.title).toBe('SSH Brute Force From Single Source: 203.0.113.9')
   })
 })
 

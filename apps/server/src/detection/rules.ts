@@ -38,7 +38,7 @@ export async function parseRuleText(reader: Reader, text: string, besides?: stri
   const mine = [...set.rules, ...set.correlations, ...set.filters].filter(document => document.file === name)
   const problems = set.refused.filter(refused => refused.file === name).map(({ line, reason }) => ({ line, reason }))
   if (problems.length === 0 && mine.length !== 1)
-    problems.push({ line: 1, reason: mine.length === 0 ? 'there is no rule in it' : 'write one rule at a time; import a file that has several' })
+    problems.push({ line: 1, reason: mine.length === 0 ? 'has no rule' : 'must be one rule; to add several, import them as a file' })
   return { parsed: mine[0], problems }
 }
 
@@ -97,7 +97,7 @@ export async function createRule(tx: Tx, actor: Actor, text: string, origin: Ori
   if (parsed === undefined || problems.length > 0) refuse(problems)
   const ruleId = ruleIdOf(parsed, text)
   const taken = await tx.db.select({ title: detectionRules.title }).from(detectionRules).where(eq(detectionRules.ruleId, ruleId))
-  if (taken[0]) throw conflict(`The rule "${taken[0].title}" has the id ${ruleId} already: change that one, or give this one an id of its own.`)
+  if (taken[0]) throw conflict(`The rule "${taken[0].title}" already has the id ${ruleId}. Edit that rule, or use another id.`)
   const id = await insert(tx, actor, { parsed, text, origin, isEnabled: true, expiresAt })
   await record(tx, {
     actor,
@@ -121,7 +121,7 @@ export async function changeRule(tx: Tx, actor: Actor, id: string, text: string,
   if (parsed === undefined || problems.length > 0) refuse(problems)
   const ruleId = ruleIdOf(parsed, text)
   const taken = await tx.db.select({ id: detectionRules.id }).from(detectionRules).where(eq(detectionRules.ruleId, ruleId))
-  if (taken.some(other => other.id !== id)) throw conflict(`Another rule has the id ${ruleId} already.`)
+  if (taken.some(other => other.id !== id)) throw conflict(`Another rule already has the id ${ruleId}.`)
   await replaceText(tx, actor, before, { ...columnsOf(parsed), ruleId }, text)
   await record(tx, {
     actor,
@@ -225,16 +225,16 @@ export async function addStarterRules(tx: Tx): Promise<void> {
   if (fresh.length > 0) await importRules(tx, system, fresh, 'starter', true)
 }
 
-/** A rule in force: its row, and which text of it matches. */
-export interface RuleInForce {
+/** An active rule: its row, and which text of it matches. */
+export interface ActiveRule {
   readonly id: string
   readonly title: string
   readonly version: number
   readonly sha256: string
 }
 
-/** The rules that are in force now. */
-export async function rulesInForce(reader: Reader): Promise<{ files: RuleFile[]; rows: Map<string, RuleInForce> }> {
+/** The active rules. */
+export async function activeRules(reader: Reader): Promise<{ files: RuleFile[]; rows: Map<string, ActiveRule> }> {
   const rows = await reader.db
     .select({
       ...{ id: detectionRules.id, ruleId: detectionRules.ruleId, title: detectionRules.title, text: detectionRules.text },
@@ -258,7 +258,7 @@ export async function nextExpiry(reader: Reader): Promise<string | undefined> {
   return row?.at ? new Date(row.at).toISOString() : undefined
 }
 
-/** Of the alerts of each rule that have a verdict, the share that was dismissed as false positive. */
+/** Of the alerts of each rule that have a disposition, the share that was dismissed as false positive. */
 async function falsePositives(reader: Reader, ruleIds: readonly string[]): Promise<Map<string, number>> {
   if (ruleIds.length === 0) return new Map()
   const label = sql<string>`${alerts.labels}->>'rule'`

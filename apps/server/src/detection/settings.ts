@@ -9,7 +9,7 @@ const Lists = z.record(z.string(), z.array(z.string()))
 const mapping = 'detection.mapping'
 const placeholders = 'detection.placeholders'
 
-/** Where fields of rules stand in the events of this organization, besides where the taxonomy finds them. */
+/** Paths of rule fields in the events of this organization, in addition to the taxonomy. */
 export async function readMapping(reader: Reader): Promise<FieldMapping> {
   return (await readSetting(reader, mapping, Lists)) ?? {}
 }
@@ -23,7 +23,7 @@ export async function saveMapping(tx: Tx, actor: Actor, fields: readonly { reado
   )
 }
 
-/** What the placeholders of rules (`%admins%`, with the modifier expand) stand for here. */
+/** Values of the placeholders of rules (`%admins%`, with the modifier expand). */
 export async function readPlaceholders(reader: Reader): Promise<Placeholders> {
   return (await readSetting(reader, placeholders, Lists)) ?? {}
 }

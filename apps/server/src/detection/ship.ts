@@ -23,7 +23,7 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
       if (others > maxOtherLines)
         throw invalid(
           'body',
-          `has ${others} lines that are no JSON objects, of ${events + others}; nothing of it was taken. At most ${maxOtherLines} are set aside for a request: send a JSON object a line`,
+          `has ${others} lines of ${events + others} that are not JSON objects, but at most ${maxOtherLines} are allowed. Nothing was stored. Send one JSON object per line`,
         )
       await intake.accept(source, lines)
       return reply.code(202).send({ accepted: events, ...(others > 0 ? { setAside: others } : {}) })
@@ -75,7 +75,7 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
   })
 }
 
-/** Lines that are no events and are kept to be mended, of one request. */
+/** Lines that are no events and are kept to be fixed, of one request. */
 const maxOtherLines = 10_000
 const maxBodyBytes = 32 * 1_048_576
 const maxUnpackedBytes = 128 * 1_048_576
@@ -101,13 +101,13 @@ const cluster = {
 async function sourceOf(sources: KnownSources, request: FastifyRequest): Promise<LogSourceRow> {
   const { key } = request.params as { key: string }
   const source = await sources.open(key)
-  if (!source) throw new AppProblem('forbidden', 'The key of this source is not right, or was revoked.')
+  if (!source) throw new AppProblem('forbidden', 'The key of this log source is invalid or was revoked.')
   return source
 }
 
 async function bodyOf(request: FastifyRequest): Promise<Buffer> {
   const body = request.body
-  if (!Buffer.isBuffer(body)) throw invalid('body', 'is missing: send events, a line of JSON each')
+  if (!Buffer.isBuffer(body)) throw invalid('body', 'is missing: send events, one JSON object per line')
   const encoding = request.headers['content-encoding'] ?? 'identity'
   try {
     if (encoding === 'identity') return body
@@ -115,8 +115,8 @@ async function bodyOf(request: FastifyRequest): Promise<Buffer> {
     if (encoding === 'deflate') return await unpackDeflate(body, { maxOutputLength: maxUnpackedBytes })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-      throw new AppProblem('too-large', `The events are larger than ${maxUnpackedBytes / 1_048_576} MB when unpacked. Send them in smaller batches.`)
-    throw invalid('body', `is not ${encoding}, as its Content-Encoding says`)
+      throw new AppProblem('too-large', `The decompressed events are larger than ${maxUnpackedBytes / 1_048_576} MB. Send them in smaller batches.`)
+    throw invalid('body', `is not ${encoding}, as declared in Content-Encoding`)
   }
   throw invalid('Content-Encoding', 'must be gzip, deflate or identity')
 }
@@ -187,7 +187,7 @@ function bulkItem({ action, index, id }: BulkItem, isRefused: boolean): object {
   const common = { _index: index, _id: id }
   if (isRefused)
     return {
-      [action]: { ...common, status: 429, error: { type: 'es_rejected_execution_exception', reason: 'Too many events wait to be matched: send it again.' } },
+      [action]: { ...common, status: 429, error: { type: 'es_rejected_execution_exception', reason: 'Too many events are queued. Try again.' } },
     }
   return { [action]: { ...common, _version: 1, result: action === 'delete' ? 'not_found' : 'created', status: action === 'delete' ? 404 : 201 } }
 }

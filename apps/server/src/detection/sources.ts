@@ -33,7 +33,7 @@ export async function createLogSource(
   input: { name: string; logsource: LogSourceParts; senders: readonly string[]; files: readonly string[]; gapMinutes: number | null },
 ): Promise<{ source: Omit<LogSource, 'problem'>; key: string; url: string }> {
   for (const [i, sender] of input.senders.entries())
-    if (parseNetwork(sender) === undefined) throw invalid(`senders.${i}`, 'must be an address or a network such as 192.0.2.0/24')
+    if (parseNetwork(sender) === undefined) throw invalid(`senders.${i}`, 'must be an IP address or a network such as 192.0.2.0/24')
   const { name, logsource, senders, files, gapMinutes } = input
   const id = newId()
   const key = randomSecret(24)
@@ -50,7 +50,7 @@ export async function revokeLogSource(tx: Tx, actor: Actor, id: string): Promise
     .set({ revokedAt: tx.now })
     .where(and(eq(logSources.id, id), isNull(logSources.revokedAt)))
     .returning({ name: logSources.name })
-  if (!revoked) throw notFound('source in use')
+  if (!revoked) throw notFound('active log source')
   await record(tx, { actor, type: 'log-source.revoked', subject: { kind: 'log-source', id }, data: { name: revoked.name } })
 }
 
@@ -107,7 +107,7 @@ const scope = 'log source'
 export const watchJob = defineJob({ kind: 'watch-log-sources', lane: housekeepingLane, data: z.object({}) })
 
 /**
- * Raises an alert for each source that has been silent for as long as it may, and ends it when the source is heard of again. Looks
+ * Raises an alert for each source that has been silent for as long as it may, and resolves it when the source sends events again. Looks
  * again when the next one may fall silent.
  */
 export async function watchSources(tx: Tx, context: AppContext): Promise<void> {
@@ -138,7 +138,7 @@ export async function watchSources(tx: Tx, context: AppContext): Promise<void> {
         source: 'detection',
         labels: { 'log source': row.name },
         links: [],
-        description: 'Either the source is down, its shipper is, or somebody has silenced it: disabling logs is a technique (ATT&CK T1562).',
+        description: 'The source or its log shipper may be down, or an attacker disabled logging (ATT&CK T1562).',
         observables: [],
       },
     ])
@@ -147,7 +147,7 @@ export async function watchSources(tx: Tx, context: AppContext): Promise<void> {
   if (next !== undefined) await schedule(tx, { kind: watchJob, key: watchJob.kind, runAt: next, data: {} })
 }
 
-/** A source was heard of. @returns whether it had been silent */
+/** A source sent events. @returns whether it had been silent */
 export async function noteSeen(tx: Tx, id: string, at: string, events: number): Promise<boolean> {
   const [row] = await tx.db
     .update(logSources)

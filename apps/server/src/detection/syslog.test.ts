@@ -122,7 +122,7 @@ describe('listening', () => {
     },
   })
 
-  test('a brute force told by sshd over UDP, TCP and TLS is one alert; a sender that is not known is not heard', async ({ world }) => {
+  test('a brute force told by sshd over UDP, TCP and TLS is one alert; a sender that is not known is ignored', async ({ world }) => {
     const lead = await world.person('lead')
     const { detection } = world.server
     const failure = (second: number) =>
@@ -143,7 +143,7 @@ describe('listening', () => {
     await until(async () => ((await lead.call('logSources'))[0]?.events === 10 ? true : undefined), 'ten events are matched', 20_000)
     await datagram('<86>Nov 23 07:51:00 web1 sshd[1]: Accepted password for root from 203.0.113.9 port 22 ssh2')
     const alert = await until(async () => (await lead.call('alerts', {})).items.find(({ severity }) => severity === 'critical'), 'the alert is raised', 20_000)
-    expect(alert.title).toBe('SSH brute force followed by a sign-in: 203.0.113.9')
+    expect(alert.title).toBe('Successful SSH Login After Brute Force: 203.0.113.9')
     expect((await lead.call('logSources'))[0]?.events).toBe(11)
     udp.close()
   })

@@ -81,7 +81,7 @@ export const logSources = table(
     /** Files of this machine that it follows; the last part may have wildcards. */
     files: json('files', z.array(z.string()).readonly()).notNull().default(sql`'[]'::jsonb`),
     gapMinutes: integer('gap_minutes'),
-    /** An alert stands because it is silent. */
+    /** An alert is open because it is silent. */
     isSilent: boolean('is_silent').notNull().default(false),
     createdAt: instant('created_at').notNull(),
     lastSeenAt: instant('last_seen_at'),
@@ -106,7 +106,7 @@ export const eventBatches = table('event_batches', {
   attempts: integer('attempts').notNull().default(0),
 })
 
-/** Lines that are no events: a person reads them, mends them, and has them matched again. */
+/** Lines that are no events: a person reads them, fixes them, and has them matched again. */
 export const deadLetters = table(
   'dead_letters',
   {
@@ -121,7 +121,7 @@ export const deadLetters = table(
   self => [index('dead_letters_received').on(self.receivedAt)],
 )
 
-/** The events that an alert rests on: the latest of them. */
+/** The latest events of an alert. */
 export const detectionMatches = table(
   'detection_matches',
   {

@@ -55,7 +55,7 @@ export function pulling(context: AppContext): CallHandler<{ id: string }, Pulled
       try {
         return await pull(context, list, list.url, AbortSignal.any([signal, AbortSignal.timeout(maxMs)]))
       } catch (error) {
-        context.log.warn({ err: error, list: list.name }, 'a list of indicators could not be pulled')
+        context.log.warn({ err: error, list: list.name }, 'an indicator list could not be pulled')
         const problem = problemOf(error, new URL(list.url).host).slice(0, 500)
         return { taken: 0, refused: 0, examples: [], addedAfter: undefined, problem }
       }
@@ -78,11 +78,11 @@ export function pulling(context: AppContext): CallHandler<{ id: string }, Pulled
 
 /** What a person can do something about. */
 function problemOf(error: unknown, host: string): string {
-  if (error instanceof Error && error.name === 'TimeoutError') return `${host} took longer than ten minutes`
+  if (error instanceof Error && error.name === 'TimeoutError') return `${host} took longer than 10 minutes`
   const { code } = error as NodeJS.ErrnoException
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `the name ${host} is not known`
-  if (code === 'ECONNREFUSED') return `${host} refuses the connection`
-  if (code?.startsWith('UND_ERR') === true || code === 'ETIMEDOUT') return `${host} does not answer`
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `the host ${host} was not found`
+  if (code === 'ECONNREFUSED') return `${host} refused the connection`
+  if (code?.startsWith('UND_ERR') === true || code === 'ETIMEDOUT') return `${host} did not respond`
   return error instanceof Error ? error.message : String(error)
 }
 
@@ -109,7 +109,7 @@ async function pull(context: AppContext, list: ListRow, url: string, signal: Abo
       if (answer.addedLast !== undefined) addedAfter = answer.addedLast
       if (!answer.envelope.more) return { taken, refused, examples, addedAfter, problem: null }
       next = answer.envelope.next
-      if (next === undefined) throw new Error('the server says that there is more, but not where')
+      if (next === undefined) throw new Error('the server reported more pages without a link to the next one')
     }
   } finally {
     await dispatcher.destroy()
@@ -140,26 +140,26 @@ async function askFor(
     pieces.push(piece)
   }
   // A redirect is not followed: it could lead inside.
-  if (reply.statusCode !== 200) throw new Error(`${url.origin} answered ${reply.statusCode}${statusHints[reply.statusCode] ?? ''}`)
+  if (reply.statusCode !== 200) throw new Error(`${url.origin} responded with status ${reply.statusCode}${statusHints[reply.statusCode] ?? ''}`)
   let envelope: z.output<typeof Envelope>
   try {
     envelope = Envelope.parse(JSON.parse(Buffer.concat(pieces).toString('utf8') || '{}'))
   } catch {
-    throw new Error(`${url.origin} answered with something that is no TAXII 2.1 envelope: the address must be that of a collection`)
+    throw new Error(`${url.origin} did not return a TAXII 2.1 envelope: the URL must be that of a collection`)
   }
   const addedLast = reply.headers['x-taxii-date-added-last']
   return { envelope, addedLast: typeof addedLast === 'string' ? addedLast : undefined }
 }
 
 const statusHints: Readonly<Record<number, string>> = {
-  401: ': the name or secret is not right',
-  403: ': this account may not read the collection',
-  404: ': there is no such collection',
-  406: ': it does not speak TAXII 2.1',
+  401: ': incorrect user name or secret',
+  403: ': the account has no access to the collection',
+  404: ': collection not found',
+  406: ': TAXII 2.1 is not supported',
 }
 
 /** @throws AppProblem not-found for a list that is not pulled */
 export async function assertPulled(tx: Tx, id: string): Promise<void> {
   const [list] = await tx.db.select({ url: indicatorLists.url }).from(indicatorLists).where(eq(indicatorLists.id, id))
-  if (list?.url == null) throw notFound('list that is pulled')
+  if (list?.url == null) throw notFound('TAXII indicator list')
 }

@@ -27,12 +27,12 @@ afterEach(() => {
 async function prepare(world: World, lead: Person): Promise<(value: string, host: string) => Promise<number>> {
   await lead.call('createDetectionRule', { body: { text: rule('44444444-4444-4444-8444-444444444444', 'evil') } })
   const { url } = await lead.call('createLogSource', { body: { name: 'Source' } })
-  await inForce(world)
+  await rulesActive(world)
   const path = url.replace(/^https?:\/\/[^/]+/, world.origin)
   return async (value, host) => (await fetch(`${path}/events`, { method: 'POST', body: `${JSON.stringify({ F: value, host })}\n` })).status
 }
 
-async function inForce(world: World): Promise<void> {
+async function rulesActive(world: World): Promise<void> {
   await world.settle()
   await world.server.detection.detector.settle()
 }
@@ -55,7 +55,7 @@ describe('a thread that dies', () => {
     }
     expect(await readyz(world)).toEqual({
       status: 'degraded',
-      details: [{ name: 'detection', detail: 'A matcher thread ended by itself and was replaced (3 since the start).' }],
+      details: [{ name: 'detection', detail: 'A matcher thread exited unexpectedly and was restarted (3 since startup).' }],
     })
     expect(await (await fetch(`${world.origin}/metrics`)).text()).toContain('tocsin_matcher_restarts_total 3')
   })
@@ -92,10 +92,10 @@ describe('a thread that dies', () => {
   test('while it compiles rules: they are compiled again', async ({ world }) => {
     const lead = await world.person('lead')
     const send = await prepare(world, lead)
-    const before = world.server.detection.detector.status.inForce
+    const before = world.server.detection.detector.status.activeRules
     process.once('worker', (worker: Worker) => void worker.terminate())
     await lead.call('createDetectionRule', { body: { text: rule('55555555-5555-4555-8555-555555555555', 'worse') } })
-    await until(() => (world.server.detection.detector.status.inForce > before ? true : undefined), 'the rule is in force')
+    await until(() => (world.server.detection.detector.status.activeRules > before ? true : undefined), 'the rule is active')
     await send('worse', 'h0')
     await matched(world)
     expect(await alertsOf(lead)).toEqual(['Seen worse: h0'])

@@ -23,7 +23,7 @@ export function tryRule(text: string, events: readonly string[], settings: Setti
   const problems = set.refused.map(({ line, reason }) => ({ line, reason }))
   const [rule] = set.rules
   if (problems.length === 0 && rule === undefined)
-    problems.push({ line: 1, reason: 'only a rule with a detection can be tried on single events; a correlation or a filter rests on rules' })
+    problems.push({ line: 1, reason: 'must be a rule with a detection; correlations and filters cannot be tested on single events' })
   if (rule === undefined) return { problems, events: [], judged: 0, met: 0 }
   const document = parseYaml(text)[0]?.value as { detection: Readonly<Record<string, unknown>> }
   const tried = events.slice(0, maxEvents).map((line, i) => tryOne(rule, document.detection, line, i + 1, settings))

@@ -41,12 +41,12 @@ test('two servers on one database: what changes at one is known to the other, an
     const origins = both.map(({ origin }) => origin.replace('localhost', '127.0.0.1'))
     const send = (origin: string, host: string) => fetch(`${origin}${path}`, { method: 'POST', body: `${JSON.stringify({ F: 'evil', host })}\n` })
     for (const origin of origins) expect((await send(origin, 'before')).status).toBe(202)
-    const before = Math.max(...both.map(({ detection }) => detection.detector.status.inForce))
+    const before = Math.max(...both.map(({ detection }) => detection.detector.status.activeRules))
     await lead.call('createDetectionRule', { body: { text: rule } })
     for (const server of both)
       await until(
-        () => (server.detection.detector.status.inForce > before && !server.detection.detector.status.isCompiling ? true : undefined),
-        'the rule is in force',
+        () => (server.detection.detector.status.activeRules > before && !server.detection.detector.status.isCompiling ? true : undefined),
+        'the rule is active',
       )
     for (let n = 0; n < 20; n += 1) for (const origin of origins) expect((await send(origin, `h${n}`)).status).toBe(202)
     for (const { detection } of both)

@@ -36,17 +36,17 @@ const termsOf = ({ name, region, terms, noticeHours, contacts, services: used }:
 export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo = false): Promise<Customer> {
   const id = input.id ?? newId()
   const sameName = await tx.db.select({ id: customers.id }).from(customers).where(eq(customers.name, input.name))
-  if (sameName.some(customer => customer.id !== id)) throw conflict(`There is a customer named ${input.name} already.`)
+  if (sameName.some(customer => customer.id !== id)) throw conflict(`A customer named ${input.name} already exists.`)
   const serviceIds = [...new Set(input.serviceIds)]
   const known = serviceIds.length === 0 ? [] : await tx.db.select({ id: services.id }).from(services).where(inArray(services.id, serviceIds))
-  if (known.length !== serviceIds.length) throw invalid('serviceIds', 'must name services of the catalog')
+  if (known.length !== serviceIds.length) throw invalid('serviceIds', 'must be services in the catalog')
   const values = { name: input.name, region: input.region, terms: input.terms, noticeHours: input.noticeHours, contacts: input.contacts }
   const [before] = input.id === undefined ? [] : await listCustomers(tx, [id])
   if (input.id === undefined) {
     await tx.db.insert(customers).values({ ...values, id, isDemo })
     if (isDemo) await markRecords(tx, [id], { isDemo })
   } else {
-    if (input.version === undefined) throw invalid('version', 'is required to change a customer')
+    if (input.version === undefined) throw invalid('version', 'is required to update a customer')
     const [locked] = await tx.db.select({ version: customers.version }).from(customers).where(eq(customers.id, id)).for('update')
     if (!locked) throw notFound('customer')
     if (locked.version !== input.version) throw changedMeanwhile()

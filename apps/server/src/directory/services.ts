@@ -42,7 +42,7 @@ export async function saveService(tx: Tx, caller: Caller, input: Input, isDemo =
   await assertTeam(tx, input.engineeringTeamId, 'engineering', 'engineeringTeamId')
   const id = input.id ?? newId()
   const sameName = await tx.db.select({ id: services.id }).from(services).where(eq(services.name, input.name))
-  if (sameName.some(service => service.id !== id)) throw conflict(`There is a service named ${input.name} already.`)
+  if (sameName.some(service => service.id !== id)) throw conflict(`A service named ${input.name} already exists.`)
   const values = {
     name: input.name,
     description: input.description,
@@ -56,7 +56,7 @@ export async function saveService(tx: Tx, caller: Caller, input: Input, isDemo =
     if (isDemo) await markRecords(tx, [id], { isDemo })
     await record(tx, { ...entry, type: 'service.added', data: values })
   } else {
-    if (input.version === undefined) throw invalid('version', 'is required to change a service')
+    if (input.version === undefined) throw invalid('version', 'is required to update a service')
     const [before] = await tx.db.select().from(services).where(eq(services.id, id)).for('update')
     if (!before) throw notFound('service')
     if (before.version !== input.version) throw changedMeanwhile()

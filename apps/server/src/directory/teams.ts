@@ -33,7 +33,7 @@ export async function saveTeam(
   await assertPeople(tx, input.memberIds, 'memberIds')
   const id = input.id ?? newId()
   const taken = await tx.db.select({ id: teams.id }).from(teams).where(eq(teams.name, input.name))
-  if (taken.some(team => team.id !== id)) throw conflict(`There is a team named ${input.name} already.`)
+  if (taken.some(team => team.id !== id)) throw conflict(`A team named ${input.name} already exists.`)
   const [before] = input.id === undefined ? [] : await listTeams(tx, [id])
   if (input.id === undefined) {
     await tx.db.insert(teams).values({ id, name: input.name, kind: input.kind, isDemo })
@@ -59,7 +59,7 @@ export async function saveTeam(
 /** @throws AppProblem invalid, naming `field`, unless the team exists and is of this kind. */
 export async function assertTeam(reader: Reader, id: string, kind: 'security' | 'engineering', field: string): Promise<void> {
   const [team] = await reader.db.select({ kind: teams.kind }).from(teams).where(eq(teams.id, id))
-  if (team?.kind !== kind) throw invalid(field, `must name a team of the kind ${kind}`)
+  if (team?.kind !== kind) throw invalid(field, `must be ${kind === 'engineering' ? 'an engineering' : 'a security'} team`)
 }
 
 /** The security team that answers for what belongs to no service: the eldest; undefined while there is none. */

@@ -13,7 +13,7 @@ describe('what was decided is not decided again', () => {
     const params = () => ({ id, taskId: task().id })
     const approve = async () => executive.call('approveTask', { params: params(), body: { version: task().version } })
     incident = await approve()
-    await expect(approve()).rejects.toThrow(/already approved/)
+    await expect(approve()).rejects.toThrow(/is (already )?approved/)
     incident = await lead.call('changeTask', { params: params(), body: { version: task().version, isDone: true } })
     const { doneAt, doneBy } = task()
     world.jump({ hours: 1 })
@@ -51,10 +51,10 @@ describe('what was decided is not decided again', () => {
     let followUp = review.followUps[0]
     const look = async (state: 'open' | 'done' | 'verified') =>
       lead.call('updateFollowUp', { params: { id: followUp?.id ?? '' }, body: { version: followUp?.version ?? 0, state, reason: 'Seen.' } })
-    await expect(look('verified')).rejects.toThrow(/done first/)
+    await expect(look('verified')).rejects.toThrow(/done before verifying/)
     followUp = await look('done')
     followUp = await look('verified')
-    for (const state of ['open', 'done', 'verified'] as const) await expect(look(state)).rejects.toThrow(/verified as effective already/)
+    for (const state of ['open', 'done', 'verified'] as const) await expect(look(state)).rejects.toThrow(/already verified as effective/)
   })
 
   test('nothing is decided on a closed incident, and an act is taken only from where it leads on', async ({ world }) => {

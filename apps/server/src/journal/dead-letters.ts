@@ -18,7 +18,7 @@ export async function listDeadLetters(
 ): Promise<{ items: JournalDeadLetter[]; next: string | null }> {
   const after = cursor.read(query.cursor)
   const rows = await reader.db
-    .select({ letter: letters, entry: journal })
+    .select({ deadLetter: letters, entry: journal })
     .from(letters)
     .innerJoin(journal, eq(journal.id, letters.entryId))
     .where(
@@ -29,12 +29,12 @@ export async function listDeadLetters(
     )
     .orderBy(desc(letters.at), desc(letters.id))
     .limit(query.limit + 1)
-  const page = cursor.page(rows, query.limit, ({ letter }) => [letter.at, letter.id])
+  const page = cursor.page(rows, query.limit, ({ deadLetter }) => [deadLetter.at, deadLetter.id])
   return { items: page.items.map(viewOf), next: page.next }
 }
 
-function viewOf({ letter, entry }: { letter: typeof letters.$inferSelect; entry: typeof journal.$inferSelect }): JournalDeadLetter {
-  const { id, reader, error, attempts, at, state, settledAt, settledBy, reason } = letter
+function viewOf({ deadLetter, entry }: { deadLetter: typeof letters.$inferSelect; entry: typeof journal.$inferSelect }): JournalDeadLetter {
+  const { id, reader, error, attempts, at, state, settledAt, settledBy, reason } = deadLetter
   return { ...{ id, reader, error, attempts, at, state, settledAt, settledBy, reason }, entry: { id: entry.id, at: entry.at, type: entry.type } }
 }
 
@@ -49,24 +49,25 @@ export async function countDeadLetters(reader: Reader): Promise<ReadonlyMap<stri
 }
 
 async function lockLetter(tx: Tx, id: string) {
-  const [letter] = await tx.db.select().from(letters).where(eq(letters.id, id)).for('update')
-  const [entry] = letter ? await tx.db.select().from(journal).where(eq(journal.id, letter.entryId)) : []
-  if (!letter || !entry) throw notFound('dead letter')
-  if (letter.state !== 'open') throw conflict(`This dead letter was ${letter.state} already${letter.settledBy === null ? '' : `, by ${letter.settledBy}`}.`)
-  return { letter, entry }
+  const [deadLetter] = await tx.db.select().from(letters).where(eq(letters.id, id)).for('update')
+  const [entry] = deadLetter ? await tx.db.select().from(journal).where(eq(journal.id, deadLetter.entryId)) : []
+  if (!deadLetter || !entry) throw notFound('dead letter')
+  if (deadLetter.state !== 'open')
+    throw conflict(`This dead letter was already ${deadLetter.state}${deadLetter.settledBy === null ? '' : `, by ${deadLetter.settledBy}`}.`)
+  return { deadLetter, entry }
 }
 
 /** Once a reader has no open dead letter, the page about them is resolved. */
 async function settle(tx: Tx, alarms: Alarms, actor: Actor, found: Awaited<ReturnType<typeof lockLetter>>, state: 'replayed' | 'discarded', reason?: string) {
-  const { letter, entry } = found
+  const { deadLetter, entry } = found
   const [settled] = await tx.db
     .update(letters)
     .set({ state, settledAt: tx.now, settledBy: actor.name, reason: reason ?? null })
-    .where(eq(letters.id, letter.id))
+    .where(eq(letters.id, deadLetter.id))
     .returning()
   if (!settled) throw notFound('dead letter')
   const about = { actor, subject: { kind: 'journal-entry', id: entry.id }, within: entry.withinId } as const
-  const data = { reader: letter.reader, type: entry.type }
+  const data = { reader: deadLetter.reader, type: entry.type }
   await record(
     tx,
     reason === undefined ? { ...about, type: 'journal-entry.replayed', data } : { ...about, type: 'journal-entry.discarded', data: { ...data, reason } },
@@ -74,10 +75,10 @@ async function settle(tx: Tx, alarms: Alarms, actor: Actor, found: Awaited<Retur
   const [left] = await tx.db
     .select({ id: letters.id })
     .from(letters)
-    .where(and(eq(letters.reader, letter.reader), eq(letters.state, 'open')))
+    .where(and(eq(letters.reader, deadLetter.reader), eq(letters.state, 'open')))
     .limit(1)
-  if (!left) await alarms.resolve(tx, deadLetterAlarm(letter.reader))
-  return viewOf({ letter: settled, entry })
+  if (!left) await alarms.resolve(tx, deadLetterAlarm(deadLetter.reader))
+  return viewOf({ deadLetter: settled, entry })
 }
 
 interface Services {
@@ -95,8 +96,8 @@ export async function replayDeadLetter({ database, alarms, readers }: Services, 
   try {
     return await database.transaction(async tx => {
       const found = await lockLetter(tx, id)
-      const reader = readers.readers.get(found.letter.reader)
-      if (!reader) throw conflict(`There is no journal reader "${found.letter.reader}" any more: discard the dead letter.`)
+      const reader = readers.readers.get(found.deadLetter.reader)
+      if (!reader) throw conflict(`The journal reader "${found.deadLetter.reader}" no longer exists. Discard the dead letter.`)
       await reader.following.follow(tx, [toEntry(found.entry)])
       return settle(tx, alarms, actor, found, 'replayed')
     })
@@ -113,7 +114,7 @@ export async function replayDeadLetter({ database, alarms, readers }: Services, 
   }
 }
 
-/** Gives an entry up for good: what should have followed from it was done by hand, or is not wanted. */
+/** Gives an entry up for good: the actions that it triggers were done by hand, or are not wanted. */
 export async function discardDeadLetter(tx: Tx, alarms: Alarms, actor: Actor, id: string, reason: string): Promise<JournalDeadLetter> {
   return settle(tx, alarms, actor, await lockLetter(tx, id), 'discarded', reason)
 }

@@ -75,7 +75,7 @@ export class JournalReaders {
     this.#storing = setInterval(() => {
       // A notice that was lost costs no more than this.
       this.wake()
-      this.#store().catch((error: unknown) => this.#log.warn({ err: error }, 'the cursors of journal readers could not be stored; trying again'))
+      this.#store().catch((error: unknown) => this.#log.warn({ err: error }, 'the cursors of journal readers could not be stored; retrying'))
     }, storeMs)
     this.wake()
   }
@@ -85,7 +85,7 @@ export class JournalReaders {
     clearInterval(this.#storing)
     await this.#tail.stop()
     await Promise.all([...this.#readers.values()].map(reader => reader.stop()))
-    await this.#store().catch((error: unknown) => this.#log.warn({ err: error }, 'the cursors of journal readers could not be stored at the end'))
+    await this.#store().catch((error: unknown) => this.#log.warn({ err: error }, 'the cursors of journal readers could not be stored at shutdown'))
   }
 
   /** Something was written: look at once. */
@@ -103,7 +103,7 @@ export class JournalReaders {
     }
   }
 
-  /** Stores where readers are who were concerned by nothing, in one statement, so that a restart goes on from there. */
+  /** Stores the positions of readers that no entry concerned, in one statement, so that a restart goes on from there. */
   async #store(): Promise<void> {
     const moved = [...this.#readers.values()].flatMap(reader => (reader.unstored === undefined ? [] : [{ reader, seq: reader.unstored }]))
     if (moved.length === 0) return

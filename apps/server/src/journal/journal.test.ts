@@ -73,14 +73,14 @@ describe('the journal', () => {
   test('eighty at once are sealed each once, without a gap', async ({ world }) => {
     const administrator = await world.person('administrator')
     await Promise.all(Array.from({ length: 80 }, (_, n) => note(world, String(n))))
-    const verdict = verifyExport(await exported(administrator))
-    expect(verdict).toMatchObject({ problems: [], isComplete: true, entries: 83 })
+    const verification = verifyExport(await exported(administrator))
+    expect(verification).toMatchObject({ problems: [], isComplete: true, entries: 83 })
   })
 })
 
 describe('the live stream', () => {
-  async function listen(world: World, person: Person): Promise<{ heard: string[]; stop(): void }> {
-    const heard: string[] = []
+  async function listen(world: World, person: Person): Promise<{ received: string[]; stop(): void }> {
+    const received: string[] = []
     const aborter = new AbortController()
     const reply = await fetch(`${world.origin}/api/v1/live`, { headers: { cookie: person.cookie }, signal: aborter.signal })
     expect(reply.headers.get('content-type')).toBe('text/event-stream')
@@ -89,7 +89,7 @@ describe('the live stream', () => {
       // The stream ends with the abort.
       try {
         for await (const chunk of reply.body ?? [])
-          heard.push(
+          received.push(
             ...decoder
               .decode(chunk)
               .split('\n')
@@ -99,21 +99,21 @@ describe('the live stream', () => {
         return
       }
     })()
-    return { heard, stop: () => aborter.abort() }
+    return { received, stop: () => aborter.abort() }
   }
 
-  test('tells of acts as they happen, and of restricted incidents only those who may see them', async ({ world }) => {
+  test('tells of commands as they happen, and of restricted incidents only those who may see them', async ({ world }) => {
     const lead = await world.person('lead')
     const outsider = await world.person('responder')
     const [inside, outside] = [await listen(world, lead), await listen(world, outsider)]
     await lead.call('openIncident', { body: { title: 'Open to all', reason: 'x' } })
-    await until(() => outside.heard.find(line => line.includes('incident.opened')), 'the outsider hears of it')
-    expect(outside.heard.join()).not.toContain('Open to all')
+    await until(() => outside.received.find(line => line.includes('incident.opened')), 'the outsider receives it')
+    expect(outside.received.join()).not.toContain('Open to all')
     const secret = await lead.call('openIncident', { body: { title: 'Secret', reason: 'x', isRestricted: true } })
-    await until(() => inside.heard.find(line => line.includes(secret.id)), 'the insider hears of it')
+    await until(() => inside.received.find(line => line.includes(secret.id)), 'the insider receives it')
     await lead.call('openIncident', { body: { title: 'Another', reason: 'x' } })
-    await until(() => (outside.heard.filter(line => line.includes('incident.opened')).length === 2 ? true : undefined), 'the outsider hears of the next one')
-    expect(outside.heard.join()).not.toContain(secret.id)
+    await until(() => (outside.received.filter(line => line.includes('incident.opened')).length === 2 ? true : undefined), 'the outsider receives the next one')
+    expect(outside.received.join()).not.toContain(secret.id)
     inside.stop()
     outside.stop()
   })

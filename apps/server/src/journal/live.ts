@@ -5,7 +5,7 @@ import { look } from './order.ts'
 import { readAfter } from './read.ts'
 import { type Entry, journalChannel } from './record.ts'
 
-/** What an open page hears: what kind of thing changed, and which. Never content: the page asks for that, and is checked. */
+/** What an open page is sent: what kind of thing changed, and which. Never content: the page asks for that, and is checked. */
 interface Listener {
   readonly maySee: (withinId: string) => Promise<boolean>
   readonly stream: Readable
@@ -69,7 +69,7 @@ export class Live {
   }
 
   #push(listener: Listener, text: string): void {
-    // A page that does not read is let go: its browser connects again.
+    // A page that does not read is evicted: its browser connects again.
     if (listener.stream.readableLength > 262_144) listener.stream.destroy()
     else listener.stream.push(text)
   }
@@ -92,7 +92,7 @@ export class Live {
         }
       }
     } catch (error) {
-      this.#log.warn({ err: error }, 'the live stream could not read the journal; pages hear of it with the next entry')
+      this.#log.warn({ err: error }, 'the live stream could not read the journal; pages update with the next entry')
     } finally {
       this.#isReading = false
     }

@@ -109,7 +109,7 @@ export class JournalReader {
         else if (found.cursor > this.#seen) this.#seen = found.cursor
         else if (!this.#isWoken) await this.#pause()
       } catch (error) {
-        this.#services.log.error({ err: error, reader: this.name }, 'a journal reader cannot read; trying again')
+        this.#services.log.error({ err: error, reader: this.name }, 'a journal reader cannot read; retrying')
         await this.#pause(1_000)
       }
     }
@@ -173,7 +173,7 @@ export class JournalReader {
     if (isOutage(error) || this.following.isStrict) {
       const waitMs = Math.min(maxBackoffMs, 250 * 2 ** Math.min(this.#failures, 10))
       this.#failures += 1
-      log.error({ err: error, reader: this.name, attempts: this.#failures }, 'a journal reader failed and tries again')
+      log.error({ err: error, reader: this.name, attempts: this.#failures }, 'a journal reader failed; retrying')
       return this.#pause(waitMs)
     }
     if (entries.length > 1) {
@@ -197,15 +197,15 @@ export class JournalReader {
   /** The entry becomes a dead letter, the administrators are paged, and the reader goes on with the next one. */
   async #setAside({ seq, entry }: Numbered, attempts: number, error: string): Promise<void> {
     const { alarms, log } = this.#services
-    const letter = { reader: this.name, entryId: entry.id, error: error.slice(0, 1_000), attempts }
+    const deadLetter = { reader: this.name, entryId: entry.id, error: error.slice(0, 1_000), attempts }
     const keep = async (tx: Tx) => {
       await tx.db
         .insert(journalDeadLetters)
-        .values({ ...letter, at: tx.now })
+        .values({ ...deadLetter, at: tx.now })
         .onConflictDoUpdate({
           target: [journalDeadLetters.reader, journalDeadLetters.entryId],
           set: {
-            error: letter.error,
+            error: deadLetter.error,
             attempts: sql`${journalDeadLetters.attempts} + ${attempts}`,
             at: tx.now,
             state: 'open',
@@ -223,19 +223,19 @@ export class JournalReader {
     }
     const page = {
       key: deadLetterAlarm(this.name),
-      title: `The journal reader "${this.name}" set an entry aside`,
-      summary: `It failed ${attempts} times at an entry of type ${entry.type} (${entry.id}) and went on with the next one, so what should have followed from that entry has not happened. See Settings, System: replay the entry once the cause is gone, or discard it.`,
+      title: `Dead letter in the journal reader "${this.name}"`,
+      summary: `Processing of an entry of type ${entry.type} (${entry.id}) failed ${attempts} times, and the reader continued with the next entry. Actions triggered by that entry have not run. In Settings, System, replay the dead letter after fixing the cause, or discard it.`,
     }
     await this.#transaction(seq, async tx => {
       await keep(tx)
       await alarms.raise(tx, page)
     }).catch(async (fault: unknown) => {
       // Where paging is what fails, the entry is set aside all the same; the next look at the readers raises the alarm.
-      log.error({ err: fault, reader: this.name }, 'the administrators could not be paged about a dead letter')
+      log.error({ err: fault, reader: this.name }, 'administrators could not be paged about a dead letter')
       await this.#transaction(seq, keep)
     })
     this.#failures = 0
-    log.error({ reader: this.name, entry: entry.id, type: entry.type, attempts }, 'a journal reader set an entry aside')
+    log.error({ reader: this.name, entry: entry.id, type: entry.type, attempts }, 'a journal reader created a dead letter')
   }
 }
 

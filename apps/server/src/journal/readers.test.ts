@@ -40,12 +40,12 @@ describe('one poisoned entry', () => {
   }) => {
     const ada = await world.person('administrator', 'Ada')
     const [taken, attempts]: [number[], number[]] = [[], []]
-    let isMended = false
+    let isFixed = false
     more.react('poisoned', {
       'heartbeat.heard': async (_tx, entry) => {
         const number = Number(entry.subject.id)
         if (number === 150) attempts.push(performance.now())
-        if (number === 150 && !isMended) throw new Error('no such thing')
+        if (number === 150 && !isFixed) throw new Error('no such thing')
         taken.push(number)
       },
     })
@@ -59,7 +59,7 @@ describe('one poisoned entry', () => {
     expect((attempts[5] ?? 0) - (attempts[4] ?? 0)).toBeGreaterThan((attempts[3] ?? 0) - (attempts[2] ?? 0))
 
     await world.settle()
-    ada.expectPage(/The journal reader "poisoned" set an entry aside/)
+    ada.expectPage(/Dead letter in the journal reader "poisoned"/)
     const letters = await ada.call('journalDeadLetters')
     expect(letters.items).toMatchObject([{ reader: 'poisoned', error: 'no such thing', attempts: 5, state: 'open', entry: { type: 'heartbeat.heard' } }])
     const ready = await fetch(`${world.origin}/readyz`)
@@ -67,7 +67,7 @@ describe('one poisoned entry', () => {
     const id = letters.items[0]?.id ?? ''
     // A replay of another process' reader is refused by name, and nothing is lost by it.
     await expect(ada.call('replayJournalDeadLetter', { params: { id } })).rejects.toMatchObject({ problem: { status: 409 } })
-    isMended = true
+    isFixed = true
   })
 
   test('is replayed once its cause is gone, or discarded with a reason; then the page about it is resolved', { timeout: 60_000 }, async ({ world }) => {
@@ -83,24 +83,23 @@ describe('one poisoned entry', () => {
       )
       return until(async () => (await ada.call('journalDeadLetters')).items.at(0), 'it is set aside')
     }
-    const letter = await poisoned(id, personId)
-    expect(letter).toMatchObject({ reader: 'alerts', attempts: 5, error: expect.stringMatching(/foreign key/) })
-    const params = { id: letter.id }
+    const deadLetter = await poisoned(id, personId)
+    expect(deadLetter).toMatchObject({ reader: 'alerts', attempts: 5, error: expect.stringMatching(/foreign key/) })
+    const params = { id: deadLetter.id }
     await expect(ada.call('replayJournalDeadLetter', { params })).rejects.toThrow(/failed again/)
     expect((await ada.call('journalDeadLetters')).items).toMatchObject([{ attempts: 6, state: 'open' }])
     expect((await systemPages(ada)).map(page => page.state)).toEqual(['triggered'])
     const lead = await world.person('lead')
-    for (const work of [lead.call('journalDeadLetters'), lead.call('replayJournalDeadLetter', { params })])
-      await expect(work).rejects.toMatchObject({ problem: { status: 403 } })
+    for (const work of [() => lead.call('journalDeadLetters'), () => lead.call('replayJournalDeadLetter', { params })])
+      await expect(work()).rejects.toMatchObject({ problem: { status: 403 } })
     const base = { name: 'Late', email: 'late@tocsin.test', role: 'responder' as const, isActive: true, passwordHash: null, createdAt: world.now }
     await context.database.transaction(tx => tx.db.insert(people).values({ ...base, id: personId }))
     expect(await ada.call('replayJournalDeadLetter', { params })).toMatchObject({ state: 'replayed', settledBy: 'Ada' })
     expect(await ada.call('alert', { params: { id } })).toMatchObject({ status: 'acknowledged', acknowledgedBy: 'Late' })
     expect((await systemPages(ada)).map(page => page.state)).toEqual(['resolved'])
-    await expect(ada.call('replayJournalDeadLetter', { params })).rejects.toThrow(/replayed already, by Ada/)
+    await expect(ada.call('replayJournalDeadLetter', { params })).rejects.toThrow(/already replayed, by Ada/)
 
-    const another = await world.alert({ severity: 'low' })
-    const second = await poisoned(another.id, newId())
+    const second = await poisoned((await world.alert({ severity: 'low', title: 'Another' })).id, newId())
     const discarded = await ada.call('discardJournalDeadLetter', { params: { id: second.id }, body: { reason: 'Done by hand.' } })
     expect(discarded).toMatchObject({ state: 'discarded', settledBy: 'Ada', reason: 'Done by hand.' })
     expect((await systemPages(ada)).every(page => page.state === 'resolved')).toBe(true)
@@ -121,14 +120,14 @@ describe('a reader that is slow, or fails always', () => {
     const { team, primary } = await world.team()
     const service = await world.service('billing', team)
     let isOver = false
-    const heard: number[] = []
+    const received: number[] = []
     more.react('slow', { 'heartbeat.heard': async () => void (await until(() => (isOver ? true : undefined), 'the end of the test', 60_000)) })
     more.react('broken', {
       'heartbeat.heard': async () => {
         throw new Error('always')
       },
     })
-    more.follow('other', async (_tx, entries) => void heard.push(...numbers(entries.filter(entry => entry.type === 'heartbeat.heard'))))
+    more.follow('other', async (_tx, entries) => void received.push(...numbers(entries.filter(entry => entry.type === 'heartbeat.heard'))))
     await more.start()
     try {
       await write(world, 'heartbeat.heard', 200)
@@ -136,7 +135,7 @@ describe('a reader that is slow, or fails always', () => {
       for (let round = 0; round < 4; round += 1) {
         const started = performance.now()
         await write(world, 'heartbeat.heard', 20, 200 + round * 20)
-        await until(() => (heard.at(-1) === 219 + round * 20 ? true : undefined), 'the other reader')
+        await until(() => (received.at(-1) === 219 + round * 20 ? true : undefined), 'the other reader')
         await until(() => (stream().includes('heartbeat.heard') ? true : undefined), 'the live stream')
         expect(verifyExport(await (await ada.call.raw('exportJournal')).text())).toMatchObject({ problems: [], isComplete: true })
         expect(performance.now() - started).toBeLessThan(1_000)
@@ -177,7 +176,10 @@ describe('a reader that is slow, or fails always', () => {
     expect(readers.find(reader => reader.name === 'alerts')).toMatchObject({ state: 'running', lagEntries: 0, lagSeconds: 0 })
     const ready = await fetch(`${world.origin}/readyz`)
     expect(ready.status).toBe(200)
-    expect(await ready.json()).toMatchObject({ status: 'degraded', details: [{ name: 'journal readers', detail: expect.stringMatching(/"sealer" fails/) }] })
+    expect(await ready.json()).toMatchObject({
+      status: 'degraded',
+      details: [{ name: 'journal readers', detail: expect.stringMatching(/"sealer" is failing/) }],
+    })
     await until(() => world.mail.mails.find(mail => /"sealer" is \d+ s behind/.test(mail.subject)), 'the administrators are paged', 30_000)
     const metrics = await (await fetch(`${world.origin}/metrics`)).text()
     expect(metrics).toMatch(/tocsin_journal_reader_lag_seconds\{reader="sealer"\} 12\d/)
@@ -252,23 +254,23 @@ describe('cursors', () => {
   })
 })
 
-/** Opens the live stream; what was heard since the last call. */
+/** Opens the live stream; what was received since the last call. */
 async function listen(world: World, person: Person): Promise<{ stream: () => string }> {
   const aborter = new AbortController()
   const reply = await fetch(`${world.origin}/api/v1/live`, { headers: { cookie: person.cookie }, signal: aborter.signal })
-  let heard = ''
+  let received = ''
   void (async () => {
     const decoder = new TextDecoder()
     try {
-      for await (const chunk of reply.body ?? []) heard += decoder.decode(chunk)
+      for await (const chunk of reply.body ?? []) received += decoder.decode(chunk)
     } catch {
       return
     }
   })()
   return {
     stream: () => {
-      const since = heard
-      if (since.includes('heartbeat.heard')) heard = ''
+      const since = received
+      if (since.includes('heartbeat.heard')) received = ''
       return since
     },
   }

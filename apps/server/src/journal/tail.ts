@@ -80,7 +80,7 @@ export class Tail {
         if (isBehind) this.#isWoken = true
         await sleep(isBehind && !hasMoved ? waitMs : restMs)
       } catch (error) {
-        this.#log.error({ err: error }, 'the journal cannot be read; trying again')
+        this.#log.error({ err: error }, 'the journal cannot be read; retrying')
         this.#isWoken = true
         await sleep(1_000)
       }

@@ -65,12 +65,12 @@ function sentencesOf(readers: readonly JournalReaderStatus[], writers: readonly 
       .filter(({ state }) => state !== 'running')
       .map(({ name, state, lagEntries, lagSeconds: seconds }) =>
         state === 'failing'
-          ? `The journal reader "${name}" fails and tries again; it is ${lagEntries} entries behind.`
+          ? `The journal reader "${name}" is failing and retrying; it is ${lagEntries} entries behind.`
           : `The journal reader "${name}" is ${Math.round(seconds)} s and ${lagEntries} entries behind.`,
       ),
     ...readers
       .filter(({ deadLetters }) => deadLetters > 0)
-      .map(({ name, deadLetters }) => `The journal reader "${name}" has set ${deadLetters} ${deadLetters === 1 ? 'entry' : 'entries'} aside.`),
+      .map(({ name, deadLetters }) => `The journal reader "${name}" has ${deadLetters} ${deadLetters === 1 ? 'dead letter' : 'dead letters'}.`),
     ...writers.map(writerSentence),
   ]
 }
@@ -96,12 +96,17 @@ export class JournalWatch {
     const registers = [services.metrics.registry]
     const labelNames = ['reader'] as const
     this.#gauges = {
-      entries: new Gauge({ name: 'tocsin_journal_reader_lag_entries', help: 'Journal entries that a reader has not taken in yet', labelNames, registers }),
-      seconds: new Gauge({ name: 'tocsin_journal_reader_lag_seconds', help: 'Age of the oldest entry that a reader has not taken in', labelNames, registers }),
-      letters: new Gauge({ name: 'tocsin_journal_dead_letters', help: 'Entries that a reader has set aside', labelNames, registers }),
+      entries: new Gauge({ name: 'tocsin_journal_reader_lag_entries', help: 'Journal entries not yet processed by a reader', labelNames, registers }),
+      seconds: new Gauge({
+        name: 'tocsin_journal_reader_lag_seconds',
+        help: 'Age of the oldest journal entry not yet processed by a reader',
+        labelNames,
+        registers,
+      }),
+      letters: new Gauge({ name: 'tocsin_journal_dead_letters', help: 'Dead letters of a reader', labelNames, registers }),
       writer: new Gauge({
         name: 'tocsin_journal_writer_seconds',
-        help: 'How long the oldest transaction that writes the journal is open, above 30 s; else 0',
+        help: 'Age of the oldest open transaction that writes the journal if over 30 s, otherwise 0',
         registers,
       }),
     }
@@ -112,7 +117,7 @@ export class JournalWatch {
     this.#raised.set(writerAlarm, 0)
     this.#timer = setInterval(() => {
       this.#looking ??= this.look()
-        .catch((error: unknown) => this.#services.log.warn({ err: error }, 'the journal readers could not be looked at; trying again'))
+        .catch((error: unknown) => this.#services.log.warn({ err: error }, 'journal readers could not be checked; retrying'))
         .finally(() => {
           this.#looking = undefined
         })
@@ -155,23 +160,23 @@ export class JournalWatch {
         want({
           key: readerAlarm(name),
           title: `The journal reader "${name}" is ${Math.round(seconds)} s behind`,
-          summary: `It has ${lagEntries} entries to read, and what should follow from them has not happened. ${error === null ? '' : `It says: ${error} `}See Settings, System.`,
+          summary: `${lagEntries} entries are not processed yet, and the actions they trigger have not run. ${error === null ? '' : `Error: ${error} `}See Settings, System.`,
         })
       if (deadLetters > 0)
         want({
           key: deadLetterAlarm(name),
-          title: `The journal reader "${name}" has set ${deadLetters} ${deadLetters === 1 ? 'entry' : 'entries'} aside`,
-          summary: 'What should have followed from them has not happened. See Settings, System: replay them once the cause is gone, or discard them.',
+          title: `The journal reader "${name}" has ${deadLetters} ${deadLetters === 1 ? 'dead letter' : 'dead letters'}`,
+          summary: 'Actions triggered by these entries have not run. In Settings, System, replay the dead letters after fixing the cause, or discard them.',
         })
     }
     const [oldest] = writers
     this.#gauges.writer.set(oldest?.openSeconds ?? 0)
     if (oldest) {
-      this.#services.log.warn({ writers }, 'a transaction that writes the journal does not end: nobody can read past its place')
+      this.#services.log.warn({ writers }, 'a long-running transaction blocks the journal readers')
       want({
         key: writerAlarm,
-        title: 'A transaction holds the journal back',
-        summary: `${writerSentence(oldest)} Reactions, live updates and sealing wait for it. If it does not end by itself: select pg_terminate_backend(${oldest.pid}).`,
+        title: 'A long-running transaction blocks the journal',
+        summary: `${writerSentence(oldest)} Reactions, live updates and sealing are blocked. If it does not end, run select pg_terminate_backend(${oldest.pid}).`,
       })
     }
     await this.#follow(wanted)

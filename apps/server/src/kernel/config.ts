@@ -10,8 +10,8 @@ export class ConfigProblem extends Error {
 const port = z.coerce
   .number({ message: 'must be a number' })
   .int('must be a whole number')
-  .min(0, 'must be from 0 to 65535')
-  .max(65_535, 'must be from 0 to 65535')
+  .min(0, 'must be between 0 and 65535')
+  .max(65_535, 'must be between 0 and 65535')
 const yesNo = z.union([
   z.boolean(),
   z.enum(['true', 'false', 'yes', 'no', '1', '0'], { message: 'must be true or false' }).transform(text => ['true', 'yes', '1'].includes(text)),
@@ -28,80 +28,80 @@ export const settingsSchema = z.object({
     .transform(text => text.replace(/\/$/, ''))
     .refine(web, 'must be an origin such as https://tocsin.example')
     .optional()
-    .describe('The origin that people open, for links in messages'),
-  TOCSIN_SECRET: z.string().min(32, 'must have at least 32 characters').optional().describe('Master key; without it one is kept in the data folder'),
+    .describe('Public origin of the web app, used for links in messages'),
+  TOCSIN_SECRET: z.string().min(32, 'must have at least 32 characters').optional().describe('Master key; if not set, one is generated in the data folder'),
   DATABASE_URL: z
     .string()
     .refine(text => /^postgres(ql)?:\/\//.test(text), 'must start with postgres://')
     .optional()
-    .describe('An external PostgreSQL 15 or newer; without it an embedded one runs in the data folder'),
+    .describe('External PostgreSQL 15 or newer; if not set, an embedded one runs in the data folder'),
   SMTP_URL: z
     .string()
-    .refine(text => /^smtps?:\/\/[^/]+/.test(text), 'must be such as smtp://user:password@mail.example:587')
+    .refine(text => /^smtps?:\/\/[^/]+/.test(text), 'must be a URL such as smtp://user:password@mail.example:587')
     .optional()
-    .describe('The mail server; without it messages stand in the outbox and paging is not live'),
+    .describe('Mail server; if not set, messages are held in the message log and pages are not delivered'),
   MAIL_FROM: z
     .string()
-    .regex(/^[^<>\r\n]*<?[^<>@\s]+@[^<>@\s]+>?$/, 'must be an address such as Tocsin <tocsin@example.org>')
+    .regex(/^[^<>\r\n]*<?[^<>@\s]+@[^<>@\s]+>?$/, 'must be a URL such as Tocsin <tocsin@example.org>')
     .default('Tocsin <tocsin@localhost>')
-    .describe('Sender of mails'),
+    .describe('From address of emails'),
   TOCSIN_MAIL_IN_DOMAIN: z
     .string()
     .toLowerCase()
     .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'must be a domain such as reply.tocsin.example')
     .optional()
-    .describe('Domain of the addresses that replies go to; its mail must come to TOCSIN_MAIL_IN_PORT'),
-  TOCSIN_MAIL_IN_PORT: port.optional().describe('Port for incoming mail (SMTP) with replies; without it there is none'),
+    .describe('Domain of reply addresses; its mail must be routed to TOCSIN_MAIL_IN_PORT'),
+  TOCSIN_MAIL_IN_PORT: port.optional().describe('Port for incoming mail (SMTP) with replies; disabled if not set'),
   TWILIO_ACCOUNT_SID: z.string().min(1, 'must not be empty').optional().describe('Twilio account for SMS and calls'),
-  TWILIO_AUTH_TOKEN: z.string().min(1, 'must not be empty').optional().describe('Its token; it also shows that callbacks are from Twilio'),
+  TWILIO_AUTH_TOKEN: z.string().min(1, 'must not be empty').optional().describe('Twilio auth token; also verifies callbacks from Twilio'),
   TWILIO_FROM: z
     .string()
     .regex(/^\+[1-9]\d{6,14}$/, 'must be a phone number such as +15005550006')
     .optional()
-    .describe('The number that SMS and calls come from'),
-  TWILIO_API_URL: z.string().refine(web, 'must be an origin such as https://api.twilio.com').default('https://api.twilio.com').describe('Where its API is'),
-  SLACK_BOT_TOKEN: z.string().min(1, 'must not be empty').optional().describe('Token of a Slack app that may write messages (chat:write)'),
-  SLACK_SIGNING_SECRET: z.string().min(1, 'must not be empty').optional().describe('Its signing secret: it shows that a button was pressed in Slack'),
+    .describe('Phone number that sends SMS and calls'),
+  TWILIO_API_URL: z.string().refine(web, 'must be an origin such as https://api.twilio.com').default('https://api.twilio.com').describe('API URL'),
+  SLACK_BOT_TOKEN: z.string().min(1, 'must not be empty').optional().describe('Bot token of a Slack app with the scope chat:write'),
+  SLACK_SIGNING_SECRET: z.string().min(1, 'must not be empty').optional().describe('Signing secret of the Slack app; verifies requests from Slack'),
   SLACK_API_URL: z
     .string()
-    .regex(/^https?:\/\/[^?#]+[^/]$/, 'must be an address such as https://slack.com/api')
+    .regex(/^https?:\/\/[^?#]+[^/]$/, 'must be a URL such as https://slack.com/api')
     .default('https://slack.com/api')
-    .describe('Where its API is'),
+    .describe('API URL'),
   TEAMS_APP_ID: z.string().min(1, 'must not be empty').optional().describe('Application (client) ID of a bot for Microsoft Teams'),
-  TEAMS_APP_PASSWORD: z.string().min(1, 'must not be empty').optional().describe('Its client secret'),
-  TEAMS_TENANT_ID: z.string().min(1, 'must not be empty').optional().describe('The directory (tenant) that it belongs to; nobody of another one is heard'),
+  TEAMS_APP_PASSWORD: z.string().min(1, 'must not be empty').optional().describe('Client secret of the bot'),
+  TEAMS_TENANT_ID: z.string().min(1, 'must not be empty').optional().describe('Directory (tenant) ID; requests from other tenants are rejected'),
   TEAMS_LOGIN_URL: z
     .string()
     .refine(web, 'must be an origin such as https://login.microsoftonline.com')
     .default('https://login.microsoftonline.com')
-    .describe('Where the bot gets its tokens'),
+    .describe('URL that issues tokens to the bot'),
   TEAMS_KEYS_URL: z
-    .url({ message: 'must be an address such as https://login.botframework.com/v1/.well-known/keys' })
+    .url({ message: 'must be a URL such as https://login.botframework.com/v1/.well-known/keys' })
     .default('https://login.botframework.com/v1/.well-known/keys')
-    .describe('The keys that show that a call is from Teams'),
+    .describe('URL of the keys that verify requests from Teams'),
   TOCSIN_HEARTBEAT_URL: z
     .string()
-    .refine(text => /^https?:\/\/[^/]+/.test(text), 'must be an address such as https://monitor.example/heartbeat/abc')
+    .refine(text => /^https?:\/\/[^/]+/.test(text), 'must be a URL such as https://monitor.example/heartbeat/abc')
     .optional()
-    .describe('Called every minute while all deadlines are kept: an external monitor should expect it'),
-  TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Let webhooks reach private addresses'),
-  TOCSIN_ALLOW_PRIVATE_FEEDS: yesNo.default(false).describe('Let lists of indicators be pulled from private addresses'),
+    .describe('URL called every minute while everything is on time; point it at an external heartbeat monitor'),
+  TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Allow webhooks to private addresses'),
+  TOCSIN_ALLOW_PRIVATE_FEEDS: yesNo.default(false).describe('Allow pulling indicator lists from private addresses'),
   TOCSIN_FOLLOW_FOLDERS: z
     .string()
     .transform(text => text.split(delimiter).filter(folder => folder !== ''))
-    .refine(folders => folders.every(isAbsolute), `must be folders by their whole paths, with ${delimiter} between them`)
+    .refine(folders => folders.every(isAbsolute), `must be absolute paths of folders, separated by ${delimiter}`)
     .default([])
-    .describe('Folders of this machine whose log files sources may follow; without it none'),
-  TOCSIN_SYSLOG_UDP: port.optional().describe('Port for syslog over UDP; without it there is none'),
-  TOCSIN_SYSLOG_TCP: port.optional().describe('Port for syslog over TCP'),
-  TOCSIN_SYSLOG_TLS: port.optional().describe('Port for syslog over TLS'),
-  TOCSIN_SYSLOG_TLS_CERT: z.string().min(1, 'must not be empty').optional().describe('File of the certificate for syslog over TLS (PEM)'),
-  TOCSIN_SYSLOG_TLS_KEY: z.string().min(1, 'must not be empty').optional().describe('File of its key (PEM)'),
-  TOCSIN_TRUST_PROXY: yesNo.default(false).describe('Believe X-Forwarded-For and -Proto: only behind a proxy that sets them'),
+    .describe('Folders whose log files may be followed by log sources; none if not set'),
+  TOCSIN_SYSLOG_UDP: port.optional().describe('Port for syslog over UDP; disabled if not set'),
+  TOCSIN_SYSLOG_TCP: port.optional().describe('Port for syslog over TCP; disabled if not set'),
+  TOCSIN_SYSLOG_TLS: port.optional().describe('Port for syslog over TLS; disabled if not set'),
+  TOCSIN_SYSLOG_TLS_CERT: z.string().min(1, 'must not be empty').optional().describe('Certificate file for syslog over TLS (PEM)'),
+  TOCSIN_SYSLOG_TLS_KEY: z.string().min(1, 'must not be empty').optional().describe('Key file for syslog over TLS (PEM)'),
+  TOCSIN_TRUST_PROXY: yesNo.default(false).describe('Trust X-Forwarded-For and X-Forwarded-Proto; only behind a proxy that sets them'),
   TOCSIN_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], { message: 'must be one of debug, info, warn, error, silent' })
     .default('info')
-    .describe('Logs from this level'),
+    .describe('Minimum log level'),
 })
 type Settings = z.output<typeof settingsSchema>
 
@@ -114,7 +114,7 @@ export interface Config {
   readonly databaseUrl: string | undefined
   readonly smtpUrl: string | undefined
   readonly mailFrom: string
-  /** Replies to pages: where their mail comes in. */
+  /** Replies to pages: where their mail is received. */
   readonly mailIn: { readonly port: number | undefined; readonly domain: string | undefined }
   readonly heartbeatUrl: string | undefined
   readonly twilio: {
@@ -162,7 +162,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   const s = parsed.data
   if ((s.TOCSIN_MAIL_IN_PORT === undefined) !== (s.TOCSIN_MAIL_IN_DOMAIN === undefined))
-    throw new ConfigProblem('TOCSIN_MAIL_IN_PORT and TOCSIN_MAIL_IN_DOMAIN are set together: replies need both.')
+    throw new ConfigProblem('Set both TOCSIN_MAIL_IN_PORT and TOCSIN_MAIL_IN_DOMAIN, or neither.')
   return {
     dataFolder: resolve(s.TOCSIN_DATA),
     host: s.TOCSIN_HOST,
@@ -208,9 +208,9 @@ function assertNoTypo(env: Readonly<Record<string, string | undefined>>): void {
 /** Letters to add, remove or change to make one word the other (Levenshtein). */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (const [i, letter] of [...a].entries()) {
+  for (const [i, character] of [...a].entries()) {
     const next = [i + 1]
-    for (const [j, other] of [...b].entries()) next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)))
+    for (const [j, other] of [...b].entries()) next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (character === other ? 0 : 1)))
     row = next
   }
   return row[b.length] ?? 0
@@ -220,7 +220,7 @@ function teamsOf(s: Settings): Config['teams'] {
   const { TEAMS_APP_ID: appId, TEAMS_APP_PASSWORD: appPassword, TEAMS_TENANT_ID: tenantId } = s
   if (appId === undefined && appPassword === undefined && tenantId === undefined) return undefined
   if (appId === undefined || appPassword === undefined || tenantId === undefined)
-    throw new ConfigProblem('TEAMS_APP_ID, TEAMS_APP_PASSWORD and TEAMS_TENANT_ID are set together: a bot needs all three.')
+    throw new ConfigProblem('Set all of TEAMS_APP_ID, TEAMS_APP_PASSWORD and TEAMS_TENANT_ID, or none.')
   return { appId, appPassword, tenantId, loginUrl: s.TEAMS_LOGIN_URL, keysUrl: s.TEAMS_KEYS_URL }
 }
 

@@ -31,14 +31,14 @@ export function constraintProblem(error: unknown): AppProblem | undefined {
   const field = fieldOf(key)
   if (code === '23505') {
     const path = field ?? 'body'
-    const message = field === undefined ? `is one of ${words(table)} already` : `is taken by another one of ${words(table)}`
-    return new AppProblem('conflict', `${path}: ${message}. Somebody else may have just saved it: read it again.`, [{ path, message }])
+    const message = field === undefined ? `is already one of ${words(table)}` : `is already used by another one of ${words(table)}`
+    return new AppProblem('conflict', `${path}: ${message}. Somebody else may have just saved it. Reload and try again.`, [{ path, message }])
   }
   if (code === '23503') {
     const [, user] = /is still referenced from table "(\w+)"/.exec(detail) ?? []
-    if (user !== undefined) return new AppProblem('conflict', `It is still used by ${words(user)}: take it out there first.`)
+    if (user !== undefined) return new AppProblem('conflict', `It is still used by ${words(user)}. Remove it there first.`)
     const path = field ?? 'body'
-    const message = 'must be the id of one that exists'
+    const message = 'must be the ID of an existing record'
     return new AppProblem('invalid', `${path}: ${message}.`, [{ path, message }])
   }
   const path = fieldOf(constraint.replace(`${table}_`, '').replace(/_check$/, '')) ?? 'body'
@@ -55,7 +55,7 @@ function fieldOf(key: string): string | undefined {
       ?.replace(/^lower\((\w+)(::text)?\)$/, '$1') ?? '',
   )?.[0]
   if (column === undefined || column === 'id' || column.endsWith('_digest')) return undefined
-  return column.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+  return column.replace(/_(\w)/g, (_, initial: string) => initial.toUpperCase())
 }
 
 const words = (table: string) => `the ${table.replaceAll('_', ' ')}`

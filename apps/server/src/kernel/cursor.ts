@@ -16,7 +16,7 @@ export function listCursor<Values extends readonly unknown[]>(name: string, shap
       if (cursor === undefined) return undefined
       const [list, ...values] = parts(cursor)
       const parsed = shape.safeParse(values)
-      if (list !== name || !parsed.success) throw invalid('cursor', 'must be the `next` of a page of this list')
+      if (list !== name || !parsed.success) throw invalid('cursor', 'must be the `next` value of a page of this list')
       return parsed.data
     },
     page(rows, limit, valuesOf) {

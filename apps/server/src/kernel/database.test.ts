@@ -30,11 +30,11 @@ test('a database that goes away again and again, at any moment of a transaction,
     for (let round = 0; round < 12; round += 1) {
       await now(database)
       const some = Array.from({ length: 8 }, () => now(database))
-      // Some are at their begin then, some at their question, some wait for a connection.
+      // Some are at their begin then, some at their query, some wait for a connection.
       await new Promise(resolve => setTimeout(resolve, round % 4))
       wire.cut()
       await Promise.allSettled(some)
-      wire.mend()
+      wire.restore()
     }
     expect(await Promise.all(Array.from({ length: 6 }, () => now(database)))).toEqual([1, 1, 1, 1, 1, 1])
   })
@@ -48,7 +48,7 @@ test('a transaction that could not be rolled back is not handed to the next', as
       throw new Error('the first fault')
     })
     await expect(failed, 'the first fault is what is told').rejects.toThrow('the first fault')
-    wire.mend()
+    wire.restore()
     const name = await database.transaction(async tx => (await tx.db.execute<{ application_name: string }>('show application_name')).rows[0]?.application_name)
     expect(name).toBe('')
   })
@@ -68,7 +68,7 @@ test('a database that says nothing any more is given up after a while, and asked
     wire.hush()
     await expect(now(database)).rejects.toThrow(/timeout/)
     await expect(database.reader().db.execute('select 1')).rejects.toThrow()
-    wire.mend()
+    wire.restore()
     expect(await Promise.all([now(database), now(database), now(database)])).toEqual([1, 1, 1])
   })
 })

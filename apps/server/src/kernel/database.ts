@@ -12,7 +12,7 @@ import { endedBy } from './deadline.ts'
 import type { Finding } from './health.ts'
 import type { Log } from './telemetry.ts'
 
-/** Questions to the database, at an instant. */
+/** Queries to the database, at an instant. */
 export interface Reader {
   readonly db: PgDatabase<NodePgQueryResultHKT, Record<string, never>>
   readonly now: Instant
@@ -25,12 +25,12 @@ export interface Tx extends Reader {
 
 export interface Database {
   readonly url: string
-  /** Questions outside a transaction. */
+  /** Queries outside a transaction. */
   reader(): Reader
   /** Runs `work` in a transaction; what it throws rolls everything back. When `signal` fires it is ended, by closing its connection. */
   transaction<T>(work: (tx: Tx) => Promise<T>, signal?: AbortSignal): Promise<T>
-  /** Calls `heard` on each NOTIFY of `channel`, and once after each reconnection, as notices may have been missed. */
-  listen(channel: string, heard: () => void): void
+  /** Calls `listener` on each NOTIFY of `channel`, and once after each reconnection, as notices may have been missed. */
+  listen(channel: string, listener: () => void): void
   /** Its connections: all, those without work, and how many wait for one. */
   readonly connections: { readonly open: number; readonly idle: number; readonly waiting: number }
   /** What is wrong with it, in one sentence; undefined while it answers. */
@@ -67,9 +67,9 @@ export async function awaitDatabase(url: string, log: Log, signal?: AbortSignal)
     } catch (error) {
       const reason = refusal(error)
       if (reason !== undefined) throw new ConfigProblem(`DATABASE_URL: the database at ${where} ${reason}.`)
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'no answer'
-      if (Date.now() >= end) throw new Error(`The database at ${where} does not answer (${code}): start it, or correct DATABASE_URL.`)
-      log.warn({ database: where, code }, 'the database does not answer yet; it is waited for')
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'no response'
+      if (Date.now() >= end) throw new Error(`The database at ${where} does not respond (${code}). Start it, or correct DATABASE_URL.`)
+      log.warn({ database: where, code }, 'waiting for the database')
       await sleep(500, undefined, signal ? { signal } : {})
     } finally {
       await client.end().catch(() => undefined)
@@ -80,13 +80,13 @@ export async function awaitDatabase(url: string, log: Log, signal?: AbortSignal)
 /** Why waiting would not help. */
 function refusal(error: unknown): string | undefined {
   const { code = '', message = '' } = error as { code?: string; message?: string }
-  if (code === '28P01' || code === '28000') return 'does not accept this user or password'
-  if (code === '3D000') return 'has no database of that name'
-  if (/CERT|ERR_TLS/.test(code)) return `shows a certificate that is not trusted (${code}); see "TLS to the database" in docs/operating.md`
-  return message.includes('does not support SSL') ? 'does not speak TLS, which sslmode asks for' : undefined
+  if (code === '28P01' || code === '28000') return 'rejects this user or password'
+  if (code === '3D000') return 'has no database with this name'
+  if (/CERT|ERR_TLS/.test(code)) return `has an untrusted certificate (${code}); see "TLS to the database" in docs/operating.md`
+  return message.includes('does not support SSL') ? 'does not support TLS, which sslmode requires' : undefined
 }
 
-/** Opens a pool on PostgreSQL. `log` hears of lost connections; the pool mends itself. */
+/** Opens a pool on PostgreSQL. `log` is told of lost connections; the pool repairs itself. */
 export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 12, silentMs = 40_000 }: PoolOptions = {}): Database {
   const pool = new pg.Pool({
     connectionString: url,
@@ -108,7 +108,7 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
   })
   const db = drizzle(pool)
   const ears = listener(url, log)
-  // A full disk still answers questions: only a transaction that failed tells of it, and one that was committed since that there is room again.
+  // A full disk still answers queries: only a transaction that failed tells of it, and one that was committed since that there is room again.
   let isFull = false
   return {
     url,
@@ -131,9 +131,9 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
       try {
         await pool.query('select 1')
       } catch {
-        return { severity: 'unavailable', detail: 'The database does not answer.' }
+        return { severity: 'unavailable', detail: 'The database does not respond.' }
       }
-      return isFull ? { severity: 'unavailable', detail: 'The disk of the database is full: nothing can be written.' } : undefined
+      return isFull ? { severity: 'unavailable', detail: 'The database disk is full. Nothing can be written.' } : undefined
     },
     close: async () => {
       isClosing = true
@@ -157,7 +157,7 @@ async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promi
     const result = await (signal ? endedBy(working, signal) : working)
     // A fault that `work` passed over ends the transaction all the same, and the database says so only here.
     const { command } = await client.query('commit').catch(asDatabaseFault)
-    if (command !== 'COMMIT') throw new Error('The transaction was rolled back: a statement in it had failed.')
+    if (command !== 'COMMIT') throw new Error('The transaction was rolled back because a statement failed.')
     isClean = true
     return result
   } catch (error) {
@@ -176,7 +176,7 @@ async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promi
 
 const rollbackMs = 5_000
 
-/** One connection that hears NOTIFY, opened at the first `listen` and opened again whenever it is lost. */
+/** One connection that listens for NOTIFY, opened at the first `listen` and opened again whenever it is lost. */
 function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
   const handlers = new Map<string, (() => void)[]>()
   let client: pg.Client | undefined
@@ -186,13 +186,13 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
     const next = new pg.Client({ connectionString: url, ...patience })
     client = next
     next.on('notification', notice => {
-      for (const heard of handlers.get(notice.channel) ?? []) heard()
+      for (const listener of handlers.get(notice.channel) ?? []) listener()
     })
     let isLost = false
     const lost = () => {
       if (isLost || isClosed || client !== next) return
       isLost = true
-      log.warn('the listening database connection was lost; it is opened again')
+      log.warn('the listening database connection was lost; reconnecting')
       setTimeout(() => void connect(), 250)
     }
     next.on('error', lost)
@@ -203,20 +203,20 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
         for (const channel of handlers.keys()) await next.query(`listen ${channel}`)
       })()
       await turn
-      for (const heard of [...handlers.values()].flat()) heard()
+      for (const listener of [...handlers.values()].flat()) listener()
     } catch (error) {
       log.warn({ err: error }, 'the listening database connection could not be opened')
       lost()
     }
   }
   return {
-    listen(channel, heard) {
+    listen(channel, listener) {
       const known = handlers.get(channel)
       if (known) {
-        known.push(heard)
+        known.push(listener)
         return
       }
-      handlers.set(channel, [heard])
+      handlers.set(channel, [listener])
       if (!client) void connect()
       // A client that is not connected yet listens to all channels once it is; a failure closes it, which connects again.
       else {
@@ -235,7 +235,7 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /**
- * Brings the schema to this version. Migrations only go forward; several starting servers take turns.
+ * Brings the schema to this version. Migrations only go forward; several starting servers run them one after the other.
  * @throws ConfigProblem when the database has migrations that this version does not know
  */
 export async function migrateDatabase(url: string): Promise<void> {
@@ -263,8 +263,8 @@ async function assertKnown(client: pg.Client): Promise<void> {
   const newest = Math.max(...known.map(({ folderMillis }) => folderMillis))
   throw new ConfigProblem(
     Number(unknown.at) > newest
-      ? 'The database was brought up to date by a newer version of Tocsin: start that version or a later one.'
-      : 'The database was made by a development version of Tocsin whose migrations were changed since: choose another database, or start that version.',
+      ? 'The database was migrated by a newer version of Tocsin. Start that version or a later one.'
+      : 'The database was created by a development version of Tocsin with different migrations. Use another database, or start that version.',
   )
 }
 

@@ -10,7 +10,7 @@ import { type Person, test, type World } from '../../test/world.ts'
 import { Drain } from './drain.ts'
 import { readSetting, saveSetting } from './settings.ts'
 
-/** Holds up every act that opens an incident, until released. */
+/** Holds up every command that opens an incident, until released. */
 async function holdUp(world: World): Promise<{ waiting: () => Promise<number>; release: () => Promise<void> }> {
   const { database } = world.server.context
   let release = () => {}

@@ -75,7 +75,7 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
       await current.ended
       if (stopping.signal.aborted) return
       if (Date.now() - startedAt > steadyMs) failures = 0
-      log.error({ output: current.lastLine() }, 'the embedded PostgreSQL ended by itself; it is started again')
+      log.error({ output: current.lastLine() }, 'the embedded PostgreSQL exited unexpectedly; restarting')
       await sleep(Math.min(maxRestartDelayMs, 100 * 2 ** Math.min(failures, 10)), undefined, { signal: stopping.signal }).catch(() => undefined)
       if (stopping.signal.aborted) return
       try {
@@ -84,7 +84,7 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
         restarts += 1
       } catch (error) {
         // Its folder is gone, or no process can be started: tried again like any other end.
-        log.error({ err: error }, 'the embedded PostgreSQL cannot be started now')
+        log.error({ err: error }, 'the embedded PostgreSQL cannot be started')
       }
     }
   }
@@ -96,10 +96,10 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
     },
     whyAway() {
       const free = freeBytes(folder)
-      if (free === undefined) return 'The folder of the embedded database cannot be read.'
-      if (free < logFileBytes) return 'The disk of the database is full: it works again as soon as there is room.'
+      if (free === undefined) return 'The embedded database folder cannot be read.'
+      if (free < logFileBytes) return 'The database disk is full. The database restarts when there is free space.'
       return restarts > 0 || current.child.exitCode !== null || current.child.signalCode !== null
-        ? 'The embedded database ended by itself and is being started again.'
+        ? 'The embedded database exited unexpectedly and is restarting.'
         : undefined
     },
     async stop() {
@@ -134,7 +134,7 @@ function nativeFolder(): string {
       // A package whose exports hide its package.json: its entry point lies in dist/.
       return join(dirname(dirname(require.resolve(name))), 'native')
     } catch {
-      throw new Error(`No embedded PostgreSQL comes for ${process.platform}-${process.arch}: set DATABASE_URL to a PostgreSQL 15 or newer.`)
+      throw new Error(`The embedded PostgreSQL is not available for ${process.platform}-${process.arch}. Set DATABASE_URL to a PostgreSQL 15 or newer.`)
     }
   }
 }
@@ -308,7 +308,7 @@ async function endStale(folder: string): Promise<void> {
       await sleep(50)
     }
   }
-  throw new Error(`A PostgreSQL (process ${pid}) still runs in ${folder} and cannot be ended.`)
+  throw new Error(`A PostgreSQL (process ${pid}) is still running in ${folder} and cannot be stopped.`)
 }
 
 /**

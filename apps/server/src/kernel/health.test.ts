@@ -15,7 +15,7 @@ describe('health checks', () => {
     expect(await checks.findings()).toEqual([
       { name: 'away', severity: 'unavailable', detail: 'It is away.' },
       { name: 'broken', severity: 'degraded', detail: 'The check of broken failed.' },
-      { name: 'hanging', severity: 'degraded', detail: 'The check of hanging did not answer within 5 s.' },
+      { name: 'hanging', severity: 'degraded', detail: 'The check of hanging did not finish within 5 s.' },
     ])
     expect(() => checks.add('well', async () => undefined)).toThrow('already')
   })

@@ -52,7 +52,7 @@ export class HealthChecks {
   async #ask(name: string, check: () => Promise<Finding | undefined>): Promise<NamedFinding | undefined> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<Finding>(resolve => {
-      timer = setTimeout(() => resolve({ severity: 'degraded', detail: `The check of ${name} did not answer within ${checkMs / 1_000} s.` }), checkMs)
+      timer = setTimeout(() => resolve({ severity: 'degraded', detail: `The check of ${name} did not finish within ${checkMs / 1_000} s.` }), checkMs)
     })
     try {
       const finding = await Promise.race([check(), late])

@@ -71,7 +71,7 @@ interface Repeat {
   readonly around: (work: () => Promise<unknown>) => Promise<unknown>
 }
 
-/** Binds an act: it runs in one transaction, which is committed before the reply leaves. */
+/** Binds a command: it runs in one transaction, which is committed before the reply leaves. */
 export function bindCommand<R extends Route, Caller>(route: R, handler: CommandHandler<R, Caller>): Binding<Caller> {
   return {
     route,
@@ -79,9 +79,9 @@ export function bindCommand<R extends Route, Caller>(route: R, handler: CommandH
   }
 }
 
-/** Binds a question: it reads, and writes nothing. */
+/** Binds a query: it reads, and writes nothing. */
 export function bindQuery<R extends Route, Caller>(route: R, handler: QueryHandler<R, Caller>): Binding<Caller> {
-  if (route.method !== 'GET' || route.isReadRecorded) throw new Error(`${route.method} ${route.path} is an act, not a question`)
+  if (route.method !== 'GET' || route.isReadRecorded) throw new Error(`${route.method} ${route.path} is a command, not a query`)
   return { route, run: (database, call) => (handler as QueryHandler<Route, Caller>)(database.reader(), call) }
 }
 
@@ -144,7 +144,7 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
     // People behind one address do not use up each other's share once they are signed in.
     keyGenerator: request => `${request.ip} ${callerDigest(request)}`,
     errorResponseBuilder: (_request, context) =>
-      new AppProblem('too-many', `Too many requests: at most ${context.max} a minute here. Try again in ${Math.ceil(context.ttl / 1_000)} seconds.`),
+      new AppProblem('too-many', `Too many requests: the limit is ${context.max} per minute. Try again in ${Math.ceil(context.ttl / 1_000)} seconds.`),
   })
   http.setErrorHandler((error, request, reply) => {
     if (problemOf(error).kind === 'unexpected') metrics.unexpected.inc({ kind: 'request' })
@@ -204,7 +204,7 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
   const database = services.drain.guard(services.database)
   const key = route.method === 'GET' ? undefined : readKey(request.headers['idempotency-key'])
   const caller = await services.authorize(database.reader(), route, request)
-  if (route.consumes === 'multipart/form-data' && !request.isMultipart()) throw new AppProblem('invalid', 'This route takes multipart/form-data.')
+  if (route.consumes === 'multipart/form-data' && !request.isMultipart()) throw new AppProblem('invalid', 'Send multipart/form-data.')
   const form = route.consumes === 'multipart/form-data' ? await receiveForm(request, route.fileBytes ?? uploadLimits.fileBytes) : undefined
   try {
     // biome-ignore lint/plugin: each part was parsed by the route's own schema, which the compiler cannot follow through a route that is not known here
@@ -262,8 +262,8 @@ function parse(schema: z.ZodType | undefined, value: unknown): unknown {
   if (!schema) return undefined
   const unstorable = findUnstorable(value, [])
   if (unstorable)
-    throw new AppProblem('invalid', `${unstorable}: must be text without NUL and without broken surrogates.`, [
-      { path: unstorable, message: 'must be text without NUL and without broken surrogates' },
+    throw new AppProblem('invalid', `${unstorable}: must be text without NUL characters and unpaired surrogates.`, [
+      { path: unstorable, message: 'must be text without NUL characters and unpaired surrogates' },
     ])
   const parsed = schema.safeParse(value ?? {})
   if (parsed.success) return parsed.data
@@ -356,7 +356,7 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
   } else if (problem.retryAfterSeconds !== undefined) reply.header('retry-after', String(problem.retryAfterSeconds))
   if (problem.kind === 'unexpected') log.error({ ...traceOf(request), err: error, route: request.routeOptions.url, method: request.method }, 'a request failed')
   if (problem !== error && constraintProblem(error))
-    log.warn({ ...traceOf(request), err: error, route: request.routeOptions.url }, 'a request ran into a constraint that its rules did not see')
+    log.warn({ ...traceOf(request), err: error, route: request.routeOptions.url }, 'a request violated a database constraint')
   return reply
     .code(problemKinds[problem.kind])
     .header('content-type', 'application/problem+json; charset=utf-8')
@@ -371,10 +371,10 @@ function problemOf(error: unknown): AppProblem {
   if (code === 'FST_FILES_LIMIT') return new AppProblem('too-large', `At most ${uploadLimits.files} files can be sent at once.`)
   if (statusCode === 413) return new AppProblem('too-large', `The request is larger than ${bodyBytes / 1_048_576} MB.`)
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new AppProblem('invalid', String(message))
-  if (isUnavailable(error)) return new AppProblem('unavailable', 'The database does not answer. Try again in a moment.')
+  if (isUnavailable(error)) return new AppProblem('unavailable', 'The database does not respond. Try again in a moment.')
   const violated = constraintProblem(error)
   if (violated) return violated
-  return new AppProblem('unexpected', 'Something went wrong on our side. It was logged.')
+  return new AppProblem('unexpected', 'Internal error. The details were logged.')
 }
 
 /** True when a browser's request comes from our own pages: what a session cookie may be used for (CSRF). */

@@ -136,7 +136,7 @@ test('no session is handed to who repeats a sign-in', async ({ world }) => {
   expect([second.ok, second.headers.get('set-cookie')]).toEqual([false, null])
 })
 
-test('the client repeats a change that it heard nothing of under one key, and that changes nothing twice', async ({ world }) => {
+test('the client repeats a change without a reply under one key, and that changes nothing twice', async ({ world }) => {
   const lead = await world.person('lead')
   let losses = 2
   const keys = new Set<string>()

@@ -125,7 +125,7 @@ export class Idempotency {
     const [earlier] = await tx.db.select().from(idempotencyKeys).where(eq(idempotencyKeys.id, id))
     if (earlier === undefined || earlier.reply === null) throw new StillRunning()
     if (earlier.request !== request)
-      throw new AppProblem('key-reused', 'This Idempotency-Key was used for another request within the last 24 hours. Take a new key for each request.')
+      throw new AppProblem('key-reused', 'This Idempotency-Key was used for another request within the last 24 hours. Use a new key for each request.')
     return { result: JSON.parse(this.#secrets.unseal(earlier.reply)) as unknown, isReplayed: true }
   }
 
@@ -137,7 +137,7 @@ export class Idempotency {
 /** The first request with this key has not been answered yet. */
 class StillRunning extends AppProblem {
   constructor() {
-    super('conflict', 'The first request with this Idempotency-Key is still running. Ask again in a few seconds.')
+    super('conflict', 'The first request with this Idempotency-Key is still running. Try again in a few seconds.')
   }
   override readonly retryAfterSeconds = 5
 }

@@ -205,7 +205,7 @@ test('a job whose data are not what its kind carries is given up at once, with t
   expect(await rig.left()).toEqual([])
   expect(ran).toBe(0)
   expect(rig.logged).toEqual([
-    { level: 'error', sentence: 'a job is given up', kind: 'typed', reason: 'typed: n: Invalid input: expected number, received string' },
+    { level: 'error', sentence: 'a job failed permanently', kind: 'typed', reason: 'typed: n: Invalid input: expected number, received string' },
   ])
   expect(await rig.metrics.registry.getSingleMetricAsString('tocsin_jobs_total')).toContain('{kind="typed",result="given up"} 1')
 })

@@ -275,8 +275,8 @@ export interface RunnerOptions {
 }
 
 /**
- * Runs jobs when they are due: a loop of SKIP LOCKED, woken by NOTIFY and by a timer set to the next due job, because pages are
- * promised within a second and polling runners were late by up to that. A job is leased to a worker by the number of an
+ * Runs jobs when they are due: a loop of SKIP LOCKED, woken by NOTIFY and by a timer set to the next due job, because pages must be
+ * sent within a second and polling runners were late by up to that. A job is leased to a worker by the number of an
  * advisory lock: when the worker dies, PostgreSQL frees the lock, and another takes the job at once.
  */
 export class JobRunner {
@@ -305,13 +305,13 @@ export class JobRunner {
     this.#metrics = metrics
     this.#options = options
     const byLane = { label: 'lane' }
-    openGauge(metrics.registry, log, { name: 'tocsin_jobs_running', help: 'Jobs that run now, by lane', ...byLane }, async () =>
+    openGauge(metrics.registry, log, { name: 'tocsin_jobs_running', help: 'Running jobs by lane', ...byLane }, async () =>
       [...this.#lanes.values()].map(({ lane, taken }) => [lane.name, taken.size]),
     )
     openGauge(
       metrics.registry,
       log,
-      { name: 'tocsin_jobs_oldest_due_seconds', help: 'How late the oldest job is that is due and does not run, by lane', ...byLane },
+      { name: 'tocsin_jobs_oldest_due_seconds', help: 'Delay of the oldest due job that is not running, by lane', ...byLane },
       () => this.#oldestDue(),
     )
   }
@@ -362,7 +362,7 @@ export class JobRunner {
     clearTimeout(this.#timer)
     await this.#draining
     const end = setTimeout(() => {
-      const reason = new Error('the server stops')
+      const reason = new Error('the server is stopping')
       this.#stopping.abort(reason)
       for (const { controller } of this.#running.values()) controller.abort(reason)
     }, stopMs)
@@ -411,7 +411,7 @@ export class JobRunner {
     const lease = new pg.Client({ connectionString: this.#database.url, ...patience })
     this.#lease = lease
     lease.on('error', error => {
-      this.#log.warn({ err: error }, 'the lease connection was lost; it is taken again')
+      this.#log.warn({ err: error }, 'the lease connection was lost; reconnecting')
       if (this.#lease === lease) this.#regainLease()
     })
     await lease.connect()
@@ -425,7 +425,7 @@ export class JobRunner {
     setTimeout(() => {
       if (this.#isStopped) return
       this.#holdLease().catch((error: unknown) => {
-        this.#log.warn({ err: error }, 'the lease cannot be taken yet')
+        this.#log.warn({ err: error }, 'the lease is not available yet')
         this.#regainLease()
       })
     }, 250)
@@ -446,7 +446,7 @@ export class JobRunner {
       }
       await this.#sleep()
     } catch (error) {
-      this.#log.error({ err: error }, 'jobs cannot be read; trying again')
+      this.#log.error({ err: error }, 'jobs cannot be read; retrying')
       this.#wakeIn(1_000)
     }
   }
@@ -467,7 +467,7 @@ export class JobRunner {
       controller.abort(new DeadlinePassed(`It took longer than ${places.deadlineMs / 1_000} s.`))
     }, places.deadlineMs)
     const ended = this.#run(job, signal, places, () => clearTimeout(deadline))
-      .catch((error: unknown) => this.#log.error({ err: error, kind: job.kind }, 'the database did not take the end of a job; it is claimed again'))
+      .catch((error: unknown) => this.#log.error({ err: error, kind: job.kind }, 'the result of a job could not be stored; it will run again'))
       .finally(() => {
         places.taken.delete(job.id)
         this.#running.delete(job.id)
@@ -556,8 +556,8 @@ export class JobRunner {
     const { kind, key, lane } = job
     this.#metrics.jobs.inc({ kind, result: isLast ? 'given up' : 'failed' })
     // A key may hold ids, never content.
-    if (isLast) this.#log.error({ err: error, kind, lane, jobKey: key, attempts }, 'a job is given up')
-    else this.#log.warn({ err: error, kind, lane, attempts }, 'a job failed and is tried again')
+    if (isLast) this.#log.error({ err: error, kind, lane, jobKey: key, attempts }, 'a job failed permanently')
+    else this.#log.warn({ err: error, kind, lane, attempts }, 'a job failed; retrying')
     await this.#database.transaction(async tx => {
       const mine = and(eq(jobs.id, job.id), eq(jobs.leasedBy, this.#worker))
       if (isLast) {

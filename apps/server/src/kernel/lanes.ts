@@ -18,9 +18,9 @@ export interface Lane {
   readonly transactions?: number
 }
 
-/** The next step of each page, and the failover to another contact method. */
+/** The next escalation level of each page, and the failover to another contact method. */
 export const escalationLane: Lane = { name: 'escalation', process: 'paging', places: 200, deadlineSeconds: 30, transactions: 3 }
-/** What falls due at a time that was promised: obligations, handoffs, silences, heartbeat monitors, the auditor. */
+/** What is due at a committed time: obligations, handoffs, silences, heartbeat monitors, the auditor. */
 export const clocksLane: Lane = { name: 'clocks', process: 'paging', places: 24, deadlineSeconds: 60, transactions: 2 }
 /** Pulls from other servers, which may take minutes. */
 export const pullsLane: Lane = { name: 'pulls', process: 'web', places: 8, deadlineSeconds: 660 }

@@ -19,14 +19,14 @@ test('a missing or different master key beside an existing database is refused, 
     const sealed = (await open({ TOCSIN_DATA: folder })).seal('x')
     expect((await open({ TOCSIN_DATA: folder })).unseal(sealed)).toBe('x')
     rmSync(join(folder, 'secret.key'))
-    await expect(open({ TOCSIN_DATA: folder })).rejects.toThrow(/^The master key .*secret\.key is missing, and the database was made with one: .*\.$/)
+    await expect(open({ TOCSIN_DATA: folder })).rejects.toThrow(/^The master key .*secret\.key is missing, but the database was created with one\. .*\.$/)
     expect(readdirSync(folder)).toEqual([])
     const wrong = 'a key that is not the one it was made with'
-    await expect(open({ TOCSIN_DATA: folder, TOCSIN_SECRET: wrong })).rejects.toThrow('TOCSIN_SECRET is not the one that this database was made with')
+    await expect(open({ TOCSIN_DATA: folder, TOCSIN_SECRET: wrong })).rejects.toThrow('TOCSIN_SECRET is not the one that this database was created with')
     // As an operator sees it: one sentence and exit code 2.
     const server = spawnServer({ TOCSIN_DATA: folder, DATABASE_URL: clone.url, PORT: '0', TOCSIN_SECRET: wrong, TOCSIN_LOG_LEVEL: 'silent' })
     expect(await server.ended).toBe(2)
-    expect(server.errors().trim().split('\n')).toEqual([expect.stringContaining('is not the one that this database was made with')])
+    expect(server.errors().trim().split('\n')).toEqual([expect.stringContaining('is not the one that this database was created with')])
   } finally {
     await database.close()
     await clone.drop()

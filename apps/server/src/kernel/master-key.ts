@@ -18,7 +18,7 @@ export async function openMasterKey(database: Database, config: Config): Promise
   const path = join(config.dataFolder, 'secret.key')
   const expected = await readSetting(database.reader(), checkName, z.string())
   if (expected !== undefined && config.secret === undefined && !existsSync(path))
-    throw new ConfigProblem(`The master key ${path} is missing, and the database was made with one: put that file back, or set TOCSIN_SECRET to the key.`)
+    throw new ConfigProblem(`The master key ${path} is missing, but the database was created with one. Restore the file, or set TOCSIN_SECRET to the key.`)
   const secrets = openSecrets(config.dataFolder, config.secret)
   const check = secrets.sign(checkName, 'tocsin')
   // Two servers that start on a fresh database at once: the first decides, the other is told.
@@ -26,7 +26,7 @@ export async function openMasterKey(database: Database, config: Config): Promise
   const stored = await readSetting(database.reader(), checkName, z.string())
   if (stored === undefined || !isEqual(stored, check))
     throw new ConfigProblem(
-      `The master key in ${config.secret === undefined ? path : 'TOCSIN_SECRET'} is not the one that this database was made with: put that one back, or choose another database.`,
+      `The master key in ${config.secret === undefined ? path : 'TOCSIN_SECRET'} is not the one that this database was created with. Restore that key, or use another database.`,
     )
   return secrets
 }

@@ -23,10 +23,10 @@ export function isPublicAddress(address: string): boolean {
 
 /** Checks the form of a webhook address. @throws Undeliverable with a sentence. */
 export function checkWebhookUrl(url: string): URL {
-  if (!URL.canParse(url)) throw new Undeliverable('must be an address such as https://pager.example/hook')
+  if (!URL.canParse(url)) throw new Undeliverable('must be a URL such as https://pager.example/hook')
   const parsed = new URL(url)
   if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:') throw new Undeliverable('must start with https:// or http://')
-  if (parsed.username || parsed.password) throw new Undeliverable('must not carry a password')
+  if (parsed.username || parsed.password) throw new Undeliverable('must not contain a password')
   return parsed
 }
 
@@ -40,8 +40,7 @@ export function checkWebhookUrl(url: string): URL {
 export async function openOutbound(url: URL, mayReachPrivate: boolean, setting: string, signal: AbortSignal): Promise<Agent> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const address = ipaddr.isValid(host) ? host : (await endedBy(lookup(host), signal)).address
-  if (!mayReachPrivate && !isPublicAddress(address))
-    throw new Undeliverable(`${host} is a private address (${address}); it is reached only with ${setting}=true`)
+  if (!mayReachPrivate && !isPublicAddress(address)) throw new Undeliverable(`${host} is a private address (${address}); allow it with ${setting}=true`)
   const family = ipaddr.parse(address).kind() === 'ipv6' ? 6 : 4
   return new Agent({
     connect: {
@@ -90,7 +89,7 @@ export async function post({ url: given, headers, body, mayReachPrivate, signal 
     }
     if (reply.statusCode >= 200 && reply.statusCode < 300) return { status: reply.statusCode, text }
     // What a server says of a refusal helps whoever reads it, and is not ours to trust: a short piece of it.
-    const sentence = `${url.origin} answered ${reply.statusCode}${text === '' ? '' : `: ${text.slice(0, 200)}`}`
+    const sentence = `${url.origin} responded with status ${reply.statusCode}${text === '' ? '' : `: ${text.slice(0, 200)}`}`
     throw reply.statusCode >= 500 || reply.statusCode === 429 ? new Error(sentence) : new Undeliverable(sentence, reply.statusCode)
   } finally {
     await dispatcher.destroy()

@@ -16,9 +16,9 @@ const folder = () => mkdtempSync(join(tmpdir(), 'tocsin-unit-'))
 describe('the configuration', () => {
   plain.for([
     [{ PORT: 'eighty' }, 'PORT must be a number.'],
-    [{ PORT: '70000' }, 'PORT must be from 0 to 65535.'],
+    [{ PORT: '70000' }, 'PORT must be between 0 and 65535.'],
     [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL must start with postgres://.'],
-    [{ SMTP_URL: 'mail.example' }, 'SMTP_URL must be such as smtp://user:password@mail.example:587.'],
+    [{ SMTP_URL: 'mail.example' }, 'SMTP_URL must be a URL such as smtp://user:password@mail.example:587.'],
     [{ TOCSIN_SECRET: 'short' }, 'TOCSIN_SECRET must have at least 32 characters.'],
     [{ TOCSIN_PUBLIC_URL: 'https://a.example/path' }, 'TOCSIN_PUBLIC_URL must be an origin such as https://tocsin.example.'],
     [{ TOCSIN_LOG_LEVEL: 'loud' }, 'TOCSIN_LOG_LEVEL must be one of debug, info, warn, error, silent.'],
@@ -195,7 +195,7 @@ describe('the HTTP server', () => {
     expect(document.openapi).toBe('3.1.0')
     expect(document.paths['/api/v1/alerts']?.post).toMatchObject({
       security: [{ session: [] }, { apiKey: [] }],
-      description: 'For the role responder and above, or an API key with the scope alerts:write.',
+      description: 'Requires the role responder or above, or an API key with the scope alerts:write.',
     })
   })
 })

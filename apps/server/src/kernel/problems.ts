@@ -20,7 +20,7 @@ export class AppProblem extends Error {
 }
 
 const titles: Record<ProblemKind, string> = {
-  invalid: 'Not valid',
+  invalid: 'Invalid request',
   'not-signed-in': 'Not signed in',
   forbidden: 'Not allowed',
   'not-found': 'Not found',
@@ -28,7 +28,7 @@ const titles: Record<ProblemKind, string> = {
   'too-large': 'Too large',
   'key-reused': 'Key already used',
   'too-many': 'Too many requests',
-  unexpected: 'Unexpected fault',
+  unexpected: 'Internal error',
   unavailable: 'Not available',
 }
 
@@ -44,4 +44,4 @@ export const forbidden = (sentence: string) => new AppProblem('forbidden', sente
 export const invalid = (path: string, message: string) => new AppProblem('invalid', `${path}: ${message}.`, [{ path, message }])
 
 /** A record that somebody else changed in between: what the caller read is no longer what is stored. */
-export const changedMeanwhile = () => conflict('Somebody else changed this in the meantime. Read it again and repeat your change.')
+export const changedMeanwhile = () => conflict('Somebody else changed this in the meantime. Reload and try again.')

@@ -33,7 +33,7 @@ describe('the log', () => {
         create function refuse() returns trigger language plpgsql as $$ begin raise exception 'the disk of notes is broken' using detail = new.markdown; end $$;
         create trigger refuse before insert on notes for each row execute function refuse()`)
       for (let n = 0; n < 30; n += 1)
-        await expect(call('addNote', { params: { id }, body: { markdown: `needle-in-a-note "quoted needle" ${n}` } })).rejects.toThrow('on our side')
+        await expect(call('addNote', { params: { id }, body: { markdown: `needle-in-a-note "quoted needle" ${n}` } })).rejects.toThrow('Internal error')
       const odd = await fetch(`${server.origin}/api/v1/alerts`, {
         method: 'POST',
         body: '{"needle-in-a-body"',

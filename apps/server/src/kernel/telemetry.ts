@@ -138,7 +138,7 @@ export function openMetrics(): Metrics {
     text: async () => mergeMetrics([await registry.metrics(), ...(await Promise.all(others.map(read => read())))]),
     requests: new Histogram({
       name: 'tocsin_http_request_seconds',
-      help: 'Time to answer',
+      help: 'Response time of requests',
       labelNames: ['route', 'status'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
       registers,
@@ -146,20 +146,20 @@ export function openMetrics(): Metrics {
     jobs: new Counter({ name: 'tocsin_jobs_total', help: 'Jobs run', labelNames: ['kind', 'result'], registers }),
     jobDeadlines: new Counter({
       name: 'tocsin_job_deadlines_total',
-      help: 'Runs of jobs that were ended because they took longer than their lane allows',
+      help: 'Job runs aborted at the deadline of their lane',
       labelNames: ['lane'],
       registers,
     }),
     journalSize: new Gauge({ name: 'tocsin_journal_entries', help: 'Sealed journal entries', registers }),
     refusedSignIns: new Counter({
       name: 'tocsin_sign_ins_refused_total',
-      help: 'Sign-ins that were refused, by what was given: password, code, passkey',
+      help: 'Rejected sign-ins by factor: password, code, passkey',
       labelNames: ['factor'],
       registers,
     }),
     unexpected: new Counter({
       name: 'tocsin_unexpected_errors_total',
-      help: 'Faults that nothing was prepared for: requests answered 500, rejections and exceptions that nobody handled',
+      help: 'Unexpected errors: responses with status 500, unhandled rejections and uncaught exceptions',
       labelNames: ['kind'],
       registers,
     }),

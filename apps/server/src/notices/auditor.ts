@@ -18,7 +18,7 @@ import { obligations } from './tables.ts'
 export const watchdogJob = defineJob({ kind: 'notices.audit', lane: clocksLane, data: z.object({}) })
 /** A warning that is later than that is reported. */
 const lateSeconds = 60
-/** Mended in one look; what is more is left for the next one, and said in the log. */
+/** Repaired in one audit; the rest is left for the next one, and logged. */
 const maxRepaired = 200
 
 interface Repair {
@@ -30,19 +30,19 @@ interface Repair {
 export type AuditCounter = Counter<'result'>
 export const auditCounter = defineCounter({
   name: 'tocsin_obligation_audits_total',
-  help: 'Checks of the notification obligations: in order, repaired',
+  help: 'Audits of notification obligations, by result: in order, repaired',
   labelNames: ['result'],
 })
 
 /**
  * Once a minute: every affected customer of a declared incident has an obligation whose clock runs, every running one has its next warning, every
- * decision its day of review. What is missing is mended and reported to the administrators: it should not have been possible.
+ * decision its day of review. What is missing is repaired and reported to the administrators: it should not have been possible.
  */
 export async function auditObligations(tx: Tx, context: AppContext, counter: AuditCounter): Promise<void> {
   const repairs = [...(await repairObligations(tx)), ...(await repairWarnings(tx)), ...(await repairReviews(tx))]
   counter.inc({ result: repairs.length > 0 ? 'repaired' : 'in order' })
   if (repairs.length === 0) return
-  context.log.error({ repairs }, 'the auditor found notification obligations that were not in order, and mended them')
+  context.log.error({ repairs }, 'the auditor repaired notification obligations')
   await recordAll(
     tx,
     repairs.map(({ incidentId, what, count }) => ({
@@ -67,7 +67,7 @@ export async function auditObligations(tx: Tx, context: AppContext, counter: Aud
     // Another day is another page: this one stays open once it is acknowledged.
     key: `obligations-repaired:${tx.now.slice(0, 10)}:${affected.join(',')}`.slice(0, 300),
     title: `The auditor repaired notification deadlines of ${affected.length === 1 ? `incident ${affected[0]}` : `${affected.length} incidents`}`,
-    summary: `Obligations, warnings or reviews were missing or late, and are in order again: ${repairs.map(({ what, count }) => `${count} x ${what}`).join(', ')}. Look at the obligations of incident ${affected.slice(0, 20).join(', ')}, and find out why: this should not happen.`,
+    summary: `Missing or late obligations, warnings or reviews were repaired: ${repairs.map(({ what, count }) => `${count} x ${what}`).join(', ')}. Check the obligations of incident ${affected.slice(0, 20).join(', ')} and find the cause. This should not happen.`,
   })
 }
 

@@ -25,12 +25,12 @@ interface Proposal {
   readonly reviewOn: string
 }
 
-/** Proposes to delay a notice, or not to notify: with ground, statement and a date on which it is looked at again. */
+/** Proposes to defer or waive a notification: with reason category, reason and review date. */
 export async function proposeDecision(tx: Tx, context: AppContext, caller: Caller, obligationId: string, input: Proposal): Promise<void> {
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
   if (obligation.version !== input.version) throw changedMeanwhile()
   await assertUnanswered(tx, obligation, customer.name)
-  if (input.reviewOn < tx.now.slice(0, 10)) throw invalid('reviewOn', 'must not lie in the past')
+  if (input.reviewOn < tx.now.slice(0, 10)) throw invalid('reviewOn', 'must not be in the past')
   await tx.db
     .update(obligations)
     .set({
@@ -40,7 +40,7 @@ export async function proposeDecision(tx: Tx, context: AppContext, caller: Calle
       decisionReviewOn: input.reviewOn,
       decisionById: caller.personId,
       decisionApprovedById: null,
-      // A new proposal replaces a decision: until it is approved the duty is open.
+      // A new proposal replaces a decision: until it is approved the obligation is due.
       state: obligation.startedAt === null ? 'pending' : 'due',
       version: obligation.version + 1,
     })
@@ -55,7 +55,7 @@ export async function proposeDecision(tx: Tx, context: AppContext, caller: Calle
   })
 }
 
-/** The decision about a duty, as it was proposed last; undefined where there is none. */
+/** The decision about an obligation, as it was proposed last; undefined where there is none. */
 function decisionOf(obligation: ObligationRow): Omit<Proposal, 'version'> | undefined {
   const { decisionKind: kind, decisionReasonCategory: reasonCategory, decisionReason: reason, decisionReviewOn: reviewOn } = obligation
   if (kind === null || reasonCategory === null || reason === null || reviewOn === null) return undefined
@@ -64,7 +64,7 @@ function decisionOf(obligation: ObligationRow): Omit<Proposal, 'version'> | unde
 
 /** What was met stays met, and what leaves now meets it in a moment: neither can be deferred or waived any more. */
 async function assertUnanswered(tx: Tx, obligation: ObligationRow, customer: string): Promise<void> {
-  if (obligation.state === 'notified') throw conflict(`${customer} was notified already.`)
+  if (obligation.state === 'notified') throw conflict(`${customer} was already notified.`)
   const [sending] = await tx.db
     .select({ id: notices.id })
     .from(notices)
@@ -78,13 +78,13 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
   if (obligation.version !== version) throw changedMeanwhile()
   const decision = decisionOf(obligation)
-  if (decision === undefined) throw conflict('Nothing was proposed.')
-  if (obligation.decisionApprovedById !== null) throw conflict('This decision is approved already.')
-  if (obligation.startedAt === null) throw conflict('The incident is not declared yet: there is no duty to decide on.')
+  if (decision === undefined) throw conflict('There is no proposed deferral or waiver.')
+  if (obligation.decisionApprovedById !== null) throw conflict('This decision is already approved.')
+  if (obligation.startedAt === null) throw conflict('The incident is not declared yet, so no notification is due.')
   await assertUnanswered(tx, obligation, customer.name)
-  if (decision.reviewOn < tx.now.slice(0, 10)) throw conflict('The date of its review has passed: propose it again with a new one.')
-  if (obligation.decisionById === caller.personId) throw forbidden('Somebody else than who proposed it approves a decision.')
-  if (incident.executiveId !== caller.personId && !includesRole(caller.role, 'lead')) throw forbidden('The executive of the incident or a lead approves this.')
+  if (decision.reviewOn < tx.now.slice(0, 10)) throw conflict('The review date has passed. Propose the decision again with a new date.')
+  if (obligation.decisionById === caller.personId) throw forbidden('A decision must be approved by somebody other than the person who proposed it.')
+  if (incident.executiveId !== caller.personId && !includesRole(caller.role, 'lead')) throw forbidden('Only the executive sponsor or a lead can approve this.')
   await tx.db
     .update(obligations)
     .set({ decisionApprovedById: caller.personId, state: obligation.decisionKind === 'defer' ? 'deferred' : 'waived', version: obligation.version + 1 })
@@ -100,10 +100,10 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
   if ((await openObligations(tx, incident.id)).length === 0) await resolvePagesAbout(tx, context, system, incident.id, warnTopic)
 }
 
-/** Withdraws a decision: the duty is open again, on the clock that it always had. */
+/** Withdraws a decision: the obligation is due again, with its original deadline. */
 export async function withdrawDecision(tx: Tx, context: AppContext, caller: Caller, obligationId: string): Promise<void> {
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
-  if (obligation.decisionKind === null || obligation.state === 'notified') throw conflict('There is no decision to withdraw.')
+  if (obligation.decisionKind === null || obligation.state === 'notified') throw conflict('There is no deferral or waiver to withdraw.')
   await tx.db
     .update(obligations)
     .set({
@@ -148,7 +148,7 @@ export async function reviewDecision(tx: Tx, context: AppContext, obligationId: 
   })
   await pageLead(tx, context, incident, {
     topic: `decision ${obligationId}`,
-    title: `Incident ${incident.number}: a decision on a notice is due for review`,
-    summary: `It was decided ${decision.kind === 'defer' ? 'to delay a notice' : 'not to notify'} until it is looked at again today: notify, or decide anew.`,
+    title: `Incident ${incident.number}: review of a notification decision is due`,
+    summary: `The notification was ${decision.kind === 'defer' ? 'deferred' : 'waived'}, with a review today. Notify the customer, or make a new decision.`,
   })
 }

@@ -5,7 +5,7 @@ import type { Tx } from '../kernel/database.ts'
 import type { Audits } from '../paging/index.ts'
 import { auditCounter, auditObligations, watchdogJob } from './auditor.ts'
 import { approveDecision, proposeDecision, reviewDecision, reviewJob, withdrawDecision } from './decisions.ts'
-import { approveNotice, changeNotice, draftNotice, promiseJob, rememberPromise, sendNotice, settleDelivery } from './notices.ts'
+import { approveNotice, changeNotice, communicationJob, draftNotice, remindOfCommunication, sendNotice, settleDelivery } from './notices.ts'
 import { followIncident, listObligations, openObligations, readObligation, warn, warnJob } from './obligations.ts'
 
 export { countObligations, obligationsOf } from './obligations.ts'
@@ -17,7 +17,7 @@ export function openNotices(context: AppContext, conditions: ClosingConditions, 
   audits.add(watchdogJob)
   context.jobs.register(watchdogJob, { run: tx => auditObligations(tx, context, counter) })
   context.jobs.register(warnJob, { run: (tx, { incidentId, afterHours }) => warn(tx, context, incidentId, afterHours) })
-  context.jobs.register(promiseJob, { run: (tx, { noticeId }) => rememberPromise(tx, context, noticeId) })
+  context.jobs.register(communicationJob, { run: (tx, { noticeId }) => remindOfCommunication(tx, context, noticeId) })
   context.jobs.register(reviewJob, { run: (tx, { obligationId }) => reviewDecision(tx, context, obligationId) })
   context.messenger.onDelivery('notice', async (tx, deliveries) => {
     for (const delivery of deliveries) await settleDelivery(tx, context, delivery)

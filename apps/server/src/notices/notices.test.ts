@@ -109,7 +109,7 @@ describe('the clock', () => {
 })
 
 describe('a notice', () => {
-  test('while the investigation goes on it says what is next and when, and the promise is remembered', async ({ world }) => {
+  test('while the investigation goes on it says what is next and when, and the lead is reminded', async ({ world }) => {
     const { primary, lead, obligation } = await declared(world)
     const id = (await obligation())?.id ?? ''
     await expect(primary.call('draftNotice', { params: { id }, body: { ...content, isInvestigationComplete: false } })).rejects.toMatchObject({
@@ -140,11 +140,11 @@ describe('a notice', () => {
     await lead.call('approveNotice', { ...(await at()), body: await version() })
     await lead.call('changeNotice', { ...(await at()), body: { ...content, nature: 'Changed', ...(await version()) } })
     expect(await notice()).toMatchObject({ state: 'draft', approvedBy: null })
-    await expect(lead.call('approveNotice', { ...(await at()), body: await version() })).rejects.toThrow(/Somebody else/)
-    await expect(primary.call('sendNotice', { ...(await at()), body: await version() })).rejects.toThrow(/approves the notice first/)
+    await expect(lead.call('approveNotice', { ...(await at()), body: await version() })).rejects.toThrow(/somebody other than/)
+    await expect(primary.call('sendNotice', { ...(await at()), body: await version() })).rejects.toThrow(/must first be approved/)
   })
 
-  test('that no server takes is back to be sent again, and the duty stays open', async ({ world }) => {
+  test('that no server takes is back to be sent again, and the obligation stays open', async ({ world }) => {
     const { primary, lead, obligation } = await declared(world)
     world.mail.refuse({ code: 550, text: 'no such mailbox' })
     await notify(obligation, primary, lead)
@@ -171,7 +171,7 @@ describe('a notice', () => {
 })
 
 describe('a decision', () => {
-  test('to delay has a ground, a reason, another approver and a day on which it is looked at again', async ({ world }) => {
+  test('deferring needs a reason category, a reason, another approver and a review date', async ({ world }) => {
     const { primary, lead, params, obligation } = await declared(world)
     const executive = await world.person('responder')
     const incident = await primary.call('incident', { params })
@@ -183,12 +183,12 @@ describe('a decision', () => {
       body: { ...(await version()), kind: 'defer', reasonCategory: 'would-tip-off-attacker', reason: 'He still reads our mail.', reviewOn: '2026-11-25' },
     })
     expect((await obligation())?.state).toBe('due')
-    await expect(lead.call('approveDecision', { ...at, body: await version() })).rejects.toThrow(/Somebody else/)
-    await expect(primary.call('approveDecision', { ...at, body: await version() })).rejects.toThrow(/executive of the incident or a lead/)
+    await expect(lead.call('approveDecision', { ...at, body: await version() })).rejects.toThrow(/somebody other than/)
+    await expect(primary.call('approveDecision', { ...at, body: await version() })).rejects.toThrow(/executive sponsor or a lead/)
     await executive.call('approveDecision', { ...at, body: await version() })
     expect(await obligation()).toMatchObject({ state: 'deferred', decision: { approvedBy: executive.name, reviewOn: '2026-11-25' } })
     await world.advance({ hours: 49 })
-    primary.expectPage(/decision on a notice is due for review/)
+    primary.expectPage(/review of a notification decision is due/)
     await lead.call('withdrawDecision', at)
     expect(await obligation()).toMatchObject({ state: 'due', decision: null, dueAt: '2026-11-26T08:00:00.000Z' })
   })

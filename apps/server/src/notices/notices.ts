@@ -20,7 +20,7 @@ import { notices, obligations } from './tables.ts'
 
 type Input = z.output<typeof NoticeInput>
 type NoticeRow = typeof notices.$inferSelect
-export const promiseJob = defineJob({ kind: 'notices.promise', lane: clocksLane, data: z.object({ noticeId: z.uuid() }) })
+export const communicationJob = defineJob({ kind: 'notices.promise', lane: clocksLane, data: z.object({ noticeId: z.uuid() }) })
 
 interface LockedObligation {
   readonly obligation: ObligationRow
@@ -28,13 +28,13 @@ interface LockedObligation {
   readonly customer: typeof customers.$inferSelect
 }
 
-/** Takes a duty to work on: the caller may see its incident, and that is not closed. */
+/** Loads an obligation to work on: the caller may see its incident, and that is not closed. */
 export async function lockObligation(tx: Tx, context: AppContext, caller: Caller, obligationId: string): Promise<LockedObligation> {
   const [found] = await tx.db.select({ incidentId: obligations.incidentId }).from(obligations).where(eq(obligations.id, obligationId))
-  if (!found || !(await context.visibility.maySee(tx, caller, found.incidentId))) throw notFound('duty to notify')
+  if (!found || !(await context.visibility.maySee(tx, caller, found.incidentId))) throw notFound('notification obligation')
   const incident = await lockOpenIncident(tx, context, caller, found.incidentId)
   const [obligation] = await tx.db.select().from(obligations).where(eq(obligations.id, obligationId)).for('update')
-  if (!obligation) throw notFound('duty to notify')
+  if (!obligation) throw notFound('notification obligation')
   const [customer] = await tx.db.select().from(customers).where(eq(customers.id, obligation.customerId))
   if (!customer) throw notFound('customer')
   return { obligation, incident, customer }
@@ -56,7 +56,7 @@ function textOf({ nature, userImpact, mitigation, isInvestigationComplete, nextS
 }
 
 function assertNotWaived(obligation: ObligationRow): void {
-  if (obligation.state === 'waived') throw conflict('It was decided not to notify this customer. Withdraw that decision first.')
+  if (obligation.state === 'waived') throw conflict('The notification of this customer was waived. Withdraw the waiver first.')
 }
 
 /** Drafts a notice. It can be done before the declaration; one at a time is in the making. */
@@ -67,7 +67,7 @@ export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, o
     .select({ id: notices.id })
     .from(notices)
     .where(and(eq(notices.obligationId, obligationId), ne(notices.state, 'sent')))
-  if (unsent.length > 0) throw conflict('A notice to this customer is in the making already: change that one.')
+  if (unsent.length > 0) throw conflict('There is already a draft notice to this customer. Edit that one.')
   const id = newId()
   await tx.db.insert(notices).values({
     ...input,
@@ -92,7 +92,7 @@ export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, o
 export async function changeNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, input: Input & { version: number }): Promise<string> {
   const { version, ...content } = input
   const { notice, obligation, incident, customer } = await lockNotice(tx, context, caller, noticeId, version)
-  if (notice.state === 'sending' || notice.state === 'sent') throw conflict('What was sent cannot change. Draft an update.')
+  if (notice.state === 'sending' || notice.state === 'sent') throw conflict('A sent notice cannot be changed. Draft an update instead.')
   assertNotWaived(obligation)
   await tx.db
     .update(notices)
@@ -111,10 +111,11 @@ export async function changeNotice(tx: Tx, context: AppContext, caller: Caller, 
 /** Approves a notice: somebody else than who wrote it, or changed it last. */
 export async function approveNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, version: number): Promise<string> {
   const { notice, obligation, incident, customer } = await lockNotice(tx, context, caller, noticeId, version)
-  if (notice.state === 'sending' || notice.state === 'sent') throw conflict('This notice was sent already.')
-  if (notice.state !== 'draft') throw conflict('This notice is approved already.')
+  if (notice.state === 'sending' || notice.state === 'sent') throw conflict('This notice was already sent.')
+  if (notice.state !== 'draft') throw conflict('This notice is already approved.')
   assertNotWaived(obligation)
-  if (notice.authorId === caller.personId || notice.editorId === caller.personId) throw forbidden('Somebody else than its author approves a notice.')
+  if (notice.authorId === caller.personId || notice.editorId === caller.personId)
+    throw forbidden('A notice must be approved by somebody other than its author.')
   await tx.db
     .update(notices)
     .set({ state: 'approved', approvedById: caller.personId, approvedAt: tx.now, version: notice.version + 1 })
@@ -129,12 +130,12 @@ export async function approveNotice(tx: Tx, context: AppContext, caller: Caller,
   return obligation.id
 }
 
-/** Sends an approved notice to the customer's contacts. The duty is met when a contact's mail server has taken it. */
+/** Sends an approved notice to the customer's contacts. The obligation is notified when a contact's mail server has accepted it. */
 export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, version: number): Promise<string> {
   const { notice, obligation, incident, customer } = await lockNotice(tx, context, caller, noticeId, version)
-  if (notice.state === 'draft') throw conflict('Somebody else than its author approves the notice first.')
-  if (notice.state !== 'approved') throw conflict('This notice was sent already.')
-  if (obligation.startedAt === null) throw conflict('The incident is not declared yet: the notice can be sent once it is.')
+  if (notice.state === 'draft') throw conflict('The notice must first be approved by somebody other than its author.')
+  if (notice.state !== 'approved') throw conflict('This notice was already sent.')
+  if (obligation.startedAt === null) throw conflict('Declare the incident before sending the notice.')
   assertNotWaived(obligation)
   const organization = (await readSetting(tx, 'organization', z.string())) ?? 'Our organization'
   await tx.db
@@ -167,19 +168,19 @@ function noticeText(organization: string, incident: IncidentRow, name: string, n
     `Dear ${name},`,
     notice.kind === 'update'
       ? `this is an update to our notice about incident ${incident.number}.`
-      : `we are writing to tell you of a security incident (our reference: incident ${incident.number}) that affects you.`,
+      : `we are writing to inform you of a security incident (our reference: incident ${incident.number}) that affects you.`,
     `What happened\n${notice.nature}`,
     `Approximate impact on users\n${notice.userImpact}`,
     `What has been done\n${notice.mitigation}`,
     ...(notice.nextSteps ? [`What happens next\n${notice.nextSteps}`] : []),
-    ...(notice.nextCommunicationAt ? [`You will hear from us again by ${notice.nextCommunicationAt.slice(0, 16).replace('T', ' ')} UTC.`] : []),
-    notice.isInvestigationComplete ? 'Our investigation is complete.' : 'Our investigation goes on.',
+    ...(notice.nextCommunicationAt ? [`We will send the next update by ${notice.nextCommunicationAt.slice(0, 16).replace('T', ' ')} UTC.`] : []),
+    notice.isInvestigationComplete ? 'Our investigation is complete.' : 'Our investigation is ongoing.',
     organization,
   ]
   return `${parts.join('\n\n')}\n`
 }
 
-/** What became of one mail of a notice, in the record; the first that a server took meets the duty. */
+/** Records the delivery of one mail of a notice; the first that a server accepted fulfills the obligation. */
 export async function settleDelivery(tx: Tx, context: AppContext, delivery: Delivery): Promise<void> {
   const [found] = await tx.db
     .select({ notice: notices, obligation: obligations, customer: customers.name })
@@ -232,14 +233,14 @@ async function settleNotice(tx: Tx, noticeId: string): Promise<void> {
     .set(isTaken ? { state: 'sent', sentAt: tx.now, version: notice.version + 1 } : { state: 'approved', version: notice.version + 1 })
     .where(eq(notices.id, noticeId))
   if (!isTaken) return
-  // What an earlier notice promised is kept with this one.
+  // What an earlier notice announced is fulfilled by this one.
   const key = `promise:${notice.obligationId}`
   if (notice.nextCommunicationAt === null) await cancel(tx, key)
-  else await schedule(tx, { kind: promiseJob, key, runAt: notice.nextCommunicationAt, data: { noticeId } })
+  else await schedule(tx, { kind: communicationJob, key, runAt: notice.nextCommunicationAt, data: { noticeId } })
 }
 
-/** A further communication was promised for now: unless it went out, the lead is paged. */
-export async function rememberPromise(tx: Tx, context: AppContext, noticeId: string): Promise<void> {
+/** A further communication was announced for now: unless it went out, the lead is paged. */
+export async function remindOfCommunication(tx: Tx, context: AppContext, noticeId: string): Promise<void> {
   const [found] = await tx.db
     .select({ notice: notices, incidentId: obligations.incidentId, customer: customers.name })
     .from(notices)
@@ -252,6 +253,6 @@ export async function rememberPromise(tx: Tx, context: AppContext, noticeId: str
   await pageLead(tx, context, incident, {
     topic: `promise ${found.notice.obligationId}`,
     title: `Incident ${incident.number}: the next communication to ${found.customer} is due`,
-    summary: `The last notice to ${found.customer} promised the next communication by now. Draft and send the update.`,
+    summary: `The last notice to ${found.customer} announced the next communication for now. Draft and send the update.`,
   })
 }

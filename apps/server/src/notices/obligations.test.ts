@@ -100,7 +100,7 @@ describe('the clock of an obligation', () => {
     expect(rows.length).toBe(1_202)
     expect(rows.every(row => row.state === 'due')).toBe(true)
     const [page] = (await lead.call('pages')).items.filter(each => each.state === 'triggered')
-    expect((await lead.call('page', { params: { id: page?.id ?? '' } })).summary).toMatch(/^Still to be notified: .* and 1182 more\./)
+    expect((await lead.call('page', { params: { id: page?.id ?? '' } })).summary).toMatch(/^Not notified: .* and 1182 more\./)
   })
 })
 
@@ -127,7 +127,7 @@ async function statements(work: () => Promise<unknown>): Promise<number> {
 describe('the auditor of obligations', () => {
   test.override({ options: { withAuditor: true } })
 
-  test('mends an obligation, a warning and a review that are missing, puts it on record and pages the administrators', { timeout: 60_000 }, async ({
+  test('repairs an obligation, a warning and a review that are missing, puts it on record and pages the administrators', { timeout: 60_000 }, async ({
     world,
   }) => {
     const ada = await world.person('administrator', 'Ada')
@@ -192,9 +192,9 @@ describe('what was met, waived or sent', () => {
     ;[obligation] = await obligations()
     expect(obligation).toMatchObject({ state: 'notified' })
     const body = { version: obligation?.version ?? 0 }
-    await expect(executive.call('approveDecision', { params: { id }, body })).rejects.toThrow(/was notified already/)
-    await expect(propose(lead, id, body.version)).rejects.toThrow(/was notified already/)
-    await expect(lead.call('withdrawDecision', { params: { id } })).rejects.toThrow(/no decision to withdraw/)
+    await expect(executive.call('approveDecision', { params: { id }, body })).rejects.toThrow(/was already notified/)
+    await expect(propose(lead, id, body.version)).rejects.toThrow(/was already notified/)
+    await expect(lead.call('withdrawDecision', { params: { id } })).rejects.toThrow(/no deferral or waiver to withdraw/)
     await expect(primary.call('sendNotice', notice())).rejects.toMatchObject({ problem: { status: 409 } })
     expect((await obligations())[0]).toMatchObject({ state: 'notified', notifiedAt: obligation?.notifiedAt })
   })
@@ -208,10 +208,10 @@ describe('what was met, waived or sent', () => {
     const approve = async () => executive.call('approveDecision', { params: { id }, body: { version: await version() } })
     await propose(lead, id, await version())
     await lead.call('withdrawDecision', { params: { id } })
-    await expect(approve()).rejects.toThrow(/Nothing was proposed/)
+    await expect(approve()).rejects.toThrow(/no proposed deferral or waiver/)
     await propose(lead, id, await version())
     world.jump({ days: 3 })
-    await expect(approve()).rejects.toThrow(/date of its review has passed/)
+    await expect(approve()).rejects.toThrow(/review date has passed/)
   })
 
   test('of a waived obligation no notice is drafted, changed, approved or sent until the decision is withdrawn', async ({ world }) => {
@@ -230,12 +230,12 @@ describe('what was met, waived or sent', () => {
       () => primary.call('changeNotice', { params, body: { ...content, version } }),
       () => primary.call('draftNotice', { params: { id }, body: content }),
     ])
-      await expect(refused()).rejects.toThrow(/decided not to notify/)
+      await expect(refused()).rejects.toThrow(/was waived/)
     await lead.call('withdrawDecision', { params: { id } })
     obligation = await executive.call('approveNotice', { params, body: { version } })
     const again = (await obligations())[0]
     await propose(lead, id, again?.version ?? 0, 'waive')
     await executive.call('approveDecision', { params: { id }, body: { version: (again?.version ?? 0) + 1 } })
-    await expect(primary.call('sendNotice', { params, body: { version: notice().version } })).rejects.toThrow(/decided not to notify/)
+    await expect(primary.call('sendNotice', { params, body: { version: notice().version } })).rejects.toThrow(/was waived/)
   })
 })

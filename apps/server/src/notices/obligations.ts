@@ -140,7 +140,7 @@ export async function warn(tx: Tx, context: AppContext, incidentId: string, afte
   await pageLead(tx, context, incident, {
     topic: warnTopic,
     title: `Incident ${incident.number}: ${open.length === 1 ? '1 customer is' : `${open.length} customers are`} not notified after ${Math.round(afterHours)} hours`,
-    summary: `Still to be notified: ${names.join(', ')}${more}.\nThe first notice is due at ${first.obligation.dueAt}.`,
+    summary: `Not notified: ${names.join(', ')}${more}.\nThe first notice is due at ${first.obligation.dueAt}.`,
   })
 }
 
@@ -241,7 +241,7 @@ async function noticesOf(reader: Reader, obligationIds: readonly string[]): Prom
   return new Map([...Map.groupBy(list, each => each.obligationId)].map(([id, each]) => [id, each.map(({ notice }) => notice)]))
 }
 
-/** Duties that the viewer may see, the one due first on top. Open ones are those that nobody has met, nor decided not to meet. */
+/** Obligations that the viewer may see, earliest due date first. Open ones are neither notified nor waived. */
 export async function listObligations(
   reader: Reader,
   context: AppContext,
@@ -276,18 +276,18 @@ export async function countObligations(reader: Reader, context: AppContext, view
 
 export async function readObligation(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<Obligation> {
   const [obligation] = await selectObligations(reader, context, viewer, eq(obligations.id, id))
-  if (!obligation) throw notFound('duty to notify')
+  if (!obligation) throw notFound('notification obligation')
   return obligation
 }
 
-/** What stands against closing the incident: duties that run. */
+/** What prevents closing the incident: obligations that are due. */
 export async function openObligations(reader: Reader, incidentId: string): Promise<string[]> {
   const rows = await reader.db
     .select({ state: obligations.state, customer: customers.name })
     .from(obligations)
     .innerJoin(customers, eq(customers.id, obligations.customerId))
     .where(and(eq(obligations.incidentId, incidentId), inArray(obligations.state, ['due', 'deferred'])))
-  return rows.map(row => `${row.customer} is not notified yet${row.state === 'deferred' ? ': its notice is delayed' : ''}.`)
+  return rows.map(row => `${row.customer} is not notified yet${row.state === 'deferred' ? ' (deferred)' : ''}.`)
 }
 
 /** 9 o'clock UTC of a day: when people are reminded of what falls due on it. */

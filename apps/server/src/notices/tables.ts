@@ -6,7 +6,7 @@ import { customers } from '../directory/tables.ts'
 import { incidents } from '../incidents/tables.ts'
 import { choice, id, instant, table } from '../kernel/columns.ts'
 
-/** A duty to notify one customer of one incident. */
+/** An obligation to notify one customer of one incident. */
 export const obligations = table(
   'obligations',
   {

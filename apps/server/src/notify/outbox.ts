@@ -64,10 +64,10 @@ export class Outbox implements Messenger {
     this.#config = config
     this.#secrets = secrets
     const registers = [metrics.registry]
-    this.#counted = new Counter({ name: 'tocsin_messages_total', help: 'Messages, by channel and outcome', labelNames: ['channel', 'state'], registers })
+    this.#counted = new Counter({ name: 'tocsin_messages_total', help: 'Messages by channel and state', labelNames: ['channel', 'state'], registers })
     this.#delay = new Histogram({
       name: 'tocsin_message_delay_seconds',
-      help: 'From a message being written to its channel accepting it',
+      help: 'Time from creating a message until its channel accepted it',
       buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30, 300],
       registers,
     })

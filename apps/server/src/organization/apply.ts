@@ -26,7 +26,7 @@ class Names {
   /** @throws AppProblem invalid, naming the place in the file */
   idOf(name: string, path: string): string {
     const id = this.#ids.get(name)
-    if (id === undefined) throw invalid(path, `names the ${this.#kind} ${name}, which is neither there nor in the file`)
+    if (id === undefined) throw invalid(path, `names the ${this.#kind} ${name}, which exists neither on the server nor in the file`)
     return id
   }
 }
@@ -53,7 +53,7 @@ export async function applyOrganization(tx: Tx, context: AppContext, caller: Cal
   await applyPeople(tx, context, caller, wanted)
   await applyTeams(tx, caller, wanted, isDue)
   await applySchedules(tx, context, caller, wanted, isDue)
-  // Policies name depths, and what a team promises names policies: the depths come first.
+  // Policies name tiers, and routing rules name policies: the tiers come first.
   for (const [i, team] of wanted.teams.entries()) if (isDue('team', team.name)) await applyTiers(tx, context, caller, team, `teams.${i}`)
   await applyPolicies(tx, caller, wanted, isDue)
   await applyServices(tx, caller, wanted, isDue)
@@ -68,7 +68,7 @@ export async function applyOrganization(tx: Tx, context: AppContext, caller: Cal
     })
 }
 
-/** New people stand in schedules at once and are paged at their address; an invitation lets them choose a password. Those who are there keep their role. */
+/** New people are on schedules at once and are paged at their address; an invitation lets them choose a password. Those who are there keep their role. */
 async function applyPeople(tx: Tx, context: AppContext, caller: Caller, { people }: OrganizationFile): Promise<void> {
   const known = await peopleOf(tx)
   for (const person of people) {
@@ -101,8 +101,8 @@ async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { sch
   for (const [i, schedule] of schedules.entries()) {
     const path = `schedules.${i}`
     const { team, name, timeZone, merge, needsApprenticeship = false, overrides, temporaries, absences, apprentices } = schedule
-    if (team === undefined) throw invalid(`${path}.team`, 'is required: whose schedule it is')
-    if (apprentices.length > 0) throw invalid(`${path}.apprentices`, 'is for files without a server: here an apprenticeship begins on the page of the team')
+    if (team === undefined) throw invalid(`${path}.team`, 'is required: the team that owns the schedule')
+    if (apprentices.length > 0) throw invalid(`${path}.apprentices`, 'cannot be applied to a server; start apprenticeships on the page of the team')
     if (!isDue('schedule', scheduleKey(schedule))) continue
     const teamId = teams.idOf(team, `${path}.team`)
     const layersOf = (given: typeof schedule.layers, at: string) =>
@@ -129,7 +129,7 @@ async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { sch
       await addTemporary(tx, context, caller, id, { ...one, layers: layersOf(one.layers, `${path}.temporaries`), reason: 'from a file' })
     const off = await listTimeOff(tx)
     for (const [n, { participant, start, end }] of absences.entries()) {
-      if (end === undefined) throw invalid(`${path}.absences.${n}.end`, 'is required: who has left is taken off on the page People')
+      if (end === undefined) throw invalid(`${path}.absences.${n}.end`, 'is required; to remove people who left, deactivate them on the People page')
       const personId = people.idOf(participant, `${path}.absences.${n}.participant`)
       if (end > tx.now && !off.some(one => one.person.id === personId && one.end === end))
         await addTimeOff(tx, context, caller, { personId, start, end, reason: 'from a file' })
@@ -137,7 +137,7 @@ async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { sch
   }
 }
 
-/** What a team has set, or what stands for nothing set. */
+/** What a team has set, or the defaults. */
 async function settingsOf(tx: Tx, teamId: string) {
   const [found] = await listOnCall(tx, [teamId])
   return (
@@ -193,7 +193,7 @@ async function targetsFor(tx: Tx, teamId: string): Promise<(target: TargetShape,
     if ('schedule' in target) return { kind: 'schedule', scheduleId: schedules.idOf(target.schedule, path), position: target.position ?? 0 }
     if ('channel' in target) return { kind: 'channel', channelId: channels.idOf(target.channel, path) }
     const tier = tiers.find(one => one.name === target.tier)
-    if (tier === undefined) throw invalid(path, `names the tier ${target.tier}, which the team does not have`)
+    if (tier === undefined) throw invalid(path, `names the tier ${target.tier}, which does not exist in the team`)
     return { kind: 'tier', tierId: tier.id }
   }
 }

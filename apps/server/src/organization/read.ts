@@ -33,7 +33,7 @@ export async function readOrganization(reader: Reader): Promise<OrganizationFile
     if (target.kind === 'team') return [{ team: teamName.get(target.teamId) ?? '' }]
     return [{ channel: channels.get(target.channelId) ?? '' }]
   }
-  // The place of somebody who has left stays, as nobody's: the turns of the others do not move.
+  // The slot of somebody who has left stays, as nobody's: the shifts of the others do not move.
   const positionOf = (position: Layer['participants'][number]) => (typeof position === 'string' ? emailOf(position) : position.flatMap(emailOf))
   const layerOf = (layer: Layer): Layer => ({ ...layer, participants: layer.participants.map(positionOf) })
 

@@ -163,7 +163,7 @@ describe('a database that goes away', () => {
     world.jump({ minutes: 6 })
     await new Promise(resolve => setTimeout(resolve, 1_500))
     expect(world.takeMails()).toEqual([])
-    wire.mend()
+    wire.restore()
     const pagesOfBackup = () => world.mail.mails.filter(mail => mail.to === backup.email && mail.purpose === 'page')
     await until(() => (pagesOfBackup().length >= 4 ? true : undefined), 'the steps happen once the database is back')
     await world.settle()

@@ -25,7 +25,7 @@ const maxRepaired = 1_000
 
 export const escalationAudits = defineCounter({
   name: 'tocsin_escalation_audits_total',
-  help: 'Checks of the open escalations: in order, late, repaired',
+  help: 'Audits of open escalations, by result: in order, late, repaired',
   labelNames: ['result'],
 })
 

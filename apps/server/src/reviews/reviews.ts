@@ -23,7 +23,7 @@ export async function reviewReason(reader: Reader, incident: IncidentRow): Promi
   if (incident.declaredAt === null) return undefined
   if (incident.class === 'customer-reportable') return 'It is customer-reportable.'
   if (incident.class === 'privacy-breach') return 'It is a privacy breach.'
-  if (incident.dataTouched.customerData === 'yes' || incident.dataTouched.personalData === 'yes') return 'It touched customer or personal data.'
+  if (incident.dataTouched.customerData === 'yes' || incident.dataTouched.personalData === 'yes') return 'It affected customer or personal data.'
   const affected = await reader.db
     .select({ id: incidentCustomers.customerId })
     .from(incidentCustomers)
@@ -32,12 +32,12 @@ export async function reviewReason(reader: Reader, incident: IncidentRow): Promi
   return affected.length > 0 ? 'It affects customers.' : undefined
 }
 
-/** What stands against closing the incident: a review that is required and not finished. */
+/** What prevents closing the incident: a review that is required and not finished. */
 export async function missingReview(reader: Reader, incident: IncidentRow): Promise<string[]> {
   const reason = await reviewReason(reader, incident)
   if (reason === undefined) return []
   const [review] = await reader.db.select({ state: reviews.state }).from(reviews).where(eq(reviews.incidentId, incident.id))
-  return review?.state === 'finished' ? [] : [`The review is required and not finished. ${reason}`]
+  return review?.state === 'finished' ? [] : [`The required review is not finished. ${reason}`]
 }
 
 const owner = alias(people, 'owner')
@@ -69,7 +69,7 @@ async function selectFollowUps(reader: Reader, context: AppContext, viewer: View
   }))
 }
 
-/** One page of the improvements, the one due first on top; open ones are those not yet done and shown to work. */
+/** One page of the follow-up actions, earliest due date first; open ones are not yet verified effective. */
 export async function listFollowUps(
   reader: Reader,
   context: AppContext,
@@ -113,7 +113,7 @@ export async function readReviewOf(
   return {
     review: row ? await toReview(reader, context, viewer, row) : null,
     isRequired: reason !== undefined,
-    because: reason ?? 'It touches neither customers nor data: a review is welcome, and not required.',
+    because: reason ?? 'It affects neither customers nor data, so a review is optional.',
   }
 }
 
@@ -137,7 +137,7 @@ export async function startReview(tx: Tx, context: AppContext, caller: Caller, i
     .join('\n')
     .slice(0, 50_000)
   const [row] = await tx.db.insert(reviews).values({ id: newId(), incidentId, state: 'draft', sequence, findings: [] }).onConflictDoNothing().returning()
-  if (!row) throw conflict('The review was started already.')
+  if (!row) throw conflict('The review was already started.')
   await record(tx, { actor: caller.actor, type: 'review.started', subject: { kind: 'review', id: row.id }, within: incidentId })
   return toReview(tx, context, caller, row)
 }
@@ -153,7 +153,7 @@ async function lockReview(tx: Tx, context: AppContext, caller: Caller, id: strin
 }
 
 function assertDraft(review: ReviewRow): void {
-  if (review.state === 'finished') throw conflict('This review is finished: it stands as it was agreed.')
+  if (review.state === 'finished') throw conflict('This review is finished and cannot be changed.')
 }
 
 async function saved(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<Review> {
@@ -191,7 +191,7 @@ export async function saveReview(
 export async function finishReview(tx: Tx, context: AppContext, caller: Caller, id: string, version: number): Promise<Review> {
   const review = await lockReview(tx, context, caller, id, version)
   assertDraft(review)
-  if (review.findings.length === 0) throw conflict('A review has at least one finding.')
+  if (review.findings.length === 0) throw conflict('Add at least one finding first.')
   await tx.db
     .update(reviews)
     .set({ state: 'finished', finishedById: caller.personId, finishedAt: tx.now, version: review.version + 1 })
@@ -206,7 +206,7 @@ export async function finishReview(tx: Tx, context: AppContext, caller: Caller, 
   return saved(tx, context, caller, id)
 }
 
-/** Adds an improvement. Its owner is reminded on the day it is due, until it is shown to work. */
+/** Adds a follow-up action. Its owner is reminded on the day it is due, until it is verified effective. */
 export async function addFollowUp(
   tx: Tx,
   context: AppContext,
@@ -234,7 +234,7 @@ interface Look {
   readonly dueOn?: string | undefined
 }
 
-/** Looks at an improvement again: not done yet (with a new date), done, or shown to work, which somebody else than its owner says. */
+/** Updates a follow-up action: still open (with a new date), done, or verified effective, which somebody other than its owner does. */
 export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller, id: string, look: Look): Promise<FollowUp> {
   const [found] = await tx.db
     .select()
@@ -243,9 +243,9 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
     .for('update')
   if (!found) throw notFound('follow-up')
   if (found.version !== look.version) throw changedMeanwhile()
-  if (found.state === 'verified') throw conflict('It was verified as effective already. Add another improvement for what is still missing.')
-  if (look.state === 'verified' && found.state !== 'done') throw conflict('It is done first, and then shown to work.')
-  if (look.state === 'verified' && found.ownerId === caller.personId) throw forbidden('Somebody else than its owner says that it works.')
+  if (found.state === 'verified') throw conflict('This follow-up action is already verified as effective. Add another one for anything that is still missing.')
+  if (look.state === 'verified' && found.state !== 'done') throw conflict('Mark the follow-up action as done before verifying its effectiveness.')
+  if (look.state === 'verified' && found.ownerId === caller.personId) throw forbidden('Effectiveness must be verified by somebody other than the owner.')
   const dueOn = look.dueOn ?? found.dueOn
   await tx.db
     .update(followUps)
@@ -270,7 +270,7 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
   return followUp
 }
 
-/** The day has come: the owner of an improvement that is not shown to work yet is told by mail, once a week until it is. */
+/** On the due date, the owner of a follow-up action that is not verified effective yet is reminded by mail, once a week until it is. */
 export async function remindOwner(tx: Tx, context: AppContext, id: string): Promise<void> {
   const [found] = await tx.db
     .select({ followUp: followUps, incident: incidents, owner: people })
@@ -286,8 +286,8 @@ export async function remindOwner(tx: Tx, context: AppContext, id: string): Prom
     purpose: 'follow-up',
     purposeId: id,
     withinId: incident.id,
-    subject: `Due: an improvement after incident ${incident.number}`,
-    body: `${incident.isRestricted ? 'An improvement of a restricted incident' : followUp.title}\n\nIt was due on ${followUp.dueOn} and is ${followUp.state === 'done' ? 'done, but not yet shown to work' : 'open'}.\n${context.messenger.origin}/improvements\n`,
+    subject: `Follow-up action due: incident ${incident.number}`,
+    body: `${incident.isRestricted ? 'Follow-up action of a restricted incident' : followUp.title}\n\nIt was due on ${followUp.dueOn} and is ${followUp.state === 'done' ? 'done, but not yet verified as effective' : 'open'}.\n${context.messenger.origin}/follow-ups\n`,
     isDemo: found.owner.isDemo,
   })
   const nextWeek = new Date(Date.parse(tx.now) + 7 * 86_400_000).toISOString().slice(0, 10)

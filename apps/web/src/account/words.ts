@@ -1,7 +1,7 @@
 import type { ContactMethod } from '@tocsin/api'
 
 export const kindWords: Record<ContactMethod['kind'], string> = {
-  email: 'E-mail',
+  email: 'Email',
   push: 'This browser',
   sms: 'SMS',
   voice: 'Call',

@@ -168,43 +168,43 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
   )
 }
 
-/** Lines that were no events: read, mended, matched again. */
+/** Lines that were not valid events: read, fixed, matched again. */
 export function DeadLetters() {
   const mayRead = useMay('responder')
   const letters = usePages<DeadLetter>('deadLetters', {}, { isEnabled: mayRead })
-  const [mending, setMending] = useState<DeadLetter>()
+  const [fixing, setFixing] = useState<DeadLetter>()
   if (!mayRead || (letters.items?.length ?? 0) === 0) return null
   return (
     <Section title="Rejected lines" isFlush>
-      {letters.items?.map(letter => (
-        <Group key={letter.id} className="list-row" gap="sm" wrap="nowrap" align="flex-start">
+      {letters.items?.map(deadLetter => (
+        <Group key={deadLetter.id} className="list-row" gap="sm" wrap="nowrap" align="flex-start">
           <div style={{ minWidth: 0, flex: 1 }}>
             <Text className="mono" lineClamp={2}>
-              {letter.text}
+              {deadLetter.text}
             </Text>
             <Text size="sm" className="quiet" component="div">
-              {letter.source} · <Time at={letter.receivedAt} isRelative /> · {letter.reason}
+              {deadLetter.source} · <Time at={deadLetter.receivedAt} isRelative /> · {deadLetter.reason}
             </Text>
           </div>
-          <Button size="xs" variant="default" onClick={() => setMending(letter)}>
+          <Button size="xs" variant="default" onClick={() => setFixing(deadLetter)}>
             Fix
           </Button>
         </Group>
       ))}
       <LoadMore list={letters} />
-      {mending ? <MendModal letter={mending} onClose={() => setMending(undefined)} /> : null}
+      {fixing ? <FixModal deadLetter={fixing} onClose={() => setFixing(undefined)} /> : null}
     </Section>
   )
 }
 
-function MendModal({ letter, onClose }: { letter: DeadLetter; onClose: () => void }) {
+function FixModal({ deadLetter, onClose }: { deadLetter: DeadLetter; onClose: () => void }) {
   const mayWrite = useMay('lead')
-  const [text, setText] = useState(letter.text)
+  const [text, setText] = useState(deadLetter.text)
   const replay = useCommand('replayDeadLetters', { done: 'Line replayed.', onDone: onClose })
   return (
     <Modal opened onClose={onClose} title="Rejected line">
       <Stack>
-        <Text size="sm">{letter.reason}</Text>
+        <Text size="sm">{deadLetter.reason}</Text>
         <Textarea
           label="Line"
           autosize
@@ -218,7 +218,7 @@ function MendModal({ letter, onClose }: { letter: DeadLetter; onClose: () => voi
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button disabled={!mayWrite} loading={replay.isPending} onClick={() => replay.mutate({ body: { letters: [{ id: letter.id, text }] } })}>
+          <Button disabled={!mayWrite} loading={replay.isPending} onClick={() => replay.mutate({ body: { letters: [{ id: deadLetter.id, text }] } })}>
             Replay line
           </Button>
         </Group>

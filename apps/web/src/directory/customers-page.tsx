@@ -123,7 +123,7 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
           {form.values.contacts.map((contact, position) => (
             <Group key={contact.key} align="flex-start" wrap="nowrap">
               <TextInput aria-label="Contact name" placeholder="Name" flex={1} {...form.getInputProps(`contacts.${position}.name`)} />
-              <TextInput aria-label="Contact email" placeholder="E-mail" type="email" flex={1} {...form.getInputProps(`contacts.${position}.email`)} />
+              <TextInput aria-label="Contact email" placeholder="Email" type="email" flex={1} {...form.getInputProps(`contacts.${position}.email`)} />
               <ActionIcon
                 variant="subtle"
                 color="gray"

@@ -28,7 +28,7 @@ export function InviteModal({ onClose }: { onClose: () => void }) {
           <Stack>
             <FormProblem errors={form.errors} />
             <TextInput label="Name" required {...form.getInputProps('name')} />
-            <TextInput label="E-mail" type="email" required {...form.getInputProps('email')} />
+            <TextInput label="Email" type="email" required {...form.getInputProps('email')} />
             <Select
               label="Role"
               description="Observers read; responders respond; leads declare, close and manage; administrators do everything"

@@ -88,8 +88,8 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
           <TextInput label="Title" {...form.getInputProps('title')} />
           <Textarea label="Summary" autosize minRows={3} {...form.getInputProps('summary')} />
           <Group grow align="flex-start">
-            <Select label="Customer data touched" data={answers} allowDeselect={false} {...form.getInputProps('customerData')} />
-            <Select label="Personal data touched" data={answers} allowDeselect={false} {...form.getInputProps('personalData')} />
+            <Select label="Customer data affected" data={answers} allowDeselect={false} {...form.getInputProps('customerData')} />
+            <Select label="Personal data affected" data={answers} allowDeselect={false} {...form.getInputProps('personalData')} />
           </Group>
           <Textarea label="Data description" autosize minRows={2} {...form.getInputProps('description')} />
           <Group grow align="flex-start">

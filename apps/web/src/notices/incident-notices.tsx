@@ -4,7 +4,7 @@ import { Empty, Loaded, LoadMore } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { ObligationCard } from './obligation-card.tsx'
 
-/** The duties to notify that come from one incident. */
+/** The notification obligations of one incident. */
 export function IncidentNotices({ incident }: { incident: Incident }) {
   const obligations = usePages<Obligation>('obligations', { view: 'all', incidentId: incident.id })
   return (

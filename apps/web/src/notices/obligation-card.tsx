@@ -8,7 +8,7 @@ import { useMay, useMe } from '../session.ts'
 import { DecisionModal, reasonCategoryLabels } from './decision-modal.tsx'
 import { NoticeModal } from './notice-modal.tsx'
 
-/** One duty: its clock, its notices, and a decision if there is one. */
+/** One obligation: its deadline, its notices, and a decision if there is one. */
 export function ObligationCard({ obligation, isClosed, showsIncident = false }: { obligation: Obligation; isClosed: boolean; showsIncident?: boolean }) {
   const canRespond = useMay('responder') && !isClosed
   const mayLead = useMay('lead') && !isClosed

@@ -9,7 +9,7 @@ import { levelSummary } from '../scheduling/words.ts'
 import { useMay } from '../session.ts'
 import { PolicyModal } from './policy-modal.tsx'
 
-/** Which pages climb what, the policies, and the channels of a team. */
+/** The routing rules, the policies, and the channels of a team. */
 export function Escalation({ team }: { team: TeamOnCall }) {
   const policies = useApi('policies')
   const people = useApi('people')

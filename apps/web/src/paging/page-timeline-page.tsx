@@ -9,14 +9,14 @@ import { Loaded, Page, Section } from '../parts/page.tsx'
 import { Time, utc } from '../parts/time.tsx'
 import { PageActions } from './page-actions.tsx'
 
-/** A page's whole story on one line of time. */
+/** The timeline of a page. */
 export function PageTimelinePage() {
   const { id } = useParams({ strict: false }) as { id: string }
-  const story = useApi('page', { params: { id }, query: { limit: maxEvents } })
-  const more = useMoreEvents(id, story.data)
+  const timeline = useApi('page', { params: { id }, query: { limit: maxEvents } })
+  const more = useMoreEvents(id, timeline.data)
   return (
-    <Page title={story.data?.title ?? 'Page'} actions={story.data ? <PageActions page={story.data} /> : null}>
-      <Loaded query={story}>
+    <Page title={timeline.data?.title ?? 'Page'} actions={timeline.data ? <PageActions page={timeline.data} /> : null}>
+      <Loaded query={timeline}>
         {page => (
           <Stack>
             <Group gap="xs">
@@ -42,7 +42,7 @@ export function PageTimelinePage() {
               <Subject page={page} />
             </Section>
             <Section title="Timeline">
-              <ol className="story">
+              <ol className="page-timeline">
                 {[...page.events, ...more.events].map(event => (
                   <li key={event.entryId} data-kind={event.kind}>
                     <Text component="div" size="sm" className="quiet numeric" title={utc(event.at)}>
@@ -77,15 +77,15 @@ export function PageTimelinePage() {
 
 const maxEvents = 200
 
-/** The parts of a long story after its first. Events never change: what was read once stays. */
-function useMoreEvents(id: string, story: PageTimeline | undefined) {
+/** The parts of a long timeline after the first. Events never change: what was read once stays. */
+function useMoreEvents(id: string, timeline: PageTimeline | undefined) {
   const [more, setMore] = useState<Pick<PageTimeline, 'events' | 'next'>>()
   const read = useMutation({
     mutationFn: (cursor: string) => call('page', { params: { id }, query: { limit: maxEvents, cursor } }),
     onSuccess: part => setMore({ events: [...(more?.events ?? []), ...part.events], next: part.next }),
     onError: tellProblem,
   })
-  const next = more === undefined ? (story?.next ?? null) : more.next
+  const next = more === undefined ? (timeline?.next ?? null) : more.next
   return { events: more?.events ?? [], next, isLoading: read.isPending, load: () => next !== null && read.mutate(next) }
 }
 

@@ -13,7 +13,7 @@ import { SetUpModal } from './set-up-modal.tsx'
 
 const tabs = ['calendar', 'escalation', 'people', 'record'] as const
 
-/** One team on call: its calendar, how its pages climb, its people, and who was on call. */
+/** One team on call: its calendar, how its pages escalate, its people, and who was on call. */
 export function TeamPage() {
   const { id } = useParams({ strict: false }) as { id: string }
   const teams = useApi('onCall')

@@ -4,12 +4,12 @@ import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
-/** Gives a dead letter up, with the reason. */
-export function DiscardModal({ letter, onClose }: { letter: JournalDeadLetter; onClose: () => void }) {
+/** Discards a dead letter, with the reason. */
+export function DiscardModal({ deadLetter, onClose }: { deadLetter: JournalDeadLetter; onClose: () => void }) {
   const { form, submit, isBusy } = useRouteForm(
     'discardJournalDeadLetter',
     { reason: '' },
-    { around: () => ({ params: { id: letter.id } }), done: 'Dead letter discarded.', onDone: onClose },
+    { around: () => ({ params: { id: deadLetter.id } }), done: 'Dead letter discarded.', onDone: onClose },
   )
   return (
     <Modal opened onClose={onClose} title="Discard this dead letter">
@@ -17,9 +17,9 @@ export function DiscardModal({ letter, onClose }: { letter: JournalDeadLetter; o
         <Stack>
           <FormProblem errors={form.errors} />
           <Text className="quiet">
-            What should have followed from {letter.entry.type} in {letter.reader} will not happen.
+            The actions that {deadLetter.entry.type} triggers in {deadLetter.reader} will not run.
           </Text>
-          <Textarea label="Reason" description="Kept in the audit log" autosize minRows={2} {...form.getInputProps('statement')} />
+          <Textarea label="Reason" description="Kept in the audit log" autosize minRows={2} {...form.getInputProps('reason')} />
           <FormActions isBusy={isBusy} onCancel={onClose} submit="Discard" />
         </Stack>
       </form>

@@ -65,28 +65,28 @@ function DeadLetters() {
   const [discarded, setDiscarded] = useState<JournalDeadLetter>()
   return (
     <>
-      {letters.items?.map(letter => (
-        <Group key={letter.id} className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
+      {letters.items?.map(deadLetter => (
+        <Group key={deadLetter.id} className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
           <div style={{ minWidth: 0 }}>
             <Text fw={550}>
-              {letter.reader}: {letter.entry.type}
+              {deadLetter.reader}: {deadLetter.entry.type}
             </Text>
             <Text size="sm" className="quiet" component="div">
-              {letter.attempts} attempts, the latest <Time at={letter.at} isRelative /> · {letter.error}
+              {deadLetter.attempts} attempts, the latest <Time at={deadLetter.at} isRelative /> · {deadLetter.error}
             </Text>
           </div>
           <Group gap="xs" wrap="nowrap">
-            <Button size="xs" variant="default" loading={replay.isPending} onClick={() => replay.mutate({ params: { id: letter.id } })}>
+            <Button size="xs" variant="default" loading={replay.isPending} onClick={() => replay.mutate({ params: { id: deadLetter.id } })}>
               Replay
             </Button>
-            <Button size="xs" variant="default" onClick={() => setDiscarded(letter)}>
+            <Button size="xs" variant="default" onClick={() => setDiscarded(deadLetter)}>
               Discard…
             </Button>
           </Group>
         </Group>
       ))}
       <LoadMore list={letters} />
-      {discarded ? <DiscardModal letter={discarded} onClose={() => setDiscarded(undefined)} /> : null}
+      {discarded ? <DiscardModal deadLetter={discarded} onClose={() => setDiscarded(undefined)} /> : null}
     </>
   )
 }

@@ -52,7 +52,7 @@ export function Banners() {
   )
 }
 
-/** The notification obligation that is due first, until the customer is notified. */
+/** The notification obligation that is due first, until it is fulfilled. */
 function RunningClock() {
   const obligations = useApi('obligations', { query: { view: 'open', limit: 1 } })
   const counters = useApi('counters')

@@ -11,9 +11,9 @@ export interface Hashes {
 /** Lengths at which the ends of values are looked up; a longer literal is looked up by as much of its end. */
 const endLengths = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28]
 
-const mostGrams = 4_000
+const maxGrams = 4_000
 /** Grams of a long literal that are weighed. */
-const mostConsidered = 20
+const maxConsidered = 20
 
 /** Which programs a literal points to. */
 type Entry = readonly [witness: Witness, program: number]
@@ -81,7 +81,7 @@ function literalOf(text: string, hashes: Hashes): Literal {
   if (found !== undefined) return found
   const written = escaped(text)
   const bytes = utf8(written)
-  const count = Math.min(mostConsidered, Math.max(0, bytes.length - 3))
+  const count = Math.min(maxConsidered, Math.max(0, bytes.length - 3))
   const literal = {
     written,
     bytes,
@@ -143,7 +143,7 @@ type Behind = { readonly offset: number; readonly literal: Literal }[]
 /** Four bytes of each literal are looked for at every `stride`th place: the rarest that this index knows of. */
 function writeGrams(inside: ReadonlyMap<Literal, ReadonlySet<number>>, words: (number | undefined)[], writer: Writer, postings: Postings): void {
   // Each literal stands once for every place within a stride: long strides of long lists would cost more memory than they save time.
-  const stride = Math.max(1, Math.min(8, Math.floor(mostGrams / inside.size), ...inside.keys().map(({ grams }) => grams.length)))
+  const stride = Math.max(1, Math.min(8, Math.floor(maxGrams / inside.size), ...inside.keys().map(({ grams }) => grams.length)))
   const frequency = new Map<number, number>()
   for (const { grams } of inside.keys()) for (const gram of grams) frequency.set(gram, (frequency.get(gram) ?? 0) + 1)
   const grams = new Map<number, Behind>()

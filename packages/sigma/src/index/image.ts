@@ -138,9 +138,9 @@ function partly(expression: Expression, id: number | undefined, others: Readonly
     const settled = expression.op === 'or'
     let isOpen = false
     for (const part of expression.of) {
-      const verdict = partly(part, id, others)
-      if (verdict === settled) return settled
-      if (verdict === undefined) isOpen = true
+      const result = partly(part, id, others)
+      if (result === settled) return settled
+      if (result === undefined) isOpen = true
     }
     return isOpen ? undefined : !settled
   }

@@ -46,14 +46,14 @@ function compile(): object {
 function instantiate(memory: Memory): Exports {
   compiled ??= compile()
   const abort = () => {
-    throw new Error('the scanner gave up')
+    throw new Error('the scanner aborted')
   }
   // The exports are those of wasm/scan.ts.
   return new wasm.Instance(compiled, { env: { memory, abort } }).exports as Exports
 }
 
 const page = 65_536
-const mostHashed = 60_000
+const maxHashed = 60_000
 
 /** The hash functions of the scanner, for those who write its image. */
 export function scannerHashes(): Hashes {
@@ -61,7 +61,7 @@ export function scannerHashes(): Hashes {
   const exports = instantiate(memory)
   const bytes = new Uint8Array(memory.buffer)
   const put = (text: Uint8Array) => {
-    if (text.length > mostHashed) throw new RangeError(`a literal is longer than ${mostHashed} bytes`)
+    if (text.length > maxHashed) throw new RangeError(`a literal is longer than ${maxHashed} bytes`)
     bytes.set(text, base)
     return text.length
   }
@@ -90,8 +90,8 @@ export function indicatorTable(places: number): IndicatorTable {
   exports.useIndicators(at)
   return {
     insertText(text) {
-      bytes.set(text.subarray(0, mostHashed), base)
-      exports.insertText(base, Math.min(text.length, mostHashed))
+      bytes.set(text.subarray(0, maxHashed), base)
+      exports.insertText(base, Math.min(text.length, maxHashed))
     },
     insertNetwork({ size: bitsSize, bits, prefix }) {
       exports.insertNetwork(bitsSize, prefix, BigInt.asIntN(64, bits >> 64n), BigInt.asIntN(64, bits))

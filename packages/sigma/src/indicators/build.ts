@@ -11,7 +11,7 @@ export async function buildIndicatorsApart(blocks: AsyncIterable<string>): Promi
     const built = new Promise<SharedArrayBuffer>((resolve, reject) => {
       worker.once('message', resolve)
       worker.once('error', reject)
-      worker.once('exit', () => reject(new Error('the thread that makes indicators ready has ended')))
+      worker.once('exit', () => reject(new Error('the thread that builds the indicator set exited')))
     })
     built.catch(() => undefined)
     for await (const block of blocks) worker.postMessage(block)

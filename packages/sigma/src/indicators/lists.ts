@@ -33,7 +33,7 @@ export class UnreadableList extends Error {
 }
 
 /** A STIX bundle is held in memory. */
-export const mostBundleBytes = 256 * 1_048_576
+export const maxBundleBytes = 256 * 1_048_576
 const partSize = 5_000
 
 /**
@@ -53,7 +53,7 @@ export async function* readIndicators(source: AsyncIterable<Uint8Array>): AsyncI
     try {
       yield* readIndicators(joined(Readable.from(whole), createGunzip()))
     } catch (error) {
-      throw error instanceof UnreadableList ? error : new UnreadableList('is not gzip that can be read')
+      throw error instanceof UnreadableList ? error : new UnreadableList('is not valid gzip')
     }
     return
   }
@@ -72,7 +72,7 @@ async function* bundleParts(whole: AsyncIterable<Buffer>): AsyncIterable<ListPar
   let size = 0
   for await (const piece of whole) {
     size += piece.length
-    if (size > mostBundleBytes) throw new UnreadableList(`is larger than ${mostBundleBytes / 1_048_576} MB: split it`)
+    if (size > maxBundleBytes) throw new UnreadableList(`is larger than ${maxBundleBytes / 1_048_576} MB: split it`)
     pieces.push(piece)
   }
   let bundle: unknown
@@ -83,10 +83,10 @@ async function* bundleParts(whole: AsyncIterable<Buffer>): AsyncIterable<ListPar
         .replace(/^\uFEFF/, ''),
     )
   } catch {
-    throw new UnreadableList('begins like a STIX bundle, but is no JSON')
+    throw new UnreadableList('looks like a STIX bundle but is not valid JSON')
   }
   const objects = (bundle as { objects?: unknown } | null)?.objects
-  if (!Array.isArray(objects)) throw new UnreadableList('is JSON, but no STIX 2.1 bundle: it has no list of objects')
+  if (!Array.isArray(objects)) throw new UnreadableList('is JSON but not a STIX 2.1 bundle: the list of objects is missing')
   for (let from = 0; from < objects.length; from += partSize) yield indicatorsOfObjects(objects.slice(from, from + partSize))
 }
 
@@ -103,7 +103,7 @@ export function indicatorsOfObjects(objects: readonly unknown[]): ListPart {
     if (revoked === true) continue
     const at = typeof id === 'string' ? id.slice(0, 200) : 'an indicator without id'
     if (language !== 'stix' || typeof pattern !== 'string') {
-      problems.push({ at, reason: `its pattern is of the kind ${String(language).slice(0, 50)}, not stix` })
+      problems.push({ at, reason: `its pattern type is ${String(language).slice(0, 50)}, not stix` })
       continue
     }
     try {
@@ -197,7 +197,7 @@ async function* lineParts(whole: AsyncIterable<Buffer>): AsyncIterable<ListPart>
         if (isHeader || isComment) continue
       }
       const found = rowOf(line, record, columns ?? { value: -1, description: -1, until: -1 })
-      if (found === undefined) problems.push({ at: `line ${info.lines}`, reason: `there is no address, domain, URL or hash in it: ${line.slice(0, 100)}` })
+      if (found === undefined) problems.push({ at: `line ${info.lines}`, reason: `no IP address, domain, URL or hash found: ${line.slice(0, 100)}` })
       else indicators.push(found)
       if (indicators.length + problems.length < partSize) continue
       yield { indicators, problems, replaced: [] }
@@ -205,7 +205,7 @@ async function* lineParts(whole: AsyncIterable<Buffer>): AsyncIterable<ListPart>
       problems = []
     }
   } catch (error) {
-    if (error instanceof CsvError) throw new UnreadableList(`is no CSV that can be read: ${error.message}`)
+    if (error instanceof CsvError) throw new UnreadableList(`is not valid CSV: ${error.message}`)
     throw error
   }
   yield { indicators, problems, replaced: [] }

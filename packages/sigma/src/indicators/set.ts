@@ -17,8 +17,8 @@ export interface FoundIndicator {
 /** The most indicators that a set holds. */
 export const maxIndicators = 4_000_000
 /** Of one event. */
-const mostFound = 50
-const mostValueBytes = 1_000_000
+const maxFound = 50
+const maxValueBytes = 1_000_000
 
 // Words at the head of a set.
 const head = { places: 0, count: 1, table: 2, tableEnd: 3, slots: 4, texts: 5, end: 6 } as const
@@ -110,8 +110,8 @@ export class IndicatorSet {
     const found = new Map<string, FoundIndicator>()
     for (const field of indicatorFields)
       for (const text of event.field(field).texts) {
-        const value = text.slice(0, mostValueBytes)
-        for (const key of this.keysIn(value)) if (!found.has(key) && found.size < mostFound) found.set(key, { key, field, value })
+        const value = text.slice(0, maxValueBytes)
+        for (const key of this.keysIn(value)) if (!found.has(key) && found.size < maxFound) found.set(key, { key, field, value })
       }
     return [...found.values()]
   }

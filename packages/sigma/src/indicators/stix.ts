@@ -26,7 +26,7 @@ function tokensOf(pattern: string): Token[] {
 const isValuePath = (path: string) => /^(?:(?:ipv4-addr|ipv6-addr|domain-name|url):value|network-traffic:(?:dst|src)_ref\.value)$/.test(path)
 const isHashPath = (path: string) => /^(?:file|artifact):hashes\.(?:'[^']+'|[\w-]+)$/.test(path)
 
-const mostTokens = 100_000
+const maxTokens = 100_000
 const maxDepth = 50
 
 /** Reads patterns that say "any of these values": what needs more than a look-up is refused, never half-taken. */
@@ -37,19 +37,19 @@ class PatternReader {
 
   constructor(pattern: string) {
     this.#tokens = tokensOf(pattern)
-    if (this.#tokens.length > mostTokens) throw new UnsupportedPattern('the pattern is too long')
+    if (this.#tokens.length > maxTokens) throw new UnsupportedPattern('the pattern is too long')
   }
 
   read(): Indicator[] {
     this.#alternatives(0, depth => this.#observation(depth))
     const left = this.#tokens[this.#at]
-    if (left !== undefined) throw new UnsupportedPattern(`${left.text} asks for more than one event: only single values can be looked up`)
+    if (left !== undefined) throw new UnsupportedPattern(`${left.text} spans multiple events; only single values are supported`)
     return this.found
   }
 
   #next(): Token {
     const token = this.#tokens[this.#at++]
-    if (token === undefined) throw new UnsupportedPattern('the pattern ends too early')
+    if (token === undefined) throw new UnsupportedPattern('the pattern is incomplete')
     return token
   }
 
@@ -65,7 +65,7 @@ class PatternReader {
   }
 
   #alternatives(depth: number, one: (depth: number) => void): void {
-    if (depth > maxDepth) throw new UnsupportedPattern('the pattern is nested too deep')
+    if (depth > maxDepth) throw new UnsupportedPattern('the pattern is nested too deeply')
     do one(depth)
     while (this.#is('OR'))
   }
@@ -86,7 +86,7 @@ class PatternReader {
     while (this.#is('AND')) paths.push(this.#comparison(depth))
     // Hashes of one file by several algorithms: each of them names it.
     if (paths.length > 1 && !paths.every(path => path !== undefined && isHashPath(path)))
-      throw new UnsupportedPattern('AND asks for several things of one event: only single values can be looked up')
+      throw new UnsupportedPattern('AND combines several values; only single values are supported')
   }
 
   #comparison(depth: number): string | undefined {
@@ -96,9 +96,9 @@ class PatternReader {
       return undefined
     }
     const path = this.#next()
-    if (path.kind !== 'word' || path.text.toUpperCase() === 'NOT') throw new UnsupportedPattern(`${path.text} is no path of an object`)
+    if (path.kind !== 'word' || path.text.toUpperCase() === 'NOT') throw new UnsupportedPattern(`${path.text} is not an object path`)
     if (!isValuePath(path.text) && !isHashPath(path.text))
-      throw new UnsupportedPattern(`${path.text} is not looked up: only addresses, domains, URLs and hashes of files are`)
+      throw new UnsupportedPattern(`${path.text} is not supported; only IP addresses, domains, URLs and file hashes are`)
     const operator = this.#next().text.toUpperCase()
     if (operator === 'IN') {
       this.#need('(')
@@ -106,14 +106,14 @@ class PatternReader {
       while (this.#is(','))
       this.#need(')')
     } else if (operator === '=' || (operator === 'ISSUBSET' && path.text.startsWith('ip'))) this.#value()
-    else throw new UnsupportedPattern(`${operator} is not looked up: only =, IN and ISSUBSET are`)
+    else throw new UnsupportedPattern(`${operator} is not supported; only =, IN and ISSUBSET are`)
     return path.text
   }
 
   #value(): void {
     const token = this.#next()
     const indicator = token.kind === 'string' ? parseIndicator(token.text) : undefined
-    if (indicator === undefined) throw new UnsupportedPattern(`'${token.text}' is no address, domain, URL or hash`)
+    if (indicator === undefined) throw new UnsupportedPattern(`'${token.text}' is not an IP address, domain, URL or hash`)
     this.found.push(indicator)
   }
 }

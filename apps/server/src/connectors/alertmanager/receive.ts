@@ -28,13 +28,13 @@ const severityOf: Readonly<Record<string, Severity>> = {
 export function fromAlertmanager(alert: Payload['alerts'][number], payload: Payload): Omit<IncomingAlert, 'serviceId'> {
   const { labels, annotations } = alert
   const links = [
-    { url: alert.generatorURL, text: 'Source of the alert' },
+    { url: alert.generatorURL, text: 'Alert source' },
     { url: annotations.runbook_url ?? '', text: 'Runbook' },
     { url: annotations.dashboard_url ?? '', text: 'Dashboard' },
     { url: payload.externalURL, text: 'Alertmanager' },
   ].filter(link => /^https?:\/\//.test(link.url) && URL.canParse(link.url))
   return {
-    title: (annotations.summary || annotations.title || labels.alertname || 'Alert without a name').slice(0, 300),
+    title: (annotations.summary || annotations.title || labels.alertname || 'Unnamed alert').slice(0, 300),
     severity: severityOf[(labels.severity ?? '').toLowerCase()] ?? 'medium',
     dedupKey: alert.fingerprint,
     source: 'alertmanager',

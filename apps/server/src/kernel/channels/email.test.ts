@@ -5,7 +5,7 @@ import { startStubbornMailServer } from '../../../test/stubborn.ts'
 import { openEmail } from '../../notify/channels/email/send.ts'
 import { readConfig } from '../config.ts'
 
-const letter = {
+const message = {
   ...{ id: 'm1', address: 'ada@tocsin.test', purpose: 'page', purposeId: 'p1', subject: 'Odd', text: 'Look', brief: 'Look', origin: 'http://localhost' },
   ...{ link: undefined, secret: undefined, replyTo: undefined, sentAt: 0 },
 }
@@ -19,10 +19,10 @@ function senderBy(url: string) {
 test.for(['greeting', 'ehlo', 'data'] as const)('a mail server that stops at %s is left at the deadline, and the connection is closed', async where => {
   const server = await startStubbornMailServer(where)
   const started = Date.now()
-  await expect(senderBy(server.url)(letter, AbortSignal.timeout(400))).rejects.toThrow()
+  await expect(senderBy(server.url)(message, AbortSignal.timeout(400))).rejects.toThrow()
   expect(Date.now() - started).toBeLessThan(5_000)
   expect(server.count).toBe(1)
-  if (where !== 'greeting') expect(server.heard).toMatch(/^EHLO/)
+  if (where !== 'greeting') expect(server.received).toMatch(/^EHLO/)
   await until(() => (server.open === 0 ? true : undefined), 'the connection is closed')
   await server.stop()
 })
@@ -33,7 +33,7 @@ test.for([
   ['data', 'socketTimeout=300'],
 ] as const)('a mail server that stops at %s is left by the time limit of the library too', async ([where, limit]) => {
   const server = await startStubbornMailServer(where)
-  await expect(senderBy(`${server.url}?${limit}`)(letter, AbortSignal.timeout(20_000))).rejects.toThrow(/timeout|never received|not received/i)
+  await expect(senderBy(`${server.url}?${limit}`)(message, AbortSignal.timeout(20_000))).rejects.toThrow(/timeout|never received|not received/i)
   await until(() => (server.open === 0 ? true : undefined), 'the connection is closed')
   await server.stop()
 })
@@ -41,7 +41,7 @@ test.for([
 test('without a limit in its address, a mail server has ten seconds to greet', { timeout: 30_000 }, async () => {
   const server = await startStubbornMailServer('greeting')
   const started = Date.now()
-  await expect(senderBy(server.url)(letter, AbortSignal.timeout(25_000))).rejects.toThrow(/greeting/i)
+  await expect(senderBy(server.url)(message, AbortSignal.timeout(25_000))).rejects.toThrow(/greeting/i)
   expect((Date.now() - started) / 1_000).toBeGreaterThan(9)
   expect((Date.now() - started) / 1_000, 'not the thirty of the library').toBeLessThan(20)
   await server.stop()
@@ -49,13 +49,13 @@ test('without a limit in its address, a mail server has ten seconds to greet', {
 
 test('an answer of 4xx is worth another try, one of 5xx is not, and what was taken says so', async () => {
   const stubborn = await startStubbornMailServer('4xx')
-  await expect(senderBy(stubborn.url)(letter, AbortSignal.timeout(5_000))).rejects.toMatchObject({ message: expect.stringContaining('451'), name: 'Error' })
+  await expect(senderBy(stubborn.url)(message, AbortSignal.timeout(5_000))).rejects.toMatchObject({ message: expect.stringContaining('451'), name: 'Error' })
   await stubborn.stop()
   const mail = await startMailServer()
   mail.refuse({ code: 550, text: 'no such mailbox' })
-  await expect(senderBy(mail.url)(letter, AbortSignal.timeout(5_000))).rejects.toMatchObject({ name: 'Undeliverable' })
+  await expect(senderBy(mail.url)(message, AbortSignal.timeout(5_000))).rejects.toMatchObject({ name: 'Undeliverable' })
   mail.refuse(undefined)
-  expect(await senderBy(mail.url)(letter, AbortSignal.timeout(5_000))).toContain('taken')
+  expect(await senderBy(mail.url)(message, AbortSignal.timeout(5_000))).toContain('taken')
   expect(mail.mails.map(one => one.messageId)).toEqual(['<m1@localhost>'])
   await mail.stop()
 })
