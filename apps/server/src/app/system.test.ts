@@ -1,0 +1,70 @@
+import { roles, routes } from '@tocsin/api'
+import { describe, expect } from 'vitest'
+import { refusal } from '../../test/refusal.ts'
+import { test } from '../../test/world.ts'
+
+describe('what monitoring asks, without an account', () => {
+  test('healthz and readyz: alive all the time, ready while nothing is unavailable, and what is degraded by name', async ({ world }) => {
+    const anybody = world.client()
+    expect(await anybody('healthz')).toEqual({ status: 'ok' })
+    expect(await anybody('readyz')).toEqual({ status: 'ready', details: [] })
+    let severity: 'degraded' | 'unavailable' = 'degraded'
+    world.server.context.health.add('disk', async () => ({ severity, detail: 'It is nearly full.' }))
+    expect(await anybody('readyz')).toEqual({ status: 'degraded', details: [{ name: 'disk', detail: 'It is nearly full.' }] })
+    severity = 'unavailable'
+    await expect(anybody('readyz')).rejects.toMatchObject(refusal('unavailable'))
+    expect(await anybody('healthz'), 'it is no reason to start the process again').toEqual({ status: 'ok' })
+  })
+
+  test('metrics: the text format of Prometheus, with counts that move and without names', async ({ world }) => {
+    const anybody = world.client()
+    const size = async () => {
+      const reply = await anybody.raw('metrics')
+      expect(reply.headers.get('content-type')).toContain('text/plain')
+      const text = await reply.text()
+      return { text, entries: Number(/^tocsin_journal_entries (\d+)$/m.exec(text)?.[1]) }
+    }
+    const before = await size()
+    const lead = await world.person('lead', 'Wilhelmina')
+    await lead.call('openIncident', { body: { title: 'Odd sign-ins', reason: 'Seen.' } })
+    await world.settle()
+    const after = await size()
+    expect(after.entries).toBeGreaterThan(before.entries)
+    expect(after.text).not.toMatch(/Wilhelmina|Odd sign-ins/i)
+  })
+
+  test('openApi: every route of the contract by its name, with who may call it', async ({ world }) => {
+    const document = JSON.parse(await (await world.client().raw('openApi')).text())
+    expect(document).toMatchObject({ openapi: '3.1.0', servers: [{ url: world.server.context.messenger.origin }] })
+    for (const [name, { path, method, access }] of Object.entries(routes)) {
+      const operation = document.paths[path]?.[method.toLowerCase()]
+      expect(operation, name).toMatchObject({ operationId: name })
+      if (access.kind === 'role') expect(operation.description, name).toContain(access.role)
+    }
+  })
+})
+
+describe('renaming the organization', () => {
+  test('changes the name that everybody reads, and is on record with the one before', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    await administrator.call('renameOrganization', { body: { name: 'Bright Ledger' } })
+    expect((await world.client()('status')).organization).toBe('Bright Ledger')
+    await administrator.call('renameOrganization', { body: { name: 'Brighter Ledger' } })
+    expect((await world.client()('status')).organization).toBe('Brighter Ledger')
+    const [entry] = (await administrator.call('journal', {})).items
+    expect(entry).toMatchObject({
+      ...{ type: 'organization.renamed', actor: { id: administrator.id } },
+      data: { name: 'Brighter Ledger', before: { name: 'Bright Ledger' } },
+    })
+  })
+
+  test('is for administrators, and a name is not empty', async ({ world }) => {
+    const body = { name: 'Ours now' }
+    for (const role of roles.filter(each => each !== 'administrator'))
+      await expect((await world.person(role)).call('renameOrganization', { body })).rejects.toMatchObject(refusal('forbidden'))
+    await expect(world.client()('renameOrganization', { body })).rejects.toMatchObject(refusal('not-signed-in'))
+    const administrator = await world.person('administrator')
+    await expect(administrator.call('renameOrganization', { body: { name: '  ' } })).rejects.toMatchObject(refusal('invalid', 'name'))
+    expect((await world.client()('status')).organization).toBe('')
+  })
+})

@@ -1,0 +1,51 @@
+import { sql } from 'drizzle-orm'
+import { expect } from 'vitest'
+import { until } from '../../test/alertmanager.ts'
+import { test } from '../../test/world.ts'
+import { eventBatches } from './tables.ts'
+
+const rule = `title: Seen
+id: 44444444-4444-4444-8444-444444444444
+logsource: {category: test}
+detection:
+  selection:
+    F: evil
+  condition: selection
+level: low
+`
+
+/** Holds every statement that deletes batches, until who has the lock is done. */
+const gate = 77_001
+
+test('a batch that another detector has taken while this one matched it is that one’s: nothing of it is kept here', async ({ world }) => {
+  const lead = await world.person('lead')
+  await lead.call('createDetectionRule', { body: { text: rule } })
+  const { url } = await lead.call('createLogSource', { body: { name: 'Source' } })
+  await world.settle()
+  const { detector } = world.server.detection
+  await detector.settle()
+  const send = (host: string) => fetch(`${world.origin}${new URL(url).pathname}/events`, { method: 'POST', body: `${JSON.stringify({ F: 'evil', host })}\n` })
+  const { database } = world.server.context
+  await database.reader().db.execute(sql`
+    create function wait_at_gate() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock(${sql.raw(String(gate))}); return null; end'`)
+  await database.reader().db.execute(sql`create trigger gate before delete on event_batches for each statement execute function wait_at_gate()`)
+  const alerts = async () => (await lead.call('alerts', { query: { view: 'all' } })).items.map(({ title }) => title)
+
+  await database.transaction(async tx => {
+    await tx.db.execute(sql`select pg_advisory_xact_lock(${gate})`)
+    expect((await send('both')).status).toBe(202)
+    await until(async () => {
+      const { rows } = await database.reader().db.execute(sql`select 1 from pg_locks where locktype = 'advisory' and objid = ${gate} and not granted`)
+      return rows.length > 0 ? true : undefined
+    }, 'the detector has matched the batch and is about to take it away')
+    expect(await tx.db.delete(eventBatches).returning({ id: eventBatches.id }), 'the other was first').toHaveLength(1)
+  })
+  await detector.settle()
+  expect(await alerts()).toEqual([])
+  const [listed] = (await lead.call('detectionRules', { query: { search: '44444444' } })).items
+  expect(listed).toMatchObject({ matches: 0, lastMatchAt: null })
+
+  expect((await send('alone')).status).toBe(202)
+  await detector.settle()
+  expect(await alerts(), 'it goes on with what comes next').toHaveLength(1)
+})

@@ -1,0 +1,71 @@
+import { describe, expect } from 'vitest'
+import { refusal } from '../../test/refusal.ts'
+import { type Person, test, type World } from '../../test/world.ts'
+
+/** An incident without services, and two services with teams of their own that would carry out the plan. */
+async function incidentWith(world: World, { isRestricted = false } = {}) {
+  const { team } = await world.team({ tiers: 1 })
+  const billing = await world.team({ kind: 'engineering', tiers: 1 })
+  const search = await world.team({ kind: 'engineering', tiers: 1 })
+  const services = { billing: await world.service('billing', team, billing.team), search: await world.service('search', team, search.team) }
+  const lead = await world.person('lead')
+  const incident = await lead.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', isRestricted } })
+  const params = { id: incident.id }
+  const set = async (listed: readonly { id: string; basis: string }[], person: Person = lead) => {
+    const { version } = await lead.call('incident', { params })
+    const after = await person.call('setAffectedServices', { params, body: { version, services: [...listed] } })
+    await world.settle()
+    return after
+  }
+  await world.settle()
+  world.takeMails()
+  return { lead, incident, params, services, set, owners: { billing: billing.primary, search: search.primary } }
+}
+
+describe('setting the affected services', () => {
+  test('replaces the list, each with its basis, and pages the engineering team of each new one once', async ({ world }) => {
+    const { services, set, owners, lead } = await incidentWith(world)
+    const billing = { id: services.billing.id, basis: 'Its logs show it.' }
+    const search = { id: services.search.id, basis: 'It reads the same database.' }
+    expect((await set([billing])).services).toMatchObject([billing])
+    owners.billing.expectPage(/Its logs show it/)
+    owners.search.expectNoPage()
+    await set([billing, search])
+    owners.search.expectPage(/It reads the same database/)
+    owners.billing.expectNoPage()
+    expect((await set([search])).services).toMatchObject([search])
+    owners.billing.expectNoPage()
+    const [entry] = (await lead.call('journal', {})).items.filter(({ type }) => type === 'incident.services-set')
+    expect(entry).toMatchObject({ data: { services: [{ ...search, name: 'search' }] } })
+  })
+
+  test('of a restricted incident pages without a word of what it is about', async ({ world }) => {
+    const { services, set, owners } = await incidentWith(world, { isRestricted: true })
+    await set([{ id: services.billing.id, basis: 'An insider.' }])
+    const mail = owners.billing.expectPage(/restricted/)
+    expect(`${mail.subject} ${mail.text}`).not.toMatch(/Leak|insider/)
+  })
+
+  test('names each service once, of those that there are, on the newest version; where it is refused nobody is paged', async ({ world }) => {
+    const { services, set, owners, incident, params, lead } = await incidentWith(world)
+    const billing = { id: services.billing.id, basis: 'Logs.' }
+    await expect(set([billing, billing])).rejects.toMatchObject(refusal('invalid', 'services'))
+    await expect(set([billing, { id: incident.id, basis: 'x' }])).rejects.toMatchObject(refusal('invalid', 'services'))
+    await expect(set([{ ...billing, basis: ' ' }])).rejects.toMatchObject(refusal('invalid', 'services.0.basis'))
+    const stale = { version: incident.version + 1, services: [billing] }
+    await expect(lead.call('setAffectedServices', { params, body: stale })).rejects.toMatchObject(refusal('conflict'))
+    await world.settle()
+    owners.billing.expectNoPage()
+    expect((await lead.call('incident', { params })).services).toEqual([])
+  })
+
+  test('is for responders and above who may see the incident', async ({ world }) => {
+    const { set, services } = await incidentWith(world, { isRestricted: true })
+    const listed = [{ id: services.billing.id, basis: 'Logs.' }]
+    await expect(set(listed, await world.person('observer'))).rejects.toMatchObject(refusal('forbidden'))
+    await expect(set(listed, await world.person('lead')), 'an outsider').rejects.toMatchObject(refusal('not-found'))
+    await expect(world.client()('setAffectedServices', { params: { id: services.billing.id }, body: { version: 1, services: listed } })).rejects.toMatchObject(
+      refusal('not-signed-in'),
+    )
+  })
+})

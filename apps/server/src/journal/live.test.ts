@@ -1,0 +1,41 @@
+import { expect } from 'vitest'
+import { until } from '../../test/alertmanager.ts'
+import { refusal } from '../../test/refusal.ts'
+import { type Person, test } from '../../test/world.ts'
+
+/** Opens the live stream as somebody; what has come so far is in `text`. */
+async function listen(person: Person) {
+  const reply = await person.call.raw('liveEvents')
+  expect(reply.headers.get('content-type')).toContain('text/event-stream')
+  const heard = { text: '', end: async () => reader?.cancel() }
+  const reader = reply.body?.pipeThrough(new TextDecoderStream()).getReader()
+  const follow = async (): Promise<void> => {
+    const { done = true, value = '' } = (await reader?.read()) ?? {}
+    heard.text += value
+    if (!done) await follow()
+  }
+  void follow()
+  return heard
+}
+
+test('the live stream tells what changed by type and subject, never its content, and of a restricted incident only to who may see it', async ({ world }) => {
+  const lead = await world.person('lead')
+  const outsider = await world.person('lead')
+  const both = [await listen(lead), await listen(outsider)] as const
+  const [inside, outside] = both
+  const secret = await lead.call('openIncident', { body: { title: 'An insider copies files', reason: 'Seen.', isRestricted: true } })
+  const open = await lead.call('openIncident', { body: { title: 'Odd sign-ins', reason: 'Seen.' } })
+  await world.settle()
+  for (const heard of both) await until(() => (heard.text.includes(open.id) ? true : undefined), 'the incident that everybody may see is heard')
+  expect(inside.text).toContain(secret.id)
+  expect(outside.text).not.toContain(secret.id)
+  for (const heard of both) {
+    expect(heard.text).toContain('incident.opened')
+    expect(heard.text).not.toMatch(/insider|Odd sign-ins/)
+    await heard.end()
+  }
+})
+
+test('the live stream is for who is signed in', async ({ world }) => {
+  await expect(world.client().raw('liveEvents')).rejects.toMatchObject(refusal('not-signed-in'))
+})

@@ -1,0 +1,131 @@
+import { eq } from 'drizzle-orm'
+import { expect } from 'vitest'
+import { type Person, test, type World } from '../../test/world.ts'
+import { jobs } from '../kernel/tables.ts'
+import { reviewJob } from './decisions.ts'
+
+const criteria = {
+  privacy: 'confirmed',
+  impact: 'none',
+  scope: 'one-asset',
+  customers: 'one',
+  region: 'one',
+  data: 'internal',
+  recoverability: 'regular',
+} as const
+
+/** A declared incident without customers, led by the primary of the security team. */
+async function declared(world: World) {
+  const { team, primary } = await world.team()
+  const service = await world.service('billing', team)
+  const lead = await world.person('lead')
+  const { id } = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', serviceIds: [service.id] } })
+  const params = { id }
+  const version = async () => (await primary.call('incident', { params })).version
+  await acknowledgeAll(world, primary)
+  await primary.call('assessSeverity', { params, body: { version: await version(), criteria } })
+  await primary.call('classifyIncident', { params, body: { version: await version(), class: 'security-incident', reason: 'Yes.' } })
+  await lead.call('declareIncident', { params, body: { version: await version(), reason: 'Confirmed.' } })
+  const list = async (...names: string[]) => {
+    const customers = []
+    for (const name of names) customers.push({ id: (await world.customer(name)).id, basis: 'Logs.' })
+    const { customers: before } = await primary.call('incident', { params })
+    const kept = before.map(({ id: customerId, basis }) => ({ id: customerId, basis }))
+    await primary.call('setAffectedCustomers', { params, body: { version: await version(), customers: [...kept, ...customers] } })
+    await world.settle()
+  }
+  const obligation = async (name: string) => {
+    const found = (await lead.call('obligations', { query: { view: 'all', incidentId: id } })).items.find(({ customer }) => customer.name === name)
+    if (!found) throw new Error(`there is an obligation to notify ${name}`)
+    return found
+  }
+  return { primary, lead, params, version, list, obligation }
+}
+
+async function acknowledgeAll(world: World, person: Person): Promise<void> {
+  for (const { id, state } of (await person.call('pages')).items) if (state === 'triggered') await person.call('acknowledgePage', { params: { id } })
+  await world.settle()
+}
+
+/** Pages to somebody about a customer that nobody has looked at. */
+const pagesAbout = (world: World, person: Person, customer: string) =>
+  world.takeMails().filter(mail => mail.to === person.email && mail.purpose.startsWith('page') && mail.text.includes(customer))
+
+test('a customer who is found late is warned about at once, once for all the hours that have passed, and at each that is left', async ({ world }) => {
+  const { primary, list } = await declared(world)
+  await world.advance({ hours: 67 })
+  expect(pagesAbout(world, primary, 'Initech')).toEqual([])
+  await list('Initech')
+  expect(pagesAbout(world, primary, 'Initech'), 'for 48 and 66 hours together').toHaveLength(1)
+  await acknowledgeAll(world, primary)
+  await world.advance({ hours: 3, minutes: 59 })
+  expect(pagesAbout(world, primary, 'Initech')).toEqual([])
+  await world.advance({ minutes: 1 })
+  expect(pagesAbout(world, primary, 'Initech'), 'after 71 hours').toHaveLength(1)
+})
+
+test('a deferral that is withdrawn is reviewed by nobody on its day: its timer goes with it, and the obligation is due as before', async ({ world }) => {
+  const { primary, lead, list, obligation } = await declared(world)
+  await list('Globex')
+  const { dueAt, id } = await obligation('Globex')
+  const params = { id }
+  const timers = async () =>
+    (await world.server.context.database.reader().db.select().from(jobs).where(eq(jobs.kind, reviewJob.kind))).map(({ runAt, data }) => [runAt, data])
+  const decision = { kind: 'defer', reasonCategory: 'asked-by-authority', reason: 'The police asks for it.', reviewOn: '2026-11-24' } as const
+  await lead.call('proposeDecision', { params, body: { ...decision, version: (await obligation('Globex')).version } })
+  expect(await timers(), 'nothing is decided yet').toEqual([])
+  const approver = await world.person('lead')
+  await approver.call('approveDecision', { params, body: { version: (await obligation('Globex')).version } })
+  expect(await obligation('Globex')).toMatchObject({ state: 'deferred' })
+  expect(await timers()).toEqual([['2026-11-24T09:00:00.000Z', { obligationId: id }]])
+  await lead.call('withdrawDecision', { params })
+  expect(await timers()).toEqual([])
+  expect(await obligation('Globex')).toMatchObject({ state: 'due', decision: null, dueAt })
+  world.takeMails()
+  await world.advance({ hours: 30 })
+  expect(pagesAbout(world, primary, 'Globex')).toEqual([])
+})
+
+test('what a notice promised is remembered while the incident is open, and nobody is paged about it once it is closed', async ({ world }) => {
+  const { primary, lead, params, version, list, obligation } = await declared(world)
+  await list('Globex')
+  /** Sends a notice that promises the next communication at this time. */
+  const promise = async (nextCommunicationAt: string) => {
+    const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: false, nextSteps: 'Logs.', nextCommunicationAt }
+    const latest = async () => {
+      const notice = (await obligation('Globex')).notices.at(-1)
+      return { params: { id: notice?.id ?? '' }, body: { version: notice?.version ?? 0 } }
+    }
+    await primary.call('draftNotice', { params: { id: (await obligation('Globex')).id }, body: content })
+    await lead.call('approveNotice', await latest())
+    await primary.call('sendNotice', await latest())
+    await world.settle()
+  }
+  await promise('2026-11-23T12:00:00.000Z')
+  await world.advance({ hours: 4 })
+  expect(pagesAbout(world, primary, 'Globex')).toHaveLength(1)
+  await acknowledgeAll(world, primary)
+
+  await promise('2026-11-30T08:00:00.000Z')
+  const step = async () => ({ version: await version(), reason: 'Done.' })
+  await primary.call('containIncident', { params, body: await step() })
+  await primary.call('eradicateIncident', { params, body: await step() })
+  await primary.call('recoverIncident', { params, body: { ...(await step()), secureState: 'S', verification: 'V', monitorUntil: '2026-11-25' } })
+  const review = await lead.call('startReview', { params })
+  const findings = [{ kind: 'technical-lapse' as const, description: 'Found.' }]
+  const saved = await lead.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'S', findings } })
+  await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
+
+  // The last day of the monitoring period is part of it.
+  await world.advance({ days: 2, hours: 11, minutes: 59, seconds: 59 })
+  expect(world.now).toBe('2026-11-25T23:59:59.000Z')
+  await expect(lead.call('closeIncident', { params, body: await step() })).rejects.toMatchObject({
+    problem: { status: 409, detail: expect.stringContaining('2026-11-25') },
+  })
+  await world.advance({ seconds: 1 })
+  expect(await lead.call('closeIncident', { params, body: await step() })).toMatchObject({ status: 'closed' })
+  world.takeMails()
+  await world.advance({ days: 6 })
+  expect(pagesAbout(world, primary, 'Globex')).toEqual([])
+  expect((await lead.call('pages')).items.filter(({ state }) => state === 'triggered')).toEqual([])
+})

@@ -1,0 +1,100 @@
+import { describe, expect } from 'vitest'
+import { refusal } from '../../test/refusal.ts'
+import { type Person, test, type World } from '../../test/world.ts'
+
+/** A second address of somebody, verified by the code that was sent there. */
+async function addAddress(world: World, person: Person, address: string): Promise<string> {
+  const { method } = await person.call('addContactMethod', { body: { kind: 'email', address } })
+  await world.settle()
+  const code = /\b\d{6}\b/.exec(world.expectMail(address, /code/).text)?.[0] ?? ''
+  expect(await person.call('verifyContactMethod', { params: { id: method.id }, body: { code } })).toMatchObject({ id: method.id, isVerified: true })
+  return method.id
+}
+
+async function withTwo(world: World) {
+  const { team, primary } = await world.team({ tiers: 1 })
+  await world.service('billing', team)
+  const second = await addAddress(world, primary, 'second@tocsin.test')
+  const account = (await primary.call('contactMethods')).find(({ address }) => address === primary.email)?.id ?? ''
+  const addresses = async () => (await primary.call('contactMethods')).map(({ address }) => address)
+  return { primary, account, second, addresses }
+}
+
+/** Addresses that a page has gone to since somebody looked last. */
+const paged = (world: World) =>
+  world
+    .takeMails()
+    .filter(({ purpose }) => purpose.startsWith('page'))
+    .map(({ to }) => to)
+    .toSorted()
+
+describe('notificationRules', () => {
+  test('are one’s own, none at first, and as they were saved; pages follow them by urgency and minutes', async ({ world }) => {
+    const { primary, account, second } = await withTwo(world)
+    expect(await primary.call('notificationRules')).toEqual({ high: [], low: [] })
+    await world.alert({ service: 'billing', title: 'First' })
+    expect(paged(world), 'without rules every method at once').toEqual([primary.email, 'second@tocsin.test'].toSorted())
+    const rules = {
+      high: [
+        { methodId: second, afterMinutes: 0 },
+        { methodId: account, afterMinutes: 3 },
+      ],
+      low: [{ methodId: account, afterMinutes: 0 }],
+    }
+    expect(await primary.call('saveNotificationRules', { body: rules })).toEqual(rules)
+    expect(await primary.call('notificationRules')).toEqual(rules)
+    const other = await world.person()
+    expect(await other.call('notificationRules')).toEqual({ high: [], low: [] })
+    for (const page of (await primary.call('pages')).items) await primary.call('acknowledgePage', { params: { id: page.id } })
+    await world.alert({ service: 'billing', title: 'Second' })
+    expect(paged(world)).toEqual(['second@tocsin.test'])
+    await world.advance({ minutes: 3 })
+    expect(paged(world)).toEqual([primary.email])
+  })
+
+  test('name verified methods of one’s own, and need a session; where one is refused none is saved', async ({ world }) => {
+    const { primary, account, second } = await withTwo(world)
+    const other = await world.person()
+    const rule = (methodId: string) => ({ methodId, afterMinutes: 0 })
+    await expect(other.call('saveNotificationRules', { body: { high: [rule(second)], low: [] } }), 'of somebody else').rejects.toMatchObject(
+      refusal('invalid', 'high.0.methodId'),
+    )
+    const { method } = await primary.call('addContactMethod', { body: { kind: 'email', address: 'third@tocsin.test' } })
+    await expect(
+      primary.call('saveNotificationRules', { body: { high: [rule(account)], low: [rule(account), rule(method.id)] } }),
+      'not verified',
+    ).rejects.toMatchObject(refusal('invalid', 'low.1.methodId'))
+    const late = { methodId: account, afterMinutes: 121 }
+    await expect(primary.call('saveNotificationRules', { body: { high: [late], low: [] } })).rejects.toMatchObject(refusal('invalid', 'high.0.afterMinutes'))
+    expect(await primary.call('notificationRules')).toEqual({ high: [], low: [] })
+    await expect(world.client()('notificationRules')).rejects.toMatchObject(refusal('not-signed-in'))
+  })
+})
+
+describe('removeContactMethod', () => {
+  test('takes a method away at once: out of the list, out of the rules, and pages go to what is left', async ({ world }) => {
+    const { primary, account, second, addresses } = await withTwo(world)
+    const rules = { high: [{ methodId: second, afterMinutes: 0 }], low: [{ methodId: account, afterMinutes: 0 }] }
+    await primary.call('saveNotificationRules', { body: rules })
+    await primary.call('removeContactMethod', { params: { id: second } })
+    expect(await addresses()).toEqual([primary.email])
+    expect(await primary.call('notificationRules')).toEqual({ high: [], low: rules.low })
+    await world.alert({ service: 'billing' })
+    expect(paged(world)).toEqual([primary.email])
+    const lead = await world.person('lead')
+    const entry = (await lead.call('journal', { query: { limit: 50 } })).items.find(({ type }) => type === 'contact-method.removed')
+    expect(entry).toMatchObject({ actor: { id: primary.id }, data: { id: second, kind: 'email' } })
+  })
+
+  test('leaves one that pages can reach, and takes nobody else’s', async ({ world }) => {
+    const { primary, account, second, addresses } = await withTwo(world)
+    const other = await world.person('administrator')
+    await expect(other.call('removeContactMethod', { params: { id: second } })).rejects.toMatchObject(refusal('not-found'))
+    await expect(world.client()('removeContactMethod', { params: { id: second } })).rejects.toMatchObject(refusal('not-signed-in'))
+    await expect(other.call('removeContactMethod', { params: { id: other.id } }), 'the account’s own address').rejects.toMatchObject(refusal('conflict'))
+    await primary.call('removeContactMethod', { params: { id: account } })
+    await primary.call('addContactMethod', { body: { kind: 'email', address: 'third@tocsin.test' } })
+    await expect(primary.call('removeContactMethod', { params: { id: second } }), 'what is left is not verified').rejects.toMatchObject(refusal('conflict'))
+    expect(await addresses()).toEqual(['second@tocsin.test', 'third@tocsin.test'])
+  })
+})

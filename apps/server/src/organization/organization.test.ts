@@ -1,0 +1,150 @@
+import type { OrganizationFile } from '@tocsin/api'
+import { describe, expect } from 'vitest'
+import { refusal } from '../../test/refusal.ts'
+import { linkIn, type Person, test, type World } from '../../test/world.ts'
+
+const ada = { email: 'ada@example.org', name: 'Ada', role: 'responder' as const }
+const ben = { email: 'ben@example.org', name: 'Ben', role: 'responder' as const }
+
+/** A small organization as a file: two people in a daily rotation, two teams, a policy, a service. */
+const file = {
+  people: [ada, ben],
+  teams: [
+    {
+      ...{ name: 'Response', kind: 'security' as const, members: [ada.email, ben.email], timeZone: 'UTC', policy: 'Default' },
+      tiers: [{ name: 'primary', schedule: 'Daily' }],
+      routing: [{ services: ['billing'], policy: 'Default' }],
+    },
+    { name: 'Payments', kind: 'engineering' as const, members: [ben.email] },
+  ],
+  schedules: [
+    {
+      ...{ name: 'Daily', team: 'Response', timeZone: 'UTC' },
+      layers: [{ name: 'Days', participants: [ada.email, ben.email], rotation: { type: 'daily' as const, start: '2026-11-23T00:00' } }],
+    },
+  ],
+  policies: [{ team: 'Response', name: 'Default', levels: [{ targets: [{ tier: 'primary' }], waitMinutes: 7 }], repeats: 1 }],
+  services: [{ name: 'billing', securityTeam: 'Response', engineeringTeam: 'Payments', pageFrom: 'medium' as const }],
+}
+
+const apply = (person: Person, organization: object, isPlanOnly = false) =>
+  person.call('applyOrganization', { body: { organization: { ...organization }, isPlanOnly } })
+const due = (plan: Awaited<ReturnType<typeof apply>>) =>
+  plan.filter(({ action }) => action !== 'keep').map(({ action, kind, name }) => `${action} ${kind} ${name}`)
+const read = async (person: Person): Promise<OrganizationFile> => person.call('exportOrganization')
+/** What the administrator has put on record. */
+const entriesOf = async (person: Person) =>
+  (await person.call('journal', { query: { limit: 200 } })).items.filter(({ actor }) => actor.id === person.id).map(({ type }) => type)
+
+async function applied(world: World) {
+  const administrator = await world.person('administrator')
+  await apply(administrator, file)
+  await world.settle()
+  return administrator
+}
+
+describe('applyOrganization', () => {
+  test('says first what it would do and does nothing of it; then does it, whole, and has nothing left to do', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    const before = await read(administrator)
+    const plan = await apply(administrator, file, true)
+    expect(due(plan).toSorted()).toEqual([
+      'add person ada@example.org',
+      'add person ben@example.org',
+      'add policy Response / Default',
+      'add schedule Response / Daily',
+      'add service billing',
+      'add team Payments',
+      'add team Response',
+    ])
+    expect(await read(administrator)).toEqual(before)
+    expect(await entriesOf(administrator)).toEqual([])
+    expect(await apply(administrator, file)).toEqual(plan)
+    expect(due(await apply(administrator, file))).toEqual([])
+    expect(
+      (await entriesOf(administrator)).filter(type => type === 'organization.applied'),
+      'nothing to do is no entry',
+    ).toHaveLength(1)
+  })
+
+  test('works: who was entered is on call, is paged by the policy, and is invited to choose a password', async ({ world }) => {
+    const administrator = await applied(world)
+    const [team] = (await administrator.call('onCall')).filter(one => one.team.name === 'Response')
+    expect(team?.current).toMatchObject([{ tier: 'primary', people: [{ name: 'Ada' }] }])
+    const invitation = world.expectMail(ada.email, /invite/)
+    expect(linkIn(invitation, '/invite/')).not.toBe('')
+    await world.alert({ service: 'billing', severity: 'medium' })
+    world.expectMail(ada.email, /billing/)
+  })
+
+  test('changes what differs, and leaves alone what a file does not name', async ({ world }) => {
+    const administrator = await applied(world)
+    const [policy] = file.policies
+    const change = { policies: [{ ...policy, repeats: 3 }] }
+    const plan = await apply(administrator, change)
+    expect(due(plan)).toEqual(['change policy Response / Default'])
+    expect(plan[0]?.changes).toHaveLength(1)
+    const now = await read(administrator)
+    expect(now.policies).toMatchObject([{ name: 'Default', repeats: 3 }])
+    expect(now.teams.map(({ name }) => name).toSorted()).toEqual(['Payments', 'Response'])
+    expect(now.services).toMatchObject([{ name: 'billing', pageFrom: 'medium' }])
+  })
+
+  test('one wrong name refuses the whole file, with its place, and nothing of it is there', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    const before = await read(administrator)
+    const [service] = file.services
+    const wrong = { ...file, services: [{ ...service, securityTeam: 'Nobody' }] }
+    await expect(apply(administrator, wrong)).rejects.toMatchObject(refusal('invalid', 'services.0.securityTeam'))
+    const [schedule] = file.schedules
+    const unknown = { ...file, schedules: [{ ...schedule, layers: [{ ...schedule?.layers[0], participants: ['eve@example.org'] }] }] }
+    await expect(apply(administrator, unknown)).rejects.toMatchObject(refusal('invalid', 'schedules.0.layers.0.participants.0'))
+    expect(await read(administrator)).toEqual(before)
+    expect(await entriesOf(administrator)).toEqual([])
+    await world.settle()
+    expect(world.takeMails()).toEqual([])
+  })
+
+  test('is for administrators, or a key of one that may write the catalog', async ({ world }) => {
+    const lead = await world.person('lead')
+    await expect(apply(lead, file, true)).rejects.toMatchObject(refusal('forbidden'))
+    await expect(world.client()('applyOrganization', { body: { organization: {} } })).rejects.toMatchObject(refusal('not-signed-in'))
+    const administrator = await world.person('administrator')
+    const statusWith = async (scope: 'catalog:write' | 'catalog:read') => {
+      const { secret } = await administrator.call('createApiKey', { body: { name: scope, scopes: [scope] } })
+      const reply = await fetch(`${world.origin}/api/v1/organization/apply`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ organization: file, isPlanOnly: true }),
+      })
+      return reply.status
+    }
+    expect(await statusWith('catalog:write')).toBe(200)
+    expect(await statusWith('catalog:read')).toBe(403)
+  })
+})
+
+describe('exportOrganization', () => {
+  test('says what there is in the words of files, and applied again it changes nothing', async ({ world }) => {
+    const administrator = await applied(world)
+    const lead = await world.person('lead')
+    const exported = await read(lead)
+    expect(exported.people).toEqual(expect.arrayContaining([ada, ben, { email: lead.email, name: lead.name, role: 'lead' }]))
+    expect(exported.teams.find(({ name }) => name === 'Response')).toMatchObject(file.teams[0] ?? {})
+    expect(exported.schedules).toMatchObject(file.schedules)
+    expect(exported.policies).toMatchObject(file.policies)
+    expect(exported.services).toMatchObject(file.services)
+    expect(due(await apply(administrator, exported))).toEqual([])
+  })
+
+  test('leaves out who has left, and is for leads', async ({ world }) => {
+    const administrator = await applied(world)
+    const gone = (await administrator.call('people')).people.find(({ email }) => email === ben.email)
+    await administrator.call('changePerson', { params: { id: gone?.id ?? '' }, body: { isActive: false } })
+    const exported = await read(administrator)
+    expect(exported.people.map(({ email }) => email)).not.toContain(ben.email)
+    expect(exported.teams.flatMap(({ members = [] }) => members)).not.toContain(ben.email)
+    await expect(read(await world.person('responder'))).rejects.toMatchObject(refusal('forbidden'))
+    await expect(world.client()('exportOrganization')).rejects.toMatchObject(refusal('not-signed-in'))
+  })
+})
