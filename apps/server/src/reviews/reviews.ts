@@ -16,7 +16,7 @@ import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/probl
 import { type Finding, followUps, reviews } from './tables.ts'
 
 type ReviewRow = typeof reviews.$inferSelect
-export const dueJob = defineJob({ kind: 'reviews.improvement-due', lane: clocksLane, data: z.object({ improvementId: z.uuid() }) })
+export const dueJob = defineJob({ kind: 'reviews.follow-up-due', lane: clocksLane, data: z.object({ followUpId: z.uuid() }) })
 
 /** Why an incident needs a review before it closes, or undefined when it does not: it touches customers, or is a breach of data. */
 export async function reviewReason(reader: Reader, incident: IncidentRow): Promise<string | undefined> {
@@ -224,7 +224,7 @@ export async function addFollowUp(
 }
 
 async function remindOn(tx: Tx, id: string, day: string): Promise<void> {
-  await schedule(tx, { kind: dueJob, key: `improvement:${id}`, runAt: `${day}T09:00:00.000Z`, data: { improvementId: id } })
+  await schedule(tx, { kind: dueJob, key: `follow-up:${id}`, runAt: `${day}T09:00:00.000Z`, data: { followUpId: id } })
 }
 
 interface Look {
