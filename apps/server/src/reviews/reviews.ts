@@ -21,15 +21,15 @@ export const dueJob = defineJob({ kind: 'reviews.follow-up-due', lane: clocksLan
 /** Why an incident needs a review before it closes, or undefined when it does not: it touches customers, or is a breach of data. */
 export async function reviewReason(reader: Reader, incident: IncidentRow): Promise<string | undefined> {
   if (incident.declaredAt === null) return undefined
-  if (incident.class === 'customer-reportable') return 'It is customer-reportable.'
-  if (incident.class === 'privacy-breach') return 'It is a privacy breach.'
-  if (incident.dataTouched.customerData === 'yes' || incident.dataTouched.personalData === 'yes') return 'It affected customer or personal data.'
+  if (incident.class === 'customer-reportable') return 'The incident is customer-reportable.'
+  if (incident.class === 'privacy-breach') return 'The incident is a privacy breach.'
+  if (incident.dataTouched.customerData === 'yes' || incident.dataTouched.personalData === 'yes') return 'The incident affected customer or personal data.'
   const affected = await reader.db
     .select({ id: incidentCustomers.customerId })
     .from(incidentCustomers)
     .where(eq(incidentCustomers.incidentId, incident.id))
     .limit(1)
-  return affected.length > 0 ? 'It affects customers.' : undefined
+  return affected.length > 0 ? 'The incident affects customers.' : undefined
 }
 
 /** What prevents closing the incident: a review that is required and not finished. */
