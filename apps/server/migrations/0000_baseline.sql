@@ -954,8 +954,8 @@ CREATE INDEX "pages_drills" ON "pages" USING btree ("team_id","created_at","id")
 CREATE INDEX "pages_system" ON "pages" USING btree ("key") WHERE "pages"."subject_kind" = 'system';--> statement-breakpoint
 CREATE INDEX "pages_open" ON "pages" USING btree ("next_escalation_at") WHERE "pages"."state" = 'triggered';--> statement-breakpoint
 CREATE INDEX "policies_team" ON "policies" USING btree ("team_id");--> statement-breakpoint
-CREATE INDEX "improvements_review" ON "followUps" USING btree ("review_id");--> statement-breakpoint
-CREATE INDEX "improvements_due" ON "followUps" USING btree ("due_on","id");--> statement-breakpoint
+CREATE INDEX "follow_ups_review" ON "followUps" USING btree ("review_id");--> statement-breakpoint
+CREATE INDEX "follow_ups_due" ON "followUps" USING btree ("due_on","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "reviews_incident" ON "reviews" USING btree ("incident_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "calendar_feeds_token" ON "calendar_feeds" USING btree ("token_digest");--> statement-breakpoint
 CREATE INDEX "handoff_notes_team" ON "handoff_notes" USING btree ("team_id","written_at","id");--> statement-breakpoint

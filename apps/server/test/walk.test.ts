@@ -97,7 +97,7 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
     },
   })
   await expect(lead.call('closeIncident', { params, body: { version: incident.version, reason: 'Done.' } })).rejects.toThrow(
-    /monitoring period lasts until 2026-11-24.*review is required/,
+    /monitoring period lasts until 2026-11-24.*required review/,
   )
   await world.advance({ days: 2 })
 

@@ -84,7 +84,7 @@ export const alertEvents = [
     data: z.strictObject({ name: z.string(), serviceId: Id.nullable(), severity: Severity, everyMinutes: Count }),
   }),
   event({ type: 'heartbeat.removed', version: 1, subject: 'heartbeat', within: 'none', data: z.strictObject({ name: z.string() }) }),
-  event({ type: 'heartbeat.heard', version: 1, subject: 'heartbeat', within: 'none', data: z.strictObject({ name: z.string() }) }),
+  event({ type: 'heartbeat.received', version: 1, subject: 'heartbeat', within: 'none', data: z.strictObject({ name: z.string() }) }),
   event({
     type: 'report.received',
     version: 1,
@@ -100,11 +100,11 @@ export const alertEvents = [
   event({ type: 'report.read', version: 1, subject: 'report', within: 'either', data: Nothing }),
   event({ type: 'report-file.read', version: 1, subject: 'report', within: 'either', data: z.strictObject({ fileId: Id }) }),
   event({
-    type: 'source.added',
+    type: 'integration.added',
     version: 1,
-    subject: 'source',
+    subject: 'integration',
     within: 'none',
     data: z.strictObject({ kind: z.enum(['alertmanager', 'pagerduty']), name: z.string(), serviceId: Id.nullable() }),
   }),
-  event({ type: 'source.revoked', version: 1, subject: 'source', within: 'none', data: z.strictObject({ name: z.string() }) }),
+  event({ type: 'integration.revoked', version: 1, subject: 'integration', within: 'none', data: z.strictObject({ name: z.string() }) }),
 ] as const

@@ -59,7 +59,7 @@ test('a heartbeat is put on record when the state changes, and not each time', a
     await world.client()('heartbeat', { params: { token } })
     await world.advance({ minutes: 1 })
   }
-  expect((await lead.call('journal', {})).items.filter(({ type }) => type === 'heartbeat.heard')).toHaveLength(1)
+  expect((await lead.call('journal', {})).items.filter(({ type }) => type === 'heartbeat.received')).toHaveLength(1)
 })
 
 test('a timer that rings too early raises nothing, and waits for the time that counts', async ({ world }) => {

@@ -71,7 +71,7 @@ export async function recordHeartbeat(tx: Tx, context: AppContext, token: string
   await tx.db.update(heartbeats).set({ lastHeartbeatAt: tx.now, state: 'healthy' }).where(eq(heartbeats.id, row.id))
   await expect(tx, healthy)
   if (row.state === 'healthy') return
-  await record(tx, { actor: system, type: 'heartbeat.heard', subject: { kind: 'heartbeat', id: row.id }, data: { name: row.name } })
+  await record(tx, { actor: system, type: 'heartbeat.received', subject: { kind: 'heartbeat', id: row.id }, data: { name: row.name } })
   await resolveBySource(tx, context, system, scope, [row.id])
 }
 

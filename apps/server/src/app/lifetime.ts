@@ -63,13 +63,16 @@ export class Lifetime {
   readonly #database: Database
   readonly #log: Log
   readonly #version: string
+  readonly #role: 'all' | 'web'
   readonly #settings: Record<string, z.output<typeof Value>>
   #timer: NodeJS.Timeout | undefined
 
-  constructor(database: Database, log: Log, config: Config, version: string) {
+  /** @param role `web` where another process pages people */
+  constructor(database: Database, log: Log, config: Config, version: string, role: 'all' | 'web') {
     this.#database = database
     this.#log = log
     this.#version = version
+    this.#role = role
     this.#settings = settingsOf(config)
   }
 
@@ -95,7 +98,7 @@ export class Lifetime {
   }
 
   async #running(reader: Reader) {
-    return { version: this.#version, schema: await schemaOf(reader), role: 'all' as const }
+    return { version: this.#version, schema: await schemaOf(reader), role: this.#role }
   }
 
   async #sign(tx: Tx, isStopped: boolean): Promise<void> {

@@ -110,7 +110,7 @@ describe('a list', () => {
     const entries = await walk(cursor => ada.call('journal', { query: query(cursor) }))
     expect(new Set(entries.items.map(entry => entry.id)).size).toBeGreaterThan(many)
 
-    expect(await ada.call('counters')).toEqual({ unacknowledgedPages: many / 2, alertsToTriage: 0, openIncidents: 1, obligationsDue: 300 })
+    expect(await ada.call('counters')).toEqual({ stalledChannels: [], unacknowledgedPages: many / 2, alertsToTriage: 0, openIncidents: 1, obligationsDue: 300 })
   })
 
   test('refuses a cursor that it did not give, by name, whichever list it is', { timeout: 60_000 }, async ({ world }) => {

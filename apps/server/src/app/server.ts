@@ -130,7 +130,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
         () => embedded.restarts,
       )
     // The last thing that is recorded, after every request and job.
-    const lifetime = new Lifetime(database, log, config, version)
+    const lifetime = new Lifetime(database, log, config, version, paging === 'here' ? 'all' : 'web')
     undo.push(() => lifetime.stop())
     const pager = paging === 'beside' ? new PagerSupervisor(log, metrics) : undefined
     if (pager) {

@@ -50,9 +50,14 @@ export async function createIntegration(
   const key = randomSecret(24)
   await tx.db.insert(integrations).values({ ...input, id, keyDigest: secretDigest(key), createdAt: tx.now, isDemo })
   if (isDemo) await markRecords(tx, [id], { isDemo })
-  await record(tx, { actor, type: 'source.added', subject: { kind: 'source', id }, data: { kind: input.kind, name: input.name, serviceId: input.serviceId } })
+  await record(tx, {
+    actor,
+    type: 'integration.added',
+    subject: { kind: 'integration', id },
+    data: { kind: input.kind, name: input.name, serviceId: input.serviceId },
+  })
   const [source] = await listIntegrations(tx, id)
-  if (!source) throw notFound('source')
+  if (!source) throw notFound('integration')
   return { source, key, url: `${origin}${paths[input.kind](key)}` }
 }
 
@@ -63,7 +68,7 @@ export async function revokeIntegration(tx: Tx, caller: Caller, id: string): Pro
     .where(and(eq(integrations.id, id), isNull(integrations.revokedAt)))
     .returning({ name: integrations.name })
   if (revoked.length === 0) throw notFound('active integration')
-  await record(tx, { actor: caller.actor, type: 'source.revoked', subject: { kind: 'source', id }, data: { name: revoked[0]?.name ?? '' } })
+  await record(tx, { actor: caller.actor, type: 'integration.revoked', subject: { kind: 'integration', id }, data: { name: revoked[0]?.name ?? '' } })
 }
 
 /** The source whose secret address was called. @throws AppProblem forbidden for a wrong or revoked key. */
@@ -78,7 +83,7 @@ export async function openIntegration(tx: Tx, kind: Kind, key: string, alertCoun
 }
 
 export function actorOfIntegration(source: IntegrationRow): Actor {
-  return { kind: 'source', id: source.id, name: source.name }
+  return { kind: 'integration', id: source.id, name: source.name }
 }
 
 /** Within what a source's dedup keys are compared: itself. */

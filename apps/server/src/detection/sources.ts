@@ -40,7 +40,7 @@ export async function createLogSource(
   await tx.db.insert(logSources).values({ ...input, id, keyDigest: secretDigest(key), createdAt: tx.now })
   await record(tx, { actor, type: 'log-source.added', subject: { kind: 'log-source', id }, data: { name, logsource, senders, files, gapMinutes } })
   const [source] = await listLogSources(tx, id)
-  if (!source) throw notFound('source')
+  if (!source) throw notFound('log source')
   return { source, key, url: `${origin}/in/${key}` }
 }
 

@@ -20,7 +20,7 @@ describe('what was decided is not decided again', () => {
     // Finishing it again does not say that it was done later, by somebody else.
     incident = await executive.call('changeTask', { params: params(), body: { version: task().version, isDone: true } })
     expect(task()).toMatchObject({ doneAt, doneBy })
-    await expect(lead.call('changeTask', { params: params(), body: { version: task().version, title: 'Cut another' } })).rejects.toThrow(/reopen it/)
+    await expect(lead.call('changeTask', { params: params(), body: { version: task().version, title: 'Cut another' } })).rejects.toThrow(/Reopen it/)
     incident = await lead.call('changeTask', { params: params(), body: { version: task().version, title: 'Cut another', isDone: false } })
     expect(incident.tasks[0]).toMatchObject({ doneAt: null, approvedBy: null })
   })

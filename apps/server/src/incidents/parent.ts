@@ -66,7 +66,7 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
   }
   await join(tx, context, caller, incident, parts)
   await pageLead(tx, context, incident, {
-    topic: 'widespread',
+    topic: 'parent-incident',
     title: `Incident ${incident.number} is now a parent incident: ${incident.title}`,
     summary: `${caller.actor.name} linked ${count(alerts.length, 'alert')} and ${count(parts.length, 'incident')} to it. You lead the combined response.\n\n${input.reason}`,
   })
@@ -83,7 +83,7 @@ async function join(tx: Tx, context: AppContext, caller: Caller, incident: Incid
     await context.messenger.post(tx, {
       channel: 'email',
       address: person.email,
-      purpose: 'widespread',
+      purpose: 'parent-incident',
       purposeId: incident.id,
       withinId: incident.id,
       subject: `Join incident ${incident.number}: ${incident.title}`.slice(0, 200),

@@ -70,7 +70,7 @@ describe('marks in the headers of entries', () => {
     expect(wrong.map(({ type, subjectId, isDemo }) => ({ type, subjectId, isDemo }))).toEqual([])
     const kinds = new Set(entries.filter(entry => entry.isDemo).map(entry => entry.subjectKind))
     expect([...kinds].sort()).toEqual(
-      expect.arrayContaining(['alert', 'customer', 'incident', 'note', 'obligation', 'page', 'policy', 'schedule', 'service', 'source', 'team']),
+      expect.arrayContaining(['alert', 'customer', 'incident', 'integration', 'note', 'obligation', 'page', 'policy', 'schedule', 'service', 'team']),
     )
     expect(entries.filter(entry => !entry.isDemo).map(entry => entry.type)).toEqual(expect.arrayContaining(['alert.received', 'page.triggered', 'page.sent']))
     const file = await (await administrator.call.raw('exportJournal')).text()

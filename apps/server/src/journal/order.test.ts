@@ -12,7 +12,7 @@ import { record, system } from './record.ts'
 import { journal } from './tables.ts'
 import { JournalWatch } from './watch.ts'
 
-const write = (tx: Tx, id: string) => record(tx, { actor: system, type: 'heartbeat.heard', subject: { kind: 'heartbeat', id }, data: { name: '' } })
+const write = (tx: Tx, id: string) => record(tx, { actor: system, type: 'heartbeat.received', subject: { kind: 'heartbeat', id }, data: { name: '' } })
 
 /** Reads on and on, as a follower does, until told to end. */
 function follow(world: World, from: number): { read: { seq: number; id: string }[]; end(): Promise<void> } {
@@ -24,7 +24,7 @@ function follow(world: World, from: number): { read: { seq: number; id: string }
     while (!isOver) {
       const found = await readAfter(database.reader(), cursor)
       cursor = found.cursor
-      read.push(...found.entries.filter(entry => entry.type === 'heartbeat.heard').map(entry => ({ seq: cursor, id: entry.subject.id })))
+      read.push(...found.entries.filter(entry => entry.type === 'heartbeat.received').map(entry => ({ seq: cursor, id: entry.subject.id })))
       await sleep(1)
     }
   })()
@@ -89,7 +89,7 @@ describe('the order of the journal', () => {
       .reader()
       .db.select({ id: journal.subjectId })
       .from(journal)
-      .where(sql`${journal.type} = 'heartbeat.heard'`)
+      .where(sql`${journal.type} = 'heartbeat.received'`)
       .orderBy(journal.seq)
     expect(gone.size).toBeGreaterThan(20)
     expect(new Set(stored.map(entry => entry.id))).toEqual(committed)

@@ -11,7 +11,7 @@ import { recordAll, system } from './record.ts'
 import { journalCursors } from './tables.ts'
 
 /** Writes entries of one type, each with its number. */
-async function write(world: World, type: 'heartbeat.heard' | 'heartbeat.removed', count: number, from = 0): Promise<void> {
+async function write(world: World, type: 'heartbeat.received' | 'heartbeat.removed', count: number, from = 0): Promise<void> {
   await world.server.context.database.transaction(tx =>
     recordAll(
       tx,
@@ -42,7 +42,7 @@ describe('one poisoned entry', () => {
     const [taken, attempts]: [number[], number[]] = [[], []]
     let isFixed = false
     more.react('poisoned', {
-      'heartbeat.heard': async (_tx, entry) => {
+      'heartbeat.received': async (_tx, entry) => {
         const number = Number(entry.subject.id)
         if (number === 150) attempts.push(performance.now())
         if (number === 150 && !isFixed) throw new Error('no such thing')
@@ -50,7 +50,7 @@ describe('one poisoned entry', () => {
       },
     })
     await more.start()
-    await write(world, 'heartbeat.heard', 300)
+    await write(world, 'heartbeat.received', 300)
     await until(() => (taken.at(-1) === 299 ? true : undefined), 'the last is taken in')
     // What a failed batch had taken in was rolled back with it: the effects that count come after its last start.
     expect(taken.slice(taken.lastIndexOf(0))).toEqual(upTo(300).filter(n => n !== 150))
@@ -61,7 +61,7 @@ describe('one poisoned entry', () => {
     await world.settle()
     ada.expectPage(/Dead letter in the journal reader "poisoned"/)
     const letters = await ada.call('journalDeadLetters')
-    expect(letters.items).toMatchObject([{ reader: 'poisoned', error: 'no such thing', attempts: 5, state: 'open', entry: { type: 'heartbeat.heard' } }])
+    expect(letters.items).toMatchObject([{ reader: 'poisoned', error: 'no such thing', attempts: 5, state: 'open', entry: { type: 'heartbeat.received' } }])
     const ready = await fetch(`${world.origin}/readyz`)
     expect(ready.status).toBe(200)
     const id = letters.items[0]?.id ?? ''
@@ -121,22 +121,22 @@ describe('a reader that is slow, or fails always', () => {
     const service = await world.service('billing', team)
     let isOver = false
     const received: number[] = []
-    more.react('slow', { 'heartbeat.heard': async () => void (await until(() => (isOver ? true : undefined), 'the end of the test', 60_000)) })
+    more.react('slow', { 'heartbeat.received': async () => void (await until(() => (isOver ? true : undefined), 'the end of the test', 60_000)) })
     more.react('broken', {
-      'heartbeat.heard': async () => {
+      'heartbeat.received': async () => {
         throw new Error('always')
       },
     })
-    more.follow('other', async (_tx, entries) => void received.push(...numbers(entries.filter(entry => entry.type === 'heartbeat.heard'))))
+    more.follow('other', async (_tx, entries) => void received.push(...numbers(entries.filter(entry => entry.type === 'heartbeat.received'))))
     await more.start()
     try {
-      await write(world, 'heartbeat.heard', 200)
+      await write(world, 'heartbeat.received', 200)
       const { stream } = await listen(world, ada)
       for (let round = 0; round < 4; round += 1) {
         const started = performance.now()
-        await write(world, 'heartbeat.heard', 20, 200 + round * 20)
+        await write(world, 'heartbeat.received', 20, 200 + round * 20)
         await until(() => (received.at(-1) === 219 + round * 20 ? true : undefined), 'the other reader')
-        await until(() => (stream().includes('heartbeat.heard') ? true : undefined), 'the live stream')
+        await until(() => (stream().includes('heartbeat.received') ? true : undefined), 'the live stream')
         expect(verifyExport(await (await ada.call.raw('exportJournal')).text())).toMatchObject({ problems: [], isComplete: true })
         expect(performance.now() - started).toBeLessThan(1_000)
       }
@@ -168,7 +168,7 @@ describe('a reader that is slow, or fails always', () => {
         throw new Error('the key is not there')
       },
     })
-    await write(world, 'heartbeat.heard', 3)
+    await write(world, 'heartbeat.received', 3)
     await until(() => (tries >= 5 ? true : undefined), 'it is tried again', 30_000)
     world.jump({ seconds: 120 })
     const { readers } = await ada.call('journalReaders')
@@ -204,7 +204,7 @@ describe('cursors', () => {
       Object.fromEntries((await database.reader().db.select().from(journalCursors)).map(({ name, seq }) => [name, seq])) as Record<string, number>
     let readers = open()
     await readers.start()
-    await write(world, 'heartbeat.heard', 500)
+    await write(world, 'heartbeat.received', 500)
     await readers.drain()
     await until(async () => ((await stored()).rare === (await stored()).all ? true : undefined), 'it is stored in time, without a stop', 10_000)
     await readers.stop()
@@ -224,7 +224,7 @@ describe('cursors', () => {
     const both = [0, 1].map(() => {
       const readers = new JournalReaders(database, log, alarms)
       readers.react('shared', {
-        'heartbeat.heard': async (_tx, entry) => {
+        'heartbeat.received': async (_tx, entry) => {
           await sleep(1)
           taken.push(Number(entry.subject.id))
         },
@@ -232,7 +232,7 @@ describe('cursors', () => {
       return readers
     })
     await Promise.all(both.map(readers => readers.start()))
-    for (let n = 0; n < 20; n += 1) await write(world, 'heartbeat.heard', 10, n * 10)
+    for (let n = 0; n < 20; n += 1) await write(world, 'heartbeat.received', 10, n * 10)
     await Promise.all(both.map(readers => readers.drain()))
     expect(taken).toEqual(upTo(200))
     await Promise.all(both.map(readers => readers.stop()))
@@ -243,7 +243,7 @@ describe('cursors', () => {
   test('are kept by a server that is stopped', { timeout: 60_000 }, async () => {
     const { world, end } = await buildWorld()
     try {
-      await write(world, 'heartbeat.heard', 50)
+      await write(world, 'heartbeat.received', 50)
       await world.settle()
       await world.server.context.readers.stop()
       const rows = await world.server.context.database.reader().db.select().from(journalCursors)
@@ -270,7 +270,7 @@ async function listen(world: World, person: Person): Promise<{ stream: () => str
   return {
     stream: () => {
       const since = received
-      if (since.includes('heartbeat.heard')) received = ''
+      if (since.includes('heartbeat.received')) received = ''
       return since
     },
   }

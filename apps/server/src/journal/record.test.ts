@@ -103,7 +103,7 @@ describe('an entry that cannot be read', () => {
     await expect(react(wrong.id)).rejects.toThrow(
       new UnreadableEvent(`Entry ${wrong.id} cannot be read: data.markdown of note.written: Invalid input: expected string, received number`),
     )
-    await expect(react(newer.id)).rejects.toThrow(/note.written of version 9 is not known/)
+    await expect(react(newer.id)).rejects.toThrow(/note.written of version 9 is not supported/)
     await react(unknown.id)
     expect(seen).toEqual([])
     await transact(world, tx => record(tx, { ...note, id: '0193b5a0-0000-7000-8000-00000000000d' }))

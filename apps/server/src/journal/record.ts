@@ -10,7 +10,7 @@ import { journal, journalLeaves } from './tables.ts'
 
 /** Who did it. `name` is kept as it was then. */
 export interface Actor {
-  readonly kind: 'person' | 'key' | 'source' | 'reporter' | 'system'
+  readonly kind: 'person' | 'key' | 'integration' | 'reporter' | 'system'
   readonly id: string | null
   readonly name: string
 }

@@ -39,7 +39,7 @@ export const settingsSchema = z.object({
     .string()
     .refine(text => /^smtps?:\/\/[^/]+/.test(text), 'must be a URL such as smtp://user:password@mail.example:587')
     .optional()
-    .describe('Mail server; if not set, messages are held in the message log and pages are not delivered'),
+    .describe('Mail server; if not set, messages are held in the message log'),
   MAIL_FROM: z
     .string()
     .regex(/^[^<>\r\n]*<?[^<>@\s]+@[^<>@\s]+>?$/, 'must be a URL such as Tocsin <tocsin@example.org>')

@@ -20,7 +20,7 @@ import { notices, obligations } from './tables.ts'
 
 type Input = z.output<typeof NoticeInput>
 type NoticeRow = typeof notices.$inferSelect
-export const communicationJob = defineJob({ kind: 'notices.promise', lane: clocksLane, data: z.object({ noticeId: z.uuid() }) })
+export const communicationJob = defineJob({ kind: 'notices.next-communication', lane: clocksLane, data: z.object({ noticeId: z.uuid() }) })
 
 interface LockedObligation {
   readonly obligation: ObligationRow
@@ -234,7 +234,7 @@ async function settleNotice(tx: Tx, noticeId: string): Promise<void> {
     .where(eq(notices.id, noticeId))
   if (!isTaken) return
   // What an earlier notice announced is fulfilled by this one.
-  const key = `promise:${notice.obligationId}`
+  const key = `next-communication:${notice.obligationId}`
   if (notice.nextCommunicationAt === null) await cancel(tx, key)
   else await schedule(tx, { kind: communicationJob, key, runAt: notice.nextCommunicationAt, data: { noticeId } })
 }
@@ -251,7 +251,7 @@ export async function remindOfCommunication(tx: Tx, context: AppContext, noticeI
   const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, found.incidentId))
   if (!incident || incident.status === 'closed') return
   await pageLead(tx, context, incident, {
-    topic: `promise ${found.notice.obligationId}`,
+    topic: `next-communication ${found.notice.obligationId}`,
     title: `Incident ${incident.number}: the next communication to ${found.customer} is due`,
     summary: `The last notice to ${found.customer} announced the next communication for now. Draft and send the update.`,
   })

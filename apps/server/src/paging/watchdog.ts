@@ -14,8 +14,8 @@ import { notifyJob } from './notifications.ts'
 import { wakeJob } from './pages.ts'
 import { pages } from './tables.ts'
 
-export const watchdogJob = defineJob({ kind: 'on-call.audit', lane: clocksLane, data: z.object({}), isUrgent: true })
-export const watchdogPingJob = defineJob({ kind: 'on-call.heart', lane: clocksLane, data: z.object({}) })
+export const watchdogJob = defineJob({ kind: 'paging.audit', lane: clocksLane, data: z.object({}), isUrgent: true })
+export const watchdogPingJob = defineJob({ kind: 'paging.heartbeat-url', lane: clocksLane, data: z.object({}) })
 const everySeconds = 60
 /** An escalation that is later than that is reported. */
 const lateSeconds = 30

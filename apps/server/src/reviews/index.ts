@@ -18,7 +18,7 @@ export { readReviewOf } from './reviews.ts'
 
 export function openReviews(context: AppContext, conditions: ClosingConditions): Bindings {
   conditions.add(missingReview)
-  context.jobs.register(dueJob, { run: (tx, { improvementId }) => remindOwner(tx, context, improvementId) })
+  context.jobs.register(dueJob, { run: (tx, { followUpId }) => remindOwner(tx, context, followUpId) })
   return [
     query(routes.review, (reader, { caller, params }) => readReviewOf(reader, context, caller, params.id)),
     command(routes.startReview, (tx, { caller, params }) => startReview(tx, context, caller, params.id)),

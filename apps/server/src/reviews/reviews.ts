@@ -16,20 +16,20 @@ import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/probl
 import { type Finding, followUps, reviews } from './tables.ts'
 
 type ReviewRow = typeof reviews.$inferSelect
-export const dueJob = defineJob({ kind: 'reviews.improvement-due', lane: clocksLane, data: z.object({ improvementId: z.uuid() }) })
+export const dueJob = defineJob({ kind: 'reviews.follow-up-due', lane: clocksLane, data: z.object({ followUpId: z.uuid() }) })
 
 /** Why an incident needs a review before it closes, or undefined when it does not: it touches customers, or is a breach of data. */
 export async function reviewReason(reader: Reader, incident: IncidentRow): Promise<string | undefined> {
   if (incident.declaredAt === null) return undefined
-  if (incident.class === 'customer-reportable') return 'It is customer-reportable.'
-  if (incident.class === 'privacy-breach') return 'It is a privacy breach.'
-  if (incident.dataTouched.customerData === 'yes' || incident.dataTouched.personalData === 'yes') return 'It affected customer or personal data.'
+  if (incident.class === 'customer-reportable') return 'The incident is customer-reportable.'
+  if (incident.class === 'privacy-breach') return 'The incident is a privacy breach.'
+  if (incident.dataTouched.customerData === 'yes' || incident.dataTouched.personalData === 'yes') return 'The incident affected customer or personal data.'
   const affected = await reader.db
     .select({ id: incidentCustomers.customerId })
     .from(incidentCustomers)
     .where(eq(incidentCustomers.incidentId, incident.id))
     .limit(1)
-  return affected.length > 0 ? 'It affects customers.' : undefined
+  return affected.length > 0 ? 'The incident affects customers.' : undefined
 }
 
 /** What prevents closing the incident: a review that is required and not finished. */
@@ -224,7 +224,7 @@ export async function addFollowUp(
 }
 
 async function remindOn(tx: Tx, id: string, day: string): Promise<void> {
-  await schedule(tx, { kind: dueJob, key: `improvement:${id}`, runAt: `${day}T09:00:00.000Z`, data: { improvementId: id } })
+  await schedule(tx, { kind: dueJob, key: `follow-up:${id}`, runAt: `${day}T09:00:00.000Z`, data: { followUpId: id } })
 }
 
 interface Look {

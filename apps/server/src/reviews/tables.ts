@@ -45,5 +45,5 @@ export const followUps = table(
     verifiedById: uuid('verified_by_id').references(() => people.id),
     version: integer('version').notNull().default(1),
   },
-  self => [index('improvements_review').on(self.reviewId), index('improvements_due').on(self.dueOn, self.id)],
+  self => [index('follow_ups_review').on(self.reviewId), index('follow_ups_due').on(self.dueOn, self.id)],
 )

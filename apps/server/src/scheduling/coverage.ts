@@ -14,7 +14,7 @@ import { contactMethods } from '../notify/index.ts'
 import { horizonDays } from './schedules.ts'
 import { type OnCallSnapshot, readSnapshot, referenceIn, type Settings, vacancies } from './snapshot.ts'
 
-export const coverageJob = defineJob({ kind: 'on-call.coverage', lane: housekeepingLane, data: z.object({}) })
+export const coverageJob = defineJob({ kind: 'scheduling.coverage', lane: housekeepingLane, data: z.object({}) })
 /** The most that one email lists: the on-call page has all. */
 const maxListed = 20
 

@@ -15,7 +15,7 @@ import { handoffNotes, shiftRecords } from './tables.ts'
 /** `since`: up to when shifts have been recorded. */
 const ShiftChange = z.object({ scheduleId: z.uuid(), since: z.iso.datetime() })
 type ShiftChange = z.output<typeof ShiftChange>
-export const shiftChangeJob = defineJob({ kind: 'on-call.turn', lane: clocksLane, data: ShiftChange })
+export const shiftChangeJob = defineJob({ kind: 'scheduling.shift-change', lane: clocksLane, data: ShiftChange })
 const jobKey = (scheduleId: string) => `turn:${scheduleId}`
 /** How far ahead the next change is looked for; without one it is looked for again then. */
 const lookAheadDays = 30

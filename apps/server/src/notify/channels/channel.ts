@@ -29,7 +29,7 @@ export interface OutboundMessage {
 export type Send = (message: OutboundMessage, signal: AbortSignal) => Promise<string>
 
 /** The purpose of the token in the buttons of a team's channel: it names a page and nobody, so that whoever presses has to be known there. */
-export const teamChannelPurpose = 'page-in-room'
+export const teamChannelPurpose = 'page-in-channel'
 
 /** True for a page or a bundle of them that went to one person: whoever holds the link acknowledges as that person. */
 export const isPage = ({ link }: OutboundMessage): boolean => link?.purpose === 'page'
