@@ -69,7 +69,7 @@ export function Shell() {
   if (!isInside) return <ToSignIn />
   return (
     <AppShell
-      navbar={{ width: 232, breakpoint: 'sm', collapsed: { mobile: !isMenuOpen } }}
+      navbar={{ width: 256, breakpoint: 'sm', collapsed: { mobile: !isMenuOpen } }}
       header={{ height: 52 }}
       padding={{ base: 'md', sm: 'xl' }}
       layout="alt"
