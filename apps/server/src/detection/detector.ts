@@ -296,7 +296,7 @@ export class Detector {
     const lines = (await decompress(batch.body)).toString('utf8').split('\n')
     await database.transaction(async tx => {
       const reason = `the batch could not be matched: ${sentenceOf(error)}`
-      await keepLetters(
+      await keepDeadLetters(
         tx,
         batch,
         inPieces(lines).map(text => ({ text, reason })),
@@ -408,7 +408,7 @@ export class Detector {
       if (await noteSeen(tx, batch.sourceId, batch.receivedAt, events)) await watchSources(tx, this.#context)
       const further = inPieces(invalid.slice(maxSingleLetters).map(({ text }) => text))
       const reason = `more than ${maxSingleLetters.toLocaleString('en')} lines of one batch were not valid events; they share one dead letter`
-      await keepLetters(tx, batch, [...invalid.slice(0, maxSingleLetters), ...further.map(text => ({ text, reason }))])
+      await keepDeadLetters(tx, batch, [...invalid.slice(0, maxSingleLetters), ...further.map(text => ({ text, reason }))])
     }
     const isWatched = (match: FoundMatch) => armed.correlating.correlator.watches(armed.engine.rules[match.rule]?.id ?? '')
     if (results.some(({ matches }) => matches.some(isWatched))) await keepCorrelations(tx, armed)
@@ -484,7 +484,7 @@ async function keepCorrelations(tx: Tx, armed: Armed): Promise<void> {
 }
 
 /** Sets lines aside that were no events. */
-async function keepLetters(tx: Tx, batch: Batch, letters: readonly { readonly text: string; readonly reason: string }[]): Promise<void> {
+async function keepDeadLetters(tx: Tx, batch: Batch, letters: readonly { readonly text: string; readonly reason: string }[]): Promise<void> {
   for (let from = 0; from < letters.length; from += findingsAtOnce)
     await tx.db.insert(deadLetters).values(
       letters.slice(from, from + findingsAtOnce).map(({ text, reason }) => ({

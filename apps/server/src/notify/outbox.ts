@@ -205,7 +205,7 @@ export class Outbox implements Messenger {
       .returning()
     if (!message) return { state: 'failed', text: 'the message was deleted or canceled' }
     // Nobody is behind a demo address: such a message is not sent, and its receipt says so.
-    if (message.isDemo) return { state: 'sent', text: 'demo: not sent' }
+    if (message.isDemo) return { state: 'sent', text: 'simulated; demo messages are not sent' }
     const { channel } = message
     try {
       const send = this.#channels[channel]

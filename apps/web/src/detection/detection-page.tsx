@@ -75,7 +75,7 @@ function Standing() {
       {rules} rules enabled{indicators > 0 ? `, ${indicators.toLocaleString()} ${indicators === 1 ? 'indicator' : 'indicators'}` : ''}
       {isCompiling ? ', applying changes' : ''}
       {waitingBatches > 0 ? `, ${waitingBatches} queued batches` : ''}
-      {deadLetters > 0 ? `, ${deadLetters} rejected lines` : ''}.
+      {deadLetters > 0 ? `, ${deadLetters} rejected ${deadLetters === 1 ? 'line' : 'lines'}` : ''}.
     </>
   )
 }

@@ -135,7 +135,7 @@ export function Concerns({ team }: { team: TeamOnCall }) {
     </Text>
   ) : (
     <Badge variant="light" color="orange" leftSection={<IconAlertTriangle size={12} />} style={{ color: 'light-dark(#9a3412, #ffc69a)', flexShrink: 0 }}>
-      {count} coverage gaps
+      {count === 1 ? '1 coverage gap' : `${count} coverage gaps`}
     </Badge>
   )
 }
