@@ -1,4 +1,4 @@
-import { channelWords } from '@tocsin/api'
+import { messageChannels } from '@tocsin/api'
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { Counter, Histogram } from 'prom-client'
 import { z } from 'zod'
@@ -20,9 +20,9 @@ import {
 } from '../kernel/messenger.ts'
 import { Undeliverable } from '../kernel/outbound.ts'
 import { type Secrets, signToken } from '../kernel/secrets.ts'
-import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
+import { type Log, type Metrics, openGauge, sentenceOf } from '../kernel/telemetry.ts'
 import { replyAddress } from './channels/email/inbox.ts'
-import { type Channels, hostOf, type OutboundMessage, openChannels } from './channels/index.ts'
+import { hostOf, type OutboundMessage, openChannels, type Senders } from './channels/index.ts'
 import { messages } from './tables.ts'
 
 /** A message that its channel has not accepted after this time fails over to another. */
@@ -46,7 +46,6 @@ const failoverJob = defineJob({
   data: z.object({ messageIds: z.array(z.uuid()).max(maxTogether) }),
   isUrgent: true,
 })
-const channelNames = Object.keys(channelWords) as MessageChannel[]
 
 /** Writes messages and hands them to their channels. */
 export class Outbox implements Messenger {
@@ -54,7 +53,7 @@ export class Outbox implements Messenger {
   readonly #secrets: Secrets
   readonly #counted: Counter<'channel' | 'state'>
   readonly #delay: Histogram
-  readonly #channels: Channels
+  readonly #senders: Senders
   readonly #deliveries: ReadonlyMap<MessageChannel, DeliveryJob>
   readonly #troubled = new Map<string, TroubleListener>()
   readonly #listeners = new Map<string, DeliveryListener>()
@@ -71,8 +70,10 @@ export class Outbox implements Messenger {
       buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30, 300],
       registers,
     })
-    this.#channels = openChannels(config, secrets)
-    this.#deliveries = new Map(channelNames.map(channel => [channel, defineJob({ kind: `deliver.${channel}`, lane: deliveryLane(channel), data: Delivering })]))
+    this.#senders = openChannels(config, secrets)
+    this.#deliveries = new Map(
+      messageChannels.map(channel => [channel, defineJob({ kind: `deliver.${channel}`, lane: deliveryLane(channel), data: Delivering })]),
+    )
     for (const job of this.#deliveries.values())
       jobs.registerCall(job, {
         // About a day at a minute's distance: a mail server may be down for a night, and a notice must still leave.
@@ -112,7 +113,7 @@ export class Outbox implements Messenger {
 
   /** True when this channel has what it needs. */
   has(channel: MessageChannel): boolean {
-    return this.#channels[channel] !== undefined
+    return this.#senders.has(channel)
   }
 
   /**
@@ -170,7 +171,7 @@ export class Outbox implements Messenger {
 
   /** Queues held messages once their channel is configured: they are sent, not forgotten. */
   async releaseHeld(tx: Tx): Promise<void> {
-    const ready = (Object.keys(this.#channels) as MessageChannel[]).filter(channel => this.has(channel))
+    const ready = messageChannels.filter(channel => this.has(channel))
     const held = await tx.db
       .update(messages)
       .set({ state: 'queued' })
@@ -208,11 +209,11 @@ export class Outbox implements Messenger {
     if (message.isDemo) return { state: 'sent', text: 'simulated; demo messages are not sent' }
     const { channel } = message
     try {
-      const send = this.#channels[channel]
+      const send = this.#senders.get(channel)
       if (!send) throw new Error(`${channel} is not configured`)
       return { state: 'sent', text: await send(this.#outboundMessageOf(message, Date.parse(reader.now)), signal) }
     } catch (error) {
-      const sentence = (error instanceof Error ? error.message : String(error)).slice(0, 500)
+      const sentence = sentenceOf(error).slice(0, 500)
       if (error instanceof Undeliverable) return { state: 'failed', text: sentence }
       await reader.db.update(messages).set({ lastError: sentence }).where(eq(messages.id, messageId))
       if (attempt === 1)
@@ -252,7 +253,7 @@ export class Outbox implements Messenger {
       .where(inArray(messages.state, ['queued', 'held']))
       .groupBy(messages.channel)
     const oldest = new Map(rows.map(({ channel, at }) => [channel, (Date.parse(reader.now) - Date.parse(at)) / 1_000]))
-    return channelNames.map(channel => [channel, Math.max(0, oldest.get(channel) ?? 0)])
+    return messageChannels.map(channel => [channel, Math.max(0, oldest.get(channel) ?? 0)])
   }
 
   #outboundMessageOf(message: typeof messages.$inferSelect, sentAt: number): OutboundMessage {
