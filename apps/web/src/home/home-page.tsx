@@ -199,7 +199,7 @@ function Welcome() {
                 .
               </List.Item>
               <List.Item>
-                Connect Alertmanager or a PagerDuty integration:{' '}
+                Connect Alertmanager, or any tool that can send to PagerDuty, through an{' '}
                 <Anchor component={Link} to="/settings">
                   integration
                 </Anchor>

@@ -10,7 +10,7 @@ import { Time } from '../parts/time.tsx'
 import { midnight } from './calendar.tsx'
 
 /** What can be proved about a team: who was on call, and how its drills went. */
-export function Past({ team }: { team: TeamOnCall }) {
+export function History({ team }: { team: TeamOnCall }) {
   return (
     <Stack>
       <PastCoverage team={team} />
