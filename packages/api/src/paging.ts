@@ -95,6 +95,7 @@ export const Page = z
   .meta({ id: 'Page' })
 export type Page = z.output<typeof Page>
 
+export const messageStates = ['queued', 'held', 'sent', 'failed', 'cancelled'] as const
 export const Message = z
   .object({
     id: Id,
@@ -103,7 +104,7 @@ export const Message = z
     to: z.string(),
     subject: z.string(),
     text: z.string().describe('Private links are only shown to their recipient'),
-    state: z.enum(['queued', 'held', 'sent', 'failed', 'cancelled']),
+    state: z.enum(messageStates),
     attempts: z.number(),
     lastError: z.string().nullable(),
     createdAt: At,
