@@ -151,6 +151,7 @@ const PageView = z.object({
   isDrill: z.boolean(),
   createdAt: At,
 })
+export type PageView = z.output<typeof PageView>
 
 export const pagingRoutes = {
   contactMethods: route({
