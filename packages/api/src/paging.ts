@@ -1,19 +1,10 @@
+import { channelNames } from '@tocsin/events/channels'
 import { z } from 'zod'
 import { At, Id, IdParams, Line, PageQuery, pageOf, Reference, Severity } from './common.ts'
 import { atLeast, open, route } from './route.ts'
+import { Urgency } from './schedules.ts'
 
-/** The ways that a message can leave, and what people call each. */
-export const channelWords = {
-  email: 'email',
-  push: 'browser push',
-  sms: 'SMS',
-  voice: 'call',
-  slack: 'Slack',
-  'teams-bot': 'Microsoft Teams',
-  teams: 'Teams workflow',
-  ntfy: 'ntfy',
-  webhook: 'webhook',
-} as const
+export { channelNames }
 
 export const messageChannels = [
   'email',
@@ -25,7 +16,7 @@ export const messageChannels = [
   'teams',
   'ntfy',
   'webhook',
-] as const satisfies readonly (keyof typeof channelWords)[]
+] as const satisfies readonly (keyof typeof channelNames)[]
 export const contactKinds = ['email', 'push', 'sms', 'voice', 'slack', 'teams-bot', 'ntfy', 'webhook'] as const
 export const ContactMethod = z
   .object({
@@ -80,7 +71,7 @@ export const Page = z
     team: Reference.nullable().describe('Null for pages to administrators about the installation'),
     subject: z.object({ kind: z.enum(['alert', 'incident', 'drill', 'system']), id: Id }),
     state: z.enum(pageStates),
-    urgency: z.enum(['high', 'low']),
+    urgency: Urgency,
     policy: z.string().nullable().describe('The escalation policy; null if everyone in the team is paged'),
     isDrill: z.boolean(),
     acknowledgedBy: z.string().nullable(),
@@ -126,7 +117,7 @@ export const Drill = z
   .object({
     id: Id.describe('ID of its page'),
     startedAt: At,
-    urgency: z.enum(['high', 'low']),
+    urgency: Urgency,
     state: z.enum(pageStates),
     acknowledgedBy: z.string().nullable(),
     afterSeconds: z.number().nullable().describe('Seconds until acknowledged'),
@@ -321,7 +312,7 @@ export const pagingRoutes = {
     summary: 'Start a drill: page a team with a message marked as a drill, and measure the time to acknowledge',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
-    body: z.object({ urgency: z.enum(['high', 'low']).default('high') }),
+    body: z.object({ urgency: Urgency.default('high') }),
     reply: Page,
     status: 201,
   }),

@@ -1,7 +1,9 @@
+import { rotationTypes, urgencies, weekdays } from '@tocsin/oncall/vocabulary'
 import { z } from 'zod'
 import { Id, Instant } from './common.ts'
 
-export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+export { weekdays }
+export const Urgency = z.enum(urgencies)
 
 const isZone = (zone: string) => {
   try {
@@ -24,7 +26,7 @@ const When = z.iso
   .transform(text => new Date(text).toISOString())
 
 export const RotationShape = z.strictObject({
-  type: z.enum(['hourly', 'daily', 'weekly', 'monthly']),
+  type: z.enum(rotationTypes),
   every: z.number().int().min(1, 'must be at least 1').max(1_000).default(1).describe('Shift length in hours, days, weeks or months'),
   start: WallTime.describe('First handoff in local time; the shift of the first participant starts here'),
 })

@@ -1,8 +1,9 @@
+import { night } from '@tocsin/oncall/vocabulary'
 import { z } from 'zod'
 import { At, Day, Id, IdParams, Instant, Line, PageQuery, pageOf, Reference, Severity, Version } from './common.ts'
 import { EscalationLevel, PageTarget } from './policies.ts'
 import { atLeast, open, route } from './route.ts'
-import { OverrideInput, RestrictionShape, RotationShape, ScheduleInput, TemporaryInput, TimeZone } from './schedules.ts'
+import { OverrideInput, RestrictionShape, RotationShape, ScheduleInput, TemporaryInput, TimeZone, Urgency } from './schedules.ts'
 
 /** Who is on call from `start` until `end`; nobody: a gap. */
 export const OnCallShift = z.object({ start: At, end: At, people: z.array(Reference), shadows: z.array(Reference) }).meta({ id: 'OnCallShift' })
@@ -31,7 +32,7 @@ const RoutingRule = z.object({
   serviceIds: z.array(Id).max(200).default([]).describe('Matching services; any if empty'),
   severities: z.array(Severity).max(5).default([]).describe('Matching severities; any if empty'),
   policyId: Id,
-  urgency: z.enum(['high', 'low']).optional().describe('Overrides the urgency derived from the severity'),
+  urgency: Urgency.optional().describe('Overrides the urgency derived from the severity'),
 })
 
 /** A team's coverage requirements and escalation rules. */
@@ -145,7 +146,7 @@ const Share = z.object({
   weekendHours: z.number(),
   holidayHours: z.number(),
   pages: z.number().describe('Pages received'),
-  nightPages: z.number().describe('Pages received between 22:00 and 06:00 in the team’s time zone'),
+  nightPages: z.number().describe(`Pages received between ${night.from} and ${night.until} in the team’s time zone`),
 })
 
 export const Apprenticeship = z

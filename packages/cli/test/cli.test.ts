@@ -83,7 +83,7 @@ describe('npx tocsin', () => {
     await world.alert({ service: 'billing' })
     const [page] = JSON.parse((await tocsin(['--json', 'page', 'list'], env)).out) as { id: string; title: string }[]
     const ending = page?.id.slice(-6) ?? ''
-    expect((await tocsin(['page', 'show', ending], env)).out).toContain(`Paged ${primary.name}.`)
+    expect((await tocsin(['page', 'show', ending], env)).out).toContain(`Paged ${primary.name}`)
     expect((await tocsin(['page', 'escalate', ending], env)).code).toBe(0)
     await world.settle()
     backup.expectPage(/billing/)

@@ -1,6 +1,3 @@
-import type { z } from 'zod'
-import type { Channel } from './vocabulary.ts'
-
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 /** An instant or a day (ISO 8601) as people read it, in UTC: `Nov 28, 10:02`, `Nov 28`; with its year when that is not the year of `seenAt`. */
@@ -37,16 +34,4 @@ export function words(name: string): string {
 /** `SEV 1` for `SEV1`. */
 export function severity(name: string): string {
   return name.replace(/^SEV/, 'SEV ')
-}
-
-export const channelNames: Readonly<Record<z.output<typeof Channel>, string>> = {
-  email: 'email',
-  push: 'browser push',
-  sms: 'SMS',
-  voice: 'phone call',
-  slack: 'Slack',
-  'teams-bot': 'Microsoft Teams',
-  teams: 'Teams workflow',
-  ntfy: 'ntfy',
-  webhook: 'webhook',
 }

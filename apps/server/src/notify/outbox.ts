@@ -1,4 +1,4 @@
-import { channelWords } from '@tocsin/api'
+import { messageChannels } from '@tocsin/api'
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { Counter, Histogram } from 'prom-client'
 import { z } from 'zod'
@@ -46,7 +46,6 @@ const failoverJob = defineJob({
   data: z.object({ messageIds: z.array(z.uuid()).max(maxTogether) }),
   isUrgent: true,
 })
-const channelNames = Object.keys(channelWords) as MessageChannel[]
 
 /** Writes messages and hands them to their channels. */
 export class Outbox implements Messenger {
@@ -72,7 +71,7 @@ export class Outbox implements Messenger {
       registers,
     })
     this.#channels = openChannels(config, secrets)
-    this.#deliveries = new Map(channelNames.map(channel => [channel, defineJob({ kind: `deliver.${channel}`, lane: deliveryLane(channel), data: Delivering })]))
+    this.#deliveries = new Map(messageChannels.map(channel => [channel, defineJob({ kind: `deliver.${channel}`, lane: deliveryLane(channel), data: Delivering })]))
     for (const job of this.#deliveries.values())
       jobs.registerCall(job, {
         // About a day at a minute's distance: a mail server may be down for a night, and a notice must still leave.
@@ -252,7 +251,7 @@ export class Outbox implements Messenger {
       .where(inArray(messages.state, ['queued', 'held']))
       .groupBy(messages.channel)
     const oldest = new Map(rows.map(({ channel, at }) => [channel, (Date.parse(reader.now) - Date.parse(at)) / 1_000]))
-    return channelNames.map(channel => [channel, Math.max(0, oldest.get(channel) ?? 0)])
+    return messageChannels.map(channel => [channel, Math.max(0, oldest.get(channel) ?? 0)])
   }
 
   #outboundMessageOf(message: typeof messages.$inferSelect, sentAt: number): OutboundMessage {

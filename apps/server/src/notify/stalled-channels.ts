@@ -1,4 +1,4 @@
-import { channelWords } from '@tocsin/api'
+import { channelNames, messageChannels } from '@tocsin/api'
 import { and, eq, lt, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Alarms } from '../kernel/alarms.ts'
@@ -11,7 +11,6 @@ import { messages } from './tables.ts'
 
 /** A message that waits for longer was not taken at the first attempts. */
 const stalledSeconds = 60
-const channels = Object.keys(channelWords) as MessageChannel[]
 const alarmKey = (channel: MessageChannel) => `channel:${channel}`
 
 /** Checks every minute whether each channel delivers, and pages the administrators about one that does not. */
@@ -48,21 +47,21 @@ export async function stalledChannels(reader: Reader): Promise<StalledChannel[]>
 export async function deliveryHealth(reader: Reader): Promise<Finding | undefined> {
   const stalled = await stalledChannels(reader)
   if (stalled.length === 0) return undefined
-  const names = stalled.map(({ channel, seconds }) => `${channelWords[channel]} (for ${seconds} s)`).join(', ')
+  const names = stalled.map(({ channel, seconds }) => `${channelNames[channel]} (for ${seconds} s)`).join(', ')
   return { severity: 'degraded', detail: `Messages are not delivered by ${names}.` }
 }
 
 /** Pages the administrators, by whatever channel works, about each channel that delivers nothing; resolves the page when it delivers again. */
 export async function auditChannels(tx: Tx, alarms: Alarms): Promise<void> {
   const stalled = new Map((await stalledChannels(tx)).map(one => [one.channel, one]))
-  for (const channel of channels) {
+  for (const channel of messageChannels) {
     const found = stalled.get(channel)
     if (found === undefined) await alarms.resolve(tx, alarmKey(channel))
     else
       await alarms.raise(tx, {
         key: alarmKey(channel),
-        title: `Messages by ${channelWords[channel]} are not delivered`,
-        summary: `No message by ${channelWords[channel]} has been accepted for ${found.seconds} seconds. Pages use the next contact method of each person. Check the settings of the channel and its provider; the message log shows the error.`,
+        title: `Messages by ${channelNames[channel]} are not delivered`,
+        summary: `No message by ${channelNames[channel]} has been accepted for ${found.seconds} seconds. Pages use the next contact method of each person. Check the settings of the channel and its provider; the message log shows the error.`,
       })
   }
 }

@@ -330,7 +330,7 @@ test('a team’s channels are paged by a step: Teams gets a card, and a webhook 
     const [page] = (await lead.call('pages')).items
     const seen = [await lead.call('teamChannels'), (await lead.call('messageLog')).items, await lead.call('page', { params: { id: page?.id ?? '' } })]
     expect(JSON.stringify(seen), 'whoever knows the address can write there').not.toContain('/workflow')
-    expect(JSON.stringify(seen)).toContain(`Delivered to the team channel by Teams workflow (${new URL(web.url).host})`)
+    expect(JSON.stringify(seen)).toContain(`Page sent to the team channel by Teams workflow (${new URL(web.url).host}`)
   })
 })
 
@@ -390,7 +390,7 @@ test('a provider that is down is tried again, and the next method of the same pe
     backup.expectNoPage()
     const [page] = (await primary.call('pages')).items
     const texts = (await primary.call('page', { params: { id: page?.id ?? '' } })).events.map(event => event.text)
-    expect(texts.find(text => text.startsWith('SMS delivery is failing'))).toMatch(/503: maintenance\)\. Failed over to Slack/)
+    expect(texts.find(text => text.startsWith('Delivery by SMS failed'))).toMatch(/^Delivery by SMS failed; sending by Slack \(.*503: maintenance\)$/)
     await world.advance({ seconds: 40 })
     expect(slack.received.length, 'once').toBe(1)
     twilio.answer = () => ({ status: 201, body: JSON.stringify({ sid: 'SM1', status: 'queued' }) })
@@ -425,8 +425,8 @@ test('a bundle whose channel fails goes out through another channel too, as one 
     const { events } = await primary.call('page', { params: { id: bundled[0]?.id ?? '' } })
     expect(events.map(event => event.text)).toEqual(
       expect.arrayContaining([
-        expect.stringMatching(/^SMS delivery is failing/),
-        `Delivered to ${primary.name} by Slack (U012AB3CD): posted 1503435956.000247`,
+        expect.stringMatching(/^Delivery by SMS failed/),
+        `Page sent to ${primary.name} by Slack (U012AB3CD: posted 1503435956.000247)`,
       ]),
     )
   })

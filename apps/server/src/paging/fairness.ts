@@ -1,5 +1,5 @@
 import type { RouteInput, schedulingRoutes } from '@tocsin/api'
-import { fairness, isWithin } from '@tocsin/oncall'
+import { fairness, isWithin, night } from '@tocsin/oncall'
 import { and, eq, gte, lt } from 'drizzle-orm'
 import type { Reader } from '../kernel/database.ts'
 import { invalid } from '../kernel/problems.ts'
@@ -36,7 +36,7 @@ export async function readFairness(reader: Reader, teamId: string, { from, until
     .from(pageNotifications)
     .innerJoin(pages, eq(pages.id, pageNotifications.pageId))
     .where(and(eq(pages.teamId, teamId), gte(pageNotifications.at, from), lt(pageNotifications.at, until)))
-  const night = { timeZone: settings?.timeZone ?? 'UTC', hours: [{ from: '22:00', until: '06:00' }] }
+  const nights = { timeZone: settings?.timeZone ?? 'UTC', hours: [night] }
   const round = (hours: number) => Math.round(hours * 10) / 10
   return [...new Set([...totals.keys(), ...paged.flatMap(one => one.personId ?? [])])]
     .map(id => {
@@ -49,7 +49,7 @@ export async function readFairness(reader: Reader, teamId: string, { from, until
         weekendHours: round(share.weekendHours),
         holidayHours: round(share.holidayHours),
         pages: new Set(own.map(one => one.pageId)).size,
-        nightPages: new Set(own.filter(one => isWithin(night, one.at)).map(one => one.pageId)).size,
+        nightPages: new Set(own.filter(one => isWithin(nights, one.at)).map(one => one.pageId)).size,
       }
     })
     .toSorted((a, b) => b.hours - a.hours || a.person.name.localeCompare(b.person.name))

@@ -63,7 +63,7 @@ function Urgency({
       </Text>
       {steps.length === 0 ? (
         <Text size="sm" className="quiet">
-          {title === titles.high ? 'All methods at once.' : 'All methods at once, except SMS and calls.'}
+          {title === titles.high ? 'All methods at once.' : 'All methods at once, except SMS and phone calls.'}
         </Text>
       ) : null}
       {steps.map((step, place) => (

@@ -9,6 +9,7 @@ import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
+import { dayChoices, dayNames } from '../parts/weekdays.ts'
 import { useMay } from '../session.ts'
 
 /** What is kept from paging for a time, and what is expected to give a sign of life. */
@@ -64,7 +65,7 @@ function Silences() {
                   <Text size="sm" className="quiet" component="div">
                     {one.author}, <Time at={one.start} /> – <Time at={one.end} />
                     {one.hours
-                      ? `, ${one.hours.hours.map(hours => `${hours.days?.join(' ') ?? 'daily'} ${hours.from}–${hours.until}`).join(', ')} ${one.hours.timeZone}`
+                      ? `, ${one.hours.hours.map(hours => `${hours.days?.map(day => dayNames[day]).join(' ') ?? 'daily'} ${hours.from}–${hours.until}`).join(', ')} ${one.hours.timeZone}`
                       : ''}
                     {one.held > 0 ? ` · ${one.held} suppressed` : ''}
                   </Text>
@@ -134,8 +135,6 @@ function Heartbeats() {
   )
 }
 
-const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
-
 function SilenceModal({ onClose }: { onClose: () => void }) {
   const services = useApi('services')
   const { form, submit, isBusy } = useRouteForm(
@@ -192,7 +191,7 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
               <MultiSelect
                 label="On"
                 placeholder={form.values.days.length === 0 ? 'every day' : ''}
-                data={days}
+                data={dayChoices}
                 flex={1}
                 miw={160}
                 {...form.getInputProps('days')}

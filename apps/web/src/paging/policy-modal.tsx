@@ -1,12 +1,12 @@
 import { Button, Group, Modal, NumberInput, Stack, Switch, TextInput } from '@mantine/core'
-import type { PageTarget, Policy, TeamOnCall } from '@tocsin/api'
+import { type PageTarget, type Policy, type TeamOnCall, weekdays } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { choice, draftOf, LevelsEditor, levelOf, type TargetChoice } from './levels-editor.tsx'
 
-const office = { days: ['mon', 'tue', 'wed', 'thu', 'fri'] as const, from: '09:00', until: '17:00' }
+const office = { days: weekdays.slice(0, 5), from: '09:00', until: '17:00' }
 
 /** What a step can page: the team's depths first, then everything else by name. */
 export function useTargets(team: TeamOnCall): TargetChoice[] {

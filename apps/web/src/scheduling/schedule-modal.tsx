@@ -1,12 +1,13 @@
 import { ActionIcon, Button, Checkbox, Group, Modal, MultiSelect, NumberInput, Select, Stack, TextInput } from '@mantine/core'
 import { IconTrash } from '@tabler/icons-react'
-import { type Schedule, weekdays } from '@tocsin/api'
+import type { Schedule } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 import { timeZoneChoices } from '../parts/time-zones.ts'
+import { dayChoices } from '../parts/weekdays.ts'
 import { RotationInput } from './rotation-input.tsx'
 
 type Layer = Schedule['layers'][number]
@@ -17,7 +18,6 @@ const everyWords = [
   { value: 'weekly', label: 'weeks' },
   { value: 'monthly', label: 'months' },
 ]
-const dayWords = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 
 interface Draft {
   readonly key: string
@@ -188,7 +188,7 @@ function Hours({ layer, onChange }: { layer: Layer; onChange: (restrictions: Non
           <MultiSelect
             label="On"
             size="xs"
-            data={weekdays.map((value, i) => ({ value, label: dayWords[i] ?? value }))}
+            data={dayChoices}
             value={[...(one.days ?? [])]}
             placeholder={one.days ? '' : 'every day'}
             onChange={days => set(place, { days: days.length === 0 ? undefined : days })}
