@@ -15,7 +15,7 @@ import { pageNotifications, pages } from './tables.ts'
 import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
 
 export { openAnswerDesk } from './answers.ts'
-export { acknowledgePagesAbout, isAtLeast, pageTeam, resolvePagesAbout } from './pages.ts'
+export { acknowledgePagesAbout, pageTeam, resolvePagesAbout } from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'
 export { countUnanswered } from './read-pages.ts'
 export { saveTeamOnCall, setUpOnCall } from './settings.ts'

@@ -1,4 +1,4 @@
-import { type Severity, severities } from '@tocsin/api'
+import type { Severity } from '@tocsin/api'
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people } from '../access/index.ts'
@@ -32,11 +32,6 @@ export interface PageRequest {
   readonly topic?: string
   /** Somebody to page before the team, such as the lead of an incident; the team follows when there is no answer. */
   readonly firstPersonId?: string | null
-}
-
-/** True when `severity` is `threshold` or above it. */
-export function isAtLeast(severity: Severity, threshold: Severity): boolean {
-  return severities.indexOf(severity) >= severities.indexOf(threshold)
 }
 
 /**

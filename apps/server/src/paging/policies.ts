@@ -1,5 +1,4 @@
-import type { PageTarget, Policy, policyRoutes, RouteInput, Severity } from '@tocsin/api'
-import { severities } from '@tocsin/api'
+import { isAtLeast, type PageTarget, type Policy, type policyRoutes, type RouteInput, type Severity } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import type { EscalationPolicy, Urgency } from '@tocsin/oncall'
 import { asc, eq } from 'drizzle-orm'
@@ -107,7 +106,7 @@ export function routePage(
   known: ReadonlyMap<string, PolicyRow>,
   page: { readonly severity: Severity; readonly serviceId: string | null },
 ): Routed {
-  const bySeverity: Urgency = severities.indexOf(page.severity) >= severities.indexOf(settings?.highFrom ?? 'high') ? 'high' : 'low'
+  const bySeverity: Urgency = isAtLeast(page.severity, settings?.highFrom ?? teamDefaults.highFrom) ? 'high' : 'low'
   const rule = settings?.routing.find(
     ({ serviceIds, severities: own }) =>
       (serviceIds.length === 0 || (page.serviceId !== null && serviceIds.includes(page.serviceId))) && (own.length === 0 || own.includes(page.severity)),
