@@ -1,4 +1,4 @@
-import type { OrganizationFile, PageTarget, PlanLine, Policy, TargetShape } from '@tocsin/api'
+import { type OrganizationFile, type PageTarget, type PlanLine, type Policy, type TargetShape, teamOnCallDefaults } from '@tocsin/api'
 import { type AppContext, addPerson, type Caller, invite, listPeople } from '../access/index.ts'
 import { listServices, listTeams, saveService, saveTeam } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
@@ -140,12 +140,7 @@ async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { sch
 /** What a team has set, or the defaults. */
 async function settingsOf(tx: Tx, teamId: string) {
   const [found] = await listOnCall(tx, [teamId])
-  return (
-    found?.settings ?? {
-      ...{ timeZone: 'UTC', tiers: [], longestDays: null, longestNights: null, fallback: [], policyId: null, routing: [] },
-      ...{ highFrom: 'high' as const, progressMinutes: null, holidays: [], traineeShifts: 3, version: undefined },
-    }
-  )
+  return found?.settings ?? { ...teamOnCallDefaults, version: undefined }
 }
 
 const idOf = (tier: { id: string } | undefined) => (tier === undefined ? {} : { id: tier.id })

@@ -1,4 +1,4 @@
-import { isAtLeast, type PageTarget, type Policy, type policyRoutes, type RouteInput, type Severity } from '@tocsin/api'
+import { isAtLeast, type PageTarget, type Policy, type policyRoutes, type RouteInput, type Severity, teamOnCallDefaults } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import type { EscalationPolicy, Urgency } from '@tocsin/oncall'
 import { asc, eq } from 'drizzle-orm'
@@ -106,12 +106,13 @@ export function routePage(
   known: ReadonlyMap<string, PolicyRow>,
   page: { readonly severity: Severity; readonly serviceId: string | null },
 ): Routed {
-  const bySeverity: Urgency = isAtLeast(page.severity, settings?.highFrom ?? teamDefaults.highFrom) ? 'high' : 'low'
-  const rule = settings?.routing.find(
+  const { highFrom, routing, policyId: unmatched } = settings ?? teamOnCallDefaults
+  const bySeverity: Urgency = isAtLeast(page.severity, highFrom) ? 'high' : 'low'
+  const rule = routing.find(
     ({ serviceIds, severities: own }) =>
       (serviceIds.length === 0 || (page.serviceId !== null && serviceIds.includes(page.serviceId))) && (own.length === 0 || own.includes(page.severity)),
   )
-  const policyId = rule?.policyId ?? settings?.policyId ?? null
+  const policyId = rule?.policyId ?? unmatched
   const row = policyId === null ? undefined : known.get(policyId)
   const urgency = rule?.urgency ?? bySeverity
   if (row === undefined) return { policy: everyone, saved: null, urgency }

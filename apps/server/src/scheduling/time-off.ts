@@ -1,5 +1,5 @@
 import type { Apprenticeship, HandoffNote, RouteInput, schedulingRoutes, TimeOff } from '@tocsin/api'
-import { includesRole } from '@tocsin/api'
+import { includesRole, teamOnCallDefaults } from '@tocsin/api'
 import { peopleOf, shifts } from '@tocsin/oncall'
 import { and, desc, eq, gt, isNotNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
@@ -143,7 +143,7 @@ async function askForCover(tx: Tx, context: AppContext, snapshot: OnCallSnapshot
 export async function listApprenticeships(reader: Reader, teamId: string): Promise<z.input<typeof Apprenticeship>[]> {
   const snapshot = await readSnapshot(reader, [])
   const rows = await reader.db.select().from(apprenticeships).where(eq(apprenticeships.teamId, teamId)).orderBy(apprenticeships.startedAt)
-  const needed = snapshot.settings.get(teamId)?.traineeShifts ?? 3
+  const needed = (snapshot.settings.get(teamId) ?? teamOnCallDefaults).traineeShifts
   const watched = await reader.db
     .select({ personId: sql<string>`jsonb_array_elements_text(${shiftRecords.shadowIds})`, n: sql<number>`count(*)::int` })
     .from(shiftRecords)

@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { IconTrash } from '@tabler/icons-react'
-import { type PageTarget, severities, type TeamOnCall } from '@tocsin/api'
+import { type PageTarget, severities, type TeamOnCall, teamOnCallDefaults } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { useTargets } from '../paging/policy-modal.tsx'
@@ -20,21 +20,21 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
   const services = useApi('services')
   const all = useApi('onCall')
   const choices = useTargets(team)
-  const { settings } = team
+  const settings = team.settings ?? { ...teamOnCallDefaults, timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone }
   const { form, submit, isBusy } = useRouteForm(
     'saveTeamOnCall',
     {
-      timeZone: settings?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
-      tiers: (settings?.tiers ?? []).map((tier): TierDraft => ({ ...tier, key: tier.id })),
-      longestDays: settings?.longestDays ?? ('' as string | number),
-      longestNights: settings?.longestNights ?? ('' as string | number),
-      fallback: (settings?.fallback ?? []).map(target => JSON.stringify(target)),
-      policyId: settings?.policyId ?? '',
-      routing: (settings?.routing ?? []).map((rule, place) => ({ ...rule, key: `rule ${place}` })),
-      highFrom: (settings?.highFrom ?? 'high') as string,
-      progressMinutes: settings?.progressMinutes ?? ('' as string | number),
-      traineeShifts: settings?.traineeShifts ?? 3,
-      holidays: settings?.holidays ?? [],
+      timeZone: settings.timeZone,
+      tiers: settings.tiers.map((tier): TierDraft => ({ ...tier, key: tier.id })),
+      longestDays: settings.longestDays ?? ('' as string | number),
+      longestNights: settings.longestNights ?? ('' as string | number),
+      fallback: settings.fallback.map(target => JSON.stringify(target)),
+      policyId: settings.policyId ?? '',
+      routing: settings.routing.map((rule, place) => ({ ...rule, key: `rule ${place}` })),
+      highFrom: settings.highFrom as string,
+      progressMinutes: settings.progressMinutes ?? ('' as string | number),
+      traineeShifts: settings.traineeShifts,
+      holidays: settings.holidays,
     },
     {
       around: () => ({ params: { id: team.team.id } }),
@@ -47,7 +47,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
         progressMinutes: numberOrNull(values.progressMinutes),
         fallback: values.fallback.map(text => JSON.parse(text) as PageTarget),
         policyId: values.policyId === '' ? null : values.policyId,
-        ...(settings ? { version: settings.version } : {}),
+        ...(team.settings ? { version: team.settings.version } : {}),
       }),
       done: 'Saved.',
       onDone: onClose,
