@@ -63,6 +63,10 @@ export const TeamChannel = TeamChannelInput.extend({ id: Id, teamId: Id }).meta(
 export type TeamChannel = z.output<typeof TeamChannel>
 
 export const pageStates = ['triggered', 'acknowledged', 'resolved', 'exhausted'] as const
+/** The states in which nobody has acknowledged: it still escalates, or every level was paged. */
+export const unacknowledgedStates = ['triggered', 'exhausted'] as const satisfies readonly (typeof pageStates)[number][]
+/** True while a page needs somebody to acknowledge it. */
+export const isUnacknowledged = ({ state }: { readonly state: (typeof pageStates)[number] }): boolean => unacknowledgedStates.some(one => one === state)
 export const Page = z
   .object({
     id: Id,

@@ -83,7 +83,7 @@ export function coverage(team: Team, schedules: readonly Schedule[], from: strin
       ...gaps(team, requirement, own, within),
       ...stretches(team, requirement, own),
       ...nights(team, requirement, own, within),
-      ...unanswered(team, requirement, own, unreachable),
+      ...unreachables(team, requirement, own, unreachable),
     ]),
     ...held.flatMap((one, i) => held.slice(i + 1).flatMap(other => doubles(team, one, other))),
   ]
@@ -141,7 +141,7 @@ function nights(team: Team, { name: tier }: CoverageRequirement, own: readonly S
   })
 }
 
-function unanswered(team: Team, { name: tier }: CoverageRequirement, own: readonly Shift[], unreachable: ReadonlySet<string>): Concern[] {
+function unreachables(team: Team, { name: tier }: CoverageRequirement, own: readonly Shift[], unreachable: ReadonlySet<string>): Concern[] {
   return heldBy(own)
     .filter(([participant]) => unreachable.has(participant))
     .flatMap(([participant, spans]) =>

@@ -17,7 +17,7 @@ import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleW
 export { openAnswerDesk } from './answers.ts'
 export { acknowledgePagesAbout, pageTeam, resolvePagesAbout } from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'
-export { countUnanswered } from './read-pages.ts'
+export { countUnacknowledged } from './read-pages.ts'
 export { saveTeamOnCall, setUpOnCall } from './settings.ts'
 export { pages } from './tables.ts'
 export { Audits } from './watchdog.ts'

@@ -12,7 +12,7 @@ import { conflict, notFound } from '../kernel/problems.ts'
 import { onCallSettings } from '../scheduling/index.ts'
 import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, type PageRow, restartEscalation } from './escalation.ts'
 import { notifyPeople } from './notifications.ts'
-import { pages } from './tables.ts'
+import { pages, unacknowledged } from './tables.ts'
 
 export const wakeJob = defineJob({ kind: 'page.wake', lane: escalationLane, data: z.object({ pageId: z.uuid() }) })
 const wakeKey = (pageId: string) => `wake:${pageId}`
@@ -274,7 +274,7 @@ export async function acknowledgePagesAbout(tx: Tx, context: AppContext, actor: 
   const escalating = await tx.db
     .select({ id: pages.id })
     .from(pages)
-    .where(and(eq(pages.subjectId, subjectId), inArray(pages.state, ['triggered', 'exhausted'])))
+    .where(and(eq(pages.subjectId, subjectId), unacknowledged))
   for (const { id } of escalating) await acknowledgePage(tx, context, actor, personId, id)
 }
 

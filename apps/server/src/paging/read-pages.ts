@@ -1,4 +1,4 @@
-import type { Drill, Page, PageTimeline } from '@tocsin/api'
+import { type Drill, isUnacknowledged, type Page, type PageTimeline } from '@tocsin/api'
 import { tellEvent } from '@tocsin/events'
 import { and, asc, count, desc, eq, exists, inArray, lte, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
@@ -11,7 +11,7 @@ import { notFound } from '../kernel/problems.ts'
 import { messages } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
 import { routePage } from './policies.ts'
-import { pageNotifications, pages, policies } from './tables.ts'
+import { pageNotifications, pages, policies, unacknowledged } from './tables.ts'
 
 interface ListQuery {
   readonly limit: number
@@ -27,8 +27,6 @@ interface Which {
 const pagesCursor = listCursor('pages', z.tuple([z.boolean(), z.iso.datetime(), z.uuid()]))
 const drillsCursor = listCursor('drills', z.tuple([z.iso.datetime(), z.uuid()]))
 const eventsCursor = listCursor('page-events', z.tuple([z.int()]))
-/** Whether somebody is still to answer; an index holds it. */
-const isUnanswered = sql<boolean>`${pages.state} in ('triggered', 'exhausted')`
 /** Notifications that a page in a list shows. */
 const maxNotifications = 20
 
@@ -36,7 +34,7 @@ const maxNotifications = 20
 const mayList = (context: AppContext, viewer: Viewer) =>
   and(context.visibility.condition(viewer, pages.withinId), viewer.role === 'administrator' ? undefined : ne(pages.subjectKind, 'system'))
 
-/** One page of the list of pages that a viewer may see, those that nobody has answered first, then the latest. */
+/** One page of the list of pages that a viewer may see, unacknowledged ones first, then the latest. */
 export async function listPages(
   reader: Reader,
   context: AppContext,
@@ -64,13 +62,13 @@ export async function listPages(
         mayList(context, viewer),
         pageId === undefined ? undefined : eq(pages.id, pageId),
         theirs,
-        after && sql`(${isUnanswered}, ${pages.createdAt}, ${pages.id}) < (${after[0]}, ${after[1]}::timestamptz, ${after[2]}::uuid)`,
+        after && sql`(${unacknowledged}, ${pages.createdAt}, ${pages.id}) < (${after[0]}, ${after[1]}::timestamptz, ${after[2]}::uuid)`,
       ),
     )
-    .orderBy(desc(isUnanswered), desc(pages.createdAt), desc(pages.id))
+    .orderBy(desc(unacknowledged), desc(pages.createdAt), desc(pages.id))
     .limit(query.limit + 1)
   const { items, next } = pagesCursor.page(found, query.limit, ({ page }) => [
-    page.state === 'triggered' || page.state === 'exhausted',
+    isUnacknowledged(page),
     page.createdAt,
     page.id,
   ])
@@ -85,12 +83,12 @@ export async function readPage(reader: Reader, context: AppContext, viewer: View
   return page
 }
 
-/** How many pages that a viewer may see nobody has answered. */
-export async function countUnanswered(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
+/** How many pages that a viewer may see are unacknowledged. */
+export async function countUnacknowledged(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
   const [found] = await reader.db
     .select({ n: count() })
     .from(pages)
-    .where(and(mayList(context, viewer), isUnanswered))
+    .where(and(mayList(context, viewer), unacknowledged))
   return found?.n ?? 0
 }
 

@@ -1,7 +1,7 @@
 import { Anchor, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
 import { IconFlask } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
-import type { Page as OncallPage } from '@tocsin/api'
+import { isUnacknowledged, type Page as OncallPage } from '@tocsin/api'
 import { AlertRow } from '../alerts/alert-row.tsx'
 import { useApi, useCommand } from '../api.ts'
 import { IncidentRow } from '../incidents/incident-row.tsx'
@@ -19,16 +19,16 @@ export function HomePage() {
   const alerts = useApi('alerts', { query: { view: 'triage', limit: 100 } })
   const incidents = useApi('incidents', { query: { view: 'open', limit: 100 } })
   const counters = useApi('counters')
-  const escalating = pages.data?.items.filter(page => page.state === 'triggered' || page.state === 'exhausted') ?? []
+  const unacknowledged = pages.data?.items.filter(isUnacknowledged) ?? []
   if (services.data?.length === 0 && alerts.data?.items.length === 0 && incidents.data?.items.length === 0) return <Welcome />
   return (
     <Page
       title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`}
       lead={counters.data ? leadOf(counters.data.unacknowledgedPages, counters.data.alertsToTriage, counters.data.openIncidents) : ' '}
     >
-      {escalating.length > 0 ? (
+      {unacknowledged.length > 0 ? (
         <Section title="Unacknowledged pages" isFlush>
-          {escalating.slice(0, 10).map(page => (
+          {unacknowledged.slice(0, 10).map(page => (
             <UnacknowledgedPage key={page.id} page={page} />
           ))}
         </Section>

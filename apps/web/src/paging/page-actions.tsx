@@ -1,17 +1,15 @@
 import { Button, Group, Menu, Modal, MultiSelect, Select, Stack, TextInput } from '@mantine/core'
 import { IconChevronDown } from '@tabler/icons-react'
-import type { Page } from '@tocsin/api'
+import { isUnacknowledged, type Page } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useMay } from '../session.ts'
 
-const isOpen = (page: Page) => page.state === 'triggered' || page.state === 'exhausted'
-
 export function AcknowledgeButton({ page, size = 'xs' }: { page: Page; size?: string }) {
   const acknowledge = useCommand('acknowledgePage', { done: 'Acknowledged. Escalation stopped.' })
   const mayAnswer = useMay('responder')
-  if (!mayAnswer || !isOpen(page)) return null
+  if (!mayAnswer || !isUnacknowledged(page)) return null
   return (
     <Button size={size} loading={acknowledge.isPending} onClick={() => acknowledge.mutate({ params: { id: page.id } })} style={{ flexShrink: 0 }}>
       Acknowledge
@@ -68,7 +66,7 @@ function DeclineModal({ page, onClose }: { page: Page; onClose: () => void }) {
   const choices = usePeopleChoices()
   const [toId, setToId] = useState<string | null>(null)
   const [reason, setReason] = useState('')
-  const decline = useCommand('declinePage', { done: toId ? 'Responders added.' : 'Escalated to the next level.', onDone: onClose })
+  const decline = useCommand('declinePage', { done: toId ? 'Page reassigned.' : 'Escalated to the next level.', onDone: onClose })
   return (
     <Modal opened onClose={onClose} title="Decline page">
       <form

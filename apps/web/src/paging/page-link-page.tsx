@@ -119,7 +119,7 @@ function outcomeOf(answer: Answer, page: PageView): string {
   if (page.waitsFor > 0 && answer.kind !== 'release' && answer.kind !== 'escalate')
     return `Thanks, ${page.you}. ${page.waitsFor === 1 ? '1 more acknowledgement' : `${page.waitsFor} more acknowledgements`} needed.`
   if (page.state === 'triggered') return 'Escalated to the next level.'
-  if (page.state === 'exhausted') return 'Every escalation level was paged, and nobody acknowledged.'
+  if (page.state === 'exhausted') return 'Nobody acknowledged the page.'
   if (page.state === 'resolved') return 'Resolved. Nothing left to do.'
   return `Acknowledged by ${page.acknowledgedBy ?? 'somebody'}.`
 }
