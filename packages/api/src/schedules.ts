@@ -1,8 +1,8 @@
-import { rotationTypes, urgencies, weekdays } from '@tocsin/oncall/vocabulary'
+import { rotationTypes, tierNames, urgencies, weekdays } from '@tocsin/oncall/vocabulary'
 import { z } from 'zod'
 import { Id, Instant } from './common.ts'
 
-export { weekdays }
+export { tierNames, weekdays }
 export const Urgency = z.enum(urgencies)
 
 const isZone = (zone: string) => {

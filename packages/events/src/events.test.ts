@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { event, UnreadableEvent } from './event.ts'
 import { events, isEventType, readEvent, tellEvent, versionOf } from './registry.ts'
-import { duration, when } from './words.ts'
+import { duration, span, when } from './words.ts'
 
 const id = '0193b5a0-0000-7000-8000-000000000001'
 const told = (data: unknown) => ({ actor: 'Ada', at: '2026-11-25T10:02:56.342Z', data })
@@ -75,7 +75,7 @@ describe('the timeline', () => {
     [
       'obligation.opened',
       { customer: 'Orchard Bank', customerId: id, customerVersion: 1, startedAt: '2026-11-26T10:02:56.342Z', dueAt: '2026-11-28T10:02:56.342Z', hours: 48 },
-      'Notification deadline for Orchard Bank: Nov 28, 10:02 (48 h)',
+      'Notification deadline for Orchard Bank: Nov 28, 10:02 UTC (48 h)',
     ],
     [
       'incident.declared',
@@ -86,7 +86,7 @@ describe('the timeline', () => {
       'Declared the incident as SEV 1',
     ],
     ['page.acknowledged', { about: { kind: 'alert', id }, teamId: id, personId: id, afterSeconds: 200 }, 'Acknowledged the page after 3 min'],
-    ['page.snoozed', { about: { kind: 'alert', id }, until: '2027-01-02T03:04:00.000Z' }, 'Snoozed the page until Jan 2, 2027, 03:04'],
+    ['page.snoozed', { about: { kind: 'alert', id }, until: '2027-01-02T03:04:00.000Z' }, 'Snoozed the page until Jan 2, 2027, 03:04 UTC'],
     [
       'incident.changed',
       { title: 'b', approximateUsers: null, isRestricted: true, before: { title: 'a', approximateUsers: 1, isRestricted: false } },
@@ -107,9 +107,15 @@ describe('the timeline', () => {
     expect(tellEvent('note.written', told({ markdown: 'x' }))?.reason).toBeUndefined()
   })
 
-  test('shows moments in UTC, with the year when it is another one', () => {
-    expect(when('2026-11-28T23:59:59.999Z', '2026-01-01T00:00:00.000Z')).toBe('Nov 28, 23:59')
+  test('shows moments in UTC or in a zone that it names, with the year when it is another one there', () => {
+    expect(when('2026-11-28T23:59:59.999Z', '2026-01-01T00:00:00.000Z')).toBe('Nov 28, 23:59 UTC')
+    expect(when('2026-11-28T00:00:00.000Z', '2026-01-01T00:00:00.000Z'), 'not 24:00').toBe('Nov 28, 00:00 UTC')
     expect(when('2027-01-01', '2026-12-31T23:59:59.999Z')).toBe('Jan 1, 2027')
+    expect(when('2026-12-31T23:30:00.000Z', '2026-12-31T22:00:00.000Z', 'Europe/Berlin')).toBe('Jan 1, 2027, 00:30 GMT+1')
+    expect(when('2026-12-31T23:30:00.000Z', '2026-12-31T23:10:00.000Z', 'Europe/Berlin')).toBe('Jan 1, 00:30 GMT+1')
+    expect(span('2026-10-19T07:00:00.000Z', '2026-10-26T08:00:00.000Z', '2026-10-01T00:00:00.000Z', 'Europe/Berlin')).toBe(
+      'Mon, Oct 19, 09:00 to Mon, Oct 26, 09:00 (Europe/Berlin)',
+    )
     expect([0, 89, 90, 5_340, 5_400].map(duration)).toEqual(['0 s', '89 s', '2 min', '89 min', '2 h'])
   })
 })

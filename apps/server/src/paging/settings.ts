@@ -1,4 +1,4 @@
-import { type PageTarget, type RouteInput, type SetUpTarget, type schedulingRoutes, type TeamOnCall, teamOnCallDefaults } from '@tocsin/api'
+import { type PageTarget, type RouteInput, type SetUpTarget, type schedulingRoutes, type TeamOnCall, teamOnCallDefaults, tierNames } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { type AppContext, assertPeople, type Caller } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
@@ -87,8 +87,6 @@ async function assertSettings(tx: Tx, settings: Settings): Promise<void> {
     'fallback',
   )
 }
-
-const tierNames = ['primary', 'secondary', 'tertiary']
 
 /** One rotation, its tiers and one policy, for a team that has nothing yet. */
 export async function setUpOnCall(

@@ -1,5 +1,6 @@
 import type { Apprenticeship, HandoffNote, RouteInput, schedulingRoutes, TimeOff } from '@tocsin/api'
 import { includesRole, teamOnCallDefaults } from '@tocsin/api'
+import { span } from '@tocsin/events'
 import { peopleOf, shifts } from '@tocsin/oncall'
 import { and, desc, eq, gt, isNotNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
@@ -121,8 +122,7 @@ async function askForCover(tx: Tx, context: AppContext, snapshot: OnCallSnapshot
   for (const [scheduleId, open] of Map.groupBy(off.uncovered, one => one.schedule.id)) {
     const row = snapshot.rows.get(scheduleId)
     const others = new Set(row?.layers.flatMap(peopleOf).filter(id => id !== off.person.id && snapshot.people.get(id)?.isActive))
-    const format = new Intl.DateTimeFormat('en-GB', { timeZone: row?.timeZone ?? 'UTC', dateStyle: 'medium', timeStyle: 'short' })
-    const lines = open.slice(0, 20).map(({ start, end }) => `- ${format.format(new Date(start))} to ${format.format(new Date(end))} (${row?.timeZone})`)
+    const lines = open.slice(0, 20).map(({ start, end }) => `- ${span(start, end, tx.now, row?.timeZone)}`)
     for (const id of others) {
       const person = await findPerson(tx, id)
       if (!person) continue

@@ -8,6 +8,7 @@ import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
 import type { Picked } from './calendar.tsx'
+import { positionLabel } from './words.ts'
 
 const kinds = [
   { value: 'replace', label: 'replaces whoever is on call' },
@@ -65,10 +66,7 @@ export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCal
             <Select
               label="Position"
               allowDeselect={false}
-              data={(schedule?.final ?? []).map(({ position }) => ({
-                value: String(position),
-                label: position === 0 ? 'on call' : position === 1 ? 'next in rotation' : `Number ${position + 1} in rotation`,
-              }))}
+              data={(schedule?.final ?? []).map(({ position }) => ({ value: String(position), label: positionLabel(position) }))}
               {...form.getInputProps('position')}
             />
           </Group>

@@ -1,5 +1,5 @@
 import { Group, Modal, MultiSelect, NumberInput, Select, Stack, TextInput } from '@mantine/core'
-import type { SetUpTarget, TeamOnCall } from '@tocsin/api'
+import { type SetUpTarget, type TeamOnCall, tierNames } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { choice, draftOf, LevelsEditor, levelOf } from '../paging/levels-editor.tsx'
@@ -7,8 +7,6 @@ import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 import { timeZoneChoices } from '../parts/time-zones.ts'
-
-const tierNames = ['primary', 'secondary', 'tertiary']
 
 /** The first rotation of a team, with its depths and its escalation, in one form. */
 export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () => void }) {
@@ -69,11 +67,7 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
             <Select
               label="Tiers"
               allowDeselect={false}
-              data={[
-                { value: '1', label: 'primary' },
-                { value: '2', label: 'primary and secondary' },
-                { value: '3', label: 'primary, secondary and tertiary' },
-              ]}
+              data={tierNames.map((_, last) => ({ value: String(last + 1), label: tierNames.slice(0, last + 1).join(', ') }))}
               {...form.getInputProps('tiers')}
             />
           </Group>

@@ -1,12 +1,13 @@
 import { ActionIcon, Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { IconTrash } from '@tabler/icons-react'
-import { type PageTarget, severities, type TeamOnCall, teamOnCallDefaults } from '@tocsin/api'
+import { type PageTarget, severities, type TeamOnCall, teamOnCallDefaults, tierNames } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { useTargets } from '../paging/policy-modal.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { timeZoneChoices } from '../parts/time-zones.ts'
+import { positionLabel } from './words.ts'
 
 type Settings = NonNullable<TeamOnCall['settings']>
 const numberOrNull = (value: string | number) => (value === '' ? null : Number(value))
@@ -77,13 +78,9 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
               />
               <Select
                 label="Position"
-                w={150}
+                w={190}
                 allowDeselect={false}
-                data={[
-                  { value: '0', label: 'on call' },
-                  { value: '1', label: 'next in rotation' },
-                  { value: '2', label: 'third in rotation' },
-                ]}
+                data={[0, 1, 2].map(position => ({ value: String(position), label: positionLabel(position) }))}
                 value={String(tier.position ?? 0)}
                 onChange={value => form.setFieldValue(`tiers.${place}.position`, Number(value ?? 0) as never)}
               />
@@ -100,7 +97,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
               onClick={() =>
                 form.insertListItem('tiers', {
                   key: crypto.randomUUID(),
-                  name: ['primary', 'secondary', 'tertiary'][form.values.tiers.length] ?? '',
+                  name: tierNames[form.values.tiers.length] ?? '',
                   scheduleId: schedules[0]?.value ?? '',
                   position: form.values.tiers.length,
                 } satisfies TierDraft)
