@@ -109,7 +109,7 @@ export const Message = z
 export type Message = z.output<typeof Message>
 
 /** One event in a page's timeline: a delivery attempt, a provider's response, an acknowledgement. */
-export const PageEvent = z.object({ at: At, kind: z.string().describe('Type of the journal entry'), text: z.string(), entryId: Id }).meta({ id: 'PageEvent' })
+export const PageEvent = z.object({ at: At, kind: z.string().describe('Type of the audit log entry'), text: z.string(), entryId: Id }).meta({ id: 'PageEvent' })
 export const PageTimeline = Page.extend({
   summary: z.string(),
   events: z.array(PageEvent),

@@ -89,8 +89,8 @@ export const ScheduleShape = z
       .max(5_000)
       .default([]),
     team: Name.optional().describe('The team that owns the schedule; required when applying to a server'),
-    needsApprenticeship: z.boolean().optional().describe('Only people who finished the team’s apprenticeship can be on call'),
-    apprentices: z.array(Name).max(200).default([]).describe('People who shadow their shifts until they finish the apprenticeship'),
+    needsApprenticeship: z.boolean().optional().describe('Only people who completed training in the team are on call alone; others shadow'),
+    apprentices: z.array(Name).max(200).default([]).describe('Trainees: they shadow their shifts until they complete training'),
   })
   .meta({ id: 'ScheduleFileEntry' })
 
@@ -100,7 +100,7 @@ export const ScheduleInput = z.object({
   timeZone: TimeZone,
   merge: Merge.default('top'),
   layers: inApi.Layers,
-  needsApprenticeship: z.boolean().default(false).describe('Only people who finished the team’s apprenticeship can be on call; others shadow'),
+  needsApprenticeship: z.boolean().default(false).describe('Only people who completed training in the team are on call alone; others shadow'),
 })
 export const OverrideInput = inApi.Override
 export const TemporaryInput = inApi.Temporary

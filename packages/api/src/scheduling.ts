@@ -54,7 +54,7 @@ export const TeamOnCallInput = z.object({
     .default(null)
     .describe('Minutes without progress after which an acknowledged page escalates again'),
   holidays: z.array(Day).max(400).default([]).describe('Public holidays of the team, counted in fairness statistics'),
-  traineeShifts: z.number().int().min(0).max(100).default(3).describe('Number of shifts a new responder shadows before they can be on call alone'),
+  traineeShifts: z.number().int().min(0).max(100).default(3).describe('Number of shifts a trainee shadows before they can complete training'),
 })
 
 /** Settings as they are stored: every tier has its id. */
@@ -284,7 +284,7 @@ export const schedulingRoutes = {
   pastCoverage: route({
     method: 'GET',
     path: '/api/v1/teams/{id}/on-call/record',
-    summary: 'List who was on call in a period, as recorded in the journal',
+    summary: 'List who was on call in a period, as recorded in the audit log',
     access: atLeast('observer', 'journal:read'),
     params: IdParams,
     query: Period,
@@ -304,7 +304,7 @@ export const schedulingRoutes = {
   apprenticeships: route({
     method: 'GET',
     path: '/api/v1/teams/{id}/apprenticeships',
-    summary: 'List the apprentices of a team, the shifts they shadowed, and who has finished',
+    summary: 'List the trainees of a team, the shifts they shadowed, and who has completed training',
     access: atLeast('observer', 'catalog:read'),
     params: IdParams,
     reply: z.array(Apprenticeship),
@@ -312,7 +312,7 @@ export const schedulingRoutes = {
   saveApprenticeship: route({
     method: 'PUT',
     path: '/api/v1/teams/{id}/apprenticeships/{personId}',
-    summary: 'Start or finish somebody’s apprenticeship in a team',
+    summary: 'Start or complete somebody’s training in a team',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams.extend({ personId: Id }),
     body: z.object({ isFinished: z.boolean() }),

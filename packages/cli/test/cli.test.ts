@@ -138,7 +138,7 @@ describe('npx tocsin', () => {
     writeFileSync(file, text)
     expect(await tocsin(['journal', 'verify', file, '--trusted-key', key])).toMatchObject({
       code: 0,
-      out: expect.stringMatching(/^Genuine: the whole journal/),
+      out: expect.stringMatching(/^Genuine: the whole audit log/),
     })
     writeFileSync(file, text.replace('Leak', 'Peak'))
     expect(await tocsin(['journal', 'verify', file])).toMatchObject({

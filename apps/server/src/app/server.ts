@@ -114,7 +114,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       const finding = await database.health()
       return finding && { ...finding, detail: embedded?.whyAway() ?? finding.detail }
     })
-    health.add('journal storage', journalHealth(database))
+    health.add('audit log storage', journalHealth(database))
     metrics.gauge('tocsin_database_connections', 'Open connections in the pool', () => database.connections.open)
     metrics.gauge('tocsin_database_connections_idle', 'Idle connections in the pool', () => database.connections.idle)
     metrics.gauge('tocsin_database_connections_waiting', 'Transactions and queries waiting for a connection', () => database.connections.waiting)
@@ -138,7 +138,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       health.add('pager', async () => pager.health())
     }
     const watch = new JournalWatch(context)
-    health.add('journal readers', () => watch.health())
+    health.add('audit log readers', () => watch.health())
     const drain = new Drain()
     const http = await openHttp(config, log, metrics, drain, credentialOf)
     const detection = new Detection(context)

@@ -175,7 +175,7 @@ export async function saveApprenticeship(
   const known = (await listApprenticeships(tx, teamId)).find(one => one.person.id === personId)
   if (isFinished) {
     if (personId === caller.personId) throw new AppProblem('forbidden', 'You cannot sign off your own training. Ask someone else.')
-    if (!known) throw notFound('apprenticeship')
+    if (!known) throw notFound('trainee')
     if (known.watched < known.needed) throw conflict(`${known.person.name} has shadowed ${known.watched} of ${known.needed} required shifts.`)
   }
   const change = { finishedAt: isFinished ? tx.now : null, finishedById: isFinished ? caller.personId : null }

@@ -57,7 +57,7 @@ function IncidentView({ incident }: { incident: Incident }) {
       actions={<Actions incident={incident} />}
     >
       <Lifecycle incident={incident} />
-      {isClosed ? <Alert color="gray">This incident is closed and read-only. Track remaining work under Follow-ups.</Alert> : null}
+      {isClosed ? <Alert color="gray">This incident is closed and read-only. Track remaining work under Follow-up actions.</Alert> : null}
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 8 }}>
           <Tabs

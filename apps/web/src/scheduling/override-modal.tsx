@@ -14,10 +14,10 @@ const kinds = [
   { value: 'replace', label: 'replaces whoever is on call' },
   { value: 'add', label: 'joins whoever is on call' },
   { value: 'remove', label: 'is off call' },
-  { value: 'shadow', label: 'watches' },
+  { value: 'shadow', label: 'shadows whoever is on call' },
 ]
 
-/** Takes a shift, gives it away, or lets somebody watch; of a responder only for themselves. */
+/** Takes a shift, gives it away, or lets somebody shadow; of a responder only for themselves. */
 export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCalendar; picked: Picked; onClose: () => void }) {
   const people = useApi('people')
   const me = useMe()

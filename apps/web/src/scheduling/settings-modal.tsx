@@ -157,7 +157,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
           <Group grow align="flex-start">
             <Select label="High urgency from" data={[...severities]} allowDeselect={false} {...form.getInputProps('highFrom')} />
             <NumberInput label="Re-escalate without progress (min)" placeholder="off" min={5} max={1_440} {...form.getInputProps('progressMinutes')} />
-            <NumberInput label="Shadow shifts before on call" min={0} max={100} {...form.getInputProps('traineeShifts')} />
+            <NumberInput label="Shadow shifts to complete training" min={0} max={100} {...form.getInputProps('traineeShifts')} />
           </Group>
           <Select
             label="Time zone of coverage hours"
