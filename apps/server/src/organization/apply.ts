@@ -1,4 +1,4 @@
-import { type OrganizationFile, type PageTarget, type PlanLine, type Policy, type TargetShape, teamOnCallDefaults } from '@tocsin/api'
+import { type OrganizationFile, type PageTarget, type PlanLine, type TargetShape, teamOnCallDefaults } from '@tocsin/api'
 import { type AppContext, addPerson, type Caller, invite, listPeople } from '../access/index.ts'
 import { listServices, listTeams, saveService, saveTeam } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
@@ -206,7 +206,7 @@ async function applyPolicies(tx: Tx, caller: Caller, { policies }: OrganizationF
     }))
     await savePolicy(tx, caller, teamId, {
       ...{ name: policy.name, repeats: policy.repeats, businessHours: policy.businessHours ?? null },
-      levels: levels as Policy['levels'],
+      levels,
       ...(before ? { id: before.id, version: before.version } : {}),
     })
   }

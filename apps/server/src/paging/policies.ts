@@ -15,9 +15,7 @@ export type PolicyRow = typeof policies.$inferSelect
 const maxPolicies = 50
 
 const policyView = ({ id, teamId, name, levels, repeats, businessHours, version }: PolicyRow): Policy => ({
-  ...{ id, teamId, name, repeats, version },
-  levels: levels as Policy['levels'],
-  businessHours: businessHours as Policy['businessHours'],
+  ...{ id, teamId, name, levels, repeats, businessHours, version },
 })
 
 export async function listPolicies(reader: Reader): Promise<Policy[]> {

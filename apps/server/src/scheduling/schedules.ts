@@ -22,7 +22,7 @@ export const horizonDays = 90
 
 export function scheduleView(row: ScheduleRow): Schedule {
   const { id, teamId, name, timeZone, merge, layers, needsApprenticeship, version } = row
-  return { id, teamId, name, timeZone, merge, layers: layers as Schedule['layers'], needsApprenticeship, version }
+  return { id, teamId, name, timeZone, merge, layers, needsApprenticeship, version }
 }
 
 /** Adds a schedule to a team, or changes one. */
@@ -209,7 +209,7 @@ export const overrideView = (row: OverrideRow, createdBy: string): Override => (
 export const temporaryView = (row: OverrideRow, createdBy: string): Temporary => ({
   id: row.id,
   name: row.name ?? '',
-  layers: (row.layers ?? []) as Temporary['layers'],
+  layers: row.layers ?? [],
   merge: row.merge ?? 'top',
   start: row.start,
   end: row.end,
