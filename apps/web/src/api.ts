@@ -10,7 +10,7 @@ type Reply<Name extends RouteName> = CallReply<Routes[Name]>
 type Input<Name extends RouteName> = CallInput<Routes[Name]>
 
 // The client's own types hold for each name; a name that is not known until run time needs this one step back.
-const callAny = call as unknown as (name: RouteName, input?: object) => Promise<unknown>
+export const callAny = call as unknown as (name: RouteName, input?: object) => Promise<unknown>
 
 /** Reads a route and keeps it fresh: the live stream invalidates what has changed. */
 export function useApi<Name extends RouteName>(

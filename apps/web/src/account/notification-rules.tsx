@@ -1,10 +1,10 @@
-import { ActionIcon, Button, Group, NumberInput, Select, Stack, Text } from '@mantine/core'
-import { IconTrash } from '@tabler/icons-react'
+import { Button, Group, NumberInput, Select, Stack, Text } from '@mantine/core'
 import type { ContactMethod, NotificationRules as Rules } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { Section } from '../parts/page.tsx'
 import { nameOf } from './words.ts'
+import { RemoveButton } from '../parts/remove-button.tsx'
 
 const titles = { high: 'High urgency', low: 'Low urgency' } as const
 
@@ -88,9 +88,7 @@ function Urgency({
             value={step.methodId}
             onChange={value => set(place, { methodId: value ?? step.methodId })}
           />
-          <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove rule" onClick={() => onChange(steps.filter((_, i) => i !== place))}>
-            <IconTrash size={16} />
-          </ActionIcon>
+          <RemoveButton label="Remove rule" onClick={() => onChange(steps.filter((_, i) => i !== place))} />
         </Group>
       ))}
       <div>

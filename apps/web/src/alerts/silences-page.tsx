@@ -11,6 +11,7 @@ import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
 import { dayChoices, dayNames } from '../parts/weekdays.ts'
 import { useMay } from '../session.ts'
+import { ServiceMultiSelect, ServiceSelect } from '../parts/choices.tsx'
 
 /** What is kept from paging for a time, and what is expected to give a sign of life. */
 export function SilencesPage() {
@@ -136,7 +137,6 @@ function Heartbeats() {
 }
 
 function SilenceModal({ onClose }: { onClose: () => void }) {
-  const services = useApi('services')
   const { form, submit, isBusy } = useRouteForm(
     'addSilence',
     {
@@ -167,9 +167,8 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
           <FormProblem errors={form.errors} />
           {form.errors.matchers ? <FormProblem errors={{ form: form.errors.matchers }} /> : null}
           <Group grow align="flex-start">
-            <MultiSelect
+            <ServiceMultiSelect
               label="Services"
-              data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
               {...form.getInputProps('matchers.serviceIds')}
             />
             <MultiSelect label="Severities" data={[...severities]} {...form.getInputProps('matchers.severities')} />
@@ -206,7 +205,6 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
 }
 
 function HeartbeatModal({ onClose }: { onClose: () => void }) {
-  const services = useApi('services')
   const [url, setUrl] = useState<string>()
   const { form, submit, isBusy } = useRouteForm(
     'addHeartbeat',
@@ -240,11 +238,10 @@ function HeartbeatModal({ onClose }: { onClose: () => void }) {
               <NumberInput label="Alert after (hours)" min={0.02} max={960} {...form.getInputProps('everyHours')} error={form.errors.everyMinutes} />
               <Select label="Alert severity" allowDeselect={false} data={[...severities]} {...form.getInputProps('severity')} />
             </Group>
-            <Select
+            <ServiceSelect
               label="Service"
               placeholder="None: pages the security team"
               clearable
-              data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
               {...form.getInputProps('serviceId')}
             />
             <FormActions submit="Add monitor" isBusy={isBusy} onCancel={onClose} />

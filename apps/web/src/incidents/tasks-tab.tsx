@@ -1,9 +1,10 @@
-import { Badge, Button, Checkbox, Group, Paper, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Badge, Button, Checkbox, Group, Paper, Stack, Text, TextInput } from '@mantine/core'
 import type { Incident } from '@tocsin/api'
-import { useApi, useCommand } from '../api.ts'
+import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { Empty, FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
+import { PersonSelect } from '../parts/choices.tsx'
 
 export function TasksTab({ incident }: { incident: Incident }) {
   const canRespond = useMay('responder') && incident.status !== 'closed'
@@ -58,7 +59,6 @@ function TaskRow({ incident, task, canRespond }: { incident: Incident; task: Inc
 }
 
 function NewTask({ incident }: { incident: Incident }) {
-  const people = useApi('people')
   const { form, submit, isBusy } = useRouteForm(
     'addTask',
     { title: '', assigneeId: null as string | null, dueOn: '', isBusinessImpacting: false },
@@ -70,11 +70,9 @@ function NewTask({ incident }: { incident: Incident }) {
         <FormProblem errors={form.errors} />
         <TextInput label="New task" placeholder="Revoke key ak_7Q" {...form.getInputProps('title')} />
         <Group align="flex-end" gap="sm">
-          <Select
+          <PersonSelect
             label="Assignee"
             placeholder="Unassigned"
-            data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
-            searchable
             clearable
             clearButtonProps={{ 'aria-label': 'Nobody' }}
             flex={1}

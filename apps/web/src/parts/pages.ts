@@ -1,12 +1,11 @@
 import { type InfiniteData, type UseInfiniteQueryResult, useInfiniteQuery } from '@tanstack/react-query'
 import type { ProblemError } from '@tocsin/api'
-import { call } from '../api.ts'
+import { callAny } from '../api.ts'
 
 interface Chunk<T> {
   items: T[]
   next: string | null
 }
-const callAny = call as unknown as (name: string, input: object) => Promise<unknown>
 
 type ListName =
   | 'alerts'

@@ -1,5 +1,5 @@
-import { ActionIcon, Alert, Badge, Button, Group, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
-import { IconPlus, IconTrash } from '@tabler/icons-react'
+import { Alert, Badge, Button, Group, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { IconPlus } from '@tabler/icons-react'
 import { findingKinds, type Incident, type Review } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
@@ -8,7 +8,9 @@ import { StateBadge } from '../parts/badges.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { dayFromNow, Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
+import { PersonSelect } from '../parts/choices.tsx'
 import { FollowUpRow } from './follow-up-row.tsx'
+import { RemoveButton } from '../parts/remove-button.tsx'
 
 const kindChoices = findingKinds.map(value => ({ value, label: value.replaceAll('-', ' ') }))
 
@@ -164,9 +166,7 @@ function ReviewForm({ review }: { review: Review }) {
                     <Select aria-label="Type" data={kindChoices} allowDeselect={false} w={210} {...form.getInputProps(`findings.${position}.kind`)} />
                     <Textarea aria-label="Contributing factor" autosize minRows={2} {...form.getInputProps(`findings.${position}.description`)} />
                   </Stack>
-                  <ActionIcon variant="subtle" color="gray" aria-label="Remove contributing factor" onClick={() => form.removeListItem('findings', position)}>
-                    <IconTrash size={16} />
-                  </ActionIcon>
+                  <RemoveButton label="Remove contributing factor" onClick={() => form.removeListItem('findings', position)} />
                 </Group>
               ))}
             </Stack>
@@ -183,7 +183,6 @@ function ReviewForm({ review }: { review: Review }) {
 }
 
 function FollowUps({ review, canRespond }: { review: Review; canRespond: boolean }) {
-  const people = useApi('people')
   const { form, submit, isBusy } = useRouteForm(
     'addFollowUp',
     { title: '', ownerId: '', dueOn: dayFromNow(30) },
@@ -200,10 +199,8 @@ function FollowUps({ review, canRespond }: { review: Review; canRespond: boolean
             <FormProblem errors={form.errors} />
             <TextInput label="New follow-up action" placeholder="Keys of support accounts expire after 30 days" {...form.getInputProps('title')} />
             <Group align="flex-start">
-              <Select
+              <PersonSelect
                 label="Owner"
-                data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
-                searchable
                 flex={1}
                 miw={150}
                 {...form.getInputProps('ownerId')}

@@ -1,12 +1,13 @@
-import { Anchor, Group, Modal, MultiSelect, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Anchor, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
 import type { TeamCalendar } from '@tocsin/api'
 import { useState } from 'react'
-import { useApi, useCommand } from '../api.ts'
+import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
+import { PersonMultiSelect } from '../parts/choices.tsx'
 import type { Picked } from './calendar.tsx'
 import { positionLabel } from './words.ts'
 
@@ -19,7 +20,6 @@ const kinds = [
 
 /** Takes a shift, gives it away, or lets somebody shadow; of a responder only for themselves. */
 export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCalendar; picked: Picked; onClose: () => void }) {
-  const people = useApi('people')
   const me = useMe()
   const mayLead = useMay('lead')
   const remove = useCommand('removeOverride', { done: 'Override removed.', onDone: onClose })
@@ -70,12 +70,10 @@ export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCal
               {...form.getInputProps('position')}
             />
           </Group>
-          <MultiSelect
+          <PersonMultiSelect
             label="People"
-            searchable
             disabled={!mayLead}
             description={mayLead ? undefined : 'You. Leads can choose others.'}
-            data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
             {...form.getInputProps('participants')}
           />
           <Select label="Type" allowDeselect={false} data={kinds} {...form.getInputProps('kind')} />

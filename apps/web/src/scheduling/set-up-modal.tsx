@@ -1,16 +1,15 @@
-import { Group, Modal, MultiSelect, NumberInput, Select, Stack, TextInput } from '@mantine/core'
+import { Group, Modal, NumberInput, Select, Stack, TextInput } from '@mantine/core'
 import { type SetUpTarget, type TeamOnCall, tierNames } from '@tocsin/api'
-import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { choice, draftOf, LevelsEditor, levelOf } from '../paging/levels-editor.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 import { timeZoneChoices } from '../parts/time-zones.ts'
+import { PersonMultiSelect } from '../parts/choices.tsx'
 
 /** The first rotation of a team, with its depths and its escalation, in one form. */
 export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () => void }) {
-  const people = useApi('people')
   const { form, submit, isBusy } = useRouteForm(
     'setUpOnCall',
     {
@@ -46,11 +45,9 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
-          <MultiSelect
+          <PersonMultiSelect
             label="Rotation"
             description="In order"
-            data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
-            searchable
             {...form.getInputProps('participantIds')}
           />
           <Group grow align="flex-start">

@@ -1,5 +1,4 @@
-import { ActionIcon, Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core'
-import { IconTrash } from '@tabler/icons-react'
+import { Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { type PageTarget, severities, type TeamOnCall, teamOnCallDefaults, tierNames } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
@@ -7,7 +6,9 @@ import { useTargets } from '../paging/policy-modal.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { timeZoneChoices } from '../parts/time-zones.ts'
+import { ServiceMultiSelect } from '../parts/choices.tsx'
 import { positionLabel } from './words.ts'
+import { RemoveButton } from '../parts/remove-button.tsx'
 
 type Settings = NonNullable<TeamOnCall['settings']>
 const numberOrNull = (value: string | number) => (value === '' ? null : Number(value))
@@ -18,7 +19,6 @@ type TierDraft = Omit<Settings['tiers'][number], 'id'> & { readonly key: string;
 /** The tiers of a team and their coverage requirements, the fallback, and which pages escalate by which policy. */
 export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: () => void }) {
   const policies = useApi('policies')
-  const services = useApi('services')
   const all = useApi('onCall')
   const choices = useTargets(team)
   const settings = team.settings ?? { ...teamOnCallDefaults, timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone }
@@ -84,9 +84,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
                 value={String(tier.position ?? 0)}
                 onChange={value => form.setFieldValue(`tiers.${place}.position`, Number(value ?? 0) as never)}
               />
-              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove tier" onClick={() => form.removeListItem('tiers', place)}>
-                <IconTrash size={16} />
-              </ActionIcon>
+              <RemoveButton label="Remove tier" onClick={() => form.removeListItem('tiers', place)} />
             </Group>
           ))}
           <div>
@@ -113,10 +111,9 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
           <Select label="Default policy" data={policyChoices} clearable placeholder="Everyone is paged" {...form.getInputProps('policyId')} />
           {form.values.routing.map((rule, place) => (
             <Group key={rule.key} align="flex-end" gap="xs" className="step-card">
-              <MultiSelect
+              <ServiceMultiSelect
                 label="Pages about"
                 placeholder={rule.serviceIds?.length ? '' : 'any service'}
-                data={(services.data ?? []).map(one => ({ value: one.id, label: one.name }))}
                 flex={1}
                 miw={160}
                 {...form.getInputProps(`routing.${place}.serviceIds`)}
@@ -130,9 +127,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
                 {...form.getInputProps(`routing.${place}.severities`)}
               />
               <Select label="use" w={180} data={policyChoices} allowDeselect={false} {...form.getInputProps(`routing.${place}.policyId`)} />
-              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove rule" onClick={() => form.removeListItem('routing', place)}>
-                <IconTrash size={16} />
-              </ActionIcon>
+              <RemoveButton label="Remove rule" onClick={() => form.removeListItem('routing', place)} />
             </Group>
           ))}
           <div>

@@ -8,6 +8,7 @@ import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
+import { ServiceSelect } from '../parts/choices.tsx'
 
 const kinds = { alertmanager: 'Prometheus Alertmanager', pagerduty: 'PagerDuty Events API v2' } as const
 
@@ -72,7 +73,6 @@ export function Integrations() {
 }
 
 function IntegrationModal({ onClose }: { onClose: () => void }) {
-  const services = useApi('services')
   const [made, setMade] = useState<{ url: string; key: string; kind: string }>()
   const { form, submit, isBusy } = useRouteForm(
     'createIntegration',
@@ -108,10 +108,9 @@ function IntegrationModal({ onClose }: { onClose: () => void }) {
               {...form.getInputProps('kind')}
             />
             <TextInput label="Name" required {...form.getInputProps('name')} />
-            <Select
+            <ServiceSelect
               label="Service"
               description="For alerts that do not name a service"
-              data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
               clearable
               clearButtonProps={{ 'aria-label': 'None' }}
               {...form.getInputProps('serviceId')}
