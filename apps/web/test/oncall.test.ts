@@ -237,7 +237,11 @@ test('an encrypted push becomes a notification while no page is open, and its bu
     const deliver = async () =>
       cdp.send('ServiceWorker.deliverPushMessage', { origin: world.origin, registrationId: await registered, data: JSON.stringify(subscription.latest()) })
     const shown = () =>
-      worker.evaluate(async () => (await (self as unknown as Scope).registration.getNotifications()).map(({ title, body, tag }) => ({ title, body, tag })))
+      worker.evaluate(async () => {
+        // biome-ignore lint/plugin: this runs in the worker, whose globals are not those of the test
+        const scope = self as unknown as Scope
+        return (await scope.registration.getNotifications()).map(({ title, body, tag }) => ({ title, body, tag }))
+      })
     /** What the browser does when somebody presses something on the notification with this title. */
     const press = (title: string, action: string) => worker.evaluate(pressIn, { title, action })
 
@@ -289,6 +293,7 @@ interface Scope {
 
 /** Runs in the worker. An event that a script makes may not prolong the worker's life, so that what it waits for is kept here. */
 async function pressIn({ title, action }: { title: string; action: string }): Promise<void> {
+  // biome-ignore lint/plugin: this runs in the worker, whose globals are not those of the test
   const scope = self as unknown as Scope
   const notification = (await scope.registration.getNotifications()).find(one => one.title === title)
   const event = new scope.NotificationEvent('notificationclick', { notification, action })

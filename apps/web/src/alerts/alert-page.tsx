@@ -1,7 +1,7 @@
-import { Anchor, Badge, Button, Grid, Group, Stack, Table, Text } from '@mantine/core'
+import { Badge, Button, Grid, Group, Stack, Table, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconArrowUpRight, IconX } from '@tabler/icons-react'
-import { Link, useParams } from '@tanstack/react-router'
+import { useParams } from '@tanstack/react-router'
 import type { Alert } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { AlertMatches } from '../detection/alert-matches.tsx'
@@ -11,6 +11,7 @@ import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { DismissModal, EscalateModal } from './disposition.tsx'
 import { ReportDetails } from './report-details.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 
 export function AlertPage() {
   const { id } = useParams({ strict: false }) as { id: string }
@@ -102,9 +103,9 @@ function Disposition({ alert, disposition }: { alert: Alert; disposition: NonNul
         {disposition.reason}
       </Text>
       {alert.incident ? (
-        <Anchor component={Link} to="/incidents/$id" params={{ id: alert.incident.id } as never} mt={6} display="inline-block">
+        <RouteLink to="/incidents/$id" params={{ id: alert.incident.id }} mt={6} display="inline-block">
           Incident {alert.incident.number}
-        </Anchor>
+        </RouteLink>
       ) : null}
     </Section>
   )

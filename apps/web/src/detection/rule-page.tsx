@@ -1,5 +1,5 @@
 import { Anchor, Badge, Button, Grid, Group, Skeleton, Stack, Switch, Table, Text } from '@mantine/core'
-import { Link, useNavigate, useParams } from '@tanstack/react-router'
+import { useNavigate, useParams } from '@tanstack/react-router'
 import { type DetectionRuleDetail, levelSeverities } from '@tocsin/api'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
@@ -9,6 +9,7 @@ import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { TryPane } from './try-pane.tsx'
 import { originWords } from './words.ts'
+import { RouteLink } from '../parts/route-link.tsx'
 
 // The editor is large, and nobody but the author of a rule needs it.
 const RuleEditor = lazy(() => import('./rule-editor.tsx'))
@@ -161,9 +162,9 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
         </Grid.Col>
       </Grid>
       <Text size="sm">
-        <Anchor component={Link} to="/detection">
+        <RouteLink to="/detection">
           All rules
-        </Anchor>
+        </RouteLink>
       </Text>
     </Page>
   )

@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
+import { Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
 import { IconFlask } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import { isUnacknowledged, type Page as OncallPage } from '@tocsin/api'
@@ -10,6 +10,7 @@ import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
+import { RouteLink } from '../parts/route-link.tsx'
 
 /** What needs a person now stands first. */
 export function HomePage() {
@@ -37,9 +38,9 @@ export function HomePage() {
         title="Open incidents"
         isFlush
         actions={
-          <Anchor component={Link} to="/incidents" size="sm">
+          <RouteLink to="/incidents" size="sm">
             All incidents
-          </Anchor>
+          </RouteLink>
         }
       >
         <Loaded query={incidents}>
@@ -57,9 +58,9 @@ export function HomePage() {
           title="Alerts to triage"
           isFlush
           actions={
-            <Anchor component={Link} to="/alerts" size="sm">
+            <RouteLink to="/alerts" size="sm">
               Triage queue
-            </Anchor>
+            </RouteLink>
           }
         >
           <Loaded query={alerts}>
@@ -124,9 +125,9 @@ function OnCallNow() {
       title="On call now"
       isFlush
       actions={
-        <Anchor component={Link} to="/on-call" size="sm">
+        <RouteLink to="/on-call" size="sm">
           View on call
-        </Anchor>
+        </RouteLink>
       }
     >
       <Loaded query={teams}>
@@ -175,34 +176,34 @@ function Welcome() {
             <Text fw={620}>Set up your organization</Text>
             <List type="ordered" spacing={6}>
               <List.Item>
-                <Anchor component={Link} to="/people">
+                <RouteLink to="/people">
                   Invite people
-                </Anchor>{' '}
+                </RouteLink>{' '}
                 and create a security response team and an engineering team.
               </List.Item>
               <List.Item>
                 Set up a{' '}
-                <Anchor component={Link} to="/on-call">
+                <RouteLink to="/on-call">
                   rotation
-                </Anchor>
+                </RouteLink>
                 .
               </List.Item>
               <List.Item>
                 Add your{' '}
-                <Anchor component={Link} to="/services">
+                <RouteLink to="/services">
                   services
-                </Anchor>{' '}
+                </RouteLink>{' '}
                 and{' '}
-                <Anchor component={Link} to="/customers">
+                <RouteLink to="/customers">
                   customers
-                </Anchor>
+                </RouteLink>
                 .
               </List.Item>
               <List.Item>
                 Connect Alertmanager or a PagerDuty integration:{' '}
-                <Anchor component={Link} to="/settings">
+                <RouteLink to="/settings">
                   integration
-                </Anchor>
+                </RouteLink>
                 .
               </List.Item>
             </List>

@@ -62,7 +62,7 @@ function IncidentView({ incident }: { incident: Incident }) {
         <Grid.Col span={{ base: 12, md: 8 }}>
           <Tabs
             value={tab}
-            onChange={value => void navigate({ to: '/incidents/$id', params: { id: incident.id }, search: { tab: value } as never, replace: true })}
+            onChange={value => void navigate({ to: '/incidents/$id', params: { id: incident.id }, search: { tab: value ?? 'timeline' }, replace: true })}
             keepMounted={false}
           >
             <Tabs.List mb="md" style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>

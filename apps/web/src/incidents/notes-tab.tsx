@@ -14,7 +14,7 @@ export function NotesTab({ incident }: { incident: Incident }) {
   return (
     <Stack>
       {canRespond ? (
-        <Paper p="md" component="form" noValidate onSubmit={submit as never}>
+        <Paper p="md"><form noValidate onSubmit={submit}>
           <Stack gap="sm">
             <FormProblem errors={form.errors} />
             <Textarea label="New note" description="Markdown" autosize minRows={3} {...form.getInputProps('markdown')} />
@@ -24,7 +24,7 @@ export function NotesTab({ incident }: { incident: Incident }) {
               </Button>
             </Group>
           </Stack>
-        </Paper>
+</form>        </Paper>
       ) : null}
       {incident.notes.length === 0 ? (
         <Paper>

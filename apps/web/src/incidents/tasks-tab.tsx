@@ -65,7 +65,7 @@ function NewTask({ incident }: { incident: Incident }) {
     { around: () => ({ params: { id: incident.id } }), toBody: values => ({ ...values, dueOn: values.dueOn || null }), onDone: () => form.reset() },
   )
   return (
-    <Paper p="md" component="form" noValidate onSubmit={submit as never}>
+    <Paper p="md"><form noValidate onSubmit={submit}>
       <Stack gap="sm">
         <FormProblem errors={form.errors} />
         <TextInput label="New task" placeholder="Revoke key ak_7Q" {...form.getInputProps('title')} />
@@ -93,6 +93,6 @@ function NewTask({ incident }: { incident: Incident }) {
           <Text size="xs">Assign the executive sponsor role to somebody who can approve it.</Text>
         ) : null}
       </Stack>
-    </Paper>
+</form>    </Paper>
   )
 }

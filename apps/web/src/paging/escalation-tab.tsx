@@ -92,7 +92,7 @@ export function Escalation({ team }: { team: TeamOnCall }) {
                   <ol className="policy-steps">
                     {policy.levels.map((level, place) => (
                       // biome-ignore lint/suspicious/noArrayIndexKey: a step is its place
-                      <li key={place}>{levelSummary(team, level as never, names)}</li>
+                      <li key={place}>{levelSummary(team, level, names)}</li>
                     ))}
                   </ol>
                   <Text size="sm" className="quiet">

@@ -1,6 +1,6 @@
-import { Anchor, Group, Stack, Text } from '@mantine/core'
+import { Group, Stack, Text } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
-import { Link, useParams } from '@tanstack/react-router'
+import { useParams } from '@tanstack/react-router'
 import type { PageTimeline } from '@tocsin/api'
 import { useState } from 'react'
 import { call, tellProblem, useApi } from '../api.ts'
@@ -8,6 +8,7 @@ import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
 import { Time, utc } from '../parts/time.tsx'
 import { PageActions } from './page-actions.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 
 /** The timeline of a page. */
 export function PageTimelinePage() {
@@ -29,9 +30,9 @@ export function PageTimelinePage() {
                 ) : (
                   <>
                     {page.policy ?? 'Everyone is paged'} ·{' '}
-                    <Anchor component={Link} to="/on-call/$id" params={{ id: page.team.id } as never} inherit>
+                    <RouteLink to="/on-call/$id" params={{ id: page.team.id }} inherit>
                       {page.team.name}
-                    </Anchor>
+                    </RouteLink>
                   </>
                 )}
               </Text>
@@ -112,8 +113,8 @@ function Subject({ page }: { page: PageTimeline }) {
   if (page.subject.kind === 'drill' || page.subject.kind === 'system') return null
   const to = page.subject.kind === 'alert' ? '/alerts/$id' : '/incidents/$id'
   return (
-    <Anchor component={Link} to={to} params={{ id: page.subject.id } as never} mt="sm" display="inline-block">
+    <RouteLink to={to} params={{ id: page.subject.id }} mt="sm" display="inline-block">
       Open the {page.subject.kind}
-    </Anchor>
+    </RouteLink>
   )
 }

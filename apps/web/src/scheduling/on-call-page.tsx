@@ -11,6 +11,7 @@ import { useMay } from '../session.ts'
 import { FeedModal } from './feed-modal.tsx'
 import { SetUpModal } from './set-up-modal.tsx'
 import { TimeOffModal } from './time-off-modal.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 
 /** Who is on call now, for everybody; and for the one who looks, what they hold next. */
 export function OnCallPage() {
@@ -228,9 +229,9 @@ function Away() {
               <Text size="sm" style={{ color: 'light-dark(#9a3412, #ffc69a)' }}>
                 {one.uncovered.length === 1 ? '1 shift' : `${one.uncovered.length} shifts`} not covered:{' '}
                 {[...new Map(one.uncovered.map(open => [open.team.id, open.team])).values()].map(team => (
-                  <Anchor key={team.id} component={Link} to="/on-call/$id" params={{ id: team.id } as never} inherit>
+                  <RouteLink key={team.id} to="/on-call/$id" params={{ id: team.id }} inherit>
                     {team.name}
-                  </Anchor>
+                  </RouteLink>
                 ))}
               </Text>
             ) : (

@@ -82,7 +82,12 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
                 allowDeselect={false}
                 data={[0, 1, 2].map(position => ({ value: String(position), label: positionLabel(position) }))}
                 value={String(tier.position ?? 0)}
-                onChange={value => form.setFieldValue(`tiers.${place}.position`, Number(value ?? 0) as never)}
+                onChange={value =>
+                  form.setFieldValue(
+                    'tiers',
+                    form.values.tiers.map((one, i) => (i === place ? { ...one, position: Number(value ?? 0) } : one)),
+                  )
+                }
               />
               <RemoveButton label="Remove tier" onClick={() => form.removeListItem('tiers', place)} />
             </Group>
