@@ -96,6 +96,23 @@ describe('the timeline', () => {
     expect(tellEvent(type, told(data))?.sentence).toBe(sentence)
   })
 
+  test('of a page itself says more: what a provider answered, what failed, what was repaired', () => {
+    const sent = { messageId: id, person: 'Ada Lovelace', receipt: 'taken' }
+    const of = (type: string, data: object) => tellEvent(type, told(data))
+    expect(of('page.sent', { ...sent, channel: 'slack', address: 'U012AB3CD' })?.detail).toBe('U012AB3CD: taken')
+    expect(of('page.sent', { ...sent, channel: 'teams-bot', address: '29:1x' })?.detail, 'an ID of Teams means nothing to people').toBe('taken')
+    expect(of('page.failed', { ...sent, channel: 'voice', address: '+4930123456' })).toMatchObject({
+      sentence: 'Page could not be sent to Ada Lovelace by phone call: taken',
+      detail: '+4930123456',
+    })
+    expect(of('page.failed-over', { from: 'voice', to: 'ntfy', error: '503' })).toMatchObject({
+      sentence: 'Delivery by phone call failed; sending by ntfy',
+      detail: '503',
+    })
+    expect(of('page.repaired', { what: 'late', dueAt: null })).toMatchObject({ detail: 'it was late', isBookkeeping: true })
+    expect(of('page.acknowledged', { about: { kind: 'alert', id }, teamId: id, personId: id, afterSeconds: 0 })?.isBookkeeping).toBe(false)
+  })
+
   test('leaves bookkeeping out, and shows the reason of who acted below the sentence', () => {
     expect(tellEvent('report.read', told({}))).toBeUndefined()
     const step = { from: 'eradicated', to: 'recovered', reason: 'Restored from Tuesday.' }
@@ -103,6 +120,8 @@ describe('the timeline', () => {
     expect(tellEvent('incident.recovered', told({ ...step, secureState: 'Clean images', verification: 'Two scans', monitorUntil: '2026-12-03' }))).toEqual({
       sentence: 'Marked the incident recovered; monitored until Dec 3',
       reason: 'Restored from Tuesday.\nKnown secure state: Clean images\nVerified by: Two scans',
+      detail: undefined,
+      isBookkeeping: false,
     })
     expect(tellEvent('note.written', told({ markdown: 'x' }))?.reason).toBeUndefined()
   })

@@ -9,9 +9,12 @@ import { choice, draftOf, LevelsEditor, levelOf, type TargetChoice } from './lev
 
 const office = { days: weekdays.slice(0, 5), from: '09:00', until: '17:00' }
 
-/** What a step can page: the team's depths first, then everything else by name. */
-export function useTargets(team: TeamOnCall): TargetChoice[] {
-  const people = usePersonChoices()
+/**
+ * What a step can page: the team's tiers first, then everything else by name.
+ * @param current what is paged already, also by name where somebody has left
+ */
+export function useTargets(team: TeamOnCall, current: readonly PageTarget[]): TargetChoice[] {
+  const people = usePersonChoices(current.flatMap(target => (target.kind === 'person' ? [target.personId] : [])))
   const teams = useApi('onCall')
   const channels = useApi('teamChannels')
   return [
@@ -32,7 +35,10 @@ function firstTargets(team: TeamOnCall): PageTarget[] {
 }
 
 export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; policy: Policy | undefined; onClose: () => void }) {
-  const choices = useTargets(team)
+  const choices = useTargets(
+    team,
+    (policy?.levels ?? []).flatMap(level => level.targets),
+  )
   const remove = useCommand('removePolicy', { done: 'Policy removed.', onDone: onClose })
   const { form, submit, isBusy } = useRouteForm(
     'savePolicy',

@@ -20,8 +20,8 @@ type TierDraft = Omit<Settings['tiers'][number], 'id'> & { readonly key: string;
 export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: () => void }) {
   const policies = useApi('policies')
   const all = useApi('onCall')
-  const choices = useTargets(team)
   const settings = team.settings ?? { ...teamOnCallDefaults, timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone }
+  const choices = useTargets(team, settings.fallback)
   const { form, submit, isBusy } = useRouteForm(
     'saveTeamOnCall',
     {
