@@ -130,6 +130,9 @@ export const Drill = z
   .meta({ id: 'Drill' })
 export type Drill = z.output<typeof Drill>
 
+/** How long a page can be snoozed. */
+export const SnoozeMinutes = z.number().int().min(5, 'must be at least 5 minutes').max(1_440, 'must be at most 1440 minutes')
+
 /** A link shows no names of colleagues, so its user types the name. */
 const Colleague = Line(200).describe('Name of a team member, or email address of anyone in the organization')
 const PageLink = z.object({ token: z.string().max(300) })
@@ -307,7 +310,7 @@ export const pagingRoutes = {
     summary: 'Snooze an acknowledged page; afterwards it escalates again from the first level',
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
-    body: z.object({ minutes: z.number().int().min(5, 'must be at least 5 minutes').max(1_440, 'must be at most 1440 minutes') }),
+    body: z.object({ minutes: SnoozeMinutes }),
     reply: Page,
   }),
   startDrill: route({
@@ -358,7 +361,7 @@ export const pagingRoutes = {
     path: '/api/v1/page-links/snooze',
     summary: 'Snooze an acknowledged page by its private link',
     access: open('requires the signed link sent to the person paged'),
-    body: PageLink.extend({ minutes: z.number().int().min(5, 'must be at least 5 minutes').max(1_440, 'must be at most 1440 minutes') }),
+    body: PageLink.extend({ minutes: SnoozeMinutes }),
     reply: PageView,
   }),
   declineByLink: route({
