@@ -6,11 +6,11 @@ import { useEffect } from 'react'
 export const call = createClient({ origin: '', retries: 2 })
 
 type Routes = typeof routes
-type Reply<Name extends RouteName> = CallReply<Routes[Name]>
+export type Reply<Name extends RouteName> = CallReply<Routes[Name]>
 type Input<Name extends RouteName> = CallInput<Routes[Name]>
 
-// The client's own types hold for each name; a name that is not known until run time needs this one step back.
-const callAny = call as unknown as (name: RouteName, input?: object) => Promise<unknown>
+// biome-ignore lint/plugin: the client's types hold for each name by itself; a name that is not known until run time needs this one step back
+export const callAny = call as unknown as (name: RouteName, input?: unknown) => Promise<unknown>
 
 /** Reads a route and keeps it fresh: the live stream invalidates what has changed. */
 export function useApi<Name extends RouteName>(
@@ -35,7 +35,7 @@ export function useCommand<Name extends RouteName>(
 ): UseMutationResult<Reply<Name>, ProblemError, Input<Name>> {
   const client = useQueryClient()
   return useMutation<Reply<Name>, ProblemError, Input<Name>>({
-    mutationFn: input => callAny(name, input as object) as Promise<Reply<Name>>,
+    mutationFn: input => callAny(name, input) as Promise<Reply<Name>>,
     onSuccess: reply => {
       void refresh(client)
       if (options.done) notifications.show({ message: options.done, color: 'teal' })

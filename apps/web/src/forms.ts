@@ -1,7 +1,7 @@
 import { type UseFormReturnType, useForm } from '@mantine/form'
 import { ProblemError, type RouteName, routes, validate } from '@tocsin/api'
 import type { ReactNode } from 'react'
-import { useCommand } from './api.ts'
+import { type Reply, useCommand } from './api.ts'
 
 type Values = Record<string, unknown>
 type Schema = Parameters<typeof validate>[0]
@@ -27,20 +27,21 @@ export function errorsOf(schema: Schema, values: unknown): Record<string, string
  * A form for the body of a route: its messages are those of the contract, and what the server says of a field stands at the field.
  * `around` gives what of the call is not the body.
  */
-export function useRouteForm<V extends Values>(
-  name: RouteName,
+export function useRouteForm<Name extends RouteName, V extends Values>(
+  name: Name,
   initialValues: V,
-  options: { done?: string; onDone?: (reply: never) => void; around?: () => object; toBody?: (values: V) => unknown } = {},
+  options: { done?: string; onDone?: (reply: Reply<Name>) => void; around?: () => object; toBody?: (values: V) => unknown } = {},
 ): { form: UseFormReturnType<V>; submit: (event?: React.FormEvent<HTMLFormElement>) => void; isBusy: boolean } {
   const { body } = routes[name] as { body?: Schema }
   const toBody = options.toBody ?? ((values: V) => values)
-  const validate = (values: V) => {
+  const validate = (values: V): Record<string, ReactNode> => {
     const sent = toBody(values) as Values
-    return (body ? atLists(errorsOf(body, sent), sent) : {}) as never
+    return body ? atLists(errorsOf(body, sent), sent) : {}
   }
   const form = useForm<V>({ initialValues, validate })
-  const command = useCommand(name, { ...(options.done ? { done: options.done } : {}), onDone: reply => options.onDone?.(reply as never), isQuiet: true })
+  const command = useCommand(name, { ...options, isQuiet: true })
   const submit = form.onSubmit(values => {
+    // biome-ignore lint/plugin: what a form holds is checked by the route's own schema just above; its type is as wide as inputs are
     command.mutate({ ...options.around?.(), body: toBody(values) } as never, {
       onError: error => {
         const errors = error instanceof ProblemError ? (error.problem.errors ?? []) : []

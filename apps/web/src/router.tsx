@@ -38,6 +38,14 @@ const inside = createRoute({ getParentRoute: () => root, id: 'inside', component
 const page = <Path extends string>(path: Path, component: () => React.ReactNode) => createRoute({ getParentRoute: () => inside, path, component })
 const outside = <Path extends string>(path: Path, component: () => React.ReactNode) => createRoute({ getParentRoute: () => root, path, component })
 
+/** Which tab is open is in the address. */
+const incident = createRoute({
+  getParentRoute: () => inside,
+  path: '/incidents/$id',
+  component: IncidentPage,
+  validateSearch: ({ tab }: Record<string, unknown>): { tab?: string } => (typeof tab === 'string' ? { tab } : {}),
+})
+
 const tree = root.addChildren([
   inside.addChildren([
     page('/', HomePage),
@@ -45,7 +53,7 @@ const tree = root.addChildren([
     page('/alerts/$id', AlertPage),
     page('/silences', SilencesPage),
     page('/incidents', IncidentsPage),
-    page('/incidents/$id', IncidentPage),
+    incident,
     page('/detection', DetectionPage),
     page('/detection/new', NewRulePage),
     page('/detection/rules/$id', RulePage),

@@ -12,6 +12,7 @@ export async function seriousViolations(page: Page): Promise<string[]> {
     interface Axe {
       run(options: object): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary?: string }[] }[] }>
     }
+    // biome-ignore lint/plugin: what was evaluated just now has put it there, and says nothing of types
     const { axe } = window as unknown as { axe: Axe }
     const { violations } = await axe.run({ resultTypes: ['violations'] })
     return violations

@@ -89,8 +89,8 @@ test('on a phone a page is acknowledged with one thumb, and its timeline shows e
   await button.click()
   await page.getByText(`acknowledged by ${primary.name}`).waitFor()
   await page.getByRole('link', { name: 'billing: Odd sign-in' }).click()
-  await page.getByText(`Paged ${primary.name}.`).waitFor()
-  await page.getByText(`${primary.name} acknowledged after 0 s.`).waitFor()
+  await page.getByText(`Paged ${primary.name}`).waitFor()
+  await page.getByText(`${primary.name} acknowledged the page after 0 s`).waitFor()
   await page.getByRole('button', { name: 'More' }).click()
   await page.getByRole('menuitem', { name: 'Snooze for 30 minutes' }).click()
   await page.getByText('snoozed it until').waitFor()
@@ -179,6 +179,30 @@ test('on the page of a private link a colleague is asked to join by name, and th
   backup.expectPage(/billing/)
 })
 
+test('on the page of a private link “Try again” repeats what failed, and nothing else', { timeout: 120_000 * patience }, async ({ world }) => {
+  const { team, primary, backup } = await world.team({ tiers: 2 })
+  await world.service('billing', team)
+  await world.alert({ service: 'billing' })
+  const token = linkIn(primary.expectPage(/billing/), '/a/')
+  const context = await browser.newContext({ viewport: sizes.phone, baseURL: world.origin })
+  const page = await context.newPage()
+  const failOnce = (name: string) => page.route(`**/page-links/${name}`, route => route.fulfill({ status: 500 }), { times: 1 })
+  await page.goto(`/a/${token}`)
+  await page.getByText(`Acknowledged by you, ${primary.name}.`).waitFor()
+  await failOnce('snooze')
+  await page.getByRole('button', { name: 'Snooze 30 min' }).click()
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.getByText('Snoozed until').waitFor()
+  await failOnce('release')
+  await page.getByRole('button', { name: 'Release' }).click()
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.getByText('Escalated to the next level.').waitFor()
+  expect(await page.getByRole('alert').count(), 'what has worked is no fault any more').toBe(0)
+  await context.close()
+  await world.settle()
+  backup.expectPage(/billing/)
+})
+
 test('an encrypted push becomes a notification while no page is open, and its button acknowledges', { timeout: 120_000 * patience }, async ({ skip }) => {
   if (!hasWholeBrowser) skip(wholeBrowserMissing)
   const whole = await openWholeBrowser()
@@ -213,7 +237,11 @@ test('an encrypted push becomes a notification while no page is open, and its bu
     const deliver = async () =>
       cdp.send('ServiceWorker.deliverPushMessage', { origin: world.origin, registrationId: await registered, data: JSON.stringify(subscription.latest()) })
     const shown = () =>
-      worker.evaluate(async () => (await (self as unknown as Scope).registration.getNotifications()).map(({ title, body, tag }) => ({ title, body, tag })))
+      worker.evaluate(async () => {
+        // biome-ignore lint/plugin: this runs in the worker, whose globals are not those of the test
+        const scope = self as unknown as Scope
+        return (await scope.registration.getNotifications()).map(({ title, body, tag }) => ({ title, body, tag }))
+      })
     /** What the browser does when somebody presses something on the notification with this title. */
     const press = (title: string, action: string) => worker.evaluate(pressIn, { title, action })
 
@@ -265,6 +293,7 @@ interface Scope {
 
 /** Runs in the worker. An event that a script makes may not prolong the worker's life, so that what it waits for is kept here. */
 async function pressIn({ title, action }: { title: string; action: string }): Promise<void> {
+  // biome-ignore lint/plugin: this runs in the worker, whose globals are not those of the test
   const scope = self as unknown as Scope
   const notification = (await scope.registration.getNotifications()).find(one => one.title === title)
   const event = new scope.NotificationEvent('notificationclick', { notification, action })

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { At, Email, Id, IdParams, Line } from './common.ts'
 import { atLeast, open, roles, route, scopes, signedIn } from './route.ts'
 
+/** The name of the cookie that holds the session of a person who is signed in. */
+export const sessionCookie = 'tocsin_session'
 export const RoleName = z.enum(roles)
 export const Password = z.string().min(12, 'must have at least 12 characters').max(200, 'must have at most 200 characters')
 export const OneTimeCode = z

@@ -29,6 +29,11 @@ export const severities = ['info', 'low', 'medium', 'high', 'critical'] as const
 export const Severity = z.enum(severities)
 export type Severity = z.output<typeof Severity>
 
+/** True when `severity` is `threshold` or above it. */
+export function isAtLeast(severity: Severity, threshold: Severity): boolean {
+  return severities.indexOf(severity) >= severities.indexOf(threshold)
+}
+
 export const responsibilities = ['us', 'customer', 'shared'] as const
 export const Responsibility = z.enum(responsibilities).describe('Who is responsible (shared responsibility model): us, the customer, or shared')
 export type Responsibility = z.output<typeof Responsibility>

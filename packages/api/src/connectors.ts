@@ -175,7 +175,7 @@ export const connectorRoutes = {
   reportOfAlert: route({
     method: 'GET',
     path: '/api/v1/alerts/{id}/report',
-    summary: 'Get the report of an alert of kind "report"; access is logged in the journal',
+    summary: 'Get the report of an alert of kind "report"; access is kept in the audit log',
     access: atLeast('responder', 'alerts:read'),
     params: IdParams,
     reply: z.object({
@@ -192,7 +192,7 @@ export const connectorRoutes = {
   reportFile: route({
     method: 'GET',
     path: '/api/v1/report-files/{id}',
-    summary: 'Download a file of a report; access is logged in the journal',
+    summary: 'Download a file of a report; access is kept in the audit log',
     access: atLeast('responder', 'alerts:read'),
     params: IdParams,
     produces: 'application/octet-stream',

@@ -1,8 +1,16 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Instant, Line, PageQuery, pageOf, Text, Version } from './common.ts'
+import { At, Id, IdParams, Instant, Line, PageQuery, pageOf, type Severity, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 export const ruleLevels = ['informational', 'low', 'medium', 'high', 'critical'] as const
+/** The severity of alerts of a rule of each level. */
+export const levelSeverities = {
+  informational: 'info',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+  critical: 'critical',
+} as const satisfies Record<(typeof ruleLevels)[number], Severity>
 export const ruleOrigins = ['starter', 'own', 'imported', 'exception'] as const
 
 const LogSourceShape = z.object({ category: Line(80).optional(), product: Line(80).optional(), service: Line(80).optional() })

@@ -132,7 +132,7 @@ export const incidentRoutes = {
   incident: route({
     method: 'GET',
     path: '/api/v1/incidents/{id}',
-    summary: 'Get an incident with its timeline; access to a restricted incident is logged in the journal',
+    summary: 'Get an incident with its timeline; access to a restricted incident is kept in the audit log',
     access: atLeast('observer', 'incidents:read'),
     params: IdParams,
     reply: Incident,
@@ -351,7 +351,7 @@ export const incidentRoutes = {
   changeNote: route({
     method: 'PATCH',
     path: '/api/v1/incidents/{id}/notes/{noteId}',
-    summary: 'Edit your own note; the journal keeps the previous text',
+    summary: 'Edit your own note; the audit log keeps the previous text',
     access: atLeast('responder', 'incidents:write'),
     params: z.object({ id: Id, noteId: Id }),
     body: z.object({ version: Version, markdown: Text(50_000) }),
@@ -360,7 +360,7 @@ export const incidentRoutes = {
   exportIncident: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/export',
-    summary: 'Export an incident as signed JSON; the export is logged in the journal',
+    summary: 'Export an incident as signed JSON; the export is kept in the audit log',
     access: atLeast('responder', 'incidents:read'),
     params: IdParams,
     produces: 'application/json',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { At, Day, Id, IdParams, Instant, PageQuery, pageOf, Reference, Text, Version } from './common.ts'
+import { messageStates } from './paging.ts'
 import { atLeast, route } from './route.ts'
 
 export const obligationStates = ['pending', 'due', 'deferred', 'waived', 'notified'] as const
@@ -20,7 +21,7 @@ export const Notice = z
     approvedBy: z.string().nullable(),
     approvedAt: At.nullable(),
     sentAt: At.nullable(),
-    deliveries: z.array(z.object({ to: z.string(), state: z.string(), receipt: z.string().nullable(), at: At.nullable() })),
+    deliveries: z.array(z.object({ to: z.string(), state: z.enum(messageStates), receipt: z.string().nullable(), at: At.nullable() })),
     version: Version,
   })
   .meta({ id: 'Notice' })

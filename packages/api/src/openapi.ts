@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { sessionCookie } from './access.ts'
 import { Problem, problemKinds } from './problem.ts'
 import type { Route } from './route.ts'
 import { type RouteName, routes } from './routes.ts'
@@ -29,7 +30,7 @@ export function openApiDocument(server: { version: string; url: string }): Json 
     components: {
       schemas,
       securitySchemes: {
-        session: { type: 'apiKey', in: 'cookie', name: 'tocsin_session' },
+        session: { type: 'apiKey', in: 'cookie', name: sessionCookie },
         apiKey: { type: 'http', scheme: 'bearer', description: 'An API key' },
       },
     },

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Day, Email, Line, Severity } from './common.ts'
 import { atLeast, roles, route } from './route.ts'
-import { RestrictionShape, ScheduleShape, TimeZone, ZonedHours } from './schedules.ts'
+import { RestrictionShape, ScheduleShape, TimeZone, Urgency, ZonedHours } from './schedules.ts'
 
 const Name = z.string().trim().min(1, 'must not be empty').max(200)
 const Position = z.number().int().min(0).max(9)
@@ -31,7 +31,7 @@ export const PolicyShape = z
           waitMinutes: z.number().int().min(0).max(1_440),
           acknowledgements: z.number().int().min(1).max(10).optional(),
           when: ZonedHours.optional(),
-          urgency: z.enum(['high', 'low']).optional(),
+          urgency: Urgency.optional(),
           whenEmpty: z.enum(['fallback', 'skip', 'wait']).optional(),
         }),
       )
@@ -72,7 +72,7 @@ export const TeamShape = z
           services: z.array(Name).max(200).optional(),
           severities: z.array(Severity).max(5).optional(),
           policy: Name,
-          urgency: z.enum(['high', 'low']).optional(),
+          urgency: Urgency.optional(),
         }),
       )
       .max(50)

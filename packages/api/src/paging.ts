@@ -1,19 +1,10 @@
+import { channelNames } from '@tocsin/events/channels'
 import { z } from 'zod'
 import { At, Id, IdParams, Line, PageQuery, pageOf, Reference, Severity } from './common.ts'
 import { atLeast, open, route } from './route.ts'
+import { Urgency } from './schedules.ts'
 
-/** The ways that a message can leave, and what people call each. */
-export const channelWords = {
-  email: 'email',
-  push: 'browser push',
-  sms: 'SMS',
-  voice: 'call',
-  slack: 'Slack',
-  'teams-bot': 'Microsoft Teams',
-  teams: 'Teams workflow',
-  ntfy: 'ntfy',
-  webhook: 'webhook',
-} as const
+export { channelNames }
 
 export const messageChannels = [
   'email',
@@ -25,7 +16,7 @@ export const messageChannels = [
   'teams',
   'ntfy',
   'webhook',
-] as const satisfies readonly (keyof typeof channelWords)[]
+] as const satisfies readonly (keyof typeof channelNames)[]
 export const contactKinds = ['email', 'push', 'sms', 'voice', 'slack', 'teams-bot', 'ntfy', 'webhook'] as const
 export const ContactMethod = z
   .object({
@@ -72,6 +63,10 @@ export const TeamChannel = TeamChannelInput.extend({ id: Id, teamId: Id }).meta(
 export type TeamChannel = z.output<typeof TeamChannel>
 
 export const pageStates = ['triggered', 'acknowledged', 'resolved', 'exhausted'] as const
+/** The states in which nobody has acknowledged: it still escalates, or every level was paged. */
+export const unacknowledgedStates = ['triggered', 'exhausted'] as const satisfies readonly (typeof pageStates)[number][]
+/** True while a page needs somebody to acknowledge it. */
+export const isUnacknowledged = ({ state }: { readonly state: (typeof pageStates)[number] }): boolean => unacknowledgedStates.some(one => one === state)
 export const Page = z
   .object({
     id: Id,
@@ -80,7 +75,7 @@ export const Page = z
     team: Reference.nullable().describe('Null for pages to administrators about the installation'),
     subject: z.object({ kind: z.enum(['alert', 'incident', 'drill', 'system']), id: Id }),
     state: z.enum(pageStates),
-    urgency: z.enum(['high', 'low']),
+    urgency: Urgency,
     policy: z.string().nullable().describe('The escalation policy; null if everyone in the team is paged'),
     isDrill: z.boolean(),
     acknowledgedBy: z.string().nullable(),
@@ -95,6 +90,7 @@ export const Page = z
   .meta({ id: 'Page' })
 export type Page = z.output<typeof Page>
 
+export const messageStates = ['queued', 'held', 'sent', 'failed', 'cancelled'] as const
 export const Message = z
   .object({
     id: Id,
@@ -103,7 +99,7 @@ export const Message = z
     to: z.string(),
     subject: z.string(),
     text: z.string().describe('Private links are only shown to their recipient'),
-    state: z.enum(['queued', 'held', 'sent', 'failed', 'cancelled']),
+    state: z.enum(messageStates),
     attempts: z.number(),
     lastError: z.string().nullable(),
     createdAt: At,
@@ -113,7 +109,7 @@ export const Message = z
 export type Message = z.output<typeof Message>
 
 /** One event in a page's timeline: a delivery attempt, a provider's response, an acknowledgement. */
-export const PageEvent = z.object({ at: At, kind: z.string().describe('Type of the journal entry'), text: z.string(), entryId: Id }).meta({ id: 'PageEvent' })
+export const PageEvent = z.object({ at: At, kind: z.string().describe('Type of the audit log entry'), text: z.string(), entryId: Id }).meta({ id: 'PageEvent' })
 export const PageTimeline = Page.extend({
   summary: z.string(),
   events: z.array(PageEvent),
@@ -125,7 +121,7 @@ export const Drill = z
   .object({
     id: Id.describe('ID of its page'),
     startedAt: At,
-    urgency: z.enum(['high', 'low']),
+    urgency: Urgency,
     state: z.enum(pageStates),
     acknowledgedBy: z.string().nullable(),
     afterSeconds: z.number().nullable().describe('Seconds until acknowledged'),
@@ -133,6 +129,9 @@ export const Drill = z
   })
   .meta({ id: 'Drill' })
 export type Drill = z.output<typeof Drill>
+
+/** How long a page can be snoozed. */
+export const SnoozeMinutes = z.number().int().min(5, 'must be at least 5 minutes').max(1_440, 'must be at most 1440 minutes')
 
 /** A link shows no names of colleagues, so its user types the name. */
 const Colleague = Line(200).describe('Name of a team member, or email address of anyone in the organization')
@@ -150,6 +149,7 @@ const PageView = z.object({
   isDrill: z.boolean(),
   createdAt: At,
 })
+export type PageView = z.output<typeof PageView>
 
 export const pagingRoutes = {
   contactMethods: route({
@@ -310,7 +310,7 @@ export const pagingRoutes = {
     summary: 'Snooze an acknowledged page; afterwards it escalates again from the first level',
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
-    body: z.object({ minutes: z.number().int().min(5, 'must be at least 5 minutes').max(1_440, 'must be at most 1440 minutes') }),
+    body: z.object({ minutes: SnoozeMinutes }),
     reply: Page,
   }),
   startDrill: route({
@@ -319,7 +319,7 @@ export const pagingRoutes = {
     summary: 'Start a drill: page a team with a message marked as a drill, and measure the time to acknowledge',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
-    body: z.object({ urgency: z.enum(['high', 'low']).default('high') }),
+    body: z.object({ urgency: Urgency.default('high') }),
     reply: Page,
     status: 201,
   }),
@@ -361,7 +361,7 @@ export const pagingRoutes = {
     path: '/api/v1/page-links/snooze',
     summary: 'Snooze an acknowledged page by its private link',
     access: open('requires the signed link sent to the person paged'),
-    body: PageLink.extend({ minutes: z.number().int().min(5, 'must be at least 5 minutes').max(1_440, 'must be at most 1440 minutes') }),
+    body: PageLink.extend({ minutes: SnoozeMinutes }),
     reply: PageView,
   }),
   declineByLink: route({

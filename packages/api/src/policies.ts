@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Id, IdParams, Line, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
-import { ZonedHours } from './schedules.ts'
+import { Urgency, ZonedHours } from './schedules.ts'
 
 /** Whom a level of an escalation policy pages. */
 export const PageTarget = z.discriminatedUnion('kind', [
@@ -19,7 +19,7 @@ export const EscalationLevel = z.object({
   waitMinutes: z.number().int().min(0).max(1_440, 'must be at most 1440 minutes').describe('Minutes until the next level'),
   acknowledgements: z.number().int().min(1).max(10).optional().describe('Number of acknowledgements required to stop the escalation'),
   when: ZonedHours.optional().describe('The level applies only during these hours'),
-  urgency: z.enum(['high', 'low']).optional().describe('The level applies only to pages of this urgency'),
+  urgency: Urgency.optional().describe('The level applies only to pages of this urgency'),
   whenEmpty: z.enum(['fallback', 'skip', 'wait']).optional().describe('If no target is on call: page the fallback (default), skip to the next level, or wait'),
 })
 export type EscalationLevel = z.output<typeof EscalationLevel>

@@ -17,7 +17,7 @@ export const FollowUp = z
     isOverdue: z.boolean(),
     version: Version,
   })
-  .meta({ id: 'Improvement' })
+  .meta({ id: 'FollowUp' })
 export type FollowUp = z.output<typeof FollowUp>
 
 export const Review = z
@@ -56,7 +56,7 @@ export const reviewRoutes = {
   saveReview: route({
     method: 'PUT',
     path: '/api/v1/reviews/{id}',
-    summary: 'Update the sequence of events and the findings',
+    summary: 'Update the sequence of events and the contributing factors',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({

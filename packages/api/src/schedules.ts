@@ -1,7 +1,9 @@
+import { rotationTypes, tierNames, urgencies, weekdays } from '@tocsin/oncall/vocabulary'
 import { z } from 'zod'
 import { Id, Instant } from './common.ts'
 
-export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+export { tierNames, weekdays }
+export const Urgency = z.enum(urgencies)
 
 const isZone = (zone: string) => {
   try {
@@ -24,7 +26,7 @@ const When = z.iso
   .transform(text => new Date(text).toISOString())
 
 export const RotationShape = z.strictObject({
-  type: z.enum(['hourly', 'daily', 'weekly', 'monthly']),
+  type: z.enum(rotationTypes),
   every: z.number().int().min(1, 'must be at least 1').max(1_000).default(1).describe('Shift length in hours, days, weeks or months'),
   start: WallTime.describe('First handoff in local time; the shift of the first participant starts here'),
 })
@@ -87,8 +89,8 @@ export const ScheduleShape = z
       .max(5_000)
       .default([]),
     team: Name.optional().describe('The team that owns the schedule; required when applying to a server'),
-    needsApprenticeship: z.boolean().optional().describe('Only people who finished the team’s apprenticeship can be on call'),
-    apprentices: z.array(Name).max(200).default([]).describe('People who shadow their shifts until they finish the apprenticeship'),
+    needsApprenticeship: z.boolean().optional().describe('Only people who completed training in the team are on call alone; others shadow'),
+    apprentices: z.array(Name).max(200).default([]).describe('Trainees: they shadow their shifts until they complete training'),
   })
   .meta({ id: 'ScheduleFileEntry' })
 
@@ -98,7 +100,7 @@ export const ScheduleInput = z.object({
   timeZone: TimeZone,
   merge: Merge.default('top'),
   layers: inApi.Layers,
-  needsApprenticeship: z.boolean().default(false).describe('Only people who finished the team’s apprenticeship can be on call; others shadow'),
+  needsApprenticeship: z.boolean().default(false).describe('Only people who completed training in the team are on call alone; others shadow'),
 })
 export const OverrideInput = inApi.Override
 export const TemporaryInput = inApi.Temporary

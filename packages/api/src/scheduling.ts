@@ -1,8 +1,9 @@
+import { night } from '@tocsin/oncall/vocabulary'
 import { z } from 'zod'
 import { At, Day, Id, IdParams, Instant, Line, PageQuery, pageOf, Reference, Severity, Version } from './common.ts'
 import { EscalationLevel, PageTarget } from './policies.ts'
 import { atLeast, open, route } from './route.ts'
-import { OverrideInput, RestrictionShape, RotationShape, ScheduleInput, TemporaryInput, TimeZone } from './schedules.ts'
+import { OverrideInput, RestrictionShape, RotationShape, ScheduleInput, TemporaryInput, TimeZone, Urgency } from './schedules.ts'
 
 /** Who is on call from `start` until `end`; nobody: a gap. */
 export const OnCallShift = z.object({ start: At, end: At, people: z.array(Reference), shadows: z.array(Reference) }).meta({ id: 'OnCallShift' })
@@ -31,7 +32,7 @@ const RoutingRule = z.object({
   serviceIds: z.array(Id).max(200).default([]).describe('Matching services; any if empty'),
   severities: z.array(Severity).max(5).default([]).describe('Matching severities; any if empty'),
   policyId: Id,
-  urgency: z.enum(['high', 'low']).optional().describe('Overrides the urgency derived from the severity'),
+  urgency: Urgency.optional().describe('Overrides the urgency derived from the severity'),
 })
 
 /** A team's coverage requirements and escalation rules. */
@@ -53,12 +54,14 @@ export const TeamOnCallInput = z.object({
     .default(null)
     .describe('Minutes without progress after which an acknowledged page escalates again'),
   holidays: z.array(Day).max(400).default([]).describe('Public holidays of the team, counted in fairness statistics'),
-  traineeShifts: z.number().int().min(0).max(100).default(3).describe('Number of shifts a new responder shadows before they can be on call alone'),
+  traineeShifts: z.number().int().min(0).max(100).default(3).describe('Number of shifts a trainee shadows before they can complete training'),
 })
 
 /** Settings as they are stored: every tier has its id. */
 export const TeamOnCallSettings = TeamOnCallInput.extend({ tiers: z.array(Tier) })
 export type TeamOnCallSettings = z.output<typeof TeamOnCallSettings>
+/** The settings of a team that has set nothing. */
+export const teamOnCallDefaults = TeamOnCallSettings.parse({ timeZone: 'UTC', tiers: [] })
 
 /** Setting up names the tiers that it makes by their number. */
 const SetUpTarget = z.union([z.object({ kind: z.literal('tier'), tier: z.number().int().min(0).max(2).describe('0 is the first tier') }), PageTarget])
@@ -145,7 +148,7 @@ const Share = z.object({
   weekendHours: z.number(),
   holidayHours: z.number(),
   pages: z.number().describe('Pages received'),
-  nightPages: z.number().describe('Pages received between 22:00 and 06:00 in the team’s time zone'),
+  nightPages: z.number().describe(`Pages received between ${night.from} and ${night.until} in the team’s time zone`),
 })
 
 export const Apprenticeship = z
@@ -281,7 +284,7 @@ export const schedulingRoutes = {
   pastCoverage: route({
     method: 'GET',
     path: '/api/v1/teams/{id}/on-call/record',
-    summary: 'List who was on call in a period, as recorded in the journal',
+    summary: 'List who was on call in a period, as recorded in the audit log',
     access: atLeast('observer', 'journal:read'),
     params: IdParams,
     query: Period,
@@ -301,7 +304,7 @@ export const schedulingRoutes = {
   apprenticeships: route({
     method: 'GET',
     path: '/api/v1/teams/{id}/apprenticeships',
-    summary: 'List the apprentices of a team, the shifts they shadowed, and who has finished',
+    summary: 'List the trainees of a team, the shifts they shadowed, and who has completed training',
     access: atLeast('observer', 'catalog:read'),
     params: IdParams,
     reply: z.array(Apprenticeship),
@@ -309,7 +312,7 @@ export const schedulingRoutes = {
   saveApprenticeship: route({
     method: 'PUT',
     path: '/api/v1/teams/{id}/apprenticeships/{personId}',
-    summary: 'Start or finish somebody’s apprenticeship in a team',
+    summary: 'Start or complete somebody’s training in a team',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams.extend({ personId: Id }),
     body: z.object({ isFinished: z.boolean() }),

@@ -100,7 +100,7 @@ export const systemRoutes = {
   journal: route({
     method: 'GET',
     path: '/api/v1/journal',
-    summary: 'List journal entries, newest first',
+    summary: 'List audit log entries, newest first',
     access: atLeast('lead', 'journal:read'),
     query: PageQuery,
     reply: pageOf(JournalEntry),
@@ -108,7 +108,7 @@ export const systemRoutes = {
   journalReaders: route({
     method: 'GET',
     path: '/api/v1/journal/readers',
-    summary: 'Get the status of journal readers, and open transactions that block them',
+    summary: 'Get the status of audit log readers, and open transactions that block them',
     access: atLeast('administrator', 'journal:read'),
     reply: z.object({
       readers: z.array(JournalReaderStatus),
@@ -118,7 +118,7 @@ export const systemRoutes = {
   journalDeadLetters: route({
     method: 'GET',
     path: '/api/v1/journal/dead-letters',
-    summary: 'List dead letters: entries that a journal reader failed to process, newest first',
+    summary: 'List dead letters: entries that an audit log reader failed to process, newest first',
     access: atLeast('administrator', 'journal:read'),
     query: PageQuery.extend({ view: z.enum(['open', 'all']).default('open') }),
     reply: pageOf(JournalDeadLetter),
@@ -150,7 +150,7 @@ export const systemRoutes = {
   exportJournal: route({
     method: 'POST',
     path: '/api/v1/journal/export',
-    summary: 'Export the journal as a signed file; the export is logged in the journal',
+    summary: 'Export the audit log as a signed file; the export is kept in the audit log',
     access: atLeast('administrator'),
     produces: 'application/json',
   }),

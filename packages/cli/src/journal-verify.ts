@@ -9,7 +9,7 @@ export async function journalVerify(output: Output, file: string, trustedKey: st
   const text = await readExport(file)
   const verdict = verifyExport(text, trustedKey)
   const isGenuine = verdict.problems.length === 0
-  const extent = verdict.isComplete ? 'the whole journal' : `${verdict.entries} of ${verdict.treeSize} entries of the journal`
+  const extent = verdict.isComplete ? 'the whole audit log' : `${verdict.entries} of ${verdict.treeSize} entries of the audit log`
   const withheld = verdict.withheld === 0 ? [] : [`${verdict.withheld} of them have withheld or erased bodies. Their headers and hashes are verified.`]
   const trust =
     trustedKey === undefined ? 'Verified with the key in the file. Compare it with a key that you trust (--trusted-key).' : 'Verified with the trusted key.'

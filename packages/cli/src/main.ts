@@ -55,7 +55,7 @@ for (const [name, description, withDemo] of [
 const journal = program.command('journal').description('the audit log')
 journal
   .command('verify')
-  .argument('<file>', 'an exported journal or incident')
+  .argument('<file>', 'an exported audit log or incident')
   .option('--trusted-key <key>', 'the public key of the log, obtained from a source you trust')
   .description('verify an export against its signed checkpoint')
   .action((file: string, options: { trustedKey?: string }) => run(output => journalVerify(output, file, options.trustedKey)))
@@ -64,7 +64,7 @@ const deadLetters = () => import('./dead-letters.ts')
 journal
   .command('dead-letters')
   .option('--all', 'include replayed and discarded dead letters')
-  .description('list journal entries that a reader failed to process')
+  .description('list audit log entries that a reader failed to process')
   .action((options: { all?: boolean }) => run(async (output, api) => (await deadLetters()).deadLetterList(output, api, options.all === true)))
 journal
   .command('replay')

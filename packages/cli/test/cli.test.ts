@@ -83,7 +83,7 @@ describe('npx tocsin', () => {
     await world.alert({ service: 'billing' })
     const [page] = JSON.parse((await tocsin(['--json', 'page', 'list'], env)).out) as { id: string; title: string }[]
     const ending = page?.id.slice(-6) ?? ''
-    expect((await tocsin(['page', 'show', ending], env)).out).toContain(`Paged ${primary.name}.`)
+    expect((await tocsin(['page', 'show', ending], env)).out).toContain(`Paged ${primary.name}`)
     expect((await tocsin(['page', 'escalate', ending], env)).code).toBe(0)
     await world.settle()
     backup.expectPage(/billing/)
@@ -138,7 +138,7 @@ describe('npx tocsin', () => {
     writeFileSync(file, text)
     expect(await tocsin(['journal', 'verify', file, '--trusted-key', key])).toMatchObject({
       code: 0,
-      out: expect.stringMatching(/^Genuine: the whole journal/),
+      out: expect.stringMatching(/^Genuine: the whole audit log/),
     })
     writeFileSync(file, text.replace('Leak', 'Peak'))
     expect(await tocsin(['journal', 'verify', file])).toMatchObject({

@@ -26,18 +26,24 @@ interface Definition<Type extends string, Subject extends string, Within extends
   readonly within: Within
   /** Without transforms or defaults: what was written is what is read. Secrets do not belong here, because entries are exported. */
   readonly data: Data
-  /** What a reader of an incident's timeline is told; types without one are bookkeeping that it leaves out. */
+  /** What a reader of a timeline is told: what `actor` did, beginning with a verb where people do it. Types without one are left out. */
   readonly sentence?: (told: Told<z.output<Data>>) => string | undefined
+  /** True for what only the timeline of its own subject tells; that of an incident leaves it out. */
+  readonly isBookkeeping?: boolean
+  /** What only the timeline of its own subject adds, such as what a provider answered. */
+  readonly detail?: (told: Told<z.output<Data>>) => string | undefined
   /** The reason in people's own words, shown below the sentence; by default `data.reason`. */
   readonly reason?: (told: Told<z.output<Data>>) => string | undefined
   /** What makes data of version 1 into that of version 2, of version 2 into that of 3, and so on. */
   readonly upcasts?: readonly ((data: Stored) => Stored)[]
 }
 
-/** What a timeline shows of one entry. */
+/** What timelines show of one entry. */
 export interface Line {
   readonly sentence: string
   readonly reason: string | undefined
+  readonly detail: string | undefined
+  readonly isBookkeeping: boolean
 }
 
 export interface EventDefinition<Type extends string, Subject extends string, Within extends Belonging, Data extends z.ZodType> {
@@ -48,7 +54,7 @@ export interface EventDefinition<Type extends string, Subject extends string, Wi
   readonly data: Data
   /** Reads stored data of this or an older version. @throws UnreadableEvent */
   read(version: number, stored: unknown): z.output<Data>
-  /** @throws UnreadableEvent when the data is not that of the newest version. @returns undefined for what a timeline leaves out. */
+  /** @throws UnreadableEvent when the data is not that of the newest version. @returns undefined for what every timeline leaves out. */
   tell(told: Told<unknown>): Line | undefined
 }
 
@@ -64,7 +70,7 @@ const WithReason = z.looseObject({ reason: z.string() })
 export function event<const Type extends string, const Subject extends string, const Within extends Belonging, Data extends z.ZodType>(
   definition: Definition<Type, Subject, Within, Data>,
 ): EventDefinition<Type, Subject, Within, Data> {
-  const { type, version, subject, within, data, sentence, reason, upcasts = [] } = definition
+  const { type, version, subject, within, data, sentence, isBookkeeping = false, detail, reason, upcasts = [] } = definition
   if (upcasts.length !== version - 1) throw new Error(`${type} is of version ${version}: it has ${version - 1} upcasts, not ${upcasts.length}`)
   const parse = (stored: unknown): z.output<Data> => {
     const parsed = data.safeParse(stored)
@@ -83,7 +89,7 @@ export function event<const Type extends string, const Subject extends string, c
       const told = { actor, at, data: parse(stored) }
       const text = sentence?.(told)
       if (text === undefined) return undefined
-      return { sentence: text, reason: reason ? reason(told) : WithReason.safeParse(told.data).data?.reason }
+      return { sentence: text, reason: reason ? reason(told) : WithReason.safeParse(told.data).data?.reason, detail: detail?.(told), isBookkeeping }
     },
   }
 }

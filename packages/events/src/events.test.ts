@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { event, UnreadableEvent } from './event.ts'
 import { events, isEventType, readEvent, tellEvent, versionOf } from './registry.ts'
-import { duration, when } from './words.ts'
+import { duration, span, when } from './words.ts'
 
 const id = '0193b5a0-0000-7000-8000-000000000001'
 const told = (data: unknown) => ({ actor: 'Ada', at: '2026-11-25T10:02:56.342Z', data })
@@ -75,7 +75,7 @@ describe('the timeline', () => {
     [
       'obligation.opened',
       { customer: 'Orchard Bank', customerId: id, customerVersion: 1, startedAt: '2026-11-26T10:02:56.342Z', dueAt: '2026-11-28T10:02:56.342Z', hours: 48 },
-      'Notification deadline for Orchard Bank: Nov 28, 10:02 (48 h)',
+      'Notification deadline for Orchard Bank: Nov 28, 10:02 UTC (48 h)',
     ],
     [
       'incident.declared',
@@ -86,7 +86,7 @@ describe('the timeline', () => {
       'Declared the incident as SEV 1',
     ],
     ['page.acknowledged', { about: { kind: 'alert', id }, teamId: id, personId: id, afterSeconds: 200 }, 'Acknowledged the page after 3 min'],
-    ['page.snoozed', { about: { kind: 'alert', id }, until: '2027-01-02T03:04:00.000Z' }, 'Snoozed the page until Jan 2, 2027, 03:04'],
+    ['page.snoozed', { about: { kind: 'alert', id }, until: '2027-01-02T03:04:00.000Z' }, 'Snoozed the page until Jan 2, 2027, 03:04 UTC'],
     [
       'incident.changed',
       { title: 'b', approximateUsers: null, isRestricted: true, before: { title: 'a', approximateUsers: 1, isRestricted: false } },
@@ -96,6 +96,23 @@ describe('the timeline', () => {
     expect(tellEvent(type, told(data))?.sentence).toBe(sentence)
   })
 
+  test('of a page itself says more: what a provider answered, what failed, what was repaired', () => {
+    const sent = { messageId: id, person: 'Ada Lovelace', receipt: 'taken' }
+    const of = (type: string, data: object) => tellEvent(type, told(data))
+    expect(of('page.sent', { ...sent, channel: 'slack', address: 'U012AB3CD' })?.detail).toBe('U012AB3CD: taken')
+    expect(of('page.sent', { ...sent, channel: 'teams-bot', address: '29:1x' })?.detail, 'an ID of Teams means nothing to people').toBe('taken')
+    expect(of('page.failed', { ...sent, channel: 'voice', address: '+4930123456' })).toMatchObject({
+      sentence: 'Page could not be sent to Ada Lovelace by phone call: taken',
+      detail: '+4930123456',
+    })
+    expect(of('page.failed-over', { from: 'voice', to: 'ntfy', error: '503' })).toMatchObject({
+      sentence: 'Delivery by phone call failed; sending by ntfy',
+      detail: '503',
+    })
+    expect(of('page.repaired', { what: 'late', dueAt: null })).toMatchObject({ detail: 'it was late', isBookkeeping: true })
+    expect(of('page.acknowledged', { about: { kind: 'alert', id }, teamId: id, personId: id, afterSeconds: 0 })?.isBookkeeping).toBe(false)
+  })
+
   test('leaves bookkeeping out, and shows the reason of who acted below the sentence', () => {
     expect(tellEvent('report.read', told({}))).toBeUndefined()
     const step = { from: 'eradicated', to: 'recovered', reason: 'Restored from Tuesday.' }
@@ -103,13 +120,21 @@ describe('the timeline', () => {
     expect(tellEvent('incident.recovered', told({ ...step, secureState: 'Clean images', verification: 'Two scans', monitorUntil: '2026-12-03' }))).toEqual({
       sentence: 'Marked the incident recovered; monitored until Dec 3',
       reason: 'Restored from Tuesday.\nKnown secure state: Clean images\nVerified by: Two scans',
+      detail: undefined,
+      isBookkeeping: false,
     })
     expect(tellEvent('note.written', told({ markdown: 'x' }))?.reason).toBeUndefined()
   })
 
-  test('shows moments in UTC, with the year when it is another one', () => {
-    expect(when('2026-11-28T23:59:59.999Z', '2026-01-01T00:00:00.000Z')).toBe('Nov 28, 23:59')
+  test('shows moments in UTC or in a zone that it names, with the year when it is another one there', () => {
+    expect(when('2026-11-28T23:59:59.999Z', '2026-01-01T00:00:00.000Z')).toBe('Nov 28, 23:59 UTC')
+    expect(when('2026-11-28T00:00:00.000Z', '2026-01-01T00:00:00.000Z'), 'not 24:00').toBe('Nov 28, 00:00 UTC')
     expect(when('2027-01-01', '2026-12-31T23:59:59.999Z')).toBe('Jan 1, 2027')
+    expect(when('2026-12-31T23:30:00.000Z', '2026-12-31T22:00:00.000Z', 'Europe/Berlin')).toBe('Jan 1, 2027, 00:30 GMT+1')
+    expect(when('2026-12-31T23:30:00.000Z', '2026-12-31T23:10:00.000Z', 'Europe/Berlin')).toBe('Jan 1, 00:30 GMT+1')
+    expect(span('2026-10-19T07:00:00.000Z', '2026-10-26T08:00:00.000Z', '2026-10-01T00:00:00.000Z', 'Europe/Berlin')).toBe(
+      'Mon, Oct 19, 09:00 to Mon, Oct 26, 09:00 (Europe/Berlin)',
+    )
     expect([0, 89, 90, 5_340, 5_400].map(duration)).toEqual(['0 s', '89 s', '2 min', '89 min', '2 h'])
   })
 })

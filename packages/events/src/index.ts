@@ -1,2 +1,3 @@
 export { type Line, UnreadableEvent } from './event.ts'
 export * from './registry.ts'
+export { span, when } from './words.ts'

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { channelNames } from './channels.ts'
 import { event } from './event.ts'
 import { Channel, Count, Digest, Id, Instant, Severity, Urgency, ZonedHours } from './vocabulary.ts'
-import { channelNames, duration, list, when } from './words.ts'
+import { duration, list, when } from './words.ts'
 
 /** What a page is about; a drill is about itself. */
 const About = z.strictObject({ kind: z.enum(['alert', 'incident', 'drill', 'system']), id: Id })
@@ -48,11 +49,15 @@ const NotificationRules = z.strictObject({
 
 /** Whom a page went to, by which channel. */
 const sentTo = ({ person, channel }: z.output<typeof Delivery>) => `${person ?? 'the team channel'} by ${channelNames[channel]}`
+/** The address of a delivery, where it means something to people: a Teams user ID does not. */
+const addressOf = ({ channel, address }: z.output<typeof Delivery>) => (channel === 'teams-bot' ? undefined : address)
+
+const repairs = { late: 'it was late', missing: 'it was missing', ahead: 'it was set while the clock was ahead' } as const
 
 /** Pages, escalation policies, and how people are reached. */
 export const pagingEvents = [
   event({ type: 'page.triggered', version: 1, subject: 'page', within: 'either', data: Begun, sentence: () => 'Page triggered' }),
-  event({ type: 'drill.started', version: 1, subject: 'page', within: 'none', data: Begun }),
+  event({ type: 'drill.started', version: 1, subject: 'page', within: 'none', data: Begun, sentence: () => 'Started the drill' }),
   event({
     type: 'page.notified',
     version: 1,
@@ -60,8 +65,18 @@ export const pagingEvents = [
     within: 'either',
     data: Escalated,
     sentence: ({ data }) => `Paged ${list([...data.notified, ...data.channels], 'nobody: nobody was available')}`,
+    reason: ({ data }) => data.why ?? undefined,
   }),
-  event({ type: 'page.waited', version: 1, subject: 'page', within: 'either', data: Escalated }),
+  event({
+    type: 'page.waited',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    data: Escalated,
+    sentence: () => 'Paged nobody at this level',
+    isBookkeeping: true,
+    reason: ({ data }) => data.why ?? undefined,
+  }),
   event({
     type: 'page.sent',
     version: 1,
@@ -69,6 +84,7 @@ export const pagingEvents = [
     within: 'either',
     data: Delivery,
     sentence: ({ data }) => `Page sent to ${sentTo(data)}`,
+    detail: ({ data }) => [addressOf(data), data.receipt].filter(part => part !== undefined && part !== '').join(': '),
   }),
   event({
     type: 'page.failed',
@@ -77,6 +93,7 @@ export const pagingEvents = [
     within: 'either',
     data: Delivery,
     sentence: ({ data }) => `Page could not be sent to ${sentTo(data)}: ${data.receipt}`,
+    detail: ({ data }) => addressOf(data),
   }),
   event({
     type: 'page.failed-over',
@@ -88,6 +105,7 @@ export const pagingEvents = [
       data.to === null
         ? `Delivery by ${channelNames[data.from]} failed; no other contact method is available`
         : `Delivery by ${channelNames[data.from]} failed; sending by ${channelNames[data.to]}`,
+    detail: ({ data }) => data.error,
   }),
   event({
     type: 'page.acknowledgement-added',
@@ -105,7 +123,14 @@ export const pagingEvents = [
     data: Answered,
     sentence: ({ data }) => `Acknowledged the page after ${duration(data.afterSeconds)}`,
   }),
-  event({ type: 'drill.acknowledged', version: 1, subject: 'page', within: 'none', data: Answered }),
+  event({
+    type: 'drill.acknowledged',
+    version: 1,
+    subject: 'page',
+    within: 'none',
+    data: Answered,
+    sentence: ({ data }) => `Acknowledged the drill after ${duration(data.afterSeconds)}`,
+  }),
   event({
     type: 'page.released',
     version: 1,
@@ -177,6 +202,9 @@ export const pagingEvents = [
     subject: 'page',
     within: 'either',
     data: z.strictObject({ what: z.enum(['late', 'missing', 'ahead']), dueAt: Instant.nullable() }),
+    sentence: () => 'The watchdog repaired an escalation timer',
+    isBookkeeping: true,
+    detail: ({ data }) => repairs[data.what],
   }),
   event({
     type: 'page.resolved',
@@ -188,6 +216,8 @@ export const pagingEvents = [
       /** The page about the same that goes on instead of it. */
       mergedInto: Id.nullable(),
     }),
+    sentence: ({ data }) => (data.mergedInto === null ? 'Resolved the page' : 'Resolved the page: another page about the same escalates instead'),
+    isBookkeeping: true,
   }),
   event({ type: 'policy.added', version: 1, subject: 'policy', within: 'none', data: SavedPolicy }),
   event({ type: 'policy.changed', version: 1, subject: 'policy', within: 'none', data: z.strictObject({ ...SavedPolicy.shape, before: SavedPolicy }) }),

@@ -69,7 +69,7 @@ export function readEvent(type: string, version: number, data: unknown): unknown
 
 /**
  * An entry as a line of a timeline.
- * @returns undefined for types that a timeline leaves out
+ * @returns undefined for types that every timeline leaves out
  * @throws UnreadableEvent for what `readEvent` would refuse
  */
 export function tellEvent(type: string, told: { actor: string; at: string; data: unknown }): Line | undefined {

@@ -1,15 +1,40 @@
-import type { z } from 'zod'
-import type { Channel } from './vocabulary.ts'
+/** One for each zone that was asked for: to make one takes longer than to use it. */
+const formats = new Map<string, Intl.DateTimeFormat>()
 
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+/** An instant on the clock of a zone, in parts: `Nov`, `28`, `2026`, `10`, `02`. */
+function partsOf(instant: string, timeZone: string): Readonly<Record<string, string>> {
+  const format =
+    formats.get(timeZone) ??
+    new Intl.DateTimeFormat('en-US', {
+      ...{ timeZone, hourCycle: 'h23', timeZoneName: 'short' },
+      ...{ weekday: 'short', year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' },
+    })
+  formats.set(timeZone, format)
+  return Object.fromEntries(format.formatToParts(new Date(instant)).map(({ type, value }) => [type, value]))
+}
 
-/** An instant or a day (ISO 8601) as people read it, in UTC: `Nov 28, 10:02`, `Nov 28`; with its year when that is not the year of `seenAt`. */
-export function when(instant: string, seenAt: string): string {
-  const date = new Date(instant)
-  const iso = date.toISOString()
-  const day = `${months[date.getUTCMonth()]} ${date.getUTCDate()}`
-  const year = iso.slice(0, 4) === seenAt.slice(0, 4) ? '' : `, ${iso.slice(0, 4)}`
-  return instant.length === 10 ? `${day}${year}` : `${day}${year}, ${iso.slice(11, 16)}`
+/** `Nov 28`, with its year when that is not the year of `seenAt`. */
+function dayOf({ month, day, year }: Readonly<Record<string, string>>, seenAt: string, timeZone: string): string {
+  return `${month} ${day}${year === partsOf(seenAt, timeZone).year ? '' : `, ${year}`}`
+}
+
+/**
+ * An instant or a day (ISO 8601) as people read it: `Nov 28, 10:02 UTC`, `Nov 28`; with its year when that is not the year of `seenAt`.
+ * @param timeZone IANA name of the zone on whose clock it is told
+ */
+export function when(instant: string, seenAt: string, timeZone = 'UTC'): string {
+  const parts = partsOf(instant, timeZone)
+  const day = dayOf(parts, seenAt, timeZone)
+  return instant.length === 10 ? day : `${day}, ${parts.hour}:${parts.minute} ${parts.timeZoneName}`
+}
+
+/** From one instant to another: `Mon, Nov 23, 09:00 to Mon, Nov 30, 09:00 (Europe/Berlin)`. */
+export function span(start: string, end: string, seenAt: string, timeZone = 'UTC'): string {
+  const [from, to] = [start, end].map(instant => {
+    const parts = partsOf(instant, timeZone)
+    return `${parts.weekday}, ${dayOf(parts, seenAt, timeZone)}, ${parts.hour}:${parts.minute}`
+  })
+  return `${from} to ${to} (${timeZone})`
 }
 
 /** Seconds as people say them: `45 s`, `12 min`, `3 h`. */
@@ -37,16 +62,4 @@ export function words(name: string): string {
 /** `SEV 1` for `SEV1`. */
 export function severity(name: string): string {
   return name.replace(/^SEV/, 'SEV ')
-}
-
-export const channelNames: Readonly<Record<z.output<typeof Channel>, string>> = {
-  email: 'email',
-  push: 'browser push',
-  sms: 'SMS',
-  voice: 'phone call',
-  slack: 'Slack',
-  'teams-bot': 'Microsoft Teams',
-  teams: 'Teams workflow',
-  ntfy: 'ntfy',
-  webhook: 'webhook',
 }

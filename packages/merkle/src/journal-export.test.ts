@@ -138,7 +138,7 @@ describe('an exported journal', () => {
 
   test('the entry that was changed is named', () => {
     expect(verifyExport(file.replace('entry 3 ', 'entry 9 ')).problems).toEqual([
-      'entry 4 of the file (index 3 in the journal) was changed: it does not lead to the signed root',
+      'entry 4 of the file (index 3 in the audit log) was changed: it does not lead to the signed root',
     ])
   })
 

@@ -150,7 +150,7 @@ function brokenLine(text: string): string | undefined {
 function verifyEntries(entries: readonly ExportedEntry[], checkpoint: { size: number; root: Uint8Array }, problems: string[]): void {
   let previous = -1
   for (const [position, exported] of entries.entries()) {
-    const name = `entry ${position + 1} of the file (index ${String(exported?.index)} in the journal)`
+    const name = `entry ${position + 1} of the file (index ${String(exported?.index)} in the audit log)`
     const isShaped =
       typeof exported === 'object' &&
       exported !== null &&

@@ -1,5 +1,6 @@
 import { activeHours, clip, joined, type Restriction, type Span } from './hours.ts'
 import { type Schedule, type Shift, shifts } from './schedule.ts'
+import { night } from './vocabulary.ts'
 
 /** A coverage requirement of a team: one tier that somebody must hold. */
 export interface CoverageRequirement {
@@ -20,7 +21,7 @@ export interface Team {
   readonly tiers: readonly CoverageRequirement[]
   /** Nobody should hold one tier longer without a break, in days. */
   readonly longestDays?: number | undefined
-  /** Nobody should hold more nights (22:00 to 06:00) in a row. */
+  /** Nobody should hold more nights in a row. */
   readonly longestNights?: number | undefined
 }
 
@@ -82,7 +83,7 @@ export function coverage(team: Team, schedules: readonly Schedule[], from: strin
       ...gaps(team, requirement, own, within),
       ...stretches(team, requirement, own),
       ...nights(team, requirement, own, within),
-      ...unanswered(team, requirement, own, unreachable),
+      ...unreachables(team, requirement, own, unreachable),
     ]),
     ...held.flatMap((one, i) => held.slice(i + 1).flatMap(other => doubles(team, one, other))),
   ]
@@ -116,13 +117,11 @@ function stretches(team: Team, { name: tier }: CoverageRequirement, own: readonl
   )
 }
 
-const night: readonly Restriction[] = [{ from: '22:00', until: '06:00' }]
-
 /** A night counts for whoever holds the tier in any of its hours. */
 function nights(team: Team, { name: tier }: CoverageRequirement, own: readonly Shift[], within: Span): Concern[] {
   const { longestNights } = team
   if (longestNights === undefined) return []
-  const all = activeHours(night, team.timeZone, within)
+  const all = activeHours([night], team.timeZone, within)
   return heldBy(own).flatMap(([participant, spans]) => {
     const found: Concern[] = []
     let run: Span[] = []
@@ -142,7 +141,7 @@ function nights(team: Team, { name: tier }: CoverageRequirement, own: readonly S
   })
 }
 
-function unanswered(team: Team, { name: tier }: CoverageRequirement, own: readonly Shift[], unreachable: ReadonlySet<string>): Concern[] {
+function unreachables(team: Team, { name: tier }: CoverageRequirement, own: readonly Shift[], unreachable: ReadonlySet<string>): Concern[] {
   return heldBy(own)
     .filter(([participant]) => unreachable.has(participant))
     .flatMap(([participant, spans]) =>

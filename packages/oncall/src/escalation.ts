@@ -1,8 +1,5 @@
 import { activeHours, type Restriction } from './hours.ts'
-
-export const urgencies = ['high', 'low'] as const
-/** High wakes people; low may be deferred until business hours and uses quieter channels. */
-export type Urgency = (typeof urgencies)[number]
+import type { Urgency } from './vocabulary.ts'
 
 /** Hours on the clock of a zone. */
 export interface ZonedHours {

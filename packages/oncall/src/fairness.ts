@@ -1,13 +1,14 @@
 import { Temporal } from 'temporal-polyfill'
 import { activeHours, clip, joined, type Restriction, type Span } from './hours.ts'
 import { type Schedule, shifts } from './schedule.ts'
+import { night } from './vocabulary.ts'
 import { instantOf } from './wall-clock.ts'
 
 /** How much of a schedule somebody carries, in hours. */
 export interface Share {
   readonly participant: string
   readonly hours: number
-  /** Between 22:00 and 06:00 on the schedule's clock. */
+  /** In hours that are night on the schedule's clock. */
   readonly nightHours: number
   /** Saturdays and Sundays on the schedule's clock. */
   readonly weekendHours: number
@@ -15,7 +16,6 @@ export interface Share {
   readonly holidayHours: number
 }
 
-const nights: readonly Restriction[] = [{ from: '22:00', until: '06:00' }]
 const weekends: readonly Restriction[] = [{ days: ['sat', 'sun'], from: '00:00', until: '24:00' }]
 const hourMs = 3_600_000
 
@@ -27,7 +27,7 @@ export function fairness(
   { position = 0, holidays = [] }: { position?: number; holidays?: readonly string[] } = {},
 ): Share[] {
   const within: Span = { start: Date.parse(from), end: Date.parse(until) }
-  const [night, weekend] = [nights, weekends].map(hours => activeHours(hours, schedule.timeZone, within))
+  const [nights, weekend] = [[night], weekends].map(hours => activeHours(hours, schedule.timeZone, within))
   const free = daysOf(holidays, schedule.timeZone)
   const totals = new Map<string, Omit<Share, 'participant'>>()
   const overlap = (span: Span, spans: readonly Span[] = []) => clip(spans, span).reduce((sum, { start, end }) => sum + end - start, 0) / hourMs
@@ -37,7 +37,7 @@ export function fairness(
       const before = totals.get(participant) ?? { hours: 0, nightHours: 0, weekendHours: 0, holidayHours: 0 }
       totals.set(participant, {
         hours: before.hours + (span.end - span.start) / hourMs,
-        nightHours: before.nightHours + overlap(span, night),
+        nightHours: before.nightHours + overlap(span, nights),
         weekendHours: before.weekendHours + overlap(span, weekend),
         holidayHours: before.holidayHours + overlap(span, free),
       })

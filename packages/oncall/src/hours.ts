@@ -1,8 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
+import { type Weekday, weekdays } from './vocabulary.ts'
 import { instantOf } from './wall-clock.ts'
-
-export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
-export type Weekday = (typeof weekdays)[number]
 
 /** Hours in which a layer is active: on some days of the week, from one wall-clock time until another, over midnight where that is earlier. */
 export interface Restriction {

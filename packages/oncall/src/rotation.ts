@@ -1,7 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
+import type { rotationTypes } from './vocabulary.ts'
 import { instantOf, withOffset } from './wall-clock.ts'
-
-export const rotationTypes = ['hourly', 'daily', 'weekly', 'monthly'] as const
 
 /** When shifts change: at wall-clock times of a zone. */
 export interface Rotation {

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { Temporal } from 'temporal-polyfill'
 import { describe, expect, test } from 'vitest'
-import { type Restriction, weekdays } from './hours.ts'
-import { handoffs, type Rotation, rotationTypes } from './rotation.ts'
+import type { Restriction } from './hours.ts'
+import { handoffs, type Rotation } from './rotation.ts'
 import { type Layer, type Override, type Schedule, shifts, whoIsOnCall } from './schedule.ts'
+import { rotationTypes, weekdays } from './vocabulary.ts'
 
 const between = (rotation: Rotation, zone: string, from: string, until: string) => handoffs(rotation, zone, { from, until })
 

@@ -1,4 +1,4 @@
-import { includesRole, type Role, type Route, type Scope } from '@tocsin/api'
+import { includesRole, type Role, type Route, type Scope, sessionCookie } from '@tocsin/api'
 import { and, eq, isNull, lt } from 'drizzle-orm'
 import type { FastifyRequest } from 'fastify'
 import type { Actor } from '../journal/index.ts'
@@ -37,7 +37,8 @@ export function nameOfCaller(caller: MaybeCaller): string {
 export const anonymous = null
 type MaybeCaller = Caller | null
 
-export const sessionCookie = 'tocsin_session'
+/** What a request says to tell who calls, the same for each request of one caller; not checked. */
+export const credentialOf = (request: FastifyRequest): string | undefined => request.cookies[sessionCookie] ?? request.headers.authorization
 
 /** A route that only somebody known may call. */
 function guarded({ route, run }: Binding<Caller>): Binding<MaybeCaller> {

@@ -1,4 +1,4 @@
-import type { Me } from '@tocsin/api'
+import { type Me, sessionCookie } from '@tocsin/api'
 import { and, eq, lt, ne, sql } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import { record } from '../journal/index.ts'
@@ -9,7 +9,7 @@ import { newId } from '../kernel/ids.ts'
 import { AppProblem, conflict, invalid } from '../kernel/problems.ts'
 import { randomSecret, type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, findPerson, readMe } from './accounts.ts'
-import { type Caller, sessionCookie } from './caller.ts'
+import type { Caller } from './caller.ts'
 import { people, sessions } from './tables.ts'
 
 const sessionDays = 7

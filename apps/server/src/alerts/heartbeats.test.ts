@@ -10,8 +10,9 @@ async function monitor(world: World) {
   const lead = await world.person('lead')
   const { heartbeat, url } = await lead.call('addHeartbeat', { body: { name: 'Backup', serviceId: service.id, everyMinutes: 60 } })
   const read = async () => (await lead.call('heartbeats')).find(({ id }) => id === heartbeat.id)
+  const latest = async () => (await lead.call('alerts', { query: { view: 'all' } })).items[0]?.description
   const alerts = async () => (await lead.call('alerts', { query: { view: 'all' } })).items.map(({ status, severity }) => [status, severity])
-  return { lead, primary, heartbeat, token: new URL(url).pathname.split('/').at(-1) ?? '', read, alerts }
+  return { lead, primary, heartbeat, token: new URL(url).pathname.split('/').at(-1) ?? '', read, alerts, latest }
 }
 
 const ways = {
@@ -21,7 +22,7 @@ const ways = {
 for (const [way, send] of Object.entries(ways))
   describe(`a heartbeat ${way}`, () => {
     test('starts the time anew for whoever has the address, and ends the silence with its page', async ({ world }) => {
-      const { token, primary, lead, read, alerts } = await monitor(world)
+      const { token, primary, lead, read, alerts, latest } = await monitor(world)
       const beat = () => send(world, token)
       expect(await read()).toMatchObject({ state: 'new', lastHeartbeatAt: null, expectedBy: '2026-11-23T09:00:00.000Z' })
       await world.advance({ minutes: 30 })
@@ -32,6 +33,7 @@ for (const [way, send] of Object.entries(ways))
       await world.advance({ minutes: 1 })
       expect(await read()).toMatchObject({ state: 'silent' })
       expect(await alerts()).toEqual([['open', 'high']])
+      expect(await latest()).toContain('Last heartbeat received on Nov 23, 08:30 UTC.')
       primary.expectPage(/Backup/)
       await beat()
       await world.settle()

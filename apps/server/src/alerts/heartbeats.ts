@@ -1,4 +1,5 @@
 import type { Heartbeat, RouteInput, silenceRoutes } from '@tocsin/api'
+import { when } from '@tocsin/events'
 import { asc, eq } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
@@ -83,8 +84,8 @@ export async function missHeartbeat(tx: Tx, context: AppContext, id: string): Pr
   await tx.db.update(heartbeats).set({ state: 'silent' }).where(eq(heartbeats.id, id))
   const since =
     row.lastHeartbeatAt === null
-      ? `No heartbeat received since the monitor was created at ${row.createdAt}`
-      : `Last heartbeat received at ${row.lastHeartbeatAt}`
+      ? `No heartbeat received since the monitor was created on ${when(row.createdAt, tx.now)}`
+      : `Last heartbeat received on ${when(row.lastHeartbeatAt, tx.now)}`
   await receiveAlerts(tx, context, system, scope, [
     {
       title: `${row.name}: heartbeat missed`,

@@ -110,7 +110,7 @@ describe('the auditor', () => {
     expect(monitor.received.length - before, 'one heartbeat a minute').toBe(2)
     expect(monitor.received.at(-1)?.path).toBe('/heartbeat/tocsin')
     const timeline = await primary.call('page', { params: { id: page?.id ?? '' } })
-    expect(timeline.events.map(event => event.text)).toContain('The watchdog repaired an escalation timer (it was missing).')
+    expect(timeline.events.map(event => event.text)).toContain('The watchdog repaired an escalation timer (it was missing)')
     await world.advance({ minutes: 3 })
     backup.expectPage(/billing/)
     await end()

@@ -74,8 +74,7 @@ export async function listSilences(reader: Reader): Promise<Silence[]> {
     .limit(maxSilences)
   const active = new Set((await silencesNow(reader)).map(row => row.id))
   return rows.map(({ row, author, held }) => ({
-    ...{ id: row.id, matchers: row.matchers, reason: row.reason, start: row.start, end: row.end, createdAt: row.createdAt, author, held },
-    hours: row.hours as Silence['hours'],
+    ...{ id: row.id, matchers: row.matchers, reason: row.reason, hours: row.hours, start: row.start, end: row.end, createdAt: row.createdAt, author, held },
     isActive: active.has(row.id),
   }))
 }

@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { routes, version } from '@tocsin/api'
 import { Gauge } from 'prom-client'
-import { type AppContext, accessBindings, authorizer, type Bindings, isSetUp, nameOfCaller, setupToken } from '../access/index.ts'
+import { type AppContext, accessBindings, authorizer, type Bindings, credentialOf, isSetUp, nameOfCaller, setupToken } from '../access/index.ts'
 import { openAssurance } from '../assurance/index.ts'
 import { openConnectors } from '../connectors/index.ts'
 import { openDemo } from '../demo/index.ts'
@@ -112,7 +112,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       const finding = await database.health()
       return finding && { ...finding, detail: embedded?.whyAway() ?? finding.detail }
     })
-    health.add('journal storage', journalHealth(database))
+    health.add('audit log storage', journalHealth(database))
     metrics.gauge('tocsin_database_connections', 'Open connections in the pool', () => database.connections.open)
     metrics.gauge('tocsin_database_connections_idle', 'Idle connections in the pool', () => database.connections.idle)
     metrics.gauge('tocsin_database_connections_waiting', 'Transactions and queries waiting for a connection', () => database.connections.waiting)
@@ -136,9 +136,9 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       health.add('pager', async () => pager.health())
     }
     const watch = new JournalWatch(context)
-    health.add('journal readers', () => watch.health())
+    health.add('audit log readers', () => watch.health())
     const drain = new Drain()
-    const http = await openHttp(config, log, metrics, drain)
+    const http = await openHttp(config, log, metrics, drain, credentialOf)
     const detection = new Detection(context)
     const idempotency = new Idempotency(secrets)
     registerPurge(jobs)

@@ -135,12 +135,12 @@ test('a damaged page of the journal is named by /readyz, and does not fill the l
       async () => {
         const reply = await fetch(`${server.origin}/readyz`)
         const { detail } = (await reply.json()) as { detail?: string }
-        return detail?.includes('journal cannot be read') ? detail : undefined
+        return detail?.includes('audit log cannot be read') ? detail : undefined
       },
       '/readyz names it',
       40_000,
     )
-    expect(cause).toContain('The journal cannot be read: a database page is corrupted.')
+    expect(cause).toContain('The audit log cannot be read: a database page is corrupted.')
     expect(await status(server, '/healthz')).toBe(200)
     await new Promise(resolve => setTimeout(resolve, 5_000))
     expect(server.log().length).toBeLessThan(60)

@@ -1,4 +1,4 @@
-import { channelWords, openApiDocument, systemRoutes as routes } from '@tocsin/api'
+import { channelNames, openApiDocument, systemRoutes as routes } from '@tocsin/api'
 import { z } from 'zod'
 import { type AppContext, type Bindings, command, isSetUp, openQuery, openWorkflow, query, workflow } from '../access/index.ts'
 import { countQueue } from '../alerts/index.ts'
@@ -20,7 +20,7 @@ import { AppProblem } from '../kernel/problems.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import { countObligations } from '../notices/index.ts'
 import { stalledChannels } from '../notify/index.ts'
-import { countUnanswered } from '../paging/index.ts'
+import { countUnacknowledged } from '../paging/index.ts'
 
 const journalCursor = listCursor('journal', z.tuple([z.int()]))
 
@@ -51,11 +51,11 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
       now: reader.now,
     })),
     query(routes.counters, async (reader, { caller }) => ({
-      unacknowledgedPages: await countUnanswered(reader, context, caller),
+      unacknowledgedPages: await countUnacknowledged(reader, context, caller),
       alertsToTriage: await countQueue(reader, context, caller),
       openIncidents: await countOpenIncidents(reader, context, caller),
       obligationsDue: await countObligations(reader, context, caller),
-      stalledChannels: (await stalledChannels(reader)).map(({ channel }) => channelWords[channel]),
+      stalledChannels: (await stalledChannels(reader)).map(({ channel }) => channelNames[channel]),
     })),
     query(routes.journal, async (reader, { caller, query }) => {
       const [before] = journalCursor.read(query.cursor) ?? []

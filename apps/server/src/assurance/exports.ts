@@ -66,5 +66,5 @@ async function whenSealed(context: AppContext, selection: Selection | 'all', doc
     context.readers.wake()
     await new Promise(resolve => setTimeout(resolve, 20))
   }
-  throw new AppProblem('unavailable', 'Sealing the journal is taking longer than usual. Try again in a minute.')
+  throw new AppProblem('unavailable', 'Sealing the audit log is taking longer than usual. Try again in a minute.')
 }

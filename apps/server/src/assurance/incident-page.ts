@@ -41,7 +41,7 @@ ${incident.summary ? `<h2>Summary</h2>${renderMarkdown(incident.summary)}` : ''}
 <h2>Notes</h2>${incident.notes.length === 0 ? '<p class="quiet">None.</p>' : incident.notes.map(note => `<div class="note"><p class="quiet">${text(note.author)}, ${instant(note.createdAt)}</p>${note.html}</div>`).join('')}
 <h2>Notification obligations</h2>${obligationsSection(obligations)}
 <h2>Post-incident review</h2>${reviewed(review)}
-<h2>Verification</h2><p>The signed JSON export of this incident contains every journal entry with its proof. Verify it with <code>npx tocsin journal verify FILE</code>.
+<h2>Verification</h2><p>The signed JSON export of this incident contains every audit log entry with its proof. Verify it with <code>npx tocsin journal verify FILE</code>.
 The digest of this report is in the journal: <code>${proof.digest}</code></p><pre>${text(proof.checkpoint)}\n${text(proof.key)}</pre>
 </body></html>
 `

@@ -1,3 +1,4 @@
+import { levelSeverities, type Severity } from '@tocsin/api'
 import type { CorrelationMatch, FieldMapping, FoundMatch, IndicatorKind } from '@tocsin/sigma'
 import { EventView } from '@tocsin/sigma'
 import { sql } from 'drizzle-orm'
@@ -18,13 +19,8 @@ export interface Finding {
   readonly indicator?: { readonly key: string; readonly kind: IndicatorKind; readonly lists: readonly string[] }
 }
 
-const severities: Readonly<Record<string, IncomingAlert['severity']>> = {
-  informational: 'info',
-  low: 'low',
-  medium: 'medium',
-  high: 'high',
-  critical: 'critical',
-}
+/** Whatever text a rule has as its level. */
+const severities: Readonly<Record<string, Severity>> = levelSeverities
 
 /** Matches about the same within this time are one alert. */
 const windowHours = 24

@@ -2,7 +2,10 @@ import type { TimelineEntry } from '@tocsin/api'
 import { tellEvent } from '@tocsin/events'
 import type { Entry } from '../journal/index.ts'
 
-/** The journal of an incident as its timeline, oldest first. An entry that cannot be read is shown by its type, so that none is missing. */
+/**
+ * The journal of an incident as its timeline, oldest first, without bookkeeping. An entry that cannot be read is shown by its type, so that none
+ * is missing.
+ */
 export function timelineOf(entries: readonly Entry[]): TimelineEntry[] {
   return entries.flatMap(entry => {
     const line = lineOf(entry)
@@ -13,5 +16,6 @@ export function timelineOf(entries: readonly Entry[]): TimelineEntry[] {
 
 function lineOf(entry: Entry): { sentence: string; reason?: string | undefined } | undefined {
   if (entry.fault !== null) return { sentence: `${entry.type} (unreadable entry)`, reason: entry.fault }
-  return tellEvent(entry.type, { actor: entry.actor.name, at: entry.at, data: entry.data })
+  const line = tellEvent(entry.type, { actor: entry.actor.name, at: entry.at, data: entry.data })
+  return line?.isBookkeeping ? undefined : line
 }

@@ -1,16 +1,14 @@
-import { type IncidentSeverity, type Severity, severities } from '@tocsin/api'
+import { type IncidentSeverity, isAtLeast, type Severity, severities } from '@tocsin/api'
 import { and, asc, eq, inArray, ne, or } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import { services } from '../directory/index.ts'
 import { incidentServices, incidents } from './tables.ts'
 
+/** The severity of an alert that an incident is as severe as. */
+const asSevereAs: Readonly<Record<IncidentSeverity, Severity>> = { SEV1: 'critical', SEV2: 'high', SEV3: 'medium', SEV4: 'low' }
+
 /** The severities of alerts that are no more severe than an incident's. One that has no severity yet may be anything. */
-const outweighedBy: Readonly<Record<IncidentSeverity, readonly Severity[]>> = {
-  SEV1: severities,
-  SEV2: ['info', 'low', 'medium', 'high'],
-  SEV3: ['info', 'low', 'medium'],
-  SEV4: ['info', 'low'],
-}
+const outweighedBy = (severity: IncidentSeverity | null) => severities.filter(one => severity === null || isAtLeast(asSevereAs[severity], one))
 
 /** Open incidents that a handoff names. */
 const maxNamed = 50
@@ -49,7 +47,7 @@ export function defineWorkload(context: AppContext): void {
       const asked = new Set(ids)
       return rows.flatMap(({ id, severity, leadId, ownerId }) =>
         [leadId, ownerId].flatMap(personId =>
-          personId !== null && asked.has(personId) ? [{ personId, incidentId: id, outweighs: severity === null ? severities : outweighedBy[severity] }] : [],
+          personId !== null && asked.has(personId) ? [{ personId, incidentId: id, outweighs: outweighedBy(severity) }] : [],
         ),
       )
     },

@@ -97,7 +97,7 @@ export async function replayDeadLetter({ database, alarms, readers }: Services, 
     return await database.transaction(async tx => {
       const found = await lockLetter(tx, id)
       const reader = readers.readers.get(found.deadLetter.reader)
-      if (!reader) throw conflict(`The journal reader "${found.deadLetter.reader}" no longer exists. Discard the dead letter.`)
+      if (!reader) throw conflict(`The audit log reader "${found.deadLetter.reader}" no longer exists. Discard the dead letter.`)
       await reader.following.follow(tx, [toEntry(found.entry)])
       return settle(tx, alarms, actor, found, 'replayed')
     })

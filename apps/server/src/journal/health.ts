@@ -34,5 +34,5 @@ export function journalHealth(database: Database): () => Promise<Finding | undef
 function sentence(error: unknown): string {
   // SQLSTATE class XX: data_corrupted, index_corrupted.
   const isDamaged = isSqlState(error, 'XX001') || isSqlState(error, 'XX002')
-  return isDamaged ? 'The journal cannot be read: a database page is corrupted. Restore the database from a backup.' : 'The journal cannot be read.'
+  return isDamaged ? 'The audit log cannot be read: a database page is corrupted. Restore the database from a backup.' : 'The audit log cannot be read.'
 }

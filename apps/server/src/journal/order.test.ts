@@ -170,7 +170,7 @@ describe('the order of the journal', () => {
     })
     await watch.look()
     await context.jobs.drain()
-    expect(ada.expectPage(/A long-running transaction blocks the journal/).text).toContain(`pg_terminate_backend(${pid})`)
+    expect(ada.expectPage(/A long-running transaction blocks the audit log/).text).toContain(`pg_terminate_backend(${pid})`)
     // Only writers are meant: the other one has been open for longer.
     expect((await watch.read()).writers.map(writer => writer.pid)).toEqual([pid])
     release()

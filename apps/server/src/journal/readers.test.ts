@@ -178,7 +178,7 @@ describe('a reader that is slow, or fails always', () => {
     expect(ready.status).toBe(200)
     expect(await ready.json()).toMatchObject({
       status: 'degraded',
-      details: [{ name: 'journal readers', detail: expect.stringMatching(/"sealer" is failing/) }],
+      details: [{ name: 'audit log readers', detail: expect.stringMatching(/"sealer" is failing/) }],
     })
     await until(() => world.mail.mails.find(mail => /"sealer" is \d+ s behind/.test(mail.subject)), 'the administrators are paged', 30_000)
     const metrics = await (await fetch(`${world.origin}/metrics`)).text()

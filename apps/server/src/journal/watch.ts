@@ -65,18 +65,18 @@ function sentencesOf(readers: readonly JournalReaderStatus[], writers: readonly 
       .filter(({ state }) => state !== 'running')
       .map(({ name, state, lagEntries, lagSeconds: seconds }) =>
         state === 'failing'
-          ? `The journal reader "${name}" is failing and retrying; it is ${lagEntries} entries behind.`
-          : `The journal reader "${name}" is ${Math.round(seconds)} s and ${lagEntries} entries behind.`,
+          ? `The audit log reader "${name}" is failing and retrying; it is ${lagEntries} entries behind.`
+          : `The audit log reader "${name}" is ${Math.round(seconds)} s and ${lagEntries} entries behind.`,
       ),
     ...readers
       .filter(({ deadLetters }) => deadLetters > 0)
-      .map(({ name, deadLetters }) => `The journal reader "${name}" has ${deadLetters} ${deadLetters === 1 ? 'dead letter' : 'dead letters'}.`),
+      .map(({ name, deadLetters }) => `The audit log reader "${name}" has ${deadLetters} ${deadLetters === 1 ? 'dead letter' : 'dead letters'}.`),
     ...writers.map(writerSentence),
   ]
 }
 
 const writerSentence = ({ pid, openSeconds, query }: HeldPlace) =>
-  `A transaction that writes the journal has been open for ${Math.round(openSeconds)} s (pid ${pid}, last statement: ${query.replace(/\s+/g, ' ').trim()}).`
+  `A transaction that writes the audit log has been open for ${Math.round(openSeconds)} s (pid ${pid}, last statement: ${query.replace(/\s+/g, ' ').trim()}).`
 
 /** Looks after the readers: metrics, readiness and alarms say which of them lag, fail or have set entries aside, and who holds them all back. */
 export class JournalWatch {
@@ -96,17 +96,17 @@ export class JournalWatch {
     const registers = [services.metrics.registry]
     const labelNames = ['reader'] as const
     this.#gauges = {
-      entries: new Gauge({ name: 'tocsin_journal_reader_lag_entries', help: 'Journal entries not yet processed by a reader', labelNames, registers }),
+      entries: new Gauge({ name: 'tocsin_journal_reader_lag_entries', help: 'Audit log entries not yet processed by a reader', labelNames, registers }),
       seconds: new Gauge({
         name: 'tocsin_journal_reader_lag_seconds',
-        help: 'Age of the oldest journal entry not yet processed by a reader',
+        help: 'Age of the oldest audit log entry not yet processed by a reader',
         labelNames,
         registers,
       }),
       letters: new Gauge({ name: 'tocsin_journal_dead_letters', help: 'Dead letters of a reader', labelNames, registers }),
       writer: new Gauge({
         name: 'tocsin_journal_writer_seconds',
-        help: 'Age of the oldest open transaction that writes the journal if over 30 s, otherwise 0',
+        help: 'Age of the oldest open transaction that writes the audit log if over 30 s, otherwise 0',
         registers,
       }),
     }
@@ -159,13 +159,13 @@ export class JournalWatch {
       if (looks >= looksUntilAlarm)
         want({
           key: readerAlarm(name),
-          title: `The journal reader "${name}" is ${Math.round(seconds)} s behind`,
+          title: `The audit log reader "${name}" is ${Math.round(seconds)} s behind`,
           summary: `${lagEntries} entries are not processed yet, and the actions they trigger have not run. ${error === null ? '' : `Error: ${error} `}See Settings, System.`,
         })
       if (deadLetters > 0)
         want({
           key: deadLetterAlarm(name),
-          title: `The journal reader "${name}" has ${deadLetters} ${deadLetters === 1 ? 'dead letter' : 'dead letters'}`,
+          title: `The audit log reader "${name}" has ${deadLetters} ${deadLetters === 1 ? 'dead letter' : 'dead letters'}`,
           summary: 'Actions triggered by these entries have not run. In Settings, System, replay the dead letters after fixing the cause, or discard them.',
         })
     }
@@ -175,7 +175,7 @@ export class JournalWatch {
       this.#services.log.warn({ writers }, 'a long-running transaction blocks the journal readers')
       want({
         key: writerAlarm,
-        title: 'A long-running transaction blocks the journal',
+        title: 'A long-running transaction blocks the audit log',
         summary: `${writerSentence(oldest)} Reactions, live updates and sealing are blocked. If it does not end, run select pg_terminate_backend(${oldest.pid}).`,
       })
     }

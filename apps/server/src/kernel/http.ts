@@ -102,8 +102,17 @@ export interface HttpServices<Caller> {
   readonly authorize: (reader: Reader, route: Route, request: FastifyRequest) => Promise<Caller>
 }
 
-/** The HTTP server with everything that guards it, and no routes yet. */
-export async function openHttp(config: Config, log: Log, metrics: Metrics, drain: Drain): Promise<FastifyInstance> {
+/**
+ * The HTTP server with everything that guards it, and no routes yet.
+ * @param credentialOf what a request says to tell who calls; undefined where it says nothing
+ */
+export async function openHttp(
+  config: Config,
+  log: Log,
+  metrics: Metrics,
+  drain: Drain,
+  credentialOf: (request: FastifyRequest) => string | undefined,
+): Promise<FastifyInstance> {
   const http = fastify({
     trustProxy: config.isProxyTrusted,
     bodyLimit: bodyBytes,
@@ -141,7 +150,7 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
     max: 1_200,
     timeWindow: 60_000,
     // People behind one address do not use up each other's share once they are signed in.
-    keyGenerator: request => `${request.ip} ${callerDigest(request)}`,
+    keyGenerator: request => `${request.ip} ${digestOf(credentialOf(request))}`,
     errorResponseBuilder: (_request, context) =>
       new AppProblem('too-many', `Too many requests: the limit is ${context.max} per minute. Try again in ${Math.ceil(context.ttl / 1_000)} seconds.`),
   })
@@ -185,10 +194,7 @@ function traceOf(request: FastifyRequest): { requestId: string; traceId?: string
   return { requestId: request.id, ...(traceId === undefined ? {} : { traceId }) }
 }
 
-function callerDigest(request: FastifyRequest): string {
-  const credential = request.cookies.tocsin_session ?? request.headers.authorization
-  return credential === undefined ? '' : secretDigest(credential).slice(0, 16)
-}
+const digestOf = (credential: string | undefined) => (credential === undefined ? '' : secretDigest(credential).slice(0, 16))
 
 /** Mounts bindings: parse once, authorise, handle in a transaction, answer. */
 export function mount<Caller>(http: FastifyInstance, services: HttpServices<Caller>, bindings: readonly Binding<Caller>[]): void {

@@ -1,8 +1,8 @@
-import type { channelWords } from '@tocsin/api'
+import type { messageChannels } from '@tocsin/api'
 import type { Tx } from './database.ts'
 
 /** The channels that a message can leave by. */
-export type MessageChannel = keyof typeof channelWords
+export type MessageChannel = (typeof messageChannels)[number]
 
 /** Where the private link goes in a message's body. */
 export const linkPlaceholder = '[private link]'

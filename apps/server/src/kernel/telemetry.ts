@@ -150,7 +150,7 @@ export function openMetrics(): Metrics {
       labelNames: ['lane'],
       registers,
     }),
-    journalSize: new Gauge({ name: 'tocsin_journal_entries', help: 'Sealed journal entries', registers }),
+    journalSize: new Gauge({ name: 'tocsin_journal_entries', help: 'Sealed audit log entries', registers }),
     refusedSignIns: new Counter({
       name: 'tocsin_sign_ins_refused_total',
       help: 'Rejected sign-ins by factor: password, code, passkey',

@@ -1,4 +1,4 @@
-import { contactKinds, messageChannels, teamChannelKinds } from '@tocsin/api'
+import { contactKinds, messageChannels, messageStates, teamChannelKinds } from '@tocsin/api'
 import { urgencies } from '@tocsin/oncall'
 import { sql } from 'drizzle-orm'
 import { boolean, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
@@ -64,8 +64,6 @@ export const teamChannels = table(
   },
   self => [index('team_channels_team').on(self.teamId)],
 )
-
-const messageStates = ['queued', 'held', 'sent', 'failed', 'cancelled'] as const
 
 /** The outbox: every message that leaves or should leave. */
 export const messages = table(

@@ -1,4 +1,4 @@
-import type { OrganizationFile, PageTarget, PlanLine, Policy, TargetShape } from '@tocsin/api'
+import { type OrganizationFile, type PageTarget, type PlanLine, type TargetShape, teamOnCallDefaults } from '@tocsin/api'
 import { type AppContext, addPerson, type Caller, invite, listPeople } from '../access/index.ts'
 import { listServices, listTeams, saveService, saveTeam } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
@@ -102,7 +102,11 @@ async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { sch
     const path = `schedules.${i}`
     const { team, name, timeZone, merge, needsApprenticeship = false, overrides, temporaries, absences, apprentices } = schedule
     if (team === undefined) throw invalid(`${path}.team`, 'is required: the team that owns the schedule')
-    if (apprentices.length > 0) throw invalid(`${path}.apprentices`, 'cannot be applied to a server; start apprenticeships on the page of the team')
+    if (apprentices.length > 0)
+      throw invalid(
+        `${path}.apprentices`,
+        'cannot be applied to a server, which knows who has completed training in the team; with needsApprenticeship, everyone else shadows',
+      )
     if (!isDue('schedule', scheduleKey(schedule))) continue
     const teamId = teams.idOf(team, `${path}.team`)
     const layersOf = (given: typeof schedule.layers, at: string) =>
@@ -140,12 +144,7 @@ async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { sch
 /** What a team has set, or the defaults. */
 async function settingsOf(tx: Tx, teamId: string) {
   const [found] = await listOnCall(tx, [teamId])
-  return (
-    found?.settings ?? {
-      ...{ timeZone: 'UTC', tiers: [], longestDays: null, longestNights: null, fallback: [], policyId: null, routing: [] },
-      ...{ highFrom: 'high' as const, progressMinutes: null, holidays: [], traineeShifts: 3, version: undefined },
-    }
-  )
+  return found?.settings ?? { ...teamOnCallDefaults, version: undefined }
 }
 
 const idOf = (tier: { id: string } | undefined) => (tier === undefined ? {} : { id: tier.id })
@@ -211,7 +210,7 @@ async function applyPolicies(tx: Tx, caller: Caller, { policies }: OrganizationF
     }))
     await savePolicy(tx, caller, teamId, {
       ...{ name: policy.name, repeats: policy.repeats, businessHours: policy.businessHours ?? null },
-      levels: levels as Policy['levels'],
+      levels,
       ...(before ? { id: before.id, version: before.version } : {}),
     })
   }

@@ -76,12 +76,12 @@ export async function readOrganization(reader: Reader): Promise<OrganizationFile
         return {
           ...{ name: row.name, team: teamName.get(row.teamId) ?? '', timeZone: row.timeZone, merge: row.merge },
           ...(row.needsApprenticeship ? { needsApprenticeship: true } : {}),
-          layers: (row.layers as Layer[]).map(layerOf),
+          layers: row.layers.map(layerOf),
           overrides: own.flatMap(({ kind, position, participantIds, start, end }) =>
             kind === 'temporary' ? [] : [{ kind, ...(position === 0 ? {} : { position }), participants: participantIds.flatMap(emailOf), start, end }],
           ),
           temporaries: own.flatMap(({ name, layers, merge, start, end }) =>
-            layers === null ? [] : [{ name: name ?? '', start, end, layers: (layers as Layer[]).map(layerOf), ...(merge ? { merge } : {}) }],
+            layers === null ? [] : [{ name: name ?? '', start, end, layers: layers.map(layerOf), ...(merge ? { merge } : {}) }],
           ),
         }
       }),
@@ -89,7 +89,7 @@ export async function readOrganization(reader: Reader): Promise<OrganizationFile
       .filter(policy => teamName.has(policy.teamId))
       .map(({ teamId, name, levels, repeats, businessHours }) => ({
         ...{ team: teamName.get(teamId) ?? '', name },
-        levels: levels.map(({ targets, ...level }) => ({ ...level, targets: targets.flatMap(target => targetOf(target as PageTarget)) })),
+        levels: levels.map(({ targets, ...level }) => ({ ...level, targets: targets.flatMap(target => targetOf(target)) })),
         repeats,
         ...(businessHours ? { businessHours } : {}),
       })),

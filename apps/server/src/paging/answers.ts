@@ -1,3 +1,4 @@
+import { SnoozeMinutes } from '@tocsin/api'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import { type AppContext, findPerson, people } from '../access/index.ts'
 import { teamMembers } from '../directory/index.ts'
@@ -45,7 +46,8 @@ export async function answerPages(tx: Tx, context: AppContext, responder: Respon
       )
     return `Added ${added.map(person => person.name).join(' and ')}: ${what}`
   }
-  if (answer.minutes < 5 || answer.minutes > 1_440) throw invalid('minutes', 'must be from 5 to 1440 (one day)')
+  const minutes = SnoozeMinutes.safeParse(answer.minutes)
+  if (!minutes.success) throw invalid('minutes', minutes.error.issues[0]?.message ?? 'must be a number of minutes')
   for (const page of open) {
     const taken = await acknowledgePage(tx, context, responder.actor, responder.personId, page.id)
     if (taken.acknowledgedById !== responder.personId) throw new AppProblem('conflict', 'Only the person who acknowledged the page can snooze it.')

@@ -152,7 +152,7 @@ test('a provider that is down is tried again, and the next method of the same pe
     backup.expectNoPage()
     const [page] = (await primary.call('pages')).items
     const texts = (await primary.call('page', { params: { id: page?.id ?? '' } })).events.map(event => event.text)
-    expect(texts.find(text => text.startsWith('SMS delivery is failing'))).toMatch(/503: maintenance\)\. Failed over to Slack/)
+    expect(texts.find(text => text.startsWith('Delivery by SMS failed'))).toMatch(/^Delivery by SMS failed; sending by Slack \(.*503: maintenance\)$/)
     await world.advance({ seconds: 40 })
     expect(slack.received.length, 'once').toBe(1)
     twilio.answer = () => ({ status: 201, body: JSON.stringify({ sid: 'SM1', status: 'queued' }) })
@@ -186,10 +186,7 @@ test('a bundle whose channel fails goes out through another channel too, as one 
     expect(bundled.length).toBe(7)
     const { events } = await primary.call('page', { params: { id: bundled[0]?.id ?? '' } })
     expect(events.map(event => event.text)).toEqual(
-      expect.arrayContaining([
-        expect.stringMatching(/^SMS delivery is failing/),
-        `Delivered to ${primary.name} by Slack (U012AB3CD): posted 1503435956.000247`,
-      ]),
+      expect.arrayContaining([expect.stringMatching(/^Delivery by SMS failed/), `Page sent to ${primary.name} by Slack (U012AB3CD: posted 1503435956.000247)`]),
     )
   })
 })

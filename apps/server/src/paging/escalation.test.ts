@@ -228,7 +228,7 @@ describe('a page that would reach nobody', () => {
     await world.advance({ minutes: 5 })
     first.expectPage(/billing/)
     const timeline = await first.call('page', { params: { id: (await pageOf(first)).id } })
-    expect(timeline.events.map(event => event.text)).toContain('Paged duty manager. Nobody is on call as vacant. Paged the fallback instead.')
+    expect(timeline.events.map(event => event.text)).toContain('Paged duty manager: Nobody is on call as vacant. Paged the fallback instead.')
   })
 
   test('goes to the administrators where there is nobody else', async ({ world }) => {
@@ -339,7 +339,7 @@ describe('a page', () => {
     second.expectPage(/billing/)
     const timeline = await first.call('page', { params: { id } })
     expect(timeline.events.map(event => event.text)).toEqual(
-      expect.arrayContaining([`${first.name} reassigned the page to ${third.name}: On a train`, `${third.name} declined.`]),
+      expect.arrayContaining([`${first.name} reassigned the page to ${third.name}: On a train`, `${third.name} declined the page`]),
     )
   })
 
@@ -430,7 +430,7 @@ test('a drill pages for real, says at once that it is one, and keeps the time', 
   await world.client()('acknowledgeByLink', { body: { token: linkIn(mail, '/a/') } })
   const timeline = await lead.call('page', { params: { id } })
   expect(timeline).toMatchObject({ isDrill: true, state: 'acknowledged' })
-  expect(timeline.events.map(event => event.text)).toContain(`${first.name} acknowledged the drill after 2 min.`)
+  expect(timeline.events.map(event => event.text)).toContain(`${first.name} acknowledged the drill after 2 min`)
   await lead.call('startDrill', { params: { id: team.id }, body: { urgency: 'low' } })
   await world.alert({ service: 'billing', title: 'No drill' })
   expect((await lead.call('drills', { params: { id: team.id } })).items).toMatchObject([

@@ -1,5 +1,5 @@
-import type { RouteInput, schedulingRoutes } from '@tocsin/api'
-import { fairness, isWithin } from '@tocsin/oncall'
+import { type RouteInput, type schedulingRoutes, teamOnCallDefaults } from '@tocsin/api'
+import { fairness, isWithin, night } from '@tocsin/oncall'
 import { and, eq, gte, lt } from 'drizzle-orm'
 import type { Reader } from '../kernel/database.ts'
 import { invalid } from '../kernel/problems.ts'
@@ -16,10 +16,10 @@ export async function readFairness(reader: Reader, teamId: string, { from, until
   const wrong = asked.find(text => !/^\d{4}-\d\d-\d\d$/.test(text) || new Date(`${text}T00:00:00Z`).toJSON()?.slice(0, 10) !== text)
   if (wrong !== undefined) throw invalid('holidays', `must be comma-separated dates such as 2026-12-25, not ${wrong}`)
   const snapshot = await readSnapshot(reader, undefined, from)
-  const settings = snapshot.settings.get(teamId)
-  const days = asked.length > 0 ? asked : (settings?.holidays ?? [])
+  const settings = snapshot.settings.get(teamId) ?? teamOnCallDefaults
+  const days = asked.length > 0 ? asked : settings.holidays
   const totals = new Map<string, { hours: number; nightHours: number; weekendHours: number; holidayHours: number }>()
-  for (const { scheduleId, position } of settings?.tiers ?? []) {
+  for (const { scheduleId, position } of settings.tiers) {
     const core = snapshot.schedules.get(scheduleId)
     for (const { participant, ...share } of core === undefined ? [] : fairness(core, from, until, { position, holidays: days })) {
       const before = totals.get(participant) ?? { hours: 0, nightHours: 0, weekendHours: 0, holidayHours: 0 }
@@ -36,7 +36,7 @@ export async function readFairness(reader: Reader, teamId: string, { from, until
     .from(pageNotifications)
     .innerJoin(pages, eq(pages.id, pageNotifications.pageId))
     .where(and(eq(pages.teamId, teamId), gte(pageNotifications.at, from), lt(pageNotifications.at, until)))
-  const night = { timeZone: settings?.timeZone ?? 'UTC', hours: [{ from: '22:00', until: '06:00' }] }
+  const nights = { timeZone: settings.timeZone, hours: [night] }
   const round = (hours: number) => Math.round(hours * 10) / 10
   return [...new Set([...totals.keys(), ...paged.flatMap(one => one.personId ?? [])])]
     .map(id => {
@@ -49,7 +49,7 @@ export async function readFairness(reader: Reader, teamId: string, { from, until
         weekendHours: round(share.weekendHours),
         holidayHours: round(share.holidayHours),
         pages: new Set(own.map(one => one.pageId)).size,
-        nightPages: new Set(own.filter(one => isWithin(night, one.at)).map(one => one.pageId)).size,
+        nightPages: new Set(own.filter(one => isWithin(nights, one.at)).map(one => one.pageId)).size,
       }
     })
     .toSorted((a, b) => b.hours - a.hours || a.person.name.localeCompare(b.person.name))

@@ -15,9 +15,9 @@ import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleW
 
 export { openAnswerDesk } from './answers.ts'
 export { heartbeatSettings } from './heartbeat-settings.ts'
-export { acknowledgePagesAbout, isAtLeast, pageTeam, resolvePagesAbout } from './pages.ts'
+export { acknowledgePagesAbout, pageTeam, resolvePagesAbout } from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'
-export { countUnanswered } from './read-pages.ts'
+export { countUnacknowledged } from './read-pages.ts'
 export { saveTeamOnCall, setUpOnCall } from './settings.ts'
 export { pages } from './tables.ts'
 export { Audits } from './watchdog.ts'

@@ -1,4 +1,4 @@
-import { channelWords } from '@tocsin/api'
+import { channelNames } from '@tocsin/api'
 import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
@@ -293,7 +293,7 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
         data: { from: channel, to: next?.kind ?? null, error },
       })
     if (plan === undefined || next === undefined) continue
-    const why = `Delivery by ${channelWords[channel]} is failing, so you are paged through another contact method.`
+    const why = `Delivery by ${channelNames[channel]} is failing, so you are paged through another contact method.`
     const message = bundleId === null ? pageMessage(first.page, personId, why) : bundleMessage(bundleId, personId, open, why)
     const id = newId()
     messages.push({ ...message, ...addressOf(next), id, isDemo: plan.isDemo })

@@ -1,4 +1,4 @@
-import { type Severity, severities } from '@tocsin/api'
+import type { Severity } from '@tocsin/api'
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people } from '../access/index.ts'
@@ -12,7 +12,7 @@ import { conflict, notFound } from '../kernel/problems.ts'
 import { onCallSettings } from '../scheduling/index.ts'
 import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, type PageRow, restartEscalation } from './escalation.ts'
 import { notifyPeople } from './notifications.ts'
-import { pages } from './tables.ts'
+import { pages, unacknowledged } from './tables.ts'
 
 export const wakeJob = defineJob({ kind: 'page.wake', lane: escalationLane, data: z.object({ pageId: z.uuid() }) })
 const wakeKey = (pageId: string) => `wake:${pageId}`
@@ -32,11 +32,6 @@ export interface PageRequest {
   readonly topic?: string
   /** Somebody to page before the team, such as the lead of an incident; the team follows when there is no answer. */
   readonly firstPersonId?: string | null
-}
-
-/** True when `severity` is `threshold` or above it. */
-export function isAtLeast(severity: Severity, threshold: Severity): boolean {
-  return severities.indexOf(severity) >= severities.indexOf(threshold)
 }
 
 /**
@@ -279,7 +274,7 @@ export async function acknowledgePagesAbout(tx: Tx, context: AppContext, actor: 
   const escalating = await tx.db
     .select({ id: pages.id })
     .from(pages)
-    .where(and(eq(pages.subjectId, subjectId), inArray(pages.state, ['triggered', 'exhausted'])))
+    .where(and(eq(pages.subjectId, subjectId), unacknowledged))
   for (const { id } of escalating) await acknowledgePage(tx, context, actor, personId, id)
 }
 

@@ -1,5 +1,4 @@
-import type { PageTarget, Policy, policyRoutes, RouteInput, Severity } from '@tocsin/api'
-import { severities } from '@tocsin/api'
+import { isAtLeast, type PageTarget, type Policy, type policyRoutes, type RouteInput, type Severity, teamOnCallDefaults } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import type { EscalationPolicy, Urgency } from '@tocsin/oncall'
 import { asc, eq } from 'drizzle-orm'
@@ -17,9 +16,7 @@ export type PolicyRow = typeof policies.$inferSelect
 const maxPolicies = 50
 
 const policyView = ({ id, teamId, name, levels, repeats, businessHours, version }: PolicyRow): Policy => ({
-  ...{ id, teamId, name, repeats, version },
-  levels: levels as Policy['levels'],
-  businessHours: businessHours as Policy['businessHours'],
+  ...{ id, teamId, name, levels, repeats, businessHours, version },
 })
 
 export async function listPolicies(reader: Reader): Promise<Policy[]> {
@@ -93,12 +90,13 @@ export function routePage(
   known: ReadonlyMap<string, PolicyRow>,
   page: { readonly severity: Severity; readonly serviceId: string | null },
 ): Routed {
-  const bySeverity: Urgency = severities.indexOf(page.severity) >= severities.indexOf(settings?.highFrom ?? 'high') ? 'high' : 'low'
-  const rule = settings?.routing.find(
+  const { highFrom, routing, policyId: unmatched } = settings ?? teamOnCallDefaults
+  const bySeverity: Urgency = isAtLeast(page.severity, highFrom) ? 'high' : 'low'
+  const rule = routing.find(
     ({ serviceIds, severities: own }) =>
       (serviceIds.length === 0 || (page.serviceId !== null && serviceIds.includes(page.serviceId))) && (own.length === 0 || own.includes(page.severity)),
   )
-  const policyId = rule?.policyId ?? settings?.policyId ?? null
+  const policyId = rule?.policyId ?? unmatched
   const row = policyId === null ? undefined : known.get(policyId)
   const urgency = rule?.urgency ?? bySeverity
   if (row === undefined) return { policy: everyone, saved: null, urgency }

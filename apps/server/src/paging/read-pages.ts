@@ -1,16 +1,17 @@
-import { channelWords, type Drill, type Page, type PageTimeline } from '@tocsin/api'
+import { type Drill, isUnacknowledged, type Page, type PageTimeline } from '@tocsin/api'
+import { tellEvent } from '@tocsin/events'
 import { and, asc, count, desc, eq, exists, inArray, lte, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, people, type Viewer } from '../access/index.ts'
 import { teams } from '../directory/index.ts'
-import { type Entry, type EntryOf, readEntriesAbout } from '../journal/index.ts'
+import { type Entry, readEntriesAbout } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
 import { messages } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
 import { routePage } from './policies.ts'
-import { pageNotifications, pages, policies } from './tables.ts'
+import { pageNotifications, pages, policies, unacknowledged } from './tables.ts'
 
 interface ListQuery {
   readonly limit: number
@@ -26,8 +27,6 @@ interface Which {
 const pagesCursor = listCursor('pages', z.tuple([z.boolean(), z.iso.datetime(), z.uuid()]))
 const drillsCursor = listCursor('drills', z.tuple([z.iso.datetime(), z.uuid()]))
 const eventsCursor = listCursor('page-events', z.tuple([z.int()]))
-/** Whether somebody is still to answer; an index holds it. */
-const isUnanswered = sql<boolean>`${pages.state} in ('triggered', 'exhausted')`
 /** Notifications that a page in a list shows. */
 const maxNotifications = 20
 
@@ -35,7 +34,7 @@ const maxNotifications = 20
 const mayList = (context: AppContext, viewer: Viewer) =>
   and(context.visibility.condition(viewer, pages.withinId), viewer.role === 'administrator' ? undefined : ne(pages.subjectKind, 'system'))
 
-/** One page of the list of pages that a viewer may see, those that nobody has answered first, then the latest. */
+/** One page of the list of pages that a viewer may see, unacknowledged ones first, then the latest. */
 export async function listPages(
   reader: Reader,
   context: AppContext,
@@ -63,16 +62,12 @@ export async function listPages(
         mayList(context, viewer),
         pageId === undefined ? undefined : eq(pages.id, pageId),
         theirs,
-        after && sql`(${isUnanswered}, ${pages.createdAt}, ${pages.id}) < (${after[0]}, ${after[1]}::timestamptz, ${after[2]}::uuid)`,
+        after && sql`(${unacknowledged}, ${pages.createdAt}, ${pages.id}) < (${after[0]}, ${after[1]}::timestamptz, ${after[2]}::uuid)`,
       ),
     )
-    .orderBy(desc(isUnanswered), desc(pages.createdAt), desc(pages.id))
+    .orderBy(desc(unacknowledged), desc(pages.createdAt), desc(pages.id))
     .limit(query.limit + 1)
-  const { items, next } = pagesCursor.page(found, query.limit, ({ page }) => [
-    page.state === 'triggered' || page.state === 'exhausted',
-    page.createdAt,
-    page.id,
-  ])
+  const { items, next } = pagesCursor.page(found, query.limit, ({ page }) => [isUnacknowledged(page), page.createdAt, page.id])
   return { items: await pageViews(reader, items), next }
 }
 
@@ -84,12 +79,12 @@ export async function readPage(reader: Reader, context: AppContext, viewer: View
   return page
 }
 
-/** How many pages that a viewer may see nobody has answered. */
-export async function countUnanswered(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
+/** How many pages that a viewer may see are unacknowledged. */
+export async function countUnacknowledged(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
   const [found] = await reader.db
     .select({ n: count() })
     .from(pages)
-    .where(and(mayList(context, viewer), isUnanswered))
+    .where(and(mayList(context, viewer), unacknowledged))
   return found?.n ?? 0
 }
 
@@ -204,70 +199,16 @@ export async function readPageTimeline(reader: Reader, context: AppContext, view
   const [after = 0] = eventsCursor.read(query.cursor) ?? []
   const found = await readEntriesAbout(reader, { kind: 'page', id: pageId }, { after, limit: query.limit + 1 })
   const { items, next } = eventsCursor.page(found, query.limit, ({ seq }) => [seq])
-  const events = items.map(({ entry }) => ({ at: entry.at, kind: entry.type, text: sentenceOf(entry), entryId: entry.id }))
+  const events = items.map(({ entry }) => ({ at: entry.at, kind: entry.type, text: textOf(entry), entryId: entry.id }))
   return { ...page, summary: row.summary, events, next }
 }
 
-const upper = (words: string) => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`
-const after = (seconds: number) => (seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`)
-
-const repairs = { late: 'it was late', missing: 'it was missing', ahead: 'it was set while the clock was ahead' } as const
-
-/** Whom a message went to, and how. */
-function placeOf({ person, channel, address }: EntryOf<'page.sent'>['data']): string {
-  // A Teams user ID means nothing to people.
-  const where = channel === 'teams-bot' ? '' : ` (${address})`
-  return `${person ?? 'the team channel'} by ${channelWords[channel]}${where}`
-}
-
-function sentenceOf(entry: Entry): string {
+/** An entry in one line: who did what, with what else is known of it, and why. What the program itself did is told without a name. */
+function textOf(entry: Entry): string {
   if (entry.fault !== null) return `${entry.type} (unreadable entry: ${entry.fault})`
-  const who = entry.actor.name
-  switch (entry.type) {
-    case 'page.triggered':
-      return 'Page triggered.'
-    case 'drill.started':
-      return `${who} started the drill.`
-    case 'page.notified':
-      return `Paged ${[...entry.data.notified, ...entry.data.channels].join(', ')}.${entry.data.why ? ` ${entry.data.why}` : ''}`
-    case 'page.waited':
-      return entry.data.why || 'This level waits without paging anyone.'
-    case 'page.sent':
-      return `Delivered to ${placeOf(entry.data)}: ${entry.data.receipt}`
-    case 'page.failed':
-      return `Delivery to ${placeOf(entry.data)} failed: ${entry.data.receipt}`
-    case 'page.failed-over': {
-      const { from, to, error } = entry.data
-      const next = to === null ? 'No other contact method is available.' : `Failed over to ${channelWords[to]}.`
-      return `${upper(channelWords[from])} delivery is failing (${error}). ${next}`
-    }
-    case 'page.acknowledgement-added':
-      return `${who} acknowledged after ${after(entry.data.afterSeconds)} (${entry.data.so} of ${entry.data.of} required).`
-    case 'page.acknowledged':
-      return `${who} acknowledged after ${after(entry.data.afterSeconds)}.`
-    case 'drill.acknowledged':
-      return `${who} acknowledged the drill after ${after(entry.data.afterSeconds)}.`
-    case 'page.released':
-      return `${who} released the page.`
-    case 'page.declined':
-      return `${who} ${entry.data.to === null ? 'declined' : `reassigned the page to ${entry.data.to}`}${entry.data.reason === '' ? '.' : `: ${entry.data.reason}`}`
-    case 'page.escalated':
-      return `${who} escalated to the next level.`
-    case 'page.responders-added':
-      return `${who} added ${entry.data.notified.join(', ')} as ${entry.data.notified.length === 1 ? 'a responder' : 'responders'}.`
-    case 'page.snoozed':
-      return `${who} snoozed the page.`
-    case 'page.snooze-ended':
-      return 'Snooze ended. The page escalates again.'
-    case 'page.unacknowledged':
-      return 'No activity since it was acknowledged. The page escalates again.'
-    case 'page.repaired':
-      return `The watchdog repaired an escalation timer (${repairs[entry.data.what]}).`
-    case 'page.exhausted':
-      return 'Every escalation level was paged, and nobody acknowledged.'
-    case 'page.resolved':
-      return 'Page resolved.'
-    default:
-      return entry.type
-  }
+  const line = tellEvent(entry.type, { actor: entry.actor.name, at: entry.at, data: entry.data })
+  if (line === undefined) return entry.type
+  const { sentence, detail, reason } = line
+  const told = entry.actor.kind === 'system' ? sentence : `${entry.actor.name} ${sentence.slice(0, 1).toLowerCase()}${sentence.slice(1)}`
+  return `${told}${detail ? ` (${detail})` : ''}${reason ? `: ${reason}` : ''}`
 }

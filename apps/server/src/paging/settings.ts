@@ -1,4 +1,4 @@
-import type { PageTarget, RouteInput, SetUpTarget, schedulingRoutes, TeamOnCall } from '@tocsin/api'
+import { type PageTarget, type RouteInput, type SetUpTarget, type schedulingRoutes, type TeamOnCall, teamOnCallDefaults, tierNames } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { type AppContext, assertPeople, type Caller } from '../access/index.ts'
 import { knownServices, listTeams } from '../directory/index.ts'
@@ -92,8 +92,6 @@ async function assertSettings(tx: Tx, settings: Settings): Promise<void> {
   )
 }
 
-const tierNames = ['primary', 'secondary', 'tertiary']
-
 /** One rotation, its tiers and one policy, for a team that has nothing yet. */
 export async function setUpOnCall(
   tx: Tx,
@@ -115,10 +113,7 @@ export async function setUpOnCall(
   // A tier with too few people would be a permanent coverage gap.
   const count = Math.min(input.tiers, participantIds.length)
   const tiers = tierNames.slice(0, count).map((name, position) => ({ id: newId(), name, scheduleId: row.id, position }))
-  const settings: Settings = {
-    ...{ timeZone, tiers, longestDays: null, longestNights: null, fallback: [], policyId: null, routing: [], highFrom: 'high', progressMinutes: null },
-    ...{ holidays: [], traineeShifts: 3 },
-  }
+  const settings: Settings = { ...teamOnCallDefaults, timeZone, tiers }
   // The tiers are there before the policy that names them; what is recorded is the whole.
   await tx.db.insert(onCallSettings).values({ teamId, settings })
   const policy = await savePolicy(tx, caller, teamId, {

@@ -1,6 +1,6 @@
-import { EscalationLevel, messageChannels, pageStates, severities, ZonedHours } from '@tocsin/api'
+import { EscalationLevel, messageChannels, pageStates, severities, unacknowledgedStates, ZonedHours } from '@tocsin/api'
 import { urgencies } from '@tocsin/oncall'
-import { sql } from 'drizzle-orm'
+import { type SQLWrapper, sql } from 'drizzle-orm'
 import { boolean, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { people } from '../access/tables.ts'
@@ -31,6 +31,9 @@ export const policies = table(
   },
   self => [index('policies_team').on(self.teamId)],
 )
+
+/** Whether a page is unacknowledged, as its index has it: written out, because an index fits no parameters. */
+const unacknowledgedIn = (state: SQLWrapper) => sql<boolean>`${state} in (${sql.raw(unacknowledgedStates.map(one => `'${one}'`).join(', '))})`
 
 export const pages = table(
   'pages',
@@ -71,12 +74,15 @@ export const pages = table(
   self => [
     uniqueIndex('pages_escalating').on(self.key).where(sql`${self.state} = 'triggered'`),
     index('pages_subject').on(self.subjectId),
-    index('pages_list').on(sql`(${self.state} in ('triggered', 'exhausted'))`, self.createdAt, self.id),
+    index('pages_list').on(sql`(${unacknowledgedIn(self.state)})`, self.createdAt, self.id),
     index('pages_drills').on(self.teamId, self.createdAt, self.id).where(sql`${self.subjectKind} = 'drill'`),
     index('pages_system').on(self.key).where(sql`${self.subjectKind} = 'system'`),
     index('pages_open').on(self.nextEscalationAt).where(sql`${self.state} = 'triggered'`),
   ],
 )
+
+/** The condition of a page that is unacknowledged. */
+export const unacknowledged = unacknowledgedIn(pages.state)
 
 /** Pages to one person in quick succession: they go out as one message. */
 export const pageBundles = table(

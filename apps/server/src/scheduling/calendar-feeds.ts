@@ -9,7 +9,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, notFound } from '../kernel/problems.ts'
 import { randomSecret, secretDigest } from '../kernel/secrets.ts'
-import { findSchedule, positionsOf, readSnapshot, toShift } from './snapshot.ts'
+import { findSchedule, positionName, positionsOf, readSnapshot, toShift } from './snapshot.ts'
 import { calendarFeeds } from './tables.ts'
 import { shiftsOf } from './teams.ts'
 
@@ -70,7 +70,7 @@ export async function readFeed(reader: Reader, context: AppContext, token: strin
           summary:
             shift.people.length === 0
               ? `Coverage gap: ${row.name}`
-              : `${shift.people.map(one => one.name).join(', ')}${position === 0 ? '' : `, position ${position + 1}`}`,
+              : `${shift.people.map(one => one.name).join(', ')}${position === 0 ? '' : `, ${positionName(position)}`}`,
         })
   }
   for (const { id, start, end, summary } of events)

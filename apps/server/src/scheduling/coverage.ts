@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Concern } from '@tocsin/api'
+import { span } from '@tocsin/events'
 import { type Concern as CoreConcern, type Team as CoreTeam, coverage, peopleOf } from '@tocsin/oncall'
 import { and, eq, isNotNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
@@ -106,13 +107,9 @@ export async function alarmCoverage(tx: Tx, context: AppContext): Promise<void> 
     if (concerns.length === 0 && open.length === 0) continue
     const responsible = leads.filter(person => ['lead', 'administrator'].includes(person.role) && person.isDemo === team.isDemo)
     const own = responsible.filter(person => team.members.some(member => member.id === person.id))
-    const format = new Intl.DateTimeFormat('en-GB', {
-      timeZone: snapshot.settings.get(team.id)?.timeZone ?? 'UTC',
-      dateStyle: 'medium',
-      timeStyle: 'short',
-    })
+    const zone = snapshot.settings.get(team.id)?.timeZone
     const lines = [
-      ...concerns.map(one => `- ${format.format(new Date(one.start))} to ${format.format(new Date(one.end))}: ${one.sentence}`),
+      ...concerns.map(one => `- ${span(one.start, one.end, tx.now, zone)}: ${one.sentence}`),
       ...open.map(one => `- ${one.person.name} is no longer active but is still in ${one.schedule.name}, layer ${one.layer}.`),
     ]
     const more = lines.length > maxListed ? [`- and ${lines.length - maxListed} more`] : []

@@ -90,7 +90,13 @@ describe('an override', () => {
       body: { participants: [third.id], start: '2026-11-23T12:00:00Z', end: '2026-11-23T14:00:00Z', reason: 'A doctor' },
     })
     await world.settle()
-    expect(world.takeMails().map(mail => [mail.to, mail.purpose])).toEqual([[first?.email, 'on-call']])
+    const mails = world.takeMails()
+    expect(mails.map(mail => [mail.to, mail.purpose])).toEqual([[first?.email, 'on-call']])
+    expect(mails[0]?.text).toContain(`
+- Mon, Nov 23, 08:00 to Mon, Nov 23, 12:00 (UTC)
+- Mon, Nov 23, 14:00 to Tue, Nov 24, 08:00 (UTC)
+- Wed, Nov 25, 08:00 to Thu, Nov 26, 08:00 (UTC), secondary
+`)
     await world.advance({ hours: 4 })
     expect(await current()).toEqual(['primary: member 2', 'secondary: member 1'])
     await world.advance({ hours: 2 })
@@ -148,7 +154,7 @@ describe('time off', () => {
     const off = await first?.call('addTimeOff', { body: { start: '2026-11-26T00:00:00Z', end: '2026-11-28T00:00:00Z', reason: 'Moving house' } })
     await world.settle()
     expect(off?.uncovered.map(one => one.start)).toEqual(['2026-11-26T00:00:00.000Z', '2026-11-26T08:00:00.000Z'])
-    expect(world.expectMail(second?.email ?? '', /Can you cover for member 0/).text).toContain('26 Nov 2026')
+    expect(world.expectMail(second?.email ?? '', /Can you cover for member 0/).text).toContain('Thu, Nov 26, 00:00')
     const [before] = await lead.call('onCall')
     expect(before?.concerns.filter(one => one.kind === 'gap').map(one => [one.start, one.tier])).toContainEqual(['2026-11-26T08:00:00.000Z', 'primary'])
     await second?.call('addOverride', {
@@ -224,7 +230,7 @@ test('coverage that is broken in the next 90 days is alarmed each morning, to th
   await lead.call('saveSchedule', { params: { id: team.id }, body: { ...schedule, layers } })
   await world.advance({ hours: 23 })
   const alarm = world.expectMail(lead.email, /Response: 2 on-call coverage problems/)
-  expect(alarm.text).toContain('20 Dec 2026, 00:00 to 22 Feb 2027, 07:00: Coverage gap: nobody is on call as primary.')
+  expect(alarm.text).toContain('Sun, Dec 20, 00:00 to Mon, Feb 22, 2027, 07:00 (UTC): Coverage gap: nobody is on call as primary.')
   world.takeMails()
   await world.advance({ days: 1 })
   world.expectMail(lead.email, /Response: \d+ on-call coverage problem/)

@@ -1,5 +1,6 @@
 import type { Override, OverrideInput, Schedule, ScheduleInput, Temporary, TemporaryInput } from '@tocsin/api'
 import { includesRole } from '@tocsin/api'
+import { span } from '@tocsin/events'
 import { peopleOf, shifts } from '@tocsin/oncall'
 import { eq } from 'drizzle-orm'
 import type { z } from 'zod'
@@ -11,7 +12,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { recordShifts } from './shift-log.ts'
-import { findSchedule, type OnCallSnapshot, type OverrideRow, positionsOf, readSnapshot, type ScheduleRow } from './snapshot.ts'
+import { findSchedule, type OnCallSnapshot, type OverrideRow, positionName, positionsOf, readSnapshot, type ScheduleRow } from './snapshot.ts'
 import { apprenticeships, overrides, schedules } from './tables.ts'
 
 const maxSchedules = 50
@@ -21,7 +22,7 @@ export const horizonDays = 90
 
 export function scheduleView(row: ScheduleRow): Schedule {
   const { id, teamId, name, timeZone, merge, layers, needsApprenticeship, version } = row
-  return { id, teamId, name, timeZone, merge, layers: layers as Schedule['layers'], needsApprenticeship, version }
+  return { id, teamId, name, timeZone, merge, layers, needsApprenticeship, version }
 }
 
 /** Adds a schedule to a team, or changes one. */
@@ -208,7 +209,7 @@ export const overrideView = (row: OverrideRow, createdBy: string): Override => (
 export const temporaryView = (row: OverrideRow, createdBy: string): Temporary => ({
   id: row.id,
   name: row.name ?? '',
-  layers: (row.layers ?? []) as Temporary['layers'],
+  layers: row.layers ?? [],
   merge: row.merge ?? 'top',
   start: row.start,
   end: row.end,
@@ -256,7 +257,7 @@ export async function notifyAffected(
         purpose: 'on-call',
         purposeId: id,
         subject: `Your on-call shifts in ${row.name} have changed`,
-        body: `${actor.name} changed ${row.name}${team ? ` of ${team.name}` : ''}.\n\n${shiftWords(fresh, row.timeZone)}\n\nView the schedule: ${context.messenger.origin}/on-call\n`,
+        body: `${actor.name} changed ${row.name}${team ? ` of ${team.name}` : ''}.\n\n${shiftWords(fresh, tx.now, row.timeZone)}\n\nView the schedule: ${context.messenger.origin}/on-call\n`,
         isDemo: person.isDemo,
       })
     }
@@ -265,15 +266,17 @@ export async function notifyAffected(
 
 const maxShiftLines = 12
 
-function shiftWords(held: readonly string[], timeZone: string): string {
+function shiftWords(held: readonly string[], now: Instant, timeZone: string): string {
   if (held.length === 0) return 'You have no shifts on this schedule in the next 90 days.'
-  const format = new Intl.DateTimeFormat('en-GB', { timeZone, weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
-  const lines = held.slice(0, maxShiftLines).map(span => {
-    const [start = '', end = '', position = '0'] = span.split(' ')
-    return `- ${format.format(new Date(start))} to ${format.format(new Date(end))}${position === '0' ? '' : position === '1' ? ', as backup' : `, position ${Number(position) + 1}`}`
-  })
+  const lines = held
+    .toSorted()
+    .slice(0, maxShiftLines)
+    .map(span => {
+      const [start = '', end = '', position = '0'] = span.split(' ')
+      return `- ${span(start, end, now, timeZone)}${position === '0' ? '' : `, ${positionName(Number(position))}`}`
+    })
   const more = held.length > maxShiftLines ? [`- and ${held.length - maxShiftLines} more`] : []
-  return [`Your shifts in the next 90 days (${timeZone}):`, ...lines, ...more].join('\n')
+  return ['Your shifts in the next 90 days:', ...lines, ...more].join('\n')
 }
 
 /** For each person their shifts: `start end position`. */

@@ -1,4 +1,4 @@
-import { shifts } from '@tocsin/oncall'
+import { shifts, tierNames } from '@tocsin/oncall'
 import { and, desc, eq, gt, inArray, isNull } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, findPerson, people } from '../access/index.ts'
@@ -9,7 +9,7 @@ import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { cancel, type NewJob, scheduleAll } from '../kernel/jobs.ts'
 import { clocksLane, defineJob } from '../kernel/lanes.ts'
-import { type OnCallSnapshot, positionsOf, readSnapshot, type ScheduleRow } from './snapshot.ts'
+import { type OnCallSnapshot, positionName, positionsOf, readSnapshot, type ScheduleRow } from './snapshot.ts'
 import { handoffNotes, shiftRecords } from './tables.ts'
 
 /** `since`: up to when shifts have been recorded. */
@@ -121,7 +121,7 @@ async function welcome(tx: Tx, context: AppContext, row: ScheduleRow, position: 
     .orderBy(desc(handoffNotes.writtenAt))
     .limit(3)
   const incidents = await context.workload.openIncidents(tx, row.teamId, { personId, role: person.role })
-  const role = position === 0 ? 'on call' : position === 1 ? 'secondary' : position === 2 ? 'tertiary' : `on call at position ${position + 1}`
+  const role = position === 0 ? 'on call' : `${position < tierNames.length ? '' : 'on call at '}${positionName(position)}`
   const body = [
     `You are now ${role} for ${team?.name ?? row.name} (${row.name}).`,
     notes.length === 0 ? 'No handoff notes.' : notes.map(({ note, author }) => `${author} wrote:\n${note.text}`).join('\n\n'),

@@ -1,6 +1,6 @@
 import type { OnCallShift, PageTarget, Reference } from '@tocsin/api'
 import type { Absence, Schedule as CoreSchedule, Shift } from '@tocsin/oncall'
-import { peopleOf, shiftAt } from '@tocsin/oncall'
+import { peopleOf, shiftAt, tierNames } from '@tocsin/oncall'
 import { and, asc, eq, gt, inArray, isNotNull } from 'drizzle-orm'
 import { people } from '../access/index.ts'
 import { teamMembers } from '../directory/index.ts'
@@ -214,6 +214,9 @@ export function vacancies(snapshot: OnCallSnapshot, teamId: string): { schedule:
       ),
     )
 }
+
+/** What people call a position in a rotation: 0 is the primary. */
+export const positionName = (position: number): string => tierNames[position] ?? `position ${position + 1}`
 
 /** The positions of a schedule that tiers use; the first always. */
 export function positionsOf(snapshot: OnCallSnapshot, scheduleId: string): number[] {

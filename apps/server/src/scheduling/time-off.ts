@@ -1,5 +1,6 @@
 import type { Apprenticeship, HandoffNote, RouteInput, schedulingRoutes, TimeOff } from '@tocsin/api'
-import { includesRole } from '@tocsin/api'
+import { includesRole, teamOnCallDefaults } from '@tocsin/api'
+import { span } from '@tocsin/events'
 import { peopleOf, shifts } from '@tocsin/oncall'
 import { and, desc, eq, gt, isNotNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
@@ -121,8 +122,7 @@ async function askForCover(tx: Tx, context: AppContext, snapshot: OnCallSnapshot
   for (const [scheduleId, open] of Map.groupBy(off.uncovered, one => one.schedule.id)) {
     const row = snapshot.rows.get(scheduleId)
     const others = new Set(row?.layers.flatMap(peopleOf).filter(id => id !== off.person.id && snapshot.people.get(id)?.isActive))
-    const format = new Intl.DateTimeFormat('en-GB', { timeZone: row?.timeZone ?? 'UTC', dateStyle: 'medium', timeStyle: 'short' })
-    const lines = open.slice(0, 20).map(({ start, end }) => `- ${format.format(new Date(start))} to ${format.format(new Date(end))} (${row?.timeZone})`)
+    const lines = open.slice(0, 20).map(({ start, end }) => `- ${span(start, end, tx.now, row?.timeZone)}`)
     for (const id of others) {
       const person = await findPerson(tx, id)
       if (!person) continue
@@ -143,7 +143,7 @@ async function askForCover(tx: Tx, context: AppContext, snapshot: OnCallSnapshot
 export async function listApprenticeships(reader: Reader, teamId: string): Promise<z.input<typeof Apprenticeship>[]> {
   const snapshot = await readSnapshot(reader, [])
   const rows = await reader.db.select().from(apprenticeships).where(eq(apprenticeships.teamId, teamId)).orderBy(apprenticeships.startedAt)
-  const needed = snapshot.settings.get(teamId)?.traineeShifts ?? 3
+  const needed = (snapshot.settings.get(teamId) ?? teamOnCallDefaults).traineeShifts
   const watched = await reader.db
     .select({ personId: sql<string>`jsonb_array_elements_text(${shiftRecords.shadowIds})`, n: sql<number>`count(*)::int` })
     .from(shiftRecords)
@@ -175,7 +175,7 @@ export async function saveApprenticeship(
   const known = (await listApprenticeships(tx, teamId)).find(one => one.person.id === personId)
   if (isFinished) {
     if (personId === caller.personId) throw new AppProblem('forbidden', 'You cannot sign off your own training. Ask someone else.')
-    if (!known) throw notFound('apprenticeship')
+    if (!known) throw notFound('trainee')
     if (known.watched < known.needed) throw conflict(`${known.person.name} has shadowed ${known.watched} of ${known.needed} required shifts.`)
   }
   const change = { finishedAt: isFinished ? tx.now : null, finishedById: isFinished ? caller.personId : null }

@@ -7,7 +7,7 @@ import { Tone } from '../parts/badges.tsx'
 import { FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { subscribeToPush } from './push.ts'
-import { kindWords, nameOf } from './words.ts'
+import { kindLabel, nameOf } from './words.ts'
 
 const placeholders: Partial<Record<ContactMethod['kind'], string>> = {
   email: 'you@example.org',
@@ -118,7 +118,7 @@ function AddMethod() {
             label="Add"
             w={160}
             allowDeselect={false}
-            data={(offer.data?.channels ?? ['email']).map(value => ({ value, label: kindWords[value] }))}
+            data={(offer.data?.channels ?? ['email']).map(value => ({ value, label: kindLabel(value) }))}
             {...form.getInputProps('kind')}
           />
           {kind === 'push' ? null : <TextInput label="Address" placeholder={placeholders[kind] ?? ''} flex={1} miw={200} {...form.getInputProps('address')} />}

@@ -1,9 +1,9 @@
-import { ActionIcon, Button, Group, NumberInput, Select, Stack, Text } from '@mantine/core'
-import { IconTrash } from '@tabler/icons-react'
+import { Button, Group, NumberInput, Select, Stack, Text } from '@mantine/core'
 import type { ContactMethod, NotificationRules as Rules } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { Section } from '../parts/page.tsx'
+import { RemoveButton } from '../parts/remove-button.tsx'
 import { nameOf } from './words.ts'
 
 const titles = { high: 'High urgency', low: 'Low urgency' } as const
@@ -63,7 +63,7 @@ function Urgency({
       </Text>
       {steps.length === 0 ? (
         <Text size="sm" className="quiet">
-          {title === titles.high ? 'All methods at once.' : 'All methods at once, except SMS and calls.'}
+          {title === titles.high ? 'All methods at once.' : 'All methods at once, except SMS and phone calls.'}
         </Text>
       ) : null}
       {steps.map((step, place) => (
@@ -88,9 +88,7 @@ function Urgency({
             value={step.methodId}
             onChange={value => set(place, { methodId: value ?? step.methodId })}
           />
-          <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove rule" onClick={() => onChange(steps.filter((_, i) => i !== place))}>
-            <IconTrash size={16} />
-          </ActionIcon>
+          <RemoveButton label="Remove rule" onClick={() => onChange(steps.filter((_, i) => i !== place))} />
         </Group>
       ))}
       <div>

@@ -1,14 +1,6 @@
 import type { ContactMethod } from '@tocsin/api'
+import { channelLabel } from '../parts/channels.ts'
 
-export const kindWords: Record<ContactMethod['kind'], string> = {
-  email: 'Email',
-  push: 'This browser',
-  sms: 'SMS',
-  voice: 'Call',
-  slack: 'Slack',
-  'teams-bot': 'Microsoft Teams',
-  ntfy: 'ntfy',
-  webhook: 'Webhook',
-}
+export const kindLabel = (kind: ContactMethod['kind']) => (kind === 'push' ? 'This browser' : channelLabel(kind))
 
-export const nameOf = (method: ContactMethod) => `${method.kind === 'push' ? 'Browser' : kindWords[method.kind]}, ${method.label || method.address}`
+export const nameOf = (method: ContactMethod) => `${method.kind === 'push' ? 'Browser' : channelLabel(method.kind)}, ${method.label || method.address}`

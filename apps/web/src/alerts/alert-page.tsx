@@ -1,12 +1,13 @@
-import { Anchor, Badge, Button, Grid, Group, Stack, Table, Text } from '@mantine/core'
+import { Badge, Button, Grid, Group, Stack, Table, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconArrowUpRight, IconX } from '@tabler/icons-react'
-import { Link, useParams } from '@tanstack/react-router'
+import { useParams } from '@tanstack/react-router'
 import type { Alert } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { AlertMatches } from '../detection/alert-matches.tsx'
 import { DemoBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { External, Loaded, Page, Section } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { DismissModal, EscalateModal } from './disposition.tsx'
@@ -102,9 +103,9 @@ function Disposition({ alert, disposition }: { alert: Alert; disposition: NonNul
         {disposition.reason}
       </Text>
       {alert.incident ? (
-        <Anchor component={Link} to="/incidents/$id" params={{ id: alert.incident.id } as never} mt={6} display="inline-block">
+        <RouteLink to="/incidents/$id" params={{ id: alert.incident.id }} mt={6} display="inline-block">
           Incident {alert.incident.number}
-        </Anchor>
+        </RouteLink>
       ) : null}
     </Section>
   )

@@ -4,11 +4,13 @@ import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { SeverityBadge, Tone } from '../parts/badges.tsx'
+import { ServiceMultiSelect, ServiceSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
+import { dayChoices, dayNames } from '../parts/weekdays.ts'
 import { useMay } from '../session.ts'
 
 /** What is kept from paging for a time, and what is expected to give a sign of life. */
@@ -64,7 +66,7 @@ function Silences() {
                   <Text size="sm" className="quiet" component="div">
                     {one.author}, <Time at={one.start} /> – <Time at={one.end} />
                     {one.hours
-                      ? `, ${one.hours.hours.map(hours => `${hours.days?.join(' ') ?? 'daily'} ${hours.from}–${hours.until}`).join(', ')} ${one.hours.timeZone}`
+                      ? `, ${one.hours.hours.map(hours => `${hours.days?.map(day => dayNames[day]).join(' ') ?? 'daily'} ${hours.from}–${hours.until}`).join(', ')} ${one.hours.timeZone}`
                       : ''}
                     {one.held > 0 ? ` · ${one.held} suppressed` : ''}
                   </Text>
@@ -134,10 +136,7 @@ function Heartbeats() {
   )
 }
 
-const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
-
 function SilenceModal({ onClose }: { onClose: () => void }) {
-  const services = useApi('services')
   const { form, submit, isBusy } = useRouteForm(
     'addSilence',
     {
@@ -168,11 +167,7 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
           <FormProblem errors={form.errors} />
           {form.errors.matchers ? <FormProblem errors={{ form: form.errors.matchers }} /> : null}
           <Group grow align="flex-start">
-            <MultiSelect
-              label="Services"
-              data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
-              {...form.getInputProps('matchers.serviceIds')}
-            />
+            <ServiceMultiSelect label="Services" {...form.getInputProps('matchers.serviceIds')} />
             <MultiSelect label="Severities" data={[...severities]} {...form.getInputProps('matchers.severities')} />
           </Group>
           <Group grow align="flex-start">
@@ -192,7 +187,7 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
               <MultiSelect
                 label="On"
                 placeholder={form.values.days.length === 0 ? 'every day' : ''}
-                data={days}
+                data={dayChoices}
                 flex={1}
                 miw={160}
                 {...form.getInputProps('days')}
@@ -207,7 +202,6 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
 }
 
 function HeartbeatModal({ onClose }: { onClose: () => void }) {
-  const services = useApi('services')
   const [url, setUrl] = useState<string>()
   const { form, submit, isBusy } = useRouteForm(
     'addHeartbeat',
@@ -241,13 +235,7 @@ function HeartbeatModal({ onClose }: { onClose: () => void }) {
               <NumberInput label="Alert after (hours)" min={0.02} max={960} {...form.getInputProps('everyHours')} error={form.errors.everyMinutes} />
               <Select label="Alert severity" allowDeselect={false} data={[...severities]} {...form.getInputProps('severity')} />
             </Group>
-            <Select
-              label="Service"
-              placeholder="None: pages the security team"
-              clearable
-              data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
-              {...form.getInputProps('serviceId')}
-            />
+            <ServiceSelect label="Service" placeholder="None: pages the security team" clearable {...form.getInputProps('serviceId')} />
             <FormActions submit="Add monitor" isBusy={isBusy} onCancel={onClose} />
           </Stack>
         </form>

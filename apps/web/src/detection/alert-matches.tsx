@@ -1,11 +1,11 @@
 import { Anchor, Code, Group, Mark, Modal, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
-import { Link } from '@tanstack/react-router'
 import type { Alert } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Loaded, Section } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { pretty } from './try-pane.tsx'
@@ -63,9 +63,9 @@ export function AlertMatches({ alert }: { alert: Alert }) {
         <Group px="md" py={10}>
           <Text size="sm">
             Rule:{' '}
-            <Anchor component={Link} to="/detection/rules/$id" params={{ id: latest.rule.id } as never}>
+            <RouteLink to="/detection/rules/$id" params={{ id: latest.rule.id }}>
               {latest.rule.title}
-            </Anchor>
+            </RouteLink>
           </Text>
         </Group>
       ) : null}

@@ -2,7 +2,7 @@ import { Badge, Button, Group, Paper, SegmentedControl, Stack, Switch, Tabs, Tex
 import { useDebouncedValue } from '@mantine/hooks'
 import { IconSearch } from '@tabler/icons-react'
 import { Link, useNavigate } from '@tanstack/react-router'
-import type { DetectionRule } from '@tocsin/api'
+import { type DetectionRule, levelSeverities } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
@@ -15,7 +15,7 @@ import { ImportRules } from './import-rules.tsx'
 import { Indicators } from './indicators.tsx'
 import { DeadLetters, LogSources } from './log-sources.tsx'
 import { FieldMapping, Placeholders } from './named-lists.tsx'
-import { levelSeverity, originWords, techniquesOf } from './words.ts'
+import { originWords, techniquesOf } from './words.ts'
 
 const tabs = ['rules', 'indicators', 'coverage', 'sources'] as const
 
@@ -135,7 +135,7 @@ function RuleRow({ rule }: { rule: DetectionRule }) {
   const source = [rule.logsource.product, rule.logsource.category, rule.logsource.service].filter(Boolean).join(' / ')
   return (
     <Group className="list-row" gap="sm" wrap="nowrap" align="flex-start">
-      {rule.level === null ? <Badge miw={68}>exception</Badge> : <SeverityBadge severity={levelSeverity[rule.level]} />}
+      {rule.level === null ? <Badge miw={68}>exception</Badge> : <SeverityBadge severity={levelSeverities[rule.level]} />}
       <div style={{ minWidth: 0, flex: 1 }}>
         <Link to="/detection/rules/$id" params={{ id: rule.id }} className="row-link">
           {rule.title}

@@ -19,7 +19,7 @@ import {
 import { useDebouncedValue } from '@mantine/hooks'
 import { notifications } from '@mantine/notifications'
 import { IconDots, IconRefresh, IconSearch, IconTrash, IconUpload } from '@tabler/icons-react'
-import { type IndicatorList, ruleLevels } from '@tocsin/api'
+import { type IndicatorList, levelSeverities, ruleLevels } from '@tocsin/api'
 import { useRef, useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
@@ -30,7 +30,6 @@ import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { useUpload } from '../upload.ts'
-import { levelSeverity } from './words.ts'
 
 /** Lists of indicators of compromise: what is looked for in events besides what rules describe. */
 export function Indicators() {
@@ -77,7 +76,7 @@ function ListRow({ list }: { list: IndicatorList }) {
   const [isRemoving, setIsRemoving] = useState(false)
   return (
     <Group className="list-row" gap="sm" wrap="nowrap" align="flex-start">
-      <SeverityBadge severity={levelSeverity[list.level]} />
+      <SeverityBadge severity={levelSeverities[list.level]} />
       <div style={{ minWidth: 0, flex: 1 }}>
         <Text fw={550}>{list.name}</Text>
         <Text size="sm" className="quiet" component="div" style={{ overflowWrap: 'anywhere' }}>

@@ -1,15 +1,16 @@
 import { Anchor, Badge, Button, Grid, Group, Skeleton, Stack, Switch, Table, Text } from '@mantine/core'
-import { Link, useNavigate, useParams } from '@tanstack/react-router'
-import type { DetectionRuleDetail, DetectionRuleVersion } from '@tocsin/api'
+import { useNavigate, useParams } from '@tanstack/react-router'
+import { type DetectionRuleDetail, type DetectionRuleVersion, levelSeverities } from '@tocsin/api'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { Loaded, LoadMore, Page, ProblemNote, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
+import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { TryPane } from './try-pane.tsx'
-import { levelSeverity, originWords } from './words.ts'
+import { originWords } from './words.ts'
 
 // The editor is large, and nobody but the author of a rule needs it.
 const RuleEditor = lazy(() => import('./rule-editor.tsx'))
@@ -93,7 +94,7 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
       title={rule.title}
       lead={
         <Group gap={8} component="span">
-          {rule.level === null ? <Badge variant="default">exception</Badge> : <SeverityBadge severity={levelSeverity[rule.level]} />}
+          {rule.level === null ? <Badge variant="default">exception</Badge> : <SeverityBadge severity={levelSeverities[rule.level]} />}
           <Badge variant="default">{originWords[rule.origin]}</Badge>
           <span>
             Version {rule.version}, {rule.changedBy}, <Time at={rule.changedAt} isRelative />
@@ -139,9 +140,7 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
         </Grid.Col>
       </Grid>
       <Text size="sm">
-        <Anchor component={Link} to="/detection">
-          All rules
-        </Anchor>
+        <RouteLink to="/detection">All rules</RouteLink>
       </Text>
     </Page>
   )

@@ -1,13 +1,4 @@
-import type { DetectionRule, Severity } from '@tocsin/api'
-
-/** Sigma's levels as our severities. */
-export const levelSeverity: Record<NonNullable<DetectionRule['level']>, Severity> = {
-  informational: 'info',
-  low: 'low',
-  medium: 'medium',
-  high: 'high',
-  critical: 'critical',
-}
+import type { DetectionRule } from '@tocsin/api'
 
 export const originWords: Record<DetectionRule['origin'], string> = { starter: 'starter pack', own: 'own', imported: 'imported', exception: 'exception' }
 

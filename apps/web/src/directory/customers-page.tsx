@@ -1,12 +1,14 @@
-import { ActionIcon, Anchor, Button, Group, Modal, MultiSelect, NumberInput, Paper, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
-import { IconPlus, IconTrash } from '@tabler/icons-react'
+import { Anchor, Button, Group, Modal, NumberInput, Paper, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { IconPlus } from '@tabler/icons-react'
 import type { Customer } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { DemoBadge } from '../parts/badges.tsx'
+import { ServiceMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
+import { RemoveButton } from '../parts/remove-button.tsx'
 import { useMay } from '../session.ts'
 
 export function CustomersPage() {
@@ -85,7 +87,6 @@ export function CustomersPage() {
 }
 
 function CustomerModal({ customer, onClose }: { customer: Customer | undefined; onClose: () => void }) {
-  const services = useApi('services')
   const { form, submit, isBusy } = useRouteForm(
     'saveCustomer',
     {
@@ -124,16 +125,7 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
             <Group key={contact.key} align="flex-start" wrap="nowrap">
               <TextInput aria-label="Contact name" placeholder="Name" flex={1} {...form.getInputProps(`contacts.${position}.name`)} />
               <TextInput aria-label="Contact email" placeholder="Email" type="email" flex={1} {...form.getInputProps(`contacts.${position}.email`)} />
-              <ActionIcon
-                variant="subtle"
-                color="gray"
-                size={36}
-                aria-label="Remove contact"
-                disabled={form.values.contacts.length === 1}
-                onClick={() => form.removeListItem('contacts', position)}
-              >
-                <IconTrash size={16} />
-              </ActionIcon>
+              <RemoveButton label="Remove contact" isDisabled={form.values.contacts.length === 1} onClick={() => form.removeListItem('contacts', position)} />
             </Group>
           ))}
           <div>
@@ -141,12 +133,7 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
               Add contact
             </Button>
           </div>
-          <MultiSelect
-            label="Services used"
-            data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
-            searchable
-            {...form.getInputProps('serviceIds')}
-          />
+          <ServiceMultiSelect label="Services used" {...form.getInputProps('serviceIds')} />
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

@@ -1,12 +1,11 @@
-import { Modal, MultiSelect, Select, Stack, TextInput } from '@mantine/core'
+import { Modal, Select, Stack, TextInput } from '@mantine/core'
 import type { Team } from '@tocsin/api'
-import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { PersonMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
 export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: () => void }) {
-  const people = useApi('people')
   const { form, submit, isBusy } = useRouteForm(
     'saveTeam',
     { name: team?.name ?? '', kind: (team?.kind ?? 'security') as string, memberIds: team?.members.map(member => member.id) ?? [] },
@@ -27,12 +26,7 @@ export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: 
             allowDeselect={false}
             {...form.getInputProps('kind')}
           />
-          <MultiSelect
-            label="Members"
-            data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
-            searchable
-            {...form.getInputProps('memberIds')}
-          />
+          <PersonMultiSelect label="Members" {...form.getInputProps('memberIds')} />
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

@@ -1,20 +1,13 @@
 import { Button, Code, CopyButton, Divider, Group, Stack, Text, TextInput } from '@mantine/core'
-import { type PublicKeyCredentialCreationOptionsJSON, startRegistration } from '@simplewebauthn/browser'
 import { IconDeviceMobile, IconFingerprint } from '@tabler/icons-react'
 import { toDataURL } from 'qrcode'
 import { useState } from 'react'
-import { call, useCommand } from '../api.ts'
+import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormProblem, ProblemNote } from '../parts/page.tsx'
+import { enrolPasskey } from './passkeys.ts'
 
 export const deviceName = () => (/Android|iPhone|iPad/.test(navigator.userAgent) ? 'Phone' : 'Computer')
-
-/** Enrols a passkey of this device. */
-export async function enrolPasskey(name: string): Promise<void> {
-  const { challengeId, options } = await call('startPasskey')
-  const response = await startRegistration({ optionsJSON: options as unknown as PublicKeyCredentialCreationOptionsJSON })
-  await call('addPasskey', { body: { challengeId, name, response: response as unknown as Record<string, unknown> } })
-}
 
 /** The code of an authenticator app. */
 export function CodeForm({ route, onDone }: { route: 'giveOneTimeCode' | 'confirmTotp'; onDone: () => void }) {

@@ -1,13 +1,13 @@
 import { Anchor, Button, Divider, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
-import { type PublicKeyCredentialRequestOptionsJSON, startAuthentication } from '@simplewebauthn/browser'
 import { IconFingerprint } from '@tabler/icons-react'
 import { useLocation } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
-import { call, useApi } from '../api.ts'
+import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormProblem, ProblemNote } from '../parts/page.tsx'
 import { useMe } from '../session.ts'
 import { EntryFrame } from './frame.tsx'
+import { signInWithPasskey } from './passkeys.ts'
 import { CodeForm, Enrol } from './second-factor.tsx'
 
 export function SignInPage() {
@@ -66,18 +66,13 @@ function PasswordForm({ onDone }: { onDone: () => void }) {
 
 function PasskeyButton({ onDone }: { onDone: () => void }) {
   const [problem, setProblem] = useState<string>()
-  const signIn = async () => {
-    const { challengeId, options } = await call('startPasskeySignIn')
-    const response = await startAuthentication({ optionsJSON: options as unknown as PublicKeyCredentialRequestOptionsJSON })
-    await call('signInWithPasskey', { body: { challengeId, response: response as unknown as Record<string, unknown> } })
-  }
   return (
     <Stack gap="xs">
       {problem ? <ProblemNote error={problem} /> : null}
       <Button
         variant="default"
         leftSection={<IconFingerprint size={18} />}
-        onClick={() => signIn().then(onDone, (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)))}
+        onClick={() => signInWithPasskey().then(onDone, (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)))}
       >
         Sign in with a passkey
       </Button>

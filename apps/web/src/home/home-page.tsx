@@ -1,13 +1,14 @@
-import { Anchor, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
+import { Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
 import { IconFlask } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
-import type { Page as OncallPage } from '@tocsin/api'
+import { isUnacknowledged, type Page as OncallPage } from '@tocsin/api'
 import { AlertRow } from '../alerts/alert-row.tsx'
 import { useApi, useCommand } from '../api.ts'
 import { IncidentRow } from '../incidents/incident-row.tsx'
 import { AcknowledgeButton } from '../paging/page-actions.tsx'
 import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
 
@@ -19,16 +20,16 @@ export function HomePage() {
   const alerts = useApi('alerts', { query: { view: 'triage', limit: 100 } })
   const incidents = useApi('incidents', { query: { view: 'open', limit: 100 } })
   const counters = useApi('counters')
-  const escalating = pages.data?.items.filter(page => page.state === 'triggered' || page.state === 'exhausted') ?? []
+  const unacknowledged = pages.data?.items.filter(isUnacknowledged) ?? []
   if (services.data?.length === 0 && alerts.data?.items.length === 0 && incidents.data?.items.length === 0) return <Welcome />
   return (
     <Page
       title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`}
       lead={counters.data ? leadOf(counters.data.unacknowledgedPages, counters.data.alertsToTriage, counters.data.openIncidents) : ' '}
     >
-      {escalating.length > 0 ? (
+      {unacknowledged.length > 0 ? (
         <Section title="Unacknowledged pages" isFlush>
-          {escalating.slice(0, 10).map(page => (
+          {unacknowledged.slice(0, 10).map(page => (
             <UnacknowledgedPage key={page.id} page={page} />
           ))}
         </Section>
@@ -37,9 +38,9 @@ export function HomePage() {
         title="Open incidents"
         isFlush
         actions={
-          <Anchor component={Link} to="/incidents" size="sm">
+          <RouteLink to="/incidents" size="sm">
             All incidents
-          </Anchor>
+          </RouteLink>
         }
       >
         <Loaded query={incidents}>
@@ -57,9 +58,9 @@ export function HomePage() {
           title="Alerts to triage"
           isFlush
           actions={
-            <Anchor component={Link} to="/alerts" size="sm">
+            <RouteLink to="/alerts" size="sm">
               Triage queue
-            </Anchor>
+            </RouteLink>
           }
         >
           <Loaded query={alerts}>
@@ -124,9 +125,9 @@ function OnCallNow() {
       title="On call now"
       isFlush
       actions={
-        <Anchor component={Link} to="/on-call" size="sm">
+        <RouteLink to="/on-call" size="sm">
           View on call
-        </Anchor>
+        </RouteLink>
       }
     >
       <Loaded query={teams}>
@@ -175,35 +176,16 @@ function Welcome() {
             <Text fw={620}>Set up your organization</Text>
             <List type="ordered" spacing={6}>
               <List.Item>
-                <Anchor component={Link} to="/people">
-                  Invite people
-                </Anchor>{' '}
-                and create a security response team and an engineering team.
+                <RouteLink to="/people">Invite people</RouteLink> and create a security response team and an engineering team.
               </List.Item>
               <List.Item>
-                Set up a{' '}
-                <Anchor component={Link} to="/on-call">
-                  rotation
-                </Anchor>
-                .
+                Set up a <RouteLink to="/on-call">rotation</RouteLink>.
               </List.Item>
               <List.Item>
-                Add your{' '}
-                <Anchor component={Link} to="/services">
-                  services
-                </Anchor>{' '}
-                and{' '}
-                <Anchor component={Link} to="/customers">
-                  customers
-                </Anchor>
-                .
+                Add your <RouteLink to="/services">services</RouteLink> and <RouteLink to="/customers">customers</RouteLink>.
               </List.Item>
               <List.Item>
-                Connect Alertmanager, or any tool that can send to PagerDuty, through an{' '}
-                <Anchor component={Link} to="/settings">
-                  integration
-                </Anchor>
-                .
+                Connect Alertmanager, or any tool that can send to PagerDuty, through an <RouteLink to="/settings">integration</RouteLink>.
               </List.Item>
             </List>
           </Stack>

@@ -57,12 +57,12 @@ function IncidentView({ incident }: { incident: Incident }) {
       actions={<Actions incident={incident} />}
     >
       <Lifecycle incident={incident} />
-      {isClosed ? <Alert color="gray">This incident is closed and read-only. Track remaining work under Follow-ups.</Alert> : null}
+      {isClosed ? <Alert color="gray">This incident is closed and read-only. Track remaining work under Follow-up actions.</Alert> : null}
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 8 }}>
           <Tabs
             value={tab}
-            onChange={value => void navigate({ to: '/incidents/$id', params: { id: incident.id }, search: { tab: value } as never, replace: true })}
+            onChange={value => void navigate({ to: '/incidents/$id', params: { id: incident.id }, search: { tab: value ?? 'timeline' }, replace: true })}
             keepMounted={false}
           >
             <Tabs.List mb="md" style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>

@@ -1,11 +1,11 @@
-import { Button, Checkbox, Group, Modal, MultiSelect, Paper, SegmentedControl, Select, Stack, Textarea, TextInput } from '@mantine/core'
+import { Button, Checkbox, Group, Modal, Paper, SegmentedControl, Select, Stack, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconPlus } from '@tabler/icons-react'
 import { useNavigate } from '@tanstack/react-router'
 import type { IncidentSummary } from '@tocsin/api'
 import { useState } from 'react'
-import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { ServiceMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useListKeys } from '../parts/list-keys.ts'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
@@ -67,7 +67,6 @@ export function IncidentsPage() {
 
 function OpenModal({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate()
-  const services = useApi('services')
   const { form, submit, isBusy } = useRouteForm(
     'openIncident',
     { title: '', reason: '', responsibility: 'us', serviceIds: [] as string[], isRestricted: false },
@@ -87,13 +86,7 @@ function OpenModal({ onClose }: { onClose: () => void }) {
             required
             {...form.getInputProps('reason')}
           />
-          <MultiSelect
-            label="Affected services"
-            description="Pages their engineering teams"
-            data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
-            searchable
-            {...form.getInputProps('serviceIds')}
-          />
+          <ServiceMultiSelect label="Affected services" description="Pages their engineering teams" {...form.getInputProps('serviceIds')} />
           <Select
             label="Responsibility"
             data={[

@@ -14,16 +14,18 @@ export function NotesTab({ incident }: { incident: Incident }) {
   return (
     <Stack>
       {canRespond ? (
-        <Paper p="md" component="form" noValidate onSubmit={submit as never}>
-          <Stack gap="sm">
-            <FormProblem errors={form.errors} />
-            <Textarea label="New note" description="Markdown" autosize minRows={3} {...form.getInputProps('markdown')} />
-            <Group justify="flex-end">
-              <Button type="submit" loading={isBusy}>
-                Add note
-              </Button>
-            </Group>
-          </Stack>
+        <Paper p="md">
+          <form noValidate onSubmit={submit}>
+            <Stack gap="sm">
+              <FormProblem errors={form.errors} />
+              <Textarea label="New note" description="Markdown" autosize minRows={3} {...form.getInputProps('markdown')} />
+              <Group justify="flex-end">
+                <Button type="submit" loading={isBusy}>
+                  Add note
+                </Button>
+              </Group>
+            </Stack>
+          </form>{' '}
         </Paper>
       ) : null}
       {incident.notes.length === 0 ? (

@@ -1,11 +1,11 @@
 import { Anchor, Modal, MultiSelect, Stack, Text, Textarea } from '@mantine/core'
-import { Link } from '@tanstack/react-router'
 import type { Alert, Incident, IncidentSummary } from '@tocsin/api'
 import { useState } from 'react'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { useChoices } from '../parts/pages.ts'
+import { RouteLink } from '../parts/route-link.tsx'
 
 /** What one event causes in many places has one lead: the alerts and incidents that it covers. */
 export function ParentIncident({ incident, canRespond }: { incident: Incident; canRespond: boolean }) {
@@ -25,17 +25,17 @@ export function ParentIncident({ incident, canRespond }: { incident: Incident; c
       {parent ? (
         <Text>
           Linked to parent{' '}
-          <Anchor component={Link} to="/incidents/$id" params={{ id: parent.id } as never}>
+          <RouteLink to="/incidents/$id" params={{ id: parent.id }}>
             incident {parent.number}: {parent.title}
-          </Anchor>
+          </RouteLink>
           , which has one lead. This incident keeps its own audit log and notification obligations.
         </Text>
       ) : children.length > 0 ? (
         <Stack gap={4}>
           {children.map(part => (
-            <Anchor key={part.id} component={Link} to="/incidents/$id" params={{ id: part.id } as never}>
+            <RouteLink key={part.id} to="/incidents/$id" params={{ id: part.id }}>
               Incident {part.number}: {part.title}
-            </Anchor>
+            </RouteLink>
           ))}
         </Stack>
       ) : (

@@ -1,6 +1,7 @@
-import { Group, Select, Stack, Text } from '@mantine/core'
+import { Group, Stack, Text } from '@mantine/core'
 import { type Incident, type IncidentRole, incidentRoles } from '@tocsin/api'
-import { useApi, useCommand } from '../api.ts'
+import { useCommand } from '../api.ts'
+import { PersonSelect } from '../parts/choices.tsx'
 import { Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 
@@ -12,17 +13,15 @@ const words: Record<IncidentRole, { label: string; meaning: string }> = {
 }
 
 export function RolesSection({ incident }: { incident: Incident }) {
-  const people = useApi('people')
   const canRespond = useMay('responder') && incident.status !== 'closed'
   const assign = useCommand('assignRole')
-  const choices = (people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))
   return (
     <Section title="Roles">
       <Stack gap="xs">
         {incidentRoles.map(role => {
           const holder = incident[role]
           return canRespond ? (
-            <Select
+            <PersonSelect
               key={role}
               size="xs"
               label={
@@ -34,10 +33,8 @@ export function RolesSection({ incident }: { incident: Incident }) {
                 </>
               }
               aria-label={words[role].label}
-              data={choices}
               value={holder?.id ?? null}
               placeholder="Unassigned"
-              searchable
               clearable
               clearButtonProps={{ 'aria-label': `Unassign ${words[role].label}` }}
               onChange={personId => assign.mutate({ params: { id: incident.id, role }, body: { version: incident.version, personId } })}

@@ -1,7 +1,8 @@
-import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Select, Stack, Table, Text, Textarea } from '@mantine/core'
+import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Stack, Table, Text, Textarea } from '@mantine/core'
 import type { Incident } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
+import { PersonSelect } from '../parts/choices.tsx'
 import { Empty, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 import { ParentIncident } from './parent.tsx'
@@ -157,7 +158,6 @@ function AddModal({
 }
 
 function Members({ incident, canRespond }: { incident: Incident; canRespond: boolean }) {
-  const people = useApi('people')
   const setMembers = useCommand('setMembers')
   const save = (personIds: string[]) => setMembers.mutate({ params: { id: incident.id }, body: { version: incident.version, personIds } })
   const ids = incident.members.map(member => member.id)
@@ -174,16 +174,7 @@ function Members({ incident, canRespond }: { incident: Incident; canRespond: boo
           </Group>
         ))}
         {canRespond ? (
-          <Select
-            aria-label="Add person"
-            placeholder="Add person"
-            data={(people.data?.people ?? [])
-              .filter(person => person.isActive && !ids.includes(person.id))
-              .map(person => ({ value: person.id, label: person.name }))}
-            searchable
-            value={null}
-            onChange={id => id && save([...ids, id])}
-          />
+          <PersonSelect aria-label="Add person" placeholder="Add person" without={ids} value={null} onChange={id => id && save([...ids, id])} />
         ) : null}
       </Stack>
     </Section>

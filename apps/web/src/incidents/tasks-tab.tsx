@@ -1,7 +1,8 @@
-import { Badge, Button, Checkbox, Group, Paper, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Badge, Button, Checkbox, Group, Paper, Stack, Text, TextInput } from '@mantine/core'
 import type { Incident } from '@tocsin/api'
-import { useApi, useCommand } from '../api.ts'
+import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { PersonSelect } from '../parts/choices.tsx'
 import { Empty, FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
 
@@ -58,43 +59,42 @@ function TaskRow({ incident, task, canRespond }: { incident: Incident; task: Inc
 }
 
 function NewTask({ incident }: { incident: Incident }) {
-  const people = useApi('people')
   const { form, submit, isBusy } = useRouteForm(
     'addTask',
     { title: '', assigneeId: null as string | null, dueOn: '', isBusinessImpacting: false },
     { around: () => ({ params: { id: incident.id } }), toBody: values => ({ ...values, dueOn: values.dueOn || null }), onDone: () => form.reset() },
   )
   return (
-    <Paper p="md" component="form" noValidate onSubmit={submit as never}>
-      <Stack gap="sm">
-        <FormProblem errors={form.errors} />
-        <TextInput label="New task" placeholder="Revoke key ak_7Q" {...form.getInputProps('title')} />
-        <Group align="flex-end" gap="sm">
-          <Select
-            label="Assignee"
-            placeholder="Unassigned"
-            data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
-            searchable
-            clearable
-            clearButtonProps={{ 'aria-label': 'Nobody' }}
-            flex={1}
-            miw={150}
-            {...form.getInputProps('assigneeId')}
+    <Paper p="md">
+      <form noValidate onSubmit={submit}>
+        <Stack gap="sm">
+          <FormProblem errors={form.errors} />
+          <TextInput label="New task" placeholder="Revoke key ak_7Q" {...form.getInputProps('title')} />
+          <Group align="flex-end" gap="sm">
+            <PersonSelect
+              label="Assignee"
+              placeholder="Unassigned"
+              clearable
+              clearButtonProps={{ 'aria-label': 'Nobody' }}
+              flex={1}
+              miw={150}
+              {...form.getInputProps('assigneeId')}
+            />
+            <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} />
+            <Button type="submit" loading={isBusy}>
+              Add
+            </Button>
+          </Group>
+          <Checkbox
+            size="xs"
+            label="Business-impacting: needs approval by the executive sponsor"
+            {...form.getInputProps('isBusinessImpacting', { type: 'checkbox' })}
           />
-          <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} />
-          <Button type="submit" loading={isBusy}>
-            Add
-          </Button>
-        </Group>
-        <Checkbox
-          size="xs"
-          label="Business-impacting: needs approval by the executive sponsor"
-          {...form.getInputProps('isBusinessImpacting', { type: 'checkbox' })}
-        />
-        {form.values.isBusinessImpacting && incident.executive === null ? (
-          <Text size="xs">Assign the executive sponsor role to somebody who can approve it.</Text>
-        ) : null}
-      </Stack>
+          {form.values.isBusinessImpacting && incident.executive === null ? (
+            <Text size="xs">Assign the executive sponsor role to somebody who can approve it.</Text>
+          ) : null}
+        </Stack>
+      </form>{' '}
     </Paper>
   )
 }

@@ -1,18 +1,14 @@
 import { Button, CloseButton, Group, Select, Stack, Text, TextInput } from '@mantine/core'
+import { teamChannelKinds } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { channelLabel } from '../parts/channels.ts'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { useMay } from '../session.ts'
 
-const kinds = [
-  { value: 'slack', label: 'Slack' },
-  { value: 'teams-bot', label: 'Microsoft Teams' },
-  { value: 'teams', label: 'Teams workflow' },
-  { value: 'ntfy', label: 'ntfy' },
-  { value: 'webhook', label: 'Webhook' },
-]
+const kinds = teamChannelKinds.map(value => ({ value, label: channelLabel(value) }))
 
 const placeholders = { slack: 'Channel ID, such as C012AB3CD', 'teams-bot': 'The bot’s answer to “connect” there' }
 
@@ -41,7 +37,7 @@ export function TeamChannels({ teamId }: { teamId: string }) {
       {own.map(channel => (
         <Group key={channel.id} className="list-row" justify="space-between">
           <Text>
-            <b>{channel.name}</b> <span className="quiet">{kinds.find(kind => kind.value === channel.kind)?.label}</span>
+            <b>{channel.name}</b> <span className="quiet">{channelLabel(channel.kind)}</span>
           </Text>
           {mayLead ? <CloseButton aria-label={`Remove ${channel.name}`} onClick={() => remove.mutate({ params: { id: channel.id } })} /> : null}
         </Group>

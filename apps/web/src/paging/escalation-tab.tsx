@@ -1,5 +1,5 @@
 import { Anchor, Group, Stack, Text } from '@mantine/core'
-import type { Policy, TeamOnCall } from '@tocsin/api'
+import { type Policy, type TeamOnCall, teamOnCallDefaults } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { TeamChannels } from '../notify/team-channels.tsx'
@@ -24,7 +24,7 @@ export function Escalation({ team }: { team: TeamOnCall }) {
     ...(services.data ?? []).map(service => [service.id, service.name] as const),
     ...(channels.data ?? []).map(channel => [channel.id, `channel ${channel.name}`] as const),
   ])
-  const { settings } = team
+  const settings = team.settings ?? teamOnCallDefaults
   return (
     <Stack>
       <Section
@@ -42,7 +42,7 @@ export function Escalation({ team }: { team: TeamOnCall }) {
             const nameOf = (id: string | null | undefined) => list.find(one => one.id === id)?.name ?? 'Everyone is paged'
             return (
               <Stack gap={6}>
-                {settings?.routing.map((rule, place) => (
+                {settings.routing.map((rule, place) => (
                   // biome-ignore lint/suspicious/noArrayIndexKey: a rule is its place
                   <Text key={place}>
                     {rule.severities?.length ? rule.severities.join(' or ') : 'Any severity'}
@@ -51,11 +51,11 @@ export function Escalation({ team }: { team: TeamOnCall }) {
                   </Text>
                 ))}
                 <Text>
-                  {settings?.routing.length ? 'All other pages' : 'All pages'}: <b>{nameOf(settings?.policyId)}</b>
+                  {settings.routing.length > 0 ? 'All other pages' : 'All pages'}: <b>{nameOf(settings.policyId)}</b>
                 </Text>
                 <Text size="sm" className="quiet">
-                  High urgency at severity {settings?.highFrom} and above.{' '}
-                  {settings?.progressMinutes ? `Acknowledged pages without progress for ${settings.progressMinutes} min escalate again.` : ''}
+                  High urgency at severity {settings.highFrom} and above.{' '}
+                  {settings.progressMinutes ? `Acknowledged pages without progress for ${settings.progressMinutes} min escalate again.` : ''}
                 </Text>
               </Stack>
             )
@@ -92,7 +92,7 @@ export function Escalation({ team }: { team: TeamOnCall }) {
                   <ol className="policy-steps">
                     {policy.levels.map((level, place) => (
                       // biome-ignore lint/suspicious/noArrayIndexKey: a step is its place
-                      <li key={place}>{levelSummary(team, level as never, names)}</li>
+                      <li key={place}>{levelSummary(team, level, names)}</li>
                     ))}
                   </ol>
                   <Text size="sm" className="quiet">

@@ -1,6 +1,7 @@
 import { ActionIcon, Button, Group, MultiSelect, NumberInput, Select, Stack, Text } from '@mantine/core'
-import { IconArrowDown, IconArrowUp, IconTrash } from '@tabler/icons-react'
+import { IconArrowDown, IconArrowUp } from '@tabler/icons-react'
 import type { EscalationLevel, PageTarget, SetUpTarget } from '@tocsin/api'
+import { RemoveButton } from '../parts/remove-button.tsx'
 
 /** A step as the form holds it: targets as text, so that one list offers all kinds. What the form does not show is kept. */
 export interface LevelDraft {
@@ -112,16 +113,7 @@ export function LevelsEditor({
             >
               <IconArrowDown size={16} />
             </ActionIcon>
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              size={36}
-              aria-label="Remove level"
-              disabled={levels.length === 1}
-              onClick={() => onChange(levels.filter((_, i) => i !== place))}
-            >
-              <IconTrash size={16} />
-            </ActionIcon>
+            <RemoveButton label="Remove level" isDisabled={levels.length === 1} onClick={() => onChange(levels.filter((_, i) => i !== place))} />
           </Group>
           {isShort ? null : (
             <Group gap="xs" align="flex-end">

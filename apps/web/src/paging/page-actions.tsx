@@ -1,17 +1,16 @@
-import { Button, Group, Menu, Modal, MultiSelect, Select, Stack, TextInput } from '@mantine/core'
+import { Button, Group, Menu, Modal, Stack, TextInput } from '@mantine/core'
 import { IconChevronDown } from '@tabler/icons-react'
-import type { Page } from '@tocsin/api'
+import { isUnacknowledged, type Page } from '@tocsin/api'
 import { useState } from 'react'
-import { useApi, useCommand } from '../api.ts'
+import { useCommand } from '../api.ts'
+import { PersonMultiSelect, PersonSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useMay } from '../session.ts'
-
-const isOpen = (page: Page) => page.state === 'triggered' || page.state === 'exhausted'
 
 export function AcknowledgeButton({ page, size = 'xs' }: { page: Page; size?: string }) {
   const acknowledge = useCommand('acknowledgePage', { done: 'Acknowledged. Escalation stopped.' })
   const mayAnswer = useMay('responder')
-  if (!mayAnswer || !isOpen(page)) return null
+  if (!mayAnswer || !isUnacknowledged(page)) return null
   return (
     <Button size={size} loading={acknowledge.isPending} onClick={() => acknowledge.mutate({ params: { id: page.id } })} style={{ flexShrink: 0 }}>
       Acknowledge
@@ -59,16 +58,10 @@ export function PageActions({ page }: { page: Page }) {
   )
 }
 
-function usePeopleChoices() {
-  const people = useApi('people')
-  return (people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))
-}
-
 function DeclineModal({ page, onClose }: { page: Page; onClose: () => void }) {
-  const choices = usePeopleChoices()
   const [toId, setToId] = useState<string | null>(null)
   const [reason, setReason] = useState('')
-  const decline = useCommand('declinePage', { done: toId ? 'Responders added.' : 'Escalated to the next level.', onDone: onClose })
+  const decline = useCommand('declinePage', { done: toId ? 'Page reassigned.' : 'Escalated to the next level.', onDone: onClose })
   return (
     <Modal opened onClose={onClose} title="Decline page">
       <form
@@ -78,7 +71,7 @@ function DeclineModal({ page, onClose }: { page: Page; onClose: () => void }) {
         }}
       >
         <Stack>
-          <Select label="Reassign to" placeholder="Next escalation level" data={choices} searchable clearable value={toId} onChange={setToId} />
+          <PersonSelect label="Reassign to" placeholder="Next escalation level" clearable value={toId} onChange={setToId} />
           <TextInput label="Reason" value={reason} onChange={event => setReason(event.currentTarget.value)} />
           <FormActions submit="Decline" isBusy={decline.isPending} onCancel={onClose} />
         </Stack>
@@ -88,7 +81,6 @@ function DeclineModal({ page, onClose }: { page: Page; onClose: () => void }) {
 }
 
 function RespondersModal({ page, onClose }: { page: Page; onClose: () => void }) {
-  const choices = usePeopleChoices()
   const [personIds, setPersonIds] = useState<string[]>([])
   const add = useCommand('addResponders', { done: 'Responders added.', onDone: onClose })
   return (
@@ -100,7 +92,7 @@ function RespondersModal({ page, onClose }: { page: Page; onClose: () => void })
         }}
       >
         <Stack>
-          <MultiSelect label="Responders to page" data={choices} searchable value={personIds} onChange={setPersonIds} />
+          <PersonMultiSelect label="Responders to page" value={personIds} onChange={setPersonIds} />
           <FormActions submit="Page responders" isBusy={add.isPending} isBlocked={personIds.length === 0} onCancel={onClose} />
         </Stack>
       </form>

@@ -1,8 +1,8 @@
 import { Anchor, Button, Group, Loader, Stack, Text, TextInput } from '@mantine/core'
 import { IconCheck } from '@tabler/icons-react'
-import { type UseMutationResult, useMutation } from '@tanstack/react-query'
+import { useMutation } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
-import type { ProblemError } from '@tocsin/api'
+import type { PageView, ProblemError } from '@tocsin/api'
 import { useEffect, useState } from 'react'
 import { call } from '../api.ts'
 import { EntryFrame } from '../entry/frame.tsx'
@@ -10,8 +10,23 @@ import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { ProblemNote } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 
-type View = Awaited<ReturnType<typeof view>>
-const view = (token: string) => call('pageByLink', { body: { token } })
+/** What somebody does with the page of their link. `who`: a name in the team, or an email address. */
+type Answer =
+  | { readonly kind: 'acknowledge' | 'release' | 'escalate' }
+  | { readonly kind: 'snooze'; readonly minutes: number }
+  | { readonly kind: 'reassign' | 'add-responder'; readonly who: string }
+
+function send(token: string, answer: Answer): Promise<PageView> {
+  if (answer.kind === 'acknowledge') return call('acknowledgeByLink', { body: { token } })
+  if (answer.kind === 'release') return call('releaseByLink', { body: { token } })
+  if (answer.kind === 'escalate') return call('escalateByLink', { body: { token } })
+  if (answer.kind === 'snooze') return call('snoozeByLink', { body: { token, minutes: answer.minutes } })
+  if (answer.kind === 'reassign') return call('declineByLink', { body: { token, to: answer.who } })
+  return call('addRespondersByLink', { body: { token, who: answer.who } })
+}
+
+/** What the server refuses of these is told at the field for the name. */
+const isAboutColleague = (answer: Answer | undefined) => answer?.kind === 'reassign' || answer?.kind === 'add-responder'
 
 /**
  * The link in a page. Opening it acknowledges, in one tap; a mail scanner that only fetches the address runs no script and
@@ -19,22 +34,25 @@ const view = (token: string) => call('pageByLink', { body: { token } })
  */
 export function PageLinkPage() {
   const { token } = useParams({ strict: false }) as { token: string }
-  const acknowledge = useMutation<View, ProblemError, void>({ mutationFn: () => call('acknowledgeByLink', { body: { token } }) })
-  const handBack = useMutation<View, ProblemError, void>({ mutationFn: () => call('releaseByLink', { body: { token } }) })
-  const escalate = useMutation<View, ProblemError, void>({ mutationFn: () => call('escalateByLink', { body: { token } }) })
-  const snooze = useMutation<View, ProblemError, number>({ mutationFn: minutes => call('snoozeByLink', { body: { token, minutes } }) })
-  const decline = useMutation<View, ProblemError, string>({ mutationFn: to => call('declineByLink', { body: { token, to } }) })
-  const join = useMutation<View, ProblemError, string>({ mutationFn: who => call('addRespondersByLink', { body: { token, who } }) })
-  const { mutate } = acknowledge
-  useEffect(() => mutate(), [mutate])
-  const page = decline.data ?? handBack.data ?? escalate.data ?? snooze.data ?? acknowledge.data
-  const error = handBack.error ?? escalate.error ?? snooze.error ?? acknowledge.error
+  /** The last answer that the server took, with the page as it was then: what is shown, also while the next one is on its way or failed. */
+  const [last, setLast] = useState<{ readonly answer: Answer; readonly page: PageView }>()
+  const { mutate, error, variables, isPending } = useMutation<PageView, ProblemError, Answer>({
+    mutationFn: answer => send(token, answer),
+    onSuccess: (page, answer) => setLast({ answer, page }),
+  })
+  useEffect(() => mutate({ kind: 'acknowledge' }), [mutate])
+  const page = last?.page
+  const button = (answer: Answer) => ({
+    loading: isPending && variables.kind === answer.kind,
+    disabled: isPending,
+    onClick: () => mutate(answer),
+  })
   const isMine = page?.state === 'acknowledged' && page.acknowledgedBy === page.you
   return (
     <EntryFrame title={page ? page.title : 'Page for you'} width={520}>
-      {error ? <ProblemNote error={error} onRetry={() => mutate()} /> : null}
+      {error && !isAboutColleague(variables) ? <ProblemNote error={error} onRetry={() => mutate(variables)} /> : null}
       {!page && !error ? <Loader aria-label="Acknowledging" /> : null}
-      {page ? (
+      {last && page ? (
         <Stack>
           <Group gap="xs">
             <SeverityBadge severity={page.severity} />
@@ -54,17 +72,7 @@ export function PageLinkPage() {
               </Text>
             </Group>
           ) : (
-            <Text fw={600}>
-              {decline.data && page.state === 'triggered'
-                ? `Reassigned to ${decline.variables}.`
-                : page.waitsFor > 0 && !handBack.data && !escalate.data
-                  ? `Thanks, ${page.you}. ${page.waitsFor === 1 ? '1 more acknowledgement' : `${page.waitsFor} more acknowledgements`} needed.`
-                  : page.state === 'triggered'
-                    ? 'Escalated to the next level.'
-                    : page.state === 'resolved'
-                      ? 'Resolved. Nothing left to do.'
-                      : `Acknowledged by ${page.acknowledgedBy ?? 'somebody'}.`}
-            </Text>
+            <Text fw={600}>{outcomeOf(last.answer, page)}</Text>
           )}
           <Text className="prewrap">{page.summary}</Text>
           <Text size="sm" className="quiet" component="div">
@@ -76,21 +84,27 @@ export function PageLinkPage() {
             </Button>
             {isMine ? (
               <>
-                <Button variant="default" loading={handBack.isPending} onClick={() => handBack.mutate()}>
+                <Button variant="default" {...button({ kind: 'release' })}>
                   Release
                 </Button>
-                <Button variant="default" loading={escalate.isPending} onClick={() => escalate.mutate()}>
+                <Button variant="default" {...button({ kind: 'escalate' })}>
                   Escalate now
                 </Button>
                 {page.snoozedUntil || page.isDrill ? null : (
-                  <Button variant="default" loading={snooze.isPending} onClick={() => snooze.mutate(30)}>
+                  <Button variant="default" {...button({ kind: 'snooze', minutes: 30 })}>
                     Snooze 30 min
                   </Button>
                 )}
               </>
             ) : null}
           </Group>
-          {isMine && !page.isDrill ? <Colleague decline={decline} join={join} /> : null}
+          {isMine && !page.isDrill ? (
+            <Colleague
+              error={isAboutColleague(variables) ? error : null}
+              added={last.answer.kind === 'add-responder' && !error ? last.answer.who : undefined}
+              button={button}
+            />
+          ) : null}
         </Stack>
       ) : (
         <Anchor href="/">Open Tocsin</Anchor>
@@ -99,40 +113,54 @@ export function PageLinkPage() {
   )
 }
 
-type Handing = UseMutationResult<View, ProblemError, string>
+/** What became of a page that is not, or no longer, the viewer's. */
+function outcomeOf(answer: Answer, page: PageView): string {
+  if (answer.kind === 'reassign' && page.state === 'triggered') return `Reassigned to ${answer.who}.`
+  if (page.waitsFor > 0 && answer.kind !== 'release' && answer.kind !== 'escalate')
+    return `Thanks, ${page.you}. ${page.waitsFor === 1 ? '1 more acknowledgement' : `${page.waitsFor} more acknowledgements`} needed.`
+  if (page.state === 'triggered') return 'Escalated to the next level.'
+  if (page.state === 'exhausted') return 'Nobody acknowledged the page.'
+  if (page.state === 'resolved') return 'Resolved. Nothing left to do.'
+  return `Acknowledged by ${page.acknowledgedBy ?? 'somebody'}.`
+}
 
 /** Gives the page to somebody, or asks them to join. Nobody's name is shown to whoever holds a link: they say it. */
-function Colleague({ decline, join }: { decline: Handing; join: Handing }) {
-  const [who, setWho] = useState('')
-  const error = decline.error ?? join.error
-  const ask = (handing: Handing) => {
-    decline.reset()
-    join.reset()
-    handing.mutate(who.trim())
-  }
+function Colleague({
+  error,
+  added,
+  button,
+}: {
+  error: ProblemError | null
+  added: string | undefined
+  button: (answer: Answer) => { loading: boolean; disabled: boolean; onClick: () => void }
+}) {
+  const [text, setText] = useState('')
+  const who = text.trim()
+  const reassign = button({ kind: 'reassign', who })
+  const add = button({ kind: 'add-responder', who })
   return (
     <Stack gap="xs">
       <TextInput
         label="Somebody else"
         description="A team member’s name, or anybody’s email address"
-        value={who}
+        value={text}
         maxLength={200}
-        onChange={event => setWho(event.currentTarget.value)}
+        onChange={event => setText(event.currentTarget.value)}
         error={error ? (error.problem.errors?.[0]?.message ?? error.message) : undefined}
       />
       <Group>
-        <Button variant="default" disabled={who.trim() === ''} loading={decline.isPending} onClick={() => ask(decline)}>
+        <Button variant="default" {...reassign} disabled={reassign.disabled || who === ''}>
           Reassign
         </Button>
-        <Button variant="default" disabled={who.trim() === ''} loading={join.isPending} onClick={() => ask(join)}>
+        <Button variant="default" {...add} disabled={add.disabled || who === ''}>
           Add responder
         </Button>
       </Group>
-      {join.data && !error ? (
+      {added === undefined ? null : (
         <Text size="sm" role="status">
-          {join.variables} was added as a responder.
+          {added} was added as a responder.
         </Text>
-      ) : null}
+      )}
     </Stack>
   )
 }

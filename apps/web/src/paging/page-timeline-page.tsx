@@ -1,11 +1,12 @@
-import { Anchor, Button, Group, Stack, Text } from '@mantine/core'
+import { Group, Stack, Text } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
-import { Link, useParams } from '@tanstack/react-router'
+import { useParams } from '@tanstack/react-router'
 import type { PageTimeline } from '@tocsin/api'
 import { useState } from 'react'
 import { call, tellProblem, useApi } from '../api.ts'
 import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
-import { Loaded, Page, Section } from '../parts/page.tsx'
+import { Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { Time, utc } from '../parts/time.tsx'
 import { PageActions } from './page-actions.tsx'
 
@@ -29,9 +30,9 @@ export function PageTimelinePage() {
                 ) : (
                   <>
                     {page.policy ?? 'Everyone is paged'} ·{' '}
-                    <Anchor component={Link} to="/on-call/$id" params={{ id: page.team.id } as never} inherit>
+                    <RouteLink to="/on-call/$id" params={{ id: page.team.id }} inherit>
                       {page.team.name}
-                    </Anchor>
+                    </RouteLink>
                   </>
                 )}
               </Text>
@@ -51,7 +52,7 @@ export function PageTimelinePage() {
                     <Text style={{ overflowWrap: 'anywhere' }}>{event.text}</Text>
                   </li>
                 ))}
-                {page.nextEscalationAt && page.state === 'triggered' && more.next === null ? (
+                {page.nextEscalationAt && page.state === 'triggered' && !more.hasNextPage ? (
                   <li data-kind="next">
                     <Text component="div" size="sm" className="quiet numeric">
                       {clock.format(new Date(page.nextEscalationAt))}
@@ -60,13 +61,7 @@ export function PageTimelinePage() {
                   </li>
                 ) : null}
               </ol>
-              {more.next === null ? null : (
-                <Group justify="center" p="sm">
-                  <Button variant="default" loading={more.isLoading} onClick={more.load}>
-                    Load more
-                  </Button>
-                </Group>
-              )}
+              <LoadMore list={more} />
             </Section>
           </Stack>
         )}
@@ -86,7 +81,12 @@ function useMoreEvents(id: string, timeline: PageTimeline | undefined) {
     onError: tellProblem,
   })
   const next = more === undefined ? (timeline?.next ?? null) : more.next
-  return { events: more?.events ?? [], next, isLoading: read.isPending, load: () => next !== null && read.mutate(next) }
+  return {
+    events: more?.events ?? [],
+    hasNextPage: next !== null,
+    isFetchingNextPage: read.isPending,
+    fetchNextPage: async () => next !== null && read.mutate(next),
+  }
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
@@ -113,8 +113,8 @@ function Subject({ page }: { page: PageTimeline }) {
   if (page.subject.kind === 'drill' || page.subject.kind === 'system') return null
   const to = page.subject.kind === 'alert' ? '/alerts/$id' : '/incidents/$id'
   return (
-    <Anchor component={Link} to={to} params={{ id: page.subject.id } as never} mt="sm" display="inline-block">
+    <RouteLink to={to} params={{ id: page.subject.id }} mt="sm" display="inline-block">
       Open the {page.subject.kind}
-    </Anchor>
+    </RouteLink>
   )
 }

@@ -1,23 +1,27 @@
-import { Button, Group, Modal, NumberInput, Stack, Switch, TextInput } from '@mantine/core'
-import type { PageTarget, Policy, TeamOnCall } from '@tocsin/api'
+import { Modal, NumberInput, Stack, Switch, TextInput } from '@mantine/core'
+import { type PageTarget, type Policy, type TeamOnCall, weekdays } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { usePersonChoices } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { choice, draftOf, LevelsEditor, levelOf, type TargetChoice } from './levels-editor.tsx'
 
-const office = { days: ['mon', 'tue', 'wed', 'thu', 'fri'] as const, from: '09:00', until: '17:00' }
+const office = { days: weekdays.slice(0, 5), from: '09:00', until: '17:00' }
 
-/** What a step can page: the team's depths first, then everything else by name. */
-export function useTargets(team: TeamOnCall): TargetChoice[] {
-  const people = useApi('people')
+/**
+ * What a step can page: the team's tiers first, then everything else by name.
+ * @param current what is paged already, also by name where somebody has left
+ */
+export function useTargets(team: TeamOnCall, current: readonly PageTarget[]): TargetChoice[] {
+  const people = usePersonChoices(current.flatMap(target => (target.kind === 'person' ? [target.personId] : [])))
   const teams = useApi('onCall')
   const channels = useApi('teamChannels')
   return [
     ...(team.settings?.tiers ?? []).map(tier => choice({ kind: 'tier', tierId: tier.id }, tier.name)),
     choice({ kind: 'everyone' }, 'Everyone in the team'),
     ...(channels.data ?? []).map(channel => choice({ kind: 'channel', channelId: channel.id }, `channel ${channel.name}`)),
-    ...(people.data?.people ?? []).filter(person => person.isActive).map(person => choice({ kind: 'person', personId: person.id }, person.name)),
+    ...people.map(({ value, label }) => choice({ kind: 'person', personId: value }, label)),
     ...(teams.data ?? []).filter(one => one.team.id !== team.team.id).map(one => choice({ kind: 'team', teamId: one.team.id }, `everyone in ${one.team.name}`)),
     ...(teams.data ?? []).flatMap(one =>
       one.schedules.map(schedule => choice({ kind: 'schedule', scheduleId: schedule.id, position: 0 }, `on call in ${schedule.name}`)),
@@ -31,7 +35,10 @@ function firstTargets(team: TeamOnCall): PageTarget[] {
 }
 
 export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; policy: Policy | undefined; onClose: () => void }) {
-  const choices = useTargets(team)
+  const choices = useTargets(
+    team,
+    (policy?.levels ?? []).flatMap(level => level.targets),
+  )
   const remove = useCommand('removePolicy', { done: 'Policy removed.', onDone: onClose })
   const { form, submit, isBusy } = useRouteForm(
     'savePolicy',
@@ -67,16 +74,12 @@ export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; polic
             description={`Monday to Friday, 09:00 to 17:00, ${policy?.businessHours?.timeZone ?? team.settings?.timeZone ?? 'UTC'}`}
             {...form.getInputProps('isOffice', { type: 'checkbox' })}
           />
-          <Group justify="space-between">
-            {policy ? (
-              <Button variant="subtle" color="red" loading={remove.isPending} onClick={() => remove.mutate({ params: { id: policy.id } })}>
-                Remove
-              </Button>
-            ) : (
-              <span />
-            )}
-            <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
-          </Group>
+          <FormActions
+            submit="Save"
+            isBusy={isBusy}
+            removing={policy && { isBusy: remove.isPending, onRemove: () => remove.mutate({ params: { id: policy.id } }) }}
+            onCancel={onClose}
+          />
         </Stack>
       </form>
     </Modal>

@@ -1,23 +1,24 @@
 import { Badge } from '@mantine/core'
-import type { IncidentSeverity, IncidentStatus, Severity } from '@tocsin/api'
-
-/** Colour means severity here, and nothing else has these colours. */
-const severityColors: Record<Severity, string> = { critical: 'red', high: 'orange', medium: 'yellow', low: 'blue', info: 'gray' }
-const incidentColors: Record<IncidentSeverity, string> = { SEV1: 'red', SEV2: 'orange', SEV3: 'yellow', SEV4: 'blue' }
+import type { Alert, FollowUp, IncidentSeverity, IncidentStatus, Message, Notice, Obligation, Page, ReportView, Review, Severity } from '@tocsin/api'
 
 // The light variants of a component library seldom reach a contrast of 4.5 : 1: these do, in both schemes.
-const ink: Record<string, string> = {
+const ink = {
   red: 'light-dark(#a61e1e, #ffb3b3)',
   orange: 'light-dark(#9a3412, #ffc69a)',
   yellow: 'light-dark(#7a4d00, #ffe08a)',
   blue: 'light-dark(#1554a0, #a5d0ff)',
   gray: 'light-dark(#454b57, #c5c9d2)',
   teal: 'light-dark(#08614c, #8ce8cf)',
-}
+} as const
+type Color = keyof typeof ink
 
-export function Tone({ color, children, minWidth }: { color: string; children: React.ReactNode; minWidth?: number }) {
+/** Colour means severity here, and nothing else has these colours. */
+const severityColors: Record<Severity, Color> = { critical: 'red', high: 'orange', medium: 'yellow', low: 'blue', info: 'gray' }
+const incidentColors: Record<IncidentSeverity, Color> = { SEV1: 'red', SEV2: 'orange', SEV3: 'yellow', SEV4: 'blue' }
+
+export function Tone({ color, children, minWidth }: { color: Color; children: React.ReactNode; minWidth?: number }) {
   return (
-    <Badge color={color} miw={minWidth} style={{ color: ink[color] ?? 'inherit', flexShrink: 0 }}>
+    <Badge color={color} miw={minWidth} style={{ color: ink[color], flexShrink: 0 }}>
       {children}
     </Badge>
   )
@@ -47,24 +48,51 @@ export function DemoBadge({ isDemo }: { isDemo: boolean }) {
   ) : null
 }
 
-const stateColors: Record<string, string> = {
+/** Everything whose state a badge shows. One that has no tone below does not compile. */
+type State =
+  | Page['state']
+  | Message['state']
+  | Alert['status']
+  | Notice['state']
+  | Obligation['state']
+  | Review['state']
+  | FollowUp['state']
+  | ReportView['stage']
+  | 'notified-late'
+  | 'overdue'
+
+const stateColors: Record<State, Color> = {
   sent: 'teal',
-  met: 'teal',
+  notified: 'teal',
   verified: 'teal',
   acknowledged: 'teal',
   finished: 'teal',
   'notified-late': 'orange',
+  triggered: 'orange',
   failed: 'red',
   overdue: 'red',
   exhausted: 'red',
-  triggered: 'orange',
-  urgent: 'orange',
   held: 'yellow',
-  delayed: 'yellow',
+  deferred: 'yellow',
   queued: 'blue',
-  running: 'blue',
+  sending: 'blue',
+  due: 'blue',
+  approved: 'gray',
+  'being-looked-at': 'gray',
+  cancelled: 'gray',
+  closed: 'gray',
+  dismissed: 'gray',
+  done: 'gray',
+  draft: 'gray',
+  escalated: 'gray',
+  open: 'gray',
+  pending: 'gray',
+  received: 'gray',
+  resolved: 'gray',
+  'under-investigation': 'gray',
+  waived: 'gray',
 }
 
-export function StateBadge({ state }: { state: string }) {
-  return <Tone color={stateColors[state] ?? 'gray'}>{state.replaceAll('-', ' ')}</Tone>
+export function StateBadge({ state }: { state: State }) {
+  return <Tone color={stateColors[state]}>{state.replaceAll('-', ' ')}</Tone>
 }

@@ -1,15 +1,37 @@
 import { Button, Group } from '@mantine/core'
 
-/** The end of a form in a dialog: back, and the act in its own words. */
-export function FormActions({ submit, isBusy, isBlocked = false, onCancel }: { submit: string; isBusy: boolean; isBlocked?: boolean; onCancel: () => void }) {
+/**
+ * The end of a form in a dialog: back, and the act in its own words.
+ * @param removing takes away the thing itself, where it is there already
+ */
+export function FormActions({
+  submit,
+  isBusy,
+  isBlocked = false,
+  removing,
+  onCancel,
+}: {
+  submit: string
+  isBusy: boolean
+  isBlocked?: boolean
+  removing?: { isBusy: boolean; onRemove: () => void } | undefined
+  onCancel: () => void
+}) {
   return (
-    <Group justify="flex-end">
-      <Button variant="default" onClick={onCancel}>
-        Cancel
-      </Button>
-      <Button type="submit" loading={isBusy} disabled={isBlocked}>
-        {submit}
-      </Button>
+    <Group justify={removing ? 'space-between' : 'flex-end'}>
+      {removing ? (
+        <Button variant="subtle" color="red" loading={removing.isBusy} onClick={removing.onRemove}>
+          Remove
+        </Button>
+      ) : null}
+      <Group>
+        <Button variant="default" onClick={onCancel}>
+          Cancel
+        </Button>
+        <Button type="submit" loading={isBusy} disabled={isBlocked}>
+          {submit}
+        </Button>
+      </Group>
     </Group>
   )
 }

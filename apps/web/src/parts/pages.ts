@@ -1,13 +1,12 @@
 import { type InfiniteData, type UseInfiniteQueryResult, useInfiniteQuery } from '@tanstack/react-query'
 import type { ProblemError } from '@tocsin/api'
 import { useEffect } from 'react'
-import { call } from '../api.ts'
+import { callAny } from '../api.ts'
 
 interface Chunk<T> {
   items: T[]
   next: string | null
 }
-const callAny = call as unknown as (name: string, input: object) => Promise<unknown>
 
 type ListName =
   | 'alerts'

@@ -1,11 +1,13 @@
-import { ActionIcon, Alert, Badge, Button, Group, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
-import { IconPlus, IconTrash } from '@tabler/icons-react'
+import { Alert, Badge, Button, Group, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { IconPlus } from '@tabler/icons-react'
 import { findingKinds, type Incident, type Review } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
+import { PersonSelect } from '../parts/choices.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
+import { RemoveButton } from '../parts/remove-button.tsx'
 import { dayFromNow, Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { FollowUpRow } from './follow-up-row.tsx'
@@ -164,9 +166,7 @@ function ReviewForm({ review }: { review: Review }) {
                     <Select aria-label="Type" data={kindChoices} allowDeselect={false} w={210} {...form.getInputProps(`findings.${position}.kind`)} />
                     <Textarea aria-label="Contributing factor" autosize minRows={2} {...form.getInputProps(`findings.${position}.description`)} />
                   </Stack>
-                  <ActionIcon variant="subtle" color="gray" aria-label="Remove contributing factor" onClick={() => form.removeListItem('findings', position)}>
-                    <IconTrash size={16} />
-                  </ActionIcon>
+                  <RemoveButton label="Remove contributing factor" onClick={() => form.removeListItem('findings', position)} />
                 </Group>
               ))}
             </Stack>
@@ -183,7 +183,6 @@ function ReviewForm({ review }: { review: Review }) {
 }
 
 function FollowUps({ review, canRespond }: { review: Review; canRespond: boolean }) {
-  const people = useApi('people')
   const { form, submit, isBusy } = useRouteForm(
     'addFollowUp',
     { title: '', ownerId: '', dueOn: dayFromNow(30) },
@@ -200,14 +199,7 @@ function FollowUps({ review, canRespond }: { review: Review; canRespond: boolean
             <FormProblem errors={form.errors} />
             <TextInput label="New follow-up action" placeholder="Keys of support accounts expire after 30 days" {...form.getInputProps('title')} />
             <Group align="flex-start">
-              <Select
-                label="Owner"
-                data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
-                searchable
-                flex={1}
-                miw={150}
-                {...form.getInputProps('ownerId')}
-              />
+              <PersonSelect label="Owner" flex={1} miw={150} {...form.getInputProps('ownerId')} />
               <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} />
               <Button type="submit" variant="default" loading={isBusy} mt={24}>
                 Add

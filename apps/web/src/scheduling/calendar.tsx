@@ -4,7 +4,7 @@ import type { OnCallShift, Override, TeamCalendar } from '@tocsin/api'
 import { useRef, useState } from 'react'
 import { type DragPoint, useDrag } from '../parts/drag.ts'
 import { useNow } from '../parts/time.tsx'
-import { tintsOf } from './words.ts'
+import { positionLabel, tintsOf } from './words.ts'
 
 /** A time that somebody marked in a track. */
 export interface Picked {
@@ -168,7 +168,6 @@ export function Calendar({ calendar, period, onPick }: { calendar: TeamCalendar;
   )
 }
 
-const positionLabel = (position: number) => (position === 0 ? 'On call' : position === 1 ? 'Next in rotation' : `Number ${position + 1} in rotation`)
 const namesIn = (shift: OnCallShift) => shift.people.map(person => person.name).join(', ') || 'nobody'
 const nextDay = (day: number) => midnight(1, day + dayMs / 8)
 

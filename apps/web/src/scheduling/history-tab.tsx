@@ -8,6 +8,7 @@ import { usePages } from '../parts/pages.ts'
 import { ScrollTable } from '../parts/scroll-table.tsx'
 import { Time } from '../parts/time.tsx'
 import { midnight } from './calendar.tsx'
+import { positionLabel } from './words.ts'
 
 /** What can be proved about a team: who was on call, and how its drills went. */
 export function History({ team }: { team: TeamOnCall }) {
@@ -128,7 +129,7 @@ function PastCoverage({ team }: { team: TeamOnCall }) {
                     </Table.Td>
                     <Table.Td>{one.end ? <Time at={one.end} /> : 'now'}</Table.Td>
                     <Table.Td>{one.schedule.name}</Table.Td>
-                    <Table.Td>{one.position === 0 ? 'on call' : one.position === 1 ? 'next in rotation' : `number ${one.position + 1} in rotation`}</Table.Td>
+                    <Table.Td>{positionLabel(one.position)}</Table.Td>
                     <Table.Td fw={550}>
                       {one.people.map(person => person.name).join(', ') || 'nobody'}
                       {one.shadows.length > 0 ? (

@@ -5,6 +5,7 @@ import type { TeamOnCall } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { ScrollTable } from '../parts/scroll-table.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
@@ -228,9 +229,9 @@ function Away() {
               <Text size="sm" style={{ color: 'light-dark(#9a3412, #ffc69a)' }}>
                 {one.uncovered.length === 1 ? '1 shift' : `${one.uncovered.length} shifts`} not covered:{' '}
                 {[...new Map(one.uncovered.map(open => [open.team.id, open.team])).values()].map(team => (
-                  <Anchor key={team.id} component={Link} to="/on-call/$id" params={{ id: team.id } as never} inherit>
+                  <RouteLink key={team.id} to="/on-call/$id" params={{ id: team.id }} inherit>
                     {team.name}
-                  </Anchor>
+                  </RouteLink>
                 ))}
               </Text>
             ) : (

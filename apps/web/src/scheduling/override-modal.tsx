@@ -1,24 +1,25 @@
-import { Anchor, Group, Modal, MultiSelect, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Anchor, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
 import type { TeamCalendar } from '@tocsin/api'
 import { useState } from 'react'
-import { useApi, useCommand } from '../api.ts'
+import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { PersonMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
 import type { Picked } from './calendar.tsx'
+import { positionLabel } from './words.ts'
 
 const kinds = [
   { value: 'replace', label: 'replaces whoever is on call' },
   { value: 'add', label: 'joins whoever is on call' },
   { value: 'remove', label: 'is off call' },
-  { value: 'shadow', label: 'watches' },
+  { value: 'shadow', label: 'shadows whoever is on call' },
 ]
 
-/** Takes a shift, gives it away, or lets somebody watch; of a responder only for themselves. */
+/** Takes a shift, gives it away, or lets somebody shadow; of a responder only for themselves. */
 export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCalendar; picked: Picked; onClose: () => void }) {
-  const people = useApi('people')
   const me = useMe()
   const mayLead = useMay('lead')
   const remove = useCommand('removeOverride', { done: 'Override removed.', onDone: onClose })
@@ -65,19 +66,14 @@ export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCal
             <Select
               label="Position"
               allowDeselect={false}
-              data={(schedule?.final ?? []).map(({ position }) => ({
-                value: String(position),
-                label: position === 0 ? 'on call' : position === 1 ? 'next in rotation' : `Number ${position + 1} in rotation`,
-              }))}
+              data={(schedule?.final ?? []).map(({ position }) => ({ value: String(position), label: positionLabel(position) }))}
               {...form.getInputProps('position')}
             />
           </Group>
-          <MultiSelect
+          <PersonMultiSelect
             label="People"
-            searchable
             disabled={!mayLead}
             description={mayLead ? undefined : 'You. Leads can choose others.'}
-            data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
             {...form.getInputProps('participants')}
           />
           <Select label="Type" allowDeselect={false} data={kinds} {...form.getInputProps('kind')} />

@@ -1,7 +1,8 @@
 import { ActionIcon, Button, Group, Input, MultiSelect, Stack, Text } from '@mantine/core'
-import { IconArrowUp, IconTrash } from '@tabler/icons-react'
+import { IconArrowUp } from '@tabler/icons-react'
 import type { Schedule } from '@tocsin/api'
 import { type ReactNode, useState } from 'react'
+import { RemoveButton } from '../parts/remove-button.tsx'
 
 type RotationSlot = Schedule['layers'][number]['participants'][number]
 interface Person {
@@ -68,9 +69,7 @@ export function RotationInput({
             >
               <IconArrowUp size={14} />
             </ActionIcon>
-            <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove shift" onClick={() => onChange(turns.filter((_, i) => i !== place))}>
-              <IconTrash size={14} />
-            </ActionIcon>
+            <RemoveButton label="Remove shift" onClick={() => onChange(turns.filter((_, i) => i !== place))} />
           </Group>
         ))}
         <div>

@@ -1,12 +1,15 @@
 import { ActionIcon, Button, Checkbox, Group, Modal, MultiSelect, NumberInput, Select, Stack, TextInput } from '@mantine/core'
 import { IconTrash } from '@tabler/icons-react'
-import { type Schedule, weekdays } from '@tocsin/api'
-import { useApi, useCommand } from '../api.ts'
+import type { Schedule } from '@tocsin/api'
+import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { usePersonChoices } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
+import { RemoveButton } from '../parts/remove-button.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 import { timeZoneChoices } from '../parts/time-zones.ts'
+import { dayChoices } from '../parts/weekdays.ts'
 import { RotationInput } from './rotation-input.tsx'
 
 type Layer = Schedule['layers'][number]
@@ -17,7 +20,6 @@ const everyWords = [
   { value: 'weekly', label: 'weeks' },
   { value: 'monthly', label: 'months' },
 ]
-const dayWords = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 
 interface Draft {
   readonly key: string
@@ -28,7 +30,6 @@ const freshLayer = (): Layer => ({ name: 'Rotation', rotation: { type: 'weekly',
 
 /** A schedule: its layers, the lowest first; higher ones win where they are active. */
 export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; schedule: Schedule | undefined; onClose: () => void }) {
-  const people = useApi('people')
   const remove = useCommand('removeSchedule', { done: 'Schedule removed.', onDone: onClose })
   const { form, submit, isBusy } = useRouteForm(
     'saveSchedule',
@@ -55,7 +56,7 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
       'layers',
       form.values.layers.map((draft, i) => (i === place ? { ...draft, layer: { ...draft.layer, ...change } } : draft)),
     )
-  const choices = (people.data?.people ?? []).map(person => ({ value: person.id, label: person.isActive ? person.name : `${person.name} (deactivated)` }))
+  const choices = usePersonChoices(form.values.layers.flatMap(({ layer }) => layer.participants.flat()))
   return (
     <Modal opened onClose={onClose} title={schedule ? schedule.name : 'New schedule'} size="xl">
       <form onSubmit={submit} noValidate>
@@ -75,16 +76,7 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
                   flex={1}
                   miw={0}
                 />
-                <ActionIcon
-                  variant="subtle"
-                  color="gray"
-                  size={36}
-                  aria-label="Remove layer"
-                  disabled={form.values.layers.length === 1}
-                  onClick={() => form.removeListItem('layers', place)}
-                >
-                  <IconTrash size={16} />
-                </ActionIcon>
+                <RemoveButton label="Remove layer" isDisabled={form.values.layers.length === 1} onClick={() => form.removeListItem('layers', place)} />
               </Group>
               <RotationInput
                 turns={layer.participants}
@@ -152,16 +144,12 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
             description="Others shadow, and the shift shows as a coverage gap"
             {...form.getInputProps('needsApprenticeship', { type: 'checkbox' })}
           />
-          <Group justify="space-between">
-            {schedule ? (
-              <Button variant="subtle" color="red" loading={remove.isPending} onClick={() => remove.mutate({ params: { id: schedule.id } })}>
-                Remove
-              </Button>
-            ) : (
-              <span />
-            )}
-            <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
-          </Group>
+          <FormActions
+            submit="Save"
+            isBusy={isBusy}
+            removing={schedule && { isBusy: remove.isPending, onRemove: () => remove.mutate({ params: { id: schedule.id } }) }}
+            onCancel={onClose}
+          />
         </Stack>
       </form>
     </Modal>
@@ -188,7 +176,7 @@ function Hours({ layer, onChange }: { layer: Layer; onChange: (restrictions: Non
           <MultiSelect
             label="On"
             size="xs"
-            data={weekdays.map((value, i) => ({ value, label: dayWords[i] ?? value }))}
+            data={dayChoices}
             value={[...(one.days ?? [])]}
             placeholder={one.days ? '' : 'every day'}
             onChange={days => set(place, { days: days.length === 0 ? undefined : days })}

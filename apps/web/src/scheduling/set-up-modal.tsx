@@ -1,18 +1,15 @@
-import { Group, Modal, MultiSelect, NumberInput, Select, Stack, TextInput } from '@mantine/core'
-import type { SetUpTarget, TeamOnCall } from '@tocsin/api'
-import { useApi } from '../api.ts'
+import { Group, Modal, NumberInput, Select, Stack, TextInput } from '@mantine/core'
+import { type SetUpTarget, type TeamOnCall, tierNames } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
 import { choice, draftOf, LevelsEditor, levelOf } from '../paging/levels-editor.tsx'
+import { PersonMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 import { timeZoneChoices } from '../parts/time-zones.ts'
 
-const tierNames = ['primary', 'secondary', 'tertiary']
-
 /** The first rotation of a team, with its depths and its escalation, in one form. */
 export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () => void }) {
-  const people = useApi('people')
   const { form, submit, isBusy } = useRouteForm(
     'setUpOnCall',
     {
@@ -48,13 +45,7 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
-          <MultiSelect
-            label="Rotation"
-            description="In order"
-            data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
-            searchable
-            {...form.getInputProps('participantIds')}
-          />
+          <PersonMultiSelect label="Rotation" description="In order" {...form.getInputProps('participantIds')} />
           <Group grow align="flex-start">
             <Select
               label="Shift length"
@@ -69,11 +60,7 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
             <Select
               label="Tiers"
               allowDeselect={false}
-              data={[
-                { value: '1', label: 'primary' },
-                { value: '2', label: 'primary and secondary' },
-                { value: '3', label: 'primary, secondary and tertiary' },
-              ]}
+              data={tierNames.map((_, last) => ({ value: String(last + 1), label: tierNames.slice(0, last + 1).join(', ') }))}
               {...form.getInputProps('tiers')}
             />
           </Group>

@@ -1,12 +1,14 @@
-import { ActionIcon, Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core'
-import { IconTrash } from '@tabler/icons-react'
-import { type PageTarget, severities, type TeamOnCall } from '@tocsin/api'
+import { Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core'
+import { type PageTarget, severities, type TeamOnCall, teamOnCallDefaults, tierNames } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { useTargets } from '../paging/policy-modal.tsx'
+import { ServiceMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
+import { RemoveButton } from '../parts/remove-button.tsx'
 import { timeZoneChoices } from '../parts/time-zones.ts'
+import { positionLabel } from './words.ts'
 
 type Settings = NonNullable<TeamOnCall['settings']>
 const numberOrNull = (value: string | number) => (value === '' ? null : Number(value))
@@ -17,24 +19,23 @@ type TierDraft = Omit<Settings['tiers'][number], 'id'> & { readonly key: string;
 /** The tiers of a team and their coverage requirements, the fallback, and which pages escalate by which policy. */
 export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: () => void }) {
   const policies = useApi('policies')
-  const services = useApi('services')
   const all = useApi('onCall')
-  const choices = useTargets(team)
-  const { settings } = team
+  const settings = team.settings ?? { ...teamOnCallDefaults, timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone }
+  const choices = useTargets(team, settings.fallback)
   const { form, submit, isBusy } = useRouteForm(
     'saveTeamOnCall',
     {
-      timeZone: settings?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
-      tiers: (settings?.tiers ?? []).map((tier): TierDraft => ({ ...tier, key: tier.id })),
-      longestDays: settings?.longestDays ?? ('' as string | number),
-      longestNights: settings?.longestNights ?? ('' as string | number),
-      fallback: (settings?.fallback ?? []).map(target => JSON.stringify(target)),
-      policyId: settings?.policyId ?? '',
-      routing: (settings?.routing ?? []).map((rule, place) => ({ ...rule, key: `rule ${place}` })),
-      highFrom: (settings?.highFrom ?? 'high') as string,
-      progressMinutes: settings?.progressMinutes ?? ('' as string | number),
-      traineeShifts: settings?.traineeShifts ?? 3,
-      holidays: settings?.holidays ?? [],
+      timeZone: settings.timeZone,
+      tiers: settings.tiers.map((tier): TierDraft => ({ ...tier, key: tier.id })),
+      longestDays: settings.longestDays ?? ('' as string | number),
+      longestNights: settings.longestNights ?? ('' as string | number),
+      fallback: settings.fallback.map(target => JSON.stringify(target)),
+      policyId: settings.policyId ?? '',
+      routing: settings.routing.map((rule, place) => ({ ...rule, key: `rule ${place}` })),
+      highFrom: settings.highFrom as string,
+      progressMinutes: settings.progressMinutes ?? ('' as string | number),
+      traineeShifts: settings.traineeShifts,
+      holidays: settings.holidays,
     },
     {
       around: () => ({ params: { id: team.team.id } }),
@@ -47,7 +48,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
         progressMinutes: numberOrNull(values.progressMinutes),
         fallback: values.fallback.map(text => JSON.parse(text) as PageTarget),
         policyId: values.policyId === '' ? null : values.policyId,
-        ...(settings ? { version: settings.version } : {}),
+        ...(team.settings ? { version: team.settings.version } : {}),
       }),
       done: 'Saved.',
       onDone: onClose,
@@ -77,19 +78,18 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
               />
               <Select
                 label="Position"
-                w={150}
+                w={190}
                 allowDeselect={false}
-                data={[
-                  { value: '0', label: 'on call' },
-                  { value: '1', label: 'next in rotation' },
-                  { value: '2', label: 'third in rotation' },
-                ]}
+                data={[0, 1, 2].map(position => ({ value: String(position), label: positionLabel(position) }))}
                 value={String(tier.position ?? 0)}
-                onChange={value => form.setFieldValue(`tiers.${place}.position`, Number(value ?? 0) as never)}
+                onChange={value =>
+                  form.setFieldValue(
+                    'tiers',
+                    form.values.tiers.map((one, i) => (i === place ? { ...one, position: Number(value ?? 0) } : one)),
+                  )
+                }
               />
-              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove tier" onClick={() => form.removeListItem('tiers', place)}>
-                <IconTrash size={16} />
-              </ActionIcon>
+              <RemoveButton label="Remove tier" onClick={() => form.removeListItem('tiers', place)} />
             </Group>
           ))}
           <div>
@@ -100,7 +100,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
               onClick={() =>
                 form.insertListItem('tiers', {
                   key: crypto.randomUUID(),
-                  name: ['primary', 'secondary', 'tertiary'][form.values.tiers.length] ?? '',
+                  name: tierNames[form.values.tiers.length] ?? '',
                   scheduleId: schedules[0]?.value ?? '',
                   position: form.values.tiers.length,
                 } satisfies TierDraft)
@@ -116,10 +116,9 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
           <Select label="Default policy" data={policyChoices} clearable placeholder="Everyone is paged" {...form.getInputProps('policyId')} />
           {form.values.routing.map((rule, place) => (
             <Group key={rule.key} align="flex-end" gap="xs" className="step-card">
-              <MultiSelect
+              <ServiceMultiSelect
                 label="Pages about"
                 placeholder={rule.serviceIds?.length ? '' : 'any service'}
-                data={(services.data ?? []).map(one => ({ value: one.id, label: one.name }))}
                 flex={1}
                 miw={160}
                 {...form.getInputProps(`routing.${place}.serviceIds`)}
@@ -133,9 +132,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
                 {...form.getInputProps(`routing.${place}.severities`)}
               />
               <Select label="use" w={180} data={policyChoices} allowDeselect={false} {...form.getInputProps(`routing.${place}.policyId`)} />
-              <ActionIcon variant="subtle" color="gray" size={36} aria-label="Remove rule" onClick={() => form.removeListItem('routing', place)}>
-                <IconTrash size={16} />
-              </ActionIcon>
+              <RemoveButton label="Remove rule" onClick={() => form.removeListItem('routing', place)} />
             </Group>
           ))}
           <div>
@@ -160,7 +157,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
           <Group grow align="flex-start">
             <Select label="High urgency from" data={[...severities]} allowDeselect={false} {...form.getInputProps('highFrom')} />
             <NumberInput label="Re-escalate without progress (min)" placeholder="off" min={5} max={1_440} {...form.getInputProps('progressMinutes')} />
-            <NumberInput label="Shadow shifts before on call" min={0} max={100} {...form.getInputProps('traineeShifts')} />
+            <NumberInput label="Shadow shifts to complete training" min={0} max={100} {...form.getInputProps('traineeShifts')} />
           </Group>
           <Select
             label="Time zone of coverage hours"

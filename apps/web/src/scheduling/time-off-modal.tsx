@@ -1,13 +1,12 @@
-import { Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
-import { useApi } from '../api.ts'
+import { Group, Modal, Stack, Text, TextInput } from '@mantine/core'
 import { useRouteForm } from '../forms.ts'
+import { PersonSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput } from '../parts/local-time.ts'
 import { FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
 
 export function TimeOffModal({ onClose }: { onClose: () => void }) {
-  const people = useApi('people')
   const me = useMe()
   const mayLead = useMay('lead')
   const { form, submit, isBusy } = useRouteForm(
@@ -25,15 +24,7 @@ export function TimeOffModal({ onClose }: { onClose: () => void }) {
         <Stack>
           <FormProblem errors={form.errors} />
           <Text className="quiet">You are not scheduled during this time. Uncovered shifts show as coverage gaps until somebody takes them.</Text>
-          {mayLead ? (
-            <Select
-              label="Person"
-              searchable
-              allowDeselect={false}
-              data={(people.data?.people ?? []).filter(person => person.isActive).map(person => ({ value: person.id, label: person.name }))}
-              {...form.getInputProps('personId')}
-            />
-          ) : null}
+          {mayLead ? <PersonSelect label="Person" allowDeselect={false} {...form.getInputProps('personId')} /> : null}
           <Group grow align="flex-start">
             <TextInput label="From" type="datetime-local" {...form.getInputProps('start')} />
             <TextInput label="Until" type="datetime-local" {...form.getInputProps('end')} />

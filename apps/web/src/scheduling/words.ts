@@ -9,6 +9,9 @@ export function tintsOf(personIds: readonly string[]): (id: string) => string {
   return id => tints[Math.max(0, order.indexOf(id)) % tints.length] ?? '#ced4da'
 }
 
+/** A position in a rotation, as a label: 0 is who is on call. */
+export const positionLabel = (position: number) => (position === 0 ? 'On call' : position === 1 ? 'Next in rotation' : `Number ${position + 1} in rotation`)
+
 const tierLabel = (team: TeamOnCall, tierId: string) => team.settings?.tiers.find(tier => tier.id === tierId)?.name ?? 'a tier of another team'
 
 function targetWords(team: TeamOnCall, target: PageTarget, names: ReadonlyMap<string, string>): string {

@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { DemoBadge } from '../parts/badges.tsx'
+import { ServiceSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
@@ -72,7 +73,6 @@ export function Integrations() {
 }
 
 function IntegrationModal({ onClose }: { onClose: () => void }) {
-  const services = useApi('services')
   const [made, setMade] = useState<{ url: string; key: string; kind: string }>()
   const { form, submit, isBusy } = useRouteForm(
     'createIntegration',
@@ -108,10 +108,9 @@ function IntegrationModal({ onClose }: { onClose: () => void }) {
               {...form.getInputProps('kind')}
             />
             <TextInput label="Name" required {...form.getInputProps('name')} />
-            <Select
+            <ServiceSelect
               label="Service"
               description="For alerts that do not name a service"
-              data={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
               clearable
               clearButtonProps={{ 'aria-label': 'None' }}
               {...form.getInputProps('serviceId')}

@@ -21,13 +21,13 @@ export function System() {
           <>
             {writers.map(({ pid, openSeconds, query }) => (
               <Text key={pid} px="md" py="xs">
-                A transaction has held the journal back for {openSeconds} s (pid {pid}: {query}).
+                A transaction has blocked the audit log for {openSeconds} s (pid {pid}: {query}).
               </Text>
             ))}
-            <ScrollTable label="Journal readers" minWidth={560}>
+            <ScrollTable label="Audit log readers" minWidth={560}>
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>Journal reader</Table.Th>
+                  <Table.Th>Audit log reader</Table.Th>
                   <Table.Th>State</Table.Th>
                   <Table.Th>Behind</Table.Th>
                   <Table.Th>Dead letters</Table.Th>

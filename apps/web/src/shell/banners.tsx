@@ -1,7 +1,8 @@
-import { Anchor, Text } from '@mantine/core'
+import { Text } from '@mantine/core'
 import { IconClockHour4, IconFlask, IconMailOff } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import { useApi } from '../api.ts'
+import { RouteLink } from '../parts/route-link.tsx'
 import { remaining, useNow } from '../parts/time.tsx'
 
 /** What every page says: a clock that runs, paging that is not live, demo data. One line each. */
@@ -17,9 +18,9 @@ export function Banners() {
           <IconMailOff size={16} aria-hidden />
           <Text inherit>
             Email is not configured, so pages are not delivered. See held messages in the{' '}
-            <Anchor component={Link} to="/messages" inherit c="inherit" underline="always">
+            <RouteLink to="/messages" inherit c="inherit" underline="always">
               message log
-            </Anchor>
+            </RouteLink>
             .
           </Text>
         </div>
@@ -29,9 +30,9 @@ export function Banners() {
           <IconMailOff size={16} aria-hidden />
           <Text inherit>
             Messages by {stalled.join(', ')} are not delivered. See errors in the{' '}
-            <Anchor component={Link} to="/messages" inherit c="inherit" underline="always">
+            <RouteLink to="/messages" inherit c="inherit" underline="always">
               message log
-            </Anchor>
+            </RouteLink>
             .
           </Text>
         </div>
@@ -41,9 +42,9 @@ export function Banners() {
           <IconFlask size={16} aria-hidden />
           <Text inherit>
             Demo data is loaded. Remove it in{' '}
-            <Anchor component={Link} to="/settings" inherit c="inherit" underline="always">
+            <RouteLink to="/settings" inherit c="inherit" underline="always">
               settings
-            </Anchor>
+            </RouteLink>
             .
           </Text>
         </div>
@@ -63,7 +64,7 @@ function RunningClock() {
   const isOverdue = Date.parse(first.dueAt) < now
   const timing = isOverdue ? 'overdue' : first.timing === 'due-soon' ? 'due-soon' : 'due'
   return (
-    <Link to="/incidents/$id" params={{ id: first.incident.id }} search={{ tab: 'notices' } as never} className="clock-bar" data-timing={timing}>
+    <Link to="/incidents/$id" params={{ id: first.incident.id }} search={{ tab: 'notices' }} className="clock-bar" data-timing={timing}>
       <IconClockHour4 size={16} aria-hidden />
       <Text inherit fw={620} className="numeric">
         {isOverdue ? `${remaining(first.dueAt, now)} overdue` : `${remaining(first.dueAt, now)} left`}

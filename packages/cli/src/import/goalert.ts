@@ -1,3 +1,4 @@
+import { weekdays } from '@tocsin/oncall'
 import { z } from 'zod'
 import {
   clock,
@@ -14,7 +15,6 @@ import {
   type TargetEntry,
   uniqueNames,
   wallTime,
-  weekdays,
 } from './parts.ts'
 
 // The answers of GoAlert's GraphQL API (https://goalert.me/docs): users, rotations, schedules, escalationPolicies, services, each as a connection.

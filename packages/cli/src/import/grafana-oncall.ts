@@ -1,3 +1,4 @@
+import type { Weekday } from '@tocsin/oncall'
 import { z } from 'zod'
 import {
   type Imported,
@@ -13,7 +14,6 @@ import {
   type TargetEntry,
   teamEntries,
   uniqueNames,
-  type Weekday,
   wallTime,
 } from './parts.ts'
 

@@ -1,3 +1,4 @@
+import { type Weekday, weekdays } from '@tocsin/oncall'
 import { z } from 'zod'
 import {
   type Imported,
@@ -14,9 +15,7 @@ import {
   type TargetEntry,
   teamEntries,
   uniqueNames,
-  type Weekday,
   wallTime,
-  weekdays,
 } from './parts.ts'
 
 // https://docs.opsgenie.com/docs/api-overview: the answers of /v2/users, /v2/teams, /v2/schedules?expand=rotation, /v2/escalations, and

@@ -1,3 +1,4 @@
+import { weekdays } from '@tocsin/oncall'
 import { z } from 'zod'
 import {
   type Imported,
@@ -14,7 +15,6 @@ import {
   teamEntries,
   uniqueNames,
   wallTime,
-  weekdays,
 } from './parts.ts'
 
 // https://developer.pagerduty.com/api-reference/: lists of users, teams, schedules (with layers), overrides, escalation policies and services.

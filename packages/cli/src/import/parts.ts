@@ -1,4 +1,5 @@
 import type { OrganizationFile } from '@tocsin/api'
+import { type Weekday, weekdays } from '@tocsin/oncall'
 import type { z } from 'zod'
 
 type Input = z.input<typeof OrganizationFile>
@@ -15,9 +16,6 @@ export interface Imported {
   readonly organization: Input
   readonly notes: readonly string[]
 }
-
-export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
-export type Weekday = (typeof weekdays)[number]
 
 /** The day `by` days after another. */
 export const dayAfter = (day: Weekday, by = 1): Weekday => weekdays[(((weekdays.indexOf(day) + by) % 7) + 7) % 7] ?? day

@@ -30,6 +30,6 @@ test('a team’s channels are paged by a step: Teams gets a card, and a webhook 
     const [page] = (await lead.call('pages')).items
     const seen = [await lead.call('teamChannels'), (await lead.call('messageLog')).items, await lead.call('page', { params: { id: page?.id ?? '' } })]
     expect(JSON.stringify(seen), 'whoever knows the address can write there').not.toContain('/workflow')
-    expect(JSON.stringify(seen)).toContain(`Delivered to the team channel by Teams workflow (${new URL(web.url).host})`)
+    expect(JSON.stringify(seen)).toContain(`Page sent to the team channel by Teams workflow (${new URL(web.url).host}`)
   })
 })
