@@ -16,7 +16,5 @@ test('the timeline of an incident tells what was done about its pages, and neith
   }
   const resolved: EntryOf<'page.resolved'> = { ...base, type: 'page.resolved', data: { about, mergedInto: null } }
   const repaired: EntryOf<'page.repaired'> = { ...base, type: 'page.repaired', data: { what: 'late', dueAt: null } }
-  expect(timelineOf([sent, resolved, repaired])).toEqual([
-    { id, at: base.at, by: 'Ada', type: 'page.sent', sentence: 'Page sent to Ben by SMS', reason: null },
-  ])
+  expect(timelineOf([sent, resolved, repaired])).toEqual([{ id, at: base.at, by: 'Ada', type: 'page.sent', sentence: 'Page sent to Ben by SMS', reason: null }])
 })

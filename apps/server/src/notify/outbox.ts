@@ -71,7 +71,9 @@ export class Outbox implements Messenger {
       registers,
     })
     this.#channels = openChannels(config, secrets)
-    this.#deliveries = new Map(messageChannels.map(channel => [channel, defineJob({ kind: `deliver.${channel}`, lane: deliveryLane(channel), data: Delivering })]))
+    this.#deliveries = new Map(
+      messageChannels.map(channel => [channel, defineJob({ kind: `deliver.${channel}`, lane: deliveryLane(channel), data: Delivering })]),
+    )
     for (const job of this.#deliveries.values())
       jobs.registerCall(job, {
         // About a day at a minute's distance: a mail server may be down for a night, and a notice must still leave.

@@ -102,7 +102,11 @@ async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { sch
     const path = `schedules.${i}`
     const { team, name, timeZone, merge, needsApprenticeship = false, overrides, temporaries, absences, apprentices } = schedule
     if (team === undefined) throw invalid(`${path}.team`, 'is required: the team that owns the schedule')
-    if (apprentices.length > 0) throw invalid(`${path}.apprentices`, 'cannot be applied to a server, which knows who has completed training in the team; with needsApprenticeship, everyone else shadows')
+    if (apprentices.length > 0)
+      throw invalid(
+        `${path}.apprentices`,
+        'cannot be applied to a server, which knows who has completed training in the team; with needsApprenticeship, everyone else shadows',
+      )
     if (!isDue('schedule', scheduleKey(schedule))) continue
     const teamId = teams.idOf(team, `${path}.team`)
     const layersOf = (given: typeof schedule.layers, at: string) =>

@@ -67,11 +67,7 @@ export async function listPages(
     )
     .orderBy(desc(unacknowledged), desc(pages.createdAt), desc(pages.id))
     .limit(query.limit + 1)
-  const { items, next } = pagesCursor.page(found, query.limit, ({ page }) => [
-    isUnacknowledged(page),
-    page.createdAt,
-    page.id,
-  ])
+  const { items, next } = pagesCursor.page(found, query.limit, ({ page }) => [isUnacknowledged(page), page.createdAt, page.id])
   return { items: await pageViews(reader, items), next }
 }
 

@@ -268,10 +268,13 @@ const maxShiftLines = 12
 
 function shiftWords(held: readonly string[], now: Instant, timeZone: string): string {
   if (held.length === 0) return 'You have no shifts on this schedule in the next 90 days.'
-  const lines = held.toSorted().slice(0, maxShiftLines).map(span => {
-    const [start = '', end = '', position = '0'] = span.split(' ')
-    return `- ${span(start, end, now, timeZone)}${position === '0' ? '' : `, ${positionName(Number(position))}`}`
-  })
+  const lines = held
+    .toSorted()
+    .slice(0, maxShiftLines)
+    .map(shift => {
+      const [start = '', end = '', position = '0'] = shift.split(' ')
+      return `- ${span(start, end, now, timeZone)}${position === '0' ? '' : `, ${positionName(Number(position))}`}`
+    })
   const more = held.length > maxShiftLines ? [`- and ${held.length - maxShiftLines} more`] : []
   return ['Your shifts in the next 90 days:', ...lines, ...more].join('\n')
 }

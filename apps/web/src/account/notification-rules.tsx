@@ -3,8 +3,8 @@ import type { ContactMethod, NotificationRules as Rules } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { Section } from '../parts/page.tsx'
-import { nameOf } from './words.ts'
 import { RemoveButton } from '../parts/remove-button.tsx'
+import { nameOf } from './words.ts'
 
 const titles = { high: 'High urgency', low: 'Low urgency' } as const
 

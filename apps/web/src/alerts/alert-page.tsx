@@ -7,11 +7,11 @@ import { useApi, useCommand } from '../api.ts'
 import { AlertMatches } from '../detection/alert-matches.tsx'
 import { DemoBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { External, Loaded, Page, Section } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { DismissModal, EscalateModal } from './disposition.tsx'
 import { ReportDetails } from './report-details.tsx'
-import { RouteLink } from '../parts/route-link.tsx'
 
 export function AlertPage() {
   const { id } = useParams({ strict: false }) as { id: string }

@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { SeverityBadge, Tone } from '../parts/badges.tsx'
+import { ServiceMultiSelect, ServiceSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
@@ -11,7 +12,6 @@ import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
 import { dayChoices, dayNames } from '../parts/weekdays.ts'
 import { useMay } from '../session.ts'
-import { ServiceMultiSelect, ServiceSelect } from '../parts/choices.tsx'
 
 /** What is kept from paging for a time, and what is expected to give a sign of life. */
 export function SilencesPage() {
@@ -167,10 +167,7 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
           <FormProblem errors={form.errors} />
           {form.errors.matchers ? <FormProblem errors={{ form: form.errors.matchers }} /> : null}
           <Group grow align="flex-start">
-            <ServiceMultiSelect
-              label="Services"
-              {...form.getInputProps('matchers.serviceIds')}
-            />
+            <ServiceMultiSelect label="Services" {...form.getInputProps('matchers.serviceIds')} />
             <MultiSelect label="Severities" data={[...severities]} {...form.getInputProps('matchers.severities')} />
           </Group>
           <Group grow align="flex-start">
@@ -238,12 +235,7 @@ function HeartbeatModal({ onClose }: { onClose: () => void }) {
               <NumberInput label="Alert after (hours)" min={0.02} max={960} {...form.getInputProps('everyHours')} error={form.errors.everyMinutes} />
               <Select label="Alert severity" allowDeselect={false} data={[...severities]} {...form.getInputProps('severity')} />
             </Group>
-            <ServiceSelect
-              label="Service"
-              placeholder="None: pages the security team"
-              clearable
-              {...form.getInputProps('serviceId')}
-            />
+            <ServiceSelect label="Service" placeholder="None: pages the security team" clearable {...form.getInputProps('serviceId')} />
             <FormActions submit="Add monitor" isBusy={isBusy} onCancel={onClose} />
           </Stack>
         </form>

@@ -5,10 +5,10 @@ import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Loaded, Section } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { pretty } from './try-pane.tsx'
-import { RouteLink } from '../parts/route-link.tsx'
 
 /** The events behind an alert of a rule, with what matched marked. */
 export function AlertMatches({ alert }: { alert: Alert }) {

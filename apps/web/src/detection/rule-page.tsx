@@ -5,11 +5,11 @@ import { lazy, Suspense, useEffect, useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { Loaded, Page, ProblemNote, Section } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { TryPane } from './try-pane.tsx'
 import { originWords } from './words.ts'
-import { RouteLink } from '../parts/route-link.tsx'
 
 // The editor is large, and nobody but the author of a rule needs it.
 const RuleEditor = lazy(() => import('./rule-editor.tsx'))
@@ -162,9 +162,7 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
         </Grid.Col>
       </Grid>
       <Text size="sm">
-        <RouteLink to="/detection">
-          All rules
-        </RouteLink>
+        <RouteLink to="/detection">All rules</RouteLink>
       </Text>
     </Page>
   )

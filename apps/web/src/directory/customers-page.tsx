@@ -5,11 +5,11 @@ import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { DemoBadge } from '../parts/badges.tsx'
+import { ServiceMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
-import { useMay } from '../session.ts'
-import { ServiceMultiSelect } from '../parts/choices.tsx'
 import { RemoveButton } from '../parts/remove-button.tsx'
+import { useMay } from '../session.ts'
 
 export function CustomersPage() {
   const customers = useApi('customers')
@@ -133,10 +133,7 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
               Add contact
             </Button>
           </div>
-          <ServiceMultiSelect
-            label="Services used"
-            {...form.getInputProps('serviceIds')}
-          />
+          <ServiceMultiSelect label="Services used" {...form.getInputProps('serviceIds')} />
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

@@ -1,9 +1,9 @@
 import { Modal, Select, Stack, TextInput } from '@mantine/core'
 import type { Team } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
+import { PersonMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
-import { PersonMultiSelect } from '../parts/choices.tsx'
 
 export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: () => void }) {
   const { form, submit, isBusy } = useRouteForm(
@@ -26,10 +26,7 @@ export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: 
             allowDeselect={false}
             {...form.getInputProps('kind')}
           />
-          <PersonMultiSelect
-            label="Members"
-            {...form.getInputProps('memberIds')}
-          />
+          <PersonMultiSelect label="Members" {...form.getInputProps('memberIds')} />
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

@@ -8,9 +8,9 @@ import { IncidentRow } from '../incidents/incident-row.tsx'
 import { AcknowledgeButton } from '../paging/page-actions.tsx'
 import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
-import { RouteLink } from '../parts/route-link.tsx'
 
 /** What needs a person now stands first. */
 export function HomePage() {
@@ -176,35 +176,16 @@ function Welcome() {
             <Text fw={620}>Set up your organization</Text>
             <List type="ordered" spacing={6}>
               <List.Item>
-                <RouteLink to="/people">
-                  Invite people
-                </RouteLink>{' '}
-                and create a security response team and an engineering team.
+                <RouteLink to="/people">Invite people</RouteLink> and create a security response team and an engineering team.
               </List.Item>
               <List.Item>
-                Set up a{' '}
-                <RouteLink to="/on-call">
-                  rotation
-                </RouteLink>
-                .
+                Set up a <RouteLink to="/on-call">rotation</RouteLink>.
               </List.Item>
               <List.Item>
-                Add your{' '}
-                <RouteLink to="/services">
-                  services
-                </RouteLink>{' '}
-                and{' '}
-                <RouteLink to="/customers">
-                  customers
-                </RouteLink>
-                .
+                Add your <RouteLink to="/services">services</RouteLink> and <RouteLink to="/customers">customers</RouteLink>.
               </List.Item>
               <List.Item>
-                Connect Alertmanager or a PagerDuty integration:{' '}
-                <RouteLink to="/settings">
-                  integration
-                </RouteLink>
-                .
+                Connect Alertmanager or a PagerDuty integration: <RouteLink to="/settings">integration</RouteLink>.
               </List.Item>
             </List>
           </Stack>

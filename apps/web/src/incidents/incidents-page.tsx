@@ -5,12 +5,12 @@ import { useNavigate } from '@tanstack/react-router'
 import type { IncidentSummary } from '@tocsin/api'
 import { useState } from 'react'
 import { useRouteForm } from '../forms.ts'
+import { ServiceMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useListKeys } from '../parts/list-keys.ts'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { useMay } from '../session.ts'
-import { ServiceMultiSelect } from '../parts/choices.tsx'
 import { IncidentRow } from './incident-row.tsx'
 
 export function IncidentsPage() {
@@ -86,11 +86,7 @@ function OpenModal({ onClose }: { onClose: () => void }) {
             required
             {...form.getInputProps('reason')}
           />
-          <ServiceMultiSelect
-            label="Affected services"
-            description="Pages their engineering teams"
-            {...form.getInputProps('serviceIds')}
-          />
+          <ServiceMultiSelect label="Affected services" description="Pages their engineering teams" {...form.getInputProps('serviceIds')} />
           <Select
             label="Responsibility"
             data={[

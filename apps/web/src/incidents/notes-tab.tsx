@@ -14,17 +14,19 @@ export function NotesTab({ incident }: { incident: Incident }) {
   return (
     <Stack>
       {canRespond ? (
-        <Paper p="md"><form noValidate onSubmit={submit}>
-          <Stack gap="sm">
-            <FormProblem errors={form.errors} />
-            <Textarea label="New note" description="Markdown" autosize minRows={3} {...form.getInputProps('markdown')} />
-            <Group justify="flex-end">
-              <Button type="submit" loading={isBusy}>
-                Add note
-              </Button>
-            </Group>
-          </Stack>
-</form>        </Paper>
+        <Paper p="md">
+          <form noValidate onSubmit={submit}>
+            <Stack gap="sm">
+              <FormProblem errors={form.errors} />
+              <Textarea label="New note" description="Markdown" autosize minRows={3} {...form.getInputProps('markdown')} />
+              <Group justify="flex-end">
+                <Button type="submit" loading={isBusy}>
+                  Add note
+                </Button>
+              </Group>
+            </Stack>
+          </form>{' '}
+        </Paper>
       ) : null}
       {incident.notes.length === 0 ? (
         <Paper>

@@ -1,9 +1,9 @@
 import { Group, Stack, Text } from '@mantine/core'
 import { type Incident, type IncidentRole, incidentRoles } from '@tocsin/api'
 import { useCommand } from '../api.ts'
+import { PersonSelect } from '../parts/choices.tsx'
 import { Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
-import { PersonSelect } from '../parts/choices.tsx'
 
 const words: Record<IncidentRole, { label: string; meaning: string }> = {
   lead: { label: 'Lead', meaning: 'leads the security response' },

@@ -2,9 +2,9 @@ import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Stack, Table, T
 import type { Incident } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
+import { PersonSelect } from '../parts/choices.tsx'
 import { Empty, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
-import { PersonSelect } from '../parts/choices.tsx'
 import { ParentIncident } from './parent.tsx'
 
 interface Listed {

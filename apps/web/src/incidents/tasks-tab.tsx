@@ -2,9 +2,9 @@ import { Badge, Button, Checkbox, Group, Paper, Stack, Text, TextInput } from '@
 import type { Incident } from '@tocsin/api'
 import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { PersonSelect } from '../parts/choices.tsx'
 import { Empty, FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
-import { PersonSelect } from '../parts/choices.tsx'
 
 export function TasksTab({ incident }: { incident: Incident }) {
   const canRespond = useMay('responder') && incident.status !== 'closed'
@@ -65,34 +65,36 @@ function NewTask({ incident }: { incident: Incident }) {
     { around: () => ({ params: { id: incident.id } }), toBody: values => ({ ...values, dueOn: values.dueOn || null }), onDone: () => form.reset() },
   )
   return (
-    <Paper p="md"><form noValidate onSubmit={submit}>
-      <Stack gap="sm">
-        <FormProblem errors={form.errors} />
-        <TextInput label="New task" placeholder="Revoke key ak_7Q" {...form.getInputProps('title')} />
-        <Group align="flex-end" gap="sm">
-          <PersonSelect
-            label="Assignee"
-            placeholder="Unassigned"
-            clearable
-            clearButtonProps={{ 'aria-label': 'Nobody' }}
-            flex={1}
-            miw={150}
-            {...form.getInputProps('assigneeId')}
+    <Paper p="md">
+      <form noValidate onSubmit={submit}>
+        <Stack gap="sm">
+          <FormProblem errors={form.errors} />
+          <TextInput label="New task" placeholder="Revoke key ak_7Q" {...form.getInputProps('title')} />
+          <Group align="flex-end" gap="sm">
+            <PersonSelect
+              label="Assignee"
+              placeholder="Unassigned"
+              clearable
+              clearButtonProps={{ 'aria-label': 'Nobody' }}
+              flex={1}
+              miw={150}
+              {...form.getInputProps('assigneeId')}
+            />
+            <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} />
+            <Button type="submit" loading={isBusy}>
+              Add
+            </Button>
+          </Group>
+          <Checkbox
+            size="xs"
+            label="Business-impacting: needs approval by the executive sponsor"
+            {...form.getInputProps('isBusinessImpacting', { type: 'checkbox' })}
           />
-          <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} />
-          <Button type="submit" loading={isBusy}>
-            Add
-          </Button>
-        </Group>
-        <Checkbox
-          size="xs"
-          label="Business-impacting: needs approval by the executive sponsor"
-          {...form.getInputProps('isBusinessImpacting', { type: 'checkbox' })}
-        />
-        {form.values.isBusinessImpacting && incident.executive === null ? (
-          <Text size="xs">Assign the executive sponsor role to somebody who can approve it.</Text>
-        ) : null}
-      </Stack>
-</form>    </Paper>
+          {form.values.isBusinessImpacting && incident.executive === null ? (
+            <Text size="xs">Assign the executive sponsor role to somebody who can approve it.</Text>
+          ) : null}
+        </Stack>
+      </form>{' '}
+    </Paper>
   )
 }

@@ -3,9 +3,9 @@ import { IconChevronDown } from '@tabler/icons-react'
 import { isUnacknowledged, type Page } from '@tocsin/api'
 import { useState } from 'react'
 import { useCommand } from '../api.ts'
+import { PersonMultiSelect, PersonSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useMay } from '../session.ts'
-import { PersonMultiSelect, PersonSelect } from '../parts/choices.tsx'
 
 export function AcknowledgeButton({ page, size = 'xs' }: { page: Page; size?: string }) {
   const acknowledge = useCommand('acknowledgePage', { done: 'Acknowledged. Escalation stopped.' })

@@ -6,9 +6,9 @@ import { useState } from 'react'
 import { call, tellProblem, useApi } from '../api.ts'
 import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { Time, utc } from '../parts/time.tsx'
 import { PageActions } from './page-actions.tsx'
-import { RouteLink } from '../parts/route-link.tsx'
 
 /** The timeline of a page. */
 export function PageTimelinePage() {

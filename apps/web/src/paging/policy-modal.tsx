@@ -2,9 +2,9 @@ import { Modal, NumberInput, Stack, Switch, TextInput } from '@mantine/core'
 import { type PageTarget, type Policy, type TeamOnCall, weekdays } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { usePersonChoices } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
-import { usePersonChoices } from '../parts/choices.tsx'
 import { choice, draftOf, LevelsEditor, levelOf, type TargetChoice } from './levels-editor.tsx'
 
 const office = { days: weekdays.slice(0, 5), from: '09:00', until: '17:00' }

@@ -5,12 +5,12 @@ import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
+import { PersonSelect } from '../parts/choices.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
+import { RemoveButton } from '../parts/remove-button.tsx'
 import { dayFromNow, Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
-import { PersonSelect } from '../parts/choices.tsx'
 import { FollowUpRow } from './follow-up-row.tsx'
-import { RemoveButton } from '../parts/remove-button.tsx'
 
 const kindChoices = findingKinds.map(value => ({ value, label: value.replaceAll('-', ' ') }))
 
@@ -199,12 +199,7 @@ function FollowUps({ review, canRespond }: { review: Review; canRespond: boolean
             <FormProblem errors={form.errors} />
             <TextInput label="New follow-up action" placeholder="Keys of support accounts expire after 30 days" {...form.getInputProps('title')} />
             <Group align="flex-start">
-              <PersonSelect
-                label="Owner"
-                flex={1}
-                miw={150}
-                {...form.getInputProps('ownerId')}
-              />
+              <PersonSelect label="Owner" flex={1} miw={150} {...form.getInputProps('ownerId')} />
               <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} />
               <Button type="submit" variant="default" loading={isBusy} mt={24}>
                 Add

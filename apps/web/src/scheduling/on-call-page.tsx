@@ -5,13 +5,13 @@ import type { TeamOnCall } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { ScrollTable } from '../parts/scroll-table.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { FeedModal } from './feed-modal.tsx'
 import { SetUpModal } from './set-up-modal.tsx'
 import { TimeOffModal } from './time-off-modal.tsx'
-import { RouteLink } from '../parts/route-link.tsx'
 
 /** Who is on call now, for everybody; and for the one who looks, what they hold next. */
 export function OnCallPage() {

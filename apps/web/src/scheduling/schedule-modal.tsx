@@ -6,11 +6,11 @@ import { useRouteForm } from '../forms.ts'
 import { usePersonChoices } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
+import { RemoveButton } from '../parts/remove-button.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 import { timeZoneChoices } from '../parts/time-zones.ts'
 import { dayChoices } from '../parts/weekdays.ts'
 import { RotationInput } from './rotation-input.tsx'
-import { RemoveButton } from '../parts/remove-button.tsx'
 
 type Layer = Schedule['layers'][number]
 

@@ -2,11 +2,11 @@ import { Group, Modal, NumberInput, Select, Stack, TextInput } from '@mantine/co
 import { type SetUpTarget, type TeamOnCall, tierNames } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
 import { choice, draftOf, LevelsEditor, levelOf } from '../paging/levels-editor.tsx'
+import { PersonMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 import { timeZoneChoices } from '../parts/time-zones.ts'
-import { PersonMultiSelect } from '../parts/choices.tsx'
 
 /** The first rotation of a team, with its depths and its escalation, in one form. */
 export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () => void }) {
@@ -45,11 +45,7 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
-          <PersonMultiSelect
-            label="Rotation"
-            description="In order"
-            {...form.getInputProps('participantIds')}
-          />
+          <PersonMultiSelect label="Rotation" description="In order" {...form.getInputProps('participantIds')} />
           <Group grow align="flex-start">
             <Select
               label="Shift length"

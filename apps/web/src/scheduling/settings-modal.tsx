@@ -3,12 +3,12 @@ import { type PageTarget, severities, type TeamOnCall, teamOnCallDefaults, tierN
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { useTargets } from '../paging/policy-modal.tsx'
+import { ServiceMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
-import { timeZoneChoices } from '../parts/time-zones.ts'
-import { ServiceMultiSelect } from '../parts/choices.tsx'
-import { positionLabel } from './words.ts'
 import { RemoveButton } from '../parts/remove-button.tsx'
+import { timeZoneChoices } from '../parts/time-zones.ts'
+import { positionLabel } from './words.ts'
 
 type Settings = NonNullable<TeamOnCall['settings']>
 const numberOrNull = (value: string | number) => (value === '' ? null : Number(value))

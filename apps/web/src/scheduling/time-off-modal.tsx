@@ -1,10 +1,10 @@
 import { Group, Modal, Stack, Text, TextInput } from '@mantine/core'
 import { useRouteForm } from '../forms.ts'
+import { PersonSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput } from '../parts/local-time.ts'
 import { FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
-import { PersonSelect } from '../parts/choices.tsx'
 
 export function TimeOffModal({ onClose }: { onClose: () => void }) {
   const me = useMe()
@@ -24,13 +24,7 @@ export function TimeOffModal({ onClose }: { onClose: () => void }) {
         <Stack>
           <FormProblem errors={form.errors} />
           <Text className="quiet">You are not scheduled during this time. Uncovered shifts show as coverage gaps until somebody takes them.</Text>
-          {mayLead ? (
-            <PersonSelect
-              label="Person"
-              allowDeselect={false}
-              {...form.getInputProps('personId')}
-            />
-          ) : null}
+          {mayLead ? <PersonSelect label="Person" allowDeselect={false} {...form.getInputProps('personId')} /> : null}
           <Group grow align="flex-start">
             <TextInput label="From" type="datetime-local" {...form.getInputProps('start')} />
             <TextInput label="Until" type="datetime-local" {...form.getInputProps('end')} />

@@ -3,12 +3,12 @@ import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { DemoBadge } from '../parts/badges.tsx'
+import { ServiceSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
-import { ServiceSelect } from '../parts/choices.tsx'
 
 const kinds = { alertmanager: 'Prometheus Alertmanager', pagerduty: 'PagerDuty Events API v2' } as const
 

@@ -2,8 +2,8 @@ import { Text } from '@mantine/core'
 import { IconClockHour4, IconFlask, IconMailOff } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import { useApi } from '../api.ts'
-import { remaining, useNow } from '../parts/time.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
+import { remaining, useNow } from '../parts/time.tsx'
 
 /** What every page says: a clock that runs, paging that is not live, demo data. One line each. */
 export function Banners() {
