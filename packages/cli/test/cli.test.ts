@@ -143,7 +143,7 @@ describe('npx tocsin', () => {
     writeFileSync(file, text.replace('Leak', 'Peak'))
     expect(await tocsin(['journal', 'verify', file])).toMatchObject({
       code: 1,
-      out: expect.stringMatching(/NOT genuine:\n- entry 3 of the file \(index 2 in the journal\) was changed/),
+      out: expect.stringMatching(/NOT genuine:\n- entry 3 of the file \(index 2 in the audit log\) was changed/),
     })
     expect(JSON.parse((await tocsin(['--json', 'journal', 'verify', file])).out)).toMatchObject({ isGenuine: false })
     expect(await tocsin(['journal', 'verify', '/nowhere.json'])).toMatchObject({ code: 2, err: '/nowhere.json cannot be read (ENOENT).\n' })

@@ -105,7 +105,7 @@ describe('an exported journal', () => {
   ])('%s is found', (_, genuine, attack) => {
     const { problems } = verifyExport(forged(genuine, attack), key)
     expect(problems[0]).toMatch(
-      /^entry [23] of the file \(index [12] in the journal\) (was changed: it does not lead to the signed root|is not an exported entry)$/,
+      /^entry [23] of the file \(index [12] in the audit log\) (was changed: it does not lead to the signed root|is not an exported entry)$/,
     )
     expect(
       verifyExport(

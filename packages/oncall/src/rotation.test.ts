@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { rotationTypes } from './rotation.ts'
 import { type Schedule, shifts, whoIsOnCall } from './schedule.ts'
+import { rotationTypes } from './vocabulary.ts'
 
 const berlin = (start = '2026-03-23T09:00'): Schedule => ({
   ...{ name: 's', timeZone: 'Europe/Berlin' },

@@ -67,7 +67,7 @@ describe('the journal', () => {
     await db.execute(sql`update journal set data = '{"markdown": "entry 99"}' where data->>'markdown' = 'entry 5'`)
     await db.execute(sql`alter table journal enable trigger all`)
     const { problems } = verifyExport(await exported(administrator), key)
-    expect(problems).toEqual([expect.stringMatching(/^entry 8 of the file \(index 7 in the journal\) was changed/)])
+    expect(problems).toEqual([expect.stringMatching(/^entry 8 of the file \(index 7 in the audit log\) was changed/)])
   })
 
   test('eighty at once are sealed each once, without a gap', async ({ world }) => {

@@ -271,8 +271,8 @@ function shiftWords(held: readonly string[], now: Instant, timeZone: string): st
   const lines = held
     .toSorted()
     .slice(0, maxShiftLines)
-    .map(span => {
-      const [start = '', end = '', position = '0'] = span.split(' ')
+    .map(shift => {
+      const [start = '', end = '', position = '0'] = shift.split(' ')
       return `- ${span(start, end, now, timeZone)}${position === '0' ? '' : `, ${positionName(Number(position))}`}`
     })
   const more = held.length > maxShiftLines ? [`- and ${held.length - maxShiftLines} more`] : []

@@ -17,12 +17,12 @@ type Answer =
   | { readonly kind: 'reassign' | 'add-responder'; readonly who: string }
 
 function send(token: string, answer: Answer): Promise<PageView> {
-  if (answer.kind === 'acknowledge') return call('acknowledgeByLink', { body: { token } })
+  if (answer.kind === 'reassign') return call('declineByLink', { body: { token, to: answer.who } })
+  if (answer.kind === 'add-responder') return call('addRespondersByLink', { body: { token, who: answer.who } })
+  if (answer.kind === 'snooze') return call('snoozeByLink', { body: { token, minutes: answer.minutes } })
   if (answer.kind === 'release') return call('releaseByLink', { body: { token } })
   if (answer.kind === 'escalate') return call('escalateByLink', { body: { token } })
-  if (answer.kind === 'snooze') return call('snoozeByLink', { body: { token, minutes: answer.minutes } })
-  if (answer.kind === 'reassign') return call('declineByLink', { body: { token, to: answer.who } })
-  return call('addRespondersByLink', { body: { token, who: answer.who } })
+  return call('acknowledgeByLink', { body: { token } })
 }
 
 /** What the server refuses of these is told at the field for the name. */

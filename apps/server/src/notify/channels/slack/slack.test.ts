@@ -47,6 +47,8 @@ test('Slack gets a message with buttons, and a signed press of one acknowledges'
     await world.alert({ service: 'billing', title: 'Later' })
     const [page] = (await primary.call('pages')).items.filter(one => one.state === 'triggered')
     const { events } = await primary.call('page', { params: { id: page?.id ?? '' } })
-    expect(events.map(event => event.text)).toContain(`Delivery to ${primary.name} by Slack (U012AB3CD) failed: Slack rejected the message: channel_not_found`)
+    expect(events.map(event => event.text)).toContain(
+      `Page could not be sent to ${primary.name} by Slack: Slack rejected the message: channel_not_found (U012AB3CD)`,
+    )
   })
 })
