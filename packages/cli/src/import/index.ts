@@ -16,7 +16,7 @@ export async function importFrom(output: Output, tool: Importer, paths: readonly
   const at = options.at ?? new Date().toISOString()
   if (Number.isNaN(Date.parse(at))) throw new CliProblem('--at must be an instant such as 2026-03-23T09:00:00Z.', 2)
   const { organization, notes } = await convert(tool, paths, at)
-  const converted = validated(OrganizationFile, withoutEmpty(organization), 'The export cannot be converted')
+  const converted = validated(OrganizationFile, withoutEmpty(organization), 'The export cannot be converted', ': ')
   await writeOrganization(output, converted, options.out, [...new Set(notes)])
 }
 
@@ -47,7 +47,7 @@ async function readAll<Shape extends z.ZodType>(schema: Shape, tool: Importer, p
       } catch {
         throw new CliProblem(`${path} is not valid JSON. Import JSON responses of the ${tool} API.`, 2)
       }
-      return validated(schema, content, `${path} is not a response of the ${tool} API`)
+      return validated(schema, content, `${path} is not a response of the ${tool} API`, ': ')
     }),
   )
 }
