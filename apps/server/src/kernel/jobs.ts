@@ -8,6 +8,7 @@ import { newId } from './ids.ts'
 import type { JobKind, Lane } from './lanes.ts'
 import { jobs } from './tables.ts'
 import { type Log, type Metrics, openGauge, sentenceOf } from './telemetry.ts'
+import { storable } from './text.ts'
 
 /** What a job that calls nobody does: its effect, in the transaction that also removes the job. */
 export interface JobHandler<Data> {
@@ -568,7 +569,7 @@ export class JobRunner {
       const runAt = addSeconds(tx.now, Math.min(60, 2 ** Math.min(attempts, 6)))
       await tx.db
         .update(jobs)
-        .set({ attempts, lastError: sentence.slice(0, 500), leasedBy: null, runAt })
+        .set({ attempts, lastError: storable(sentence, 500), leasedBy: null, runAt })
         .where(mine)
     })
   }

@@ -21,6 +21,7 @@ import {
 import { Undeliverable } from '../kernel/outbound.ts'
 import { type Secrets, signToken } from '../kernel/secrets.ts'
 import { type Log, type Metrics, openGauge, sentenceOf } from '../kernel/telemetry.ts'
+import { storable } from '../kernel/text.ts'
 import { replyAddress } from './channels/email/inbox.ts'
 import { hostOf, type OutboundMessage, openChannels, type Senders } from './channels/index.ts'
 import { messages } from './tables.ts'
@@ -213,7 +214,7 @@ export class Outbox implements Messenger {
       if (!send) throw new Error(`${channel} is not configured`)
       return { state: 'sent', text: await send(this.#outboundMessageOf(message, Date.parse(reader.now)), signal) }
     } catch (error) {
-      const sentence = sentenceOf(error).slice(0, 500)
+      const sentence = storable(sentenceOf(error), 500)
       if (error instanceof Undeliverable) return { state: 'failed', text: sentence }
       await reader.db.update(messages).set({ lastError: sentence }).where(eq(messages.id, messageId))
       if (attempt === 1)
@@ -286,7 +287,7 @@ export class Outbox implements Messenger {
   }
 
   async #settle(tx: Tx, receipts: readonly (Receipt & { readonly messageId: string })[]): Promise<void> {
-    const rows = receipts.map(({ messageId, state, text }) => sql`(${messageId}::uuid, ${state}, ${text.slice(0, 500)})`)
+    const rows = receipts.map(({ messageId, state, text }) => sql`(${messageId}::uuid, ${state}, ${storable(text, 500)})`)
     const settled = await tx.db.execute<{
       id: string
       channel: MessageChannel
