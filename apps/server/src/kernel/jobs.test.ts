@@ -335,15 +335,27 @@ test.concurrent('a stop waits for what is being claimed and run; nothing is begu
   await rig.database.transaction(tx => schedule(tx, { kind, key: 'late', runAt: due, data: { n: 1 } }))
   await rig.runner.start()
   await rig.runner.drain()
-  let stopping: Promise<void> | undefined
-  await rig.database.transaction(async tx => {
-    await tx.db.execute(sql`lock table jobs in access exclusive mode`)
-    rig.standAt(due)
-    rig.runner.wake()
-    await pause(100)
-    stopping = rig.runner.stop()
-    await pause(100)
-  })
+  /** Stops it while its claim waits for the table; undefined where it was at something else. */
+  const stopWhileClaiming = () =>
+    rig.database.transaction(async tx => {
+      await tx.db.execute(sql`lock table jobs in access exclusive mode`)
+      let isClaiming = false
+      rig.onAsked = () => {
+        isClaiming = true
+      }
+      rig.standAt(due)
+      rig.runner.wake()
+      rig.onAsked = () => undefined
+      if (!isClaiming) {
+        rig.standAt(noon)
+        return undefined
+      }
+      await pause(100)
+      const stopping = rig.runner.stop()
+      await pause(100)
+      return { stopping }
+    })
+  const { stopping } = await until(stopWhileClaiming, 'it is stopped')
   await stopping
   expect(done, 'what was being claimed is done').toBe(1)
   await rig.add({ kind, data: { n: 2 } })
