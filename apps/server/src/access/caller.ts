@@ -28,9 +28,9 @@ export interface Caller {
   readonly sessionId: string | null
 }
 
-/** Tells callers apart: a person in all their sessions, a key, or anybody on a public route. */
-export function nameOfCaller(caller: MaybeCaller): string {
-  return caller === null ? 'anybody' : `${caller.actor.kind} ${caller.actor.id}`
+/** Tells callers apart: a person in all their sessions, or a key; undefined for anybody on a public route. */
+export function nameOfCaller(caller: MaybeCaller): string | undefined {
+  return caller === null ? undefined : `${caller.actor.kind} ${caller.actor.id}`
 }
 
 /** Nobody in particular, on a public route. */

@@ -4,7 +4,7 @@ import type { AppContext, Caller } from '../access/index.ts'
 import { type Actor, record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { conflict, notFound } from '../kernel/problems.ts'
-import { acknowledgePagesAbout, resolvePagesAbout } from '../paging/index.ts'
+import { acknowledgePagesAbout, movePagesInto, resolvePagesAbout } from '../paging/index.ts'
 import { alerts } from './tables.ts'
 
 type AlertRow = typeof alerts.$inferSelect
@@ -99,7 +99,7 @@ export async function escalateAlerts(
   context: AppContext,
   caller: Caller,
   ids: readonly string[],
-  incident: { id: string; number: number },
+  incident: { id: string; number: number; isRestricted: boolean },
   disposition: { responsibility: Responsibility; reason: string },
 ): Promise<AlertRow[]> {
   const escalated: AlertRow[] = []
@@ -119,21 +119,23 @@ export async function escalateAlerts(
         incidentNumber: incident.number,
       })
       .where(eq(alerts.id, id))
+    escalated.push(alert)
+  }
+  // Before the pages are acknowledged: what is recorded of that belongs to the incident.
+  await movePagesInto(
+    tx,
+    escalated.map(alert => alert.id),
+    incident,
+  )
+  for (const { id, number, title } of escalated) {
     await acknowledgePagesAbout(tx, context, caller.actor, caller.personId, id)
     await record(tx, {
       actor: caller.actor,
       type: 'alert.escalated',
       subject: { kind: 'alert', id },
       within: incident.id,
-      data: {
-        responsibility: disposition.responsibility,
-        reason: disposition.reason,
-        number: alert.number,
-        title: alert.title,
-        incidentNumber: incident.number,
-      },
+      data: { responsibility: disposition.responsibility, reason: disposition.reason, number, title, incidentNumber: incident.number },
     })
-    escalated.push(alert)
   }
   return escalated
 }

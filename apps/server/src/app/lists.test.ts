@@ -106,7 +106,7 @@ describe('a list', () => {
       const part = await ada.call('page', { params: { id: pageId }, query: query(cursor) })
       return { items: part.events, next: part.next }
     })
-    expect(timeline.items.map(event => event.text.split(': ').at(-1))).toEqual(Array.from({ length: many }, (_, n) => String(n)))
+    expect(timeline.items.map(event => /\((\d+)\)$/.exec(event.text)?.[1])).toEqual(Array.from({ length: many }, (_, n) => String(n)))
     const entries = await walk(cursor => ada.call('journal', { query: query(cursor) }))
     expect(new Set(entries.items.map(entry => entry.id)).size).toBeGreaterThan(many)
 
@@ -124,8 +124,18 @@ describe('a list', () => {
       ([name, route]) => 'query' in route && route.query !== undefined && 'cursor' in route.query.shape && !['incidents', 'page'].includes(name),
     )
     expect(lists.length).toBeGreaterThan(10)
+    // Of the right shape, with what the database would refuse.
+    const id = '0193b5a0-0000-7000-8000-000000000001'
+    const forged = ['messages', 'pages', 'journal-dead-letters', 'obligations', 'follow-ups'].flatMap(name =>
+      [
+        ['0000-01-01T00:00:00Z', id],
+        [true, '0000-01-01T00:00:00Z', id],
+        [0, '0000-01-01', 'x', id],
+        [0, 'a\u0000b', id],
+      ].map(values => Buffer.from(JSON.stringify([name, ...values])).toString('base64url')),
+    )
     for (const [name] of lists)
-      for (const cursor of ['nonsense', '12', next ?? '', Buffer.from('[1').toString('base64url')]) {
+      for (const cursor of ['nonsense', '12', next ?? '', Buffer.from('[1').toString('base64url'), ...forged]) {
         const reply = ada.call.raw(name, { params: { id: team.id }, query: { cursor } })
         await expect(reply, name).rejects.toMatchObject({ problem: { status: 400, errors: [{ path: 'cursor' }] } })
       }

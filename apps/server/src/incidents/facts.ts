@@ -5,6 +5,7 @@ import { type AppContext, assertPeople, type Caller, findPerson } from '../acces
 import { type Actor, markRecords, record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { conflict } from '../kernel/problems.ts'
+import { redactPages } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { assessSeverity, criteriaVersion } from './severity.ts'
@@ -44,6 +45,7 @@ export async function changeIncident(tx: Tx, context: AppContext, caller: Caller
   if (input.isRestricted === true && !incident.isRestricted)
     await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
   if (input.isRestricted !== undefined) await markRecords(tx, [id], { isRestricted: input.isRestricted })
+  if (input.isRestricted === true) await redactPages(tx, incident)
   await record(tx, {
     actor: caller.actor,
     type: 'incident.changed',

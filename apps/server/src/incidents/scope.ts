@@ -4,7 +4,7 @@ import { firstSecurityTeam, listCustomers, listServices, services } from '../dir
 import { record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
-import { pageTeam } from '../paging/index.ts'
+import { pageTeam, restrictedSummary } from '../paging/index.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { incidentCustomers, incidentServices } from './tables.ts'
 import type { DeclarationEffects } from './transitions.ts'
@@ -71,7 +71,7 @@ export async function pageAbout(tx: Tx, context: AppContext, incident: IncidentR
     subject: { kind: 'incident', id: incident.id },
     within: incident.id,
     title: isRestricted ? `Incident ${incident.number} (restricted) needs a response` : `Incident ${incident.number}: ${incident.title}`,
-    summary: isRestricted ? 'This incident is restricted. Acknowledge the page, then open the incident in Tocsin for details.' : sentence,
+    summary: isRestricted ? restrictedSummary : sentence,
     severity: 'high',
     isDemo: incident.isDemo,
   })
@@ -107,7 +107,7 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
     topic: page.topic,
     firstPersonId: incident.leadId,
     title: incident.isRestricted ? `Incident ${incident.number} (restricted): ${page.brief}` : page.title,
-    summary: incident.isRestricted ? 'This incident is restricted. Acknowledge the page, then open the incident in Tocsin for details.' : page.summary,
+    summary: incident.isRestricted ? restrictedSummary : page.summary,
     severity: 'critical',
     isDemo: incident.isDemo,
   })

@@ -18,7 +18,10 @@ export function defineWorkload(context: AppContext): void {
   context.workload.define({
     async openIncidents(reader, teamId, viewer) {
       const rows = await reader.db
-        .selectDistinctOn([incidents.number], { number: incidents.number, title: incidents.title, severity: incidents.severity, status: incidents.status })
+        .selectDistinctOn([incidents.number], {
+          ...{ number: incidents.number, title: incidents.title, severity: incidents.severity, status: incidents.status },
+          isRestricted: incidents.isRestricted,
+        })
         .from(incidents)
         .innerJoin(incidentServices, eq(incidentServices.incidentId, incidents.id))
         .innerJoin(services, eq(services.id, incidentServices.serviceId))
@@ -34,7 +37,11 @@ export function defineWorkload(context: AppContext): void {
       const named = rows
         .slice(0, maxNamed)
         .toSorted((a, b) => (a.severity ?? 'SEV9').localeCompare(b.severity ?? 'SEV9'))
-        .map(({ number, title, severity, status }) => `Incident ${number}, ${severity ?? 'no severity yet'}, ${status}: ${title}`)
+        .map(({ number, title, severity, status, isRestricted }) => {
+          // The message is in the log, which others read.
+          const what = isRestricted ? 'restricted; open it in Tocsin' : title
+          return `Incident ${number}, ${severity ?? 'no severity yet'}, ${status}: ${what}`
+        })
       return rows.length > maxNamed ? [...named, 'and more (see the open incidents in Tocsin)'] : named
     },
     async engagements(reader, personIds) {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type DataOf, type EventType, readEvent, type SubjectOf, UnreadableEvent, versionOf, type WithinOf } from '@tocsin/events'
 import { hashBody, type LeafHeader, saltBytes } from '@tocsin/merkle'
-import { and, desc, eq, gt, gte, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -194,12 +194,14 @@ export async function readEntriesAbout(
   return rows.map(row => ({ entry: toEntry(row), seq: row.seq }))
 }
 
-/** When a person last did something about a record or within it, after `since`; undefined when nobody did. */
-export async function lastDoneByPeople(reader: Reader, recordId: string, since: Instant): Promise<Instant | undefined> {
+/** When a person last did something about one of some records or within it, after `since`; undefined when nobody did. */
+export async function lastDoneByPeople(reader: Reader, recordIds: readonly string[], since: Instant): Promise<Instant | undefined> {
   const [found] = await reader.db
     .select({ at: sql<string | null>`max(${journal.at})` })
     .from(journal)
-    .where(and(or(eq(journal.subjectId, recordId), eq(journal.withinId, recordId)), eq(journal.actorKind, 'person'), gt(journal.at, since)))
+    .where(
+      and(or(inArray(journal.subjectId, [...recordIds]), inArray(journal.withinId, [...recordIds])), eq(journal.actorKind, 'person'), gt(journal.at, since)),
+    )
   return found?.at ? new Date(found.at).toISOString() : undefined
 }
 

@@ -16,7 +16,7 @@ export function listCursor<Values extends readonly unknown[]>(name: string, shap
       if (cursor === undefined) return undefined
       const [list, ...values] = parts(cursor)
       const parsed = shape.safeParse(values)
-      if (list !== name || !parsed.success) throw invalid('cursor', 'must be the `next` value of a page of this list')
+      if (list !== name || !parsed.success || !values.every(isStorable)) throw invalid('cursor', 'must be the `next` value of a page of this list')
       return parsed.data
     },
     page(rows, limit, valuesOf) {
@@ -27,6 +27,9 @@ export function listCursor<Values extends readonly unknown[]>(name: string, shap
     },
   }
 }
+
+/** Texts that the database would refuse: with NUL, half a surrogate pair, or of a year that it does not know. */
+const isStorable = (value: unknown) => typeof value !== 'string' || (!value.includes('\0') && value.isWellFormed() && !/^0000-\d\d-\d\d/.test(value))
 
 function parts(cursor: string): unknown[] {
   try {

@@ -8,7 +8,7 @@ import cookies from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import multipart from '@fastify/multipart'
 import rateLimit from '@fastify/rate-limit'
-import { problemKinds, type Route, type RouteInput, type RouteReply, uploadLimits, validate } from '@tocsin/api'
+import { type FieldError, problemKinds, type Route, type RouteInput, type RouteReply, uploadLimits, validate } from '@tocsin/api'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { z } from 'zod'
 import type { Config } from './config.ts'
@@ -23,6 +23,11 @@ import { isEqual, secretDigest } from './secrets.ts'
 import type { Log, Metrics } from './telemetry.ts'
 
 const bodyBytes = 4 * 1_048_576
+/** Values of one request, and how deep they are nested: beyond that a schema takes seconds, or the stack. */
+const maxValues = 50_000
+const maxDepth = 100
+/** Fields that an answer names as wrong. */
+const maxErrors = 100
 /** What a caller waits before it asks again while something is away. */
 const retryAfterSeconds = 2
 
@@ -96,8 +101,8 @@ export interface HttpServices<Caller> {
   readonly metrics: Metrics
   readonly drain: Drain
   readonly idempotency: Idempotency
-  /** A name that tells callers apart, the same for each request of one. */
-  readonly nameOf: (caller: Caller) => string
+  /** A name that tells callers apart, the same for each request of one; undefined for whoever is not known. */
+  readonly nameOf: (caller: Caller) => string | undefined
   /** Says who calls, and refuses who may not call this route. */
   readonly authorize: (reader: Reader, route: Route, request: FastifyRequest) => Promise<Caller>
 }
@@ -203,7 +208,14 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
     http.route({
       method: route.method,
       url: route.path.replace(/\{(\w+)\}/g, ':$1'),
-      config: { rateLimit: { max: route.perMinute ?? 1_200, timeWindow: 60_000 } },
+      config: {
+        rateLimit: {
+          max: route.perMinute ?? 1_200,
+          timeWindow: 60_000,
+          // Where a credential is not checked, a new one with each request would be a new share.
+          ...(route.access.kind === 'public' ? { keyGenerator: (request: FastifyRequest) => request.ip } : {}),
+        },
+      },
       handler: async (request, reply) => answer(services, binding, request, reply),
     })
   }
@@ -270,14 +282,11 @@ async function repeatOf<Caller>(
 
 function parse(schema: z.ZodType | undefined, value: unknown, part: 'path' | 'query' | 'body'): unknown {
   if (!schema) return undefined
-  const unstorable = findUnstorable(value, [])
-  if (unstorable)
-    throw new AppProblem('invalid', `${unstorable}: must be text without NUL characters and unpaired surrogates.`, [
-      { path: unstorable, message: 'must be text without NUL characters and unpaired surrogates' },
-    ])
+  const unacceptable = findUnacceptable(value)
+  if (unacceptable) throw new AppProblem('invalid', `${unacceptable.path || part}: ${unacceptable.message}.`, [unacceptable])
   const parsed = validate(schema, value ?? {})
   if ('data' in parsed) return parsed.data
-  const { errors } = parsed
+  const errors = parsed.errors.slice(0, maxErrors)
   throw new AppProblem(
     'invalid',
     errors
@@ -288,13 +297,27 @@ function parse(schema: z.ZodType | undefined, value: unknown, part: 'path' | 'qu
   )
 }
 
-/** PostgreSQL keeps neither NUL nor half a surrogate pair: the path of a text that has one. */
-function findUnstorable(value: unknown, path: readonly (string | number)[]): string | undefined {
-  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? path.join('.') || 'body' : undefined
-  if (typeof value !== 'object' || value === null) return undefined
-  for (const [key, member] of Object.entries(value)) {
-    const found = key.includes('\0') || !key.isWellFormed() ? path.join('.') || 'body' : findUnstorable(member, [...path, key])
-    if (found) return found
+const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed()
+
+/**
+ * What is wrong with a value before its schema is asked, which takes its time with many or deep values: there are too many, or a text that PostgreSQL does
+ * not keep (NUL, half a surrogate pair).
+ */
+function findUnacceptable(whole: unknown): FieldError | undefined {
+  const left: { readonly value: unknown; readonly path: string; readonly depth: number }[] = [{ value: whole, path: '', depth: 0 }]
+  let count = 0
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const { value, path, depth } = next
+    if (typeof value === 'string' && !isStorable(value)) return { path, message: 'must be text without NUL characters and unpaired surrogates' }
+    if (typeof value !== 'object' || value === null) continue
+    if (depth >= maxDepth) return { path: '', message: `must be nested at most ${maxDepth} levels deep` }
+    const entries = Object.entries(value)
+    count += entries.length
+    if (count > maxValues) return { path: '', message: `must have at most ${maxValues.toLocaleString('en')} values` }
+    for (const [key, member] of entries.toReversed()) {
+      if (!isStorable(key)) return { path, message: 'must be text without NUL characters and unpaired surrogates' }
+      left.push({ value: member, path: path === '' ? key : `${path}.${key}`, depth: depth + 1 })
+    }
   }
   return undefined
 }

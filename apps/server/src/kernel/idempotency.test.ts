@@ -1,7 +1,9 @@
 import { createClient, type RouteName, routes } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { linkIn, type Person, test, type World } from '../../test/world.ts'
+import { Idempotency } from './idempotency.ts'
+import { idempotencyKeys } from './tables.ts'
 
 /** Sends a request as this person's browser would, with a key of our choice. */
 const send = (world: World, person: Person, path: string, key: string, body: unknown, method = 'POST') =>
@@ -117,6 +119,57 @@ test('a workflow that was cut off is told to come again, and may run again after
   expect((await check()).status).toBe(409)
   world.jump({ minutes: 5 })
   expect((await check()).status).toBe(200)
+})
+
+test('callers that are not known share no keys: none can use up, or read, what another asked', async ({ world }) => {
+  const administrator = await world.person('administrator')
+  const keyOf = async (name: string) => (await administrator.call('createIntegration', { body: { kind: 'pagerduty', name } })).key
+  const enqueue = async (routingKey: string, summary: string) => {
+    const reply = await fetch(`${world.origin}/v2/enqueue`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': 'incident-1' },
+      body: JSON.stringify({ routing_key: routingKey, event_action: 'trigger', payload: { summary, source: 'db-1', severity: 'critical' } }),
+    })
+    return [reply.status, reply.headers.get('idempotent-replayed')]
+  }
+  const [one, two] = [await keyOf('One'), await keyOf('Two')]
+  expect(await enqueue(one, 'First')).toEqual([202, null])
+  expect(await enqueue(two, 'Second')).toEqual([202, null])
+  expect(await enqueue(one, 'First'), 'the same request again is one').toEqual([202, 'true'])
+  expect((await administrator.call('alerts', {})).items.map(alert => alert.title).sort()).toEqual(['First', 'Second'])
+})
+
+test('a run that took too long leaves alone the key that a later run has', async ({ world }) => {
+  const { database, secrets } = world.server.context
+  const idempotency = new Idempotency(secrets)
+  const request = { id: 'i', request: 'r' }
+  const late = Promise.withResolvers<number>()
+  const first = idempotency.workflow(
+    database,
+    request,
+    () => late.promise,
+    () => true,
+  )
+  await vi.waitFor(async () => expect((await database.reader().db.select().from(idempotencyKeys)).map(row => row.id)).toContain('i'))
+  world.jump({ seconds: 301 })
+  expect(
+    await idempotency.workflow(
+      database,
+      request,
+      async () => 2,
+      () => true,
+    ),
+  ).toEqual({ result: 2, isReplayed: false })
+  late.reject(new Error('too late'))
+  await expect(first).rejects.toThrow('too late')
+  expect(
+    await idempotency.workflow(
+      database,
+      request,
+      async () => 3,
+      () => true,
+    ),
+  ).toEqual({ result: 2, isReplayed: true })
 })
 
 test('no session is handed to who repeats a sign-in', async ({ world }) => {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { eq, lt, sql } from 'drizzle-orm'
+import { and, eq, isNull, lt, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { addSeconds } from './clock.ts'
+import { addSeconds, type Instant } from './clock.ts'
 import type { Database, Tx } from './database.ts'
 import type { ReceivedFile } from './files.ts'
 import { type JobRunner, schedule } from './jobs.ts'
@@ -31,6 +31,12 @@ export interface Once {
   readonly isReplayed: boolean
 }
 
+/** A key that a request has claimed, and when. */
+interface Claim {
+  readonly id: string
+  readonly at: Instant
+}
+
 /** @throws AppProblem invalid for a key that is no key */
 export function readKey(header: string | readonly string[] | undefined): string | undefined {
   if (header === undefined) return undefined
@@ -41,10 +47,13 @@ export function readKey(header: string | readonly string[] | undefined): string 
   return header
 }
 
-/** @param route method and path with its placeholders */
+/**
+ * @param caller undefined where nobody is known: such callers share no keys, so that none can use up or read what another asked
+ * @param route method and path with its placeholders
+ */
 export async function describeRequest(
   key: string,
-  caller: string,
+  caller: string | undefined,
   route: string,
   asked: { readonly params: unknown; readonly query: unknown; readonly body: unknown; readonly files: readonly ReceivedFile[] },
 ): Promise<Repeatable> {
@@ -55,7 +64,8 @@ export async function describeRequest(
     for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
     files.push(name, hash.digest('hex'))
   }
-  return { id: digest([caller, route, key]), request: digest([asked.params ?? null, asked.query ?? null, asked.body ?? null, files]) }
+  const request = digest([asked.params ?? null, asked.query ?? null, asked.body ?? null, files])
+  return { id: digest(caller === undefined ? [null, route, key, request] : [caller, route, key]), request }
 }
 
 /**
@@ -73,15 +83,11 @@ export class Idempotency {
    * @param isKept asked after the work: whether its answer may be kept
    */
   async command(tx: Tx, request: Repeatable, work: () => Promise<unknown>, isKept: () => boolean): Promise<Once> {
-    const earlier = await this.#claim(tx, request, 0)
-    if (earlier) return earlier
+    const claim = await this.#claim(tx, request, 0)
+    if ('isReplayed' in claim) return claim
     const result = await work()
-    if (isKept())
-      await tx.db
-        .update(idempotencyKeys)
-        .set({ reply: this.#seal(result) })
-        .where(eq(idempotencyKeys.id, request.id))
-    else await tx.db.delete(idempotencyKeys).where(eq(idempotencyKeys.id, request.id))
+    if (isKept()) await this.#keep(tx, claim, result)
+    else await this.#forget(tx, claim)
     return { result, isReplayed: false }
   }
 
@@ -90,9 +96,9 @@ export class Idempotency {
    * server was killed in between, the outcome is not known, and after some minutes the request is run again.
    */
   async workflow(database: Database, request: Repeatable, work: () => Promise<unknown>, isKept: (result: unknown) => boolean): Promise<Once> {
-    const earlier = await database.transaction(tx => this.#claim(tx, request, workflowSeconds))
-    if (earlier) return earlier
-    const forget = () => database.transaction(tx => tx.db.delete(idempotencyKeys).where(eq(idempotencyKeys.id, request.id)))
+    const claim = await database.transaction(tx => this.#claim(tx, request, workflowSeconds))
+    if ('isReplayed' in claim) return claim
+    const forget = () => database.transaction(tx => this.#forget(tx, claim))
     let result: unknown
     try {
       result = await work()
@@ -102,18 +108,12 @@ export class Idempotency {
       throw error
     }
     if (!isKept(result)) await forget()
-    else
-      await database.transaction(tx =>
-        tx.db
-          .update(idempotencyKeys)
-          .set({ reply: this.#seal(result) })
-          .where(eq(idempotencyKeys.id, request.id)),
-      )
+    else await database.transaction(tx => this.#keep(tx, claim, result))
     return { result, isReplayed: false }
   }
 
-  /** @returns the answer of the request that had the key before; undefined when the key is ours now */
-  async #claim(tx: Tx, { id, request }: Repeatable, unfinishedSeconds: number): Promise<Once | undefined> {
+  /** @returns the answer of the request that had the key before, or our claim */
+  async #claim(tx: Tx, { id, request }: Repeatable, unfinishedSeconds: number): Promise<Once | Claim> {
     const isOver = sql`${idempotencyKeys.createdAt} <= ${addSeconds(tx.now, -keptSeconds)}
       or (${idempotencyKeys.reply} is null and ${idempotencyKeys.createdAt} <= ${addSeconds(tx.now, -unfinishedSeconds)})`
     const claimed = await tx.db
@@ -121,12 +121,28 @@ export class Idempotency {
       .values({ id, request, reply: null, createdAt: tx.now })
       .onConflictDoUpdate({ target: idempotencyKeys.id, set: { request, reply: null, createdAt: tx.now }, setWhere: isOver })
       .returning({ id: idempotencyKeys.id })
-    if (claimed.length > 0) return undefined
+    if (claimed.length > 0) return { id, at: tx.now }
     const [earlier] = await tx.db.select().from(idempotencyKeys).where(eq(idempotencyKeys.id, id))
     if (earlier === undefined || earlier.reply === null) throw new StillRunning()
     if (earlier.request !== request)
       throw new AppProblem('key-reused', 'This Idempotency-Key was used for another request within the last 24 hours. Use a new key for each request.')
     return { result: JSON.parse(this.#secrets.unseal(earlier.reply)) as unknown, isReplayed: true }
+  }
+
+  async #keep(tx: Tx, claim: Claim, result: unknown): Promise<void> {
+    await tx.db
+      .update(idempotencyKeys)
+      .set({ reply: this.#seal(result) })
+      .where(this.#isOurs(claim))
+  }
+
+  async #forget(tx: Tx, claim: Claim): Promise<void> {
+    await tx.db.delete(idempotencyKeys).where(this.#isOurs(claim))
+  }
+
+  /** A run that took too long has lost its key to a later one, and leaves that alone. */
+  #isOurs({ id, at }: Claim) {
+    return and(eq(idempotencyKeys.id, id), eq(idempotencyKeys.createdAt, at), isNull(idempotencyKeys.reply))
   }
 
   #seal(result: unknown): string {

@@ -121,6 +121,31 @@ describe('the HTTP server', () => {
     expect([reply.status, ((await reply.json()) as { detail: string }).detail]).toEqual([400, expect.stringContaining('title: is required')])
   })
 
+  test('refuses what is too deep or too much before its schema is asked, and names a hundred faults at most', async ({ world }) => {
+    const person = await world.person()
+    const post = async (body: string) => {
+      const headers = { cookie: person.cookie, origin: world.origin, 'content-type': 'application/json' }
+      const reply = await fetch(`${world.origin}/api/v1/alerts`, { method: 'POST', headers, body })
+      const { detail, errors = [] } = (await reply.json()) as { detail: string; errors?: unknown[] }
+      return [reply.status, detail.slice(0, 60), errors.length]
+    }
+    const deep = (levels: number) => `{"title":"x","severity":"low","labels":${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}}`
+    expect(await post(deep(50_000))).toEqual([400, 'body: must be nested at most 100 levels deep.', 1])
+    expect(await post(`[${'1,'.repeat(1_000_000)}1]`)).toEqual([400, 'body: must have at most 50,000 values.', 1])
+    const labels = (count: number) =>
+      JSON.stringify({ title: 'x', severity: 'low', labels: Object.fromEntries(Array.from({ length: count }, (_, n) => [n, n])) })
+    expect(await post(labels(250_000))).toEqual([400, 'body: must have at most 50,000 values.', 1])
+    expect(await post(labels(45_000))).toEqual([400, expect.stringContaining('labels.0: must be text'), 100])
+  })
+
+  test('counts who is not known by address, whatever credential they show', async ({ world }) => {
+    const attempt = (n: number) =>
+      fetch(`${world.origin}/api/v1/session`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer x${n}` }, body: '{}' })
+    const statuses = new Set<number>()
+    for (let n = 0; n < 30; n += 1) statuses.add((await attempt(n)).status)
+    expect(statuses).toContain(429)
+  })
+
   test('limits how often somebody may try', async ({ world }) => {
     const attempt = () => fetch(`${world.origin}/api/v1/session`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
     const statuses = []

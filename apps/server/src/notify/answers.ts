@@ -15,9 +15,15 @@ export type Answer =
 export const answerHelp =
   'Reply “ack” (or 1) to acknowledge, “escalate” (or 2) to page the next level, “decline”, “decline to NAME”, “add NAME”, or “snooze 30” (minutes). NAME is a team member or an email address.'
 
+/** An answer is short; what is longer is none. */
+const maxLine = 1_000
+
 /** Reads an answer in words from its first line. @returns undefined for what is none */
 export function parseAnswer(text: string): Answer | undefined {
-  const line = (text.split('\n').find(one => one.trim() !== '') ?? '').trim().replace(/[.!]+$/, '')
+  const line = (text.split('\n').find(one => one.trim() !== '') ?? '')
+    .trim()
+    .slice(0, maxLine)
+    .replace(/[.!]+$/, '')
   const [, word = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(line) ?? []
   const verb = word.toLowerCase().replace(/[,:;]$/, '')
   const said = rest.trim().slice(0, 500)

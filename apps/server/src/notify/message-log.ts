@@ -1,9 +1,9 @@
 import type { Message } from '@tocsin/api'
-import { and, desc, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext, Viewer } from '../access/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
-import type { Reader } from '../kernel/database.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
 import { shownAddress } from './channels/index.ts'
 import { messages } from './tables.ts'
 
@@ -39,11 +39,21 @@ function viewOf(message: typeof messages.$inferSelect): Message {
     purpose: message.purpose,
     to: shownAddress(message.channel, message.address),
     subject: message.subject,
-    text: message.body,
+    // Whoever reads a code could verify an address that is not theirs.
+    text: message.purpose === 'contact-code' ? 'The code is shown only to its recipient.' : message.body,
     state: message.state,
     attempts: message.attempts,
     lastError: message.lastError,
     createdAt: message.createdAt,
     sentAt: message.sentAt,
   }
+}
+
+/** Messages of records that are part of an incident now: it decides who may see them. */
+export async function moveMessages(tx: Tx, purpose: string, purposeIds: readonly string[], withinId: string): Promise<void> {
+  if (purposeIds.length === 0) return
+  await tx.db
+    .update(messages)
+    .set({ withinId })
+    .where(and(eq(messages.purpose, purpose), inArray(messages.purposeId, [...purposeIds])))
 }

@@ -71,8 +71,10 @@ export async function applyOrganization(tx: Tx, context: AppContext, caller: Cal
 /** New people are on schedules at once and are paged at their address; an invitation lets them choose a password. Those who are there keep their role. */
 async function applyPeople(tx: Tx, context: AppContext, caller: Caller, { people }: OrganizationFile): Promise<void> {
   const known = await peopleOf(tx)
-  for (const person of people) {
+  for (const [i, person] of people.entries()) {
     if (known.find(person.email) !== undefined) continue
+    if (caller.actor.kind === 'key' && person.role === 'administrator')
+      throw invalid(`people.${i}.role`, 'must not be administrator: an API key cannot add administrators. Invite them under People')
     const { id } = await addPerson(tx, { ...person, passwordHash: null, isDemo: false })
     await record(tx, { actor: caller.actor, type: 'person.entered', subject: { kind: 'person', id }, data: { email: person.email, role: person.role } })
     await invite(tx, context.messenger, caller, person)

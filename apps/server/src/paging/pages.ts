@@ -9,6 +9,7 @@ import { newId } from '../kernel/ids.ts'
 import { cancel, schedule } from '../kernel/jobs.ts'
 import { defineJob, escalationLane } from '../kernel/lanes.ts'
 import { conflict, notFound } from '../kernel/problems.ts'
+import { moveMessages } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
 import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, type PageRow, restartEscalation } from './escalation.ts'
 import { notifyPeople } from './notifications.ts'
@@ -156,7 +157,8 @@ export async function wakePage(tx: Tx, context: AppContext, pageId: string): Pro
     return restartEscalation(tx, context, pageId, 0)
   }
   const since = page.progressAt ?? page.acknowledgedAt ?? page.createdAt
-  const progressAt = await lastDoneByPeople(tx, page.subjectId, since)
+  // Work on the incident that has taken an alert in is progress of the alert.
+  const progressAt = await lastDoneByPeople(tx, [page.subjectId, ...(page.withinId === null ? [] : [page.withinId])], since)
   if (progressAt !== undefined) {
     await tx.db.update(pages).set({ progressAt }).where(eq(pages.id, pageId))
     return expectProgress(tx, { ...page, progressAt })
@@ -276,6 +278,37 @@ export async function acknowledgePagesAbout(tx: Tx, context: AppContext, actor: 
     .from(pages)
     .where(and(eq(pages.subjectId, subjectId), unacknowledged))
   for (const { id } of escalating) await acknowledgePage(tx, context, actor, personId, id)
+}
+
+/** An incident has taken alerts in: it decides from now on who may see their pages and messages. */
+export async function movePagesInto(
+  tx: Tx,
+  alertIds: readonly string[],
+  incident: { readonly id: string; readonly number: number; readonly isRestricted: boolean },
+): Promise<void> {
+  const moved = await tx.db
+    .update(pages)
+    .set({ withinId: incident.id })
+    .where(and(eq(pages.subjectKind, 'alert'), inArray(pages.subjectId, [...alertIds])))
+    .returning({ id: pages.id })
+  await moveMessages(
+    tx,
+    'page',
+    moved.map(page => page.id),
+    incident.id,
+  )
+  if (incident.isRestricted) await redactPages(tx, incident)
+}
+
+/** What a page within a restricted incident says: it goes to people who may not see the incident, and through channels that others read. */
+export const restrictedSummary = 'This incident is restricted. Acknowledge the page, then open the incident in Tocsin for details.'
+
+/** Takes the details out of the pages within an incident that are not over: they escalate to people who may not see it. */
+export async function redactPages(tx: Tx, incident: { readonly id: string; readonly number: number }): Promise<void> {
+  await tx.db
+    .update(pages)
+    .set({ title: `Incident ${incident.number} (restricted) needs a response`, summary: restrictedSummary })
+    .where(and(eq(pages.withinId, incident.id), inArray(pages.state, ['triggered', 'exhausted', 'acknowledged'])))
 }
 
 /** Resolves every page about a subject, or about one topic of it. */

@@ -6,7 +6,7 @@ import { post } from '../../../kernel/outbound.ts'
 import { AppProblem } from '../../../kernel/problems.ts'
 import { type Answer, type AnswerDesk, personAt } from '../../answers.ts'
 import { callbackLimit } from '../channel.ts'
-import { isFromSlack } from './send.ts'
+import { escapeSlack, isFromSlack } from './send.ts'
 
 /** A button, or a choice from a list, in a message of Slack. */
 export function mountSlack(http: FastifyInstance, context: AppContext, desk: AnswerDesk): void {
@@ -82,7 +82,7 @@ async function replyInSlack(context: AppContext, url: string, { text, isForTeamC
       mayReachPrivate: context.config.mayReachPrivateWebhooks,
       headers: { 'content-type': 'application/json' },
       signal: AbortSignal.timeout(10_000),
-      body: JSON.stringify({ replace_original: false, response_type: isForTeamChannel ? 'in_channel' : 'ephemeral', text }),
+      body: JSON.stringify({ replace_original: false, response_type: isForTeamChannel ? 'in_channel' : 'ephemeral', text: escapeSlack(text) }),
     })
   } catch (error) {
     context.log.warn({ err: error }, 'Slack did not accept the response to a button')

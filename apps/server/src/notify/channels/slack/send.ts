@@ -47,7 +47,7 @@ export function openSlack(config: Config): Send | undefined {
       signal,
       headers: { 'content-type': 'application/json; charset=utf-8', authorization: `Bearer ${token}` },
       // The id lets Slack recognize a retry.
-      body: JSON.stringify({ channel: address, text: subject, blocks, client_msg_id: id, unfurl_links: false }),
+      body: JSON.stringify({ channel: address, text: escapeSlack(subject), blocks, client_msg_id: id, unfurl_links: false }),
     })
     const answer = readReply(SlackReply, reply.text)
     // Slack says `ok` or why not; a reply of another form, with a status of success, is none of its refusals.
@@ -57,6 +57,9 @@ export function openSlack(config: Config): Send | undefined {
     throw passing.has(answer.error ?? '') ? new Error(sentence) : new Undeliverable(sentence)
   }
 }
+
+/** Text that is no mention, link or command of Slack ("Formatting text for app surfaces"): titles come from outside. */
+export const escapeSlack = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
 const freshSeconds = 300
 

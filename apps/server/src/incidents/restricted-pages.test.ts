@@ -1,0 +1,71 @@
+import { describe, expect } from 'vitest'
+import { test, type World } from '../../test/world.ts'
+
+const secret = 'Bob copies the payroll'
+
+async function teamIn(world: World) {
+  const { team, primary, backup } = await world.team({ tiers: 2, escalateAfter: { minutes: 5 } })
+  const engineering = await world.team({ kind: 'engineering', tiers: 2, escalateAfter: { minutes: 5 } })
+  await world.service('billing', team, engineering.team)
+  const outsider = await world.person('lead')
+  return { team, primary, backup, outsider }
+}
+
+describe('pages within a restricted incident', () => {
+  test('of an alert that it has taken in are hidden with it, their messages too, and say nothing of it when they escalate again', async ({ world }) => {
+    const { primary, backup, outsider, team } = await teamIn(world)
+    const lead = await world.person('lead')
+    const settings = (await lead.call('onCall')).find(one => one.team.id === team.id)?.settings
+    if (!settings) throw new Error('the team is on call')
+    await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...settings, progressMinutes: 15 } })
+    const alert = await world.alert({ title: secret, description: `${secret} by night`, severity: 'critical', service: 'billing' })
+    expect(JSON.stringify((await outsider.call('pages')).items)).toContain(secret)
+    const incident = await lead.call('openIncident', { body: { title: 'Insider', reason: 'Seen.', isRestricted: true } })
+    await lead.call('escalateAlert', { params: { id: alert.id }, body: { incidentId: incident.id, responsibility: 'us', reason: 'It is theirs.' } })
+    await world.settle()
+    world.takeMails()
+    const seen = [(await outsider.call('pages')).items, (await outsider.call('messageLog')).items.filter(message => message.purpose === 'page')]
+    expect(JSON.stringify(seen)).not.toContain(secret)
+    const pageId = (await lead.call('pages')).items.find(page => page.subject.id === alert.id)?.id ?? ''
+    for (const person of [outsider, backup]) {
+      await expect(person.call('page', { params: { id: pageId } })).rejects.toMatchObject({ problem: { status: 404 } })
+      await expect(person.call('addResponders', { params: { id: pageId }, body: { personIds: [primary.id] } })).rejects.toMatchObject({
+        problem: { status: 404 },
+      })
+    }
+    // Work on the incident is progress; without any, whoever is on call is paged again, and learns no more than that.
+    await world.advance({ minutes: 10 })
+    await lead.call('addNote', { params: { id: incident.id }, body: { markdown: 'I look at the logs.' } })
+    await world.advance({ minutes: 10 })
+    const toTheTeam = () => world.takeMails().filter(mail => mail.purpose === 'page' && [primary, backup].some(person => person.email === mail.to))
+    expect(toTheTeam()).toEqual([])
+    await world.advance({ minutes: 30 })
+    const paged = toTheTeam()
+    expect(paged.length).toBeGreaterThan(0)
+    expect(JSON.stringify(paged.map(mail => [mail.subject, mail.text]))).not.toContain(secret)
+  })
+
+  test('say nothing of it any more once it is restricted', async ({ world }) => {
+    const { primary, outsider } = await teamIn(world)
+    const [service] = await primary.call('services')
+    const incident = await primary.call('openIncident', { body: { title: secret, reason: 'Seen.', serviceIds: [service?.id ?? ''] } })
+    await world.settle()
+    expect(JSON.stringify(world.takeMails().map(mail => mail.subject))).toContain(secret)
+    await primary.call('changeIncident', { params: { id: incident.id }, body: { version: incident.version, isRestricted: true } })
+    await world.advance({ minutes: 6 })
+    const mails = world.takeMails().filter(mail => mail.purpose === 'page')
+    expect(new Set(mails.map(mail => mail.subject))).toEqual(new Set(['[HIGH] Incident 1 (restricted) needs a response']))
+    expect(JSON.stringify(mails.map(mail => mail.text))).not.toContain(secret)
+    expect(JSON.stringify((await outsider.call('pages')).items)).not.toContain(secret)
+  })
+
+  test('a handoff names it by its number', async ({ world }) => {
+    const { team, primary } = await teamIn(world)
+    const [service] = await primary.call('services')
+    const incident = await primary.call('openIncident', { body: { title: secret, reason: 'Seen.', serviceIds: [service?.id ?? ''], isRestricted: true } })
+    const { context } = world.server
+    const reader = context.database.reader()
+    const lines = await context.workload.openIncidents(reader, team.id, { personId: primary.id, role: 'responder' })
+    expect(lines).toEqual([`Incident ${incident.number}, no severity yet, suspected: restricted; open it in Tocsin`])
+  })
+})
