@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { readConfig } from '../src/app/config.ts'
 import { startServer } from '../src/app/server.ts'
-import { readConfig } from '../src/kernel/config.ts'
 import { openLog } from '../src/kernel/telemetry.ts'
 
 // The server as `npm start` runs it, a pager beside it, whose own loop can be kept busy: nothing of the product has such a door.

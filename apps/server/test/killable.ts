@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { readConfig } from '../src/app/config.ts'
 import { startServer } from '../src/app/server.ts'
 import type { Clock } from '../src/kernel/clock.ts'
-import { readConfig } from '../src/kernel/config.ts'
 import { openLog } from '../src/kernel/telemetry.ts'
 
 // The server as it is, in a process of its own that can be killed; its clock is the real one, moved by what a file says.

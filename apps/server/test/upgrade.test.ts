@@ -9,9 +9,9 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { describe, expect, inject, test } from 'vitest'
+import { readConfig } from '../src/app/config.ts'
 import { startServer } from '../src/app/server.ts'
 import { systemClock } from '../src/kernel/clock.ts'
-import { readConfig } from '../src/kernel/config.ts'
 import { migrateDatabase } from '../src/kernel/database.ts'
 import { openLog } from '../src/kernel/telemetry.ts'
 
@@ -97,6 +97,8 @@ describe('migrations', () => {
         expect(await call('status')).toMatchObject({ organization: 'Bright Ledger', isSetUp: true })
         expect((await call('incidents', {})).items.map(({ title }) => title)).toEqual(['Keys in a repository'])
         expect((await call('services')).map(({ name }) => name)).toEqual(['Billing'])
+        const { rows: pulls } = await client.query("select kind, key from jobs where kind like '%pull-indicators'")
+        expect(pulls).toEqual([{ kind: 'detection.pull-indicators', key: 'detection.pull-indicators 0193b5a0-0000-7000-8000-0000000000f2' }])
         await call('openIncident', { body: { title: 'After the upgrade', reason: 'Seen.' } })
       } finally {
         await server.stop()

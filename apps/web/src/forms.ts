@@ -1,9 +1,10 @@
-import { schemaResolver, type UseFormReturnType, useForm } from '@mantine/form'
-import { ProblemError, type RouteName, routes } from '@tocsin/api'
+import { type UseFormReturnType, useForm } from '@mantine/form'
+import { ProblemError, type RouteName, routes, validate } from '@tocsin/api'
 import type { ReactNode } from 'react'
 import { type Reply, useCommand } from './api.ts'
 
 type Values = Record<string, unknown>
+type Schema = Parameters<typeof validate>[0]
 
 /** What is wrong with one word of a list stands at the list, and names the word: the words have no fields of their own. */
 function atLists(errors: Record<string, ReactNode>, body: unknown): Record<string, ReactNode> {
@@ -16,6 +17,12 @@ function atLists(errors: Record<string, ReactNode>, body: unknown): Record<strin
   )
 }
 
+/** What is wrong with each field, in the words of the contract; the first thing where there are several. */
+export function errorsOf(schema: Schema, values: unknown): Record<string, string> {
+  const checked = validate(schema, values)
+  return 'errors' in checked ? Object.fromEntries(checked.errors.toReversed().map(({ path, message }) => [path, message])) : {}
+}
+
 /**
  * A form for the body of a route: its messages are those of the contract, and what the server says of a field stands at the field.
  * `around` gives what of the call is not the body.
@@ -25,12 +32,11 @@ export function useRouteForm<Name extends RouteName, V extends Values>(
   initialValues: V,
   options: { done?: string; onDone?: (reply: Reply<Name>) => void; around?: () => object; toBody?: (values: V) => unknown } = {},
 ): { form: UseFormReturnType<V>; submit: (event?: React.FormEvent<HTMLFormElement>) => void; isBusy: boolean } {
-  const { body } = routes[name] as { body?: Parameters<typeof schemaResolver>[0] }
+  const { body } = routes[name] as { body?: Schema }
   const toBody = options.toBody ?? ((values: V) => values)
-  const check = body ? schemaResolver(body, { sync: true }) : undefined
   const validate = (values: V): Record<string, ReactNode> => {
     const sent = toBody(values) as Values
-    return check ? atLists(check(sent) as Record<string, ReactNode>, sent) : {}
+    return body ? atLists(errorsOf(body, sent), sent) : {}
   }
   const form = useForm<V>({ initialValues, validate })
   const command = useCommand(name, { ...options, isQuiet: true })

@@ -112,7 +112,7 @@ export async function furnish(world: World, administrator: Person): Promise<Furn
     things: [
       `/alerts/${other.id}`,
       ...['timeline', 'tasks', 'notes', 'scope', 'notices', 'review'].map(tab => `/incidents/${incident.id}?tab=${tab}`),
-      ...['calendar', 'escalation', 'people', 'record'].map(tab => `/on-call/${teamId}?tab=${tab}`),
+      ...['calendar', 'escalation', 'people', 'history'].map(tab => `/on-call/${teamId}?tab=${tab}`),
       `/pages/${page?.id}`,
     ],
   }

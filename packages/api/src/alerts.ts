@@ -84,7 +84,7 @@ export const alertRoutes = {
   alerts: route({
     method: 'GET',
     path: '/api/v1/alerts',
-    summary: 'List alerts, newest first; `queue` lists alerts to triage',
+    summary: 'List alerts, newest first; `triage` lists those in the triage queue',
     access: atLeast('observer', 'alerts:read'),
     query: PageQuery.extend({ view: z.enum(['triage', 'all']).default('triage') }),
     reply: pageOf(Alert),

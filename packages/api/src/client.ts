@@ -51,8 +51,10 @@ export function createClient(options: ClientOptions): Call & { raw: (name: Route
       },
       ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
     }
+    // Downloads and uploads take as long as they are large.
+    const isBounded = route.produces === undefined && !isForm
     for (let attempt = 0; ; attempt += 1) {
-      const reply = await send(url, request).catch((error: unknown) => {
+      const reply = await send(url, { ...request, ...(isBounded ? { signal: AbortSignal.timeout(replyMs) } : {}) }).catch((error: unknown) => {
         if (attempt < (options.retries ?? 0)) return undefined
         throw new ProblemError({
           type: 'urn:tocsin:problem:unavailable',
@@ -77,6 +79,8 @@ export function createClient(options: ClientOptions): Call & { raw: (name: Route
 }
 
 const retryAfterMs = 500
+/** A little longer than the server gives a request. */
+const replyMs = 130_000
 
 /** A key for one request: 128 random bits. (`crypto.randomUUID` is missing from pages that are not served over https.) */
 export function idempotencyKey(): string {

@@ -37,11 +37,14 @@ export const DetectionRule = z
   .meta({ id: 'DetectionRule' })
 export type DetectionRule = z.output<typeof DetectionRule>
 
+const RuleVersion = z.object({ version: z.number(), at: At, by: z.string(), text: z.string() }).meta({ id: 'DetectionRuleVersion' })
+export type DetectionRuleVersion = z.output<typeof RuleVersion>
+
 export const DetectionRuleDetail = DetectionRule.extend({
   text: z.string().describe('The rule, as YAML'),
   description: z.string(),
   days: z.array(z.object({ day: z.string(), matches: z.number() })).describe('Matches per day, for the last 30 days with matches'),
-  versions: z.array(z.object({ version: z.number(), at: At, by: z.string(), text: z.string() })),
+  versions: z.array(RuleVersion).describe('The latest 50; the list of versions has all'),
 }).meta({ id: 'DetectionRuleDetail' })
 export type DetectionRuleDetail = z.output<typeof DetectionRuleDetail>
 
@@ -145,6 +148,15 @@ export const detectionRoutes = {
     access: atLeast('observer', 'detection:read'),
     params: IdParams,
     reply: DetectionRuleDetail,
+  }),
+  detectionRuleVersions: route({
+    method: 'GET',
+    path: '/api/v1/detection/rules/{id}/versions',
+    summary: 'List the versions of a rule with their YAML, latest first',
+    access: atLeast('observer', 'detection:read'),
+    params: IdParams,
+    query: PageQuery,
+    reply: pageOf(RuleVersion),
   }),
   createDetectionRule: route({
     method: 'POST',

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { At, Day, Id, IdParams, Line, PageQuery, pageOf, Reference, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
+/** Characters of a review's sequence of events. */
+export const maxSequenceLength = 50_000
 export const findingKinds = ['technical-lapse', 'procedural-failure', 'manual-error', 'process-flaw', 'communication'] as const
 
 export const FollowUp = z
@@ -61,7 +63,7 @@ export const reviewRoutes = {
     params: IdParams,
     body: z.object({
       version: Version,
-      sequence: Text(50_000),
+      sequence: Text(maxSequenceLength),
       findings: z.array(z.object({ kind: z.enum(findingKinds), description: Text(4_000) })).max(100),
     }),
     reply: Review,

@@ -66,6 +66,9 @@ export interface Route<Params extends Shape = Shape, Query extends Shape = Shape
   readonly perMinute?: number
 }
 
+/** What a form may carry. */
+export const uploadLimits = { fileBytes: 20 * 1_048_576, files: 5 } as const
+
 /** Gives a route its exact type. */
 export function route<Params extends Shape = undefined, Query extends Shape = undefined, Body extends Shape = undefined, Reply extends Shape = undefined>(
   definition: Route<Params, Query, Body, Reply>,

@@ -1,3 +1,4 @@
+import { version } from '@tocsin/api'
 import { rotationTypes } from '@tocsin/oncall'
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { alertSend } from './alert-send.ts'
@@ -14,7 +15,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0)
 })
 
-const program = new Command('tocsin').description('Security incident management: the server, and a client for its API').version('0.1.0').showHelpAfterError()
+const program = new Command('tocsin').description('Security incident management: the server, and a client for its API').version(version).showHelpAfterError()
 program.option('--json', 'output JSON')
 program.addOption(new Option('--url <origin>', 'URL of the Tocsin server').env('TOCSIN_URL').default('http://localhost:8080'))
 program.addOption(new Option('--key <key>', 'API key').env('TOCSIN_API_KEY'))

@@ -1,8 +1,8 @@
 import { type OrganizationFile, RotationShape, TimeZone } from '@tocsin/api'
 import { coverage, fairness, handoffs, type Rotation, type Schedule, shifts, type Team, whoIsOnCall } from '@tocsin/oncall'
-import type { z } from 'zod'
 import { readOrganizationFile } from './organization-files.ts'
 import { CliProblem } from './output.ts'
+import { validated } from './validated.ts'
 
 export interface HandoffOptions extends Rotation {
   readonly zone: string
@@ -15,13 +15,6 @@ const maxYears = 20
 const maxHandoffs = 200_000
 
 const print = (value: unknown) => process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
-
-function parsed<Shape extends z.ZodType>(schema: Shape, value: unknown, what: string): z.output<Shape> {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw new CliProblem(`${[what, ...(issue?.path ?? [])].map(String).join('.')} ${issue?.message}.`, 2)
-}
 
 /** An instant: ISO 8601 with an offset or Z. */
 function instantOf(text: string, option: string): string {
@@ -39,8 +32,8 @@ function periodOf({ from, until }: { from: string; until: string }): { from: str
 
 /** Prints the handoffs of a rotation. */
 export function oncallHandoffs({ zone, from, until, ...given }: HandoffOptions): void {
-  const { type, every, start } = parsed(RotationShape, { type: given.type, every: given.every, start: given.start }, 'rotation')
-  parsed(TimeZone, zone, '--zone')
+  const { type, every, start } = validated(RotationShape, { type: given.type, every: given.every, start: given.start }, 'rotation')
+  validated(TimeZone, zone, '--zone')
   const found = handoffs({ type, every, start }, zone, periodOf({ from, until }))
   if (found.length > maxHandoffs) throw new CliProblem(`The period has more than ${maxHandoffs} handoffs. Choose a shorter period.`, 2)
   print(found)

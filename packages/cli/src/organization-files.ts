@@ -4,6 +4,7 @@ import { OrganizationFile } from '@tocsin/api'
 import { load, YAMLException } from 'js-yaml'
 import { z } from 'zod'
 import { CliProblem } from './output.ts'
+import { validated } from './validated.ts'
 
 /** One organization file. @throws CliProblem (2) that names the place and what would be right */
 export async function readOrganizationFile(file: string): Promise<OrganizationFile> {
@@ -17,10 +18,7 @@ export async function readOrganizationFile(file: string): Promise<OrganizationFi
     if (error instanceof YAMLException) throw new CliProblem(`${file} is not valid YAML: ${error.message.split('\n')[0]}.`, 2)
     throw error
   }
-  const parsed = OrganizationFile.safeParse(content)
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new CliProblem(`${[file, ...(issue?.path ?? [])].map(String).join('.')} ${issue?.message}.`, 2)
+  return validated(OrganizationFile, content, file)
 }
 
 /** All files of a folder (`.yaml`, `.yml`) and of those in it, or one file, as one organization. */

@@ -4,6 +4,7 @@ import { type Actor, markRecords, record } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { locks } from '../kernel/locks.ts'
 import { linkPlaceholder, type Messenger, type PrivateLink } from '../kernel/messenger.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { openToken, type Secrets, signToken } from '../kernel/secrets.ts'
@@ -39,7 +40,7 @@ export async function setUp(
   if (!openToken(secrets, 'setup', input.token))
     throw new AppProblem('forbidden', 'This setup link is invalid. The server prints the current one when it starts.')
   // Two who open the link at once: the second waits here, and finds the first.
-  await tx.db.execute(sql`select pg_advisory_xact_lock(7236003)`)
+  await tx.db.execute(sql`select pg_advisory_xact_lock(${locks.administrators})`)
   if (await isSetUp(tx)) throw new AppProblem('forbidden', 'This setup link was already used. Sign in, or ask an administrator for an invitation.')
   const person = await addPerson(tx, {
     name: input.name,
@@ -222,7 +223,7 @@ export async function changePerson(
   id: string,
   change: { role?: Role | undefined; isActive?: boolean | undefined; resetSecondFactor?: boolean | undefined },
 ): Promise<Person> {
-  await tx.db.execute(sql`select pg_advisory_xact_lock(7236003)`)
+  await tx.db.execute(sql`select pg_advisory_xact_lock(${locks.administrators})`)
   const before = await findPerson(tx, id)
   if (!before) throw notFound('person')
   const staysAdministrator = (change.role ?? before.role) === 'administrator' && (change.isActive ?? before.isActive)

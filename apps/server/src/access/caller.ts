@@ -85,7 +85,7 @@ export function authorizer(config: Config): (reader: Reader, route: Route, reque
   return async (reader, route, request) => {
     const { access } = route
     if (access.kind === 'public') return anonymous
-    const bearer = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1]
+    const bearer = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (bearer !== undefined) return callerOfKey(reader, route, bearer)
     const token = request.cookies[sessionCookie]
     if (token === undefined) throw new AppProblem('not-signed-in', 'Sign in, or send an API key.')
@@ -123,7 +123,7 @@ async function findSession(reader: Reader, token: string): Promise<{ caller: Cal
 }
 
 async function callerOfKey(reader: Reader, route: Route, bearer: string): Promise<Caller> {
-  const [, id = '', secret = ''] = /^tok_([0-9a-f-]{36})_([A-Za-z0-9_-]+)$/.exec(bearer) ?? []
+  const [, id = '', secret = ''] = /^tok_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_([A-Za-z0-9_-]+)$/.exec(bearer) ?? []
   const [found] =
     id === ''
       ? []

@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { codeAt } from '../../test/totp.ts'
-import { linkIn, test, type World } from '../../test/world.ts'
+import { linkIn, type Person, test, type World } from '../../test/world.ts'
 import { sessions } from './tables.ts'
 
 const password = 'correct horse battery staple'
@@ -13,23 +13,54 @@ async function signIn(world: World, email: string, given = password) {
   return world.client(reply.headers.getSetCookie()[0]?.split(';')[0])
 }
 
-/** Somebody who was invited and has chosen a password and an authenticator app; `call` is their first session. */
-async function enrolled(world: World) {
+/** Somebody who was invited and has chosen a password; `call` is their first session, which lacks a second factor. */
+async function joined(world: World) {
   const administrator = await world.person('administrator')
   await administrator.call('invite', { body: { email: 'kim@tocsin.test', name: 'Kim', role: 'responder' } })
   await world.settle()
   const token = linkIn(world.expectMail('kim@tocsin.test', /invite/), '/invite/')
   const reply = await world.client().raw('acceptInvitation', { body: { token, name: 'Kim', password } })
-  const call = world.client(reply.headers.getSetCookie()[0]?.split(';')[0])
+  return { administrator, call: world.client(reply.headers.getSetCookie()[0]?.split(';')[0]) }
+}
+
+/** The body with the code that an authenticator app shows so many steps of 30 seconds from now. */
+const codeOf = (world: World, secret: string, steps = 0) => ({ body: { code: codeAt(secret, Date.parse(world.now) + steps * 30_000) } })
+
+/** The same with an authenticator app. */
+async function enrolled(world: World) {
+  const { administrator, call } = await joined(world)
   const { secret } = await call('startTotp')
-  const code = () => ({ body: { code: codeAt(secret, Date.parse(world.now)) } })
+  const code = (steps = 0) => codeOf(world, secret, steps)
   const { person } = await call('confirmTotp', code())
   return { administrator, call, person, code }
 }
 
+/** The entries of one type, newest first. */
+const entriesOf = async ({ call }: Person, type: string) => (await call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === type)
+
 const sessionsOf = (world: World, { id }: { id: string }) => world.server.context.database.reader().db.select().from(sessions).where(eq(sessions.personId, id))
 
 describe('a session', () => {
+  test('starts with a cookie for seven days that no script can read, is on record, and removes those that have expired', async ({ world }) => {
+    const { administrator, person } = await enrolled(world)
+    const reply = await world.client().raw('signIn', { body: { email: 'kim@tocsin.test', password } })
+    const [cookie = '', ...attributes] = reply.headers.getSetCookie()[0]?.split('; ') ?? []
+    expect(cookie, 'at least 256 random bits').toMatch(/^tocsin_session=[\w-]{43,}$/)
+    expect(attributes.sort()).toEqual(['HttpOnly', 'Max-Age=604800', 'Path=/', 'SameSite=Lax'])
+    const { sessions: listed } = await world.client(cookie)('me')
+    const started = listed.find(session => session.isThisOne)
+    expect(started).toMatchObject({ createdAt: world.now, lastSeenAt: world.now })
+    const [entry] = await entriesOf(administrator, 'session.started')
+    expect(entry).toMatchObject({
+      ...{ actor: { kind: 'person', id: person.id }, subject: { kind: 'person', id: person.id } },
+      data: { sessionId: started?.id, assurance: 'password', ip: '127.0.0.1' },
+    })
+    expect(await sessionsOf(world, person)).toHaveLength(2)
+    world.jump({ days: 7, seconds: 1 })
+    await signIn(world, 'kim@tocsin.test')
+    expect(await sessionsOf(world, person)).toHaveLength(1)
+  })
+
   test('ends after seven days to the second, and opens nothing from then on', async ({ world }) => {
     const { call } = await enrolled(world)
     await world.advance({ days: 6, hours: 23, minutes: 59, seconds: 59 })
@@ -66,6 +97,67 @@ describe('a session', () => {
   })
 })
 
+describe('a one-time code', () => {
+  test('is good for its 30 seconds and those beside them, once, and not after a later one', async ({ world }) => {
+    const { administrator, call, code } = await enrolled(world)
+    await world.advance({ minutes: 5 })
+    const give = (given: ReturnType<typeof code>) => call('giveOneTimeCode', given)
+    const refused = refusal('invalid', 'code')
+    await expect(give(code(-2)), 'too old').rejects.toMatchObject(refused)
+    await expect(give(code(2)), 'too early').rejects.toMatchObject(refused)
+    await give(code(-1))
+    const current = code()
+    await give(current)
+    await expect(give(current), 'a second time').rejects.toMatchObject(refused)
+    world.jump({ seconds: 29 })
+    await expect(give(current), 'a second time in its last second').rejects.toMatchObject(refused)
+    world.jump({ seconds: 30 })
+    await expect(give(current), 'a second time in the 30 seconds after its own').rejects.toMatchObject(refused)
+    await give(code(1))
+    await expect(give(code()), 'after a later one').rejects.toMatchObject(refused)
+    expect(await entriesOf(administrator, 'one-time-code.refused')).toHaveLength(6)
+  })
+
+  test('that is right starts the count of wrong ones anew: the fifth in a row ends the session', async ({ world }) => {
+    const { call, code } = await enrolled(world)
+    await world.advance({ minutes: 5 })
+    const giveWrong = async (times: number) => {
+      for (let n = 0; n < times; n += 1) await expect(call('giveOneTimeCode', code(10))).rejects.toMatchObject(refusal('invalid', 'code'))
+    }
+    await giveWrong(4)
+    await call('giveOneTimeCode', code())
+    await giveWrong(4)
+    expect((await call('me')).assurance).toBe('full')
+    await giveWrong(1)
+    await expect(call('me')).rejects.toMatchObject(refusal('not-signed-in'))
+  })
+})
+
+describe('an authenticator app', () => {
+  test('opens nothing before its first right code, is enrolled once, and not with half a session of who has a factor', async ({ world }) => {
+    const { administrator, call } = await joined(world)
+    const guess = { body: { code: '123456' } }
+    await expect(call('confirmTotp', guess), 'nothing to confirm').rejects.toMatchObject(refusal('conflict'))
+    await expect(call('giveOneTimeCode', guess), 'no app').rejects.toMatchObject(refusal('invalid', 'code'))
+    const { secret, uri } = await call('startTotp')
+    expect(secret, '160 bits (RFC 4226, section 4, R6) in base32').toMatch(/^[A-Z2-7]{32}$/)
+    expect(uri).toMatch(new RegExp(`^otpauth://totp/Tocsin:kim%40tocsin\\.test\\?.*secret=${secret}`))
+    await expect(call('giveOneTimeCode', codeOf(world, secret)), 'not confirmed').rejects.toMatchObject(refusal('invalid', 'code'))
+    await expect(call('confirmTotp', codeOf(world, secret, 10)), 'a wrong code').rejects.toMatchObject(refusal('invalid', 'code'))
+    expect(await call('me')).toMatchObject({ assurance: 'password', mustEnrol: true, hasTotp: false })
+    expect(await call('confirmTotp', codeOf(world, secret))).toMatchObject({ assurance: 'full', mustEnrol: false, hasTotp: true })
+
+    await world.advance({ seconds: 30 })
+    await expect(call('startTotp'), 'a second app').rejects.toMatchObject(refusal('conflict'))
+    await expect(call('confirmTotp', codeOf(world, secret)), 'a second time').rejects.toMatchObject(refusal('conflict'))
+    const halfOpen = await signIn(world, 'kim@tocsin.test')
+    await expect(halfOpen('startTotp')).rejects.toMatchObject(refusal('forbidden'))
+    await expect(halfOpen('confirmTotp', codeOf(world, secret))).rejects.toMatchObject(refusal('forbidden'))
+    expect((await halfOpen('giveOneTimeCode', codeOf(world, secret))).assurance, 'the app works on').toBe('full')
+    expect(await entriesOf(administrator, 'second-factor.enrolled')).toMatchObject([{ data: { factor: 'authenticator app' } }])
+  })
+})
+
 describe('ending another session', () => {
   test('ends that one at once, keeps this one, and is on record', async ({ world }) => {
     const { administrator, call, person } = await enrolled(world)
@@ -85,6 +177,7 @@ describe('ending another session', () => {
     const administrator = await world.person('administrator')
     await administrator.call('endSession', { params: { id: own?.id ?? '' } })
     expect((await call('me')).sessions, 'not even an administrator ends it').toHaveLength(1)
+    expect(await entriesOf(administrator, 'session.ended'), 'nothing ended').toEqual([])
     await expect(world.client()('endSession', { params: { id: own?.id ?? '' } })).rejects.toMatchObject(refusal('not-signed-in'))
     await expect(call('endSession', { params: { id: 'this-one' } })).rejects.toMatchObject(refusal('invalid', 'id'))
   })

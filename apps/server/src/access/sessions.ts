@@ -110,7 +110,7 @@ export async function assertMayEnrol(tx: Tx, caller: Caller): Promise<void> {
   if (me.assurance !== 'full' && !me.mustEnrol) throw new AppProblem('forbidden', 'Verify your existing second factor first.')
 }
 
-/** Starts to enrol an authenticator app. The one enrolled before works until the new one is confirmed. */
+/** Starts to enroll an authenticator app; one that was started and not confirmed is replaced. @throws AppProblem conflict when one is enrolled. */
 export async function startTotp(tx: Tx, secrets: Secrets, caller: Caller): Promise<{ secret: string; uri: string }> {
   await assertMayEnrol(tx, caller)
   const person = await findPerson(tx, caller.personId)

@@ -7,6 +7,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
+import { storable } from '../kernel/text.ts'
 import { pageTeam, resolvePagesAbout } from '../paging/index.ts'
 import { matches, silence, silencesNow } from './silences.ts'
 import { alerts } from './tables.ts'
@@ -30,6 +31,8 @@ export interface Received {
 
 /** The severity at which an alert that names no service pages the security team. */
 const pageFromWithoutService: Severity = 'high'
+/** A page says so much of an alert's description; the rest is read in Tocsin. */
+const maxDescription = 1_500
 
 /**
  * Stores a batch of alerts, whole or not at all. One with the key of an open alert raises that one's count; a new one at or above
@@ -195,11 +198,11 @@ export async function pageSilenced(tx: Tx, context: AppContext, silenceId: strin
     tx,
     context,
     system,
-    held.filter(alert => alert.isOpen && alert.status === 'open').map(alert => ({ ...alert, isNew: true })),
+    held.filter(alert => alert.isOpen && alert.status === 'open'),
   )
 }
 
-async function pageFor(tx: Tx, context: AppContext, actor: Actor, fresh: readonly Stored[]): Promise<void> {
+async function pageFor(tx: Tx, context: AppContext, actor: Actor, fresh: readonly Omit<Stored, 'isNew'>[]): Promise<void> {
   const silent = await silencesNow(tx)
   const serviceIds = [...new Set(fresh.map(row => row.serviceId).filter(id => id !== null))]
   const known = serviceIds.length === 0 ? [] : await tx.db.select().from(services).where(inArray(services.id, serviceIds))
@@ -215,13 +218,14 @@ async function pageFor(tx: Tx, context: AppContext, actor: Actor, fresh: readonl
     const teamId = service?.securityTeamId ?? (await firstSecurityTeam(tx))
     // Without any security team nobody can be paged yet: the alert is in the triage queue, and the UI says that paging is not set up.
     if (teamId === undefined) continue
+    const description = alert.description.length > maxDescription ? `${storable(alert.description, maxDescription)}…` : alert.description
     const where = service ? `${service.name}: ` : ''
     await pageTeam(tx, context, {
       teamId,
       subject: { kind: 'alert', id: alert.id },
       title: `${where}${alert.title}`,
       summary:
-        `${alert.kind === 'report' ? 'Reported by a user' : `Alert from ${alert.source}`}: ${alert.title}\nSeverity ${alert.severity}${service ? `, service ${service.name}` : ''}\n\n${alert.description.slice(0, 1_500)}`.trim(),
+        `${alert.kind === 'report' ? 'Reported by a user' : `Alert from ${alert.source}`}: ${alert.title}\nSeverity ${alert.severity}${service ? `, service ${service.name}` : ''}\n\n${description}`.trim(),
       severity: alert.severity,
       serviceId: alert.serviceId,
       isDemo: alert.isDemo,
@@ -231,8 +235,8 @@ async function pageFor(tx: Tx, context: AppContext, actor: Actor, fresh: readonl
 }
 
 /** The source reports it resolved: paging stops, and the next alert with the key is a new one. One that paged still needs a disposition. */
-export async function resolveBySource(tx: Tx, context: AppContext, actor: Actor, scope: string, dedupKeys: readonly string[]): Promise<number> {
-  if (dedupKeys.length === 0) return 0
+export async function resolveBySource(tx: Tx, context: AppContext, actor: Actor, scope: string, dedupKeys: readonly string[]): Promise<void> {
+  if (dedupKeys.length === 0) return
   const resolved = await tx.db
     .update(alerts)
     .set({
@@ -246,7 +250,6 @@ export async function resolveBySource(tx: Tx, context: AppContext, actor: Actor,
     await record(tx, { actor, type: 'alert.resolved-by-source', subject: { kind: 'alert', id: alert.id }, within: alert.incidentId })
     await resolvePagesAbout(tx, context, actor, alert.id)
   }
-  return resolved.length
 }
 
 /** Finds services by the name or id that alerts carry. @throws AppProblem invalid, naming each alert whose service is unknown. */

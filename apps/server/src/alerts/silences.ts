@@ -3,6 +3,7 @@ import { endOfHours, isWithin } from '@tocsin/oncall'
 import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type Caller, people } from '../access/index.ts'
+import { knownServices } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import { addDays, earlierOf, laterOf } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
@@ -81,6 +82,8 @@ export async function listSilences(reader: Reader): Promise<Silence[]> {
 export async function addSilence(tx: Tx, caller: Caller, input: RouteInput<typeof silenceRoutes.addSilence>['body']): Promise<Silence> {
   if (input.end <= tx.now) throw invalid('end', 'must be in the future')
   if (input.end > addDays(laterOf(input.start, tx.now), maxDays)) throw invalid('end', 'must be at most one year after the start')
+  const known = await knownServices(tx, input.matchers.serviceIds)
+  if (!input.matchers.serviceIds.every(id => known.has(id))) throw invalid('matchers.serviceIds', 'must be IDs of existing services')
   if ((await listSilences(tx)).length >= maxSilences) throw conflict(`At most ${maxSilences} silences are allowed.`)
   const row: Row = { ...input, id: newId(), authorId: caller.personId, createdAt: tx.now }
   await tx.db.insert(silences).values(row)

@@ -1,13 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { version } from '@tocsin/api'
 import pg from 'pg'
 import { expect, test, vi } from 'vitest'
 import { cloneDatabase } from '../../test/world.ts'
 import { addSeconds } from '../kernel/clock.ts'
-import { readConfig } from '../kernel/config.ts'
 import { openLog } from '../kernel/telemetry.ts'
-import { type Server, startServer, version } from './server.ts'
+import { readConfig } from './config.ts'
+import { type Server, startServer } from './server.ts'
 
 interface Installation {
   start(at: string | (() => string), env?: Record<string, string>): Promise<Server>
@@ -106,8 +107,8 @@ test('what changed since the last start is on record: the version, and settings 
     const entries = await query(recorded)
     expect(entries.filter(entry => entry.type === 'system.upgraded').map(entry => entry.data)).toEqual([{ from: '0.0.9', to: version }])
     expect(entries.filter(entry => entry.type === 'setting.changed')).toEqual([
-      { type: 'setting.changed', subject: 'SMTP_URL', data: { name: 'SMTP_URL', before: 'mail.example:587', after: 'relay.example:587' } },
       { type: 'setting.changed', subject: 'TOCSIN_TRUST_PROXY', data: { name: 'TOCSIN_TRUST_PROXY', before: false, after: true } },
+      { type: 'setting.changed', subject: 'SMTP_URL', data: { name: 'SMTP_URL', before: 'mail.example:587', after: 'relay.example:587' } },
     ])
     const stored = await query("select value::text from settings where name = 'system.running' union all select data::text from journal")
     expect(JSON.stringify(stored)).not.toMatch(/hunter|xoxb/)

@@ -24,31 +24,6 @@ const Running = z.object({
   settings: z.record(z.string(), Value),
 })
 
-/** The settings that are recorded. What holds a secret is not among them; of addresses with a password in them it is the host. */
-function settingsOf(config: Config): Record<string, z.output<typeof Value>> {
-  const hostOf = (url: string | undefined) => (url === undefined ? null : new URL(url).host)
-  return {
-    TOCSIN_HOST: config.host,
-    PORT: config.port,
-    TOCSIN_PUBLIC_URL: config.publicUrl ?? null,
-    DATABASE_URL: hostOf(config.databaseUrl),
-    SMTP_URL: hostOf(config.smtpUrl),
-    MAIL_FROM: config.mailFrom,
-    TOCSIN_MAIL_IN_DOMAIN: config.mailIn.domain ?? null,
-    TOCSIN_MAIL_IN_PORT: config.mailIn.port ?? null,
-    TOCSIN_HEARTBEAT_URL: hostOf(config.heartbeatUrl),
-    TWILIO_FROM: config.twilio.from ?? null,
-    TOCSIN_ALLOW_PRIVATE_WEBHOOKS: config.mayReachPrivateWebhooks,
-    TOCSIN_ALLOW_PRIVATE_FEEDS: config.mayReachPrivateFeeds,
-    TOCSIN_FOLLOW_FOLDERS: [...config.followFolders],
-    TOCSIN_TRUST_PROXY: config.isProxyTrusted,
-    TOCSIN_SYSLOG_UDP: config.syslog.udp ?? null,
-    TOCSIN_SYSLOG_TCP: config.syslog.tcp ?? null,
-    TOCSIN_SYSLOG_TLS: config.syslog.tls ?? null,
-    TOCSIN_LOG_LEVEL: config.logLevel,
-  }
-}
-
 /** SHA-256 of the newest migration that the database has. */
 async function schemaOf(reader: Reader): Promise<string> {
   const { rows } = await reader.db.execute<{ hash: string }>(sql`select hash from drizzle.__drizzle_migrations order by created_at desc limit 1`)
@@ -73,7 +48,7 @@ export class Lifetime {
     this.#log = log
     this.#version = version
     this.#role = role
-    this.#settings = settingsOf(config)
+    this.#settings = config.kept
   }
 
   async start(): Promise<void> {
@@ -121,7 +96,8 @@ export class Lifetime {
   }
 
   async #recordSettings(tx: Tx, old: z.output<typeof Running>['settings']): Promise<void> {
-    const changed = Object.entries(this.#settings).filter(([name, value]) => !isDeepStrictEqual(old[name] ?? null, value))
+    // A setting that the last version did not have has no value before.
+    const changed = Object.entries(this.#settings).filter(([name, value]) => name in old && !isDeepStrictEqual(old[name], value))
     await recordAll(
       tx,
       changed.map(([name, after]) => ({

@@ -1,10 +1,12 @@
 import { listPeople } from '../access/index.ts'
 import { hasDemo, loadRequestedDemo, requestDemo } from '../demo/index.ts'
 import { systemClock } from '../kernel/clock.ts'
-import { ConfigProblem, readConfig } from '../kernel/config.ts'
-import { type Log, openLog, sentenceOf } from '../kernel/telemetry.ts'
+import { ConfigProblem } from '../kernel/config.ts'
+import { openLog, sentenceOf } from '../kernel/telemetry.ts'
+import { readConfig } from './config.ts'
 import { runPager } from './run-pager.ts'
 import { type Server, startServer } from './server.ts'
+import { handleTheUnhandled } from './unhandled.ts'
 
 /** What one process of the program does; without one it serves, and keeps a pager beside it. */
 type Role = 'all' | 'web' | 'paging'
@@ -27,7 +29,7 @@ export async function serve(options: { port?: string | undefined; role?: Role | 
     const config = readConfig({ ...process.env, ...(options.port === undefined ? {} : { PORT: options.port }) })
     const log = openLog(config.logLevel, process.stderr.isTTY === true)
     const server = await startServer(config, log, systemClock, { paging: pagingOf[options.role ?? 'main'], signal: starting.signal })
-    handleTheUnhandled(server, log)
+    handleTheUnhandled({ log, count: kind => server.context.metrics.unexpected.inc({ kind }), stop: () => server.stop(), stopMs })
     void stopping.then(() => stopServer(server))
     if (options.withDemo) await askForDemo(server)
     welcome(server, options.isJson === true)
@@ -56,23 +58,6 @@ async function askForDemo({ context }: Server): Promise<void> {
     await requestDemo(tx)
     const administrator = (await listPeople(tx)).find(person => person.role === 'administrator' && person.isActive)
     if (administrator) await loadRequestedDemo(tx, context, administrator.id)
-  })
-}
-
-/**
- * An unhandled rejection is logged, and the server continues: only what it was part of has ended. After an exception that
- * nobody caught its state is unknown: it shuts down in order and exits with 1, to be restarted.
- */
-function handleTheUnhandled(server: Server, log: Log): void {
-  process.on('unhandledRejection', error => {
-    server.context.metrics.unexpected.inc({ kind: 'rejection' })
-    log.error({ err: error }, 'unhandled rejection')
-  })
-  process.on('uncaughtException', error => {
-    server.context.metrics.unexpected.inc({ kind: 'exception' })
-    log.error({ err: error }, 'uncaught exception; shutting down')
-    setTimeout(() => process.exit(1), stopMs).unref()
-    void server.stop().finally(() => process.exit(1))
   })
 }
 

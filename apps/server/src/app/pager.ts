@@ -35,6 +35,7 @@ export function openPagingModules(context: AppContext, conditions: ClosingCondit
 
 export interface Pager {
   readonly metrics: () => Promise<string>
+  readonly countUnexpected: (kind: string) => void
   stop(): Promise<void>
 }
 
@@ -67,6 +68,7 @@ export async function startPager(config: Config, log: Log, signal?: AbortSignal)
   }
   return {
     metrics: () => metrics.registry.metrics(),
+    countUnexpected: kind => metrics.unexpected.inc({ kind }),
     stop: async () => {
       await context.jobs.stop()
       await database.close()

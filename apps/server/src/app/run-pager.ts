@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ConfigProblem, readConfig } from '../kernel/config.ts'
+import { ConfigProblem } from '../kernel/config.ts'
 import { openLog, sentenceOf } from '../kernel/telemetry.ts'
+import { readConfig } from './config.ts'
 import { startPager } from './pager.ts'
 import { type FromPager, ToPager } from './pager-messages.ts'
+import { handleTheUnhandled } from './unhandled.ts'
 
 /** How long running work may take to finish on a stop. */
 const stopMs = 8_000
@@ -25,9 +27,14 @@ export async function runPager(): Promise<void> {
     const config = readConfig(process.env)
     const starting = new AbortController()
     void stopping.then(() => starting.abort())
-    const pager = await startPager(config, openLog(config.logLevel, process.stderr.isTTY === true), starting.signal)
+    const log = openLog(config.logLevel, process.stderr.isTTY === true)
+    const pager = await startPager(config, log, starting.signal)
+    handleTheUnhandled({ log, count: pager.countUnexpected, stop: () => pager.stop(), stopMs })
     process.on('message', message => {
-      const asked = ToPager.parse(message)
+      const parsed = ToPager.safeParse(message)
+      // The supervisor is of the same program: what it sends is known, unless it is not ours.
+      if (!parsed.success) return log.error({ err: parsed.error }, 'a message to the pager cannot be read')
+      const asked = parsed.data
       if (asked.kind === 'ping') return void say({ kind: 'pong' })
       pager.metrics().then(
         text => say({ kind: 'metrics', id: asked.id, text }),

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { routes } from '@tocsin/api'
+import { routes, version } from '@tocsin/api'
 import { Gauge } from 'prom-client'
 import { type AppContext, accessBindings, authorizer, type Bindings, credentialOf, isSetUp, nameOfCaller, setupToken } from '../access/index.ts'
 import { openAssurance } from '../assurance/index.ts'
@@ -31,8 +31,6 @@ import { openPagingModules } from './pager.ts'
 import { PagerSupervisor } from './pager-supervisor.ts'
 import { servePages } from './pages.ts'
 import { systemBindings } from './system.ts'
-
-export const version = '0.1.0'
 
 export interface Server {
   readonly context: OpenedContext

@@ -4,21 +4,22 @@ import type { IncidentRecord } from './incident-record.ts'
 /** The record of an incident as one readable page that needs nothing but itself. */
 export function incidentPage(record: IncidentRecord, proof: { digest: string; checkpoint: string; key: string }): string {
   const { incident, obligations, review } = record
+  /** Names, and values as markup. */
   const facts: [string, string][] = [
-    ['Status', incident.status],
-    ['Class', incident.class.replaceAll('-', ' ')],
-    ['Severity', incident.severityWhy ?? 'not assessed'],
+    ['Status', text(incident.status)],
+    ['Class', text(incident.class.replaceAll('-', ' '))],
+    ['Severity', text(incident.severityWhy ?? 'not assessed')],
     ['Opened', instant(incident.openedAt)],
     ['Declared', instant(incident.declaredAt)],
     ['Closed', instant(incident.closedAt)],
-    ['Incident lead', incident.lead?.name ?? '—'],
-    ['Service owner', incident.owner?.name ?? '—'],
-    ['Communications lead', incident.communications?.name ?? '—'],
-    ['Executive sponsor', incident.executive?.name ?? '—'],
-    ['Responsibility', incident.responsibility],
-    ['Approximate users affected', incident.approximateUsers === null ? 'unknown' : String(incident.approximateUsers)],
-    ['Customer data affected', incident.dataTouched.customerData],
-    ['Personal data affected', incident.dataTouched.personalData],
+    ['Incident lead', text(incident.lead?.name ?? '—')],
+    ['Service owner', text(incident.owner?.name ?? '—')],
+    ['Communications lead', text(incident.communications?.name ?? '—')],
+    ['Executive sponsor', text(incident.executive?.name ?? '—')],
+    ['Responsibility', text(incident.responsibility)],
+    ['Approximate users affected', text(incident.approximateUsers === null ? 'unknown' : String(incident.approximateUsers))],
+    ['Customer data affected', text(incident.dataTouched.customerData)],
+    ['Personal data affected', text(incident.dataTouched.personalData)],
   ]
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Incident ${incident.number}: ${text(incident.title)}</title>
@@ -32,7 +33,7 @@ time{white-space:nowrap;font-variant-numeric:tabular-nums}
 </style></head><body>
 <h1>Incident ${incident.number}: ${text(incident.title)}</h1>
 <p class="quiet">Exported on ${instant(record.exportedAt)} by ${text(record.exportedBy)}.</p>
-<h2>Details</h2><table>${facts.map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${text(value)}</td></tr>`).join('')}</table>
+<h2>Details</h2><table>${facts.map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${value}</td></tr>`).join('')}</table>
 ${incident.summary ? `<h2>Summary</h2>${renderMarkdown(incident.summary)}` : ''}
 <h2>Affected services and customers</h2>${listed([...incident.services.map(each => ({ kind: 'Service', ...each })), ...incident.customers.map(each => ({ kind: 'Customer', ...each }))])}
 <h2>Timeline</h2><table>${incident.timeline.map(entry => `<tr><td>${instant(entry.at)}</td><td>${text(entry.by)}</td><td>${text(entry.sentence)}${entry.reason ? `<br>${lines(entry.reason)}` : ''}</td></tr>`).join('')}</table>

@@ -145,6 +145,36 @@ describe('alerts by the API', () => {
   })
 })
 
+test('a text that is cut in the middle of an emoji is received all the same, from every source', async ({ world }) => {
+  const lead = await world.person('lead')
+  const long = (length: number) => `${'x'.repeat(length - 1)}🔥 and more`
+  const cut = (length: number) => `${'x'.repeat(length - 1)}\u{fffd}`
+  const pagerduty = await lead.call('createIntegration', { body: { kind: 'pagerduty', name: 'SIEM' } })
+  const payload = { summary: long(300), source: 'db-1', severity: 'info' }
+  expect((await post(inWorld(world, pagerduty.url), { event_action: 'trigger', payload })).status).toBe(202)
+  const alertmanager = await lead.call('createIntegration', { body: { kind: 'alertmanager', name: 'Production' } })
+  const firing = {
+    status: 'firing',
+    labels: { team: long(1_000), host: long(2_000) },
+    annotations: { summary: long(300) },
+    startsAt: world.now,
+    fingerprint: 'f',
+  }
+  expect((await post(inWorld(world, alertmanager.url), { version: '4', groupKey: 'g', alerts: [firing] })).status).toBe(200)
+  const [received, event] = (await lead.call('alerts', {})).items
+  expect([received?.title, event?.title]).toEqual([cut(300), cut(300)])
+  expect(received).toMatchObject({ labels: { team: cut(1_000) }, observables: [{ kind: 'host', value: cut(2_000) }] })
+
+  const fields = { audience: 'employee', text: long(160), happenedAt: 'Today', affected: 'Me', contactName: 'Kim', contactEmail: 'kim@tocsin.test' }
+  const body = new FormData()
+  for (const [name, value] of Object.entries(fields)) body.append(name, value)
+  body.append('files', new File(['x'], long(200)))
+  expect((await fetch(`${world.origin}/api/v1/reports`, { method: 'POST', body })).status).toBe(201)
+  const { alerts } = await lead.call('createAlerts', { body: { title: long(200), severity: 'low' } })
+  const incident = await lead.call('escalateAlert', { params: { id: alerts[0]?.id ?? '' }, body: { responsibility: 'us', reason: 'Seen.' } })
+  expect(incident.title).toBe(cut(200))
+})
+
 describe('reports', () => {
   const form = (fields: Record<string, string>, files: File[] = []) => {
     const body = new FormData()

@@ -11,6 +11,7 @@ import { newId } from '../kernel/ids.ts'
 import { AppProblem, notFound } from '../kernel/problems.ts'
 import { openToken, signToken } from '../kernel/secrets.ts'
 import { files } from '../kernel/tables.ts'
+import { storable } from '../kernel/text.ts'
 import { reportFiles, reports } from './tables.ts'
 
 type Input = z.output<typeof ReportInput>
@@ -33,7 +34,7 @@ export async function takeReport(tx: Tx, context: AppContext, input: Input, rece
   const [alert] = await receiveAlerts(tx, context, actor, 'reports', [
     {
       kind: 'report',
-      title: `Report ${reference}: ${firstLine.slice(0, 160)}`,
+      title: `Report ${reference}: ${storable(firstLine, 160)}`,
       severity: input.audience === 'customer' ? 'high' : 'medium',
       source: `${input.audience} report`,
       labels: {},

@@ -10,11 +10,13 @@ import type { Finding as Health } from '../kernel/health.ts'
 import { newId } from '../kernel/ids.ts'
 import { secretDigest } from '../kernel/secrets.ts'
 import { sentenceOf } from '../kernel/telemetry.ts'
-import { type Finding as AnyFinding, alertOf, countMatches, storable } from './findings.ts'
+import { storable } from '../kernel/text.ts'
+import { type Finding as AnyFinding, alertOf, countMatches } from './findings.ts'
 import { activeIndicators, countSightings, type Listed, listed } from './indicators.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
 import { type ActiveRule, activeRules } from './rules.ts'
 import { readMapping, readPlaceholders } from './settings.ts'
+import { sourceSettings } from './source-settings.ts'
 import { noteSeen, watchSources } from './sources.ts'
 import { syslogSources } from './syslog.ts'
 import { correlationStates, deadLetters, detectionMatches, eventBatches, type LogSourceParts, logSources } from './tables.ts'
@@ -106,8 +108,8 @@ export class Detector {
 
   /** Whether sources receive events whose log source is only known by the program that wrote them. */
   get #hasSyslog(): boolean {
-    const { followFolders, syslog } = this.#context.config
-    return syslog.udp !== undefined || syslog.tcp !== undefined || syslog.tls !== undefined || followFolders.length > 0
+    const { TOCSIN_SYSLOG_UDP, TOCSIN_SYSLOG_TCP, TOCSIN_SYSLOG_TLS, TOCSIN_FOLLOW_FOLDERS } = this.#context.config.of(sourceSettings)
+    return [TOCSIN_SYSLOG_UDP, TOCSIN_SYSLOG_TCP, TOCSIN_SYSLOG_TLS].some(port => port !== undefined) || TOCSIN_FOLLOW_FOLDERS.length > 0
   }
 
   /** The latest events that were matched, newest first, as JSON. */

@@ -5,6 +5,7 @@ import { readAlert } from '../alerts/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
+import { storable } from '../kernel/text.ts'
 import { createRule } from './rules.ts'
 import { detectionRules } from './tables.ts'
 
@@ -34,7 +35,7 @@ export async function addException(tx: Tx, context: AppContext, caller: Caller, 
   if (input.expiresAt !== null && input.expiresAt <= tx.now) throw invalid('expiresAt', 'must be in the future')
   const parts = Object.entries(rule.logsource).map(([part, text]) => `  ${part}: ${quoted(text)}`)
   const text = [
-    `title: ${quoted(`Exclude ${input.value.slice(0, 60)}: ${rule.title}`.slice(0, 250).replaceAll('\n', ' '))}`,
+    `title: ${quoted(storable(`Exclude ${input.value.slice(0, 60)}: ${rule.title}`, 250).replaceAll('\n', ' '))}`,
     `id: ${newId()}`,
     `description: ${quoted(input.reason.replaceAll('\n', ' '))}`,
     `author: ${quoted(caller.actor.name)}`,

@@ -4,6 +4,7 @@ import { EventView } from '@tocsin/sigma'
 import { sql } from 'drizzle-orm'
 import type { IncomingAlert } from '../alerts/index.ts'
 import type { Tx } from '../kernel/database.ts'
+import { storable } from '../kernel/text.ts'
 import { entityOf, observablesOf } from './observables.ts'
 import type { ActiveRule } from './rules.ts'
 import { detectionDays, detectionRules } from './tables.ts'
@@ -24,9 +25,6 @@ const severities: Readonly<Record<string, Severity>> = levelSeverities
 
 /** Matches about the same within this time are one alert. */
 const windowHours = 24
-
-/** At most so much of a text, as PostgreSQL keeps it: without NUL and half surrogate pairs, which a cut makes too. */
-export const storable = (text: string, most = Number.POSITIVE_INFINITY) => text.slice(0, most).replaceAll('\0', '\u{fffd}').toWellFormed()
 
 /** The alert of a finding. @param active which text of the rule matched; an indicator has none */
 export function alertOf(

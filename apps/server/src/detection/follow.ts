@@ -5,8 +5,10 @@ import { and, eq, isNull, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { invalid } from '../kernel/problems.ts'
+import { sentenceOf } from '../kernel/telemetry.ts'
 import { parseAuditd } from './auditd.ts'
 import type { EventIntake } from './intake.ts'
+import { sourceSettings } from './source-settings.ts'
 import type { LogSourceRow } from './sources.ts'
 import { parseSyslog } from './syslog.ts'
 import { followedFiles, type LogSourceParts, logSources } from './tables.ts'
@@ -115,7 +117,7 @@ export class FileFollower {
         try {
           return await work()
         } catch (error) {
-          problems.push(error instanceof Error ? error.message : String(error))
+          problems.push(sentenceOf(error))
           return undefined
         }
       }
@@ -168,7 +170,7 @@ export class FileFollower {
       throw error
     })
     if (real === undefined) return false
-    const folders = await Promise.all(this.#context.config.followFolders.map(folder => realpath(folder).catch(() => folder)))
+    const folders = await Promise.all(this.#context.config.of(sourceSettings).TOCSIN_FOLLOW_FOLDERS.map(folder => realpath(folder).catch(() => folder)))
     if (!folders.some(folder => isInside(real, folder))) throw new Error(`${path} links to ${real}, which is outside TOCSIN_FOLLOW_FOLDERS`)
     return (await stat(real)).isFile()
   }

@@ -10,7 +10,7 @@ import { newId } from '../kernel/ids.ts'
 import { checkWebhookUrl, Undeliverable } from '../kernel/outbound.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
 import type { Secrets } from '../kernel/secrets.ts'
-import { storable } from './findings.ts'
+import { storable } from '../kernel/text.ts'
 import { ignoredIndicators, indicatorLists, indicators } from './tables.ts'
 
 export type ListRow = typeof indicatorLists.$inferSelect

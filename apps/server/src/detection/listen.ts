@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import type { AppContext } from '../access/index.ts'
 import { ConfigProblem } from '../kernel/config.ts'
 import type { EventIntake } from './intake.ts'
+import { sourceSettings } from './source-settings.ts'
 import type { KnownSources, LogSourceRow } from './sources.ts'
 import { frames, parseSyslog } from './syslog.ts'
 import type { LogSourceParts } from './tables.ts'
@@ -47,19 +48,23 @@ export class SyslogListeners {
   }
 
   async start(): Promise<void> {
-    const { syslog, host } = this.#context.config
-    if (syslog.udp !== undefined) this.ports.udp = await this.#listenUdp(syslog.udp, host)
-    if (syslog.tcp !== undefined)
+    const { host } = this.#context.config
+    const { TOCSIN_SYSLOG_UDP: udp, TOCSIN_SYSLOG_TCP: tcp, TOCSIN_SYSLOG_TLS: tls, ...files } = this.#context.config.of(sourceSettings)
+    if (udp !== undefined) this.ports.udp = await this.#listenUdp(udp, host)
+    if (tcp !== undefined)
       this.ports.tcp = await this.#listenTcp(
         createServer(socket => this.#serve(socket)),
-        syslog.tcp,
+        tcp,
         host,
       )
-    if (syslog.tls !== undefined) {
-      const options = { cert: read(syslog.certificateFile, 'TOCSIN_SYSLOG_TLS_CERT'), key: read(syslog.keyFile, 'TOCSIN_SYSLOG_TLS_KEY') }
+    if (tls !== undefined) {
+      const options = {
+        cert: read(files.TOCSIN_SYSLOG_TLS_CERT, 'TOCSIN_SYSLOG_TLS_CERT'),
+        key: read(files.TOCSIN_SYSLOG_TLS_KEY, 'TOCSIN_SYSLOG_TLS_KEY'),
+      }
       this.ports.tls = await this.#listenTcp(
         createTlsServer(options, socket => this.#serve(socket)),
-        syslog.tls,
+        tls,
         host,
       )
     }

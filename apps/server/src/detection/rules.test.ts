@@ -2,6 +2,7 @@ import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
+import { detectionRuleVersions } from './tables.ts'
 
 const ids = { first: '44444444-4444-4444-8444-444444444444', second: '55555555-5555-4555-8555-555555555555' }
 const rule = (id: string, title: string, value = 'evil') => `title: ${title}
@@ -105,6 +106,28 @@ describe('detectionRule', () => {
         { version: 1, by: lead.name, at: firstAt, text: rule(ids.first, 'Seen') },
       ],
     })
+  })
+
+  test('has all its versions, page after page, latest first', async ({ world }) => {
+    const lead = await world.person('lead')
+    const { id } = await lead.call('createDetectionRule', { body: { text: rule(ids.first, 'Edited') } })
+    const others = await lead.call('createDetectionRule', { body: { text: rule(ids.second, 'Another') } })
+    await world.server.context.database.transaction(tx =>
+      tx.db
+        .insert(detectionRuleVersions)
+        .values(Array.from({ length: 69 }, (_, n) => ({ ruleId: id, version: n + 2, text: `version ${n + 2}`, changedAt: tx.now, changedBy: lead.name }))),
+    )
+    const observer = await world.person('observer')
+    expect((await observer.call('detectionRule', { params: { id } })).versions.map(one => one.version)).toEqual(Array.from({ length: 50 }, (_, n) => 70 - n))
+    const versions: number[] = []
+    let cursor: string | undefined
+    do {
+      const page = await observer.call('detectionRuleVersions', { params: { id }, query: { limit: 30, ...(cursor === undefined ? {} : { cursor }) } })
+      versions.push(...page.items.map(one => one.version))
+      cursor = page.next ?? undefined
+    } while (cursor !== undefined)
+    expect(versions).toEqual(Array.from({ length: 70 }, (_, n) => 70 - n))
+    expect((await observer.call('detectionRuleVersions', { params: { id: others.id } })).items.map(one => one.version)).toEqual([1])
   })
 
   test('is for who is signed in, and not there for an id that is no rule’s', async ({ world }) => {

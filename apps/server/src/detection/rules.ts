@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import type { DetectionRule, DetectionRuleDetail } from '@tocsin/api'
+import type { DetectionRule, DetectionRuleDetail, DetectionRuleVersion } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import { type Correlation, type Filter, type Rule, type RuleFile, readRules } from '@tocsin/sigma'
-import { and, asc, desc, eq, gt, ilike, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, ilike, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { alerts } from '../alerts/index.ts'
 import { type Actor, record, system } from '../journal/index.ts'
@@ -334,17 +334,31 @@ export async function readRule(reader: Reader, id: string): Promise<DetectionRul
   const [rule] = await shown(reader, [row])
   if (!rule) throw notFound('rule')
   const days = await reader.db.select().from(detectionDays).where(eq(detectionDays.ruleId, id)).orderBy(desc(detectionDays.day)).limit(30)
-  const versions = await reader.db
-    .select()
-    .from(detectionRuleVersions)
-    .where(eq(detectionRuleVersions.ruleId, id))
-    .orderBy(desc(detectionRuleVersions.version))
-    .limit(50)
+  const { items: versions } = await listVersions(reader, id, { limit: 50 })
   return {
     ...rule,
     text: row.text,
     description: row.description,
     days: days.toReversed().map(({ day, matches }) => ({ day, matches })),
-    versions: versions.map(({ version, text, changedAt, changedBy }) => ({ version, text, at: changedAt, by: changedBy })),
+    versions,
   }
+}
+
+const versionsCursor = listCursor('detection-rule-versions', z.tuple([z.number().int()]))
+
+/** The versions of a rule, latest first. */
+export async function listVersions(
+  reader: Reader,
+  ruleId: string,
+  query: { limit: number; cursor?: string | undefined },
+): Promise<{ items: DetectionRuleVersion[]; next: string | null }> {
+  const after = versionsCursor.read(query.cursor)
+  const rows = await reader.db
+    .select()
+    .from(detectionRuleVersions)
+    .where(and(eq(detectionRuleVersions.ruleId, ruleId), after && lt(detectionRuleVersions.version, after[0])))
+    .orderBy(desc(detectionRuleVersions.version))
+    .limit(query.limit + 1)
+  const { items, next } = versionsCursor.page(rows, query.limit, row => [row.version])
+  return { items: items.map(({ version, text, changedAt, changedBy }) => ({ version, text, at: changedAt, by: changedBy })), next }
 }

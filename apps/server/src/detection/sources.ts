@@ -104,7 +104,7 @@ export class KnownSources {
 }
 
 const scope = 'log source'
-export const watchJob = defineJob({ kind: 'watch-log-sources', lane: housekeepingLane, data: z.object({}) })
+export const watchJob = defineJob({ kind: 'detection.watch-log-sources', lane: housekeepingLane, data: z.object({}) })
 
 /**
  * Raises an alert for each source that has been silent for as long as it may, and resolves it when the source sends events again. Looks

@@ -11,7 +11,9 @@ import { type CallHandler, cancel, schedule } from '../kernel/jobs.ts'
 import { defineJob, pullsLane } from '../kernel/lanes.ts'
 import { openOutbound } from '../kernel/outbound.ts'
 import { notFound } from '../kernel/problems.ts'
+import { sentenceOf } from '../kernel/telemetry.ts'
 import { assertRoom, finishImport, type ListRow, storePart } from './indicators.ts'
+import { sourceSettings } from './source-settings.ts'
 import { indicatorLists } from './tables.ts'
 
 /** TAXII 2.1, section 3.7: the envelope of a collection's objects. */
@@ -25,7 +27,7 @@ const maxExamples = 20
 /** A server that does not answer is asked again after so long, or when it would be asked anyway, if that is sooner. */
 const retryMinutes = 10
 
-export const pullJob = defineJob({ kind: 'pull-indicators', lane: pullsLane, data: z.object({ id: z.uuid() }) })
+export const pullJob = defineJob({ kind: 'detection.pull-indicators', lane: pullsLane, data: z.object({ id: z.uuid() }) })
 const keyOf = (id: string) => `${pullJob.kind} ${id}`
 
 export async function schedulePull(tx: Tx, id: string, runAt = tx.now): Promise<void> {
@@ -83,12 +85,12 @@ function problemOf(error: unknown, host: string): string {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `the host ${host} was not found`
   if (code === 'ECONNREFUSED') return `${host} refused the connection`
   if (code?.startsWith('UND_ERR') === true || code === 'ETIMEDOUT') return `${host} did not respond`
-  return error instanceof Error ? error.message : String(error)
+  return sentenceOf(error)
 }
 
 /** @param signal ends it, also in the middle of a page that trickles */
 async function pull(context: AppContext, list: ListRow, url: string, signal: AbortSignal): Promise<Pulled> {
-  const dispatcher = await openOutbound(new URL(url), context.config.mayReachPrivateFeeds, 'TOCSIN_ALLOW_PRIVATE_FEEDS', signal)
+  const dispatcher = await openOutbound(new URL(url), context.config.of(sourceSettings).TOCSIN_ALLOW_PRIVATE_FEEDS, 'TOCSIN_ALLOW_PRIVATE_FEEDS', signal)
   const headers = { accept: mediaType, 'user-agent': 'Tocsin', ...authorization(context, list) }
   let taken = 0
   let refused = 0

@@ -22,6 +22,7 @@ export async function listCustomers(reader: Reader, ids?: readonly string[]): Pr
     .select({ customerId: customerServices.customerId, id: services.id, name: services.name })
     .from(customerServices)
     .innerJoin(services, eq(services.id, customerServices.serviceId))
+    .where(ids ? inArray(customerServices.customerId, [...ids]) : undefined)
     .orderBy(asc(services.name))
   const byCustomer = Map.groupBy(used, use => use.customerId)
   return rows.map(customer => ({ ...customer, services: (byCustomer.get(customer.id) ?? []).map(({ id, name }) => ({ id, name })) }))

@@ -5,7 +5,7 @@ import { listServices, saveService } from './services.ts'
 import { leaveTeams, listTeams, saveTeam } from './teams.ts'
 
 export { listCustomers, saveCustomer } from './customers.ts'
-export { listServices, saveService } from './services.ts'
+export { knownServices, listServices, saveService } from './services.ts'
 export { customers, services, teamMembers, teams } from './tables.ts'
 export { firstSecurityTeam, listTeams, saveTeam } from './teams.ts'
 

@@ -1,5 +1,5 @@
 import type { Service, ServiceInput } from '@tocsin/api'
-import { asc, eq, sql } from 'drizzle-orm'
+import { asc, eq, inArray, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { z } from 'zod'
 import type { Caller } from '../access/index.ts'
@@ -34,6 +34,16 @@ export async function listServices(reader: Reader, idOrName?: string): Promise<S
     isDemo: service.isDemo,
     version: service.version,
   }))
+}
+
+/** Those of some ids that are services. */
+export async function knownServices(reader: Reader, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set()
+  const rows = await reader.db
+    .select({ id: services.id })
+    .from(services)
+    .where(inArray(services.id, [...new Set(ids)]))
+  return new Set(rows.map(row => row.id))
 }
 
 /** Adds a service, or changes the one whose id and version are given. */

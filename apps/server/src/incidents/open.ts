@@ -7,6 +7,7 @@ import { markRecords, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { invalid } from '../kernel/problems.ts'
+import { storable } from '../kernel/text.ts'
 import { type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { listServicesAffected, pageAbout } from './scope.ts'
 import { incidentMembers, incidentServices, incidents } from './tables.ts'
@@ -114,7 +115,7 @@ export async function escalateAlert(
       context,
       caller,
       {
-        title: input.title ?? alert.title.slice(0, 200),
+        title: input.title ?? storable(alert.title, 200),
         reason: input.reason,
         responsibility: input.responsibility,
         serviceIds: [],

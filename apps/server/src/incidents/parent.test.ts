@@ -64,5 +64,10 @@ test('a restricted parent is not revealed to the leads of its children', async (
   const seen = await backup.call('incident', { params: { id: part.id } })
   expect(seen.parent).toBeNull()
   expect(JSON.stringify(seen)).not.toContain('Insider')
-  expect(world.takeMails().filter(mail => mail.to === backup.email && mail.purpose !== 'page')).toEqual([])
+  const mails = world.takeMails()
+  expect(mails.filter(mail => mail.to === backup.email && mail.purpose !== 'page')).toEqual([])
+  // What the page is about is told without any detail.
+  expect(mails.filter(mail => mail.to === primary.email && mail.purpose === 'page').map(mail => mail.subject)).toEqual([
+    '[CRITICAL] Incident 1 (restricted): now a parent incident',
+  ])
 })

@@ -67,6 +67,7 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
   await join(tx, context, caller, incident, parts)
   await pageLead(tx, context, incident, {
     topic: 'parent-incident',
+    brief: 'now a parent incident',
     title: `Incident ${incident.number} is now a parent incident: ${incident.title}`,
     summary: `${caller.actor.name} linked ${count(alerts.length, 'alert')} and ${count(parts.length, 'incident')} to it. You lead the combined response.\n\n${input.reason}`,
   })

@@ -77,11 +77,20 @@ export async function pageAbout(tx: Tx, context: AppContext, incident: IncidentR
   })
 }
 
+/** What the lead of an incident is paged about. */
+interface LeadPage {
+  readonly topic: string
+  /** The title without any detail, as in `Incident 7 (restricted): notification obligation due`. */
+  readonly brief: string
+  readonly title: string
+  readonly summary: string
+}
+
 /**
  * Pages the lead of an incident about one topic; the security team of its service follows when the lead does not answer.
  * For a restricted incident the page contains no details.
  */
-export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRow, page: { topic: string; title: string; summary: string }): Promise<void> {
+export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRow, page: LeadPage): Promise<void> {
   const [service] = await tx.db
     .select({ teamId: services.securityTeamId })
     .from(incidentServices)
@@ -97,7 +106,7 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
     within: incident.id,
     topic: page.topic,
     firstPersonId: incident.leadId,
-    title: incident.isRestricted ? `Incident ${incident.number} (restricted): notification obligation due` : page.title,
+    title: incident.isRestricted ? `Incident ${incident.number} (restricted): ${page.brief}` : page.title,
     summary: incident.isRestricted ? 'This incident is restricted. Acknowledge the page, then open the incident in Tocsin for details.' : page.summary,
     severity: 'critical',
     isDemo: incident.isDemo,

@@ -13,6 +13,8 @@ interface Listener {
 
 const most = 2_000
 const restMs = 10
+/** After a read that failed. */
+const retryMs = 1_000
 const beatMs = 20_000
 /** A stream ends after this time, and the page connects again: so that who lost the right to look stops hearing. */
 const lifetimeMs = 300_000
@@ -92,7 +94,8 @@ export class Live {
         }
       }
     } catch (error) {
-      this.#log.warn({ err: error }, 'the live stream could not read the journal; pages update with the next entry')
+      this.#log.warn({ err: error }, 'the live stream could not read the journal; it tries again')
+      setTimeout(() => void this.#wake(), retryMs).unref()
     } finally {
       this.#isReading = false
     }

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
+import { locks } from '../kernel/locks.ts'
 
 /*
  * In which order the journal is read, and how far.
@@ -25,7 +26,6 @@ import type { Reader, Tx } from '../kernel/database.ts'
  * no number up to A, and they are passed over, so that a stream of writers does not hold a reader back.
  */
 
-const lockClass = 7_236_003
 const keys = 2 ** 31
 
 /** The sequence's last number; before the first it stands at 1 and has not given it. */
@@ -37,7 +37,7 @@ const holding = new WeakSet<object>()
 /** Holds the place of what this transaction writes to the journal, until its end. It comes before the first entry is numbered. */
 export async function holdPlace(tx: Tx): Promise<void> {
   if (holding.has(tx.db)) return
-  await tx.db.execute(sql`select pg_advisory_xact_lock_shared(${lockClass}, (${lastGiven} % ${keys})::int) from journal_seq_seq`)
+  await tx.db.execute(sql`select pg_advisory_xact_lock_shared(${locks.journalWriters}, (${lastGiven} % ${keys})::int) from journal_seq_seq`)
   holding.add(tx.db)
 }
 
@@ -55,7 +55,7 @@ export async function look(reader: Reader): Promise<Look> {
   const last = Number(given.rows[0]?.last)
   const holders = await reader.db.execute<{ key: string }>(sql`
     select distinct objid::text as key from pg_locks
-    where locktype = 'advisory' and classid = ${lockClass} and objsubid = 2
+    where locktype = 'advisory' and classid = ${locks.journalWriters} and objsubid = 2
       and database = (select oid from pg_database where datname = current_database())`)
   return { last, bound: Math.min(last, ...holders.rows.map(({ key }) => lowerBound(Number(key), last))) }
 }
@@ -83,7 +83,7 @@ export async function heldPlaces(reader: Reader, seconds: number): Promise<HeldP
     from pg_stat_activity activity
     where activity.xact_start < clock_timestamp() - make_interval(secs => ${seconds})
       and activity.pid in (
-        select pid from pg_locks where locktype = 'advisory' and classid = ${lockClass} and objsubid = 2
+        select pid from pg_locks where locktype = 'advisory' and classid = ${locks.journalWriters} and objsubid = 2
           and database = (select oid from pg_database where datname = current_database()))
     order by activity.xact_start limit 10`)
   return found.rows.map(row => ({ pid: row.pid, since: new Date(row.since).toISOString(), openSeconds: row.open, query: row.query }))

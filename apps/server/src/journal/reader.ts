@@ -117,6 +117,8 @@ export class JournalReader {
 
   /** Until woken, or stopped; with a time, for so long, or until stopped. */
   #pause(ms?: number): Promise<void> {
+    // Stopped while it took something in: nobody wakes it any more.
+    if (this.#isStopped) return Promise.resolve()
     return new Promise(resolve => {
       const timer = ms === undefined ? undefined : setTimeout(resolve, ms)
       this.#wake = () => {

@@ -1,6 +1,6 @@
 import { type BuildExtraConfigColumns, getTableColumns, sql } from 'drizzle-orm'
 import { bigint, type CheckBuilder, check, customType, type PgColumnBuilderBase, type PgTableExtraConfigValue, pgTable, text, uuid } from 'drizzle-orm/pg-core'
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Instant } from './clock.ts'
 import { newId } from './ids.ts'
 
@@ -17,15 +17,49 @@ export const id = () => uuid('id').primaryKey().$defaultFn(newId)
 export const count = (name: string) => bigint(name, { mode: 'number' })
 
 /**
- * A JSON document (jsonb), parsed by its schema whenever it is read: a program trusts the type that it gets. Schemas say the shape alone, not limits
- * that may change: what was stored under an earlier limit is still read.
+ * A JSON document (jsonb), parsed by its schema whenever it is read: a program trusts the type that it gets. The shape alone counts, not limits: what
+ * was stored under an earlier limit, or with a time zone that has gone since, is still read.
  */
-export const json = <T>(name: string, schema: z.ZodType<T>) =>
-  customType<{ data: T; driverData: unknown }>({
+export const json = <T>(name: string, schema: z.ZodType<T>) => {
+  const shape = shapeOf(schema)
+  return customType<{ data: T; driverData: unknown }>({
     dataType: () => 'jsonb',
-    fromDriver: value => schema.parse(value),
+    // The shape is that of the schema: what it has parsed is of the same type.
+    fromDriver: value => z.parse(shape, value) as T,
     toDriver: value => JSON.stringify(value),
   })(name)
+}
+
+/** A schema without limits, patterns, refinements and transforms, as stored values are: what a transform has made is stored. Unknown fields are left out. */
+export function shapeOf(schema: z.core.$ZodType): z.core.$ZodType {
+  const { def } = (schema as z.core.$ZodTypes)._zod
+  switch (def.type) {
+    case 'string':
+      return z.string()
+    case 'number':
+      return z.number()
+    case 'array':
+      return z.array(shapeOf(def.element))
+    case 'object':
+      return z.object(Object.fromEntries(Object.entries(def.shape).map(([name, field]) => [name, shapeOf(field)])))
+    case 'record':
+      return z.record(z.string(), shapeOf(def.valueType))
+    case 'union':
+      return z.union(def.options.map(shapeOf))
+    case 'optional':
+      return z.optional(shapeOf(def.innerType))
+    case 'nullable':
+      return z.nullable(shapeOf(def.innerType))
+    case 'readonly':
+      return shapeOf(def.innerType)
+    case 'default':
+      return z._default(shapeOf(def.innerType), def.defaultValue)
+    case 'pipe':
+      return shapeOf(def.out._zod.def.type === 'transform' ? def.in : def.out)
+    default:
+      return schema
+  }
+}
 
 /** One of some words. A table made by {@link table} has a CHECK constraint for it. */
 export const choice = <const Values extends readonly [string, ...string[]]>(name: string, values: Values) => text(name, { enum: values })

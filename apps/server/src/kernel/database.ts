@@ -10,6 +10,7 @@ import type { Clock, Instant } from './clock.ts'
 import { ConfigProblem } from './config.ts'
 import { endedBy } from './deadline.ts'
 import type { Finding } from './health.ts'
+import { locks } from './locks.ts'
 import type { Log } from './telemetry.ts'
 
 /** Queries to the database, at an instant. */
@@ -242,7 +243,7 @@ export async function migrateDatabase(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    await client.query('select pg_advisory_lock(7236001)')
+    await client.query('select pg_advisory_lock($1)', [locks.migrations])
     await assertKnown(client)
     await migrate(drizzle(client), { migrationsFolder })
   } finally {

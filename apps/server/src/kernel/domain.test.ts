@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 /** Words of the domain. A page of a list, in cursor.ts, is none of them, nor are the names of lanes. */
-const domain = /acknowledg|\balerts?\b|\bpaged?\b|\bpages\b|escalat|incident|on.?call\b/i
+const domain = /acknowledg|\balerts?\b|\bpaged?\b|\bpages\b|escalat|incident|on.?call\b|slack|twilio|\bteams\b|ntfy|smtp|syslog|taxii/i
 const allowed: Readonly<Record<string, RegExp>> = {
   'cursor.ts': /\bpage\b/,
   'lanes.ts': /escalation|'paging'/,
 }
 
-test('the kernel knows no page, alert or incident', () => {
+test('the kernel knows no page, alert or incident, no channel and no source of events', () => {
   const files = readdirSync(import.meta.dirname).filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts'))
   expect(files.length).toBeGreaterThan(20)
   const found = files.flatMap(name =>

@@ -42,12 +42,15 @@ export class Drain {
   guard(database: Database): Database {
     return {
       ...database,
-      transaction: work =>
+      get connections() {
+        return database.connections
+      },
+      transaction: (work, signal) =>
         database.transaction(async tx => {
           const result = await work(tx)
           if (this.#isOver) throw stopping()
           return result
-        }),
+        }, signal),
     }
   }
 

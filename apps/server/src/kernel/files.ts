@@ -5,6 +5,7 @@ import { and, asc, eq } from 'drizzle-orm'
 import type { Reader, Tx } from './database.ts'
 import { newId } from './ids.ts'
 import { fileChunks, files } from './tables.ts'
+import { storable } from './text.ts'
 
 const chunkBytes = 1_048_576
 
@@ -18,7 +19,7 @@ export interface ReceivedFile {
 /** Keeps a received file in the database, in chunks, so that one backup holds everything. */
 export async function keepFile(tx: Tx, received: ReceivedFile): Promise<{ id: string; name: string; sizeBytes: number; sha256: string }> {
   const id = newId()
-  const name = received.name.replace(/[\p{Cc}/\\]/gu, '_').slice(0, 200) || 'file'
+  const name = storable(received.name.replace(/[\p{Cc}/\\]/gu, '_'), 200) || 'file'
   const digest = createHash('sha256')
   await tx.db.insert(files).values({ id, name, mediaType: received.mediaType.slice(0, 100), sizeBytes: 0, sha256: '', createdAt: tx.now })
   const handle = await open(received.path)

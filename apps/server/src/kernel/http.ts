@@ -8,7 +8,7 @@ import cookies from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import multipart from '@fastify/multipart'
 import rateLimit from '@fastify/rate-limit'
-import { problemKinds, type Route, type RouteInput, type RouteReply } from '@tocsin/api'
+import { problemKinds, type Route, type RouteInput, type RouteReply, uploadLimits, validate } from '@tocsin/api'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { z } from 'zod'
 import type { Config } from './config.ts'
@@ -18,11 +18,10 @@ import type { Drain } from './drain.ts'
 import type { ReceivedFile } from './files.ts'
 import { describeRequest, type Idempotency, type Once, readKey } from './idempotency.ts'
 import { newId } from './ids.ts'
-import { AppProblem, type FieldError, problemDetails } from './problems.ts'
+import { AppProblem, problemDetails } from './problems.ts'
 import { isEqual, secretDigest } from './secrets.ts'
 import type { Log, Metrics } from './telemetry.ts'
 
-export const uploadLimits = { fileBytes: 20 * 1_048_576, files: 5 } as const
 const bodyBytes = 4 * 1_048_576
 /** What a caller waits before it asks again while something is away. */
 const retryAfterSeconds = 2
@@ -155,6 +154,11 @@ export async function openHttp(
     errorResponseBuilder: (_request, context) =>
       new AppProblem('too-many', `Too many requests: the limit is ${context.max} per minute. Try again in ${Math.ceil(context.ttl / 1_000)} seconds.`),
   })
+  // Many clients send the type of a body also where there is none, as to a route that takes none.
+  const parseJson = http.getDefaultJsonParser('error', 'error')
+  http.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>
+    body === '' ? done(null, undefined) : parseJson(request, body, done),
+  )
   http.setErrorHandler((error, request, reply) => {
     if (problemOf(error).kind === 'unexpected') metrics.unexpected.inc({ kind: 'request' })
     return sendProblem(error, request, reply, log)
@@ -215,9 +219,9 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
   try {
     // biome-ignore lint/plugin: each part was parsed by the route's own schema, which the compiler cannot follow through a route that is not known here
     const call = {
-      params: parse(route.params, request.params),
-      query: parse(route.query, request.query),
-      body: parse(route.body, form ? form.fields : request.body),
+      params: parse(route.params, request.params, 'path'),
+      query: parse(route.query, request.query, 'query'),
+      body: parse(route.body, form ? form.fields : request.body, 'body'),
       caller,
       files: form?.files ?? [],
       connection: connectionOf(services.config, request, reply),
@@ -264,20 +268,20 @@ async function repeatOf<Caller>(
   }
 }
 
-function parse(schema: z.ZodType | undefined, value: unknown): unknown {
+function parse(schema: z.ZodType | undefined, value: unknown, part: 'path' | 'query' | 'body'): unknown {
   if (!schema) return undefined
   const unstorable = findUnstorable(value, [])
   if (unstorable)
     throw new AppProblem('invalid', `${unstorable}: must be text without NUL characters and unpaired surrogates.`, [
       { path: unstorable, message: 'must be text without NUL characters and unpaired surrogates' },
     ])
-  const parsed = schema.safeParse(value ?? {})
-  if (parsed.success) return parsed.data
-  const errors = fieldErrors(parsed.error.issues)
+  const parsed = validate(schema, value ?? {})
+  if ('data' in parsed) return parsed.data
+  const { errors } = parsed
   throw new AppProblem(
     'invalid',
     errors
-      .map(error => `${error.path || 'body'}: ${error.message}`)
+      .map(({ path, message }) => `${path || part}: ${message}`)
       .join('; ')
       .slice(0, 2_000),
     errors,
@@ -293,22 +297,6 @@ function findUnstorable(value: unknown, path: readonly (string | number)[]): str
     if (found) return found
   }
   return undefined
-}
-
-/** One line a bad field. Of a union's branches the one that got furthest speaks: it is the one that was meant. */
-export function fieldErrors(issues: readonly z.core.$ZodIssue[], prefix: readonly PropertyKey[] = []): FieldError[] {
-  return issues.flatMap(issue => {
-    const path = [...prefix, ...issue.path]
-    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-      const deepest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]
-      if (deepest) return fieldErrors(deepest, path)
-    }
-    return [{ path: path.map(String).join('.'), message: issue.message.replace(/^Invalid input: /, '') }]
-  })
-}
-
-function depth(issues: readonly z.core.$ZodIssue[]): number {
-  return Math.max(0, ...issues.map(issue => issue.path.length))
 }
 
 async function receiveForm(
@@ -373,7 +361,7 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
 function problemOf(error: unknown): AppProblem {
   if (error instanceof AppProblem) return error
   const { statusCode, code, message } = error as { statusCode?: number; code?: string; message?: string }
-  if (code === 'FST_REQ_FILE_TOO_LARGE') return new AppProblem('too-large', 'A file is larger than 20 MB.')
+  if (code === 'FST_REQ_FILE_TOO_LARGE') return new AppProblem('too-large', `A file is larger than ${uploadLimits.fileBytes / 1_048_576} MB.`)
   if (code === 'FST_FILES_LIMIT') return new AppProblem('too-large', `At most ${uploadLimits.files} files can be sent at once.`)
   if (statusCode === 413) return new AppProblem('too-large', `The request is larger than ${bodyBytes / 1_048_576} MB.`)
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new AppProblem('invalid', String(message))

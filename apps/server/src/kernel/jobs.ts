@@ -8,6 +8,7 @@ import { newId } from './ids.ts'
 import type { JobKind, Lane } from './lanes.ts'
 import { jobs } from './tables.ts'
 import { type Log, type Metrics, openGauge, sentenceOf } from './telemetry.ts'
+import { storable } from './text.ts'
 
 /** What a job that calls nobody does: its effect, in the transaction that also removes the job. */
 export interface JobHandler<Data> {
@@ -558,19 +559,25 @@ export class JobRunner {
     // A key may hold ids, never content.
     if (isLast) this.#log.error({ err: error, kind, lane, jobKey: key, attempts }, 'a job failed permanently')
     else this.#log.warn({ err: error, kind, lane, attempts }, 'a job failed; retrying')
-    await this.#database.transaction(async tx => {
-      const mine = and(eq(jobs.id, job.id), eq(jobs.leasedBy, this.#worker))
-      if (isLast) {
-        const gone = await tx.db.delete(jobs).where(mine).returning({ id: jobs.id })
-        if (gone.length > 0 && !isUnreadable) await registered?.giveUp(tx, job, sentence)
-        return
-      }
+    const mine = and(eq(jobs.id, job.id), eq(jobs.leasedBy, this.#worker))
+    const retryLater = async (tx: Tx) => {
       const runAt = addSeconds(tx.now, Math.min(60, 2 ** Math.min(attempts, 6)))
       await tx.db
         .update(jobs)
-        .set({ attempts, lastError: sentence.slice(0, 500), leasedBy: null, runAt })
+        .set({ attempts, lastError: storable(sentence, 500), leasedBy: null, runAt })
         .where(mine)
-    })
+    }
+    if (!isLast) return this.#database.transaction(retryLater)
+    try {
+      await this.#database.transaction(async tx => {
+        const gone = await tx.db.delete(jobs).where(mine).returning({ id: jobs.id })
+        if (gone.length > 0 && !isUnreadable) await registered?.giveUp(tx, job, sentence)
+      })
+    } catch (fault) {
+      // Left as it is, it would be claimed again at once, and again.
+      this.#log.error({ err: fault, kind, lane }, 'a job could not be given up; retrying')
+      await this.#database.transaction(retryLater)
+    }
   }
 
   async #sleep(): Promise<void> {

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { z } from 'zod'
 import { type Config, ConfigProblem } from './config.ts'
 import type { Database } from './database.ts'
-import { isEqual, openSecrets, type Secrets } from './secrets.ts'
+import { isEqual, masterKeyFile, openSecrets, type Secrets } from './secrets.ts'
 import { readSetting } from './settings.ts'
 import { settings } from './tables.ts'
 
@@ -15,7 +14,7 @@ const checkName = 'master-key.check'
  * @throws ConfigProblem when the key is missing or another one: sealed secrets could not be read, and the journal would go on under another signature.
  */
 export async function openMasterKey(database: Database, config: Config): Promise<Secrets> {
-  const path = join(config.dataFolder, 'secret.key')
+  const path = masterKeyFile(config.dataFolder)
   const expected = await readSetting(database.reader(), checkName, z.string())
   if (expected !== undefined && config.secret === undefined && !existsSync(path))
     throw new ConfigProblem(`The master key ${path} is missing, but the database was created with one. Restore the file, or set TOCSIN_SECRET to the key.`)

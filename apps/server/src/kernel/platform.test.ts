@@ -1,13 +1,10 @@
-import { createHmac } from 'node:crypto'
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test as plain } from 'vitest'
 import { test } from '../../test/world.ts'
-import { sendWebhook } from '../notify/channels/webhook/send.ts'
-import { readConfig } from './config.ts'
+import { readConfig } from '../app/config.ts'
 import { isPublicAddress } from './outbound.ts'
 import { openSecrets, openToken, signToken } from './secrets.ts'
 
@@ -69,7 +66,7 @@ describe('secrets', () => {
   })
 })
 
-describe('webhooks', () => {
+describe('addresses of the outside', () => {
   plain.for([
     '127.0.0.1',
     '10.1.2.3',
@@ -86,67 +83,6 @@ describe('webhooks', () => {
     '64:ff9b::7f00:1',
   ])('%s is not public', address => {
     expect(isPublicAddress(address)).toBe(false)
-  })
-
-  plain('reach no private address, by number or by name, unless that is configured', async () => {
-    const message = {
-      id: 'm1',
-      purpose: 'page',
-      purposeId: 'p1',
-      subject: '',
-      text: '',
-      brief: '',
-      link: undefined,
-      replyTo: undefined,
-      secret: '',
-      origin: '',
-      sentAt: 0,
-    }
-    for (const url of ['http://127.0.0.1:1/x', 'http://localhost:1/x', 'http://[::1]:1/x', 'http://2130706433/x', 'http://0x7f.1/x'])
-      await expect(sendWebhook({ ...message, address: url }, false, new AbortController().signal)).rejects.toThrow(/private address/)
-    await expect(sendWebhook({ ...message, address: 'file:///etc/passwd' }, true, new AbortController().signal)).rejects.toThrow(/https/)
-    await expect(sendWebhook({ ...message, address: 'https://user:pw@example.com/' }, true, new AbortController().signal)).rejects.toThrow(/password/)
-  })
-
-  plain('are signed as Standard Webhooks says', async () => {
-    const secret = Buffer.from('a secret of the receiver').toString('base64')
-    const received: { id: string; signature: string; timestamp: string; body: string }[] = []
-    const server = createServer((request, reply) => {
-      let body = ''
-      request.on('data', chunk => {
-        body += chunk
-      })
-      request.on('end', () => {
-        received.push({
-          id: String(request.headers['webhook-id']),
-          signature: String(request.headers['webhook-signature']),
-          timestamp: String(request.headers['webhook-timestamp']),
-          body,
-        })
-        reply.end()
-      })
-    })
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
-    const address = server.address()
-    const port = typeof address === 'object' && address ? address.port : 0
-    const message = {
-      id: 'm1',
-      purpose: 'page',
-      purposeId: 'p1',
-      subject: 'Odd',
-      text: 'Look',
-      brief: 'Look',
-      link: undefined,
-      replyTo: undefined,
-      origin: '',
-      sentAt: 1_700_000_000_000,
-    }
-    await sendWebhook({ ...message, address: `http://127.0.0.1:${port}/`, secret }, true, new AbortController().signal)
-    const [got] = received
-    const body = '{"id":"m1","type":"page","title":"Odd","text":"Look"}'
-    expect(got).toMatchObject({ id: 'm1', timestamp: '1700000000', body })
-    expect(got?.signature).toBe(`v1,${createHmac('sha256', Buffer.from(secret, 'base64')).update(`m1.1700000000.${body}`).digest('base64')}`)
-    await new Promise(resolve => server.close(resolve))
   })
 })
 
@@ -174,6 +110,15 @@ describe('the HTTP server', () => {
       expect([reply.status, reply.headers.get('content-type')]).toEqual([status, expect.stringContaining('application/problem+json')])
       expect(((await reply.json()) as { detail: string }).detail.length).toBeGreaterThan(10)
     }
+  })
+
+  test('takes the type of a body where there is none', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    const headers = { cookie: administrator.cookie, origin: world.origin, 'content-type': 'application/json' }
+    const post = (path: string) => fetch(`${world.origin}/api/v1${path}`, { method: 'POST', headers })
+    expect((await post('/journal/export')).status).toBe(200)
+    const reply = await post('/alerts')
+    expect([reply.status, ((await reply.json()) as { detail: string }).detail]).toEqual([400, expect.stringContaining('title: is required')])
   })
 
   test('limits how often somebody may try', async ({ world }) => {

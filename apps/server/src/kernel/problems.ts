@@ -1,9 +1,4 @@
-import { type Problem, type ProblemKind, problemKinds } from '@tocsin/api'
-
-export interface FieldError {
-  readonly path: string
-  readonly message: string
-}
+import { type FieldError, type Problem, type ProblemKind, problemKinds } from '@tocsin/api'
 
 /** Something that a caller can be told: one of the closed set of problems, with a sentence for a person. */
 export class AppProblem extends Error {

@@ -252,6 +252,7 @@ export async function remindOfCommunication(tx: Tx, context: AppContext, noticeI
   if (!incident || incident.status === 'closed') return
   await pageLead(tx, context, incident, {
     topic: `next-communication ${found.notice.obligationId}`,
+    brief: 'next communication due',
     title: `Incident ${incident.number}: the next communication to ${found.customer} is due`,
     summary: `The last notice to ${found.customer} announced the next communication for now. Draft and send the update.`,
   })

@@ -6,7 +6,7 @@ import { customers } from '../directory/tables.ts'
 import { incidentCustomers, incidents } from '../incidents/tables.ts'
 import { newId } from '../kernel/ids.ts'
 import { jobs } from '../kernel/tables.ts'
-import { followIncident, warn } from './obligations.ts'
+import { followIncident, openObligations, warn, warnJob } from './obligations.ts'
 import { obligations as obligationRows } from './tables.ts'
 
 const criteria = {
@@ -36,20 +36,24 @@ async function ready(world: World, names: readonly string[] = ['Globex']) {
     return lead.call('declareIncident', { params, body: { version, reason: 'Confirmed.' } })
   }
   const obligations = async () => (await lead.call('obligations', { query: { view: 'all', incidentId: incident.id } })).items
-  return { lead, primary, params, declare, obligations, listed }
+  const list = async (affected: readonly { id: string; basis: string }[]) => {
+    const { version } = await lead.call('incident', { params })
+    await primary.call('setAffectedCustomers', { params, body: { version, customers: [...affected] } })
+  }
+  const entries = async (type: string) => (await lead.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === type)
+  return { lead, primary, params, declare, obligations, listed, list, entries }
 }
 
 describe('the clock of an obligation', () => {
   test('starts in the transaction of the declaration, and of listing a customer later: no reader of the journal is in between', async ({ world }) => {
-    const { lead, primary, params, declare, obligations, listed } = await ready(world)
+    const { declare, obligations, listed, list } = await ready(world)
     await world.server.context.readers.stop()
     expect(await obligations()).toMatchObject([{ state: 'pending', startedAt: null }])
     await declare()
     const [obligation] = await obligations()
     expect(obligation).toMatchObject({ state: 'due', startedAt: world.now, dueAt: '2026-11-26T08:00:00.000Z' })
     const late = await world.customer('Initech')
-    const { version } = await lead.call('incident', { params })
-    await primary.call('setAffectedCustomers', { params, body: { version, customers: [...listed, { id: late.id, basis: 'More logs.' }] } })
+    await list([...listed, { id: late.id, basis: 'More logs.' }])
     expect((await obligations()).map(each => [each.customer.name, each.state, each.dueAt])).toEqual([
       ['Globex', 'due', obligation?.dueAt],
       ['Initech', 'due', obligation?.dueAt],
@@ -67,6 +71,27 @@ describe('the clock of an obligation', () => {
     await db.execute(sql`alter table obligations drop constraint never`)
     await declare()
     expect(await obligations()).toMatchObject([{ state: 'due' }])
+  })
+
+  test('that starts late warns once, at once, for all the warnings that are past, and then at each that is left, before what else is due', async ({
+    world,
+  }) => {
+    const { params, declare, listed, list } = await ready(world)
+    const { context } = world.server
+    await declare()
+    await context.jobs.stop()
+    world.jump({ hours: 33 })
+    // Of 36 hours the warnings are at 24, 33 and 35.5: the first is past, and it is the time of the second.
+    await list([...listed, { id: (await world.customer('Initech', 36)).id, basis: 'More logs.' }])
+    const rows = await context.database.reader().db.select().from(jobs).where(eq(jobs.kind, warnJob.kind)).orderBy(jobs.runAt)
+    expect(rows.map(({ runAt, data }) => [runAt, data])).toEqual([
+      ['2026-11-24T17:00:00.000Z', { incidentId: params.id, afterHours: 33 }],
+      ['2026-11-24T19:30:00.000Z', { incidentId: params.id, afterHours: 35.5 }],
+      ['2026-11-25T08:00:00.000Z', { incidentId: params.id, afterHours: 48 }],
+      ['2026-11-26T02:00:00.000Z', { incidentId: params.id, afterHours: 66 }],
+      ['2026-11-26T07:00:00.000Z', { incidentId: params.id, afterHours: 71 }],
+    ])
+    expect(rows.every(({ priority }) => priority === 0)).toBe(true)
   })
 
   test('takes as many statements for 1,200 customers as for one, and so does a warning, which names some and counts the rest', { timeout: 60_000 }, async ({
@@ -124,6 +149,133 @@ async function statements(work: () => Promise<unknown>): Promise<number> {
   return count
 }
 
+describe('a warning', () => {
+  test('names up to 20 customers, the one due first on top, counts the rest, and is on record for each', async ({ world }) => {
+    const { lead, params, declare, obligations, entries } = await ready(world)
+    const { context } = world.server
+    await declare()
+    /** More customers of the incident, with 24 hours each. */
+    const add = async (names: readonly string[]) =>
+      context.database.transaction(async tx => {
+        const added = names.map(name => ({ id: newId(), name, region: 'EU', terms: '', noticeHours: 24, contacts: [] }))
+        await tx.db.insert(customers).values(added)
+        await tx.db.insert(incidentCustomers).values(added.map(({ id }) => ({ incidentId: params.id, customerId: id, basis: 'Logs.' })))
+        const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, params.id))
+        if (incident) await followIncident(tx, incident)
+      })
+    const warned = async (afterHours: number) => {
+      await context.database.transaction(tx => warn(tx, context, params.id, afterHours))
+      const [page] = (await lead.call('pages')).items.filter(({ state }) => state === 'triggered')
+      const { title, summary } = await lead.call('page', { params: { id: page?.id ?? '' } })
+      await lead.call('acknowledgePage', { params: { id: page?.id ?? '' } })
+      return { title, summary }
+    }
+    expect(await warned(47.6)).toEqual({
+      title: 'Incident 1: 1 customer is not notified after 48 hours',
+      summary: 'Not notified: Globex.\nThe first notice is due at 2026-11-26T08:00:00.000Z.',
+    })
+    const names = Array.from({ length: 19 }, (_, n) => `Customer ${n + 10}`)
+    await add(names)
+    expect(await warned(16)).toEqual({
+      title: 'Incident 1: 20 customers are not notified after 16 hours',
+      summary: `Not notified: ${names.join(', ')}, Globex.\nThe first notice is due at 2026-11-24T08:00:00.000Z.`,
+    })
+    await add(['Customer 30'])
+    expect((await warned(16)).summary).toContain(`Not notified: ${names.join(', ')}, Customer 30 and 1 more.`)
+
+    const globex = (await obligations()).find(({ customer }) => customer.name === 'Globex')
+    const entry = { actor: { kind: 'system' }, subject: { kind: 'obligation', id: globex?.id } }
+    const opened = await entries('obligation.opened')
+    expect(opened).toHaveLength(21)
+    const { startedAt, dueAt, customer } = globex ?? expect.fail('it was opened')
+    expect(opened.at(-1)).toMatchObject({ ...entry, data: { customer: 'Globex', customerId: customer.id, customerVersion: 1, startedAt, dueAt, hours: 72 } })
+    const given = await entries('obligation.warned')
+    expect(given).toHaveLength(1 + 20 + 21)
+    expect(given.at(-1)).toMatchObject({ ...entry, data: { customer: 'Globex', afterHours: 47.6, dueAt } })
+  })
+})
+
+describe('the obligations of an incident', () => {
+  test('are those to the customers on its list, until it is declared; where nobody is to be notified, nobody is warned', async ({ world }) => {
+    const { lead, params, obligations, listed, list, entries } = await ready(world, ['Globex', 'Initech'])
+    const { context } = world.server
+    await list(listed.slice(1))
+    expect((await obligations()).map(({ customer, state }) => [customer.name, state])).toEqual([['Initech', 'pending']])
+    await list([])
+    expect(await obligations()).toEqual([])
+    await context.database.transaction(tx => warn(tx, context, params.id, 48))
+    expect(await entries('obligation.warned')).toEqual([])
+    expect((await lead.call('pages')).items).toEqual([])
+  })
+
+  test('are listed with the one due first on top, then those without a deadline, and those that are met last', async ({ world }) => {
+    const { lead, primary, params, declare, obligations, listed, list } = await ready(world, ['Globex', 'Hooli'])
+    const executive = await world.person('lead')
+    await declare()
+    await list([...listed, { id: (await world.customer('Initech', 24)).id, basis: 'More logs.' }])
+    const suspected = await primary.call('openIncident', { body: { title: 'Odd', reason: 'Seen.' } })
+    const umbrella = { id: (await world.customer('Umbrella')).id, basis: 'Logs.' }
+    await primary.call('setAffectedCustomers', { params: { id: suspected.id }, body: { version: suspected.version, customers: [umbrella] } })
+    const obligation = async (name: string) => (await obligations()).find(({ customer }) => customer.name === name) ?? expect.fail(name)
+    const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true }
+    // Hooli is notified, the notice to Globex is a draft, and Initech is to be notified later.
+    for (const name of ['Globex', 'Hooli']) await primary.call('draftNotice', { params: { id: (await obligation(name)).id }, body: content })
+    const notice = async () => {
+      const [drafted] = (await obligation('Hooli')).notices
+      return { params: { id: drafted?.id ?? '' }, body: { version: drafted?.version ?? 0 } }
+    }
+    await lead.call('approveNotice', await notice())
+    await primary.call('sendNotice', await notice())
+    await world.settle()
+    const { id, version } = await obligation('Initech')
+    const decision = { kind: 'defer', reasonCategory: 'other', reason: 'Later.', reviewOn: '2026-11-25' } as const
+    await lead.call('proposeDecision', { params: { id }, body: { ...decision, version } })
+    await executive.call('approveDecision', { params: { id }, body: { version: version + 1 } })
+
+    const all = await lead.call('obligations', { query: { view: 'all' } })
+    const author = { id: primary.id, name: primary.name }
+    expect(all.items).toMatchObject([
+      {
+        ...{ customer: { name: 'Initech' }, state: 'deferred', timing: 'due', dueAt: '2026-11-24T08:00:00.000Z', notices: [] },
+        decision: { ...decision, proposedBy: { id: lead.id, name: lead.name }, approvedBy: executive.name },
+      },
+      {
+        ...{ customer: { name: 'Globex' }, state: 'due', timing: 'due', dueAt: '2026-11-26T08:00:00.000Z', decision: null },
+        notices: [{ kind: 'initial', state: 'draft', author, approvedBy: null, deliveries: [] }],
+      },
+      { customer: { name: 'Umbrella' }, state: 'pending', timing: null, startedAt: null, dueAt: null },
+      {
+        ...{ customer: { name: 'Hooli' }, state: 'notified', timing: 'notified', notifiedAt: world.now },
+        notices: [
+          {
+            ...{ state: 'sent', author, approvedBy: lead.name, approvedAt: world.now, sentAt: world.now },
+            deliveries: [{ to: 'security@hooli.test', state: 'sent', at: world.now }],
+          },
+        ],
+      },
+    ])
+    expect(all.next).toBeNull()
+    const names = async (query: { view: 'open' | 'all'; incidentId?: string }) =>
+      (await lead.call('obligations', { query })).items.map(({ customer }) => customer.name)
+    expect(await names({ view: 'open' })).toEqual(['Initech', 'Globex'])
+    expect(await names({ view: 'all', incidentId: params.id })).toEqual(['Initech', 'Globex', 'Hooli'])
+    expect((await lead.call('counters')).obligationsDue).toBe(2)
+    expect(await openObligations(world.server.context.database.reader(), params.id)).toEqual(
+      expect.arrayContaining(['Globex is not notified yet.', 'Initech is not notified yet (deferred).']),
+    )
+
+    // The same, one at a time.
+    const walked = []
+    for (let cursor: string | null | undefined; cursor !== null; ) {
+      const page = await lead.call('obligations', { query: { view: 'all', limit: 1, cursor } })
+      expect(page.items).toHaveLength(1)
+      walked.push(...page.items)
+      cursor = page.next
+    }
+    expect(walked).toEqual(all.items)
+  })
+})
+
 describe('the auditor of obligations', () => {
   test.override({ options: { withAuditor: true } })
 
@@ -167,61 +319,20 @@ describe('the auditor of obligations', () => {
   })
 })
 
-describe('what was met, waived or sent', () => {
+describe('a waiver', () => {
   const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true }
   const decision = { reasonCategory: 'other', reason: 'Later.', reviewOn: '2026-11-25' } as const
-  const propose = async (person: Person, id: string, version: number, kind: 'defer' | 'waive' = 'defer') =>
-    person.call('proposeDecision', { params: { id }, body: { ...decision, kind, version } })
+  const propose = async (person: Person, id: string, version: number) =>
+    person.call('proposeDecision', { params: { id }, body: { ...decision, kind: 'waive', version } })
 
-  test('is not turned back: an old deferral is not approved once the customer was notified', async ({ world }) => {
-    const { lead, primary, declare, obligations } = await ready(world)
-    await declare()
-    const executive = await world.person('lead')
-    let [obligation] = await obligations()
-    const id = obligation?.id ?? ''
-    await propose(lead, id, obligation?.version ?? 0)
-    obligation = await primary.call('draftNotice', { params: { id }, body: content })
-    const notice = () => ({ params: { id: obligation?.notices[0]?.id ?? '' }, body: { version: obligation?.notices[0]?.version ?? 0 } })
-    obligation = await executive.call('approveNotice', notice())
-    await world.server.context.jobs.stop()
-    obligation = await primary.call('sendNotice', notice())
-    // On its way, it will be met in a moment.
-    await expect(executive.call('approveDecision', { params: { id }, body: { version: obligation.version } })).rejects.toThrow(/is being sent now/)
-    await world.server.context.jobs.start()
-    await world.settle()
-    ;[obligation] = await obligations()
-    expect(obligation).toMatchObject({ state: 'notified' })
-    const body = { version: obligation?.version ?? 0 }
-    await expect(executive.call('approveDecision', { params: { id }, body })).rejects.toThrow(/was already notified/)
-    await expect(propose(lead, id, body.version)).rejects.toThrow(/was already notified/)
-    await expect(lead.call('withdrawDecision', { params: { id } })).rejects.toThrow(/no deferral or waiver to withdraw/)
-    await expect(primary.call('sendNotice', notice())).rejects.toMatchObject({ problem: { status: 409 } })
-    expect((await obligations())[0]).toMatchObject({ state: 'notified', notifiedAt: obligation?.notifiedAt })
-  })
-
-  test('a decision that was withdrawn, or whose review is past, is not approved', async ({ world }) => {
-    const { lead, declare, obligations } = await ready(world)
-    await declare()
-    const executive = await world.person('lead')
-    const id = (await obligations())[0]?.id ?? ''
-    const version = async () => (await obligations())[0]?.version ?? 0
-    const approve = async () => executive.call('approveDecision', { params: { id }, body: { version: await version() } })
-    await propose(lead, id, await version())
-    await lead.call('withdrawDecision', { params: { id } })
-    await expect(approve()).rejects.toThrow(/no proposed deferral or waiver/)
-    await propose(lead, id, await version())
-    world.jump({ days: 3 })
-    await expect(approve()).rejects.toThrow(/review date has passed/)
-  })
-
-  test('of a waived obligation no notice is drafted, changed, approved or sent until the decision is withdrawn', async ({ world }) => {
+  test('keeps notices from being drafted, changed, approved or sent until it is withdrawn', async ({ world }) => {
     const { lead, primary, declare, obligations } = await ready(world)
     await declare()
     const executive = await world.person('lead')
     const id = (await obligations())[0]?.id ?? ''
     let obligation = await primary.call('draftNotice', { params: { id }, body: content })
     const notice = () => ({ id: obligation.notices[0]?.id ?? '', version: obligation.notices[0]?.version ?? 0 })
-    await propose(lead, id, obligation.version, 'waive')
+    await propose(lead, id, obligation.version)
     await executive.call('approveDecision', { params: { id }, body: { version: obligation.version + 1 } })
     const { id: noticeId, version } = notice()
     const params = { id: noticeId }
@@ -234,7 +345,7 @@ describe('what was met, waived or sent', () => {
     await lead.call('withdrawDecision', { params: { id } })
     obligation = await executive.call('approveNotice', { params, body: { version } })
     const again = (await obligations())[0]
-    await propose(lead, id, again?.version ?? 0, 'waive')
+    await propose(lead, id, again?.version ?? 0)
     await executive.call('approveDecision', { params: { id }, body: { version: (again?.version ?? 0) + 1 } })
     await expect(primary.call('sendNotice', { params, body: { version: notice().version } })).rejects.toThrow(/was waived/)
   })

@@ -139,6 +139,7 @@ export async function warn(tx: Tx, context: AppContext, incidentId: string, afte
   const more = open.length > maxNamed ? ` and ${open.length - maxNamed} more` : ''
   await pageLead(tx, context, incident, {
     topic: warnTopic,
+    brief: 'notification obligation due',
     title: `Incident ${incident.number}: ${open.length === 1 ? '1 customer is' : `${open.length} customers are`} not notified after ${Math.round(afterHours)} hours`,
     summary: `Not notified: ${names.join(', ')}${more}.\nThe first notice is due at ${first.obligation.dueAt}.`,
   })

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { type ContactMethod, channelNames, Email, type NotificationRules, type pagingRoutes, type RouteInput } from '@tocsin/api'
+import { type ContactMethod, channelNames, type NotificationRules, type pagingRoutes, type RouteInput } from '@tocsin/api'
 import type { Urgency } from '@tocsin/oncall'
 import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
 import { type AppContext, type Caller, findPerson, people } from '../access/index.ts'
@@ -7,10 +7,9 @@ import { record } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { checkWebhookUrl } from '../kernel/outbound.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
-import { isEqual, randomSecret, secretDigest } from '../kernel/secrets.ts'
-import { openTeamsConversation } from './channels/teams-bot/conversation.ts'
+import { isEqual, secretDigest } from '../kernel/secrets.ts'
+import { channels } from './channels/index.ts'
 import { type ContactKind, contactMethods, notificationRules } from './tables.ts'
 
 const maxMethods = 10
@@ -63,7 +62,7 @@ export async function notificationPlansOf(reader: Reader, personIds: readonly st
           all.filter(step => step.methodId === methodId).map(step => ({ afterMinutes, step })),
         )
         if (steps.length > 0) return steps.toSorted((a, b) => a.afterMinutes - b.afterMinutes)
-        const mild = urgency === 'low' ? all.filter(step => !loud.has(step.kind)) : all
+        const mild = urgency === 'low' ? all.filter(step => !channels[step.kind].isLoud) : all
         return (mild.length > 0 ? mild : all).map(step => ({ afterMinutes: 0, step }))
       }
       const rules = { high: planFor('high'), low: planFor('low') }
@@ -74,9 +73,6 @@ export async function notificationPlansOf(reader: Reader, personIds: readonly st
     }),
   )
 }
-
-/** Those that wake people. */
-const loud: ReadonlySet<ContactKind> = new Set(['sms', 'voice'])
 
 const view = ({ id, kind, address, label, verifiedAt, createdAt }: typeof contactMethods.$inferSelect): ContactMethod => ({
   ...{ id, kind, label, createdAt, isVerified: verifiedAt !== null },
@@ -108,21 +104,17 @@ export async function addContactMethod(tx: Tx, context: AppContext, caller: Call
     .where(eq(contactMethods.personId, caller.personId))
     .for('update')
   if (held.length >= maxMethods) throw conflict(`A person can have at most ${maxMethods} contact methods.`)
-  const teams = kind === 'teams-bot' ? openTeamsConversation(context.secrets, input.address) : undefined
-  if (teams?.isAlone === false) throw invalid('address', 'is the address of a channel. Send “connect” to the bot in a direct chat')
-  const address = teams?.conversation.id ?? checkAddress(input)
+  const { address, secret, shownSecret = null, name = '' } = channels[kind].keepAddress({ ...input, of: 'person' }, context.secrets)
   if (held.some(one => one.kind === kind && one.address === address)) throw conflict('You already have this contact method.')
-  const secret = kind === 'webhook' ? Buffer.from(randomSecret(24), 'base64url').toString('base64') : null
   const person = await findPerson(tx, caller.personId)
   // The account's email counts only while nothing is set up: it stays a method when the first other one joins it.
   if (held.length === 0 && person && !(kind === 'email' && person.email === address))
     await tx.db.insert(contactMethods).values({ personId: caller.personId, kind: 'email', address: person.email, createdAt: tx.now, verifiedAt: tx.now })
-  const kept = kind === 'push' ? JSON.stringify(input.keys) : teams ? JSON.stringify(teams.conversation) : secret
   const [row] = await tx.db
     .insert(contactMethods)
     .values({
-      ...{ id: newId(), personId: caller.personId, kind, address, label: label || (teams?.conversation.name ?? ''), createdAt: tx.now },
-      secret: kept === null ? null : context.secrets.seal(kept),
+      ...{ id: newId(), personId: caller.personId, kind, address, label: label || name, createdAt: tx.now },
+      secret: secret === null ? null : context.secrets.seal(secret),
       // Whoever has an account has verified its email.
       verifiedAt: kind === 'email' && person?.email === address ? tx.now : null,
     })
@@ -130,7 +122,7 @@ export async function addContactMethod(tx: Tx, context: AppContext, caller: Call
   if (!row) throw notFound('contact method')
   await record(tx, { actor: caller.actor, type: 'contact-method.added', subject: { kind: 'person', id: caller.personId }, data: { id: row.id, kind } })
   if (row.verifiedAt === null) await sendCode(tx, context, row)
-  return { method: view(row), secret: secret === null ? null : `whsec_${secret}` }
+  return { method: view(row), secret: shownSecret }
 }
 
 const codeMinutes = 15
@@ -142,8 +134,7 @@ async function sendCode(tx: Tx, context: AppContext, row: typeof contactMethods.
     .update(contactMethods)
     .set({ codeDigest: secretDigest(`${row.id} ${code}`), codeExpiresAt: addMinutes(tx.now, codeMinutes), codeAttempts: 0 })
     .where(eq(contactMethods.id, row.id))
-  // In a call every digit is read out by itself.
-  const said = row.kind === 'voice' ? code.split('').join(', ') : code
+  const said = channels[row.kind].codeWords?.(code) ?? code
   await context.messenger.post(tx, {
     channel: row.kind,
     address: row.address,
@@ -188,32 +179,6 @@ export async function verifyContactMethod(tx: Tx, caller: Caller, id: string, co
   await tx.db.update(contactMethods).set({ verifiedAt: tx.now, codeDigest: null, codeExpiresAt: null }).where(eq(contactMethods.id, id))
   await record(tx, { actor: caller.actor, type: 'contact-method.verified', subject: { kind: 'person', id: caller.personId }, data: { id, kind: row.kind } })
   return { method: view(verified) }
-}
-
-function checkAddress({ kind, address, keys }: Input): string {
-  if (kind === 'email') {
-    const parsed = Email.safeParse(address)
-    if (!parsed.success) throw invalid('address', 'must be an email address')
-    return parsed.data
-  }
-  if (kind === 'sms' || kind === 'voice') {
-    const number = address.replace(/[\s().-]/g, '')
-    if (!/^\+[1-9]\d{6,14}$/.test(number)) throw invalid('address', 'must be a phone number with country code, such as +49 30 123456')
-    return number
-  }
-  if (kind === 'slack') {
-    if (!/^[UW][A-Z0-9]{5,20}$/.test(address)) throw invalid('address', 'must be a member ID such as U012AB3CD (in Slack: profile, Copy member ID)')
-    return address
-  }
-  if (kind === 'push' && keys === undefined) throw invalid('keys', 'are required for push. The browser provides them with its subscription')
-  try {
-    const url = checkWebhookUrl(address)
-    if (kind === 'ntfy' && !/^\/[A-Za-z0-9_-]{1,64}\/?$/.test(url.pathname))
-      throw new Error('must be the URL of a topic, such as https://ntfy.example/my-topic')
-    return url.href
-  } catch (error) {
-    throw invalid('address', error instanceof Error ? error.message : String(error))
-  }
 }
 
 export async function removeContactMethod(tx: Tx, caller: Caller, id: string): Promise<void> {

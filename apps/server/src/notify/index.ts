@@ -9,11 +9,11 @@ import { auditChannels, deliveryHealth, stalledChannelsJob } from './stalled-cha
 
 export { type Answer, type AnswerDesk, type Answered, answerHelp, type ProviderIdentity, personAt } from './answers.ts'
 export { Inbox } from './channels/email/inbox.ts'
-export { shownAddress, teamChannelPurpose } from './channels/index.ts'
+export { channelSettings, identifiesPeople, shownAddress, teamChannelPurpose } from './channels/index.ts'
 export { type NotificationPlan, type NotificationStep, notificationPlansOf } from './contact-methods.ts'
 export { Outbox } from './outbox.ts'
 export { stalledChannels, stalledChannelsJob } from './stalled-channels.ts'
-export { contactMethods, messages, type TeamChannelKind, teamChannels } from './tables.ts'
+export { contactMethods, messages, teamChannels } from './tables.ts'
 export { listTeamChannels } from './team-channels.ts'
 
 export function openNotify(context: AppContext): Bindings {

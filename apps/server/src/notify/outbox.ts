@@ -20,9 +20,10 @@ import {
 } from '../kernel/messenger.ts'
 import { Undeliverable } from '../kernel/outbound.ts'
 import { type Secrets, signToken } from '../kernel/secrets.ts'
-import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
+import { type Log, type Metrics, openGauge, sentenceOf } from '../kernel/telemetry.ts'
+import { storable } from '../kernel/text.ts'
 import { replyAddress } from './channels/email/inbox.ts'
-import { type Channels, hostOf, type OutboundMessage, openChannels } from './channels/index.ts'
+import { hostOf, type OutboundMessage, openChannels, type Senders } from './channels/index.ts'
 import { messages } from './tables.ts'
 
 /** A message that its channel has not accepted after this time fails over to another. */
@@ -53,7 +54,7 @@ export class Outbox implements Messenger {
   readonly #secrets: Secrets
   readonly #counted: Counter<'channel' | 'state'>
   readonly #delay: Histogram
-  readonly #channels: Channels
+  readonly #senders: Senders
   readonly #deliveries: ReadonlyMap<MessageChannel, DeliveryJob>
   readonly #troubled = new Map<string, TroubleListener>()
   readonly #listeners = new Map<string, DeliveryListener>()
@@ -70,7 +71,7 @@ export class Outbox implements Messenger {
       buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30, 300],
       registers,
     })
-    this.#channels = openChannels(config, secrets)
+    this.#senders = openChannels(config, secrets)
     this.#deliveries = new Map(
       messageChannels.map(channel => [channel, defineJob({ kind: `deliver.${channel}`, lane: deliveryLane(channel), data: Delivering })]),
     )
@@ -113,7 +114,7 @@ export class Outbox implements Messenger {
 
   /** True when this channel has what it needs. */
   has(channel: MessageChannel): boolean {
-    return this.#channels[channel] !== undefined
+    return this.#senders.has(channel)
   }
 
   /**
@@ -171,7 +172,7 @@ export class Outbox implements Messenger {
 
   /** Queues held messages once their channel is configured: they are sent, not forgotten. */
   async releaseHeld(tx: Tx): Promise<void> {
-    const ready = (Object.keys(this.#channels) as MessageChannel[]).filter(channel => this.has(channel))
+    const ready = messageChannels.filter(channel => this.has(channel))
     const held = await tx.db
       .update(messages)
       .set({ state: 'queued' })
@@ -209,11 +210,11 @@ export class Outbox implements Messenger {
     if (message.isDemo) return { state: 'sent', text: 'simulated; demo messages are not sent' }
     const { channel } = message
     try {
-      const send = this.#channels[channel]
+      const send = this.#senders.get(channel)
       if (!send) throw new Error(`${channel} is not configured`)
       return { state: 'sent', text: await send(this.#outboundMessageOf(message, Date.parse(reader.now)), signal) }
     } catch (error) {
-      const sentence = (error instanceof Error ? error.message : String(error)).slice(0, 500)
+      const sentence = storable(sentenceOf(error), 500)
       if (error instanceof Undeliverable) return { state: 'failed', text: sentence }
       await reader.db.update(messages).set({ lastError: sentence }).where(eq(messages.id, messageId))
       if (attempt === 1)
@@ -286,7 +287,7 @@ export class Outbox implements Messenger {
   }
 
   async #settle(tx: Tx, receipts: readonly (Receipt & { readonly messageId: string })[]): Promise<void> {
-    const rows = receipts.map(({ messageId, state, text }) => sql`(${messageId}::uuid, ${state}, ${text.slice(0, 500)})`)
+    const rows = receipts.map(({ messageId, state, text }) => sql`(${messageId}::uuid, ${state}, ${storable(text, 500)})`)
     const settled = await tx.db.execute<{
       id: string
       channel: MessageChannel

@@ -53,3 +53,35 @@ test('a channel that delivers nothing is in readiness, on the pages and in a pag
   expect((await ada.call('counters')).stalledChannels).toEqual([])
   expect((await ada.call('pages')).items.filter(page => /Messages by email/.test(page.title)).map(page => page.state)).toEqual(['resolved'])
 })
+
+test('a channel whose provider rejects everything for good is one that delivers nothing', { timeout: 120_000 * patience }, async () => {
+  const slack = await startPeer(() => ({ status: 200, body: JSON.stringify({ ok: false, error: 'invalid_auth' }) }))
+  const { world, end } = await buildWorld({ env: { SLACK_BOT_TOKEN: 'xoxb-revoked', SLACK_SIGNING_SECRET: 'x', SLACK_API_URL: `${slack.url}/api` } })
+  onTestFinished(async () => {
+    await end()
+    await slack.stop()
+  })
+  const { database } = world.server.context
+  const { team, primary } = await world.team({ tiers: 1 })
+  await world.service('billing', team)
+  await database.transaction(async tx => {
+    const method = { id: newId(), personId: primary.id, kind: 'slack' as const, address: 'U012AB3CD', createdAt: tx.now, verifiedAt: tx.now, secret: null }
+    await tx.db.insert(contactMethods).values(method)
+    await tx.db.insert(notificationRules).values({ personId: primary.id, urgency: 'high', steps: [{ methodId: method.id, afterMinutes: 0 }] })
+  })
+  const stalled = async () => (await primary.call('counters')).stalledChannels
+  for (const n of [1, 2]) {
+    await world.alert({ title: `Alert ${n}`, service: 'billing' })
+    await world.advance({ minutes: 2 })
+  }
+  expect(slack.received.length).toBe(2)
+  expect(await stalled(), 'two may be one wrong address').toEqual([])
+  await world.alert({ title: 'Alert 3', service: 'billing' })
+  await world.advance({ minutes: 2 })
+  expect(await stalled()).toEqual(['Slack'])
+  // The token is a new one.
+  slack.answer = () => ({ status: 200, body: JSON.stringify({ ok: true, ts: '1' }) })
+  await world.alert({ title: 'Alert 4', service: 'billing' })
+  await world.advance({ minutes: 2 })
+  expect(await stalled()).toEqual([])
+})

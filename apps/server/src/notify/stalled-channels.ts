@@ -1,5 +1,5 @@
 import { channelNames, messageChannels } from '@tocsin/api'
-import { and, eq, lt, sql } from 'drizzle-orm'
+import { and, eq, gt, gte, lt, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Alarms } from '../kernel/alarms.ts'
 import { addSeconds } from '../kernel/clock.ts'
@@ -11,6 +11,9 @@ import { messages } from './tables.ts'
 
 /** A message that waits for longer was not taken at the first attempts. */
 const stalledSeconds = 60
+/** So many messages that were rejected for good, within so long, are no single wrong address: a token was revoked, an account closed. */
+const maxRejected = 3
+const rejectedSeconds = 86_400
 const alarmKey = (channel: MessageChannel) => `channel:${channel}`
 
 /** Checks every minute whether each channel delivers, and pages the administrators about one that does not. */
@@ -18,27 +21,42 @@ export const stalledChannelsJob = defineJob({ kind: 'notify.stalled-channels', l
 
 export interface StalledChannel {
   readonly channel: MessageChannel
-  /** How long its oldest message waits, in seconds. */
+  /** For how long it has delivered nothing, in seconds: since the oldest message was written that waits or was rejected. */
   readonly seconds: number
 }
 
 /**
- * Channels that deliver nothing: a message has waited for more than a minute, and none that was written after it has left. One address that refuses
- * its messages, while others are reached, is no stalled channel.
+ * Channels that deliver nothing: a message has waited for more than a minute, or three were rejected within a day, and none that was written after it
+ * has left. One address that refuses its messages, while others are reached, is no stalled channel.
  */
 export async function stalledChannels(reader: Reader): Promise<StalledChannel[]> {
-  const oldest = reader.db
-    .select({ channel: messages.channel, at: sql<string>`min(${messages.createdAt})`.as('at') })
+  const at = sql<string>`min(${messages.createdAt})`.as('at')
+  const waiting = reader.db
+    .select({ channel: messages.channel, at })
     .from(messages)
     .where(and(eq(messages.state, 'queued'), lt(messages.createdAt, addSeconds(reader.now, -stalledSeconds))))
     .groupBy(messages.channel)
-    .as('oldest')
+  // What was rejected before a message left says nothing about now.
+  const rejected = reader.db
+    .select({ channel: messages.channel, at })
+    .from(messages)
+    .where(
+      and(
+        eq(messages.state, 'failed'),
+        gt(messages.createdAt, addSeconds(reader.now, -rejectedSeconds)),
+        sql`not exists (select 1 from ${messages} later where later.channel = ${messages.channel} and later.state = 'sent' and later.created_at >= ${messages.createdAt})`,
+      ),
+    )
+    .groupBy(messages.channel)
+    .having(gte(sql`count(*)`, maxRejected))
+  const oldest = waiting.unionAll(rejected).as('oldest')
   const rows = await reader.db
-    .select({ channel: oldest.channel, at: oldest.at })
+    .select({ channel: oldest.channel, at: sql<string>`min(${oldest.at})` })
     .from(oldest)
     .where(
       sql`not exists (select 1 from ${messages} later where later.channel = ${oldest.channel} and later.state = 'sent' and later.created_at >= ${oldest.at})`,
     )
+    .groupBy(oldest.channel)
     .orderBy(oldest.channel)
   return rows.map(({ channel, at }) => ({ channel, seconds: Math.round((Date.parse(reader.now) - Date.parse(at)) / 1_000) }))
 }

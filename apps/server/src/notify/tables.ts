@@ -18,7 +18,6 @@ const person = () =>
     .references(() => people.id, { onDelete: 'cascade' })
 
 export type ContactKind = (typeof contactKinds)[number]
-export type TeamChannelKind = (typeof teamChannelKinds)[number]
 
 export const contactMethods = table(
   'contact_methods',
@@ -100,5 +99,6 @@ export const messages = table(
     index('messages_purpose').on(self.purpose, self.purposeId),
     index('messages_state').on(self.state),
     index('messages_unsent').on(self.channel, self.createdAt).where(sql`${self.state} in ('queued', 'held')`),
+    index('messages_failed').on(self.channel, self.createdAt).where(sql`${self.state} = 'failed'`),
   ],
 )

@@ -5,10 +5,8 @@ import { listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { checkWebhookUrl } from '../kernel/outbound.ts'
-import { conflict, invalid, notFound } from '../kernel/problems.ts'
-import { randomSecret } from '../kernel/secrets.ts'
-import { openTeamsConversation } from './channels/teams-bot/conversation.ts'
+import { conflict, notFound } from '../kernel/problems.ts'
+import { channels } from './channels/index.ts'
 import { teamChannels } from './tables.ts'
 
 const maxChannels = 20
@@ -31,31 +29,16 @@ export async function saveTeamChannel(
   const own = await tx.db.select({ name: teamChannels.name }).from(teamChannels).where(eq(teamChannels.teamId, teamId)).for('update')
   if (own.length >= maxChannels) throw conflict(`A team can have at most ${maxChannels} channels.`)
   if (own.some(one => one.name === input.name)) throw conflict(`The team already has a channel named ${input.name}.`)
-  const secret = input.kind === 'webhook' ? Buffer.from(randomSecret(24), 'base64url').toString('base64') : null
-  const teams = input.kind === 'teams-bot' ? openTeamsConversation(context.secrets, input.address) : undefined
-  if (teams?.isAlone) throw invalid('address', 'is the address of a direct chat. Mention the bot in the channel and send “connect” there')
-  const row = { id: newId(), teamId, kind: input.kind, name: input.name, address: teams?.conversation.id ?? addressOf(input) }
-  const kept = teams ? JSON.stringify(teams.conversation) : secret
-  await tx.db.insert(teamChannels).values({ ...row, secret: kept === null ? null : context.secrets.seal(kept) })
+  const { address, secret, shownSecret = null } = channels[input.kind].keepAddress({ address: input.address, of: 'team' }, context.secrets)
+  const row = { id: newId(), teamId, kind: input.kind, name: input.name, address }
+  await tx.db.insert(teamChannels).values({ ...row, secret: secret === null ? null : context.secrets.seal(secret) })
   await record(tx, {
     actor: caller.actor,
     type: 'team-channel.added',
     subject: { kind: 'team', id: teamId },
     data: { id: row.id, kind: row.kind, name: row.name },
   })
-  return { channel: row, secret: secret === null ? null : `whsec_${secret}` }
-}
-
-function addressOf({ kind, address }: { kind: TeamChannel['kind']; address: string }): string {
-  if (kind === 'slack') {
-    if (!/^[CG][A-Z0-9]{5,20}$/.test(address)) throw invalid('address', 'must be a channel ID such as C012AB3CD (in Slack: channel details)')
-    return address
-  }
-  try {
-    return checkWebhookUrl(address).href
-  } catch (error) {
-    throw invalid('address', error instanceof Error ? error.message : String(error))
-  }
+  return { channel: row, secret: shownSecret }
 }
 
 /** @throws AppProblem conflict while something refers to it */

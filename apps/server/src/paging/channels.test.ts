@@ -1,95 +1,8 @@
-import { createHmac, createPublicKey, verify } from 'node:crypto'
+import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
-import { type Peer, type Received, startPeer } from '../../test/peer.ts'
-import { makeSubscription } from '../../test/push.ts'
-import { buildWorld, linkIn, type Person, test, type World } from '../../test/world.ts'
-import { readConfig } from '../kernel/config.ts'
-
-const twilioToken = 'a-twilio-token'
-const slackSecret = 'a-slack-secret'
-
-/** A world whose providers are peers here. */
-async function withProviders(work: (world: World, peers: { twilio: Peer; slack: Peer; web: Peer }) => Promise<void>): Promise<void> {
-  const twilio = await startPeer(() => ({ status: 201, body: JSON.stringify({ sid: 'SM0001', status: 'queued' }) }))
-  const slack = await startPeer(() => ({ status: 200, body: JSON.stringify({ ok: true, ts: '1503435956.000247' }) }))
-  const web = await startPeer()
-  const { world, end } = await buildWorld({
-    env: {
-      TWILIO_ACCOUNT_SID: 'AC0123456789',
-      TWILIO_AUTH_TOKEN: twilioToken,
-      TWILIO_FROM: '+15005550006',
-      TWILIO_API_URL: twilio.url,
-      SLACK_BOT_TOKEN: 'xoxb-test',
-      SLACK_SIGNING_SECRET: slackSecret,
-      SLACK_API_URL: `${slack.url}/api`,
-      TOCSIN_ALLOW_PRIVATE_WEBHOOKS: 'true',
-    },
-  })
-  try {
-    await work(world, { twilio, slack, web })
-  } finally {
-    await end()
-    for (const peer of [twilio, slack, web]) await peer.stop()
-  }
-}
-
-const formOf = (peer: Peer, at = -1) => Object.fromEntries(new URLSearchParams(peer.received.at(at)?.body.toString() ?? ''))
-const jsonOf = (peer: Peer, at = -1): Record<string, unknown> => JSON.parse(peer.received.at(at)?.body.toString() ?? '{}') as Record<string, unknown>
-
-/** Adds a method and gives the code that arrives there. */
-async function addVerified(
-  world: World,
-  person: Person,
-  input: { kind: 'sms' | 'voice' | 'slack' | 'ntfy' | 'webhook'; address: string },
-  peer: Peer,
-): Promise<string> {
-  const { method } = await person.call('addContactMethod', { body: input })
-  expect(method.isVerified).toBe(false)
-  await world.settle()
-  const { Body, Twiml } = formOf(peer)
-  const said = Body ?? Twiml ?? peer.received.at(-1)?.body.toString() ?? ''
-  const code = /(\d(?:, )?){6}/.exec(said)?.[0]?.replaceAll(', ', '') ?? ''
-  expect((await person.call('verifyContactMethod', { params: { id: method.id }, body: { code } })).isVerified).toBe(true)
-  return method.id
-}
-
-async function pagedTeam(world: World) {
-  const { team, primary, backup } = await world.team({ tiers: 2 })
-  await world.service('billing', team)
-  return { team, primary, backup }
-}
-
-/** Calls back as Twilio does, signed or not. */
-async function twilioCalls(world: World, path: string, fields: Record<string, string>, token = twilioToken): Promise<Response> {
-  const text = Object.keys(fields)
-    .sort()
-    .reduce((sum, name) => `${sum}${name}${fields[name]}`, `${world.server.origin}${path}`)
-  return fetch(`${world.origin}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-twilio-signature': createHmac('sha1', token).update(text).digest('base64') },
-    body: new URLSearchParams(fields).toString(),
-  })
-}
-
-test('a signature of Twilio is what its documentation computes', async () => {
-  // The example of "Validating requests" in Twilio's documentation.
-  const { isFromTwilio } = await import('../notify/channels/twilio/send.ts')
-  const fields = { CallSid: 'CA1234567890ABCDE', Caller: '+14158675309', Digits: '1234', From: '+14158675309', To: '+18005551212' }
-  const config = readConfig({ TWILIO_AUTH_TOKEN: '12345' })
-  expect(isFromTwilio(config, 'RSOYDt4T1cUTdK1PDd93/VVr8B8=', 'https://mycompany.com/myapp.php?foo=1&bar=2', fields)).toBe(true)
-  expect(isFromTwilio(config, 'RSOYDt4T1cUTdK1PDd93/VVr8B8=', 'https://mycompany.com/myapp.php?foo=1&bar=3', fields)).toBe(false)
-})
-
-test('a signature of Slack is what its documentation computes, and not older than five minutes', async () => {
-  const { isFromSlack } = await import('../notify/channels/slack/send.ts')
-  const config = readConfig({ SLACK_SIGNING_SECRET: '8f742231b10e8888abcd99yyyzzz85a5' })
-  const body =
-    'token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c'
-  const headers = { 'x-slack-request-timestamp': '1531420618', 'x-slack-signature': 'v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503' }
-  expect(isFromSlack(config, headers, body, 1_531_420_618_000)).toBe(true)
-  expect(isFromSlack(config, headers, body, 1_531_420_618_000 + 301_000)).toBe(false)
-  expect(isFromSlack(config, headers, `${body}x`, 1_531_420_618_000)).toBe(false)
-})
+import { addVerified, formOf, jsonOf, pagedTeam, twilioCalls, withProviders } from '../../test/providers.ts'
+import { linkIn, test } from '../../test/world.ts'
+import { contactMethods } from '../notify/index.ts'
 
 describe('a contact method', () => {
   test('is not paged before its code was given, and a code cannot be guessed', async () => {
@@ -176,39 +89,6 @@ describe('rules of a person', () => {
   })
 })
 
-describe('SMS', () => {
-  test('is sent by the API of Twilio, and a signed reply acknowledges', async () => {
-    await withProviders(async (world, { twilio }) => {
-      const { primary } = await pagedTeam(world)
-      await addVerified(world, primary, { kind: 'sms', address: '+4930123456' }, twilio)
-      await world.alert({ service: 'billing' })
-      const sent = twilio.received.at(-1)
-      expect(sent?.headers.authorization).toBe(`Basic ${Buffer.from(`AC0123456789:${twilioToken}`).toString('base64')}`)
-      expect(formOf(twilio)).toMatchObject({ To: '+4930123456', From: '+15005550006' })
-      expect(formOf(twilio).Body).toMatch(/^\[HIGH\] billing: Something odd\nReply 1 to acknowledge, 2 to escalate\.\nhttp/)
-      const fields = { From: '+4930123456', To: '+15005550006', Body: '1', MessageSid: 'SM2' }
-      expect((await twilioCalls(world, '/hooks/twilio/sms', fields, 'another token')).status).toBe(403)
-      expect((await primary.call('pages')).items[0]?.state).toBe('triggered')
-      const reply = await twilioCalls(world, '/hooks/twilio/sms', fields)
-      expect([reply.status, reply.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/xml')])
-      expect(await reply.text()).toContain('<Message>Acknowledged: billing: Something odd</Message>')
-      expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
-      expect(await (await twilioCalls(world, '/hooks/twilio/sms', { ...fields, From: '+4930999999' })).text()).toContain('No page was sent to this number')
-    })
-  })
-
-  test('passes it on with a 2', async () => {
-    await withProviders(async (world, { twilio }) => {
-      const { primary, backup } = await pagedTeam(world)
-      await addVerified(world, primary, { kind: 'sms', address: '+4930123456' }, twilio)
-      await world.alert({ service: 'billing' })
-      expect(await (await twilioCalls(world, '/hooks/twilio/sms', { From: '+4930123456', Body: '2' })).text()).toContain('Escalated to the next level')
-      await world.settle()
-      backup.expectPage(/billing/)
-    })
-  })
-})
-
 test('an answer that loses a deadlock in the database is done all the same, once', async () => {
   await withProviders(async (world, { twilio }) => {
     const { primary } = await pagedTeam(world)
@@ -229,140 +109,22 @@ test('an answer that loses a deadlock in the database is done all the same, once
   })
 })
 
-test('a call says what it is about, and a digit acknowledges; what an attacker puts into a title is no markup', async () => {
-  await withProviders(async (world, { twilio }) => {
+test('what a provider took is not sent again, whatever its answer looks like', async () => {
+  await withProviders(async (world, { twilio, slack }) => {
     const { primary } = await pagedTeam(world)
-    await addVerified(world, primary, { kind: 'voice', address: '+4930123456' }, twilio)
-    await world.alert({ service: 'billing', title: '</Say><Dial>+1900</Dial>' })
-    const { Twiml = '' } = formOf(twilio)
-    expect(Twiml).toContain('Press 1 to acknowledge')
-    expect(Twiml).not.toContain('<Dial>')
-    const action = /action="([^"]+)"/.exec(Twiml)?.[1] ?? ''
-    const path = new URL(action).pathname
-    expect((await twilioCalls(world, path, { Digits: '1' }, 'another token')).status).toBe(403)
-    expect(await (await twilioCalls(world, path, { Digits: '7' })).text()).toContain('Press 1 to acknowledge')
-    expect(await (await twilioCalls(world, path, { Digits: '1' })).text()).toContain('<Say>Acknowledged')
-    expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
-  })
-})
-
-test('Slack gets a message with buttons, and a signed press of one acknowledges', async () => {
-  await withProviders(async (world, { slack, web }) => {
-    const { primary } = await pagedTeam(world)
-    await addVerified(world, primary, { kind: 'slack', address: 'U012AB3CD' }, slack)
-    await world.alert({ service: 'billing' })
-    const sent = jsonOf(slack)
-    expect(slack.received.at(-1)).toMatchObject({ path: '/api/chat.postMessage', headers: { authorization: 'Bearer xoxb-test' } })
-    expect(sent).toMatchObject({ channel: 'U012AB3CD', text: '[HIGH] billing: Something odd' })
-    const blocks = sent.blocks as { type: string; block_id?: string; elements?: { action_id: string }[] }[]
-    const buttons = blocks.find(block => block.type === 'actions')
-    const press = (secret: string) => {
-      const action = { action_id: buttons?.elements?.[0]?.action_id, block_id: buttons?.block_id }
-      const payload = { type: 'block_actions', user: { id: 'U012AB3CD' }, actions: [action], response_url: `${web.url}/response` }
-      const body = new URLSearchParams({ payload: JSON.stringify(payload) }).toString()
-      const timestamp = String(Math.floor(Date.parse(world.now) / 1_000))
-      return fetch(`${world.origin}/hooks/slack`, {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/x-www-form-urlencoded',
-          'x-slack-request-timestamp': timestamp,
-          'x-slack-signature': `v0=${createHmac('sha256', secret).update(`v0:${timestamp}:${body}`).digest('hex')}`,
-        },
-        body,
-      })
+    const methods = [
+      await addVerified(world, primary, { kind: 'sms', address: '+4930123456' }, twilio),
+      await addVerified(world, primary, { kind: 'slack', address: 'U012AB3CD' }, slack),
+    ]
+    await primary.call('saveNotificationRules', { body: { high: methods.map(methodId => ({ methodId, afterMinutes: 0 })), low: [] } })
+    const peers = [twilio, slack]
+    for (const peer of peers) {
+      peer.received.length = 0
+      peer.answer = () => ({ status: 200, body: '<html>accepted</html>' })
     }
-    expect((await press('another secret')).status).toBe(403)
-    expect((await press(slackSecret)).status).toBe(200)
-    expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
-    expect(jsonOf(web).text).toBe('Acknowledged: billing: Something odd')
-    slack.answer = () => ({ status: 200, body: JSON.stringify({ ok: false, error: 'channel_not_found' }) })
-    await world.alert({ service: 'billing', title: 'Later' })
-    const [page] = (await primary.call('pages')).items.filter(one => one.state === 'triggered')
-    const { events } = await primary.call('page', { params: { id: page?.id ?? '' } })
-    expect(events.map(event => event.text)).toContain(`Page could not be sent to ${primary.name} by Slack: Slack rejected the message: channel_not_found (U012AB3CD)`)
-  })
-})
-
-test('ntfy gets an urgent message whose button acknowledges', async () => {
-  await withProviders(async (world, { web }) => {
-    const { primary } = await pagedTeam(world)
-    await addVerified(world, primary, { kind: 'ntfy', address: `${web.url}/ada-pages` }, web)
     await world.alert({ service: 'billing' })
-    const sent = jsonOf(web)
-    expect(web.received.at(-1)?.path).toBe('/')
-    expect(sent).toMatchObject({ topic: 'ada-pages', title: '[HIGH] billing: Something odd', priority: 5 })
-    const [action] = sent.actions as { url: string; method: string; headers: Record<string, string>; body: string }[]
-    const pressed = await fetch((action?.url ?? '').replace('localhost', '127.0.0.1'), {
-      method: action?.method ?? 'GET',
-      headers: action?.headers ?? {},
-      body: action?.body ?? '',
-    })
-    expect(await pressed.json()).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
-  })
-})
-
-test('a team’s channels are paged by a step: Teams gets a card, and a webhook no private link', async () => {
-  await withProviders(async (world, { web, slack }) => {
-    const { team } = await pagedTeam(world)
-    const lead = await world.person('lead')
-    const channels = []
-    for (const [kind, address] of [
-      ['teams', `${web.url}/workflow`],
-      ['slack', 'C012AB3CD'],
-    ] as const)
-      channels.push((await lead.call('saveTeamChannel', { params: { id: team.id }, body: { kind, name: kind, address } })).channel)
-    const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
-    const policy = await lead.call('savePolicy', {
-      params: { id: team.id },
-      body: { name: 'Notify the channel', levels: [{ targets: channels.map(({ id }) => ({ kind: 'channel' as const, channelId: id })), waitMinutes: 5 }] },
-    })
-    if (!found?.settings) throw new Error('settings')
-    await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...found.settings, policyId: policy.id } })
-    await world.alert({ service: 'billing' })
-    const card = jsonOf(web) as {
-      attachments: { contentType: string; content: { body: { inlines: { text: string }[] }[]; actions: { type: string; title: string; url: string }[] } }[]
-    }
-    expect(card.attachments[0]?.contentType).toBe('application/vnd.microsoft.card.adaptive')
-    expect(card.attachments[0]?.content.body[0]?.inlines[0]?.text).toBe('[HIGH] billing: Something odd')
-    expect(web.received.at(-1)?.body.toString()).not.toContain('/a/')
-    expect(jsonOf(slack).channel).toBe('C012AB3CD')
-    await expect(lead.call('removeTeamChannel', { params: { id: channels[0]?.id ?? '' } })).rejects.toThrow(/Notify the channel/)
-    const [page] = (await lead.call('pages')).items
-    const seen = [await lead.call('teamChannels'), (await lead.call('messageLog')).items, await lead.call('page', { params: { id: page?.id ?? '' } })]
-    expect(JSON.stringify(seen), 'whoever knows the address can write there').not.toContain('/workflow')
-    expect(JSON.stringify(seen)).toContain(`Page sent to the team channel by Teams workflow (${new URL(web.url).host}`)
-  })
-})
-
-test('a browser gets an encrypted push from a server that shows who it is, and its button acknowledges', async () => {
-  await withProviders(async (world, { web }) => {
-    web.answer = () => ({ status: 201 })
-    const { primary } = await pagedTeam(world)
-    const subscription = makeSubscription(web)
-    const { key } = await primary.call('pushKey')
-    const { method } = await primary.call('addContactMethod', { body: { kind: 'push', label: 'My phone', ...subscription.input } })
-    expect(method.address, 'the address is not shown').toBe(new URL(web.url).host)
-    await world.settle()
-    await primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: /\d{6}/.exec(subscription.latest().body)?.[0] ?? '' } })
-    await world.alert({ service: 'billing' })
-    const headers: Received['headers'] = web.received.at(-1)?.headers ?? {}
-    expect(headers).toMatchObject({ 'content-encoding': 'aes128gcm', urgency: 'high', ttl: '3600' })
-    // VAPID (RFC 8292): a token of the push service's origin, signed with the key that the browser was given.
-    const [, token = '', shown] = /^vapid t=([^,]+), ?k=(.+)$/.exec(String(headers.authorization)) ?? []
-    expect(shown).toBe(key)
-    const [head = '', claims = '', signature = ''] = token.split('.')
-    const point = Buffer.from(key, 'base64url')
-    const jwk = { kty: 'EC', crv: 'P-256', x: point.subarray(1, 33).toString('base64url'), y: point.subarray(33).toString('base64url') }
-    const isSigned = verify(
-      'sha256',
-      Buffer.from(`${head}.${claims}`),
-      { key: createPublicKey({ key: jwk, format: 'jwk' }), dsaEncoding: 'ieee-p1363' },
-      Buffer.from(signature, 'base64url'),
-    )
-    expect([isSigned, (JSON.parse(Buffer.from(claims, 'base64url').toString()) as { aud: string }).aud]).toEqual([true, web.url])
-    const pushed = subscription.latest()
-    expect(pushed).toMatchObject({ title: '[HIGH] billing: Something odd', isPage: true })
-    expect(await world.client()('acknowledgeByLink', { body: { token: pushed.token } })).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
+    await world.advance({ minutes: 4 })
+    expect(peers.map(peer => peer.received.length)).toEqual([1, 1])
   })
 })
 
@@ -448,8 +210,6 @@ test('somebody whose methods are all unverified is paged at the account’s emai
     await primary.call('addContactMethod', { body: { kind: 'sms', address: '+4930123456' } })
     // The account's email became a method of its own, verified: it is taken away by hand, as an import may leave somebody.
     const { database } = world.server.context
-    const { contactMethods } = await import('../notify/tables.ts')
-    const { eq } = await import('drizzle-orm')
     await database.transaction(tx => tx.db.delete(contactMethods).where(eq(contactMethods.kind, 'email')))
     await world.alert({ service: 'billing' })
     primary.expectPage(/billing/)

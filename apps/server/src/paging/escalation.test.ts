@@ -1,6 +1,15 @@
 import type { EscalationLevel, PageTarget, policyRoutes, RouteInput } from '@tocsin/api'
+import { and, eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { startPeer } from '../../test/peer.ts'
 import { linkIn, type Person, test, type World } from '../../test/world.ts'
+import { incidents } from '../incidents/tables.ts'
+import { journal } from '../journal/tables.ts'
+import { newId } from '../kernel/ids.ts'
+import { jobs } from '../kernel/tables.ts'
+import { contactMethods } from '../notify/tables.ts'
+import { escalatePages, escalationKey } from './escalation.ts'
+import { type PageRequest, pageTeam } from './pages.ts'
 
 const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri'] as const
 
@@ -46,6 +55,42 @@ const pageOf = async (person: Person) => {
   const [page] = (await person.call('pages')).items
   if (!page) throw new Error('there is a page')
   return page
+}
+const timelineOf = async (person: Person) => (await person.call('page', { params: { id: (await pageOf(person)).id } })).events
+
+/** Pages a team as any module does: about an alert, unless something else is said. */
+async function pageNow(world: World, teamId: string, more: Partial<PageRequest> = {}): Promise<void> {
+  const { context } = world.server
+  const request: PageRequest = { teamId, subject: { kind: 'alert', id: newId() }, title: 'Odd', summary: 'Look at it.', severity: 'high', ...more }
+  await context.database.transaction(tx => pageTeam(tx, context, request))
+  await world.settle()
+}
+
+/** Data of the entries of one type about a page, oldest first. */
+async function dataOf(world: World, pageId: string, type: 'page.notified' | 'page.resolved') {
+  const { db } = world.server.context.database.reader()
+  const rows = await db
+    .select({ data: journal.data })
+    .from(journal)
+    .where(and(eq(journal.subjectId, pageId), eq(journal.type, type)))
+    .orderBy(journal.seq)
+  return rows.map(row => row.data)
+}
+
+/** Leaves somebody without any contact method that works: the only one was never verified. */
+async function makeUnreachable(world: World, ...all: Person[]): Promise<void> {
+  await world.server.context.database.transaction(tx =>
+    tx.db.insert(contactMethods).values(all.map(({ id }) => ({ personId: id, kind: 'sms' as const, address: '+4930123456', createdAt: tx.now }))),
+  )
+}
+
+/** Somebody becomes the lead of a new incident that nobody is paged about. */
+async function takeLead(world: World, person: Person): Promise<string> {
+  const { id, version } = await person.call('openIncident', { body: { title: 'Another', reason: 'Reasonable suspicion.' } })
+  await person.call('assignRole', { params: { id, role: 'lead' }, body: { version, personId: person.id } })
+  await world.settle()
+  world.takeMails()
+  return id
 }
 
 describe('a policy', () => {
@@ -131,7 +176,7 @@ describe('a policy', () => {
 
   test('of another team pages the tiers of that team', async ({ world }) => {
     const other = await world.team({ tiers: 2 })
-    const { team, lead, settings } = await teamWith(world, [tier(0)])
+    const { team, lead, settings, first } = await teamWith(world, [tier(0)])
     const borrowed = (await lead.call('policies')).find(one => one.teamId === other.team.id)
     const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
     await lead.call('saveTeamOnCall', {
@@ -140,6 +185,10 @@ describe('a policy', () => {
     })
     await world.alert({ service: 'billing' })
     other.primary.expectPage(/billing/)
+    await takeLead(world, other.primary)
+    await world.alert({ service: 'billing', title: 'Another one' })
+    other.backup.expectPage(/Another one/)
+    first.expectNoPage()
   })
 
   test('that is used cannot be removed', async ({ world }) => {
@@ -157,6 +206,7 @@ describe('a policy', () => {
     await world.alert({ service: 'billing', severity: 'high', title: 'Mild' })
     first.expectNoPage()
     expect(await pageOf(first)).toMatchObject({ urgency: 'low', nextEscalationAt: '2026-11-23T08:30:00.000Z' })
+    expect((await timelineOf(first)).map(event => event.text)).toEqual(['Page triggered.', 'Deferred until business hours.'])
     await world.alert({ service: 'billing', severity: 'critical', title: 'Grave' })
     first.expectPage(/Grave/)
     first.expectNoPage()
@@ -247,6 +297,170 @@ describe('a page that would reach nobody', () => {
     administrator.expectNoPage()
     expect(world.takeMails().filter(mail => mail.purpose === 'page').length, 'the members of the team are its last resort before the administrators').toBe(3)
   })
+
+  test('goes to the fallback when no level holds now, and is exhausted when that does not answer', async ({ world }) => {
+    const manager = await world.person('responder', 'duty manager')
+    const { first } = await teamWith(world, [{ ...tier(0), urgency: 'low' }], { settings: { fallback: [{ kind: 'person', personId: manager.id }] } })
+    await world.alert({ service: 'billing' })
+    const sentence = 'No level of the escalation policy has anyone to page, so you are paged instead.'
+    expect(manager.expectPage(/billing/).text).toContain(sentence)
+    first.expectNoPage()
+    const { id } = await pageOf(first)
+    expect(await dataOf(world, id, 'page.notified')).toMatchObject([{ level: 0, notified: ['duty manager'], channels: [], why: sentence }])
+    await world.advance({ minutes: 9, seconds: 59 })
+    expect(await pageOf(first)).toMatchObject({ state: 'triggered' })
+    await world.advance({ seconds: 1 })
+    expect(await pageOf(first)).toMatchObject({ state: 'exhausted', nextEscalationAt: null })
+    manager.expectNoPage()
+  })
+
+  test('is exhausted when none of the levels that are left holds, and nothing is due about it any more', async ({ world }) => {
+    const { first, second } = await teamWith(world, [tier(0), { ...tier(1), urgency: 'low' }])
+    await world.alert({ service: 'billing' })
+    first.expectPage(/billing/)
+    await world.advance({ minutes: 5 })
+    second.expectNoPage()
+    const page = await pageOf(first)
+    expect(page).toMatchObject({ state: 'exhausted', nextEscalationAt: null })
+    expect((await timelineOf(first)).at(-1)).toMatchObject({ kind: 'page.exhausted', text: 'Every escalation level was paged, and nobody acknowledged.' })
+    expect(
+      await world.server.context.database
+        .reader()
+        .db.select()
+        .from(jobs)
+        .where(eq(jobs.key, escalationKey(page.id))),
+    ).toEqual([])
+  })
+
+  test('goes to the first of fallback, members and administrators that has somebody who can be reached, and to nobody twice', async ({ world }) => {
+    const manager = await world.person('responder', 'duty manager')
+    const administrator = await world.person('administrator')
+    const { first, second, third } = await teamWith(world, [tier(0)], { settings: { fallback: [{ kind: 'person', personId: manager.id }] } })
+    const sentence = 'The person on call has no working contact method, so you are paged instead.'
+    await makeUnreachable(world, first)
+    await world.alert({ service: 'billing', title: 'One' })
+    expect(first.expectPage(/One/).text).not.toContain('instead')
+    expect(manager.expectPage(/One/).text).toContain(sentence)
+    second.expectNoPage()
+    await makeUnreachable(world, manager)
+    await world.alert({ service: 'billing', title: 'Two' })
+    expect(first.expectPage(/Two/).text).not.toContain('instead')
+    for (const person of [second, third]) expect(person.expectPage(/Two/).text).toContain(sentence)
+    for (const person of [first, manager, administrator]) person.expectNoPage()
+    await makeUnreachable(world, second, third)
+    await world.alert({ service: 'billing', title: 'Three' })
+    first.expectPage(/Three/)
+    expect(administrator.expectPage(/Three/).text).toContain(sentence)
+    for (const person of [first, second, third, manager]) person.expectNoPage()
+  })
+
+  test('because the person whom its level names has left says so', async ({ world }) => {
+    const [gone, administrator] = [await world.person(), await world.person('administrator')]
+    const { first } = await teamWith(world, [{ targets: [{ kind: 'person', personId: gone.id }], waitMinutes: 5 }])
+    await administrator.call('changePerson', { params: { id: gone.id }, body: { isActive: false } })
+    await world.alert({ service: 'billing' })
+    expect(first.expectPage(/billing/).text).toContain('This escalation level has nobody to page, so you are paged instead.')
+    gone.expectNoPage()
+  })
+
+  test('because who is on call only shadows goes to the fallback as well; whom the level also names responds', async ({ world }) => {
+    const [novice, manager] = [await world.person('responder', 'novice'), await world.person('responder', 'duty manager')]
+    const { lead, team, first } = await teamWith(
+      world,
+      [
+        { targets: [{ kind: 'tier', tier: 0 }], waitMinutes: 5 },
+        {
+          targets: [
+            { kind: 'person', personId: novice.id },
+            { kind: 'tier', tier: 0 },
+          ],
+          waitMinutes: 5,
+        },
+      ],
+      { settings: { fallback: [{ kind: 'person', personId: manager.id }] } },
+    )
+    const [schedule] = (await lead.call('onCall')).find(one => one.team.id === team.id)?.schedules ?? []
+    if (!schedule) throw new Error('the team has a schedule')
+    const strict = await lead.call('saveSchedule', { params: { id: team.id }, body: { ...schedule, needsApprenticeship: true } })
+    const layers = strict.layers.map(layer => ({ ...layer, participants: [novice.id] }))
+    await lead.call('saveSchedule', { params: { id: team.id }, body: { ...strict, layers } })
+    await world.settle()
+    world.takeMails()
+    await world.alert({ service: 'billing' })
+    expect(novice.expectPage(/billing/).text).toContain('For your information: you are shadowing. The person on call responds.')
+    expect(manager.expectPage(/billing/).text).toContain('Nobody is on call as primary, so you are paged instead.')
+    await world.advance({ minutes: 5 })
+    expect(novice.expectPage(/billing/).text).not.toContain('shadowing')
+    manager.expectNoPage()
+    first.expectNoPage()
+  })
+
+  test('is none when it is about the installation: the administrators are meant', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    const { database, alarms } = world.server.context
+    await database.transaction(tx => alarms.raise(tx, { key: 'disk', title: 'The disk is full', summary: 'Make room.' }))
+    await world.settle()
+    expect(administrator.expectPage(/The disk is full/).text).not.toContain('instead')
+    administrator.expectNoPage()
+  })
+})
+
+describe('a page for one person first', () => {
+  test('goes to the team ten minutes later, from its first level; one acknowledgement ends it', async ({ world }) => {
+    const { team, first, second } = await teamWith(world, [tier(0), tier(1)])
+    const owner = await world.person('responder', 'owner')
+    await pageNow(world, team.id, { title: 'Answered', firstPersonId: owner.id })
+    const token = linkIn(owner.expectPage(/Answered/), '/a/')
+    expect(await world.client()('acknowledgeByLink', { body: { token } })).toMatchObject({ state: 'acknowledged', acknowledgedBy: 'owner' })
+    await pageNow(world, team.id, { title: 'Unanswered', firstPersonId: owner.id })
+    owner.expectPage(/Unanswered/)
+    await world.advance({ minutes: 9, seconds: 59 })
+    first.expectNoPage()
+    await world.advance({ seconds: 1 })
+    first.expectPage(/Unanswered/)
+    first.expectNoPage()
+    await world.advance({ minutes: 5 })
+    second.expectPage(/Unanswered/)
+    owner.expectNoPage()
+  })
+
+  test('goes to the team at once when that person has left, and to its fallback when no level holds then either', async ({ world }) => {
+    const { team, first, second } = await teamWith(world, [{ ...tier(0), urgency: 'high' }])
+    const [gone, administrator] = [await world.person(), await world.person('administrator')]
+    await administrator.call('changePerson', { params: { id: gone.id }, body: { isActive: false } })
+    await pageNow(world, team.id, { title: 'Grave', firstPersonId: gone.id })
+    first.expectPage(/Grave/)
+    second.expectNoPage()
+    await pageNow(world, team.id, { title: 'Mild', severity: 'low', firstPersonId: gone.id })
+    for (const person of [first, second]) expect(person.expectPage(/Mild/).text).toContain('No level of the escalation policy has anyone to page')
+    gone.expectNoPage()
+  })
+})
+
+describe('a team channel', () => {
+  test.override({ options: { env: { TOCSIN_ALLOW_PRIVATE_WEBHOOKS: 'true' } } })
+
+  test('is somebody to page: a level with nothing else needs no fallback, and the timeline names it beside people', async ({ world }) => {
+    const chat = await startPeer()
+    const { lead, team, policy, policyOf, first, second } = await teamWith(world, [tier(0)])
+    const { channel } = await lead.call('saveTeamChannel', { params: { id: team.id }, body: { kind: 'webhook', name: 'Room', address: `${chat.url}/room` } })
+    const target = { kind: 'channel' as const, channelId: channel.id }
+    const levels = policyOf([
+      { targets: [target], waitMinutes: 5 },
+      { targets: [{ kind: 'tier', tier: 0 }, target], waitMinutes: 5 },
+    ])
+    await lead.call('savePolicy', { params: { id: team.id }, body: { id: policy.id, version: policy.version, name: policy.name, levels, repeats: 0 } })
+    await world.alert({ service: 'billing' })
+    expect(chat.received.length).toBe(1)
+    first.expectNoPage()
+    await world.advance({ minutes: 5 })
+    expect(chat.received.length).toBe(2)
+    first.expectPage(/billing/)
+    second.expectNoPage()
+    const notified = (await timelineOf(first)).filter(event => event.kind === 'page.notified')
+    expect(notified.map(event => event.text)).toEqual(['Paged Room.', `Paged ${first.name}, Room.`])
+    await chat.stop()
+  })
 })
 
 describe('surge', () => {
@@ -260,6 +474,67 @@ describe('surge', () => {
     first.expectPage(/billing/)
     expect(second.expectPage(/billing/).text).toContain(`${first.name} already works on another incident, so you are paged as well.`)
     third.expectNoPage()
+  })
+
+  test('passes over a tier that is busy as well', async ({ world }) => {
+    const { first, second, third } = await teamWith(world, [tier(0)])
+    await takeLead(world, first)
+    await takeLead(world, second)
+    await world.alert({ service: 'billing' })
+    first.expectPage(/billing/)
+    second.expectNoPage()
+    expect(third.expectPage(/billing/).text).toContain(`${first.name} already works on another incident, so you are paged as well.`)
+    expect((await timelineOf(first)).map(event => event.text)).toContain(
+      `Paged ${first.name}, ${third.name}. ${first.name} already works on another incident. Paged the next available tier as well.`,
+    )
+  })
+
+  test('is none for a drill, for the very incident, for a less severe one, or for one that somebody else works on', async ({ world }) => {
+    const { team, lead, first, second, third } = await teamWith(world, [tier(0)])
+    await takeLead(world, third)
+    await world.alert({ service: 'billing', title: 'Of nobody here' })
+    first.expectPage(/Of nobody here/)
+    second.expectNoPage()
+    const id = await takeLead(world, first)
+    await pageNow(world, team.id, { subject: { kind: 'incident', id }, title: 'The same' })
+    first.expectPage(/The same/)
+    second.expectNoPage()
+    await lead.call('startDrill', { params: { id: team.id }, body: {} })
+    await world.settle()
+    first.expectPage(/\[DRILL\]/)
+    second.expectNoPage()
+    await world.server.context.database.transaction(tx => tx.db.update(incidents).set({ severity: 'SEV4' }).where(eq(incidents.id, id)))
+    await world.alert({ service: 'billing', title: 'More severe' })
+    first.expectPage(/More severe/)
+    second.expectNoPage()
+    third.expectNoPage()
+  })
+
+  test('tells somebody whom the level pages anyway nothing of it', async ({ world }) => {
+    const both: Target[] = [
+      { kind: 'tier', tier: 1 },
+      { kind: 'tier', tier: 0 },
+    ]
+    const { first, second, third } = await teamWith(world, [{ targets: both, waitMinutes: 5 }])
+    await takeLead(world, first)
+    await world.alert({ service: 'billing' })
+    first.expectPage(/billing/)
+    expect(second.expectPage(/billing/).text).not.toContain('as well')
+    second.expectNoPage()
+    third.expectNoPage()
+  })
+
+  test('is none for a tier that nobody is in: the fallback is paged, not the tier after it', async ({ world }) => {
+    const manager = await world.person('responder', 'duty manager')
+    const { team, lead, policy, first } = await teamWith(world, [{ targets: [{ kind: 'tier', tier: 'vacant' }], waitMinutes: 5 }])
+    const [found] = (await lead.call('onCall')).filter(one => one.team.id === team.id)
+    if (!found?.settings) throw new Error('the team has settings')
+    const tiers = [...found.settings.tiers.slice(-1), ...found.settings.tiers.slice(0, -1)]
+    const fallback = [{ kind: 'person' as const, personId: manager.id }]
+    await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...found.settings, tiers, fallback, policyId: policy.id } })
+    await world.alert({ service: 'billing' })
+    expect(manager.expectPage(/billing/).text).toContain('Nobody is on call as vacant, so you are paged instead.')
+    first.expectNoPage()
   })
 })
 
@@ -403,6 +678,46 @@ describe('a page', () => {
     await world.advance({ seconds: 1 })
     first.expectPage(/Odd/)
     expect((await first.call('page', { params: { id } })).events.map(event => event.kind)).toContain('page.unacknowledged')
+  })
+
+  test('sets a timer that comes before what is less urgent, and that does nothing once the page is acknowledged', async ({ world }) => {
+    const { first, second } = await teamWith(world, [tier(0), tier(1)])
+    await world.alert({ service: 'billing' })
+    const { id } = await pageOf(first)
+    const { context } = world.server
+    const timers = () =>
+      context.database
+        .reader()
+        .db.select()
+        .from(jobs)
+        .where(eq(jobs.key, escalationKey(id)))
+    expect(await timers()).toMatchObject([{ kind: 'page.escalate', lane: 'escalation', priority: 0, runAt: '2026-11-23T08:05:00.000Z' }])
+    await first.call('acknowledgePage', { params: { id } })
+    // A timer that was taken just before the acknowledgement.
+    await context.database.transaction(tx => escalatePages(tx, context, [id]))
+    await world.settle()
+    second.expectNoPage()
+    expect(await pageOf(first)).toMatchObject({ state: 'acknowledged', acknowledgedBy: first.name, nextEscalationAt: null })
+    expect(await timers()).toEqual([])
+    expect((await timelineOf(first)).filter(event => event.kind === 'page.notified').map(event => event.text)).toEqual([`Paged ${first.name}.`])
+  })
+
+  test('that would escalate again while another about the same does is merged into that one', async ({ world }) => {
+    const { first, second, lead, team } = await teamWith(world, [tier(0), tier(1)])
+    const start = async () => (await lead.call('startDrill', { params: { id: team.id }, body: {} })).id
+    const earlier = await start()
+    await first.call('acknowledgePage', { params: { id: earlier } })
+    const later = await start()
+    await world.settle()
+    world.takeMails()
+    expect(await first.call('escalatePage', { params: { id: earlier } })).toMatchObject({ state: 'resolved', nextEscalationAt: null })
+    await world.settle()
+    expect(world.takeMails()).toEqual([])
+    expect(await dataOf(world, earlier, 'page.resolved')).toEqual([{ about: { kind: 'drill', id: earlier }, mergedInto: later }])
+    expect(await lead.call('page', { params: { id: later } })).toMatchObject({ state: 'triggered' })
+    await world.advance({ minutes: 5 })
+    second.expectPage(/\[DRILL\]/)
+    second.expectNoPage()
   })
 
   test('of an incident that is hidden from somebody cannot be acted on by them', async ({ world }) => {

@@ -193,8 +193,8 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
     const instead = fallbackOf(snapshot, page.teamId).filter(id => !who.people.some(one => one.id === id))
     return { ...quiet, ...next, people: [...who.people, ...instead.map(id => ({ id, why: sentence }))], why: `${why}. Paged the fallback instead.` }
   }
-  // Every level was skipped, so nobody was notified: that does not count as exhausted.
-  if (page.levelIndex === 0) {
+  // Every level was skipped, so nobody was notified: that does not count as exhausted. Below the first level when whom to page first has left.
+  if (page.levelIndex <= 0) {
     const sentence = 'No level of the escalation policy has anyone to page, so you are paged instead.'
     const instead = fallbackOf(snapshot, page.teamId).map(id => ({ id, why: sentence }))
     return { ...quiet, people: instead, at: 0, levelIndex: levels, nextEscalationAt: addMinutes(now, firstPersonMinutes), why: sentence }

@@ -1,20 +1,20 @@
-import type { PageTarget } from '@tocsin/api'
 import { eq, inArray } from 'drizzle-orm'
 import { type AppContext, type Bindings, people } from '../access/index.ts'
 import { recordAll, system } from '../journal/index.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import type { Tx } from '../kernel/database.ts'
 import type { Delivery } from '../kernel/messenger.ts'
 import { shownAddress, stalledChannelsJob } from '../notify/index.ts'
 import { alarmAdministrators, resolveAlarm } from './alarms.ts'
 import { escalateJob, escalatePages } from './escalation.ts'
 import { bundleJob, failOver, notifyFurther, notifyJob, sendBundle } from './notifications.ts'
 import { wakeJob, wakePage } from './pages.ts'
-import { listPolicies } from './policies.ts'
 import { pagingBindings } from './routes.ts'
 import { pageNotifications, pages } from './tables.ts'
+import { targetUsage } from './targets.ts'
 import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
 
 export { openAnswerDesk } from './answers.ts'
+export { heartbeatSettings } from './heartbeat-settings.ts'
 export { acknowledgePagesAbout, pageTeam, resolvePagesAbout } from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'
 export { countUnacknowledged } from './read-pages.ts'
@@ -41,8 +41,8 @@ export function openPaging(context: AppContext, audits: Audits): Bindings {
   context.jobs.register(watchdogJob, { run: tx => runWatchdog(tx, context, audits) })
   context.jobs.registerCall(watchdogPingJob, { attempts: 3, before: (_, { signal }) => pingHeartbeatUrl(context, signal) })
   for (const purpose of ['page', 'page-bundle']) context.messenger.onTrouble(purpose, (tx, troubles) => failOver(tx, context, troubles))
-  context.usages.add('schedule', (reader, id) => policyPaging(reader, target => target.kind === 'schedule' && target.scheduleId === id, 'schedule'))
-  context.usages.add('team-channel', (reader, id) => policyPaging(reader, target => target.kind === 'channel' && target.channelId === id, 'channel'))
+  context.usages.add('schedule', (reader, id) => targetUsage(reader, target => target.kind === 'schedule' && target.scheduleId === id, 'schedule'))
+  context.usages.add('team-channel', (reader, id) => targetUsage(reader, target => target.kind === 'channel' && target.channelId === id, 'channel'))
   return pagingBindings(context)
 }
 
@@ -82,9 +82,4 @@ async function recordDeliveries(tx: Tx, deliveries: readonly Delivery[]): Promis
 /** Ensures that the watchdog runs. */
 export async function resumePaging(tx: Tx): Promise<void> {
   await scheduleWatchdog(tx)
-}
-
-async function policyPaging(reader: Reader, isIt: (target: PageTarget) => boolean, what: string): Promise<string | undefined> {
-  const policy = (await listPolicies(reader)).find(({ levels }) => levels.some(({ targets }) => targets.some(isIt)))
-  return policy && `The escalation policy ${policy.name} uses this ${what}. Change the policy first.`
 }

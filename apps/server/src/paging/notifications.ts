@@ -9,7 +9,7 @@ import { newId } from '../kernel/ids.ts'
 import { type NewJob, scheduleAll } from '../kernel/jobs.ts'
 import { defineJob, escalationLane } from '../kernel/lanes.ts'
 import { linkPlaceholder, type NewMessage, type Trouble } from '../kernel/messenger.ts'
-import { type NotificationPlan, type NotificationStep, notificationPlansOf, type TeamChannelKind, teamChannelPurpose, teamChannels } from '../notify/index.ts'
+import { identifiesPeople, type NotificationPlan, type NotificationStep, notificationPlansOf, teamChannelPurpose, teamChannels } from '../notify/index.ts'
 import { pageBundles, pageNotifications, pages } from './tables.ts'
 
 type PageRow = typeof pages.$inferSelect
@@ -310,9 +310,6 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
   if (notifications.length > 0) await tx.db.insert(pageNotifications).values(notifications)
 }
 
-/** Channels whose buttons identify who pressed them. */
-const answeringChannels: ReadonlySet<TeamChannelKind> = new Set(['slack', 'teams-bot'])
-
 /** Posts a page to the channels of a team. */
 export async function notifyChannels(tx: Tx, context: AppContext, page: PageRow, levelIndex: number, channelIds: readonly string[]): Promise<string[]> {
   if (channelIds.length === 0) return []
@@ -328,7 +325,7 @@ export async function notifyChannels(tx: Tx, context: AppContext, page: PageRow,
       address: row.address,
       ...(row.secret === null ? {} : { secret: row.secret }),
       body: `${page.summary}\n\nView and acknowledge: ${context.messenger.origin}/pages/${page.id}\n`,
-      ...(answeringChannels.has(row.kind) ? { link: { path: `/pages/${page.id}#`, purpose: teamChannelPurpose, claims: [page.id] } } : {}),
+      ...(identifiesPeople(row.kind) ? { link: { path: `/pages/${page.id}#`, purpose: teamChannelPurpose, claims: [page.id] } } : {}),
       isDemo: page.isDemo,
     })
     await tx.db.insert(pageNotifications).values({ pageId: page.id, personId: null, levelIndex, channel: row.kind, messageId: id, at: tx.now })

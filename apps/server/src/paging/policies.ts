@@ -2,14 +2,15 @@ import { isAtLeast, type PageTarget, type Policy, type policyRoutes, type RouteI
 import { digest } from '@tocsin/merkle'
 import type { EscalationPolicy, Urgency } from '@tocsin/oncall'
 import { asc, eq } from 'drizzle-orm'
-import { assertPeople, type Caller } from '../access/index.ts'
+import type { Caller } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { markAs, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
-import { onCallSettings, readSnapshot, type Settings, tierOf } from '../scheduling/index.ts'
+import { onCallSettings, type Settings } from '../scheduling/index.ts'
 import { policies } from './tables.ts'
+import { assertTargets } from './targets.ts'
 
 export type PolicyRow = typeof policies.$inferSelect
 const maxPolicies = 50
@@ -28,7 +29,7 @@ export async function savePolicy(tx: Tx, caller: Caller, teamId: string, input: 
   const { id: given, version, ...values } = input
   await assertTargets(
     tx,
-    values.levels.flatMap(level => level.targets),
+    values.levels.flatMap(({ targets }, level) => targets.map((target, place) => ({ path: `levels.${level}.targets.${place}`, target }))),
   )
   const own = await tx.db.select().from(policies).where(eq(policies.teamId, teamId)).for('update')
   const before = given === undefined ? undefined : own.find(row => row.id === given)
@@ -59,21 +60,6 @@ function factsOf(row: PolicyRow) {
   const sha256 = digests.get(row) ?? digest(rules)
   digests.set(row, sha256)
   return { teamId, ...rules, version, sha256 }
-}
-
-async function assertTargets(tx: Tx, targets: readonly PageTarget[]): Promise<void> {
-  const snapshot = await readSnapshot(tx)
-  await assertPeople(
-    tx,
-    targets.flatMap(target => (target.kind === 'person' ? [target.personId] : [])),
-    'levels.targets.personId',
-  )
-  if (targets.some(target => target.kind === 'schedule' && !snapshot.rows.has(target.scheduleId)))
-    throw invalid('levels.targets.scheduleId', 'must be the ID of an existing schedule')
-  if (targets.some(target => target.kind === 'tier' && tierOf(snapshot, target.tierId) === undefined))
-    throw invalid('levels.targets.tierId', 'must be the ID of an existing tier')
-  const teams = targets.flatMap(target => (target.kind === 'team' ? [target.teamId] : []))
-  if ((await listTeams(tx, teams)).length < new Set(teams).size) throw invalid('levels.targets.teamId', 'must be the ID of an existing team')
 }
 
 /** @throws AppProblem conflict while a team uses it. */

@@ -1,14 +1,15 @@
 import { type PageTarget, type RouteInput, type SetUpTarget, type schedulingRoutes, type TeamOnCall, teamOnCallDefaults, tierNames } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { type AppContext, assertPeople, type Caller } from '../access/index.ts'
-import { listTeams } from '../directory/index.ts'
+import { knownServices, listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
-import { onCallOf, onCallSettings, readSnapshot, recordShifts, type Settings, saveSchedule } from '../scheduling/index.ts'
+import { onCallOf, onCallSettings, recordShifts, type Settings, saveSchedule, schedules } from '../scheduling/index.ts'
 import { savePolicy } from './policies.ts'
 import { policies } from './tables.ts'
+import { assertTargets } from './targets.ts'
 
 /** Sets the tiers of a team, its coverage requirements, and which pages escalate by which policy. */
 export async function saveTeamOnCall(
@@ -71,20 +72,23 @@ async function assertTiersKept(tx: Tx, settings: Settings, before: Settings | un
 }
 
 async function assertSettings(tx: Tx, settings: Settings): Promise<void> {
-  const snapshot = await readSnapshot(tx)
   const known = new Set((await tx.db.select({ id: policies.id }).from(policies)).map(row => row.id))
-  for (const [i, { scheduleId }] of settings.tiers.entries())
-    if (!snapshot.rows.has(scheduleId)) throw invalid(`tiers.${i}.scheduleId`, 'must be the ID of an existing schedule')
-  if (settings.policyId !== null && !known.has(settings.policyId)) throw invalid('policyId', 'must be the ID of an existing escalation policy')
-  for (const [i, { policyId }] of settings.routing.entries())
-    if (!known.has(policyId)) throw invalid(`routing.${i}.policyId`, 'must be the ID of an existing escalation policy')
-  const tierIds = new Set([...snapshot.settings.values(), settings].flatMap(one => one.tiers.map(tier => tier.id)))
-  for (const [i, target] of settings.fallback.entries())
-    if (target.kind === 'tier' && !tierIds.has(target.tierId)) throw invalid(`fallback.${i}.tierId`, 'must be the ID of an existing tier')
-  await assertPeople(
+  const scheduleIds = new Set((await tx.db.select({ id: schedules.id }).from(schedules)).map(row => row.id))
+  const serviceIds = await knownServices(
     tx,
-    settings.fallback.flatMap(target => (target.kind === 'person' ? [target.personId] : [])),
-    'fallback',
+    settings.routing.flatMap(rule => rule.serviceIds),
+  )
+  for (const [i, { scheduleId }] of settings.tiers.entries())
+    if (!scheduleIds.has(scheduleId)) throw invalid(`tiers.${i}.scheduleId`, 'must be the ID of an existing schedule')
+  if (settings.policyId !== null && !known.has(settings.policyId)) throw invalid('policyId', 'must be the ID of an existing escalation policy')
+  for (const [i, rule] of settings.routing.entries()) {
+    if (!known.has(rule.policyId)) throw invalid(`routing.${i}.policyId`, 'must be the ID of an existing escalation policy')
+    if (!rule.serviceIds.every(id => serviceIds.has(id))) throw invalid(`routing.${i}.serviceIds`, 'must be IDs of existing services')
+  }
+  await assertTargets(
+    tx,
+    settings.fallback.map((target, i) => ({ path: `fallback.${i}`, target })),
+    settings.tiers.map(tier => tier.id),
   )
 }
 

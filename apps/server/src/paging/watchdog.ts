@@ -10,6 +10,7 @@ import { post } from '../kernel/outbound.ts'
 import { jobs } from '../kernel/tables.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
 import { escalateJob, escalationKey } from './escalation.ts'
+import { heartbeatSettings } from './heartbeat-settings.ts'
 import { notifyJob } from './notifications.ts'
 import { wakeJob } from './pages.ts'
 import { pages } from './tables.ts'
@@ -87,7 +88,8 @@ export async function runWatchdog(tx: Tx, context: AppContext, audits: Audits): 
   escalationAudits(context.metrics).inc({ result: missing.length + ahead > 0 ? 'repaired' : wrong.length > 0 ? 'late' : 'in order' })
   if (wrong.length > 0)
     context.log.warn({ missing: missing.length, late: wrong.length - missing.length }, 'the watchdog found late escalations or missing timers')
-  if (context.config.heartbeatUrl !== undefined) await schedule(tx, { kind: watchdogPingJob, key: watchdogPingJob.kind, runAt: tx.now, data: {} })
+  if (context.config.of(heartbeatSettings).TOCSIN_HEARTBEAT_URL !== undefined)
+    await schedule(tx, { kind: watchdogPingJob, key: watchdogPingJob.kind, runAt: tx.now, data: {} })
 }
 
 /**
@@ -125,6 +127,6 @@ async function bringBack(tx: Tx): Promise<number> {
 
 /** Sends a heartbeat to the external monitor: escalations are in order. */
 export async function pingHeartbeatUrl(context: AppContext, signal: AbortSignal): Promise<void> {
-  const url = context.config.heartbeatUrl
+  const { TOCSIN_HEARTBEAT_URL: url } = context.config.of(heartbeatSettings)
   if (url !== undefined) await post({ url, mayReachPrivate: true, headers: { 'content-type': 'application/json' }, body: '{}', signal })
 }

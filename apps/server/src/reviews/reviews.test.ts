@@ -1,6 +1,8 @@
+import { type IncidentClass, maxSequenceLength } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
+import { sequenceOf } from './reviews.ts'
 
 /** An incident with a review and one follow-up action, owned by `owner` and due in four days. */
 async function followedUp(world: World, { isRestricted = false } = {}) {
@@ -23,12 +25,13 @@ async function followedUp(world: World, { isRestricted = false } = {}) {
   /** Updates it on its current version. */
   const update = async (person: Person, change: { state: 'open' | 'done' | 'verified'; reason?: string; dueOn?: string }) =>
     person.call('updateFollowUp', { params: { id: first.id }, body: { reason: 'Seen.', ...change, version: (await read()).version } })
-  return { lead, owner, incident, review, first, add, read, update }
+  const entries = async (type: string) => (await lead.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === type)
+  return { lead, owner, incident, review, first, add, read, update, entries }
 }
 
 describe('the list of follow-up actions', () => {
   test('has the open ones with the one due first on top, says which are overdue, and all of them where asked', async ({ world }) => {
-    const { lead, owner, incident, first, add, update } = await followedUp(world)
+    const { lead, owner, incident, first, add, read, update } = await followedUp(world)
     const late = await add('Write a runbook', '2026-11-25')
     expect((await lead.call('followUps')).items).toEqual([late, first])
     expect(first).toMatchObject({ incident: { id: incident.id, number: incident.number }, owner: { id: owner.id }, state: 'open', isOverdue: false })
@@ -39,9 +42,19 @@ describe('the list of follow-up actions', () => {
     ])
     await update(owner, { state: 'done' })
     expect((await lead.call('followUps')).items, 'what is only done is still open').toHaveLength(2)
+    await world.advance({ days: 1 })
+    expect(await read(), 'on the day itself').toMatchObject({ state: 'done', isOverdue: false })
+    await world.advance({ days: 1 })
+    expect(await read()).toMatchObject({ isOverdue: true })
     await update(lead, { state: 'verified' })
+    expect(await read()).toMatchObject({ isOverdue: false })
     expect((await lead.call('followUps')).items.map(({ id }) => id)).toEqual([late.id])
-    expect((await lead.call('followUps', { query: { view: 'all' } })).items).toHaveLength(2)
+    const { items } = await lead.call('followUps', { query: { view: 'all' } })
+    expect(items.map(({ id }) => id)).toEqual([late.id, first.id])
+    // The same, one at a time.
+    const page = await lead.call('followUps', { query: { view: 'all', limit: 1 } })
+    expect(page.items).toEqual(items.slice(0, 1))
+    expect(await lead.call('followUps', { query: { view: 'all', limit: 1, cursor: page.next ?? '' } })).toEqual({ items: items.slice(1), next: null })
   })
 
   test('shows those of a restricted incident to nobody outside it, and nothing without a session', async ({ world }) => {
@@ -56,18 +69,17 @@ describe('the list of follow-up actions', () => {
 
 describe('updating a follow-up action', () => {
   test('goes from open to done to verified, which somebody else than its owner says, and each step is on record', async ({ world }) => {
-    const { lead, owner, first, read, update } = await followedUp(world)
+    const { lead, owner, first, read, update, entries } = await followedUp(world)
     await expect(update(lead, { state: 'verified' }), 'before it is done').rejects.toMatchObject(refusal('conflict'))
     expect(await read()).toEqual(first)
     await update(owner, { state: 'done', reason: 'Rotated today.' })
     await expect(update(owner, { state: 'verified' }), 'by its owner').rejects.toMatchObject(refusal('forbidden'))
-    expect(await read()).toMatchObject({ state: 'done', evidence: 'Rotated today.', verifiedBy: null })
+    expect(await read()).toMatchObject({ state: 'done', evidence: 'Rotated today.', verifiedBy: null, version: first.version + 1 })
     expect(await update(lead, { state: 'verified', reason: 'The old key is refused.' })).toMatchObject({
       ...{ state: 'verified', evidence: 'The old key is refused.', verifiedBy: lead.name, isOverdue: false },
     })
     await expect(update(lead, { state: 'open' }), 'what is verified stays').rejects.toMatchObject(refusal('conflict'))
-    const entries = (await lead.call('journal', {})).items.filter(({ type }) => type === 'follow-up.updated')
-    expect(entries).toMatchObject([
+    expect(await entries('follow-up.updated')).toMatchObject([
       { actor: { id: lead.id }, subject: { kind: 'follow-up', id: first.id }, data: { state: 'verified', before: { state: 'done' } } },
       { actor: { id: owner.id }, data: { state: 'done', before: { state: 'open', dueOn: '2026-11-27' } } },
     ])
@@ -94,13 +106,14 @@ describe('updating a follow-up action', () => {
     const [mail, ...more] = reminders()
     expect(more).toEqual([])
     expect(mail).toMatchObject({ to: owner.email, text: expect.stringContaining(first.title) })
+    expect(mail?.text).toContain('It was due on 2026-11-27 and is open.')
     await world.advance({ days: 6, hours: 23, minutes: 59 })
     expect(reminders()).toEqual([])
     await world.advance({ minutes: 1 })
     expect(reminders(), 'a week later').toHaveLength(1)
     await update(owner, { state: 'done' })
     await world.advance({ days: 7 })
-    expect(reminders(), 'done, and not verified').toHaveLength(1)
+    expect(reminders(), 'done, and not verified').toMatchObject([{ text: expect.stringContaining('is done, but not yet verified as effective') }])
     await update(lead, { state: 'verified' })
     await world.advance({ days: 21 })
     expect(reminders()).toEqual([])
@@ -118,23 +131,182 @@ describe('updating a follow-up action', () => {
   })
 })
 
+describe('a follow-up action', () => {
+  test('is added by whoever may see the incident, while that is open, for somebody who is active', async ({ world }) => {
+    const { lead, owner, incident, review, first, entries } = await followedUp(world)
+    const params = { id: review.id }
+    const input = { title: 'Write a runbook', ownerId: owner.id, dueOn: '2026-12-01' }
+    expect(await entries('follow-up.added')).toMatchObject([
+      {
+        ...{ actor: { id: lead.id }, subject: { kind: 'follow-up', id: first.id } },
+        data: { title: first.title, ownerId: owner.id, dueOn: '2026-11-27' },
+      },
+    ])
+    const administrator = await world.person('administrator')
+    const former = await world.person('responder')
+    await administrator.call('changePerson', { params: { id: former.id }, body: { isActive: false } })
+    await expect(lead.call('addFollowUp', { params, body: { ...input, ownerId: former.id } })).rejects.toMatchObject(refusal('invalid', 'ownerId'))
+    await expect(lead.call('addFollowUp', { params: { id: incident.id }, body: input }), 'of no review').rejects.toMatchObject(refusal('not-found'))
+    const { version } = await lead.call('incident', { params: { id: incident.id } })
+    const classified = await lead.call('classifyIncident', { params: { id: incident.id }, body: { version, class: 'not-an-incident', reason: 'A test.' } })
+    await lead.call('closeIncident', { params: { id: incident.id }, body: { version: classified.version, reason: 'A test.' } })
+    await expect(lead.call('addFollowUp', { params, body: input })).rejects.toThrow(/incident is closed/)
+    const findings = [{ kind: 'manual-error' as const, description: 'A test.' }]
+    const body = { version: review.version, sequence: 'A test.', findings }
+    await expect(lead.call('saveReview', { params, body }), 'nor is its review saved').rejects.toThrow(/incident is closed/)
+    expect((await lead.call('followUps')).items).toEqual([first])
+  })
+})
+
 describe('a review', () => {
   test('is written on its newest version, is finished with a finding by a lead, and then stands', async ({ world }) => {
-    const { lead, owner, incident, review } = await followedUp(world)
+    const { lead, owner, incident, review, entries } = await followedUp(world)
     const params = { id: review.id }
     const findings = [{ kind: 'technical-lapse' as const, description: 'The key was shared.' }]
     await expect(lead.call('startReview', { params: { id: incident.id } }), 'there is one').rejects.toMatchObject(refusal('conflict'))
     await expect(lead.call('finishReview', { params, body: { version: review.version } }), 'without a finding').rejects.toMatchObject(refusal('conflict'))
     const saved = await owner.call('saveReview', { params, body: { version: review.version, sequence: 'It began at noon.', findings } })
-    expect(saved).toMatchObject({ state: 'draft', sequence: 'It began at noon.', findings })
+    expect(saved).toMatchObject({ state: 'draft', sequence: 'It began at noon.', findings, version: review.version + 1, finishedBy: null })
     await expect(lead.call('saveReview', { params, body: { version: review.version, sequence: 'Mine', findings: [] } })).rejects.toMatchObject(
       refusal('conflict'),
     )
     await expect(owner.call('finishReview', { params, body: { version: saved.version } })).rejects.toMatchObject(refusal('forbidden'))
     const finished = await lead.call('finishReview', { params, body: { version: saved.version } })
-    expect(finished).toMatchObject({ state: 'finished', finishedBy: lead.name, finishedAt: world.now, sequence: 'It began at noon.' })
+    expect(finished).toMatchObject({
+      state: 'finished',
+      finishedBy: lead.name,
+      finishedAt: world.now,
+      sequence: 'It began at noon.',
+      version: saved.version + 1,
+    })
+    await expect(lead.call('finishReview', { params, body: { version: finished.version } }), 'it is finished').rejects.toMatchObject(refusal('conflict'))
     await expect(lead.call('saveReview', { params, body: { version: finished.version, sequence: 'Other', findings } })).rejects.toMatchObject(
       refusal('conflict'),
     )
+    const subject = { kind: 'review', id: review.id }
+    expect(await entries('review.started')).toMatchObject([{ actor: { id: lead.id }, subject }])
+    expect(await entries('review.saved')).toMatchObject([{ actor: { id: owner.id }, subject, data: { sequence: 'It began at noon.', findings } }])
+    expect(await entries('review.finished')).toMatchObject([{ actor: { id: lead.id }, subject, data: { findings: 1 } }])
+  })
+
+  test('of a restricted incident is there for nobody outside it', async ({ world }) => {
+    const { owner, incident, review } = await followedUp(world, { isRestricted: true })
+    const outsider = await world.person('lead')
+    const params = { id: review.id }
+    const ofIncident = { params: { id: incident.id } }
+    const version = review.version
+    const findings = [{ kind: 'manual-error' as const, description: 'A guess.' }]
+    await expect(outsider.call('review', ofIncident)).rejects.toMatchObject(refusal('not-found'))
+    await expect(outsider.call('startReview', ofIncident)).rejects.toMatchObject(refusal('not-found'))
+    for (const refused of [
+      () => outsider.call('saveReview', { params, body: { version, sequence: 'A guess.', findings } }),
+      () => outsider.call('finishReview', { params, body: { version } }),
+      () => outsider.call('addFollowUp', { params, body: { title: 'Ask', ownerId: owner.id, dueOn: '2026-12-01' } }),
+    ])
+      await expect(refused()).rejects.toMatchObject({ problem: { status: 404, detail: 'There is no such review.' } })
+  })
+
+  test('is required of a declared incident that touches customers or data, which does not close without it', async ({ world }) => {
+    const lead = await world.person('lead')
+    const customer = { id: (await world.customer('Globex')).id, basis: 'Logs.' }
+    const criteria = {
+      privacy: 'none',
+      impact: 'outage',
+      scope: 'one-service',
+      customers: 'none',
+      region: 'one',
+      data: 'internal',
+      recoverability: 'regular',
+    } as const
+    const dataTouched = { customerData: 'no', personalData: 'no', description: '' } as const
+    const step = ({ id, version }: { id: string; version: number }) => ({ params: { id }, body: { version, reason: 'Seen.' } })
+    const declared = async (
+      given: { class?: IncidentClass; dataTouched?: { customerData: 'no' | 'yes'; personalData: 'no' | 'yes' }; customers?: (typeof customer)[] } = {},
+    ) => {
+      let incident = await lead.call('openIncident', { body: { title: 'Odd', reason: 'Seen.' } })
+      const params = { id: incident.id }
+      const change = { version: incident.version, dataTouched: { ...dataTouched, ...given.dataTouched } }
+      incident = await lead.call('changeIncident', { params, body: change })
+      incident = await lead.call('setAffectedCustomers', { params, body: { version: incident.version, customers: given.customers ?? [] } })
+      incident = await lead.call('assessSeverity', { params, body: { version: incident.version, criteria } })
+      const classified = { version: incident.version, class: given.class ?? 'security-incident', reason: 'Yes.' } as const
+      incident = await lead.call('classifyIncident', { params, body: classified })
+      expect(await lead.call('review', { params }), 'it is not declared').toMatchObject({ isRequired: false, review: null })
+      return lead.call('declareIncident', step(incident))
+    }
+    const recovered = async (incident: { id: string; version: number }) => {
+      const contained = await lead.call('containIncident', step(incident))
+      const { params, body } = step(await lead.call('eradicateIncident', step(contained)))
+      return lead.call('recoverIncident', { params, body: { ...body, secureState: 'Restored.', verification: 'Tests.', monitorUntil: '2026-11-23' } })
+    }
+    const because = async ({ id }: { id: string }) => lead.call('review', { params: { id } })
+    const plain = await declared()
+    const reportable = await declared({ class: 'customer-reportable' })
+    const required = (reason: string) => ({ review: null, isRequired: true, because: reason })
+    expect(await because(plain)).toMatchObject({ review: null, isRequired: false })
+    expect(await because(reportable)).toEqual(required('The incident is customer-reportable.'))
+    expect(await because(await declared({ class: 'privacy-breach' }))).toEqual(required('The incident is a privacy breach.'))
+    const touched = required('The incident affected customer or personal data.')
+    expect(await because(await declared({ dataTouched: { customerData: 'yes', personalData: 'no' } }))).toEqual(touched)
+    expect(await because(await declared({ dataTouched: { customerData: 'no', personalData: 'yes' } }))).toEqual(touched)
+    expect(await because(await declared({ customers: [customer] }))).toEqual(required('The incident affects customers.'))
+
+    const blocked = async ({ id }: { id: string }) =>
+      (await lead.call('incident', { params: { id } })).nextActions.find(({ to }) => to === 'closed')?.blockedBy.filter(reason => reason.includes('review'))
+    expect(await blocked(await recovered(plain))).toEqual([])
+    const missing = ['The required review is not finished. The incident is customer-reportable.']
+    expect(await blocked(await recovered(reportable))).toEqual(missing)
+    const review = await lead.call('startReview', { params: { id: reportable.id } })
+    expect(await blocked(reportable), 'it is a draft').toEqual(missing)
+    const body = { version: review.version, sequence: 'It began.', findings: [{ kind: 'manual-error' as const, description: 'A typo.' }] }
+    const saved = await lead.call('saveReview', { params: { id: review.id }, body })
+    const finished = await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
+    expect(await blocked(reportable)).toEqual([])
+    expect(await because(reportable)).toMatchObject({ review: finished, isRequired: true })
+  })
+
+  test('starts with the timeline, a line for each entry with its reason', async ({ world }) => {
+    const lead = await world.person('lead')
+    const { id } = await lead.call('openIncident', { body: { title: 'Odd sign-ins', reason: 'From afar.\nAt night.' } })
+    world.jump({ hours: 1, minutes: 30 })
+    await lead.call('addNote', { params: { id }, body: { markdown: 'Asked the owner.' } })
+    const { sequence } = await lead.call('startReview', { params: { id } })
+    expect(sequence.split('\n')).toEqual([
+      `- 2026-11-23 08:00 UTC, ${lead.name}: Opened a suspected incident: Odd sign-ins — From afar. At night.`,
+      `- 2026-11-23 08:00 UTC, ${lead.name}: Assigned ${lead.name} as incident lead`,
+      `- 2026-11-23 09:30 UTC, ${lead.name}: Added a note`,
+    ])
+  })
+})
+
+describe('the sequence of events', () => {
+  /** So many entries, each a line of so many characters. */
+  const timeline = (count: number, characters: number) =>
+    Array.from({ length: count }, () => {
+      const entry = { id: '', at: '2026-11-23T08:00:00.000Z', by: 'Ada', type: 'note.written', reason: null }
+      return { ...entry, sentence: 'x'.repeat(characters - '- 2026-11-23 08:00 UTC, Ada: '.length) }
+    })
+
+  test('has the whole timeline, up to as much as a review can hold', () => {
+    expect(sequenceOf([])).toBe('')
+    // 49 lines of 1,000 characters with the line feed, and the last without one.
+    const [last] = timeline(1, 1_000)
+    const whole = sequenceOf([...timeline(49, 999), ...(last ? [last] : [])])
+    expect(whole).toHaveLength(maxSequenceLength)
+    expect(whole.split('\n')).toHaveLength(50)
+  })
+
+  test('of a longer one has the whole lines that fit, and says how many entries are not included', () => {
+    for (const characters of [99, 900, 1_000, 8_000]) {
+      const entries = timeline(1_000, characters)
+      const sequence = sequenceOf(entries)
+      const lines = sequence.split('\n')
+      const count = lines.pop()
+      expect(new Set(lines)).toEqual(new Set(sequenceOf(entries.slice(0, 1)).split('\n')))
+      expect(count).toBe(`- Not included for length: the last ${1_000 - lines.length} of 1000 entries of the timeline.`)
+      expect(sequence.length).toBeLessThanOrEqual(maxSequenceLength)
+      expect(sequence.length, 'no more is left out than must be').toBeGreaterThan(maxSequenceLength - characters - 110)
+    }
+    expect(sequenceOf(timeline(2, 60_000))).toBe('- Not included for length: the last 2 of 2 entries of the timeline.')
   })
 })

@@ -1,4 +1,4 @@
-import type { FollowUp, Review } from '@tocsin/api'
+import { type FollowUp, maxSequenceLength, type Review, type TimelineEntry } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import { and, asc, eq, ne, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
@@ -117,6 +117,27 @@ export async function readReviewOf(
   }
 }
 
+/** Characters that the line which counts what was left out may take. */
+const countLength = 100
+
+/** A timeline as text, a line for each entry. Of one that is longer than a review can hold, the whole lines that fit, and a last one that counts the rest. */
+export function sequenceOf(timeline: readonly TimelineEntry[]): string {
+  const lines = timeline.map(
+    ({ at, by, sentence, reason }) =>
+      `- ${at.slice(0, 16).replace('T', ' ')} UTC, ${by}: ${sentence}${reason === null ? '' : ` — ${reason.split('\n').join(' ')}`}`,
+  )
+  const whole = lines.join('\n')
+  if (whole.length <= maxSequenceLength) return whole
+  const kept: string[] = []
+  let length = countLength
+  for (const line of lines) {
+    length += line.length + 1
+    if (length > maxSequenceLength) break
+    kept.push(line)
+  }
+  return [...kept, `- Not included for length: the last ${lines.length - kept.length} of ${lines.length} entries of the timeline.`].join('\n')
+}
+
 /** Starts the review. The sequence of events is taken from the timeline, to be told better. */
 export async function startReview(tx: Tx, context: AppContext, caller: Caller, incidentId: string): Promise<Review> {
   await lockOpenIncident(tx, context, caller, incidentId)
@@ -129,13 +150,7 @@ export async function startReview(tx: Tx, context: AppContext, caller: Caller, i
       alerts.map(alert => alert.id),
     ),
   )
-  const sequence = timelineOf(entries)
-    .map(
-      entry =>
-        `- ${entry.at.slice(0, 16).replace('T', ' ')} UTC, ${entry.by}: ${entry.sentence}${entry.reason === null ? '' : ` — ${entry.reason.split('\n').join(' ')}`}`,
-    )
-    .join('\n')
-    .slice(0, 50_000)
+  const sequence = sequenceOf(timelineOf(entries))
   const [row] = await tx.db.insert(reviews).values({ id: newId(), incidentId, state: 'draft', sequence, findings: [] }).onConflictDoNothing().returning()
   if (!row) throw conflict('The review was already started.')
   await record(tx, { actor: caller.actor, type: 'review.started', subject: { kind: 'review', id: row.id }, within: incidentId })

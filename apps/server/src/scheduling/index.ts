@@ -12,7 +12,7 @@ export { unreachablePeople } from './coverage.ts'
 export { addOverride, addTemporary, saveSchedule } from './schedules.ts'
 export { recordShifts } from './shift-log.ts'
 export { type OnCallSnapshot, peopleBehind, readSnapshot, readSnapshotOf, referenceIn, type Settings, tierOf } from './snapshot.ts'
-export { onCallSettings } from './tables.ts'
+export { onCallSettings, schedules } from './tables.ts'
 export { assertPeriod, listOnCall, maxFairnessDays, onCallOf } from './teams.ts'
 export { addTimeOff, listTimeOff } from './time-off.ts'
 

@@ -83,7 +83,7 @@ function Sessions({ me }: { me: Me }) {
               <Table.Td className="quiet" w={110}>
                 <Time at={session.lastSeenAt} isRelative />
               </Table.Td>
-              <Table.Td w={90}>
+              <Table.Td w={120}>
                 {session.isThisOne ? (
                   'this session'
                 ) : (

@@ -1,10 +1,10 @@
 import { Modal, Radio, Select, Stack, Textarea, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
-import type { Alert } from '@tocsin/api'
-import { useApi } from '../api.ts'
+import type { Alert, IncidentSummary } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
+import { useChoices } from '../parts/pages.ts'
 
 const responsibilities = [
   { value: 'us', label: 'Us' },
@@ -52,7 +52,7 @@ export function DismissModal({ alert, isOpen, onClose }: Props) {
 
 export function EscalateModal({ alert, isOpen, onClose }: Props) {
   const navigate = useNavigate()
-  const open = useApi('incidents', { query: { view: 'open', limit: 100 } }, { isEnabled: isOpen })
+  const open = useChoices<IncidentSummary>('incidents', { view: 'open' }, isOpen)
   const { form, submit, isBusy } = useRouteForm(
     'escalateAlert',
     { incidentId: '', title: alert.title.slice(0, 200), responsibility: 'us', reason: '' },
@@ -75,8 +75,9 @@ export function EscalateModal({ alert, isOpen, onClose }: Props) {
             label="Escalate to"
             data={[
               { value: '', label: 'New suspected incident' },
-              ...(open.data?.items ?? []).map(incident => ({ value: incident.id, label: `Incident ${incident.number}: ${incident.title}` })),
+              ...open.items.map(incident => ({ value: incident.id, label: `Incident ${incident.number}: ${incident.title}` })),
             ]}
+            description={open.hint}
             allowDeselect={false}
             searchable
             {...form.getInputProps('incidentId')}

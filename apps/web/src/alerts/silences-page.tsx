@@ -87,7 +87,7 @@ function Silences() {
 
 function matcherWords({ matchers }: Silence, names: ReadonlyMap<string, string>): string {
   const parts = [
-    matchers.severities?.length ? `of severity ${matchers.severities.join(' or ')}` : '',
+    matchers.severities?.length ? `with severity ${matchers.severities.join(' or ')}` : '',
     matchers.serviceIds?.length ? `in ${matchers.serviceIds.map(id => names.get(id) ?? 'a service').join(' or ')}` : '',
     matchers.source ? `from ${matchers.source}` : '',
     matchers.titleContains ? `whose title has “${matchers.titleContains}”` : '',

@@ -1,10 +1,11 @@
 import { Anchor, Badge, Button, Grid, Group, Skeleton, Stack, Switch, Table, Text } from '@mantine/core'
 import { useNavigate, useParams } from '@tanstack/react-router'
-import { type DetectionRuleDetail, levelSeverities } from '@tocsin/api'
+import { type DetectionRuleDetail, type DetectionRuleVersion, levelSeverities } from '@tocsin/api'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
-import { Loaded, Page, ProblemNote, Section } from '../parts/page.tsx'
+import { Loaded, LoadMore, Page, ProblemNote, Section } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
@@ -135,36 +136,48 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
           </Section>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }}>
-          <Section title="Versions" isFlush>
-            <Table highlightOnHover={false}>
-              <Table.Tbody>
-                {rule.versions.map(version => (
-                  <Table.Tr key={version.version}>
-                    <Table.Td className="numeric">{version.version}</Table.Td>
-                    <Table.Td>{version.by}</Table.Td>
-                    <Table.Td className="quiet">
-                      <Time at={version.at} isRelative />
-                    </Table.Td>
-                    <Table.Td>
-                      {version.text === text ? (
-                        <span className="quiet">shown</span>
-                      ) : (
-                        <Anchor component="button" size="sm" onClick={() => setText(version.text)}>
-                          Show
-                        </Anchor>
-                      )}
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Section>
+          <Versions ruleId={rule.id} text={text} onShow={setText} />
         </Grid.Col>
       </Grid>
       <Text size="sm">
         <RouteLink to="/detection">All rules</RouteLink>
       </Text>
     </Page>
+  )
+}
+
+function Versions({ ruleId, text, onShow }: { ruleId: string; text: string; onShow: (text: string) => void }) {
+  const versions = usePages<DetectionRuleVersion>('detectionRuleVersions', {}, { params: { id: ruleId } })
+  return (
+    <Section title="Versions" isFlush>
+      <Loaded query={versions}>
+        {() => (
+          <Table highlightOnHover={false}>
+            <Table.Tbody>
+              {versions.items?.map(version => (
+                <Table.Tr key={version.version}>
+                  <Table.Td className="numeric">{version.version}</Table.Td>
+                  <Table.Td>{version.by}</Table.Td>
+                  <Table.Td className="quiet">
+                    <Time at={version.at} isRelative />
+                  </Table.Td>
+                  <Table.Td>
+                    {version.text === text ? (
+                      <span className="quiet">shown</span>
+                    ) : (
+                      <Anchor component="button" size="sm" onClick={() => onShow(version.text)}>
+                        Show
+                      </Anchor>
+                    )}
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        )}
+      </Loaded>
+      <LoadMore list={versions} />
+    </Section>
   )
 }
 

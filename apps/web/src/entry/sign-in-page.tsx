@@ -42,7 +42,7 @@ export function SignInPage() {
       <Divider label="or" />
       <PasskeyButton onDone={goOn} />
       <Text size="sm" className="quiet">
-        Seen something suspicious? <Anchor href="/report">Report it</Anchor> No account needed.
+        Seen something suspicious? <Anchor href="/report">Report it</Anchor>. No account needed.
       </Text>
     </EntryFrame>
   )

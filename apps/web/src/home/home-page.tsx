@@ -185,7 +185,7 @@ function Welcome() {
                 Add your <RouteLink to="/services">services</RouteLink> and <RouteLink to="/customers">customers</RouteLink>.
               </List.Item>
               <List.Item>
-                Connect Alertmanager or a PagerDuty integration: <RouteLink to="/settings">integration</RouteLink>.
+                Connect Alertmanager, or any tool that can send to PagerDuty, through an <RouteLink to="/settings">integration</RouteLink>.
               </List.Item>
             </List>
           </Stack>

@@ -8,8 +8,8 @@ import { Time } from '../parts/time.tsx'
 export function IncidentRow({ incident, isSelected = false }: { incident: IncidentSummary; isSelected?: boolean }) {
   return (
     <Link to="/incidents/$id" params={{ id: incident.id }} className="list-row" data-selected={isSelected}>
-      <Group justify="space-between" wrap="nowrap" align="flex-start">
-        <div style={{ minWidth: 0 }}>
+      <Group justify="space-between" align="flex-start" gap="xs">
+        <div style={{ minWidth: 0, flex: '1 1 260px' }}>
           <Text fw={550} lineClamp={2}>
             <span className="quiet numeric">{incident.number}</span> {incident.title}{' '}
             {incident.isRestricted ? <IconLock size={14} aria-label="restricted" /> : null}
@@ -18,7 +18,7 @@ export function IncidentRow({ incident, isSelected = false }: { incident: Incide
             Opened <Time at={incident.openedAt} isRelative /> · Lead: {incident.lead?.name ?? 'Unassigned'} · Owner: {incident.owner?.name ?? 'Unassigned'}
           </Text>
         </div>
-        <Group gap={6} justify="flex-end" style={{ flexShrink: 0 }} maw={210}>
+        <Group gap={6} style={{ flexShrink: 0 }}>
           <DemoBadge isDemo={incident.isDemo} />
           <StatusBadge status={incident.status} />
           <IncidentSeverityBadge severity={incident.severity} />

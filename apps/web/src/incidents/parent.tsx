@@ -1,10 +1,10 @@
 import { Anchor, Modal, MultiSelect, Stack, Text, Textarea } from '@mantine/core'
-import type { Incident } from '@tocsin/api'
+import type { Alert, Incident, IncidentSummary } from '@tocsin/api'
 import { useState } from 'react'
-import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
+import { useChoices } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 
 /** What one event causes in many places has one lead: the alerts and incidents that it covers. */
@@ -49,8 +49,8 @@ export function ParentIncident({ incident, canRespond }: { incident: Incident; c
 }
 
 function DeclareModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
-  const alerts = useApi('alerts', { query: { view: 'triage', limit: 200 } })
-  const incidents = useApi('incidents', { query: { view: 'open', limit: 200 } })
+  const alerts = useChoices<Alert>('alerts', { view: 'triage' })
+  const incidents = useChoices<IncidentSummary>('incidents', { view: 'open' })
   const { form, submit, isBusy } = useRouteForm(
     'makeParent',
     { reason: '', alertIds: [] as string[], incidentIds: [] as string[] },
@@ -69,16 +69,18 @@ function DeclareModal({ incident, onClose }: { incident: Incident; onClose: () =
           <FormProblem errors={form.errors} />
           <MultiSelect
             label="Linked incidents"
+            description={incidents.hint}
             searchable
-            data={(incidents.data?.items ?? [])
+            data={incidents.items
               .filter(one => one.id !== incident.id && !known.has(one.id))
               .map(one => ({ value: one.id, label: `${one.number}: ${one.title}` }))}
             {...form.getInputProps('incidentIds')}
           />
           <MultiSelect
             label="Alerts to include"
+            description={alerts.hint}
             searchable
-            data={(alerts.data?.items ?? []).map(one => ({ value: one.id, label: `${one.number}: ${one.title}` }))}
+            data={alerts.items.map(one => ({ value: one.id, label: `${one.number}: ${one.title}` }))}
             {...form.getInputProps('alertIds')}
           />
           <Textarea label="Details" autosize minRows={2} {...form.getInputProps('reason')} />

@@ -54,7 +54,7 @@ export function Escalation({ team }: { team: TeamOnCall }) {
                   {settings.routing.length > 0 ? 'All other pages' : 'All pages'}: <b>{nameOf(settings.policyId)}</b>
                 </Text>
                 <Text size="sm" className="quiet">
-                  High urgency from {settings.highFrom}.{' '}
+                  High urgency at severity {settings.highFrom} and above.{' '}
                   {settings.progressMinutes ? `Acknowledged pages without progress for ${settings.progressMinutes} min escalate again.` : ''}
                 </Text>
               </Stack>

@@ -1,5 +1,6 @@
 import { type InfiniteData, type UseInfiniteQueryResult, useInfiniteQuery } from '@tanstack/react-query'
 import type { ProblemError } from '@tocsin/api'
+import { useEffect } from 'react'
 import { callAny } from '../api.ts'
 
 interface Chunk<T> {
@@ -11,6 +12,7 @@ type ListName =
   | 'alerts'
   | 'deadLetters'
   | 'detectionRules'
+  | 'detectionRuleVersions'
   | 'drills'
   | 'handoffNotes'
   | 'ignoredIndicators'
@@ -38,4 +40,21 @@ export function usePages<T>(
     getNextPageParam: last => last.next ?? undefined,
   })
   return Object.assign(pages, { items: pages.data?.pages.flatMap(page => page.items) })
+}
+
+const maxChoices = 1_000
+
+/** A list to choose from: page after page until all are there, up to a thousand. `hint` says when there are more. */
+export function useChoices<T>(name: ListName, query: object, isEnabled = true): { items: readonly T[]; hint: string | undefined } {
+  const pages = usePages<T>(name, query, { isEnabled })
+  const { items = [], hasNextPage, isFetchingNextPage, isError, fetchNextPage } = pages
+  const wantsMore = hasNextPage && !isFetchingNextPage && !isError && items.length < maxChoices
+  useEffect(() => {
+    if (wantsMore) void fetchNextPage()
+  }, [wantsMore, fetchNextPage])
+  const isCut = hasNextPage && items.length >= maxChoices
+  return {
+    items,
+    hint: isError ? 'The list could not be loaded completely.' : isCut ? `Only the newest ${maxChoices.toLocaleString('en')} are listed.` : undefined,
+  }
 }

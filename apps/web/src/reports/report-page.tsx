@@ -1,9 +1,10 @@
 import { Anchor, Button, FileInput, Progress, Stack, Text, Textarea, TextInput } from '@mantine/core'
-import { schemaResolver, useForm } from '@mantine/form'
-import { type Problem, ReportInput } from '@tocsin/api'
+import { useForm } from '@mantine/form'
+import { type Problem, ReportInput, uploadLimits } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { EntryFrame } from '../entry/frame.tsx'
+import { errorsOf } from '../forms.ts'
 import { FormProblem } from '../parts/page.tsx'
 
 interface Sent {
@@ -11,7 +12,7 @@ interface Sent {
   link: string
 }
 
-const maxBytes = 20 * 1_048_576
+const maxMegabytes = uploadLimits.fileBytes / 1_048_576
 
 /** The public form: anybody who sees something must be able to say so. */
 export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) {
@@ -21,9 +22,9 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
   const [progress, setProgress] = useState<number>()
   const form = useForm({
     initialValues: { audience, text: '', happenedAt: '', affected: '', contactName: '', contactEmail: '' },
-    validate: schemaResolver(ReportInput, { sync: true }),
+    validate: values => errorsOf(ReportInput, values),
   })
-  const tooLarge = files.find(file => file.size > maxBytes)
+  const tooLarge = files.find(file => file.size > uploadLimits.fileBytes)
   const submit = form.onSubmit(values => {
     setProgress(0)
     upload(values, files, setProgress).then(
@@ -60,16 +61,22 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
           <TextInput label="Your email" type="email" autoComplete="email" required {...form.getInputProps('contactEmail')} />
           <FileInput
             label="Files"
-            description="Up to five, 20 MB each. Screenshots and emails help most."
+            description={`Up to ${uploadLimits.files}, ${maxMegabytes} MB each. Screenshots and emails help most.`}
             multiple
             clearable
             value={files}
             onChange={setFiles}
-            error={tooLarge ? `${tooLarge.name} is larger than 20 MB` : files.length > 5 ? 'At most five files' : undefined}
+            error={
+              tooLarge
+                ? `${tooLarge.name} is larger than ${maxMegabytes} MB`
+                : files.length > uploadLimits.files
+                  ? `At most ${uploadLimits.files} files`
+                  : undefined
+            }
             placeholder="Choose files"
           />
           {progress !== undefined ? <Progress value={progress} aria-label="Sending" animated /> : null}
-          <Button type="submit" loading={progress !== undefined} disabled={tooLarge !== undefined || files.length > 5}>
+          <Button type="submit" loading={progress !== undefined} disabled={tooLarge !== undefined || files.length > uploadLimits.files}>
             Send report
           </Button>
         </Stack>

@@ -7,11 +7,11 @@ import { Escalation } from '../paging/escalation-tab.tsx'
 import { Empty, Loaded, Page } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 import { CalendarTab } from './calendar-tab.tsx'
+import { History } from './history-tab.tsx'
 import { People } from './people-tab.tsx'
-import { Past } from './record-tab.tsx'
 import { SetUpModal } from './set-up-modal.tsx'
 
-const tabs = ['calendar', 'escalation', 'people', 'record'] as const
+const tabs = ['calendar', 'escalation', 'people', 'history'] as const
 
 /** One team on call: its calendar, how its pages escalate, its people, and who was on call. */
 export function TeamPage() {
@@ -57,7 +57,7 @@ export function TeamPage() {
                 <Tabs.Tab value="calendar">Calendar</Tabs.Tab>
                 <Tabs.Tab value="escalation">Escalation</Tabs.Tab>
                 <Tabs.Tab value="people">People</Tabs.Tab>
-                <Tabs.Tab value="record">History</Tabs.Tab>
+                <Tabs.Tab value="history">History</Tabs.Tab>
               </Tabs.List>
               <Tabs.Panel value="calendar">
                 <CalendarTab team={team} />
@@ -68,8 +68,8 @@ export function TeamPage() {
               <Tabs.Panel value="people">
                 <People team={team} />
               </Tabs.Panel>
-              <Tabs.Panel value="record">
-                <Past team={team} />
+              <Tabs.Panel value="history">
+                <History team={team} />
               </Tabs.Panel>
             </Tabs>
           )

@@ -3,6 +3,7 @@ import { OrganizationFile } from '@tocsin/api'
 import type { z } from 'zod'
 import { writeOrganization } from '../organization.ts'
 import { CliProblem, type Output } from '../output.ts'
+import { validated } from '../validated.ts'
 import { GoalertExport, importGoalert } from './goalert.ts'
 import { GrafanaOncallExport, importGrafanaOncall } from './grafana-oncall.ts'
 import { importOpsgenie, OpsgenieExport } from './opsgenie.ts'
@@ -15,12 +16,8 @@ export async function importFrom(output: Output, tool: Importer, paths: readonly
   const at = options.at ?? new Date().toISOString()
   if (Number.isNaN(Date.parse(at))) throw new CliProblem('--at must be an instant such as 2026-03-23T09:00:00Z.', 2)
   const { organization, notes } = await convert(tool, paths, at)
-  const parsed = OrganizationFile.safeParse(withoutEmpty(organization))
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new CliProblem(`The export cannot be converted: ${issue?.path.join('.')} ${issue?.message}.`)
-  }
-  await writeOrganization(output, parsed.data, options.out, [...new Set(notes)])
+  const converted = validated(OrganizationFile, withoutEmpty(organization), 'The export cannot be converted', ': ')
+  await writeOrganization(output, converted, options.out, [...new Set(notes)])
 }
 
 /** Leaves out layers without people. */
@@ -50,10 +47,7 @@ async function readAll<Shape extends z.ZodType>(schema: Shape, tool: Importer, p
       } catch {
         throw new CliProblem(`${path} is not valid JSON. Import JSON responses of the ${tool} API.`, 2)
       }
-      const parsed = schema.safeParse(content)
-      if (parsed.success) return parsed.data
-      const [issue] = parsed.error.issues
-      throw new CliProblem(`${path} is not a response of the ${tool} API: ${issue?.path.join('.')} ${issue?.message}.`, 2)
+      return validated(schema, content, `${path} is not a response of the ${tool} API`, ': ')
     }),
   )
 }

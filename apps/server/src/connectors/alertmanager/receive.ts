@@ -5,6 +5,7 @@ import type { AppContext } from '../../access/index.ts'
 import { type IncomingAlert, receiveAlerts, resolveBySource } from '../../alerts/index.ts'
 import { services } from '../../directory/index.ts'
 import type { Tx } from '../../kernel/database.ts'
+import { storable } from '../../kernel/text.ts'
 import { actorOfIntegration, openIntegration, scopeOfIntegration } from '../integrations.ts'
 
 type Payload = z.output<typeof AlertmanagerPayload>
@@ -34,17 +35,17 @@ export function fromAlertmanager(alert: Payload['alerts'][number], payload: Payl
     { url: payload.externalURL, text: 'Alertmanager' },
   ].filter(link => /^https?:\/\//.test(link.url) && URL.canParse(link.url))
   return {
-    title: (annotations.summary || annotations.title || labels.alertname || 'Unnamed alert').slice(0, 300),
+    title: storable(annotations.summary || annotations.title || labels.alertname || 'Unnamed alert', 300),
     severity: severityOf[(labels.severity ?? '').toLowerCase()] ?? 'medium',
     dedupKey: alert.fingerprint,
     source: 'alertmanager',
     labels: Object.fromEntries(
       Object.entries(labels)
         .slice(0, 50)
-        .map(([name, value]) => [name.slice(0, 100), value.slice(0, 1_000)]),
+        .map(([name, value]) => [storable(name, 100), storable(value, 1_000)]),
     ),
     links: links.slice(0, 20),
-    description: (annotations.description || annotations.message || '').slice(0, 20_000),
+    description: storable(annotations.description || annotations.message || '', 20_000),
     observables: observablesOf(labels),
   }
 }
@@ -54,9 +55,9 @@ function observablesOf(labels: Readonly<Record<string, string>>): IncomingAlert[
   const host = labels.host ?? labels.hostname ?? labels.instance
   const address = labels.src_ip ?? labels.client_ip
   return [
-    ...(host ? [{ kind: 'host' as const, value: host.slice(0, 2_000) }] : []),
-    ...(address ? [{ kind: address.includes(':') ? ('ipv6-addr' as const) : ('ipv4-addr' as const), value: address.slice(0, 2_000) }] : []),
-    ...(labels.user ? [{ kind: 'user-account' as const, value: labels.user.slice(0, 2_000) }] : []),
+    ...(host ? [{ kind: 'host' as const, value: storable(host, 2_000) }] : []),
+    ...(address ? [{ kind: address.includes(':') ? ('ipv6-addr' as const) : ('ipv4-addr' as const), value: storable(address, 2_000) }] : []),
+    ...(labels.user ? [{ kind: 'user-account' as const, value: storable(labels.user, 2_000) }] : []),
   ]
 }
 

@@ -6,6 +6,7 @@ import { acknowledgeBySource, receiveAlerts, resolveBySource } from '../../alert
 import { services } from '../../directory/index.ts'
 import type { Tx } from '../../kernel/database.ts'
 import { newId } from '../../kernel/ids.ts'
+import { storable } from '../../kernel/text.ts'
 import { actorOfIntegration, openIntegration, scopeOfIntegration } from '../integrations.ts'
 
 type Event = z.output<typeof PagerDutyEvent>
@@ -51,7 +52,7 @@ export async function takePagerDuty(
       scope,
       [
         {
-          title: payload.summary.slice(0, 300),
+          title: storable(payload.summary, 300),
           severity: severityOf[payload.severity],
           dedupKey,
           source: source.name,
@@ -69,5 +70,5 @@ export async function takePagerDuty(
 }
 
 function details(custom: unknown): string {
-  return (typeof custom === 'string' ? custom : JSON.stringify(custom, null, 2)).slice(0, 20_000)
+  return storable(typeof custom === 'string' ? custom : JSON.stringify(custom, null, 2), 20_000)
 }

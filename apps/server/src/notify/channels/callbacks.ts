@@ -1,9 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { AppContext } from '../../access/index.ts'
 import type { AnswerDesk } from '../answers.ts'
-import { mountSlack } from './slack/receive.ts'
-import { mountTeamsBot } from './teams-bot/receive.ts'
-import { mountTwilio } from './twilio/receive.ts'
+import { channels } from './index.ts'
 
 const maxBytes = 65_536
 
@@ -16,8 +14,6 @@ export function mountCallbacks(http: FastifyInstance, context: AppContext, desk:
     inner.removeAllContentTypeParsers()
     for (const type of ['application/x-www-form-urlencoded', 'application/json'])
       inner.addContentTypeParser(type, { parseAs: 'string', bodyLimit: maxBytes }, (_request, body, done) => done(null, body))
-    mountTwilio(inner, context, desk)
-    mountSlack(inner, context, desk)
-    mountTeamsBot(inner, context, desk)
+    for (const { mount } of Object.values(channels)) mount?.(inner, context, desk)
   })
 }

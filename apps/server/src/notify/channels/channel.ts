@@ -1,3 +1,12 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import type { AppContext } from '../../access/index.ts'
+import type { Config, SettingsPart } from '../../kernel/config.ts'
+import { checkWebhookUrl } from '../../kernel/outbound.ts'
+import { invalid } from '../../kernel/problems.ts'
+import { randomSecret, type Secrets } from '../../kernel/secrets.ts'
+import type { AnswerDesk } from '../answers.ts'
+
 /** A message as a channel gets it: whole, with the private link written in. */
 export interface OutboundMessage {
   /** The same for every retry, so that a receiver can recognize one. */
@@ -27,6 +36,73 @@ export interface OutboundMessage {
  * @throws Undeliverable where no retry can help, Error where one may
  */
 export type Send = (message: OutboundMessage, signal: AbortSignal) => Promise<string>
+
+/**
+ * The body of a reply with a status of success. Undefined where it is not as the provider documents it: the message was taken all the same, and sending
+ * it again would page twice.
+ */
+export function readReply<Shape extends z.ZodType>(shape: Shape, text: string): z.output<Shape> | undefined {
+  try {
+    return shape.parse(JSON.parse(text))
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined
+    throw error
+  }
+}
+
+/** An address as a person enters it, their own or that of a team's channel. */
+export interface GivenAddress {
+  readonly of: 'person' | 'team'
+  readonly address: string
+  /** The keys of a browser's subscription. */
+  readonly keys?: unknown
+}
+
+/** An address as it is kept. */
+export interface KeptAddress {
+  readonly address: string
+  /** What the channel needs to reach or convince its receiver; it is sealed before it is stored. */
+  readonly secret: string | null
+  /** What whoever entered the address is shown once: the secret that signs their webhook. */
+  readonly shownSecret?: string
+  /** What it is called where a person gives it no name. */
+  readonly name?: string
+}
+
+/** One way that messages leave, in a folder of its own. Its kind and what people call it are in `packages/api/src/paging.ts`. */
+export interface Channel {
+  /** Its settings, where it has some. */
+  readonly settings?: SettingsPart
+  /** Opens it; undefined where it is not configured. */
+  readonly open: (config: Config, secrets: Secrets) => Send | undefined
+  /** Checks an address, and brings it into the form in which it is kept. @throws AppProblem invalid, naming the field */
+  readonly keepAddress: (given: GivenAddress, secrets: Secrets) => KeptAddress
+  /** Mounts what its provider calls when somebody answers there. */
+  readonly mount?: (http: FastifyInstance, context: AppContext, desk: AnswerDesk) => void
+  /** The address is a URL, and whoever knows it can write there: others are shown its host. Hosts share out the places of the channel. */
+  readonly isAddressUrl?: boolean
+  /** It wakes people: without rules of their own it is not used for pages of low urgency. */
+  readonly isLoud?: boolean
+  /** It says who pressed a button, also in a channel of a team. */
+  readonly identifiesPeople?: boolean
+  /** How a code is said there. */
+  readonly codeWords?: (code: string) => string
+}
+
+/** @throws AppProblem invalid for what is no URL that we may call */
+export function keepUrl(address: string): URL {
+  try {
+    return checkWebhookUrl(address)
+  } catch (error) {
+    throw invalid('address', error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** A secret that signs messages to one receiver: as it is kept, and as they are shown it (Standard Webhooks). */
+export function newSigningSecret(): { readonly secret: string; readonly shownSecret: string } {
+  const secret = Buffer.from(randomSecret(24), 'base64url').toString('base64')
+  return { secret, shownSecret: `whsec_${secret}` }
+}
 
 /** The purpose of the token in the buttons of a team's channel: it names a page and nobody, so that whoever presses has to be known there. */
 export const teamChannelPurpose = 'page-in-channel'

@@ -7,3 +7,5 @@ insert into team_members (team_id, person_id) values ('00000000-0000-7000-8000-0
 insert into services (id, name, description, security_team_id, engineering_team_id, page_from) values ('00000000-0000-7000-8000-000000000004', 'Billing', '', '00000000-0000-7000-8000-000000000003', '00000000-0000-7000-8000-000000000003', 'high');
 insert into customers (id, name, region, terms, notice_hours, contacts) values ('00000000-0000-7000-8000-000000000005', 'Orchard Bank', 'EU', '', 72, '[]');
 insert into incidents (id, title, status, class, responsibility, data_touched, opened_at, is_restricted) values ('00000000-0000-7000-8000-000000000006', 'Keys in a repository', 'suspected', 'suspected', 'us', '{"customerData":"unknown","personalData":"unknown","description":""}', '2026-11-23T08:00:00Z', false);
+insert into jobs (id, kind, lane, priority, destination, key, data, run_at, scheduled_at) values
+  ('0193b5a0-0000-7000-8000-0000000000f1', 'pull-indicators', 'pulls', 1, '', 'pull-indicators 0193b5a0-0000-7000-8000-0000000000f2', '{"id": "0193b5a0-0000-7000-8000-0000000000f2"}', '2099-01-01', '2026-11-26');

@@ -5,6 +5,7 @@ import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 's
 import { type Config, ConfigProblem } from '../../../kernel/config.ts'
 import { isEqual, type Secrets } from '../../../kernel/secrets.ts'
 import type { Log } from '../../../kernel/telemetry.ts'
+import { emailSettings } from './settings.ts'
 
 const maxBytes = 2 * 1_024 * 1_024
 const maxText = 20_000
@@ -29,7 +30,7 @@ const macOf = (secrets: Secrets, id: string) => Buffer.from(secrets.sign('reply'
 
 /** Where a reply to a message of ours goes: an address that nobody can forge, within the 64 characters allowed before the @. */
 export function replyAddress(config: Config, secrets: Secrets, messageId: string): string | undefined {
-  const { domain } = config.mailIn
+  const { TOCSIN_MAIL_IN_DOMAIN: domain } = config.of(emailSettings)
   return domain && `r-${messageId.replaceAll('-', '')}${macOf(secrets, messageId)}@${domain}`
 }
 
@@ -37,7 +38,7 @@ export function replyAddress(config: Config, secrets: Secrets, messageId: string
 function messageOf(config: Config, secrets: Secrets, address: string): string | undefined {
   const [local = '', domain = ''] = address.toLowerCase().split('@')
   const [, hex = '', mac = ''] = /^r-([0-9a-f]{32})([0-9a-f]{24})$/.exec(local) ?? []
-  if (domain !== config.mailIn.domain || hex === '') return undefined
+  if (domain !== config.of(emailSettings).TOCSIN_MAIL_IN_DOMAIN || hex === '') return undefined
   const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
   return isEqual(macOf(secrets, id), mac) ? id : undefined
 }
@@ -65,10 +66,10 @@ export class Inbox {
 
   /** @throws ConfigProblem for a port that cannot be listened on */
   async start(): Promise<void> {
-    const { port } = this.#config.mailIn
+    const { TOCSIN_MAIL_IN_PORT: port, TOCSIN_MAIL_IN_DOMAIN: domain = 'localhost' } = this.#config.of(emailSettings)
     if (port === undefined) return
     const server = new SMTPServer({
-      name: this.#config.mailIn.domain ?? 'localhost',
+      name: domain,
       banner: 'Tocsin',
       authOptional: true,
       // A relay in front of it speaks TLS: without a certificate of its own there is nothing to offer.

@@ -2,6 +2,7 @@ import { createTransport } from 'nodemailer'
 import type { Config } from '../../../kernel/config.ts'
 import { Undeliverable } from '../../../kernel/outbound.ts'
 import type { Send } from '../channel.ts'
+import { emailSettings } from './settings.ts'
 
 /**
  * Time limits for the mail server to connect, to greet, and to respond. Independently of them, the signal of a send ends it. What
@@ -11,14 +12,15 @@ const patience = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTim
 
 /** Email by SMTP. */
 export function openEmail(config: Config): Send | undefined {
-  if (config.smtpUrl === undefined) return undefined
-  const transport = createTransport({ url: config.smtpUrl, ...patience })
-  const domain = /@([^>\s]+)>?$/.exec(config.mailFrom)?.[1] ?? 'localhost'
+  const { SMTP_URL: url, MAIL_FROM: from } = config.of(emailSettings)
+  if (url === undefined) return undefined
+  const transport = createTransport({ url, ...patience })
+  const domain = /@([^>\s]+)>?$/.exec(from)?.[1] ?? 'localhost'
   return async ({ id, address, purpose, subject, text, replyTo }, signal) => {
     try {
       // The id is the message's own, so that a mail repeated after a crash is the same mail to its receiver.
       const sent = await transport.sendMail({
-        from: config.mailFrom,
+        from,
         to: address,
         subject,
         text: replyTo === undefined ? text : `${text}\nOr reply to this email with one word: ack, escalate, or decline.\n`,

@@ -5,6 +5,7 @@ import type { Config } from '../../../kernel/config.ts'
 import { post } from '../../../kernel/outbound.ts'
 import type { Secrets } from '../../../kernel/secrets.ts'
 import { isPage, type OutboundMessage, type Send } from '../channel.ts'
+import { emailSettings } from '../email/settings.ts'
 
 /** The keys of a browser's subscription, as it gives them. */
 export const PushKeys = z.object({ p256dh: z.string().max(200), auth: z.string().max(100) })
@@ -23,7 +24,7 @@ export const pushKey = (secrets: Secrets): string => vapidKeys(secrets).publicKe
 /** Browser push (RFC 8030, 8291). The address is the subscription's endpoint. */
 export function openPush(config: Config, secrets: Secrets): Send {
   const keys = vapidKeys(secrets)
-  const mail = /<?([^<>\s]+@[^<>\s]+)>?$/.exec(config.mailFrom)?.[1] ?? 'tocsin@localhost'
+  const mail = /<?([^<>\s]+@[^<>\s]+)>?$/.exec(config.of(emailSettings).MAIL_FROM)?.[1] ?? 'tocsin@localhost'
   return async (message: OutboundMessage, signal: AbortSignal) => {
     const { address, subject, brief, link, id, secret } = message
     const payload = JSON.stringify({

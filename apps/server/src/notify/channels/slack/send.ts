@@ -1,15 +1,19 @@
 import { createHmac } from 'node:crypto'
+import { z } from 'zod'
 import type { Config } from '../../../kernel/config.ts'
 import { post, Undeliverable } from '../../../kernel/outbound.ts'
 import { isEqual } from '../../../kernel/secrets.ts'
-import { isAnswerable, type Send, snoozeChoices, whereToOpen } from '../channel.ts'
+import { isAnswerable, readReply, type Send, snoozeChoices, whereToOpen } from '../channel.ts'
+import { slackSettings } from './settings.ts'
+
+const SlackReply = z.object({ ok: z.boolean(), error: z.string().optional(), ts: z.string().optional() })
 
 /** What Slack says when another try may go better. */
 const passing = new Set(['ratelimited', 'rate_limited', 'internal_error', 'fatal_error', 'service_unavailable', 'request_timeout'])
 
 /** Slack: a message by chat.postMessage, with buttons. The address is the id of a person or a channel. */
 export function openSlack(config: Config): Send | undefined {
-  const { token, apiUrl } = config.slack
+  const { SLACK_BOT_TOKEN: token, SLACK_API_URL: apiUrl } = config.of(slackSettings)
   if (token === undefined) return undefined
   return async (message, signal) => {
     const { address, subject, brief, link, id } = message
@@ -45,7 +49,9 @@ export function openSlack(config: Config): Send | undefined {
       // The id lets Slack recognize a retry.
       body: JSON.stringify({ channel: address, text: subject, blocks, client_msg_id: id, unfurl_links: false }),
     })
-    const answer = JSON.parse(reply.text) as { ok?: boolean; error?: string; ts?: string }
+    const answer = readReply(SlackReply, reply.text)
+    // Slack says `ok` or why not; a reply of another form, with a status of success, is none of its refusals.
+    if (answer === undefined) return 'accepted'
     if (answer.ok) return `posted ${answer.ts ?? ''}`.trim()
     const sentence = `Slack rejected the message: ${answer.error ?? 'no reason given'}`
     throw passing.has(answer.error ?? '') ? new Error(sentence) : new Undeliverable(sentence)
@@ -56,7 +62,7 @@ const freshSeconds = 300
 
 /** True when Slack signed this request with the app's signing secret, lately (v0 signatures). */
 export function isFromSlack(config: Config, headers: Readonly<Record<string, unknown>>, body: string, nowMs: number): boolean {
-  const { signingSecret } = config.slack
+  const { SLACK_SIGNING_SECRET: signingSecret } = config.of(slackSettings)
   const timestamp = String(headers['x-slack-request-timestamp'] ?? '')
   if (signingSecret === undefined || !/^\d{1,12}$/.test(timestamp) || Math.abs(nowMs / 1_000 - Number(timestamp)) > freshSeconds) return false
   const signature = `v0=${createHmac('sha256', signingSecret).update(`v0:${timestamp}:${body}`).digest('hex')}`

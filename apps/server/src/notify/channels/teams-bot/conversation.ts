@@ -1,6 +1,6 @@
 import { invalid } from '../../../kernel/problems.ts'
 import { openToken, type Secrets } from '../../../kernel/secrets.ts'
-import { TeamsConversation, teamsConversationPurpose } from '../index.ts'
+import { TeamsConversation, teamsConversationPurpose } from './send.ts'
 
 /** The conversation in Microsoft Teams behind an address that the bot issued. @throws AppProblem invalid for one that it did not issue */
 export function openTeamsConversation(secrets: Secrets, address: string): { readonly conversation: TeamsConversation; readonly isAlone: boolean } {

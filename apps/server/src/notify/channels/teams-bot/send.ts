@@ -4,6 +4,7 @@ import type { Config } from '../../../kernel/config.ts'
 import { post, Undeliverable } from '../../../kernel/outbound.ts'
 import { adaptiveCard } from '../adaptive-card.ts'
 import { isAnswerable, type OutboundMessage, type Send, snoozeChoices, whereToOpen } from '../channel.ts'
+import { teamsBotOf } from './settings.ts'
 
 /** Where the bot can write: a chat with somebody, or a channel. Teams says it with every call; it is kept with a contact method. */
 export const TeamsConversation = z.object({
@@ -22,7 +23,8 @@ export const teamsConversationPurpose = 'teams-place'
 
 /** Microsoft Teams by a bot (Bot Connector REST API 3.0). The message's secret is the conversation to write to, as JSON. */
 export function openTeamsBot(config: Config): Send | undefined {
-  const { teams, mayReachPrivateWebhooks: mayReachPrivate } = config
+  const { mayReachPrivateWebhooks: mayReachPrivate } = config
+  const teams = teamsBotOf(config)
   if (teams === undefined) return undefined
   let kept: { token: string; until: number } | undefined
   const tokenAt = async (now: number, signal: AbortSignal) => {
@@ -148,7 +150,7 @@ export type TeamsActivity = z.output<typeof TeamsActivity>
  * audience, time and service address, and the directory of whoever is behind it ("Authentication with the Bot Connector API", connector to bot).
  */
 export function openTeamsVerifier(config: Config): (authorization: string, activity: TeamsActivity, nowMs: number) => Promise<boolean> {
-  const { teams } = config
+  const teams = teamsBotOf(config)
   if (teams === undefined) return async () => false
   const keys = createRemoteJWKSet(new URL(teams.keysUrl), { timeoutDuration: 5_000, cooldownDuration: 30_000, cacheMaxAge: 86_400_000 })
   return async (authorization, activity, nowMs) => {

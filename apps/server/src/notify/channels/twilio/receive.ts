@@ -7,8 +7,8 @@ import { type AnswerDesk, parseAnswer } from '../../answers.ts'
 import { callbackLimit } from '../channel.ts'
 import { isFromTwilio, smsReply, voiceReply } from './send.ts'
 
-/** A digit in a call, and a reply to an SMS. */
-export function mountTwilio(http: FastifyInstance, context: AppContext, desk: AnswerDesk): void {
+/** A digit in a call. */
+export function mountVoice(http: FastifyInstance, context: AppContext, desk: AnswerDesk): void {
   http.post('/hooks/twilio/voice/:token', callbackLimit, async (request, reply) => {
     const fields = twilioFields(context, request)
     const { token } = z.object({ token: z.string().max(300) }).parse(request.params)
@@ -17,6 +17,10 @@ export function mountTwilio(http: FastifyInstance, context: AppContext, desk: An
       pressed === undefined ? 'Press 1 to acknowledge, 2 to escalate.' : await inWords(context, async tx => (await desk.byLink(tx, token, pressed)).text)
     return reply.type('text/xml').send(voiceReply(text))
   })
+}
+
+/** A reply to an SMS. */
+export function mountSms(http: FastifyInstance, context: AppContext, desk: AnswerDesk): void {
   http.post('/hooks/twilio/sms', callbackLimit, async (request, reply) => {
     const fields = twilioFields(context, request)
     const text = await inWords(context, async tx => {

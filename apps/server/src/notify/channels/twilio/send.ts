@@ -1,16 +1,22 @@
 import { createHmac } from 'node:crypto'
+import { z } from 'zod'
 import type { Config } from '../../../kernel/config.ts'
 import { post } from '../../../kernel/outbound.ts'
 import { isEqual } from '../../../kernel/secrets.ts'
-import { isPage, type OutboundMessage, type Send } from '../channel.ts'
+import { isPage, type OutboundMessage, readReply, type Send } from '../channel.ts'
+import { twilioSettings } from './settings.ts'
 
 const maxSms = 420
+const TwilioReply = z.object({ sid: z.string().optional(), status: z.string().optional() })
+
+export const openSms = (config: Config): Send | undefined => openTwilio(config, 'Messages', message => ({ Body: smsText(message) }))
+export const openVoice = (config: Config): Send | undefined => openTwilio(config, 'Calls', message => ({ Twiml: spoken(message) }))
 
 /** SMS and voice by the REST API of Twilio (2010-04-01). The address is a phone number in E.164. */
-export function openTwilio(config: Config): { sms: Send | undefined; voice: Send | undefined } {
-  const { accountSid, authToken, from, apiUrl } = config.twilio
-  if (accountSid === undefined || authToken === undefined || from === undefined) return { sms: undefined, voice: undefined }
-  const create = async (what: 'Messages' | 'Calls', message: OutboundMessage, signal: AbortSignal, fields: Record<string, string>): Promise<string> => {
+function openTwilio(config: Config, what: 'Messages' | 'Calls', fieldsOf: (message: OutboundMessage) => Record<string, string>): Send | undefined {
+  const { TWILIO_ACCOUNT_SID: accountSid, TWILIO_AUTH_TOKEN: authToken, TWILIO_FROM: from, TWILIO_API_URL: apiUrl } = config.of(twilioSettings)
+  if (accountSid === undefined || authToken === undefined || from === undefined) return undefined
+  return async (message, signal) => {
     const reply = await post({
       url: `${apiUrl}/2010-04-01/Accounts/${accountSid}/${what}.json`,
       mayReachPrivate: true,
@@ -20,14 +26,10 @@ export function openTwilio(config: Config): { sms: Send | undefined; voice: Send
         authorization: `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`,
         'i-twilio-idempotency-token': message.id,
       },
-      body: new URLSearchParams({ To: message.address, From: from, ...fields }).toString(),
+      body: new URLSearchParams({ To: message.address, From: from, ...fieldsOf(message) }).toString(),
     })
-    const { sid, status } = JSON.parse(reply.text) as { sid?: string; status?: string }
+    const { sid, status } = readReply(TwilioReply, reply.text) ?? {}
     return `${status ?? 'accepted'} ${sid ?? ''}`.trim()
-  }
-  return {
-    sms: (message, signal) => create('Messages', message, signal, { Body: smsText(message) }),
-    voice: (message, signal) => create('Calls', message, signal, { Twiml: spoken(message) }),
   }
 }
 
@@ -57,7 +59,7 @@ export const smsReply = (text: string) => `<?xml version="1.0" encoding="UTF-8"?
 
 /** True when Twilio signed this request: HMAC-SHA1 over the address and the fields in order of their names. */
 export function isFromTwilio(config: Config, signature: string, url: string, fields: Readonly<Record<string, string>>): boolean {
-  const { authToken } = config.twilio
+  const { TWILIO_AUTH_TOKEN: authToken } = config.of(twilioSettings)
   if (authToken === undefined) return false
   const text = Object.keys(fields)
     .sort()

@@ -1,8 +1,8 @@
 import { createHmac, randomUUID, type webcrypto } from 'node:crypto'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { describe, expect } from 'vitest'
-import { type Peer, startPeer } from '../../test/peer.ts'
-import { buildWorld, type Person, test, type World } from '../../test/world.ts'
+import { type Peer, startPeer } from '../../../../test/peer.ts'
+import { buildWorld, type Person, test, type World } from '../../../../test/world.ts'
 
 const slackSecret = 'a-slack-secret'
 const [appId, tenantId] = ['11111111-aaaa-4aaa-8aaa-111111111111', '22222222-bbbb-4bbb-8bbb-222222222222']

@@ -11,7 +11,7 @@ import { midnight } from './calendar.tsx'
 import { positionLabel } from './words.ts'
 
 /** What can be proved about a team: who was on call, and how its drills went. */
-export function Past({ team }: { team: TeamOnCall }) {
+export function History({ team }: { team: TeamOnCall }) {
   return (
     <Stack>
       <PastCoverage team={team} />

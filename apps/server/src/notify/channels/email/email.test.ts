@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { until } from '../../../test/alertmanager.ts'
-import { startMailServer } from '../../../test/mailbox.ts'
-import { startStubbornMailServer } from '../../../test/stubborn.ts'
-import { openEmail } from '../../notify/channels/email/send.ts'
-import { readConfig } from '../config.ts'
+import { until } from '../../../../test/alertmanager.ts'
+import { startMailServer } from '../../../../test/mailbox.ts'
+import { startStubbornMailServer } from '../../../../test/stubborn.ts'
+import { readConfig } from '../../../app/config.ts'
+import { openEmail } from './send.ts'
 
 const message = {
   ...{ id: 'm1', address: 'ada@tocsin.test', purpose: 'page', purposeId: 'p1', subject: 'Odd', text: 'Look', brief: 'Look', origin: 'http://localhost' },

@@ -1,0 +1,135 @@
+import { type Route, routes } from '@tocsin/api'
+import { eq } from 'drizzle-orm'
+import { describe, expect } from 'vitest'
+import { test, type World } from '../../test/world.ts'
+import { type Caller, command, nameOfCaller, openCommand, openQuery, openWorkflow, query, workflow } from './caller.ts'
+import { people, sessions } from './tables.ts'
+
+const never = () => Promise.reject(new Error('the handler was called'))
+
+/** The status that a request without an origin is answered with, and the sentence of a refusal. */
+async function ask(world: World, route: Route, headers: Record<string, string>, body?: unknown): Promise<[number, string?]> {
+  const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { ...headers, 'content-type': 'application/json' } }
+  const reply = await fetch(`${world.origin}${route.path}`, { method: route.method, headers, ...json })
+  const text = await reply.text()
+  return reply.ok ? [reply.status] : [reply.status, JSON.parse(text).detail]
+}
+
+const alert = { title: 'Odd', severity: 'low' }
+const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` })
+
+describe('a handler', () => {
+  test('of a known caller is not bound to a public route, nor one of anybody to another', () => {
+    for (const bind of [() => command(routes.signIn, never), () => query(routes.status, never), () => workflow(routes.signIn, never)])
+      expect(bind).toThrow('is public')
+    for (const bind of [() => openCommand(routes.signOut, never), () => openQuery(routes.me, never), () => openWorkflow(routes.signOut, never)])
+      expect(bind).toThrow('is not public')
+    expect([command(routes.signOut, never), query(routes.me, never), openQuery(routes.status, never)].map(({ route }) => route)).toEqual([
+      routes.signOut,
+      routes.me,
+      routes.status,
+    ])
+  })
+
+  test('of a known caller never runs for nobody', async ({ world }) => {
+    const connection = { ip: '', userAgent: '', cookie: () => undefined, setCookie() {}, clearCookie() {}, onClose() {} }
+    const call = { params: {}, query: {}, body: {}, caller: null, files: [], connection }
+    const once = { inside: (_: unknown, work: () => Promise<unknown>) => work(), around: (work: () => Promise<unknown>) => work() }
+    for (const { run } of [command(routes.signOut, never), query(routes.me, never), workflow(routes.signOut, never)])
+      expect(() => run(world.server.context.database, call, once)).toThrow('was called by nobody')
+  })
+})
+
+test('the name of a caller is of the person or the key, not of the session', () => {
+  const ada: Caller = { actor: { kind: 'person', id: 'a', name: 'Ada' }, personId: 'a', role: 'lead', sessionId: 's' }
+  expect(nameOfCaller({ ...ada, sessionId: 't' })).toBe(nameOfCaller(ada))
+  const others = [null, { ...ada, actor: { ...ada.actor, id: 'b' } }, { ...ada, actor: { ...ada.actor, kind: 'key' as const }, sessionId: null }]
+  expect(new Set([ada, ...others].map(nameOfCaller)).size).toBe(4)
+})
+
+describe('a session', () => {
+  test('reads whoever asks the browser to, changes only from our own pages, and within its role', async ({ world }) => {
+    const { cookie } = await world.person('observer')
+    expect(await ask(world, routes.alerts, { cookie })).toEqual([200])
+    expect(await ask(world, routes.createAlerts, { cookie }, alert)).toEqual([403, 'Cross-site requests are not allowed.'])
+    expect(await ask(world, routes.createAlerts, { cookie, origin: world.origin }, alert)).toEqual([
+      403,
+      'This requires the role responder. Your role is observer.',
+    ])
+    const responder = await world.person('responder')
+    expect(await ask(world, routes.createAlerts, { cookie: responder.cookie, origin: world.origin }, alert)).toEqual([202])
+  })
+
+  test('with half its factors opens the account alone, one that is made up or missing nothing, and public routes need none', async ({ world }) => {
+    const { id, cookie } = await world.person('administrator')
+    await world.server.context.database.transaction(tx => tx.db.update(sessions).set({ assurance: 'password' }).where(eq(sessions.personId, id)))
+    expect(await ask(world, routes.me, { cookie })).toEqual([200])
+    expect(await ask(world, routes.alerts, { cookie })).toEqual([401, 'Verify your second factor first.'])
+    expect(await ask(world, routes.me, { cookie: `${cookie}x` })).toEqual([401, 'The session has ended. Sign in again.'])
+    expect(await ask(world, routes.me, {})).toEqual([401, 'Sign in, or send an API key.'])
+    expect(await ask(world, routes.status, {})).toEqual([200])
+  })
+})
+
+describe('an API key', () => {
+  test('does what its scopes say within the role of who made it, and is told what it lacks', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    const maker = await world.person('administrator', 'Ada')
+    const { key, secret } = await maker.call('createApiKey', { body: { name: 'CI', scopes: ['alerts:read', 'alerts:write'] } })
+    expect(await ask(world, routes.alerts, bearer(secret))).toEqual([200])
+    expect(await ask(world, routes.createAlerts, { authorization: `bearer ${secret}` }, alert), 'a scheme has no case (RFC 9110, section 11.1)').toEqual([202])
+    expect((await administrator.call('journal', {})).items.find(({ type }) => type === 'alert.received')).toMatchObject({
+      actor: { kind: 'key', id: key.id, name: 'CI (key of Ada)' },
+    })
+    expect(await ask(world, routes.services, bearer(secret))).toEqual([403, 'This requires the scope catalog:read. The API key has alerts:read, alerts:write.'])
+    for (const route of [routes.me, routes.apiKeys]) expect(await ask(world, route, bearer(secret))).toEqual([403, 'This action is not available to API keys.'])
+    await administrator.call('changePerson', { params: { id: maker.id }, body: { role: 'observer' } })
+    expect(await ask(world, routes.alerts, bearer(secret))).toEqual([200])
+    expect(await ask(world, routes.createAlerts, bearer(secret), alert)).toEqual([
+      403,
+      'This requires the role responder. Ada, who created the API key, has the role observer.',
+    ])
+  })
+
+  test('that is wrong in any part opens nothing, also beside a cookie that would', async ({ world }) => {
+    const { id, cookie, call } = await world.person('administrator')
+    const { key, secret } = await call('createApiKey', { body: { name: 'CI', scopes: ['alerts:read'] } })
+    const random = secret.slice(`tok_${key.id}_`.length)
+    const wrong = [`${secret}x`, secret.slice(0, -1), `tok_${id}_${random}`, `tok_${'-'.repeat(36)}_${random}`, `tok_${key.id}_`, random, 'x']
+    for (const given of wrong) expect(await ask(world, routes.alerts, { ...bearer(given), cookie }), given).toEqual([401, 'The API key is not valid.'])
+    expect(await ask(world, routes.alerts, bearer(secret))).toEqual([200])
+    await call('revokeApiKey', { params: { id: key.id } })
+    expect(await ask(world, routes.alerts, bearer(secret))).toEqual([401, 'The API key is not valid.'])
+  })
+})
+
+test('neither a session nor an API key opens anything while its person is deactivated', async ({ world }) => {
+  const { id, cookie, call } = await world.person('administrator')
+  const { secret } = await call('createApiKey', { body: { name: 'CI', scopes: ['alerts:read'] } })
+  // In the database, because deactivating by the API also ends sessions.
+  const setActive = (isActive: boolean) => world.server.context.database.transaction(tx => tx.db.update(people).set({ isActive }).where(eq(people.id, id)))
+  const statuses = async () => [(await ask(world, routes.alerts, { cookie }))[0], (await ask(world, routes.alerts, bearer(secret)))[0]]
+  expect(await statuses()).toEqual([200, 200])
+  await setActive(false)
+  expect(await statuses()).toEqual([401, 401])
+  await setActive(true)
+  expect(await statuses()).toEqual([200, 200])
+})
+
+test('when a session or an API key was last used is kept to the minute', async ({ world }) => {
+  const { call } = await world.person('administrator')
+  const { secret } = await call('createApiKey', { body: { name: 'CI', scopes: ['alerts:read'] } })
+  const lastUsed = async () => {
+    await ask(world, routes.alerts, bearer(secret))
+    return [(await call('me')).sessions[0]?.lastSeenAt, (await call('apiKeys'))[0]?.lastUsedAt]
+  }
+  const first = world.now
+  expect(await lastUsed()).toEqual([first, first])
+  world.jump({ seconds: 60 })
+  expect(await lastUsed(), 'no write for each request').toEqual([first, first])
+  world.jump({ seconds: 1 })
+  const second = world.now
+  expect(await lastUsed()).toEqual([second, second])
+  world.jump({ seconds: 30 })
+  expect(await lastUsed()).toEqual([second, second])
+})

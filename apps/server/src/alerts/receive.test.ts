@@ -1,0 +1,213 @@
+import type { AlertInput } from '@tocsin/api'
+import { and, asc, eq, inArray } from 'drizzle-orm'
+import { describe, expect } from 'vitest'
+import type { z } from 'zod'
+import { refusal } from '../../test/refusal.ts'
+import { type Person, test, type World } from '../../test/world.ts'
+import { system } from '../journal/index.ts'
+import { journal } from '../journal/tables.ts'
+import { apiScope } from './index.ts'
+import { type IncomingAlert, receiveAlerts, resolveBySource } from './receive.ts'
+
+type Given = Partial<z.input<typeof AlertInput>>
+
+/** Sends a batch through the API, of low severity where nothing else is said. */
+const send = async ({ call }: Person, ...batch: readonly Given[]) =>
+  (await call('createAlerts', { body: batch.map(alert => ({ title: 'Odd', severity: 'low' as const, ...alert })) })).alerts
+
+/** Takes one alert as a module of the server hands it in. */
+async function receive(world: World, alert: Partial<IncomingAlert>, isDemo?: boolean) {
+  const { context } = world.server
+  const whole: IncomingAlert = {
+    ...{ title: 'Odd', severity: 'low', serviceId: null, source: 'test', labels: {}, links: [], description: '', observables: [], ...alert },
+  }
+  const [received] = await context.database.transaction(tx => receiveAlerts(tx, context, system, 'test', [whole], isDemo))
+  return received ?? expect.fail('one answer for one alert')
+}
+
+const resolve = (world: World, scope: string, ...keys: string[]) =>
+  world.server.context.database.transaction(tx => resolveBySource(tx, world.server.context, system, scope, keys))
+
+/** Entries about alerts of these types, oldest first. */
+const recorded = (world: World, ...types: string[]) =>
+  world.server.context.database
+    .reader()
+    .db.select({ type: journal.type, id: journal.subjectId, within: journal.withinId, data: journal.data, isDemo: journal.isDemo })
+    .from(journal)
+    .where(and(eq(journal.subjectKind, 'alert'), inArray(journal.type, types)))
+    .orderBy(asc(journal.seq))
+
+const readAlert = ({ call }: Person, { id }: { id: string }) => call('alert', { params: { id } })
+const pageTitles = async ({ call }: Person) => (await call('pages')).items.map(({ title }) => title)
+const triage = async ({ call }: Person) => (await call('alerts', {})).items.map(({ title }) => title)
+
+describe('a batch of alerts', () => {
+  test('is one alert for each key, as its last word says, and one for each without; repetitions are counted', async ({ world }) => {
+    const lead = await world.person('lead')
+    const first = await send(lead, { title: 'B', dedupKey: 'b' }, {}, { dedupKey: 'a' }, {}, { title: 'B again', severity: 'medium', dedupKey: 'b' })
+    const [b, single, a, otherSingle, bAgain] = first
+    expect(first.map(({ isNew, count }) => [isNew, count])).toEqual([
+      [true, 2],
+      [true, 1],
+      [true, 1],
+      [true, 1],
+      [true, 2],
+    ])
+    expect(bAgain).toEqual(b)
+    expect(new Set([b?.id, single?.id, a?.id, otherSingle?.id]).size).toBe(4)
+    expect(await readAlert(lead, b ?? expect.fail())).toMatchObject({ title: 'B again', severity: 'medium', count: 2, kind: 'alert', isDemo: false })
+
+    expect(await send(lead, { dedupKey: 'b' })).toEqual([{ ...b, isNew: false, count: 3 }])
+    const mixed = await send(lead, { dedupKey: 'a' }, { dedupKey: 'c' }, { dedupKey: 'a' })
+    const c = { id: mixed[1]?.id, number: 5, isNew: true, count: 1 }
+    expect(mixed, 'repetitions use up no numbers').toEqual([{ ...a, isNew: false, count: 3 }, c, { ...a, isNew: false, count: 3 }])
+
+    const received = await recorded(world, 'alert.received')
+    expect(new Set(received.map(({ id }) => id))).toEqual(new Set([b, single, a, otherSingle, c].map(each => each?.id)))
+    expect(received).toHaveLength(5)
+    expect((await recorded(world, 'alert.repeated')).map(({ id, data }) => [id, data])).toEqual([
+      [b?.id, { count: 3 }],
+      [a?.id, { count: 3 }],
+    ])
+    const metrics = await (await world.client().raw('metrics')).text()
+    expect(metrics).toMatch(/^tocsin_alerts_total\{result="new"\} 5$/m)
+    expect(metrics).toMatch(/^tocsin_alerts_total\{result="repeated"\} 2$/m)
+  })
+
+  test('of the demo is marked as such in what is recorded about it, and no other', async ({ world }) => {
+    const lead = await world.person('lead')
+    const [demo, real] = [await receive(world, {}, true), await receive(world, {})]
+    expect([(await readAlert(lead, demo)).isDemo, (await readAlert(lead, real)).isDemo]).toEqual([true, false])
+    expect((await recorded(world, 'alert.received')).map(({ id, isDemo }) => [id, isDemo])).toEqual([
+      [demo.id, true],
+      [real.id, false],
+    ])
+  })
+})
+
+describe('the service of an alert', () => {
+  test('is found by its name or ID; a batch that names another is refused with each such place', async ({ world }) => {
+    const { team } = await world.team({ tiers: 1 })
+    const service = await world.service('billing', team)
+    const lead = await world.person('lead')
+    const sent = await send(lead, { service: 'billing' }, { service: service.id }, { service: '' }, {})
+    const found = await Promise.all(sent.map(async alert => (await readAlert(lead, alert)).service))
+    const billing = { id: service.id, name: 'billing' }
+    expect(found).toEqual([billing, billing, null, null])
+    await expect(send(lead, { service: 'billing' }, { service: 'Billing' }, {}, { service: team.id })).rejects.toMatchObject(
+      refusal('invalid', '1.service', '3.service'),
+    )
+    await expect(lead.call('createAlerts', { body: { title: 'Odd', severity: 'low', service: 'nothing' } })).rejects.toMatchObject(
+      refusal('invalid', 'service'),
+    )
+    expect(await triage(lead)).toHaveLength(4)
+  })
+})
+
+describe('an alert pages', () => {
+  test('the team of its service from the severity that the service names, without one the first security team from high', async ({ world }) => {
+    const lead = await world.person('lead')
+    await send(lead, { title: 'Nobody to page', severity: 'critical' })
+    expect(await pageTitles(lead)).toEqual([])
+    const first = await world.team({ tiers: 1 })
+    const { team, primary } = await world.team({ tiers: 1 })
+    const service = await world.service('billing', team)
+
+    await send(lead, { severity: 'medium' }, { severity: 'medium', service: 'billing' })
+    await world.settle()
+    expect(await pageTitles(lead)).toEqual([])
+    await send(lead, { title: 'No service', severity: 'high' })
+    await world.settle()
+    first.primary.expectPage(/No service/)
+    await send(lead, { title: 'Bulk read', severity: 'high', service: 'billing' })
+    await world.settle()
+    primary.expectPage(/billing: Bulk read/)
+    first.primary.expectNoPage()
+
+    const saved = { name: 'billing', securityTeamId: team.id, engineeringTeamId: service.engineeringTeam.id, id: service.id, version: service.version }
+    await lead.call('saveService', { body: { ...saved, pageFrom: 'critical' } })
+    await send(lead, { title: 'Below critical', severity: 'high', service: 'billing' })
+    expect((await pageTitles(lead)).sort()).toEqual(['No service', 'billing: Bulk read'])
+  })
+
+  test('with what it says, and a long description is visibly shortened', async ({ world }) => {
+    const { team, primary } = await world.team({ tiers: 1 })
+    const service = await world.service('billing', team)
+    const start = 'x'.repeat(1_500)
+    await receive(world, { title: 'Short', severity: 'critical', description: start })
+    await receive(world, { title: 'Long', severity: 'high', serviceId: service.id, description: `${start}y` })
+    await receive(world, { title: 'Told', severity: 'high', kind: 'report' })
+    const summaries = await Promise.all((await primary.call('pages')).items.map(async ({ id }) => (await primary.call('page', { params: { id } })).summary))
+    expect(summaries.sort()).toEqual([
+      `Alert from test: Long\nSeverity high, service billing\n\n${start}…`,
+      `Alert from test: Short\nSeverity critical\n\n${start}`,
+      'Reported by a user: Told\nSeverity high',
+    ])
+  })
+
+  test('that silences hold once all of them are over, unless it was acknowledged or resolved meanwhile', async ({ world }) => {
+    const { primary } = await world.team({ tiers: 1 })
+    const lead = await world.person('lead')
+    for (const end of ['2026-11-23T09:00:00Z', '2026-11-23T10:00:00Z'])
+      await lead.call('addSilence', { body: { matchers: { severities: ['high'] }, reason: 'Load test', start: world.now, end } })
+    const high = { severity: 'high', dedupKey: 'resolved' } as const
+    const [held, acknowledged] = await send(lead, { ...high, title: 'Held', dedupKey: 'held' }, { title: 'Acknowledged', severity: 'high' }, high)
+    await primary.call('acknowledgeAlert', { params: { id: acknowledged?.id ?? '' } })
+    await resolve(world, apiScope, 'resolved')
+    await world.advance({ minutes: 119 })
+    expect(await pageTitles(lead)).toEqual([])
+    const silenced = (await recorded(world, 'alert.silenced')).filter(({ id }) => id === held?.id)
+    expect(silenced, 'by the first silence, and then by the second').toHaveLength(2)
+    await world.advance({ minutes: 1 })
+    primary.expectPage(/Held/)
+    expect(await pageTitles(lead)).toEqual(['Held'])
+  })
+})
+
+describe('a source that reports its alert as resolved', () => {
+  test('stops its page, leaves what has paged in triage, and the next with the key is new', async ({ world }) => {
+    const { primary, backup } = await world.team()
+    const lead = await world.person('lead')
+    const [paged, quiet] = await send(
+      lead,
+      { title: 'Paged', severity: 'high', dedupKey: 'paged' },
+      { title: 'Quiet', dedupKey: 'quiet' },
+      { title: 'Other', dedupKey: 'other' },
+    )
+    await world.settle()
+    primary.expectPage(/Paged/)
+    await resolve(world, 'of another source', 'paged', 'quiet')
+    await resolve(world, apiScope)
+    expect(new Set(await triage(lead)), 'nothing of this scope, or nothing at all, was named').toEqual(new Set(['Paged', 'Other', 'Quiet']))
+    await resolve(world, apiScope, 'paged')
+    await resolve(world, apiScope, 'quiet', 'of no alert')
+    await resolve(world, apiScope, 'paged', 'quiet')
+    for (const alert of [paged, quiet])
+      expect(await readAlert(lead, alert ?? expect.fail())).toMatchObject({ status: 'resolved', sourceResolvedAt: world.now, disposition: null })
+    expect(new Set(await triage(lead))).toEqual(new Set(['Paged', 'Other']))
+    expect((await lead.call('pages')).items.map(({ state }) => state)).toEqual(['resolved'])
+    expect(
+      (await recorded(world, 'alert.resolved-by-source')).map(({ id }) => id),
+      'each once',
+    ).toEqual([paged?.id, quiet?.id])
+    await world.advance({ hours: 1 })
+    backup.expectNoPage()
+    const [again] = await send(lead, { title: 'Paged again', severity: 'high', dedupKey: 'paged' })
+    expect(again).toMatchObject({ isNew: true, count: 1 })
+    await world.settle()
+    primary.expectPage(/Paged again/)
+  })
+
+  test('changes nothing of its place in an incident, whose record says so', async ({ world }) => {
+    const lead = await world.person('lead')
+    const [alert] = await send(lead, { dedupKey: 'k' })
+    const incident = await lead.call('escalateAlert', { params: { id: alert?.id ?? '' }, body: { responsibility: 'us', reason: 'Seen.' } })
+    expect(await send(lead, { dedupKey: 'k' })).toEqual([{ ...alert, isNew: false, count: 2 }])
+    await resolve(world, apiScope, 'k')
+    expect(await readAlert(lead, alert ?? expect.fail())).toMatchObject({ status: 'escalated', sourceResolvedAt: world.now, incident: { id: incident.id } })
+    expect((await recorded(world, 'alert.repeated', 'alert.resolved-by-source')).map(({ type, within }) => [type, within])).toEqual([
+      ['alert.repeated', incident.id],
+      ['alert.resolved-by-source', incident.id],
+    ])
+  })
+})

@@ -1,0 +1,8 @@
+import { sourceSettings } from '../detection/index.ts'
+import { type Config, readSettings } from '../kernel/config.ts'
+import { channelSettings } from '../notify/index.ts'
+import { heartbeatSettings } from '../paging/index.ts'
+
+/** The configuration of the whole program. @throws ConfigProblem for a wrong value or an unknown name */
+export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config =>
+  readSettings(env, [...channelSettings, heartbeatSettings, sourceSettings])

@@ -1,0 +1,125 @@
+import { digest, verifyExport } from '@tocsin/merkle'
+import { describe, expect } from 'vitest'
+import { z } from 'zod'
+import { refusal } from '../../test/refusal.ts'
+import { type Person, test, type World } from '../../test/world.ts'
+import { record, system } from '../journal/index.ts'
+
+const Exported = z.object({
+  document: z.looseObject({
+    exportedBy: z.string(),
+    incident: z.looseObject({ id: z.string(), title: z.string(), notes: z.array(z.looseObject({ markdown: z.string() })) }),
+    obligations: z.array(z.looseObject({ customer: z.looseObject({ name: z.string() }) })),
+    review: z.looseObject({ isRequired: z.boolean() }),
+  }),
+  entries: z.array(z.looseObject({ header: z.looseObject({ type: z.string(), subject: z.looseObject({ id: z.string() }) }) })),
+})
+
+const evil = '<script>alert(1)</script> & "quotes"'
+
+/** An incident with a customer, a note, a task and a name that a browser must not run. */
+async function incidentIn(world: World, isRestricted = false) {
+  const lead = await world.person('lead')
+  const customer = await lead.call('saveCustomer', {
+    body: { name: `Globex ${evil}`, region: 'EU', noticeHours: 72, contacts: [{ name: 'Security', email: 'security@globex.test' }] },
+  })
+  const opened = await lead.call('openIncident', { body: { title: `Records ${evil}`, reason: `Seen ${evil}`, isRestricted } })
+  const params = { id: opened.id }
+  await lead.call('addNote', { params, body: { markdown: `Look: ${evil}` } })
+  await lead.call('addTask', { params, body: { title: `Revoke ${evil}` } })
+  const { version } = await lead.call('incident', { params })
+  await lead.call('setAffectedCustomers', { params, body: { version, customers: [{ id: customer.id, basis: `In the log ${evil}` }] } })
+  return { lead, params }
+}
+
+const entriesOf = async (administrator: Person, type: string) =>
+  (await administrator.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === type)
+
+describe('the export of an incident', () => {
+  test('holds the whole record with its proof, and is itself on record with the digest of what it holds', async ({ world }) => {
+    const { lead, params } = await incidentIn(world)
+    const other = await lead.call('openIncident', { body: { title: 'Another', reason: 'Seen.' } })
+    const reply = await lead.call.raw('exportIncident', { params })
+    expect(reply.headers.get('content-disposition')).toBe(`attachment; filename="incident-${params.id}.json"`)
+    expect(reply.headers.get('cache-control')).toBe('no-store')
+    const text = await reply.text()
+    const { key } = await lead.call('checkpoint')
+    expect(verifyExport(text, key)).toMatchObject({ problems: [] })
+    const { document, entries } = Exported.parse(JSON.parse(text))
+    expect(document).toMatchObject({
+      exportedBy: lead.name,
+      incident: { id: params.id, notes: [{ markdown: `Look: ${evil}` }] },
+      review: { isRequired: false },
+    })
+    const types = entries.map(entry => entry.header.type)
+    expect(types).toEqual(expect.arrayContaining(['incident.opened', 'note.written', 'task.added']))
+    expect(types.at(-1)).toBe('incident.exported')
+    expect(
+      entries.map(entry => entry.header.subject.id),
+      'nothing of another incident',
+    ).not.toContain(other.id)
+    const [recorded] = await entriesOf(await world.person('administrator'), 'incident.exported')
+    expect(recorded).toMatchObject({ actor: { name: lead.name }, data: { form: 'json', documentSha256: digest(document) } })
+  })
+
+  test('as a page runs nothing of what people wrote, and names the checkpoint and the key that it was made under', async ({ world }) => {
+    const { lead, params } = await incidentIn(world)
+    const reply = await lead.call.raw('printIncident', { params })
+    expect(reply.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(reply.headers.get('content-security-policy')).toContain("default-src 'none'")
+    const page = await reply.text()
+    expect(page).not.toContain('<script')
+    expect(page, 'markup of ours is not escaped').not.toContain('&#60;time')
+    expect(page).toContain('<th scope="row">Opened</th><td><time datetime="2026-11-23T08:00:00.000Z">')
+    for (const written of ['Records', 'Revoke', 'In the log', 'Globex']) expect(page).toContain(`${written} &#60;script&#62;`)
+    const { key } = await lead.call('checkpoint')
+    expect(page).toContain(key.split('+')[0])
+    const [recorded] = await entriesOf(await world.person('administrator'), 'incident.exported')
+    expect(page).toContain(z.object({ documentSha256: z.string() }).parse(recorded?.data).documentSha256)
+  })
+
+  test('of a restricted incident is made for nobody outside it, and leaves no trace of a try', async ({ world }) => {
+    const { lead, params } = await incidentIn(world, true)
+    const outsider = await world.person('lead')
+    for (const name of ['exportIncident', 'printIncident'] as const)
+      await expect(outsider.call.raw(name, { params }), name).rejects.toMatchObject(refusal('not-found'))
+    const administrator = await world.person('administrator')
+    expect(await entriesOf(administrator, 'incident.exported')).toEqual([])
+    const text = await (await lead.call.raw('exportIncident', { params })).text()
+    expect(verifyExport(text)).toMatchObject({ problems: [] })
+    expect((await outsider.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === 'incident.exported')).toEqual([])
+  })
+
+  test('of one that does not exist is none', async ({ world }) => {
+    const lead = await world.person('lead')
+    await expect(lead.call.raw('exportIncident', { params: { id: '0193b5a0-0000-7000-8000-000000000001' } })).rejects.toMatchObject(refusal('not-found'))
+  })
+})
+
+describe('the export of the whole journal', () => {
+  test('is complete, and for administrators alone', async ({ world }) => {
+    const { lead } = await incidentIn(world)
+    await expect(lead.call.raw('exportJournal')).rejects.toMatchObject(refusal('forbidden'))
+    const administrator = await world.person('administrator')
+    const text = await (await administrator.call.raw('exportJournal')).text()
+    expect(verifyExport(text)).toMatchObject({ problems: [], isComplete: true })
+    expect(await entriesOf(administrator, 'journal.exported')).toMatchObject([{ actor: { name: administrator.name } }])
+  })
+
+  test('waits for the sealer, and says so when that takes too long', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    // A writer that does not end: nothing after it can be sealed.
+    const held = Promise.withResolvers<void>()
+    const writing = Promise.withResolvers<void>()
+    const writer = world.server.context.database.transaction(async tx => {
+      await record(tx, { actor: system, type: 'setting.changed', subject: { kind: 'setting', id: 'PORT' }, data: { name: 'PORT', before: 1, after: 2 } })
+      writing.resolve()
+      await held.promise
+    })
+    await writing.promise
+    await expect(administrator.call.raw('exportJournal')).rejects.toMatchObject({ problem: { status: 503, detail: expect.stringContaining('Try again') } })
+    held.resolve()
+    await writer
+    expect((await administrator.call.raw('exportJournal')).status).toBe(200)
+  })
+})

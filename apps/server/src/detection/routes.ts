@@ -1,0 +1,175 @@
+import { indicatorRoutes, detectionRoutes as routes } from '@tocsin/api'
+import type { RuleFile } from '@tocsin/sigma'
+import { readRuleFiles, UnreadableRules } from '@tocsin/sigma/files'
+import { count, desc, eq, sql } from 'drizzle-orm'
+import { z } from 'zod'
+import { type AppContext, type Bindings, command, query, workflow } from '../access/index.ts'
+import { alerts, readAlert } from '../alerts/index.ts'
+import { listCursor } from '../kernel/cursor.ts'
+import type { ReceivedFile } from '../kernel/files.ts'
+import { invalid, notFound } from '../kernel/problems.ts'
+import { readCoverage } from './coverage.ts'
+import { listDeadLetters, replayDeadLetters } from './dead-letters.ts'
+import type { Detector } from './detector.ts'
+import { addException } from './exceptions.ts'
+import { assertFollowable, type FileFollower } from './follow.ts'
+import {
+  changeIndicatorList,
+  createIndicatorList,
+  ignoreIndicator,
+  importIndicators,
+  listIndicatorLists,
+  lookUpIndicator,
+  removeIndicatorList,
+  restoreIndicator,
+} from './indicators.ts'
+import type { EventIntake } from './intake.ts'
+import { changeRule, createRule, enableRule, importRules, listRules, listVersions, parseRuleText, readRule } from './rules.ts'
+import { readMapping, readPlaceholders, saveMapping, savePlaceholders, shownMapping, shownPlaceholders } from './settings.ts'
+import { sourceSettings } from './source-settings.ts'
+import { createLogSource, listLogSources, revokeLogSource, watchSources } from './sources.ts'
+import { deadLetters, detectionMatches, detectionRules, ignoredIndicators, logSources } from './tables.ts'
+import { assertPulled, cancelPull, schedulePull } from './taxii.ts'
+import { pastedEvents, tryRule } from './try.ts'
+
+interface Parts {
+  readonly detector: Detector
+  readonly intake: EventIntake
+  readonly follower: FileFollower
+}
+
+export function detectionBindings(context: AppContext, { detector, intake, follower }: Parts): Bindings {
+  return [
+    query(routes.detectionRules, (reader, { query }) => listRules(reader, query)),
+    query(routes.detectionRule, (reader, { params }) => readRule(reader, params.id)),
+    query(routes.detectionRuleVersions, (reader, { params, query }) => listVersions(reader, params.id, query)),
+    command(routes.createDetectionRule, (tx, { caller, body }) => createRule(tx, caller.actor, body.text)),
+    command(routes.changeDetectionRule, (tx, { caller, params, body }) => changeRule(tx, caller.actor, params.id, body.text, body.version)),
+    command(routes.enableDetectionRule, (tx, { caller, params, body }) => enableRule(tx, caller.actor, params.id, body.isEnabled)),
+    workflow(routes.importDetectionRules, async (database, { caller, body, files }) => {
+      const found = await rulesIn(files)
+      return database.transaction(tx => importRules(tx, caller.actor, found, 'imported', body.isEnabled === 'true'))
+    }),
+    workflow(routes.checkDetectionRule, async (database, { body }) => ({ problems: (await parseRuleText(database.reader(), body.text)).problems })),
+    workflow(routes.tryDetectionRule, async (database, { body }) =>
+      tryRule(body.text, body.events === null ? detector.recent : pastedEvents(body.events), {
+        mapping: await readMapping(database.reader()),
+        placeholders: await readPlaceholders(database.reader()),
+      }),
+    ),
+    query(routes.fieldMapping, async reader => shownMapping(await readMapping(reader))),
+    command(routes.changeFieldMapping, async (tx, { caller, body }) => {
+      await saveMapping(tx, caller.actor, body.fields)
+      return shownMapping(await readMapping(tx))
+    }),
+    query(routes.placeholders, async reader => shownPlaceholders(await readPlaceholders(reader))),
+    command(routes.changePlaceholders, async (tx, { caller, body }) => {
+      await savePlaceholders(tx, caller.actor, body.placeholders)
+      return shownPlaceholders(await readPlaceholders(tx))
+    }),
+    ...indicatorBindings(context),
+    query(routes.detectionCoverage, reader => readCoverage(reader)),
+    command(routes.addDetectionException, (tx, { caller, params, body }) => addException(tx, context, caller, params.id, body)),
+    query(routes.alertMatches, async (reader, { caller, params }) => {
+      // Who may not see the alert may not see its events.
+      await readAlert(reader, context, caller, params.id)
+      const rows = await reader.db
+        .select({ match: detectionMatches, source: logSources.name, title: detectionRules.title })
+        .from(detectionMatches)
+        .innerJoin(logSources, eq(logSources.id, detectionMatches.sourceId))
+        .leftJoin(detectionRules, eq(detectionRules.id, detectionMatches.ruleId))
+        .innerJoin(alerts, eq(alerts.id, detectionMatches.alertId))
+        .where(eq(detectionMatches.alertId, params.id))
+        .orderBy(desc(detectionMatches.id))
+        .limit(20)
+      return rows.map(({ match, source, title }) => ({
+        id: match.id,
+        at: match.at,
+        rule: match.ruleId === null ? null : { id: match.ruleId, title: title ?? '' },
+        fields: Object.fromEntries(Object.entries(match.fields).map(([field, values]) => [field, [...values]])),
+        event: match.event,
+        source,
+      }))
+    }),
+    query(routes.logSources, async reader => (await listLogSources(reader)).map(source => ({ ...source, problem: follower.problemOf(source.id) }))),
+    command(routes.createLogSource, async (tx, { caller, body }) => {
+      assertFollowable(body.files, context.config.of(sourceSettings).TOCSIN_FOLLOW_FOLDERS)
+      const { source, ...secret } = await createLogSource(tx, context.messenger.origin, caller.actor, body)
+      await watchSources(tx, context)
+      return { ...secret, source: { ...source, problem: null } }
+    }),
+    command(routes.revokeLogSource, (tx, { caller, params }) => revokeLogSource(tx, caller.actor, params.id)),
+    query(routes.detectionStatus, async reader => {
+      const [letters] = await reader.db.select({ count: count() }).from(deadLetters)
+      const [enabled] = await reader.db.select({ count: count() }).from(detectionRules).where(eq(detectionRules.isEnabled, true))
+      const { bytes, batches } = intake.waiting
+      const { activeRules: _, ...status } = detector.status
+      return { ...status, rules: enabled?.count ?? 0, waitingBatches: batches, waitingBytes: bytes, deadLetters: letters?.count ?? 0 }
+    }),
+    query(routes.deadLetters, (reader, { query }) => listDeadLetters(reader, query)),
+    workflow(routes.replayDeadLetters, (database, { caller, body }) => replayDeadLetters(database, intake, caller, body)),
+  ]
+}
+
+const ignoredCursor = listCursor('ignored-indicators', z.tuple([z.iso.datetime(), z.string()]))
+
+function indicatorBindings(context: AppContext): Bindings {
+  return [
+    query(indicatorRoutes.indicatorLists, reader => listIndicatorLists(reader)),
+    command(indicatorRoutes.createIndicatorList, async (tx, { caller, body }) => {
+      const list = await createIndicatorList(tx, context.secrets, caller.actor, body)
+      if (list.taxii !== null) await schedulePull(tx, list.id)
+      return list
+    }),
+    command(indicatorRoutes.changeIndicatorList, async (tx, { caller, params, body }) => {
+      const list = await changeIndicatorList(tx, caller.actor, params.id, body)
+      if (list.taxii !== null && body.isEnabled === true) await schedulePull(tx, list.id)
+      return list
+    }),
+    workflow(indicatorRoutes.removeIndicatorList, async (database, { caller, params }) => {
+      await database.transaction(tx => cancelPull(tx, params.id))
+      await removeIndicatorList(database, caller.actor, params.id)
+    }),
+    workflow(indicatorRoutes.importIndicators, (database, { caller, params, body, files }) =>
+      importIndicators(database, caller.actor, params.id, files, body.mode),
+    ),
+    command(indicatorRoutes.pullIndicators, async (tx, { params }) => {
+      await assertPulled(tx, params.id)
+      await schedulePull(tx, params.id)
+      const list = (await listIndicatorLists(tx)).find(({ id }) => id === params.id)
+      if (list === undefined) throw notFound('indicator list')
+      return list
+    }),
+    query(indicatorRoutes.lookUpIndicator, (reader, { query }) => lookUpIndicator(reader, query.value)),
+    query(indicatorRoutes.ignoredIndicators, async (reader, { query }) => {
+      const after = ignoredCursor.read(query.cursor)
+      const rows = await reader.db
+        .select()
+        .from(ignoredIndicators)
+        .where(after && sql`(${ignoredIndicators.ignoredAt}, ${ignoredIndicators.key}) < (${after[0]}::timestamptz, ${after[1]})`)
+        .orderBy(desc(ignoredIndicators.ignoredAt), desc(ignoredIndicators.key))
+        .limit(query.limit + 1)
+      const { items, next } = ignoredCursor.page(rows, query.limit, row => [row.ignoredAt, row.key])
+      return { items: items.map(({ key, reason, ignoredAt, ignoredBy }) => ({ value: key, reason, at: ignoredAt, by: ignoredBy })), next }
+    }),
+    command(indicatorRoutes.ignoreIndicator, (tx, { caller, body }) => ignoreIndicator(tx, caller.actor, body)),
+    command(indicatorRoutes.restoreIndicator, (tx, { caller, body }) => restoreIndicator(tx, caller.actor, body.value)),
+  ]
+}
+
+/** Rule files in what was uploaded: archives are unpacked. */
+async function rulesIn(files: readonly ReceivedFile[]): Promise<RuleFile[]> {
+  if (files.length === 0) throw invalid('files', 'must be an archive (.tar.gz) or rule files (.yml)')
+  const found: RuleFile[] = []
+  for (const file of files) {
+    try {
+      const read = await readRuleFiles(file.path, file.name)
+      found.push(...read)
+    } catch (error) {
+      if (error instanceof UnreadableRules) throw invalid('files', error.message.replaceAll(file.path, file.name).replace(/\.$/, ''))
+      throw error
+    }
+  }
+  if (found.length === 0) throw invalid('files', 'must contain at least one rule (.yml)')
+  return found
+}

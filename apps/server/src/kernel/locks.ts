@@ -1,0 +1,14 @@
+/**
+ * Advisory locks of the database, each with a number of its own: PostgreSQL knows them by nothing else. Versions of the program that run beside each
+ * other during an upgrade must agree, so that a number is never given to something else.
+ */
+export const locks = {
+  /** One server migrates at a time. */
+  migrations: 7236001,
+  /** The first of two keys; the second is a worker that holds leases on jobs. */
+  jobWorkers: 7236002,
+  /** The first of two keys; the second tells the writers of the journal apart. */
+  journalWriters: 7236003,
+  /** Changes of who is an administrator, so that the last stays one. */
+  administrators: 7236004,
+} as const

@@ -1,0 +1,66 @@
+import type { PageTarget } from '@tocsin/api'
+import { describe, expect } from 'vitest'
+import { refusal } from '../../test/refusal.ts'
+import { test, type World } from '../../test/world.ts'
+import { newId } from '../kernel/ids.ts'
+import { teamChannels } from '../notify/index.ts'
+
+const unknown = '0193b5a0-0000-7000-8000-000000000001'
+const unknownTargets: readonly (readonly [PageTarget, string])[] = [
+  [{ kind: 'person', personId: unknown }, 'personId'],
+  [{ kind: 'schedule', scheduleId: unknown, position: 0 }, 'scheduleId'],
+  [{ kind: 'team', teamId: unknown }, 'teamId'],
+  [{ kind: 'tier', tierId: unknown }, 'tierId'],
+  [{ kind: 'channel', channelId: unknown }, 'channelId'],
+]
+
+async function teamIn(world: World) {
+  const { team, primary } = await world.team({ tiers: 1 })
+  const lead = await world.person('lead')
+  const params = { id: team.id }
+  const settings = (await lead.call('onCall')).find(one => one.team.id === team.id)?.settings
+  if (!settings) throw new Error('the team is on call')
+  return { team, primary, lead, params, settings }
+}
+
+describe('what is to be paged must exist', () => {
+  test('in a policy, in a fallback, in a routing rule and in a silence', async ({ world }) => {
+    const { lead, params, settings } = await teamIn(world)
+    for (const [target, field] of unknownTargets) {
+      const levels = [
+        { targets: [{ kind: 'everyone' as const }], waitMinutes: 5 },
+        { targets: [{ kind: 'everyone' as const }, target], waitMinutes: 5 },
+      ]
+      await expect(lead.call('savePolicy', { params, body: { name: 'Odd', levels } }), target.kind).rejects.toMatchObject(
+        refusal('invalid', `levels.1.targets.1.${field}`),
+      )
+      await expect(lead.call('saveTeamOnCall', { params, body: { ...settings, fallback: [target] } }), target.kind).rejects.toMatchObject(
+        refusal('invalid', `fallback.0.${field}`),
+      )
+    }
+    const [policy] = await lead.call('policies')
+    const routing = [{ serviceIds: [unknown], severities: [], policyId: policy?.id ?? '' }]
+    await expect(lead.call('saveTeamOnCall', { params, body: { ...settings, routing } })).rejects.toMatchObject(refusal('invalid', 'routing.0.serviceIds'))
+    const silence = { matchers: { serviceIds: [unknown] }, reason: 'Maintenance', start: world.now, end: '2026-11-24T08:00:00Z' }
+    await expect(lead.call('addSilence', { body: silence })).rejects.toMatchObject(refusal('invalid', 'matchers.serviceIds'))
+  })
+
+  test('also later: a schedule or a channel that a fallback pages cannot be deleted', async ({ world }) => {
+    const { team, lead, params, settings } = await teamIn(world)
+    const spare = await lead.call('saveSchedule', { params, body: { name: 'Spare', timeZone: 'UTC', layers: [] } })
+    const channelId = newId()
+    await world.server.context.database.transaction(tx =>
+      tx.db.insert(teamChannels).values({ id: channelId, teamId: team.id, kind: 'slack', name: 'war room', address: 'C012AB3CD', secret: null }),
+    )
+    const fallback: PageTarget[] = [
+      { kind: 'schedule', scheduleId: spare.id, position: 0 },
+      { kind: 'channel', channelId },
+    ]
+    const saved = await lead.call('saveTeamOnCall', { params, body: { ...settings, fallback } })
+    const removals = [() => lead.call('removeSchedule', { params: { id: spare.id } }), () => lead.call('removeTeamChannel', { params: { id: channelId } })]
+    for (const remove of removals) await expect(remove()).rejects.toThrow(`The fallback of ${team.name} uses this`)
+    if (!saved.settings) throw new Error('the settings were saved')
+    await lead.call('saveTeamOnCall', { params, body: { ...saved.settings, fallback: [] } })
+    for (const remove of removals) await remove()
+  })
+})
