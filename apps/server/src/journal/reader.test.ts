@@ -339,7 +339,8 @@ describe.concurrent('a journal reader', () => {
         return rig.database.transaction(work, signal)
       },
     }
-    const both = [rig.open(), rig.open(counting)]
+    const [one, other] = [rig.open(), rig.open(counting)]
+    const both = [one, other]
     for (const readers of both)
       readers.react('shared', {
         'heartbeat.received': async (tx, entry) => {
@@ -358,8 +359,11 @@ describe.concurrent('a journal reader', () => {
       await sleep(1_000)
       expect(transactions).toBeLessThan(25)
       expect(await rig.committed()).toEqual(upTo(200))
+      const stopped = performance.now()
+      await one.stop()
+      expect(performance.now() - stopped, 'it does not queue for it').toBeLessThan(4_000)
     })
-    for (const readers of both) await readers.drain()
+    await other.drain()
     expect(await rig.committed()).toEqual(upTo(201))
     expect(rig.logged).toEqual([])
   })
