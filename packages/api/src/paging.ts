@@ -1,23 +1,12 @@
-import { channelNames } from '@tocsin/events/channels'
+import { addressExample, type Channel, channelName, channelsOf, messageChannels } from '@tocsin/events/channels'
 import { z } from 'zod'
 import { At, Id, IdParams, Line, PageQuery, pageOf, Reference, Severity } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 import { Urgency } from './schedules.ts'
 
-export { channelNames }
+export { addressExample, type Channel, channelName, messageChannels }
 
-export const messageChannels = [
-  'email',
-  'push',
-  'sms',
-  'voice',
-  'slack',
-  'teams-bot',
-  'teams',
-  'ntfy',
-  'webhook',
-] as const satisfies readonly (keyof typeof channelNames)[]
-export const contactKinds = ['email', 'push', 'sms', 'voice', 'slack', 'teams-bot', 'ntfy', 'webhook'] as const
+export const contactKinds = channelsOf('person')
 export const ContactMethod = z
   .object({
     id: Id,
@@ -51,7 +40,7 @@ export const NotificationRules = z
   .meta({ id: 'NotificationRules' })
 export type NotificationRules = z.output<typeof NotificationRules>
 
-export const teamChannelKinds = ['slack', 'teams-bot', 'teams', 'ntfy', 'webhook'] as const
+export const teamChannelKinds = channelsOf('team')
 export const TeamChannelInput = z.object({
   kind: z.enum(teamChannelKinds).describe('teams-bot: Microsoft Teams bot, with buttons; teams: URL of a Teams workflow'),
   name: Line(80),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { channelNames } from './channels.ts'
+import { channelName } from './channels.ts'
 import { event } from './event.ts'
 import { Channel, Count, Digest, Id, Instant, Severity, Urgency, ZonedHours } from './vocabulary.ts'
 import { duration, list, when } from './words.ts'
@@ -48,7 +48,7 @@ const NotificationRules = z.strictObject({
 })
 
 /** Whom a page went to, by which channel. */
-const sentTo = ({ person, channel }: z.output<typeof Delivery>) => `${person ?? 'the team channel'} by ${channelNames[channel]}`
+const sentTo = ({ person, channel }: z.output<typeof Delivery>) => `${person ?? 'the team channel'} by ${channelName(channel)}`
 /** The address of a delivery, where it means something to people: a Teams user ID does not. */
 const addressOf = ({ channel, address }: z.output<typeof Delivery>) => (channel === 'teams-bot' ? undefined : address)
 
@@ -103,8 +103,8 @@ export const pagingEvents = [
     data: z.strictObject({ from: Channel, to: Channel.nullable(), error: z.string() }),
     sentence: ({ data }) =>
       data.to === null
-        ? `Delivery by ${channelNames[data.from]} failed; no other contact method is available`
-        : `Delivery by ${channelNames[data.from]} failed; sending by ${channelNames[data.to]}`,
+        ? `Delivery by ${channelName(data.from)} failed; no other contact method is available`
+        : `Delivery by ${channelName(data.from)} failed; sending by ${channelName(data.to)}`,
     detail: ({ data }) => data.error,
   }),
   event({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { messageChannels } from './channels.ts'
 
 /**
  * Shapes that several events share. They are this package's own and not the API's: what an entry said when it was written must not
@@ -18,7 +19,7 @@ export const Responsibility = z.enum(['us', 'customer', 'shared'])
 export const Urgency = z.enum(['high', 'low'])
 export const TeamKind = z.enum(['security', 'engineering'])
 export const Role = z.enum(['observer', 'responder', 'lead', 'administrator'])
-export const Channel = z.enum(['email', 'push', 'sms', 'voice', 'slack', 'teams-bot', 'teams', 'ntfy', 'webhook'])
+export const Channel = z.enum(messageChannels)
 export const Named = z.strictObject({ id: Id, name: z.string() })
 
 /** A text or set of rules that a decision rested on, as it was then: its version and the SHA-256 of it. */

@@ -1,4 +1,4 @@
-import { channelNames, openApiDocument, systemRoutes as routes } from '@tocsin/api'
+import { channelName, openApiDocument, systemRoutes as routes } from '@tocsin/api'
 import { z } from 'zod'
 import { type AppContext, type Bindings, command, isSetUp, openQuery, openWorkflow, query, workflow } from '../access/index.ts'
 import { countQueue } from '../alerts/index.ts'
@@ -55,7 +55,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
       alertsToTriage: await countQueue(reader, context, caller),
       openIncidents: await countOpenIncidents(reader, context, caller),
       obligationsDue: await countObligations(reader, context, caller),
-      stalledChannels: (await stalledChannels(reader)).map(({ channel }) => channelNames[channel]),
+      stalledChannels: (await stalledChannels(reader)).map(({ channel }) => channelName(channel)),
     })),
     query(routes.journal, async (reader, { caller, query }) => {
       const [before] = journalCursor.read(query.cursor) ?? []

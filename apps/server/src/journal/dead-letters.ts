@@ -5,7 +5,7 @@ import type { Alarms } from '../kernel/alarms.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Database, Reader, Tx } from '../kernel/database.ts'
 import { AppProblem, conflict, notFound } from '../kernel/problems.ts'
-import { deadLetterAlarm, type JournalReader, sentenceOf } from './reader.ts'
+import { deadLetterAlarm, faultOf, type JournalReader } from './reader.ts'
 import { type Actor, record, toEntry } from './record.ts'
 import { journal, journalDeadLetters as letters } from './tables.ts'
 
@@ -103,7 +103,7 @@ export async function replayDeadLetter({ database, alarms, readers }: Services, 
     })
   } catch (fault) {
     if (fault instanceof AppProblem && (fault.kind === 'not-found' || fault.kind === 'conflict')) throw fault
-    const error = sentenceOf(fault).slice(0, 1_000)
+    const error = faultOf(fault).slice(0, 1_000)
     await database.transaction(tx =>
       tx.db
         .update(letters)

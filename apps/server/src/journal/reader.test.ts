@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eq } from 'drizzle-orm'
+import pg from 'pg'
 import { describe, expect, test as plainTest } from 'vitest'
 import { z } from 'zod'
 import { until } from '../../test/alertmanager.ts'
@@ -11,7 +12,7 @@ import { type Database, openDatabase, type Tx } from '../kernel/database.ts'
 import { settings } from '../kernel/tables.ts'
 import type { Log } from '../kernel/telemetry.ts'
 import { JournalReaders } from './follow.ts'
-import { sentenceOf } from './reader.ts'
+import { faultOf } from './reader.ts'
 import { type Entry, recordAll, system } from './record.ts'
 import { journal, journalCursors, journalDeadLetters } from './tables.ts'
 
@@ -369,8 +370,10 @@ describe.concurrent('a journal reader', () => {
   })
 })
 
-plainTest('what an error says is its cause’s sentence, which holds no statement', () => {
-  expect(sentenceOf(new Error('no such thing'))).toBe('no such thing')
-  expect(sentenceOf(new Error('Failed query: insert a secret', { cause: new Error('violates a key') }))).toBe('violates a key')
-  expect(sentenceOf('a thrown word')).toBe('a thrown word')
+plainTest('what an error says is its cause’s sentence, which holds neither a statement nor a value', () => {
+  expect(faultOf(new Error('no such thing'))).toBe('no such thing')
+  expect(faultOf(new Error('Failed query: insert a secret', { cause: new Error('violates a key') }))).toBe('violates a key')
+  const quoting = Object.assign(new pg.DatabaseError('invalid input syntax for type uuid: "a secret"', 0, 'error'), { code: '22P02' })
+  expect(faultOf(new Error('Failed query', { cause: quoting }))).toBe('invalid input syntax for type uuid: …')
+  expect(faultOf('a thrown word')).toBe('a thrown string')
 })

@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
 import type { Alarms } from '../kernel/alarms.ts'
 import { type Database, isOutage, type Tx } from '../kernel/database.ts'
-import type { Log } from '../kernel/telemetry.ts'
+import { type Log, sentenceOf } from '../kernel/telemetry.ts'
 import type { Numbered } from './read.ts'
 import { type Entry, record, system } from './record.ts'
 import { journalCursors, journalDeadLetters } from './tables.ts'
@@ -171,7 +171,7 @@ export class JournalReader {
 
   async #failed(entries: readonly Numbered[], first: Numbered, error: unknown): Promise<void> {
     const { log } = this.#services
-    this.#lastError = sentenceOf(error)
+    this.#lastError = faultOf(error)
     if (isOutage(error) || this.following.isStrict) {
       const waitMs = Math.min(maxBackoffMs, 250 * 2 ** Math.min(this.#failures, 10))
       this.#failures += 1
@@ -241,8 +241,7 @@ export class JournalReader {
   }
 }
 
-/** What an error says, without the statement and its parameters, which hold content. */
-export function sentenceOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? error.cause.message : error.message
+/** What an error says, without what it quotes; of a failed statement what the database says of it, not the statement. */
+export function faultOf(error: unknown): string {
+  return sentenceOf(error instanceof Error && error.cause instanceof Error ? error.cause : error)
 }

@@ -6,6 +6,7 @@ import { type Database, patience, type Reader, type Tx } from './database.ts'
 import { endedBy } from './deadline.ts'
 import { newId } from './ids.ts'
 import type { JobKind, Lane } from './lanes.ts'
+import { locks } from './locks.ts'
 import { jobs } from './tables.ts'
 import { type Log, type Metrics, openGauge, sentenceOf } from './telemetry.ts'
 import { storable } from './text.ts'
@@ -46,7 +47,7 @@ export interface CallHandler<Data, Outcome> {
 }
 
 const channel = 'tocsin_jobs'
-const leaseClass = 7_236_002
+const leaseClass = locks.jobWorkers
 /** The most that go into one transaction. */
 const maxTogether = 200
 const idleMs = 15_000
@@ -507,7 +508,8 @@ export class JobRunner {
   /** Nobody runs it: it has no lease, that of a dead worker, or this worker's own that a fault of the database left behind. */
   #isFree() {
     return sql`(jobs.leased_by is null or jobs.leased_by = ${this.#worker} or jobs.leased_by::bigint not in (
-      select objid::bigint from pg_locks where locktype = 'advisory' and classid = ${leaseClass} and granted))`
+      select objid::bigint from pg_locks where locktype = 'advisory' and classid = ${leaseClass} and granted
+        and database = (select oid from pg_database where datname = current_database())))`
   }
 
   /** Its destination has a place left. */

@@ -172,13 +172,13 @@ describe('a warning', () => {
     }
     expect(await warned(47.6)).toEqual({
       title: 'Incident 1: 1 customer is not notified after 48 hours',
-      summary: 'Not notified: Globex.\nThe first notice is due at 2026-11-26T08:00:00.000Z.',
+      summary: 'Not notified: Globex.\nThe first notice is due on Nov 26, 08:00 UTC.',
     })
     const names = Array.from({ length: 19 }, (_, n) => `Customer ${n + 10}`)
     await add(names)
     expect(await warned(16)).toEqual({
       title: 'Incident 1: 20 customers are not notified after 16 hours',
-      summary: `Not notified: ${names.join(', ')}, Globex.\nThe first notice is due at 2026-11-24T08:00:00.000Z.`,
+      summary: `Not notified: ${names.join(', ')}, Globex.\nThe first notice is due on Nov 24, 08:00 UTC.`,
     })
     await add(['Customer 30'])
     expect((await warned(16)).summary).toContain(`Not notified: ${names.join(', ')}, Customer 30 and 1 more.`)

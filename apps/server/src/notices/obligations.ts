@@ -1,5 +1,6 @@
 import type { Obligation } from '@tocsin/api'
 import { addHours, customerClock, schedule as scheduleOf, timing } from '@tocsin/deadlines'
+import { when } from '@tocsin/events'
 import { and, asc, count, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
@@ -141,7 +142,7 @@ export async function warn(tx: Tx, context: AppContext, incidentId: string, afte
     topic: warnTopic,
     brief: 'notification obligation due',
     title: `Incident ${incident.number}: ${open.length === 1 ? '1 customer is' : `${open.length} customers are`} not notified after ${Math.round(afterHours)} hours`,
-    summary: `Not notified: ${names.join(', ')}${more}.\nThe first notice is due at ${first.obligation.dueAt}.`,
+    summary: `Not notified: ${names.join(', ')}${more}.\nThe first notice is due on ${when(first.obligation.dueAt ?? tx.now, tx.now)}.`,
   })
 }
 

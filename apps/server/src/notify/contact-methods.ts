@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { type ContactMethod, channelNames, type NotificationRules, type pagingRoutes, type RouteInput } from '@tocsin/api'
+import { type ContactMethod, channelName, type NotificationRules, type pagingRoutes, type RouteInput } from '@tocsin/api'
 import type { Urgency } from '@tocsin/oncall'
 import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
 import { type AppContext, type Caller, findPerson, people } from '../access/index.ts'
@@ -97,7 +97,7 @@ type Input = RouteInput<typeof pagingRoutes.addContactMethod>['body']
 export async function addContactMethod(tx: Tx, context: AppContext, caller: Caller, input: Input): Promise<{ method: ContactMethod; secret: string | null }> {
   const { kind, label } = input
   if (!context.messenger.has(kind) && kind !== 'email')
-    throw conflict(`Delivery by ${channelNames[kind]} is not configured. Ask your administrator to set it up.`)
+    throw conflict(`Delivery by ${channelName(kind)} is not configured. Ask your administrator to set it up.`)
   const held = await tx.db
     .select({ id: contactMethods.id, kind: contactMethods.kind, address: contactMethods.address })
     .from(contactMethods)

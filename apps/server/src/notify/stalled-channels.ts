@@ -1,4 +1,4 @@
-import { channelNames, messageChannels } from '@tocsin/api'
+import { channelName, messageChannels } from '@tocsin/api'
 import { and, eq, gt, gte, lt, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Alarms } from '../kernel/alarms.ts'
@@ -65,7 +65,7 @@ export async function stalledChannels(reader: Reader): Promise<StalledChannel[]>
 export async function deliveryHealth(reader: Reader): Promise<Finding | undefined> {
   const stalled = await stalledChannels(reader)
   if (stalled.length === 0) return undefined
-  const names = stalled.map(({ channel, seconds }) => `${channelNames[channel]} (for ${seconds} s)`).join(', ')
+  const names = stalled.map(({ channel, seconds }) => `${channelName(channel)} (for ${seconds} s)`).join(', ')
   return { severity: 'degraded', detail: `Messages are not delivered by ${names}.` }
 }
 
@@ -78,8 +78,8 @@ export async function auditChannels(tx: Tx, alarms: Alarms): Promise<void> {
     else
       await alarms.raise(tx, {
         key: alarmKey(channel),
-        title: `Messages by ${channelNames[channel]} are not delivered`,
-        summary: `No message by ${channelNames[channel]} has been accepted for ${found.seconds} seconds. Pages use the next contact method of each person. Check the settings of the channel and its provider; the message log shows the error.`,
+        title: `Messages by ${channelName(channel)} are not delivered`,
+        summary: `No message by ${channelName(channel)} has been accepted for ${found.seconds} seconds. Pages use the next contact method of each person. Check the settings of the channel and its provider; the message log shows the error.`,
       })
   }
 }

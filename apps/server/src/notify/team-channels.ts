@@ -1,4 +1,4 @@
-import { channelNames, type pagingRoutes, type RouteInput, type RouteReply, type TeamChannel } from '@tocsin/api'
+import { channelName, type pagingRoutes, type RouteInput, type RouteReply, type TeamChannel } from '@tocsin/api'
 import { asc, eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
@@ -25,7 +25,7 @@ export async function saveTeamChannel(
   input: RouteInput<typeof pagingRoutes.saveTeamChannel>['body'],
 ): Promise<RouteReply<typeof pagingRoutes.saveTeamChannel>> {
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
-  if (!context.messenger.has(input.kind)) throw conflict(`Delivery by ${channelNames[input.kind]} is not configured. Ask your administrator to set it up.`)
+  if (!context.messenger.has(input.kind)) throw conflict(`Delivery by ${channelName(input.kind)} is not configured. Ask your administrator to set it up.`)
   const own = await tx.db.select({ name: teamChannels.name }).from(teamChannels).where(eq(teamChannels.teamId, teamId)).for('update')
   if (own.length >= maxChannels) throw conflict(`A team can have at most ${maxChannels} channels.`)
   if (own.some(one => one.name === input.name)) throw conflict(`The team already has a channel named ${input.name}.`)

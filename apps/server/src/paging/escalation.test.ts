@@ -10,6 +10,7 @@ import { jobs } from '../kernel/tables.ts'
 import { contactMethods } from '../notify/tables.ts'
 import { escalatePages, escalationKey } from './escalation.ts'
 import { type PageRequest, pageTeam } from './pages.ts'
+import { policies } from './tables.ts'
 
 const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri'] as const
 
@@ -206,7 +207,7 @@ describe('a policy', () => {
     await world.alert({ service: 'billing', severity: 'high', title: 'Mild' })
     first.expectNoPage()
     expect(await pageOf(first)).toMatchObject({ urgency: 'low', nextEscalationAt: '2026-11-23T08:30:00.000Z' })
-    expect((await timelineOf(first)).map(event => event.text)).toEqual(['Page triggered.', 'Deferred until business hours.'])
+    expect((await timelineOf(first)).map(event => event.text)).toEqual(['Page triggered', 'Paged nobody at this level: Deferred until business hours.'])
     await world.alert({ service: 'billing', severity: 'critical', title: 'Grave' })
     first.expectPage(/Grave/)
     first.expectNoPage()
@@ -458,7 +459,7 @@ describe('a team channel', () => {
     first.expectPage(/billing/)
     second.expectNoPage()
     const notified = (await timelineOf(first)).filter(event => event.kind === 'page.notified')
-    expect(notified.map(event => event.text)).toEqual(['Paged Room.', `Paged ${first.name}, Room.`])
+    expect(notified.map(event => event.text)).toEqual(['Paged Room', `Paged ${first.name}, Room`])
     await chat.stop()
   })
 })
@@ -485,7 +486,7 @@ describe('surge', () => {
     second.expectNoPage()
     expect(third.expectPage(/billing/).text).toContain(`${first.name} already works on another incident, so you are paged as well.`)
     expect((await timelineOf(first)).map(event => event.text)).toContain(
-      `Paged ${first.name}, ${third.name}. ${first.name} already works on another incident. Paged the next available tier as well.`,
+      `Paged ${first.name}, ${third.name}: ${first.name} already works on another incident. Paged the next available tier as well.`,
     )
   })
 
@@ -699,7 +700,35 @@ describe('a page', () => {
     second.expectNoPage()
     expect(await pageOf(first)).toMatchObject({ state: 'acknowledged', acknowledgedBy: first.name, nextEscalationAt: null })
     expect(await timers()).toEqual([])
-    expect((await timelineOf(first)).filter(event => event.kind === 'page.notified').map(event => event.text)).toEqual([`Paged ${first.name}.`])
+    expect((await timelineOf(first)).filter(event => event.kind === 'page.notified').map(event => event.text)).toEqual([`Paged ${first.name}`])
+  })
+
+  test('that is reassigned while another about the same escalates is merged into that one, about which the colleague is paged', async ({ world }) => {
+    const { first, third, lead, team } = await teamWith(world, [tier(0), tier(1)])
+    const start = async () => (await lead.call('startDrill', { params: { id: team.id }, body: {} })).id
+    const earlier = await start()
+    await first.call('acknowledgePage', { params: { id: earlier } })
+    const later = await start()
+    await world.settle()
+    world.takeMails()
+    await first.call('declinePage', { params: { id: earlier }, body: { toId: third.id } })
+    await world.settle()
+    expect(await lead.call('page', { params: { id: earlier } })).toMatchObject({ state: 'resolved' })
+    expect(third.expectPage(/\[DRILL\]/).text).toContain(`${first.name} reassigned this page to you.`)
+    expect((await lead.call('page', { params: { id: later } })).notifications.map(one => one.person)).toContain(third.name)
+  })
+
+  test('whose level names only a channel that is gone goes to the fallback: a channel that is not there is nobody', async ({ world }) => {
+    const { first, policy } = await teamWith(world, [tier(0)])
+    const gone = { kind: 'channel' as const, channelId: '0193b5a0-0000-7000-8000-000000000001' }
+    await world.server.context.database.transaction(tx =>
+      tx.db
+        .update(policies)
+        .set({ levels: [{ targets: [gone], waitMinutes: 5 }] })
+        .where(eq(policies.id, policy.id)),
+    )
+    await world.alert({ service: 'billing' })
+    expect(first.expectPage(/billing/).text).toContain('This escalation level has nobody to page')
   })
 
   test('that would escalate again while another about the same does is merged into that one', async ({ world }) => {

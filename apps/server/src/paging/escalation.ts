@@ -9,8 +9,9 @@ import { addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { type NewJob, scheduleAll } from '../kernel/jobs.ts'
 import { defineJob, escalationLane } from '../kernel/lanes.ts'
+import { teamChannels } from '../notify/index.ts'
 import { type OnCallSnapshot, onCallSettings, peopleBehind, readSnapshotOf, referenceIn, tierOf, unreachablePeople } from '../scheduling/index.ts'
-import { type NotificationRequest, notifyChannels, notifyPeople } from './notifications.ts'
+import { type ChannelRequest, type NotificationRequest, notifyChannels, notifyPeople, type TeamChannelRow } from './notifications.ts'
 import { type PolicyRow, type Routed, routePage } from './policies.ts'
 import { pages, policies } from './tables.ts'
 
@@ -28,6 +29,8 @@ interface PagingSnapshot {
   readonly administrators: readonly string[]
   /** What people work on. */
   readonly engagements: readonly Engagement[]
+  /** The channels of teams that the policies name, as far as they exist. */
+  readonly channels: ReadonlyMap<string, TeamChannelRow>
 }
 
 async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: readonly PageRow[]): Promise<PagingSnapshot> {
@@ -52,6 +55,14 @@ async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: reado
     ...teamIds.map(teamId => ({ kind: 'team' as const, teamId })),
     ...escalating.flatMap(page => (page.firstPersonId === null ? [] : [{ kind: 'person' as const, personId: page.firstPersonId }])),
   ]
+  const channelIds = targets.flatMap(target => (target.kind === 'channel' ? [target.channelId] : []))
+  const channels =
+    channelIds.length === 0
+      ? []
+      : await tx.db
+          .select()
+          .from(teamChannels)
+          .where(inArray(teamChannels.id, [...new Set(channelIds)]))
   const administrators = await tx.db
     .select({ id: people.id })
     .from(people)
@@ -65,6 +76,7 @@ async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: reado
     policies: new Map(found.map(row => [row.id, row])),
     unreachable: await unreachablePeople(tx),
     administrators: personIds,
+    channels: new Map(channels.map(row => [row.id, row])),
   }
 }
 
@@ -108,6 +120,7 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
   if (escalating.length === 0) return
   const snapshot = await readPagingSnapshot(tx, context, escalating)
   const requests: NotificationRequest[] = []
+  const channelRequests: ChannelRequest[] = []
   const entries: NewEntry[] = []
   const jobs: NewJob<{ pageId: string }>[] = []
   const updates: { id: string; decision: Decision; urgency: string }[] = []
@@ -117,12 +130,15 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
     updates.push({ id: page.id, decision, urgency: routed.urgency })
     const fresh = { ...page, urgency: routed.urgency }
     for (const { id, why } of decision.people) requests.push({ page: fresh, personId: id, levelIndex: decision.at, why })
-    const channels = await notifyChannels(tx, context, fresh, decision.at, decision.channelIds)
+    const channels = decision.channelIds.flatMap(id => snapshot.channels.get(id) ?? [])
+    channelRequests.push(...channels.map(channel => ({ page: fresh, channel, levelIndex: decision.at })))
     if (decision.nextEscalationAt !== null)
       jobs.push({ kind: escalateJob, key: escalationKey(page.id), runAt: decision.nextEscalationAt, data: { pageId: page.id } })
-    entries.push(entryOf(snapshot.onCall, page, routed, decision, channels))
+    const names = channels.map(channel => channel.name)
+    entries.push(entryOf(snapshot.onCall, page, routed, decision, names))
   }
   await save(tx, updates)
+  await notifyChannels(tx, context, channelRequests)
   await notifyPeople(tx, context, requests)
   await scheduleAll(tx, jobs)
   await recordAll(tx, entries)
@@ -173,7 +189,8 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
     if (found === undefined) break
     const { level, levelIndex } = found
     const who = behind(snapshot, page, level.targets)
-    const channelIds = level.targets.flatMap(target => (target.kind === 'channel' ? [target.channelId] : []))
+    // One that was removed is nobody.
+    const channelIds = level.targets.flatMap(target => (target.kind === 'channel' && snapshot.channels.has(target.channelId) ? [target.channelId] : []))
     const next = {
       at: levelIndex,
       levelIndex: levelIndex + 1,
@@ -256,22 +273,26 @@ function nextFree(
   return undefined
 }
 
-/** Restarts the escalation of a page at `levelIndex`, at once. Where another page about exactly the same already escalates, that one continues. */
-export async function restartEscalation(tx: Tx, context: AppContext, pageId: string, levelIndex: number): Promise<void> {
+/** Resolves a page where another about exactly the same already escalates: that one continues. @returns the other's ID */
+export async function mergeIntoTwin(tx: Tx, pageId: string): Promise<string | undefined> {
   const twin = alias(pages, 'twin')
   const [same] = await tx.db
     .select({ id: twin.id, withinId: pages.withinId, subjectKind: pages.subjectKind, subjectId: pages.subjectId })
     .from(twin)
     .innerJoin(pages, eq(pages.key, twin.key))
     .where(and(eq(pages.id, pageId), ne(twin.id, pageId), eq(twin.state, 'triggered')))
-  if (same) {
-    await tx.db.update(pages).set({ state: 'resolved', nextEscalationAt: null, snoozedUntil: null }).where(eq(pages.id, pageId))
-    await record(tx, {
-      ...{ actor: system, type: 'page.resolved', subject: { kind: 'page', id: pageId }, within: same.withinId },
-      data: { about: { kind: same.subjectKind, id: same.subjectId }, mergedInto: same.id },
-    })
-    return
-  }
+  if (!same) return undefined
+  await tx.db.update(pages).set({ state: 'resolved', nextEscalationAt: null, snoozedUntil: null }).where(eq(pages.id, pageId))
+  await record(tx, {
+    ...{ actor: system, type: 'page.resolved', subject: { kind: 'page', id: pageId }, within: same.withinId },
+    data: { about: { kind: same.subjectKind, id: same.subjectId }, mergedInto: same.id },
+  })
+  return same.id
+}
+
+/** Restarts the escalation of a page at `levelIndex`, at once. Where another page about exactly the same already escalates, that one continues. */
+export async function restartEscalation(tx: Tx, context: AppContext, pageId: string, levelIndex: number): Promise<void> {
+  if ((await mergeIntoTwin(tx, pageId)) !== undefined) return
   await tx.db
     .update(pages)
     .set({ state: 'triggered', levelIndex, acknowledgedById: null, acknowledgedAt: null, acknowledgements: [], snoozedUntil: null, progressAt: null })

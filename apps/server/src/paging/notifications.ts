@@ -1,4 +1,4 @@
-import { channelNames } from '@tocsin/api'
+import { channelName } from '@tocsin/api'
 import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
@@ -9,7 +9,7 @@ import { newId } from '../kernel/ids.ts'
 import { type NewJob, scheduleAll } from '../kernel/jobs.ts'
 import { defineJob, escalationLane } from '../kernel/lanes.ts'
 import { linkPlaceholder, type NewMessage, type Trouble } from '../kernel/messenger.ts'
-import { identifiesPeople, type NotificationPlan, type NotificationStep, notificationPlansOf, teamChannelPurpose, teamChannels } from '../notify/index.ts'
+import { identifiesPeople, type NotificationPlan, type NotificationStep, notificationPlansOf, teamChannelPurpose, type teamChannels } from '../notify/index.ts'
 import { pageBundles, pageNotifications, pages } from './tables.ts'
 
 type PageRow = typeof pages.$inferSelect
@@ -293,7 +293,7 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
         data: { from: channel, to: next?.kind ?? null, error },
       })
     if (plan === undefined || next === undefined) continue
-    const why = `Delivery by ${channelNames[channel]} is failing, so you are paged through another contact method.`
+    const why = `Delivery by ${channelName(channel)} is failing, so you are paged through another contact method.`
     const message = bundleId === null ? pageMessage(first.page, personId, why) : bundleMessage(bundleId, personId, open, why)
     const id = newId()
     messages.push({ ...message, ...addressOf(next), id, isDemo: plan.isDemo })
@@ -310,25 +310,35 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
   if (notifications.length > 0) await tx.db.insert(pageNotifications).values(notifications)
 }
 
-/** Posts a page to the channels of a team. */
-export async function notifyChannels(tx: Tx, context: AppContext, page: PageRow, levelIndex: number, channelIds: readonly string[]): Promise<string[]> {
-  if (channelIds.length === 0) return []
-  const rows = await tx.db
-    .select()
-    .from(teamChannels)
-    .where(inArray(teamChannels.id, [...channelIds]))
-  for (const row of rows) {
-    const { link: _link, ...message } = pageMessage(page, '')
-    const id = await context.messenger.post(tx, {
-      ...message,
-      channel: row.kind,
-      address: row.address,
-      ...(row.secret === null ? {} : { secret: row.secret }),
-      body: `${page.summary}\n\nView and acknowledge: ${context.messenger.origin}/pages/${page.id}\n`,
-      ...(identifiesPeople(row.kind) ? { link: { path: `/pages/${page.id}#`, purpose: teamChannelPurpose, claims: [page.id] } } : {}),
-      isDemo: page.isDemo,
-    })
-    await tx.db.insert(pageNotifications).values({ pageId: page.id, personId: null, levelIndex, channel: row.kind, messageId: id, at: tx.now })
-  }
-  return rows.map(row => row.name)
+export type TeamChannelRow = typeof teamChannels.$inferSelect
+
+/** A page that goes to the channel of a team. */
+export interface ChannelRequest {
+  readonly page: PageRow
+  readonly channel: TeamChannelRow
+  readonly levelIndex: number
+}
+
+/** Posts pages to channels of teams: few statements, however many there are. */
+export async function notifyChannels(tx: Tx, context: AppContext, requests: readonly ChannelRequest[]): Promise<void> {
+  if (requests.length === 0) return
+  const posts = requests.map(request => ({ ...request, id: newId() }))
+  await context.messenger.postAll(
+    tx,
+    posts.map(({ id, page, channel: { kind, address, secret } }) => {
+      const { link: _link, ...message } = pageMessage(page, '')
+      return {
+        ...message,
+        ...{ id, channel: kind, address, ...(secret === null ? {} : { secret }) },
+        body: `${page.summary}\n\nView and acknowledge: ${context.messenger.origin}/pages/${page.id}\n`,
+        ...(identifiesPeople(kind) ? { link: { path: `/pages/${page.id}#`, purpose: teamChannelPurpose, claims: [page.id] } } : {}),
+        isDemo: page.isDemo,
+      }
+    }),
+  )
+  await tx.db
+    .insert(pageNotifications)
+    .values(
+      posts.map(({ id, page, channel, levelIndex }) => ({ pageId: page.id, personId: null, levelIndex, channel: channel.kind, messageId: id, at: tx.now })),
+    )
 }

@@ -11,7 +11,7 @@ import { defineJob, escalationLane } from '../kernel/lanes.ts'
 import { conflict, notFound } from '../kernel/problems.ts'
 import { moveMessages } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
-import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, type PageRow, restartEscalation } from './escalation.ts'
+import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, mergeIntoTwin, type PageRow, restartEscalation } from './escalation.ts'
 import { notifyPeople } from './notifications.ts'
 import { pages, unacknowledged } from './tables.ts'
 
@@ -208,6 +208,12 @@ export async function declinePage(
   })
   await cancel(tx, wakeKey(pageId), `reach:${pageId}:${caller.personId}`)
   if (!to) return restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 0 : page.levelIndex)
+  const why = `${caller.actor.name} reassigned this page to you${reason ? `: ${reason}` : '.'}`
+  const twinId = await mergeIntoTwin(tx, pageId)
+  if (twinId !== undefined) {
+    const twin = await lockPage(tx, twinId)
+    return notifyPeople(tx, context, [{ page: twin, personId: to.id, levelIndex: twin.levelIndex, why }])
+  }
   const nextEscalationAt = addMinutes(tx.now, firstPersonMinutes)
   const [fresh] = await tx.db
     .update(pages)
@@ -216,9 +222,7 @@ export async function declinePage(
     .returning()
   if (!fresh) throw notFound('page')
   await schedule(tx, { kind: escalateJob, key: escalationKey(pageId), runAt: nextEscalationAt, data: { pageId } })
-  await notifyPeople(tx, context, [
-    { page: fresh, personId: to.id, levelIndex: page.levelIndex, why: `${caller.actor.name} reassigned this page to you${reason ? `: ${reason}` : '.'}` },
-  ])
+  await notifyPeople(tx, context, [{ page: fresh, personId: to.id, levelIndex: page.levelIndex, why }])
 }
 
 /** Escalates to the next level now. */

@@ -1,5 +1,5 @@
 import { Button, CloseButton, Group, Select, Stack, Table, Text, TextInput } from '@mantine/core'
-import type { ContactMethod } from '@tocsin/api'
+import { addressExample, type ContactMethod } from '@tocsin/api'
 import { useState } from 'react'
 import { tellProblem, useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
@@ -8,16 +8,6 @@ import { FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { subscribeToPush } from './push.ts'
 import { kindLabel, nameOf } from './words.ts'
-
-const placeholders: Partial<Record<ContactMethod['kind'], string>> = {
-  email: 'you@example.org',
-  sms: '+49 30 123456',
-  voice: '+49 30 123456',
-  slack: 'Member ID, such as U012AB3CD',
-  'teams-bot': 'Message “connect” to the bot; its button fills this in',
-  ntfy: 'https://ntfy.example/your-topic',
-  webhook: 'https://…',
-}
 
 /** Where the signed-in person is paged: each one is verified by a code before it is used. */
 export function ContactMethods() {
@@ -121,7 +111,9 @@ function AddMethod() {
             data={(offer.data?.channels ?? ['email']).map(value => ({ value, label: kindLabel(value) }))}
             {...form.getInputProps('kind')}
           />
-          {kind === 'push' ? null : <TextInput label="Address" placeholder={placeholders[kind] ?? ''} flex={1} miw={200} {...form.getInputProps('address')} />}
+          {kind === 'push' ? null : (
+            <TextInput label="Address" placeholder={addressExample(kind, 'person')} flex={1} miw={200} {...form.getInputProps('address')} />
+          )}
           <TextInput label="Label" placeholder="my phone" w={150} {...form.getInputProps('label')} />
           {kind === 'push' ? (
             <Button variant="default" loading={addPush.isPending} onClick={subscribe}>

@@ -1,5 +1,5 @@
 import { Accordion, Group, Text } from '@mantine/core'
-import { channelNames, type Message } from '@tocsin/api'
+import { channelName, type Message } from '@tocsin/api'
 import { StateBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, LoadMore, Page } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -41,7 +41,7 @@ export function MessageLogPage() {
                   </Accordion.Control>
                   <Accordion.Panel>
                     <Text size="sm" className="quiet" mb={8}>
-                      Channel {channelNames[message.channel]}; {stateWords[message.state]}
+                      Channel {channelName(message.channel)}; {stateWords[message.state]}
                       {message.attempts > 1 ? `, ${message.attempts} attempts` : ''}
                       {message.lastError ? `: ${message.lastError}` : '.'}
                     </Text>

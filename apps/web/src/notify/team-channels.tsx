@@ -1,5 +1,5 @@
 import { Button, CloseButton, Group, Select, Stack, Text, TextInput } from '@mantine/core'
-import { teamChannelKinds } from '@tocsin/api'
+import { addressExample, type TeamChannel, teamChannelKinds } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
@@ -9,8 +9,6 @@ import { Secret } from '../parts/secret.tsx'
 import { useMay } from '../session.ts'
 
 const kinds = teamChannelKinds.map(value => ({ value, label: channelLabel(value) }))
-
-const placeholders = { slack: 'Channel ID, such as C012AB3CD', 'teams-bot': 'The bot’s answer to “connect” there' }
 
 /** Where the team talks: a step of a policy can page it. */
 export function TeamChannels({ teamId }: { teamId: string }) {
@@ -52,7 +50,7 @@ export function TeamChannels({ teamId }: { teamId: string }) {
               <TextInput label="Name" w={150} {...form.getInputProps('name')} />
               <TextInput
                 label="Address"
-                placeholder={placeholders[form.values.kind as keyof typeof placeholders] ?? 'https://…'}
+                placeholder={addressExample(form.values.kind as TeamChannel['kind'], 'team')}
                 flex={1}
                 miw={200}
                 {...form.getInputProps('address')}

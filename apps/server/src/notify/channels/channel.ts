@@ -69,7 +69,7 @@ export interface KeptAddress {
   readonly name?: string
 }
 
-/** One way that messages leave, in a folder of its own. Its kind and what people call it are in `packages/api/src/paging.ts`. */
+/** One way that messages leave, in a folder of its own. Its kind, and what people call it, are in `packages/events/src/channels.ts`. */
 export interface Channel {
   /** Its settings, where it has some. */
   readonly settings?: SettingsPart
