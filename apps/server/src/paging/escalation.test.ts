@@ -323,7 +323,7 @@ describe('a page that would reach nobody', () => {
     second.expectNoPage()
     const page = await pageOf(first)
     expect(page).toMatchObject({ state: 'exhausted', nextEscalationAt: null })
-    expect((await timelineOf(first)).at(-1)).toMatchObject({ kind: 'page.exhausted', text: 'Every escalation level was paged, and nobody acknowledged.' })
+    expect((await timelineOf(first)).at(-1)).toMatchObject({ kind: 'page.exhausted', text: 'Nobody acknowledged the page' })
     expect(
       await world.server.context.database
         .reader()
