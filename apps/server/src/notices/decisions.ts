@@ -149,6 +149,6 @@ export async function reviewDecision(tx: Tx, context: AppContext, obligationId: 
   await pageLead(tx, context, incident, {
     topic: `decision ${obligationId}`,
     title: `Incident ${incident.number}: review of a notification decision is due`,
-    summary: `The notification was ${decision.kind === 'defer' ? 'deferred' : 'waived'}, with a review today. Notify the customer, or make a new decision.`,
+    summary: `The notification of ${customer} was ${decision.kind === 'defer' ? 'deferred' : 'waived'}, with a review today. Notify the customer, or make a new decision.`,
   })
 }
