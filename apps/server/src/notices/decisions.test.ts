@@ -145,7 +145,10 @@ describe('a decision to defer or waive', () => {
     await world.advance({ minutes: 1 })
     primary.expectPage(/Incident 1: review of a notification decision is due/)
     const summaries = await Promise.all((await triggered()).map(async ({ id }) => (await lead.call('page', { params: { id } })).summary))
-    expect(summaries.toSorted()).toEqual([expect.stringContaining('was deferred'), expect.stringContaining('was waived')])
+    expect(summaries.toSorted()).toEqual([
+      expect.stringContaining('The notification of Globex was deferred,'),
+      expect.stringContaining('The notification of Initech was waived,'),
+    ])
     const recorded = (await entries('decision.due')).map(({ data }) => data)
     expect(recorded).toHaveLength(2)
     expect(recorded).toEqual(

@@ -150,6 +150,6 @@ export async function reviewDecision(tx: Tx, context: AppContext, obligationId: 
     topic: `decision ${obligationId}`,
     brief: 'review of a notification decision due',
     title: `Incident ${incident.number}: review of a notification decision is due`,
-    summary: `The notification was ${decision.kind === 'defer' ? 'deferred' : 'waived'}, with a review today. Notify the customer, or make a new decision.`,
+    summary: `The notification of ${customer} was ${decision.kind === 'defer' ? 'deferred' : 'waived'}, with a review today. Notify the customer, or make a new decision.`,
   })
 }

@@ -29,6 +29,38 @@ async function followedUp(world: World, { isRestricted = false } = {}) {
   return { lead, owner, incident, review, first, add, read, update, entries }
 }
 
+describe('the sequence of events', () => {
+  /** So many entries, each a line of so many characters. */
+  const timeline = (count: number, characters: number) =>
+    Array.from({ length: count }, () => {
+      const entry = { id: '', at: '2026-11-23T08:00:00.000Z', by: 'Ada', type: 'note.written', reason: null }
+      return { ...entry, sentence: 'x'.repeat(characters - '- 2026-11-23 08:00 UTC, Ada: '.length) }
+    })
+
+  test('has the whole timeline, up to as much as a review can hold', () => {
+    expect(sequenceOf([])).toBe('')
+    // 49 lines of 1,000 characters with the line feed, and the last without one.
+    const [last] = timeline(1, 1_000)
+    const whole = sequenceOf([...timeline(49, 999), ...(last ? [last] : [])])
+    expect(whole).toHaveLength(maxSequenceLength)
+    expect(whole.split('\n')).toHaveLength(50)
+  })
+
+  test('of a longer one has the whole lines that fit, and says how many entries are not included', () => {
+    for (const characters of [99, 900, 1_000, 8_000]) {
+      const entries = timeline(1_000, characters)
+      const sequence = sequenceOf(entries)
+      const lines = sequence.split('\n')
+      const count = lines.pop()
+      expect(new Set(lines)).toEqual(new Set(sequenceOf(entries.slice(0, 1)).split('\n')))
+      expect(count).toBe(`- Not included for length: the last ${1_000 - lines.length} of 1000 entries of the timeline.`)
+      expect(sequence.length).toBeLessThanOrEqual(maxSequenceLength)
+      expect(sequence.length, 'no more is left out than must be').toBeGreaterThan(maxSequenceLength - characters - 110)
+    }
+    expect(sequenceOf(timeline(2, 60_000))).toBe('- Not included for length: the last 2 of 2 entries of the timeline.')
+  })
+})
+
 describe('the list of follow-up actions', () => {
   test('has the open ones with the one due first on top, says which are overdue, and all of them where asked', async ({ world }) => {
     const { lead, owner, incident, first, add, read, update } = await followedUp(world)
@@ -276,37 +308,5 @@ describe('a review', () => {
       `- 2026-11-23 08:00 UTC, ${lead.name}: Assigned ${lead.name} as incident lead`,
       `- 2026-11-23 09:30 UTC, ${lead.name}: Added a note`,
     ])
-  })
-})
-
-describe('the sequence of events', () => {
-  /** So many entries, each a line of so many characters. */
-  const timeline = (count: number, characters: number) =>
-    Array.from({ length: count }, () => {
-      const entry = { id: '', at: '2026-11-23T08:00:00.000Z', by: 'Ada', type: 'note.written', reason: null }
-      return { ...entry, sentence: 'x'.repeat(characters - '- 2026-11-23 08:00 UTC, Ada: '.length) }
-    })
-
-  test('has the whole timeline, up to as much as a review can hold', () => {
-    expect(sequenceOf([])).toBe('')
-    // 49 lines of 1,000 characters with the line feed, and the last without one.
-    const [last] = timeline(1, 1_000)
-    const whole = sequenceOf([...timeline(49, 999), ...(last ? [last] : [])])
-    expect(whole).toHaveLength(maxSequenceLength)
-    expect(whole.split('\n')).toHaveLength(50)
-  })
-
-  test('of a longer one has the whole lines that fit, and says how many entries are not included', () => {
-    for (const characters of [99, 900, 1_000, 8_000]) {
-      const entries = timeline(1_000, characters)
-      const sequence = sequenceOf(entries)
-      const lines = sequence.split('\n')
-      const count = lines.pop()
-      expect(new Set(lines)).toEqual(new Set(sequenceOf(entries.slice(0, 1)).split('\n')))
-      expect(count).toBe(`- Not included for length: the last ${1_000 - lines.length} of 1000 entries of the timeline.`)
-      expect(sequence.length).toBeLessThanOrEqual(maxSequenceLength)
-      expect(sequence.length, 'no more is left out than must be').toBeGreaterThan(maxSequenceLength - characters - 110)
-    }
-    expect(sequenceOf(timeline(2, 60_000))).toBe('- Not included for length: the last 2 of 2 entries of the timeline.')
   })
 })
