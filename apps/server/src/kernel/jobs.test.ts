@@ -731,7 +731,7 @@ test.concurrent('whenever it is woken, however far its look at what is due has c
       if (asked !== hour) return
       // Just after it was asked the time has come.
       rig.standAt(due)
-      rig.runner.wake()
+      queueMicrotask(() => rig.runner.wake())
     }
     await rig.runner.drain()
     rig.onAsked = () => undefined
