@@ -18,6 +18,13 @@ function end(sentence, code) {
   process.exit(code)
 }
 
+/** The measurement of this name; without one that of the server as a whole. */
+function benchmark(name) {
+  if (name !== undefined && !['detection', 'paging'].includes(name))
+    end(`There is no measurement ${name}: detection, paging, or none for the server as a whole.`, 2)
+  return join(root, 'bench', name === undefined ? 'run.ts' : `${name}.ts`)
+}
+
 /** Installs from the lockfile when that is another one than was installed last. */
 function install() {
   const stamp = join(root, 'node_modules', '.installed')
@@ -122,7 +129,7 @@ const commands = {
   demo: () => run(cli, ['demo', ...args]),
   test: () => run(script('vitest', 'vitest.mjs'), ['run', ...args]),
   check,
-  bench: () => run(join(root, 'bench', ['detection', 'paging'].includes(args[0]) ? `${args[0]}.ts` : 'run.ts'), args),
+  bench: () => run(benchmark(args.find(arg => arg !== '--')), []),
   screenshots: () => run(script('vitest', 'vitest.mjs'), ['run', '--config', 'scripts/screenshots.config.ts', ...args]),
 }
 if (!(command in commands)) end(`There is no command ${command}: ${Object.keys(commands).join(', ')}.`, 2)

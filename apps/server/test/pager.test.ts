@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { inArray } from 'drizzle-orm'
+import { eq, inArray } from 'drizzle-orm'
 import { expect, test as plainTest } from 'vitest'
 import { z } from 'zod'
 import { people } from '../src/access/tables.ts'
@@ -13,9 +13,11 @@ import { addSeconds, systemClock } from '../src/kernel/clock.ts'
 import { type Database, openDatabase } from '../src/kernel/database.ts'
 import { newId } from '../src/kernel/ids.ts'
 import { scheduleAll } from '../src/kernel/jobs.ts'
+import { jobs } from '../src/kernel/tables.ts'
 import { openLog, openMetrics } from '../src/kernel/telemetry.ts'
 import { escalateJob, escalationKey } from '../src/paging/escalation.ts'
 import { pages } from '../src/paging/tables.ts'
+import { watchdogJob } from '../src/paging/watchdog.ts'
 import { until } from './alertmanager.ts'
 import { type MailServer, startMailServer } from './mailbox.ts'
 import { cloneDatabase } from './world.ts'
@@ -177,9 +179,29 @@ test('two pagers share the work and double none of it, also when one is killed i
   expect(left).toEqual([])
 })
 
-test('a pager that hangs is ended and started again', { timeout: 90_000 }, async ({ installation }) => {
+test('a pager that is started by itself runs the watchdog within a minute, wherever the clock of another had put it', { timeout: 60_000 }, async ({
+  installation,
+}) => {
+  const { database } = installation
+  const ahead = addSeconds(systemClock.now(), 7_200)
+  await database.transaction(tx => tx.db.update(jobs).set({ runAt: ahead, scheduledAt: ahead }).where(eq(jobs.key, watchdogJob.kind)))
+  const before = await installation.pagerPid()
+  process.kill(before, 'SIGKILL')
+  await until(async () => {
+    const [watchdog] = await database.reader().db.select().from(jobs).where(eq(jobs.key, watchdogJob.kind))
+    return watchdog && watchdog.runAt <= addSeconds(systemClock.now(), 61) ? true : undefined
+  }, 'the watchdog is due')
+})
+
+test('a pager that hangs is said to be down, ended and started again', { timeout: 90_000 }, async ({ installation }) => {
   const before = await installation.pagerPid()
   process.kill(before, 'SIGSTOP')
+  await until(
+    async () => (/The pager process does not respond/.test(await (await fetch(`${installation.origin}/readyz`)).text()) ? true : undefined),
+    'readiness says so',
+    20_000,
+  )
+  expect(isAlive(before)).toBe(true)
   await until(async () => ((await installation.pagerPid()) !== before && !isAlive(before) ? true : undefined), 'another one runs', 40_000)
   const { ids } = await arrivals(installation.mail, await installation.due(3, 0))
   expect(ids).toEqual([1, 1, 1])

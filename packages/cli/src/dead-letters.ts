@@ -1,6 +1,6 @@
-import { createClient, type JournalDeadLetter } from '@tocsin/api'
+import { createClient, type JournalDeadLetter, ProblemError, problemKinds } from '@tocsin/api'
 import { allPages } from './lists.ts'
-import { type Output, printable } from './output.ts'
+import { CliProblem, type Output, printable } from './output.ts'
 
 interface Api {
   readonly origin: string
@@ -20,13 +20,23 @@ export async function deadLetterList(output: Output, api: Api, isAll: boolean): 
   output.say(deadLetters.length === 0 ? ['No dead letters.'] : deadLetters.map(row), deadLetters)
 }
 
-/** Replays dead letters: one, or all that are open, the oldest first. Stops at the first that fails again. */
+/** Replays dead letters: one, or all that are open, the oldest first. One that fails again keeps none of the others from it. @throws CliProblem (1) when some failed */
 export async function deadLetterReplay(output: Output, api: Api, id: string | undefined): Promise<void> {
   const call = clientOf(api)
   const open = id === undefined ? (await allPages(query => call('journalDeadLetters', { query }))).toReversed() : [{ id }]
   const replayed: JournalDeadLetter[] = []
-  for (const deadLetter of open) replayed.push(await call('replayJournalDeadLetter', { params: { id: deadLetter.id } }))
-  output.say(replayed.length === 0 ? ['No dead letters.'] : replayed.map(row), replayed)
+  const failed: string[] = []
+  for (const deadLetter of open) {
+    try {
+      replayed.push(await call('replayJournalDeadLetter', { params: { id: deadLetter.id } }))
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.problem.status !== problemKinds.conflict) throw error
+      failed.push(`${deadLetter.id}: ${error.message}`)
+    }
+  }
+  if (replayed.length + failed.length === 0) output.say(['No dead letters.'], [])
+  else if (replayed.length > 0) output.say(replayed.map(row), replayed)
+  if (failed.length > 0) throw new CliProblem(`${failed.length} of ${open.length} failed again.\n${failed.join('\n')}`)
 }
 
 /** Discards a dead letter for good. */

@@ -9,9 +9,11 @@ const entry = fileURLToPath(new URL('./pager-process.ts', import.meta.url))
 /** One that ended after it had run is started again after so long; one that cannot start at growing distances. */
 const firstRestartMs = 200
 const maxRestartMs = 30_000
-const pingMs = 3_000
-/** One that has answered nothing to so many pings is ended: it hangs. */
-const maxMissed = 4
+const pingMs = 1_500
+/** One that has answered nothing to so many pings is said to be down. */
+const maxQuiet = 2
+/** One that has answered nothing to so many is ended: it hangs. */
+const maxMissed = 9
 const metricsMs = 1_000
 const stopMs = 10_000
 
@@ -46,7 +48,9 @@ export class PagerSupervisor {
 
   /** Why nobody is paged now; undefined while it runs. */
   health(): Finding | undefined {
-    return this.#isReady ? undefined : { severity: 'degraded', detail: 'The pager process is down and restarting. Pages are delivered once it is back.' }
+    if (!this.#isReady) return { severity: 'degraded', detail: 'The pager process is starting. Pages are delivered once it is up.' }
+    if (this.#missed > maxQuiet) return { severity: 'degraded', detail: 'The pager process does not respond. It is restarted if that lasts.' }
+    return undefined
   }
 
   /** @param env variables in addition to the environment of this process */
@@ -108,6 +112,7 @@ export class PagerSupervisor {
     if (child === undefined) return
     // Counted in ticks of this process's own loop: while that was busy itself, no answer could be received.
     this.#missed += 1
+    if (this.#missed > maxQuiet) this.#up.set(0)
     if (this.#missed > maxMissed) {
       this.#log.error('the pager does not respond; killing it')
       child.kill('SIGKILL')

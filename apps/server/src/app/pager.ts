@@ -10,7 +10,7 @@ import { masterKeyFile } from '../kernel/secrets.ts'
 import { type Log, openMetrics } from '../kernel/telemetry.ts'
 import { openNotices } from '../notices/index.ts'
 import { openNotify } from '../notify/index.ts'
-import { Audits, openPaging } from '../paging/index.ts'
+import { Audits, openPaging, resumePaging } from '../paging/index.ts'
 import { openReviews } from '../reviews/index.ts'
 import { openScheduling } from '../scheduling/index.ts'
 import { openContext } from './context.ts'
@@ -61,6 +61,8 @@ export async function startPager(config: Config, log: Log, signal?: AbortSignal)
   openPagingModules(context, new ClosingConditions())
   context.messenger.origin = config.publicUrl
   try {
+    // The watchdog is due a minute from the clock of this process, wherever that of another, which scheduled it, has stood.
+    await database.transaction(resumePaging)
     await context.jobs.start()
   } catch (error) {
     await database.close()

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { closeSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -45,7 +45,9 @@ describe('the embedded database is supervised', () => {
     const data = await mkdtemp(join(tmpdir(), 'tocsin-supervised-'))
     await withServer(data, async (server, call) => {
       await call('createAlerts', { body: { title: 'before', severity: 'low' } })
-      const pid = () => Number(readFileSync(join(data, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n')[0])
+      const file = join(data, 'postgres', 'cluster', 'postmaster.pid')
+      // The file is not there while one starts in the place of another.
+      const pid = () => (existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : 0)
       for (const round of ['first', 'second']) {
         const victim = pid()
         process.kill(victim, 'SIGKILL')
@@ -55,11 +57,13 @@ describe('the embedded database is supervised', () => {
           if (reply.status !== 200) seen.add(`${reply.status} ${reply.headers.get('retry-after')}`)
           expect(await status(server, '/healthz')).toBe(200)
         }, 20)
-        const seconds = await untilWritten(call, `after the ${round}`)
+        // A backend may still write in the moment before it notices that its postmaster is gone.
+        const killedAt = Date.now()
+        await until(() => (pid() > 0 && pid() !== victim ? true : undefined), 'another postmaster runs')
+        await untilWritten(call, `after the ${round}`)
         clearInterval(watch)
-        expect(seconds).toBeLessThan(15)
+        expect((Date.now() - killedAt) / 1_000).toBeLessThan(15)
         expect([...seen].filter(answer => answer !== '503 2')).toEqual([])
-        expect(pid()).not.toBe(victim)
       }
       expect((await call('alerts', { query: { view: 'all' } })).items.map(({ title }) => title).sort()).toEqual([
         'after the first',

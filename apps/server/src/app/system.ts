@@ -18,10 +18,13 @@ import { listCursor } from '../kernel/cursor.ts'
 import { Produced } from '../kernel/http.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
+import { withinMs } from '../kernel/within.ts'
 import { countObligations } from '../notices/index.ts'
 import { stalledChannels } from '../notify/index.ts'
 import { countUnacknowledged } from '../paging/index.ts'
 
+/** Longer than a scrape would wait for the database. */
+const metricMs = 1_000
 const journalCursor = listCursor('journal', z.tuple([z.int()]))
 
 /** What belongs to no module: health, the API document, the journal as a list, live updates. */
@@ -35,7 +38,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
     }),
     openWorkflow(routes.metrics, async database => {
       // Metrics must be readable while the database is away: values from it stay as they were.
-      await latestCheckpoint(database.reader()).then(
+      await withinMs(metricMs, latestCheckpoint(database.reader())).then(
         checkpoint => context.metrics.journalSize.set(checkpoint?.size ?? 0),
         (error: unknown) => context.log.warn({ err: error }, 'could not read the database metrics'),
       )

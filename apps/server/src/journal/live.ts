@@ -28,6 +28,7 @@ export class Live {
   #isReading = false
   #isWoken = false
   #heartbeat: NodeJS.Timeout | undefined
+  #isStopped = false
 
   constructor(database: Database, log: Log) {
     this.#database = database
@@ -46,6 +47,7 @@ export class Live {
   }
 
   stop(): void {
+    this.#isStopped = true
     clearInterval(this.#heartbeat)
     for (const { stream } of this.#listeners) stream.push(null)
     this.#listeners.clear()
@@ -78,7 +80,7 @@ export class Live {
 
   async #wake(): Promise<void> {
     this.#isWoken = true
-    if (this.#isReading) return
+    if (this.#isReading || this.#isStopped) return
     this.#isReading = true
     try {
       while (this.#isWoken && this.#cursor !== undefined) {
@@ -86,14 +88,16 @@ export class Live {
         await new Promise(resolve => setTimeout(resolve, restMs))
         this.#isWoken = false
         const read = await readAfter(this.#database.reader(), this.#cursor)
-        this.#cursor = read.cursor
         await this.#tell(read.entries)
+        // Only now: entries that could not be told are read again.
+        this.#cursor = read.cursor
         if (read.isBehind) {
           if (read.entries.length === 0) await new Promise(resolve => setTimeout(resolve, 15))
           this.#isWoken = true
         }
       }
     } catch (error) {
+      if (this.#isStopped) return
       this.#log.warn({ err: error }, 'the live stream could not read the journal; it tries again')
       setTimeout(() => void this.#wake(), retryMs).unref()
     } finally {

@@ -6,7 +6,7 @@ import { until } from '../../test/alertmanager.ts'
 import { test, type World } from '../../test/world.ts'
 import type { Tx } from '../kernel/database.ts'
 import { openMetrics } from '../kernel/telemetry.ts'
-import { heldPlaces, look, lowerBound } from './order.ts'
+import { heldPlaces, look, lowerBound, withoutLiterals } from './order.ts'
 import { readAfter } from './read.ts'
 import { record, system } from './record.ts'
 import { journal } from './tables.ts'
@@ -180,4 +180,14 @@ describe('the order of the journal', () => {
     expect((await ada.call('pages')).items.map(page => page.state)).toEqual(['resolved'])
     await lock.end()
   })
+})
+
+test.for([
+  ["select 'Kunde Müller, hunter2'", 'select ?'],
+  ["update notes set text = 'it''s a secret' where id = 42", 'update notes set text = ? where id = ?'],
+  ['select $$one$$, $tag$two $$ three$tag$, 1.5e3', 'select ?, ?, ?'],
+  ["select 'one that is cut in the mid", 'select ?'],
+  ['select col1 from t2 where a = $1', 'select col1 from t2 where a = $?'],
+] as const)('a statement that is shown has no values in it: %s', ([query, shown]) => {
+  expect(withoutLiterals(query)).toBe(shown)
 })

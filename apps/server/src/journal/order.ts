@@ -86,5 +86,12 @@ export async function heldPlaces(reader: Reader, seconds: number): Promise<HeldP
         select pid from pg_locks where locktype = 'advisory' and classid = ${locks.journalWriters} and objsubid = 2
           and database = (select oid from pg_database where datname = current_database()))
     order by activity.xact_start limit 10`)
-  return found.rows.map(row => ({ pid: row.pid, since: new Date(row.since).toISOString(), openSeconds: row.open, query: row.query }))
+  return found.rows.map(row => ({ pid: row.pid, since: new Date(row.since).toISOString(), openSeconds: row.open, query: withoutLiterals(row.query) }))
 }
+
+/** A statement without the values in it: quoted text, also where it is cut, and numbers. */
+export const withoutLiterals = (query: string): string =>
+  query
+    .replaceAll(/\$(\w*)\$[\s\S]*?(?:\$\1\$|$)/g, '?')
+    .replaceAll(/'(?:[^']|'')*(?:'|$)/g, '?')
+    .replaceAll(/\b\d[\w.]*/g, '?')

@@ -12,6 +12,7 @@ import { endedBy } from './deadline.ts'
 import type { Finding } from './health.ts'
 import { locks } from './locks.ts'
 import type { Log } from './telemetry.ts'
+import { withinMs } from './within.ts'
 
 /** Queries to the database, at an instant. */
 export interface Reader {
@@ -47,6 +48,9 @@ interface PoolOptions {
   /** A connection that answers nothing for so long is given up. It is longer than any statement may take, so that only a dead network is meant. */
   readonly silentMs?: number
 }
+
+/** A database that answers nothing for so long is unavailable. */
+const healthMs = 3_000
 
 /** A database that is started together with the server is waited for so long. */
 const startMs = 30_000
@@ -130,7 +134,7 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
     },
     async health() {
       try {
-        await pool.query('select 1')
+        await withinMs(healthMs, pool.query('select 1'))
       } catch {
         return { severity: 'unavailable', detail: 'The database does not respond.' }
       }

@@ -3,6 +3,7 @@ import pg from 'pg'
 import { pino } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { z } from 'zod'
+import { withinMs } from './within.ts'
 
 export type Log = Pick<import('pino').Logger, 'debug' | 'info' | 'warn' | 'error'>
 
@@ -204,6 +205,9 @@ export function defineCounter<Label extends string>(declared: {
   }
 }
 
+/** A scrape waits no longer for a gauge that asks the database. */
+const gaugeMs = 2_000
+
 /** A gauge with one label, read when somebody asks for the metrics. What cannot be read then is left out and logged. */
 export function openGauge(
   registry: Registry,
@@ -219,7 +223,7 @@ export function openGauge(
     collect: async () => {
       gauge.reset()
       try {
-        for (const [value, n] of await read()) gauge.set({ [label]: value }, n)
+        for (const [value, n] of await withinMs(gaugeMs, read())) gauge.set({ [label]: value }, n)
       } catch (error) {
         log.warn({ err: error, metric: name }, 'a metric could not be read')
       }

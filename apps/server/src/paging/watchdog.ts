@@ -5,7 +5,7 @@ import { recordAll, system } from '../journal/index.ts'
 import { addSeconds } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { schedule, scheduleAll } from '../kernel/jobs.ts'
-import { clocksLane, defineJob, type JobKind } from '../kernel/lanes.ts'
+import { clocksLane, defineJob, escalationLane, type JobKind } from '../kernel/lanes.ts'
 import { post } from '../kernel/outbound.ts'
 import { jobs } from '../kernel/tables.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
@@ -93,18 +93,20 @@ export async function runWatchdog(tx: Tx, context: AppContext, audits: Audits): 
 }
 
 /**
- * Timers of pages that were set at a time that is still to come: the clock ran ahead then and was put right while the server was down (while it runs it
- * does not go back). They keep the wait that they were set for, from now on. @returns how many pages there were
+ * Timers that were set at a time that is still to come: the clock ran ahead then and was put right while the process was down (while it runs it does not go
+ * back). Escalations and deliveries keep the wait that they were set for, from now on; deadlines are points in time. @returns how many timers there were
  */
 async function bringBack(tx: Tx): Promise<number> {
-  const { rows } = await tx.db.execute<{ page_id: string; due_at: string }>(sql`
+  const { rows } = await tx.db.execute<{ page_id: string | null; due_at: string; count: number }>(sql`
     with wrong as (
-      select id, data->>'pageId' as page_id, run_at, run_at - (scheduled_at - ${tx.now}::timestamptz) as right_at from jobs
-      where kind in (${escalateJob.kind}, ${wakeJob.kind}, ${notifyJob.kind}) and scheduled_at > ${addSeconds(tx.now, aheadSeconds)} limit ${maxRepaired} for update skip locked),
+      select id, case when kind in (${escalateJob.kind}, ${wakeJob.kind}, ${notifyJob.kind}) then data->>'pageId' end as page_id,
+        run_at, run_at - (scheduled_at - ${tx.now}::timestamptz) as right_at from jobs
+      where (lane = ${escalationLane.name} or lane like 'delivery:%') and scheduled_at > ${addSeconds(tx.now, aheadSeconds)}
+      limit ${maxRepaired} for update skip locked),
     repaired as (update jobs set run_at = right_at, scheduled_at = ${tx.now} from wrong where jobs.id = wrong.id)
-    select page_id, max(run_at)::text as due_at from wrong group by page_id`)
+    select page_id, max(right_at)::text as due_at, count(*)::int as count from wrong group by page_id`)
   if (rows.length === 0) return 0
-  const ids = rows.map(row => row.page_id)
+  const ids = rows.flatMap(row => row.page_id ?? [])
   const timer = sql`select ${jobs.runAt} from ${jobs} where ${jobs.key} = 'page:' || ${pages.id}::text`
   const repaired = await tx.db
     .update(pages)
@@ -122,7 +124,7 @@ async function bringBack(tx: Tx): Promise<number> {
       data: { what: 'ahead', dueAt: due.has(id) ? new Date(due.get(id) ?? '').toISOString() : null },
     })),
   )
-  return repaired.length
+  return rows.reduce((sum, row) => sum + row.count, 0)
 }
 
 /** Sends a heartbeat to the external monitor: escalations are in order. */
