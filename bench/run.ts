@@ -79,13 +79,15 @@ async function startTimes(): Promise<number[]> {
 const rows: Row[] = []
 const folder = await mkdtemp(join(tmpdir(), 'tocsin-bench-'))
 const mail = await startMailServer()
-const server = await startServer(
-  readConfig({ TOCSIN_DATA: folder, PORT: '0', SMTP_URL: mail.url, TOCSIN_LOG_LEVEL: 'error' }),
-  openLog('error', false),
-  systemClock,
-)
+// The pager is a process of its own, as with `npm start`, and reads the environment.
+Object.assign(process.env, { TOCSIN_DATA: folder, PORT: '0', SMTP_URL: mail.url, TOCSIN_LOG_LEVEL: 'error' })
+const server = await startServer(readConfig(process.env), openLog('error', false), systemClock, { paging: 'beside' })
 const origin = server.origin.replace('localhost', '127.0.0.1')
+/** Each gets so few pages a minute that none is bundled. */
+const responders = 50
 const apiKey = await server.context.database.transaction(async tx => {
+  for (let n = 0; n < responders; n += 1)
+    await addPerson(tx, { name: `Responder ${n}`, email: `responder.${n}@tocsin.test`, role: 'responder', passwordHash: null, isDemo: false })
   const person = await addPerson(tx, { name: 'Bench', email: 'bench@tocsin.test', role: 'administrator', passwordHash: null, isDemo: false })
   const caller = { actor: { kind: 'person' as const, id: person.id, name: person.name }, personId: person.id, role: person.role, sessionId: null }
   return (
@@ -97,16 +99,16 @@ const apiKey = await server.context.database.transaction(async tx => {
 })
 const call = createClient({ origin, apiKey })
 const { people } = await call('people')
-const [security, engineering] = [
-  await call('saveTeam', { body: { name: 'S', kind: 'security', memberIds: people.map(person => person.id) } }),
-  await call('saveTeam', { body: { name: 'E', kind: 'engineering', memberIds: [] } }),
-]
-await call('saveService', { body: { name: 'billing', securityTeamId: security.id, engineeringTeamId: engineering.id, pageFrom: 'high' } })
+const engineering = await call('saveTeam', { body: { name: 'Engineering', kind: 'engineering', memberIds: [] } })
+for (const [n, person] of people.filter(one => one.role === 'responder').entries()) {
+  const security = await call('saveTeam', { body: { name: `Security ${n}`, kind: 'security', memberIds: [person.id] } })
+  await call('saveService', { body: { name: `service ${n}`, securityTeamId: security.id, engineeringTeamId: engineering.id, pageFrom: 'high' } })
+}
 
 // From an alert accepted to its page in the hands of the mail server.
 const delays: number[] = []
 for (let n = 0; n < 200; n += 1) {
-  await call('createAlerts', { body: { title: `Page ${n}`, severity: 'high', service: 'billing' } })
+  await call('createAlerts', { body: { title: `Page ${n}`, severity: 'high', service: `service ${n % responders}` } })
   const accepted = performance.now()
   while (!mail.mails.some(each => each.subject.endsWith(`Page ${n}`))) await new Promise(resolve => setTimeout(resolve, 1))
   delays.push(performance.now() - accepted)
