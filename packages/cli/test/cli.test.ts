@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { recordAll, system } from '../../../apps/server/src/journal/index.ts'
 import { journalDeadLetters } from '../../../apps/server/src/journal/tables.ts'
+import { patience } from '../../../apps/server/test/patience.ts'
 import { test } from '../../../apps/server/test/world.ts'
 import { tocsin } from './tocsin.ts'
 
@@ -37,7 +38,7 @@ describe('npx tocsin', () => {
     expect((await tocsin(['incident', 'list'], { ...env, TOCSIN_API_KEY: 'tok_wrong' })).err).toBe('The API key is not valid.\n')
   })
 
-  test('lists, replays and discards what a reader of the journal has set aside', { timeout: 60_000 }, async ({ world }) => {
+  test('lists, replays and discards what a reader of the journal has set aside', { timeout: 60_000 * patience }, async ({ world }) => {
     const administrator = await world.person('administrator', 'Ada')
     const { secret } = await administrator.call('createApiKey', { body: { name: 'cli', scopes: ['journal:read', 'journal:write'] } })
     const env = { TOCSIN_URL: world.origin, TOCSIN_API_KEY: secret }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { version } from '@tocsin/api'
 import pg from 'pg'
 import { expect, test, vi } from 'vitest'
+import { patience } from '../../test/patience.ts'
 import { cloneDatabase } from '../../test/world.ts'
 import { addSeconds } from '../kernel/clock.ts'
 import { openLog } from '../kernel/telemetry.ts'
@@ -91,7 +92,7 @@ test('a server that runs gives a sign of life every minute', async () => {
       vi.advanceTimersByTime(59_999)
       expect(await seenAt()).toBe(begin)
       vi.advanceTimersByTime(1)
-      await vi.waitFor(async () => expect(await seenAt()).toBe(now), { timeout: 10_000 })
+      await vi.waitFor(async () => expect(await seenAt()).toBe(now), { timeout: 10_000 * patience })
     })
   } finally {
     vi.useRealTimers()

@@ -1,5 +1,6 @@
 import { type RouteName, routes } from '@tocsin/api'
 import { describe, expect } from 'vitest'
+import { patience } from '../../test/patience.ts'
 import { test, type World } from '../../test/world.ts'
 import { customers } from '../directory/tables.ts'
 import { incidents } from '../incidents/tables.ts'
@@ -81,7 +82,7 @@ async function walk<T>(read: (cursor: string | undefined) => Promise<{ items: T[
 const query = (cursor: string | undefined, more: object = {}) => ({ limit: 100, ...(cursor === undefined ? {} : { cursor }), ...more })
 
 describe('a list', () => {
-  test('says when there is more, and its pages hold everything once, in order', { timeout: 60_000 }, async ({ world }) => {
+  test('says when there is more, and its pages hold everything once, in order', { timeout: 60_000 * patience }, async ({ world }) => {
     const ada = await world.person('administrator', 'Ada')
     const { team } = await world.team()
     const { incidentId, pageId } = await fill(world, team.id, ada.id)
@@ -113,7 +114,7 @@ describe('a list', () => {
     expect(await ada.call('counters')).toEqual({ stalledChannels: [], unacknowledgedPages: many / 2, alertsToTriage: 0, openIncidents: 1, obligationsDue: 300 })
   })
 
-  test('refuses a cursor that it did not give, by name, whichever list it is', { timeout: 60_000 }, async ({ world }) => {
+  test('refuses a cursor that it did not give, by name, whichever list it is', { timeout: 60_000 * patience }, async ({ world }) => {
     const ada = await world.person('administrator', 'Ada')
     const lead = await world.person('lead')
     const { team } = await world.team()

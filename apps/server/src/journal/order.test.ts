@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import pg from 'pg'
 import { describe, expect, inject } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
+import { patience } from '../../test/patience.ts'
 import { test, type World } from '../../test/world.ts'
 import type { Tx } from '../kernel/database.ts'
 import { openMetrics } from '../kernel/telemetry.ts'
@@ -146,9 +147,9 @@ describe('the order of the journal', () => {
     }
   })
 
-  test('a writer that does not end is named, with its statement, to monitors and to the administrators, until it has ended', { timeout: 60_000 }, async ({
-    world,
-  }) => {
+  test('a writer that does not end is named, with its statement, to monitors and to the administrators, until it has ended', {
+    timeout: 60_000 * patience,
+  }, async ({ world }) => {
     const ada = await world.person('administrator', 'Ada')
     const { context } = world.server
     const watch = new JournalWatch({ ...context, metrics: openMetrics() }, { writerSeconds: 0.3 })

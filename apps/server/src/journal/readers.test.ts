@@ -3,6 +3,7 @@ import { verifyExport } from '@tocsin/merkle'
 import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
+import { patience } from '../../test/patience.ts'
 import { buildWorld, type Person, test as plainTest, type World } from '../../test/world.ts'
 import { people } from '../access/tables.ts'
 import { newId } from '../kernel/ids.ts'
@@ -34,7 +35,7 @@ const numbers = (entries: readonly Entry[]) => entries.map(entry => Number(entry
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n)
 
 describe('one poisoned entry', () => {
-  test('is set aside after its attempts and pages the administrators; all others are taken in, each once and in order', { timeout: 60_000 }, async ({
+  test('is set aside after its attempts and pages the administrators; all others are taken in, each once and in order', { timeout: 60_000 * patience }, async ({
     world,
     more,
   }) => {
@@ -70,7 +71,9 @@ describe('one poisoned entry', () => {
     isFixed = true
   })
 
-  test('is replayed once its cause is gone, or discarded with a reason; then the page about it is resolved', { timeout: 60_000 }, async ({ world }) => {
+  test('is replayed once its cause is gone, or discarded with a reason; then the page about it is resolved', { timeout: 60_000 * patience }, async ({
+    world,
+  }) => {
     const ada = await world.person('administrator', 'Ada')
     const { context } = world.server
     const { id } = await world.alert({ severity: 'low' })
@@ -115,7 +118,7 @@ describe('one poisoned entry', () => {
 const systemPages = async (person: Person) => (await person.call('pages')).items.filter(page => page.subject.kind === 'system')
 
 describe('a reader that is slow, or fails always', () => {
-  test('makes no other late: sealing, reactions, live stream and exports go on within a second', { timeout: 90_000 }, async ({ world, more }) => {
+  test('makes no other late: sealing, reactions, live stream and exports go on within a second', { timeout: 90_000 * patience }, async ({ world, more }) => {
     const ada = await world.person('administrator', 'Ada')
     const { team, primary } = await world.team()
     const service = await world.service('billing', team)
@@ -191,7 +194,7 @@ describe('a reader that is slow, or fails always', () => {
 })
 
 describe('cursors', () => {
-  test('are stored also of readers that had nothing to do, so that a restart reads nothing twice', { timeout: 60_000 }, async ({ world }) => {
+  test('are stored also of readers that had nothing to do, so that a restart reads nothing twice', { timeout: 60_000 * patience }, async ({ world }) => {
     const { database, log, alarms } = world.server.context
     const read: string[] = []
     const open = () => {
@@ -218,7 +221,7 @@ describe('cursors', () => {
     await readers.stop()
   })
 
-  test('of one name in two processes let each entry through once', { timeout: 60_000 }, async ({ world }) => {
+  test('of one name in two processes let each entry through once', { timeout: 60_000 * patience }, async ({ world }) => {
     const { database, log, alarms } = world.server.context
     const taken: number[] = []
     const both = [0, 1].map(() => {
@@ -240,7 +243,7 @@ describe('cursors', () => {
     expect(row?.seq).toBeGreaterThanOrEqual(200)
   })
 
-  test('are kept by a server that is stopped', { timeout: 60_000 }, async () => {
+  test('are kept by a server that is stopped', { timeout: 60_000 * patience }, async () => {
     const { world, end } = await buildWorld()
     try {
       await write(world, 'heartbeat.received', 50)

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { expect, test as plainTest } from 'vitest'
 import { z } from 'zod'
 import { until } from '../../test/alertmanager.ts'
+import { patience } from '../../test/patience.ts'
 import { layWire } from '../../test/wire.ts'
 import { cloneDatabase } from '../../test/world.ts'
 import { addSeconds, type Clock, type Instant, systemClock } from './clock.ts'
@@ -123,7 +124,7 @@ test('a job that ignores its signal loses its place at the deadline, and what it
   expect(await rig.metrics.registry.getSingleMetricAsString('tocsin_job_deadlines_total')).toContain('tocsin_job_deadlines_total{lane="slow"} 1')
 })
 
-test('ten thousand due jobs of one lane that hang do not delay one of another', { timeout: 60_000 }, async ({ rig }) => {
+test('ten thousand due jobs of one lane that hang do not delay one of another', { timeout: 60_000 * patience }, async ({ rig }) => {
   const hanging = defineJob({ kind: 'hanging', lane: { ...slow, deadlineSeconds: 60, places: 20 }, data: numbered })
   const other = defineJob({ kind: 'other', lane: quick, data: numbered })
   let hung = 0
@@ -290,7 +291,7 @@ test('a job that another worker has taken meanwhile is that one’s: neither its
   })
 })
 
-test('a runner that stops ends what hangs and counts no failure, and another does it', { timeout: 30_000 }, async ({ rig }) => {
+test('a runner that stops ends what hangs and counts no failure, and another does it', { timeout: 30_000 * patience }, async ({ rig }) => {
   const kind = defineJob({ kind: 'hanging', lane: { ...slow, deadlineSeconds: 60 }, data: numbered })
   const holding = defineJob({ kind: 'holding', lane: { ...slow, deadlineSeconds: 60 }, data: numbered })
   let hung = 0

@@ -1,6 +1,7 @@
 import { eq, inArray, sql } from 'drizzle-orm'
 import pg from 'pg'
 import { describe, expect } from 'vitest'
+import { patience } from '../../test/patience.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { customers } from '../directory/tables.ts'
 import { incidentCustomers, incidents } from '../incidents/tables.ts'
@@ -94,9 +95,9 @@ describe('the clock of an obligation', () => {
     expect(rows.every(({ priority }) => priority === 0)).toBe(true)
   })
 
-  test('takes as many statements for 1,200 customers as for one, and so does a warning, which names some and counts the rest', { timeout: 60_000 }, async ({
-    world,
-  }) => {
+  test('takes as many statements for 1,200 customers as for one, and so does a warning, which names some and counts the rest', {
+    timeout: 60_000 * patience,
+  }, async ({ world }) => {
     const { lead, params, declare } = await ready(world)
     const { context } = world.server
     await declare()
@@ -279,9 +280,9 @@ describe('the obligations of an incident', () => {
 describe('the auditor of obligations', () => {
   test.override({ options: { withAuditor: true } })
 
-  test('repairs an obligation, a warning and a review that are missing, puts it on record and pages the administrators', { timeout: 60_000 }, async ({
-    world,
-  }) => {
+  test('repairs an obligation, a warning and a review that are missing, puts it on record and pages the administrators', {
+    timeout: 60_000 * patience,
+  }, async ({ world }) => {
     const ada = await world.person('administrator', 'Ada')
     const { lead, params, declare, obligations } = await ready(world, ['Globex', 'Initech', 'Hooli'])
     await declare()

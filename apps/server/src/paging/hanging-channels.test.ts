@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { until } from '../../test/alertmanager.ts'
+import { patience } from '../../test/patience.ts'
 import { type Peer, startPeer } from '../../test/peer.ts'
 import { startStubbornMailServer } from '../../test/stubborn.ts'
 import { buildWorld, type Person, test, type World } from '../../test/world.ts'
@@ -57,7 +58,7 @@ test.for([
   ['4xx', 'it refuses everything for now'],
 ] as const)(
   'while a mail server hangs (%s), a webhook says nothing and a feed trickles, each page fails over after 15 s and escalates on time',
-  { timeout: 120_000 },
+  { timeout: 120_000 * patience },
   async ([where]) => {
     const mail = await startStubbornMailServer(where)
     const [ntfy, dead, trickle] = [await startPeer(), await startPeer(() => undefined), await startTrickle()]

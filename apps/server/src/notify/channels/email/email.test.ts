@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { until } from '../../../../test/alertmanager.ts'
 import { startMailServer } from '../../../../test/mailbox.ts'
+import { patience } from '../../../../test/patience.ts'
 import { startStubbornMailServer } from '../../../../test/stubborn.ts'
 import { readConfig } from '../../../app/config.ts'
 import { openEmail } from './send.ts'
@@ -38,7 +39,7 @@ test.for([
   await server.stop()
 })
 
-test('without a limit in its address, a mail server has ten seconds to greet', { timeout: 30_000 }, async () => {
+test('without a limit in its address, a mail server has ten seconds to greet', { timeout: 30_000 * patience }, async () => {
   const server = await startStubbornMailServer('greeting')
   const started = Date.now()
   await expect(senderBy(server.url)(message, AbortSignal.timeout(25_000))).rejects.toThrow(/greeting/i)
