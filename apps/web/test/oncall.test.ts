@@ -230,12 +230,27 @@ test('an encrypted push becomes a notification while no page is open, and its bu
     const started = context.waitForEvent('serviceworker')
     await page.evaluate(async () => {
       await navigator.serviceWorker.register('/worker.js')
-      await navigator.serviceWorker.ready
+      const { active } = await navigator.serviceWorker.ready
+      // The browser drops what comes for a worker that is still being activated.
+      while (active?.state !== 'activated') await new Promise(resolve => active?.addEventListener('statechange', resolve, { once: true }))
     })
     const worker = await started
-    /** What the push service does: it hands what came for the subscription to the worker. */
-    const deliver = async () =>
-      cdp.send('ServiceWorker.deliverPushMessage', { origin: world.origin, registrationId: await registered, data: JSON.stringify(subscription.latest()) })
+    await worker.evaluate(countShown)
+    /**
+     * What the push service does: it hands what came for the subscription to the worker, again if nothing came of it. Waits until the worker has
+     * shown it: the browser forgets a notification that is asked for before it is on the screen.
+     */
+    const deliver = async () => {
+      const registrationId = await registered
+      const before = await worker.evaluate(shownSoFar)
+      const again = { interval: 10_000 * patience, timeout: 40_000 * patience }
+      await expect
+        .poll(async () => {
+          await cdp.send('ServiceWorker.deliverPushMessage', { origin: world.origin, registrationId, data: JSON.stringify(subscription.latest()) })
+          return await worker.evaluate(shownAfter, { before, within: 5_000 * patience })
+        }, again)
+        .toBe(true)
+    }
     const shown = () =>
       worker.evaluate(async () => {
         // biome-ignore lint/plugin: this runs in the worker, whose globals are not those of the test
@@ -247,7 +262,7 @@ test('an encrypted push becomes a notification while no page is open, and its bu
 
     await world.alert({ service: 'billing' })
     await deliver()
-    await expect.poll(shown).toMatchObject([{ title: '[HIGH] billing: Something odd', tag: subscription.latest().id }])
+    expect(await shown()).toMatchObject([{ title: '[HIGH] billing: Something odd', tag: subscription.latest().id }])
     expect((await shown())[0]?.body, 'a lock screen shows no private link').not.toContain('/a/')
     await deliver()
     expect((await shown()).length, 'a repetition replaces it').toBe(1)
@@ -256,7 +271,7 @@ test('an encrypted push becomes a notification while no page is open, and its bu
     expect(await shown()).toMatchObject([{ body: 'Acknowledged. Escalation stopped.' }])
     await world.alert({ service: 'billing', title: 'Taken by another' })
     await deliver()
-    await expect.poll(async () => (await shown()).length).toBe(2)
+    expect((await shown()).length).toBe(2)
     const id = (await backup.call('pages')).items.find(one => one.state === 'triggered')?.id ?? ''
     await backup.call('acknowledgePage', { params: { id } })
     await press('[HIGH] billing: Taken by another', 'acknowledge')
@@ -286,9 +301,40 @@ test('the address that the bot in Microsoft Teams tells somebody opens the accou
 
 /** The worker's own scope, as far as the test asks it. */
 interface Scope {
-  readonly registration: { getNotifications(): Promise<{ title: string; body: string; tag: string }[]> }
+  readonly registration: {
+    getNotifications(): Promise<{ title: string; body: string; tag: string }[]>
+    showNotification(title: string, options?: object): Promise<void>
+  }
+  /** How many notifications the worker has shown, see `countShown`. */
+  shown: number
   readonly NotificationEvent: new (type: string, init: object) => Event
   dispatchEvent(event: Event): boolean
+}
+
+/** Runs in the worker: counts from now on what it has shown. */
+function countShown(): void {
+  // biome-ignore lint/plugin: this runs in the worker, whose globals are not those of the test
+  const scope = self as unknown as Scope
+  const show = scope.registration.showNotification.bind(scope.registration)
+  scope.shown = 0
+  scope.registration.showNotification = async (title, options) => {
+    await show(title, options)
+    scope.shown += 1
+  }
+}
+
+/** Runs in the worker. */
+function shownSoFar(): number {
+  // biome-ignore lint/plugin: this runs in the worker, whose globals are not those of the test
+  return (self as unknown as Scope).shown
+}
+
+/** Runs in the worker: whether it shows one more than `before` within so many milliseconds. */
+async function shownAfter({ before, within }: { before: number; within: number }): Promise<boolean> {
+  // biome-ignore lint/plugin: this runs in the worker, whose globals are not those of the test
+  const scope = self as unknown as Scope
+  for (const end = Date.now() + within; Date.now() < end; await new Promise(resolve => setTimeout(resolve, 20))) if (scope.shown > before) return true
+  return false
 }
 
 /** Runs in the worker. An event that a script makes may not prolong the worker's life, so that what it waits for is kept here. */
