@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest'
 import { startPeer } from '../../test/peer.ts'
 import { buildWorld, test } from '../../test/world.ts'
-import { cancel } from '../kernel/jobs.ts'
+import { cancel } from '../kernel/jobs/schedule.ts'
 import { pages } from '../paging/tables.ts'
 
 describe('a silence', () => {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { record, recordAll, system } from '../journal/index.ts'
 import type { Config } from '../kernel/config.ts'
 import type { Database, Reader, Tx } from '../kernel/database.ts'
-import { isAnyRunning } from '../kernel/jobs.ts'
+import { isAnyRunning } from '../kernel/jobs/lease.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import type { Log } from '../kernel/telemetry.ts'
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { Gauge } from 'prom-client'
-import type { Finding } from '../kernel/health.ts'
+import type { Finding } from '../kernel/finding.ts'
 import type { Log, Metrics } from '../kernel/telemetry.ts'
 import { FromPager, type ToPager } from './pager-messages.ts'
 

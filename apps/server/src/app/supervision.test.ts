@@ -1,8 +1,9 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { freePort, until } from '../../test/alertmanager.ts'
@@ -21,6 +22,10 @@ async function withServer(data: string, work: (server: OwnProcess, call: Call) =
     expect(await server.stop()).toBe(0)
   }
 }
+
+/** A disk of its own, where this process may make one. */
+const isMounted = (folder: string, size: string) =>
+  spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=700`, 'none', folder], { stdio: 'ignore' }).status === 0
 
 /** Writes an alert until it is taken in; what is answered in between must be 503 with Retry-After. Returns the seconds that it took. */
 async function untilWritten(call: Call, title: string): Promise<number> {
@@ -79,8 +84,7 @@ describe('the embedded database is supervised', () => {
 
   test('its disk is full and has room again: writes work again within 15 s', { timeout: 240_000 * patience }, async ({ skip }) => {
     const disk = await mkdtemp(join(tmpdir(), 'tocsin-small-disk-'))
-    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=160m,mode=700', 'none', disk], { stdio: 'ignore' }).status !== 0)
-      return skip('a small disk can be mounted by root only')
+    if (!isMounted(disk, '160m')) return skip('a small disk can be mounted by root only')
     try {
       await withServer(join(disk, 'data'), async (server, call) => {
         await call('createAlerts', { body: { title: 'before', severity: 'low' } })
@@ -119,6 +123,55 @@ describe('the embedded database is supervised', () => {
       await rm(disk, { recursive: true, force: true })
     }
   })
+})
+
+test('a disk that is full before the start is said in one sentence, and once there is room the start succeeds', { timeout: 120_000 * patience }, async ({
+  skip,
+}) => {
+  const disk = await mkdtemp(join(tmpdir(), 'tocsin-full-disk-'))
+  if (!isMounted(disk, '160m')) return skip('a small disk can be mounted by root only')
+  const data = join(disk, 'data')
+  const refused = async () => {
+    const server = spawnServer({ TOCSIN_DATA: data, PORT: '0', TOCSIN_LOG_LEVEL: 'silent' })
+    expect(await server.ended).not.toBe(0)
+    return server.errors().trim()
+  }
+  try {
+    const { bavail, bsize } = statfsSync(disk)
+    writeFileSync(join(disk, 'ballast'), Buffer.alloc(bavail * bsize))
+    expect(await refused()).toBe(`TOCSIN_DATA ${data}: the disk is full. Free up space, then start again.`)
+    writeFileSync(join(disk, 'ballast'), Buffer.alloc(bavail * bsize - 1_000_000))
+    expect(await refused()).toBe(`The disk of ${data}/postgres is full: the embedded database needs 80 MB. Free up space, then start again.`)
+    rmSync(join(disk, 'ballast'))
+    await withServer(data, async (_, call) => void (await call('createAlerts', { body: { title: 'there is room', severity: 'low' } })))
+  } finally {
+    execFileSync('umount', ['-l', disk])
+    await rm(disk, { recursive: true, force: true })
+  }
+})
+
+test('of ten servers that start at once on one data folder, one runs', { timeout: 120_000 * patience }, async () => {
+  const data = await mkdtemp(join(tmpdir(), 'tocsin-ten-starts-'))
+  const hold = `
+    import { holdDataFolder } from ${JSON.stringify(new URL('./data-folder.ts', import.meta.url).href)}
+    process.stdin.once('data', () => {
+      try { holdDataFolder(${JSON.stringify(data)}); console.log('held') } catch (error) { console.log(error.message) }
+    })
+    process.stdin.once('end', () => process.exit())
+    console.log('ready')`
+  // Two rounds: what the first leaves behind, as a killed server does, is taken over by one as well.
+  for (let round = 0; round < 2; round += 1) {
+    const starts = Array.from({ length: 10 }, () => spawn(process.execPath, ['--input-type=module', '-e', hold], { stdio: ['pipe', 'pipe', 'inherit'] }))
+    const lines = starts.map(({ stdout }) => createInterface(stdout)[Symbol.asyncIterator]())
+    for (const line of lines) expect((await line.next()).value).toBe('ready')
+    for (const { stdin } of starts) stdin.write('go')
+    const said = await Promise.all(lines.map(async line => (await line.next()).value))
+    expect(said.filter(line => line === 'held')).toHaveLength(1)
+    expect(said.filter(line => /^Another Tocsin server \(process \d+\) is using the data folder/.test(line ?? ''))).toHaveLength(9)
+    await Promise.all(starts.map(start => new Promise(resolve => start.once('exit', resolve).kill('SIGKILL'))))
+  }
+  expect(readdirSync(data), 'nothing is left of those that were refused').toEqual(['server.pid'])
+  await rm(data, { recursive: true, force: true })
 })
 
 test('a damaged page of the journal is named by /readyz, and does not fill the log', { timeout: 120_000 * patience }, async () => {

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { type Database, isSqlState, isUnavailable } from '../kernel/database.ts'
-import type { Finding } from '../kernel/health.ts'
+import type { Finding } from '../kernel/finding.ts'
 
 /** Entries read by one look: the latest, and the next of a round through all, so that damage is found wherever it is. */
 const entriesAtOnce = 1_000

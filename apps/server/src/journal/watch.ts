@@ -2,8 +2,8 @@ import type { JournalReaderStatus } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
 import { Gauge } from 'prom-client'
 import type { Alarm, Alarms } from '../kernel/alarms.ts'
-import { type Database, isUnavailable, type Reader } from '../kernel/database.ts'
-import type { Finding } from '../kernel/health.ts'
+import type { Database, Reader } from '../kernel/database.ts'
+import type { Finding } from '../kernel/finding.ts'
 import type { Log, Metrics } from '../kernel/telemetry.ts'
 import { countDeadLetters } from './dead-letters.ts'
 import type { JournalReaders } from './follow.ts'
@@ -131,12 +131,8 @@ export class JournalWatch {
 
   /** For `/readyz`. */
   async health(): Promise<Finding | undefined> {
-    const seen = await this.read().catch((error: unknown) => {
-      // A database that is away is told of by its own check.
-      if (isUnavailable(error)) return undefined
-      throw error
-    })
-    const found = seen ? sentencesOf(seen.readers, seen.writers) : []
+    const { readers, writers } = await this.read()
+    const found = sentencesOf(readers, writers)
     return found.length === 0 ? undefined : { severity: 'degraded', detail: found.join(' ') }
   }
 

@@ -6,11 +6,11 @@ import { expect, test } from 'vitest'
 const domain = /acknowledg|\balerts?\b|\bpaged?\b|\bpages\b|escalat|incident|on.?call\b|slack|twilio|\bteams\b|ntfy|smtp|syslog|taxii/i
 const allowed: Readonly<Record<string, RegExp>> = {
   'cursor.ts': /\bpage\b/,
-  'lanes.ts': /escalation|'paging'/,
+  'jobs/lanes.ts': /escalation|'paging'/,
 }
 
 test('the kernel knows no page, alert or incident, no channel and no source of events', () => {
-  const files = readdirSync(import.meta.dirname).filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  const files = readdirSync(import.meta.dirname, { encoding: 'utf8', recursive: true }).filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts'))
   expect(files.length).toBeGreaterThan(20)
   const found = files.flatMap(name =>
     readFileSync(join(import.meta.dirname, name), 'utf8')

@@ -44,7 +44,7 @@ const steadyMs = 60_000
  * process ends by itself (killed, out of memory, disk full) it is started again on the same port, for ever.
  * One that a killed server left behind is ended first. PostgreSQL refuses root, so root runs it in a user namespace, or as
  * nobody where namespaces are switched off.
- * @throws Error with one sentence when the first start fails.
+ * @throws Error with one sentence when the first start fails
  */
 export async function startEmbeddedPostgres(folder: string, log: Log): Promise<EmbeddedPostgres> {
   const native = nativeFolder()
@@ -52,9 +52,13 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
   await endStale(folder)
   makeFolder(folder)
   const cluster = join(folder, 'cluster')
+  const isNew = !existsSync(join(cluster, 'PG_VERSION'))
+  // Short of that, initdb would stop half-way with a message of its own.
+  if (isNew && (freeBytes(folder) ?? Infinity) < newClusterBytes)
+    throw new Error(`The disk of ${folder} is full: the embedded database needs ${newClusterBytes / 1_048_576} MB. Free up space, then start again.`)
   const launch = launcher(folder)
   const password = clusterPassword(folder)
-  if (!existsSync(join(cluster, 'PG_VERSION'))) initialise(native, folder, cluster, launch)
+  if (isNew) initialise(native, folder, cluster, launch)
   const port = await freePort()
   const begin = () =>
     observe(launch.start(join(native, 'bin', 'postgres'), ['-D', cluster, '-p', String(port), ...settings.flatMap(setting => ['-c', setting])]))
@@ -65,6 +69,7 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
     await createDatabase(address('postgres'))
   } catch (error) {
     await stop(current.child)
+    if ((freeBytes(folder) ?? Infinity) < logFileBytes) throw new Error(`The disk of ${folder} is full. Free up space, then start again.`, { cause: error })
     throw error
   }
   const stopping = new AbortController()
@@ -75,7 +80,7 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
       await current.ended
       if (stopping.signal.aborted) return
       if (Date.now() - startedAt > steadyMs) failures = 0
-      log.error({ output: current.lastLine() }, 'the embedded PostgreSQL exited unexpectedly; restarting')
+      log.error({ output: current.cause() }, 'the embedded PostgreSQL exited unexpectedly; restarting')
       await sleep(Math.min(maxRestartDelayMs, 100 * 2 ** Math.min(failures, 10)), undefined, { signal: stopping.signal }).catch(() => undefined)
       if (stopping.signal.aborted) return
       try {
@@ -112,6 +117,8 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
 
 /** A file of PostgreSQL's log of changes: where there is no room for another, it gives up. */
 const logFileBytes = 16 * 1_048_576
+/** What a new cluster and its first log files take. */
+const newClusterBytes = 80 * 1_048_576
 
 function freeBytes(folder: string): number | undefined {
   try {
@@ -159,8 +166,8 @@ interface Run {
   readonly child: ChildProcess
   /** Resolves when the process is gone, also when it could not be started. */
   readonly ended: Promise<void>
-  /** The last line that it said, or how it ended. */
-  lastLine(): string
+  /** Why it failed as it said itself, or how it ended. */
+  cause(): string
 }
 
 function observe(child: ChildProcess): Run {
@@ -180,7 +187,7 @@ function observe(child: ChildProcess): Run {
   return {
     child,
     ended,
-    lastLine: () => output.join('').trim().split('\n').at(-1) || failure?.message || (child.signalCode ?? `exit code ${child.exitCode}`),
+    cause: () => causeIn(output.join('')) || failure?.message || (child.signalCode ?? `exit code ${child.exitCode}`),
   }
 }
 
@@ -207,10 +214,15 @@ function launcher(folder: string): Launcher {
     run(program, args) {
       const [command = program, ...rest] = [...prefix, program, ...args]
       const done = spawnSync(command, rest, { cwd: folder, encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' }, ...owner })
-      if (done.status !== 0)
-        throw new Error(`The embedded PostgreSQL could not be set up in ${folder}: ${(done.stderr || String(done.error)).trim().split('\n').at(-1)}`)
+      if (done.status !== 0) throw new Error(`The embedded PostgreSQL could not be set up in ${folder}: ${causeIn(done.stderr) || String(done.error)}`)
     },
   }
+}
+
+/** The line of a program's output that says why it failed; what follows it tells what was tidied up. */
+function causeIn(output: string): string | undefined {
+  const lines = output.trim().split('\n')
+  return (lines.findLast(line => /\b(error|fatal|panic):/i.test(line)) ?? lines.at(-1))?.trim()
 }
 
 function works(command: string, args: string[]): boolean {
@@ -262,7 +274,7 @@ function freePort(): Promise<number> {
   })
 }
 
-async function untilReady({ ended, lastLine }: Run, url: string): Promise<void> {
+async function untilReady({ ended, cause }: Run, url: string): Promise<void> {
   let hasEnded = false
   void ended.then(() => {
     hasEnded = true
@@ -281,7 +293,7 @@ async function untilReady({ ended, lastLine }: Run, url: string): Promise<void> 
       await client.end().catch(() => undefined)
     }
   }
-  throw new Error(`The embedded PostgreSQL did not start: ${lastLine()}`)
+  throw new Error(`The embedded PostgreSQL did not start: ${cause()}`)
 }
 
 async function createDatabase(url: string): Promise<void> {

@@ -1,5 +1,9 @@
+import { sql } from 'drizzle-orm'
 import { describe, expect, test as plain } from 'vitest'
+import { freePort } from '../../test/alertmanager.ts'
 import { test } from '../../test/world.ts'
+import { systemClock } from './clock.ts'
+import { openDatabase } from './database.ts'
 import { HealthChecks } from './health.ts'
 import { openLog } from './telemetry.ts'
 
@@ -18,6 +22,19 @@ describe('health checks', () => {
       { name: 'hanging', severity: 'degraded', detail: 'The check of hanging did not finish within 5 s.' },
     ])
     expect(() => checks.add('well', async () => undefined)).toThrow('already')
+  })
+
+  plain('one that asks a database which is away says nothing beside the check of the database', async () => {
+    const log = openLog('silent', false)
+    const database = openDatabase(`postgres://tocsin@127.0.0.1:${await freePort()}/tocsin`, systemClock, log)
+    const checks = new HealthChecks(log)
+    checks.add('database', () => database.health())
+    checks.add('delivery', async () => {
+      await database.reader().db.execute(sql`select 1`)
+      return undefined
+    })
+    expect(await checks.findings()).toEqual([{ name: 'database', severity: 'unavailable', detail: expect.any(String) }])
+    await database.close()
   })
 
   test('/readyz answers 200 with details while something is degraded, and 503 with the cause while something is unavailable', async ({ world }) => {

@@ -1,11 +1,6 @@
+import { isOutage } from './database.ts'
+import type { Finding } from './finding.ts'
 import type { Log } from './telemetry.ts'
-
-/** What is wrong with a part: `unavailable` takes the server out of service, `degraded` is shown and it goes on. */
-export interface Finding {
-  readonly severity: 'unavailable' | 'degraded'
-  /** One sentence without names of people, addresses or content: anybody may read it. */
-  readonly detail: string
-}
 
 export interface NamedFinding extends Finding {
   /** The part, for example `database`. */
@@ -58,6 +53,8 @@ export class HealthChecks {
       const finding = await Promise.race([check(), late])
       return finding && { name, ...finding }
     } catch (error) {
+      // A database that is away is told of by its own check.
+      if (isOutage(error)) return undefined
       this.#log.warn({ err: error, check: name }, 'a health check failed')
       return { name, severity: 'degraded', detail: `The check of ${name} failed.` }
     } finally {

@@ -6,12 +6,12 @@ import { customers } from '../directory/index.ts'
 import { incidents, pageLead } from '../incidents/index.ts'
 import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
-import { cancel, schedule } from '../kernel/jobs.ts'
-import { clocksLane, defineJob } from '../kernel/lanes.ts'
+import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
+import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/problems.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { lockObligation } from './notices.ts'
-import { morningOf, type ObligationRow, openObligations, warnTopic } from './obligations.ts'
+import { isAnyDue, morningOf, type ObligationRow, warnAnew, warnTopic } from './obligations.ts'
 import { notices, obligations } from './tables.ts'
 
 export const reviewJob = defineJob({ kind: 'notices.review-decision', lane: clocksLane, data: z.object({ obligationId: z.uuid() }) })
@@ -45,6 +45,7 @@ export async function proposeDecision(tx: Tx, context: AppContext, caller: Calle
       version: obligation.version + 1,
     })
     .where(eq(obligations.id, obligationId))
+  if (isAnswered(obligation)) await warnAnew(tx, obligation)
   const { version: _, ...data } = input
   await record(tx, {
     actor: caller.actor,
@@ -61,6 +62,9 @@ function decisionOf(obligation: ObligationRow): Omit<Proposal, 'version'> | unde
   if (kind === null || reasonCategory === null || reason === null || reviewOn === null) return undefined
   return { kind, reasonCategory, reason, reviewOn }
 }
+
+/** A decision stands in the place of the notification: nobody is warned. */
+const isAnswered = ({ state }: ObligationRow) => state === 'deferred' || state === 'waived'
 
 /** What was met stays met, and what leaves now meets it in a moment: neither can be deferred or waived any more. */
 async function assertUnanswered(tx: Tx, obligation: ObligationRow, customer: string): Promise<void> {
@@ -97,7 +101,7 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
     within: incident.id,
     data: { customer: customer.name, ...decision },
   })
-  if ((await openObligations(tx, incident.id)).length === 0) await resolvePagesAbout(tx, context, system, incident.id, warnTopic)
+  if (!(await isAnyDue(tx, incident.id))) await resolvePagesAbout(tx, context, system, incident.id, warnTopic)
 }
 
 /** Withdraws a decision: the obligation is due again, with its original deadline. */
@@ -118,6 +122,7 @@ export async function withdrawDecision(tx: Tx, context: AppContext, caller: Call
     })
     .where(eq(obligations.id, obligationId))
   await cancel(tx, reviewKey(obligationId))
+  if (isAnswered(obligation)) await warnAnew(tx, obligation)
   await record(tx, {
     actor: caller.actor,
     type: 'decision.withdrawn',
@@ -135,7 +140,7 @@ export async function reviewDecision(tx: Tx, context: AppContext, obligationId: 
     .innerJoin(incidents, eq(incidents.id, obligations.incidentId))
     .innerJoin(customers, eq(customers.id, obligations.customerId))
     .where(eq(obligations.id, obligationId))
-  if (!found || (found.obligation.state !== 'deferred' && found.obligation.state !== 'waived')) return
+  if (!found || !isAnswered(found.obligation)) return
   const { obligation, incident, customer } = found
   const decision = decisionOf(obligation)
   if (decision === undefined) return

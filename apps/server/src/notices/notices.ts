@@ -8,14 +8,14 @@ import { type IncidentRow, incidents, lockOpenIncident, pageLead } from '../inci
 import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { cancel, schedule } from '../kernel/jobs.ts'
-import { clocksLane, defineJob } from '../kernel/lanes.ts'
+import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
+import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import type { Delivery } from '../kernel/messenger.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { readSetting } from '../kernel/settings.ts'
 import { messages } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
-import { type ObligationRow, openObligations, warnTopic } from './obligations.ts'
+import { isAnyDue, type ObligationRow, warnTopic } from './obligations.ts'
 import { notices, obligations } from './tables.ts'
 
 type Input = z.output<typeof NoticeInput>
@@ -215,7 +215,7 @@ async function markNotified(tx: Tx, context: AppContext, obligation: ObligationR
     within: obligation.incidentId,
     data: { customer, notifiedAt: tx.now, dueAt: obligation.dueAt, isInTime: obligation.dueAt !== null && tx.now <= obligation.dueAt },
   })
-  if ((await openObligations(tx, obligation.incidentId)).length === 0) await resolvePagesAbout(tx, context, system, obligation.incidentId, warnTopic)
+  if (!(await isAnyDue(tx, obligation.incidentId))) await resolvePagesAbout(tx, context, system, obligation.incidentId, warnTopic)
 }
 
 /** Once every mail has gone its way the notice is sent; when none was taken it is back to be sent again. */

@@ -11,8 +11,8 @@ import { recordAll, system } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
-import { scheduleAll } from '../kernel/jobs.ts'
-import { clocksLane, defineJob } from '../kernel/lanes.ts'
+import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
+import { scheduleAll } from '../kernel/jobs/schedule.ts'
 import { notFound } from '../kernel/problems.ts'
 import { messages } from '../notify/index.ts'
 import { notices, obligations } from './tables.ts'
@@ -86,13 +86,20 @@ async function startClocks(tx: Tx, incidentId: string, declaredAt: Instant, affe
       },
     })),
   )
-  const warnings = [...new Set(started.rows.map(({ hours }) => hours))].flatMap(hours => {
-    const all = scheduleOf(customerClock(hours), declaredAt).warnings
-    // Of warnings that are past already only the last is given, at once.
-    const past = all.filter(warning => warning.at <= tx.now).at(-1)
-    return all.filter(each => each === past || each.at > tx.now)
-  })
+  const warnings = [...new Set(started.rows.map(({ hours }) => hours))].flatMap(hours => warningsLeft(hours, declaredAt, tx.now))
   await scheduleWarnings(tx, incidentId, warnings)
+}
+
+/** The warnings of a clock that runs from now on: those that lie ahead, and of those that are past already only the last, which is given at once. */
+function warningsLeft(hours: number, startedAt: Instant, now: Instant): Warning[] {
+  const all = scheduleOf(customerClock(hours), startedAt).warnings
+  const past = all.filter(warning => warning.at <= now).at(-1)
+  return all.filter(each => each === past || each.at > now)
+}
+
+/** An obligation that was deferred or waived is due again: of the warnings that nobody got meanwhile, the last is given at once. */
+export async function warnAnew(tx: Tx, { incidentId, startedAt, hours }: ObligationRow): Promise<void> {
+  if (startedAt !== null) await scheduleWarnings(tx, incidentId, warningsLeft(hours, startedAt, tx.now))
 }
 
 interface Warning {
@@ -137,12 +144,13 @@ export async function warn(tx: Tx, context: AppContext, incidentId: string, afte
     })),
   )
   const names = open.slice(0, maxNamed).map(({ customer }) => customer)
+  const dueAt = first.obligation.dueAt ?? tx.now
   const more = open.length > maxNamed ? ` and ${open.length - maxNamed} more` : ''
   await pageLead(tx, context, incident, {
     topic: warnTopic,
     brief: 'notification obligation due',
     title: `Incident ${incident.number}: ${open.length === 1 ? '1 customer is' : `${open.length} customers are`} not notified after ${Math.round(afterHours)} hours`,
-    summary: `Not notified: ${names.join(', ')}${more}.\nThe first notice is due on ${when(first.obligation.dueAt ?? tx.now, tx.now)}.`,
+    summary: `Not notified: ${names.join(', ')}${more}.\nThe first notice ${dueAt < tx.now ? 'was' : 'is'} due on ${when(dueAt, tx.now)}.`,
   })
 }
 
@@ -153,7 +161,7 @@ const author = alias(people, 'author')
 
 const cursor = listCursor('obligations', z.tuple([z.boolean(), z.union([z.iso.datetime(), z.literal('infinity')]), z.string(), z.uuid()]))
 const isMet = sql<boolean>`(${obligations.notifiedAt} is not null)`
-const dueAt = sql`coalesce(${obligations.dueAt}, 'infinity'::timestamptz)`
+const dueOrder = sql`coalesce(${obligations.dueAt}, 'infinity'::timestamptz)`
 
 /** Obligations in the order of their list; without a limit all of them. */
 async function selectObligations(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined, limit?: number): Promise<Obligation[]> {
@@ -165,7 +173,7 @@ async function selectObligations(reader: Reader, context: AppContext, viewer: Vi
     .leftJoin(proposer, eq(proposer.id, obligations.decisionById))
     .leftJoin(approver, eq(approver.id, obligations.decisionApprovedById))
     .where(and(condition, context.visibility.condition(viewer, obligations.incidentId)))
-    .orderBy(asc(isMet), asc(dueAt), asc(customers.name), asc(obligations.id))
+    .orderBy(asc(isMet), asc(dueOrder), asc(customers.name), asc(obligations.id))
   const rows = limit === undefined ? await asked : await asked.limit(limit)
   const byObligation = await noticesOf(
     reader,
@@ -255,8 +263,8 @@ export async function listObligations(
     query.view === 'open' ? isOpen : undefined,
     query.incidentId === undefined ? undefined : eq(obligations.incidentId, query.incidentId),
     // The first of the two is the part that an index holds.
-    after && sql`(${isMet}, ${dueAt}) >= (${after[0]}, ${after[1]}::timestamptz)`,
-    after && sql`(${isMet}, ${dueAt}, ${customers.name}, ${obligations.id}) > (${after[0]}, ${after[1]}::timestamptz, ${after[2]}, ${after[3]}::uuid)`,
+    after && sql`(${isMet}, ${dueOrder}) >= (${after[0]}, ${after[1]}::timestamptz)`,
+    after && sql`(${isMet}, ${dueOrder}, ${customers.name}, ${obligations.id}) > (${after[0]}, ${after[1]}::timestamptz, ${after[2]}, ${after[3]}::uuid)`,
   )
   const rows = await selectObligations(reader, context, viewer, condition, query.limit + 1)
   return cursor.page(rows, query.limit, row => [row.notifiedAt !== null, row.dueAt ?? 'infinity', row.customer.name, row.id])
@@ -282,13 +290,23 @@ export async function readObligation(reader: Reader, context: AppContext, viewer
   return obligation
 }
 
-/** What prevents closing the incident: obligations that are due. */
+/** True while a customer of the incident is to be notified now: there is something to warn of. */
+export async function isAnyDue(reader: Reader, incidentId: string): Promise<boolean> {
+  const found = await reader.db
+    .select({ id: obligations.id })
+    .from(obligations)
+    .where(and(eq(obligations.incidentId, incidentId), eq(obligations.state, 'due')))
+    .limit(1)
+  return found.length > 0
+}
+
+/** What prevents closing the incident: obligations that are due or deferred. */
 export async function openObligations(reader: Reader, incidentId: string): Promise<string[]> {
   const rows = await reader.db
     .select({ state: obligations.state, customer: customers.name })
     .from(obligations)
     .innerJoin(customers, eq(customers.id, obligations.customerId))
-    .where(and(eq(obligations.incidentId, incidentId), inArray(obligations.state, ['due', 'deferred'])))
+    .where(and(eq(obligations.incidentId, incidentId), isOpen))
   return rows.map(row => `${row.customer} is not notified yet${row.state === 'deferred' ? ' (deferred)' : ''}.`)
 }
 

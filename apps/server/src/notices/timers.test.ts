@@ -86,6 +86,45 @@ test('a deferral that is withdrawn is reviewed by nobody on its day: its timer g
   expect(pagesAbout(world, primary, 'Globex')).toEqual([])
 })
 
+test('an obligation that is due again after its warnings is warned about at once, and nobody stays paged for one that is deferred', async ({ world }) => {
+  const { primary, lead, list, obligation } = await declared(world)
+  await list('Globex', 'Initech')
+  const approver = await world.person('lead')
+  const defer = async (name: string) => {
+    const { id, version } = await obligation(name)
+    const decision = { kind: 'defer', reasonCategory: 'asked-by-authority', reason: 'The police asks for it.', reviewOn: '2026-12-24' } as const
+    await lead.call('proposeDecision', { params: { id }, body: { ...decision, version } })
+    return approver.call('approveDecision', { params: { id }, body: { version: version + 1 } })
+  }
+  const { id } = await defer('Globex')
+  await world.advance({ hours: 48 })
+  expect(pagesAbout(world, primary, 'Initech'), 'one of them is due').toHaveLength(1)
+  const open = async () => (await lead.call('pages')).items.filter(({ state }) => state === 'triggered').length
+  expect(await open()).toBe(1)
+  await defer('Initech')
+  await world.settle()
+  expect(await open(), 'nobody is to be notified now').toBe(0)
+  await world.advance({ hours: 30 })
+  expect(pagesAbout(world, primary, 'Globex')).toEqual([])
+
+  await lead.call('withdrawDecision', { params: { id } })
+  await world.settle()
+  const [page, ...more] = pagesAbout(world, primary, 'Globex')
+  expect(more).toEqual([])
+  expect(page?.subject).toContain('1 customer is not notified after 71 hours')
+  expect(page?.text).toContain('The first notice was due on')
+  expect(page?.text).not.toContain('Initech')
+  await acknowledgeAll(world, primary)
+  world.takeMails()
+  // A proposal that was not approved changes nothing about the clock, and so does its withdrawal.
+  const { version } = await obligation('Globex')
+  const decision = { kind: 'waive', reasonCategory: 'other', reason: 'R', reviewOn: '2026-12-24' } as const
+  await lead.call('proposeDecision', { params: { id }, body: { ...decision, version } })
+  await lead.call('withdrawDecision', { params: { id } })
+  await world.settle()
+  expect(pagesAbout(world, primary, 'Globex')).toEqual([])
+})
+
 test('what a notice promised is remembered while the incident is open, and nobody is paged about it once it is closed', async ({ world }) => {
   const { primary, lead, params, version, list, obligation } = await declared(world)
   await list('Globex')

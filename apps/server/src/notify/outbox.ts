@@ -6,8 +6,10 @@ import { addSeconds } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
 import type { Database, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { cancel, type JobRunner, type NewJob, type Run, scheduleAll } from '../kernel/jobs.ts'
-import { defineJob, escalationLane, type JobKind, type Lane } from '../kernel/lanes.ts'
+import type { Run } from '../kernel/jobs/handlers.ts'
+import { defineJob, escalationLane, type JobKind, type Lane } from '../kernel/jobs/lanes.ts'
+import type { JobRunner } from '../kernel/jobs/runner.ts'
+import { cancel, type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
 import {
   type DeliveryListener,
   linkPlaceholder,
