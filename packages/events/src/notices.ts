@@ -64,6 +64,15 @@ export const noticeEvents = [
     sentence: ({ data }) => `Changed the notice to ${data.customer}`,
   }),
   event({
+    type: 'notice.discarded',
+    version: 1,
+    subject: 'notice',
+    within: 'incident',
+    data: z.strictObject({ customer: z.string(), state: z.enum(['draft', 'approved']), sha256: Digest }),
+    sentence: ({ data }) =>
+      `Discarded the ${data.state === 'draft' ? 'draft of a notice' : 'approved notice'} to ${data.customer}, who is not affected any more`,
+  }),
+  event({
     type: 'notice.approved',
     version: 1,
     subject: 'notice',
@@ -133,6 +142,6 @@ export const noticeEvents = [
     version: 1,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ what: z.enum(['obligation', 'warning', 'late warning', 'review']), count: Count }),
+    data: z.strictObject({ what: z.enum(['obligation', 'deadline', 'warning', 'late warning', 'review', 'announced update']), count: Count }),
   }),
 ] as const

@@ -1,5 +1,6 @@
 import { customerClock, schedule as scheduleOf } from '@tocsin/deadlines'
-import { and, asc, eq, inArray, isNotNull, ne, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull, ne, notExists, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import type { Counter } from 'prom-client'
 import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
@@ -11,19 +12,20 @@ import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { scheduleAll } from '../kernel/jobs/schedule.ts'
 import { jobs } from '../kernel/tables.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
-import { reviewJob, reviewKey } from './decisions.ts'
-import { followIncident, morningOf, scheduleWarnings, warnKey } from './obligations.ts'
-import { obligations } from './tables.ts'
+import { followIncident, morningOf, scheduleWarnings } from './obligations.ts'
+import { notices, obligations } from './tables.ts'
+import { communicationJob, communicationKey, reviewJob, reviewKey, warnKey } from './timers.ts'
 
 export const watchdogJob = defineJob({ kind: 'notices.audit', lane: clocksLane, data: z.object({}) })
-/** A warning that is later than that is reported. */
+/** A warning whose timer is set for later than that is set anew; one that failed is tried again sooner. */
 const lateSeconds = 60
+const lateAlarm = 'obligation-warnings-late'
 /** Repaired in one audit; the rest is left for the next one, and logged. */
 const maxRepaired = 200
 
 interface Repair {
   readonly incidentId: string
-  readonly what: 'obligation' | 'warning' | 'late warning' | 'review'
+  readonly what: 'obligation' | 'deadline' | 'warning' | 'late warning' | 'review' | 'announced update'
   readonly count: number
 }
 
@@ -35,11 +37,17 @@ export const auditCounter = defineCounter({
 })
 
 /**
- * Once a minute: every affected customer of a declared incident has an obligation whose clock runs, every running one has its next warning, every
- * decision its day of review. What is missing is repaired and reported to the administrators: it should not have been possible.
+ * Once a minute: every affected customer of a declared incident has an obligation whose clock runs and is due when its contract says, every running one
+ * has its next warning, every decision its day of review, every announced update its reminder. What is missing is repaired and reported to the administrators: it should not have been possible.
  */
 export async function auditObligations(tx: Tx, context: AppContext, counter: AuditCounter): Promise<void> {
-  const repairs = [...(await repairObligations(tx)), ...(await repairWarnings(tx)), ...(await repairReviews(tx))]
+  const repairs = [
+    ...(await repairObligations(tx)),
+    ...(await repairDeadlines(tx)),
+    ...(await repairWarnings(tx, context)),
+    ...(await repairReviews(tx)),
+    ...(await repairAnnouncedUpdates(tx)),
+  ]
   counter.inc({ result: repairs.length > 0 ? 'repaired' : 'in order' })
   if (repairs.length === 0) return
   context.log.error({ repairs }, 'the auditor repaired notification obligations')
@@ -64,8 +72,8 @@ export async function auditObligations(tx: Tx, context: AppContext, counter: Aud
     )
   const affected = numbers.map(({ number }) => number).sort((a, b) => a - b)
   await context.alarms.raise(tx, {
-    // Another day is another page: this one stays open once it is acknowledged.
-    key: `obligations-repaired:${tx.now.slice(0, 10)}:${affected.join(',')}`.slice(0, 300),
+    // Each repair is a page of its own: one that was acknowledged stays open, and what is lost after it is another fault.
+    key: `obligations-repaired:${tx.now}`,
     title: `The auditor repaired notification deadlines of ${affected.length === 1 ? `incident ${affected[0]}` : `${affected.length} incidents`}`,
     summary: `Missing or late obligations, warnings or reviews were repaired: ${repairs.map(({ what, count }) => `${count} x ${what}`).join(', ')}. Check the obligations of incident ${affected.slice(0, 20).join(', ')} and find the cause. This should not happen.`,
   })
@@ -97,7 +105,24 @@ async function repairObligations(tx: Tx): Promise<Repair[]> {
   return locked.map(({ id }) => ({ incidentId: id, what: 'obligation' as const, count: counts.get(id) ?? 0 }))
 }
 
-async function repairWarnings(tx: Tx): Promise<Repair[]> {
+/** A deadline is where its clock began and the hours of the contract put it, and nowhere else. */
+async function repairDeadlines(tx: Tx): Promise<Repair[]> {
+  const right = sql`${obligations.startedAt} + make_interval(hours => ${obligations.hours})`
+  const wrong = tx.db
+    .select({ id: obligations.id })
+    .from(obligations)
+    .where(and(inArray(obligations.state, ['due', 'deferred']), sql`${obligations.dueAt} is distinct from ${right}`))
+    .limit(maxRepaired)
+    .for('update', { skipLocked: true })
+  const repaired = await tx.db
+    .update(obligations)
+    .set({ dueAt: right, version: sql`${obligations.version} + 1` })
+    .where(inArray(obligations.id, wrong))
+    .returning({ incidentId: obligations.incidentId })
+  return counted('deadline', repaired)
+}
+
+async function repairWarnings(tx: Tx, context: AppContext): Promise<Repair[]> {
   // Customers of an incident with the same clock share their warnings: one row for all of them.
   const clocks = await tx.db
     .selectDistinct({ incidentId: obligations.incidentId, startedAt: obligations.startedAt, hours: obligations.hours })
@@ -114,14 +139,27 @@ async function repairWarnings(tx: Tx): Promise<Repair[]> {
   const found = await tx.db.select({ key: jobs.key, runAt: jobs.runAt }).from(jobs).where(sql`${jobs.key} = any(${keys}::text[])`)
   const waiting = new Map(found.map(({ key, runAt }) => [key, runAt]))
   const repairs: Repair[] = []
+  const [latest, late] = [addSeconds(tx.now, lateSeconds), addSeconds(tx.now, -lateSeconds)]
   for (const [incidentId, warnings] of Map.groupBy(expected, ({ incidentId }) => incidentId)) {
-    // One that is past has been given, and its job is gone with it.
+    // One that is past has been given, and its timer is gone with it.
     const missing = warnings.filter(({ at, key }) => at > tx.now && !waiting.has(key))
-    const late = warnings.filter(({ at, key }) => waiting.has(key) && at < addSeconds(tx.now, -lateSeconds))
-    await (missing.length > 0 ? scheduleWarnings(tx, incidentId, missing) : undefined)
+    const moved = warnings.filter(({ at, key }) => {
+      const runAt = waiting.get(key)
+      return runAt !== undefined && runAt > at && runAt > latest
+    })
+    if (missing.length + moved.length > 0) await scheduleWarnings(tx, incidentId, [...missing, ...moved])
     if (missing.length > 0) repairs.push({ incidentId, what: 'warning', count: missing.length })
-    if (late.length > 0) repairs.push({ incidentId, what: 'late warning', count: late.length })
+    if (moved.length > 0) repairs.push({ incidentId, what: 'late warning', count: moved.length })
   }
+  const stuck = expected.filter(({ at, key }) => at < late && (waiting.get(key) ?? latest) < latest)
+  if (stuck.length === 0) await context.alarms.resolve(tx, lateAlarm)
+  else
+    await context.alarms.raise(tx, {
+      key: lateAlarm,
+      title: `${stuck.length === 1 ? '1 notification warning is' : `${stuck.length} notification warnings are`} late`,
+      summary:
+        'Their jobs are due and have not succeeded, so the incident leads are not paged about customers who are not notified. See the log for the error.',
+    })
   return repairs
 }
 
@@ -143,5 +181,40 @@ async function repairReviews(tx: Tx): Promise<Repair[]> {
       reviewOn === null ? [] : [{ kind: reviewJob, key: reviewKey(id), runAt: morningOf(reviewOn), data: { obligationId: id } }],
     ),
   )
-  return [...Map.groupBy(missing, ({ incidentId }) => incidentId)].map(([incidentId, all]) => ({ incidentId, what: 'review' as const, count: all.length }))
+  return counted('review', missing)
 }
+
+/** What the last notice to a customer announced, and is still to come. */
+async function repairAnnouncedUpdates(tx: Tx): Promise<Repair[]> {
+  const newer = alias(notices, 'newer')
+  const missing = await tx.db
+    .select({ id: notices.id, obligationId: notices.obligationId, incidentId: obligations.incidentId, at: notices.nextCommunicationAt })
+    .from(notices)
+    .innerJoin(obligations, eq(obligations.id, notices.obligationId))
+    .innerJoin(incidents, eq(incidents.id, obligations.incidentId))
+    .where(
+      and(
+        eq(notices.state, 'sent'),
+        gt(notices.nextCommunicationAt, tx.now),
+        ne(incidents.status, 'closed'),
+        notExists(
+          tx.db
+            .select({ id: newer.id })
+            .from(newer)
+            .where(and(eq(newer.obligationId, notices.obligationId), eq(newer.state, 'sent'), gt(newer.sentAt, notices.sentAt))),
+        ),
+        sql`not exists (select 1 from ${jobs} where ${jobs.key} = 'next-communication:' || ${notices.obligationId}::text)`,
+      ),
+    )
+    .limit(maxRepaired)
+  await scheduleAll(
+    tx,
+    missing.flatMap(({ id, obligationId, at }) =>
+      at === null ? [] : [{ kind: communicationJob, key: communicationKey(obligationId), runAt: at, data: { noticeId: id } }],
+    ),
+  )
+  return counted('announced update', missing)
+}
+
+const counted = (what: Repair['what'], all: readonly { readonly incidentId: string }[]): Repair[] =>
+  [...Map.groupBy(all, ({ incidentId }) => incidentId)].map(([incidentId, ofIncident]) => ({ incidentId, what, count: ofIncident.length }))

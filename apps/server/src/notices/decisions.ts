@@ -1,21 +1,17 @@
 import { includesRole, type reasonCategories } from '@tocsin/api'
 import { and, eq } from 'drizzle-orm'
-import { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { incidents, pageLead } from '../incidents/index.ts'
 import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
-import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/problems.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { lockObligation } from './notices.ts'
-import { isAnyDue, morningOf, type ObligationRow, warnAnew, warnTopic } from './obligations.ts'
+import { morningOf, type ObligationRow, resolveWarnings, warnAnew } from './obligations.ts'
 import { notices, obligations } from './tables.ts'
-
-export const reviewJob = defineJob({ kind: 'notices.review-decision', lane: clocksLane, data: z.object({ obligationId: z.uuid() }) })
-export const reviewKey = (obligationId: string) => `decision:${obligationId}`
+import { reviewJob, reviewKey, reviewTopic } from './timers.ts'
 
 interface Proposal {
   readonly version: number
@@ -45,7 +41,11 @@ export async function proposeDecision(tx: Tx, context: AppContext, caller: Calle
       version: obligation.version + 1,
     })
     .where(eq(obligations.id, obligationId))
-  if (isAnswered(obligation)) await warnAnew(tx, obligation)
+  await resolvePagesAbout(tx, context, caller.actor, incident.id, reviewTopic(obligationId))
+  if (isAnswered(obligation)) {
+    await cancel(tx, reviewKey(obligationId))
+    await warnAnew(tx, obligation)
+  }
   const { version: _, ...data } = input
   await record(tx, {
     actor: caller.actor,
@@ -101,7 +101,7 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
     within: incident.id,
     data: { customer: customer.name, ...decision },
   })
-  if (!(await isAnyDue(tx, incident.id))) await resolvePagesAbout(tx, context, system, incident.id, warnTopic)
+  await resolveWarnings(tx, context, obligation)
 }
 
 /** Withdraws a decision: the obligation is due again, with its original deadline. */
@@ -122,6 +122,7 @@ export async function withdrawDecision(tx: Tx, context: AppContext, caller: Call
     })
     .where(eq(obligations.id, obligationId))
   await cancel(tx, reviewKey(obligationId))
+  await resolvePagesAbout(tx, context, caller.actor, incident.id, reviewTopic(obligationId))
   if (isAnswered(obligation)) await warnAnew(tx, obligation)
   await record(tx, {
     actor: caller.actor,
@@ -152,7 +153,7 @@ export async function reviewDecision(tx: Tx, context: AppContext, obligationId: 
     data: { customer, kind: decision.kind, reviewOn: decision.reviewOn },
   })
   await pageLead(tx, context, incident, {
-    topic: `decision ${obligationId}`,
+    topic: reviewTopic(obligationId),
     brief: 'review of a notification decision due',
     title: `Incident ${incident.number}: review of a notification decision is due`,
     summary: `The notification of ${customer} was ${decision.kind === 'defer' ? 'deferred' : 'waived'}, with a review today. Notify the customer, or make a new decision.`,

@@ -4,9 +4,10 @@ import type { ClosingConditions, DeclarationEffects } from '../incidents/index.t
 import type { Tx } from '../kernel/database.ts'
 import type { Audits } from '../paging/index.ts'
 import { auditCounter, auditObligations, watchdogJob } from './auditor.ts'
-import { approveDecision, proposeDecision, reviewDecision, reviewJob, withdrawDecision } from './decisions.ts'
-import { approveNotice, changeNotice, communicationJob, draftNotice, remindOfCommunication, sendNotice, settleDelivery } from './notices.ts'
-import { followIncident, listObligations, openObligations, readObligation, warn, warnJob } from './obligations.ts'
+import { approveDecision, proposeDecision, reviewDecision, withdrawDecision } from './decisions.ts'
+import { approveNotice, changeNotice, draftNotice, remindOfCommunication, sendNotice, settleDelivery } from './notices.ts'
+import { followIncident, listObligations, openObligations, readObligation, warn } from './obligations.ts'
+import { communicationJob, reviewJob, warnJob } from './timers.ts'
 
 export { countObligations, obligationsOf } from './obligations.ts'
 

@@ -1,4 +1,3 @@
-import type { NoticeInput } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import { and, eq, ne } from 'drizzle-orm'
 import { z } from 'zod'
@@ -8,19 +7,18 @@ import { type IncidentRow, incidents, lockOpenIncident, pageLead } from '../inci
 import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import type { Delivery } from '../kernel/messenger.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { readSetting } from '../kernel/settings.ts'
 import { messages } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
-import { isAnyDue, type ObligationRow, warnTopic } from './obligations.ts'
+import { type ObligationRow, resolveWarnings } from './obligations.ts'
 import { notices, obligations } from './tables.ts'
+import { type NoticeText, textOf } from './text.ts'
+import { communicationJob, communicationKey, communicationTopic, reviewKey, reviewTopic } from './timers.ts'
 
-type Input = z.output<typeof NoticeInput>
 type NoticeRow = typeof notices.$inferSelect
-export const communicationJob = defineJob({ kind: 'notices.next-communication', lane: clocksLane, data: z.object({ noticeId: z.uuid() }) })
 
 interface LockedObligation {
   readonly obligation: ObligationRow
@@ -50,17 +48,12 @@ async function lockNotice(tx: Tx, context: AppContext, caller: Caller, noticeId:
   return { ...obligation, notice }
 }
 
-/** What of a notice its customer reads: what an approval is for. */
-function textOf({ nature, userImpact, mitigation, isInvestigationComplete, nextSteps, nextCommunicationAt }: Input) {
-  return { nature, userImpact, mitigation, isInvestigationComplete, nextSteps, nextCommunicationAt }
-}
-
 function assertNotWaived(obligation: ObligationRow): void {
   if (obligation.state === 'waived') throw conflict('The notification of this customer was waived. Withdraw the waiver first.')
 }
 
 /** Drafts a notice. It can be done before the declaration; one at a time is in the making. */
-export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, obligationId: string, input: Input): Promise<string> {
+export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, obligationId: string, input: NoticeText): Promise<string> {
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
   assertNotWaived(obligation)
   const unsent = await tx.db
@@ -89,7 +82,7 @@ export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, o
 }
 
 /** Changes a notice that was not sent. An approval given before is void. */
-export async function changeNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, input: Input & { version: number }): Promise<string> {
+export async function changeNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, input: NoticeText & { version: number }): Promise<string> {
   const { version, ...content } = input
   const { notice, obligation, incident, customer } = await lockNotice(tx, context, caller, noticeId, version)
   if (notice.state === 'sending' || notice.state === 'sent') throw conflict('A sent notice cannot be changed. Draft an update instead.')
@@ -200,7 +193,7 @@ export async function settleDelivery(tx: Tx, context: AppContext, delivery: Deli
     data: { customer, address: delivery.address, receipt: delivery.receipt, messageId: delivery.messageId },
   })
   if (delivery.state === 'sent' && (obligation.state === 'due' || obligation.state === 'deferred')) await markNotified(tx, context, obligation, customer)
-  await settleNotice(tx, delivery.purposeId)
+  await settleNotice(tx, context, delivery.purposeId, within)
 }
 
 async function markNotified(tx: Tx, context: AppContext, obligation: ObligationRow, customer: string): Promise<void> {
@@ -215,11 +208,13 @@ async function markNotified(tx: Tx, context: AppContext, obligation: ObligationR
     within: obligation.incidentId,
     data: { customer, notifiedAt: tx.now, dueAt: obligation.dueAt, isInTime: obligation.dueAt !== null && tx.now <= obligation.dueAt },
   })
-  if (!(await isAnyDue(tx, obligation.incidentId))) await resolvePagesAbout(tx, context, system, obligation.incidentId, warnTopic)
+  await resolveWarnings(tx, context, obligation)
+  await cancel(tx, reviewKey(obligation.id))
+  await resolvePagesAbout(tx, context, system, obligation.incidentId, reviewTopic(obligation.id))
 }
 
 /** Once every mail has gone its way the notice is sent; when none was taken it is back to be sent again. */
-async function settleNotice(tx: Tx, noticeId: string): Promise<void> {
+async function settleNotice(tx: Tx, context: AppContext, noticeId: string, incidentId: string): Promise<void> {
   const [notice] = await tx.db.select().from(notices).where(eq(notices.id, noticeId)).for('update')
   if (notice?.state !== 'sending') return
   const sent = await tx.db
@@ -234,7 +229,8 @@ async function settleNotice(tx: Tx, noticeId: string): Promise<void> {
     .where(eq(notices.id, noticeId))
   if (!isTaken) return
   // What an earlier notice announced is fulfilled by this one.
-  const key = `next-communication:${notice.obligationId}`
+  const key = communicationKey(notice.obligationId)
+  await resolvePagesAbout(tx, context, system, incidentId, communicationTopic(notice.obligationId))
   if (notice.nextCommunicationAt === null) await cancel(tx, key)
   else await schedule(tx, { kind: communicationJob, key, runAt: notice.nextCommunicationAt, data: { noticeId } })
 }
@@ -251,7 +247,7 @@ export async function remindOfCommunication(tx: Tx, context: AppContext, noticeI
   const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, found.incidentId))
   if (!incident || incident.status === 'closed') return
   await pageLead(tx, context, incident, {
-    topic: `next-communication ${found.notice.obligationId}`,
+    topic: communicationTopic(found.notice.obligationId),
     brief: 'next communication due',
     title: `Incident ${incident.number}: the next communication to ${found.customer} is due`,
     summary: `The last notice to ${found.customer} announced the next communication for now. Draft and send the update.`,

@@ -7,8 +7,9 @@ import { customers } from '../directory/tables.ts'
 import { incidentCustomers, incidents } from '../incidents/tables.ts'
 import { newId } from '../kernel/ids.ts'
 import { jobs } from '../kernel/tables.ts'
-import { followIncident, openObligations, warn, warnJob } from './obligations.ts'
+import { followIncident, openObligations, warn } from './obligations.ts'
 import { obligations as obligationRows } from './tables.ts'
+import { warnJob } from './timers.ts'
 
 const criteria = {
   privacy: 'confirmed',
@@ -112,12 +113,13 @@ describe('the clock of an obligation', () => {
       const [incident] = await context.database.reader().db.select().from(incidents).where(eq(incidents.id, params.id))
       if (!incident) throw new Error('it was opened')
       const follow = await statements(() => context.database.transaction(tx => followIncident(tx, incident)))
-      for (const page of (await lead.call('pages')).items) await lead.call('acknowledgePage', { params: { id: page.id } })
       const warned = await statements(() => context.database.transaction(tx => warn(tx, context, params.id, 48)))
       return { follow, warned }
     }
     await context.jobs.stop()
     await context.readers.stop()
+    // Each takes the place of an earlier one.
+    await context.database.transaction(tx => warn(tx, context, params.id, 48))
     const one = await counted(1)
     const many = await counted(1_200)
     expect(many.follow).toBe(one.follow)
@@ -151,7 +153,7 @@ async function statements(work: () => Promise<unknown>): Promise<number> {
 }
 
 describe('a warning', () => {
-  test('names up to 20 customers, the one due first on top, counts the rest, and is on record for each', async ({ world }) => {
+  test('names up to 20 customers whose clock has it, counts the rest, takes the place of the one before, and is on record for each', async ({ world }) => {
     const { lead, params, declare, obligations, entries } = await ready(world)
     const { context } = world.server
     await declare()
@@ -171,36 +173,53 @@ describe('a warning', () => {
       await lead.call('acknowledgePage', { params: { id: page?.id ?? '' } })
       return { title, summary }
     }
-    expect(await warned(47.6)).toEqual({
+    expect(await warned(48)).toEqual({
       title: 'Incident 1: 1 customer is not notified after 48 hours',
       summary: 'Not notified: Globex.\nThe first notice is due on Nov 26, 08:00 UTC.',
     })
     const names = Array.from({ length: 19 }, (_, n) => `Customer ${n + 10}`)
     await add(names)
-    expect(await warned(16)).toEqual({
-      title: 'Incident 1: 20 customers are not notified after 16 hours',
-      summary: `Not notified: ${names.join(', ')}, Globex.\nThe first notice is due on Nov 24, 08:00 UTC.`,
+    expect(await warned(16), 'the clock of Globex has no such warning').toEqual({
+      title: 'Incident 1: 19 customers are not notified after 16 hours',
+      summary: `Not notified: ${names.join(', ')}.\nThe first notice is due on Nov 24, 08:00 UTC.`,
     })
-    await add(['Customer 30'])
+    await add(['Customer 30', 'Customer 31'])
     expect((await warned(16)).summary).toContain(`Not notified: ${names.join(', ')}, Customer 30 and 1 more.`)
+    const pages = (await lead.call('pages')).items.filter(({ title }) => title.includes('not notified'))
+    expect(pages.map(({ title, state }) => `${title.slice(12)}: ${state}`)).toEqual([
+      '21 customers are not notified after 16 hours: acknowledged',
+      '19 customers are not notified after 16 hours: resolved',
+      '1 customer is not notified after 48 hours: acknowledged',
+    ])
 
     const globex = (await obligations()).find(({ customer }) => customer.name === 'Globex')
     const entry = { actor: { kind: 'system' }, subject: { kind: 'obligation', id: globex?.id } }
     const opened = await entries('obligation.opened')
-    expect(opened).toHaveLength(21)
+    expect(opened).toHaveLength(22)
     const { startedAt, dueAt, customer } = globex ?? expect.fail('it was opened')
     expect(opened.at(-1)).toMatchObject({ ...entry, data: { customer: 'Globex', customerId: customer.id, customerVersion: 1, startedAt, dueAt, hours: 72 } })
     const given = await entries('obligation.warned')
-    expect(given).toHaveLength(1 + 20 + 21)
-    expect(given.at(-1)).toMatchObject({ ...entry, data: { customer: 'Globex', afterHours: 47.6, dueAt } })
+    expect(given).toHaveLength(1 + 19 + 21)
+    expect(given.at(-1)).toMatchObject({ ...entry, data: { customer: 'Globex', afterHours: 48, dueAt } })
   })
 })
 
 describe('the obligations of an incident', () => {
   test('are those to the customers on its list, until it is declared; where nobody is to be notified, nobody is warned', async ({ world }) => {
-    const { lead, params, obligations, listed, list, entries } = await ready(world, ['Globex', 'Initech'])
+    const { lead, primary, params, obligations, listed, list, entries } = await ready(world, ['Globex', 'Initech'])
     const { context } = world.server
+    const id = (await obligations()).find(({ customer }) => customer.name === 'Globex')?.id ?? ''
+    const drafted = await primary.call('draftNotice', {
+      params: { id },
+      body: { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true },
+    })
     await list(listed.slice(1))
+    // What was drafted for who is not affected goes too, and is on record.
+    const [draft] = await entries('notice.drafted')
+    const { sha256 } = (draft?.data ?? {}) as { sha256?: string }
+    expect(await entries('notice.discarded')).toMatchObject([
+      { subject: { kind: 'notice', id: drafted.notices[0]?.id }, data: { customer: 'Globex', state: 'draft', sha256 } },
+    ])
     expect((await obligations()).map(({ customer, state }) => [customer.name, state])).toEqual([['Initech', 'pending']])
     await list([])
     expect(await obligations()).toEqual([])
@@ -317,6 +336,40 @@ describe('the auditor of obligations', () => {
     const recorded = (await lead.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === 'obligation.repaired')
     expect(recorded.map(entry => entry.subject.id)).toEqual(recorded.map(() => params.id))
     expect(recorded.length).toBeGreaterThan(1)
+  })
+
+  test('sets a warning anew that was put off, and a deadline that was moved; each later loss pages again', { timeout: 60_000 * patience }, async ({
+    world,
+  }) => {
+    const ada = await world.person('administrator', 'Ada')
+    const { lead, primary, declare, obligations } = await ready(world, ['Globex'])
+    await declare()
+    await world.settle()
+    world.takeMails()
+    const { db } = world.server.context.database.reader()
+    const putOff = () => db.update(jobs).set({ runAt: sql`run_at + interval '10 days'` }).where(eq(jobs.kind, warnJob.kind))
+    const before = (await obligations())[0]
+    await putOff()
+    await db.update(obligationRows).set({ dueAt: sql`due_at + interval '10 days'` })
+    await world.advance({ minutes: 1 })
+    expect(ada.expectPage(/repaired notification deadlines/).text).toMatch(/1 x deadline, 3 x late warning/)
+    expect((await obligations())[0]).toMatchObject({ dueAt: before?.dueAt })
+    const page = async (title: RegExp) => (await ada.call('pages')).items.find(one => title.test(one.title) && one.state === 'triggered')?.id ?? ''
+    await ada.call('acknowledgePage', { params: { id: await page(/repaired/) } })
+    world.takeMails()
+    world.jump({ hours: 48 })
+    await world.advance({ minutes: 1 })
+    primary.expectPage(/not notified after 48 hours/)
+    ada.expectNoPage()
+
+    // Found out only after its time: given at once.
+    await putOff()
+    world.jump({ hours: 18 })
+    await world.advance({ minutes: 1 })
+    ada.expectPage(/repaired notification deadlines/)
+    primary.expectPage(/not notified after 66 hours/)
+    const repairs = (await lead.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === 'obligation.repaired')
+    expect(repairs.map(({ data }) => (data as { what: string }).what)).toEqual(['late warning', 'late warning', 'deadline'])
   })
 })
 

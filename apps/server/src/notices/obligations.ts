@@ -1,6 +1,7 @@
 import type { Obligation } from '@tocsin/api'
 import { addHours, customerClock, schedule as scheduleOf, timing } from '@tocsin/deadlines'
 import { when } from '@tocsin/events'
+import { digest } from '@tocsin/merkle'
 import { and, asc, count, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
@@ -11,15 +12,15 @@ import { recordAll, system } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
-import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { scheduleAll } from '../kernel/jobs/schedule.ts'
 import { notFound } from '../kernel/problems.ts'
 import { messages } from '../notify/index.ts'
+import { resolvePagesAbout } from '../paging/index.ts'
 import { notices, obligations } from './tables.ts'
+import { textOf } from './text.ts'
+import { warnJob, warnKey, warnTopic } from './timers.ts'
 
 export type ObligationRow = typeof obligations.$inferSelect
-export const warnJob = defineJob({ kind: 'notices.warn', lane: clocksLane, data: z.object({ incidentId: z.uuid(), afterHours: z.number() }), isUrgent: true })
-export const warnTopic = 'notices'
 
 /**
  * Brings the obligations of an incident in line with its customers: prepared before the declaration, running from it on. The clock runs from the
@@ -32,15 +33,7 @@ export async function followIncident(tx: Tx, incident: IncidentRow): Promise<voi
     .from(incidentCustomers)
     .innerJoin(customers, eq(customers.id, incidentCustomers.customerId))
     .where(eq(incidentCustomers.incidentId, incident.id))
-  await tx.db
-    .delete(obligations)
-    .where(
-      and(
-        eq(obligations.incidentId, incident.id),
-        eq(obligations.state, 'pending'),
-        sql`not exists (select 1 from ${incidentCustomers} listed where listed.incident_id = ${incident.id} and listed.customer_id = ${obligations.customerId})`,
-      ),
-    )
+  await removeUnlisted(tx, incident.id)
   if (affected.length === 0) return
   await tx.db
     .insert(obligations)
@@ -55,6 +48,36 @@ export async function followIncident(tx: Tx, incident: IncidentRow): Promise<voi
     )
     .onConflictDoNothing()
   if (incident.declaredAt !== null) await startClocks(tx, incident.id, incident.declaredAt, affected)
+}
+
+/** Before the declaration, who is not listed any more needs no notice. What was drafted for them goes too, and is on record. */
+async function removeUnlisted(tx: Tx, incidentId: string): Promise<void> {
+  const unlisted = and(
+    eq(obligations.incidentId, incidentId),
+    eq(obligations.state, 'pending'),
+    sql`not exists (select 1 from ${incidentCustomers} listed where listed.incident_id = ${incidentId} and listed.customer_id = ${obligations.customerId})`,
+  )
+  const discarded = await tx.db
+    .select({ notice: notices, customer: customers.name })
+    .from(notices)
+    .innerJoin(obligations, eq(obligations.id, notices.obligationId))
+    .innerJoin(customers, eq(customers.id, obligations.customerId))
+    .where(unlisted)
+    .orderBy(asc(notices.id))
+  await recordAll(
+    tx,
+    discarded.flatMap(({ notice, customer }) =>
+      notice.state === 'draft' || notice.state === 'approved'
+        ? [
+            {
+              ...{ actor: system, type: 'notice.discarded' as const, subject: { kind: 'notice' as const, id: notice.id }, within: incidentId },
+              data: { customer, state: notice.state, sha256: digest(textOf(notice)) },
+            },
+          ]
+        : [],
+    ),
+  )
+  await tx.db.delete(obligations).where(unlisted)
 }
 
 interface Affected {
@@ -107,9 +130,6 @@ interface Warning {
   readonly afterHours: number
 }
 
-/** One warning for all customers of an incident with the same clock: the key is its time. */
-export const warnKey = (incidentId: string, at: Instant) => `notices:${incidentId}:${at}`
-
 export async function scheduleWarnings(tx: Tx, incidentId: string, warnings: readonly Warning[]): Promise<void> {
   const byKey = new Map(warnings.map(({ at, afterHours }) => [warnKey(incidentId, at), { at, afterHours }]))
   await scheduleAll(
@@ -121,37 +141,43 @@ export async function scheduleWarnings(tx: Tx, incidentId: string, warnings: rea
 /** Customers that a warning names; of more it says how many. */
 const maxNamed = 20
 
-/** The lead is paged while somebody is still to be notified. */
+/** Contracts of a few hours are warned about after minutes. */
+const inWords = (hours: number) => (hours < 2 ? `${Math.round(hours * 60)} minutes` : `${Math.round(hours)} hours`)
+
+/** The lead is paged while somebody is still to be notified: of the customers whose clock has this warning, each clock for itself. */
 export async function warn(tx: Tx, context: AppContext, incidentId: string, afterHours: number): Promise<void> {
   const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, incidentId))
   if (!incident) return
-  const open = await tx.db
+  const due = await tx.db
     .select({ obligation: obligations, customer: customers.name })
     .from(obligations)
     .innerJoin(customers, eq(customers.id, obligations.customerId))
     .where(and(eq(obligations.incidentId, incidentId), eq(obligations.state, 'due')))
     .orderBy(asc(obligations.dueAt), asc(customers.name))
-  const [first] = open
-  if (!first) return
-  await recordAll(
-    tx,
-    open.map(({ obligation, customer }) => ({
-      actor: system,
-      type: 'obligation.warned',
-      subject: { kind: 'obligation', id: obligation.id },
-      within: incidentId,
-      data: { customer, afterHours, dueAt: obligation.dueAt },
-    })),
-  )
-  const names = open.slice(0, maxNamed).map(({ customer }) => customer)
-  const dueAt = first.obligation.dueAt ?? tx.now
-  const more = open.length > maxNamed ? ` and ${open.length - maxNamed} more` : ''
-  await pageLead(tx, context, incident, {
-    topic: warnTopic,
-    brief: 'notification obligation due',
-    title: `Incident ${incident.number}: ${open.length === 1 ? '1 customer is' : `${open.length} customers are`} not notified after ${Math.round(afterHours)} hours`,
-    summary: `Not notified: ${names.join(', ')}${more}.\nThe first notice ${dueAt < tx.now ? 'was' : 'is'} due on ${when(dueAt, tx.now)}.`,
-  })
+  const concerned = due.filter(({ obligation }) => customerClock(obligation.hours).warnAfterHours.includes(afterHours))
+  for (const [hours, open] of Map.groupBy(concerned, ({ obligation }) => obligation.hours)) {
+    const names = open.slice(0, maxNamed).map(({ customer }) => customer)
+    const more = open.length > maxNamed ? ` and ${open.length - maxNamed} more` : ''
+    const dueAt = open[0]?.obligation.dueAt ?? tx.now
+    // The earlier warning names other customers and another time; while its page escalates, no second one of its topic would be opened.
+    await resolvePagesAbout(tx, context, system, incidentId, warnTopic(hours))
+    await recordAll(
+      tx,
+      open.map(({ obligation, customer }) => ({
+        actor: system,
+        type: 'obligation.warned',
+        subject: { kind: 'obligation', id: obligation.id },
+        within: incidentId,
+        data: { customer, afterHours, dueAt: obligation.dueAt },
+      })),
+    )
+    await pageLead(tx, context, incident, {
+      topic: warnTopic(hours),
+      brief: 'notification obligation due',
+      title: `Incident ${incident.number}: ${open.length === 1 ? '1 customer is' : `${open.length} customers are`} not notified after ${inWords(afterHours)}`,
+      summary: `Not notified: ${names.join(', ')}${more}.\nThe first notice ${dueAt < tx.now ? 'was' : 'is'} due on ${when(dueAt, tx.now)}.`,
+    })
+  }
 }
 
 const isOpen = inArray(obligations.state, ['due', 'deferred'])
@@ -290,14 +316,11 @@ export async function readObligation(reader: Reader, context: AppContext, viewer
   return obligation
 }
 
-/** True while a customer of the incident is to be notified now: there is something to warn of. */
-export async function isAnyDue(reader: Reader, incidentId: string): Promise<boolean> {
-  const found = await reader.db
-    .select({ id: obligations.id })
-    .from(obligations)
-    .where(and(eq(obligations.incidentId, incidentId), eq(obligations.state, 'due')))
-    .limit(1)
-  return found.length > 0
+/** Nobody is warned any more of customers whose contracts give so many hours, unless one of them is still due. */
+export async function resolveWarnings(tx: Tx, context: AppContext, { incidentId, hours }: ObligationRow): Promise<void> {
+  const due = and(eq(obligations.incidentId, incidentId), eq(obligations.hours, hours), eq(obligations.state, 'due'))
+  const found = await tx.db.select({ id: obligations.id }).from(obligations).where(due).limit(1)
+  if (found.length === 0) await resolvePagesAbout(tx, context, system, incidentId, warnTopic(hours))
 }
 
 /** What prevents closing the incident: obligations that are due or deferred. */

@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { type Person, test, type World } from '../../test/world.ts'
 import { jobs } from '../kernel/tables.ts'
-import { reviewJob } from './decisions.ts'
+import { reviewJob } from './timers.ts'
 
 const criteria = {
   privacy: 'confirmed',
@@ -62,6 +62,24 @@ test('a customer who is found late is warned about at once, once for all the hou
   expect(pagesAbout(world, primary, 'Initech')).toEqual([])
   await world.advance({ minutes: 1 })
   expect(pagesAbout(world, primary, 'Initech'), 'after 71 hours').toHaveLength(1)
+})
+
+test('a customer who is found late is named at once, also while the page about the others escalates; other clocks are not concerned', async ({ world }) => {
+  const { primary, lead, list, obligation } = await declared(world)
+  await list('Globex')
+  await world.advance({ hours: 48, minutes: 2 })
+  expect(pagesAbout(world, primary, 'Globex')).toHaveLength(1)
+  await list('Initech')
+  expect(pagesAbout(world, primary, 'Initech').map(({ text }) => text.split('\n')[0])).toEqual(['Not notified: Globex, Initech.'])
+  const open = async () => (await lead.call('pages')).items.filter(({ state }) => state === 'triggered').map(({ title }) => title)
+  expect(await open()).toEqual(['Incident 1: 2 customers are not notified after 48 hours'])
+  // One whose contract gives 24 hours is overdue: a page of its own, which ends with its notice, and the other stays.
+  const { id: customerId } = await world.customer('Hooli', 24)
+  const { customers, version, id } = await primary.call('incident', { params: { id: (await obligation('Globex')).incident.id } })
+  const listed = [...customers.map(({ id: known, basis }) => ({ id: known, basis })), { id: customerId, basis: 'Logs.' }]
+  await primary.call('setAffectedCustomers', { params: { id }, body: { version, customers: listed } })
+  await world.settle()
+  expect((await open()).sort()).toEqual(['Incident 1: 1 customer is not notified after 24 hours', 'Incident 1: 2 customers are not notified after 48 hours'])
 })
 
 test('a deferral that is withdrawn is reviewed by nobody on its day: its timer goes with it, and the obligation is due as before', async ({ world }) => {
@@ -145,7 +163,10 @@ test('what a notice promised is remembered while the incident is open, and nobod
   expect(pagesAbout(world, primary, 'Globex')).toHaveLength(1)
   await acknowledgeAll(world, primary)
 
+  const reminders = async () => (await lead.call('pages')).items.filter(({ title }) => title.includes('next communication')).map(({ state }) => state)
+  expect(await reminders()).toEqual(['acknowledged'])
   await promise('2026-11-30T08:00:00.000Z')
+  expect(await reminders(), 'what it asked for is done').toEqual(['resolved'])
   const step = async () => ({ version: await version(), reason: 'Done.' })
   await primary.call('containIncident', { params, body: await step() })
   await primary.call('eradicateIncident', { params, body: await step() })
