@@ -16,7 +16,7 @@ import { awaitDatabase, migrateDatabase, openDatabase } from '../kernel/database
 import { Drain } from '../kernel/drain.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
 import { mount, openHttp } from '../kernel/http.ts'
-import { Idempotency, registerPurge, schedulePurge } from '../kernel/idempotency.ts'
+import { Idempotency, registerPurge } from '../kernel/idempotency.ts'
 import type { Lane } from '../kernel/jobs/lanes.ts'
 import { openMasterKey } from '../kernel/master-key.ts'
 import { openMetrics } from '../kernel/telemetry.ts'
@@ -156,7 +156,6 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       await messenger.releaseHeld(tx)
       await resumeScheduling(tx, context)
       await resumePaging(tx)
-      await schedulePurge(tx)
     })
     await lifetime.start()
     await context.readers.start()

@@ -167,9 +167,9 @@ export function registerPurge(jobs: JobRunner): void {
       await schedulePurge(tx)
     },
   })
+  jobs.keep(purgeJob, schedulePurge)
 }
 
-/** One job, however often it is scheduled. */
-export function schedulePurge(tx: Tx): Promise<void> {
+function schedulePurge(tx: Tx): Promise<void> {
   return schedule(tx, { kind: purgeJob, key: purgeJob.kind, runAt: addSeconds(tx.now, keptSeconds), data: {} })
 }

@@ -39,6 +39,7 @@ export function openPaging(context: AppContext, audits: Audits): Bindings {
   escalationAudits(context.metrics)
   audits.add(stalledChannelsJob)
   context.jobs.register(watchdogJob, { run: tx => runWatchdog(tx, context, audits) })
+  context.jobs.keep(watchdogJob, scheduleWatchdog)
   context.jobs.registerCall(watchdogPingJob, { attempts: 3, before: (_, { signal }) => pingHeartbeatUrl(context, signal) })
   for (const purpose of ['page', 'page-bundle']) context.messenger.onTrouble(purpose, (tx, troubles) => failOver(tx, context, troubles))
   context.usages.add('schedule', (reader, id) => targetUsage(reader, target => target.kind === 'schedule' && target.scheduleId === id, 'schedule'))
@@ -79,7 +80,7 @@ async function recordDeliveries(tx: Tx, deliveries: readonly Delivery[]): Promis
   )
 }
 
-/** Ensures that the watchdog runs. */
+/** The watchdog runs within a minute, also where an earlier process with a clock that ran ahead put it off. */
 export async function resumePaging(tx: Tx): Promise<void> {
   await scheduleWatchdog(tx)
 }

@@ -41,7 +41,7 @@ export class Audits {
   }
 }
 
-/** Schedules the next run. Scheduling it again at each start changes nothing: it is one job. */
+/** Schedules the next run: one job, however often it is scheduled. */
 export async function scheduleWatchdog(tx: Tx): Promise<void> {
   await schedule(tx, { kind: watchdogJob, key: watchdogJob.kind, runAt: addSeconds(tx.now, everySeconds), data: {} })
 }

@@ -19,6 +19,7 @@ export { addTimeOff, listTimeOff } from './time-off.ts'
 export function openScheduling(context: AppContext): Bindings {
   context.jobs.register(shiftChangeJob, { run: (tx, { scheduleId, since }) => recordShifts(tx, context, [scheduleId], { since }) })
   context.jobs.register(coverageJob, { run: tx => alarmCoverage(tx, context) })
+  context.jobs.keep(coverageJob, scheduleCoverageCheck)
   // Somebody who leaves is never on call from that instant, and who is on call then is recorded.
   context.readers.react('on-call', {
     'person.changed': async (tx, entry) => {
@@ -29,9 +30,8 @@ export function openScheduling(context: AppContext): Bindings {
   return schedulingBindings(context)
 }
 
-/** Ensures what must always be scheduled: the coverage check, and the next handoff of schedules that have none recorded yet. */
+/** Records who is on call, and the next handoff, of schedules that have none recorded yet. */
 export async function resumeScheduling(tx: Tx, context: AppContext): Promise<void> {
-  await scheduleCoverageCheck(tx)
   const { rows } = await readSnapshot(tx)
   const open = await tx.db.selectDistinct({ id: shiftRecords.scheduleId }).from(shiftRecords).where(isNull(shiftRecords.end))
   const recorded = new Set(open.map(one => one.id))

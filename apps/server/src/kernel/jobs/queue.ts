@@ -88,6 +88,14 @@ export class JobQueue {
     })
   }
 
+  /** Which of these keys no job has. */
+  async missing(keys: readonly string[]): Promise<readonly string[]> {
+    if (keys.length === 0) return []
+    const { rows } = await this.#database.reader().db.execute<{ key: string }>(sql`select key from jobs where key = any(${sql.param([...keys])}::text[])`)
+    const found = new Set(rows.map(({ key }) => key))
+    return keys.filter(key => !found.has(key))
+  }
+
   /** When the next job of these lanes is due that this worker does not run yet, or undefined without one. */
   async nextDueAt(lanes: readonly LanePlaces[]): Promise<Instant | undefined> {
     const [next] = (

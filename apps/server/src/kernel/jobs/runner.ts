@@ -1,5 +1,5 @@
 import type { Clock, Instant } from '../clock.ts'
-import type { Database } from '../database.ts'
+import type { Database, Tx } from '../database.ts'
 import { endedBy } from '../deadline.ts'
 import { type Log, type Metrics, openGauge, sentenceOf } from '../telemetry.ts'
 import { type CallHandler, type Claimed, Handled, type JobHandler, maxAttempts, type Registered, UnreadableJob } from './handlers.ts'
@@ -9,7 +9,6 @@ import { LanePlaces } from './places.ts'
 import { JobQueue } from './queue.ts'
 import { jobsChannel } from './schedule.ts'
 
-const idleMs = 15_000
 /** Jobs that are due and leased to another worker are looked at so often: it may die. */
 const takeoverMs = 500
 /** What is done when the runner stops has so long to end by itself. */
@@ -25,6 +24,8 @@ export interface RunnerOptions {
   readonly runs?: ((lane: Lane) => boolean) | undefined
   /** Other deadlines than the lanes' own, by the lane's name. */
   readonly deadlineSeconds?: Readonly<Record<string, number>> | undefined
+  /** The longest pause between two looks at the jobs; default 15 s. */
+  readonly idleMs?: number | undefined
 }
 
 /**
@@ -38,6 +39,9 @@ export class JobRunner {
   readonly #options: RunnerOptions
   readonly #kinds = new Map<string, Registered>()
   readonly #lanes = new Map<string, LanePlaces>()
+  readonly #kept = new Map<string, (tx: Tx) => Promise<void>>()
+  readonly #idleMs: number
+  #keptAt = Number.NEGATIVE_INFINITY
   readonly #lease: WorkerLease
   readonly #queue: JobQueue
   #timer: NodeJS.Timeout | undefined
@@ -54,6 +58,7 @@ export class JobRunner {
     this.#log = log
     this.#metrics = metrics
     this.#options = options
+    this.#idleMs = options.idleMs ?? 15_000
     this.#lease = new WorkerLease(database.url, log)
     this.#queue = new JobQueue(database, clock, this.#lease.worker, () => [...this.#running.keys()])
     const byLane = { label: 'lane' }
@@ -95,6 +100,14 @@ export class JobRunner {
     this.#lanes.set(lane.name, new LanePlaces(lane, this.#options.deadlineSeconds?.[lane.name] ?? lane.deadlineSeconds))
   }
 
+  /**
+   * Says that a job of this kind is always to be scheduled, under the kind's name as its key: where there is none, because it was given up or deleted,
+   * `scheduleNext` does it. That is looked at when the runner starts and at least every 15 seconds.
+   */
+  keep<Data>({ kind, lane }: JobKind<Data>, scheduleNext: (tx: Tx) => Promise<void>): void {
+    if (this.runs(lane)) this.#kept.set(kind, scheduleNext)
+  }
+
   /** True for a lane whose jobs this process runs. */
   runs(lane: Lane): boolean {
     return this.#options.runs?.(lane) ?? true
@@ -105,6 +118,7 @@ export class JobRunner {
     this.#stopping = new AbortController()
     await this.#lease.start()
     await this.#queue.moveLanes([...this.#kinds.values()])
+    await this.#scheduleMissing()
     this.#database.listen(jobsChannel, () => this.wake())
     this.wake()
   }
@@ -221,6 +235,7 @@ export class JobRunner {
     try {
       await this.#queue.giveUp(job.id, async tx => {
         if (!isUnreadable) await registered?.giveUp(tx, job, sentence)
+        if (key === kind) await this.#kept.get(kind)?.(tx)
       })
     } catch (fault) {
       // Left as it is, it would be claimed again at once, and again.
@@ -229,8 +244,20 @@ export class JobRunner {
     }
   }
 
+  async #scheduleMissing(): Promise<void> {
+    if (performance.now() - this.#keptAt < this.#idleMs) return
+    this.#keptAt = performance.now()
+    const missing = await this.#queue.missing([...this.#kept.keys()])
+    if (missing.length === 0) return
+    await this.#database.transaction(async tx => {
+      for (const kind of missing) await this.#kept.get(kind)?.(tx)
+    })
+  }
+
   async #sleep(): Promise<void> {
     if (this.#isStopped) return
+    await this.#scheduleMissing()
+    const idleMs = this.#idleMs
     const { free = idleMs, any = idleMs } = await this.#queue.nextDueIn([...this.#lanes.values()].filter(places => places.free > 0))
     this.#wakeIn(Math.max(20, Math.min(idleMs, free, Math.max(takeoverMs, any))))
   }
