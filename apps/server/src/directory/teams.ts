@@ -5,7 +5,7 @@ import { type Actor, markRecords, record, recordAll } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
-import { teamMembers, teams } from './tables.ts'
+import { services, teamMembers, teams } from './tables.ts'
 
 /** The teams by name, with their members. */
 export async function listTeams(reader: Reader, ids?: readonly string[]): Promise<Team[]> {
@@ -35,6 +35,7 @@ export async function saveTeam(
   const taken = await tx.db.select({ id: teams.id }).from(teams).where(eq(teams.name, input.name))
   if (taken.some(team => team.id !== id)) throw conflict(`A team named ${input.name} already exists.`)
   const [before] = input.id === undefined ? [] : await listTeams(tx, [id])
+  if (before && before.kind !== input.kind) await assertKindIsFree(tx, before)
   if (input.id === undefined) {
     await tx.db.insert(teams).values({ id, name: input.name, kind: input.kind, isDemo })
     if (isDemo) await markRecords(tx, [id], { isDemo })
@@ -54,6 +55,17 @@ export async function saveTeam(
   const [team] = await listTeams(tx, [id])
   if (!team) throw notFound('team')
   return team
+}
+
+/** @throws AppProblem conflict where services, or the paging of alerts without a service, rest on the kind that the team has. */
+async function assertKindIsFree(tx: Tx, { id, name, kind }: Team): Promise<void> {
+  const column = kind === 'security' ? services.securityTeamId : services.engineeringTeamId
+  const resting = await tx.db.select({ name: services.name }).from(services).where(eq(column, id)).orderBy(asc(services.name)).limit(4)
+  const names = resting.slice(0, 3).map(service => service.name)
+  if (names.length > 0)
+    throw conflict(`${name} is the ${kind} team of ${names.join(', ')}${resting.length > 3 ? ' and other services' : ''}. Give them another one first.`)
+  if (kind === 'security' && (await tx.db.$count(teams, eq(teams.kind, 'security'))) === 1)
+    throw conflict(`${name} is the only security team: without one, alerts without a service page nobody. Add another one first.`)
 }
 
 /** @throws AppProblem invalid, naming `field`, unless the team exists and is of this kind. */

@@ -64,9 +64,13 @@ export async function stalledChannels(reader: Reader): Promise<StalledChannel[]>
 /** What `/readyz` says about them. */
 export async function deliveryHealth(reader: Reader): Promise<Finding | undefined> {
   const stalled = await stalledChannels(reader)
-  if (stalled.length === 0) return undefined
+  const held = await reader.db.selectDistinct({ channel: messages.channel }).from(messages).where(eq(messages.state, 'held')).orderBy(messages.channel)
   const names = stalled.map(({ channel, seconds }) => `${channelName(channel)} (for ${seconds} s)`).join(', ')
-  return { severity: 'degraded', detail: `Messages are not delivered by ${names}.` }
+  const sentences = [
+    ...(stalled.length === 0 ? [] : [`Messages are not delivered by ${names}.`]),
+    ...(held.length === 0 ? [] : [`Messages by ${held.map(({ channel }) => channelName(channel)).join(', ')} are held until the channel is configured.`]),
+  ]
+  return sentences.length === 0 ? undefined : { severity: 'degraded', detail: sentences.join(' ') }
 }
 
 /** Pages the administrators, by whatever channel works, about each channel that delivers nothing; resolves the page when it delivers again. */

@@ -161,6 +161,26 @@ test('a provider that is down is tried again, and the next method of the same pe
   })
 })
 
+test('somebody who is added to an acknowledged page is reached another way, too, and reads that it does not escalate', async () => {
+  await withProviders(async (world, { twilio }) => {
+    const { primary, backup } = await pagedTeam(world)
+    const sms = await addVerified(world, backup, { kind: 'sms', address: '+4930123456' }, twilio)
+    await backup.call('saveNotificationRules', { body: { high: [{ methodId: sms, afterMinutes: 0 }], low: [] } })
+    await world.alert({ service: 'billing' })
+    const [page] = (await primary.call('pages')).items
+    const params = { id: page?.id ?? '' }
+    await primary.call('acknowledgePage', { params })
+    world.takeMails()
+    twilio.answer = () => ({ status: 503, body: 'maintenance' })
+    await world.advance({ minutes: 1 })
+    await primary.call('addResponders', { params, body: { personIds: [backup.id] } })
+    await world.advance({ seconds: 5 })
+    const mail = backup.expectPage(/billing/)
+    expect(mail.text).toContain('It is acknowledged and does not escalate further.')
+    primary.expectNoPage()
+  })
+})
+
 test('a bundle whose channel fails goes out through another channel too, as one message, and is in the timeline of its pages', async () => {
   await withProviders(async (world, { twilio, slack }) => {
     const { primary } = await pagedTeam(world)

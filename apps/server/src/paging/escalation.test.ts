@@ -245,6 +245,33 @@ describe('a policy', () => {
     second.expectPage(/billing/)
   })
 
+  test('that only waits has paged nobody in the end: the fallback is paged, once, before the page is exhausted', async ({ world }) => {
+    const manager = await world.person('responder', 'duty manager')
+    const { first } = await teamWith(world, [{ targets: [], waitMinutes: 1 }], { settings: { fallback: [{ kind: 'person', personId: manager.id }] } })
+    await world.alert({ service: 'billing' })
+    manager.expectNoPage()
+    await world.advance({ minutes: 1 })
+    expect(manager.expectPage(/billing/).text).toContain('No level of the escalation policy has anyone to page')
+    await world.advance({ minutes: 10 })
+    expect(await pageOf(first)).toMatchObject({ state: 'exhausted' })
+    manager.expectNoPage()
+  })
+
+  test('that needs fewer acknowledgements does not forget how many the one before waits for', async ({ world }) => {
+    const both = [
+      { kind: 'tier' as const, tier: 0 },
+      { kind: 'tier' as const, tier: 1 },
+    ]
+    const { first, third } = await teamWith(world, [{ targets: both, waitMinutes: 5, acknowledgements: 2 }, tier(2)])
+    await world.alert({ service: 'billing' })
+    const token = linkIn(first.expectPage(/billing/), '/a/')
+    await world.client()('acknowledgeByLink', { body: { token } })
+    await world.advance({ minutes: 5 })
+    expect(await world.client()('pageByLink', { body: { token } })).toMatchObject({ state: 'triggered', waitsFor: 1 })
+    const last = linkIn(third.expectPage(/billing/), '/a/')
+    expect(await world.client()('acknowledgeByLink', { body: { token: last } })).toMatchObject({ state: 'acknowledged', acknowledgedBy: first.name })
+  })
+
   test('can require several acknowledgements, and escalates until they are there', async ({ world }) => {
     const { first, second, third } = await teamWith(world, [
       {
@@ -577,6 +604,29 @@ describe('a storm', () => {
     expect((await first.call('pages')).items.filter(page => page.state === 'triggered').length).toBe(5)
     await world.alert({ service: 'billing', title: 'Later' })
     first.expectPage(/Later/)
+    // One is over: the link acts on the others.
+    const acknowledged = (await first.call('pages')).items.filter(page => page.state === 'acknowledged')
+    const over = acknowledged[0]?.subject.id ?? ''
+    await first.call('dismissAlert', { params: { id: over }, body: { value: 'false-positive', responsibility: 'us', reason: 'Nothing.' } })
+    const snoozed = await world.client()('snoozeByLink', { body: { token, minutes: 30 } })
+    expect(snoozed.snoozedUntil).not.toBeNull()
+    expect((await first.call('pages')).items.filter(page => page.snoozedUntil !== null).length).toBeGreaterThan(30)
+  })
+
+  test('in a bundle that was not sent is canceled with its acknowledgement', async ({ world }) => {
+    const { first } = await teamWith(world, [{ ...tier(0), waitMinutes: 30 }])
+    const sender = await world.person()
+    await sender.call('createAlerts', { body: Array.from({ length: 9 }, (_, n) => ({ title: `Odd ${n}`, severity: 'high' as const, service: 'billing' })) })
+    await world.settle()
+    world.mail.refuse({ code: 451, text: 'later' })
+    await world.advance({ minutes: 1 })
+    const states = async () => {
+      const lead = await world.person('lead')
+      return (await lead.call('messageLog', { query: { limit: 100 } })).items.filter(one => one.purpose === 'page-bundle').map(one => one.state)
+    }
+    expect(await states()).toEqual(['queued'])
+    for (const { id } of (await first.call('pages')).items) await first.call('acknowledgePage', { params: { id } })
+    expect(await states()).toEqual(['cancelled'])
   })
 })
 

@@ -13,7 +13,7 @@ import { teamChannels } from '../notify/index.ts'
 import { type OnCallSnapshot, onCallSettings, peopleBehind, readSnapshotOf, referenceIn, tierOf, unreachablePeople } from '../scheduling/index.ts'
 import { type ChannelRequest, type NotificationRequest, notifyChannels, notifyPeople, type TeamChannelRow } from './notifications.ts'
 import { type PolicyRow, type Routed, routePage } from './policies.ts'
-import { pages, policies } from './tables.ts'
+import { pageNotifications, pages, policies } from './tables.ts'
 
 export type PageRow = typeof pages.$inferSelect
 export const escalateJob = defineJob({ kind: 'page.escalate', lane: escalationLane, data: z.object({ pageId: z.uuid() }), isUrgent: true })
@@ -31,6 +31,8 @@ interface PagingSnapshot {
   readonly engagements: readonly Engagement[]
   /** The channels of teams that the policies name, as far as they exist. */
   readonly channels: ReadonlyMap<string, TeamChannelRow>
+  /** Pages that have gone to somebody already. */
+  readonly sent: ReadonlySet<string>
 }
 
 async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: readonly PageRow[]): Promise<PagingSnapshot> {
@@ -68,6 +70,15 @@ async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: reado
     .from(people)
     .where(sql`${people.role} = 'administrator' and ${people.isActive}`)
     .orderBy(asc(people.id))
+  const sent = await tx.db
+    .selectDistinct({ pageId: pageNotifications.pageId })
+    .from(pageNotifications)
+    .where(
+      inArray(
+        pageNotifications.pageId,
+        escalating.map(page => page.id),
+      ),
+    )
   const personIds = administrators.map(person => person.id)
   const onCall = await readSnapshotOf(tx, settings, [...targets, ...personIds.map(personId => ({ kind: 'person' as const, personId }))])
   return {
@@ -77,6 +88,7 @@ async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: reado
     unreachable: await unreachablePeople(tx),
     administrators: personIds,
     channels: new Map(channels.map(row => [row.id, row])),
+    sent: new Set(sent.map(({ pageId }) => pageId)),
   }
 }
 
@@ -195,7 +207,8 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
       at: levelIndex,
       levelIndex: levelIndex + 1,
       nextEscalationAt: addMinutes(now, level.waitMinutes),
-      needed: level.acknowledgements ?? 1,
+      // Those who have acknowledged already count; how many more are waited for does not fall because a level was not enough.
+      needed: Math.max(level.acknowledgements ?? 1, page.acknowledgements.length > 0 ? page.needed : 1),
       channelIds,
     }
     const reachable = who.people.filter(({ id, isShadow }) => !isShadow && !snapshot.unreachable.has(id))
@@ -210,11 +223,18 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
     const instead = fallbackOf(snapshot, page.teamId).filter(id => !who.people.some(one => one.id === id))
     return { ...quiet, ...next, people: [...who.people, ...instead.map(id => ({ id, why: sentence }))], why: `${why}. Paged the fallback instead.` }
   }
-  // Every level was skipped, so nobody was notified: that does not count as exhausted. Below the first level when whom to page first has left.
-  if (page.levelIndex <= 0) {
+  // Levels were skipped or only waited, so that the page has gone to nobody: that does not count as exhausted. Tried once after the last level.
+  if (page.levelIndex <= 0 || (page.levelIndex <= levels && !snapshot.sent.has(page.id))) {
     const sentence = 'No level of the escalation policy has anyone to page, so you are paged instead.'
     const instead = fallbackOf(snapshot, page.teamId).map(id => ({ id, why: sentence }))
-    return { ...quiet, people: instead, at: 0, levelIndex: levels, nextEscalationAt: addMinutes(now, firstPersonMinutes), why: sentence }
+    return {
+      ...quiet,
+      people: instead,
+      at: Math.max(0, page.levelIndex),
+      levelIndex: levels + 1,
+      nextEscalationAt: addMinutes(now, firstPersonMinutes),
+      why: sentence,
+    }
   }
   return { ...quiet, at: page.levelIndex, levelIndex: page.levelIndex, nextEscalationAt: null, isExhausted: true }
 }

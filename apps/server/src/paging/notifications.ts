@@ -1,5 +1,5 @@
 import { channelName } from '@tocsin/api'
-import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
+import { and, eq, gt, gte, inArray, isNotNull, isNull, ne, or, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
 import { type NewEntry, recordAll, system } from '../journal/index.ts'
@@ -118,6 +118,11 @@ function usable(context: AppContext, plan: NotificationPlan, urgency: PageRow['u
 
 export const addressOf = (step: NotificationStep) => ({ channel: step.kind, address: step.address, ...(step.secret === null ? {} : { secret: step.secret }) })
 
+function afterwards({ teamId, state }: PageRow): string {
+  if (state === 'acknowledged') return 'It is acknowledged and does not escalate further.\n'
+  return teamId === null ? 'This page was sent to all administrators.\n' : 'If nobody acknowledges, it escalates to the next person.\n'
+}
+
 /** The message of a page, with the recipient's private link. */
 export function pageMessage(page: PageRow, personId: string, why?: string): Omit<NewMessage, 'channel' | 'address'> {
   const isDrill = page.subjectKind === 'drill'
@@ -130,7 +135,7 @@ export function pageMessage(page: PageRow, personId: string, why?: string): Omit
       ...(why === undefined ? [] : [why]),
       page.summary,
       `Acknowledge with one tap (private link, do not share):\n${linkPlaceholder}`,
-      page.teamId === null ? 'This page was sent to all administrators.\n' : 'If nobody acknowledges, it escalates to the next person.\n',
+      afterwards(page),
     ].join('\n\n'),
     link: { path: '/a/', purpose: 'page', claims: [page.id, personId] },
   }
@@ -191,6 +196,27 @@ export async function pagesIn(tx: Tx, bundleId: string): Promise<PageRow[]> {
     .where(eq(pageNotifications.bundleId, bundleId))
     .orderBy(pages.id)
   return rows.map(row => row.page)
+}
+
+/** Cancels what was not sent of the bundles of these pages in which no page is unacknowledged any more. */
+export async function cancelBundles(tx: Tx, context: AppContext, pageIds: readonly string[]): Promise<void> {
+  if (pageIds.length === 0) return
+  const over = await tx.db
+    .selectDistinct({ id: pageNotifications.bundleId })
+    .from(pageNotifications)
+    .where(
+      and(
+        inArray(pageNotifications.pageId, [...pageIds]),
+        isNotNull(pageNotifications.bundleId),
+        sql`not exists (select 1 from ${pageNotifications} other join ${pages} on ${pages.id} = other.page_id
+          where other.bundle_id = ${pageNotifications.bundleId} and ${pages.state} = 'triggered')`,
+      ),
+    )
+  await context.messenger.cancelUnsent(
+    tx,
+    'page-bundle',
+    over.flatMap(({ id }) => id ?? []),
+  )
 }
 
 const maxTitles = 15
@@ -255,7 +281,11 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
             pageNotifications.messageId,
             troubles.map(one => one.messageId),
           ),
-          eq(pages.state, 'triggered'),
+          // Somebody who was added to help once it was acknowledged is to be reached, too.
+          or(
+            eq(pages.state, 'triggered'),
+            and(eq(pages.state, 'acknowledged'), gte(pageNotifications.at, pages.acknowledgedAt), ne(pageNotifications.personId, pages.acknowledgedById)),
+          ),
         ),
       )
       .orderBy(pages.id)

@@ -86,6 +86,10 @@ describe('before a mail server is configured', () => {
     expect(message?.text).toContain('[private link]')
     expect(message?.text).not.toContain('/a/')
     expect((await lead.call('status')).isPagingLive).toBe(false)
+    expect(await (await fetch(`${world.origin}/readyz`)).json()).toEqual({
+      status: 'degraded',
+      details: [{ name: 'delivery', detail: 'Messages by email are held until the channel is configured.' }],
+    })
   })
 })
 

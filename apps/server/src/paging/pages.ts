@@ -12,7 +12,7 @@ import { conflict, notFound } from '../kernel/problems.ts'
 import { moveMessages } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
 import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, mergeIntoTwin, type PageRow, restartEscalation } from './escalation.ts'
-import { notifyPeople } from './notifications.ts'
+import { cancelBundles, notifyPeople } from './notifications.ts'
 import { pages, unacknowledged } from './tables.ts'
 
 export const wakeJob = defineJob({ kind: 'page.wake', lane: escalationLane, data: z.object({ pageId: z.uuid() }) })
@@ -344,5 +344,6 @@ export async function resolvePages(tx: Tx, context: AppContext, actor: Actor, fi
 
 async function stopNotifying(tx: Tx, context: AppContext, pageIds: readonly string[]): Promise<void> {
   await context.messenger.cancelUnsent(tx, 'page', pageIds)
+  await cancelBundles(tx, context, pageIds)
   await cancel(tx, ...pageIds.map(escalationKey))
 }

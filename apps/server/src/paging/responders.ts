@@ -91,7 +91,10 @@ export async function responderBy(tx: Tx, fits: SQL): Promise<Responder | undefi
   return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
 }
 
-/** Does something to each page of a link, and shows their state then. */
+/**
+ * Does something to each page of a link, and shows their state then. Of a bundle, pages that are over or somebody else's are passed over.
+ * @throws AppProblem conflict when it fits none of them
+ */
 export async function throughLink(
   tx: Tx,
   context: AppContext,
@@ -99,7 +102,16 @@ export async function throughLink(
   work: (responder: Responder, page: PageRow) => Promise<unknown>,
 ): Promise<RouteReply<typeof pagingRoutes.pageByLink>> {
   const responder = await responderOf(tx, context, token)
-  for (const page of responder.pages) await work(responder, page)
+  const refused: AppProblem[] = []
+  for (const page of responder.pages)
+    try {
+      await work(responder, page)
+    } catch (error) {
+      if (!(error instanceof AppProblem && error.kind === 'conflict')) throw error
+      refused.push(error)
+    }
+  const [first] = refused
+  if (first !== undefined && refused.length === responder.pages.length) throw first
   return viewOf(tx, await responderOf(tx, context, token))
 }
 
