@@ -22,6 +22,8 @@ export const directoryEvents = [
     subject: 'person',
     within: 'none',
     data: z.strictObject({
+      /** Not in the first entries. */
+      name: z.string().optional(),
       role: Role.optional(),
       isActive: z.boolean().optional(),
       resetSecondFactor: z.boolean().optional(),
