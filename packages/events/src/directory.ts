@@ -27,6 +27,7 @@ export const directoryEvents = [
       role: Role.optional(),
       isActive: z.boolean().optional(),
       resetSecondFactor: z.boolean().optional(),
+      reason: z.string().optional(),
       before: z.strictObject({ role: Role, isActive: z.boolean() }),
     }),
   }),

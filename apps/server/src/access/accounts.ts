@@ -221,7 +221,7 @@ export async function changePerson(
   departures: Departures,
   caller: Caller,
   id: string,
-  change: { role?: Role | undefined; isActive?: boolean | undefined; resetSecondFactor?: boolean | undefined },
+  change: { role?: Role | undefined; isActive?: boolean | undefined; resetSecondFactor?: boolean | undefined; reason?: string | undefined },
 ): Promise<Person> {
   await tx.db.execute(sql`select pg_advisory_xact_lock(${locks.administrators})`)
   const before = await findPerson(tx, id)
@@ -254,7 +254,12 @@ export async function changePerson(
   if (change.isActive === false) await departures.leave(tx, caller.actor, id)
   await record(tx, {
     ...{ actor: caller.actor, type: 'person.changed', subject: { kind: 'person', id } },
-    data: { name: before.name, ...differing, before: { role: before.role, isActive: before.isActive } },
+    data: {
+      name: before.name,
+      ...differing,
+      ...(change.reason === undefined ? {} : { reason: change.reason }),
+      before: { role: before.role, isActive: before.isActive },
+    },
   })
   return personView(tx, id)
 }

@@ -39,6 +39,9 @@ test('a parent incident links alerts and incidents: their pages are resolved, on
   ).toEqual([])
 
   const linked = await first.primary.call('incident', { params: { id: event.id } })
+  const sentences = linked.timeline.map(entry => entry.sentence)
+  expect(sentences).toContain('Made it a parent incident: linked incident 2 and alert 1')
+  expect(sentences).toContain('Page triggered: Incident 1 is now a parent incident: Keys leaked')
   world.takeMails()
   await first.primary.call('makeParent', { params: { id: event.id }, body: { ...body, version: linked.version, alertIds: [] } })
   await world.settle()

@@ -111,7 +111,10 @@ test('saving teams, services, customers, schedules, policies and people as they 
   const settings = onCall.settings ?? expect.fail('the team is set up')
   const members = (await admin.call('teams')).find(each => each.id === id)?.members.map(member => member.id) ?? []
   const [definition] = await admin.call('classDefinitions')
+  const trainee = { params: { id, personId: primary.id }, body: { isFinished: false } }
+  await admin.call('saveApprenticeship', trainee)
   const unchanged = await entriesOf(world, async () => {
+    await admin.call('saveApprenticeship', trainee)
     await admin.call('saveTeam', { body: { id, name, kind, memberIds: members.toReversed() } })
     const { securityTeam, engineeringTeam, isDemo: _, ...facts } = service
     await admin.call('saveService', { body: { ...facts, securityTeamId: securityTeam.id, engineeringTeamId: engineeringTeam.id } })

@@ -27,8 +27,13 @@ describe('an entry of a change says what was before', () => {
     const { team, primary, backup } = await world.team()
     await lead.call('changePerson', { params: { id: primary.id }, body: { role: 'lead' } })
     expect(await dataOf(world, 'person.changed')).toEqual({ name: primary.name, role: 'lead', before: { role: 'responder', isActive: true } })
-    await lead.call('changePerson', { params: { id: primary.id }, body: { isActive: false } })
-    expect(await dataOf(world, 'person.changed')).toEqual({ name: primary.name, isActive: false, before: { role: 'lead', isActive: true } })
+    await lead.call('changePerson', { params: { id: primary.id }, body: { isActive: false, reason: 'Left the company.' } })
+    expect(await dataOf(world, 'person.changed')).toEqual({
+      name: primary.name,
+      isActive: false,
+      reason: 'Left the company.',
+      before: { role: 'lead', isActive: true },
+    })
     // Somebody who is deactivated leaves their teams with it.
     expect(await dataOf(world, 'team.changed', team.id)).toMatchObject({ memberIds: [backup.id], before: { memberIds: [backup.id, primary.id] } })
 
