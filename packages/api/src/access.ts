@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Email, Id, IdParams, Line } from './common.ts'
+import { At, Email, Id, IdParams, Line, Text } from './common.ts'
 import { atLeast, open, roles, route, scopes, signedIn } from './route.ts'
 
 /** The name of the cookie that holds the session of a person who is signed in. */
@@ -197,7 +197,12 @@ export const accessRoutes = {
     summary: 'Change a person’s role, deactivate them, or reset their second factor',
     access: atLeast('administrator'),
     params: IdParams,
-    body: z.object({ role: RoleName.optional(), isActive: z.boolean().optional(), resetSecondFactor: z.boolean().optional() }),
+    body: z.object({
+      role: RoleName.optional(),
+      isActive: z.boolean().optional(),
+      resetSecondFactor: z.boolean().optional(),
+      reason: Text(500).optional().describe('Kept in the audit log'),
+    }),
     reply: Person,
   }),
   teams: route({

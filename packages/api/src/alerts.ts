@@ -112,9 +112,10 @@ export const alertRoutes = {
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
     body: z.object({
-      value: z.enum(dispositions).describe('compliance-event: does not affect confidentiality, integrity or availability'),
+      value: z.enum(dispositions).describe('not-security: does not affect confidentiality, integrity or availability, such as a compliance event'),
       responsibility: Responsibility,
       reason: Text(4_000),
+      duplicateOf: Id.optional().describe('ID of the alert that a duplicate repeats'),
     }),
     reply: Alert,
   }),

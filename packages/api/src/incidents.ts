@@ -266,7 +266,7 @@ export const incidentRoutes = {
   eradicateIncident: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/eradicate',
-    summary: 'Eradicated',
+    summary: 'Mark an incident eradicated',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: Transition,

@@ -8,6 +8,7 @@ export const problemKinds = {
   'not-found': 404,
   conflict: 409,
   'too-large': 413,
+  'unsupported-type': 415,
   'key-reused': 422,
   'too-many': 429,
   unexpected: 500,

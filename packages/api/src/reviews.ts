@@ -81,7 +81,7 @@ export const reviewRoutes = {
   finishReview: route({
     method: 'POST',
     path: '/api/v1/reviews/{id}/finish',
-    summary: 'Finish the review; requires a sequence of events and at least one finding',
+    summary: 'Finish the review; requires a sequence of events and at least one contributing factor',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
     body: z.object({ version: Version }),
@@ -98,10 +98,13 @@ export const reviewRoutes = {
   updateFollowUp: route({
     method: 'POST',
     path: '/api/v1/follow-ups/{id}/review',
-    summary: 'Update a follow-up action: still open (with a new due date), done, or verified effective',
+    summary: 'Update a follow-up action: still open (with a new due date or owner), done, or verified effective',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: z.object({ version: Version, state: z.enum(['open', 'done', 'verified']), reason: Text(4_000), dueOn: Day.optional() }),
+    body: z.object({
+      ...{ version: Version, state: z.enum(['open', 'done', 'verified']), reason: Text(4_000), dueOn: Day.optional() },
+      ownerId: Id.optional().describe('Another owner, while the action stays open'),
+    }),
     reply: FollowUp,
   }),
 }

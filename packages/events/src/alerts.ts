@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { event } from './event.ts'
 import { Count, Digest, Id, Instant, Nothing, Responsibility, Severity, ZonedHours } from './vocabulary.ts'
+import { words } from './words.ts'
 
 const SilenceRule = z.strictObject({
   matchers: z.strictObject({ serviceIds: z.array(Id), severities: z.array(Severity), source: z.string(), titleContains: z.string() }),
@@ -34,8 +35,10 @@ export const alertEvents = [
     version: 1,
     subject: 'alert',
     within: 'either',
-    data: z.strictObject({ count: Count }),
-    sentence: ({ data }) => `Alert received again: ${data.count} occurrences`,
+    /** `severity` and `before`: where the repetition was more severe than the alert had been. */
+    data: z.strictObject({ count: Count, severity: Severity.optional(), before: z.strictObject({ severity: Severity }).optional() }),
+    sentence: ({ data: { count, severity, before } }) =>
+      `Alert received again: ${count} occurrences${severity && before ? `; severity raised from ${before.severity} to ${severity}` : ''}`,
   }),
   event({ type: 'alert.acknowledged', version: 1, subject: 'alert', within: 'either', data: Nothing, sentence: () => 'Acknowledged the alert' }),
   event({
@@ -47,8 +50,12 @@ export const alertEvents = [
       value: z.enum(['false-positive', 'benign-true-positive', 'not-security', 'duplicate']),
       responsibility: Responsibility,
       reason: z.string(),
+      /** Number of the alert that a duplicate repeats, where it was named. */
+      duplicateOf: Count.optional(),
     }),
-    sentence: ({ data }) => `Dismissed the alert: ${data.reason.replaceAll('-', ' ')}`,
+    sentence: ({ data }) =>
+      `Dismissed the alert as ${data.value === 'duplicate' && data.duplicateOf !== undefined ? `duplicate of alert ${data.duplicateOf}` : words(data.value)}: ${data.reason}`,
+    reason: () => undefined,
   }),
   event({
     type: 'alert.escalated',
@@ -73,6 +80,7 @@ export const alertEvents = [
     within: 'either',
     data: z.strictObject({ silenceId: Id, reason: z.string() }),
     sentence: ({ data }) => `Silenced the alert: ${data.reason}`,
+    reason: () => undefined,
   }),
   event({ type: 'silence.added', version: 1, subject: 'silence', within: 'none', data: SilenceRule }),
   event({ type: 'silence.ended', version: 1, subject: 'silence', within: 'none', data: z.strictObject({ before: SilenceRule }) }),
@@ -97,8 +105,16 @@ export const alertEvents = [
       files: z.array(z.strictObject({ name: z.string(), sizeBytes: Count, sha256: Digest })),
     }),
   }),
-  event({ type: 'report.read', version: 1, subject: 'report', within: 'either', data: Nothing }),
-  event({ type: 'report-file.read', version: 1, subject: 'report', within: 'either', data: z.strictObject({ fileId: Id }) }),
+  event({ type: 'report.read', version: 1, subject: 'report', within: 'either', data: Nothing, sentence: () => 'Viewed the report', isBookkeeping: true }),
+  event({
+    type: 'report-file.read',
+    version: 1,
+    subject: 'report',
+    within: 'either',
+    data: z.strictObject({ fileId: Id }),
+    sentence: () => 'Downloaded a file of the report',
+    isBookkeeping: true,
+  }),
   event({
     type: 'integration.added',
     version: 1,

@@ -22,9 +22,12 @@ export const directoryEvents = [
     subject: 'person',
     within: 'none',
     data: z.strictObject({
+      /** Not in the first entries. */
+      name: z.string().optional(),
       role: Role.optional(),
       isActive: z.boolean().optional(),
       resetSecondFactor: z.boolean().optional(),
+      reason: z.string().optional(),
       before: z.strictObject({ role: Role, isActive: z.boolean() }),
     }),
   }),

@@ -30,6 +30,8 @@ interface Definition<Type extends string, Subject extends string, Within extends
   readonly sentence?: (told: Told<z.output<Data>>) => string | undefined
   /** True for what only the timeline of its own subject tells; that of an incident leaves it out. */
   readonly isBookkeeping?: boolean
+  /** What every other timeline adds: the title of its subject, such as that of a page. */
+  readonly title?: (told: Told<z.output<Data>>) => string | undefined
   /** What only the timeline of its own subject adds, such as what a provider answered. */
   readonly detail?: (told: Told<z.output<Data>>) => string | undefined
   /** The reason in people's own words, shown below the sentence; by default `data.reason`. */
@@ -42,6 +44,7 @@ interface Definition<Type extends string, Subject extends string, Within extends
 export interface Line {
   readonly sentence: string
   readonly reason: string | undefined
+  readonly title: string | undefined
   readonly detail: string | undefined
   readonly isBookkeeping: boolean
 }
@@ -52,6 +55,8 @@ export interface EventDefinition<Type extends string, Subject extends string, Wi
   readonly subject: Subject
   readonly within: Within
   readonly data: Data
+  /** True where timelines can tell of it. */
+  readonly hasSentence: boolean
   /** Reads stored data of this or an older version. @throws UnreadableEvent */
   read(version: number, stored: unknown): z.output<Data>
   /** @throws UnreadableEvent when the data is not that of the newest version. @returns undefined for what every timeline leaves out. */
@@ -60,6 +65,15 @@ export interface EventDefinition<Type extends string, Subject extends string, Wi
 
 /** Stored data that is not what its type says, or of a version that this program does not know. */
 export class UnreadableEvent extends Error {}
+
+/** What is wrong with stored data, for people who look at a dead letter. */
+function faultOf(issue: z.core.$ZodIssue, stored: unknown): string {
+  const found = issue.path.reduce<unknown>((value, key) => Object.entries(Object(value)).find(([name]) => name === String(key))?.[1], stored)
+  if (found === undefined) return 'is missing'
+  if (issue.code === 'unrecognized_keys') return `has a field that this version does not know: ${issue.keys.join(', ')}`
+  if (issue.code === 'invalid_type') return `must be of type ${issue.expected}`
+  return `is not valid: ${issue.message}`
+}
 
 const WithReason = z.looseObject({ reason: z.string() })
 
@@ -70,16 +84,16 @@ const WithReason = z.looseObject({ reason: z.string() })
 export function event<const Type extends string, const Subject extends string, const Within extends Belonging, Data extends z.ZodType>(
   definition: Definition<Type, Subject, Within, Data>,
 ): EventDefinition<Type, Subject, Within, Data> {
-  const { type, version, subject, within, data, sentence, isBookkeeping = false, detail, reason, upcasts = [] } = definition
+  const { type, version, subject, within, data, sentence, isBookkeeping = false, title, detail, reason, upcasts = [] } = definition
   if (upcasts.length !== version - 1) throw new Error(`${type} is of version ${version}: it has ${version - 1} upcasts, not ${upcasts.length}`)
   const parse = (stored: unknown): z.output<Data> => {
     const parsed = data.safeParse(stored)
     if (parsed.success) return parsed.data
     const [issue] = parsed.error.issues
-    throw new UnreadableEvent(`${['data', ...(issue?.path ?? [])].join('.')} of ${type}: ${issue?.message ?? 'not as defined'}`)
+    throw new UnreadableEvent(`${['data', ...(issue?.path ?? [])].join('.')} of ${type} ${issue === undefined ? 'is not as defined' : faultOf(issue, stored)}`)
   }
   return {
-    ...{ type, version, subject, within, data },
+    ...{ type, version, subject, within, data, hasSentence: sentence !== undefined },
     read(storedVersion, stored) {
       if (!(storedVersion >= 1 && storedVersion <= version))
         throw new UnreadableEvent(`${type} of version ${storedVersion} is not supported; supported versions are 1 to ${version}`)
@@ -89,7 +103,8 @@ export function event<const Type extends string, const Subject extends string, c
       const told = { actor, at, data: parse(stored) }
       const text = sentence?.(told)
       if (text === undefined) return undefined
-      return { sentence: text, reason: reason ? reason(told) : WithReason.safeParse(told.data).data?.reason, detail: detail?.(told), isBookkeeping }
+      const why = reason ? reason(told) : WithReason.safeParse(told.data).data?.reason
+      return { sentence: text, reason: why, title: title?.(told), detail: detail?.(told), isBookkeeping }
     },
   }
 }

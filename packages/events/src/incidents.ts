@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { event } from './event.ts'
 import { Basis, Count, Day, Digest, Id, IncidentSeverity, Instant, Nothing, Responsibility } from './vocabulary.ts'
-import { list, severity, when, words } from './words.ts'
+import { few, severity, when, words } from './words.ts'
 
 const Status = z.enum(['suspected', 'declared', 'contained', 'eradicated', 'recovered', 'closed'])
 const Class = z.enum(['suspected', 'security-incident', 'customer-reportable', 'privacy-breach', 'not-an-incident'])
@@ -27,9 +27,52 @@ const Facts = z.strictObject({
     .optional(),
   isRestricted: z.boolean().optional(),
 })
+const FactsChange = z.strictObject({ ...Facts.shape, before: Facts })
+
+/** What a list of what is affected was before, with names and bases. Entries of version 1 had IDs alone. */
+const AffectedBefore = z.array(z.strictObject({ id: Id, name: z.string().nullable(), basis: z.string().nullable() }))
+const withoutNames = (ids: unknown) =>
+  z
+    .array(Id)
+    .parse(ids)
+    .map(id => ({ id, name: null, basis: null }))
+
+/** What a list of what is affected has more, less and otherwise than before; only a few of each are named. */
+function difference(after: readonly z.output<typeof Affected>[], before: z.output<typeof AffectedBefore>): string {
+  const now = new Map(after.map(each => [each.id, each]))
+  const was = new Map(before.map(each => [each.id, each]))
+  const added = after.filter(each => !was.has(each.id)).map(each => each.name)
+  const gone = before.filter(each => !now.has(each.id))
+  const names = gone.map(each => each.name).filter(name => name !== null)
+  const changed = after.filter(each => (was.get(each.id)?.basis ?? each.basis) !== each.basis).map(each => each.name)
+  const parts = [
+    ...(added.length > 0 ? [`added ${few(added)}`] : []),
+    ...(gone.length > 0 ? [`removed ${names.length === gone.length ? few(names) : gone.length}`] : []),
+    ...(changed.length > 0 ? [`changed the basis of ${few(changed)}`] : []),
+  ]
+  return parts.length > 0 ? parts.join('; ') : 'nothing differs'
+}
+
+/** `incident 2`, `alerts 3, 4`, or nothing. */
+const numbered = (noun: string, numbers: readonly number[]) =>
+  numbers.length === 0 ? [] : [`${noun}${numbers.length === 1 ? '' : 's'} ${few(numbers.map(String))}`]
+
+/** What was changed of an incident's facts. */
+function factsChanged({ before: _, isRestricted, ...facts }: z.output<typeof FactsChange>): string {
+  const named = Object.keys(facts).map(words).join(', ')
+  if (isRestricted === undefined) return `Changed ${named}`
+  const restriction = `restricted access ${isRestricted ? 'on' : 'off'}`
+  return named === '' ? `Turned ${restriction}` : `Changed ${named}; turned ${restriction}`
+}
 
 const TaskFacts = z.strictObject({ title: z.string(), assigneeId: Id.nullable(), dueOn: Day.nullable(), isDone: z.boolean() })
-const TaskChange = z.strictObject({ ...TaskFacts.shape, before: TaskFacts })
+/** `isApprovalVoid`: the task had been approved, and is now another one. */
+const TaskChange = z.strictObject({ ...TaskFacts.shape, before: TaskFacts, isApprovalVoid: z.boolean().optional() })
+
+function taskChanged({ title, before, isApprovalVoid }: z.output<typeof TaskChange>): string {
+  const change = title === before.title ? `Changed a task: ${title}` : `Renamed a task from ${before.title} to ${title}`
+  return isApprovalVoid ? `${change}; its approval is void` : change
+}
 
 const roleNames = { lead: 'incident lead', owner: 'service owner', communications: 'communications lead', executive: 'executive sponsor' } as const
 
@@ -48,8 +91,8 @@ export const incidentEvents = [
     version: 1,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ ...Facts.shape, before: Facts }),
-    sentence: ({ data: { before: _, ...change } }) => `Changed ${Object.keys(change).map(words).join(', ')}`,
+    data: FactsChange,
+    sentence: ({ data }) => factsChanged(data),
   }),
   event({
     type: 'incident.assessed',
@@ -93,31 +136,31 @@ export const incidentEvents = [
     subject: 'incident',
     within: 'incident',
     data: z.strictObject({ personIds: z.array(Id), before: z.strictObject({ personIds: z.array(Id) }) }),
-    sentence: () => 'Changed who can see the incident',
+    sentence: ({ data: { personIds, before } }) => {
+      const added = personIds.filter(id => !before.personIds.includes(id)).length
+      const removed = before.personIds.filter(id => !personIds.includes(id)).length
+      return `Changed who can see the incident: ${added} added, ${removed} removed`
+    },
   }),
   event({
     type: 'incident.services-set',
-    version: 1,
+    version: 2,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ services: z.array(Affected), before: z.strictObject({ serviceIds: z.array(Id) }) }),
-    sentence: ({ data }) =>
-      `Set the affected services: ${list(
-        data.services.map(({ name }) => name),
-        'none',
-      )}`,
+    data: z.strictObject({ services: z.array(Affected), before: z.strictObject({ services: AffectedBefore }) }),
+    sentence: ({ data }) => `Changed the affected services: ${difference(data.services, data.before.services)}`,
+    upcasts: [({ before, ...data }) => ({ ...data, before: { services: withoutNames(z.strictObject({ serviceIds: z.unknown() }).parse(before).serviceIds) } })],
   }),
   event({
     type: 'incident.customers-set',
-    version: 1,
+    version: 2,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ customers: z.array(Affected), before: z.strictObject({ customerIds: z.array(Id) }) }),
-    sentence: ({ data }) =>
-      `Set the affected customers: ${list(
-        data.customers.map(({ name }) => name),
-        'none',
-      )}`,
+    data: z.strictObject({ customers: z.array(Affected), before: z.strictObject({ customers: AffectedBefore }) }),
+    sentence: ({ data }) => `Changed the affected customers: ${difference(data.customers, data.before.customers)}`,
+    upcasts: [
+      ({ before, ...data }) => ({ ...data, before: { customers: withoutNames(z.strictObject({ customerIds: z.unknown() }).parse(before).customerIds) } }),
+    ],
   }),
   event({
     type: 'incident.made-parent',
@@ -125,8 +168,10 @@ export const incidentEvents = [
     subject: 'incident',
     within: 'incident',
     data: z.strictObject({ reason: z.string(), alerts: z.array(Count), incidents: z.array(Count) }),
-    sentence: ({ data }) =>
-      `Made it a parent incident, with incidents ${list(data.incidents.map(String), 'none')} and alerts ${list(data.alerts.map(String), 'none')}`,
+    sentence: ({ data }) => {
+      const linked = [...numbered('incident', data.incidents), ...numbered('alert', data.alerts)]
+      return linked.length === 0 ? 'Made it a parent incident' : `Made it a parent incident: linked ${linked.join(' and ')}`
+    },
   }),
   event({
     type: 'incident.linked-to-parent',
@@ -195,9 +240,16 @@ export const incidentEvents = [
     data: z.strictObject({ title: z.string(), assigneeId: Id.nullable(), dueOn: Day.nullable(), isBusinessImpacting: z.boolean() }),
     sentence: ({ data }) => `Added a task: ${data.title}`,
   }),
-  event({ type: 'task.changed', version: 1, subject: 'task', within: 'incident', data: TaskChange, sentence: ({ data }) => `Changed a task: ${data.title}` }),
+  event({ type: 'task.changed', version: 1, subject: 'task', within: 'incident', data: TaskChange, sentence: ({ data }) => taskChanged(data) }),
   event({ type: 'task.done', version: 1, subject: 'task', within: 'incident', data: TaskChange, sentence: ({ data }) => `Completed a task: ${data.title}` }),
-  event({ type: 'task.reopened', version: 1, subject: 'task', within: 'incident', data: TaskChange, sentence: ({ data }) => `Reopened a task: ${data.title}` }),
+  event({
+    type: 'task.reopened',
+    version: 1,
+    subject: 'task',
+    within: 'incident',
+    data: TaskChange,
+    sentence: ({ data }) => `Reopened a task: ${data.title}${data.isApprovalVoid ? '; its approval is void' : ''}`,
+  }),
   event({
     type: 'task.approved',
     version: 1,

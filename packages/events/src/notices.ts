@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { event } from './event.ts'
 import { Count, Day, Digest, Id, Instant } from './vocabulary.ts'
-import { when } from './words.ts'
+import { counted, when } from './words.ts'
 
 const NoticeText = z.strictObject({
   nature: z.string(),
@@ -19,6 +19,16 @@ const DecisionKind = z.enum(['defer', 'waive'])
 const ReasonCategory = z.enum(['data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'])
 const Decision = z.strictObject({ customer: z.string(), kind: DecisionKind, reasonCategory: ReasonCategory, reason: z.string(), reviewOn: Day })
 const decided = { defer: 'deferral', waive: 'waiver' } as const
+
+/** What the auditor of obligations repaired. */
+const audited = {
+  obligation: 'missing notification obligation',
+  deadline: 'wrong notification deadline',
+  warning: 'missing deadline warning',
+  'late warning': 'late deadline warning',
+  review: 'missing decision review',
+  'announced update': 'missing update reminder',
+} as const
 
 /** Notification obligations, the notices that meet them, and decisions to defer or waive. */
 export const noticeEvents = [
@@ -60,8 +70,9 @@ export const noticeEvents = [
     version: 1,
     subject: 'notice',
     within: 'incident',
-    data: z.strictObject({ ...Drafted.shape, before: NoticeText }),
-    sentence: ({ data }) => `Changed the notice to ${data.customer}`,
+    /** `isApprovalVoid`: it had been approved, and the change took that away. */
+    data: z.strictObject({ ...Drafted.shape, before: NoticeText, isApprovalVoid: z.boolean().optional() }),
+    sentence: ({ data }) => `Changed the notice to ${data.customer}; ${data.isApprovalVoid ? 'its approval is void' : 'it needs approval'}`,
   }),
   event({
     type: 'notice.discarded',
@@ -143,5 +154,6 @@ export const noticeEvents = [
     subject: 'incident',
     within: 'incident',
     data: z.strictObject({ what: z.enum(['obligation', 'deadline', 'warning', 'late warning', 'review', 'announced update']), count: Count }),
+    sentence: ({ data }) => `The auditor repaired ${counted(data.count, audited[data.what])}`,
   }),
 ] as const

@@ -6,9 +6,11 @@ import { duration, list, when } from './words.ts'
 
 /** What a page is about; a drill is about itself. */
 const About = z.strictObject({ kind: z.enum(['alert', 'incident', 'drill', 'system']), id: Id })
+/** `title`: of the page, as it was then. The first entries had none. */
+const OfPage = z.strictObject({ about: About, title: z.string().optional() })
 /** `teamId`: null where the administrators are paged about the installation itself. */
-const Begun = z.strictObject({ teamId: Id.nullable(), about: About, severity: Severity })
-const Answered = z.strictObject({ about: About, teamId: Id.nullable(), personId: Id, afterSeconds: Count })
+const Begun = z.strictObject({ ...OfPage.shape, teamId: Id.nullable(), severity: Severity })
+const Answered = z.strictObject({ ...OfPage.shape, teamId: Id.nullable(), personId: Id, afterSeconds: Count })
 const Delivery = z.strictObject({ messageId: Id, channel: Channel, person: z.string().nullable(), address: z.string(), receipt: z.string() })
 
 export const Target = z.discriminatedUnion('kind', [
@@ -32,6 +34,7 @@ const Policy = z.strictObject({ name: z.string(), levels: z.array(Level), repeat
 const SavedPolicy = z.strictObject({ teamId: Id, ...Policy.shape, version: Count, sha256: Digest })
 
 const Escalated = z.strictObject({
+  title: z.string().optional(),
   level: z.number().int(),
   notified: z.array(z.string()),
   channels: z.array(z.string()),
@@ -47,6 +50,11 @@ const NotificationRules = z.strictObject({
   low: z.array(z.strictObject({ methodId: Id, afterMinutes: z.number() })),
 })
 
+/** The title of a page. Of one about an incident without the number of the incident, in whose timeline it is told. */
+function titleOf({ data: { about, title } }: { readonly data: { readonly about?: z.output<typeof About>; readonly title?: string | undefined } }) {
+  return about?.kind === 'alert' ? title : title?.replace(/^Incident \d+(?: \(restricted\))?: /, '')
+}
+
 /** Whom a page went to, by which channel. */
 const sentTo = ({ person, channel }: z.output<typeof Delivery>) => `${person ?? 'the team channel'} by ${channelName(channel)}`
 /** The address of a delivery, where it means something to people: a Teams user ID does not. */
@@ -56,7 +64,7 @@ const repairs = { late: 'it was late', missing: 'it was missing', ahead: 'it was
 
 /** Pages, escalation policies, and how people are reached. */
 export const pagingEvents = [
-  event({ type: 'page.triggered', version: 1, subject: 'page', within: 'either', data: Begun, sentence: () => 'Page triggered' }),
+  event({ type: 'page.triggered', version: 1, subject: 'page', within: 'either', data: Begun, title: titleOf, sentence: () => 'Page triggered' }),
   event({ type: 'drill.started', version: 1, subject: 'page', within: 'none', data: Begun, sentence: () => 'Started the drill' }),
   event({
     type: 'page.notified',
@@ -64,7 +72,8 @@ export const pagingEvents = [
     subject: 'page',
     within: 'either',
     data: Escalated,
-    sentence: ({ data }) => `Paged ${list([...data.notified, ...data.channels], 'nobody: nobody was available')}`,
+    title: titleOf,
+    sentence: ({ data }) => `Paged ${list([...data.notified, ...data.channels], 'nobody, because nobody was available')}`,
     reason: ({ data }) => data.why ?? undefined,
   }),
   event({
@@ -73,6 +82,7 @@ export const pagingEvents = [
     subject: 'page',
     within: 'either',
     data: Escalated,
+    title: titleOf,
     sentence: () => 'Paged nobody at this level',
     isBookkeeping: true,
     reason: ({ data }) => data.why ?? undefined,
@@ -112,7 +122,8 @@ export const pagingEvents = [
     version: 1,
     subject: 'page',
     within: 'either',
-    data: z.strictObject({ about: About, personId: Id, afterSeconds: Count, of: Count, so: Count }),
+    data: z.strictObject({ ...OfPage.shape, personId: Id, afterSeconds: Count, of: Count, so: Count }),
+    title: titleOf,
     sentence: ({ data }) => `Acknowledged the page (${data.so} of ${data.of} responders)`,
   }),
   event({
@@ -121,6 +132,7 @@ export const pagingEvents = [
     subject: 'page',
     within: 'either',
     data: Answered,
+    title: titleOf,
     sentence: ({ data }) => `Acknowledged the page after ${duration(data.afterSeconds)}`,
   }),
   event({
@@ -136,7 +148,8 @@ export const pagingEvents = [
     version: 1,
     subject: 'page',
     within: 'either',
-    data: z.strictObject({ about: About, personId: Id }),
+    data: z.strictObject({ ...OfPage.shape, personId: Id }),
+    title: titleOf,
     sentence: () => 'Released the page',
   }),
   event({
@@ -144,7 +157,8 @@ export const pagingEvents = [
     version: 1,
     subject: 'page',
     within: 'either',
-    data: z.strictObject({ about: About, personId: Id, to: z.string().nullable(), reason: z.string() }),
+    data: z.strictObject({ ...OfPage.shape, personId: Id, to: z.string().nullable(), reason: z.string() }),
+    title: titleOf,
     sentence: ({ data }) => (data.to === null ? 'Declined the page' : `Reassigned the page to ${data.to}`),
     reason: ({ data }) => (data.reason === '' ? undefined : data.reason),
   }),
@@ -153,7 +167,8 @@ export const pagingEvents = [
     version: 1,
     subject: 'page',
     within: 'either',
-    data: z.strictObject({ about: About }),
+    data: OfPage,
+    title: titleOf,
     sentence: () => 'Escalated the page',
   }),
   event({
@@ -161,7 +176,8 @@ export const pagingEvents = [
     version: 1,
     subject: 'page',
     within: 'either',
-    data: z.strictObject({ about: About, notified: z.array(z.string()) }),
+    data: z.strictObject({ ...OfPage.shape, notified: z.array(z.string()) }),
+    title: titleOf,
     sentence: ({ data }) => `Added responders: ${list(data.notified, 'none')}`,
   }),
   event({
@@ -169,7 +185,8 @@ export const pagingEvents = [
     version: 1,
     subject: 'page',
     within: 'either',
-    data: z.strictObject({ about: About, until: Instant }),
+    data: z.strictObject({ ...OfPage.shape, until: Instant }),
+    title: titleOf,
     sentence: ({ data, at }) => `Snoozed the page until ${when(data.until, at)}`,
   }),
   event({
@@ -177,7 +194,8 @@ export const pagingEvents = [
     version: 1,
     subject: 'page',
     within: 'either',
-    data: z.strictObject({ about: About }),
+    data: OfPage,
+    title: titleOf,
     sentence: () => 'Snooze ended; the page escalates again',
   }),
   event({
@@ -185,7 +203,8 @@ export const pagingEvents = [
     version: 1,
     subject: 'page',
     within: 'either',
-    data: z.strictObject({ about: About, personId: Id.nullable(), since: Instant }),
+    data: z.strictObject({ ...OfPage.shape, personId: Id.nullable(), since: Instant }),
+    title: titleOf,
     sentence: () => 'No progress since the page was acknowledged; it escalates again',
   }),
   event({
@@ -193,7 +212,8 @@ export const pagingEvents = [
     version: 1,
     subject: 'page',
     within: 'either',
-    data: z.strictObject({ about: About }),
+    data: OfPage,
+    title: titleOf,
     sentence: () => 'Nobody acknowledged the page',
   }),
   event({
@@ -212,10 +232,11 @@ export const pagingEvents = [
     subject: 'page',
     within: 'either',
     data: z.strictObject({
-      about: About,
+      ...OfPage.shape,
       /** The page about the same that goes on instead of it. */
       mergedInto: Id.nullable(),
     }),
+    title: titleOf,
     sentence: ({ data }) => (data.mergedInto === null ? 'Resolved the page' : 'Resolved the page: another page about the same escalates instead'),
     isBookkeeping: true,
   }),

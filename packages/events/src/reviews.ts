@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { event } from './event.ts'
-import { Count, Day, Digest, Id, Nothing } from './vocabulary.ts'
+import { Count, Day, Digest, Id, Named, Nothing } from './vocabulary.ts'
 
 const Finding = z.strictObject({
   id: Id,
@@ -47,7 +47,12 @@ export const reviewEvents = [
     version: 1,
     subject: 'follow-up',
     within: 'incident',
-    data: z.strictObject({ title: z.string(), state: State, reason: z.string(), dueOn: Day, before: z.strictObject({ state: State, dueOn: Day }) }),
-    sentence: ({ data }) => `${looked[data.state]}: ${data.title}`,
+    data: z.strictObject({
+      ...{ title: z.string(), state: State, reason: z.string(), dueOn: Day },
+      /** Where it was given to somebody else. */
+      owner: Named.optional(),
+      before: z.strictObject({ state: State, dueOn: Day, owner: Named.optional() }),
+    }),
+    sentence: ({ data: { title, state, owner } }) => (owner ? `Reassigned the follow-up action to ${owner.name}: ${title}` : `${looked[state]}: ${title}`),
   }),
 ] as const

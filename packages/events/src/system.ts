@@ -11,10 +11,10 @@ const Running = z.strictObject({
 
 const Value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]).nullable()
 
-/** The installation itself: what an auditor asks about Tocsin. */
-/** An entry that a reader of the journal could not take in. `type` is that of the entry. */
+/** An entry that a reader of the audit log could not process. `type` is that of the entry. */
 const SetAside = { reader: z.string(), type: z.string() }
 
+/** The installation itself: what an auditor asks about Tocsin. */
 export const systemEvents = [
   event({ type: 'system.started', version: 1, subject: 'system', within: 'none', data: Running }),
   event({ type: 'system.stopped', version: 1, subject: 'system', within: 'none', data: Running }),
@@ -51,13 +51,22 @@ export const systemEvents = [
     subject: 'journal-entry',
     within: 'either',
     data: z.strictObject({ ...SetAside, attempts: Count }),
+    sentence: ({ data }) => `Audit log reader ${data.reader} could not process an entry (${data.type}) and set it aside as a dead letter`,
   }),
-  event({ type: 'journal-entry.replayed', version: 1, subject: 'journal-entry', within: 'either', data: z.strictObject(SetAside) }),
+  event({
+    type: 'journal-entry.replayed',
+    version: 1,
+    subject: 'journal-entry',
+    within: 'either',
+    data: z.strictObject(SetAside),
+    sentence: ({ data }) => `Replayed a dead letter of audit log reader ${data.reader} (${data.type})`,
+  }),
   event({
     type: 'journal-entry.discarded',
     version: 1,
     subject: 'journal-entry',
     within: 'either',
     data: z.strictObject({ ...SetAside, reason: z.string() }),
+    sentence: ({ data }) => `Discarded a dead letter of audit log reader ${data.reader} (${data.type})`,
   }),
 ] as const

@@ -49,6 +49,18 @@ export function list(names: readonly string[], none: string): string {
   return names.length === 0 ? none : names.join(', ')
 }
 
+/** `1 alert`, `1,200 alerts`. */
+export function counted(count: number, noun: string): string {
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** The first few of some names, and how many more there are. */
+export function few(names: readonly string[]): string {
+  const maxNames = 5
+  const more = names.length - maxNames
+  return more > 0 ? `${names.slice(0, maxNames).join(', ')} and ${more.toLocaleString('en-US')} more` : names.join(', ')
+}
+
 /** `true-positive`, `isRestricted` and the like in words. */
 export function words(name: string): string {
   return name

@@ -221,7 +221,7 @@ export async function changePerson(
   departures: Departures,
   caller: Caller,
   id: string,
-  change: { role?: Role | undefined; isActive?: boolean | undefined; resetSecondFactor?: boolean | undefined },
+  change: { role?: Role | undefined; isActive?: boolean | undefined; resetSecondFactor?: boolean | undefined; reason?: string | undefined },
 ): Promise<Person> {
   await tx.db.execute(sql`select pg_advisory_xact_lock(${locks.administrators})`)
   const before = await findPerson(tx, id)
@@ -235,6 +235,12 @@ export async function changePerson(
       .limit(1)
     if (others.length === 0) throw conflict(`${before.name} is the only administrator. Make another person an administrator first.`)
   }
+  const differing = {
+    ...(change.role === undefined || change.role === before.role ? {} : { role: change.role }),
+    ...(change.isActive === undefined || change.isActive === before.isActive ? {} : { isActive: change.isActive }),
+    ...(change.resetSecondFactor ? { resetSecondFactor: true } : {}),
+  }
+  if (Object.keys(differing).length === 0) return personView(tx, id)
   await tx.db
     .update(people)
     .set({ role: change.role ?? before.role, isActive: change.isActive ?? before.isActive })
@@ -248,11 +254,20 @@ export async function changePerson(
   if (change.isActive === false) await departures.leave(tx, caller.actor, id)
   await record(tx, {
     ...{ actor: caller.actor, type: 'person.changed', subject: { kind: 'person', id } },
-    data: { ...change, before: { role: before.role, isActive: before.isActive } },
+    data: {
+      name: before.name,
+      ...differing,
+      ...(change.reason === undefined ? {} : { reason: change.reason }),
+      before: { role: before.role, isActive: before.isActive },
+    },
   })
-  const [after] = await listPeople(tx, id)
-  if (!after) throw notFound('person')
-  return after
+  return personView(tx, id)
+}
+
+async function personView(reader: Reader, id: string): Promise<Person> {
+  const [person] = await listPeople(reader, id)
+  if (!person) throw notFound('person')
+  return person
 }
 
 /** The signed-in person's own view of the account. */

@@ -3,6 +3,7 @@ import { and, asc, eq, inArray } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import type { z } from 'zod'
 import { refusal } from '../../test/refusal.ts'
+import { statements } from '../../test/statements.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { system } from '../journal/index.ts'
 import { journal } from '../journal/tables.ts'
@@ -161,6 +162,87 @@ describe('an alert pages', () => {
     await world.advance({ minutes: 1 })
     primary.expectPage(/Held/)
     expect(await pageTitles(lead)).toEqual(['Held'])
+  })
+})
+
+describe('an alert that is repeated as more severe', () => {
+  test('rises, says so, and pages when it reaches the threshold; it never falls', async ({ world }) => {
+    const { team, primary } = await world.team({ tiers: 1 })
+    await world.service('billing', team)
+    const lead = await world.person('lead')
+    const same = { title: 'Brute force', service: 'billing', dedupKey: 'a' }
+    const [alert] = await send(lead, same)
+    const at = async () => (await readAlert(lead, alert ?? expect.fail())).severity
+    await send(lead, { ...same, severity: 'medium' })
+    await world.settle()
+    primary.expectNoPage()
+    expect(await at()).toBe('medium')
+    await send(lead, { ...same, severity: 'critical' }, { ...same, severity: 'low' })
+    await world.settle()
+    primary.expectPage(/\[CRITICAL\] billing: Brute force/)
+    await send(lead, same)
+    await send(lead, { ...same, severity: 'critical' })
+    expect(await at(), 'a repetition does not make it less severe').toBe('critical')
+    expect((await recorded(world, 'alert.repeated')).map(({ data }) => data)).toEqual([
+      { count: 2, severity: 'medium', before: { severity: 'low' } },
+      { count: 4, severity: 'critical', before: { severity: 'medium' } },
+      { count: 5 },
+      { count: 6 },
+    ])
+    expect(await pageTitles(lead)).toHaveLength(1)
+  })
+
+  test('pages once: not again when it has paged or is in an incident, but when it was acknowledged before anybody was paged', async ({ world }) => {
+    const { primary } = await world.team({ tiers: 1 })
+    const [unpaged, paged, taken] = await send(
+      primary,
+      { title: 'Unpaged', dedupKey: 'unpaged' },
+      { title: 'Paged', dedupKey: 'paged', severity: 'high' },
+      { title: 'Taken', dedupKey: 'taken' },
+    )
+    for (const alert of [unpaged, paged]) await primary.call('acknowledgeAlert', { params: { id: alert?.id ?? '' } })
+    await primary.call('escalateAlert', { params: { id: taken?.id ?? '' }, body: { responsibility: 'us', reason: 'It is real.' } })
+    await world.settle()
+    world.takeMails()
+    const keys = ['unpaged', 'paged', 'taken']
+    await send(primary, ...keys.map(dedupKey => ({ title: 'Again', dedupKey, severity: 'critical' as const })))
+    await world.settle()
+    expect(world.takeMails().flatMap(mail => (mail.purpose === 'page' ? [mail.subject] : []))).toEqual(['[CRITICAL] Unpaged'])
+    const rows = await Promise.all([unpaged, paged, taken].map(alert => readAlert(primary, alert ?? expect.fail())))
+    expect(rows.map(({ severity, status }) => [severity, status])).toEqual([
+      ['critical', 'acknowledged'],
+      ['critical', 'acknowledged'],
+      ['critical', 'escalated'],
+    ])
+  })
+
+  test('is held by a silence that fits it as it is now, and pages when that is over', async ({ world }) => {
+    await world.team({ tiers: 1 })
+    const lead = await world.person('lead')
+    for (const matchers of [{ titleContains: 'held' }, { titleContains: 'loud', severities: ['high' as const] }])
+      await lead.call('addSilence', { body: { matchers, reason: 'Load test', start: world.now, end: '2026-11-23T09:00:00Z' } })
+    await send(lead, { title: 'Held', dedupKey: 'held' }, { title: 'Loud', dedupKey: 'loud' })
+    await send(lead, { dedupKey: 'held', severity: 'high' }, { dedupKey: 'loud', severity: 'high' })
+    await send(lead, { dedupKey: 'held', severity: 'critical' }, { dedupKey: 'loud', severity: 'critical' })
+    await world.settle()
+    expect(await pageTitles(lead)).toEqual(['Loud'])
+    expect(await recorded(world, 'alert.silenced'), 'once each').toHaveLength(2)
+    await world.advance({ minutes: 60 })
+    expect((await pageTitles(lead)).toSorted(), 'one page each').toEqual(['Held', 'Loud'])
+  })
+
+  test('of many, takes as many statements as of one', async ({ world }) => {
+    const { context } = world.server
+    const batch = (count: number, severity: 'low' | 'medium'): IncomingAlert[] =>
+      Array.from({ length: count }, (_, i) => ({
+        ...{ title: 'Odd', severity, dedupKey: `${count} ${i}`, serviceId: null, source: 'test', labels: {}, links: [], description: '', observables: [] },
+      }))
+    const taken = async (count: number) => {
+      await context.database.transaction(tx => receiveAlerts(tx, context, system, 'test', batch(count, 'low')))
+      return statements(() => context.database.transaction(tx => receiveAlerts(tx, context, system, 'test', batch(count, 'medium'))))
+    }
+    expect(await taken(200)).toBe(await taken(1))
+    expect(await recorded(world, 'alert.repeated')).toHaveLength(201)
   })
 })
 

@@ -35,8 +35,8 @@ const pageFromWithoutService: Severity = 'high'
 const maxDescription = 1_500
 
 /**
- * Stores a batch of alerts, whole or not at all. One with the key of an open alert raises that one's count; a new one at or above
- * its service's threshold pages the security team.
+ * Stores a batch of alerts, whole or not at all. One with the key of an open alert raises that one's count, and its severity where
+ * it is more severe, never less. A new alert at or above its service's threshold pages the security team; so does one that rises to it and has not paged.
  * @param scope within what dedup keys are compared.
  * @returns one answer for each alert given, in order.
  */
@@ -52,8 +52,10 @@ export async function receiveAlerts(
   const keys = incoming.map((alert, position) => (alert.dedupKey === undefined ? `single ${position}` : `key ${alert.dedupKey}`))
   for (const [position, alert] of incoming.entries()) {
     const key = keys[position] ?? ''
-    // The last word of a batch about one key is the newest.
-    grouped.set(key, { alert, times: (grouped.get(key)?.times ?? 0) + 1 })
+    const earlier = grouped.get(key)
+    // The last word of a batch about one key is the newest, but no repetition makes an alert less severe.
+    const severity = earlier && isAtLeast(earlier.alert.severity, alert.severity) ? earlier.alert.severity : alert.severity
+    grouped.set(key, { alert: { ...alert, severity }, times: (earlier?.times ?? 0) + 1 })
   }
   // In one order everywhere, so that two batches with the same keys cannot wait for each other.
   const order = [...grouped.keys()].sort()
@@ -92,10 +94,15 @@ const stored = {
   isDemo: alerts.isDemo,
   incidentId: alerts.incidentId,
   dedupKey: alerts.dedupKey,
+  status: alerts.status,
+  hasPaged: alerts.hasPaged,
+  silencedById: alerts.silencedById,
 }
-type Stored = Pick<typeof alerts.$inferSelect, keyof typeof stored> & { isNew: boolean }
+type Row = Pick<typeof alerts.$inferSelect, keyof typeof stored>
+/** `severityBefore`: of an alert that the batch has made more severe. */
+type Stored = Row & { isNew: boolean; severityBefore?: Severity }
 
-/** Two statements for the whole batch: counts of open alerts are raised, the rest is new. Rows are in the order of the groups. */
+/** A few statements for the whole batch: counts and severities of open alerts are raised, the rest is new. Rows are in the order of the groups. */
 async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: boolean): Promise<Stored[]> {
   const repeated = await countUp(tx, scope, groups)
   const known = new Map(repeated.map(row => [row.dedupKey, row]))
@@ -133,7 +140,7 @@ async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: bo
           })
           .returning(stored)
   const ids = new Set(fresh.map(value => value.id))
-  const rows = [...repeated.map(row => ({ ...row, isNew: false })), ...inserted.map(row => ({ ...row, isNew: ids.has(row.id) }))]
+  const rows = await raise(tx, groups, [...repeated.map(row => ({ ...row, isNew: false })), ...inserted.map(row => ({ ...row, isNew: ids.has(row.id) }))])
   const byKey = new Map(rows.filter(row => row.dedupKey !== null).map(row => [row.dedupKey, row]))
   const byId = new Map(rows.map(row => [row.id, row]))
   return values.map(value => {
@@ -144,7 +151,7 @@ async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: bo
 }
 
 /** Raises the counts of alerts that are open. Counting up first keeps repetitions from using up numbers. */
-async function countUp(tx: Tx, scope: string, groups: readonly Group[]): Promise<Omit<Stored, 'isNew'>[]> {
+async function countUp(tx: Tx, scope: string, groups: readonly Group[]): Promise<Row[]> {
   const keyed = groups.filter(({ alert }) => alert.dedupKey !== undefined)
   if (keyed.length === 0) return []
   const keys = sql.param(keyed.map(({ alert }) => alert.dedupKey))
@@ -158,6 +165,26 @@ async function countUp(tx: Tx, scope: string, groups: readonly Group[]): Promise
       .where(and(eq(alerts.dedupScope, scope), sql`${alerts.dedupKey} = any(${keys}::text[]) and ${alerts.dedupKey} = given.key and ${alerts.isOpen}`))
       .returning(stored)
   )
+}
+
+/** Makes those that are repeated as more severe than they are more severe; their rows are locked since they were counted up. One statement for all of them. */
+async function raise(tx: Tx, groups: readonly Group[], rows: readonly Stored[]): Promise<Stored[]> {
+  const given = new Map(groups.map(({ alert }) => [alert.dedupKey, alert.severity]))
+  const severityOf = (row: Stored) => (row.isNew || row.dedupKey === null ? undefined : given.get(row.dedupKey))
+  const raised = rows.map(row => {
+    const severity = severityOf(row)
+    return severity === undefined || isAtLeast(row.severity, severity) ? row : { ...row, severity, severityBefore: row.severity }
+  })
+  const risen = raised.filter(row => row.severityBefore !== undefined)
+  if (risen.length === 0) return raised
+  const ids = sql.param(risen.map(row => row.id))
+  const severities = sql.param(risen.map(row => row.severity))
+  await tx.db
+    .update(alerts)
+    .set({ severity: sql`risen.severity` })
+    .from(sql`unnest(${ids}::uuid[], ${severities}::text[]) as risen(id, severity)`)
+    .where(sql`${alerts.id} = risen.id`)
+  return raised
 }
 
 async function announce(tx: Tx, context: AppContext, actor: Actor, rows: readonly Stored[], rules: ReadonlyMap<string, IncomingAlert['rule']>): Promise<void> {
@@ -179,12 +206,15 @@ async function announce(tx: Tx, context: AppContext, actor: Actor, rows: readonl
       },
     })),
     ...repeated.map(row => ({
-      ...{ actor, type: 'alert.repeated' as const, subject: { kind: 'alert' as const, id: row.id }, within: row.incidentId, data: { count: row.count } },
+      ...{ actor, type: 'alert.repeated' as const, subject: { kind: 'alert' as const, id: row.id }, within: row.incidentId },
+      data: { count: row.count, ...(row.severityBefore === undefined ? {} : { severity: row.severity, before: { severity: row.severityBefore } }) },
     })),
   ])
   acceptedAlerts(context.metrics).inc({ result: 'new' }, fresh.length)
   acceptedAlerts(context.metrics).inc({ result: 'repeated' }, repeated.length)
-  if (fresh.length > 0) await pageFor(tx, context, actor, fresh)
+  // Whoever works on one that has paged, or on its incident, sees it rise.
+  const risen = repeated.filter(row => row.severityBefore !== undefined && !row.hasPaged && (row.status === 'open' || row.status === 'acknowledged'))
+  if (fresh.length + risen.length > 0) await pageFor(tx, context, actor, [...fresh, ...risen])
 }
 
 /** A silence is over: alerts that it suppressed, and that nobody has acknowledged meanwhile, page now. */
@@ -193,7 +223,7 @@ export async function pageSilenced(tx: Tx, context: AppContext, silenceId: strin
     .update(alerts)
     .set({ silencedById: null })
     .where(eq(alerts.silencedById, silenceId))
-    .returning({ ...stored, status: alerts.status, isOpen: alerts.isOpen })
+    .returning({ ...stored, isOpen: alerts.isOpen })
   await pageFor(
     tx,
     context,
@@ -202,17 +232,17 @@ export async function pageSilenced(tx: Tx, context: AppContext, silenceId: strin
   )
 }
 
-async function pageFor(tx: Tx, context: AppContext, actor: Actor, fresh: readonly Omit<Stored, 'isNew'>[]): Promise<void> {
+async function pageFor(tx: Tx, context: AppContext, actor: Actor, due: readonly Row[]): Promise<void> {
   const silent = await silencesNow(tx)
-  const serviceIds = [...new Set(fresh.map(row => row.serviceId).filter(id => id !== null))]
+  const serviceIds = [...new Set(due.map(row => row.serviceId).filter(id => id !== null))]
   const known = serviceIds.length === 0 ? [] : await tx.db.select().from(services).where(inArray(services.id, serviceIds))
   const byId = new Map(known.map(service => [service.id, service]))
-  for (const alert of fresh) {
+  for (const alert of due) {
     const service = alert.serviceId === null ? undefined : byId.get(alert.serviceId)
     if (!isAtLeast(alert.severity, service?.pageFrom ?? pageFromWithoutService)) continue
     const silencing = silent.find(row => matches(row.matchers, alert))
     if (silencing) {
-      await silence(tx, silencing, alert, actor)
+      if (alert.silencedById !== silencing.id) await silence(tx, silencing, alert, actor)
       continue
     }
     const teamId = service?.securityTeamId ?? (await firstSecurityTeam(tx))
@@ -230,7 +260,7 @@ async function pageFor(tx: Tx, context: AppContext, actor: Actor, fresh: readonl
       serviceId: alert.serviceId,
       isDemo: alert.isDemo,
     })
-    await tx.db.update(alerts).set({ hasPaged: true }).where(eq(alerts.id, alert.id))
+    await tx.db.update(alerts).set({ hasPaged: true, silencedById: null }).where(eq(alerts.id, alert.id))
   }
 }
 

@@ -1,9 +1,9 @@
 import type { dispositions, Responsibility } from '@tocsin/api'
-import { and, eq } from 'drizzle-orm'
+import { and, eq, ne } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { type Actor, record } from '../journal/index.ts'
-import type { Tx } from '../kernel/database.ts'
-import { conflict, notFound } from '../kernel/problems.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
+import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { acknowledgePagesAbout, movePagesInto, resolvePagesAbout } from '../paging/index.ts'
 import { alerts } from './tables.ts'
 
@@ -66,16 +66,18 @@ function assertUndecided(alert: AlertRow): void {
   if (alert.dispositionOutcome === 'escalated') throw conflict(`This alert is already part of incident ${alert.incidentNumber}.`)
 }
 
-/** Dismisses an alert: a disposition with a responsibility and a reason. */
+/** Dismisses an alert: a disposition with a responsibility and a reason. A duplicate may name the alert that it repeats. */
 export async function dismissAlert(
   tx: Tx,
   context: AppContext,
   caller: Caller,
   id: string,
-  disposition: { value: (typeof dispositions)[number]; responsibility: Responsibility; reason: string },
+  { duplicateOf, ...disposition }: { value: (typeof dispositions)[number]; responsibility: Responsibility; reason: string; duplicateOf?: string | undefined },
 ): Promise<void> {
   const alert = await lockAlert(tx, context, caller, id)
   assertUndecided(alert)
+  if (duplicateOf !== undefined && disposition.value !== 'duplicate') throw invalid('duplicateOf', 'must be omitted unless the disposition is duplicate')
+  const original = duplicateOf === undefined ? undefined : await originalOf(tx, context, caller, id, duplicateOf)
   await tx.db
     .update(alerts)
     .set({
@@ -90,7 +92,17 @@ export async function dismissAlert(
     })
     .where(eq(alerts.id, id))
   await resolvePagesAbout(tx, context, caller.actor, id)
-  await record(tx, { actor: caller.actor, type: 'alert.dismissed', subject: { kind: 'alert', id }, data: { ...disposition } })
+  await record(tx, { actor: caller.actor, type: 'alert.dismissed', subject: { kind: 'alert', id }, data: { ...disposition, ...original } })
+}
+
+/** The number of the alert that a duplicate repeats. @throws AppProblem invalid unless it is another one that the caller may see */
+async function originalOf(reader: Reader, context: AppContext, caller: Caller, id: string, originalId: string): Promise<{ duplicateOf: number }> {
+  const [original] = await reader.db
+    .select({ duplicateOf: alerts.number })
+    .from(alerts)
+    .where(and(eq(alerts.id, originalId), ne(alerts.id, id), context.visibility.condition(caller, alerts.incidentId)))
+  if (!original) throw invalid('duplicateOf', 'must be the ID of another alert')
+  return original
 }
 
 /** Adds alerts to an incident: their disposition is `escalated`. */

@@ -96,6 +96,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
     }),
     command(routes.renameOrganization, async (tx, { caller, body }) => {
       const name = (await readSetting(tx, 'organization', z.string())) ?? null
+      if (name === body.name) return
       await saveSetting(tx, 'organization', body.name)
       const subject = { kind: 'organization', id: 'organization' } as const
       await record(tx, { actor: caller.actor, type: 'organization.renamed', subject, data: { name: body.name, before: { name } } })

@@ -49,6 +49,19 @@ describe('fromAlertmanager', () => {
     expect(Object.fromEntries((await alerts()).map(({ dedupKey, severity }) => [dedupKey, severity]))).toEqual(expected)
   })
 
+  test('makes an alert that comes again as more severe more severe, which pages', async ({ world }) => {
+    const { key, alerts, anybody, primary } = await integration(world, 'alertmanager')
+    const send = (severity: string) => anybody('fromAlertmanager', { params: { key }, body: payload(firing('a1', { severity })) })
+    await send('minor')
+    await world.settle()
+    primary.expectNoPage()
+    await send('critical')
+    await world.settle()
+    primary.expectPage(/BulkRead/)
+    await send('minor')
+    expect(await alerts()).toMatchObject([{ severity: 'critical', count: 3 }])
+  })
+
   test('ends the alert whose fingerprint is resolved, and no other', async ({ world }) => {
     const { key, alerts, anybody } = await integration(world, 'alertmanager')
     const send = (...all: Parameters<typeof payload>) => anybody('fromAlertmanager', { params: { key }, body: payload(...all) })
@@ -100,6 +113,19 @@ describe('PagerDuty’s Events API', () => {
     await anybody('fromPagerDuty', { body: { routing_key: key, ...trigger('error') } })
     await world.settle()
     primary.expectPage(/Root login/)
+  })
+
+  test('an event with the same dedup key that is more severe raises its alert, which pages', async ({ world }) => {
+    const { key, anybody, alerts, primary } = await integration(world, 'pagerduty')
+    const send = (severity: 'warning' | 'critical') => anybody('fromPagerDuty', { body: { routing_key: key, ...trigger(severity, 'one') } })
+    await send('warning')
+    await world.settle()
+    primary.expectNoPage()
+    await send('critical')
+    await world.settle()
+    primary.expectPage(/Root login/)
+    await send('warning')
+    expect(await alerts()).toMatchObject([{ severity: 'critical', count: 3 }])
   })
 
   test('an event without a dedup key is an alert of its own, whose key is answered; component and group name the service', async ({ world }) => {

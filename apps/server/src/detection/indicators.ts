@@ -89,6 +89,7 @@ export async function changeIndicatorList(
 ): Promise<IndicatorList> {
   const before = await lockList(tx, id)
   const { name = before.name, level = before.level, isEnabled = before.isEnabled } = change
+  if (name === before.name && level === before.level && isEnabled === before.isEnabled) return shown(before)
   const [row] = await tx.db.update(indicatorLists).set({ name, level, isEnabled }).where(eq(indicatorLists.id, id)).returning()
   if (!row) throw notFound('indicator list')
   await record(tx, {

@@ -117,6 +117,7 @@ async function lock(tx: Tx, id: string): Promise<Row> {
 export async function changeRule(tx: Tx, actor: Actor, id: string, text: string, version: number): Promise<DetectionRuleDetail> {
   const before = await lock(tx, id)
   if (before.version !== version) throw changedMeanwhile()
+  if (before.text === text) return readRule(tx, id)
   const { parsed, problems } = await parseRuleText(tx, text, before.ruleId)
   if (parsed === undefined || problems.length > 0) refuse(problems)
   const ruleId = ruleIdOf(parsed, text)

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { FieldMapping, Placeholders } from '@tocsin/sigma'
 import { z } from 'zod'
 import { type Actor, record } from '../journal/index.ts'
@@ -41,6 +42,7 @@ export async function savePlaceholders(tx: Tx, actor: Actor, given: readonly { r
 async function save(tx: Tx, actor: Actor, name: string, lists: readonly (readonly [string, readonly string[]])[]): Promise<void> {
   const before = (await readSetting(tx, name, Lists)) ?? {}
   const after = Object.fromEntries(lists)
+  if (isDeepStrictEqual(after, before)) return
   await saveSetting(tx, name, after)
   await record(tx, { actor, type: 'detection-settings.changed', subject: { kind: 'detection-settings', id: name }, data: { after, before } })
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Customer, CustomerInput } from '@tocsin/api'
 import { asc, eq, inArray } from 'drizzle-orm'
 import type { z } from 'zod'
@@ -33,7 +34,11 @@ const termsOf = ({ name, region, terms, noticeHours, contacts, services: used }:
   serviceIds: used.map(service => service.id),
 })
 
-/** Adds a customer, or changes the one whose id and version are given. */
+/** True when both say the same; the order of services means nothing. */
+const isSame = (a: ReturnType<typeof termsOf>, b: ReturnType<typeof termsOf>) =>
+  isDeepStrictEqual({ ...a, serviceIds: a.serviceIds.toSorted() }, { ...b, serviceIds: b.serviceIds.toSorted() })
+
+/** Adds a customer, or changes the one whose id and version are given. Saving it as it is changes nothing. */
 export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo = false): Promise<Customer> {
   const id = input.id ?? newId()
   const sameName = await tx.db.select({ id: customers.id }).from(customers).where(eq(customers.name, input.name))
@@ -42,6 +47,7 @@ export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo 
   const known = serviceIds.length === 0 ? [] : await tx.db.select({ id: services.id }).from(services).where(inArray(services.id, serviceIds))
   if (known.length !== serviceIds.length) throw invalid('serviceIds', 'must be services in the catalog')
   const values = { name: input.name, region: input.region, terms: input.terms, noticeHours: input.noticeHours, contacts: input.contacts }
+  const data = { ...values, serviceIds }
   const [before] = input.id === undefined ? [] : await listCustomers(tx, [id])
   if (input.id === undefined) {
     await tx.db.insert(customers).values({ ...values, id, isDemo })
@@ -51,6 +57,7 @@ export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo 
     const [locked] = await tx.db.select({ version: customers.version }).from(customers).where(eq(customers.id, id)).for('update')
     if (!locked) throw notFound('customer')
     if (locked.version !== input.version) throw changedMeanwhile()
+    if (before && isSame(data, termsOf(before))) return before
     await tx.db
       .update(customers)
       .set({ ...values, version: locked.version + 1 })
@@ -59,7 +66,6 @@ export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo 
   }
   if (serviceIds.length > 0) await tx.db.insert(customerServices).values(serviceIds.map(serviceId => ({ customerId: id, serviceId })))
   const entry = { actor: caller.actor, subject: { kind: 'customer', id } } as const
-  const data = { ...values, serviceIds }
   if (before) await record(tx, { ...entry, type: 'customer.changed', data: { ...data, before: termsOf(before) } })
   else await record(tx, { ...entry, type: 'customer.added', data })
   const [customer] = await listCustomers(tx, [id])

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Service, ServiceInput } from '@tocsin/api'
 import { asc, eq, inArray, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
@@ -46,7 +47,7 @@ export async function knownServices(reader: Reader, ids: readonly string[]): Pro
   return new Set(rows.map(row => row.id))
 }
 
-/** Adds a service, or changes the one whose id and version are given. */
+/** Adds a service, or changes the one whose id and version are given. Saving it as it is changes nothing. */
 export async function saveService(tx: Tx, caller: Caller, input: Input, isDemo = false): Promise<Service> {
   await assertTeam(tx, input.securityTeamId, 'security', 'securityTeamId')
   await assertTeam(tx, input.engineeringTeamId, 'engineering', 'engineeringTeamId')
@@ -70,12 +71,15 @@ export async function saveService(tx: Tx, caller: Caller, input: Input, isDemo =
     const [before] = await tx.db.select().from(services).where(eq(services.id, id)).for('update')
     if (!before) throw notFound('service')
     if (before.version !== input.version) throw changedMeanwhile()
-    await tx.db
-      .update(services)
-      .set({ ...values, version: before.version + 1 })
-      .where(eq(services.id, id))
     const { name, description, securityTeamId, engineeringTeamId, pageFrom } = before
-    await record(tx, { ...entry, type: 'service.changed', data: { ...values, before: { name, description, securityTeamId, engineeringTeamId, pageFrom } } })
+    const was = { name, description, securityTeamId, engineeringTeamId, pageFrom }
+    if (!isDeepStrictEqual(values, was)) {
+      await tx.db
+        .update(services)
+        .set({ ...values, version: before.version + 1 })
+        .where(eq(services.id, id))
+      await record(tx, { ...entry, type: 'service.changed', data: { ...values, before: was } })
+    }
   }
   const [service] = await listServices(tx, id)
   if (!service) throw notFound('service')

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Team } from '@tocsin/api'
 import { asc, eq, inArray } from 'drizzle-orm'
 import { assertPeople, type Caller, people } from '../access/index.ts'
@@ -23,7 +24,7 @@ export async function listTeams(reader: Reader, ids?: readonly string[]): Promis
   return rows.map(team => ({ ...team, members: members.filter(member => member.teamId === team.id).map(({ id, name }) => ({ id, name })) }))
 }
 
-/** Creates a team, or changes the one whose id is given. */
+/** Creates a team, or changes the one whose id is given. Saving it as it is changes nothing. */
 export async function saveTeam(
   tx: Tx,
   caller: Caller,
@@ -36,6 +37,10 @@ export async function saveTeam(
   if (taken.some(team => team.id !== id)) throw conflict(`A team named ${input.name} already exists.`)
   const [before] = input.id === undefined ? [] : await listTeams(tx, [id])
   if (before && before.kind !== input.kind) await assertKindIsFree(tx, before)
+  const memberIds = [...new Set(input.memberIds)]
+  const data = { name: input.name, kind: input.kind, memberIds }
+  const was = before && { name: before.name, kind: before.kind, memberIds: before.members.map(member => member.id) }
+  if (before && isDeepStrictEqual({ ...was, memberIds: was?.memberIds.toSorted() }, { ...data, memberIds: memberIds.toSorted() })) return before
   if (input.id === undefined) {
     await tx.db.insert(teams).values({ id, name: input.name, kind: input.kind, isDemo })
     if (isDemo) await markRecords(tx, [id], { isDemo })
@@ -44,14 +49,10 @@ export async function saveTeam(
     if (changed.length === 0) throw notFound('team')
     await tx.db.delete(teamMembers).where(eq(teamMembers.teamId, id))
   }
-  const memberIds = [...new Set(input.memberIds)]
   if (memberIds.length > 0) await tx.db.insert(teamMembers).values(memberIds.map(personId => ({ teamId: id, personId })))
   const entry = { actor: caller.actor, subject: { kind: 'team', id } } as const
-  const data = { name: input.name, kind: input.kind, memberIds }
-  if (before) {
-    const was = { name: before.name, kind: before.kind, memberIds: before.members.map(member => member.id) }
-    await record(tx, { ...entry, type: 'team.changed', data: { ...data, before: was } })
-  } else await record(tx, { ...entry, type: 'team.added', data })
+  if (was) await record(tx, { ...entry, type: 'team.changed', data: { ...data, before: was } })
+  else await record(tx, { ...entry, type: 'team.added', data })
   const [team] = await listTeams(tx, [id])
   if (!team) throw notFound('team')
   return team

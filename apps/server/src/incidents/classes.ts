@@ -53,6 +53,7 @@ export async function definitionOf(reader: Reader, name: IncidentClass): Promise
 export async function defineClass(tx: Tx, caller: Caller, name: IncidentClass, input: { version: number; text: string }) {
   const current = (await listClassDefinitions(tx)).find(definition => definition.class === name)
   if (current?.version !== input.version) throw changedMeanwhile()
+  if (current.text === input.text) return listClassDefinitions(tx)
   const written = await tx.db
     .insert(classDefinitions)
     .values({ class: name, version: input.version + 1, text: input.text, changedBy: caller.actor.name, changedAt: tx.now })

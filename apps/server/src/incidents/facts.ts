@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { DataTouched, IncidentClass, IncidentRole, Responsibility, SeverityCriteria } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import type { z } from 'zod'
@@ -21,37 +22,37 @@ interface Facts {
   readonly isRestricted?: boolean | undefined
 }
 
-/** Of some facts those that an input changes. */
-function changed(facts: Omit<Facts, 'version'>, input: Facts): Omit<Facts, 'version'> {
+/** Of some facts those in which an input differs from an incident. */
+function changed(facts: Omit<Facts, 'version'>, incident: IncidentRow, input: Facts): Omit<Facts, 'version'> {
   const { title, summary, responsibility, approximateUsers, dataTouched, isRestricted } = facts
+  const differs = (name: Exclude<keyof Facts, 'version'>) => input[name] !== undefined && !isDeepStrictEqual(input[name], incident[name])
   return {
-    ...(input.title === undefined ? {} : { title }),
-    ...(input.summary === undefined ? {} : { summary }),
-    ...(input.responsibility === undefined ? {} : { responsibility }),
-    ...(input.approximateUsers === undefined ? {} : { approximateUsers }),
-    ...(input.dataTouched === undefined ? {} : { dataTouched }),
-    ...(input.isRestricted === undefined ? {} : { isRestricted }),
+    ...(differs('title') ? { title } : {}),
+    ...(differs('summary') ? { summary } : {}),
+    ...(differs('responsibility') ? { responsibility } : {}),
+    ...(differs('approximateUsers') ? { approximateUsers } : {}),
+    ...(differs('dataTouched') ? { dataTouched } : {}),
+    ...(differs('isRestricted') ? { isRestricted } : {}),
   }
 }
 
-/** Changes what is known about an incident. */
+/** Changes what is known about an incident. Saving what is known already changes nothing. */
 export async function changeIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: Facts): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
-  const change = changed(input, input)
+  const change = changed(input, incident, input)
   if (Object.keys(change).length === 0) return
   await saveIncident(tx, incident, change)
   // Whoever hides an incident must still see it.
-  if (input.isRestricted === true && !incident.isRestricted)
-    await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
-  if (input.isRestricted !== undefined) await markRecords(tx, [id], { isRestricted: input.isRestricted })
-  if (input.isRestricted === true) await redactPages(tx, incident)
+  if (change.isRestricted === true) await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
+  if (change.isRestricted !== undefined) await markRecords(tx, [id], { isRestricted: change.isRestricted })
+  if (change.isRestricted === true) await redactPages(tx, incident)
   await record(tx, {
     actor: caller.actor,
     type: 'incident.changed',
     subject: { kind: 'incident', id },
     within: id,
-    data: { ...change, before: changed(incident, input) },
+    data: { ...change, before: changed(incident, incident, input) },
   })
 }
 
@@ -66,6 +67,7 @@ export async function assessIncident(
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   const { severity, why } = assessSeverity(input.criteria)
+  if (incident.severity === severity && incident.severityWhy === why && isDeepStrictEqual(incident.severityCriteria, input.criteria)) return
   await saveIncident(tx, incident, { severity, severityCriteria: input.criteria, severityWhy: why })
   await record(tx, {
     actor: caller.actor,
@@ -115,6 +117,7 @@ export async function assignRole(
 }
 
 async function takeRole(tx: Tx, actor: Actor, incident: IncidentRow, role: IncidentRole, personId: string | null): Promise<void> {
+  if (incident[roleColumns[role]] === personId) return
   const person = personId === null ? undefined : await findPerson(tx, personId)
   await saveIncident(tx, incident, { [roleColumns[role]]: personId })
   await record(tx, {
@@ -145,7 +148,9 @@ export async function setMembers(
   assertVersion(incident, input.version)
   const personIds = [...new Set(input.personIds)]
   await assertPeople(tx, personIds, 'personIds')
-  const before = await tx.db.delete(incidentMembers).where(eq(incidentMembers.incidentId, id)).returning({ id: incidentMembers.personId })
+  const before = await tx.db.select({ id: incidentMembers.personId }).from(incidentMembers).where(eq(incidentMembers.incidentId, id))
+  if (before.length === personIds.length && before.every(member => personIds.includes(member.id))) return
+  await tx.db.delete(incidentMembers).where(eq(incidentMembers.incidentId, id))
   if (personIds.length > 0) await tx.db.insert(incidentMembers).values(personIds.map(personId => ({ incidentId: id, personId })))
   await saveIncident(tx, incident, {})
   await record(tx, {

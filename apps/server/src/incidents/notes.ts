@@ -33,6 +33,7 @@ export async function changeNote(
   if (!note) throw notFound('note')
   if (note.authorId !== caller.personId) throw forbidden('Only the author can edit a note. Add your own note instead.')
   assertVersion(note, input.version)
+  if (note.markdown === input.markdown) return
   await tx.db
     .update(notes)
     .set({ markdown: input.markdown, editedAt: tx.now, version: note.version + 1 })

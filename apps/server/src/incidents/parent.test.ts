@@ -38,6 +38,17 @@ test('a parent incident links alerts and incidents: their pages are resolved, on
     'the pages of the parts have ended',
   ).toEqual([])
 
+  const linked = await first.primary.call('incident', { params: { id: event.id } })
+  const sentences = linked.timeline.map(entry => entry.sentence)
+  expect(sentences).toContain('Made it a parent incident: linked incident 2 and alert 1')
+  expect(sentences).toContain('Page triggered: Incident 1 is now a parent incident: Keys leaked')
+  world.takeMails()
+  await first.primary.call('makeParent', { params: { id: event.id }, body: { ...body, version: linked.version, alertIds: [] } })
+  await world.settle()
+  expect(world.takeMails(), 'linked already: nobody is paged').toEqual([])
+  const unchanged = await first.primary.call('incident', { params: { id: event.id } })
+  expect([unchanged.version, unchanged.timeline.length], 'no entry').toEqual([linked.version, linked.timeline.length])
+
   const again = await first.primary.call('incident', { params: { id: part.id } })
   await expect(
     first.primary.call('makeParent', { params: { id: part.id }, body: { ...body, version: again.version, incidentIds: [event.id], alertIds: [] } }),

@@ -9,7 +9,8 @@ import { assertVersion, findIncident, type IncidentRow, lockOpenIncident, saveIn
 import { pageLead } from './scope.ts'
 import { incidentMembers, incidents } from './tables.ts'
 
-const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`
+/** `1 alert`, `2 alerts`, or nothing. */
+const count = (n: number, noun: string) => (n === 0 ? [] : [`${n} ${noun}${n === 1 ? '' : 's'}`])
 
 interface ParentInput {
   readonly version: number
@@ -36,6 +37,8 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
     if (part.parentId === null) parts.push(part)
   }
   const alerts = await escalateAlerts(tx, context, caller, input.alertIds, incident, { responsibility: incident.responsibility, reason: input.reason })
+  // All of them were linked before: there is nothing to record, and nobody to page.
+  if (parts.length + alerts.length === 0) return
   if (parts.length > 0)
     await tx.db
       .update(incidents)
@@ -65,11 +68,12 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
     })
   }
   await join(tx, context, caller, incident, parts)
+  const linked = [...count(alerts.length, 'alert'), ...count(parts.length, 'incident')]
   await pageLead(tx, context, incident, {
     topic: 'parent-incident',
     brief: 'now a parent incident',
     title: `Incident ${incident.number} is now a parent incident: ${incident.title}`,
-    summary: `${caller.actor.name} linked ${count(alerts.length, 'alert')} and ${count(parts.length, 'incident')} to it. You lead the combined response.\n\n${input.reason}`,
+    summary: `${caller.actor.name} linked ${linked.join(' and ')} to it. You lead the combined response.\n\n${input.reason}`,
   })
 }
 

@@ -53,6 +53,11 @@ describe('pages within a restricted incident', () => {
     expect(JSON.stringify(world.takeMails().map(mail => mail.subject))).toContain(secret)
     await primary.call('changeIncident', { params: { id: incident.id }, body: { version: incident.version, isRestricted: true } })
     await world.advance({ minutes: 6 })
+    const told = (await primary.call('incident', { params: { id: incident.id } })).timeline.map(entry => entry.sentence)
+    expect(told).toContain(`Page triggered: ${secret}`)
+    const logged = (await outsider.call('journal', { query: { limit: 200 } })).items
+    expect(logged.length, 'what is not about it').toBeGreaterThan(0)
+    expect(JSON.stringify(logged)).not.toContain(secret)
     const mails = world.takeMails().filter(mail => mail.purpose === 'page')
     expect(new Set(mails.map(mail => mail.subject))).toEqual(new Set(['[HIGH] Incident 1 (restricted) needs a response']))
     expect(JSON.stringify(mails.map(mail => mail.text))).not.toContain(secret)

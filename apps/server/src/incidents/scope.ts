@@ -1,6 +1,6 @@
 import { asc, eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
-import { firstSecurityTeam, listCustomers, listServices, services } from '../directory/index.ts'
+import { customers, firstSecurityTeam, listCustomers, listServices, services } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
@@ -12,6 +12,12 @@ import type { DeclarationEffects } from './transitions.ts'
 interface Listed {
   readonly id: string
   readonly basis: string
+}
+
+/** True when a list is what is stored already, in whatever order. */
+function isSame(listed: readonly Listed[], before: readonly Listed[]): boolean {
+  const was = new Map(before.map(each => [each.id, each.basis]))
+  return listed.length === before.length && listed.every(each => was.get(each.id) === each.basis)
 }
 
 function assertOnce(listed: readonly Listed[], field: string): void {
@@ -28,16 +34,19 @@ export async function setAffectedServices(
 ): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
-  await saveIncident(tx, incident, {})
-  await listServicesAffected(tx, context, caller, incident, input.services)
+  if (await listServicesAffected(tx, context, caller, incident, input.services)) await saveIncident(tx, incident, {})
 }
 
-/** Lists the services of an incident, old ones replaced, and pages the engineering teams of the new ones. */
-export async function listServicesAffected(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, listed: readonly Listed[]): Promise<void> {
+/** Lists the services of an incident, old ones replaced, and pages the engineering teams of the new ones. @returns false where that changes nothing */
+export async function listServicesAffected(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, listed: readonly Listed[]): Promise<boolean> {
   assertOnce(listed, 'services')
   const known = new Map((await listServices(tx)).map(service => [service.id, service]))
   if (listed.some(each => !known.has(each.id))) throw invalid('services', 'must be IDs of services in the catalog')
-  const before = await tx.db.select().from(incidentServices).where(eq(incidentServices.incidentId, incident.id))
+  const before = await tx.db
+    .select({ id: incidentServices.serviceId, basis: incidentServices.basis })
+    .from(incidentServices)
+    .where(eq(incidentServices.incidentId, incident.id))
+  if (isSame(listed, before)) return false
   await tx.db.delete(incidentServices).where(eq(incidentServices.incidentId, incident.id))
   if (listed.length > 0) await tx.db.insert(incidentServices).values(listed.map(each => ({ incidentId: incident.id, serviceId: each.id, basis: each.basis })))
   await record(tx, {
@@ -47,12 +56,12 @@ export async function listServicesAffected(tx: Tx, context: AppContext, caller: 
     within: incident.id,
     data: {
       services: listed.map(({ id, basis }) => ({ id, name: known.get(id)?.name ?? '', basis })),
-      before: { serviceIds: before.map(old => old.serviceId) },
+      before: { services: before.map(({ id, basis }) => ({ id, name: known.get(id)?.name ?? '', basis })) },
     },
   })
   for (const each of listed) {
     const service = known.get(each.id)
-    if (!service || before.some(old => old.serviceId === each.id)) continue
+    if (!service || before.some(old => old.id === each.id)) continue
     await pageAbout(
       tx,
       context,
@@ -61,6 +70,7 @@ export async function listServicesAffected(tx: Tx, context: AppContext, caller: 
       `${service.name} is affected (${each.basis}). Your team owns the service and carries out the response on it.`,
     )
   }
+  return true
 }
 
 /** Pages a team about an incident. For a restricted one the page contains no details. */
@@ -134,8 +144,14 @@ export async function setAffectedCustomers(
     ).map(customer => [customer.id, customer.name]),
   )
   if (input.customers.some(each => !known.has(each.id))) throw invalid('customers', 'must be IDs of customers in the catalog')
-  const before = await tx.db.select().from(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
-  if (incident.declaredAt !== null && before.some(old => !input.customers.some(each => each.id === old.customerId)))
+  const before = await tx.db
+    .select({ id: customers.id, name: customers.name, basis: incidentCustomers.basis })
+    .from(incidentCustomers)
+    .innerJoin(customers, eq(customers.id, incidentCustomers.customerId))
+    .where(eq(incidentCustomers.incidentId, id))
+  if (isSame(input.customers, before)) return
+  const listed = new Set(input.customers.map(each => each.id))
+  if (incident.declaredAt !== null && before.some(old => !listed.has(old.id)))
     throw conflict('Customers cannot be removed from a declared incident, because their notification deadlines are running. Waive the notification instead.')
   await tx.db.delete(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
   if (input.customers.length > 0)
@@ -148,7 +164,7 @@ export async function setAffectedCustomers(
     within: id,
     data: {
       customers: input.customers.map(each => ({ id: each.id, name: known.get(each.id) ?? '', basis: each.basis })),
-      before: { customerIds: before.map(old => old.customerId) },
+      before: { customers: before },
     },
   })
   await effects.follow(tx, saved)

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { and, eq } from 'drizzle-orm'
 import { type AppContext, assertPeople, type Caller } from '../access/index.ts'
 import { record } from '../journal/index.ts'
@@ -32,7 +33,7 @@ async function lockTask(tx: Tx, incidentId: string, id: string) {
   return task
 }
 
-/** Finishes, reopens or changes a task. A business-impacting one can be completed only after the executive sponsor has approved it. */
+/** Finishes, reopens or changes a task; what is so already changes nothing. A business-impacting one can be completed only after the executive sponsor has approved it. */
 export async function changeTask(
   tx: Tx,
   context: AppContext,
@@ -51,29 +52,29 @@ export async function changeTask(
   const task = await lockTask(tx, incidentId, id)
   assertVersion(task, input.version)
   if (input.assigneeId) await assertPeople(tx, [input.assigneeId], 'assigneeId')
-  if (input.isDone === true && task.isBusinessImpacting && task.approvedById === null)
-    throw conflict('This task is business-impacting. The executive sponsor must approve it first.')
   const isRenamed = input.title !== undefined && input.title !== task.title
+  // Renamed, it is not what was approved.
+  if (input.isDone === true && task.isBusinessImpacting && (task.approvedById === null || (isRenamed && task.doneAt === null)))
+    throw conflict('This task is business-impacting. The executive sponsor must approve it first.')
   if (task.doneAt !== null && input.isDone !== false && isRenamed) throw conflict('This task is done. Reopen it to change its title.')
-  const { version: _, isDone, ...given } = input
-  const change = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  const before = { title: task.title, assigneeId: task.assigneeId, dueOn: task.dueOn, isDone: task.doneAt !== null }
+  const { title = before.title, assigneeId = before.assigneeId, dueOn = before.dueOn, isDone = before.isDone } = input
+  const after = { title, assigneeId, dueOn, isDone }
+  if (isDeepStrictEqual(after, before)) return
   // Who finished it first, and when, stays.
-  const isFinished = isDone === true && task.doneAt === null
-  const done = isFinished ? { doneAt: tx.now, doneById: caller.personId } : isDone === false ? { doneAt: null, doneById: null } : {}
+  const isFinished = isDone && !before.isDone
+  const done = isFinished ? { doneAt: tx.now, doneById: caller.personId } : isDone ? {} : { doneAt: null, doneById: null }
   // An approval is for what was approved: another task under the same id needs its own.
   const approval = isRenamed ? { approvedById: null } : {}
+  const isApprovalVoid = isRenamed && task.approvedById !== null
   await tx.db
     .update(tasks)
-    .set({ ...change, ...done, ...approval, version: task.version + 1 })
+    .set({ title, assigneeId, dueOn, ...done, ...approval, version: task.version + 1 })
     .where(eq(tasks.id, id))
-  const type = isFinished ? 'task.done' : isDone === false && task.doneAt !== null ? 'task.reopened' : 'task.changed'
-  const { title, assigneeId, dueOn } = { ...task, ...change }
+  const type = isFinished ? 'task.done' : before.isDone && !isDone ? 'task.reopened' : 'task.changed'
   await record(tx, {
     ...{ actor: caller.actor, type, subject: { kind: 'task', id }, within: incidentId },
-    data: {
-      ...{ title, assigneeId, dueOn, isDone: isDone ?? task.doneAt !== null },
-      before: { title: task.title, assigneeId: task.assigneeId, dueOn: task.dueOn, isDone: task.doneAt !== null },
-    },
+    data: { ...after, before, ...(isApprovalVoid ? { isApprovalVoid } : {}) },
   })
 }
 

@@ -17,4 +17,13 @@ test('the timeline of an incident tells what was done about its pages, and neith
   const resolved: EntryOf<'page.resolved'> = { ...base, type: 'page.resolved', data: { about, mergedInto: null } }
   const repaired: EntryOf<'page.repaired'> = { ...base, type: 'page.repaired', data: { what: 'late', dueAt: null } }
   expect(timelineOf([sent, resolved, repaired])).toEqual([{ id, at: base.at, by: 'Ada', type: 'page.sent', sentence: 'Page sent to Ben by SMS', reason: null }])
+  const title = 'Incident 7: 1 customer is not notified after 48 hours'
+  const triggered: EntryOf<'page.triggered'> = { ...base, type: 'page.triggered', data: { about, title, teamId: id, severity: 'critical' } }
+  const exhausted: EntryOf<'page.exhausted'> = { ...base, type: 'page.exhausted', data: { about, title } }
+  const untitled: EntryOf<'page.exhausted'> = { ...base, type: 'page.exhausted', data: { about } }
+  expect(timelineOf([triggered, exhausted, untitled]).map(line => line.sentence)).toEqual([
+    'Page triggered: 1 customer is not notified after 48 hours',
+    'Nobody acknowledged the page: 1 customer is not notified after 48 hours',
+    'Nobody acknowledged the page',
+  ])
 })

@@ -10,11 +10,20 @@ export function timelineOf(entries: readonly Entry[]): TimelineEntry[] {
   return entries.flatMap(entry => {
     const line = lineOf(entry)
     if (line === undefined) return []
-    return [{ id: entry.id, at: entry.at, by: entry.actor.name, type: entry.type, sentence: line.sentence, reason: line.reason ?? null }]
+    return [
+      {
+        id: entry.id,
+        at: entry.at,
+        by: entry.actor.name,
+        type: entry.type,
+        sentence: line.title ? `${line.sentence}: ${line.title}` : line.sentence,
+        reason: line.reason ?? null,
+      },
+    ]
   })
 }
 
-function lineOf(entry: Entry): { sentence: string; reason?: string | undefined } | undefined {
+function lineOf(entry: Entry): { sentence: string; title?: string | undefined; reason?: string | undefined } | undefined {
   if (entry.fault !== null) return { sentence: `${entry.type} (unreadable entry)`, reason: entry.fault }
   const line = tellEvent(entry.type, { actor: entry.actor.name, at: entry.at, data: entry.data })
   return line?.isBookkeeping ? undefined : line

@@ -26,9 +26,14 @@ describe('an entry of a change says what was before', () => {
     const lead = await world.person('administrator')
     const { team, primary, backup } = await world.team()
     await lead.call('changePerson', { params: { id: primary.id }, body: { role: 'lead' } })
-    expect(await dataOf(world, 'person.changed')).toEqual({ role: 'lead', before: { role: 'responder', isActive: true } })
-    await lead.call('changePerson', { params: { id: primary.id }, body: { isActive: false } })
-    expect(await dataOf(world, 'person.changed')).toEqual({ isActive: false, before: { role: 'lead', isActive: true } })
+    expect(await dataOf(world, 'person.changed')).toEqual({ name: primary.name, role: 'lead', before: { role: 'responder', isActive: true } })
+    await lead.call('changePerson', { params: { id: primary.id }, body: { isActive: false, reason: 'Left the company.' } })
+    expect(await dataOf(world, 'person.changed')).toEqual({
+      name: primary.name,
+      isActive: false,
+      reason: 'Left the company.',
+      before: { role: 'lead', isActive: true },
+    })
     // Somebody who is deactivated leaves their teams with it.
     expect(await dataOf(world, 'team.changed', team.id)).toMatchObject({ memberIds: [backup.id], before: { memberIds: [backup.id, primary.id] } })
 
@@ -102,7 +107,7 @@ describe('an entry of a change says what was before', () => {
     expect(await dataOf(world, 'incident.members-set')).toEqual({ personIds: [other.id], before: { personIds: [lead.id] } })
     for (const services of [[{ id: service.id, basis: 'x' }], []])
       await lead.call('setAffectedServices', { params, body: { version: await version(), services } })
-    expect(await dataOf(world, 'incident.services-set')).toEqual({ services: [], before: { serviceIds: [service.id] } })
+    expect(await dataOf(world, 'incident.services-set')).toEqual({ services: [], before: { services: [{ id: service.id, name: 'billing', basis: 'x' }] } })
     const { tasks } = await lead.call('addTask', { params, body: { title: 'Look' } })
     await lead.call('changeTask', { params: { id, taskId: tasks[0]?.id ?? '' }, body: { version: 1, title: 'Look closer', isDone: true } })
     expect(await dataOf(world, 'task.done')).toMatchObject({ title: 'Look closer', isDone: true, before: { title: 'Look', isDone: false } })

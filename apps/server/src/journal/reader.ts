@@ -225,7 +225,7 @@ export class JournalReader {
     }
     const page = {
       key: deadLetterAlarm(this.name),
-      title: `Dead letter in the journal reader "${this.name}"`,
+      title: `Dead letter in the audit log reader "${this.name}"`,
       summary: `Processing of an entry of type ${entry.type} (${entry.id}) failed ${attempts} times, and the reader continued with the next entry. Actions triggered by that entry have not run. In Settings, System, replay the dead letter after fixing the cause, or discard it.`,
     }
     await this.#transaction(seq, async tx => {

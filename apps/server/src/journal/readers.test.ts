@@ -60,7 +60,7 @@ describe('one poisoned entry', () => {
     expect((attempts[5] ?? 0) - (attempts[4] ?? 0)).toBeGreaterThan((attempts[3] ?? 0) - (attempts[2] ?? 0))
 
     await world.settle()
-    ada.expectPage(/Dead letter in the journal reader "poisoned"/)
+    ada.expectPage(/Dead letter in the audit log reader "poisoned"/)
     const letters = await ada.call('journalDeadLetters')
     expect(letters.items).toMatchObject([{ reader: 'poisoned', error: 'no such thing', attempts: 5, state: 'open', entry: { type: 'heartbeat.received' } }])
     const ready = await fetch(`${world.origin}/readyz`)

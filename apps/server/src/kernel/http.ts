@@ -159,6 +159,8 @@ export async function openHttp(
     errorResponseBuilder: (_request, context) =>
       new AppProblem('too-many', `Too many requests: the limit is ${context.max} per minute. Try again in ${Math.ceil(context.ttl / 1_000)} seconds.`),
   })
+  // A body of this type would be taken for a JSON string.
+  http.removeContentTypeParser('text/plain')
   // Many clients send the type of a body also where there is none, as to a route that takes none.
   const parseJson = http.getDefaultJsonParser('error', 'error')
   http.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>
@@ -226,8 +228,10 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
   const database = services.drain.guard(services.database)
   const key = route.method === 'GET' ? undefined : readKey(request.headers['idempotency-key'])
   const caller = await services.authorize(database.reader(), route, request)
-  if (route.consumes === 'multipart/form-data' && !request.isMultipart()) throw new AppProblem('invalid', 'Send multipart/form-data.')
-  const form = route.consumes === 'multipart/form-data' ? await receiveForm(request, route.fileBytes ?? uploadLimits.fileBytes) : undefined
+  const isForm = route.consumes === 'multipart/form-data'
+  if (isForm && !request.isMultipart()) throw new AppProblem('unsupported-type', 'Send the form as multipart/form-data.')
+  if (!isForm && request.isMultipart()) throw new AppProblem('unsupported-type', 'Send the body as application/json.')
+  const form = isForm ? await receiveForm(request, route.fileBytes ?? uploadLimits.fileBytes) : undefined
   try {
     // biome-ignore lint/plugin: each part was parsed by the route's own schema, which the compiler cannot follow through a route that is not known here
     const call = {
@@ -387,6 +391,11 @@ function problemOf(error: unknown): AppProblem {
   if (code === 'FST_REQ_FILE_TOO_LARGE') return new AppProblem('too-large', `A file is larger than ${uploadLimits.fileBytes / 1_048_576} MB.`)
   if (code === 'FST_FILES_LIMIT') return new AppProblem('too-large', `At most ${uploadLimits.files} files can be sent at once.`)
   if (statusCode === 413) return new AppProblem('too-large', `The request is larger than ${bodyBytes / 1_048_576} MB.`)
+  if (statusCode === 415)
+    return new AppProblem(
+      'unsupported-type',
+      'The content type is not supported. Send the body as application/json; only forms with files as multipart/form-data.',
+    )
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new AppProblem('invalid', String(message))
   if (isUnavailable(error)) return new AppProblem('unavailable', 'The database does not respond. Try again in a moment.')
   const violated = constraintProblem(error)

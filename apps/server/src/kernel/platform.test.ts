@@ -102,7 +102,7 @@ describe('the HTTP server', () => {
       fetch(`${world.origin}/api/v1/alerts`, { method: 'POST', headers: { cookie: person.cookie, origin: world.origin, 'content-type': type }, body })
     for (const [reply, status] of [
       [await post('{'), 400],
-      [await post('title=x', 'application/x-www-form-urlencoded'), 400],
+      [await post('title=x', 'application/x-www-form-urlencoded'), 415],
       [await post(JSON.stringify({ title: 'x'.repeat(5_000_000), severity: 'low' })), 413],
       [await fetch(`${world.origin}/api/v1/nothing`), 404],
       [await fetch(`${world.origin}/api/v1/alerts/not-an-id`, { headers: { cookie: person.cookie } }), 400],
@@ -110,6 +110,22 @@ describe('the HTTP server', () => {
       expect([reply.status, reply.headers.get('content-type')]).toEqual([status, expect.stringContaining('application/problem+json')])
       expect(((await reply.json()) as { detail: string }).detail.length).toBeGreaterThan(10)
     }
+  })
+
+  test('refuses a body of another content type, and says which is right', async ({ world }) => {
+    const person = await world.person()
+    const refused = async (path: string, type: string, body: string) => {
+      const headers = { cookie: person.cookie, origin: world.origin, 'content-type': type }
+      const reply = await fetch(`${world.origin}${path}`, { method: 'POST', headers, body })
+      return [reply.status, await reply.json()]
+    }
+    const alert = JSON.stringify({ title: 'x', severity: 'low' })
+    const problem = (detail: string) => [415, { type: 'urn:tocsin:problem:unsupported-type', title: 'Unsupported content type', status: 415, detail }]
+    const either = problem('The content type is not supported. Send the body as application/json; only forms with files as multipart/form-data.')
+    for (const type of ['text/plain', 'application/xml', 'application/x-www-form-urlencoded'])
+      expect(await refused('/api/v1/alerts', type, alert)).toEqual(either)
+    expect(await refused('/api/v1/alerts', 'multipart/form-data; boundary=x', alert)).toEqual(problem('Send the body as application/json.'))
+    expect(await refused('/api/v1/reports', 'application/json', '{}')).toEqual(problem('Send the form as multipart/form-data.'))
   })
 
   test('takes the type of a body where there is none', async ({ world }) => {

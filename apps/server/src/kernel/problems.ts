@@ -21,6 +21,7 @@ const titles: Record<ProblemKind, string> = {
   'not-found': 'Not found',
   conflict: 'Conflict',
   'too-large': 'Too large',
+  'unsupported-type': 'Unsupported content type',
   'key-reused': 'Key already used',
   'too-many': 'Too many requests',
   unexpected: 'Internal error',

@@ -96,7 +96,7 @@ export async function changeNotice(tx: Tx, context: AppContext, caller: Caller, 
     type: 'notice.changed',
     subject: { kind: 'notice', id: noticeId },
     within: incident.id,
-    data: { customer: customer.name, ...textOf(content), sha256: digest(textOf(content)), before: textOf(notice) },
+    data: { customer: customer.name, ...textOf(content), sha256: digest(textOf(content)), before: textOf(notice), isApprovalVoid: notice.state === 'approved' },
   })
   return obligation.id
 }

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { type ContactMethod, channelName, type NotificationRules, type pagingRoutes, type RouteInput } from '@tocsin/api'
 import type { Urgency } from '@tocsin/oncall'
 import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
@@ -215,6 +216,7 @@ export async function saveRules(tx: Tx, caller: Caller, rules: NotificationRules
       if (method.verifiedAt === null) throw invalid(`${urgency}.${i}.methodId`, 'must be a verified contact method')
     }
   const before = await readRules(tx, caller.personId)
+  if (isDeepStrictEqual(before, { high: rules.high, low: rules.low })) return before
   for (const urgency of ['high', 'low'] as const)
     await tx.db
       .insert(notificationRules)

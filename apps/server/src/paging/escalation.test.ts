@@ -792,7 +792,7 @@ describe('a page', () => {
     expect(await first.call('escalatePage', { params: { id: earlier } })).toMatchObject({ state: 'resolved', nextEscalationAt: null })
     await world.settle()
     expect(world.takeMails()).toEqual([])
-    expect(await dataOf(world, earlier, 'page.resolved')).toEqual([{ about: { kind: 'drill', id: earlier }, mergedInto: later }])
+    expect(await dataOf(world, earlier, 'page.resolved')).toMatchObject([{ about: { kind: 'drill', id: earlier }, mergedInto: later }])
     expect(await lead.call('page', { params: { id: later } })).toMatchObject({ state: 'triggered' })
     await world.advance({ minutes: 5 })
     second.expectPage(/\[DRILL\]/)

@@ -19,6 +19,11 @@ export type PageRow = typeof pages.$inferSelect
 export const escalateJob = defineJob({ kind: 'page.escalate', lane: escalationLane, data: z.object({ pageId: z.uuid() }), isUrgent: true })
 /** How long somebody who is paged before the team has to acknowledge. */
 export const firstPersonMinutes = 10
+/** What the entries of a page say it is about. */
+export const ofPage = (page: Pick<PageRow, 'subjectKind' | 'subjectId' | 'title'>) => ({
+  about: { kind: page.subjectKind, id: page.subjectId },
+  title: page.title,
+})
 export const escalationKey = (pageId: string) => `page:${pageId}`
 
 /** Everything that determines whom a page goes to, read once for a batch of pages. */
@@ -170,12 +175,13 @@ async function save(tx: Tx, updates: readonly { id: string; decision: Decision; 
 
 function entryOf(onCall: OnCallSnapshot, page: PageRow, routed: Routed, decision: Decision, channels: readonly string[]): NewEntry {
   const base = { actor: system, subject: { kind: 'page', id: page.id }, within: page.withinId } as const
-  if (decision.isExhausted) return { ...base, type: 'page.exhausted', data: { about: { kind: page.subjectKind, id: page.subjectId } } }
+  if (decision.isExhausted) return { ...base, type: 'page.exhausted', data: ofPage(page) }
   const notified = decision.people.map(({ id }) => referenceIn(onCall, id).name)
   return {
     ...base,
     type: notified.length + channels.length > 0 ? 'page.notified' : 'page.waited',
     data: {
+      title: page.title,
       level: decision.at,
       notified,
       channels,
@@ -297,7 +303,7 @@ function nextFree(
 export async function mergeIntoTwin(tx: Tx, pageId: string): Promise<string | undefined> {
   const twin = alias(pages, 'twin')
   const [same] = await tx.db
-    .select({ id: twin.id, withinId: pages.withinId, subjectKind: pages.subjectKind, subjectId: pages.subjectId })
+    .select({ id: twin.id, withinId: pages.withinId, title: pages.title, subjectKind: pages.subjectKind, subjectId: pages.subjectId })
     .from(twin)
     .innerJoin(pages, eq(pages.key, twin.key))
     .where(and(eq(pages.id, pageId), ne(twin.id, pageId), eq(twin.state, 'triggered')))
@@ -305,7 +311,7 @@ export async function mergeIntoTwin(tx: Tx, pageId: string): Promise<string | un
   await tx.db.update(pages).set({ state: 'resolved', nextEscalationAt: null, snoozedUntil: null }).where(eq(pages.id, pageId))
   await record(tx, {
     ...{ actor: system, type: 'page.resolved', subject: { kind: 'page', id: pageId }, within: same.withinId },
-    data: { about: { kind: same.subjectKind, id: same.subjectId }, mergedInto: same.id },
+    data: { ...ofPage(same), mergedInto: same.id },
   })
   return same.id
 }

@@ -11,7 +11,7 @@ import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { conflict, notFound } from '../kernel/problems.ts'
 import { moveMessages } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
-import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, mergeIntoTwin, type PageRow, restartEscalation } from './escalation.ts'
+import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, mergeIntoTwin, ofPage, type PageRow, restartEscalation } from './escalation.ts'
 import { cancelBundles, notifyPeople } from './notifications.ts'
 import { pages, unacknowledged } from './tables.ts'
 
@@ -68,7 +68,7 @@ export async function openPage(
     .returning({ id: pages.id })
   if (!page) return
   const entry = { actor, subject: { kind: 'page', id: values.id } } as const
-  const data = { teamId: values.teamId ?? null, about: { kind: values.subjectKind, id: values.subjectId }, severity: values.severity }
+  const data = { ...ofPage(values), teamId: values.teamId ?? null, severity: values.severity }
   if (values.subjectKind === 'drill') {
     await markRecords(tx, [values.id], { isExercise: true })
     if (values.teamId) await markAs(tx, values.id, values.teamId)
@@ -104,8 +104,6 @@ async function lockPage(tx: Tx, pageId: string): Promise<PageRow> {
   return page
 }
 
-const about = (page: Pick<PageRow, 'subjectKind' | 'subjectId'>) => ({ kind: page.subjectKind, id: page.subjectId })
-
 /**
  * Acknowledges a page: escalation stops, and unsent messages are canceled. Where a level requires several acknowledgements, it continues until they are there. A
  * second acknowledgement changes nothing, and its sender sees who was first.
@@ -120,7 +118,7 @@ export async function acknowledgePage(tx: Tx, context: AppContext, actor: Actor,
   const base = { actor, subject: { kind: 'page', id: pageId } } as const
   if (!isEnough) {
     await tx.db.update(pages).set({ acknowledgements }).where(eq(pages.id, pageId))
-    const data = { about: about(page), personId, afterSeconds, of: page.needed, so: acknowledgements.length }
+    const data = { ...ofPage(page), personId, afterSeconds, of: page.needed, so: acknowledgements.length }
     await record(tx, { ...base, type: 'page.acknowledgement-added', within: page.withinId, data })
     return lockPage(tx, pageId)
   }
@@ -131,7 +129,7 @@ export async function acknowledgePage(tx: Tx, context: AppContext, actor: Actor,
     .where(eq(pages.id, pageId))
     .returning()
   await stopNotifying(tx, context, [pageId])
-  const data = { about: about(page), teamId: page.teamId, personId: first, afterSeconds }
+  const data = { ...ofPage(page), teamId: page.teamId, personId: first, afterSeconds }
   if (page.subjectKind === 'drill') await record(tx, { ...base, type: 'drill.acknowledged', data })
   else await record(tx, { ...base, type: 'page.acknowledged', within: page.withinId, data })
   if (!acknowledged) throw notFound('page')
@@ -153,7 +151,7 @@ export async function wakePage(tx: Tx, context: AppContext, pageId: string): Pro
   const page = await lockPage(tx, pageId)
   if (page.state !== 'acknowledged') return
   if (page.snoozedUntil !== null) {
-    await record(tx, { actor: system, type: 'page.snooze-ended', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: about(page) } })
+    await record(tx, { actor: system, type: 'page.snooze-ended', subject: { kind: 'page', id: pageId }, within: page.withinId, data: ofPage(page) })
     return restartEscalation(tx, context, pageId, 0)
   }
   const since = page.progressAt ?? page.acknowledgedAt ?? page.createdAt
@@ -168,7 +166,7 @@ export async function wakePage(tx: Tx, context: AppContext, pageId: string): Pro
     type: 'page.unacknowledged',
     subject: { kind: 'page', id: pageId },
     within: page.withinId,
-    data: { about: about(page), personId: page.acknowledgedById, since },
+    data: { ...ofPage(page), personId: page.acknowledgedById, since },
   })
   await restartEscalation(tx, context, pageId, 0)
 }
@@ -177,7 +175,7 @@ export async function wakePage(tx: Tx, context: AppContext, pageId: string): Pro
 export async function releasePage(tx: Tx, context: AppContext, actor: Actor, personId: string, pageId: string): Promise<PageRow> {
   const page = await lockPage(tx, pageId)
   if (page.state !== 'acknowledged' || page.acknowledgedById !== personId) throw conflict('Only the person who acknowledged the page can release it.')
-  await record(tx, { actor, type: 'page.released', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: about(page), personId } })
+  await record(tx, { actor, type: 'page.released', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { ...ofPage(page), personId } })
   await cancel(tx, wakeKey(pageId))
   await restartEscalation(tx, context, pageId, page.levelIndex)
   return lockPage(tx, pageId)
@@ -204,7 +202,7 @@ export async function declinePage(
     type: 'page.declined',
     subject: { kind: 'page', id: pageId },
     within: page.withinId,
-    data: { about: about(page), personId: caller.personId, to: to?.name ?? null, reason },
+    data: { ...ofPage(page), personId: caller.personId, to: to?.name ?? null, reason },
   })
   await cancel(tx, wakeKey(pageId), `reach:${pageId}:${caller.personId}`)
   if (!to) return restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 0 : page.levelIndex)
@@ -229,7 +227,7 @@ export async function declinePage(
 export async function escalatePage(tx: Tx, context: AppContext, actor: Actor, pageId: string): Promise<PageRow> {
   const page = await lockPage(tx, pageId)
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
-  await record(tx, { actor, type: 'page.escalated', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { about: about(page) } })
+  await record(tx, { actor, type: 'page.escalated', subject: { kind: 'page', id: pageId }, within: page.withinId, data: ofPage(page) })
   await cancel(tx, wakeKey(pageId))
   await restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 0 : page.levelIndex)
   return lockPage(tx, pageId)
@@ -249,7 +247,7 @@ export async function addResponders(tx: Tx, context: AppContext, caller: Answere
     type: 'page.responders-added',
     subject: { kind: 'page', id: pageId },
     within: page.withinId,
-    data: { about: about(page), notified: added.map(person => person.name) },
+    data: { ...ofPage(page), notified: added.map(person => person.name) },
   })
   await notifyPeople(
     tx,
@@ -270,7 +268,7 @@ export async function snoozePage(tx: Tx, actor: Actor, pageId: string, minutes: 
     type: 'page.snoozed',
     subject: { kind: 'page', id: pageId },
     within: page.withinId,
-    data: { about: about(page), until: snoozedUntil },
+    data: { ...ofPage(page), until: snoozedUntil },
   })
   return { ...page, snoozedUntil }
 }
@@ -326,7 +324,7 @@ export async function resolvePages(tx: Tx, context: AppContext, actor: Actor, fi
     .update(pages)
     .set({ state: 'resolved', nextEscalationAt: null, snoozedUntil: null })
     .where(and(fits, inArray(pages.state, ['triggered', 'exhausted', 'acknowledged'])))
-    .returning({ id: pages.id, withinId: pages.withinId, subjectKind: pages.subjectKind, subjectId: pages.subjectId })
+    .returning({ id: pages.id, withinId: pages.withinId, title: pages.title, subjectKind: pages.subjectKind, subjectId: pages.subjectId })
   await stopNotifying(
     tx,
     context,
@@ -337,7 +335,7 @@ export async function resolvePages(tx: Tx, context: AppContext, actor: Actor, fi
     tx,
     ended.map(page => ({
       ...{ actor, type: 'page.resolved' as const, subject: { kind: 'page' as const, id: page.id }, within: page.withinId },
-      data: { about: about(page), mergedInto: null },
+      data: { ...ofPage(page), mergedInto: null },
     })),
   )
 }

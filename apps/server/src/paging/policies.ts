@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { isAtLeast, type PageTarget, type Policy, type policyRoutes, type RouteInput, type Severity, teamOnCallDefaults } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import type { EscalationPolicy, Urgency } from '@tocsin/oncall'
@@ -23,7 +24,7 @@ export async function listPolicies(reader: Reader): Promise<Policy[]> {
   return (await reader.db.select().from(policies).orderBy(asc(policies.name))).map(policyView)
 }
 
-/** Adds an escalation policy to a team, or changes one. Open pages follow it from their next level on. */
+/** Adds an escalation policy to a team, or changes one. Open pages follow it from their next level on. Saving it as it is changes nothing. */
 export async function savePolicy(tx: Tx, caller: Caller, teamId: string, input: RouteInput<typeof policyRoutes.savePolicy>['body']): Promise<Policy> {
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
   const { id: given, version, ...values } = input
@@ -38,6 +39,7 @@ export async function savePolicy(tx: Tx, caller: Caller, teamId: string, input: 
   if (before && before.version !== version) throw changedMeanwhile()
   if (own.some(row => row.name === values.name && row.id !== given)) throw conflict(`The team already has an escalation policy named ${values.name}.`)
   if (!before && own.length >= maxPolicies) throw conflict(`A team can have at most ${maxPolicies} escalation policies.`)
+  if (before && isDeepStrictEqual(rulesOf(before), rulesOf(values))) return policyView(before)
   const row = { ...values, id: given ?? newId(), teamId, version: (before?.version ?? 0) + 1 }
   if (before) await tx.db.update(policies).set(row).where(eq(policies.id, row.id))
   else await tx.db.insert(policies).values(row)
@@ -53,10 +55,14 @@ export async function savePolicy(tx: Tx, caller: Caller, teamId: string, input: 
 /** Digests of policies as they were read: thousands of pages may follow one policy in one transaction. */
 const digests = new WeakMap<PolicyRow, string>()
 
+const rulesOf = ({ name, levels, repeats, businessHours }: Pick<PolicyRow, 'name' | 'levels' | 'repeats' | 'businessHours'>) => ({
+  ...{ name, levels, repeats, businessHours },
+})
+
 /** A policy as its entries keep it; `sha256` is what the entries of pages repeat. */
 function factsOf(row: PolicyRow) {
-  const { teamId, name, levels, repeats, businessHours, version } = row
-  const rules = { name, levels, repeats, businessHours }
+  const { teamId, version } = row
+  const rules = rulesOf(row)
   const sha256 = digests.get(row) ?? digest(rules)
   digests.set(row, sha256)
   return { teamId, ...rules, version, sha256 }

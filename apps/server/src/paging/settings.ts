@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type PageTarget, type RouteInput, type SetUpTarget, type schedulingRoutes, type TeamOnCall, teamOnCallDefaults, tierNames } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { type AppContext, assertPeople, type Caller } from '../access/index.ts'
@@ -11,7 +12,7 @@ import { savePolicy } from './policies.ts'
 import { policies } from './tables.ts'
 import { assertTargets } from './targets.ts'
 
-/** Sets the tiers of a team, its coverage requirements, and which pages escalate by which policy. */
+/** Sets the tiers of a team, its coverage requirements, and which pages escalate by which policy. Saving what is set changes nothing. */
 export async function saveTeamOnCall(
   tx: Tx,
   context: AppContext,
@@ -27,6 +28,7 @@ export async function saveTeamOnCall(
   const settings = withTierIds(given, before?.settings)
   await assertSettings(tx, settings)
   await assertTiersKept(tx, settings, before?.settings)
+  if (before && isDeepStrictEqual(settings, before.settings)) return onCallOf(tx, teamId)
   if (before)
     await tx.db
       .update(onCallSettings)

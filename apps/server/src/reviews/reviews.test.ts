@@ -23,13 +23,62 @@ async function followedUp(world: World, { isRestricted = false } = {}) {
     return found
   }
   /** Updates it on its current version. */
-  const update = async (person: Person, change: { state: 'open' | 'done' | 'verified'; reason?: string; dueOn?: string }) =>
+  const update = async (person: Person, change: { state: 'open' | 'done' | 'verified'; reason?: string; dueOn?: string; ownerId?: string }) =>
     person.call('updateFollowUp', { params: { id: first.id }, body: { reason: 'Seen.', ...change, version: (await read()).version } })
   const entries = async (type: string) => (await lead.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === type)
   return { lead, owner, incident, review, first, add, read, update, entries }
 }
 
 describe('the sequence of events', () => {
+  const entry = (type: string, sentence: string, minute: number, by = 'Tocsin') => ({
+    ...{ id: `${type} ${sentence} ${minute}`, type, sentence, by, reason: null },
+    at: new Date(Date.parse('2026-11-23T08:00:00.000Z') + minute * 60_000).toISOString(),
+  })
+  const each = (count: number, type: string, sentence: (i: number) => string, minute: number, by?: string) =>
+    Array.from({ length: count }, (_, i) => entry(type, sentence(i), minute, by))
+
+  test('of an incident with 1,200 customers tells repeated lines as one with their count, and everything else', () => {
+    const told = sequenceOf([
+      entry('incident.declared', 'Declared the incident as SEV 1', 0, 'Ada'),
+      ...each(1_200, 'obligation.opened', i => `Notification deadline for Customer ${i}: Nov 26, 08:00 UTC (72 h)`, 0),
+      entry('note.written', 'Added a note', 5, 'Ada'),
+      ...each(1_200, 'notice.drafted', i => `Drafted a notice to Customer ${i}`, 10, 'Ada'),
+      ...each(1_198, 'obligation.notified', i => `Customer ${i} notified on time`, 60),
+      ...each(2, 'obligation.notified', i => `Customer ${i} notified late`, 61),
+      entry('decision.approved', 'Approved the waiver of the notice to Customer 3', 62, 'Ben'),
+      entry('incident.contained', 'Marked the incident contained', 90, 'Ada'),
+    ])
+    expect(told.split('\n')).toEqual([
+      '- 2026-11-23 08:00 UTC, Ada: Declared the incident as SEV 1',
+      '- 2026-11-23 08:00 UTC, Tocsin: Notification deadlines for 1,200 customers started',
+      '- 2026-11-23 08:05 UTC, Ada: Added a note',
+      '- 2026-11-23 08:10 UTC, Ada: Drafted notices to 1,200 customers',
+      '- 2026-11-23 09:00 UTC, Tocsin: 1,198 customers notified on time',
+      '- 2026-11-23 09:01 UTC, Tocsin: Customer 0 notified late',
+      '- 2026-11-23 09:01 UTC, Tocsin: Customer 1 notified late',
+      '- 2026-11-23 09:02 UTC, Ben: Approved the waiver of the notice to Customer 3',
+      '- 2026-11-23 09:30 UTC, Ada: Marked the incident contained',
+    ])
+  })
+
+  test('that is too long even so has milestones and decisions, then other work, and leaves out pages first', () => {
+    const told = sequenceOf([
+      ...each(500, 'page.declined', i => `Declined the page ${i} ${'x'.repeat(80)}`, 1, 'Ada'),
+      ...each(1_000, 'task.added', i => `Added a task: ${i} ${'x'.repeat(80)}`, 2, 'Ada'),
+      entry('decision.proposed', 'Proposed a deferral of the notice to Globex', 3, 'Ada'),
+      entry('incident.recovered', 'Marked the incident recovered; monitored until Dec 3', 4, 'Ada'),
+    ])
+    const lines = told.split('\n')
+    expect(told.length).toBeLessThanOrEqual(maxSequenceLength)
+    expect(lines.slice(-3)).toEqual([
+      '- 2026-11-23 08:03 UTC, Ada: Proposed a deferral of the notice to Globex',
+      '- 2026-11-23 08:04 UTC, Ada: Marked the incident recovered; monitored until Dec 3',
+      `- Not included for length: ${1_502 - (lines.length - 1)} of 1502 entries of the timeline.`,
+    ])
+    expect(told).not.toContain('Declined the page')
+    expect(lines.filter(line => line.includes('Added a task')).length).toBeGreaterThan(350)
+  })
+
   /** So many entries, each a line of so many characters. */
   const timeline = (count: number, characters: number) =>
     Array.from({ length: count }, () => {
@@ -149,6 +198,37 @@ describe('updating a follow-up action', () => {
     await update(lead, { state: 'verified' })
     await world.advance({ days: 21 })
     expect(reminders()).toEqual([])
+  })
+
+  test('in place of an owner who has left, the incident lead is reminded, and without one the leads; another owner can be chosen', async ({ world }) => {
+    const { lead, owner, first, update, entries } = await followedUp(world)
+    const admin = await world.person('administrator')
+    const heir = await world.person('responder')
+    const other = await world.person('lead')
+    const reminders = () => world.takeMails().filter(mail => mail.purpose === 'follow-up')
+    await admin.call('changePerson', { params: { id: owner.id }, body: { isActive: false } })
+    const { incident } = first
+    const read = () => lead.call('incident', { params: { id: incident.id } })
+    if ((await read()).lead?.id !== lead.id)
+      await lead.call('assignRole', { params: { id: incident.id, role: 'lead' }, body: { version: (await read()).version, personId: lead.id } })
+    await world.advance({ days: 4, hours: 1 })
+    expect(reminders()).toMatchObject([{ to: lead.email, text: expect.stringContaining(`Its owner, ${owner.name}, has left.`) }])
+
+    await lead.call('assignRole', { params: { id: incident.id, role: 'lead' }, body: { version: (await read()).version, personId: null } })
+    await world.advance({ days: 7 })
+    expect(
+      reminders()
+        .map(mail => mail.to)
+        .toSorted(),
+    ).toEqual([lead.email, other.email].toSorted())
+
+    await expect(update(lead, { state: 'done', ownerId: heir.id })).rejects.toMatchObject(refusal('conflict'))
+    await expect(update(lead, { state: 'open', ownerId: owner.id.replace(/.$/, '0') })).rejects.toMatchObject(refusal('invalid', 'ownerId'))
+    expect(await update(lead, { state: 'open', ownerId: heir.id, dueOn: '2026-12-10' })).toMatchObject({ owner: { id: heir.id, name: heir.name } })
+    expect(await entries('follow-up.updated')).toMatchObject([{ data: { owner: { name: heir.name }, before: { owner: { name: owner.name } } } }])
+    expect((await read()).timeline.map(entry => entry.sentence)).toContain(`Reassigned the follow-up action to ${heir.name}: Rotate the keys`)
+    await world.advance({ days: 7 })
+    expect(reminders()).toMatchObject([{ to: heir.email, text: expect.not.stringContaining('has left') }])
   })
 
   test('a new date moves the reminder, and of a restricted incident a mail says no more than that there is one', async ({ world }) => {

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type FollowUp, maxSequenceLength, type Review, type TimelineEntry } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
-import { and, asc, eq, ne, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, ne, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
@@ -13,7 +14,11 @@ import { newId } from '../kernel/ids.ts'
 import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
+import { condense, rankOf } from './condense.ts'
 import { type Finding, followUps, reviews } from './tables.ts'
+
+/** So many people are reminded in place of one who has left. */
+const maxReminded = 10
 
 type ReviewRow = typeof reviews.$inferSelect
 export const dueJob = defineJob({ kind: 'reviews.follow-up-due', lane: clocksLane, data: z.object({ followUpId: z.uuid() }) })
@@ -120,22 +125,30 @@ export async function readReviewOf(
 /** Characters that the line which counts what was left out may take. */
 const countLength = 100
 
-/** A timeline as text, a line for each entry. Of one that is longer than a review can hold, the whole lines that fit, and a last one that counts the rest. */
+const lineOf = ({ at, by, sentence, reason }: TimelineEntry) =>
+  `- ${at.slice(0, 16).replace('T', ' ')} UTC, ${by}: ${sentence}${reason === null ? '' : ` — ${reason.split('\n').join(' ')}`}`
+
+/**
+ * A timeline as text, a line for each entry. Of one that is longer than a review can hold, repeated entries are joined; when that is not enough,
+ * milestones and decisions come before other work, and that before pages, as far as whole lines fit. A last line counts the rest.
+ */
 export function sequenceOf(timeline: readonly TimelineEntry[]): string {
-  const lines = timeline.map(
-    ({ at, by, sentence, reason }) =>
-      `- ${at.slice(0, 16).replace('T', ' ')} UTC, ${by}: ${sentence}${reason === null ? '' : ` — ${reason.split('\n').join(' ')}`}`,
-  )
-  const whole = lines.join('\n')
+  const whole = timeline.map(lineOf).join('\n')
   if (whole.length <= maxSequenceLength) return whole
-  const kept: string[] = []
+  const lines = condense(timeline).map(entry => ({ text: lineOf(entry), rank: rankOf(entry), count: entry.count, place: entry.place }))
+  const joined = lines.map(line => line.text).join('\n')
+  if (joined.length <= maxSequenceLength) return joined
+  const kept = new Set<number>()
   let length = countLength
-  for (const line of lines) {
-    length += line.length + 1
-    if (length > maxSequenceLength) break
-    kept.push(line)
+  for (const { text, place } of lines.toSorted((a, b) => a.rank - b.rank || a.place - b.place)) {
+    if (length + text.length + 1 > maxSequenceLength) continue
+    length += text.length + 1
+    kept.add(place)
   }
-  return [...kept, `- Not included for length: the last ${lines.length - kept.length} of ${lines.length} entries of the timeline.`].join('\n')
+  const missing = lines.filter(line => !kept.has(line.place)).reduce((sum, line) => sum + line.count, 0)
+  const isTail = lines.slice(0, kept.size).every(line => kept.has(line.place))
+  const texts = lines.filter(line => kept.has(line.place)).map(line => line.text)
+  return [...texts, `- Not included for length: ${isTail ? 'the last ' : ''}${missing} of ${timeline.length} entries of the timeline.`].join('\n')
 }
 
 /** Starts the review. The sequence of events is taken from the timeline, to be told better. */
@@ -187,6 +200,8 @@ export async function saveReview(
 ): Promise<Review> {
   const review = await lockReview(tx, context, caller, id, input.version)
   assertDraft(review)
+  const was = review.findings.map(({ id: _, ...finding }) => finding)
+  if (review.sequence === input.sequence && isDeepStrictEqual(was, input.findings)) return toReview(tx, context, caller, review)
   const findings = input.findings.map(finding => ({ id: newId(), ...finding }))
   await tx.db
     .update(reviews)
@@ -206,7 +221,7 @@ export async function saveReview(
 export async function finishReview(tx: Tx, context: AppContext, caller: Caller, id: string, version: number): Promise<Review> {
   const review = await lockReview(tx, context, caller, id, version)
   assertDraft(review)
-  if (review.findings.length === 0) throw conflict('Add at least one finding first.')
+  if (review.findings.length === 0) throw conflict('Add at least one contributing factor first.')
   await tx.db
     .update(reviews)
     .set({ state: 'finished', finishedById: caller.personId, finishedAt: tx.now, version: review.version + 1 })
@@ -247,9 +262,10 @@ interface Look {
   readonly state: 'open' | 'done' | 'verified'
   readonly reason: string
   readonly dueOn?: string | undefined
+  readonly ownerId?: string | undefined
 }
 
-/** Updates a follow-up action: still open (with a new date), done, or verified effective, which somebody other than its owner does. */
+/** Updates a follow-up action: still open (with a new date, or another owner), done, or verified effective, which somebody other than its owner does. */
 export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller, id: string, look: Look): Promise<FollowUp> {
   const [found] = await tx.db
     .select()
@@ -262,11 +278,18 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
   if (look.state === 'verified' && found.state !== 'done') throw conflict('Mark the follow-up action as done before verifying its effectiveness.')
   if (look.state === 'verified' && found.ownerId === caller.personId) throw forbidden('Effectiveness must be verified by somebody other than the owner.')
   const dueOn = look.dueOn ?? found.dueOn
+  const ownerId = look.ownerId ?? found.ownerId
+  const isReassigned = ownerId !== found.ownerId
+  // Otherwise an owner could give it away and verify it.
+  if (isReassigned && look.state !== 'open') throw conflict('Only an open follow-up action can be given to another owner. Keep it open, or reopen it first.')
+  if (isReassigned) await assertPeople(tx, [ownerId], 'ownerId')
+  const [after, before] = isReassigned ? [await findPerson(tx, ownerId), await findPerson(tx, found.ownerId)] : []
   await tx.db
     .update(followUps)
     .set({
       state: look.state,
       dueOn,
+      ownerId,
       evidence: look.state === 'open' ? found.evidence : look.reason,
       verifiedById: look.state === 'verified' ? caller.personId : null,
       version: found.version + 1,
@@ -278,14 +301,20 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
     type: 'follow-up.updated',
     subject: { kind: 'follow-up', id },
     within: found.incidentId,
-    data: { title: found.title, state: look.state, reason: look.reason, dueOn, before: { state: found.state, dueOn: found.dueOn } },
+    data: {
+      ...{ title: found.title, state: look.state, reason: look.reason, dueOn, ...(after && { owner: { id: after.id, name: after.name } }) },
+      before: { state: found.state, dueOn: found.dueOn, ...(before && { owner: { id: before.id, name: before.name } }) },
+    },
   })
   const [followUp] = await selectFollowUps(tx, context, caller, eq(followUps.id, id))
   if (!followUp) throw notFound('follow-up')
   return followUp
 }
 
-/** On the due date, the owner of a follow-up action that is not verified effective yet is reminded by mail, once a week until it is. */
+/**
+ * On the due date, the owner of a follow-up action that is not verified effective yet is reminded by mail, once a week until it is. In place of an owner
+ * who has left, the incident's lead is; without one the leads, and of a restricted incident the administrators.
+ */
 export async function remindOwner(tx: Tx, context: AppContext, id: string): Promise<void> {
   const [found] = await tx.db
     .select({ followUp: followUps, incident: incidents, owner: people })
@@ -295,16 +324,31 @@ export async function remindOwner(tx: Tx, context: AppContext, id: string): Prom
     .where(eq(followUps.id, id))
   if (!found || found.followUp.state === 'verified') return
   const { followUp, incident } = found
-  await context.messenger.post(tx, {
-    channel: 'email',
-    address: found.owner.email,
-    purpose: 'follow-up',
-    purposeId: id,
-    withinId: incident.id,
-    subject: `Follow-up action due: incident ${incident.number}`,
-    body: `${incident.isRestricted ? 'Follow-up action of a restricted incident' : followUp.title}\n\nIt was due on ${followUp.dueOn} and is ${followUp.state === 'done' ? 'done, but not yet verified as effective' : 'open'}.\n${context.messenger.origin}/follow-ups\n`,
-    isDemo: found.owner.isDemo,
-  })
+  const left = found.owner.isActive ? '' : `Its owner, ${found.owner.name}, has left. It needs another owner.\n`
+  for (const person of found.owner.isActive ? [found.owner] : await insteadOf(tx, incident))
+    await context.messenger.post(tx, {
+      channel: 'email',
+      address: person.email,
+      purpose: 'follow-up',
+      purposeId: id,
+      withinId: incident.id,
+      subject: `Follow-up action due: incident ${incident.number}`,
+      body: `${incident.isRestricted ? 'Follow-up action of a restricted incident' : followUp.title}\n\nIt was due on ${followUp.dueOn} and is ${followUp.state === 'done' ? 'done, but not yet verified as effective' : 'open'}.\n${left}${context.messenger.origin}/follow-ups\n`,
+      isDemo: person.isDemo,
+    })
   const nextWeek = new Date(Date.parse(tx.now) + 7 * 86_400_000).toISOString().slice(0, 10)
   await remindOn(tx, id, nextWeek)
+}
+
+/** Whom a reminder goes to in place of an owner who has left. */
+async function insteadOf(reader: Reader, incident: IncidentRow): Promise<(typeof people.$inferSelect)[]> {
+  const lead = incident.leadId === null ? undefined : await findPerson(reader, incident.leadId)
+  if (lead?.isActive) return [lead]
+  const active = await reader.db
+    .select()
+    .from(people)
+    .where(and(eq(people.isActive, true), eq(people.isDemo, incident.isDemo), inArray(people.role, ['lead', 'administrator'])))
+    .orderBy(asc(people.id))
+  const leads = active.filter(person => person.role === 'lead')
+  return (incident.isRestricted || leads.length === 0 ? active.filter(person => person.role === 'administrator') : leads).slice(0, maxReminded)
 }

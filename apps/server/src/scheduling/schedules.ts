@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Override, OverrideInput, Schedule, ScheduleInput, Temporary, TemporaryInput } from '@tocsin/api'
 import { includesRole } from '@tocsin/api'
 import { span } from '@tocsin/events'
@@ -25,7 +26,7 @@ export function scheduleView(row: ScheduleRow): Schedule {
   return { id, teamId, name, timeZone, merge, layers, needsApprenticeship, version }
 }
 
-/** Adds a schedule to a team, or changes one. */
+/** Adds a schedule to a team, or changes one. Saving it as it is changes nothing. */
 export async function saveSchedule(
   tx: Tx,
   context: AppContext,
@@ -52,6 +53,7 @@ export async function saveSchedule(
   const own = await tx.db.select({ id: schedules.id, name: schedules.name }).from(schedules).where(eq(schedules.teamId, teamId))
   if (own.some(one => one.name === values.name && one.id !== id)) throw conflict(`The team already has a schedule named ${values.name}.`)
   if (!before && own.length >= maxSchedules) throw conflict(`A team can have at most ${maxSchedules} schedules.`)
+  if (before && isDeepStrictEqual(factsOf({ teamId, ...values }), factsOf(before))) return scheduleView(before)
   await changing(tx, context, caller.actor, id, async () => {
     if (before)
       await tx.db

@@ -178,6 +178,7 @@ export async function saveApprenticeship(
     if (!known) throw notFound('trainee')
     if (known.watched < known.needed) throw conflict(`${known.person.name} has shadowed ${known.watched} of ${known.needed} required shifts.`)
   }
+  if (known !== undefined && (known.finishedAt !== null) === isFinished) return listApprenticeships(tx, teamId)
   const change = { finishedAt: isFinished ? tx.now : null, finishedById: isFinished ? caller.personId : null }
   await tx.db
     .insert(apprenticeships)
