@@ -80,7 +80,8 @@ function run(file, runArgs, options = {}) {
     const child = spawn(node(), ['--disable-warning=ExperimentalWarning', file, ...runArgs], {
       cwd: root,
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-      env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` },
+      // Names are looked up, and passwords hashed, on a pool of threads, half of which may wait for a name server that hangs.
+      env: { UV_THREADPOOL_SIZE: '32', ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` },
       ...options,
     })
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']

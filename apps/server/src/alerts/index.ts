@@ -27,6 +27,11 @@ async function createAlerts(tx: Tx, context: AppContext, caller: Caller, body: A
   return { alerts: await receiveAlerts(tx, context, caller.actor, apiScope, incoming) }
 }
 
+/** A page that somebody had acknowledged escalates again. */
+async function followEscalation(tx: Tx, about: { readonly kind: string; readonly id: string }): Promise<void> {
+  if (about.kind === 'alert') await releaseAlert(tx, about.id)
+}
+
 export function openAlerts(context: AppContext): Bindings {
   acceptedAlerts(context.metrics)
   context.readers.react('alerts', {
@@ -38,6 +43,13 @@ export function openAlerts(context: AppContext): Bindings {
       const { about, personId } = entry.data
       if (about.kind === 'alert') await releaseAlert(tx, about.id, personId)
     },
+    'page.declined': async (tx, entry) => {
+      const { about, personId } = entry.data
+      if (about.kind === 'alert') await releaseAlert(tx, about.id, personId)
+    },
+    'page.escalated': (tx, { data: { about } }) => followEscalation(tx, about),
+    'page.snooze-ended': (tx, { data: { about } }) => followEscalation(tx, about),
+    'page.unacknowledged': (tx, { data: { about } }) => followEscalation(tx, about),
   })
   context.jobs.register(silenceOverJob, { run: (tx, { silenceId }) => pageSilenced(tx, context, silenceId) })
   context.jobs.register(heartbeatJob, { run: (tx, { heartbeatId }) => missHeartbeat(tx, context, heartbeatId) })

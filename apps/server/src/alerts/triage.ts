@@ -1,5 +1,5 @@
 import type { dispositions, Responsibility } from '@tocsin/api'
-import { and, eq, ne } from 'drizzle-orm'
+import { and, eq, isNotNull, ne } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { type Actor, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
@@ -34,12 +34,13 @@ export async function followPage(tx: Tx, actor: Actor, personId: string, alertId
   if (alert) await markAcknowledged(tx, alert, actor, personId)
 }
 
-/** A released page leaves its alert unassigned. */
-export async function releaseAlert(tx: Tx, alertId: string, personId: string): Promise<void> {
+/** A page that was released by somebody, or escalates again, leaves its alert unassigned. */
+export async function releaseAlert(tx: Tx, alertId: string, personId?: string): Promise<void> {
+  const theirs = personId === undefined ? isNotNull(alerts.acknowledgedById) : eq(alerts.acknowledgedById, personId)
   await tx.db
     .update(alerts)
     .set({ status: 'open', acknowledgedById: null, acknowledgedAt: null })
-    .where(and(eq(alerts.id, alertId), eq(alerts.status, 'acknowledged'), eq(alerts.acknowledgedById, personId)))
+    .where(and(eq(alerts.id, alertId), eq(alerts.status, 'acknowledged'), theirs))
 }
 
 async function markAcknowledged(tx: Tx, alert: AlertRow, actor: Actor, personId: string): Promise<void> {

@@ -1,3 +1,4 @@
+import type { LookupAddress } from 'node:dns'
 import { lookup } from 'node:dns/promises'
 import ipaddr from 'ipaddr.js'
 import { Agent, request } from 'undici'
@@ -30,6 +31,20 @@ export function checkWebhookUrl(url: string): URL {
   return parsed
 }
 
+const lookups = new Map<string, Promise<LookupAddress>>()
+
+/**
+ * The address of a host. The system looks up only a few names at a time, and one whose name server hangs for as long as that likes: whoever asks for a
+ * name that is being looked up waits for that same answer, so that a host takes one place, not one for each message.
+ */
+function addressOf(host: string): Promise<LookupAddress> {
+  const running = lookups.get(host)
+  if (running) return running
+  const started = lookup(host).finally(() => lookups.delete(host))
+  lookups.set(host, started)
+  return started
+}
+
 /**
  * A connection to the host of `url` and nowhere else. The name is resolved once and the connection made to that very address, so that a
  * second answer of the name server cannot lead inside.
@@ -39,7 +54,7 @@ export function checkWebhookUrl(url: string): URL {
  */
 export async function openOutbound(url: URL, mayReachPrivate: boolean, setting: string, signal: AbortSignal): Promise<Agent> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  const address = ipaddr.isValid(host) ? host : (await endedBy(lookup(host), signal)).address
+  const address = ipaddr.isValid(host) ? host : (await endedBy(addressOf(host), signal)).address
   if (!mayReachPrivate && !isPublicAddress(address)) throw new Undeliverable(`${host} is a private address (${address}); allow it with ${setting}=true`)
   const family = ipaddr.parse(address).kind() === 'ipv6' ? 6 : 4
   return new Agent({

@@ -52,6 +52,11 @@ test('a channel that delivers nothing is in readiness, on the pages and in a pag
   await world.advance({ minutes: 1 })
   expect((await ada.call('counters')).stalledChannels).toEqual([])
   expect((await ada.call('pages')).items.filter(page => /Messages by email/.test(page.title)).map(page => page.state)).toEqual(['resolved'])
+
+  // Those that wait for that address do not hide that the channel stands still later.
+  await world.alert({ service: 'billing', severity: 'critical', title: 'Later' })
+  await world.advance({ minutes: 2 })
+  expect((await ada.call('counters')).stalledChannels).toEqual(['email'])
 })
 
 test('a channel whose provider rejects everything for good is one that delivers nothing', { timeout: 120_000 * patience }, async () => {

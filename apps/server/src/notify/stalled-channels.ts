@@ -31,31 +31,23 @@ export interface StalledChannel {
  */
 export async function stalledChannels(reader: Reader): Promise<StalledChannel[]> {
   const at = sql<string>`min(${messages.createdAt})`.as('at')
+  // One that left later shows that the channel worked then: what waits or was rejected before it says nothing about now.
+  const isLatest = sql`not exists (select 1 from ${messages} later where later.channel = ${messages.channel} and later.state = 'sent' and later.created_at >= ${messages.createdAt})`
   const waiting = reader.db
     .select({ channel: messages.channel, at })
     .from(messages)
-    .where(and(eq(messages.state, 'queued'), lt(messages.createdAt, addSeconds(reader.now, -stalledSeconds))))
+    .where(and(eq(messages.state, 'queued'), lt(messages.createdAt, addSeconds(reader.now, -stalledSeconds)), isLatest))
     .groupBy(messages.channel)
-  // What was rejected before a message left says nothing about now.
   const rejected = reader.db
     .select({ channel: messages.channel, at })
     .from(messages)
-    .where(
-      and(
-        eq(messages.state, 'failed'),
-        gt(messages.createdAt, addSeconds(reader.now, -rejectedSeconds)),
-        sql`not exists (select 1 from ${messages} later where later.channel = ${messages.channel} and later.state = 'sent' and later.created_at >= ${messages.createdAt})`,
-      ),
-    )
+    .where(and(eq(messages.state, 'failed'), gt(messages.createdAt, addSeconds(reader.now, -rejectedSeconds)), isLatest))
     .groupBy(messages.channel)
     .having(gte(sql`count(*)`, maxRejected))
   const oldest = waiting.unionAll(rejected).as('oldest')
   const rows = await reader.db
     .select({ channel: oldest.channel, at: sql<string>`min(${oldest.at})` })
     .from(oldest)
-    .where(
-      sql`not exists (select 1 from ${messages} later where later.channel = ${oldest.channel} and later.state = 'sent' and later.created_at >= ${oldest.at})`,
-    )
     .groupBy(oldest.channel)
     .orderBy(oldest.channel)
   return rows.map(({ channel, at }) => ({ channel, seconds: Math.round((Date.parse(reader.now) - Date.parse(at)) / 1_000) }))

@@ -89,6 +89,33 @@ describe('rules of a person', () => {
   })
 })
 
+test('a later method comes at its minute also where the page escalates to the same person again before, or is exhausted', async () => {
+  await withProviders(async (world, { twilio }) => {
+    const { team, primary } = await world.team({ tiers: 1, repeats: 1, escalateAfter: { minutes: 5 } })
+    await world.service('billing', team)
+    const voice = await addVerified(world, primary, { kind: 'voice', address: '+4930123456' }, twilio)
+    const email = (await primary.call('contactMethods')).find(method => method.kind === 'email')?.id ?? ''
+    const rules = (minutes: number) => [
+      { methodId: email, afterMinutes: 0 },
+      { methodId: voice, afterMinutes: minutes },
+    ]
+    await primary.call('saveNotificationRules', { body: { high: rules(6), low: [] } })
+    twilio.received.length = 0
+    await world.alert({ service: 'billing' })
+    await world.advance({ minutes: 5 })
+    expect(twilio.received.length).toBe(0)
+    await world.advance({ minutes: 1 })
+    expect(twilio.received.length, 'six minutes after the first page').toBe(1)
+    await primary.call('saveNotificationRules', { body: { high: rules(12), low: [] } })
+    await world.alert({ service: 'billing', title: 'Another' })
+    twilio.received.length = 0
+    await world.advance({ minutes: 11 })
+    expect((await primary.call('pages')).items.find(({ title }) => title.includes('Another'))).toMatchObject({ state: 'exhausted' })
+    await world.advance({ minutes: 1 })
+    expect(twilio.received.length, 'nobody has acknowledged').toBe(1)
+  })
+})
+
 test('an answer that loses a deadlock in the database is done all the same, once', async () => {
   await withProviders(async (world, { twilio }) => {
     const { primary } = await pagedTeam(world)

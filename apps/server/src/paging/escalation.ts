@@ -92,7 +92,8 @@ async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: reado
     policies: new Map(found.map(row => [row.id, row])),
     unreachable: await unreachablePeople(tx),
     administrators: personIds,
-    channels: new Map(channels.map(row => [row.id, row])),
+    // One of a kind that is not configured any more reaches nobody.
+    channels: new Map(channels.filter(row => context.messenger.has(row.kind)).map(row => [row.id, row])),
     sent: new Set(sent.map(({ pageId }) => pageId)),
   }
 }

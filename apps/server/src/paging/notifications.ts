@@ -7,7 +7,7 @@ import { addMinutes, addSeconds } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { defineJob, escalationLane } from '../kernel/jobs/lanes.ts'
-import { type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
+import { keysOf, type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
 import { linkPlaceholder, type NewMessage, type Trouble } from '../kernel/messenger.ts'
 import { identifiesPeople, type NotificationPlan, type NotificationStep, notificationPlansOf, teamChannelPurpose, type teamChannels } from '../notify/index.ts'
 import { pageBundles, pageNotifications, pages } from './tables.ts'
@@ -51,7 +51,7 @@ export async function notifyFurther(tx: Tx, context: AppContext, all: readonly N
   const rows = await tx.db
     .select()
     .from(pages)
-    .where(and(inArray(pages.id, [...new Set(all.map(one => one.pageId))]), eq(pages.state, 'triggered')))
+    .where(and(inArray(pages.id, [...new Set(all.map(one => one.pageId))]), inArray(pages.state, ['triggered', 'exhausted'])))
     .for('update')
   const open = new Map(rows.map(row => [row.id, row]))
   await notifyNow(
@@ -104,7 +104,15 @@ async function notifyNow(tx: Tx, context: AppContext, all: readonly (Notificatio
   await context.messenger.postAll(tx, messages)
   await bundle(tx, bundled, notifications)
   if (notifications.length > 0) await tx.db.insert(pageNotifications).values(notifications)
-  await scheduleAll(tx, jobs)
+  // Minutes count from when somebody was paged first: who is paged again before a later method's time is reached by that one at its time all the same.
+  const waiting = await keysOf(
+    tx,
+    jobs.map(job => job.key),
+  )
+  await scheduleAll(
+    tx,
+    jobs.filter(job => !waiting.has(job.key)),
+  )
 }
 
 /** The rules of a person with another method wherever the operator has taken away what one needs: a page sent only there would reach nobody. */

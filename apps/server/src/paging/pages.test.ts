@@ -42,6 +42,27 @@ test('a released page goes to the next person at once', async ({ world }) => {
   expect((await primary.call('alert', { params: { id: alert.id } })).status).toBe('open')
 })
 
+test('an alert is whose page it is: nobody’s once it is declined or a snooze ends, and the next person’s who acknowledges', async ({ world }) => {
+  const { team, primary, backup } = await world.team()
+  await world.service('billing', team)
+  const alert = await world.alert({ service: 'billing' })
+  const of = async () => {
+    await world.settle()
+    const { status, acknowledgedBy } = await primary.call('alert', { params: { id: alert.id } })
+    return [status, acknowledgedBy]
+  }
+  const params = { id: (await primary.call('pages')).items[0]?.id ?? '' }
+  await primary.call('acknowledgePage', { params })
+  expect(await of()).toEqual(['acknowledged', primary.name])
+  await primary.call('declinePage', { params, body: { toId: null, reason: 'On a train.' } })
+  expect(await of()).toEqual(['open', null])
+  await backup.call('acknowledgePage', { params })
+  expect(await of()).toEqual(['acknowledged', backup.name])
+  await backup.call('snoozePage', { params, body: { minutes: 30 } })
+  await world.advance({ minutes: 30 })
+  expect(await of()).toEqual(['open', null])
+})
+
 test('a page is exhausted after its last level and its repeats, and stays in the list', async ({ world }) => {
   const { team, primary } = await world.team({ tiers: 1, repeats: 1 })
   await world.service('billing', team)

@@ -27,7 +27,7 @@ export async function saveTeamOnCall(
   if (before && before.version !== version) throw changedMeanwhile()
   const settings = withTierIds(given, before?.settings)
   await assertSettings(tx, settings)
-  await assertTiersKept(tx, settings, before?.settings)
+  await assertTiersKept(tx, teamId, settings, before?.settings)
   if (before && isDeepStrictEqual(settings, before.settings)) return onCallOf(tx, teamId)
   if (before)
     await tx.db
@@ -60,7 +60,7 @@ function withTierIds({ tiers, ...rest }: Given, before: Settings | undefined): S
 type Given = Omit<RouteInput<typeof schedulingRoutes.saveTeamOnCall>['body'], 'version'>
 
 /** @throws AppProblem conflict where a policy, or a fallback, pages a tier that would go */
-async function assertTiersKept(tx: Tx, settings: Settings, before: Settings | undefined): Promise<void> {
+async function assertTiersKept(tx: Tx, teamId: string, settings: Settings, before: Settings | undefined): Promise<void> {
   const gone = (before?.tiers ?? []).filter(tier => !settings.tiers.some(one => one.id === tier.id))
   if (gone.length === 0) return
   const pagedTier = (targets: readonly PageTarget[]) => gone.find(tier => targets.some(target => target.kind === 'tier' && target.tierId === tier.id))
@@ -69,7 +69,7 @@ async function assertTiersKept(tx: Tx, settings: Settings, before: Settings | un
     if (tier) throw conflict(`The escalation policy ${name} uses the tier ${tier.name}. Change the policy first.`)
   }
   const others = await tx.db.select().from(onCallSettings)
-  const tier = pagedTier([...settings.fallback, ...others.filter(row => row.settings !== before).flatMap(row => row.settings.fallback)])
+  const tier = pagedTier([...settings.fallback, ...others.filter(row => row.teamId !== teamId).flatMap(row => row.settings.fallback)])
   if (tier) throw conflict(`A fallback uses the tier ${tier.name}. Change the fallback first.`)
 }
 

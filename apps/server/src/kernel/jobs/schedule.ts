@@ -53,3 +53,13 @@ export async function scheduleAll<Data>(tx: Tx, all: readonly NewJob<Data>[]): P
 export async function cancel(tx: Tx, ...keys: readonly string[]): Promise<void> {
   if (keys.length > 0) await tx.db.delete(jobs).where(inArray(jobs.key, [...keys]))
 }
+
+/** Those of the keys that a job has. */
+export async function keysOf(tx: Tx, keys: readonly string[]): Promise<ReadonlySet<string>> {
+  if (keys.length === 0) return new Set()
+  const found = await tx.db
+    .select({ key: jobs.key })
+    .from(jobs)
+    .where(sql`${jobs.key} = any(${sql.param([...keys])}::text[])`)
+  return new Set(found.map(({ key }) => key))
+}
