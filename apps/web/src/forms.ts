@@ -1,6 +1,6 @@
 import { type UseFormReturnType, useForm } from '@mantine/form'
 import { ProblemError, type RouteName, routes, validate } from '@tocsin/api'
-import type { ReactNode } from 'react'
+import { type ReactNode, useState } from 'react'
 import { type Reply, useCommand } from './api.ts'
 
 type Values = Record<string, unknown>
@@ -23,15 +23,24 @@ export function errorsOf(schema: Schema, values: unknown): Record<string, string
   return 'errors' in checked ? Object.fromEntries(checked.errors.toReversed().map(({ path, message }) => [path, message])) : {}
 }
 
+interface RouteFormOptions<Name extends RouteName, V extends Values> {
+  readonly done?: string
+  readonly onDone?: (reply: Reply<Name>) => void
+  readonly around?: () => object
+  readonly toBody?: (values: V) => unknown
+}
+
+interface RouteForm<V extends Values> {
+  readonly form: UseFormReturnType<V>
+  readonly submit: (event?: React.FormEvent<HTMLFormElement>) => void
+  readonly isBusy: boolean
+}
+
 /**
  * A form for the body of a route: its messages are those of the contract, and what the server says of a field stands at the field.
  * `around` gives what of the call is not the body.
  */
-export function useRouteForm<Name extends RouteName, V extends Values>(
-  name: Name,
-  initialValues: V,
-  options: { done?: string; onDone?: (reply: Reply<Name>) => void; around?: () => object; toBody?: (values: V) => unknown } = {},
-): { form: UseFormReturnType<V>; submit: (event?: React.FormEvent<HTMLFormElement>) => void; isBusy: boolean } {
+export function useRouteForm<Name extends RouteName, V extends Values>(name: Name, initialValues: V, options: RouteFormOptions<Name, V> = {}): RouteForm<V> {
   const { body } = routes[name] as { body?: Schema }
   const toBody = options.toBody ?? ((values: V) => values)
   const validate = (values: V): Record<string, ReactNode> => {
@@ -52,3 +61,61 @@ export function useRouteForm<Name extends RouteName, V extends Values>(
   })
   return { form, submit, isBusy: command.isPending }
 }
+
+/** True if both are the same to whoever reads the form: the keys of rows are its own affair. */
+const isSame = (one: unknown, other: unknown) => textOf(one) === textOf(other)
+const textOf = (value: unknown) => JSON.stringify(value, (name, inner: unknown) => (name === 'key' ? undefined : inner))
+
+/** A longer text than this is not repeated at its field. */
+const maxShown = 1_000
+
+/** Says at a field that somebody else has changed it too, and to what where words can tell. */
+function replacing(name: string, theirs: unknown): string {
+  if (typeof theirs !== 'string' || name.endsWith('Id') || theirs.length > maxShown) return 'Somebody else changed this too. Saving replaces their change.'
+  return theirs === '' ? 'Somebody else cleared this. Saving restores yours.' : `Somebody else saved “${theirs}”. Saving replaces it.`
+}
+
+/**
+ * A form that changes a record of which there are versions. It sends the version that it was opened with, however often the page has refreshed
+ * the record under it: the server then refuses to overwrite what somebody else has saved meanwhile.
+ * @param record as the page knows it now; null or undefined where there is none yet, and the form creates it
+ * @param valuesOf what the form shows of a record
+ * @returns with `newer` once the page knows a newer version: it is taken over, but for the fields in which something was typed; and with `hold`
+ * for a form that stays open after saving: the version that it has saved is now its own
+ * @returns also `isTyped`: true while the form says something else than the version that it holds
+ */
+export function useRecordForm<Name extends RouteName, R extends { readonly version: number } | null | undefined, V extends Values>(
+  name: Name,
+  record: R,
+  valuesOf: (record: R) => V,
+  options: RouteFormOptions<Name, V> = {},
+): RouteForm<V> & { isTyped: boolean; newer: (() => void) | undefined; version: number | undefined; hold: (record: R) => void } {
+  const opened = (each: R) => ({ version: each?.version, values: valuesOf(each) })
+  const [held, setHeld] = useState(() => opened(record))
+  const { toBody = (values: V): unknown => values } = options
+  const { form, submit, isBusy } = useRouteForm(name, held.values, {
+    ...options,
+    toBody: values => ({ ...Object(toBody(values)), ...(held.version === undefined ? {} : { version: held.version }) }),
+  })
+  const isOutdated = !isBusy && record?.version !== undefined && record.version !== held.version
+  const typed = Object.entries(form.values).filter(([key, value]) => !isSame(value, held.values[key]))
+  const newer = () => {
+    const theirs = valuesOf(record)
+    const both = typed.filter(([key, value]) => !isSame(theirs[key], held.values[key]) && !isSame(theirs[key], value)).map(([key]) => key)
+    form.setValues({ ...theirs, ...Object.fromEntries(typed) })
+    // Rows have fields of their own, and no place for what concerns them all.
+    form.setErrors(Object.fromEntries(both.map(key => [hasRows(theirs[key]) || hasRows(form.values[key]) ? 'form' : key, replacing(key, theirs[key])])))
+    setHeld(opened(record))
+  }
+  return {
+    form,
+    submit,
+    isBusy,
+    isTyped: typed.length > 0,
+    newer: isOutdated ? newer : undefined,
+    version: held.version,
+    hold: saved => setHeld(opened(saved)),
+  }
+}
+
+const hasRows = (value: unknown) => Array.isArray(value) && value.some(row => typeof row === 'object')

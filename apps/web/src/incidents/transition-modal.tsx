@@ -1,6 +1,6 @@
 import { Alert, Modal, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import type { Incident, RouteName } from '@tocsin/api'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
@@ -53,13 +53,13 @@ export function TransitionModal({
 }) {
   const { route, title, lead, button } = actions[action] ?? { route: 'containIncident' as const, title: action, lead: '', button: action }
   const isRecovery = action === 'recover'
-  const { form, submit, isBusy } = useRouteForm(
+  const { form, submit, isBusy, newer } = useRecordForm(
     route,
-    { reason: '', secureState: '', verification: '', monitorUntil: dayFromNow(14) },
+    incident,
+    () => ({ reason: '', secureState: '', verification: '', monitorUntil: dayFromNow(14) }),
     {
       around: () => ({ params: { id: incident.id } }),
       toBody: values => ({
-        version: incident.version,
         reason: values.reason,
         ...(isRecovery ? { secureState: values.secureState, verification: values.verification, monitorUntil: values.monitorUntil } : {}),
       }),
@@ -84,7 +84,7 @@ export function TransitionModal({
           {action === 'declare' && incident.customers.length > 0 ? (
             <Text size="sm">Deadlines start for: {incident.customers.map(customer => customer.name).join(', ')}.</Text>
           ) : null}
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <Textarea
             label="Reason"
             description="What is known, in your words. Kept in the audit log."

@@ -1,7 +1,8 @@
 import { Button, Group, Modal, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { FollowUp } from '@tocsin/api'
-import { useRouteForm } from '../forms.ts'
+import { useState } from 'react'
+import { useRecordForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
@@ -40,21 +41,17 @@ export function FollowUpRow({ followUp }: { followUp: FollowUp }) {
 function LookModal({ followUp, onClose }: { followUp: FollowUp; onClose: () => void }) {
   const me = useMe()
   const isOwner = me?.person.id === followUp.owner.id
-  const { form, submit, isBusy } = useRouteForm(
-    'updateFollowUp',
-    { state: followUp.state === 'done' && !isOwner ? 'verified' : 'done', reason: '', dueOn: followUp.dueOn },
-    {
-      around: () => ({ params: { id: followUp.id } }),
-      toBody: values => ({ ...values, version: followUp.version }),
-      done: 'Kept in the audit log.',
-      onDone: onClose,
-    },
-  )
+  const [suggested] = useState(followUp.state === 'done' && !isOwner ? 'verified' : 'done')
+  const { form, submit, isBusy, newer } = useRecordForm('updateFollowUp', followUp, ({ dueOn }) => ({ state: suggested, reason: '', dueOn }), {
+    around: () => ({ params: { id: followUp.id } }),
+    done: 'Kept in the audit log.',
+    onDone: onClose,
+  })
   return (
     <Modal opened onClose={onClose} title={followUp.title}>
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <Radio.Group label="Status" {...form.getInputProps('state')}>
             <Stack gap={8} mt={6}>
               <Radio value="open" label="Open" />

@@ -1,0 +1,177 @@
+import type { Browser, Locator, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, inject } from 'vitest'
+import { openBrowser } from '../../server/test/browser.ts'
+import { patience } from '../../server/test/patience.ts'
+import { test, type World } from '../../server/test/world.ts'
+import { openPlace, sizes } from './tour.ts'
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await openBrowser(inject('chromiumPath'))
+})
+afterAll(() => browser.close())
+
+const wide = { viewport: sizes.wide, colorScheme: 'light' } as const
+const criteria = { privacy: 'none', impact: 'none', scope: 'one-asset', customers: 'none', region: 'one', data: 'none', recoverability: 'regular' } as const
+const refusal = 'Somebody else changed this in the meantime.'
+
+/** The page has heard of the other's change, and the save is still refused. */
+async function saveInVain(form: Locator, button: string): Promise<void> {
+  await form.getByText('Somebody else changed this while you were editing.').waitFor()
+  await form.getByRole('button', { name: button }).click()
+  await form.getByText(refusal).waitFor()
+}
+
+const loadNewer = (form: Locator) => form.getByRole('button', { name: 'Load newer version' }).click()
+
+/** An incident of one customer, declared. */
+async function declared(world: World) {
+  const { team, primary } = await world.team()
+  const service = await world.service('billing', team)
+  const customer = await world.customer('Globex')
+  const administrator = await world.person('administrator', 'Ada Admin')
+  const { id } = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', serviceIds: [service.id] } })
+  const params = { id }
+  const version = async () => (await administrator.call('incident', { params })).version
+  await primary.call('setAffectedCustomers', { params, body: { version: await version(), customers: [{ id: customer.id, basis: 'Logs.' }] } })
+  await primary.call('assessSeverity', { params, body: { version: await version(), criteria } })
+  await primary.call('classifyIncident', { params, body: { version: await version(), class: 'customer-reportable', reason: 'Yes.' } })
+  await administrator.call('declareIncident', { params, body: { version: await version(), reason: 'Confirmed.' } })
+  const obligation = async () => {
+    const [found] = (await administrator.call('obligations', { query: { view: 'all', incidentId: id } })).items
+    if (!found) throw new Error('the declaration opens an obligation')
+    return found
+  }
+  return { primary, administrator, params, version, obligation }
+}
+
+const editDetails = (page: Page) => page.getByRole('region', { name: 'Details' }).getByRole('button', { name: 'Edit' }).click()
+
+test('details and severity: a save under which somebody else has saved is refused, and loses nothing of either', { timeout: 180_000 * patience }, async ({
+  world,
+}) => {
+  const { primary, administrator, params, version } = await declared(world)
+  const { page, close } = await openPlace(world, browser, primary, `/incidents/${params.id}`, wide)
+  const dialog = page.getByRole('dialog')
+  const now = () => administrator.call('incident', { params })
+
+  await editDetails(page)
+  await dialog.getByLabel('Title').fill('Leak of invoices')
+  await dialog.getByLabel('Data description').fill('Invoices of 2025')
+  await administrator.call('changeIncident', {
+    params,
+    body: {
+      version: await version(),
+      summary: 'The attacker is an employee',
+      isRestricted: true,
+      dataTouched: { customerData: 'yes', personalData: 'unknown', description: 'Invoices' },
+    },
+  })
+  await saveInVain(dialog, 'Save')
+  expect(await now()).toMatchObject({ title: 'Leak', summary: 'The attacker is an employee', isRestricted: true })
+  expect(await dialog.getByLabel('Title').inputValue()).toBe('Leak of invoices')
+  await loadNewer(dialog)
+  // What only the other wrote is taken over; what both wrote stays, and says so.
+  await expect.poll(() => dialog.getByLabel('Summary').inputValue()).toBe('The attacker is an employee')
+  expect(await dialog.getByLabel('Title').inputValue()).toBe('Leak of invoices')
+  expect(await dialog.getByLabel('Data description').inputValue()).toBe('Invoices of 2025')
+  await dialog.getByText('Somebody else saved “Invoices”. Saving replaces it.').waitFor()
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.waitFor({ state: 'hidden' })
+  expect(await now()).toMatchObject({
+    ...{ title: 'Leak of invoices', summary: 'The attacker is an employee', isRestricted: true },
+    dataTouched: { customerData: 'yes', description: 'Invoices of 2025' },
+  })
+
+  await page.getByRole('button', { name: 'Reassess' }).click()
+  await dialog.getByRole('button', { name: 'Assess' }).waitFor()
+  await administrator.call('assessSeverity', {
+    params,
+    body: { version: await version(), criteria: { ...criteria, privacy: 'confirmed', data: 'restricted' } },
+  })
+  const { severity } = await now()
+  await saveInVain(dialog, 'Assess')
+  expect((await now()).severity).toBe(severity)
+  await loadNewer(dialog)
+  await expect.poll(() => dialog.getByRole('combobox', { name: 'Exposure of personal data' }).inputValue()).toBe('confirmed')
+  await dialog.getByRole('button', { name: 'Assess' }).click()
+  await dialog.waitFor({ state: 'hidden' })
+  expect((await now()).severity).toBe(severity)
+  await close()
+})
+
+test('notices and decisions: a save under which somebody else has saved is refused, and loses nothing of either', { timeout: 180_000 * patience }, async ({
+  world,
+}) => {
+  const { primary, administrator, params, obligation } = await declared(world)
+  const text = { nature: 'A key was stolen.', userImpact: 'Unknown', mitigation: 'Revoked.', isInvestigationComplete: true }
+  await primary.call('draftNotice', { params: { id: (await obligation()).id }, body: text })
+  const { page, close } = await openPlace(world, browser, primary, `/incidents/${params.id}?tab=notices`, wide)
+  const dialog = page.getByRole('dialog')
+  await page.getByRole('article').getByRole('button', { name: 'Edit' }).click()
+  await dialog.getByLabel('Approximate user impact').fill('About 3 users')
+  const [draft] = (await obligation()).notices
+  if (!draft) throw new Error('the notice is drafted')
+  await administrator.call('changeNotice', { params: { id: draft.id }, body: { ...text, version: draft.version, nature: 'Corrected by legal.' } })
+  await saveInVain(dialog, 'Save')
+  expect((await obligation()).notices).toMatchObject([{ nature: 'Corrected by legal.', userImpact: 'Unknown' }])
+  await loadNewer(dialog)
+  await expect.poll(() => dialog.getByLabel('Nature of the breach').inputValue()).toBe('Corrected by legal.')
+  expect(await dialog.getByLabel('Approximate user impact').inputValue()).toBe('About 3 users')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.waitFor({ state: 'hidden' })
+  expect((await obligation()).notices).toMatchObject([{ nature: 'Corrected by legal.', userImpact: 'About 3 users' }])
+  await close()
+})
+
+test('class definitions and services: a save under which somebody else has saved is refused, and loses nothing of either', {
+  timeout: 180_000 * patience,
+}, async ({ world }) => {
+  const administrator = await world.person('administrator', 'Ada Admin')
+  const other = await world.person('administrator', 'Bea Admin')
+  const settings = await openPlace(world, browser, administrator, '/settings', wide)
+  const classes = settings.page.getByRole('region', { name: 'Incident classes' })
+  const definition = async () => {
+    const [found] = await other.call('classDefinitions')
+    if (!found) throw new Error('there are definitions from the start')
+    return found
+  }
+  const first = await definition()
+  await classes.getByRole('button', { name: 'Edit' }).first().click()
+  const field = classes.getByLabel(`Definition: ${first.name}`)
+  await field.fill('Ours')
+  await other.call('defineClass', { params: { class: first.class }, body: { version: first.version, text: 'Theirs, agreed with legal' } })
+  await saveInVain(classes, 'Save new version')
+  expect((await definition()).text).toBe('Theirs, agreed with legal')
+  expect(await field.inputValue()).toBe('Ours')
+  await loadNewer(classes)
+  await classes.getByText('Somebody else saved “Theirs, agreed with legal”. Saving replaces it.').waitFor()
+  expect(await field.inputValue()).toBe('Ours')
+  await classes.getByRole('button', { name: 'Save new version' }).click()
+  await field.waitFor({ state: 'hidden' })
+  expect(await definition()).toMatchObject({ text: 'Ours', version: first.version + 2 })
+  await settings.close()
+
+  // A record that was picked from a list is found in it again.
+  const { team } = await world.team()
+  const service = await world.service('billing', team)
+  const saved = async () => (await other.call('services')).find(one => one.id === service.id)
+  const { page, close } = await openPlace(world, browser, administrator, '/services', wide)
+  const dialog = page.getByRole('dialog')
+  await page.getByRole('button', { name: 'billing' }).click()
+  await dialog.getByLabel('Description').fill('Invoices and payments')
+  const before = await saved()
+  if (!before) throw new Error('the service is listed')
+  await other.call('saveService', {
+    body: {
+      ...{ id: before.id, version: before.version, name: before.name, description: before.description, pageFrom: 'critical' },
+      ...{ securityTeamId: before.securityTeam.id, engineeringTeamId: before.engineeringTeam.id },
+    },
+  })
+  await saveInVain(dialog, 'Save')
+  await loadNewer(dialog)
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.waitFor({ state: 'hidden' })
+  expect(await saved()).toMatchObject({ description: 'Invoices and payments', pageFrom: 'critical' })
+  await close()
+})
