@@ -1,7 +1,7 @@
 import { type UseFormReturnType, useForm } from '@mantine/form'
 import { ProblemError, type RouteName, routes, validate } from '@tocsin/api'
 import { type ReactNode, useState } from 'react'
-import { type Reply, useCommand } from './api.ts'
+import { type Reply, sentenceOf, useCommand } from './api.ts'
 
 type Values = Record<string, unknown>
 type Schema = Parameters<typeof validate>[0]
@@ -55,7 +55,9 @@ export function useRouteForm<Name extends RouteName, V extends Values>(name: Nam
       onError: error => {
         const errors = error instanceof ProblemError ? (error.problem.errors ?? []) : []
         const known = errors.filter(each => each.path.split('.')[0] !== undefined && (each.path.split('.')[0] ?? '') in initialValues)
-        form.setErrors(known.length > 0 ? atLists(Object.fromEntries(known.map(each => [each.path, each.message])), toBody(values)) : { form: error.message })
+        form.setErrors(
+          known.length > 0 ? atLists(Object.fromEntries(known.map(each => [each.path, each.message])), toBody(values)) : { form: sentenceOf(error) },
+        )
       },
     })
   })

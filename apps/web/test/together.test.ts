@@ -122,6 +122,20 @@ test('notices and decisions: a save under which somebody else has saved is refus
   await dialog.waitFor({ state: 'hidden' })
   expect((await obligation()).notices).toMatchObject([{ nature: 'Corrected by legal.', userImpact: 'About 3 users' }])
   await close()
+
+  const lead = await world.person('lead', 'Lena Lead')
+  const deciding = await openPlace(world, browser, lead, '/notices', wide)
+  const proposal = deciding.page.getByRole('dialog')
+  await deciding.page.getByRole('button', { name: 'Defer or waive' }).click()
+  await proposal.getByRole('textbox', { name: 'Reason' }).fill('The police asked.')
+  await proposal.getByLabel('Review on (UTC)').fill('2030-01-01')
+  const { id, version } = await obligation()
+  const theirs = { kind: 'waive', reasonCategory: 'other', reason: 'Encrypted.', reviewOn: '2030-02-02' } as const
+  await administrator.call('proposeDecision', { params: { id }, body: { ...theirs, version } })
+  await saveInVain(proposal, 'Propose')
+  expect(await proposal.getByRole('textbox', { name: 'Reason' }).inputValue()).toBe('The police asked.')
+  expect((await obligation()).decision).toMatchObject(theirs)
+  await deciding.close()
 })
 
 test('class definitions and services: a save under which somebody else has saved is refused, and loses nothing of either', {
@@ -173,5 +187,76 @@ test('class definitions and services: a save under which somebody else has saved
   await dialog.getByRole('button', { name: 'Save' }).click()
   await dialog.waitFor({ state: 'hidden' })
   expect(await saved()).toMatchObject({ description: 'Invoices and payments', pageFrom: 'critical' })
+  await close()
+})
+
+test('who may not do it sees no button for it: an observer, and everybody once the incident is closed; a second press of a button does nothing', {
+  timeout: 240_000 * patience,
+}, async ({ world }) => {
+  const { primary, administrator, params, version, obligation } = await declared(world)
+  const lead = await world.person('lead', 'Lena Lead')
+  const observer = await world.person('observer', 'Olaf Observer')
+  const { id } = await obligation()
+  const text = { nature: 'A key was stolen.', userImpact: 'Unknown', mitigation: 'Revoked.', isInvestigationComplete: true }
+  await primary.call('draftNotice', { params: { id }, body: text })
+  const propose = async () => {
+    const decision = { kind: 'defer', reasonCategory: 'asked-by-authority', reason: 'The police asked.', reviewOn: '2030-01-01' } as const
+    await lead.call('proposeDecision', { params: { id }, body: { ...decision, version: (await obligation()).version } })
+  }
+  await propose()
+  const cards = async (person: typeof observer) => {
+    const { page, close } = await openPlace(world, browser, person, `/incidents/${params.id}?tab=notices`, wide)
+    const card = page.getByRole('article')
+    await card.getByText('Deferral: proposed').waitFor()
+    const buttons = await card.getByRole('button').allTextContents()
+    await close()
+    return buttons
+  }
+  expect(await cards(observer)).toEqual([])
+  // A responder who is not the executive sponsor may approve neither the decision nor the notice that is their own.
+  expect(await cards(primary)).toEqual(['Edit'])
+  await administrator.call('assignRole', { params: { ...params, role: 'executive' }, body: { version: await version(), personId: primary.id } })
+  expect(await cards(primary)).toEqual(['Approve', 'Edit'])
+
+  // A decision is withdrawn only once that was confirmed.
+  const { page, close } = await openPlace(world, browser, lead, `/incidents/${params.id}?tab=notices`, wide)
+  const card = page.getByRole('article')
+  const dialog = page.getByRole('dialog')
+  await card.getByRole('button', { name: 'Withdraw…' }).click()
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  await dialog.waitFor({ state: 'hidden' })
+  expect((await obligation()).decision).not.toBeNull()
+  await card.getByRole('button', { name: 'Withdraw…' }).click()
+  await dialog.getByRole('button', { name: 'Withdraw', exact: true }).click()
+  await page.getByText('Withdrawn. The obligation is open again.').waitFor()
+  expect((await obligation()).decision).toBeNull()
+
+  // A double click is one command.
+  await card.getByRole('button', { name: 'Approve' }).dblclick()
+  await card.getByRole('button', { name: 'Send notice' }).dblclick()
+  await page.getByText('Sending to the customer’s contacts.').waitFor()
+  await world.settle()
+  await card.getByText('before the deadline').waitFor()
+  expect(await page.getByText('Something went wrong').count()).toBe(0)
+  expect(world.takeMails().filter(mail => mail.to === 'security@globex.test')).toHaveLength(1)
+
+  for (const step of ['containIncident', 'eradicateIncident'] as const)
+    await primary.call(step, { params, body: { version: await version(), reason: 'Done.' } })
+  const secured = { reason: 'Back.', secureState: 'Build 7', verification: 'Compared', monitorUntil: world.now.slice(0, 10) }
+  await primary.call('recoverIncident', { params, body: { ...secured, version: await version() } })
+  const review = await lead.call('startReview', { params })
+  const findings = [{ kind: 'manual-error', description: 'A key in a log.' }] as const
+  const saved = await lead.call('saveReview', {
+    params: { id: review.id },
+    body: { version: review.version, sequence: 'It happened.', findings: [...findings] },
+  })
+  await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
+  await world.advance({ days: 1 })
+  await page.goto('/notices')
+  await page.getByText('All', { exact: true }).click()
+  await card.getByRole('button', { name: 'Draft update' }).waitFor()
+  await lead.call('closeIncident', { params, body: { version: await version(), reason: 'Done.' } })
+  await expect.poll(() => card.getByRole('button').count()).toBe(0)
+  await card.getByText('Globex', { exact: true }).waitFor()
   await close()
 })

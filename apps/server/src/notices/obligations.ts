@@ -181,7 +181,7 @@ async function selectObligations(reader: Reader, context: AppContext, viewer: Vi
   )
   return rows.map(({ obligation, incident, customer, proposedBy, approvedBy }) => ({
     id: obligation.id,
-    incident: { id: incident.id, number: incident.number, title: incident.title },
+    incident: { id: incident.id, number: incident.number, title: incident.title, isClosed: incident.status === 'closed', executiveId: incident.executiveId },
     customer: { id: customer.id, name: customer.name },
     state: obligation.state,
     timing:
@@ -239,6 +239,7 @@ async function noticesOf(reader: Reader, obligationIds: readonly string[]): Prom
       nextSteps: notice.nextSteps,
       nextCommunicationAt: notice.nextCommunicationAt,
       author: { id: notice.authorId, name: by },
+      editorId: notice.editorId,
       approvedBy,
       approvedAt: notice.approvedAt,
       sentAt: notice.sentAt,

@@ -42,7 +42,7 @@ export function DecisionModal({ obligation, onClose }: { obligation: Obligation;
             {...form.getInputProps('reasonCategory')}
           />
           <Textarea label="Reason" autosize minRows={3} required {...form.getInputProps('reason')} />
-          <TextInput label="Review on" type="date" required {...form.getInputProps('reviewOn')} />
+          <TextInput label="Review on (UTC)" type="date" required {...form.getInputProps('reviewOn')} />
           <FormActions submit="Propose" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

@@ -34,7 +34,7 @@ export function NoticesPage() {
           ) : (
             <Stack>
               {obligations.items?.map(obligation => (
-                <ObligationCard key={obligation.id} obligation={obligation} isClosed={false} showsIncident />
+                <ObligationCard key={obligation.id} obligation={obligation} showsIncident />
               ))}
               <LoadMore list={obligations} />
             </Stack>
