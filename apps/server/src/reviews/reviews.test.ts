@@ -263,8 +263,13 @@ describe('a review', () => {
       incident = await lead.call('assessSeverity', { params, body: { version: incident.version, criteria } })
       const classified = { version: incident.version, class: given.class ?? 'security-incident', reason: 'Yes.' } as const
       incident = await lead.call('classifyIncident', { params, body: classified })
-      expect(await lead.call('review', { params }), 'it is not declared').toMatchObject({ isRequired: false, review: null })
-      return lead.call('declareIncident', step(incident))
+      const before = await lead.call('review', { params })
+      expect(before, 'it is not declared').toMatchObject({ isRequired: false, review: null })
+      incident = await lead.call('declareIncident', step(incident))
+      const { isRequired, because } = await lead.call('review', { params })
+      const ahead = `${because} Once it is declared, it needs a review before it can be closed.`
+      expect(before.because, 'what is suspected is not called harmless').toBe(isRequired ? ahead : because)
+      return incident
     }
     const recovered = async (incident: { id: string; version: number }) => {
       const contained = await lead.call('containIncident', step(incident))
@@ -275,7 +280,8 @@ describe('a review', () => {
     const plain = await declared()
     const reportable = await declared({ class: 'customer-reportable' })
     const required = (reason: string) => ({ review: null, isRequired: true, because: reason })
-    expect(await because(plain)).toMatchObject({ review: null, isRequired: false })
+    const optional = 'No affected customers or data are recorded, so a review is optional.'
+    expect(await because(plain)).toEqual({ review: null, isRequired: false, because: optional })
     expect(await because(reportable)).toEqual(required('The incident is customer-reportable.'))
     expect(await because(await declared({ class: 'privacy-breach' }))).toEqual(required('The incident is a privacy breach.'))
     const touched = required('The incident affected customer or personal data.')
