@@ -39,6 +39,15 @@ const actions: Record<string, { route: RouteName; title: string; lead: string; b
   reopen: { route: 'reopenIncident', title: 'Reopen incident', lead: 'Describe what is new.', button: 'Reopen' },
 }
 
+/** Customers that are named; of more it says how many. */
+const maxNamed = 3
+
+function firstNames(customers: readonly { readonly name: string }[]): string {
+  const names = customers.slice(0, maxNamed).map(({ name }) => name)
+  const more = customers.length - names.length
+  return more === 0 ? names.join(', ') : `${names.join(', ')} and ${more.toLocaleString('en')} more`
+}
+
 /** One step of the lifecycle, with its statement. */
 export function TransitionModal({
   incident,
@@ -81,9 +90,7 @@ export function TransitionModal({
               ))}
             </Alert>
           ) : null}
-          {action === 'declare' && incident.customers.length > 0 ? (
-            <Text size="sm">Deadlines start for: {incident.customers.map(customer => customer.name).join(', ')}.</Text>
-          ) : null}
+          {action === 'declare' && incident.customers.length > 0 ? <Text size="sm">Deadlines start for {firstNames(incident.customers)}.</Text> : null}
           <FormProblem errors={form.errors} newer={newer} />
           <Textarea
             label="Reason"
@@ -104,7 +111,7 @@ export function TransitionModal({
                 {...form.getInputProps('secureState')}
               />
               <Textarea label="Verification" description="How it was verified" autosize minRows={2} required {...form.getInputProps('verification')} />
-              <TextInput label="Monitor until" type="date" required {...form.getInputProps('monitorUntil')} />
+              <TextInput label="Monitor until (UTC)" type="date" required {...form.getInputProps('monitorUntil')} />
             </>
           ) : null}
           <FormActions submit={button} isBusy={isBusy} isBlocked={blockedBy.length > 0} onCancel={onClose} />
