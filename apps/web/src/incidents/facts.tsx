@@ -15,7 +15,7 @@ export function FactsSection({ incident }: { incident: Incident }) {
   const rows: [string, React.ReactNode][] = [
     ['Opened', <Time key="opened" at={incident.openedAt} />],
     ...(incident.declaredAt ? ([['Declared', <Time key="declared" at={incident.declaredAt} />]] as [string, React.ReactNode][]) : []),
-    ...(incident.monitorUntil ? ([['Monitor until', incident.monitorUntil]] as [string, React.ReactNode][]) : []),
+    ...(incident.monitorUntil ? ([['Monitor until', `${incident.monitorUntil} UTC`]] as [string, React.ReactNode][]) : []),
     ...(incident.closedAt ? ([['Closed', <Time key="closed" at={incident.closedAt} />]] as [string, React.ReactNode][]) : []),
     ['Responsibility', incident.responsibility],
     ['Users affected', incident.approximateUsers === null ? 'Unknown' : `about ${incident.approximateUsers.toLocaleString('en')}`],

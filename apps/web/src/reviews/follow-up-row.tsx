@@ -65,7 +65,7 @@ function LookModal({ followUp, onClose }: { followUp: FollowUp; onClose: () => v
             </Stack>
           </Radio.Group>
           <Textarea label="Reason" description="What was done, or how it was verified" autosize minRows={3} required {...form.getInputProps('reason')} />
-          {form.values.state === 'open' ? <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} /> : null}
+          {form.values.state === 'open' ? <TextInput label="Due (UTC)" type="date" {...form.getInputProps('dueOn')} /> : null}
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

@@ -178,7 +178,7 @@ function FollowUps({ review, canRespond }: { review: Review; canRespond: boolean
             <TextInput label="New follow-up action" placeholder="Keys of support accounts expire after 30 days" {...form.getInputProps('title')} />
             <Group align="flex-start">
               <PersonSelect label="Owner" flex={1} miw={150} {...form.getInputProps('ownerId')} />
-              <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} />
+              <TextInput label="Due (UTC)" type="date" {...form.getInputProps('dueOn')} />
               <Button type="submit" variant="default" loading={isBusy} mt={24}>
                 Add
               </Button>
