@@ -26,6 +26,8 @@ export function errorsOf(schema: Schema, values: unknown): Record<string, string
 interface RouteFormOptions<Name extends RouteName, V extends Values> {
   readonly done?: string
   readonly onDone?: (reply: Reply<Name>) => void
+  /** As `onDone`, once the page shows what was saved. */
+  readonly onShown?: (reply: Reply<Name>) => void
   readonly around?: () => object
   readonly toBody?: (values: V) => unknown
 }
@@ -52,6 +54,7 @@ export function useRouteForm<Name extends RouteName, V extends Values>(name: Nam
   const submit = form.onSubmit(values => {
     // biome-ignore lint/plugin: what a form holds is checked by the route's own schema just above; its type is as wide as inputs are
     command.mutate({ ...options.around?.(), body: toBody(values) } as never, {
+      onSuccess: reply => options.onShown?.(reply),
       onError: error => {
         const errors = error instanceof ProblemError ? (error.problem.errors ?? []) : []
         const known = errors.filter(each => each.path.split('.')[0] !== undefined && (each.path.split('.')[0] ?? '') in initialValues)
@@ -81,7 +84,10 @@ function replacing(name: string, theirs: unknown): string {
  * A form that changes a record of which there are versions. It sends the version that it was opened with, however often the page has refreshed
  * the record under it: the server then refuses to overwrite what somebody else has saved meanwhile.
  * @param record as the page knows it now; null or undefined where there is none yet, and the form creates it
+ * It stays until the page shows what it has saved, so that whoever opens the next form does not meet their own change in it.
  * @param valuesOf what the form shows of a record
+ * @param options.restsOn what of the record the form is about, where that is not all of it: a newer version in which this is the same is no other
+ * one to the form, and is sent
  * @returns with `newer` once the page knows a newer version: it is taken over, but for the fields in which something was typed; and with `hold`
  * for a form that stays open after saving: the version that it has saved is now its own
  * @returns also `isTyped`: true while the form says something else than the version that it holds
@@ -90,16 +96,19 @@ export function useRecordForm<Name extends RouteName, R extends { readonly versi
   name: Name,
   record: R,
   valuesOf: (record: R) => V,
-  options: RouteFormOptions<Name, V> = {},
+  options: RouteFormOptions<Name, V> & { restsOn?: (record: R) => unknown } = {},
 ): RouteForm<V> & { isTyped: boolean; newer: (() => void) | undefined; version: number | undefined; hold: (record: R) => void } {
-  const opened = (each: R) => ({ version: each?.version, values: valuesOf(each) })
+  const { toBody = (values: V): unknown => values, restsOn = (each: R): unknown => each?.version, onDone, ...others } = options
+  const opened = (each: R) => ({ version: each?.version, values: valuesOf(each), basis: restsOn(each) })
   const [held, setHeld] = useState(() => opened(record))
-  const { toBody = (values: V): unknown => values } = options
+  const isSameToForm = record !== null && record !== undefined && isSame(restsOn(record), held.basis)
+  const version = isSameToForm ? record.version : held.version
   const { form, submit, isBusy } = useRouteForm(name, held.values, {
-    ...options,
-    toBody: values => ({ ...Object(toBody(values)), ...(held.version === undefined ? {} : { version: held.version }) }),
+    ...others,
+    ...(onDone ? { onShown: onDone } : {}),
+    toBody: values => ({ ...Object(toBody(values)), ...(version === undefined ? {} : { version }) }),
   })
-  const isOutdated = !isBusy && record?.version !== undefined && record.version !== held.version
+  const isOutdated = !isBusy && record?.version !== undefined && record.version !== version
   const typed = Object.entries(form.values).filter(([key, value]) => !isSame(value, held.values[key]))
   const newer = () => {
     const theirs = valuesOf(record)
@@ -115,7 +124,7 @@ export function useRecordForm<Name extends RouteName, R extends { readonly versi
     isBusy,
     isTyped: typed.length > 0,
     newer: isOutdated ? newer : undefined,
-    version: held.version,
+    version,
     hold: saved => setHeld(opened(saved)),
   }
 }

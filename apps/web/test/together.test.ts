@@ -97,6 +97,14 @@ test('details and severity: a save under which somebody else has saved is refuse
   await dialog.getByRole('button', { name: 'Assess' }).click()
   await dialog.waitFor({ state: 'hidden' })
   expect((await now()).severity).toBe(severity)
+
+  // What changed meanwhile has nothing to do with the form: it is saved without a question.
+  await page.getByRole('button', { name: 'Reassess' }).click()
+  await dialog.getByRole('button', { name: 'Assess' }).waitFor()
+  await administrator.call('changeIncident', { params, body: { version: await version(), title: 'Leak of all invoices' } })
+  await page.getByRole('heading', { name: 'Leak of all invoices', includeHidden: true }).waitFor()
+  await dialog.getByRole('button', { name: 'Assess' }).click()
+  await dialog.waitFor({ state: 'hidden' })
   await close()
 })
 

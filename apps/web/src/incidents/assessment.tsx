@@ -71,6 +71,7 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
     ({ severityCriteria }): Record<keyof SeverityCriteria, string> => ({ ...leastSevere, ...severityCriteria }),
     {
       around: () => ({ params: { id: incident.id } }),
+      restsOn: one => one.severityCriteria,
       toBody: criteria => ({ criteria }),
       onDone: onClose,
       done: 'Severity assessed.',
@@ -102,6 +103,7 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
 function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
   const definitions = useApi('classDefinitions')
   const { form, submit, isBusy, newer } = useRecordForm('classifyIncident', incident, one => ({ class: one.class as string, reason: '' }), {
+    restsOn: one => one.class,
     around: () => ({ params: { id: incident.id } }),
     onDone: onClose,
     done: 'Incident classified.',

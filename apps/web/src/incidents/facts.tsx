@@ -70,6 +70,10 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
     }),
     {
       around: () => ({ params: { id: incident.id } }),
+      restsOn: ({ title, summary, responsibility, approximateUsers, dataTouched, isRestricted }) => [
+        ...[title, summary, responsibility],
+        ...[approximateUsers, dataTouched, isRestricted],
+      ],
       toBody: ({ customerData, personalData, description, approximateUsers, ...rest }) => ({
         ...rest,
         approximateUsers: approximateUsers === '' ? null : approximateUsers,

@@ -52,6 +52,7 @@ function DeclareModal({ incident, onClose }: { incident: Incident; onClose: () =
   const alerts = useChoices<Alert>('alerts', { view: 'triage' })
   const incidents = useChoices<IncidentSummary>('incidents', { view: 'open' })
   const { form, submit, isBusy, newer } = useRecordForm('makeParent', incident, () => ({ reason: '', alertIds: [] as string[], incidentIds: [] as string[] }), {
+    restsOn: one => [one.parent, one.children],
     around: () => ({ params: { id: incident.id } }),
     done: 'Parent incident set. Its lead was paged, and the other leads were added.',
     onDone: onClose,

@@ -68,6 +68,7 @@ export function TransitionModal({
     () => ({ reason: '', secureState: '', verification: '', monitorUntil: dayFromNow(14) }),
     {
       around: () => ({ params: { id: incident.id } }),
+      restsOn: ({ status, severity, class: kind, services, customers, monitorUntil }) => [status, severity, kind, services, customers, monitorUntil],
       toBody: values => ({
         reason: values.reason,
         ...(isRecovery ? { secureState: values.secureState, verification: values.verification, monitorUntil: values.monitorUntil } : {}),
