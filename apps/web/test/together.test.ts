@@ -268,3 +268,58 @@ test('who may not do it sees no button for it: an observer, and everybody once t
   await card.getByText('Globex', { exact: true }).waitFor()
   await close()
 })
+
+test('reviews and rules: what one has saved is one’s own version; a save under which somebody else has saved is refused', {
+  timeout: 180_000 * patience,
+}, async ({ world }) => {
+  const { primary, administrator, params } = await declared(world)
+  const { id, version } = await administrator.call('startReview', { params })
+  const findings = [{ kind: 'manual-error', description: 'A key in a log.' }] as const
+  const first = await administrator.call('saveReview', { params: { id }, body: { version, sequence: 'It began.', findings: [...findings] } })
+  const { page, close } = await openPlace(world, browser, primary, `/incidents/${params.id}?tab=review`, wide)
+  const panel = page.getByRole('tabpanel')
+  const sequence = panel.getByLabel('Sequence of events')
+  const save = panel.getByRole('button', { name: 'Save review' })
+  const stored = async () => (await administrator.call('review', { params })).review
+  await sequence.fill('It began at night.')
+  await save.click()
+  await expect.poll(stored).toMatchObject({ sequence: 'It began at night.', version: first.version + 1 })
+  await sequence.fill('It began at night, in July.')
+  await save.click()
+  await expect.poll(stored).toMatchObject({ sequence: 'It began at night, in July.', version: first.version + 2 })
+  expect(await panel.getByText('Somebody else').count()).toBe(0)
+
+  await sequence.fill('It began at night, in June.')
+  const theirs = {
+    version: first.version + 2,
+    sequence: 'It began at night, in July.',
+    findings: [{ kind: 'technical-lapse', description: 'No rotation.' }],
+  } as const
+  await administrator.call('saveReview', { params: { id }, body: { ...theirs, findings: [...theirs.findings] } })
+  await saveInVain(panel, 'Save review')
+  await loadNewer(panel)
+  await expect.poll(() => panel.getByRole('textbox', { name: 'Contributing factor', exact: true }).inputValue()).toBe('No rotation.')
+  expect(await sequence.inputValue()).toBe('It began at night, in June.')
+  await save.click()
+  await expect.poll(stored).toMatchObject({ sequence: 'It began at night, in June.', findings: [{ description: 'No rotation.' }] })
+  await close()
+
+  const text = (title: string) => `title: ${title}\nlogsource: {product: linux}\ndetection:\n  s:\n    F: x\n  condition: s\nlevel: low\n`
+  const rule = await administrator.call('createDetectionRule', { body: { text: text('One') } })
+  const at = { params: { id: rule.id } }
+  const writing = await openPlace(world, browser, await world.person('lead', 'Lena Lead'), `/detection/rules/${rule.id}`, wide)
+  const editor = writing.page.locator('.cm-content')
+  // Who writes nothing sees what the rule says now.
+  await administrator.call('changeDetectionRule', { ...at, body: { version: rule.version, text: text('Two') } })
+  await expect.poll(() => editor.textContent()).toContain('title: Two')
+  await editor.click()
+  await writing.page.keyboard.press('Control+End')
+  await writing.page.keyboard.type('# ours')
+  await administrator.call('changeDetectionRule', { ...at, body: { version: rule.version + 1, text: text('Three') } })
+  await saveInVain(writing.page.getByRole('main'), 'Save')
+  expect(await editor.textContent()).toContain('# ours')
+  expect((await administrator.call('detectionRule', at)).text).toBe(text('Three'))
+  await writing.page.getByRole('button', { name: 'Discard' }).click()
+  await expect.poll(() => editor.textContent()).toContain('title: Three')
+  await writing.close()
+})
