@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, inject } from 'vitest'
 import { openBrowser } from '../../server/test/browser.ts'
 import { patience } from '../../server/test/patience.ts'
 import { test, type World } from '../../server/test/world.ts'
+import { seriousViolations } from './axe.ts'
 import { openPlace, sizes } from './tour.ts'
 
 let browser: Browser
@@ -20,6 +21,7 @@ async function saveInVain(form: Locator, button: string): Promise<void> {
   await form.getByText('Somebody else changed this while you were editing.').waitFor()
   await form.getByRole('button', { name: button }).click()
   await form.getByText(refusal).waitFor()
+  expect(await seriousViolations(form.page())).toEqual([])
 }
 
 const loadNewer = (form: Locator) => form.getByRole('button', { name: 'Load newer version' }).click()
@@ -143,6 +145,16 @@ test('notices and decisions: a save under which somebody else has saved is refus
   await saveInVain(proposal, 'Propose')
   expect(await proposal.getByRole('textbox', { name: 'Reason' }).inputValue()).toBe('The police asked.')
   expect((await obligation()).decision).toMatchObject(theirs)
+
+  // Also when it leaves the list meanwhile.
+  await deciding.page.reload()
+  await deciding.page.getByRole('article').getByRole('button', { name: 'Edit' }).click()
+  await proposal.getByLabel('Approximate user impact').fill('About 4 users')
+  await lead.call('approveDecision', { params: { id }, body: { version: version + 1 } })
+  await deciding.page.locator('.clock-bar', { hasText: 'to notify Globex' }).waitFor({ state: 'detached' })
+  await proposal.getByRole('button', { name: 'Save' }).click()
+  await proposal.getByText('The notification of this customer was waived.').waitFor()
+  expect(await proposal.getByLabel('Approximate user impact').inputValue()).toBe('About 4 users')
   await deciding.close()
 })
 

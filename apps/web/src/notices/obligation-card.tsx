@@ -5,19 +5,27 @@ import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
+import { useKeeping } from '../parts/kept.ts'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow, remaining, Time, useNow } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
 import { DecisionModal, reasonCategoryLabels } from './decision-modal.tsx'
 import { NoticeModal } from './notice-modal.tsx'
 
+interface Shown {
+  readonly obligation: Obligation
+  /** Keeps it in its list while somebody writes about it. */
+  readonly keep?: ((obligation: Obligation | undefined) => void) | undefined
+}
+
 /** One obligation: its deadline, its notices, and a decision if there is one. */
-export function ObligationCard({ obligation, showsIncident = false }: { obligation: Obligation; showsIncident?: boolean }) {
+export function ObligationCard({ obligation, keep, showsIncident = false }: Shown & { showsIncident?: boolean }) {
   const { isClosed } = obligation.incident
   const canRespond = useMay('responder') && !isClosed
   const mayLead = useMay('lead') && !isClosed
   const [isDrafting, drafting] = useDisclosure()
   const [isDeciding, deciding] = useDisclosure()
+  useKeeping(isDrafting || isDeciding, obligation, keep)
   const unsent = obligation.notices.find(notice => notice.state !== 'sent')
   const mayDraft = canRespond && unsent === undefined && obligation.state !== 'waived'
   return (
@@ -45,7 +53,7 @@ export function ObligationCard({ obligation, showsIncident = false }: { obligati
         <Clock obligation={obligation} />
         {obligation.decision ? <Decision obligation={obligation} decision={obligation.decision} /> : null}
         {obligation.notices.map(notice => (
-          <NoticeView key={notice.id} obligation={obligation} notice={notice} mayWork={canRespond && obligation.state !== 'waived'} />
+          <NoticeView key={notice.id} obligation={obligation} notice={notice} keep={keep} mayWork={canRespond && obligation.state !== 'waived'} />
         ))}
         <Group gap="xs">
           {mayDraft ? (
@@ -167,9 +175,10 @@ function WithdrawModal({ obligation, decision, onClose }: { obligation: Obligati
   )
 }
 
-function NoticeView({ obligation, notice, mayWork }: { obligation: Obligation; notice: Notice; mayWork: boolean }) {
+function NoticeView({ obligation, keep, notice, mayWork }: Shown & { notice: Notice; mayWork: boolean }) {
   const me = useMe()
   const [isEditing, editing] = useDisclosure()
+  useKeeping(isEditing, obligation, keep)
   const approve = useCommand('approveNotice', { done: 'Approved.' })
   const send = useCommand('sendNotice', { done: 'Sending to the customer’s contacts.' })
   const params = { id: notice.id }

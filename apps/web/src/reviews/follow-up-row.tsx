@@ -5,11 +5,13 @@ import { useState } from 'react'
 import { useRecordForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
+import { useKeeping } from '../parts/kept.ts'
 import { FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
 
-export function FollowUpRow({ followUp }: { followUp: FollowUp }) {
+export function FollowUpRow({ followUp, keep }: { followUp: FollowUp; keep?: (followUp: FollowUp | undefined) => void }) {
   const [isLooking, looking] = useDisclosure()
+  useKeeping(isLooking, followUp, keep)
   const canRespond = useMay('responder')
   return (
     <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
