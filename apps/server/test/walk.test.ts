@@ -102,7 +102,7 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
   await world.advance({ days: 2 })
 
   let review = await primary.call('startReview', { params })
-  expect(review.sequence).toContain('Declared the incident as SEV ')
+  expect(review.sequence).toContain('Declared the incident as SEV')
   await expect(lead.call('finishReview', { params: { id: review.id }, body: { version: review.version } })).rejects.toThrow(/at least one contributing factor/)
   review = await primary.call('saveReview', {
     params: { id: review.id },

@@ -1,7 +1,7 @@
 import { notifications } from '@mantine/notifications'
 import { type QueryClient, type UseMutationResult, type UseQueryResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { type CallInput, type CallReply, createClient, type Problem, ProblemError, type RouteName, type routes } from '@tocsin/api'
-import { useEffect } from 'react'
+import { type CallInput, type CallReply, createClient, ProblemError, type RouteName, type routes } from '@tocsin/api'
+import { useEffect, useRef } from 'react'
 
 export const call = createClient({ origin: '', retries: 2 })
 
@@ -28,33 +28,55 @@ export function useApi<Name extends RouteName>(
   })
 }
 
-/** An act: on success everything shown is read again; a problem is told, unless the form tells it. */
+/** What a command is about: what its path names, or everything that it says. */
+const targetOf = (input: unknown) => JSON.stringify(typeof input === 'object' && input !== null && 'params' in input ? input.params : (input ?? null))
+
+/**
+ * A command: on success everything shown is read again; a problem is told, unless the form tells it. It is under way until the page shows what it
+ * has changed, and takes no second press about the same thing meanwhile: that one would be about what is no more.
+ */
 export function useCommand<Name extends RouteName>(
   name: Name,
   options: { done?: string; onDone?: (reply: Reply<Name>) => void; isQuiet?: boolean } = {},
 ): UseMutationResult<Reply<Name>, ProblemError, Input<Name>> {
   const client = useQueryClient()
-  return useMutation<Reply<Name>, ProblemError, Input<Name>>({
+  const underWay = useRef(new Set<string>())
+  const mutation = useMutation<Reply<Name>, ProblemError, Input<Name>>({
     mutationFn: input => callAny(name, input) as Promise<Reply<Name>>,
-    onSuccess: reply => {
-      void refresh(client)
+    onSuccess: async reply => {
+      const refreshed = refresh(client)
       if (options.done) notifications.show({ message: options.done, color: 'teal' })
       options.onDone?.(reply)
+      await refreshed
     },
     onError: error => {
       if (error.problem.status === 409) void refresh(client)
       if (!options.isQuiet) tellProblem(error)
     },
+    onSettled: (_reply, _error, input) => void underWay.current.delete(targetOf(input)),
   })
+  const mutate: typeof mutation.mutate = (...args) => {
+    const target = targetOf(args[0])
+    if (underWay.current.has(target)) return
+    underWay.current.add(target)
+    mutation.mutate(...args)
+  }
+  return { ...mutation, mutate }
 }
 
 export function tellProblem(error: unknown): void {
-  const message = error instanceof ProblemError ? sentence(error.problem) : String(error)
-  notifications.show({ color: 'red', title: 'Something went wrong', message, autoClose: 8_000 })
+  notifications.show({ color: 'red', title: 'Something went wrong', message: sentenceOf(error), autoClose: 8_000 })
 }
 
-function sentence(problem: Problem): string {
-  return problem.detail
+/** What went wrong, in a sentence. Where there is no field to show it at, the field is named as people name it: “Person”, not `personId`. */
+export function sentenceOf(error: unknown): string {
+  if (!(error instanceof ProblemError)) return String(error)
+  const { detail, errors: [field] = [] } = error.problem
+  if (field === undefined || detail !== `${field.path}: ${field.message}.`) return detail
+  const name = (field.path.split('.').findLast(part => !/^\d+$/.test(part)) ?? '')
+    .replace(/Ids?$/, '')
+    .replace(/[A-Z]/g, capital => ` ${capital.toLowerCase()}`)
+  return `${name.charAt(0).toUpperCase()}${name.slice(1)} ${field.message}.`
 }
 
 /** What being read is itself on record is not read again by itself. */

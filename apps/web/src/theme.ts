@@ -1,4 +1,4 @@
-import { Anchor, Badge, Button, createTheme, type MantineColorsTuple, Modal, Notification, Paper, Table, TextInput } from '@mantine/core'
+import { Alert, Anchor, Badge, Button, createTheme, type MantineColorsTuple, Modal, Notification, Paper, Table, TextInput } from '@mantine/core'
 
 /** The bell's orange: for what asks to be done, never for decoration. */
 const ember: MantineColorsTuple = ['#fff4ed', '#ffe6d5', '#ffc9a8', '#ffa877', '#fd8448', '#f76b1c', '#d9480f', '#bf3c0a', '#9a3109', '#7c2a0c']
@@ -20,6 +20,8 @@ export const theme = createTheme({
   },
   defaultRadius: 'md',
   components: {
+    // In the colour of the alert a title does not reach a contrast of 4.5 : 1 on it.
+    Alert: Alert.extend({ styles: { title: { color: 'var(--mantine-color-text)' } } }),
     Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }),
     Button: Button.extend({ defaultProps: { size: 'sm' } }),
     Badge: Badge.extend({ defaultProps: { variant: 'light', radius: 'sm', tt: 'none', fw: 550 } }),

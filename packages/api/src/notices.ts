@@ -18,6 +18,7 @@ export const Notice = z
     nextSteps: z.string().nullable(),
     nextCommunicationAt: At.nullable(),
     author: Reference,
+    editorId: Id.describe('Who changed it last, and so cannot approve it either'),
     approvedBy: z.string().nullable(),
     approvedAt: At.nullable(),
     sentAt: At.nullable(),
@@ -30,7 +31,7 @@ export type Notice = z.output<typeof Notice>
 export const Obligation = z
   .object({
     id: Id,
-    incident: z.object({ id: Id, number: z.number(), title: z.string() }),
+    incident: z.object({ id: Id, number: z.number(), title: z.string(), isClosed: z.boolean(), executiveId: Id.nullable() }),
     customer: Reference,
     state: z.enum(obligationStates),
     timing: z.enum(['notified', 'notified-late', 'due', 'due-soon', 'overdue']).nullable().describe('Deadline status; null until the incident is declared'),

@@ -86,7 +86,7 @@ describe('the timeline', () => {
         ...{ from: 'suspected', to: 'declared', reason: 'x', declaredAt: '2026-11-25T10:02:56.342Z', severity: 'SEV1', criteriaVersion: 1 },
         ...{ class: 'privacy-breach', definition: { version: 1, sha256: 'a'.repeat(64) }, customerIds: [] },
       },
-      'Declared the incident as SEV 1',
+      'Declared the incident as SEV1',
     ],
     ['page.acknowledged', { about: { kind: 'alert', id }, teamId: id, personId: id, afterSeconds: 200 }, 'Acknowledged the page after 3 min'],
     ['page.snoozed', { about: { kind: 'alert', id }, until: '2027-01-02T03:04:00.000Z' }, 'Snoozed the page until Jan 2, 2027, 03:04 UTC'],

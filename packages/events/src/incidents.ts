@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { event } from './event.ts'
 import { Basis, Count, Day, Digest, Id, IncidentSeverity, Instant, Nothing, Responsibility } from './vocabulary.ts'
-import { few, severity, when, words } from './words.ts'
+import { few, when, words } from './words.ts'
 
 const Status = z.enum(['suspected', 'declared', 'contained', 'eradicated', 'recovered', 'closed'])
 const Class = z.enum(['suspected', 'security-incident', 'customer-reportable', 'privacy-breach', 'not-an-incident'])
@@ -195,7 +195,7 @@ export const incidentEvents = [
       definition: Basis,
       customerIds: z.array(Id),
     }),
-    sentence: ({ data }) => `Declared the incident as ${severity(data.severity)}`,
+    sentence: ({ data }) => `Declared the incident as ${data.severity}`,
   }),
   event({
     type: 'incident.contained',

@@ -70,8 +70,3 @@ export function words(name: string): string {
     .toLowerCase()
     .trim()
 }
-
-/** `SEV 1` for `SEV1`. */
-export function severity(name: string): string {
-  return name.replace(/^SEV/, 'SEV ')
-}

@@ -212,7 +212,7 @@ export async function assertPeople(reader: Reader, ids: readonly string[], field
     .select({ n: countOf() })
     .from(people)
     .where(and(sql`${people.id} = any(${sql.param([...wanted])}::uuid[])`, eq(people.isActive, true)))
-  if (found?.n !== wanted.size) throw invalid(field, 'must be people with an active account')
+  if (found?.n !== wanted.size) throw invalid(field, wanted.size === 1 ? 'must be somebody with an active account' : 'must be people with an active account')
 }
 
 /** Changes role, activity or the lost second factor of a person. The last administrator stays one. */

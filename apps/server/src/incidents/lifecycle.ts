@@ -45,7 +45,7 @@ export function blockers(action: Transition, state: IncidentState, today: string
     if (state.status === 'suspected' && state.class !== 'not-an-incident')
       found.push('A suspected incident can be closed without a declaration only as "not an incident".')
     if (state.status === 'recovered' && state.monitorUntil !== null && today <= state.monitorUntil)
-      found.push(`The monitoring period lasts until ${state.monitorUntil}.`)
+      found.push(`The monitoring period lasts until ${state.monitorUntil} UTC.`)
     if (state.openTasks > 0) found.push(state.openTasks === 1 ? 'One task is open.' : `${state.openTasks} tasks are open.`)
   }
   return found

@@ -40,4 +40,4 @@ export const forbidden = (sentence: string) => new AppProblem('forbidden', sente
 export const invalid = (path: string, message: string) => new AppProblem('invalid', `${path}: ${message}.`, [{ path, message }])
 
 /** A record that somebody else changed in between: what the caller read is no longer what is stored. */
-export const changedMeanwhile = () => conflict('Somebody else changed this in the meantime. Reload and try again.')
+export const changedMeanwhile = () => conflict('Somebody else changed this in the meantime. Load the newer version and try again.')

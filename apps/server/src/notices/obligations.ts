@@ -207,7 +207,7 @@ async function selectObligations(reader: Reader, context: AppContext, viewer: Vi
   )
   return rows.map(({ obligation, incident, customer, proposedBy, approvedBy }) => ({
     id: obligation.id,
-    incident: { id: incident.id, number: incident.number, title: incident.title },
+    incident: { id: incident.id, number: incident.number, title: incident.title, isClosed: incident.status === 'closed', executiveId: incident.executiveId },
     customer: { id: customer.id, name: customer.name },
     state: obligation.state,
     timing:
@@ -265,6 +265,7 @@ async function noticesOf(reader: Reader, obligationIds: readonly string[]): Prom
       nextSteps: notice.nextSteps,
       nextCommunicationAt: notice.nextCommunicationAt,
       author: { id: notice.authorId, name: by },
+      editorId: notice.editorId,
       approvedBy,
       approvedAt: notice.approvedAt,
       sentAt: notice.sentAt,
@@ -323,14 +324,23 @@ export async function resolveWarnings(tx: Tx, context: AppContext, { incidentId,
   if (found.length === 0) await resolvePagesAbout(tx, context, system, incidentId, warnTopic(hours))
 }
 
+/** Customers that closing conditions name; of more they say how many. */
+const maxBlocking = 3
+
 /** What prevents closing the incident: obligations that are due or deferred. */
 export async function openObligations(reader: Reader, incidentId: string): Promise<string[]> {
   const rows = await reader.db
-    .select({ state: obligations.state, customer: customers.name })
+    .select({ state: obligations.state, customer: customers.name, all: sql<number>`count(*) over ()::int` })
     .from(obligations)
     .innerJoin(customers, eq(customers.id, obligations.customerId))
     .where(and(eq(obligations.incidentId, incidentId), isOpen))
-  return rows.map(row => `${row.customer} is not notified yet${row.state === 'deferred' ? ' (deferred)' : ''}.`)
+    .orderBy(asc(obligations.dueAt), asc(customers.name))
+    .limit(maxBlocking)
+  const [first] = rows
+  const mark = ({ state }: { state: string }) => (state === 'deferred' ? ' (deferred)' : '')
+  if (first === undefined || first.all <= maxBlocking) return rows.map(row => `${row.customer} is not notified yet${mark(row)}.`)
+  const named = rows.map(row => `${row.customer}${mark(row)}`).join(', ')
+  return [`${first.all.toLocaleString('en')} customers are not notified yet: ${named} and ${(first.all - maxBlocking).toLocaleString('en')} more.`]
 }
 
 /** 9 o'clock UTC of a day: when people are reminded of what falls due on it. */

@@ -39,7 +39,7 @@ describe('the sequence of events', () => {
 
   test('of an incident with 1,200 customers tells repeated lines as one with their count, and everything else', () => {
     const told = sequenceOf([
-      entry('incident.declared', 'Declared the incident as SEV 1', 0, 'Ada'),
+      entry('incident.declared', 'Declared the incident as SEV1', 0, 'Ada'),
       ...each(1_200, 'obligation.opened', i => `Notification deadline for Customer ${i}: Nov 26, 08:00 UTC (72 h)`, 0),
       entry('note.written', 'Added a note', 5, 'Ada'),
       ...each(1_200, 'notice.drafted', i => `Drafted a notice to Customer ${i}`, 10, 'Ada'),
@@ -49,7 +49,7 @@ describe('the sequence of events', () => {
       entry('incident.contained', 'Marked the incident contained', 90, 'Ada'),
     ])
     expect(told.split('\n')).toEqual([
-      '- 2026-11-23 08:00 UTC, Ada: Declared the incident as SEV 1',
+      '- 2026-11-23 08:00 UTC, Ada: Declared the incident as SEV1',
       '- 2026-11-23 08:00 UTC, Tocsin: Notification deadlines for 1,200 customers started',
       '- 2026-11-23 08:05 UTC, Ada: Added a note',
       '- 2026-11-23 08:10 UTC, Ada: Drafted notices to 1,200 customers',
@@ -343,8 +343,13 @@ describe('a review', () => {
       incident = await lead.call('assessSeverity', { params, body: { version: incident.version, criteria } })
       const classified = { version: incident.version, class: given.class ?? 'security-incident', reason: 'Yes.' } as const
       incident = await lead.call('classifyIncident', { params, body: classified })
-      expect(await lead.call('review', { params }), 'it is not declared').toMatchObject({ isRequired: false, review: null })
-      return lead.call('declareIncident', step(incident))
+      const before = await lead.call('review', { params })
+      expect(before, 'it is not declared').toMatchObject({ isRequired: false, review: null })
+      incident = await lead.call('declareIncident', step(incident))
+      const { isRequired, because } = await lead.call('review', { params })
+      const ahead = `${because} Once it is declared, it needs a review before it can be closed.`
+      expect(before.because, 'what is suspected is not called harmless').toBe(isRequired ? ahead : because)
+      return incident
     }
     const recovered = async (incident: { id: string; version: number }) => {
       const contained = await lead.call('containIncident', step(incident))
@@ -355,7 +360,8 @@ describe('a review', () => {
     const plain = await declared()
     const reportable = await declared({ class: 'customer-reportable' })
     const required = (reason: string) => ({ review: null, isRequired: true, because: reason })
-    expect(await because(plain)).toMatchObject({ review: null, isRequired: false })
+    const optional = 'No affected customers or data are recorded, so a review is optional.'
+    expect(await because(plain)).toEqual({ review: null, isRequired: false, because: optional })
     expect(await because(reportable)).toEqual(required('The incident is customer-reportable.'))
     expect(await because(await declared({ class: 'privacy-breach' }))).toEqual(required('The incident is a privacy breach.'))
     const touched = required('The incident affected customer or personal data.')

@@ -23,9 +23,8 @@ const maxReminded = 10
 type ReviewRow = typeof reviews.$inferSelect
 export const dueJob = defineJob({ kind: 'reviews.follow-up-due', lane: clocksLane, data: z.object({ followUpId: z.uuid() }) })
 
-/** Why an incident needs a review before it closes, or undefined when it does not: it touches customers, or is a breach of data. */
-export async function reviewReason(reader: Reader, incident: IncidentRow): Promise<string | undefined> {
-  if (incident.declaredAt === null) return undefined
+/** Why an incident needs a review before it closes, once it is declared; undefined when it does not: it touches customers, or is a breach of data. */
+async function reasonOf(reader: Reader, incident: IncidentRow): Promise<string | undefined> {
   if (incident.class === 'customer-reportable') return 'The incident is customer-reportable.'
   if (incident.class === 'privacy-breach') return 'The incident is a privacy breach.'
   if (incident.dataTouched.customerData === 'yes' || incident.dataTouched.personalData === 'yes') return 'The incident affected customer or personal data.'
@@ -39,7 +38,7 @@ export async function reviewReason(reader: Reader, incident: IncidentRow): Promi
 
 /** What prevents closing the incident: a review that is required and not finished. */
 export async function missingReview(reader: Reader, incident: IncidentRow): Promise<string[]> {
-  const reason = await reviewReason(reader, incident)
+  const reason = incident.declaredAt === null ? undefined : await reasonOf(reader, incident)
   if (reason === undefined) return []
   const [review] = await reader.db.select({ state: reviews.state }).from(reviews).where(eq(reviews.incidentId, incident.id))
   return review?.state === 'finished' ? [] : [`The required review is not finished. ${reason}`]
@@ -113,12 +112,16 @@ export async function readReviewOf(
   incidentId: string,
 ): Promise<{ review: Review | null; isRequired: boolean; because: string }> {
   const incident = await findIncident(reader, context, viewer, incidentId)
-  const reason = await reviewReason(reader, incident)
+  const reason = await reasonOf(reader, incident)
+  const isDeclared = incident.declaredAt !== null
   const [row] = await reader.db.select().from(reviews).where(eq(reviews.incidentId, incidentId))
   return {
     review: row ? await toReview(reader, context, viewer, row) : null,
-    isRequired: reason !== undefined,
-    because: reason ?? 'It affects neither customers nor data, so a review is optional.',
+    isRequired: reason !== undefined && isDeclared,
+    because:
+      reason === undefined
+        ? 'No affected customers or data are recorded, so a review is optional.'
+        : `${reason}${isDeclared ? '' : ' Once it is declared, it needs a review before it can be closed.'}`,
   }
 }
 

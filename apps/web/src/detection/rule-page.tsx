@@ -3,8 +3,9 @@ import { useNavigate, useParams } from '@tanstack/react-router'
 import { type DetectionRuleDetail, type DetectionRuleVersion, levelSeverities } from '@tocsin/api'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
+import { useRecordForm } from '../forms.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
-import { Loaded, LoadMore, Page, ProblemNote, Section } from '../parts/page.tsx'
+import { FormProblem, Loaded, LoadMore, Page, ProblemNote, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
@@ -81,12 +82,21 @@ function Workbench({ text, setText, isReadOnly }: { text: string; setText: (text
 
 function RuleView({ rule }: { rule: DetectionRuleDetail }) {
   const mayWrite = useMay('lead')
-  const [text, setText] = useState(rule.text)
-  const isChanged = text !== rule.text
+  const { form, submit, isBusy, isTyped, newer, hold } = useRecordForm('changeDetectionRule', rule, ({ text }) => ({ text }), {
+    around: () => ({ params: { id: rule.id } }),
+    done: 'New version saved and enabled.',
+    onDone: saved => hold(saved),
+  })
+  const { text } = form.values
+  const setText = (changed: string) => form.setFieldValue('text', changed)
   // Somebody else's change is shown, unless one is writing oneself.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only a new version is taken over.
-  useEffect(() => setText(rule.text), [rule.version])
-  const save = useCommand('changeDetectionRule', { done: 'New version saved and enabled.', isQuiet: true })
+  useEffect(() => {
+    if (!isTyped) newer?.()
+  }, [isTyped, newer])
+  const discard = () => {
+    setText(rule.text)
+    hold(rule)
+  }
   const enable = useCommand('enableDetectionRule')
   const params = { id: rule.id }
   return (
@@ -115,19 +125,19 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
               disabled={enable.isPending}
               onChange={event => enable.mutate({ params, body: { isEnabled: event.currentTarget.checked } })}
             />
-            {isChanged ? (
-              <Button variant="default" onClick={() => setText(rule.text)}>
+            {isTyped ? (
+              <Button variant="default" onClick={discard}>
                 Discard
               </Button>
             ) : null}
-            <Button disabled={!isChanged} loading={save.isPending} onClick={() => save.mutate({ params, body: { text, version: rule.version } })}>
+            <Button disabled={!isTyped} loading={isBusy} onClick={() => submit()}>
               Save
             </Button>
           </>
         ) : null
       }
     >
-      {save.error ? <ProblemNote error={save.error} /> : null}
+      <FormProblem errors={form.errors.text ? { form: form.errors.text } : form.errors} newer={newer} />
       <Workbench text={text} setText={setText} isReadOnly={!mayWrite} />
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }}>

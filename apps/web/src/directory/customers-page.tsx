@@ -3,10 +3,11 @@ import { IconPlus } from '@tabler/icons-react'
 import type { Customer } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { DemoBadge } from '../parts/badges.tsx'
 import { ServiceMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
+import { newestOf } from '../parts/newest.ts'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
 import { RemoveButton } from '../parts/remove-button.tsx'
 import { useMay } from '../session.ts'
@@ -81,27 +82,28 @@ export function CustomersPage() {
           }
         </Loaded>
       </Paper>
-      {edited ? <CustomerModal customer={edited === 'new' ? undefined : edited} onClose={() => setEdited(undefined)} /> : null}
+      {edited ? <CustomerModal customer={edited === 'new' ? undefined : newestOf(customers.data, edited)} onClose={() => setEdited(undefined)} /> : null}
     </Page>
   )
 }
 
 function CustomerModal({ customer, onClose }: { customer: Customer | undefined; onClose: () => void }) {
-  const { form, submit, isBusy } = useRouteForm(
+  const { form, submit, isBusy, newer } = useRecordForm(
     'saveCustomer',
-    {
-      name: customer?.name ?? '',
-      region: customer?.region ?? '',
-      terms: customer?.terms ?? '',
-      noticeHours: customer?.noticeHours ?? 72,
-      contacts: customer?.contacts.map(contact => ({ key: contact.email, ...contact })) ?? [{ key: 'first', name: '', email: '' }],
-      serviceIds: customer?.services.map(service => service.id) ?? [],
-    },
+    customer,
+    one => ({
+      name: one?.name ?? '',
+      region: one?.region ?? '',
+      terms: one?.terms ?? '',
+      noticeHours: one?.noticeHours ?? 72,
+      contacts: one?.contacts.map(contact => ({ key: contact.email, ...contact })) ?? [{ key: 'first', name: '', email: '' }],
+      serviceIds: one?.services.map(service => service.id) ?? [],
+    }),
     {
       toBody: values => ({
         ...values,
         contacts: values.contacts.map(({ name, email }) => ({ name, email })),
-        ...(customer ? { id: customer.id, version: customer.version } : {}),
+        ...(customer ? { id: customer.id } : {}),
       }),
       done: 'Saved.',
       onDone: onClose,
@@ -111,7 +113,7 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
     <Modal opened onClose={onClose} title={customer ? customer.name : 'Add customer'}>
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <Group grow align="flex-start">
             <TextInput label="Name" required {...form.getInputProps('name')} />
             <TextInput label="Region" required {...form.getInputProps('region')} />

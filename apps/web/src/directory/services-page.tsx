@@ -3,9 +3,10 @@ import { IconPlus } from '@tabler/icons-react'
 import { type Service, severities } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { DemoBadge, SeverityBadge } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
+import { newestOf } from '../parts/newest.ts'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 
@@ -73,23 +74,24 @@ export function ServicesPage() {
           }
         </Loaded>
       </Paper>
-      {edited ? <ServiceModal service={edited === 'new' ? undefined : edited} onClose={() => setEdited(undefined)} /> : null}
+      {edited ? <ServiceModal service={edited === 'new' ? undefined : newestOf(services.data, edited)} onClose={() => setEdited(undefined)} /> : null}
     </Page>
   )
 }
 
 function ServiceModal({ service, onClose }: { service: Service | undefined; onClose: () => void }) {
   const teams = useApi('teams')
-  const { form, submit, isBusy } = useRouteForm(
+  const { form, submit, isBusy, newer } = useRecordForm(
     'saveService',
-    {
-      name: service?.name ?? '',
-      description: service?.description ?? '',
-      securityTeamId: service?.securityTeam.id ?? '',
-      engineeringTeamId: service?.engineeringTeam.id ?? '',
-      pageFrom: (service?.pageFrom ?? 'high') as string,
-    },
-    { toBody: values => ({ ...values, ...(service ? { id: service.id, version: service.version } : {}) }), done: 'Saved.', onDone: onClose },
+    service,
+    one => ({
+      name: one?.name ?? '',
+      description: one?.description ?? '',
+      securityTeamId: one?.securityTeam.id ?? '',
+      engineeringTeamId: one?.engineeringTeam.id ?? '',
+      pageFrom: (one?.pageFrom ?? 'high') as string,
+    }),
+    { toBody: values => ({ ...values, ...(service ? { id: service.id } : {}) }), done: 'Saved.', onDone: onClose },
   )
   const teamsOf = (kind: 'security' | 'engineering') =>
     (teams.data ?? []).filter(team => team.kind === kind).map(team => ({ value: team.id, label: team.name }))
@@ -97,7 +99,7 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
     <Modal opened onClose={onClose} title={service ? service.name : 'Add service'}>
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <TextInput label="Name" description="Matches the service label of alerts" required {...form.getInputProps('name')} />
           <Textarea label="Description" description="What it does and what data it holds" autosize minRows={2} {...form.getInputProps('description')} />
           <Select

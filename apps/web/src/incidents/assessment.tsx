@@ -2,7 +2,7 @@ import { Anchor, Group, Modal, Select, SimpleGrid, Stack, Text, Textarea } from 
 import { useDisclosure } from '@mantine/hooks'
 import { type Incident, SeverityCriteria } from '@tocsin/api'
 import { useApi } from '../api.ts'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { IncidentSeverityBadge } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
@@ -54,22 +54,25 @@ export function AssessmentSection({ incident }: { incident: Incident }) {
   )
 }
 
+const leastSevere: SeverityCriteria = {
+  privacy: 'none',
+  impact: 'none',
+  scope: 'one-asset',
+  customers: 'none',
+  region: 'one',
+  data: 'none',
+  recoverability: 'regular',
+}
+
 function AssessModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
-  const initial: SeverityCriteria = incident.severityCriteria ?? {
-    privacy: 'none',
-    impact: 'none',
-    scope: 'one-asset',
-    customers: 'none',
-    region: 'one',
-    data: 'none',
-    recoverability: 'regular',
-  }
-  const { form, submit, isBusy } = useRouteForm(
+  const { form, submit, isBusy, newer } = useRecordForm(
     'assessSeverity',
-    { ...initial },
+    incident,
+    ({ severityCriteria }): Record<keyof SeverityCriteria, string> => ({ ...leastSevere, ...severityCriteria }),
     {
       around: () => ({ params: { id: incident.id } }),
-      toBody: criteria => ({ version: incident.version, criteria }),
+      restsOn: one => one.severityCriteria,
+      toBody: criteria => ({ criteria }),
       onDone: onClose,
       done: 'Severity assessed.',
     },
@@ -78,7 +81,7 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
     <Modal opened onClose={onClose} title="Assess the severity">
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <SimpleGrid cols={{ base: 1, sm: 2 }}>
             {(Object.keys(questions) as (keyof SeverityCriteria)[]).map(name => (
               <Select
@@ -99,22 +102,18 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
 
 function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
   const definitions = useApi('classDefinitions')
-  const { form, submit, isBusy } = useRouteForm(
-    'classifyIncident',
-    { class: incident.class as string, reason: '' },
-    {
-      around: () => ({ params: { id: incident.id } }),
-      toBody: values => ({ version: incident.version, ...values }),
-      onDone: onClose,
-      done: 'Incident classified.',
-    },
-  )
+  const { form, submit, isBusy, newer } = useRecordForm('classifyIncident', incident, one => ({ class: one.class as string, reason: '' }), {
+    restsOn: one => one.class,
+    around: () => ({ params: { id: incident.id } }),
+    onDone: onClose,
+    done: 'Incident classified.',
+  })
   const definition = definitions.data?.find(each => each.class === form.values.class)
   return (
     <Modal opened onClose={onClose} title="Classify incident">
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <Select
             label="Class"
             data={(definitions.data ?? []).map(each => ({ value: each.class, label: each.name }))}

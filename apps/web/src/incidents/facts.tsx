@@ -1,7 +1,7 @@
 import { Anchor, Checkbox, Group, Modal, NumberInput, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Incident } from '@tocsin/api'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
@@ -15,7 +15,7 @@ export function FactsSection({ incident }: { incident: Incident }) {
   const rows: [string, React.ReactNode][] = [
     ['Opened', <Time key="opened" at={incident.openedAt} />],
     ...(incident.declaredAt ? ([['Declared', <Time key="declared" at={incident.declaredAt} />]] as [string, React.ReactNode][]) : []),
-    ...(incident.monitorUntil ? ([['Monitor until', incident.monitorUntil]] as [string, React.ReactNode][]) : []),
+    ...(incident.monitorUntil ? ([['Monitor until', `${incident.monitorUntil} UTC`]] as [string, React.ReactNode][]) : []),
     ...(incident.closedAt ? ([['Closed', <Time key="closed" at={incident.closedAt} />]] as [string, React.ReactNode][]) : []),
     ['Responsibility', incident.responsibility],
     ['Users affected', incident.approximateUsers === null ? 'Unknown' : `about ${incident.approximateUsers.toLocaleString('en')}`],
@@ -55,23 +55,26 @@ export function FactsSection({ incident }: { incident: Incident }) {
 }
 
 function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
-  const { dataTouched } = incident
-  const { form, submit, isBusy } = useRouteForm(
+  const { form, submit, isBusy, newer } = useRecordForm(
     'changeIncident',
-    {
-      title: incident.title,
-      summary: incident.summary,
-      responsibility: incident.responsibility as string,
-      approximateUsers: (incident.approximateUsers ?? '') as number | '',
+    incident,
+    ({ title, summary, responsibility, approximateUsers, dataTouched, isRestricted }) => ({
+      title,
+      summary,
+      responsibility: responsibility as string,
+      approximateUsers: (approximateUsers ?? '') as number | '',
       customerData: dataTouched.customerData as string,
       personalData: dataTouched.personalData as string,
       description: dataTouched.description,
-      isRestricted: incident.isRestricted,
-    },
+      isRestricted,
+    }),
     {
       around: () => ({ params: { id: incident.id } }),
+      restsOn: ({ title, summary, responsibility, approximateUsers, dataTouched, isRestricted }) => [
+        ...[title, summary, responsibility],
+        ...[approximateUsers, dataTouched, isRestricted],
+      ],
       toBody: ({ customerData, personalData, description, approximateUsers, ...rest }) => ({
-        version: incident.version,
         ...rest,
         approximateUsers: approximateUsers === '' ? null : approximateUsers,
         dataTouched: { customerData, personalData, description },
@@ -84,7 +87,7 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
     <Modal opened onClose={onClose} title="Details">
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <TextInput label="Title" {...form.getInputProps('title')} />
           <Textarea label="Summary" autosize minRows={3} {...form.getInputProps('summary')} />
           <Group grow align="flex-start">

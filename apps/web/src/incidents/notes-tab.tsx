@@ -1,7 +1,7 @@
 import { Anchor, Button, Group, Paper, Stack, Text, Textarea } from '@mantine/core'
 import type { Incident } from '@tocsin/api'
 import { useState } from 'react'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm, useRouteForm } from '../forms.ts'
 import { Empty, FormProblem } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
@@ -68,17 +68,14 @@ function NoteView({ incident, note, canRespond }: { incident: Incident; note: No
 }
 
 function Correction({ incident, note, onClose }: { incident: Incident; note: Note; onClose: () => void }) {
-  // The version is that of when the editing began: who saved meanwhile is not overwritten.
-  const [version] = useState(note.version)
-  const { form, submit, isBusy } = useRouteForm(
-    'changeNote',
-    { markdown: note.markdown },
-    { around: () => ({ params: { id: incident.id, noteId: note.id } }), toBody: values => ({ ...values, version }), onDone: onClose },
-  )
+  const { form, submit, isBusy, newer } = useRecordForm('changeNote', note, ({ markdown }) => ({ markdown }), {
+    around: () => ({ params: { id: incident.id, noteId: note.id } }),
+    onDone: onClose,
+  })
   return (
     <form onSubmit={submit} noValidate>
       <Stack gap="sm">
-        <FormProblem errors={form.errors} />
+        <FormProblem errors={form.errors} newer={newer} />
         <Textarea aria-label="Note" autosize minRows={3} {...form.getInputProps('markdown')} />
         <Group justify="flex-end">
           <Button variant="default" size="xs" onClick={onClose}>

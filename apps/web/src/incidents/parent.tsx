@@ -1,7 +1,7 @@
 import { Anchor, Modal, MultiSelect, Stack, Text, Textarea } from '@mantine/core'
 import type { Alert, Incident, IncidentSummary } from '@tocsin/api'
 import { useState } from 'react'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { useChoices } from '../parts/pages.ts'
@@ -51,22 +51,18 @@ export function ParentIncident({ incident, canRespond }: { incident: Incident; c
 function DeclareModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
   const alerts = useChoices<Alert>('alerts', { view: 'triage' })
   const incidents = useChoices<IncidentSummary>('incidents', { view: 'open' })
-  const { form, submit, isBusy } = useRouteForm(
-    'makeParent',
-    { reason: '', alertIds: [] as string[], incidentIds: [] as string[] },
-    {
-      around: () => ({ params: { id: incident.id } }),
-      toBody: values => ({ ...values, version: incident.version }),
-      done: 'Parent incident set. Its lead was paged, and the other leads were added.',
-      onDone: onClose,
-    },
-  )
+  const { form, submit, isBusy, newer } = useRecordForm('makeParent', incident, () => ({ reason: '', alertIds: [] as string[], incidentIds: [] as string[] }), {
+    restsOn: one => [one.parent, one.children],
+    around: () => ({ params: { id: incident.id } }),
+    done: 'Parent incident set. Its lead was paged, and the other leads were added.',
+    onDone: onClose,
+  })
   const known = new Set(incident.children.map(part => part.id))
   return (
     <Modal opened onClose={onClose} title={`Make incident ${incident.number} a parent incident`} size="lg">
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <MultiSelect
             label="Linked incidents"
             description={incidents.hint}

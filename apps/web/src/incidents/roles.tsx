@@ -34,6 +34,7 @@ export function RolesSection({ incident }: { incident: Incident }) {
               }
               aria-label={words[role].label}
               value={holder?.id ?? null}
+              readOnly={assign.isPending}
               placeholder="Unassigned"
               clearable
               clearButtonProps={{ 'aria-label': `Unassign ${words[role].label}` }}

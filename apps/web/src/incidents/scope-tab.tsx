@@ -21,6 +21,7 @@ export function ScopeTab({ incident }: { incident: Incident }) {
   const setServices = useCommand('setAffectedServices', { done: 'Services saved. Engineering teams of added services were paged.' })
   const setCustomers = useCommand('setAffectedCustomers', { done: 'Customers saved.' })
   const params = { id: incident.id }
+  // Who adds or removes one changes the list that is shown, also while a dialog is open: so the version is that of the list.
   const { version } = incident
   const affected = new Set(incident.services.map(service => service.id))
   return (
@@ -33,7 +34,8 @@ export function ScopeTab({ incident }: { incident: Incident }) {
         choices={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
         canRespond={canRespond}
         mayRemove
-        onChange={listed => setServices.mutate({ params, body: { version, services: listed } })}
+        isBusy={setServices.isPending}
+        onChange={(listed, onDone) => setServices.mutate({ params, body: { version, services: listed } }, { onSuccess: onDone })}
       />
       <Affected
         title="Affected customers"
@@ -48,7 +50,8 @@ export function ScopeTab({ incident }: { incident: Incident }) {
           }))}
         canRespond={canRespond}
         mayRemove={incident.declaredAt === null}
-        onChange={listed => setCustomers.mutate({ params, body: { version, customers: listed } })}
+        isBusy={setCustomers.isPending}
+        onChange={(listed, onDone) => setCustomers.mutate({ params, body: { version, customers: listed } }, { onSuccess: onDone })}
       />
       <ParentIncident incident={incident} canRespond={canRespond} />
       {incident.isRestricted ? <Members incident={incident} canRespond={canRespond} /> : null}
@@ -64,7 +67,8 @@ function Affected(props: {
   choices: { value: string; label: string }[]
   canRespond: boolean
   mayRemove: boolean
-  onChange: (listed: { id: string; basis: string }[]) => void
+  isBusy: boolean
+  onChange: (listed: { id: string; basis: string }[], onDone?: () => void) => void
 }) {
   const [isAdding, setIsAdding] = useState(false)
   const { listed, noun, onChange } = props
@@ -106,10 +110,10 @@ function Affected(props: {
         <AddModal
           noun={noun}
           choices={props.choices.filter(choice => !listed.some(each => each.id === choice.value))}
+          isBusy={props.isBusy}
           onClose={() => setIsAdding(false)}
           onAdd={added => {
-            onChange([...current, ...added])
-            setIsAdding(false)
+            onChange([...current, ...added], () => setIsAdding(false))
           }}
         />
       ) : null}
@@ -120,11 +124,13 @@ function Affected(props: {
 function AddModal({
   noun,
   choices,
+  isBusy,
   onClose,
   onAdd,
 }: {
   noun: string
   choices: { value: string; label: string }[]
+  isBusy: boolean
   onClose: () => void
   onAdd: (added: { id: string; basis: string }[]) => void
 }) {
@@ -148,7 +154,7 @@ function AddModal({
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button disabled={!isReady} onClick={() => onAdd(ids.map(id => ({ id, basis: basis.trim() })))}>
+          <Button disabled={!isReady} loading={isBusy} onClick={() => onAdd(ids.map(id => ({ id, basis: basis.trim() })))}>
             Add
           </Button>
         </Group>

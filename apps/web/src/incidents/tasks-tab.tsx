@@ -33,7 +33,7 @@ function TaskRow({ incident, task, canRespond }: { incident: Incident; task: Inc
     <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
       <Checkbox
         checked={change.isPending ? change.variables.body.isDone === true : task.doneAt !== null}
-        disabled={!canRespond || needsApproval}
+        disabled={!canRespond || needsApproval || change.isPending}
         onChange={event => change.mutate({ params, body: { version: task.version, isDone: event.currentTarget.checked } })}
         label={<span style={task.doneAt ? { textDecoration: 'line-through', opacity: 0.7 } : undefined}>{task.title}</span>}
         description={[
@@ -47,7 +47,7 @@ function TaskRow({ incident, task, canRespond }: { incident: Incident; task: Inc
       />
       {task.isBusinessImpacting ? (
         needsApproval && incident.executive?.id === me?.person.id ? (
-          <Button size="xs" onClick={() => approve.mutate({ params, body: { version: task.version } })}>
+          <Button size="xs" loading={approve.isPending} onClick={() => approve.mutate({ params, body: { version: task.version } })}>
             Approve
           </Button>
         ) : (

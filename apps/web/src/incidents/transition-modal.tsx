@@ -1,6 +1,6 @@
 import { Alert, Modal, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import type { Incident, RouteName } from '@tocsin/api'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
@@ -39,6 +39,15 @@ const actions: Record<string, { route: RouteName; title: string; lead: string; b
   reopen: { route: 'reopenIncident', title: 'Reopen incident', lead: 'Describe what is new.', button: 'Reopen' },
 }
 
+/** Customers that are named; of more it says how many. */
+const maxNamed = 3
+
+function firstNames(customers: readonly { readonly name: string }[]): string {
+  const names = customers.slice(0, maxNamed).map(({ name }) => name)
+  const more = customers.length - names.length
+  return more === 0 ? names.join(', ') : `${names.join(', ')} and ${more.toLocaleString('en')} more`
+}
+
 /** One step of the lifecycle, with its statement. */
 export function TransitionModal({
   incident,
@@ -53,13 +62,14 @@ export function TransitionModal({
 }) {
   const { route, title, lead, button } = actions[action] ?? { route: 'containIncident' as const, title: action, lead: '', button: action }
   const isRecovery = action === 'recover'
-  const { form, submit, isBusy } = useRouteForm(
+  const { form, submit, isBusy, newer } = useRecordForm(
     route,
-    { reason: '', secureState: '', verification: '', monitorUntil: dayFromNow(14) },
+    incident,
+    () => ({ reason: '', secureState: '', verification: '', monitorUntil: dayFromNow(14) }),
     {
       around: () => ({ params: { id: incident.id } }),
+      restsOn: ({ status, severity, class: kind, services, customers, monitorUntil }) => [status, severity, kind, services, customers, monitorUntil],
       toBody: values => ({
-        version: incident.version,
         reason: values.reason,
         ...(isRecovery ? { secureState: values.secureState, verification: values.verification, monitorUntil: values.monitorUntil } : {}),
       }),
@@ -81,10 +91,8 @@ export function TransitionModal({
               ))}
             </Alert>
           ) : null}
-          {action === 'declare' && incident.customers.length > 0 ? (
-            <Text size="sm">Deadlines start for: {incident.customers.map(customer => customer.name).join(', ')}.</Text>
-          ) : null}
-          <FormProblem errors={form.errors} />
+          {action === 'declare' && incident.customers.length > 0 ? <Text size="sm">Deadlines start for {firstNames(incident.customers)}.</Text> : null}
+          <FormProblem errors={form.errors} newer={newer} />
           <Textarea
             label="Reason"
             description="What is known, in your words. Kept in the audit log."
@@ -104,7 +112,7 @@ export function TransitionModal({
                 {...form.getInputProps('secureState')}
               />
               <Textarea label="Verification" description="How it was verified" autosize minRows={2} required {...form.getInputProps('verification')} />
-              <TextInput label="Monitor until" type="date" required {...form.getInputProps('monitorUntil')} />
+              <TextInput label="Monitor until (UTC)" type="date" required {...form.getInputProps('monitorUntil')} />
             </>
           ) : null}
           <FormActions submit={button} isBusy={isBusy} isBlocked={blockedBy.length > 0} onCancel={onClose} />

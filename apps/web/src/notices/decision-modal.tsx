@@ -1,6 +1,6 @@
 import { Modal, Radio, Select, Stack, Textarea, TextInput } from '@mantine/core'
 import type { Obligation, reasonCategories } from '@tocsin/api'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
@@ -14,12 +14,12 @@ export const reasonCategoryLabels: Record<(typeof reasonCategories)[number], str
 }
 
 export function DecisionModal({ obligation, onClose }: { obligation: Obligation; onClose: () => void }) {
-  const { form, submit, isBusy } = useRouteForm(
+  const { form, submit, isBusy, newer } = useRecordForm(
     'proposeDecision',
-    { kind: 'defer', reasonCategory: 'would-tip-off-attacker', reason: '', reviewOn: dayFromNow(2) },
+    obligation,
+    () => ({ kind: 'defer', reasonCategory: 'would-tip-off-attacker', reason: '', reviewOn: dayFromNow(2) }),
     {
       around: () => ({ params: { id: obligation.id } }),
-      toBody: values => ({ ...values, version: obligation.version }),
       done: 'Proposed. The executive sponsor or another lead must approve.',
       onDone: onClose,
     },
@@ -28,7 +28,7 @@ export function DecisionModal({ obligation, onClose }: { obligation: Obligation;
     <Modal opened onClose={onClose} title={`Defer or waive: ${obligation.customer.name}`}>
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <Radio.Group label="Decision" {...form.getInputProps('kind')}>
             <Stack gap={8} mt={6}>
               <Radio value="defer" label="Defer the notice" description="The contractual deadline still applies; the reason is kept in the audit log" />
@@ -42,7 +42,7 @@ export function DecisionModal({ obligation, onClose }: { obligation: Obligation;
             {...form.getInputProps('reasonCategory')}
           />
           <Textarea label="Reason" autosize minRows={3} required {...form.getInputProps('reason')} />
-          <TextInput label="Review on" type="date" required {...form.getInputProps('reviewOn')} />
+          <TextInput label="Review on (UTC)" type="date" required {...form.getInputProps('reviewOn')} />
           <FormActions submit="Propose" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

@@ -19,7 +19,7 @@ export function IncidentNotices({ incident }: { incident: Incident }) {
         ) : (
           <Stack>
             {obligations.items?.map(obligation => (
-              <ObligationCard key={obligation.id} obligation={obligation} isClosed={incident.status === 'closed'} />
+              <ObligationCard key={obligation.id} obligation={obligation} />
             ))}
             <LoadMore list={obligations} />
           </Stack>

@@ -1,6 +1,6 @@
 import { Checkbox, Modal, Stack, Textarea, TextInput } from '@mantine/core'
 import type { Notice, Obligation } from '@tocsin/api'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
@@ -8,23 +8,23 @@ import { FormProblem } from '../parts/page.tsx'
 const toLocal = (at: string | null) => (at === null ? '' : new Date(Date.parse(at) - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 16))
 const toInstant = (local: string) => (local === '' ? null : new Date(local).toISOString())
 
+const valuesOf = (notice: Notice | undefined) => ({
+  nature: notice?.nature ?? '',
+  userImpact: notice?.userImpact ?? '',
+  mitigation: notice?.mitigation ?? '',
+  isInvestigationComplete: notice?.isInvestigationComplete ?? false,
+  nextSteps: notice?.nextSteps ?? '',
+  nextCommunicationAt: toLocal(notice?.nextCommunicationAt ?? null),
+})
+
 /** Drafts a notice, or changes one. */
 export function NoticeModal({ obligation, notice, onClose }: { obligation: Obligation; notice?: Notice; onClose: () => void }) {
-  const initial = {
-    nature: notice?.nature ?? '',
-    userImpact: notice?.userImpact ?? '',
-    mitigation: notice?.mitigation ?? '',
-    isInvestigationComplete: notice?.isInvestigationComplete ?? false,
-    nextSteps: notice?.nextSteps ?? '',
-    nextCommunicationAt: toLocal(notice?.nextCommunicationAt ?? null),
-  }
-  const { form, submit, isBusy } = useRouteForm(notice ? 'changeNotice' : 'draftNotice', initial, {
+  const { form, submit, isBusy, newer } = useRecordForm(notice ? 'changeNotice' : 'draftNotice', notice, valuesOf, {
     around: () => ({ params: { id: notice?.id ?? obligation.id } }),
     toBody: values => ({
       ...values,
       nextSteps: values.nextSteps || null,
       nextCommunicationAt: toInstant(values.nextCommunicationAt),
-      ...(notice ? { version: notice.version } : {}),
     }),
     done: notice ? 'Notice saved. It needs approval.' : 'Draft saved. Somebody else must approve it.',
     onDone: onClose,
@@ -34,7 +34,7 @@ export function NoticeModal({ obligation, notice, onClose }: { obligation: Oblig
     <Modal opened onClose={onClose} title={`${obligation.state === 'notified' && !notice ? 'Update' : 'Notice'} to ${obligation.customer.name}`} size="xl">
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <Textarea
             label="Nature of the breach"
             description="What happened, in words the customer understands"

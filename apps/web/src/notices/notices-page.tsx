@@ -1,6 +1,7 @@
 import { Paper, SegmentedControl, Stack } from '@mantine/core'
 import type { Obligation } from '@tocsin/api'
 import { useState } from 'react'
+import { useKept } from '../parts/kept.ts'
 import { Empty, Loaded, LoadMore, Page } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { ObligationCard } from './obligation-card.tsx'
@@ -8,6 +9,7 @@ import { ObligationCard } from './obligation-card.tsx'
 export function NoticesPage() {
   const [view, setView] = useState<'open' | 'all'>('open')
   const obligations = usePages<Obligation>('obligations', { view })
+  const { records, keep } = useKept(obligations.items)
   return (
     <Page
       title="Customer notifications"
@@ -25,7 +27,7 @@ export function NoticesPage() {
     >
       <Loaded query={obligations}>
         {() =>
-          obligations.items?.length === 0 ? (
+          records?.length === 0 ? (
             <Paper>
               <Empty title="No open notification obligations">
                 Declaring an incident with affected customers starts a deadline for each. It shows on every page until they are notified.
@@ -33,8 +35,8 @@ export function NoticesPage() {
             </Paper>
           ) : (
             <Stack>
-              {obligations.items?.map(obligation => (
-                <ObligationCard key={obligation.id} obligation={obligation} isClosed={false} showsIncident />
+              {records?.map(obligation => (
+                <ObligationCard key={obligation.id} obligation={obligation} keep={keep} showsIncident />
               ))}
               <LoadMore list={obligations} />
             </Stack>

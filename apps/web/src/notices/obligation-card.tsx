@@ -1,19 +1,31 @@
-import { Alert, Button, Group, Paper, Progress, Stack, Table, Text } from '@mantine/core'
+import { Alert, Button, Group, Modal, Paper, Progress, Stack, Table, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Notice, Obligation } from '@tocsin/api'
 import { useCommand } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
-import { remaining, Time, useNow } from '../parts/time.tsx'
+import { FormActions } from '../parts/form-actions.tsx'
+import { useKeeping } from '../parts/kept.ts'
+import { FormProblem } from '../parts/page.tsx'
+import { dayFromNow, remaining, Time, useNow } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
 import { DecisionModal, reasonCategoryLabels } from './decision-modal.tsx'
 import { NoticeModal } from './notice-modal.tsx'
 
+interface Shown {
+  readonly obligation: Obligation
+  /** Keeps it in its list while somebody writes about it. */
+  readonly keep?: ((obligation: Obligation | undefined) => void) | undefined
+}
+
 /** One obligation: its deadline, its notices, and a decision if there is one. */
-export function ObligationCard({ obligation, isClosed, showsIncident = false }: { obligation: Obligation; isClosed: boolean; showsIncident?: boolean }) {
+export function ObligationCard({ obligation, keep, showsIncident = false }: Shown & { showsIncident?: boolean }) {
+  const { isClosed } = obligation.incident
   const canRespond = useMay('responder') && !isClosed
   const mayLead = useMay('lead') && !isClosed
   const [isDrafting, drafting] = useDisclosure()
   const [isDeciding, deciding] = useDisclosure()
+  useKeeping(isDrafting || isDeciding, obligation, keep)
   const unsent = obligation.notices.find(notice => notice.state !== 'sent')
   const mayDraft = canRespond && unsent === undefined && obligation.state !== 'waived'
   return (
@@ -39,9 +51,9 @@ export function ObligationCard({ obligation, isClosed, showsIncident = false }: 
           />
         </Group>
         <Clock obligation={obligation} />
-        {obligation.decision ? <Decision obligation={obligation} decision={obligation.decision} isClosed={isClosed} /> : null}
+        {obligation.decision ? <Decision obligation={obligation} decision={obligation.decision} /> : null}
         {obligation.notices.map(notice => (
-          <NoticeView key={notice.id} obligation={obligation} notice={notice} canRespond={canRespond} />
+          <NoticeView key={notice.id} obligation={obligation} notice={notice} keep={keep} mayWork={canRespond && obligation.state !== 'waived'} />
         ))}
         <Group gap="xs">
           {mayDraft ? (
@@ -49,7 +61,7 @@ export function ObligationCard({ obligation, isClosed, showsIncident = false }: 
               {obligation.state === 'notified' ? 'Draft update' : 'Draft notice'}
             </Button>
           ) : null}
-          {mayLead && obligation.state !== 'notified' && obligation.decision === null && obligation.startedAt !== null ? (
+          {mayLead && obligation.state !== 'notified' && obligation.decision === null && obligation.startedAt !== null && unsent?.state !== 'sending' ? (
             <Button size="xs" variant="default" onClick={deciding.open}>
               Defer or waive
             </Button>
@@ -95,49 +107,83 @@ function Clock({ obligation }: { obligation: Obligation }) {
   )
 }
 
-function Decision({ obligation, decision, isClosed }: { obligation: Obligation; decision: NonNullable<Obligation['decision']>; isClosed: boolean }) {
+function Decision({ obligation, decision }: { obligation: Obligation; decision: NonNullable<Obligation['decision']> }) {
   const me = useMe()
+  const mayRespond = useMay('responder')
   const mayLead = useMay('lead')
+  const [isWithdrawing, withdrawing] = useDisclosure()
   const approve = useCommand('approveDecision', { done: 'Approved.' })
-  const withdraw = useCommand('withdrawDecision', { done: 'Withdrawn. The obligation is open again.' })
+  const { isClosed, executiveId } = obligation.incident
   const isPending = decision.approvedBy === null
+  const isOutdated = decision.reviewOn < dayFromNow(0)
+  const isMine = decision.proposedBy.id === me?.person.id
+  const isSending = obligation.notices.some(notice => notice.state === 'sending')
+  const mayApprove = isPending && !isMine && !isOutdated && !isSending && (mayLead || (mayRespond && executiveId === me?.person.id))
   return (
     <Alert color={isPending ? 'yellow' : 'gray'} title={`${decision.kind === 'defer' ? 'Deferral' : 'Waiver'}: ${isPending ? 'proposed' : 'approved'}`}>
       <Stack gap={6}>
         <Text size="sm">
           {reasonCategoryLabels[decision.reasonCategory]}. Proposed by {decision.proposedBy.name}
-          {decision.approvedBy ? `, approved by ${decision.approvedBy}` : ''}; review on {decision.reviewOn}.
+          {decision.approvedBy ? `, approved by ${decision.approvedBy}` : ''}; review on {decision.reviewOn} UTC.
         </Text>
         <Text size="sm" className="prewrap">
           {decision.reason}
         </Text>
         {isClosed ? null : (
           <Group gap="xs">
-            {isPending && decision.proposedBy.id !== me?.person.id ? (
-              <Button size="xs" onClick={() => approve.mutate({ params: { id: obligation.id }, body: { version: obligation.version } })}>
+            {mayApprove ? (
+              <Button
+                size="xs"
+                loading={approve.isPending}
+                onClick={() => approve.mutate({ params: { id: obligation.id }, body: { version: obligation.version } })}
+              >
                 Approve
               </Button>
             ) : null}
             {mayLead && obligation.state !== 'notified' ? (
-              <Button size="xs" variant="default" onClick={() => withdraw.mutate({ params: { id: obligation.id } })}>
-                Withdraw
+              <Button size="xs" variant="default" onClick={withdrawing.open}>
+                Withdraw…
               </Button>
             ) : null}
           </Group>
         )}
+        {isPending && isOutdated ? <Text size="sm">The review date has passed. Withdraw the decision, and propose it again with a new date.</Text> : null}
       </Stack>
+      {isWithdrawing ? <WithdrawModal obligation={obligation} decision={decision} onClose={withdrawing.close} /> : null}
     </Alert>
   )
 }
 
-function NoticeView({ obligation, notice, canRespond }: { obligation: Obligation; notice: Notice; canRespond: boolean }) {
+function WithdrawModal({ obligation, decision, onClose }: { obligation: Obligation; decision: NonNullable<Obligation['decision']>; onClose: () => void }) {
+  const { form, submit, isBusy } = useRouteForm(
+    'withdrawDecision',
+    {},
+    { around: () => ({ params: { id: obligation.id } }), toBody: () => undefined, done: 'Withdrawn. The obligation is open again.', onDone: onClose },
+  )
+  return (
+    <Modal opened onClose={onClose} title={`Withdraw the ${decision.kind === 'defer' ? 'deferral' : 'waiver'}`}>
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Text size="sm">
+            {obligation.customer.name} must be notified by the original deadline. To {decision.kind} the notice again, a decision must be proposed and approved.
+          </Text>
+          <FormActions submit="Withdraw" isBusy={isBusy} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
+
+function NoticeView({ obligation, keep, notice, mayWork }: Shown & { notice: Notice; mayWork: boolean }) {
   const me = useMe()
   const [isEditing, editing] = useDisclosure()
+  useKeeping(isEditing, obligation, keep)
   const approve = useCommand('approveNotice', { done: 'Approved.' })
   const send = useCommand('sendNotice', { done: 'Sending to the customer’s contacts.' })
   const params = { id: notice.id }
   const body = { version: notice.version }
-  const isMine = notice.author.id === me?.person.id
+  const isMine = notice.author.id === me?.person.id || notice.editorId === me?.person.id
   const parts: [string, string | null][] = [
     ['Nature of the breach', notice.nature],
     ['Approximate user impact', notice.userImpact],
@@ -188,7 +234,7 @@ function NoticeView({ obligation, notice, canRespond }: { obligation: Obligation
             </Table.Tbody>
           </Table>
         ) : null}
-        {canRespond && (notice.state === 'draft' || notice.state === 'approved') ? (
+        {mayWork && (notice.state === 'draft' || notice.state === 'approved') ? (
           <Group gap="xs">
             {notice.state === 'approved' ? (
               <Button size="xs" loading={send.isPending} disabled={obligation.startedAt === null} onClick={() => send.mutate({ params, body })}>

@@ -3,6 +3,7 @@ import { type Policy, type TeamOnCall, teamOnCallDefaults } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { TeamChannels } from '../notify/team-channels.tsx'
+import { newestOf } from '../parts/newest.ts'
 import { Empty, Loaded, Section } from '../parts/page.tsx'
 import { SettingsModal } from '../scheduling/settings-modal.tsx'
 import { levelSummary } from '../scheduling/words.ts'
@@ -108,7 +109,7 @@ export function Escalation({ team }: { team: TeamOnCall }) {
       <TeamChannels teamId={team.team.id} />
       {edited === 'settings' ? <SettingsModal team={team} onClose={() => setEdited(undefined)} /> : null}
       {edited !== undefined && edited !== 'settings' ? (
-        <PolicyModal team={team} policy={edited === 'new' ? undefined : edited} onClose={() => setEdited(undefined)} />
+        <PolicyModal team={team} policy={edited === 'new' ? undefined : newestOf(policies.data, edited)} onClose={() => setEdited(undefined)} />
       ) : null}
     </Stack>
   )

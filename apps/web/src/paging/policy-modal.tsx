@@ -1,7 +1,7 @@
 import { Modal, NumberInput, Stack, Switch, TextInput } from '@mantine/core'
 import { type PageTarget, type Policy, type TeamOnCall, weekdays } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { usePersonChoices } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
@@ -40,14 +40,15 @@ export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; polic
     (policy?.levels ?? []).flatMap(level => level.targets),
   )
   const remove = useCommand('removePolicy', { done: 'Policy removed.', onDone: onClose })
-  const { form, submit, isBusy } = useRouteForm(
+  const { form, submit, isBusy, newer } = useRecordForm(
     'savePolicy',
-    {
-      name: policy?.name ?? '',
-      repeats: policy?.repeats ?? 2,
-      levels: (policy?.levels ?? [{ targets: firstTargets(team), waitMinutes: 5 }]).map(draftOf),
-      isOffice: policy?.businessHours !== null && policy !== undefined,
-    },
+    policy,
+    one => ({
+      name: one?.name ?? '',
+      repeats: one?.repeats ?? 2,
+      levels: (one?.levels ?? [{ targets: firstTargets(team), waitMinutes: 5 }]).map(draftOf),
+      isOffice: one?.businessHours !== null && one !== undefined,
+    }),
     {
       around: () => ({ params: { id: team.team.id } }),
       toBody: ({ name, repeats, levels, isOffice }) => ({
@@ -55,7 +56,7 @@ export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; polic
         repeats,
         levels: levels.map(levelOf),
         businessHours: isOffice ? (policy?.businessHours ?? { timeZone: team.settings?.timeZone ?? 'UTC', hours: [office] }) : null,
-        ...(policy ? { id: policy.id, version: policy.version } : {}),
+        ...(policy ? { id: policy.id } : {}),
       }),
       done: 'Policy saved. Open pages follow it from their next level.',
       onDone: onClose,
@@ -65,7 +66,7 @@ export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; polic
     <Modal opened onClose={onClose} title={policy ? policy.name : 'New policy'} size="xl">
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <TextInput label="Name" {...form.getInputProps('name')} />
           <LevelsEditor levels={form.values.levels} choices={choices} onChange={levels => form.setFieldValue('levels', levels)} />
           <NumberInput label="Repeat (times)" min={0} max={9} w={180} {...form.getInputProps('repeats')} />

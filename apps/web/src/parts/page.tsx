@@ -97,9 +97,23 @@ export function Loaded<T>({ query, rows = 4, children }: { query: UseQueryResult
   )
 }
 
-/** What a form says that belongs to no field. */
-export function FormProblem({ errors }: { errors: Record<string, ReactNode> }) {
-  return errors.form ? <ProblemNote error={String(errors.form)} /> : null
+/**
+ * What a form says that belongs to no field.
+ * @param newer takes over what somebody else has saved meanwhile, if anybody has
+ */
+export function FormProblem({ errors, newer }: { errors: Record<string, ReactNode>; newer?: (() => void) | undefined }) {
+  if (!newer) return errors.form ? <ProblemNote error={String(errors.form)} /> : null
+  return (
+    <Alert color={errors.form ? 'red' : 'yellow'} icon={<IconAlertTriangle size={18} />} role="alert">
+      <Stack gap="xs" align="flex-start">
+        <Text size="sm">{errors.form ?? 'Somebody else changed this while you were editing.'}</Text>
+        <Button size="xs" variant="default" onClick={newer}>
+          Load newer version
+        </Button>
+        <Text size="xs">What you typed stays.</Text>
+      </Stack>
+    </Alert>
+  )
 }
 
 export function External({ href, children }: { href: string; children: ReactNode }) {

@@ -1,14 +1,17 @@
 import { Button, Group, Modal, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { FollowUp } from '@tocsin/api'
-import { useRouteForm } from '../forms.ts'
+import { useState } from 'react'
+import { useRecordForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
+import { useKeeping } from '../parts/kept.ts'
 import { FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
 
-export function FollowUpRow({ followUp }: { followUp: FollowUp }) {
+export function FollowUpRow({ followUp, keep }: { followUp: FollowUp; keep?: (followUp: FollowUp | undefined) => void }) {
   const [isLooking, looking] = useDisclosure()
+  useKeeping(isLooking, followUp, keep)
   const canRespond = useMay('responder')
   return (
     <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
@@ -40,21 +43,17 @@ export function FollowUpRow({ followUp }: { followUp: FollowUp }) {
 function LookModal({ followUp, onClose }: { followUp: FollowUp; onClose: () => void }) {
   const me = useMe()
   const isOwner = me?.person.id === followUp.owner.id
-  const { form, submit, isBusy } = useRouteForm(
-    'updateFollowUp',
-    { state: followUp.state === 'done' && !isOwner ? 'verified' : 'done', reason: '', dueOn: followUp.dueOn },
-    {
-      around: () => ({ params: { id: followUp.id } }),
-      toBody: values => ({ ...values, version: followUp.version }),
-      done: 'Kept in the audit log.',
-      onDone: onClose,
-    },
-  )
+  const [suggested] = useState(followUp.state === 'done' && !isOwner ? 'verified' : 'done')
+  const { form, submit, isBusy, newer } = useRecordForm('updateFollowUp', followUp, ({ dueOn }) => ({ state: suggested, reason: '', dueOn }), {
+    around: () => ({ params: { id: followUp.id } }),
+    done: 'Kept in the audit log.',
+    onDone: onClose,
+  })
   return (
     <Modal opened onClose={onClose} title={followUp.title}>
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <Radio.Group label="Status" {...form.getInputProps('state')}>
             <Stack gap={8} mt={6}>
               <Radio value="open" label="Open" />
@@ -68,7 +67,7 @@ function LookModal({ followUp, onClose }: { followUp: FollowUp; onClose: () => v
             </Stack>
           </Radio.Group>
           <Textarea label="Reason" description="What was done, or how it was verified" autosize minRows={3} required {...form.getInputProps('reason')} />
-          {form.values.state === 'open' ? <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} /> : null}
+          {form.values.state === 'open' ? <TextInput label="Due (UTC)" type="date" {...form.getInputProps('dueOn')} /> : null}
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

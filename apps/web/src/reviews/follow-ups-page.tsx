@@ -1,6 +1,7 @@
 import { Paper, SegmentedControl } from '@mantine/core'
 import type { FollowUp } from '@tocsin/api'
 import { useState } from 'react'
+import { useKept } from '../parts/kept.ts'
 import { Empty, Loaded, LoadMore, Page } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { FollowUpRow } from './follow-up-row.tsx'
@@ -8,6 +9,7 @@ import { FollowUpRow } from './follow-up-row.tsx'
 export function FollowUpsPage() {
   const [view, setView] = useState<'open' | 'all'>('open')
   const followUps = usePages<FollowUp>('followUps', { view })
+  const { records, keep } = useKept(followUps.items)
   return (
     <Page
       title="Follow-up actions"
@@ -26,10 +28,10 @@ export function FollowUpsPage() {
       <Paper>
         <Loaded query={followUps}>
           {() =>
-            followUps.items?.length === 0 ? (
+            records?.length === 0 ? (
               <Empty title="No open follow-up actions">Follow-up actions come from post-incident reviews.</Empty>
             ) : (
-              followUps.items?.map(followUp => <FollowUpRow key={followUp.id} followUp={followUp} />)
+              records?.map(followUp => <FollowUpRow key={followUp.id} followUp={followUp} keep={keep} />)
             )
           }
         </Loaded>

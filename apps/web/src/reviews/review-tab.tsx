@@ -1,9 +1,8 @@
-import { Alert, Badge, Button, Group, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Badge, Button, Group, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import { IconPlus } from '@tabler/icons-react'
 import { findingKinds, type Incident, type Review } from '@tocsin/api'
-import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm, useRouteForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
 import { PersonSelect } from '../parts/choices.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
@@ -45,35 +44,21 @@ export function ReviewTab({ incident }: { incident: Incident }) {
 }
 
 function ReviewView({ review, canRespond, because }: { review: Review; canRespond: boolean; because: string }) {
-  const mayLead = useMay('lead')
-  const isDraft = review.state === 'draft'
-  const finish = useCommand('finishReview', { done: 'Review finished.' })
   return (
     <Stack>
-      <Group justify="space-between">
-        <Group gap={8}>
-          <StateBadge state={review.state} />
-          <Text size="sm" className="quiet" component="div">
-            {review.finishedAt ? (
-              <>
-                by {review.finishedBy}, <Time at={review.finishedAt} />
-              </>
-            ) : (
-              because
-            )}
-          </Text>
-        </Group>
-        {isDraft && canRespond && mayLead ? (
-          <Button
-            disabled={review.findings.length === 0}
-            loading={finish.isPending}
-            onClick={() => finish.mutate({ params: { id: review.id }, body: { version: review.version } })}
-          >
-            Finish review
-          </Button>
-        ) : null}
+      <Group gap={8}>
+        <StateBadge state={review.state} />
+        <Text size="sm" className="quiet" component="div">
+          {review.finishedAt ? (
+            <>
+              by {review.finishedBy}, <Time at={review.finishedAt} />
+            </>
+          ) : (
+            because
+          )}
+        </Text>
       </Group>
-      {isDraft && canRespond ? <ReviewForm review={review} /> : <ReviewRead review={review} />}
+      {review.state === 'draft' && canRespond ? <ReviewForm review={review} /> : <ReviewRead review={review} />}
       <FollowUps review={review} canRespond={canRespond} />
     </Stack>
   )
@@ -106,40 +91,23 @@ function ReviewRead({ review }: { review: Review }) {
 }
 
 function ReviewForm({ review }: { review: Review }) {
-  // The version is that of when the writing began, so that two who write at once do not overwrite each other.
-  const [version, setVersion] = useState(review.version)
-  const { form, submit, isBusy } = useRouteForm(
+  const mayLead = useMay('lead')
+  const finish = useCommand('finishReview', { done: 'Review finished.' })
+  const { form, submit, isBusy, newer, version, hold } = useRecordForm(
     'saveReview',
-    { sequence: review.sequence, findings: review.findings.map(({ id, kind, description }) => ({ key: id, kind: kind as string, description })) },
+    review,
+    ({ sequence, findings }) => ({ sequence, findings: findings.map(({ id, kind, description }) => ({ key: id, kind: kind as string, description })) }),
     {
       around: () => ({ params: { id: review.id } }),
-      toBody: values => ({ version, sequence: values.sequence, findings: values.findings.map(({ kind, description }) => ({ kind, description })) }),
+      toBody: values => ({ sequence: values.sequence, findings: values.findings.map(({ kind, description }) => ({ kind, description })) }),
       done: 'Saved.',
-      onDone: (saved: Review) => setVersion(saved.version),
+      onDone: saved => hold(saved),
     },
   )
-  const isOutdated = review.version > version
   return (
     <form onSubmit={submit} noValidate>
       <Stack>
-        {isOutdated ? (
-          <Alert color="yellow">
-            <Group justify="space-between">
-              Somebody else saved this review while you were editing.
-              <Button
-                size="xs"
-                variant="default"
-                onClick={() => {
-                  form.setValues({ sequence: review.sequence, findings: review.findings.map(({ id, kind, description }) => ({ key: id, kind, description })) })
-                  setVersion(review.version)
-                }}
-              >
-                Load their version
-              </Button>
-            </Group>
-          </Alert>
-        ) : null}
-        <FormProblem errors={form.errors} />
+        <FormProblem errors={form.errors} newer={newer} />
         <Textarea label="Sequence of events" autosize minRows={6} maxRows={24} {...form.getInputProps('sequence')} />
         <Section
           title="Contributing factors"
@@ -176,6 +144,16 @@ function ReviewForm({ review }: { review: Review }) {
           <Button type="submit" variant="default" loading={isBusy}>
             Save review
           </Button>
+          {mayLead ? (
+            // What is finished is what this person has read.
+            <Button
+              disabled={review.findings.length === 0}
+              loading={finish.isPending}
+              onClick={() => finish.mutate({ params: { id: review.id }, body: { version: version ?? review.version } })}
+            >
+              Finish review
+            </Button>
+          ) : null}
         </Group>
       </Stack>
     </form>
@@ -200,7 +178,7 @@ function FollowUps({ review, canRespond }: { review: Review; canRespond: boolean
             <TextInput label="New follow-up action" placeholder="Keys of support accounts expire after 30 days" {...form.getInputProps('title')} />
             <Group align="flex-start">
               <PersonSelect label="Owner" flex={1} miw={150} {...form.getInputProps('ownerId')} />
-              <TextInput label="Due" type="date" {...form.getInputProps('dueOn')} />
+              <TextInput label="Due (UTC)" type="date" {...form.getInputProps('dueOn')} />
               <Button type="submit" variant="default" loading={isBusy} mt={24}>
                 Add
               </Button>

@@ -3,6 +3,7 @@ import { IconAlertTriangle, IconPlus } from '@tabler/icons-react'
 import type { Schedule, TeamOnCall } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
+import { newestOf } from '../parts/newest.ts'
 import { Loaded, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
@@ -70,7 +71,9 @@ export function CalendarTab({ team }: { team: TeamOnCall }) {
           </Loaded>
         </Stack>
       </Paper>
-      {edited ? <ScheduleModal teamId={team.team.id} schedule={edited === 'new' ? undefined : edited} onClose={() => setEdited(undefined)} /> : null}
+      {edited ? (
+        <ScheduleModal teamId={team.team.id} schedule={edited === 'new' ? undefined : newestOf(team.schedules, edited)} onClose={() => setEdited(undefined)} />
+      ) : null}
     </Stack>
   )
 }

@@ -2,7 +2,7 @@ import { ActionIcon, Button, Checkbox, Group, Modal, MultiSelect, NumberInput, S
 import { IconTrash } from '@tabler/icons-react'
 import type { Schedule } from '@tocsin/api'
 import { useCommand } from '../api.ts'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { usePersonChoices } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
@@ -31,21 +31,22 @@ const freshLayer = (): Layer => ({ name: 'Rotation', rotation: { type: 'weekly',
 /** A schedule: its layers, the lowest first; higher ones win where they are active. */
 export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; schedule: Schedule | undefined; onClose: () => void }) {
   const remove = useCommand('removeSchedule', { done: 'Schedule removed.', onDone: onClose })
-  const { form, submit, isBusy } = useRouteForm(
+  const { form, submit, isBusy, newer } = useRecordForm(
     'saveSchedule',
-    {
-      name: schedule?.name ?? '',
-      timeZone: schedule?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
-      merge: (schedule?.merge ?? 'top') as string,
-      needsApprenticeship: schedule?.needsApprenticeship ?? false,
-      layers: (schedule?.layers ?? [freshLayer()]).map((layer, place): Draft => ({ key: `layer ${place}`, layer })),
-    },
+    schedule,
+    one => ({
+      name: one?.name ?? '',
+      timeZone: one?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+      merge: (one?.merge ?? 'top') as string,
+      needsApprenticeship: one?.needsApprenticeship ?? false,
+      layers: (one?.layers ?? [freshLayer()]).map((layer, place): Draft => ({ key: `layer ${place}`, layer })),
+    }),
     {
       around: () => ({ params: { id: teamId } }),
       toBody: ({ layers, ...values }) => ({
         ...values,
         layers: layers.map(({ layer }) => layer),
-        ...(schedule ? { id: schedule.id, version: schedule.version } : {}),
+        ...(schedule ? { id: schedule.id } : {}),
       }),
       done: 'Schedule saved. Affected people were notified.',
       onDone: onClose,
@@ -61,7 +62,7 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
     <Modal opened onClose={onClose} title={schedule ? schedule.name : 'New schedule'} size="xl">
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <Group grow align="flex-start">
             <TextInput label="Name" {...form.getInputProps('name')} />
             <Select label="Time zone" data={timeZoneChoices(form.values.timeZone)} searchable allowDeselect={false} {...form.getInputProps('timeZone')} />

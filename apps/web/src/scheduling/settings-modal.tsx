@@ -1,7 +1,7 @@
 import { Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { type PageTarget, severities, type TeamOnCall, teamOnCallDefaults, tierNames } from '@tocsin/api'
 import { useApi } from '../api.ts'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { useTargets } from '../paging/policy-modal.tsx'
 import { ServiceMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
@@ -16,51 +16,50 @@ const numberOrNull = (value: string | number) => (value === '' ? null : Number(v
 /** A tier in the form: a new one has no id yet. */
 type TierDraft = Omit<Settings['tiers'][number], 'id'> & { readonly key: string; readonly id?: string }
 
+function valuesOf(saved: Settings | null) {
+  const settings = saved ?? { ...teamOnCallDefaults, timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone }
+  return {
+    timeZone: settings.timeZone,
+    tiers: settings.tiers.map((tier): TierDraft => ({ ...tier, key: tier.id })),
+    longestDays: settings.longestDays ?? ('' as string | number),
+    longestNights: settings.longestNights ?? ('' as string | number),
+    fallback: settings.fallback.map(target => JSON.stringify(target)),
+    policyId: settings.policyId ?? '',
+    routing: settings.routing.map((rule, place) => ({ ...rule, key: `rule ${place}` })),
+    highFrom: settings.highFrom as string,
+    progressMinutes: settings.progressMinutes ?? ('' as string | number),
+    traineeShifts: settings.traineeShifts,
+    holidays: settings.holidays,
+  }
+}
+
 /** The tiers of a team and their coverage requirements, the fallback, and which pages escalate by which policy. */
 export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: () => void }) {
   const policies = useApi('policies')
   const all = useApi('onCall')
-  const settings = team.settings ?? { ...teamOnCallDefaults, timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone }
-  const choices = useTargets(team, settings.fallback)
-  const { form, submit, isBusy } = useRouteForm(
-    'saveTeamOnCall',
-    {
-      timeZone: settings.timeZone,
-      tiers: settings.tiers.map((tier): TierDraft => ({ ...tier, key: tier.id })),
-      longestDays: settings.longestDays ?? ('' as string | number),
-      longestNights: settings.longestNights ?? ('' as string | number),
-      fallback: settings.fallback.map(target => JSON.stringify(target)),
-      policyId: settings.policyId ?? '',
-      routing: settings.routing.map((rule, place) => ({ ...rule, key: `rule ${place}` })),
-      highFrom: settings.highFrom as string,
-      progressMinutes: settings.progressMinutes ?? ('' as string | number),
-      traineeShifts: settings.traineeShifts,
-      holidays: settings.holidays,
-    },
-    {
-      around: () => ({ params: { id: team.team.id } }),
-      toBody: values => ({
-        ...values,
-        tiers: values.tiers.map(({ key: _key, ...tier }) => tier),
-        routing: values.routing.map(({ key: _key, ...rule }) => rule),
-        longestDays: numberOrNull(values.longestDays),
-        longestNights: numberOrNull(values.longestNights),
-        progressMinutes: numberOrNull(values.progressMinutes),
-        fallback: values.fallback.map(text => JSON.parse(text) as PageTarget),
-        policyId: values.policyId === '' ? null : values.policyId,
-        ...(team.settings ? { version: team.settings.version } : {}),
-      }),
-      done: 'Saved.',
-      onDone: onClose,
-    },
-  )
+  const choices = useTargets(team, team.settings?.fallback ?? [])
+  const { form, submit, isBusy, newer } = useRecordForm('saveTeamOnCall', team.settings, valuesOf, {
+    around: () => ({ params: { id: team.team.id } }),
+    toBody: values => ({
+      ...values,
+      tiers: values.tiers.map(({ key: _key, ...tier }) => tier),
+      routing: values.routing.map(({ key: _key, ...rule }) => rule),
+      longestDays: numberOrNull(values.longestDays),
+      longestNights: numberOrNull(values.longestNights),
+      progressMinutes: numberOrNull(values.progressMinutes),
+      fallback: values.fallback.map(text => JSON.parse(text) as PageTarget),
+      policyId: values.policyId === '' ? null : values.policyId,
+    }),
+    done: 'Saved.',
+    onDone: onClose,
+  })
   const schedules = (all.data ?? []).flatMap(one => one.schedules).map(one => ({ value: one.id, label: one.name }))
   const policyChoices = (policies.data ?? []).map(one => ({ value: one.id, label: one.name }))
   return (
     <Modal opened onClose={onClose} title={`On-call settings of ${team.team.name}`} size="xl">
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <Text fw={550} size="sm">
             Tiers
           </Text>

@@ -2,7 +2,7 @@ import { Anchor, Button, Group, Stack, Text, Textarea } from '@mantine/core'
 import type { IncidentClass } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 
@@ -54,20 +54,15 @@ export function ClassDefinitions() {
 }
 
 function DefinitionForm({ definition, onClose }: { definition: Definition; onClose: () => void }) {
-  const { form, submit, isBusy } = useRouteForm(
-    'defineClass',
-    { text: definition.text },
-    {
-      around: () => ({ params: { class: definition.class } }),
-      toBody: values => ({ ...values, version: definition.version }),
-      done: 'New version saved.',
-      onDone: onClose,
-    },
-  )
+  const { form, submit, isBusy, newer } = useRecordForm('defineClass', definition, ({ text }) => ({ text }), {
+    around: () => ({ params: { class: definition.class } }),
+    done: 'New version saved.',
+    onDone: onClose,
+  })
   return (
     <form onSubmit={submit} noValidate>
       <Stack gap="sm" mt={6}>
-        <FormProblem errors={form.errors} />
+        <FormProblem errors={form.errors} newer={newer} />
         <Textarea aria-label={`Definition: ${definition.name}`} autosize minRows={3} {...form.getInputProps('text')} />
         <Group justify="flex-end">
           <Button variant="default" size="xs" onClick={onClose}>
