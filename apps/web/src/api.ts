@@ -73,10 +73,14 @@ export function sentenceOf(error: unknown): string {
   if (!(error instanceof ProblemError)) return String(error)
   const { detail, errors: [field] = [] } = error.problem
   if (field === undefined || detail !== `${field.path}: ${field.message}.`) return detail
-  const name = (field.path.split('.').findLast(part => !/^\d+$/.test(part)) ?? '')
-    .replace(/Ids?$/, '')
-    .replace(/[A-Z]/g, capital => ` ${capital.toLowerCase()}`)
-  return `${name.charAt(0).toUpperCase()}${name.slice(1)} ${field.message}.`
+  return fieldSentence(field.path, field.message)
+}
+
+/** What is wrong with a field, naming it as people do: “Wait minutes must be a whole number.” */
+export function fieldSentence(path: string, message: string): string {
+  const parts = path.split('.')
+  const name = (parts.findLast(part => !/^\d+$/.test(part)) ?? '').replace(/Ids?$/, '').replace(/[A-Z]/g, capital => ` ${capital.toLowerCase()}`)
+  return `${name.charAt(0).toUpperCase()}${name.slice(1)} ${message}.`
 }
 
 /** What being read is itself on record is not read again by itself. */

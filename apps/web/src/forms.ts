@@ -83,8 +83,8 @@ function replacing(name: string, theirs: unknown): string {
 /**
  * A form that changes a record of which there are versions. It sends the version that it was opened with, however often the page has refreshed
  * the record under it: the server then refuses to overwrite what somebody else has saved meanwhile.
- * @param record as the page knows it now; null or undefined where there is none yet, and the form creates it
  * It stays until the page shows what it has saved, so that whoever opens the next form does not meet their own change in it.
+ * @param record as the page knows it now; null or undefined where there is none yet, and the form creates it
  * @param valuesOf what the form shows of a record
  * @param options.restsOn what of the record the form is about, where that is not all of it: a newer version in which this is the same is no other
  * one to the form, and is sent

@@ -299,6 +299,26 @@ test('the address that the bot in Microsoft Teams tells somebody opens the accou
   }
 })
 
+test('what is wrong with a row of an editor is said in words, and an emptied wait is not saved as none', async ({ world }) => {
+  const { team } = await world.team()
+  const lead = await world.person('lead')
+  const { page, close } = await openPlace(world, browser, lead, `/on-call/${team.id}`, { viewport: sizes.wide, colorScheme: 'light' })
+  await page.getByRole('tab', { name: 'Escalation' }).click()
+  await page.getByRole('button', { name: 'Add policy' }).click()
+  const dialog = page.getByRole('dialog', { name: 'New policy' })
+  await dialog.getByLabel('Name').fill('Quick')
+  const wait = dialog.getByLabel('Wait (min)').first()
+  await wait.fill('')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.getByText('Wait minutes must be a number.').waitFor()
+  expect(await seriousViolations(page)).toEqual([])
+  await wait.fill('3')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  expect((await lead.call('policies')).find(({ name }) => name === 'Quick')?.levels[0]?.waitMinutes).toBe(3)
+  await close()
+})
+
 /** The worker's own scope, as far as the test asks it. */
 interface Scope {
   readonly registration: {

@@ -7,7 +7,8 @@ import { RemoveButton } from '../parts/remove-button.tsx'
 export interface LevelDraft {
   readonly key: string
   targets: string[]
-  waitMinutes: number
+  /** Empty while somebody types another one. */
+  waitMinutes: number | ''
   acknowledgements: number
   urgency: string
   whenEmpty: string
@@ -36,7 +37,7 @@ export const draftOf = (level: Draftable, place: number): LevelDraft => ({
 /** The keys of the choices are what was made of the targets here, so that they read back as they were. */
 export const levelOf = <Target = PageTarget>(draft: LevelDraft): Omit<EscalationLevel, 'targets'> & { targets: Target[] } => ({
   targets: draft.targets.map(text => JSON.parse(text) as Target),
-  waitMinutes: draft.waitMinutes,
+  waitMinutes: draft.waitMinutes === '' ? Number.NaN : draft.waitMinutes,
   ...(draft.acknowledgements > 1 ? { acknowledgements: draft.acknowledgements } : {}),
   ...(draft.urgency === 'high' || draft.urgency === 'low' ? { urgency: draft.urgency } : {}),
   ...(draft.whenEmpty === 'skip' || draft.whenEmpty === 'wait' ? { whenEmpty: draft.whenEmpty } : {}),
@@ -89,7 +90,7 @@ export function LevelsEditor({
               max={1_440}
               w={92}
               value={level.waitMinutes}
-              onChange={value => set(place, { waitMinutes: Number(value) })}
+              onChange={value => set(place, { waitMinutes: value === '' ? '' : Number(value) })}
             />
             <ActionIcon
               variant="subtle"

@@ -2,7 +2,8 @@ import { Alert, Anchor, Box, Button, Group, Paper, Skeleton, Stack, Text, Title 
 import { IconAlertTriangle } from '@tabler/icons-react'
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ProblemError } from '@tocsin/api'
-import { type ReactNode, useEffect } from 'react'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { fieldSentence } from '../api.ts'
 
 /** The frame of a page: what it is, what can be done, and then the thing itself. */
 export function Page({ title, lead, actions, children }: { title: ReactNode; lead?: ReactNode; actions?: ReactNode; children: ReactNode }) {
@@ -98,21 +99,36 @@ export function Loaded<T>({ query, rows = 4, children }: { query: UseQueryResult
 }
 
 /**
- * What a form says that belongs to no field.
+ * What a form says that belongs to no field, and what belongs to one that this form does not show at it, such as one row of an editor of its own:
+ * nothing is refused without a word.
  * @param newer takes over what somebody else has saved meanwhile, if anybody has
  */
 export function FormProblem({ errors, newer }: { errors: Record<string, ReactNode>; newer?: (() => void) | undefined }) {
-  if (!newer) return errors.form ? <ProblemNote error={String(errors.form)} /> : null
+  const here = useRef<HTMLDivElement>(null)
+  const [loose, setLoose] = useState<readonly string[]>([])
+  useEffect(() => {
+    const form = here.current?.closest('form')
+    const isShown = (path: string) => path === 'form' || form?.querySelector(`[data-path="${CSS.escape(path)}"]`)
+    const found = form ? Object.entries(errors).filter(([path]) => !isShown(path)) : []
+    setLoose(found.map(([path, message]) => fieldSentence(path, String(message))))
+  }, [errors])
+  const sentence = [...(errors.form ? [String(errors.form)] : []), ...loose].join(' ')
   return (
-    <Alert color={errors.form ? 'red' : 'yellow'} icon={<IconAlertTriangle size={18} />} role="alert">
-      <Stack gap="xs" align="flex-start">
-        <Text size="sm">{errors.form ?? 'Somebody else changed this while you were editing.'}</Text>
-        <Button size="xs" variant="default" onClick={newer}>
-          Load newer version
-        </Button>
-        <Text size="xs">What you typed stays.</Text>
-      </Stack>
-    </Alert>
+    <div ref={here} hidden={sentence === '' && !newer}>
+      {newer ? (
+        <Alert color={sentence === '' ? 'yellow' : 'red'} icon={<IconAlertTriangle size={18} />} role="alert">
+          <Stack gap="xs" align="flex-start">
+            <Text size="sm">{sentence || 'Somebody else changed this while you were editing.'}</Text>
+            <Button size="xs" variant="default" onClick={newer}>
+              Load newer version
+            </Button>
+            <Text size="xs">What you typed stays.</Text>
+          </Stack>
+        </Alert>
+      ) : sentence === '' ? null : (
+        <ProblemNote error={sentence} />
+      )}
+    </div>
   )
 }
 
