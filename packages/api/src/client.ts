@@ -60,7 +60,7 @@ export function createClient(options: ClientOptions): Call & { raw: (name: Route
           type: 'urn:tocsin:problem:unavailable',
           title: 'Not reachable',
           status: 503,
-          detail: `Tocsin cannot be reached at ${options.origin || 'this address'} (${error instanceof Error ? error.message : String(error)}).`,
+          detail: `Tocsin cannot be reached at ${options.origin || 'this address'} (${reasonOf(error)}).`,
         })
       })
       if (reply?.ok) return reply
@@ -76,6 +76,14 @@ export function createClient(options: ClientOptions): Call & { raw: (name: Route
   }
   // One cast at the edge: the replies are typed by the contract that the server is checked against.
   return Object.assign(call as Call, { raw })
+}
+
+/** Why nothing answered: `fetch` itself says only that it failed, and its cause says why. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (!(error.cause instanceof Error)) return error.message
+  // Several addresses were tried: the cause has no message, but the code of them all.
+  return error.cause.message || ('code' in error.cause ? String(error.cause.code) : error.message)
 }
 
 const retryAfterMs = 500

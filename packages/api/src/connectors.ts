@@ -20,51 +20,50 @@ export type Integration = z.output<typeof Integration>
 const reportBecause = 'anyone can report suspicious activity; limited by rate and size'
 const IntegrationKey = z.object({ key: z.string().max(100) })
 
-/** https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4. */
+/**
+ * https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4. Texts have no maximum: Alertmanager does not send again what was
+ * refused, so what is too long is cut when it is received.
+ */
 export const AlertmanagerPayload = z.object({
   version: z.literal('4', { message: 'must be "4", the version of the webhook format' }),
-  groupKey: z.string().max(4_000),
-  receiver: z.string().max(300).default(''),
-  externalURL: z.string().max(2_000).default(''),
-  truncatedAlerts: z.number().int().default(0),
+  groupKey: z.string().default(''),
+  receiver: z.string().default(''),
+  externalURL: z.string().default(''),
+  truncatedAlerts: z.number().default(0),
   alerts: z
     .array(
       z.object({
         status: z.enum(['firing', 'resolved']),
-        labels: z.record(z.string().max(200), z.string().max(4_000)),
-        annotations: z.record(z.string().max(200), z.string().max(20_000)).default({}),
-        startsAt: z.string().max(60),
-        endsAt: z.string().max(60).optional(),
-        generatorURL: z.string().max(4_000).default(''),
-        fingerprint: z.string().min(1).max(100),
+        labels: z.record(z.string(), z.string()),
+        annotations: z.record(z.string(), z.string()).default({}),
+        startsAt: z.string().optional(),
+        endsAt: z.string().optional(),
+        generatorURL: z.string().default(''),
+        fingerprint: z.string().min(1),
       }),
     )
-    .min(1, 'must have at least one alert')
-    .max(1_000, 'must have at most 1000 alerts'),
+    .min(1, 'must have at least one alert'),
 })
 
-/** https://developer.pagerduty.com/docs/events-api-v2/trigger-events/ */
+/** https://developer.pagerduty.com/docs/events-api-v2/trigger-events/. Texts have no maximum, as above. */
 export const PagerDutyEvent = z
   .object({
     routing_key: z.string().max(100).optional(),
     event_action: z.enum(['trigger', 'acknowledge', 'resolve']),
-    dedup_key: z.string().min(1).max(255).optional(),
-    client: z.string().max(300).optional(),
-    client_url: z.string().max(2_000).optional(),
-    links: z
-      .array(z.object({ href: z.string().max(2_000), text: z.string().max(300).optional() }))
-      .max(20)
-      .default([]),
-    images: z.array(z.unknown()).max(20).optional(),
+    dedup_key: z.string().min(1).optional(),
+    client: z.string().optional(),
+    client_url: z.string().optional(),
+    links: z.array(z.object({ href: z.string(), text: z.string().optional() })).default([]),
+    images: z.array(z.unknown()).optional(),
     payload: z
       .object({
-        summary: z.string().trim().min(1, 'must not be empty').max(1_024),
-        source: z.string().trim().min(1, 'must not be empty').max(300),
+        summary: z.string().trim().min(1, 'must not be empty'),
+        source: z.string().trim().min(1, 'must not be empty'),
         severity: z.enum(['critical', 'error', 'warning', 'info']),
-        timestamp: z.string().max(60).optional(),
-        component: z.string().max(300).optional(),
-        group: z.string().max(300).optional(),
-        class: z.string().max(300).optional(),
+        timestamp: z.string().optional(),
+        component: z.string().optional(),
+        group: z.string().optional(),
+        class: z.string().optional(),
         custom_details: z.unknown().optional(),
       })
       .optional(),
@@ -129,6 +128,7 @@ export const connectorRoutes = {
     access: open('requires an integration key'),
     params: IntegrationKey,
     body: AlertmanagerPayload,
+    isFromOtherSoftware: true,
     reply: z.object({ accepted: z.number() }),
     perMinute: 600_000,
   }),
@@ -138,6 +138,7 @@ export const connectorRoutes = {
     summary: 'PagerDuty Events API v2; the routing key is the integration key',
     access: open('requires an integration key as routing_key'),
     body: PagerDutyEvent,
+    isFromOtherSoftware: true,
     reply: PagerDutyReply,
     status: 202,
     perMinute: 600_000,
@@ -149,6 +150,7 @@ export const connectorRoutes = {
     access: open('requires an integration key'),
     params: IntegrationKey,
     body: PagerDutyEvent,
+    isFromOtherSoftware: true,
     reply: PagerDutyReply,
     status: 202,
     perMinute: 600_000,

@@ -83,6 +83,27 @@ export const TeamShape = z
   })
   .meta({ id: 'TeamFileEntry' })
 
+/** What items are told by: people by their address, the rest by its name, schedules and policies within their team. */
+const nameOf = (item: { readonly name: string; readonly email?: string; readonly team?: string | undefined }) =>
+  item.email ?? (item.team === undefined ? item.name : `${item.team} / ${item.name}`)
+type Items = Parameters<typeof nameOf>[0]
+export const organizationKinds = ['people', 'teams', 'schedules', 'policies', 'services'] as const
+type Kind = (typeof organizationKinds)[number]
+
+/** Items of one kind with one name: which of them would count is not said, so files with such are refused. `first` is the place of the first with that name. */
+export function repeatedNames(organization: Readonly<Record<Kind, readonly Items[]>>): { kind: Kind; name: string; index: number; first: number }[] {
+  return organizationKinds.flatMap(kind => {
+    const places = new Map<string, number>()
+    return organization[kind].flatMap((item, index) => {
+      const name = nameOf(item)
+      const first = places.get(name)
+      if (first !== undefined) return [{ kind, name, index, first }]
+      places.set(name, index)
+      return []
+    })
+  })
+}
+
 /** An organization on call, as YAML kept in git. Everything is named: people by email address, the rest by its name. */
 export const OrganizationFile = z
   .strictObject({
@@ -106,6 +127,14 @@ export const OrganizationFile = z
       .max(5_000)
       .default([]),
   })
+  .superRefine((organization, context) => {
+    for (const { kind, name, index, first } of repeatedNames(organization))
+      context.addIssue({
+        code: 'custom',
+        path: [kind, index, kind === 'people' ? 'email' : 'name'],
+        message: `must be unique. ${kind}.${first} is ${name}, too`,
+      })
+  })
   .meta({ id: 'OrganizationFile' })
 export type OrganizationFile = z.output<typeof OrganizationFile>
 
@@ -114,6 +143,7 @@ export const PlanLine = z.object({
   kind: z.enum(['person', 'team', 'schedule', 'policy', 'service']),
   name: z.string(),
   changes: z.array(z.string()).describe('Changes by field'),
+  warning: z.string().optional().describe('What to know about it, such as that a person is deactivated'),
 })
 export type PlanLine = z.output<typeof PlanLine>
 

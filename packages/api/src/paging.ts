@@ -262,8 +262,8 @@ export const pagingRoutes = {
   myPages: route({
     method: 'GET',
     path: '/api/v1/me/pages',
-    summary: 'List pages sent to you, unacknowledged ones first',
-    access: atLeast('observer'),
+    summary: 'List pages sent to you, or to whoever created the API key, unacknowledged ones first',
+    access: atLeast('observer', 'alerts:read'),
     query: PageQuery,
     reply: pageOf(Page),
   }),

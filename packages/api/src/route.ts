@@ -58,6 +58,8 @@ export interface Route<Params extends Shape = Shape, Query extends Shape = Shape
   readonly produces?: string
   /** A request that is not JSON: `multipart/form-data`, with the fields described by `body`. */
   readonly consumes?: 'multipart/form-data'
+  /** The body comes from software that follows another product's format: texts are cleaned and cut rather than refused, as nobody sends again what was refused. */
+  readonly isFromOtherSoftware?: true
   /** The largest file that a form may carry; without it that of all forms. */
   readonly fileBytes?: number
   /** A read that is itself put on record, so it runs in a transaction that may write. */

@@ -67,6 +67,14 @@ describe('what is wrong with a value', () => {
     expect(errorsOf(z.object({ target: Target }), {})).toEqual([{ path: 'target', message: 'is required' }])
   })
 
+  test('is said of the branch that knows the fields, and by the union itself where none does', () => {
+    const message = 'must be one of tier, schedule'
+    const Target = z.union([z.strictObject({ tier: z.string() }), z.strictObject({ schedule: z.string(), position: z.number().optional() })], message)
+    expect(errorsOf(Target, { user: 'x' })).toEqual([{ path: '', message }])
+    expect(errorsOf(Target, { schedule: 'x', position: 'y' })).toEqual([{ path: 'position', message: 'must be a number' }])
+    expect(errorsOf(Target, { tier: 1 })).toEqual([{ path: 'tier', message: 'must be text' }])
+  })
+
   test('is nothing where nothing is wrong; what was parsed is returned', () => {
     expect(validate(z.object({ n: z.coerce.number() }), { n: '3' })).toEqual({ data: { n: 3 } })
   })

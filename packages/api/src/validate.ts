@@ -12,16 +12,26 @@ export function validate<Shape extends z.ZodType>(schema: Shape, value: unknown)
   return parsed.success ? { data: parsed.data } : { errors: fieldErrors(parsed.error.issues, []) }
 }
 
-/** Of a union's branches the one that got furthest speaks: it is the one that was meant. */
+/**
+ * Of a union's branches the one that was meant speaks: the one that knows most of the fields, and of those the one that got furthest. Where no branch knows
+ * any of them, the union speaks itself, if it has words of its own.
+ */
 function fieldErrors(issues: readonly z.core.$ZodIssue[], prefix: readonly PropertyKey[]): FieldError[] {
   return issues.flatMap(issue => {
     const path = [...prefix, ...issue.path]
     if (issue.code === 'invalid_union') {
-      const [deepest] = issue.errors.toSorted((a, b) => depth(b) - depth(a))
-      if (deepest) return fieldErrors(deepest, path)
+      const unknown = issue.errors.map(unknownFields)
+      const isNoneMeant = issue.errors.length > 1 && Math.min(...unknown) > 0 && new Set(unknown).size === 1
+      const [meant] = issue.errors.toSorted((a, b) => unknownFields(a) - unknownFields(b) || depth(b) - depth(a))
+      if (meant && !(isNoneMeant && issue.message !== 'Invalid input')) return fieldErrors(meant, path)
     }
     return [{ path: path.map(String).join('.'), message: issue.message }]
   })
+}
+
+/** How many fields a branch does not know. */
+function unknownFields(issues: readonly z.core.$ZodIssue[]): number {
+  return issues.reduce((count, issue) => count + (issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys.length : 0), 0)
 }
 
 function depth(issues: readonly z.core.$ZodIssue[]): number {

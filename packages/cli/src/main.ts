@@ -1,4 +1,4 @@
-import { version } from '@tocsin/api'
+import { ProblemError, SnoozeMinutes, validate, version } from '@tocsin/api'
 import { rotationTypes } from '@tocsin/oncall'
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { alertSend } from './alert-send.ts'
@@ -27,7 +27,10 @@ async function run(work: (output: Output, api: { origin: string; apiKey: string 
   try {
     await work(output, { origin: url.replace(/\/$/, ''), apiKey: key })
   } catch (error) {
-    output.problem(error)
+    const isKeyMissing = key === undefined && error instanceof ProblemError && error.problem.status === 401
+    output.problem(
+      isKeyMissing ? new CliProblem('An API key is required. Set TOCSIN_API_KEY, or use --key. Keys are created under Settings → API keys.') : error,
+    )
     process.exitCode = error instanceof CliProblem ? error.exitCode : 1
   }
 }
@@ -133,7 +136,7 @@ page
 page
   .command('snooze')
   .argument('<id>', 'ID of the page, or the end of it')
-  .option('--minutes <n>', 'duration of the snooze', upTo999, 30)
+  .option('--minutes <n>', 'duration of the snooze, from 5 to 1440', snoozeMinutes, 30)
   .description('snooze an acknowledged page; afterwards it escalates again')
   .action((id: string, { minutes }: { minutes: number }) =>
     run(async (output, api) => (await pages()).pageAction(output, api, id, { kind: 'snooze', minutes })),
@@ -157,6 +160,12 @@ function wholeNumber(value: string): number {
   const number = Number(value)
   if (!/^\d+$/.test(value) || number < 1 || number > 64) throw new InvalidArgumentError('Must be a whole number from 1 to 64.')
   return number
+}
+
+function snoozeMinutes(value: string): number {
+  const parsed = validate(SnoozeMinutes, value.trim() === '' ? value : Number(value))
+  if ('data' in parsed) return parsed.data
+  throw new InvalidArgumentError(`It ${parsed.errors[0]?.message}.`)
 }
 
 function upTo999(value: string): number {

@@ -25,6 +25,7 @@ function instantOf(text: string, option: string): string {
 
 function periodOf({ from, until }: { from: string; until: string }): { from: string; until: string } {
   const period = { from: instantOf(from, '--from'), until: instantOf(until, '--until') }
+  if (Date.parse(period.until) <= Date.parse(period.from)) throw new CliProblem('--until must be later than --from.', 2)
   if (Date.parse(period.until) - Date.parse(period.from) > maxYears * 366 * 86_400_000)
     throw new CliProblem(`--until must be at most ${maxYears} years after --from.`, 2)
   return period

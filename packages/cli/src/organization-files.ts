@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { OrganizationFile } from '@tocsin/api'
+import { OrganizationFile, organizationKinds, repeatedNames } from '@tocsin/api'
 import { load, YAMLException } from 'js-yaml'
 import { z } from 'zod'
 import { CliProblem } from './output.ts'
@@ -26,14 +26,23 @@ export async function readOrganization(path: string): Promise<OrganizationFile> 
   const files = await yamlFiles(path)
   if (files.length === 0) throw new CliProblem(`No YAML files found in ${path}.`, 2)
   const parts = await Promise.all(files.map(readOrganizationFile))
-  return {
+  const whole = {
     people: parts.flatMap(part => part.people),
     teams: parts.flatMap(part => part.teams),
     schedules: parts.flatMap(part => part.schedules),
     policies: parts.flatMap(part => part.policies),
     services: parts.flatMap(part => part.services),
   }
+  const places = Object.fromEntries(
+    organizationKinds.map(kind => [kind, parts.flatMap((part, n) => part[kind].map((_, index) => `${files[n]}: ${kind}.${index}`))] as const),
+  )
+  const repeated = repeatedNames(whole).map(({ kind, name, index, first }) => `${places[kind]?.[index]} is ${name}, as is ${places[kind]?.[first]}.`)
+  if (repeated.length > 0) throw new CliProblem(`Names must be unique. ${repeated.slice(0, maxSaid).join(' ')}`, 2)
+  return whole
 }
+
+/** Repeated names that one message says. */
+const maxSaid = 10
 
 async function yamlFiles(path: string): Promise<string[]> {
   const found = await stat(path).catch(() => undefined)

@@ -18,6 +18,7 @@ function planWords(plan: readonly PlanLine[]): string[] {
   const due = plan.filter(line => line.action !== 'keep')
   const count = (action: PlanLine['action']) => plan.filter(line => line.action === action).length
   return [
+    ...plan.flatMap(({ warning }) => (warning === undefined ? [] : [printable(`! ${warning}`)])),
     ...due.flatMap(({ action, kind, name, changes }) => [printable(`${signs[action]} ${kind} ${name}`), ...changes.map(change => printable(`    ${change}`))]),
     due.length === 0 ? 'No changes.' : `${count('add')} to add, ${count('change')} to change, ${count('keep')} unchanged.`,
   ]

@@ -90,6 +90,13 @@ describe('npx tocsin', () => {
     backup.expectPage(/billing/)
     expect((await tocsin(['page', 'snooze', ending], env)).err).toContain('Acknowledge the page before')
     expect((await tocsin(['page', 'ack', ending], env)).out).toContain('acknowledged by Ada Admin')
+    for (const [minutes, sentence] of [
+      ['4', /at least 5 minutes/],
+      ['1441', /at most 1440 minutes/],
+      ['x', /must be a number/],
+    ] as const)
+      expect((await tocsin(['page', 'snooze', ending, '--minutes', minutes], env)).err).toMatch(sentence)
+    expect((await tocsin(['page', 'snooze', ending, '--minutes', '1440'], env)).out).toContain('snoozed until 2026-11-24T08:00:00.000Z')
     expect((await tocsin(['page', 'snooze', ending, '--minutes', '60'], env)).out).toContain('snoozed until 2026-11-23T09:00:00.000Z')
     primary.expectPage(/billing/)
     await tocsin(['page', 'add', ending, primary.email], env)
@@ -102,6 +109,9 @@ describe('npx tocsin', () => {
     expect((await tocsin(['page', 'decline', ending, '--to', backup.email, '--reason', 'Leaving'], env)).out).toContain('triggered')
     await world.settle()
     expect(backup.expectPage(/billing/).text).toContain('cli (key of Ada Admin) reassigned this page to you: Leaving')
+    expect((await tocsin(['page', 'list', '--mine'], env)).out, 'nobody paged whoever made the key').toBe('No pages.\n')
+    await tocsin(['page', 'add', ending, administrator.email], env)
+    expect((await tocsin(['page', 'list', '--mine'], env)).out).toContain(page?.id)
     expect(await tocsin(['page', 'ack', '000000'], env)).toMatchObject({ code: 1, err: 'Page 000000 does not exist, or this API key cannot access it.\n' })
   })
 
@@ -148,6 +158,19 @@ describe('npx tocsin', () => {
     })
     expect(JSON.parse((await tocsin(['--json', 'journal', 'verify', file])).out)).toMatchObject({ isGenuine: false })
     expect(await tocsin(['journal', 'verify', '/nowhere.json'])).toMatchObject({ code: 2, err: '/nowhere.json cannot be read (ENOENT).\n' })
+  })
+
+  test('says that the key is missing, and why a server cannot be reached', async ({ world }) => {
+    expect(await tocsin(['incident', 'list'], { TOCSIN_URL: world.origin })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('Set TOCSIN_API_KEY, or use --key.'),
+    })
+    const unused = createServer().listen(0, '127.0.0.1')
+    await new Promise(resolve => unused.once('listening', resolve))
+    const address = unused.address()
+    const port = typeof address === 'object' ? address?.port : undefined
+    await new Promise(resolve => unused.close(resolve))
+    expect((await tocsin(['incident', 'list'], { TOCSIN_URL: `http://127.0.0.1:${port}`, TOCSIN_API_KEY: 'x' })).err).toContain('ECONNREFUSED')
   })
 
   test('serve says in one sentence what is wrong with the configuration, and ends with 2', async () => {

@@ -59,6 +59,20 @@ describe('npx tocsin oncall', () => {
     ])
   })
 
+  test('a period that ends before it begins, or at once, is refused', async () => {
+    const given: Record<string, string[]> = {
+      handoffs: ['--type', 'daily', '--start', '2026-03-02T09:00', '--zone', 'UTC'],
+      shifts: ['-f', file, '--schedule', 'primary'],
+      fairness: ['-f', file, '--schedule', 'primary'],
+      coverage: ['-f', file],
+    }
+    for (const [command, options] of Object.entries(given))
+      for (const until of ['2026-03-02T08:00:00Z', '2026-03-02T10:00:00+01:00'])
+        expect(await tocsin(command, ...options, '--from', '2026-03-02T09:00:00Z', '--until', until)).toEqual({
+          ...{ code: 2, out: '', err: '--until must be later than --from.\n' },
+        })
+  })
+
   test('coverage names what is wrong, and ends with 1 for a pipeline; fairness counts', async () => {
     const covered = join(folder, 'covered.yml')
     const schedule = (name: string, participants: string) =>

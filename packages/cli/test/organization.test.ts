@@ -132,9 +132,42 @@ describe('npx tocsin apply', () => {
     expect(await administrator.call('onCall')).toEqual([])
     expect((await administrator.call('people')).people.length, 'not even the people').toBe(1)
     expect(await apply(yaml.replace('kind: security', 'kind: secret'))).toMatchObject({ code: 2, err: expect.stringMatching(/a\.yaml\.teams\.0\.kind/) })
+    expect(await apply(yaml.replace('{ tier: primary }]', '{ user: ada@example.org }]'))).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/policies\.0\.levels\.0\.targets\.0 must be one of tier, schedule, person, team, everyone, channel\.\n$/),
+    })
     expect(await apply('teams: {')).toMatchObject({ code: 2, err: expect.stringContaining('is not valid YAML') })
     const reader = await administrator.call('createApiKey', { body: { name: 'r', scopes: ['catalog:read'] } })
     expect((await tocsin(['apply', '-f', folderWith({ 'a.yaml': yaml }), '--plan'], { ...env, TOCSIN_API_KEY: reader.secret })).code).toBe(1)
+  })
+
+  test('names that are given twice are refused with both places, also in two files', async ({ world }) => {
+    const { administrator, env } = await keyOf(world)
+    const service = (name: string) => `services:\n  - { name: ${name}, securityTeam: Response, engineeringTeam: Platform }\n`
+    const folder = folderWith({ 'a.yaml': yaml, 'b.yaml': service('billing') })
+    expect(await tocsin(['apply', '-f', folder, '--yes'], env)).toMatchObject({
+      ...{ code: 2, out: '' },
+      err: `Names must be unique. ${folder}/b.yaml: services.0 is billing, as is ${folder}/a.yaml: services.0.\n`,
+    })
+    const twice = folderWith({ 'a.yaml': yaml.replace('  - { name: Platform, ', '  - { name: Platform, kind: engineering }\n  - { name: Platform, ') })
+    expect(await tocsin(['apply', '-f', twice, '--yes'], env)).toMatchObject({
+      code: 2,
+      err: `${twice}/a.yaml.teams.2.name must be unique. teams.1 is Platform, too.\n`,
+    })
+    expect((await administrator.call('people')).people).toHaveLength(1)
+    expect((await tocsin(['apply', '-f', folderWith({ 'a.yaml': yaml, 'b.yaml': service('search') }), '--yes'], env)).code).toBe(0)
+  })
+
+  test('who has left is said, and blocks nothing', async ({ world }) => {
+    const { administrator, env } = await keyOf(world)
+    const folder = folderWith({ 'a.yaml': yaml })
+    await tocsin(['apply', '-f', folder, '--yes'], env)
+    const ada = (await administrator.call('people')).people.find(person => person.email === 'ada@example.org')
+    await administrator.call('changePerson', { params: { id: ada?.id ?? '' }, body: { isActive: false } })
+    expect((await tocsin(['apply', '-f', folder, '--yes'], env)).out).toBe('! ada@example.org is deactivated\nNo changes.\n')
+    const out = mkdtempSync(join(tmpdir(), 'tocsin-export-'))
+    await tocsin(['export', '-o', out], env)
+    expect((await tocsin(['apply', '-f', out, '--yes'], env)).out).toBe('! ada@example.org is deactivated\nNo changes.\n')
   })
 
   test('who was entered from a file joins by the invitation, and stays the same person', async ({ world }) => {

@@ -55,6 +55,13 @@ for (const [way, send] of Object.entries(ways))
     })
   })
 
+test('one that is expected every minute says so', async ({ world }) => {
+  const lead = await world.person('lead')
+  await lead.call('addHeartbeat', { body: { name: 'Pulse', everyMinutes: 1 } })
+  await world.advance({ minutes: 1 })
+  expect((await lead.call('alerts', { query: { view: 'all' } })).items[0]?.description).toContain('A heartbeat is expected every minute.')
+})
+
 test('a heartbeat is put on record when the state changes, and not each time', async ({ world }) => {
   const { token, lead } = await monitor(world)
   for (let n = 0; n < 3; n += 1) {

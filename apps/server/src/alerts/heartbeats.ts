@@ -93,7 +93,7 @@ export async function missHeartbeat(tx: Tx, context: AppContext, id: string): Pr
       serviceId: row.serviceId,
       source: 'heartbeat',
       dedupKey: row.id,
-      description: `${since}. A heartbeat is expected every ${row.everyMinutes} minutes.`,
+      description: `${since}. A heartbeat is expected every ${row.everyMinutes === 1 ? 'minute' : `${row.everyMinutes} minutes`}.`,
       ...{ labels: {}, links: [], observables: [] },
     },
   ])

@@ -74,6 +74,69 @@ describe('fromAlertmanager', () => {
     ])
   })
 
+  test('takes each alert for itself: odd characters in one keep no other from paging', async ({ world }) => {
+    const { key, alerts, anybody, primary } = await integration(world, 'alertmanager')
+    const polluting: Record<string, string> = JSON.parse('{"__proto__": "root", "constructor": "x"}')
+    const odd = [firing('a1', { path: 'C:\0' }, { description: 'disk full \ud83d' }), firing('a2', polluting)]
+    await anybody('fromAlertmanager', { params: { key }, body: payload(...odd, firing('a3', { severity: 'critical' }, { summary: 'Ransom note' })) })
+    await world.settle()
+    primary.expectPage(/Ransom note/)
+    const byKey = new Map((await alerts()).map(alert => [alert.dedupKey, alert]))
+    expect(byKey.get('a1')).toMatchObject({ labels: { path: 'C:\ufffd' }, description: 'disk full \ufffd' })
+    expect(byKey.get('a2')).toMatchObject({
+      labels: { '(__proto__)': 'root', constructor: 'x' },
+      description: 'Shortened when received: label __proto__ is named (__proto__).',
+    })
+    expect(Object.getPrototypeOf(byKey.get('a2')?.labels)).toBe(Object.prototype)
+    // The same resolves it.
+    await anybody('fromAlertmanager', { params: { key }, body: { ...payload(), alerts: odd.map(alert => ({ ...alert, status: 'resolved' as const })) } })
+    expect((await alerts()).filter(({ status }) => status === 'open').map(({ dedupKey }) => dedupKey)).toEqual(['a3'])
+  })
+
+  test('cuts what is too long, and the description says what', async ({ world }) => {
+    const { key, alerts, anybody } = await integration(world, 'alertmanager')
+    const long = 'x'.repeat(30_000)
+    const all = [
+      firing('long', { stack: long }, { summary: long, description: `${long}END` }),
+      { ...firing('link'), generatorURL: `http://prometheus.test/${long}` },
+      firing('many', many(60)),
+      firing(`${long}1`),
+      firing(`${long}2`),
+    ]
+    const body = { ...payload(...all), groupKey: long, receiver: long }
+    await anybody('fromAlertmanager', { params: { key }, body })
+    const received = await alerts()
+    expect(received).toHaveLength(5)
+    const [tall, link, wide] = ['long', 'link', 'many'].map(name => received.find(({ dedupKey }) => dedupKey === name))
+    expect([tall?.title, tall?.labels.stack]).toEqual([`${'x'.repeat(299)}…`, `${'x'.repeat(999)}…`])
+    expect(tall?.description.length).toBeLessThanOrEqual(20_000)
+    expect(tall?.description).toContain(
+      'title is cut at 300 of 30,000 characters; label stack is cut at 1,000 of 30,000 characters; description is cut at 18,000',
+    )
+    expect(link).toMatchObject({ links: [{ text: 'Alertmanager' }], description: expect.stringContaining('link Alert source is omitted') })
+    expect(Object.keys(wide?.labels ?? {})).toHaveLength(50)
+    expect(wide?.description).toMatch(/11 of 61 labels are omitted: label_49, label_50/)
+    await anybody('fromAlertmanager', { params: { key }, body: { ...payload(), alerts: [{ ...firing(`${long}1`), status: 'resolved' }] } })
+    expect((await alerts()).filter(({ status }) => status === 'open')).toHaveLength(4)
+  })
+
+  test('takes groups of more than a thousand, bytes that are not UTF-8 and deep values; what is no JSON, or has no alerts, is refused', async ({ world }) => {
+    const { key, anybody, lead } = await integration(world, 'alertmanager')
+    const send = (body: string | Uint8Array<ArrayBuffer>) =>
+      fetch(`${world.origin}/in/${key}/alertmanager`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const group = payload(
+      ...Array.from({ length: 1_500 }, (_, n) => firing(`g${n}`, { severity: 'info', a: 'x', b: 'x', c: 'x', d: 'x', e: 'x', f: 'x', ...many(30) })),
+    )
+    expect(await anybody('fromAlertmanager', { params: { key }, body: group })).toEqual({ accepted: 1_500 })
+    const latin = Buffer.from(JSON.stringify(payload(firing('latin', {}, { summary: 'disque pl\u00e9in' }))), 'latin1')
+    expect((await send(Uint8Array.from(latin))).status).toBe(200)
+    expect((await lead.call('alerts', { query: { limit: 1 } })).items).toMatchObject([{ title: 'disque pl\ufffdin' }])
+    const deep = `${'['.repeat(5_000)}${']'.repeat(5_000)}`
+    expect((await send(`{"version":"4","extra":${deep},"alerts":[${JSON.stringify(firing('deep'))}]}`)).status).toBe(200)
+    for (const body of ['{"version": "4"', '"text"', '[]', '', JSON.stringify({ version: '4', alerts: [] })]) expect((await send(body)).status).toBe(400)
+    expect((await send(`[${'1,'.repeat(300_000)}1]`)).status).toBe(400)
+  })
+
   test('is refused with a key that is wrong, of another kind, or revoked, and with another version; nothing is stored', async ({ world }) => {
     const { key, alerts, anybody, lead, source } = await integration(world, 'alertmanager')
     const body = payload(firing('a1'))
@@ -88,6 +151,8 @@ describe('fromAlertmanager', () => {
     expect(await alerts()).toEqual([])
   })
 })
+
+const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`label_${n}`, 'x']))
 
 describe('PagerDuty’s Events API', () => {
   const trigger = (severity: 'critical' | 'error' | 'warning' | 'info', dedup_key?: string) => ({
@@ -139,6 +204,33 @@ describe('PagerDuty’s Events API', () => {
     const received = await alerts()
     expect(received.map(({ dedupKey }) => dedupKey).toSorted()).toEqual(replies.map(reply => reply.dedup_key).toSorted())
     expect(received.find(({ dedupKey }) => dedupKey === replies[1]?.dedup_key)).toMatchObject({ service: { id: other.id } })
+  })
+
+  test('a trigger with odd characters or long texts pages at both addresses; a summary that is cut stands whole in the description', async ({ world }) => {
+    const { key, anybody, alerts, primary } = await integration(world, 'pagerduty')
+    const long = 'x'.repeat(5_000)
+    const odd = trigger('critical', 'odd \0')
+    const deep = `{"__proto__": {"isAdmin": true}, "deep": ${'['.repeat(200)}${']'.repeat(200)}}`
+    await anybody('fromPagerDutyIntegration', { params: { key }, body: { ...odd, payload: { ...odd.payload, summary: 'disk full \ud83d' } } })
+    await world.settle()
+    primary.expectPage(/disk full \ufffd/)
+    const tall = {
+      ...trigger('critical', long),
+      client: long,
+      client_url: `http://siem.test/${long}`,
+      links: Array.from({ length: 25 }, () => ({ href: 'http://siem.test' })),
+    }
+    const payload = { ...tall.payload, summary: `Long ${long}`, source: long, component: long, custom_details: JSON.parse(deep) }
+    await anybody('fromPagerDuty', { body: { routing_key: key, ...tall, payload } })
+    await world.settle()
+    primary.expectPage(/Long/)
+    const received = await alerts()
+    const found = received.find(({ title }) => title.startsWith('Long'))
+    expect(found?.title).toBe(`Long ${'x'.repeat(294)}…`)
+    for (const part of [`Long ${long}`, '(__proto__)', 'nested too deeply', 'title is cut', 'label source is cut', '5 of 25 links are omitted', 'link x'])
+      expect(found?.description).toContain(part)
+    for (const dedup_key of ['odd \0', long]) await anybody('fromPagerDutyIntegration', { params: { key }, body: { event_action: 'resolve', dedup_key } })
+    expect((await alerts()).map(({ status }) => status)).toEqual(['resolved', 'resolved'])
   })
 
   test('both addresses refuse a key that is wrong, of another kind, or revoked, and name the field that is missing', async ({ world }) => {

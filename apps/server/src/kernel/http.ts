@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,6 +17,7 @@ import { constraintProblem } from './constraints.ts'
 import { type Database, isUnavailable, type Reader, type Tx, transactionRetried } from './database.ts'
 import type { Drain } from './drain.ts'
 import type { ReceivedFile } from './files.ts'
+import { readForeignJson } from './foreign-body.ts'
 import { describeRequest, type Idempotency, type Once, readKey } from './idempotency.ts'
 import { newId } from './ids.ts'
 import { AppProblem, problemDetails } from './problems.ts'
@@ -163,9 +165,16 @@ export async function openHttp(
   http.removeContentTypeParser('text/plain')
   // Many clients send the type of a body also where there is none, as to a route that takes none.
   const parseJson = http.getDefaultJsonParser('error', 'error')
-  http.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>
-    body === '' ? done(null, undefined) : parseJson(request, body, done),
-  )
+  http.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length === 0) return done(null, undefined)
+    try {
+      if (request.routeOptions.config.isFromOtherSoftware) return done(null, readForeignJson(body))
+      if (!isUtf8(body)) throw new AppProblem('invalid', 'Body must be UTF-8.')
+    } catch (error) {
+      return done(error instanceof Error ? error : new Error(String(error)), undefined)
+    }
+    return parseJson(request, body.toString(), done)
+  })
   http.setErrorHandler((error, request, reply) => {
     if (problemOf(error).kind === 'unexpected') metrics.unexpected.inc({ kind: 'request' })
     return sendProblem(error, request, reply, log)
@@ -203,6 +212,13 @@ function traceOf(request: FastifyRequest): { requestId: string; traceId?: string
 
 const digestOf = (credential: string | undefined) => (credential === undefined ? '' : secretDigest(credential).slice(0, 16))
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body is read as `readForeignJson` does. */
+    isFromOtherSoftware?: boolean
+  }
+}
+
 /** Mounts bindings: parse once, authorise, handle in a transaction, answer. */
 export function mount<Caller>(http: FastifyInstance, services: HttpServices<Caller>, bindings: readonly Binding<Caller>[]): void {
   for (const binding of bindings) {
@@ -211,6 +227,7 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
       method: route.method,
       url: route.path.replace(/\{(\w+)\}/g, ':$1'),
       config: {
+        ...(route.isFromOtherSoftware ? { isFromOtherSoftware: true } : {}),
         rateLimit: {
           max: route.perMinute ?? 1_200,
           timeWindow: 60_000,
@@ -237,7 +254,7 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
     const call = {
       params: parse(route.params, request.params, 'path'),
       query: parse(route.query, request.query, 'query'),
-      body: parse(route.body, form ? form.fields : request.body, 'body'),
+      body: parse(route.body, form ? form.fields : request.body, 'body', route.isFromOtherSoftware),
       caller,
       files: form?.files ?? [],
       connection: connectionOf(services.config, request, reply),
@@ -284,9 +301,9 @@ async function repeatOf<Caller>(
   }
 }
 
-function parse(schema: z.ZodType | undefined, value: unknown, part: 'path' | 'query' | 'body'): unknown {
+function parse(schema: z.ZodType | undefined, value: unknown, part: 'path' | 'query' | 'body', isCleaned = false): unknown {
   if (!schema) return undefined
-  const unacceptable = findUnacceptable(value)
+  const unacceptable = isCleaned ? undefined : findUnacceptable(value)
   if (unacceptable) throw new AppProblem('invalid', `${unacceptable.path || part}: ${unacceptable.message}.`, [unacceptable])
   const parsed = validate(schema, value ?? {})
   if ('data' in parsed) return parsed.data

@@ -34,7 +34,7 @@ class Names {
 const peopleOf = async (tx: Tx) =>
   new Names(
     'person',
-    (await listPeople(tx)).filter(one => one.isActive).map(one => [one.email, one.id] as const),
+    (await listPeople(tx)).map(one => [one.email, one.id] as const),
   )
 const teamsOf = async (tx: Tx) =>
   new Names(
@@ -47,17 +47,27 @@ const schedulesOf = async (tx: Tx) =>
     [...(await readSnapshot(tx)).rows.values()].map(row => [row.name, row.id] as const),
   )
 
+interface Planned {
+  readonly wanted: OrganizationFile
+  readonly plan: readonly PlanLine[]
+  /** The people named in the file who are deactivated: they keep their slots, in which nobody is on call. */
+  readonly left: readonly { readonly id: string; readonly email: string }[]
+}
+
 /** Does what a plan says, in the order in which things lean on each other; whole, or with the transaction not at all. */
-export async function applyOrganization(tx: Tx, context: AppContext, caller: Caller, wanted: OrganizationFile, plan: readonly PlanLine[]): Promise<void> {
+export async function applyOrganization(tx: Tx, context: AppContext, caller: Caller, { wanted, plan, left: gone }: Planned): Promise<void> {
   const isDue = (kind: PlanLine['kind'], name: string) => plan.some(line => line.kind === kind && line.name === name && line.action !== 'keep')
+  const left: Left = { emails: new Set(gone.map(one => one.email)), ids: gone.map(one => one.id) }
   await applyPeople(tx, context, caller, wanted)
-  await applyTeams(tx, caller, wanted, isDue)
-  await applySchedules(tx, context, caller, wanted, isDue)
-  // Policies name tiers, and routing rules name policies: the tiers come first.
-  for (const [i, team] of wanted.teams.entries()) if (isDue('team', team.name)) await applyTiers(tx, context, caller, team, `teams.${i}`)
-  await applyPolicies(tx, caller, wanted, isDue)
+  await applyTeams(tx, caller, wanted, isDue, left)
+  await applySchedules(tx, context, caller, wanted, isDue, left)
+  const teams = [...wanted.teams.entries()].filter(([, team]) => isDue('team', team.name))
+  // Policies name tiers, and routing rules name policies: tiers come first, and those that go do so when no policy names them any more.
+  for (const [i, team] of teams) await applyTiers(tx, context, caller, team, `teams.${i}`)
+  await applyPolicies(tx, caller, wanted, isDue, left)
   await applyServices(tx, caller, wanted, isDue)
-  for (const [i, team] of wanted.teams.entries()) if (isDue('team', team.name)) await applyRouting(tx, context, caller, team, `teams.${i}`)
+  for (const [i, team] of teams) await applyRouting(tx, context, caller, team, `teams.${i}`, left)
+  for (const [i, team] of teams) await removeTiers(tx, context, caller, team, `teams.${i}`)
   const changed = plan.filter(line => line.action !== 'keep')
   if (changed.length > 0)
     await record(tx, {
@@ -81,9 +91,13 @@ async function applyPeople(tx: Tx, context: AppContext, caller: Caller, { people
   }
 }
 
+interface Left {
+  readonly emails: ReadonlySet<string>
+  readonly ids: readonly string[]
+}
 type IsDue = (kind: PlanLine['kind'], name: string) => boolean
 
-async function applyTeams(tx: Tx, caller: Caller, { teams }: OrganizationFile, isDue: IsDue): Promise<void> {
+async function applyTeams(tx: Tx, caller: Caller, { teams }: OrganizationFile, isDue: IsDue, left: Left): Promise<void> {
   const people = await peopleOf(tx)
   const there = new Map((await listTeams(tx)).map(team => [team.name, team]))
   for (const [i, team] of teams.entries()) {
@@ -91,12 +105,15 @@ async function applyTeams(tx: Tx, caller: Caller, { teams }: OrganizationFile, i
     const before = there.get(team.name)
     const kind = team.kind ?? before?.kind
     if (kind === undefined) throw invalid(`teams.${i}.kind`, 'is required for a new team: security or engineering')
-    const memberIds = team.members?.map((email, n) => people.idOf(email, `teams.${i}.members.${n}`)) ?? before?.members.map(member => member.id) ?? []
+    const memberIds =
+      team.members?.flatMap((email, n) => (left.emails.has(email) ? [] : people.idOf(email, `teams.${i}.members.${n}`))) ??
+      before?.members.map(member => member.id) ??
+      []
     await saveTeam(tx, caller, { id: before?.id, name: team.name, kind, memberIds })
   }
 }
 
-async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { schedules }: OrganizationFile, isDue: IsDue): Promise<void> {
+async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { schedules }: OrganizationFile, isDue: IsDue, left: Left): Promise<void> {
   const people = await peopleOf(tx)
   const teams = await teamsOf(tx)
   const current = new Map((await readOrganization(tx)).schedules.map(one => [scheduleKey(one), one]))
@@ -120,22 +137,24 @@ async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { sch
         }),
       }))
     const before = [...(await readSnapshot(tx, [teamId])).rows.values()].find(row => row.name === name)
-    const { id } = await saveSchedule(tx, context, caller, teamId, {
+    const saved = {
       ...{ name, timeZone, merge, needsApprenticeship, layers: layersOf(schedule.layers, `${path}.layers`) },
       ...(before ? { id: before.id, version: before.version } : {}),
-    })
+    }
+    const { id } = await saveSchedule(tx, context, caller, teamId, saved, left.ids)
     const there = current.get(scheduleKey(schedule))
-    for (const one of missing(there?.overrides ?? [], overrides, tx.now))
+    for (const one of missing(there?.overrides ?? [], overrides, tx.now, left.emails))
       await addOverride(tx, context, caller, id, {
         ...one,
         participants: one.participants.map(email => people.idOf(email, `${path}.overrides`)),
         reason: 'from a file',
       })
-    for (const one of missing(there?.temporaries ?? [], temporaries, tx.now))
+    for (const one of missing(there?.temporaries ?? [], temporaries, tx.now, left.emails))
       await addTemporary(tx, context, caller, id, { ...one, layers: layersOf(one.layers, `${path}.temporaries`), reason: 'from a file' })
     const off = await listTimeOff(tx)
     for (const [n, { participant, start, end }] of absences.entries()) {
       if (end === undefined) throw invalid(`${path}.absences.${n}.end`, 'is required; to remove people who left, deactivate them on the People page')
+      if (left.emails.has(participant)) continue
       const personId = people.idOf(participant, `${path}.absences.${n}.participant`)
       if (end > tx.now && !off.some(one => one.person.id === personId && one.end === end))
         await addTimeOff(tx, context, caller, { personId, start, end, reason: 'from a file' })
@@ -149,8 +168,6 @@ async function settingsOf(tx: Tx, teamId: string) {
   return found?.settings ?? { ...teamOnCallDefaults, version: undefined }
 }
 
-const idOf = (tier: { id: string } | undefined) => (tier === undefined ? {} : { id: tier.id })
-
 const saysNothing = ({ name: _name, kind: _kind, members: _members, ...rest }: TeamFile) => Object.values(rest).every(value => value === undefined)
 
 async function applyTiers(tx: Tx, context: AppContext, caller: Caller, team: TeamFile, path: string): Promise<void> {
@@ -158,16 +175,19 @@ async function applyTiers(tx: Tx, context: AppContext, caller: Caller, team: Tea
   const teamId = (await teamsOf(tx)).idOf(team.name, path)
   const before = await settingsOf(tx, teamId)
   const schedules = await schedulesOf(tx)
+  const same = sameTiers(before.tiers, team.tiers ?? [])
+  const tiers = team.tiers?.map(({ name, schedule, position = 0, hours }, n) => {
+    const id = same[n]?.id
+    return {
+      ...{ name, scheduleId: schedules.idOf(schedule, `${path}.tiers.${n}.schedule`), position },
+      ...(hours ? { hours } : {}),
+      ...(id === undefined ? {} : { id }),
+    }
+  })
   await saveTeamOnCall(tx, context, caller, teamId, {
     ...before,
     timeZone: team.timeZone ?? before.timeZone,
-    tiers:
-      team.tiers?.map(({ name, schedule, position = 0, hours }, n) => ({
-        ...{ name, scheduleId: schedules.idOf(schedule, `${path}.tiers.${n}.schedule`), position },
-        ...(hours ? { hours } : {}),
-        // A tier is told by its name in a file: what pages it goes on doing so.
-        ...idOf(before.tiers.find(tier => tier.name === name)),
-      })) ?? before.tiers,
+    tiers: tiers ? [...tiers, ...before.tiers.filter(tier => !same.includes(tier))] : before.tiers,
     longestDays: team.longestDays ?? before.longestDays,
     longestNights: team.longestNights ?? before.longestNights,
     highFrom: team.highFrom ?? before.highFrom,
@@ -177,8 +197,32 @@ async function applyTiers(tx: Tx, context: AppContext, caller: Caller, team: Tea
   })
 }
 
-/** Turns targets of a file into those of the API. */
-async function targetsFor(tx: Tx, teamId: string): Promise<(target: TargetShape, path: string) => PageTarget> {
+interface NamedTier {
+  readonly name: string
+}
+
+/**
+ * The tier that each of the wanted ones was before: of the same name, or else in the same place under a name that is gone. What pages it goes on doing so.
+ */
+export function sameTiers<Tier extends NamedTier>(before: readonly Tier[], wanted: readonly NamedTier[]): (Tier | undefined)[] {
+  const isIn = (tiers: readonly NamedTier[], name: string) => tiers.some(tier => tier.name === name)
+  return wanted.map(({ name }, n) => {
+    const inPlace = before[n]
+    return before.find(tier => tier.name === name) ?? (inPlace && !isIn(wanted, inPlace.name) ? inPlace : undefined)
+  })
+}
+
+/** Removes the tiers that a file no longer has. @throws AppProblem conflict while a policy or fallback that the file leaves as it is names one */
+async function removeTiers(tx: Tx, context: AppContext, caller: Caller, { name, tiers }: TeamFile, path: string): Promise<void> {
+  if (tiers === undefined) return
+  const teamId = (await teamsOf(tx)).idOf(name, path)
+  const before = await settingsOf(tx, teamId)
+  const kept = before.tiers.filter(tier => tiers.some(one => one.name === tier.name))
+  if (kept.length < before.tiers.length) await saveTeamOnCall(tx, context, caller, teamId, { ...before, tiers: kept })
+}
+
+/** Turns targets of a file into those of the API. Of a team whose tiers the file names, the others are about to go. */
+async function targetsFor(tx: Tx, teamId: string, tiersInFile: readonly NamedTier[] | undefined): Promise<(target: TargetShape, path: string) => PageTarget> {
   const people = await peopleOf(tx)
   const teams = await teamsOf(tx)
   const schedules = await schedulesOf(tx)
@@ -194,27 +238,29 @@ async function targetsFor(tx: Tx, teamId: string): Promise<(target: TargetShape,
     if ('schedule' in target) return { kind: 'schedule', scheduleId: schedules.idOf(target.schedule, path), position: target.position ?? 0 }
     if ('channel' in target) return { kind: 'channel', channelId: channels.idOf(target.channel, path) }
     const tier = tiers.find(one => one.name === target.tier)
-    if (tier === undefined) throw invalid(path, `names the tier ${target.tier}, which does not exist in the team`)
+    if (tier === undefined || tiersInFile?.some(one => one.name === tier.name) === false)
+      throw invalid(path, `names the tier ${target.tier}, which does not exist in the team`)
     return { kind: 'tier', tierId: tier.id }
   }
 }
 
-async function applyPolicies(tx: Tx, caller: Caller, { policies }: OrganizationFile, isDue: IsDue): Promise<void> {
+async function applyPolicies(tx: Tx, caller: Caller, { policies, teams: inFile }: OrganizationFile, isDue: IsDue, left: Left): Promise<void> {
   const teams = await teamsOf(tx)
   for (const [i, policy] of policies.entries()) {
     if (!isDue('policy', scheduleKey(policy))) continue
     const teamId = teams.idOf(policy.team, `policies.${i}.team`)
-    const targetOf = await targetsFor(tx, teamId)
+    const targetOf = await targetsFor(tx, teamId, inFile.find(team => team.name === policy.team)?.tiers)
     const before = (await listPolicies(tx)).find(one => one.teamId === teamId && one.name === policy.name)
     const levels = policy.levels.map(({ targets, ...level }, n) => ({
       ...level,
       targets: targets.map((target, m) => targetOf(target, `policies.${i}.levels.${n}.targets.${m}`)),
     }))
-    await savePolicy(tx, caller, teamId, {
+    const saved = {
       ...{ name: policy.name, repeats: policy.repeats, businessHours: policy.businessHours ?? null },
       levels,
       ...(before ? { id: before.id, version: before.version } : {}),
-    })
+    }
+    await savePolicy(tx, caller, teamId, saved, left.ids)
   }
 }
 
@@ -233,7 +279,7 @@ async function applyServices(tx: Tx, caller: Caller, { services }: OrganizationF
   }
 }
 
-async function applyRouting(tx: Tx, context: AppContext, caller: Caller, team: TeamFile, path: string): Promise<void> {
+async function applyRouting(tx: Tx, context: AppContext, caller: Caller, team: TeamFile, path: string, left: Left): Promise<void> {
   if (team.policy === undefined && team.routing === undefined && team.fallback === undefined) return
   const teamId = (await teamsOf(tx)).idOf(team.name, path)
   const before = await settingsOf(tx, teamId)
@@ -245,8 +291,8 @@ async function applyRouting(tx: Tx, context: AppContext, caller: Caller, team: T
     'service',
     (await listServices(tx)).map(service => [service.name, service.id] as const),
   )
-  const targetOf = await targetsFor(tx, teamId)
-  await saveTeamOnCall(tx, context, caller, teamId, {
+  const targetOf = await targetsFor(tx, teamId, team.tiers)
+  const settings = {
     ...before,
     policyId: team.policy === undefined ? before.policyId : own.idOf(team.policy, `${path}.policy`),
     fallback: team.fallback?.map((target, n) => targetOf(target, `${path}.fallback.${n}`)) ?? before.fallback,
@@ -257,5 +303,6 @@ async function applyRouting(tx: Tx, context: AppContext, caller: Caller, team: T
         policyId: own.idOf(rule.policy, `${path}.routing.${n}.policy`),
         ...(rule.urgency ? { urgency: rule.urgency } : {}),
       })) ?? before.routing,
-  })
+  }
+  await saveTeamOnCall(tx, context, caller, teamId, settings, left.ids)
 }

@@ -148,3 +148,130 @@ describe('exportOrganization', () => {
     await expect(world.client()('exportOrganization')).rejects.toMatchObject(refusal('not-signed-in'))
   })
 })
+
+describe('tiers in files', () => {
+  const [response, payments] = file.teams
+  const [policy] = file.policies
+  const named = (names: readonly string[], targets: readonly string[]) => ({
+    ...file,
+    teams: [
+      {
+        ...response,
+        tiers: names.map((name, position) => ({ name, schedule: 'Daily', position, hours: [] })),
+        holidays: [],
+        fallback: targets.map(tier => ({ tier })),
+      },
+      payments,
+    ],
+    policies: [{ ...policy, levels: targets.map(tier => ({ targets: [{ tier }], waitMinutes: 7 })) }],
+  })
+  const tiersOf = async (person: Person) => (await person.call('onCall')).find(one => one.team.name === 'Response')?.settings?.tiers ?? []
+
+  test('a tier is renamed, or removed with its level, in one file; what stays keeps its id', async ({ world }) => {
+    const administrator = await applied(world)
+    const steps: [string[], string[]][] = [
+      [
+        ['first', 'second'],
+        ['first', 'second'],
+      ],
+      [
+        ['primary', 'second'],
+        ['primary', 'second'],
+      ],
+      [['second'], ['second']],
+    ]
+    const [before] = await tiersOf(administrator)
+    for (const [tiers, targets] of steps) {
+      const wanted = named(tiers, targets)
+      await apply(administrator, wanted)
+      expect(due(await apply(administrator, wanted))).toEqual([])
+      const now = await tiersOf(administrator)
+      expect(now.map(({ name }) => name)).toEqual(tiers)
+      if (tiers.length === 2) expect(now[0]?.id).toBe(before?.id)
+    }
+    const [last] = await tiersOf(administrator)
+    expect((await administrator.call('policies')).find(({ name }) => name === 'Default')?.levels).toMatchObject([{ targets: [{ tierId: last?.id }] }])
+    await world.alert({ service: 'billing', severity: 'medium' })
+    world.expectMail(ada.email, /billing/)
+  })
+
+  test('one that a level still names is not removed: the file is refused, and all stays', async ({ world }) => {
+    const administrator = await applied(world)
+    const before = await read(administrator)
+    await expect(apply(administrator, { teams: [{ ...response, tiers: [] }] })).rejects.toMatchObject(refusal('conflict'))
+    const dangling = { ...named(['first'], ['first']), policies: [{ ...policy, levels: [{ targets: [{ tier: 'primary' }], waitMinutes: 7 }] }] }
+    await expect(apply(administrator, { ...dangling, policies: [{ ...dangling.policies[0], repeats: 3 }] })).rejects.toMatchObject(
+      refusal('invalid', 'policies.0.levels.0.targets.0'),
+    )
+    expect(await read(administrator)).toEqual(before)
+  })
+})
+
+describe('who has left', () => {
+  const soon = '2030-01-01T00:00:00.000Z'
+  const everywhere = {
+    ...file,
+    teams: [{ ...file.teams[0], fallback: [{ person: ben.email }] }, file.teams[1]],
+    schedules: [{ ...file.schedules[0], overrides: [{ participants: [ben.email], start: '2029-12-30T00:00:00.000Z', end: soon }] }],
+    policies: [{ ...file.policies[0], levels: [{ targets: [{ tier: 'primary' }, { person: ben.email }], waitMinutes: 7 }] }],
+  }
+
+  test('stays deactivated and in place, with a warning; the rest of the file is applied, and an export changes nothing', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    await apply(administrator, everywhere)
+    const gone = (await administrator.call('people')).people.find(({ email }) => email === ben.email)
+    await administrator.call('changePerson', { params: { id: gone?.id ?? '' }, body: { isActive: false } })
+    await world.settle()
+    world.takeMails()
+    const warning = { action: 'keep', kind: 'person', name: ben.email, warning: `${ben.email} is deactivated` }
+
+    const exported = await read(administrator)
+    const again = await apply(administrator, exported)
+    expect([due(again), again[0]]).toEqual([[], expect.objectContaining(warning)])
+    expect(await read(administrator)).toEqual(exported)
+
+    const plan = await apply(administrator, everywhere)
+    expect([due(plan), plan.filter(line => line.warning !== undefined)]).toEqual([[], [expect.objectContaining(warning)]])
+
+    // Everything that names them can still be changed, and new things may name them: they are on call in none.
+    const [schedule] = everywhere.schedules
+    const [policy] = everywhere.policies
+    const changed = {
+      ...everywhere,
+      teams: [{ ...everywhere.teams[0], highFrom: 'low' as const }, everywhere.teams[1]],
+      schedules: [
+        { ...schedule, timeZone: 'Europe/Berlin', absences: [{ participant: ben.email, start: '2029-01-01T00:00:00.000Z', end: soon }] },
+        { ...schedule, name: 'Second', overrides: [{ participants: [ben.email], start: '2029-12-01T00:00:00.000Z', end: soon }] },
+      ],
+      policies: [
+        { ...policy, repeats: 4 },
+        { ...policy, name: 'Second' },
+      ],
+    }
+    expect(due(await apply(administrator, changed)).toSorted()).toEqual([
+      ...['add policy Response / Second', 'add schedule Response / Second', 'change policy Response / Default'],
+      ...['change schedule Response / Daily', 'change team Response'],
+    ])
+    expect(due(await apply(administrator, changed))).toEqual([])
+    expect(due(await apply(administrator, await read(administrator)))).toEqual([])
+    expect((await administrator.call('people')).people.find(({ email }) => email === ben.email)).toMatchObject({ isActive: false })
+    await world.alert({ service: 'billing', severity: 'medium' })
+    await world.advance({ days: 1 })
+    await world.settle()
+    expect(world.takeMails().flatMap(mail => mail.to)).not.toContain(ben.email)
+  })
+})
+
+test('an item that is named twice is refused with both places, of each kind', async ({ world }) => {
+  const administrator = await world.person('administrator')
+  for (const kind of ['people', 'teams', 'schedules', 'policies', 'services'] as const) {
+    const [first] = file[kind]
+    const twice = { ...file, [kind]: [...file[kind], { ...first }] }
+    const path = `organization.${kind}.${file[kind].length}.${kind === 'people' ? 'email' : 'name'}`
+    const message = expect.stringMatching(new RegExp(`^must be unique. ${kind}\\.0 is `))
+    await expect(apply(administrator, twice, true)).rejects.toMatchObject({ problem: { status: 400, errors: [{ path, message }] } })
+  }
+  const [schedule] = file.schedules
+  const elsewhere = { ...file, schedules: [...file.schedules, { ...schedule, team: 'Payments' }] }
+  expect(due(await apply(administrator, elsewhere, true))).toContain('add schedule Payments / Daily')
+})

@@ -3,7 +3,7 @@ import { and, eq, inArray, sql } from 'drizzle-orm'
 import { type AppContext, findPerson, people } from '../access/index.ts'
 import { teamMembers } from '../directory/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
-import { AppProblem, invalid } from '../kernel/problems.ts'
+import { AppProblem } from '../kernel/problems.ts'
 import { type Answer, type AnswerDesk, type Answered, answerHelp } from '../notify/index.ts'
 import type { PageRow } from './escalation.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, snoozePage } from './pages.ts'
@@ -47,7 +47,7 @@ export async function answerPages(tx: Tx, context: AppContext, responder: Respon
     return `Added ${added.map(person => person.name).join(' and ')}: ${what}`
   }
   const minutes = SnoozeMinutes.safeParse(answer.minutes)
-  if (!minutes.success) throw invalid('minutes', minutes.error.issues[0]?.message ?? 'must be a number of minutes')
+  if (!minutes.success) throw refused('The snooze', 'minutes', minutes.error.issues[0]?.message ?? 'must be a number of minutes')
   for (const page of open) {
     const taken = await acknowledgePage(tx, context, responder.actor, responder.personId, page.id)
     if (taken.acknowledgedById !== responder.personId) throw new AppProblem('conflict', 'Only the person who acknowledged the page can snooze it.')
@@ -55,6 +55,9 @@ export async function answerPages(tx: Tx, context: AppContext, responder: Respon
   }
   return `Snoozed for ${answer.minutes} minutes: ${what}`
 }
+
+/** What is wrong with an answer: its sentence is read in a chat or a mail, where fields have no names. */
+const refused = (what: string, path: string, message: string) => new AppProblem('invalid', `${what} ${message}.`, [{ path, message }])
 
 /**
  * Somebody by email address, or by name among the teams of some pages: the link of a page reveals nobody's name.
@@ -81,8 +84,8 @@ export async function findColleague(
   const whole = members.filter(one => one.name.toLowerCase() === text)
   const found = whole.length > 0 ? whole : members.filter(one => one.name.toLowerCase().split(/\s+/).includes(text))
   const [only, ...more] = found
-  if (only === undefined) throw invalid(field, `must be the name of a team member or the email address of an active user, not “${said.trim()}”`)
-  if (more.length > 0) throw invalid(field, `matches more than one team member: “${said.trim()}”. Use an email address`)
+  if (only === undefined) throw refused('The person', field, `must be the name of a team member or the email address of an active user, not “${said.trim()}”`)
+  if (more.length > 0) throw refused('The person', field, `matches more than one team member: “${said.trim()}”. Use an email address`)
   return only
 }
 

@@ -194,7 +194,7 @@ describe('a policy', () => {
 
   test('that is used cannot be removed', async ({ world }) => {
     const { lead, policy, policyOf, team } = await teamWith(world, [tier(0)])
-    await expect(lead.call('removePolicy', { params: { id: policy.id } })).rejects.toThrow(/uses this escalation policy/)
+    await expect(lead.call('removePolicy', { params: { id: policy.id } })).rejects.toThrow(`The team ${team.name} uses this escalation policy`)
     const spare = await lead.call('savePolicy', { params: { id: team.id }, body: { name: 'Spare', levels: policyOf([tier(0)]) } })
     await lead.call('removePolicy', { params: { id: spare.id } })
   })

@@ -11,7 +11,7 @@ import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { onCallSettings, type Settings } from '../scheduling/index.ts'
 import { policies } from './tables.ts'
-import { assertTargets } from './targets.ts'
+import { assertTargets, personsIn } from './targets.ts'
 
 export type PolicyRow = typeof policies.$inferSelect
 const maxPolicies = 50
@@ -24,16 +24,27 @@ export async function listPolicies(reader: Reader): Promise<Policy[]> {
   return (await reader.db.select().from(policies).orderBy(asc(policies.name))).map(policyView)
 }
 
-/** Adds an escalation policy to a team, or changes one. Open pages follow it from their next level on. Saving it as it is changes nothing. */
-export async function savePolicy(tx: Tx, caller: Caller, teamId: string, input: RouteInput<typeof policyRoutes.savePolicy>['body']): Promise<Policy> {
+/**
+ * Adds an escalation policy to a team, or changes one. Open pages follow it from their next level on. Saving it as it is changes nothing. People who have left may remain in it.
+ * @param left people who may be named though they have left
+ */
+export async function savePolicy(
+  tx: Tx,
+  caller: Caller,
+  teamId: string,
+  input: RouteInput<typeof policyRoutes.savePolicy>['body'],
+  left: readonly string[] = [],
+): Promise<Policy> {
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
   const { id: given, version, ...values } = input
+  const own = await tx.db.select().from(policies).where(eq(policies.teamId, teamId)).for('update')
+  const before = given === undefined ? undefined : own.find(row => row.id === given)
   await assertTargets(
     tx,
     values.levels.flatMap(({ targets }, level) => targets.map((target, place) => ({ path: `levels.${level}.targets.${place}`, target }))),
+    [],
+    [...left, ...personsIn(before?.levels.flatMap(level => level.targets) ?? [])],
   )
-  const own = await tx.db.select().from(policies).where(eq(policies.teamId, teamId)).for('update')
-  const before = given === undefined ? undefined : own.find(row => row.id === given)
   if (given !== undefined && !before) throw notFound('policy')
   if (before && version === undefined) throw invalid('version', 'is required to change a policy')
   if (before && before.version !== version) throw changedMeanwhile()
@@ -73,8 +84,11 @@ export async function removePolicy(tx: Tx, caller: Caller, id: string): Promise<
   const [row] = await tx.db.select().from(policies).where(eq(policies.id, id)).for('update')
   if (!row) throw notFound('policy')
   const all = await tx.db.select().from(onCallSettings)
-  if (all.some(({ settings }) => settings.policyId === id || settings.routing.some(rule => rule.policyId === id)))
-    throw conflict('A team uses this escalation policy. Choose another policy for the team first.')
+  const using = all.find(({ settings }) => settings.policyId === id || settings.routing.some(rule => rule.policyId === id))
+  if (using) {
+    const [team] = await listTeams(tx, [using.teamId])
+    throw conflict(`The team ${team?.name} uses this escalation policy. Choose another policy for the team first.`)
+  }
   await tx.db.delete(policies).where(eq(policies.id, id))
   await record(tx, { actor: caller.actor, type: 'policy.removed', subject: { kind: 'policy', id }, data: { teamId: row.teamId, name: row.name } })
 }

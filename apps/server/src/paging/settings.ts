@@ -10,7 +10,7 @@ import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problem
 import { onCallOf, onCallSettings, recordShifts, type Settings, saveSchedule, schedules } from '../scheduling/index.ts'
 import { savePolicy } from './policies.ts'
 import { policies } from './tables.ts'
-import { assertTargets } from './targets.ts'
+import { assertTargets, personsIn } from './targets.ts'
 
 /** Sets the tiers of a team, its coverage requirements, and which pages escalate by which policy. Saving what is set changes nothing. */
 export async function saveTeamOnCall(
@@ -19,6 +19,7 @@ export async function saveTeamOnCall(
   caller: Caller,
   teamId: string,
   input: RouteInput<typeof schedulingRoutes.saveTeamOnCall>['body'],
+  left: readonly string[] = [],
 ): Promise<TeamOnCall> {
   const { version, ...given } = input
   const [before] = await tx.db.select().from(onCallSettings).where(eq(onCallSettings.teamId, teamId)).for('update')
@@ -26,7 +27,7 @@ export async function saveTeamOnCall(
   if (before && version === undefined) throw invalid('version', 'is required to change the on-call settings of a team')
   if (before && before.version !== version) throw changedMeanwhile()
   const settings = withTierIds(given, before?.settings)
-  await assertSettings(tx, settings)
+  await assertSettings(tx, settings, [...left, ...personsIn(before?.settings.fallback ?? [])])
   await assertTiersKept(tx, teamId, settings, before?.settings)
   if (before && isDeepStrictEqual(settings, before.settings)) return onCallOf(tx, teamId)
   if (before)
@@ -73,7 +74,7 @@ async function assertTiersKept(tx: Tx, teamId: string, settings: Settings, befor
   if (tier) throw conflict(`A fallback uses the tier ${tier.name}. Change the fallback first.`)
 }
 
-async function assertSettings(tx: Tx, settings: Settings): Promise<void> {
+async function assertSettings(tx: Tx, settings: Settings, left: readonly string[]): Promise<void> {
   const known = new Set((await tx.db.select({ id: policies.id }).from(policies)).map(row => row.id))
   const scheduleIds = new Set((await tx.db.select({ id: schedules.id }).from(schedules)).map(row => row.id))
   const serviceIds = await knownServices(
@@ -91,6 +92,7 @@ async function assertSettings(tx: Tx, settings: Settings): Promise<void> {
     tx,
     settings.fallback.map((target, i) => ({ path: `fallback.${i}`, target })),
     settings.tiers.map(tier => tier.id),
+    left,
   )
 }
 

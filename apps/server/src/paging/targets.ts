@@ -17,9 +17,10 @@ interface Named {
 /**
  * Checks that everything that is to be paged exists.
  * @param ownTiers tiers that are saved with the targets
+ * @param left people who may have left: they remain until they are replaced
  * @throws AppProblem invalid, naming the field
  */
-export async function assertTargets(reader: Reader, named: readonly Named[], ownTiers: readonly string[] = []): Promise<void> {
+export async function assertTargets(reader: Reader, named: readonly Named[], ownTiers: readonly string[] = [], left: readonly string[] = []): Promise<void> {
   const { db } = reader
   const idsOf = <Kind extends PageTarget['kind']>(kind: Kind, idOf: (target: Extract<PageTarget, { kind: Kind }>) => string) =>
     named.flatMap(({ target }) => (target.kind === kind ? [idOf(target as Extract<PageTarget, { kind: Kind }>)] : []))
@@ -38,7 +39,7 @@ export async function assertTargets(reader: Reader, named: readonly Named[], own
   const has = (rows: readonly { readonly id: string }[], id: string) => rows.some(row => row.id === id)
   const tierIds = new Set([...ownTiers, ...settings.flatMap(row => row.settings.tiers.map(tier => tier.id))])
   for (const { path, target } of named) {
-    if (target.kind === 'person' && !active.some(one => one.id === target.personId && one.isActive))
+    if (target.kind === 'person' && !active.some(one => one.id === target.personId && (one.isActive || left.includes(one.id))))
       throw invalid(`${path}.personId`, 'must be the ID of a person with an active account')
     if (target.kind === 'schedule' && !has(known, target.scheduleId)) throw invalid(`${path}.scheduleId`, 'must be the ID of an existing schedule')
     if (target.kind === 'channel' && !has(channels, target.channelId)) throw invalid(`${path}.channelId`, 'must be the ID of an existing team channel')
@@ -46,6 +47,9 @@ export async function assertTargets(reader: Reader, named: readonly Named[], own
     if (target.kind === 'tier' && !tierIds.has(target.tierId)) throw invalid(`${path}.tierId`, 'must be the ID of an existing tier')
   }
 }
+
+/** The people whom targets name. */
+export const personsIn = (targets: readonly PageTarget[]) => targets.flatMap(target => (target.kind === 'person' ? [target.personId] : []))
 
 /** Which policy, or which fallback, pages a target that `isIt` accepts, as a sentence that says what to change first; undefined where none does. */
 export async function targetUsage(reader: Reader, isIt: (target: PageTarget) => boolean, what: string): Promise<string | undefined> {

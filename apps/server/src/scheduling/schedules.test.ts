@@ -75,7 +75,7 @@ describe('a schedule', () => {
     )
     const rotation = { type: 'daily', every: 1, start: '2026-02-30T08:00' }
     await expect(lead.call('saveSchedule', body({ layers: [{ ...schedule.layers[0], rotation }] }))).rejects.toThrow(/layers.0.rotation.start/)
-    await expect(lead.call('removeSchedule', { params: { id: schedule.id } })).rejects.toThrow(/one of its tiers/)
+    await expect(lead.call('removeSchedule', { params: { id: schedule.id } })).rejects.toThrow(/The team Response uses this schedule for its tier primary/)
     expect((await lead.call('onCall'))[0]?.schedules[0]).toEqual(schedule)
   })
 })

@@ -26,13 +26,17 @@ export function scheduleView(row: ScheduleRow): Schedule {
   return { id, teamId, name, timeZone, merge, layers, needsApprenticeship, version }
 }
 
-/** Adds a schedule to a team, or changes one. Saving it as it is changes nothing. */
+/**
+ * Adds a schedule to a team, or changes one. Saving it as it is changes nothing.
+ * @param left people who may be named though they have left
+ */
 export async function saveSchedule(
   tx: Tx,
   context: AppContext,
   caller: Caller,
   teamId: string,
   input: z.output<typeof ScheduleInput> & { id?: string | undefined; version?: number | undefined },
+  left: readonly string[] = [],
 ): Promise<Schedule> {
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
   const { id: given, version, ...values } = input
@@ -42,7 +46,7 @@ export async function saveSchedule(
   const known = new Set(before?.layers.flatMap(peopleOf))
   await assertPeople(
     tx,
-    values.layers.flatMap(peopleOf).filter(id => !known.has(id)),
+    values.layers.flatMap(peopleOf).filter(id => !known.has(id) && !left.includes(id)),
     'layers.participants',
   )
   const id = given ?? newId()
@@ -101,7 +105,11 @@ export async function removeSchedule(tx: Tx, context: AppContext, caller: Caller
   const row = await lockSchedule(tx, id)
   const snapshot = await readSnapshot(tx)
   const using = [...snapshot.settings].find(([, { tiers }]) => tiers.some(one => one.scheduleId === id))
-  if (using) throw conflict('A team uses this schedule for one of its tiers. Change the tiers first.')
+  if (using) {
+    const [teamId, { tiers }] = using
+    const [team] = await listTeams(tx, [teamId])
+    throw conflict(`The team ${team?.name} uses this schedule for its tier ${tiers.find(one => one.scheduleId === id)?.name}. Change the tiers first.`)
+  }
   await context.usages.assertUnused(tx, 'schedule', id)
   await recordShifts(tx, context, [id], { isGone: true })
   await tx.db.delete(schedules).where(eq(schedules.id, id))

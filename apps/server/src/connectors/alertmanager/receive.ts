@@ -5,10 +5,13 @@ import type { AppContext } from '../../access/index.ts'
 import { type IncomingAlert, receiveAlerts, resolveBySource } from '../../alerts/index.ts'
 import { services } from '../../directory/index.ts'
 import type { Tx } from '../../kernel/database.ts'
-import { storable } from '../../kernel/text.ts'
+import { Fit, fitKey } from '../fit.ts'
 import { actorOfIntegration, openIntegration, scopeOfIntegration } from '../integrations.ts'
 
 type Payload = z.output<typeof AlertmanagerPayload>
+
+/** Alerts of a group that are stored at once: a statement has room for so many. */
+const batchSize = 1_000
 
 const severityOf: Readonly<Record<string, Severity>> = {
   critical: 'critical',
@@ -28,36 +31,31 @@ const severityOf: Readonly<Record<string, Severity>> = {
 /** Our alert for one of Alertmanager's, without its service. */
 export function fromAlertmanager(alert: Payload['alerts'][number], payload: Payload): Omit<IncomingAlert, 'serviceId'> {
   const { labels, annotations } = alert
-  const links = [
-    { url: alert.generatorURL, text: 'Alert source' },
-    { url: annotations.runbook_url ?? '', text: 'Runbook' },
-    { url: annotations.dashboard_url ?? '', text: 'Dashboard' },
-    { url: payload.externalURL, text: 'Alertmanager' },
-  ].filter(link => /^https?:\/\//.test(link.url) && URL.canParse(link.url))
-  return {
-    title: storable(annotations.summary || annotations.title || labels.alertname || 'Unnamed alert', 300),
+  const fit = new Fit()
+  const fitted = {
+    title: fit.title(annotations.summary || annotations.title || labels.alertname || 'Unnamed alert'),
     severity: severityOf[(labels.severity ?? '').toLowerCase()] ?? 'medium',
-    dedupKey: alert.fingerprint,
+    dedupKey: fitKey(alert.fingerprint),
     source: 'alertmanager',
-    labels: Object.fromEntries(
-      Object.entries(labels)
-        .slice(0, 50)
-        .map(([name, value]) => [storable(name, 100), storable(value, 1_000)]),
-    ),
-    links: links.slice(0, 20),
-    description: storable(annotations.description || annotations.message || '', 20_000),
-    observables: observablesOf(labels),
+    labels: fit.labels(labels),
+    links: fit.links([
+      { url: alert.generatorURL, text: 'Alert source' },
+      { url: annotations.runbook_url ?? '', text: 'Runbook' },
+      { url: annotations.dashboard_url ?? '', text: 'Dashboard' },
+      { url: payload.externalURL, text: 'Alertmanager' },
+    ]),
+    observables: observablesOf(labels, fit),
   }
+  return { ...fitted, description: fit.describe(annotations.description || annotations.message || '') }
 }
 
 /** What labels are by convention: the host and the address that an alert is about. */
-function observablesOf(labels: Readonly<Record<string, string>>): IncomingAlert['observables'] {
-  const host = labels.host ?? labels.hostname ?? labels.instance
-  const address = labels.src_ip ?? labels.client_ip
+function observablesOf(labels: Readonly<Record<string, string>>, fit: Fit): IncomingAlert['observables'] {
+  const address = labels.src_ip ?? labels.client_ip ?? ''
   return [
-    ...(host ? [{ kind: 'host' as const, value: storable(host, 2_000) }] : []),
-    ...(address ? [{ kind: address.includes(':') ? ('ipv6-addr' as const) : ('ipv4-addr' as const), value: storable(address, 2_000) }] : []),
-    ...(labels.user ? [{ kind: 'user-account' as const, value: storable(labels.user, 2_000) }] : []),
+    ...fit.observable('host', labels.host ?? labels.hostname ?? labels.instance ?? ''),
+    ...fit.observable(address.includes(':') ? 'ipv6-addr' : 'ipv4-addr', address),
+    ...fit.observable('user-account', labels.user ?? ''),
   ]
 }
 
@@ -70,8 +68,9 @@ export async function takeAlertmanager(tx: Tx, context: AppContext, key: string,
   const idOf = new Map(known.map(service => [service.name, service.id]))
   const incoming = firing.map(alert => ({ ...fromAlertmanager(alert, payload), serviceId: idOf.get(alert.labels.service ?? '') ?? source.serviceId }))
   const actor = actorOfIntegration(source)
-  if (incoming.length > 0) await receiveAlerts(tx, context, actor, scopeOfIntegration(source), incoming, source.isDemo)
-  const resolved = payload.alerts.filter(alert => alert.status === 'resolved').map(alert => alert.fingerprint)
+  for (let at = 0; at < incoming.length; at += batchSize)
+    await receiveAlerts(tx, context, actor, scopeOfIntegration(source), incoming.slice(at, at + batchSize), source.isDemo)
+  const resolved = payload.alerts.filter(alert => alert.status === 'resolved').map(alert => fitKey(alert.fingerprint))
   await resolveBySource(tx, context, actor, scopeOfIntegration(source), resolved)
   return { accepted: payload.alerts.length }
 }

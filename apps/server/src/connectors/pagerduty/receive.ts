@@ -6,7 +6,7 @@ import { acknowledgeBySource, receiveAlerts, resolveBySource } from '../../alert
 import { services } from '../../directory/index.ts'
 import type { Tx } from '../../kernel/database.ts'
 import { newId } from '../../kernel/ids.ts'
-import { storable } from '../../kernel/text.ts'
+import { Fit, fitKey } from '../fit.ts'
 import { actorOfIntegration, openIntegration, scopeOfIntegration } from '../integrations.ts'
 
 type Event = z.output<typeof PagerDutyEvent>
@@ -28,7 +28,7 @@ export async function takePagerDuty(
   const source = await openIntegration(tx, 'pagerduty', key, 1)
   const actor = actorOfIntegration(source)
   const scope = scopeOfIntegration(source)
-  const dedupKey = event.dedup_key ?? newId().replaceAll('-', '')
+  const dedupKey = event.dedup_key === undefined ? newId().replaceAll('-', '') : fitKey(event.dedup_key)
   if (event.event_action === 'acknowledge') await acknowledgeBySource(tx, context, actor, scope, dedupKey)
   if (event.event_action === 'resolve') await resolveBySource(tx, context, actor, scope, [dedupKey])
   if (event.event_action === 'trigger' && event.payload) {
@@ -45,30 +45,23 @@ export async function takePagerDuty(
         ([, value]) => value !== undefined,
       ),
     ) as Record<string, string>
-    await receiveAlerts(
-      tx,
-      context,
-      actor,
-      scope,
-      [
-        {
-          title: storable(payload.summary, 300),
-          severity: severityOf[payload.severity],
-          dedupKey,
-          source: source.name,
-          labels,
-          links: links.filter(link => /^https?:\/\//.test(link.url) && URL.canParse(link.url)).slice(0, 20),
-          description: payload.custom_details === undefined ? '' : details(payload.custom_details),
-          observables: [{ kind: 'host', value: payload.source }],
-          serviceId,
-        },
-      ],
-      source.isDemo,
-    )
+    const fit = new Fit()
+    const fitted = {
+      title: fit.title(payload.summary),
+      severity: severityOf[payload.severity],
+      dedupKey,
+      source: source.name,
+      labels: fit.labels(labels),
+      links: fit.links(links),
+      observables: fit.observable('host', payload.source),
+      serviceId,
+    }
+    const description = fit.describe(payload.custom_details === undefined ? '' : details(payload.custom_details))
+    await receiveAlerts(tx, context, actor, scope, [{ ...fitted, description }], source.isDemo)
   }
   return { status: 'success', message: 'Event processed', dedup_key: dedupKey }
 }
 
 function details(custom: unknown): string {
-  return storable(typeof custom === 'string' ? custom : JSON.stringify(custom, null, 2), 20_000)
+  return typeof custom === 'string' ? custom : JSON.stringify(custom, null, 2)
 }
