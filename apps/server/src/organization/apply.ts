@@ -16,15 +16,19 @@ type TeamFile = OrganizationFile['teams'][number]
 class Names {
   readonly #kind: string
   readonly #ids: Map<string, string>
-  constructor(kind: string, ids: Iterable<readonly [string, string]>) {
+  readonly #several: ReadonlySet<string>
+  /** @param several names that more than one has, so that none is meant */
+  constructor(kind: string, ids: Iterable<readonly [string, string]>, several: Iterable<string> = []) {
     this.#kind = kind
     this.#ids = new Map(ids)
+    this.#several = new Set(several)
   }
   find(name: string): string | undefined {
     return this.#ids.get(name)
   }
   /** @throws AppProblem invalid, naming the place in the file */
   idOf(name: string, path: string): string {
+    if (this.#several.has(name)) throw invalid(path, `names the ${this.#kind} ${name}, of which several teams have one. Rename it in one of them first`)
     const id = this.#ids.get(name)
     if (id === undefined) throw invalid(path, `names the ${this.#kind} ${name}, which exists neither on the server nor in the file`)
     return id
@@ -41,11 +45,18 @@ const teamsOf = async (tx: Tx) =>
     'team',
     (await listTeams(tx)).map(team => [team.name, team.id] as const),
   )
-const schedulesOf = async (tx: Tx) =>
-  new Names(
+/** Schedules as a team names them: its own one of a name comes first. */
+async function schedulesOf(tx: Tx, teamId: string): Promise<Names> {
+  const all = [...(await readSnapshot(tx)).rows.values()]
+  const own = new Set(all.flatMap(row => (row.teamId === teamId ? [row.name] : [])))
+  const meant = all.filter(row => row.teamId === teamId || !own.has(row.name))
+  const byName = Map.groupBy(meant, row => row.name)
+  return new Names(
     'schedule',
-    [...(await readSnapshot(tx)).rows.values()].map(row => [row.name, row.id] as const),
+    meant.map(row => [row.name, row.id] as const),
+    [...byName].flatMap(([name, rows]) => (rows.length > 1 ? [name] : [])),
   )
+}
 
 interface Planned {
   readonly wanted: OrganizationFile
@@ -174,7 +185,7 @@ async function applyTiers(tx: Tx, context: AppContext, caller: Caller, team: Tea
   if (saysNothing(team)) return
   const teamId = (await teamsOf(tx)).idOf(team.name, path)
   const before = await settingsOf(tx, teamId)
-  const schedules = await schedulesOf(tx)
+  const schedules = await schedulesOf(tx, teamId)
   const same = sameTiers(before.tiers, team.tiers ?? [])
   const tiers = team.tiers?.map(({ name, schedule, position = 0, hours }, n) => {
     const id = same[n]?.id
@@ -225,7 +236,7 @@ async function removeTiers(tx: Tx, context: AppContext, caller: Caller, { name, 
 async function targetsFor(tx: Tx, teamId: string, tiersInFile: readonly NamedTier[] | undefined): Promise<(target: TargetShape, path: string) => PageTarget> {
   const people = await peopleOf(tx)
   const teams = await teamsOf(tx)
-  const schedules = await schedulesOf(tx)
+  const schedules = await schedulesOf(tx, teamId)
   const channels = new Names(
     'channel',
     (await listTeamChannels(tx)).filter(channel => channel.teamId === teamId).map(channel => [channel.name, channel.id] as const),

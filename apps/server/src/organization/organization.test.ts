@@ -195,6 +195,28 @@ describe('tiers in files', () => {
     world.expectMail(ada.email, /billing/)
   })
 
+  test('a tier is of its own team’s schedule where another team has one of the same name; of one that two others have, none is meant', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    const daily = (team: string, person: string) => ({
+      ...{ name: 'Daily', team, timeZone: 'UTC' },
+      layers: [{ name: 'Days', participants: [person], rotation: { type: 'daily' as const, start: '2026-11-23T00:00' } }],
+    })
+    const team = (name: string) => ({ name, kind: 'security' as const, members: [ada.email, ben.email], timeZone: 'UTC' })
+    const tiers = [{ name: 'primary', schedule: 'Daily' }]
+    const both = {
+      people: [ada, ben],
+      teams: [{ ...team('Alpha'), tiers }, team('Beta')],
+      schedules: [daily('Alpha', ada.email), daily('Beta', ben.email)],
+    }
+    await apply(administrator, both)
+    const [alpha] = (await administrator.call('onCall')).filter(one => one.team.name === 'Alpha')
+    const [schedule] = alpha?.schedules ?? []
+    expect(alpha?.settings?.tiers[0]?.scheduleId).toBe(schedule?.id)
+    await expect(apply(administrator, { ...both, teams: [...both.teams, { ...team('Gamma'), tiers }] })).rejects.toThrow(
+      /names the schedule Daily, of which several teams have one/,
+    )
+  })
+
   test('one that a level still names is not removed: the file is refused, and all stays', async ({ world }) => {
     const administrator = await applied(world)
     const before = await read(administrator)
