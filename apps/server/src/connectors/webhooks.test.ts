@@ -260,3 +260,28 @@ test('integrations are made and revoked by leads, and their list shows no key', 
   await expect(lead.call('createIntegration', { body: { ...body, serviceId: source.id } })).rejects.toMatchObject(refusal('invalid', 'serviceId'))
   expect(await (await responder.call.raw('integrations')).text()).not.toContain(key)
 })
+
+test('our own API goes on refusing what it cannot store, and names the field', async ({ world }) => {
+  const lead = await world.person('lead')
+  const alert = { title: 'Odd', severity: 'low' as const }
+  for (const wrong of [{ description: 'a\0b' }, { description: 'disk full \ud83d' }, { description: 'x'.repeat(20_001) }])
+    await expect(lead.call('createAlerts', { body: { ...alert, ...wrong } })).rejects.toMatchObject(refusal('invalid', 'description'))
+  const administrator = await world.person('administrator')
+  const { secret } = await administrator.call('createApiKey', { body: { name: 'own', scopes: ['alerts:write'] } })
+  const send = async (body: string | Uint8Array<ArrayBuffer>) => {
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${secret}` }
+    const reply = await fetch(`${world.origin}/api/v1/alerts`, { method: 'POST', headers, body })
+    return [reply.status, await reply.text()]
+  }
+  expect(await send(Uint8Array.from(Buffer.from(JSON.stringify({ ...alert, title: 'pl\u00e9in' }), 'latin1')))).toEqual([
+    400,
+    expect.stringContaining('Body must be UTF-8.'),
+  ])
+  expect(await send(`{"title": "Odd", "severity": "low", "labels": {"__proto__": "x"}}`)).toEqual([
+    400,
+    expect.stringContaining('labels: must not have a field named __proto__.'),
+  ])
+  expect(await send('{')).toEqual([400, expect.stringContaining('Body is not valid JSON.')])
+  expect(await send(JSON.stringify(alert))).toEqual([202, expect.any(String)])
+  expect((await lead.call('alerts', {})).items).toHaveLength(1)
+})

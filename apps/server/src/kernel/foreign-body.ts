@@ -1,6 +1,15 @@
 import { AppProblem } from './problems.ts'
 import { storable } from './text.ts'
 
+/** @throws AppProblem invalid */
+export function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch {
+    throw new AppProblem('invalid', 'Body is not valid JSON.')
+  }
+}
+
 /** Bounds of a body from other software: as much as fits into the largest request that it sends, and no deeper than a schema can follow. */
 const maxValues = 200_000
 const maxDepth = 100
@@ -13,12 +22,7 @@ const tooDeep = '… (nested too deeply)'
  * @throws AppProblem invalid, for what is not JSON or has too many values
  */
 export function readForeignJson(bytes: Uint8Array): unknown {
-  let whole: unknown
-  try {
-    whole = JSON.parse(new TextDecoder().decode(bytes))
-  } catch {
-    throw new AppProblem('invalid', 'Body is not valid JSON.')
-  }
+  const whole = parseJson(bytes)
   let count = 0
   const clean = (value: unknown, depth: number): unknown => {
     if (typeof value === 'string') return storable(value)

@@ -17,7 +17,7 @@ import { constraintProblem } from './constraints.ts'
 import { type Database, isUnavailable, type Reader, type Tx, transactionRetried } from './database.ts'
 import type { Drain } from './drain.ts'
 import type { ReceivedFile } from './files.ts'
-import { readForeignJson } from './foreign-body.ts'
+import { parseJson, readForeignJson } from './foreign-body.ts'
 import { describeRequest, type Idempotency, type Once, readKey } from './idempotency.ts'
 import { newId } from './ids.ts'
 import { AppProblem, problemDetails } from './problems.ts'
@@ -164,16 +164,13 @@ export async function openHttp(
   // A body of this type would be taken for a JSON string.
   http.removeContentTypeParser('text/plain')
   // Many clients send the type of a body also where there is none, as to a route that takes none.
-  const parseJson = http.getDefaultJsonParser('error', 'error')
   http.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     if (body.length === 0) return done(null, undefined)
     try {
-      if (request.routeOptions.config.isFromOtherSoftware) return done(null, readForeignJson(body))
-      if (!isUtf8(body)) throw new AppProblem('invalid', 'Body must be UTF-8.')
+      return done(null, request.routeOptions.config.isFromOtherSoftware ? readForeignJson(body) : readOwnJson(body))
     } catch (error) {
       return done(error instanceof Error ? error : new Error(String(error)), undefined)
     }
-    return parseJson(request, body.toString(), done)
   })
   http.setErrorHandler((error, request, reply) => {
     if (problemOf(error).kind === 'unexpected') metrics.unexpected.inc({ kind: 'request' })
@@ -318,11 +315,17 @@ function parse(schema: z.ZodType | undefined, value: unknown, part: 'path' | 'qu
   )
 }
 
+/** The JSON of our own API. @throws AppProblem invalid, for what is not JSON in UTF-8 */
+function readOwnJson(bytes: Uint8Array): unknown {
+  if (!isUtf8(bytes)) throw new AppProblem('invalid', 'Body must be UTF-8.')
+  return parseJson(bytes)
+}
+
 const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed()
 
 /**
  * What is wrong with a value before its schema is asked, which takes its time with many or deep values: there are too many, or a text that PostgreSQL does
- * not keep (NUL, half a surrogate pair).
+ * not keep (NUL, half a surrogate pair), or a field named as what all objects share.
  */
 function findUnacceptable(whole: unknown): FieldError | undefined {
   const left: { readonly value: unknown; readonly path: string; readonly depth: number }[] = [{ value: whole, path: '', depth: 0 }]
@@ -337,6 +340,7 @@ function findUnacceptable(whole: unknown): FieldError | undefined {
     if (count > maxValues) return { path: '', message: `must have at most ${maxValues.toLocaleString('en')} values` }
     for (const [key, member] of entries.toReversed()) {
       if (!isStorable(key)) return { path, message: 'must be text without NUL characters and unpaired surrogates' }
+      if (key === '__proto__') return { path, message: 'must not have a field named __proto__' }
       left.push({ value: member, path: path === '' ? key : `${path}.${key}`, depth: depth + 1 })
     }
   }
