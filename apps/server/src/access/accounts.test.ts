@@ -54,6 +54,22 @@ describe('the first administrator', () => {
   })
 })
 
+describe('an invitation', () => {
+  test('ends with the next one to the same address: an older one gives no role any more', async ({ world }) => {
+    const admin = await world.person('administrator')
+    const invite = (email: string, role: 'administrator' | 'observer') => admin.call('invite', { body: { email, name: 'Eve', role } })
+    const older = await invite('eve@tocsin.test', 'administrator')
+    const other = await invite('mallory@tocsin.test', 'observer')
+    const newer = await invite('Eve@tocsin.test', 'observer')
+    const accept = (link: string) =>
+      browser(world).call('acceptInvitation', { body: { token: link.split('/invite/')[1] ?? '', name: 'Eve', password } }) as Promise<unknown>
+    expect((await admin.call('people')).invitations.map(({ id }) => id)).toEqual([other.id, newer.id])
+    await expect(accept(older.link)).rejects.toThrow(/invitation is invalid/)
+    expect(await accept(newer.link)).toMatchObject({ person: { email: 'eve@tocsin.test', role: 'observer' } })
+    expect(await accept(other.link)).toMatchObject({ person: { email: 'mallory@tocsin.test' } })
+  })
+})
+
 describe('signing in', () => {
   test('wrong passwords slow the next attempt down, and tell nothing about who has an account', async ({ world }) => {
     const visitor = browser(world)

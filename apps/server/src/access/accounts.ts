@@ -116,7 +116,7 @@ export function invitationLink(invitationId: string): PrivateLink {
   return { path: '/invite/', purpose: 'invitation', claims: [invitationId] }
 }
 
-/** Invites a person; the link works once, for seven days. */
+/** Invites a person; the link works once, for seven days, and until the same person is invited again. */
 export async function invite(
   tx: Tx,
   messenger: Messenger,
@@ -127,6 +127,11 @@ export async function invite(
   // Somebody who was entered from a file is paged before they have signed in for the first time.
   if (taken && (taken.passwordHash !== null || taken.isDemo)) throw conflict(`${input.email} already has an account.`)
   const invitation = { id: newId(), ...input, createdAt: tx.now, expiresAt: addDays(tx.now, 7) }
+  // An earlier one may give a higher role than is meant now.
+  await tx.db
+    .update(invitations)
+    .set({ expiresAt: tx.now })
+    .where(and(eq(invitations.email, input.email), isNull(invitations.usedAt), gt(invitations.expiresAt, tx.now)))
   await tx.db.insert(invitations).values(invitation)
   const link = invitationLink(invitation.id)
   await messenger.post(tx, {

@@ -101,9 +101,9 @@ test('a server that runs gives a sign of life every minute', async () => {
 
 test('what changed since the last start is on record: the version, and settings that hold no secret', async () => {
   await withInstallation(async ({ start, query }) => {
-    await (await start(begin, { SMTP_URL: 'smtp://user:hunter2@mail.example:587', SLACK_BOT_TOKEN: 'xoxb-one' })).stop()
+    await (await start(begin, { SMTP_URL: 'smtp://user:hunter2@mail.example:587', SLACK_BOT_TOKEN: 'xoxb-one', SLACK_SIGNING_SECRET: 's' })).stop()
     await query(`update settings set value = value || '{"version": "0.0.9"}' where name = 'system.running'`)
-    const changed = { SMTP_URL: 'smtp://user:hunter3@relay.example:587', SLACK_BOT_TOKEN: 'xoxb-two', TOCSIN_TRUST_PROXY: 'true' }
+    const changed = { SMTP_URL: 'smtp://user:hunter3@relay.example:587', SLACK_BOT_TOKEN: 'xoxb-two', SLACK_SIGNING_SECRET: 's', TOCSIN_TRUST_PROXY: 'true' }
     await (await start(begin, changed)).stop()
     const entries = await query(recorded)
     expect(entries.filter(entry => entry.type === 'system.upgraded').map(entry => entry.data)).toEqual([{ from: '0.0.9', to: version }])

@@ -4,7 +4,7 @@ import { openAlerts } from '../alerts/index.ts'
 import { ClosingConditions, DeclarationEffects, openIncidents } from '../incidents/index.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
-import { awaitDatabase, openDatabase } from '../kernel/database.ts'
+import { assertMigrated, awaitDatabase, openDatabase } from '../kernel/database.ts'
 import { openMasterKey } from '../kernel/master-key.ts'
 import { masterKeyFile } from '../kernel/secrets.ts'
 import { type Log, openMetrics } from '../kernel/telemetry.ts'
@@ -43,7 +43,7 @@ export interface Pager {
  * The pager: escalation, delivery and clocks, and nothing else: no routes, no journal readers, no threads. Several on one database share the work, each
  * job being leased to one.
  * @param signal ends the start where it waits for the database
- * @throws ConfigProblem without a database, a master key or an address for links, all of which the web process has
+ * @throws ConfigProblem without a database of this version, a master key or an address for links, all of which the web process has
  */
 export async function startPager(config: Config, log: Log, signal?: AbortSignal): Promise<Pager> {
   if (config.databaseUrl === undefined) throw new ConfigProblem('DATABASE_URL is required. A pager uses the database of the web process.')
@@ -53,6 +53,7 @@ export async function startPager(config: Config, log: Log, signal?: AbortSignal)
       `TOCSIN_SECRET is required, because ${masterKeyFile(config.dataFolder)} does not exist. A pager uses the master key of the web process.`,
     )
   await awaitDatabase(config.databaseUrl, log, signal)
+  await assertMigrated(config.databaseUrl)
   const metrics = openMetrics()
   metrics.registry.setDefaultLabels({ process: 'paging' })
   const database = openDatabase(config.databaseUrl, systemClock, log, { poolSize })

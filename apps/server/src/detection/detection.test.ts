@@ -239,6 +239,70 @@ describe('shippers', () => {
     }
   })
 
+  test('at the address of Elasticsearch every document is taken or refused: setup is acknowledged, all forms of bulk are taken, single documents are refused', async ({
+    world,
+  }) => {
+    const lead = await world.person('lead')
+    await lead.call('createDetectionRule', { body: { text: whoami } })
+    const url = `${await source(world, lead)}/elastic`
+    const send = (line: string, body: string) => {
+      const [method = '', path] = line.split(' ')
+      return fetch(`${url}/${path}`, { method, body, headers: { 'content-type': 'application/json' } })
+    }
+    for (const setup of [
+      'PUT _index_template/filebeat-8.17.0',
+      'PUT _component_template/logs',
+      'PUT _template/logstash',
+      'POST _template/logstash',
+      'PUT _ilm/policy/filebeat',
+      'PUT _ingest/pipeline/filebeat-8.17.0-system-auth-pipeline',
+      'PUT _data_stream/filebeat-8.17.0',
+      'PUT %3Clogstash-%7Bnow%2Fd%7D-000001%3E',
+      'PUT logs/_alias/write',
+      'POST _aliases',
+    ])
+      expect([setup, (await send(setup, '{}')).status]).toEqual([setup, 200])
+    for (const looked of ['_cluster/health', '_nodes/http', '_ilm/policy/filebeat', '_xpack'])
+      expect([looked, (await fetch(`${url}/${looked}`)).status]).toEqual([looked, 200])
+    const event = sysmon({ Image: '\\whoami.exe' })
+    for (const single of [
+      ...['POST logs/_doc', 'PUT logs/_doc/1', 'POST logs/_doc/1', 'PUT logs/_create/1', 'POST logs/_create/1', 'POST logs/_update/1'],
+      ...['POST logs/event', 'PUT logs/event/1', 'POST logs', 'POST logs/_alias/x/_doc', 'POST _reindex', 'POST logs%2F_doc', 'POST /logs/_doc'],
+    ]) {
+      const refused = await send(single, JSON.stringify(event))
+      expect([single, refused.status, ((await refused.json()) as { detail: string }).detail]).toEqual([single, 404, expect.stringContaining('_bulk')])
+    }
+    const forms = ['POST _bulk', 'PUT _bulk', 'POST logs/_bulk', 'PUT logs/_bulk', 'POST logs/_doc/_bulk', 'PUT logs/event/_bulk']
+    for (const form of forms)
+      expect(await (await send(form, lines({ index: {} }, event))).json()).toMatchObject({ errors: false, items: [{ index: { status: 201 } }] })
+    await matched(world)
+    expect((await lead.call('alerts', {})).items[0]?.count).toBe(forms.length)
+  })
+
+  test('OpenTelemetry logs in JSON with the names of protobuf or from before 1.0 are kept; what is no request is refused', async ({ world }) => {
+    const lead = await world.person('lead')
+    const text = whoami
+      .replace('product: windows\n  category: process_creation', 'category: test')
+      .replace("Image|endswith: '\\whoami.exe'", 'message|contains: evil\n    host_name: shop')
+    await lead.call('createDetectionRule', { body: { text } })
+    const url = `${await source(world, lead, { category: 'test' })}/v1/logs`
+    const send = (body: unknown) => post(url, JSON.stringify(body), { 'content-type': 'application/json' })
+    const attributes = [{ key: 'host_name', value: { string_value: 'shop' } }]
+    for (const request of [
+      { resource_logs: [{ resource: { attributes }, scope_logs: [{ log_records: [{ time_unix_nano: '1', body: { string_value: 'evil' } }] }] }] },
+      { resourceLogs: [{ scopeLogs: [{ log_records: [{ attributes, body: { stringValue: 'evil' } }] }] }] },
+      { resourceLogs: [{ resource: { attributes }, instrumentationLibraryLogs: [{ logRecords: [{ body: { stringValue: 'evil' } }] }] }] },
+      { resource_logs: [{ resource: { attributes }, instrumentation_library_logs: [{ log_records: [{ body: { string_value: 'evil' } }] }] }] },
+      {},
+      { resourceLogs: [] },
+    ])
+      expect((await send(request)).status).toBe(200)
+    await matched(world)
+    expect((await lead.call('alerts', {})).items.map(({ count }) => count)).toEqual([4])
+    for (const wrong of [null, [], 'x', { logs: [{}] }, { resourceLogs: {} }, { resourceLogs: [null] }, { resourceLogs: [{ scopeLogs: ['x'] }] }])
+      expect([wrong, (await send(wrong)).status]).toEqual([wrong, 400])
+  })
+
   test('OpenTelemetry logs, in JSON and in protobuf', async ({ world }) => {
     const lead = await world.person('lead')
     await lead.call('createDetectionRule', {

@@ -9,11 +9,28 @@ export function otlpLines(body: Buffer, contentType: string): Buffer {
   if (contentType !== 'application/json') throw invalid('Content-Type', 'must be application/json or application/x-protobuf')
   let request: unknown
   try {
-    request = JSON.parse(body.toString('utf8'))
+    const text = body.toString('utf8')
+    request = hasProtobufNames.test(text) ? JSON.parse(text, withJsonNames) : JSON.parse(text)
   } catch (error) {
     throw invalid('body', `is not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
-  return lines(request as Request)
+  if (typeof request !== 'object' || request === null || Array.isArray(request)) throw invalid('body', 'must be an ExportLogsServiceRequest: a JSON object')
+  if (!('resourceLogs' in request) && Object.keys(request).length > 0) throw invalid('resourceLogs', 'is missing. Nothing was stored')
+  return lines(request)
+}
+
+/** Names as protobuf writes them, which its JSON mapping allows beside its own, or as OTLP called them before 1.0. Data never are names: maps are lists of pairs. */
+const hasProtobufNames = /"(?:[a-z]+(?:_[a-z]+)+|instrumentationLibraryLogs)"\s*:/
+
+/** A reviver for JSON.parse that gives each field the name that is read here. */
+function withJsonNames(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [jsonName(name), inner]))
+}
+
+function jsonName(name: string): string {
+  const camel = name.replace(/_([a-z])/g, (_, first: string) => first.toUpperCase())
+  return camel === 'instrumentationLibraryLogs' ? 'scopeLogs' : camel
 }
 
 interface AnyValue {
@@ -83,7 +100,7 @@ function lines(request: Request): Buffer {
 
 function listOf<T>(value: readonly T[] | undefined, path: string): readonly T[] {
   if (value === undefined) return []
-  if (!Array.isArray(value)) throw invalid(path, 'must be a list')
+  if (!Array.isArray(value) || value.some(item => typeof item !== 'object' || item === null)) throw invalid(path, 'must be a list of objects')
   return value
 }
 

@@ -37,9 +37,9 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
       if (!isRefused) await intake.accept(source, lines)
       return reply.headers(elastic).send({ took: 1, errors: isRefused, items: items.map(item => bulkItem(item, isRefused)) })
     }
-    shipping.post('/in/:key/elastic/_bulk', options, bulk)
-    shipping.put('/in/:key/elastic/_bulk', options, bulk)
-    shipping.post('/in/:key/elastic/:index/_bulk', options, bulk)
+    // The last is the form with a type, which clients before Elasticsearch 8 use.
+    for (const path of ['_bulk', ':index/_bulk', ':index/:type/_bulk'])
+      shipping.route({ method: ['POST', 'PUT'], url: `/in/:key/elastic/${path}`, ...options, handler: bulk })
     shipping.get('/in/:key/elastic', options, async (request, reply) => {
       await sourceOf(sources, request)
       return reply.headers(elastic).send(cluster)
@@ -56,6 +56,12 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
       exposeHeadRoute: false,
       handler: async (request, reply) => {
         await sourceOf(sources, request)
+        const isReading = request.method === 'GET' || request.method === 'HEAD'
+        if (!isReading && !isSetup(request.method, (request.params as { '*': string })['*']))
+          throw new AppProblem(
+            'not-found',
+            `${request.method} of this path is not supported, and nothing was stored. Send documents to _bulk: the bulk API of Elasticsearch.`,
+          )
         return reply.headers(elastic).send({ acknowledged: true })
       },
     })
@@ -96,6 +102,23 @@ const cluster = {
     minimum_index_compatibility_version: '7.0.0',
   },
   tagline: 'You Know, for Search',
+}
+
+/** What shippers set up before they send: templates, lifecycle policies, pipelines, data streams, aliases. */
+const setUpBefore = new Set(['_index_template', '_component_template', '_template', '_ilm', '_ingest', '_data_stream', '_alias', '_aliases', '_cluster'])
+/** The same of one index. */
+const setUpOfIndex = new Set(['_alias', '_aliases', '_settings', '_mapping', '_mappings'])
+
+/** True for a request that sets something up and carries no document; whatever else writes may be a document, which nobody would keep. */
+function isSetup(method: string, path: string): boolean {
+  // The name of an index may be made of a date: <logs-{now/d}-000001>.
+  const [first = '', second, ...rest] = path
+    .replace(/^<[^>]*>/, 'index')
+    .replace(/\/$/, '')
+    .split('/')
+  if (first.startsWith('_')) return setUpBefore.has(first)
+  // An index, perhaps with its first alias.
+  return second === undefined ? method === 'PUT' && first !== '' : setUpOfIndex.has(second) && rest.length <= 1
 }
 
 async function sourceOf(sources: KnownSources, request: FastifyRequest): Promise<LogSourceRow> {

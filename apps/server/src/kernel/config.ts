@@ -32,11 +32,29 @@ export const port = z.coerce
   .int('must be a whole number')
   .min(0, 'must be between 0 and 65535')
   .max(65_535, 'must be between 0 and 65535')
-export const yesNo = z.union([
-  z.boolean(),
-  z.enum(['true', 'false', 'yes', 'no', '1', '0'], { message: 'must be true or false' }).transform(text => ['true', 'yes', '1'].includes(text)),
-])
-export const isOrigin = (text: string) => /^https?:\/\/[^/]+$/.test(text)
+export const yesNo = z.union([z.boolean(), z.enum(['true', 'false', 'yes', 'no', '1', '0']).transform(text => ['true', 'yes', '1'].includes(text))], {
+  message: 'must be true or false',
+})
+export const isOrigin = (text: string) => /^https?:\/\/[^/?#]+$/.test(text) && URL.canParse(text)
+
+/**
+ * True for a URL with one of these schemes that means what was meant: a # or / in a password begins a fragment or a path unless it is percent-encoded.
+ */
+export function isServerUrl(text: string, schemes: readonly string[]): boolean {
+  if (!URL.canParse(text) || !/^\S*$/.test(text)) return false
+  const { protocol, pathname, hash, username, password } = new URL(text)
+  const isWhole = text.startsWith(`${protocol}//`) && hash === '' && !pathname.includes('@')
+  return schemes.includes(protocol) && isWhole && isDecodable(username) && isDecodable(password)
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** The settings of the kernel. */
 export const kernelSettings = settingsPart(
@@ -53,7 +71,11 @@ export const kernelSettings = settingsPart(
     TOCSIN_SECRET: z.string().min(32, 'must have at least 32 characters').optional().describe('Master key; if not set, one is generated in the data folder'),
     DATABASE_URL: z
       .string()
-      .refine(text => /^postgres(ql)?:\/\//.test(text), 'must start with postgres://')
+      .refine(text => /^postgres(ql)?:\/\//.test(text), { message: 'must start with postgres://', abort: true })
+      .refine(
+        text => isServerUrl(text, ['postgres:', 'postgresql:']),
+        'must be a URL such as postgres://user:password@host:5432/tocsin; write special characters in the password percent-encoded',
+      )
       .optional()
       .describe('External PostgreSQL 15 or newer; if not set, an embedded one runs in the data folder'),
     TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Allow webhooks to private addresses'),

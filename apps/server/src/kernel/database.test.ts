@@ -1,9 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'drizzle-orm'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { layWire } from '../../test/wire.ts'
 import { cloneDatabase } from '../../test/world.ts'
+import { readConfig } from '../app/config.ts'
+import { startPager } from '../app/pager.ts'
 import { systemClock } from './clock.ts'
-import { type Database, openDatabase } from './database.ts'
+import { ConfigProblem } from './config.ts'
+import { assertMigrated, type Database, isContention, isOutage, isUnavailable, openDatabase } from './database.ts'
 
 const silent = pino({ level: 'silent' })
 
@@ -71,4 +76,64 @@ test('a database that says nothing any more is given up after a while, and asked
     wire.restore()
     expect(await Promise.all([now(database), now(database), now(database)])).toEqual([1, 1, 1])
   })
+})
+
+test('a database that turned read-only, and one that is not reached by this name or password, is unavailable and an outage', async () => {
+  const clone = await cloneDatabase()
+  const database = openDatabase(clone.url, systemClock, silent)
+  const faultOf = (work: Promise<unknown>) =>
+    work.then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+  try {
+    expect(await database.health()).toBeUndefined()
+    await database.reader().db.execute(sql.raw(`alter database ${new URL(clone.url).pathname.slice(1)} set default_transaction_read_only = on`))
+    const readOnly = openDatabase(clone.url, systemClock, silent)
+    const written = await faultOf(readOnly.transaction(tx => tx.db.execute(sql`update settings set value = value`)))
+    expect([isUnavailable(written), isOutage(written)]).toEqual([true, true])
+    expect(await readOnly.health()).toEqual({ severity: 'unavailable', detail: 'The database is read-only. Nothing can be written.' })
+    await readOnly.close()
+    const [wrongPassword, wrongName] = [new URL(clone.url), new URL(clone.url)]
+    wrongPassword.password = 'another'
+    wrongName.pathname = '/not_here'
+    for (const { href } of [wrongPassword, wrongName]) {
+      const away = openDatabase(href, systemClock, silent)
+      for (const fault of [await faultOf(away.transaction(async () => 1)), await faultOf(away.reader().db.execute('select 1'))])
+        expect([href, isUnavailable(fault), isOutage(fault)]).toEqual([href, true, true])
+      await away.close()
+    }
+    const idle = await faultOf(
+      database.transaction(async tx => {
+        await tx.db.execute("set local idle_in_transaction_session_timeout = '50ms'")
+        await sleep(300)
+        await tx.db.execute('select 1')
+      }),
+    )
+    expect(isUnavailable(idle)).toBe(true)
+    const fault = await faultOf(database.transaction(tx => tx.db.execute('select 1/0')))
+    expect([isUnavailable(fault), isOutage(fault), isContention(fault)]).toEqual([false, false, false])
+  } finally {
+    await database.close()
+    await clone.drop()
+  }
+})
+
+test('a database that is not set up, or is of a newer version, is refused by who does not bring it up to date', async () => {
+  const clone = await cloneDatabase()
+  const database = openDatabase(clone.url, systemClock, silent)
+  try {
+    await expect(assertMigrated(clone.url)).resolves.toBeUndefined()
+    await database.reader().db.execute(sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('future', 9999999999999)`)
+    await expect(assertMigrated(clone.url)).rejects.toThrow(/newer version of Tocsin/)
+    // A pager ends with a configuration problem: one sentence and exit code 2.
+    const env = { DATABASE_URL: clone.url, TOCSIN_SECRET: 'k'.repeat(40), TOCSIN_PUBLIC_URL: 'http://localhost:1', TOCSIN_LOG_LEVEL: 'silent' }
+    await expect(startPager(readConfig(env), silent)).rejects.toThrow(/newer version of Tocsin/)
+    await database.reader().db.execute(sql`drop schema drizzle cascade`)
+    await expect(startPager(readConfig(env), silent)).rejects.toThrow(ConfigProblem)
+    await expect(startPager(readConfig(env), silent)).rejects.toThrow(/not set up for this version of Tocsin\. Start the web process/)
+  } finally {
+    await database.close()
+    await clone.drop()
+  }
 })

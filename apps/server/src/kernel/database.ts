@@ -134,7 +134,12 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
     },
     async health() {
       try {
-        await withinMs(healthMs, pool.query('select 1'))
+        // A standby, and a server that was set to read-only, answer every query and take nothing.
+        const { rows } = await withinMs(
+          healthMs,
+          pool.query<{ isReadOnly: boolean }>(`select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as "isReadOnly"`),
+        )
+        if (rows[0]?.isReadOnly) return { severity: 'unavailable', detail: 'The database is read-only. Nothing can be written.' }
       } catch {
         return { severity: 'unavailable', detail: 'The database does not respond.' }
       }
@@ -255,16 +260,34 @@ export async function migrateDatabase(url: string): Promise<void> {
   }
 }
 
-/** The migrator itself looks only at times: it would start an older program on a newer database. */
-async function assertKnown(client: pg.Client): Promise<void> {
+/**
+ * Checks that a database has the schema of this version, for a process that does not bring it there.
+ * @throws ConfigProblem when it is newer, older, or not set up
+ */
+export async function assertMigrated(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, ...patience })
+  await client.connect()
+  try {
+    const missing = await assertKnown(client)
+    if (missing > 0) throw new ConfigProblem('The database is not set up for this version of Tocsin. Start the web process of this version first.')
+  } finally {
+    await client.end()
+  }
+}
+
+/**
+ * The migrator itself looks only at times: it would start an older program on a newer database.
+ * @returns how many migrations are still to be applied
+ */
+async function assertKnown(client: pg.Client): Promise<number> {
   const known = readMigrationFiles({ migrationsFolder })
   const { rows: tables } = await client.query("select 1 from pg_tables where schemaname = 'drizzle' and tablename = '__drizzle_migrations'")
-  if (tables.length === 0) return
+  if (tables.length === 0) return known.length
   const { rows: applied } = await client.query<{ hash: string; at: string }>(
     'select hash, created_at as at from drizzle.__drizzle_migrations order by created_at',
   )
   const unknown = applied.find(({ hash }) => known.every(migration => migration.hash !== hash))
-  if (unknown === undefined) return
+  if (unknown === undefined) return known.length - applied.length
   const newest = Math.max(...known.map(({ folderMillis }) => folderMillis))
   throw new ConfigProblem(
     Number(unknown.at) > newest
@@ -306,19 +329,28 @@ function isDiskFull(error: unknown): boolean {
 
 /**
  * True when the database cannot serve now, and may later: it cannot be reached, ended the connection (class 08, 57P0x), has no room or no connection left
- * (class 53, 58030), or did not answer in time (55P03, 57014).
+ * (class 53, 58030), did not answer in time (55P03, 57014) or was not asked in time (25P03), is read-only (25006), refuses the password (28P01) or is
+ * not there (3D000), as while it is restored or its password changed.
  */
 export function isUnavailable(error: unknown): boolean {
   const driver = driverError(error)
   if (driver === undefined) return false
-  if (/^(08...|53...|57014|57P0[1-5]|58030|55P03|E[A-Z]{4,}|EAI_[A-Z]+)$/.test(codeOf(driver))) return true
+  if (/^(08...|53...|57014|57P0[1-5]|58030|55P03|25006|25P03|28P01|3D000|E[A-Z]{4,}|EAI_[A-Z]+)$/.test(codeOf(driver))) return true
   // The driver's own errors have no code.
   return driver instanceof Error && /^(Connection terminated|timeout e|Query read timeout|Client (has|was)|The server does not)/.test(driver.message)
 }
 
-/** True for a database that is away, starting or full, or a connection that was lost; false for a statement that took too long, which is the statement's own. */
+/**
+ * True for a database that is away, starting, full or read-only, or a connection that was lost; false for a statement or a transaction that took too
+ * long, which is its own.
+ */
 export function isOutage(error: unknown): boolean {
-  return isUnavailable(error) && !/^(57014|55P03)$/.test(codeOf(driverError(error)))
+  return isUnavailable(error) && !/^(57014|55P03|25P03)$/.test(codeOf(driverError(error)))
+}
+
+/** True for a transaction that lost against another (deadlock, serialization) or waited too long for a lock: nothing is wrong with what it does. */
+export function isContention(error: unknown): boolean {
+  return /^(40P01|40001|55P03)$/.test(codeOf(driverError(error)))
 }
 
 /**

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -9,6 +9,30 @@ import { readConfig } from '../app/config.ts'
 import { systemClock } from './clock.ts'
 import { openDatabase } from './database.ts'
 import { openMasterKey } from './master-key.ts'
+import { openSecrets } from './secrets.ts'
+
+test('a file that is too short to be a key is refused, in one sentence with exit code 2', async () => {
+  const clone = await cloneDatabase()
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-key-'))
+  try {
+    for (const [content, length] of [
+      ['', 0],
+      ['abc\n', 3],
+      [`${'k'.repeat(31)}\n`, 31],
+    ] as const) {
+      writeFileSync(join(folder, 'secret.key'), content)
+      expect(() => openSecrets(folder, undefined)).toThrow(new RegExp(`secret\\.key has ${length} characters, but at least 32 are required\\.`))
+    }
+    const server = spawnServer({ TOCSIN_DATA: folder, DATABASE_URL: clone.url, PORT: '0', TOCSIN_LOG_LEVEL: 'silent' })
+    expect(await server.ended).toBe(2)
+    expect(server.errors().trim().split('\n')).toEqual([expect.stringContaining('at least 32 are required')])
+    writeFileSync(join(folder, 'secret.key'), 'k'.repeat(32))
+    expect(() => openSecrets(folder, undefined)).not.toThrow()
+  } finally {
+    await clone.drop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
 
 test('a missing or different master key beside an existing database is refused, and none is made in its place', async () => {
   const clone = await cloneDatabase()

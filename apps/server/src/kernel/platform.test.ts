@@ -10,12 +10,52 @@ import { openSecrets, openToken, signToken } from './secrets.ts'
 
 const folder = () => mkdtempSync(join(tmpdir(), 'tocsin-unit-'))
 
+const databaseUrl = 'must be a URL such as postgres://user:password@host:5432/tocsin; write special characters in the password percent-encoded.'
+const smtpUrl = 'must be a URL such as smtp://user:password@host:587; write special characters in the password percent-encoded.'
+
 describe('the configuration', () => {
+  plain('takes URLs as they are written', () => {
+    for (const env of [
+      ...['postgres://u:p%23%2F%40@h:5432/t', 'postgresql://h/t?sslmode=require', 'postgres:///t?host=/run/postgresql', 'postgres://u:p@[::1]/t'].map(url => ({
+        DATABASE_URL: url,
+      })),
+      ...['smtp://h', 'smtps://u:p%23@h:465', 'smtp://u%40x:p@[::1]:25/'].map(url => ({ SMTP_URL: url })),
+      { TOCSIN_PUBLIC_URL: 'https://t.example:8443/' },
+      { TOCSIN_TRUST_PROXY: 'yes' },
+      { SLACK_SIGNING_SECRET: 'x' },
+    ])
+      expect(() => readConfig(env)).not.toThrow()
+  })
+
   plain.for([
     [{ PORT: 'eighty' }, 'PORT must be a number.'],
     [{ PORT: '70000' }, 'PORT must be between 0 and 65535.'],
     [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL must start with postgres://.'],
-    [{ SMTP_URL: 'mail.example' }, 'SMTP_URL must be a URL such as smtp://user:password@mail.example:587.'],
+    ...['pa#ss@h:1/t', '12#ss@h/t', 'pa/ss@h/t', '12/ss@h/t', 'pa%ss@h/t', 'p@h:99999/t', 'p@h:port/t', 'p@h h/t', 'p w@h/t'].map(
+      rest => [{ DATABASE_URL: `postgres://u:${rest}` }, `DATABASE_URL ${databaseUrl}`] as const,
+    ),
+    ...[
+      'mail.example',
+      'smtp:mail',
+      'smtp://',
+      'smtp://u:pa#ss@h:25',
+      'smtp://u:12#ss@h',
+      'smtp://u:12/ss@h',
+      'smtp://mail:99999',
+      'smtp://ma il',
+      'http://mail',
+    ].map(url => [{ SMTP_URL: url }, `SMTP_URL ${smtpUrl}`] as const),
+    [{ MAIL_FROM: 'Tocsin' }, 'MAIL_FROM must be an address such as Tocsin <tocsin@example.org>.'],
+    [{ TOCSIN_HEARTBEAT_URL: 'https://mon itor/x' }, 'TOCSIN_HEARTBEAT_URL must be a URL'],
+    [{ TOCSIN_HEARTBEAT_URL: 'https://monitor:port/x' }, 'TOCSIN_HEARTBEAT_URL must be a URL'],
+    [{ TOCSIN_PUBLIC_URL: 'https://toc sin.example' }, 'TOCSIN_PUBLIC_URL must be an origin'],
+    [{ TOCSIN_PUBLIC_URL: 'https://t.example:port' }, 'TOCSIN_PUBLIC_URL must be an origin'],
+    [{ TOCSIN_PUBLIC_URL: 'https://t.example?x=1' }, 'TOCSIN_PUBLIC_URL must be an origin'],
+    [{ SLACK_API_URL: 'http://bad host/api' }, 'SLACK_API_URL must be a URL'],
+    [{ TWILIO_API_URL: 'http://b c' }, 'TWILIO_API_URL must be an origin'],
+    [{ TOCSIN_TRUST_PROXY: 'on' }, 'TOCSIN_TRUST_PROXY must be true or false.'],
+    [{ TWILIO_ACCOUNT_SID: 'AC1', TWILIO_AUTH_TOKEN: 'x' }, 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.'],
+    [{ SLACK_BOT_TOKEN: 'x' }, 'SLACK_SIGNING_SECRET is required with SLACK_BOT_TOKEN'],
     [{ TOCSIN_SECRET: 'short' }, 'TOCSIN_SECRET must have at least 32 characters.'],
     [{ TOCSIN_PUBLIC_URL: 'https://a.example/path' }, 'TOCSIN_PUBLIC_URL must be an origin such as https://tocsin.example.'],
     [{ TOCSIN_LOG_LEVEL: 'loud' }, 'TOCSIN_LOG_LEVEL must be one of debug, info, warn, error, silent.'],

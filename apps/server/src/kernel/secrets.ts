@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ConfigProblem } from './config.ts'
 import { makeFolder } from './folders.ts'
 
 /** What is derived from the master key, each with a key of its own. */
@@ -16,9 +17,15 @@ export interface Secrets {
   derive(use: string): Buffer
 }
 
+/** As TOCSIN_SECRET. */
+const minKeyLength = 32
+
 export const masterKeyFile = (dataFolder: string): string => join(dataFolder, 'secret.key')
 
-/** Reads the master key from `given`, or from the data folder, where the first start makes one. */
+/**
+ * Reads the master key from `given`, or from the data folder, where the first start makes one.
+ * @throws ConfigProblem for a file that is too short to be a key
+ */
 export function openSecrets(dataFolder: string, given: string | undefined): Secrets {
   const master = given === undefined ? masterFile(dataFolder) : Buffer.from(given)
   const derive = (use: string) => Buffer.from(hkdfSync('sha256', master, 'tocsin', use, 32))
@@ -52,7 +59,12 @@ function masterFile(dataFolder: string): Buffer {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
-  return Buffer.from(readFileSync(path, 'utf8').trim())
+  const key = readFileSync(path, 'utf8').trim()
+  if (key.length < minKeyLength)
+    throw new ConfigProblem(
+      `The master key ${path} has ${key.length} characters, but at least ${minKeyLength} are required. Restore the file; a new installation generates it once it is deleted.`,
+    )
+  return Buffer.from(key)
 }
 
 /** Compares in a time that does not tell where two texts differ. */

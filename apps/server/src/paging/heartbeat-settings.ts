@@ -6,7 +6,7 @@ export const heartbeatSettings = settingsPart(
   {
     TOCSIN_HEARTBEAT_URL: z
       .string()
-      .refine(text => /^https?:\/\/[^/]+/.test(text), 'must be a URL such as https://monitor.example/heartbeat/abc')
+      .refine(text => /^https?:\/\/[^/]+/.test(text) && URL.canParse(text), 'must be a URL such as https://monitor.example/heartbeat/abc')
       .optional()
       .describe('URL called every minute while everything is on time; point it at an external heartbeat monitor'),
   },

@@ -1,17 +1,20 @@
 import { z } from 'zod'
-import { port, settingsPart } from '../../../kernel/config.ts'
+import { isServerUrl, port, settingsPart } from '../../../kernel/config.ts'
 
 /** Mail that is sent, and replies that are received. */
 export const emailSettings = settingsPart(
   {
     SMTP_URL: z
       .string()
-      .refine(text => /^smtps?:\/\/[^/]+/.test(text), 'must be a URL such as smtp://user:password@mail.example:587')
+      .refine(
+        text => isServerUrl(text, ['smtp:', 'smtps:']) && new URL(text).host !== '',
+        'must be a URL such as smtp://user:password@host:587; write special characters in the password percent-encoded',
+      )
       .optional()
       .describe('Mail server; if not set, messages are held in the message log'),
     MAIL_FROM: z
       .string()
-      .regex(/^[^<>\r\n]*<?[^<>@\s]+@[^<>@\s]+>?$/, 'must be a URL such as Tocsin <tocsin@example.org>')
+      .regex(/^[^<>\r\n]*<?[^<>@\s]+@[^<>@\s]+>?$/, 'must be an address such as Tocsin <tocsin@example.org>')
       .default('Tocsin <tocsin@localhost>')
       .describe('From address of emails'),
     TOCSIN_MAIL_IN_DOMAIN: z

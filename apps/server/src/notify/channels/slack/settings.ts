@@ -8,7 +8,7 @@ export const slackSettings = settingsPart(
     SLACK_SIGNING_SECRET: z.string().min(1, 'must not be empty').optional().describe('Signing secret of the Slack app; verifies requests from Slack'),
     SLACK_API_URL: z
       .string()
-      .regex(/^https?:\/\/[^?#]+[^/]$/, 'must be a URL such as https://slack.com/api')
+      .refine(text => /^https?:\/\/[^?#]+[^/]$/.test(text) && URL.canParse(text), 'must be a URL such as https://slack.com/api')
       .default('https://slack.com/api')
       .describe('API URL'),
   },
@@ -17,4 +17,8 @@ export const slackSettings = settingsPart(
     SLACK_SIGNING_SECRET: 'is-set',
     SLACK_API_URL: 'host',
   },
+  values =>
+    values.SLACK_BOT_TOKEN !== undefined && values.SLACK_SIGNING_SECRET === undefined
+      ? 'SLACK_SIGNING_SECRET is required with SLACK_BOT_TOKEN: it verifies what people answer in Slack.'
+      : undefined,
 )

@@ -19,4 +19,8 @@ export const twilioSettings = settingsPart(
     TWILIO_FROM: 'value',
     TWILIO_API_URL: 'value',
   },
+  values =>
+    new Set([values.TWILIO_ACCOUNT_SID, values.TWILIO_AUTH_TOKEN, values.TWILIO_FROM].map(value => value === undefined)).size === 1
+      ? undefined
+      : 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.',
 )
