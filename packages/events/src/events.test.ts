@@ -120,7 +120,7 @@ describe('the timeline', () => {
     ['task.changed', { ...task, before: { ...task, title: 'Look' }, isApprovalVoid: true }, 'Renamed a task from Look to Cut it off; its approval is void'],
     ['task.changed', { ...task, before: { ...task, dueOn: '2026-11-25' } }, 'Changed a task: Cut it off'],
     ['obligation.repaired', { what: 'obligation', count: 1_200 }, 'The auditor repaired 1,200 missing notification obligations'],
-    ['obligation.repaired', { what: 'late warning', count: 1 }, 'The auditor found 1 late deadline warning'],
+    ['obligation.repaired', { what: 'late warning', count: 1 }, 'The auditor repaired 1 late deadline warning'],
   ])('tells %s in words that people use', (type, data, sentence) => {
     expect(tellEvent(type, told(data))?.sentence).toBe(sentence)
   })
