@@ -20,10 +20,14 @@ export function holdDataFolder(folder: string): { release(): void } {
   try {
     makeFolder(folder)
     writeFileSync(mine, JSON.stringify({ pid: process.pid, start: startOf(process.pid) }))
-    while (!isLinked(mine, path)) {
-      const holder = readHolder(path)
-      if (isRunning(holder)) throw inUse(folder, holder)
-      putAside(path, `${mine}.stale`, folder)
+    try {
+      while (!isLinked(mine, path)) {
+        const holder = readHolder(path)
+        if (isRunning(holder)) throw inUse(folder, holder)
+        putAside(path, `${mine}.stale`, folder)
+      }
+    } finally {
+      rmSync(mine, { force: true })
     }
   } catch (error) {
     if (error instanceof ConfigProblem) throw error
@@ -33,8 +37,6 @@ export function holdDataFolder(folder: string): { release(): void } {
         ? `TOCSIN_DATA ${folder}: the disk is full. Free up space, then start again.`
         : `TOCSIN_DATA ${folder} is not writable (${code ?? String(error)}).`,
     )
-  } finally {
-    rmSync(mine, { force: true })
   }
   return { release: () => rmSync(path, { force: true }) }
 }

@@ -29,6 +29,8 @@ test('saving an incident records what differs, and nothing where nothing does', 
   const service = await world.service('billing', team)
   const [globex, hooli] = [await world.customer('Globex'), await world.customer('Hooli')]
   const { id } = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', serviceIds: [service.id] } })
+  // The pages about it are on record before what follows.
+  await world.settle()
   const params = { id }
   const read = () => primary.call('incident', { params })
   const version = async () => (await read()).version
