@@ -79,7 +79,8 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
     }),
     query(routes.journalReaders, async () => {
       const { readers, writers } = await watch.read()
-      return { readers, writers: writers.map(({ pid, openSeconds, query }) => ({ pid, openSeconds: Math.round(openSeconds), query })) }
+      const statuses = readers.map(({ isAhead: _, ...status }) => status)
+      return { readers: statuses, writers: writers.map(({ pid, openSeconds, query }) => ({ pid, openSeconds: Math.round(openSeconds), query })) }
     }),
     query(routes.journalDeadLetters, (reader, { query }) => listDeadLetters(reader, query)),
     workflow(routes.replayJournalDeadLetter, (_database, { caller, params }) => replayDeadLetter(context, caller.actor, params.id)),

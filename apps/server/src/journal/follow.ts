@@ -2,6 +2,7 @@ import { inArray, sql } from 'drizzle-orm'
 import type { Alarms } from '../kernel/alarms.ts'
 import type { Database, Tx } from '../kernel/database.ts'
 import type { Log } from '../kernel/telemetry.ts'
+import { lastGiven } from './order.ts'
 import { newestNumber } from './read.ts'
 import { type Follow, type Following, JournalReader } from './reader.ts'
 import { type Entry, journalChannel, type Reactions, reactTo } from './record.ts'
@@ -29,9 +30,13 @@ export class JournalReaders {
     this.#database = database
     this.#log = log
     this.#alarms = alarms
-    this.#tail = new Tail(database, log, () => {
-      for (const reader of this.#readers.values()) reader.wake()
-    })
+    const each = (act: (reader: JournalReader) => void) => () => this.#readers.forEach(act)
+    this.#tail = new Tail(
+      database,
+      log,
+      each(reader => reader.wake()),
+      each(reader => reader.halt()),
+    )
   }
 
   /** Every reader of this process, by name. */
@@ -109,12 +114,13 @@ export class JournalReaders {
     if (moved.length === 0) return
     const names = sql.param(moved.map(({ reader }) => reader.name))
     const numbers = sql.param(moved.map(({ seq }) => seq))
-    // A cursor that somebody works with is not waited for.
+    // A cursor that somebody works with is not waited for. One ahead of the journal is of before a restore.
     const stored = await this.#database.reader().db.execute<{ name: string; seq: string }>(sql`
       with fresh as (select * from unnest(${names}::text[], ${numbers}::bigint[]) as fresh (name, seq)),
         free as (select name from journal_cursors where name in (select name from fresh) for update skip locked)
       update journal_cursors set seq = fresh.seq from fresh, free
       where journal_cursors.name = fresh.name and free.name = fresh.name and journal_cursors.seq < fresh.seq
+        and fresh.seq <= (select ${lastGiven} from journal_seq_seq)
       returning journal_cursors.name, journal_cursors.seq`)
     for (const { name, seq } of stored.rows) this.#readers.get(name)?.markStored(Number(seq))
   }

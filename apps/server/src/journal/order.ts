@@ -29,7 +29,7 @@ import { locks } from '../kernel/locks.ts'
 const keys = 2 ** 31
 
 /** The sequence's last number; before the first it stands at 1 and has not given it. */
-const lastGiven = sql`(case when is_called then last_value else last_value - 1 end)`
+export const lastGiven = sql`(case when is_called then last_value else last_value - 1 end)`
 
 /** Transactions that hold their place already. */
 const holding = new WeakSet<object>()

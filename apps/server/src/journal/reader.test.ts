@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import pg from 'pg'
 import { describe, expect, test as plainTest } from 'vitest'
 import { z } from 'zod'
@@ -77,6 +77,15 @@ const numberOf = (entry: Entry) => Number(entry.subject.id)
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n)
 /** The effect of an entry. It can be had once: a second time violates the key. */
 const commit = (tx: Tx, entry: Entry) => tx.db.insert(settings).values({ name: String(numberOf(entry)), value: 1 })
+/** The database is as it was when its journal had so many entries: restored, or a replica that was behind. */
+async function goBack({ url }: Rig, count: number): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query(`begin; set local session_replication_role = replica;
+    delete from journal where seq > ${count}; delete from settings where name ~ '^[0-9]+$' and name::int >= ${count};
+    update journal_cursors set seq = least(seq, ${count}); select setval('journal_seq_seq', ${count}); commit`)
+  await client.end()
+}
 const sentences = ({ logged }: Rig, name: string) => logged.filter(({ reader }) => reader === name).map(({ sentence }) => sentence)
 
 describe.concurrent('a journal reader', () => {
@@ -329,6 +338,54 @@ describe.concurrent('a journal reader', () => {
     await readers.stop()
     await own.close()
     wire.stop()
+  })
+
+  for (const [fault, code] of [
+    ['waits for a lock too long', '55P03'],
+    ['loses a deadlock', '40P01'],
+  ] as const)
+    test(`that ${fault} tries again without end and sets nothing aside`, async ({ rig }) => {
+      const readers = rig.open()
+      let count = 0
+      readers.follow('all', async (tx, entries) => {
+        count += 1
+        // More often than an entry is attempted.
+        if (count <= 6) await tx.db.execute(sql.raw(`do $$ begin raise exception 'somebody else holds it' using errcode = '${code}'; end $$`))
+        for (const entry of entries) await commit(tx, entry)
+      })
+      await readers.start()
+      await rig.write(1)
+      await until(async () => ((await rig.committed()).length === 1 ? true : undefined), 'it is taken in', 30_000)
+      expect(count).toBe(7)
+      expect(await rig.database.reader().db.select().from(journalDeadLetters)).toEqual([])
+      expect(rig.raised).toEqual([])
+      expect(new Set(sentences(rig, 'all'))).toEqual(new Set(['a journal reader failed; retrying']))
+    })
+
+  test('waits where the journal went back behind it, stores nothing over what came back, and passes over no entry after a restart', async ({ rig }) => {
+    const readers = rig.open()
+    readers.follow('all', async (tx, entries) => {
+      for (const entry of entries) await commit(tx, entry)
+    })
+    // Nothing concerns it: how far it has come is only remembered.
+    readers.follow('idle', async () => undefined, { types: new Set(['heartbeat.removed']) })
+    await readers.start()
+    await rig.write(30)
+    await until(async () => ((await rig.committed()).length === 30 ? true : undefined), 'all is taken in')
+    await readers.drain()
+    await goBack(rig, 20)
+    await until(() => ([...readers.readers.values()].every(({ isHalted }) => isHalted) ? true : undefined), 'it is noticed', 7_000)
+    await rig.write(25, 100)
+    await sleep(200)
+    await readers.stop()
+    expect([await rig.cursor('all'), (await rig.committed()).at(-1)]).toEqual([20, 19])
+    expect(await rig.cursor('idle')).toBeLessThanOrEqual(20)
+    const again = rig.open()
+    again.follow('all', async (tx, entries) => {
+      for (const entry of entries) await commit(tx, entry)
+    })
+    await again.start()
+    await until(async () => ((await rig.committed()).length === 45 ? true : undefined), 'nothing is passed over')
   })
 
   test('shares its cursor with the same reader of another process, and asks for it no more than every 50 ms while that one works', async ({ rig }) => {

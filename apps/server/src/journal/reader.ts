@@ -1,6 +1,6 @@
 import { eq, sql } from 'drizzle-orm'
 import type { Alarms } from '../kernel/alarms.ts'
-import { type Database, isOutage, type Tx } from '../kernel/database.ts'
+import { type Database, isContention, isOutage, type Tx } from '../kernel/database.ts'
 import { type Log, sentenceOf } from '../kernel/telemetry.ts'
 import type { Numbered } from './read.ts'
 import { type Entry, record, system } from './record.ts'
@@ -27,7 +27,7 @@ export interface ReaderServices {
 const maxBatch = 200
 /** Between the attempts to take in one entry; after the last of them it is set aside. */
 const backoffMs = [100, 400, 1_600, 6_400]
-/** Where nothing may be set aside, and while the database is away. */
+/** Where nothing may be set aside, and while the database is away or another holds a lock. */
 const maxBackoffMs = 30_000
 /** Another process is reading under this name. */
 const takenMs = 50
@@ -49,6 +49,7 @@ export class JournalReader {
   /** Up to here entries are taken one by one, so that only the one that fails is set aside. */
   #singlyTo = 0
   #isStopped = false
+  #isHalted = false
   #isTaking = false
   #wake: () => void = () => {}
   #isWoken = false
@@ -66,25 +67,40 @@ export class JournalReader {
   get seen(): number {
     return this.#seen
   }
-  /** It fails again and again: nobody should wait for it. */
+  /** It fails again and again, or is halted: nobody should wait for it. */
   get isStuck(): boolean {
-    return this.#failures >= 3
+    return this.#failures >= 3 || this.#isHalted
   }
   get lastError(): string | undefined {
     return this.#failures > 0 ? this.#lastError : undefined
   }
   /** What is still to be stored of where it is, or undefined. While it takes entries in, that stores it. */
   get unstored(): number | undefined {
-    return this.#seen > this.#stored && !this.#isTaking ? this.#seen : undefined
+    return this.#seen > this.#stored && !this.#isTaking && !this.#isHalted ? this.#seen : undefined
   }
   markStored(seq: number): void {
     this.#stored = Math.max(this.#stored, seq)
+  }
+
+  /** It reads no more until it is started anew: the journal went back behind it. */
+  get isHalted(): boolean {
+    return this.#isHalted
+  }
+
+  /**
+   * The journal is behind what this reader has read, as after a restore: its numbers are given a second time, and to go on would pass over entries.
+   * What is stored came back with the journal, so that a start goes on from there.
+   */
+  halt(): void {
+    if (!this.#isHalted) this.#services.log.error({ reader: this.name, cursor: this.#seen }, 'the journal went back behind a reader; it waits for a restart')
+    this.#isHalted = true
   }
 
   start(cursor: number): void {
     this.#seen = cursor
     this.#stored = cursor
     this.#isStopped = false
+    this.#isHalted = false
     this.#running = this.#loop()
   }
 
@@ -103,6 +119,10 @@ export class JournalReader {
   async #loop(): Promise<void> {
     while (!this.#isStopped) {
       this.#isWoken = false
+      if (this.#isHalted) {
+        await this.#pause()
+        continue
+      }
       try {
         const found = await this.#tail.after(this.#seen, this.following.types, this.#singlyTo > this.#seen ? 1 : maxBatch)
         if (found.entries.length > 0) await this.#take(found.entries.slice(0, this.#singlyTo > this.#seen ? 1 : maxBatch), found.cursor)
@@ -159,6 +179,10 @@ export class JournalReader {
     const stored = await this.#services.database.transaction(async tx => {
       const [row] = await tx.db.select().from(journalCursors).where(eq(journalCursors.name, this.name)).for('update', { skipLocked: true })
       if (row === undefined || row.seq > this.#seen) return row?.seq
+      if (row.seq < this.#stored) {
+        this.halt()
+        return undefined
+      }
       await effect(tx)
       await tx.db.update(journalCursors).set({ seq: end }).where(eq(journalCursors.name, this.name))
       return end
@@ -172,7 +196,8 @@ export class JournalReader {
   async #failed(entries: readonly Numbered[], first: Numbered, error: unknown): Promise<void> {
     const { log } = this.#services
     this.#lastError = faultOf(error)
-    if (isOutage(error) || this.following.isStrict) {
+    // A lock that another holds says nothing about the entry: neither is an attempt.
+    if (isOutage(error) || isContention(error) || this.following.isStrict) {
       const waitMs = Math.min(maxBackoffMs, 250 * 2 ** Math.min(this.#failures, 10))
       this.#failures += 1
       log.error({ err: error, reader: this.name, attempts: this.#failures }, 'a journal reader failed; retrying')

@@ -34,6 +34,21 @@ const test = plainTest.extend<{ more: JournalReaders }>({
 const numbers = (entries: readonly Entry[]) => entries.map(entry => Number(entry.subject.id))
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n)
 
+test('a reader that is ahead of the journal, as after a restore, is seen in its status and in readiness, and pages the administrators', {
+  timeout: 60_000 * patience,
+}, async ({ world }) => {
+  const ada = await world.person('administrator', 'Ada')
+  const { database } = world.server.context
+  await world.settle()
+  const readyz = async () => JSON.stringify(await (await fetch(`${world.origin}/readyz`)).json())
+  expect((await ada.call('journalReaders')).readers.filter(({ state }) => state !== 'running')).toEqual([])
+  await database.transaction(tx => tx.db.update(journalCursors).set({ seq: 1_000_000 }).where(eq(journalCursors.name, 'alerts')))
+  const { readers } = await ada.call('journalReaders')
+  expect(readers.filter(({ state }) => state !== 'running')).toMatchObject([{ name: 'alerts', state: 'failing', error: expect.stringContaining('Restart') }])
+  expect(await readyz()).toMatch(/"degraded".*The audit log is behind what was already processed.*Restart every Tocsin process.*alerts/)
+  await until(() => world.mail.mails.find(mail => /went back behind its readers/.test(mail.subject)), 'the administrators are paged', 30_000)
+})
+
 describe('one poisoned entry', () => {
   test('is set aside after its attempts and pages the administrators; all others are taken in, each once and in order', { timeout: 60_000 * patience }, async ({
     world,

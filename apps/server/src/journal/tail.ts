@@ -19,6 +19,7 @@ export class Tail {
   readonly #database: Database
   readonly #log: Log
   readonly #onMore: () => void
+  readonly #onBack: () => void
   #kept: Numbered[] = []
   /** Every entry above `#from` and up to `#upTo` that there will ever be is kept. */
   #from = 0
@@ -27,11 +28,12 @@ export class Tail {
   #isStopped = true
   #running: Promise<void> | undefined
 
-  /** `onMore` is called when there is more to read. */
-  constructor(database: Database, log: Log, onMore: () => void) {
+  /** `onMore` is called when there is more to read, `onBack` when the journal went back behind what was read. */
+  constructor(database: Database, log: Log, onMore: () => void, onBack: () => void) {
     this.#database = database
     this.#log = log
     this.#onMore = onMore
+    this.#onBack = onBack
   }
 
   /** How far the journal can be read, as this process knows. */
@@ -90,6 +92,7 @@ export class Tail {
   async #read(): Promise<{ isBehind: boolean; hasMoved: boolean }> {
     const reader = this.#database.reader()
     const { bound, last } = await look(reader)
+    if (last < this.#upTo) this.#onBack()
     const { entries, cursor } = await readBetween(reader, this.#upTo, bound)
     const hasMoved = cursor > this.#upTo
     if (hasMoved) {

@@ -7,7 +7,7 @@ import type { Finding } from '../kernel/finding.ts'
 import type { Log, Metrics } from '../kernel/telemetry.ts'
 import { countDeadLetters } from './dead-letters.ts'
 import type { JournalReaders } from './follow.ts'
-import { type HeldPlace, heldPlaces } from './order.ts'
+import { type HeldPlace, heldPlaces, lastGiven } from './order.ts'
 import { deadLetterAlarm } from './reader.ts'
 
 const lookMs = 5_000
@@ -24,6 +24,11 @@ const repeatMs = 60_000
 
 const readerAlarm = (name: string) => `journal-reader:${name}`
 const writerAlarm = 'journal-writer'
+const backAlarm = 'journal-went-back'
+
+const backSentence = 'The audit log is behind what was already processed, as after a restore or a failover to a lagging replica.'
+const backAdvice =
+  'Processing is paused so that no entry is skipped. Restart every Tocsin process; if this persists, restore the whole database from one backup.'
 
 interface Services {
   readonly database: Database
@@ -33,36 +38,46 @@ interface Services {
   readonly readers: JournalReaders
 }
 
+interface Inspected extends JournalReaderStatus {
+  /** The journal went back behind it. */
+  readonly isAhead: boolean
+}
+
 /** How each reader is: how far behind, whether it fails, how many entries it has set aside. */
-export async function readReaders(reader: Reader, readers: JournalReaders): Promise<JournalReaderStatus[]> {
+async function readReaders(reader: Reader, readers: JournalReaders): Promise<Inspected[]> {
   const own = [...readers.readers.values()]
   const names = sql.param(own.map(({ name }) => name))
   const seen = sql.param(own.map(one => one.seen))
-  const rows = await reader.db.execute<{ name: string; behind: string; oldest: string | null }>(sql`
-    select known.name, greatest(0, coalesce((select max(seq) from journal), 0) - place.seq)::text as behind, next.at::text as oldest
+  const rows = await reader.db.execute<{ name: string; behind: string; oldest: string | null; ahead: boolean }>(sql`
+    select known.name, greatest(0, coalesce((select max(seq) from journal), 0) - place.seq)::text as behind, next.at::text as oldest,
+      place.seq > (select ${lastGiven} from journal_seq_seq) as ahead
     from unnest(${names}::text[], ${seen}::bigint[]) as known (name, seq)
       left join journal_cursors stored on stored.name = known.name
       cross join lateral (select greatest(known.seq, coalesce(stored.seq, 0)) as seq) place
       left join lateral (select at from journal where journal.seq > place.seq order by journal.seq limit 1) next on true
     order by known.name`)
   const letters = await countDeadLetters(reader)
-  return rows.rows.map(({ name, behind, oldest }) => {
+  return rows.rows.map(({ name, behind, oldest, ahead }) => {
     const one = readers.readers.get(name)
     const seconds = oldest === null ? 0 : Math.max(0, (Date.parse(reader.now) - Date.parse(oldest)) / 1_000)
-    const error = one?.lastError ?? null
+    const isAhead = ahead || one?.isHalted === true
+    const error = isAhead ? `${backSentence} ${backAdvice}` : (one?.lastError ?? null)
     return {
       ...{ name, lagEntries: oldest === null ? 0 : Number(behind), lagSeconds: Math.round(seconds * 10) / 10, error },
       state: error !== null ? ('failing' as const) : seconds > lagSeconds ? ('lagging' as const) : ('running' as const),
       deadLetters: letters.get(name) ?? 0,
+      isAhead,
     }
   })
 }
 
 /** What is wrong with readers and writers, one sentence each, without content. */
-function sentencesOf(readers: readonly JournalReaderStatus[], writers: readonly HeldPlace[]): string[] {
+function sentencesOf(readers: readonly Inspected[], writers: readonly HeldPlace[]): string[] {
+  const ahead = readers.filter(({ isAhead }) => isAhead)
   return [
+    ...(ahead.length === 0 ? [] : [`${backSentence} ${backAdvice} (Readers: ${ahead.map(({ name }) => name).join(', ')}.)`]),
     ...readers
-      .filter(({ state }) => state !== 'running')
+      .filter(({ state, isAhead }) => state !== 'running' && !isAhead)
       .map(({ name, state, lagEntries, lagSeconds: seconds }) =>
         state === 'failing'
           ? `The audit log reader "${name}" is failing and retrying; it is ${lagEntries} entries behind.`
@@ -115,6 +130,7 @@ export class JournalWatch {
   start(): void {
     for (const name of this.#services.readers.readers.keys()) for (const key of [readerAlarm(name), deadLetterAlarm(name)]) this.#raised.set(key, 0)
     this.#raised.set(writerAlarm, 0)
+    this.#raised.set(backAlarm, 0)
     this.#timer = setInterval(() => {
       this.#looking ??= this.look()
         .catch((error: unknown) => this.#services.log.warn({ err: error }, 'journal readers could not be checked; retrying'))
@@ -136,7 +152,7 @@ export class JournalWatch {
     return found.length === 0 ? undefined : { severity: 'degraded', detail: found.join(' ') }
   }
 
-  async read(): Promise<{ readers: JournalReaderStatus[]; writers: HeldPlace[] }> {
+  async read(): Promise<{ readers: Inspected[]; writers: HeldPlace[] }> {
     const reader = this.#services.database.reader()
     return { readers: await readReaders(reader, this.#services.readers), writers: await heldPlaces(reader, this.#writerSeconds) }
   }
@@ -164,6 +180,11 @@ export class JournalWatch {
           title: `The audit log reader "${name}" has ${deadLetters} ${deadLetters === 1 ? 'dead letter' : 'dead letters'}`,
           summary: 'Actions triggered by these entries have not run. In Settings, System, replay the dead letters after fixing the cause, or discard them.',
         })
+    }
+    const ahead = readers.filter(({ isAhead }) => isAhead)
+    if (ahead.length > 0) {
+      for (const { name } of ahead) this.#services.readers.readers.get(name)?.halt()
+      want({ key: backAlarm, title: 'The audit log went back behind its readers', summary: `${backSentence} ${backAdvice}` })
     }
     const [oldest] = writers
     this.#gauges.writer.set(oldest?.openSeconds ?? 0)

@@ -55,6 +55,8 @@ describe('the configuration', () => {
     [{ TWILIO_API_URL: 'http://b c' }, 'TWILIO_API_URL must be an origin'],
     [{ TOCSIN_TRUST_PROXY: 'on' }, 'TOCSIN_TRUST_PROXY must be true or false.'],
     [{ TWILIO_ACCOUNT_SID: 'AC1', TWILIO_AUTH_TOKEN: 'x' }, 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.'],
+    [{ TWILIO_AUTH_TOKEN: 'x', TWILIO_FROM: '+15005550006' }, 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.'],
+    [{ TWILIO_ACCOUNT_SID: 'AC1', TWILIO_FROM: '+15005550006' }, 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.'],
     [{ SLACK_BOT_TOKEN: 'x' }, 'SLACK_SIGNING_SECRET is required with SLACK_BOT_TOKEN'],
     [{ TOCSIN_SECRET: 'short' }, 'TOCSIN_SECRET must have at least 32 characters.'],
     [{ TOCSIN_PUBLIC_URL: 'https://a.example/path' }, 'TOCSIN_PUBLIC_URL must be an origin such as https://tocsin.example.'],

@@ -19,8 +19,9 @@ export const twilioSettings = settingsPart(
     TWILIO_FROM: 'value',
     TWILIO_API_URL: 'value',
   },
-  values =>
-    new Set([values.TWILIO_ACCOUNT_SID, values.TWILIO_AUTH_TOKEN, values.TWILIO_FROM].map(value => value === undefined)).size === 1
+  // The token alone, which only verifies, sends nothing that would fail.
+  ({ TWILIO_ACCOUNT_SID: account, TWILIO_AUTH_TOKEN: token, TWILIO_FROM: from }) =>
+    (account === undefined && from === undefined) || (account !== undefined && from !== undefined && token !== undefined)
       ? undefined
       : 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.',
 )
