@@ -1,7 +1,7 @@
 import { eq, inArray, sql } from 'drizzle-orm'
-import pg from 'pg'
 import { describe, expect } from 'vitest'
 import { patience } from '../../test/patience.ts'
+import { statements } from '../../test/statements.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { customers } from '../directory/tables.ts'
 import { incidentCustomers, incidents } from '../incidents/tables.ts'
@@ -131,26 +131,6 @@ describe('the clock of an obligation', () => {
     expect((await lead.call('page', { params: { id: page?.id ?? '' } })).summary).toMatch(/^Not notified: .* and 1182 more\./)
   })
 })
-
-/** How many statements the transaction of the work sends to the database; others that run meanwhile are not counted. */
-async function statements(work: () => Promise<unknown>): Promise<number> {
-  const original = pg.Client.prototype.query
-  let count = 0
-  let own: pg.Client | undefined
-  Object.assign(pg.Client.prototype, {
-    query(this: pg.Client, ...given: Parameters<typeof original>) {
-      if (given[0] === 'begin') own ??= this
-      if (own === this) count += 1
-      return original.apply(this, given)
-    },
-  })
-  try {
-    await work()
-  } finally {
-    Object.assign(pg.Client.prototype, { query: original })
-  }
-  return count
-}
 
 describe('a warning', () => {
   test('names up to 20 customers whose clock has it, counts the rest, takes the place of the one before, and is on record for each', async ({ world }) => {

@@ -7,7 +7,7 @@ import type { Claimed, Take } from './handlers.ts'
 import type { Lane } from './lanes.ts'
 import { living } from './lease.ts'
 import type { LanePlaces } from './places.ts'
-import { normal, urgent } from './schedule.ts'
+import { keysOf, normal, urgent } from './schedule.ts'
 
 /** The table of jobs as a worker sees it. */
 export class JobQueue {
@@ -90,9 +90,7 @@ export class JobQueue {
 
   /** Which of these keys no job has. */
   async missing(keys: readonly string[]): Promise<readonly string[]> {
-    if (keys.length === 0) return []
-    const { rows } = await this.#database.reader().db.execute<{ key: string }>(sql`select key from jobs where key = any(${sql.param([...keys])}::text[])`)
-    const found = new Set(rows.map(({ key }) => key))
+    const found = await keysOf(this.#database.reader(), keys)
     return keys.filter(key => !found.has(key))
   }
 

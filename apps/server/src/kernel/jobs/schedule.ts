@@ -1,6 +1,6 @@
 import { inArray, sql } from 'drizzle-orm'
 import type { Instant } from '../clock.ts'
-import type { Tx } from '../database.ts'
+import type { Reader, Tx } from '../database.ts'
 import { newId } from '../ids.ts'
 import { jobs } from '../tables.ts'
 import type { JobKind } from './lanes.ts'
@@ -55,9 +55,9 @@ export async function cancel(tx: Tx, ...keys: readonly string[]): Promise<void> 
 }
 
 /** Those of the keys that a job has. */
-export async function keysOf(tx: Tx, keys: readonly string[]): Promise<ReadonlySet<string>> {
+export async function keysOf({ db }: Reader, keys: readonly string[]): Promise<ReadonlySet<string>> {
   if (keys.length === 0) return new Set()
-  const found = await tx.db
+  const found = await db
     .select({ key: jobs.key })
     .from(jobs)
     .where(sql`${jobs.key} = any(${sql.param([...keys])}::text[])`)
