@@ -1,10 +1,13 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer as createTlsServer } from 'node:tls'
 import type { AppContext } from '../access/index.ts'
 import { ConfigProblem } from '../kernel/config.ts'
-import type { EventIntake } from './intake.ts'
+import { isUnavailable } from '../kernel/database.ts'
+import { defineCounter } from '../kernel/telemetry.ts'
+import { type EventIntake, TooMuch } from './intake.ts'
 import { sourceSettings } from './source-settings.ts'
 import type { KnownSources, LogSourceRow } from './sources.ts'
 import { frames, parseSyslog } from './syslog.ts'
@@ -15,6 +18,14 @@ const flushBytes = 512 * 1_024
 const maxMessageBytes = 256 * 1_024
 const maxConnections = 1_000
 const retryMs = 500
+/** What is received and not yet stored. Beyond it TCP is not read on, and a datagram, which cannot be told to wait, is lost and counted. */
+const maxHeldBytes = 32 * 1_048_576
+
+const lostMessages = defineCounter({
+  name: 'tocsin_syslog_messages_lost_total',
+  help: 'Syslog messages that were received and lost: too many while events could not be stored, or the server ended',
+  labelNames: [],
+})
 
 interface Waiting {
   readonly source: LogSourceRow
@@ -25,18 +36,22 @@ interface Waiting {
 
 /**
  * Listens for syslog over UDP, TCP and TLS. Syslog has no keys: a source is known by the address that it sends from. Syslog has no
- * acknowledgement either: what was read but not yet written when the server dies is lost, at most a fifth of a second; a TCP
- * connection is not read while too much waits.
+ * acknowledgement either: what was read but not yet written when the server dies is lost, at most a fifth of a second. While the
+ * database is away, what was read is held and tried again; a TCP connection is not read while too much waits.
  */
 export class SyslogListeners {
   readonly #context: AppContext
   readonly #sources: KnownSources
   readonly #intake: EventIntake
+  readonly #lost: ReturnType<typeof lostMessages>
   readonly #waiting = new Map<string, Waiting>()
   readonly #connections = new Set<Socket>()
   #servers: (Server | UdpSocket)[] = []
   #timer: NodeJS.Timeout | undefined
   #flushing: Promise<void> | undefined
+  /** Set while what was read cannot be stored: the next attempt. */
+  #retry: Promise<void> | undefined
+  #heldBytes = 0
   #isStopped = false
   /** Ports that are listened on, for tests, which leave the choice to the system. */
   readonly ports: { udp?: number; tcp?: number; tls?: number } = {}
@@ -45,6 +60,7 @@ export class SyslogListeners {
     this.#context = context
     this.#sources = sources
     this.#intake = intake
+    this.#lost = lostMessages(context.metrics)
   }
 
   async start(): Promise<void> {
@@ -76,12 +92,16 @@ export class SyslogListeners {
     for (const socket of this.#connections) socket.destroy()
     await Promise.all(this.#servers.map(server => new Promise<void>(resolve => server.close(() => resolve()))))
     await this.#flush()
+    this.#lose([...this.#waiting.values()].reduce((sum, { lines }) => sum + lines.length, 0))
   }
 
   async #listenUdp(port: number, host: string): Promise<number> {
     const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 8 << 20 })
     this.#servers.push(socket)
-    socket.on('message', (message, from) => void this.#take([message], from.address))
+    socket.on('message', (message, from) => {
+      if (this.#heldBytes > maxHeldBytes) this.#lose(1)
+      else void this.#take([message], from.address)
+    })
     await new Promise<void>((resolve, reject) => {
       socket.once('error', error => reject(taken(error, port)))
       socket.bind(port, host, resolve)
@@ -125,16 +145,17 @@ export class SyslogListeners {
 
   /** Waits while too much waits: the sender's TCP then waits, too. */
   async #room(): Promise<void> {
-    while (this.#intake.isFull && !this.#isStopped) await new Promise(resolve => setTimeout(resolve, retryMs))
+    while ((this.#intake.isFull || this.#heldBytes > maxHeldBytes) && !this.#isStopped) await sleep(retryMs)
   }
 
   async #take(messages: readonly Buffer[], address: string): Promise<void> {
-    const source = await this.#sources.bySender(address).catch((error: unknown) => {
-      this.#context.log.error({ err: error }, 'the source of a syslog message could not be looked up')
-      return undefined
-    })
+    const bytes = messages.reduce((sum, { length }) => sum + length, 0)
+    this.#heldBytes += bytes
+    const source = await this.#sender(address)
+    this.#heldBytes -= bytes
     // Who is not known is not listened to: anybody can send a datagram.
-    if (source === undefined) return
+    if (source === 'unknown') return
+    if (source === 'stopped') return this.#lose(messages.length)
     const receivedAt = this.#context.clock.now()
     for (const message of messages) {
       const text = message.toString('utf8', 0, maxMessageBytes).replace(/[\r\n\0]+$/, '')
@@ -144,12 +165,35 @@ export class SyslogListeners {
     }
   }
 
+  /** The source of an address. While it cannot be looked up, the message waits. */
+  async #sender(address: string): Promise<LogSourceRow | 'unknown' | 'stopped'> {
+    while (!this.#isStopped)
+      try {
+        return (await this.#sources.bySender(address)) ?? 'unknown'
+      } catch (error) {
+        await this.#later(error)
+      }
+    return 'stopped'
+  }
+
+  /** Waits for the next attempt, which is one for all that waits. */
+  #later(error: unknown): Promise<void> {
+    this.#context.log.error({ err: error }, 'syslog messages cannot be stored; retrying')
+    this.#retry ??= sleep(retryMs).then(() => {
+      this.#retry = undefined
+    })
+    return this.#retry
+  }
+
   #hold(source: LogSourceRow, logsource: LogSourceParts, line: string): void {
     const key = `${source.id} ${JSON.stringify(logsource)}`
     const waiting = this.#waiting.get(key) ?? { source, logsource, lines: [], bytes: 0 }
     this.#waiting.set(key, waiting)
     waiting.lines.push(line)
     waiting.bytes += line.length
+    this.#heldBytes += line.length
+    // While it cannot be stored, the retry does it, and not each line.
+    if (this.#retry !== undefined) return
     if (waiting.bytes > flushBytes) void this.#flush()
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
@@ -157,7 +201,6 @@ export class SyslogListeners {
     }, flushMs)
   }
 
-  /** Writes what waits. What cannot be written waits on, as long as there is room. */
   #flush(): Promise<void> {
     this.#flushing ??= this.#write().finally(() => {
       this.#flushing = undefined
@@ -165,23 +208,30 @@ export class SyslogListeners {
     return this.#flushing
   }
 
+  /** Writes what waits. What cannot be written now waits on; what never can be is lost, and holds up nothing else. */
   async #write(): Promise<void> {
     const all = [...this.#waiting]
     this.#waiting.clear()
     for (const [key, { source, logsource, lines, bytes }] of all)
       try {
         await this.#intake.accept(source, Buffer.from(`${lines.join('\n')}\n`), logsource)
+        this.#heldBytes -= bytes
       } catch (error) {
-        this.#context.log.error({ err: error, source: source.name, lines: lines.length }, 'syslog messages could not be stored; retrying')
-        const since = this.#waiting.get(key)
-        if (bytes + (since?.bytes ?? 0) < 64 * flushBytes && !this.#isStopped) {
-          this.#waiting.set(key, { source, logsource, lines: [...lines, ...(since?.lines ?? [])], bytes: bytes + (since?.bytes ?? 0) })
-          this.#timer ??= setTimeout(() => {
-            this.#timer = undefined
-            void this.#flush()
-          }, retryMs)
+        if (!isUnavailable(error) && !(error instanceof TooMuch)) {
+          this.#heldBytes -= bytes
+          this.#lose(lines.length, error)
+          continue
         }
+        const since = this.#waiting.get(key)
+        this.#waiting.set(key, { source, logsource, lines: [...lines, ...(since?.lines ?? [])], bytes: bytes + (since?.bytes ?? 0) })
+        void this.#later(error).then(() => (this.#isStopped ? undefined : this.#flush()))
       }
+  }
+
+  #lose(messages: number, error?: unknown): void {
+    if (messages === 0) return
+    this.#lost.inc(messages)
+    this.#context.log.error({ err: error, messages }, 'syslog messages were lost; tocsin_syslog_messages_lost_total counts them')
   }
 }
 

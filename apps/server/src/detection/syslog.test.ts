@@ -4,10 +4,13 @@ import { mkdtempSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { describe, expect, test as plainTest } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
-import { test } from '../../test/world.ts'
+import { patience } from '../../test/patience.ts'
+import { layWire, type Wire } from '../../test/wire.ts'
+import { buildWorld, test } from '../../test/world.ts'
 import { frames, parseSyslog } from './syslog.ts'
 
 const now = '2026-11-24T08:00:00.000Z'
@@ -147,4 +150,35 @@ describe('listening', () => {
     expect((await lead.call('logSources'))[0]?.events).toBe(11)
     udp.close()
   })
+})
+
+plainTest('messages that arrive while the database is away are stored once each when it is back', { timeout: 60_000 * patience }, async () => {
+  let wire: Wire | undefined
+  const { world, end } = await buildWorld({
+    env: { TOCSIN_SYSLOG_TCP: '0' },
+    through: async url => {
+      wire = await layWire(url)
+      return wire.url
+    },
+  })
+  const lead = await world.person('lead')
+  await lead.call('createLogSource', { body: { name: 'Web servers', senders: ['127.0.0.0/8'] } })
+  await world.settle()
+  const tcp = connect(world.server.detection.syslog.ports.tcp ?? 0, '127.0.0.1')
+  const send = (...texts: string[]) => new Promise(resolve => tcp.write(texts.map(text => `<38>Nov 23 07:50:00 web1 cron[1]: ${text}\n`).join(''), resolve))
+  const areMatched = (count: number) =>
+    until(async () => ((await lead.call('logSources').catch(() => []))[0]?.events === count ? true : undefined), `${count} are matched`, 20_000)
+  await send('before')
+  await areMatched(1)
+  wire?.cut()
+  await send('one', 'two')
+  // Longer than one attempt to store them.
+  await sleep(700)
+  await send('three')
+  wire?.restore()
+  await areMatched(4)
+  expect(await world.server.context.metrics.text()).toContain('tocsin_syslog_messages_lost_total 0')
+  tcp.destroy()
+  await end()
+  wire?.stop()
 })
