@@ -8,6 +8,8 @@ export interface RuleFile {
   /** As shown to people. */
   readonly name: string
   readonly text: string
+  /** By what a rule that gives itself no id is known to filters, correlations and matches; without it by the file's name and its place there. */
+  readonly id?: string
 }
 
 export interface RuleSet {
@@ -29,7 +31,7 @@ export function readRules(files: Iterable<RuleFile>, placeholders: Placeholders 
     const yaml = attempt(() => parseYaml(file.text), file.name, undefined, refused) ?? []
     for (const [i, document] of yaml.entries()) {
       if (document.value === null || document.value === undefined) continue
-      const parsed = attempt(() => parseDocument(document.value, file.name, `${file.name}#${i + 1}`, placeholders), file.name, document, refused)
+      const parsed = attempt(() => parseDocument(document.value, file.name, file.id ?? `${file.name}#${i + 1}`, placeholders), file.name, document, refused)
       if (parsed === undefined) continue
       const other = places.get(parsed.id)
       if (other !== undefined) {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import type { DetectionRule, DetectionRuleDetail, DetectionRuleVersion } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import { type Correlation, type Filter, type Rule, type RuleFile, readRules } from '@tocsin/sigma'
-import { and, asc, desc, eq, gt, ilike, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, ilike, inArray, isNotNull, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { alerts } from '../alerts/index.ts'
 import { type Actor, record, system } from '../journal/index.ts'
@@ -26,7 +26,7 @@ export interface Problem {
 /** Names that correlations and filters of one text may refer to: the rules that are there already. */
 async function knownRules(reader: Reader): Promise<RuleFile[]> {
   const rows = await reader.db.select({ text: detectionRules.text, ruleId: detectionRules.ruleId, kind: detectionRules.kind }).from(detectionRules)
-  return rows.filter(row => row.kind !== 'filter').map(row => ({ name: row.ruleId, text: row.text }))
+  return rows.filter(row => row.kind !== 'filter').map(row => ({ name: row.ruleId, id: row.ruleId, text: row.text }))
 }
 
 /** Reads one rule. A correlation may refer to rules that are there. */
@@ -59,9 +59,9 @@ const columnsOf = (parsed: Parsed) => ({
   description: parsed.description ?? '',
 })
 
-/** A rule that gives itself no id is known by its text. */
-const ruleIdOf = (parsed: Parsed, text: string) =>
-  parsed.id.startsWith(`${parsed.file}#`) ? `text-${createHash('sha256').update(text).digest('hex').slice(0, 32)}` : parsed.id
+/** A rule that gives itself no id keeps the one that it has, or else is known by its text. */
+const ruleIdOf = (parsed: Parsed, text: string, has?: string) =>
+  parsed.id.startsWith(`${parsed.file}#`) ? (has ?? `text-${sha256(text).slice(0, 32)}`) : parsed.id
 
 interface NewRule {
   readonly parsed: Parsed
@@ -120,7 +120,8 @@ export async function changeRule(tx: Tx, actor: Actor, id: string, text: string,
   if (before.text === text) return readRule(tx, id)
   const { parsed, problems } = await parseRuleText(tx, text, before.ruleId)
   if (parsed === undefined || problems.length > 0) refuse(problems)
-  const ruleId = ruleIdOf(parsed, text)
+  const ruleId = ruleIdOf(parsed, text, before.ruleId)
+  if (ruleId !== before.ruleId) await assertNotReferred(tx, before)
   const taken = await tx.db.select({ id: detectionRules.id }).from(detectionRules).where(eq(detectionRules.ruleId, ruleId))
   if (taken.some(other => other.id !== id)) throw conflict(`Another rule already has the id ${ruleId}.`)
   await replaceText(tx, actor, before, { ...columnsOf(parsed), ruleId }, text)
@@ -134,6 +135,16 @@ export async function changeRule(tx: Tx, actor: Actor, id: string, text: string,
     },
   })
   return readRule(tx, id)
+}
+
+/** Exceptions and correlations name a rule by its id: under another one they would end in silence. @throws AppProblem conflict */
+async function assertNotReferred(tx: Tx, { id, ruleId }: Row): Promise<void> {
+  const [other] = await tx.db
+    .select({ title: detectionRules.title })
+    .from(detectionRules)
+    .where(and(ne(detectionRules.kind, 'rule'), ne(detectionRules.id, id), gt(sql<number>`position(${ruleId} in ${detectionRules.text})`, 0)))
+    .limit(1)
+  if (other) throw conflict(`"${other.title}" refers to this rule by its id ${ruleId}. Keep that id, or remove the reference first.`)
 }
 
 async function replaceText(tx: Tx, by: Actor, before: Row, columns: ReturnType<typeof columnsOf> & { ruleId: string }, text: string): Promise<void> {
@@ -245,7 +256,7 @@ export async function activeRules(reader: Reader): Promise<{ files: RuleFile[]; 
     .where(and(eq(detectionRules.isEnabled, true), or(isNull(detectionRules.expiresAt), gt(detectionRules.expiresAt, reader.now))))
     .orderBy(asc(detectionRules.id))
   return {
-    files: rows.map(row => ({ name: row.ruleId, text: row.text })),
+    files: rows.map(row => ({ name: row.ruleId, id: row.ruleId, text: row.text })),
     rows: new Map(rows.map(({ ruleId, id, title, version, text }) => [ruleId, { id, title, version, sha256: sha256(text) }])),
   }
 }
