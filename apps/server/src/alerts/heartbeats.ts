@@ -5,13 +5,14 @@ import { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
 import { services } from '../directory/index.ts'
 import { record, system } from '../journal/index.ts'
-import { addMinutes } from '../kernel/clock.ts'
+import { addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { randomSecret, secretDigest } from '../kernel/secrets.ts'
+import { upSince } from '../kernel/uptime.ts'
 import { receiveAlerts, resolveBySource } from './receive.ts'
 import { heartbeats } from './tables.ts'
 
@@ -21,14 +22,23 @@ const scope = 'heartbeats'
 const maxHeartbeats = 500
 type Row = typeof heartbeats.$inferSelect
 
-const expectedBy = (row: Row) => addMinutes(row.lastHeartbeatAt ?? row.createdAt, row.everyMinutes)
-const view = (row: Row): Heartbeat => ({
+/**
+ * When the next heartbeat is due at the latest. The time starts anew when a server does: a heartbeat that was sent while none ran is not missed.
+ * @param up since when a server runs, where none did before
+ */
+function expectedBy(row: Row, up: Instant | undefined): Instant {
+  const from = row.lastHeartbeatAt ?? row.createdAt
+  return addMinutes(row.state !== 'silent' && up !== undefined && up > from ? up : from, row.everyMinutes)
+}
+
+const view = (row: Row, up: Instant | undefined): Heartbeat => ({
   ...{ id: row.id, name: row.name, serviceId: row.serviceId, severity: row.severity, everyMinutes: row.everyMinutes },
-  ...{ lastHeartbeatAt: row.lastHeartbeatAt, expectedBy: expectedBy(row), state: row.state, createdAt: row.createdAt },
+  ...{ lastHeartbeatAt: row.lastHeartbeatAt, expectedBy: expectedBy(row, up), state: row.state, createdAt: row.createdAt },
 })
 
 export async function listHeartbeats(reader: Reader): Promise<Heartbeat[]> {
-  return (await reader.db.select().from(heartbeats).orderBy(asc(heartbeats.name))).map(view)
+  const up = await upSince(reader)
+  return (await reader.db.select().from(heartbeats).orderBy(asc(heartbeats.name))).map(row => view(row, up))
 }
 
 export async function addHeartbeat(
@@ -43,13 +53,13 @@ export async function addHeartbeat(
   const token = randomSecret(24)
   const row: Row = { ...input, id: newId(), tokenDigest: secretDigest(token), state: 'new', lastHeartbeatAt: null, createdAt: tx.now }
   await tx.db.insert(heartbeats).values(row)
-  await expect(tx, row)
+  await expect(tx, row, undefined)
   await record(tx, { actor: caller.actor, type: 'heartbeat.added', subject: { kind: 'heartbeat', id: row.id }, data: { ...input } })
-  return { heartbeat: view(row), url: `${context.messenger.origin}/heartbeat/${token}` }
+  return { heartbeat: view(row, undefined), url: `${context.messenger.origin}/heartbeat/${token}` }
 }
 
-async function expect(tx: Tx, row: Row): Promise<void> {
-  await schedule(tx, { kind: heartbeatJob, key: `heartbeat:${row.id}`, runAt: expectedBy(row), data: { heartbeatId: row.id } })
+async function expect(tx: Tx, row: Row, up: Instant | undefined): Promise<void> {
+  await schedule(tx, { kind: heartbeatJob, key: `heartbeat:${row.id}`, runAt: expectedBy(row, up), data: { heartbeatId: row.id } })
 }
 
 export async function removeHeartbeat(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
@@ -70,7 +80,7 @@ export async function recordHeartbeat(tx: Tx, context: AppContext, token: string
   if (!row) throw notFound('heartbeat')
   const healthy: Row = { ...row, lastHeartbeatAt: tx.now, state: 'healthy' }
   await tx.db.update(heartbeats).set({ lastHeartbeatAt: tx.now, state: 'healthy' }).where(eq(heartbeats.id, row.id))
-  await expect(tx, healthy)
+  await expect(tx, healthy, undefined)
   if (row.state === 'healthy') return
   await record(tx, { actor: system, type: 'heartbeat.received', subject: { kind: 'heartbeat', id: row.id }, data: { name: row.name } })
   await resolveBySource(tx, context, system, scope, [row.id])
@@ -80,7 +90,8 @@ export async function recordHeartbeat(tx: Tx, context: AppContext, token: string
 export async function missHeartbeat(tx: Tx, context: AppContext, id: string): Promise<void> {
   const [row] = await tx.db.select().from(heartbeats).where(eq(heartbeats.id, id)).for('update')
   if (!row) return
-  if (expectedBy(row) > tx.now) return expect(tx, row)
+  const up = await upSince(tx)
+  if (expectedBy(row, up) > tx.now) return expect(tx, row, up)
   await tx.db.update(heartbeats).set({ state: 'silent' }).where(eq(heartbeats.id, id))
   const since =
     row.lastHeartbeatAt === null

@@ -7,6 +7,7 @@ import type { Database, Reader, Tx } from '../kernel/database.ts'
 import { isAnyRunning } from '../kernel/jobs/lease.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import type { Log } from '../kernel/telemetry.ts'
+import { noteStart } from '../kernel/uptime.ts'
 
 const setting = 'system.running'
 const signEveryMs = 60_000
@@ -87,6 +88,7 @@ export class Lifetime {
     if (before !== undefined && !(await isAnyRunning(tx))) {
       const seconds = Math.max(0, Math.round((Date.parse(tx.now) - Date.parse(before.seenAt)) / 1_000))
       await record(tx, { ...entry, type: 'system.away', data: { from: before.seenAt, until: tx.now, seconds, isExact: before.isStopped } })
+      await noteStart(tx)
     }
     if (before !== undefined && before.version !== this.#version)
       await record(tx, { ...entry, type: 'system.upgraded', data: { from: before.version, to: this.#version } })

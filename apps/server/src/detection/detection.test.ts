@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
 import { type Person, test, type World } from '../../test/world.ts'
+import { noteStart } from '../kernel/uptime.ts'
 
 const sysmon = (fields: Record<string, unknown>) => ({ Channel: 'Microsoft-Windows-Sysmon/Operational', EventID: 1, Computer: 'ws1', ...fields })
 
@@ -113,6 +114,33 @@ describe('from an event to an alert', () => {
     await expect(lead.call('addDetectionException', { params, body: { field: 'a|re', value: 'x', reason: 'x', expiresAt: null } })).rejects.toThrow(
       /field name without modifiers/,
     )
+  })
+
+  test('a rule that gives itself no id is counted, and keeps its exceptions when its text changes', async ({ world }) => {
+    const lead = await world.person('lead')
+    const nameless = whoami.replace(/^id: .*\n/m, '')
+    const { id, version } = await lead.call('createDetectionRule', { body: { text: nameless } })
+    const url = await source(world, lead)
+    const asks = async (...computers: string[]) => {
+      await post(`${url}/events`, lines(...computers.map(Computer => sysmon({ Computer, Image: 'C:\\whoami.exe' }))))
+      await matched(world)
+      return (await lead.call('alerts', {})).items
+    }
+    const [alert] = await asks('build')
+    expect((await lead.call('detectionRules', { query: { search: 'who am' } })).items).toMatchObject([{ matches: 1 }])
+    const exception = { field: 'Computer', value: 'build', reason: 'The build asks.', expiresAt: null }
+    await lead.call('addDetectionException', { params: { id: alert?.id ?? '' }, body: exception })
+    const params = { id }
+    const changed = await lead.call('changeDetectionRule', { params, body: { text: nameless.replace('Somebody', 'Someone'), version } })
+    await rulesActive(world)
+    expect((await asks('build', 'ws9')).map(({ title, count }) => [title, count])).toEqual([
+      ['Who am I: ws9', 1],
+      ['Who am I: build', 1],
+    ])
+    await expect(
+      lead.call('changeDetectionRule', { params, body: { text: whoami, version: changed.version } }),
+      'under another id the exception would end in silence',
+    ).rejects.toThrow(/"Exclude build: Who am I" refers to this rule by its id text-/)
   })
 
   test('a brute force that ends in a sign-in is one critical alert that outlives a restart of the correlation', async ({ world }) => {
@@ -412,6 +440,17 @@ describe('shippers', () => {
     expect((await lead.call('alerts', { query: { view: 'all' } })).items).toMatchObject([{ status: 'resolved' }])
     await world.advance({ minutes: 31 })
     expect((await lead.call('alerts', {})).items, 'and again').toMatchObject([{ title: 'No events from Windows for 30 minutes' }])
+  })
+
+  test('a source is not silent for the time in which no server ran', async ({ world }) => {
+    const lead = await world.person('lead')
+    await source(world, lead, { gapMinutes: 30 })
+    world.jump({ minutes: 60 })
+    await world.server.context.database.transaction(noteStart)
+    await world.advance({ minutes: 29 })
+    expect(await lead.call('logSources')).toMatchObject([{ isSilent: false }])
+    await world.advance({ minutes: 1 })
+    expect(await lead.call('logSources')).toMatchObject([{ isSilent: true }])
   })
 })
 

@@ -12,6 +12,7 @@ import { defineJob, housekeepingLane } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { invalid, notFound } from '../kernel/problems.ts'
 import { randomSecret, secretDigest } from '../kernel/secrets.ts'
+import { upSince } from '../kernel/uptime.ts'
 import { type LogSourceParts, logSources } from './tables.ts'
 
 export type LogSourceRow = typeof logSources.$inferSelect
@@ -117,10 +118,13 @@ export async function watchSources(tx: Tx, context: AppContext): Promise<void> {
     .where(and(isNull(logSources.revokedAt), isNotNull(logSources.gapMinutes)))
     .orderBy(asc(logSources.id))
     .for('update')
+  const up = await upSince(tx)
   const upcoming: string[] = []
   for (const row of rows) {
     const heardAt = row.lastSeenAt ?? row.createdAt
-    const silentAt = addMinutes(heardAt, row.gapMinutes ?? 0)
+    // What was sent while no server ran is not missed: the time starts anew, but for a source that was silent before.
+    const from = !row.isSilent && up !== undefined && up > heardAt ? up : heardAt
+    const silentAt = addMinutes(from, row.gapMinutes ?? 0)
     const isSilent = silentAt <= tx.now
     if (!isSilent) upcoming.push(silentAt)
     if (isSilent === row.isSilent) continue
