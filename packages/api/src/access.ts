@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Email, Id, IdParams, Line, Text } from './common.ts'
+import { At, Email, Id, IdParams, Line, Text, Version } from './common.ts'
 import { atLeast, open, roles, route, scopes, signedIn } from './route.ts'
 
 /** The name of the cookie that holds the session of a person who is signed in. */
@@ -45,6 +45,7 @@ export const Team = z
     kind: z.enum(['security', 'engineering']),
     members: z.array(z.object({ id: Id, name: z.string() })),
     isDemo: z.boolean(),
+    version: Version,
   })
   .meta({ id: 'Team' })
 export type Team = z.output<typeof Team>
@@ -215,9 +216,12 @@ export const accessRoutes = {
   saveTeam: route({
     method: 'POST',
     path: '/api/v1/teams',
-    summary: 'Create a team, or update it if an id is given',
+    summary: 'Create a team, or update it if id and version are given',
     access: atLeast('lead', 'catalog:write'),
-    body: z.object({ id: Id.optional(), name: Line(80), kind: z.enum(['security', 'engineering']), memberIds: z.array(Id).max(500) }),
+    body: z.object({
+      ...{ id: Id.optional(), version: Version.optional() },
+      ...{ name: Line(80), kind: z.enum(['security', 'engineering']), memberIds: z.array(Id).max(500) },
+    }),
     reply: Team,
   }),
   apiKeys: route({

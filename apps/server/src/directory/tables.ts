@@ -57,6 +57,7 @@ export const teams = table(
     id: id(),
     name: text('name').notNull(),
     kind: choice('kind', ['security', 'engineering']).notNull(),
+    version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
   },
   self => [uniqueIndex('teams_name').on(self.name)],

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Team } from '@tocsin/api'
-import { asc, eq, inArray } from 'drizzle-orm'
+import { asc, eq, inArray, sql } from 'drizzle-orm'
 import { assertPeople, type Caller, people } from '../access/index.ts'
 import { type Actor, markRecords, record, recordAll } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { conflict, invalid, notFound } from '../kernel/problems.ts'
+import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { services, teamMembers, teams } from './tables.ts'
 
 /** The teams by name, with their members. */
@@ -24,29 +24,31 @@ export async function listTeams(reader: Reader, ids?: readonly string[]): Promis
   return rows.map(team => ({ ...team, members: members.filter(member => member.teamId === team.id).map(({ id, name }) => ({ id, name })) }))
 }
 
-/** Creates a team, or changes the one whose id is given. Saving it as it is changes nothing. */
+/** Creates a team, or changes the one whose id and version are given. Saving it as it is changes nothing. */
 export async function saveTeam(
   tx: Tx,
   caller: Caller,
-  input: { id?: string | undefined; name: string; kind: 'security' | 'engineering'; memberIds: readonly string[] },
+  input: { id?: string | undefined; version?: number | undefined; name: string; kind: 'security' | 'engineering'; memberIds: readonly string[] },
   isDemo = false,
 ): Promise<Team> {
   await assertPeople(tx, input.memberIds, 'memberIds')
   const id = input.id ?? newId()
   const taken = await tx.db.select({ id: teams.id }).from(teams).where(eq(teams.name, input.name))
   if (taken.some(team => team.id !== id)) throw conflict(`A team named ${input.name} already exists.`)
-  const [before] = input.id === undefined ? [] : await listTeams(tx, [id])
+  const before = input.id === undefined ? undefined : await lockTeam(tx, id, input.version)
   if (before && before.kind !== input.kind) await assertKindIsFree(tx, before)
   const memberIds = [...new Set(input.memberIds)]
   const data = { name: input.name, kind: input.kind, memberIds }
   const was = before && { name: before.name, kind: before.kind, memberIds: before.members.map(member => member.id) }
   if (before && isDeepStrictEqual({ ...was, memberIds: was?.memberIds.toSorted() }, { ...data, memberIds: memberIds.toSorted() })) return before
-  if (input.id === undefined) {
+  if (before === undefined) {
     await tx.db.insert(teams).values({ id, name: input.name, kind: input.kind, isDemo })
     if (isDemo) await markRecords(tx, [id], { isDemo })
   } else {
-    const changed = await tx.db.update(teams).set({ name: input.name, kind: input.kind }).where(eq(teams.id, id)).returning({ id: teams.id })
-    if (changed.length === 0) throw notFound('team')
+    await tx.db
+      .update(teams)
+      .set({ name: input.name, kind: input.kind, version: before.version + 1 })
+      .where(eq(teams.id, id))
     await tx.db.delete(teamMembers).where(eq(teamMembers.teamId, id))
   }
   if (memberIds.length > 0) await tx.db.insert(teamMembers).values(memberIds.map(personId => ({ teamId: id, personId })))
@@ -55,6 +57,16 @@ export async function saveTeam(
   else await record(tx, { ...entry, type: 'team.added', data })
   const [team] = await listTeams(tx, [id])
   if (!team) throw notFound('team')
+  return team
+}
+
+/** The team as it is, kept so until the end of the transaction. @throws AppProblem where there is none, or a newer version than the one that was read. */
+async function lockTeam(tx: Tx, id: string, version: number | undefined): Promise<Team> {
+  if (version === undefined) throw invalid('version', 'is required to update a team')
+  await tx.db.select({ id: teams.id }).from(teams).where(eq(teams.id, id)).for('update')
+  const [team] = await listTeams(tx, [id])
+  if (!team) throw notFound('team')
+  if (team.version !== version) throw changedMeanwhile()
   return team
 }
 
@@ -84,10 +96,13 @@ export async function firstSecurityTeam(reader: Reader): Promise<string | undefi
 /** Takes somebody out of all their teams. */
 export async function leaveTeams(tx: Tx, actor: Actor, personId: string): Promise<void> {
   const left = await tx.db.delete(teamMembers).where(eq(teamMembers.personId, personId)).returning({ teamId: teamMembers.teamId })
-  const found = await listTeams(
-    tx,
-    left.map(one => one.teamId),
-  )
+  const ids = left.map(one => one.teamId)
+  if (ids.length === 0) return
+  await tx.db
+    .update(teams)
+    .set({ version: sql`${teams.version} + 1` })
+    .where(inArray(teams.id, ids))
+  const found = await listTeams(tx, ids)
   await recordAll(
     tx,
     found.map(({ id, name, kind, members }) => {

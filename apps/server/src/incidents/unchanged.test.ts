@@ -111,13 +111,13 @@ test('saving teams, services, customers, schedules, policies and people as they 
   const onCall = (await admin.call('onCall')).find(each => each.team.id === id) ?? expect.fail('the team is on call')
   const schedule = onCall.schedules[0] ?? expect.fail('the team has a schedule')
   const settings = onCall.settings ?? expect.fail('the team is set up')
-  const members = (await admin.call('teams')).find(each => each.id === id)?.members.map(member => member.id) ?? []
+  const { members, version } = (await admin.call('teams')).find(each => each.id === id) ?? expect.fail('the team is there')
   const [definition] = await admin.call('classDefinitions')
   const trainee = { params: { id, personId: primary.id }, body: { isFinished: false } }
   await admin.call('saveApprenticeship', trainee)
   const unchanged = await entriesOf(world, async () => {
     await admin.call('saveApprenticeship', trainee)
-    await admin.call('saveTeam', { body: { id, name, kind, memberIds: members.toReversed() } })
+    await admin.call('saveTeam', { body: { id, version, name, kind, memberIds: members.map(member => member.id).toReversed() } })
     const { securityTeam, engineeringTeam, isDemo: _, ...facts } = service
     await admin.call('saveService', { body: { ...facts, securityTeamId: securityTeam.id, engineeringTeamId: engineeringTeam.id } })
     const { services, isDemo: __, ...terms } = kept

@@ -37,7 +37,7 @@ describe('an entry of a change says what was before', () => {
     // Somebody who is deactivated leaves their teams with it.
     expect(await dataOf(world, 'team.changed', team.id)).toMatchObject({ memberIds: [backup.id], before: { memberIds: [backup.id, primary.id] } })
 
-    await lead.call('saveTeam', { body: { id: team.id, name: 'Renamed', kind: 'security', memberIds: [] } })
+    await lead.call('saveTeam', { body: { id: team.id, version: team.version + 1, name: 'Renamed', kind: 'security', memberIds: [] } })
     expect(await dataOf(world, 'team.changed')).toEqual({
       ...{ name: 'Renamed', kind: 'security', memberIds: [] },
       before: { name: team.name, kind: 'security', memberIds: [backup.id] },

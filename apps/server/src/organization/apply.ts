@@ -120,7 +120,7 @@ async function applyTeams(tx: Tx, caller: Caller, { teams }: OrganizationFile, i
       team.members?.flatMap((email, n) => (left.emails.has(email) ? [] : people.idOf(email, `teams.${i}.members.${n}`))) ??
       before?.members.map(member => member.id) ??
       []
-    await saveTeam(tx, caller, { id: before?.id, name: team.name, kind, memberIds })
+    await saveTeam(tx, caller, { id: before?.id, version: before?.version, name: team.name, kind, memberIds })
   }
 }
 

@@ -4,6 +4,7 @@ import { type Person, roles, type Team } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { DemoBadge, Tone } from '../parts/badges.tsx'
+import { newestOf } from '../parts/newest.ts'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
@@ -164,7 +165,7 @@ function Teams() {
           )
         }
       </Loaded>
-      {edited ? <TeamModal team={edited === 'new' ? undefined : edited} onClose={() => setEdited(undefined)} /> : null}
+      {edited ? <TeamModal team={edited === 'new' ? undefined : newestOf(teams.data, edited)} onClose={() => setEdited(undefined)} /> : null}
     </Section>
   )
 }

@@ -1,21 +1,22 @@
 import { Modal, Select, Stack, TextInput } from '@mantine/core'
 import type { Team } from '@tocsin/api'
-import { useRouteForm } from '../forms.ts'
+import { useRecordForm } from '../forms.ts'
 import { PersonMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
 export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: () => void }) {
-  const { form, submit, isBusy } = useRouteForm(
+  const { form, submit, isBusy, newer } = useRecordForm(
     'saveTeam',
-    { name: team?.name ?? '', kind: (team?.kind ?? 'security') as string, memberIds: team?.members.map(member => member.id) ?? [] },
+    team,
+    each => ({ name: each?.name ?? '', kind: (each?.kind ?? 'security') as string, memberIds: each?.members.map(member => member.id) ?? [] }),
     { toBody: values => ({ ...values, ...(team ? { id: team.id } : {}) }), done: 'Saved.', onDone: onClose },
   )
   return (
     <Modal opened onClose={onClose} title={team ? team.name : 'Add team'}>
       <form onSubmit={submit} noValidate>
         <Stack>
-          <FormProblem errors={form.errors} />
+          <FormProblem errors={form.errors} newer={newer} />
           <TextInput label="Name" required {...form.getInputProps('name')} />
           <Select
             label="Kind"
