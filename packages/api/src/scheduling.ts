@@ -1,7 +1,7 @@
 import { night } from '@tocsin/oncall/vocabulary'
 import { z } from 'zod'
 import { At, Day, Id, IdParams, Instant, Line, PageQuery, pageOf, Reference, Severity, Version } from './common.ts'
-import { EscalationLevel, PageTarget } from './policies.ts'
+import { EscalationLevelInput, PageTarget } from './policies.ts'
 import { atLeast, open, route } from './route.ts'
 import { OverrideInput, RestrictionShape, RotationShape, ScheduleInput, TemporaryInput, TimeZone, Urgency } from './schedules.ts'
 
@@ -180,7 +180,7 @@ export const schedulingRoutes = {
       participantIds: z.array(Id).min(1, 'must have at least one person').max(100),
       tiers: z.number().int().min(1).max(3).default(2).describe('1: primary; 2: primary and secondary; 3: primary, secondary and tertiary'),
       levels: z
-        .array(EscalationLevel.extend({ targets: z.array(SetUpTarget).max(20) }))
+        .array(EscalationLevelInput.omit({ id: true }).extend({ targets: z.array(SetUpTarget).max(20) }))
         .min(1, 'must have at least one level')
         .max(20),
       repeats: z.number().int().min(0).max(9).default(2),

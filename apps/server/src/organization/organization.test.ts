@@ -195,6 +195,20 @@ describe('tiers in files', () => {
     world.expectMail(ada.email, /billing/)
   })
 
+  test('a level of a policy is told by whom it pages: moved or changed it keeps its ID, by which open pages find it', async ({ world }) => {
+    const administrator = await applied(world)
+    const [policy] = file.policies
+    const level = (target: object, waitMinutes: number) => ({ targets: [target], waitMinutes })
+    const levelsWith = async (...levels: object[]) => {
+      await apply(administrator, { policies: [{ ...policy, levels }] })
+      return ((await administrator.call('policies')).find(one => one.name === 'Default')?.levels ?? []).map(({ id }) => id)
+    }
+    const [primary = '', everyone = ''] = await levelsWith(level({ tier: 'primary' }, 7), level({ everyone: true }, 7))
+    const changed = await levelsWith(level({ person: ben.email }, 1), level({ everyone: true }, 7), level({ tier: 'primary' }, 3))
+    expect(changed.slice(1)).toEqual([everyone, primary])
+    expect([primary, everyone]).not.toContain(changed[0])
+  })
+
   test('a tier is of its own team’s schedule where another team has one of the same name; of one that two others have, none is meant', async ({ world }) => {
     const administrator = await world.person('administrator')
     const daily = (team: string, person: string) => ({

@@ -152,7 +152,7 @@ export async function wakePage(tx: Tx, context: AppContext, pageId: string): Pro
   if (page.state !== 'acknowledged') return
   if (page.snoozedUntil !== null) {
     await record(tx, { actor: system, type: 'page.snooze-ended', subject: { kind: 'page', id: pageId }, within: page.withinId, data: ofPage(page) })
-    return restartEscalation(tx, context, pageId, 0)
+    return restartEscalation(tx, context, pageId, 'first')
   }
   const since = page.progressAt ?? page.acknowledgedAt ?? page.createdAt
   // Work on the incident that has taken an alert in is progress of the alert.
@@ -168,7 +168,7 @@ export async function wakePage(tx: Tx, context: AppContext, pageId: string): Pro
     within: page.withinId,
     data: { ...ofPage(page), personId: page.acknowledgedById, since },
   })
-  await restartEscalation(tx, context, pageId, 0)
+  await restartEscalation(tx, context, pageId, 'first')
 }
 
 /** Releases an acknowledged page: it escalates to the next person at once. */
@@ -177,7 +177,7 @@ export async function releasePage(tx: Tx, context: AppContext, actor: Actor, per
   if (page.state !== 'acknowledged' || page.acknowledgedById !== personId) throw conflict('Only the person who acknowledged the page can release it.')
   await record(tx, { actor, type: 'page.released', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { ...ofPage(page), personId } })
   await cancel(tx, wakeKey(pageId))
-  await restartEscalation(tx, context, pageId, page.levelIndex)
+  await restartEscalation(tx, context, pageId, 'next')
   return lockPage(tx, pageId)
 }
 
@@ -205,7 +205,7 @@ export async function declinePage(
     data: { ...ofPage(page), personId: caller.personId, to: to?.name ?? null, reason },
   })
   await cancel(tx, wakeKey(pageId), `reach:${pageId}:${caller.personId}`)
-  if (!to) return restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 0 : page.levelIndex)
+  if (!to) return restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 'first' : 'next')
   const why = `${caller.actor.name} reassigned this page to you${reason ? `: ${reason}` : '.'}`
   const twinId = await mergeIntoTwin(tx, pageId)
   if (twinId !== undefined) {
@@ -229,7 +229,7 @@ export async function escalatePage(tx: Tx, context: AppContext, actor: Actor, pa
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
   await record(tx, { actor, type: 'page.escalated', subject: { kind: 'page', id: pageId }, within: page.withinId, data: ofPage(page) })
   await cancel(tx, wakeKey(pageId))
-  await restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 0 : page.levelIndex)
+  await restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 'first' : 'next')
   return lockPage(tx, pageId)
 }
 
