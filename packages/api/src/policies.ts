@@ -22,7 +22,10 @@ const levelShape = {
   urgency: Urgency.optional().describe('The level applies only to pages of this urgency'),
   whenEmpty: z.enum(['fallback', 'skip', 'wait']).optional().describe('If no target is on call: page the fallback (default), skip to the next level, or wait'),
 }
-export const EscalationLevel = z.object({ id: Id.describe('Stable: open pages continue from their level when others are added, removed or moved'), ...levelShape })
+export const EscalationLevel = z.object({
+  id: Id.describe('Stable: open pages continue from their level when others are added, removed or moved'),
+  ...levelShape,
+})
 export type EscalationLevel = z.output<typeof EscalationLevel>
 export const EscalationLevelInput = z.object({
   id: Id.optional().describe('ID of an existing level; without it, a level that pages the same keeps its ID, and any other is new'),

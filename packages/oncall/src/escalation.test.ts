@@ -1,6 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type EscalationLevel, type EscalationPolicy, type EscalationProgress, endOfHours, isLevelGone, isWithin, nextLevel, noProgress, progressAfter, whenWithin } from './escalation.ts'
+import {
+  type EscalationLevel,
+  type EscalationPolicy,
+  type EscalationProgress,
+  endOfHours,
+  isLevelGone,
+  isWithin,
+  nextLevel,
+  noProgress,
+  progressAfter,
+  whenWithin,
+} from './escalation.ts'
 
 const office = { timeZone: 'Europe/Berlin', hours: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'] as const, from: '09:00', until: '17:00' }] }
 const policy: EscalationPolicy<string> = {

@@ -49,9 +49,8 @@ export async function answerPages(tx: Tx, context: AppContext, responder: Respon
   const minutes = SnoozeMinutes.safeParse(answer.minutes)
   if (!minutes.success) throw refused('The snooze', 'minutes', minutes.error.issues[0]?.message ?? 'must be a number of minutes')
   for (const page of open) {
-    const taken = await acknowledgePage(tx, context, responder.actor, responder.personId, page.id)
-    if (taken.acknowledgedById !== responder.personId) throw new AppProblem('conflict', 'Only the person who acknowledged the page can snooze it.')
-    await snoozePage(tx, responder.actor, page.id, answer.minutes)
+    await acknowledgePage(tx, context, responder.actor, responder.personId, page.id)
+    await snoozePage(tx, responder, page.id, answer.minutes)
   }
   return `Snoozed for ${answer.minutes} minutes: ${what}`
 }

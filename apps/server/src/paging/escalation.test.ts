@@ -771,10 +771,13 @@ describe('a page', () => {
     const { id } = await pageOf(first)
     await expect(first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).rejects.toThrow(/Acknowledge the page before/)
     await second.call('acknowledgePage', { params: { id } })
-    await expect(world.client()('snoozeByLink', { body: { token, minutes: 30 } }), 'it is not theirs').rejects.toThrow(
-      /Only the person who acknowledged the page/,
-    )
-    expect((await first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).snoozedUntil).toBe('2026-11-23T08:30:00.000Z')
+    const notTheirs = (what: string) => `Only the person who acknowledged the page can ${what} it.`
+    await expect(world.client()('snoozeByLink', { body: { token, minutes: 30 } })).rejects.toThrow(notTheirs('snooze'))
+    await expect(first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).rejects.toThrow(notTheirs('snooze'))
+    await expect(world.client()('releaseByLink', { body: { token } })).rejects.toThrow(notTheirs('release'))
+    await expect(first.call('declinePage', { params: { id }, body: {} })).rejects.toThrow(notTheirs('decline'))
+    await expect(world.client()('declineByLink', { body: { token, to: null } })).rejects.toThrow(notTheirs('decline'))
+    expect((await second.call('snoozePage', { params: { id }, body: { minutes: 30 } })).snoozedUntil).toBe('2026-11-23T08:30:00.000Z')
     await world.advance({ minutes: 29, seconds: 59 })
     first.expectNoPage()
     await world.advance({ seconds: 1 })

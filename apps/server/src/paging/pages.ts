@@ -171,18 +171,25 @@ export async function wakePage(tx: Tx, context: AppContext, pageId: string): Pro
   await restartEscalation(tx, context, pageId, 'first')
 }
 
+/** Whoever answers: signed in, or by something that is theirs alone. */
+type Answerer = Pick<Caller, 'actor' | 'personId'>
+
+/** An acknowledged page is in the hands of who acknowledged it, however somebody answers. @throws AppProblem conflict for everybody else */
+function assertTheirs(page: PageRow, { personId }: Answerer, what: 'snooze' | 'release' | 'decline'): void {
+  if (page.state === 'acknowledged' && page.acknowledgedById !== personId) throw conflict(`Only the person who acknowledged the page can ${what} it.`)
+}
+
 /** Releases an acknowledged page: it escalates to the next person at once. */
-export async function releasePage(tx: Tx, context: AppContext, actor: Actor, personId: string, pageId: string): Promise<PageRow> {
+export async function releasePage(tx: Tx, context: AppContext, answerer: Answerer, pageId: string): Promise<PageRow> {
   const page = await lockPage(tx, pageId)
-  if (page.state !== 'acknowledged' || page.acknowledgedById !== personId) throw conflict('Only the person who acknowledged the page can release it.')
+  if (page.state !== 'acknowledged') throw conflict('Acknowledge the page before you release it.')
+  assertTheirs(page, answerer, 'release')
+  const { actor, personId } = answerer
   await record(tx, { actor, type: 'page.released', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { ...ofPage(page), personId } })
   await cancel(tx, wakeKey(pageId))
   await restartEscalation(tx, context, pageId, 'next')
   return lockPage(tx, pageId)
 }
-
-/** Whoever answers: signed in, or by something that is theirs alone. */
-type Answerer = Pick<Caller, 'actor' | 'personId'>
 
 /** Declines a page: it is reassigned to the person named, and escalates from there if they do not acknowledge; or to the next level at once. */
 export async function declinePage(
@@ -194,7 +201,7 @@ export async function declinePage(
 ): Promise<void> {
   const page = await lockPage(tx, pageId)
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
-  if (page.state === 'acknowledged' && page.acknowledgedById !== caller.personId) throw conflict('Someone else has acknowledged the page.')
+  assertTheirs(page, caller, 'decline')
   if (toId !== null) await assertPeople(tx, [toId], 'toId')
   const to = toId === null ? undefined : await findPerson(tx, toId)
   await record(tx, {
@@ -257,14 +264,15 @@ export async function addResponders(tx: Tx, context: AppContext, caller: Answere
 }
 
 /** Snoozes an acknowledged page; it escalates again afterwards from the first level. */
-export async function snoozePage(tx: Tx, actor: Actor, pageId: string, minutes: number): Promise<PageRow> {
+export async function snoozePage(tx: Tx, answerer: Answerer, pageId: string, minutes: number): Promise<PageRow> {
   const page = await lockPage(tx, pageId)
   if (page.state !== 'acknowledged') throw conflict('Acknowledge the page before you snooze it.')
+  assertTheirs(page, answerer, 'snooze')
   const snoozedUntil = addMinutes(tx.now, minutes)
   await tx.db.update(pages).set({ snoozedUntil }).where(eq(pages.id, pageId))
   await schedule(tx, { kind: wakeJob, key: wakeKey(pageId), runAt: snoozedUntil, data: { pageId } })
   await record(tx, {
-    actor,
+    actor: answerer.actor,
     type: 'page.snoozed',
     subject: { kind: 'page', id: pageId },
     within: page.withinId,
