@@ -97,7 +97,9 @@ export const TeamOnCall = z
     schedules: z.array(Schedule),
     current: z.array(CurrentShift).describe('Who is on call now, by tier'),
     concerns: z.array(Concern).describe('Coverage problems in the next 90 days'),
-    vacancies: z.array(z.object({ schedule: Reference, layer: z.string(), person: Reference })).describe('Rotation slots of people who have left'),
+    vacancies: z
+      .array(z.object({ schedule: Reference, layer: z.string(), person: Reference, sentence: z.string().describe('Description of the problem') }))
+      .describe('Rotation slots of people who have left, or are observers now'),
   })
   .meta({ id: 'TeamOnCall' })
 export type TeamOnCall = z.output<typeof TeamOnCall>

@@ -99,6 +99,9 @@ describe('applyOrganization', () => {
     const [schedule] = file.schedules
     const unknown = { ...file, schedules: [{ ...schedule, layers: [{ ...schedule?.layers[0], participants: ['eve@example.org'] }] }] }
     await expect(apply(administrator, unknown)).rejects.toMatchObject(refusal('invalid', 'schedules.0.layers.0.participants.0'))
+    const observed = { ...file, people: [ada, { ...ben, role: 'observer' as const }] }
+    await expect(apply(administrator, observed)).rejects.toMatchObject(refusal('invalid', 'schedules.0.layers.participants'))
+    await expect(apply(administrator, observed)).rejects.toThrow('Ben')
     expect(await read(administrator)).toEqual(before)
     expect(await entriesOf(administrator)).toEqual([])
     await world.settle()

@@ -1,4 +1,4 @@
-import { SnoozeMinutes } from '@tocsin/api'
+import { includesRole, SnoozeMinutes } from '@tocsin/api'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import { type AppContext, findPerson, people } from '../access/index.ts'
 import { teamMembers } from '../directory/index.ts'
@@ -69,22 +69,24 @@ export async function findColleague(
   field: string,
 ): Promise<{ readonly id: string; readonly name: string }> {
   const text = said.trim().toLowerCase()
-  const named = { id: people.id, name: people.name }
+  const named = { id: people.id, name: people.name, role: people.role }
   const [byAddress] = await reader.db
     .select(named)
     .from(people)
     .where(and(eq(sql`lower(${people.email})`, text), eq(people.isActive, true)))
-  if (byAddress) return byAddress
-  const members = await reader.db
-    .selectDistinct(named)
-    .from(people)
-    .innerJoin(teamMembers, eq(teamMembers.personId, people.id))
-    .where(and(inArray(teamMembers.teamId, [...new Set(about.flatMap(page => page.teamId ?? []))]), eq(people.isActive, true)))
+  const members = byAddress
+    ? []
+    : await reader.db
+        .selectDistinct(named)
+        .from(people)
+        .innerJoin(teamMembers, eq(teamMembers.personId, people.id))
+        .where(and(inArray(teamMembers.teamId, [...new Set(about.flatMap(page => page.teamId ?? []))]), eq(people.isActive, true)))
   const whole = members.filter(one => one.name.toLowerCase() === text)
-  const found = whole.length > 0 ? whole : members.filter(one => one.name.toLowerCase().split(/\s+/).includes(text))
+  const found = byAddress ? [byAddress] : whole.length > 0 ? whole : members.filter(one => one.name.toLowerCase().split(/\s+/).includes(text))
   const [only, ...more] = found
   if (only === undefined) throw refused('The person', field, `must be the name of a team member or the email address of an active user, not “${said.trim()}”`)
   if (more.length > 0) throw refused('The person', field, `matches more than one team member: “${said.trim()}”. Use an email address`)
+  if (!includesRole(only.role, 'responder')) throw refused('The person', field, `must not be an observer, who cannot answer pages. ${only.name} is one`)
   return only
 }
 

@@ -199,7 +199,7 @@ function entryOf(onCall: OnCallSnapshot, page: PageRow, routed: Routed, decision
 function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: Routed): Decision {
   const { policy, urgency } = routed
   const unchanged = { ...quiet, at: page.levelIndex, levelIndex: page.levelIndex, progress: page.progress }
-  if (page.levelIndex < 0 && page.firstPersonId !== null && snapshot.onCall.people.get(page.firstPersonId)?.isActive)
+  if (page.levelIndex < 0 && page.firstPersonId !== null && snapshot.onCall.people.get(page.firstPersonId)?.canRespond)
     return { ...unchanged, people: [{ id: page.firstPersonId }], levelIndex: 0, nextEscalationAt: addMinutes(now, firstPersonMinutes) }
   if (urgency === 'low') {
     const from = whenWithin(policy.businessHours, now)

@@ -1,7 +1,7 @@
 import type { Severity } from '@tocsin/api'
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { type AppContext, assertPeople, type Caller, findPerson, people } from '../access/index.ts'
+import { type AppContext, assertResponders, type Caller, findPerson, people } from '../access/index.ts'
 import { type Actor, lastDoneByPeople, markAs, markRecords, record, recordAll, system } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
@@ -202,7 +202,7 @@ export async function declinePage(
   const page = await lockPage(tx, pageId)
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
   assertTheirs(page, caller, 'decline')
-  if (toId !== null) await assertPeople(tx, [toId], 'toId')
+  if (toId !== null) await assertResponders(tx, [toId], 'toId')
   const to = toId === null ? undefined : await findPerson(tx, toId)
   await record(tx, {
     actor: caller.actor,
@@ -244,7 +244,7 @@ export async function escalatePage(tx: Tx, context: AppContext, actor: Actor, pa
 export async function addResponders(tx: Tx, context: AppContext, caller: Answerer, pageId: string, personIds: readonly string[]): Promise<void> {
   const page = await lockPage(tx, pageId)
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
-  await assertPeople(tx, personIds, 'personIds')
+  await assertResponders(tx, personIds, 'personIds')
   const added = await tx.db
     .select({ id: people.id, name: people.name })
     .from(people)

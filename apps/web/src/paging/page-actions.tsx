@@ -75,7 +75,7 @@ function DeclineModal({ page, onClose }: { page: Page; onClose: () => void }) {
         }}
       >
         <Stack>
-          <PersonSelect label="Reassign to" placeholder="Next escalation level" clearable value={toId} onChange={setToId} />
+          <PersonSelect isOnCall label="Reassign to" placeholder="Next escalation level" clearable value={toId} onChange={setToId} />
           <TextInput label="Reason" value={reason} onChange={event => setReason(event.currentTarget.value)} />
           <FormActions submit="Decline" isBusy={decline.isPending} onCancel={onClose} />
         </Stack>
@@ -96,7 +96,7 @@ function RespondersModal({ page, onClose }: { page: Page; onClose: () => void })
         }}
       >
         <Stack>
-          <PersonMultiSelect label="Responders to page" value={personIds} onChange={setPersonIds} />
+          <PersonMultiSelect isOnCall label="Responders to page" value={personIds} onChange={setPersonIds} />
           <FormActions submit="Page responders" isBusy={add.isPending} isBlocked={personIds.length === 0} onCancel={onClose} />
         </Stack>
       </form>

@@ -86,7 +86,7 @@ function Concerns({ team }: { team: TeamOnCall }) {
   const lines = [
     ...team.vacancies.map(one => ({
       key: `${one.schedule.id} ${one.person.id} ${one.layer}`,
-      text: `${one.person.name} is deactivated and still in ${one.schedule.name}, ${one.layer}.`,
+      text: one.sentence,
       concern: undefined,
     })),
     ...team.concerns.map(concern => ({
