@@ -1,6 +1,6 @@
 import { night } from '@tocsin/oncall/vocabulary'
 import { z } from 'zod'
-import { At, Day, Id, IdParams, Instant, Line, PageQuery, pageOf, Reference, Severity, Version } from './common.ts'
+import { At, Day, Id, IdParams, Instant, Line, PageQuery, pageOf, Reference, Severity, Text, Version } from './common.ts'
 import { EscalationLevelInput, PageTarget } from './policies.ts'
 import { atLeast, open, route } from './route.ts'
 import { OverrideInput, RestrictionShape, RotationShape, ScheduleInput, TemporaryInput, TimeZone, Urgency } from './schedules.ts'
@@ -335,7 +335,7 @@ export const schedulingRoutes = {
     summary: 'Add a handoff note; sent with the open incidents to the next person on call when their shift starts',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: z.object({ text: z.string().trim().min(1, 'must not be empty').max(5_000) }),
+    body: z.object({ text: Text(5_000) }),
     reply: HandoffNote,
     status: 201,
   }),
