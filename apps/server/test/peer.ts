@@ -6,12 +6,14 @@ export interface Received {
   readonly body: Buffer
 }
 
+type Answer = { status: number; body?: string } | undefined
+
 /** An HTTP server that keeps what it receives and answers what it is told to: a provider, as far as its protocol is written down. */
 export interface Peer {
   readonly url: string
   readonly received: Received[]
   /** What it answers from now on; undefined: it says nothing and holds the line. */
-  answer: (request: Received) => { status: number; body?: string } | undefined
+  answer: (request: Received) => Answer | Promise<Answer>
   stop(): Promise<void>
 }
 
@@ -20,10 +22,10 @@ export async function startPeer(answer: Peer['answer'] = () => ({ status: 200 })
   const server = createServer((request, reply) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
+    request.on('end', async () => {
       const got = { path: request.url ?? '', headers: request.headers, body: Buffer.concat(chunks) }
       received.push(got)
-      const said = peer.answer(got)
+      const said = await peer.answer(got)
       if (said) reply.writeHead(said.status, { 'content-type': 'application/json' }).end(said.body ?? '')
     })
   })

@@ -46,6 +46,14 @@ const incident = createRoute({
   validateSearch: ({ tab }: Record<string, unknown>): { tab?: string } => (typeof tab === 'string' ? { tab } : {}),
 })
 
+/** Whose pages are listed is in the address. */
+const pages = createRoute({
+  getParentRoute: () => inside,
+  path: '/pages',
+  component: PagesPage,
+  validateSearch: ({ view }: Record<string, unknown>): { view?: 'all' } => (view === 'all' ? { view } : {}),
+})
+
 const tree = root.addChildren([
   inside.addChildren([
     page('/', HomePage),
@@ -61,7 +69,7 @@ const tree = root.addChildren([
     page('/follow-ups', FollowUpsPage),
     page('/on-call', OnCallPage),
     page('/on-call/$id', TeamPage),
-    page('/pages', PagesPage),
+    pages,
     page('/pages/$id', PageTimelinePage),
     page('/services', ServicesPage),
     page('/customers', CustomersPage),

@@ -369,6 +369,31 @@ async function pressIn({ title, action }: { title: string; action: string }): Pr
   await Promise.all(waited)
 }
 
+test('Home says how many pages it does not show and leads to them; a policy of a team that is not on call yet is shown', {
+  timeout: 120_000 * patience,
+}, async ({ world }) => {
+  const lead = await world.person('lead')
+  const member = await world.person()
+  const team = await lead.call('saveTeam', { body: { name: 'Response', kind: 'security', memberIds: [member.id] } })
+  await lead.call('savePolicy', { params: { id: team.id }, body: { name: 'Night shift', levels: [{ targets: [{ kind: 'everyone' }], waitMinutes: 7 }] } })
+  await world.service('billing', team)
+  await lead.call('createAlerts', { body: Array.from({ length: 12 }, (_, n) => ({ title: `Odd ${n}`, severity: 'high' as const, service: 'billing' })) })
+  await world.settle()
+  const { page, close } = await openPlace(world, browser, lead, '/', { viewport: sizes.wide, colorScheme: 'light' })
+  const pages = page.getByRole('region', { name: 'Unacknowledged pages' })
+  await page.getByRole('link', { name: '6 more alerts to triage' }).waitFor()
+  await pages.getByRole('link', { name: '2 more unacknowledged pages' }).click()
+  await page.getByRole('heading', { name: 'Pages' }).waitFor()
+  await page.getByRole('button', { name: 'Acknowledge' }).nth(11).waitFor()
+  await page.goto(`/on-call/${team.id}?tab=escalation`)
+  await page.getByText('Nobody is on call yet').waitFor()
+  const policies = page.getByRole('region', { name: 'Policies' })
+  await policies.getByText('Night shift').waitFor()
+  await policies.getByText('everyone, 7 min').waitFor()
+  expect(await seriousViolations(page)).toEqual([])
+  await close()
+})
+
 test('the settings of a team take its holidays, and its drills stand in its record', { timeout: 120_000 * patience }, async ({ world }) => {
   const lead = await world.person('lead')
   const { team, primary } = await world.team({ tiers: 1 })

@@ -1,6 +1,7 @@
-import { ProblemError } from '@tocsin/api'
+import { type Concern, ProblemError } from '@tocsin/api'
 import { expect, test } from 'vitest'
 import { sentenceOf } from '../src/api.ts'
+import { coverageWords } from '../src/scheduling/words.ts'
 
 const problem = { type: 'urn:tocsin:problem:invalid', title: 'Invalid', status: 400 } as const
 
@@ -12,4 +13,17 @@ test('a problem of one field names it as people do; every other one speaks for i
   const clash = { ...problem, detail: 'name: is taken. Somebody else may have just saved it.', errors: [{ path: 'name', message: 'is taken' }] }
   expect(sentenceOf(new ProblemError(clash))).toBe(clash.detail)
   expect(sentenceOf(new ProblemError({ ...problem, detail: 'Assess the severity first.' }))).toBe('Assess the severity first.')
+})
+
+test('what is wrong with coverage is counted as what it is: a gap is when nobody is on call', () => {
+  const concern = (kind: Concern['kind']): Concern => ({ kind, start: '', end: '', tier: 'primary', person: null, sentence: '' })
+  const vacancy = { schedule: { id: '', name: '' }, layer: '', person: { id: '', name: '' }, sentence: '' }
+  const of = (concerns: Concern['kind'][], vacant = 0) =>
+    coverageWords({ concerns: concerns.map(concern), vacancies: Array.from({ length: vacant }, () => vacancy) })
+  expect(of([])).toBe('')
+  expect(of(['gap'])).toBe('1 coverage gap')
+  expect(of(['gap', 'gap', 'double'], 1)).toBe('2 coverage gaps, 2 other problems')
+  expect(of(['gap', 'unreachable'])).toBe('1 coverage gap, 1 other problem')
+  expect(of(['stretch', 'nights'])).toBe('2 coverage problems')
+  expect(of([], 1)).toBe('1 coverage problem')
 })

@@ -17,7 +17,7 @@ export const AlertInput = z
     title: Line(300),
     severity: Severity,
     service: z.string().trim().max(80).optional().describe('Name or ID of a service in the catalog'),
-    dedupKey: z.string().trim().min(1, 'must not be empty').max(300).optional().describe('Alerts with the same key are grouped into one while it is open'),
+    dedupKey: Line(300).optional().describe('Alerts with the same key are grouped into one while it is open'),
     source: Line(100).default('api'),
     labels: z
       .record(z.string().max(100), z.string().max(1_000))

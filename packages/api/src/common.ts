@@ -6,8 +6,14 @@ export const Instant = z.iso.datetime({ message: 'must be a date and time such a
 /** An instant in a reply: already in the one form. */
 export const At = z.string().meta({ format: 'date-time' })
 export const Day = z.iso.date({ message: 'must be a date such as 2026-11-23' })
-export const Line = (max = 200) => z.string().trim().min(1, 'must not be empty').max(max, `must have at most ${max} characters`)
-export const Text = (max = 20_000) => z.string().trim().min(1, 'must not be empty').max(max, `must have at most ${max} characters`)
+/** True for a text in which something can be seen: not only spaces, controls and characters without width. */
+export const isVisible = (text: string): boolean => /[^\s\p{Default_Ignorable_Code_Point}\p{Control}\u2800]/u.test(text)
+/** Text that must say something. */
+export const Filled = z.string().trim().min(1, { error: 'must not be empty', abort: true }).refine(isVisible, 'must not be empty')
+/** A name, a title. */
+export const Line = (max = 200) => Filled.max(max, `must have at most ${max} characters`)
+/** A longer text. */
+export const Text = (max = 20_000) => Filled.max(max, `must have at most ${max} characters`)
 export const Email = z
   .email('must be an email address')
   .max(254)

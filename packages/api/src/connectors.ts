@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Email, Id, IdParams, Line, Reference, Text } from './common.ts'
+import { At, Email, Filled, Id, IdParams, Line, Reference, Text } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 
 export const Integration = z
@@ -57,8 +57,8 @@ export const PagerDutyEvent = z
     images: z.array(z.unknown()).optional(),
     payload: z
       .object({
-        summary: z.string().trim().min(1, 'must not be empty'),
-        source: z.string().trim().min(1, 'must not be empty'),
+        summary: Filled,
+        source: Filled,
         severity: z.enum(['critical', 'error', 'warning', 'info']),
         timestamp: z.string().optional(),
         component: z.string().optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Instant, Line, PageQuery, pageOf, type Severity, Text, Version } from './common.ts'
+import { At, Id, IdParams, Instant, isVisible, Line, PageQuery, pageOf, type Severity, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 export const ruleLevels = ['informational', 'low', 'medium', 'high', 'critical'] as const
@@ -50,8 +50,9 @@ export type DetectionRuleDetail = z.output<typeof DetectionRuleDetail>
 
 const RuleText = z
   .string()
-  .min(1, 'must not be empty')
+  .min(1, { error: 'must not be empty', abort: true })
   .max(200_000, 'must have at most 200,000 characters')
+  .refine(isVisible, 'must not be empty')
   .describe('One Sigma rule, correlation or filter, as YAML')
 
 export const RuleProblemShape = z.object({ line: z.number(), reason: z.string() }).meta({ id: 'RuleProblem' })

@@ -3,7 +3,7 @@ import { Day, Email, Line, Severity } from './common.ts'
 import { atLeast, roles, route } from './route.ts'
 import { RestrictionShape, ScheduleShape, TimeZone, Urgency, ZonedHours } from './schedules.ts'
 
-const Name = z.string().trim().min(1, 'must not be empty').max(200)
+const Name = Line()
 const Position = z.number().int().min(0).max(9)
 
 /** Whom a level pages, by name: `{ tier: primary }`, `{ person: ada@example.org }`, `{ everyone: true }`. */

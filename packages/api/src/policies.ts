@@ -14,25 +14,34 @@ export const PageTarget = z.discriminatedUnion('kind', [
 ])
 export type PageTarget = z.output<typeof PageTarget>
 
-export const EscalationLevel = z.object({
+const levelShape = {
   targets: z.array(PageTarget).max(20).describe('If empty, the level only waits'),
   waitMinutes: z.number().int().min(0).max(1_440, 'must be at most 1440 minutes').describe('Minutes until the next level'),
   acknowledgements: z.number().int().min(1).max(10).optional().describe('Number of acknowledgements required to stop the escalation'),
   when: ZonedHours.optional().describe('The level applies only during these hours'),
   urgency: Urgency.optional().describe('The level applies only to pages of this urgency'),
   whenEmpty: z.enum(['fallback', 'skip', 'wait']).optional().describe('If no target is on call: page the fallback (default), skip to the next level, or wait'),
+}
+export const EscalationLevel = z.object({
+  id: Id.describe('Stable: open pages continue from their level when others are added, removed or moved'),
+  ...levelShape,
 })
 export type EscalationLevel = z.output<typeof EscalationLevel>
+export const EscalationLevelInput = z.object({
+  id: Id.optional().describe('ID of an existing level; without it, a level that pages the same keeps its ID, and any other is new'),
+  ...levelShape,
+})
+export type EscalationLevelInput = z.output<typeof EscalationLevelInput>
 
 export const PolicyInput = z.object({
   name: Line(80),
-  levels: z.array(EscalationLevel).min(1, 'must have at least one level').max(20),
+  levels: z.array(EscalationLevelInput).min(1, 'must have at least one level').max(20),
   repeats: z.number().int().min(0).max(9).default(2).describe('Number of times to repeat the levels if nobody acknowledges'),
   businessHours: ZonedHours.nullable().default(null).describe('Low-urgency pages escalate only during these hours'),
 })
 
 /** Who is paged about something, in which order. */
-export const Policy = PolicyInput.extend({ id: Id, teamId: Id, version: Version }).meta({ id: 'EscalationPolicy' })
+export const Policy = PolicyInput.extend({ id: Id, teamId: Id, levels: z.array(EscalationLevel), version: Version }).meta({ id: 'EscalationPolicy' })
 export type Policy = z.output<typeof Policy>
 
 export const policyRoutes = {

@@ -1,6 +1,6 @@
 import { rotationTypes, tierNames, urgencies, weekdays } from '@tocsin/oncall/vocabulary'
 import { z } from 'zod'
-import { Id, Instant } from './common.ts'
+import { Id, Instant, Line } from './common.ts'
 
 export { tierNames, weekdays }
 export const Urgency = z.enum(urgencies)
@@ -15,7 +15,7 @@ const isZone = (zone: string) => {
 }
 
 export const TimeZone = z.string().max(60).refine(isZone, 'must be a time zone such as Europe/Berlin')
-const Name = z.string().trim().min(1, 'must not be empty').max(200)
+const Name = Line()
 const WallTime = z
   .string()
   .regex(/^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d$/, 'must be a local date and time such as 2026-03-23T09:00')

@@ -1,7 +1,7 @@
 import { night } from '@tocsin/oncall/vocabulary'
 import { z } from 'zod'
-import { At, Day, Id, IdParams, Instant, Line, PageQuery, pageOf, Reference, Severity, Version } from './common.ts'
-import { EscalationLevel, PageTarget } from './policies.ts'
+import { At, Day, Id, IdParams, Instant, Line, PageQuery, pageOf, Reference, Severity, Text, Version } from './common.ts'
+import { EscalationLevelInput, PageTarget } from './policies.ts'
 import { atLeast, open, route } from './route.ts'
 import { OverrideInput, RestrictionShape, RotationShape, ScheduleInput, TemporaryInput, TimeZone, Urgency } from './schedules.ts'
 
@@ -97,7 +97,9 @@ export const TeamOnCall = z
     schedules: z.array(Schedule),
     current: z.array(CurrentShift).describe('Who is on call now, by tier'),
     concerns: z.array(Concern).describe('Coverage problems in the next 90 days'),
-    vacancies: z.array(z.object({ schedule: Reference, layer: z.string(), person: Reference })).describe('Rotation slots of people who have left'),
+    vacancies: z
+      .array(z.object({ schedule: Reference, layer: z.string(), person: Reference, sentence: z.string().describe('Description of the problem') }))
+      .describe('Rotation slots of people who have left, or are observers now'),
   })
   .meta({ id: 'TeamOnCall' })
 export type TeamOnCall = z.output<typeof TeamOnCall>
@@ -180,7 +182,7 @@ export const schedulingRoutes = {
       participantIds: z.array(Id).min(1, 'must have at least one person').max(100),
       tiers: z.number().int().min(1).max(3).default(2).describe('1: primary; 2: primary and secondary; 3: primary, secondary and tertiary'),
       levels: z
-        .array(EscalationLevel.extend({ targets: z.array(SetUpTarget).max(20) }))
+        .array(EscalationLevelInput.omit({ id: true }).extend({ targets: z.array(SetUpTarget).max(20) }))
         .min(1, 'must have at least one level')
         .max(20),
       repeats: z.number().int().min(0).max(9).default(2),
@@ -333,7 +335,7 @@ export const schedulingRoutes = {
     summary: 'Add a handoff note; sent with the open incidents to the next person on call when their shift starts',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: z.object({ text: z.string().trim().min(1, 'must not be empty').max(5_000) }),
+    body: z.object({ text: Text(5_000) }),
     reply: HandoffNote,
     status: 201,
   }),

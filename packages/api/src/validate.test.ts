@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { AlertInput } from './alerts.ts'
+import { Line } from './common.ts'
+import { OrganizationFile } from './organization.ts'
 import { routes } from './routes.ts'
+import { ScheduleInput } from './schedules.ts'
 import { validate } from './validate.ts'
 
 const errorsOf = (schema: z.ZodType, value: unknown) => {
@@ -90,4 +94,29 @@ test.for([undefined, null, 'x', '', -1, 1.5, [], [[]], {}, { x: 1 }])('no route 
     )
   })
   expect(wrong.filter(line => /Invalid|expected|received|Too |Unrecognized/.test(line))).toEqual([])
+})
+
+describe('a name or a title in which nothing can be seen', () => {
+  const blanks = ['', '   ', '\t\u00a0\u3000', '\u200b', '\u2060 \u00ad\u200d', '\ufeff', '\u3164\u115f', '\u2800', '\u0007\u009f', '\u{e0020}']
+
+  test.for(blanks)('%j is refused once, by its name, by every route that takes one', blank => {
+    const named = Object.values(routes).flatMap(route => {
+      const { body } = 'body' in route ? route : {}
+      if (!(body instanceof z.ZodObject)) return []
+      const fields = Object.keys(body.shape).filter(field => /^(name|title|contactName)$/.test(field))
+      return fields.map(field => errorsOf(body, { [field]: blank }).flatMap(({ path, message }) => (path === field ? [`${route.path} ${message}`] : [])))
+    })
+    expect(named.length).toBeGreaterThan(15)
+    for (const errors of named) expect(errors).toEqual([expect.stringMatching(/ must not be empty$/)])
+    const inside = [
+      errorsOf(AlertInput, { title: blank, severity: 'high' }),
+      errorsOf(ScheduleInput.shape.layers.element.pick({ name: true }), { name: blank }),
+      errorsOf(OrganizationFile, { services: [{ name: blank, securityTeam: 'a', engineeringTeam: 'b' }] }),
+    ]
+    expect(inside.map(errors => errors.map(({ message }) => message))).toEqual([['must not be empty'], ['must not be empty'], ['must not be empty']])
+  })
+
+  test.for(['é', '.', '한', 'ا\u200d', '👩\u200d👧', ' x '])('%j is none of these', text => {
+    expect(errorsOf(Line(), text)).toEqual([])
+  })
 })

@@ -212,9 +212,10 @@ export const pagingEvents = [
     version: 1,
     subject: 'page',
     within: 'either',
-    data: OfPage,
+    data: z.strictObject({ ...OfPage.shape, why: z.string().optional() }),
     title: titleOf,
     sentence: () => 'Nobody acknowledged the page',
+    reason: ({ data }) => data.why,
   }),
   event({
     type: 'page.repaired',

@@ -9,6 +9,8 @@ export interface ZonedHours {
 
 /** One level of an escalation policy: who is paged, under which conditions, and how long they have before the next level. */
 export interface EscalationLevel<Target> {
+  /** Stable, whatever becomes of its place in the policy. */
+  readonly id: string
   readonly targets: readonly Target[]
   /** Minutes until the next level. */
   readonly waitMinutes: number
@@ -33,26 +35,63 @@ export interface EscalationPolicy<Target> {
   readonly businessHours?: ZonedHours | undefined
 }
 
-/** The number of levels of an unacknowledged escalation, repeats included, before it is exhausted. */
-export function levelCount(policy: Pick<EscalationPolicy<unknown>, 'levels' | 'repeats'>): number {
-  return policy.levels.length * (policy.repeats + 1)
+/** How far an escalation has come. It names levels by their ID, because a policy may change while a page is open. */
+export interface EscalationProgress {
+  /** 0 while the levels run for the first time. */
+  readonly round: number
+  /** The levels of this round that are behind it, in the order in which they were; the last one is the level that it is at. */
+  readonly passed: readonly string[]
 }
 
-/** The first level at or after `levelIndex` (0 is the first page) whose conditions hold at `at`, with its index; undefined once the policy is exhausted. */
-export function levelFrom<Target>(
-  policy: EscalationPolicy<Target>,
-  levelIndex: number,
+export const noProgress: EscalationProgress = { round: 0, passed: [] }
+
+/**
+ * The next level whose conditions hold at `at`, with the progress that paging it makes; undefined once the policy is exhausted. Levels come in the order
+ * that they have now, from the level that the escalation is at. Within a round each comes once, also one that was moved or added before that level: it
+ * comes at the end.
+ */
+export function nextLevel<Target>(
+  { levels, repeats }: Pick<EscalationPolicy<Target>, 'levels' | 'repeats'>,
+  progress: EscalationProgress,
   at: string,
   urgency: Urgency,
-): { readonly level: EscalationLevel<Target>; readonly levelIndex: number } | undefined {
-  for (let place = Math.max(0, levelIndex); place < levelCount(policy); place++) {
-    const level = policy.levels[place % policy.levels.length]
-    if (level === undefined) return undefined
-    if (level.urgency !== undefined && level.urgency !== urgency) continue
-    if (level.when !== undefined && !isWithin(level.when, at)) continue
-    return { level, levelIndex: place }
+): { readonly level: EscalationLevel<Target>; readonly progress: EscalationProgress } | undefined {
+  let { round, passed } = progress
+  for (;;) {
+    const level = levelAfter(levels, passed)
+    if (level !== undefined) {
+      passed = [...passed, level.id]
+      if (counts(level, at, urgency)) return { level, progress: { round, passed } }
+    } else if (round < repeats) {
+      round += 1
+      passed = []
+    } else return undefined
   }
-  return undefined
+}
+
+/** The first level that was not passed, from the last one on that was and is still there. */
+function levelAfter<Target>(levels: readonly EscalationLevel<Target>[], passed: readonly string[]): EscalationLevel<Target> | undefined {
+  const last = passed.findLast(id => levels.some(level => level.id === id))
+  const from = levels.findIndex(level => level.id === last) + 1
+  return [...levels.slice(from), ...levels.slice(0, from)].find(level => !passed.includes(level.id))
+}
+
+function counts<Target>({ urgency: own, when }: EscalationLevel<Target>, at: string, urgency: Urgency): boolean {
+  return (own === undefined || own === urgency) && (when === undefined || isWithin(when, at))
+}
+
+/** True when the level that an escalation is at was removed from the policy, or another policy applies now. */
+export function isLevelGone({ levels }: Pick<EscalationPolicy<unknown>, 'levels'>, { passed }: EscalationProgress): boolean {
+  const at = passed.at(-1)
+  return at !== undefined && !levels.some(level => level.id === at)
+}
+
+/** The progress of an escalation of which only the number of levels behind it is known: of pages that an earlier version opened. */
+export function progressAfter({ levels, repeats }: Pick<EscalationPolicy<unknown>, 'levels' | 'repeats'>, count: number): EscalationProgress {
+  const behind = Math.min(count, levels.length * (repeats + 1))
+  if (behind <= 0) return noProgress
+  const round = Math.ceil(behind / levels.length) - 1
+  return { round, passed: levels.slice(0, behind - round * levels.length).map(level => level.id) }
 }
 
 /** True when the hours hold at an instant. */

@@ -1,5 +1,5 @@
-import type { Invitation, Me, Person, Role } from '@tocsin/api'
-import { and, asc, count as countOf, eq, gt, isNull, ne, sql } from 'drizzle-orm'
+import { type Invitation, includesRole, type Me, type Person, type Role } from '@tocsin/api'
+import { and, asc, eq, gt, isNull, ne, sql } from 'drizzle-orm'
 import { type Actor, markRecords, record } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
@@ -209,15 +209,34 @@ export async function findPerson(reader: Reader, id: string): Promise<PersonRow 
   return person
 }
 
-/** @throws AppProblem invalid, naming `field`, when one of the people does not exist or is not active. */
+/** @throws AppProblem invalid, naming `field`, when one of the people does not exist, or is not active: then with the name. */
 export async function assertPeople(reader: Reader, ids: readonly string[], field: string): Promise<void> {
-  const wanted = new Set(ids)
-  if (wanted.size === 0) return
-  const [found] = await reader.db
-    .select({ n: countOf() })
+  await readChosen(reader, ids, field)
+}
+
+/** True for somebody who can be on call and paged: observers may not answer a page. */
+export const canRespond = ({ isActive, role }: Pick<PersonRow, 'isActive' | 'role'>): boolean => isActive && includesRole(role, 'responder')
+
+/** @throws AppProblem invalid, naming `field` and the person, for somebody who cannot be on call or paged. */
+export async function assertResponders(reader: Reader, ids: readonly string[], field: string): Promise<void> {
+  const unfit = (await readChosen(reader, ids, field)).find(person => !canRespond(person))
+  if (unfit) throw invalid(field, `must not be an observer, who cannot answer pages. ${unfit.name} is one`)
+}
+
+async function readChosen(reader: Reader, ids: readonly string[], field: string): Promise<Pick<PersonRow, 'id' | 'name' | 'isActive' | 'role'>[]> {
+  const wanted = [...new Set(ids)]
+  if (wanted.length === 0) return []
+  const found = await reader.db
+    .select({ id: people.id, name: people.name, isActive: people.isActive, role: people.role })
     .from(people)
-    .where(and(sql`${people.id} = any(${sql.param([...wanted])}::uuid[])`, eq(people.isActive, true)))
-  if (found?.n !== wanted.size) throw invalid(field, wanted.size === 1 ? 'must be somebody with an active account' : 'must be people with an active account')
+    .where(sql`${people.id} = any(${sql.param(wanted)}::uuid[])`)
+  for (const id of wanted) {
+    const person = found.find(one => one.id === id)
+    if (person?.isActive) continue
+    const what = wanted.length === 1 ? 'must be somebody with an active account' : 'must be people with an active account'
+    throw invalid(field, person ? `${what}. ${person.name} is deactivated` : what)
+  }
+  return found
 }
 
 /** Changes role, activity or the lost second factor of a person. The last administrator stays one. */

@@ -65,7 +65,7 @@ export interface Messenger {
   post(tx: Tx, message: NewMessage): Promise<string>
   /** Stores many messages, each under its id: the one that every repetition carries. */
   postAll(tx: Tx, all: readonly (NewMessage & { readonly id: string })[]): Promise<void>
-  /** Cancels what has not left yet of these purposes. */
+  /** Cancels what has not left yet of these purposes; what is just leaving has been sent if its channel accepts it. */
   cancelUnsent(tx: Tx, purpose: string, purposeIds: readonly string[]): Promise<void>
   /** The private link in full: for its holder alone. */
   linkTo(link: PrivateLink): string

@@ -18,12 +18,27 @@ export const answerHelp =
 /** An answer is short; what is longer is none. */
 const maxLine = 1_000
 
+const acknowledging =
+  /^(ack|acked|acknowledged?|acknowledging|yes|yep|yeah|y|ok|okay|k|roger|copy|copy that|will do|mine|got it|(i am |im |i )?on it|(i will |ill |i )?take it|(i have |ive )?got (it|this)|(i am |im )?looking( into it| at it)?|👍\p{Emoji_Modifier}?|✅)$/u
+const polite = /^(thanks|thank you|thx|please|cheers)$/
+/** People add "thanks", or say it twice: "OK, on it". */
+const isAcknowledgement = (line: string): boolean => {
+  const parts = line
+    .toLowerCase()
+    .replace(/['’]/g, '')
+    .split(/[,;.!]+|\s[-–—]\s/)
+    .flatMap(part => part.trim().replace(/\s+/g, ' ') || [])
+  const said = parts.filter(part => !polite.test(part))
+  return said.length > 0 && said.every(part => acknowledging.test(part))
+}
+
 /** Reads an answer in words from its first line. @returns undefined for what is none */
 export function parseAnswer(text: string): Answer | undefined {
   const line = (text.split('\n').find(one => one.trim() !== '') ?? '')
     .trim()
     .slice(0, maxLine)
     .replace(/[.!]+$/, '')
+  if (isAcknowledgement(line)) return { kind: 'acknowledge' }
   const [, word = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(line) ?? []
   const verb = word.toLowerCase().replace(/[,:;]$/, '')
   const said = rest.trim().slice(0, 500)
@@ -46,7 +61,7 @@ export function parseAnswer(text: string): Answer | undefined {
   }
   // More words than these may mean anything: a page is not taken from people by a sentence that begins with "no".
   if (said !== '' && !/^(it|thanks|thank you|please|now|the page)$/i.test(said)) return undefined
-  if (/^(1|ack|acknowledge|acknowledged|yes)$/.test(verb)) return { kind: 'acknowledge' }
+  if (/^(1|ack|acknowledged?|yes|ok|okay)$/.test(verb)) return { kind: 'acknowledge' }
   if (/^(2|pass|escalate)$/.test(verb)) return { kind: 'escalate' }
   if (/^(no|decline)$/.test(verb)) return { kind: 'decline', to: null }
   return undefined

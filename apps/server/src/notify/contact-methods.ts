@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { type ContactMethod, channelName, type NotificationRules, type pagingRoutes, type RouteInput } from '@tocsin/api'
 import type { Urgency } from '@tocsin/oncall'
 import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
-import { type AppContext, type Caller, findPerson, people } from '../access/index.ts'
+import { type AppContext, type Caller, canRespond, findPerson, people } from '../access/index.ts'
 import { record } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
@@ -42,9 +42,9 @@ export async function notificationPlansOf(reader: Reader, personIds: readonly st
   const ids = [...new Set(personIds)]
   if (ids.length === 0) return new Map()
   const persons = await reader.db
-    .select({ id: people.id, email: people.email, isDemo: people.isDemo })
+    .select({ id: people.id, email: people.email, isDemo: people.isDemo, isActive: people.isActive, role: people.role })
     .from(people)
-    .where(and(inArray(people.id, ids), eq(people.isActive, true)))
+    .where(inArray(people.id, ids))
   const methods = await reader.db
     .select()
     .from(contactMethods)
@@ -52,7 +52,7 @@ export async function notificationPlansOf(reader: Reader, personIds: readonly st
     .orderBy(asc(contactMethods.createdAt), asc(contactMethods.id))
   const saved = await reader.db.select().from(notificationRules).where(inArray(notificationRules.personId, ids))
   return new Map(
-    persons.map(person => {
+    persons.filter(canRespond).map(person => {
       const own = methods.filter(method => method.personId === person.id)
       const all: NotificationStep[] =
         own.length > 0

@@ -9,7 +9,7 @@ import { newId } from '../kernel/ids.ts'
 import type { Run } from '../kernel/jobs/handlers.ts'
 import { defineJob, escalationLane, type JobKind, type Lane } from '../kernel/jobs/lanes.ts'
 import type { JobRunner } from '../kernel/jobs/runner.ts'
-import { cancel, type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
+import { cancelWaiting, type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
 import {
   type DeliveryListener,
   linkPlaceholder,
@@ -161,7 +161,7 @@ export class Outbox implements Messenger {
     )
   }
 
-  /** Cancels what has not left yet of these purposes. */
+  /** Cancels what has not left yet of these purposes. What is just being handed over is not tried again, and has been sent if its channel accepts it. */
   async cancelUnsent(tx: Tx, purpose: string, purposeIds: readonly string[]): Promise<void> {
     if (purposeIds.length === 0) return
     const gone = await tx.db
@@ -169,7 +169,7 @@ export class Outbox implements Messenger {
       .set({ state: 'cancelled' })
       .where(and(eq(messages.purpose, purpose), inArray(messages.purposeId, [...purposeIds]), inArray(messages.state, ['queued', 'held'])))
       .returning({ id: messages.id })
-    await cancel(tx, ...gone.map(({ id }) => `deliver:${id}`))
+    await cancelWaiting(tx, ...gone.map(({ id }) => `deliver:${id}`))
   }
 
   /** Queues held messages once their channel is configured: they are sent, not forgotten. */
@@ -308,7 +308,7 @@ export class Outbox implements Messenger {
         sent_at = case when fresh.state = 'sent' then ${tx.now}::timestamptz else sent_at end,
         last_error = case when fresh.state = 'sent' then null else fresh.text end
       from (select fresh.*, old.troubled_at from (values ${sql.join(rows, sql`, `)}) as fresh (id, state, text) join messages as old using (id)) as fresh
-      where messages.id = fresh.id and messages.state = 'queued'
+      where messages.id = fresh.id and (messages.state = 'queued' or (messages.state = 'cancelled' and fresh.state = 'sent'))
       returning messages.id, fresh.troubled_at as "troubledAt", channel, purpose, purpose_id as "purposeId", address, messages.created_at as "createdAt", fresh.state, fresh.text`)
     for (const { channel, state, createdAt } of settled.rows) {
       this.#counted.inc({ channel, state })

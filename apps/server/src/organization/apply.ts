@@ -3,7 +3,7 @@ import { type AppContext, addPerson, type Caller, invite, listPeople } from '../
 import { listServices, listTeams, saveService, saveTeam } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
-import { invalid } from '../kernel/problems.ts'
+import { AppProblem, invalid } from '../kernel/problems.ts'
 import { listTeamChannels } from '../notify/index.ts'
 import { listPolicies, savePolicy, saveTeamOnCall } from '../paging/index.ts'
 import { addOverride, addTemporary, addTimeOff, listOnCall, listTimeOff, readSnapshot, saveSchedule } from '../scheduling/index.ts'
@@ -152,16 +152,17 @@ async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { sch
       ...{ name, timeZone, merge, needsApprenticeship, layers: layersOf(schedule.layers, `${path}.layers`) },
       ...(before ? { id: before.id, version: before.version } : {}),
     }
-    const { id } = await saveSchedule(tx, context, caller, teamId, saved, left.ids)
+    const { id } = await at(path, () => saveSchedule(tx, context, caller, teamId, saved, left.ids))
     const there = current.get(scheduleKey(schedule))
-    for (const one of missing(there?.overrides ?? [], overrides, tx.now, left.emails))
-      await addOverride(tx, context, caller, id, {
-        ...one,
-        participants: one.participants.map(email => people.idOf(email, `${path}.overrides`)),
-        reason: 'from a file',
-      })
-    for (const one of missing(there?.temporaries ?? [], temporaries, tx.now, left.emails))
-      await addTemporary(tx, context, caller, id, { ...one, layers: layersOf(one.layers, `${path}.temporaries`), reason: 'from a file' })
+    for (const one of missing(there?.overrides ?? [], overrides, tx.now, left.emails)) {
+      const place = `${path}.overrides.${overrides.indexOf(one)}`
+      const participants = one.participants.map((email, n) => people.idOf(email, `${place}.participants.${n}`))
+      await at(place, () => addOverride(tx, context, caller, id, { ...one, participants, reason: 'from a file' }))
+    }
+    for (const one of missing(there?.temporaries ?? [], temporaries, tx.now, left.emails)) {
+      const place = `${path}.temporaries.${temporaries.indexOf(one)}`
+      await at(place, () => addTemporary(tx, context, caller, id, { ...one, layers: layersOf(one.layers, `${place}.layers`), reason: 'from a file' }))
+    }
     const off = await listTimeOff(tx)
     for (const [n, { participant, start, end }] of absences.entries()) {
       if (end === undefined) throw invalid(`${path}.absences.${n}.end`, 'is required; to remove people who left, deactivate them on the People page')
@@ -177,6 +178,16 @@ async function applySchedules(tx: Tx, context: AppContext, caller: Caller, { sch
 async function settingsOf(tx: Tx, teamId: string) {
   const [found] = await listOnCall(tx, [teamId])
   return found?.settings ?? { ...teamOnCallDefaults, version: undefined }
+}
+
+/** Does what a part of the file says: what is wrong with it is told with its place in the file. */
+async function at<Done>(path: string, work: () => Promise<Done>): Promise<Done> {
+  try {
+    return await work()
+  } catch (error) {
+    const [wrong] = error instanceof AppProblem && error.kind === 'invalid' ? (error.errors ?? []) : []
+    throw wrong === undefined ? error : invalid(`${path}.${wrong.path}`, wrong.message)
+  }
 }
 
 const saysNothing = ({ name: _name, kind: _kind, members: _members, ...rest }: TeamFile) => Object.values(rest).every(value => value === undefined)
@@ -271,7 +282,7 @@ async function applyPolicies(tx: Tx, caller: Caller, { policies, teams: inFile }
       levels,
       ...(before ? { id: before.id, version: before.version } : {}),
     }
-    await savePolicy(tx, caller, teamId, saved, left.ids)
+    await at(`policies.${i}`, () => savePolicy(tx, caller, teamId, saved, left.ids))
   }
 }
 
@@ -315,5 +326,5 @@ async function applyRouting(tx: Tx, context: AppContext, caller: Caller, team: T
         ...(rule.urgency ? { urgency: rule.urgency } : {}),
       })) ?? before.routing,
   }
-  await saveTeamOnCall(tx, context, caller, teamId, settings, left.ids)
+  await at(path, () => saveTeamOnCall(tx, context, caller, teamId, settings, left.ids))
 }

@@ -99,6 +99,9 @@ describe('applyOrganization', () => {
     const [schedule] = file.schedules
     const unknown = { ...file, schedules: [{ ...schedule, layers: [{ ...schedule?.layers[0], participants: ['eve@example.org'] }] }] }
     await expect(apply(administrator, unknown)).rejects.toMatchObject(refusal('invalid', 'schedules.0.layers.0.participants.0'))
+    const observed = { ...file, people: [ada, { ...ben, role: 'observer' as const }] }
+    await expect(apply(administrator, observed)).rejects.toMatchObject(refusal('invalid', 'schedules.0.layers.participants'))
+    await expect(apply(administrator, observed)).rejects.toThrow('Ben')
     expect(await read(administrator)).toEqual(before)
     expect(await entriesOf(administrator)).toEqual([])
     await world.settle()
@@ -193,6 +196,20 @@ describe('tiers in files', () => {
     expect((await administrator.call('policies')).find(({ name }) => name === 'Default')?.levels).toMatchObject([{ targets: [{ tierId: last?.id }] }])
     await world.alert({ service: 'billing', severity: 'medium' })
     world.expectMail(ada.email, /billing/)
+  })
+
+  test('a level of a policy is told by whom it pages: moved or changed it keeps its ID, by which open pages find it', async ({ world }) => {
+    const administrator = await applied(world)
+    const [policy] = file.policies
+    const level = (target: object, waitMinutes: number) => ({ targets: [target], waitMinutes })
+    const levelsWith = async (...levels: object[]) => {
+      await apply(administrator, { policies: [{ ...policy, levels }] })
+      return ((await administrator.call('policies')).find(one => one.name === 'Default')?.levels ?? []).map(({ id }) => id)
+    }
+    const [primary = '', everyone = ''] = await levelsWith(level({ tier: 'primary' }, 7), level({ everyone: true }, 7))
+    const changed = await levelsWith(level({ person: ben.email }, 1), level({ everyone: true }, 7), level({ tier: 'primary' }, 3))
+    expect(changed.slice(1)).toEqual([everyone, primary])
+    expect([primary, everyone]).not.toContain(changed[0])
   })
 
   test('a tier is of its own team’s schedule where another team has one of the same name; of one that two others have, none is meant', async ({ world }) => {

@@ -89,7 +89,7 @@ export async function readOrganization(reader: Reader): Promise<OrganizationFile
       .filter(policy => teamName.has(policy.teamId))
       .map(({ teamId, name, levels, repeats, businessHours }) => ({
         ...{ team: teamName.get(teamId) ?? '', name },
-        levels: levels.map(({ targets, ...level }) => ({ ...level, targets: targets.flatMap(target => targetOf(target)) })),
+        levels: levels.map(({ id: _, targets, ...level }) => ({ ...level, targets: targets.flatMap(target => targetOf(target)) })),
         repeats,
         ...(businessHours ? { businessHours } : {}),
       })),

@@ -1,4 +1,4 @@
-import { SnoozeMinutes } from '@tocsin/api'
+import { includesRole, SnoozeMinutes } from '@tocsin/api'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import { type AppContext, findPerson, people } from '../access/index.ts'
 import { teamMembers } from '../directory/index.ts'
@@ -49,9 +49,8 @@ export async function answerPages(tx: Tx, context: AppContext, responder: Respon
   const minutes = SnoozeMinutes.safeParse(answer.minutes)
   if (!minutes.success) throw refused('The snooze', 'minutes', minutes.error.issues[0]?.message ?? 'must be a number of minutes')
   for (const page of open) {
-    const taken = await acknowledgePage(tx, context, responder.actor, responder.personId, page.id)
-    if (taken.acknowledgedById !== responder.personId) throw new AppProblem('conflict', 'Only the person who acknowledged the page can snooze it.')
-    await snoozePage(tx, responder.actor, page.id, answer.minutes)
+    await acknowledgePage(tx, context, responder.actor, responder.personId, page.id)
+    await snoozePage(tx, responder, page.id, answer.minutes)
   }
   return `Snoozed for ${answer.minutes} minutes: ${what}`
 }
@@ -70,22 +69,24 @@ export async function findColleague(
   field: string,
 ): Promise<{ readonly id: string; readonly name: string }> {
   const text = said.trim().toLowerCase()
-  const named = { id: people.id, name: people.name }
+  const named = { id: people.id, name: people.name, role: people.role }
   const [byAddress] = await reader.db
     .select(named)
     .from(people)
     .where(and(eq(sql`lower(${people.email})`, text), eq(people.isActive, true)))
-  if (byAddress) return byAddress
-  const members = await reader.db
-    .selectDistinct(named)
-    .from(people)
-    .innerJoin(teamMembers, eq(teamMembers.personId, people.id))
-    .where(and(inArray(teamMembers.teamId, [...new Set(about.flatMap(page => page.teamId ?? []))]), eq(people.isActive, true)))
+  const members = byAddress
+    ? []
+    : await reader.db
+        .selectDistinct(named)
+        .from(people)
+        .innerJoin(teamMembers, eq(teamMembers.personId, people.id))
+        .where(and(inArray(teamMembers.teamId, [...new Set(about.flatMap(page => page.teamId ?? []))]), eq(people.isActive, true)))
   const whole = members.filter(one => one.name.toLowerCase() === text)
-  const found = whole.length > 0 ? whole : members.filter(one => one.name.toLowerCase().split(/\s+/).includes(text))
+  const found = byAddress ? [byAddress] : whole.length > 0 ? whole : members.filter(one => one.name.toLowerCase().split(/\s+/).includes(text))
   const [only, ...more] = found
   if (only === undefined) throw refused('The person', field, `must be the name of a team member or the email address of an active user, not “${said.trim()}”`)
   if (more.length > 0) throw refused('The person', field, `matches more than one team member: “${said.trim()}”. Use an email address`)
+  if (!includesRole(only.role, 'responder')) throw refused('The person', field, `must not be an observer, who cannot answer pages. ${only.name} is one`)
   return only
 }
 

@@ -265,3 +265,30 @@ test('somebody whose methods are all unverified is paged at the account’s emai
     expect(mails.map(mail => mail.text).join()).toContain('The person on call has no working contact method, so you are paged instead.')
   })
 })
+
+test('a page that is acknowledged while its message is on its way has been delivered; if it fails then, it is not sent again', async () => {
+  await withProviders(async (world, { web }) => {
+    const { primary } = await pagedTeam(world)
+    const phone = await addVerified(world, primary, { kind: 'ntfy', address: `${web.url}/ada-pages` }, web)
+    await primary.call('saveNotificationRules', { body: { high: [{ methodId: phone, afterMinutes: 0 }], low: [] } })
+    const lead = await world.person('lead')
+    const answered = async (status: number) => {
+      web.received.length = 0
+      let id = ''
+      web.answer = async () => {
+        id = (await primary.call('pages')).items[0]?.id ?? ''
+        await primary.call('acknowledgePage', { params: { id } })
+        return { status }
+      }
+      await world.alert({ service: 'billing', title: `Odd ${status}` })
+      await world.advance({ minutes: 3 })
+      expect(web.received.length).toBe(1)
+      primary.expectNoPage()
+      const message = (await lead.call('messageLog')).items.find(one => one.purpose === 'page' && one.subject.includes(`Odd ${status}`))
+      const { events, notifications } = await primary.call('page', { params: { id } })
+      return [message?.state, notifications[0]?.state, events.map(event => event.text).some(text => text.startsWith(`Page sent to ${primary.name} by ntfy`))]
+    }
+    expect(await answered(200)).toEqual(['sent', 'sent', true])
+    expect(await answered(503)).toEqual(['cancelled', 'cancelled', false])
+  })
+})

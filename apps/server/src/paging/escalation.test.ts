@@ -1,4 +1,4 @@
-import type { EscalationLevel, PageTarget, policyRoutes, RouteInput } from '@tocsin/api'
+import type { EscalationLevelInput, PageTarget, policyRoutes, RouteInput } from '@tocsin/api'
 import { and, eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { startPeer } from '../../test/peer.ts'
@@ -10,14 +10,14 @@ import { jobs } from '../kernel/tables.ts'
 import { contactMethods } from '../notify/tables.ts'
 import { escalatePages, escalationKey } from './escalation.ts'
 import { type PageRequest, pageTeam } from './pages.ts'
-import { policies } from './tables.ts'
+import { pages, policies } from './tables.ts'
 
 const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri'] as const
 
 type BusinessHours = RouteInput<typeof policyRoutes.savePolicy>['body']['businessHours']
 /** A target of the tests: a tier by its number, `'vacant'` for one that nobody is in. */
 type Target = PageTarget | { kind: 'tier'; tier: number | 'vacant' }
-type Level = Omit<EscalationLevel, 'targets'> & { targets: Target[] }
+type Level = Omit<EscalationLevelInput, 'targets'> & { targets: Target[] }
 
 /** A team of three people in three tiers and a vacant one, and the policy that is given. */
 async function teamWith(world: World, levels: Level[], more: { repeats?: number; settings?: object; businessHours?: BusinessHours } = {}) {
@@ -32,7 +32,7 @@ async function teamWith(world: World, levels: Level[], more: { repeats?: number;
   if (!settings) throw new Error('the team has settings')
   const targetOf = (target: Target): PageTarget =>
     'tier' in target ? { kind: 'tier', tierId: settings.tiers.at(target.tier === 'vacant' ? -1 : target.tier)?.id ?? '' } : target
-  const policyOf = (all: Level[]): EscalationLevel[] => all.map(level => ({ ...level, targets: level.targets.map(targetOf) }))
+  const policyOf = (all: Level[]): EscalationLevelInput[] => all.map(level => ({ ...level, targets: level.targets.map(targetOf) }))
   const policy = await lead.call('savePolicy', {
     params: { id: team.id },
     body: {
@@ -173,6 +173,74 @@ describe('a policy', () => {
       }),
     ).rejects.toThrow(/the ID of an existing tier/)
     await save([primary, secondary, tertiary])
+  })
+
+  test('may change while a page is open: the page goes on after the level that it is at, skips none and repeats none', async ({ world }) => {
+    const { team, lead, policy, policyOf, first, second, third } = await teamWith(world, [tier(0), tier(1), tier(2)])
+    const other = await world.person()
+    let saved = policy
+    const save = async (levels: EscalationLevelInput[]) => {
+      const { id, name, version, repeats } = saved
+      saved = await lead.call('savePolicy', { params: { id: team.id }, body: { id, name, version, repeats, levels } })
+    }
+    const [a, b, c] = policy.levels
+    if (!a || !b || !c) throw new Error('three levels')
+    expect(new Set([a.id, b.id, c.id]).size).toBe(3)
+    await world.alert({ service: 'billing' })
+    first.expectPage(/billing/)
+    await save([{ targets: [{ kind: 'person', personId: other.id }], waitMinutes: 5 }, a, b, c])
+    expect(saved.levels.slice(1), 'a stored level keeps its ID').toEqual([a, b, c])
+    await world.advance({ minutes: 5 })
+    second.expectPage(/billing/)
+    first.expectNoPage()
+    other.expectNoPage()
+    // Without IDs, as scripts do, one with another wait: the levels are still the same ones.
+    await save([saved.levels[0] ?? a, ...policyOf([tier(0), { ...tier(1), waitMinutes: 9 }, tier(2)])])
+    expect(saved.levels.map(level => level.id).slice(1)).toEqual([a.id, b.id, c.id])
+    await expect(save([{ ...a, id: team.id }])).rejects.toThrow('levels.0.id: must be the ID of a level of this policy, used once.')
+    await expect(save([a, a])).rejects.toThrow('levels.1.id: must be the ID of a level of this policy, used once.')
+    await save(saved.levels.filter(level => level.id !== b.id))
+    await world.advance({ minutes: 5 })
+    third.expectPage(/billing/)
+    for (const person of [first, second, other]) person.expectNoPage()
+    const gone = 'The level that the page was at is no longer in the escalation policy.'
+    expect((await timelineOf(first)).map(event => event.text)).toContain(`Paged ${third.name}: ${gone}`)
+    await world.advance({ minutes: 5 })
+    other.expectPage(/billing/)
+    await save([c])
+    await world.advance({ minutes: 5 })
+    expect(await pageOf(first)).toMatchObject({ state: 'exhausted' })
+    expect((await timelineOf(first)).at(-1)?.text).toBe(`Nobody acknowledged the page: ${gone}`)
+    for (const person of [first, second, third, other]) person.expectNoPage()
+  })
+
+  test('from before levels had IDs, and a page that it has opened, go on as they were', async ({ world }) => {
+    const { team, lead, policy, first, second } = await teamWith(world, [tier(0), tier(1)], { repeats: 1 })
+    await world.alert({ service: 'billing' })
+    first.expectPage(/billing/)
+    await world.server.context.database.transaction(async tx => {
+      await tx.db
+        .update(policies)
+        .set({ levels: policy.levels.map(({ id: _, ...level }) => level) })
+        .where(eq(policies.id, policy.id))
+      await tx.db.update(pages).set({ progress: null })
+    })
+    const stored = (await lead.call('policies')).find(one => one.id === policy.id)
+    if (!stored) throw new Error('the policy')
+    const [a, b] = stored.levels
+    if (!a || !b) throw new Error('two levels')
+    await world.advance({ minutes: 5 })
+    second.expectPage(/billing/)
+    // Whoever changes the policy saves the IDs that it has been read with.
+    const { id, name, version, repeats } = stored
+    await lead.call('savePolicy', { params: { id: team.id }, body: { id, name, version, repeats, levels: [b, a] } })
+    await world.advance({ minutes: 5 })
+    second.expectPage(/billing/)
+    first.expectNoPage()
+    await world.advance({ minutes: 5 })
+    first.expectPage(/billing/)
+    await world.advance({ minutes: 5 })
+    expect(await pageOf(first)).toMatchObject({ state: 'exhausted' })
   })
 
   test('of another team pages the tiers of that team', async ({ world }) => {
@@ -703,10 +771,13 @@ describe('a page', () => {
     const { id } = await pageOf(first)
     await expect(first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).rejects.toThrow(/Acknowledge the page before/)
     await second.call('acknowledgePage', { params: { id } })
-    await expect(world.client()('snoozeByLink', { body: { token, minutes: 30 } }), 'it is not theirs').rejects.toThrow(
-      /Only the person who acknowledged the page/,
-    )
-    expect((await first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).snoozedUntil).toBe('2026-11-23T08:30:00.000Z')
+    const notTheirs = (what: string) => `Only the person who acknowledged the page can ${what} it.`
+    await expect(world.client()('snoozeByLink', { body: { token, minutes: 30 } })).rejects.toThrow(notTheirs('snooze'))
+    await expect(first.call('snoozePage', { params: { id }, body: { minutes: 30 } })).rejects.toThrow(notTheirs('snooze'))
+    await expect(world.client()('releaseByLink', { body: { token } })).rejects.toThrow(notTheirs('release'))
+    await expect(first.call('declinePage', { params: { id }, body: {} })).rejects.toThrow(notTheirs('decline'))
+    await expect(world.client()('declineByLink', { body: { token, to: null } })).rejects.toThrow(notTheirs('decline'))
+    expect((await second.call('snoozePage', { params: { id }, body: { minutes: 30 } })).snoozedUntil).toBe('2026-11-23T08:30:00.000Z')
     await world.advance({ minutes: 29, seconds: 59 })
     first.expectNoPage()
     await world.advance({ seconds: 1 })

@@ -1,5 +1,5 @@
 import type { PageTarget } from '@tocsin/api'
-import { levelCount, levelFrom, whenWithin } from '@tocsin/oncall'
+import { isLevelGone, nextLevel, progressAfter, whenWithin } from '@tocsin/oncall'
 import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
@@ -16,6 +16,7 @@ import { type PolicyRow, type Routed, routePage } from './policies.ts'
 import { pageNotifications, pages, policies } from './tables.ts'
 
 export type PageRow = typeof pages.$inferSelect
+type Progress = NonNullable<PageRow['progress']>
 export const escalateJob = defineJob({ kind: 'page.escalate', lane: escalationLane, data: z.object({ pageId: z.uuid() }), isUrgent: true })
 /** How long somebody who is paged before the team has to acknowledge. */
 export const firstPersonMinutes = 10
@@ -110,10 +111,11 @@ interface Recipient {
 interface Decision {
   readonly people: readonly Recipient[]
   readonly channelIds: readonly string[]
-  /** The level after this one. */
+  /** The number of the next level. */
   readonly levelIndex: number
-  /** This level. */
+  /** The number of this level. */
   readonly at: number
+  readonly progress: Progress | null
   readonly nextEscalationAt: Instant | null
   readonly needed: number
   /** Why others than those on call are paged. */
@@ -166,17 +168,17 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
 async function save(tx: Tx, updates: readonly { id: string; decision: Decision; urgency: string }[]): Promise<void> {
   const rows = updates.map(
     ({ id, urgency, decision: one }) =>
-      sql`(${id}::uuid, ${one.isExhausted ? 'exhausted' : 'triggered'}, ${urgency}, ${one.levelIndex}::int, ${one.needed}::int, ${one.nextEscalationAt}::timestamptz)`,
+      sql`(${id}::uuid, ${one.isExhausted ? 'exhausted' : 'triggered'}, ${urgency}, ${one.levelIndex}::int, ${one.progress === null ? null : JSON.stringify(one.progress)}::jsonb, ${one.needed}::int, ${one.nextEscalationAt}::timestamptz)`,
   )
   await tx.db.execute(sql`
-    update pages set state = fresh.state, urgency = fresh.urgency, level_index = fresh.level_index, needed = fresh.needed, next_escalation_at = fresh.next_escalation_at, snoozed_until = null
-    from (values ${sql.join(rows, sql`, `)}) as fresh (id, state, urgency, level_index, needed, next_escalation_at)
+    update pages set state = fresh.state, urgency = fresh.urgency, level_index = fresh.level_index, progress = fresh.progress, needed = fresh.needed, next_escalation_at = fresh.next_escalation_at, snoozed_until = null
+    from (values ${sql.join(rows, sql`, `)}) as fresh (id, state, urgency, level_index, progress, needed, next_escalation_at)
     where pages.id = fresh.id`)
 }
 
 function entryOf(onCall: OnCallSnapshot, page: PageRow, routed: Routed, decision: Decision, channels: readonly string[]): NewEntry {
   const base = { actor: system, subject: { kind: 'page', id: page.id }, within: page.withinId } as const
-  if (decision.isExhausted) return { ...base, type: 'page.exhausted', data: ofPage(page) }
+  if (decision.isExhausted) return { ...base, type: 'page.exhausted', data: { ...ofPage(page), ...(decision.why === null ? {} : { why: decision.why }) } }
   const notified = decision.people.map(({ id }) => referenceIn(onCall, id).name)
   return {
     ...base,
@@ -196,23 +198,25 @@ function entryOf(onCall: OnCallSnapshot, page: PageRow, routed: Routed, decision
 
 function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: Routed): Decision {
   const { policy, urgency } = routed
-  if (page.levelIndex < 0 && page.firstPersonId !== null && snapshot.onCall.people.get(page.firstPersonId)?.isActive)
-    return { ...quiet, people: [{ id: page.firstPersonId }], at: page.levelIndex, levelIndex: 0, nextEscalationAt: addMinutes(now, firstPersonMinutes) }
+  const unchanged = { ...quiet, at: page.levelIndex, levelIndex: page.levelIndex, progress: page.progress }
+  if (page.levelIndex < 0 && page.firstPersonId !== null && snapshot.onCall.people.get(page.firstPersonId)?.canRespond)
+    return { ...unchanged, people: [{ id: page.firstPersonId }], levelIndex: 0, nextEscalationAt: addMinutes(now, firstPersonMinutes) }
   if (urgency === 'low') {
     const from = whenWithin(policy.businessHours, now)
-    if (from > now) return { ...quiet, at: page.levelIndex, levelIndex: page.levelIndex, nextEscalationAt: from, why: 'Deferred until business hours.' }
+    if (from > now) return { ...unchanged, nextEscalationAt: from, why: 'Deferred until business hours.' }
   }
-  const levels = levelCount(policy)
-  for (let place = page.levelIndex; place < levels; ) {
-    const found = levelFrom(policy, place, now, urgency)
-    if (found === undefined) break
-    const { level, levelIndex } = found
+  const start: Progress = page.progress ?? progressAfter(policy, page.levelIndex)
+  const gone = isLevelGone(policy, start) ? 'The level that the page was at is no longer in the escalation policy.' : null
+  const at = Math.max(0, page.levelIndex)
+  let progress = start
+  for (let found = nextLevel(policy, start, now, urgency); found !== undefined; found = nextLevel(policy, progress, now, urgency)) {
+    const { level } = found
+    progress = { ...start, ...found.progress }
     const who = behind(snapshot, page, level.targets)
     // One that was removed is nobody.
     const channelIds = level.targets.flatMap(target => (target.kind === 'channel' && snapshot.channels.has(target.channelId) ? [target.channelId] : []))
     const next = {
-      at: levelIndex,
-      levelIndex: levelIndex + 1,
+      ...{ at, levelIndex: at + 1, progress },
       nextEscalationAt: addMinutes(now, level.waitMinutes),
       // Those who have acknowledged already count; how many more are waited for does not fall because a level was not enough.
       needed: Math.max(level.acknowledgements ?? 1, page.acknowledgements.length > 0 ? page.needed : 1),
@@ -220,31 +224,25 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
     }
     const reachable = who.people.filter(({ id, isShadow }) => !isShadow && !snapshot.unreachable.has(id))
     const isNobody = reachable.length === 0 && channelIds.length === 0
-    if (!isNobody || level.targets.length === 0 || level.whenEmpty === 'wait') return { ...quiet, ...next, people: who.people, why: who.why }
-    if (level.whenEmpty === 'skip') {
-      place = levelIndex + 1
-      continue
-    }
+    if (!isNobody || level.targets.length === 0 || level.whenEmpty === 'wait') return { ...quiet, ...next, people: who.people, why: reasons(gone, who.why) }
+    if (level.whenEmpty === 'skip') continue
     const why = who.people.every(one => one.isShadow) ? reasonFor(snapshot.onCall, level.targets) : 'The person on call has no working contact method'
     const sentence = `${why}, so you are paged instead.`
     const instead = fallbackOf(snapshot, page.teamId).filter(id => !who.people.some(one => one.id === id))
-    return { ...quiet, ...next, people: [...who.people, ...instead.map(id => ({ id, why: sentence }))], why: `${why}. Paged the fallback instead.` }
+    const people = [...who.people, ...instead.map(id => ({ id, why: sentence }))]
+    return { ...quiet, ...next, people, why: reasons(gone, `${why}. Paged the fallback instead.`) }
   }
   // Levels were skipped or only waited, so that the page has gone to nobody: that does not count as exhausted. Tried once after the last level.
-  if (page.levelIndex <= 0 || (page.levelIndex <= levels && !snapshot.sent.has(page.id))) {
+  if (page.levelIndex <= 0 || (!start.isFallbackPaged && !snapshot.sent.has(page.id))) {
     const sentence = 'No level of the escalation policy has anyone to page, so you are paged instead.'
     const instead = fallbackOf(snapshot, page.teamId).map(id => ({ id, why: sentence }))
-    return {
-      ...quiet,
-      people: instead,
-      at: Math.max(0, page.levelIndex),
-      levelIndex: levels + 1,
-      nextEscalationAt: addMinutes(now, firstPersonMinutes),
-      why: sentence,
-    }
+    const next = { at, levelIndex: at + 1, progress: { ...progress, isFallbackPaged: true } }
+    return { ...quiet, ...next, people: instead, nextEscalationAt: addMinutes(now, firstPersonMinutes), why: reasons(gone, sentence) }
   }
-  return { ...quiet, at: page.levelIndex, levelIndex: page.levelIndex, nextEscalationAt: null, isExhausted: true }
+  return { ...unchanged, nextEscalationAt: null, why: gone, isExhausted: true }
 }
+
+const reasons = (...all: readonly (string | null)[]): string | null => all.filter(one => one !== null).join(' ') || null
 
 /** The team's fallback, or its members, or the administrators: the first of these that is somebody who can be paged. */
 function fallbackOf({ onCall, unreachable, administrators }: PagingSnapshot, teamId: string | null): readonly string[] {
@@ -317,12 +315,16 @@ export async function mergeIntoTwin(tx: Tx, pageId: string): Promise<string | un
   return same.id
 }
 
-/** Restarts the escalation of a page at `levelIndex`, at once. Where another page about exactly the same already escalates, that one continues. */
-export async function restartEscalation(tx: Tx, context: AppContext, pageId: string, levelIndex: number): Promise<void> {
+/**
+ * Restarts the escalation of a page at once, at the first level or at the one after the level that it is at. Where another page about exactly the same
+ * already escalates, that one continues.
+ */
+export async function restartEscalation(tx: Tx, context: AppContext, pageId: string, from: 'first' | 'next'): Promise<void> {
   if ((await mergeIntoTwin(tx, pageId)) !== undefined) return
+  const place = from === 'first' ? { levelIndex: 0, progress: null } : {}
   await tx.db
     .update(pages)
-    .set({ state: 'triggered', levelIndex, acknowledgedById: null, acknowledgedAt: null, acknowledgements: [], snoozedUntil: null, progressAt: null })
+    .set({ state: 'triggered', ...place, acknowledgedById: null, acknowledgedAt: null, acknowledgements: [], snoozedUntil: null, progressAt: null })
     .where(eq(pages.id, pageId))
   await escalatePages(tx, context, [pageId])
 }

@@ -1,7 +1,7 @@
 import type { Severity } from '@tocsin/api'
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { type AppContext, assertPeople, type Caller, findPerson, people } from '../access/index.ts'
+import { type AppContext, assertResponders, type Caller, findPerson, people } from '../access/index.ts'
 import { type Actor, lastDoneByPeople, markAs, markRecords, record, recordAll, system } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
@@ -152,7 +152,7 @@ export async function wakePage(tx: Tx, context: AppContext, pageId: string): Pro
   if (page.state !== 'acknowledged') return
   if (page.snoozedUntil !== null) {
     await record(tx, { actor: system, type: 'page.snooze-ended', subject: { kind: 'page', id: pageId }, within: page.withinId, data: ofPage(page) })
-    return restartEscalation(tx, context, pageId, 0)
+    return restartEscalation(tx, context, pageId, 'first')
   }
   const since = page.progressAt ?? page.acknowledgedAt ?? page.createdAt
   // Work on the incident that has taken an alert in is progress of the alert.
@@ -168,21 +168,28 @@ export async function wakePage(tx: Tx, context: AppContext, pageId: string): Pro
     within: page.withinId,
     data: { ...ofPage(page), personId: page.acknowledgedById, since },
   })
-  await restartEscalation(tx, context, pageId, 0)
-}
-
-/** Releases an acknowledged page: it escalates to the next person at once. */
-export async function releasePage(tx: Tx, context: AppContext, actor: Actor, personId: string, pageId: string): Promise<PageRow> {
-  const page = await lockPage(tx, pageId)
-  if (page.state !== 'acknowledged' || page.acknowledgedById !== personId) throw conflict('Only the person who acknowledged the page can release it.')
-  await record(tx, { actor, type: 'page.released', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { ...ofPage(page), personId } })
-  await cancel(tx, wakeKey(pageId))
-  await restartEscalation(tx, context, pageId, page.levelIndex)
-  return lockPage(tx, pageId)
+  await restartEscalation(tx, context, pageId, 'first')
 }
 
 /** Whoever answers: signed in, or by something that is theirs alone. */
 type Answerer = Pick<Caller, 'actor' | 'personId'>
+
+/** An acknowledged page is in the hands of who acknowledged it, however somebody answers. @throws AppProblem conflict for everybody else */
+function assertTheirs(page: PageRow, { personId }: Answerer, what: 'snooze' | 'release' | 'decline'): void {
+  if (page.state === 'acknowledged' && page.acknowledgedById !== personId) throw conflict(`Only the person who acknowledged the page can ${what} it.`)
+}
+
+/** Releases an acknowledged page: it escalates to the next person at once. */
+export async function releasePage(tx: Tx, context: AppContext, answerer: Answerer, pageId: string): Promise<PageRow> {
+  const page = await lockPage(tx, pageId)
+  if (page.state !== 'acknowledged') throw conflict('Acknowledge the page before you release it.')
+  assertTheirs(page, answerer, 'release')
+  const { actor, personId } = answerer
+  await record(tx, { actor, type: 'page.released', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { ...ofPage(page), personId } })
+  await cancel(tx, wakeKey(pageId))
+  await restartEscalation(tx, context, pageId, 'next')
+  return lockPage(tx, pageId)
+}
 
 /** Declines a page: it is reassigned to the person named, and escalates from there if they do not acknowledge; or to the next level at once. */
 export async function declinePage(
@@ -194,8 +201,8 @@ export async function declinePage(
 ): Promise<void> {
   const page = await lockPage(tx, pageId)
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
-  if (page.state === 'acknowledged' && page.acknowledgedById !== caller.personId) throw conflict('Someone else has acknowledged the page.')
-  if (toId !== null) await assertPeople(tx, [toId], 'toId')
+  assertTheirs(page, caller, 'decline')
+  if (toId !== null) await assertResponders(tx, [toId], 'toId')
   const to = toId === null ? undefined : await findPerson(tx, toId)
   await record(tx, {
     actor: caller.actor,
@@ -205,7 +212,7 @@ export async function declinePage(
     data: { ...ofPage(page), personId: caller.personId, to: to?.name ?? null, reason },
   })
   await cancel(tx, wakeKey(pageId), `reach:${pageId}:${caller.personId}`)
-  if (!to) return restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 0 : page.levelIndex)
+  if (!to) return restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 'first' : 'next')
   const why = `${caller.actor.name} reassigned this page to you${reason ? `: ${reason}` : '.'}`
   const twinId = await mergeIntoTwin(tx, pageId)
   if (twinId !== undefined) {
@@ -229,7 +236,7 @@ export async function escalatePage(tx: Tx, context: AppContext, actor: Actor, pa
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
   await record(tx, { actor, type: 'page.escalated', subject: { kind: 'page', id: pageId }, within: page.withinId, data: ofPage(page) })
   await cancel(tx, wakeKey(pageId))
-  await restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 0 : page.levelIndex)
+  await restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 'first' : 'next')
   return lockPage(tx, pageId)
 }
 
@@ -237,7 +244,7 @@ export async function escalatePage(tx: Tx, context: AppContext, actor: Actor, pa
 export async function addResponders(tx: Tx, context: AppContext, caller: Answerer, pageId: string, personIds: readonly string[]): Promise<void> {
   const page = await lockPage(tx, pageId)
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
-  await assertPeople(tx, personIds, 'personIds')
+  await assertResponders(tx, personIds, 'personIds')
   const added = await tx.db
     .select({ id: people.id, name: people.name })
     .from(people)
@@ -257,14 +264,15 @@ export async function addResponders(tx: Tx, context: AppContext, caller: Answere
 }
 
 /** Snoozes an acknowledged page; it escalates again afterwards from the first level. */
-export async function snoozePage(tx: Tx, actor: Actor, pageId: string, minutes: number): Promise<PageRow> {
+export async function snoozePage(tx: Tx, answerer: Answerer, pageId: string, minutes: number): Promise<PageRow> {
   const page = await lockPage(tx, pageId)
   if (page.state !== 'acknowledged') throw conflict('Acknowledge the page before you snooze it.')
+  assertTheirs(page, answerer, 'snooze')
   const snoozedUntil = addMinutes(tx.now, minutes)
   await tx.db.update(pages).set({ snoozedUntil }).where(eq(pages.id, pageId))
   await schedule(tx, { kind: wakeJob, key: wakeKey(pageId), runAt: snoozedUntil, data: { pageId } })
   await record(tx, {
-    actor,
+    actor: answerer.actor,
     type: 'page.snoozed',
     subject: { kind: 'page', id: pageId },
     within: page.withinId,

@@ -1,5 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isAtLeast, type PageTarget, type Policy, type policyRoutes, type RouteInput, type Severity, teamOnCallDefaults } from '@tocsin/api'
+import {
+  type EscalationLevel,
+  type EscalationLevelInput,
+  isAtLeast,
+  type PageTarget,
+  type Policy,
+  type policyRoutes,
+  type RouteInput,
+  type Severity,
+  teamOnCallDefaults,
+} from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import type { EscalationPolicy, Urgency } from '@tocsin/oncall'
 import { asc, eq } from 'drizzle-orm'
@@ -7,7 +17,7 @@ import type { Caller } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { markAs, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
-import { newId } from '../kernel/ids.ts'
+import { idFor, newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { onCallSettings, type Settings } from '../scheduling/index.ts'
 import { policies } from './tables.ts'
@@ -16,8 +26,15 @@ import { assertTargets, personsIn } from './targets.ts'
 export type PolicyRow = typeof policies.$inferSelect
 const maxPolicies = 50
 
-const policyView = ({ id, teamId, name, levels, repeats, businessHours, version }: PolicyRow): Policy => ({
-  ...{ id, teamId, name, levels, repeats, businessHours, version },
+/**
+ * The levels of a policy, each with its ID. One that was saved before levels had IDs has that of its place, which is stable as long as nobody changes the
+ * policy; whoever does saves it with that ID, which it keeps wherever it is moved.
+ */
+const levelsOf = ({ levels }: Pick<PolicyRow, 'levels'>): EscalationLevel[] =>
+  levels.map((level, place) => ({ ...level, id: level.id ?? idFor(`escalation level ${place}`) }))
+
+const policyView = ({ id, teamId, name, repeats, businessHours, version, ...row }: PolicyRow): Policy => ({
+  ...{ id, teamId, name, levels: levelsOf(row), repeats, businessHours, version },
 })
 
 export async function listPolicies(reader: Reader): Promise<Policy[]> {
@@ -36,18 +53,19 @@ export async function savePolicy(
   left: readonly string[] = [],
 ): Promise<Policy> {
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
-  const { id: given, version, ...values } = input
+  const { id: given, version, ...sent } = input
   const own = await tx.db.select().from(policies).where(eq(policies.teamId, teamId)).for('update')
   const before = given === undefined ? undefined : own.find(row => row.id === given)
   await assertTargets(
     tx,
-    values.levels.flatMap(({ targets }, level) => targets.map((target, place) => ({ path: `levels.${level}.targets.${place}`, target }))),
+    sent.levels.flatMap(({ targets }, level) => targets.map((target, place) => ({ path: `levels.${level}.targets.${place}`, target }))),
     [],
     [...left, ...personsIn(before?.levels.flatMap(level => level.targets) ?? [])],
   )
   if (given !== undefined && !before) throw notFound('policy')
   if (before && version === undefined) throw invalid('version', 'is required to change a policy')
   if (before && before.version !== version) throw changedMeanwhile()
+  const values = { ...sent, levels: withLevelIds(sent.levels, before ? levelsOf(before) : []) }
   if (own.some(row => row.name === values.name && row.id !== given)) throw conflict(`The team already has an escalation policy named ${values.name}.`)
   if (!before && own.length >= maxPolicies) throw conflict(`A team can have at most ${maxPolicies} escalation policies.`)
   if (before && isDeepStrictEqual(rulesOf(before), rulesOf(values))) return policyView(before)
@@ -63,6 +81,30 @@ export async function savePolicy(
   return policyView(row)
 }
 
+/**
+ * Gives each level the ID that open pages find it by. One that is sent without, as files and scripts do, is the level of before that says the same, or at
+ * least pages the same; otherwise it is a new one.
+ * @throws AppProblem invalid for an ID that is none of the policy's, or appears twice
+ */
+function withLevelIds(levels: readonly EscalationLevelInput[], before: readonly EscalationLevel[]): EscalationLevel[] {
+  const free = new Map(before.map(level => [level.id, level]))
+  const ids = levels.map(({ id }, place) => {
+    if (id !== undefined && !free.delete(id))
+      throw invalid(`levels.${place}.id`, 'must be the ID of a level of this policy, used once. Omit it for a new level')
+    return id
+  })
+  for (const isSame of [saysTheSame, pagesTheSame])
+    for (const [place, level] of levels.entries()) {
+      if (ids[place] !== undefined) continue
+      ids[place] = [...free.values()].find(one => isSame(one, level))?.id
+      free.delete(ids[place] ?? '')
+    }
+  return levels.map((level, place) => ({ ...level, id: ids[place] ?? newId() }))
+}
+
+const saysTheSame = ({ id: _, ...one }: EscalationLevelInput, { id: _other, ...other }: EscalationLevelInput) => isDeepStrictEqual(one, other)
+const pagesTheSame = (one: EscalationLevelInput, other: EscalationLevelInput) => isDeepStrictEqual(one.targets, other.targets)
+
 /** Digests of policies as they were read: thousands of pages may follow one policy in one transaction. */
 const digests = new WeakMap<PolicyRow, string>()
 
@@ -70,10 +112,10 @@ const rulesOf = ({ name, levels, repeats, businessHours }: Pick<PolicyRow, 'name
   ...{ name, levels, repeats, businessHours },
 })
 
-/** A policy as its entries keep it; `sha256` is what the entries of pages repeat. */
+/** A policy as its entries keep it, without the IDs of its levels, which are no rules; `sha256` is what the entries of pages repeat. */
 function factsOf(row: PolicyRow) {
   const { teamId, version } = row
-  const rules = rulesOf(row)
+  const rules = { ...rulesOf(row), levels: row.levels.map(({ id: _, ...level }) => level) }
   const sha256 = digests.get(row) ?? digest(rules)
   digests.set(row, sha256)
   return { teamId, ...rules, version, sha256 }
@@ -102,7 +144,7 @@ export interface Routed {
 }
 
 /** A team without a policy: everyone is paged, three times. */
-const everyone: EscalationPolicy<PageTarget> = { levels: [{ targets: [{ kind: 'everyone' }], waitMinutes: 5 }], repeats: 2 }
+const everyone: EscalationPolicy<PageTarget> = { levels: [{ id: 'everyone', targets: [{ kind: 'everyone' }], waitMinutes: 5 }], repeats: 2 }
 
 /** The policy and urgency of a page: the first routing rule of the team that matches its service and severity, or the team's default. */
 export function routePage(
@@ -121,5 +163,5 @@ export function routePage(
   const urgency = rule?.urgency ?? bySeverity
   if (row === undefined) return { policy: everyone, saved: null, urgency }
   const saved = { id: row.id, name: row.name, version: row.version, sha256: factsOf(row).sha256 }
-  return { policy: { levels: row.levels, repeats: row.repeats, businessHours: row.businessHours ?? undefined }, saved, urgency }
+  return { policy: { levels: levelsOf(row), repeats: row.repeats, businessHours: row.businessHours ?? undefined }, saved, urgency }
 }

@@ -1,6 +1,6 @@
 import { includesRole, type pagingRoutes, type RouteReply } from '@tocsin/api'
 import { and, desc, eq, inArray, isNotNull, type SQL } from 'drizzle-orm'
-import { type AppContext, findPerson } from '../access/index.ts'
+import { type AppContext, findPerson, type people } from '../access/index.ts'
 import type { Actor } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { AppProblem } from '../kernel/problems.ts'
@@ -20,6 +20,12 @@ export interface Responder {
 /** The record that decides who may see messages about the pages of a responder: a single one is named, several are only counted. */
 export const withinOf = ({ pages: found }: Responder): string | null => (found.length === 1 ? (found[0]?.withinId ?? null) : null)
 
+/** Somebody who answers: by a link or a reply the same may as signed in. @throws AppProblem forbidden for an observer */
+function answering({ id, name, role }: typeof people.$inferSelect): Pick<Responder, 'personId' | 'actor'> {
+  if (!includesRole(role, 'responder')) throw new AppProblem('forbidden', `Responding to pages requires the responder role. Your role is ${role}.`)
+  return { personId: id, actor: { kind: 'person', id, name } }
+}
+
 /** @throws AppProblem not-found for a link that was not signed here, or whose owner is no longer active. */
 export async function responderOf(tx: Tx, context: AppContext, token: string): Promise<Responder> {
   const claims = openToken(context.secrets, 'page', token) ?? []
@@ -34,7 +40,7 @@ export async function responderOf(tx: Tx, context: AppContext, token: string): P
         : await tx.db.select().from(pages).where(eq(pages.id, first))
   if (found.length === 0 || !person?.isActive)
     throw new AppProblem('not-found', 'This link is invalid or its page no longer exists. Open Tocsin to see your pages.')
-  return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
+  return { pages: found, ...answering(person) }
 }
 
 /**
@@ -56,15 +62,14 @@ export async function responderByButton(
       'forbidden',
       'This account is not linked to a Tocsin account. Add it as a contact method in Tocsin under Account to use these buttons.',
     )
-  if (!includesRole(person.role, 'responder'))
-    throw new AppProblem('forbidden', `Responding to pages requires the responder role. Your role is ${person.role}.`)
+  const answerer = answering(person)
   const viewer = { personId: person.id, role: person.role }
   const found = await tx.db
     .select()
     .from(pages)
     .where(and(eq(pages.id, pageId), context.visibility.condition(viewer, pages.withinId)))
   if (found.length === 0) throw new AppProblem('not-found', 'This page no longer exists.')
-  return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name }, isInTeamChannel: true }
+  return { pages: found, ...answerer, isInTeamChannel: true }
 }
 
 /** Whom the latest page or bundle went to at an address, and what it was about. */
@@ -88,7 +93,7 @@ export async function responderBy(tx: Tx, fits: SQL): Promise<Responder | undefi
   const person = latest?.personId ? await findPerson(tx, latest.personId) : undefined
   if (!latest || !person?.isActive) return undefined
   const found = latest.bundleId === null ? await tx.db.select().from(pages).where(eq(pages.id, latest.pageId)) : await pagesIn(tx, latest.bundleId)
-  return { pages: found, personId: person.id, actor: { kind: 'person', id: person.id, name: person.name } }
+  return { pages: found, ...answering(person) }
 }
 
 /**

@@ -2,7 +2,7 @@ import { pagingRoutes, policyRoutes, schedulingRoutes } from '@tocsin/api'
 import { type AppContext, type Bindings, type Caller, command, openCommand, query } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import type { Tx } from '../kernel/database.ts'
-import { conflict, notFound } from '../kernel/problems.ts'
+import { notFound } from '../kernel/problems.ts'
 import { findColleague } from './answers.ts'
 import { readFairness } from './fairness.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, releasePage, snoozePage, startDrill } from './pages.ts'
@@ -53,7 +53,7 @@ function pageBindings(context: AppContext): Bindings {
     command(routes.addResponders, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, () => addResponders(tx, context, caller, params.id, body.personIds)),
     ),
-    command(routes.snoozePage, (tx, { caller, params, body }) => after(tx, caller, params.id, () => snoozePage(tx, caller.actor, params.id, body.minutes))),
+    command(routes.snoozePage, (tx, { caller, params, body }) => after(tx, caller, params.id, () => snoozePage(tx, caller, params.id, body.minutes))),
     command(routes.startDrill, async (tx, { caller, params, body }) => {
       const [team] = await listTeams(tx, [params.id])
       if (!team) throw notFound('team')
@@ -65,7 +65,7 @@ function pageBindings(context: AppContext): Bindings {
       throughLink(tx, context, body.token, ({ actor, personId }, page) => acknowledgePage(tx, context, actor, personId, page.id)),
     ),
     openCommand(routes.releaseByLink, (tx, { body }) =>
-      throughLink(tx, context, body.token, ({ actor, personId }, page) => releasePage(tx, context, actor, personId, page.id)),
+      throughLink(tx, context, body.token, (responder, page) => releasePage(tx, context, responder, page.id)),
     ),
     openCommand(routes.escalateByLink, (tx, { body }) => throughLink(tx, context, body.token, ({ actor }, page) => escalatePage(tx, context, actor, page.id))),
     openCommand(routes.declineByLink, async (tx, { body }) => {
@@ -77,10 +77,7 @@ function pageBindings(context: AppContext): Bindings {
       return throughLink(tx, context, body.token, (responder, page) => addResponders(tx, context, responder, page.id, [id]))
     }),
     openCommand(routes.snoozeByLink, (tx, { body }) =>
-      throughLink(tx, context, body.token, async ({ actor, personId }, page) => {
-        if (page.acknowledgedById !== personId) throw conflict('Only the person who acknowledged the page can snooze it.')
-        await snoozePage(tx, actor, page.id, body.minutes)
-      }),
+      throughLink(tx, context, body.token, (responder, page) => snoozePage(tx, responder, page.id, body.minutes)),
     ),
   ]
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type PageTarget, type RouteInput, type SetUpTarget, type schedulingRoutes, type TeamOnCall, teamOnCallDefaults, tierNames } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
-import { type AppContext, assertPeople, type Caller } from '../access/index.ts'
+import { type AppContext, assertResponders, type Caller } from '../access/index.ts'
 import { knownServices, listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
@@ -108,7 +108,7 @@ export async function setUpOnCall(
   if (!team) throw notFound('team')
   const [before] = await tx.db.select({ id: onCallSettings.teamId }).from(onCallSettings).where(eq(onCallSettings.teamId, teamId))
   if (before) throw conflict('On-call is already set up for this team. Edit its schedules instead.')
-  await assertPeople(tx, input.participantIds, 'participantIds')
+  await assertResponders(tx, input.participantIds, 'participantIds')
   const { timeZone, rotation, participantIds, levels, repeats } = input
   const row = await saveSchedule(tx, context, caller, teamId, {
     ...{ name: `${team.name} rotation`, timeZone, merge: 'top', needsApprenticeship: false },

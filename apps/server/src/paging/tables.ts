@@ -1,4 +1,4 @@
-import { EscalationLevel, messageChannels, pageStates, severities, unacknowledgedStates, ZonedHours } from '@tocsin/api'
+import { EscalationLevelInput, messageChannels, pageStates, severities, unacknowledgedStates, ZonedHours } from '@tocsin/api'
 import { urgencies } from '@tocsin/oncall'
 import { type SQLWrapper, sql } from 'drizzle-orm'
 import { boolean, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
@@ -17,6 +17,14 @@ const person = () =>
     .notNull()
     .references(() => people.id, { onDelete: 'cascade' })
 
+/** How far a page has come in its policy, see `EscalationProgress`. */
+const Progress = z.object({
+  round: z.number(),
+  passed: z.array(z.string()).readonly(),
+  /** No level had anyone to page, so that the fallback was paged in the end: once. */
+  isFallbackPaged: z.boolean().optional(),
+})
+
 /** Escalation policies. */
 export const policies = table(
   'policies',
@@ -24,7 +32,8 @@ export const policies = table(
     id: id(),
     teamId: team(),
     name: text('name').notNull(),
-    levels: json('levels', z.array(EscalationLevel)).notNull(),
+    /** Those that were saved before levels had IDs have none, see `levelsOf`. */
+    levels: json('levels', z.array(EscalationLevelInput)).notNull(),
     repeats: integer('repeats').notNull(),
     businessHours: json('business_hours', ZonedHours),
     version: integer('version').notNull().default(1),
@@ -54,8 +63,10 @@ export const pages = table(
     key: text('key').notNull(),
     /** Somebody who is paged before the team: then the page starts at the level before the first. */
     firstPersonId: uuid('first_person_id').references(() => people.id),
-    /** The next level of the escalation policy. */
+    /** How many levels have been paged since it began, or began anew; -1 where somebody is paged before the first. */
     levelIndex: integer('level_index').notNull().default(0),
+    /** Where that is in the policy; null before the first level, and for pages that an earlier version opened. */
+    progress: json('progress', Progress),
     /** How many people have to acknowledge, as the level that was paged last requires. */
     needed: integer('needed').notNull().default(1),
     /** Who has acknowledged, where several have to. */

@@ -1,7 +1,7 @@
 import type { PageTarget } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
-import { test, type World } from '../../test/world.ts'
+import { linkIn, test, type World } from '../../test/world.ts'
 import { newId } from '../kernel/ids.ts'
 import { teamChannels } from '../notify/index.ts'
 
@@ -43,6 +43,50 @@ describe('what is to be paged must exist', () => {
     await expect(lead.call('saveTeamOnCall', { params, body: { ...settings, routing } })).rejects.toMatchObject(refusal('invalid', 'routing.0.serviceIds'))
     const silence = { matchers: { serviceIds: [unknown] }, reason: 'Maintenance', start: world.now, end: '2026-11-24T08:00:00Z' }
     await expect(lead.call('addSilence', { body: silence })).rejects.toMatchObject(refusal('invalid', 'matchers.serviceIds'))
+  })
+
+  test('and be able to answer: an observer, or somebody who left, is refused by name wherever people are chosen to be on call or paged', async ({ world }) => {
+    const { lead, primary, params, team } = await teamIn(world)
+    const [observer, gone] = [await world.person('observer', 'Olga'), await world.person('responder', 'Gero')]
+    await (await world.person('administrator')).call('changePerson', { params: { id: gone.id }, body: { isActive: false } })
+    const schedule = (await lead.call('onCall')).find(one => one.team.id === team.id)?.schedules[0]
+    const settings = (await lead.call('onCall')).find(one => one.team.id === team.id)?.settings
+    if (!schedule || !settings) throw new Error('the team is on call')
+    const other = await lead.call('saveTeam', { body: { name: 'New', kind: 'engineering', memberIds: [] } })
+    await world.service('billing', team)
+    await world.alert({ service: 'billing' })
+    const token = linkIn(primary.expectPage(/billing/), '/a/')
+    const [page] = (await primary.call('pages')).items
+    const of = { id: page?.id ?? '' }
+    const rotation = { type: 'daily' as const, start: '2026-11-23T08:00' }
+    const [start, end] = ['2026-11-24T08:00:00Z', '2026-11-25T08:00:00Z']
+    for (const { id, name, email } of [observer, gone]) {
+      const layers = [...schedule.layers, { name: 'Nights', rotation, participants: [[primary.id, id]] }]
+      const target = { kind: 'person' as const, personId: id }
+      const level = { targets: [target], waitMinutes: 5 }
+      const set = { timeZone: 'UTC', rotation, participantIds: [primary.id, id], levels: [{ ...level, targets: [] }] }
+      const choices: readonly (readonly [string, () => Promise<unknown>])[] = [
+        ['layers.participants', () => lead.call('saveSchedule', { params, body: { ...schedule, layers } })],
+        ['participants', () => lead.call('addOverride', { params: { id: schedule.id }, body: { participants: [id], start, end } })],
+        ['participants', () => lead.call('addOverride', { params: { id: schedule.id }, body: { kind: 'shadow', participants: [id], start, end } })],
+        ['layers.participants', () => lead.call('addTemporary', { params: { id: schedule.id }, body: { name: 'Holidays', layers, start, end } })],
+        ['participantIds', () => lead.call('setUpOnCall', { params: { id: other.id }, body: set })],
+        ['levels.0.targets.0.personId', () => lead.call('savePolicy', { params, body: { name: 'Odd', levels: [level] } })],
+        ['fallback.0.personId', () => lead.call('saveTeamOnCall', { params, body: { ...settings, fallback: [target] } })],
+        ['personId', () => lead.call('saveApprenticeship', { params: { ...params, personId: id }, body: { isFinished: false } })],
+        ['toId', () => primary.call('declinePage', { params: of, body: { toId: id } })],
+        ['personIds', () => primary.call('addResponders', { params: of, body: { personIds: [id] } })],
+      ]
+      for (const [field, choose] of choices) {
+        await expect(choose(), field).rejects.toMatchObject(refusal('invalid', field))
+        await expect(choose(), field).rejects.toThrow(name)
+      }
+      await expect(world.client()('declineByLink', { body: { token, to: email } })).rejects.toMatchObject(refusal('invalid', 'to'))
+      await expect(world.client()('addRespondersByLink', { body: { token, who: email } })).rejects.toMatchObject(refusal('invalid', 'who'))
+    }
+    await lead.call('addOverride', { params: { id: schedule.id }, body: { kind: 'remove', participants: [observer.id], start, end } })
+    await world.settle()
+    for (const person of [observer, gone]) person.expectNoPage()
   })
 
   test('also later: a schedule or a channel that a fallback pages cannot be deleted', async ({ world }) => {

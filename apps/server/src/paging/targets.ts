@@ -1,6 +1,6 @@
 import type { PageTarget } from '@tocsin/api'
 import { inArray } from 'drizzle-orm'
-import { people } from '../access/index.ts'
+import { assertResponders } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import type { Reader } from '../kernel/database.ts'
 import { invalid } from '../kernel/problems.ts'
@@ -17,20 +17,18 @@ interface Named {
 /**
  * Checks that everything that is to be paged exists.
  * @param ownTiers tiers that are saved with the targets
- * @param left people who may have left: they remain until they are replaced
+ * @param left people who may have left, or be observers now: they remain until they are replaced
  * @throws AppProblem invalid, naming the field
  */
 export async function assertTargets(reader: Reader, named: readonly Named[], ownTiers: readonly string[] = [], left: readonly string[] = []): Promise<void> {
   const { db } = reader
   const idsOf = <Kind extends PageTarget['kind']>(kind: Kind, idOf: (target: Extract<PageTarget, { kind: Kind }>) => string) =>
     named.flatMap(({ target }) => (target.kind === kind ? [idOf(target as Extract<PageTarget, { kind: Kind }>)] : []))
-  const personIds = idsOf('person', target => target.personId)
   const scheduleIds = idsOf('schedule', target => target.scheduleId)
   const channelIds = idsOf('channel', target => target.channelId)
   const teamIds = idsOf('team', target => target.teamId)
   const hasTiers = named.some(({ target }) => target.kind === 'tier')
-  const [active, known, channels, teams, settings] = [
-    personIds.length === 0 ? [] : await db.select({ id: people.id, isActive: people.isActive }).from(people).where(inArray(people.id, personIds)),
+  const [known, channels, teams, settings] = [
     scheduleIds.length === 0 ? [] : await db.select({ id: schedules.id }).from(schedules).where(inArray(schedules.id, scheduleIds)),
     channelIds.length === 0 ? [] : await db.select({ id: teamChannels.id }).from(teamChannels).where(inArray(teamChannels.id, channelIds)),
     teamIds.length === 0 ? [] : await listTeams(reader, teamIds),
@@ -39,8 +37,7 @@ export async function assertTargets(reader: Reader, named: readonly Named[], own
   const has = (rows: readonly { readonly id: string }[], id: string) => rows.some(row => row.id === id)
   const tierIds = new Set([...ownTiers, ...settings.flatMap(row => row.settings.tiers.map(tier => tier.id))])
   for (const { path, target } of named) {
-    if (target.kind === 'person' && !active.some(one => one.id === target.personId && (one.isActive || left.includes(one.id))))
-      throw invalid(`${path}.personId`, 'must be the ID of a person with an active account')
+    if (target.kind === 'person' && !left.includes(target.personId)) await assertResponders(reader, [target.personId], `${path}.personId`)
     if (target.kind === 'schedule' && !has(known, target.scheduleId)) throw invalid(`${path}.scheduleId`, 'must be the ID of an existing schedule')
     if (target.kind === 'channel' && !has(channels, target.channelId)) throw invalid(`${path}.channelId`, 'must be the ID of an existing team channel')
     if (target.kind === 'team' && !has(teams, target.teamId)) throw invalid(`${path}.teamId`, 'must be the ID of an existing team')

@@ -108,10 +108,7 @@ export async function alarmCoverage(tx: Tx, context: AppContext): Promise<void> 
     const responsible = leads.filter(person => ['lead', 'administrator'].includes(person.role) && person.isDemo === team.isDemo)
     const own = responsible.filter(person => team.members.some(member => member.id === person.id))
     const zone = snapshot.settings.get(team.id)?.timeZone
-    const lines = [
-      ...concerns.map(one => `- ${span(one.start, one.end, tx.now, zone)}: ${one.sentence}`),
-      ...open.map(one => `- ${one.person.name} is no longer active but is still in ${one.schedule.name}, layer ${one.layer}.`),
-    ]
+    const lines = [...concerns.map(one => `- ${span(one.start, one.end, tx.now, zone)}: ${one.sentence}`), ...open.map(one => `- ${one.sentence}`)]
     const more = lines.length > maxListed ? [`- and ${lines.length - maxListed} more`] : []
     await record(tx, {
       actor: system,

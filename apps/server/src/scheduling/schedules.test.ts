@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest'
-import { test, type World } from '../../test/world.ts'
+import { linkIn, test, type World } from '../../test/world.ts'
 
 const names = (people: readonly { name: string }[]) => people.map(person => person.name)
 
@@ -191,6 +191,32 @@ test('who leaves is never on call from that instant, and their places are listed
   expect(found?.vacancies).toMatchObject([{ layer: 'Rotation', person: { name: 'member 0' } }])
   const past = await lead.call('pastCoverage', { params: { id: team.id }, query: { from: '2026-11-23T00:00:00Z', until: '2026-11-24T00:00:00Z' } })
   expect(past.filter(one => one.position === 0).map(one => names(one.people))).toEqual([['member 0'], []])
+})
+
+test('whose role is taken is not on call from then on: a coverage gap, a place to fill, and no answer by an earlier link', async ({ world }) => {
+  const { members, current, team, lead, schedule } = await dailyTeam(world)
+  const [first, second] = members
+  if (!first || !second) throw new Error('two people')
+  const administrator = await world.person('administrator')
+  await world.service('billing', team)
+  await world.alert({ service: 'billing', title: 'Before' })
+  const token = linkIn(first.expectPage(/Before/), '/a/')
+  await administrator.call('changePerson', { params: { id: first.id }, body: { role: 'observer' } })
+  expect(await current()).toEqual(['primary: ', 'secondary: member 1'])
+  const [found] = await lead.call('onCall')
+  expect(found?.vacancies.map(one => one.sentence)).toEqual([`member 0 is an observer and still in ${schedule.name}, layer Rotation.`])
+  expect(found?.concerns.map(one => [one.kind, one.tier])).toContainEqual(['gap', 'primary'])
+  await expect(world.client()('acknowledgeByLink', { body: { token } })).rejects.toThrow(
+    'Responding to pages requires the responder role. Your role is observer.',
+  )
+  await world.settle()
+  await world.alert({ service: 'billing', title: 'After' })
+  first.expectNoPage()
+  expect(second.expectPage(/After/).text).toContain('Nobody is on call as primary, so you are paged instead.')
+  const past = await lead.call('pastCoverage', { params: { id: team.id }, query: { from: '2026-11-23T00:00:00Z', until: '2026-11-24T00:00:00Z' } })
+  expect(past.filter(one => one.position === 0).map(one => names(one.people))).toEqual([['member 0'], []])
+  // They stay in their slot until they are replaced, so that the shifts of the others do not move.
+  await lead.call('saveSchedule', { params: { id: team.id }, body: { ...schedule, merge: 'all' } })
 })
 
 test('an apprentice shadows until somebody signs off their training', async ({ world }) => {

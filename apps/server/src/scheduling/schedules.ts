@@ -5,7 +5,7 @@ import { span } from '@tocsin/events'
 import { peopleOf, shifts } from '@tocsin/oncall'
 import { eq } from 'drizzle-orm'
 import type { z } from 'zod'
-import { type AppContext, assertPeople, type Caller, findPerson } from '../access/index.ts'
+import { type AppContext, assertPeople, assertResponders, type Caller, findPerson } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { type Actor, markAs, record } from '../journal/index.ts'
 import { addDays, type Instant, laterOf } from '../kernel/clock.ts'
@@ -40,11 +40,11 @@ export async function saveSchedule(
 ): Promise<Schedule> {
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
   const { id: given, version, ...values } = input
-  // People who have left may remain in a layer until they are replaced; new ones must have an account.
+  // People who have left, or may only observe now, may remain in a layer until they are replaced; new ones must be able to respond.
   const before = given === undefined ? undefined : await lockSchedule(tx, given)
   if (before && before.teamId !== teamId) throw notFound('schedule')
   const known = new Set(before?.layers.flatMap(peopleOf))
-  await assertPeople(
+  await assertResponders(
     tx,
     values.layers.flatMap(peopleOf).filter(id => !known.has(id) && !left.includes(id)),
     'layers.participants',
@@ -147,7 +147,8 @@ export async function addOverride(
 ): Promise<Override> {
   await assertMayOverride(tx, caller, await lockSchedule(tx, scheduleId), input.participants)
   if (input.end <= tx.now) throw invalid('end', 'must be in the future')
-  await assertPeople(tx, input.participants, 'participants')
+  if (input.kind === 'remove') await assertPeople(tx, input.participants, 'participants')
+  else await assertResponders(tx, input.participants, 'participants')
   await assertOverridesLeft(tx, scheduleId)
   const { participants, position = 0, kind, start, end, reason } = input
   // It starts now at the earliest, so that the past does not change.
@@ -164,7 +165,7 @@ export async function addTemporary(
 ): Promise<Temporary> {
   await lockSchedule(tx, scheduleId)
   if (input.end <= tx.now) throw invalid('end', 'must be in the future')
-  await assertPeople(tx, input.layers.flatMap(peopleOf), 'layers.participants')
+  await assertResponders(tx, input.layers.flatMap(peopleOf), 'layers.participants')
   await assertOverridesLeft(tx, scheduleId)
   const { name, layers, merge = 'top', start, end, reason } = input
   const row = { kind: 'temporary' as const, position: 0, participantIds: [], name, layers, merge, start: laterOf(start, tx.now), end, reason }

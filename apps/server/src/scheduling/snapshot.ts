@@ -1,8 +1,8 @@
-import type { OnCallShift, PageTarget, Reference } from '@tocsin/api'
+import type { OnCallShift, PageTarget, Reference, Role } from '@tocsin/api'
 import type { Absence, Schedule as CoreSchedule, Shift } from '@tocsin/oncall'
 import { peopleOf, shiftAt, tierNames } from '@tocsin/oncall'
 import { and, asc, eq, gt, inArray, isNotNull } from 'drizzle-orm'
-import { people } from '../access/index.ts'
+import { canRespond, people } from '../access/index.ts'
 import { teamMembers } from '../directory/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader } from '../kernel/database.ts'
@@ -22,7 +22,7 @@ export interface OnCallSnapshot {
   /** Schedules as the pure core reads them, by id. */
   readonly schedules: ReadonlyMap<string, CoreSchedule>
   readonly settings: ReadonlyMap<string, Settings>
-  readonly people: ReadonlyMap<string, { readonly name: string; readonly isActive: boolean }>
+  readonly people: ReadonlyMap<string, { readonly name: string; readonly isActive: boolean; readonly canRespond: boolean }>
   readonly members: ReadonlyMap<string, readonly string[]>
 }
 
@@ -100,21 +100,22 @@ export async function readSnapshotOf(reader: Reader, settings: ReadonlyMap<strin
   return assemble(reader, reader.now, { rows, settings: [...settings].map(([teamId, own]) => ({ teamId, settings: own })), memberships, over, everybody })
 }
 
-const named = { id: people.id, name: people.name, isActive: people.isActive }
+const named = { id: people.id, name: people.name, isActive: people.isActive, role: people.role }
 
 interface Parts {
   readonly rows: readonly ScheduleRow[]
   readonly settings: readonly { readonly teamId: string; readonly settings: Settings }[]
   readonly memberships: readonly { readonly teamId: string; readonly personId: string }[]
   readonly over: readonly OverrideRow[]
-  readonly everybody: readonly { readonly id: string; readonly name: string; readonly isActive: boolean }[]
+  readonly everybody: readonly { readonly id: string; readonly name: string; readonly isActive: boolean; readonly role: Role }[]
 }
 
 async function assemble(reader: Reader, since: Instant, { rows, settings, memberships, over, everybody }: Parts): Promise<OnCallSnapshot> {
   const { db } = reader
   const off = await db.select().from(timeOff).where(gt(timeOff.end, since)).orderBy(asc(timeOff.id))
   const finished = rows.some(row => row.needsApprenticeship) ? await db.select().from(apprenticeships).where(isNotNull(apprenticeships.finishedAt)) : []
-  const left: Absence[] = everybody.filter(one => !one.isActive).map(one => ({ participant: one.id, start: longAgo }))
+  // Whoever has left, or may only observe now, is never on call.
+  const left: Absence[] = everybody.filter(one => !canRespond(one)).map(one => ({ participant: one.id, start: longAgo }))
   const absences = [...left, ...off.map(one => ({ participant: one.personId, start: one.start, end: one.end }))]
   const overOf = Map.groupBy(over, one => one.scheduleId)
   return {
@@ -129,7 +130,7 @@ async function assemble(reader: Reader, since: Instant, { rows, settings, member
       }),
     ),
     settings: new Map(settings.map(row => [row.teamId, row.settings])),
-    people: new Map(everybody.map(one => [one.id, one])),
+    people: new Map(everybody.map(one => [one.id, { name: one.name, isActive: one.isActive, canRespond: canRespond(one) }])),
     members: new Map([...Map.groupBy(memberships, one => one.teamId)].map(([id, own]) => [id, own.map(one => one.personId)])),
   }
 }
@@ -190,7 +191,7 @@ export function peopleBehind(
     const { participants, shadows = [] } = shiftAt(schedule, snapshot.at, position)
     return { people: participants, shadows }
   }
-  const active = (ids: readonly string[]) => ({ people: ids.filter(id => snapshot.people.get(id)?.isActive), shadows: [] })
+  const active = (ids: readonly string[]) => ({ people: ids.filter(id => snapshot.people.get(id)?.canRespond), shadows: [] })
   if (target.kind === 'tier') {
     const requirement = tierOf(snapshot, target.tierId)
     return requirement === undefined ? active([]) : held(requirement.scheduleId, requirement.position)
@@ -202,15 +203,20 @@ export function peopleBehind(
   return active([])
 }
 
-/** The places in layers of people who are no longer active: to be filled. */
-export function vacancies(snapshot: OnCallSnapshot, teamId: string): { schedule: Reference; layer: string; person: Reference }[] {
+/** The places in layers of people who have left or may only observe: to be filled. */
+export function vacancies(snapshot: OnCallSnapshot, teamId: string): { schedule: Reference; layer: string; person: Reference; sentence: string }[] {
   return [...snapshot.rows.values()]
     .filter(row => row.teamId === teamId)
     .flatMap(row =>
       row.layers.flatMap(layer =>
         peopleOf(layer)
-          .filter(id => snapshot.people.get(id)?.isActive !== true)
-          .map(id => ({ schedule: { id: row.id, name: row.name }, layer: layer.name, person: referenceIn(snapshot, id) })),
+          .filter(id => snapshot.people.get(id)?.canRespond !== true)
+          .map(id => {
+            const person = referenceIn(snapshot, id)
+            const state = snapshot.people.get(id)?.isActive ? 'an observer' : 'deactivated'
+            const sentence = `${person.name} is ${state} and still in ${row.name}, layer ${layer.name}.`
+            return { schedule: { id: row.id, name: row.name }, layer: layer.name, person, sentence }
+          }),
       ),
     )
 }

@@ -4,7 +4,7 @@ import { span } from '@tocsin/events'
 import { peopleOf, shifts } from '@tocsin/oncall'
 import { and, desc, eq, gt, isNotNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { type AppContext, assertPeople, type Caller, findPerson, people } from '../access/index.ts'
+import { type AppContext, assertPeople, assertResponders, type Caller, findPerson, people } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import { addDays, laterOf } from '../kernel/clock.ts'
@@ -121,7 +121,7 @@ export function schedulesWith(snapshot: OnCallSnapshot, personId: string): strin
 async function askForCover(tx: Tx, context: AppContext, snapshot: OnCallSnapshot, off: TimeOff): Promise<void> {
   for (const [scheduleId, open] of Map.groupBy(off.uncovered, one => one.schedule.id)) {
     const row = snapshot.rows.get(scheduleId)
-    const others = new Set(row?.layers.flatMap(peopleOf).filter(id => id !== off.person.id && snapshot.people.get(id)?.isActive))
+    const others = new Set(row?.layers.flatMap(peopleOf).filter(id => id !== off.person.id && snapshot.people.get(id)?.canRespond))
     const lines = open.slice(0, 20).map(({ start, end }) => `- ${span(start, end, tx.now, row?.timeZone)}`)
     for (const id of others) {
       const person = await findPerson(tx, id)
@@ -170,7 +170,7 @@ export async function saveApprenticeship(
   isFinished: boolean,
 ): Promise<z.input<typeof Apprenticeship>[]> {
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
-  await assertPeople(tx, [personId], 'personId')
+  await assertResponders(tx, [personId], 'personId')
   const before = await readSnapshot(tx)
   const known = (await listApprenticeships(tx, teamId)).find(one => one.person.id === personId)
   if (isFinished) {

@@ -51,6 +51,8 @@ export function TryPane({ text }: { text: string }) {
   )
 }
 
+const maxTried = 20
+
 function Results({ data }: { data: { problems: { line: number; reason: string }[]; events: TriedEvent[]; judged: number; met: number } }) {
   if (data.problems.length > 0) return <ProblemNote error={data.problems.map(({ line, reason }) => `Line ${line}: ${reason}.`).join(' ')} />
   if (data.judged === 0) return <Empty title="No recent events">Add a log source, or paste events.</Empty>
@@ -59,9 +61,14 @@ function Results({ data }: { data: { problems: { line: number; reason: string }[
       <Text size="sm">
         <strong>{data.met}</strong> of {data.judged} events matched.
       </Text>
-      {data.events.slice(0, 20).map(event => (
+      {data.events.slice(0, maxTried).map(event => (
         <Tried key={event.line} tried={event} isOpen={event.isMet || data.events.length === 1} />
       ))}
+      {data.judged > maxTried ? (
+        <Text size="sm" className="quiet">
+          {maxTried} of {data.judged} events are shown, matches first.
+        </Text>
+      ) : null}
     </Stack>
   )
 }

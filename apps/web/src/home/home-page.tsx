@@ -2,6 +2,7 @@ import { Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/co
 import { IconFlask } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import { isUnacknowledged, type Page as OncallPage } from '@tocsin/api'
+import type { ReactNode } from 'react'
 import { AlertRow } from '../alerts/alert-row.tsx'
 import { useApi, useCommand } from '../api.ts'
 import { IncidentRow } from '../incidents/incident-row.tsx'
@@ -11,6 +12,9 @@ import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
+
+/** How many of each the page shows; where there are more, it says so and leads to the rest. */
+const [maxPages, maxIncidents, maxAlerts] = [10, 8, 6]
 
 /** What needs a person now stands first. */
 export function HomePage() {
@@ -29,9 +33,16 @@ export function HomePage() {
     >
       {unacknowledged.length > 0 ? (
         <Section title="Unacknowledged pages" isFlush>
-          {unacknowledged.slice(0, 10).map(page => (
+          {unacknowledged.slice(0, maxPages).map(page => (
             <UnacknowledgedPage key={page.id} page={page} />
           ))}
+          <More n={(counters.data?.unacknowledgedPages ?? unacknowledged.length) - maxPages}>
+            {n => (
+              <RouteLink to="/pages" search={{ view: 'all' }} size="sm">
+                {n === 1 ? '1 more unacknowledged page' : `${n} more unacknowledged pages`}
+              </RouteLink>
+            )}
+          </More>
         </Section>
       ) : null}
       <Section
@@ -48,7 +59,18 @@ export function HomePage() {
             page.items.length === 0 ? (
               <Empty title="No open incidents">Escalate an alert to open a suspected incident.</Empty>
             ) : (
-              page.items.slice(0, 8).map(incident => <IncidentRow key={incident.id} incident={incident} />)
+              <>
+                {page.items.slice(0, maxIncidents).map(incident => (
+                  <IncidentRow key={incident.id} incident={incident} />
+                ))}
+                <More n={(counters.data?.openIncidents ?? page.items.length) - maxIncidents}>
+                  {n => (
+                    <RouteLink to="/incidents" size="sm">
+                      {n === 1 ? '1 more open incident' : `${n} more open incidents`}
+                    </RouteLink>
+                  )}
+                </More>
+              </>
             )
           }
         </Loaded>
@@ -68,7 +90,18 @@ export function HomePage() {
               page.items.length === 0 ? (
                 <Empty title="No alerts to triage">Every alert has been triaged.</Empty>
               ) : (
-                page.items.slice(0, 6).map(alert => <AlertRow key={alert.id} alert={alert} />)
+                <>
+                  {page.items.slice(0, maxAlerts).map(alert => (
+                    <AlertRow key={alert.id} alert={alert} />
+                  ))}
+                  <More n={(counters.data?.alertsToTriage ?? page.items.length) - maxAlerts}>
+                    {n => (
+                      <RouteLink to="/alerts" size="sm">
+                        {n === 1 ? '1 more alert to triage' : `${n} more alerts to triage`}
+                      </RouteLink>
+                    )}
+                  </More>
+                </>
               )
             }
           </Loaded>
@@ -77,6 +110,11 @@ export function HomePage() {
       </SimpleGrid>
     </Page>
   )
+}
+
+/** How many more there are than the list above shows. */
+function More({ n, children }: { n: number; children: (n: number) => ReactNode }) {
+  return n > 0 ? <div className="list-row">{children(n)}</div> : null
 }
 
 function leadOf(pages: number, alerts: number, incidents: number): string {

@@ -91,9 +91,8 @@ export function Escalation({ team }: { team: TeamOnCall }) {
                     ) : null}
                   </Group>
                   <ol className="policy-steps">
-                    {policy.levels.map((level, place) => (
-                      // biome-ignore lint/suspicious/noArrayIndexKey: a step is its place
-                      <li key={place}>{levelSummary(team, level, names)}</li>
+                    {policy.levels.map(level => (
+                      <li key={level.id}>{levelSummary(team, level, names)}</li>
                     ))}
                   </ol>
                   <Text size="sm" className="quiet">

@@ -1,18 +1,20 @@
 import { ActionIcon, Button, Group, MultiSelect, NumberInput, Select, Stack, Text } from '@mantine/core'
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react'
-import type { EscalationLevel, PageTarget, SetUpTarget } from '@tocsin/api'
+import type { EscalationLevelInput, PageTarget, SetUpTarget } from '@tocsin/api'
 import { RemoveButton } from '../parts/remove-button.tsx'
 
 /** A step as the form holds it: targets as text, so that one list offers all kinds. What the form does not show is kept. */
 export interface LevelDraft {
   readonly key: string
+  /** Of a level that is stored: open pages find it by its ID. */
+  readonly id?: string | undefined
   targets: string[]
   /** Empty while somebody types another one. */
   waitMinutes: number | ''
   acknowledgements: number
   urgency: string
   whenEmpty: string
-  readonly when?: EscalationLevel['when']
+  readonly when?: EscalationLevelInput['when']
 }
 
 export interface TargetChoice {
@@ -22,10 +24,11 @@ export interface TargetChoice {
 
 const targetKey = (target: PageTarget | SetUpTarget): string => JSON.stringify(target)
 
-type Draftable = Omit<EscalationLevel, 'targets'> & { readonly targets: readonly (PageTarget | SetUpTarget)[] }
+type Draftable = Omit<EscalationLevelInput, 'targets'> & { readonly targets: readonly (PageTarget | SetUpTarget)[] }
 
 export const draftOf = (level: Draftable, place: number): LevelDraft => ({
-  key: `level ${place}`,
+  key: level.id ?? `level ${place}`,
+  id: level.id,
   targets: level.targets.map(targetKey),
   waitMinutes: level.waitMinutes,
   acknowledgements: level.acknowledgements ?? 1,
@@ -35,7 +38,8 @@ export const draftOf = (level: Draftable, place: number): LevelDraft => ({
 })
 
 /** The keys of the choices are what was made of the targets here, so that they read back as they were. */
-export const levelOf = <Target = PageTarget>(draft: LevelDraft): Omit<EscalationLevel, 'targets'> & { targets: Target[] } => ({
+export const levelOf = <Target = PageTarget>(draft: LevelDraft): Omit<EscalationLevelInput, 'targets'> & { targets: Target[] } => ({
+  ...(draft.id === undefined ? {} : { id: draft.id }),
   targets: draft.targets.map(text => JSON.parse(text) as Target),
   waitMinutes: draft.waitMinutes === '' ? Number.NaN : draft.waitMinutes,
   ...(draft.acknowledgements > 1 ? { acknowledgements: draft.acknowledgements } : {}),

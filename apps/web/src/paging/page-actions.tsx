@@ -5,7 +5,7 @@ import { useState } from 'react'
 import { useCommand } from '../api.ts'
 import { PersonMultiSelect, PersonSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
-import { useMay } from '../session.ts'
+import { useMay, useMe } from '../session.ts'
 
 export function AcknowledgeButton({ page, size = 'xs' }: { page: Page; size?: string }) {
   const acknowledge = useCommand('acknowledgePage', { done: 'Acknowledged. Escalation stopped.' })
@@ -25,7 +25,9 @@ export function PageActions({ page }: { page: Page }) {
   const escalate = useCommand('escalatePage', { done: 'Escalated to the next level.' })
   const snooze = useCommand('snoozePage', { done: 'Page snoozed.' })
   const mayAnswer = useMay('responder')
+  const me = useMe()
   if (!mayAnswer || page.state === 'resolved') return null
+  const isTheirs = page.state === 'acknowledged' && page.acknowledgements[0]?.person.id === me?.person.id
   return (
     <Group gap="xs">
       <AcknowledgeButton page={page} size="sm" />
@@ -35,23 +37,25 @@ export function PageActions({ page }: { page: Page }) {
       <Button variant="default" onClick={() => setAsked('responders')}>
         Add responders
       </Button>
-      <Menu position="bottom-end">
-        <Menu.Target>
-          <Button variant="default" rightSection={<IconChevronDown size={15} />}>
-            More
-          </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item onClick={() => setAsked('decline')}>Decline or reassign…</Menu.Item>
-          {page.state === 'acknowledged' && !page.isDrill
-            ? [15, 30, 60, 240].map(minutes => (
-                <Menu.Item key={minutes} onClick={() => snooze.mutate({ params, body: { minutes } })}>
-                  Snooze for {minutes < 60 ? `${minutes} minutes` : minutes === 60 ? 'an hour' : `${minutes / 60} hours`}
-                </Menu.Item>
-              ))
-            : null}
-        </Menu.Dropdown>
-      </Menu>
+      {page.state === 'acknowledged' && !isTheirs ? null : (
+        <Menu position="bottom-end">
+          <Menu.Target>
+            <Button variant="default" rightSection={<IconChevronDown size={15} />}>
+              More
+            </Button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            <Menu.Item onClick={() => setAsked('decline')}>Decline or reassign…</Menu.Item>
+            {isTheirs && !page.isDrill
+              ? [15, 30, 60, 240].map(minutes => (
+                  <Menu.Item key={minutes} onClick={() => snooze.mutate({ params, body: { minutes } })}>
+                    Snooze for {minutes < 60 ? `${minutes} minutes` : minutes === 60 ? 'an hour' : `${minutes / 60} hours`}
+                  </Menu.Item>
+                ))
+              : null}
+          </Menu.Dropdown>
+        </Menu>
+      )}
       {asked === 'decline' ? <DeclineModal page={page} onClose={() => setAsked(undefined)} /> : null}
       {asked === 'responders' ? <RespondersModal page={page} onClose={() => setAsked(undefined)} /> : null}
     </Group>
@@ -71,7 +75,7 @@ function DeclineModal({ page, onClose }: { page: Page; onClose: () => void }) {
         }}
       >
         <Stack>
-          <PersonSelect label="Reassign to" placeholder="Next escalation level" clearable value={toId} onChange={setToId} />
+          <PersonSelect isOnCall label="Reassign to" placeholder="Next escalation level" clearable value={toId} onChange={setToId} />
           <TextInput label="Reason" value={reason} onChange={event => setReason(event.currentTarget.value)} />
           <FormActions submit="Decline" isBusy={decline.isPending} onCancel={onClose} />
         </Stack>
@@ -92,7 +96,7 @@ function RespondersModal({ page, onClose }: { page: Page; onClose: () => void })
         }}
       >
         <Stack>
-          <PersonMultiSelect label="Responders to page" value={personIds} onChange={setPersonIds} />
+          <PersonMultiSelect isOnCall label="Responders to page" value={personIds} onChange={setPersonIds} />
           <FormActions submit="Page responders" isBusy={add.isPending} isBlocked={personIds.length === 0} onCancel={onClose} />
         </Stack>
       </form>

@@ -10,7 +10,7 @@ import { AcknowledgeButton } from './page-actions.tsx'
 
 /** The pages that went out: to the one who looks, or to everybody. */
 export function PagesPage() {
-  const [whose, setWhose] = useState('mine')
+  const [whose, setWhose] = useState(() => (new URLSearchParams(window.location.search).get('view') === 'all' ? 'all' : 'mine'))
   const mine = usePages<OncallPage>('myPages', {}, { isEnabled: whose === 'mine' })
   const all = usePages<OncallPage>('pages', {}, { isEnabled: whose === 'all' })
   const shown = whose === 'mine' ? mine : all

@@ -14,7 +14,10 @@ const office = { days: weekdays.slice(0, 5), from: '09:00', until: '17:00' }
  * @param current what is paged already, also by name where somebody has left
  */
 export function useTargets(team: TeamOnCall, current: readonly PageTarget[]): TargetChoice[] {
-  const people = usePersonChoices(current.flatMap(target => (target.kind === 'person' ? [target.personId] : [])))
+  const people = usePersonChoices(
+    current.flatMap(target => (target.kind === 'person' ? [target.personId] : [])),
+    true,
+  )
   const teams = useApi('onCall')
   const channels = useApi('teamChannels')
   return [

@@ -1,17 +1,28 @@
 import { MultiSelect, type MultiSelectProps, Select, type SelectProps } from '@mantine/core'
-import { useApi } from '../api.ts'
+import { includesRole } from '@tocsin/api'
+import { type Reply, useApi } from '../api.ts'
 
 interface Choice {
   readonly value: string
   readonly label: string
 }
 
-/** The people to choose from: whoever has an active account, and whoever is chosen already. */
-export function usePersonChoices(chosen: readonly string[] = []): Choice[] {
+type People = Reply<'people'>['people'][number]
+
+const mayRespond = ({ role }: People) => includesRole(role, 'responder')
+
+/**
+ * The people to choose from: whoever has an active account, and whoever is chosen already.
+ * @param isOnCall they are to be on call or paged, which observers cannot be
+ */
+export function usePersonChoices(chosen: readonly string[] = [], isOnCall = false): Choice[] {
   const people = useApi('people')
   return (people.data?.people ?? [])
-    .filter(person => person.isActive || chosen.includes(person.id))
-    .map(person => ({ value: person.id, label: person.isActive ? person.name : `${person.name} (deactivated)` }))
+    .filter(person => (person.isActive && (!isOnCall || mayRespond(person))) || chosen.includes(person.id))
+    .map(person => ({
+      value: person.id,
+      label: `${person.name}${person.isActive ? (isOnCall && !mayRespond(person) ? ' (observer)' : '') : ' (deactivated)'}`,
+    }))
 }
 
 function useServiceChoices(): Choice[] {
@@ -20,13 +31,13 @@ function useServiceChoices(): Choice[] {
 }
 
 /** One person. @param without who is not to be chosen */
-export function PersonSelect({ without = [], ...props }: Omit<SelectProps, 'data'> & { without?: readonly string[] }) {
-  const choices = usePersonChoices(props.value ? [props.value] : [])
+export function PersonSelect({ without = [], isOnCall, ...props }: Omit<SelectProps, 'data'> & { without?: readonly string[]; isOnCall?: boolean }) {
+  const choices = usePersonChoices(props.value ? [props.value] : [], isOnCall)
   return <Select searchable data={choices.filter(({ value }) => !without.includes(value))} {...props} />
 }
 
-export function PersonMultiSelect(props: Omit<MultiSelectProps, 'data'>) {
-  return <MultiSelect searchable data={usePersonChoices(props.value)} {...props} />
+export function PersonMultiSelect({ isOnCall, ...props }: Omit<MultiSelectProps, 'data'> & { isOnCall?: boolean }) {
+  return <MultiSelect searchable data={usePersonChoices(props.value, isOnCall)} {...props} />
 }
 
 export function ServiceSelect(props: Omit<SelectProps, 'data'>) {

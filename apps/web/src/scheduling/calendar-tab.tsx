@@ -10,6 +10,7 @@ import { useMay } from '../session.ts'
 import { Calendar, midnight, PeriodControl, type Picked } from './calendar.tsx'
 import { OverrideModal } from './override-modal.tsx'
 import { ScheduleModal } from './schedule-modal.tsx'
+import { coverageWords } from './words.ts'
 
 /** The calendar of a team, with what is wrong ahead of it. */
 export function CalendarTab({ team }: { team: TeamOnCall }) {
@@ -86,7 +87,7 @@ function Concerns({ team }: { team: TeamOnCall }) {
   const lines = [
     ...team.vacancies.map(one => ({
       key: `${one.schedule.id} ${one.person.id} ${one.layer}`,
-      text: `${one.person.name} is deactivated and still in ${one.schedule.name}, ${one.layer}.`,
+      text: one.sentence,
       concern: undefined,
     })),
     ...team.concerns.map(concern => ({
@@ -97,7 +98,7 @@ function Concerns({ team }: { team: TeamOnCall }) {
   ]
   if (lines.length === 0) return null
   return (
-    <Section title={`${lines.length} coverage ${lines.length === 1 ? 'gap' : 'gaps'} in the next 90 days`} isFlush>
+    <Section title={`${coverageWords(team)} in the next 90 days`} isFlush>
       {(isWhole ? lines : lines.slice(0, maxConcerns)).map(({ key, text, concern }) => (
         <Group key={key} className="list-row" justify="space-between">
           <Group gap={8} wrap="nowrap" align="flex-start">

@@ -12,6 +12,7 @@ import { useMay } from '../session.ts'
 import { FeedModal } from './feed-modal.tsx'
 import { SetUpModal } from './set-up-modal.tsx'
 import { TimeOffModal } from './time-off-modal.tsx'
+import { coverageWords } from './words.ts'
 
 /** Who is on call now, for everybody; and for the one who looks, what they hold next. */
 export function OnCallPage() {
@@ -21,7 +22,7 @@ export function OnCallPage() {
   return (
     <Page
       title="On call"
-      lead="On call now, and coverage gaps in the next 90 days."
+      lead="On call now, and coverage problems in the next 90 days."
       actions={
         <>
           {mayRespond ? (
@@ -128,15 +129,15 @@ function TeamCard({ team }: { team: TeamOnCall }) {
 }
 
 export function Concerns({ team }: { team: TeamOnCall }) {
-  const count = team.concerns.length + team.vacancies.length
-  if (team.settings === null) return null
-  return count === 0 ? (
+  const problems = coverageWords(team)
+  if (team.settings === null && problems === '') return null
+  return problems === '' ? (
     <Text size="sm" className="quiet" style={{ flexShrink: 0 }}>
       90 days covered
     </Text>
   ) : (
     <Badge variant="light" color="orange" leftSection={<IconAlertTriangle size={12} />} style={{ color: 'light-dark(#9a3412, #ffc69a)', flexShrink: 0 }}>
-      {count === 1 ? '1 coverage gap' : `${count} coverage gaps`}
+      {problems}
     </Badge>
   )
 }

@@ -71,6 +71,7 @@ export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCal
             />
           </Group>
           <PersonMultiSelect
+            isOnCall
             label="People"
             disabled={!mayLead}
             description={mayLead ? undefined : 'You. Leads can choose others.'}

@@ -57,7 +57,10 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
       'layers',
       form.values.layers.map((draft, i) => (i === place ? { ...draft, layer: { ...draft.layer, ...change } } : draft)),
     )
-  const choices = usePersonChoices(form.values.layers.flatMap(({ layer }) => layer.participants.flat()))
+  const choices = usePersonChoices(
+    form.values.layers.flatMap(({ layer }) => layer.participants.flat()),
+    true,
+  )
   return (
     <Modal opened onClose={onClose} title={schedule ? schedule.name : 'New schedule'} size="xl">
       <form onSubmit={submit} noValidate>

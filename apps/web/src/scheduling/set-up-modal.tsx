@@ -45,7 +45,7 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
-          <PersonMultiSelect label="Rotation" description="In order" {...form.getInputProps('participantIds')} />
+          <PersonMultiSelect isOnCall label="Rotation" description="In order" {...form.getInputProps('participantIds')} />
           <Group grow align="flex-start">
             <Select
               label="Shift length"

@@ -1,4 +1,4 @@
-import { Button, Paper, Tabs } from '@mantine/core'
+import { Button, Paper, Stack, Tabs } from '@mantine/core'
 import { IconBellRinging } from '@tabler/icons-react'
 import { useNavigate, useParams } from '@tanstack/react-router'
 import { useState } from 'react'
@@ -23,7 +23,10 @@ export function TeamPage() {
   const mayLead = useMay('lead')
   const navigate = useNavigate()
   const drill = useCommand('startDrill', { done: 'Drill started.', onDone: page => void navigate({ to: '/pages/$id', params: { id: page.id } }) })
+  const policies = useApi('policies')
   const team = teams.data?.find(one => one.team.id === id)
+  /** Files and the API make schedules and policies also for a team that is not on call yet. */
+  const hasOwn = team !== undefined && (team.schedules.length > 0 || policies.data?.some(policy => policy.teamId === id) === true)
   if (teams.data && !team) return <Page title="Team not found">It may have been deleted.</Page>
   return (
     <Page
@@ -44,34 +47,39 @@ export function TeamPage() {
     >
       <Loaded query={teams}>
         {() =>
-          !team ? null : team.settings === null ? (
-            <Paper>
-              <Empty title="Nobody is on call yet" action={mayLead ? <Button onClick={() => setIsSettingUp(true)}>Set up on call</Button> : undefined}>
-                Add a rotation, tiers and an escalation policy. Until then, pages go to all members.
-              </Empty>
-              {isSettingUp ? <SetUpModal team={team} onClose={() => setIsSettingUp(false)} /> : null}
-            </Paper>
-          ) : (
-            <Tabs value={tab} onChange={value => setTab(tabs.find(known => known === value) ?? 'calendar')} keepMounted={false}>
-              <Tabs.List mb="md" className="tabs-in-a-row">
-                <Tabs.Tab value="calendar">Calendar</Tabs.Tab>
-                <Tabs.Tab value="escalation">Escalation</Tabs.Tab>
-                <Tabs.Tab value="people">People</Tabs.Tab>
-                <Tabs.Tab value="history">History</Tabs.Tab>
-              </Tabs.List>
-              <Tabs.Panel value="calendar">
-                <CalendarTab team={team} />
-              </Tabs.Panel>
-              <Tabs.Panel value="escalation">
-                <Escalation team={team} />
-              </Tabs.Panel>
-              <Tabs.Panel value="people">
-                <People team={team} />
-              </Tabs.Panel>
-              <Tabs.Panel value="history">
-                <History team={team} />
-              </Tabs.Panel>
-            </Tabs>
+          !team ? null : (
+            <Stack>
+              {team.settings === null ? (
+                <Paper>
+                  <Empty title="Nobody is on call yet" action={mayLead ? <Button onClick={() => setIsSettingUp(true)}>Set up on call</Button> : undefined}>
+                    Add a rotation, tiers and an escalation policy. Until then, pages go to all members.
+                  </Empty>
+                  {isSettingUp ? <SetUpModal team={team} onClose={() => setIsSettingUp(false)} /> : null}
+                </Paper>
+              ) : null}
+              {team.settings !== null || hasOwn ? (
+                <Tabs value={tab} onChange={value => setTab(tabs.find(known => known === value) ?? 'calendar')} keepMounted={false}>
+                  <Tabs.List mb="md" className="tabs-in-a-row">
+                    <Tabs.Tab value="calendar">Calendar</Tabs.Tab>
+                    <Tabs.Tab value="escalation">Escalation</Tabs.Tab>
+                    <Tabs.Tab value="people">People</Tabs.Tab>
+                    <Tabs.Tab value="history">History</Tabs.Tab>
+                  </Tabs.List>
+                  <Tabs.Panel value="calendar">
+                    <CalendarTab team={team} />
+                  </Tabs.Panel>
+                  <Tabs.Panel value="escalation">
+                    <Escalation team={team} />
+                  </Tabs.Panel>
+                  <Tabs.Panel value="people">
+                    <People team={team} />
+                  </Tabs.Panel>
+                  <Tabs.Panel value="history">
+                    <History team={team} />
+                  </Tabs.Panel>
+                </Tabs>
+              ) : null}
+            </Stack>
           )
         }
       </Loaded>

@@ -9,6 +9,16 @@ export function tintsOf(personIds: readonly string[]): (id: string) => string {
   return id => tints[Math.max(0, order.indexOf(id)) % tints.length] ?? '#ced4da'
 }
 
+const counted = (n: number, one: string, many: string) => (n === 1 ? `1 ${one}` : `${n} ${many}`)
+
+/** What is wrong with the coverage of a team, counted as what it is: gaps, in which nobody is on call, and everything else. Empty where nothing is. */
+export function coverageWords({ concerns, vacancies }: Pick<TeamOnCall, 'concerns' | 'vacancies'>): string {
+  const gaps = concerns.filter(concern => concern.kind === 'gap').length
+  const others = concerns.length - gaps + vacancies.length
+  const problems = gaps > 0 ? counted(others, 'other problem', 'other problems') : counted(others, 'coverage problem', 'coverage problems')
+  return [...(gaps > 0 ? [counted(gaps, 'coverage gap', 'coverage gaps')] : []), ...(others > 0 ? [problems] : [])].join(', ')
+}
+
 /** A position in a rotation, as a label: 0 is who is on call. */
 export const positionLabel = (position: number) => (position === 0 ? 'On call' : position === 1 ? 'Next in rotation' : `Number ${position + 1} in rotation`)
 

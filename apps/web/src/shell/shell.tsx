@@ -246,7 +246,7 @@ function GoTo() {
       actions={[
         { group: 'Pages', actions: shown.map(place => ({ id: place.to, label: place.label, onClick: () => void navigate({ to: place.to }) })) },
         {
-          group: 'Incidents',
+          group: incidents.data?.next ? `Latest ${incidents.data.items.length} open incidents` : 'Open incidents',
           actions: (incidents.data?.items ?? []).map(incident => ({
             id: incident.id,
             label: `Incident ${incident.number}: ${incident.title}`,

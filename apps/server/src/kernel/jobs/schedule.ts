@@ -1,4 +1,4 @@
-import { inArray, sql } from 'drizzle-orm'
+import { and, inArray, isNull, sql } from 'drizzle-orm'
 import type { Instant } from '../clock.ts'
 import type { Reader, Tx } from '../database.ts'
 import { newId } from '../ids.ts'
@@ -52,6 +52,11 @@ export async function scheduleAll<Data>(tx: Tx, all: readonly NewJob<Data>[]): P
 /** Cancels the jobs with these keys, where they have not run. */
 export async function cancel(tx: Tx, ...keys: readonly string[]): Promise<void> {
   if (keys.length > 0) await tx.db.delete(jobs).where(inArray(jobs.key, [...keys]))
+}
+
+/** As `cancel`, but what runs just now comes to its end, with its effect. */
+export async function cancelWaiting(tx: Tx, ...keys: readonly string[]): Promise<void> {
+  if (keys.length > 0) await tx.db.delete(jobs).where(and(inArray(jobs.key, [...keys]), isNull(jobs.leasedBy)))
 }
 
 /** Those of the keys that a job has. */
