@@ -87,6 +87,7 @@ function refusal(error: unknown): string | undefined {
   const { code = '', message = '' } = error as { code?: string; message?: string }
   if (code === '28P01' || code === '28000') return 'rejects this user or password'
   if (code === '3D000') return 'has no database with this name'
+  if (code === '42501') return 'does not let this user connect'
   if (/CERT|ERR_TLS/.test(code)) return `has an untrusted certificate (${code}); see "TLS to the database" in docs/operating.md`
   return message.includes('does not support SSL') ? 'does not support TLS, which sslmode requires' : undefined
 }
@@ -246,18 +247,48 @@ const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.u
 
 /**
  * Brings the schema to this version. Migrations only go forward; several starting servers run them one after the other.
- * @throws ConfigProblem when the database has migrations that this version does not know
+ * @throws ConfigProblem when the database has migrations that this version does not know, or another encoding than UTF-8; when its user may not create tables
  */
 export async function migrateDatabase(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
+    await assertUtf8(client)
     await client.query('select pg_advisory_lock($1)', [locks.migrations])
-    await assertKnown(client)
+    // With nothing to do, no right to make anything is needed.
+    if ((await assertKnown(client)) === 0) return
+    await assertMayCreate(client)
     await migrate(drizzle(client), { migrationsFolder })
   } finally {
     await client.end()
   }
+}
+
+/** Text of any other encoding loses characters, or fails on them, one alert at a time. */
+async function assertUtf8(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ name: string; encoding: string }>(`select current_database() as name, current_setting('server_encoding') as encoding`)
+  const { name = '', encoding = '' } = rows[0] ?? {}
+  if (encoding !== 'UTF8')
+    throw new ConfigProblem(
+      `DATABASE_URL: the database ${name} has the encoding ${encoding}, but UTF8 is required. Create one with: create database ${pg.escapeIdentifier(`${name}_utf8`)} encoding 'UTF8' template template0;`,
+    )
+}
+
+/** Migrations make tables in the first schema of the search path, and a schema of their own for the list of those that were applied. */
+async function assertMayCreate(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ database: string; role: string; schema: string; inDatabase: boolean; inSchema: boolean }>(`
+    select current_database() as database, current_user as role, coalesce(current_schema(), 'public') as schema,
+      has_database_privilege(current_database(), 'CREATE') as "inDatabase",
+      coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) as "inSchema"`)
+  const [found] = rows
+  if (found === undefined || (found.inDatabase && found.inSchema)) return
+  const { database, role, schema } = found
+  const to = `to ${pg.escapeIdentifier(role)};`
+  const grants = [
+    ...(found.inDatabase ? [] : [`grant create on database ${pg.escapeIdentifier(database)} ${to}`]),
+    ...(found.inSchema ? [] : [`grant usage, create on schema ${pg.escapeIdentifier(schema)} ${to}`]),
+  ]
+  throw new ConfigProblem(`DATABASE_URL: the user ${role} may not create tables in the database ${database}. As its owner, run: ${grants.join(' ')}`)
 }
 
 /**
