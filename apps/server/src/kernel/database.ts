@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { DrizzleQueryError } from 'drizzle-orm'
+import { DrizzleQueryError, sql } from 'drizzle-orm'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { drizzle, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
@@ -241,6 +241,11 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
       await client?.end().catch((error: unknown) => log.debug({ err: error }, 'closing the listening connection'))
     },
   }
+}
+
+/** Waits until no other transaction holds an advisory lock, and holds it to the end of this one: what it reads from then on is not changed meanwhile. */
+export async function holdLock(tx: Tx, lock: 'administrators' | 'organization' | 'invitations'): Promise<void> {
+  await tx.db.execute(sql`select pg_advisory_xact_lock(${locks[lock]})`)
 }
 
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))

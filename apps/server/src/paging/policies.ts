@@ -6,7 +6,7 @@ import { asc, eq } from 'drizzle-orm'
 import type { Caller } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { markAs, record } from '../journal/index.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { onCallSettings, type Settings } from '../scheduling/index.ts'
@@ -35,6 +35,7 @@ export async function savePolicy(
   input: RouteInput<typeof policyRoutes.savePolicy>['body'],
   left: readonly string[] = [],
 ): Promise<Policy> {
+  await holdLock(tx, 'organization')
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
   const { id: given, version, ...values } = input
   const own = await tx.db.select().from(policies).where(eq(policies.teamId, teamId)).for('update')
@@ -81,6 +82,7 @@ function factsOf(row: PolicyRow) {
 
 /** @throws AppProblem conflict while a team uses it. */
 export async function removePolicy(tx: Tx, caller: Caller, id: string): Promise<void> {
+  await holdLock(tx, 'organization')
   const [row] = await tx.db.select().from(policies).where(eq(policies.id, id)).for('update')
   if (!row) throw notFound('policy')
   const all = await tx.db.select().from(onCallSettings)

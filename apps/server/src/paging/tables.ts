@@ -29,7 +29,7 @@ export const policies = table(
     businessHours: json('business_hours', ZonedHours),
     version: integer('version').notNull().default(1),
   },
-  self => [index('policies_team').on(self.teamId)],
+  self => [uniqueIndex('policies_name').on(self.teamId, self.name)],
 )
 
 /** Whether a page is unacknowledged, as its index has it: written out, because an index fits no parameters. */

@@ -29,7 +29,7 @@ export const schedules = table(
     needsApprenticeship: boolean('needs_apprenticeship').notNull().default(false),
     version: integer('version').notNull().default(1),
   },
-  self => [index('schedules_team').on(self.teamId)],
+  self => [uniqueIndex('schedules_name').on(self.teamId, self.name)],
 )
 
 /** What replaces a schedule's shifts for a time: an override, or with layers a temporary schedule. */
