@@ -2,9 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { DrizzleQueryError, sql } from 'drizzle-orm'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
-import { drizzle, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres'
+import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
-import type { PgDatabase } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import type { Clock, Instant } from './clock.ts'
 import { ConfigProblem } from './config.ts'
@@ -12,12 +11,15 @@ import { endedBy } from './deadline.ts'
 import type { Finding } from './finding.ts'
 import { locks } from './locks.ts'
 import type { Log } from './telemetry.ts'
+import { openQueries, type Queries, UnreadableValues } from './unreadable.ts'
 import { withinMs } from './within.ts'
 
 /** Queries to the database, at an instant. */
 export interface Reader {
-  readonly db: PgDatabase<NodePgQueryResultHKT, Record<string, never>>
+  readonly db: Queries
   readonly now: Instant
+  /** What queries could not read. */
+  readonly unreadable: UnreadableValues
 }
 
 /** A transaction: what is done in it happens whole or not at all, at the instant `now`. */
@@ -27,6 +29,8 @@ export interface Tx extends Reader {
 
 export interface Database {
   readonly url: string
+  /** Stored values that queries could not read. */
+  readonly unreadable: UnreadableValues
   /** Queries outside a transaction. */
   reader(): Reader
   /** Runs `work` in a transaction; what it throws rolls everything back. When `signal` fires it is ended, by closing its connection. */
@@ -112,16 +116,22 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
   pool.on('connect', client => {
     client.on('error', error => log.debug({ err: error }, 'a database connection in use was lost'))
   })
-  const db = drizzle(pool)
+  const unreadable = new UnreadableValues(log)
+  const db = openQueries(pool, unreadable)
   const ears = listener(url, log)
   // A full disk still answers queries: only a transaction that failed tells of it, and one that was committed since that there is room again.
   let isFull = false
   return {
     url,
-    reader: () => ({ db, now: clock.now() }),
+    unreadable,
+    reader: () => ({ db, now: clock.now(), unreadable }),
     async transaction(work, signal) {
       try {
-        const result = await inTransaction(pool, db => work({ db, now: clock.now(), isTransaction: true }), signal)
+        const result = await inTransaction(
+          pool,
+          client => work({ db: openQueries(client, unreadable), now: clock.now(), unreadable, isTransaction: true }),
+          signal,
+        )
         isFull = false
         return result
       } catch (error) {
@@ -159,12 +169,12 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
  * `transaction` keeps the connection for ever when `begin` fails, so that a database that goes away empties the pool.)
  * @throws what `work` throws; the signal's reason; Error where the database rolled back instead of committing
  */
-async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promise<T>, signal?: AbortSignal): Promise<T> {
+async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
   const client = await pool.connect().catch(asDatabaseFault)
   let isClean = false
   try {
     await client.query('begin').catch(asDatabaseFault)
-    const working = work(drizzle(client))
+    const working = work(client)
     const result = await (signal ? endedBy(working, signal) : working)
     // A fault that `work` passed over ends the transaction all the same, and the database says so only here.
     const { command } = await client.query('commit').catch(asDatabaseFault)

@@ -256,7 +256,10 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
       files: form?.files ?? [],
       connection: connectionOf(services.config, request, reply),
     } as unknown as Call<Route, Caller>
-    const result = await binding.run(database, call, await repeatOf(services, database, call, key, route, reply))
+    const repeat = await repeatOf(services, database, call, key, route, reply)
+    const result = await binding.run(database, call, repeat).catch((error: unknown) => {
+      throw database.unreadable.problemOf(error, idsIn(call)) ?? error
+    })
     if (result instanceof Produced)
       return reply
         .code(route.status ?? 200)
@@ -271,6 +274,12 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
     await form?.remove()
   }
 }
+
+/** The records that a call is about. */
+const idsIn = ({ params, body }: { readonly params: unknown; readonly body: unknown }) => [
+  ...Object.values(params ?? {}),
+  typeof body === 'object' && body !== null && 'id' in body ? body.id : undefined,
+]
 
 /**
  * What a request with an `Idempotency-Key` is run through. Answers that are no JSON, and those that set a cookie (a replay would hand a session to whoever

@@ -81,7 +81,7 @@ export const messages = table(
     /** May hold the placeholder of one private link, which is written in only when the message leaves. */
     body: text('body').notNull(),
     linkPath: text('link_path'),
-    linkClaims: json('link_claims', z.record(z.string(), z.string())),
+    linkClaims: json('link_claims', z.record(z.string(), z.string()), null),
     /** Sealed: what the channel needs to reach or convince its receiver. */
     secret: text('webhook_secret'),
     state: choice('state', messageStates).notNull(),

@@ -106,6 +106,12 @@ export interface Routed {
 /** A team without a policy: everyone is paged, three times. */
 const everyone: EscalationPolicy<PageTarget> = { levels: [{ targets: [{ kind: 'everyone' }], waitMinutes: 5 }], repeats: 2 }
 
+/** For a team whose policy cannot be read: its fallback is paged with everyone. */
+const withFallback = (settings: Settings | undefined): EscalationPolicy<PageTarget> => ({
+  ...everyone,
+  levels: everyone.levels.map(level => ({ ...level, targets: [...(settings?.fallback ?? []), ...level.targets] })),
+})
+
 /** The policy and urgency of a page: the first routing rule of the team that matches its service and severity, or the team's default. */
 export function routePage(
   settings: Settings | undefined,
@@ -121,7 +127,7 @@ export function routePage(
   const policyId = rule?.policyId ?? unmatched
   const row = policyId === null ? undefined : known.get(policyId)
   const urgency = rule?.urgency ?? bySeverity
-  if (row === undefined) return { policy: everyone, saved: null, urgency }
+  if (row === undefined) return { policy: policyId === null ? everyone : withFallback(settings), saved: null, urgency }
   const saved = { id: row.id, name: row.name, version: row.version, sha256: factsOf(row).sha256 }
   return { policy: { levels: row.levels, repeats: row.repeats, businessHours: row.businessHours ?? undefined }, saved, urgency }
 }

@@ -59,7 +59,7 @@ export const pages = table(
     /** How many people have to acknowledge, as the level that was paged last requires. */
     needed: integer('needed').notNull().default(1),
     /** Who has acknowledged, where several have to. */
-    acknowledgements: json('acknowledgements', z.array(z.object({ personId: z.string(), at: z.string() })))
+    acknowledgements: json('acknowledgements', z.array(z.object({ personId: z.string(), at: z.string() })), [])
       .notNull()
       .default(sql`'[]'::jsonb`),
     nextEscalationAt: instant('next_escalation_at'),

@@ -97,8 +97,8 @@ export const shiftRecords = table(
     scheduleId: uuid('schedule_id').notNull(),
     scheduleName: text('schedule_name').notNull(),
     position: integer('position').notNull(),
-    participantIds: json('participant_ids', z.array(z.string())).notNull(),
-    shadowIds: json('shadow_ids', z.array(z.string())).notNull(),
+    participantIds: json('participant_ids', z.array(z.string()), []).notNull(),
+    shadowIds: json('shadow_ids', z.array(z.string()), []).notNull(),
     start: instant('start').notNull(),
     /** Null while it lasts. */
     end: instant('end'),
