@@ -173,6 +173,14 @@ export async function openHttp(
     }
   })
   http.setErrorHandler((error, request, reply) => {
+    if (hasHungUp(request)) {
+      const route = request.routeOptions.url ?? 'none'
+      metrics.requests.observe({ route, status: hungUpStatus }, reply.elapsedTime / 1_000)
+      log.debug({ ...traceOf(request), err: error, route, method: request.method }, 'the client closed the connection')
+      // There is nobody to answer.
+      reply.hijack()
+      return
+    }
     if (problemOf(error).kind === 'unexpected') metrics.unexpected.inc({ kind: 'request' })
     return sendProblem(error, request, reply, log)
   })
@@ -191,6 +199,12 @@ export async function openHttp(
   })
   return http
 }
+
+/** For the metrics, as nginx has it. */
+const hungUpStatus = '499'
+
+/** True when the connection was closed in the middle of the body: whatever failed then did so because of that. */
+const hasHungUp = ({ raw }: FastifyRequest) => raw.destroyed && !raw.complete
 
 /** What monitors ask every few seconds. */
 const probes: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics'])
