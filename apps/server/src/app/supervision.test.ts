@@ -10,6 +10,9 @@ import { freePort, until } from '../../test/alertmanager.ts'
 import { type OwnProcess, setUpServer, spawnServer } from '../../test/own-process.ts'
 import { patience } from '../../test/patience.ts'
 import type { Call } from '../../test/world.ts'
+import { ConfigProblem } from '../kernel/config.ts'
+import { startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
+import { openLog } from '../kernel/telemetry.ts'
 
 const status = async (server: OwnProcess, path: string, key?: string) =>
   (await fetch(`${server.origin}${path}`, key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } })).status
@@ -148,6 +151,25 @@ test('a disk that is full before the start is said in one sentence, and once the
     execFileSync('umount', ['-l', disk])
     await rm(disk, { recursive: true, force: true })
   }
+})
+
+test('a password that was lost, or is not that of the cluster, ends the start at once with one sentence', { timeout: 120_000 * patience }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-password-'))
+  const file = join(folder, 'password')
+  const start = () => startEmbeddedPostgres(folder, openLog('silent', false))
+  await (await start()).stop()
+  const password = readFileSync(file)
+  rmSync(file)
+  const restore = 'Restore the file from a backup of the data folder.'
+  await expect(start()).rejects.toEqual(new ConfigProblem(`${file} is missing, but the embedded database was created with it. ${restore}`))
+  expect(existsSync(file), 'none is made in its place').toBe(false)
+  writeFileSync(file, 'another')
+  const since = Date.now()
+  await expect(start()).rejects.toEqual(new ConfigProblem(`The password in ${file} is not the one that the embedded database was created with. ${restore}`))
+  expect((Date.now() - since) / 1_000).toBeLessThan(20 * patience)
+  writeFileSync(file, password)
+  await (await start()).stop()
+  await rm(folder, { recursive: true, force: true })
 })
 
 test('of ten servers that start at once on one data folder, one runs', { timeout: 120_000 * patience }, async () => {
