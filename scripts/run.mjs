@@ -30,6 +30,12 @@ function checkArguments() {
 /** The measurement that was asked for; without one that of the server as a whole. */
 const benchmark = () => join(root, 'bench', `${args.find(arg => arg !== '--') ?? 'run'}.ts`)
 
+/** Vite takes these for parts of an address, wherever they stand in the path of a file. */
+function checkPath() {
+  const [character] = /[#?]/.exec(root) ?? []
+  if (character !== undefined) end(`The pages cannot be built in ${root}: the path contains ${character}. Move Tocsin to a folder without it.`, 2)
+}
+
 /** Installs from the lockfile when that is another one than was installed last. */
 function install() {
   const stamp = join(root, 'node_modules', '.installed')
@@ -139,6 +145,7 @@ const commands = {
   screenshots: () => run(script('vitest', 'vitest.mjs'), ['run', '--config', 'scripts/screenshots.config.ts', ...args]),
 }
 checkArguments()
+if (command !== 'check') checkPath()
 install()
 if (command !== 'check') build()
 process.exit(await commands[command]())

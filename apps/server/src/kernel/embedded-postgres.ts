@@ -122,7 +122,7 @@ const restore = 'Restore the file from a backup of the data folder.'
 
 /** initdb starts other programs of its folder by a shell, between double quotes, in which these characters mean something. */
 function assertPlain(native: string): void {
-  const [character] = /["$`\\]/.exec(native) ?? []
+  const [character] = /["$`]/.exec(native) ?? []
   if (character !== undefined)
     throw new ConfigProblem(
       `The embedded database cannot be created by programs in ${native}: the path contains ${character}. Move Tocsin to a folder without it, or set DATABASE_URL.`,

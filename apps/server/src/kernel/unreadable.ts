@@ -12,7 +12,7 @@ import type { Log } from './telemetry.ts'
 export type Queries = PgDatabase<NodePgQueryResultHKT, Record<string, never>>
 
 /** Which value cannot be read. Names only, no content. */
-export interface UnreadableValue {
+interface UnreadableValue {
   readonly table: string
   /** The primary key of its row; undefined where a query did not ask for it. */
   readonly id: string | undefined
