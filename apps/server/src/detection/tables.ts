@@ -25,8 +25,8 @@ export const detectionRules = table(
     title: text('title').notNull(),
     level: choice('level', ruleLevels),
     origin: choice('origin', ruleOrigins).notNull(),
-    tags: json('tags', z.array(z.string()).readonly()).notNull(),
-    logsource: json('logsource', LogSourceParts).notNull(),
+    tags: json('tags', z.array(z.string()).readonly(), []).notNull(),
+    logsource: json('logsource', LogSourceParts, {}).notNull(),
     description: text('description').notNull(),
     text: text('text').notNull(),
     isEnabled: boolean('is_enabled').notNull(),
@@ -75,11 +75,11 @@ export const logSources = table(
     id: id(),
     name: text('name').notNull(),
     keyDigest: text('key_digest').notNull(),
-    logsource: json('logsource', LogSourceParts).notNull(),
+    logsource: json('logsource', LogSourceParts, {}).notNull(),
     /** Networks that it sends syslog from. */
-    senders: json('senders', z.array(z.string()).readonly()).notNull().default(sql`'[]'::jsonb`),
+    senders: json('senders', z.array(z.string()).readonly(), []).notNull().default(sql`'[]'::jsonb`),
     /** Files of this machine that it follows; the last part may have wildcards. */
-    files: json('files', z.array(z.string()).readonly()).notNull().default(sql`'[]'::jsonb`),
+    files: json('files', z.array(z.string()).readonly(), []).notNull().default(sql`'[]'::jsonb`),
     gapMinutes: integer('gap_minutes'),
     /** An alert is open because it is silent. */
     isSilent: boolean('is_silent').notNull().default(false),
@@ -99,7 +99,7 @@ export const eventBatches = table('event_batches', {
     .references(() => logSources.id),
   receivedAt: instant('received_at').notNull(),
   /** What these events are, where their source says it batch by batch. */
-  logsource: json('logsource', LogSourceParts),
+  logsource: json('logsource', LogSourceParts, null),
   /** Uncompressed. */
   sizeBytes: integer('size_bytes').notNull(),
   body: bytes('body').notNull(),
@@ -134,7 +134,7 @@ export const detectionMatches = table(
       .notNull()
       .references(() => logSources.id),
     at: instant('at').notNull(),
-    fields: json('fields', z.record(z.string(), z.array(z.string()).readonly()).readonly()).notNull(),
+    fields: json('fields', z.record(z.string(), z.array(z.string()).readonly()).readonly(), {}).notNull(),
     event: text('event').notNull(),
   },
   self => [index('detection_matches_alert').on(self.alertId, self.id)],
@@ -160,7 +160,7 @@ export const indicatorLists = table('indicator_lists', {
   lastGeneration: integer('last_generation').notNull().default(0),
   size: count('size').notNull().default(0),
   refused: count('refused').notNull().default(0),
-  refusedExamples: json('refused_examples', z.array(z.object({ at: z.string(), reason: z.string() })).readonly())
+  refusedExamples: json('refused_examples', z.array(z.object({ at: z.string(), reason: z.string() })).readonly(), [])
     .notNull()
     .default(sql`'[]'::jsonb`),
   sightings: count('sightings').notNull().default(0),
@@ -224,5 +224,5 @@ export const followedFiles = table(
 /** What correlations remember, written with the batch that changed it. */
 export const correlationStates = table('correlation_states', {
   correlationId: text('correlation_id').primaryKey(),
-  state: json('state', CorrelationGroups).notNull(),
+  state: json('state', CorrelationGroups, []).notNull(),
 })

@@ -4,7 +4,7 @@ import { asc, eq, inArray } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { Caller } from '../access/index.ts'
 import { markRecords, record } from '../journal/index.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { customerServices, customers, services } from './tables.ts'
@@ -40,6 +40,7 @@ const isSame = (a: ReturnType<typeof termsOf>, b: ReturnType<typeof termsOf>) =>
 
 /** Adds a customer, or changes the one whose id and version are given. Saving it as it is changes nothing. */
 export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo = false): Promise<Customer> {
+  await holdLock(tx, 'organization')
   const id = input.id ?? newId()
   const sameName = await tx.db.select({ id: customers.id }).from(customers).where(eq(customers.name, input.name))
   if (sameName.some(customer => customer.id !== id)) throw conflict(`A customer named ${input.name} already exists.`)

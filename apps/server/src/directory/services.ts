@@ -5,7 +5,7 @@ import { alias } from 'drizzle-orm/pg-core'
 import type { z } from 'zod'
 import type { Caller } from '../access/index.ts'
 import { markRecords, record } from '../journal/index.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { services, teams } from './tables.ts'
@@ -49,6 +49,7 @@ export async function knownServices(reader: Reader, ids: readonly string[]): Pro
 
 /** Adds a service, or changes the one whose id and version are given. Saving it as it is changes nothing. */
 export async function saveService(tx: Tx, caller: Caller, input: Input, isDemo = false): Promise<Service> {
+  await holdLock(tx, 'organization')
   await assertTeam(tx, input.securityTeamId, 'security', 'securityTeamId')
   await assertTeam(tx, input.engineeringTeamId, 'engineering', 'engineeringTeamId')
   const id = input.id ?? newId()

@@ -31,7 +31,8 @@ export const customers = table(
     region: text('region').notNull(),
     terms: text('terms').notNull(),
     noticeHours: integer('notice_hours').notNull(),
-    contacts: json('contacts', z.array(z.object({ name: z.string(), email: z.string() }))).notNull(),
+    /** A customer whose contacts cannot be read is still owed its notifications. */
+    contacts: json('contacts', z.array(z.object({ name: z.string(), email: z.string() })), []).notNull(),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
   },

@@ -3,7 +3,7 @@ import type { Team } from '@tocsin/api'
 import { asc, eq, inArray, sql } from 'drizzle-orm'
 import { assertPeople, type Caller, people } from '../access/index.ts'
 import { type Actor, markRecords, record, recordAll } from '../journal/index.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { services, teamMembers, teams } from './tables.ts'
@@ -31,6 +31,7 @@ export async function saveTeam(
   input: { id?: string | undefined; version?: number | undefined; name: string; kind: 'security' | 'engineering'; memberIds: readonly string[] },
   isDemo = false,
 ): Promise<Team> {
+  await holdLock(tx, 'organization')
   await assertPeople(tx, input.memberIds, 'memberIds')
   const id = input.id ?? newId()
   const taken = await tx.db.select({ id: teams.id }).from(teams).where(eq(teams.name, input.name))

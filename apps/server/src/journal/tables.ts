@@ -20,8 +20,8 @@ export const journal = table(
     withinId: uuid('within_id'),
     /** Of the form of `data`. */
     version: integer('version').notNull(),
-    /** Null once it was erased; the header and the hash of the body stay, and so do the proofs. */
-    data: json('data', z.record(z.string(), z.unknown())),
+    /** Null once it was erased; the header and the hash of the body stay, and so do the proofs. No reader may miss an entry. */
+    data: json('data', z.record(z.string(), z.unknown()), {}),
     isDemo: boolean('is_demo').notNull(),
     isExercise: boolean('is_exercise').notNull(),
     isRestricted: boolean('is_restricted').notNull(),

@@ -1,10 +1,12 @@
-import { sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { test } from '../../test/world.ts'
+import { alerts } from '../alerts/tables.ts'
 import { teams } from '../directory/tables.ts'
 import { onCallSettings, schedules } from '../scheduling/tables.ts'
 import { shapeOf } from './columns.ts'
+import { UnreadableWatch } from './unreadable-watch.ts'
 
 test('the database refuses a word that a column does not know', async ({ world }) => {
   const { db } = world.server.context.database.reader()
@@ -19,12 +21,82 @@ test('the database refuses a word that a column does not know', async ({ world }
     expect(names).toContain(name)
 })
 
-test('a JSON column that does not hold its shape is a fault when read, and never a wrong type', async ({ world }) => {
-  const { db } = world.server.context.database.reader()
-  const { team } = await world.team()
-  await db.execute(sql`update schedules set layers = '[{"name": 7}]' where team_id = ${team.id}`)
-  await expect(db.select().from(schedules)).rejects.toThrow(/name/)
-  await expect(db.select().from(teams)).resolves.toHaveLength(1)
+describe('a JSON column that does not hold its shape', () => {
+  test('is never a wrong type: its row is left out, or it counts as what the column says', async ({ world }) => {
+    const { database } = world.server.context
+    const { db } = database.reader()
+    const { team } = await world.team()
+    const other = await world.team()
+    await world.alert({ labels: { host: 'web-1' } })
+    const [broken] = await db.select().from(schedules).where(eq(schedules.teamId, team.id))
+    await db.execute(sql`update schedules set layers = '[{"name": 7}]' where team_id = ${team.id}`)
+    await db.execute(sql`update alerts set labels = '"seven"'`)
+    expect(await db.select({ teamId: schedules.teamId, layers: schedules.layers }).from(schedules)).toEqual([
+      { teamId: other.team.id, layers: [expect.objectContaining({ name: expect.any(String) })] },
+    ])
+    expect(await db.select({ id: schedules.id }).from(schedules), 'what is not asked for is not missed').toHaveLength(2)
+    expect((await db.select().from(alerts).leftJoin(teams, eq(teams.id, alerts.id)))[0]).toMatchObject({ alerts: { labels: {} }, teams: null })
+    // A query that does not name the row is followed by one that does.
+    const named = () =>
+      database.unreadable
+        .list()
+        .map(({ table, id, column }) => [table, id, column])
+        .toSorted()
+    expect(named()).toContainEqual(['schedules', undefined, 'layers'])
+    await database.unreadable.review(db)
+    expect(named()).toEqual([
+      ['alerts', expect.any(String), 'labels'],
+      ['schedules', broken?.id, 'layers'],
+    ])
+    await db.execute(sql`update schedules set layers = '[]'`)
+    await db.execute(sql`delete from alerts`)
+    await database.unreadable.review(db)
+    expect(database.unreadable.list()).toEqual([])
+  })
+
+  test('stops its own record alone, which is named to whoever opens it and to the administrators', async ({ world }) => {
+    const { context } = world.server
+    const { db } = context.database.reader()
+    const administrator = await world.person('administrator')
+    const lead = await world.person('lead')
+    const { team, members } = await world.team()
+    await world.team()
+    await world.service('billing', team)
+    const silence = { matchers: { severities: ['high' as const] }, reason: 'Load test', start: world.now, end: '2026-11-30T10:00:00Z' }
+    const { id: silenceId } = await lead.call('addSilence', { body: silence })
+    const policy = (await lead.call('policies')).find(one => one.teamId === team.id)
+    await db.execute(sql`update policies set levels = '{"secret": "content"}' where team_id = ${team.id}`)
+    await db.execute(sql`update silences set matchers = '7'`)
+    await db.execute(sql`insert into settings values ('organization', '[7]')`)
+    const shown = (await lead.call('policies')).map(one => one.teamId)
+    expect(shown).toHaveLength(2)
+    expect(shown).not.toContain(team.id)
+    expect(await lead.call('silences')).toEqual([])
+    expect(await lead.call('status')).toMatchObject({ organization: '' })
+    // The safe side: the silence holds nothing back, and where the policy cannot tell whom to page, everyone on the team is paged.
+    await world.alert({ service: 'billing', title: 'Odd sign-in' })
+    for (const member of members) member.expectPage(/Odd sign-in/)
+    const missing = { problem: { status: 500, detail: expect.stringContaining(`policies ${policy?.id} cannot be read: its column levels`) } }
+    await expect(lead.call('removePolicy', { params: { id: policy?.id ?? '' } })).rejects.toMatchObject(missing)
+    await expect(lead.call('endSilence', { params: { id: silenceId } })).rejects.toMatchObject({ problem: { status: 500 } })
+    await expect(lead.call('removePolicy', { params: { id: silenceId.replace(/.$/, 'f') } })).rejects.toMatchObject({ problem: { status: 404 } })
+    const readyz = async () => (await fetch(`${world.origin}/readyz`)).json() as Promise<{ details: { name: string; detail: string }[] }>
+    const { detail } = (await readyz()).details.find(({ name }) => name === 'stored values') ?? { detail: '' }
+    for (const name of [`policies ${policy?.id} (levels)`, `silences ${silenceId} (matchers)`, 'settings organization (value)']) expect(detail).toContain(name)
+    expect(detail).not.toContain('content')
+    const watch = new UnreadableWatch(context)
+    for (let looks = 0; looks < 3; looks += 1) await watch.look()
+    await world.settle()
+    administrator.expectPage(/3 stored values cannot be read/)
+    administrator.expectNoPage()
+    await db.execute(sql`delete from silences where id = ${silenceId}`)
+    await db.execute(sql`update policies set levels = '[]' where team_id = ${team.id}`)
+    await db.execute(sql`update settings set value = '"Bright Ledger"' where name = 'organization'`)
+    await watch.look()
+    expect((await readyz()).details).toEqual([])
+    expect(await lead.call('status')).toMatchObject({ organization: 'Bright Ledger' })
+    expect((await administrator.call('pages')).items.map(page => page.state)).toContain('resolved')
+  })
 })
 
 test('what was stored under a limit, a pattern or a time zone of before is still read', async ({ world }) => {

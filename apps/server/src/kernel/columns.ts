@@ -16,16 +16,29 @@ export const bytes = customType<{ data: Buffer; driverData: Buffer }>({ dataType
 export const id = () => uuid('id').primaryKey().$defaultFn(newId)
 export const count = (name: string) => bigint(name, { mode: 'number' })
 
+/** A stored value that does not have its shape, such as one of an older program or written by hand. Queries never give it out (`unreadable.ts`). */
+export class Unreadable {
+  /** What it counts as; undefined where its row is left out. */
+  readonly instead: unknown
+  constructor(instead: unknown) {
+    this.instead = instead
+  }
+}
+
 /**
  * A JSON document (jsonb), parsed by its schema whenever it is read: a program trusts the type that it gets. The shape alone counts, not limits: what
  * was stored under an earlier limit, or with a time zone that has gone since, is still read.
+ * @param instead what a value of another shape counts as, where it would be worse to leave its row out, as is done without
  */
-export const json = <T>(name: string, schema: z.ZodType<T>) => {
+export const json = <T>(name: string, schema: z.ZodType<T>, instead?: NoInfer<T> | null) => {
   const shape = shapeOf(schema)
   return customType<{ data: T; driverData: unknown }>({
     dataType: () => 'jsonb',
-    // The shape is that of the schema: what it has parsed is of the same type.
-    fromDriver: value => z.parse(shape, value) as T,
+    fromDriver: value => {
+      const parsed = z.safeParse(shape, value)
+      // The shape is that of the schema: what it has parsed is of the same type. What is unreadable does not leave the query.
+      return (parsed.success ? parsed.data : new Unreadable(instead)) as T
+    },
     toDriver: value => JSON.stringify(value),
   })(name)
 }

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest'
 import { test } from '../../test/world.ts'
+import { calendarFeeds } from '../scheduling/tables.ts'
 import { constraintProblem } from './constraints.ts'
 
 const violation = (code: string, detail: string, constraint = '', table = 'teams') =>
@@ -22,23 +23,36 @@ describe('a violated constraint', () => {
     expect(constraintProblem(new Error('no'))).toBeUndefined()
   })
 
-  test.for([
-    ['saveTeam', () => ({ name: 'Blue', kind: 'security', memberIds: [] })],
-    ['saveCustomer', () => ({ name: 'Globex', region: 'EU', noticeHours: 72, contacts: [{ name: 'Security', email: 'security@globex.test' }] })],
-  ] as const)('ten equal names at once (%s): one is saved, nine are refused by name', async ([route, body], { world }) => {
+  test('nine equal ones at once: one is saved, and the others are refused by name as one that comes later is', async ({ world }) => {
     const lead = await world.person('lead')
-    const replies = await Promise.all(
-      Array.from({ length: 10 }, () =>
-        fetch(`${world.origin}/api/v1/${route === 'saveTeam' ? 'teams' : 'customers'}`, {
-          method: 'POST',
-          headers: { cookie: lead.cookie, origin: world.origin, 'content-type': 'application/json' },
-          body: JSON.stringify(body()),
-        }),
-      ),
-    )
-    const statuses = replies.map(reply => reply.status).sort()
-    expect(statuses.filter(status => status < 300)).toHaveLength(1)
-    expect(statuses.filter(status => status === 409)).toHaveLength(9)
-    for (const reply of replies.filter(each => each.status === 409)) expect(await reply.json()).toMatchObject({ detail: expect.stringMatching(/name/) })
+    const { team, primary } = await world.team({ tiers: 1 })
+    const params = { id: team.id }
+    const levels = [{ targets: [{ kind: 'everyone' as const }], waitMinutes: 5 }]
+    const contacts = [{ name: 'Security', email: 'security@globex.test' }]
+    const hook = { kind: 'webhook' as const, name: 'Room', address: 'https://chat.example/room' }
+    const saves: Record<string, () => Promise<unknown>> = {
+      team: () => lead.call('saveTeam', { body: { name: 'Blue', kind: 'security', memberIds: [] } }),
+      customer: () => lead.call('saveCustomer', { body: { name: 'Globex', region: 'EU', noticeHours: 72, contacts } }),
+      service: () => lead.call('saveService', { body: { name: 'Billing', securityTeamId: team.id, engineeringTeamId: engineering.id, pageFrom: 'high' } }),
+      schedule: () => lead.call('saveSchedule', { params, body: { name: 'Nights', timeZone: 'UTC', layers: [] } }),
+      policy: () => lead.call('savePolicy', { params, body: { name: 'Quiet', levels } }),
+      channel: () => lead.call('saveTeamChannel', { params, body: hook }),
+      'contact method': () => primary.call('addContactMethod', { body: { kind: 'webhook', address: 'https://pager.example/hook' } }),
+    }
+    const { team: engineering } = await world.team({ tiers: 1, kind: 'engineering' })
+    for (const [what, save] of Object.entries(saves)) {
+      const all = await Promise.allSettled(Array.from({ length: 9 }, save))
+      const refused = all.flatMap(each => (each.status === 'rejected' ? [String(each.reason)] : []))
+      expect(refused, what).toHaveLength(8)
+      const later = await save().then(String, String)
+      expect(later, what).toMatch(/already (has|have|exists)/)
+      expect(new Set(refused), what).toEqual(new Set([later]))
+    }
+    const administrator = await world.person('administrator')
+    const invite = () => administrator.call('invite', { body: { email: 'new@tocsin.test', name: 'New', role: 'responder' } })
+    await Promise.all(Array.from({ length: 9 }, invite))
+    expect((await administrator.call('people')).invitations, 'a newer invitation ends the earlier ones').toHaveLength(1)
+    await Promise.all(Array.from({ length: 9 }, () => primary.call('makeFeed', { body: {} })))
+    expect(await world.server.context.database.reader().db.select().from(calendarFeeds), 'a newer feed replaces the earlier ones').toHaveLength(1)
   })
 })

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { DrizzleQueryError } from 'drizzle-orm'
+import { DrizzleQueryError, sql } from 'drizzle-orm'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
-import { drizzle, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres'
+import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
-import type { PgDatabase } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import type { Clock, Instant } from './clock.ts'
 import { ConfigProblem } from './config.ts'
@@ -12,12 +11,15 @@ import { endedBy } from './deadline.ts'
 import type { Finding } from './finding.ts'
 import { locks } from './locks.ts'
 import type { Log } from './telemetry.ts'
+import { openQueries, type Queries, UnreadableValues } from './unreadable.ts'
 import { withinMs } from './within.ts'
 
 /** Queries to the database, at an instant. */
 export interface Reader {
-  readonly db: PgDatabase<NodePgQueryResultHKT, Record<string, never>>
+  readonly db: Queries
   readonly now: Instant
+  /** What queries could not read. */
+  readonly unreadable: UnreadableValues
 }
 
 /** A transaction: what is done in it happens whole or not at all, at the instant `now`. */
@@ -27,6 +29,8 @@ export interface Tx extends Reader {
 
 export interface Database {
   readonly url: string
+  /** Stored values that queries could not read. */
+  readonly unreadable: UnreadableValues
   /** Queries outside a transaction. */
   reader(): Reader
   /** Runs `work` in a transaction; what it throws rolls everything back. When `signal` fires it is ended, by closing its connection. */
@@ -87,6 +91,7 @@ function refusal(error: unknown): string | undefined {
   const { code = '', message = '' } = error as { code?: string; message?: string }
   if (code === '28P01' || code === '28000') return 'rejects this user or password'
   if (code === '3D000') return 'has no database with this name'
+  if (code === '42501') return 'does not let this user connect'
   if (/CERT|ERR_TLS/.test(code)) return `has an untrusted certificate (${code}); see "TLS to the database" in docs/operating.md`
   return message.includes('does not support SSL') ? 'does not support TLS, which sslmode requires' : undefined
 }
@@ -111,16 +116,22 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
   pool.on('connect', client => {
     client.on('error', error => log.debug({ err: error }, 'a database connection in use was lost'))
   })
-  const db = drizzle(pool)
+  const unreadable = new UnreadableValues(log)
+  const db = openQueries(pool, unreadable)
   const ears = listener(url, log)
   // A full disk still answers queries: only a transaction that failed tells of it, and one that was committed since that there is room again.
   let isFull = false
   return {
     url,
-    reader: () => ({ db, now: clock.now() }),
+    unreadable,
+    reader: () => ({ db, now: clock.now(), unreadable }),
     async transaction(work, signal) {
       try {
-        const result = await inTransaction(pool, db => work({ db, now: clock.now(), isTransaction: true }), signal)
+        const result = await inTransaction(
+          pool,
+          client => work({ db: openQueries(client, unreadable), now: clock.now(), unreadable, isTransaction: true }),
+          signal,
+        )
         isFull = false
         return result
       } catch (error) {
@@ -158,12 +169,12 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
  * `transaction` keeps the connection for ever when `begin` fails, so that a database that goes away empties the pool.)
  * @throws what `work` throws; the signal's reason; Error where the database rolled back instead of committing
  */
-async function inTransaction<T>(pool: pg.Pool, work: (db: Reader['db']) => Promise<T>, signal?: AbortSignal): Promise<T> {
+async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
   const client = await pool.connect().catch(asDatabaseFault)
   let isClean = false
   try {
     await client.query('begin').catch(asDatabaseFault)
-    const working = work(drizzle(client))
+    const working = work(client)
     const result = await (signal ? endedBy(working, signal) : working)
     // A fault that `work` passed over ends the transaction all the same, and the database says so only here.
     const { command } = await client.query('commit').catch(asDatabaseFault)
@@ -242,22 +253,57 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
   }
 }
 
+/** Waits until no other transaction holds an advisory lock, and holds it to the end of this one: what it reads from then on is not changed meanwhile. */
+export async function holdLock(tx: Tx, lock: 'administrators' | 'organization' | 'invitations'): Promise<void> {
+  await tx.db.execute(sql`select pg_advisory_xact_lock(${locks[lock]})`)
+}
+
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /**
  * Brings the schema to this version. Migrations only go forward; several starting servers run them one after the other.
- * @throws ConfigProblem when the database has migrations that this version does not know
+ * @throws ConfigProblem when the database has migrations that this version does not know, or another encoding than UTF-8; when its user may not create tables
  */
 export async function migrateDatabase(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
+    await assertUtf8(client)
     await client.query('select pg_advisory_lock($1)', [locks.migrations])
-    await assertKnown(client)
+    // With nothing to do, no right to make anything is needed.
+    if ((await assertKnown(client)) === 0) return
+    await assertMayCreate(client)
     await migrate(drizzle(client), { migrationsFolder })
   } finally {
     await client.end()
   }
+}
+
+/** Text of any other encoding loses characters, or fails on them, one alert at a time. */
+async function assertUtf8(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ name: string; encoding: string }>(`select current_database() as name, current_setting('server_encoding') as encoding`)
+  const { name = '', encoding = '' } = rows[0] ?? {}
+  if (encoding !== 'UTF8')
+    throw new ConfigProblem(
+      `DATABASE_URL: the database ${name} has the encoding ${encoding}, but UTF8 is required. Create one with: create database ${pg.escapeIdentifier(`${name}_utf8`)} encoding 'UTF8' template template0;`,
+    )
+}
+
+/** Migrations make tables in the first schema of the search path, and a schema of their own for the list of those that were applied. */
+async function assertMayCreate(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ database: string; role: string; schema: string; inDatabase: boolean; inSchema: boolean }>(`
+    select current_database() as database, current_user as role, coalesce(current_schema(), 'public') as schema,
+      has_database_privilege(current_database(), 'CREATE') as "inDatabase",
+      coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) as "inSchema"`)
+  const [found] = rows
+  if (found === undefined || (found.inDatabase && found.inSchema)) return
+  const { database, role, schema } = found
+  const to = `to ${pg.escapeIdentifier(role)};`
+  const grants = [
+    ...(found.inDatabase ? [] : [`grant create on database ${pg.escapeIdentifier(database)} ${to}`]),
+    ...(found.inSchema ? [] : [`grant usage, create on schema ${pg.escapeIdentifier(schema)} ${to}`]),
+  ]
+  throw new ConfigProblem(`DATABASE_URL: the user ${role} may not create tables in the database ${database}. As its owner, run: ${grants.join(' ')}`)
 }
 
 /**

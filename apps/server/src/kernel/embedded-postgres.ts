@@ -12,14 +12,14 @@ import {
   statfsSync,
   statSync,
   symlinkSync,
-  writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { makeFolder } from './folders.ts'
+import { ConfigProblem } from './config.ts'
+import { makeFolder, writeOnce } from './folders.ts'
 import { randomSecret } from './secrets.ts'
 import type { Log } from './telemetry.ts'
 
@@ -44,7 +44,7 @@ const steadyMs = 60_000
  * process ends by itself (killed, out of memory, disk full) it is started again on the same port, for ever.
  * One that a killed server left behind is ended first. PostgreSQL refuses root, so root runs it in a user namespace, or as
  * nobody where namespaces are switched off.
- * @throws Error with one sentence when the first start fails
+ * @throws ConfigProblem for a password that is lost, and a path in which no cluster can be made; Error with one sentence when the first start fails otherwise
  */
 export async function startEmbeddedPostgres(folder: string, log: Log): Promise<EmbeddedPostgres> {
   const native = nativeFolder()
@@ -56,6 +56,9 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
   // Short of that, initdb would stop half-way with a message of its own.
   if (isNew && (freeBytes(folder) ?? Infinity) < newClusterBytes)
     throw new Error(`The disk of ${folder} is full: the embedded database needs ${newClusterBytes / 1_048_576} MB. Free up space, then start again.`)
+  if (isNew) assertPlain(native)
+  else if (!existsSync(passwordFile(folder)))
+    throw new ConfigProblem(`${passwordFile(folder)} is missing, but the embedded database was created with it. ${restore}`)
   const launch = launcher(folder)
   const password = clusterPassword(folder)
   if (isNew) initialise(native, folder, cluster, launch)
@@ -65,7 +68,7 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
   let current = begin()
   const address = (database: string) => `postgres://tocsin:${password}@127.0.0.1:${port}/${database}`
   try {
-    await untilReady(current, address('postgres'))
+    await untilReady(current, address('postgres'), passwordFile(folder))
     await createDatabase(address('postgres'))
   } catch (error) {
     await stop(current.child)
@@ -113,6 +116,17 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
       await supervised
     },
   }
+}
+
+const restore = 'Restore the file from a backup of the data folder.'
+
+/** initdb starts other programs of its folder by a shell, between double quotes, in which these characters mean something. */
+function assertPlain(native: string): void {
+  const [character] = /["$`]/.exec(native) ?? []
+  if (character !== undefined)
+    throw new ConfigProblem(
+      `The embedded database cannot be created by programs in ${native}: the path contains ${character}. Move Tocsin to a folder without it, or set DATABASE_URL.`,
+    )
 }
 
 /** A file of PostgreSQL's log of changes: where there is no room for another, it gives up. */
@@ -244,7 +258,7 @@ function initialise(native: string, folder: string, cluster: string, launch: Lau
     '-U',
     'tocsin',
     '--auth=scram-sha-256',
-    `--pwfile=${join(folder, 'password')}`,
+    `--pwfile=${passwordFile(folder)}`,
     '--encoding=UTF8',
     '--locale=C',
     '--data-checksums',
@@ -252,12 +266,12 @@ function initialise(native: string, folder: string, cluster: string, launch: Lau
   renameSync(making, cluster)
 }
 
+const passwordFile = (folder: string) => join(folder, 'password')
+
 function clusterPassword(folder: string): string {
-  const path = join(folder, 'password')
-  if (!existsSync(path)) {
-    writeFileSync(path, randomSecret(), { mode: 0o600, flush: true })
-    if (statSync(folder).uid === nobody) chownSync(path, nobody, nobody)
-  }
+  const path = passwordFile(folder)
+  writeOnce(path, randomSecret())
+  if (statSync(folder).uid === nobody) chownSync(path, nobody, nobody)
   chmodSync(path, 0o600)
   return readFileSync(path, 'utf8').trim()
 }
@@ -274,7 +288,8 @@ function freePort(): Promise<number> {
   })
 }
 
-async function untilReady({ ended, cause }: Run, url: string): Promise<void> {
+/** @throws ConfigProblem where the password is another one than that of the cluster, which no waiting mends */
+async function untilReady({ ended, cause }: Run, url: string, passwordPath: string): Promise<void> {
   let hasEnded = false
   void ended.then(() => {
     hasEnded = true
@@ -286,7 +301,9 @@ async function untilReady({ ended, cause }: Run, url: string): Promise<void> {
     try {
       await client.connect()
       return
-    } catch {
+    } catch (error) {
+      if ((error as { code?: string }).code === '28P01')
+        throw new ConfigProblem(`The password in ${passwordPath} is not the one that the embedded database was created with. ${restore}`)
       // Not yet up (or still replaying its log): asked again until it is, or until its process has ended.
       await sleep(attempt < 20 ? 20 : 100)
     } finally {

@@ -1,4 +1,5 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { linkSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
@@ -15,5 +16,23 @@ export function makeFolder(path: string): void {
   } catch (error) {
     // Two that start at once make the same folder.
     if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error
+  }
+}
+
+/**
+ * Writes a file for its owner alone, unless there is one. It is written beside its place and linked there when it is whole and on disk: of two that start
+ * at once the first wins, and none reads half of it.
+ * @throws the error of the system
+ */
+export function writeOnce(path: string, text: string): void {
+  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return
+  const whole = `${path}.${randomBytes(6).toString('hex')}`
+  try {
+    writeFileSync(whole, text, { mode: 0o600, flag: 'wx', flush: true })
+    linkSync(whole, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    rmSync(whole, { force: true })
   }
 }

@@ -173,6 +173,14 @@ export async function openHttp(
     }
   })
   http.setErrorHandler((error, request, reply) => {
+    if (hasHungUp(request)) {
+      const route = request.routeOptions.url ?? 'none'
+      metrics.requests.observe({ route, status: hungUpStatus }, reply.elapsedTime / 1_000)
+      log.debug({ ...traceOf(request), err: error, route, method: request.method }, 'the client closed the connection')
+      // There is nobody to answer.
+      reply.hijack()
+      return
+    }
     if (problemOf(error).kind === 'unexpected') metrics.unexpected.inc({ kind: 'request' })
     return sendProblem(error, request, reply, log)
   })
@@ -191,6 +199,12 @@ export async function openHttp(
   })
   return http
 }
+
+/** For the metrics, as nginx has it. */
+const hungUpStatus = '499'
+
+/** True when the connection was closed in the middle of the body: whatever failed then did so because of that. */
+const hasHungUp = ({ raw }: FastifyRequest) => raw.destroyed && !raw.complete
 
 /** What monitors ask every few seconds. */
 const probes: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics'])
@@ -256,7 +270,10 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
       files: form?.files ?? [],
       connection: connectionOf(services.config, request, reply),
     } as unknown as Call<Route, Caller>
-    const result = await binding.run(database, call, await repeatOf(services, database, call, key, route, reply))
+    const repeat = await repeatOf(services, database, call, key, route, reply)
+    const result = await binding.run(database, call, repeat).catch((error: unknown) => {
+      throw database.unreadable.problemOf(error, idsIn(call)) ?? error
+    })
     if (result instanceof Produced)
       return reply
         .code(route.status ?? 200)
@@ -271,6 +288,12 @@ async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<C
     await form?.remove()
   }
 }
+
+/** The records that a call is about. */
+const idsIn = ({ params, body }: { readonly params: unknown; readonly body: unknown }) => [
+  ...Object.values(params ?? {}),
+  typeof body === 'object' && body !== null && 'id' in body ? body.id : undefined,
+]
 
 /**
  * What a request with an `Idempotency-Key` is run through. Answers that are no JSON, and those that set a cookie (a replay would hand a session to whoever

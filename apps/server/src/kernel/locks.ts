@@ -11,4 +11,8 @@ export const locks = {
   journalWriters: 7236003,
   /** Changes of who is an administrator, so that the last stays one. */
   administrators: 7236004,
+  /** Changes of teams, services, customers, schedules, escalation policies, team channels and on-call settings, which name one another. */
+  organization: 7236005,
+  /** Invitations, so that a newer one ends every earlier one. */
+  invitations: 7236006,
 } as const

@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { spawnServer } from '../../test/own-process.ts'
@@ -32,6 +34,22 @@ test('a file that is too short to be a key is refused, in one sentence with exit
     await clone.drop()
     rmSync(folder, { recursive: true, force: true })
   }
+})
+
+test('ten starts at once make one key, and none reads half of it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-key-'))
+  const open = `
+    import { openSecrets } from ${JSON.stringify(new URL('./secrets.ts', import.meta.url).href)}
+    process.stdin.once('data', () => { console.log(openSecrets(${JSON.stringify(folder)}, undefined).sign('test', 'x')); process.exit() })
+    console.log('ready')`
+  const starts = Array.from({ length: 10 }, () => spawn(process.execPath, ['--input-type=module', '-e', open], { stdio: ['pipe', 'pipe', 'inherit'] }))
+  const lines = starts.map(({ stdout }) => createInterface(stdout)[Symbol.asyncIterator]())
+  for (const line of lines) expect((await line.next()).value).toBe('ready')
+  for (const { stdin } of starts) stdin.write('go')
+  const signed = await Promise.all(lines.map(async line => (await line.next()).value))
+  expect(new Set(signed)).toEqual(new Set([openSecrets(folder, undefined).sign('test', 'x')]))
+  expect(readdirSync(folder), 'nothing is left of the others').toEqual(['secret.key'])
+  rmSync(folder, { recursive: true, force: true })
 })
 
 test('a missing or different master key beside an existing database is refused, and none is made in its place', async () => {

@@ -3,17 +3,34 @@ import { lookup } from 'node:dns/promises'
 import ipaddr from 'ipaddr.js'
 import { Agent, request } from 'undici'
 import { endedBy } from './deadline.ts'
+import { sentenceOf } from './telemetry.ts'
 
-/** No retry can help: the address is wrong or refused. */
-export class Undeliverable extends Error {
-  override readonly name = 'Undeliverable'
-  /** What the other side answered (HTTP), where it was asked. */
+/** Another server failed, or refused. */
+export class OutboundFailure extends Error {
+  override readonly name: string = 'OutboundFailure'
+  /** The status that it responded with, where it did. */
   readonly status: number | undefined
+  /**
+   * The beginning of what it said. It helps whoever may read the record of the delivery, but may hold secrets and personal data: never part of the
+   * sentence, which is logged.
+   */
+  readonly reply: string
 
-  constructor(sentence: string, status?: number) {
+  constructor(sentence: string, status?: number, reply = '') {
     super(sentence)
     this.status = status
+    this.reply = reply.slice(0, 200)
   }
+}
+
+/** No retry can help: the address is wrong or refused. */
+export class Undeliverable extends OutboundFailure {
+  override readonly name = 'Undeliverable'
+}
+
+/** A sentence of an error with what the other server said: for the record of a delivery, not for the log. */
+export function sentenceWithReply(error: unknown): string {
+  return error instanceof OutboundFailure && error.reply !== '' ? `${error.message}: ${error.reply}` : sentenceOf(error)
 }
 
 /** True for addresses of the public internet: not private, loopback, link-local, multicast or reserved. */
@@ -82,7 +99,7 @@ const maxReply = 65_536
 
 /**
  * Posts something to another server and returns what it said.
- * @throws Undeliverable for a refused address or a 4xx answer; Error for what may pass (5xx, 429, no answer); the signal's reason.
+ * @throws Undeliverable for a refused address or a 4xx answer; OutboundFailure for what may pass (5xx, 429); the error of a connection; the signal's reason.
  */
 export async function post({ url: given, headers, body, mayReachPrivate, signal }: Outgoing): Promise<{ status: number; text: string }> {
   const url = checkWebhookUrl(given)
@@ -103,9 +120,8 @@ export async function post({ url: given, headers, body, mayReachPrivate, signal 
       if (text.length > maxReply) break
     }
     if (reply.statusCode >= 200 && reply.statusCode < 300) return { status: reply.statusCode, text }
-    // What a server says of a refusal helps whoever reads it, and is not ours to trust: a short piece of it.
-    const sentence = `${url.origin} responded with status ${reply.statusCode}${text === '' ? '' : `: ${text.slice(0, 200)}`}`
-    throw reply.statusCode >= 500 || reply.statusCode === 429 ? new Error(sentence) : new Undeliverable(sentence, reply.statusCode)
+    const Failure = reply.statusCode >= 500 || reply.statusCode === 429 ? OutboundFailure : Undeliverable
+    throw new Failure(`${url.origin} responded with status ${reply.statusCode}`, reply.statusCode, text)
   } finally {
     await dispatcher.destroy()
   }

@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigProblem } from './config.ts'
-import { makeFolder } from './folders.ts'
+import { makeFolder, writeOnce } from './folders.ts'
 
 /** What is derived from the master key, each with a key of its own. */
 export interface Secrets {
@@ -54,11 +54,7 @@ export function openSecrets(dataFolder: string, given: string | undefined): Secr
 function masterFile(dataFolder: string): Buffer {
   const path = masterKeyFile(dataFolder)
   makeFolder(dataFolder)
-  try {
-    writeFileSync(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx', flush: true })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
+  writeOnce(path, `${randomBytes(32).toString('hex')}\n`)
   const key = readFileSync(path, 'utf8').trim()
   if (key.length < minKeyLength)
     throw new ConfigProblem(

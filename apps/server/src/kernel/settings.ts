@@ -3,10 +3,14 @@ import type { z } from 'zod'
 import type { Reader, Tx } from './database.ts'
 import { settings } from './tables.ts'
 
-/** A setting of the installation, or undefined while it was never set. */
+/** A setting of the installation; undefined while it was never set, and where it cannot be read. */
 export async function readSetting<T>(reader: Reader, name: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const [found] = await reader.db.select().from(settings).where(eq(settings.name, name))
-  return found === undefined ? undefined : schema.parse(found.value)
+  if (found === undefined) return undefined
+  const parsed = schema.safeParse(found.value)
+  if (parsed.success) return parsed.data
+  reader.unreadable.note({ table: 'settings', id: name, column: 'value' }, db => readSetting({ ...reader, db }, name, schema))
+  return undefined
 }
 
 export async function saveSetting(tx: Tx, name: string, value: unknown): Promise<void> {

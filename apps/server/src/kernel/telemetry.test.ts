@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
@@ -72,6 +73,18 @@ describe('the log', () => {
           status: 400,
         }),
       )
+      // A client that hangs up in the middle of a file is no error of ours.
+      const { hostname, port } = new URL(server.origin)
+      const form = 'POST /api/v1/reports HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 1000000\r\n\r\n'
+      const file = '--b\r\ncontent-disposition: form-data; name="files"; filename="x"\r\ncontent-type: text/plain\r\n\r\n'
+      const upload = connect(Number(port), hostname, () => upload.write(form + file + 'x'.repeat(100_000), () => setTimeout(() => upload.destroy(), 200)))
+      const countOf = async (status: number) =>
+        new RegExp(`request_seconds_count\\{(?=.*route="/api/v1/reports").*status="${status}".*\\} (\\d+)`).exec(
+          await (await fetch(`${server.origin}/metrics`)).text(),
+        )?.[1]
+      expect(await until(() => countOf(499), 'the request is counted')).toBe('1')
+      expect(await countOf(500)).toBeUndefined()
+      expect(server.log().filter(line => line.route === '/api/v1/reports')).toEqual([])
       const metrics = await (await fetch(`${server.origin}/metrics`)).text()
       expect(metrics).toMatch(/^tocsin_unexpected_errors_total\{kind="request".*\} 30$/m)
       expect(metrics).toMatch(/tocsin_build_info\{version="0\.1\.0",node="v\d+/)

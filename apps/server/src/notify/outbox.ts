@@ -20,9 +20,9 @@ import {
   type Trouble,
   type TroubleListener,
 } from '../kernel/messenger.ts'
-import { Undeliverable } from '../kernel/outbound.ts'
+import { sentenceWithReply, Undeliverable } from '../kernel/outbound.ts'
 import { type Secrets, signToken } from '../kernel/secrets.ts'
-import { type Log, type Metrics, openGauge, sentenceOf } from '../kernel/telemetry.ts'
+import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
 import { replyAddress } from './channels/email/inbox.ts'
 import { hostOf, type OutboundMessage, openChannels, type Senders } from './channels/index.ts'
@@ -87,7 +87,12 @@ export class Outbox implements Messenger {
             tx,
             all.map(({ data, outcome }) => ({ messageId: data.messageId, ...outcome })),
           ),
-        giveUp: (tx, { messageId }, error) => this.#settle(tx, [{ messageId, state: 'failed', text: error }]),
+        giveUp: async (tx, { messageId }, error) => {
+          // The last attempt has stored what the other side said, which the error of the job leaves out.
+          const [message] = await tx.db.select({ lastError: messages.lastError }).from(messages).where(eq(messages.id, messageId))
+          const text = message?.lastError?.startsWith(error) ? message.lastError : error
+          await this.#settle(tx, [{ messageId, state: 'failed', text }])
+        },
       })
     jobs.register(failoverJob, {
       runAll: (tx, all) =>
@@ -216,7 +221,7 @@ export class Outbox implements Messenger {
       if (!send) throw new Error(`${channel} is not configured`)
       return { state: 'sent', text: await send(this.#outboundMessageOf(message, Date.parse(reader.now)), signal) }
     } catch (error) {
-      const sentence = storable(sentenceOf(error), 500)
+      const sentence = storable(sentenceWithReply(error), 500)
       if (error instanceof Undeliverable) return { state: 'failed', text: sentence }
       await reader.db.update(messages).set({ lastError: sentence }).where(eq(messages.id, messageId))
       if (attempt === 1)

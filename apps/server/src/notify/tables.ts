@@ -1,7 +1,7 @@
 import { contactKinds, messageChannels, messageStates, teamChannelKinds } from '@tocsin/api'
 import { urgencies } from '@tocsin/oncall'
 import { sql } from 'drizzle-orm'
-import { boolean, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { people } from '../access/tables.ts'
 import { teams } from '../directory/tables.ts'
@@ -62,7 +62,7 @@ export const teamChannels = table(
     address: text('address').notNull(),
     secret: text('secret'),
   },
-  self => [index('team_channels_team').on(self.teamId)],
+  self => [uniqueIndex('team_channels_name').on(self.teamId, self.name)],
 )
 
 /** The outbox: every message that leaves or should leave. */
@@ -81,7 +81,7 @@ export const messages = table(
     /** May hold the placeholder of one private link, which is written in only when the message leaves. */
     body: text('body').notNull(),
     linkPath: text('link_path'),
-    linkClaims: json('link_claims', z.record(z.string(), z.string())),
+    linkClaims: json('link_claims', z.record(z.string(), z.string()), null),
     /** Sealed: what the channel needs to reach or convince its receiver. */
     secret: text('webhook_secret'),
     state: choice('state', messageStates).notNull(),

@@ -3,7 +3,7 @@ import { asc, eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, notFound } from '../kernel/problems.ts'
 import { channels } from './channels/index.ts'
@@ -24,9 +24,10 @@ export async function saveTeamChannel(
   teamId: string,
   input: RouteInput<typeof pagingRoutes.saveTeamChannel>['body'],
 ): Promise<RouteReply<typeof pagingRoutes.saveTeamChannel>> {
+  await holdLock(tx, 'organization')
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
   if (!context.messenger.has(input.kind)) throw conflict(`Delivery by ${channelName(input.kind)} is not configured. Ask your administrator to set it up.`)
-  const own = await tx.db.select({ name: teamChannels.name }).from(teamChannels).where(eq(teamChannels.teamId, teamId)).for('update')
+  const own = await tx.db.select({ name: teamChannels.name }).from(teamChannels).where(eq(teamChannels.teamId, teamId))
   if (own.length >= maxChannels) throw conflict(`A team can have at most ${maxChannels} channels.`)
   if (own.some(one => one.name === input.name)) throw conflict(`The team already has a channel named ${input.name}.`)
   const { address, secret, shownSecret = null } = channels[input.kind].keepAddress({ address: input.address, of: 'team' }, context.secrets)
@@ -43,6 +44,7 @@ export async function saveTeamChannel(
 
 /** @throws AppProblem conflict while something refers to it */
 export async function removeTeamChannel(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
+  await holdLock(tx, 'organization')
   const [row] = await tx.db.select().from(teamChannels).where(eq(teamChannels.id, id)).for('update')
   if (!row) throw notFound('channel')
   await context.usages.assertUnused(tx, 'team-channel', id)

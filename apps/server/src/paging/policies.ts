@@ -16,7 +16,7 @@ import { asc, eq } from 'drizzle-orm'
 import type { Caller } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { markAs, record } from '../journal/index.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { idFor, newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { onCallSettings, type Settings } from '../scheduling/index.ts'
@@ -52,6 +52,7 @@ export async function savePolicy(
   input: RouteInput<typeof policyRoutes.savePolicy>['body'],
   left: readonly string[] = [],
 ): Promise<Policy> {
+  await holdLock(tx, 'organization')
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
   const { id: given, version, ...sent } = input
   const own = await tx.db.select().from(policies).where(eq(policies.teamId, teamId)).for('update')
@@ -123,6 +124,7 @@ function factsOf(row: PolicyRow) {
 
 /** @throws AppProblem conflict while a team uses it. */
 export async function removePolicy(tx: Tx, caller: Caller, id: string): Promise<void> {
+  await holdLock(tx, 'organization')
   const [row] = await tx.db.select().from(policies).where(eq(policies.id, id)).for('update')
   if (!row) throw notFound('policy')
   const all = await tx.db.select().from(onCallSettings)
@@ -146,6 +148,12 @@ export interface Routed {
 /** A team without a policy: everyone is paged, three times. */
 const everyone: EscalationPolicy<PageTarget> = { levels: [{ id: 'everyone', targets: [{ kind: 'everyone' }], waitMinutes: 5 }], repeats: 2 }
 
+/** For a team whose policy cannot be read: its fallback is paged with everyone. */
+const withFallback = (settings: Settings | undefined): EscalationPolicy<PageTarget> => ({
+  ...everyone,
+  levels: everyone.levels.map(level => ({ ...level, targets: [...(settings?.fallback ?? []), ...level.targets] })),
+})
+
 /** The policy and urgency of a page: the first routing rule of the team that matches its service and severity, or the team's default. */
 export function routePage(
   settings: Settings | undefined,
@@ -161,7 +169,7 @@ export function routePage(
   const policyId = rule?.policyId ?? unmatched
   const row = policyId === null ? undefined : known.get(policyId)
   const urgency = rule?.urgency ?? bySeverity
-  if (row === undefined) return { policy: everyone, saved: null, urgency }
+  if (row === undefined) return { policy: policyId === null ? everyone : withFallback(settings), saved: null, urgency }
   const saved = { id: row.id, name: row.name, version: row.version, sha256: factsOf(row).sha256 }
   return { policy: { levels: levelsOf(row), repeats: row.repeats, businessHours: row.businessHours ?? undefined }, saved, urgency }
 }

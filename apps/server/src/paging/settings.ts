@@ -4,7 +4,7 @@ import { eq } from 'drizzle-orm'
 import { type AppContext, assertResponders, type Caller } from '../access/index.ts'
 import { knownServices, listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
-import type { Tx } from '../kernel/database.ts'
+import { holdLock, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { onCallOf, onCallSettings, recordShifts, type Settings, saveSchedule, schedules } from '../scheduling/index.ts'
@@ -21,6 +21,7 @@ export async function saveTeamOnCall(
   input: RouteInput<typeof schedulingRoutes.saveTeamOnCall>['body'],
   left: readonly string[] = [],
 ): Promise<TeamOnCall> {
+  await holdLock(tx, 'organization')
   const { version, ...given } = input
   const [before] = await tx.db.select().from(onCallSettings).where(eq(onCallSettings.teamId, teamId)).for('update')
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
@@ -104,6 +105,7 @@ export async function setUpOnCall(
   teamId: string,
   input: RouteInput<typeof schedulingRoutes.setUpOnCall>['body'],
 ): Promise<TeamOnCall> {
+  await holdLock(tx, 'organization')
   const [team] = await listTeams(tx, [teamId])
   if (!team) throw notFound('team')
   const [before] = await tx.db.select({ id: onCallSettings.teamId }).from(onCallSettings).where(eq(onCallSettings.teamId, teamId))

@@ -38,7 +38,7 @@ export const policies = table(
     businessHours: json('business_hours', ZonedHours),
     version: integer('version').notNull().default(1),
   },
-  self => [index('policies_team').on(self.teamId)],
+  self => [uniqueIndex('policies_name').on(self.teamId, self.name)],
 )
 
 /** Whether a page is unacknowledged, as its index has it: written out, because an index fits no parameters. */
@@ -66,11 +66,11 @@ export const pages = table(
     /** How many levels have been paged since it began, or began anew; -1 where somebody is paged before the first. */
     levelIndex: integer('level_index').notNull().default(0),
     /** Where that is in the policy; null before the first level, and for pages that an earlier version opened. */
-    progress: json('progress', Progress),
+    progress: json('progress', Progress, null),
     /** How many people have to acknowledge, as the level that was paged last requires. */
     needed: integer('needed').notNull().default(1),
     /** Who has acknowledged, where several have to. */
-    acknowledgements: json('acknowledgements', z.array(z.object({ personId: z.string(), at: z.string() })))
+    acknowledgements: json('acknowledgements', z.array(z.object({ personId: z.string(), at: z.string() })), [])
       .notNull()
       .default(sql`'[]'::jsonb`),
     nextEscalationAt: instant('next_escalation_at'),

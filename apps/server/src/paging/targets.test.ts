@@ -107,4 +107,27 @@ describe('what is to be paged must exist', () => {
     await lead.call('saveTeamOnCall', { params, body: { ...saved.settings, fallback: [] } })
     for (const remove of removals) await remove()
   })
+
+  test('also in the moment when it is deleted: either that is refused, or its use', async ({ world }) => {
+    const { lead, params, settings } = await teamIn(world)
+    const levels = [{ targets: [{ kind: 'everyone' as const }], waitMinutes: 5 }]
+    let { version } = settings
+    for (let round = 0; round < 12; round += 1) {
+      const schedule = await lead.call('saveSchedule', { params, body: { name: `Spare ${round}`, timeZone: 'UTC', layers: [] } })
+      const policy = await lead.call('savePolicy', { params, body: { name: `Spare ${round}`, levels } })
+      const targets: PageTarget[] = [{ kind: 'schedule', scheduleId: schedule.id, position: 0 }]
+      const remove = [() => lead.call('removeSchedule', { params: { id: schedule.id } }), () => lead.call('removePolicy', { params: { id: policy.id } })]
+      const use = [
+        () => lead.call('savePolicy', { params, body: { name: `User ${round}`, levels: [{ targets, waitMinutes: 5 }] } }),
+        () => lead.call('saveTeamOnCall', { params, body: { ...settings, version, policyId: policy.id } }),
+      ]
+      const both = await Promise.allSettled((round % 2 === 0 ? [...remove, ...use] : [...use, ...remove]).map(start => start()))
+      const [removals, uses] = round % 2 === 0 ? [both.slice(0, 2), both.slice(2)] : [both.slice(2), both.slice(0, 2)]
+      for (const [n, removal] of removals.entries()) {
+        expect([removal.status, uses[n]?.status].toSorted(), 'one of both').toEqual(['fulfilled', 'rejected'])
+      }
+      for (const { reason } of both.filter(each => each.status === 'rejected')) expect([400, 409]).toContain(reason.problem.status)
+      version = (await lead.call('onCall')).find(one => one.team.id === params.id)?.settings?.version ?? version
+    }
+  })
 })

@@ -17,7 +17,7 @@ export const reviews = table(
       .references(() => incidents.id, { onDelete: 'cascade' }),
     state: choice('state', ['draft', 'finished']).notNull(),
     sequence: text('sequence').notNull(),
-    findings: json('findings', z.array(Finding)).notNull(),
+    findings: json('findings', z.array(Finding), []).notNull(),
     finishedById: uuid('finished_by_id').references(() => people.id),
     finishedAt: instant('finished_at'),
     version: integer('version').notNull().default(1),

@@ -1,7 +1,7 @@
 import { shifts } from '@tocsin/oncall'
 import { and, eq, isNull } from 'drizzle-orm'
 import ical, { ICalCalendarMethod } from 'ical-generator'
-import { type AppContext, type Caller, findPerson } from '../access/index.ts'
+import { type AppContext, type Caller, findPerson, people } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
@@ -19,6 +19,8 @@ const [pastDays, aheadDays] = [30, 180]
 /** Creates the secret address of a feed; it revokes an earlier one of the same person for the same schedule. */
 export async function makeFeed(tx: Tx, context: AppContext, caller: Caller, scheduleId: string | null): Promise<{ url: string }> {
   if (scheduleId !== null && !(await findSchedule(tx, scheduleId))) throw notFound('schedule')
+  // Of several made at once, the last one counts.
+  await tx.db.select({ id: people.id }).from(people).where(eq(people.id, caller.personId)).for('no key update')
   await tx.db
     .delete(calendarFeeds)
     .where(and(eq(calendarFeeds.personId, caller.personId), scheduleId === null ? isNull(calendarFeeds.scheduleId) : eq(calendarFeeds.scheduleId, scheduleId)))

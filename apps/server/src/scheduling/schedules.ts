@@ -9,7 +9,7 @@ import { type AppContext, assertPeople, assertResponders, type Caller, findPerso
 import { listTeams } from '../directory/index.ts'
 import { type Actor, markAs, record } from '../journal/index.ts'
 import { addDays, type Instant, laterOf } from '../kernel/clock.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { recordShifts } from './shift-log.ts'
@@ -38,6 +38,7 @@ export async function saveSchedule(
   input: z.output<typeof ScheduleInput> & { id?: string | undefined; version?: number | undefined },
   left: readonly string[] = [],
 ): Promise<Schedule> {
+  await holdLock(tx, 'organization')
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
   const { id: given, version, ...values } = input
   // People who have left, or may only observe now, may remain in a layer until they are replaced; new ones must be able to respond.
@@ -102,6 +103,7 @@ async function markAsTrained(tx: Tx, caller: Caller, teamId: string, personIds: 
 
 /** @throws AppProblem conflict while a tier of a team or a policy uses it. */
 export async function removeSchedule(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
+  await holdLock(tx, 'organization')
   const row = await lockSchedule(tx, id)
   const snapshot = await readSnapshot(tx)
   const using = [...snapshot.settings].find(([, { tiers }]) => tiers.some(one => one.scheduleId === id))

@@ -29,7 +29,7 @@ export const schedules = table(
     needsApprenticeship: boolean('needs_apprenticeship').notNull().default(false),
     version: integer('version').notNull().default(1),
   },
-  self => [index('schedules_team').on(self.teamId)],
+  self => [uniqueIndex('schedules_name').on(self.teamId, self.name)],
 )
 
 /** What replaces a schedule's shifts for a time: an override, or with layers a temporary schedule. */
@@ -97,8 +97,8 @@ export const shiftRecords = table(
     scheduleId: uuid('schedule_id').notNull(),
     scheduleName: text('schedule_name').notNull(),
     position: integer('position').notNull(),
-    participantIds: json('participant_ids', z.array(z.string())).notNull(),
-    shadowIds: json('shadow_ids', z.array(z.string())).notNull(),
+    participantIds: json('participant_ids', z.array(z.string()), []).notNull(),
+    shadowIds: json('shadow_ids', z.array(z.string()), []).notNull(),
     start: instant('start').notNull(),
     /** Null while it lasts. */
     end: instant('end'),

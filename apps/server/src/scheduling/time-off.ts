@@ -145,7 +145,10 @@ export async function listApprenticeships(reader: Reader, teamId: string): Promi
   const rows = await reader.db.select().from(apprenticeships).where(eq(apprenticeships.teamId, teamId)).orderBy(apprenticeships.startedAt)
   const needed = (snapshot.settings.get(teamId) ?? teamOnCallDefaults).traineeShifts
   const watched = await reader.db
-    .select({ personId: sql<string>`jsonb_array_elements_text(${shiftRecords.shadowIds})`, n: sql<number>`count(*)::int` })
+    .select({
+      personId: sql<string>`jsonb_array_elements_text(case when jsonb_typeof(${shiftRecords.shadowIds}) = 'array' then ${shiftRecords.shadowIds} else '[]' end)`,
+      n: sql<number>`count(*)::int`,
+    })
     .from(shiftRecords)
     .where(and(eq(shiftRecords.teamId, teamId), isNotNull(shiftRecords.end)))
     .groupBy(sql`1`)

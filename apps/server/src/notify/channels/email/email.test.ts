@@ -4,6 +4,7 @@ import { startMailServer } from '../../../../test/mailbox.ts'
 import { patience } from '../../../../test/patience.ts'
 import { startStubbornMailServer } from '../../../../test/stubborn.ts'
 import { readConfig } from '../../../app/config.ts'
+import { sentenceWithReply } from '../../../kernel/outbound.ts'
 import { openEmail } from './send.ts'
 
 const message = {
@@ -50,11 +51,16 @@ test('without a limit in its address, a mail server has ten seconds to greet', {
 
 test('an answer of 4xx is worth another try, one of 5xx is not, and what was taken says so', async () => {
   const stubborn = await startStubbornMailServer('4xx')
-  await expect(senderBy(stubborn.url)(message, AbortSignal.timeout(5_000))).rejects.toMatchObject({ message: expect.stringContaining('451'), name: 'Error' })
+  const failure: unknown = await senderBy(stubborn.url)(message, AbortSignal.timeout(5_000)).catch((error: unknown) => error)
+  expect(failure).toMatchObject({ name: 'OutboundFailure', message: 'The mail server 127.0.0.1 responded with status 451' })
+  expect(sentenceWithReply(failure), 'what the server said is for the message log').toMatch(/451: .*not now/)
   await stubborn.stop()
   const mail = await startMailServer()
   mail.refuse({ code: 550, text: 'no such mailbox' })
-  await expect(senderBy(mail.url)(message, AbortSignal.timeout(5_000))).rejects.toMatchObject({ name: 'Undeliverable' })
+  await expect(senderBy(mail.url)(message, AbortSignal.timeout(5_000))).rejects.toMatchObject({
+    name: 'Undeliverable',
+    reply: expect.stringContaining('no such mailbox'),
+  })
   mail.refuse(undefined)
   expect(await senderBy(mail.url)(message, AbortSignal.timeout(5_000))).toContain('taken')
   expect(mail.mails.map(one => one.messageId)).toEqual(['<m1@localhost>'])

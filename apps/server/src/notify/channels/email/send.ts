@@ -1,6 +1,6 @@
 import { createTransport } from 'nodemailer'
 import type { Config } from '../../../kernel/config.ts'
-import { Undeliverable } from '../../../kernel/outbound.ts'
+import { OutboundFailure, Undeliverable } from '../../../kernel/outbound.ts'
 import type { Send } from '../channel.ts'
 import { emailSettings } from './settings.ts'
 
@@ -15,6 +15,7 @@ export function openEmail(config: Config): Send | undefined {
   const { SMTP_URL: url, MAIL_FROM: from } = config.of(emailSettings)
   if (url === undefined) return undefined
   const transport = createTransport({ url, ...patience })
+  const host = new URL(url).hostname
   const domain = /@([^>\s]+)>?$/.exec(from)?.[1] ?? 'localhost'
   return async ({ id, address, purpose, subject, text, replyTo }, signal) => {
     try {
@@ -31,8 +32,16 @@ export function openEmail(config: Config): Send | undefined {
       })
       return sent.response.slice(0, 300)
     } catch (error) {
-      if (error instanceof Error && 'responseCode' in error && Number(error.responseCode) >= 550) throw new Undeliverable(error.message)
-      throw error
+      throw signal.aborted ? error : failureOf(error, host)
     }
   }
+}
+
+/** What a mail server says of a failure names addresses, and the library repeats it. Its own words about a connection name none. */
+function failureOf(error: unknown, host: string): unknown {
+  const { message, code, response, responseCode } = error as { message?: string; code?: string; response?: unknown; responseCode?: number }
+  if (response === undefined && /^E(CONNECTION|TIMEDOUT|SOCKET|DNS|TLS)$/.test(code ?? '')) return error
+  const Failure = Number(responseCode) >= 550 ? Undeliverable : OutboundFailure
+  const what = responseCode === undefined ? `failed (${code ?? 'no code'})` : `responded with status ${responseCode}`
+  return new Failure(`The mail server ${host} ${what}`, responseCode, message)
 }

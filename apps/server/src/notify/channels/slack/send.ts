@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { z } from 'zod'
 import type { Config } from '../../../kernel/config.ts'
-import { post, Undeliverable } from '../../../kernel/outbound.ts'
+import { OutboundFailure, post, Undeliverable } from '../../../kernel/outbound.ts'
 import { isEqual } from '../../../kernel/secrets.ts'
 import { isAnswerable, readReply, type Send, snoozeChoices, whereToOpen } from '../channel.ts'
 import { slackSettings } from './settings.ts'
@@ -53,8 +53,8 @@ export function openSlack(config: Config): Send | undefined {
     // Slack says `ok` or why not; a reply of another form, with a status of success, is none of its refusals.
     if (answer === undefined) return 'accepted'
     if (answer.ok) return `posted ${answer.ts ?? ''}`.trim()
-    const sentence = `Slack rejected the message: ${answer.error ?? 'no reason given'}`
-    throw passing.has(answer.error ?? '') ? new Error(sentence) : new Undeliverable(sentence)
+    const Failure = passing.has(answer.error ?? '') ? OutboundFailure : Undeliverable
+    throw new Failure('Slack rejected the message', undefined, answer.error ?? 'no reason given')
   }
 }
 

@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose'
 import { z } from 'zod'
 import type { Config } from '../../../kernel/config.ts'
-import { post, Undeliverable } from '../../../kernel/outbound.ts'
+import { OutboundFailure, post, Undeliverable } from '../../../kernel/outbound.ts'
 import { adaptiveCard } from '../adaptive-card.ts'
 import { isAnswerable, type OutboundMessage, type Send, snoozeChoices, whereToOpen } from '../channel.ts'
 import { teamsBotOf } from './settings.ts'
@@ -62,7 +62,7 @@ export function openTeamsBot(config: Config): Send | undefined {
       if (!(error instanceof Undeliverable) || error.status !== 401) throw error
       // The token was revoked early: the next attempt requests another.
       kept = undefined
-      throw new Error(error.message)
+      throw new OutboundFailure(error.message, error.status, error.reply)
     }
   }
 }

@@ -1,6 +1,9 @@
 import { createHmac } from 'node:crypto'
 import { createServer } from 'node:http'
 import { expect, test } from 'vitest'
+import { startPeer } from '../../../../test/peer.ts'
+import { sentenceWithReply } from '../../../kernel/outbound.ts'
+import { sentenceOf } from '../../../kernel/telemetry.ts'
 import { sendWebhook } from './send.ts'
 
 test('a webhook reaches no private address, by number or by name, unless that is configured', async () => {
@@ -21,6 +24,23 @@ test('a webhook reaches no private address, by number or by name, unless that is
     await expect(sendWebhook({ ...message, address: url }, false, new AbortController().signal)).rejects.toThrow(/private address/)
   await expect(sendWebhook({ ...message, address: 'file:///etc/passwd' }, true, new AbortController().signal)).rejects.toThrow(/https/)
   await expect(sendWebhook({ ...message, address: 'https://user:pw@example.com/' }, true, new AbortController().signal)).rejects.toThrow(/password/)
+})
+
+test('what a receiver says of a failure is for the message log, and not in the sentence that is logged', async () => {
+  const peer = await startPeer(({ path }) => ({ status: path === '/busy' ? 503 : 410, body: 'needle token=abc '.repeat(100) }))
+  const message = { id: 'm1', purpose: 'page', purposeId: 'p1', subject: '', text: '', brief: '', link: undefined, replyTo: undefined, origin: '', sentAt: 0 }
+  for (const [path, name, status] of [
+    ['/busy', 'OutboundFailure', 503],
+    ['/gone', 'Undeliverable', 410],
+  ]) {
+    const address = `${peer.url}${path}`
+    const failure: unknown = await sendWebhook({ ...message, secret: '', address }, true, new AbortController().signal).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ name, status })
+    expect(sentenceOf(failure)).toBe(`${peer.url} responded with status ${status}`)
+    expect(sentenceWithReply(failure)).toMatch(/: needle token=abc/)
+    expect(sentenceWithReply(failure).length).toBeLessThan(300)
+  }
+  await peer.stop()
 })
 
 test('a webhook is signed as Standard Webhooks says', async () => {
