@@ -15,6 +15,7 @@ const milestones = new Set([
   'incident.closed',
   'incident.reopened',
   'obligation.notified',
+  'obligation.missed',
   'review.finished',
   'notice.sent',
 ])
