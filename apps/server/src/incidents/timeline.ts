@@ -1,5 +1,5 @@
 import type { TimelineEntry } from '@tocsin/api'
-import { tellEvent } from '@tocsin/events'
+import { type Line, tellEvent } from '@tocsin/events'
 import type { Entry } from '../journal/index.ts'
 
 /**
@@ -9,7 +9,7 @@ import type { Entry } from '../journal/index.ts'
 export function timelineOf(entries: readonly Entry[]): TimelineEntry[] {
   return entries.flatMap(entry => {
     const line = lineOf(entry)
-    if (line === undefined) return []
+    if (line.isBookkeeping) return []
     return [
       {
         id: entry.id,
@@ -23,8 +23,7 @@ export function timelineOf(entries: readonly Entry[]): TimelineEntry[] {
   })
 }
 
-function lineOf(entry: Entry): { sentence: string; title?: string | undefined; reason?: string | undefined } | undefined {
-  if (entry.fault !== null) return { sentence: `${entry.type} (unreadable entry)`, reason: entry.fault }
-  const line = tellEvent(entry.type, { actor: entry.actor.name, at: entry.at, data: entry.data })
-  return line?.isBookkeeping ? undefined : line
+function lineOf(entry: Entry): Pick<Line, 'sentence' | 'reason' | 'isBookkeeping'> & { readonly title?: string | undefined } {
+  if (entry.fault !== null) return { sentence: `${entry.type} (unreadable entry)`, reason: entry.fault, isBookkeeping: false }
+  return tellEvent(entry.type, { actor: entry.actor.name, at: entry.at, data: entry.data })
 }
