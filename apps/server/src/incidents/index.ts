@@ -41,7 +41,7 @@ async function recordRead(tx: Tx, caller: Caller, id: string): Promise<void> {
   if (!(await wasRecorded(tx, { ...entry, since: addMinutes(tx.now, -15) }))) await record(tx, { ...entry, within: id })
 }
 
-/** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared or its customers change. */
+/** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared, or what they look at changes. */
 export function openIncidents(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {
   defineVisibility(context)
   defineWorkload(context)
@@ -69,9 +69,13 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.escalateAlert, async (tx, { caller, params, body }) =>
       read(tx, caller, await escalateAlert(tx, context, caller, await readAlert(tx, context, caller, params.id), body)),
     ),
-    command(routes.changeIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, changeIncident(tx, context, caller, params.id, body))),
+    command(routes.changeIncident, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, changeIncident(tx, context, effects, caller, params.id, body)),
+    ),
     command(routes.assessSeverity, (tx, { caller, params, body }) => after(tx, caller, params.id, assessIncident(tx, context, caller, params.id, body))),
-    command(routes.classifyIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, classifyIncident(tx, context, caller, params.id, body))),
+    command(routes.classifyIncident, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, classifyIncident(tx, context, effects, caller, params.id, body)),
+    ),
     command(routes.makeParent, (tx, { caller, params, body }) => after(tx, caller, params.id, makeParent(tx, context, caller, params.id, body))),
     command(routes.assignRole, (tx, { caller, params, body }) => after(tx, caller, params.id, assignRole(tx, context, caller, params.id, params.role, body))),
     command(routes.setMembers, (tx, { caller, params, body }) => after(tx, caller, params.id, setMembers(tx, context, caller, params.id, body))),
