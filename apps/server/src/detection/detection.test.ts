@@ -412,6 +412,14 @@ describe('shippers', () => {
     expect((await lead.call('alerts', { query: { view: 'all' } })).items).toMatchObject([{ status: 'resolved' }])
     await world.advance({ minutes: 31 })
     expect((await lead.call('alerts', {})).items, 'and again').toMatchObject([{ title: 'No events from Windows for 30 minutes' }])
+    const [added] = await lead.call('logSources')
+    const turns = (await lead.call('journal', { query: { limit: 200 } })).items.filter(({ type }) => type.startsWith('source.'))
+    const subject = { kind: 'log-source', id: added?.id }
+    expect(turns, 'each turn is on record').toMatchObject([
+      { type: 'source.silent', subject, data: { name: 'Windows', gapMinutes: 30, lastSeenAt: '2026-11-23T08:30:00.000Z' } },
+      { type: 'source.heard', subject, data: { name: 'Windows', seenAt: '2026-11-23T08:30:00.000Z' } },
+      { type: 'source.silent', subject, data: { name: 'Windows', gapMinutes: 30, lastSeenAt: null } },
+    ])
   })
 })
 
