@@ -72,7 +72,9 @@ describe('from an event to an alert', () => {
     primary.expectPage(/Who am I/)
     const entries = (await lead.call('journal', { query: { limit: 200 } })).items
     const basis = { version: 1, sha256: createHash('sha256').update(whoami).digest('hex') }
-    expect(entries.find(entry => entry.type === 'alert.received')?.data, 'the text of the rule that matched').toMatchObject({ rule: basis })
+    expect(entries.find(entry => entry.type === 'alert.received')?.data, 'the text of the rule that matched').toMatchObject({
+      ...{ rule: basis, occurredAt: '2026-11-23T07:59:58.100Z' },
+    })
     expect(entries.find(entry => entry.type === 'detection-rule.added')?.data).toMatchObject(basis)
     const matches = await lead.call('alertMatches', { params: { id: items[0]?.id ?? '' } })
     expect(matches).toMatchObject([{ at: '2026-11-23T07:59:58.100Z', fields: { Image: ['C:\\Windows\\System32\\whoami.exe'] }, source: 'Windows' }, {}])
@@ -80,7 +82,16 @@ describe('from an event to an alert', () => {
     expect(rule).toMatchObject({ matches: 2, lastMatchAt: world.now })
     await post(`${url}/events`, lines(sysmon({ Image: 'C:\\whoami.exe', User: 'corp\\eve' })))
     await matched(world)
-    expect((await lead.call('alerts', {})).items.length, 'another user is another alert').toBe(2)
+    const [eve, bob] = (await lead.call('alerts', {})).items
+    expect(bob?.id, 'another user is another alert').toBe(items[0]?.id)
+    // What is decided about an alert rests on the rule that raised it, also when that is another one now.
+    const [added] = (await lead.call('detectionRules', { query: { search: 'who am' } })).items
+    await lead.call('changeDetectionRule', { params: { id: added?.id ?? '' }, body: { text: whoami.replace('level: high', 'level: low'), version: 1 } })
+    const judged = { responsibility: 'us', reason: 'An exercise.' } as const
+    await lead.call('dismissAlert', { params: { id: bob?.id ?? '' }, body: { ...judged, value: 'benign-true-positive' } })
+    await lead.call('escalateAlert', { params: { id: eve?.id ?? '' }, body: judged })
+    const dispositions = (await lead.call('journal', { query: { limit: 200 } })).items.filter(({ type }) => /^alert\.(dismissed|escalated)$/.test(type))
+    expect(dispositions.map(({ data }) => data)).toMatchObject([{ rule: basis }, { rule: basis }])
   })
 
   test('an exception made from an alert is a filter with reason, author and end', async ({ world }) => {
@@ -98,6 +109,8 @@ describe('from an event to an alert', () => {
       body: { field: 'Image', value: 'C:\\it*?\\whoami.exe', reason: 'The build asks.', expiresAt: '2026-11-24T08:00:00Z' },
     })
     expect(exception).toMatchObject({ kind: 'filter', origin: 'exception', changedBy: 'Lea Lead', expiresAt: '2026-11-24T08:00:00.000Z' })
+    const recorded = (await lead.call('journal', {})).items.find(({ subject }) => subject.id === exception.id)
+    expect(recorded?.data).toMatchObject({ origin: 'exception', expiresAt: '2026-11-24T08:00:00.000Z' })
     await rulesActive(world)
     await post(`${url}/events`, lines(event('build2'), sysmon({ Computer: 'ws9', Image: 'C:\\itXX\\whoami.exe' })))
     await matched(world)
