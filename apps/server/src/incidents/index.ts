@@ -15,6 +15,7 @@ import { makeParent } from './parent.ts'
 import { listIncidents, readIncident } from './read.ts'
 import { setAffectedCustomers, setAffectedServices } from './scope.ts'
 import { addTask, approveTask, changeTask } from './tasks.ts'
+import { listTimeline } from './timeline.ts'
 import {
   type ClosingConditions,
   closeIncident,
@@ -29,10 +30,10 @@ import { defineWorkload } from './workload.ts'
 
 export { findIncident, type IncidentRow, lockOpenIncident } from './incident.ts'
 export { renderMarkdown } from './markdown.ts'
-export { countOpenIncidents, readIncident, selectionOf } from './read.ts'
+export { countOpenIncidents, readIncident } from './read.ts'
 export { pageLead } from './scope.ts'
 export { incidentCustomers, incidents } from './tables.ts'
-export { timelineOf } from './timeline.ts'
+export { selectionOf, wholeTimeline } from './timeline.ts'
 export { ClosingConditions, DeclarationEffects } from './transitions.ts'
 
 /** Reading a restricted incident is recorded: once a quarter of an hour, because an open page reads again with every change. */
@@ -64,6 +65,11 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       const incident = await read(tx, caller, params.id)
       if (incident.isRestricted) await recordRead(tx, caller, params.id)
       return incident
+    }),
+    command(routes.incidentTimeline, async (tx, { caller, params, query }) => {
+      const { incident, page } = await listTimeline(tx, context, caller, params.id, query)
+      if (incident.isRestricted) await recordRead(tx, caller, params.id)
+      return page
     }),
     command(routes.openIncident, async (tx, { caller, body }) => read(tx, caller, await openIncident(tx, context, caller, body))),
     command(routes.escalateAlert, async (tx, { caller, params, body }) =>

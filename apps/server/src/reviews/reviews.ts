@@ -6,8 +6,8 @@ import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
-import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, selectionOf, timelineOf } from '../incidents/index.ts'
-import { readEntries, record, system } from '../journal/index.ts'
+import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, wholeTimeline } from '../incidents/index.ts'
+import { record, system } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -188,16 +188,7 @@ export function sequenceOf(timeline: readonly TimelineEntry[]): string {
 /** Starts the review. The sequence of events is taken from the timeline, to be told better. */
 export async function startReview(tx: Tx, context: AppContext, caller: Caller, incidentId: string): Promise<Review> {
   await lockOpenIncident(tx, context, caller, incidentId)
-  const alerts = await alertsOfIncident(tx, context, caller, incidentId)
-  const entries = await readEntries(
-    tx,
-    await selectionOf(
-      tx,
-      incidentId,
-      alerts.map(alert => alert.id),
-    ),
-  )
-  const sequence = sequenceOf(timelineOf(entries))
+  const sequence = sequenceOf(await wholeTimeline(tx, incidentId, await alertsOfIncident(tx, context, caller, incidentId)))
   const [row] = await tx.db.insert(reviews).values({ id: newId(), incidentId, state: 'draft', sequence, findings: [] }).onConflictDoNothing().returning()
   if (!row) throw conflict('The review was already started.')
   await record(tx, { actor: caller.actor, type: 'review.started', subject: { kind: 'review', id: row.id }, within: incidentId })
