@@ -183,9 +183,11 @@ describe('from an event to an alert', () => {
     const odd = ['\0', '\ud83d', `${'x'.repeat(3_999)}\u{1f600}`, `${'y'.repeat(290)}\u{1f600}\u{1f600}`].map((text, i) =>
       sysmon({ Computer: `h${i}`, User: text, Image: `${text}\\whoami.exe`, CommandLine: text }),
     )
-    await post(`${url}/events`, lines(...odd, sysmon({ Computer: 'plain', Image: '\\whoami.exe' })))
+    // Years that neither the database nor an entry has.
+    const ages = ['0000-01-01T00:00:00Z', '9999-12-31T23:59:59-05:00'].map(UtcTime => sysmon({ Computer: UtcTime, Image: '\\whoami.exe', UtcTime }))
+    await post(`${url}/events`, lines(...odd, ...ages, sysmon({ Computer: 'plain', Image: '\\whoami.exe' })))
     await matched(world)
-    expect((await lead.call('alerts', {})).items.length).toBe(5)
+    expect((await lead.call('alerts', {})).items.length).toBe(7)
     expect((await lead.call('deadLetters')).items).toEqual([])
   })
 
