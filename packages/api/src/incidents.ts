@@ -108,7 +108,8 @@ export const Incident = IncidentSummary.extend({
   alerts: z.array(Alert),
   parent: z.object({ id: Id, number: z.number(), title: z.string() }).nullable().describe('The parent incident'),
   children: z.array(z.object({ id: Id, number: z.number(), title: z.string() })).describe('The linked incidents that the caller can see'),
-  timeline: z.array(TimelineEntry),
+  timeline: z.array(TimelineEntry).describe('The latest 500 entries, oldest first'),
+  timelineNext: z.string().nullable().describe('Cursor of the entries before these in GET /api/v1/incidents/{id}/timeline; null if there are none'),
   nextActions: z.array(z.object({ to: IncidentStatus, action: z.string(), blockedBy: z.array(z.string()) })),
 }).meta({ id: 'Incident' })
 export type Incident = z.output<typeof Incident>
@@ -136,6 +137,16 @@ export const incidentRoutes = {
     access: atLeast('observer', 'incidents:read'),
     params: IdParams,
     reply: Incident,
+    isReadRecorded: true,
+  }),
+  incidentTimeline: route({
+    method: 'GET',
+    path: '/api/v1/incidents/{id}/timeline',
+    summary: 'List the timeline of an incident, newest first; access to a restricted incident is kept in the audit log',
+    access: atLeast('observer', 'incidents:read'),
+    params: IdParams,
+    query: PageQuery,
+    reply: pageOf(TimelineEntry),
     isReadRecorded: true,
   }),
   openIncident: route({

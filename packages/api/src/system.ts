@@ -10,6 +10,7 @@ export const JournalEntry = z
     actor: z.object({ kind: z.string(), id: z.string().nullable(), name: z.string() }),
     type: z.string(),
     subject: z.object({ kind: z.string(), id: z.string() }),
+    sentence: z.string().describe('What happened, or why the entry cannot be read'),
     data: z.unknown(),
   })
   .meta({ id: 'JournalEntry' })

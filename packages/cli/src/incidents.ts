@@ -1,4 +1,4 @@
-import { createClient, type IncidentSummary } from '@tocsin/api'
+import { createClient, type Incident, type IncidentSummary, type TimelineEntry } from '@tocsin/api'
 import { CliProblem, type Output, printable } from './output.ts'
 
 interface Api {
@@ -28,11 +28,24 @@ export async function incidentList(output: Output, api: Api, withClosed: boolean
   output.say(incidents.length === 0 ? [withClosed ? 'No incidents.' : 'No open incidents.'] : incidents.map(row), incidents)
 }
 
+/** The whole timeline of an incident, oldest first. */
+async function timelineOf(call: ReturnType<typeof clientOf>, incident: Incident): Promise<TimelineEntry[]> {
+  const timeline = incident.timeline.toReversed()
+  for (let cursor = incident.timelineNext; cursor !== null; ) {
+    const page = await call('incidentTimeline', { params: { id: incident.id }, query: { limit: 200, cursor } })
+    timeline.push(...page.items)
+    cursor = page.next
+  }
+  return timeline.reverse()
+}
+
 /** Shows one incident with its timeline. */
 export async function incidentShow(output: Output, api: Api, which: string): Promise<void> {
   const id = /^[0-9a-f-]{36}$/i.test(which) ? which : (await allIncidents(api, 'all')).find(incident => String(incident.number) === which.replace(/^#/, ''))?.id
   if (id === undefined) throw new CliProblem(`Incident ${which} does not exist, or this API key cannot access it.`)
-  const incident = await clientOf(api)('incident', { params: { id } })
+  const call = clientOf(api)
+  const read = await call('incident', { params: { id } })
+  const incident = { ...read, timeline: await timelineOf(call, read), timelineNext: null }
   const lines = [
     `Incident ${incident.number}: ${printable(incident.title)}`,
     `${incident.status}, ${incident.class.replaceAll('-', ' ')}, ${incident.severityWhy ?? 'severity not assessed'}`,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { event } from './event.ts'
 import { Count, Digest, Id, Instant, Nothing, Responsibility, Severity, ZonedHours } from './vocabulary.ts'
-import { words } from './words.ts'
+import { when, words } from './words.ts'
 
 const SilenceRule = z.strictObject({
   matchers: z.strictObject({ serviceIds: z.array(Id), severities: z.array(Severity), source: z.string(), titleContains: z.string() }),
@@ -10,6 +10,11 @@ const SilenceRule = z.strictObject({
   start: Instant,
   end: Instant,
 })
+
+/** The detection rule that raised an alert, as it was then. */
+const Rule = z.strictObject({ id: z.string(), version: z.number().int(), sha256: Digest })
+/** When it happened, where its source says that: the entry is of when it was received. */
+const Occurred = { occurredAt: Instant.optional() }
 
 /** Alerts, reports of people, and where both come from. */
 export const alertEvents = [
@@ -25,8 +30,8 @@ export const alertEvents = [
       source: z.string(),
       kind: z.enum(['alert', 'report']),
       serviceId: Id.nullable(),
-      /** The detection rule that raised it, as it was then. */
-      rule: z.strictObject({ id: z.string(), version: z.number().int(), sha256: Digest }).nullable(),
+      rule: Rule.nullable(),
+      ...Occurred,
     }),
     sentence: ({ data }) => `Alert ${data.number} received: ${data.title}`,
   }),
@@ -36,7 +41,7 @@ export const alertEvents = [
     subject: 'alert',
     within: 'either',
     /** `severity` and `before`: where the repetition was more severe than the alert had been. */
-    data: z.strictObject({ count: Count, severity: Severity.optional(), before: z.strictObject({ severity: Severity }).optional() }),
+    data: z.strictObject({ count: Count, severity: Severity.optional(), before: z.strictObject({ severity: Severity }).optional(), ...Occurred }),
     sentence: ({ data: { count, severity, before } }) =>
       `Alert received again: ${count} occurrences${severity && before ? `; severity raised from ${before.severity} to ${severity}` : ''}`,
   }),
@@ -52,6 +57,8 @@ export const alertEvents = [
       reason: z.string(),
       /** Number of the alert that a duplicate repeats, where it was named. */
       duplicateOf: Count.optional(),
+      /** Not of alerts that no rule raised. */
+      rule: Rule.optional(),
     }),
     sentence: ({ data }) =>
       `Dismissed the alert as ${data.value === 'duplicate' && data.duplicateOf !== undefined ? `duplicate of alert ${data.duplicateOf}` : words(data.value)}: ${data.reason}`,
@@ -62,7 +69,10 @@ export const alertEvents = [
     version: 1,
     subject: 'alert',
     within: 'incident',
-    data: z.strictObject({ number: Count, title: z.string(), incidentNumber: Count, responsibility: Responsibility, reason: z.string() }),
+    data: z.strictObject({
+      ...{ number: Count, title: z.string(), incidentNumber: Count, responsibility: Responsibility, reason: z.string() },
+      rule: Rule.optional(),
+    }),
     sentence: ({ data }) => `Escalated alert ${data.number}: ${data.title}`,
   }),
   event({
@@ -70,7 +80,7 @@ export const alertEvents = [
     version: 1,
     subject: 'alert',
     within: 'either',
-    data: Nothing,
+    data: z.strictObject(Occurred),
     sentence: () => 'The source of the alert reported it as resolved',
   }),
   event({
@@ -82,17 +92,64 @@ export const alertEvents = [
     sentence: ({ data }) => `Silenced the alert: ${data.reason}`,
     reason: () => undefined,
   }),
-  event({ type: 'silence.added', version: 1, subject: 'silence', within: 'none', data: SilenceRule }),
-  event({ type: 'silence.ended', version: 1, subject: 'silence', within: 'none', data: z.strictObject({ before: SilenceRule }) }),
+  event({
+    type: 'alert.silence-ended',
+    version: 1,
+    subject: 'alert',
+    within: 'either',
+    data: z.strictObject({ silenceId: Id, reason: z.string() }),
+    sentence: ({ data }) => `The silence of the alert ended: ${data.reason}`,
+    reason: () => undefined,
+  }),
+  event({
+    type: 'silence.added',
+    version: 1,
+    subject: 'silence',
+    within: 'none',
+    data: SilenceRule,
+    sentence: ({ data, at }) => `Added a silence until ${when(data.end, at)}`,
+  }),
+  event({
+    type: 'silence.ended',
+    version: 1,
+    subject: 'silence',
+    within: 'none',
+    data: z.strictObject({ before: SilenceRule }),
+    sentence: () => 'Ended a silence',
+  }),
   event({
     type: 'heartbeat.added',
     version: 1,
     subject: 'heartbeat',
     within: 'none',
     data: z.strictObject({ name: z.string(), serviceId: Id.nullable(), severity: Severity, everyMinutes: Count }),
+    sentence: ({ data }) => `Added heartbeat monitor ${data.name}`,
   }),
-  event({ type: 'heartbeat.removed', version: 1, subject: 'heartbeat', within: 'none', data: z.strictObject({ name: z.string() }) }),
-  event({ type: 'heartbeat.received', version: 1, subject: 'heartbeat', within: 'none', data: z.strictObject({ name: z.string() }) }),
+  event({
+    type: 'heartbeat.removed',
+    version: 1,
+    subject: 'heartbeat',
+    within: 'none',
+    data: z.strictObject({ name: z.string() }),
+    sentence: ({ data }) => `Removed heartbeat monitor ${data.name}`,
+  }),
+  event({
+    type: 'heartbeat.missed',
+    version: 1,
+    subject: 'heartbeat',
+    within: 'none',
+    /** `lastHeartbeatAt`: null where none was received since the monitor was created. */
+    data: z.strictObject({ name: z.string(), everyMinutes: Count, lastHeartbeatAt: Instant.nullable() }),
+    sentence: ({ data }) => `Heartbeat missed: ${data.name}`,
+  }),
+  event({
+    type: 'heartbeat.received',
+    version: 1,
+    subject: 'heartbeat',
+    within: 'none',
+    data: z.strictObject({ name: z.string() }),
+    sentence: ({ data }) => `Heartbeat received: ${data.name}`,
+  }),
   event({
     type: 'report.received',
     version: 1,
@@ -104,6 +161,7 @@ export const alertEvents = [
       alertId: Id,
       files: z.array(z.strictObject({ name: z.string(), sizeBytes: Count, sha256: Digest })),
     }),
+    sentence: ({ data }) => `Report ${data.reference} received`,
   }),
   event({ type: 'report.read', version: 1, subject: 'report', within: 'either', data: Nothing, sentence: () => 'Viewed the report', isBookkeeping: true }),
   event({
@@ -121,6 +179,14 @@ export const alertEvents = [
     subject: 'integration',
     within: 'none',
     data: z.strictObject({ kind: z.enum(['alertmanager', 'pagerduty']), name: z.string(), serviceId: Id.nullable() }),
+    sentence: ({ data }) => `Added integration ${data.name}`,
   }),
-  event({ type: 'integration.revoked', version: 1, subject: 'integration', within: 'none', data: z.strictObject({ name: z.string() }) }),
+  event({
+    type: 'integration.revoked',
+    version: 1,
+    subject: 'integration',
+    within: 'none',
+    data: z.strictObject({ name: z.string() }),
+    sentence: ({ data }) => `Revoked integration ${data.name}`,
+  }),
 ] as const

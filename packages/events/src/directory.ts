@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { event } from './event.ts'
 import { Count, Id, Role, Severity, TeamKind } from './vocabulary.ts'
+import { list } from './words.ts'
 
 const Team = z.strictObject({ name: z.string(), kind: TeamKind, memberIds: z.array(Id) })
 const Service = z.strictObject({ name: z.string(), description: z.string(), securityTeamId: Id, engineeringTeamId: Id, pageFrom: Severity })
@@ -13,29 +14,77 @@ const Customer = z.strictObject({
   serviceIds: z.array(Id),
 })
 
+/** What was changed of a person. */
+const PersonChange = z.strictObject({
+  /** Not in the first entries. */
+  name: z.string().optional(),
+  role: Role.optional(),
+  isActive: z.boolean().optional(),
+  resetSecondFactor: z.boolean().optional(),
+  reason: z.string().optional(),
+  before: z.strictObject({ role: Role, isActive: z.boolean() }),
+})
+
+function personChanged({ name = 'a person', role, isActive, resetSecondFactor }: z.output<typeof PersonChange>): string {
+  const changes = [
+    ...(role === undefined ? [] : [`role ${role}`]),
+    ...(isActive === undefined ? [] : [isActive ? 'reactivated' : 'deactivated']),
+    ...(resetSecondFactor ? ['second factor reset'] : []),
+  ]
+  return `Changed ${name}: ${list(changes, 'nothing differs')}`
+}
+
 /** People, teams, services, customers. */
 export const directoryEvents = [
-  event({ type: 'person.entered', version: 1, subject: 'person', within: 'none', data: z.strictObject({ email: z.string(), role: Role }) }),
+  event({
+    type: 'person.entered',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ email: z.string(), role: Role }),
+    sentence: ({ data }) => `Added ${data.email} as ${data.role}`,
+  }),
   event({
     type: 'person.changed',
     version: 1,
     subject: 'person',
     within: 'none',
-    data: z.strictObject({
-      /** Not in the first entries. */
-      name: z.string().optional(),
-      role: Role.optional(),
-      isActive: z.boolean().optional(),
-      resetSecondFactor: z.boolean().optional(),
-      reason: z.string().optional(),
-      before: z.strictObject({ role: Role, isActive: z.boolean() }),
-    }),
+    data: PersonChange,
+    sentence: ({ data }) => personChanged(data),
   }),
-  event({ type: 'team.added', version: 1, subject: 'team', within: 'none', data: Team }),
-  event({ type: 'team.changed', version: 1, subject: 'team', within: 'none', data: z.strictObject({ ...Team.shape, before: Team }) }),
-  event({ type: 'service.added', version: 1, subject: 'service', within: 'none', data: Service }),
-  event({ type: 'service.changed', version: 1, subject: 'service', within: 'none', data: z.strictObject({ ...Service.shape, before: Service }) }),
-  event({ type: 'customer.added', version: 1, subject: 'customer', within: 'none', data: Customer }),
-  event({ type: 'customer.changed', version: 1, subject: 'customer', within: 'none', data: z.strictObject({ ...Customer.shape, before: Customer }) }),
-  event({ type: 'organization.applied', version: 1, subject: 'organization', within: 'none', data: z.strictObject({ added: Count, changed: Count }) }),
+  event({ type: 'team.added', version: 1, subject: 'team', within: 'none', data: Team, sentence: ({ data }) => `Added team ${data.name}` }),
+  event({
+    type: 'team.changed',
+    version: 1,
+    subject: 'team',
+    within: 'none',
+    data: z.strictObject({ ...Team.shape, before: Team }),
+    sentence: ({ data }) => `Changed team ${data.name}`,
+  }),
+  event({ type: 'service.added', version: 1, subject: 'service', within: 'none', data: Service, sentence: ({ data }) => `Added service ${data.name}` }),
+  event({
+    type: 'service.changed',
+    version: 1,
+    subject: 'service',
+    within: 'none',
+    data: z.strictObject({ ...Service.shape, before: Service }),
+    sentence: ({ data }) => `Changed service ${data.name}`,
+  }),
+  event({ type: 'customer.added', version: 1, subject: 'customer', within: 'none', data: Customer, sentence: ({ data }) => `Added customer ${data.name}` }),
+  event({
+    type: 'customer.changed',
+    version: 1,
+    subject: 'customer',
+    within: 'none',
+    data: z.strictObject({ ...Customer.shape, before: Customer }),
+    sentence: ({ data }) => `Changed customer ${data.name}`,
+  }),
+  event({
+    type: 'organization.applied',
+    version: 1,
+    subject: 'organization',
+    within: 'none',
+    data: z.strictObject({ added: Count, changed: Count }),
+    sentence: ({ data }) => `Applied a file of the organization: ${data.added} added, ${data.changed} changed`,
+  }),
 ] as const

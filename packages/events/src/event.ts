@@ -26,8 +26,8 @@ interface Definition<Type extends string, Subject extends string, Within extends
   readonly within: Within
   /** Without transforms or defaults: what was written is what is read. Secrets do not belong here, because entries are exported. */
   readonly data: Data
-  /** What a reader of a timeline is told: what `actor` did, beginning with a verb where people do it. Types without one are left out. */
-  readonly sentence?: (told: Told<z.output<Data>>) => string | undefined
+  /** What a reader is told: what `actor` did, beginning with a verb where people do it. */
+  readonly sentence: (told: Told<z.output<Data>>) => string
   /** True for what only the timeline of its own subject tells; that of an incident leaves it out. */
   readonly isBookkeeping?: boolean
   /** What every other timeline adds: the title of its subject, such as that of a page. */
@@ -40,7 +40,7 @@ interface Definition<Type extends string, Subject extends string, Within extends
   readonly upcasts?: readonly ((data: Stored) => Stored)[]
 }
 
-/** What timelines show of one entry. */
+/** What timelines and the audit log show of one entry. */
 export interface Line {
   readonly sentence: string
   readonly reason: string | undefined
@@ -55,12 +55,10 @@ export interface EventDefinition<Type extends string, Subject extends string, Wi
   readonly subject: Subject
   readonly within: Within
   readonly data: Data
-  /** True where timelines can tell of it. */
-  readonly hasSentence: boolean
   /** Reads stored data of this or an older version. @throws UnreadableEvent */
   read(version: number, stored: unknown): z.output<Data>
-  /** @throws UnreadableEvent when the data is not that of the newest version. @returns undefined for what every timeline leaves out. */
-  tell(told: Told<unknown>): Line | undefined
+  /** @throws UnreadableEvent when the data is not that of the newest version. */
+  tell(told: Told<unknown>): Line
 }
 
 /** Stored data that is not what its type says, or of a version that this program does not know. */
@@ -93,7 +91,7 @@ export function event<const Type extends string, const Subject extends string, c
     throw new UnreadableEvent(`${['data', ...(issue?.path ?? [])].join('.')} of ${type} ${issue === undefined ? 'is not as defined' : faultOf(issue, stored)}`)
   }
   return {
-    ...{ type, version, subject, within, data, hasSentence: sentence !== undefined },
+    ...{ type, version, subject, within, data },
     read(storedVersion, stored) {
       if (!(storedVersion >= 1 && storedVersion <= version))
         throw new UnreadableEvent(`${type} of version ${storedVersion} is not supported; supported versions are 1 to ${version}`)
@@ -101,10 +99,8 @@ export function event<const Type extends string, const Subject extends string, c
     },
     tell({ actor, at, data: stored }) {
       const told = { actor, at, data: parse(stored) }
-      const text = sentence?.(told)
-      if (text === undefined) return undefined
       const why = reason ? reason(told) : WithReason.safeParse(told.data).data?.reason
-      return { sentence: text, reason: why, title: title?.(told), detail: detail?.(told), isBookkeeping }
+      return { sentence: sentence(told), reason: why, title: title?.(told), detail: detail?.(told), isBookkeeping }
     },
   }
 }

@@ -231,6 +231,7 @@ export const incidentEvents = [
     subject: 'incident-class',
     within: 'none',
     data: z.strictObject({ version: Count, text: z.string(), before: z.strictObject({ version: Count, text: z.string() }) }),
+    sentence: ({ data }) => `Saved version ${data.version} of the definition of an incident class`,
   }),
   event({
     type: 'task.added',

@@ -26,6 +26,7 @@ const audited = {
   deadline: 'wrong notification deadline',
   warning: 'missing deadline warning',
   'late warning': 'late deadline warning',
+  'missed deadline': 'unrecorded missed deadline',
   review: 'missing decision review',
   'announced update': 'missing update reminder',
 } as const
@@ -56,6 +57,16 @@ export const noticeEvents = [
     within: 'incident',
     data: z.strictObject({ customer: z.string(), notifiedAt: Instant, dueAt: Instant.nullable(), isInTime: z.boolean() }),
     sentence: ({ data }) => `${data.customer} notified ${data.isInTime ? 'on time' : 'late'}`,
+  }),
+  event({
+    type: 'obligation.missed',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    /** The deadline passed without a notice. A deferral does not move it: `state` says whether one explains the delay. */
+    data: z.strictObject({ customer: z.string(), customerId: Id, dueAt: Instant, hours: Count, state: z.enum(['due', 'deferred']) }),
+    sentence: ({ data, at }) =>
+      `Notification deadline for ${data.customer} missed: it was ${when(data.dueAt, at)}${data.state === 'deferred' ? '; the notice is deferred' : ''}`,
   }),
   event({
     type: 'notice.drafted',
@@ -153,7 +164,10 @@ export const noticeEvents = [
     version: 1,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ what: z.enum(['obligation', 'deadline', 'warning', 'late warning', 'review', 'announced update']), count: Count }),
+    data: z.strictObject({
+      what: z.enum(['obligation', 'deadline', 'warning', 'late warning', 'missed deadline', 'review', 'announced update']),
+      count: Count,
+    }),
     sentence: ({ data }) => `The auditor repaired ${counted(data.count, audited[data.what])}`,
   }),
 ] as const

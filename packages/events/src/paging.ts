@@ -8,8 +8,13 @@ import { duration, list, when } from './words.ts'
 const About = z.strictObject({ kind: z.enum(['alert', 'incident', 'drill', 'system']), id: Id })
 /** `title`: of the page, as it was then. The first entries had none. */
 const OfPage = z.strictObject({ about: About, title: z.string().optional() })
-/** `teamId`: null where the administrators are paged about the installation itself. */
-const Begun = z.strictObject({ ...OfPage.shape, teamId: Id.nullable(), severity: Severity })
+/** The escalation policy as it was then; null where the team has none and everyone is paged. */
+const PagedBy = z.strictObject({ id: Id, name: z.string(), version: Count, sha256: Digest }).nullable()
+/** `teamId`: null where the administrators are paged about the installation itself. The first entries had no `policy` and `urgency`. */
+const Begun = z.strictObject({
+  ...{ ...OfPage.shape, teamId: Id.nullable(), severity: Severity },
+  ...{ policy: PagedBy.optional(), urgency: Urgency.optional() },
+})
 const Answered = z.strictObject({ ...OfPage.shape, teamId: Id.nullable(), personId: Id, afterSeconds: Count })
 const Delivery = z.strictObject({ messageId: Id, channel: Channel, person: z.string().nullable(), address: z.string(), receipt: z.string() })
 
@@ -38,8 +43,7 @@ const Escalated = z.strictObject({
   level: z.number().int(),
   notified: z.array(z.string()),
   channels: z.array(z.string()),
-  /** The escalation policy as it was then; null where the team has none and everyone is paged. */
-  policy: z.strictObject({ id: Id, name: z.string(), version: Count, sha256: Digest }).nullable(),
+  policy: PagedBy,
   urgency: Urgency,
   why: z.string().nullable(),
   nextEscalationAt: Instant.nullable(),
@@ -241,19 +245,76 @@ export const pagingEvents = [
     sentence: ({ data }) => (data.mergedInto === null ? 'Resolved the page' : 'Resolved the page: another page about the same escalates instead'),
     isBookkeeping: true,
   }),
-  event({ type: 'policy.added', version: 1, subject: 'policy', within: 'none', data: SavedPolicy }),
-  event({ type: 'policy.changed', version: 1, subject: 'policy', within: 'none', data: z.strictObject({ ...SavedPolicy.shape, before: SavedPolicy }) }),
-  event({ type: 'policy.removed', version: 1, subject: 'policy', within: 'none', data: z.strictObject({ teamId: Id, name: z.string() }) }),
-  event({ type: 'contact-method.added', version: 1, subject: 'person', within: 'none', data: z.strictObject({ id: Id, kind: Channel }) }),
-  event({ type: 'contact-method.verified', version: 1, subject: 'person', within: 'none', data: z.strictObject({ id: Id, kind: Channel }) }),
-  event({ type: 'contact-method.removed', version: 1, subject: 'person', within: 'none', data: z.strictObject({ id: Id, kind: Channel }) }),
+  event({
+    type: 'policy.added',
+    version: 1,
+    subject: 'policy',
+    within: 'none',
+    data: SavedPolicy,
+    sentence: ({ data }) => `Added escalation policy ${data.name}`,
+  }),
+  event({
+    type: 'policy.changed',
+    version: 1,
+    subject: 'policy',
+    within: 'none',
+    data: z.strictObject({ ...SavedPolicy.shape, before: SavedPolicy }),
+    sentence: ({ data }) => `Changed escalation policy ${data.name}`,
+  }),
+  event({
+    type: 'policy.removed',
+    version: 1,
+    subject: 'policy',
+    within: 'none',
+    data: z.strictObject({ teamId: Id, name: z.string() }),
+    sentence: ({ data }) => `Removed escalation policy ${data.name}`,
+  }),
+  event({
+    type: 'contact-method.added',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ id: Id, kind: Channel }),
+    sentence: ({ data }) => `Added a contact method: ${channelName(data.kind)}`,
+  }),
+  event({
+    type: 'contact-method.verified',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ id: Id, kind: Channel }),
+    sentence: ({ data }) => `Verified a contact method: ${channelName(data.kind)}`,
+  }),
+  event({
+    type: 'contact-method.removed',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ id: Id, kind: Channel }),
+    sentence: ({ data }) => `Removed a contact method: ${channelName(data.kind)}`,
+  }),
   event({
     type: 'notification-rules.changed',
     version: 1,
     subject: 'person',
     within: 'none',
     data: z.strictObject({ ...NotificationRules.shape, before: NotificationRules }),
+    sentence: () => 'Changed notification rules',
   }),
-  event({ type: 'team-channel.added', version: 1, subject: 'team', within: 'none', data: z.strictObject({ id: Id, kind: Channel, name: z.string() }) }),
-  event({ type: 'team-channel.removed', version: 1, subject: 'team', within: 'none', data: z.strictObject({ id: Id, name: z.string() }) }),
+  event({
+    type: 'team-channel.added',
+    version: 1,
+    subject: 'team',
+    within: 'none',
+    data: z.strictObject({ id: Id, kind: Channel, name: z.string() }),
+    sentence: ({ data }) => `Added team channel ${data.name}`,
+  }),
+  event({
+    type: 'team-channel.removed',
+    version: 1,
+    subject: 'team',
+    within: 'none',
+    data: z.strictObject({ id: Id, name: z.string() }),
+    sentence: ({ data }) => `Removed team channel ${data.name}`,
+  }),
 ] as const

@@ -68,10 +68,9 @@ export function readEvent(type: string, version: number, data: unknown): unknown
 }
 
 /**
- * An entry as a line of a timeline.
- * @returns undefined for types that every timeline leaves out
+ * An entry as a line of a timeline or of the audit log.
  * @throws UnreadableEvent for what `readEvent` would refuse
  */
-export function tellEvent(type: string, told: { actor: string; at: string; data: unknown }): Line | undefined {
+export function tellEvent(type: string, told: { actor: string; at: string; data: unknown }): Line {
   return defined(type).tell(told)
 }

@@ -14,8 +14,20 @@ const looked = {
   verified: 'Verified the follow-up action as effective',
 } as const
 
+/** The rules that require a review, by what each looks at. */
+const RequiringRule = z.enum(['customer-reportable', 'privacy-breach', 'affected-data', 'affected-customers'])
+
 /** Reviews of incidents and the follow-up actions that come of them. */
 export const reviewEvents = [
+  event({
+    type: 'review.required',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    /** `ruleVersion`: of the rules as a whole. */
+    data: z.strictObject({ rule: RequiringRule, ruleVersion: Count, reason: z.string() }),
+    sentence: () => 'A review is required before the incident can be closed',
+  }),
   event({ type: 'review.started', version: 1, subject: 'review', within: 'incident', data: Nothing, sentence: () => 'Started the review' }),
   event({
     type: 'review.saved',

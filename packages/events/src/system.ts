@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { event } from './event.ts'
 import { Count, Digest, Instant, Nothing } from './vocabulary.ts'
+import { duration, when } from './words.ts'
 
 const Running = z.strictObject({
   version: z.string(),
@@ -16,8 +17,8 @@ const SetAside = { reader: z.string(), type: z.string() }
 
 /** The installation itself: what an auditor asks about Tocsin. */
 export const systemEvents = [
-  event({ type: 'system.started', version: 1, subject: 'system', within: 'none', data: Running }),
-  event({ type: 'system.stopped', version: 1, subject: 'system', within: 'none', data: Running }),
+  event({ type: 'system.started', version: 1, subject: 'system', within: 'none', data: Running, sentence: ({ data }) => `Tocsin ${data.version} started` }),
+  event({ type: 'system.stopped', version: 1, subject: 'system', within: 'none', data: Running, sentence: ({ data }) => `Tocsin ${data.version} stopped` }),
   event({
     type: 'system.away',
     version: 1,
@@ -25,8 +26,16 @@ export const systemEvents = [
     within: 'none',
     /** No server ran from the last sign of life on; `isExact` is false where it ended without one: signs are a minute apart. */
     data: z.strictObject({ from: Instant, until: Instant, seconds: Count, isExact: z.boolean() }),
+    sentence: ({ data, at }) => `No server ran for ${data.isExact ? '' : 'about '}${duration(data.seconds)}, from ${when(data.from, at)}`,
   }),
-  event({ type: 'system.upgraded', version: 1, subject: 'system', within: 'none', data: z.strictObject({ from: z.string(), to: z.string() }) }),
+  event({
+    type: 'system.upgraded',
+    version: 1,
+    subject: 'system',
+    within: 'none',
+    data: z.strictObject({ from: z.string(), to: z.string() }),
+    sentence: ({ data }) => `Tocsin was upgraded from ${data.from} to ${data.to}`,
+  }),
   event({
     type: 'setting.changed',
     version: 1,
@@ -34,6 +43,7 @@ export const systemEvents = [
     within: 'none',
     /** Null: not set. Settings that hold a secret are not recorded. */
     data: z.strictObject({ name: z.string(), before: Value, after: Value }),
+    sentence: ({ data }) => `Setting ${data.name} changed`,
   }),
   event({
     type: 'organization.renamed',
@@ -41,10 +51,18 @@ export const systemEvents = [
     subject: 'organization',
     within: 'none',
     data: z.strictObject({ name: z.string(), before: z.strictObject({ name: z.string().nullable() }) }),
+    sentence: ({ data }) => `Renamed the organization to ${data.name}`,
   }),
-  event({ type: 'demo.loaded', version: 1, subject: 'demo', within: 'none', data: Nothing }),
-  event({ type: 'demo.removed', version: 1, subject: 'demo', within: 'none', data: Nothing }),
-  event({ type: 'journal.exported', version: 1, subject: 'export', within: 'none', data: z.strictObject({ documentSha256: Digest }) }),
+  event({ type: 'demo.loaded', version: 1, subject: 'demo', within: 'none', data: Nothing, sentence: () => 'Loaded the demo data' }),
+  event({ type: 'demo.removed', version: 1, subject: 'demo', within: 'none', data: Nothing, sentence: () => 'Deleted the demo data' }),
+  event({
+    type: 'journal.exported',
+    version: 1,
+    subject: 'export',
+    within: 'none',
+    data: z.strictObject({ documentSha256: Digest }),
+    sentence: () => 'Exported the audit log',
+  }),
   event({
     type: 'journal-entry.set-aside',
     version: 1,

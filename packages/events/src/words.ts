@@ -49,9 +49,9 @@ export function list(names: readonly string[], none: string): string {
   return names.length === 0 ? none : names.join(', ')
 }
 
-/** `1 alert`, `1,200 alerts`. */
-export function counted(count: number, noun: string): string {
-  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`
+/** `1 alert`, `1,200 alerts`. @param plural where it is not the noun with an s */
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? noun : plural}`
 }
 
 /** The first few of some names, and how many more there are. */

@@ -84,7 +84,11 @@ test('a heartbeat is put on record when the state changes, and not each time', a
     await world.client()('heartbeat', { params: { token } })
     await world.advance({ minutes: 1 })
   }
-  expect((await lead.call('journal', {})).items.filter(({ type }) => type === 'heartbeat.received')).toHaveLength(1)
+  const types = async () => (await lead.call('journal', {})).items.map(({ type }) => type).filter(type => /^heartbeat\.(received|missed)$/.test(type))
+  expect(await types()).toEqual(['heartbeat.received'])
+  await world.advance({ hours: 2 })
+  await world.client()('heartbeat', { params: { token } })
+  expect(await types()).toEqual(['heartbeat.received', 'heartbeat.missed', 'heartbeat.received'])
 })
 
 test('a timer that rings too early raises nothing, and waits for the time that counts', async ({ world }) => {

@@ -93,6 +93,8 @@ export async function missHeartbeat(tx: Tx, context: AppContext, id: string): Pr
   const up = await upSince(tx)
   if (expectedBy(row, up) > tx.now) return expect(tx, row, up)
   await tx.db.update(heartbeats).set({ state: 'silent' }).where(eq(heartbeats.id, id))
+  const { name, everyMinutes, lastHeartbeatAt } = row
+  await record(tx, { actor: system, type: 'heartbeat.missed', subject: { kind: 'heartbeat', id }, data: { name, everyMinutes, lastHeartbeatAt } })
   const since =
     row.lastHeartbeatAt === null
       ? `No heartbeat received since the monitor was created on ${when(row.createdAt, tx.now)}`

@@ -3,13 +3,14 @@ import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import { firstSecurityTeam, services } from '../directory/index.ts'
 import { type Actor, markRecords, record, recordAll, system } from '../journal/index.ts'
+import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
 import { pageTeam, resolvePagesAbout } from '../paging/index.ts'
-import { matches, silence, silencesNow } from './silences.ts'
+import { matches, reasonOfSilence, silence, silencesNow } from './silences.ts'
 import { alerts } from './tables.ts'
 
 export const acceptedAlerts = defineCounter({ name: 'tocsin_alerts_total', help: 'Alerts accepted, by result: new or repeated', labelNames: ['result'] })
@@ -20,6 +21,8 @@ export interface IncomingAlert extends Omit<AlertInput, 'service'> {
   readonly kind?: 'alert' | 'report'
   /** The detection rule that raised it, with the version and SHA-256 of its text. */
   readonly rule?: { readonly id: string; readonly version: number; readonly sha256: string }
+  /** When it happened, where its source says that. */
+  readonly occurredAt?: Instant | undefined
 }
 
 export interface Received {
@@ -55,7 +58,8 @@ export async function receiveAlerts(
     const earlier = grouped.get(key)
     // The last word of a batch about one key is the newest, but no repetition makes an alert less severe.
     const severity = earlier && isAtLeast(earlier.alert.severity, alert.severity) ? earlier.alert.severity : alert.severity
-    grouped.set(key, { alert: { ...alert, severity }, times: (earlier?.times ?? 0) + 1 })
+    const occurredAt = earlier?.alert.occurredAt ?? alert.occurredAt
+    grouped.set(key, { alert: { ...alert, severity, occurredAt }, times: (earlier?.times ?? 0) + 1 })
   }
   // In one order everywhere, so that two batches with the same keys cannot wait for each other.
   const order = [...grouped.keys()].sort()
@@ -66,8 +70,8 @@ export async function receiveAlerts(
     isDemo,
   )
   const byKey = new Map(order.map((key, position) => [key, rows[position]]))
-  const rules = new Map(rows.map((row, position) => [row.id, grouped.get(order[position] ?? '')?.alert.rule]))
-  await announce(tx, context, actor, rows, rules)
+  const occurredAt = new Map(rows.map((row, position) => [row.id, grouped.get(order[position] ?? '')?.alert.occurredAt]))
+  await announce(tx, context, actor, rows, occurredAt)
   return keys.map(key => {
     const row = byKey.get(key)
     if (!row) throw new Error('every alert of a batch is stored')
@@ -91,6 +95,7 @@ const stored = {
   description: alerts.description,
   source: alerts.source,
   kind: alerts.kind,
+  rule: alerts.rule,
   isDemo: alerts.isDemo,
   incidentId: alerts.incidentId,
   dedupKey: alerts.dedupKey,
@@ -120,6 +125,7 @@ async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: bo
     links: alert.links,
     description: alert.description,
     observables: alert.observables,
+    rule: alert.rule ?? null,
     count: times,
     firstSeenAt: tx.now,
     lastSeenAt: tx.now,
@@ -187,7 +193,13 @@ async function raise(tx: Tx, groups: readonly Group[], rows: readonly Stored[]):
   return raised
 }
 
-async function announce(tx: Tx, context: AppContext, actor: Actor, rows: readonly Stored[], rules: ReadonlyMap<string, IncomingAlert['rule']>): Promise<void> {
+async function announce(
+  tx: Tx,
+  context: AppContext,
+  actor: Actor,
+  rows: readonly Stored[],
+  occurredAt: ReadonlyMap<string, Instant | undefined>,
+): Promise<void> {
   const fresh = rows.filter(row => row.isNew)
   await markRecords(
     tx,
@@ -202,12 +214,15 @@ async function announce(tx: Tx, context: AppContext, actor: Actor, rows: readonl
       subject: { kind: 'alert' as const, id: row.id },
       data: {
         ...{ number: row.number, title: row.title, severity: row.severity, source: row.source, kind: row.kind, serviceId: row.serviceId },
-        rule: rules.get(row.id) ?? null,
+        ...{ rule: row.rule, occurredAt: occurredAt.get(row.id) },
       },
     })),
     ...repeated.map(row => ({
       ...{ actor, type: 'alert.repeated' as const, subject: { kind: 'alert' as const, id: row.id }, within: row.incidentId },
-      data: { count: row.count, ...(row.severityBefore === undefined ? {} : { severity: row.severity, before: { severity: row.severityBefore } }) },
+      data: {
+        ...{ count: row.count, occurredAt: occurredAt.get(row.id) },
+        ...(row.severityBefore === undefined ? {} : { severity: row.severity, before: { severity: row.severityBefore } }),
+      },
     })),
   ])
   acceptedAlerts(context.metrics).inc({ result: 'new' }, fresh.length)
@@ -217,19 +232,24 @@ async function announce(tx: Tx, context: AppContext, actor: Actor, rows: readonl
   if (fresh.length + risen.length > 0) await pageFor(tx, context, actor, [...fresh, ...risen])
 }
 
-/** A silence is over: alerts that it suppressed, and that nobody has acknowledged meanwhile, page now. */
+/** A silence is over: alerts that it suppressed, and that nobody has acknowledged meanwhile, page now; what holds them from then on is another silence. */
 export async function pageSilenced(tx: Tx, context: AppContext, silenceId: string): Promise<void> {
   const held = await tx.db
     .update(alerts)
     .set({ silencedById: null })
     .where(eq(alerts.silencedById, silenceId))
     .returning({ ...stored, isOpen: alerts.isOpen })
-  await pageFor(
+  const due = held.filter(alert => alert.isOpen && alert.status === 'open')
+  if (due.length === 0) return
+  const reason = await reasonOfSilence(tx, silenceId)
+  await recordAll(
     tx,
-    context,
-    system,
-    held.filter(alert => alert.isOpen && alert.status === 'open'),
+    due.map(({ id, incidentId }) => ({
+      ...{ actor: system, type: 'alert.silence-ended', subject: { kind: 'alert', id }, within: incidentId },
+      data: { silenceId, reason },
+    })),
   )
+  await pageFor(tx, context, system, due)
 }
 
 async function pageFor(tx: Tx, context: AppContext, actor: Actor, due: readonly Row[]): Promise<void> {
@@ -264,8 +284,18 @@ async function pageFor(tx: Tx, context: AppContext, actor: Actor, due: readonly 
   }
 }
 
-/** The source reports it resolved: paging stops, and the next alert with the key is a new one. One that paged still needs a disposition. */
-export async function resolveBySource(tx: Tx, context: AppContext, actor: Actor, scope: string, dedupKeys: readonly string[]): Promise<void> {
+/**
+ * The source reports it resolved: paging stops, and the next alert with the key is a new one. One that paged still needs a disposition.
+ * @param endedAt when it ended, by dedup key, where the source says that
+ */
+export async function resolveBySource(
+  tx: Tx,
+  context: AppContext,
+  actor: Actor,
+  scope: string,
+  dedupKeys: readonly string[],
+  endedAt: ReadonlyMap<string | null, Instant | undefined> = new Map(),
+): Promise<void> {
   if (dedupKeys.length === 0) return
   const resolved = await tx.db
     .update(alerts)
@@ -275,9 +305,12 @@ export async function resolveBySource(tx: Tx, context: AppContext, actor: Actor,
       status: sql`case when ${alerts.status} in ('open', 'acknowledged') then 'resolved' else ${alerts.status} end`,
     })
     .where(and(eq(alerts.dedupScope, scope), inArray(alerts.dedupKey, [...dedupKeys]), eq(alerts.isOpen, true)))
-    .returning({ id: alerts.id, incidentId: alerts.incidentId })
+    .returning({ id: alerts.id, incidentId: alerts.incidentId, dedupKey: alerts.dedupKey })
   for (const alert of resolved) {
-    await record(tx, { actor, type: 'alert.resolved-by-source', subject: { kind: 'alert', id: alert.id }, within: alert.incidentId })
+    await record(tx, {
+      ...{ actor, type: 'alert.resolved-by-source', subject: { kind: 'alert', id: alert.id }, within: alert.incidentId },
+      data: { occurredAt: endedAt.get(alert.dedupKey) },
+    })
     await resolvePagesAbout(tx, context, actor, alert.id)
   }
 }

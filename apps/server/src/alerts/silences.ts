@@ -64,6 +64,13 @@ export async function silence(
   await schedule(tx, { kind: silenceOverJob, key: `silence:${row.id}`, runAt: earlierOf(over, row.end), data: { silenceId: row.id } })
 }
 
+/** Why an alert was silenced, in the words of who added the silence. */
+export async function reasonOfSilence(reader: Reader, id: string): Promise<string> {
+  const [row] = await reader.db.select({ reason: silences.reason }).from(silences).where(eq(silences.id, id))
+  if (!row) throw notFound('silence')
+  return row.reason
+}
+
 export async function listSilences(reader: Reader): Promise<Silence[]> {
   const rows = await reader.db
     .select({ row: silences, author: people.name, held: sql<number>`(select count(*)::int from ${alerts} where ${alerts.silencedById} = ${silences.id})` })

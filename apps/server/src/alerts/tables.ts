@@ -61,6 +61,8 @@ export const alerts = table(
     links: json('links', z.array(z.object({ url: z.string(), text: z.string() })), []).notNull(),
     description: text('description').notNull(),
     observables: json('observables', z.array(Observable), []).notNull(),
+    /** The detection rule that raised it, as it was then; null where none did. */
+    rule: json('rule', z.object({ id: z.string(), version: z.number(), sha256: z.string() }).readonly(), null),
     count: integer('count').notNull().default(1),
     firstSeenAt: instant('first_seen_at').notNull(),
     lastSeenAt: instant('last_seen_at').notNull(),

@@ -93,8 +93,11 @@ export async function dismissAlert(
     })
     .where(eq(alerts.id, id))
   await resolvePagesAbout(tx, context, caller.actor, id)
-  await record(tx, { actor: caller.actor, type: 'alert.dismissed', subject: { kind: 'alert', id }, data: { ...disposition, ...original } })
+  await record(tx, { actor: caller.actor, type: 'alert.dismissed', subject: { kind: 'alert', id }, data: { ...disposition, ...original, ...ruleOf(alert) } })
 }
+
+/** What an entry says of the rule that the alert, and so a disposition of it, rested on. */
+const ruleOf = ({ rule }: AlertRow) => (rule === null ? {} : { rule })
 
 /** The number of the alert that a duplicate repeats. @throws AppProblem invalid unless it is another one that the caller may see */
 async function originalOf(reader: Reader, context: AppContext, caller: Caller, id: string, originalId: string): Promise<{ duplicateOf: number }> {
@@ -140,14 +143,15 @@ export async function escalateAlerts(
     escalated.map(alert => alert.id),
     incident,
   )
-  for (const { id, number, title } of escalated) {
+  for (const alert of escalated) {
+    const { id, number, title } = alert
     await acknowledgePagesAbout(tx, context, caller.actor, caller.personId, id)
     await record(tx, {
       actor: caller.actor,
       type: 'alert.escalated',
       subject: { kind: 'alert', id },
       within: incident.id,
-      data: { responsibility: disposition.responsibility, reason: disposition.reason, number, title, incidentNumber: incident.number },
+      data: { responsibility: disposition.responsibility, reason: disposition.reason, number, title, incidentNumber: incident.number, ...ruleOf(alert) },
     })
   }
   return escalated

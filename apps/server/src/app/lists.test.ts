@@ -1,4 +1,4 @@
-import { type RouteName, routes } from '@tocsin/api'
+import { type Incident, type RouteName, routes } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { patience } from '../../test/patience.ts'
 import { test, type World } from '../../test/world.ts'
@@ -108,6 +108,27 @@ describe('a list', () => {
       return { items: part.events, next: part.next }
     })
     expect(timeline.items.map(event => /\((\d+)\)$/.exec(event.text)?.[1])).toEqual(Array.from({ length: many }, (_, n) => String(n)))
+    await world.server.context.database.transaction(tx =>
+      recordAll(
+        tx,
+        Array.from({ length: 2 * many }, (_, n) => ({
+          actor: system,
+          type: 'note.written' as const,
+          subject: { kind: 'note' as const, id: newId() },
+          within: incidentId,
+          data: { markdown: `${n}` },
+        })),
+      ),
+    )
+    const incident = await ada.call('incident', { params: { id: incidentId } })
+    expect(incident.timeline, 'the latest part of many').toHaveLength(500)
+    const whole = await walk(cursor => ada.call('incidentTimeline', { params: { id: incidentId }, query: query(cursor) }))
+    expect(new Set(whole.items.map(({ id }) => id)).size).toBe(2 * many)
+    expect(incident.timeline).toEqual(whole.items.slice(0, 500).toReversed())
+    const older = await walk(cursor => ada.call('incidentTimeline', { params: { id: incidentId }, query: query(cursor ?? incident.timelineNext ?? '') }))
+    expect(older.items).toEqual(whole.items.slice(500))
+    const exported = (await (await ada.call.raw('exportIncident', { params: { id: incidentId } })).json()) as { document: { incident: Incident } }
+    expect(exported.document.incident.timeline, 'a document holds all of it').toHaveLength(2 * many)
     const entries = await walk(cursor => ada.call('journal', { query: query(cursor) }))
     expect(new Set(entries.items.map(entry => entry.id)).size).toBeGreaterThan(many)
 

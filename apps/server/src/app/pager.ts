@@ -30,7 +30,7 @@ export function openPagingModules(context: AppContext, conditions: ClosingCondit
     ...openAlerts(context),
     ...openIncidents(context, conditions, effects),
     ...openNotices(context, conditions, effects, audits),
-    ...openReviews(context, conditions),
+    ...openReviews(context, conditions, effects),
   ]
 }
 

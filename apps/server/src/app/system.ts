@@ -1,4 +1,5 @@
 import { channelName, openApiDocument, systemRoutes as routes } from '@tocsin/api'
+import { tellEvent } from '@tocsin/events'
 import { z } from 'zod'
 import { type AppContext, type Bindings, command, isSetUp, openQuery, openWorkflow, query, workflow } from '../access/index.ts'
 import { countQueue } from '../alerts/index.ts'
@@ -72,6 +73,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
           actor: entry.actor,
           type: entry.type,
           subject: entry.subject,
+          sentence: entry.fault ?? tellEvent(entry.type, { actor: entry.actor.name, at: entry.at, data: entry.data }).sentence,
           data: entry.data,
         })),
         next,

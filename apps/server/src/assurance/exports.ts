@@ -24,11 +24,7 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
     })
     return {
       document,
-      selection: await selectionOf(
-        tx,
-        id,
-        document.incident.alerts.map(alert => alert.id),
-      ),
+      selection: await selectionOf(tx, id, document.incident.alerts),
     }
   })
   const file = await whenSealed(context, selection, document, exportId)

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { z } from 'zod'
 import type { IncomingAlert } from '../alerts/index.ts'
+import { type Instant, instantAt } from '../kernel/clock.ts'
 import { shortened } from '../kernel/text.ts'
 
 const max = {
@@ -72,6 +74,12 @@ export class Fit {
     if (notes.length === 0) return kept
     return [kept, `Shortened when received: ${notes.join('; ')}${more > 0 ? `; and ${more} more` : ''}.`].filter(part => part).join('\n\n')
   }
+}
+
+/** A time of other software (ISO 8601, with or without a colon in its offset); undefined where it says none, as Go does by that of the year 1. */
+export function fitInstant(text: string | undefined): Instant | undefined {
+  const parsed = z.iso.datetime({ offset: true }).safeParse(text?.replace(/([+-]\d\d)(\d\d)$/, '$1:$2'))
+  return parsed.success ? instantAt(Date.parse(parsed.data)) : undefined
 }
 
 /** A deduplication key as it is kept: a long one ends with a digest of the whole, so that two stay two. */

@@ -63,14 +63,24 @@ describe('fromAlertmanager', () => {
   })
 
   test('ends the alert whose fingerprint is resolved, and no other', async ({ world }) => {
-    const { key, alerts, anybody } = await integration(world, 'alertmanager')
+    const { key, alerts, anybody, lead } = await integration(world, 'alertmanager')
     const send = (...all: Parameters<typeof payload>) => anybody('fromAlertmanager', { params: { key }, body: payload(...all) })
-    await send(firing('a1'), firing('a2'))
-    await anybody('fromAlertmanager', { params: { key }, body: { ...payload(), alerts: [{ ...firing('a1'), status: 'resolved' }] } })
+    await send({ ...firing('a1'), startsAt: '2026-11-23T09:59:58.123456789+02:00' }, firing('a2'), { ...firing('a3'), startsAt: 'yesterday' })
+    const ended = { ...firing('a1'), status: 'resolved' as const, endsAt: '2026-11-23T08:00:01Z' }
+    const unsaid = { ...firing('a3'), status: 'resolved' as const, endsAt: '0001-01-01T00:00:00Z' }
+    await anybody('fromAlertmanager', { params: { key }, body: { ...payload(), alerts: [ended, unsaid] } })
     await world.settle()
+    // When it happened is what the source says, where it says it in a way that can be read.
+    const occurred = async (type: string) =>
+      (await lead.call('journal', { query: { limit: 200 } })).items
+        .filter(entry => entry.type === type)
+        .map(({ data }) => (data as { occurredAt?: string }).occurredAt)
+    expect((await occurred('alert.received')).toSorted()).toEqual(['2026-11-23T07:59:58.123Z', '2026-11-23T08:00:00.000Z', undefined])
+    expect((await occurred('alert.resolved-by-source')).toSorted()).toEqual(['2026-11-23T08:00:01.000Z', undefined])
     expect((await alerts()).map(({ dedupKey, status }) => [dedupKey, status]).toSorted()).toEqual([
       ['a1', 'resolved'],
       ['a2', 'open'],
+      ['a3', 'resolved'],
     ])
   })
 
@@ -161,13 +171,18 @@ describe('PagerDuty’s Events API', () => {
   })
 
   test('fromPagerDutyIntegration takes each severity for what it means', async ({ world }) => {
-    const { key, alerts, anybody, service } = await integration(world, 'pagerduty')
+    const { key, alerts, anybody, service, lead } = await integration(world, 'pagerduty')
     const expected = { critical: 'critical', error: 'high', warning: 'medium', info: 'info' } as const
     for (const severity of ['critical', 'error', 'warning', 'info'] as const)
       await anybody('fromPagerDutyIntegration', { params: { key }, body: trigger(severity, severity) })
     const received = await alerts()
     expect(Object.fromEntries(received.map(({ dedupKey, severity }) => [dedupKey, severity]))).toEqual(expected)
     expect(received.every(alert => alert.service?.id === service.id)).toBe(true)
+    const { payload, ...event } = trigger('info', 'dated')
+    for (const timestamp of ['2026-11-23T07:00:00.000+0000', '2026-11-23T08:01:00+01:00', 'Monday'])
+      await anybody('fromPagerDutyIntegration', { params: { key }, body: { ...event, payload: { ...payload, timestamp } } })
+    const said = (await lead.call('journal', {})).items.filter(({ type }) => type === 'alert.received' || type === 'alert.repeated').slice(0, 3)
+    expect(said.map(({ data }) => (data as { occurredAt?: string }).occurredAt)).toEqual([undefined, '2026-11-23T07:01:00.000Z', '2026-11-23T07:00:00.000Z'])
   })
 
   test('a warning pages nobody where pages begin at high, and an error does', async ({ world }) => {

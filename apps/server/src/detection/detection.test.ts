@@ -73,7 +73,9 @@ describe('from an event to an alert', () => {
     primary.expectPage(/Who am I/)
     const entries = (await lead.call('journal', { query: { limit: 200 } })).items
     const basis = { version: 1, sha256: createHash('sha256').update(whoami).digest('hex') }
-    expect(entries.find(entry => entry.type === 'alert.received')?.data, 'the text of the rule that matched').toMatchObject({ rule: basis })
+    expect(entries.find(entry => entry.type === 'alert.received')?.data, 'the text of the rule that matched').toMatchObject({
+      ...{ rule: basis, occurredAt: '2026-11-23T07:59:58.100Z' },
+    })
     expect(entries.find(entry => entry.type === 'detection-rule.added')?.data).toMatchObject(basis)
     const matches = await lead.call('alertMatches', { params: { id: items[0]?.id ?? '' } })
     expect(matches).toMatchObject([{ at: '2026-11-23T07:59:58.100Z', fields: { Image: ['C:\\Windows\\System32\\whoami.exe'] }, source: 'Windows' }, {}])
@@ -81,7 +83,16 @@ describe('from an event to an alert', () => {
     expect(rule).toMatchObject({ matches: 2, lastMatchAt: world.now })
     await post(`${url}/events`, lines(sysmon({ Image: 'C:\\whoami.exe', User: 'corp\\eve' })))
     await matched(world)
-    expect((await lead.call('alerts', {})).items.length, 'another user is another alert').toBe(2)
+    const [eve, bob] = (await lead.call('alerts', {})).items
+    expect(bob?.id, 'another user is another alert').toBe(items[0]?.id)
+    // What is decided about an alert rests on the rule that raised it, also when that is another one now.
+    const [added] = (await lead.call('detectionRules', { query: { search: 'who am' } })).items
+    await lead.call('changeDetectionRule', { params: { id: added?.id ?? '' }, body: { text: whoami.replace('level: high', 'level: low'), version: 1 } })
+    const judged = { responsibility: 'us', reason: 'An exercise.' } as const
+    await lead.call('dismissAlert', { params: { id: bob?.id ?? '' }, body: { ...judged, value: 'benign-true-positive' } })
+    await lead.call('escalateAlert', { params: { id: eve?.id ?? '' }, body: judged })
+    const dispositions = (await lead.call('journal', { query: { limit: 200 } })).items.filter(({ type }) => /^alert\.(dismissed|escalated)$/.test(type))
+    expect(dispositions.map(({ data }) => data)).toMatchObject([{ rule: basis }, { rule: basis }])
   })
 
   test('an exception made from an alert is a filter with reason, author and end', async ({ world }) => {
@@ -99,6 +110,8 @@ describe('from an event to an alert', () => {
       body: { field: 'Image', value: 'C:\\it*?\\whoami.exe', reason: 'The build asks.', expiresAt: '2026-11-24T08:00:00Z' },
     })
     expect(exception).toMatchObject({ kind: 'filter', origin: 'exception', changedBy: 'Lea Lead', expiresAt: '2026-11-24T08:00:00.000Z' })
+    const recorded = (await lead.call('journal', {})).items.find(({ subject }) => subject.id === exception.id)
+    expect(recorded?.data).toMatchObject({ origin: 'exception', expiresAt: '2026-11-24T08:00:00.000Z' })
     await rulesActive(world)
     await post(`${url}/events`, lines(event('build2'), sysmon({ Computer: 'ws9', Image: 'C:\\itXX\\whoami.exe' })))
     await matched(world)
@@ -198,9 +211,11 @@ describe('from an event to an alert', () => {
     const odd = ['\0', '\ud83d', `${'x'.repeat(3_999)}\u{1f600}`, `${'y'.repeat(290)}\u{1f600}\u{1f600}`].map((text, i) =>
       sysmon({ Computer: `h${i}`, User: text, Image: `${text}\\whoami.exe`, CommandLine: text }),
     )
-    await post(`${url}/events`, lines(...odd, sysmon({ Computer: 'plain', Image: '\\whoami.exe' })))
+    // Years that neither the database nor an entry has.
+    const ages = ['0000-01-01T00:00:00Z', '9999-12-31T23:59:59-05:00'].map(UtcTime => sysmon({ Computer: UtcTime, Image: '\\whoami.exe', UtcTime }))
+    await post(`${url}/events`, lines(...odd, ...ages, sysmon({ Computer: 'plain', Image: '\\whoami.exe' })))
     await matched(world)
-    expect((await lead.call('alerts', {})).items.length).toBe(5)
+    expect((await lead.call('alerts', {})).items.length).toBe(7)
     expect((await lead.call('deadLetters')).items).toEqual([])
   })
 
@@ -440,6 +455,14 @@ describe('shippers', () => {
     expect((await lead.call('alerts', { query: { view: 'all' } })).items).toMatchObject([{ status: 'resolved' }])
     await world.advance({ minutes: 31 })
     expect((await lead.call('alerts', {})).items, 'and again').toMatchObject([{ title: 'No events from Windows for 30 minutes' }])
+    const [added] = await lead.call('logSources')
+    const turns = (await lead.call('journal', { query: { limit: 200 } })).items.filter(({ type }) => type.startsWith('source.'))
+    const subject = { kind: 'log-source', id: added?.id }
+    expect(turns, 'each turn is on record').toMatchObject([
+      { type: 'source.silent', subject, data: { name: 'Windows', gapMinutes: 30, lastSeenAt: '2026-11-23T08:30:00.000Z' } },
+      { type: 'source.heard', subject, data: { name: 'Windows', seenAt: '2026-11-23T08:30:00.000Z' } },
+      { type: 'source.silent', subject, data: { name: 'Windows', gapMinutes: 30, lastSeenAt: null } },
+    ])
   })
 
   test('a source is not silent for the time in which no server ran', async ({ world }) => {

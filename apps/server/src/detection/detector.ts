@@ -5,6 +5,7 @@ import { asc, eq, inArray, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import { receiveAlerts } from '../alerts/index.ts'
 import { system } from '../journal/index.ts'
+import { instantAt } from '../kernel/clock.ts'
 import { isUnavailable, type Tx } from '../kernel/database.ts'
 import type { Finding as Health } from '../kernel/finding.ts'
 import { newId } from '../kernel/ids.ts'
@@ -447,7 +448,7 @@ export class Detector {
               alertId,
               ruleId: armed.rows.get(ruleId)?.id ?? null,
               sourceId: batch.sourceId,
-              at: new Date(match.at ?? Date.parse(batch.receivedAt)).toISOString(),
+              at: instantAt(match.at) ?? batch.receivedAt,
               fields: Object.fromEntries(
                 Object.entries({ ...match.fields, ...group }).map(([field, value]) => [storable(field), [value].flat().map(text => storable(text, 4_000))]),
               ),

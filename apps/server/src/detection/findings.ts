@@ -3,6 +3,7 @@ import type { CorrelationMatch, FieldMapping, FoundMatch, IndicatorKind } from '
 import { EventView } from '@tocsin/sigma'
 import { sql } from 'drizzle-orm'
 import type { IncomingAlert } from '../alerts/index.ts'
+import { instantAt } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { storable } from '../kernel/text.ts'
 import { entityOf, observablesOf } from './observables.ts'
@@ -44,6 +45,7 @@ export function alertOf(
     // The same rule on the same entity is one alert with a count, for as long as its window.
     dedupKey: storable(`${rule.id} ${window} ${entity}`, 300),
     source: 'detection',
+    occurredAt: instantAt(match.at),
     ...(active && { rule: { id: active.id, version: active.version, sha256: active.sha256 } }),
     labels:
       indicator === undefined

@@ -103,7 +103,7 @@ export async function createRule(tx: Tx, actor: Actor, text: string, origin: Ori
     actor,
     type: 'detection-rule.added',
     subject: { kind: 'detection-rule', id },
-    data: { title: parsed.title, ruleId, version: 1, sha256: sha256(text), origin },
+    data: { title: parsed.title, ruleId, version: 1, sha256: sha256(text), origin, expiresAt: expiresAt ?? undefined },
   })
   return readRule(tx, id)
 }

@@ -108,7 +108,7 @@ const scope = 'log source'
 export const watchJob = defineJob({ kind: 'detection.watch-log-sources', lane: housekeepingLane, data: z.object({}) })
 
 /**
- * Raises an alert for each source that has been silent for as long as it may, and resolves it when the source sends events again. Looks
+ * Raises an alert for each source that has been silent for as long as it may, and resolves it when the source sends events again; each turn is on record. Looks
  * again when the next one may fall silent.
  */
 export async function watchSources(tx: Tx, context: AppContext): Promise<void> {
@@ -129,10 +129,13 @@ export async function watchSources(tx: Tx, context: AppContext): Promise<void> {
     if (!isSilent) upcoming.push(silentAt)
     if (isSilent === row.isSilent) continue
     await tx.db.update(logSources).set({ isSilent }).where(eq(logSources.id, row.id))
+    const entry = { actor: system, subject: { kind: 'log-source', id: row.id } } as const
     if (!isSilent) {
+      await record(tx, { ...entry, type: 'source.heard', data: { name: row.name, seenAt: heardAt } })
       await resolveBySource(tx, context, system, scope, [row.id])
       continue
     }
+    await record(tx, { ...entry, type: 'source.silent', data: { name: row.name, gapMinutes: row.gapMinutes ?? 0, lastSeenAt: row.lastSeenAt } })
     await receiveAlerts(tx, context, system, scope, [
       {
         title: `No events from ${row.name} for ${Math.floor((Date.parse(tx.now) - Date.parse(heardAt)) / 60_000)} minutes`,

@@ -11,6 +11,7 @@ import { definitionOf } from './classes.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { assessSeverity, criteriaVersion } from './severity.ts'
 import { incidentMembers, incidents } from './tables.ts'
+import type { DeclarationEffects } from './transitions.ts'
 
 interface Facts {
   readonly version: number
@@ -37,12 +38,12 @@ function changed(facts: Omit<Facts, 'version'>, incident: IncidentRow, input: Fa
 }
 
 /** Changes what is known about an incident. Saving what is known already changes nothing. */
-export async function changeIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: Facts): Promise<void> {
+export async function changeIncident(tx: Tx, context: AppContext, effects: DeclarationEffects, caller: Caller, id: string, input: Facts): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   const change = changed(input, incident, input)
   if (Object.keys(change).length === 0) return
-  await saveIncident(tx, incident, change)
+  const saved = await saveIncident(tx, incident, change)
   // Whoever hides an incident must still see it.
   if (change.isRestricted === true) await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
   if (change.isRestricted !== undefined) await markRecords(tx, [id], { isRestricted: change.isRestricted })
@@ -54,6 +55,7 @@ export async function changeIncident(tx: Tx, context: AppContext, caller: Caller
     within: id,
     data: { ...change, before: changed(incident, incident, input) },
   })
+  if (change.dataTouched !== undefined) await effects.follow(tx, saved)
 }
 
 /** Sets the severity criteria: the severity is calculated from them, with the reason. */
@@ -82,6 +84,7 @@ export async function assessIncident(
 export async function classifyIncident(
   tx: Tx,
   context: AppContext,
+  effects: DeclarationEffects,
   caller: Caller,
   id: string,
   input: { version: number; class: IncidentClass; reason: string },
@@ -89,7 +92,7 @@ export async function classifyIncident(
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   if (incident.declaredAt !== null && input.class === 'suspected') throw conflict('A declared incident cannot be classified as suspected.')
-  await saveIncident(tx, incident, { class: input.class })
+  const saved = await saveIncident(tx, incident, { class: input.class })
   await record(tx, {
     actor: caller.actor,
     type: 'incident.classified',
@@ -97,6 +100,7 @@ export async function classifyIncident(
     within: id,
     data: { from: incident.class, class: input.class, reason: input.reason, definition: await definitionOf(tx, input.class) },
   })
+  await effects.follow(tx, saved)
 }
 
 const roleColumns = { lead: 'leadId', owner: 'ownerId', communications: 'communicationsId', executive: 'executiveId' } as const

@@ -56,6 +56,7 @@ describe('a restricted incident', () => {
     const params = { id: incident.id }
     for (const look of [
       () => outsider.call('incident', { params }),
+      () => outsider.call('incidentTimeline', { params }),
       () => outsider.call('alert', { params: { id: alert.id } }),
       () => outsider.call('review', { params }),
       () => outsider.call('addNote', { params, body: { markdown: 'x' } }),
@@ -85,6 +86,9 @@ describe('a restricted incident', () => {
     await world.advance({ minutes: 16 })
     await administrator.call('incident', { params })
     expect(await reads()).toHaveLength(2)
+    await world.advance({ minutes: 16 })
+    await administrator.call('incidentTimeline', { params })
+    expect(await reads(), 'its timeline alone, too').toHaveLength(3)
   })
 })
 

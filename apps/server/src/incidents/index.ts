@@ -15,6 +15,7 @@ import { makeParent } from './parent.ts'
 import { listIncidents, readIncident } from './read.ts'
 import { setAffectedCustomers, setAffectedServices } from './scope.ts'
 import { addTask, approveTask, changeTask } from './tasks.ts'
+import { listTimeline } from './timeline.ts'
 import {
   type ClosingConditions,
   closeIncident,
@@ -29,10 +30,10 @@ import { defineWorkload } from './workload.ts'
 
 export { findIncident, type IncidentRow, lockOpenIncident } from './incident.ts'
 export { renderMarkdown } from './markdown.ts'
-export { countOpenIncidents, readIncident, selectionOf } from './read.ts'
+export { countOpenIncidents, readIncident } from './read.ts'
 export { pageLead } from './scope.ts'
 export { incidentCustomers, incidents } from './tables.ts'
-export { timelineOf } from './timeline.ts'
+export { selectionOf, wholeTimeline } from './timeline.ts'
 export { ClosingConditions, DeclarationEffects } from './transitions.ts'
 
 /** Reading a restricted incident is recorded: once a quarter of an hour, because an open page reads again with every change. */
@@ -41,7 +42,7 @@ async function recordRead(tx: Tx, caller: Caller, id: string): Promise<void> {
   if (!(await wasRecorded(tx, { ...entry, since: addMinutes(tx.now, -15) }))) await record(tx, { ...entry, within: id })
 }
 
-/** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared or its customers change. */
+/** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared, or what they look at changes. */
 export function openIncidents(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {
   defineVisibility(context)
   defineWorkload(context)
@@ -65,13 +66,22 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       if (incident.isRestricted) await recordRead(tx, caller, params.id)
       return incident
     }),
+    command(routes.incidentTimeline, async (tx, { caller, params, query }) => {
+      const { incident, page } = await listTimeline(tx, context, caller, params.id, query)
+      if (incident.isRestricted) await recordRead(tx, caller, params.id)
+      return page
+    }),
     command(routes.openIncident, async (tx, { caller, body }) => read(tx, caller, await openIncident(tx, context, caller, body))),
     command(routes.escalateAlert, async (tx, { caller, params, body }) =>
       read(tx, caller, await escalateAlert(tx, context, caller, await readAlert(tx, context, caller, params.id), body)),
     ),
-    command(routes.changeIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, changeIncident(tx, context, caller, params.id, body))),
+    command(routes.changeIncident, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, changeIncident(tx, context, effects, caller, params.id, body)),
+    ),
     command(routes.assessSeverity, (tx, { caller, params, body }) => after(tx, caller, params.id, assessIncident(tx, context, caller, params.id, body))),
-    command(routes.classifyIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, classifyIncident(tx, context, caller, params.id, body))),
+    command(routes.classifyIncident, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, classifyIncident(tx, context, effects, caller, params.id, body)),
+    ),
     command(routes.makeParent, (tx, { caller, params, body }) => after(tx, caller, params.id, makeParent(tx, context, caller, params.id, body))),
     command(routes.assignRole, (tx, { caller, params, body }) => after(tx, caller, params.id, assignRole(tx, context, caller, params.id, params.role, body))),
     command(routes.setMembers, (tx, { caller, params, body }) => after(tx, caller, params.id, setMembers(tx, context, caller, params.id, body))),

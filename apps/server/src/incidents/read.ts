@@ -4,16 +4,14 @@ import { z } from 'zod'
 import { type AppContext, people, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { customers, services } from '../directory/index.ts'
-import { readEntries, type Selection } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
-import { pages } from '../paging/index.ts'
 import { findIncident, type IncidentRow, stateOf } from './incident.ts'
 import { blockers, destination, possibleTransitions } from './lifecycle.ts'
 import { renderMarkdown } from './markdown.ts'
 import { childrenOf, parentOf } from './parent.ts'
 import { incidentCustomers, incidentMembers, incidentServices, incidents, notes, tasks } from './tables.ts'
-import { timelineOf } from './timeline.ts'
+import { latestOfTimeline } from './timeline.ts'
 import type { ClosingConditions } from './transitions.ts'
 
 type Names = ReadonlyMap<string, string>
@@ -84,19 +82,10 @@ export async function countOpenIncidents(reader: Reader, context: AppContext, vi
   return found?.n ?? 0
 }
 
-/** Which journal entries make up the timeline of an incident: its own, and those of its alerts and their pages from before it was opened. */
-export async function selectionOf(reader: Reader, incidentId: string, alertIds: readonly string[]): Promise<Selection> {
-  const paged =
-    alertIds.length === 0
-      ? []
-      : await reader.db
-          .select({ id: pages.id })
-          .from(pages)
-          .where(inArray(pages.subjectId, [...alertIds]))
-  return { within: incidentId, subjects: [...alertIds, ...paged.map(page => page.id)] }
-}
+/** Entries of its timeline that an incident is read with. */
+const maxTimeline = 500
 
-/** One incident with everything about it. */
+/** One incident with everything about it: of its timeline the latest part. */
 export async function readIncident(reader: Reader, context: AppContext, conditions: ClosingConditions, viewer: Viewer, id: string): Promise<Incident> {
   const incident = await findIncident(reader, context, viewer, id)
   const alerts = await alertsOfIncident(reader, context, viewer, id)
@@ -115,14 +104,7 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
   const members = await reader.db.select({ id: incidentMembers.personId }).from(incidentMembers).where(eq(incidentMembers.incidentId, id))
   const taskRows = await reader.db.select().from(tasks).where(eq(tasks.incidentId, id)).orderBy(asc(tasks.id))
   const noteRows = await reader.db.select().from(notes).where(eq(notes.incidentId, id)).orderBy(asc(notes.id))
-  const entries = await readEntries(
-    reader,
-    await selectionOf(
-      reader,
-      id,
-      alerts.map(alert => alert.id),
-    ),
-  )
+  const latest = await latestOfTimeline(reader, id, alerts, { limit: maxTimeline })
   const names = await namesOf(reader, [
     incident.leadId,
     incident.ownerId,
@@ -171,7 +153,8 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
     alerts,
     parent: await parentOf(reader, context, viewer, incident),
     children: await childrenOf(reader, context, viewer, id),
-    timeline: timelineOf(entries),
+    timeline: latest.items.toReversed(),
+    timelineNext: latest.next,
     nextActions: await nextActionsOf(reader, conditions, incident),
   }
 }

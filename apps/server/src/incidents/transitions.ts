@@ -27,8 +27,8 @@ export class ClosingConditions {
 }
 
 /**
- * What other modules do in the transaction in which an incident is declared, or in which its customers change: what a law or a contract depends on must not
- * wait for anybody. They are in higher layers and register here.
+ * What other modules do in the transaction in which an incident is declared, or in which its class, its customers or the data that it touched change: what a law
+ * or a contract depends on must not wait for anybody. They are in higher layers and register here.
  */
 type DeclarationEffect = (tx: Tx, incident: IncidentRow) => Promise<void>
 export class DeclarationEffects {

@@ -10,6 +10,7 @@ export {
   entryWithin,
   lastDoneByPeople,
   latestEntries,
+  latestOfSelection,
   type NewEntry,
   readEntries,
   readEntriesAbout,

@@ -179,6 +179,21 @@ export async function readEntries(reader: Reader, selection: Selection): Promise
   return rows.map(toEntry)
 }
 
+/** The latest entries of a selection, newest first, and the number of each to go on from; those below `before` where it is given. */
+export async function latestOfSelection(
+  reader: Reader,
+  selection: Selection,
+  { limit, before }: { limit: number; before: number | undefined },
+): Promise<{ entry: Entry; seq: number }[]> {
+  const rows = await reader.db
+    .select()
+    .from(journal)
+    .where(and(selectionCondition(selection), before === undefined ? undefined : lt(journal.seq, before)))
+    .orderBy(desc(journal.seq))
+    .limit(limit)
+  return rows.map(row => ({ entry: toEntry(row), seq: row.seq }))
+}
+
 /** Entries about one subject above a number, oldest first, and the number of each to go on from. */
 export async function readEntriesAbout(
   reader: Reader,

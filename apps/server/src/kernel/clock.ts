@@ -34,6 +34,11 @@ export function addMinutes(instant: Instant, minutes: number): Instant {
   return addSeconds(instant, minutes * 60)
 }
 
+/** Milliseconds since 1970 that somebody else says, as an instant; undefined for none, and for a time before 1970 or after the year 9999. */
+export function instantAt(milliseconds: number | undefined): Instant | undefined {
+  return milliseconds !== undefined && milliseconds >= 0 && milliseconds < 253_402_300_800_000 ? new Date(milliseconds).toISOString() : undefined
+}
+
 export function addSeconds(instant: Instant, seconds: number): Instant {
   return new Date(Date.parse(instant) + seconds * 1_000).toISOString()
 }

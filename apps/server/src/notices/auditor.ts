@@ -12,7 +12,7 @@ import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { scheduleAll } from '../kernel/jobs/schedule.ts'
 import { jobs } from '../kernel/tables.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
-import { followIncident, morningOf, scheduleWarnings } from './obligations.ts'
+import { followIncident, isUnrecordedMiss, morningOf, recordMissed, scheduleWarnings } from './obligations.ts'
 import { notices, obligations } from './tables.ts'
 import { communicationJob, communicationKey, reviewJob, reviewKey, warnKey } from './timers.ts'
 
@@ -25,7 +25,7 @@ const maxRepaired = 200
 
 interface Repair {
   readonly incidentId: string
-  readonly what: 'obligation' | 'deadline' | 'warning' | 'late warning' | 'review' | 'announced update'
+  readonly what: 'obligation' | 'deadline' | 'warning' | 'late warning' | 'missed deadline' | 'review' | 'announced update'
   readonly count: number
 }
 
@@ -38,13 +38,14 @@ export const auditCounter = defineCounter({
 
 /**
  * Once a minute: every affected customer of a declared incident has an obligation whose clock runs and is due when its contract says, every running one
- * has its next warning, every decision its day of review, every announced update its reminder. What is missing is repaired and reported to the administrators: it should not have been possible.
+ * has its next warning, every missed deadline its entry, every decision its day of review, every announced update its reminder. What is missing is repaired and reported to the administrators: it should not have been possible.
  */
 export async function auditObligations(tx: Tx, context: AppContext, counter: AuditCounter): Promise<void> {
   const repairs = [
     ...(await repairObligations(tx)),
     ...(await repairDeadlines(tx)),
     ...(await repairWarnings(tx, context)),
+    ...(await repairMissed(tx)),
     ...(await repairReviews(tx)),
     ...(await repairAnnouncedUpdates(tx)),
   ]
@@ -161,6 +162,19 @@ async function repairWarnings(tx: Tx, context: AppContext): Promise<Repair[]> {
         'Their jobs are due and have not succeeded, so the incident leads are not paged about customers who are not notified. See the log for the error.',
     })
   return repairs
+}
+
+/** A deadline that passed a while ago is on record as missed, unless its job is about to do that. */
+async function repairMissed(tx: Tx): Promise<Repair[]> {
+  const job = sql`select 1 from ${jobs}
+    where ${jobs.key} = 'deadline:' || ${obligations.incidentId}::text || ':' || ${obligations.hours}::text and ${jobs.runAt} < ${addSeconds(tx.now, lateSeconds)}`
+  const unrecorded = tx.db
+    .select({ id: obligations.id })
+    .from(obligations)
+    .where(and(isUnrecordedMiss(addSeconds(tx.now, -lateSeconds)), sql`not exists (${job})`))
+    .limit(maxRepaired)
+    .for('update', { skipLocked: true })
+  return counted('missed deadline', await recordMissed(tx, inArray(obligations.id, unrecorded)))
 }
 
 async function repairReviews(tx: Tx): Promise<Repair[]> {

@@ -9,7 +9,7 @@ import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/problems.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { lockObligation } from './notices.ts'
-import { morningOf, type ObligationRow, resolveWarnings, warnAnew } from './obligations.ts'
+import { morningOf, type ObligationRow, recordMissed, resolveWarnings, warnAnew } from './obligations.ts'
 import { notices, obligations } from './tables.ts'
 import { reviewJob, reviewKey, reviewTopic } from './timers.ts'
 
@@ -89,6 +89,8 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
   if (decision.reviewOn < tx.now.slice(0, 10)) throw conflict('The review date has passed. Propose the decision again with a new date.')
   if (obligation.decisionById === caller.personId) throw forbidden('A decision must be approved by somebody other than the person who proposed it.')
   if (incident.executiveId !== caller.personId && !includesRole(caller.role, 'lead')) throw forbidden('Only the executive sponsor or a lead can approve this.')
+  // A waiver does not undo a deadline that has passed.
+  await recordMissed(tx, eq(obligations.id, obligationId))
   await tx.db
     .update(obligations)
     .set({ decisionApprovedById: caller.personId, state: obligation.decisionKind === 'defer' ? 'deferred' : 'waived', version: obligation.version + 1 })

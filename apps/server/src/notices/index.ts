@@ -1,4 +1,5 @@
 import { noticeRoutes as routes } from '@tocsin/api'
+import { eq } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, query } from '../access/index.ts'
 import type { ClosingConditions, DeclarationEffects } from '../incidents/index.ts'
 import type { Tx } from '../kernel/database.ts'
@@ -6,8 +7,9 @@ import type { Audits } from '../paging/index.ts'
 import { auditCounter, auditObligations, watchdogJob } from './auditor.ts'
 import { approveDecision, proposeDecision, reviewDecision, withdrawDecision } from './decisions.ts'
 import { approveNotice, changeNotice, draftNotice, remindOfCommunication, sendNotice, settleDelivery } from './notices.ts'
-import { followIncident, listObligations, openObligations, readObligation, warn } from './obligations.ts'
-import { communicationJob, reviewJob, warnJob } from './timers.ts'
+import { followIncident, listObligations, openObligations, readObligation, recordMissed, warn } from './obligations.ts'
+import { obligations } from './tables.ts'
+import { communicationJob, deadlineJob, reviewJob, warnJob } from './timers.ts'
 
 export { countObligations, obligationsOf } from './obligations.ts'
 
@@ -18,6 +20,11 @@ export function openNotices(context: AppContext, conditions: ClosingConditions, 
   audits.add(watchdogJob)
   context.jobs.register(watchdogJob, { run: tx => auditObligations(tx, context, counter) })
   context.jobs.register(warnJob, { run: (tx, { incidentId, afterHours }) => warn(tx, context, incidentId, afterHours) })
+  context.jobs.register(deadlineJob, {
+    run: async (tx, { incidentId }) => {
+      await recordMissed(tx, eq(obligations.incidentId, incidentId))
+    },
+  })
   context.jobs.register(communicationJob, { run: (tx, { noticeId }) => remindOfCommunication(tx, context, noticeId) })
   context.jobs.register(reviewJob, { run: (tx, { obligationId }) => reviewDecision(tx, context, obligationId) })
   context.messenger.onDelivery('notice', async (tx, deliveries) => {

@@ -13,7 +13,7 @@ import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/probl
 import { readSetting } from '../kernel/settings.ts'
 import { messages } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
-import { type ObligationRow, resolveWarnings } from './obligations.ts'
+import { type ObligationRow, recordMissed, resolveWarnings } from './obligations.ts'
 import { notices, obligations } from './tables.ts'
 import { type NoticeText, textOf } from './text.ts'
 import { communicationJob, communicationKey, communicationTopic, reviewKey, reviewTopic } from './timers.ts'
@@ -197,6 +197,8 @@ export async function settleDelivery(tx: Tx, context: AppContext, delivery: Deli
 }
 
 async function markNotified(tx: Tx, context: AppContext, obligation: ObligationRow, customer: string): Promise<void> {
+  // Its job may be a moment late: what is notified after the deadline has missed it.
+  await recordMissed(tx, eq(obligations.id, obligation.id))
   await tx.db
     .update(obligations)
     .set({ state: 'notified', notifiedAt: tx.now, version: obligation.version + 1 })

@@ -294,6 +294,22 @@ describe('the obligations of an incident', () => {
 describe('the auditor of obligations', () => {
   test.override({ options: { withAuditor: true } })
 
+  test('puts a missed deadline on record whose job is lost, and leaves one to its job that is late with the server', async ({ world }) => {
+    const ada = await world.person('administrator', 'Ada')
+    const { declare, entries } = await ready(world)
+    await declare()
+    world.jump({ hours: 73 })
+    await world.settle()
+    expect(await entries('obligation.missed')).toMatchObject([{ subject: { kind: 'obligation' }, data: { customer: 'Globex', state: 'due' } }])
+    expect(await entries('obligation.repaired')).toEqual([])
+    const { db } = world.server.context.database.reader()
+    await db.update(obligationRows).set({ missedDueAt: null })
+    await world.advance({ minutes: 2 })
+    expect(await entries('obligation.missed')).toHaveLength(2)
+    expect((await entries('obligation.repaired')).map(({ data }) => data)).toEqual([{ what: 'missed deadline', count: 1 }])
+    ada.expectPage(/repaired notification deadlines of incident 1/)
+  })
+
   test('repairs an obligation, a warning and a review that are missing, puts it on record and pages the administrators', {
     timeout: 60_000 * patience,
   }, async ({ world }) => {

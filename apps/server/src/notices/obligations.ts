@@ -2,14 +2,14 @@ import type { Obligation } from '@tocsin/api'
 import { addHours, customerClock, schedule as scheduleOf, timing } from '@tocsin/deadlines'
 import { when } from '@tocsin/events'
 import { digest } from '@tocsin/merkle'
-import { and, asc, count, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, eq, inArray, lt, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, people, type Viewer } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { type IncidentRow, incidentCustomers, incidents, pageLead } from '../incidents/index.ts'
 import { recordAll, system } from '../journal/index.ts'
-import type { Instant } from '../kernel/clock.ts'
+import { addSeconds, type Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { scheduleAll } from '../kernel/jobs/schedule.ts'
@@ -18,7 +18,7 @@ import { messages } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { notices, obligations } from './tables.ts'
 import { textOf } from './text.ts'
-import { warnJob, warnKey, warnTopic } from './timers.ts'
+import { deadlineJob, deadlineKey, warnJob, warnKey, warnTopic } from './timers.ts'
 
 export type ObligationRow = typeof obligations.$inferSelect
 
@@ -109,9 +109,55 @@ async function startClocks(tx: Tx, incidentId: string, declaredAt: Instant, affe
       },
     })),
   )
-  const warnings = [...new Set(started.rows.map(({ hours }) => hours))].flatMap(hours => warningsLeft(hours, declaredAt, tx.now))
-  await scheduleWarnings(tx, incidentId, warnings)
+  const given = [...new Set(started.rows.map(({ hours }) => hours))]
+  await scheduleWarnings(
+    tx,
+    incidentId,
+    given.flatMap(hours => warningsLeft(hours, declaredAt, tx.now)),
+  )
+  await scheduleAll(
+    tx,
+    given.map(hours => ({ kind: deadlineJob, key: deadlineKey(incidentId, hours), runAt: lateFrom(hours, declaredAt), data: { incidentId } })),
+  )
 }
+
+/** The first moment at which a notification is late: a notice at its very deadline is on time. */
+const lateFrom = (hours: number, startedAt: Instant) => addSeconds(scheduleOf(customerClock(hours), startedAt).dueAt, 0.001)
+
+/**
+ * Puts deadlines on record that have passed without a notice, each once: one that is moved can be missed anew. What was notified or waived in time is not
+ * missed; a deferral does not move the deadline, and the entry names it.
+ * @param which of the obligations
+ */
+export async function recordMissed(tx: Tx, which: SQL): Promise<{ incidentId: string }[]> {
+  const { id, incidentId, customerId, state, dueAt, hours } = obligations
+  const missed = await tx.db
+    .update(obligations)
+    .set({ missedDueAt: sql`${dueAt}` })
+    .where(and(which, isUnrecordedMiss(tx.now)))
+    .returning({ id, incidentId, customerId, state, dueAt, hours })
+  const customerIds = [...new Set(missed.map(each => each.customerId))]
+  const named =
+    missed.length === 0 ? [] : await tx.db.select({ id: customers.id, name: customers.name }).from(customers).where(inArray(customers.id, customerIds))
+  const names = new Map(named.map(customer => [customer.id, customer.name]))
+  await recordAll(
+    tx,
+    missed.flatMap(({ dueAt: due, ...each }) =>
+      due === null || (each.state !== 'due' && each.state !== 'deferred')
+        ? []
+        : [
+            {
+              ...{ actor: system, type: 'obligation.missed' as const, subject: { kind: 'obligation' as const, id: each.id }, within: each.incidentId },
+              data: { customer: names.get(each.customerId) ?? '', customerId: each.customerId, dueAt: due, hours: each.hours, state: each.state },
+            },
+          ],
+    ),
+  )
+  return missed
+}
+
+/** Open obligations whose deadline passed before `at` and is not on record as missed. */
+export const isUnrecordedMiss = (at: Instant) => and(isOpen, lt(obligations.dueAt, at), sql`${obligations.missedDueAt} is distinct from ${obligations.dueAt}`)
 
 /** The warnings of a clock that runs from now on: those that lie ahead, and of those that are past already only the last, which is given at once. */
 function warningsLeft(hours: number, startedAt: Instant, now: Instant): Warning[] {

@@ -22,6 +22,8 @@ export const obligations = table(
     hours: integer('hours').notNull(),
     startedAt: instant('started_at'),
     dueAt: instant('due_at'),
+    /** The deadline that is on record as missed. */
+    missedDueAt: instant('missed_due_at'),
     notifiedAt: instant('notified_at'),
     decisionKind: choice('decision_kind', ['defer', 'waive']),
     decisionReasonCategory: choice('decision_reason_category', reasonCategories),

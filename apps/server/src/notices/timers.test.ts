@@ -1,8 +1,11 @@
 import { eq } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { type Person, test, type World } from '../../test/world.ts'
+import { journal } from '../journal/tables.ts'
 import { jobs } from '../kernel/tables.ts'
-import { reviewJob } from './timers.ts'
+import { recordMissed } from './obligations.ts'
+import { obligations } from './tables.ts'
+import { deadlineJob, reviewJob } from './timers.ts'
 
 const criteria = {
   privacy: 'confirmed',
@@ -141,6 +144,86 @@ test('an obligation that is due again after its warnings is warned about at once
   await lead.call('withdrawDecision', { params: { id } })
   await world.settle()
   expect(pagesAbout(world, primary, 'Globex')).toEqual([])
+})
+
+/** A declared incident with customers to notify, to defer and to waive. */
+async function notifying(world: World, ...names: string[]) {
+  const incident = await declared(world)
+  const { primary, lead, params, list, obligation } = incident
+  await list(...names)
+  const approver = await world.person('lead')
+  const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true }
+  const notify = async (name: string) => {
+    await primary.call('draftNotice', { params: { id: (await obligation(name)).id }, body: content })
+    const latest = async () => {
+      const notice = (await obligation(name)).notices.at(-1)
+      return { params: { id: notice?.id ?? '' }, body: { version: notice?.version ?? 0 } }
+    }
+    await lead.call('approveNotice', await latest())
+    await primary.call('sendNotice', await latest())
+    await world.settle()
+  }
+  const decide = async (kind: 'defer' | 'waive', name: string) => {
+    const { id, version } = await obligation(name)
+    const decision = { kind, reasonCategory: 'other', reason: 'Later.', reviewOn: '2026-12-24' } as const
+    await lead.call('proposeDecision', { params: { id }, body: { ...decision, version } })
+    await approver.call('approveDecision', { params: { id }, body: { version: version + 1 } })
+  }
+  /** What the timeline says of deadlines and notifications, by customer. */
+  const told = async () =>
+    (await primary.call('incident', { params })).timeline
+      .filter(({ type }) => type === 'obligation.missed' || type === 'obligation.notified')
+      .map(({ sentence }) => sentence)
+  return { ...incident, notify, decide, told }
+}
+
+test('a deadline that passes without a notice is on record as missed, once; one that was notified or waived is not, and one that is moved can be missed anew', async ({
+  world,
+}) => {
+  const { lead, list, obligation, notify, decide, told } = await notifying(world, 'Globex', 'Hooli', 'Initech', 'Umbrella')
+  await notify('Hooli')
+  await decide('waive', 'Initech')
+  await decide('defer', 'Umbrella')
+  await world.advance({ hours: 72 })
+  const notified = 'Hooli notified on time'
+  expect(await told(), 'a notice at the very deadline is on time').toEqual([notified])
+  await world.advance({ seconds: 1 })
+  const missed = ['Notification deadline for Globex missed: it was Nov 26, 08:00 UTC']
+  const deferred = 'Notification deadline for Umbrella missed: it was Nov 26, 08:00 UTC; the notice is deferred'
+  expect((await told()).toSorted()).toEqual([notified, ...missed, deferred])
+
+  // Due again, and listed late: the one has missed it already, the other has missed it at once.
+  await lead.call('withdrawDecision', { params: { id: (await obligation('Umbrella')).id } })
+  await list('Vandelay')
+  await world.advance({ minutes: 1 })
+  missed.push('Notification deadline for Vandelay missed: it was Nov 26, 08:00 UTC')
+  expect((await told()).toSorted()).toEqual([notified, ...missed.toSorted(), deferred].toSorted())
+
+  const { id, customer } = await obligation('Globex')
+  const { database } = world.server.context
+  const miss = () => database.transaction(tx => recordMissed(tx, eq(obligations.id, id)))
+  await database.transaction(tx => tx.db.update(obligations).set({ dueAt: '2026-11-27T08:00:00.000Z' }).where(eq(obligations.id, id)))
+  await miss()
+  expect(await told(), 'the new one is ahead').toHaveLength(4)
+  world.jump({ hours: 24 })
+  await miss()
+  await miss()
+  expect(await told()).toHaveLength(5)
+  const entries = await database.reader().db.select({ data: journal.data }).from(journal).where(eq(journal.subjectId, id)).orderBy(journal.seq)
+  const newest = { customer: 'Globex', customerId: customer.id, dueAt: '2026-11-27T08:00:00.000Z', hours: 72, state: 'due' }
+  expect(entries.at(-1)?.data).toEqual(newest)
+})
+
+test('what is notified, deferred or waived after its deadline has missed it, also where the job of the deadline is lost', async ({ world }) => {
+  const { notify, decide, told } = await notifying(world, 'Globex', 'Initech', 'Umbrella')
+  const { database } = world.server.context
+  await database.transaction(tx => tx.db.delete(jobs).where(eq(jobs.kind, deadlineJob.kind)))
+  world.jump({ hours: 73 })
+  await notify('Globex')
+  await decide('waive', 'Initech')
+  await decide('defer', 'Umbrella')
+  const missed = (name: string) => `Notification deadline for ${name} missed: it was Nov 26, 08:00 UTC`
+  expect(await told()).toEqual([missed('Globex'), 'Globex notified late', missed('Initech'), missed('Umbrella')])
 })
 
 test('what a notice promised is remembered while the incident is open, and nobody is paged about it once it is closed', async ({ world }) => {

@@ -68,7 +68,7 @@ async function pageNow(world: World, teamId: string, more: Partial<PageRequest> 
 }
 
 /** Data of the entries of one type about a page, oldest first. */
-async function dataOf(world: World, pageId: string, type: 'page.notified' | 'page.resolved') {
+async function dataOf(world: World, pageId: string, type: 'page.triggered' | 'page.notified' | 'page.resolved') {
   const { db } = world.server.context.database.reader()
   const rows = await db
     .select({ data: journal.data })
@@ -134,6 +134,11 @@ describe('a policy', () => {
     await world.alert({ service: 'billing', severity: 'critical', title: 'Grave' })
     third.expectPage(/Grave/)
     expect(await pageOf(third)).toMatchObject({ policy: 'Third', urgency: 'low' })
+    // What decided is on record with the page, as it was then.
+    const [triggered] = await dataOf(world, (await pageOf(third)).id, 'page.triggered')
+    const [notified] = await dataOf(world, (await pageOf(third)).id, 'page.notified')
+    expect(triggered).toMatchObject({ policy: { id: special.id, name: 'Third', version: 1 }, urgency: 'low' })
+    expect(triggered?.policy).toEqual(notified?.policy)
     await world.alert({ service: 'billing', severity: 'high', title: 'Usual' })
     first.expectPage(/Usual/)
     third.expectNoPage()

@@ -128,8 +128,9 @@ const quiet = { people: [], channelIds: [], why: null, needed: 1, isExhausted: f
 /**
  * One level of each unacknowledged page: pages those who are on call for it now, and sets the timer of the next level. Many pages are one transaction
  * with few statements: a storm is when it matters.
+ * @param begun the entry with which a page begins, made of the policy and urgency that it follows
  */
-export async function escalatePages(tx: Tx, context: AppContext, pageIds: readonly string[]): Promise<void> {
+export async function escalatePages(tx: Tx, context: AppContext, pageIds: readonly string[], begun?: (routed: Routed) => NewEntry): Promise<void> {
   const found = await tx.db
     .select()
     .from(pages)
@@ -155,6 +156,7 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
     if (decision.nextEscalationAt !== null)
       jobs.push({ kind: escalateJob, key: escalationKey(page.id), runAt: decision.nextEscalationAt, data: { pageId: page.id } })
     const names = channels.map(channel => channel.name)
+    if (begun) entries.push(begun(routed))
     entries.push(entryOf(snapshot.onCall, page, routed, decision, names))
   }
   await save(tx, updates)

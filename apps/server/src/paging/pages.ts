@@ -68,16 +68,15 @@ export async function openPage(
     .returning({ id: pages.id })
   if (!page) return
   const entry = { actor, subject: { kind: 'page', id: values.id } } as const
-  const data = { ...ofPage(values), teamId: values.teamId ?? null, severity: values.severity }
-  if (values.subjectKind === 'drill') {
+  const isDrill = values.subjectKind === 'drill'
+  if (isDrill) {
     await markRecords(tx, [values.id], { isExercise: true })
     if (values.teamId) await markAs(tx, values.id, values.teamId)
-    await record(tx, { ...entry, type: 'drill.started', data })
-  } else {
-    if (values.isDemo) await markRecords(tx, [values.id], { isDemo: true })
-    await record(tx, { ...entry, type: 'page.triggered', within: values.withinId ?? null, data })
-  }
-  await escalatePages(tx, context, [values.id])
+  } else if (values.isDemo) await markRecords(tx, [values.id], { isDemo: true })
+  await escalatePages(tx, context, [values.id], ({ saved: policy, urgency }) => {
+    const data = { ...ofPage(values), teamId: values.teamId ?? null, severity: values.severity, policy, urgency }
+    return isDrill ? { ...entry, type: 'drill.started', data } : { ...entry, type: 'page.triggered', within: values.withinId ?? null, data }
+  })
 }
 
 /** Pages a team for real to test whether it responds, clearly marked as a drill. */

@@ -206,9 +206,7 @@ export async function readPageTimeline(reader: Reader, context: AppContext, view
 /** An entry in one line: who did what, with what else is known of it, and why. What the program itself did is told without a name. */
 function textOf(entry: Entry): string {
   if (entry.fault !== null) return `${entry.type} (unreadable entry: ${entry.fault})`
-  const line = tellEvent(entry.type, { actor: entry.actor.name, at: entry.at, data: entry.data })
-  if (line === undefined) return entry.type
-  const { sentence, detail, reason } = line
+  const { sentence, detail, reason } = tellEvent(entry.type, { actor: entry.actor.name, at: entry.at, data: entry.data })
   const told = entry.actor.kind === 'system' ? sentence : `${entry.actor.name} ${sentence.slice(0, 1).toLowerCase()}${sentence.slice(1)}`
   return `${told}${detail ? ` (${detail})` : ''}${reason ? `: ${reason}` : ''}`
 }

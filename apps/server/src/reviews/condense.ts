@@ -17,6 +17,7 @@ const joinings: Readonly<Record<string, Joining>> = {
     sentence: (count, first) => `${counted(count, 'customers')} notified ${isLate(first) ? 'late' : 'on time'}`,
     variantOf: entry => String(isLate(entry)),
   },
+  'obligation.missed': { sentence: count => `Notification deadlines for ${counted(count, 'customers')} missed` },
   'notice.drafted': { sentence: count => `Drafted notices to ${counted(count, 'customers')}` },
   'notice.changed': { sentence: count => `Changed notices: ${counted(count, 'times')}` },
   'notice.approved': { sentence: count => `Approved ${counted(count, 'notices')}` },

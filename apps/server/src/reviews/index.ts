@@ -1,10 +1,11 @@
 import { reviewRoutes as routes } from '@tocsin/api'
 import { type AppContext, type Bindings, command, query } from '../access/index.ts'
-import type { ClosingConditions } from '../incidents/index.ts'
+import type { ClosingConditions, DeclarationEffects } from '../incidents/index.ts'
 import {
   addFollowUp,
   dueJob,
   finishReview,
+  followRequirement,
   listFollowUps,
   missingReview,
   readReviewOf,
@@ -16,7 +17,8 @@ import {
 
 export { readReviewOf } from './reviews.ts'
 
-export function openReviews(context: AppContext, conditions: ClosingConditions): Bindings {
+export function openReviews(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {
+  effects.add(followRequirement)
   conditions.add(missingReview)
   context.jobs.register(dueJob, { run: (tx, { followUpId }) => remindOwner(tx, context, followUpId) })
   return [

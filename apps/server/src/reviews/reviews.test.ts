@@ -369,6 +369,32 @@ describe('a review', () => {
     expect(await because(await declared({ dataTouched: { customerData: 'no', personalData: 'yes' } }))).toEqual(touched)
     expect(await because(await declared({ customers: [customer] }))).toEqual(required('The incident affects customers.'))
 
+    // On record in the transaction in which it became so, with the rule: once, whatever other rule requires it, and anew after it was not required.
+    const recorded = async ({ id }: { id: string }) =>
+      (await lead.call('journal', { query: { limit: 200 } })).items
+        .filter(({ type, subject }) => type === 'review.required' && subject.id === id)
+        .map(({ data }) => data)
+    const entry = { rule: 'customer-reportable', ruleVersion: 1, reason: 'The incident is customer-reportable.' }
+    expect(await recorded(plain)).toEqual([])
+    expect(await recorded(reportable)).toEqual([entry])
+    const change = async (change: { class: IncidentClass } | { customerData: 'no' | 'yes' }) => {
+      const params = { id: changing.id }
+      const { version } = await lead.call('incident', { params })
+      if ('class' in change) await lead.call('classifyIncident', { params, body: { version, class: change.class, reason: 'Yes.' } })
+      else await lead.call('changeIncident', { params, body: { version, dataTouched: { ...dataTouched, ...change } } })
+      return (await recorded(changing)).map(data => (data as { rule: string }).rule)
+    }
+    const changing = await declared()
+    expect(await change({ customerData: 'yes' })).toEqual(['affected-data'])
+    expect(await change({ class: 'privacy-breach' })).toEqual(['affected-data'])
+    expect(await change({ customerData: 'no' })).toEqual(['affected-data'])
+    expect(await change({ class: 'security-incident' })).toEqual(['affected-data'])
+    expect(await change({ class: 'privacy-breach' })).toEqual(['privacy-breach', 'affected-data'])
+    const { timeline } = await lead.call('incident', { params: { id: changing.id } })
+    expect(timeline.at(-1)).toMatchObject({
+      ...{ type: 'review.required', sentence: 'A review is required before the incident can be closed', reason: 'The incident is a privacy breach.' },
+    })
+
     const blocked = async ({ id }: { id: string }) =>
       (await lead.call('incident', { params: { id } })).nextActions.find(({ to }) => to === 'closed')?.blockedBy.filter(reason => reason.includes('review'))
     expect(await blocked(await recovered(plain))).toEqual([])

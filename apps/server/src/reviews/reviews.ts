@@ -6,8 +6,8 @@ import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
-import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, selectionOf, timelineOf } from '../incidents/index.ts'
-import { readEntries, record } from '../journal/index.ts'
+import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, wholeTimeline } from '../incidents/index.ts'
+import { record, system } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -15,7 +15,7 @@ import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { condense, rankOf } from './condense.ts'
-import { type Finding, followUps, reviews } from './tables.ts'
+import { type Finding, followUps, type requiringRules, reviewRequirements, reviews } from './tables.ts'
 
 /** So many people are reminded in place of one who has left. */
 const maxReminded = 10
@@ -23,25 +23,56 @@ const maxReminded = 10
 type ReviewRow = typeof reviews.$inferSelect
 export const dueJob = defineJob({ kind: 'reviews.follow-up-due', lane: clocksLane, data: z.object({ followUpId: z.uuid() }) })
 
-/** Why an incident needs a review before it closes, once it is declared; undefined when it does not: it touches customers, or is a breach of data. */
-async function reasonOf(reader: Reader, incident: IncidentRow): Promise<string | undefined> {
-  if (incident.class === 'customer-reportable') return 'The incident is customer-reportable.'
-  if (incident.class === 'privacy-breach') return 'The incident is a privacy breach.'
-  if (incident.dataTouched.customerData === 'yes' || incident.dataTouched.personalData === 'yes') return 'The incident affected customer or personal data.'
+/** Of the rules in `requirementOf`. One more whenever another incident may require a review: entries record which version was used. */
+const ruleVersion = 1
+
+const reasons = {
+  'customer-reportable': 'The incident is customer-reportable.',
+  'privacy-breach': 'The incident is a privacy breach.',
+  'affected-data': 'The incident affected customer or personal data.',
+  'affected-customers': 'The incident affects customers.',
+} as const
+
+/** The rule by which an incident needs a review before it closes, once it is declared; undefined when it does not: it touches customers, or is a breach of data. */
+async function requirementOf(reader: Reader, incident: IncidentRow): Promise<(typeof requiringRules)[number] | undefined> {
+  if (incident.class === 'customer-reportable' || incident.class === 'privacy-breach') return incident.class
+  if (incident.dataTouched.customerData === 'yes' || incident.dataTouched.personalData === 'yes') return 'affected-data'
   const affected = await reader.db
     .select({ id: incidentCustomers.customerId })
     .from(incidentCustomers)
     .where(eq(incidentCustomers.incidentId, incident.id))
     .limit(1)
-  return affected.length > 0 ? 'The incident affects customers.' : undefined
+  return affected.length > 0 ? 'affected-customers' : undefined
+}
+
+/**
+ * Puts on record that an incident requires a review from now on, with the rule that requires it: in the transaction that declares it, or changes what the rules
+ * look at. Once, however the reasons change, until it requires none any more.
+ */
+export async function followRequirement(tx: Tx, incident: IncidentRow): Promise<void> {
+  const rule = incident.declaredAt === null ? undefined : await requirementOf(tx, incident)
+  if (rule === undefined) {
+    await tx.db.delete(reviewRequirements).where(eq(reviewRequirements.incidentId, incident.id))
+    return
+  }
+  const added = await tx.db
+    .insert(reviewRequirements)
+    .values({ incidentId: incident.id, rule })
+    .onConflictDoNothing()
+    .returning({ rule: reviewRequirements.rule })
+  if (added.length === 0) return
+  await record(tx, {
+    ...{ actor: system, type: 'review.required', subject: { kind: 'incident', id: incident.id }, within: incident.id },
+    data: { rule, ruleVersion, reason: reasons[rule] },
+  })
 }
 
 /** What prevents closing the incident: a review that is required and not finished. */
 export async function missingReview(reader: Reader, incident: IncidentRow): Promise<string[]> {
-  const reason = incident.declaredAt === null ? undefined : await reasonOf(reader, incident)
-  if (reason === undefined) return []
+  const rule = incident.declaredAt === null ? undefined : await requirementOf(reader, incident)
+  if (rule === undefined) return []
   const [review] = await reader.db.select({ state: reviews.state }).from(reviews).where(eq(reviews.incidentId, incident.id))
-  return review?.state === 'finished' ? [] : [`The required review is not finished. ${reason}`]
+  return review?.state === 'finished' ? [] : [`The required review is not finished. ${reasons[rule]}`]
 }
 
 const owner = alias(people, 'owner')
@@ -112,16 +143,16 @@ export async function readReviewOf(
   incidentId: string,
 ): Promise<{ review: Review | null; isRequired: boolean; because: string }> {
   const incident = await findIncident(reader, context, viewer, incidentId)
-  const reason = await reasonOf(reader, incident)
+  const rule = await requirementOf(reader, incident)
   const isDeclared = incident.declaredAt !== null
   const [row] = await reader.db.select().from(reviews).where(eq(reviews.incidentId, incidentId))
   return {
     review: row ? await toReview(reader, context, viewer, row) : null,
-    isRequired: reason !== undefined && isDeclared,
+    isRequired: rule !== undefined && isDeclared,
     because:
-      reason === undefined
+      rule === undefined
         ? 'No affected customers or data are recorded, so a review is optional.'
-        : `${reason}${isDeclared ? '' : ' Once it is declared, it needs a review before it can be closed.'}`,
+        : `${reasons[rule]}${isDeclared ? '' : ' Once it is declared, it needs a review before it can be closed.'}`,
   }
 }
 
@@ -157,16 +188,7 @@ export function sequenceOf(timeline: readonly TimelineEntry[]): string {
 /** Starts the review. The sequence of events is taken from the timeline, to be told better. */
 export async function startReview(tx: Tx, context: AppContext, caller: Caller, incidentId: string): Promise<Review> {
   await lockOpenIncident(tx, context, caller, incidentId)
-  const alerts = await alertsOfIncident(tx, context, caller, incidentId)
-  const entries = await readEntries(
-    tx,
-    await selectionOf(
-      tx,
-      incidentId,
-      alerts.map(alert => alert.id),
-    ),
-  )
-  const sequence = sequenceOf(timelineOf(entries))
+  const sequence = sequenceOf(await wholeTimeline(tx, incidentId, await alertsOfIncident(tx, context, caller, incidentId)))
   const [row] = await tx.db.insert(reviews).values({ id: newId(), incidentId, state: 'draft', sequence, findings: [] }).onConflictDoNothing().returning()
   if (!row) throw conflict('The review was already started.')
   await record(tx, { actor: caller.actor, type: 'review.started', subject: { kind: 'review', id: row.id }, within: incidentId })

@@ -8,6 +8,18 @@ import { choice, id, instant, json, table } from '../kernel/columns.ts'
 const Finding = z.object({ id: z.string(), kind: z.enum(findingKinds), description: z.string() })
 export type Finding = z.output<typeof Finding>
 
+/** The rules that require a review, by what each looks at. */
+export const requiringRules = ['customer-reportable', 'privacy-breach', 'affected-data', 'affected-customers'] as const
+
+/** Incidents that require a review. */
+export const reviewRequirements = table('review_requirements', {
+  incidentId: uuid('incident_id')
+    .primaryKey()
+    .references(() => incidents.id, { onDelete: 'cascade' }),
+  /** The rule that required it first. */
+  rule: choice('rule', requiringRules).notNull(),
+})
+
 export const reviews = table(
   'reviews',
   {

@@ -1,9 +1,10 @@
-import { Anchor, Checkbox, Group, Paper, Stack, Text, Timeline } from '@mantine/core'
+import { Anchor, Button, Checkbox, Group, Paper, Stack, Text, Timeline } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
-import type { Incident } from '@tocsin/api'
+import type { Incident, TimelineEntry } from '@tocsin/api'
 import { useState } from 'react'
 import { SeverityBadge } from '../parts/badges.tsx'
-import { Section } from '../parts/page.tsx'
+import { LoadMore, Section } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
 
 const milestones = new Set([
@@ -15,6 +16,7 @@ const milestones = new Set([
   'incident.closed',
   'incident.reopened',
   'obligation.notified',
+  'obligation.missed',
   'review.finished',
   'notice.sent',
 ])
@@ -22,7 +24,10 @@ const milestones = new Set([
 /** Everything that happened, newest first. */
 export function TimelineTab({ incident }: { incident: Incident }) {
   const [isShort, setIsShort] = useState(false)
-  const entries = incident.timeline.filter(entry => !isShort || milestones.has(entry.type)).toReversed()
+  const [isWhole, setIsWhole] = useState(false)
+  const cursor = incident.timelineNext ?? undefined
+  const earlier = usePages<TimelineEntry>('incidentTimeline', { cursor }, { params: { id: incident.id }, isEnabled: isWhole && cursor !== undefined })
+  const entries = [...incident.timeline.toReversed(), ...(earlier.items ?? [])].filter(entry => !isShort || milestones.has(entry.type))
   return (
     <Stack>
       {incident.alerts.length > 0 ? (
@@ -59,6 +64,14 @@ export function TimelineTab({ incident }: { incident: Incident }) {
           </Timeline.Item>
         ))}
       </Timeline>
+      {cursor !== undefined && !isWhole ? (
+        <Group justify="center">
+          <Button variant="default" onClick={() => setIsWhole(true)}>
+            Show earlier entries
+          </Button>
+        </Group>
+      ) : null}
+      <LoadMore list={earlier} />
       {isShort ? (
         <Anchor component="button" size="sm" onClick={() => setIsShort(false)}>
           Show everything

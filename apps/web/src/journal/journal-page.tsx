@@ -99,7 +99,7 @@ function EntryRow({ entry }: { entry: JournalEntry }) {
       <Table.Td>
         <details>
           <summary style={{ cursor: 'pointer' }}>
-            <span className="mono">{entry.type}</span>
+            <span className="mono">{entry.type}</span> {entry.sentence}
           </summary>
           <Text className="mono prewrap" component="pre" mt={6}>
             {JSON.stringify({ subject: entry.subject, data: entry.data }, null, 2)}

@@ -5,7 +5,7 @@ import type { AppContext } from '../../access/index.ts'
 import { type IncomingAlert, receiveAlerts, resolveBySource } from '../../alerts/index.ts'
 import { services } from '../../directory/index.ts'
 import type { Tx } from '../../kernel/database.ts'
-import { Fit, fitKey } from '../fit.ts'
+import { Fit, fitInstant, fitKey } from '../fit.ts'
 import { actorOfIntegration, openIntegration, scopeOfIntegration } from '../integrations.ts'
 
 type Payload = z.output<typeof AlertmanagerPayload>
@@ -45,6 +45,7 @@ export function fromAlertmanager(alert: Payload['alerts'][number], payload: Payl
       { url: payload.externalURL, text: 'Alertmanager' },
     ]),
     observables: observablesOf(labels, fit),
+    occurredAt: fitInstant(alert.startsAt),
   }
   return { ...fitted, description: fit.describe(annotations.description || annotations.message || '') }
 }
@@ -70,7 +71,9 @@ export async function takeAlertmanager(tx: Tx, context: AppContext, key: string,
   const actor = actorOfIntegration(source)
   for (let at = 0; at < incoming.length; at += batchSize)
     await receiveAlerts(tx, context, actor, scopeOfIntegration(source), incoming.slice(at, at + batchSize), source.isDemo)
-  const resolved = payload.alerts.filter(alert => alert.status === 'resolved').map(alert => fitKey(alert.fingerprint))
-  await resolveBySource(tx, context, actor, scopeOfIntegration(source), resolved)
+  const resolved = new Map(
+    payload.alerts.filter(alert => alert.status === 'resolved').map(alert => [fitKey(alert.fingerprint), fitInstant(alert.endsAt)] as const),
+  )
+  await resolveBySource(tx, context, actor, scopeOfIntegration(source), [...resolved.keys()], resolved)
   return { accepted: payload.alerts.length }
 }

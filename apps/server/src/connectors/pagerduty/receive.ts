@@ -6,7 +6,7 @@ import { acknowledgeBySource, receiveAlerts, resolveBySource } from '../../alert
 import { services } from '../../directory/index.ts'
 import type { Tx } from '../../kernel/database.ts'
 import { newId } from '../../kernel/ids.ts'
-import { Fit, fitKey } from '../fit.ts'
+import { Fit, fitInstant, fitKey } from '../fit.ts'
 import { actorOfIntegration, openIntegration, scopeOfIntegration } from '../integrations.ts'
 
 type Event = z.output<typeof PagerDutyEvent>
@@ -55,6 +55,7 @@ export async function takePagerDuty(
       links: fit.links(links),
       observables: fit.observable('host', payload.source),
       serviceId,
+      occurredAt: fitInstant(payload.timestamp),
     }
     const description = fit.describe(payload.custom_details === undefined ? '' : details(payload.custom_details))
     await receiveAlerts(tx, context, actor, scope, [{ ...fitted, description }], source.isDemo)
