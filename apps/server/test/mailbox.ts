@@ -15,14 +15,14 @@ export interface Mail {
 export interface MailServer {
   readonly url: string
   readonly mails: readonly Mail[]
-  /** From now on it refuses every mail with this SMTP answer, or takes them again. */
-  refuse(answer: { code: number; text: string } | undefined): void
+  /** From now on it refuses every mail, or those to one address, with this SMTP answer; or takes them again. */
+  refuse(answer: { code: number; text: string } | undefined, to?: string): void
   stop(): Promise<void>
 }
 
 export async function startMailServer(port = 0): Promise<MailServer> {
   const mails: Mail[] = []
-  let refusal: { code: number; text: string } | undefined
+  let refusal: { code: number; text: string; to: string | undefined } | undefined
   const server = new SMTPServer({
     disabledCommands: ['AUTH', 'STARTTLS'],
     disableReverseLookup: true,
@@ -30,8 +30,10 @@ export async function startMailServer(port = 0): Promise<MailServer> {
     onData(stream, _session, callback) {
       simpleParser(stream).then(
         parsed => {
-          if (refusal) return callback(Object.assign(new Error(refusal.text), { responseCode: refusal.code }))
-          mails.push(toMail(parsed))
+          const mail = toMail(parsed)
+          if (refusal && (refusal.to === undefined || refusal.to === mail.to))
+            return callback(Object.assign(new Error(refusal.text), { responseCode: refusal.code }))
+          mails.push(mail)
           return callback(null, 'taken')
         },
         (error: Error) => callback(error),
@@ -45,8 +47,8 @@ export async function startMailServer(port = 0): Promise<MailServer> {
   return {
     url: `smtp://127.0.0.1:${typeof address === 'object' && address ? address.port : port}`,
     mails,
-    refuse: answer => {
-      refusal = answer
+    refuse: (answer, to) => {
+      refusal = answer && { ...answer, to }
     },
     stop: () => new Promise(resolve => server.close(() => resolve())),
   }

@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest'
 import { codeAt } from '../../test/totp.ts'
 import { type Call, linkIn, test, type World } from '../../test/world.ts'
-import { setupToken } from './accounts.ts'
+import { addPerson, setupToken } from './accounts.ts'
 
 const password = 'correct horse battery staple'
 
@@ -25,10 +25,17 @@ function browser(world: World): { call: Call; cookie: () => string } {
   return { call: call as unknown as Call, cookie: () => cookie }
 }
 
+/** An administrator of the demo, behind whom nobody is. */
+const addDemoAdministrator = (world: World) =>
+  world.server.context.database.transaction(tx =>
+    addPerson(tx, { name: 'Demo', email: 'demo@tocsin.test', role: 'administrator', passwordHash: null, isDemo: true }),
+  )
+
 const codeOf = (secret: string, world: World) => codeAt(secret, Date.parse(world.now))
 
 describe('the first administrator', () => {
   test('is made with the one-time link, gives a second factor, and signs in again', async ({ world }) => {
+    await addDemoAdministrator(world)
     const token = setupToken(world.server.context.secrets)
     const visitor = browser(world)
     const setup = { token, organization: 'Bright Ledger', name: 'Ada', email: 'Ada@Tocsin.test', password }
@@ -42,7 +49,10 @@ describe('the first administrator', () => {
     const { secret } = await visitor.call('startTotp')
     await expect(visitor.call('confirmTotp', { body: { code: '000000' } })).rejects.toThrow(/not the current code/)
     expect((await visitor.call('confirmTotp', { body: { code: codeOf(secret, world) } })).assurance).toBe('full')
-    expect((await visitor.call('people')).people).toHaveLength(1)
+    expect((await visitor.call('people')).people.map(({ email, isDemo }) => [email, isDemo])).toEqual([
+      ['ada@tocsin.test', false],
+      ['demo@tocsin.test', true],
+    ])
 
     const again = browser(world)
     expect((await again.call('signIn', { body: { email: 'ada@tocsin.test', password } })).assurance).toBe('password')
@@ -116,10 +126,16 @@ describe('invitations', () => {
   })
 })
 
-test('the last administrator stays one', async ({ world }) => {
+test('the last administrator stays one; nobody of the demo, and nobody who is deactivated, is another', async ({ world }) => {
+  await addDemoAdministrator(world)
   const administrator = await world.person('administrator')
-  await expect(administrator.call('changePerson', { params: { id: administrator.id }, body: { role: 'lead' } })).rejects.toThrow(/only administrator/)
-  await expect(administrator.call('changePerson', { params: { id: administrator.id }, body: { isActive: false } })).rejects.toThrow(/only administrator/)
+  const other = await world.person('administrator')
+  const change = (id: string, body: { role?: 'lead'; isActive?: boolean }) => administrator.call('changePerson', { params: { id }, body })
+  await change(other.id, { isActive: false })
+  await expect(change(administrator.id, { role: 'lead' })).rejects.toThrow(/only administrator/)
+  await expect(change(administrator.id, { isActive: false })).rejects.toThrow(/only administrator/)
+  await change(other.id, { isActive: true })
+  expect(await change(administrator.id, { role: 'lead' })).toMatchObject({ role: 'lead' })
 })
 
 test('who is deactivated is out at once', async ({ world }) => {

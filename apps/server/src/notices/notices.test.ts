@@ -106,6 +106,26 @@ describe('the clock', () => {
     await world.settle()
     expect((await obligation('Initech'))?.dueAt).toBe((await obligation())?.dueAt)
   })
+
+  test('is met on time up to the moment it is due, and late after it; the lead stays paged until the last customer is notified', async ({ world }) => {
+    const { primary, lead, params, obligation } = await declared(world, [{ name: 'Globex' }, { name: 'Initech' }])
+    await world.advance({ hours: 72 })
+    const warnings = async () =>
+      (await lead.call('pages')).items.filter(({ title, state }) => title.includes('not notified') && state !== 'resolved').map(({ title }) => title)
+    const warning = ['Incident 1: 2 customers are not notified after 71 hours']
+    expect(await warnings()).toEqual(warning)
+    await notify(obligation, primary, lead)
+    await world.settle()
+    expect(await obligation()).toMatchObject({ timing: 'notified', notifiedAt: world.now, dueAt: world.now })
+    expect(await warnings(), 'Initech is not notified').toEqual(warning)
+    await world.advance({ seconds: 1 })
+    await notify(() => obligation('Initech'), primary, lead)
+    await world.settle()
+    expect(await obligation('Initech')).toMatchObject({ timing: 'notified-late' })
+    expect(await warnings()).toEqual([])
+    const sentences = (await lead.call('incident', { params })).timeline.map(({ sentence }) => sentence)
+    expect(sentences.filter(sentence => / notified (on time|late)$/.test(sentence)).toSorted()).toEqual(['Globex notified on time', 'Initech notified late'])
+  })
 })
 
 describe('a notice', () => {
@@ -167,6 +187,26 @@ describe('a notice', () => {
     await world.advance({ minutes: 2 })
     expect((await obligation())?.state).toBe('notified')
     expect(world.mail.mails.filter(mail => mail.to === 'security@globex.test')).toHaveLength(1)
+  })
+
+  test('to several contacts meets the obligation with the first that is taken, and is sent once the others are taken or refused', async ({ world }) => {
+    const { primary, lead, obligation } = await declared(world)
+    const [security, legal] = ['security@globex.test', 'legal@globex.test']
+    const contacts = [security, legal].map(email => ({ name: 'Globex', email }))
+    const id = (await obligation())?.customer.id ?? ''
+    await lead.call('saveCustomer', { body: { id, version: 1, name: 'Globex', region: 'EU', noticeHours: 72, contacts } })
+    const states = async () => {
+      const { state, notices } = (await obligation()) ?? expect.fail('there is one')
+      const deliveries = notices[0]?.deliveries.map(each => [each.to, each.state]) ?? []
+      return { obligation: state, notice: notices[0]?.state, ...Object.fromEntries(deliveries) }
+    }
+    world.mail.refuse({ code: 451, text: 'try later' }, legal)
+    await notify(obligation, primary, lead)
+    await world.settle()
+    expect(await states()).toEqual({ obligation: 'notified', notice: 'sending', [security]: 'sent', [legal]: 'queued' })
+    world.mail.refuse({ code: 550, text: 'no such mailbox' }, legal)
+    await world.advance({ minutes: 2 })
+    expect(await states(), 'one has it').toEqual({ obligation: 'notified', notice: 'sent', [security]: 'sent', [legal]: 'failed' })
   })
 })
 

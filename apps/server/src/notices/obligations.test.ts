@@ -137,10 +137,10 @@ describe('a warning', () => {
     const { lead, params, declare, obligations, entries } = await ready(world)
     const { context } = world.server
     await declare()
-    /** More customers of the incident, with 24 hours each. */
-    const add = async (names: readonly string[]) =>
+    /** More customers of the incident, with so many hours each. */
+    const add = async (names: readonly string[], noticeHours = 24) =>
       context.database.transaction(async tx => {
-        const added = names.map(name => ({ id: newId(), name, region: 'EU', terms: '', noticeHours: 24, contacts: [] }))
+        const added = names.map(name => ({ id: newId(), name, region: 'EU', terms: '', noticeHours, contacts: [] }))
         await tx.db.insert(customers).values(added)
         await tx.db.insert(incidentCustomers).values(added.map(({ id }) => ({ incidentId: params.id, customerId: id, basis: 'Logs.' })))
         const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, params.id))
@@ -163,11 +163,17 @@ describe('a warning', () => {
       title: 'Incident 1: 19 customers are not notified after 16 hours',
       summary: `Not notified: ${names.join(', ')}.\nThe first notice is due on Nov 24, 08:00 UTC.`,
     })
-    await add(['Customer 30', 'Customer 31'])
-    expect((await warned(16)).summary).toContain(`Not notified: ${names.join(', ')}, Customer 30 and 1 more.`)
+    for (const [name, more] of [
+      ['Customer 30', ''],
+      ['Customer 31', ' and 1 more'],
+    ] as const) {
+      await add([name])
+      expect((await warned(16)).summary).toContain(`Not notified: ${names.join(', ')}, Customer 30${more}.`)
+    }
     const pages = (await lead.call('pages')).items.filter(({ title }) => title.includes('not notified'))
     expect(pages.map(({ title, state }) => `${title.slice(12)}: ${state}`)).toEqual([
       '21 customers are not notified after 16 hours: acknowledged',
+      '20 customers are not notified after 16 hours: resolved',
       '19 customers are not notified after 16 hours: resolved',
       '1 customer is not notified after 48 hours: acknowledged',
     ])
@@ -179,8 +185,20 @@ describe('a warning', () => {
     const { startedAt, dueAt, customer } = globex ?? expect.fail('it was opened')
     expect(opened.at(-1)).toMatchObject({ ...entry, data: { customer: 'Globex', customerId: customer.id, customerVersion: 1, startedAt, dueAt, hours: 72 } })
     const given = await entries('obligation.warned')
-    expect(given).toHaveLength(1 + 19 + 21)
+    expect(given).toHaveLength(1 + 19 + 20 + 21)
     expect(given.at(-1)).toMatchObject({ ...entry, data: { customer: 'Globex', afterHours: 48, dueAt } })
+
+    await context.jobs.stop()
+    // An incident that is gone.
+    await context.database.transaction(tx => warn(tx, context, newId(), 48))
+    await add(['Hooli'], 3)
+    expect((await warned(2)).title).toContain('not notified after 2 hours')
+    await add(['Umbrella'], 1)
+    expect((await warned(2 / 3)).title).toContain('not notified after 40 minutes')
+    world.jump({ hours: 24 })
+    expect((await warned(16)).summary, 'at its very time').toContain('The first notice is due on Nov 24, 08:00 UTC.')
+    world.jump({ seconds: 1 })
+    expect((await warned(16)).summary).toContain('The first notice was due on')
   })
 })
 
@@ -189,10 +207,8 @@ describe('the obligations of an incident', () => {
     const { lead, primary, params, obligations, listed, list, entries } = await ready(world, ['Globex', 'Initech'])
     const { context } = world.server
     const id = (await obligations()).find(({ customer }) => customer.name === 'Globex')?.id ?? ''
-    const drafted = await primary.call('draftNotice', {
-      params: { id },
-      body: { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true },
-    })
+    const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true }
+    const drafted = await primary.call('draftNotice', { params: { id }, body: content })
     await list(listed.slice(1))
     // What was drafted for who is not affected goes too, and is on record.
     const [draft] = await entries('notice.drafted')
@@ -201,8 +217,15 @@ describe('the obligations of an incident', () => {
       { subject: { kind: 'notice', id: drafted.notices[0]?.id }, data: { customer: 'Globex', state: 'draft', sha256 } },
     ])
     expect((await obligations()).map(({ customer, state }) => [customer.name, state])).toEqual([['Initech', 'pending']])
+    const approved = await primary.call('draftNotice', { params: { id: (await obligations())[0]?.id ?? '' }, body: content })
+    const [notice] = approved.notices
+    await lead.call('approveNotice', { params: { id: notice?.id ?? '' }, body: { version: notice?.version ?? 0 } })
     await list([])
     expect(await obligations()).toEqual([])
+    expect((await entries('notice.discarded')).map(({ data }) => data)).toMatchObject([
+      { customer: 'Initech', state: 'approved' },
+      { customer: 'Globex', state: 'draft' },
+    ])
     await context.database.transaction(tx => warn(tx, context, params.id, 48))
     expect(await entries('obligation.warned')).toEqual([])
     expect((await lead.call('pages')).items).toEqual([])
@@ -228,8 +251,9 @@ describe('the obligations of an incident', () => {
     await declare()
     await list([...listed, { id: (await world.customer('Initech', 24)).id, basis: 'More logs.' }])
     const suspected = await primary.call('openIncident', { body: { title: 'Odd', reason: 'Seen.' } })
-    const umbrella = { id: (await world.customer('Umbrella')).id, basis: 'Logs.' }
-    await primary.call('setAffectedCustomers', { params: { id: suspected.id }, body: { version: suspected.version, customers: [umbrella] } })
+    const pending = []
+    for (const name of ['Umbrella', 'Soylent']) pending.push({ id: (await world.customer(name)).id, basis: 'Logs.' })
+    await primary.call('setAffectedCustomers', { params: { id: suspected.id }, body: { version: suspected.version, customers: pending } })
     const obligation = async (name: string) => (await obligations()).find(({ customer }) => customer.name === name) ?? expect.fail(name)
     const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true }
     // Hooli is notified, the notice to Globex is a draft, and Initech is to be notified later.
@@ -257,6 +281,7 @@ describe('the obligations of an incident', () => {
         ...{ customer: { name: 'Globex' }, state: 'due', timing: 'due', dueAt: '2026-11-26T08:00:00.000Z', decision: null },
         notices: [{ kind: 'initial', state: 'draft', author, approvedBy: null, deliveries: [] }],
       },
+      { customer: { name: 'Soylent' }, state: 'pending', timing: null, startedAt: null, dueAt: null },
       { customer: { name: 'Umbrella' }, state: 'pending', timing: null, startedAt: null, dueAt: null },
       {
         ...{ customer: { name: 'Hooli' }, state: 'notified', timing: 'notified', notifiedAt: world.now },
@@ -281,7 +306,7 @@ describe('the obligations of an incident', () => {
 
     // The same, one at a time.
     const walked = []
-    for (let cursor: string | null | undefined; cursor !== null; ) {
+    for (let cursor: string | null | undefined; cursor !== null && walked.length <= all.items.length; ) {
       const page = await lead.call('obligations', { query: { view: 'all', limit: 1, cursor } })
       expect(page.items).toHaveLength(1)
       walked.push(...page.items)

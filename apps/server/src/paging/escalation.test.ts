@@ -343,6 +343,11 @@ describe('a policy', () => {
     expect(await world.client()('pageByLink', { body: { token } })).toMatchObject({ state: 'triggered', waitsFor: 1 })
     const last = linkIn(third.expectPage(/billing/), '/a/')
     expect(await world.client()('acknowledgeByLink', { body: { token: last } })).toMatchObject({ state: 'acknowledged', acknowledgedBy: first.name })
+    // Where nobody acknowledged, there is nothing to remember.
+    await world.alert({ service: 'billing', title: 'Another' })
+    await world.advance({ minutes: 5 })
+    const another = linkIn(third.expectPage(/Another/), '/a/')
+    expect(await world.client()('acknowledgeByLink', { body: { token: another } })).toMatchObject({ state: 'acknowledged', acknowledgedBy: third.name })
   })
 
   test('can require several acknowledgements, and escalates until they are there', async ({ world }) => {
@@ -413,6 +418,20 @@ describe('a page that would reach nobody', () => {
     await world.advance({ seconds: 1 })
     expect(await pageOf(first)).toMatchObject({ state: 'exhausted', nextEscalationAt: null })
     manager.expectNoPage()
+  })
+
+  test('goes to the fallback when a snooze ends and no level holds any more, though it has gone to somebody before', async ({ world }) => {
+    const manager = await world.person('responder', 'duty manager')
+    const morning = { timeZone: 'UTC', hours: [{ from: '07:00', until: '08:10' }] }
+    const { first } = await teamWith(world, [{ ...tier(0), when: morning }], { settings: { fallback: [{ kind: 'person', personId: manager.id }] } })
+    await world.alert({ service: 'billing' })
+    first.expectPage(/billing/)
+    const params = { id: (await pageOf(first)).id }
+    await first.call('acknowledgePage', { params })
+    await first.call('snoozePage', { params, body: { minutes: 30 } })
+    await world.advance({ minutes: 30 })
+    expect(manager.expectPage(/billing/).text).toContain('No level of the escalation policy has anyone to page')
+    first.expectNoPage()
   })
 
   test('is exhausted when none of the levels that are left holds, and nothing is due about it any more', async ({ world }) => {
@@ -550,7 +569,9 @@ describe('a team channel', () => {
       { targets: [target], waitMinutes: 5 },
       { targets: [{ kind: 'tier', tier: 0 }, target], waitMinutes: 5 },
     ])
-    await lead.call('savePolicy', { params: { id: team.id }, body: { id: policy.id, version: policy.version, name: policy.name, levels, repeats: 0 } })
+    const save = (version: number, only: typeof levels) =>
+      lead.call('savePolicy', { params: { id: team.id }, body: { id: policy.id, version, name: policy.name, levels: only, repeats: 0 } })
+    const { version } = await save(policy.version, levels)
     await world.alert({ service: 'billing' })
     expect(chat.received.length).toBe(1)
     first.expectNoPage()
@@ -560,6 +581,10 @@ describe('a team channel', () => {
     second.expectNoPage()
     const notified = (await timelineOf(first)).filter(event => event.kind === 'page.notified')
     expect(notified.map(event => event.text)).toEqual(['Paged Room', `Paged ${first.name}, Room`])
+    await save(version, levels.slice(0, 1))
+    await world.alert({ service: 'billing' })
+    expect(chat.received.length).toBe(3)
+    first.expectNoPage()
     await chat.stop()
   })
 })

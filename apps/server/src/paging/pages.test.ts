@@ -42,6 +42,30 @@ test('a released page goes to the next person at once', async ({ world }) => {
   expect((await primary.call('alert', { params: { id: alert.id } })).status).toBe('open')
 })
 
+test('a snoozed page that is released, declined or escalated is the next person’s: the end of that snooze takes it from nobody', async ({ world }) => {
+  const { team, primary, backup } = await world.team()
+  await world.service('billing', team)
+  for (const handOn of [
+    (_: string, token: string) => world.client()('releaseByLink', { body: { token } }),
+    (id: string) => primary.call('declinePage', { params: { id }, body: {} }),
+    (id: string) => primary.call('escalatePage', { params: { id } }),
+  ]) {
+    await world.alert({ service: 'billing' })
+    const token = linkIn(primary.expectPage(/billing/), '/a/')
+    const id = (await primary.call('pages')).items.find(({ state }) => state === 'triggered')?.id ?? ''
+    const params = { id }
+    await primary.call('acknowledgePage', { params })
+    await primary.call('snoozePage', { params, body: { minutes: 30 } })
+    await handOn(id, token)
+    await world.settle()
+    backup.expectPage(/billing/)
+    await backup.call('acknowledgePage', { params })
+    await world.advance({ minutes: 31 })
+    expect(await primary.call('page', { params })).toMatchObject({ state: 'acknowledged', acknowledgedBy: backup.name })
+    for (const person of [primary, backup]) person.expectNoPage()
+  }
+})
+
 test('an alert is whose page it is: nobody’s once it is declined or a snooze ends, and the next person’s who acknowledges', async ({ world }) => {
   const { team, primary, backup } = await world.team()
   await world.service('billing', team)

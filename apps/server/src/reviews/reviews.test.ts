@@ -95,6 +95,22 @@ describe('the sequence of events', () => {
     expect(whole.split('\n')).toHaveLength(50)
   })
 
+  test('joins repeated entries only where it would be too long, and leaves out what is still too long, wherever that is', () => {
+    const repeated = each(3, 'obligation.opened', i => `Notification deadline for Customer ${i}`, 0)
+    const apart = sequenceOf(repeated)
+    expect(apart.split('\n')).toHaveLength(3)
+    const joined = '- 2026-11-23 08:00 UTC, Tocsin: Notification deadlines for 3 customers started'
+    /** With one more line, so long that the text is as long as it may be where the repeated entries take so much of it. */
+    const filled = (length: number) => sequenceOf([...repeated, ...timeline(1, maxSequenceLength - length - 1)])
+    for (const start of [apart, joined]) {
+      expect(filled(start.length).startsWith(`${start}\n`)).toBe(true)
+      expect(filled(start.length)).toHaveLength(maxSequenceLength)
+    }
+    const [first, second, count] = sequenceOf([...timeline(1, 60_000), ...timeline(2, 100)]).split('\n')
+    expect([first, second].map(line => line?.length)).toEqual([100, 100])
+    expect(count).toBe('- Not included for length: 1 of 3 entries of the timeline.')
+  })
+
   test('of a longer one has the whole lines that fit, and says how many entries are not included', () => {
     for (const characters of [99, 900, 1_000, 8_000]) {
       const entries = timeline(1_000, characters)
@@ -156,12 +172,17 @@ describe('updating a follow-up action', () => {
     await update(owner, { state: 'done', reason: 'Rotated today.' })
     await expect(update(owner, { state: 'verified' }), 'by its owner').rejects.toMatchObject(refusal('forbidden'))
     expect(await read()).toMatchObject({ state: 'done', evidence: 'Rotated today.', verifiedBy: null, version: first.version + 1 })
+    const reopened = await update(lead, { state: 'open', reason: 'The old key still works.' })
+    expect(reopened, 'what was done stays said').toMatchObject({ state: 'open', evidence: 'Rotated today.', verifiedBy: null, version: first.version + 2 })
+    expect(await update(owner, { state: 'done', reason: 'Revoked it.' })).toMatchObject({ state: 'done', evidence: 'Revoked it.' })
     expect(await update(lead, { state: 'verified', reason: 'The old key is refused.' })).toMatchObject({
       ...{ state: 'verified', evidence: 'The old key is refused.', verifiedBy: lead.name, isOverdue: false },
     })
     await expect(update(lead, { state: 'open' }), 'what is verified stays').rejects.toMatchObject(refusal('conflict'))
     expect(await entries('follow-up.updated')).toMatchObject([
       { actor: { id: lead.id }, subject: { kind: 'follow-up', id: first.id }, data: { state: 'verified', before: { state: 'done' } } },
+      { actor: { id: owner.id }, data: { state: 'done', reason: 'Revoked it.', before: { state: 'open' } } },
+      { actor: { id: lead.id }, data: { state: 'open', reason: 'The old key still works.', before: { state: 'done' } } },
       { actor: { id: owner.id }, data: { state: 'done', before: { state: 'open', dueOn: '2026-11-27' } } },
     ])
   })
@@ -229,6 +250,35 @@ describe('updating a follow-up action', () => {
     expect((await read()).timeline.map(entry => entry.sentence)).toContain(`Reassigned the follow-up action to ${heir.name}: Rotate the keys`)
     await world.advance({ days: 7 })
     expect(reminders()).toMatchObject([{ to: heir.email, text: expect.not.stringContaining('has left') }])
+    await expect(update(lead, { state: 'open', ownerId: owner.id }), 'who has left').rejects.toMatchObject(refusal('invalid', 'ownerId'))
+    await admin.call('changePerson', { params: { id: heir.id }, body: { isActive: false } })
+    expect(await update(lead, { state: 'done' }), 'what somebody did who has left').toMatchObject({ state: 'done', owner: { id: heir.id } })
+  })
+
+  test('in place of an owner who has left, of a restricted incident the administrators are reminded, and where there is no lead; ten at most', async ({
+    world,
+  }) => {
+    const { lead, owner, incident } = await followedUp(world, { isRestricted: true })
+    const administrators: Person[] = []
+    for (let n = 0; n < 11; n += 1) administrators.push(await world.person('administrator'))
+    const [admin] = administrators
+    if (!admin) throw new Error('there are eleven')
+    const params = { id: incident.id }
+    const version = async () => (await lead.call('incident', { params })).version
+    const leave = (person: Person) => admin.call('changePerson', { params: { id: person.id }, body: { isActive: false } })
+    await lead.call('assignRole', { params: { ...params, role: 'lead' }, body: { version: await version(), personId: null } })
+    await leave(owner)
+    const expectTen = () => {
+      const reminded = new Set(world.takeMails().flatMap(mail => (mail.purpose === 'follow-up' ? [mail.to] : [])))
+      expect(reminded.size).toBe(10)
+      expect(administrators.map(({ email }) => email)).toEqual(expect.arrayContaining([...reminded]))
+    }
+    await world.advance({ days: 4, hours: 1 })
+    expectTen()
+    await lead.call('changeIncident', { params, body: { version: await version(), isRestricted: false } })
+    await leave(lead)
+    await world.advance({ days: 7 })
+    expectTen()
   })
 
   test('a new date moves the reminder, and of a restricted incident a mail says no more than that there is one', async ({ world }) => {
@@ -282,14 +332,20 @@ describe('a review', () => {
     await expect(lead.call('saveReview', { params, body: { version: review.version, sequence: 'Mine', findings: [] } })).rejects.toMatchObject(
       refusal('conflict'),
     )
-    await expect(owner.call('finishReview', { params, body: { version: saved.version } })).rejects.toMatchObject(refusal('forbidden'))
-    const finished = await lead.call('finishReview', { params, body: { version: saved.version } })
+    const save = (version: number, sequence: string, all: typeof findings) => owner.call('saveReview', { params, body: { version, sequence, findings: all } })
+    expect(await save(saved.version, 'It began at noon.', findings), 'nothing is new').toEqual(saved)
+    const found = [...findings, { kind: 'technical-lapse' as const, description: 'It was in a log.' }]
+    expect(await save(saved.version, 'It began at noon.', found)).toMatchObject({ findings: found, version: saved.version + 1 })
+    const told = await save(saved.version + 1, 'It began at one.', found)
+    expect(told).toMatchObject({ sequence: 'It began at one.', version: saved.version + 2 })
+    await expect(owner.call('finishReview', { params, body: { version: told.version } })).rejects.toMatchObject(refusal('forbidden'))
+    const finished = await lead.call('finishReview', { params, body: { version: told.version } })
     expect(finished).toMatchObject({
       state: 'finished',
       finishedBy: lead.name,
       finishedAt: world.now,
-      sequence: 'It began at noon.',
-      version: saved.version + 1,
+      sequence: 'It began at one.',
+      version: told.version + 1,
     })
     await expect(lead.call('finishReview', { params, body: { version: finished.version } }), 'it is finished').rejects.toMatchObject(refusal('conflict'))
     await expect(lead.call('saveReview', { params, body: { version: finished.version, sequence: 'Other', findings } })).rejects.toMatchObject(
@@ -297,8 +353,13 @@ describe('a review', () => {
     )
     const subject = { kind: 'review', id: review.id }
     expect(await entries('review.started')).toMatchObject([{ actor: { id: lead.id }, subject }])
-    expect(await entries('review.saved')).toMatchObject([{ actor: { id: owner.id }, subject, data: { sequence: 'It began at noon.', findings } }])
-    expect(await entries('review.finished')).toMatchObject([{ actor: { id: lead.id }, subject, data: { findings: 1 } }])
+    const entry = { actor: { id: owner.id }, subject }
+    expect(await entries('review.saved')).toMatchObject([
+      { ...entry, data: { sequence: 'It began at one.', findings: found } },
+      { ...entry, data: { sequence: 'It began at noon.', findings: found } },
+      { ...entry, data: { sequence: 'It began at noon.', findings } },
+    ])
+    expect(await entries('review.finished')).toMatchObject([{ actor: { id: lead.id }, subject, data: { findings: 2 } }])
   })
 
   test('of a restricted incident is there for nobody outside it', async ({ world }) => {
