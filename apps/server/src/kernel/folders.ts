@@ -27,11 +27,19 @@ export function makeFolder(path: string): void {
 export function writeOnce(path: string, text: string): void {
   if (statSync(path, { throwIfNoEntry: false }) !== undefined) return
   const whole = `${path}.${randomBytes(6).toString('hex')}`
+  const own = { mode: 0o600, flag: 'wx', flush: true } as const
+  const isCode = (error: unknown, ...codes: string[]) => codes.includes((error as NodeJS.ErrnoException).code ?? '')
   try {
-    writeFileSync(whole, text, { mode: 0o600, flag: 'wx', flush: true })
-    linkSync(whole, path)
+    writeFileSync(whole, text, own)
+    try {
+      linkSync(whole, path)
+    } catch (error) {
+      // Some file systems have no links.
+      if (!isCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error
+      writeFileSync(path, text, own)
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if (!isCode(error, 'EEXIST')) throw error
   } finally {
     rmSync(whole, { force: true })
   }
