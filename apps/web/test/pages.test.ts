@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, inject } from 'vitest'
+import { recordAll, system } from '../../server/src/journal/index.ts'
 import { openBrowser } from '../../server/test/browser.ts'
 import { patience } from '../../server/test/patience.ts'
 import { test } from '../../server/test/world.ts'
@@ -34,6 +35,14 @@ test('days are shown by their names, and so is who holds a role and has left', {
   await expect.poll(() => incident.page.getByLabel('Lead', { exact: true }).first().inputValue()).toBe('Lou Left (deactivated)')
   await incident.page.getByRole('tab', { name: 'Notes' }).click()
   await expect.poll(() => new URL(incident.page.url()).searchParams.get('tab')).toBe('notes')
+  // Of a long timeline the latest part is shown, and the rest when asked for.
+  const note = { actor: system, type: 'note.written', subject: { kind: 'note', id }, within: id } as const
+  const notes = Array.from({ length: 510 }, (_, n) => ({ ...note, data: { markdown: String(n) } }))
+  await world.server.context.database.transaction(tx => recordAll(tx, notes))
+  await incident.page.getByRole('tab', { name: 'Timeline' }).click()
+  await incident.page.getByRole('button', { name: 'Show earlier entries' }).click()
+  await incident.page.getByText('Opened a suspected incident: Odd sign-ins').waitFor()
+  await expect.poll(() => incident.page.getByText('Added a note').count()).toBe(notes.length)
   await incident.close()
 })
 

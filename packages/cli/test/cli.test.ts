@@ -34,12 +34,19 @@ describe('npx tocsin', () => {
     const refused = await tocsin(['alert', 'send', '--title', 'x', '--service', 'nothing'], env)
     expect(refused).toMatchObject({ code: 1, out: '', err: 'service: "nothing" is not a service in the catalog\n' })
     expect((await tocsin(['incident', 'list'], env)).out).toBe('No open incidents.\n')
-    await administrator.call('openIncident', { body: { title: 'Odd \u001b[31msign-ins', reason: 'Two countries.' } })
+    const { id } = await administrator.call('openIncident', { body: { title: 'Odd \u001b[31msign-ins', reason: 'Two countries.' } })
     const list = (await tocsin(['incident', 'list'], env)).out
     expect(list).toMatch(/1 {2}— {5}suspected {3}Odd .*sign-ins/)
     expect(list, 'a title moves no cursor').not.toContain('\u001b')
     expect((await tocsin(['incident', 'show', '1'], env)).out).toContain('Opened a suspected incident')
     expect(JSON.parse((await tocsin(['incident', 'show', '1', '--json'], env)).out)).toMatchObject({ number: 1, status: 'suspected' })
+    // A timeline that does not fit in one reply is shown whole.
+    const note = { actor: system, type: 'note.written', subject: { kind: 'note', id }, within: id } as const
+    const notes = Array.from({ length: 700 }, (_, n) => ({ ...note, data: { markdown: String(n) } }))
+    await world.server.context.database.transaction(tx => recordAll(tx, notes))
+    const { timeline } = JSON.parse((await tocsin(['incident', 'show', '1', '--json'], env)).out) as { timeline: { id: string; type: string }[] }
+    expect(timeline[0]?.type).toBe('incident.opened')
+    expect(new Set(timeline.filter(({ type }) => type === 'note.written').map(entry => entry.id)).size).toBe(notes.length)
     expect(await tocsin(['incident', 'show', '7'], env)).toMatchObject({ code: 1, err: 'Incident 7 does not exist, or this API key cannot access it.\n' })
     expect((await tocsin(['incident', 'list'], { ...env, TOCSIN_API_KEY: 'tok_wrong' })).err).toBe('The API key is not valid.\n')
   })
