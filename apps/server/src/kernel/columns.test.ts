@@ -1,7 +1,8 @@
 import { eq, sql } from 'drizzle-orm'
-import { describe, expect } from 'vitest'
+import pg from 'pg'
+import { describe, expect, test as plain } from 'vitest'
 import { z } from 'zod'
-import { test } from '../../test/world.ts'
+import { buildWorld, test } from '../../test/world.ts'
 import { alerts } from '../alerts/tables.ts'
 import { teams } from '../directory/tables.ts'
 import { onCallSettings, schedules } from '../scheduling/tables.ts'
@@ -64,6 +65,10 @@ describe('a JSON column that does not hold its shape', () => {
     await world.service('billing', team)
     const silence = { matchers: { severities: ['high' as const] }, reason: 'Load test', start: world.now, end: '2026-11-30T10:00:00Z' }
     const { id: silenceId } = await lead.call('addSilence', { body: silence })
+    const fallback = await world.person()
+    const settings = (await lead.call('onCall')).find(one => one.team.id === team.id)?.settings
+    if (!settings) throw new Error('the team is on call')
+    await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...settings, fallback: [{ kind: 'person', personId: fallback.id }] } })
     const policy = (await lead.call('policies')).find(one => one.teamId === team.id)
     await db.execute(sql`update policies set levels = '{"secret": "content"}' where team_id = ${team.id}`)
     await db.execute(sql`update silences set matchers = '7'`)
@@ -73,9 +78,9 @@ describe('a JSON column that does not hold its shape', () => {
     expect(shown).not.toContain(team.id)
     expect(await lead.call('silences')).toEqual([])
     expect(await lead.call('status')).toMatchObject({ organization: '' })
-    // The safe side: the silence holds nothing back, and where the policy cannot tell whom to page, everyone on the team is paged.
+    // The safe side: the silence holds nothing back, and where the policy cannot tell whom to page, the fallback and everyone on the team are.
     await world.alert({ service: 'billing', title: 'Odd sign-in' })
-    for (const member of members) member.expectPage(/Odd sign-in/)
+    for (const person of [...members, fallback]) person.expectPage(/Odd sign-in/)
     const missing = { problem: { status: 500, detail: expect.stringContaining(`policies ${policy?.id} cannot be read: its column levels`) } }
     await expect(lead.call('removePolicy', { params: { id: policy?.id ?? '' } })).rejects.toMatchObject(missing)
     await expect(lead.call('endSilence', { params: { id: silenceId } })).rejects.toMatchObject({ problem: { status: 500 } })
@@ -96,6 +101,37 @@ describe('a JSON column that does not hold its shape', () => {
     expect((await readyz()).details).toEqual([])
     expect(await lead.call('status')).toMatchObject({ organization: 'Bright Ledger' })
     expect((await administrator.call('pages')).items.map(page => page.state)).toContain('resolved')
+  })
+
+  plain('does not stop the start', async () => {
+    const settings = ['system.running', 'detection.generation', 'detection.mapping', 'detection.placeholders']
+    const { world, end } = await buildWorld({
+      through: async url => {
+        const client = new pg.Client({ connectionString: url })
+        await client.connect()
+        await client.query(
+          `insert into settings select name, '"rubbish"' from unnest($1::text[]) name on conflict (name) do update set value = excluded.value`,
+          [settings],
+        )
+        await client.query(`insert into settings values ('organization', '{}')`)
+        await client.end()
+        return url
+      },
+    })
+    try {
+      const lead = await world.person('lead')
+      // With a log source, the rules are compiled.
+      await lead.call('createLogSource', { body: { name: 'web' } })
+      await world.server.detection.detector.settle()
+      const { team, primary } = await world.team()
+      await world.service('billing', team)
+      await world.alert({ service: 'billing', title: 'Odd sign-in' })
+      primary.expectPage(/Odd sign-in/)
+      const unread = world.server.context.database.unreadable.list().map(({ id }) => id)
+      expect(unread).toEqual(expect.arrayContaining(['system.running', 'detection.mapping', 'detection.placeholders']))
+    } finally {
+      await end()
+    }
   })
 })
 
