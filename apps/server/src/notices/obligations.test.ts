@@ -189,8 +189,6 @@ describe('a warning', () => {
     expect(given.at(-1)).toMatchObject({ ...entry, data: { customer: 'Globex', afterHours: 48, dueAt } })
 
     await context.jobs.stop()
-    // An incident that is gone.
-    await context.database.transaction(tx => warn(tx, context, newId(), 48))
     await add(['Hooli'], 3)
     expect((await warned(2)).title).toContain('not notified after 2 hours')
     await add(['Umbrella'], 1)

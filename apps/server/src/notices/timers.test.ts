@@ -266,7 +266,9 @@ test('what a notice promised is remembered while the incident is open, and nobod
     problem: { status: 409, detail: expect.stringContaining('2026-11-25') },
   })
   await world.advance({ seconds: 1 })
+  expect(await obligation('Globex')).toMatchObject({ incident: { isClosed: false } })
   expect(await lead.call('closeIncident', { params, body: await step() })).toMatchObject({ status: 'closed' })
+  expect(await obligation('Globex')).toMatchObject({ incident: { isClosed: true } })
   world.takeMails()
   await world.advance({ days: 6 })
   expect(pagesAbout(world, primary, 'Globex')).toEqual([])
