@@ -209,7 +209,13 @@ export const detectionRoutes = {
     summary: 'Test a rule against pasted or recent events; returns which conditions matched',
     access: atLeast('responder', 'detection:read'),
     body: z.object({ text: RuleText, events: z.string().max(2_000_000).nullable().describe('Events, one JSON object per line; null for the latest received') }),
-    reply: z.object({ problems: z.array(RuleProblemShape), events: z.array(TriedEvent), judged: z.number(), met: z.number() }),
+    reply: z.object({
+      problems: z.array(RuleProblemShape),
+      events: z.array(TriedEvent).describe('At most 50, matches first'),
+      given: z.number().describe('Number of events given'),
+      judged: z.number().describe('Number of events tested: the first 200'),
+      met: z.number(),
+    }),
   }),
   detectionCoverage: route({
     method: 'GET',

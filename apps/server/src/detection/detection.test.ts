@@ -504,7 +504,9 @@ describe('rules', () => {
     const responder = await world.person('responder')
     const events = `${lines(sysmon({ Image: '\\whoami.exe' }), sysmon({ Image: '\\other.exe' }), { Channel: 'System', EventID: 7 })}{broken`
     const tried = await responder.call('tryDetectionRule', { body: { text: whoami, events } })
-    expect(tried).toMatchObject({ judged: 4, met: 1, problems: [] })
+    expect(tried).toMatchObject({ given: 4, judged: 4, met: 1, problems: [] })
+    const many = await responder.call('tryDetectionRule', { body: { text: whoami, events: '{"a":1}\n'.repeat(201) } })
+    expect(many, 'what is not tested is told').toMatchObject({ given: 201, judged: 200, met: 0 })
     expect(tried.events).toMatchObject([
       {
         line: 1,

@@ -13,6 +13,7 @@ interface Settings {
 interface Tried {
   readonly problems: Problem[]
   readonly events: TriedEvent[]
+  readonly given: number
   readonly judged: number
   readonly met: number
 }
@@ -24,12 +25,12 @@ export function tryRule(text: string, events: readonly string[], settings: Setti
   const [rule] = set.rules
   if (problems.length === 0 && rule === undefined)
     problems.push({ line: 1, reason: 'must be a rule with a detection; correlations and filters cannot be tested on single events' })
-  if (rule === undefined) return { problems, events: [], judged: 0, met: 0 }
+  if (rule === undefined) return { problems, events: [], given: events.length, judged: 0, met: 0 }
   const document = parseYaml(text)[0]?.value as { detection: Readonly<Record<string, unknown>> }
   const tried = events.slice(0, maxEvents).map((line, i) => tryOne(rule, document.detection, line, i + 1, settings))
   const met = tried.filter(one => one.isMet)
   const rest = tried.filter(one => !one.isMet)
-  return { problems, events: [...met, ...rest].slice(0, maxShown), judged: tried.length, met: met.length }
+  return { problems, events: [...met, ...rest].slice(0, maxShown), given: events.length, judged: tried.length, met: met.length }
 }
 
 function tryOne(rule: Rule, detection: Readonly<Record<string, unknown>>, text: string, line: number, { mapping, placeholders }: Settings): TriedEvent {

@@ -2,7 +2,7 @@ import { Badge, Button, Code, Group, SegmentedControl, Stack, Text, Textarea } f
 import { IconCheck, IconX } from '@tabler/icons-react'
 import type { TriedEvent } from '@tocsin/api'
 import { useState } from 'react'
-import { useCommand } from '../api.ts'
+import { type Reply, useCommand } from '../api.ts'
 import { Empty, ProblemNote, Section } from '../parts/page.tsx'
 
 /** Tries a rule on events, and shows condition by condition why each is met or not. */
@@ -53,13 +53,14 @@ export function TryPane({ text }: { text: string }) {
 
 const maxTried = 20
 
-function Results({ data }: { data: { problems: { line: number; reason: string }[]; events: TriedEvent[]; judged: number; met: number } }) {
+function Results({ data }: { data: Reply<'tryDetectionRule'> }) {
   if (data.problems.length > 0) return <ProblemNote error={data.problems.map(({ line, reason }) => `Line ${line}: ${reason}.`).join(' ')} />
   if (data.judged === 0) return <Empty title="No recent events">Add a log source, or paste events.</Empty>
   return (
     <Stack gap="sm" aria-live="polite">
       <Text size="sm">
         <strong>{data.met}</strong> of {data.judged} events matched.
+        {data.given > data.judged ? ` Only the first ${data.judged} of ${data.given} events were tested.` : ''}
       </Text>
       {data.events.slice(0, maxTried).map(event => (
         <Tried key={event.line} tried={event} isOpen={event.isMet || data.events.length === 1} />
