@@ -110,18 +110,23 @@ export class JournalReaders {
 
   /** Stores the positions of readers that no entry concerned, in one statement, so that a restart goes on from there. */
   async #store(): Promise<void> {
-    const moved = [...this.#readers.values()].flatMap(reader => (reader.unstored === undefined ? [] : [{ reader, seq: reader.unstored }]))
+    const moved = [...this.#readers.values()].flatMap(reader => (reader.unstored === undefined ? [] : [{ reader, ...reader.unstored }]))
     if (moved.length === 0) return
     const names = sql.param(moved.map(({ reader }) => reader.name))
     const numbers = sql.param(moved.map(({ seq }) => seq))
-    // A cursor that somebody works with is not waited for. One ahead of the journal is of before a restore.
+    const before = sql.param(moved.map(({ stored }) => stored))
+    // A cursor that somebody works with is not waited for. One ahead of the journal is of before a restore, and so is one above what came back.
     const stored = await this.#database.reader().db.execute<{ name: string; seq: string }>(sql`
-      with fresh as (select * from unnest(${names}::text[], ${numbers}::bigint[]) as fresh (name, seq)),
+      with fresh as (select * from unnest(${names}::text[], ${numbers}::bigint[], ${before}::bigint[]) as fresh (name, seq, before)),
         free as (select name from journal_cursors where name in (select name from fresh) for update skip locked)
-      update journal_cursors set seq = fresh.seq from fresh, free
+      update journal_cursors set seq = case when journal_cursors.seq < fresh.before then journal_cursors.seq else fresh.seq end from fresh, free
       where journal_cursors.name = fresh.name and free.name = fresh.name and journal_cursors.seq < fresh.seq
         and fresh.seq <= (select ${lastGiven} from journal_seq_seq)
       returning journal_cursors.name, journal_cursors.seq`)
-    for (const { name, seq } of stored.rows) this.#readers.get(name)?.markStored(Number(seq))
+    const seqOf = new Map(stored.rows.map(row => [row.name, Number(row.seq)]))
+    for (const { reader, stored: last } of moved) {
+      const seq = seqOf.get(reader.name)
+      if (seq !== undefined) reader.markStored(seq, last)
+    }
   }
 }

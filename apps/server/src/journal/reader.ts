@@ -74,12 +74,14 @@ export class JournalReader {
   get lastError(): string | undefined {
     return this.#failures > 0 ? this.#lastError : undefined
   }
-  /** What is still to be stored of where it is, or undefined. While it takes entries in, that stores it. */
-  get unstored(): number | undefined {
-    return this.#seen > this.#stored && !this.#isTaking && !this.#isHalted ? this.#seen : undefined
+  /** What is still to be stored of where it is, and what was stored last, or undefined. While it takes entries in, that stores it. */
+  get unstored(): { readonly seq: number; readonly stored: number } | undefined {
+    return this.#seen > this.#stored && !this.#isTaking && !this.#isHalted ? { seq: this.#seen, stored: this.#stored } : undefined
   }
-  markStored(seq: number): void {
-    this.#stored = Math.max(this.#stored, seq)
+  /** @param before what was stored when it was asked for: below that the journal went back, and the cursor with it */
+  markStored(seq: number, before: number): void {
+    if (seq < before) this.halt()
+    else this.#stored = Math.max(this.#stored, seq)
   }
 
   /** It reads no more until it is started anew: the journal went back behind it. */
