@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { test, type World } from '../../test/world.ts'
-import { noteStart } from '../kernel/uptime.ts'
+import { saveAway } from '../kernel/uptime.ts'
 import { missHeartbeat } from './heartbeats.ts'
 
 /** A heartbeat monitor of a backup that runs every hour, and the token of its address. */
@@ -65,17 +65,31 @@ test('one that is expected every minute says so', async ({ world }) => {
 
 test('what is sent while no server runs is not missed: the time starts anew when one does', async ({ world }) => {
   const { read, alerts } = await monitor(world)
-  const starts = () => world.server.context.database.transaction(noteStart)
-  world.jump({ hours: 2 })
-  await starts()
+  const down = async (away: { minutes?: number; hours?: number }) => {
+    const from = world.now
+    world.jump(away)
+    await world.server.context.database.transaction(tx => saveAway(tx, { from, until: tx.now }))
+  }
+  await down({ hours: 2 })
   await world.advance({ minutes: 59 })
   expect([await read(), await alerts()]).toMatchObject([{ state: 'new', expectedBy: '2026-11-23T11:00:00.000Z' }, []])
   await world.advance({ minutes: 1 })
   expect(await alerts()).toEqual([['open', 'high']])
-  world.jump({ hours: 2 })
-  await starts()
+  await down({ hours: 2 })
   await world.advance({ minutes: 1 })
   expect(await read(), 'one that was silent before still is').toMatchObject({ state: 'silent', expectedBy: '2026-11-23T09:00:00.000Z' })
+})
+
+test('a server that restarts again and again hides no heartbeat that is missed', async ({ world }) => {
+  const { alerts } = await monitor(world)
+  for (let n = 0; n < 5; n += 1) {
+    await world.advance({ minutes: 25 })
+    const from = world.now
+    world.jump({ seconds: 5 })
+    await world.server.context.database.transaction(tx => saveAway(tx, { from, until: tx.now }))
+  }
+  await world.advance({ minutes: 1 })
+  expect(await alerts()).toEqual([['open', 'high']])
 })
 
 test('a heartbeat is put on record when the state changes, and not each time', async ({ world }) => {

@@ -5,14 +5,13 @@ import { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
 import { services } from '../directory/index.ts'
 import { record, system } from '../journal/index.ts'
-import { addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { randomSecret, secretDigest } from '../kernel/secrets.ts'
-import { upSince } from '../kernel/uptime.ts'
+import { type Away, lastAway, missedFrom } from '../kernel/uptime.ts'
 import { receiveAlerts, resolveBySource } from './receive.ts'
 import { heartbeats } from './tables.ts'
 
@@ -22,23 +21,15 @@ const scope = 'heartbeats'
 const maxHeartbeats = 500
 type Row = typeof heartbeats.$inferSelect
 
-/**
- * When the next heartbeat is due at the latest. The time starts anew when a server does: a heartbeat that was sent while none ran is not missed.
- * @param up since when a server runs, where none did before
- */
-function expectedBy(row: Row, up: Instant | undefined): Instant {
-  const from = row.lastHeartbeatAt ?? row.createdAt
-  return addMinutes(row.state !== 'silent' && up !== undefined && up > from ? up : from, row.everyMinutes)
-}
-
-const view = (row: Row, up: Instant | undefined): Heartbeat => ({
+const expectedBy = (row: Row, away: Away | undefined) => missedFrom(row.lastHeartbeatAt ?? row.createdAt, row.everyMinutes, away)
+const view = (row: Row, away: Away | undefined): Heartbeat => ({
   ...{ id: row.id, name: row.name, serviceId: row.serviceId, severity: row.severity, everyMinutes: row.everyMinutes },
-  ...{ lastHeartbeatAt: row.lastHeartbeatAt, expectedBy: expectedBy(row, up), state: row.state, createdAt: row.createdAt },
+  ...{ lastHeartbeatAt: row.lastHeartbeatAt, expectedBy: expectedBy(row, away), state: row.state, createdAt: row.createdAt },
 })
 
 export async function listHeartbeats(reader: Reader): Promise<Heartbeat[]> {
-  const up = await upSince(reader)
-  return (await reader.db.select().from(heartbeats).orderBy(asc(heartbeats.name))).map(row => view(row, up))
+  const away = await lastAway(reader)
+  return (await reader.db.select().from(heartbeats).orderBy(asc(heartbeats.name))).map(row => view(row, away))
 }
 
 export async function addHeartbeat(
@@ -58,8 +49,8 @@ export async function addHeartbeat(
   return { heartbeat: view(row, undefined), url: `${context.messenger.origin}/heartbeat/${token}` }
 }
 
-async function expect(tx: Tx, row: Row, up: Instant | undefined): Promise<void> {
-  await schedule(tx, { kind: heartbeatJob, key: `heartbeat:${row.id}`, runAt: expectedBy(row, up), data: { heartbeatId: row.id } })
+async function expect(tx: Tx, row: Row, away: Away | undefined): Promise<void> {
+  await schedule(tx, { kind: heartbeatJob, key: `heartbeat:${row.id}`, runAt: expectedBy(row, away), data: { heartbeatId: row.id } })
 }
 
 export async function removeHeartbeat(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
@@ -90,8 +81,8 @@ export async function recordHeartbeat(tx: Tx, context: AppContext, token: string
 export async function missHeartbeat(tx: Tx, context: AppContext, id: string): Promise<void> {
   const [row] = await tx.db.select().from(heartbeats).where(eq(heartbeats.id, id)).for('update')
   if (!row) return
-  const up = await upSince(tx)
-  if (expectedBy(row, up) > tx.now) return expect(tx, row, up)
+  const away = await lastAway(tx)
+  if (expectedBy(row, away) > tx.now) return expect(tx, row, away)
   await tx.db.update(heartbeats).set({ state: 'silent' }).where(eq(heartbeats.id, id))
   const { name, everyMinutes, lastHeartbeatAt } = row
   await record(tx, { actor: system, type: 'heartbeat.missed', subject: { kind: 'heartbeat', id }, data: { name, everyMinutes, lastHeartbeatAt } })

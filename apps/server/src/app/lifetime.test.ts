@@ -66,12 +66,12 @@ test('when a server ran, and how long none did, is on record', async () => {
       { type: 'system.away', subject: 'system', data: { from: begin, until: addSeconds(begin, 3_600), seconds: 3_600, isExact: true } },
       { type: 'system.started', subject: 'system', data: running },
     ])
-    const upSince = async () => (await query("select value from settings where name = 'system.up-since'"))[0]?.value
-    expect(await upSince()).toBe(addSeconds(begin, 3_600))
+    const away = async () => (await query("select value from settings where name = 'system.last-away'"))[0]?.value
+    expect(await away()).toEqual({ from: begin, until: addSeconds(begin, 3_600) })
     // A second server beside one that runs: nobody was away.
-    await start(addSeconds(begin, 7_200))
+    await start(addSeconds(begin, 3_660))
     expect((await query(recorded)).slice(4).map(entry => entry.type)).toEqual(['system.started'])
-    expect(await upSince(), 'what is sent was received all the time').toBe(addSeconds(begin, 3_600))
+    expect(await away(), 'what is sent was received all the time').toEqual({ from: begin, until: addSeconds(begin, 3_600) })
   })
 })
 

@@ -7,7 +7,7 @@ import type { Database, Reader, Tx } from '../kernel/database.ts'
 import { isAnyRunning } from '../kernel/jobs/lease.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import type { Log } from '../kernel/telemetry.ts'
-import { noteStart } from '../kernel/uptime.ts'
+import { saveAway } from '../kernel/uptime.ts'
 
 const setting = 'system.running'
 const signEveryMs = 60_000
@@ -88,8 +88,10 @@ export class Lifetime {
     if (before !== undefined && !(await isAnyRunning(tx))) {
       const seconds = Math.max(0, Math.round((Date.parse(tx.now) - Date.parse(before.seenAt)) / 1_000))
       await record(tx, { ...entry, type: 'system.away', data: { from: before.seenAt, until: tx.now, seconds, isExact: before.isStopped } })
-      await noteStart(tx)
     }
+    // Not by who runs jobs: a pager that runs by itself receives nothing.
+    if (before !== undefined && (before.isStopped || Date.parse(tx.now) - Date.parse(before.seenAt) > 2 * signEveryMs))
+      await saveAway(tx, { from: before.seenAt, until: tx.now })
     if (before !== undefined && before.version !== this.#version)
       await record(tx, { ...entry, type: 'system.upgraded', data: { from: before.version, to: this.#version } })
     await record(tx, { ...entry, type: 'system.started', data: await this.#running(tx) })

@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
 import { type Person, test, type World } from '../../test/world.ts'
-import { noteStart } from '../kernel/uptime.ts'
+import { saveAway } from '../kernel/uptime.ts'
 
 const sysmon = (fields: Record<string, unknown>) => ({ Channel: 'Microsoft-Windows-Sysmon/Operational', EventID: 1, Computer: 'ws1', ...fields })
 
@@ -468,8 +468,9 @@ describe('shippers', () => {
   test('a source is not silent for the time in which no server ran', async ({ world }) => {
     const lead = await world.person('lead')
     await source(world, lead, { gapMinutes: 30 })
+    const from = world.now
     world.jump({ minutes: 60 })
-    await world.server.context.database.transaction(noteStart)
+    await world.server.context.database.transaction(tx => saveAway(tx, { from, until: tx.now }))
     await world.advance({ minutes: 29 })
     expect(await lead.call('logSources')).toMatchObject([{ isSilent: false }])
     await world.advance({ minutes: 1 })

@@ -5,14 +5,13 @@ import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
 import { receiveAlerts, resolveBySource } from '../alerts/index.ts'
 import { type Actor, record, system } from '../journal/index.ts'
-import { addMinutes } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { defineJob, housekeepingLane } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { invalid, notFound } from '../kernel/problems.ts'
 import { randomSecret, secretDigest } from '../kernel/secrets.ts'
-import { upSince } from '../kernel/uptime.ts'
+import { lastAway, missedFrom } from '../kernel/uptime.ts'
 import { type LogSourceParts, logSources } from './tables.ts'
 
 export type LogSourceRow = typeof logSources.$inferSelect
@@ -118,13 +117,11 @@ export async function watchSources(tx: Tx, context: AppContext): Promise<void> {
     .where(and(isNull(logSources.revokedAt), isNotNull(logSources.gapMinutes)))
     .orderBy(asc(logSources.id))
     .for('update')
-  const up = await upSince(tx)
+  const away = await lastAway(tx)
   const upcoming: string[] = []
   for (const row of rows) {
     const heardAt = row.lastSeenAt ?? row.createdAt
-    // What was sent while no server ran is not missed: the time starts anew, but for a source that was silent before.
-    const from = !row.isSilent && up !== undefined && up > heardAt ? up : heardAt
-    const silentAt = addMinutes(from, row.gapMinutes ?? 0)
+    const silentAt = missedFrom(heardAt, row.gapMinutes ?? 0, away)
     const isSilent = silentAt <= tx.now
     if (!isSilent) upcoming.push(silentAt)
     if (isSilent === row.isSilent) continue
