@@ -20,6 +20,8 @@ const maxConnections = 1_000
 const retryMs = 500
 /** What is received and not yet stored. Beyond it TCP is not read on, and a datagram, which cannot be told to wait, is lost and counted. */
 const maxHeldBytes = 32 * 1_048_576
+/** What a message takes beside its text. */
+const messageBytes = 200
 
 const lostMessages = defineCounter({
   name: 'tocsin_syslog_messages_lost_total',
@@ -52,6 +54,7 @@ export class SyslogListeners {
   /** Set while what was read cannot be stored: the next attempt. */
   #retry: Promise<void> | undefined
   #heldBytes = 0
+  readonly #takes = new Set<Promise<void>>()
   #isStopped = false
   /** Ports that are listened on, for tests, which leave the choice to the system. */
   readonly ports: { udp?: number; tcp?: number; tls?: number } = {}
@@ -91,6 +94,8 @@ export class SyslogListeners {
     clearTimeout(this.#timer)
     for (const socket of this.#connections) socket.destroy()
     await Promise.all(this.#servers.map(server => new Promise<void>(resolve => server.close(() => resolve()))))
+    await Promise.all(this.#takes)
+    await this.#flushing
     await this.#flush()
     this.#lose([...this.#waiting.values()].reduce((sum, { lines }) => sum + lines.length, 0))
   }
@@ -148,8 +153,14 @@ export class SyslogListeners {
     while ((this.#intake.isFull || this.#heldBytes > maxHeldBytes) && !this.#isStopped) await sleep(retryMs)
   }
 
-  async #take(messages: readonly Buffer[], address: string): Promise<void> {
-    const bytes = messages.reduce((sum, { length }) => sum + length, 0)
+  #take(messages: readonly Buffer[], address: string): Promise<void> {
+    const take = this.#read(messages, address).finally(() => this.#takes.delete(take))
+    this.#takes.add(take)
+    return take
+  }
+
+  async #read(messages: readonly Buffer[], address: string): Promise<void> {
+    const bytes = messages.reduce((sum, { length }) => sum + length + messageBytes, 0)
     this.#heldBytes += bytes
     const source = await this.#sender(address)
     this.#heldBytes -= bytes
@@ -167,21 +178,24 @@ export class SyslogListeners {
 
   /** The source of an address. While it cannot be looked up, the message waits. */
   async #sender(address: string): Promise<LogSourceRow | 'unknown' | 'stopped'> {
-    while (!this.#isStopped)
+    for (;;)
       try {
         return (await this.#sources.bySender(address)) ?? 'unknown'
       } catch (error) {
+        if (this.#isStopped) return 'stopped'
         await this.#later(error)
       }
-    return 'stopped'
   }
 
   /** Waits for the next attempt, which is one for all that waits. */
   #later(error: unknown): Promise<void> {
-    this.#context.log.error({ err: error }, 'syslog messages cannot be stored; retrying')
-    this.#retry ??= sleep(retryMs).then(() => {
-      this.#retry = undefined
-    })
+    if (this.#retry === undefined) {
+      this.#context.log.error({ err: error }, 'syslog messages cannot be stored; retrying')
+      this.#retry = sleep(retryMs).then(() => {
+        this.#retry = undefined
+        if (!this.#isStopped) void this.#flush()
+      })
+    }
     return this.#retry
   }
 
@@ -195,6 +209,10 @@ export class SyslogListeners {
     // While it cannot be stored, the retry does it, and not each line.
     if (this.#retry !== undefined) return
     if (waiting.bytes > flushBytes) void this.#flush()
+    this.#soon()
+  }
+
+  #soon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
       void this.#flush()
@@ -204,6 +222,8 @@ export class SyslogListeners {
   #flush(): Promise<void> {
     this.#flushing ??= this.#write().finally(() => {
       this.#flushing = undefined
+      // What came, or was put back, meanwhile.
+      if (this.#waiting.size > 0 && !this.#isStopped && this.#retry === undefined) this.#soon()
     })
     return this.#flushing
   }
@@ -224,7 +244,7 @@ export class SyslogListeners {
         }
         const since = this.#waiting.get(key)
         this.#waiting.set(key, { source, logsource, lines: [...lines, ...(since?.lines ?? [])], bytes: bytes + (since?.bytes ?? 0) })
-        void this.#later(error).then(() => (this.#isStopped ? undefined : this.#flush()))
+        if (!this.#isStopped) void this.#later(error)
       }
   }
 
