@@ -248,6 +248,8 @@ export async function changePerson(
   change: { role?: Role | undefined; isActive?: boolean | undefined; resetSecondFactor?: boolean | undefined; reason?: string | undefined },
 ): Promise<Person> {
   await holdLock(tx, 'administrators')
+  // Nobody is chosen while they leave, or become an observer.
+  await holdLock(tx, 'organization')
   const before = await findPerson(tx, id)
   if (!before) throw notFound('person')
   const staysAdministrator = (change.role ?? before.role) === 'administrator' && (change.isActive ?? before.isActive)

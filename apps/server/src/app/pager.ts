@@ -70,7 +70,7 @@ export async function startPager(config: Config, log: Log, signal?: AbortSignal)
     await database.close()
     throw error
   }
-  const unreadable = new UnreadableWatch(context)
+  const unreadable = new UnreadableWatch(context, 'pager')
   unreadable.start()
   return {
     metrics: () => metrics.registry.metrics(),

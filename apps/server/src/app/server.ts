@@ -164,7 +164,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     undo.push(() => context.readers.stop())
     watch.start()
     undo.push(() => watch.stop())
-    const unreadable = new UnreadableWatch(context)
+    const unreadable = new UnreadableWatch(context, 'web')
     unreadable.start()
     undo.push(() => unreadable.stop())
     await detection.start()

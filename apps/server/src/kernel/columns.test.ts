@@ -87,12 +87,14 @@ describe('a JSON column that does not hold its shape', () => {
     await expect(lead.call('removePolicy', { params: { id: silenceId.replace(/.$/, 'f') } })).rejects.toMatchObject({ problem: { status: 404 } })
     const readyz = async () => (await fetch(`${world.origin}/readyz`)).json() as Promise<{ details: { name: string; detail: string }[] }>
     const { detail } = (await readyz()).details.find(({ name }) => name === 'stored values') ?? { detail: '' }
-    for (const name of [`policies ${policy?.id} (levels)`, `silences ${silenceId} (matchers)`, 'settings organization (value)']) expect(detail).toContain(name)
-    expect(detail).not.toContain('content')
-    const watch = new UnreadableWatch(context)
+    expect(detail, 'anybody may read it: no IDs').toMatch(/^3 stored values cannot be read, in policies, settings, silences\. /)
+    expect(detail).not.toContain(silenceId)
+    const watch = new UnreadableWatch(context, 'web')
     for (let looks = 0; looks < 3; looks += 1) await watch.look()
     await world.settle()
-    administrator.expectPage(/3 stored values cannot be read/)
+    const { text } = administrator.expectPage(/3 stored values cannot be read/)
+    for (const name of [`policies ${policy?.id} (levels)`, `silences ${silenceId} (matchers)`, 'settings organization (value)']) expect(text).toContain(name)
+    expect(text).not.toContain('content')
     administrator.expectNoPage()
     await db.execute(sql`delete from silences where id = ${silenceId}`)
     await db.execute(sql`update policies set levels = '[]' where team_id = ${team.id}`)
@@ -101,6 +103,17 @@ describe('a JSON column that does not hold its shape', () => {
     expect((await readyz()).details).toEqual([])
     expect(await lead.call('status')).toMatchObject({ organization: 'Bright Ledger' })
     expect((await administrator.call('pages')).items.map(page => page.state)).toContain('resolved')
+  })
+
+  test('tells nobody of a record that they may not see, and of nothing else that is missing below it', async ({ world }) => {
+    const { db } = world.server.context.database.reader()
+    const [lead, other] = [await world.person('lead'), await world.person('responder')]
+    const { id } = await lead.call('openIncident', { body: { title: 'Insider', reason: 'Seen.', isRestricted: true } })
+    await db.execute(sql`update incidents set severity_criteria = '7' where id = ${id}`)
+    expect(await lead.call('incident', { params: { id } }), 'it is shown without the value').toMatchObject({ title: 'Insider', severityCriteria: null })
+    await expect(other.call('incident', { params: { id } })).rejects.toMatchObject({ problem: { status: 404 } })
+    const nowhere = { id, taskId: '00000000-0000-4000-8000-000000000000' }
+    await expect(lead.call('changeTask', { params: nowhere, body: { version: 1, isDone: true } })).rejects.toMatchObject({ problem: { status: 404 } })
   })
 
   plain('does not stop the start', async () => {

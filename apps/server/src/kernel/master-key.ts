@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { eq } from 'drizzle-orm'
 import { z } from 'zod'
 import { type Config, ConfigProblem } from './config.ts'
 import type { Database } from './database.ts'
@@ -16,6 +17,9 @@ const checkName = 'master-key.check'
 export async function openMasterKey(database: Database, config: Config): Promise<Secrets> {
   const path = masterKeyFile(config.dataFolder)
   const expected = await readSetting(database.reader(), checkName, z.string())
+  const isDamaged = expected === undefined && (await database.reader().db.$count(settings, eq(settings.name, checkName))) > 0
+  if (isDamaged)
+    throw new ConfigProblem(`The setting ${checkName} in the database cannot be read, so that no master key can be checked. Restore it from a backup.`)
   if (expected !== undefined && config.secret === undefined && !existsSync(path))
     throw new ConfigProblem(`The master key ${path} is missing, but the database was created with one. Restore the file, or set TOCSIN_SECRET to the key.`)
   const secrets = openSecrets(config.dataFolder, config.secret)

@@ -9,7 +9,7 @@ export async function readSetting<T>(reader: Reader, name: string, schema: z.Zod
   if (found === undefined) return undefined
   const parsed = schema.safeParse(found.value)
   if (parsed.success) return parsed.data
-  reader.unreadable.note({ table: 'settings', id: name, column: 'value' }, db => readSetting({ ...reader, db }, name, schema))
+  reader.unreadable.note({ table: 'settings', id: name, column: 'value', isLeftOut: true }, db => readSetting({ ...reader, db }, name, schema))
   return undefined
 }
 

@@ -1,10 +1,11 @@
 import type { Alarms } from './alarms.ts'
 import type { Database } from './database.ts'
 import type { Log } from './telemetry.ts'
-import { nameOfValue, unreadableSentence } from './unreadable.ts'
+import { unreadableSentence } from './unreadable.ts'
 
 const lookMs = 5_000
-const alarmKey = 'unreadable-values'
+/** Raised again while it lasts: raising an open alarm changes nothing, and one that nobody has acknowledged pages anew. */
+const raiseMs = 60_000
 
 interface Services {
   readonly database: Database
@@ -15,13 +16,16 @@ interface Services {
 /** Looks at times whether values that could not be read can be, and pages the administrators about those that cannot. */
 export class UnreadableWatch {
   readonly #services: Services
-  /** What the administrators were paged about last; undefined while there is nothing. */
-  #paged: string | undefined
+  readonly #alarmKey: string
+  /** When the alarm was raised last (monotonic, ms); undefined while there is none, null before the first look: an earlier process may have raised it. */
+  #raisedAt: number | undefined | null = null
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
 
-  constructor(services: Services) {
+  /** @param process each looks at what its own queries could not read, and has an alarm of its own */
+  constructor(services: Services, process: 'web' | 'pager') {
     this.#services = services
+    this.#alarmKey = `unreadable-values:${process}`
   }
 
   start(): void {
@@ -45,17 +49,17 @@ export class UnreadableWatch {
     const { unreadable } = database
     if (unreadable.list().length > 0) await unreadable.review(database.reader().db)
     const values = unreadable.list()
-    const names = values.length === 0 ? undefined : values.map(nameOfValue).toSorted().join()
-    if (names === this.#paged) return
-    await database.transaction(tx =>
-      values.length === 0
-        ? alarms.resolve(tx, alarmKey)
-        : alarms.raise(tx, {
-            key: alarmKey,
-            title: values.length === 1 ? 'A stored value cannot be read' : `${values.length} stored values cannot be read`,
-            summary: `${unreadableSentence(values)} These records are left out of lists, or shown without the value. Everything else works. Correct or delete them in the database.`,
-          }),
-    )
-    this.#paged = names
+    const key = this.#alarmKey
+    const now = performance.now()
+    if (values.length === 0) {
+      if (this.#raisedAt !== undefined) await database.transaction(tx => alarms.resolve(tx, key))
+      this.#raisedAt = undefined
+      return
+    }
+    if (typeof this.#raisedAt === 'number' && now - this.#raisedAt < raiseMs) return
+    const title = values.length === 1 ? 'A stored value cannot be read' : `${values.length} stored values cannot be read`
+    const summary = `${unreadableSentence(values)} These records are left out of lists, or shown without the value. Everything else works. Correct or delete them in the database.`
+    await database.transaction(tx => alarms.raise(tx, { key, title, summary }))
+    this.#raisedAt = now
   }
 }

@@ -17,6 +17,8 @@ interface UnreadableValue {
   /** The primary key of its row; undefined where a query did not ask for it. */
   readonly id: string | undefined
   readonly column: string
+  /** Its row is left out, rather than given out with something in its place. */
+  readonly isLeftOut: boolean
 }
 
 interface Known extends UnreadableValue {
@@ -32,7 +34,8 @@ const maxNamed = 5
 /** Rows that are read to find one whose key is not known. */
 const maxSearched = 10_000
 
-export const nameOfValue = ({ table, id, column }: UnreadableValue) => `${table}${id === undefined ? '' : ` ${id}`} (${column})`
+export const nameOfValue = ({ table, id, column }: Pick<UnreadableValue, 'table' | 'id' | 'column'>) =>
+  `${table}${id === undefined ? '' : ` ${id}`} (${column})`
 
 /** One sentence. */
 export function unreadableSentence(values: readonly UnreadableValue[]): string {
@@ -65,10 +68,12 @@ export class UnreadableValues {
     return [...this.#known.values()]
   }
 
-  /** For `/readyz`. */
+  /** For `/readyz`, which anybody may read: no IDs. */
   health(): Finding | undefined {
     if (this.#known.size === 0) return undefined
-    return { severity: 'degraded', detail: `${unreadableSentence(this.list())} Correct or delete them in the database.` }
+    const tables = [...new Set(this.list().map(({ table }) => table))].toSorted().join(', ')
+    const count = this.#known.size === 1 ? '1 stored value' : `${this.#known.size} stored values`
+    return { severity: 'degraded', detail: `${count} cannot be read, in ${tables}. The log names them. Correct or delete them in the database.` }
   }
 
   /** Reads some of them once more, and forgets those that can be read or are gone. */
@@ -90,7 +95,7 @@ export class UnreadableValues {
    */
   problemOf(error: unknown, ids: readonly unknown[]): AppProblem | undefined {
     const isMissing = error instanceof AppProblem ? error.kind === 'not-found' : constraintProblem(error)?.kind === 'conflict'
-    const found = isMissing ? this.list().find(({ id }) => id !== undefined && ids.includes(id)) : undefined
+    const found = isMissing ? this.list().find(({ id, isLeftOut }) => isLeftOut && id !== undefined && ids.includes(id)) : undefined
     if (found === undefined) return undefined
     const { table, id, column } = found
     return new AppProblem('unexpected', `${table} ${id} cannot be read: its column ${column} is damaged. An administrator must correct it in the database.`)
@@ -129,15 +134,15 @@ class TolerantSession extends NodePgSession<NoSchema, NoSchema> {
     return documents.reduce((isReadable, { path, column }) => {
       const value = valueAt(row, path)
       if (!(value instanceof Unreadable)) return isReadable
-      this.#note(row, column, selected)
+      this.#note(row, column, selected, value.instead === undefined)
       const holder = valueAt(row, path.slice(0, -1))
       if (value.instead === undefined || typeof holder !== 'object' || holder === null) return false
-      Reflect.set(holder, path.at(-1) ?? '', value.instead)
+      Reflect.set(holder, path.at(-1) ?? '', structuredClone(value.instead))
       return isReadable
     }, true)
   }
 
-  #note(row: unknown, column: PgColumn, selected: readonly Selected[]): void {
+  #note(row: unknown, column: PgColumn, selected: readonly Selected[], isLeftOut: boolean): void {
     const { table } = column
     if (!is(table, PgTable)) return
     const { columns, primaryKeys } = getTableConfig(table)
@@ -149,7 +154,8 @@ class TolerantSession extends NodePgSession<NoSchema, NoSchema> {
     })
     const isKnown = key.every(({ value }) => value !== undefined)
     const fields = Object.fromEntries([...keys, column].map(one => [one.name, one]))
-    this.#unreadable.note({ table: getTableName(table), id: isKnown ? key.map(({ value }) => String(value)).join(' ') : undefined, column: column.name }, db =>
+    const id = isKnown ? key.map(({ value }) => String(value)).join(' ') : undefined
+    this.#unreadable.note({ table: getTableName(table), id, column: column.name, isLeftOut }, db =>
       db
         .select(fields)
         .from(table)

@@ -50,9 +50,11 @@ export const personsIn = (targets: readonly PageTarget[]) => targets.flatMap(tar
 
 /** Which policy, or which fallback, pages a target that `isIt` accepts, as a sentence that says what to change first; undefined where none does. */
 export async function targetUsage(reader: Reader, isIt: (target: PageTarget) => boolean, what: string): Promise<string | undefined> {
-  const policy = (await reader.db.select({ name: policies.name, levels: policies.levels }).from(policies)).find(({ levels }) =>
-    levels.some(({ targets }) => targets.some(isIt)),
-  )
+  const all = await reader.db.select({ name: policies.name, levels: policies.levels }).from(policies)
+  // One that cannot be read is left out, and may use it.
+  if (all.length < (await reader.db.$count(policies)))
+    return `An escalation policy cannot be read and may use this ${what}. Correct the policy in the database first.`
+  const policy = all.find(({ levels }) => levels.some(({ targets }) => targets.some(isIt)))
   if (policy) return `The escalation policy ${policy.name} uses this ${what}. Change the policy first.`
   const owner = (await reader.db.select().from(onCallSettings)).find(({ settings }) => settings.fallback.some(isIt))
   if (!owner) return undefined
