@@ -31,7 +31,7 @@ function personChanged({ name = 'a person', role, isActive, resetSecondFactor }:
     ...(isActive === undefined ? [] : [isActive ? 'reactivated' : 'deactivated']),
     ...(resetSecondFactor ? ['second factor reset'] : []),
   ]
-  return `Changed ${name}: ${list(changes, 'nothing differs')}`
+  return changes.length === 0 ? `Changed ${name}` : `Changed ${name}: ${list(changes, '')}`
 }
 
 /** People, teams, services, customers. */
@@ -85,6 +85,6 @@ export const directoryEvents = [
     subject: 'organization',
     within: 'none',
     data: z.strictObject({ added: Count, changed: Count }),
-    sentence: ({ data }) => `Applied a file of the organization: ${data.added} added, ${data.changed} changed`,
+    sentence: ({ data }) => `Applied an organization file: ${data.added} added, ${data.changed} changed`,
   }),
 ] as const

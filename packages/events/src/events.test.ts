@@ -128,13 +128,13 @@ describe('the timeline', () => {
     [
       'obligation.missed',
       { customer: 'Globex', customerId: id, dueAt: '2026-11-25T08:00:00.000Z', hours: 72, state: 'due' },
-      'Notification deadline for Globex missed: it was Nov 25, 08:00 UTC',
+      'Notification deadline for Globex missed: the notice was due Nov 25, 08:00 UTC',
     ],
     ['source.silent', { name: 'VPN', gapMinutes: 30, lastSeenAt: '2026-11-25T08:00:00.000Z' }, 'Log source VPN fell silent: no events since Nov 25, 08:00 UTC'],
     ['source.silent', { name: 'VPN', gapMinutes: 30, lastSeenAt: null }, 'Log source VPN fell silent: no events since it was added'],
     ['person.changed', { name: 'Ben', isActive: false, reason: 'Has left', before: { role: 'lead', isActive: true } }, 'Changed Ben: deactivated'],
     ['person.changed', { role: 'lead', resetSecondFactor: true, before: { role: 'lead', isActive: true } }, 'Changed a person: role lead, second factor reset'],
-    ['coverage.alarmed', { concerns: 2, vacancies: 1, first: null }, 'Reported 2 coverage gaps and 1 vacancy'],
+    ['coverage.alarmed', { concerns: 2, vacancies: 1, first: null }, 'Reported 2 coverage problems and 1 vacancy'],
     ['report.received', { reference: 'R-1', audience: 'employee', alertId: id, files: [] }, 'Report R-1 received'],
     [
       'system.away',

@@ -66,7 +66,7 @@ export const noticeEvents = [
     /** The deadline passed without a notice. A deferral does not move it: `state` says whether one explains the delay. */
     data: z.strictObject({ customer: z.string(), customerId: Id, dueAt: Instant, hours: Count, state: z.enum(['due', 'deferred']) }),
     sentence: ({ data, at }) =>
-      `Notification deadline for ${data.customer} missed: it was ${when(data.dueAt, at)}${data.state === 'deferred' ? '; the notice is deferred' : ''}`,
+      `Notification deadline for ${data.customer} missed: the notice was due ${when(data.dueAt, at)}${data.state === 'deferred' ? '; the notice is deferred' : ''}`,
   }),
   event({
     type: 'notice.drafted',

@@ -111,7 +111,8 @@ export const schedulingEvents = [
     subject: 'team',
     within: 'none',
     data: z.strictObject({ concerns: Count, vacancies: Count, first: Instant.nullable() }),
-    sentence: ({ data }) => `Reported ${counted(data.concerns, 'coverage gap')} and ${counted(data.vacancies, 'vacancy', 'vacancies')}`,
+    sentence: ({ data }) =>
+      `Reported ${counted(data.concerns, 'coverage problem')}${data.vacancies === 0 ? '' : ` and ${counted(data.vacancies, 'vacancy', 'vacancies')}`}`,
   }),
   event({
     type: 'time-off.added',

@@ -188,15 +188,15 @@ test('a deadline that passes without a notice is on record as missed, once; one 
   const notified = 'Hooli notified on time'
   expect(await told(), 'a notice at the very deadline is on time').toEqual([notified])
   await world.advance({ seconds: 1 })
-  const missed = ['Notification deadline for Globex missed: it was Nov 26, 08:00 UTC']
-  const deferred = 'Notification deadline for Umbrella missed: it was Nov 26, 08:00 UTC; the notice is deferred'
+  const missed = ['Notification deadline for Globex missed: the notice was due Nov 26, 08:00 UTC']
+  const deferred = 'Notification deadline for Umbrella missed: the notice was due Nov 26, 08:00 UTC; the notice is deferred'
   expect((await told()).toSorted()).toEqual([notified, ...missed, deferred])
 
   // Due again, and listed late: the one has missed it already, the other has missed it at once.
   await lead.call('withdrawDecision', { params: { id: (await obligation('Umbrella')).id } })
   await list('Vandelay')
   await world.advance({ minutes: 1 })
-  missed.push('Notification deadline for Vandelay missed: it was Nov 26, 08:00 UTC')
+  missed.push('Notification deadline for Vandelay missed: the notice was due Nov 26, 08:00 UTC')
   expect((await told()).toSorted()).toEqual([notified, ...missed.toSorted(), deferred].toSorted())
 
   const { id, customer } = await obligation('Globex')
@@ -222,7 +222,7 @@ test('what is notified, deferred or waived after its deadline has missed it, als
   await notify('Globex')
   await decide('waive', 'Initech')
   await decide('defer', 'Umbrella')
-  const missed = (name: string) => `Notification deadline for ${name} missed: it was Nov 26, 08:00 UTC`
+  const missed = (name: string) => `Notification deadline for ${name} missed: the notice was due Nov 26, 08:00 UTC`
   expect(await told()).toEqual([missed('Globex'), 'Globex notified late', missed('Initech'), missed('Umbrella')])
 })
 

@@ -208,7 +208,7 @@ describe('a policy', () => {
     await world.advance({ minutes: 5 })
     third.expectPage(/billing/)
     for (const person of [first, second, other]) person.expectNoPage()
-    const gone = 'The level that the page was at is no longer in the escalation policy.'
+    const gone = 'The level that the page was at is not in the escalation policy that applies now.'
     expect((await timelineOf(first)).map(event => event.text)).toContain(`Paged ${third.name}: ${gone}`)
     await world.advance({ minutes: 5 })
     other.expectPage(/billing/)

@@ -208,7 +208,7 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
     if (from > now) return { ...unchanged, nextEscalationAt: from, why: 'Deferred until business hours.' }
   }
   const start: Progress = page.progress ?? progressAfter(policy, page.levelIndex)
-  const gone = isLevelGone(policy, start) ? 'The level that the page was at is no longer in the escalation policy.' : null
+  const gone = isLevelGone(policy, start) ? 'The level that the page was at is not in the escalation policy that applies now.' : null
   const at = Math.max(0, page.levelIndex)
   let progress = start
   for (let found = nextLevel(policy, start, now, urgency); found !== undefined; found = nextLevel(policy, progress, now, urgency)) {

@@ -30,11 +30,11 @@ const maxPolicies = 50
  * The levels of a policy, each with its ID. One that was saved before levels had IDs has that of its place, which is stable as long as nobody changes the
  * policy; whoever does saves it with that ID, which it keeps wherever it is moved.
  */
-const levelsOf = ({ levels }: Pick<PolicyRow, 'levels'>): EscalationLevel[] =>
-  levels.map((level, place) => ({ ...level, id: level.id ?? idFor(`escalation level ${place}`) }))
+const levelsOf = ({ id, levels }: Pick<PolicyRow, 'id' | 'levels'>): EscalationLevel[] =>
+  levels.map((level, place) => ({ ...level, id: level.id ?? idFor(`escalation level ${id} ${place}`) }))
 
-const policyView = ({ id, teamId, name, repeats, businessHours, version, ...row }: PolicyRow): Policy => ({
-  ...{ id, teamId, name, levels: levelsOf(row), repeats, businessHours, version },
+const policyView = ({ id, teamId, name, levels, repeats, businessHours, version }: PolicyRow): Policy => ({
+  ...{ id, teamId, name, levels: levelsOf({ id, levels }), repeats, businessHours, version },
 })
 
 export async function listPolicies(reader: Reader): Promise<Policy[]> {
@@ -69,7 +69,7 @@ export async function savePolicy(
   const values = { ...sent, levels: withLevelIds(sent.levels, before ? levelsOf(before) : []) }
   if (own.some(row => row.name === values.name && row.id !== given)) throw conflict(`The team already has an escalation policy named ${values.name}.`)
   if (!before && own.length >= maxPolicies) throw conflict(`A team can have at most ${maxPolicies} escalation policies.`)
-  if (before && isDeepStrictEqual(rulesOf(before), rulesOf(values))) return policyView(before)
+  if (before && isDeepStrictEqual(rulesOf({ ...before, levels: levelsOf(before) }), rulesOf(values))) return policyView(before)
   const row = { ...values, id: given ?? newId(), teamId, version: (before?.version ?? 0) + 1 }
   if (before) await tx.db.update(policies).set(row).where(eq(policies.id, row.id))
   else await tx.db.insert(policies).values(row)

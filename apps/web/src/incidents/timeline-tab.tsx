@@ -1,7 +1,7 @@
 import { Anchor, Button, Checkbox, Group, Paper, Stack, Text, Timeline } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import type { Incident, TimelineEntry } from '@tocsin/api'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -25,9 +25,17 @@ const milestones = new Set([
 export function TimelineTab({ incident }: { incident: Incident }) {
   const [isShort, setIsShort] = useState(false)
   const [isWhole, setIsWhole] = useState(false)
-  const cursor = incident.timelineNext ?? undefined
-  const earlier = usePages<TimelineEntry>('incidentTimeline', { cursor }, { params: { id: incident.id }, isEnabled: isWhole && cursor !== undefined })
-  const entries = [...incident.timeline.toReversed(), ...(earlier.items ?? [])].filter(entry => !isShort || milestones.has(entry.type))
+  const hasEarlier = incident.timelineNext !== null
+  // From the newest entry on, as an incident that goes on moves the place where its latest part begins.
+  const whole = usePages<TimelineEntry>('incidentTimeline', {}, { params: { id: incident.id }, isEnabled: isWhole && hasEarlier })
+  const { items, isError, hasNextPage, isFetchingNextPage, fetchNextPage } = whole
+  const latest = incident.timeline.toReversed()
+  const isBehind = items === undefined || (hasNextPage && items.length <= latest.length)
+  const wantsMore = isWhole && isBehind && hasNextPage && !isFetchingNextPage && !isError
+  useEffect(() => {
+    if (wantsMore) void fetchNextPage()
+  }, [wantsMore, fetchNextPage])
+  const entries = (isBehind ? latest : items).filter(entry => !isShort || milestones.has(entry.type))
   return (
     <Stack>
       {incident.alerts.length > 0 ? (
@@ -64,14 +72,15 @@ export function TimelineTab({ incident }: { incident: Incident }) {
           </Timeline.Item>
         ))}
       </Timeline>
-      {cursor !== undefined && !isWhole ? (
+      {hasEarlier && (!isWhole || isBehind) ? (
         <Group justify="center">
-          <Button variant="default" onClick={() => setIsWhole(true)}>
-            Show earlier entries
+          <Button variant="default" loading={isWhole && !isError} onClick={() => (isError ? void whole.refetch() : setIsWhole(true))}>
+            {isError ? 'Earlier entries could not be loaded. Try again' : 'Show earlier entries'}
           </Button>
         </Group>
-      ) : null}
-      <LoadMore list={earlier} />
+      ) : (
+        <LoadMore list={whole} />
+      )}
       {isShort ? (
         <Anchor component="button" size="sm" onClick={() => setIsShort(false)}>
           Show everything
