@@ -159,6 +159,17 @@ describe('a decision to defer or waive', () => {
     )
   })
 
+  test('that a new proposal replaces leaves the obligation due, and the warning that nobody got meanwhile is given at once', async ({ world }) => {
+    const { lead, declare, propose, decide, triggered } = await reportable(world, 'Globex')
+    await declare()
+    await decide({ ...deferral, reviewOn: '2026-11-30' })
+    await world.advance({ hours: 49 })
+    expect(await triggered(), 'it was deferred').toEqual([])
+    expect(await propose(lead, { ...waiver, reviewOn: '2026-11-30' })).toMatchObject({ state: 'due' })
+    await world.settle()
+    expect(await triggered()).toMatchObject([{ title: expect.stringContaining('1 customer is not notified after 48 hours') }])
+  })
+
   test('ends the page about customers who are not notified once it answers for the last of them', async ({ world }) => {
     const { declare, decide, triggered } = await reportable(world, 'Globex', 'Initech')
     await declare()
