@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { expect, test as plainTest } from 'vitest'
 import { z } from 'zod'
 import { until } from '../../../test/alertmanager.ts'
@@ -13,7 +13,7 @@ import { type Log, openMetrics } from '../telemetry.ts'
 import { defineJob, type Lane } from './lanes.ts'
 import { isAnyRunning } from './lease.ts'
 import { JobRunner, type RunnerOptions } from './runner.ts'
-import { cancel, type NewJob, schedule, scheduleAll } from './schedule.ts'
+import { cancel, cancelWaiting, keysOf, type NewJob, schedule, scheduleAll } from './schedule.ts'
 
 interface Rig {
   readonly url: string
@@ -695,6 +695,33 @@ test.concurrent('a lease that is lost is had again once the database is back, un
   await until(isHeld(false), 'nobody holds it')
   await own.close()
   wire.stop()
+})
+
+test('jobs are found and canceled by their keys, also none of them, and what runs just now is spared where it is to come to its end', async ({ rig }) => {
+  const kind = defineJob({ kind: 'keyed', lane: quick, data: numbered })
+  const { database } = rig
+  const keys = ['one', 'two', 'three', 'four'] as const
+  const found = async () => [...(await keysOf(database.reader(), [...keys, 'other']))].toSorted()
+  await database.transaction(tx =>
+    scheduleAll(
+      tx,
+      keys.map((key, n) => ({ kind, key, runAt: tx.now, data: { n } })),
+    ),
+  )
+  expect(await found()).toEqual(keys.toSorted())
+  expect(await keysOf(database.reader(), ['two'])).toEqual(new Set(['two']))
+  expect(await keysOf(database.reader(), [])).toEqual(new Set())
+  await database.reader().db.update(jobs).set({ leasedBy: 12_345 }).where(eq(jobs.key, 'one'))
+  await database.transaction(async tx => {
+    await cancel(tx)
+    await cancelWaiting(tx)
+  })
+  expect(await found(), 'none was named').toEqual(keys.toSorted())
+  await database.transaction(tx => cancelWaiting(tx, 'two'))
+  await database.transaction(tx => cancelWaiting(tx, 'one'))
+  expect(await found(), 'one of them runs').toEqual(['four', 'one', 'three'])
+  await database.transaction(tx => cancel(tx, 'one', 'three'))
+  expect(await found()).toEqual(['four'])
 })
 
 test.concurrent('a job that is due later runs then, without a notice', async ({ rig }) => {
