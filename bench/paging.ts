@@ -67,7 +67,14 @@ interface Worker {
 
 const envOf = (name: string, databaseUrl: string, port: number) => ({
   ...process.env,
-  ...{ TOCSIN_DATA: join(folder, name), TOCSIN_SECRET: masterKey, DATABASE_URL: databaseUrl, SMTP_URL: smtp, PORT: String(port) },
+  ...{
+    TOCSIN_DATA: join(folder, name),
+    TOCSIN_SECRET: masterKey,
+    DATABASE_URL: databaseUrl,
+    DATABASE_OWNER_URL: postgres.ownerUrl,
+    SMTP_URL: smtp,
+    PORT: String(port),
+  },
   TOCSIN_ALLOW_PRIVATE_WEBHOOKS: 'true',
   // What a database that is away does to a log is no result.
   TOCSIN_LOG_LEVEL: databaseUrl === postgres.url ? 'error' : 'silent',

@@ -9,15 +9,16 @@ export interface Wire {
   stop(): void
 }
 
-/** A wire to a database that can be cut: connections end, and none is made until it is restored. */
-export async function layWire(url: string): Promise<Wire> {
+/** A wire to a database that can be cut: connections end, and none is made until it is restored. It lies on the network, also where the database listens on a socket only. */
+export async function layWire(url: string, port = 0): Promise<Wire> {
   const target = new URL(url)
+  const isSocket = target.hostname.startsWith('%2F')
   const ends = new Set<Socket>()
   let isCut = false
   let isHushed = false
   const server = createServer(near => {
     if (isCut) return near.destroy()
-    const far = connect(Number(target.port), target.hostname)
+    const far = isSocket ? connect(`${decodeURIComponent(target.hostname)}/.s.PGSQL.${target.port}`) : connect(Number(target.port), target.hostname)
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -33,9 +34,10 @@ export async function layWire(url: string): Promise<Wire> {
     }
     return undefined
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
+  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', () => resolve()))
   const address = server.address()
   const own = new URL(url)
+  own.hostname = '127.0.0.1'
   own.port = String(typeof address === 'object' && address ? address.port : 0)
   return {
     url: own.href,

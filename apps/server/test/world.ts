@@ -86,6 +86,11 @@ export class World {
     return this.#clock.now()
   }
 
+  /** Runs SQL as the owner of the database. */
+  asOwner(...statements: readonly string[]): Promise<void> {
+    return asOwner(this.server.context.database.url, ...statements)
+  }
+
   /** Somebody with this role, signed in. */
   async person(role: Role = 'responder', name = `${role} ${++this.#count}`): Promise<Person> {
     const email = `${name.toLowerCase().replaceAll(' ', '.')}@tocsin.test`
@@ -239,7 +244,18 @@ export function linkIn(mail: Mail, path: string): string {
   return found
 }
 
-/** A database of its own, cloned from the migrated template. */
+/** Runs SQL on a clone as its owner: what somebody does who has the database in hand. */
+export async function asOwner(url: string, ...statements: readonly string[]): Promise<void> {
+  const client = new pg.Client({ connectionString: inject('templateUrl').replace(/\/tocsin$/, new URL(url).pathname) })
+  await client.connect()
+  try {
+    for (const statement of statements) await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+/** A database of its own, cloned from the migrated template. `url` is the program's, without rights over the schema. */
 export async function cloneDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
   const template = inject('templateUrl')
   const name = `t_${randomUUID().replaceAll('-', '')}`
@@ -254,7 +270,7 @@ export async function cloneDatabase(): Promise<{ url: string; drop(): Promise<vo
     }
   }
   await query(`create database ${name} template tocsin strategy file_copy`)
-  return { url: template.replace(/\/tocsin$/, `/${name}`), drop: () => query(`drop database if exists ${name} with (force)`) }
+  return { url: inject('programUrl').replace(/\/tocsin$/, `/${name}`), drop: () => query(`drop database if exists ${name} with (force)`) }
 }
 
 /** Builds a world: a server on a real port with its own database, a mail server, a clock that stands still. */

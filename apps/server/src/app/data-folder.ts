@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigProblem } from '../kernel/config.ts'
 import { makeFolder } from '../kernel/folders.ts'
@@ -19,6 +19,9 @@ export function holdDataFolder(folder: string): { release(): void } {
   const mine = `${path}.${process.pid}`
   try {
     makeFolder(folder)
+    // It holds the master key and the database: also one that was there before is for this user alone.
+    const { mode, uid } = statSync(folder)
+    if ((mode & 0o077) !== 0 && (process.getuid?.() === 0 || process.getuid?.() === uid)) chmodSync(folder, 0o700)
     writeFileSync(mine, JSON.stringify({ pid: process.pid, start: startOf(process.pid) }))
     try {
       while (!isLinked(mine, path)) {

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -7,6 +6,7 @@ import { describe, expect, inject, test } from 'vitest'
 import { freePort, until } from '../../test/alertmanager.ts'
 import { spawnServer } from '../../test/own-process.ts'
 import { patience } from '../../test/patience.ts'
+import { layWire } from '../../test/wire.ts'
 import { cloneDatabase } from '../../test/world.ts'
 import { migrateDatabase } from '../kernel/database.ts'
 
@@ -37,13 +37,13 @@ describe('a start that cannot succeed ends with one sentence', () => {
     url.password = 'wrong'
     expect(await failed({ ...shared, DATABASE_URL: url.href })).toMatchObject({
       code: 2,
-      sentence: `DATABASE_URL: the database at ${url.host} rejects this user or password.`,
+      sentence: `DATABASE_URL: the database at ${decodeURIComponent(url.host)} rejects this user or password.`,
       lines: 1,
     })
     const unknown = inject('templateUrl').replace(/\/tocsin$/, '/nowhere')
     expect(await failed({ DATABASE_URL: unknown })).toMatchObject({
       code: 2,
-      sentence: `DATABASE_URL: the database at ${url.host} has no database with this name.`,
+      sentence: `DATABASE_URL: the database at ${decodeURIComponent(url.host)} has no database with this name.`,
       lines: 1,
     })
   })
@@ -106,19 +106,14 @@ describe('a start that cannot succeed ends with one sentence', () => {
       TOCSIN_DATA: join(folder, 'late'),
       TOCSIN_SECRET: secret,
       PORT: '0',
-      DATABASE_URL: clone.url.replace(/:\d+\//, `:${port}/`),
+      DATABASE_URL: clone.url.replace(/@.*\//, `@127.0.0.1:${port}/`),
       TOCSIN_LOG_LEVEL: 'info',
     })
     await until(() => (late.log().length > 0 ? true : undefined), 'it waits too')
-    const target = new URL(clone.url)
-    const wire = createServer(near => {
-      const far = connect(Number(target.port), target.hostname)
-      near.on('error', () => far.destroy()).pipe(far)
-      far.on('error', () => near.destroy()).pipe(near)
-    }).listen(port, '127.0.0.1')
+    const wire = await layWire(clone.url, port)
     await late.ready
     expect(await late.stop()).toBe(0)
-    wire.close()
+    wire.stop()
     await clone.drop()
     rmSync(folder, { recursive: true, force: true })
   })

@@ -13,6 +13,7 @@ import { JournalWatch, journalHealth } from '../journal/index.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
 import { awaitDatabase, migrateDatabase, openDatabase } from '../kernel/database.ts'
+import { findExcessRights, grantRights, userOf } from '../kernel/database-rights.ts'
 import { Drain } from '../kernel/drain.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
 import { mount, openHttp } from '../kernel/http.ts'
@@ -100,7 +101,11 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     if (embedded) undo.push(() => embedded.stop())
     const url = config.databaseUrl ?? embedded?.url ?? ''
     await awaitDatabase(url, log, signal)
-    await migrateDatabase(url)
+    const ownerUrl = config.databaseUrl === undefined ? embedded?.ownerUrl : config.databaseOwnerUrl
+    await migrateDatabase(ownerUrl ?? url)
+    if (ownerUrl !== undefined) await grantRights(ownerUrl, userOf(url))
+    const excess = await findExcessRights(url)
+    if (excess !== undefined) log.warn(excess)
     const metrics = openMetrics()
     const database = openDatabase(url, clock, log)
     undo.push(() => database.close())
@@ -174,7 +179,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     undo.push(() => inbox.stop())
     await jobs.start()
     undo.push(() => jobs.stop())
-    pager?.start({ DATABASE_URL: url, TOCSIN_PUBLIC_URL: messenger.origin, TOCSIN_DATA: config.dataFolder })
+    pager?.start({ DATABASE_URL: url, DATABASE_OWNER_URL: undefined, TOCSIN_PUBLIC_URL: messenger.origin, TOCSIN_DATA: config.dataFolder })
     // Last in, first out: those who wait are answered while everything that an answer may need still runs.
     undo.push(() => drain.run(http, () => live.stop()))
     const setupLink = (await isSetUp(database.reader())) ? undefined : `${messenger.origin}/setup/${setupToken(secrets)}`

@@ -1,14 +1,17 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
+  chmodSync,
   closeSync,
   cpSync,
   existsSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statfsSync,
+  statSync,
   symlinkSync,
   writeFileSync,
   writeSync,
@@ -207,7 +210,7 @@ function startIn(checkout: string): string {
     const { migrateDatabase } = ${importOf('database.ts')}
     try {
       const postgres = await startEmbeddedPostgres(${JSON.stringify(join(checkout, 'data', 'postgres'))}, console)
-      await migrateDatabase(postgres.url)
+      await migrateDatabase(postgres.ownerUrl)
       await postgres.stop()
       console.log('started')
     } catch (error) {
@@ -268,6 +271,31 @@ test('of ten servers that start at once on one data folder, one runs', { timeout
   await rm(data, { recursive: true, force: true })
 })
 
+test('the embedded database listens on a socket of this user alone, knows none of our secrets, and the data folder is closed to others', {
+  timeout: 120_000 * patience,
+}, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-closed-'))
+  // Longer than the path of a socket may be.
+  const data = join(folder, 'a folder, "open" to all '.repeat(5))
+  mkdirSync(data, { mode: 0o755 })
+  chmodSync(data, 0o755)
+  const secrets = { TOCSIN_SECRET: 'canary '.repeat(8), SMTP_URL: 'smtp://user:canary@127.0.0.1:1' }
+  const server = await spawnServer({ TOCSIN_DATA: data, PORT: '0', TOCSIN_LOG_LEVEL: 'warn', ...secrets }).ready
+  const lines = readFileSync(join(data, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n')
+  const [pid, , , , socket = '', address] = lines
+  expect(address).toBe('')
+  expect(statSync(socket).mode & 0o777).toBe(0o700)
+  expect(statSync(data).mode & 0o777).toBe(0o700)
+  const tree = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
+    .trim()
+    .split(/\s+/)
+  for (const each of [pid, ...tree]) expect(readFileSync(`/proc/${each}/environ`, 'utf8')).not.toContain('canary')
+  await setUpServer(server)
+  expect(await server.stop()).toBe(0)
+  expect(existsSync(socket), 'a temporary folder is removed').toBe(false)
+  await rm(folder, { recursive: true, force: true })
+})
+
 test('a damaged page of the journal is named by /readyz, and does not fill the log', { timeout: 120_000 * patience }, async () => {
   const data = await mkdtemp(join(tmpdir(), 'tocsin-damaged-'))
   await withServer(data, async (server, call) => {
@@ -300,8 +328,8 @@ test('a damaged page of the journal is named by /readyz, and does not fill the l
 })
 
 async function connectTo(folder: string): Promise<pg.Client> {
-  const [, , , port] = readFileSync(join(folder, 'cluster', 'postmaster.pid'), 'utf8').split('\n')
-  const client = new pg.Client({ connectionString: `postgres://tocsin:${readFileSync(join(folder, 'password'), 'utf8')}@127.0.0.1:${port}/tocsin` })
+  const password = readFileSync(join(folder, 'password'), 'utf8').trim()
+  const client = new pg.Client({ connectionString: `postgres://tocsin:${password}@${encodeURIComponent(folder)}/tocsin` })
   client.on('error', () => undefined)
   await client.connect()
   return client

@@ -26,9 +26,10 @@ test('a batch that another detector has taken while this one matched it is that 
   await detector.settle()
   const send = (host: string) => fetch(`${world.origin}${new URL(url).pathname}/events`, { method: 'POST', body: `${JSON.stringify({ F: 'evil', host })}\n` })
   const { database } = world.server.context
-  await database.reader().db.execute(sql`
-    create function wait_at_gate() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock(${sql.raw(String(gate))}); return null; end'`)
-  await database.reader().db.execute(sql`create trigger gate before delete on event_batches for each statement execute function wait_at_gate()`)
+  await world.asOwner(
+    `create function wait_at_gate() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock(${gate}); return null; end'`,
+    'create trigger gate before delete on event_batches for each statement execute function wait_at_gate()',
+  )
   const alerts = async () => (await lead.call('alerts', { query: { view: 'all' } })).items.map(({ title }) => title)
 
   await database.transaction(async tx => {

@@ -17,14 +17,17 @@ describe('the journal', () => {
   test('only grows: not even the database lets an entry be changed or removed', async ({ world }) => {
     await note(world, 'one')
     const { db } = world.server.context.database.reader()
-    for (const reason of [
-      sql`update journal set type = 'x'`,
-      sql`delete from journal`,
-      sql`truncate journal`,
-      sql`delete from journal_nodes`,
-      sql`update journal_checkpoints set note = 'x'`,
-    ])
-      await expect(db.execute(reason)).rejects.toMatchObject({ cause: { message: 'the journal is append-only' } })
+    for (const change of [
+      `update journal set type = 'x'`,
+      'delete from journal',
+      'truncate journal',
+      'delete from journal_nodes',
+      'delete from journal_leaves',
+      `update journal_checkpoints set note = 'x'`,
+    ]) {
+      await expect(db.execute(sql.raw(change))).rejects.toMatchObject({ cause: { message: expect.stringMatching(/^permission denied for table journal/) } })
+      await expect(world.asOwner(change), 'nor its owner, without dropping the trigger').rejects.toThrow('the journal is append-only')
+    }
   })
 
   test('is read in commit order, and never past a transaction that still runs', async ({ world }) => {
@@ -62,10 +65,11 @@ describe('the journal', () => {
     const { key } = await administrator.call('checkpoint')
     expect(verifyExport(file, key)).toMatchObject({ problems: [], isComplete: true })
     // Who owns the database can drop the trigger; the signed tree still says what was written.
-    const { db } = world.server.context.database.reader()
-    await db.execute(sql`alter table journal disable trigger all`)
-    await db.execute(sql`update journal set data = '{"markdown": "entry 99"}' where data->>'markdown' = 'entry 5'`)
-    await db.execute(sql`alter table journal enable trigger all`)
+    await world.asOwner(
+      'alter table journal disable trigger all',
+      `update journal set data = '{"markdown": "entry 99"}' where data->>'markdown' = 'entry 5'`,
+      'alter table journal enable trigger all',
+    )
     const { problems } = verifyExport(await exported(administrator), key)
     expect(problems).toEqual([expect.stringMatching(/^entry 8 of the file \(index 7 in the audit log\) was changed/)])
   })

@@ -5,7 +5,7 @@ import { describe, expect, test as plainTest } from 'vitest'
 import { z } from 'zod'
 import { until } from '../../test/alertmanager.ts'
 import { layWire } from '../../test/wire.ts'
-import { cloneDatabase } from '../../test/world.ts'
+import { asOwner, cloneDatabase } from '../../test/world.ts'
 import { type Alarm, Alarms } from '../kernel/alarms.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { type Database, openDatabase, type Tx } from '../kernel/database.ts'
@@ -79,12 +79,12 @@ const upTo = (count: number) => Array.from({ length: count }, (_, n) => n)
 const commit = (tx: Tx, entry: Entry) => tx.db.insert(settings).values({ name: String(numberOf(entry)), value: 1 })
 /** The database is as it was when its journal had so many entries: restored, or a replica that was behind. */
 async function goBack({ url }: Rig, count: number): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  await client.query(`begin; set local session_replication_role = replica;
+  await asOwner(
+    url,
+    `begin; set local session_replication_role = replica;
     delete from journal where seq > ${count}; delete from settings where name ~ '^[0-9]+$' and name::int >= ${count};
-    update journal_cursors set seq = least(seq, ${count}); select setval('journal_seq_seq', ${count}); commit`)
-  await client.end()
+    update journal_cursors set seq = least(seq, ${count}); select setval('journal_seq_seq', ${count}); commit`,
+  )
 }
 const sentences = ({ logged }: Rig, name: string) => logged.filter(({ reader }) => reader === name).map(({ sentence }) => sentence)
 

@@ -57,6 +57,14 @@ function isDecodable(text: string): boolean {
 }
 
 /** The settings of the kernel. */
+const databaseUrl = z
+  .string()
+  .refine(text => /^postgres(ql)?:\/\//.test(text), { message: 'must start with postgres://', abort: true })
+  .refine(
+    text => isServerUrl(text, ['postgres:', 'postgresql:']),
+    'must be a URL such as postgres://user:password@host:5432/tocsin; write special characters in the password percent-encoded',
+  )
+
 export const kernelSettings = settingsPart(
   {
     TOCSIN_DATA: z.string().min(1, 'must not be empty').default('./data').describe('Folder for the embedded database and the master key'),
@@ -69,15 +77,10 @@ export const kernelSettings = settingsPart(
       .optional()
       .describe('Public origin of the web app, used for links in messages'),
     TOCSIN_SECRET: z.string().min(32, 'must have at least 32 characters').optional().describe('Master key; if not set, one is generated in the data folder'),
-    DATABASE_URL: z
-      .string()
-      .refine(text => /^postgres(ql)?:\/\//.test(text), { message: 'must start with postgres://', abort: true })
-      .refine(
-        text => isServerUrl(text, ['postgres:', 'postgresql:']),
-        'must be a URL such as postgres://user:password@host:5432/tocsin; write special characters in the password percent-encoded',
-      )
+    DATABASE_URL: databaseUrl.optional().describe('External PostgreSQL 15 or newer; if not set, an embedded one runs in the data folder'),
+    DATABASE_OWNER_URL: databaseUrl
       .optional()
-      .describe('External PostgreSQL 15 or newer; if not set, an embedded one runs in the data folder'),
+      .describe('The owner of its tables, for migrations; the user of DATABASE_URL then needs no rights over the schema and gets none over the audit log'),
     TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Allow webhooks to private addresses'),
     TOCSIN_TRUST_PROXY: yesNo.default(false).describe('Trust X-Forwarded-For and X-Forwarded-Proto; only behind a proxy that sets them'),
     TOCSIN_LOG_LEVEL: z
@@ -92,6 +95,7 @@ export const kernelSettings = settingsPart(
     TOCSIN_PUBLIC_URL: 'value',
     TOCSIN_SECRET: 'is-set',
     DATABASE_URL: 'host',
+    DATABASE_OWNER_URL: 'host',
     TOCSIN_ALLOW_PRIVATE_WEBHOOKS: 'value',
     TOCSIN_TRUST_PROXY: 'value',
     TOCSIN_LOG_LEVEL: 'value',
@@ -120,6 +124,7 @@ export interface Config {
   readonly publicUrl: string | undefined
   readonly secret: string | undefined
   readonly databaseUrl: string | undefined
+  readonly databaseOwnerUrl: string | undefined
   readonly mayReachPrivateWebhooks: boolean
   readonly isProxyTrusted: boolean
   readonly logLevel: KernelSettings['TOCSIN_LOG_LEVEL']
@@ -162,6 +167,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     publicUrl: s.TOCSIN_PUBLIC_URL,
     secret: s.TOCSIN_SECRET,
     databaseUrl: s.DATABASE_URL,
+    databaseOwnerUrl: s.DATABASE_OWNER_URL,
     mayReachPrivateWebhooks: s.TOCSIN_ALLOW_PRIVATE_WEBHOOKS,
     isProxyTrusted: s.TOCSIN_TRUST_PROXY,
     logLevel: s.TOCSIN_LOG_LEVEL,

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { layWire } from '../../test/wire.ts'
-import { cloneDatabase } from '../../test/world.ts'
+import { asOwner, cloneDatabase } from '../../test/world.ts'
 import { readConfig } from '../app/config.ts'
 import { startPager } from '../app/pager.ts'
 import { systemClock } from './clock.ts'
@@ -88,7 +88,7 @@ test('a database that turned read-only, and one that is not reached by this name
     )
   try {
     expect(await database.health()).toBeUndefined()
-    await database.reader().db.execute(sql.raw(`alter database ${new URL(clone.url).pathname.slice(1)} set default_transaction_read_only = on`))
+    await asOwner(clone.url, `alter database ${new URL(clone.url).pathname.slice(1)} set default_transaction_read_only = on`)
     const readOnly = openDatabase(clone.url, systemClock, silent)
     const written = await faultOf(readOnly.transaction(tx => tx.db.execute(sql`update settings set value = value`)))
     expect([isUnavailable(written), isOutage(written)]).toEqual([true, true])
@@ -124,12 +124,12 @@ test('a database that is not set up, or is of a newer version, is refused by who
   const database = openDatabase(clone.url, systemClock, silent)
   try {
     await expect(assertMigrated(clone.url)).resolves.toBeUndefined()
-    await database.reader().db.execute(sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('future', 9999999999999)`)
+    await asOwner(clone.url, `insert into drizzle.__drizzle_migrations (hash, created_at) values ('future', 9999999999999)`)
     await expect(assertMigrated(clone.url)).rejects.toThrow(/newer version of Tocsin/)
     // A pager ends with a configuration problem: one sentence and exit code 2.
     const env = { DATABASE_URL: clone.url, TOCSIN_SECRET: 'k'.repeat(40), TOCSIN_PUBLIC_URL: 'http://localhost:1', TOCSIN_LOG_LEVEL: 'silent' }
     await expect(startPager(readConfig(env), silent)).rejects.toThrow(/newer version of Tocsin/)
-    await database.reader().db.execute(sql`drop schema drizzle cascade`)
+    await asOwner(clone.url, 'drop schema drizzle cascade')
     await expect(startPager(readConfig(env), silent)).rejects.toThrow(ConfigProblem)
     await expect(startPager(readConfig(env), silent)).rejects.toThrow(/not set up for this version of Tocsin\. Start the web process/)
   } finally {

@@ -65,7 +65,7 @@ const startMs = 30_000
  */
 export async function awaitDatabase(url: string, log: Log, signal?: AbortSignal): Promise<void> {
   const { hostname, port } = new URL(url)
-  const where = `${hostname}:${port || '5432'}`
+  const where = `${decodeURIComponent(hostname)}:${port || '5432'}`
   for (const end = Date.now() + startMs; ; ) {
     const client = new pg.Client({ connectionString: url, ...patience, connectionTimeoutMillis: 5_000 })
     // An error that comes after the first is of no more interest.

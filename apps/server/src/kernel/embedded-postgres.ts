@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -14,7 +15,7 @@ import {
   symlinkSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
@@ -24,8 +25,10 @@ import { randomSecret } from './secrets.ts'
 import type { Log } from './telemetry.ts'
 
 export interface EmbeddedPostgres {
-  /** The connection address of the database `tocsin`; it stays the same over restarts. */
+  /** The address by which the program connects to the database `tocsin`, as a user without rights over its schema; it stays the same over restarts. */
   readonly url: string
+  /** The address of the database's owner, who migrates it. */
+  readonly ownerUrl: string
   /** How often it ended by itself and was started again. */
   readonly restarts: number
   /** Why it does not answer, in one sentence; undefined where nothing of its process tells. */
@@ -41,7 +44,7 @@ const steadyMs = 60_000
 
 /**
  * Starts the PostgreSQL that comes with the packages in `folder`, making its cluster at the first start, and keeps it running: whenever its
- * process ends by itself (killed, out of memory, disk full) it is started again on the same port, for ever.
+ * process ends by itself (killed, out of memory, disk full) it is started again, for ever. It listens on a Unix socket in a folder of this user alone.
  * One that a killed server left behind is ended first. PostgreSQL refuses root, so root runs it in a user namespace, or as
  * nobody where namespaces are switched off.
  * @throws ConfigProblem for a password that is lost, and a path in which no cluster can be made; Error with one sentence when the first start fails otherwise
@@ -60,18 +63,22 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
   else if (!existsSync(passwordFile(folder)))
     throw new ConfigProblem(`${passwordFile(folder)} is missing, but the embedded database was created with it. ${restore}`)
   const launch = launcher(folder)
-  const password = clusterPassword(folder)
+  const password = keptPassword(folder, passwordFile(folder))
   if (isNew) initialise(native, folder, cluster, launch)
-  const port = await freePort()
-  const begin = () =>
-    observe(launch.start(join(native, 'bin', 'postgres'), ['-D', cluster, '-p', String(port), ...settings.flatMap(setting => ['-c', setting])]))
+  const socket = socketFolder(folder)
+  const begin = () => {
+    const given = ['-D', cluster, '-p', String(port), '-c', `unix_socket_directories=${socket.path}`, ...settings.flatMap(setting => ['-c', setting])]
+    return observe(launch.start(join(native, 'bin', 'postgres'), given))
+  }
   let current = begin()
-  const address = (database: string) => `postgres://tocsin:${password}@127.0.0.1:${port}/${database}`
+  const address = (user: string, secret: string, database: string) => `postgres://${user}:${secret}@${encodeURIComponent(socket.path)}:${port}/${database}`
+  const program = keptPassword(folder, join(folder, 'program-password'))
   try {
-    await untilReady(current, address('postgres'), passwordFile(folder))
-    await createDatabase(address('postgres'))
+    await untilReady(current, address('tocsin', password, 'postgres'), passwordFile(folder))
+    await setUp(address('tocsin', password, 'postgres'), program)
   } catch (error) {
     await stop(current.child)
+    socket.remove()
     if ((freeBytes(folder) ?? Infinity) < logFileBytes) throw new Error(`The disk of ${folder} is full. Free up space, then start again.`, { cause: error })
     throw error
   }
@@ -98,7 +105,8 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
   }
   const supervised = supervise()
   return {
-    url: address('tocsin'),
+    url: address(programUser, program, 'tocsin'),
+    ownerUrl: address('tocsin', password, 'tocsin'),
     get restarts() {
       return restarts
     },
@@ -114,6 +122,7 @@ export async function startEmbeddedPostgres(folder: string, log: Log): Promise<E
       stopping.abort()
       await stop(current.child)
       await supervised
+      socket.remove()
     },
   }
 }
@@ -143,7 +152,26 @@ function freeBytes(folder: string): number | undefined {
   }
 }
 
-const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=100', 'log_min_messages=fatal'] as const
+const settings = ['listen_addresses=', 'unix_socket_permissions=0700', 'max_connections=100', 'log_min_messages=fatal'] as const
+/** Part of the socket's name; nothing listens on the network. */
+const port = 5432
+/** Whom the program connects as. The owner, `tocsin`, is a superuser. */
+const programUser = 'tocsin_program'
+
+/** What a path of a socket may be long (108 bytes on Linux, 104 elsewhere, with the end). */
+const maxSocketPathBytes = 103
+
+/**
+ * The folder of the socket: that of the database, where PostgreSQL takes its path as it is, or else a temporary one. Both are for this user alone.
+ */
+function socketFolder(folder: string): { readonly path: string; remove(): void } {
+  const fits = Buffer.byteLength(join(folder, `.s.PGSQL.${port}.lock`)) <= maxSocketPathBytes && /^[\w./ -]+$/.test(folder)
+  if (fits) return { path: folder, remove: () => undefined }
+  const path = mkdtempSync(join(tmpdir(), 'tocsin-'))
+  const { uid, gid } = statSync(folder)
+  chownSync(path, uid, gid)
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
 
 function nativeFolder(): string {
   const require = createRequire(import.meta.url)
@@ -214,7 +242,11 @@ function launcher(folder: string): Launcher {
   const isRoot = process.getuid?.() === 0
   const hasNamespace = isRoot && works('unshare', ['-U', `--map-user=${nobody}`, 'true'])
   const asNobody = isRoot && !hasNamespace
-  if (asNobody) giveTo(folder, nobody)
+  if (asNobody) {
+    giveTo(folder, nobody)
+    // The way to it leads through the data folder, which is root's: passed, not read.
+    chmodSync(dirname(folder), 0o711)
+  }
   // The kernel stops the database when the server dies without saying goodbye.
   const guard = works('setpriv', ['--pdeathsig', 'INT', 'true']) ? ['setpriv', '--pdeathsig', 'INT'] : []
   const prefix = hasNamespace ? ['unshare', '-U', `--map-user=${nobody}`] : []
@@ -223,14 +255,20 @@ function launcher(folder: string): Launcher {
     start(program, args) {
       const [command = program, ...rest] = [...prefix, ...guard, program, ...args]
       // Its own process group: Ctrl-C in the terminal reaches the server alone, which stops the database in order.
-      return spawn(command, rest, { detached: true, stdio: ['ignore', 'ignore', 'pipe'], cwd: folder, ...owner })
+      return spawn(command, rest, { detached: true, stdio: ['ignore', 'ignore', 'pipe'], cwd: folder, env: childEnv(), ...owner })
     },
     run(program, args) {
       const [command = program, ...rest] = [...prefix, program, ...args]
-      const done = spawnSync(command, rest, { cwd: folder, encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' }, ...owner })
+      const done = spawnSync(command, rest, { cwd: folder, encoding: 'utf8', env: { ...childEnv(), LC_ALL: 'C' }, ...owner })
       if (done.status !== 0) throw new Error(`The embedded PostgreSQL could not be set up in ${folder}: ${causeIn(done.stderr) || String(done.error)}`)
     },
   }
+}
+
+/** What a program needs to run: passwords and tokens of ours are not for it, nor for what may be run through it. */
+function childEnv(): NodeJS.ProcessEnv {
+  const { PATH, HOME, TMPDIR, TZ, LANG } = process.env
+  return { PATH, HOME, TMPDIR, TZ, LANG }
 }
 
 /** The line of a program's output that says why it failed; what follows it tells what was tidied up. */
@@ -268,24 +306,12 @@ function initialise(native: string, folder: string, cluster: string, launch: Lau
 
 const passwordFile = (folder: string) => join(folder, 'password')
 
-function clusterPassword(folder: string): string {
-  const path = passwordFile(folder)
+/** The password in a file, which is made where it is missing. */
+function keptPassword(folder: string, path: string): string {
   writeOnce(path, randomSecret())
   if (statSync(folder).uid === nobody) chownSync(path, nobody, nobody)
   chmodSync(path, 0o600)
   return readFileSync(path, 'utf8').trim()
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      const port = typeof address === 'object' && address ? address.port : 0
-      probe.close(() => resolve(port))
-    })
-  })
 }
 
 /** @throws ConfigProblem where the password is another one than that of the cluster, which no waiting mends */
@@ -313,12 +339,18 @@ async function untilReady({ ended, cause }: Run, url: string, passwordPath: stri
   throw new Error(`The embedded PostgreSQL did not start: ${cause()}`)
 }
 
-async function createDatabase(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
+/** Makes the database and the user of the program, whose password is what the file says from now on. */
+async function setUp(ownerUrl: string, programPassword: string): Promise<void> {
+  const client = new pg.Client({ connectionString: ownerUrl })
   await client.connect()
   try {
     const found = await client.query("select 1 from pg_database where datname = 'tocsin'")
     if (found.rowCount === 0) await client.query('create database tocsin')
+    const user = await client.query('select 1 from pg_roles where rolname = $1', [programUser])
+    await client.query(`${user.rowCount === 0 ? 'create' : 'alter'} role ${programUser} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
+      password ${pg.escapeLiteral(programPassword)}`)
+    // To say which connection holds a transaction open, whose ever it is.
+    await client.query(`grant pg_read_all_stats to ${programUser}`)
   } finally {
     await client.end()
   }

@@ -4,21 +4,20 @@ import { describe, expect, test } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
 import { setUpServer, spawnServer } from '../../test/own-process.ts'
 import { patience } from '../../test/patience.ts'
-import { cloneDatabase } from '../../test/world.ts'
+import { asOwner, cloneDatabase } from '../../test/world.ts'
 import { sentenceOf } from './telemetry.ts'
 
 /** A server in a process of its own, on a database that a test may break. */
-async function withServer(work: (server: Awaited<ReturnType<typeof spawnServer>['ready']>, client: pg.Client) => Promise<void>): Promise<void> {
+async function withServer(
+  work: (server: Awaited<ReturnType<typeof spawnServer>['ready']>, breaks: (sql: string) => Promise<void>) => Promise<void>,
+): Promise<void> {
   const clone = await cloneDatabase()
-  const client = new pg.Client({ connectionString: clone.url })
-  await client.connect()
   const server = await spawnServer({ TOCSIN_SECRET: 'a master key for this test only, long', DATABASE_URL: clone.url, PORT: '0', TOCSIN_LOG_LEVEL: 'info' })
     .ready
   try {
-    await work(server, client)
+    await work(server, sql => asOwner(clone.url, sql))
   } finally {
     await server.stop()
-    await client.end()
     await clone.drop()
   }
 }
@@ -27,10 +26,10 @@ describe('the log', () => {
   test('never carries what a failed statement was given, nor rows, nor bodies; a fault that repeats is written once a minute; a request has an id', {
     timeout: 120_000 * patience,
   }, async () => {
-    await withServer(async (server, client) => {
+    await withServer(async (server, breaks) => {
       const call = await setUpServer(server)
       const { id } = await call('openIncident', { body: { title: 'An incident', reason: 'x' } })
-      await client.query(`
+      await breaks(`
         create function refuse() returns trigger language plpgsql as $$ begin raise exception 'the disk of notes is broken' using detail = new.markdown; end $$;
         create trigger refuse before insert on notes for each row execute function refuse()`)
       for (let n = 0; n < 30; n += 1)

@@ -66,11 +66,10 @@ describe('the clock of an obligation', () => {
 
   test('that cannot be started leaves the incident undeclared: one does not go without the other', async ({ world }) => {
     const { lead, params, declare, obligations } = await ready(world)
-    const { db } = world.server.context.database.reader()
-    await db.execute(sql`alter table obligations add constraint never check (state <> 'due')`)
+    await world.asOwner("alter table obligations add constraint never check (state <> 'due')")
     await expect(declare()).rejects.toThrow()
     expect(await lead.call('incident', { params })).toMatchObject({ status: 'suspected', declaredAt: null })
-    await db.execute(sql`alter table obligations drop constraint never`)
+    await world.asOwner('alter table obligations drop constraint never')
     await declare()
     expect(await obligations()).toMatchObject([{ state: 'due' }])
   })

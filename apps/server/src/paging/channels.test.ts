@@ -122,9 +122,9 @@ test('an answer that loses a deadlock in the database is done all the same, once
     await addVerified(world, primary, { kind: 'sms', address: '+4930123456' }, twilio)
     await world.alert({ service: 'billing' })
     // A sequence counts on where its transaction is rolled back: the first change of a page is refused as PostgreSQL refuses whoever loses a deadlock.
-    await world.server.context.database.reader().db.execute(`
+    await world.asOwner(`
       create sequence changes;
-      create function lose_once() returns trigger language plpgsql as
+      create function lose_once() returns trigger language plpgsql security definer as
         $$ begin if nextval('changes') = 1 then raise exception 'deadlock detected' using errcode = '40P01'; end if; return new; end $$;
       create trigger lose_once before update on pages for each row execute function lose_once()`)
     const reply = await twilioCalls(world, '/hooks/twilio/sms', { From: '+4930123456', To: '+15005550006', Body: '1', MessageSid: 'SM2' })

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { until } from '../../../test/alertmanager.ts'
 import { patience } from '../../../test/patience.ts'
 import { layWire } from '../../../test/wire.ts'
-import { cloneDatabase } from '../../../test/world.ts'
+import { asOwner, cloneDatabase } from '../../../test/world.ts'
 import { addSeconds, type Clock, type Instant, systemClock } from '../clock.ts'
 import { type Database, openDatabase } from '../database.ts'
 import { newId } from '../ids.ts'
@@ -787,12 +787,11 @@ test.concurrent('a runner that cannot read its jobs says so and tries again', as
   await rig.database.transaction(tx => schedule(tx, { kind, key: 'due', runAt: due, data: { n: 1 } }))
   await rig.runner.start()
   await rig.runner.drain()
-  const { db } = rig.database.reader()
-  await db.execute(sql`alter table jobs rename to jobs_away`)
+  await asOwner(rig.url, 'alter table jobs rename to jobs_away')
   rig.standAt(due)
   rig.runner.wake()
   await until(() => rig.logged.find(({ sentence }) => sentence === 'jobs cannot be read; retrying'), 'it says so')
-  await db.execute(sql`alter table jobs_away rename to jobs`)
+  await asOwner(rig.url, 'alter table jobs_away rename to jobs')
   const back = performance.now()
   await until(() => (done === 1 ? true : undefined), 'it has tried again')
   expect(performance.now() - back).toBeLessThan(5_000)
