@@ -2,10 +2,15 @@ import { z } from 'zod'
 
 /** Shapes that every module uses. */
 export const Id = z.uuid('must be a valid ID')
-export const Instant = z.iso.datetime({ message: 'must be a date and time such as 2026-11-23T08:00:00Z' }).transform(text => new Date(text).toISOString())
+/** Earlier ones are mistakes, and some of them no database and no calendar has. (Later than 9999 is no date of this form.) */
+const isFrom1970 = (text: string) => text >= '1970'
+export const Instant = z.iso
+  .datetime({ message: 'must be a date and time such as 2026-11-23T08:00:00Z', abort: true })
+  .refine(isFrom1970, 'must be in the year 1970 or later')
+  .transform(text => new Date(text).toISOString())
 /** An instant in a reply: already in the one form. */
 export const At = z.string().meta({ format: 'date-time' })
-export const Day = z.iso.date({ message: 'must be a date such as 2026-11-23' })
+export const Day = z.iso.date({ message: 'must be a date such as 2026-11-23', abort: true }).refine(isFrom1970, 'must be in the year 1970 or later')
 /** True for a text in which something can be seen: not only spaces, controls and characters without width. */
 export const isVisible = (text: string): boolean => /[^\s\p{Default_Ignorable_Code_Point}\p{Control}\u2800]/u.test(text)
 /** Text that must say something. */

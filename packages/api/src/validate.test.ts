@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { AlertInput } from './alerts.ts'
-import { Line } from './common.ts'
+import { Day, Instant, Line } from './common.ts'
 import { OrganizationFile } from './organization.ts'
 import { routes } from './routes.ts'
 import { ScheduleInput } from './schedules.ts'
@@ -119,4 +119,14 @@ describe('a name or a title in which nothing can be seen', () => {
   test.for(['é', '.', '한', 'ا\u200d', '👩\u200d👧', ' x '])('%j is none of these', text => {
     expect(errorsOf(Line(), text)).toEqual([])
   })
+})
+
+test('a time of a year that no database has is refused in words', () => {
+  for (const text of ['0000-01-01T00:00:00Z', '0001-01-01T00:00:00Z', '1969-12-31T23:59:59Z'])
+    expect(errorsOf(Instant, text), text).toMatchObject([{ message: 'must be in the year 1970 or later' }])
+  for (const text of ['0000-01-01', '1969-12-31']) expect(errorsOf(Day, text), text).toMatchObject([{ message: 'must be in the year 1970 or later' }])
+  for (const text of ['+010000-01-01T00:00:00Z', '10000-01-01T00:00:00Z', '2026-02-30T00:00:00Z'])
+    expect(errorsOf(Instant, text), text).toMatchObject([{ message: expect.stringMatching(/^must be a date and time/) }])
+  expect(errorsOf(Instant, '1970-01-01T00:00:00Z')).toEqual([])
+  expect(errorsOf(Instant, '9999-12-31T23:59:59Z')).toEqual([])
 })

@@ -33,10 +33,13 @@ export function sentenceWithReply(error: unknown): string {
   return error instanceof OutboundFailure && error.reply !== '' ? `${error.message}: ${error.reply}` : sentenceOf(error)
 }
 
+/** Public by their range, and answered by the host of a virtual machine with what is inside: Azure's wire server. */
+const hostAddresses: ReadonlySet<string> = new Set(['168.63.129.16'])
+
 /** True for addresses of the public internet: not private, loopback, link-local, multicast or reserved. */
 export function isPublicAddress(address: string): boolean {
   const parsed = ipaddr.process(address)
-  return parsed.range() === 'unicast'
+  return parsed.range() === 'unicast' && !hostAddresses.has(parsed.toString())
 }
 
 /** Checks the form of a webhook address. @throws Undeliverable with a sentence. */

@@ -1,3 +1,4 @@
+import { SMTPServer } from 'smtp-server'
 import { expect, test } from 'vitest'
 import { until } from '../../../../test/alertmanager.ts'
 import { startMailServer } from '../../../../test/mailbox.ts'
@@ -12,8 +13,8 @@ const message = {
   ...{ link: undefined, secret: undefined, replyTo: undefined, sentAt: 0 },
 }
 
-function senderBy(url: string) {
-  const send = openEmail(readConfig({ SMTP_URL: url }))
+function senderBy(url: string, env: Record<string, string> = {}) {
+  const send = openEmail(readConfig({ SMTP_URL: url, ...env }))
   if (!send) throw new Error('a mail server is configured')
   return send
 }
@@ -66,3 +67,70 @@ test('an answer of 4xx is worth another try, one of 5xx is not, and what was tak
   expect(mail.mails.map(one => one.messageId)).toEqual(['<m1@localhost>'])
   await mail.stop()
 })
+
+/** A mail server as hosts offer it: with or without TLS (under a certificate that nobody knows) and sign-in. */
+async function startHost(offers: { tls: boolean; login: boolean }) {
+  const seen = { mails: 0, passwords: [] as string[] }
+  const server = new SMTPServer({
+    disabledCommands: [...(offers.tls ? [] : ['STARTTLS']), ...(offers.login ? [] : ['AUTH'])],
+    allowInsecureAuth: true,
+    authOptional: true,
+    disableReverseLookup: true,
+    onAuth(auth, _session, callback) {
+      seen.passwords.push(auth.password ?? '')
+      callback(null, { user: auth.username })
+    },
+    onData(stream, _session, callback) {
+      stream.resume().on('end', () => {
+        seen.mails += 1
+        callback()
+      })
+    },
+  })
+  server.on('error', () => undefined)
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
+  const address = server.server.address()
+  return {
+    seen,
+    at: `127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,
+    stop: () => new Promise<void>(resolve => server.close(() => resolve())),
+  }
+}
+
+test('email is sent over TLS and signed in, or not at all: neither mail nor password reaches a server that does not offer both', async () => {
+  for (const offers of [
+    { tls: false, login: false },
+    { tls: false, login: true },
+    { tls: true, login: false },
+    { tls: true, login: true },
+  ]) {
+    const host = await startHost(offers)
+    for (const scheme of ['smtp', 'smtps'])
+      await expect(senderBy(`${scheme}://user:password@${host.at}`)(message, AbortSignal.timeout(5_000)), JSON.stringify(offers)).rejects.toThrow()
+    expect(host.seen).toEqual({ mails: 0, passwords: [] })
+    await host.stop()
+  }
+  const plain = await startHost({ tls: false, login: true })
+  await expect(senderBy(`smtp://user:password@${plain.at}`)(message, AbortSignal.timeout(5_000))).rejects.toMatchObject({
+    message: 'The mail server 127.0.0.1 does not offer TLS, or has a certificate that is not trusted. Email is not sent to it',
+  })
+  // Where the operator says so, it goes as before; mail without a password may stay on this machine.
+  await senderBy(`smtp://user:password@${plain.at}`, { SMTP_ALLOW_PLAIN: 'true' })(message, AbortSignal.timeout(5_000))
+  expect(plain.seen).toEqual({ mails: 1, passwords: ['password'] })
+  await senderBy(`smtp://${plain.at}`)(message, AbortSignal.timeout(5_000))
+  expect(plain.seen.mails).toBe(2)
+  await plain.stop()
+  const silent = await startHost({ tls: false, login: false })
+  const elsewhere = silent.at.replace('127.0.0.1', '0.0.0.0')
+  await expect(senderBy(`smtp://${elsewhere}`)(message, AbortSignal.timeout(5_000)), 'another machine').rejects.toThrow('does not offer TLS')
+  expect(silent.seen.mails).toBe(0)
+  await silent.stop()
+})
+
+test.for(['ignoreTLS=true', 'requireTLS=false', 'tls.rejectUnauthorized=false', 'forceAuth=false', 'socketTimeout=1&IGNORETLS=1'])(
+  'an address with %s is refused, unless the operator says that email may be plain',
+  option => {
+    expect(() => readConfig({ SMTP_URL: `smtp://h?${option}` })).toThrow(/^SMTP_URL must not set \w+.*set SMTP_ALLOW_PLAIN=true\.$/)
+    expect(() => readConfig({ SMTP_URL: `smtp://h?${option}`, SMTP_ALLOW_PLAIN: 'true' })).not.toThrow()
+  },
+)

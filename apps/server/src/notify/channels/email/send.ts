@@ -12,10 +12,14 @@ const patience = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTim
 
 /** Email by SMTP. */
 export function openEmail(config: Config): Send | undefined {
-  const { SMTP_URL: url, MAIL_FROM: from } = config.of(emailSettings)
+  const { SMTP_URL: url, MAIL_FROM: from, SMTP_ALLOW_PLAIN: mayBePlain } = config.of(emailSettings)
   if (url === undefined) return undefined
-  const transport = createTransport({ url, ...patience })
-  const host = new URL(url).hostname
+  const { hostname: host, username } = new URL(url)
+  const hasLogin = username !== ''
+  // A server that does not offer TLS or sign-in, or somebody on the way who hides the offer, gets neither the password nor the mail. (Mail to this very
+  // machine passes no network; a password says that it is meant for somebody.)
+  const isProtected = !mayBePlain && (hasLogin || !isLoopback(host))
+  const transport = createTransport({ url, ...patience, ...(isProtected ? { requireTLS: true, forceAuth: hasLogin } : {}) })
   const domain = /@([^>\s]+)>?$/.exec(from)?.[1] ?? 'localhost'
   return async ({ id, address, purpose, subject, text, replyTo }, signal) => {
     try {
@@ -37,10 +41,18 @@ export function openEmail(config: Config): Send | undefined {
   }
 }
 
+const isLoopback = (host: string) => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host)
+
 /** What a mail server says of a failure names addresses, and the library repeats it. Its own words about a connection name none. */
 function failureOf(error: unknown, host: string): unknown {
   const { message, code, response, responseCode } = error as { message?: string; code?: string; response?: unknown; responseCode?: number }
-  if (response === undefined && /^E(CONNECTION|TIMEDOUT|SOCKET|DNS|TLS)$/.test(code ?? '')) return error
+  if (code === 'ETLS')
+    return new OutboundFailure(
+      `The mail server ${host} does not offer TLS, or has a certificate that is not trusted. Email is not sent to it`,
+      responseCode,
+      message,
+    )
+  if (response === undefined && /^E(CONNECTION|TIMEDOUT|SOCKET|DNS)$/.test(code ?? '')) return error
   const Failure = Number(responseCode) >= 550 ? Undeliverable : OutboundFailure
   const what = responseCode === undefined ? `failed (${code ?? 'no code'})` : `responded with status ${responseCode}`
   return new Failure(`The mail server ${host} ${what}`, responseCode, message)

@@ -1,5 +1,10 @@
 import { z } from 'zod'
-import { isServerUrl, port, settingsPart } from '../../../kernel/config.ts'
+import { isServerUrl, port, settingsPart, yesNo } from '../../../kernel/config.ts'
+
+/** The option of an address that would take the protection of the connection away. */
+function weakerOption(url: string): string | undefined {
+  return [...new URL(url).searchParams.keys()].find(name => /^(ignoreTLS|requireTLS|opportunisticTLS|forceAuth|tls\..*)$/i.test(name))
+}
 
 /** Mail that is sent, and replies that are received. */
 export const emailSettings = settingsPart(
@@ -12,6 +17,7 @@ export const emailSettings = settingsPart(
       )
       .optional()
       .describe('Mail server; if not set, messages are held in the message log'),
+    SMTP_ALLOW_PLAIN: yesNo.default(false).describe('Send email also without TLS, and without signing in where the server does not offer it'),
     MAIL_FROM: z
       .string()
       .regex(/^[^<>\r\n]*<?[^<>@\s]+@[^<>@\s]+>?$/, 'must be an address such as Tocsin <tocsin@example.org>')
@@ -27,12 +33,15 @@ export const emailSettings = settingsPart(
   },
   {
     SMTP_URL: 'host',
+    SMTP_ALLOW_PLAIN: 'value',
     MAIL_FROM: 'value',
     TOCSIN_MAIL_IN_DOMAIN: 'value',
     TOCSIN_MAIL_IN_PORT: 'value',
   },
-  values =>
-    (values.TOCSIN_MAIL_IN_PORT === undefined) === (values.TOCSIN_MAIL_IN_DOMAIN === undefined)
-      ? undefined
-      : 'Set both TOCSIN_MAIL_IN_PORT and TOCSIN_MAIL_IN_DOMAIN, or neither.',
+  values => {
+    if ((values.TOCSIN_MAIL_IN_PORT === undefined) !== (values.TOCSIN_MAIL_IN_DOMAIN === undefined))
+      return 'Set both TOCSIN_MAIL_IN_PORT and TOCSIN_MAIL_IN_DOMAIN, or neither.'
+    const weaker = values.SMTP_URL === undefined || values.SMTP_ALLOW_PLAIN ? undefined : weakerOption(values.SMTP_URL)
+    return weaker && `SMTP_URL must not set ${weaker}: email holds private links. To send it unprotected all the same, set SMTP_ALLOW_PLAIN=true.`
+  },
 )
