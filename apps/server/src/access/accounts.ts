@@ -1,7 +1,7 @@
 import { type Invitation, includesRole, type Me, type Person, type Role } from '@tocsin/api'
 import { and, asc, eq, gt, isNull, ne, sql } from 'drizzle-orm'
 import { type Actor, markRecords, record } from '../journal/index.ts'
-import { addDays } from '../kernel/clock.ts'
+import { addDays, addSeconds } from '../kernel/clock.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { linkPlaceholder, type Messenger, type PrivateLink } from '../kernel/messenger.ts'
@@ -78,37 +78,40 @@ function lockSeconds(failures: number): number {
   return failures < 5 ? 0 : Math.min(300, 2 ** (failures - 4))
 }
 
-/** Checks email and password. Wrong ones slow the next attempt down; the answer never tells whether the account exists. */
+/**
+ * Checks email and password. An attempt is counted before it is tried, so that many at once are no more than the limit; a right one takes the count
+ * back. Answer and time are the same for a wrong password, a locked or deactivated account, and one that does not exist.
+ */
 export async function checkPassword(
   transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>,
   reader: Reader,
   email: string,
   password: string,
 ): Promise<PersonRow> {
-  const [person] = await reader.db.select().from(people).where(eq(people.email, email))
-  if (person?.lockedUntil && person.lockedUntil > reader.now)
-    throw new AppProblem('too-many', 'Too many wrong passwords for this account. Try again in a few minutes.')
+  const person = await transaction(tx => reserveAttempt(tx, email))
   const isRight = await isPassword(password, person?.isActive ? person.passwordHash : null)
   if (person && isRight) {
-    if (person.failedAttempts > 0) await reader.db.update(people).set({ failedAttempts: 0, lockedUntil: null }).where(eq(people.id, person.id))
+    await reader.db.update(people).set({ failedAttempts: 0, lockedUntil: null }).where(eq(people.id, person.id))
     return person
   }
   if (person)
-    await transaction(async tx => {
-      const [counted] = await tx.db
-        .update(people)
-        .set({ failedAttempts: sql`${people.failedAttempts} + 1` })
-        .where(eq(people.id, person.id))
-        .returning()
-      const wait = lockSeconds(counted?.failedAttempts ?? 0)
-      if (wait > 0)
-        await tx.db
-          .update(people)
-          .set({ lockedUntil: new Date(Date.parse(tx.now) + wait * 1_000).toISOString() })
-          .where(eq(people.id, person.id))
-      await record(tx, { actor: { kind: 'system', id: null, name: 'Somebody' }, type: 'sign-in.refused', subject: { kind: 'person', id: person.id } })
-    })
-  throw new AppProblem('not-signed-in', 'Incorrect email or password.')
+    await transaction(tx =>
+      record(tx, { actor: { kind: 'system', id: null, name: 'Somebody' }, type: 'sign-in.refused', subject: { kind: 'person', id: person.id } }),
+    )
+  throw new AppProblem('not-signed-in', 'Incorrect email or password. After several wrong attempts, wait a few minutes, or use a passkey.')
+}
+
+/** Counts an attempt as failed. @returns whose password may be tried now; undefined for a locked account, and for one that does not exist */
+async function reserveAttempt(tx: Tx, email: string): Promise<PersonRow | undefined> {
+  const [person] = await tx.db.select().from(people).where(eq(people.email, email)).for('update')
+  if (!person || (person.lockedUntil !== null && person.lockedUntil > tx.now)) return undefined
+  const failedAttempts = person.failedAttempts + 1
+  const wait = lockSeconds(failedAttempts)
+  await tx.db
+    .update(people)
+    .set({ failedAttempts, lockedUntil: wait > 0 ? addSeconds(tx.now, wait) : null })
+    .where(eq(people.id, person.id))
+  return person
 }
 
 export function invitationLink(invitationId: string): PrivateLink {

@@ -1,7 +1,10 @@
 import { type Route, routes } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
+import { fastify } from 'fastify'
 import { describe, expect } from 'vitest'
 import { test, type World } from '../../test/world.ts'
+import { readConfig } from '../app/config.ts'
+import { isSameOrigin } from '../kernel/http.ts'
 import { type Caller, command, nameOfCaller, openCommand, openQuery, openWorkflow, query, workflow } from './caller.ts'
 import { people, sessions } from './tables.ts'
 
@@ -132,4 +135,58 @@ test('when a session or an API key was last used is kept to the minute', async (
   expect(await lastUsed()).toEqual([second, second])
   world.jump({ seconds: 30 })
   expect(await lastUsed()).toEqual([second, second])
+})
+
+describe('a rate limit', () => {
+  /** Wrong sign-ins, of which the contract allows 20 a minute from one address. */
+  const signIns = async (world: World, headersOf: (n: number) => Record<string, string>) => {
+    const body = JSON.stringify({ email: 'nobody@tocsin.test', password: 'wrong wrong wrong' })
+    const statuses: number[] = []
+    for (let n = 0; n < 24; n += 1) {
+      const headers = { 'content-type': 'application/json', origin: world.origin, ...headersOf(n) }
+      statuses.push((await fetch(`${world.origin}/api/v1/session`, { method: 'POST', headers, body })).status)
+    }
+    return statuses.filter(status => status === 429).length
+  }
+
+  test.for([
+    ['an Authorization header', (n: number) => ({ authorization: `x${n}` })],
+    ['a cookie', (n: number) => ({ cookie: `tocsin_session=x${n}` })],
+    ['an address that nobody trusted has written', (n: number) => ({ 'x-forwarded-for': `192.0.2.${n}` })],
+  ] as const)('is not got around with %s', async ([, headersOf], { world }) => {
+    expect(await signIns(world, headersOf)).toBe(4)
+  })
+
+  test('counts a verified caller, whatever the session', async ({ world }) => {
+    const { call } = await world.person('observer')
+    const other = await world.person('observer')
+    const change = (who: typeof call) => who.raw('changePassword', { body: { current: 'x', next: 'a much better staple' } }).then(() => 'ok', String)
+    const answers: string[] = []
+    for (let n = 0; n < 11; n += 1) answers.push(await change(call))
+    expect(answers.findIndex(answer => answer.includes('limit is 10 per minute'))).toBe(10)
+    expect(await change(other.call), 'somebody else at the same address').not.toContain('limit')
+  })
+
+  describe('behind a proxy', () => {
+    test.override({ options: { env: { TOCSIN_TRUST_PROXY: '127.0.0.0/8,10.0.0.0/8' } } })
+
+    test('counts the right-most address that is no proxy, and whatever a stranger writes before it changes nothing', async ({ world }) => {
+      expect(await signIns(world, n => ({ 'x-forwarded-for': `192.0.2.${n}, 198.51.100.7, 10.1.2.3` }))).toBe(4)
+      expect(await signIns(world, n => ({ 'x-forwarded-for': `203.0.113.${n}, 10.1.2.3` })), 'real addresses have a share each').toBe(0)
+    })
+  })
+})
+
+test('the origin of a change must have come with TLS where Tocsin is reached with it', async () => {
+  const isTaken = async (publicUrl: string | undefined, origin: string) => {
+    const config = readConfig(publicUrl === undefined ? {} : { TOCSIN_PUBLIC_URL: publicUrl })
+    const http = fastify()
+    http.post('/', async request => ({ isTaken: isSameOrigin(config, request) }))
+    return (await http.inject({ method: 'POST', url: '/', headers: { host: 'inside:8080', origin } })).json().isTaken
+  }
+  expect(await isTaken('https://tocsin.example', 'https://tocsin.example')).toBe(true)
+  expect(await isTaken('https://tocsin.example', 'http://tocsin.example')).toBe(false)
+  expect(await isTaken('https://tocsin.example', 'https://inside:8080')).toBe(true)
+  expect(await isTaken('https://tocsin.example', 'http://inside:8080')).toBe(false)
+  expect(await isTaken(undefined, 'http://inside:8080')).toBe(true)
 })

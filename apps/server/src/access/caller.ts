@@ -37,9 +37,6 @@ export function nameOfCaller(caller: MaybeCaller): string | undefined {
 export const anonymous = null
 type MaybeCaller = Caller | null
 
-/** What a request says to tell who calls, the same for each request of one caller; not checked. */
-export const credentialOf = (request: FastifyRequest): string | undefined => request.cookies[sessionCookie] ?? request.headers.authorization
-
 /** A route that only somebody known may call. */
 function guarded({ route, run }: Binding<Caller>): Binding<MaybeCaller> {
   if (route.access.kind === 'public') throw new Error(`${route.path} is public: its handler has no caller`)

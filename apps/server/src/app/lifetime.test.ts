@@ -111,7 +111,11 @@ test('what changed since the last start is on record: the version, and settings 
     const entries = await query(recorded)
     expect(entries.filter(entry => entry.type === 'system.upgraded').map(entry => entry.data)).toEqual([{ from: '0.0.9', to: version }])
     expect(entries.filter(entry => entry.type === 'setting.changed')).toEqual([
-      { type: 'setting.changed', subject: 'TOCSIN_TRUST_PROXY', data: { name: 'TOCSIN_TRUST_PROXY', before: false, after: true } },
+      {
+        type: 'setting.changed',
+        subject: 'TOCSIN_TRUST_PROXY',
+        data: { name: 'TOCSIN_TRUST_PROXY', before: [], after: ['loopback', 'linklocal', 'uniquelocal'] },
+      },
       { type: 'setting.changed', subject: 'SMTP_URL', data: { name: 'SMTP_URL', before: 'mail.example:587', after: 'relay.example:587' } },
     ])
     const stored = await query("select value::text from settings where name = 'system.running' union all select data::text from journal")

@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { routes, version } from '@tocsin/api'
 import { Gauge } from 'prom-client'
-import { type AppContext, accessBindings, authorizer, type Bindings, credentialOf, isSetUp, nameOfCaller, setupToken } from '../access/index.ts'
+import { type AppContext, accessBindings, authorizer, type Bindings, isSetUp, nameOfCaller, setupToken } from '../access/index.ts'
 import { openAssurance } from '../assurance/index.ts'
 import { openConnectors } from '../connectors/index.ts'
 import { openDemo } from '../demo/index.ts'
@@ -145,7 +145,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const watch = new JournalWatch(context)
     health.add('audit log readers', () => watch.health())
     const drain = new Drain()
-    const http = await openHttp(config, log, metrics, drain, credentialOf)
+    const http = await openHttp(config, log, metrics, drain)
     const detection = new Detection(context)
     const idempotency = new Idempotency(secrets)
     registerPurge(jobs)

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 
@@ -56,6 +57,25 @@ function isDecodable(text: string): boolean {
   }
 }
 
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/')
+  const version = isIP(address)
+  if (version === 0 || more.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= (version === 4 ? 32 : 128))
+}
+
+/** `true`, as it was before networks could be named, means what no stranger can send from. */
+const proxies = z
+  .union([z.boolean(), z.string()])
+  .transform(given => {
+    const text = String(given)
+    if (['false', 'no', '0'].includes(text)) return []
+    return ['true', 'yes', '1'].includes(text) ? ['loopback', 'linklocal', 'uniquelocal'] : text.split(',').map(network => network.trim())
+  })
+  .refine(networks => networks.every(network => ['loopback', 'linklocal', 'uniquelocal'].includes(network) || isNetwork(network)), {
+    message: 'must be networks such as 10.0.0.0/8,192.0.2.10, or true for those that are loopback or private',
+  })
+
 /** The settings of the kernel. */
 const databaseUrl = z
   .string()
@@ -82,7 +102,7 @@ export const kernelSettings = settingsPart(
       .optional()
       .describe('The owner of its tables, for migrations; the user of DATABASE_URL then needs no rights over the schema and gets none over the audit log'),
     TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Allow webhooks to private addresses'),
-    TOCSIN_TRUST_PROXY: yesNo.default(false).describe('Trust X-Forwarded-For and X-Forwarded-Proto; only behind a proxy that sets them'),
+    TOCSIN_TRUST_PROXY: proxies.default([]).describe('Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted, separated by commas'),
     TOCSIN_LOG_LEVEL: z
       .enum(['debug', 'info', 'warn', 'error', 'silent'], { message: 'must be one of debug, info, warn, error, silent' })
       .default('info')
@@ -126,7 +146,8 @@ export interface Config {
   readonly databaseUrl: string | undefined
   readonly databaseOwnerUrl: string | undefined
   readonly mayReachPrivateWebhooks: boolean
-  readonly isProxyTrusted: boolean
+  /** Networks of proxies, as proxy-addr reads them. */
+  readonly trustedProxies: readonly string[]
   readonly logLevel: KernelSettings['TOCSIN_LOG_LEVEL']
 }
 
@@ -169,7 +190,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     databaseUrl: s.DATABASE_URL,
     databaseOwnerUrl: s.DATABASE_OWNER_URL,
     mayReachPrivateWebhooks: s.TOCSIN_ALLOW_PRIVATE_WEBHOOKS,
-    isProxyTrusted: s.TOCSIN_TRUST_PROXY,
+    trustedProxies: s.TOCSIN_TRUST_PROXY,
     logLevel: s.TOCSIN_LOG_LEVEL,
   }
 }

@@ -21,7 +21,7 @@ import { parseJson, readForeignJson } from './foreign-body.ts'
 import { describeRequest, type Idempotency, type Once, readKey } from './idempotency.ts'
 import { newId } from './ids.ts'
 import { AppProblem, problemDetails } from './problems.ts'
-import { isEqual, secretDigest } from './secrets.ts'
+import { isEqual } from './secrets.ts'
 import type { Log, Metrics } from './telemetry.ts'
 
 const bodyBytes = 4 * 1_048_576
@@ -111,17 +111,11 @@ export interface HttpServices<Caller> {
 
 /**
  * The HTTP server with everything that guards it, and no routes yet.
- * @param credentialOf what a request says to tell who calls; undefined where it says nothing
  */
-export async function openHttp(
-  config: Config,
-  log: Log,
-  metrics: Metrics,
-  drain: Drain,
-  credentialOf: (request: FastifyRequest) => string | undefined,
-): Promise<FastifyInstance> {
+export async function openHttp(config: Config, log: Log, metrics: Metrics, drain: Drain): Promise<FastifyInstance> {
   const http = fastify({
-    trustProxy: config.isProxyTrusted,
+    // Of the addresses in X-Forwarded-For, the right-most one that is no proxy of ours counts: what is left of it, anybody can have written.
+    trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
     bodyLimit: bodyBytes,
     requestTimeout: 120_000,
     genReqId: request => requestIdOf(request.headers['x-request-id']),
@@ -146,7 +140,7 @@ export async function openHttp(
         frameAncestors: ["'none'"],
       },
     },
-    hsts: isSecure ? { maxAge: 31_536_000, includeSubDomains: false } : false,
+    hsts: isSecure ? { maxAge: 31_536_000, includeSubDomains: true } : false,
     // Private links carry their token in the path: it must not leave in a referrer.
     referrerPolicy: { policy: 'no-referrer' },
     crossOriginEmbedderPolicy: false,
@@ -154,12 +148,11 @@ export async function openHttp(
   await http.register(cookies)
   await http.register(multipart, { limits: { fileSize: uploadLimits.fileBytes, files: uploadLimits.files, fields: 20, fieldSize: 65_536, parts: 30 } })
   await http.register(rateLimit, {
-    max: 1_200,
+    max: perMinute.address,
     timeWindow: 60_000,
-    // People behind one address do not use up each other's share once they are signed in.
-    keyGenerator: request => `${request.ip} ${digestOf(credentialOf(request))}`,
-    errorResponseBuilder: (_request, context) =>
-      new AppProblem('too-many', `Too many requests: the limit is ${context.max} per minute. Try again in ${Math.ceil(context.ttl / 1_000)} seconds.`),
+    // Never a credential: it is not verified yet, and a new one with each request would be a new share.
+    keyGenerator: request => request.ip,
+    errorResponseBuilder: (_request, context) => tooMany(context.max, context.ttl),
   })
   // A body of this type would be taken for a JSON string.
   http.removeContentTypeParser('text/plain')
@@ -221,7 +214,38 @@ function traceOf(request: FastifyRequest): { requestId: string; traceId?: string
   return { requestId: request.id, ...(traceId === undefined ? {} : { traceId }) }
 }
 
-const digestOf = (credential: string | undefined) => (credential === undefined ? '' : secretDigest(credential).slice(0, 16))
+/** Requests a minute of one kind of route, where the route has no limit of its own. */
+const perMinute = {
+  /** Of one address, on a route that anybody may call. */
+  public: 1_200,
+  /** Of one caller, on a route that asks who calls. */
+  caller: 1_200,
+  /** Of one address on such a route, whoever calls: several people share an address. */
+  address: 6_000,
+} as const
+
+const tooMany = (max: number, leftMs: number) =>
+  new AppProblem('too-many', `Too many requests: the limit is ${max} per minute. Try again in ${Math.ceil(leftMs / 1_000)} seconds.`)
+
+/** Counts the requests of callers who were verified, by route, for a minute at a time. */
+class CallerLimits {
+  #counts = new Map<string, number>()
+  #endsAt = 0
+
+  /** @throws AppProblem too-many */
+  count(route: Route, caller: string): void {
+    const now = performance.now()
+    if (now >= this.#endsAt) {
+      this.#counts = new Map()
+      this.#endsAt = now + 60_000
+    }
+    const key = `${route.method} ${route.path} ${caller}`
+    const count = (this.#counts.get(key) ?? 0) + 1
+    this.#counts.set(key, count)
+    const max = route.perMinute ?? perMinute.caller
+    if (count > max) throw tooMany(max, this.#endsAt - now)
+  }
+}
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -232,6 +256,7 @@ declare module 'fastify' {
 
 /** Mounts bindings: parse once, authorise, handle in a transaction, answer. */
 export function mount<Caller>(http: FastifyInstance, services: HttpServices<Caller>, bindings: readonly Binding<Caller>[]): void {
+  const limits = new CallerLimits()
   for (const binding of bindings) {
     const { route } = binding
     http.route({
@@ -240,22 +265,28 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
       config: {
         ...(route.isFromOtherSoftware ? { isFromOtherSoftware: true } : {}),
         rateLimit: {
-          max: route.perMinute ?? 1_200,
+          max: route.access.kind === 'public' ? (route.perMinute ?? perMinute.public) : perMinute.address,
           timeWindow: 60_000,
-          // Where a credential is not checked, a new one with each request would be a new share.
-          ...(route.access.kind === 'public' ? { keyGenerator: (request: FastifyRequest) => request.ip } : {}),
         },
       },
-      handler: async (request, reply) => answer(services, binding, request, reply),
+      handler: async (request, reply) => answer(services, limits, binding, request, reply),
     })
   }
 }
 
-async function answer<Caller>(services: HttpServices<Caller>, binding: Binding<Caller>, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+async function answer<Caller>(
+  services: HttpServices<Caller>,
+  limits: CallerLimits,
+  binding: Binding<Caller>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
   const { route } = binding
   const database = services.drain.guard(services.database)
   const key = route.method === 'GET' ? undefined : readKey(request.headers['idempotency-key'])
   const caller = await services.authorize(database.reader(), route, request)
+  const name = services.nameOf(caller)
+  if (name !== undefined) limits.count(route, name)
   const isForm = route.consumes === 'multipart/form-data'
   if (isForm && !request.isMultipart()) throw new AppProblem('unsupported-type', 'Send the form as multipart/form-data.')
   if (!isForm && request.isMultipart()) throw new AppProblem('unsupported-type', 'Send the body as application/json.')
@@ -453,7 +484,10 @@ export function isSameOrigin(config: Config, request: FastifyRequest): boolean {
   if (origin !== undefined) {
     if (!URL.canParse(origin)) return false
     if (config.publicUrl !== undefined && isEqual(origin, config.publicUrl)) return true
-    return new URL(origin).host === request.host
+    const { host, protocol } = new URL(origin)
+    // A page that came without TLS may be anybody's on the way: it does not speak for a host that has it.
+    const isAsSafe = protocol === 'https:' || (request.protocol === 'http' && !config.publicUrl?.startsWith('https://'))
+    return host === request.host && isAsSafe
   }
   return request.headers['sec-fetch-site'] === 'same-origin'
 }

@@ -53,7 +53,7 @@ describe('the configuration', () => {
     [{ TOCSIN_PUBLIC_URL: 'https://t.example?x=1' }, 'TOCSIN_PUBLIC_URL must be an origin'],
     [{ SLACK_API_URL: 'http://bad host/api' }, 'SLACK_API_URL must be a URL'],
     [{ TWILIO_API_URL: 'http://b c' }, 'TWILIO_API_URL must be an origin'],
-    [{ TOCSIN_TRUST_PROXY: 'on' }, 'TOCSIN_TRUST_PROXY must be true or false.'],
+    [{ TOCSIN_TRUST_PROXY: 'on' }, 'TOCSIN_TRUST_PROXY must be networks such as 10.0.0.0/8,192.0.2.10, or true for those that are loopback or private.'],
     [{ TWILIO_ACCOUNT_SID: 'AC1', TWILIO_AUTH_TOKEN: 'x' }, 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.'],
     [{ TWILIO_AUTH_TOKEN: 'x', TWILIO_FROM: '+15005550006' }, 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.'],
     [{ TWILIO_ACCOUNT_SID: 'AC1', TWILIO_FROM: '+15005550006' }, 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.'],

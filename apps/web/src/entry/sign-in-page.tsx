@@ -10,12 +10,19 @@ import { EntryFrame } from './frame.tsx'
 import { signInWithPasskey } from './passkeys.ts'
 import { CodeForm, Enrol } from './second-factor.tsx'
 
+/** Only a place of our own, as the browser itself reads it: a link from outside must not lead on to somewhere else. */
+function placeOfOurs(to: string | undefined): string {
+  const { origin } = window.location
+  if (to === undefined || !URL.canParse(to, origin)) return '/'
+  const url = new URL(to, origin)
+  return url.origin === origin ? url.href : '/'
+}
+
 export function SignInPage() {
   const me = useMe()
   const search = useLocation({ select: location => location.search as { to?: string } })
   const status = useApi('status')
-  // Only a place of our own: a link from outside must not lead on to somewhere else.
-  const next = search.to?.startsWith('/') && !search.to.startsWith('//') ? search.to : '/'
+  const next = placeOfOurs(search.to)
   const goOn = () => window.location.assign(next)
   const isIn = me?.assurance === 'full'
   useEffect(() => {
