@@ -80,7 +80,7 @@ function lockSeconds(failures: number): number {
 
 /**
  * Checks email and password. An attempt is counted before it is tried, so that many at once are no more than the limit; a right one takes the count
- * back. Answer and time are the same for a wrong password, a locked or deactivated account, and one that does not exist.
+ * back. The answer is the same for a wrong password, a locked or deactivated account, and one that does not exist, and each costs one hash.
  */
 export async function checkPassword(
   transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>,
