@@ -95,6 +95,7 @@ export const ReportInput = z.object({
   affected: z.string().trim().max(2_000).default('').describe('Affected systems or data'),
   contactName: Line(120),
   contactEmail: Email,
+  code: z.string().trim().max(100).default('').describe('The code of the organization, where its form asks for one'),
 })
 
 export const connectorRoutes = {
@@ -154,6 +155,13 @@ export const connectorRoutes = {
     reply: PagerDutyReply,
     status: 202,
     perMinute: 600_000,
+  }),
+  reportForm: route({
+    method: 'GET',
+    path: '/api/v1/reports/form',
+    summary: 'Whether the public report form takes reports, and asks for a code',
+    access: open(reportBecause),
+    reply: z.object({ isOpen: z.boolean(), needsCode: z.boolean() }),
   }),
   report: route({
     method: 'POST',

@@ -8,7 +8,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
-import { storable } from '../kernel/text.ts'
+import { defang, storable } from '../kernel/text.ts'
 import { pageTeam, resolvePagesAbout } from '../paging/index.ts'
 import { matches, reasonOfSilence, silence, silencesNow } from './silences.ts'
 import { alerts } from './tables.ts'
@@ -23,6 +23,12 @@ export interface IncomingAlert extends Omit<AlertInput, 'service'> {
   readonly rule?: { readonly id: string; readonly version: number; readonly sha256: string }
   /** When it happened, where its source says that. */
   readonly occurredAt?: Instant | undefined
+  /** What its page says instead, where it stands for others too; `none` where another's page stands for it. */
+  readonly page?: Page | 'none'
+}
+interface Page {
+  readonly title: string
+  readonly summary: string
 }
 
 export interface Received {
@@ -70,8 +76,8 @@ export async function receiveAlerts(
     isDemo,
   )
   const byKey = new Map(order.map((key, position) => [key, rows[position]]))
-  const occurredAt = new Map(rows.map((row, position) => [row.id, grouped.get(order[position] ?? '')?.alert.occurredAt]))
-  await announce(tx, context, actor, rows, occurredAt)
+  const sources = new Map(rows.map((row, position) => [row.id, grouped.get(order[position] ?? '')?.alert]))
+  await announce(tx, context, actor, rows, sources)
   return keys.map(key => {
     const row = byKey.get(key)
     if (!row) throw new Error('every alert of a batch is stored')
@@ -198,7 +204,7 @@ async function announce(
   context: AppContext,
   actor: Actor,
   rows: readonly Stored[],
-  occurredAt: ReadonlyMap<string, Instant | undefined>,
+  sources: ReadonlyMap<string, IncomingAlert | undefined>,
 ): Promise<void> {
   const fresh = rows.filter(row => row.isNew)
   await markRecords(
@@ -214,13 +220,13 @@ async function announce(
       subject: { kind: 'alert' as const, id: row.id },
       data: {
         ...{ number: row.number, title: row.title, severity: row.severity, source: row.source, kind: row.kind, serviceId: row.serviceId },
-        ...{ rule: row.rule, occurredAt: occurredAt.get(row.id) },
+        ...{ rule: row.rule, occurredAt: sources.get(row.id)?.occurredAt },
       },
     })),
     ...repeated.map(row => ({
       ...{ actor, type: 'alert.repeated' as const, subject: { kind: 'alert' as const, id: row.id }, within: row.incidentId },
       data: {
-        ...{ count: row.count, occurredAt: occurredAt.get(row.id) },
+        ...{ count: row.count, occurredAt: sources.get(row.id)?.occurredAt },
         ...(row.severityBefore === undefined ? {} : { severity: row.severity, before: { severity: row.severityBefore } }),
       },
     })),
@@ -229,7 +235,7 @@ async function announce(
   acceptedAlerts(context.metrics).inc({ result: 'repeated' }, repeated.length)
   // Whoever works on one that has paged, or on its incident, sees it rise.
   const risen = repeated.filter(row => row.severityBefore !== undefined && !row.hasPaged && (row.status === 'open' || row.status === 'acknowledged'))
-  if (fresh.length + risen.length > 0) await pageFor(tx, context, actor, [...fresh, ...risen])
+  if (fresh.length + risen.length > 0) await pageFor(tx, context, actor, [...fresh, ...risen], id => sources.get(id)?.page)
 }
 
 /** A silence is over: alerts that it suppressed, and that nobody has acknowledged meanwhile, page now; what holds them from then on is another silence. */
@@ -252,7 +258,13 @@ export async function pageSilenced(tx: Tx, context: AppContext, silenceId: strin
   await pageFor(tx, context, system, due)
 }
 
-async function pageFor(tx: Tx, context: AppContext, actor: Actor, due: readonly Row[]): Promise<void> {
+async function pageFor(
+  tx: Tx,
+  context: AppContext,
+  actor: Actor,
+  due: readonly Row[],
+  pageOf: (alertId: string) => Page | 'none' | undefined = () => undefined,
+): Promise<void> {
   const silent = await silencesNow(tx)
   const serviceIds = [...new Set(due.map(row => row.serviceId).filter(id => id !== null))]
   const known = serviceIds.length === 0 ? [] : await tx.db.select().from(services).where(inArray(services.id, serviceIds))
@@ -260,6 +272,8 @@ async function pageFor(tx: Tx, context: AppContext, actor: Actor, due: readonly 
   for (const alert of due) {
     const service = alert.serviceId === null ? undefined : byId.get(alert.serviceId)
     if (!isAtLeast(alert.severity, service?.pageFrom ?? pageFromWithoutService)) continue
+    const page = pageOf(alert.id)
+    if (page === 'none') continue
     const silencing = silent.find(row => matches(row.matchers, alert))
     if (silencing) {
       if (alert.silencedById !== silencing.id) await silence(tx, silencing, alert, actor)
@@ -268,13 +282,15 @@ async function pageFor(tx: Tx, context: AppContext, actor: Actor, due: readonly 
     const teamId = service?.securityTeamId ?? (await firstSecurityTeam(tx))
     // Without any security team nobody can be paged yet: the alert is in the triage queue, and the UI says that paging is not set up.
     if (teamId === undefined) continue
-    const description = alert.description.length > maxDescription ? `${storable(alert.description, maxDescription)}…` : alert.description
+    const full = alert.kind === 'report' ? defang(alert.description) : alert.description
+    const description = full.length > maxDescription ? `${storable(full, maxDescription)}…` : full
     const where = service ? `${service.name}: ` : ''
     await pageTeam(tx, context, {
       teamId,
       subject: { kind: 'alert', id: alert.id },
-      title: `${where}${alert.title}`,
+      title: page?.title ?? `${where}${alert.title}`,
       summary:
+        page?.summary ??
         `${alert.kind === 'report' ? 'Reported by a user' : `Alert from ${alert.source}`}: ${alert.title}\nSeverity ${alert.severity}${service ? `, service ${service.name}` : ''}\n\n${description}`.trim(),
       severity: alert.severity,
       serviceId: alert.serviceId,

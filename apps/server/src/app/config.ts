@@ -1,3 +1,4 @@
+import { reportSettings } from '../connectors/index.ts'
 import { sourceSettings } from '../detection/index.ts'
 import { type Config, readSettings } from '../kernel/config.ts'
 import { channelSettings } from '../notify/index.ts'
@@ -5,4 +6,4 @@ import { heartbeatSettings } from '../paging/index.ts'
 
 /** The configuration of the whole program. @throws ConfigProblem for a wrong value or an unknown name */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config =>
-  readSettings(env, [...channelSettings, heartbeatSettings, sourceSettings])
+  readSettings(env, [...channelSettings, heartbeatSettings, sourceSettings, reportSettings])

@@ -1,15 +1,17 @@
 import { connectorRoutes as routes } from '@tocsin/api'
-import { type AppContext, type Bindings, command, openCommand, query, workflow } from '../access/index.ts'
+import { type AppContext, type Bindings, command, openCommand, openQuery, query, workflow } from '../access/index.ts'
 import { readFile } from '../kernel/files.ts'
 import { Produced } from '../kernel/http.ts'
 import { invalid, notFound } from '../kernel/problems.ts'
 import { takeAlertmanager } from './alertmanager/receive.ts'
 import { createIntegration, listIntegrations, revokeIntegration } from './integrations.ts'
 import { takePagerDuty } from './pagerduty/receive.ts'
+import { describeForm } from './report-limits.ts'
 import { followReport, readReport, recordFileRead, takeReport } from './reports.ts'
 
 export { takeAlertmanager } from './alertmanager/receive.ts'
 export { createIntegration } from './integrations.ts'
+export { reportSettings } from './report-limits.ts'
 export { integrations } from './tables.ts'
 
 export function openConnectors(context: AppContext): Bindings {
@@ -23,7 +25,8 @@ export function openConnectors(context: AppContext): Bindings {
       return takePagerDuty(tx, context, body.routing_key, body)
     }),
     openCommand(routes.fromPagerDutyIntegration, (tx, { params, body }) => takePagerDuty(tx, context, params.key, body)),
-    openCommand(routes.report, (tx, { body, files }) => takeReport(tx, context, body, files)),
+    openQuery(routes.reportForm, async () => describeForm(context.config)),
+    openCommand(routes.report, (tx, { body, files, connection }) => takeReport(tx, context, body, files, connection.ip)),
     openCommand(routes.followReport, (tx, { body }) => followReport(tx, context, body.token)),
     command(routes.reportOfAlert, (tx, { caller, params }) => readReport(tx, context, caller, params.id)),
     workflow(routes.reportFile, async (database, { caller, params }) => {

@@ -1,7 +1,7 @@
-import { expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { refusal } from '../../test/refusal.ts'
-import { test } from '../../test/world.ts'
+import { test, type World } from '../../test/world.ts'
 
 const Reply = z.object({ reference: z.string(), link: z.string() })
 const fields = { audience: 'employee', text: 'A mail asks for my password.', contactName: 'Kim', contactEmail: 'kim@customer.test' }
@@ -40,4 +40,71 @@ test('a report that lacks something is refused with the field, and stores nothin
     await expect(world.client().raw('report', { body: formOf({ [field]: value }) }), field).rejects.toMatchObject(refusal('invalid', field))
   const responder = await world.person('responder')
   expect((await responder.call('alerts', { query: { view: 'all' } })).items).toEqual([])
+})
+
+const report = (world: World, change: Record<string, string> = {}, from = '198.51.100.1', files: readonly File[] = []) =>
+  fetch(`${world.origin}/api/v1/reports`, { method: 'POST', body: formOf(change, files), headers: { 'x-forwarded-for': from } }).then(({ status }) => status)
+
+describe('a flood of reports', () => {
+  test.override({ options: { env: { TOCSIN_TRUST_PROXY: '127.0.0.1' } } })
+
+  test('is refused beyond what one address may send, also at once and from its whole network, and what was refused is not stored', async ({ world }) => {
+    const statuses = await Promise.all([...Array(14)].map((_, n) => report(world, {}, n % 2 === 0 ? '2001:db8:1:2::1' : '2001:db8:1:2:ffff::9')))
+    expect(statuses.filter(status => status === 201)).toHaveLength(10)
+    expect(statuses.filter(status => status === 429)).toHaveLength(4)
+    expect(await report(world, {}, '2001:db8:1:3::1'), 'a neighbor').toBe(201)
+    const responder = await world.person('responder')
+    expect((await responder.call('alerts', { query: { view: 'all' } })).items).toHaveLength(11)
+    world.jump({ minutes: 61 })
+    expect(await report(world, {}, '2001:db8:1:2::1'), 'an hour later').toBe(201)
+    const large = () => new File([new Uint8Array(19 * 1_048_576)], 'large.bin')
+    expect(await report(world, {}, '2001:db8:1:2::1', [large(), large(), large(), large(), large()])).toBe(201)
+    expect(await report(world, {}, '2001:db8:1:2::1', [large(), large(), large(), large(), large()])).toBe(201)
+    expect(await report(world, {}, '2001:db8:1:2::1', [large()]), '190 MB of 200 are used').toBe(429)
+  })
+
+  test('pages five times, and once for all others of the hour; no message of ours carries a link of a stranger', async ({ world }) => {
+    const { primary } = await world.team()
+    const text = 'URGENT: confirm at https://evil.example/0 or www.evil.example now\nhttp://evil.example/more evil。example'
+    for (let n = 0; n < 12; n += 1) expect(await report(world, { audience: 'customer', text }, `198.51.100.${n}`)).toBe(201)
+    await world.settle()
+    const pages = async () => (await primary.call('pages', { query: { limit: 50 } })).items
+    expect((await pages()).map(({ title }) => title.replace(/R-\w+/, 'R')).toSorted()).toEqual([
+      '6 customer reports within an hour',
+      ...Array(5).fill('Report R: URGENT: confirm at https[:]//evil[.]example/0 or www[.]evil[.]example now'),
+    ])
+    for (const mail of world.mail.mails) expect(`${mail.subject}\n${mail.text}`).not.toMatch(/evil[.\u3002]example|:\/\/evil/)
+    expect((await primary.call('alerts', { query: { view: 'all' } })).items).toHaveLength(12)
+    world.jump({ minutes: 30 })
+    for (let n = 0; n < 3; n += 1) await report(world, { audience: 'customer' }, `198.51.100.${n}`)
+    expect(await pages(), 'within the hour').toHaveLength(6)
+    world.jump({ minutes: 61 })
+    await report(world, { audience: 'customer' }, '198.51.100.50')
+    expect(await pages(), 'the hour is over').toHaveLength(7)
+  })
+})
+
+describe('a form that asks for a code', () => {
+  test.override({ options: { env: { TOCSIN_REPORT_CODE: 'blue whale', TOCSIN_REPORT_LINK_DAYS: '30' } } })
+
+  test('takes no report without it; and the private link of a report ends', async ({ world }) => {
+    expect(await world.client()('reportForm')).toEqual({ isOpen: true, needsCode: true })
+    for (const code of ['', 'blue', 'Blue whale']) expect(await report(world, { code })).toBe(400)
+    const reply = await world.client().raw('report', { body: formOf({ code: 'blue whale' }) })
+    const token = new URL(Reply.parse(await reply.json()).link).pathname.split('/').at(-1) ?? ''
+    const follow = () => world.client()('followReport', { body: { token } })
+    world.jump({ days: 29, hours: 23 })
+    expect(await follow()).toMatchObject({ stage: 'received' })
+    world.jump({ hours: 2 })
+    await expect(follow()).rejects.toThrow('This link has expired.')
+  })
+})
+
+describe('a form that is closed', () => {
+  test.override({ options: { env: { TOCSIN_REPORT_FORM: 'closed' } } })
+
+  test('takes nothing and says so', async ({ world }) => {
+    expect(await world.client()('reportForm')).toEqual({ isOpen: false, needsCode: false })
+    await expect(world.client().raw('report', { body: formOf() })).rejects.toThrow('This form is closed. Contact the security team another way.')
+  })
 })

@@ -1,17 +1,20 @@
 import { randomInt } from 'node:crypto'
+import { stat } from 'node:fs/promises'
 import type { ReportInput, ReportView } from '@tocsin/api'
 import { and, eq } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
 import { alerts, readAlert, receiveAlerts } from '../alerts/index.ts'
 import { type Actor, record } from '../journal/index.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import { addDays } from '../kernel/clock.ts'
+import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { keepFile, type ReceivedFile } from '../kernel/files.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, notFound } from '../kernel/problems.ts'
 import { openToken, signToken } from '../kernel/secrets.ts'
 import { files } from '../kernel/tables.ts'
-import { storable } from '../kernel/text.ts'
+import { defang, storable } from '../kernel/text.ts'
+import { assertMayReport, assertWithinLimits, originOfReport, pagingOf, reportSettings } from './report-limits.ts'
 import { reportFiles, reports } from './tables.ts'
 
 type Input = z.output<typeof ReportInput>
@@ -22,19 +25,36 @@ const newReference = () => `R-${Array.from({ length: 8 }, () => letters[randomIn
 
 /**
  * Takes a report: an alert of the kind "report" in the queue. A customer's pages the security team, because it may start a contract's
- * clock; an employee's waits in the queue.
+ * clock; an employee's waits in the queue. Strangers send them: they are counted, and nothing that they wrote is a link in a message of ours.
+ * @param ip the address that it comes from
+ * @throws AppProblem where the form is closed, the code is wrong, or too much was reported
  */
-export async function takeReport(tx: Tx, context: AppContext, input: Input, received: readonly ReceivedFile[]): Promise<{ reference: string; link: string }> {
+export async function takeReport(
+  tx: Tx,
+  context: AppContext,
+  { code, ...input }: Input,
+  received: readonly ReceivedFile[],
+  ip: string,
+): Promise<{ reference: string; link: string }> {
+  assertMayReport(context.config, code)
   const id = newId()
+  const origin = originOfReport(context.secrets, ip)
+  let fileBytes = 0
+  for (const { path } of received) fileBytes += (await stat(path)).size
+  // Once before anything is stored, and once when nobody else is counting.
+  await assertWithinLimits(tx, origin, fileBytes)
   const reference = newReference()
   const kept = []
   for (const file of received) kept.push(await keepFile(tx, file))
+  await holdLock(tx, 'reports')
+  await assertWithinLimits(tx, origin, fileBytes)
+  const paging = input.audience === 'customer' ? await pagingOf(tx) : undefined
   const actor: Actor = { kind: 'reporter', id: null, name: input.audience === 'customer' ? 'A customer' : 'An employee' }
   const firstLine = input.text.split('\n')[0]?.trim() ?? ''
   const [alert] = await receiveAlerts(tx, context, actor, 'reports', [
     {
       kind: 'report',
-      title: `Report ${reference}: ${storable(firstLine, 160)}`,
+      title: `Report ${reference}: ${storable(defang(firstLine), 160)}`,
       severity: input.audience === 'customer' ? 'high' : 'medium',
       source: `${input.audience} report`,
       labels: {},
@@ -42,10 +62,11 @@ export async function takeReport(tx: Tx, context: AppContext, input: Input, rece
       description: input.text,
       observables: [],
       serviceId: null,
+      ...(paging?.kind === 'bundle' ? { page: bundleOf(paging.count) } : paging?.kind === 'none' ? { page: 'none' as const } : {}),
     },
   ])
   if (!alert) throw new Error('a report makes an alert')
-  await tx.db.insert(reports).values({ ...input, id, reference, receivedAt: tx.now, alertId: alert.id })
+  await tx.db.insert(reports).values({ ...input, id, reference, receivedAt: tx.now, alertId: alert.id, origin, fileBytes, paging: paging?.kind ?? null })
   if (kept.length > 0) await tx.db.insert(reportFiles).values(kept.map(file => ({ reportId: id, fileId: file.id })))
   await record(tx, {
     actor,
@@ -55,6 +76,12 @@ export async function takeReport(tx: Tx, context: AppContext, input: Input, rece
   })
   return { reference, link: `${context.messenger.origin}/r/${signToken(context.secrets, 'report', [id])}` }
 }
+
+/** The page that stands for all customer reports of an hour beyond the first ones. */
+const bundleOf = (count: number) => ({
+  title: `${count} customer reports within an hour`,
+  summary: `${count} customer reports were received within an hour. Further ones do not page for an hour: look at the triage queue. If they are abuse, the form can be closed or asked to require a code (TOCSIN_REPORT_FORM, TOCSIN_REPORT_CODE).`,
+})
 
 async function filesOf(reader: Reader, reportId: string) {
   return reader.db
@@ -84,6 +111,8 @@ export async function followReport(reader: Reader, context: AppContext, token: s
           .where(eq(reports.id, id))
   if (!found) throw new AppProblem('not-found', 'This link is invalid.')
   const { report } = found
+  if (report.receivedAt < addDays(reader.now, -context.config.of(reportSettings).TOCSIN_REPORT_LINK_DAYS))
+    throw new AppProblem('not-found', 'This link has expired. Contact the security team with your reference.')
   const stage =
     found.status === 'open'
       ? 'received'

@@ -1,7 +1,7 @@
 import { boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { alerts } from '../alerts/tables.ts'
 import { services } from '../directory/tables.ts'
-import { choice, id, instant, table } from '../kernel/columns.ts'
+import { choice, count, id, instant, table } from '../kernel/columns.ts'
 import { files } from '../kernel/tables.ts'
 
 /** Tools that send alerts, each with a secret address. */
@@ -39,8 +39,13 @@ export const reports = table(
     alertId: uuid('alert_id')
       .notNull()
       .references(() => alerts.id, { onDelete: 'cascade' }),
+    /** A keyed digest of the address that it came from, to count by. Null for reports from before it was kept. */
+    origin: text('origin'),
+    fileBytes: count('file_bytes').notNull().default(0),
+    /** How a customer's report was paged; null where none is paged. */
+    paging: choice('paging', ['own', 'bundle', 'none']),
   },
-  self => [uniqueIndex('reports_reference').on(self.reference), index('reports_alert').on(self.alertId)],
+  self => [uniqueIndex('reports_reference').on(self.reference), index('reports_alert').on(self.alertId), index('reports_received').on(self.receivedAt)],
 )
 
 export const reportFiles = table(

@@ -254,7 +254,7 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
 }
 
 /** Waits until no other transaction holds an advisory lock, and holds it to the end of this one: what it reads from then on is not changed meanwhile. */
-export async function holdLock(tx: Tx, lock: 'administrators' | 'organization' | 'invitations'): Promise<void> {
+export async function holdLock(tx: Tx, lock: 'administrators' | 'organization' | 'invitations' | 'reports'): Promise<void> {
   await tx.db.execute(sql`select pg_advisory_xact_lock(${locks[lock]})`)
 }
 

@@ -15,4 +15,6 @@ export const locks = {
   organization: 7236005,
   /** Invitations, so that a newer one ends every earlier one. */
   invitations: 7236006,
+  /** Public reports while they are counted, so that many at once are no more than the limit. */
+  reports: 7236007,
 } as const

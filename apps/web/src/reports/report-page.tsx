@@ -17,11 +17,12 @@ const maxMegabytes = uploadLimits.fileBytes / 1_048_576
 /** The public form: anybody who sees something must be able to say so. */
 export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) {
   const status = useApi('status')
+  const taken = useApi('reportForm')
   const [sent, setSent] = useState<Sent>()
   const [files, setFiles] = useState<File[]>([])
   const [progress, setProgress] = useState<number>()
   const form = useForm({
-    initialValues: { audience, text: '', happenedAt: '', affected: '', contactName: '', contactEmail: '' },
+    initialValues: { audience, text: '', happenedAt: '', affected: '', contactName: '', contactEmail: '', code: '' },
     validate: values => errorsOf(ReportInput, values),
   })
   const tooLarge = files.find(file => file.size > uploadLimits.fileBytes)
@@ -44,6 +45,12 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
         </Anchor>
       </EntryFrame>
     )
+  if (taken.data?.isOpen === false)
+    return (
+      <EntryFrame title="Reports are closed" width={520}>
+        <Text>This form takes no reports at the moment. Contact the security team another way.</Text>
+      </EntryFrame>
+    )
   const who = status.data?.organization ? ` to ${status.data.organization}` : ''
   return (
     <EntryFrame
@@ -59,6 +66,9 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
           <TextInput label="What is affected?" placeholder="A system, an account, some data" {...form.getInputProps('affected')} />
           <TextInput label="Your name" autoComplete="name" required {...form.getInputProps('contactName')} />
           <TextInput label="Your email" type="email" autoComplete="email" required {...form.getInputProps('contactEmail')} />
+          {taken.data?.needsCode ? (
+            <TextInput label="Code" description="The security team gave it to you." autoComplete="off" required {...form.getInputProps('code')} />
+          ) : null}
           <FileInput
             label="Files"
             description={`Up to ${uploadLimits.files}, ${maxMegabytes} MB each. Screenshots and emails help most.`}
