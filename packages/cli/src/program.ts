@@ -63,10 +63,12 @@ for (const [name, description, withDemo] of [
         'what this process runs: everything, web without paging, or paging only (default: web, with a separate pager process)',
       ).choices(['all', 'web', 'paging'] as const),
     )
-    .action(async ({ port, role }: { port?: string; role?: 'all' | 'web' | 'paging' }) => {
+    .option('--accept-restored-audit-log', 'continue the audit log of a database restored from an older backup; this is kept in the audit log')
+    .action(async ({ port, role, acceptRestoredAuditLog }: { port?: string; role?: 'all' | 'web' | 'paging'; acceptRestoredAuditLog?: boolean }) => {
       // Loaded only here: the other commands need no server.
       const { serve } = await import('@tocsin/server')
-      await serve({ port, role, withDemo, isJson: program.opts<{ json?: boolean }>().json === true })
+      const isJson = program.opts<{ json?: boolean }>().json === true
+      await serve({ port, role, withDemo, isJson, acceptsRestoredLog: acceptRestoredAuditLog })
     })
 
 const journal = program.command('journal').description('the audit log')

@@ -1,3 +1,4 @@
+export { CheckpointFile } from './checkpoint-file.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
 export { JournalReaders } from './follow.ts'
 export { journalHealth } from './health.ts'
