@@ -76,8 +76,9 @@ journal
   .command('verify')
   .argument('<file>', 'an exported audit log or incident')
   .option('--trusted-key <key>', 'the public key of the log, obtained from a source you trust')
+  .option('--since <file>', 'an older export, or a file with a checkpoint, that the exported audit log must extend')
   .description('verify an export against its signed checkpoint')
-  .action((file: string, options: { trustedKey?: string }) => run(output => journalVerify(output, file, options.trustedKey)))
+  .action((file: string, options: { trustedKey?: string; since?: string }) => run(output => journalVerify(output, file, options)))
 
 const deadLetters = () => import('./dead-letters.ts')
 journal

@@ -21,5 +21,5 @@ export {
   system,
   wasRecorded,
 } from './record.ts'
-export { exportJournal, latestCheckpoint, openSealer, type Sealer } from './seal.ts'
+export { exportJournal, latestCheckpoint, openSealer, proveConsistency, type Sealer } from './seal.ts'
 export { JournalWatch } from './watch.ts'

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import {
   append,
   type Checkpoint,
+  consistencyPlaces,
   type ExportedEntry,
   emptyFrontier,
   emptyRoot,
@@ -24,7 +25,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import type { Secrets } from '../kernel/secrets.ts'
 import type { Log } from '../kernel/telemetry.ts'
 import type { CheckpointFile } from './checkpoint-file.ts'
-import { type Entry, headerOf, record, type Selection, selectionCondition, system, toEntry } from './record.ts'
+import { type Entry, headerOf, record, system, toEntry } from './record.ts'
 import { journal, journalCheckpoints, journalLeaves, journalNodes } from './tables.ts'
 
 /** Why the stored tree is not signed any further, in one sentence. */
@@ -194,21 +195,22 @@ async function readNodes(reader: Reader, places: readonly Place[]): Promise<Map<
 }
 
 /**
- * The entries of a selection (with that of the export itself) and their proofs, as one file that proves itself.
+ * Some entries, or all of them (with that of the export itself) and their proofs, as one file that proves itself.
  * @param exportId the id of the entry that recorded this export: it is the last one, and carries the digest of `document`.
  * @returns undefined while that entry is not sealed yet.
  */
 export async function exportJournal(
   reader: Reader,
   sealer: Sealer,
-  selection: Selection | 'all',
+  entryIds: readonly string[] | 'all',
   document: unknown,
   exportId: string,
 ): Promise<string | undefined> {
   const exported = await leafOf(reader, exportId)
   const checkpoint = await latestCheckpoint(reader)
   if (exported === undefined || checkpoint === undefined || checkpoint.size <= exported) return undefined
-  const condition: SQL | undefined = selection === 'all' ? undefined : or(selectionCondition(selection), eq(journal.subjectId, exportId))
+  const condition: SQL | undefined =
+    entryIds === 'all' ? undefined : or(sql`${journal.id} = any(${sql.param([...entryIds])}::uuid[])`, eq(journal.subjectId, exportId))
   const rows = await reader.db
     .select({ row: journal, leafIndex: journalLeaves.leafIndex })
     .from(journal)
@@ -227,6 +229,14 @@ export async function exportJournal(
     ),
   }))
   return writeExport({ key: sealer.key, checkpoint: checkpoint.note, document, entries })
+}
+
+/** The proof that the tree of `size2` entries extends that of `size1` (RFC 9162 section 2.1.4), with both roots. @param size1 from 1 to `size2`, which is sealed */
+export async function proveConsistency(reader: Reader, size1: number, size2: number): Promise<{ root1: Buffer; root2: Buffer; proof: Buffer[] }> {
+  const places = consistencyPlaces(size1, size2)
+  const nodes = await readNodes(reader, [...places.flat(), ...perfectSubtrees(0, size1), ...perfectSubtrees(0, size2)])
+  const joined = (subtrees: readonly Place[]) => joinSubtrees(subtrees.map(place => nodes.get(placeName(place)) ?? fault(place)))
+  return { root1: joined(perfectSubtrees(0, size1)), root2: joined(perfectSubtrees(0, size2)), proof: places.map(joined) }
 }
 
 /** A body as it is stored, whatever a reader makes of it; of an erased one the hash that stays. */
