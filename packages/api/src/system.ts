@@ -148,6 +148,14 @@ export const systemRoutes = {
     access: atLeast('observer', 'journal:read'),
     reply: z.object({ checkpoint: z.string().nullable(), key: z.string(), size: z.number() }),
   }),
+  consistency: route({
+    method: 'GET',
+    path: '/api/v1/journal/consistency',
+    summary: 'Prove that the audit log of one size extends that of a smaller one (RFC 9162); hashes are base64',
+    access: atLeast('administrator'),
+    query: z.object({ from: z.coerce.number().int().min(1), to: z.coerce.number().int().min(1) }),
+    reply: z.object({ from: z.number(), to: z.number(), fromRoot: z.string(), toRoot: z.string(), proof: z.array(z.string()) }),
+  }),
   exportJournal: route({
     method: 'POST',
     path: '/api/v1/journal/export',

@@ -1,23 +1,49 @@
 import { readFile, stat } from 'node:fs/promises'
-import { verifyExport } from '@tocsin/merkle'
+import { notesIn, verifyExport } from '@tocsin/merkle'
 import { CliProblem, type Output } from './output.ts'
 
 const maxBytes = 2_000_000_000
 
-/** Verifies an exported journal: exit code 0 when it is genuine, 1 when not, with the entry that is wrong. */
-export async function journalVerify(output: Output, file: string, trustedKey: string | undefined): Promise<void> {
+/**
+ * Verifies an exported journal: exit code 0 when it is genuine, 1 when not, with the entry that is wrong.
+ * @param options.since an older export, or a file with checkpoints, that the journal has to extend
+ */
+export async function journalVerify(output: Output, file: string, options: { trustedKey?: string; since?: string }): Promise<void> {
+  const { trustedKey, since } = options
   const text = await readExport(file)
-  const verdict = verifyExport(text, trustedKey)
+  const older = since === undefined ? undefined : checkpointsIn(since, await readExport(since))
+  const verdict = verifyExport(text, trustedKey, older)
   const isGenuine = verdict.problems.length === 0
   const extent = verdict.isComplete ? 'the whole audit log' : `${verdict.entries} of ${verdict.treeSize} entries of the audit log`
   const withheld = verdict.withheld === 0 ? [] : [`${verdict.withheld} of them have withheld or erased bodies. Their headers and hashes are verified.`]
   const trust =
     trustedKey === undefined ? 'Verified with the key in the file. Compare it with a key that you trust (--trusted-key).' : 'Verified with the trusted key.'
   const lines = isGenuine
-    ? [`Genuine: ${extent} of ${verdict.origin}. Every entry is covered by the signed checkpoint.`, ...withheld, trust]
+    ? [
+        `Genuine: ${extent} of ${verdict.origin}. Every entry is covered by the signed checkpoint.`,
+        ...withheld,
+        ...(older === undefined ? [] : ['It extends the older checkpoint: nothing up to there was rewritten.']),
+        trust,
+      ]
     : ['NOT genuine:', ...verdict.problems.map(problem => `- ${problem}`)]
   output.say(lines, { isGenuine, ...verdict })
   if (!isGenuine) process.exitCode = 1
+}
+
+/** The checkpoint of an older export, or of an answer of the API, or those that stand in a text. */
+function checkpointsIn(file: string, text: string): readonly string[] {
+  const found = text.trimStart().startsWith('{') ? notesIn(checkpointOf(file, text)) : notesIn(text)
+  if (found.length === 0) throw new CliProblem(`${file} holds no signed checkpoint. --since takes an older export or a file with a checkpoint.`, 2)
+  return found
+}
+
+function checkpointOf(file: string, text: string): string {
+  try {
+    const { checkpoint } = JSON.parse(text) as { checkpoint?: unknown }
+    return typeof checkpoint === 'string' ? checkpoint : ''
+  } catch {
+    throw new CliProblem(`${file} is not JSON. --since takes an older export or a file with a checkpoint.`, 2)
+  }
 }
 
 async function readExport(file: string): Promise<string> {

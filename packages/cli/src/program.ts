@@ -63,10 +63,12 @@ for (const [name, description, withDemo] of [
         'what this process runs: everything, web without paging, or paging only (default: web, with a separate pager process)',
       ).choices(['all', 'web', 'paging'] as const),
     )
-    .action(async ({ port, role }: { port?: string; role?: 'all' | 'web' | 'paging' }) => {
+    .option('--accept-restored-audit-log', 'continue the audit log of a database restored from an older backup; this is kept in the audit log')
+    .action(async ({ port, role, acceptRestoredAuditLog }: { port?: string; role?: 'all' | 'web' | 'paging'; acceptRestoredAuditLog?: boolean }) => {
       // Loaded only here: the other commands need no server.
       const { serve } = await import('@tocsin/server')
-      await serve({ port, role, withDemo, isJson: program.opts<{ json?: boolean }>().json === true })
+      const isJson = program.opts<{ json?: boolean }>().json === true
+      await serve({ port, role, withDemo, isJson, acceptsRestoredLog: acceptRestoredAuditLog })
     })
 
 const journal = program.command('journal').description('the audit log')
@@ -74,8 +76,9 @@ journal
   .command('verify')
   .argument('<file>', 'an exported audit log or incident')
   .option('--trusted-key <key>', 'the public key of the log, obtained from a source you trust')
+  .option('--since <file>', 'an older export, or a file with a checkpoint, that the exported audit log must extend')
   .description('verify an export against its signed checkpoint')
-  .action((file: string, options: { trustedKey?: string }) => run(output => journalVerify(output, file, options.trustedKey)))
+  .action((file: string, options: { trustedKey?: string; since?: string }) => run(output => journalVerify(output, file, options)))
 
 const deadLetters = () => import('./dead-letters.ts')
 journal

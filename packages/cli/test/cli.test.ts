@@ -1,16 +1,31 @@
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import {
+  append,
+  type ExportedEntry,
+  emptyFrontier,
+  type Hash,
+  hashBody,
+  inclusionPlaces,
+  joinSubtrees,
+  leafData,
+  leafHash,
+  root,
+  signCheckpoint,
+  signingKey,
+  writeExport,
+} from '@tocsin/merkle'
 import type { Command } from 'commander'
 import { afterEach, describe, expect, test as plain, vi } from 'vitest'
 import { recordAll, system } from '../../../apps/server/src/journal/index.ts'
 import { journalDeadLetters } from '../../../apps/server/src/journal/tables.ts'
 import { patience } from '../../../apps/server/test/patience.ts'
-import { test } from '../../../apps/server/test/world.ts'
+import { test, type World } from '../../../apps/server/test/world.ts'
 import { program } from '../src/program.ts'
 import { tocsin } from './tocsin.ts'
 
@@ -173,6 +188,48 @@ describe('npx tocsin', () => {
     expect(await tocsin(['journal', 'verify', '/nowhere.json'])).toMatchObject({ code: 2, err: '/nowhere.json cannot be read (ENOENT).\n' })
   })
 
+  test('verifies that an exported journal extends an older one, or a checkpoint, and names both sizes where it does not', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    const folder = mkdtempSync(join(tmpdir(), 'tocsin-cli-'))
+    const [older, newer, other, checkpoint] = ['older.json', 'newer.json', 'other.json', 'checkpoint'].map(name => join(folder, name)) as [
+      string,
+      string,
+      string,
+      string,
+    ]
+    const incident = await administrator.call('openIncident', { body: { title: 'Leak', reason: 'Seen.' } })
+    const exported = async () => (await administrator.call.raw('exportJournal')).text()
+    writeFileSync(older, await exported())
+    writeFileSync(checkpoint, `kept on Monday\n\n${(await administrator.call('checkpoint')).checkpoint}`)
+    const { size } = await administrator.call('checkpoint')
+    await administrator.call('addNote', { params: { id: incident.id }, body: { markdown: 'More.' } })
+    writeFileSync(newer, await exported())
+    for (const since of [older, checkpoint])
+      expect(await tocsin(['journal', 'verify', newer, '--since', since])).toMatchObject({
+        code: 0,
+        out: expect.stringContaining('extends the older checkpoint'),
+      })
+    expect(await tocsin(['journal', 'verify', older, '--since', newer])).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(new RegExp(`the audit log has ${size} entries, fewer than the \\d+ of the older checkpoint`)),
+    })
+    // The same installation, whose log somebody began anew with its key and other entries: what the database and the master key together allow.
+    const forged = rewrittenBy(world, readFileSync(newer, 'utf8'))
+    writeFileSync(other, forged.text)
+    expect(await tocsin(['journal', 'verify', other])).toMatchObject({ code: 0 })
+    expect(await tocsin(['journal', 'verify', other, '--since', older])).toMatchObject({
+      code: 1,
+      out: expect.stringContaining(`the first ${size} of ${forged.size} entries are not those of the older checkpoint: the audit log was rewritten`),
+    })
+    writeFileSync(other, await (await administrator.call.raw('exportIncident', { params: { id: incident.id } })).text())
+    expect(await tocsin(['journal', 'verify', other, '--since', older])).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('take an export of the whole audit log'),
+    })
+    writeFileSync(other, 'nothing\n')
+    expect(await tocsin(['journal', 'verify', newer, '--since', other])).toMatchObject({ code: 2, err: expect.stringContaining('holds no signed checkpoint') })
+  })
+
   test('says that the key is missing, and why a server cannot be reached', async ({ world }) => {
     expect(await tocsin(['incident', 'list'], { TOCSIN_URL: world.origin })).toMatchObject({
       code: 1,
@@ -269,3 +326,26 @@ describe('a wrong command line', () => {
     }
   })
 })
+
+/** An export whose first entry is left out, as the same key would have signed it. */
+function rewrittenBy({ server }: World, text: string): { text: string; size: number } {
+  const seed = server.context.secrets.derive('journal signing')
+  const parsed = JSON.parse(text) as { key: string; document: unknown; entries: ExportedEntry[] }
+  const [origin = ''] = parsed.key.split('+')
+  const entries = parsed.entries.slice(1)
+  const leaves = entries.map(({ header, salt = '', body }) => leafHash(leafData(header, hashBody(Buffer.from(salt, 'base64'), body ?? expect.fail()))))
+  const nodes = new Map<string, Hash>()
+  let frontier = emptyFrontier
+  for (const leaf of leaves) {
+    const appended = append(frontier, leaf)
+    frontier = appended.frontier
+    for (const { level, index, hash } of appended.completed) nodes.set(`${level}/${index}`, hash)
+  }
+  const { size } = frontier
+  const proofOf = (index: number) =>
+    inclusionPlaces(index, size).map(places =>
+      joinSubtrees(places.map(place => nodes.get(`${place.level}/${place.index}`) ?? expect.fail())).toString('base64'),
+    )
+  const checkpoint = signCheckpoint({ origin, size, root: root(frontier) }, signingKey(seed))
+  return { text: writeExport({ ...parsed, checkpoint, entries: entries.map((entry, index) => ({ ...entry, index, proof: proofOf(index) })) }), size }
+}

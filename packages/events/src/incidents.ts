@@ -280,7 +280,12 @@ export const incidentEvents = [
     version: 1,
     subject: 'export',
     within: 'incident',
-    data: z.strictObject({ form: z.enum(['json', 'html']), documentSha256: Digest }),
+    /** `selection`: how many entries were exported beside this one, and the digest of their body hashes (packages/merkle, `selectionDigest`). */
+    data: z.strictObject({
+      form: z.enum(['json', 'html']),
+      documentSha256: Digest,
+      selection: z.strictObject({ entries: Count, sha256: Digest }).optional(),
+    }),
     sentence: ({ data }) => `Exported the incident as ${data.form === 'json' ? 'signed JSON' : 'an HTML report'}`,
   }),
 ] as const

@@ -64,6 +64,15 @@ export const systemEvents = [
     sentence: () => 'Exported the audit log',
   }),
   event({
+    type: 'journal.restore-accepted',
+    version: 1,
+    subject: 'journal',
+    within: 'none',
+    /** Checkpoints as signed: the one signed last, and that of the database to go on from. */
+    data: z.strictObject({ signed: z.string(), restored: z.string() }),
+    sentence: () => 'Accepted an audit log that is older than what was signed last, as after restoring a backup',
+  }),
+  event({
     type: 'journal-entry.set-aside',
     version: 1,
     subject: 'journal-entry',

@@ -61,6 +61,11 @@ export function openCheckpoint(note: string, key: string): Checkpoint {
   return { origin, size: Number(size), root: rootBytes }
 }
 
+/** The signed notes in a text, in their order, such as those of the data folder's `checkpoints.log`. None of them is verified yet. */
+export function notesIn(text: string): string[] {
+  return text.match(/^[^\n]+\n\d+\n[^\n]+\n\n— [^\n]+\n/gmu) ?? []
+}
+
 function parseVerifierKey(key: string): { origin: string; id: Buffer; publicKey: KeyObject } {
   const parts = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})$/.exec(key)
   if (!parts) throw new NotGenuine('the key is not of the form name+id+base64')

@@ -1,7 +1,7 @@
 import { canonicalJson, digest } from './canonical.ts'
-import { NotGenuine, openCheckpoint } from './checkpoint.ts'
+import { type Checkpoint, NotGenuine, openCheckpoint } from './checkpoint.ts'
 import { hashBody, type LeafBody, type LeafHeader, leafData, saltBytes } from './journal-leaf.ts'
-import { leafHash, verifyInclusion } from './tree.ts'
+import { append, emptyFrontier, leafHash, root, verifyInclusion } from './tree.ts'
 
 /**
  * One journal entry as exported: its place in the tree, its header, and the hashes that lead from it to the root (base64). Its body is
@@ -58,8 +58,9 @@ export function writeExport(content: { key: string; checkpoint: string; document
  * Checks an export byte by byte: the signature of its checkpoint, each entry against the checkpoint, the document against
  * the entry that recorded the export, and that the file is spelled exactly as it was written.
  * @param trustedKey the log's key as known from elsewhere; without it the key inside the file is believed.
+ * @param since older checkpoints (signed notes) that the audit log has to extend; the file is then one of the whole audit log.
  */
-export function verifyExport(text: string, trustedKey?: string): ExportVerification {
+export function verifyExport(text: string, trustedKey?: string, since?: readonly string[]): ExportVerification {
   const problems: string[] = []
   const parsed = parseExport(text, problems)
   if (!parsed) return { origin: '', treeSize: 0, entries: 0, withheld: 0, types: {}, isComplete: false, problems }
@@ -79,9 +80,62 @@ export function verifyExport(text: string, trustedKey?: string): ExportVerificat
   const last = parsed.entries.at(-1) as { body?: { data?: { documentSha256?: unknown } | null } | null } | null | undefined
   if (last?.body?.data?.documentSha256 !== digest(parsed.document))
     problems.push('the document was changed: its digest is not the one that the last entry recorded at export')
+  if (problems.length === 0) problems.push(...missingFrom(parsed))
+  if (problems.length === 0 && since !== undefined) verifyExtends(parsed, treeSize, trustedKey ?? parsed.key, since, problems)
   if (problems.length === 0 && writeExport(parsed) !== text) problems.push(respelledAt(text, writeExport(parsed)))
   const isComplete = parsed.entries.length === treeSize && parsed.entries.every((entry, position) => entry.index === position)
   return { origin, treeSize, entries: parsed.entries.length, ...contentsOf(parsed.entries), isComplete, problems }
+}
+
+/** The digest of a selection of entries, in any order: nobody can leave one out, or put another in, without changing it. */
+export function selectionDigest(bodyHashes: readonly Uint8Array[]): string {
+  return digest(bodyHashes.map(hash => Buffer.from(hash).toString('base64')).sort())
+}
+
+/** Whether all entries are there that the export was made with: every one of the audit log, or those that its own entry counted. */
+function missingFrom({ document, entries }: ParsedExport): string[] {
+  const isWhole = isObject(document) && (document as { scope?: unknown }).scope === 'all'
+  const missing = isWhole ? entries.findIndex((entry, position) => entry.index !== position) : -1
+  if (missing !== -1) return [`the entry with index ${missing} is missing: the file was exported with every entry of the audit log`]
+  const { selection } = (entries.at(-1)?.body?.data ?? {}) as { selection?: { entries?: unknown; sha256?: unknown } }
+  if (selection === undefined) return []
+  const selected = entries.slice(0, -1)
+  if (selection.entries !== selected.length) return [`${selected.length} entries are there, but the file was exported with ${String(selection.entries)}`]
+  const hashes = selected.flatMap(entry => bodyHashOf(entry) ?? [])
+  return selection.sha256 === selectionDigest(hashes) ? [] : ['the entries are not those that the file was exported with']
+}
+
+function verifyExtends({ entries, checkpoint }: ParsedExport, treeSize: number, key: string, notes: readonly string[], problems: string[]): void {
+  for (const note of notes) {
+    let older: Checkpoint
+    try {
+      older = openCheckpoint(note, key)
+    } catch (error) {
+      if (!(error instanceof NotGenuine)) throw error
+      problems.push(`of the older checkpoint: ${error.message}`)
+      continue
+    }
+    const found = rootOf(entries, older.size) ?? (older.size === treeSize ? openCheckpoint(checkpoint, key).root : undefined)
+    if (older.size > treeSize)
+      problems.push(`the audit log has ${treeSize} entries, fewer than the ${older.size} of the older checkpoint: it was rewritten, or the file is older`)
+    else if (found === undefined)
+      problems.push(
+        `the file does not hold the first ${older.size} of ${treeSize} entries, so that it cannot be compared with the older checkpoint: take an export of the whole audit log`,
+      )
+    else if (Buffer.compare(found, older.root) !== 0)
+      problems.push(`the first ${older.size} of ${treeSize} entries are not those of the older checkpoint: the audit log was rewritten`)
+  }
+}
+
+/** The root of the first `size` entries; undefined where the file does not hold them all. Their inclusion was verified. */
+function rootOf(entries: readonly ExportedEntry[], size: number): Uint8Array | undefined {
+  let frontier = emptyFrontier
+  for (const [position, entry] of entries.slice(0, size).entries()) {
+    const hash = bodyHashOf(entry)
+    if (entry.index !== position || hash === undefined) return undefined
+    frontier = append(frontier, leafHash(leafData(entry.header, hash))).frontier
+  }
+  return frontier.size === size ? root(frontier) : undefined
 }
 
 function contentsOf(entries: readonly (ExportedEntry | null | undefined)[]): Pick<ExportVerification, 'withheld' | 'types'> {

@@ -1,7 +1,19 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { append, emptyFrontier, emptyRoot, type Hash, inclusionPlaces, joinSubtrees, leafHash, root, verifyConsistency, verifyInclusion } from './tree.ts'
+import {
+  append,
+  consistencyPlaces,
+  emptyFrontier,
+  emptyRoot,
+  type Hash,
+  inclusionPlaces,
+  joinSubtrees,
+  leafHash,
+  root,
+  verifyConsistency,
+  verifyInclusion,
+} from './tree.ts'
 
 interface Vector {
   readonly kind: 'inclusion' | 'consistency'
@@ -78,6 +90,25 @@ describe('a tree of our own', () => {
         expect(
           verifyInclusion({ leafIndex: elsewhere, treeSize: distinct.length, leafHash: leafHash(distinct[leafIndex] ?? ''), proof, root: tree.root }),
         ).toBe(false)
+      }),
+    )
+  })
+
+  test('of every size extends each smaller one, and none that had another leaf', () => {
+    const grown = fc
+      .array(fc.string(), { minLength: 1, maxLength: 80 })
+      .chain(leaves => fc.tuple(fc.constant(leaves), fc.integer({ min: 1, max: leaves.length })))
+    fc.assert(
+      fc.property(grown, fc.nat(79), ([leaves, size1], at) => {
+        const tree = grow(leaves)
+        const proof = consistencyPlaces(size1, leaves.length).map(places =>
+          joinSubtrees(places.map(({ level, index }) => tree.nodes.get(`${level}/${index}`) ?? expect.fail('a node that is complete is kept'))),
+        )
+        const old = leaves.slice(0, size1)
+        const claim = { size1, size2: leaves.length, root2: tree.root, proof }
+        expect(verifyConsistency({ ...claim, root1: grow(old).root })).toBe(true)
+        const other = old.map((leaf, position) => (position === at % size1 ? `${leaf}x` : leaf))
+        expect(verifyConsistency({ ...claim, root1: grow(other).root })).toBe(false)
       }),
     )
   })

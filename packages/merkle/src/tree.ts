@@ -89,6 +89,31 @@ export function inclusionPlaces(leafIndex: number, size: number): NodePlace[][] 
   return siblings.reverse()
 }
 
+/**
+ * Reads the nodes that a consistency proof needs, that the tree of `size2` leaves extends the tree of `size1` (RFC 9162 section 2.1.4.1): for each
+ * hash of the proof the perfect subtrees that make it, as in {@link inclusionPlaces}. @param size1 from 1 to `size2`
+ */
+export function consistencyPlaces(size1: number, size2: number): NodePlace[][] {
+  if (!(size1 >= 1 && size1 <= size2)) throw new RangeError(`a tree of ${size2} does not extend one of ${size1}`)
+  const hashes: NodePlace[][] = []
+  let start = 0
+  let width = size2
+  while (start + width > size1) {
+    const split = 2 ** Math.floor(Math.log2(width - 1))
+    if (size1 - start <= split) {
+      hashes.push(perfectSubtrees(start + split, width - split))
+      width = split
+    } else {
+      hashes.push(perfectSubtrees(start, split))
+      start += split
+      width -= split
+    }
+  }
+  // Where the older tree is a whole left part of the newer one, its root is known already.
+  if (start > 0) hashes.push(perfectSubtrees(start, width))
+  return hashes.reverse()
+}
+
 /** The perfect subtrees that cover leaves [start, start + width), largest first; start is a multiple of the largest. */
 export function perfectSubtrees(start: number, width: number): NodePlace[] {
   const places: NodePlace[] = []

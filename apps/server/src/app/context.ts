@@ -1,5 +1,5 @@
 import { type AppContext, Departures, Usages, Visibility, Workload } from '../access/index.ts'
-import { JournalReaders, Live, openSealer } from '../journal/index.ts'
+import { type CheckpointFile, JournalReaders, Live, openSealer } from '../journal/index.ts'
 import { Alarms } from '../kernel/alarms.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
@@ -23,8 +23,11 @@ export interface OpenedContext extends AppContext {
   readonly messenger: Outbox
 }
 
-/** What every module is given, in the web process and in the pager; nothing of it runs yet. */
-export function openContext(opened: Opened, runner: RunnerOptions): OpenedContext {
+/**
+ * What every module is given, in the web process and in the pager; nothing of it runs yet.
+ * @param checkpoints where checkpoints are kept outside the database, in the process that seals
+ */
+export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?: CheckpointFile): OpenedContext {
   const { config, clock, log, metrics, secrets, database } = opened
   const jobs = new JobRunner(database, clock, log, metrics, runner)
   const alarms = new Alarms()
@@ -36,7 +39,7 @@ export function openContext(opened: Opened, runner: RunnerOptions): OpenedContex
     messenger: new Outbox(config, secrets, metrics, jobs, database, log),
     readers: new JournalReaders(database, log, alarms),
     live: new Live(database, log),
-    sealer: openSealer(secrets),
+    sealer: openSealer(secrets, log, checkpoints),
     usages: new Usages(),
     departures: new Departures(),
     visibility: new Visibility(),

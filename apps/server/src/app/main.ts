@@ -16,7 +16,14 @@ const pagingOf = { main: 'beside', all: 'here', web: 'elsewhere' } as const
  * Runs the server until it is stopped (SIGINT, SIGTERM, or its launcher gone).
  * A wrong configuration ends it with one sentence and exit code 2.
  */
-export async function serve(options: { port?: string | undefined; role?: Role | undefined; withDemo?: boolean; isJson?: boolean }): Promise<void> {
+export async function serve(options: {
+  port?: string | undefined
+  role?: Role | undefined
+  withDemo?: boolean
+  isJson?: boolean
+  /** See `ServerOptions`. */
+  acceptsRestoredLog?: boolean | undefined
+}): Promise<void> {
   if (options.role === 'paging') return runPager()
   const stopping = stopRequested()
   const starting = new AbortController()
@@ -28,7 +35,11 @@ export async function serve(options: { port?: string | undefined; role?: Role | 
   try {
     const config = readConfig({ ...process.env, ...(options.port === undefined ? {} : { PORT: options.port }) })
     const log = openLog(config.logLevel, process.stderr.isTTY === true)
-    const server = await startServer(config, log, systemClock, { paging: pagingOf[options.role ?? 'main'], signal: starting.signal })
+    const server = await startServer(config, log, systemClock, {
+      paging: pagingOf[options.role ?? 'main'],
+      acceptsRestoredLog: options.acceptsRestoredLog,
+      signal: starting.signal,
+    })
     handleTheUnhandled({ log, count: kind => server.context.metrics.unexpected.inc({ kind }), stop: () => server.stop(), stopMs })
     void stopping.then(() => stopServer(server))
     if (options.withDemo) await askForDemo(server)

@@ -9,7 +9,7 @@ import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
 import { openDirectory } from '../directory/index.ts'
 import { ClosingConditions } from '../incidents/index.ts'
-import { JournalWatch, journalHealth } from '../journal/index.ts'
+import { CheckpointFile, JournalWatch, journalHealth } from '../journal/index.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
 import { awaitDatabase, migrateDatabase, openDatabase } from '../kernel/database.ts'
@@ -52,6 +52,8 @@ export interface ServerOptions {
   readonly paging?: 'here' | 'beside' | 'elsewhere'
   /** Other deadlines than the lanes' own, by the lane's name. */
   readonly deadlineSeconds?: Readonly<Record<string, number>> | undefined
+  /** The audit log in the database is accepted where it is older than what was signed last, as after the restore of a backup. */
+  readonly acceptsRestoredLog?: boolean | undefined
   /** Ends the start where it waits for something. */
   readonly signal?: AbortSignal | undefined
 }
@@ -88,7 +90,7 @@ export function openModules(context: AppContext, detection: Detection, watch: Jo
  * @throws ConfigProblem with one sentence when the port is taken or the data folder is in use.
  */
 export async function startServer(config: Config, log: import('pino').Logger, clock: Clock = systemClock, options: ServerOptions = {}): Promise<Server> {
-  const { paging = 'here', deadlineSeconds, signal } = options
+  const { paging = 'here', deadlineSeconds, acceptsRestoredLog = false, signal } = options
   await assertPortIsFree(config)
   const folder = holdDataFolder(config.dataFolder)
   const undo: (() => Promise<void> | void)[] = [() => folder.release()]
@@ -112,7 +114,11 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const secrets = await openMasterKey(database, config)
     if (paging !== 'here') metrics.registry.setDefaultLabels({ process: 'web' })
     const runs = paging === 'here' ? undefined : (lane: Lane) => lane.process === 'web'
-    const context = openContext({ config, clock, log, metrics, secrets, database }, { runs, deadlineSeconds })
+    const context = openContext(
+      { config, clock, log, metrics, secrets, database },
+      { runs, deadlineSeconds },
+      new CheckpointFile(join(config.dataFolder, 'checkpoints.log')),
+    )
     const { health, jobs, live, messenger } = context
     health.add('database', async () => {
       const finding = await database.health()
@@ -154,7 +160,8 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     detection.mount(http)
     const inbox = openAnswers(http, context, openAnswerDesk(context))
     await servePages(http)
-    context.readers.follow('sealer', (tx, entries) => context.sealer.seal(tx, entries), { isStrict: true })
+    context.readers.follow('sealer', (tx, entries) => context.sealer.seal(tx, entries), { isStrict: true, committed: () => context.sealer.committed() })
+    if (acceptsRestoredLog && (await database.transaction(tx => context.sealer.accept(tx)))) await context.sealer.committed()
     await http.listen({ host: config.host, port: config.port })
     undo.push(() => http.close())
     const address = http.server.address()

@@ -12,6 +12,7 @@ import {
   latestCheckpoint,
   latestEntries,
   listDeadLetters,
+  proveConsistency,
   record,
   replayDeadLetter,
 } from '../journal/index.ts'
@@ -90,6 +91,14 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
     query(routes.checkpoint, async reader => {
       const latest = await latestCheckpoint(reader)
       return { checkpoint: latest?.note ?? null, key: context.sealer.key, size: latest?.size ?? 0 }
+    }),
+    query(routes.consistency, async (reader, { query: { from, to } }) => {
+      const size = (await latestCheckpoint(reader))?.size ?? 0
+      const refuse = (path: string, message: string) => new AppProblem('invalid', `The size "${path}" ${message}.`, [{ path, message }])
+      if (to > size) throw refuse('to', `must be at most ${size}, the number of sealed entries`)
+      if (from > to) throw refuse('from', 'must be at most "to"')
+      const { root1, root2, proof } = await proveConsistency(reader, from, to)
+      return { from, to, fromRoot: root1.toString('base64'), toRoot: root2.toString('base64'), proof: proof.map(hash => hash.toString('base64')) }
     }),
     workflow(routes.liveEvents, async (database, { caller, connection }) => {
       const stream = context.live.open(withinId => context.visibility.maySee(database.reader(), caller, withinId))

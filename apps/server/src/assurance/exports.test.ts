@@ -62,6 +62,21 @@ describe('the export of an incident', () => {
     expect(recorded).toMatchObject({ actor: { name: lead.name }, data: { form: 'json', documentSha256: digest(document) } })
   })
 
+  test('from which somebody left an entry out is not genuine, and neither is one of the whole journal', async ({ world }) => {
+    const { lead, params } = await incidentIn(world)
+    const text = await (await lead.call.raw('exportIncident', { params })).text()
+    const all = await (await (await world.person('administrator')).call.raw('exportJournal')).text()
+    const lines = text.split('\n')
+    const at = lines.findIndex(line => line.startsWith('    {') && line.includes('note.written'))
+    const count = lines.filter(line => line.startsWith('    {')).length - 1
+    expect(verifyExport(lines.toSpliced(at, 1).join('\n')).problems).toEqual([`${count - 1} entries are there, but the file was exported with ${count}`])
+    const whole = all.split('\n')
+    const first = whole.findIndex(line => line.startsWith('    {'))
+    expect(verifyExport(whole.toSpliced(first + 1, 1).join('\n')).problems).toEqual([
+      'the entry with index 1 is missing: the file was exported with every entry of the audit log',
+    ])
+  })
+
   test('as a page runs nothing of what people wrote, and names the checkpoint and the key that it was made under', async ({ world }) => {
     const { lead, params } = await incidentIn(world)
     const reply = await lead.call.raw('printIncident', { params })

@@ -1,8 +1,8 @@
-import { digest } from '@tocsin/merkle'
+import { digest, selectionDigest } from '@tocsin/merkle'
 import { eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { type ClosingConditions, incidents, selectionOf } from '../incidents/index.ts'
-import { exportJournal, latestCheckpoint, record, type Selection } from '../journal/index.ts'
+import { exportJournal, latestCheckpoint, readEntries, record } from '../journal/index.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, notFound } from '../kernel/problems.ts'
 import { incidentPage } from './incident-page.ts'
@@ -11,23 +11,22 @@ import { readRecord } from './incident-record.ts'
 /** The whole record of an incident in one JSON file that proves itself, or as a readable page. The export is itself on record. */
 export async function exportIncident(context: AppContext, conditions: ClosingConditions, caller: Caller, id: string, form: 'json' | 'html'): Promise<string> {
   const exportId = newId()
-  const { document, selection } = await context.database.transaction(async tx => {
+  const { document, entryIds } = await context.database.transaction(async tx => {
     const [exists] = await tx.db.select({ id: incidents.id }).from(incidents).where(eq(incidents.id, id))
     if (!exists) throw notFound('incident')
     const document = await readRecord(tx, context, conditions, caller, id)
+    const entries = await readEntries(tx, await selectionOf(tx, id, document.incident.alerts))
+    const selection = { entries: entries.length, sha256: selectionDigest(entries.map(({ bodyHash }) => bodyHash)) }
     await record(tx, {
       actor: caller.actor,
       type: 'incident.exported',
       subject: { kind: 'export', id: exportId },
       within: id,
-      data: { form, documentSha256: digest(document) },
+      data: { form, documentSha256: digest(document), selection },
     })
-    return {
-      document,
-      selection: await selectionOf(tx, id, document.incident.alerts),
-    }
+    return { document, entryIds: entries.map(entry => entry.id) }
   })
-  const file = await whenSealed(context, selection, document, exportId)
+  const file = await whenSealed(context, entryIds, document, exportId)
   if (form === 'json') return file
   return incidentPage(document, {
     digest: digest(document),
@@ -40,7 +39,7 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
 export async function exportWholeJournal(context: AppContext, caller: Caller): Promise<string> {
   const exportId = newId()
   const document = await context.database.transaction(async tx => {
-    const document = { exportedAt: tx.now, exportedBy: caller.actor.name }
+    const document = { exportedAt: tx.now, exportedBy: caller.actor.name, scope: 'all' }
     await record(tx, {
       actor: caller.actor,
       type: 'journal.exported',
@@ -55,9 +54,9 @@ export async function exportWholeJournal(context: AppContext, caller: Caller): P
 const patienceMs = 15_000
 
 /** The sealer follows the journal within moments; the export waits until the entry of its own is under a signed checkpoint. */
-async function whenSealed(context: AppContext, selection: Selection | 'all', document: unknown, exportId: string): Promise<string> {
+async function whenSealed(context: AppContext, entryIds: readonly string[] | 'all', document: unknown, exportId: string): Promise<string> {
   for (let waited = 0; waited < patienceMs; waited += 20) {
-    const file = await exportJournal(context.database.reader(), context.sealer, selection, document, exportId)
+    const file = await exportJournal(context.database.reader(), context.sealer, entryIds, document, exportId)
     if (file !== undefined) return file
     context.readers.wake()
     await new Promise(resolve => setTimeout(resolve, 20))

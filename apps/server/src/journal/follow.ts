@@ -46,9 +46,10 @@ export class JournalReaders {
 
   /**
    * Follows the journal under a name that stays the same for ever, in batches; where a batch fails, entry by entry.
+   * @param options.committed what it took in is committed
    * @param options.isStrict it may pass nothing over: it is tried for ever and never sets an entry aside
    */
-  follow(name: string, follow: Follow, options: Pick<Following, 'types' | 'isStrict'> = {}): void {
+  follow(name: string, follow: Follow, options: Pick<Following, 'types' | 'isStrict' | 'committed'> = {}): void {
     if (this.#readers.has(name)) throw new Error(`there is a journal reader named ${name} already`)
     this.#readers.set(name, new JournalReader({ name, follow, ...options }, { database: this.#database, log: this.#log, alarms: this.#alarms }, this.#tail))
   }

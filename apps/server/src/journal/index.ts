@@ -1,3 +1,4 @@
+export { CheckpointFile } from './checkpoint-file.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
 export { JournalReaders } from './follow.ts'
 export { journalHealth } from './health.ts'
@@ -20,5 +21,5 @@ export {
   system,
   wasRecorded,
 } from './record.ts'
-export { exportJournal, latestCheckpoint, openSealer, type Sealer } from './seal.ts'
+export { exportJournal, latestCheckpoint, openSealer, proveConsistency, type Sealer } from './seal.ts'
 export { JournalWatch } from './watch.ts'

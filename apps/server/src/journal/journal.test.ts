@@ -1,7 +1,8 @@
-import { verifyExport } from '@tocsin/merkle'
+import { verifyConsistency, verifyExport } from '@tocsin/merkle'
 import { sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
+import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { readAfter } from './read.ts'
 import { record, system } from './record.ts'
@@ -28,6 +29,36 @@ describe('the journal', () => {
       await expect(db.execute(sql.raw(change))).rejects.toMatchObject({ cause: { message: expect.stringMatching(/^permission denied for table journal/) } })
       await expect(world.asOwner(change), 'nor its owner, without dropping the trigger').rejects.toThrow('the journal is append-only')
     }
+  })
+
+  test('proves that it extends what it was at each earlier size, to administrators alone, and names a size that is wrong', async ({ world }) => {
+    for (const text of ['one', 'two', 'three']) await note(world, text)
+    const administrator = await world.person('administrator')
+    await world.settle()
+    const { size: to } = await administrator.call('checkpoint')
+    const roots = new Map<number, string>()
+    for (let from = 1; from <= to; from += 1) {
+      const { fromRoot, toRoot, proof } = await administrator.call('consistency', { query: { from, to } })
+      const bytes = (text: string) => Buffer.from(text, 'base64')
+      const claim = { size1: from, size2: to, root1: bytes(fromRoot), root2: bytes(toRoot), proof: proof.map(bytes) }
+      expect(verifyConsistency(claim), `from ${from}`).toBe(true)
+      roots.set(from, fromRoot)
+    }
+    const { rows } = await world.server.context.database.reader().db.execute<{ note: string }>('select note from journal_checkpoints')
+    expect(rows.length).toBeGreaterThan(0)
+    for (const { note: signed } of rows) {
+      const [, size, root] = signed.split('\n')
+      expect(roots.get(Number(size)), 'the roots are those that were signed').toBe(root)
+    }
+    for (const [query, path] of [
+      [{ from: 1, to: to + 1_000 }, 'to'],
+      [{ from: 2, to: 1 }, 'from'],
+      [{ from: 0, to }, 'from'],
+      [{ from: 1, to: 1.5 }, 'to'],
+    ] as const)
+      await expect(administrator.call('consistency', { query })).rejects.toMatchObject(refusal('invalid', path))
+    const lead = await world.person('lead')
+    await expect(lead.call('consistency', { query: { from: 1, to } })).rejects.toMatchObject(refusal('forbidden'))
   })
 
   test('is read in commit order, and never past a transaction that still runs', async ({ world }) => {

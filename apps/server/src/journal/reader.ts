@@ -16,6 +16,8 @@ export interface Following {
   readonly types?: ReadonlySet<string> | undefined
   /** It may pass no entry over: it is tried for ever, and never sets one aside. */
   readonly isStrict?: boolean
+  /** What it took in is committed. It may run late or, after a crash, not at all. */
+  readonly committed?: (() => Promise<void>) | undefined
 }
 
 export interface ReaderServices {
@@ -178,6 +180,7 @@ export class JournalReader {
    * @returns false while another process is at it
    */
   async #transaction(end: number, effect: (tx: Tx) => Promise<void>): Promise<boolean> {
+    let hasTaken = false
     const stored = await this.#services.database.transaction(async tx => {
       const [row] = await tx.db.select().from(journalCursors).where(eq(journalCursors.name, this.name)).for('update', { skipLocked: true })
       if (row === undefined || row.seq > this.#seen) return row?.seq
@@ -187,8 +190,10 @@ export class JournalReader {
       }
       await effect(tx)
       await tx.db.update(journalCursors).set({ seq: end }).where(eq(journalCursors.name, this.name))
+      hasTaken = true
       return end
     })
+    if (hasTaken) await this.following.committed?.()
     if (stored === undefined) return false
     this.#seen = stored
     this.#stored = stored

@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto'
 import {
   append,
+  type Checkpoint,
+  consistencyPlaces,
   type ExportedEntry,
+  emptyFrontier,
+  emptyRoot,
   type Frontier,
   inclusionPlaces,
   joinSubtrees,
   leafData,
   leafHash,
+  NotGenuine,
   openCheckpoint,
   perfectSubtrees,
   root,
@@ -18,28 +23,78 @@ import {
 import { desc, eq, or, type SQL, sql } from 'drizzle-orm'
 import type { Reader, Tx } from '../kernel/database.ts'
 import type { Secrets } from '../kernel/secrets.ts'
-import { type Entry, headerOf, type Selection, selectionCondition, toEntry } from './record.ts'
+import type { Log } from '../kernel/telemetry.ts'
+import type { CheckpointFile } from './checkpoint-file.ts'
+import { type Entry, headerOf, record, system, toEntry } from './record.ts'
 import { journal, journalCheckpoints, journalLeaves, journalNodes } from './tables.ts'
 
-/** Appends journal entries to the Merkle tree and signs what it has become. */
+/** Why the stored tree is not signed any further, in one sentence. */
+export class NotAnExtension extends Error {
+  override readonly name = 'NotAnExtension'
+}
+
+/** Appends journal entries to the Merkle tree and signs what it has become, as long as that extends what was signed before. */
 export interface Sealer {
   /** The log's verifier key (C2SP signed-note), which auditors keep. */
   readonly key: string
+  /** @throws NotAnExtension when the stored tree is not one that extends what was signed last */
   seal(tx: Tx, entries: readonly Entry[]): Promise<void>
+  /** What was sealed is committed: from now on nothing less is extended. */
+  committed(): Promise<void>
+  /** Why nothing is sealed, in one sentence; undefined while the stored tree extends what was signed last. */
+  inspect(reader: Reader): Promise<string | undefined>
+  /**
+   * Takes the stored tree for the one to extend, where it is whole but not what was signed last, as after the restore of an older backup.
+   * That is on record, with both checkpoints.
+   * @returns false where there was nothing to accept
+   * @throws NotAnExtension when the stored tree is not a whole one of this log
+   */
+  accept(tx: Tx): Promise<boolean>
 }
 
-/** The log is named by its key, so that two installations are never taken for one another. */
-export function openSealer(secrets: Secrets): Sealer {
+/**
+ * The log is named by its key, so that two installations are never taken for one another.
+ * @param file where checkpoints are kept outside the database, in the process that seals
+ */
+export function openSealer(secrets: Secrets, log: Log, file?: CheckpointFile): Sealer {
   const seed = secrets.derive('journal signing')
   const privateKey = signingKey(seed)
   const origin = `tocsin/${createHash('sha256').update(seed).digest('hex').slice(0, 16)}`
-  // What this process sealed last: good as long as nobody else has sealed since.
-  let kept: Frontier | undefined
+  const key = verifierKey(origin, privateKey)
+  const sign = (frontier: Frontier) => signCheckpoint({ origin, size: frontier.size, root: root(frontier) }, privateKey)
+  let signed = file?.last(key)?.note
+  // Signed in a transaction that may not be committed yet.
+  let pending: string | undefined
+  let writing: Promise<void> = Promise.resolve()
+
+  /** The stored tree, which has to extend what was signed last. */
+  async function readExtension(reader: Reader): Promise<Frontier> {
+    // Before the tree is read: meanwhile it may be sealed further, and what was signed with it.
+    const before = signed
+    const { frontier, note } = await readWhole(reader, key)
+    const last = before === undefined ? { size: 0, root: emptyRoot } : openCheckpoint(before, key)
+    if (frontier.size < last.size)
+      throw new NotAnExtension(`The audit log in the database has ${frontier.size} sealed entries, fewer than the ${last.size} that were signed last.`)
+    const then = frontier.size === last.size ? frontier : await readFrontier(reader, last.size)
+    if (!root(then).equals(last.root))
+      throw new NotAnExtension(`The first ${last.size} of the ${frontier.size} sealed entries in the database are not those that were signed.`)
+    if (note !== undefined && frontier.size > last.size && signed === before) await keep(note)
+    return frontier
+  }
+
+  function keep(note: string): Promise<void> {
+    signed = note
+    // One after the other, the newest last. Sealing goes on without the file: the next checkpoint is written to it again.
+    writing = writing
+      .then(() => file?.append(note))
+      .catch((error: unknown) => log.error({ err: error }, 'the checkpoint could not be written to the data folder'))
+    return writing
+  }
+
   return {
-    key: verifierKey(origin, privateKey),
+    key,
     async seal(tx, entries) {
-      const size = (await latestCheckpoint(tx))?.size ?? 0
-      let frontier = kept?.size === size ? kept : await readFrontier(tx, size)
+      let frontier = await readExtension(tx)
       const leaves: (typeof journalLeaves.$inferInsert)[] = []
       const nodes: (typeof journalNodes.$inferInsert)[] = []
       for (const entry of entries) {
@@ -50,16 +105,69 @@ export function openSealer(secrets: Secrets): Sealer {
       }
       await tx.db.insert(journalLeaves).values(leaves)
       await tx.db.insert(journalNodes).values(nodes)
-      const note = signCheckpoint({ origin, size: frontier.size, root: root(frontier) }, privateKey)
-      await tx.db.insert(journalCheckpoints).values({ size: frontier.size, note, at: tx.now })
-      kept = frontier
+      pending = sign(frontier)
+      await tx.db.insert(journalCheckpoints).values({ size: frontier.size, note: pending, at: tx.now })
+    },
+    async committed() {
+      if (pending !== undefined) await keep(pending)
+      pending = undefined
+    },
+    async inspect(reader) {
+      try {
+        await readExtension(reader)
+        return undefined
+      } catch (error) {
+        if (error instanceof NotAnExtension) return error.message
+        throw error
+      }
+    },
+    async accept(tx) {
+      if (signed === undefined || (await this.inspect(tx)) === undefined) return false
+      const { frontier, note = sign(frontier) } = await readWhole(tx, key)
+      await record(tx, { actor: system, type: 'journal.restore-accepted', subject: { kind: 'journal', id: 'journal' }, data: { signed, restored: note } })
+      pending = note
+      return true
     },
   }
 }
 
-async function readFrontier(tx: Tx, size: number): Promise<Frontier> {
-  const hashes = await readNodes(tx, perfectSubtrees(0, size))
-  return { size, hashes: perfectSubtrees(0, size).map(place => hashes.get(placeName(place)) ?? fault(place)) }
+/**
+ * The tree as it is stored, and its newest checkpoint.
+ * @throws NotAnExtension when that is not signed by this key, or leaves and nodes are not what it says
+ */
+async function readWhole(reader: Reader, key: string): Promise<{ frontier: Frontier; note: string | undefined }> {
+  // In one statement, so that both are of one moment.
+  const found = await reader.db.execute<{ leaves: string; size: string | null; note: string | null }>(sql`
+    select (select coalesce(max(leaf_index), -1) + 1 from journal_leaves)::text as leaves, newest.size::text, newest.note
+    from (select 1) as one left join (select size, note from journal_checkpoints order by size desc limit 1) as newest on true`)
+  const [stored] = found.rows
+  const leaves = Number(stored?.leaves ?? 0)
+  const size = Number(stored?.size ?? 0)
+  const note = stored?.note ?? undefined
+  if (leaves !== size) throw new NotAnExtension(`The audit log in the database has ${leaves} sealed entries, but its newest checkpoint is of ${size}.`)
+  if (note === undefined) return { frontier: emptyFrontier, note: undefined }
+  const checkpoint = openStored(note, key)
+  const frontier = await readFrontier(reader, size)
+  if (checkpoint.size !== size || !root(frontier).equals(checkpoint.root))
+    throw new NotAnExtension(`The ${size} sealed entries in the database are not those that its newest checkpoint was signed for.`)
+  return { frontier, note }
+}
+
+function openStored(note: string, key: string): Checkpoint {
+  try {
+    return openCheckpoint(note, key)
+  } catch (error) {
+    if (error instanceof NotGenuine) throw new NotAnExtension('The newest checkpoint in the database was not signed by the key of this installation.')
+    throw error
+  }
+}
+
+async function readFrontier(reader: Reader, size: number): Promise<Frontier> {
+  const places = perfectSubtrees(0, size)
+  const nodes = await readNodes(reader, places)
+  const hashes = places.flatMap(place => nodes.get(placeName(place)) ?? [])
+  if (hashes.length < places.length) throw new NotAnExtension(`Hashes of the first ${size} sealed entries are missing in the database.`)
+  return { size, hashes }
 }
 
 /** The newest signed checkpoint, or undefined while nothing was sealed. */
@@ -87,21 +195,22 @@ async function readNodes(reader: Reader, places: readonly Place[]): Promise<Map<
 }
 
 /**
- * The entries of a selection (with that of the export itself) and their proofs, as one file that proves itself.
+ * Some entries, or all of them (with that of the export itself) and their proofs, as one file that proves itself.
  * @param exportId the id of the entry that recorded this export: it is the last one, and carries the digest of `document`.
  * @returns undefined while that entry is not sealed yet.
  */
 export async function exportJournal(
   reader: Reader,
   sealer: Sealer,
-  selection: Selection | 'all',
+  entryIds: readonly string[] | 'all',
   document: unknown,
   exportId: string,
 ): Promise<string | undefined> {
   const exported = await leafOf(reader, exportId)
   const checkpoint = await latestCheckpoint(reader)
   if (exported === undefined || checkpoint === undefined || checkpoint.size <= exported) return undefined
-  const condition: SQL | undefined = selection === 'all' ? undefined : or(selectionCondition(selection), eq(journal.subjectId, exportId))
+  const condition: SQL | undefined =
+    entryIds === 'all' ? undefined : or(sql`${journal.id} = any(${sql.param([...entryIds])}::uuid[])`, eq(journal.subjectId, exportId))
   const rows = await reader.db
     .select({ row: journal, leafIndex: journalLeaves.leafIndex })
     .from(journal)
@@ -120,6 +229,14 @@ export async function exportJournal(
     ),
   }))
   return writeExport({ key: sealer.key, checkpoint: checkpoint.note, document, entries })
+}
+
+/** The proof that the tree of `size2` entries extends that of `size1` (RFC 9162 section 2.1.4), with both roots. @param size1 from 1 to `size2`, which is sealed */
+export async function proveConsistency(reader: Reader, size1: number, size2: number): Promise<{ root1: Buffer; root2: Buffer; proof: Buffer[] }> {
+  const places = consistencyPlaces(size1, size2)
+  const nodes = await readNodes(reader, [...places.flat(), ...perfectSubtrees(0, size1), ...perfectSubtrees(0, size2)])
+  const joined = (subtrees: readonly Place[]) => joinSubtrees(subtrees.map(place => nodes.get(placeName(place)) ?? fault(place)))
+  return { root1: joined(perfectSubtrees(0, size1)), root2: joined(perfectSubtrees(0, size2)), proof: places.map(joined) }
 }
 
 /** A body as it is stored, whatever a reader makes of it; of an erased one the hash that stays. */

@@ -9,6 +9,7 @@ import { countDeadLetters } from './dead-letters.ts'
 import type { JournalReaders } from './follow.ts'
 import { type HeldPlace, heldPlaces, lastGiven } from './order.ts'
 import { deadLetterAlarm } from './reader.ts'
+import type { Sealer } from './seal.ts'
 
 const lookMs = 5_000
 /** A reader that is further behind is shown as lagging. */
@@ -25,6 +26,10 @@ const repeatMs = 60_000
 const readerAlarm = (name: string) => `journal-reader:${name}`
 const writerAlarm = 'journal-writer'
 const backAlarm = 'journal-went-back'
+const rewrittenAlarm = 'journal-rewritten'
+
+const rewrittenAdvice =
+  'Nothing is sealed until this is resolved. If an older backup was restored, start Tocsin with --accept-restored-audit-log; otherwise somebody has changed the database: keep a copy of it as evidence.'
 
 const backSentence = 'The audit log is behind what was already processed, as after a restore or a failover to a lagging replica.'
 const backAdvice =
@@ -36,6 +41,7 @@ interface Services {
   readonly metrics: Metrics
   readonly alarms: Alarms
   readonly readers: JournalReaders
+  readonly sealer: Sealer
 }
 
 interface Inspected extends JournalReaderStatus {
@@ -131,6 +137,7 @@ export class JournalWatch {
     for (const name of this.#services.readers.readers.keys()) for (const key of [readerAlarm(name), deadLetterAlarm(name)]) this.#raised.set(key, 0)
     this.#raised.set(writerAlarm, 0)
     this.#raised.set(backAlarm, 0)
+    this.#raised.set(rewrittenAlarm, 0)
     this.#timer = setInterval(() => {
       this.#looking ??= this.look()
         .catch((error: unknown) => this.#services.log.warn({ err: error }, 'journal readers could not be checked; retrying'))
@@ -148,7 +155,8 @@ export class JournalWatch {
   /** For `/readyz`. */
   async health(): Promise<Finding | undefined> {
     const { readers, writers } = await this.read()
-    const found = sentencesOf(readers, writers)
+    const rewritten = await this.#services.sealer.inspect(this.#services.database.reader())
+    const found = [...(rewritten === undefined ? [] : [`${rewritten} ${rewrittenAdvice}`]), ...sentencesOf(readers, writers)]
     return found.length === 0 ? undefined : { severity: 'degraded', detail: found.join(' ') }
   }
 
@@ -185,6 +193,11 @@ export class JournalWatch {
     if (ahead.length > 0) {
       for (const { name } of ahead) this.#services.readers.readers.get(name)?.halt()
       want({ key: backAlarm, title: 'The audit log went back behind its readers', summary: `${backSentence} ${backAdvice}` })
+    }
+    const rewritten = await this.#services.sealer.inspect(this.#services.database.reader())
+    if (rewritten !== undefined) {
+      this.#services.log.error({ found: rewritten }, 'the stored audit log does not extend what was signed; nothing is sealed')
+      want({ key: rewrittenAlarm, title: 'The audit log in the database was rewritten or restored', summary: `${rewritten} ${rewrittenAdvice}` })
     }
     const [oldest] = writers
     this.#gauges.writer.set(oldest?.openSeconds ?? 0)

@@ -1,0 +1,60 @@
+import { mkdirSync, readFileSync, renameSync } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { type Checkpoint, NotGenuine, notesIn, openCheckpoint } from '@tocsin/merkle'
+
+/** A file that grows past this becomes `FILE.1`, in place of the one before it, and a new one is begun. */
+const maxBytes = 1_000_000
+
+/**
+ * The checkpoints that this installation signed, kept outside the database: signed notes one after the other, the newest last. Whoever rewrites the
+ * database cannot rewrite what stands here.
+ */
+export class CheckpointFile {
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** The newest checkpoint that this key has signed; what a crash left half written is passed over. Undefined where there is none. */
+  last(key: string): { readonly note: string; readonly checkpoint: Checkpoint } | undefined {
+    for (const path of [this.#path, `${this.#path}.1`]) {
+      for (const found of notesIn(textOf(path)).reverse()) {
+        try {
+          return { note: found, checkpoint: openCheckpoint(found, key) }
+        } catch (error) {
+          if (!(error instanceof NotGenuine)) throw error
+        }
+      }
+    }
+    return undefined
+  }
+
+  /** Appends a signed note; it is on the disk when this resolves. */
+  async append(signed: string): Promise<void> {
+    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
+    const size = await stat(this.#path).then(
+      found => found.size,
+      () => 0,
+    )
+    if (size > maxBytes) renameSync(this.#path, `${this.#path}.1`)
+    const file = await open(this.#path, 'a', 0o600)
+    try {
+      // The line feed ends what a crash may have left half written.
+      await file.appendFile(`\n${signed}`)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    throw error
+  }
+}
