@@ -41,7 +41,7 @@ describe('a handler', () => {
 })
 
 test('the name of a caller is of the person or the key, not of the session', () => {
-  const ada: Caller = { actor: { kind: 'person', id: 'a', name: 'Ada' }, personId: 'a', role: 'lead', sessionId: 's' }
+  const ada: Caller = { actor: { kind: 'person', id: 'a', name: 'Ada' }, personId: 'a', role: 'lead', needToKnow: 'own', sessionId: 's' }
   expect(nameOfCaller({ ...ada, sessionId: 't' })).toBe(nameOfCaller(ada))
   const others = [null, { ...ada, actor: { ...ada.actor, id: 'b' } }, { ...ada, actor: { ...ada.actor, kind: 'key' as const }, sessionId: null }]
   expect(new Set([ada, ...others].map(nameOfCaller)).size).toBe(4)

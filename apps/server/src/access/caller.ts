@@ -18,6 +18,7 @@ import {
 import { AppProblem } from '../kernel/problems.ts'
 import { isEqual, secretDigest } from '../kernel/secrets.ts'
 import { apiKeys, people, sessions } from './tables.ts'
+import type { Viewer } from './visibility.ts'
 
 /** Somebody who acts: a person with a session, or an API key in the name of the person who made it. */
 export interface Caller {
@@ -25,6 +26,7 @@ export interface Caller {
   /** The person responsible for the command: four eyes are counted by this, so a key is never a second pair. */
   readonly personId: string
   readonly role: Role
+  readonly needToKnow: Viewer['needToKnow']
   readonly sessionId: string | null
 }
 
@@ -118,7 +120,7 @@ async function findSession(reader: Reader, token: string): Promise<{ caller: Cal
       .where(and(eq(sessions.id, session.id), lt(sessions.lastSeenAt, reader.now)))
   return {
     assurance: session.assurance,
-    caller: { actor: { kind: 'person', id: person.id, name: person.name }, personId: person.id, role: person.role, sessionId: session.id },
+    caller: { actor: { kind: 'person', id: person.id, name: person.name }, personId: person.id, role: person.role, needToKnow: 'own', sessionId: session.id },
   }
 }
 
@@ -142,5 +144,11 @@ async function callerOfKey(reader: Reader, route: Route, bearer: string): Promis
     throw new AppProblem('forbidden', `This requires the role ${access.role}. ${person.name}, who created the API key, has the role ${person.role}.`)
   if (key.lastUsedAt === null || key.lastUsedAt < addMinutes(reader.now, -1))
     await reader.db.update(apiKeys).set({ lastUsedAt: reader.now }).where(eq(apiKeys.id, key.id))
-  return { actor: { kind: 'key', id: key.id, name: `${key.name} (key of ${person.name})` }, personId: person.id, role: person.role, sessionId: null }
+  return {
+    actor: { kind: 'key', id: key.id, name: `${key.name} (key of ${person.name})` },
+    personId: person.id,
+    role: person.role,
+    needToKnow: 'none',
+    sessionId: null,
+  }
 }
