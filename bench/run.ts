@@ -99,7 +99,7 @@ const apiKey = await server.context.database.transaction(async tx => {
   }
   return (
     await createApiKey(tx, caller, {
-      name: 'bench',
+      ...{ name: 'bench', seesRestricted: false, networks: [], expiresInDays: 1 },
       scopes: ['alerts:write', 'alerts:read', 'catalog:read', 'catalog:write', 'incidents:read', 'incidents:write', 'detection:read', 'detection:write'],
     })
   ).secret

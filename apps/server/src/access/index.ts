@@ -1,5 +1,18 @@
 export { addPerson, assertPeople, assertResponders, canRespond, findPerson, invite, isSetUp, listPeople, setupToken } from './accounts.ts'
-export { authorizer, type Bindings, type Caller, command, credentialOf, nameOfCaller, openCommand, openQuery, openWorkflow, query, workflow } from './caller.ts'
+export {
+  assertPerson,
+  authorizer,
+  type Bindings,
+  type Caller,
+  command,
+  credentialOf,
+  nameOfCaller,
+  openCommand,
+  openQuery,
+  openWorkflow,
+  query,
+  workflow,
+} from './caller.ts'
 export type { AppContext } from './context.ts'
 export { Departures } from './departures.ts'
 export { accessBindings } from './routes.ts'

@@ -109,6 +109,7 @@ async function lockPage(tx: Tx, pageId: string): Promise<PageRow> {
 export async function acknowledgePage(tx: Tx, context: AppContext, actor: Actor, personId: string, pageId: string): Promise<PageRow> {
   const page = await lockPage(tx, pageId)
   if (page.state === 'acknowledged' || page.state === 'resolved' || page.acknowledgements.some(one => one.personId === personId)) return page
+  if (actor.kind === 'key' && page.needed > 1) throw conflict(`${page.needed} people must acknowledge this page. A service account does not count as one.`)
   const acknowledgements = [...page.acknowledgements, { personId, at: tx.now }]
   const isEnough = acknowledgements.length >= page.needed
   // Not less than none: a server may have run ahead of time when the page began.
