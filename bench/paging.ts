@@ -201,18 +201,16 @@ async function seed(run: string, count: number, hook?: string): Promise<Seeded> 
           .values(some.map(({ personId, methodId }) => ({ personId, urgency: 'high' as const, steps: [{ methodId, afterMinutes: 0 }] }))),
       )
     }
-    await tx.db
-      .insert(apiKeys)
-      .values({
-        id: keyId,
-        name: run,
-        scopes: ['alerts:write'],
-        secretDigest: secretDigest(secret),
-        createdBy: first?.people[0] ?? '',
-        createdAt: now,
-        role: 'responder',
-        expiresAt: addDays(now, 1),
-      })
+    await tx.db.insert(apiKeys).values({
+      id: keyId,
+      name: run,
+      scopes: ['alerts:write'],
+      secretDigest: secretDigest(secret),
+      createdBy: first?.people[0] ?? '',
+      createdAt: now,
+      role: 'responder',
+      expiresAt: addDays(now, 1),
+    })
   })
   await database.close()
   return { run, count, minutes, apiKey: `tok_${keyId}_${secret}` }

@@ -17,7 +17,7 @@ import {
 } from '../kernel/http.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { secretDigest } from '../kernel/secrets.ts'
-import { actorOf, noteUse, openApiKey } from './api-keys.ts'
+import { actorOf, noteUse, openApiKey } from './key-use.ts'
 import { people, sessions } from './tables.ts'
 import type { Viewer } from './visibility.ts'
 
