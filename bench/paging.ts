@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { createClient } from '@tocsin/api'
 import { apiKeys, people } from '../apps/server/src/access/tables.ts'
 import { services, teamMembers, teams } from '../apps/server/src/directory/tables.ts'
-import { systemClock } from '../apps/server/src/kernel/clock.ts'
+import { addDays, systemClock } from '../apps/server/src/kernel/clock.ts'
 import { openDatabase } from '../apps/server/src/kernel/database.ts'
 import { startEmbeddedPostgres } from '../apps/server/src/kernel/embedded-postgres.ts'
 import { newId } from '../apps/server/src/kernel/ids.ts'
@@ -208,9 +208,16 @@ async function seed(run: string, count: number, hook?: string): Promise<Seeded> 
           .values(some.map(({ personId, methodId }) => ({ personId, urgency: 'high' as const, steps: [{ methodId, afterMinutes: 0 }] }))),
       )
     }
-    await tx.db
-      .insert(apiKeys)
-      .values({ id: keyId, name: run, scopes: ['alerts:write'], secretDigest: secretDigest(secret), createdBy: first?.people[0] ?? '', createdAt: now })
+    await tx.db.insert(apiKeys).values({
+      id: keyId,
+      name: run,
+      scopes: ['alerts:write'],
+      secretDigest: secretDigest(secret),
+      createdBy: first?.people[0] ?? '',
+      createdAt: now,
+      role: 'responder',
+      expiresAt: addDays(now, 1),
+    })
   })
   await database.close()
   return { run, count, minutes, apiKey: `tok_${keyId}_${secret}` }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '@tocsin/api'
 import { createApiKey } from '../apps/server/src/access/api-keys.ts'
+import type { Caller } from '../apps/server/src/access/index.ts'
 import { addPerson } from '../apps/server/src/access/index.ts'
 import { readConfig } from '../apps/server/src/app/config.ts'
 import { startServer } from '../apps/server/src/app/server.ts'
@@ -89,10 +90,16 @@ const apiKey = await server.context.database.transaction(async tx => {
   for (let n = 0; n < responders; n += 1)
     await addPerson(tx, { name: `Responder ${n}`, email: `responder.${n}@tocsin.test`, role: 'responder', passwordHash: null, isDemo: false })
   const person = await addPerson(tx, { name: 'Bench', email: 'bench@tocsin.test', role: 'administrator', passwordHash: null, isDemo: false })
-  const caller = { actor: { kind: 'person' as const, id: person.id, name: person.name }, personId: person.id, role: person.role, sessionId: null }
+  const caller: Caller = {
+    actor: { kind: 'person', id: person.id, name: person.name },
+    personId: person.id,
+    role: person.role,
+    needToKnow: 'own',
+    sessionId: null,
+  }
   return (
     await createApiKey(tx, caller, {
-      name: 'bench',
+      ...{ name: 'bench', seesRestricted: false, networks: [], expiresInDays: 1 },
       scopes: ['alerts:write', 'alerts:read', 'catalog:read', 'catalog:write', 'incidents:read', 'incidents:write', 'detection:read', 'detection:write'],
     })
   ).secret

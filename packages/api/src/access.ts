@@ -50,14 +50,22 @@ export const Team = z
   .meta({ id: 'Team' })
 export type Team = z.output<typeof Team>
 
+const Network = z.union([z.cidrv4(), z.cidrv6()], 'must be a network in CIDR notation, such as 203.0.113.0/24 or 2001:db8::/32')
+
+/** A service account and its key. */
 export const ApiKey = z
   .object({
     id: Id,
     name: z.string(),
+    role: RoleName,
     scopes: z.array(z.enum(scopes)),
+    seesRestricted: z.boolean(),
+    networks: z.array(z.string()),
     createdBy: z.string(),
     createdAt: At,
+    expiresAt: At,
     lastUsedAt: At.nullable(),
+    lastUsedFrom: z.string().nullable(),
     revokedAt: At.nullable(),
   })
   .meta({ id: 'ApiKey' })
@@ -234,9 +242,19 @@ export const accessRoutes = {
   createApiKey: route({
     method: 'POST',
     path: '/api/v1/api-keys',
-    summary: 'Create an API key; its secret is shown only once',
+    summary: 'Create a service account with its API key; the secret is shown only once',
     access: atLeast('administrator'),
-    body: z.object({ name: Line(80), scopes: z.array(z.enum(scopes)).min(1, 'must have at least one scope') }),
+    body: z.object({
+      name: Line(80),
+      /** Without it, that of who creates it. */
+      role: RoleName.optional(),
+      scopes: z.array(z.enum(scopes)).min(1, 'must have at least one scope'),
+      /** Whether it sees restricted incidents: all of them, or none. */
+      seesRestricted: z.boolean().default(false),
+      /** From where the key may be used, such as 203.0.113.0/24; without any, from everywhere. */
+      networks: z.array(Network).max(20).default([]),
+      expiresInDays: z.int().min(1).max(730, 'must be at most 730 days').default(365),
+    }),
     reply: z.object({ key: ApiKey, secret: z.string() }),
     status: 201,
   }),

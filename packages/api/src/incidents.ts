@@ -344,7 +344,7 @@ export const incidentRoutes = {
     method: 'POST',
     path: '/api/v1/incidents/{id}/tasks/{taskId}/approve',
     summary: 'Approve a business-impacting task; only the executive sponsor can',
-    access: atLeast('observer', 'incidents:write'),
+    access: atLeast('observer'),
     params: z.object({ id: Id, taskId: Id }),
     body: z.object({ version: Version }),
     reply: Incident,

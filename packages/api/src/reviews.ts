@@ -82,7 +82,7 @@ export const reviewRoutes = {
     method: 'POST',
     path: '/api/v1/reviews/{id}/finish',
     summary: 'Finish the review; requires a sequence of events and at least one contributing factor',
-    access: atLeast('lead', 'incidents:write'),
+    access: atLeast('lead'),
     params: IdParams,
     body: z.object({ version: Version }),
     reply: Review,

@@ -4,7 +4,7 @@ import type { z } from 'zod'
 export const roles = ['observer', 'responder', 'lead', 'administrator'] as const
 export type Role = (typeof roles)[number]
 
-/** What an API key may be used for. A key acts with its scopes and never beyond the role of the person who made it. */
+/** What an API key may be used for. A service account acts with its scopes and never beyond its role. */
 export const scopes = [
   'alerts:read',
   'alerts:write',

@@ -43,7 +43,7 @@ async function run(work: (output: Output, api: { origin: string; apiKey: string 
   } catch (error) {
     const isKeyMissing = key === undefined && error instanceof ProblemError && error.problem.status === 401
     output.problem(
-      isKeyMissing ? new CliProblem('An API key is required. Set TOCSIN_API_KEY, or use --key. Keys are created under Settings → API keys.') : error,
+      isKeyMissing ? new CliProblem('An API key is required. Set TOCSIN_API_KEY, or use --key. Keys are created under Settings → Service accounts.') : error,
     )
     process.exitCode = error instanceof CliProblem ? error.exitCode : 1
   }

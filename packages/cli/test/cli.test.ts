@@ -129,14 +129,14 @@ describe('npx tocsin', () => {
     primary.expectPage(/billing/)
     await tocsin(['page', 'add', ending, primary.email], env)
     await world.settle()
-    expect(primary.expectPage(/billing/).text).toContain('cli (key of Ada Admin) added you as a responder.')
+    expect(primary.expectPage(/billing/).text).toContain('cli (service account) added you as a responder.')
     expect(await tocsin(['page', 'add', ending, 'nobody@tocsin.test'], env)).toMatchObject({
       code: 2,
       err: 'No user has the email address nobody@tocsin.test.\n',
     })
     expect((await tocsin(['page', 'decline', ending, '--to', backup.email, '--reason', 'Leaving'], env)).out).toContain('triggered')
     await world.settle()
-    expect(backup.expectPage(/billing/).text).toContain('cli (key of Ada Admin) reassigned this page to you: Leaving')
+    expect(backup.expectPage(/billing/).text).toContain('cli (service account) reassigned this page to you: Leaving')
     expect((await tocsin(['page', 'list', '--mine'], env)).out, 'nobody paged whoever made the key').toBe('No pages.\n')
     await tocsin(['page', 'add', ending, administrator.email], env)
     expect((await tocsin(['page', 'list', '--mine'], env)).out).toContain(page?.id)

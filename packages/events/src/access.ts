@@ -53,7 +53,14 @@ export const accessEvents = [
     version: 1,
     subject: 'api-key',
     within: 'none',
-    data: z.strictObject({ name: z.string(), scopes: z.array(z.string()) }),
+    data: z.strictObject({
+      name: z.string(),
+      scopes: z.array(z.string()),
+      role: Role.optional(),
+      seesRestricted: z.boolean().optional(),
+      networks: z.array(z.string()).optional(),
+      expiresAt: z.string().optional(),
+    }),
     sentence: ({ data }) => `Created API key ${data.name}`,
   }),
   event({
@@ -63,5 +70,13 @@ export const accessEvents = [
     within: 'none',
     data: z.strictObject({ name: z.string() }),
     sentence: ({ data }) => `Revoked API key ${data.name}`,
+  }),
+  event({
+    type: 'api-key.used',
+    version: 1,
+    subject: 'api-key',
+    within: 'none',
+    data: z.strictObject({ name: z.string(), address: z.string() }),
+    sentence: ({ data }) => `Used API key ${data.name} from ${data.address}: for the first time, or that day`,
   }),
 ] as const

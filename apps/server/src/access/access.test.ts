@@ -1,6 +1,9 @@
-import { type Role, type Route, type RouteName, roles, routes, scopes } from '@tocsin/api'
+import { createClient, type Role, type Route, type RouteName, roles, routes, scopes } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { z } from 'zod'
+import { until } from '../../test/alertmanager.ts'
+import { type Canaries, canary, fillRestricted } from '../../test/canary.ts'
 import { patience } from '../../test/patience.ts'
 import { test, type World } from '../../test/world.ts'
 import { sessions } from './tables.ts'
@@ -68,11 +71,10 @@ describe('every route says who may call it, and keeps to it', () => {
     }
   })
 
-  test('a key never goes beyond the role of who made it, and ends with a revocation', async ({ world }) => {
+  test('a key never goes beyond the role of its service account, and ends with a revocation', async ({ world }) => {
     const administrator = await world.person('administrator')
     const second = await world.person('administrator')
-    const { secret, key } = await second.call('createApiKey', { body: { name: 'all', scopes: [...scopes] } })
-    await administrator.call('changePerson', { params: { id: second.id }, body: { role: 'observer' } })
+    const { secret, key } = await second.call('createApiKey', { body: { name: 'all', role: 'observer', scopes: [...scopes] } })
     expect(await request(world, routes.createAlerts, { authorization: `Bearer ${secret}` })).toBe(403)
     expect(await request(world, routes.alerts, { authorization: `Bearer ${secret}` })).toBe(200)
     await administrator.call('revokeApiKey', { params: { id: key.id } })
@@ -91,5 +93,141 @@ describe('every route says who may call it, and keeps to it', () => {
     expect((await post({})).status).toBe(403)
     expect((await post({ 'sec-fetch-site': 'cross-site' })).status).toBe(403)
     expect((await post({ origin: world.origin })).status).toBe(202)
+  })
+})
+
+/** The folder that an id in a path follows, and the id. */
+const idsInPath = (route: Route) => [...route.path.matchAll(/([\w-]+)\/\{\w+\}/g)].map(([, folder = '']) => folder)
+
+/** A path with ids of what is restricted; undefined where some part of it has none. */
+function pathTo(route: Route, ids: Readonly<Record<string, string>>): string | undefined {
+  const path = route.path.replace('{role}', 'lead').replace(/([\w-]+)\/\{\w+\}/g, (whole, folder: string) => (ids[folder] ? `${folder}/${ids[folder]}` : whole))
+  return path.includes('{') ? undefined : path
+}
+
+/** What a query needs, or has more to show by. */
+const period = 'from=2026-11-20T00:00:00Z&until=2026-11-30T00:00:00Z'
+const queries: Readonly<Record<string, readonly string[]>> = {
+  ...{ calendar: [period], pastCoverage: [period], fairness: [period], lookUpIndicator: ['value=CANARY'], detectionRules: ['search=CANARY'] },
+}
+const queriesOf = (name: string, { query }: Route): readonly string[] => {
+  const views = query instanceof z.ZodObject && 'view' in query.shape ? ['view=open', 'view=all', 'view=triage', 'view=enabled'] : ['']
+  return queries[name] ?? views
+}
+
+type JsonSchema = Record<string, unknown> & { readonly $defs?: Record<string, JsonSchema> }
+
+/** A value that a schema of a body takes. */
+function sample(schema: JsonSchema, defs = schema.$defs ?? {}): unknown {
+  const { $ref, anyOf, type, properties, required, items, minItems, format, minimum } = schema
+  if (schema.enum) return (schema.enum as unknown[])[0]
+  if ('const' in schema) return schema.const
+  if (typeof $ref === 'string') return sample(defs[$ref.split('/').at(-1) ?? ''] ?? {}, defs)
+  if (anyOf) return sample((anyOf as JsonSchema[])[0] ?? {}, defs)
+  if (type === 'object')
+    return Object.fromEntries(
+      ((required as string[] | undefined) ?? []).map(name => [name, sample((properties as Record<string, JsonSchema>)[name] ?? {}, defs)]),
+    )
+  if (type === 'array') return minItems ? [sample(items as JsonSchema, defs)] : []
+  if (type === 'integer' || type === 'number') return minimum ?? 1
+  if (type === 'boolean') return true
+  return format === 'uuid' ? nobody : format === 'date' ? '2026-12-01' : format === 'date-time' ? '2026-12-01T00:00:00Z' : 'text'
+}
+
+/** Everybody who may not see the incident: a person of each role that is not told of it by right, and a key of each scope. */
+async function outsiders(world: World): Promise<Map<string, { readonly role: Role; readonly scope: string | null; readonly headers: Record<string, string> }>> {
+  const administrator = await world.person('administrator')
+  const found = new Map()
+  for (const role of ['observer', 'responder', 'lead'] as const) {
+    const person = await world.person(role)
+    found.set(role, { role, scope: null, headers: { cookie: person.cookie, origin: world.origin } })
+  }
+  for (const scope of scopes) {
+    const { secret } = await administrator.call('createApiKey', { body: { name: scope, role: 'administrator', scopes: [scope] } })
+    found.set(`a key for ${scope}`, { role: 'administrator', scope, headers: { authorization: `Bearer ${secret}` } })
+  }
+  return found
+}
+
+const mayCall = ({ access }: Route, { role, scope }: { role: Role; scope: string | null }) =>
+  access.kind !== 'role'
+    ? access.kind === 'public' || scope === null
+    : roles.indexOf(role) >= roles.indexOf(access.role) && (scope === null || access.scope === scope)
+
+/** What of the restricted incident stands in a text. */
+const leaked = (text: string, { secrets }: Canaries) => secrets.filter(secret => text.includes(secret))
+
+describe('a restricted incident, for whoever has no part in it', () => {
+  test('is nowhere: no route, stream, feed or mail says a word, a number or an ID of it, and nothing is changed by what they send', {
+    timeout: 180_000 * patience,
+  }, async ({ world }) => {
+    const people = await outsiders(world)
+    const canaries = await fillRestricted(world)
+    const { ids, lead, teamId } = canaries
+    const observer = people.get('observer')
+    const feed = await createClient({
+      origin: world.origin,
+      fetch: (url, init) => fetch(url, { ...init, headers: { ...init?.headers, ...observer?.headers } }),
+    })('makeFeed', { body: { scheduleId: null } })
+    const others = { teams: teamId, rules: nobody, feeds: new URL(feed.url).pathname.split('/').at(-1) ?? '', heartbeat: 'none' }
+    for (const [who, { headers, ...caller }] of people)
+      for (const [name, route] of all) {
+        if (route.method !== 'GET' || name === 'liveEvents' || !mayCall(route, caller)) continue
+        const path = pathTo(route, { ...others, ...ids })
+        expect(path, `the crawl has an id for ${name}: add one to fillRestricted`).toBeDefined()
+        for (const query of queriesOf(name, route)) {
+          const reply = await fetch(`${world.origin}${path}?${query}${query.startsWith('view') ? '&limit=200' : ''}`, { headers })
+          // It may repeat what it was asked for.
+          const text = (await reply.text()).replaceAll(query, '')
+          if (query.startsWith('view') && reply.status === 400) continue
+          expect([200, 403, 404], `${name} as ${who}: ${text}`).toContain(reply.status)
+          expect(leaked(text, canaries), `${name} as ${who}`).toEqual([])
+          if (idsInPath(route).some(folder => folder in ids)) expect(reply.status, `${name} as ${who}`).toBe(404)
+        }
+      }
+    const state = async () => {
+      const found = await lead.call('incident', { params: { id: ids.incidents ?? '' } })
+      return [found, (await lead.call('pages')).items, (await lead.call('obligations', { query: { view: 'all' } })).items]
+    }
+    const stop = new AbortController()
+    const heard = new Map<string, string>()
+    for (const who of ['observer', 'lead', 'a key for incidents:read']) {
+      const stream = await fetch(`${world.origin}${routes.liveEvents.path}`, { headers: people.get(who)?.headers ?? {}, signal: stop.signal })
+      void stream.body
+        ?.pipeThrough(new TextDecoderStream())
+        .pipeTo(new WritableStream({ write: text => void heard.set(who, (heard.get(who) ?? '') + text) }))
+        .catch(() => {})
+    }
+    await lead.call('addNote', { params: { id: ids.incidents ?? '' }, body: { markdown: canary } })
+    await lead.call('reportOfAlert', { params: { id: ids.alerts ?? '' } })
+    await lead.call.raw('reportFile', { params: { id: ids['report-files'] ?? '' } })
+    await lead.call('escalatePage', { params: { id: ids.pages ?? '' } })
+    const known = await lead.call('openIncident', { body: { title: 'Known to all', reason: 'Seen.' } })
+    await until(() => (heard.size === 3 && [...heard.values()].every(text => text.includes(known.id)) ? true : undefined), 'what everybody may see is heard')
+    stop.abort()
+    for (const [who, text] of heard) expect(leaked(text, canaries), `the live stream as ${who}`).toEqual([])
+    const before = JSON.stringify(await state())
+    for (const [who, { headers, ...caller }] of people)
+      for (const [name, route] of all) {
+        const path = pathTo(route, { ...others, ...ids })
+        if (route.method === 'GET' || route.access.kind !== 'role' || path === undefined || !mayCall(route, caller)) continue
+        if (!idsInPath(route).some(folder => folder in ids)) continue
+        const json: JsonSchema = route.body === undefined ? {} : z.toJSONSchema(route.body, { io: 'input', unrepresentable: 'any' })
+        const send = async (to: string) => {
+          const body = route.body === undefined ? {} : { body: JSON.stringify(sample(json)), headers: { ...headers, 'content-type': 'application/json' } }
+          const reply = await fetch(`${world.origin}${to}`, { method: route.method, headers, ...body })
+          return [reply.status, ((await reply.json()) as { detail: string }).detail] as const
+        }
+        const answer = await send(path)
+        expect([403, 404], `${name} as ${who}: ${answer[1]}`).toContain(answer[0])
+        const missing = pathTo(route, { ...others, ...Object.fromEntries(Object.keys(ids).map(folder => [folder, nobody])) }) ?? ''
+        expect(answer, `${name} as ${who} says what it says of nothing`).toEqual(await send(missing))
+      }
+    expect(JSON.stringify(await state())).toBe(before)
+    // Days in which it is paged, warned and reminded of.
+    await world.advance({ hours: 70 })
+    const mails = world.takeMails().filter(mail => !canaries.insiders.includes(mail.to))
+    expect(mails.length, 'people are paged').toBeGreaterThan(0)
+    expect(mails.filter(mail => `${mail.subject} ${mail.text}`.includes(canary))).toEqual([])
   })
 })

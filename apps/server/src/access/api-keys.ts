@@ -1,6 +1,7 @@
-import type { ApiKey, Scope } from '@tocsin/api'
+import type { ApiKey, accessRoutes, RouteInput } from '@tocsin/api'
 import { and, asc, eq, isNull } from 'drizzle-orm'
 import { record } from '../journal/index.ts'
+import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { notFound } from '../kernel/problems.ts'
@@ -15,24 +16,20 @@ export async function listApiKeys(reader: Reader, id?: string): Promise<ApiKey[]
     .innerJoin(people, eq(people.id, apiKeys.createdBy))
     .where(id === undefined ? undefined : eq(apiKeys.id, id))
     .orderBy(asc(apiKeys.createdAt))
-  return rows.map(({ key, createdBy }) => ({
-    id: key.id,
-    name: key.name,
-    scopes: key.scopes,
-    createdBy,
-    createdAt: key.createdAt,
-    lastUsedAt: key.lastUsedAt,
-    revokedAt: key.revokedAt,
-  }))
+  return rows.map(({ key: { secretDigest: _, ...key }, createdBy }) => ({ ...key, createdBy }))
 }
 
-/** Makes an API key. The secret is in the answer and nowhere else. */
-export async function createApiKey(tx: Tx, caller: Caller, input: { name: string; scopes: Scope[] }): Promise<{ key: ApiKey; secret: string }> {
+type Input = RouteInput<typeof accessRoutes.createApiKey>['body']
+
+/** Makes a service account with its API key. The secret is in the answer and nowhere else. */
+export async function createApiKey(tx: Tx, caller: Caller, input: Input): Promise<{ key: ApiKey; secret: string }> {
   const id = newId()
   const secret = randomSecret()
+  const { name, seesRestricted, networks, expiresInDays, role = caller.role } = input
   const scopes = [...new Set(input.scopes)]
-  await tx.db.insert(apiKeys).values({ id, name: input.name, scopes, secretDigest: secretDigest(secret), createdBy: caller.personId, createdAt: tx.now })
-  await record(tx, { actor: caller.actor, type: 'api-key.created', subject: { kind: 'api-key', id }, data: { name: input.name, scopes } })
+  const account = { name, role, scopes, seesRestricted, networks, expiresAt: addDays(tx.now, expiresInDays) }
+  await tx.db.insert(apiKeys).values({ ...account, id, secretDigest: secretDigest(secret), createdBy: caller.personId, createdAt: tx.now })
+  await record(tx, { actor: caller.actor, type: 'api-key.created', subject: { kind: 'api-key', id }, data: account })
   const [key] = await listApiKeys(tx, id)
   if (!key) throw notFound('API key')
   return { key, secret: `tok_${id}_${secret}` }

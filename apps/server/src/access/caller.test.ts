@@ -2,8 +2,10 @@ import { type Route, routes } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { fastify } from 'fastify'
 import { describe, expect } from 'vitest'
+import { refusal } from '../../test/refusal.ts'
 import { test, type World } from '../../test/world.ts'
 import { readConfig } from '../app/config.ts'
+import { addDays } from '../kernel/clock.ts'
 import { isSameOrigin } from '../kernel/http.ts'
 import { type Caller, command, nameOfCaller, openCommand, openQuery, openWorkflow, query, workflow } from './caller.ts'
 import { people, sessions } from './tables.ts'
@@ -44,7 +46,7 @@ describe('a handler', () => {
 })
 
 test('the name of a caller is of the person or the key, not of the session', () => {
-  const ada: Caller = { actor: { kind: 'person', id: 'a', name: 'Ada' }, personId: 'a', role: 'lead', sessionId: 's' }
+  const ada: Caller = { actor: { kind: 'person', id: 'a', name: 'Ada' }, personId: 'a', role: 'lead', needToKnow: 'own', sessionId: 's' }
   expect(nameOfCaller({ ...ada, sessionId: 't' })).toBe(nameOfCaller(ada))
   const others = [null, { ...ada, actor: { ...ada.actor, id: 'b' } }, { ...ada, actor: { ...ada.actor, kind: 'key' as const }, sessionId: null }]
   expect(new Set([ada, ...others].map(nameOfCaller)).size).toBe(4)
@@ -75,23 +77,26 @@ describe('a session', () => {
 })
 
 describe('an API key', () => {
-  test('does what its scopes say within the role of who made it, and is told what it lacks', async ({ world }) => {
+  test('does what its scopes say within the role of its service account, and is told what it lacks', async ({ world }) => {
     const administrator = await world.person('administrator')
     const maker = await world.person('administrator', 'Ada')
-    const { key, secret } = await maker.call('createApiKey', { body: { name: 'CI', scopes: ['alerts:read', 'alerts:write'] } })
+    const { key, secret } = await maker.call('createApiKey', {
+      body: { name: 'CI', role: 'responder', scopes: ['alerts:read', 'alerts:write', 'catalog:write'] },
+    })
     expect(await ask(world, routes.alerts, bearer(secret))).toEqual([200])
     expect(await ask(world, routes.createAlerts, { authorization: `bearer ${secret}` }, alert), 'a scheme has no case (RFC 9110, section 11.1)').toEqual([202])
     expect((await administrator.call('journal', {})).items.find(({ type }) => type === 'alert.received')).toMatchObject({
-      actor: { kind: 'key', id: key.id, name: 'CI (key of Ada)' },
+      actor: { kind: 'key', id: key.id, name: 'CI (service account)' },
     })
-    expect(await ask(world, routes.services, bearer(secret))).toEqual([403, 'This requires the scope catalog:read. The API key has alerts:read, alerts:write.'])
-    for (const route of [routes.me, routes.apiKeys]) expect(await ask(world, route, bearer(secret))).toEqual([403, 'This action is not available to API keys.'])
-    await administrator.call('changePerson', { params: { id: maker.id }, body: { role: 'observer' } })
-    expect(await ask(world, routes.alerts, bearer(secret))).toEqual([200])
-    expect(await ask(world, routes.createAlerts, bearer(secret), alert)).toEqual([
+    expect(await ask(world, routes.services, bearer(secret))).toEqual([
       403,
-      'This requires the role responder. Ada, who created the API key, has the role observer.',
+      'This requires the scope catalog:read. The API key has alerts:read, alerts:write, catalog:write.',
     ])
+    for (const route of [routes.me, routes.apiKeys]) expect(await ask(world, route, bearer(secret))).toEqual([403, 'This action is not available to API keys.'])
+    expect(await ask(world, routes.saveTeam, bearer(secret), {})).toEqual([403, 'This requires the role lead. The service account has the role responder.'])
+    await administrator.call('changePerson', { params: { id: maker.id }, body: { role: 'observer' } })
+    await administrator.call('changePerson', { params: { id: maker.id }, body: { isActive: false } })
+    expect(await ask(world, routes.createAlerts, bearer(secret), alert), 'its maker left').toEqual([202])
   })
 
   test('that is wrong in any part opens nothing, also beside a cookie that would', async ({ world }) => {
@@ -106,7 +111,30 @@ describe('an API key', () => {
   })
 })
 
-test('neither a session nor an API key opens anything while its person is deactivated', async ({ world }) => {
+test('a key opens nothing after its time, nor from elsewhere, and its first use and that of each day are on record with the address', async ({ world }) => {
+  const administrator = await world.person('administrator')
+  const make = async (more: { networks?: string[]; expiresInDays?: number }) =>
+    administrator.call('createApiKey', { body: { name: 'CI', role: 'observer', scopes: ['alerts:read'], ...more } })
+  const uses = async () =>
+    (await administrator.call('journal', { query: { limit: 200 } })).items.flatMap(({ type, data }) => (type === 'api-key.used' ? [data] : []))
+  const elsewhere = await make({ networks: ['203.0.113.0/24', '2001:db8::/32'] })
+  expect(await ask(world, routes.alerts, bearer(elsewhere.secret))).toEqual([403, 'The API key may not be used from 127.0.0.1.'])
+  expect(await uses()).toEqual([])
+  const { key, secret } = await make({ networks: ['10.0.0.0/8', '127.0.0.0/8'], expiresInDays: 3 })
+  expect(key).toMatchObject({ lastUsedFrom: null, expiresAt: addDays(world.now, 3), seesRestricted: false })
+  for (const _ of [1, 2]) expect(await ask(world, routes.alerts, bearer(secret))).toEqual([200])
+  expect(await uses()).toEqual([{ name: 'CI', address: '127.0.0.1' }])
+  expect((await administrator.call('apiKeys')).find(({ id }) => id === key.id)).toMatchObject({ lastUsedAt: world.now, lastUsedFrom: '127.0.0.1' })
+  world.jump({ hours: 24 })
+  expect(await Promise.all([1, 2, 3, 4].map(() => ask(world, routes.alerts, bearer(secret))))).toEqual(Array(4).fill([200]))
+  expect((await uses()).length).toBe(2)
+  world.jump({ hours: 48 })
+  expect(await ask(world, routes.alerts, bearer(secret))).toEqual([401, 'The API key has expired. An administrator can create another one.'])
+  for (const body of [{ expiresInDays: 731 }, { networks: ['10.0.0.0/33'] }, { networks: ['host'] }])
+    await expect(make(body)).rejects.toMatchObject(refusal('invalid'))
+})
+
+test('a session opens nothing while its person is deactivated; the service account that they made goes on', async ({ world }) => {
   const { id, cookie, call } = await world.person('administrator')
   const { secret } = await call('createApiKey', { body: { name: 'CI', scopes: ['alerts:read'] } })
   // In the database, because deactivating by the API also ends sessions.
@@ -114,7 +142,7 @@ test('neither a session nor an API key opens anything while its person is deacti
   const statuses = async () => [(await ask(world, routes.alerts, { cookie }))[0], (await ask(world, routes.alerts, bearer(secret)))[0]]
   expect(await statuses()).toEqual([200, 200])
   await setActive(false)
-  expect(await statuses()).toEqual([401, 401])
+  expect(await statuses()).toEqual([401, 200])
   await setActive(true)
   expect(await statuses()).toEqual([200, 200])
 })

@@ -1,10 +1,10 @@
 import { includesRole, type Role, type Route, type Scope, sessionCookie } from '@tocsin/api'
-import { and, eq, isNull, lt } from 'drizzle-orm'
+import { and, eq, lt } from 'drizzle-orm'
 import type { FastifyRequest } from 'fastify'
 import type { Actor } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
-import type { Reader } from '../kernel/database.ts'
+import type { Database, Reader } from '../kernel/database.ts'
 import {
   type Binding,
   bindCommand,
@@ -16,21 +16,29 @@ import {
   type WorkflowHandler,
 } from '../kernel/http.ts'
 import { AppProblem } from '../kernel/problems.ts'
-import { isEqual, secretDigest } from '../kernel/secrets.ts'
-import { apiKeys, people, sessions } from './tables.ts'
+import { secretDigest } from '../kernel/secrets.ts'
+import { actorOf, noteUse, openApiKey } from './key-use.ts'
+import { people, sessions } from './tables.ts'
+import type { Viewer } from './visibility.ts'
 
-/** Somebody who acts: a person with a session, or an API key in the name of the person who made it. */
+/** Somebody who acts: a person with a session, or a service account with its API key. */
 export interface Caller {
   readonly actor: Actor
-  /** The person responsible for the command: four eyes are counted by this, so a key is never a second pair. */
+  /** The person responsible for the command: of a service account who created it, still with the company or not. Four eyes are counted by this, so a key is never a second pair. */
   readonly personId: string
   readonly role: Role
+  readonly needToKnow: Viewer['needToKnow']
   readonly sessionId: string | null
 }
 
 /** Tells callers apart: a person in all their sessions, or a key; undefined for anybody on a public route. */
 export function nameOfCaller(caller: MaybeCaller): string | undefined {
   return caller === null ? undefined : `${caller.actor.kind} ${caller.actor.id}`
+}
+
+/** @throws AppProblem forbidden for a service account, which is nobody's second pair of eyes; `what` begins the sentence */
+export function assertPerson({ actor }: Caller, what: string): void {
+  if (actor.kind === 'key') throw new AppProblem('forbidden', `${what} by a person. A service account cannot do this.`)
 }
 
 /** Nobody in particular, on a public route. */
@@ -78,12 +86,12 @@ export function openWorkflow<R extends Route>(route: R, handler: WorkflowHandler
 export type Bindings = readonly Binding<MaybeCaller>[]
 
 /** Says who calls a route, and refuses who may not: the one place where access is decided. */
-export function authorizer(config: Config): (reader: Reader, route: Route, request: FastifyRequest) => Promise<MaybeCaller> {
+export function authorizer(config: Config, database: Database): (reader: Reader, route: Route, request: FastifyRequest) => Promise<MaybeCaller> {
   return async (reader, route, request) => {
     const { access } = route
     if (access.kind === 'public') return anonymous
     const bearer = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
-    if (bearer !== undefined) return callerOfKey(reader, route, bearer)
+    if (bearer !== undefined) return callerOfKey(database, route, bearer, request.ip)
     const token = request.cookies[sessionCookie]
     if (token === undefined) throw new AppProblem('not-signed-in', 'Sign in, or send an API key.')
     // A session cookie is sent by the browser whoever asks it to: commands must come from our own pages.
@@ -115,29 +123,18 @@ async function findSession(reader: Reader, token: string): Promise<{ caller: Cal
       .where(and(eq(sessions.id, session.id), lt(sessions.lastSeenAt, reader.now)))
   return {
     assurance: session.assurance,
-    caller: { actor: { kind: 'person', id: person.id, name: person.name }, personId: person.id, role: person.role, sessionId: session.id },
+    caller: { actor: { kind: 'person', id: person.id, name: person.name }, personId: person.id, role: person.role, needToKnow: 'own', sessionId: session.id },
   }
 }
 
-async function callerOfKey(reader: Reader, route: Route, bearer: string): Promise<Caller> {
-  const [, id = '', secret = ''] = /^tok_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_([A-Za-z0-9_-]+)$/.exec(bearer) ?? []
-  const [found] =
-    id === ''
-      ? []
-      : await reader.db
-          .select({ key: apiKeys, person: people })
-          .from(apiKeys)
-          .innerJoin(people, eq(people.id, apiKeys.createdBy))
-          .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
-  if (!found?.person.isActive || !isEqual(found.key.secretDigest, secretDigest(secret))) throw new AppProblem('not-signed-in', 'The API key is not valid.')
-  const { key, person } = found
+async function callerOfKey(database: Database, route: Route, bearer: string, address: string): Promise<Caller> {
+  const key = await openApiKey(database.reader(), bearer, address)
   const { access } = route
   const scope: Scope | null = access.kind === 'role' ? access.scope : null
   if (scope === null) throw new AppProblem('forbidden', 'This action is not available to API keys.')
   if (!key.scopes.includes(scope)) throw new AppProblem('forbidden', `This requires the scope ${scope}. The API key has ${key.scopes.join(', ')}.`)
-  if (access.kind === 'role' && !includesRole(person.role, access.role))
-    throw new AppProblem('forbidden', `This requires the role ${access.role}. ${person.name}, who created the API key, has the role ${person.role}.`)
-  if (key.lastUsedAt === null || key.lastUsedAt < addMinutes(reader.now, -1))
-    await reader.db.update(apiKeys).set({ lastUsedAt: reader.now }).where(eq(apiKeys.id, key.id))
-  return { actor: { kind: 'key', id: key.id, name: `${key.name} (key of ${person.name})` }, personId: person.id, role: person.role, sessionId: null }
+  if (access.kind === 'role' && !includesRole(key.role, access.role))
+    throw new AppProblem('forbidden', `This requires the role ${access.role}. The service account has the role ${key.role}.`)
+  await noteUse(database, key, address)
+  return { actor: actorOf(key), personId: key.createdBy, role: key.role, needToKnow: key.seesRestricted ? 'all' : 'none', sessionId: null }
 }

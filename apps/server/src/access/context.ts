@@ -2,13 +2,13 @@ import type { JournalReaders, Live, Sealer } from '../journal/index.ts'
 import type { Kernel } from '../kernel/index.ts'
 import type { Departures } from './departures.ts'
 import type { Usages } from './usages.ts'
-import type { Visibility } from './visibility.ts'
+import type { Viewer, Visibility } from './visibility.ts'
 import type { Workload } from './workload.ts'
 
 /** What every core and feature module is given. */
 export interface AppContext extends Kernel {
   readonly readers: JournalReaders
-  readonly live: Live
+  readonly live: Live<Viewer>
   readonly sealer: Sealer
   readonly usages: Usages
   readonly departures: Departures

@@ -1,9 +1,21 @@
 export { addPerson, assertPeople, assertResponders, canRespond, findPerson, invite, isSetUp, listPeople, setupToken } from './accounts.ts'
-export { authorizer, type Bindings, type Caller, command, nameOfCaller, openCommand, openQuery, openWorkflow, query, workflow } from './caller.ts'
+export {
+  assertPerson,
+  authorizer,
+  type Bindings,
+  type Caller,
+  command,
+  nameOfCaller,
+  openCommand,
+  openQuery,
+  openWorkflow,
+  query,
+  workflow,
+} from './caller.ts'
 export type { AppContext } from './context.ts'
 export { Departures } from './departures.ts'
 export { accessBindings } from './routes.ts'
 export { people } from './tables.ts'
 export { Usages } from './usages.ts'
-export { type Viewer, Visibility } from './visibility.ts'
+export { everybody, type Viewer, Visibility } from './visibility.ts'
 export { type Engagement, Workload } from './workload.ts'

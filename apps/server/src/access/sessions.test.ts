@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { codeAt } from '../../test/totp.ts'
 import { linkIn, type Person, test, type World } from '../../test/world.ts'
+import { addDays } from '../kernel/clock.ts'
 import { sessions } from './tables.ts'
 
 const password = 'correct horse battery staple'
@@ -215,8 +216,18 @@ describe('the list of API keys', () => {
   test('shows what each may do, who made it, when it was used and that it was revoked, and no secret', async ({ world }) => {
     const administrator = await world.person('administrator')
     const { key, secret } = await administrator.call('createApiKey', { body: { name: 'CI', scopes: ['alerts:read', 'alerts:read', 'alerts:write'] } })
-    const expected = { id: key.id, name: 'CI', scopes: ['alerts:read', 'alerts:write'], createdBy: administrator.name, createdAt: world.now }
-    expect(await administrator.call('apiKeys')).toEqual([{ ...expected, lastUsedAt: null, revokedAt: null }])
+    const expected = {
+      id: key.id,
+      name: 'CI',
+      role: 'administrator',
+      seesRestricted: false,
+      networks: [],
+      expiresAt: addDays(world.now, 365),
+      scopes: ['alerts:read', 'alerts:write'],
+      createdBy: administrator.name,
+      createdAt: world.now,
+    }
+    expect(await administrator.call('apiKeys')).toEqual([{ ...expected, lastUsedAt: null, lastUsedFrom: null, revokedAt: null }])
     await world.advance({ minutes: 5 })
     await fetch(`${world.origin}/api/v1/alerts`, { headers: { authorization: `Bearer ${secret}` } })
     const usedAt = world.now
@@ -224,7 +235,7 @@ describe('the list of API keys', () => {
     await administrator.call('revokeApiKey', { params: { id: key.id } })
     const reply = await administrator.call.raw('apiKeys')
     const text = await reply.text()
-    expect(JSON.parse(text)).toEqual([{ ...expected, lastUsedAt: usedAt, revokedAt: world.now }])
+    expect(JSON.parse(text)).toEqual([{ ...expected, lastUsedAt: usedAt, lastUsedFrom: '127.0.0.1', revokedAt: world.now }])
     expect(text).not.toContain(secret.slice(`tok_${key.id}_`.length))
   })
 

@@ -1,4 +1,5 @@
 import { roles, scopes } from '@tocsin/api'
+import { sql } from 'drizzle-orm'
 import { boolean, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { bytes, choice, count, id, instant, json, table } from '../kernel/columns.ts'
@@ -80,9 +81,16 @@ export const invitations = table('invitations', {
   usedAt: instant('used_at'),
 })
 
+/** Service accounts, each with its API key. */
 export const apiKeys = table('api_keys', {
   id: id(),
   name: text('name').notNull(),
+  role: choice('role', roles).notNull(),
+  /** True where it was granted to see every restricted incident; else it sees none. */
+  seesRestricted: boolean('sees_restricted').notNull().default(false),
+  /** Networks in CIDR notation from which the key may be used; none is anywhere. */
+  networks: json('networks', z.array(z.string())).notNull().default(sql`'[]'::jsonb`),
+  expiresAt: instant('expires_at').notNull(),
   scopes: json('scopes', z.array(z.enum(scopes)), []).notNull(),
   secretDigest: text('secret_digest').notNull(),
   createdBy: uuid('created_by')
@@ -90,5 +98,6 @@ export const apiKeys = table('api_keys', {
     .references(() => people.id),
   createdAt: instant('created_at').notNull(),
   lastUsedAt: instant('last_used_at'),
+  lastUsedFrom: text('last_used_from'),
   revokedAt: instant('revoked_at'),
 })

@@ -5,25 +5,62 @@ import type { Reader } from '../kernel/database.ts'
 export interface Viewer {
   readonly personId: string
   readonly role: string
+  /** Which restricted incidents: those that the person has a part in; of a service account none, or all where that was granted. */
+  readonly needToKnow: 'own' | 'none' | 'all'
 }
 
-type Rule = (viewer: Viewer, id: AnyColumn | SQL) => SQL
+/** One to whom nothing is shown but what everybody with an account may see. */
+export const everybody: Viewer = { personId: '00000000-0000-0000-0000-000000000000', role: 'observer', needToKnow: 'none' }
+
+type Column = AnyColumn | SQL
+type Rule = (viewer: Viewer, id: Column) => SQL
+type Incidents = (id: Column) => SQL
+
+/** What of a journal entry decides who may see it. */
+interface EntryColumns {
+  readonly withinId: Column
+  readonly subjectKind: Column
+  readonly subjectId: Column
+}
+
+/** An ID that stands in a text, or null where the text is none. */
+const uuidIn = (text: Column) => sql`case when ${text} ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then ${text}::uuid end`
 
 /**
- * Who may see what belongs to a restricted record. The module that owns the records says the rule once; every query in every layer
- * that shows something belonging to one (alerts, pages, messages, journal, live stream) puts it into its `where`.
+ * Who may see what belongs to a restricted incident. The module that owns incidents says the rule once, and the owner of each other kind of record
+ * says once which incidents a record belongs to; every query in every layer that shows something (alerts, pages, messages, journal, live stream) puts
+ * the condition into its `where`. It is joined when read, so that it holds also for what was written before there was an incident.
  */
 export class Visibility {
   #rule: Rule = () => sql`true`
+  readonly #incidents = new Map<string, Incidents>()
 
-  /** `rule` gives the condition under which `viewer` may see the record whose id stands in a column. */
+  /** `rule` gives the condition under which `viewer` may see the incident whose id stands in a column. */
   define(rule: Rule): void {
     this.#rule = rule
   }
 
-  /** The condition for rows that belong to the record in `column`, or to none. */
-  condition(viewer: Viewer, column: AnyColumn): SQL {
+  /** `incidents` selects the IDs of the incidents that a record of this kind belongs to now; null counts as none. */
+  belongs(kind: string, incidents: Incidents): void {
+    this.#incidents.set(kind, incidents)
+  }
+
+  /** The condition for rows that belong to the incident in `column`, or to none. */
+  condition(viewer: Viewer, column: Column): SQL {
     return sql`(${column} is null or ${this.#rule(viewer, column)})`
+  }
+
+  /** The condition for records of a kind, whose ids stand in `column`: the viewer may see every incident that one belongs to. */
+  ofRecord(viewer: Viewer, kind: string, column: Column): SQL {
+    const incidents = this.#incidents.get(kind)
+    if (incidents === undefined) throw new Error(`nobody has said which incidents a ${kind} belongs to`)
+    return sql`not exists (select 1 from (${incidents(column)}) as belonging (incident_id) where not ${this.condition(viewer, sql`belonging.incident_id`)})`
+  }
+
+  /** The condition for entries of the journal: by the incident that they were written in, and by those that their subject belongs to now. */
+  ofEntry(viewer: Viewer, { withinId, subjectKind, subjectId }: EntryColumns): SQL {
+    const kinds = [...this.#incidents.keys()].map(kind => sql`when ${kind} then ${this.ofRecord(viewer, kind, uuidIn(subjectId))}`)
+    return sql`(${this.condition(viewer, withinId)} and case ${subjectKind} ${sql.join([...kinds, sql`else true end`], sql` `)})`
   }
 
   async maySee(reader: Reader, viewer: Viewer, id: string): Promise<boolean> {

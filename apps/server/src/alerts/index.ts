@@ -1,4 +1,5 @@
 import { type AlertInput, alertRoutes as routes, silenceRoutes } from '@tocsin/api'
+import { sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, openCommand, query } from '../access/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { addHeartbeat, heartbeatJob, listHeartbeats, missHeartbeat, recordHeartbeat, removeHeartbeat } from './heartbeats.ts'
@@ -51,11 +52,12 @@ export function openAlerts(context: AppContext): Bindings {
     'page.snooze-ended': (tx, { data: { about } }) => followEscalation(tx, about),
     'page.unacknowledged': (tx, { data: { about } }) => followEscalation(tx, about),
   })
+  context.visibility.belongs('alert', id => sql`select alert.incident_id from alerts alert where alert.id = ${id}`)
   context.jobs.register(silenceOverJob, { run: (tx, { silenceId }) => pageSilenced(tx, context, silenceId) })
   context.jobs.register(heartbeatJob, { run: (tx, { heartbeatId }) => missHeartbeat(tx, context, heartbeatId) })
   return [
-    query(silenceRoutes.silences, reader => listSilences(reader)),
-    command(silenceRoutes.addSilence, (tx, { caller, body }) => addSilence(tx, caller, body)),
+    query(silenceRoutes.silences, (reader, { caller }) => listSilences(reader, context, caller)),
+    command(silenceRoutes.addSilence, (tx, { caller, body }) => addSilence(tx, context, caller, body)),
     command(silenceRoutes.endSilence, (tx, { caller, params }) => endSilence(tx, caller, params.id)),
     query(silenceRoutes.heartbeats, reader => listHeartbeats(reader)),
     command(silenceRoutes.addHeartbeat, (tx, { caller, body }) => addHeartbeat(tx, context, caller, body)),

@@ -2,7 +2,7 @@ import type { AlertMatchers, RouteInput, Severity, Silence, silenceRoutes } from
 import { endOfHours, isWithin } from '@tocsin/oncall'
 import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { type Caller, people } from '../access/index.ts'
+import { type AppContext, type Caller, people, type Viewer } from '../access/index.ts'
 import { knownServices } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import { addDays, earlierOf, laterOf } from '../kernel/clock.ts'
@@ -71,9 +71,15 @@ export async function reasonOfSilence(reader: Reader, id: string): Promise<strin
   return row.reason
 }
 
-export async function listSilences(reader: Reader): Promise<Silence[]> {
+/** The silences that are not over, each with how many of the alerts that a viewer may see it holds. */
+export async function listSilences(reader: Reader, context: AppContext, viewer: Viewer): Promise<Silence[]> {
+  const visible = context.visibility.condition(viewer, alerts.incidentId)
   const rows = await reader.db
-    .select({ row: silences, author: people.name, held: sql<number>`(select count(*)::int from ${alerts} where ${alerts.silencedById} = ${silences.id})` })
+    .select({
+      row: silences,
+      author: people.name,
+      held: sql<number>`(select count(*)::int from ${alerts} where ${alerts.silencedById} = ${silences.id} and ${visible})`,
+    })
     .from(silences)
     .innerJoin(people, eq(people.id, silences.authorId))
     .where(gt(silences.end, reader.now))
@@ -86,16 +92,16 @@ export async function listSilences(reader: Reader): Promise<Silence[]> {
   }))
 }
 
-export async function addSilence(tx: Tx, caller: Caller, input: RouteInput<typeof silenceRoutes.addSilence>['body']): Promise<Silence> {
+export async function addSilence(tx: Tx, context: AppContext, caller: Caller, input: RouteInput<typeof silenceRoutes.addSilence>['body']): Promise<Silence> {
   if (input.end <= tx.now) throw invalid('end', 'must be in the future')
   if (input.end > addDays(laterOf(input.start, tx.now), maxDays)) throw invalid('end', 'must be at most one year after the start')
   const known = await knownServices(tx, input.matchers.serviceIds)
   if (!input.matchers.serviceIds.every(id => known.has(id))) throw invalid('matchers.serviceIds', 'must be IDs of existing services')
-  if ((await listSilences(tx)).length >= maxSilences) throw conflict(`At most ${maxSilences} silences are allowed.`)
+  if ((await listSilences(tx, context, caller)).length >= maxSilences) throw conflict(`At most ${maxSilences} silences are allowed.`)
   const row: Row = { ...input, id: newId(), authorId: caller.personId, createdAt: tx.now }
   await tx.db.insert(silences).values(row)
   await record(tx, { actor: caller.actor, type: 'silence.added', subject: { kind: 'silence', id: row.id }, data: ruleOf(row) })
-  const found = (await listSilences(tx)).find(one => one.id === row.id)
+  const found = (await listSilences(tx, context, caller)).find(one => one.id === row.id)
   if (!found) throw notFound('silence')
   return found
 }

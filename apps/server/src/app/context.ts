@@ -1,5 +1,5 @@
-import { type AppContext, Departures, Usages, Visibility, Workload } from '../access/index.ts'
-import { type CheckpointFile, JournalReaders, Live, openSealer } from '../journal/index.ts'
+import { type AppContext, Departures, everybody, Usages, type Viewer, Visibility, Workload } from '../access/index.ts'
+import { type CheckpointFile, entriesThat, entryColumns, JournalReaders, Live, openSealer } from '../journal/index.ts'
 import { Alarms } from '../kernel/alarms.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
@@ -31,6 +31,7 @@ export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?:
   const { config, clock, log, metrics, secrets, database } = opened
   const jobs = new JobRunner(database, clock, log, metrics, runner)
   const alarms = new Alarms()
+  const visibility = new Visibility()
   return {
     ...opened,
     alarms,
@@ -38,11 +39,11 @@ export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?:
     health: new HealthChecks(log),
     messenger: new Outbox(config, secrets, metrics, jobs, database, log),
     readers: new JournalReaders(database, log, alarms),
-    live: new Live(database, log),
+    live: new Live<Viewer>(database, log, (ids, viewer = everybody) => entriesThat(database.reader(), ids, visibility.ofEntry(viewer, entryColumns))),
     sealer: openSealer(secrets, log, checkpoints),
     usages: new Usages(),
     departures: new Departures(),
-    visibility: new Visibility(),
+    visibility,
     workload: new Workload(),
   }
 }

@@ -7,7 +7,7 @@ import { hasDemo } from '../demo/index.ts'
 import { countOpenIncidents } from '../incidents/index.ts'
 import {
   discardDeadLetter,
-  entryWithin,
+  entryColumns,
   type JournalWatch,
   latestCheckpoint,
   latestEntries,
@@ -64,7 +64,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
     })),
     query(routes.journal, async (reader, { caller, query }) => {
       const [before] = journalCursor.read(query.cursor) ?? []
-      const found = await latestEntries(reader, { limit: query.limit + 1, before, condition: context.visibility.condition(caller, entryWithin) })
+      const found = await latestEntries(reader, { limit: query.limit + 1, before, condition: context.visibility.ofEntry(caller, entryColumns) })
       const { items: shown, next } = journalCursor.page(found, query.limit, ({ seq }) => [seq])
       return {
         items: shown.map(({ entry, leafIndex }) => ({
@@ -85,7 +85,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
       const statuses = readers.map(({ isAhead: _, ...status }) => status)
       return { readers: statuses, writers: writers.map(({ pid, openSeconds, query }) => ({ pid, openSeconds: Math.round(openSeconds), query })) }
     }),
-    query(routes.journalDeadLetters, (reader, { query }) => listDeadLetters(reader, query)),
+    query(routes.journalDeadLetters, (reader, { caller, query }) => listDeadLetters(reader, query, context.visibility.ofEntry(caller, entryColumns))),
     workflow(routes.replayJournalDeadLetter, (_database, { caller, params }) => replayDeadLetter(context, caller.actor, params.id)),
     command(routes.discardJournalDeadLetter, (tx, { caller, params, body }) => discardDeadLetter(tx, context.alarms, caller.actor, params.id, body.reason)),
     query(routes.checkpoint, async reader => {
@@ -100,8 +100,8 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
       const { root1, root2, proof } = await proveConsistency(reader, from, to)
       return { from, to, fromRoot: root1.toString('base64'), toRoot: root2.toString('base64'), proof: proof.map(hash => hash.toString('base64')) }
     }),
-    workflow(routes.liveEvents, async (database, { caller, connection }) => {
-      const stream = context.live.open(withinId => context.visibility.maySee(database.reader(), caller, withinId))
+    workflow(routes.liveEvents, async (_database, { caller, connection }) => {
+      const stream = context.live.open(caller)
       if (!stream) throw new AppProblem('unavailable', 'Too many live update streams are open. Reload this page to see changes.')
       connection.onClose(() => stream.destroy())
       return new Produced(stream, { 'cache-control': 'no-store', 'x-accel-buffering': 'no' })

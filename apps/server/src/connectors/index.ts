@@ -1,4 +1,5 @@
 import { connectorRoutes as routes } from '@tocsin/api'
+import { sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, command, openCommand, openQuery, query, workflow } from '../access/index.ts'
 import { readFile } from '../kernel/files.ts'
 import { Produced } from '../kernel/http.ts'
@@ -15,6 +16,10 @@ export { reportSettings } from './report-limits.ts'
 export { integrations } from './tables.ts'
 
 export function openConnectors(context: AppContext): Bindings {
+  context.visibility.belongs(
+    'report',
+    id => sql`select alert.incident_id from reports report join alerts alert on alert.id = report.alert_id where report.id = ${id}`,
+  )
   return [
     query(routes.integrations, reader => listIntegrations(reader)),
     command(routes.createIntegration, (tx, { caller, body }) => createIntegration(tx, context.messenger.origin, caller.actor, body)),

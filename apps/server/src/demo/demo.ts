@@ -120,6 +120,6 @@ export async function requestDemo(tx: Tx): Promise<void> {
 
 export async function loadRequestedDemo(tx: Tx, context: AppContext, personId: string): Promise<void> {
   if ((await readSetting(tx, requested, z.boolean())) !== true || (await hasDemo(tx))) return
-  await loadDemo(tx, context, { actor: system, personId, role: 'administrator', sessionId: null })
+  await loadDemo(tx, context, { actor: system, personId, role: 'administrator', needToKnow: 'own', sessionId: null })
   await saveSetting(tx, requested, false)
 }

@@ -8,7 +8,7 @@ import type { Tx } from '../kernel/database.ts'
 import { conflict } from '../kernel/problems.ts'
 import { redactPages } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
-import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
+import { assertMayRestrict, assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { assessSeverity, criteriaVersion } from './severity.ts'
 import { incidentMembers, incidents } from './tables.ts'
 import type { DeclarationEffects } from './transitions.ts'
@@ -42,10 +42,12 @@ export async function changeIncident(tx: Tx, context: AppContext, effects: Decla
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   const change = changed(input, incident, input)
+  assertMayRestrict(caller, change.isRestricted)
   if (Object.keys(change).length === 0) return
   const saved = await saveIncident(tx, incident, change)
   // Whoever hides an incident must still see it.
-  if (change.isRestricted === true) await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
+  if (change.isRestricted === true && caller.actor.kind !== 'key')
+    await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
   if (change.isRestricted !== undefined) await markRecords(tx, [id], { isRestricted: change.isRestricted })
   if (change.isRestricted === true) await redactPages(tx, incident)
   await record(tx, {

@@ -1,24 +1,32 @@
-import { and, eq, isNull, sql } from 'drizzle-orm'
+import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { AppContext, Caller, Viewer } from '../access/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
-import { changedMeanwhile, conflict, notFound } from '../kernel/problems.ts'
+import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import type { IncidentState } from './lifecycle.ts'
 import { incidents, tasks } from './tables.ts'
 
 export type IncidentRow = typeof incidents.$inferSelect
 
-/** Who may see restricted incidents: those with a role in it, those named, administrators. */
+/** Who may see restricted incidents: those with a role in it, those named, administrators; service accounts to which that was granted. */
 export function defineVisibility(context: AppContext): void {
   context.visibility.define(
-    (viewer, id) => sql`not exists (
-      select 1 from incidents guarded where guarded.id = ${id} and guarded.is_restricted
-        and ${viewer.role} <> 'administrator'
-        and ${viewer.personId}::uuid is distinct from guarded.lead_id
-        and ${viewer.personId}::uuid is distinct from guarded.owner_id
-        and ${viewer.personId}::uuid is distinct from guarded.communications_id
-        and ${viewer.personId}::uuid is distinct from guarded.executive_id
-        and not exists (select 1 from incident_members member where member.incident_id = guarded.id and member.person_id = ${viewer.personId}::uuid))`,
+    (viewer, id) => sql`not exists (select 1 from incidents guarded where guarded.id = ${id} and guarded.is_restricted and not ${hasPart(viewer)})`,
   )
+}
+
+function hasPart({ personId, role, needToKnow }: Viewer): SQL {
+  if (needToKnow === 'none') return sql`false`
+  if (needToKnow === 'all' || role === 'administrator') return sql`true`
+  const person = sql`${personId}::uuid`
+  // A role that nobody has is null, which is nobody's.
+  return sql`(coalesce(${person} in (guarded.lead_id, guarded.owner_id, guarded.communications_id, guarded.executive_id), false)
+    or exists (select 1 from incident_members member where member.incident_id = guarded.id and member.person_id = ${person}))`
+}
+
+/** @throws AppProblem forbidden for a service account that could not see what it makes restricted */
+export function assertMayRestrict(caller: Caller, isRestricted: boolean | undefined): void {
+  if (isRestricted === true && caller.needToKnow === 'none')
+    throw forbidden('This service account may not see restricted incidents, and so it cannot make one.')
 }
 
 /** An incident that the viewer may see. @throws AppProblem not-found, also for one that is hidden from the viewer. */

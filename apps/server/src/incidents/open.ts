@@ -8,7 +8,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { invalid } from '../kernel/problems.ts'
 import { storable } from '../kernel/text.ts'
-import { type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
+import { assertMayRestrict, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { listServicesAffected, pageAbout } from './scope.ts'
 import { incidentMembers, incidentServices, incidents } from './tables.ts'
 
@@ -23,6 +23,7 @@ interface Opening {
 
 /** Opens a suspected incident: reasonable suspicion starts the work. The teams that are responsible for its services are paged. */
 export async function openIncident(tx: Tx, context: AppContext, caller: Caller, input: Opening, isAlertDemo = false): Promise<string> {
+  assertMayRestrict(caller, input.isRestricted)
   const id = newId()
   const known = new Map((await listServices(tx)).map(service => [service.id, service]))
   if (input.serviceIds.some(serviceId => !known.has(serviceId))) throw invalid('serviceIds', 'must be IDs of services in the catalog')
@@ -44,7 +45,7 @@ export async function openIncident(tx: Tx, context: AppContext, caller: Caller, 
     .returning()
   if (!incident) throw new Error('an inserted incident is returned')
   if (isDemo || input.isRestricted) await markRecords(tx, [id], { isDemo, isRestricted: input.isRestricted })
-  await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId })
+  if (caller.actor.kind !== 'key') await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId })
   await record(tx, {
     actor: caller.actor,
     type: 'incident.opened',
@@ -77,9 +78,11 @@ async function findLead(
   securityTeamIds: readonly string[],
   hasAlerts: boolean,
 ): Promise<void> {
+  const isPerson = caller.actor.kind !== 'key'
   const outside = []
-  for (const teamId of new Set(securityTeamIds)) if (!(await isMember(tx, teamId, caller.personId))) outside.push(teamId)
-  if (!hasAlerts && outside.length > 0) {
+  for (const teamId of new Set(securityTeamIds)) if (!isPerson || !(await isMember(tx, teamId, caller.personId))) outside.push(teamId)
+  // A service account leads nothing.
+  if (!isPerson || (!hasAlerts && outside.length > 0)) {
     for (const teamId of outside) await pageAbout(tx, context, incident, teamId, `${caller.actor.name} opened a suspected incident: ${incident.title}`)
     return
   }

@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest'
+import { refusal } from '../../test/refusal.ts'
 import { test, type World } from '../../test/world.ts'
 
 const secret = 'Bob copies the payroll'
@@ -64,13 +65,35 @@ describe('pages within a restricted incident', () => {
     expect(JSON.stringify((await outsider.call('pages')).items)).not.toContain(secret)
   })
 
+  test('are answered by whoever they paged, who adds nobody that may not see it', async ({ world }) => {
+    const { primary, backup, outsider } = await teamIn(world)
+    const lead = await world.person('lead')
+    const alert = await world.alert({ title: secret, severity: 'critical', service: 'billing' })
+    const { secret: key } = await (await world.person('administrator', 'Ada')).call('createApiKey', { body: { name: 'CI', scopes: ['alerts:write'] } })
+    const incident = await lead.call('openIncident', { body: { title: 'Insider', reason: 'Seen.', isRestricted: true } })
+    await lead.call('escalateAlert', { params: { id: alert.id }, body: { incidentId: incident.id, responsibility: 'us', reason: 'It is theirs.' } })
+    await world.settle()
+    const [page] = (await primary.call('pages')).items
+    expect(page).toMatchObject({ title: `Incident ${incident.number} (restricted) needs a response`, subject: { id: alert.id } })
+    const params = { id: page?.id ?? '' }
+    for (const person of [backup, outsider]) expect((await person.call('pages')).items).toEqual([])
+    await lead.call('escalatePage', { params })
+    await expect(primary.call('addResponders', { params, body: { personIds: [lead.id, outsider.id] } })).rejects.toMatchObject(refusal('invalid', 'personIds'))
+    await expect(primary.call('declinePage', { params, body: { toId: outsider.id } })).rejects.toMatchObject(refusal('invalid', 'toId'))
+    const asKey = await fetch(`${world.origin}/api/v1/pages/${params.id}/acknowledge`, { method: 'POST', headers: { authorization: `Bearer ${key}` } })
+    expect(asKey.status).toBe(404)
+    await primary.call('addResponders', { params, body: { personIds: [lead.id] } })
+    expect(await primary.call('acknowledgePage', { params })).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
+    await expect(outsider.call('page', { params })).rejects.toMatchObject(refusal('not-found'))
+  })
+
   test('a handoff names it by its number', async ({ world }) => {
     const { team, primary } = await teamIn(world)
     const [service] = await primary.call('services')
     const incident = await primary.call('openIncident', { body: { title: secret, reason: 'Seen.', serviceIds: [service?.id ?? ''], isRestricted: true } })
     const { context } = world.server
     const reader = context.database.reader()
-    const lines = await context.workload.openIncidents(reader, team.id, { personId: primary.id, role: 'responder' })
+    const lines = await context.workload.openIncidents(reader, team.id, { personId: primary.id, role: 'responder', needToKnow: 'own' })
     expect(lines).toEqual([`Incident ${incident.number}, no severity yet, suspected: restricted; open it in Tocsin`])
   })
 })

@@ -1,5 +1,6 @@
 import { DataTouched, incidentClasses, incidentSeverities, incidentStatuses, responsibilities, SeverityCriteria } from '@tocsin/api'
-import { bigint, bigserial, boolean, date, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { sql } from 'drizzle-orm'
+import { bigint, boolean, date, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { people } from '../access/tables.ts'
 import { customers, services } from '../directory/tables.ts'
 import { choice, id, instant, json, table } from '../kernel/columns.ts'
@@ -8,7 +9,8 @@ export const incidents = table(
   'incidents',
   {
     id: id(),
-    number: bigserial('number', { mode: 'number' }).notNull(),
+    /** From a counter that is part of the transaction, so that there are no gaps: an incident that was not opened after all uses none up. */
+    number: bigint('number', { mode: 'number' }).notNull().default(sql`next_number('incidents')`),
     title: text('title').notNull(),
     summary: text('summary').notNull().default(''),
     status: choice('status', incidentStatuses).notNull(),

@@ -1,5 +1,5 @@
 import type { JournalDeadLetter } from '@tocsin/api'
-import { and, desc, eq, sql } from 'drizzle-orm'
+import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Alarms } from '../kernel/alarms.ts'
 import { listCursor } from '../kernel/cursor.ts'
@@ -11,10 +11,11 @@ import { journal, journalDeadLetters as letters } from './tables.ts'
 
 const cursor = listCursor('dead-letters', z.tuple([z.iso.datetime(), z.uuid()]))
 
-/** One page of the entries that readers have set aside, the latest first. */
+/** One page of the entries that readers have set aside, the latest first, of those that `condition` lets through. */
 export async function listDeadLetters(
   reader: Reader,
   query: { view: 'open' | 'all'; limit: number; cursor?: string | undefined },
+  condition: SQL,
 ): Promise<{ items: JournalDeadLetter[]; next: string | null }> {
   const after = cursor.read(query.cursor)
   const rows = await reader.db
@@ -23,6 +24,7 @@ export async function listDeadLetters(
     .innerJoin(journal, eq(journal.id, letters.entryId))
     .where(
       and(
+        condition,
         query.view === 'open' ? eq(letters.state, 'open') : undefined,
         after && sql`(${letters.at}, ${letters.id}) < (${after[0]}::timestamptz, ${after[1]}::uuid)`,
       ),

@@ -6,8 +6,8 @@ import { readAfter } from './read.ts'
 import { type Entry, journalChannel } from './record.ts'
 
 /** What an open page is sent: what kind of thing changed, and which. Never content: the page asks for that, and is checked. */
-interface Listener {
-  readonly maySee: (withinId: string) => Promise<boolean>
+interface Listener<Viewer> {
+  readonly viewer: Viewer
   readonly stream: Readable
 }
 
@@ -19,20 +19,25 @@ const beatMs = 20_000
 /** A stream ends after this time, and the page connects again: so that who lost the right to look stops hearing. */
 const lifetimeMs = 300_000
 
+/** Which of these entries a viewer may see; without one, those that everybody may. */
+type Visible<Viewer> = (ids: readonly string[], viewer: Viewer | undefined) => Promise<ReadonlySet<string>>
+
 /** Tells open pages of new journal entries, as they are written. */
-export class Live {
+export class Live<Viewer = unknown> {
   readonly #database: Database
   readonly #log: Log
-  readonly #listeners = new Set<Listener>()
+  readonly #visible: Visible<Viewer>
+  readonly #listeners = new Set<Listener<Viewer>>()
   #cursor: number | undefined
   #isReading = false
   #isWoken = false
   #heartbeat: NodeJS.Timeout | undefined
   #isStopped = false
 
-  constructor(database: Database, log: Log) {
+  constructor(database: Database, log: Log, visible: Visible<Viewer>) {
     this.#database = database
     this.#log = log
+    this.#visible = visible
   }
 
   /** Streams that are open now. */
@@ -54,10 +59,10 @@ export class Live {
   }
 
   /** A stream of server-sent events for one viewer, or undefined when too many pages are open. */
-  open(maySee: Listener['maySee']): Readable | undefined {
+  open(viewer: Viewer): Readable | undefined {
     if (this.#listeners.size >= most) return undefined
     const stream = new Readable({ read() {} })
-    const listener = { maySee, stream }
+    const listener = { viewer, stream }
     this.#listeners.add(listener)
     const end = setTimeout(() => stream.push(null), lifetimeMs)
     stream.once('close', () => {
@@ -72,7 +77,7 @@ export class Live {
     for (const listener of this.#listeners) this.#push(listener, text)
   }
 
-  #push(listener: Listener, text: string): void {
+  #push(listener: Listener<Viewer>, text: string): void {
     // A page that does not read is evicted: its browser connects again.
     if (listener.stream.readableLength > 262_144) listener.stream.destroy()
     else listener.stream.push(text)
@@ -106,13 +111,17 @@ export class Live {
   }
 
   async #tell(entries: readonly Entry[]): Promise<void> {
+    if (entries.length === 0 || this.#listeners.size === 0) return
+    const open = await this.#visible(
+      entries.map(entry => entry.id),
+      undefined,
+    )
+    // Few entries are restricted: only for those is each listener asked about.
+    const guarded = entries.flatMap(entry => (open.has(entry.id) ? [] : entry.id))
     for (const listener of this.#listeners) {
-      const seen = new Map<string, boolean>()
+      const theirs = guarded.length === 0 ? undefined : await this.#visible(guarded, listener.viewer)
       for (const entry of entries) {
-        if (entry.within !== null) {
-          if (!seen.has(entry.within)) seen.set(entry.within, await listener.maySee(entry.within))
-          if (!seen.get(entry.within)) continue
-        }
+        if (!open.has(entry.id) && theirs?.has(entry.id) !== true) continue
         this.#push(listener, `data: ${JSON.stringify({ type: entry.type, subject: entry.subject, within: entry.within })}\n\n`)
       }
     }

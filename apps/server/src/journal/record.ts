@@ -235,8 +235,17 @@ export async function latestEntries(
   return rows.map(({ row, leafIndex }) => ({ entry: toEntry(row), seq: row.seq, leafIndex }))
 }
 
-/** The column that visibility rules apply to. */
-export const entryWithin = journal.withinId
+/** The columns that visibility rules apply to. */
+export const entryColumns = { withinId: journal.withinId, subjectKind: journal.subjectKind, subjectId: journal.subjectId }
+
+/** Which of these entries a condition lets through. */
+export async function entriesThat(reader: Reader, ids: readonly string[], condition: SQL): Promise<ReadonlySet<string>> {
+  const rows = await reader.db
+    .select({ id: journal.id })
+    .from(journal)
+    .where(and(inArray(journal.id, [...ids]), condition))
+  return new Set(rows.map(({ id }) => id))
+}
 
 /** True when this actor wrote an entry of this type about the subject since a moment: so that a page which is live is not a read a second. */
 export async function wasRecorded(reader: Reader, entry: { actor: Actor; type: EventType; subject: Subject; since: Instant }): Promise<boolean> {

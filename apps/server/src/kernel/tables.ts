@@ -66,3 +66,6 @@ export const idempotencyKeys = table(
 
 /** Settings of the whole installation, one value a name. */
 export const settings = table('settings', { name: text('name').primaryKey(), value: json('value', z.unknown()).notNull() })
+
+/** The last number of each kind that is numbered without gaps: the function `next_number(kind)` raises it, and its row stays locked until the transaction ends. */
+export const numbers = table('numbers', { kind: text('kind').primaryKey(), last: count('last').notNull() })

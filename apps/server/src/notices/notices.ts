@@ -39,7 +39,11 @@ export async function lockObligation(tx: Tx, context: AppContext, caller: Caller
 }
 
 async function lockNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, version: number): Promise<LockedObligation & { notice: NoticeRow }> {
-  const [found] = await tx.db.select({ obligationId: notices.obligationId }).from(notices).where(eq(notices.id, noticeId))
+  const [found] = await tx.db
+    .select({ obligationId: notices.obligationId })
+    .from(notices)
+    .innerJoin(obligations, eq(obligations.id, notices.obligationId))
+    .where(and(eq(notices.id, noticeId), context.visibility.condition(caller, obligations.incidentId)))
   if (!found) throw notFound('notice')
   const obligation = await lockObligation(tx, context, caller, found.obligationId)
   const [notice] = await tx.db.select().from(notices).where(eq(notices.id, noticeId)).for('update')

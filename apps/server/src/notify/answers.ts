@@ -76,8 +76,8 @@ export interface ProviderIdentity {
 /** The outcome of an answer. */
 export interface Answered {
   readonly text: string
-  /** The record that decides who may see it. */
-  readonly withinId: string | null
+  /** The page that it names, which decides who may see it. */
+  readonly pageId: string | null
   /** False where the words were no answer: the text says how to answer. */
   readonly isUnderstood: boolean
   /** A button in a channel of a team was pressed: everybody there may see the outcome. */

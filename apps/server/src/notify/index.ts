@@ -11,7 +11,6 @@ export { type Answer, type AnswerDesk, type Answered, answerHelp, type ProviderI
 export { Inbox } from './channels/email/inbox.ts'
 export { channelSettings, identifiesPeople, shownAddress, teamChannelPurpose } from './channels/index.ts'
 export { type NotificationPlan, type NotificationStep, notificationPlansOf } from './contact-methods.ts'
-export { moveMessages } from './message-log.ts'
 export { Outbox } from './outbox.ts'
 export { stalledChannels, stalledChannelsJob } from './stalled-channels.ts'
 export { contactMethods, messages, teamChannels } from './tables.ts'

@@ -1,9 +1,9 @@
 import type { Message } from '@tocsin/api'
-import { and, desc, eq, inArray, sql } from 'drizzle-orm'
+import { and, desc, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext, Viewer } from '../access/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import type { Reader } from '../kernel/database.ts'
 import { shownAddress } from './channels/index.ts'
 import { messages } from './tables.ts'
 
@@ -23,6 +23,7 @@ export async function listMessages(
     .where(
       and(
         context.visibility.condition(viewer, messages.withinId),
+        context.visibility.ofRecord(viewer, 'message', messages.id),
         after && sql`(${messages.createdAt}, ${messages.id}) < (${after[0]}::timestamptz, ${after[1]}::uuid)`,
       ),
     )
@@ -32,6 +33,14 @@ export async function listMessages(
   return { items: items.map(viewOf), next }
 }
 
+/** What of a message only its recipient may read, by purpose. */
+const shownToRecipient: Readonly<Record<string, string>> = {
+  // Whoever reads a code could verify an address that is not theirs.
+  'contact-code': 'The code is shown only to its recipient.',
+  // It names incidents that its recipient may see.
+  handoff: 'The handoff is shown only to its recipient.',
+}
+
 function viewOf(message: typeof messages.$inferSelect): Message {
   return {
     id: message.id,
@@ -39,21 +48,11 @@ function viewOf(message: typeof messages.$inferSelect): Message {
     purpose: message.purpose,
     to: shownAddress(message.channel, message.address),
     subject: message.subject,
-    // Whoever reads a code could verify an address that is not theirs.
-    text: message.purpose === 'contact-code' ? 'The code is shown only to its recipient.' : message.body,
+    text: shownToRecipient[message.purpose] ?? message.body,
     state: message.state,
     attempts: message.attempts,
     lastError: message.lastError,
     createdAt: message.createdAt,
     sentAt: message.sentAt,
   }
-}
-
-/** Messages of records that are part of an incident now: it decides who may see them. */
-export async function moveMessages(tx: Tx, purpose: string, purposeIds: readonly string[], withinId: string): Promise<void> {
-  if (purposeIds.length === 0) return
-  await tx.db
-    .update(messages)
-    .set({ withinId })
-    .where(and(eq(messages.purpose, purpose), inArray(messages.purposeId, [...purposeIds])))
 }

@@ -7,7 +7,7 @@ import { AppProblem } from '../kernel/problems.ts'
 import { type Answer, type AnswerDesk, type Answered, answerHelp } from '../notify/index.ts'
 import type { PageRow } from './escalation.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, snoozePage } from './pages.ts'
-import { type Responder, responderAt, responderBy, responderByButton, responderOf, withinOf } from './responders.ts'
+import { pageNamed, type Responder, responderAt, responderBy, responderByButton, responderOf } from './responders.ts'
 import { pageNotifications } from './tables.ts'
 
 /** Applies an answer to each page of a responder, and describes the outcome. @throws AppProblem with a sentence for the responder */
@@ -102,7 +102,7 @@ const buttons: Record<Answer['kind'], string> = {
 export function openAnswerDesk(context: AppContext): AnswerDesk {
   const respond = async (tx: Tx, responder: Responder, answer: Answer | undefined): Promise<Answered> => ({
     text: await answerPages(tx, context, responder, answer),
-    withinId: withinOf(responder),
+    pageId: pageNamed(responder),
     isUnderstood: answer !== undefined,
     isForTeamChannel: false,
   })

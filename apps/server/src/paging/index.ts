@@ -11,6 +11,7 @@ import { wakeJob, wakePage } from './pages.ts'
 import { pagingBindings } from './routes.ts'
 import { pageNotifications, pages } from './tables.ts'
 import { targetUsage } from './targets.ts'
+import { definePageVisibility } from './visibility.ts'
 import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
 
 export { openAnswerDesk } from './answers.ts'
@@ -44,6 +45,7 @@ export function openPaging(context: AppContext, audits: Audits): Bindings {
   for (const purpose of ['page', 'page-bundle']) context.messenger.onTrouble(purpose, (tx, troubles) => failOver(tx, context, troubles))
   context.usages.add('schedule', (reader, id) => targetUsage(reader, target => target.kind === 'schedule' && target.scheduleId === id, 'schedule'))
   context.usages.add('team-channel', (reader, id) => targetUsage(reader, target => target.kind === 'channel' && target.channelId === id, 'channel'))
+  definePageVisibility(context)
   return pagingBindings(context)
 }
 

@@ -8,8 +8,7 @@ import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { defineJob, escalationLane } from '../kernel/jobs/lanes.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
-import { conflict, notFound } from '../kernel/problems.ts'
-import { moveMessages } from '../notify/index.ts'
+import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { onCallSettings } from '../scheduling/index.ts'
 import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, mergeIntoTwin, ofPage, type PageRow, restartEscalation } from './escalation.ts'
 import { cancelBundles, notifyPeople } from './notifications.ts'
@@ -110,6 +109,7 @@ async function lockPage(tx: Tx, pageId: string): Promise<PageRow> {
 export async function acknowledgePage(tx: Tx, context: AppContext, actor: Actor, personId: string, pageId: string): Promise<PageRow> {
   const page = await lockPage(tx, pageId)
   if (page.state === 'acknowledged' || page.state === 'resolved' || page.acknowledgements.some(one => one.personId === personId)) return page
+  if (actor.kind === 'key' && page.needed > 1) throw conflict(`${page.needed} people must acknowledge this page. A service account does not count as one.`)
   const acknowledgements = [...page.acknowledgements, { personId, at: tx.now }]
   const isEnough = acknowledgements.length >= page.needed
   // Not less than none: a server may have run ahead of time when the page began.
@@ -201,7 +201,10 @@ export async function declinePage(
   const page = await lockPage(tx, pageId)
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
   assertTheirs(page, caller, 'decline')
-  if (toId !== null) await assertResponders(tx, [toId], 'toId')
+  if (toId !== null) {
+    await assertResponders(tx, [toId], 'toId')
+    await assertMaySee(tx, context, page, [toId], 'toId')
+  }
   const to = toId === null ? undefined : await findPerson(tx, toId)
   await record(tx, {
     actor: caller.actor,
@@ -239,11 +242,22 @@ export async function escalatePage(tx: Tx, context: AppContext, actor: Actor, pa
   return lockPage(tx, pageId)
 }
 
+/** @throws AppProblem invalid unless each of these people may see the incident of the page: nobody is added to a restricted one by its page. */
+async function assertMaySee(tx: Tx, { visibility }: AppContext, page: PageRow, personIds: readonly string[], path: string): Promise<void> {
+  if (page.withinId === null) return
+  for (const personId of personIds) {
+    const person = await findPerson(tx, personId)
+    if (person && !(await visibility.maySee(tx, { personId, role: person.role, needToKnow: 'own' }, page.withinId)))
+      throw invalid(path, `must name people who may see this restricted incident. ${person.name} may not; give access under the incident first`)
+  }
+}
+
 /** Pages more people about the same. */
 export async function addResponders(tx: Tx, context: AppContext, caller: Answerer, pageId: string, personIds: readonly string[]): Promise<void> {
   const page = await lockPage(tx, pageId)
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
   await assertResponders(tx, personIds, 'personIds')
+  await assertMaySee(tx, context, page, personIds, 'personIds')
   const added = await tx.db
     .select({ id: people.id, name: people.name })
     .from(people)
@@ -289,23 +303,16 @@ export async function acknowledgePagesAbout(tx: Tx, context: AppContext, actor: 
   for (const { id } of escalating) await acknowledgePage(tx, context, actor, personId, id)
 }
 
-/** An incident has taken alerts in: it decides from now on who may see their pages and messages. */
+/** An incident has taken alerts in: it decides from now on who may see their pages, and what was sent about them. */
 export async function movePagesInto(
   tx: Tx,
   alertIds: readonly string[],
   incident: { readonly id: string; readonly number: number; readonly isRestricted: boolean },
 ): Promise<void> {
-  const moved = await tx.db
+  await tx.db
     .update(pages)
     .set({ withinId: incident.id })
     .where(and(eq(pages.subjectKind, 'alert'), inArray(pages.subjectId, [...alertIds])))
-    .returning({ id: pages.id })
-  await moveMessages(
-    tx,
-    'page',
-    moved.map(page => page.id),
-    incident.id,
-  )
   if (incident.isRestricted) await redactPages(tx, incident)
 }
 

@@ -12,6 +12,7 @@ import { messages } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
 import { routePage } from './policies.ts'
 import { pageNotifications, pages, policies, unacknowledged } from './tables.ts'
+import { maySeePage } from './visibility.ts'
 
 interface ListQuery {
   readonly limit: number
@@ -32,7 +33,7 @@ const maxNotifications = 20
 
 /** What is about the installation itself is for its administrators; what belongs to an incident is for those who may see that. */
 const mayList = (context: AppContext, viewer: Viewer) =>
-  and(context.visibility.condition(viewer, pages.withinId), viewer.role === 'administrator' ? undefined : ne(pages.subjectKind, 'system'))
+  and(maySeePage(context, viewer), viewer.role === 'administrator' ? undefined : ne(pages.subjectKind, 'system'))
 
 /** One page of the list of pages that a viewer may see, unacknowledged ones first, then the latest. */
 export async function listPages(

@@ -9,6 +9,7 @@ import { contactMethods, type ProviderIdentity, personAt, teamChannelPurpose } f
 import type { PageRow } from './escalation.ts'
 import { pagesIn } from './notifications.ts'
 import { pageNotifications, pages } from './tables.ts'
+import { maySeePage } from './visibility.ts'
 
 /** Whom a private link was made for, and what it is about: one page, or the pages of a bundle. */
 export interface Responder {
@@ -17,8 +18,8 @@ export interface Responder {
   readonly actor: Actor
 }
 
-/** The record that decides who may see messages about the pages of a responder: a single one is named, several are only counted. */
-export const withinOf = ({ pages: found }: Responder): string | null => (found.length === 1 ? (found[0]?.withinId ?? null) : null)
+/** The page that an answer to a responder names: a single one is named, several are only counted. */
+export const pageNamed = ({ pages: found }: Responder): string | null => (found.length === 1 ? (found[0]?.id ?? null) : null)
 
 /** Somebody who answers: by a link or a reply the same may as signed in. @throws AppProblem forbidden for an observer */
 function answering({ id, name, role }: typeof people.$inferSelect): Pick<Responder, 'personId' | 'actor'> {
@@ -63,11 +64,11 @@ export async function responderByButton(
       'This account is not linked to a Tocsin account. Add it as a contact method in Tocsin under Account to use these buttons.',
     )
   const answerer = answering(person)
-  const viewer = { personId: person.id, role: person.role }
+  const viewer = { personId: person.id, role: person.role, needToKnow: 'own' } as const
   const found = await tx.db
     .select()
     .from(pages)
-    .where(and(eq(pages.id, pageId), context.visibility.condition(viewer, pages.withinId)))
+    .where(and(eq(pages.id, pageId), maySeePage(context, viewer)))
   if (found.length === 0) throw new AppProblem('not-found', 'This page no longer exists.')
   return { pages: found, ...answerer, isInTeamChannel: true }
 }

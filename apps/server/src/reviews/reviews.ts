@@ -4,7 +4,7 @@ import { digest } from '@tocsin/merkle'
 import { and, asc, eq, inArray, ne, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
-import { type AppContext, assertPeople, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
+import { type AppContext, assertPeople, assertPerson, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, wholeTimeline } from '../incidents/index.ts'
 import { record, system } from '../journal/index.ts'
@@ -301,6 +301,7 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
   if (found.version !== look.version) throw changedMeanwhile()
   if (found.state === 'verified') throw conflict('This follow-up action is already verified as effective. Add another one for anything that is still missing.')
   if (look.state === 'verified' && found.state !== 'done') throw conflict('Mark the follow-up action as done before verifying its effectiveness.')
+  if (look.state === 'verified') assertPerson(caller, 'Effectiveness must be verified')
   if (look.state === 'verified' && found.ownerId === caller.personId) throw forbidden('Effectiveness must be verified by somebody other than the owner.')
   const dueOn = look.dueOn ?? found.dueOn
   const ownerId = look.ownerId ?? found.ownerId

@@ -120,7 +120,7 @@ async function welcome(tx: Tx, context: AppContext, row: ScheduleRow, position: 
     .where(and(eq(handoffNotes.teamId, row.teamId), gt(handoffNotes.writtenAt, addDays(at, -7))))
     .orderBy(desc(handoffNotes.writtenAt))
     .limit(3)
-  const incidents = await context.workload.openIncidents(tx, row.teamId, { personId, role: person.role })
+  const incidents = await context.workload.openIncidents(tx, row.teamId, { personId, role: person.role, needToKnow: 'own' })
   const role = position === 0 ? 'on call' : `${position < tierNames.length ? '' : 'on call at '}${positionName(position)}`
   const body = [
     `You are now ${role} for ${team?.name ?? row.name} (${row.name}).`,

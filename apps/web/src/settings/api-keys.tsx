@@ -1,5 +1,5 @@
-import { Anchor, Button, Group, Modal, MultiSelect, Stack, Table, Text, TextInput } from '@mantine/core'
-import { scopes } from '@tocsin/api'
+import { Anchor, Button, Checkbox, Group, Modal, MultiSelect, NumberInput, Select, Stack, Table, TagsInput, Text, TextInput } from '@mantine/core'
+import { roles, scopes } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
@@ -14,18 +14,20 @@ export function ApiKeys() {
   const revoke = useCommand('revokeApiKey', { done: 'Revoked.' })
   return (
     <Section
-      title="API keys"
+      title="Service accounts"
       isFlush
       actions={
         <Anchor component="button" size="sm" onClick={() => setIsAdding(true)}>
-          Create key
+          Create service account
         </Anchor>
       }
     >
       <Loaded query={keys} rows={2}>
         {list =>
           list.length === 0 ? (
-            <Empty title="No API keys yet">For the command line and your own programs. A key has scopes and never exceeds its creator’s role.</Empty>
+            <Empty title="No service accounts yet">
+              For the command line and your own programs. Each has an API key, a role and scopes, and sees no restricted incident unless you allow it.
+            </Empty>
           ) : (
             <Table.ScrollContainer minWidth={560}>
               <Table>
@@ -35,11 +37,29 @@ export function ApiKeys() {
                       <Table.Td>
                         <Text fw={550}>{key.name}</Text>
                         <Text size="sm" className="quiet">
-                          {key.scopes.join(', ')} · by {key.createdBy}
+                          {key.role} · {key.scopes.join(', ')}
+                          {key.seesRestricted ? ' · restricted incidents' : ''}
+                          {key.networks.length > 0 ? ` · from ${key.networks.join(', ')}` : ''} · by {key.createdBy}
                         </Text>
                       </Table.Td>
                       <Table.Td className="quiet">
-                        {key.revokedAt ? 'revoked' : key.lastUsedAt ? <Time at={key.lastUsedAt} isRelative /> : 'never used'}
+                        {key.revokedAt ? (
+                          'Revoked'
+                        ) : (
+                          <>
+                            Expires <Time at={key.expiresAt} />
+                          </>
+                        )}
+                        <Text size="sm">
+                          {key.lastUsedAt ? (
+                            <>
+                              Last used <Time at={key.lastUsedAt} isRelative />
+                              {key.lastUsedFrom ? ` from ${key.lastUsedFrom}` : ''}
+                            </>
+                          ) : (
+                            'Never used'
+                          )}
+                        </Text>
                       </Table.Td>
                       <Table.Td>
                         {key.revokedAt ? null : (
@@ -65,11 +85,11 @@ function KeyModal({ onClose }: { onClose: () => void }) {
   const [secret, setSecret] = useState<string>()
   const { form, submit, isBusy } = useRouteForm(
     'createApiKey',
-    { name: '', scopes: [] as string[] },
+    { name: '', role: 'responder' as string, scopes: [] as string[], seesRestricted: false, networks: [] as string[], expiresInDays: 365 as number | string },
     { onDone: (reply: { secret: string }) => setSecret(reply.secret) },
   )
   return (
-    <Modal opened onClose={onClose} title="Create API key">
+    <Modal opened onClose={onClose} title="Create service account">
       {secret ? (
         <Stack>
           <Text>The key is shown only once.</Text>
@@ -83,8 +103,16 @@ function KeyModal({ onClose }: { onClose: () => void }) {
           <Stack>
             <FormProblem errors={form.errors} />
             <TextInput label="Name" description="What it is used for" required {...form.getInputProps('name')} />
+            <Select label="Role" data={[...roles]} allowDeselect={false} {...form.getInputProps('role')} />
             <MultiSelect label="Scopes" data={[...scopes]} {...form.getInputProps('scopes')} />
-            <FormActions submit="Create key" isBusy={isBusy} onCancel={onClose} />
+            <NumberInput label="Expires after (days)" min={1} max={730} {...form.getInputProps('expiresInDays')} />
+            <TagsInput
+              label="Allowed networks"
+              description="In CIDR notation, such as 203.0.113.0/24. Empty: any address"
+              {...form.getInputProps('networks')}
+            />
+            <Checkbox label="May see restricted incidents" {...form.getInputProps('seesRestricted', { type: 'checkbox' })} />
+            <FormActions submit="Create service account" isBusy={isBusy} onCancel={onClose} />
           </Stack>
         </form>
       )}

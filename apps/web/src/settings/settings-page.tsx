@@ -13,7 +13,7 @@ export function SettingsPage() {
   const isAdministrator = useMay('administrator')
   const mayRespond = useMay('responder')
   return (
-    <Page title="Settings" lead="Integrations, API keys and incident classes.">
+    <Page title="Settings" lead="Integrations, service accounts and incident classes.">
       {isAdministrator ? <Organization /> : null}
       {mayRespond ? <Integrations /> : null}
       {isAdministrator ? <ApiKeys /> : null}

@@ -45,8 +45,8 @@ async function answer(tx: Tx, context: AppContext, desk: AnswerDesk, activity: T
   const press = TeamsPress.safeParse(activity.value)
   const identity = { kind: 'teams-bot', address: activity.from.aadObjectId ?? '' } as const
   if (press.success) {
-    const { text, withinId } = await desk.byButton(tx, { token: press.data.token, identity, answer: answerOf(press.data) })
-    return postReply(tx, context, activity, { subject: text, body: '', withinId })
+    const { text, pageId } = await desk.byButton(tx, { token: press.data.token, identity, answer: answerOf(press.data) })
+    return postReply(tx, context, activity, { subject: text, body: '' }, pageId)
   }
   // In a channel the bot receives only messages that mention it, and the mention is part of the text.
   const words = activity.text.replace(/<at>.*?<\/at>/gi, ' ').trim()
@@ -55,8 +55,8 @@ async function answer(tx: Tx, context: AppContext, desk: AnswerDesk, activity: T
     return postReply(tx, context, activity, { subject: 'Send “connect” to show pages in this channel. Use the buttons on a page to respond to it.', body: '' })
   const answered = await desk.byAddress(tx, identity, parseAnswer(words))
   if (answered === undefined) return postReply(tx, context, activity, connecting(context, activity))
-  const { text, withinId, isUnderstood } = answered
-  return postReply(tx, context, activity, { ...(isUnderstood ? { subject: text, body: '' } : { subject: 'Reply not recognized.', body: text }), withinId })
+  const { text, pageId, isUnderstood } = answered
+  return postReply(tx, context, activity, { ...(isUnderstood ? { subject: text, body: '' } : { subject: 'Reply not recognized.', body: text }) }, pageId)
 }
 
 function answerOf({ answer: kind, who, minutes }: TeamsPress): Answer {
@@ -78,14 +78,16 @@ async function isAnswered(context: AppContext, activity: TeamsActivity): Promise
   return found.length > 0
 }
 
-type Words = Pick<NewMessage, 'subject' | 'body' | 'link' | 'withinId'>
+type Words = Pick<NewMessage, 'subject' | 'body' | 'link'>
 
-async function postReply(tx: Tx, context: AppContext, activity: TeamsActivity, words: Words): Promise<void> {
+/** @param pageId the page that the words name */
+async function postReply(tx: Tx, context: AppContext, activity: TeamsActivity, words: Words, pageId: string | null = null): Promise<void> {
   const { serviceUrl, conversation, from } = activity
   const address = from.aadObjectId ?? from.id
   const identity: TeamsConversation = { serviceUrl, conversationId: conversation.id, isChannel: false, id: address, name: '' }
   const id = answerId(activity)
-  const message = { id, channel: 'teams-bot', address, purpose: 'page-answer', purposeId: id, secret: context.secrets.seal(JSON.stringify(identity)) } as const
+  const secret = context.secrets.seal(JSON.stringify(identity))
+  const message = { id, channel: 'teams-bot', address, purpose: 'page-answer', purposeId: pageId ?? id, secret } as const
   await context.messenger.postAll(tx, [{ ...message, ...words, subject: words.subject.slice(0, 500) }])
 }
 
