@@ -10,7 +10,7 @@ import { defineCounter } from '../kernel/telemetry.ts'
 import { type EventIntake, TooMuch } from './intake.ts'
 import { sourceSettings } from './source-settings.ts'
 import type { KnownSources, LogSourceRow } from './sources.ts'
-import { frames, parseSyslog } from './syslog.ts'
+import { frames, lineOf, parseSyslog } from './syslog.ts'
 import type { LogSourceParts } from './tables.ts'
 
 const flushMs = 200
@@ -183,8 +183,8 @@ export class SyslogListeners {
     for (const message of messages) {
       const text = withoutEnd(message.subarray(0, maxMessageBytes)).toString('utf8')
       if (text === '') continue
-      const { event, logsource } = parseSyslog(text, receivedAt)
-      this.#hold(source, logsource, JSON.stringify(event))
+      const { line, logsource } = lineOf(text, line => parseSyslog(line, receivedAt))
+      this.#hold(source, logsource, line)
     }
     return true
   }

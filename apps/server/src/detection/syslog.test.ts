@@ -13,7 +13,7 @@ import { layWire, type Wire } from '../../test/wire.ts'
 import { buildWorld, test } from '../../test/world.ts'
 import { parseAuditd } from './auditd.ts'
 import { otlpLines } from './otlp.ts'
-import { frames, parseSyslog } from './syslog.ts'
+import { frames, lineOf, parseSyslog } from './syslog.ts'
 
 const now = '2026-11-24T08:00:00.000Z'
 const read = (text: string, at = now) => parseSyslog(text, at)
@@ -180,6 +180,14 @@ describe('what strangers send', () => {
       })
     expect(read('<13>Foo 99 99:99:99 h app: it happened').event).not.toHaveProperty('@timestamp')
     expect(read('<13>0000-01-01T00:00:00Z h app: it happened').event).toMatchObject({ 'host.name': 'h', message: 'it happened' })
+  })
+
+  plainTest('a line at which a parser fails is kept as it is, to become a dead letter', () => {
+    const failing = () => {
+      throw new RangeError('Invalid time value')
+    }
+    expect(lineOf('a\nb', failing)).toEqual({ line: 'a b', logsource: {} })
+    expect(lineOf('a', text => read(text))).toEqual({ line: '{"message":"a"}', logsource: { product: 'linux', service: 'syslog' } })
   })
 
   plainTest('programs and fields may be called as what every object has', () => {

@@ -55,6 +55,20 @@ const maxHeaderLength = 8_192
 /** The time that a text says; none where it says none, or one that no event has. */
 const timeOf = (text: string): Instant | undefined => instantAt(Date.parse(text))
 
+/**
+ * Reads a line of a stranger. Where that fails, the line stays as it is: it is no JSON object then, and becomes a dead letter when it is matched. No line
+ * stops those behind it.
+ * @returns the event as JSON, or the line
+ */
+export function lineOf(text: string, read: (text: string) => SyslogEvent): { line: string; logsource: LogSourceParts } {
+  try {
+    const { event, logsource } = read(text)
+    return { line: JSON.stringify(event), logsource }
+  } catch {
+    return { line: text.replaceAll('\n', ' '), logsource: {} }
+  }
+}
+
 /** `1 TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA MSG` */
 function rfc5424(text: string): Record<string, unknown> | undefined {
   const match = /^1 (\S+) (\S+) (\S+) (\S+) (\S+) /.exec(text.slice(0, maxHeaderLength))
