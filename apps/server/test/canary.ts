@@ -39,10 +39,10 @@ export async function fillRestricted(world: World): Promise<Canaries> {
   const security = await world.team({ tiers: 2 })
   await world.service('billing', security.team)
   const customer = await world.customer('Globex')
-  await database.transaction(async tx => {
-    await tx.db.execute(sql`update numbers set last = ${firstNumber.incidents - 1} where kind = 'incidents'`)
-    await tx.db.execute(sql`select setval(pg_get_serial_sequence('alerts', 'number'), ${firstNumber.alerts - 1})`)
-  })
+  await world.asOwner(
+    `update numbers set last = ${firstNumber.incidents - 1} where kind = 'incidents'`,
+    `select setval(pg_get_serial_sequence('alerts', 'number'), ${firstNumber.alerts - 1})`,
+  )
   const alert = await world.alert({ title: `${canary} alert`, description: canary, severity: 'critical', service: 'billing', labels: { host: canary } })
   const mail = security.primary.expectPage(new RegExp(canary))
   await world.client()('declineByLink', { body: { token: linkIn(mail, '/a/'), to: null } })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { sessionCookie } from './access.ts'
 import { Problem, problemKinds } from './problem.ts'
-import type { Route } from './route.ts'
+import { maxBodyBytes, type Route } from './route.ts'
 import { type RouteName, routes } from './routes.ts'
 
 type Json = Record<string, unknown>
@@ -56,7 +56,13 @@ function operation(name: RouteName, route: Route, schemas: Json): Json {
     description: accessSentence(route),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(route.body
-      ? { requestBody: { required: true, content: { [route.consumes ?? 'application/json']: { schema: jsonSchema(route.body, 'input', schemas) } } } }
+      ? {
+          requestBody: {
+            ...(route.consumes ? {} : { description: `At most ${maxBodyBytes(route) / 1_024} KiB.` }),
+            required: true,
+            content: { [route.consumes ?? 'application/json']: { schema: jsonSchema(route.body, 'input', schemas) } },
+          },
+        }
       : {}),
     responses: {
       [status]: { description: 'Done', ...(content ? { content } : {}) },

@@ -68,6 +68,14 @@ export interface Route<Params extends Shape = Shape, Query extends Shape = Shape
   readonly perMinute?: number
 }
 
+/** The largest JSON body of a route that is open to everybody, and of the others. */
+const bodyLimits = { open: 65_536, other: 4 * 1_048_576 } as const
+
+/** Bytes that the JSON body of a route may have. What other software sends at the address of its key may be as large as what a caller with a role sends. */
+export function maxBodyBytes({ access, isFromOtherSoftware }: Route): number {
+  return access.kind === 'public' && isFromOtherSoftware !== true ? bodyLimits.open : bodyLimits.other
+}
+
 /** What a form may carry. */
 export const uploadLimits = { fileBytes: 20 * 1_048_576, files: 5 } as const
 

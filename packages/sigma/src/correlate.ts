@@ -195,8 +195,10 @@ class Watch {
   #valuesOf(fields: readonly string[], rule: number, event: EventView): string[] | undefined {
     const found: string[] = []
     for (const field of fields) {
-      const alias = this.correlation.aliases[field]
-      const actual = alias === undefined ? field : (alias[this.#names[rule] ?? ''] ?? field)
+      const { aliases } = this.correlation
+      const alias = Object.hasOwn(aliases, field) ? aliases[field] : undefined
+      const name = this.#names[rule] ?? ''
+      const actual = alias !== undefined && Object.hasOwn(alias, name) ? (alias[name] ?? field) : field
       const [text] = event.field(actual).texts
       if (text === undefined) return undefined
       found.push(text)

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { type Assignment, ChunkMatcher, type ChunkResult, type DetectorData } from './detector.ts'
+import { type Assignment, ChunkMatcher, type DetectorData } from './detector.ts'
 import { Engine } from './engine.ts'
 import { IndicatorSet } from './indicators/set.ts'
 import type { LogSource } from './rule.ts'
@@ -11,13 +11,9 @@ if (engine === undefined) throw new TypeError('the engine was saved by another v
 const matcher = new ChunkMatcher(engine, indicators === undefined ? undefined : new IndicatorSet(indicators))
 matcher.isLean = isLean
 parentPort?.on('message', ({ assignment, logsource }: { assignment: Assignment; logsource: LogSource | undefined }) => {
-  let reply: { result: ChunkResult } | { failure: string }
-  try {
-    reply = { result: 'chunk' in assignment ? matcher.match(assignment.chunk, logsource) : matcher.matchRange(assignment.range, logsource) }
-  } catch (error) {
-    reply = { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }
-  }
+  // What throws ends the thread: a matcher that was left in the middle of a chunk must not go on.
+  const result = 'chunk' in assignment ? matcher.match(assignment.chunk, logsource) : matcher.matchRange(assignment.range, logsource)
   // The memory goes back, to be used again.
-  if ('chunk' in assignment) parentPort?.postMessage({ ...reply, chunk: assignment.chunk }, [assignment.chunk.buffer])
-  else parentPort?.postMessage(reply)
+  if ('chunk' in assignment) parentPort?.postMessage({ result, chunk: assignment.chunk }, [assignment.chunk.buffer])
+  else parentPort?.postMessage({ result })
 })

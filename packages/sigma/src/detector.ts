@@ -130,8 +130,7 @@ interface Waiting {
 export type Assignment = { readonly chunk: Uint8Array<ArrayBuffer> } | { readonly range: FileRange }
 
 interface Reply {
-  readonly result?: ChunkResult
-  readonly failure?: string
+  readonly result: ChunkResult
   readonly chunk?: Uint8Array<ArrayBuffer>
 }
 
@@ -195,8 +194,7 @@ class MatcherThread {
       const job = this.#sent.shift()
       this.#watch()
       this.#failures = 0
-      if (reply.result !== undefined) job?.resolve(reply.result)
-      else job?.reject(new Error(reply.failure ?? 'the worker returned no result'))
+      job?.resolve(reply.result)
     })
     worker.on('error', error => {
       failure = error instanceof Error ? error : new Error(String(error))

@@ -1,6 +1,6 @@
 import { type Evaluator, prepare } from './evaluate.ts'
 import { EventView, type FieldMapping } from './event.ts'
-import { atomsOf, renameFields } from './expression.ts'
+import { atomsOf, nameIn, renameFields } from './expression.ts'
 import { buildImage, type Image, logSourceKey } from './index/image.ts'
 import { indicated, inputSize, invalid, Scanner, scannerHashes, slow, sure } from './index/scanner.ts'
 import type { FoundIndicator, IndicatorSet } from './indicators/set.ts'
@@ -162,17 +162,17 @@ export class Engine {
 }
 
 const evaluatorOf = (rule: Rule, fields: Readonly<Record<string, string>>): Evaluator =>
-  prepare(Object.keys(fields).length === 0 ? rule.expression : renameFields(rule.expression, field => fields[field] ?? field))
+  prepare(Object.keys(fields).length === 0 ? rule.expression : renameFields(rule.expression, field => nameIn(fields, field)))
 
 function fieldsOf(rule: Rule, names: Readonly<Record<string, string>>, event: EventView): Match['fields'] {
-  const found: Record<string, string | readonly string[]> = {}
+  const found = new Map<string, string | readonly string[]>()
   for (const { field } of atomsOf(rule.expression)) {
-    if (field === undefined || Object.hasOwn(found, field)) continue
-    const { texts } = event.field(names[field] ?? field)
+    if (field === undefined || found.has(field)) continue
+    const { texts } = event.field(nameIn(names, field))
     const [only] = texts
-    if (only !== undefined) found[field] = texts.length === 1 ? only : texts
+    if (only !== undefined) found.set(field, texts.length === 1 ? only : texts)
   }
-  return found
+  return Object.fromEntries(found)
 }
 
 /** Bytes scanned at once: more would not stay in the caches of a core. */

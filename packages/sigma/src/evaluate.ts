@@ -73,7 +73,7 @@ function textTest(test: TextTest): (text: string) => boolean {
   }
 }
 
-const numberOf = (text: string): number | undefined => (/^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i.test(text) ? Number(text) : undefined)
+const numberOf = (text: string): number | undefined => (/^\s*[-+]?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?\s*$/i.test(text) ? Number(text) : undefined)
 
 function compares(number: number, comparison: Comparison, bound: number): boolean {
   if (comparison === 'lt') return number < bound

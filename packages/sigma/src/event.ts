@@ -16,6 +16,10 @@ export interface FieldValue {
 
 const absent: FieldValue = { exists: false, texts: [], isNull: true, isExact: true }
 const maxDepth = 100
+/** Keys of one event, at every depth. Real ones have some hundred. */
+const maxKeys = 20_000
+/** A key takes so many characters at least: `"":0,` */
+const keyLength = 5
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -33,10 +37,11 @@ export class EventView {
   readonly #folded = new Map<string, readonly string[]>()
   #everything: { texts: readonly string[]; folded: readonly string[] } | undefined
 
-  /** @throws SyntaxError, or TypeError for JSON that is not an object */
+  /** @throws SyntaxError, TypeError for JSON that is not an object, or RangeError for one with too many keys */
   constructor(text: string, mapping: FieldMapping = {}) {
     const event: unknown = JSON.parse(text)
     if (!isObject(event)) throw new TypeError('an event must be a JSON object')
+    if (text.length > maxKeys * keyLength && countKeys(event) > maxKeys) throw new RangeError(`an event may have at most ${maxKeys.toLocaleString('en')} keys`)
     this.text = text
     this.#event = event
     this.#mapping = mapping
@@ -111,7 +116,8 @@ export class EventView {
 export function parseTime(text: string): number | undefined {
   if (/^\d+(\.\d+)?$/.test(text)) {
     let at = Number(text)
-    if (at < 1e8) return undefined
+    // More than nanoseconds have until the year 5138 is no time; what a number cannot hold would never become smaller.
+    if (at < 1e8 || at > 1e20) return undefined
     if (at < 1e11) at *= 1_000
     while (at > 1e14) at /= 1_000
     return Math.trunc(at)
@@ -165,10 +171,31 @@ function reach(value: unknown, path: string, found: unknown[], depth: number): v
   if (key !== undefined) reach(value[key], rest, found, depth + 1)
 }
 
+/** Keys with blanks of an object, by their names without; undefined where it has none. Each object is looked through once, however many names are asked for. */
+const stripped = new WeakMap<Json, ReadonlyMap<string, string> | undefined>()
+
 function keyOf(object: Json, name: string): string | undefined {
   if (Object.hasOwn(object, name)) return name
-  for (const key in object) if (key.includes(' ') && key.replaceAll(' ', '') === name && Object.hasOwn(object, key)) return key
-  return undefined
+  if (!stripped.has(object)) stripped.set(object, strippedKeys(object))
+  return stripped.get(object)?.get(name)
+}
+
+function strippedKeys(object: Json): ReadonlyMap<string, string> | undefined {
+  const blank = Object.keys(object).filter(key => key.includes(' '))
+  if (blank.length === 0) return undefined
+  // The first of two that are the same without blanks counts.
+  return new Map(blank.toReversed().map(key => [key.replaceAll(' ', ''), key]))
+}
+
+function countKeys(event: Json): number {
+  let count = 0
+  const left: unknown[] = [event]
+  for (let value = left.pop(); value !== undefined && count <= maxKeys; value = left.pop()) {
+    if (typeof value !== 'object' || value === null) continue
+    if (!Array.isArray(value)) count += Object.keys(value).length
+    for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) left.push(inner)
+  }
+  return count
 }
 
 /** Adds the scalars of a value. @returns false where one is an integer too large for a number */

@@ -2,7 +2,7 @@ import { parseCondition } from './condition.ts'
 import { type Placeholders, parseIdentifier, parseItem, resolve, within } from './detection.ts'
 import { prepare } from './evaluate.ts'
 import type { EventView } from './event.ts'
-import { type Expression, renameFields } from './expression.ts'
+import { type Expression, nameIn, renameFields } from './expression.ts'
 import { RuleProblem } from './problem.ts'
 
 /** One `field|modifiers: values` of a rule, and what the event has. */
@@ -42,12 +42,12 @@ export function explain(
   placeholders: Placeholders = {},
 ): Explanation {
   const { condition, ...sections } = detection
-  const renamed = (expression: Expression) => renameFields(expression, field => fields[field] ?? field)
+  const renamed = (expression: Expression) => renameFields(expression, field => nameIn(fields, field))
   const isMet = (expression: Expression) => prepare(renamed(expression))(event)
   const parsed = new Map(Object.entries(sections).map(([name, value]) => [name, within([name], () => parseIdentifier(value, placeholders, 0))]))
   const item = (key: string, value: unknown): ItemVerdict => {
     const [field = ''] = key.split('|')
-    const { exists, texts } = event.field(fields[field] ?? field)
+    const { exists, texts } = event.field(nameIn(fields, field))
     return {
       key,
       wanted: (Array.isArray(value) ? value : [value]).map(String),

@@ -56,3 +56,6 @@ export function renameFields(expression: Expression, rename: (field: string) => 
     },
   }
 }
+
+/** The name that a field has where fields are renamed: its own unless it is named there. A field may be called as what every object has, such as `constructor`. */
+export const nameIn = (names: Readonly<Record<string, string>>, field: string): string => (Object.hasOwn(names, field) ? (names[field] ?? field) : field)

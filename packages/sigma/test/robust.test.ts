@@ -132,3 +132,54 @@ test(
   },
   60_000 * patience,
 )
+
+const objectMembers = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueOf']
+
+test('fields may be called as what every object has', () => {
+  for (const name of objectMembers) {
+    const engine = Engine.compile(
+      readRules([
+        {
+          name: 'r.yml',
+          text: `title: T\nid: r1\nlogsource: {}\ndetection:\n  a:\n    "${name}": evil\n  condition: a\nlevel: low\n`,
+        },
+      ]),
+    )
+    expect(engine.refused, name).toEqual([])
+    const matcher = new ChunkMatcher(engine)
+    const event = `{"${name}":"evil","b":"evil"}`
+    const { matches, invalid } = matcher.match(Buffer.from(`${event}\n{"b":"evil"}\n{}\n`))
+    expect(invalid).toEqual([])
+    expect(matches.map(({ line, fields }) => [line, Object.entries(fields)])).toEqual([[0, [[name, 'evil']]]])
+    expect(engine.matchAll(new EventView('{"b":"evil"}'))).toEqual([])
+  }
+})
+
+test('an event with many keys takes time in proportion to them, and one with too many is set aside with the reason', () => {
+  const event = (keys: number) => `{${Array.from({ length: keys }, (_, n) => `"k ${n}":${n}`).join(',')},"F O":"evil"}`
+  const many = event(15_000)
+  const since = performance.now()
+  const view = new EventView(many)
+  for (let n = 0; n < 2_000; n += 1) view.field(`field${n}`)
+  expect(view.field('FO').texts).toEqual(['evil'])
+  expect(performance.now() - since).toBeLessThan(500 * patience)
+  const engine = Engine.compile(
+    readRules([{ name: 'r.yml', text: 'title: T\nid: r1\nlogsource: {}\ndetection:\n  a:\n    FO: evil\n  condition: a\nlevel: low\n' }]),
+  )
+  const { matches, invalid } = new ChunkMatcher(engine).match(Buffer.from(`{"FO":"evil"}\n${event(300_000)}\n{"FO":"evil"}\n`))
+  expect(matches.map(({ line }) => line)).toEqual([0, 2])
+  expect(invalid.map(({ line, reason }) => [line, reason.replace(/ \(only.*/, '')])).toEqual([[1, 'an event may have at most 20,000 keys']])
+})
+
+test('times and numbers of any length take no time', () => {
+  const digits = '9'.repeat(400_000)
+  const rule = 'title: T\nid: r1\nlogsource: {}\ndetection:\n  a:\n    n|gt: 5\n  condition: a\nlevel: low\n'
+  const engine = Engine.compile(readRules([{ name: 'r.yml', text: rule }]))
+  const since = performance.now()
+  for (const text of [`{"@timestamp":"${digits}","n":6}`, `{"@timestamp":${digits},"n":6}`, `{"n":"${digits}x"}`]) {
+    const view = new EventView(text)
+    expect(view.time()).toBeUndefined()
+    engine.matchAll(view)
+  }
+  expect(performance.now() - since).toBeLessThan(500 * patience)
+})

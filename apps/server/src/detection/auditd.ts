@@ -1,6 +1,9 @@
+import { instantAt } from '../kernel/clock.ts'
+
 /** `type=SYSCALL msg=audit(1364481363.243:24287): arch=c000003e syscall=2 …`, as auditd writes its log. */
 const head = /^(?:node=(\S+) )?type=(\S+) msg=audit\((\d+)\.(\d{3}):(\d+)\):\s*(.*)$/s
-const pair = /([\w-]+)=("[^"]*"|'[^']*'|\S*)/g
+/** A name begins at the start of a word only: each is read once. */
+const pair = /(?<![\w-])([\w-]{1,256})=("[^"]*"|'[^']*'|\S*)/g
 /** Fields that auditd writes in hexadecimal when they have blanks or quotes in them. */
 const encoded = /^(?:a\d+|proctitle|exe|comm|name|cwd|cmd|path|data)$/
 
@@ -9,18 +12,19 @@ export function parseAuditd(line: string): Readonly<Record<string, string>> | un
   const match = head.exec(line)
   if (match === null) return undefined
   const [, node, type = '', seconds = '', milliseconds = '', serial = '', rest = ''] = match
-  const fields: Record<string, string> = {}
+  const fields = new Map<string, string>()
   const read = (text: string) => {
     for (const [, key = '', value = ''] of text.matchAll(pair)) {
       // Records of sessions put the words of the program between quotes.
       if (key === 'msg' && value.startsWith("'")) read(value.slice(1, -1))
-      else fields[key] = textOf(type, key, value)
+      else fields.set(key, textOf(type, key, value))
     }
   }
   read(rest)
+  const at = instantAt(Number(seconds) * 1_000 + Number(milliseconds))
   return {
-    ...fields,
-    '@timestamp': new Date(Number(seconds) * 1_000 + Number(milliseconds)).toISOString(),
+    ...Object.fromEntries(fields),
+    ...(at === undefined ? {} : { '@timestamp': at }),
     type,
     'auditd.sequence': serial,
     ...(node === undefined ? {} : { 'host.name': node }),

@@ -50,3 +50,33 @@ test('a batch that another detector has taken while this one matched it is that 
   await detector.settle()
   expect(await alerts(), 'it goes on with what comes next').toHaveLength(1)
 })
+
+test('of a batch with an event that fails only that event is set aside, and administrators are paged', async ({ world }) => {
+  const lead = await world.person('lead')
+  const administrator = await world.person('administrator')
+  await lead.call('createDetectionRule', { body: { text: rule } })
+  const { url } = await lead.call('createLogSource', { body: { name: 'Source' } })
+  await world.settle()
+  const { detector, intake } = world.server.detection
+  await detector.settle()
+  const { database } = world.server.context
+  // A database that refuses one event stands for whatever else may fail at it.
+  await database.reader().db.execute(sql`
+    create function refuse_poison() returns trigger language plpgsql as $$ begin
+      if new.event like '%poison%' then raise exception 'this event is poison'; end if;
+      return new; end $$`)
+  await database.reader().db.execute(sql`create trigger poison before insert on detection_matches for each row execute function refuse_poison()`)
+  const lines = Array.from({ length: 50 }, (_, n) => JSON.stringify({ F: 'evil', host: n === 33 ? 'poison' : `h${n}` }))
+  expect((await fetch(`${world.origin}${new URL(url).pathname}/events`, { method: 'POST', body: `${lines.join('\n')}\n` })).status).toBe(202)
+  await until(() => (intake.waiting.batches === 0 ? true : undefined), 'all batches are matched', 30_000)
+  await detector.settle()
+  await world.settle()
+  const { items } = await lead.call('alerts', { query: { view: 'all', limit: 100 } })
+  expect(items).toHaveLength(49)
+  expect(items.every(({ count }) => count === 1)).toBe(true)
+  const letters = (await lead.call('deadLetters', {})).items
+  expect(letters.map(({ text }) => text)).toEqual([lines[33]])
+  expect(letters[0]?.reason).toContain('the batch could not be matched')
+  const { items: pages } = await administrator.call('pages', { query: {} })
+  expect(pages.map(({ title }) => title)).toContain('Log events could not be matched')
+})

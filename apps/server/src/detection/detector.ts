@@ -1,5 +1,5 @@
 import { promisify } from 'node:util'
-import { zstdDecompress } from 'node:zlib'
+import { zstdCompress, zstdDecompress } from 'node:zlib'
 import { type ChunkResult, Correlating, compileApart, Engine, type FieldMapping, type FoundMatch, levels, MatcherPool } from '@tocsin/sigma'
 import { asc, eq, inArray, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
@@ -23,12 +23,16 @@ import { syslogSources } from './syslog.ts'
 import { correlationStates, deadLetters, detectionMatches, eventBatches, type LogSourceParts, logSources } from './tables.ts'
 
 const decompress = promisify(zstdDecompress)
+const compress = promisify(zstdCompress)
 
 /** Batches matched together, in one transaction. */
 const batchesAtOnce = 16
 const bytesAtOnce = 32 * 1_048_576
 /** A batch that fails this often is set aside: it must not hold up the others. */
 const maxAttempts = 3
+/** Batches that are split within an hour to find the event that fails; beyond it they are set aside whole. */
+const maxSplits = 1_000
+const splitWindowMs = 3_600_000
 const findingsAtOnce = 1_000
 const keptMatches = 20
 /** Dead letters of one line each that a batch may make; what is more shares letters. */
@@ -103,6 +107,7 @@ export class Detector {
   /** Threads that ended by themselves since this server has started, and when the last one did (ms since 1970). */
   readonly deaths = { count: 0, at: 0 }
   #armFailures = 0
+  #splits = { since: 0, count: 0 }
 
   /** Since this server has started. */
   readonly counts = { events: 0, invalid: 0, matches: 0 }
@@ -296,7 +301,11 @@ export class Detector {
         .where(eq(eventBatches.id, batch.id))
       throw error
     }
-    const lines = (await decompress(batch.body)).toString('utf8').split('\n')
+    const lines = (await decompress(batch.body))
+      .toString('utf8')
+      .split('\n')
+      .filter(line => line.trim() !== '')
+    if (lines.length > 1 && this.#maySplit()) return this.#split(batch, lines)
     await database.transaction(async tx => {
       const reason = `the batch could not be matched: ${sentenceOf(error)}`
       await keepDeadLetters(
@@ -305,8 +314,35 @@ export class Detector {
         inPieces(lines).map(text => ({ text, reason })),
       )
       await tx.db.delete(eventBatches).where(eq(eventBatches.id, batch.id))
+      await this.#context.alarms.raise(tx, {
+        key: 'detection-set-aside',
+        title: 'Log events could not be matched',
+        summary: `${lines.length === 1 ? 'An event' : `${lines.length.toLocaleString('en')} events`} failed in each attempt and became dead letters, so detection rules have not seen them: ${sentenceOf(error)}. Look at the dead letters under Detection; the server's log has the details.`,
+      })
     })
     this.#intake.done(batch.sizeBytes)
+  }
+
+  /** Splitting costs a transaction each time: whoever sends nothing but events that fail must not make it go on for ever. */
+  #maySplit(): boolean {
+    const now = Date.now()
+    if (now - this.#splits.since > splitWindowMs) this.#splits = { since: now, count: 0 }
+    this.#splits.count += 1
+    return this.#splits.count <= maxSplits
+  }
+
+  /** Puts two halves in the place of a batch that fails, each tried once: so the event that fails is found, and the others are matched. */
+  async #split(batch: Batch, lines: readonly string[]): Promise<void> {
+    const middle = lines.length >> 1
+    const halves = [lines.slice(0, middle), lines.slice(middle)].map(half => Buffer.from(`${half.join('\n')}\n`))
+    const rows = await Promise.all(halves.map(async half => ({ sizeBytes: half.length, body: await compress(half) })))
+    const { sourceId, receivedAt, logsource } = batch
+    const isMine = await this.#context.database.transaction(async tx => {
+      const taken = await tx.db.delete(eventBatches).where(eq(eventBatches.id, batch.id)).returning({ id: eventBatches.id })
+      if (taken.length > 0) await tx.db.insert(eventBatches).values(rows.map(row => ({ ...row, sourceId, receivedAt, logsource, attempts: maxAttempts - 1 })))
+      return taken.length > 0
+    })
+    if (isMine) this.#intake.divided()
   }
 
   async #match(batches: readonly Batch[]): Promise<void> {

@@ -99,6 +99,20 @@ describe('followed files', () => {
     )
   })
 
+  test('a line with an impossible time stops nothing behind it', async ({ world }) => {
+    await rm(logs, { recursive: true, force: true })
+    await mkdir(logs, { recursive: true })
+    const lead = await world.person('lead')
+    await lead.call('createDetectionRule', { body: { text: everything } })
+    const app = join(logs, 'app.log')
+    await writeFile(app, `type=X msg=audit(99999999999999999.000:1): n=1 hostname=n1\n${line(2)}0000-01-01T00:00:00Z h app: x\n${line(3)}`)
+    await follow(world, lead, [app])
+    expect(Object.values(await seen(world, lead))).toEqual([1, 1, 1])
+    expect(await lead.call('logSources')).toMatchObject([{ events: 4, problem: null }])
+    await appendFile(app, line(4))
+    expect(await seen(world, lead)).toMatchObject({ n4: 1 })
+  })
+
   test('lines of sshd and of auditd are read for what they are', async ({ world }) => {
     await rm(logs, { recursive: true, force: true })
     await mkdir(logs, { recursive: true })

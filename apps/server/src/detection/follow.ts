@@ -10,7 +10,7 @@ import { parseAuditd } from './auditd.ts'
 import type { EventIntake } from './intake.ts'
 import { sourceSettings } from './source-settings.ts'
 import type { LogSourceRow } from './sources.ts'
-import { parseSyslog } from './syslog.ts'
+import { lineOf, parseSyslog, type SyslogEvent } from './syslog.ts'
 import { followedFiles, type LogSourceParts, logSources } from './tables.ts'
 
 const pollMs = 500
@@ -296,20 +296,20 @@ function wildcard(name: string): (candidate: string) => boolean {
 /** Lines of a file as events: JSON as it stands, auditd's records, syslog; anything else is a message. By what they are. */
 function eventsOf(bytes: Buffer, path: string, readAt: string): { lines: Buffer; logsource: LogSourceParts }[] {
   const groups = new Map<string, { logsource: LogSourceParts; lines: string[] }>()
-  for (const line of bytes.toString('utf8').split('\n')) {
-    const text = line.replace(/\r$/, '')
+  for (const row of bytes.toString('utf8').split('\n')) {
+    const text = row.replace(/\r$/, '')
     if (text.trim() === '') continue
-    const { event, logsource } = eventOf(text, readAt)
+    const { line, logsource } = /^\s*\{/.test(text) ? { line: text, logsource: {} } : lineOf(text, one => eventOf(one, path, readAt))
     const key = JSON.stringify(logsource)
     const group = groups.get(key) ?? { logsource, lines: [] }
     groups.set(key, group)
-    group.lines.push(typeof event === 'string' ? event : JSON.stringify({ ...event, 'log.file.path': path }))
+    group.lines.push(line)
   }
   return [...groups.values()].map(({ logsource, lines }) => ({ logsource, lines: Buffer.from(`${lines.join('\n')}\n`) }))
 }
 
-function eventOf(text: string, readAt: string): { event: string | Readonly<Record<string, unknown>>; logsource: LogSourceParts } {
-  if (/^\s*\{/.test(text)) return { event: text, logsource: {} }
+function eventOf(text: string, path: string, readAt: string): SyslogEvent {
   const record = parseAuditd(text)
-  return record === undefined ? parseSyslog(text, readAt) : { event: record, logsource: { product: 'linux', service: 'auditd' } }
+  const { event, logsource } = record === undefined ? parseSyslog(text, readAt) : { event: record, logsource: { product: 'linux', service: 'auditd' } }
+  return { event: { ...event, 'log.file.path': path }, logsource }
 }

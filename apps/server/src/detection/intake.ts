@@ -124,6 +124,11 @@ export class EventIntake {
     this.#waitingBatches += batches
   }
 
+  /** A batch has become two. */
+  divided(): void {
+    this.#count(0, 1)
+  }
+
   /** A batch has been matched. */
   done(bytes: number): void {
     this.#count(-bytes, -1)

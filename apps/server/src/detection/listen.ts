@@ -10,13 +10,18 @@ import { defineCounter } from '../kernel/telemetry.ts'
 import { type EventIntake, TooMuch } from './intake.ts'
 import { sourceSettings } from './source-settings.ts'
 import type { KnownSources, LogSourceRow } from './sources.ts'
-import { frames, parseSyslog } from './syslog.ts'
+import { frames, lineOf, parseSyslog } from './syslog.ts'
 import type { LogSourceParts } from './tables.ts'
 
 const flushMs = 200
 const flushBytes = 512 * 1_024
 const maxMessageBytes = 256 * 1_024
 const maxConnections = 1_000
+/** Of one address: a sender needs one, a relay some. */
+const maxConnectionsOfAddress = 50
+/** A connection that says nothing is ended; one that has not sent a whole message yet sooner. */
+const idleMs = 600_000
+const firstMessageMs = 30_000
 const retryMs = 500
 /** What is received and not yet stored. Beyond it TCP is not read on, and a datagram, which cannot be told to wait, is lost and counted. */
 const maxHeldBytes = 32 * 1_048_576
@@ -54,7 +59,7 @@ export class SyslogListeners {
   /** Set while what was read cannot be stored: the next attempt. */
   #retry: Promise<void> | undefined
   #heldBytes = 0
-  readonly #takes = new Set<Promise<void>>()
+  readonly #takes = new Set<Promise<boolean>>()
   #isStopped = false
   /** Ports that are listened on, for tests, which leave the choice to the system. */
   readonly ports: { udp?: number; tcp?: number; tls?: number } = {}
@@ -127,10 +132,12 @@ export class SyslogListeners {
   }
 
   #serve(socket: Socket): void {
+    const from = socket.remoteAddress ?? ''
+    const others = [...this.#connections].filter(({ remoteAddress }) => remoteAddress === from)
+    if (others.length >= maxConnectionsOfAddress) return void socket.destroy()
     this.#connections.add(socket)
     let held: Buffer = Buffer.alloc(0)
-    const from = socket.remoteAddress ?? ''
-    socket.setTimeout(600_000, () => socket.destroy())
+    socket.setTimeout(firstMessageMs, () => socket.destroy())
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
       this.#connections.delete(socket)
@@ -141,9 +148,10 @@ export class SyslogListeners {
       const { messages, rest } = frames(Buffer.concat([held, chunk]))
       held = rest.length > maxMessageBytes ? Buffer.alloc(0) : rest
       socket.pause()
+      if (messages.length > 0) socket.setTimeout(idleMs)
       const isTooLong = rest.length > maxMessageBytes
       this.#take(isTooLong ? [...messages, rest] : messages, from)
-        .then(() => this.#room())
+        .then(isKnown => (isKnown ? this.#room() : void socket.destroy()))
         .finally(() => socket.resume())
     })
   }
@@ -153,27 +161,32 @@ export class SyslogListeners {
     while ((this.#intake.isFull || this.#heldBytes > maxHeldBytes) && !this.#isStopped) await sleep(retryMs)
   }
 
-  #take(messages: readonly Buffer[], address: string): Promise<void> {
+  /** @returns false for an address that is no source's */
+  #take(messages: readonly Buffer[], address: string): Promise<boolean> {
     const take = this.#read(messages, address).finally(() => this.#takes.delete(take))
     this.#takes.add(take)
     return take
   }
 
-  async #read(messages: readonly Buffer[], address: string): Promise<void> {
+  async #read(messages: readonly Buffer[], address: string): Promise<boolean> {
     const bytes = messages.reduce((sum, { length }) => sum + length + messageBytes, 0)
     this.#heldBytes += bytes
     const source = await this.#sender(address)
     this.#heldBytes -= bytes
     // Who is not known is not listened to: anybody can send a datagram.
-    if (source === 'unknown') return
-    if (source === 'stopped') return this.#lose(messages.length)
+    if (source === 'unknown') return false
+    if (source === 'stopped') {
+      this.#lose(messages.length)
+      return true
+    }
     const receivedAt = this.#context.clock.now()
     for (const message of messages) {
-      const text = message.toString('utf8', 0, maxMessageBytes).replace(/[\r\n\0]+$/, '')
+      const text = withoutEnd(message.subarray(0, maxMessageBytes)).toString('utf8')
       if (text === '') continue
-      const { event, logsource } = parseSyslog(text, receivedAt)
-      this.#hold(source, logsource, JSON.stringify(event))
+      const { line, logsource } = lineOf(text, line => parseSyslog(line, receivedAt))
+      this.#hold(source, logsource, line)
     }
+    return true
   }
 
   /** The source of an address. While it cannot be looked up, the message waits. */
@@ -253,6 +266,13 @@ export class SyslogListeners {
     this.#lost.inc(messages)
     this.#context.log.error({ err: error, messages }, 'syslog messages were lost; tocsin_syslog_messages_lost_total counts them')
   }
+}
+
+/** A message without the newlines and NULs that end it, which a regular expression would look for from each of them anew. */
+function withoutEnd(message: Buffer): Buffer {
+  let end = message.length
+  while (end > 0 && [0, 10, 13].includes(message[end - 1] ?? 1)) end -= 1
+  return message.subarray(0, end)
 }
 
 function read(path: string | undefined, name: string): Buffer {

@@ -64,18 +64,24 @@ const maxDepth = 50
 
 function plain(value: AnyValue | undefined, depth = 0): unknown {
   if (value === undefined || value === null || depth > maxDepth) return null
-  if (value.stringValue !== undefined) return value.stringValue
-  if (value.boolValue !== undefined) return value.boolValue
+  if (value.stringValue !== undefined) return scalar(value.stringValue, 'stringValue')
+  if (value.boolValue !== undefined) return scalar(value.boolValue, 'boolValue')
   // 64 bits come as a text: a number keeps what it can hold exactly.
   if (value.intValue !== undefined) return Number.isSafeInteger(Number(value.intValue)) ? Number(value.intValue) : String(value.intValue)
-  if (value.doubleValue !== undefined) return value.doubleValue
-  if (value.arrayValue !== undefined) return (value.arrayValue.values ?? []).map(inner => plain(inner, depth + 1))
+  if (value.doubleValue !== undefined) return scalar(value.doubleValue, 'doubleValue')
+  if (value.arrayValue !== undefined) return listOf(value.arrayValue.values, 'arrayValue.values').map(inner => plain(inner, depth + 1))
   if (value.kvlistValue !== undefined) return fields(value.kvlistValue.values, depth + 1)
-  return value.bytesValue ?? null
+  return scalar(value.bytesValue, 'bytesValue') ?? null
+}
+
+/** @throws AppProblem invalid for what is not a single value, which could be nested at any depth */
+function scalar(value: unknown, name: string): unknown {
+  if (typeof value === 'object' && value !== null) throw invalid(name, 'must be a single value')
+  return value
 }
 
 const fields = (list: readonly KeyValue[] | undefined, depth = 0): Record<string, unknown> =>
-  Object.fromEntries((list ?? []).map(({ key, value }) => [key ?? '', plain(value, depth)]))
+  Object.fromEntries(listOf(list, 'attributes').map(({ key, value }) => [String(scalar(key, 'key') ?? ''), plain(value, depth)]))
 
 function lines(request: Request): Buffer {
   const out: string[] = []
@@ -99,7 +105,7 @@ function lines(request: Request): Buffer {
 }
 
 function listOf<T>(value: readonly T[] | undefined, path: string): readonly T[] {
-  if (value === undefined) return []
+  if (value === undefined || value === null) return []
   if (!Array.isArray(value) || value.some(item => typeof item !== 'object' || item === null)) throw invalid(path, 'must be a list of objects')
   return value
 }

@@ -112,3 +112,35 @@ describe('back-pressure', () => {
     await alerted(lead, 1)
   })
 })
+
+describe('a bulk request', () => {
+  test('has an answer as short as is asked for, and bounds that are said', async ({ world }) => {
+    const lead = await world.person('lead')
+    const url = await source(world, lead)
+    const bulk = (body: string | Buffer, query = '', headers: Record<string, string> = {}) =>
+      fetch(`${url}/elastic/_bulk${query}`, { method: 'POST', body, headers })
+    const two = '{"create":{"_id":"a"}}\n{"n":1}\n{"delete":{"_id":"b"}}\n'
+    const answers = async (filter: string) => (await bulk(two, `?filter_path=${encodeURIComponent(filter)}`)).json()
+    const whole = (await (await bulk(two)).json()) as { items: unknown[] }
+    expect(whole).toMatchObject({ took: 1, errors: false, items: [{ create: { _id: 'a', status: 201 } }, { delete: { _id: 'b', status: 404 } }] })
+    expect(await answers('errors')).toEqual({ errors: false })
+    expect(await answers('errors,items.*.error')).toEqual({ errors: false })
+    expect(await answers('took, items.create.st*s')).toEqual({ took: 1, items: [{ create: { status: 201 } }] })
+    expect(await answers('**.status')).toEqual({ items: [{ create: { status: 201 } }, { delete: { status: 404 } }] })
+    expect(await answers('items')).toEqual({ items: whole.items })
+    expect(await answers('nothing')).toEqual({})
+    for (const bad of ['-items', 'a.'.repeat(9), 'a,'.repeat(20)]) expect((await bulk(two, `?filter_path=${bad}`)).status, bad).toBe(400)
+
+    const actions = (count: number) => gzipSync('{"delete":{}}\n'.repeat(count))
+    const zip = { 'content-encoding': 'gzip' }
+    const most = await bulk(actions(50_000), '', zip)
+    expect([most.status, ((await most.json()) as { items: unknown[] }).items.length]).toEqual([200, 50_000])
+    const more = await bulk(actions(50_001), '', zip)
+    expect([more.status, await more.json()]).toMatchObject([
+      413,
+      { detail: 'A bulk request may have at most 50,000 actions. Nothing was stored. Send smaller batches.' },
+    ])
+    const bomb = await bulk(gzipSync(Buffer.alloc(200 * 1_048_576, 10)), '', zip)
+    expect([bomb.status, await bomb.json()]).toMatchObject([413, { detail: 'The decompressed events are larger than 32 MB. Send them in smaller batches.' }])
+  })
+})

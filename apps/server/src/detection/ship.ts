@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { gunzip, inflate } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -35,7 +36,12 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
       // Elasticsearch answers back-pressure item by item: shippers send those again that were refused.
       const isRefused = intake.isFull
       if (!isRefused) await intake.accept(source, lines)
-      return reply.headers(elastic).send({ took: 1, errors: isRefused, items: items.map(item => bulkItem(item, isRefused)) })
+      const { filter_path: filter } = request.query as { filter_path?: unknown }
+      const wanted = typeof filter === 'string' ? pathsOf(filter) : undefined
+      return reply
+        .headers(elastic)
+        .type('application/json')
+        .send(Readable.from(bulkAnswer(items, isRefused, wanted)))
     }
     // The last is the form with a type, which clients before Elasticsearch 8 use.
     for (const path of ['_bulk', ':index/_bulk', ':index/:type/_bulk'])
@@ -84,7 +90,14 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
 /** Lines that are no events and are kept to be fixed, of one request. */
 const maxOtherLines = 10_000
 const maxBodyBytes = 32 * 1_048_576
-const maxUnpackedBytes = 128 * 1_048_576
+const maxUnpackedBytes = 32 * 1_048_576
+/** Actions of one request of the bulk API. */
+const maxBulkItems = 50_000
+/** Items of an answer that are written at once. */
+const itemsAtOnce = 500
+/** Paths of an answer that a caller may ask for, and names in each. */
+const maxPaths = 20
+const maxNames = 8
 const unpackGzip = promisify(gunzip)
 const unpackDeflate = promisify(inflate)
 
@@ -166,7 +179,7 @@ interface BulkItem {
 
 /**
  * Reads a body of Elasticsearch's bulk API: an action, and for all but delete a document, a line each.
- * @throws AppProblem invalid, naming the line
+ * @throws AppProblem invalid, naming the line, or too-large
  */
 function readBulk(body: Buffer, index: string | undefined): { lines: Buffer; items: BulkItem[] } {
   const items: BulkItem[] = []
@@ -181,6 +194,11 @@ function readBulk(body: Buffer, index: string | undefined): { lines: Buffer; ite
     const [line, after] = next(at)
     at = after
     if (line.toString('latin1').trim() === '') continue
+    if (items.length === maxBulkItems)
+      throw new AppProblem(
+        'too-large',
+        `A bulk request may have at most ${maxBulkItems.toLocaleString('en')} actions. Nothing was stored. Send smaller batches.`,
+      )
     const [action = '', meta] = actionOf(line, number)
     items.push({ action, index: meta._index ?? index ?? 'logs', id: meta._id ?? null })
     if (action === 'delete') continue
@@ -204,6 +222,72 @@ function actionOf(line: Buffer, number: number): [string, { _index?: string; _id
   if (entry === undefined || rest.length > 0 || !['create', 'index', 'update', 'delete'].includes(entry[0])) throw problem()
   const meta = entry[1] as { _index?: unknown; _id?: unknown } | null
   return [entry[0], { ...(typeof meta?._index === 'string' ? { _index: meta._index } : {}), ...(typeof meta?._id === 'string' ? { _id: meta._id } : {}) }]
+}
+
+/** Paths of an answer: names, of which each may have wildcards. */
+type Paths = readonly (readonly string[])[]
+
+/** The paths of Elasticsearch's `filter_path`, such as `errors,items.*.error`. @throws AppProblem invalid */
+function pathsOf(filter: string): Paths {
+  const paths = filter.split(',', maxPaths + 1).map(path => path.trim().split('.', maxNames + 1))
+  if (paths.length > maxPaths || paths.some(names => names.length > maxNames))
+    throw invalid('filter_path', `must be at most ${maxPaths} paths of at most ${maxNames} names each`)
+  if (paths.some(([first = '']) => first.startsWith('-'))) throw invalid('filter_path', 'cannot exclude fields; name those that are wanted')
+  return paths.filter(([first]) => first !== '')
+}
+
+/** True where the name meets the pattern; `*` is any text. Each part is looked for once, from left to right. */
+function isNamed(name: string, pattern: string): boolean {
+  const [first = '', ...parts] = pattern.split('*')
+  const last = parts.pop()
+  if (last === undefined) return name === pattern
+  if (!name.startsWith(first)) return false
+  let at = first.length
+  for (const part of parts) {
+    const found = name.indexOf(part, at)
+    if (found < 0) return false
+    at = found + part.length
+  }
+  return name.length - last.length >= at && name.endsWith(last)
+}
+
+/** What of a value the paths want; undefined where they want nothing of it. `**` is any number of names. */
+function filtered(value: unknown, paths: Paths): unknown {
+  if (paths.some(path => path.every(name => name === '**'))) return value
+  if (typeof value !== 'object' || value === null) return undefined
+  const kept = Object.entries(value).flatMap(([name, inner]) => {
+    const rest = [...new Map(paths.flatMap(path => after(name, path)).map(path => [path.join('.'), path])).values()]
+    const part = rest.length === 0 ? undefined : filtered(inner, rest)
+    return part === undefined ? [] : [[name, part] as const]
+  })
+  return kept.length === 0 ? undefined : Object.fromEntries(kept)
+}
+
+/** What is left of a path behind a name. */
+function after(name: string, [first = '', ...rest]: readonly string[]): readonly (readonly string[])[] {
+  if (first !== '**') return isNamed(name, first) ? [rest] : []
+  return [['**', ...rest], ...after(name, rest)]
+}
+
+/** The answer of the bulk API, in pieces: for 50,000 items it is as large as what was sent. @param wanted paths that the caller asked for */
+function* bulkAnswer(items: readonly BulkItem[], isRefused: boolean, wanted: Paths | undefined): Generator<string> {
+  const head = { took: 1, errors: isRefused }
+  const said = wanted === undefined ? head : (filtered(head, wanted) ?? {})
+  const ofItem = wanted?.flatMap(path => after('items', path))
+  const start = JSON.stringify(said).slice(0, -1)
+  let count = 0
+  for (let from = 0; from < items.length && ofItem?.length !== 0; from += itemsAtOnce) {
+    const texts = items.slice(from, from + itemsAtOnce).flatMap(item => {
+      const whole = bulkItem(item, isRefused)
+      const kept = ofItem === undefined ? whole : filtered(whole, ofItem)
+      return kept === undefined ? [] : [JSON.stringify(kept)]
+    })
+    if (texts.length === 0) continue
+    yield `${count === 0 ? `${start}${start === '{' ? '' : ','}"items":[` : ','}${texts.join(',')}`
+    count += texts.length
+  }
+  if (count > 0) yield ']}'
+  else yield wanted === undefined ? `${start},"items":[]}` : `${start}}`
 }
 
 function bulkItem({ action, index, id }: BulkItem, isRefused: boolean): object {

@@ -11,7 +11,9 @@ import { until } from '../../test/alertmanager.ts'
 import { patience } from '../../test/patience.ts'
 import { layWire, type Wire } from '../../test/wire.ts'
 import { buildWorld, test } from '../../test/world.ts'
-import { frames, parseSyslog } from './syslog.ts'
+import { parseAuditd } from './auditd.ts'
+import { otlpLines } from './otlp.ts'
+import { frames, lineOf, parseSyslog } from './syslog.ts'
 
 const now = '2026-11-24T08:00:00.000Z'
 const read = (text: string, at = now) => parseSyslog(text, at)
@@ -116,6 +118,98 @@ const folder = mkdtempSync(join(tmpdir(), 'tocsin-syslog-'))
 const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
 execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost', '-days', '2', '-keyout', key, '-out', certificate], {
   stdio: 'ignore',
+})
+
+/** The fastest of some runs, in ms: a busy machine only makes them slower. */
+function fastest(work: () => unknown, runs = 5): number {
+  return Math.min(
+    ...Array.from({ length: runs }, () => {
+      const since = performance.now()
+      work()
+      return performance.now() - since
+    }),
+  )
+}
+
+describe('what strangers send', () => {
+  const header = '<13>1 2026-11-23T22:14:15Z h app - - '
+  const hostile: Readonly<Record<string, (length: number) => string>> = {
+    'brackets that open': length => `${header}${'['.repeat(length)} ] x`,
+    'elements that do not end': length => `${header}${'[a b="'.repeat(length / 6)}`,
+    'blanks in an element': length => `${header}[a${' '.repeat(length)}`,
+    'names without a value': length => `${header}[a${' b'.repeat(length / 2)}`,
+    'a value that does not end': length => `${header}[a b="${'\\"'.repeat(length / 2)}`,
+    'users of sudo': length => `<13>Nov 24 07:59:58 h sudo: a : ${'USER='.repeat(length / 5)}`,
+    'commands of sudo': length => `<13>Nov 24 07:59:58 h sudo: a : ${'USER=r ; COMMAND '.repeat(length / 17)}`,
+    'blanks before sudo': length => `<13>Nov 24 07:59:58 h sudo: ${' '.repeat(length)}`,
+    'words of sshd': length => `<13>Nov 24 07:59:58 h sshd[1]: Failed password for ${'invalid user '.repeat(length / 13)}`,
+    'CEF without a key': length => `CEF:0|a|b|c|d|e|5|${'a'.repeat(length)}`,
+    'CEF of bars and backslashes': length => `CEF:0|${'\\|'.repeat(length / 2)}`,
+    'one long word': length => 'x'.repeat(length),
+    'a long header': length => `<13>1 ${'a'.repeat(length)} h app - - - x`,
+  }
+
+  for (const [name, make] of Object.entries(hostile))
+    plainTest(`a message of syslog takes time in proportion to its length: ${name}`, () => {
+      // A megabyte is what a line of a followed file can be. One that took the square of its length would take minutes.
+      const [small, large] = [make(60_000), make(960_000)]
+      expect(fastest(() => read(small))).toBeLessThan(5 * patience)
+      expect(fastest(() => read(large), 2)).toBeLessThan(80 * patience)
+    })
+
+  plainTest('records of auditd take time in proportion to their length', () => {
+    const head = 'type=X msg=audit(1364481363.243:24287): '
+    for (const part of ['a', 'a-', 'a="', "msg='", ' ', '=', 'a=b '])
+      expect(
+        fastest(() => parseAuditd(head + part.repeat(960_000 / part.length)), 2),
+        part,
+      ).toBeLessThan(300 * patience)
+  })
+
+  plainTest('a time that no event has is unknown, and the event stays', () => {
+    for (const seconds of ['99999999999999999', '9'.repeat(400), '253402300800'])
+      expect(parseAuditd(`type=X msg=audit(${seconds}.000:1): a=b`)).toEqual({ a: 'b', type: 'X', 'auditd.sequence': '1' })
+    for (const at of ['0000-01-01T00:00:00Z', '-271821-04-20T00:00:00Z', '+275760-09-13T00:00:00Z', '2026-99-99T00:00:00Z'])
+      expect(read(`<13>1 ${at} h app - - - it happened`).event).toEqual({
+        'log.syslog.facility.code': 1,
+        'log.syslog.severity.name': 'notice',
+        'host.name': 'h',
+        program: 'app',
+        'process.name': 'app',
+        message: 'it happened',
+      })
+    expect(read('<13>Foo 99 99:99:99 h app: it happened').event).not.toHaveProperty('@timestamp')
+    expect(read('<13>0000-01-01T00:00:00Z h app: it happened').event).toMatchObject({ 'host.name': 'h', message: 'it happened' })
+  })
+
+  plainTest('a line at which a parser fails is kept as it is, to become a dead letter', () => {
+    const failing = () => {
+      throw new RangeError('Invalid time value')
+    }
+    expect(lineOf('a\nb', failing)).toEqual({ line: 'a b', logsource: {} })
+    expect(lineOf('a', text => read(text))).toEqual({ line: '{"message":"a"}', logsource: { product: 'linux', service: 'syslog' } })
+  })
+
+  plainTest('programs and fields may be called as what every object has', () => {
+    for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty']) {
+      expect(read(`<13>1 - h ${name} - - [${name} ${name}="x"] m`)).toMatchObject({
+        event: { program: name, structured_data: { [`${name}.${name}`]: 'x' } },
+        logsource: { product: 'linux', service: 'syslog' },
+      })
+      expect(Object.entries(parseAuditd(`type=X msg=audit(1.000:1): ${name}=x`) ?? {})).toContainEqual([name, 'x'])
+    }
+  })
+
+  plainTest('OTLP whose values are not what they should be is refused in a sentence', () => {
+    const send = (record: unknown) => () =>
+      otlpLines(Buffer.from(JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords: [record] }] }] })), 'application/json')
+    const deep = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":${'['.repeat(50_000)}${']'.repeat(50_000)}}}]}]}]}`
+    expect(() => otlpLines(Buffer.from(deep), 'application/json')).toThrow('stringValue: must be a single value')
+    expect(send({ body: { arrayValue: { values: 'x' } } })).toThrow('arrayValue.values: must be a list of objects')
+    expect(send({ attributes: 'x' })).toThrow('attributes: must be a list of objects')
+    expect(send({ attributes: [null] })).toThrow('attributes: must be a list of objects')
+    expect(send({ attributes: [{ key: '__proto__', value: { stringValue: 'x' } }] })().toString()).toContain('"__proto__":"x"')
+  })
 })
 
 describe('listening', () => {

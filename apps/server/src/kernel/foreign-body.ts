@@ -10,6 +10,24 @@ export function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
+/** True for JSON whose lists and objects are nested deeper than that: told by looking at each byte once, before anything is made of it. */
+export function isDeeper(json: Uint8Array, levels: number): boolean {
+  let depth = 0
+  let isText = false
+  for (let at = 0; at < json.length; at += 1) {
+    const byte = json[at]
+    if (isText) {
+      if (byte === 0x5c) at += 1
+      else if (byte === 0x22) isText = false
+    } else if (byte === 0x22) isText = true
+    else if (byte === 0x5b || byte === 0x7b) {
+      depth += 1
+      if (depth > levels) return true
+    } else if (byte === 0x5d || byte === 0x7d) depth -= 1
+  }
+  return false
+}
+
 /** Bounds of a body from other software: as much as fits into the largest request that it sends, and no deeper than a schema can follow. */
 const maxValues = 200_000
 const maxDepth = 100

@@ -9,7 +9,7 @@ import cookies from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import multipart from '@fastify/multipart'
 import rateLimit from '@fastify/rate-limit'
-import { type FieldError, problemKinds, type Route, type RouteInput, type RouteReply, uploadLimits, validate } from '@tocsin/api'
+import { type FieldError, maxBodyBytes, problemKinds, type Route, type RouteInput, type RouteReply, uploadLimits, validate } from '@tocsin/api'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { z } from 'zod'
 import type { Config } from './config.ts'
@@ -17,13 +17,14 @@ import { constraintProblem } from './constraints.ts'
 import { type Database, isUnavailable, type Reader, type Tx, transactionRetried } from './database.ts'
 import type { Drain } from './drain.ts'
 import type { ReceivedFile } from './files.ts'
-import { parseJson, readForeignJson } from './foreign-body.ts'
+import { isDeeper, parseJson, readForeignJson } from './foreign-body.ts'
 import { describeRequest, type Idempotency, type Once, readKey } from './idempotency.ts'
 import { newId } from './ids.ts'
 import { AppProblem, problemDetails } from './problems.ts'
 import { isEqual } from './secrets.ts'
 import type { Log, Metrics } from './telemetry.ts'
 
+/** The largest body of what has no route of the contract, which says its own. */
 const bodyBytes = 4 * 1_048_576
 /** Values of one request, and how deep they are nested: beyond that a schema takes seconds, or the stack. */
 const maxValues = 50_000
@@ -117,6 +118,8 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
     // Of the addresses in X-Forwarded-For, the right-most one that is no proxy of ours counts: what is left of it, anybody can have written.
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
     bodyLimit: bodyBytes,
+    // An address that cannot be decoded reaches no route, nor the handler of errors.
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply, log),
     requestTimeout: 120_000,
     genReqId: request => requestIdOf(request.headers['x-request-id']),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 400 },
@@ -262,6 +265,7 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
     http.route({
       method: route.method,
       url: route.path.replace(/\{(\w+)\}/g, ':$1'),
+      ...(route.consumes === undefined ? { bodyLimit: maxBodyBytes(route) } : {}),
       config: {
         ...(route.isFromOtherSoftware ? { isFromOtherSoftware: true } : {}),
         rateLimit: {
@@ -372,6 +376,8 @@ function parse(schema: z.ZodType | undefined, value: unknown, part: 'path' | 'qu
 /** The JSON of our own API. @throws AppProblem invalid, for what is not JSON in UTF-8 */
 function readOwnJson(bytes: Uint8Array): unknown {
   if (!isUtf8(bytes)) throw new AppProblem('invalid', 'Body must be UTF-8.')
+  const message = `must be nested at most ${maxDepth} levels deep`
+  if (isDeeper(bytes, maxDepth)) throw new AppProblem('invalid', `body: ${message}.`, [{ path: '', message }])
   return parseJson(bytes)
 }
 
@@ -445,7 +451,7 @@ function connectionOf(config: Config, request: FastifyRequest, reply: FastifyRep
 }
 
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
-  const problem = problemOf(error)
+  const problem = problemOf(error, request.routeOptions.bodyLimit)
   if (problem.kind === 'unavailable') {
     log.warn({ ...traceOf(request), err: error, route: request.routeOptions.url, method: request.method }, 'a request could not be served')
     if (!reply.hasHeader('retry-after')) reply.header('retry-after', String(problem.retryAfterSeconds ?? retryAfterSeconds))
@@ -460,12 +466,13 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
     .send(JSON.stringify(problemDetails(problem.kind, problem.message, problem.errors)))
 }
 
-function problemOf(error: unknown): AppProblem {
+function problemOf(error: unknown, maxBytes = bodyBytes): AppProblem {
   if (error instanceof AppProblem) return error
   const { statusCode, code, message } = error as { statusCode?: number; code?: string; message?: string }
   if (code === 'FST_REQ_FILE_TOO_LARGE') return new AppProblem('too-large', `A file is larger than ${uploadLimits.fileBytes / 1_048_576} MB.`)
   if (code === 'FST_FILES_LIMIT') return new AppProblem('too-large', `At most ${uploadLimits.files} files can be sent at once.`)
-  if (statusCode === 413) return new AppProblem('too-large', `The request is larger than ${bodyBytes / 1_048_576} MB.`)
+  if (statusCode === 413)
+    return new AppProblem('too-large', `The request is larger than ${maxBytes < 1_048_576 ? `${maxBytes / 1_024} kB` : `${maxBytes / 1_048_576} MB`}.`)
   if (statusCode === 415)
     return new AppProblem(
       'unsupported-type',

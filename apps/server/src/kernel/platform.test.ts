@@ -156,6 +156,31 @@ describe('the HTTP server', () => {
     }
   })
 
+  test('an address that cannot be decoded gets problem details', async ({ world }) => {
+    for (const path of ['/api/v1/%ff', '/%', '/in/%c0%ae/events']) {
+      const reply = await fetch(`${world.origin}${path}`)
+      expect([reply.status, reply.headers.get('content-type')], path).toEqual([400, 'application/problem+json; charset=utf-8'])
+      expect(await reply.json(), path).toMatchObject({ status: 400, detail: expect.any(String) })
+    }
+  })
+
+  test('takes 64 kB where anybody may send, and says so', async ({ world }) => {
+    const signIn = (bytes: number) =>
+      fetch(`${world.origin}/api/v1/session`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', origin: world.origin },
+        body: JSON.stringify({ email: 'ada@example.org', password: 'x'.repeat(bytes) }),
+      })
+    expect((await signIn(60_000)).status).not.toBe(413)
+    const refused = await signIn(65_536)
+    expect([refused.status, await refused.json()]).toMatchObject([413, { detail: 'The request is larger than 64 kB.' }])
+    const document = (await (await fetch(`${world.origin}/api/openapi.json`)).json()) as {
+      paths: Record<string, { post?: { requestBody?: { description?: string } } }>
+    }
+    expect(document.paths['/api/v1/session']?.post?.requestBody?.description).toBe('At most 64 KiB.')
+    expect(document.paths['/api/v1/alerts']?.post?.requestBody?.description).toBe('At most 4096 KiB.')
+  })
+
   test('refuses a body of another content type, and says which is right', async ({ world }) => {
     const person = await world.person()
     const refused = async (path: string, type: string, body: string) => {

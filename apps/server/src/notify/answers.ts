@@ -37,7 +37,7 @@ export function parseAnswer(text: string): Answer | undefined {
   const line = (text.split('\n').find(one => one.trim() !== '') ?? '')
     .trim()
     .slice(0, maxLine)
-    .replace(/[.!]+$/, '')
+    .replace(/(?<![.!])[.!]+$/, '')
   if (isAcknowledgement(line)) return { kind: 'acknowledge' }
   const [, word = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(line) ?? []
   const verb = word.toLowerCase().replace(/[,:;]$/, '')

@@ -1,5 +1,5 @@
 import type { Expression } from '../expression.ts'
-import { atomsOf, renameFields } from '../expression.ts'
+import { atomsOf, nameIn, renameFields } from '../expression.ts'
 import { foldTable } from '../fold.ts'
 import { shapeOf } from '../pattern.ts'
 import type { LogSource, Rule } from '../rule.ts'
@@ -232,7 +232,7 @@ class Programs {
     const number = this.variants.length
     const original = this.#rules[rule]
     if (original === undefined) throw new RangeError(`there is no rule ${rule}`)
-    const expression = Object.keys(fields).length === 0 ? original.expression : renameFields(original.expression, field => fields[field] ?? field)
+    const expression = Object.keys(fields).length === 0 ? original.expression : renameFields(original.expression, field => nameIn(fields, field))
     this.#known.set(key, number)
     this.variants.push({ rule, fields })
     this.expressions.push(expression)

@@ -27,8 +27,8 @@ const domainPattern = /^\.?(?=.{4,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_]
 export const urlKey = (url: string): string =>
   url
     .replace(/#.*$/s, '')
-    .replace(/[.,;:!)\]]+$/, '')
-    .replace(/\/+$/, '')
+    .replace(/(?<![.,;:!)\]])[.,;:!)\]]+$/, '')
+    .replace(/(?<!\/)\/+$/, '')
     .replace(/[A-Z]+/g, letters => letters.toLowerCase())
 
 /** A network of one address is written without its length. */
@@ -71,7 +71,7 @@ export function unmapped(network: Network): Network {
 /** A domain as it is compared, or undefined when it is none. */
 export function domainKey(text: string): string | undefined {
   const leading = text.startsWith('.') ? '.' : ''
-  const name = text.slice(leading.length).replace(/\.+$/, '')
+  const name = text.slice(leading.length).replace(/(?<!\.)\.+$/, '')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is that of ASCII
   const ascii = /^[\x00-\x7f]*$/.test(name) ? name.toLowerCase() : domainToASCII(name)
   if (!ascii.includes('.') || /^[\d.]+$/.test(ascii) || !domainPattern.test(leading + ascii)) return undefined

@@ -34,7 +34,7 @@ export function wordsOf(text: string): Words {
       const trimmed = run
         .replace(/^\.+/, '')
         .replace(/^:(?!:)/, '')
-        .replace(/\.+$/, '')
+        .replace(/(?<!\.)\.+$/, '')
         .replace(/(?<!:):$/, '')
       const address = trimmed.includes(':') && trimmed.length <= 45 ? addressOf(trimmed) : undefined
       if (address !== undefined) addresses.push(address)

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { AppContext } from '../../../access/index.ts'
 import { type Reader, transactionRetried } from '../../../kernel/database.ts'
+import { parseJson } from '../../../kernel/foreign-body.ts'
 import { post } from '../../../kernel/outbound.ts'
 import { AppProblem } from '../../../kernel/problems.ts'
 import { type Answer, type AnswerDesk, personAt } from '../../answers.ts'
@@ -14,7 +15,7 @@ export function mountSlack(http: FastifyInstance, context: AppContext, desk: Ans
     const body = String(request.body ?? '')
     if (!isFromSlack(context.config, request.headers, body, Date.parse(context.clock.now())))
       throw new AppProblem('forbidden', 'This request is not signed by Slack.')
-    const parsed = SlackPress.safeParse(JSON.parse(new URLSearchParams(body).get('payload') ?? '{}'))
+    const parsed = SlackPress.safeParse(parseJson(Buffer.from(new URLSearchParams(body).get('payload') ?? '{}')))
     if (!parsed.success) throw new AppProblem('invalid', 'The payload is not a supported Slack interaction.')
     const pressed = parsed.data
     const [action] = pressed.actions

@@ -24,10 +24,10 @@ test('Slack gets a message with buttons, and a signed press of one acknowledges'
     expect(sent).toMatchObject({ channel: 'U012AB3CD', text: '[HIGH] billing: Something odd' })
     const blocks = sent.blocks as { type: string; block_id?: string; elements?: { action_id: string }[] }[]
     const buttons = blocks.find(block => block.type === 'actions')
-    const press = (secret: string) => {
+    const press = (secret: string, text?: string) => {
       const action = { action_id: buttons?.elements?.[0]?.action_id, block_id: buttons?.block_id }
       const payload = { type: 'block_actions', user: { id: 'U012AB3CD' }, actions: [action], response_url: `${web.url}/response` }
-      const body = new URLSearchParams({ payload: JSON.stringify(payload) }).toString()
+      const body = new URLSearchParams({ payload: text ?? JSON.stringify(payload) }).toString()
       const timestamp = String(Math.floor(Date.parse(world.now) / 1_000))
       return fetch(`${world.origin}/hooks/slack`, {
         method: 'POST',
@@ -40,6 +40,7 @@ test('Slack gets a message with buttons, and a signed press of one acknowledges'
       })
     }
     expect((await press('another secret')).status).toBe(403)
+    for (const text of ['not JSON', '{', 'null', '['.repeat(10_000)]) expect((await press(slackSecret, text)).status, text.slice(0, 10)).toBe(400)
     expect((await press(slackSecret)).status).toBe(200)
     expect((await primary.call('pages')).items[0]).toMatchObject({ state: 'acknowledged', acknowledgedBy: primary.name })
     expect(jsonOf(web).text).toBe('Acknowledged: billing: Something odd')
