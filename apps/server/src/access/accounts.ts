@@ -286,7 +286,7 @@ export async function changePerson(
     .set({ role: change.role ?? before.role, isActive: change.isActive ?? before.isActive })
     .where(eq(people.id, id))
   if (change.resetSecondFactor) {
-    await tx.db.update(people).set({ totpSecret: null, totpConfirmedAt: null }).where(eq(people.id, id))
+    await tx.db.update(people).set({ totpSecret: null, totpConfirmedAt: null, wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, id))
     await tx.db.delete(passkeys).where(eq(passkeys.personId, id))
   }
   // What the person may do has changed, or who the person is must be shown anew: every session ends.

@@ -7,7 +7,8 @@ import type { AppContext } from './context.ts'
 import { addPasskey, signInWithPasskey, startPasskey, startPasskeySignIn } from './passkeys.ts'
 import { confirmTotp, endSession, giveOneTimeCode, startSession, startTotp } from './sessions.ts'
 
-export function accessBindings({ database, secrets, messenger, metrics, departures }: AppContext): Bindings {
+export function accessBindings(context: AppContext): Bindings {
+  const { database, secrets, messenger, metrics, departures } = context
   /** Counts what is refused, by what was given. */
   const counted = async <T>(factor: 'password' | 'code' | 'passkey', work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
@@ -23,7 +24,7 @@ export function accessBindings({ database, secrets, messenger, metrics, departur
       )
       return database.transaction(tx => startSession(tx, connection, person, 'password'))
     }),
-    workflow(routes.giveOneTimeCode, (_, { caller, body }) => counted('code', giveOneTimeCode(database, secrets, caller, body.code))),
+    workflow(routes.giveOneTimeCode, (_, { caller, body }) => counted('code', giveOneTimeCode(context, caller, body.code))),
     openCommand(routes.startPasskeySignIn, tx => startPasskeySignIn(tx, messenger.origin)),
     openCommand(routes.signInWithPasskey, (tx, { body, connection }) => counted('passkey', signInWithPasskey(tx, messenger.origin, connection, body))),
     query(routes.me, (reader, { caller }) => readMe(reader, caller.personId, caller.sessionId)),

@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { codeAt } from '../../test/totp.ts'
 import { linkIn, type Person, test, type World } from '../../test/world.ts'
+import { giveOneTimeCode } from './sessions.ts'
 import { sessions } from './tables.ts'
 
 const password = 'correct horse battery staple'
@@ -130,6 +131,56 @@ describe('a one-time code', () => {
     expect((await call('me')).assurance).toBe('full')
     await giveWrong(1)
     await expect(call('me')).rejects.toMatchObject(refusal('not-signed-in'))
+  })
+})
+
+describe('wrong one-time codes of a person', () => {
+  /** A thief who knows the password gives `count` wrong codes at once, in as many sessions as that takes; past the limit of requests. */
+  async function guess(world: World, person: { id: string }, count: number, { body }: ReturnType<typeof codeOf>) {
+    while ((await sessionsOf(world, person)).length <= count / 4) await signIn(world, 'kim@tocsin.test')
+    const open = (await sessionsOf(world, person)).filter(({ assurance }) => assurance === 'password')
+    const caller = { actor: { kind: 'person', id: person.id, name: 'Kim' }, personId: person.id, role: 'responder' } as const
+    return Promise.allSettled(
+      [...Array(count)].map((_, n) => giveOneTimeCode(world.server.context, { ...caller, sessionId: open[n % open.length]?.id ?? null }, body.code)),
+    )
+  }
+
+  test('are counted in all sessions and before they are tried: after ten, codes pause longer each time, and the person and administrators are told', async ({
+    world,
+  }) => {
+    const { administrator, person, code } = await enrolled(world)
+    await world.advance({ minutes: 5 })
+    await guess(world, person, 24, code(10))
+    expect(await entriesOf(administrator, 'one-time-code.refused'), 'tried').toHaveLength(10)
+    await world.settle()
+    expect(world.expectMail('kim@tocsin.test', /wrong one-time codes/i).text).toContain('10 wrong one-time codes')
+    expect(administrator.expectPage(/wrong one-time codes/i).text).toContain('Kim')
+
+    const locked = refusal('too-many')
+    const kim = await signIn(world, 'kim@tocsin.test')
+    await expect(kim('giveOneTimeCode', code()), 'even the right one').rejects.toMatchObject(locked)
+    world.jump({ seconds: 60 })
+    await expect(kim('giveOneTimeCode', code(10)), 'one more after a minute').rejects.toMatchObject(refusal('invalid', 'code'))
+    world.jump({ seconds: 119 })
+    await expect(kim('giveOneTimeCode', code()), 'then two minutes').rejects.toMatchObject(locked)
+    world.jump({ seconds: 1 })
+    expect((await kim('giveOneTimeCode', code())).assurance).toBe('full')
+    expect(await entriesOf(administrator, 'one-time-code.locked')).toMatchObject([
+      { data: { wrongCodes: 11 }, subject: { id: person.id } },
+      { data: { wrongCodes: 10 }, subject: { id: person.id } },
+    ])
+    await world.settle()
+    expect(
+      world.mail.mails.filter(({ to, subject }) => to === 'kim@tocsin.test' && /wrong one-time/i.test(subject)),
+      'told once',
+    ).toHaveLength(1)
+    const [page] = (await administrator.call('pages', {})).items
+    expect(page).toMatchObject({ state: 'resolved' })
+
+    world.jump({ minutes: 5 })
+    const again = await signIn(world, 'kim@tocsin.test')
+    await expect(again('giveOneTimeCode', code(10)), 'the count starts anew').rejects.toMatchObject(refusal('invalid', 'code'))
+    expect((await again('giveOneTimeCode', code())).assurance).toBe('full')
   })
 })
 

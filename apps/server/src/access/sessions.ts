@@ -2,14 +2,15 @@ import { type Me, sessionCookie } from '@tocsin/api'
 import { and, eq, lt, ne, sql } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import { record } from '../journal/index.ts'
-import { addDays } from '../kernel/clock.ts'
-import type { Database, Tx } from '../kernel/database.ts'
+import { addDays, addSeconds, type Instant } from '../kernel/clock.ts'
+import type { Tx } from '../kernel/database.ts'
 import type { Connection } from '../kernel/http.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, conflict, invalid } from '../kernel/problems.ts'
 import { randomSecret, type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, findPerson, readMe } from './accounts.ts'
 import type { Caller } from './caller.ts'
+import type { AppContext } from './context.ts'
 import { people, sessions } from './tables.ts'
 
 const sessionDays = 7
@@ -62,25 +63,82 @@ function totp(secret: string, label: string): TOTP {
   return new TOTP({ issuer: 'Tocsin', label, secret: Secret.fromBase32(secret), digits: 6, period: 30 })
 }
 
+/** Wrong codes that end a session. */
 const maxWrongCodes = 5
+/** Wrong codes in a row, in all sessions of a person, from which each is followed by a pause. */
+const codesBeforeLock = 10
+
+/** Seconds for which no code of a person is tried after `wrong` wrong ones in a row: a minute, then twice as long each time, up to an hour. */
+function codeLockSeconds(wrong: number): number {
+  return wrong < codesBeforeLock ? 0 : Math.min(3_600, 60 * 2 ** (wrong - codesBeforeLock))
+}
 
 /**
- * Gives the second factor of this session: a code of the authenticator app, which works once. Five wrong ones end the session.
- * Takes its own transactions, because a wrong code is counted although it is refused.
+ * Gives the second factor of this session: a code of the authenticator app, which works once. Five wrong ones end the session, and ten in a row, in all
+ * sessions of the person, lock codes for a while. Takes its own transactions: a code is counted before it is tried, so that many at once are no more tries.
  */
-export async function giveOneTimeCode(database: Database, secrets: Secrets, caller: Caller, code: string): Promise<Me> {
-  const me = await database.transaction(async tx => ((await takeCode(tx, secrets, caller, code)) ? liftSession(tx, caller) : undefined))
-  if (me) return me
-  await database.transaction(async tx => {
-    const [session] = await tx.db
-      .update(sessions)
-      .set({ failedCodes: sql`${sessions.failedCodes} + 1` })
-      .where(eq(sessions.id, caller.sessionId ?? ''))
-      .returning()
-    if (session && session.failedCodes >= maxWrongCodes) await tx.db.delete(sessions).where(eq(sessions.id, session.id))
-    await record(tx, { actor: caller.actor, type: 'one-time-code.refused', subject: { kind: 'person', id: caller.personId } })
+export async function giveOneTimeCode(context: AppContext, caller: Caller, code: string): Promise<Me> {
+  const { database, secrets } = context
+  const attempt = await database.transaction(tx => reserveCode(tx, caller.personId))
+  const me = await database.transaction(async tx => {
+    if (!(await takeCode(tx, secrets, caller, code))) return undefined
+    await tx.db.update(people).set({ wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, caller.personId))
+    if (attempt.wrongCodes > codesBeforeLock) await context.alarms.resolve(tx, codeAlarm(caller.personId))
+    return liftSession(tx, caller)
   })
+  if (me) return me
+  await database.transaction(tx => refuseCode(tx, context, caller, attempt))
   throw invalid('code', 'is not the current code of the authenticator app')
+}
+
+interface CodeAttempt {
+  /** This one included. */
+  readonly wrongCodes: number
+  readonly lockedUntil: Instant | null
+}
+
+/** Counts a code as wrong, which a right one takes back. @throws AppProblem too-many while codes of this person are locked */
+async function reserveCode(tx: Tx, personId: string): Promise<CodeAttempt> {
+  const [person] = await tx.db.select().from(people).where(eq(people.id, personId)).for('update')
+  if (person?.codesLockedUntil != null && person.codesLockedUntil > tx.now)
+    throw new AppProblem('too-many', 'Too many wrong codes. Wait up to an hour, or sign in with a passkey.')
+  const wrongCodes = (person?.wrongCodes ?? 0) + 1
+  const wait = codeLockSeconds(wrongCodes)
+  const lockedUntil = wait > 0 ? addSeconds(tx.now, wait) : null
+  await tx.db.update(people).set({ wrongCodes, codesLockedUntil: lockedUntil }).where(eq(people.id, personId))
+  return { wrongCodes, lockedUntil }
+}
+
+const codeAlarm = (personId: string) => `one-time-codes:${personId}`
+
+/** Whoever gives codes has given the password: at the first lock the person and the administrators are told. */
+async function refuseCode(tx: Tx, { alarms, messenger }: AppContext, caller: Caller, { wrongCodes, lockedUntil }: CodeAttempt): Promise<void> {
+  const [session] = await tx.db
+    .update(sessions)
+    .set({ failedCodes: sql`${sessions.failedCodes} + 1` })
+    .where(eq(sessions.id, caller.sessionId ?? ''))
+    .returning()
+  if (session && session.failedCodes >= maxWrongCodes) await tx.db.delete(sessions).where(eq(sessions.id, session.id))
+  const about = { actor: caller.actor, subject: { kind: 'person', id: caller.personId } } as const
+  await record(tx, { ...about, type: 'one-time-code.refused' })
+  if (lockedUntil === null) return
+  await record(tx, { ...about, type: 'one-time-code.locked', data: { wrongCodes, until: lockedUntil } })
+  if (wrongCodes > codesBeforeLock) return
+  const person = await findPerson(tx, caller.personId)
+  if (!person) return
+  await messenger.post(tx, {
+    channel: 'email',
+    address: person.email,
+    purpose: 'one-time-codes',
+    purposeId: person.id,
+    subject: 'Wrong one-time codes for your account',
+    body: `Hello ${person.name},\n\nsomebody gave the password of your Tocsin account and then ${wrongCodes} wrong one-time codes in a row. Codes are locked for a while; a passkey still works.\n\nIf that was not you, your password is known to somebody else. Change it now, and tell your administrators.\n`,
+  })
+  await alarms.raise(tx, {
+    key: codeAlarm(person.id),
+    title: 'Many wrong one-time codes for one account',
+    summary: `Somebody gave the password of ${person.name} (${person.email}) and then ${wrongCodes} wrong one-time codes in a row. Codes of this account are locked for a while, longer after each further one; a passkey still works. If it was not ${person.name}, the password is known to somebody else: ask for a new one, and look for the addresses in the audit log.`,
+  })
 }
 
 async function takeCode(tx: Tx, secrets: Secrets, caller: Caller, code: string): Promise<boolean> {
