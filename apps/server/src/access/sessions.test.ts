@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { codeAt } from '../../test/totp.ts'
 import { linkIn, type Person, test, type World } from '../../test/world.ts'
+import { secretDigest } from '../kernel/secrets.ts'
 import { giveOneTimeCode } from './sessions.ts'
 import { sessions } from './tables.ts'
 
@@ -60,6 +61,25 @@ describe('a session', () => {
     world.jump({ days: 7, seconds: 1 })
     await signIn(world, 'kim@tocsin.test')
     expect(await sessionsOf(world, person)).toHaveLength(1)
+  })
+
+  test('that somebody writes into the database opens nothing, nor does one that is raised, handed over or prolonged there', async ({ world }) => {
+    const { call, person } = await enrolled(world)
+    const { id: administrator } = await world.person('administrator')
+    const columns = 'person_id, assurance, device, created_at, last_seen_at, expires_at'
+    const copy = (id: number, token: string, mac: string) =>
+      `insert into sessions (id, token_digest, mac, ${columns})
+       select '0193b5a0-0000-7000-8000-00000000000${id}', '${secretDigest(token)}', ${mac}, ${columns} from sessions
+       where person_id = '${administrator}' and device = 'test' and token_digest not like '${secretDigest('forged')}'`
+    await world.asOwner(copy(1, 'forged', `''`), copy(2, 'copied', 'mac'))
+    for (const token of ['forged', 'copied']) await expect(world.client(`tocsin_session=${token}`)('me'), token).rejects.toMatchObject(refusal('not-signed-in'))
+    for (const change of [`assurance = 'full'`, `person_id = '${administrator}'`, `expires_at = expires_at + interval '1 year'`]) {
+      const half = await signIn(world, 'kim@tocsin.test')
+      await half('me')
+      await world.asOwner(`update sessions set ${change} where person_id = '${person.id}' and assurance = 'password'`)
+      await expect(half('me'), change).rejects.toMatchObject(refusal('not-signed-in'))
+    }
+    expect((await call('me')).assurance, 'others go on').toBe('full')
   })
 
   test('ends after seven days to the second, and opens nothing from then on', async ({ world }) => {

@@ -11,25 +11,34 @@ import { randomSecret, type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, findPerson, readMe } from './accounts.ts'
 import type { Caller } from './caller.ts'
 import type { AppContext } from './context.ts'
+import { withMac } from './session-mac.ts'
 import { people, sessions } from './tables.ts'
 
 const sessionDays = 7
 
 /** Starts a session: a random token in a cookie, its digest in store. */
-export async function startSession(tx: Tx, connection: Connection, person: { id: string; name: string }, assurance: 'password' | 'full'): Promise<Me> {
+export async function startSession(
+  tx: Tx,
+  secrets: Secrets,
+  connection: Connection,
+  person: { id: string; name: string },
+  assurance: 'password' | 'full',
+): Promise<Me> {
   const token = randomSecret(32)
   const id = newId()
   await tx.db.delete(sessions).where(lt(sessions.expiresAt, tx.now))
-  await tx.db.insert(sessions).values({
-    id,
-    personId: person.id,
-    tokenDigest: secretDigest(token),
-    assurance,
-    device: connection.userAgent,
-    createdAt: tx.now,
-    lastSeenAt: tx.now,
-    expiresAt: addDays(tx.now, sessionDays),
-  })
+  await tx.db.insert(sessions).values(
+    withMac(secrets, {
+      id,
+      personId: person.id,
+      tokenDigest: secretDigest(token),
+      assurance,
+      device: connection.userAgent,
+      createdAt: tx.now,
+      lastSeenAt: tx.now,
+      expiresAt: addDays(tx.now, sessionDays),
+    }),
+  )
   await record(tx, {
     actor: actorOf(person),
     type: 'session.started',
@@ -50,10 +59,15 @@ export async function endSession(tx: Tx, caller: Caller, sessionId: string): Pro
 }
 
 /** Lifts this session to full assurance: the second factor was given. */
-export async function liftSession(tx: Tx, caller: Caller): Promise<Me> {
+export async function liftSession(tx: Tx, secrets: Secrets, caller: Caller): Promise<Me> {
   const { sessionId } = caller
   if (sessionId === null) throw conflict('API keys have no second factor.')
-  await tx.db.update(sessions).set({ assurance: 'full', failedCodes: 0 }).where(eq(sessions.id, sessionId))
+  const [session] = await tx.db.select().from(sessions).where(eq(sessions.id, sessionId)).for('update')
+  if (!session) throw new AppProblem('not-signed-in', 'The session has ended. Sign in again.')
+  await tx.db
+    .update(sessions)
+    .set(withMac(secrets, { ...session, assurance: 'full', failedCodes: 0 }))
+    .where(eq(sessions.id, sessionId))
   // Half-open sessions of the same person from before are of no more use to anybody but a thief of the password.
   await tx.db.delete(sessions).where(and(eq(sessions.personId, caller.personId), ne(sessions.id, sessionId), eq(sessions.assurance, 'password')))
   return readMe(tx, caller.personId, sessionId)
@@ -84,7 +98,7 @@ export async function giveOneTimeCode(context: AppContext, caller: Caller, code:
     if (!(await takeCode(tx, secrets, caller, code))) return undefined
     await tx.db.update(people).set({ wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, caller.personId))
     if (attempt.wrongCodes > codesBeforeLock) await context.alarms.resolve(tx, codeAlarm(caller.personId))
-    return liftSession(tx, caller)
+    return liftSession(tx, secrets, caller)
   })
   if (me) return me
   await database.transaction(tx => refuseCode(tx, context, caller, attempt))
@@ -191,5 +205,5 @@ export async function confirmTotp(tx: Tx, secrets: Secrets, caller: Caller, code
     throw invalid('code', 'is not the current code of the authenticator app')
   await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, person.id))
   await record(tx, { actor: caller.actor, type: 'second-factor.enrolled', subject: { kind: 'person', id: person.id }, data: { factor: 'authenticator app' } })
-  return liftSession(tx, caller)
+  return liftSession(tx, secrets, caller)
 }
