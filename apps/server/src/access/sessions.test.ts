@@ -242,6 +242,17 @@ describe('ending another session', () => {
     expect(entry).toMatchObject({ type: 'session.ended', actor: { id: person.id }, data: { sessionId: other?.id } })
   })
 
+  test('takes both factors: a stolen password ends only its own session, and signing out clears what the browser keeps', async ({ world }) => {
+    const { call } = await enrolled(world)
+    const [own] = (await call('me')).sessions
+    const thief = await signIn(world, 'kim@tocsin.test')
+    await expect(thief('endSession', { params: { id: own?.id ?? '' } })).rejects.toMatchObject(refusal('forbidden'))
+    expect((await call('me')).sessions).toHaveLength(2)
+    const reply = await thief.raw('signOut')
+    expect(reply.headers.get('clear-site-data')).toBe('"cache", "cookies"')
+    expect((await call('me')).sessions).toHaveLength(1)
+  })
+
   test('reaches nobody else, and needs a session', async ({ world }) => {
     const { call } = await enrolled(world)
     const [own] = (await call('me')).sessions

@@ -49,8 +49,10 @@ export async function startSession(
   return readMe(tx, person.id, id)
 }
 
-/** Ends a session of the caller: this one, or another. */
+/** Ends a session of the caller: this one, or another. @throws AppProblem forbidden for another, before this one has its second factor */
 export async function endSession(tx: Tx, caller: Caller, sessionId: string): Promise<void> {
+  if (sessionId !== caller.sessionId && (await readMe(tx, caller.personId, caller.sessionId)).assurance !== 'full')
+    throw new AppProblem('forbidden', 'Verify your second factor first. Until then this session ends only itself.')
   const gone = await tx.db
     .delete(sessions)
     .where(and(eq(sessions.id, sessionId), eq(sessions.personId, caller.personId)))

@@ -439,7 +439,8 @@ function connectionOf(config: Config, request: FastifyRequest, reply: FastifyRep
     userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
     cookie: name => request.cookies[name],
     setCookie: (name, value, maxAgeSeconds) => void repliesWithCookie.add(reply.setCookie(name, value, { ...options, maxAge: maxAgeSeconds })),
-    clearCookie: name => void repliesWithCookie.add(reply.clearCookie(name, options)),
+    // Not its storage: the service worker stays, and with it the pages that it is sent.
+    clearCookie: name => void repliesWithCookie.add(reply.clearCookie(name, options).header('clear-site-data', '"cache", "cookies"')),
     onClose: gone => void request.raw.socket.once('close', gone),
   }
 }
