@@ -8,10 +8,12 @@ import pg from 'pg'
 import { expect, inject, test as plainTest } from 'vitest'
 import type { z } from 'zod'
 import { addPerson } from '../src/access/index.ts'
+import { withMac } from '../src/access/session-mac.ts'
 import { people, sessions } from '../src/access/tables.ts'
 import { readConfig } from '../src/app/config.ts'
 import { type Server, startServer } from '../src/app/server.ts'
 import { addDays, addSeconds, type Clock, type Instant } from '../src/kernel/clock.ts'
+import { newId } from '../src/kernel/ids.ts'
 import { schedule } from '../src/kernel/jobs/schedule.ts'
 import { randomSecret, secretDigest } from '../src/kernel/secrets.ts'
 import { openLog } from '../src/kernel/telemetry.ts'
@@ -95,19 +97,15 @@ export class World {
   async person(role: Role = 'responder', name = `${role} ${++this.#count}`): Promise<Person> {
     const email = `${name.toLowerCase().replaceAll(' ', '.')}@tocsin.test`
     const token = randomSecret()
-    const { database } = this.server.context
+    const { database, secrets } = this.server.context
     const row = await database.transaction(async tx => {
       const added = await addPerson(tx, { name, email, role, passwordHash: null, isDemo: false })
       await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, added.id))
-      await tx.db.insert(sessions).values({
-        personId: added.id,
-        tokenDigest: secretDigest(token),
-        assurance: 'full',
-        device: 'test',
-        createdAt: tx.now,
-        lastSeenAt: tx.now,
-        expiresAt: addDays(tx.now, 400),
-      })
+      const session = {
+        ...{ id: newId(), personId: added.id, tokenDigest: secretDigest(token), assurance: 'full' as const, device: 'test' },
+        ...{ createdAt: tx.now, lastSeenAt: tx.now, expiresAt: addDays(tx.now, 400) },
+      }
+      await tx.db.insert(sessions).values(withMac(secrets, session))
       return added
     })
     const cookie = `tocsin_session=${token}`
@@ -125,6 +123,18 @@ export class World {
             .map(mail => mail.subject),
         ).toEqual([]),
     }
+  }
+
+  /** Takes the second factor of a person's sessions back, as if it had not been given yet. */
+  async lowerSessions({ id }: { readonly id: string }): Promise<void> {
+    const { database, secrets } = this.server.context
+    await database.transaction(async tx => {
+      for (const row of await tx.db.select().from(sessions).where(eq(sessions.personId, id)))
+        await tx.db
+          .update(sessions)
+          .set(withMac(secrets, { ...row, assurance: 'password' }))
+          .where(eq(sessions.id, row.id))
+    })
   }
 
   /** A client of the API as a browser with this cookie would be. */

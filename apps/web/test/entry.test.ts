@@ -87,6 +87,28 @@ describe('coming in', () => {
     await page.context().close()
   })
 
+  test('signing in goes on to no other site, however its address is written', async ({ world }) => {
+    const { cookie } = await world.person('responder')
+    const [name = '', value = ''] = cookie.split('=')
+    const context = await browser.newContext()
+    await context.addCookies([{ name, value, url: world.server.origin }])
+    const page = await context.newPage()
+    const asked: string[] = []
+    await page.route(
+      url => url.origin !== world.server.origin,
+      route => {
+        asked.push(route.request().url())
+        return route.abort()
+      },
+    )
+    for (const to of ['/\\evil.test/x', '/%09/evil.test', '//evil.test', 'https:evil.test']) {
+      await page.goto(`${world.server.origin}/sign-in?to=${to}`)
+      await page.waitForURL(`${world.server.origin}/`)
+    }
+    expect(asked).toEqual([])
+    await context.close()
+  })
+
   test('a report is sent with a file, and its private link shows how it stands', async ({ world }) => {
     const context = await browser.newContext({ viewport: { width: 390, height: 844 }, baseURL: world.server.origin })
     const page = await context.newPage()

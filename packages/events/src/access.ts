@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { event } from './event.ts'
-import { Id, Nothing, Role } from './vocabulary.ts'
+import { Count, Id, Instant, Nothing, Role } from './vocabulary.ts'
 
 /** Accounts: how people sign in, and what may act in their name. */
 export const accessEvents = [
@@ -48,6 +48,14 @@ export const accessEvents = [
     sentence: ({ data }) => `Enrolled a second factor: ${data.name ?? data.factor}`,
   }),
   event({ type: 'one-time-code.refused', version: 1, subject: 'person', within: 'none', data: Nothing, sentence: () => 'One-time code refused' }),
+  event({
+    type: 'one-time-code.locked',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ wrongCodes: Count, until: Instant }),
+    sentence: ({ data }) => `One-time codes locked for a while, after ${data.wrongCodes} wrong ones`,
+  }),
   event({
     type: 'api-key.created',
     version: 1,

@@ -1,12 +1,10 @@
 import { createClient, type Role, type Route, type RouteName, roles, routes, scopes } from '@tocsin/api'
-import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { until } from '../../test/alertmanager.ts'
 import { type Canaries, canary, fillRestricted } from '../../test/canary.ts'
 import { patience } from '../../test/patience.ts'
 import { test, type World } from '../../test/world.ts'
-import { sessions } from './tables.ts'
 
 const all = Object.entries(routes) as [RouteName, Route][]
 const nobody = '01900000-0000-7000-8000-000000000000'
@@ -51,7 +49,7 @@ describe('every route says who may call it, and keeps to it', () => {
 
   test('a session without its second factor opens nothing but the account itself', async ({ world }) => {
     const person = await world.person('administrator')
-    await world.server.context.database.transaction(tx => tx.db.update(sessions).set({ assurance: 'password' }).where(eq(sessions.personId, person.id)))
+    await world.lowerSessions(person)
     for (const [name, route] of all)
       if (route.access.kind === 'role') expect(await request(world, route, { origin: world.origin, cookie: person.cookie }), name).toBe(401)
     expect((await person.call('me')).assurance).toBe('password')

@@ -80,6 +80,23 @@ describe('an invitation', () => {
   })
 })
 
+test('a new password that is easy to guess is refused wherever one is set, with the words of the organization and of the person', async ({ world }) => {
+  const visitor = browser(world)
+  const setup = { token: setupToken(world.server.context.secrets), organization: 'Bright Ledger', name: 'Ada Lovelace', email: 'countess@tocsin.test' }
+  for (const weak of ['passwordpassword', 'BrightLedger2026', 'Countess-Lovelace'])
+    await expect(visitor.call('setUp', { body: { ...setup, password: weak } }), weak).rejects.toThrow(/^password: is easy to guess/)
+  const me = await visitor.call('setUp', { body: { ...setup, password } })
+  const { secret } = await visitor.call('startTotp')
+  await visitor.call('confirmTotp', { body: { code: codeOf(secret, world) } })
+  await expect(visitor.call('changePassword', { body: { current: password, next: 'ledger-of-ada-2026' } })).rejects.toThrow(/^next: is easy to guess/)
+
+  const { link } = await visitor.call('invite', { body: { email: 'ben@tocsin.test', name: 'Benjamin', role: 'lead' } })
+  const accept = (given: string) =>
+    browser(world).call('acceptInvitation', { body: { token: link.split('/invite/')[1] ?? '', name: 'Benjamin', password: given } })
+  await expect(accept('Benjamin-Bright-1')).rejects.toThrow(/^password: is easy to guess/)
+  expect((await accept(password)).person.id, 'the invitation was not used up').not.toBe(me.person.id)
+})
+
 describe('signing in', () => {
   test('wrong passwords slow the next attempt down, and tell nothing about who has an account', async ({ world }) => {
     const visitor = browser(world)

@@ -1,5 +1,6 @@
 import { type Invitation, includesRole, type Me, type Person, type Role } from '@tocsin/api'
 import { and, asc, eq, gt, isNull, ne, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import { type Actor, markRecords, record } from '../journal/index.ts'
 import { addDays, addSeconds } from '../kernel/clock.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
@@ -7,9 +8,10 @@ import { newId } from '../kernel/ids.ts'
 import { linkPlaceholder, type Messenger, type PrivateLink } from '../kernel/messenger.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { openToken, type Secrets, signToken } from '../kernel/secrets.ts'
-import { saveSetting } from '../kernel/settings.ts'
+import { readSetting, saveSetting } from '../kernel/settings.ts'
 import type { Caller } from './caller.ts'
 import type { Departures } from './departures.ts'
+import { isGuessable } from './password-rules.ts'
 import { hashPassword, isPassword } from './passwords.ts'
 import { invitations, passkeys, people, sessions } from './tables.ts'
 
@@ -45,7 +47,7 @@ export async function setUp(
     name: input.name,
     email: input.email,
     role: 'administrator',
-    passwordHash: await hashPassword(input.password),
+    passwordHash: await hashNewPassword('password', input.password, [input.organization, input.name, input.email]),
     isDemo: false,
   })
   await saveSetting(tx, 'organization', input.organization)
@@ -57,6 +59,15 @@ export async function setUp(
   })
   return person
 }
+
+/** @throws AppProblem invalid, naming `field`, for a password that is easy to guess; `own` are words that everybody knows of this person */
+async function hashNewPassword(field: string, password: string, own: readonly string[]): Promise<string> {
+  if (isGuessable(password, own))
+    throw invalid(field, 'is easy to guess: common words, names, repetitions and sequences count for nothing. Take several unrelated words')
+  return hashPassword(password)
+}
+
+const organizationName = async (reader: Reader): Promise<string> => (await readSetting(reader, 'organization', z.string())) ?? ''
 
 export async function addPerson(tx: Tx, person: { name: string; email: string; role: Role; passwordHash: string | null; isDemo: boolean }): Promise<PersonRow> {
   const [added] = await tx.db
@@ -162,7 +173,7 @@ export async function acceptInvitation(tx: Tx, secrets: Secrets, input: { token:
   if (!invitation || invitation.usedAt !== null || invitation.expiresAt <= tx.now)
     throw new AppProblem('forbidden', 'This invitation is invalid, was already used, or has expired. Ask for a new one.')
   await tx.db.update(invitations).set({ usedAt: tx.now }).where(eq(invitations.id, invitation.id))
-  const passwordHash = await hashPassword(input.password)
+  const passwordHash = await hashNewPassword('password', input.password, [await organizationName(tx), input.name, invitation.email])
   const [entered] = await tx.db
     .update(people)
     .set({ name: input.name, passwordHash })
@@ -275,7 +286,7 @@ export async function changePerson(
     .set({ role: change.role ?? before.role, isActive: change.isActive ?? before.isActive })
     .where(eq(people.id, id))
   if (change.resetSecondFactor) {
-    await tx.db.update(people).set({ totpSecret: null, totpConfirmedAt: null }).where(eq(people.id, id))
+    await tx.db.update(people).set({ totpSecret: null, totpConfirmedAt: null, wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, id))
     await tx.db.delete(passkeys).where(eq(passkeys.personId, id))
   }
   // What the person may do has changed, or who the person is must be shown anew: every session ends.
@@ -329,10 +340,10 @@ export async function readMe(reader: Reader, personId: string, sessionId: string
 /** Changes the own password; every other session ends. */
 export async function changePassword(tx: Tx, caller: Caller, input: { current: string; next: string }): Promise<void> {
   const person = await findPerson(tx, caller.personId)
-  if (!(await isPassword(input.current, person?.passwordHash ?? null))) throw invalid('current', 'is incorrect')
+  if (!person || !(await isPassword(input.current, person.passwordHash))) throw invalid('current', 'is incorrect')
   await tx.db
     .update(people)
-    .set({ passwordHash: await hashPassword(input.next) })
+    .set({ passwordHash: await hashNewPassword('next', input.next, [await organizationName(tx), person.name, person.email]) })
     .where(eq(people.id, caller.personId))
   await tx.db.delete(sessions).where(and(eq(sessions.personId, caller.personId), ne(sessions.id, caller.sessionId ?? caller.personId)))
   await record(tx, { actor: caller.actor, type: 'password.changed', subject: { kind: 'person', id: caller.personId } })

@@ -8,7 +8,7 @@ import { readConfig } from '../app/config.ts'
 import { addDays } from '../kernel/clock.ts'
 import { isSameOrigin } from '../kernel/http.ts'
 import { type Caller, command, nameOfCaller, openCommand, openQuery, openWorkflow, query, workflow } from './caller.ts'
-import { people, sessions } from './tables.ts'
+import { people } from './tables.ts'
 
 const never = () => Promise.reject(new Error('the handler was called'))
 
@@ -67,7 +67,7 @@ describe('a session', () => {
 
   test('with half its factors opens the account alone, one that is made up or missing nothing, and public routes need none', async ({ world }) => {
     const { id, cookie } = await world.person('administrator')
-    await world.server.context.database.transaction(tx => tx.db.update(sessions).set({ assurance: 'password' }).where(eq(sessions.personId, id)))
+    await world.lowerSessions({ id })
     expect(await ask(world, routes.me, { cookie })).toEqual([200])
     expect(await ask(world, routes.alerts, { cookie })).toEqual([401, 'Verify your second factor first.'])
     expect(await ask(world, routes.me, { cookie: `${cookie}x` })).toEqual([401, 'The session has ended. Sign in again.'])

@@ -16,8 +16,9 @@ import {
   type WorkflowHandler,
 } from '../kernel/http.ts'
 import { AppProblem } from '../kernel/problems.ts'
-import { secretDigest } from '../kernel/secrets.ts'
+import { type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, noteUse, openApiKey } from './key-use.ts'
+import { isGenuine } from './session-mac.ts'
 import { people, sessions } from './tables.ts'
 import type { Viewer } from './visibility.ts'
 
@@ -86,7 +87,11 @@ export function openWorkflow<R extends Route>(route: R, handler: WorkflowHandler
 export type Bindings = readonly Binding<MaybeCaller>[]
 
 /** Says who calls a route, and refuses who may not: the one place where access is decided. */
-export function authorizer(config: Config, database: Database): (reader: Reader, route: Route, request: FastifyRequest) => Promise<MaybeCaller> {
+export function authorizer(
+  config: Config,
+  database: Database,
+  secrets: Secrets,
+): (reader: Reader, route: Route, request: FastifyRequest) => Promise<MaybeCaller> {
   return async (reader, route, request) => {
     const { access } = route
     if (access.kind === 'public') return anonymous
@@ -96,7 +101,7 @@ export function authorizer(config: Config, database: Database): (reader: Reader,
     if (token === undefined) throw new AppProblem('not-signed-in', 'Sign in, or send an API key.')
     // A session cookie is sent by the browser whoever asks it to: commands must come from our own pages.
     if (route.method !== 'GET' && !isSameOrigin(config, request)) throw new AppProblem('forbidden', 'Cross-site requests are not allowed.')
-    const found = await findSession(reader, token)
+    const found = await findSession(reader, secrets, token)
     if (!found) throw new AppProblem('not-signed-in', 'The session has ended. Sign in again.')
     if (access.kind === 'role') {
       if (found.assurance !== 'full') throw new AppProblem('not-signed-in', 'Verify your second factor first.')
@@ -107,13 +112,13 @@ export function authorizer(config: Config, database: Database): (reader: Reader,
   }
 }
 
-async function findSession(reader: Reader, token: string): Promise<{ caller: Caller; assurance: 'password' | 'full' } | undefined> {
+async function findSession(reader: Reader, secrets: Secrets, token: string): Promise<{ caller: Caller; assurance: 'password' | 'full' } | undefined> {
   const [found] = await reader.db
     .select({ session: sessions, person: people })
     .from(sessions)
     .innerJoin(people, eq(people.id, sessions.personId))
     .where(eq(sessions.tokenDigest, secretDigest(token)))
-  if (!found?.person.isActive || found.session.expiresAt <= reader.now) return undefined
+  if (!found?.person.isActive || found.session.expiresAt <= reader.now || !isGenuine(secrets, found.session)) return undefined
   const { session, person } = found
   // Kept to the minute: a write for each request would cost more than the answer.
   if (session.lastSeenAt < addMinutes(reader.now, -1))

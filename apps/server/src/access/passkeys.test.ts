@@ -1,9 +1,7 @@
-import { eq } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { makePasskey } from '../../test/passkey.ts'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
-import { sessions } from './tables.ts'
 
 const originOf = (world: World) => world.server.context.messenger.origin
 
@@ -38,7 +36,7 @@ test('enrolling needs a session, the second factor of who has one, and the chall
   const other = await world.person('responder')
   await expect(other.call('addPasskey', { body })).rejects.toMatchObject(refusal('invalid'))
   expect((await other.call('me')).passkeys).toEqual([])
-  await world.server.context.database.transaction(tx => tx.db.update(sessions).set({ assurance: 'password' }).where(eq(sessions.personId, person.id)))
+  await world.lowerSessions(person)
   await expect(person.call('startPasskey'), 'a stolen password is not enough').rejects.toMatchObject(refusal('forbidden'))
   await expect(person.call('addPasskey', { body })).rejects.toMatchObject(refusal('forbidden'))
 })

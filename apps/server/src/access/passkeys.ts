@@ -15,6 +15,7 @@ import type { Tx } from '../kernel/database.ts'
 import type { Connection } from '../kernel/http.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, conflict } from '../kernel/problems.ts'
+import type { Secrets } from '../kernel/secrets.ts'
 import { findPerson } from './accounts.ts'
 import type { Caller } from './caller.ts'
 import { assertMayEnrol, liftSession, startSession } from './sessions.ts'
@@ -44,6 +45,7 @@ export async function startPasskey(tx: Tx, origin: string, caller: Caller): Prom
 /** Enrols a passkey, which also lifts this session. */
 export async function addPasskey(
   tx: Tx,
+  secrets: Secrets,
   origin: string,
   caller: Caller,
   input: { challengeId: string; name: string; response: Record<string, unknown> },
@@ -82,7 +84,7 @@ export async function addPasskey(
     subject: { kind: 'person', id: caller.personId },
     data: { factor: 'passkey', name: input.name },
   })
-  return liftSession(tx, caller)
+  return liftSession(tx, secrets, caller)
 }
 
 export async function startPasskeySignIn(tx: Tx, origin: string): Promise<Options> {
@@ -92,6 +94,7 @@ export async function startPasskeySignIn(tx: Tx, origin: string): Promise<Option
 /** Signs in with a passkey: possession and verification in one, so the session has full assurance at once. */
 export async function signInWithPasskey(
   tx: Tx,
+  secrets: Secrets,
   origin: string,
   connection: Connection,
   input: { challengeId: string; response: Record<string, unknown> },
@@ -123,7 +126,7 @@ export async function signInWithPasskey(
   )
   if (!verified) throw refused()
   await tx.db.update(passkeys).set({ counter: authenticationInfo.newCounter, lastUsedAt: tx.now }).where(eq(passkeys.id, key.id))
-  return startSession(tx, connection, person, 'full')
+  return startSession(tx, secrets, connection, person, 'full')
 }
 
 async function keepChallenge(tx: Tx, options: { challenge: string }, personId: string | null): Promise<Options> {

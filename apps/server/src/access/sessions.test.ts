@@ -4,6 +4,8 @@ import { refusal } from '../../test/refusal.ts'
 import { codeAt } from '../../test/totp.ts'
 import { linkIn, type Person, test, type World } from '../../test/world.ts'
 import { addDays } from '../kernel/clock.ts'
+import { secretDigest } from '../kernel/secrets.ts'
+import { giveOneTimeCode } from './sessions.ts'
 import { sessions } from './tables.ts'
 
 const password = 'correct horse battery staple'
@@ -60,6 +62,25 @@ describe('a session', () => {
     world.jump({ days: 7, seconds: 1 })
     await signIn(world, 'kim@tocsin.test')
     expect(await sessionsOf(world, person)).toHaveLength(1)
+  })
+
+  test('that somebody writes into the database opens nothing, nor does one that is raised, handed over or prolonged there', async ({ world }) => {
+    const { call, person } = await enrolled(world)
+    const { id: administrator } = await world.person('administrator')
+    const columns = 'person_id, assurance, device, created_at, last_seen_at, expires_at'
+    const copy = (id: number, token: string, mac: string) =>
+      `insert into sessions (id, token_digest, mac, ${columns})
+       select '0193b5a0-0000-7000-8000-00000000000${id}', '${secretDigest(token)}', ${mac}, ${columns} from sessions
+       where person_id = '${administrator}' and device = 'test' and token_digest not like '${secretDigest('forged')}'`
+    await world.asOwner(copy(1, 'forged', `''`), copy(2, 'copied', 'mac'))
+    for (const token of ['forged', 'copied']) await expect(world.client(`tocsin_session=${token}`)('me'), token).rejects.toMatchObject(refusal('not-signed-in'))
+    for (const change of [`assurance = 'full'`, `person_id = '${administrator}'`, `expires_at = expires_at + interval '1 year'`]) {
+      const half = await signIn(world, 'kim@tocsin.test')
+      await half('me')
+      await world.asOwner(`update sessions set ${change} where person_id = '${person.id}' and assurance = 'password'`)
+      await expect(half('me'), change).rejects.toMatchObject(refusal('not-signed-in'))
+    }
+    expect((await call('me')).assurance, 'others go on').toBe('full')
   })
 
   test('ends after seven days to the second, and opens nothing from then on', async ({ world }) => {
@@ -134,6 +155,56 @@ describe('a one-time code', () => {
   })
 })
 
+describe('wrong one-time codes of a person', () => {
+  /** A thief who knows the password gives `count` wrong codes at once, in as many sessions as that takes; past the limit of requests. */
+  async function guess(world: World, person: { id: string }, count: number, { body }: ReturnType<typeof codeOf>) {
+    while ((await sessionsOf(world, person)).length <= count / 4) await signIn(world, 'kim@tocsin.test')
+    const open = (await sessionsOf(world, person)).filter(({ assurance }) => assurance === 'password')
+    const caller = { actor: { kind: 'person', id: person.id, name: 'Kim' }, personId: person.id, role: 'responder', needToKnow: 'own' } as const
+    return Promise.allSettled(
+      [...Array(count)].map((_, n) => giveOneTimeCode(world.server.context, { ...caller, sessionId: open[n % open.length]?.id ?? null }, body.code)),
+    )
+  }
+
+  test('are counted in all sessions and before they are tried: after ten, codes pause longer each time, and the person and administrators are told', async ({
+    world,
+  }) => {
+    const { administrator, person, code } = await enrolled(world)
+    await world.advance({ minutes: 5 })
+    await guess(world, person, 24, code(10))
+    expect(await entriesOf(administrator, 'one-time-code.refused'), 'tried').toHaveLength(10)
+    await world.settle()
+    expect(world.expectMail('kim@tocsin.test', /wrong one-time codes/i).text).toContain('10 wrong one-time codes')
+    expect(administrator.expectPage(/wrong one-time codes/i).text).toContain('Kim')
+
+    const locked = refusal('too-many')
+    const kim = await signIn(world, 'kim@tocsin.test')
+    await expect(kim('giveOneTimeCode', code()), 'even the right one').rejects.toMatchObject(locked)
+    world.jump({ seconds: 60 })
+    await expect(kim('giveOneTimeCode', code(10)), 'one more after a minute').rejects.toMatchObject(refusal('invalid', 'code'))
+    world.jump({ seconds: 119 })
+    await expect(kim('giveOneTimeCode', code()), 'then two minutes').rejects.toMatchObject(locked)
+    world.jump({ seconds: 1 })
+    expect((await kim('giveOneTimeCode', code())).assurance).toBe('full')
+    expect(await entriesOf(administrator, 'one-time-code.locked')).toMatchObject([
+      { data: { wrongCodes: 11 }, subject: { id: person.id } },
+      { data: { wrongCodes: 10 }, subject: { id: person.id } },
+    ])
+    await world.settle()
+    expect(
+      world.mail.mails.filter(({ to, subject }) => to === 'kim@tocsin.test' && /wrong one-time/i.test(subject)),
+      'told once',
+    ).toHaveLength(1)
+    const [page] = (await administrator.call('pages', {})).items
+    expect(page).toMatchObject({ state: 'resolved' })
+
+    world.jump({ minutes: 5 })
+    const again = await signIn(world, 'kim@tocsin.test')
+    await expect(again('giveOneTimeCode', code(10)), 'the count starts anew').rejects.toMatchObject(refusal('invalid', 'code'))
+    expect((await again('giveOneTimeCode', code())).assurance).toBe('full')
+  })
+})
+
 describe('an authenticator app', () => {
   test('opens nothing before its first right code, is enrolled once, and not with half a session of who has a factor', async ({ world }) => {
     const { administrator, call } = await joined(world)
@@ -170,6 +241,17 @@ describe('ending another session', () => {
     expect((await call('me')).sessions).toMatchObject([{ isThisOne: true }])
     const [entry] = (await administrator.call('journal', {})).items
     expect(entry).toMatchObject({ type: 'session.ended', actor: { id: person.id }, data: { sessionId: other?.id } })
+  })
+
+  test('takes both factors: a stolen password ends only its own session, and signing out clears what the browser keeps', async ({ world }) => {
+    const { call } = await enrolled(world)
+    const [own] = (await call('me')).sessions
+    const thief = await signIn(world, 'kim@tocsin.test')
+    await expect(thief('endSession', { params: { id: own?.id ?? '' } })).rejects.toMatchObject(refusal('forbidden'))
+    expect((await call('me')).sessions).toHaveLength(2)
+    const reply = await thief.raw('signOut')
+    expect(reply.headers.get('clear-site-data')).toBe('"cache", "cookies"')
+    expect((await call('me')).sessions).toHaveLength(1)
   })
 
   test('reaches nobody else, and needs a session', async ({ world }) => {

@@ -2,33 +2,43 @@ import { type Me, sessionCookie } from '@tocsin/api'
 import { and, eq, lt, ne, sql } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import { record } from '../journal/index.ts'
-import { addDays } from '../kernel/clock.ts'
-import type { Database, Tx } from '../kernel/database.ts'
+import { addDays, addSeconds, type Instant } from '../kernel/clock.ts'
+import type { Tx } from '../kernel/database.ts'
 import type { Connection } from '../kernel/http.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, conflict, invalid } from '../kernel/problems.ts'
 import { randomSecret, type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, findPerson, readMe } from './accounts.ts'
 import type { Caller } from './caller.ts'
+import type { AppContext } from './context.ts'
+import { withMac } from './session-mac.ts'
 import { people, sessions } from './tables.ts'
 
 const sessionDays = 7
 
 /** Starts a session: a random token in a cookie, its digest in store. */
-export async function startSession(tx: Tx, connection: Connection, person: { id: string; name: string }, assurance: 'password' | 'full'): Promise<Me> {
+export async function startSession(
+  tx: Tx,
+  secrets: Secrets,
+  connection: Connection,
+  person: { id: string; name: string },
+  assurance: 'password' | 'full',
+): Promise<Me> {
   const token = randomSecret(32)
   const id = newId()
   await tx.db.delete(sessions).where(lt(sessions.expiresAt, tx.now))
-  await tx.db.insert(sessions).values({
-    id,
-    personId: person.id,
-    tokenDigest: secretDigest(token),
-    assurance,
-    device: connection.userAgent,
-    createdAt: tx.now,
-    lastSeenAt: tx.now,
-    expiresAt: addDays(tx.now, sessionDays),
-  })
+  await tx.db.insert(sessions).values(
+    withMac(secrets, {
+      id,
+      personId: person.id,
+      tokenDigest: secretDigest(token),
+      assurance,
+      device: connection.userAgent,
+      createdAt: tx.now,
+      lastSeenAt: tx.now,
+      expiresAt: addDays(tx.now, sessionDays),
+    }),
+  )
   await record(tx, {
     actor: actorOf(person),
     type: 'session.started',
@@ -39,8 +49,10 @@ export async function startSession(tx: Tx, connection: Connection, person: { id:
   return readMe(tx, person.id, id)
 }
 
-/** Ends a session of the caller: this one, or another. */
+/** Ends a session of the caller: this one, or another. @throws AppProblem forbidden for another, before this one has its second factor */
 export async function endSession(tx: Tx, caller: Caller, sessionId: string): Promise<void> {
+  if (sessionId !== caller.sessionId && (await readMe(tx, caller.personId, caller.sessionId)).assurance !== 'full')
+    throw new AppProblem('forbidden', 'Verify your second factor first. Until then this session ends only itself.')
   const gone = await tx.db
     .delete(sessions)
     .where(and(eq(sessions.id, sessionId), eq(sessions.personId, caller.personId)))
@@ -49,10 +61,15 @@ export async function endSession(tx: Tx, caller: Caller, sessionId: string): Pro
 }
 
 /** Lifts this session to full assurance: the second factor was given. */
-export async function liftSession(tx: Tx, caller: Caller): Promise<Me> {
+export async function liftSession(tx: Tx, secrets: Secrets, caller: Caller): Promise<Me> {
   const { sessionId } = caller
   if (sessionId === null) throw conflict('API keys have no second factor.')
-  await tx.db.update(sessions).set({ assurance: 'full', failedCodes: 0 }).where(eq(sessions.id, sessionId))
+  const [session] = await tx.db.select().from(sessions).where(eq(sessions.id, sessionId)).for('update')
+  if (!session) throw new AppProblem('not-signed-in', 'The session has ended. Sign in again.')
+  await tx.db
+    .update(sessions)
+    .set(withMac(secrets, { ...session, assurance: 'full', failedCodes: 0 }))
+    .where(eq(sessions.id, sessionId))
   // Half-open sessions of the same person from before are of no more use to anybody but a thief of the password.
   await tx.db.delete(sessions).where(and(eq(sessions.personId, caller.personId), ne(sessions.id, sessionId), eq(sessions.assurance, 'password')))
   return readMe(tx, caller.personId, sessionId)
@@ -62,25 +79,82 @@ function totp(secret: string, label: string): TOTP {
   return new TOTP({ issuer: 'Tocsin', label, secret: Secret.fromBase32(secret), digits: 6, period: 30 })
 }
 
+/** Wrong codes that end a session. */
 const maxWrongCodes = 5
+/** Wrong codes in a row, in all sessions of a person, from which each is followed by a pause. */
+const codesBeforeLock = 10
+
+/** Seconds for which no code of a person is tried after `wrong` wrong ones in a row: a minute, then twice as long each time, up to an hour. */
+function codeLockSeconds(wrong: number): number {
+  return wrong < codesBeforeLock ? 0 : Math.min(3_600, 60 * 2 ** (wrong - codesBeforeLock))
+}
 
 /**
- * Gives the second factor of this session: a code of the authenticator app, which works once. Five wrong ones end the session.
- * Takes its own transactions, because a wrong code is counted although it is refused.
+ * Gives the second factor of this session: a code of the authenticator app, which works once. Five wrong ones end the session, and ten in a row, in all
+ * sessions of the person, lock codes for a while. Takes its own transactions: a code is counted before it is tried, so that many at once are no more tries.
  */
-export async function giveOneTimeCode(database: Database, secrets: Secrets, caller: Caller, code: string): Promise<Me> {
-  const me = await database.transaction(async tx => ((await takeCode(tx, secrets, caller, code)) ? liftSession(tx, caller) : undefined))
-  if (me) return me
-  await database.transaction(async tx => {
-    const [session] = await tx.db
-      .update(sessions)
-      .set({ failedCodes: sql`${sessions.failedCodes} + 1` })
-      .where(eq(sessions.id, caller.sessionId ?? ''))
-      .returning()
-    if (session && session.failedCodes >= maxWrongCodes) await tx.db.delete(sessions).where(eq(sessions.id, session.id))
-    await record(tx, { actor: caller.actor, type: 'one-time-code.refused', subject: { kind: 'person', id: caller.personId } })
+export async function giveOneTimeCode(context: AppContext, caller: Caller, code: string): Promise<Me> {
+  const { database, secrets } = context
+  const attempt = await database.transaction(tx => reserveCode(tx, caller.personId))
+  const me = await database.transaction(async tx => {
+    if (!(await takeCode(tx, secrets, caller, code))) return undefined
+    await tx.db.update(people).set({ wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, caller.personId))
+    if (attempt.wrongCodes > codesBeforeLock) await context.alarms.resolve(tx, codeAlarm(caller.personId))
+    return liftSession(tx, secrets, caller)
   })
+  if (me) return me
+  await database.transaction(tx => refuseCode(tx, context, caller, attempt))
   throw invalid('code', 'is not the current code of the authenticator app')
+}
+
+interface CodeAttempt {
+  /** This one included. */
+  readonly wrongCodes: number
+  readonly lockedUntil: Instant | null
+}
+
+/** Counts a code as wrong, which a right one takes back. @throws AppProblem too-many while codes of this person are locked */
+async function reserveCode(tx: Tx, personId: string): Promise<CodeAttempt> {
+  const [person] = await tx.db.select().from(people).where(eq(people.id, personId)).for('update')
+  if (person?.codesLockedUntil != null && person.codesLockedUntil > tx.now)
+    throw new AppProblem('too-many', 'Too many wrong codes. Wait up to an hour, or sign in with a passkey.')
+  const wrongCodes = (person?.wrongCodes ?? 0) + 1
+  const wait = codeLockSeconds(wrongCodes)
+  const lockedUntil = wait > 0 ? addSeconds(tx.now, wait) : null
+  await tx.db.update(people).set({ wrongCodes, codesLockedUntil: lockedUntil }).where(eq(people.id, personId))
+  return { wrongCodes, lockedUntil }
+}
+
+const codeAlarm = (personId: string) => `one-time-codes:${personId}`
+
+/** Whoever gives codes has given the password: at the first lock the person and the administrators are told. */
+async function refuseCode(tx: Tx, { alarms, messenger }: AppContext, caller: Caller, { wrongCodes, lockedUntil }: CodeAttempt): Promise<void> {
+  const [session] = await tx.db
+    .update(sessions)
+    .set({ failedCodes: sql`${sessions.failedCodes} + 1` })
+    .where(eq(sessions.id, caller.sessionId ?? ''))
+    .returning()
+  if (session && session.failedCodes >= maxWrongCodes) await tx.db.delete(sessions).where(eq(sessions.id, session.id))
+  const about = { actor: caller.actor, subject: { kind: 'person', id: caller.personId } } as const
+  await record(tx, { ...about, type: 'one-time-code.refused' })
+  if (lockedUntil === null) return
+  await record(tx, { ...about, type: 'one-time-code.locked', data: { wrongCodes, until: lockedUntil } })
+  if (wrongCodes > codesBeforeLock) return
+  const person = await findPerson(tx, caller.personId)
+  if (!person) return
+  await messenger.post(tx, {
+    channel: 'email',
+    address: person.email,
+    purpose: 'one-time-codes',
+    purposeId: person.id,
+    subject: 'Wrong one-time codes for your account',
+    body: `Hello ${person.name},\n\nsomebody gave the password of your Tocsin account and then ${wrongCodes} wrong one-time codes in a row. Codes are locked for a while; a passkey still works.\n\nIf that was not you, your password is known to somebody else. Change it now, and tell your administrators.\n`,
+  })
+  await alarms.raise(tx, {
+    key: codeAlarm(person.id),
+    title: 'Many wrong one-time codes for one account',
+    summary: `Somebody gave the password of ${person.name} (${person.email}) and then ${wrongCodes} wrong one-time codes in a row. Codes of this account are locked for a while, longer after each further one; a passkey still works. If it was not ${person.name}, the password is known to somebody else: ask for a new one, and look for the addresses in the audit log.`,
+  })
 }
 
 async function takeCode(tx: Tx, secrets: Secrets, caller: Caller, code: string): Promise<boolean> {
@@ -133,5 +207,5 @@ export async function confirmTotp(tx: Tx, secrets: Secrets, caller: Caller, code
     throw invalid('code', 'is not the current code of the authenticator app')
   await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, person.id))
   await record(tx, { actor: caller.actor, type: 'second-factor.enrolled', subject: { kind: 'person', id: person.id }, data: { factor: 'authenticator app' } })
-  return liftSession(tx, caller)
+  return liftSession(tx, secrets, caller)
 }

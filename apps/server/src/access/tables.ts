@@ -21,6 +21,10 @@ export const people = table(
     totpStep: count('totp_step').notNull().default(0),
     failedAttempts: integer('failed_attempts').notNull().default(0),
     lockedUntil: instant('locked_until'),
+    /** Wrong one-time codes in a row, in all sessions. */
+    wrongCodes: integer('wrong_codes').notNull().default(0),
+    /** No one-time code is tried before this time; a passkey always is. */
+    codesLockedUntil: instant('codes_locked_until'),
     createdAt: instant('created_at').notNull(),
     isDemo: boolean('is_demo').notNull().default(false),
   },
@@ -67,6 +71,8 @@ export const sessions = table(
     createdAt: instant('created_at').notNull(),
     lastSeenAt: instant('last_seen_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
+    /** Made with a key that the database does not have (`session-mac.ts`): a row without it opens nothing. */
+    mac: text('mac').notNull().default(''),
   },
   self => [uniqueIndex('sessions_token').on(self.tokenDigest), index('sessions_person').on(self.personId)],
 )

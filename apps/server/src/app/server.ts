@@ -155,7 +155,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const detection = new Detection(context)
     const idempotency = new Idempotency(secrets)
     registerPurge(jobs)
-    const services = { config, database, log, metrics, drain, idempotency, nameOf: nameOfCaller, authorize: authorizer(config, database) }
+    const services = { config, database, log, metrics, drain, idempotency, nameOf: nameOfCaller, authorize: authorizer(config, database, secrets) }
     mount(http, services, openModules(context, detection, watch))
     detection.mount(http)
     const inbox = openAnswers(http, context, openAnswerDesk(context))

@@ -1,4 +1,5 @@
 import { and, gt, isNotNull, type SQL, sql } from 'drizzle-orm'
+import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { addDays, addMinutes } from '../kernel/clock.ts'
 import { type Config, settingsPart } from '../kernel/config.ts'
@@ -55,7 +56,8 @@ export function assertMayReport(config: Config, given: string): void {
 
 /** What an address is counted by: the same for each report, and no way back to it without the master key. */
 export function originOfReport(secrets: Secrets, ip: string): string {
-  const [head = ip] = ip.includes(':') ? [ip.split(':').slice(0, 4).join(':')] : [ip]
+  const address = ipaddr.process(ip)
+  const head = address.kind() === 'ipv6' ? address.toByteArray().slice(0, 8).join('.') : address.toString()
   return secrets.sign('report-origin', head)
 }
 

@@ -269,7 +269,7 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
       config: {
         ...(route.isFromOtherSoftware ? { isFromOtherSoftware: true } : {}),
         rateLimit: {
-          max: route.access.kind === 'public' ? (route.perMinute ?? perMinute.public) : perMinute.address,
+          max: route.access.kind === 'public' ? (route.perMinute ?? perMinute.public) : Math.max(perMinute.address, route.perMinute ?? 0),
           timeWindow: 60_000,
         },
       },
@@ -445,7 +445,8 @@ function connectionOf(config: Config, request: FastifyRequest, reply: FastifyRep
     userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
     cookie: name => request.cookies[name],
     setCookie: (name, value, maxAgeSeconds) => void repliesWithCookie.add(reply.setCookie(name, value, { ...options, maxAge: maxAgeSeconds })),
-    clearCookie: name => void repliesWithCookie.add(reply.clearCookie(name, options)),
+    // Not its storage: the service worker stays, and with it the pages that it is sent.
+    clearCookie: name => void repliesWithCookie.add(reply.clearCookie(name, options).header('clear-site-data', '"cache", "cookies"')),
     onClose: gone => void request.raw.socket.once('close', gone),
   }
 }

@@ -114,7 +114,7 @@ function PasswordSection() {
           <PasswordInput label="Current" autoComplete="current-password" flex={1} miw={200} {...form.getInputProps('current')} />
           <PasswordInput
             label="New"
-            description="At least 12 characters"
+            description="At least 12 characters. Several unrelated words are easy to remember and hard to guess."
             inputWrapperOrder={['label', 'input', 'description', 'error']}
             autoComplete="new-password"
             flex={1}

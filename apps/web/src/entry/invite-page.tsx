@@ -13,7 +13,12 @@ export function InvitePage() {
         <Stack gap="sm">
           <FormProblem errors={{ form: form.errors.form ?? form.errors.token }} />
           <TextInput label="Your name" autoComplete="name" autoFocus {...form.getInputProps('name')} />
-          <PasswordInput label="Password" description="At least 12 characters" autoComplete="new-password" {...form.getInputProps('password')} />
+          <PasswordInput
+            label="Password"
+            description="At least 12 characters. Several unrelated words are easy to remember and hard to guess."
+            autoComplete="new-password"
+            {...form.getInputProps('password')}
+          />
           <Button type="submit" loading={isBusy}>
             Create account
           </Button>

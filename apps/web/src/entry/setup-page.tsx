@@ -21,7 +21,7 @@ export function SetupPage() {
           <TextInput label="Your email" type="email" autoComplete="username" {...form.getInputProps('email')} />
           <PasswordInput
             label="Password"
-            description="At least 12 characters. Longer is stronger."
+            description="At least 12 characters. Several unrelated words are easy to remember and hard to guess."
             autoComplete="new-password"
             {...form.getInputProps('password')}
           />
