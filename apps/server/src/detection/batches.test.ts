@@ -59,13 +59,13 @@ test('of a batch with an event that fails only that event is set aside, and admi
   await world.settle()
   const { detector, intake } = world.server.detection
   await detector.settle()
-  const { database } = world.server.context
   // A database that refuses one event stands for whatever else may fail at it.
-  await database.reader().db.execute(sql`
-    create function refuse_poison() returns trigger language plpgsql as $$ begin
+  await world.asOwner(
+    `create function refuse_poison() returns trigger language plpgsql as $$ begin
       if new.event like '%poison%' then raise exception 'this event is poison'; end if;
-      return new; end $$`)
-  await database.reader().db.execute(sql`create trigger poison before insert on detection_matches for each row execute function refuse_poison()`)
+      return new; end $$`,
+    'create trigger poison before insert on detection_matches for each row execute function refuse_poison()',
+  )
   const lines = Array.from({ length: 50 }, (_, n) => JSON.stringify({ F: 'evil', host: n === 33 ? 'poison' : `h${n}` }))
   expect((await fetch(`${world.origin}${new URL(url).pathname}/events`, { method: 'POST', body: `${lines.join('\n')}\n` })).status).toBe(202)
   await until(() => (intake.waiting.batches === 0 ? true : undefined), 'all batches are matched', 30_000)
