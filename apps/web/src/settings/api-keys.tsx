@@ -1,5 +1,5 @@
 import { Anchor, Button, Checkbox, Group, Modal, MultiSelect, NumberInput, Select, Stack, Table, TagsInput, Text, TextInput } from '@mantine/core'
-import { roles, scopes } from '@tocsin/api'
+import { type ApiKey, roles, scopes } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
@@ -29,55 +29,56 @@ export function ApiKeys() {
               For the command line and your own programs. Each has an API key, a role and scopes, and sees no restricted incident unless you allow it.
             </Empty>
           ) : (
-            <Table.ScrollContainer minWidth={560}>
-              <Table>
-                <Table.Tbody>
-                  {list.map(key => (
-                    <Table.Tr key={key.id}>
-                      <Table.Td>
-                        <Text fw={550}>{key.name}</Text>
-                        <Text size="sm" className="quiet">
-                          {key.role} · {key.scopes.join(', ')}
-                          {key.seesRestricted ? ' · restricted incidents' : ''}
-                          {key.networks.length > 0 ? ` · from ${key.networks.join(', ')}` : ''} · by {key.createdBy}
-                        </Text>
-                      </Table.Td>
-                      <Table.Td className="quiet">
-                        {key.revokedAt ? (
-                          'Revoked'
-                        ) : (
+            <Table>
+              <Table.Tbody>
+                {list.map(key => (
+                  <Table.Tr key={key.id}>
+                    <Table.Td>
+                      <Text fw={550}>{key.name}</Text>
+                      <Text size="sm" className="quiet">
+                        {key.role} · {key.scopes.join(', ')}
+                        {key.seesRestricted ? ' · restricted incidents' : ''}
+                        {key.networks.length > 0 ? ` · from ${key.networks.join(', ')}` : ''} · by {key.createdBy}
+                      </Text>
+                      <Text size="sm" className="quiet" component="div">
+                        <Validity accountKey={key} />
+                        {' · '}
+                        {key.lastUsedAt ? (
                           <>
-                            Expires <Time at={key.expiresAt} />
+                            Last used <Time at={key.lastUsedAt} isRelative />
+                            {key.lastUsedFrom ? ` from ${key.lastUsedFrom}` : ''}
                           </>
+                        ) : (
+                          'Never used'
                         )}
-                        <Text size="sm">
-                          {key.lastUsedAt ? (
-                            <>
-                              Last used <Time at={key.lastUsedAt} isRelative />
-                              {key.lastUsedFrom ? ` from ${key.lastUsedFrom}` : ''}
-                            </>
-                          ) : (
-                            'Never used'
-                          )}
-                        </Text>
-                      </Table.Td>
-                      <Table.Td>
-                        {key.revokedAt ? null : (
-                          <Button size="xs" variant="default" onClick={() => revoke.mutate({ params: { id: key.id } })}>
-                            Revoke
-                          </Button>
-                        )}
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+                      </Text>
+                    </Table.Td>
+                    <Table.Td ta="right">
+                      {key.revokedAt ? null : (
+                        <Button size="xs" variant="default" aria-label={`Revoke ${key.name}`} onClick={() => revoke.mutate({ params: { id: key.id } })}>
+                          Revoke
+                        </Button>
+                      )}
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
           )
         }
       </Loaded>
       {isAdding ? <KeyModal onClose={() => setIsAdding(false)} /> : null}
     </Section>
+  )
+}
+
+/** Whether a key still opens anything. */
+function Validity({ accountKey: { revokedAt, expiresAt } }: { accountKey: ApiKey }) {
+  if (revokedAt) return 'Revoked'
+  return (
+    <>
+      {Date.parse(expiresAt) <= Date.now() ? 'Expired' : 'Expires'} <Time at={expiresAt} />
+    </>
   )
 }
 
@@ -108,7 +109,7 @@ function KeyModal({ onClose }: { onClose: () => void }) {
             <NumberInput label="Expires after (days)" min={1} max={730} {...form.getInputProps('expiresInDays')} />
             <TagsInput
               label="Allowed networks"
-              description="In CIDR notation, such as 203.0.113.0/24. Empty: any address"
+              description="In CIDR notation, such as 203.0.113.0/24. Leave empty to allow all addresses."
               {...form.getInputProps('networks')}
             />
             <Checkbox label="May see restricted incidents" {...form.getInputProps('seesRestricted', { type: 'checkbox' })} />
