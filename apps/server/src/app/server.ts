@@ -9,7 +9,7 @@ import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
 import { openDirectory } from '../directory/index.ts'
 import { ClosingConditions } from '../incidents/index.ts'
-import { CheckpointFile, JournalWatch, journalHealth } from '../journal/index.ts'
+import { CheckpointFile, JournalWatch, journalHealth, sealerName } from '../journal/index.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
 import { awaitDatabase, migrateDatabase, openDatabase } from '../kernel/database.ts'
@@ -160,7 +160,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     detection.mount(http)
     const inbox = openAnswers(http, context, openAnswerDesk(context))
     await servePages(http)
-    context.readers.follow('sealer', (tx, entries) => context.sealer.seal(tx, entries), { isStrict: true, committed: () => context.sealer.committed() })
+    context.readers.follow(sealerName, (tx, entries) => context.sealer.seal(tx, entries), { isStrict: true, committed: () => context.sealer.committed() })
     if (acceptsRestoredLog && (await database.transaction(tx => context.sealer.accept(tx)))) await context.sealer.committed()
     await http.listen({ host: config.host, port: config.port })
     undo.push(() => http.close())

@@ -22,5 +22,5 @@ export {
   system,
   wasRecorded,
 } from './record.ts'
-export { exportJournal, latestCheckpoint, openSealer, proveConsistency, type Sealer } from './seal.ts'
+export { exportJournal, latestCheckpoint, openSealer, proveConsistency, type Sealer, sealerName } from './seal.ts'
 export { JournalWatch } from './watch.ts'

@@ -1,13 +1,13 @@
 import { and, asc, desc, gt, inArray, lte } from 'drizzle-orm'
 import type { Reader } from '../kernel/database.ts'
 import { look } from './order.ts'
-import { type Entry, toEntry } from './record.ts'
+import { type Entry, type StoredEntry, toEntry } from './record.ts'
 import { journal } from './tables.ts'
 
 /** An entry and its number, which readers' cursors are made of. */
 export interface Numbered {
   readonly seq: number
-  readonly entry: Entry
+  readonly entry: StoredEntry
 }
 
 const batch = 200

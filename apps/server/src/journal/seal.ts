@@ -21,12 +21,16 @@ import {
   writeExport,
 } from '@tocsin/merkle'
 import { desc, eq, or, type SQL, sql } from 'drizzle-orm'
-import type { Reader, Tx } from '../kernel/database.ts'
+import type { Database, Reader, Tx } from '../kernel/database.ts'
 import type { Secrets } from '../kernel/secrets.ts'
 import type { Log } from '../kernel/telemetry.ts'
 import type { CheckpointFile } from './checkpoint-file.ts'
-import { type Entry, headerOf, record, system, toEntry } from './record.ts'
+import { countForeign, findStrays, nameForeign } from './foreign.ts'
+import { headerOf, record, type StoredEntry, system, toEntry } from './record.ts'
 import { journal, journalCheckpoints, journalLeaves, journalNodes } from './tables.ts'
+
+/** The name of its reader, which is its cursor's. */
+export const sealerName = 'sealer'
 
 /** Why the stored tree is not signed any further, in one sentence. */
 export class NotAnExtension extends Error {
@@ -37,10 +41,17 @@ export class NotAnExtension extends Error {
 export interface Sealer {
   /** The log's verifier key (C2SP signed-note), which auditors keep. */
   readonly key: string
-  /** @throws NotAnExtension when the stored tree is not one that extends what was signed last */
-  seal(tx: Tx, entries: readonly Entry[]): Promise<void>
+  /**
+   * What of it this program did not write is sealed too, and named by an entry.
+   * @throws NotAnExtension when the stored tree is not one that extends what was signed last
+   */
+  seal(tx: Tx, entries: readonly StoredEntry[]): Promise<void>
   /** What was sealed is committed: from now on nothing less is extended. */
   committed(): Promise<void>
+  /** Seals a part of what was passed over, if there is any, and says so on record: this program writes nothing that is. */
+  sweep(database: Database): Promise<void>
+  /** How many entries were found in the last 24 hours that this program did not write. */
+  countForeign(reader: Reader): Promise<number>
   /** Why nothing is sealed, in one sentence; undefined while the stored tree extends what was signed last. */
   inspect(reader: Reader): Promise<string | undefined>
   /**
@@ -66,6 +77,8 @@ export function openSealer(secrets: Secrets, log: Log, file?: CheckpointFile): S
   // Signed in a transaction that may not be committed yet.
   let pending: string | undefined
   let writing: Promise<void> = Promise.resolve()
+  // Up to here a round was made for what was passed over.
+  let swept = Number.MIN_SAFE_INTEGER
 
   /** The stored tree, which has to extend what was signed last. */
   async function readExtension(reader: Reader): Promise<Frontier> {
@@ -91,23 +104,39 @@ export function openSealer(secrets: Secrets, log: Log, file?: CheckpointFile): S
     return writing
   }
 
+  /** @returns the signed checkpoint */
+  async function extend(tx: Tx, entries: readonly StoredEntry[], isStray: boolean): Promise<string> {
+    let frontier = await readExtension(tx)
+    await nameForeign(tx, secrets, entries, isStray)
+    const leaves: (typeof journalLeaves.$inferInsert)[] = []
+    const nodes: (typeof journalNodes.$inferInsert)[] = []
+    for (const entry of entries) {
+      leaves.push({ leafIndex: frontier.size, entryId: entry.id })
+      const appended = append(frontier, leafHash(leafData(headerOf(entry), entry.bodyHash)))
+      frontier = appended.frontier
+      nodes.push(...appended.completed.map(node => ({ level: node.level, nodeIndex: node.index, hash: node.hash })))
+    }
+    await tx.db.insert(journalLeaves).values(leaves)
+    await tx.db.insert(journalNodes).values(nodes)
+    const note = sign(frontier)
+    await tx.db.insert(journalCheckpoints).values({ size: frontier.size, note, at: tx.now })
+    return note
+  }
+
   return {
     key,
     async seal(tx, entries) {
-      let frontier = await readExtension(tx)
-      const leaves: (typeof journalLeaves.$inferInsert)[] = []
-      const nodes: (typeof journalNodes.$inferInsert)[] = []
-      for (const entry of entries) {
-        leaves.push({ leafIndex: frontier.size, entryId: entry.id })
-        const appended = append(frontier, leafHash(leafData(headerOf(entry), entry.bodyHash)))
-        frontier = appended.frontier
-        nodes.push(...appended.completed.map(node => ({ level: node.level, nodeIndex: node.index, hash: node.hash })))
-      }
-      await tx.db.insert(journalLeaves).values(leaves)
-      await tx.db.insert(journalNodes).values(nodes)
-      pending = sign(frontier)
-      await tx.db.insert(journalCheckpoints).values({ size: frontier.size, note: pending, at: tx.now })
+      pending = await extend(tx, entries, false)
     },
+    async sweep(database) {
+      const note = await database.transaction(async tx => {
+        const found = await findStrays(tx, sealerName, swept)
+        if (found !== undefined) swept = found.after
+        return found === undefined || found.strays.length === 0 ? undefined : extend(tx, found.strays, true)
+      })
+      if (note !== undefined) await keep(note)
+    },
+    countForeign: reader => countForeign(reader, secrets),
     async committed() {
       if (pending !== undefined) await keep(pending)
       pending = undefined

@@ -27,9 +27,15 @@ const readerAlarm = (name: string) => `journal-reader:${name}`
 const writerAlarm = 'journal-writer'
 const backAlarm = 'journal-went-back'
 const rewrittenAlarm = 'journal-rewritten'
+const foreignAlarm = 'journal-foreign-entries'
 
 const rewrittenAdvice =
   'Nothing is sealed until this is resolved. If an older backup was restored, start Tocsin with --accept-restored-audit-log; otherwise somebody has changed the database: keep a copy of it as evidence.'
+
+const foreignSentence = (count: number) =>
+  `${count === 1 ? 'An entry' : `${count} entries`} in the audit log ${count === 1 ? 'was' : 'were'} not written by Tocsin, or changed before ${count === 1 ? 'it was' : 'they were'} sealed.`
+const foreignAdvice =
+  'Somebody can write to the database. The audit log names these entries (search for "did not write"). Keep a copy of the database as evidence and change its passwords.'
 
 const backSentence = 'The audit log is behind what was already processed, as after a restore or a failover to a lagging replica.'
 const backAdvice =
@@ -138,6 +144,7 @@ export class JournalWatch {
     this.#raised.set(writerAlarm, 0)
     this.#raised.set(backAlarm, 0)
     this.#raised.set(rewrittenAlarm, 0)
+    this.#raised.set(foreignAlarm, 0)
     this.#timer = setInterval(() => {
       this.#looking ??= this.look()
         .catch((error: unknown) => this.#services.log.warn({ err: error }, 'journal readers could not be checked; retrying'))
@@ -156,7 +163,12 @@ export class JournalWatch {
   async health(): Promise<Finding | undefined> {
     const { readers, writers } = await this.read()
     const rewritten = await this.#services.sealer.inspect(this.#services.database.reader())
-    const found = [...(rewritten === undefined ? [] : [`${rewritten} ${rewrittenAdvice}`]), ...sentencesOf(readers, writers)]
+    const foreign = await this.#services.sealer.countForeign(this.#services.database.reader())
+    const found = [
+      ...(rewritten === undefined ? [] : [`${rewritten} ${rewrittenAdvice}`]),
+      ...(foreign === 0 ? [] : [foreignSentence(foreign)]),
+      ...sentencesOf(readers, writers),
+    ]
     return found.length === 0 ? undefined : { severity: 'degraded', detail: found.join(' ') }
   }
 
@@ -199,6 +211,15 @@ export class JournalWatch {
       this.#services.log.error({ found: rewritten }, 'the stored audit log does not extend what was signed; nothing is sealed')
       want({ key: rewrittenAlarm, title: 'The audit log in the database was rewritten or restored', summary: `${rewritten} ${rewrittenAdvice}` })
     }
+    // What was passed over is looked for only where it can be sealed.
+    else await this.#services.sealer.sweep(this.#services.database)
+    const foreign = await this.#services.sealer.countForeign(this.#services.database.reader())
+    if (foreign > 0)
+      want({
+        key: foreignAlarm,
+        title: `The audit log has ${foreign === 1 ? 'an entry' : `${foreign} entries`} that Tocsin did not write`,
+        summary: `${foreignSentence(foreign)} ${foreignAdvice}`,
+      })
     const [oldest] = writers
     this.#gauges.writer.set(oldest?.openSeconds ?? 0)
     if (oldest) {
