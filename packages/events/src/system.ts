@@ -88,6 +88,23 @@ export const systemEvents = [
     },
   }),
   event({
+    type: 'journal.witness-failed',
+    version: 1,
+    subject: 'journal',
+    within: 'none',
+    /** Why, without an address. */
+    data: z.strictObject({ witness: z.string(), error: z.string() }),
+    sentence: ({ data }) => `Checkpoints no longer reach ${data.witness} (${data.error})`,
+  }),
+  event({
+    type: 'journal.witness-recovered',
+    version: 1,
+    subject: 'journal',
+    within: 'none',
+    data: z.strictObject({ witness: z.string() }),
+    sentence: ({ data }) => `Checkpoints reach ${data.witness} again`,
+  }),
+  event({
     type: 'journal-entry.set-aside',
     version: 1,
     subject: 'journal-entry',

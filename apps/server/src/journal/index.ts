@@ -1,4 +1,3 @@
-export { CheckpointFile } from './checkpoint-file.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
 export { JournalReaders } from './follow.ts'
 export { journalHealth } from './health.ts'
@@ -24,3 +23,5 @@ export {
 } from './record.ts'
 export { exportJournal, latestCheckpoint, openSealer, proveConsistency, type Sealer, sealerName } from './seal.ts'
 export { JournalWatch } from './watch.ts'
+export { type Checkpoints, openCheckpoints } from './witnesses/open.ts'
+export { witnessSettings } from './witnesses/settings.ts'

@@ -23,11 +23,11 @@ import {
 import { desc, eq, or, type SQL, sql } from 'drizzle-orm'
 import type { Database, Reader, Tx } from '../kernel/database.ts'
 import type { Secrets } from '../kernel/secrets.ts'
-import type { Log } from '../kernel/telemetry.ts'
-import type { CheckpointFile } from './checkpoint-file.ts'
 import { countForeign, findStrays, nameForeign } from './foreign.ts'
 import { headerOf, record, type StoredEntry, system, toEntry } from './record.ts'
 import { journal, journalCheckpoints, journalLeaves, journalNodes } from './tables.ts'
+import type { Checkpoints } from './witnesses/open.ts'
+import type { Witnessing } from './witnesses/witness.ts'
 
 /** The name of its reader, which is its cursor's. */
 export const sealerName = 'sealer'
@@ -50,6 +50,8 @@ export interface Sealer {
   committed(): Promise<void>
   /** Seals a part of what was passed over, if there is any, and says so on record: this program writes nothing that is. */
   sweep(database: Database): Promise<void>
+  /** Who is given the checkpoints, the data folder first. */
+  readonly witnesses: readonly Witnessing[]
   /** How many entries were found in the last 24 hours that this program did not write. */
   countForeign(reader: Reader): Promise<number>
   /** Why nothing is sealed, in one sentence; undefined while the stored tree extends what was signed last. */
@@ -65,18 +67,18 @@ export interface Sealer {
 
 /**
  * The log is named by its key, so that two installations are never taken for one another.
- * @param file where checkpoints are kept outside the database, in the process that seals
+ * @param checkpoints where they are kept outside the database, and who else is given them, in the process that seals
  */
-export function openSealer(secrets: Secrets, log: Log, file?: CheckpointFile): Sealer {
+export function openSealer(secrets: Secrets, checkpoints?: Checkpoints): Sealer {
   const seed = secrets.derive('journal signing')
   const privateKey = signingKey(seed)
   const origin = `tocsin/${createHash('sha256').update(seed).digest('hex').slice(0, 16)}`
   const key = verifierKey(origin, privateKey)
   const sign = (frontier: Frontier) => signCheckpoint({ origin, size: frontier.size, root: root(frontier) }, privateKey)
-  let signed = file?.last(key)?.note
+  const { kept, witnesses = [] } = checkpoints ?? {}
+  let signed = checkpoints?.file.last(key)?.note
   // Signed in a transaction that may not be committed yet.
   let pending: string | undefined
-  let writing: Promise<void> = Promise.resolve()
   // Up to here a round was made for what was passed over.
   let swept = Number.MIN_SAFE_INTEGER
 
@@ -95,13 +97,11 @@ export function openSealer(secrets: Secrets, log: Log, file?: CheckpointFile): S
     return frontier
   }
 
-  function keep(note: string): Promise<void> {
+  async function keep(note: string): Promise<void> {
     signed = note
-    // One after the other, the newest last. Sealing goes on without the file: the next checkpoint is written to it again.
-    writing = writing
-      .then(() => file?.append(note))
-      .catch((error: unknown) => log.error({ err: error }, 'the checkpoint could not be written to the data folder'))
-    return writing
+    for (const witness of witnesses) void witness.offer(note)
+    // Sealing waits for one attempt to write to the data folder, and goes on without it.
+    await kept?.offer(note)
   }
 
   /** @returns the signed checkpoint */
@@ -136,6 +136,7 @@ export function openSealer(secrets: Secrets, log: Log, file?: CheckpointFile): S
       })
       if (note !== undefined) await keep(note)
     },
+    witnesses: kept ? [kept, ...witnesses] : witnesses,
     countForeign: reader => countForeign(reader, secrets),
     async committed() {
       if (pending !== undefined) await keep(pending)

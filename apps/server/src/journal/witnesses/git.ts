@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { appendCheckpoint } from './file.ts'
 import { WitnessFailure } from './witness.ts'
 
-const run = promisify(execFile)
 const fileName = 'checkpoints.log'
 
 /** Nothing of this program's environment but what git and ssh need to be found and to find the keys of the user; they ask nobody. */
@@ -26,23 +25,60 @@ const settings = [
   'gc.autoDetach=false',
 ]
 
+/** What git answers or complains of is read up to here. */
+const maxText = 10_000
+/** What does not end when it is asked to is killed. */
+const killMs = 1_000
+
+/** Runs git in a process group of its own, so that at the deadline its helpers end with it. @throws WitnessFailure when it fails; the signal's reason */
+async function git(folder: string, given: readonly string[], signal: AbortSignal): Promise<string> {
+  signal.throwIfAborted()
+  const child = spawn('git', [...settings.flatMap(setting => ['-c', setting]), ...given], {
+    ...{ cwd: folder, env: environment(), detached: true },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const texts = [child.stdout, child.stderr].map(stream => {
+    const kept = { text: '' }
+    stream.on('data', chunk => {
+      kept.text = (kept.text + String(chunk)).slice(0, maxText)
+    })
+    return kept
+  })
+  const end = () => {
+    const { pid } = child
+    if (pid === undefined) return
+    kill(pid, 'SIGTERM')
+    setTimeout(() => kill(pid, 'SIGKILL'), killMs).unref()
+  }
+  signal.addEventListener('abort', end, { once: true })
+  try {
+    const [code] = await once(child, 'close')
+    signal.throwIfAborted()
+    const [answer, complaint] = texts
+    if (code !== 0) throw new WitnessFailure(`git ${given[0]} ended with ${code}`, { cause: new Error(complaint?.text) })
+    return answer?.text ?? ''
+  } finally {
+    signal.removeEventListener('abort', end)
+  }
+}
+
+/** Ends a process group, if there is still one. */
+function kill(group: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(-group, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 /** Appends a checkpoint to `checkpoints.log` in a git repository, commits that file alone, and pushes the branch to where it goes. */
 export async function commitCheckpoint(folder: string, hasPush: boolean, checkpoint: string, signal: AbortSignal): Promise<void> {
-  const git = async (...given: readonly string[]) => {
-    const options = { cwd: folder, env: environment(), signal, maxBuffer: 1_000_000 }
-    try {
-      return (await run('git', [...settings.flatMap(setting => ['-c', setting]), ...given], options)).stdout
-    } catch (error) {
-      signal.throwIfAborted()
-      const { code } = error as { code?: unknown }
-      throw typeof code === 'number' ? new WitnessFailure(`git ${given[0]} ended with ${code}`, { cause: error }) : error
-    }
-  }
+  const run = (...given: readonly string[]) => git(folder, given, signal)
   // In a folder that is no repository, git would look for one above it.
-  if ((await git('rev-parse', '--show-prefix')).trim() !== '') throw new WitnessFailure('the folder is not the top of a git repository')
+  if ((await run('rev-parse', '--show-prefix')).trim() !== '') throw new WitnessFailure('the folder is not the top of a git repository')
   await appendCheckpoint(join(folder, fileName), checkpoint)
-  await git('add', '--', fileName)
-  if ((await git('status', '--porcelain', '--', fileName)) !== '')
-    await git('commit', '--quiet', '--message', `Checkpoint of ${checkpoint.split('\n')[1]} entries`, '--', fileName)
-  if (hasPush) await git('push', '--quiet')
+  await run('add', '--', fileName)
+  if ((await run('status', '--porcelain', '--', fileName)) !== '')
+    await run('commit', '--quiet', '--message', `Checkpoint of ${checkpoint.split('\n')[1]} entries`, '--', fileName)
+  if (hasPush) await run('push', '--quiet')
 }

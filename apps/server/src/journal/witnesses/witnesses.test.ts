@@ -7,6 +7,7 @@ import { createServer as createHttp } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { openCheckpoint } from '@tocsin/merkle'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -17,6 +18,7 @@ import { formatSyslog, sendSyslog } from '../../kernel/syslog-sender.ts'
 import { openLog, openMetrics } from '../../kernel/telemetry.ts'
 import { latestCheckpoint } from '../seal.ts'
 import { JournalWatch } from '../watch.ts'
+import { commitCheckpoint } from './git.ts'
 import { Witnessing } from './witness.ts'
 
 const folder = () => mkdtempSync(join(tmpdir(), 'tocsin-witness-'))
@@ -213,6 +215,22 @@ describe('a witness that fails', () => {
     server.close()
   })
 
+  test('because the remote of its git repository hangs is given up at the deadline, with git; the checkpoint is committed', async () => {
+    const root = folder()
+    const sockets: Socket[] = []
+    const server = createServer(socket => void sockets.push(socket.resume()))
+    execFileSync('git', ['init', '--quiet', '--initial-branch=main', root])
+    execFileSync('git', ['-C', root, 'remote', 'add', 'origin', `http://127.0.0.1:${await listening(server)}/x.git`])
+    execFileSync('git', ['-C', root, 'config', 'push.default', 'current'])
+    await expect(commitCheckpoint(root, true, 'tocsin/x\n1\n', AbortSignal.timeout(3_000))).rejects.toMatchObject({ name: 'TimeoutError' })
+    await commitCheckpoint(root, false, 'tocsin/x\n2\n', AbortSignal.timeout(15_000))
+    expect(execFileSync('git', ['-C', root, 'log', '--format=%s'], { encoding: 'utf8' })).toBe('Checkpoint of 2 entries\nCheckpoint of 1 entries\n')
+    expect(readFileSync(join(root, 'checkpoints.log'), 'utf8')).toBe('\ntocsin/x\n1\n\ntocsin/x\n2\n')
+    await until(() => sockets.every(({ destroyed }) => destroyed) || undefined, 'nothing of git is left', 5_000)
+    server.close()
+    rmSync(root, { recursive: true })
+  })
+
   test('is no git repository, or one whose remote is away: the reason has no path', { timeout: 20_000 }, async () => {
     const root = folder()
     const reasons = async (address: string) => {
@@ -233,6 +251,39 @@ describe('a witness that fails', () => {
 })
 
 describe('a message to syslog', () => {
+  test('goes over TLS to a receiver with a trusted certificate, and to no other', async () => {
+    const root = folder()
+    const [key, certificate] = [join(root, 'key.pem'), join(root, 'certificate.pem')]
+    const request = 'req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2 -addext subjectAltName=DNS:localhost'
+    execFileSync('openssl', [...request.split(' '), '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+    let received = ''
+    const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate) }, socket => {
+      socket.on('error', () => undefined)
+      socket.on('data', chunk => {
+        received += String(chunk)
+      })
+    })
+    const send = async (host: string, messages: string[]) =>
+      sendSyslog(
+        { transport: 'tls', host, port: await port },
+        messages.map(message => Buffer.from(message)),
+        AbortSignal.timeout(5_000),
+      )
+    const port = listening(server)
+    await expect(send('localhost', ['x'])).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
+    const trusted = getCACertificates('default')
+    setDefaultCACertificates([...trusted, readFileSync(certificate, 'utf8')])
+    try {
+      await send('localhost', ['one', 'zwölf'])
+      await expect(send('127.0.0.1', ['x'])).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
+    } finally {
+      setDefaultCACertificates(trusted)
+    }
+    expect(received).toBe('3 one6 zwölf')
+    server.close()
+    rmSync(root, { recursive: true })
+  })
+
   test('is one datagram over UDP, and refused where it is too long for one', async () => {
     const socket = createSocket('udp4')
     await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve))
