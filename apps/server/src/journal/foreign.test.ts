@@ -109,6 +109,9 @@ describe('an entry that somebody writes by SQL', () => {
     await write(world, 1)
     await world.settle()
     await asProgram(world, copy(1, 2, { seq: '-7', mac: 'mac' }))
+    await asProgram(world, copy(1, 6, { seq: `'-9223372036854775808'` }))
+    await asProgram(world, copy(1, 7, { seq: '9223372036854775807' }))
+    await asProgram(world, copy(1, 8, { seq: '1000000', mac: 'mac' }))
     let end: () => void = () => {}
     const ended = new Promise<void>(resolve => {
       end = resolve
@@ -124,17 +127,23 @@ describe('an entry that somebody writes by SQL', () => {
     end()
     await late
     await world.settle()
-    expect((await unsealed(world)).map(({ id }) => id).toSorted()).toEqual([idOf(2), idOf(3)])
+    expect((await unsealed(world)).map(({ id }) => id).toSorted()).toEqual([2, 3, 6, 7, 8].map(idOf))
     await watchOf(world).look()
     await world.settle()
     expect(await named(world)).toEqual([
+      [idOf(6), 'no MAC'],
       [idOf(2), 'wrong MAC'],
       [idOf(3), 'no MAC'],
+      [idOf(8), 'wrong MAC'],
+      [idOf(7), 'no MAC'],
     ])
     expect(await unsealed(world)).toEqual([])
     await watchOf(world).look()
     expect(await findings(world)).toHaveLength(1)
-    expect(await health(world)).toMatch(/^2 entries/)
+    expect(await health(world)).toMatch(/^5 entries in the audit log were not written by Tocsin, or changed before they were sealed\.$/)
+    await world.settle()
+    world.jump({ minutes: 10 })
+    expect(await health(world), 'no reader waits for them').not.toContain('behind')
   })
 
   test('is not hidden by a finding that somebody else writes', async ({ world }) => {

@@ -70,32 +70,37 @@ const maxStrays = 200
 
 /**
  * Looks for entries that the sealer has passed over: written in a transaction that ended late and did not wait its turn (`order.ts`), or with a number of
- * the writer's own choice. It holds the place of the sealer to the end of the transaction.
+ * the writer's own choice, also one that the sequence has not given yet. It holds the place of the sealer to the end of the transaction.
  * @param after the number to go on from
  * @returns them, and the number to go on from next time; nothing while the sealer is at work
  */
 export async function findStrays(tx: Tx, sealer: string, after: number): Promise<{ strays: StoredEntry[]; after: number } | undefined> {
   const [cursor] = await tx.db.select().from(journalCursors).where(eq(journalCursors.name, sealer)).for('update', { skipLocked: true })
   if (cursor === undefined) return undefined
-  const isSealed = lte(journal.seq, cursor.seq)
   const numbers = (order: typeof asc, from: number) =>
     tx.db
-      .select({ seq: journal.seq })
+      .select({ id: journal.id, seq: journal.seq })
       .from(journal)
-      .where(and(isSealed, gt(journal.seq, from)))
+      .where(and(gt(journal.seq, from), lte(journal.seq, cursor.seq)))
       .orderBy(order(journal.seq))
       .limit(maxSwept)
   const next = await numbers(asc, after)
-  const newest = await numbers(desc, Number.MIN_SAFE_INTEGER)
-  const seqs = [...new Set([...next, ...newest].map(({ seq }) => seq))]
+  const newest = await numbers(desc, 0)
+  // Outside of what the sequence has given. It is asked after the entries that this statement sees were numbered, and not the other way around.
+  const outside = await tx.db.execute<{ id: string }>(sql`
+    select id from journal left join journal_leaves on entry_id = id
+      where seq > (select ${lastGiven} from journal_seq_seq) and entry_id is null
+    union all select id from journal left join journal_leaves on entry_id = id where seq < 1 and entry_id is null
+    limit ${maxStrays}`)
+  const ids = [...new Set([...next, ...newest, ...outside.rows].map(({ id }) => id))]
   const found = await tx.db
     .select({ row: journal })
     .from(journal)
     .leftJoin(journalLeaves, eq(journalLeaves.entryId, journal.id))
-    .where(and(sql`${journal.seq} = any(${sql.param(seqs)}::bigint[])`, isNull(journalLeaves.entryId)))
+    .where(and(sql`${journal.id} = any(${sql.param(ids)}::uuid[])`, isNull(journalLeaves.entryId)))
     .orderBy(journal.seq)
     .limit(maxStrays)
-  return { strays: found.map(({ row }) => toEntry(row)), after: next.length < maxSwept ? Number.MIN_SAFE_INTEGER : (next.at(-1)?.seq ?? after) }
+  return { strays: found.map(({ row }) => toEntry(row)), after: next.length < maxSwept ? 0 : (next.at(-1)?.seq ?? after) }
 }
 
 /** How many entries were found lately that this program did not write. */

@@ -80,7 +80,7 @@ export function openSealer(secrets: Secrets, checkpoints?: Checkpoints): Sealer 
   // Signed in a transaction that may not be committed yet.
   let pending: string | undefined
   // Up to here a round was made for what was passed over.
-  let swept = Number.MIN_SAFE_INTEGER
+  let swept = 0
 
   /** The stored tree, which has to extend what was signed last. */
   async function readExtension(reader: Reader): Promise<Frontier> {

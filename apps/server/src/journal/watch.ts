@@ -67,12 +67,12 @@ async function readReaders(reader: Reader, readers: JournalReaders): Promise<Ins
   const names = sql.param(own.map(({ name }) => name))
   const seen = sql.param(own.map(one => one.seen))
   const rows = await reader.db.execute<{ name: string; behind: string; oldest: string | null; ahead: boolean }>(sql`
-    select known.name, greatest(0, coalesce((select max(seq) from journal), 0) - place.seq)::text as behind, next.at::text as oldest,
-      place.seq > (select ${lastGiven} from journal_seq_seq) as ahead
-    from unnest(${names}::text[], ${seen}::bigint[]) as known (name, seq)
+    select known.name, greatest(0, given.last - place.seq)::text as behind, next.at::text as oldest,
+      place.seq > given.last as ahead
+    from (select ${lastGiven} as last from journal_seq_seq) as given cross join unnest(${names}::text[], ${seen}::bigint[]) as known (name, seq)
       left join journal_cursors stored on stored.name = known.name
       cross join lateral (select greatest(known.seq, coalesce(stored.seq, 0)) as seq) place
-      left join lateral (select at from journal where journal.seq > place.seq order by journal.seq limit 1) next on true
+      left join lateral (select at from journal where journal.seq > place.seq and journal.seq <= given.last order by journal.seq limit 1) next on true
     order by known.name`)
   const letters = await countDeadLetters(reader)
   return rows.rows.map(({ name, behind, oldest, ahead }) => {
@@ -227,8 +227,6 @@ export class JournalWatch {
       this.#services.log.error({ found: rewritten }, 'the stored audit log does not extend what was signed; nothing is sealed')
       want({ key: rewrittenAlarm, title: 'The audit log in the database was rewritten or restored', summary: `${rewritten} ${rewrittenAdvice}` })
     }
-    // What was passed over is looked for only where it can be sealed.
-    else await this.#services.sealer.sweep(this.#services.database)
     const foreign = await this.#services.sealer.countForeign(this.#services.database.reader())
     if (foreign > 0)
       want({
@@ -248,6 +246,8 @@ export class JournalWatch {
       })
     }
     await this.#follow(wanted)
+    // What was passed over is looked for only where it can be sealed. What is found is an alarm at the next look.
+    if (rewritten === undefined) await this.#services.sealer.sweep(this.#services.database)
   }
 
   /** Records which witnesses begin to fail, and which have recovered. @returns an alarm for each that fails */
