@@ -108,6 +108,9 @@ describe('migrations', () => {
         const { rows: pulls } = await client.query("select kind, key from jobs where kind like '%pull-indicators'")
         expect(pulls).toEqual([{ kind: 'detection.pull-indicators', key: 'detection.pull-indicators 0193b5a0-0000-7000-8000-0000000000f2' }])
         await call('openIncident', { body: { title: 'After the upgrade', reason: 'Seen.' } })
+        await server.context.readers.drain()
+        const { rows: foreign } = await client.query("select data from journal where type = 'journal.foreign-entry'")
+        expect(foreign, 'entries without a MAC from before').toEqual([])
       } finally {
         await server.stop()
         await rm(folder, { recursive: true, force: true })

@@ -73,6 +73,38 @@ export const systemEvents = [
     sentence: () => 'Accepted an audit log that is older than what was signed last, as after restoring a backup',
   }),
   event({
+    type: 'journal.foreign-entry',
+    version: 1,
+    subject: 'journal',
+    within: 'none',
+    /** How many were found at once, and the first of them. */
+    data: z.strictObject({
+      count: Count,
+      entries: z.array(z.strictObject({ id: z.string(), fault: z.enum(['no MAC', 'wrong MAC', 'changed body', 'sealed before', 'out of order']) })),
+    }),
+    sentence: ({ data: { count, entries } }) => {
+      const named = entries.map(({ id, fault }) => `${id} (${fault})`).join(', ')
+      return `Found ${count === 1 ? 'an entry' : `${count} entries`} in the audit log that Tocsin did not write: ${named}${count > entries.length ? ', …' : ''}`
+    },
+  }),
+  event({
+    type: 'journal.witness-failed',
+    version: 1,
+    subject: 'journal',
+    within: 'none',
+    /** Why, without an address. */
+    data: z.strictObject({ witness: z.string(), error: z.string() }),
+    sentence: ({ data }) => `Checkpoints no longer reach ${data.witness} (${data.error})`,
+  }),
+  event({
+    type: 'journal.witness-recovered',
+    version: 1,
+    subject: 'journal',
+    within: 'none',
+    data: z.strictObject({ witness: z.string() }),
+    sentence: ({ data }) => `Checkpoints reach ${data.witness} again`,
+  }),
+  event({
     type: 'journal-entry.set-aside',
     version: 1,
     subject: 'journal-entry',

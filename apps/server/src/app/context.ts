@@ -1,5 +1,5 @@
 import { type AppContext, Departures, everybody, Usages, type Viewer, Visibility, Workload } from '../access/index.ts'
-import { type CheckpointFile, entriesThat, entryColumns, JournalReaders, Live, openSealer } from '../journal/index.ts'
+import { type Checkpoints, entriesThat, entryColumns, JournalReaders, Live, openSealer } from '../journal/index.ts'
 import { Alarms } from '../kernel/alarms.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
@@ -27,7 +27,7 @@ export interface OpenedContext extends AppContext {
  * What every module is given, in the web process and in the pager; nothing of it runs yet.
  * @param checkpoints where checkpoints are kept outside the database, in the process that seals
  */
-export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?: CheckpointFile): OpenedContext {
+export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?: Checkpoints): OpenedContext {
   const { config, clock, log, metrics, secrets, database } = opened
   const jobs = new JobRunner(database, clock, log, metrics, runner)
   const alarms = new Alarms()
@@ -40,7 +40,7 @@ export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?:
     messenger: new Outbox(config, secrets, metrics, jobs, database, log),
     readers: new JournalReaders(database, log, alarms),
     live: new Live<Viewer>(database, log, (ids, viewer = everybody) => entriesThat(database.reader(), ids, visibility.ofEntry(viewer, entryColumns))),
-    sealer: openSealer(secrets, log, checkpoints),
+    sealer: openSealer(secrets, checkpoints),
     usages: new Usages(),
     departures: new Departures(),
     visibility,

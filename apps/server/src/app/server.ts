@@ -9,7 +9,7 @@ import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
 import { openDirectory } from '../directory/index.ts'
 import { ClosingConditions } from '../incidents/index.ts'
-import { CheckpointFile, JournalWatch, journalHealth } from '../journal/index.ts'
+import { JournalWatch, journalHealth, openCheckpoints, sealerName } from '../journal/index.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
 import { awaitDatabase, migrateDatabase, openDatabase } from '../kernel/database.ts'
@@ -114,11 +114,8 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const secrets = await openMasterKey(database, config)
     if (paging !== 'here') metrics.registry.setDefaultLabels({ process: 'web' })
     const runs = paging === 'here' ? undefined : (lane: Lane) => lane.process === 'web'
-    const context = openContext(
-      { config, clock, log, metrics, secrets, database },
-      { runs, deadlineSeconds },
-      new CheckpointFile(join(config.dataFolder, 'checkpoints.log')),
-    )
+    const context = openContext({ config, clock, log, metrics, secrets, database }, { runs, deadlineSeconds }, openCheckpoints(config, log))
+    undo.push(async () => void (await Promise.all(context.sealer.witnesses.map(witness => witness.stop()))))
     const { health, jobs, live, messenger } = context
     health.add('database', async () => {
       const finding = await database.health()
@@ -160,7 +157,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     detection.mount(http)
     const inbox = openAnswers(http, context, openAnswerDesk(context))
     await servePages(http)
-    context.readers.follow('sealer', (tx, entries) => context.sealer.seal(tx, entries), { isStrict: true, committed: () => context.sealer.committed() })
+    context.readers.follow(sealerName, (tx, entries) => context.sealer.seal(tx, entries), { isStrict: true, committed: () => context.sealer.committed() })
     if (acceptsRestoredLog && (await database.transaction(tx => context.sealer.accept(tx)))) await context.sealer.committed()
     await http.listen({ host: config.host, port: config.port })
     undo.push(() => http.close())

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, renameSync } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Checkpoint, NotGenuine, notesIn, openCheckpoint } from '@tocsin/merkle'
+import { appendCheckpoint } from './witnesses/file.ts'
 
 /** A file that grows past this becomes `FILE.1`, in place of the one before it, and a new one is begun. */
 const maxBytes = 1_000_000
@@ -39,14 +40,7 @@ export class CheckpointFile {
       () => 0,
     )
     if (size > maxBytes) renameSync(this.#path, `${this.#path}.1`)
-    const file = await open(this.#path, 'a', 0o600)
-    try {
-      // The line feed ends what a crash may have left half written.
-      await file.appendFile(`\n${signed}`)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    await appendCheckpoint(this.#path, signed)
   }
 }
 

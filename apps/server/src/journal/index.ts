@@ -1,4 +1,3 @@
-export { CheckpointFile } from './checkpoint-file.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
 export { JournalReaders } from './follow.ts'
 export { journalHealth } from './health.ts'
@@ -22,5 +21,7 @@ export {
   system,
   wasRecorded,
 } from './record.ts'
-export { exportJournal, latestCheckpoint, openSealer, proveConsistency, type Sealer } from './seal.ts'
+export { exportJournal, latestCheckpoint, openSealer, proveConsistency, type Sealer, sealerName } from './seal.ts'
 export { JournalWatch } from './watch.ts'
+export { type Checkpoints, openCheckpoints } from './witnesses/open.ts'
+export { witnessSettings } from './witnesses/settings.ts'

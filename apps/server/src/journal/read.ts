@@ -1,13 +1,13 @@
-import { and, asc, desc, gt, inArray, lte } from 'drizzle-orm'
+import { and, asc, desc, gt, inArray, lte, sql } from 'drizzle-orm'
 import type { Reader } from '../kernel/database.ts'
-import { look } from './order.ts'
-import { type Entry, toEntry } from './record.ts'
+import { lastGiven, look } from './order.ts'
+import { type Entry, type StoredEntry, toEntry } from './record.ts'
 import { journal } from './tables.ts'
 
 /** An entry and its number, which readers' cursors are made of. */
 export interface Numbered {
   readonly seq: number
-  readonly entry: Entry
+  readonly entry: StoredEntry
 }
 
 const batch = 200
@@ -43,8 +43,13 @@ export async function readAfter(reader: Reader, cursor: number): Promise<{ entri
   return { entries: read.entries.map(({ entry }) => entry), cursor: read.cursor, isBehind: read.cursor < last }
 }
 
-/** The number of the newest entry that can be seen, whether readers may go that far yet or not. */
+/** The number of the newest entry that can be seen, whether readers may go that far yet or not. One that the sequence has not given is nobody's to read. */
 export async function newestNumber(reader: Reader): Promise<number> {
-  const [newest] = await reader.db.select({ seq: journal.seq }).from(journal).orderBy(desc(journal.seq)).limit(1)
+  const [newest] = await reader.db
+    .select({ seq: journal.seq })
+    .from(journal)
+    .where(sql`${journal.seq} <= (select ${lastGiven} from journal_seq_seq)`)
+    .orderBy(desc(journal.seq))
+    .limit(1)
   return newest?.seq ?? 0
 }

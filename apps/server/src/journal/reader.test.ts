@@ -33,6 +33,9 @@ interface Rig {
   cursor(name: string): Promise<number | undefined>
 }
 
+/** Nothing is sealed here. */
+const noKey = { sign: () => '' }
+
 /** The journal of a database of its own, empty, without a server. */
 const test = plainTest.extend<{ rig: Rig }>({
   // biome-ignore lint/correctness/noEmptyPattern: a fixture names what it needs
@@ -45,6 +48,7 @@ const test = plainTest.extend<{ rig: Rig }>({
     }
     const log = { debug: () => undefined, info: () => undefined, warn: note, error: note } satisfies Record<keyof Log, unknown>
     const database = openDatabase(url, systemClock, log, { poolSize: 8 })
+    database.signWith(noKey)
     const { db } = database.reader()
     const raised: Alarm[] = []
     const receiving = new Alarms()
@@ -122,6 +126,7 @@ describe.concurrent('a journal reader', () => {
 
   test('reads nothing before its start; its stop lets what has begun end, and is the end of it', async ({ rig }) => {
     const own = openDatabase(rig.url, systemClock, rig.log, { poolSize: 4 })
+    own.signWith(noKey)
     await rig.write(1)
     const read: number[] = []
     const [begun, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
@@ -317,6 +322,7 @@ describe.concurrent('a journal reader', () => {
     await rig.write(450)
     const wire = await layWire(rig.url)
     const own = openDatabase(wire.url, systemClock, rig.log, { poolSize: 4 })
+    own.signWith(noKey)
     const readers = rig.open(own)
     const [begun, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     readers.follow('all', async (tx, entries) => {

@@ -3,11 +3,11 @@ import type { Alarms } from '../kernel/alarms.ts'
 import { type Database, isContention, isOutage, type Tx } from '../kernel/database.ts'
 import { type Log, sentenceOf } from '../kernel/telemetry.ts'
 import type { Numbered } from './read.ts'
-import { type Entry, record, system } from './record.ts'
+import { record, type StoredEntry, system } from './record.ts'
 import { journalCursors, journalDeadLetters } from './tables.ts'
 import type { Tail } from './tail.ts'
 
-export type Follow = (tx: Tx, entries: readonly Entry[]) => Promise<void>
+export type Follow = (tx: Tx, entries: readonly StoredEntry[]) => Promise<void>
 
 export interface Following {
   readonly name: string

@@ -113,6 +113,8 @@ describe('an entry that cannot be read', () => {
     const administrator = await world.person('administrator')
     const incident = await administrator.call('openIncident', { body: { title: 'x', reason: 'x' } })
     for (const row of [unknown, wrong, newer]) await addRow(world, { ...row, within: incident.id })
+    // Its finding, that Tocsin did not write them, is on record.
+    await world.settle()
     const { timeline } = await administrator.call('incident', { params: { id: incident.id } })
     expect(timeline.slice(-3).map(({ sentence }) => sentence)).toEqual([
       'note.exploded (unreadable entry)',
@@ -120,7 +122,12 @@ describe('an entry that cannot be read', () => {
       'note.written (unreadable entry)',
     ])
     const { items } = await administrator.call('journal', {})
-    expect(items.slice(0, 3).map(({ data }) => data)).toEqual([{ markdown: 'x' }, { markdown: 7 }, { a: 1 }])
+    expect(
+      items
+        .filter(({ type }) => type !== 'journal.foreign-entry')
+        .slice(0, 3)
+        .map(({ data }) => data),
+    ).toEqual([{ markdown: 'x' }, { markdown: 7 }, { a: 1 }])
     const file = await (await administrator.call.raw('exportJournal')).text()
     expect(file).toContain('"type":"note.exploded"')
     expect(verifyExport(file)).toMatchObject({ isComplete: true, types: { 'note.exploded': 1, 'note.written': 2 } })

@@ -5,6 +5,7 @@ import { and, desc, eq, gt, gte, inArray, lt, or, type SQL, sql } from 'drizzle-
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { macOf } from './entry-mac.ts'
 import { holdPlace } from './order.ts'
 import { journal, journalLeaves } from './tables.ts'
 
@@ -61,6 +62,11 @@ export interface UnreadableEntry extends EntryBase {
 /** One entry as everybody reads it. Where `fault` is null, `type` says what `data` is, in its newest form. */
 export type Entry = Entries[EventType] | UnreadableEntry
 
+type Row = typeof journal.$inferSelect
+
+/** An entry with its row, where what is stored counts and not what is read of it. */
+export type StoredEntry = Entry & { readonly stored: Row }
+
 export const journalChannel = 'tocsin_journal'
 
 type NewEntries = {
@@ -96,14 +102,15 @@ export async function recordAll(tx: Tx, entries: readonly NewEntry[]): Promise<v
     readEvent(type, version, data)
     const salt = salts.subarray(at * saltBytes, (at + 1) * saltBytes)
     const hash = hashBody(salt, { id, actor: { id: actor.id, name: actor.name }, within, data })
-    return { id, actor, type, version, subject, within, data: JSON.stringify(data), salt, hash }
+    const header = { id, at: tx.now, type, version, actorKind: actor.kind, subjectKind: subject.kind, subjectId: subject.id }
+    return { id, actor, type, version, subject, within, data: JSON.stringify(data), salt, hash, mac: macOf(tx.sign, header, hash) }
   })
   const column = <T>(of: (row: (typeof rows)[number]) => T) => sql.param(rows.map(of))
   await tx.db.execute(sql`
-    insert into journal (id, at, actor_kind, actor_id, actor_name, type, version, subject_kind, subject_id, within_id, data, salt, body_hash,
+    insert into journal (id, at, actor_kind, actor_id, actor_name, type, version, subject_kind, subject_id, within_id, data, salt, body_hash, mac,
       is_demo, is_exercise, is_restricted)
     select given.id, ${tx.now}::timestamptz, actor_kind, actor_id, actor_name, type, version, subject_kind, subject_id, within_id, data::jsonb,
-      decode(salt, 'hex'), decode(body_hash, 'hex'),
+      decode(salt, 'hex'), decode(body_hash, 'hex'), mac,
       coalesce(about.is_demo, false) or coalesce(around.is_demo, false),
       coalesce(about.is_exercise, false) or coalesce(around.is_exercise, false),
       coalesce(about.is_restricted, false) or coalesce(around.is_restricted, false)
@@ -111,21 +118,20 @@ export async function recordAll(tx: Tx, entries: readonly NewEntry[]): Promise<v
       ${column(row => row.id)}::uuid[], ${column(row => row.actor.kind)}::text[], ${column(row => row.actor.id)}::text[],
       ${column(row => row.actor.name)}::text[], ${column(row => row.type)}::text[], ${column(row => row.version)}::int[],
       ${column(row => row.subject.kind)}::text[], ${column(row => row.subject.id)}::text[], ${column(row => row.within)}::uuid[],
-      ${column(row => row.data)}::text[], ${column(row => row.salt.toString('hex'))}::text[], ${column(row => row.hash.toString('hex'))}::text[]
-    ) with ordinality as given (id, actor_kind, actor_id, actor_name, type, version, subject_kind, subject_id, within_id, data, salt, body_hash, place)
+      ${column(row => row.data)}::text[], ${column(row => row.salt.toString('hex'))}::text[], ${column(row => row.hash.toString('hex'))}::text[],
+      ${column(row => row.mac)}::text[]
+    ) with ordinality as given (id, actor_kind, actor_id, actor_name, type, version, subject_kind, subject_id, within_id, data, salt, body_hash, mac, place)
     left join journal_marks about on about.record_id = given.subject_id
     left join journal_marks around on around.record_id = given.within_id::text
     order by given.place`)
   await tx.db.execute(sql`select pg_notify(${journalChannel}, '')`)
 }
 
-type Row = typeof journal.$inferSelect
-
 /** An entry from its row: read by its type, or with what is wrong with it. */
-export function toEntry(row: Row): Entry {
+export function toEntry(row: Row): StoredEntry {
   const { id, at, type, version, isDemo, isExercise, isRestricted, bodyHash } = row
   const entry = {
-    ...{ id, at, type, version, isDemo, isExercise, isRestricted, bodyHash },
+    ...{ id, at, type, version, isDemo, isExercise, isRestricted, bodyHash, stored: row },
     actor: { kind: row.actorKind as Actor['kind'], id: row.actorId, name: row.actorName },
     subject: { kind: row.subjectKind, id: row.subjectId },
     within: row.withinId,
@@ -133,7 +139,7 @@ export function toEntry(row: Row): Entry {
   if (row.data === null) return { ...entry, data: {}, fault: 'Its data was erased.' }
   try {
     // The registry has checked that `data` is that of `type`: what a look-up by name cannot say in types.
-    return { ...entry, data: readEvent(type, version, row.data), fault: null } as Entry
+    return { ...entry, data: readEvent(type, version, row.data), fault: null } as StoredEntry
   } catch (error) {
     if (!(error instanceof UnreadableEvent)) throw error
     return { ...entry, data: row.data, fault: error.message }

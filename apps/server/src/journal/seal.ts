@@ -21,12 +21,16 @@ import {
   writeExport,
 } from '@tocsin/merkle'
 import { desc, eq, or, type SQL, sql } from 'drizzle-orm'
-import type { Reader, Tx } from '../kernel/database.ts'
+import type { Database, Reader, Tx } from '../kernel/database.ts'
 import type { Secrets } from '../kernel/secrets.ts'
-import type { Log } from '../kernel/telemetry.ts'
-import type { CheckpointFile } from './checkpoint-file.ts'
-import { type Entry, headerOf, record, system, toEntry } from './record.ts'
+import { countForeign, findStrays, nameForeign } from './foreign.ts'
+import { headerOf, record, type StoredEntry, system, toEntry } from './record.ts'
 import { journal, journalCheckpoints, journalLeaves, journalNodes } from './tables.ts'
+import type { Checkpoints } from './witnesses/open.ts'
+import type { Witnessing } from './witnesses/witness.ts'
+
+/** The name of its reader, which is its cursor's. */
+export const sealerName = 'sealer'
 
 /** Why the stored tree is not signed any further, in one sentence. */
 export class NotAnExtension extends Error {
@@ -37,10 +41,19 @@ export class NotAnExtension extends Error {
 export interface Sealer {
   /** The log's verifier key (C2SP signed-note), which auditors keep. */
   readonly key: string
-  /** @throws NotAnExtension when the stored tree is not one that extends what was signed last */
-  seal(tx: Tx, entries: readonly Entry[]): Promise<void>
+  /**
+   * What of it this program did not write is sealed too, and named by an entry.
+   * @throws NotAnExtension when the stored tree is not one that extends what was signed last
+   */
+  seal(tx: Tx, entries: readonly StoredEntry[]): Promise<void>
   /** What was sealed is committed: from now on nothing less is extended. */
   committed(): Promise<void>
+  /** Seals a part of what was passed over, if there is any, and says so on record: this program writes nothing that is. */
+  sweep(database: Database): Promise<void>
+  /** Who is given the checkpoints, the data folder first. */
+  readonly witnesses: readonly Witnessing[]
+  /** How many entries were found in the last 24 hours that this program did not write. */
+  countForeign(reader: Reader): Promise<number>
   /** Why nothing is sealed, in one sentence; undefined while the stored tree extends what was signed last. */
   inspect(reader: Reader): Promise<string | undefined>
   /**
@@ -54,18 +67,20 @@ export interface Sealer {
 
 /**
  * The log is named by its key, so that two installations are never taken for one another.
- * @param file where checkpoints are kept outside the database, in the process that seals
+ * @param checkpoints where they are kept outside the database, and who else is given them, in the process that seals
  */
-export function openSealer(secrets: Secrets, log: Log, file?: CheckpointFile): Sealer {
+export function openSealer(secrets: Secrets, checkpoints?: Checkpoints): Sealer {
   const seed = secrets.derive('journal signing')
   const privateKey = signingKey(seed)
   const origin = `tocsin/${createHash('sha256').update(seed).digest('hex').slice(0, 16)}`
   const key = verifierKey(origin, privateKey)
   const sign = (frontier: Frontier) => signCheckpoint({ origin, size: frontier.size, root: root(frontier) }, privateKey)
-  let signed = file?.last(key)?.note
+  const { kept, witnesses = [] } = checkpoints ?? {}
+  let signed = checkpoints?.file.last(key)?.note
   // Signed in a transaction that may not be committed yet.
   let pending: string | undefined
-  let writing: Promise<void> = Promise.resolve()
+  // Up to here a round was made for what was passed over.
+  let swept = 0
 
   /** The stored tree, which has to extend what was signed last. */
   async function readExtension(reader: Reader): Promise<Frontier> {
@@ -82,32 +97,47 @@ export function openSealer(secrets: Secrets, log: Log, file?: CheckpointFile): S
     return frontier
   }
 
-  function keep(note: string): Promise<void> {
+  async function keep(note: string): Promise<void> {
     signed = note
-    // One after the other, the newest last. Sealing goes on without the file: the next checkpoint is written to it again.
-    writing = writing
-      .then(() => file?.append(note))
-      .catch((error: unknown) => log.error({ err: error }, 'the checkpoint could not be written to the data folder'))
-    return writing
+    for (const witness of witnesses) void witness.offer(note)
+    // Sealing waits for one attempt to write to the data folder, and goes on without it.
+    await kept?.offer(note)
+  }
+
+  /** @returns the signed checkpoint */
+  async function extend(tx: Tx, entries: readonly StoredEntry[], isStray: boolean): Promise<string> {
+    let frontier = await readExtension(tx)
+    await nameForeign(tx, secrets, entries, isStray)
+    const leaves: (typeof journalLeaves.$inferInsert)[] = []
+    const nodes: (typeof journalNodes.$inferInsert)[] = []
+    for (const entry of entries) {
+      leaves.push({ leafIndex: frontier.size, entryId: entry.id })
+      const appended = append(frontier, leafHash(leafData(headerOf(entry), entry.bodyHash)))
+      frontier = appended.frontier
+      nodes.push(...appended.completed.map(node => ({ level: node.level, nodeIndex: node.index, hash: node.hash })))
+    }
+    await tx.db.insert(journalLeaves).values(leaves)
+    await tx.db.insert(journalNodes).values(nodes)
+    const note = sign(frontier)
+    await tx.db.insert(journalCheckpoints).values({ size: frontier.size, note, at: tx.now })
+    return note
   }
 
   return {
     key,
     async seal(tx, entries) {
-      let frontier = await readExtension(tx)
-      const leaves: (typeof journalLeaves.$inferInsert)[] = []
-      const nodes: (typeof journalNodes.$inferInsert)[] = []
-      for (const entry of entries) {
-        leaves.push({ leafIndex: frontier.size, entryId: entry.id })
-        const appended = append(frontier, leafHash(leafData(headerOf(entry), entry.bodyHash)))
-        frontier = appended.frontier
-        nodes.push(...appended.completed.map(node => ({ level: node.level, nodeIndex: node.index, hash: node.hash })))
-      }
-      await tx.db.insert(journalLeaves).values(leaves)
-      await tx.db.insert(journalNodes).values(nodes)
-      pending = sign(frontier)
-      await tx.db.insert(journalCheckpoints).values({ size: frontier.size, note: pending, at: tx.now })
+      pending = await extend(tx, entries, false)
     },
+    async sweep(database) {
+      const note = await database.transaction(async tx => {
+        const found = await findStrays(tx, sealerName, swept)
+        if (found !== undefined) swept = found.after
+        return found === undefined || found.strays.length === 0 ? undefined : extend(tx, found.strays, true)
+      })
+      if (note !== undefined) await keep(note)
+    },
+    witnesses: kept ? [kept, ...witnesses] : witnesses,
+    countForeign: reader => countForeign(reader, secrets),
     async committed() {
       if (pending !== undefined) await keep(pending)
       pending = undefined

@@ -29,6 +29,8 @@ export const journal = table(
     salt: bytes('salt'),
     /** SHA-256(salt || canonical JSON of the body): packages/merkle, `hashBody`. */
     bodyHash: bytes('body_hash').notNull(),
+    /** Shows the sealer that this program wrote the entry (`entry-mac.ts`). Null in entries from before there was one. */
+    mac: text('mac'),
   },
   self => [uniqueIndex('journal_seq').on(self.seq), index('journal_within').on(self.withinId, self.seq), index('journal_subject').on(self.subjectId, self.seq)],
 )

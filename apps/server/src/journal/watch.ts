@@ -9,7 +9,9 @@ import { countDeadLetters } from './dead-letters.ts'
 import type { JournalReaders } from './follow.ts'
 import { type HeldPlace, heldPlaces, lastGiven } from './order.ts'
 import { deadLetterAlarm } from './reader.ts'
+import { record, system } from './record.ts'
 import type { Sealer } from './seal.ts'
+import type { WitnessStatus } from './witnesses/witness.ts'
 
 const lookMs = 5_000
 /** A reader that is further behind is shown as lagging. */
@@ -26,10 +28,20 @@ const repeatMs = 60_000
 const readerAlarm = (name: string) => `journal-reader:${name}`
 const writerAlarm = 'journal-writer'
 const backAlarm = 'journal-went-back'
+const witnessAlarm = (name: string) => `journal-witness:${name}`
 const rewrittenAlarm = 'journal-rewritten'
+const foreignAlarm = 'journal-foreign-entries'
 
 const rewrittenAdvice =
   'Nothing is sealed until this is resolved. If an older backup was restored, start Tocsin with --accept-restored-audit-log; otherwise somebody has changed the database: keep a copy of it as evidence.'
+
+const foreignSentence = (count: number) =>
+  `${count === 1 ? 'An entry' : `${count} entries`} in the audit log ${count === 1 ? 'was' : 'were'} not written by Tocsin, or changed before ${count === 1 ? 'it was' : 'they were'} sealed.`
+const foreignAdvice =
+  'Somebody can write to the database. The audit log names these entries (search for "did not write"). Keep a copy of the database as evidence and change its passwords.'
+
+const witnessSentence = ({ name, lagSeconds: seconds, error }: WitnessStatus) =>
+  `Checkpoints of the audit log have not reached ${name} for ${seconds} s (${error}).`
 
 const backSentence = 'The audit log is behind what was already processed, as after a restore or a failover to a lagging replica.'
 const backAdvice =
@@ -55,12 +67,12 @@ async function readReaders(reader: Reader, readers: JournalReaders): Promise<Ins
   const names = sql.param(own.map(({ name }) => name))
   const seen = sql.param(own.map(one => one.seen))
   const rows = await reader.db.execute<{ name: string; behind: string; oldest: string | null; ahead: boolean }>(sql`
-    select known.name, greatest(0, coalesce((select max(seq) from journal), 0) - place.seq)::text as behind, next.at::text as oldest,
-      place.seq > (select ${lastGiven} from journal_seq_seq) as ahead
-    from unnest(${names}::text[], ${seen}::bigint[]) as known (name, seq)
+    select known.name, greatest(0, given.last - place.seq)::text as behind, next.at::text as oldest,
+      place.seq > given.last as ahead
+    from (select ${lastGiven} as last from journal_seq_seq) as given cross join unnest(${names}::text[], ${seen}::bigint[]) as known (name, seq)
       left join journal_cursors stored on stored.name = known.name
       cross join lateral (select greatest(known.seq, coalesce(stored.seq, 0)) as seq) place
-      left join lateral (select at from journal where journal.seq > place.seq order by journal.seq limit 1) next on true
+      left join lateral (select at from journal where journal.seq > place.seq and journal.seq <= given.last order by journal.seq limit 1) next on true
     order by known.name`)
   const letters = await countDeadLetters(reader)
   return rows.rows.map(({ name, behind, oldest, ahead }) => {
@@ -102,12 +114,14 @@ const writerSentence = ({ pid, openSeconds, query }: HeldPlace) =>
 /** Looks after the readers: metrics, readiness and alarms say which of them lag, fail or have set entries aside, and who holds them all back. */
 export class JournalWatch {
   readonly #services: Services
-  readonly #gauges: { entries: Gauge<'reader'>; seconds: Gauge<'reader'>; letters: Gauge<'reader'>; writer: Gauge }
+  readonly #gauges: { entries: Gauge<'reader'>; seconds: Gauge<'reader'>; letters: Gauge<'reader'>; writer: Gauge; witnesses: Gauge<'witness'> }
   /** Looks in a row at which a reader was found far behind. */
   readonly #behind = new Map<string, number>()
   /** When each alarm was raised last, in milliseconds of a clock that nobody sets. What an earlier process raised is taken to be open. */
   readonly #raised = new Map<string, number>()
   readonly #writerSeconds: number
+  /** The witnesses whose failing is on record. */
+  readonly #failing = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
 
@@ -130,6 +144,12 @@ export class JournalWatch {
         help: 'Age of the oldest open transaction that writes the audit log if over 30 s, otherwise 0',
         registers,
       }),
+      witnesses: new Gauge({
+        name: 'tocsin_journal_witness_lag_seconds',
+        help: 'Time since a newer checkpoint of the audit log exists than a witness has',
+        labelNames: ['witness'],
+        registers,
+      }),
     }
   }
 
@@ -138,6 +158,8 @@ export class JournalWatch {
     this.#raised.set(writerAlarm, 0)
     this.#raised.set(backAlarm, 0)
     this.#raised.set(rewrittenAlarm, 0)
+    this.#raised.set(foreignAlarm, 0)
+    for (const { status } of this.#services.sealer.witnesses) this.#raised.set(witnessAlarm(status.name), 0)
     this.#timer = setInterval(() => {
       this.#looking ??= this.look()
         .catch((error: unknown) => this.#services.log.warn({ err: error }, 'journal readers could not be checked; retrying'))
@@ -156,7 +178,13 @@ export class JournalWatch {
   async health(): Promise<Finding | undefined> {
     const { readers, writers } = await this.read()
     const rewritten = await this.#services.sealer.inspect(this.#services.database.reader())
-    const found = [...(rewritten === undefined ? [] : [`${rewritten} ${rewrittenAdvice}`]), ...sentencesOf(readers, writers)]
+    const foreign = await this.#services.sealer.countForeign(this.#services.database.reader())
+    const found = [
+      ...(rewritten === undefined ? [] : [`${rewritten} ${rewrittenAdvice}`]),
+      ...(foreign === 0 ? [] : [foreignSentence(foreign)]),
+      ...this.#services.sealer.witnesses.flatMap(({ status }) => (status.error === undefined ? [] : [witnessSentence(status)])),
+      ...sentencesOf(readers, writers),
+    ]
     return found.length === 0 ? undefined : { severity: 'degraded', detail: found.join(' ') }
   }
 
@@ -199,6 +227,14 @@ export class JournalWatch {
       this.#services.log.error({ found: rewritten }, 'the stored audit log does not extend what was signed; nothing is sealed')
       want({ key: rewrittenAlarm, title: 'The audit log in the database was rewritten or restored', summary: `${rewritten} ${rewrittenAdvice}` })
     }
+    const foreign = await this.#services.sealer.countForeign(this.#services.database.reader())
+    if (foreign > 0)
+      want({
+        key: foreignAlarm,
+        title: `The audit log has ${foreign === 1 ? 'an entry' : `${foreign} entries`} that Tocsin did not write`,
+        summary: `${foreignSentence(foreign)} ${foreignAdvice}`,
+      })
+    for (const alarm of await this.#lookAtWitnesses()) want(alarm)
     const [oldest] = writers
     this.#gauges.writer.set(oldest?.openSeconds ?? 0)
     if (oldest) {
@@ -210,6 +246,36 @@ export class JournalWatch {
       })
     }
     await this.#follow(wanted)
+    // What was passed over is looked for only where it can be sealed. What is found is an alarm at the next look.
+    if (rewritten === undefined) await this.#services.sealer.sweep(this.#services.database)
+  }
+
+  /** Records which witnesses begin to fail, and which have recovered. @returns an alarm for each that fails */
+  async #lookAtWitnesses(): Promise<Alarm[]> {
+    const { database, sealer } = this.#services
+    const statuses = sealer.witnesses.map(({ status }) => status)
+    for (const { name, lagSeconds: seconds } of statuses) this.#gauges.witnesses.set({ witness: name }, seconds)
+    const changed = statuses.filter(({ name, isFailing, error }) => (this.#failing.has(name) ? error === undefined : isFailing))
+    if (changed.length > 0)
+      await database.transaction(async tx => {
+        for (const { name, error } of changed) {
+          const about = { actor: system, subject: { kind: 'journal', id: 'journal' } } as const
+          await record(
+            tx,
+            error === undefined
+              ? { ...about, type: 'journal.witness-recovered', data: { witness: name } }
+              : { ...about, type: 'journal.witness-failed', data: { witness: name, error } },
+          )
+        }
+      })
+    for (const { name, error } of changed) error === undefined ? this.#failing.delete(name) : this.#failing.add(name)
+    return statuses
+      .filter(({ name }) => this.#failing.has(name))
+      .map(status => ({
+        key: witnessAlarm(status.name),
+        title: `Checkpoints of the audit log do not reach ${status.name}`,
+        summary: `${witnessSentence(status)} Sealing goes on, and the newest checkpoint is tried again until it is taken. Meanwhile, only the database shows what the audit log was.`,
+      }))
   }
 
   async #follow(wanted: ReadonlyMap<string, Alarm>): Promise<void> {

@@ -4,10 +4,17 @@ import { z } from 'zod'
 import type { Instant } from './clock.ts'
 import { newId } from './ids.ts'
 
-/** A point in time: timestamptz in store, ISO 8601 with milliseconds in code. */
+/**
+ * A point in time: timestamptz in store, ISO 8601 with milliseconds in code. What PostgreSQL keeps and ISO 8601 has no four digits for, such as infinity,
+ * is read as the first or last that it has: such a row, which only another program writes, breaks no query.
+ */
 export const instant = customType<{ data: Instant; driverData: string }>({
   dataType: () => 'timestamptz(3)',
-  fromDriver: value => new Date(value).toISOString(),
+  fromDriver: value => {
+    const date = new Date(value)
+    if (!Number.isNaN(date.getTime())) return date.toISOString()
+    return /^-|BC$/.test(value) ? '0000-01-01T00:00:00.000Z' : '9999-12-31T23:59:59.999Z'
+  },
 })
 
 /** Raw bytes. */

@@ -10,6 +10,7 @@ import { ConfigProblem } from './config.ts'
 import { endedBy } from './deadline.ts'
 import type { Finding } from './finding.ts'
 import { locks } from './locks.ts'
+import type { Secrets } from './secrets.ts'
 import type { Log } from './telemetry.ts'
 import { openQueries, type Queries, UnreadableValues } from './unreadable.ts'
 import { withinMs } from './within.ts'
@@ -25,6 +26,8 @@ export interface Reader {
 /** A transaction: what is done in it happens whole or not at all, at the instant `now`. */
 export interface Tx extends Reader {
   readonly isTransaction: true
+  /** A keyed digest that shows later that this program wrote something. @throws Error before the master key is open */
+  readonly sign: Secrets['sign']
 }
 
 export interface Database {
@@ -33,6 +36,8 @@ export interface Database {
   readonly unreadable: UnreadableValues
   /** Queries outside a transaction. */
   reader(): Reader
+  /** Gives transactions the master key, which is checked against the database and so opened after it. */
+  signWith(secrets: Pick<Secrets, 'sign'>): void
   /** Runs `work` in a transaction; what it throws rolls everything back. When `signal` fires it is ended, by closing its connection. */
   transaction<T>(work: (tx: Tx) => Promise<T>, signal?: AbortSignal): Promise<T>
   /** Calls `listener` on each NOTIFY of `channel`, and once after each reconnection, as notices may have been missed. */
@@ -121,15 +126,21 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
   const ears = listener(url, log)
   // A full disk still answers queries: only a transaction that failed tells of it, and one that was committed since that there is room again.
   let isFull = false
+  let sign: Secrets['sign'] = () => {
+    throw new Error('the master key is not open')
+  }
   return {
     url,
     unreadable,
     reader: () => ({ db, now: clock.now(), unreadable }),
+    signWith(secrets) {
+      sign = secrets.sign
+    },
     async transaction(work, signal) {
       try {
         const result = await inTransaction(
           pool,
-          client => work({ db: openQueries(client, unreadable), now: clock.now(), unreadable, isTransaction: true }),
+          client => work({ db: openQueries(client, unreadable), now: clock.now(), unreadable, isTransaction: true, sign }),
           signal,
         )
         isFull = false

@@ -11,7 +11,7 @@ import { settings } from './tables.ts'
 const checkName = 'master-key.check'
 
 /**
- * Opens the master key that belongs to a database. The first start writes down which one that is.
+ * Opens the master key that belongs to a database, and gives it to its transactions. The first start writes down which one that is.
  * @throws ConfigProblem when the key is missing or another one: sealed secrets could not be read, and the journal would go on under another signature.
  */
 export async function openMasterKey(database: Database, config: Config): Promise<Secrets> {
@@ -31,5 +31,6 @@ export async function openMasterKey(database: Database, config: Config): Promise
     throw new ConfigProblem(
       `The master key in ${config.secret === undefined ? path : 'TOCSIN_SECRET'} is not the one that this database was created with. Restore that key, or use another database.`,
     )
+  database.signWith(secrets)
   return secrets
 }

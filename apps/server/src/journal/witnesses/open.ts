@@ -1,0 +1,22 @@
+import { join } from 'node:path'
+import type { Config } from '../../kernel/config.ts'
+import type { Log } from '../../kernel/telemetry.ts'
+import { CheckpointFile } from '../checkpoint-file.ts'
+import { openWitnesses } from './settings.ts'
+import { Witnessing } from './witness.ts'
+
+/** Where checkpoints are kept outside the database, in the process that seals. */
+export interface Checkpoints {
+  readonly file: CheckpointFile
+  /** Writes that file. */
+  readonly kept: Witnessing
+  /** Who else is given them. */
+  readonly witnesses: readonly Witnessing[]
+}
+
+/** The file in the data folder, and the witnesses that the configuration names. */
+export function openCheckpoints(config: Config, log: Log): Checkpoints {
+  const file = new CheckpointFile(join(config.dataFolder, 'checkpoints.log'))
+  const kept = { name: 'checkpoints.log in the data folder', restMs: 0, witness: (checkpoint: string) => file.append(checkpoint) }
+  return { file, kept: new Witnessing(kept, log), witnesses: openWitnesses(config).map(witness => new Witnessing(witness, log)) }
+}
