@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -25,6 +25,9 @@ function checkArguments() {
   if (command === 'check' && given.length > 0) end(`The command check takes no arguments: ${given.join(' ')}.`, 2)
   if (command === 'bench' && (given.length > 1 || !['detection', 'paging', undefined].includes(given[0])))
     end('The command bench takes one measurement: detection, paging, or none for the server as a whole.', 2)
+  if (command === 'sbom' && given.length > 1) end('The command sbom takes the file to write: npm run sbom -- sbom.cdx.json.', 2)
+  if (command === 'fuzz' && (given.length > 2 || given.some(arg => !/^[1-9]\d{0,8}$/.test(arg))))
+    end('The command fuzz takes how many inputs to send, and a seed, as whole numbers: npm run fuzz -- 1000000 7.', 2)
 }
 
 /** The measurement that was asked for; without one that of the server as a whole. */
@@ -135,6 +138,42 @@ async function check() {
   return worst
 }
 
+/** The test of the OpenAPI document with as many inputs as are asked for; prints what was answered. */
+function fuzz() {
+  const [inputs = '1000000', seed = String(Date.now() % 1_000_000)] = args.filter(arg => arg !== '--')
+  Object.assign(process.env, { FUZZ_INPUTS: inputs, FUZZ_SEED: seed })
+  return run(script('vitest', 'vitest.mjs'), ['run', 'apps/server/test/fuzz.test.ts'])
+}
+
+/** Writes what runs in production, with licenses and hashes, as a CycloneDX document: to a file of this name, or `sbom.cdx.json`. */
+function sbom() {
+  const [file = 'sbom.cdx.json'] = args.filter(arg => arg !== '--')
+  const made = spawnSync('npm', ['sbom', '--sbom-format', 'cyclonedx', '--sbom-type', 'application', '--package-lock-only'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 64 * 1_048_576,
+    shell: process.platform === 'win32',
+  })
+  if (made.status !== 0) end('The bill of materials could not be made: see above.', 1)
+  const bom = JSON.parse(made.stdout)
+  // Not by `--omit dev`, nor by what npm marks as development: both leave out what production and development depend on.
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+  const entries = Object.entries(packages).filter(([path, entry]) => path.includes('node_modules/') && entry.dev !== true)
+  const running = new Set(
+    entries.map(([path, { link, resolved, version }]) => `${path.split('node_modules/').at(-1)}@${link ? packages[resolved].version : version}`),
+  )
+  const components = bom.components.filter(component => running.has(component['bom-ref']))
+  const refs = new Set([bom.metadata.component, ...components].map(component => component['bom-ref']))
+  const dependencies = bom.dependencies
+    .filter(({ ref }) => refs.has(ref))
+    .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter(other => refs.has(other)) }))
+  // npm names the whole by the folder that it lies in.
+  const metadata = { ...bom.metadata, component: { ...bom.metadata.component, name: 'tocsin' } }
+  writeFileSync(resolve(root, file), `${JSON.stringify({ ...bom, metadata, components, dependencies }, null, 2)}\n`)
+  process.stdout.write(`${components.length} components in ${file}\n`)
+  return 0
+}
+
 const cli = join(root, 'packages', 'cli', 'src', 'main.ts')
 const commands = {
   serve: () => run(cli, ['serve', ...args]),
@@ -142,10 +181,13 @@ const commands = {
   test: () => run(script('vitest', 'vitest.mjs'), ['run', ...args]),
   check,
   bench: () => run(benchmark(), []),
+  fuzz,
+  sbom,
   screenshots: () => run(script('vitest', 'vitest.mjs'), ['run', '--config', 'scripts/screenshots.config.ts', ...args]),
 }
 checkArguments()
-if (command !== 'check') checkPath()
+const needsPages = command !== 'check' && command !== 'sbom'
+if (needsPages) checkPath()
 install()
-if (command !== 'check') build()
+if (needsPages) build()
 process.exit(await commands[command]())

@@ -50,7 +50,8 @@ export const Team = z
   .meta({ id: 'Team' })
 export type Team = z.output<typeof Team>
 
-const Network = z.union([z.cidrv4(), z.cidrv6()], 'must be a network in CIDR notation, such as 203.0.113.0/24 or 2001:db8::/32')
+const networkShape = 'must be a network in CIDR notation, such as 203.0.113.0/24 or 2001:db8::/32'
+const Network = z.union([z.cidrv4(networkShape), z.cidrv6(networkShape)], networkShape)
 
 /** A service account and its key. */
 export const ApiKey = z
@@ -71,7 +72,7 @@ export const ApiKey = z
   .meta({ id: 'ApiKey' })
 export type ApiKey = z.output<typeof ApiKey>
 
-export const Invitation = z.object({ id: Id, email: z.string(), role: RoleName, createdAt: At, expiresAt: At }).meta({ id: 'Invitation' })
+export const Invitation = z.object({ id: Id, email: z.string(), name: z.string(), role: RoleName, createdAt: At, expiresAt: At }).meta({ id: 'Invitation' })
 export type Invitation = z.output<typeof Invitation>
 
 /** WebAuthn messages are defined by the W3C and checked by the WebAuthn library. */

@@ -14,7 +14,8 @@ export function openApiDocument(server: { version: string; url: string }): Json 
     const route: Route = routes[name]
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(name, route, schemas) }
   }
-  schemas.Problem = jsonSchema(Problem, 'output', schemas)
+  // Puts it among the schemas, by its id: no operation has it as its body.
+  jsonSchema(z.object({ problem: Problem }), 'output', schemas)
   return {
     openapi: '3.1.0',
     info: {

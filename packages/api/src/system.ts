@@ -62,6 +62,13 @@ export const systemRoutes = {
     reply: z.object({ status: z.enum(['ready', 'degraded']), details: z.array(z.object({ name: z.string(), detail: z.string() })) }),
   }),
   metrics: route({ method: 'GET', path: '/metrics', summary: 'Prometheus metrics', access: open('returns only counts'), produces: 'text/plain' }),
+  securityTxt: route({
+    method: 'GET',
+    path: '/.well-known/security.txt',
+    summary: 'Where to report a vulnerability of this server (RFC 9116); 404 if no contact is configured',
+    access: open('tells strangers where to report'),
+    produces: 'text/plain',
+  }),
   openApi: route({
     method: 'GET',
     path: '/api/openapi.json',

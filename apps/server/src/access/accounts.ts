@@ -191,7 +191,10 @@ export async function acceptInvitation(tx: Tx, secrets: Secrets, input: { token:
 
 export async function openInvitations(reader: Reader): Promise<Invitation[]> {
   return reader.db
-    .select({ id: invitations.id, email: invitations.email, role: invitations.role, createdAt: invitations.createdAt, expiresAt: invitations.expiresAt })
+    .select({
+      ...{ id: invitations.id, email: invitations.email, name: invitations.name, role: invitations.role },
+      ...{ createdAt: invitations.createdAt, expiresAt: invitations.expiresAt },
+    })
     .from(invitations)
     .where(and(isNull(invitations.usedAt), gt(invitations.expiresAt, reader.now)))
     .orderBy(asc(invitations.createdAt))

@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import { problemDetails } from '../kernel/problems.ts'
 
 const built = fileURLToPath(new URL('../../../web/dist', import.meta.url))
-const notPages = /^\/(api|in|v2|hooks|feeds|heartbeat|healthz|readyz|metrics)(\/|$)/
+const notPages = /^\/(\.well-known|api|in|v2|hooks|feeds|heartbeat|healthz|readyz|metrics)(\/|$)/
 
 /** Serves the built pages. Every other address that a browser opens is the one page, which knows its own routes. */
 export async function servePages(http: FastifyInstance): Promise<void> {

@@ -70,10 +70,10 @@ function assertComplete(bindings: Bindings): Bindings {
 }
 
 /** Every module with its routes, lowest first. */
-export function openModules(context: AppContext, detection: Detection, watch: JournalWatch): Bindings {
+export function openModules(config: Config, context: AppContext, detection: Detection, watch: JournalWatch): Bindings {
   const conditions = new ClosingConditions()
   return assertComplete([
-    ...systemBindings(context, watch, version),
+    ...systemBindings(context, watch, version, config.securityContact),
     ...accessBindings(context),
     ...openDirectory(context),
     ...openPagingModules(context, conditions),
@@ -153,7 +153,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const idempotency = new Idempotency(secrets)
     registerPurge(jobs)
     const services = { config, database, log, metrics, drain, idempotency, nameOf: nameOfCaller, authorize: authorizer(config, database, secrets) }
-    mount(http, services, openModules(context, detection, watch))
+    mount(http, services, openModules(config, context, detection, watch))
     detection.mount(http)
     const inbox = openAnswers(http, context, openAnswerDesk(context))
     await servePages(http)

@@ -2,6 +2,7 @@ import { roles, routes } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { test } from '../../test/world.ts'
+import { readConfig } from './config.ts'
 
 describe('what monitoring asks, without an account', () => {
   test('healthz and readyz: alive all the time, ready while nothing is unavailable, and what is degraded by name', async ({ world }) => {
@@ -41,6 +42,33 @@ describe('what monitoring asks, without an account', () => {
       expect(operation, name).toMatchObject({ operationId: name })
       if (access.kind === 'role') expect(operation.description, name).toContain(access.role)
     }
+  })
+})
+
+describe('security.txt', () => {
+  test('does not exist where nobody said whom to write to', async ({ world }) => {
+    await expect(world.client()('securityTxt')).rejects.toMatchObject(refusal('not-found'))
+  })
+
+  describe('where a contact is configured', () => {
+    test.override({ options: { env: { TOCSIN_SECURITY_CONTACT: 'mailto:security@example.com' } } })
+
+    test('tells it, until a day that lies ahead by less than a year', async ({ world }) => {
+      const reply = await world.client().raw('securityTxt')
+      expect(reply.headers.get('content-type')).toBe('text/plain; charset=utf-8')
+      const fields = Object.fromEntries(
+        (await reply.text())
+          .trim()
+          .split('\n')
+          .map(line => line.split(/: (.*)/)),
+      )
+      expect(fields).toMatchObject({ Contact: 'mailto:security@example.com', Canonical: expect.stringContaining('/.well-known/security.txt') })
+      expect(fields.Expires).toBe('2027-02-21T08:00:00.000Z')
+    })
+  })
+
+  test.for(['security@example.com', 'http://example.com', 'mailto:', 'javascript:alert(1)'])('%s is refused at the start', contact => {
+    expect(() => readConfig({ TOCSIN_SECURITY_CONTACT: contact })).toThrow('TOCSIN_SECURITY_CONTACT must be a URL such as mailto:security@example.com')
   })
 })
 

@@ -16,9 +16,10 @@ import {
   record,
   replayDeadLetter,
 } from '../journal/index.ts'
+import { addDays } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import { Produced } from '../kernel/http.ts'
-import { AppProblem } from '../kernel/problems.ts'
+import { AppProblem, notFound } from '../kernel/problems.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import { withinMs } from '../kernel/within.ts'
 import { countObligations } from '../notices/index.ts'
@@ -30,7 +31,7 @@ const metricMs = 1_000
 const journalCursor = listCursor('journal', z.tuple([z.int()]))
 
 /** What belongs to no module: health, the API document, the journal as a list, live updates. */
-export function systemBindings(context: AppContext, watch: JournalWatch, version: string): Bindings {
+export function systemBindings(context: AppContext, watch: JournalWatch, version: string, securityContact: string | undefined): Bindings {
   return [
     openQuery(routes.healthz, async () => ({ status: 'ok' as const })),
     openQuery(routes.readyz, async () => {
@@ -45,6 +46,12 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
         (error: unknown) => context.log.warn({ err: error }, 'could not read the database metrics'),
       )
       return new Produced(await context.metrics.text(), { 'content-type': context.metrics.registry.contentType })
+    }),
+    openQuery(routes.securityTxt, async reader => {
+      if (securityContact === undefined) throw notFound('security contact')
+      // RFC 9116, 2.5.5: less than a year ahead. It is made when read, so it never runs out while the server is up.
+      const lines = [`Contact: ${securityContact}`, `Expires: ${addDays(reader.now, 90)}`, `Canonical: ${context.messenger.origin}${routes.securityTxt.path}`]
+      return new Produced(`${lines.join('\n')}\n`, { 'content-type': 'text/plain; charset=utf-8' })
     }),
     openWorkflow(routes.openApi, async () => new Produced(JSON.stringify(openApiDocument({ version, url: context.messenger.origin })))),
     openQuery(routes.status, async reader => ({

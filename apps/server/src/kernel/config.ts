@@ -103,6 +103,14 @@ export const kernelSettings = settingsPart(
       .describe('The owner of its tables, for migrations; the user of DATABASE_URL then needs no rights over the schema and gets none over the audit log'),
     TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Allow webhooks to private addresses'),
     TOCSIN_TRUST_PROXY: proxies.default([]).describe('Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted, separated by commas'),
+    TOCSIN_SECURITY_CONTACT: z
+      .string()
+      .refine(
+        text => /^(mailto:[^\s@]+@[^\s@]+|https:\/\/\S+)$/.test(text) && URL.canParse(text),
+        'must be a URL such as mailto:security@example.com or https://example.com/security',
+      )
+      .optional()
+      .describe('Where strangers report a vulnerability of this server, told at /.well-known/security.txt'),
     TOCSIN_LOG_LEVEL: z
       .enum(['debug', 'info', 'warn', 'error', 'silent'], { message: 'must be one of debug, info, warn, error, silent' })
       .default('info')
@@ -118,6 +126,7 @@ export const kernelSettings = settingsPart(
     DATABASE_OWNER_URL: 'host',
     TOCSIN_ALLOW_PRIVATE_WEBHOOKS: 'value',
     TOCSIN_TRUST_PROXY: 'value',
+    TOCSIN_SECURITY_CONTACT: 'value',
     TOCSIN_LOG_LEVEL: 'value',
   },
 )
@@ -148,6 +157,8 @@ export interface Config {
   readonly mayReachPrivateWebhooks: boolean
   /** Networks of proxies, as proxy-addr reads them. */
   readonly trustedProxies: readonly string[]
+  /** Where to report a vulnerability of this server, as a URL. */
+  readonly securityContact: string | undefined
   readonly logLevel: KernelSettings['TOCSIN_LOG_LEVEL']
 }
 
@@ -191,6 +202,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     databaseOwnerUrl: s.DATABASE_OWNER_URL,
     mayReachPrivateWebhooks: s.TOCSIN_ALLOW_PRIVATE_WEBHOOKS,
     trustedProxies: s.TOCSIN_TRUST_PROXY,
+    securityContact: s.TOCSIN_SECURITY_CONTACT,
     logLevel: s.TOCSIN_LOG_LEVEL,
   }
 }

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { maxHeaderSize, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -9,8 +11,18 @@ import cookies from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import multipart from '@fastify/multipart'
 import rateLimit from '@fastify/rate-limit'
-import { type FieldError, maxBodyBytes, problemKinds, type Route, type RouteInput, type RouteReply, uploadLimits, validate } from '@tocsin/api'
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import {
+  type FieldError,
+  maxBodyBytes,
+  type ProblemKind,
+  problemKinds,
+  type Route,
+  type RouteInput,
+  type RouteReply,
+  uploadLimits,
+  validate,
+} from '@tocsin/api'
+import { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { z } from 'zod'
 import type { Config } from './config.ts'
 import { constraintProblem } from './constraints.ts'
@@ -120,6 +132,7 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
     bodyLimit: bodyBytes,
     // An address that cannot be decoded reaches no route, nor the handler of errors.
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply, log),
+    clientErrorHandler: answerUnreadable,
     requestTimeout: 120_000,
     genReqId: request => requestIdOf(request.headers['x-request-id']),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 400 },
@@ -194,6 +207,22 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
     else log.info(line, 'request')
   })
   return http
+}
+
+/** Answers what is no request that HTTP knows, on the bare connection: there is no reply to send it by. */
+function answerUnreadable(error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const [status, kind, detail] = unreadable[error.code ?? ''] ?? [400, 'invalid', 'This is no HTTP request.']
+  const body = JSON.stringify({ ...problemDetails(kind, detail), status })
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, 'Content-Type: application/problem+json', `Content-Length: ${Buffer.byteLength(body)}`]
+  if (socket.writable) socket.write(`${[...head, 'Connection: close'].join('\r\n')}\r\n\r\n${body}`)
+  socket.destroy(error)
+}
+
+/** By the code of Node's error; statuses that only they have are of the nearest kind of problem. */
+const unreadable: Readonly<Record<string, readonly [status: number, ProblemKind, detail: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'too-large', `The address and the headers of a request may have ${maxHeaderSize / 1_024} KiB in all.`],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'invalid', 'The request took too long to arrive.'],
 }
 
 /** For the metrics, as nginx has it. */

@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -161,6 +162,23 @@ describe('the HTTP server', () => {
       const reply = await fetch(`${world.origin}${path}`)
       expect([reply.status, reply.headers.get('content-type')], path).toEqual([400, 'application/problem+json; charset=utf-8'])
       expect(await reply.json(), path).toMatchObject({ status: 400, detail: expect.any(String) })
+    }
+  })
+
+  test('what is no HTTP request, or has more headers than we read, gets problem details', async ({ world }) => {
+    const ask = async (request: string) => {
+      const socket = connect(Number(new URL(world.origin).port), '127.0.0.1')
+      socket.end(request)
+      return Buffer.concat(await socket.toArray()).toString()
+    }
+    for (const [request, status, type] of [
+      [`GET /?${'x'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 431, 'too-large'],
+      ['\u0016\u0003\u0001 no HTTP\r\n\r\n', 400, 'invalid'],
+      ['GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', 400, 'invalid'],
+    ] as const) {
+      const [head = '', body = ''] = (await ask(request)).split('\r\n\r\n')
+      expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*\r\nContent-Type: application/problem\\+json`))
+      expect(JSON.parse(body)).toMatchObject({ status, type: `urn:tocsin:problem:${type}`, detail: expect.any(String) })
     }
   })
 

@@ -7,6 +7,7 @@ import { record } from '../journal/index.ts'
 import { holdLock, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
+import { shortened } from '../kernel/text.ts'
 import { onCallOf, onCallSettings, recordShifts, type Settings, saveSchedule, schedules } from '../scheduling/index.ts'
 import { savePolicy } from './policies.ts'
 import { policies } from './tables.ts'
@@ -113,7 +114,7 @@ export async function setUpOnCall(
   await assertResponders(tx, input.participantIds, 'participantIds')
   const { timeZone, rotation, participantIds, levels, repeats } = input
   const row = await saveSchedule(tx, context, caller, teamId, {
-    ...{ name: `${team.name} rotation`, timeZone, merge: 'top', needsApprenticeship: false },
+    ...{ name: `${shortened(team.name, 60)} rotation`, timeZone, merge: 'top', needsApprenticeship: false },
     layers: [{ name: 'Rotation', rotation, participants: participantIds }],
   })
   // A tier with too few people would be a permanent coverage gap.
@@ -123,7 +124,7 @@ export async function setUpOnCall(
   // The tiers are there before the policy that names them; what is recorded is the whole.
   await tx.db.insert(onCallSettings).values({ teamId, settings })
   const policy = await savePolicy(tx, caller, teamId, {
-    ...{ name: `${team.name} escalation`, repeats, businessHours: null },
+    ...{ name: `${shortened(team.name, 60)} escalation`, repeats, businessHours: null },
     levels: levels.map(level => ({ ...level, targets: level.targets.flatMap(target => targetIn(tiers, target)) })),
   })
   return saveTeamOnCall(tx, context, caller, teamId, { ...settings, policyId: policy.id, version: 1 })
