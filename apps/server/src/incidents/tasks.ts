@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
+import { approvedOfTask } from '@tocsin/events/fold'
+import { digest } from '@tocsin/merkle'
 import { and, eq } from 'drizzle-orm'
 import { type AppContext, assertPeople, type Caller } from '../access/index.ts'
 import { record } from '../journal/index.ts'
@@ -91,5 +93,11 @@ export async function approveTask(tx: Tx, context: AppContext, caller: Caller, i
     .update(tasks)
     .set({ approvedById: caller.personId, version: task.version + 1 })
     .where(eq(tasks.id, id))
-  await record(tx, { actor: caller.actor, type: 'task.approved', subject: { kind: 'task', id }, within: incidentId, data: { title: task.title } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'task.approved',
+    subject: { kind: 'task', id },
+    within: incidentId,
+    data: { title: task.title, sha256: digest(approvedOfTask(task)) },
+  })
 }

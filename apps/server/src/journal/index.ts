@@ -1,4 +1,5 @@
 export { CheckpointFile } from './checkpoint-file.ts'
+export { compareWithEntries, countFoldable, reportDifferences } from './compare.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
 export { JournalReaders } from './follow.ts'
 export { journalHealth } from './health.ts'

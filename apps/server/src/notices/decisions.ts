@@ -1,4 +1,5 @@
 import { includesRole, type reasonCategories } from '@tocsin/api'
+import { digest } from '@tocsin/merkle'
 import { and, eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
@@ -101,7 +102,7 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
     type: 'decision.approved',
     subject: { kind: 'obligation', id: obligationId },
     within: incident.id,
-    data: { customer: customer.name, ...decision },
+    data: { customer: customer.name, ...decision, sha256: digest(decision) },
   })
   await resolveWarnings(tx, context, obligation)
 }

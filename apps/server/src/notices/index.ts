@@ -12,6 +12,7 @@ import { obligations } from './tables.ts'
 import { communicationJob, deadlineJob, reviewJob, warnJob } from './timers.ts'
 
 export { countObligations, obligationsOf } from './obligations.ts'
+export { noticeRecords } from './records.ts'
 
 export function openNotices(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects, audits: Audits): Bindings {
   conditions.add((reader, incident) => openObligations(reader, incident.id))

@@ -66,11 +66,12 @@ export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, o
     .where(and(eq(notices.obligationId, obligationId), ne(notices.state, 'sent')))
   if (unsent.length > 0) throw conflict('There is already a draft notice to this customer. Edit that one.')
   const id = newId()
+  const kind = obligation.state === 'notified' ? 'update' : 'initial'
   await tx.db.insert(notices).values({
     ...input,
     id,
     obligationId,
-    kind: obligation.state === 'notified' ? 'update' : 'initial',
+    kind,
     state: 'draft',
     authorId: caller.personId,
     editorId: caller.personId,
@@ -80,7 +81,7 @@ export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, o
     type: 'notice.drafted',
     subject: { kind: 'notice', id },
     within: incident.id,
-    data: { customer: customer.name, ...textOf(input), sha256: digest(textOf(input)) },
+    data: { customer: customer.name, ...textOf(input), sha256: digest(textOf(input)), kind, obligationId },
   })
   return obligationId
 }
@@ -122,7 +123,7 @@ export async function approveNotice(tx: Tx, context: AppContext, caller: Caller,
     type: 'notice.approved',
     subject: { kind: 'notice', id: noticeId },
     within: incident.id,
-    data: { customer: customer.name, sha256: digest(textOf(notice)) },
+    data: { customer: customer.name, sha256: digest(textOf(notice)), to: recipientsOf(customer) },
   })
   return obligation.id
 }
@@ -155,10 +156,12 @@ export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, no
     type: 'notice.sent',
     subject: { kind: 'notice', id: noticeId },
     within: incident.id,
-    data: { customer: customer.name, to: customer.contacts.map(contact => contact.email), sha256: digest(textOf(notice)) },
+    data: { customer: customer.name, to: recipientsOf(customer), sha256: digest(textOf(notice)) },
   })
   return obligation.id
 }
+
+const recipientsOf = ({ contacts }: typeof customers.$inferSelect) => contacts.map(contact => contact.email)
 
 function noticeText(organization: string, incident: IncidentRow, name: string, notice: NoticeRow): string {
   const parts = [
@@ -189,15 +192,16 @@ export async function settleDelivery(tx: Tx, context: AppContext, delivery: Deli
   if (!found) return
   const { obligation, customer } = found
   const within = obligation.incidentId
+  const [notice, noticeState] = await settledState(tx, delivery.purposeId)
   await record(tx, {
     actor: system,
     type: delivery.state === 'sent' ? 'notice.delivered' : 'notice.undelivered',
     subject: { kind: 'notice', id: delivery.purposeId },
     within,
-    data: { customer, address: delivery.address, receipt: delivery.receipt, messageId: delivery.messageId },
+    data: { customer, address: delivery.address, receipt: delivery.receipt, messageId: delivery.messageId, noticeState },
   })
   if (delivery.state === 'sent' && (obligation.state === 'due' || obligation.state === 'deferred')) await markNotified(tx, context, obligation, customer)
-  await settleNotice(tx, context, delivery.purposeId, within)
+  if (noticeState !== notice.state) await settleNotice(tx, context, notice, noticeState, within)
 }
 
 async function markNotified(tx: Tx, context: AppContext, obligation: ObligationRow, customer: string): Promise<void> {
@@ -219,26 +223,30 @@ async function markNotified(tx: Tx, context: AppContext, obligation: ObligationR
   await resolvePagesAbout(tx, context, system, obligation.incidentId, reviewTopic(obligation.id))
 }
 
-/** Once every mail has gone its way the notice is sent; when none was taken it is back to be sent again. */
-async function settleNotice(tx: Tx, context: AppContext, noticeId: string, incidentId: string): Promise<void> {
+/** Once every mail has gone its way the notice is sent; when none was taken it is back to be sent again. @returns the notice, locked, and what it is to be */
+async function settledState(tx: Tx, noticeId: string): Promise<[NoticeRow, NoticeRow['state']]> {
   const [notice] = await tx.db.select().from(notices).where(eq(notices.id, noticeId)).for('update')
-  if (notice?.state !== 'sending') return
+  if (!notice) throw notFound('notice')
+  if (notice.state !== 'sending') return [notice, notice.state]
   const sent = await tx.db
     .select({ state: messages.state })
     .from(messages)
     .where(and(eq(messages.purpose, 'notice'), eq(messages.purposeId, noticeId)))
-  if (sent.some(message => message.state === 'queued' || message.state === 'held')) return
-  const isTaken = sent.some(message => message.state === 'sent')
+  if (sent.some(message => message.state === 'queued' || message.state === 'held')) return [notice, 'sending']
+  return [notice, sent.some(message => message.state === 'sent') ? 'sent' : 'approved']
+}
+
+async function settleNotice(tx: Tx, context: AppContext, notice: NoticeRow, state: NoticeRow['state'], incidentId: string): Promise<void> {
   await tx.db
     .update(notices)
-    .set(isTaken ? { state: 'sent', sentAt: tx.now, version: notice.version + 1 } : { state: 'approved', version: notice.version + 1 })
-    .where(eq(notices.id, noticeId))
-  if (!isTaken) return
+    .set({ state, ...(state === 'sent' ? { sentAt: tx.now } : {}), version: notice.version + 1 })
+    .where(eq(notices.id, notice.id))
+  if (state !== 'sent') return
   // What an earlier notice announced is fulfilled by this one.
   const key = communicationKey(notice.obligationId)
   await resolvePagesAbout(tx, context, system, incidentId, communicationTopic(notice.obligationId))
   if (notice.nextCommunicationAt === null) await cancel(tx, key)
-  else await schedule(tx, { kind: communicationJob, key, runAt: notice.nextCommunicationAt, data: { noticeId } })
+  else await schedule(tx, { kind: communicationJob, key, runAt: notice.nextCommunicationAt, data: { noticeId: notice.id } })
 }
 
 /** A further communication was announced for now: unless it went out, the lead is paged. */

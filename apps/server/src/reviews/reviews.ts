@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type FollowUp, maxSequenceLength, type Review, type TimelineEntry } from '@tocsin/api'
+import { verifiedOfFollowUp } from '@tocsin/events/fold'
 import { digest } from '@tocsin/merkle'
 import { and, asc, eq, inArray, ne, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
@@ -191,7 +192,7 @@ export async function startReview(tx: Tx, context: AppContext, caller: Caller, i
   const sequence = sequenceOf(await wholeTimeline(tx, incidentId, await alertsOfIncident(tx, context, caller, incidentId)))
   const [row] = await tx.db.insert(reviews).values({ id: newId(), incidentId, state: 'draft', sequence, findings: [] }).onConflictDoNothing().returning()
   if (!row) throw conflict('The review was already started.')
-  await record(tx, { actor: caller.actor, type: 'review.started', subject: { kind: 'review', id: row.id }, within: incidentId })
+  await record(tx, { actor: caller.actor, type: 'review.started', subject: { kind: 'review', id: row.id }, within: incidentId, data: { sequence } })
   return toReview(tx, context, caller, row)
 }
 
@@ -329,6 +330,7 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
     within: found.incidentId,
     data: {
       ...{ title: found.title, state: look.state, reason: look.reason, dueOn, ...(after && { owner: { id: after.id, name: after.name } }) },
+      ...(look.state === 'verified' ? { sha256: digest(verifiedOfFollowUp(found)) } : {}),
       before: { state: found.state, dueOn: found.dueOn, ...(before && { owner: { id: before.id, name: before.name } }) },
     },
   })
