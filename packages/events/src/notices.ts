@@ -112,7 +112,11 @@ export const noticeEvents = [
     version: 1,
     subject: 'notice',
     within: 'incident',
-    data: z.strictObject({ customer: z.string(), to: z.array(z.string()), sha256: Digest }),
+    /** `mails`: the messages, with the digest of the canonical JSON of address, subject, body and demo mark of each. */
+    data: z.strictObject({
+      ...{ customer: z.string(), to: z.array(z.string()), sha256: Digest },
+      mails: z.array(z.strictObject({ messageId: Id, sha256: Digest })).optional(),
+    }),
     sentence: ({ data }) => `Sent the notice to ${data.customer}`,
   }),
   event({

@@ -7,6 +7,7 @@ import { getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { tocsin } from '../../../../packages/cli/test/tocsin.ts'
+import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { incidents, notes, tasks } from '../incidents/tables.ts'
 import { holdSnapshot } from '../kernel/database.ts'
@@ -214,7 +215,7 @@ describe('times that were changed in the database', () => {
     await rewriteTimes(world)
     await world.advance({ days: 1 })
     expect(await altered(lead)).toEqual(fields.map(field => ['record.altered', field]))
-    expect(await finding(world)).toContain('Incident 1 differs from the audit log.')
+    expect(await finding(world)).toContain('An incident differs from the audit log.')
     expect(pages()).toHaveLength(1)
     for (const { id } of (await administrator.call('pages')).items) await administrator.call('acknowledgePage', { params: { id } }).catch(() => undefined)
     await world.advance({ days: 2 })
@@ -242,5 +243,160 @@ describe('the comparison', () => {
     expect(entries.map(({ subject }) => subject.id).sort()).toEqual([ids[0], ids[59]].sort())
     const jobs = await run(world, sql`select run_at from jobs where kind = ${reconcileJob.kind}`)
     expect(jobs.rows).toHaveLength(1)
+  })
+})
+
+describe('an approval', () => {
+  const entriesOf = async (person: Person, type: string) => (await person.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === type)
+  const refused = (text: string) => ({ problem: { ...refusal('conflict').problem, detail: expect.stringContaining(text) } })
+
+  /** A declared incident with one customer, and a notice that was drafted. */
+  async function drafted(world: World) {
+    const [lead, other, administrator] = [await world.person('lead'), await world.person('lead'), await world.person('administrator')]
+    const { id } = await lead.call('openIncident', { body: { title: 'Leak', reason } })
+    const params = { id }
+    const versioned = async <T extends object>(body: T) => ({ params, body: { ...body, version: (await lead.call('incident', { params })).version } })
+    const customer = await world.customer('Globex')
+    await lead.call('setAffectedCustomers', await versioned({ customers: [{ id: customer.id, basis: 'Logs.' }] }))
+    await lead.call('assessSeverity', await versioned({ criteria }))
+    await lead.call('classifyIncident', await versioned({ class: 'customer-reportable' as const, reason }))
+    await lead.call('declareIncident', await versioned({ reason }))
+    const obligation = async () => {
+      const [found] = (await lead.call('obligations', { query: { view: 'all' } })).items
+      return found ?? expect.fail('there is one')
+    }
+    await lead.call('draftNotice', { params: { id: (await obligation()).id }, body: content })
+    const notice = async () => {
+      const [found] = (await obligation()).notices
+      return { params: { id: found?.id ?? '' }, body: { version: found?.version ?? 0 } }
+    }
+    const pages = () => world.takeMails().filter(({ to, subject }) => to === administrator.email && /audit log|changed in the database/.test(subject))
+    const mails = () => world.takeMails().filter(({ to }) => to.endsWith('globex.test'))
+    return { lead, other, params, versioned, obligation, notice, pages, mails, customer }
+  }
+
+  test('of a notice is for its text: changed in the database before or after, it is neither approved nor sent, and administrators are paged', async ({
+    world,
+  }) => {
+    const { lead, other, notice, pages, mails } = await drafted(world)
+    world.isTampered = true
+    await run(world, sql`update notices set nature = 'Nothing happened.'`)
+    await expect(other.call('approveNotice', await notice())).rejects.toMatchObject(refused('nature is "Nothing happened." in the table, but "N" by entry'))
+    await world.settle()
+    expect(pages()).toHaveLength(1)
+    await run(world, sql`update notices set nature = 'N'`)
+    await other.call('approveNotice', await notice())
+    await run(world, sql`update notices set mitigation = 'None.'`)
+    await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(refused('mitigation is "None." in the table'))
+    await world.settle()
+    expect(pages()).toHaveLength(1)
+    expect(mails()).toEqual([])
+    expect((await entriesOf(lead, 'record.altered')).map(({ sentence }) => sentence).sort()).toEqual([
+      'The stored mitigation of the notice differs from the audit log',
+      'The stored nature of the notice differs from the audit log',
+    ])
+    // One that was never approved.
+    await run(world, sql`update notices set mitigation = 'M', state = 'draft', approved_by_id = null, approved_at = null`)
+    await run(world, sql`update notices set state = 'approved'`)
+    await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(refused('approvedById is null in the table'))
+  })
+
+  test('of a notice is for whom it goes to: with other contacts it is approved anew', async ({ world }) => {
+    const { lead, other, notice, customer, mails } = await drafted(world)
+    await other.call('approveNotice', await notice())
+    const { id, version } = customer
+    const contacts = [{ name: 'Security', email: 'cert@globex.test' }]
+    await lead.call('saveCustomer', { body: { id, version, name: 'Globex', region: 'EU', noticeHours: 72, contacts } })
+    await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(
+      refused('The contacts of Globex are not those that the notice was approved for.'),
+    )
+    const { params, body } = await notice()
+    await lead.call('changeNotice', { params, body: { ...content, ...body } })
+    await other.call('approveNotice', await notice())
+    await lead.call('sendNotice', await notice())
+    await world.settle()
+    expect(mails().map(({ to }) => to)).toEqual(['cert@globex.test'])
+  })
+
+  test('does not let a mail leave that was changed, or slipped in, while it waited for the mail server', async ({ world }) => {
+    const { lead, other, notice, obligation, mails, pages } = await drafted(world)
+    await other.call('approveNotice', await notice())
+    world.mail.refuse({ code: 451, text: 'try later' })
+    await lead.call('sendNotice', await notice())
+    await world.settle()
+    world.isTampered = true
+    await run(world, sql`update messages set body = 'All is well.' where purpose = 'notice'`)
+    const forged = sql`'email', 'victim@globex.test', 'notice', ${(await notice()).params.id}, 'Pay', 'Pay here.', 'queued', now()`
+    await run(
+      world,
+      sql`insert into messages (id, channel, address, purpose, purpose_id, subject, body, state, created_at) select gen_random_uuid(), ${forged}`,
+    )
+    const job = sql`select gen_random_uuid(), 'deliver.email', 'delivery:email', 0, '', 'deliver:' || id, now(), now(), json_build_object('messageId', id), 0 from messages where subject = 'Pay'`
+    await run(world, sql`insert into jobs (id, kind, lane, priority, destination, key, run_at, scheduled_at, data, attempts) ${job}`)
+    world.mail.refuse(undefined)
+    await world.advance({ minutes: 5 })
+    const taken = world.takeMails()
+    expect(taken.filter(({ to }) => to.endsWith('globex.test'))).toEqual([])
+    expect(taken.filter(({ subject }) => subject.includes('changed in the database and is not sent')).length).toBeGreaterThan(0)
+    expect([mails(), pages()]).toEqual([[], []])
+    expect((await obligation()).state).toBe('due')
+    expect((await entriesOf(lead, 'notice.undelivered')).map(({ sentence }) => sentence)).toContainEqual(
+      expect.stringContaining('not the message that the audit log has'),
+    )
+  })
+
+  test('of a waiver is for what was proposed, and one that nobody gave closes no incident', async ({ world }) => {
+    const { lead, other, params, versioned, obligation } = await drafted(world)
+    const { id, version } = await obligation()
+    const decision = { kind: 'defer', reasonCategory: 'other', reason, reviewOn: '2026-12-01' } as const
+    await lead.call('proposeDecision', { params: { id }, body: { ...decision, version } })
+    world.isTampered = true
+    await run(world, sql`update obligations set decision_kind = 'waive'`)
+    await expect(other.call('approveDecision', { params: { id }, body: { version: version + 1 } })).rejects.toMatchObject(
+      refused('decisionKind is "waive" in the table, but "defer" by entry'),
+    )
+    await run(world, sql`update obligations set state = 'waived', decision_approved_by_id = ${other.id}`)
+    const review = await lead.call('startReview', { params })
+    const findings = [{ kind: 'process-flaw' as const, description: 'Nobody looked.' }]
+    await lead.call('saveReview', { params: { id: review.id }, body: { version: 1, sequence: 'It began.', findings } })
+    await lead.call('finishReview', { params: { id: review.id }, body: { version: 2 } })
+    await lead.call('containIncident', await versioned({ reason }))
+    await lead.call('eradicateIncident', await versioned({ reason }))
+    await lead.call('recoverIncident', await versioned({ reason, secureState: 's', verification: 'v', monitorUntil: '2026-11-23' }))
+    await world.advance({ days: 1 })
+    await expect(other.call('closeIncident', await versioned({ reason }))).rejects.toMatchObject(refused('state is "waived" in the table, but "due" by entry'))
+    await run(world, sql`update obligations set state = 'due', decision_kind = 'defer', decision_approved_by_id = null`)
+    await other.call('withdrawDecision', { params: { id } })
+    await lead.call('proposeDecision', { params: { id }, body: { ...decision, kind: 'waive', version: (await obligation()).version } })
+    await other.call('approveDecision', { params: { id }, body: { version: (await obligation()).version } })
+    await other.call('closeIncident', await versioned({ reason }))
+    world.isTampered = false
+  })
+
+  test('of a task, of a review and of what was done is for what was written then', async ({ world }) => {
+    const { lead, other, params, versioned } = await drafted(world)
+    await lead.call('assignRole', { params: { ...params, role: 'executive' }, body: { ...(await versioned({})).body, personId: other.id } })
+    const { tasks: added } = await lead.call('addTask', { params, body: { title: 'Restart one', isBusinessImpacting: true } })
+    const task = { ...params, taskId: added[0]?.id ?? '' }
+    await other.call('approveTask', { params: task, body: { version: 1 } })
+    world.isTampered = true
+    await run(world, sql`update tasks set title = 'Shut all down'`)
+    await expect(lead.call('changeTask', { params: task, body: { version: 2, isDone: true } })).rejects.toMatchObject(
+      refused('title is "Shut all down" in the table'),
+    )
+    const review = { id: (await lead.call('startReview', { params })).id }
+    const findings = [{ kind: 'process-flaw' as const, description: 'Nobody looked.' }]
+    await lead.call('saveReview', { params: review, body: { version: 1, sequence: 'It began.', findings } })
+    await run(world, sql`update reviews set sequence = 'It never began.'`)
+    await expect(other.call('finishReview', { params: review, body: { version: 2 } })).rejects.toMatchObject(
+      refused('sequence is "It never began." in the table'),
+    )
+    const { followUps: actions } = await lead.call('addFollowUp', { params: review, body: { title: 'Look', ownerId: lead.id, dueOn: '2026-12-01' } })
+    const action = { id: actions[0]?.id ?? '' }
+    await lead.call('updateFollowUp', { params: action, body: { version: 1, state: 'done', reason } })
+    await run(world, sql`update ${followUps} set evidence = 'Proved.'`)
+    await expect(other.call('updateFollowUp', { params: action, body: { version: 2, state: 'verified', reason } })).rejects.toMatchObject(
+      refused('evidence is "Proved." in the table, but "Seen." by entry'),
+    )
   })
 })

@@ -1,10 +1,11 @@
 import { versionOf } from '@tocsin/events'
-import { type Difference, differencesBetween, type FoldableEntry, foldedTypes, type StoredRecord } from '@tocsin/events/fold'
+import { type Difference, differenceSentence, differencesBetween, type FoldableEntry, foldedTypes, type StoredRecord } from '@tocsin/events/fold'
 import { digest } from '@tocsin/merkle'
 import { and, asc, count, eq, inArray, type SQL } from 'drizzle-orm'
 import type { Alarms } from '../kernel/alarms.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import type { Database, Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { conflict } from '../kernel/problems.ts'
 import { type Entry, type EntryOf, type NewEntry, recordAll, system, toEntry } from './record.ts'
 import { journal, journalLeaves } from './tables.ts'
 
@@ -47,6 +48,9 @@ export async function compareWithEntries(
 }
 
 const maxValue = 500
+/** New differences of an incident that one report puts on record; the next one goes on. */
+const maxReported = 100
+const digestOf = ({ stored, recorded }: Pick<Difference, 'stored' | 'recorded'>) => digest({ stored, recorded })
 const keyOf = (recordId: string, field: string | null) => `${recordId} ${field ?? ''}`
 
 /** The differences of some incidents that are on record and did not end: their digests, by record and field. */
@@ -70,8 +74,9 @@ async function readKnown(reader: Reader, incidentIds: readonly string[]): Promis
 /**
  * Puts on record what differs, each difference once, and what agrees again; pages the administrators about what is new.
  * @param found by incident, with those where nothing differs
+ * @param isWhole false where only a part of the incidents was compared, so that nothing is known of what is not among the differences
  */
-export async function reportDifferences(tx: Tx, alarms: Alarms, found: ReadonlyMap<string, readonly Difference[]>): Promise<void> {
+export async function reportDifferences(tx: Tx, alarms: Alarms, found: ReadonlyMap<string, readonly Difference[]>, isWhole = true): Promise<void> {
   const known = await readKnown(tx, [...found.keys()])
   const altered: NewEntry[] = []
   const restored: NewEntry[] = []
@@ -79,16 +84,17 @@ export async function reportDifferences(tx: Tx, alarms: Alarms, found: ReadonlyM
   for (const [incidentId, differences] of found) {
     const entry = { actor: system, subject: { kind: 'incident', id: incidentId }, within: incidentId } as const
     const before = known.get(incidentId)
-    for (const difference of differences) {
+    const fresh = differences.filter(({ id, field, ...difference }) => before?.get(keyOf(id, field))?.sha256 !== digestOf(difference))
+    for (const difference of fresh.slice(0, maxReported)) {
       const { kind, id, field, stored, recorded, source } = difference
-      const sha256 = digest({ stored, recorded })
-      if (before?.get(keyOf(id, field))?.sha256 === sha256) continue
+      const sha256 = digestOf(difference)
       const values = { stored: stored?.slice(0, maxValue) ?? null, recorded: recorded?.slice(0, maxValue) ?? null }
       altered.push({ ...entry, type: 'record.altered', data: { record: { kind, id }, field, ...values, sha256, source } })
       sentences.push(`${kind} ${id}${field === null ? '' : `, ${field}`}`)
     }
     const differing = new Set(differences.map(({ id, field }) => keyOf(id, field)))
-    for (const [key, { record, field }] of before ?? []) if (!differing.has(key)) restored.push({ ...entry, type: 'record.restored', data: { record, field } })
+    for (const [key, { record, field }] of isWhole ? (before ?? []) : [])
+      if (!differing.has(key)) restored.push({ ...entry, type: 'record.restored', data: { record, field } })
   }
   await recordAll(tx, [...altered, ...restored])
   if (altered.length === 0) return
@@ -99,4 +105,28 @@ export async function reportDifferences(tx: Tx, alarms: Alarms, found: ReadonlyM
     title: `${incidents.size === 1 ? 'An incident differs' : `${incidents.size} incidents differ`} from the audit log`,
     summary: `The database was changed outside Tocsin, or restored in part. The audit log says otherwise than the tables for: ${sentences.slice(0, 20).join('; ')}${sentences.length > 20 ? ` and ${sentences.length - 20} more` : ''}. The timeline of the incident has an entry for each; the audit log holds what is right.`,
   })
+}
+
+interface Services {
+  readonly database: Database
+  readonly alarms: Alarms
+}
+
+/**
+ * Holds an act to the record: what it hangs on, such as an approved text, must be in the tables as the entries about it say. Otherwise the act does not happen, and the
+ * administrators are paged.
+ * @param stored as read under the lock of whoever changes it
+ * @throws AppProblem conflict that names the fields that differ
+ */
+export async function assertAsRecorded({ database, alarms }: Services, tx: Tx, incidentId: string, stored: StoredRecord): Promise<void> {
+  const found = differencesBetween(await readFoldable(tx, eq(journal.subjectId, stored.id)), [stored])
+  if (found.length > 0) await refuseAltered({ database, alarms }, incidentId, found)
+}
+
+/** Refuses an act because of what differs, which is reported in a transaction that outlives it. */
+export async function refuseAltered({ database, alarms }: Services, incidentId: string, found: readonly Difference[]): Promise<never> {
+  await database.transaction(other => reportDifferences(other, alarms, new Map([[incidentId, found]]), false))
+  throw conflict(
+    `The database was changed outside Tocsin, so nothing was done and the administrators are paged: ${found.slice(0, 5).map(differenceSentence).join('; ')}.`,
+  )
 }

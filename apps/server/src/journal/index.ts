@@ -1,5 +1,5 @@
 export { CheckpointFile } from './checkpoint-file.ts'
-export { compareWithEntries, countFoldable, reportDifferences } from './compare.ts'
+export { assertAsRecorded, compareWithEntries, countFoldable, refuseAltered, reportDifferences } from './compare.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
 export { JournalReaders } from './follow.ts'
 export { journalHealth } from './health.ts'
@@ -12,6 +12,7 @@ export {
   entriesThat,
   entryColumns,
   lastDoneByPeople,
+  lastEntryAbout,
   latestEntries,
   latestOfSelection,
   type NewEntry,

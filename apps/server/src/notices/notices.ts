@@ -1,19 +1,21 @@
+import { isDeepStrictEqual } from 'node:util'
 import { digest } from '@tocsin/merkle'
 import { and, eq, ne } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { type IncidentRow, incidents, lockOpenIncident, pageLead } from '../incidents/index.ts'
-import { record, system } from '../journal/index.ts'
+import { assertAsRecorded, lastEntryAbout, record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
-import type { Delivery } from '../kernel/messenger.ts'
+import type { Delivery, Leaving } from '../kernel/messenger.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { readSetting } from '../kernel/settings.ts'
 import { messages } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { type ObligationRow, recordMissed, resolveWarnings } from './obligations.ts'
+import { noticeRecord } from './records.ts'
 import { notices, obligations } from './tables.ts'
 import { type NoticeText, textOf } from './text.ts'
 import { communicationJob, communicationKey, communicationTopic, reviewKey, reviewTopic } from './timers.ts'
@@ -114,6 +116,7 @@ export async function approveNotice(tx: Tx, context: AppContext, caller: Caller,
   assertNotWaived(obligation)
   if (notice.authorId === caller.personId || notice.editorId === caller.personId)
     throw forbidden('A notice must be approved by somebody other than its author.')
+  await assertAsRecorded(context, tx, incident.id, noticeRecord(notice))
   await tx.db
     .update(notices)
     .set({ state: 'approved', approvedById: caller.personId, approvedAt: tx.now, version: notice.version + 1 })
@@ -135,30 +138,65 @@ export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, no
   if (notice.state !== 'approved') throw conflict('This notice was already sent.')
   if (obligation.startedAt === null) throw conflict('Declare the incident before sending the notice.')
   assertNotWaived(obligation)
+  await assertAsApproved(tx, context, incident.id, notice, customer)
   const organization = (await readSetting(tx, 'organization', z.string())) ?? 'Our organization'
   await tx.db
     .update(notices)
     .set({ state: 'sending', version: notice.version + 1 })
     .where(eq(notices.id, noticeId))
-  for (const contact of customer.contacts)
-    await context.messenger.post(tx, {
-      channel: 'email',
-      address: contact.email,
-      purpose: 'notice',
-      purposeId: noticeId,
-      withinId: incident.id,
-      subject: `Security notice from ${organization} (incident ${incident.number}${notice.kind === 'update' ? ', update' : ''})`,
-      body: noticeText(organization, incident, contact.name, notice),
-      isDemo: customer.isDemo,
-    })
+  const mails = customer.contacts.map(contact => ({
+    id: newId(),
+    address: contact.email,
+    subject: `Security notice from ${organization} (incident ${incident.number}${notice.kind === 'update' ? ', update' : ''})`,
+    body: noticeText(organization, incident, contact.name, notice),
+    isDemo: customer.isDemo,
+  }))
+  await context.messenger.postAll(
+    tx,
+    mails.map(mail => ({ ...mail, channel: 'email', purpose: 'notice', purposeId: noticeId, withinId: incident.id })),
+  )
   await record(tx, {
     actor: caller.actor,
     type: 'notice.sent',
     subject: { kind: 'notice', id: noticeId },
     within: incident.id,
-    data: { customer: customer.name, to: recipientsOf(customer), sha256: digest(textOf(notice)) },
+    data: {
+      ...{ customer: customer.name, to: recipientsOf(customer), sha256: digest(textOf(notice)) },
+      mails: mails.map(mail => ({ messageId: mail.id, sha256: mailDigest(mail) })),
+    },
   })
   return obligation.id
+}
+
+/** What leaves is what was approved: its text, and whom it is for. */
+async function assertAsApproved(tx: Tx, context: AppContext, incidentId: string, notice: NoticeRow, customer: typeof customers.$inferSelect): Promise<void> {
+  await assertAsRecorded(context, tx, incidentId, noticeRecord(notice))
+  const approval = await lastEntryAbout(tx, { kind: 'notice', id: notice.id }, 'notice.approved')
+  // Entries of older versions do not say whom it was approved for.
+  if (approval?.data.to !== undefined && !isDeepStrictEqual(approval.data.to, recipientsOf(customer)))
+    throw conflict(`The contacts of ${customer.name} are not those that the notice was approved for. Save the notice again and have it approved.`)
+}
+
+/** Of one mail of a notice, as it is handed to the mail server. */
+const mailDigest = ({ address, subject, body, isDemo }: Omit<Leaving, 'id' | 'purposeId'>) => digest({ address, subject, body, isDemo })
+
+/** Why a mail of a notice must not leave: it is not one that was sent by an act on record, or was changed since. */
+export async function whyHeldBack(context: AppContext, message: Leaving): Promise<string | undefined> {
+  const reader = context.database.reader()
+  const sent = await lastEntryAbout(reader, { kind: 'notice', id: message.purposeId }, 'notice.sent')
+  // Entries of older versions name addresses alone.
+  const isSent = sent?.data.mails
+    ? sent.data.mails.some(({ messageId, sha256 }) => messageId === message.id && sha256 === mailDigest(message))
+    : sent?.data.to.includes(message.address)
+  if (isSent) return undefined
+  await context.database.transaction(tx =>
+    context.alarms.raise(tx, {
+      key: `notice-altered:${message.id}`,
+      title: 'A mail of a customer notice was changed in the database and is not sent',
+      summary: `Message ${message.id} (notice ${message.purposeId}) is not what was sent by an act in the audit log. Somebody changed the database outside Tocsin.`,
+    }),
+  )
+  return 'not sent: it is not the message that the audit log has; the administrators are paged'
 }
 
 const recipientsOf = ({ contacts }: typeof customers.$inferSelect) => contacts.map(contact => contact.email)

@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { type AppContext, assertPeople, assertPerson, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, wholeTimeline } from '../incidents/index.ts'
-import { record, system } from '../journal/index.ts'
+import { assertAsRecorded, record, system } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -16,6 +16,7 @@ import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { condense, rankOf } from './condense.ts'
+import { followUpRecord, reviewRecord } from './records.ts'
 import { type Finding, followUps, type requiringRules, reviewRequirements, reviews } from './tables.ts'
 
 /** So many people are reminded in place of one who has left. */
@@ -248,6 +249,7 @@ export async function finishReview(tx: Tx, context: AppContext, caller: Caller, 
   const review = await lockReview(tx, context, caller, id, version)
   assertDraft(review)
   if (review.findings.length === 0) throw conflict('Add at least one contributing factor first.')
+  await assertAsRecorded(context, tx, review.incidentId, reviewRecord(review))
   await tx.db
     .update(reviews)
     .set({ state: 'finished', finishedById: caller.personId, finishedAt: tx.now, version: review.version + 1 })
@@ -304,6 +306,7 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
   if (look.state === 'verified' && found.state !== 'done') throw conflict('Mark the follow-up action as done before verifying its effectiveness.')
   if (look.state === 'verified') assertPerson(caller, 'Effectiveness must be verified')
   if (look.state === 'verified' && found.ownerId === caller.personId) throw forbidden('Effectiveness must be verified by somebody other than the owner.')
+  if (look.state === 'verified') await assertAsRecorded(context, tx, found.incidentId, followUpRecord(found))
   const dueOn = look.dueOn ?? found.dueOn
   const ownerId = look.ownerId ?? found.ownerId
   const isReassigned = ownerId !== found.ownerId
