@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AlertInput, createClient, type Role, type Service, type Team } from '@tocsin/api'
+import { differenceSentence } from '@tocsin/events/fold'
 import { eq } from 'drizzle-orm'
 import pg from 'pg'
 import { expect, inject, test as plainTest } from 'vitest'
@@ -12,7 +13,10 @@ import { withMac } from '../src/access/session-mac.ts'
 import { people, sessions } from '../src/access/tables.ts'
 import { readConfig } from '../src/app/config.ts'
 import { type Server, startServer } from '../src/app/server.ts'
+import { compareIncident } from '../src/assurance/reconcile.ts'
+import { incidents } from '../src/incidents/tables.ts'
 import { addDays, addSeconds, type Clock, type Instant } from '../src/kernel/clock.ts'
+import { holdSnapshot } from '../src/kernel/database.ts'
 import { newId } from '../src/kernel/ids.ts'
 import { schedule } from '../src/kernel/jobs/schedule.ts'
 import { randomSecret, secretDigest } from '../src/kernel/secrets.ts'
@@ -73,6 +77,8 @@ export class World {
   readonly server: Server
   readonly mail: MailServer
   readonly origin: string
+  /** The test changes rows that only the program's own acts may change, so that they differ from the audit log at its end. */
+  isTampered = false
   readonly #clock: MovableClock
   readonly #read = new Set<Mail>()
   #count = 0
@@ -312,12 +318,25 @@ export async function buildWorld(options: WorldOptions = {}): Promise<{ world: W
   }
 }
 
+/** Whatever was done in a world by its own acts, the tables say what the audit log says. */
+async function assertRecorded({ server, isTampered }: World): Promise<void> {
+  if (isTampered || server.context.database.connections.open === 0) return
+  await server.context.database.transaction(async tx => {
+    await holdSnapshot(tx)
+    for (const { id } of await tx.db.select({ id: incidents.id }).from(incidents)) {
+      const { differences } = await compareIncident(tx, id)
+      expect(differences.map(differenceSentence)).toEqual([])
+    }
+  })
+}
+
 /** Tests with a world of their own. */
 export const test = plainTest.extend<{ options: WorldOptions; world: World }>({
   options: [{}, { injected: true }],
   world: async ({ options }, use) => {
     const { world, end } = await buildWorld(options)
     await use(world)
+    await assertRecorded(world)
     await end()
   },
 })

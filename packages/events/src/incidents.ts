@@ -74,6 +74,11 @@ function taskChanged({ title, before, isApprovalVoid }: z.output<typeof TaskChan
   return isApprovalVoid ? `${change}; its approval is void` : change
 }
 
+/** A record of the incident and a field of it; null: the record as a whole. */
+const Altered = { record: z.strictObject({ kind: z.string(), id: Id }), field: z.string().nullable() }
+const alteredPart = ({ record, field }: { readonly record: { readonly kind: string }; readonly field: string | null }) =>
+  field === null ? `A stored ${words(record.kind)}` : `The stored ${words(field)} of the ${words(record.kind)}`
+
 const roleNames = { lead: 'incident lead', owner: 'service owner', communications: 'communications lead', executive: 'executive sponsor' } as const
 
 /** Incidents with what belongs to them: tasks, notes, the definitions of classes. */
@@ -167,7 +172,8 @@ export const incidentEvents = [
     version: 1,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ reason: z.string(), alerts: z.array(Count), incidents: z.array(Count) }),
+    /** `joinedIds`: who led or owned a child, and may see it from now on. */
+    data: z.strictObject({ reason: z.string(), alerts: z.array(Count), incidents: z.array(Count), joinedIds: z.array(Id).optional() }),
     sentence: ({ data }) => {
       const linked = [...numbered('incident', data.incidents), ...numbered('alert', data.alerts)]
       return linked.length === 0 ? 'Made it a parent incident' : `Made it a parent incident: linked ${linked.join(' and ')}`
@@ -178,7 +184,7 @@ export const incidentEvents = [
     version: 1,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ by: Count, title: z.string() }),
+    data: z.strictObject({ by: Count, title: z.string(), parentId: Id.optional() }),
     sentence: ({ data }) => `Linked it to parent incident ${data.by}${data.title === '' ? '' : `: ${data.title}`}`,
   }),
   event({
@@ -256,7 +262,8 @@ export const incidentEvents = [
     version: 1,
     subject: 'task',
     within: 'incident',
-    data: z.strictObject({ title: z.string() }),
+    /** `sha256`: of the canonical JSON of what was approved. */
+    data: z.strictObject({ title: z.string(), sha256: Digest.optional() }),
     sentence: ({ data }) => `Approved a task: ${data.title}`,
   }),
   event({
@@ -274,6 +281,27 @@ export const incidentEvents = [
     within: 'incident',
     data: z.strictObject({ markdown: z.string() }),
     sentence: () => 'Edited a note',
+  }),
+  event({
+    type: 'record.altered',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    /** Values are canonical JSON, cut; `sha256` is of both whole. `source`: the entry that says otherwise. */
+    data: z.strictObject({
+      ...Altered,
+      ...{ stored: z.string().nullable(), recorded: z.string().nullable(), sha256: Digest },
+      source: z.strictObject({ id: Id, index: Count.nullable(), type: z.string() }).nullable(),
+    }),
+    sentence: ({ data }) => `${alteredPart(data)} differs from the audit log`,
+  }),
+  event({
+    type: 'record.restored',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject(Altered),
+    sentence: ({ data }) => `${alteredPart(data)} agrees with the audit log again`,
   }),
   event({
     type: 'incident.exported',

@@ -13,7 +13,11 @@ const NoticeText = z.strictObject({
 })
 /** `sha256`: of the canonical JSON of the text, so that an approval says what it approved. */
 const Drafted = z.strictObject({ customer: z.string(), ...NoticeText.shape, sha256: Digest })
-const Delivery = z.strictObject({ customer: z.string(), address: z.string(), receipt: z.string(), messageId: Id })
+/** `noticeState`: of the notice after that: it is settled once every mail has gone its way. */
+const Delivery = z.strictObject({
+  ...{ customer: z.string(), address: z.string(), receipt: z.string(), messageId: Id },
+  noticeState: z.enum(['draft', 'approved', 'sending', 'sent']).optional(),
+})
 
 const DecisionKind = z.enum(['defer', 'waive'])
 const ReasonCategory = z.enum(['data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'])
@@ -73,7 +77,7 @@ export const noticeEvents = [
     version: 1,
     subject: 'notice',
     within: 'incident',
-    data: Drafted,
+    data: z.strictObject({ ...Drafted.shape, kind: z.enum(['initial', 'update']).optional(), obligationId: Id.optional() }),
     sentence: ({ data }) => `Drafted a notice to ${data.customer}`,
   }),
   event({
@@ -99,7 +103,8 @@ export const noticeEvents = [
     version: 1,
     subject: 'notice',
     within: 'incident',
-    data: z.strictObject({ customer: z.string(), sha256: Digest }),
+    /** `to`: whom it was approved for. */
+    data: z.strictObject({ customer: z.string(), sha256: Digest, to: z.array(z.string()).optional() }),
     sentence: ({ data }) => `Approved the notice to ${data.customer}`,
   }),
   event({
@@ -107,7 +112,11 @@ export const noticeEvents = [
     version: 1,
     subject: 'notice',
     within: 'incident',
-    data: z.strictObject({ customer: z.string(), to: z.array(z.string()), sha256: Digest }),
+    /** `mails`: the messages, with the digest of the canonical JSON of address, subject, body and demo mark of each. */
+    data: z.strictObject({
+      ...{ customer: z.string(), to: z.array(z.string()), sha256: Digest },
+      mails: z.array(z.strictObject({ messageId: Id, sha256: Digest })).optional(),
+    }),
     sentence: ({ data }) => `Sent the notice to ${data.customer}`,
   }),
   event({
@@ -140,7 +149,8 @@ export const noticeEvents = [
     version: 1,
     subject: 'obligation',
     within: 'incident',
-    data: Decision,
+    /** `sha256`: of the canonical JSON of what was approved: kind, category, reason and day of review. */
+    data: z.strictObject({ ...Decision.shape, sha256: Digest.optional() }),
     sentence: ({ data }) => `Approved the ${decided[data.kind]} of the notice to ${data.customer}`,
   }),
   event({

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { event } from './event.ts'
-import { Count, Day, Digest, Id, Named, Nothing } from './vocabulary.ts'
+import { Count, Day, Digest, Id, Named } from './vocabulary.ts'
 
 const Finding = z.strictObject({
   id: Id,
@@ -28,7 +28,15 @@ export const reviewEvents = [
     data: z.strictObject({ rule: RequiringRule, ruleVersion: Count, reason: z.string() }),
     sentence: () => 'A review is required before the incident can be closed',
   }),
-  event({ type: 'review.started', version: 1, subject: 'review', within: 'incident', data: Nothing, sentence: () => 'Started the review' }),
+  event({
+    type: 'review.started',
+    version: 1,
+    subject: 'review',
+    within: 'incident',
+    /** `sequence`: as it was taken from the timeline. */
+    data: z.strictObject({ sequence: z.string().optional() }),
+    sentence: () => 'Started the review',
+  }),
   event({
     type: 'review.saved',
     version: 1,
@@ -63,6 +71,8 @@ export const reviewEvents = [
       ...{ title: z.string(), state: State, reason: z.string(), dueOn: Day },
       /** Where it was given to somebody else. */
       owner: Named.optional(),
+      /** Where it was verified: of the canonical JSON of its title and of what its owner said was done. */
+      sha256: Digest.optional(),
       before: z.strictObject({ state: State, dueOn: Day, owner: Named.optional() }),
     }),
     sentence: ({ data: { title, state, owner } }) => (owner ? `Reassigned the follow-up action to ${owner.name}: ${title}` : `${looked[state]}: ${title}`),

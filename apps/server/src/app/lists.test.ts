@@ -85,6 +85,7 @@ describe('a list', () => {
   test('says when there is more, and its pages hold everything once, in order', { timeout: 60_000 * patience }, async ({ world }) => {
     const ada = await world.person('administrator', 'Ada')
     const { team } = await world.team()
+    world.isTampered = true
     const { incidentId, pageId } = await fill(world, team.id, ada.id)
     const view = { view: 'all' as const, incidentId }
     const obligations = await walk(cursor => ada.call('obligations', { query: { ...view, ...query(cursor) } }))
@@ -132,7 +133,9 @@ describe('a list', () => {
     const entries = await walk(cursor => ada.call('journal', { query: query(cursor) }))
     expect(new Set(entries.items.map(entry => entry.id)).size).toBeGreaterThan(many)
 
-    expect(await ada.call('counters')).toEqual({ stalledChannels: [], unacknowledgedPages: many / 2, alertsToTriage: 0, openIncidents: 1, obligationsDue: 300 })
+    // And the page about rows that no act wrote, which the export found.
+    const unacknowledgedPages = many / 2 + 1
+    expect(await ada.call('counters')).toEqual({ stalledChannels: [], unacknowledgedPages, alertsToTriage: 0, openIncidents: 1, obligationsDue: 300 })
   })
 
   test('refuses a cursor that it did not give, by name, whichever list it is', { timeout: 60_000 * patience }, async ({ world }) => {

@@ -2,7 +2,8 @@ import { digest, selectionDigest } from '@tocsin/merkle'
 import { eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { type ClosingConditions, incidents, selectionOf } from '../incidents/index.ts'
-import { exportJournal, latestCheckpoint, readEntries, record } from '../journal/index.ts'
+import { exportJournal, latestCheckpoint, readEntries, record, reportDifferences } from '../journal/index.ts'
+import { holdSnapshot } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, notFound } from '../kernel/problems.ts'
 import { incidentPage } from './incident-page.ts'
@@ -11,10 +12,11 @@ import { readRecord } from './incident-record.ts'
 /** The whole record of an incident in one JSON file that proves itself, or as a readable page. The export is itself on record. */
 export async function exportIncident(context: AppContext, conditions: ClosingConditions, caller: Caller, id: string, form: 'json' | 'html'): Promise<string> {
   const exportId = newId()
-  const { document, entryIds } = await context.database.transaction(async tx => {
+  const { document, entryIds, differences } = await context.database.transaction(async tx => {
+    await holdSnapshot(tx)
     const [exists] = await tx.db.select({ id: incidents.id }).from(incidents).where(eq(incidents.id, id))
     if (!exists) throw notFound('incident')
-    const document = await readRecord(tx, context, conditions, caller, id)
+    const { differences, ...document } = await readRecord(tx, context, conditions, caller, id)
     const entries = await readEntries(tx, await selectionOf(tx, id, document.incident.alerts))
     const selection = { entries: entries.length, sha256: selectionDigest(entries.map(({ bodyHash }) => bodyHash)) }
     await record(tx, {
@@ -24,8 +26,9 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
       within: id,
       data: { form, documentSha256: digest(document), selection },
     })
-    return { document, entryIds: entries.map(entry => entry.id) }
+    return { document, entryIds: entries.map(entry => entry.id), differences }
   })
+  await context.database.transaction(tx => reportDifferences(tx, context.alarms, new Map([[id, differences]])))
   const file = await whenSealed(context, entryIds, document, exportId)
   if (form === 'json') return file
   return incidentPage(document, {

@@ -33,7 +33,7 @@ time{white-space:nowrap;font-variant-numeric:tabular-nums}
 </style></head><body>
 <h1>Incident ${incident.number}: ${text(incident.title)}</h1>
 <p class="quiet">Exported on ${instant(record.exportedAt)} by ${text(record.exportedBy)}.</p>
-<h2>Details</h2><table>${facts.map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${value}</td></tr>`).join('')}</table>
+${alteredSection(record.altered)}<h2>Details</h2><table>${facts.map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${value}</td></tr>`).join('')}</table>
 ${incident.summary ? `<h2>Summary</h2>${renderMarkdown(incident.summary)}` : ''}
 <h2>Affected services and customers</h2>${listed([...incident.services.map(each => ({ kind: 'Service', ...each })), ...incident.customers.map(each => ({ kind: 'Customer', ...each }))])}
 <h2>Timeline</h2><table>${incident.timeline.map(entry => `<tr><td>${instant(entry.at)}</td><td>${text(entry.by)}</td><td>${text(entry.sentence)}${entry.reason ? `<br>${lines(entry.reason)}` : ''}</td></tr>`).join('')}</table>
@@ -62,6 +62,11 @@ function instant(value: string | null): string {
 function listed(rows: { kind: string; name: string; basis: string }[]): string {
   if (rows.length === 0) return '<p class="quiet">None.</p>'
   return `<table>${rows.map(row => `<tr><td>${row.kind}</td><td>${text(row.name)}</td><td>${text(row.basis)}</td></tr>`).join('')}</table>`
+}
+
+function alteredSection(altered: readonly string[]): string {
+  if (altered.length === 0) return ''
+  return `<h2>Differences from the audit log</h2><p>The database was changed outside Tocsin. This report shows what is stored; the audit log says otherwise:</p><ul>${altered.map(each => `<li>${text(each)}</li>`).join('')}</ul>`
 }
 
 function obligationsSection(obligations: IncidentRecord['obligations']): string {

@@ -3,10 +3,13 @@ import { type AppContext, type Bindings, workflow } from '../access/index.ts'
 import type { ClosingConditions } from '../incidents/index.ts'
 import { Produced } from '../kernel/http.ts'
 import { exportIncident, exportWholeJournal } from './exports.ts'
+import { assertDutiesAsRecorded, openReconciler } from './reconcile.ts'
 
 const asFile = (name: string) => ({ 'content-disposition': `attachment; filename="${name}"`, 'cache-control': 'no-store' })
 
 export function openAssurance(context: AppContext, conditions: ClosingConditions): Bindings {
+  openReconciler(context)
+  conditions.guard(id => assertDutiesAsRecorded(context, id))
   return [
     workflow(
       incidentRoutes.exportIncident,

@@ -50,12 +50,16 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
         ),
       )
   await saveIncident(tx, incident, {})
+  const joined = await joining(tx, caller, incident, parts)
   await record(tx, {
     actor: caller.actor,
     type: 'incident.made-parent',
     subject: { kind: 'incident', id },
     within: id,
-    data: { reason: input.reason, alerts: alerts.map(alert => alert.number), incidents: parts.map(part => part.number) },
+    data: {
+      ...{ reason: input.reason, alerts: alerts.map(alert => alert.number), incidents: parts.map(part => part.number) },
+      joinedIds: joined.map(person => person.id),
+    },
   })
   for (const part of parts) {
     await resolvePagesAbout(tx, context, caller.actor, part.id)
@@ -64,10 +68,10 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
       type: 'incident.linked-to-parent',
       subject: { kind: 'incident', id: part.id },
       within: part.id,
-      data: { by: incident.number, title: incident.isRestricted ? '' : incident.title },
+      data: { by: incident.number, title: incident.isRestricted ? '' : incident.title, parentId: id },
     })
   }
-  await join(tx, context, caller, incident, parts)
+  await join(tx, context, caller, incident, joined)
   const linked = [...count(alerts.length, 'alert'), ...count(parts.length, 'incident')]
   await pageLead(tx, context, incident, {
     topic: 'parent-incident',
@@ -77,13 +81,23 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
   })
 }
 
-/** Whoever led or owned a child is notified once, and may see the parent. A restricted parent is not revealed by this: its lead grants access. */
-async function join(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, parts: readonly IncidentRow[]): Promise<void> {
-  if (incident.isRestricted) return
+type Joining = NonNullable<Awaited<ReturnType<typeof findPerson>>>
+
+/** Whoever led or owned a child joins its parent. A restricted parent is not revealed by this: its lead grants access. */
+async function joining(tx: Tx, caller: Caller, incident: IncidentRow, parts: readonly IncidentRow[]): Promise<Joining[]> {
+  if (incident.isRestricted) return []
   const personIds = new Set(parts.flatMap(part => [part.leadId, part.ownerId]).filter(id => id !== null && id !== incident.leadId && id !== caller.personId))
+  const found: Joining[] = []
   for (const personId of personIds) {
     const person = personId === null ? undefined : await findPerson(tx, personId)
-    if (!person?.isActive) continue
+    if (person?.isActive) found.push(person)
+  }
+  return found
+}
+
+/** Those who join are notified once, and may see the incident. */
+async function join(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, people: readonly Joining[]): Promise<void> {
+  for (const person of people) {
     await tx.db.insert(incidentMembers).values({ incidentId: incident.id, personId: person.id }).onConflictDoNothing()
     await context.messenger.post(tx, {
       channel: 'email',

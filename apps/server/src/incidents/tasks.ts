@@ -1,11 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
+import { approvedOfTask } from '@tocsin/events/fold'
+import { digest } from '@tocsin/merkle'
 import { and, eq } from 'drizzle-orm'
 import { type AppContext, assertPeople, type Caller } from '../access/index.ts'
-import { record } from '../journal/index.ts'
+import { assertAsRecorded, record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { assertVersion, lockOpenIncident } from './incident.ts'
+import { taskRecord } from './records.ts'
 import { tasks } from './tables.ts'
 
 /** Adds a task. */
@@ -63,6 +66,7 @@ export async function changeTask(
   if (isDeepStrictEqual(after, before)) return
   // Who finished it first, and when, stays.
   const isFinished = isDone && !before.isDone
+  if (isFinished) await assertAsRecorded(context, tx, incidentId, taskRecord(task))
   const done = isFinished ? { doneAt: tx.now, doneById: caller.personId } : isDone ? {} : { doneAt: null, doneById: null }
   // An approval is for what was approved: another task under the same id needs its own.
   const approval = isRenamed ? { approvedById: null } : {}
@@ -87,9 +91,16 @@ export async function approveTask(tx: Tx, context: AppContext, caller: Caller, i
   if (task.approvedById !== null) throw conflict('This task is already approved.')
   if (task.doneAt !== null) throw conflict('This task is already done.')
   if (incident.executiveId !== caller.personId) throw forbidden('Only the executive sponsor of this incident can approve business-impacting tasks.')
+  await assertAsRecorded(context, tx, incidentId, taskRecord(task))
   await tx.db
     .update(tasks)
     .set({ approvedById: caller.personId, version: task.version + 1 })
     .where(eq(tasks.id, id))
-  await record(tx, { actor: caller.actor, type: 'task.approved', subject: { kind: 'task', id }, within: incidentId, data: { title: task.title } })
+  await record(tx, {
+    actor: caller.actor,
+    type: 'task.approved',
+    subject: { kind: 'task', id },
+    within: incidentId,
+    data: { title: task.title, sha256: digest(approvedOfTask(task)) },
+  })
 }

@@ -14,8 +14,17 @@ import { incidentCustomers, type incidents } from './tables.ts'
 
 /** Reasons of other modules against closing an incident: each a sentence. They are in higher layers and register here. */
 type ClosingCondition = (reader: Reader, incident: IncidentRow) => Promise<string[]>
+/** Throws where an incident must not be closed. It is asked only when somebody closes it, not by those who read what could be done. */
+type ClosingGuard = (id: string) => Promise<void>
 export class ClosingConditions {
   readonly #conditions: ClosingCondition[] = []
+  readonly #guards: ClosingGuard[] = []
+  guard(guard: ClosingGuard): void {
+    this.#guards.push(guard)
+  }
+  async assertMayClose(id: string): Promise<void> {
+    for (const guard of this.#guards) await guard(id)
+  }
   add(condition: ClosingCondition): void {
     this.#conditions.push(condition)
   }
@@ -150,6 +159,7 @@ export async function closeIncident(
   input: TransitionInput,
 ): Promise<void> {
   const { entry, data } = await takeStep(tx, context, caller, id, 'close', input, { conditions, change: { closedAt: tx.now } })
+  await conditions.assertMayClose(id)
   await record(tx, { ...entry, type: 'incident.closed', data })
   await closeAlertsOf(tx, id)
   await resolvePagesAbout(tx, context, caller.actor, id)

@@ -1,3 +1,4 @@
+export { assertAsRecorded, compareWithEntries, countFoldable, refuseAltered, reportDifferences } from './compare.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
 export { JournalReaders } from './follow.ts'
 export { journalHealth } from './health.ts'
@@ -10,6 +11,7 @@ export {
   entriesThat,
   entryColumns,
   lastDoneByPeople,
+  lastEntryAbout,
   latestEntries,
   latestOfSelection,
   type NewEntry,

@@ -215,6 +215,23 @@ export async function readEntriesAbout(
   return rows.map(row => ({ entry: toEntry(row), seq: row.seq }))
 }
 
+/** The newest entry of a type about a subject, where it can be read. */
+export async function lastEntryAbout<Type extends EventType>(
+  reader: Reader,
+  subject: Subject<SubjectOf<Type>>,
+  type: Type,
+): Promise<EntryOf<Type> | undefined> {
+  const [row] = await reader.db
+    .select()
+    .from(journal)
+    .where(and(eq(journal.subjectId, subject.id), eq(journal.subjectKind, subject.kind), eq(journal.type, type)))
+    .orderBy(desc(journal.seq))
+    .limit(1)
+  const entry: Entry | undefined = row && toEntry(row)
+  // It was asked for by its type, and has been read as one of it.
+  return entry === undefined || entry.fault !== null ? undefined : (entry as EntryOf<Type>)
+}
+
 /** When a person last did something about one of some records or within it, after `since`; undefined when nobody did. */
 export async function lastDoneByPeople(reader: Reader, recordIds: readonly string[], since: Instant): Promise<Instant | undefined> {
   const [found] = await reader.db

@@ -264,6 +264,11 @@ function listener(url: string, log: Log): Pick<Database, 'listen' | 'close'> {
   }
 }
 
+/** Everything that a transaction reads is of one moment. It comes before its first query. */
+export async function holdSnapshot(tx: Tx): Promise<void> {
+  await tx.db.execute(sql`set transaction isolation level repeatable read`)
+}
+
 /** Waits until no other transaction holds an advisory lock, and holds it to the end of this one: what it reads from then on is not changed meanwhile. */
 export async function holdLock(tx: Tx, lock: 'administrators' | 'organization' | 'invitations' | 'reports'): Promise<void> {
   await tx.db.execute(sql`select pg_advisory_xact_lock(${locks[lock]})`)

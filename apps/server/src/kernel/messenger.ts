@@ -41,6 +41,16 @@ export interface Delivery {
   readonly receipt: string
 }
 
+/** A message that is about to be handed to its channel, as it is stored. */
+export interface Leaving {
+  readonly id: string
+  readonly purposeId: string
+  readonly address: string
+  readonly subject: string
+  readonly body: string
+  readonly isDemo: boolean
+}
+
 /** A message that its channel refused, or has not taken in time. */
 export interface Trouble {
   readonly messageId: string
@@ -50,6 +60,8 @@ export interface Trouble {
   readonly error: string
 }
 
+/** Why a message must not leave, as a sentence for its log; undefined where it may. */
+export type DeliveryGuard = (message: Leaving) => Promise<string | undefined>
 export type DeliveryListener = (tx: Tx, deliveries: readonly Delivery[]) => Promise<void>
 export type TroubleListener = (tx: Tx, troubles: readonly Trouble[]) => Promise<void>
 
@@ -69,6 +81,8 @@ export interface Messenger {
   cancelUnsent(tx: Tx, purpose: string, purposeIds: readonly string[]): Promise<void>
   /** The private link in full: for its holder alone. */
   linkTo(link: PrivateLink): string
+  /** Asks `guard` before each attempt to hand a message of this purpose to its channel. */
+  beforeDelivery(purpose: string, guard: DeliveryGuard): void
   /** Tells `listener` how messages of this purpose went. */
   onDelivery(purpose: string, listener: DeliveryListener): void
   /**

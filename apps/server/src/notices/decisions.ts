@@ -1,15 +1,17 @@
 import { includesRole, type reasonCategories } from '@tocsin/api'
+import { digest } from '@tocsin/merkle'
 import { and, eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { incidents, pageLead } from '../incidents/index.ts'
-import { record, system } from '../journal/index.ts'
+import { assertAsRecorded, record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/problems.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { lockObligation } from './notices.ts'
 import { morningOf, type ObligationRow, recordMissed, resolveWarnings, warnAnew } from './obligations.ts'
+import { obligationRecord } from './records.ts'
 import { notices, obligations } from './tables.ts'
 import { reviewJob, reviewKey, reviewTopic } from './timers.ts'
 
@@ -89,6 +91,7 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
   if (decision.reviewOn < tx.now.slice(0, 10)) throw conflict('The review date has passed. Propose the decision again with a new date.')
   if (obligation.decisionById === caller.personId) throw forbidden('A decision must be approved by somebody other than the person who proposed it.')
   if (incident.executiveId !== caller.personId && !includesRole(caller.role, 'lead')) throw forbidden('Only the executive sponsor or a lead can approve this.')
+  await assertAsRecorded(context, tx, incident.id, obligationRecord(obligation))
   // A waiver does not undo a deadline that has passed.
   await recordMissed(tx, eq(obligations.id, obligationId))
   await tx.db
@@ -101,7 +104,7 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
     type: 'decision.approved',
     subject: { kind: 'obligation', id: obligationId },
     within: incident.id,
-    data: { customer: customer.name, ...decision },
+    data: { customer: customer.name, ...decision, sha256: digest(decision) },
   })
   await resolveWarnings(tx, context, obligation)
 }

@@ -6,12 +6,13 @@ import type { Tx } from '../kernel/database.ts'
 import type { Audits } from '../paging/index.ts'
 import { auditCounter, auditObligations, watchdogJob } from './auditor.ts'
 import { approveDecision, proposeDecision, reviewDecision, withdrawDecision } from './decisions.ts'
-import { approveNotice, changeNotice, draftNotice, remindOfCommunication, sendNotice, settleDelivery } from './notices.ts'
+import { approveNotice, changeNotice, draftNotice, remindOfCommunication, sendNotice, settleDelivery, whyHeldBack } from './notices.ts'
 import { followIncident, listObligations, openObligations, readObligation, recordMissed, warn } from './obligations.ts'
 import { obligations } from './tables.ts'
 import { communicationJob, deadlineJob, reviewJob, warnJob } from './timers.ts'
 
 export { countObligations, obligationsOf } from './obligations.ts'
+export { noticeRecords } from './records.ts'
 
 export function openNotices(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects, audits: Audits): Bindings {
   conditions.add((reader, incident) => openObligations(reader, incident.id))
@@ -27,6 +28,7 @@ export function openNotices(context: AppContext, conditions: ClosingConditions, 
   })
   context.jobs.register(communicationJob, { run: (tx, { noticeId }) => remindOfCommunication(tx, context, noticeId) })
   context.jobs.register(reviewJob, { run: (tx, { obligationId }) => reviewDecision(tx, context, obligationId) })
+  context.messenger.beforeDelivery('notice', message => whyHeldBack(context, message))
   context.messenger.onDelivery('notice', async (tx, deliveries) => {
     for (const delivery of deliveries) await settleDelivery(tx, context, delivery)
   })

@@ -1,19 +1,21 @@
+import { isDeepStrictEqual } from 'node:util'
 import { digest } from '@tocsin/merkle'
 import { and, eq, ne } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { type IncidentRow, incidents, lockOpenIncident, pageLead } from '../incidents/index.ts'
-import { record, system } from '../journal/index.ts'
+import { assertAsRecorded, lastEntryAbout, record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
-import type { Delivery } from '../kernel/messenger.ts'
+import type { Delivery, Leaving } from '../kernel/messenger.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { readSetting } from '../kernel/settings.ts'
 import { messages } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { type ObligationRow, recordMissed, resolveWarnings } from './obligations.ts'
+import { noticeRecord } from './records.ts'
 import { notices, obligations } from './tables.ts'
 import { type NoticeText, textOf } from './text.ts'
 import { communicationJob, communicationKey, communicationTopic, reviewKey, reviewTopic } from './timers.ts'
@@ -66,11 +68,12 @@ export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, o
     .where(and(eq(notices.obligationId, obligationId), ne(notices.state, 'sent')))
   if (unsent.length > 0) throw conflict('There is already a draft notice to this customer. Edit that one.')
   const id = newId()
+  const kind = obligation.state === 'notified' ? 'update' : 'initial'
   await tx.db.insert(notices).values({
     ...input,
     id,
     obligationId,
-    kind: obligation.state === 'notified' ? 'update' : 'initial',
+    kind,
     state: 'draft',
     authorId: caller.personId,
     editorId: caller.personId,
@@ -80,7 +83,7 @@ export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, o
     type: 'notice.drafted',
     subject: { kind: 'notice', id },
     within: incident.id,
-    data: { customer: customer.name, ...textOf(input), sha256: digest(textOf(input)) },
+    data: { customer: customer.name, ...textOf(input), sha256: digest(textOf(input)), kind, obligationId },
   })
   return obligationId
 }
@@ -113,6 +116,7 @@ export async function approveNotice(tx: Tx, context: AppContext, caller: Caller,
   assertNotWaived(obligation)
   if (notice.authorId === caller.personId || notice.editorId === caller.personId)
     throw forbidden('A notice must be approved by somebody other than its author.')
+  await assertAsRecorded(context, tx, incident.id, noticeRecord(notice))
   await tx.db
     .update(notices)
     .set({ state: 'approved', approvedById: caller.personId, approvedAt: tx.now, version: notice.version + 1 })
@@ -122,7 +126,7 @@ export async function approveNotice(tx: Tx, context: AppContext, caller: Caller,
     type: 'notice.approved',
     subject: { kind: 'notice', id: noticeId },
     within: incident.id,
-    data: { customer: customer.name, sha256: digest(textOf(notice)) },
+    data: { customer: customer.name, sha256: digest(textOf(notice)), to: recipientsOf(customer) },
   })
   return obligation.id
 }
@@ -134,31 +138,68 @@ export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, no
   if (notice.state !== 'approved') throw conflict('This notice was already sent.')
   if (obligation.startedAt === null) throw conflict('Declare the incident before sending the notice.')
   assertNotWaived(obligation)
+  await assertAsApproved(tx, context, incident.id, notice, customer)
   const organization = (await readSetting(tx, 'organization', z.string())) ?? 'Our organization'
   await tx.db
     .update(notices)
     .set({ state: 'sending', version: notice.version + 1 })
     .where(eq(notices.id, noticeId))
-  for (const contact of customer.contacts)
-    await context.messenger.post(tx, {
-      channel: 'email',
-      address: contact.email,
-      purpose: 'notice',
-      purposeId: noticeId,
-      withinId: incident.id,
-      subject: `Security notice from ${organization} (incident ${incident.number}${notice.kind === 'update' ? ', update' : ''})`,
-      body: noticeText(organization, incident, contact.name, notice),
-      isDemo: customer.isDemo,
-    })
+  const mails = customer.contacts.map(contact => ({
+    id: newId(),
+    address: contact.email,
+    subject: `Security notice from ${organization} (incident ${incident.number}${notice.kind === 'update' ? ', update' : ''})`,
+    body: noticeText(organization, incident, contact.name, notice),
+    isDemo: customer.isDemo,
+  }))
+  await context.messenger.postAll(
+    tx,
+    mails.map(mail => ({ ...mail, channel: 'email', purpose: 'notice', purposeId: noticeId, withinId: incident.id })),
+  )
   await record(tx, {
     actor: caller.actor,
     type: 'notice.sent',
     subject: { kind: 'notice', id: noticeId },
     within: incident.id,
-    data: { customer: customer.name, to: customer.contacts.map(contact => contact.email), sha256: digest(textOf(notice)) },
+    data: {
+      ...{ customer: customer.name, to: recipientsOf(customer), sha256: digest(textOf(notice)) },
+      mails: mails.map(mail => ({ messageId: mail.id, sha256: mailDigest(mail) })),
+    },
   })
   return obligation.id
 }
+
+/** What leaves is what was approved: its text, and whom it is for. */
+async function assertAsApproved(tx: Tx, context: AppContext, incidentId: string, notice: NoticeRow, customer: typeof customers.$inferSelect): Promise<void> {
+  await assertAsRecorded(context, tx, incidentId, noticeRecord(notice))
+  const approval = await lastEntryAbout(tx, { kind: 'notice', id: notice.id }, 'notice.approved')
+  // Entries of older versions do not say whom it was approved for.
+  if (approval?.data.to !== undefined && !isDeepStrictEqual(approval.data.to, recipientsOf(customer)))
+    throw conflict(`The contacts of ${customer.name} are not those that the notice was approved for. Save the notice again and have it approved.`)
+}
+
+/** Of one mail of a notice, as it is handed to the mail server. */
+const mailDigest = ({ address, subject, body, isDemo }: Omit<Leaving, 'id' | 'purposeId'>) => digest({ address, subject, body, isDemo })
+
+/** Why a mail of a notice must not leave: it is not one that was sent by an act on record, or was changed since. */
+export async function whyHeldBack(context: AppContext, message: Leaving): Promise<string | undefined> {
+  const reader = context.database.reader()
+  const sent = await lastEntryAbout(reader, { kind: 'notice', id: message.purposeId }, 'notice.sent')
+  // Entries of older versions name addresses alone.
+  const isSent = sent?.data.mails
+    ? sent.data.mails.some(({ messageId, sha256 }) => messageId === message.id && sha256 === mailDigest(message))
+    : sent?.data.to.includes(message.address)
+  if (isSent) return undefined
+  await context.database.transaction(tx =>
+    context.alarms.raise(tx, {
+      key: `notice-altered:${message.id}`,
+      title: 'A mail of a customer notice was changed in the database and is not sent',
+      summary: `Message ${message.id} (notice ${message.purposeId}) is not what was sent by an act in the audit log. Somebody changed the database outside Tocsin.`,
+    }),
+  )
+  return 'not sent: it is not the message that the audit log has; the administrators are paged'
+}
+
+const recipientsOf = ({ contacts }: typeof customers.$inferSelect) => contacts.map(contact => contact.email)
 
 function noticeText(organization: string, incident: IncidentRow, name: string, notice: NoticeRow): string {
   const parts = [
@@ -189,15 +230,16 @@ export async function settleDelivery(tx: Tx, context: AppContext, delivery: Deli
   if (!found) return
   const { obligation, customer } = found
   const within = obligation.incidentId
+  const [notice, noticeState] = await settledState(tx, delivery.purposeId)
   await record(tx, {
     actor: system,
     type: delivery.state === 'sent' ? 'notice.delivered' : 'notice.undelivered',
     subject: { kind: 'notice', id: delivery.purposeId },
     within,
-    data: { customer, address: delivery.address, receipt: delivery.receipt, messageId: delivery.messageId },
+    data: { customer, address: delivery.address, receipt: delivery.receipt, messageId: delivery.messageId, noticeState },
   })
   if (delivery.state === 'sent' && (obligation.state === 'due' || obligation.state === 'deferred')) await markNotified(tx, context, obligation, customer)
-  await settleNotice(tx, context, delivery.purposeId, within)
+  if (noticeState !== notice.state) await settleNotice(tx, context, notice, noticeState, within)
 }
 
 async function markNotified(tx: Tx, context: AppContext, obligation: ObligationRow, customer: string): Promise<void> {
@@ -219,26 +261,30 @@ async function markNotified(tx: Tx, context: AppContext, obligation: ObligationR
   await resolvePagesAbout(tx, context, system, obligation.incidentId, reviewTopic(obligation.id))
 }
 
-/** Once every mail has gone its way the notice is sent; when none was taken it is back to be sent again. */
-async function settleNotice(tx: Tx, context: AppContext, noticeId: string, incidentId: string): Promise<void> {
+/** Once every mail has gone its way the notice is sent; when none was taken it is back to be sent again. @returns the notice, locked, and what it is to be */
+async function settledState(tx: Tx, noticeId: string): Promise<[NoticeRow, NoticeRow['state']]> {
   const [notice] = await tx.db.select().from(notices).where(eq(notices.id, noticeId)).for('update')
-  if (notice?.state !== 'sending') return
+  if (!notice) throw notFound('notice')
+  if (notice.state !== 'sending') return [notice, notice.state]
   const sent = await tx.db
     .select({ state: messages.state })
     .from(messages)
     .where(and(eq(messages.purpose, 'notice'), eq(messages.purposeId, noticeId)))
-  if (sent.some(message => message.state === 'queued' || message.state === 'held')) return
-  const isTaken = sent.some(message => message.state === 'sent')
+  if (sent.some(message => message.state === 'queued' || message.state === 'held')) return [notice, 'sending']
+  return [notice, sent.some(message => message.state === 'sent') ? 'sent' : 'approved']
+}
+
+async function settleNotice(tx: Tx, context: AppContext, notice: NoticeRow, state: NoticeRow['state'], incidentId: string): Promise<void> {
   await tx.db
     .update(notices)
-    .set(isTaken ? { state: 'sent', sentAt: tx.now, version: notice.version + 1 } : { state: 'approved', version: notice.version + 1 })
-    .where(eq(notices.id, noticeId))
-  if (!isTaken) return
+    .set({ state, ...(state === 'sent' ? { sentAt: tx.now } : {}), version: notice.version + 1 })
+    .where(eq(notices.id, notice.id))
+  if (state !== 'sent') return
   // What an earlier notice announced is fulfilled by this one.
   const key = communicationKey(notice.obligationId)
   await resolvePagesAbout(tx, context, system, incidentId, communicationTopic(notice.obligationId))
   if (notice.nextCommunicationAt === null) await cancel(tx, key)
-  else await schedule(tx, { kind: communicationJob, key, runAt: notice.nextCommunicationAt, data: { noticeId } })
+  else await schedule(tx, { kind: communicationJob, key, runAt: notice.nextCommunicationAt, data: { noticeId: notice.id } })
 }
 
 /** A further communication was announced for now: unless it went out, the lead is paged. */

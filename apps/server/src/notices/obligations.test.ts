@@ -101,6 +101,7 @@ describe('the clock of an obligation', () => {
     const { lead, params, declare } = await ready(world)
     const { context } = world.server
     await declare()
+    world.isTampered = true
     const counted = async (count: number) => {
       await context.database.transaction(async tx => {
         const ids = Array.from({ length: count }, newId)
@@ -136,6 +137,7 @@ describe('a warning', () => {
     const { lead, params, declare, obligations, entries } = await ready(world)
     const { context } = world.server
     await declare()
+    world.isTampered = true
     /** More customers of the incident, with so many hours each. */
     const add = async (names: readonly string[], noticeHours = 24) =>
       context.database.transaction(async tx => {
@@ -349,6 +351,7 @@ describe('the auditor of obligations', () => {
     await lead.call('proposeDecision', { params: { id: initech.id }, body: { ...decision, version: initech.version } })
     const executive = await world.person('lead')
     await executive.call('approveDecision', { params: { id: initech.id }, body: { version: initech.version + 1 } })
+    world.isTampered = true
     await db.delete(obligationRows).where(eq(obligationRows.id, globex.id))
     await db.delete(jobs).where(inArray(jobs.kind, ['notices.warn', 'notices.review-decision']))
     await world.advance({ minutes: 1 })

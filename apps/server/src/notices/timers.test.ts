@@ -202,6 +202,7 @@ test('a deadline that passes without a notice is on record as missed, once; one 
   const { id, customer } = await obligation('Globex')
   const { database } = world.server.context
   const miss = () => database.transaction(tx => recordMissed(tx, eq(obligations.id, id)))
+  world.isTampered = true
   await database.transaction(tx => tx.db.update(obligations).set({ dueAt: '2026-11-27T08:00:00.000Z' }).where(eq(obligations.id, id)))
   await miss()
   expect(await told(), 'the new one is ahead').toHaveLength(4)

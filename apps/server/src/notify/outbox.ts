@@ -11,6 +11,7 @@ import { defineJob, escalationLane, type JobKind, type Lane } from '../kernel/jo
 import type { JobRunner } from '../kernel/jobs/runner.ts'
 import { cancelWaiting, type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
 import {
+  type DeliveryGuard,
   type DeliveryListener,
   linkPlaceholder,
   type MessageChannel,
@@ -59,6 +60,7 @@ export class Outbox implements Messenger {
   readonly #senders: Senders
   readonly #deliveries: ReadonlyMap<MessageChannel, DeliveryJob>
   readonly #troubled = new Map<string, TroubleListener>()
+  readonly #guards = new Map<string, DeliveryGuard>()
   readonly #listeners = new Map<string, DeliveryListener>()
   #origin = ''
 
@@ -130,6 +132,11 @@ export class Outbox implements Messenger {
    */
   onTrouble(purpose: string, listener: TroubleListener): void {
     this.#troubled.set(purpose, listener)
+  }
+
+  /** Asks `guard` before each attempt to hand a message of this purpose to its channel. */
+  beforeDelivery(purpose: string, guard: DeliveryGuard): void {
+    this.#guards.set(purpose, guard)
   }
 
   /** Calls `listener` with the delivery results of messages of this purpose. */
@@ -213,6 +220,8 @@ export class Outbox implements Messenger {
       .where(and(eq(messages.id, messageId), eq(messages.state, 'queued')))
       .returning()
     if (!message) return { state: 'failed', text: 'the message was deleted or canceled' }
+    const heldBack = await this.#guards.get(message.purpose)?.(message)
+    if (heldBack !== undefined) return { state: 'failed', text: heldBack }
     // Nobody is behind a demo address: such a message is not sent, and its receipt says so.
     if (message.isDemo) return { state: 'sent', text: 'simulated; demo messages are not sent' }
     const { channel } = message

@@ -629,6 +629,7 @@ describe('surge', () => {
     await world.settle()
     first.expectPage(/\[DRILL\]/)
     second.expectNoPage()
+    world.isTampered = true
     await world.server.context.database.transaction(tx => tx.db.update(incidents).set({ severity: 'SEV4' }).where(eq(incidents.id, id)))
     await world.alert({ service: 'billing', title: 'More severe' })
     first.expectPage(/More severe/)

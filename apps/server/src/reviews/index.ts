@@ -15,6 +15,7 @@ import {
   updateFollowUp,
 } from './reviews.ts'
 
+export { reviewRecords } from './records.ts'
 export { readReviewOf } from './reviews.ts'
 
 export function openReviews(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {

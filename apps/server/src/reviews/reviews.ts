@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type FollowUp, maxSequenceLength, type Review, type TimelineEntry } from '@tocsin/api'
+import { verifiedOfFollowUp } from '@tocsin/events/fold'
 import { digest } from '@tocsin/merkle'
 import { and, asc, eq, inArray, ne, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
@@ -7,7 +8,7 @@ import { z } from 'zod'
 import { type AppContext, assertPeople, assertPerson, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, wholeTimeline } from '../incidents/index.ts'
-import { record, system } from '../journal/index.ts'
+import { assertAsRecorded, record, system } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -15,6 +16,7 @@ import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { condense, rankOf } from './condense.ts'
+import { followUpRecord, reviewRecord } from './records.ts'
 import { type Finding, followUps, type requiringRules, reviewRequirements, reviews } from './tables.ts'
 
 /** So many people are reminded in place of one who has left. */
@@ -191,7 +193,7 @@ export async function startReview(tx: Tx, context: AppContext, caller: Caller, i
   const sequence = sequenceOf(await wholeTimeline(tx, incidentId, await alertsOfIncident(tx, context, caller, incidentId)))
   const [row] = await tx.db.insert(reviews).values({ id: newId(), incidentId, state: 'draft', sequence, findings: [] }).onConflictDoNothing().returning()
   if (!row) throw conflict('The review was already started.')
-  await record(tx, { actor: caller.actor, type: 'review.started', subject: { kind: 'review', id: row.id }, within: incidentId })
+  await record(tx, { actor: caller.actor, type: 'review.started', subject: { kind: 'review', id: row.id }, within: incidentId, data: { sequence } })
   return toReview(tx, context, caller, row)
 }
 
@@ -247,6 +249,7 @@ export async function finishReview(tx: Tx, context: AppContext, caller: Caller, 
   const review = await lockReview(tx, context, caller, id, version)
   assertDraft(review)
   if (review.findings.length === 0) throw conflict('Add at least one contributing factor first.')
+  await assertAsRecorded(context, tx, review.incidentId, reviewRecord(review))
   await tx.db
     .update(reviews)
     .set({ state: 'finished', finishedById: caller.personId, finishedAt: tx.now, version: review.version + 1 })
@@ -303,6 +306,7 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
   if (look.state === 'verified' && found.state !== 'done') throw conflict('Mark the follow-up action as done before verifying its effectiveness.')
   if (look.state === 'verified') assertPerson(caller, 'Effectiveness must be verified')
   if (look.state === 'verified' && found.ownerId === caller.personId) throw forbidden('Effectiveness must be verified by somebody other than the owner.')
+  if (look.state === 'verified') await assertAsRecorded(context, tx, found.incidentId, followUpRecord(found))
   const dueOn = look.dueOn ?? found.dueOn
   const ownerId = look.ownerId ?? found.ownerId
   const isReassigned = ownerId !== found.ownerId
@@ -329,6 +333,7 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
     within: found.incidentId,
     data: {
       ...{ title: found.title, state: look.state, reason: look.reason, dueOn, ...(after && { owner: { id: after.id, name: after.name } }) },
+      ...(look.state === 'verified' ? { sha256: digest(verifiedOfFollowUp(found)) } : {}),
       before: { state: found.state, dueOn: found.dueOn, ...(before && { owner: { id: before.id, name: before.name } }) },
     },
   })

@@ -1,0 +1,244 @@
+import { createClient, ProblemError } from '@tocsin/api'
+import { differenceSentence } from '@tocsin/events/fold'
+import fc from 'fast-check'
+import { describe, expect } from 'vitest'
+import { type Call, test, type World } from '../../test/world.ts'
+import { incidents } from '../incidents/tables.ts'
+import { holdSnapshot } from '../kernel/database.ts'
+import { compareIncident } from './reconcile.ts'
+
+/** What every act of the random sequences may choose from. `n` is random: the same number chooses the same of a list. */
+interface Scene {
+  readonly world: World
+  readonly callers: readonly Call[]
+  readonly personIds: readonly string[]
+  readonly customerIds: readonly string[]
+  readonly serviceIds: readonly string[]
+  readonly incidentIds: string[]
+}
+interface Chosen {
+  readonly call: Call
+  readonly other: Call
+  readonly params: { readonly id: string }
+  /** Chooses one of a list. */
+  readonly of: <T>(list: readonly T[], shift?: number) => T
+  readonly text: string
+}
+class NothingToChoose extends Error {}
+type Act = (scene: Scene, chosen: Chosen) => Promise<unknown>
+
+const reason = 'Seen.'
+const criteria = {
+  privacy: 'confirmed',
+  impact: 'none',
+  scope: 'one-asset',
+  customers: 'one',
+  region: 'one',
+  data: 'internal',
+  recoverability: 'regular',
+} as const
+const current = ({ call, params }: Chosen) => call('incident', { params })
+const version = async (chosen: Chosen) => (await current(chosen)).version
+const obligationsOf = async ({ call, params }: Chosen) => (await call('obligations', { query: { view: 'all', incidentId: params.id } })).items
+async function reviewOf({ call, params }: Chosen) {
+  const { review } = await call('review', { params })
+  if (review === null) throw new NothingToChoose()
+  return review
+}
+/** The steps of the lifecycle, whichever is possible now. */
+const step: Act = async (_, chosen) => {
+  const { call, params, of, text } = chosen
+  const { nextActions, version: now } = await current(chosen)
+  const input = { params, body: { version: now, reason: text } }
+  const { action } = of(nextActions)
+  if (action === 'declare') return call('declareIncident', input)
+  if (action === 'contain') return call('containIncident', input)
+  if (action === 'eradicate') return call('eradicateIncident', input)
+  if (action === 'close') return call('closeIncident', input)
+  if (action === 'reopen') return call('reopenIncident', input)
+  const monitorUntil = of(['2026-11-23', '2026-12-24'])
+  return call('recoverIncident', { params, body: { ...input.body, secureState: 's', verification: 'v', monitorUntil } })
+}
+
+const acts: readonly Act[] = [
+  async ({ incidentIds, serviceIds, world }, { call, of, text }) => {
+    const alertIds = of([[], [(await world.alert({ severity: 'high', service: of(['billing']) })).id]])
+    const body = { title: text, reason, serviceIds: of([[], [of(serviceIds)]]), alertIds, isRestricted: of([true, ...Array(9).fill(false)]) }
+    incidentIds.push((await call('openIncident', { body })).id)
+  },
+  async (_, chosen) => {
+    const { call, params, of, text } = chosen
+    const dataTouched = { customerData: of(['yes', 'no'] as const), personalData: 'unknown', description: text } as const
+    const change = of([
+      { title: text },
+      { summary: text, approximateUsers: of([null, 9]) },
+      { dataTouched },
+      { dataTouched },
+      { title: text },
+      { isRestricted: of([true, false]) },
+    ])
+    await call('changeIncident', { params, body: { version: await version(chosen), ...change } })
+  },
+  async (_, chosen) =>
+    chosen.call('assessSeverity', {
+      params: chosen.params,
+      body: { version: await version(chosen), criteria: { ...criteria, impact: chosen.of(['none', 'outage'] as const) } },
+    }),
+  async (_, chosen) => {
+    const confirmed = ['security-incident', 'customer-reportable', 'privacy-breach'] as const
+    const value = chosen.of([...confirmed, ...confirmed, 'not-an-incident', 'suspected'] as const)
+    await chosen.call('classifyIncident', { params: chosen.params, body: { version: await version(chosen), class: value, reason } })
+  },
+  async ({ personIds }, chosen) => {
+    const role = chosen.of(['lead', 'owner', 'communications', 'executive', 'executive'] as const)
+    const body = { version: await version(chosen), personId: chosen.of([null, ...personIds]) }
+    await chosen.call('assignRole', { params: { ...chosen.params, role }, body })
+  },
+  async ({ personIds }, chosen) =>
+    chosen.call('setMembers', { params: chosen.params, body: { version: await version(chosen), personIds: [chosen.of(personIds), chosen.of(personIds, 1)] } }),
+  async ({ customerIds }, chosen) => {
+    const { customers } = await current(chosen)
+    const kept = chosen.of([customers, [], customers.slice(1)]).map(({ id, basis }) => ({ id, basis }))
+    const id = chosen.of(customerIds)
+    const listed = [...kept.filter(each => each.id !== id), { id, basis: chosen.text }]
+    await chosen.call('setAffectedCustomers', { params: chosen.params, body: { version: await version(chosen), customers: listed } })
+  },
+  async ({ serviceIds }, chosen) => {
+    const services = chosen.of([[], [{ id: chosen.of(serviceIds), basis: chosen.text }]])
+    await chosen.call('setAffectedServices', { params: chosen.params, body: { version: await version(chosen), services } })
+  },
+  ...[step, step, step],
+  async (_, chosen) => {
+    const { call, params, of, text } = chosen
+    await call('addTask', { params, body: { title: text, isBusinessImpacting: of([true, false]), dueOn: of([null, '2026-11-30']) } })
+  },
+  async ({ personIds }, chosen) => {
+    const task = chosen.of((await current(chosen)).tasks)
+    const change = chosen.of([{ isDone: true }, { isDone: true }, { isDone: false }, { title: chosen.text }, { assigneeId: chosen.of([null, ...personIds]) }])
+    await chosen.call('changeTask', { params: { ...chosen.params, taskId: task.id }, body: { version: task.version, ...change } })
+  },
+  async ({ callers, personIds }, chosen) => {
+    const { tasks, executive } = await current(chosen)
+    const task = chosen.of(tasks)
+    const sponsor = callers[personIds.indexOf(executive?.id ?? '')] ?? chosen.call
+    await sponsor('approveTask', { params: { ...chosen.params, taskId: task.id }, body: { version: task.version } })
+  },
+  (_, { call, params, text }) => call('addNote', { params, body: { markdown: text } }),
+  async (_, chosen) => {
+    const note = chosen.of((await current(chosen)).notes)
+    await chosen.call('changeNote', { params: { ...chosen.params, noteId: note.id }, body: { version: note.version, markdown: chosen.text } })
+  },
+  async (_, chosen) => {
+    const body = { nature: chosen.text, userImpact: 'U', mitigation: 'M' }
+    const more = chosen.of([{ isInvestigationComplete: true }, { isInvestigationComplete: false, nextSteps: 'N', nextCommunicationAt: '2027-12-01T10:00:00Z' }])
+    await chosen.call('draftNotice', { params: { id: chosen.of(await obligationsOf(chosen)).id }, body: { ...body, ...more } })
+  },
+  ...(['changeNotice', 'approveNotice', 'approveNotice', 'approveNotice', 'sendNotice', 'sendNotice'] as const).map(
+    (name): Act =>
+      async ({ world }, chosen) => {
+        const notice = chosen.of((await obligationsOf(chosen)).flatMap(({ notices }) => notices))
+        const params = { id: notice.id }
+        world.mail.refuse(chosen.of([undefined, undefined, { code: 550, text: 'no such mailbox' }]))
+        if (name === 'changeNotice')
+          return chosen.call(name, {
+            params,
+            body: { nature: chosen.text, userImpact: 'U', mitigation: 'M', isInvestigationComplete: true, version: notice.version },
+          })
+        return chosen.other(name, { params, body: { version: notice.version } })
+      },
+  ),
+  ...(['proposeDecision', 'approveDecision', 'withdrawDecision'] as const).map(
+    (name): Act =>
+      async (_, chosen) => {
+        const obligation = chosen.of(await obligationsOf(chosen))
+        const params = { id: obligation.id }
+        if (name === 'withdrawDecision') return chosen.call(name, { params })
+        if (name === 'approveDecision') return chosen.other(name, { params, body: { version: obligation.version } })
+        const body = { kind: chosen.of(['defer', 'waive'] as const), reasonCategory: 'other', reason: chosen.text, reviewOn: '2026-12-24' } as const
+        return chosen.call(name, { params, body: { ...body, version: obligation.version } })
+      },
+  ),
+  (_, { call, params }) => call('startReview', { params }),
+  async (_, chosen) => {
+    const review = await reviewOf(chosen)
+    const findings = chosen.of([[], [{ kind: 'process-flaw' as const, description: chosen.text }]])
+    await chosen.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: chosen.text, findings } })
+  },
+  async (_, chosen) => {
+    const review = await reviewOf(chosen)
+    await chosen.call('finishReview', { params: { id: review.id }, body: { version: review.version } })
+  },
+  async ({ personIds }, chosen) => {
+    const body = { title: chosen.text, ownerId: chosen.of(personIds), dueOn: '2026-12-01' }
+    await chosen.call('addFollowUp', { params: { id: (await reviewOf(chosen)).id }, body })
+  },
+  async ({ personIds }, chosen) => {
+    const action = chosen.of((await reviewOf(chosen)).followUps)
+    const change = chosen.of([{ state: 'done' }, { state: 'verified' }, { state: 'open', ownerId: chosen.of(personIds), dueOn: '2026-12-02' }] as const)
+    await chosen.call('updateFollowUp', { params: { id: action.id }, body: { version: action.version, reason: chosen.text, ...change } })
+  },
+  async ({ incidentIds }, chosen) => {
+    const body = { version: await version(chosen), reason, incidentIds: [chosen.of(incidentIds, 1)] }
+    await chosen.call('makeParent', { params: chosen.params, body })
+  },
+  ({ world }) => world.settle(),
+  ({ world }) => world.advance({ hours: 30 }),
+]
+
+/** Two incidents; what has to be known of the first before it can be declared. */
+const beginning = [[0, 0] as const, [0, 1] as const, ...[2, 3, 6, 4, 11, 16].flatMap(at => [3, 4, 5].map(n => [at, n] as const))]
+
+const differences = (world: World) =>
+  world.server.context.database.transaction(async tx => {
+    await holdSnapshot(tx)
+    const found: string[] = []
+    for (const { id } of await tx.db.select({ id: incidents.id }).from(incidents))
+      found.push(...(await compareIncident(tx, id)).differences.map(differenceSentence))
+    return found
+  })
+
+describe('whatever people do with incidents, in any order', () => {
+  test('the tables say what the entries say, and nothing is reported that nobody did', { timeout: 120_000 }, async ({ world }) => {
+    const people = [await world.person('administrator'), await world.person('lead'), await world.person('lead')]
+    const [administrator] = people
+    const key = { name: 'script', scopes: ['incidents:read', 'incidents:write'], role: 'lead', seesRestricted: true } as const
+    const { secret } = await (administrator ?? expect.fail()).call('createApiKey', { body: { ...key, scopes: [...key.scopes] } })
+    const scene: Scene = {
+      world,
+      callers: [...people.map(({ call }) => call), createClient({ origin: world.origin, apiKey: secret })],
+      personIds: people.map(({ id }) => id),
+      customerIds: [(await world.customer('Globex', 24)).id, (await world.customer('Initech')).id],
+      serviceIds: [(await world.service('billing', (await world.team()).team)).id],
+      incidentIds: [],
+    }
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.noBias(fc.tuple(fc.nat(acts.length - 1), fc.nat())), { minLength: 70, maxLength: 70, size: 'max' }), async chosen => {
+        scene.incidentIds.length = 0
+        for (const [place, [at, n]] of [...beginning, ...chosen].entries()) {
+          // Each choice from a list takes digits of its own, so that one does not follow from the other.
+          let seed = n
+          const of = <T>(list: readonly T[], shift = 0): T => {
+            seed = (seed * 1_103_515_245 + 12_345 + shift) % 2_147_483_648
+            if (list.length === 0) throw new NothingToChoose()
+            // The list has it: its length says so.
+            return list[Math.floor(seed / 7) % list.length] as T
+          }
+          const call = of(scene.callers)
+          const act = acts[at] ?? expect.fail()
+          try {
+            const params = { id: scene.incidentIds.length === 0 ? '' : of(scene.incidentIds) }
+            await act(scene, { call, other: of(scene.callers.filter(each => each !== call)), params, of, text: `Text ${place} ${n}` })
+          } catch (error) {
+            // What the program refuses, and what there is nothing for, did not happen.
+            const isRefused = error instanceof ProblemError && error.problem.status < 500
+            if (!isRefused && !(error instanceof NothingToChoose)) throw error
+          }
+        }
+        world.mail.refuse(undefined)
+        await world.settle()
+        expect(await differences(world)).toEqual([])
+      }),
+      { numRuns: Number(process.env.TOCSIN_RANDOM_RUNS ?? 2), endOnFailure: true },
+    )
+  })
+})

@@ -1,0 +1,45 @@
+import { canonicalJson } from '@tocsin/merkle'
+import { foldEntries } from './fold.ts'
+import type { Difference, FoldableEntry, StoredRecord } from './records.ts'
+
+/** Records that the tables may hold before any entry is about them: an obligation that is prepared, for an incident that is not declared. */
+const isPrepared = ({ kind, fields }: StoredRecord) => kind === 'obligation' && fields.state === 'pending'
+
+/**
+ * Compares records as the tables have them with what the entries say, field by field. What is not on record is no difference.
+ * @param entries all of what the records belong to, oldest first
+ * @param stored of every record that the entries are about, those that exist
+ */
+export function differencesBetween(entries: readonly FoldableEntry[], stored: readonly StoredRecord[]): Difference[] {
+  const folded = foldEntries(entries)
+  const found: Difference[] = [...folded.voided]
+  const ids = new Set(stored.map(({ id }) => id))
+  for (const { kind, id, made, fields } of folded.all)
+    if (made !== undefined && fields.size > 0 && !ids.has(id)) found.push({ ...{ kind, id, field: null, stored: null, recorded: null, source: made } })
+  for (const record of stored) {
+    const { kind, id } = record
+    const told = folded.find(id)
+    if (told === undefined) {
+      if (!isPrepared(record)) found.push({ kind, id, field: null, stored: null, recorded: null, source: null })
+      continue
+    }
+    for (const [field, { value, source }] of told.fields) {
+      if (!Object.hasOwn(record.fields, field)) continue
+      const [inTable, byEntry] = [canonicalJson(record.fields[field]), canonicalJson(value)]
+      if (inTable !== byEntry) found.push({ kind, id, field, stored: inTable, recorded: byEntry, source })
+    }
+  }
+  return found
+}
+
+const maxShown = 120
+const shown = (value: string) => (value.length > maxShown ? `${value.slice(0, maxShown)}…` : value)
+
+/** A difference as a sentence: the record, the field, both values, the entry. */
+export function differenceSentence({ kind, id, field, stored, recorded, source }: Difference): string {
+  const name = `${kind} ${id}`
+  const entry = source === null ? '' : `entry ${source.index ?? source.id} (${source.type})`
+  if (field === null) return source === null ? `${name} is in the tables, but no entry is about it` : `${name} is missing from the tables; ${entry} made it`
+  if (field === 'approvedSha256') return `${name}: ${entry} approved something else (${stored}) than the entries before it say (${recorded})`
+  return `${name}: ${field} is ${shown(stored ?? '')} in the table, but ${shown(recorded ?? '')} by ${entry}`
+}

@@ -1,0 +1,227 @@
+import { digest } from '@tocsin/merkle'
+import { UnreadableEvent } from '../event.ts'
+import { type DataOf, type EventType, readEvent } from '../registry.ts'
+import { type FoldableEntry, FoldedRecords } from './records.ts'
+
+type Step<Type extends EventType> = (records: FoldedRecords, entry: FoldableEntry, data: DataOf<Type>) => void
+type Steps = { readonly [Type in EventType]?: Step<Type> }
+
+/** Who did it, where that was a person: of what a service account did, the entry does not say for whom. */
+const personOf = ({ actor }: FoldableEntry) => (actor.kind === 'person' && actor.id !== null ? actor.id : undefined)
+/** The one form of an instant. */
+const instant = (at: string) => new Date(at).toISOString()
+const instantOrNull = (at: string | null) => (at === null ? null : instant(at))
+const byId = <T extends { readonly id: string }>(all: readonly T[]) => all.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+const sorted = (ids: Iterable<string>) => [...new Set(ids)].sort()
+
+const listed = (all: readonly { readonly id: string; readonly basis: string }[]) => byId(all.map(({ id, basis }) => ({ id, basis })))
+
+/** Adds to who may see an incident, as far as that is on record. */
+function admit(records: FoldedRecords, entry: FoldableEntry, personIds: readonly string[] | undefined): void {
+  const record = records.of(entry)
+  const before = record.get('memberIds')
+  record.set(entry, { memberIds: Array.isArray(before) && personIds !== undefined ? sorted([...before, ...personIds]) : undefined })
+}
+
+const personOrNobody = (entry: FoldableEntry) => (entry.actor.kind === 'key' ? [] : [personOf(entry)].filter(id => id !== undefined))
+
+const transition = (records: FoldedRecords, entry: FoldableEntry, { to }: { readonly to: string }, more: Readonly<Record<string, unknown>> = {}) =>
+  records.of(entry).set(entry, { status: to, ...more })
+
+const roleFields = { lead: 'leadId', owner: 'ownerId', communications: 'communicationsId', executive: 'executiveId' } as const
+
+const incidentSteps: Steps = {
+  'incident.opened': (records, entry, { number, title, responsibility, isRestricted }) =>
+    records.make(entry, {
+      ...{ number, title, responsibility, isRestricted, isDemo: entry.isDemo, summary: '', status: 'suspected', class: 'suspected' },
+      ...{ severity: null, severityCriteria: null, severityWhy: null, approximateUsers: null, parentId: null, monitorUntil: null },
+      ...{ leadId: null, ownerId: null, communicationsId: null, executiveId: null, declaredAt: null, closedAt: null, openedAt: instant(entry.at) },
+      ...{ dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' }, memberIds: personOrNobody(entry), services: [], customers: [] },
+    }),
+  'incident.changed': (records, entry, { before: _, ...facts }) => {
+    records.of(entry).set(entry, facts)
+    // Whoever hides an incident still sees it.
+    if (facts.isRestricted === true) admit(records, entry, personOrNobody(entry))
+  },
+  'incident.assessed': (records, entry, { criteria, severity, why }) =>
+    records.of(entry).set(entry, { severity, severityCriteria: criteria, severityWhy: why }),
+  'incident.classified': (records, entry, data) => records.of(entry).set(entry, { class: data.class }),
+  'incident.role-assigned': (records, entry, { role, personId }) => records.of(entry).set(entry, { [roleFields[role]]: personId }),
+  'incident.members-set': (records, entry, { personIds }) => records.of(entry).set(entry, { memberIds: sorted(personIds) }),
+  'incident.services-set': (records, entry, { services }) => records.of(entry).set(entry, { services: listed(services) }),
+  'incident.customers-set': (records, entry, { customers }) => records.of(entry).set(entry, { customers: listed(customers) }),
+  'incident.made-parent': (records, entry, { joinedIds }) => admit(records, entry, joinedIds),
+  'incident.linked-to-parent': (records, entry, { parentId }) => records.of(entry).set(entry, { parentId }),
+  'incident.declared': (records, entry, data) => transition(records, entry, data, { declaredAt: instant(data.declaredAt) }),
+  'incident.contained': (records, entry, data) => transition(records, entry, data, { monitorUntil: null }),
+  'incident.eradicated': transition,
+  'incident.recovered': (records, entry, data) => transition(records, entry, data, { monitorUntil: data.monitorUntil }),
+  'incident.closed': (records, entry, data) => transition(records, entry, data, { closedAt: instant(entry.at) }),
+  'incident.reopened': (records, entry, data) => transition(records, entry, data, { closedAt: null }),
+}
+
+/** What the executive sponsor approves of a task. */
+export const approvedOfTask = ({ title }: { readonly title: string }) => ({ title })
+
+function taskChanged(records: FoldedRecords, entry: FoldableEntry, { title, assigneeId, dueOn, isDone, before }: DataOf<'task.changed'>): void {
+  const done = isDone ? {} : { doneAt: null, doneById: null }
+  const isFinished = isDone && !before.isDone
+  records.of(entry).set(entry, {
+    ...{ title, assigneeId, dueOn },
+    ...(isFinished ? { doneAt: instant(entry.at), doneById: personOf(entry) } : done),
+    // An approval is for what was approved.
+    ...(title === before.title ? {} : { approvedById: null }),
+  })
+}
+
+const taskSteps: Steps = {
+  'task.added': (records, entry, data) => records.make(entry, { ...data, approvedById: null, doneAt: null, doneById: null }),
+  'task.changed': taskChanged,
+  'task.done': taskChanged,
+  'task.reopened': taskChanged,
+  'task.approved': (records, entry, { sha256 }) => {
+    const record = records.of(entry)
+    const title = record.get('title')
+    records.approve(entry, sha256, typeof title === 'string' ? digest(approvedOfTask({ title })) : undefined)
+    record.set(entry, { approvedById: personOf(entry) })
+  },
+  'note.written': (records, entry, { markdown }) => records.make(entry, { markdown, authorId: personOf(entry), createdAt: instant(entry.at), editedAt: null }),
+  'note.corrected': (records, entry, { markdown }) => records.of(entry).set(entry, { markdown, editedAt: instant(entry.at) }),
+}
+
+const noDecision = {
+  decisionKind: null,
+  decisionReasonCategory: null,
+  decisionReason: null,
+  decisionReviewOn: null,
+  decisionById: null,
+  decisionApprovedById: null,
+}
+
+/** An obligation without a decision in force: due once its clock runs. */
+function openState(records: FoldedRecords, entry: FoldableEntry): string | undefined {
+  const { made, isForgotten } = records.of(entry)
+  return made !== undefined ? 'due' : isForgotten ? undefined : 'pending'
+}
+
+const obligationSteps: Steps = {
+  'obligation.opened': (records, entry, { customerId, startedAt, dueAt, hours }) => {
+    // A decision may have been proposed before.
+    const { fields, isForgotten } = records.of(entry)
+    records.make(entry, {
+      ...(fields.size > 0 || isForgotten ? {} : noDecision),
+      ...{ customerId, hours, state: 'due', startedAt: instant(startedAt), dueAt: instant(dueAt), missedDueAt: null, notifiedAt: null, isDemo: entry.isDemo },
+    })
+  },
+  'obligation.missed': (records, entry, { dueAt }) => records.of(entry).set(entry, { missedDueAt: instant(dueAt) }),
+  'obligation.notified': (records, entry, { notifiedAt }) => records.of(entry).set(entry, { state: 'notified', notifiedAt: instant(notifiedAt) }),
+  'decision.proposed': (records, entry, { kind, reasonCategory, reason, reviewOn }) =>
+    records.of(entry).set(entry, {
+      ...{ decisionKind: kind, decisionReasonCategory: reasonCategory, decisionReason: reason, decisionReviewOn: reviewOn },
+      ...{ decisionById: personOf(entry), decisionApprovedById: null, state: openState(records, entry) },
+    }),
+  'decision.approved': (records, entry, { kind, reasonCategory, reason, reviewOn, sha256 }) => {
+    records.approve(entry, sha256, digest({ kind, reasonCategory, reason, reviewOn }))
+    records.of(entry).set(entry, { decisionApprovedById: personOf(entry), state: kind === 'defer' ? 'deferred' : 'waived' })
+  },
+  'decision.withdrawn': (records, entry) => records.of(entry).set(entry, { ...noDecision, state: openState(records, entry) }),
+}
+
+type NoticeText = Pick<DataOf<'notice.drafted'>, 'nature' | 'userImpact' | 'mitigation' | 'isInvestigationComplete' | 'nextSteps' | 'nextCommunicationAt'>
+
+const textOf = ({ nature, userImpact, mitigation, isInvestigationComplete, nextSteps, nextCommunicationAt }: NoticeText) => ({
+  ...{ nature, userImpact, mitigation, isInvestigationComplete, nextSteps },
+  nextCommunicationAt: instantOrNull(nextCommunicationAt),
+})
+const textFields = ['nature', 'userImpact', 'mitigation', 'isInvestigationComplete', 'nextSteps', 'nextCommunicationAt'] as const
+
+/** The digest of the text of a notice, where all of it is on record. */
+function textDigest(records: FoldedRecords, entry: FoldableEntry): string | undefined {
+  const { fields } = records.of(entry)
+  return textFields.every(field => fields.has(field)) ? digest(Object.fromEntries(textFields.map(field => [field, fields.get(field)?.value]))) : undefined
+}
+
+/** How a mail of a notice went, which may settle the notice. Entries of older versions did not say. */
+function settled(records: FoldedRecords, entry: FoldableEntry, { noticeState }: { readonly noticeState?: string | undefined }): void {
+  const record = records.of(entry)
+  const isSent = noticeState === 'sent' && record.get('state') !== 'sent'
+  record.set(entry, { state: noticeState, ...(noticeState === undefined ? { sentAt: undefined } : isSent ? { sentAt: instant(entry.at) } : {}) })
+}
+
+const noticeSteps: Steps = {
+  'notice.drafted': (records, entry, { kind, obligationId, ...data }) =>
+    records.make(entry, {
+      ...{ ...textOf(data), kind, obligationId, state: 'draft', authorId: personOf(entry), editorId: personOf(entry) },
+      ...{ approvedById: null, approvedAt: null, sentAt: null, to: [] },
+    }),
+  'notice.changed': (records, entry, data) =>
+    records.of(entry).set(entry, { ...textOf(data), state: 'draft', editorId: personOf(entry), approvedById: null, approvedAt: null }),
+  'notice.discarded': (records, entry) => records.remove(entry),
+  'notice.approved': (records, entry, { sha256 }) => {
+    records.approve(entry, sha256, textDigest(records, entry))
+    records.of(entry).set(entry, { state: 'approved', approvedById: personOf(entry), approvedAt: instant(entry.at) })
+  },
+  'notice.sent': (records, entry, { to, sha256 }) => {
+    records.approve(entry, sha256, textDigest(records, entry))
+    const before = records.of(entry).get('to')
+    records.of(entry).set(entry, { state: 'sending', to: Array.isArray(before) ? [...before, ...to].sort() : undefined })
+  },
+  'notice.delivered': settled,
+  'notice.undelivered': settled,
+}
+
+/** What is verified of a follow-up action: that it is done as its owner says. */
+export const verifiedOfFollowUp = ({ title, evidence }: { readonly title: string; readonly evidence: string | null }) => ({ title, evidence })
+
+const reviewSteps: Steps = {
+  'review.started': (records, entry, { sequence }) => records.make(entry, { sequence, findings: [], state: 'draft', finishedById: null, finishedAt: null }),
+  'review.saved': (records, entry, { sequence, findings }) => records.of(entry).set(entry, { sequence, findings }),
+  'review.finished': (records, entry, { sha256 }) => {
+    const { fields } = records.of(entry)
+    const [sequence, findings] = [fields.get('sequence'), fields.get('findings')]
+    records.approve(entry, sha256, sequence && findings && digest({ sequence: sequence.value, findings: findings.value }))
+    records.of(entry).set(entry, { state: 'finished', finishedById: personOf(entry), finishedAt: instant(entry.at) })
+  },
+  'follow-up.added': (records, entry, { title, ownerId, dueOn }) =>
+    records.make(entry, { title, ownerId, dueOn, state: 'open', evidence: null, verifiedById: null }),
+  'follow-up.updated': (records, entry, { state, reason, dueOn, owner, sha256 }) => {
+    const record = records.of(entry)
+    const [title, evidence] = [record.get('title'), record.get('evidence')]
+    const isKnown = typeof title === 'string' && (typeof evidence === 'string' || evidence === null)
+    records.approve(entry, sha256, isKnown ? digest(verifiedOfFollowUp({ title, evidence })) : undefined)
+    record.set(entry, {
+      ...{ state, dueOn, verifiedById: state === 'verified' ? personOf(entry) : null },
+      ...(owner === undefined ? {} : { ownerId: owner.id }),
+      ...(state === 'open' ? {} : { evidence: reason }),
+    })
+  },
+}
+
+const steps: Steps = { ...incidentSteps, ...taskSteps, ...obligationSteps, ...noticeSteps, ...reviewSteps }
+
+/** The types of entries that say what a record is: the others change no field of any. */
+export const foldedTypes = Object.keys(steps)
+
+/**
+ * Folds entries, oldest first, into the records that they tell of: an incident with its tasks, notes, obligations, notices, review and follow-up actions. Pure: the
+ * server folds its journal with it, and whoever holds an export folds that.
+ */
+export function foldEntries(entries: readonly FoldableEntry[]): FoldedRecords {
+  const records = new FoldedRecords()
+  for (const entry of entries) {
+    // The registry checks that the data is that of the type: what a look-up by name cannot say in types.
+    const step = Object.hasOwn(steps, entry.type) ? (steps[entry.type as EventType] as Step<EventType> | undefined) : undefined
+    if (step === undefined) continue
+    if (entry.data === undefined) {
+      records.of(entry).forget()
+      continue
+    }
+    try {
+      step(records, entry, readEvent(entry.type, entry.version, entry.data) as DataOf<EventType>)
+    } catch (error) {
+      if (!(error instanceof UnreadableEvent)) throw error
+      records.of(entry).forget()
+    }
+  }
+  return records
+}
