@@ -17,6 +17,7 @@ import { addStarterRules, nextExpiry } from './rules.ts'
 import { mountShipping } from './ship.ts'
 import { KnownSources, watchJob, watchSources } from './sources.ts'
 import { pulling, pullJob } from './taxii.ts'
+import { DetectionWatch } from './watch.ts'
 
 export { sourceSettings } from './source-settings.ts'
 
@@ -31,6 +32,7 @@ export class Detection {
   readonly syslog: SyslogListeners
   readonly follower: FileFollower
   readonly parsers: Parsers
+  readonly watch: DetectionWatch
   readonly #context: AppContext
   readonly #sources: KnownSources
   /** The latest change that this server has taken in. */
@@ -39,7 +41,8 @@ export class Detection {
   constructor(context: AppContext) {
     this.#context = context
     this.intake = new EventIntake(context.database)
-    this.detector = new Detector(context, this.intake)
+    this.watch = new DetectionWatch(context)
+    this.detector = new Detector(context, this.intake, this.watch)
     this.parsers = new Parsers(context.log)
     this.#sources = new KnownSources(() => context.database.reader())
     this.syslog = new SyslogListeners(context, this.#sources, this.intake)
@@ -123,9 +126,11 @@ export class Detection {
     await this.detector.start()
     await this.syslog.start()
     this.follower.start()
+    this.watch.start()
   }
 
   async stop(): Promise<void> {
+    await this.watch.stop()
     await this.follower.stop()
     await this.syslog.stop()
     await this.detector.stop()
