@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createWriteStream, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
 import { AlertmanagerPayload, PagerDutyEvent } from '@tocsin/api'
 import { EventView, indicatorsOfObjects, parseIndicator, parseYaml, readIndicators, readRules } from '@tocsin/sigma'
 import { readRuleFiles } from '@tocsin/sigma/files'
@@ -254,6 +256,22 @@ describe('a few bytes cannot come to any amount of work', () => {
       kind: 'too-large',
       message: 'With the attributes of their resources the events are larger than 32 MB. Nothing was stored. Send smaller batches.',
     })
+  })
+
+  test('an archive of what compresses well', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bombs-'))
+    try {
+      const archive = pack()
+      // Neither is taken, but both are unpacked.
+      for (const name of ['a.txt', 'b.txt']) archive.entry({ name }, Buffer.alloc(70_000_000))
+      archive.finalize()
+      const path = join(folder, 'bomb.tar.gz')
+      await pipeline(archive, createGzip(), createWriteStream(path))
+      expect(statSync(path).size).toBeLessThan(200_000)
+      await expect(readRuleFiles(path)).rejects.toThrow('is too large')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   test('identifiers of a rule, which its condition names again and again', () => {
