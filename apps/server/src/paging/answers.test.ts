@@ -1,5 +1,7 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { createTransport } from 'nodemailer'
 import { describe, expect, test as plain } from 'vitest'
+import { patience } from '../../test/patience.ts'
 import { linkIn, test, type World } from '../../test/world.ts'
 import { parseAnswer } from '../notify/answers.ts'
 
@@ -109,6 +111,17 @@ describe('by a reply to its mail', () => {
     await world.settle()
     expect(await stateOf(primary)).toBe('triggered')
     expect(world.takeMails().filter(mail => mail.purpose === 'page-answer')).toEqual([])
+  })
+
+  test('is read beside everything else, however many lines it has', async ({ world }) => {
+    const { primary, to } = await paged(world)
+    const delay = monitorEventLoopDelay({ resolution: 10 })
+    delay.enable()
+    await send(world, primary.email, to, `ack${'\n'.repeat(300_000)}`)
+    delay.disable()
+    expect(delay.max / 1e6).toBeLessThan(500 * patience)
+    await world.settle()
+    expect(await stateOf(primary)).toBe('acknowledged')
   })
 
   test('that comes while the database is away is not taken, and does its work when its sender tries again', async ({ world }) => {
