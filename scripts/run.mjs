@@ -127,6 +127,7 @@ async function check() {
     ['module rules', script('dependency-cruiser', 'bin', 'dependency-cruise.mjs'), ['--config', '.dependency-cruiser.mjs', 'apps', 'packages']],
     ['dead code', script('knip', 'bin', 'knip.js'), ['--no-progress']],
     ['words', join(root, 'scripts', 'words.ts'), []],
+    ['regular expressions', join(root, 'scripts', 'regexes.ts'), []],
   ]
   let worst = 0
   for (const [name, file, stepArgs] of steps) {

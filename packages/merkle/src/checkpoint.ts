@@ -63,7 +63,7 @@ export function openCheckpoint(note: string, key: string): Checkpoint {
 
 /** The signed notes in a text, in their order, such as those of the data folder's `checkpoints.log`. None of them is verified yet. */
 export function notesIn(text: string): string[] {
-  return text.match(/^[^\n]+\n\d+\n[^\n]+\n\n— [^\n]+\n/gmu) ?? []
+  return text.match(/(?<![^\n])[^\n]+\n\d+\n[^\n]+\n\n— [^\n]+\n/gu) ?? []
 }
 
 function parseVerifierKey(key: string): { origin: string; id: Buffer; publicKey: KeyObject } {

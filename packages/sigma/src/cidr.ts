@@ -8,11 +8,11 @@ export interface Network {
 }
 
 function addressBits(text: string): { size: 32 | 128; bits: bigint } | undefined {
-  const address = text.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '')
+  const address = text.replace(/^\[(.*)\]$/, '$1').replace(/%.*/s, '')
   const version = isIP(address)
   if (version === 4) return { size: 32, bits: address.split('.').reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0n) }
   if (version !== 6) return undefined
-  const withoutV4 = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a: string, b: string, c: string, d: string) =>
+  const withoutV4 = address.replace(/(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/, (_, a: string, b: string, c: string, d: string) =>
     [Number(a) * 256 + Number(b), Number(c) * 256 + Number(d)].map(group => group.toString(16)).join(':'),
   )
   const [head = '', tail] = withoutV4.split('::')

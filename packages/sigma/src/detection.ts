@@ -1,6 +1,6 @@
 import { parseNetwork } from './cidr.ts'
 import { type Condition, identifiersOf, parseCondition } from './condition.ts'
-import { and, type Comparison, type Expression, not, or, type Position, type Test, type TimePart } from './expression.ts'
+import { and, atomsOf, type Comparison, type Expression, not, or, type Position, type Test, type TimePart } from './expression.ts'
 import { literalOf, many, type Pattern, parsePattern, pattern, withAnyDash } from './pattern.ts'
 import { RuleProblem } from './problem.ts'
 import { compileRegex } from './regex.ts'
@@ -10,6 +10,8 @@ export type Placeholders = Readonly<Record<string, readonly string[]>>
 
 const maxDepth = 50
 const maxExpansions = 10_000
+/** Tests that the conditions of a rule come to: those of an identifier as often as it is named. */
+const maxTests = 100_000
 
 /** What a value is on its way through the modifiers. */
 type Value =
@@ -46,11 +48,12 @@ export function parseDetection(section: Readonly<Record<string, unknown>>, place
     )
   const conditions = Array.isArray(condition) ? condition : [condition]
   if (conditions.length === 0) throw new RuleProblem('the condition is empty', ['condition'])
+  const resolve = resolver(parsed)
   return or(
     conditions.map(text =>
       within(['condition'], () => {
         if (typeof text !== 'string') throw new RuleProblem('the condition must be a string')
-        return resolve(parseCondition(text), parsed)
+        return resolve(parseCondition(text))
       }),
     ),
   )
@@ -66,22 +69,38 @@ export function within<T>(path: readonly (string | number)[], work: () => T): T 
   }
 }
 
-/** Puts the identifiers into a condition. */
-export function resolve(condition: Condition, identifiers: ReadonlyMap<string, Expression>): Expression {
-  if (condition.op === 'not') return not(resolve(condition.of, identifiers))
-  if ('of' in condition) {
-    const of = condition.of.map(part => resolve(part, identifiers))
-    return condition.op === 'and' ? and(of) : or(of)
+/**
+ * Puts identifiers into the conditions of a rule.
+ * @throws RuleProblem also where all conditions together come to too many tests: a short one may name everything again and again
+ */
+export function resolver(identifiers: ReadonlyMap<string, Expression>): (condition: Condition) => Expression {
+  const names = [...identifiers.keys()]
+  const sizes = new Map([...identifiers].map(([name, expression]) => [name, atomsOf(expression).length]))
+  let size = 0
+  const grow = (by: number) => {
+    size += by
+    if (size > maxTests) throw new RuleProblem(`the condition comes to more than ${maxTests.toLocaleString('en')} tests`)
   }
-  if (condition.op === 'identifier') {
-    const found = identifiers.get(condition.name)
-    if (found === undefined) throw new RuleProblem(`the condition names "${condition.name}", which is not a search identifier of this rule`)
-    return found
+  const named = (name: string): Expression | undefined => {
+    grow(sizes.get(name) ?? 0)
+    return identifiers.get(name)
   }
-  const names = identifiersOf(condition.pattern, [...identifiers.keys()])
-  if (names.length === 0) throw new RuleProblem(`the condition counts "${condition.pattern ?? 'them'}", but no search identifier of this rule matches it`)
-  const of = names.flatMap(name => identifiers.get(name) ?? [])
-  return condition.op === 'every' ? and(of) : or(of)
+  const resolve = (condition: Condition): Expression => {
+    if (condition.op === 'not') return not(resolve(condition.of))
+    if ('of' in condition) return condition.op === 'and' ? and(condition.of.map(resolve)) : or(condition.of.map(resolve))
+    if (condition.op === 'identifier') {
+      const found = named(condition.name)
+      if (found === undefined) throw new RuleProblem(`the condition names "${condition.name}", which is not a search identifier of this rule`)
+      return found
+    }
+    // Each name is compared with each pattern.
+    grow(names.length)
+    const counted = identifiersOf(condition.pattern, names)
+    if (counted.length === 0) throw new RuleProblem(`the condition counts "${condition.pattern ?? 'them'}", but no search identifier of this rule matches it`)
+    const of = counted.flatMap(name => named(name) ?? [])
+    return condition.op === 'every' ? and(of) : or(of)
+  }
+  return resolve
 }
 
 /** A map, a list of maps or a list of keywords. */

@@ -1,5 +1,5 @@
 import { parseCondition } from './condition.ts'
-import { type Placeholders, parseIdentifier, parseItem, resolve, within } from './detection.ts'
+import { type Placeholders, parseIdentifier, parseItem, resolver, within } from './detection.ts'
 import { prepare } from './evaluate.ts'
 import type { EventView } from './event.ts'
 import { type Expression, nameIn, renameFields } from './expression.ts'
@@ -65,9 +65,10 @@ export function explain(
     return { name, isMet: isMet(expression), alternatives }
   })
   const texts = Array.isArray(condition) ? condition : [condition]
+  const resolve = resolver(parsed)
   const conditions = texts.map(text => {
     if (typeof text !== 'string') throw new RuleProblem('the condition must be a string', ['condition'])
-    return { text, isMet: isMet(within(['condition'], () => resolve(parseCondition(text), parsed))) }
+    return { text, isMet: isMet(within(['condition'], () => resolve(parseCondition(text)))) }
   })
   return { isMet: conditions.some(one => one.isMet), conditions, identifiers }
 }

@@ -17,7 +17,8 @@ export class UnreadableRules extends Error {
 
 const maxFiles = 100_000
 const maxFileBytes = 2_000_000
-const maxBytes = 500_000_000
+/** Of everything in an archive, unpacked: all of SigmaHQ has a tenth. */
+const maxBytes = 128_000_000
 const isRuleFile = (name: string) => /\.ya?ml$/i.test(name) && !/(^|[\\/])\./.test(name)
 
 /**
@@ -69,10 +70,12 @@ async function readArchive(path: string, isPlain: boolean): Promise<RuleFile[]> 
       if (!Buffer.isBuffer(piece)) return
       size += piece.length
       bytes += piece.length
-      if (bytes > maxBytes || size > maxFileBytes || files.length >= maxFiles)
+      if (bytes > maxBytes || (isWanted && (size > maxFileBytes || files.length >= maxFiles)))
         archive.destroy(new UnreadableRules(`${path} is too large: at most ${maxFiles} files of ${maxFileBytes / 1e6} MB, ${maxBytes / 1e6} MB in all.`))
       else if (isWanted) pieces.push(piece)
     })
+    // Ended with the archive, which tells why; without a listener the process would end as well.
+    stream.on('error', () => undefined)
     stream.on('end', () => {
       if (isWanted) files.push({ name: header.name.replace(/^\.\//, ''), text: Buffer.concat(pieces).toString('utf8') })
       next()

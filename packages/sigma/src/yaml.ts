@@ -19,7 +19,12 @@ export function parseYaml(text: string): YamlDocument[] {
   if (text.length > maxCharacters) throw new RuleProblem(`the file is larger than ${maxCharacters} characters`, [], 1)
   try {
     const events = parseEvents(text, { maxDepth: 100 })
-    return constructFromEvents(events, { source: text, maxAliases }).map((value, i) => ({ value, lineOf: path => lineOf(text, events, i, path) }))
+    const starts = events.flatMap(({ type }, at) => (type === EVENT_ID.DOCUMENT ? [at + 1] : []))
+    const lines = lineStarts(text)
+    return constructFromEvents(events, { source: text, maxAliases }).map((value, i) => ({
+      value,
+      lineOf: path => lineIn(lines, offsetOf(text, events, starts[i] ?? 0, path)),
+    }))
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error
     const line = /\((\d+):\d+\)/.exec(error.message)?.[1]
@@ -27,17 +32,27 @@ export function parseYaml(text: string): YamlDocument[] {
   }
 }
 
-function lineAt(text: string, offset: number): number {
-  let line = 1
-  for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) line++
-  return line
+/** Where each line begins. */
+function lineStarts(text: string): number[] {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return starts
 }
 
-/** Walks the events of one document along a path. Only done when something is wrong: it costs a pass. */
-function lineOf(text: string, events: readonly Event[], document: number, path: readonly (string | number)[]): number {
-  let at = 0
-  for (let seen = -1; at < events.length; at++) if (events[at]?.type === EVENT_ID.DOCUMENT && ++seen === document) break
-  at++
+/** The line, from 1, that an offset is in: of those that begin before it, or at it, the last. */
+function lineIn(starts: readonly number[], offset: number): number {
+  let [from, to] = [0, starts.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if ((starts[middle] ?? 0) <= offset) from = middle + 1
+    else to = middle
+  }
+  return from
+}
+
+/** Walks the events of the document that begins at `from` along a path. Only done when something is wrong: it costs a pass over the document. */
+function offsetOf(text: string, events: readonly Event[], from: number, path: readonly (string | number)[]): number {
+  let at = from
   let offset = startOf(events[at])
   for (const step of path) {
     const found = child(text, events, at, step)
@@ -45,7 +60,7 @@ function lineOf(text: string, events: readonly Event[], document: number, path: 
     at = found.at
     offset = found.offset
   }
-  return lineAt(text, offset)
+  return offset
 }
 
 function startOf(event: Event | undefined): number {

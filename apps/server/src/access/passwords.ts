@@ -29,5 +29,5 @@ export async function isPassword(password: string, hash: string | null): Promise
 }
 
 function unpadded(bytes: Buffer): string {
-  return bytes.toString('base64').replace(/=+$/, '')
+  return bytes.toString('base64').replace(/={1,2}$/, '')
 }

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
-import { test } from '../../test/world.ts'
+import { type Person, test } from '../../test/world.ts'
 import { eventBatches } from './tables.ts'
 
 const rule = `title: Seen
@@ -16,6 +16,12 @@ level: low
 
 /** Holds every statement that deletes batches, until who has the lock is done. */
 const gate = 77_001
+
+/** Titles of the pages about the installation that are not resolved. */
+async function openPages(administrator: Person): Promise<string[]> {
+  const { items } = await administrator.call('pages', { query: {} })
+  return items.filter(({ subject, state }) => subject.kind === 'system' && state !== 'resolved').map(({ title }) => title)
+}
 
 test('a batch that another detector has taken while this one matched it is that one’s: nothing of it is kept here', async ({ world }) => {
   const lead = await world.person('lead')
@@ -79,4 +85,34 @@ test('of a batch with an event that fails only that event is set aside, and admi
   expect(letters[0]?.reason).toContain('the batch could not be matched')
   const { items: pages } = await administrator.call('pages', { query: {} })
   expect(pages.map(({ title }) => title)).toContain('Log events could not be matched')
+
+  const { watch } = world.server.detection
+  await watch.look()
+  expect(await openPages(administrator), 'while the event is not matched').toContain('Log events could not be matched')
+  await world.asOwner('drop trigger poison on detection_matches')
+  await lead.call('replayDeadLetters', { body: { letters: letters.map(({ id, text }) => ({ id, text })) } })
+  await watch.look()
+  expect(await openPages(administrator), 'once it was sent again').not.toContain('Log events could not be matched')
+})
+
+test('events that are not matched within five minutes page the administrators, until they are', async ({ world }) => {
+  const lead = await world.person('lead')
+  const administrator = await world.person('administrator')
+  const { url } = await lead.call('createLogSource', { body: { name: 'Source' } })
+  await world.settle()
+  const { detector, watch } = world.server.detection
+  await detector.settle()
+  await detector.stop()
+  expect((await fetch(`${world.origin}${new URL(url).pathname}/events`, { method: 'POST', body: '{"F":"fine"}\n' })).status).toBe(202)
+  world.jump({ minutes: 4 })
+  await watch.look()
+  expect(await openPages(administrator)).toEqual([])
+  world.jump({ minutes: 2 })
+  await watch.look()
+  await watch.look()
+  expect(await openPages(administrator)).toEqual(['Detection is behind'])
+  await detector.start()
+  await detector.settle()
+  await watch.look()
+  expect(await openPages(administrator)).toEqual([])
 })

@@ -21,6 +21,7 @@ import { sourceSettings } from './source-settings.ts'
 import { noteSeen, watchSources } from './sources.ts'
 import { syslogSources } from './syslog.ts'
 import { correlationStates, deadLetters, detectionMatches, eventBatches, type LogSourceParts, logSources } from './tables.ts'
+import { type DetectionWatch, setAsideKey, unmatchedReason } from './watch.ts'
 
 const decompress = promisify(zstdDecompress)
 const compress = promisify(zstdCompress)
@@ -75,6 +76,7 @@ const named = (parts: LogSourceParts) => Object.values(parts).some(part => part 
 export class Detector {
   readonly #context: AppContext
   readonly #intake: EventIntake
+  readonly #alarms: DetectionWatch
   #armed: Armed | undefined
   #arming: Promise<void> | undefined
   #mustArm = false
@@ -87,9 +89,10 @@ export class Detector {
   #recent: string[] = []
   readonly #watched = new Map<string, { match: FoundMatch; batch: Batch; ruleId: string }>()
 
-  constructor(context: AppContext, intake: EventIntake) {
+  constructor(context: AppContext, intake: EventIntake, watch: DetectionWatch) {
     this.#context = context
     this.#intake = intake
+    this.#alarms = watch
   }
 
   get status(): { refused: number; isCompiling: boolean; correlationEvents: number; correlationEvicted: number; indicators: number; activeRules: number } {
@@ -307,7 +310,7 @@ export class Detector {
       .filter(line => line.trim() !== '')
     if (lines.length > 1 && this.#maySplit()) return this.#split(batch, lines)
     await database.transaction(async tx => {
-      const reason = `the batch could not be matched: ${sentenceOf(error)}`
+      const reason = `${unmatchedReason}: ${sentenceOf(error)}`
       await keepDeadLetters(
         tx,
         batch,
@@ -315,11 +318,12 @@ export class Detector {
       )
       await tx.db.delete(eventBatches).where(eq(eventBatches.id, batch.id))
       await this.#context.alarms.raise(tx, {
-        key: 'detection-set-aside',
+        key: setAsideKey,
         title: 'Log events could not be matched',
         summary: `${lines.length === 1 ? 'An event' : `${lines.length.toLocaleString('en')} events`} failed in each attempt and became dead letters, so detection rules have not seen them: ${sentenceOf(error)}. Look at the dead letters under Detection; the server's log has the details.`,
       })
     })
+    this.#alarms.setAside()
     this.#intake.done(batch.sizeBytes)
   }
 

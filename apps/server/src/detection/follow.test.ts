@@ -70,7 +70,7 @@ describe('followed files', () => {
     await appendFile(app, line(7))
     await rename(app, join(logs, 'app.json.1'))
     await writeFile(app, line(8))
-    const next = new FileFollower(world.server.context, world.server.detection.intake)
+    const next = new FileFollower(world.server.context, world.server.detection.intake, world.server.detection.parsers)
     onTestFinished(() => next.stop())
     next.start()
     await next.poll()

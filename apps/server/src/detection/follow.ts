@@ -6,12 +6,11 @@ import type { AppContext } from '../access/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { invalid } from '../kernel/problems.ts'
 import { sentenceOf } from '../kernel/telemetry.ts'
-import { parseAuditd } from './auditd.ts'
 import type { EventIntake } from './intake.ts'
+import type { Parsers } from './parsers.ts'
 import { sourceSettings } from './source-settings.ts'
 import type { LogSourceRow } from './sources.ts'
-import { lineOf, parseSyslog, type SyslogEvent } from './syslog.ts'
-import { followedFiles, type LogSourceParts, logSources } from './tables.ts'
+import { followedFiles, logSources } from './tables.ts'
 
 const pollMs = 500
 const pieceBytes = 1_048_576
@@ -54,6 +53,7 @@ const isInside = (path: string, folder: string) => path.startsWith(folder.endsWi
 export class FileFollower {
   readonly #context: AppContext
   readonly #intake: EventIntake
+  readonly #parsers: Parsers
   readonly #open = new Map<string, Followed>()
   readonly #problems = new Map<string, string>()
   #sources: Promise<LogSourceRow[]> | undefined
@@ -61,9 +61,10 @@ export class FileFollower {
   #timer: NodeJS.Timeout | undefined
   #isStopped = true
 
-  constructor(context: AppContext, intake: EventIntake) {
+  constructor(context: AppContext, intake: EventIntake, parsers: Parsers) {
     this.#context = context
     this.#intake = intake
+    this.#parsers = parsers
   }
 
   start(): void {
@@ -272,7 +273,7 @@ export class FileFollower {
   async #take(source: LogSourceRow, { identity, path, position, head }: Followed, bytes: Buffer): Promise<void> {
     const readAt = this.#context.clock.now()
     const row = { path, position, head, readAt }
-    await this.#intake.acceptAll(source, eventsOf(bytes, path, readAt), async (tx: Tx) => {
+    await this.#intake.acceptAll(source, await this.#parsers.file(bytes, path, readAt), async (tx: Tx) => {
       await tx.db
         .insert(followedFiles)
         .values({ sourceId: source.id, identity, ...row })
@@ -291,25 +292,4 @@ function wildcard(name: string): (candidate: string) => boolean {
   const parts = name.split('*').map(part => part.replaceAll(/[.\\+?^${}()|[\]]/g, '\\$&'))
   const pattern = new RegExp(`^${parts.join('[^/]*')}$`)
   return candidate => pattern.test(candidate) && !candidate.startsWith('.')
-}
-
-/** Lines of a file as events: JSON as it stands, auditd's records, syslog; anything else is a message. By what they are. */
-function eventsOf(bytes: Buffer, path: string, readAt: string): { lines: Buffer; logsource: LogSourceParts }[] {
-  const groups = new Map<string, { logsource: LogSourceParts; lines: string[] }>()
-  for (const row of bytes.toString('utf8').split('\n')) {
-    const text = row.replace(/\r$/, '')
-    if (text.trim() === '') continue
-    const { line, logsource } = /^\s*\{/.test(text) ? { line: text, logsource: {} } : lineOf(text, one => eventOf(one, path, readAt))
-    const key = JSON.stringify(logsource)
-    const group = groups.get(key) ?? { logsource, lines: [] }
-    groups.set(key, group)
-    group.lines.push(line)
-  }
-  return [...groups.values()].map(({ logsource, lines }) => ({ logsource, lines: Buffer.from(`${lines.join('\n')}\n`) }))
-}
-
-function eventOf(text: string, path: string, readAt: string): SyslogEvent {
-  const record = parseAuditd(text)
-  const { event, logsource } = record === undefined ? parseSyslog(text, readAt) : { event: record, logsource: { product: 'linux', service: 'auditd' } }
-  return { event: { ...event, 'log.file.path': path }, logsource }
 }

@@ -11,11 +11,13 @@ import { nextIndicatorEnd } from './indicators.ts'
 import { EventIntake } from './intake.ts'
 import { SyslogListeners } from './listen.ts'
 import { measure } from './measure.ts'
+import { Parsers } from './parsers.ts'
 import { detectionBindings } from './routes.ts'
 import { addStarterRules, nextExpiry } from './rules.ts'
 import { mountShipping } from './ship.ts'
 import { KnownSources, watchJob, watchSources } from './sources.ts'
 import { pulling, pullJob } from './taxii.ts'
+import { DetectionWatch } from './watch.ts'
 
 export { sourceSettings } from './source-settings.ts'
 
@@ -29,6 +31,8 @@ export class Detection {
   readonly intake: EventIntake
   readonly syslog: SyslogListeners
   readonly follower: FileFollower
+  readonly parsers: Parsers
+  readonly watch: DetectionWatch
   readonly #context: AppContext
   readonly #sources: KnownSources
   /** The latest change that this server has taken in. */
@@ -37,10 +41,12 @@ export class Detection {
   constructor(context: AppContext) {
     this.#context = context
     this.intake = new EventIntake(context.database)
-    this.detector = new Detector(context, this.intake)
+    this.watch = new DetectionWatch(context)
+    this.detector = new Detector(context, this.intake, this.watch)
+    this.parsers = new Parsers(context.log)
     this.#sources = new KnownSources(() => context.database.reader())
     this.syslog = new SyslogListeners(context, this.#sources, this.intake)
-    this.follower = new FileFollower(context, this.intake)
+    this.follower = new FileFollower(context, this.intake, this.parsers)
     context.health.add('detection', () => this.detector.health())
     measure(context.metrics, this.detector, this.intake)
     const reload = (tx: Tx) => this.#announce(tx)
@@ -105,7 +111,7 @@ export class Detection {
 
   /** The addresses that shippers send to. */
   mount(http: FastifyInstance): void {
-    mountShipping(http, this.#sources, this.intake)
+    mountShipping(http, this.#sources, this.intake, this.parsers)
   }
 
   async start(): Promise<void> {
@@ -120,12 +126,15 @@ export class Detection {
     await this.detector.start()
     await this.syslog.start()
     this.follower.start()
+    this.watch.start()
   }
 
   async stop(): Promise<void> {
+    await this.watch.stop()
     await this.follower.stop()
     await this.syslog.stop()
     await this.detector.stop()
+    await this.parsers.close()
     this.intake.stop()
   }
 }

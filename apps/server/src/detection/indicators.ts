@@ -61,7 +61,7 @@ export async function createIndicatorList(tx: Tx, secrets: Secrets, actor: Actor
       id: newId(),
       name,
       level,
-      url: taxii === null ? null : taxii.url.replace(/\/*$/, '/'),
+      url: taxii === null ? null : taxii.url.replace(/(?<!\/)\/*$/, '/'),
       username: taxii?.username ?? null,
       secretSealed: taxii?.secret == null ? null : secrets.seal(taxii.secret),
       pullMinutes: taxii?.pullMinutes ?? null,

@@ -16,12 +16,19 @@ import type { LogSourceParts } from './tables.ts'
 const flushMs = 200
 const flushBytes = 512 * 1_024
 const maxMessageBytes = 256 * 1_024
-const maxConnections = 1_000
-/** Of one address: a sender needs one, a relay some. */
-const maxConnectionsOfAddress = 50
-/** A connection that says nothing is ended; one that has not sent a whole message yet sooner. */
-const idleMs = 600_000
-const firstMessageMs = 30_000
+
+/** What connections may be. */
+interface Limits {
+  /** Of one listener. */
+  readonly connections: number
+  /** Of one address: a sender needs one, a relay some. */
+  readonly connectionsOfAddress: number
+  /** A connection that says nothing is ended; one that has not sent a whole message yet sooner. */
+  readonly idleMs: number
+  readonly firstMessageMs: number
+}
+const usualLimits: Limits = { connections: 1_000, connectionsOfAddress: 50, idleMs: 600_000, firstMessageMs: 30_000 }
+
 const retryMs = 500
 /** What is received and not yet stored. Beyond it TCP is not read on, and a datagram, which cannot be told to wait, is lost and counted. */
 const maxHeldBytes = 32 * 1_048_576
@@ -50,6 +57,7 @@ export class SyslogListeners {
   readonly #context: AppContext
   readonly #sources: KnownSources
   readonly #intake: EventIntake
+  readonly #limits: Limits
   readonly #lost: ReturnType<typeof lostMessages>
   readonly #waiting = new Map<string, Waiting>()
   readonly #connections = new Set<Socket>()
@@ -64,10 +72,11 @@ export class SyslogListeners {
   /** Ports that are listened on, for tests, which leave the choice to the system. */
   readonly ports: { udp?: number; tcp?: number; tls?: number } = {}
 
-  constructor(context: AppContext, sources: KnownSources, intake: EventIntake) {
+  constructor(context: AppContext, sources: KnownSources, intake: EventIntake, limits = usualLimits) {
     this.#context = context
     this.#sources = sources
     this.#intake = intake
+    this.#limits = limits
     this.#lost = lostMessages(context.metrics)
   }
 
@@ -121,7 +130,7 @@ export class SyslogListeners {
   }
 
   async #listenTcp(server: Server, port: number, host: string): Promise<number> {
-    server.maxConnections = maxConnections
+    server.maxConnections = this.#limits.connections
     this.#servers.push(server)
     await new Promise<void>((resolve, reject) => {
       server.once('error', error => reject(taken(error, port)))
@@ -132,9 +141,10 @@ export class SyslogListeners {
   }
 
   #serve(socket: Socket): void {
+    const { connectionsOfAddress, firstMessageMs, idleMs } = this.#limits
     const from = socket.remoteAddress ?? ''
     const others = [...this.#connections].filter(({ remoteAddress }) => remoteAddress === from)
-    if (others.length >= maxConnectionsOfAddress) return void socket.destroy()
+    if (others.length >= connectionsOfAddress) return void socket.destroy()
     this.#connections.add(socket)
     let held: Buffer = Buffer.alloc(0)
     socket.setTimeout(firstMessageMs, () => socket.destroy())

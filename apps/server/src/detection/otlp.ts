@@ -1,4 +1,4 @@
-import { invalid } from '../kernel/problems.ts'
+import { AppProblem, invalid } from '../kernel/problems.ts'
 
 /**
  * OpenTelemetry logs over HTTP (OTLP 1.x, ExportLogsServiceRequest), in JSON or protobuf, as lines of JSON: attributes of the resource
@@ -61,6 +61,8 @@ interface Request {
 }
 
 const maxDepth = 50
+/** The attributes of a resource are written with each of its records: few bytes of a request could become any number of events. */
+const maxBytes = 32 * 1_048_576
 
 function plain(value: AnyValue | undefined, depth = 0): unknown {
   if (value === undefined || value === null || depth > maxDepth) return null
@@ -85,22 +87,30 @@ const fields = (list: readonly KeyValue[] | undefined, depth = 0): Record<string
 
 function lines(request: Request): Buffer {
   const out: string[] = []
-  for (const { resource, scopeLogs } of listOf(request.resourceLogs, 'resourceLogs'))
+  let size = 0
+  for (const { resource, scopeLogs } of listOf(request.resourceLogs, 'resourceLogs')) {
+    const common = fields(resource?.attributes)
     for (const { logRecords } of listOf(scopeLogs, 'scopeLogs'))
       for (const record of listOf(logRecords, 'logRecords')) {
         const body = plain(record.body)
         const isMap = typeof body === 'object' && body !== null && !Array.isArray(body)
         const nanoseconds = String(record.timeUnixNano ?? record.observedTimeUnixNano ?? '')
-        out.push(
-          JSON.stringify({
-            ...fields(resource?.attributes),
-            ...fields(record.attributes),
-            ...(isMap ? body : { message: body }),
-            ...(/^\d{12,20}$/.test(nanoseconds) ? { '@timestamp': new Date(Number(BigInt(nanoseconds) / 1_000_000n)).toISOString() } : {}),
-            ...(record.severityText ? { 'log.level': record.severityText } : {}),
-          }),
-        )
+        const line = JSON.stringify({
+          ...common,
+          ...fields(record.attributes),
+          ...(isMap ? body : { message: body }),
+          ...(/^\d{12,20}$/.test(nanoseconds) ? { '@timestamp': new Date(Number(BigInt(nanoseconds) / 1_000_000n)).toISOString() } : {}),
+          ...(record.severityText ? { 'log.level': record.severityText } : {}),
+        })
+        size += line.length + 1
+        if (size > maxBytes)
+          throw new AppProblem(
+            'too-large',
+            `With the attributes of their resources the events are larger than ${maxBytes / 1_048_576} MB. Nothing was stored. Send smaller batches.`,
+          )
+        out.push(line)
       }
+  }
   return Buffer.from(out.length === 0 ? '' : `${out.join('\n')}\n`)
 }
 

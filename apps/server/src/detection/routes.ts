@@ -24,6 +24,7 @@ import {
   restoreIndicator,
 } from './indicators.ts'
 import type { EventIntake } from './intake.ts'
+import type { Parsers } from './parsers.ts'
 import { changeRule, createRule, enableRule, importRules, listRules, listVersions, parseRuleText, readRule } from './rules.ts'
 import { readMapping, readPlaceholders, saveMapping, savePlaceholders, shownMapping, shownPlaceholders } from './settings.ts'
 import { sourceSettings } from './source-settings.ts'
@@ -36,9 +37,10 @@ interface Parts {
   readonly detector: Detector
   readonly intake: EventIntake
   readonly follower: FileFollower
+  readonly parsers: Parsers
 }
 
-export function detectionBindings(context: AppContext, { detector, intake, follower }: Parts): Bindings {
+export function detectionBindings(context: AppContext, { detector, intake, follower, parsers }: Parts): Bindings {
   return [
     query(routes.detectionRules, (reader, { query }) => listRules(reader, query)),
     query(routes.detectionRule, (reader, { params }) => readRule(reader, params.id)),
@@ -48,7 +50,9 @@ export function detectionBindings(context: AppContext, { detector, intake, follo
     command(routes.enableDetectionRule, (tx, { caller, params, body }) => enableRule(tx, caller.actor, params.id, body.isEnabled)),
     workflow(routes.importDetectionRules, async (database, { caller, body, files }) => {
       const found = await rulesIn(files)
-      return database.transaction(tx => importRules(tx, caller.actor, found, 'imported', body.isEnabled === 'true'))
+      return database.transaction(tx =>
+        importRules(tx, caller.actor, found, 'imported', body.isEnabled === 'true', (read, placeholders) => parsers.rules(read, placeholders)),
+      )
     }),
     workflow(routes.checkDetectionRule, async (database, { body }) => ({ problems: (await parseRuleText(database.reader(), body.text)).problems })),
     workflow(routes.tryDetectionRule, async (database, { body }) =>

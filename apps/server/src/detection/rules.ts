@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { DetectionRule, DetectionRuleDetail, DetectionRuleVersion } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
-import { type Correlation, type Filter, type Rule, type RuleFile, readRules } from '@tocsin/sigma'
+import { type Placeholders, type RuleFile, readRules } from '@tocsin/sigma'
 import { and, asc, desc, eq, gt, ilike, inArray, isNotNull, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { alerts } from '../alerts/index.ts'
@@ -11,12 +11,13 @@ import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, changedMeanwhile, conflict, notFound } from '../kernel/problems.ts'
+import { parseTasks, type RuleHead, type RuleHeads } from './parse-tasks.ts'
 import { readPlaceholders } from './settings.ts'
 import { detectionDays, detectionRules, detectionRuleVersions } from './tables.ts'
 
 type Row = typeof detectionRules.$inferSelect
 type Origin = Row['origin']
-type Parsed = Rule | Correlation | Filter
+type Parsed = RuleHead
 
 export interface Problem {
   readonly line: number
@@ -183,17 +184,27 @@ function documentsOf(file: RuleFile): RuleFile[] {
   return parts.length <= 1 ? [file] : parts.map((text, i) => ({ name: `${file.name}#${i + 1}`, text: `${text.trim()}\n` }))
 }
 
-/** Takes rules in: new ones are added, those that are there and differ are changed. One journal entry tells of all. */
-export async function importRules(tx: Tx, actor: Actor, files: readonly RuleFile[], origin: Origin, isEnabled: boolean): Promise<Imported> {
+/**
+ * Takes rules in: new ones are added, those that are there and differ are changed. One journal entry tells of all.
+ * @param read reads files of rules; those of a stranger on a worker
+ */
+export async function importRules(
+  tx: Tx,
+  actor: Actor,
+  files: readonly RuleFile[],
+  origin: Origin,
+  isEnabled: boolean,
+  read: (files: readonly RuleFile[], placeholders: Placeholders) => RuleHeads | Promise<RuleHeads>,
+): Promise<Imported> {
   const documents = files.flatMap(documentsOf)
   const texts = new Map(documents.map(file => [file.name, file.text]))
-  const set = readRules(documents, await readPlaceholders(tx))
+  const set = await read(documents, await readPlaceholders(tx))
   const known = new Map((await tx.db.select().from(detectionRules)).map(row => [row.ruleId, row]))
   let added = 0
   let changed = 0
   let unchanged = 0
   const imported: string[] = []
-  for (const parsed of [...set.rules, ...set.correlations, ...set.filters]) {
+  for (const parsed of set.documents) {
     const text = texts.get(parsed.file) ?? ''
     const ruleId = ruleIdOf(parsed, text)
     imported.push(`${ruleId} ${sha256(text)}`)
@@ -234,7 +245,7 @@ export async function addStarterRules(tx: Tx): Promise<void> {
   const fresh = starterRules()
     .flatMap(documentsOf)
     .filter(file => !known.has(/^id: (\S+)$/m.exec(file.text)?.[1] ?? ''))
-  if (fresh.length > 0) await importRules(tx, system, fresh, 'starter', true)
+  if (fresh.length > 0) await importRules(tx, system, fresh, 'starter', true, (files, placeholders) => parseTasks.rules({ files, placeholders }))
 }
 
 /** An active rule: its row, and which text of it matches. */

@@ -4,14 +4,15 @@ import { gunzip, inflate } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppProblem, invalid } from '../kernel/problems.ts'
 import type { EventIntake } from './intake.ts'
-import { otlpLines } from './otlp.ts'
+import type { Parsers } from './parsers.ts'
+import type { BulkItem } from './shipped.ts'
 import type { KnownSources, LogSourceRow } from './sources.ts'
 
 /**
  * Where shippers send to: their own protocols at the secret address of a source. These are not operations of our API (they have no
  * schema of ours, and no caller but a key), so they stand beside the contract and are described in docs/detection.md.
  */
-export function mountShipping(http: FastifyInstance, sources: KnownSources, intake: EventIntake): void {
+export function mountShipping(http: FastifyInstance, sources: KnownSources, intake: EventIntake, parsers: Parsers): void {
   http.register(async shipping => {
     shipping.removeAllContentTypeParsers()
     shipping.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
@@ -20,7 +21,7 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
     shipping.post('/in/:key/events', options, async (request, reply) => {
       const source = await sourceOf(sources, request)
       const lines = await bodyOf(request)
-      const { events, others } = countLines(lines)
+      const { events, others } = await parsers.count(lines)
       if (others > maxOtherLines)
         throw invalid(
           'body',
@@ -32,7 +33,7 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
 
     const bulk = async (request: FastifyRequest, reply: FastifyReply) => {
       const source = await sourceOf(sources, request)
-      const { lines, items } = readBulk(await bodyOf(request), (request.params as { index?: string }).index)
+      const { lines, items } = await parsers.bulk(await bodyOf(request), (request.params as { index?: string }).index)
       // Elasticsearch answers back-pressure item by item: shippers send those again that were refused.
       const isRefused = intake.isFull
       if (!isRefused) await intake.accept(source, lines)
@@ -78,7 +79,7 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
         String(request.headers['content-type'] ?? '')
           .split(';')[0]
           ?.trim() ?? ''
-      const lines = otlpLines(await bodyOf(request), type)
+      const lines = await parsers.otlp(await bodyOf(request), type)
       await intake.accept(source, lines)
       // ExportLogsServiceResponse without a partial success is empty, in JSON and in protobuf.
       if (type === 'application/x-protobuf') return reply.header('content-type', type).send(Buffer.alloc(0))
@@ -91,8 +92,6 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
 const maxOtherLines = 10_000
 const maxBodyBytes = 32 * 1_048_576
 const maxUnpackedBytes = 32 * 1_048_576
-/** Actions of one request of the bulk API. */
-const maxBulkItems = 50_000
 /** Items of an answer that are written at once. */
 const itemsAtOnce = 500
 /** Paths of an answer that a caller may ask for, and names in each. */
@@ -155,73 +154,6 @@ async function bodyOf(request: FastifyRequest): Promise<Buffer> {
     throw invalid('body', `is not ${encoding}, as declared in Content-Encoding`)
   }
   throw invalid('Content-Encoding', 'must be gzip, deflate or identity')
-}
-
-/** Lines that begin as a JSON object does, and others; empty ones are neither. What only looks like an object is found when it is matched. */
-function countLines(lines: Buffer): { events: number; others: number } {
-  const count = { events: 0, others: 0 }
-  for (let at = 0; at < lines.length; ) {
-    const end = lines.indexOf(10, at)
-    const to = end < 0 ? lines.length : end
-    const first = lines.subarray(at, to).find(byte => byte > 32)
-    if (first === 0x7b) count.events++
-    else if (first !== undefined) count.others++
-    at = to + 1
-  }
-  return count
-}
-
-interface BulkItem {
-  readonly action: string
-  readonly index: string
-  readonly id: string | null
-}
-
-/**
- * Reads a body of Elasticsearch's bulk API: an action, and for all but delete a document, a line each.
- * @throws AppProblem invalid, naming the line, or too-large
- */
-function readBulk(body: Buffer, index: string | undefined): { lines: Buffer; items: BulkItem[] } {
-  const items: BulkItem[] = []
-  const pieces: Buffer[] = []
-  let number = 0
-  const next = (from: number): [Buffer, number] => {
-    const end = body.indexOf(10, from)
-    number++
-    return end < 0 ? [body.subarray(from), body.length] : [body.subarray(from, end + 1), end + 1]
-  }
-  for (let at = 0; at < body.length; ) {
-    const [line, after] = next(at)
-    at = after
-    if (line.toString('latin1').trim() === '') continue
-    if (items.length === maxBulkItems)
-      throw new AppProblem(
-        'too-large',
-        `A bulk request may have at most ${maxBulkItems.toLocaleString('en')} actions. Nothing was stored. Send smaller batches.`,
-      )
-    const [action = '', meta] = actionOf(line, number)
-    items.push({ action, index: meta._index ?? index ?? 'logs', id: meta._id ?? null })
-    if (action === 'delete') continue
-    if (at >= body.length) throw invalid(`line ${number}`, 'is an action without its document')
-    const [document, end] = next(at)
-    at = end
-    pieces.push(document.at(-1) === 10 ? document : Buffer.concat([document, Buffer.from('\n')]))
-  }
-  return { lines: Buffer.concat(pieces), items }
-}
-
-function actionOf(line: Buffer, number: number): [string, { _index?: string; _id?: string }] {
-  const problem = () => invalid(`line ${number}`, 'must be an action of the bulk API, such as {"create":{}}')
-  let value: unknown
-  try {
-    value = JSON.parse(line.toString('utf8'))
-  } catch {
-    throw problem()
-  }
-  const [entry, ...rest] = typeof value === 'object' && value !== null ? Object.entries(value) : []
-  if (entry === undefined || rest.length > 0 || !['create', 'index', 'update', 'delete'].includes(entry[0])) throw problem()
-  const meta = entry[1] as { _index?: unknown; _id?: unknown } | null
-  return [entry[0], { ...(typeof meta?._index === 'string' ? { _index: meta._index } : {}), ...(typeof meta?._id === 'string' ? { _id: meta._id } : {}) }]
 }
 
 /** Paths of an answer: names, of which each may have wildcards. */

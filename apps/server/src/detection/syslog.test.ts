@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,7 +13,9 @@ import { patience } from '../../test/patience.ts'
 import { layWire, type Wire } from '../../test/wire.ts'
 import { buildWorld, test } from '../../test/world.ts'
 import { parseAuditd } from './auditd.ts'
+import { SyslogListeners } from './listen.ts'
 import { otlpLines } from './otlp.ts'
+import { KnownSources } from './sources.ts'
 import { frames, lineOf, parseSyslog } from './syslog.ts'
 
 const now = '2026-11-24T08:00:00.000Z'
@@ -243,6 +246,40 @@ describe('listening', () => {
     expect(alert.title).toBe('Successful SSH Login After Brute Force: 203.0.113.9')
     expect((await lead.call('logSources'))[0]?.events).toBe(11)
     udp.close()
+  })
+
+  test('connections are limited, in all and of one address, and one that says nothing is ended', async ({ world }) => {
+    const lead = await world.person('lead')
+    await lead.call('createLogSource', { body: { name: 'Web servers', senders: ['127.0.0.0/8'] } })
+    const { context, detection } = world.server
+    const sources = new KnownSources(() => context.database.reader())
+    const limits = { connections: 5, connectionsOfAddress: 3, firstMessageMs: 800 * patience, idleMs: 1_600 * patience }
+    const listeners = new SyslogListeners(context, sources, detection.intake, limits)
+    await listeners.start()
+    const opened: Socket[] = []
+    const open = async (localAddress: string) => {
+      const socket = connect({ port: listeners.ports.tcp ?? 0, host: '127.0.0.1', localAddress })
+      socket.on('error', () => undefined)
+      opened.push(socket)
+      await once(socket, 'connect')
+      // Whoever is refused is closed at once.
+      return { socket, isRefused: await Promise.race([once(socket, 'close').then(() => true), sleep(60 * patience, false)]) }
+    }
+    try {
+      for (let i = 0; i < 3; i++) expect((await open('127.0.0.1')).isRefused, `connection ${i + 1} of an address`).toBe(false)
+      expect((await open('127.0.0.1')).isRefused, 'one more of the address').toBe(true)
+      const talking = await open('127.0.0.2')
+      expect(talking.isRefused).toBe(false)
+      talking.socket.write('<38>Nov 23 07:50:00 web1 cron[1]: first\n')
+      expect((await open('127.0.0.3')).isRefused).toBe(false)
+      expect((await open('127.0.0.4')).isRefused, 'one more in all').toBe(true)
+      await Promise.all(opened.filter(socket => socket !== talking.socket && !socket.closed).map(socket => once(socket, 'close')))
+      expect(talking.socket.closed, 'one that has sent a message has more time').toBe(false)
+      await once(talking.socket, 'close')
+    } finally {
+      for (const socket of opened) socket.destroy()
+      await listeners.stop()
+    }
   })
 })
 

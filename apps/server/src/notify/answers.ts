@@ -39,9 +39,9 @@ export function parseAnswer(text: string): Answer | undefined {
     .slice(0, maxLine)
     .replace(/(?<![.!])[.!]+$/, '')
   if (isAcknowledgement(line)) return { kind: 'acknowledge' }
-  const [, word = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(line) ?? []
+  const [word = ''] = /^\S+/.exec(line) ?? []
   const verb = word.toLowerCase().replace(/[,:;]$/, '')
-  const said = rest.trim().slice(0, 500)
+  const said = line.slice(word.length).trim().slice(0, 500)
   if (verb === 'add' && said !== '')
     return {
       kind: 'add',
@@ -51,7 +51,7 @@ export function parseAnswer(text: string): Answer | undefined {
         .slice(0, 20),
     }
   if ((verb === 'decline' || verb === 'no') && said !== '') {
-    const to = /^to\s+(.+)$/i.exec(said)?.[1]
+    const to = /^to\s+(\S.*)$/is.exec(said)?.[1]
     return to === undefined ? undefined : { kind: 'decline', to }
   }
   if (verb === 'snooze' || verb === 'rest') {

@@ -1,5 +1,5 @@
 import { createTransport } from 'nodemailer'
-import { describe, expect, test as plain } from 'vitest'
+import { describe, expect, onTestFinished, test as plain } from 'vitest'
 import { linkIn, test, type World } from '../../test/world.ts'
 import { parseAnswer } from '../notify/answers.ts'
 
@@ -109,6 +109,20 @@ describe('by a reply to its mail', () => {
     await world.settle()
     expect(await stateOf(primary)).toBe('triggered')
     expect(world.takeMails().filter(mail => mail.purpose === 'page-answer')).toEqual([])
+  })
+
+  test('is read on a worker, however many lines it has', async ({ world }) => {
+    const { primary, to } = await paged(world)
+    let workers = 0
+    const count = () => {
+      workers += 1
+    }
+    process.on('worker', count)
+    onTestFinished(() => void process.off('worker', count))
+    await send(world, primary.email, to, `ack${'\n'.repeat(300_000)}`)
+    expect(workers, 'a worker that reads it').toBe(1)
+    await world.settle()
+    expect(await stateOf(primary)).toBe('acknowledged')
   })
 
   test('that comes while the database is away is not taken, and does its work when its sender tries again', async ({ world }) => {

@@ -21,7 +21,7 @@ export function wordsOf(text: string): Words {
   const domains: string[] = []
   const texts: string[] = []
   for (const [word] of text.matchAll(hostWord)) {
-    const trimmed = word.replace(/^\.+|\.+$/g, '')
+    const trimmed = word.replace(/^\.+|(?<!\.)\.+$/g, '')
     if (isHash(trimmed)) texts.push(trimmed.toLowerCase())
     if (trimmed.length < 4 || trimmed.length > 253) continue
     const address = addressOf(trimmed)

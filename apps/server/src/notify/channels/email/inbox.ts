@@ -1,16 +1,14 @@
 import type { AddressInfo } from 'node:net'
-import PostalMime from 'postal-mime'
-import sanitizeHtml from 'sanitize-html'
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server'
 import { type Config, ConfigProblem } from '../../../kernel/config.ts'
 import { isEqual, type Secrets } from '../../../kernel/secrets.ts'
 import type { Log } from '../../../kernel/telemetry.ts'
+import { WorkerFailure, WorkerPool } from '../../../kernel/worker-pool.ts'
+import type { mailTasks } from './parse-mail.ts'
 import { emailSettings } from './settings.ts'
 
 const maxBytes = 2 * 1_024 * 1_024
-const maxText = 20_000
-/** So much of a mail without a part in plain text is read: taking tags out takes longer than linear time when they are nested deeply. */
-const maxHtml = 50_000
+const limits = { workers: 1, maxQueued: 50, deadlineMs: 15_000, memoryMb: 128 }
 
 /** A received mail, as its handler gets it. */
 export interface IncomingMail {
@@ -54,6 +52,7 @@ export class Inbox {
   readonly #secrets: Secrets
   readonly #log: Log
   readonly #take: (mail: IncomingMail) => Promise<void>
+  readonly #pool = new WorkerPool<typeof mailTasks>(new URL('./mail-worker.ts', import.meta.url), limits)
   #server: SMTPServer | undefined
   /** The port that it listens on. */
   port: number | undefined
@@ -111,6 +110,7 @@ export class Inbox {
   async stop(): Promise<void> {
     const server = this.#server
     if (server) await new Promise<void>(resolve => server.close(() => resolve()))
+    await this.#pool.close()
   }
 
   async #receive(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<void> {
@@ -121,8 +121,10 @@ export class Inbox {
       if (bytes <= maxBytes) chunks.push(chunk)
     }
     if (stream.sizeExceeded || bytes > maxBytes) throw new RefusedMail('The message is too large. The limit is 2 MB')
-    const mail = await PostalMime.parse(Buffer.concat(chunks))
-    const header = (key: string) => mail.headers.find(one => one.key === key)?.value.toLowerCase() ?? ''
+    const mail = await this.#pool.run('parse', { bytes: Buffer.concat(chunks) }).catch((error: unknown) => {
+      throw error instanceof WorkerFailure ? new RefusedMail(`The message could not be read: ${error.message}`) : error
+    })
+    const header = (key: string) => mail.headers.get(key)?.toLowerCase() ?? ''
     const sender = session.envelope.mailFrom === false ? '' : session.envelope.mailFrom.address
     const isAutomatic =
       sender === '' ||
@@ -130,10 +132,8 @@ export class Inbox {
       /bulk|junk|list|auto/.test(header('precedence')) ||
       ['x-autoreply', 'x-autorespond'].some(key => header(key) !== '')
     if (isAutomatic) return
-    const text = mail.text ?? sanitizeHtml((mail.html ?? '').slice(0, maxHtml).replace(/<(br|\/p|\/div)\b/gi, '\n<$1'), { allowedTags: [] })
     const messageId = messageOf(this.#config, this.#secrets, session.envelope.rcptTo[0]?.address ?? '')
-    if (messageId !== undefined)
-      await this.#take({ messageId, ownId: mail.messageId ?? '', from: (mail.from?.address ?? '').toLowerCase(), text: text.slice(0, maxText) })
+    if (messageId !== undefined) await this.#take({ messageId, ownId: mail.ownId, from: mail.from, text: mail.text })
   }
 }
 

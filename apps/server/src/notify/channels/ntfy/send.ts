@@ -5,7 +5,7 @@ import { isPage, type OutboundMessage } from '../channel.ts'
 export async function sendNtfy(message: OutboundMessage, mayReachPrivate: boolean, signal: AbortSignal): Promise<string> {
   const { address, subject, brief, link, id, origin } = message
   const url = new URL(address)
-  const topic = url.pathname.replace(/^\/+|\/+$/g, '')
+  const topic = url.pathname.replace(/^\/+|(?<!\/)\/+$/g, '')
   url.pathname = '/'
   const acknowledge = link && {
     action: 'http',

@@ -49,7 +49,7 @@ async function answer(tx: Tx, context: AppContext, desk: AnswerDesk, activity: T
     return postReply(tx, context, activity, { subject: text, body: '' }, pageId)
   }
   // In a channel the bot receives only messages that mention it, and the mention is part of the text.
-  const words = activity.text.replace(/<at>.*?<\/at>/gi, ' ').trim()
+  const words = activity.text.replace(/<at>[^<]*<\/at>/gi, ' ').trim()
   if (/^connect\b/i.test(words)) return postReply(tx, context, activity, connecting(context, activity))
   if (!isAlone)
     return postReply(tx, context, activity, { subject: 'Send “connect” to show pages in this channel. Use the buttons on a page to respond to it.', body: '' })
@@ -94,7 +94,7 @@ async function postReply(tx: Tx, context: AppContext, activity: TeamsActivity, w
 /** The address of a conversation, signed: what is entered in Tocsin can only come from here. */
 function connecting(context: AppContext, { serviceUrl, conversation, from }: TeamsActivity): Words {
   const isAlone = conversation.conversationType === 'personal'
-  const conversationId = conversation.id.replace(/;messageid=.*$/, '')
+  const conversationId = conversation.id.replace(/;messageid=.*/s, '')
   const identity: TeamsConversation = {
     ...{ serviceUrl, conversationId, isChannel: conversation.conversationType === 'channel', name: isAlone ? from.name : '' },
     id: isAlone ? (from.aadObjectId ?? from.id) : conversationId,

@@ -72,7 +72,8 @@ const Token = z.object({ access_token: z.string().min(1), expires_in: z.coerce.n
 
 /** What Teams calls the message. It has taken it whatever it answers: an answer that is not understood must not send it once more. */
 function postedId(text: string): string {
-  return /"id"\s*:\s*"([^"]{1,300})"/.exec(text)?.[1] ?? ''
+  const id = /"id"\s*:\s*"([^"]+)"/.exec(text)?.[1] ?? ''
+  return id.length <= 300 ? id : ''
 }
 
 function activityOf(outbound: OutboundMessage): object {

@@ -1,0 +1,29 @@
+import { type Correlation, type Filter, type Placeholders, type Rule, type RuleFile, type RuleSet, readRules } from '@tocsin/sigma'
+import { eventsOf } from './file-lines.ts'
+import { otlpLines } from './otlp.ts'
+import { countLines, readBulk } from './shipped.ts'
+
+const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** What is read of what strangers send, on a worker where it is large: plain data in and out. */
+export const parseTasks = {
+  bulk: ({ body, index }: { body: Uint8Array; index: string | undefined }) => readBulk(bufferOf(body), index),
+  count: ({ lines }: { lines: Uint8Array }) => countLines(bufferOf(lines)),
+  otlp: ({ body, type }: { body: Uint8Array; type: string }) => otlpLines(bufferOf(body), type),
+  file: ({ bytes, path, readAt }: { bytes: Uint8Array; path: string; readAt: string }) => eventsOf(bufferOf(bytes), path, readAt),
+  rules: ({ files, placeholders }: { files: readonly RuleFile[]; placeholders: Placeholders }): RuleHeads => headsOf(readRules(files, placeholders)),
+}
+
+type WithoutExpression<T> = T extends unknown ? Omit<T, 'expression'> : never
+/** A rule, correlation or filter without what it looks for, which is compiled elsewhere. */
+export type RuleHead = WithoutExpression<Rule> | Correlation | WithoutExpression<Filter>
+
+export interface RuleHeads {
+  readonly documents: readonly RuleHead[]
+  readonly refused: RuleSet['refused']
+}
+
+function headsOf({ rules, correlations, filters, refused }: RuleSet): RuleHeads {
+  const withoutExpression = <T extends { readonly expression: unknown }>({ expression: _, ...head }: T) => head
+  return { documents: [...rules.map(withoutExpression), ...correlations, ...filters.map(withoutExpression)], refused }
+}

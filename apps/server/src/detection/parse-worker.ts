@@ -1,0 +1,4 @@
+import { serve } from '../kernel/worker.ts'
+import { parseTasks } from './parse-tasks.ts'
+
+serve(parseTasks)

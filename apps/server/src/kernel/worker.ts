@@ -1,0 +1,29 @@
+import { parentPort } from 'node:worker_threads'
+import type { FieldError, ProblemKind } from '@tocsin/api'
+import { AppProblem } from './problems.ts'
+
+/** What a worker can do, by name: functions of plain data. */
+export type Tasks = Readonly<Record<string, (input: never) => unknown>>
+
+/** What a worker answers. */
+export type Reply =
+  | { readonly value: unknown }
+  | { readonly problem: { readonly kind: ProblemKind; readonly detail: string; readonly errors?: readonly FieldError[] } }
+
+/** Does tasks for a `WorkerPool`, one after the other. What a task refuses is told; what it throws otherwise ends the thread, which is replaced. */
+export function serve(tasks: Tasks): void {
+  // biome-ignore lint/plugin: the pool has checked the input against the task
+  const run = (task: string, input: unknown) => tasks[task]?.(input as never)
+  parentPort?.on('message', async ({ task, input }: { task: string; input: unknown }) => {
+    parentPort?.postMessage(await reply(() => run(task, input)))
+  })
+}
+
+async function reply(work: () => unknown): Promise<Reply> {
+  try {
+    return { value: await work() }
+  } catch (error) {
+    if (!(error instanceof AppProblem)) throw error
+    return { problem: { kind: error.kind, detail: error.message, ...(error.errors === undefined ? {} : { errors: error.errors }) } }
+  }
+}

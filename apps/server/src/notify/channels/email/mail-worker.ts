@@ -1,0 +1,4 @@
+import { serve } from '../../../kernel/worker.ts'
+import { mailTasks } from './parse-mail.ts'
+
+serve(mailTasks)

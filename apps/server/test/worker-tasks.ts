@@ -1,0 +1,21 @@
+import { AppProblem } from '../src/kernel/problems.ts'
+import { serve } from '../src/kernel/worker.ts'
+
+/** What a test asks of a worker. */
+export const testTasks = {
+  double: ({ number }: { number: number }) => 2 * number,
+  refuse: ({ sentence }: { sentence: string }): never => {
+    throw new AppProblem('invalid', sentence, [{ path: 'body', message: 'is wrong' }])
+  },
+  fail: (_: object): never => {
+    throw new TypeError('a fault of the parser')
+  },
+  hang: (_: object): never => {
+    for (;;);
+  },
+  fill: (_: object): never => {
+    const kept: number[][] = []
+    for (;;) kept.push(Array<number>(100_000).fill(1.5))
+  },
+}
+serve(testTasks)
