@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
-import { record, system } from '../journal/index.ts'
+import { exportJournal, record, system } from '../journal/index.ts'
 
 const Exported = z.object({
   document: z.looseObject({
@@ -119,6 +119,17 @@ describe('the export of the whole journal', () => {
     const text = await (await administrator.call.raw('exportJournal')).text()
     expect(verifyExport(text)).toMatchObject({ problems: [], isComplete: true })
     expect(await entriesOf(administrator, 'journal.exported')).toMatchObject([{ actor: { name: administrator.name } }])
+  })
+
+  test('is complete, too, where more was sealed before it was read', async ({ world }) => {
+    const { lead, params } = await incidentIn(world)
+    const { database, sealer } = world.server.context
+    const text = await (await (await world.person('administrator')).call.raw('exportJournal')).text()
+    const { document, entries } = z.object({ document: z.unknown(), entries: Exported.shape.entries }).parse(JSON.parse(text))
+    for (const markdown of ['one', 'two', 'three']) await lead.call('addNote', { params, body: { markdown } })
+    await world.settle()
+    const later = await exportJournal(database.reader(), sealer, 'all', document, entries.at(-1)?.header.subject.id ?? '')
+    expect(verifyExport(later ?? '', sealer.key)).toMatchObject({ problems: [], isComplete: true, treeSize: entries.length })
   })
 
   test('waits for the sealer, and says so when that takes too long', async ({ world }) => {

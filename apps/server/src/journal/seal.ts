@@ -41,6 +41,8 @@ export class NotAnExtension extends Error {
 export interface Sealer {
   /** The log's verifier key (C2SP signed-note), which auditors keep. */
   readonly key: string
+  /** A checkpoint of the first `size` entries, which are sealed, and whose root this is. */
+  sign(size: number, root: Uint8Array): string
   /**
    * What of it this program did not write is sealed too, and named by an entry.
    * @throws NotAnExtension when the stored tree is not one that extends what was signed last
@@ -74,7 +76,7 @@ export function openSealer(secrets: Secrets, checkpoints?: Checkpoints): Sealer 
   const privateKey = signingKey(seed)
   const origin = `tocsin/${createHash('sha256').update(seed).digest('hex').slice(0, 16)}`
   const key = verifierKey(origin, privateKey)
-  const sign = (frontier: Frontier) => signCheckpoint({ origin, size: frontier.size, root: root(frontier) }, privateKey)
+  const sign = (size: number, hash: Uint8Array) => signCheckpoint({ origin, size, root: hash }, privateKey)
   const { kept, witnesses = [] } = checkpoints ?? {}
   let signed = checkpoints?.file.last(key)?.note
   // Signed in a transaction that may not be committed yet.
@@ -118,13 +120,14 @@ export function openSealer(secrets: Secrets, checkpoints?: Checkpoints): Sealer 
     }
     await tx.db.insert(journalLeaves).values(leaves)
     await tx.db.insert(journalNodes).values(nodes)
-    const note = sign(frontier)
+    const note = sign(frontier.size, root(frontier))
     await tx.db.insert(journalCheckpoints).values({ size: frontier.size, note, at: tx.now })
     return note
   }
 
   return {
     key,
+    sign,
     async seal(tx, entries) {
       pending = await extend(tx, entries, false)
     },
@@ -153,7 +156,7 @@ export function openSealer(secrets: Secrets, checkpoints?: Checkpoints): Sealer 
     },
     async accept(tx) {
       if (signed === undefined || (await this.inspect(tx)) === undefined) return false
-      const { frontier, note = sign(frontier) } = await readWhole(tx, key)
+      const { frontier, note = sign(frontier.size, root(frontier)) } = await readWhole(tx, key)
       await record(tx, { actor: system, type: 'journal.restore-accepted', subject: { kind: 'journal', id: 'journal' }, data: { signed, restored: note } })
       pending = note
       return true
@@ -247,18 +250,19 @@ export async function exportJournal(
     .innerJoin(journalLeaves, eq(journalLeaves.entryId, journal.id))
     .where(sql`${journalLeaves.leafIndex} <= ${exported} ${condition ? sql`and ${condition}` : sql``}`)
     .orderBy(journalLeaves.leafIndex)
-  const size = openCheckpoint(checkpoint.note, sealer.key).size
-  const places = rows.flatMap(({ leafIndex }) => inclusionPlaces(leafIndex, size).flat())
-  const nodes = await readNodes(reader, places)
+  // The whole ends with the export's own entry, also where more was sealed since: it has a checkpoint of just that.
+  const size = entryIds === 'all' ? exported + 1 : checkpoint.size
+  const subtrees = size === checkpoint.size ? [] : perfectSubtrees(0, size)
+  const nodes = await readNodes(reader, [...rows.flatMap(({ leafIndex }) => inclusionPlaces(leafIndex, size).flat()), ...subtrees])
+  const hashOf = (place: Place) => nodes.get(placeName(place)) ?? fault(place)
+  const note = size === checkpoint.size ? checkpoint.note : sealer.sign(size, joinSubtrees(subtrees.map(hashOf)))
   const entries: ExportedEntry[] = rows.map(({ row, leafIndex }) => ({
     index: leafIndex,
     header: headerOf(toEntry(row)),
     ...bodyOf(row),
-    proof: inclusionPlaces(leafIndex, size).map(siblings =>
-      joinSubtrees(siblings.map(place => nodes.get(placeName(place)) ?? fault(place))).toString('base64'),
-    ),
+    proof: inclusionPlaces(leafIndex, size).map(siblings => joinSubtrees(siblings.map(hashOf)).toString('base64')),
   }))
-  return writeExport({ key: sealer.key, checkpoint: checkpoint.note, document, entries })
+  return writeExport({ key: sealer.key, checkpoint: note, document, entries })
 }
 
 /** The proof that the tree of `size2` entries extends that of `size1` (RFC 9162 section 2.1.4), with both roots. @param size1 from 1 to `size2`, which is sealed */
