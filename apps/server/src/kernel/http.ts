@@ -20,6 +20,7 @@ import type { ReceivedFile } from './files.ts'
 import { isDeeper, parseJson, readForeignJson } from './foreign-body.ts'
 import { describeRequest, type Idempotency, type Once, readKey } from './idempotency.ts'
 import { newId } from './ids.ts'
+import { networkOf } from './network.ts'
 import { AppProblem, problemDetails } from './problems.ts'
 import { isEqual } from './secrets.ts'
 import type { Log, Metrics } from './telemetry.ts'
@@ -154,7 +155,7 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
     max: perMinute.address,
     timeWindow: 60_000,
     // Never a credential: it is not verified yet, and a new one with each request would be a new share.
-    keyGenerator: request => request.ip,
+    keyGenerator: request => networkOf(request.ip),
     errorResponseBuilder: (_request, context) => tooMany(context.max, context.ttl),
   })
   // A body of this type would be taken for a JSON string.
