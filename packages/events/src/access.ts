@@ -2,6 +2,9 @@ import { z } from 'zod'
 import { event } from './event.ts'
 import { Count, Id, Instant, Nothing, Role } from './vocabulary.ts'
 
+/** From where it was asked for, where that was kept. */
+const Origin = { address: z.string().optional(), device: z.string().optional() }
+
 /** Accounts: how people sign in, and what may act in their name. */
 export const accessEvents = [
   event({
@@ -28,7 +31,22 @@ export const accessEvents = [
     data: z.strictObject({ email: z.string(), role: Role }),
     sentence: ({ data }) => `Joined as ${data.role}`,
   }),
-  event({ type: 'sign-in.refused', version: 1, subject: 'person', within: 'none', data: Nothing, sentence: () => 'Sign-in refused' }),
+  event({
+    type: 'sign-in.refused',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ ...Origin, during: z.enum(['password change', 're-authentication']).optional() }),
+    sentence: ({ data }) => (data.during === undefined ? 'Sign-in refused' : `Wrong password given for a ${data.during}`),
+  }),
+  event({
+    type: 'sign-in.locked',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ ...Origin, failedAttempts: Count, until: Instant }),
+    sentence: ({ data }) => `Password sign-in from new addresses locked for a while, after ${data.failedAttempts} wrong passwords`,
+  }),
   event({
     type: 'session.started',
     version: 1,

@@ -2,7 +2,7 @@ import { type Invitation, includesRole, type Me, type Person, type Role } from '
 import { and, asc, eq, gt, isNull, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type Actor, markRecords, record } from '../journal/index.ts'
-import { addDays, addSeconds } from '../kernel/clock.ts'
+import { addDays } from '../kernel/clock.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { linkPlaceholder, type Messenger, type PrivateLink } from '../kernel/messenger.ts'
@@ -12,7 +12,7 @@ import { readSetting, saveSetting } from '../kernel/settings.ts'
 import type { Caller } from './caller.ts'
 import type { Departures } from './departures.ts'
 import { isGuessable } from './password-rules.ts'
-import { hashPassword, isPassword } from './passwords.ts'
+import { hashPassword } from './passwords.ts'
 import { invitations, passkeys, people, sessions } from './tables.ts'
 
 export type PersonRow = typeof people.$inferSelect
@@ -82,47 +82,6 @@ export async function addPerson(tx: Tx, person: { name: string; email: string; r
 
 export function actorOf(person: { id: string; name: string }): Actor {
   return { kind: 'person', id: person.id, name: person.name }
-}
-
-/** Seconds that the next attempt waits after `failures` wrong passwords in a row. */
-function lockSeconds(failures: number): number {
-  return failures < 5 ? 0 : Math.min(300, 2 ** (failures - 4))
-}
-
-/**
- * Checks email and password. An attempt is counted before it is tried, so that many at once are no more than the limit; a right one takes the count
- * back. The answer is the same for a wrong password, a locked or deactivated account, and one that does not exist, and each costs one hash.
- */
-export async function checkPassword(
-  transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>,
-  reader: Reader,
-  email: string,
-  password: string,
-): Promise<PersonRow> {
-  const person = await transaction(tx => reserveAttempt(tx, email))
-  const isRight = await isPassword(password, person?.isActive ? person.passwordHash : null)
-  if (person && isRight) {
-    await reader.db.update(people).set({ failedAttempts: 0, lockedUntil: null }).where(eq(people.id, person.id))
-    return person
-  }
-  if (person)
-    await transaction(tx =>
-      record(tx, { actor: { kind: 'system', id: null, name: 'Somebody' }, type: 'sign-in.refused', subject: { kind: 'person', id: person.id } }),
-    )
-  throw new AppProblem('not-signed-in', 'Incorrect email or password. After several wrong attempts, wait a few minutes, or use a passkey.')
-}
-
-/** Counts an attempt as failed. @returns whose password may be tried now; undefined for a locked account, and for one that does not exist */
-async function reserveAttempt(tx: Tx, email: string): Promise<PersonRow | undefined> {
-  const [person] = await tx.db.select().from(people).where(eq(people.email, email)).for('update')
-  if (!person || (person.lockedUntil !== null && person.lockedUntil > tx.now)) return undefined
-  const failedAttempts = person.failedAttempts + 1
-  const wait = lockSeconds(failedAttempts)
-  await tx.db
-    .update(people)
-    .set({ failedAttempts, lockedUntil: wait > 0 ? addSeconds(tx.now, wait) : null })
-    .where(eq(people.id, person.id))
-  return person
 }
 
 export function invitationLink(invitationId: string): PrivateLink {
@@ -337,13 +296,13 @@ export async function readMe(reader: Reader, personId: string, sessionId: string
   }
 }
 
-/** Changes the own password; every other session ends. */
-export async function changePassword(tx: Tx, caller: Caller, input: { current: string; next: string }): Promise<void> {
+/** Changes the own password, once the current one was given; every other session ends. */
+export async function changePassword(tx: Tx, caller: Caller, next: string): Promise<void> {
   const person = await findPerson(tx, caller.personId)
-  if (!person || !(await isPassword(input.current, person.passwordHash))) throw invalid('current', 'is incorrect')
+  if (!person) throw notFound('person')
   await tx.db
     .update(people)
-    .set({ passwordHash: await hashNewPassword('next', input.next, [await organizationName(tx), person.name, person.email]) })
+    .set({ passwordHash: await hashNewPassword('next', next, [await organizationName(tx), person.name, person.email]) })
     .where(eq(people.id, caller.personId))
   await tx.db.delete(sessions).where(and(eq(sessions.personId, caller.personId), ne(sessions.id, caller.sessionId ?? caller.personId)))
   await record(tx, { actor: caller.actor, type: 'password.changed', subject: { kind: 'person', id: caller.personId } })

@@ -47,6 +47,7 @@ export async function addPasskey(
   tx: Tx,
   secrets: Secrets,
   origin: string,
+  connection: Connection,
   caller: Caller,
   input: { challengeId: string; name: string; response: Record<string, unknown> },
 ): Promise<Me> {
@@ -84,7 +85,7 @@ export async function addPasskey(
     subject: { kind: 'person', id: caller.personId },
     data: { factor: 'passkey', name: input.name },
   })
-  return liftSession(tx, secrets, caller)
+  return liftSession(tx, secrets, connection, caller)
 }
 
 export async function startPasskeySignIn(tx: Tx, origin: string): Promise<Options> {

@@ -1,30 +1,36 @@
 import { accessRoutes as routes, sessionCookie } from '@tocsin/api'
-import { AppProblem } from '../kernel/problems.ts'
-import { acceptInvitation, changePassword, changePerson, checkPassword, invite, listPeople, openInvitations, readMe, setUp } from './accounts.ts'
+import type { Connection } from '../kernel/http.ts'
+import { AppProblem, invalid } from '../kernel/problems.ts'
+import { acceptInvitation, changePassword, changePerson, findPerson, invite, listPeople, openInvitations, readMe, setUp } from './accounts.ts'
 import { createApiKey, listApiKeys, revokeApiKey } from './api-keys.ts'
 import { type Bindings, command, openCommand, openWorkflow, query, workflow } from './caller.ts'
 import type { AppContext } from './context.ts'
 import { addPasskey, signInWithPasskey, startPasskey, startPasskeySignIn } from './passkeys.ts'
+import { PasswordAttempts } from './password-attempts.ts'
 import { confirmTotp, endSession, giveOneTimeCode, startSession, startTotp } from './sessions.ts'
 
 export function accessBindings(context: AppContext): Bindings {
   const { database, secrets, messenger, metrics, departures } = context
+  const passwords = new PasswordAttempts(context)
   /** Counts what is refused, by what was given. */
   const counted = async <T>(factor: 'password' | 'code' | 'passkey', work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
       if (error instanceof AppProblem && error.kind !== 'unavailable') metrics.refusedSignIns.inc({ factor })
       throw error
     })
+  /** The person of a right password. @throws AppProblem in the same words for whatever else */
+  const signIn = async (body: { email: string; password: string }, connection: Connection) => {
+    const person = await passwords.check({ ...body, connection })
+    if (!person) throw new AppProblem('not-signed-in', 'Incorrect email or password. After several wrong attempts, wait a few minutes, or use a passkey.')
+    return person
+  }
   return [
     openCommand(routes.setUp, async (tx, { body, connection }) => startSession(tx, secrets, connection, await setUp(tx, secrets, body), 'password')),
     openWorkflow(routes.signIn, async (_, { body, connection }) => {
-      const person = await counted(
-        'password',
-        checkPassword(work => database.transaction(work), database.reader(), body.email, body.password),
-      )
+      const person = await counted('password', signIn(body, connection))
       return database.transaction(tx => startSession(tx, secrets, connection, person, 'password'))
     }),
-    workflow(routes.giveOneTimeCode, (_, { caller, body }) => counted('code', giveOneTimeCode(context, caller, body.code))),
+    workflow(routes.giveOneTimeCode, (_, { caller, body, connection }) => counted('code', giveOneTimeCode(context, connection, caller, body.code))),
     openCommand(routes.startPasskeySignIn, tx => startPasskeySignIn(tx, messenger.origin)),
     openCommand(routes.signInWithPasskey, (tx, { body, connection }) => counted('passkey', signInWithPasskey(tx, secrets, messenger.origin, connection, body))),
     query(routes.me, (reader, { caller }) => readMe(reader, caller.personId, caller.sessionId)),
@@ -34,10 +40,15 @@ export function accessBindings(context: AppContext): Bindings {
     }),
     command(routes.endSession, (tx, { caller, params }) => endSession(tx, caller, params.id)),
     command(routes.startTotp, (tx, { caller }) => startTotp(tx, secrets, caller)),
-    command(routes.confirmTotp, (tx, { caller, body }) => confirmTotp(tx, secrets, caller, body.code)),
+    command(routes.confirmTotp, (tx, { caller, body, connection }) => confirmTotp(tx, secrets, connection, caller, body.code)),
     command(routes.startPasskey, (tx, { caller }) => startPasskey(tx, messenger.origin, caller)),
-    command(routes.addPasskey, (tx, { caller, body }) => addPasskey(tx, secrets, messenger.origin, caller, body)),
-    command(routes.changePassword, (tx, { caller, body }) => changePassword(tx, caller, body)),
+    command(routes.addPasskey, (tx, { caller, body, connection }) => addPasskey(tx, secrets, messenger.origin, connection, caller, body)),
+    workflow(routes.changePassword, async (_, { caller, body, connection }) => {
+      const { email = '' } = (await findPerson(database.reader(), caller.personId)) ?? {}
+      if (!(await passwords.check({ email, password: body.current, connection, inside: { actor: caller.actor, during: 'password change' } })))
+        throw invalid('current', 'is incorrect. After several wrong attempts, wait a few minutes')
+      await database.transaction(tx => changePassword(tx, caller, body.next))
+    }),
     query(routes.people, async (reader, { caller }) => ({
       people: await listPeople(reader),
       invitations: caller.role === 'administrator' ? await openInvitations(reader) : [],

@@ -161,8 +161,11 @@ describe('wrong one-time codes of a person', () => {
     while ((await sessionsOf(world, person)).length <= count / 4) await signIn(world, 'kim@tocsin.test')
     const open = (await sessionsOf(world, person)).filter(({ assurance }) => assurance === 'password')
     const caller = { actor: { kind: 'person', id: person.id, name: 'Kim' }, personId: person.id, role: 'responder', needToKnow: 'own' } as const
+    const connection = { ip: '127.0.0.1', userAgent: '', cookie: () => undefined, setCookie() {}, clearCookie() {}, onClose() {} }
     return Promise.allSettled(
-      [...Array(count)].map((_, n) => giveOneTimeCode(world.server.context, { ...caller, sessionId: open[n % open.length]?.id ?? null }, body.code)),
+      [...Array(count)].map((_, n) =>
+        giveOneTimeCode(world.server.context, connection, { ...caller, sessionId: open[n % open.length]?.id ?? null }, body.code),
+      ),
     )
   }
 
@@ -282,9 +285,15 @@ describe('changing the password', () => {
   })
 
   test('needs the current one, a long new one, and a session with both factors; where it is refused nothing changes', async ({ world }) => {
-    const { call } = await enrolled(world)
+    const { administrator, call, person } = await enrolled(world)
     const next = 'a much better staple'
-    await expect(call('changePassword', { body: { current: 'wrong wrong wrong', next } })).rejects.toMatchObject(refusal('invalid', 'current'))
+    for (let n = 0; n < 5; n += 1)
+      await expect(call('changePassword', { body: { current: 'wrong wrong wrong', next } })).rejects.toMatchObject(refusal('invalid', 'current'))
+    await expect(call('changePassword', { body: { current: password, next } }), 'locked').rejects.toMatchObject(refusal('invalid', 'current'))
+    expect(await entriesOf(administrator, 'sign-in.refused'), 'on record').toMatchObject(
+      Array(5).fill({ actor: { id: person.id }, data: { during: 'password change', address: '127.0.0.1' } }),
+    )
+    world.jump({ seconds: 2 })
     await expect(call('changePassword', { body: { current: password, next: 'short' } })).rejects.toMatchObject(refusal('invalid', 'next'))
     const halfOpen = await signIn(world, 'kim@tocsin.test')
     for (const caller of [halfOpen, world.client()])

@@ -11,6 +11,7 @@ import { randomSecret, type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, findPerson, readMe } from './accounts.ts'
 import type { Caller } from './caller.ts'
 import type { AppContext } from './context.ts'
+import { noteSignIn } from './password-attempts.ts'
 import { withMac } from './session-mac.ts'
 import { people, sessions } from './tables.ts'
 
@@ -45,6 +46,7 @@ export async function startSession(
     subject: { kind: 'person', id: person.id },
     data: { sessionId: id, assurance, ip: connection.ip },
   })
+  if (assurance === 'full') await noteSignIn(tx, secrets, person.id, connection.ip)
   connection.setCookie(sessionCookie, token, sessionDays * 86_400)
   return readMe(tx, person.id, id)
 }
@@ -61,7 +63,7 @@ export async function endSession(tx: Tx, caller: Caller, sessionId: string): Pro
 }
 
 /** Lifts this session to full assurance: the second factor was given. */
-export async function liftSession(tx: Tx, secrets: Secrets, caller: Caller): Promise<Me> {
+export async function liftSession(tx: Tx, secrets: Secrets, connection: Connection, caller: Caller): Promise<Me> {
   const { sessionId } = caller
   if (sessionId === null) throw conflict('API keys have no second factor.')
   const [session] = await tx.db.select().from(sessions).where(eq(sessions.id, sessionId)).for('update')
@@ -70,6 +72,7 @@ export async function liftSession(tx: Tx, secrets: Secrets, caller: Caller): Pro
     .update(sessions)
     .set(withMac(secrets, { ...session, assurance: 'full', failedCodes: 0 }))
     .where(eq(sessions.id, sessionId))
+  await noteSignIn(tx, secrets, caller.personId, connection.ip)
   // Half-open sessions of the same person from before are of no more use to anybody but a thief of the password.
   await tx.db.delete(sessions).where(and(eq(sessions.personId, caller.personId), ne(sessions.id, sessionId), eq(sessions.assurance, 'password')))
   return readMe(tx, caller.personId, sessionId)
@@ -93,14 +96,14 @@ function codeLockSeconds(wrong: number): number {
  * Gives the second factor of this session: a code of the authenticator app, which works once. Five wrong ones end the session, and ten in a row, in all
  * sessions of the person, lock codes for a while. Takes its own transactions: a code is counted before it is tried, so that many at once are no more tries.
  */
-export async function giveOneTimeCode(context: AppContext, caller: Caller, code: string): Promise<Me> {
+export async function giveOneTimeCode(context: AppContext, connection: Connection, caller: Caller, code: string): Promise<Me> {
   const { database, secrets } = context
   const attempt = await database.transaction(tx => reserveCode(tx, caller.personId))
   const me = await database.transaction(async tx => {
     if (!(await takeCode(tx, secrets, caller, code))) return undefined
     await tx.db.update(people).set({ wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, caller.personId))
     if (attempt.wrongCodes > codesBeforeLock) await context.alarms.resolve(tx, codeAlarm(caller.personId))
-    return liftSession(tx, secrets, caller)
+    return liftSession(tx, secrets, connection, caller)
   })
   if (me) return me
   await database.transaction(tx => refuseCode(tx, context, caller, attempt))
@@ -199,7 +202,7 @@ export async function startTotp(tx: Tx, secrets: Secrets, caller: Caller): Promi
 }
 
 /** Confirms the authenticator app with its first code, which also lifts this session. */
-export async function confirmTotp(tx: Tx, secrets: Secrets, caller: Caller, code: string): Promise<Me> {
+export async function confirmTotp(tx: Tx, secrets: Secrets, connection: Connection, caller: Caller, code: string): Promise<Me> {
   await assertMayEnrol(tx, caller)
   const [person] = await tx.db.select().from(people).where(eq(people.id, caller.personId)).for('update')
   if (!person?.totpSecret || person.totpConfirmedAt !== null) throw conflict('Start enrolling an authenticator app first.')
@@ -207,5 +210,5 @@ export async function confirmTotp(tx: Tx, secrets: Secrets, caller: Caller, code
     throw invalid('code', 'is not the current code of the authenticator app')
   await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, person.id))
   await record(tx, { actor: caller.actor, type: 'second-factor.enrolled', subject: { kind: 'person', id: person.id }, data: { factor: 'authenticator app' } })
-  return liftSession(tx, secrets, caller)
+  return liftSession(tx, secrets, connection, caller)
 }

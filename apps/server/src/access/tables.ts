@@ -1,6 +1,6 @@
 import { roles, scopes } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
-import { boolean, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { bytes, choice, count, id, instant, json, table } from '../kernel/columns.ts'
 
@@ -19,7 +19,9 @@ export const people = table(
     totpConfirmedAt: instant('totp_confirmed_at'),
     /** The last time step whose code was taken: a code works once. */
     totpStep: count('totp_step').notNull().default(0),
+    /** Wrong passwords in a row, from all addresses. */
     failedAttempts: integer('failed_attempts').notNull().default(0),
+    /** Before this time a password is only tried from addresses that the person has signed in from. */
     lockedUntil: instant('locked_until'),
     /** Wrong one-time codes in a row, in all sessions. */
     wrongCodes: integer('wrong_codes').notNull().default(0),
@@ -75,6 +77,25 @@ export const sessions = table(
     mac: text('mac').notNull().default(''),
   },
   self => [uniqueIndex('sessions_token').on(self.tokenDigest), index('sessions_person').on(self.personId)],
+)
+
+/** From where passwords of a person were tried, and where the person has signed in. */
+export const signInOrigins = table(
+  'sign_in_origins',
+  {
+    personId: uuid('person_id')
+      .notNull()
+      .references(() => people.id, { onDelete: 'cascade' }),
+    /** A keyed digest of person and address. */
+    origin: text('origin').notNull(),
+    /** Wrong passwords in a row from there. */
+    failedAttempts: integer('failed_attempts').notNull().default(0),
+    lockedUntil: instant('locked_until'),
+    /** When the person last signed in from there with both factors; null: never. */
+    signedInAt: instant('signed_in_at'),
+    triedAt: instant('tried_at').notNull(),
+  },
+  self => [primaryKey({ columns: [self.personId, self.origin] })],
 )
 
 export const invitations = table('invitations', {
