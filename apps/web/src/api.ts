@@ -90,7 +90,7 @@ function refresh(client: QueryClient): Promise<void> {
   return client.invalidateQueries({ predicate: query => !recordedReads.includes(String(query.queryKey[0])) })
 }
 
-const quietTypes = new Set(['incident.read', 'report.read', 'report-file.read', 'session.started', 'session.ended'])
+const quietTypes = new Set(['incident.read', 'report.read', 'report-file.read', 'session.started', 'session.ended', 'sessions.ended'])
 
 /** Listens for changes and refetches: two people at one incident see each other's changes without a reload. */
 export function useLive(isSignedIn: boolean): void {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { At, Email, Id, IdParams, Line, Text, Version } from './common.ts'
 import { atLeast, open, roles, route, scopes, signedIn } from './route.ts'
 
-/** The name of the cookie that holds the session of a person who is signed in. */
+/** The name of the cookie that holds the session of a person who is signed in; under https it begins with `__Host-`. */
 export const sessionCookie = 'tocsin_session'
 export const RoleName = z.enum(roles)
 export const Password = z.string().min(12, 'must have at least 12 characters').max(200, 'must have at most 200 characters')
@@ -25,6 +25,9 @@ export const Person = z
   .meta({ id: 'Person' })
 export type Person = z.output<typeof Person>
 
+export const Session = z.object({ id: Id, createdAt: At, lastSeenAt: At, device: z.string(), isThisOne: z.boolean() }).meta({ id: 'Session' })
+export type Session = z.output<typeof Session>
+
 export const Me = z
   .object({
     person: Person,
@@ -33,7 +36,7 @@ export const Me = z
     mustEnrol: z.boolean(),
     hasTotp: z.boolean(),
     passkeys: z.array(z.object({ id: Id, name: z.string(), createdAt: At, lastUsedAt: At.nullable() })),
-    sessions: z.array(z.object({ id: Id, createdAt: At, lastSeenAt: At, device: z.string(), isThisOne: z.boolean() })),
+    sessions: z.array(Session),
   })
   .meta({ id: 'Me' })
 export type Me = z.output<typeof Me>
@@ -132,6 +135,34 @@ export const accessRoutes = {
     path: '/api/v1/me/sessions/{id}',
     summary: 'End another session of the signed-in person',
     access: signedIn,
+    params: IdParams,
+  }),
+  endOtherSessions: route({
+    method: 'DELETE',
+    path: '/api/v1/me/sessions',
+    summary: 'End all other sessions of the signed-in person',
+    access: atLeast('observer'),
+  }),
+  sessionsOfPerson: route({
+    method: 'GET',
+    path: '/api/v1/people/{id}/sessions',
+    summary: 'List the open sessions of a person',
+    access: atLeast('administrator'),
+    params: IdParams,
+    reply: z.array(Session),
+  }),
+  endSessionOfPerson: route({
+    method: 'DELETE',
+    path: '/api/v1/people/{id}/sessions/{sessionId}',
+    summary: 'End a session of a person',
+    access: atLeast('administrator'),
+    params: IdParams.extend({ sessionId: Id }),
+  }),
+  endSessionsOfPerson: route({
+    method: 'DELETE',
+    path: '/api/v1/people/{id}/sessions',
+    summary: 'End all sessions of a person, except your own current one',
+    access: atLeast('administrator'),
     params: IdParams,
   }),
   startTotp: route({

@@ -30,7 +30,7 @@ export function openApiDocument(server: { version: string; url: string }): Json 
     components: {
       schemas,
       securitySchemes: {
-        session: { type: 'apiKey', in: 'cookie', name: sessionCookie },
+        session: { type: 'apiKey', in: 'cookie', name: `${server.url.startsWith('https://') ? '__Host-' : ''}${sessionCookie}` },
         apiKey: { type: 'http', scheme: 'bearer', description: 'An API key' },
       },
     },

@@ -56,6 +56,14 @@ export const accessEvents = [
     sentence: ({ data }) => (data.assurance === 'full' ? 'Signed in' : 'Signed in with the password only'),
   }),
   event({ type: 'session.ended', version: 1, subject: 'person', within: 'none', data: z.strictObject({ sessionId: Id }), sentence: () => 'Ended a session' }),
+  event({
+    type: 'sessions.ended',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ sessions: Count }),
+    sentence: ({ data }) => `Ended ${data.sessions === 1 ? 'a session' : `${data.sessions} sessions`}`,
+  }),
   event({ type: 'password.changed', version: 1, subject: 'person', within: 'none', data: Nothing, sentence: () => 'Changed the password' }),
   event({
     type: 'second-factor.enrolled',

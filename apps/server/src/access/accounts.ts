@@ -10,7 +10,9 @@ import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { openToken, type Secrets, signToken } from '../kernel/secrets.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import type { Caller } from './caller.ts'
+import type { AppContext } from './context.ts'
 import type { Departures } from './departures.ts'
+import { deleteSessions, openSessionsOf, sessionView } from './open-sessions.ts'
 import { isGuessable } from './password-rules.ts'
 import { hashPassword } from './passwords.ts'
 import { invitations, passkeys, people, sessions } from './tables.ts'
@@ -249,7 +251,7 @@ export async function changePerson(
     await tx.db.delete(passkeys).where(eq(passkeys.personId, id))
   }
   // What the person may do has changed, or who the person is must be shown anew: every session ends.
-  if (id !== caller.personId || change.resetSecondFactor || change.isActive === false) await tx.db.delete(sessions).where(eq(sessions.personId, id))
+  if (id !== caller.personId || change.resetSecondFactor || change.isActive === false) await deleteSessions(tx, id)
   if (change.isActive === false) await departures.leave(tx, caller.actor, id)
   await record(tx, {
     ...{ actor: caller.actor, type: 'person.changed', subject: { kind: 'person', id } },
@@ -270,29 +272,23 @@ async function personView(reader: Reader, id: string): Promise<Person> {
 }
 
 /** The signed-in person's own view of the account. */
-export async function readMe(reader: Reader, personId: string, sessionId: string | null): Promise<Me> {
+export async function readMe(
+  reader: Reader,
+  context: Pick<AppContext, 'config'>,
+  { personId, sessionId }: { readonly personId: string; readonly sessionId: string | null },
+): Promise<Me> {
   const [person] = await listPeople(reader, personId)
   const row = await findPerson(reader, personId)
   if (!person || !row) throw notFound('person')
   const keys = await reader.db.select().from(passkeys).where(eq(passkeys.personId, personId)).orderBy(asc(passkeys.createdAt))
-  const open = await reader.db
-    .select()
-    .from(sessions)
-    .where(and(eq(sessions.personId, personId), gt(sessions.expiresAt, reader.now)))
-    .orderBy(asc(sessions.createdAt))
+  const open = await openSessionsOf(reader, context, personId)
   return {
     person,
     assurance: open.find(session => session.id === sessionId)?.assurance ?? 'full',
     mustEnrol: !person.hasSecondFactor,
     hasTotp: row.totpConfirmedAt !== null,
     passkeys: keys.map(({ id, name, createdAt, lastUsedAt }) => ({ id, name, createdAt, lastUsedAt })),
-    sessions: open.map(session => ({
-      id: session.id,
-      createdAt: session.createdAt,
-      lastSeenAt: session.lastSeenAt,
-      device: session.device,
-      isThisOne: session.id === sessionId,
-    })),
+    sessions: open.map(session => sessionView(session, sessionId)),
   }
 }
 
@@ -304,6 +300,6 @@ export async function changePassword(tx: Tx, caller: Caller, next: string): Prom
     .update(people)
     .set({ passwordHash: await hashNewPassword('next', next, [await organizationName(tx), person.name, person.email]) })
     .where(eq(people.id, caller.personId))
-  await tx.db.delete(sessions).where(and(eq(sessions.personId, caller.personId), ne(sessions.id, caller.sessionId ?? caller.personId)))
+  await deleteSessions(tx, caller.personId, ne(sessions.id, caller.sessionId ?? caller.personId))
   await record(tx, { actor: caller.actor, type: 'password.changed', subject: { kind: 'person', id: caller.personId } })
 }

@@ -5,6 +5,7 @@ import { acceptInvitation, changePassword, changePerson, findPerson, invite, lis
 import { createApiKey, listApiKeys, revokeApiKey } from './api-keys.ts'
 import { type Bindings, command, openCommand, openWorkflow, query, workflow } from './caller.ts'
 import type { AppContext } from './context.ts'
+import { endSessionsOf, openSessionsOf, sessionView } from './open-sessions.ts'
 import { addPasskey, signInWithPasskey, startPasskey, startPasskeySignIn } from './passkeys.ts'
 import { PasswordAttempts } from './password-attempts.ts'
 import { confirmTotp, endSession, giveOneTimeCode, startSession, startTotp } from './sessions.ts'
@@ -25,24 +26,30 @@ export function accessBindings(context: AppContext): Bindings {
     return person
   }
   return [
-    openCommand(routes.setUp, async (tx, { body, connection }) => startSession(tx, secrets, connection, await setUp(tx, secrets, body), 'password')),
+    openCommand(routes.setUp, async (tx, { body, connection }) => startSession(tx, context, connection, await setUp(tx, secrets, body), 'password')),
     openWorkflow(routes.signIn, async (_, { body, connection }) => {
       const person = await counted('password', signIn(body, connection))
-      return database.transaction(tx => startSession(tx, secrets, connection, person, 'password'))
+      return database.transaction(tx => startSession(tx, context, connection, person, 'password'))
     }),
     workflow(routes.giveOneTimeCode, (_, { caller, body, connection }) => counted('code', giveOneTimeCode(context, connection, caller, body.code))),
     openCommand(routes.startPasskeySignIn, tx => startPasskeySignIn(tx, messenger.origin)),
-    openCommand(routes.signInWithPasskey, (tx, { body, connection }) => counted('passkey', signInWithPasskey(tx, secrets, messenger.origin, connection, body))),
-    query(routes.me, (reader, { caller }) => readMe(reader, caller.personId, caller.sessionId)),
+    openCommand(routes.signInWithPasskey, (tx, { body, connection }) => counted('passkey', signInWithPasskey(tx, context, connection, body))),
+    query(routes.me, (reader, { caller }) => readMe(reader, context, caller)),
     command(routes.signOut, async (tx, { caller, connection }) => {
-      if (caller.sessionId !== null) await endSession(tx, caller, caller.sessionId)
+      if (caller.sessionId !== null) await endSession(tx, context, caller, caller.sessionId)
       connection.clearCookie(sessionCookie)
     }),
-    command(routes.endSession, (tx, { caller, params }) => endSession(tx, caller, params.id)),
-    command(routes.startTotp, (tx, { caller }) => startTotp(tx, secrets, caller)),
-    command(routes.confirmTotp, (tx, { caller, body, connection }) => confirmTotp(tx, secrets, connection, caller, body.code)),
-    command(routes.startPasskey, (tx, { caller }) => startPasskey(tx, messenger.origin, caller)),
-    command(routes.addPasskey, (tx, { caller, body, connection }) => addPasskey(tx, secrets, messenger.origin, connection, caller, body)),
+    command(routes.endSession, (tx, { caller, params }) => endSession(tx, context, caller, params.id)),
+    command(routes.endOtherSessions, (tx, { caller }) => endSessionsOf(tx, caller, caller.personId)),
+    query(routes.sessionsOfPerson, async (reader, { caller, params }) =>
+      (await openSessionsOf(reader, context, params.id)).map(session => sessionView(session, caller.sessionId)),
+    ),
+    command(routes.endSessionOfPerson, (tx, { caller, params }) => endSessionsOf(tx, caller, params.id, params.sessionId)),
+    command(routes.endSessionsOfPerson, (tx, { caller, params }) => endSessionsOf(tx, caller, params.id)),
+    command(routes.startTotp, (tx, { caller }) => startTotp(tx, context, caller)),
+    command(routes.confirmTotp, (tx, { caller, body, connection }) => confirmTotp(tx, context, connection, caller, body.code)),
+    command(routes.startPasskey, (tx, { caller }) => startPasskey(tx, context, caller)),
+    command(routes.addPasskey, (tx, { caller, body, connection }) => addPasskey(tx, context, connection, caller, body)),
     workflow(routes.changePassword, async (_, { caller, body, connection }) => {
       const { email = '' } = (await findPerson(database.reader(), caller.personId)) ?? {}
       if (!(await passwords.check({ email, password: body.current, connection, inside: { actor: caller.actor, during: 'password change' } })))
@@ -55,7 +62,7 @@ export function accessBindings(context: AppContext): Bindings {
     })),
     command(routes.invite, (tx, { caller, body }) => invite(tx, messenger, caller, body)),
     openCommand(routes.acceptInvitation, async (tx, { body, connection }) =>
-      startSession(tx, secrets, connection, await acceptInvitation(tx, secrets, body), 'password'),
+      startSession(tx, context, connection, await acceptInvitation(tx, secrets, body), 'password'),
     ),
     command(routes.changePerson, (tx, { caller, params, body }) => changePerson(tx, departures, caller, params.id, body)),
     query(routes.apiKeys, reader => listApiKeys(reader)),

@@ -1,8 +1,9 @@
 import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { freePort } from '../../test/alertmanager.ts'
 import { refusal } from '../../test/refusal.ts'
 import { codeAt } from '../../test/totp.ts'
-import { linkIn, type Person, test, type World } from '../../test/world.ts'
+import { buildWorld, linkIn, type Person, test, type World } from '../../test/world.ts'
 import { addDays } from '../kernel/clock.ts'
 import { secretDigest } from '../kernel/secrets.ts'
 import { giveOneTimeCode } from './sessions.ts'
@@ -64,6 +65,20 @@ describe('a session', () => {
     expect(await sessionsOf(world, person)).toHaveLength(1)
   })
 
+  test('gets a new token when it rises: whoever knows the one from before the second factor has nothing', async ({ world }) => {
+    const { code } = await enrolled(world)
+    world.jump({ hours: 1 })
+    const half = await world.client().raw('signIn', { body: { email: 'kim@tocsin.test', password } })
+    const known = half.headers.getSetCookie()[0]?.split(';')[0]
+    world.jump({ hours: 1 })
+    const reply = await world.client(known).raw('giveOneTimeCode', code())
+    const [renewed = '', ...attributes] = reply.headers.getSetCookie()[0]?.split('; ') ?? []
+    expect(renewed).toMatch(/^tocsin_session=[\w-]{43,}$/)
+    expect(attributes.sort(), 'as long as before').toEqual(['HttpOnly', `Max-Age=${7 * 86_400 - 3_600}`, 'Path=/', 'SameSite=Lax'])
+    expect((await world.client(renewed)('me')).assurance).toBe('full')
+    await expect(world.client(known)('me')).rejects.toMatchObject(refusal('not-signed-in'))
+  })
+
   test('that somebody writes into the database opens nothing, nor does one that is raised, handed over or prolonged there', async ({ world }) => {
     const { call, person } = await enrolled(world)
     const { id: administrator } = await world.person('administrator')
@@ -83,13 +98,59 @@ describe('a session', () => {
     expect((await call('me')).assurance, 'others go on').toBe('full')
   })
 
-  test('ends after seven days to the second, and opens nothing from then on', async ({ world }) => {
+  test('ends after seven days to the second, however much it is used, and opens nothing from then on', async ({ world }) => {
     const { call } = await enrolled(world)
-    await world.advance({ days: 6, hours: 23, minutes: 59, seconds: 59 })
+    for (let hours = 0; hours < 7 * 24 - 11; hours += 11) {
+      world.jump({ hours: 11 })
+      await call('me')
+    }
+    world.jump({ hours: 2, minutes: 59, seconds: 59 })
     expect((await call('people')).people.length).toBeGreaterThan(0)
-    await world.advance({ seconds: 1 })
+    world.jump({ seconds: 1 })
     await expect(call('me')).rejects.toMatchObject(refusal('not-signed-in'))
     await expect(call('people')).rejects.toMatchObject(refusal('not-signed-in'))
+  })
+
+  test('ends after twelve hours without use, and no stream that a page keeps open counts as use', async ({ world }) => {
+    const { call, person } = await enrolled(world)
+    world.jump({ hours: 11, minutes: 59 })
+    await call('me')
+    world.jump({ hours: 11, minutes: 59 })
+    await (await call.raw('liveEvents')).body?.cancel()
+    world.jump({ minutes: 1 })
+    await expect(call('me')).rejects.toMatchObject(refusal('not-signed-in'))
+    await expect(call.raw('liveEvents')).rejects.toMatchObject(refusal('not-signed-in'))
+    await signIn(world, 'kim@tocsin.test')
+    expect(await sessionsOf(world, person), 'it is gone').toHaveLength(1)
+  })
+
+  test('is, under https, in a cookie that no other host of the domain can set; how long it lasts is a setting', async () => {
+    const port = String(await freePort())
+    const origin = 'https://tocsin.test'
+    const { world, end } = await buildWorld({
+      env: { PORT: port, TOCSIN_PUBLIC_URL: origin, TOCSIN_SESSION_DAYS: '2', TOCSIN_SESSION_IDLE_HOURS: '1' },
+    })
+    const ask = (path: string, cookie: string, body?: object) =>
+      fetch(`http://127.0.0.1:${port}/api/v1/${path}`, {
+        headers: { cookie, origin, 'content-type': 'application/json' },
+        ...(body && { method: 'POST', body: JSON.stringify(body) }),
+      })
+    const status = async (cookie: string) => (await ask('me', cookie)).status
+    try {
+      const { cookie: plain } = await world.person('administrator')
+      expect(await status(plain), 'the plain name, which others could set, is not read').toBe(401)
+      const invited = await ask('invitations', `__Host-${plain}`, { email: 'kim@tocsin.test', name: 'Kim', role: 'responder' })
+      const { link } = (await invited.json()) as { link: string }
+      const reply = await ask('invitations/accept', '', { token: link.split('/invite/')[1], name: 'Kim', password })
+      const [cookie = '', ...attributes] = reply.headers.getSetCookie()[0]?.split('; ') ?? []
+      expect(cookie).toMatch(/^__Host-tocsin_session=[\w-]{43,}$/)
+      expect(attributes.sort()).toEqual(['HttpOnly', 'Max-Age=172800', 'Path=/', 'SameSite=Lax', 'Secure'])
+      expect(await status(cookie)).toBe(200)
+      world.jump({ hours: 1 })
+      expect(await status(cookie)).toBe(401)
+    } finally {
+      await end()
+    }
   })
 
   test('with half its factors ends when another session of the same person is complete, and complete ones stay', async ({ world }) => {
@@ -257,12 +318,47 @@ describe('ending another session', () => {
     expect((await call('me')).sessions).toHaveLength(1)
   })
 
+  test('can be all others at once', async ({ world }) => {
+    const { administrator, call, person } = await enrolled(world)
+    const others = [await signIn(world, 'kim@tocsin.test'), await signIn(world, 'kim@tocsin.test')]
+    await call('endOtherSessions')
+    for (const other of others) await expect(other('me')).rejects.toMatchObject(refusal('not-signed-in'))
+    expect((await call('me')).sessions).toMatchObject([{ isThisOne: true }])
+    expect(await entriesOf(administrator, 'sessions.ended')).toMatchObject([{ actor: { id: person.id }, data: { sessions: 2 } }])
+  })
+
+  test('of others is for administrators, who see them and end one or all', async ({ world }) => {
+    const { administrator, call, person } = await enrolled(world)
+    const half = await signIn(world, 'kim@tocsin.test')
+    const params = { id: person.id }
+    const listed = await administrator.call('sessionsOfPerson', { params })
+    expect(listed).toMatchObject([{ isThisOne: false }, { isThisOne: false }])
+    const lead = await world.person('lead')
+    await expect(lead.call('sessionsOfPerson', { params })).rejects.toMatchObject(refusal('forbidden'))
+    await expect(lead.call('endSessionsOfPerson', { params })).rejects.toMatchObject(refusal('forbidden'))
+    const theirs = { params: { id: administrator.id, sessionId: listed[0]?.id ?? '' } }
+    await administrator.call('endSessionOfPerson', theirs)
+    expect((await call('me')).sessions, 'it is of another person').toHaveLength(2)
+    await administrator.call('endSessionOfPerson', { params: { ...params, sessionId: listed[1]?.id ?? '' } })
+    await expect(half('me')).rejects.toMatchObject(refusal('not-signed-in'))
+    await signIn(world, 'kim@tocsin.test')
+    await administrator.call('endSessionsOfPerson', { params })
+    await expect(call('me')).rejects.toMatchObject(refusal('not-signed-in'))
+    expect(await administrator.call('sessionsOfPerson', { params })).toEqual([])
+    await administrator.call('endSessionsOfPerson', { params: { id: administrator.id } })
+    await administrator.call('me')
+    expect(await entriesOf(administrator, 'session.ended')).toMatchObject([{ subject: { id: person.id }, data: { sessionId: listed[1]?.id } }])
+    expect(await entriesOf(administrator, 'sessions.ended')).toMatchObject([
+      { actor: { id: administrator.id }, subject: { id: person.id }, data: { sessions: 2 } },
+    ])
+  })
+
   test('reaches nobody else, and needs a session', async ({ world }) => {
     const { call } = await enrolled(world)
     const [own] = (await call('me')).sessions
     const administrator = await world.person('administrator')
     await administrator.call('endSession', { params: { id: own?.id ?? '' } })
-    expect((await call('me')).sessions, 'not even an administrator ends it').toHaveLength(1)
+    expect((await call('me')).sessions, 'administrators end it elsewhere').toHaveLength(1)
     expect(await entriesOf(administrator, 'session.ended'), 'nothing ended').toEqual([])
     await expect(world.client()('endSession', { params: { id: own?.id ?? '' } })).rejects.toMatchObject(refusal('not-signed-in'))
     await expect(call('endSession', { params: { id: 'this-one' } })).rejects.toMatchObject(refusal('invalid', 'id'))

@@ -1,3 +1,4 @@
+import { sessionSettings } from '../access/index.ts'
 import { reportSettings } from '../connectors/index.ts'
 import { sourceSettings } from '../detection/index.ts'
 import { type Config, readSettings } from '../kernel/config.ts'
@@ -6,4 +7,4 @@ import { heartbeatSettings } from '../paging/index.ts'
 
 /** The configuration of the whole program. @throws ConfigProblem for a wrong value or an unknown name */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config =>
-  readSettings(env, [...channelSettings, heartbeatSettings, sourceSettings, reportSettings])
+  readSettings(env, [...channelSettings, heartbeatSettings, sourceSettings, reportSettings, sessionSettings])

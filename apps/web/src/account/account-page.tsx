@@ -69,8 +69,19 @@ function SecondFactors({ me }: { me: Me }) {
 
 function Sessions({ me }: { me: Me }) {
   const end = useCommand('endSession', { done: 'Session ended.' })
+  const endOthers = useCommand('endOtherSessions', { done: 'All other sessions ended.' })
   return (
-    <Section title="Sessions" isFlush>
+    <Section
+      title="Sessions"
+      isFlush
+      actions={
+        me.sessions.length > 1 ? (
+          <Button size="xs" variant="default" loading={endOthers.isPending} onClick={() => endOthers.mutate({})}>
+            Sign out all others
+          </Button>
+        ) : null
+      }
+    >
       <Table highlightOnHover={false} layout="fixed">
         <Table.Tbody>
           {me.sessions.map(session => (

@@ -9,6 +9,7 @@ import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { InviteModal } from './invite-modal.tsx'
+import { SessionsModal } from './sessions-modal.tsx'
 import { TeamModal } from './team-modal.tsx'
 
 export function PeoplePage() {
@@ -67,6 +68,7 @@ export function PeoplePage() {
 
 function PersonRow({ person, isAdministrator }: { person: Person; isAdministrator: boolean }) {
   const change = useCommand('changePerson', { done: 'Saved.' })
+  const [isShowingSessions, setIsShowingSessions] = useState(false)
   const params = { id: person.id }
   return (
     <Table.Tr>
@@ -107,10 +109,12 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
               <Menu.Item onClick={() => change.mutate({ params, body: { isActive: !person.isActive } })}>
                 {person.isActive ? 'Deactivate account' : 'Activate account'}
               </Menu.Item>
+              <Menu.Item onClick={() => setIsShowingSessions(true)}>Sessions…</Menu.Item>
               <Menu.Item onClick={() => change.mutate({ params, body: { resetSecondFactor: true } })}>Reset second factor</Menu.Item>
             </Menu.Dropdown>
           </Menu>
         ) : null}
+        {isShowingSessions ? <SessionsModal person={person} onClose={() => setIsShowingSessions(false)} /> : null}
       </Table.Td>
     </Table.Tr>
   )
