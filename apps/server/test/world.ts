@@ -103,8 +103,8 @@ export class World {
       await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, added.id))
       const session = {
         ...{ id: newId(), personId: added.id, tokenDigest: secretDigest(token), assurance: 'full' as const, device: 'test' },
-        // Not idle, however far time is moved.
-        ...{ createdAt: tx.now, lastSeenAt: addDays(tx.now, 400), expiresAt: addDays(tx.now, 400) },
+        // Neither idle nor to be confirmed, however far time is moved.
+        ...{ createdAt: tx.now, lastSeenAt: addDays(tx.now, 400), expiresAt: addDays(tx.now, 400), verifiedAt: addDays(tx.now, 400) },
       }
       await tx.db.insert(sessions).values(withMac(secrets, session))
       return added

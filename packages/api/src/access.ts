@@ -128,6 +128,22 @@ export const accessRoutes = {
     status: 201,
     perMinute: 20,
   }),
+  reauthenticate: route({
+    method: 'POST',
+    path: '/api/v1/session/reauthenticate',
+    summary: 'Confirm your identity with your password, before actions that require it',
+    access: signedIn,
+    body: z.object({ password: z.string().max(200) }),
+    perMinute: 10,
+  }),
+  reauthenticateWithPasskey: route({
+    method: 'POST',
+    path: '/api/v1/session/reauthenticate/passkey',
+    summary: 'Confirm your identity with a passkey and a sign-in challenge',
+    access: signedIn,
+    body: z.object({ challengeId: Id, response: WebAuthnMessage }),
+    perMinute: 20,
+  }),
   me: route({ method: 'GET', path: '/api/v1/me', summary: 'Get the signed-in person and session', access: signedIn, reply: Me }),
   signOut: route({ method: 'DELETE', path: '/api/v1/session', summary: 'Sign out', access: signedIn }),
   endSession: route({
@@ -135,6 +151,7 @@ export const accessRoutes = {
     path: '/api/v1/me/sessions/{id}',
     summary: 'End another session of the signed-in person',
     access: signedIn,
+    needsRecentFactor: true,
     params: IdParams,
   }),
   endOtherSessions: route({
@@ -142,6 +159,7 @@ export const accessRoutes = {
     path: '/api/v1/me/sessions',
     summary: 'End all other sessions of the signed-in person',
     access: atLeast('observer'),
+    needsRecentFactor: true,
   }),
   sessionsOfPerson: route({
     method: 'GET',
@@ -156,6 +174,7 @@ export const accessRoutes = {
     path: '/api/v1/people/{id}/sessions/{sessionId}',
     summary: 'End a session of a person',
     access: atLeast('administrator'),
+    needsRecentFactor: true,
     params: IdParams.extend({ sessionId: Id }),
   }),
   endSessionsOfPerson: route({
@@ -163,6 +182,7 @@ export const accessRoutes = {
     path: '/api/v1/people/{id}/sessions',
     summary: 'End all sessions of a person, except your own current one',
     access: atLeast('administrator'),
+    needsRecentFactor: true,
     params: IdParams,
   }),
   startTotp: route({
@@ -170,6 +190,7 @@ export const accessRoutes = {
     path: '/api/v1/me/totp',
     summary: 'Start enrolling an authenticator app: returns its secret, to be confirmed with a code',
     access: signedIn,
+    needsRecentFactor: true,
     reply: z.object({ secret: z.string(), uri: z.string() }),
   }),
   confirmTotp: route({
@@ -177,6 +198,7 @@ export const accessRoutes = {
     path: '/api/v1/me/totp/confirm',
     summary: 'Confirm an authenticator app with its first code',
     access: signedIn,
+    needsRecentFactor: true,
     body: z.object({ code: OneTimeCode }),
     reply: Me,
     perMinute: 10,
@@ -186,6 +208,7 @@ export const accessRoutes = {
     path: '/api/v1/me/passkeys/options',
     summary: 'Start enrolling a passkey',
     access: signedIn,
+    needsRecentFactor: true,
     reply: z.object({ challengeId: Id, options: WebAuthnMessage }),
   }),
   addPasskey: route({
@@ -193,6 +216,7 @@ export const accessRoutes = {
     path: '/api/v1/me/passkeys',
     summary: 'Enroll a passkey',
     access: signedIn,
+    needsRecentFactor: true,
     body: z.object({ challengeId: Id, name: Line(60), response: WebAuthnMessage }),
     reply: Me,
     status: 201,
@@ -202,6 +226,7 @@ export const accessRoutes = {
     path: '/api/v1/me/password',
     summary: 'Change the password and end all other sessions',
     access: atLeast('observer'),
+    needsRecentFactor: true,
     body: z.object({ current: z.string().max(200), next: Password }),
     perMinute: 10,
   }),
@@ -217,6 +242,7 @@ export const accessRoutes = {
     path: '/api/v1/invitations',
     summary: 'Invite a person by email; the one-time link expires after seven days',
     access: atLeast('administrator'),
+    needsRecentFactor: true,
     body: z.object({ email: Email, name: Line(100), role: RoleName }),
     reply: Invitation.extend({ link: z.string().describe('The invitation link; shown once, to share it when email is not configured') }),
     status: 201,
@@ -236,6 +262,7 @@ export const accessRoutes = {
     path: '/api/v1/people/{id}',
     summary: 'Change a person’s role, deactivate them, or reset their second factor',
     access: atLeast('administrator'),
+    needsRecentFactor: true,
     params: IdParams,
     body: z.object({
       role: RoleName.optional(),
@@ -275,6 +302,7 @@ export const accessRoutes = {
     path: '/api/v1/api-keys',
     summary: 'Create a service account with its API key; the secret is shown only once',
     access: atLeast('administrator'),
+    needsRecentFactor: true,
     body: z.object({
       name: Line(80),
       /** Without it, that of who creates it. */
@@ -294,6 +322,7 @@ export const accessRoutes = {
     path: '/api/v1/api-keys/{id}',
     summary: 'Revoke an API key immediately',
     access: atLeast('administrator'),
+    needsRecentFactor: true,
     params: IdParams,
   }),
 }

@@ -91,8 +91,9 @@ function securityOf(route: Route): Json {
 export function accessSentence(route: Route): string {
   const { access } = route
   if (access.kind === 'public') return `No authentication: ${access.because}.`
-  if (access.kind === 'signed-in') return 'Requires a signed-in person.'
-  return `Requires the role ${access.role} or above${access.scope ? `, or an API key with the scope ${access.scope}` : '; API keys are not accepted'}.`
+  const recent = route.needsRecentFactor ? ' A person must have given a factor in the last 10 minutes.' : ''
+  if (access.kind === 'signed-in') return `Requires a signed-in person.${recent}`
+  return `Requires the role ${access.role} or above${access.scope ? `, or an API key with the scope ${access.scope}` : '; API keys are not accepted'}.${recent}`
 }
 
 function parametersOf(schema: z.ZodType | undefined, place: 'path' | 'query', schemas: Json): Json[] {

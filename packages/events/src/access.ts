@@ -57,6 +57,14 @@ export const accessEvents = [
   }),
   event({ type: 'session.ended', version: 1, subject: 'person', within: 'none', data: z.strictObject({ sessionId: Id }), sentence: () => 'Ended a session' }),
   event({
+    type: 'session.confirmed',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ ...Origin, sessionId: Id, factor: z.enum(['password', 'passkey']) }),
+    sentence: ({ data }) => `Confirmed their identity with the ${data.factor}`,
+  }),
+  event({
     type: 'sessions.ended',
     version: 1,
     subject: 'person',

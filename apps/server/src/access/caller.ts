@@ -2,7 +2,7 @@ import { includesRole, type Role, type Route, type Scope, sessionCookie } from '
 import { and, eq, lt } from 'drizzle-orm'
 import type { FastifyRequest } from 'fastify'
 import type { Actor } from '../journal/index.ts'
-import { addMinutes } from '../kernel/clock.ts'
+import { addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
 import type { Database, Reader } from '../kernel/database.ts'
 import {
@@ -110,9 +110,14 @@ export function authorizer(
       if (!includesRole(found.caller.role, access.role))
         throw new AppProblem('forbidden', `This requires the role ${access.role}. Your role is ${found.caller.role}.`)
     }
+    if (route.needsRecentFactor && (found.verifiedAt === null || found.verifiedAt < addMinutes(reader.now, -recentMinutes)))
+      throw new AppProblem('reauthentication-required', 'Confirm your identity with your password or a passkey, then try again.')
     return found.caller
   }
 }
+
+/** For so long a factor that was given in a session counts as just given. */
+const recentMinutes = 10
 
 /** @param isUse false where the page asks by itself, however long nobody has looked at it */
 async function findSession(
@@ -121,7 +126,7 @@ async function findSession(
   secrets: Secrets,
   token: string,
   isUse: boolean,
-): Promise<{ caller: Caller; assurance: 'password' | 'full' } | undefined> {
+): Promise<{ caller: Caller; assurance: 'password' | 'full'; verifiedAt: Instant | null } | undefined> {
   const [found] = await reader.db
     .select({ session: sessions, person: people })
     .from(sessions)
@@ -138,6 +143,7 @@ async function findSession(
       .where(and(eq(sessions.id, session.id), lt(sessions.lastSeenAt, reader.now)))
   return {
     assurance: session.assurance,
+    verifiedAt: session.verifiedAt,
     caller: { actor: { kind: 'person', id: person.id, name: person.name }, personId: person.id, role: person.role, needToKnow: 'own', sessionId: session.id },
   }
 }

@@ -25,7 +25,7 @@ interface Attempt {
   readonly password: string
   readonly connection: Pick<Connection, 'ip' | 'userAgent'>
   /** Who asks, and for what, where it is not a sign-in. */
-  readonly inside?: { readonly actor: Actor; readonly during: 'password change' }
+  readonly inside?: { readonly actor: Actor; readonly during: 'password change' | 're-authentication' }
 }
 
 interface Reserved {

@@ -3,12 +3,12 @@ import type { Connection } from '../kernel/http.ts'
 import { AppProblem, invalid } from '../kernel/problems.ts'
 import { acceptInvitation, changePassword, changePerson, findPerson, invite, listPeople, openInvitations, readMe, setUp } from './accounts.ts'
 import { createApiKey, listApiKeys, revokeApiKey } from './api-keys.ts'
-import { type Bindings, command, openCommand, openWorkflow, query, workflow } from './caller.ts'
+import { type Bindings, type Caller, command, openCommand, openWorkflow, query, workflow } from './caller.ts'
 import type { AppContext } from './context.ts'
 import { endSessionsOf, openSessionsOf, sessionView } from './open-sessions.ts'
-import { addPasskey, signInWithPasskey, startPasskey, startPasskeySignIn } from './passkeys.ts'
+import { addPasskey, confirmWithPasskey, signInWithPasskey, startPasskey, startPasskeySignIn } from './passkeys.ts'
 import { PasswordAttempts } from './password-attempts.ts'
-import { confirmTotp, endSession, giveOneTimeCode, startSession, startTotp } from './sessions.ts'
+import { confirmSession, confirmTotp, endSession, giveOneTimeCode, startSession, startTotp } from './sessions.ts'
 
 export function accessBindings(context: AppContext): Bindings {
   const { database, secrets, messenger, metrics, departures } = context
@@ -25,6 +25,12 @@ export function accessBindings(context: AppContext): Bindings {
     if (!person) throw new AppProblem('not-signed-in', 'Incorrect email or password. After several wrong attempts, wait a few minutes, or use a passkey.')
     return person
   }
+  /** Checks the password of the caller. @throws AppProblem invalid, naming `field` */
+  const checkOwn = async (field: string, password: string, during: 'password change' | 're-authentication', caller: Caller, connection: Connection) => {
+    const { email = '' } = (await findPerson(database.reader(), caller.personId)) ?? {}
+    if (!(await passwords.check({ email, password, connection, inside: { actor: caller.actor, during } })))
+      throw invalid(field, 'is incorrect. After several wrong attempts, wait a few minutes')
+  }
   return [
     openCommand(routes.setUp, async (tx, { body, connection }) => startSession(tx, context, connection, await setUp(tx, secrets, body), 'password')),
     openWorkflow(routes.signIn, async (_, { body, connection }) => {
@@ -34,6 +40,11 @@ export function accessBindings(context: AppContext): Bindings {
     workflow(routes.giveOneTimeCode, (_, { caller, body, connection }) => counted('code', giveOneTimeCode(context, connection, caller, body.code))),
     openCommand(routes.startPasskeySignIn, tx => startPasskeySignIn(tx, messenger.origin)),
     openCommand(routes.signInWithPasskey, (tx, { body, connection }) => counted('passkey', signInWithPasskey(tx, context, connection, body))),
+    workflow(routes.reauthenticate, async (_, { caller, body, connection }) => {
+      await checkOwn('password', body.password, 're-authentication', caller, connection)
+      await database.transaction(tx => confirmSession(tx, context, connection, caller, 'password'))
+    }),
+    command(routes.reauthenticateWithPasskey, (tx, { caller, body, connection }) => confirmWithPasskey(tx, context, connection, caller, body)),
     query(routes.me, (reader, { caller }) => readMe(reader, context, caller)),
     command(routes.signOut, async (tx, { caller, connection }) => {
       if (caller.sessionId !== null) await endSession(tx, context, caller, caller.sessionId)
@@ -51,9 +62,7 @@ export function accessBindings(context: AppContext): Bindings {
     command(routes.startPasskey, (tx, { caller }) => startPasskey(tx, context, caller)),
     command(routes.addPasskey, (tx, { caller, body, connection }) => addPasskey(tx, context, connection, caller, body)),
     workflow(routes.changePassword, async (_, { caller, body, connection }) => {
-      const { email = '' } = (await findPerson(database.reader(), caller.personId)) ?? {}
-      if (!(await passwords.check({ email, password: body.current, connection, inside: { actor: caller.actor, during: 'password change' } })))
-        throw invalid('current', 'is incorrect. After several wrong attempts, wait a few minutes')
+      await checkOwn('current', body.current, 'password change', caller, connection)
       await database.transaction(tx => changePassword(tx, caller, body.next))
     }),
     query(routes.people, async (reader, { caller }) => ({

@@ -1,3 +1,4 @@
+import { type Route, type RouteName, routes } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { freePort } from '../../test/alertmanager.ts'
@@ -6,6 +7,7 @@ import { codeAt } from '../../test/totp.ts'
 import { buildWorld, linkIn, type Person, test, type World } from '../../test/world.ts'
 import { addDays } from '../kernel/clock.ts'
 import { secretDigest } from '../kernel/secrets.ts'
+import { withMac } from './session-mac.ts'
 import { giveOneTimeCode } from './sessions.ts'
 import { sessions } from './tables.ts'
 
@@ -362,6 +364,57 @@ describe('ending another session', () => {
     expect(await entriesOf(administrator, 'session.ended'), 'nothing ended').toEqual([])
     await expect(world.client()('endSession', { params: { id: own?.id ?? '' } })).rejects.toMatchObject(refusal('not-signed-in'))
     await expect(call('endSession', { params: { id: 'this-one' } })).rejects.toMatchObject(refusal('invalid', 'id'))
+  })
+})
+
+describe('what changes who can sign in', () => {
+  const guarded = (Object.entries(routes) as [RouteName, Route][]).filter(([, route]) => route.needsRecentFactor)
+
+  test('is guarded, whichever route it is', () => {
+    const isAboutAccounts = /me\/(sessions|totp|passkeys|password|recovery-codes|contact-methods)|\/people\/|api-keys|invitations|organization\/apply/
+    const open = (Object.entries(routes) as [RouteName, Route][]).filter(
+      ([, { method, path, access, needsRecentFactor }]) => method !== 'GET' && access.kind !== 'public' && isAboutAccounts.test(path) && !needsRecentFactor,
+    )
+    // A code must be given, which went to an address that was added with a recent factor.
+    expect(open.map(([name]) => name)).toEqual(['verifyContactMethod', 'sendContactCode'])
+  })
+
+  test('takes a factor given within ten minutes: a session that was left open changes nothing, until the password is given again', async ({ world }) => {
+    const { administrator, person } = await enrolled(world)
+    await administrator.call('changePerson', { params: { id: person.id }, body: { role: 'administrator' } })
+    const half = await world.client().raw('signIn', { body: { email: 'kim@tocsin.test', password } })
+    const left = world.client(half.headers.getSetCookie()[0]?.split(';')[0])
+    world.jump({ minutes: 10, seconds: 1 })
+    for (const [name] of guarded.filter(([, { access }]) => access.kind === 'signed-in'))
+      await expect(left.raw(name, { body: {}, params: { id: person.id } }), `${name}, before the second factor`).rejects.toMatchObject(
+        refusal('reauthentication-required'),
+      )
+    await world.server.context.database.transaction(async tx => {
+      for (const row of await tx.db.select().from(sessions).where(eq(sessions.personId, person.id)))
+        await tx.db
+          .update(sessions)
+          .set(withMac(world.server.context.secrets, { ...row, assurance: 'full' }))
+          .where(eq(sessions.id, row.id))
+    })
+    const params = { id: person.id, sessionId: person.id }
+    for (const [name] of guarded) await expect(left.raw(name, { body: {}, params }), name).rejects.toMatchObject(refusal('reauthentication-required'))
+    expect((await left('people')).people.length, 'all else goes on').toBeGreaterThan(0)
+    await world.asOwner(`update sessions set verified_at = verified_at + interval '1 hour' where person_id = '${administrator.id}'`)
+    await expect(administrator.call('me'), 'nobody writes it into the database').rejects.toMatchObject(refusal('not-signed-in'))
+
+    const give = (given: string) => left('reauthenticate', { body: { password: given } })
+    for (let n = 0; n < 5; n += 1) await expect(give('wrong wrong wrong')).rejects.toMatchObject(refusal('invalid', 'password'))
+    await expect(give(password), 'wrong ones count as at sign-in').rejects.toMatchObject(refusal('invalid', 'password'))
+    world.jump({ seconds: 2 })
+    await give(password)
+    await left('endOtherSessions')
+    world.jump({ minutes: 10 })
+    await left('endOtherSessions')
+    world.jump({ seconds: 1 })
+    await expect(left('endOtherSessions')).rejects.toMatchObject(refusal('reauthentication-required'))
+    const reader = await world.person('administrator')
+    expect(await entriesOf(reader, 'session.confirmed')).toMatchObject([{ actor: { id: person.id }, data: { factor: 'password', address: '127.0.0.1' } }])
+    expect(await entriesOf(reader, 'sign-in.refused')).toMatchObject(Array(5).fill({ data: { during: 're-authentication' } }))
   })
 })
 

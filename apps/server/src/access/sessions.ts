@@ -40,6 +40,7 @@ export async function startSession(
       createdAt: tx.now,
       lastSeenAt: tx.now,
       expiresAt: addDays(tx.now, days),
+      verifiedAt: tx.now,
     }),
   )
   await record(tx, {
@@ -70,13 +71,31 @@ export async function liftSession(tx: Tx, context: AppContext, connection: Conne
   const renewed = token === undefined ? {} : { tokenDigest: secretDigest(token) }
   await tx.db
     .update(sessions)
-    .set(withMac(context.secrets, { ...session, ...renewed, assurance: 'full', failedCodes: 0 }))
+    .set(withMac(context.secrets, { ...session, ...renewed, assurance: 'full', failedCodes: 0, verifiedAt: tx.now }))
     .where(eq(sessions.id, sessionId))
   await noteSignIn(tx, context.secrets, caller.personId, connection.ip)
   if (token !== undefined) connection.setCookie(sessionCookie, token, Math.ceil((Date.parse(session.expiresAt) - Date.parse(tx.now)) / 1_000))
   // Half-open sessions of the same person from before are of no more use to anybody but a thief of the password.
   await deleteSessions(tx, caller.personId, and(ne(sessions.id, sessionId), eq(sessions.assurance, 'password')))
   return readMe(tx, context, caller)
+}
+
+/** Keeps that the caller has just given a factor in this session. */
+export async function confirmSession(tx: Tx, { secrets }: AppContext, connection: Connection, caller: Caller, factor: 'password' | 'passkey'): Promise<void> {
+  const [session] = await tx.db
+    .select()
+    .from(sessions)
+    .where(eq(sessions.id, caller.sessionId ?? caller.personId))
+    .for('update')
+  if (!session) throw new AppProblem('not-signed-in', 'The session has ended. Sign in again.')
+  await tx.db
+    .update(sessions)
+    .set(withMac(secrets, { ...session, verifiedAt: tx.now }))
+    .where(eq(sessions.id, session.id))
+  await record(tx, {
+    ...{ actor: caller.actor, type: 'session.confirmed', subject: { kind: 'person', id: caller.personId } },
+    data: { sessionId: session.id, factor, address: connection.ip, device: connection.userAgent },
+  })
 }
 
 function totp(secret: string, label: string): TOTP {

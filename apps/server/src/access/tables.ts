@@ -73,6 +73,8 @@ export const sessions = table(
     createdAt: instant('created_at').notNull(),
     lastSeenAt: instant('last_seen_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
+    /** When a factor was last given in it; null for one from before this was kept. */
+    verifiedAt: instant('verified_at'),
     /** Made with a key that the database does not have (`session-mac.ts`): a row without it opens nothing. */
     mac: text('mac').notNull().default(''),
   },
