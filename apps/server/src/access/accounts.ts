@@ -15,7 +15,8 @@ import type { Departures } from './departures.ts'
 import { deleteSessions, openSessionsOf, sessionView } from './open-sessions.ts'
 import { isGuessable } from './password-rules.ts'
 import { hashPassword } from './passwords.ts'
-import { invitations, passkeys, people, sessions } from './tables.ts'
+import { countRecoveryCodes } from './recovery-codes.ts'
+import { invitations, passkeys, people, recoveryCodes, sessions } from './tables.ts'
 
 export type PersonRow = typeof people.$inferSelect
 
@@ -63,13 +64,13 @@ export async function setUp(
 }
 
 /** @throws AppProblem invalid, naming `field`, for a password that is easy to guess; `own` are words that everybody knows of this person */
-async function hashNewPassword(field: string, password: string, own: readonly string[]): Promise<string> {
+export async function hashNewPassword(field: string, password: string, own: readonly string[]): Promise<string> {
   if (isGuessable(password, own))
     throw invalid(field, 'is easy to guess: common words, names, repetitions and sequences count for nothing. Take several unrelated words')
   return hashPassword(password)
 }
 
-const organizationName = async (reader: Reader): Promise<string> => (await readSetting(reader, 'organization', z.string())) ?? ''
+export const organizationName = async (reader: Reader): Promise<string> => (await readSetting(reader, 'organization', z.string())) ?? ''
 
 export async function addPerson(tx: Tx, person: { name: string; email: string; role: Role; passwordHash: string | null; isDemo: boolean }): Promise<PersonRow> {
   const [added] = await tx.db
@@ -125,6 +126,17 @@ export async function invite(
     data: { email: input.email, role: input.role },
   })
   return { ...invitation, link: messenger.linkTo(link) }
+}
+
+/** Withdraws an invitation that was not accepted yet. */
+export async function withdrawInvitation(tx: Tx, caller: Caller, id: string): Promise<void> {
+  const [withdrawn] = await tx.db
+    .update(invitations)
+    .set({ expiresAt: tx.now })
+    .where(and(eq(invitations.id, id), isNull(invitations.usedAt), gt(invitations.expiresAt, tx.now)))
+    .returning()
+  if (!withdrawn) throw notFound('open invitation')
+  await record(tx, { actor: caller.actor, type: 'invitation.withdrawn', subject: { kind: 'invitation', id }, data: { email: withdrawn.email } })
 }
 
 /** Takes an invitation up. @throws AppProblem forbidden when the link is wrong, used or too old. */
@@ -246,10 +258,7 @@ export async function changePerson(
     .update(people)
     .set({ role: change.role ?? before.role, isActive: change.isActive ?? before.isActive })
     .where(eq(people.id, id))
-  if (change.resetSecondFactor) {
-    await tx.db.update(people).set({ totpSecret: null, totpConfirmedAt: null, wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, id))
-    await tx.db.delete(passkeys).where(eq(passkeys.personId, id))
-  }
+  if (change.resetSecondFactor) await clearSecondFactor(tx, id)
   // What the person may do has changed, or who the person is must be shown anew: every session ends.
   if (id !== caller.personId || change.resetSecondFactor || change.isActive === false) await deleteSessions(tx, id)
   if (change.isActive === false) await departures.leave(tx, caller.actor, id)
@@ -263,6 +272,13 @@ export async function changePerson(
     },
   })
   return personView(tx, id)
+}
+
+/** Takes every second factor of a person away: the next sign-in by password enrolls a new one. */
+export async function clearSecondFactor(tx: Tx, personId: string): Promise<void> {
+  await tx.db.update(people).set({ totpSecret: null, totpConfirmedAt: null, wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, personId))
+  await tx.db.delete(passkeys).where(eq(passkeys.personId, personId))
+  await tx.db.delete(recoveryCodes).where(eq(recoveryCodes.personId, personId))
 }
 
 async function personView(reader: Reader, id: string): Promise<Person> {
@@ -287,6 +303,7 @@ export async function readMe(
     assurance: open.find(session => session.id === sessionId)?.assurance ?? 'full',
     mustEnrol: !person.hasSecondFactor,
     hasTotp: row.totpConfirmedAt !== null,
+    recoveryCodesLeft: await countRecoveryCodes(reader, personId),
     passkeys: keys.map(({ id, name, createdAt, lastUsedAt }) => ({ id, name, createdAt, lastUsedAt })),
     sessions: open.map(session => sessionView(session, sessionId)),
   }

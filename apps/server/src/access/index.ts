@@ -15,6 +15,7 @@ export {
 export type { AppContext } from './context.ts'
 export { Departures } from './departures.ts'
 export { callersWhoLeft } from './open-sessions.ts'
+export { recoverAdministrator } from './password-reset.ts'
 export { accessBindings } from './routes.ts'
 export { sessionSettings } from './session-settings.ts'
 export { people } from './tables.ts'

@@ -1,18 +1,33 @@
 import { accessRoutes as routes, sessionCookie } from '@tocsin/api'
 import type { Connection } from '../kernel/http.ts'
 import { AppProblem, invalid } from '../kernel/problems.ts'
-import { acceptInvitation, changePassword, changePerson, findPerson, invite, listPeople, openInvitations, readMe, setUp } from './accounts.ts'
+import {
+  acceptInvitation,
+  changePassword,
+  changePerson,
+  findPerson,
+  invite,
+  listPeople,
+  openInvitations,
+  readMe,
+  setUp,
+  withdrawInvitation,
+} from './accounts.ts'
 import { createApiKey, listApiKeys, revokeApiKey } from './api-keys.ts'
 import { type Bindings, type Caller, command, openCommand, openWorkflow, query, workflow } from './caller.ts'
 import type { AppContext } from './context.ts'
 import { endSessionsOf, openSessionsOf, sessionView } from './open-sessions.ts'
 import { addPasskey, confirmWithPasskey, signInWithPasskey, startPasskey, startPasskeySignIn } from './passkeys.ts'
 import { PasswordAttempts } from './password-attempts.ts'
-import { confirmSession, confirmTotp, endSession, giveOneTimeCode, startSession, startTotp } from './sessions.ts'
+import { registerPasswordReset, requestPasswordReset, resetPassword } from './password-reset.ts'
+import { createRecoveryCodes } from './recovery-codes.ts'
+import { removeSecondFactor } from './second-factors.ts'
+import { confirmSession, confirmTotp, endSession, giveOneTimeCode, giveRecoveryCode, startSession, startTotp } from './sessions.ts'
 
 export function accessBindings(context: AppContext): Bindings {
   const { database, secrets, messenger, metrics, departures } = context
   const passwords = new PasswordAttempts(context)
+  registerPasswordReset(context)
   /** Counts what is refused, by what was given. */
   const counted = async <T>(factor: 'password' | 'code' | 'passkey', work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
@@ -38,6 +53,9 @@ export function accessBindings(context: AppContext): Bindings {
       return database.transaction(tx => startSession(tx, context, connection, person, 'password'))
     }),
     workflow(routes.giveOneTimeCode, (_, { caller, body, connection }) => counted('code', giveOneTimeCode(context, connection, caller, body.code))),
+    workflow(routes.giveRecoveryCode, (_, { caller, body, connection }) => counted('code', giveRecoveryCode(context, connection, caller, body.code))),
+    openCommand(routes.requestPasswordReset, (tx, { body, connection }) => requestPasswordReset(tx, body.email, connection)),
+    openCommand(routes.resetPassword, (tx, { body, connection }) => resetPassword(tx, context, connection, body)),
     openCommand(routes.startPasskeySignIn, tx => startPasskeySignIn(tx, messenger.origin)),
     openCommand(routes.signInWithPasskey, (tx, { body, connection }) => counted('passkey', signInWithPasskey(tx, context, connection, body))),
     workflow(routes.reauthenticate, async (_, { caller, body, connection }) => {
@@ -61,6 +79,9 @@ export function accessBindings(context: AppContext): Bindings {
     command(routes.confirmTotp, (tx, { caller, body, connection }) => confirmTotp(tx, context, connection, caller, body.code)),
     command(routes.startPasskey, (tx, { caller }) => startPasskey(tx, context, caller)),
     command(routes.addPasskey, (tx, { caller, body, connection }) => addPasskey(tx, context, connection, caller, body)),
+    command(routes.removePasskey, (tx, { caller, params }) => removeSecondFactor(tx, context, caller, params.id)),
+    command(routes.removeTotp, (tx, { caller }) => removeSecondFactor(tx, context, caller)),
+    command(routes.createRecoveryCodes, (tx, { caller }) => createRecoveryCodes(tx, context, caller)),
     workflow(routes.changePassword, async (_, { caller, body, connection }) => {
       await checkOwn('current', body.current, 'password change', caller, connection)
       await database.transaction(tx => changePassword(tx, caller, body.next))
@@ -70,6 +91,7 @@ export function accessBindings(context: AppContext): Bindings {
       invitations: caller.role === 'administrator' ? await openInvitations(reader) : [],
     })),
     command(routes.invite, (tx, { caller, body }) => invite(tx, messenger, caller, body)),
+    command(routes.withdrawInvitation, (tx, { caller, params }) => withdrawInvitation(tx, caller, params.id)),
     openCommand(routes.acceptInvitation, async (tx, { body, connection }) =>
       startSession(tx, context, connection, await acceptInvitation(tx, secrets, body), 'password'),
     ),

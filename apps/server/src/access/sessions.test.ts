@@ -1,48 +1,15 @@
 import { type Route, type RouteName, routes } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { codeOf, enrolled, entriesOf, joined, password, signIn } from '../../test/accounts.ts'
 import { freePort } from '../../test/alertmanager.ts'
 import { refusal } from '../../test/refusal.ts'
-import { codeAt } from '../../test/totp.ts'
-import { buildWorld, linkIn, type Person, test, type World } from '../../test/world.ts'
+import { buildWorld, test, type World } from '../../test/world.ts'
 import { addDays } from '../kernel/clock.ts'
 import { secretDigest } from '../kernel/secrets.ts'
 import { withMac } from './session-mac.ts'
 import { giveOneTimeCode } from './sessions.ts'
 import { sessions } from './tables.ts'
-
-const password = 'correct horse battery staple'
-
-/** Signs in with a password, in a browser of its own. */
-async function signIn(world: World, email: string, given = password) {
-  const reply = await world.client().raw('signIn', { body: { email, password: given } })
-  return world.client(reply.headers.getSetCookie()[0]?.split(';')[0])
-}
-
-/** Somebody who was invited and has chosen a password; `call` is their first session, which lacks a second factor. */
-async function joined(world: World) {
-  const administrator = await world.person('administrator')
-  await administrator.call('invite', { body: { email: 'kim@tocsin.test', name: 'Kim', role: 'responder' } })
-  await world.settle()
-  const token = linkIn(world.expectMail('kim@tocsin.test', /invite/), '/invite/')
-  const reply = await world.client().raw('acceptInvitation', { body: { token, name: 'Kim', password } })
-  return { administrator, call: world.client(reply.headers.getSetCookie()[0]?.split(';')[0]) }
-}
-
-/** The body with the code that an authenticator app shows so many steps of 30 seconds from now. */
-const codeOf = (world: World, secret: string, steps = 0) => ({ body: { code: codeAt(secret, Date.parse(world.now) + steps * 30_000) } })
-
-/** The same with an authenticator app. */
-async function enrolled(world: World) {
-  const { administrator, call } = await joined(world)
-  const { secret } = await call('startTotp')
-  const code = (steps = 0) => codeOf(world, secret, steps)
-  const { person } = await call('confirmTotp', code())
-  return { administrator, call, person, code }
-}
-
-/** The entries of one type, newest first. */
-const entriesOf = async ({ call }: Person, type: string) => (await call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === type)
 
 const sessionsOf = (world: World, { id }: { id: string }) => world.server.context.database.reader().db.select().from(sessions).where(eq(sessions.personId, id))
 

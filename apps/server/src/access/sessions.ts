@@ -13,6 +13,7 @@ import type { Caller } from './caller.ts'
 import type { AppContext } from './context.ts'
 import { deleteSessions, endSessionsOf } from './open-sessions.ts'
 import { noteSignIn } from './password-attempts.ts'
+import { takeRecoveryCode } from './recovery-codes.ts'
 import { withMac } from './session-mac.ts'
 import { idleSince, sessionSettings } from './session-settings.ts'
 import { people, sessions } from './tables.ts'
@@ -116,18 +117,28 @@ function codeLockSeconds(wrong: number): number {
  * Gives the second factor of this session: a code of the authenticator app, which works once. Five wrong ones end the session, and ten in a row, in all
  * sessions of the person, lock codes for a while. Takes its own transactions: a code is counted before it is tried, so that many at once are no more tries.
  */
-export async function giveOneTimeCode(context: AppContext, connection: Connection, caller: Caller, code: string): Promise<Me> {
-  const { database, secrets } = context
+export function giveOneTimeCode(context: AppContext, connection: Connection, caller: Caller, code: string): Promise<Me> {
+  const wrong = 'is not the current code of the authenticator app'
+  return giveCode(context, connection, caller, tx => takeCode(tx, context.secrets, caller, code), wrong)
+}
+
+/** Gives a recovery code in place of the second factor; it is counted as a one-time code is. */
+export function giveRecoveryCode(context: AppContext, connection: Connection, caller: Caller, code: string): Promise<Me> {
+  return giveCode(context, connection, caller, tx => takeRecoveryCode(tx, context, caller, code), 'is not one of your unused recovery codes')
+}
+
+async function giveCode(context: AppContext, connection: Connection, caller: Caller, take: (tx: Tx) => Promise<boolean>, wrong: string): Promise<Me> {
+  const { database } = context
   const attempt = await database.transaction(tx => reserveCode(tx, caller.personId))
   const me = await database.transaction(async tx => {
-    if (!(await takeCode(tx, secrets, caller, code))) return undefined
+    if (!(await take(tx))) return undefined
     await tx.db.update(people).set({ wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, caller.personId))
     if (attempt.wrongCodes > codesBeforeLock) await context.alarms.resolve(tx, codeAlarm(caller.personId))
     return liftSession(tx, context, connection, caller)
   })
   if (me) return me
   await database.transaction(tx => refuseCode(tx, context, caller, attempt))
-  throw invalid('code', 'is not the current code of the authenticator app')
+  throw invalid('code', wrong)
 }
 
 interface CodeAttempt {
@@ -212,7 +223,7 @@ export async function startTotp(tx: Tx, context: AppContext, caller: Caller): Pr
   await assertMayEnrol(tx, context, caller)
   const person = await findPerson(tx, caller.personId)
   if (!person) throw conflict('This account no longer exists.')
-  if (person.totpConfirmedAt !== null) throw conflict('An authenticator app is already enrolled. If you lost it, an administrator can reset it.')
+  if (person.totpConfirmedAt !== null) throw conflict('An authenticator app is already enrolled. Remove it first.')
   const secret = new Secret({ size: 20 }).base32
   await tx.db
     .update(people)

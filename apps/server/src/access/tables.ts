@@ -100,6 +100,37 @@ export const signInOrigins = table(
   self => [primaryKey({ columns: [self.personId, self.origin] })],
 )
 
+/** One-time links with which a person sets a new password; what the link says is signed, this row ends it. */
+export const passwordResets = table(
+  'password_resets',
+  {
+    id: id(),
+    personId: uuid('person_id')
+      .notNull()
+      .references(() => people.id, { onDelete: 'cascade' }),
+    /** Made on the server, for an administrator who lost everything: the second factor goes, too. */
+    clearsSecondFactor: boolean('clears_second_factor').notNull().default(false),
+    createdAt: instant('created_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    usedAt: instant('used_at'),
+  },
+  self => [index('password_resets_person').on(self.personId)],
+)
+
+/** Codes that stand in for a lost second factor, each once. */
+export const recoveryCodes = table(
+  'recovery_codes',
+  {
+    id: id(),
+    personId: uuid('person_id')
+      .notNull()
+      .references(() => people.id, { onDelete: 'cascade' }),
+    digest: text('digest').notNull(),
+    usedAt: instant('used_at'),
+  },
+  self => [uniqueIndex('recovery_codes_digest').on(self.personId, self.digest)],
+)
+
 export const invitations = table('invitations', {
   id: id(),
   email: text('email').notNull(),

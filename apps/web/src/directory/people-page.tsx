@@ -15,6 +15,7 @@ import { TeamModal } from './team-modal.tsx'
 export function PeoplePage() {
   const people = useApi('people')
   const isAdministrator = useMay('administrator')
+  const withdraw = useCommand('withdrawInvitation', { done: 'Invitation withdrawn.' })
   const [isInviting, setIsInviting] = useState(false)
   return (
     <Page
@@ -54,6 +55,16 @@ export function PeoplePage() {
                   <Table.Td>{invitation.role}</Table.Td>
                   <Table.Td className="quiet">
                     until <Time at={invitation.expiresAt} />
+                  </Table.Td>
+                  <Table.Td w={120} ta="right">
+                    <Button
+                      size="xs"
+                      variant="default"
+                      aria-label={`Withdraw the invitation of ${invitation.email}`}
+                      onClick={() => withdraw.mutate({ params: { id: invitation.id } })}
+                    >
+                      Withdraw
+                    </Button>
                   </Table.Td>
                 </Table.Tr>
               ))}
