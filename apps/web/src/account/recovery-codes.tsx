@@ -1,4 +1,4 @@
-import { Alert, Button, Code, CopyButton, Group, SimpleGrid, Stack, Text } from '@mantine/core'
+import { Button, Code, CopyButton, Group, SimpleGrid, Stack, Text } from '@mantine/core'
 import type { Me } from '@tocsin/api'
 import { useCommand } from '../api.ts'
 import { Section } from '../parts/page.tsx'
@@ -24,24 +24,23 @@ export function RecoveryCodes({ me }: { me: Me }) {
             : 'No recovery codes. With one you can sign in if you lose your second factor.'}
         </Text>
         {codes ? (
-          <Alert color="yellow" title="Save these codes now. They are shown only once.">
-            <Stack gap="sm">
-              <SimpleGrid cols={{ base: 1, sm: 2 }} spacing={6}>
-                {codes.map(code => (
-                  <Code key={code}>{code}</Code>
-                ))}
-              </SimpleGrid>
-              <Group>
-                <CopyButton value={codes.join('\n')}>
-                  {({ copied, copy }) => (
-                    <Button size="xs" variant="default" onClick={copy}>
-                      {copied ? 'Copied' : 'Copy all'}
-                    </Button>
-                  )}
-                </CopyButton>
-              </Group>
-            </Stack>
-          </Alert>
+          <Stack gap="sm">
+            <Text fw={550}>Save these codes now. They are shown only once.</Text>
+            <SimpleGrid cols={{ base: 1, sm: 2 }} spacing={6}>
+              {codes.map(code => (
+                <Code key={code}>{code}</Code>
+              ))}
+            </SimpleGrid>
+            <Group>
+              <CopyButton value={codes.join('\n')}>
+                {({ copied, copy }) => (
+                  <Button size="xs" variant="default" onClick={copy}>
+                    {copied ? 'Copied' : 'Copy all'}
+                  </Button>
+                )}
+              </CopyButton>
+            </Group>
+          </Stack>
         ) : null}
       </Stack>
     </Section>

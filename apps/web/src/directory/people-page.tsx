@@ -51,10 +51,11 @@ export function PeoplePage() {
             <Table.Tbody>
               {people.data.invitations.map(invitation => (
                 <Table.Tr key={invitation.id}>
-                  <Table.Td>{invitation.email}</Table.Td>
-                  <Table.Td>{invitation.role}</Table.Td>
-                  <Table.Td className="quiet">
-                    until <Time at={invitation.expiresAt} />
+                  <Table.Td>
+                    {invitation.email}
+                    <Text size="sm" className="quiet">
+                      {invitation.role}, until <Time at={invitation.expiresAt} />
+                    </Text>
                   </Table.Td>
                   <Table.Td w={120} ta="right">
                     <Button
