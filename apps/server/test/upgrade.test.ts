@@ -91,10 +91,14 @@ describe('migrations', () => {
       try {
         const after = await counts(client, tables)
         for (const table of tables) expect(after[table], table).toBeGreaterThanOrEqual(before[table] ?? 0)
-        // Sessions of before they had a MAC have ended: this one is made as today's are.
+        // Sessions of before they had a MAC have ended: this one is made as today's are, and in use.
         const { database, secrets } = server.context
         await database.transaction(async tx => {
-          for (const row of await tx.db.select().from(sessions)) await tx.db.update(sessions).set(withMac(secrets, row)).where(eq(sessions.id, row.id))
+          for (const row of await tx.db.select().from(sessions))
+            await tx.db
+              .update(sessions)
+              .set(withMac(secrets, { ...row, lastSeenAt: tx.now }))
+              .where(eq(sessions.id, row.id))
         })
         const origin = server.origin.replace('localhost', '127.0.0.1')
         const call = createClient({

@@ -109,7 +109,8 @@ export class World {
       await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, added.id))
       const session = {
         ...{ id: newId(), personId: added.id, tokenDigest: secretDigest(token), assurance: 'full' as const, device: 'test' },
-        ...{ createdAt: tx.now, lastSeenAt: tx.now, expiresAt: addDays(tx.now, 400) },
+        // Neither idle nor to be confirmed, however far time is moved.
+        ...{ createdAt: tx.now, lastSeenAt: addDays(tx.now, 400), expiresAt: addDays(tx.now, 400), verifiedAt: addDays(tx.now, 400) },
       }
       await tx.db.insert(sessions).values(withMac(secrets, session))
       return added
@@ -143,10 +144,16 @@ export class World {
     })
   }
 
-  /** A client of the API as a browser with this cookie would be. */
+  /** A client of the API as a browser with this cookie would be: it takes the new one of a session that rises. */
   client(cookie?: string): Call {
-    const send: typeof fetch = (input, init) =>
-      fetch(input, { ...init, headers: { ...(init?.headers as Record<string, string>), origin: this.origin, ...(cookie === undefined ? {} : { cookie }) } })
+    let held = cookie
+    const send: typeof fetch = async (input, init) => {
+      const headers = { ...(init?.headers as Record<string, string>), origin: this.origin, ...(held === undefined ? {} : { cookie: held }) }
+      const reply = await fetch(input, { ...init, headers })
+      const renewed = reply.headers.getSetCookie()[0]?.split(';')[0]
+      if (held !== undefined && renewed !== undefined && !renewed.endsWith('=')) held = renewed
+      return reply
+    }
     return createClient({ origin: this.origin, fetch: send })
   }
 

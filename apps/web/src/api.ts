@@ -2,8 +2,21 @@ import { notifications } from '@mantine/notifications'
 import { type QueryClient, type UseMutationResult, type UseQueryResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type CallInput, type CallReply, createClient, ProblemError, type RouteName, type routes } from '@tocsin/api'
 import { useEffect, useRef } from 'react'
+import { confirmIdentity } from './identity.ts'
 
-export const call = createClient({ origin: '', retries: 2 })
+const isToConfirm = (type: string) => type === 'urn:tocsin:problem:reauthentication-required'
+
+/** Sends a request. Where the server first wants to know who is there, the person is asked, and the request is repeated. */
+const send: typeof fetch = async (input, init) => {
+  const reply = await fetch(input, init)
+  if (reply.status !== 403 || !reply.headers.get('content-type')?.startsWith('application/problem+json')) return reply
+  const { type } = (await reply.clone().json()) as { type: string }
+  if (!isToConfirm(type) || !(await confirmIdentity())) return reply
+  // Its time has passed while the person was asked.
+  return fetch(input, { ...init, signal: null })
+}
+
+export const call = createClient({ origin: '', retries: 2, fetch: send })
 
 type Routes = typeof routes
 export type Reply<Name extends RouteName> = CallReply<Routes[Name]>
@@ -65,6 +78,8 @@ export function useCommand<Name extends RouteName>(
 }
 
 export function tellProblem(error: unknown): void {
+  // Who closed the dialog knows why nothing happened.
+  if (error instanceof ProblemError && isToConfirm(error.problem.type)) return
   notifications.show({ color: 'red', title: 'Something went wrong', message: sentenceOf(error), autoClose: 8_000 })
 }
 
@@ -90,7 +105,7 @@ function refresh(client: QueryClient): Promise<void> {
   return client.invalidateQueries({ predicate: query => !recordedReads.includes(String(query.queryKey[0])) })
 }
 
-const quietTypes = new Set(['incident.read', 'report.read', 'report-file.read', 'session.started', 'session.ended'])
+const quietTypes = new Set(['incident.read', 'report.read', 'report-file.read', 'session.started', 'session.ended', 'session.confirmed', 'sessions.ended'])
 
 /** Listens for changes and refetches: two people at one incident see each other's changes without a reload. */
 export function useLive(isSignedIn: boolean): void {

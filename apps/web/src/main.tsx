@@ -9,6 +9,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { ConfirmIdentity } from './entry/confirm-identity.tsx'
 import { router } from './router.tsx'
 import { theme } from './theme.ts'
 
@@ -21,6 +22,7 @@ createRoot(root).render(
       <Notifications position="bottom-right" limit={3} autoClose={3_500} />
       <QueryClientProvider client={new QueryClient()}>
         <RouterProvider router={router} />
+        <ConfirmIdentity />
       </QueryClientProvider>
     </MantineProvider>
   </StrictMode>,

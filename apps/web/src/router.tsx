@@ -9,6 +9,7 @@ import { CustomersPage } from './directory/customers-page.tsx'
 import { PeoplePage } from './directory/people-page.tsx'
 import { ServicesPage } from './directory/services-page.tsx'
 import { InvitePage } from './entry/invite-page.tsx'
+import { ForgotPasswordPage, ResetPasswordPage } from './entry/reset-password-page.tsx'
 import { SetupPage } from './entry/setup-page.tsx'
 import { SignInPage } from './entry/sign-in-page.tsx'
 import { HomePage } from './home/home-page.tsx'
@@ -81,6 +82,8 @@ const tree = root.addChildren([
     page('/reference', ReferencePage),
   ]),
   outside('/sign-in', SignInPage),
+  outside('/forgot-password', ForgotPasswordPage),
+  outside('/reset-password/$token', ResetPasswordPage),
   outside('/setup/$token', SetupPage),
   outside('/invite/$token', InvitePage),
   outside('/report', () => <ReportPage audience="employee" />),

@@ -39,6 +39,28 @@ async function signOut(page: Page): Promise<void> {
 }
 
 describe('coming in', () => {
+  test('what changes who can sign in asks for the password when the last factor is old, and then happens', async ({ world }) => {
+    const page = await openSetup(world)
+    await page.getByRole('button', { name: 'Use an authenticator app' }).click()
+    const secret = (await page.locator('code').textContent()) ?? ''
+    await page.getByLabel('Six-digit code').fill(codeAt(secret, Date.parse(world.now)))
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.getByRole('heading', { name: 'Welcome to Tocsin' }).waitFor()
+    world.jump({ minutes: 11 })
+    await page.goto(`${world.server.origin}/account`)
+    await page.getByRole('button', { name: 'Create codes' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Confirm your identity' })
+    await dialog.getByRole('textbox', { name: 'Password' }).fill('wrong wrong wrong')
+    await dialog.getByRole('button', { name: 'Confirm' }).click()
+    await dialog.getByText('is incorrect').waitFor()
+    expect(await seriousViolations(page)).toEqual([])
+    await dialog.getByRole('textbox', { name: 'Password' }).fill(password)
+    await dialog.getByRole('button', { name: 'Confirm' }).click()
+    await page.getByText('Save these codes now').waitFor()
+    expect(await page.locator('code').count()).toBe(10)
+    expect(await seriousViolations(page)).toEqual([])
+  })
+
   test('the printed link makes an administrator, who enrols an app, signs out and in again', async ({ world }) => {
     const page = await openSetup(world)
     await page.getByRole('button', { name: 'Use an authenticator app' }).click()

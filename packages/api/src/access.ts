@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { At, Email, Id, IdParams, Line, Text, Version } from './common.ts'
 import { atLeast, open, roles, route, scopes, signedIn } from './route.ts'
 
-/** The name of the cookie that holds the session of a person who is signed in. */
+/** The name of the cookie that holds the session of a person who is signed in; under https it begins with `__Host-`. */
 export const sessionCookie = 'tocsin_session'
 export const RoleName = z.enum(roles)
 export const Password = z.string().min(12, 'must have at least 12 characters').max(200, 'must have at most 200 characters')
@@ -25,6 +25,9 @@ export const Person = z
   .meta({ id: 'Person' })
 export type Person = z.output<typeof Person>
 
+export const Session = z.object({ id: Id, createdAt: At, lastSeenAt: At, device: z.string(), isThisOne: z.boolean() }).meta({ id: 'Session' })
+export type Session = z.output<typeof Session>
+
 export const Me = z
   .object({
     person: Person,
@@ -32,8 +35,9 @@ export const Me = z
     assurance: z.enum(['password', 'full']),
     mustEnrol: z.boolean(),
     hasTotp: z.boolean(),
+    recoveryCodesLeft: z.number(),
     passkeys: z.array(z.object({ id: Id, name: z.string(), createdAt: At, lastUsedAt: At.nullable() })),
-    sessions: z.array(z.object({ id: Id, createdAt: At, lastSeenAt: At, device: z.string(), isThisOne: z.boolean() })),
+    sessions: z.array(Session),
   })
   .meta({ id: 'Me' })
 export type Me = z.output<typeof Me>
@@ -108,6 +112,31 @@ export const accessRoutes = {
     reply: Me,
     perMinute: 10,
   }),
+  giveRecoveryCode: route({
+    method: 'POST',
+    path: '/api/v1/session/recovery-code',
+    summary: 'Verify the second factor of this session with a recovery code, which works once',
+    access: signedIn,
+    body: z.object({ code: z.string().trim().min(1).max(60) }),
+    reply: Me,
+    perMinute: 10,
+  }),
+  requestPasswordReset: route({
+    method: 'POST',
+    path: '/api/v1/password-reset',
+    summary: 'Send a link for a new password to the email of an account; the answer is the same for every address',
+    access: open('sends a link to the holder of the account only, and says nothing about who has one'),
+    body: z.object({ email: Email }),
+    perMinute: 5,
+  }),
+  resetPassword: route({
+    method: 'POST',
+    path: '/api/v1/password-reset/finish',
+    summary: 'Set a new password with the link that was sent; ends all sessions of the person',
+    access: open('requires the one-time link'),
+    body: z.object({ token: z.string().max(300), password: Password }),
+    perMinute: 20,
+  }),
   startPasskeySignIn: route({
     method: 'POST',
     path: '/api/v1/session/passkey/options',
@@ -126,6 +155,22 @@ export const accessRoutes = {
     status: 201,
     perMinute: 20,
   }),
+  reauthenticate: route({
+    method: 'POST',
+    path: '/api/v1/session/reauthenticate',
+    summary: 'Confirm your identity with your password, before actions that require it',
+    access: signedIn,
+    body: z.object({ password: z.string().max(200) }),
+    perMinute: 10,
+  }),
+  reauthenticateWithPasskey: route({
+    method: 'POST',
+    path: '/api/v1/session/reauthenticate/passkey',
+    summary: 'Confirm your identity with a passkey and a sign-in challenge',
+    access: signedIn,
+    body: z.object({ challengeId: Id, response: WebAuthnMessage }),
+    perMinute: 20,
+  }),
   me: route({ method: 'GET', path: '/api/v1/me', summary: 'Get the signed-in person and session', access: signedIn, reply: Me }),
   signOut: route({ method: 'DELETE', path: '/api/v1/session', summary: 'Sign out', access: signedIn }),
   endSession: route({
@@ -133,6 +178,38 @@ export const accessRoutes = {
     path: '/api/v1/me/sessions/{id}',
     summary: 'End another session of the signed-in person',
     access: signedIn,
+    needsRecentFactor: true,
+    params: IdParams,
+  }),
+  endOtherSessions: route({
+    method: 'DELETE',
+    path: '/api/v1/me/sessions',
+    summary: 'End all other sessions of the signed-in person',
+    access: atLeast('observer'),
+    needsRecentFactor: true,
+  }),
+  sessionsOfPerson: route({
+    method: 'GET',
+    path: '/api/v1/people/{id}/sessions',
+    summary: 'List the open sessions of a person',
+    access: atLeast('administrator'),
+    params: IdParams,
+    reply: z.array(Session),
+  }),
+  endSessionOfPerson: route({
+    method: 'DELETE',
+    path: '/api/v1/people/{id}/sessions/{sessionId}',
+    summary: 'End a session of a person',
+    access: atLeast('administrator'),
+    needsRecentFactor: true,
+    params: IdParams.extend({ sessionId: Id }),
+  }),
+  endSessionsOfPerson: route({
+    method: 'DELETE',
+    path: '/api/v1/people/{id}/sessions',
+    summary: 'End all sessions of a person, except your own current one',
+    access: atLeast('administrator'),
+    needsRecentFactor: true,
     params: IdParams,
   }),
   startTotp: route({
@@ -140,6 +217,7 @@ export const accessRoutes = {
     path: '/api/v1/me/totp',
     summary: 'Start enrolling an authenticator app: returns its secret, to be confirmed with a code',
     access: signedIn,
+    needsRecentFactor: true,
     reply: z.object({ secret: z.string(), uri: z.string() }),
   }),
   confirmTotp: route({
@@ -147,6 +225,7 @@ export const accessRoutes = {
     path: '/api/v1/me/totp/confirm',
     summary: 'Confirm an authenticator app with its first code',
     access: signedIn,
+    needsRecentFactor: true,
     body: z.object({ code: OneTimeCode }),
     reply: Me,
     perMinute: 10,
@@ -156,6 +235,7 @@ export const accessRoutes = {
     path: '/api/v1/me/passkeys/options',
     summary: 'Start enrolling a passkey',
     access: signedIn,
+    needsRecentFactor: true,
     reply: z.object({ challengeId: Id, options: WebAuthnMessage }),
   }),
   addPasskey: route({
@@ -163,8 +243,33 @@ export const accessRoutes = {
     path: '/api/v1/me/passkeys',
     summary: 'Enroll a passkey',
     access: signedIn,
+    needsRecentFactor: true,
     body: z.object({ challengeId: Id, name: Line(60), response: WebAuthnMessage }),
     reply: Me,
+    status: 201,
+  }),
+  removePasskey: route({
+    method: 'DELETE',
+    path: '/api/v1/me/passkeys/{id}',
+    summary: 'Remove a passkey and end all other sessions; the last second factor cannot be removed',
+    access: atLeast('observer'),
+    needsRecentFactor: true,
+    params: IdParams,
+  }),
+  removeTotp: route({
+    method: 'DELETE',
+    path: '/api/v1/me/totp',
+    summary: 'Remove the authenticator app and end all other sessions; the last second factor cannot be removed',
+    access: atLeast('observer'),
+    needsRecentFactor: true,
+  }),
+  createRecoveryCodes: route({
+    method: 'POST',
+    path: '/api/v1/me/recovery-codes',
+    summary: 'Create ten recovery codes in place of earlier ones; they are shown only once',
+    access: atLeast('observer'),
+    needsRecentFactor: true,
+    reply: z.object({ codes: z.array(z.string()) }),
     status: 201,
   }),
   changePassword: route({
@@ -172,6 +277,7 @@ export const accessRoutes = {
     path: '/api/v1/me/password',
     summary: 'Change the password and end all other sessions',
     access: atLeast('observer'),
+    needsRecentFactor: true,
     body: z.object({ current: z.string().max(200), next: Password }),
     perMinute: 10,
   }),
@@ -187,9 +293,18 @@ export const accessRoutes = {
     path: '/api/v1/invitations',
     summary: 'Invite a person by email; the one-time link expires after seven days',
     access: atLeast('administrator'),
+    needsRecentFactor: true,
     body: z.object({ email: Email, name: Line(100), role: RoleName }),
     reply: Invitation.extend({ link: z.string().describe('The invitation link; shown once, to share it when email is not configured') }),
     status: 201,
+  }),
+  withdrawInvitation: route({
+    method: 'DELETE',
+    path: '/api/v1/invitations/{id}',
+    summary: 'Withdraw an invitation that was not accepted yet',
+    access: atLeast('administrator'),
+    needsRecentFactor: true,
+    params: IdParams,
   }),
   acceptInvitation: route({
     method: 'POST',
@@ -206,6 +321,7 @@ export const accessRoutes = {
     path: '/api/v1/people/{id}',
     summary: 'Change a person’s role, deactivate them, or reset their second factor',
     access: atLeast('administrator'),
+    needsRecentFactor: true,
     params: IdParams,
     body: z.object({
       role: RoleName.optional(),
@@ -245,6 +361,7 @@ export const accessRoutes = {
     path: '/api/v1/api-keys',
     summary: 'Create a service account with its API key; the secret is shown only once',
     access: atLeast('administrator'),
+    needsRecentFactor: true,
     body: z.object({
       name: Line(80),
       /** Without it, that of who creates it. */
@@ -264,6 +381,7 @@ export const accessRoutes = {
     path: '/api/v1/api-keys/{id}',
     summary: 'Revoke an API key immediately',
     access: atLeast('administrator'),
+    needsRecentFactor: true,
     params: IdParams,
   }),
 }

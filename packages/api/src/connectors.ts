@@ -195,9 +195,17 @@ export const connectorRoutes = {
       affected: z.string(),
       contactName: z.string(),
       contactEmail: z.string(),
+      isLinkRevoked: z.boolean(),
       files: z.array(z.object({ id: Id, name: z.string(), sizeBytes: z.number() })),
     }),
     isReadRecorded: true,
+  }),
+  revokeReportLink: route({
+    method: 'DELETE',
+    path: '/api/v1/alerts/{id}/report/link',
+    summary: 'Revoke the private link with which the reporter follows a report',
+    access: atLeast('responder', 'alerts:write'),
+    params: IdParams,
   }),
   reportFile: route({
     method: 'GET',

@@ -31,7 +31,7 @@ export function openApiDocument(server: { version: string; url: string }): Json 
     components: {
       schemas,
       securitySchemes: {
-        session: { type: 'apiKey', in: 'cookie', name: sessionCookie },
+        session: { type: 'apiKey', in: 'cookie', name: `${server.url.startsWith('https://') ? '__Host-' : ''}${sessionCookie}` },
         apiKey: { type: 'http', scheme: 'bearer', description: 'An API key' },
       },
     },
@@ -92,8 +92,9 @@ function securityOf(route: Route): Json {
 export function accessSentence(route: Route): string {
   const { access } = route
   if (access.kind === 'public') return `No authentication: ${access.because}.`
-  if (access.kind === 'signed-in') return 'Requires a signed-in person.'
-  return `Requires the role ${access.role} or above${access.scope ? `, or an API key with the scope ${access.scope}` : '; API keys are not accepted'}.`
+  const recent = route.needsRecentFactor ? ' A person must have given a factor in the last 10 minutes.' : ''
+  if (access.kind === 'signed-in') return `Requires a signed-in person.${recent}`
+  return `Requires the role ${access.role} or above${access.scope ? `, or an API key with the scope ${access.scope}` : '; API keys are not accepted'}.${recent}`
 }
 
 function parametersOf(schema: z.ZodType | undefined, place: 'path' | 'query', schemas: Json): Json[] {

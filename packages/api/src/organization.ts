@@ -161,6 +161,7 @@ export const organizationRoutes = {
     summary:
       'Apply teams, people, schedules, policies and services in one transaction; anything not listed is unchanged. With isPlanOnly, only returns the changes',
     access: atLeast('administrator', 'catalog:write'),
+    needsRecentFactor: true,
     body: z.object({ organization: OrganizationFile, isPlanOnly: z.boolean().default(false) }),
     reply: z.array(PlanLine),
     perMinute: 30,

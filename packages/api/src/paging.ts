@@ -153,6 +153,7 @@ export const pagingRoutes = {
     path: '/api/v1/me/contact-methods',
     summary: 'Add a contact method and send a verification code to it. The signing secret of a webhook is shown only once',
     access: atLeast('observer'),
+    needsRecentFactor: true,
     body: ContactMethodInput,
     reply: z.object({ method: ContactMethod, secret: z.string().nullable() }),
     status: 201,
@@ -232,6 +233,7 @@ export const pagingRoutes = {
     path: '/api/v1/me/contact-methods/{id}',
     summary: 'Delete a contact method; the last one cannot be deleted',
     access: atLeast('observer'),
+    needsRecentFactor: true,
     params: IdParams,
   }),
   pages: route({

@@ -5,6 +5,7 @@ export const problemKinds = {
   invalid: 400,
   'not-signed-in': 401,
   forbidden: 403,
+  'reauthentication-required': 403,
   'not-found': 404,
   conflict: 409,
   'too-large': 413,

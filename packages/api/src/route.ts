@@ -48,6 +48,8 @@ export interface Route<Params extends Shape = Shape, Query extends Shape = Shape
   readonly path: `/${string}`
   readonly summary: string
   readonly access: Access
+  /** A person must have given a factor in this session within the last ten minutes; refused as `reauthentication-required`, after which the request can be repeated. */
+  readonly needsRecentFactor?: true
   readonly params?: Params
   readonly query?: Query
   readonly body?: Body

@@ -348,6 +348,20 @@ export const schedulingRoutes = {
     reply: z.object({ url: z.string() }),
     status: 201,
   }),
+  calendarFeeds: route({
+    method: 'GET',
+    path: '/api/v1/calendar-feeds',
+    summary: 'List your calendar feeds, without their secret URLs',
+    access: atLeast('observer'),
+    reply: z.array(z.object({ id: Id, scheduleId: Id.nullable().describe('Null for your own shifts in all teams'), createdAt: At })),
+  }),
+  revokeFeed: route({
+    method: 'DELETE',
+    path: '/api/v1/calendar-feeds/{id}',
+    summary: 'Revoke the secret URL of one of your calendar feeds',
+    access: atLeast('observer'),
+    params: IdParams,
+  }),
   feed: route({
     method: 'GET',
     path: '/feeds/{token}',

@@ -64,11 +64,13 @@ for (const [name, description, withDemo] of [
       ).choices(['all', 'web', 'paging'] as const),
     )
     .option('--accept-restored-audit-log', 'continue the audit log of a database restored from an older backup; this is kept in the audit log')
-    .action(async ({ port, role, acceptRestoredAuditLog }: { port?: string; role?: 'all' | 'web' | 'paging'; acceptRestoredAuditLog?: boolean }) => {
+    .option('--recover-administrator <email>', 'print a link with which this administrator, who cannot sign in, sets a new password and second factor')
+    .action(async (options: { port?: string; role?: 'all' | 'web' | 'paging'; acceptRestoredAuditLog?: boolean; recoverAdministrator?: string }) => {
+      const { port, role, acceptRestoredAuditLog, recoverAdministrator } = options
       // Loaded only here: the other commands need no server.
       const { serve } = await import('@tocsin/server')
       const isJson = program.opts<{ json?: boolean }>().json === true
-      await serve({ port, role, withDemo, isJson, acceptsRestoredLog: acceptRestoredAuditLog })
+      await serve({ port, role, withDemo, isJson, acceptsRestoredLog: acceptRestoredAuditLog, recoverAdministrator })
     })
 
 const journal = program.command('journal').description('the audit log')

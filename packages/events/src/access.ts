@@ -2,6 +2,9 @@ import { z } from 'zod'
 import { event } from './event.ts'
 import { Count, Id, Instant, Nothing, Role } from './vocabulary.ts'
 
+/** From where it was asked for, where that was kept. */
+const Origin = { address: z.string().optional(), device: z.string().optional() }
+
 /** Accounts: how people sign in, and what may act in their name. */
 export const accessEvents = [
   event({
@@ -21,6 +24,14 @@ export const accessEvents = [
     sentence: ({ data }) => `Invited ${data.email} as ${data.role}`,
   }),
   event({
+    type: 'invitation.withdrawn',
+    version: 1,
+    subject: 'invitation',
+    within: 'none',
+    data: z.strictObject({ email: z.string() }),
+    sentence: ({ data }) => `Withdrew the invitation of ${data.email}`,
+  }),
+  event({
     type: 'person.joined',
     version: 1,
     subject: 'person',
@@ -28,7 +39,22 @@ export const accessEvents = [
     data: z.strictObject({ email: z.string(), role: Role }),
     sentence: ({ data }) => `Joined as ${data.role}`,
   }),
-  event({ type: 'sign-in.refused', version: 1, subject: 'person', within: 'none', data: Nothing, sentence: () => 'Sign-in refused' }),
+  event({
+    type: 'sign-in.refused',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ ...Origin, during: z.enum(['password change', 're-authentication']).optional() }),
+    sentence: ({ data }) => (data.during === undefined ? 'Sign-in refused' : `Wrong password given for a ${data.during}`),
+  }),
+  event({
+    type: 'sign-in.locked',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ ...Origin, failedAttempts: Count, until: Instant }),
+    sentence: ({ data }) => `Password sign-in from new addresses locked for a while, after ${data.failedAttempts} wrong passwords`,
+  }),
   event({
     type: 'session.started',
     version: 1,
@@ -38,7 +64,65 @@ export const accessEvents = [
     sentence: ({ data }) => (data.assurance === 'full' ? 'Signed in' : 'Signed in with the password only'),
   }),
   event({ type: 'session.ended', version: 1, subject: 'person', within: 'none', data: z.strictObject({ sessionId: Id }), sentence: () => 'Ended a session' }),
+  event({
+    type: 'session.confirmed',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ ...Origin, sessionId: Id, factor: z.enum(['password', 'passkey']) }),
+    sentence: ({ data }) => `Confirmed their identity with the ${data.factor}`,
+  }),
+  event({
+    type: 'sessions.ended',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ sessions: Count }),
+    sentence: ({ data }) => `Ended ${data.sessions === 1 ? 'a session' : `${data.sessions} sessions`}`,
+  }),
   event({ type: 'password.changed', version: 1, subject: 'person', within: 'none', data: Nothing, sentence: () => 'Changed the password' }),
+  event({
+    type: 'password-reset.requested',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject(Origin),
+    sentence: () => 'Asked for a link to set a new password',
+  }),
+  event({
+    type: 'password.reset',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ ...Origin, clearsSecondFactor: z.boolean() }),
+    sentence: ({ data }) =>
+      data.clearsSecondFactor ? 'Set a new password and removed every second factor, by a link from the server' : 'Set a new password by a link',
+  }),
+  event({
+    type: 'account-recovery.started',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ email: z.string() }),
+    sentence: ({ data }) => `Printed a link to recover the administrator account ${data.email}`,
+  }),
+  event({
+    type: 'second-factor.removed',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ factor: z.enum(['passkey', 'authenticator app']), name: z.string().optional() }),
+    sentence: ({ data }) => `Removed a second factor: ${data.name ?? data.factor}`,
+  }),
+  event({ type: 'recovery-codes.created', version: 1, subject: 'person', within: 'none', data: Nothing, sentence: () => 'Created recovery codes' }),
+  event({
+    type: 'recovery-code.used',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ left: Count }),
+    sentence: ({ data }) => `Used a recovery code; ${data.left} are left`,
+  }),
   event({
     type: 'second-factor.enrolled',
     version: 1,

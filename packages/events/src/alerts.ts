@@ -165,6 +165,14 @@ export const alertEvents = [
   }),
   event({ type: 'report.read', version: 1, subject: 'report', within: 'either', data: Nothing, sentence: () => 'Viewed the report', isBookkeeping: true }),
   event({
+    type: 'report.link-revoked',
+    version: 1,
+    subject: 'report',
+    within: 'either',
+    data: Nothing,
+    sentence: () => 'Revoked the private link of the reporter',
+  }),
+  event({
     type: 'report-file.read',
     version: 1,
     subject: 'report',

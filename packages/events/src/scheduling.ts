@@ -162,4 +162,12 @@ export const schedulingEvents = [
     data: z.strictObject({ scheduleId: Id.nullable() }),
     sentence: () => 'Created a calendar feed',
   }),
+  event({
+    type: 'calendar-feed.revoked',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ scheduleId: Id.nullable() }),
+    sentence: () => 'Revoked a calendar feed',
+  }),
 ] as const

@@ -1,7 +1,8 @@
 import { describe, expect } from 'vitest'
 import { codeAt } from '../../test/totp.ts'
 import { type Call, linkIn, test, type World } from '../../test/world.ts'
-import { addPerson, checkPassword, setupToken } from './accounts.ts'
+import { addPerson, setupToken } from './accounts.ts'
+import { PasswordAttempts } from './password-attempts.ts'
 
 const password = 'correct horse battery staple'
 
@@ -115,15 +116,74 @@ describe('signing in', () => {
     await browser(world).call('setUp', {
       body: { token: setupToken(world.server.context.secrets), organization: 'B', name: 'Ada', email: 'ada@tocsin.test', password },
     })
-    const { database } = world.server.context
-    const attempt = (given: string) => checkPassword(work => database.transaction(work), database.reader(), 'ada@tocsin.test', given)
-    const given = await Promise.allSettled([...Array(20)].map(() => attempt('wrong wrong wrong')))
-    expect(new Set(given.map(each => (each.status === 'rejected' ? String(each.reason) : 'right'))).size, 'one answer for all').toBe(1)
+    const attempts = new PasswordAttempts(world.server.context)
+    const connection = { ip: '127.0.0.1', userAgent: 'test' }
+    const attempt = (given: string) => attempts.check({ email: 'ada@tocsin.test', password: given, connection })
+    expect(new Set(await Promise.all([...Array(20)].map(() => attempt('wrong wrong wrong')))), 'one answer for all').toEqual(new Set([undefined]))
     const { items } = await (await world.person('administrator')).call('journal', { query: { limit: 100 } })
     expect(
       items.filter(({ type }) => type === 'sign-in.refused'),
       'tried',
     ).toHaveLength(5)
+  })
+
+  describe('from several addresses', () => {
+    test.override({ options: { env: { TOCSIN_TRUST_PROXY: 'true' } } })
+
+    /** Ada, who has signed in from 192.0.2.1 with both factors; `attempt` gives the status of a sign-in from an address. */
+    const ada = async (world: World) => {
+      const signIn = async (ip: string, given: string) => {
+        const headers = { 'content-type': 'application/json', 'x-forwarded-for': ip, 'user-agent': 'curl' }
+        const reply = await fetch(`${world.origin}/api/v1/session`, {
+          method: 'POST',
+          headers,
+          body: JSON.stringify({ email: 'ada@tocsin.test', password: given }),
+        })
+        return { status: reply.status, cookie: reply.headers.getSetCookie()[0]?.split(';')[0] ?? '' }
+      }
+      const visitor = browser(world)
+      await visitor.call('setUp', {
+        body: { token: setupToken(world.server.context.secrets), organization: 'B', name: 'Ada', email: 'ada@tocsin.test', password },
+      })
+      const { secret } = await visitor.call('startTotp')
+      await visitor.call('confirmTotp', { body: { code: codeOf(secret, world) } })
+      world.jump({ seconds: 30 })
+      const { cookie } = await signIn('192.0.2.1', password)
+      const headers = { 'content-type': 'application/json', 'x-forwarded-for': '192.0.2.1', origin: world.origin, cookie }
+      await fetch(`${world.origin}/api/v1/session/one-time-code`, { method: 'POST', headers, body: JSON.stringify({ code: codeOf(secret, world) }) })
+      return { visitor, attempt: async (ip: string, given = password) => (await signIn(ip, given)).status }
+    }
+
+    test('a stranger who tries passwords keeps nobody out elsewhere, however often', async ({ world }) => {
+      const { visitor, attempt } = await ada(world)
+      const ofStranger = (n: number) => `2001:db8:${(n >> 4).toString(16)}:${(n % 16).toString(16)}::${n + 1}`
+      for (let n = 0; n < 6; n += 1) expect(await attempt('198.51.100.7', 'wrong wrong wrong')).toBe(401)
+      expect(await attempt('198.51.100.7'), 'the address of the stranger is locked').toBe(401)
+      expect(await attempt('203.0.113.5'), 'others are not').toBe(201)
+      for (let n = 0; n < 50; n += 1) await attempt(ofStranger(n), 'wrong wrong wrong')
+      expect(await attempt('203.0.113.6'), 'a strange address, after 50 in a row').toBe(401)
+      expect(await attempt('192.0.2.1'), 'one that Ada has signed in from').toBe(201)
+      expect(await attempt('203.0.113.6'), 'a right one ends the count').toBe(201)
+      await world.settle()
+      world.expectMail('ada@tocsin.test', /50 wrong passwords in a row/)
+      const { items } = await visitor.call('journal', { query: { limit: 200 } })
+      expect(items.find(({ type }) => type === 'sign-in.locked')).toMatchObject({ data: { failedAttempts: 50, device: 'curl', address: ofStranger(49) } })
+      expect(items.filter(({ type }) => type === 'sign-in.locked')).toHaveLength(1)
+      expect(items.findLast(({ type }) => type === 'sign-in.refused')).toMatchObject({ data: { address: '198.51.100.7', device: 'curl' } })
+    })
+
+    test('right passwords that come at once are all taken, and an IPv6 network of 64 bits is one address', async ({ world }) => {
+      const { attempt } = await ada(world)
+      expect(await Promise.all([...Array(8)].map(() => attempt('203.0.113.5')))).toEqual(Array(8).fill(201))
+      for (let n = 0; n < 5; n += 1) await attempt(`2001:db8:1:2::${n}`, 'wrong wrong wrong')
+      expect(await attempt('2001:db8:1:2:ffff::1'), 'counted with its network').toBe(401)
+      expect(await attempt('2001:db8:1:3::1')).toBe(201)
+      const many = await Promise.all([...Array(22)].map((_, n) => attempt(`2001:db8:9:9::${n}`, 'wrong wrong wrong')))
+      expect(
+        many.filter(status => status === 429),
+        'the limit of requests, too',
+      ).toHaveLength(2)
+    })
   })
 
   test('five wrong codes end the session', async ({ world }) => {

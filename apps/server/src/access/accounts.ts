@@ -2,7 +2,7 @@ import { type Invitation, includesRole, type Me, type Person, type Role } from '
 import { and, asc, eq, gt, isNull, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type Actor, markRecords, record } from '../journal/index.ts'
-import { addDays, addSeconds } from '../kernel/clock.ts'
+import { addDays } from '../kernel/clock.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { linkPlaceholder, type Messenger, type PrivateLink } from '../kernel/messenger.ts'
@@ -10,10 +10,13 @@ import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { openToken, type Secrets, signToken } from '../kernel/secrets.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import type { Caller } from './caller.ts'
+import type { AppContext } from './context.ts'
 import type { Departures } from './departures.ts'
+import { deleteSessions, openSessionsOf, sessionView } from './open-sessions.ts'
 import { isGuessable } from './password-rules.ts'
-import { hashPassword, isPassword } from './passwords.ts'
-import { invitations, passkeys, people, sessions } from './tables.ts'
+import { hashPassword } from './passwords.ts'
+import { countRecoveryCodes } from './recovery-codes.ts'
+import { invitations, passkeys, people, recoveryCodes, sessions } from './tables.ts'
 
 export type PersonRow = typeof people.$inferSelect
 
@@ -61,13 +64,13 @@ export async function setUp(
 }
 
 /** @throws AppProblem invalid, naming `field`, for a password that is easy to guess; `own` are words that everybody knows of this person */
-async function hashNewPassword(field: string, password: string, own: readonly string[]): Promise<string> {
+export async function hashNewPassword(field: string, password: string, own: readonly string[]): Promise<string> {
   if (isGuessable(password, own))
     throw invalid(field, 'is easy to guess: common words, names, repetitions and sequences count for nothing. Take several unrelated words')
   return hashPassword(password)
 }
 
-const organizationName = async (reader: Reader): Promise<string> => (await readSetting(reader, 'organization', z.string())) ?? ''
+export const organizationName = async (reader: Reader): Promise<string> => (await readSetting(reader, 'organization', z.string())) ?? ''
 
 export async function addPerson(tx: Tx, person: { name: string; email: string; role: Role; passwordHash: string | null; isDemo: boolean }): Promise<PersonRow> {
   const [added] = await tx.db
@@ -82,47 +85,6 @@ export async function addPerson(tx: Tx, person: { name: string; email: string; r
 
 export function actorOf(person: { id: string; name: string }): Actor {
   return { kind: 'person', id: person.id, name: person.name }
-}
-
-/** Seconds that the next attempt waits after `failures` wrong passwords in a row. */
-function lockSeconds(failures: number): number {
-  return failures < 5 ? 0 : Math.min(300, 2 ** (failures - 4))
-}
-
-/**
- * Checks email and password. An attempt is counted before it is tried, so that many at once are no more than the limit; a right one takes the count
- * back. The answer is the same for a wrong password, a locked or deactivated account, and one that does not exist, and each costs one hash.
- */
-export async function checkPassword(
-  transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>,
-  reader: Reader,
-  email: string,
-  password: string,
-): Promise<PersonRow> {
-  const person = await transaction(tx => reserveAttempt(tx, email))
-  const isRight = await isPassword(password, person?.isActive ? person.passwordHash : null)
-  if (person && isRight) {
-    await reader.db.update(people).set({ failedAttempts: 0, lockedUntil: null }).where(eq(people.id, person.id))
-    return person
-  }
-  if (person)
-    await transaction(tx =>
-      record(tx, { actor: { kind: 'system', id: null, name: 'Somebody' }, type: 'sign-in.refused', subject: { kind: 'person', id: person.id } }),
-    )
-  throw new AppProblem('not-signed-in', 'Incorrect email or password. After several wrong attempts, wait a few minutes, or use a passkey.')
-}
-
-/** Counts an attempt as failed. @returns whose password may be tried now; undefined for a locked account, and for one that does not exist */
-async function reserveAttempt(tx: Tx, email: string): Promise<PersonRow | undefined> {
-  const [person] = await tx.db.select().from(people).where(eq(people.email, email)).for('update')
-  if (!person || (person.lockedUntil !== null && person.lockedUntil > tx.now)) return undefined
-  const failedAttempts = person.failedAttempts + 1
-  const wait = lockSeconds(failedAttempts)
-  await tx.db
-    .update(people)
-    .set({ failedAttempts, lockedUntil: wait > 0 ? addSeconds(tx.now, wait) : null })
-    .where(eq(people.id, person.id))
-  return person
 }
 
 export function invitationLink(invitationId: string): PrivateLink {
@@ -164,6 +126,17 @@ export async function invite(
     data: { email: input.email, role: input.role },
   })
   return { ...invitation, link: messenger.linkTo(link) }
+}
+
+/** Withdraws an invitation that was not accepted yet. */
+export async function withdrawInvitation(tx: Tx, caller: Caller, id: string): Promise<void> {
+  const [withdrawn] = await tx.db
+    .update(invitations)
+    .set({ expiresAt: tx.now })
+    .where(and(eq(invitations.id, id), isNull(invitations.usedAt), gt(invitations.expiresAt, tx.now)))
+    .returning()
+  if (!withdrawn) throw notFound('open invitation')
+  await record(tx, { actor: caller.actor, type: 'invitation.withdrawn', subject: { kind: 'invitation', id }, data: { email: withdrawn.email } })
 }
 
 /** Takes an invitation up. @throws AppProblem forbidden when the link is wrong, used or too old. */
@@ -288,12 +261,9 @@ export async function changePerson(
     .update(people)
     .set({ role: change.role ?? before.role, isActive: change.isActive ?? before.isActive })
     .where(eq(people.id, id))
-  if (change.resetSecondFactor) {
-    await tx.db.update(people).set({ totpSecret: null, totpConfirmedAt: null, wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, id))
-    await tx.db.delete(passkeys).where(eq(passkeys.personId, id))
-  }
+  if (change.resetSecondFactor) await clearSecondFactor(tx, id)
   // What the person may do has changed, or who the person is must be shown anew: every session ends.
-  if (id !== caller.personId || change.resetSecondFactor || change.isActive === false) await tx.db.delete(sessions).where(eq(sessions.personId, id))
+  if (id !== caller.personId || change.resetSecondFactor || change.isActive === false) await deleteSessions(tx, id)
   if (change.isActive === false) await departures.leave(tx, caller.actor, id)
   await record(tx, {
     ...{ actor: caller.actor, type: 'person.changed', subject: { kind: 'person', id } },
@@ -307,6 +277,13 @@ export async function changePerson(
   return personView(tx, id)
 }
 
+/** Takes every second factor of a person away: the next sign-in by password enrolls a new one. */
+export async function clearSecondFactor(tx: Tx, personId: string): Promise<void> {
+  await tx.db.update(people).set({ totpSecret: null, totpConfirmedAt: null, wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, personId))
+  await tx.db.delete(passkeys).where(eq(passkeys.personId, personId))
+  await tx.db.delete(recoveryCodes).where(eq(recoveryCodes.personId, personId))
+}
+
 async function personView(reader: Reader, id: string): Promise<Person> {
   const [person] = await listPeople(reader, id)
   if (!person) throw notFound('person')
@@ -314,40 +291,35 @@ async function personView(reader: Reader, id: string): Promise<Person> {
 }
 
 /** The signed-in person's own view of the account. */
-export async function readMe(reader: Reader, personId: string, sessionId: string | null): Promise<Me> {
+export async function readMe(
+  reader: Reader,
+  context: Pick<AppContext, 'config'>,
+  { personId, sessionId }: { readonly personId: string; readonly sessionId: string | null },
+): Promise<Me> {
   const [person] = await listPeople(reader, personId)
   const row = await findPerson(reader, personId)
   if (!person || !row) throw notFound('person')
   const keys = await reader.db.select().from(passkeys).where(eq(passkeys.personId, personId)).orderBy(asc(passkeys.createdAt))
-  const open = await reader.db
-    .select()
-    .from(sessions)
-    .where(and(eq(sessions.personId, personId), gt(sessions.expiresAt, reader.now)))
-    .orderBy(asc(sessions.createdAt))
+  const open = await openSessionsOf(reader, context, personId)
   return {
     person,
     assurance: open.find(session => session.id === sessionId)?.assurance ?? 'full',
     mustEnrol: !person.hasSecondFactor,
     hasTotp: row.totpConfirmedAt !== null,
+    recoveryCodesLeft: await countRecoveryCodes(reader, personId),
     passkeys: keys.map(({ id, name, createdAt, lastUsedAt }) => ({ id, name, createdAt, lastUsedAt })),
-    sessions: open.map(session => ({
-      id: session.id,
-      createdAt: session.createdAt,
-      lastSeenAt: session.lastSeenAt,
-      device: session.device,
-      isThisOne: session.id === sessionId,
-    })),
+    sessions: open.map(session => sessionView(session, sessionId)),
   }
 }
 
-/** Changes the own password; every other session ends. */
-export async function changePassword(tx: Tx, caller: Caller, input: { current: string; next: string }): Promise<void> {
+/** Changes the own password, once the current one was given; every other session ends. */
+export async function changePassword(tx: Tx, caller: Caller, next: string): Promise<void> {
   const person = await findPerson(tx, caller.personId)
-  if (!person || !(await isPassword(input.current, person.passwordHash))) throw invalid('current', 'is incorrect')
+  if (!person) throw notFound('person')
   await tx.db
     .update(people)
-    .set({ passwordHash: await hashNewPassword('next', input.next, [await organizationName(tx), person.name, person.email]) })
+    .set({ passwordHash: await hashNewPassword('next', next, [await organizationName(tx), person.name, person.email]) })
     .where(eq(people.id, caller.personId))
-  await tx.db.delete(sessions).where(and(eq(sessions.personId, caller.personId), ne(sessions.id, caller.sessionId ?? caller.personId)))
+  await deleteSessions(tx, caller.personId, ne(sessions.id, caller.sessionId ?? caller.personId))
   await record(tx, { actor: caller.actor, type: 'password.changed', subject: { kind: 'person', id: caller.personId } })
 }

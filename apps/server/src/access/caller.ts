@@ -2,7 +2,7 @@ import { includesRole, type Role, type Route, type Scope, sessionCookie } from '
 import { and, eq, lt } from 'drizzle-orm'
 import type { FastifyRequest } from 'fastify'
 import type { Actor } from '../journal/index.ts'
-import { addMinutes } from '../kernel/clock.ts'
+import { addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
 import type { Database, Reader } from '../kernel/database.ts'
 import {
@@ -11,6 +11,7 @@ import {
   bindQuery,
   bindWorkflow,
   type CommandHandler,
+  cookieName,
   isSameOrigin,
   type QueryHandler,
   type WorkflowHandler,
@@ -19,6 +20,7 @@ import { AppProblem } from '../kernel/problems.ts'
 import { type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, noteUse, openApiKey } from './key-use.ts'
 import { isGenuine } from './session-mac.ts'
+import { idleSince } from './session-settings.ts'
 import { people, sessions } from './tables.ts'
 import type { Viewer } from './visibility.ts'
 
@@ -97,22 +99,34 @@ export function authorizer(
     if (access.kind === 'public') return anonymous
     const bearer = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (bearer !== undefined) return callerOfKey(database, route, bearer, request.ip)
-    const token = request.cookies[sessionCookie]
+    const token = request.cookies[cookieName(config, sessionCookie)]
     if (token === undefined) throw new AppProblem('not-signed-in', 'Sign in, or send an API key.')
     // A session cookie is sent by the browser whoever asks it to: commands must come from our own pages.
     if (route.method !== 'GET' && !isSameOrigin(config, request)) throw new AppProblem('forbidden', 'Cross-site requests are not allowed.')
-    const found = await findSession(reader, secrets, token)
+    const found = await findSession(reader, config, secrets, token, route.produces !== 'text/event-stream')
     if (!found) throw new AppProblem('not-signed-in', 'The session has ended. Sign in again.')
     if (access.kind === 'role') {
       if (found.assurance !== 'full') throw new AppProblem('not-signed-in', 'Verify your second factor first.')
       if (!includesRole(found.caller.role, access.role))
         throw new AppProblem('forbidden', `This requires the role ${access.role}. Your role is ${found.caller.role}.`)
     }
+    if (route.needsRecentFactor && (found.verifiedAt === null || found.verifiedAt < addMinutes(reader.now, -recentMinutes)))
+      throw new AppProblem('reauthentication-required', 'Confirm your identity with your password or a passkey, then try again.')
     return found.caller
   }
 }
 
-async function findSession(reader: Reader, secrets: Secrets, token: string): Promise<{ caller: Caller; assurance: 'password' | 'full' } | undefined> {
+/** For so long a factor that was given in a session counts as just given. */
+const recentMinutes = 10
+
+/** @param isUse false where the page asks by itself, however long nobody has looked at it */
+async function findSession(
+  reader: Reader,
+  config: Config,
+  secrets: Secrets,
+  token: string,
+  isUse: boolean,
+): Promise<{ caller: Caller; assurance: 'password' | 'full'; verifiedAt: Instant | null } | undefined> {
   const [found] = await reader.db
     .select({ session: sessions, person: people })
     .from(sessions)
@@ -120,14 +134,16 @@ async function findSession(reader: Reader, secrets: Secrets, token: string): Pro
     .where(eq(sessions.tokenDigest, secretDigest(token)))
   if (!found?.person.isActive || found.session.expiresAt <= reader.now || !isGenuine(secrets, found.session)) return undefined
   const { session, person } = found
+  if (session.lastSeenAt <= idleSince(reader, config)) return undefined
   // Kept to the minute: a write for each request would cost more than the answer.
-  if (session.lastSeenAt < addMinutes(reader.now, -1))
+  if (isUse && session.lastSeenAt < addMinutes(reader.now, -1))
     await reader.db
       .update(sessions)
       .set({ lastSeenAt: reader.now })
       .where(and(eq(sessions.id, session.id), lt(sessions.lastSeenAt, reader.now)))
   return {
     assurance: session.assurance,
+    verifiedAt: session.verifiedAt,
     caller: { actor: { kind: 'person', id: person.id, name: person.name }, personId: person.id, role: person.role, needToKnow: 'own', sessionId: session.id },
   }
 }

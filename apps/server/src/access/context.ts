@@ -1,14 +1,15 @@
 import type { JournalReaders, Live, Sealer } from '../journal/index.ts'
 import type { Kernel } from '../kernel/index.ts'
+import type { Caller } from './caller.ts'
 import type { Departures } from './departures.ts'
 import type { Usages } from './usages.ts'
-import type { Viewer, Visibility } from './visibility.ts'
+import type { Visibility } from './visibility.ts'
 import type { Workload } from './workload.ts'
 
 /** What every core and feature module is given. */
 export interface AppContext extends Kernel {
   readonly readers: JournalReaders
-  readonly live: Live<Viewer>
+  readonly live: Live<Caller>
   readonly sealer: Sealer
   readonly usages: Usages
   readonly departures: Departures

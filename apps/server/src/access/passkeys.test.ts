@@ -103,3 +103,22 @@ test('the same passkey is enrolled once, and a wrong answer enrolls none', async
   ).rejects.toMatchObject(refusal('invalid'))
   expect((await person.call('me')).passkeys).toMatchObject([{ name: 'Laptop' }])
 })
+
+test('a passkey confirms who is there: that of somebody else does not', async ({ world }) => {
+  const person = await world.person('responder')
+  const { passkey } = await enroll(world, person)
+  const other = await enroll(world, await world.person('responder'), makePasskey(originOf(world)))
+  const visitor = world.client()
+  const answerOf = async (key: ReturnType<typeof makePasskey>) => {
+    const { challengeId, options } = await visitor('startPasskeySignIn')
+    return { body: { challengeId, response: key.signIn(options) } }
+  }
+  const reply = await visitor.raw('signInWithPasskey', await answerOf(passkey))
+  const signedIn = world.client(reply.headers.getSetCookie()[0]?.split(';')[0])
+  world.jump({ minutes: 11 })
+  await expect(signedIn('startPasskey')).rejects.toMatchObject(refusal('reauthentication-required'))
+  await expect(signedIn('reauthenticateWithPasskey', await answerOf(other.passkey))).rejects.toMatchObject(refusal('invalid', 'response'))
+  await expect(signedIn('startPasskey')).rejects.toMatchObject(refusal('reauthentication-required'))
+  await signedIn('reauthenticateWithPasskey', await answerOf(passkey))
+  await signedIn('startPasskey')
+})

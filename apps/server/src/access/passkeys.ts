@@ -14,18 +14,19 @@ import { addMinutes } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import type { Connection } from '../kernel/http.ts'
 import { newId } from '../kernel/ids.ts'
-import { AppProblem, conflict } from '../kernel/problems.ts'
-import type { Secrets } from '../kernel/secrets.ts'
-import { findPerson } from './accounts.ts'
+import { AppProblem, conflict, invalid } from '../kernel/problems.ts'
+import { findPerson, type PersonRow } from './accounts.ts'
 import type { Caller } from './caller.ts'
-import { assertMayEnrol, liftSession, startSession } from './sessions.ts'
+import type { AppContext } from './context.ts'
+import { assertMayEnrol, confirmSession, liftSession, startSession } from './sessions.ts'
 import { challenges, passkeys } from './tables.ts'
 
 type Options = { challengeId: string; options: Record<string, unknown> }
 
 /** Starts to enrol a passkey at this origin. */
-export async function startPasskey(tx: Tx, origin: string, caller: Caller): Promise<Options> {
-  await assertMayEnrol(tx, caller)
+export async function startPasskey(tx: Tx, context: AppContext, caller: Caller): Promise<Options> {
+  const { origin } = context.messenger
+  await assertMayEnrol(tx, context, caller)
   const person = await findPerson(tx, caller.personId)
   if (!person) throw conflict('This account no longer exists.')
   const known = await tx.db.select().from(passkeys).where(eq(passkeys.personId, person.id))
@@ -45,12 +46,13 @@ export async function startPasskey(tx: Tx, origin: string, caller: Caller): Prom
 /** Enrols a passkey, which also lifts this session. */
 export async function addPasskey(
   tx: Tx,
-  secrets: Secrets,
-  origin: string,
+  context: AppContext,
+  connection: Connection,
   caller: Caller,
   input: { challengeId: string; name: string; response: Record<string, unknown> },
 ): Promise<Me> {
-  await assertMayEnrol(tx, caller)
+  const { origin } = context.messenger
+  await assertMayEnrol(tx, context, caller)
   const challenge = await takeChallenge(tx, input.challengeId, caller.personId)
   const { registrationInfo } = await checked(() =>
     verifyRegistrationResponse({
@@ -84,21 +86,31 @@ export async function addPasskey(
     subject: { kind: 'person', id: caller.personId },
     data: { factor: 'passkey', name: input.name },
   })
-  return liftSession(tx, secrets, caller)
+  return liftSession(tx, context, connection, caller)
 }
 
 export async function startPasskeySignIn(tx: Tx, origin: string): Promise<Options> {
   return keepChallenge(tx, await generateAuthenticationOptions({ rpID: new URL(origin).hostname, userVerification: 'required' }), null)
 }
 
+interface Answer {
+  readonly challengeId: string
+  readonly response: Record<string, unknown>
+}
+
 /** Signs in with a passkey: possession and verification in one, so the session has full assurance at once. */
-export async function signInWithPasskey(
-  tx: Tx,
-  secrets: Secrets,
-  origin: string,
-  connection: Connection,
-  input: { challengeId: string; response: Record<string, unknown> },
-): Promise<Me> {
+export async function signInWithPasskey(tx: Tx, context: AppContext, connection: Connection, answer: Answer): Promise<Me> {
+  return startSession(tx, context, connection, await personOfPasskey(tx, context.messenger.origin, answer), 'full')
+}
+
+/** Confirms with a passkey that it is the caller who asks. */
+export async function confirmWithPasskey(tx: Tx, context: AppContext, connection: Connection, caller: Caller, answer: Answer): Promise<void> {
+  if ((await personOfPasskey(tx, context.messenger.origin, answer)).id !== caller.personId) throw invalid('response', 'is of a passkey of somebody else')
+  await confirmSession(tx, context, connection, caller, 'passkey')
+}
+
+/** Whose passkey answers the challenge of a sign-in. */
+async function personOfPasskey(tx: Tx, origin: string, input: Answer): Promise<PersonRow> {
   const challenge = await takeChallenge(tx, input.challengeId, null)
   // biome-ignore lint/plugin: a message of the browser, every field of which the library checks itself
   const response = input.response as unknown as AuthenticationResponseJSON
@@ -126,7 +138,7 @@ export async function signInWithPasskey(
   )
   if (!verified) throw refused()
   await tx.db.update(passkeys).set({ counter: authenticationInfo.newCounter, lastUsedAt: tx.now }).where(eq(passkeys.id, key.id))
-  return startSession(tx, secrets, connection, person, 'full')
+  return person
 }
 
 async function keepChallenge(tx: Tx, options: { challenge: string }, personId: string | null): Promise<Options> {

@@ -9,10 +9,11 @@ interface SessionClaims {
   readonly assurance: 'password' | 'full'
   readonly createdAt: Instant
   readonly expiresAt: Instant
+  readonly verifiedAt: Instant | null
 }
 
-const claimsOf = ({ id, personId, tokenDigest, assurance, createdAt, expiresAt }: SessionClaims) =>
-  [id, personId, tokenDigest, assurance, createdAt, expiresAt].join('\n')
+const claimsOf = ({ id, personId, tokenDigest, assurance, createdAt, expiresAt, verifiedAt }: SessionClaims) =>
+  [id, personId, tokenDigest, assurance, createdAt, expiresAt, verifiedAt ?? ''].join('\n')
 
 /** Adds the MAC to the row of a session. Its key is not in the database: whoever can only write there makes no session, and raises none. */
 export function withMac<Row extends SessionClaims>(secrets: Secrets, row: Row): Row & { readonly mac: string } {

@@ -1,45 +1,15 @@
+import { type Route, type RouteName, routes } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { codeOf, enrolled, entriesOf, joined, password, signIn } from '../../test/accounts.ts'
+import { freePort } from '../../test/alertmanager.ts'
 import { refusal } from '../../test/refusal.ts'
-import { codeAt } from '../../test/totp.ts'
-import { linkIn, type Person, test, type World } from '../../test/world.ts'
+import { buildWorld, test, type World } from '../../test/world.ts'
 import { addDays } from '../kernel/clock.ts'
 import { secretDigest } from '../kernel/secrets.ts'
+import { withMac } from './session-mac.ts'
 import { giveOneTimeCode } from './sessions.ts'
 import { sessions } from './tables.ts'
-
-const password = 'correct horse battery staple'
-
-/** Signs in with a password, in a browser of its own. */
-async function signIn(world: World, email: string, given = password) {
-  const reply = await world.client().raw('signIn', { body: { email, password: given } })
-  return world.client(reply.headers.getSetCookie()[0]?.split(';')[0])
-}
-
-/** Somebody who was invited and has chosen a password; `call` is their first session, which lacks a second factor. */
-async function joined(world: World) {
-  const administrator = await world.person('administrator')
-  await administrator.call('invite', { body: { email: 'kim@tocsin.test', name: 'Kim', role: 'responder' } })
-  await world.settle()
-  const token = linkIn(world.expectMail('kim@tocsin.test', /invite/), '/invite/')
-  const reply = await world.client().raw('acceptInvitation', { body: { token, name: 'Kim', password } })
-  return { administrator, call: world.client(reply.headers.getSetCookie()[0]?.split(';')[0]) }
-}
-
-/** The body with the code that an authenticator app shows so many steps of 30 seconds from now. */
-const codeOf = (world: World, secret: string, steps = 0) => ({ body: { code: codeAt(secret, Date.parse(world.now) + steps * 30_000) } })
-
-/** The same with an authenticator app. */
-async function enrolled(world: World) {
-  const { administrator, call } = await joined(world)
-  const { secret } = await call('startTotp')
-  const code = (steps = 0) => codeOf(world, secret, steps)
-  const { person } = await call('confirmTotp', code())
-  return { administrator, call, person, code }
-}
-
-/** The entries of one type, newest first. */
-const entriesOf = async ({ call }: Person, type: string) => (await call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === type)
 
 const sessionsOf = (world: World, { id }: { id: string }) => world.server.context.database.reader().db.select().from(sessions).where(eq(sessions.personId, id))
 
@@ -64,6 +34,20 @@ describe('a session', () => {
     expect(await sessionsOf(world, person)).toHaveLength(1)
   })
 
+  test('gets a new token when it rises: whoever knows the one from before the second factor has nothing', async ({ world }) => {
+    const { code } = await enrolled(world)
+    world.jump({ hours: 1 })
+    const half = await world.client().raw('signIn', { body: { email: 'kim@tocsin.test', password } })
+    const known = half.headers.getSetCookie()[0]?.split(';')[0]
+    world.jump({ hours: 1 })
+    const reply = await world.client(known).raw('giveOneTimeCode', code())
+    const [renewed = '', ...attributes] = reply.headers.getSetCookie()[0]?.split('; ') ?? []
+    expect(renewed).toMatch(/^tocsin_session=[\w-]{43,}$/)
+    expect(attributes.sort(), 'as long as before').toEqual(['HttpOnly', `Max-Age=${7 * 86_400 - 3_600}`, 'Path=/', 'SameSite=Lax'])
+    expect((await world.client(renewed)('me')).assurance).toBe('full')
+    await expect(world.client(known)('me')).rejects.toMatchObject(refusal('not-signed-in'))
+  })
+
   test('that somebody writes into the database opens nothing, nor does one that is raised, handed over or prolonged there', async ({ world }) => {
     const { call, person } = await enrolled(world)
     const { id: administrator } = await world.person('administrator')
@@ -83,13 +67,59 @@ describe('a session', () => {
     expect((await call('me')).assurance, 'others go on').toBe('full')
   })
 
-  test('ends after seven days to the second, and opens nothing from then on', async ({ world }) => {
+  test('ends after seven days to the second, however much it is used, and opens nothing from then on', async ({ world }) => {
     const { call } = await enrolled(world)
-    await world.advance({ days: 6, hours: 23, minutes: 59, seconds: 59 })
+    for (let hours = 0; hours < 7 * 24 - 11; hours += 11) {
+      world.jump({ hours: 11 })
+      await call('me')
+    }
+    world.jump({ hours: 2, minutes: 59, seconds: 59 })
     expect((await call('people')).people.length).toBeGreaterThan(0)
-    await world.advance({ seconds: 1 })
+    world.jump({ seconds: 1 })
     await expect(call('me')).rejects.toMatchObject(refusal('not-signed-in'))
     await expect(call('people')).rejects.toMatchObject(refusal('not-signed-in'))
+  })
+
+  test('ends after twelve hours without use, and no stream that a page keeps open counts as use', async ({ world }) => {
+    const { call, person } = await enrolled(world)
+    world.jump({ hours: 11, minutes: 59 })
+    await call('me')
+    world.jump({ hours: 11, minutes: 59 })
+    await (await call.raw('liveEvents')).body?.cancel()
+    world.jump({ minutes: 1 })
+    await expect(call('me')).rejects.toMatchObject(refusal('not-signed-in'))
+    await expect(call.raw('liveEvents')).rejects.toMatchObject(refusal('not-signed-in'))
+    await signIn(world, 'kim@tocsin.test')
+    expect(await sessionsOf(world, person), 'it is gone').toHaveLength(1)
+  })
+
+  test('is, under https, in a cookie that no other host of the domain can set; how long it lasts is a setting', async () => {
+    const port = String(await freePort())
+    const origin = 'https://tocsin.test'
+    const { world, end } = await buildWorld({
+      env: { PORT: port, TOCSIN_PUBLIC_URL: origin, TOCSIN_SESSION_DAYS: '2', TOCSIN_SESSION_IDLE_HOURS: '1' },
+    })
+    const ask = (path: string, cookie: string, body?: object) =>
+      fetch(`http://127.0.0.1:${port}/api/v1/${path}`, {
+        headers: { cookie, origin, 'content-type': 'application/json' },
+        ...(body && { method: 'POST', body: JSON.stringify(body) }),
+      })
+    const status = async (cookie: string) => (await ask('me', cookie)).status
+    try {
+      const { cookie: plain } = await world.person('administrator')
+      expect(await status(plain), 'the plain name, which others could set, is not read').toBe(401)
+      const invited = await ask('invitations', `__Host-${plain}`, { email: 'kim@tocsin.test', name: 'Kim', role: 'responder' })
+      const { link } = (await invited.json()) as { link: string }
+      const reply = await ask('invitations/accept', '', { token: link.split('/invite/')[1], name: 'Kim', password })
+      const [cookie = '', ...attributes] = reply.headers.getSetCookie()[0]?.split('; ') ?? []
+      expect(cookie).toMatch(/^__Host-tocsin_session=[\w-]{43,}$/)
+      expect(attributes.sort()).toEqual(['HttpOnly', 'Max-Age=172800', 'Path=/', 'SameSite=Lax', 'Secure'])
+      expect(await status(cookie)).toBe(200)
+      world.jump({ hours: 1 })
+      expect(await status(cookie)).toBe(401)
+    } finally {
+      await end()
+    }
   })
 
   test('with half its factors ends when another session of the same person is complete, and complete ones stay', async ({ world }) => {
@@ -161,8 +191,11 @@ describe('wrong one-time codes of a person', () => {
     while ((await sessionsOf(world, person)).length <= count / 4) await signIn(world, 'kim@tocsin.test')
     const open = (await sessionsOf(world, person)).filter(({ assurance }) => assurance === 'password')
     const caller = { actor: { kind: 'person', id: person.id, name: 'Kim' }, personId: person.id, role: 'responder', needToKnow: 'own' } as const
+    const connection = { ip: '127.0.0.1', userAgent: '', cookie: () => undefined, setCookie() {}, clearCookie() {}, onClose() {} }
     return Promise.allSettled(
-      [...Array(count)].map((_, n) => giveOneTimeCode(world.server.context, { ...caller, sessionId: open[n % open.length]?.id ?? null }, body.code)),
+      [...Array(count)].map((_, n) =>
+        giveOneTimeCode(world.server.context, connection, { ...caller, sessionId: open[n % open.length]?.id ?? null }, body.code),
+      ),
     )
   }
 
@@ -254,15 +287,101 @@ describe('ending another session', () => {
     expect((await call('me')).sessions).toHaveLength(1)
   })
 
+  test('can be all others at once', async ({ world }) => {
+    const { administrator, call, person } = await enrolled(world)
+    const others = [await signIn(world, 'kim@tocsin.test'), await signIn(world, 'kim@tocsin.test')]
+    await call('endOtherSessions')
+    for (const other of others) await expect(other('me')).rejects.toMatchObject(refusal('not-signed-in'))
+    expect((await call('me')).sessions).toMatchObject([{ isThisOne: true }])
+    expect(await entriesOf(administrator, 'sessions.ended')).toMatchObject([{ actor: { id: person.id }, data: { sessions: 2 } }])
+  })
+
+  test('of others is for administrators, who see them and end one or all', async ({ world }) => {
+    const { administrator, call, person } = await enrolled(world)
+    const half = await signIn(world, 'kim@tocsin.test')
+    const params = { id: person.id }
+    const listed = await administrator.call('sessionsOfPerson', { params })
+    expect(listed).toMatchObject([{ isThisOne: false }, { isThisOne: false }])
+    const lead = await world.person('lead')
+    await expect(lead.call('sessionsOfPerson', { params })).rejects.toMatchObject(refusal('forbidden'))
+    await expect(lead.call('endSessionsOfPerson', { params })).rejects.toMatchObject(refusal('forbidden'))
+    const theirs = { params: { id: administrator.id, sessionId: listed[0]?.id ?? '' } }
+    await administrator.call('endSessionOfPerson', theirs)
+    expect((await call('me')).sessions, 'it is of another person').toHaveLength(2)
+    await administrator.call('endSessionOfPerson', { params: { ...params, sessionId: listed[1]?.id ?? '' } })
+    await expect(half('me')).rejects.toMatchObject(refusal('not-signed-in'))
+    await signIn(world, 'kim@tocsin.test')
+    await administrator.call('endSessionsOfPerson', { params })
+    await expect(call('me')).rejects.toMatchObject(refusal('not-signed-in'))
+    expect(await administrator.call('sessionsOfPerson', { params })).toEqual([])
+    await administrator.call('endSessionsOfPerson', { params: { id: administrator.id } })
+    await administrator.call('me')
+    expect(await entriesOf(administrator, 'session.ended')).toMatchObject([{ subject: { id: person.id }, data: { sessionId: listed[1]?.id } }])
+    expect(await entriesOf(administrator, 'sessions.ended')).toMatchObject([
+      { actor: { id: administrator.id }, subject: { id: person.id }, data: { sessions: 2 } },
+    ])
+  })
+
   test('reaches nobody else, and needs a session', async ({ world }) => {
     const { call } = await enrolled(world)
     const [own] = (await call('me')).sessions
     const administrator = await world.person('administrator')
     await administrator.call('endSession', { params: { id: own?.id ?? '' } })
-    expect((await call('me')).sessions, 'not even an administrator ends it').toHaveLength(1)
+    expect((await call('me')).sessions, 'administrators end it elsewhere').toHaveLength(1)
     expect(await entriesOf(administrator, 'session.ended'), 'nothing ended').toEqual([])
     await expect(world.client()('endSession', { params: { id: own?.id ?? '' } })).rejects.toMatchObject(refusal('not-signed-in'))
     await expect(call('endSession', { params: { id: 'this-one' } })).rejects.toMatchObject(refusal('invalid', 'id'))
+  })
+})
+
+describe('what changes who can sign in', () => {
+  const guarded = (Object.entries(routes) as [RouteName, Route][]).filter(([, route]) => route.needsRecentFactor)
+
+  test('is guarded, whichever route it is', () => {
+    const isAboutAccounts = /me\/(sessions|totp|passkeys|password|recovery-codes|contact-methods)|\/people\/|api-keys|invitations|organization\/apply/
+    const open = (Object.entries(routes) as [RouteName, Route][]).filter(
+      ([, { method, path, access, needsRecentFactor }]) => method !== 'GET' && access.kind !== 'public' && isAboutAccounts.test(path) && !needsRecentFactor,
+    )
+    // A code must be given, which went to an address that was added with a recent factor.
+    expect(open.map(([name]) => name)).toEqual(['verifyContactMethod', 'sendContactCode'])
+  })
+
+  test('takes a factor given within ten minutes: a session that was left open changes nothing, until the password is given again', async ({ world }) => {
+    const { administrator, person } = await enrolled(world)
+    await administrator.call('changePerson', { params: { id: person.id }, body: { role: 'administrator' } })
+    const half = await world.client().raw('signIn', { body: { email: 'kim@tocsin.test', password } })
+    const left = world.client(half.headers.getSetCookie()[0]?.split(';')[0])
+    world.jump({ minutes: 10, seconds: 1 })
+    for (const [name] of guarded.filter(([, { access }]) => access.kind === 'signed-in'))
+      await expect(left.raw(name, { body: {}, params: { id: person.id } }), `${name}, before the second factor`).rejects.toMatchObject(
+        refusal('reauthentication-required'),
+      )
+    await world.server.context.database.transaction(async tx => {
+      for (const row of await tx.db.select().from(sessions).where(eq(sessions.personId, person.id)))
+        await tx.db
+          .update(sessions)
+          .set(withMac(world.server.context.secrets, { ...row, assurance: 'full' }))
+          .where(eq(sessions.id, row.id))
+    })
+    const params = { id: person.id, sessionId: person.id }
+    for (const [name] of guarded) await expect(left.raw(name, { body: {}, params }), name).rejects.toMatchObject(refusal('reauthentication-required'))
+    expect((await left('people')).people.length, 'all else goes on').toBeGreaterThan(0)
+    await world.asOwner(`update sessions set verified_at = verified_at + interval '1 hour' where person_id = '${administrator.id}'`)
+    await expect(administrator.call('me'), 'nobody writes it into the database').rejects.toMatchObject(refusal('not-signed-in'))
+
+    const give = (given: string) => left('reauthenticate', { body: { password: given } })
+    for (let n = 0; n < 5; n += 1) await expect(give('wrong wrong wrong')).rejects.toMatchObject(refusal('invalid', 'password'))
+    await expect(give(password), 'wrong ones count as at sign-in').rejects.toMatchObject(refusal('invalid', 'password'))
+    world.jump({ seconds: 2 })
+    await give(password)
+    await left('endOtherSessions')
+    world.jump({ minutes: 10 })
+    await left('endOtherSessions')
+    world.jump({ seconds: 1 })
+    await expect(left('endOtherSessions')).rejects.toMatchObject(refusal('reauthentication-required'))
+    const reader = await world.person('administrator')
+    expect(await entriesOf(reader, 'session.confirmed')).toMatchObject([{ actor: { id: person.id }, data: { factor: 'password', address: '127.0.0.1' } }])
+    expect(await entriesOf(reader, 'sign-in.refused')).toMatchObject(Array(5).fill({ data: { during: 're-authentication' } }))
   })
 })
 
@@ -282,9 +401,15 @@ describe('changing the password', () => {
   })
 
   test('needs the current one, a long new one, and a session with both factors; where it is refused nothing changes', async ({ world }) => {
-    const { call } = await enrolled(world)
+    const { administrator, call, person } = await enrolled(world)
     const next = 'a much better staple'
-    await expect(call('changePassword', { body: { current: 'wrong wrong wrong', next } })).rejects.toMatchObject(refusal('invalid', 'current'))
+    for (let n = 0; n < 5; n += 1)
+      await expect(call('changePassword', { body: { current: 'wrong wrong wrong', next } })).rejects.toMatchObject(refusal('invalid', 'current'))
+    await expect(call('changePassword', { body: { current: password, next } }), 'locked').rejects.toMatchObject(refusal('invalid', 'current'))
+    expect(await entriesOf(administrator, 'sign-in.refused'), 'on record').toMatchObject(
+      Array(5).fill({ actor: { id: person.id }, data: { during: 'password change', address: '127.0.0.1' } }),
+    )
+    world.jump({ seconds: 2 })
     await expect(call('changePassword', { body: { current: password, next: 'short' } })).rejects.toMatchObject(refusal('invalid', 'next'))
     const halfOpen = await signIn(world, 'kim@tocsin.test')
     for (const caller of [halfOpen, world.client()])

@@ -1,5 +1,5 @@
 import { type Me, sessionCookie } from '@tocsin/api'
-import { and, eq, lt, ne, sql } from 'drizzle-orm'
+import { and, eq, lte, ne, or, sql } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import { record } from '../journal/index.ts'
 import { addDays, addSeconds, type Instant } from '../kernel/clock.ts'
@@ -11,22 +11,26 @@ import { randomSecret, type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, findPerson, readMe } from './accounts.ts'
 import type { Caller } from './caller.ts'
 import type { AppContext } from './context.ts'
+import { deleteSessions, endSessionsOf } from './open-sessions.ts'
+import { noteSignIn } from './password-attempts.ts'
+import { takeRecoveryCode } from './recovery-codes.ts'
 import { withMac } from './session-mac.ts'
+import { idleSince, sessionSettings } from './session-settings.ts'
 import { people, sessions } from './tables.ts'
-
-const sessionDays = 7
 
 /** Starts a session: a random token in a cookie, its digest in store. */
 export async function startSession(
   tx: Tx,
-  secrets: Secrets,
+  context: AppContext,
   connection: Connection,
   person: { id: string; name: string },
   assurance: 'password' | 'full',
 ): Promise<Me> {
+  const { secrets, config } = context
   const token = randomSecret(32)
   const id = newId()
-  await tx.db.delete(sessions).where(lt(sessions.expiresAt, tx.now))
+  const days = config.of(sessionSettings).TOCSIN_SESSION_DAYS
+  await tx.db.delete(sessions).where(or(lte(sessions.expiresAt, tx.now), lte(sessions.lastSeenAt, idleSince(tx, config))))
   await tx.db.insert(sessions).values(
     withMac(secrets, {
       id,
@@ -36,7 +40,8 @@ export async function startSession(
       device: connection.userAgent,
       createdAt: tx.now,
       lastSeenAt: tx.now,
-      expiresAt: addDays(tx.now, sessionDays),
+      expiresAt: addDays(tx.now, days),
+      verifiedAt: tx.now,
     }),
   )
   await record(tx, {
@@ -45,34 +50,53 @@ export async function startSession(
     subject: { kind: 'person', id: person.id },
     data: { sessionId: id, assurance, ip: connection.ip },
   })
-  connection.setCookie(sessionCookie, token, sessionDays * 86_400)
-  return readMe(tx, person.id, id)
+  if (assurance === 'full') await noteSignIn(tx, secrets, person.id, connection.ip)
+  connection.setCookie(sessionCookie, token, days * 86_400)
+  return readMe(tx, context, { personId: person.id, sessionId: id })
 }
 
 /** Ends a session of the caller: this one, or another. @throws AppProblem forbidden for another, before this one has its second factor */
-export async function endSession(tx: Tx, caller: Caller, sessionId: string): Promise<void> {
-  if (sessionId !== caller.sessionId && (await readMe(tx, caller.personId, caller.sessionId)).assurance !== 'full')
+export async function endSession(tx: Tx, context: AppContext, caller: Caller, sessionId: string): Promise<void> {
+  if (sessionId !== caller.sessionId && (await readMe(tx, context, caller)).assurance !== 'full')
     throw new AppProblem('forbidden', 'Verify your second factor first. Until then this session ends only itself.')
-  const gone = await tx.db
-    .delete(sessions)
-    .where(and(eq(sessions.id, sessionId), eq(sessions.personId, caller.personId)))
-    .returning({ id: sessions.id })
-  if (gone.length > 0) await record(tx, { actor: caller.actor, type: 'session.ended', subject: { kind: 'person', id: caller.personId }, data: { sessionId } })
+  await endSessionsOf(tx, caller, caller.personId, sessionId)
 }
 
-/** Lifts this session to full assurance: the second factor was given. */
-export async function liftSession(tx: Tx, secrets: Secrets, caller: Caller): Promise<Me> {
+/** Lifts this session to full assurance: the second factor was given. One that rises gets a new token, so that whoever knows the old one has nothing. */
+export async function liftSession(tx: Tx, context: AppContext, connection: Connection, caller: Caller): Promise<Me> {
   const { sessionId } = caller
   if (sessionId === null) throw conflict('API keys have no second factor.')
   const [session] = await tx.db.select().from(sessions).where(eq(sessions.id, sessionId)).for('update')
   if (!session) throw new AppProblem('not-signed-in', 'The session has ended. Sign in again.')
+  const token = session.assurance === 'full' ? undefined : randomSecret(32)
+  const renewed = token === undefined ? {} : { tokenDigest: secretDigest(token) }
   await tx.db
     .update(sessions)
-    .set(withMac(secrets, { ...session, assurance: 'full', failedCodes: 0 }))
+    .set(withMac(context.secrets, { ...session, ...renewed, assurance: 'full', failedCodes: 0, verifiedAt: tx.now }))
     .where(eq(sessions.id, sessionId))
+  await noteSignIn(tx, context.secrets, caller.personId, connection.ip)
+  if (token !== undefined) connection.setCookie(sessionCookie, token, Math.ceil((Date.parse(session.expiresAt) - Date.parse(tx.now)) / 1_000))
   // Half-open sessions of the same person from before are of no more use to anybody but a thief of the password.
-  await tx.db.delete(sessions).where(and(eq(sessions.personId, caller.personId), ne(sessions.id, sessionId), eq(sessions.assurance, 'password')))
-  return readMe(tx, caller.personId, sessionId)
+  await deleteSessions(tx, caller.personId, and(ne(sessions.id, sessionId), eq(sessions.assurance, 'password')))
+  return readMe(tx, context, caller)
+}
+
+/** Keeps that the caller has just given a factor in this session. */
+export async function confirmSession(tx: Tx, { secrets }: AppContext, connection: Connection, caller: Caller, factor: 'password' | 'passkey'): Promise<void> {
+  const [session] = await tx.db
+    .select()
+    .from(sessions)
+    .where(eq(sessions.id, caller.sessionId ?? caller.personId))
+    .for('update')
+  if (!session) throw new AppProblem('not-signed-in', 'The session has ended. Sign in again.')
+  await tx.db
+    .update(sessions)
+    .set(withMac(secrets, { ...session, verifiedAt: tx.now }))
+    .where(eq(sessions.id, session.id))
+  await record(tx, {
+    ...{ actor: caller.actor, type: 'session.confirmed', subject: { kind: 'person', id: caller.personId } },
+    data: { sessionId: session.id, factor, address: connection.ip, device: connection.userAgent },
+  })
 }
 
 function totp(secret: string, label: string): TOTP {
@@ -93,18 +117,28 @@ function codeLockSeconds(wrong: number): number {
  * Gives the second factor of this session: a code of the authenticator app, which works once. Five wrong ones end the session, and ten in a row, in all
  * sessions of the person, lock codes for a while. Takes its own transactions: a code is counted before it is tried, so that many at once are no more tries.
  */
-export async function giveOneTimeCode(context: AppContext, caller: Caller, code: string): Promise<Me> {
-  const { database, secrets } = context
+export function giveOneTimeCode(context: AppContext, connection: Connection, caller: Caller, code: string): Promise<Me> {
+  const wrong = 'is not the current code of the authenticator app'
+  return giveCode(context, connection, caller, tx => takeCode(tx, context.secrets, caller, code), wrong)
+}
+
+/** Gives a recovery code in place of the second factor; it is counted as a one-time code is. */
+export function giveRecoveryCode(context: AppContext, connection: Connection, caller: Caller, code: string): Promise<Me> {
+  return giveCode(context, connection, caller, tx => takeRecoveryCode(tx, context, caller, code), 'is not one of your unused recovery codes')
+}
+
+async function giveCode(context: AppContext, connection: Connection, caller: Caller, take: (tx: Tx) => Promise<boolean>, wrong: string): Promise<Me> {
+  const { database } = context
   const attempt = await database.transaction(tx => reserveCode(tx, caller.personId))
   const me = await database.transaction(async tx => {
-    if (!(await takeCode(tx, secrets, caller, code))) return undefined
+    if (!(await take(tx))) return undefined
     await tx.db.update(people).set({ wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, caller.personId))
     if (attempt.wrongCodes > codesBeforeLock) await context.alarms.resolve(tx, codeAlarm(caller.personId))
-    return liftSession(tx, secrets, caller)
+    return liftSession(tx, context, connection, caller)
   })
   if (me) return me
   await database.transaction(tx => refuseCode(tx, context, caller, attempt))
-  throw invalid('code', 'is not the current code of the authenticator app')
+  throw invalid('code', wrong)
 }
 
 interface CodeAttempt {
@@ -179,33 +213,33 @@ async function isFreshCode(
 }
 
 /** Nobody enrols a further factor with half a session: otherwise a stolen password would be enough. */
-export async function assertMayEnrol(tx: Tx, caller: Caller): Promise<void> {
-  const me = await readMe(tx, caller.personId, caller.sessionId)
+export async function assertMayEnrol(tx: Tx, context: AppContext, caller: Caller): Promise<void> {
+  const me = await readMe(tx, context, caller)
   if (me.assurance !== 'full' && !me.mustEnrol) throw new AppProblem('forbidden', 'Verify your existing second factor first.')
 }
 
 /** Starts to enroll an authenticator app; one that was started and not confirmed is replaced. @throws AppProblem conflict when one is enrolled. */
-export async function startTotp(tx: Tx, secrets: Secrets, caller: Caller): Promise<{ secret: string; uri: string }> {
-  await assertMayEnrol(tx, caller)
+export async function startTotp(tx: Tx, context: AppContext, caller: Caller): Promise<{ secret: string; uri: string }> {
+  await assertMayEnrol(tx, context, caller)
   const person = await findPerson(tx, caller.personId)
   if (!person) throw conflict('This account no longer exists.')
-  if (person.totpConfirmedAt !== null) throw conflict('An authenticator app is already enrolled. If you lost it, an administrator can reset it.')
+  if (person.totpConfirmedAt !== null) throw conflict('An authenticator app is already enrolled. Remove it first.')
   const secret = new Secret({ size: 20 }).base32
   await tx.db
     .update(people)
-    .set({ totpSecret: secrets.seal(secret) })
+    .set({ totpSecret: context.secrets.seal(secret) })
     .where(eq(people.id, person.id))
   return { secret, uri: totp(secret, person.email).toString() }
 }
 
 /** Confirms the authenticator app with its first code, which also lifts this session. */
-export async function confirmTotp(tx: Tx, secrets: Secrets, caller: Caller, code: string): Promise<Me> {
-  await assertMayEnrol(tx, caller)
+export async function confirmTotp(tx: Tx, context: AppContext, connection: Connection, caller: Caller, code: string): Promise<Me> {
+  await assertMayEnrol(tx, context, caller)
   const [person] = await tx.db.select().from(people).where(eq(people.id, caller.personId)).for('update')
   if (!person?.totpSecret || person.totpConfirmedAt !== null) throw conflict('Start enrolling an authenticator app first.')
-  if (!(await isFreshCode(tx, secrets, { ...person, totpSecret: person.totpSecret }, code)))
+  if (!(await isFreshCode(tx, context.secrets, { ...person, totpSecret: person.totpSecret }, code)))
     throw invalid('code', 'is not the current code of the authenticator app')
   await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, person.id))
   await record(tx, { actor: caller.actor, type: 'second-factor.enrolled', subject: { kind: 'person', id: person.id }, data: { factor: 'authenticator app' } })
-  return liftSession(tx, secrets, caller)
+  return liftSession(tx, context, connection, caller)
 }

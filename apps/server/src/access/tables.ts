@@ -1,6 +1,6 @@
 import { roles, scopes } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
-import { boolean, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { bytes, choice, count, id, instant, json, table } from '../kernel/columns.ts'
 
@@ -19,7 +19,9 @@ export const people = table(
     totpConfirmedAt: instant('totp_confirmed_at'),
     /** The last time step whose code was taken: a code works once. */
     totpStep: count('totp_step').notNull().default(0),
+    /** Wrong passwords in a row, from all addresses. */
     failedAttempts: integer('failed_attempts').notNull().default(0),
+    /** Before this time a password is only tried from addresses that the person has signed in from. */
     lockedUntil: instant('locked_until'),
     /** Wrong one-time codes in a row, in all sessions. */
     wrongCodes: integer('wrong_codes').notNull().default(0),
@@ -71,10 +73,62 @@ export const sessions = table(
     createdAt: instant('created_at').notNull(),
     lastSeenAt: instant('last_seen_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
+    /** When a factor was last given in it; null for one from before this was kept. */
+    verifiedAt: instant('verified_at'),
     /** Made with a key that the database does not have (`session-mac.ts`): a row without it opens nothing. */
     mac: text('mac').notNull().default(''),
   },
   self => [uniqueIndex('sessions_token').on(self.tokenDigest), index('sessions_person').on(self.personId)],
+)
+
+/** From where passwords of a person were tried, and where the person has signed in. */
+export const signInOrigins = table(
+  'sign_in_origins',
+  {
+    personId: uuid('person_id')
+      .notNull()
+      .references(() => people.id, { onDelete: 'cascade' }),
+    /** A keyed digest of person and address. */
+    origin: text('origin').notNull(),
+    /** Wrong passwords in a row from there. */
+    failedAttempts: integer('failed_attempts').notNull().default(0),
+    lockedUntil: instant('locked_until'),
+    /** When the person last signed in from there with both factors; null: never. */
+    signedInAt: instant('signed_in_at'),
+    triedAt: instant('tried_at').notNull(),
+  },
+  self => [primaryKey({ columns: [self.personId, self.origin] })],
+)
+
+/** One-time links with which a person sets a new password; what the link says is signed, this row ends it. */
+export const passwordResets = table(
+  'password_resets',
+  {
+    id: id(),
+    personId: uuid('person_id')
+      .notNull()
+      .references(() => people.id, { onDelete: 'cascade' }),
+    /** Made on the server, for an administrator who lost everything: the second factor goes, too. */
+    clearsSecondFactor: boolean('clears_second_factor').notNull().default(false),
+    createdAt: instant('created_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    usedAt: instant('used_at'),
+  },
+  self => [index('password_resets_person').on(self.personId)],
+)
+
+/** Codes that stand in for a lost second factor, each once. */
+export const recoveryCodes = table(
+  'recovery_codes',
+  {
+    id: id(),
+    personId: uuid('person_id')
+      .notNull()
+      .references(() => people.id, { onDelete: 'cascade' }),
+    digest: text('digest').notNull(),
+    usedAt: instant('used_at'),
+  },
+  self => [uniqueIndex('recovery_codes_digest').on(self.personId, self.digest)],
 )
 
 export const invitations = table('invitations', {

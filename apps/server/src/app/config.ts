@@ -1,3 +1,4 @@
+import { sessionSettings } from '../access/index.ts'
 import { reportSettings } from '../connectors/index.ts'
 import { sourceSettings } from '../detection/index.ts'
 import { witnessSettings } from '../journal/index.ts'
@@ -7,4 +8,4 @@ import { heartbeatSettings } from '../paging/index.ts'
 
 /** The configuration of the whole program. @throws ConfigProblem for a wrong value or an unknown name */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config =>
-  readSettings(env, [...channelSettings, heartbeatSettings, sourceSettings, reportSettings, witnessSettings])
+  readSettings(env, [...channelSettings, heartbeatSettings, sourceSettings, reportSettings, sessionSettings, witnessSettings])

@@ -1,4 +1,4 @@
-import { type AppContext, Departures, everybody, Usages, type Viewer, Visibility, Workload } from '../access/index.ts'
+import { type AppContext, type Caller, callersWhoLeft, Departures, everybody, Usages, type Viewer, Visibility, Workload } from '../access/index.ts'
 import { type Checkpoints, entriesThat, entryColumns, JournalReaders, Live, openSealer } from '../journal/index.ts'
 import { Alarms } from '../kernel/alarms.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -39,7 +39,10 @@ export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?:
     health: new HealthChecks(log),
     messenger: new Outbox(config, secrets, metrics, jobs, database, log),
     readers: new JournalReaders(database, log, alarms),
-    live: new Live<Viewer>(database, log, (ids, viewer = everybody) => entriesThat(database.reader(), ids, visibility.ofEntry(viewer, entryColumns))),
+    live: new Live<Caller>(database, log, {
+      visible: (ids, viewer: Viewer = everybody) => entriesThat(database.reader(), ids, visibility.ofEntry(viewer, entryColumns)),
+      left: callers => callersWhoLeft(database.reader(), config, callers),
+    }),
     sealer: openSealer(secrets, checkpoints),
     usages: new Usages(),
     departures: new Departures(),

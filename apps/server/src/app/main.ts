@@ -23,6 +23,7 @@ export async function serve(options: {
   isJson?: boolean
   /** See `ServerOptions`. */
   acceptsRestoredLog?: boolean | undefined
+  recoverAdministrator?: string | undefined
 }): Promise<void> {
   if (options.role === 'paging') return runPager()
   const stopping = stopRequested()
@@ -38,6 +39,7 @@ export async function serve(options: {
     const server = await startServer(config, log, systemClock, {
       paging: pagingOf[options.role ?? 'main'],
       acceptsRestoredLog: options.acceptsRestoredLog,
+      recoverAdministrator: options.recoverAdministrator,
       signal: starting.signal,
     })
     handleTheUnhandled({ log, count: kind => server.context.metrics.unexpected.inc({ kind }), stop: () => server.stop(), stopMs })
@@ -52,13 +54,16 @@ export async function serve(options: {
 }
 
 function welcome(server: Server, isJson: boolean): void {
-  const { origin, setupLink, context } = server
+  const { origin, setupLink, recoveryLink, context } = server
   if (isJson) {
-    process.stdout.write(`${JSON.stringify({ origin, setupLink: setupLink ?? null, isPagingLive: context.messenger.isLive })}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ origin, setupLink: setupLink ?? null, ...(recoveryLink && { recoveryLink }), isPagingLive: context.messenger.isLive })}\n`,
+    )
     return
   }
   const lines = [`Tocsin is ready: ${origin}`]
   if (setupLink) lines.push(`Create the first administrator with this one-time link: ${setupLink}`)
+  if (recoveryLink) lines.push(`Set a new password and second factor with this one-time link, within 30 minutes: ${recoveryLink}`)
   if (!context.messenger.isLive) lines.push('Email is not configured (SMTP_URL), so pages are not delivered. Messages are held until it is.')
   process.stdout.write(`${lines.join('\n')}\n`)
 }

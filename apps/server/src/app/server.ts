@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { routes, version } from '@tocsin/api'
 import { Gauge } from 'prom-client'
-import { type AppContext, accessBindings, authorizer, type Bindings, isSetUp, nameOfCaller, setupToken } from '../access/index.ts'
+import { type AppContext, accessBindings, authorizer, type Bindings, isSetUp, nameOfCaller, recoverAdministrator, setupToken } from '../access/index.ts'
 import { openAssurance } from '../assurance/index.ts'
 import { openConnectors } from '../connectors/index.ts'
 import { openDemo } from '../demo/index.ts'
@@ -44,6 +44,8 @@ export interface Server {
   readonly origin: string
   /** The one-time link for the first administrator, while there is none. */
   readonly setupLink: string | undefined
+  /** The one-time link of an administrator whose account is recovered. */
+  readonly recoveryLink: string | undefined
   stop(): Promise<void>
 }
 
@@ -54,6 +56,8 @@ export interface ServerOptions {
   readonly deadlineSeconds?: Readonly<Record<string, number>> | undefined
   /** The audit log in the database is accepted where it is older than what was signed last, as after the restore of a backup. */
   readonly acceptsRestoredLog?: boolean | undefined
+  /** The email of an administrator who cannot sign in: a link to recover the account is made. */
+  readonly recoverAdministrator?: string | undefined
   /** Ends the start where it waits for something. */
   readonly signal?: AbortSignal | undefined
 }
@@ -90,7 +94,7 @@ export function openModules(config: Config, context: AppContext, detection: Dete
  * @throws ConfigProblem with one sentence when the port is taken or the data folder is in use.
  */
 export async function startServer(config: Config, log: import('pino').Logger, clock: Clock = systemClock, options: ServerOptions = {}): Promise<Server> {
-  const { paging = 'here', deadlineSeconds, acceptsRestoredLog = false, signal } = options
+  const { paging = 'here', deadlineSeconds, acceptsRestoredLog = false, recoverAdministrator: recovered, signal } = options
   await assertPortIsFree(config)
   const folder = holdDataFolder(config.dataFolder)
   const undo: (() => Promise<void> | void)[] = [() => folder.release()]
@@ -187,7 +191,8 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     // Last in, first out: those who wait are answered while everything that an answer may need still runs.
     undo.push(() => drain.run(http, () => live.stop()))
     const setupLink = (await isSetUp(database.reader())) ? undefined : `${messenger.origin}/setup/${setupToken(secrets)}`
-    return { context, detection, inbox, pager, origin: messenger.origin, setupLink, stop }
+    const recoveryLink = recovered === undefined ? undefined : await database.transaction(tx => recoverAdministrator(tx, context, recovered))
+    return { context, detection, inbox, pager, origin: messenger.origin, setupLink, recoveryLink, stop }
   } catch (error) {
     await stop()
     throw error

@@ -8,7 +8,7 @@ import { takeAlertmanager } from './alertmanager/receive.ts'
 import { createIntegration, listIntegrations, revokeIntegration } from './integrations.ts'
 import { takePagerDuty } from './pagerduty/receive.ts'
 import { describeForm } from './report-limits.ts'
-import { followReport, readReport, recordFileRead, takeReport } from './reports.ts'
+import { followReport, readReport, recordFileRead, revokeReportLink, takeReport } from './reports.ts'
 
 export { takeAlertmanager } from './alertmanager/receive.ts'
 export { createIntegration } from './integrations.ts'
@@ -34,6 +34,7 @@ export function openConnectors(context: AppContext): Bindings {
     openCommand(routes.report, (tx, { body, files, connection }) => takeReport(tx, context, body, files, connection.ip)),
     openCommand(routes.followReport, (tx, { body }) => followReport(tx, context, body.token)),
     command(routes.reportOfAlert, (tx, { caller, params }) => readReport(tx, context, caller, params.id)),
+    command(routes.revokeReportLink, (tx, { caller, params }) => revokeReportLink(tx, context, caller, params.id)),
     workflow(routes.reportFile, async (database, { caller, params }) => {
       // On record first; the content then streams outside the transaction, which must not wait for a slow reader.
       await database.transaction(tx => recordFileRead(tx, context, caller, params.id))

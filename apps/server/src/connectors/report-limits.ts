@@ -1,9 +1,9 @@
 import { and, gt, isNotNull, type SQL, sql } from 'drizzle-orm'
-import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { addDays, addMinutes } from '../kernel/clock.ts'
 import { type Config, settingsPart } from '../kernel/config.ts'
 import type { Reader } from '../kernel/database.ts'
+import { networkOf } from '../kernel/network.ts'
 import { AppProblem, invalid } from '../kernel/problems.ts'
 import { isEqual, type Secrets } from '../kernel/secrets.ts'
 import { reports } from './tables.ts'
@@ -56,9 +56,7 @@ export function assertMayReport(config: Config, given: string): void {
 
 /** What an address is counted by: the same for each report, and no way back to it without the master key. */
 export function originOfReport(secrets: Secrets, ip: string): string {
-  const address = ipaddr.process(ip)
-  const head = address.kind() === 'ipv6' ? address.toByteArray().slice(0, 8).join('.') : address.toString()
-  return secrets.sign('report-origin', head)
+  return secrets.sign('report-origin', networkOf(ip))
 }
 
 /**

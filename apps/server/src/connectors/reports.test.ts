@@ -1,3 +1,4 @@
+import type { ProblemError } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { refusal } from '../../test/refusal.ts'
@@ -33,6 +34,25 @@ test('anybody reports, and only who may read alerts reads who it was, which is o
   await expect(observer.call.raw('reportFile', file)).rejects.toMatchObject(refusal('forbidden'))
   await expect(world.client().raw('reportFile', file)).rejects.toMatchObject(refusal('not-signed-in'))
   expect(await (await responder.call.raw('reportFile', file)).text()).toBe('hello')
+})
+
+test('the link of a reporter is revoked by who may triage: it then answers as one that never was', async ({ world }) => {
+  const { link } = Reply.parse(await (await world.client().raw('report', { body: formOf() })).json())
+  const token = new URL(link).pathname.split('/').at(-1) ?? ''
+  const follow = (given: string) => world.client()('followReport', { body: { token: given } })
+  const responder = await world.person('responder')
+  const [alert] = (await responder.call('alerts', {})).items
+  const params = { id: alert?.id ?? '' }
+  await expect((await world.person('observer')).call('revokeReportLink', { params })).rejects.toMatchObject(refusal('forbidden'))
+  expect((await follow(token)).stage).toBe('received')
+  await responder.call('revokeReportLink', { params })
+  const answers = await Promise.all([token, `${token}x`].map(given => follow(given).catch((error: ProblemError) => error.problem)))
+  expect(answers[0]).toEqual(answers[1])
+  expect(answers[0]).toMatchObject({ status: 404 })
+  expect(await responder.call('reportOfAlert', { params })).toMatchObject({ isLinkRevoked: true })
+  await expect(responder.call('revokeReportLink', { params }), 'a second time').rejects.toMatchObject(refusal('not-found'))
+  const lead = await world.person('lead')
+  expect((await lead.call('journal', {})).items.find(({ type }) => type === 'report.link-revoked')).toMatchObject({ actor: { id: responder.id } })
 })
 
 test('a report that lacks something is refused with the field, and stores nothing', async ({ world }) => {

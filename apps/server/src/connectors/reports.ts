@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import type { ReportInput, ReportView } from '@tocsin/api'
-import { and, eq } from 'drizzle-orm'
+import { and, eq, isNull } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
 import { alerts, readAlert, receiveAlerts } from '../alerts/index.ts'
@@ -109,7 +109,7 @@ export async function followReport(reader: Reader, context: AppContext, token: s
           .from(reports)
           .innerJoin(alerts, eq(alerts.id, reports.alertId))
           .where(eq(reports.id, id))
-  if (!found) throw new AppProblem('not-found', 'This link is invalid.')
+  if (!found || found.report.linkRevokedAt !== null) throw new AppProblem('not-found', 'This link is invalid.')
   const { report } = found
   if (report.receivedAt < addDays(reader.now, -context.config.of(reportSettings).TOCSIN_REPORT_LINK_DAYS))
     throw new AppProblem('not-found', 'This link has expired. Contact the security team with your reference.')
@@ -140,7 +140,20 @@ export async function readReport(tx: Tx, context: AppContext, caller: Caller, al
   if (!report) throw notFound('report for this alert')
   await record(tx, { actor: caller.actor, type: 'report.read', subject: { kind: 'report', id: report.id }, within: incident?.id ?? null })
   const { reference, audience, happenedAt, affected, contactName, contactEmail } = report
-  return { reference, audience, happenedAt, affected, contactName, contactEmail, files: await filesOf(tx, report.id) }
+  const isLinkRevoked = report.linkRevokedAt !== null
+  return { reference, audience, happenedAt, affected, contactName, contactEmail, isLinkRevoked, files: await filesOf(tx, report.id) }
+}
+
+/** Revokes the private link of a reporter, as when it fell into wrong hands. */
+export async function revokeReportLink(tx: Tx, context: AppContext, caller: Caller, alertId: string): Promise<void> {
+  const { incident } = await readAlert(tx, context, caller, alertId)
+  const [report] = await tx.db
+    .update(reports)
+    .set({ linkRevokedAt: tx.now })
+    .where(and(eq(reports.alertId, alertId), isNull(reports.linkRevokedAt)))
+    .returning({ id: reports.id })
+  if (!report) throw notFound('report for this alert with a link that works')
+  await record(tx, { actor: caller.actor, type: 'report.link-revoked', subject: { kind: 'report', id: report.id }, within: incident?.id ?? null })
 }
 
 /** Puts on record that a file of a report is read, if the caller may. */

@@ -44,6 +44,8 @@ export const reports = table(
     fileBytes: count('file_bytes').notNull().default(0),
     /** How a customer's report was paged; null where none is paged. */
     paging: choice('paging', ['own', 'bundle', 'none']),
+    /** When its private link was revoked. */
+    linkRevokedAt: instant('link_revoked_at'),
   },
   self => [uniqueIndex('reports_reference').on(self.reference), index('reports_alert').on(self.alertId), index('reports_received').on(self.receivedAt)],
 )

@@ -6,6 +6,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import type { AppContext } from '../access/index.ts'
 import { ConfigProblem } from '../kernel/config.ts'
 import { isUnavailable } from '../kernel/database.ts'
+import { networkOf } from '../kernel/network.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
 import { type EventIntake, TooMuch } from './intake.ts'
 import { sourceSettings } from './source-settings.ts'
@@ -143,7 +144,7 @@ export class SyslogListeners {
   #serve(socket: Socket): void {
     const { connectionsOfAddress, firstMessageMs, idleMs } = this.#limits
     const from = socket.remoteAddress ?? ''
-    const others = [...this.#connections].filter(({ remoteAddress }) => remoteAddress === from)
+    const others = [...this.#connections].filter(({ remoteAddress }) => networkOf(remoteAddress ?? '') === networkOf(from))
     if (others.length >= connectionsOfAddress) return void socket.destroy()
     this.#connections.add(socket)
     let held: Buffer = Buffer.alloc(0)

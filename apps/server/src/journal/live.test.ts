@@ -7,11 +7,12 @@ import { type Person, test } from '../../test/world.ts'
 async function listen(person: Person) {
   const reply = await person.call.raw('liveEvents')
   expect(reply.headers.get('content-type')).toContain('text/event-stream')
-  const heard = { text: '', end: async () => reader?.cancel() }
+  const heard = { text: '', isOver: false, end: async () => reader?.cancel() }
   const reader = reply.body?.pipeThrough(new TextDecoderStream()).getReader()
   const follow = async (): Promise<void> => {
     const { done = true, value = '' } = (await reader?.read()) ?? {}
     heard.text += value
+    heard.isOver = done
     if (!done) await follow()
   }
   void follow()
@@ -38,4 +39,29 @@ test('the live stream tells what changed by type and subject, never its content,
 
 test('the live stream is for who is signed in', async ({ world }) => {
   await expect(world.client().raw('liveEvents')).rejects.toMatchObject(refusal('not-signed-in'))
+})
+
+test('the live stream ends at once with the session, the account, the role or the key of who listens, and goes on for others', async ({ world }) => {
+  const administrator = await world.person('administrator')
+  const signedOut = await world.person('responder')
+  const deactivated = await world.person('responder')
+  const promoted = await world.person('responder')
+  const ended = await world.person('responder')
+  const staying = await world.person('responder')
+  const { key, secret } = await administrator.call('createApiKey', { body: { name: 'CI', role: 'observer', scopes: ['incidents:read'] } })
+  const ofKey = await fetch(`${world.origin}/api/v1/live`, { headers: { authorization: `Bearer ${secret}` } })
+  const goesOn = await listen(staying)
+  const all = await Promise.all([signedOut, deactivated, promoted, ended].map(listen))
+  await signedOut.call('signOut')
+  await administrator.call('changePerson', { params: { id: deactivated.id }, body: { isActive: false } })
+  await administrator.call('changePerson', { params: { id: promoted.id }, body: { role: 'lead' } })
+  await administrator.call('endSessionsOfPerson', { params: { id: ended.id } })
+  await administrator.call('revokeApiKey', { params: { id: key.id } })
+  await until(() => (all.every(({ isOver }) => isOver) ? true : undefined), 'the streams end')
+  await ofKey.text()
+  expect(goesOn.isOver).toBe(false)
+  const open = await administrator.call('openIncident', { body: { title: 'Odd sign-ins', reason: 'Seen.' } })
+  await until(() => (goesOn.text.includes(open.id) ? true : undefined), 'others go on hearing')
+  for (const heard of all) expect(heard.text).not.toContain(open.id)
+  await goesOn.end()
 })

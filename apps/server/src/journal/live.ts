@@ -16,17 +16,23 @@ const restMs = 10
 /** After a read that failed. */
 const retryMs = 1_000
 const beatMs = 20_000
-/** A stream ends after this time, and the page connects again: so that who lost the right to look stops hearing. */
+/** A stream ends after this time, and the page connects again: so that who lost the right to look by time alone stops hearing. */
 const lifetimeMs = 300_000
 
-/** Which of these entries a viewer may see; without one, those that everybody may. */
-type Visible<Viewer> = (ids: readonly string[], viewer: Viewer | undefined) => Promise<ReadonlySet<string>>
+interface Rules<Viewer> {
+  /** Which of these entries a viewer may see; without one, those that everybody may. */
+  visible(ids: readonly string[], viewer: Viewer | undefined): Promise<ReadonlySet<string>>
+  /** Which of these viewers may no longer look. */
+  left(viewers: readonly Viewer[]): Promise<ReadonlySet<Viewer>>
+}
+/** Entries about these may end somebody's right to look. */
+const endedBy: ReadonlySet<string> = new Set(['person', 'api-key'])
 
 /** Tells open pages of new journal entries, as they are written. */
 export class Live<Viewer = unknown> {
   readonly #database: Database
   readonly #log: Log
-  readonly #visible: Visible<Viewer>
+  readonly #rules: Rules<Viewer>
   readonly #listeners = new Set<Listener<Viewer>>()
   #cursor: number | undefined
   #isReading = false
@@ -34,10 +40,10 @@ export class Live<Viewer = unknown> {
   #heartbeat: NodeJS.Timeout | undefined
   #isStopped = false
 
-  constructor(database: Database, log: Log, visible: Visible<Viewer>) {
+  constructor(database: Database, log: Log, rules: Rules<Viewer>) {
     this.#database = database
     this.#log = log
-    this.#visible = visible
+    this.#rules = rules
   }
 
   /** Streams that are open now. */
@@ -110,16 +116,26 @@ export class Live<Viewer = unknown> {
     }
   }
 
+  async #endThoseWhoLeft(): Promise<void> {
+    const left = await this.#rules.left([...this.#listeners].map(({ viewer }) => viewer))
+    for (const listener of this.#listeners) {
+      if (!left.has(listener.viewer)) continue
+      this.#listeners.delete(listener)
+      listener.stream.push(null)
+    }
+  }
+
   async #tell(entries: readonly Entry[]): Promise<void> {
     if (entries.length === 0 || this.#listeners.size === 0) return
-    const open = await this.#visible(
+    if (entries.some(({ subject }) => endedBy.has(subject.kind))) await this.#endThoseWhoLeft()
+    const open = await this.#rules.visible(
       entries.map(entry => entry.id),
       undefined,
     )
     // Few entries are restricted: only for those is each listener asked about.
     const guarded = entries.flatMap(entry => (open.has(entry.id) ? [] : entry.id))
     for (const listener of this.#listeners) {
-      const theirs = guarded.length === 0 ? undefined : await this.#visible(guarded, listener.viewer)
+      const theirs = guarded.length === 0 ? undefined : await this.#rules.visible(guarded, listener.viewer)
       for (const entry of entries) {
         if (!open.has(entry.id) && theirs?.has(entry.id) !== true) continue
         this.#push(listener, `data: ${JSON.stringify({ type: entry.type, subject: entry.subject, within: entry.within })}\n\n`)

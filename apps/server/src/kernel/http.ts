@@ -32,6 +32,7 @@ import type { ReceivedFile } from './files.ts'
 import { isDeeper, parseJson, readForeignJson } from './foreign-body.ts'
 import { describeRequest, type Idempotency, type Once, readKey } from './idempotency.ts'
 import { newId } from './ids.ts'
+import { networkOf } from './network.ts'
 import { AppProblem, problemDetails } from './problems.ts'
 import { isEqual } from './secrets.ts'
 import type { Log, Metrics } from './telemetry.ts'
@@ -138,7 +139,7 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 400 },
   })
   drain.watch(http)
-  const isSecure = config.publicUrl?.startsWith('https://') === true
+  const isSecure = isSecureOrigin(config)
   await http.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
@@ -167,7 +168,7 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
     max: perMinute.address,
     timeWindow: 60_000,
     // Never a credential: it is not verified yet, and a new one with each request would be a new share.
-    keyGenerator: request => request.ip,
+    keyGenerator: request => networkOf(request.ip),
     errorResponseBuilder: (_request, context) => tooMany(context.max, context.ttl),
   })
   // A body of this type would be taken for a JSON string.
@@ -463,19 +464,24 @@ async function receiveForm(
   }
 }
 
+const isSecureOrigin = ({ publicUrl }: Config) => publicUrl?.startsWith('https://') === true
+
+/** The name that a cookie has in the browser: under https one that no other host of the domain can set (RFC 6265bis, section 4.1.3.2). */
+export const cookieName = (config: Config, name: string) => (isSecureOrigin(config) ? `__Host-${name}` : name)
+
 /** Replies that set or clear a cookie. */
 const repliesWithCookie = new WeakSet<FastifyReply>()
 
 function connectionOf(config: Config, request: FastifyRequest, reply: FastifyReply): Connection {
-  const isSecure = config.publicUrl?.startsWith('https://') === true
-  const options = { path: '/', httpOnly: true, sameSite: 'lax', secure: isSecure } as const
+  const options = { path: '/', httpOnly: true, sameSite: 'lax', secure: isSecureOrigin(config) } as const
   return {
     ip: request.ip,
     userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
-    cookie: name => request.cookies[name],
-    setCookie: (name, value, maxAgeSeconds) => void repliesWithCookie.add(reply.setCookie(name, value, { ...options, maxAge: maxAgeSeconds })),
+    cookie: name => request.cookies[cookieName(config, name)],
+    setCookie: (name, value, maxAgeSeconds) =>
+      void repliesWithCookie.add(reply.setCookie(cookieName(config, name), value, { ...options, maxAge: maxAgeSeconds })),
     // Not its storage: the service worker stays, and with it the pages that it is sent.
-    clearCookie: name => void repliesWithCookie.add(reply.clearCookie(name, options).header('clear-site-data', '"cache", "cookies"')),
+    clearCookie: name => void repliesWithCookie.add(reply.clearCookie(cookieName(config, name), options).header('clear-site-data', '"cache", "cookies"')),
     onClose: gone => void request.raw.socket.once('close', gone),
   }
 }

@@ -18,6 +18,7 @@ const titles: Record<ProblemKind, string> = {
   invalid: 'Invalid request',
   'not-signed-in': 'Not signed in',
   forbidden: 'Not allowed',
+  'reauthentication-required': 'Confirm your identity',
   'not-found': 'Not found',
   conflict: 'Conflict',
   'too-large': 'Too large',

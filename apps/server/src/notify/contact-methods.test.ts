@@ -71,6 +71,24 @@ describe('notificationRules', () => {
   })
 })
 
+test('the code that verifies a contact method is in no message log, journal or answer, of whatever channel: only where it was sent', async ({ world }) => {
+  const lead = await world.person('lead')
+  const { method } = await lead.call('addContactMethod', { body: { kind: 'email', address: 'lead@elsewhere.test', label: '' } })
+  await lead.call('sendContactCode', { params: { id: method.id } })
+  await world.settle()
+  const codes = world.takeMails().flatMap(mail => (mail.to === 'lead@elsewhere.test' ? (/\b\d{6}\b/.exec(`${mail.subject} ${mail.text}`) ?? []) : []))
+  expect(codes.length, 'two mails with codes').toBe(2)
+  const administrator = await world.person('administrator')
+  for (const reader of [lead, administrator])
+    for (const route of ['messageLog', 'journal', 'contactMethods', 'me'] as const) {
+      const text = JSON.stringify(await reader.call(route))
+      expect(
+        codes.filter(code => text.includes(code)),
+        route,
+      ).toEqual([])
+    }
+})
+
 describe('removeContactMethod', () => {
   test('takes a method away at once: out of the list, out of the rules, and pages go to what is left', async ({ world }) => {
     const { primary, account, second, addresses } = await withTwo(world)

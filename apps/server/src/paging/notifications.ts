@@ -3,12 +3,12 @@ import { and, eq, gt, gte, inArray, isNotNull, isNull, ne, or, sql } from 'drizz
 import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
 import { type NewEntry, recordAll, system } from '../journal/index.ts'
-import { addMinutes, addSeconds } from '../kernel/clock.ts'
+import { addMinutes, addSeconds, type Instant } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { defineJob, escalationLane } from '../kernel/jobs/lanes.ts'
 import { keysOf, type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
-import { linkPlaceholder, type NewMessage, type Trouble } from '../kernel/messenger.ts'
+import { linkPlaceholder, type NewMessage, type PrivateLink, type Trouble } from '../kernel/messenger.ts'
 import { identifiesPeople, type NotificationPlan, type NotificationStep, notificationPlansOf, teamChannelPurpose, type teamChannels } from '../notify/index.ts'
 import { pageBundles, pageNotifications, pages } from './tables.ts'
 
@@ -97,7 +97,7 @@ async function notifyNow(tx: Tx, context: AppContext, all: readonly (Notificatio
         continue
       }
       const id = newId()
-      messages.push({ ...pageMessage(page, personId, why), ...addressOf(step), id, isDemo: plan.isDemo })
+      messages.push({ ...pageMessage(tx, page, personId, why), ...addressOf(step), id, isDemo: plan.isDemo })
       notifications.push({ ...base, messageId: id })
     }
   }
@@ -131,8 +131,14 @@ function afterwards({ teamId, state }: PageRow): string {
   return teamId === null ? 'This page was sent to all administrators.\n' : 'If nobody acknowledges, it escalates to the next person.\n'
 }
 
+/** The private link of a page or bundle. It says when it was made, in minutes, as short as an SMS wants it. */
+const pageLink = (now: Instant, ...about: readonly string[]): PrivateLink => ({
+  ...{ path: '/a/', purpose: 'page' },
+  claims: [...about, Math.floor(Date.parse(now) / 60_000).toString(36)],
+})
+
 /** The message of a page, with the recipient's private link. */
-export function pageMessage(page: PageRow, personId: string, why?: string): Omit<NewMessage, 'channel' | 'address'> {
+export function pageMessage({ now }: Tx, page: PageRow, personId: string, why?: string): Omit<NewMessage, 'channel' | 'address'> {
   const isDrill = page.subjectKind === 'drill'
   return {
     purpose: 'page',
@@ -145,7 +151,7 @@ export function pageMessage(page: PageRow, personId: string, why?: string): Omit
       `Acknowledge with one tap (private link, do not share):\n${linkPlaceholder}`,
       afterwards(page),
     ].join('\n\n'),
-    link: { path: '/a/', purpose: 'page', claims: [page.id, personId] },
+    link: pageLink(now, page.id, personId),
   }
 }
 
@@ -242,7 +248,7 @@ export async function sendBundle(tx: Tx, context: AppContext, bundleId: string):
   for (const methodId of new Set(waiting.map(one => one.methodId ?? ''))) {
     const step = methods.get(methodId) ?? plan?.all[0]
     if (step === undefined) continue
-    const id = await context.messenger.post(tx, { ...bundleMessage(bundleId, found.personId, open), ...addressOf(step), isDemo: plan?.isDemo ?? false })
+    const id = await context.messenger.post(tx, { ...bundleMessage(tx, bundleId, found.personId, open), ...addressOf(step), isDemo: plan?.isDemo ?? false })
     await tx.db
       .update(pageNotifications)
       .set({ messageId: id, at: tx.now })
@@ -251,7 +257,7 @@ export async function sendBundle(tx: Tx, context: AppContext, bundleId: string):
 }
 
 /** The message of a bundle, with the recipient's private link. */
-function bundleMessage(bundleId: string, personId: string, open: readonly PageRow[], why?: string): Omit<NewMessage, 'channel' | 'address'> {
+function bundleMessage({ now }: Tx, bundleId: string, personId: string, open: readonly PageRow[], why?: string): Omit<NewMessage, 'channel' | 'address'> {
   // A message is shown to those who may see one record: what belongs to another one is not named in it.
   const withinId = open.find(page => page.withinId !== null)?.withinId ?? null
   const titleOf = (page: PageRow) => (page.withinId === null || page.withinId === withinId ? page.title : 'Incident details are available through the link')
@@ -269,7 +275,7 @@ function bundleMessage(bundleId: string, personId: string, open: readonly PageRo
       `View and acknowledge them with one tap (private link, do not share):\n${linkPlaceholder}`,
       'If nobody acknowledges, they escalate to the next person.\n',
     ].join('\n\n'),
-    link: { path: '/a/', purpose: 'page', claims: ['bundle', bundleId, personId] },
+    link: pageLink(now, 'bundle', bundleId, personId),
   }
 }
 
@@ -332,7 +338,7 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
       })
     if (plan === undefined || next === undefined) continue
     const why = `Delivery by ${channelName(channel)} is failing, so you are paged through another contact method.`
-    const message = bundleId === null ? pageMessage(first.page, personId, why) : bundleMessage(bundleId, personId, open, why)
+    const message = bundleId === null ? pageMessage(tx, first.page, personId, why) : bundleMessage(tx, bundleId, personId, open, why)
     const id = newId()
     messages.push({ ...message, ...addressOf(next), id, isDemo: plan.isDemo })
     for (const page of open) {
@@ -364,7 +370,7 @@ export async function notifyChannels(tx: Tx, context: AppContext, requests: read
   await context.messenger.postAll(
     tx,
     posts.map(({ id, page, channel: { kind, address, secret } }) => {
-      const { link: _link, ...message } = pageMessage(page, '')
+      const { link: _link, ...message } = pageMessage(tx, page, '')
       return {
         ...message,
         ...{ id, channel: kind, address, ...(secret === null ? {} : { secret }) },

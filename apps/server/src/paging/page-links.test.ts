@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { linkIn, test, type World } from '../../test/world.ts'
+import { signToken } from '../kernel/secrets.ts'
 
 /** An alert that has paged the primary, and the token of the link in that page. */
 async function paged(world: World) {
@@ -51,5 +52,34 @@ describe('escalateByLink', () => {
     await expect(escalate(), 'who left').rejects.toMatchObject(refusal('not-found'))
     await world.settle()
     backup.expectNoPage()
+  })
+})
+
+describe('a private link', () => {
+  test('ends after seven days, whatever its page does; one that is sent then works', async ({ world }) => {
+    const { token, escalate } = await paged(world)
+    const view = (given: string) => world.client()('pageByLink', { body: { token: given } })
+    world.jump({ days: 6, hours: 23, minutes: 59 })
+    expect((await view(token)).state).toBe('triggered')
+    world.takeMails()
+    await escalate()
+    world.jump({ minutes: 2 })
+    const refused = refusal('not-found')
+    for (const act of ['pageByLink', 'acknowledgeByLink', 'escalateByLink', 'releaseByLink'] as const)
+      await expect(world.client()(act, { body: { token } }), act).rejects.toMatchObject(refused)
+    await expect(view(`${token}x`), 'it answers as one that never was').rejects.toMatchObject(refused)
+    await world.settle()
+    const later = world.takeMails().find(mail => mail.purpose === 'page')
+    if (!later) throw new Error('it escalated')
+    expect((await view(linkIn(later, '/a/'))).state).toBe('triggered')
+  })
+
+  test('from before links said when they were made is as old as its page', async ({ world }) => {
+    const { primary } = await paged(world)
+    const [page] = (await primary.call('pages')).items
+    const token = signToken(world.server.context.secrets, 'page', [page?.id ?? '', primary.id])
+    expect((await world.client()('pageByLink', { body: { token } })).you).toBe(primary.name)
+    world.jump({ days: 7, minutes: 1 })
+    await expect(world.client()('pageByLink', { body: { token } })).rejects.toMatchObject(refusal('not-found'))
   })
 })

@@ -2,6 +2,7 @@ import { includesRole, type pagingRoutes, type RouteReply } from '@tocsin/api'
 import { and, desc, eq, inArray, isNotNull, type SQL } from 'drizzle-orm'
 import { type AppContext, findPerson, type people } from '../access/index.ts'
 import type { Actor } from '../journal/index.ts'
+import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { openToken } from '../kernel/secrets.ts'
@@ -27,11 +28,14 @@ function answering({ id, name, role }: typeof people.$inferSelect): Pick<Respond
   return { personId: id, actor: { kind: 'person', id, name } }
 }
 
-/** @throws AppProblem not-found for a link that was not signed here, or whose owner is no longer active. */
+/** A private link works for so long after it was sent. */
+const linkDays = 7
+
+/** @throws AppProblem not-found for a link that was not signed here or is too old, or whose owner is no longer active. */
 export async function responderOf(tx: Tx, context: AppContext, token: string): Promise<Responder> {
   const claims = openToken(context.secrets, 'page', token) ?? []
-  const [first, second, third] = claims
-  const personId = first === 'bundle' ? third : second
+  const [first, second, third, fourth] = claims
+  const [personId, minute] = first === 'bundle' ? [third, fourth] : [second, third]
   const person = personId === undefined ? undefined : await findPerson(tx, personId)
   const found =
     first === 'bundle' && second !== undefined
@@ -39,8 +43,12 @@ export async function responderOf(tx: Tx, context: AppContext, token: string): P
       : first === undefined
         ? []
         : await tx.db.select().from(pages).where(eq(pages.id, first))
-  if (found.length === 0 || !person?.isActive)
-    throw new AppProblem('not-found', 'This link is invalid or its page no longer exists. Open Tocsin to see your pages.')
+  // One from before links said when they were made is as old as its page.
+  const oldest = addDays(tx.now, -linkDays)
+  const isOver =
+    found.length === 0 || (minute === undefined ? found.every(page => page.createdAt < oldest) : Number.parseInt(minute, 36) * 60_000 < Date.parse(oldest))
+  if (isOver || !person?.isActive)
+    throw new AppProblem('not-found', 'This link is invalid or too old, or its page no longer exists. Open Tocsin to see your pages.')
   return { pages: found, ...answering(person) }
 }
 

@@ -1,5 +1,5 @@
 import { shifts } from '@tocsin/oncall'
-import { and, eq, isNull } from 'drizzle-orm'
+import { and, asc, eq, isNull } from 'drizzle-orm'
 import ical, { ICalCalendarMethod } from 'ical-generator'
 import { type AppContext, type Caller, findPerson, people } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
@@ -28,6 +28,26 @@ export async function makeFeed(tx: Tx, context: AppContext, caller: Caller, sche
   await tx.db.insert(calendarFeeds).values({ id: newId(), tokenDigest: secretDigest(token), personId: caller.personId, scheduleId, createdAt: tx.now })
   await record(tx, { actor: caller.actor, type: 'calendar-feed.made', subject: { kind: 'person', id: caller.personId }, data: { scheduleId } })
   return { url: `${context.messenger.origin}/feeds/${token}.ics` }
+}
+
+/** The feeds of a person, oldest first. */
+export async function listFeeds(reader: Reader, personId: string) {
+  return reader.db
+    .select({ id: calendarFeeds.id, scheduleId: calendarFeeds.scheduleId, createdAt: calendarFeeds.createdAt })
+    .from(calendarFeeds)
+    .where(eq(calendarFeeds.personId, personId))
+    .orderBy(asc(calendarFeeds.createdAt), asc(calendarFeeds.id))
+}
+
+/** Revokes a feed of the caller: from now on its address is unknown. */
+export async function revokeFeed(tx: Tx, caller: Caller, id: string): Promise<void> {
+  const [gone] = await tx.db
+    .delete(calendarFeeds)
+    .where(and(eq(calendarFeeds.id, id), eq(calendarFeeds.personId, caller.personId)))
+    .returning()
+  if (!gone) throw notFound('calendar feed')
+  const data = { scheduleId: gone.scheduleId }
+  await record(tx, { actor: caller.actor, type: 'calendar-feed.revoked', subject: { kind: 'person', id: caller.personId }, data })
 }
 
 interface CalendarEvent {

@@ -1,3 +1,4 @@
+import type { ProblemError } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { test, type World } from '../../test/world.ts'
@@ -118,5 +119,25 @@ describe('feed', () => {
     await administrator.call('changePerson', { params: { id: first.id }, body: { isActive: false } })
     await expect(read(token)).rejects.toMatchObject(refusal('not-found'))
     await expect(world.client()('makeFeed', { body: {} })).rejects.toMatchObject(refusal('not-signed-in'))
+  })
+
+  test('is revoked by its owner: its address then answers as one that never was', async ({ world }) => {
+    const { members } = await dailyTeam(world)
+    const [first, second] = members
+    const read = (token: string) =>
+      world
+        .client()('feed', { params: { token } })
+        .catch((error: ProblemError) => error.problem)
+    const token = tokenOf((await first.call('makeFeed', { body: {} })).url)
+    const [feed] = await first.call('calendarFeeds')
+    expect(feed).toEqual({ id: feed?.id, scheduleId: null, createdAt: world.now })
+    const params = { id: feed?.id ?? '' }
+    expect(await second.call('calendarFeeds')).toEqual([])
+    await expect(second.call('revokeFeed', { params }), 'of somebody else').rejects.toMatchObject(refusal('not-found'))
+    expect(await read(token)).toContain('BEGIN:VCALENDAR')
+    await first.call('revokeFeed', { params })
+    expect(await read(token)).toEqual(await read(`${'x'.repeat(32)}.ics`))
+    await expect(first.call('revokeFeed', { params })).rejects.toMatchObject(refusal('not-found'))
+    expect(await first.call('calendarFeeds')).toEqual([])
   })
 })

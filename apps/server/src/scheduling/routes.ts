@@ -1,7 +1,7 @@
 import { schedulingRoutes } from '@tocsin/api'
 import { type AppContext, type Bindings, command, openQuery, query } from '../access/index.ts'
 import { Produced } from '../kernel/http.ts'
-import { makeFeed, readFeed } from './calendar-feeds.ts'
+import { listFeeds, makeFeed, readFeed, revokeFeed } from './calendar-feeds.ts'
 import { addOverride, addTemporary, removeOverride, removeSchedule, saveSchedule } from './schedules.ts'
 import { listMyShifts, listOnCall, readCalendar, readPastCoverage } from './teams.ts'
 import { addTimeOff, listApprenticeships, listHandoffNotes, listTimeOff, removeTimeOff, saveApprenticeship, writeHandoffNote } from './time-off.ts'
@@ -26,6 +26,8 @@ export function schedulingBindings(context: AppContext): Bindings {
     query(routes.handoffNotes, (reader, { caller, params, query }) => listHandoffNotes(reader, caller, params.id, query)),
     command(routes.writeHandoffNote, (tx, { caller, params, body }) => writeHandoffNote(tx, caller, params.id, body.text)),
     command(routes.makeFeed, (tx, { caller, body }) => makeFeed(tx, context, caller, body.scheduleId)),
+    query(routes.calendarFeeds, (reader, { caller }) => listFeeds(reader, caller.personId)),
+    command(routes.revokeFeed, (tx, { caller, params }) => revokeFeed(tx, caller, params.id)),
     openQuery(routes.feed, async (reader, { params }) => new Produced(await readFeed(reader, context, params.token))),
   ]
 }

@@ -7,9 +7,11 @@ import { enrolPasskey } from '../entry/passkeys.ts'
 import { deviceName } from '../entry/second-factor.tsx'
 import { useRouteForm } from '../forms.ts'
 import { FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
+import { RemoveButton } from '../parts/remove-button.tsx'
 import { Time } from '../parts/time.tsx'
 import { ContactMethods } from './contact-methods.tsx'
 import { NotificationRules } from './notification-rules.tsx'
+import { RecoveryCodes } from './recovery-codes.tsx'
 
 export function AccountPage() {
   const me = useApi('me')
@@ -21,6 +23,7 @@ export function AccountPage() {
         {found => (
           <>
             <SecondFactors me={found} />
+            <RecoveryCodes me={found} />
             <Sessions me={found} />
           </>
         )}
@@ -32,6 +35,9 @@ export function AccountPage() {
 
 function SecondFactors({ me }: { me: Me }) {
   const client = useQueryClient()
+  const removePasskey = useCommand('removePasskey', { done: 'Passkey removed.' })
+  const removeTotp = useCommand('removeTotp', { done: 'Authenticator app removed.' })
+  const isOnlyOne = me.passkeys.length + (me.hasTotp ? 1 : 0) === 1
   const enrol = () => {
     enrolPasskey(deviceName()).then(() => client.invalidateQueries(), tellProblem)
   }
@@ -51,6 +57,9 @@ function SecondFactors({ me }: { me: Me }) {
             <Table.Tr>
               <Table.Td>Authenticator app</Table.Td>
               <Table.Td className="quiet">enrolled</Table.Td>
+              <Table.Td w={56}>
+                <RemoveButton label="Remove the authenticator app" isDisabled={isOnlyOne} onClick={() => removeTotp.mutate({})} />
+              </Table.Td>
             </Table.Tr>
           ) : null}
           {me.passkeys.map(passkey => (
@@ -58,6 +67,13 @@ function SecondFactors({ me }: { me: Me }) {
               <Table.Td>Passkey: {passkey.name}</Table.Td>
               <Table.Td className="quiet">
                 since <Time at={passkey.createdAt} />
+              </Table.Td>
+              <Table.Td w={56}>
+                <RemoveButton
+                  label={`Remove the passkey ${passkey.name}`}
+                  isDisabled={isOnlyOne}
+                  onClick={() => removePasskey.mutate({ params: { id: passkey.id } })}
+                />
               </Table.Td>
             </Table.Tr>
           ))}
@@ -69,8 +85,19 @@ function SecondFactors({ me }: { me: Me }) {
 
 function Sessions({ me }: { me: Me }) {
   const end = useCommand('endSession', { done: 'Session ended.' })
+  const endOthers = useCommand('endOtherSessions', { done: 'All other sessions ended.' })
   return (
-    <Section title="Sessions" isFlush>
+    <Section
+      title="Sessions"
+      isFlush
+      actions={
+        me.sessions.length > 1 ? (
+          <Button size="xs" variant="default" loading={endOthers.isPending} onClick={() => endOthers.mutate({})}>
+            Sign out all others
+          </Button>
+        ) : null
+      }
+    >
       <Table highlightOnHover={false} layout="fixed">
         <Table.Tbody>
           {me.sessions.map(session => (

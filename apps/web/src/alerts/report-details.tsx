@@ -1,6 +1,6 @@
-import { Anchor, Button, Stack, Text } from '@mantine/core'
+import { Anchor, Button, Group, Stack, Text } from '@mantine/core'
 import { useState } from 'react'
-import { useApi } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { Loaded, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 
@@ -8,6 +8,7 @@ import { useMay } from '../session.ts'
 export function ReportDetails({ alertId }: { alertId: string }) {
   const [isShown, setIsShown] = useState(false)
   const report = useApi('reportOfAlert', { params: { id: alertId } }, { isEnabled: isShown })
+  const revoke = useCommand('revokeReportLink', { done: 'Link revoked.', onDone: () => void report.refetch() })
   if (!useMay('responder')) return null
   return (
     <Section title="Reporter and files">
@@ -25,6 +26,15 @@ export function ReportDetails({ alertId }: { alertId: string }) {
                   {file.name} ({(file.sizeBytes / 1_048_576).toFixed(1)} MB)
                 </Anchor>
               ))}
+              {found.isLinkRevoked ? (
+                <Text className="quiet">The reporter’s private link is revoked.</Text>
+              ) : (
+                <Group>
+                  <Button size="xs" variant="default" loading={revoke.isPending} onClick={() => revoke.mutate({ params: { id: alertId } })}>
+                    Revoke the reporter’s link
+                  </Button>
+                </Group>
+              )}
             </Stack>
           )}
         </Loaded>

@@ -9,11 +9,13 @@ import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { InviteModal } from './invite-modal.tsx'
+import { SessionsModal } from './sessions-modal.tsx'
 import { TeamModal } from './team-modal.tsx'
 
 export function PeoplePage() {
   const people = useApi('people')
   const isAdministrator = useMay('administrator')
+  const withdraw = useCommand('withdrawInvitation', { done: 'Invitation withdrawn.' })
   const [isInviting, setIsInviting] = useState(false)
   return (
     <Page
@@ -49,10 +51,21 @@ export function PeoplePage() {
             <Table.Tbody>
               {people.data.invitations.map(invitation => (
                 <Table.Tr key={invitation.id}>
-                  <Table.Td>{invitation.email}</Table.Td>
-                  <Table.Td>{invitation.role}</Table.Td>
-                  <Table.Td className="quiet">
-                    until <Time at={invitation.expiresAt} />
+                  <Table.Td>
+                    {invitation.email}
+                    <Text size="sm" className="quiet">
+                      {invitation.role}, until <Time at={invitation.expiresAt} />
+                    </Text>
+                  </Table.Td>
+                  <Table.Td w={120} ta="right">
+                    <Button
+                      size="xs"
+                      variant="default"
+                      aria-label={`Withdraw the invitation of ${invitation.email}`}
+                      onClick={() => withdraw.mutate({ params: { id: invitation.id } })}
+                    >
+                      Withdraw
+                    </Button>
                   </Table.Td>
                 </Table.Tr>
               ))}
@@ -67,6 +80,7 @@ export function PeoplePage() {
 
 function PersonRow({ person, isAdministrator }: { person: Person; isAdministrator: boolean }) {
   const change = useCommand('changePerson', { done: 'Saved.' })
+  const [isShowingSessions, setIsShowingSessions] = useState(false)
   const params = { id: person.id }
   return (
     <Table.Tr>
@@ -107,10 +121,12 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
               <Menu.Item onClick={() => change.mutate({ params, body: { isActive: !person.isActive } })}>
                 {person.isActive ? 'Deactivate account' : 'Activate account'}
               </Menu.Item>
+              <Menu.Item onClick={() => setIsShowingSessions(true)}>Sessions…</Menu.Item>
               <Menu.Item onClick={() => change.mutate({ params, body: { resetSecondFactor: true } })}>Reset second factor</Menu.Item>
             </Menu.Dropdown>
           </Menu>
         ) : null}
+        {isShowingSessions ? <SessionsModal person={person} onClose={() => setIsShowingSessions(false)} /> : null}
       </Table.Td>
     </Table.Tr>
   )

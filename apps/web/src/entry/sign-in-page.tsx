@@ -24,6 +24,7 @@ export function SignInPage() {
   const status = useApi('status')
   const next = placeOfOurs(search.to)
   const goOn = () => window.location.assign(next)
+  const [isRecovering, setIsRecovering] = useState(false)
   const isIn = me?.assurance === 'full'
   useEffect(() => {
     if (isIn) window.location.replace(next)
@@ -38,8 +39,11 @@ export function SignInPage() {
   if (me)
     return (
       <EntryFrame title="Second factor" lead="Enter the code from your authenticator app, or use a passkey.">
-        <CodeForm route="giveOneTimeCode" onDone={goOn} />
+        {isRecovering ? <RecoveryForm onDone={goOn} /> : <CodeForm route="giveOneTimeCode" onDone={goOn} />}
         <PasskeyButton onDone={goOn} />
+        <Anchor component="button" size="sm" onClick={() => setIsRecovering(!isRecovering)}>
+          {isRecovering ? 'Use the authenticator app' : 'Use a recovery code'}
+        </Anchor>
       </EntryFrame>
     )
   return (
@@ -65,6 +69,25 @@ function PasswordForm({ onDone }: { onDone: () => void }) {
         <PasswordInput label="Password" autoComplete="current-password" {...form.getInputProps('password')} />
         <Button type="submit" loading={isBusy}>
           Sign in
+        </Button>
+        <Anchor href="/forgot-password" size="sm">
+          Forgot password?
+        </Anchor>
+      </Stack>
+    </form>
+  )
+}
+
+/** One of the codes that stand in for a lost second factor. */
+function RecoveryForm({ onDone }: { onDone: () => void }) {
+  const { form, submit, isBusy } = useRouteForm('giveRecoveryCode', { code: '' }, { onDone })
+  return (
+    <form onSubmit={submit} noValidate>
+      <Stack gap="sm">
+        <FormProblem errors={form.errors} />
+        <TextInput label="Recovery code" description="Each code works once" autoComplete="off" autoFocus {...form.getInputProps('code')} />
+        <Button type="submit" loading={isBusy}>
+          Continue
         </Button>
       </Stack>
     </form>

@@ -1,13 +1,17 @@
 import { Button, Group, Modal, Select, Stack, Text } from '@mantine/core'
 import type { Schedule } from '@tocsin/api'
 import { useState } from 'react'
-import { useCommand } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { Secret } from '../parts/secret.tsx'
+import { Time } from '../parts/time.tsx'
 
 /** Makes the secret address of a calendar. */
 export function FeedModal({ schedules, onClose }: { schedules: readonly Schedule[]; onClose: () => void }) {
   const [scheduleId, setScheduleId] = useState('')
   const make = useCommand('makeFeed')
+  const revoke = useCommand('revokeFeed', { done: 'URL revoked.', onDone: () => make.reset() })
+  const feeds = useApi('calendarFeeds')
+  const current = feeds.data?.find(feed => (feed.scheduleId ?? '') === scheduleId)
   return (
     <Modal opened onClose={onClose} title="Calendar feed">
       <Stack>
@@ -16,15 +20,28 @@ export function FeedModal({ schedules, onClose }: { schedules: readonly Schedule
           label="Calendar"
           data={[{ value: '', label: 'My shifts, in all teams' }, ...schedules.map(one => ({ value: one.id, label: one.name }))]}
           value={scheduleId}
-          onChange={value => setScheduleId(value ?? '')}
+          onChange={value => {
+            setScheduleId(value ?? '')
+            make.reset()
+          }}
           allowDeselect={false}
         />
+        {current ? (
+          <Group justify="space-between">
+            <Text size="sm" className="quiet">
+              URL created <Time at={current.createdAt} />
+            </Text>
+            <Button size="xs" variant="default" loading={revoke.isPending} onClick={() => revoke.mutate({ params: { id: current.id } })}>
+              Revoke
+            </Button>
+          </Group>
+        ) : null}
         {make.data ? (
           <Secret label="Secret URL" value={make.data.url} />
         ) : (
           <Group justify="flex-end">
             <Button loading={make.isPending} onClick={() => make.mutate({ body: { scheduleId: scheduleId === '' ? null : scheduleId } })}>
-              Create URL
+              {current ? 'Replace URL' : 'Create URL'}
             </Button>
           </Group>
         )}
