@@ -152,6 +152,18 @@ describe('exportOrganization', () => {
   })
 })
 
+test('exportOrganization leaves out the demo, also where a policy of somebody else’s names a team of it', async ({ world }) => {
+  const administrator = await world.person('administrator')
+  await administrator.call('loadDemo')
+  const demo = (await administrator.call('teams')).find(({ name }) => name.endsWith('(demo)'))
+  const { team: own } = await world.team()
+  const targets = [{ kind: 'team' as const, teamId: demo?.id ?? '' }, { kind: 'everyone' as const }]
+  await administrator.call('savePolicy', { params: { id: own.id }, body: { name: 'Mixed', levels: [{ targets, waitMinutes: 5 }], repeats: 0 } })
+  const exported = await read(administrator)
+  expect(JSON.stringify(exported)).not.toContain('(demo)')
+  expect(exported.policies.find(({ name }) => name === 'Mixed')?.levels).toMatchObject([{ targets: [{ everyone: true }] }])
+})
+
 describe('tiers in files', () => {
   const [response, payments] = file.teams
   const [policy] = file.policies

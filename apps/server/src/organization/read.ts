@@ -30,8 +30,9 @@ export async function readOrganization(reader: Reader): Promise<OrganizationFile
     if (target.kind === 'tier') return [tierOf(snapshot, target.tierId)?.name ?? []].flat().map(tier => ({ tier }))
     if (target.kind === 'schedule') return [{ schedule: scheduleName(target.scheduleId), ...(target.position === 0 ? {} : { position: target.position }) }]
     if (target.kind === 'person') return [emailOf(target.personId)].flat().map(person => ({ person }))
-    if (target.kind === 'team') return [{ team: teamName.get(target.teamId) ?? '' }]
-    return [{ channel: channels.get(target.channelId) ?? '' }]
+    // A team of the demo is not exported, and neither is who would have been asked there.
+    if (target.kind === 'team') return [teamName.get(target.teamId) ?? []].flat().map(team => ({ team }))
+    return [channels.get(target.channelId) ?? []].flat().map(channel => ({ channel }))
   }
   // The slot of somebody who has left stays, as nobody's: the shifts of the others do not move.
   const positionOf = (position: Layer['participants'][number]) => (typeof position === 'string' ? emailOf(position) : position.flatMap(emailOf))
