@@ -127,6 +127,7 @@ async function check() {
     ['module rules', script('dependency-cruiser', 'bin', 'dependency-cruise.mjs'), ['--config', '.dependency-cruiser.mjs', 'apps', 'packages']],
     ['dead code', script('knip', 'bin', 'knip.js'), ['--no-progress']],
     ['words', join(root, 'scripts', 'words.ts'), []],
+    ['roles in the docs', join(root, 'scripts', 'roles.ts'), ['--check']],
     ['regular expressions', join(root, 'scripts', 'regexes.ts'), []],
   ]
   let worst = 0

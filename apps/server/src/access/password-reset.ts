@@ -1,4 +1,4 @@
-import { and, count, eq, gt, isNull } from 'drizzle-orm'
+import { and, count, eq, gt, isNull, lt } from 'drizzle-orm'
 import { z } from 'zod'
 import { record } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
@@ -17,6 +17,8 @@ import { deleteSessions } from './open-sessions.ts'
 import { passwordResets, people } from './tables.ts'
 
 const linkMinutes = 30
+/** What has ended is forgotten. */
+const keptMinutes = 24 * 60
 /** Links that one person is sent in an hour. */
 const maxAnHour = 3
 
@@ -44,6 +46,7 @@ async function sendLink(tx: Tx, { messenger }: AppContext, { email, address, dev
     .from(passwordResets)
     .where(and(eq(passwordResets.personId, person.id), gt(passwordResets.createdAt, addMinutes(tx.now, -60))))
   if ((sent?.n ?? 0) >= maxAnHour) return
+  await tx.db.delete(passwordResets).where(lt(passwordResets.expiresAt, addMinutes(tx.now, -keptMinutes)))
   const id = await addReset(tx, person, false)
   await messenger.post(tx, {
     channel: 'email',
