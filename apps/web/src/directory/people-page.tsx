@@ -33,15 +33,13 @@ export function PeoplePage() {
       <Section title="Accounts" isFlush>
         <Loaded query={people}>
           {({ people: list }) => (
-            <Table.ScrollContainer minWidth={560}>
-              <Table>
-                <Table.Tbody>
-                  {list.map(person => (
-                    <PersonRow key={person.id} person={person} isAdministrator={isAdministrator} />
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+            <Table>
+              <Table.Tbody>
+                {list.map(person => (
+                  <PersonRow key={person.id} person={person} isAdministrator={isAdministrator} />
+                ))}
+              </Table.Tbody>
+            </Table>
           )}
         </Loaded>
       </Section>
@@ -91,11 +89,11 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
           {person.isActive ? null : <Tone color="gray">deactivated</Tone>}
           {person.isActive && !person.hasSecondFactor && !person.isDemo ? <Tone color="yellow">no second factor</Tone> : null}
         </Group>
-        <Text size="sm" className="quiet">
+        <Text size="sm" className="quiet" style={{ overflowWrap: 'anywhere' }}>
           {person.email}
         </Text>
       </Table.Td>
-      <Table.Td w={180}>
+      <Table.Td w={{ base: 142, sm: 180 }}>
         {isAdministrator && !person.isDemo ? (
           <Select
             size="xs"
