@@ -93,7 +93,7 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
           {person.email}
         </Text>
       </Table.Td>
-      <Table.Td w={{ base: 142, sm: 180 }}>
+      <Table.Td w={{ base: 156, sm: 180 }}>
         {isAdministrator && !person.isDemo ? (
           <Select
             size="xs"
