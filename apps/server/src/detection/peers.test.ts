@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { Client } from '@elastic/elasticsearch'
 import { OTLPLogExporter as JsonExporter } from '@opentelemetry/exporter-logs-otlp-http'
@@ -61,6 +63,38 @@ describe('real shippers', () => {
     await provider.shutdown()
     const [alert] = await alerted(lead, 1)
     expect(alert?.observables).toContainEqual({ kind: 'ipv4-addr', value: '203.0.113.9' })
+  })
+
+  test('give their key in a header as well, and nothing is read of whoever has none', async ({ world }) => {
+    const lead = await world.person('lead')
+    const key = (await source(world, lead)).split('/').at(-1) ?? ''
+    const document = { '@timestamp': '2026-11-23T08:00:00Z', marker: 'yes-it-is' }
+    for (const apiKey of [key, { id: 'tocsin', api_key: key }]) {
+      const client = new Client({ node: `${world.origin}/in/elastic`, auth: { apiKey } })
+      expect(await client.helpers.bulk({ datasource: [document], onDocument: () => ({ create: { _index: 'logs' } }) })).toMatchObject({ successful: 1 })
+    }
+    const basic = new Client({ node: `${world.origin}/in/elastic`, auth: { username: 'tocsin', password: key } })
+    expect(await basic.helpers.bulk({ datasource: [document], onDocument: () => ({ create: { _index: 'logs' } }) })).toMatchObject({ successful: 1 })
+    const exporter = new JsonExporter({ url: `${world.origin}/in/v1/logs`, headers: { authorization: `Bearer ${key}` } })
+    const provider = new LoggerProvider({ processors: [new SimpleLogRecordProcessor({ exporter })] })
+    provider.getLogger('app').emit({ body: 'something', attributes: { marker: 'yes-it-is' } })
+    await provider.forceFlush()
+    const post = (headers: Record<string, string>) =>
+      fetch(`${world.origin}/in/events`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson', ...headers }, body: JSON.stringify(document) })
+    expect((await post({ 'x-api-key': key })).status).toBe(202)
+    expect((await post({})).status).toBe(401)
+    expect((await post({ authorization: `Bearer ${key}x` })).status).toBe(403)
+    expect((await alerted(lead, 5)).reduce((sum, { count }) => sum + count, 0)).toBe(5)
+    for (const [path, status] of [
+      ['/in/wrong/events', 403],
+      ['/in/events', 401],
+    ] as const) {
+      const socket = connect(Number(new URL(world.origin).port), '127.0.0.1')
+      socket.write(`POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\nContent-Length: 30000000\r\n\r\n`)
+      const [answer] = await once(socket, 'data')
+      expect(String(answer), 'the answer comes before the body').toMatch(new RegExp(`^HTTP/1.1 ${status}`))
+      socket.destroy()
+    }
   })
 
   test('rsyslog, by the bulk API of Elasticsearch', async ({ world, skip }) => {

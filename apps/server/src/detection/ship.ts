@@ -17,74 +17,80 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
     shipping.removeAllContentTypeParsers()
     shipping.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     const options = { bodyLimit: maxBodyBytes, config: { rateLimit: { max: 600_000, timeWindow: 60_000 } } }
-
-    shipping.post('/in/:key/events', options, async (request, reply) => {
-      const source = await sourceOf(sources, request)
-      const lines = await bodyOf(request)
-      const { events, others } = await parsers.count(lines)
-      if (others > maxOtherLines)
-        throw invalid(
-          'body',
-          `has ${others} lines of ${events + others} that are not JSON objects, but at most ${maxOtherLines} are allowed. Nothing was stored. Send one JSON object per line`,
-        )
-      await intake.accept(source, lines)
-      return reply.code(202).send({ accepted: events, ...(others > 0 ? { setAside: others } : {}) })
+    const opened = new WeakMap<FastifyRequest, LogSourceRow>()
+    // Before the body is read, and after requests were counted: who has no key sends nothing.
+    shipping.addHook('preParsing', async (request, _reply, payload) => {
+      opened.set(request, await sourceOf(sources, request))
+      return payload
     })
-
-    const bulk = async (request: FastifyRequest, reply: FastifyReply) => {
-      const source = await sourceOf(sources, request)
-      const { lines, items } = await parsers.bulk(await bodyOf(request), (request.params as { index?: string }).index)
-      // Elasticsearch answers back-pressure item by item: shippers send those again that were refused.
-      const isRefused = intake.isFull
-      if (!isRefused) await intake.accept(source, lines)
-      const { filter_path: filter } = request.query as { filter_path?: unknown }
-      const wanted = typeof filter === 'string' ? pathsOf(filter) : undefined
-      return reply
-        .headers(elastic)
-        .type('application/json')
-        .send(Readable.from(bulkAnswer(items, isRefused, wanted)))
+    const sourceFor = (request: FastifyRequest): LogSourceRow => {
+      const source = opened.get(request)
+      if (source === undefined) throw new Error('the key of each request is checked before its body is read')
+      return source
     }
-    // The last is the form with a type, which clients before Elasticsearch 8 use.
-    for (const path of ['_bulk', ':index/_bulk', ':index/:type/_bulk'])
-      shipping.route({ method: ['POST', 'PUT'], url: `/in/:key/elastic/${path}`, ...options, handler: bulk })
-    shipping.get('/in/:key/elastic', options, async (request, reply) => {
-      await sourceOf(sources, request)
-      return reply.headers(elastic).send(cluster)
-    })
-    shipping.get('/in/:key/elastic/_license', options, async (request, reply) => {
-      await sourceOf(sources, request)
-      return reply.headers(elastic).send({ license: { status: 'active', type: 'basic', mode: 'basic' } })
-    })
-    // Shippers look for, and set up, templates, policies and data streams that nothing here needs: they are told that all is there.
-    shipping.route({
-      method: ['GET', 'HEAD', 'PUT', 'POST'],
-      url: '/in/:key/elastic/*',
-      ...options,
-      exposeHeadRoute: false,
-      handler: async (request, reply) => {
-        await sourceOf(sources, request)
-        const isReading = request.method === 'GET' || request.method === 'HEAD'
-        if (!isReading && !isSetup(request.method, (request.params as { '*': string })['*']))
-          throw new AppProblem(
-            'not-found',
-            `${request.method} of this path is not supported, and nothing was stored. Send documents to _bulk: the bulk API of Elasticsearch.`,
-          )
-        return reply.headers(elastic).send({ acknowledged: true })
-      },
-    })
 
-    shipping.post('/in/:key/v1/logs', options, async (request, reply) => {
-      const source = await sourceOf(sources, request)
-      const type =
-        String(request.headers['content-type'] ?? '')
-          .split(';')[0]
-          ?.trim() ?? ''
-      const lines = await parsers.otlp(await bodyOf(request), type)
-      await intake.accept(source, lines)
-      // ExportLogsServiceResponse without a partial success is empty, in JSON and in protobuf.
-      if (type === 'application/x-protobuf') return reply.header('content-type', type).send(Buffer.alloc(0))
-      return reply.send({})
-    })
+    // With the key in the address, or in a header.
+    for (const base of ['/in/:key', '/in']) {
+      shipping.post(`${base}/events`, options, async (request, reply) => {
+        const lines = await bodyOf(request)
+        const { events, others } = await parsers.count(lines)
+        if (others > maxOtherLines)
+          throw invalid(
+            'body',
+            `has ${others} lines of ${events + others} that are not JSON objects, but at most ${maxOtherLines} are allowed. Nothing was stored. Send one JSON object per line`,
+          )
+        await intake.accept(sourceFor(request), lines)
+        return reply.code(202).send({ accepted: events, ...(others > 0 ? { setAside: others } : {}) })
+      })
+
+      const bulk = async (request: FastifyRequest, reply: FastifyReply) => {
+        const { lines, items } = await parsers.bulk(await bodyOf(request), (request.params as { index?: string }).index)
+        // Elasticsearch answers back-pressure item by item: shippers send those again that were refused.
+        const isRefused = intake.isFull
+        if (!isRefused) await intake.accept(sourceFor(request), lines)
+        const { filter_path: filter } = request.query as { filter_path?: unknown }
+        const wanted = typeof filter === 'string' ? pathsOf(filter) : undefined
+        return reply
+          .headers(elastic)
+          .type('application/json')
+          .send(Readable.from(bulkAnswer(items, isRefused, wanted)))
+      }
+      // The last is the form with a type, which clients before Elasticsearch 8 use.
+      for (const path of ['_bulk', ':index/_bulk', ':index/:type/_bulk'])
+        shipping.route({ method: ['POST', 'PUT'], url: `${base}/elastic/${path}`, ...options, handler: bulk })
+      shipping.get(`${base}/elastic`, options, async (_request, reply) => reply.headers(elastic).send(cluster))
+      shipping.get(`${base}/elastic/_license`, options, async (_request, reply) =>
+        reply.headers(elastic).send({ license: { status: 'active', type: 'basic', mode: 'basic' } }),
+      )
+      // Shippers look for, and set up, templates, policies and data streams that nothing here needs: they are told that all is there.
+      shipping.route({
+        method: ['GET', 'HEAD', 'PUT', 'POST'],
+        url: `${base}/elastic/*`,
+        ...options,
+        exposeHeadRoute: false,
+        handler: async (request, reply) => {
+          const isReading = request.method === 'GET' || request.method === 'HEAD'
+          if (!isReading && !isSetup(request.method, (request.params as { '*': string })['*']))
+            throw new AppProblem(
+              'not-found',
+              `${request.method} of this path is not supported, and nothing was stored. Send documents to _bulk: the bulk API of Elasticsearch.`,
+            )
+          return reply.headers(elastic).send({ acknowledged: true })
+        },
+      })
+
+      shipping.post(`${base}/v1/logs`, options, async (request, reply) => {
+        const type =
+          String(request.headers['content-type'] ?? '')
+            .split(';')[0]
+            ?.trim() ?? ''
+        const lines = await parsers.otlp(await bodyOf(request), type)
+        await intake.accept(sourceFor(request), lines)
+        // ExportLogsServiceResponse without a partial success is empty, in JSON and in protobuf.
+        if (type === 'application/x-protobuf') return reply.header('content-type', type).send(Buffer.alloc(0))
+        return reply.send({})
+      })
+    }
   })
 }
 
@@ -134,10 +140,29 @@ function isSetup(method: string, path: string): boolean {
 }
 
 async function sourceOf(sources: KnownSources, request: FastifyRequest): Promise<LogSourceRow> {
-  const { key } = request.params as { key: string }
+  const { key = keyInHeader(request) } = request.params as { key?: string }
+  if (key === undefined)
+    throw new AppProblem(
+      'not-signed-in',
+      'Give the key of a log source: in the address (/in/KEY/…), or as Authorization: Bearer KEY, Authorization: ApiKey KEY or X-Api-Key: KEY.',
+    )
   const source = await sources.open(key)
   if (!source) throw new AppProblem('forbidden', 'The key of this log source is invalid or was revoked.')
   return source
+}
+
+/**
+ * The key of a log source as shippers send one in a header: a token, the API key of an Elasticsearch client (also as `base64(id:key)`, which those make of
+ * an id and a key), or the password of Basic authentication.
+ */
+function keyInHeader({ headers }: FastifyRequest): string | undefined {
+  const plain = headers['x-api-key']
+  if (typeof plain === 'string') return plain
+  const [, scheme = '', value = ''] = /^(bearer|apikey|basic) (\S+)$/i.exec(headers.authorization ?? '') ?? []
+  if (scheme === '') return undefined
+  if (/^bearer$/i.test(scheme)) return value
+  const [, afterColon] = /^[\x21-\x39\x3b-\x7e]*:([\x21-\x39\x3b-\x7e]+)$/.exec(Buffer.from(value, 'base64').toString('latin1')) ?? []
+  return afterColon ?? (/^apikey$/i.test(scheme) ? value : undefined)
 }
 
 async function bodyOf(request: FastifyRequest): Promise<Buffer> {
