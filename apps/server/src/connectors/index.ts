@@ -8,7 +8,7 @@ import { takeAlertmanager } from './alertmanager/receive.ts'
 import { createIntegration, listIntegrations, revokeIntegration } from './integrations.ts'
 import { takePagerDuty } from './pagerduty/receive.ts'
 import { describeForm } from './report-limits.ts'
-import { followReport, readReport, recordFileRead, takeReport } from './reports.ts'
+import { followReport, readReport, recordFileRead, reportUploads, takeReport } from './reports.ts'
 
 export { takeAlertmanager } from './alertmanager/receive.ts'
 export { createIntegration } from './integrations.ts'
@@ -31,7 +31,7 @@ export function openConnectors(context: AppContext): Bindings {
     }),
     openCommand(routes.fromPagerDutyIntegration, (tx, { params, body }) => takePagerDuty(tx, context, params.key, body)),
     openQuery(routes.reportForm, async () => describeForm(context.config)),
-    openCommand(routes.report, (tx, { body, files, connection }) => takeReport(tx, context, body, files, connection.ip)),
+    openCommand(routes.report, (tx, { body, files, connection }) => takeReport(tx, context, body, files, connection.ip), reportUploads(context)),
     openCommand(routes.followReport, (tx, { body }) => followReport(tx, context, body.token)),
     command(routes.reportOfAlert, (tx, { caller, params }) => readReport(tx, context, caller, params.id)),
     workflow(routes.reportFile, async (database, { caller, params }) => {

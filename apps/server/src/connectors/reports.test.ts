@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { refusal } from '../../test/refusal.ts'
@@ -45,6 +47,20 @@ test('a report that lacks something is refused with the field, and stores nothin
 const report = (world: World, change: Record<string, string> = {}, from = '198.51.100.1', files: readonly File[] = []) =>
   fetch(`${world.origin}/api/v1/reports`, { method: 'POST', body: formOf(change, files), headers: { 'x-forwarded-for': from } }).then(({ status }) => status)
 
+/** The answer to a form of 50 MB of which nothing but its beginning is ever sent. */
+async function beginReport(world: World, beginning: string, from = '198.51.100.1'): Promise<string> {
+  const sending = request(`${world.origin}/api/v1/reports`, {
+    method: 'POST',
+    headers: { 'content-type': 'multipart/form-data; boundary=b', 'content-length': 50 * 1_048_576, 'x-forwarded-for': from },
+  })
+  sending.write(beginning)
+  const [reply] = await once(sending, 'response', { signal: AbortSignal.timeout(5_000) })
+  sending.on('error', () => undefined).destroy()
+  return `${reply.statusCode}`
+}
+const part = (name: string, value: string) => `--b\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
+const filePart = '--b\r\ncontent-disposition: form-data; name="files"; filename="large.bin"\r\n\r\nabc'
+
 describe('a flood of reports', () => {
   test.override({ options: { env: { TOCSIN_TRUST_PROXY: '127.0.0.1' } } })
 
@@ -61,6 +77,7 @@ describe('a flood of reports', () => {
     expect(await report(world, {}, '2001:db8:0:2::1', [large(), large(), large(), large(), large()])).toBe(201)
     expect(await report(world, {}, '2001:db8:0:2::1', [large(), large(), large(), large(), large()])).toBe(201)
     expect(await report(world, {}, '2001:db8:0:2::1', [large()]), '190 MB of 200 are used').toBe(429)
+    expect(await beginReport(world, '--b\r\n', '2001:db8:0:2::1'), 'before its files are received').toBe('429')
   })
 
   test('pages five times, and once for all others of the hour; no message of ours carries a link of a stranger', async ({ world }) => {
@@ -90,6 +107,9 @@ describe('a form that asks for a code', () => {
   test('takes no report without it; and the private link of a report ends', async ({ world }) => {
     expect(await world.client()('reportForm')).toEqual({ isOpen: true, needsCode: true })
     for (const code of ['', 'blue', 'Blue whale']) expect(await report(world, { code })).toBe(400)
+    expect(await beginReport(world, part('code', 'blue') + filePart), 'before its files are received').toBe('400')
+    const large = new File([new Uint8Array(19 * 1_048_576)], 'large.bin')
+    expect(await report(world, { code: 'blue' }, '198.51.100.1', [large, large]), 'while its files are sent').toBe(400)
     const reply = await world.client().raw('report', { body: formOf({ code: 'blue whale' }) })
     const token = new URL(Reply.parse(await reply.json()).link).pathname.split('/').at(-1) ?? ''
     const follow = () => world.client()('followReport', { body: { token } })
@@ -106,5 +126,6 @@ describe('a form that is closed', () => {
   test('takes nothing and says so', async ({ world }) => {
     expect(await world.client()('reportForm')).toEqual({ isOpen: false, needsCode: false })
     await expect(world.client().raw('report', { body: formOf() })).rejects.toThrow('This form is closed. Contact the security team another way.')
+    expect(await beginReport(world, '--b\r\n'), 'before anything of it is received').toBe('403')
   })
 })

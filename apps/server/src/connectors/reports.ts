@@ -9,12 +9,13 @@ import { type Actor, record } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { keepFile, type ReceivedFile } from '../kernel/files.ts'
+import type { UploadChecks } from '../kernel/http.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, notFound } from '../kernel/problems.ts'
 import { openToken, signToken } from '../kernel/secrets.ts'
 import { files } from '../kernel/tables.ts'
 import { defang, storable } from '../kernel/text.ts'
-import { assertMayReport, assertWithinLimits, originOfReport, pagingOf, reportSettings } from './report-limits.ts'
+import { assertCode, assertOpen, assertWithinLimits, originOfReport, pagingOf, reportSettings } from './report-limits.ts'
 import { reportFiles, reports } from './tables.ts'
 
 type Input = z.output<typeof ReportInput>
@@ -22,6 +23,17 @@ type Input = z.output<typeof ReportInput>
 // Without 0, O, 1, I and L: people read references out on the phone.
 const letters = '23456789ABCDEFGHJKMNPQRSTUVWXYZ'
 const newReference = () => `R-${Array.from({ length: 8 }, () => letters[randomInt(letters.length)]).join('')}`
+
+/** What refuses a report before its files are received, so that it does not fill the disk. */
+export function reportUploads(context: AppContext): UploadChecks {
+  return {
+    beforeBody: async (reader, { ip, bytes }) => {
+      assertOpen(context.config)
+      await assertWithinLimits(reader, originOfReport(context.secrets, ip), bytes)
+    },
+    beforeFiles: ({ code = '' }) => assertCode(context.config, code.trim()),
+  }
+}
 
 /**
  * Takes a report: an alert of the kind "report" in the queue. A customer's pages the security team, because it may start a contract's
@@ -36,7 +48,8 @@ export async function takeReport(
   received: readonly ReceivedFile[],
   ip: string,
 ): Promise<{ reference: string; link: string }> {
-  assertMayReport(context.config, code)
+  assertOpen(context.config)
+  assertCode(context.config, code)
   const id = newId()
   const origin = originOfReport(context.secrets, ip)
   let fileBytes = 0
