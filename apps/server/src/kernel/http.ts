@@ -27,6 +27,7 @@ import type { z } from 'zod'
 import type { Config } from './config.ts'
 import { constraintProblem } from './constraints.ts'
 import { type Database, isUnavailable, type Reader, type Tx, transactionRetried } from './database.ts'
+import type { DiskGuard } from './disk.ts'
 import type { Drain } from './drain.ts'
 import type { ReceivedFile } from './files.ts'
 import { isDeeper, parseJson, readForeignJson } from './foreign-body.ts'
@@ -127,6 +128,7 @@ export interface HttpServices<Caller> {
   readonly metrics: Metrics
   readonly drain: Drain
   readonly idempotency: Idempotency
+  readonly disk: DiskGuard
   /** A name that tells callers apart, the same for each request of one; undefined for whoever is not known. */
   readonly nameOf: (caller: Caller) => string | undefined
   /** Says who calls, and refuses who may not call this route. */
@@ -338,7 +340,7 @@ async function answer<Caller>(
     const bytes = Math.max(0, (Number(request.headers['content-length']) || 0) - maxFieldsBytes)
     await binding.uploads?.beforeBody(database.reader(), { ip: request.ip, bytes })
   }
-  const form = isForm ? await receiveForm(request, route.fileBytes ?? uploadLimits.fileBytes, binding.uploads) : undefined
+  const form = isForm ? await receiveForm(request, route.fileBytes ?? uploadLimits.fileBytes, services.disk, binding.uploads) : undefined
   try {
     // biome-ignore lint/plugin: each part was parsed by the route's own schema, which the compiler cannot follow through a route that is not known here
     const call = {
@@ -454,6 +456,7 @@ function findUnacceptable(whole: unknown): FieldError | undefined {
 async function receiveForm(
   request: FastifyRequest,
   fileBytes: number,
+  disk: DiskGuard,
   uploads: UploadChecks | undefined,
 ): Promise<{ fields: Record<string, string>; files: ReceivedFile[]; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-upload-'))
@@ -467,6 +470,7 @@ async function receiveForm(
         continue
       }
       if (files.length === 0) uploads?.beforeFiles(fields)
+      if (part.filename) await disk.assertRoom()
       const path = join(folder, String(files.length))
       await pipeline(part.file, createWriteStream(path, { mode: 0o600 }))
       if (part.file.truncated) throw new AppProblem('too-large', `The file ${part.filename} is larger than ${fileBytes / 1_048_576} MB.`)
