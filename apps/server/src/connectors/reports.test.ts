@@ -1,6 +1,9 @@
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { describe, expect } from 'vitest'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect } from 'vitest'
 import { z } from 'zod'
 import { refusal } from '../../test/refusal.ts'
 import { test, type World } from '../../test/world.ts'
@@ -26,7 +29,12 @@ test('anybody reports, and only who may read alerts reads who it was, which is o
   const params = { id: alert?.id ?? '' }
   expect(alert).toMatchObject({ kind: 'report', description: fields.text })
   const report = await responder.call('reportOfAlert', { params })
-  expect(report).toMatchObject({ reference, contactName: 'Kim', contactEmail: 'kim@customer.test', files: [{ name: 'mail.eml', sizeBytes: 5 }] })
+  expect(report).toMatchObject({
+    reference,
+    contactName: 'Kim',
+    contactEmail: 'kim@customer.test',
+    files: [{ name: 'mail.eml', sizeBytes: 5, scan: 'not-scanned' }],
+  })
   const lead = await world.person('lead')
   expect((await lead.call('journal', {})).items[0]).toMatchObject({ type: 'report.read', actor: { id: responder.id } })
   const observer = await world.person('observer')
@@ -127,5 +135,73 @@ describe('a form that is closed', () => {
     expect(await world.client()('reportForm')).toEqual({ isOpen: false, needsCode: false })
     await expect(world.client().raw('report', { body: formOf() })).rejects.toThrow('This form is closed. Contact the security team another way.')
     expect(await beginReport(world, '--b\r\n'), 'before anything of it is received').toBe('403')
+  })
+})
+
+describe('a form whose files are scanned', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-scanner-'))
+  const scanner = join(folder, 'scanner.sh')
+  const isBroken = join(folder, 'broken')
+  // Fails where something of this program's own environment came along, and while it is broken.
+  writeFileSync(
+    scanner,
+    `test -z "$SMTP_URL$DATABASE_URL$HOME" || exit 2\ntest -e ${isBroken} && { echo "no signatures" >&2; exit 2; }\ntest "$1" = --quiet || exit 3\ngrep -q EICAR "$2" && exit 1\nexit 0\n`,
+  )
+  afterAll(() => rmSync(folder, { recursive: true }))
+  test.override({ options: { env: { TOCSIN_SCAN_COMMAND: `/bin/sh ${scanner} --quiet` } } })
+
+  /** The files of the only report, as a responder sees them. */
+  const filesOf = async (call: Awaited<ReturnType<World['person']>>['call']) => {
+    const [alert] = (await call('alerts', { query: { view: 'all' } })).items.filter(({ kind }) => kind === 'report')
+    return (await call('reportOfAlert', { params: { id: alert?.id ?? '' } })).files
+  }
+
+  test('gives them out only once they were found clean; an infected one is told of, kept, and removed after 30 days', async ({ world }) => {
+    const { call } = await world.person('responder')
+    writeFileSync(isBroken, '')
+    await world.client().raw('report', { body: formOf({}, [new File(['hello'], 'mail.eml'), new File(['x EICAR x'], 'bad.exe')]) })
+    await world.settle()
+    const [clean, bad] = await filesOf(call)
+    expect([clean?.scan, bad?.scan]).toEqual(['pending', 'pending'])
+    const read = (id = '') => call.raw('reportFile', { params: { id } })
+    await expect(read(clean?.id)).rejects.toThrow('This file was not scanned for malware yet.')
+    rmSync(isBroken)
+    await world.advance({ seconds: 10 })
+    expect((await filesOf(call)).map(({ name, scan }) => [name, scan])).toEqual([
+      ['mail.eml', 'clean'],
+      ['bad.exe', 'infected'],
+    ])
+    expect(await (await read(clean?.id)).text()).toBe('hello')
+    await expect(read(bad?.id)).rejects.toMatchObject(refusal('conflict'))
+    expect((await call('alerts', {})).items.map(({ title }) => title.replace(/R-\w+/, 'R'))).toContain('Malware in a file of report R')
+    const lead = await world.person('lead')
+    const entries = async () => (await lead.call('journal', { query: { limit: 200 } })).items.map(({ sentence }) => sentence)
+    expect(await entries()).toEqual(expect.arrayContaining(['Scanned mail.eml: no malware found', 'Malware found in bad.exe']))
+    world.jump({ days: 29, hours: 23 })
+    await world.settle()
+    expect((await filesOf(call)).map(({ scan }) => scan)).toEqual(['clean', 'infected'])
+    world.jump({ days: 2 })
+    await world.settle()
+    expect((await filesOf(call)).map(({ scan }) => scan)).toEqual(['clean', 'removed'])
+    expect(await entries()).toContain('Removed the infected file bad.exe')
+    const { rows } = await world.server.context.database.reader().db.execute('select 1 from file_chunks')
+    expect(rows, 'the content of the clean one').toHaveLength(1)
+    await expect(read(bad?.id)).rejects.toThrow('it was removed')
+  })
+
+  test('pages the administrators while the scanner fails, and scans when it works again', async ({ world }) => {
+    const { call } = await world.person('responder')
+    const administrator = await world.person('administrator')
+    const scannerPage = async () =>
+      (await administrator.call('pages', { query: { limit: 50 } })).items.find(({ title }) => title.startsWith('Files cannot be scanned'))
+    writeFileSync(isBroken, '')
+    await world.client().raw('report', { body: formOf({}, [new File(['hello'], 'mail.eml')]) })
+    await world.advance({ minutes: 20 })
+    expect(await scannerPage()).toMatchObject({ state: 'triggered' })
+    expect(world.mail.mails.map(({ text }) => text).join()).toContain('the scanner ended with 2: no signatures')
+    rmSync(isBroken)
+    await world.advance({ minutes: 20 })
+    expect((await filesOf(call)).map(({ scan }) => scan)).toEqual(['clean'])
+    expect(await scannerPage()).toMatchObject({ state: 'resolved' })
   })
 })

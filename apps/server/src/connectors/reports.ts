@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import type { ReportInput, ReportView } from '@tocsin/api'
-import { and, eq } from 'drizzle-orm'
+import { eq } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
 import { alerts, readAlert, receiveAlerts } from '../alerts/index.ts'
@@ -13,8 +13,8 @@ import type { UploadChecks } from '../kernel/http.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, notFound } from '../kernel/problems.ts'
 import { openToken, signToken } from '../kernel/secrets.ts'
-import { files } from '../kernel/tables.ts'
 import { defang, storable } from '../kernel/text.ts'
+import { filesOf, scheduleScans } from './report-files.ts'
 import { assertCode, assertOpen, assertWithinLimits, originOfReport, pagingOf, reportSettings } from './report-limits.ts'
 import { reportFiles, reports } from './tables.ts'
 
@@ -81,6 +81,11 @@ export async function takeReport(
   if (!alert) throw new Error('a report makes an alert')
   await tx.db.insert(reports).values({ ...input, id, reference, receivedAt: tx.now, alertId: alert.id, origin, fileBytes, paging: paging?.kind ?? null })
   if (kept.length > 0) await tx.db.insert(reportFiles).values(kept.map(file => ({ reportId: id, fileId: file.id })))
+  await scheduleScans(
+    tx,
+    context.config,
+    kept.map(file => file.id),
+  )
   await record(tx, {
     actor,
     type: 'report.received',
@@ -95,14 +100,6 @@ const bundleOf = (count: number) => ({
   title: `${count} customer reports within an hour`,
   summary: `${count} customer reports were received within an hour. Further ones do not page for an hour: look at the triage queue. If they are abuse, the form can be closed or asked to require a code (TOCSIN_REPORT_FORM, TOCSIN_REPORT_CODE).`,
 })
-
-async function filesOf(reader: Reader, reportId: string) {
-  return reader.db
-    .select({ id: files.id, name: files.name, sizeBytes: files.sizeBytes })
-    .from(reportFiles)
-    .innerJoin(files, eq(files.id, reportFiles.fileId))
-    .where(eq(reportFiles.reportId, reportId))
-}
 
 const explanations: Record<ReportView['stage'], string> = {
   received: 'The security team received your report and will review it.',
@@ -134,7 +131,7 @@ export async function followReport(reader: Reader, context: AppContext, token: s
         : found.status === 'escalated' && found.isOpen
           ? 'under-investigation'
           : 'closed'
-  const kept = await filesOf(reader, report.id)
+  const kept = await filesOf(reader, context.config, report.id)
   return {
     reference: report.reference,
     audience: report.audience,
@@ -153,17 +150,5 @@ export async function readReport(tx: Tx, context: AppContext, caller: Caller, al
   if (!report) throw notFound('report for this alert')
   await record(tx, { actor: caller.actor, type: 'report.read', subject: { kind: 'report', id: report.id }, within: incident?.id ?? null })
   const { reference, audience, happenedAt, affected, contactName, contactEmail } = report
-  return { reference, audience, happenedAt, affected, contactName, contactEmail, files: await filesOf(tx, report.id) }
-}
-
-/** Puts on record that a file of a report is read, if the caller may. */
-export async function recordFileRead(tx: Tx, context: AppContext, caller: Caller, fileId: string): Promise<void> {
-  const [found] = await tx.db
-    .select({ reportId: reports.id, within: alerts.incidentId })
-    .from(reportFiles)
-    .innerJoin(reports, eq(reports.id, reportFiles.reportId))
-    .innerJoin(alerts, eq(alerts.id, reports.alertId))
-    .where(and(eq(reportFiles.fileId, fileId), context.visibility.condition(caller, alerts.incidentId)))
-  if (!found) throw notFound('file')
-  await record(tx, { actor: caller.actor, type: 'report-file.read', subject: { kind: 'report', id: found.reportId }, within: found.within, data: { fileId } })
+  return { reference, audience, happenedAt, affected, contactName, contactEmail, files: await filesOf(tx, context.config, report.id) }
 }
