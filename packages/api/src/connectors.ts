@@ -88,6 +88,16 @@ export const ReportView = z
   .meta({ id: 'ReportView' })
 export type ReportView = z.output<typeof ReportView>
 
+export const ReportFile = z.object({
+  id: Id,
+  name: z.string(),
+  sizeBytes: z.number(),
+  scan: z
+    .enum(['not-scanned', 'pending', 'clean', 'infected', 'removed'])
+    .describe('Whether a scanner looked at it: `pending`, `infected` and `removed` files cannot be downloaded; `not-scanned` where no scanner is configured'),
+})
+export type ReportFile = z.output<typeof ReportFile>
+
 export const ReportInput = z.object({
   audience: z.enum(['employee', 'customer']),
   text: Text(20_000).describe('What happened'),
@@ -196,7 +206,7 @@ export const connectorRoutes = {
       contactName: z.string(),
       contactEmail: z.string(),
       isLinkRevoked: z.boolean(),
-      files: z.array(z.object({ id: Id, name: z.string(), sizeBytes: z.number() })),
+      files: z.array(ReportFile),
     }),
     isReadRecorded: true,
   }),
@@ -210,7 +220,7 @@ export const connectorRoutes = {
   reportFile: route({
     method: 'GET',
     path: '/api/v1/report-files/{id}',
-    summary: 'Download a file of a report; access is kept in the audit log',
+    summary: 'Download a file of a report; access is kept in the audit log. With a scanner, only once it was found clean',
     access: atLeast('responder', 'alerts:read'),
     params: IdParams,
     produces: 'application/octet-stream',

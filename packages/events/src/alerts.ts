@@ -182,6 +182,22 @@ export const alertEvents = [
     isBookkeeping: true,
   }),
   event({
+    type: 'report-file.scanned',
+    version: 1,
+    subject: 'report',
+    within: 'either',
+    data: z.strictObject({ fileId: Id, name: z.string(), result: z.enum(['clean', 'infected']) }),
+    sentence: ({ data }) => (data.result === 'clean' ? `Scanned ${data.name}: no malware found` : `Malware found in ${data.name}`),
+  }),
+  event({
+    type: 'report-file.removed',
+    version: 1,
+    subject: 'report',
+    within: 'either',
+    data: z.strictObject({ fileId: Id, name: z.string() }),
+    sentence: ({ data }) => `Removed the infected file ${data.name}`,
+  }),
+  event({
     type: 'integration.added',
     version: 1,
     subject: 'integration',

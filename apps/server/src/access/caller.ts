@@ -14,6 +14,7 @@ import {
   cookieName,
   isSameOrigin,
   type QueryHandler,
+  type UploadChecks,
   type WorkflowHandler,
 } from '../kernel/http.ts'
 import { AppProblem } from '../kernel/problems.ts'
@@ -77,8 +78,9 @@ export function query<R extends Route>(route: R, handler: QueryHandler<R, Caller
 export function workflow<R extends Route>(route: R, handler: WorkflowHandler<R, Caller>): Binding<MaybeCaller> {
   return guarded(bindWorkflow(route, handler))
 }
-export function openCommand<R extends Route>(route: R, handler: CommandHandler<R, null>): Binding<MaybeCaller> {
-  return unguarded(bindCommand(route, handler))
+/** @param uploads what refuses a form before its files are received: anybody may send it */
+export function openCommand<R extends Route>(route: R, handler: CommandHandler<R, null>, uploads?: UploadChecks): Binding<MaybeCaller> {
+  return { ...unguarded(bindCommand(route, handler)), uploads }
 }
 export function openQuery<R extends Route>(route: R, handler: QueryHandler<R, null>): Binding<MaybeCaller> {
   return unguarded(bindQuery(route, handler))

@@ -14,6 +14,7 @@ import { type Clock, systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
 import { awaitDatabase, migrateDatabase, openDatabase } from '../kernel/database.ts'
 import { findExcessRights, grantRights, userOf } from '../kernel/database-rights.ts'
+import { DiskGuard } from '../kernel/disk.ts'
 import { Drain } from '../kernel/drain.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
 import { mount, openHttp } from '../kernel/http.ts'
@@ -151,12 +152,14 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     }
     const watch = new JournalWatch(context)
     health.add('audit log readers', () => watch.health())
+    const disk = new DiskGuard(context)
+    health.add('disk space', () => disk.health())
     const drain = new Drain()
     const http = await openHttp(config, log, metrics, drain)
     const detection = new Detection(context)
     const idempotency = new Idempotency(secrets)
     registerPurge(jobs)
-    const services = { config, database, log, metrics, drain, idempotency, nameOf: nameOfCaller, authorize: authorizer(config, database, secrets) }
+    const services = { config, database, log, metrics, drain, idempotency, disk, nameOf: nameOfCaller, authorize: authorizer(config, database, secrets) }
     mount(http, services, openModules(config, context, detection, watch))
     detection.mount(http)
     const inbox = openAnswers(http, context, openAnswerDesk(context))
@@ -177,6 +180,8 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     undo.push(() => context.readers.stop())
     watch.start()
     undo.push(() => watch.stop())
+    disk.start()
+    undo.push(() => disk.stop())
     const unreadable = new UnreadableWatch(context, 'web')
     unreadable.start()
     undo.push(() => unreadable.stop())

@@ -3,12 +3,13 @@ import { sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, command, openCommand, openQuery, query, workflow } from '../access/index.ts'
 import { readFile } from '../kernel/files.ts'
 import { Produced } from '../kernel/http.ts'
-import { invalid, notFound } from '../kernel/problems.ts'
+import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { takeAlertmanager } from './alertmanager/receive.ts'
 import { createIntegration, listIntegrations, revokeIntegration } from './integrations.ts'
 import { takePagerDuty } from './pagerduty/receive.ts'
+import { openReportFiles, recordFileRead } from './report-files.ts'
 import { describeForm } from './report-limits.ts'
-import { followReport, readReport, recordFileRead, revokeReportLink, takeReport } from './reports.ts'
+import { followReport, readReport, reportUploads, revokeReportLink, takeReport } from './reports.ts'
 
 export { takeAlertmanager } from './alertmanager/receive.ts'
 export { createIntegration } from './integrations.ts'
@@ -20,6 +21,7 @@ export function openConnectors(context: AppContext): Bindings {
     'report',
     id => sql`select alert.incident_id from reports report join alerts alert on alert.id = report.alert_id where report.id = ${id}`,
   )
+  openReportFiles(context)
   return [
     query(routes.integrations, reader => listIntegrations(reader)),
     command(routes.createIntegration, (tx, { caller, body }) => createIntegration(tx, context.messenger.origin, caller.actor, body)),
@@ -31,13 +33,14 @@ export function openConnectors(context: AppContext): Bindings {
     }),
     openCommand(routes.fromPagerDutyIntegration, (tx, { params, body }) => takePagerDuty(tx, context, params.key, body)),
     openQuery(routes.reportForm, async () => describeForm(context.config)),
-    openCommand(routes.report, (tx, { body, files, connection }) => takeReport(tx, context, body, files, connection.ip)),
+    openCommand(routes.report, (tx, { body, files, connection }) => takeReport(tx, context, body, files, connection.ip), reportUploads(context)),
     openCommand(routes.followReport, (tx, { body }) => followReport(tx, context, body.token)),
     command(routes.reportOfAlert, (tx, { caller, params }) => readReport(tx, context, caller, params.id)),
     command(routes.revokeReportLink, (tx, { caller, params }) => revokeReportLink(tx, context, caller, params.id)),
     workflow(routes.reportFile, async (database, { caller, params }) => {
       // On record first; the content then streams outside the transaction, which must not wait for a slow reader.
-      await database.transaction(tx => recordFileRead(tx, context, caller, params.id))
+      const refusal = await database.transaction(tx => recordFileRead(tx, context, caller, params.id))
+      if (refusal !== undefined) throw conflict(refusal)
       const file = await readFile(database.reader(), params.id)
       if (!file) throw notFound('file')
       return new Produced(file.content, {

@@ -47,10 +47,14 @@ export function describeForm(config: Config): { isOpen: boolean; needsCode: bool
   return { isOpen: form === 'open', needsCode: code !== undefined }
 }
 
-/** @throws AppProblem where the form is closed, or the code is not the one that reporters were told */
-export function assertMayReport(config: Config, given: string): void {
-  const { TOCSIN_REPORT_FORM: form, TOCSIN_REPORT_CODE: code } = config.of(reportSettings)
-  if (form === 'closed') throw new AppProblem('forbidden', 'This form is closed. Contact the security team another way.')
+/** @throws AppProblem where the form is closed */
+export function assertOpen(config: Config): void {
+  if (!describeForm(config).isOpen) throw new AppProblem('forbidden', 'This form is closed. Contact the security team another way.')
+}
+
+/** @throws AppProblem where the code is not the one that reporters were told */
+export function assertCode(config: Config, given: string): void {
+  const { TOCSIN_REPORT_CODE: code } = config.of(reportSettings)
   if (code !== undefined && !isEqual(given, code)) throw invalid('code', 'is not the code of your organization; ask the security team for it')
 }
 

@@ -9,12 +9,13 @@ import { type Actor, record } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { keepFile, type ReceivedFile } from '../kernel/files.ts'
+import type { UploadChecks } from '../kernel/http.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, notFound } from '../kernel/problems.ts'
 import { openToken, signToken } from '../kernel/secrets.ts'
-import { files } from '../kernel/tables.ts'
 import { defang, storable } from '../kernel/text.ts'
-import { assertMayReport, assertWithinLimits, originOfReport, pagingOf, reportSettings } from './report-limits.ts'
+import { filesOf, scheduleScans } from './report-files.ts'
+import { assertCode, assertOpen, assertWithinLimits, originOfReport, pagingOf, reportSettings } from './report-limits.ts'
 import { reportFiles, reports } from './tables.ts'
 
 type Input = z.output<typeof ReportInput>
@@ -22,6 +23,17 @@ type Input = z.output<typeof ReportInput>
 // Without 0, O, 1, I and L: people read references out on the phone.
 const letters = '23456789ABCDEFGHJKMNPQRSTUVWXYZ'
 const newReference = () => `R-${Array.from({ length: 8 }, () => letters[randomInt(letters.length)]).join('')}`
+
+/** What refuses a report before its files are received, so that it does not fill the disk. */
+export function reportUploads(context: AppContext): UploadChecks {
+  return {
+    beforeBody: async (reader, { ip, bytes }) => {
+      assertOpen(context.config)
+      await assertWithinLimits(reader, originOfReport(context.secrets, ip), bytes)
+    },
+    beforeFiles: ({ code = '' }) => assertCode(context.config, code.trim()),
+  }
+}
 
 /**
  * Takes a report: an alert of the kind "report" in the queue. A customer's pages the security team, because it may start a contract's
@@ -36,7 +48,8 @@ export async function takeReport(
   received: readonly ReceivedFile[],
   ip: string,
 ): Promise<{ reference: string; link: string }> {
-  assertMayReport(context.config, code)
+  assertOpen(context.config)
+  assertCode(context.config, code)
   const id = newId()
   const origin = originOfReport(context.secrets, ip)
   let fileBytes = 0
@@ -68,6 +81,11 @@ export async function takeReport(
   if (!alert) throw new Error('a report makes an alert')
   await tx.db.insert(reports).values({ ...input, id, reference, receivedAt: tx.now, alertId: alert.id, origin, fileBytes, paging: paging?.kind ?? null })
   if (kept.length > 0) await tx.db.insert(reportFiles).values(kept.map(file => ({ reportId: id, fileId: file.id })))
+  await scheduleScans(
+    tx,
+    context.config,
+    kept.map(file => file.id),
+  )
   await record(tx, {
     actor,
     type: 'report.received',
@@ -82,14 +100,6 @@ const bundleOf = (count: number) => ({
   title: `${count} customer reports within an hour`,
   summary: `${count} customer reports were received within an hour. Further ones do not page for an hour: look at the triage queue. If they are abuse, the form can be closed or asked to require a code (TOCSIN_REPORT_FORM, TOCSIN_REPORT_CODE).`,
 })
-
-async function filesOf(reader: Reader, reportId: string) {
-  return reader.db
-    .select({ id: files.id, name: files.name, sizeBytes: files.sizeBytes })
-    .from(reportFiles)
-    .innerJoin(files, eq(files.id, reportFiles.fileId))
-    .where(eq(reportFiles.reportId, reportId))
-}
 
 const explanations: Record<ReportView['stage'], string> = {
   received: 'The security team received your report and will review it.',
@@ -121,7 +131,7 @@ export async function followReport(reader: Reader, context: AppContext, token: s
         : found.status === 'escalated' && found.isOpen
           ? 'under-investigation'
           : 'closed'
-  const kept = await filesOf(reader, report.id)
+  const kept = await filesOf(reader, context.config, report.id)
   return {
     reference: report.reference,
     audience: report.audience,
@@ -141,7 +151,7 @@ export async function readReport(tx: Tx, context: AppContext, caller: Caller, al
   await record(tx, { actor: caller.actor, type: 'report.read', subject: { kind: 'report', id: report.id }, within: incident?.id ?? null })
   const { reference, audience, happenedAt, affected, contactName, contactEmail } = report
   const isLinkRevoked = report.linkRevokedAt !== null
-  return { reference, audience, happenedAt, affected, contactName, contactEmail, isLinkRevoked, files: await filesOf(tx, report.id) }
+  return { reference, audience, happenedAt, affected, contactName, contactEmail, isLinkRevoked, files: await filesOf(tx, context.config, report.id) }
 }
 
 /** Revokes the private link of a reporter, as when it fell into wrong hands. */
@@ -154,16 +164,4 @@ export async function revokeReportLink(tx: Tx, context: AppContext, caller: Call
     .returning({ id: reports.id })
   if (!report) throw notFound('report for this alert with a link that works')
   await record(tx, { actor: caller.actor, type: 'report.link-revoked', subject: { kind: 'report', id: report.id }, within: incident?.id ?? null })
-}
-
-/** Puts on record that a file of a report is read, if the caller may. */
-export async function recordFileRead(tx: Tx, context: AppContext, caller: Caller, fileId: string): Promise<void> {
-  const [found] = await tx.db
-    .select({ reportId: reports.id, within: alerts.incidentId })
-    .from(reportFiles)
-    .innerJoin(reports, eq(reports.id, reportFiles.reportId))
-    .innerJoin(alerts, eq(alerts.id, reports.alertId))
-    .where(and(eq(reportFiles.fileId, fileId), context.visibility.condition(caller, alerts.incidentId)))
-  if (!found) throw notFound('file')
-  await record(tx, { actor: caller.actor, type: 'report-file.read', subject: { kind: 'report', id: found.reportId }, within: found.within, data: { fileId } })
 }

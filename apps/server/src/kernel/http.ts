@@ -27,6 +27,7 @@ import type { z } from 'zod'
 import type { Config } from './config.ts'
 import { constraintProblem } from './constraints.ts'
 import { type Database, isUnavailable, type Reader, type Tx, transactionRetried } from './database.ts'
+import type { DiskGuard } from './disk.ts'
 import type { Drain } from './drain.ts'
 import type { ReceivedFile } from './files.ts'
 import { isDeeper, parseJson, readForeignJson } from './foreign-body.ts'
@@ -42,6 +43,8 @@ const bodyBytes = 4 * 1_048_576
 /** Values of one request, and how deep they are nested: beyond that a schema takes seconds, or the stack. */
 const maxValues = 50_000
 const maxDepth = 100
+/** What the fields of a form with files may take of its body; the rest is files. */
+const maxFieldsBytes = 131_072
 /** Fields that an answer names as wrong. */
 const maxErrors = 100
 /** What a caller waits before it asks again while something is away. */
@@ -79,9 +82,18 @@ export type QueryHandler<R extends Route, Caller> = (reader: Reader, call: Call<
 
 export type WorkflowHandler<R extends Route, Caller> = (database: Database, call: Call<R, Caller>) => Promise<Reply<R>>
 
+/** What refuses a form with files before it fills the temporary folder. Each throws an AppProblem. */
+export interface UploadChecks {
+  /** Before anything of the body is read. `bytes`: what the request says that its files can have at most; 0 where it does not say. */
+  readonly beforeBody: (reader: Reader, upload: { readonly ip: string; readonly bytes: number }) => Promise<void>
+  /** Before the first file is: the fields that came before it. */
+  readonly beforeFiles: (fields: Readonly<Record<string, string>>) => void
+}
+
 /** A route of the contract with the function that answers it. */
 export interface Binding<Caller> {
   readonly route: Route
+  readonly uploads?: UploadChecks | undefined
   readonly run: (database: Database, call: Call<Route, Caller>, repeat: Repeat) => Promise<unknown>
 }
 
@@ -117,6 +129,7 @@ export interface HttpServices<Caller> {
   readonly metrics: Metrics
   readonly drain: Drain
   readonly idempotency: Idempotency
+  readonly disk: DiskGuard
   /** A name that tells callers apart, the same for each request of one; undefined for whoever is not known. */
   readonly nameOf: (caller: Caller) => string | undefined
   /** Says who calls, and refuses who may not call this route. */
@@ -324,7 +337,11 @@ async function answer<Caller>(
   const isForm = route.consumes === 'multipart/form-data'
   if (isForm && !request.isMultipart()) throw new AppProblem('unsupported-type', 'Send the form as multipart/form-data.')
   if (!isForm && request.isMultipart()) throw new AppProblem('unsupported-type', 'Send the body as application/json.')
-  const form = isForm ? await receiveForm(request, route.fileBytes ?? uploadLimits.fileBytes) : undefined
+  if (isForm) {
+    const bytes = Math.max(0, (Number(request.headers['content-length']) || 0) - maxFieldsBytes)
+    await binding.uploads?.beforeBody(database.reader(), { ip: request.ip, bytes })
+  }
+  const form = isForm ? await receiveForm(request, route.fileBytes ?? uploadLimits.fileBytes, services.disk, binding.uploads) : undefined
   try {
     // biome-ignore lint/plugin: each part was parsed by the route's own schema, which the compiler cannot follow through a route that is not known here
     const call = {
@@ -440,6 +457,8 @@ function findUnacceptable(whole: unknown): FieldError | undefined {
 async function receiveForm(
   request: FastifyRequest,
   fileBytes: number,
+  disk: DiskGuard,
+  uploads: UploadChecks | undefined,
 ): Promise<{ fields: Record<string, string>; files: ReceivedFile[]; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-upload-'))
   const remove = () => rm(folder, { recursive: true, force: true })
@@ -451,6 +470,8 @@ async function receiveForm(
         if (typeof part.value === 'string') fields[part.fieldname] = part.value
         continue
       }
+      if (files.length === 0) uploads?.beforeFiles(fields)
+      if (part.filename) await disk.assertRoom()
       const path = join(folder, String(files.length))
       await pipeline(part.file, createWriteStream(path, { mode: 0o600 }))
       if (part.file.truncated) throw new AppProblem('too-large', `The file ${part.filename} is larger than ${fileBytes / 1_048_576} MB.`)

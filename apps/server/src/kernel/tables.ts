@@ -1,6 +1,6 @@
 import { index, integer, primaryKey, smallint, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
-import { bytes, count, id, instant, json, table } from './columns.ts'
+import { bytes, choice, count, id, instant, json, table } from './columns.ts'
 
 /** Work that is due at a time. A row is deleted in the same transaction as the effect of its work. */
 export const jobs = table(
@@ -35,6 +35,9 @@ export const files = table('files', {
   sizeBytes: count('size_bytes').notNull(),
   sha256: text('sha256').notNull(),
   createdAt: instant('created_at').notNull(),
+  /** What a scanner found; null where none has looked. `removed`: it was infected, and its content is gone. */
+  scan: choice('scan', ['clean', 'infected', 'removed']),
+  scannedAt: instant('scanned_at'),
 })
 
 export const fileChunks = table(

@@ -1,4 +1,5 @@
 import { Anchor, Button, Group, Stack, Text } from '@mantine/core'
+import type { ReportFile } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { Loaded, Section } from '../parts/page.tsx'
@@ -22,9 +23,7 @@ export function ReportDetails({ alertId }: { alertId: string }) {
               {found.happenedAt ? <Text>When: {found.happenedAt}</Text> : null}
               {found.affected ? <Text>Affected: {found.affected}</Text> : null}
               {found.files.map(file => (
-                <Anchor key={file.id} href={`/api/v1/report-files/${file.id}`} download>
-                  {file.name} ({(file.sizeBytes / 1_048_576).toFixed(1)} MB)
-                </Anchor>
+                <ReportFileLine key={file.id} file={file} />
               ))}
               {found.isLinkRevoked ? (
                 <Text className="quiet">The reporter’s private link is revoked.</Text>
@@ -44,5 +43,31 @@ export function ReportDetails({ alertId }: { alertId: string }) {
         </Button>
       )}
     </Section>
+  )
+}
+
+const scans: Record<ReportFile['scan'], string> = {
+  'not-scanned': 'Not scanned for malware',
+  pending: 'Waiting for the malware scan',
+  clean: 'No malware found',
+  infected: 'Malware found; cannot be downloaded',
+  removed: 'Malware found; removed',
+}
+
+function ReportFileLine({ file }: { file: ReportFile }) {
+  const label = `${file.name} (${(file.sizeBytes / 1_048_576).toFixed(1)} MB)`
+  return (
+    <Text component="div">
+      {file.scan === 'clean' || file.scan === 'not-scanned' ? (
+        <Anchor href={`/api/v1/report-files/${file.id}`} download>
+          {label}
+        </Anchor>
+      ) : (
+        label
+      )}
+      <Text size="sm" c={file.scan === 'infected' ? 'red' : undefined} className={file.scan === 'infected' ? undefined : 'quiet'}>
+        {scans[file.scan]}
+      </Text>
+    </Text>
   )
 }

@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
+import { runCommand } from '../../kernel/command.ts'
 import { appendCheckpoint } from './file.ts'
 import { WitnessFailure } from './witness.ts'
 
@@ -25,50 +24,12 @@ const settings = [
   'gc.autoDetach=false',
 ]
 
-/** What git answers or complains of is read up to here. */
-const maxText = 10_000
-/** What does not end when it is asked to is killed. */
-const killMs = 1_000
-
-/** Runs git in a process group of its own, so that at the deadline its helpers end with it. @throws WitnessFailure when it fails; the signal's reason */
+/** @throws WitnessFailure when git fails; the signal's reason */
 async function git(folder: string, given: readonly string[], signal: AbortSignal): Promise<string> {
-  signal.throwIfAborted()
-  const child = spawn('git', [...settings.flatMap(setting => ['-c', setting]), ...given], {
-    ...{ cwd: folder, env: environment(), detached: true },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const texts = [child.stdout, child.stderr].map(stream => {
-    const kept = { text: '' }
-    stream.on('data', chunk => {
-      kept.text = (kept.text + String(chunk)).slice(0, maxText)
-    })
-    return kept
-  })
-  const end = () => {
-    const { pid } = child
-    if (pid === undefined) return
-    kill(pid, 'SIGTERM')
-    setTimeout(() => kill(pid, 'SIGKILL'), killMs).unref()
-  }
-  signal.addEventListener('abort', end, { once: true })
-  try {
-    const [code] = await once(child, 'close')
-    signal.throwIfAborted()
-    const [answer, complaint] = texts
-    if (code !== 0) throw new WitnessFailure(`git ${given[0]} ended with ${code}`, { cause: new Error(complaint?.text) })
-    return answer?.text ?? ''
-  } finally {
-    signal.removeEventListener('abort', end)
-  }
-}
-
-/** Ends a process group, if there is still one. */
-function kill(group: number, signal: 'SIGTERM' | 'SIGKILL'): void {
-  try {
-    process.kill(-group, signal)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
+  const args = [...settings.flatMap(setting => ['-c', setting]), ...given]
+  const { code, answer, complaint } = await runCommand({ name: 'git', args, env: environment(), folder }, signal)
+  if (code !== 0) throw new WitnessFailure(`git ${given[0]} ended with ${code}`, { cause: new Error(complaint) })
+  return answer
 }
 
 /** Appends a checkpoint to `checkpoints.log` in a git repository, commits that file alone, and pushes the branch to where it goes. */

@@ -24,6 +24,8 @@ export const escalationLane: Lane = { name: 'escalation', process: 'paging', pla
 export const clocksLane: Lane = { name: 'clocks', process: 'paging', places: 24, deadlineSeconds: 60, transactions: 2 }
 /** Pulls from other servers, which may take minutes. */
 export const pullsLane: Lane = { name: 'pulls', process: 'web', places: 8, deadlineSeconds: 660 }
+/** The scanner of files, another program: one that hangs holds up no other work. */
+export const scansLane: Lane = { name: 'scans', process: 'web', places: 2, deadlineSeconds: 120 }
 /** Everything that may be a little late. */
 export const housekeepingLane: Lane = { name: 'housekeeping', process: 'web', places: 8, deadlineSeconds: 120 }
 
