@@ -18,6 +18,7 @@ import { addDays, systemClock } from '../apps/server/src/kernel/clock.ts'
 import { openDatabase } from '../apps/server/src/kernel/database.ts'
 import { startEmbeddedPostgres } from '../apps/server/src/kernel/embedded-postgres.ts'
 import { newId } from '../apps/server/src/kernel/ids.ts'
+import { channelSecretOf } from '../apps/server/src/kernel/messenger.ts'
 import { openSecrets, randomSecret, secretDigest } from '../apps/server/src/kernel/secrets.ts'
 import { openLog } from '../apps/server/src/kernel/telemetry.ts'
 import { failoverSeconds } from '../apps/server/src/notify/outbox.ts'
@@ -188,7 +189,7 @@ async function seed(run: string, count: number, hook?: string): Promise<Seeded> 
     )
     const hooked = hook === undefined ? [] : all.filter(({ n }) => isHooked(n)).map(one => ({ personId: one.people[1], methodId: newId() }))
     if (hook !== undefined && hooked.length > 0) {
-      const sealed = secrets.seal(Buffer.from('secret').toString('base64'))
+      const sealed = secrets.seal(Buffer.from('secret').toString('base64'), channelSecretOf('webhook', hook))
       await inserted(hooked, some =>
         tx.db.insert(contactMethods).values(
           some.map(({ personId, methodId }) => ({

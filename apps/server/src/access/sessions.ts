@@ -197,6 +197,9 @@ async function takeCode(tx: Tx, secrets: Secrets, caller: Caller, code: string):
   return isFreshCode(tx, secrets, { ...person, totpSecret: person.totpSecret }, code)
 }
 
+/** What a sealed TOTP secret belongs to. */
+const totpOf = (personId: string) => `people.totp_secret ${personId}`
+
 async function isFreshCode(
   tx: Tx,
   secrets: Secrets,
@@ -204,7 +207,7 @@ async function isFreshCode(
   code: string,
 ): Promise<boolean> {
   const timestamp = Date.parse(tx.now)
-  const delta = totp(secrets.unseal(person.totpSecret), person.email).validate({ token: code, window: 1, timestamp })
+  const delta = totp(secrets.unseal(person.totpSecret, totpOf(person.id)), person.email).validate({ token: code, window: 1, timestamp })
   if (delta === null) return false
   const step = Math.floor(timestamp / 30_000) + delta
   if (step <= person.totpStep) return false
@@ -227,7 +230,7 @@ export async function startTotp(tx: Tx, context: AppContext, caller: Caller): Pr
   const secret = new Secret({ size: 20 }).base32
   await tx.db
     .update(people)
-    .set({ totpSecret: context.secrets.seal(secret) })
+    .set({ totpSecret: context.secrets.seal(secret, totpOf(person.id)) })
     .where(eq(people.id, person.id))
   return { secret, uri: totp(secret, person.email).toString() }
 }

@@ -19,6 +19,9 @@ import { demoAttack, demoCustomers, demoPeople, demoServices } from './organizat
 
 export const attackJob = defineJob({ kind: 'demo.attack', lane: housekeepingLane, data: z.object({ step: z.int(), key: z.string() }) })
 
+/** What the sealed key of a step belongs to. */
+const attackOf = (step: number) => `jobs.data demo.attack ${step}`
+
 export async function hasDemo(reader: Reader): Promise<boolean> {
   return (await reader.db.select({ id: teams.id }).from(teams).where(eq(teams.isDemo, true)).limit(1)).length > 0
 }
@@ -62,7 +65,12 @@ export async function loadDemo(tx: Tx, context: AppContext, caller: Caller): Pro
     true,
   )
   for (const [step, { afterSeconds }] of demoAttack.entries())
-    await schedule(tx, { kind: attackJob, key: `demo:${step}`, runAt: addSeconds(tx.now, afterSeconds), data: { step, key: context.secrets.seal(key) } })
+    await schedule(tx, {
+      kind: attackJob,
+      key: `demo:${step}`,
+      runAt: addSeconds(tx.now, afterSeconds),
+      data: { step, key: context.secrets.seal(key, attackOf(step)) },
+    })
   await record(tx, { actor: caller.actor, type: 'demo.loaded', subject: { kind: 'demo', id: 'demo' } })
   return { teams: 2, services: demoServices.length, customers: demoCustomers.length, people: demoPeople.length }
 }
@@ -84,7 +92,7 @@ export async function playAttack(tx: Tx, context: AppContext, step: number, seal
       },
     ],
   })
-  await takeAlertmanager(tx, context, context.secrets.unseal(sealedKey), payload)
+  await takeAlertmanager(tx, context, context.secrets.unseal(sealedKey, attackOf(step)), payload)
 }
 
 /** Removes all demo data in one transaction. Its journal entries are kept. */

@@ -47,6 +47,9 @@ async function lockList(tx: Tx, id: string): Promise<ListRow> {
   return row
 }
 
+/** What the sealed secret of a feed belongs to. */
+export const feedSecretOf = (listId: string): string => `indicator_lists.secret_sealed ${listId}`
+
 interface NewList {
   readonly name: string
   readonly level: ListRow['level']
@@ -55,15 +58,16 @@ interface NewList {
 
 export async function createIndicatorList(tx: Tx, secrets: Secrets, actor: Actor, { name, level, taxii }: NewList): Promise<IndicatorList> {
   if (taxii !== null) checkFeedUrl(taxii.url)
+  const id = newId()
   const [row] = await tx.db
     .insert(indicatorLists)
     .values({
-      id: newId(),
+      id,
       name,
       level,
       url: taxii === null ? null : taxii.url.replace(/(?<!\/)\/*$/, '/'),
       username: taxii?.username ?? null,
-      secretSealed: taxii?.secret == null ? null : secrets.seal(taxii.secret),
+      secretSealed: taxii?.secret == null ? null : secrets.seal(taxii.secret, feedSecretOf(id)),
       pullMinutes: taxii?.pullMinutes ?? null,
       createdAt: tx.now,
     })

@@ -13,7 +13,7 @@ import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { openOutbound } from '../kernel/outbound.ts'
 import { notFound } from '../kernel/problems.ts'
 import { sentenceOf } from '../kernel/telemetry.ts'
-import { assertRoom, finishImport, type ListRow, storePart } from './indicators.ts'
+import { assertRoom, feedSecretOf, finishImport, type ListRow, storePart } from './indicators.ts'
 import { sourceSettings } from './source-settings.ts'
 import { indicatorLists } from './tables.ts'
 
@@ -119,9 +119,9 @@ async function pull(context: AppContext, list: ListRow, url: string, signal: Abo
   }
 }
 
-function authorization(context: AppContext, { username, secretSealed }: ListRow): Record<string, string> {
+function authorization(context: AppContext, { id, username, secretSealed }: ListRow): Record<string, string> {
   if (secretSealed === null) return {}
-  const secret = context.secrets.unseal(secretSealed)
+  const secret = context.secrets.unseal(secretSealed, feedSecretOf(id))
   return { authorization: username === null ? `Bearer ${secret}` : `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}` }
 }
 

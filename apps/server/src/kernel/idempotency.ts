@@ -32,6 +32,9 @@ export interface Once {
   readonly isReplayed: boolean
 }
 
+/** What a sealed answer belongs to. */
+const replyOf = (id: string) => `idempotency_keys.reply ${id}`
+
 /** A key that a request has claimed, and when. */
 interface Claim {
   readonly id: string
@@ -127,13 +130,13 @@ export class Idempotency {
     if (earlier === undefined || earlier.reply === null) throw new StillRunning()
     if (earlier.request !== request)
       throw new AppProblem('key-reused', 'This Idempotency-Key was used for another request within the last 24 hours. Use a new key for each request.')
-    return { result: JSON.parse(this.#secrets.unseal(earlier.reply)) as unknown, isReplayed: true }
+    return { result: JSON.parse(this.#secrets.unseal(earlier.reply, replyOf(id))) as unknown, isReplayed: true }
   }
 
   async #keep(tx: Tx, claim: Claim, result: unknown): Promise<void> {
     await tx.db
       .update(idempotencyKeys)
-      .set({ reply: this.#seal(result) })
+      .set({ reply: this.#secrets.seal(JSON.stringify(result ?? null), replyOf(claim.id)) })
       .where(this.#isOurs(claim))
   }
 
@@ -144,10 +147,6 @@ export class Idempotency {
   /** A run that took too long has lost its key to a later one, and leaves that alone. */
   #isOurs({ id, at }: Claim) {
     return and(eq(idempotencyKeys.id, id), eq(idempotencyKeys.createdAt, at), isNull(idempotencyKeys.reply))
-  }
-
-  #seal(result: unknown): string {
-    return this.#secrets.seal(JSON.stringify(result ?? null))
   }
 }
 

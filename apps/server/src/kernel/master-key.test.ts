@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -11,7 +11,8 @@ import { readConfig } from '../app/config.ts'
 import { systemClock } from './clock.ts'
 import { openDatabase } from './database.ts'
 import { openMasterKey } from './master-key.ts'
-import { openSecrets } from './secrets.ts'
+import { openSecrets, openUnstretched } from './secrets.ts'
+import { saveSetting } from './settings.ts'
 
 test('a file that is too short to be a key is refused, in one sentence with exit code 2', async () => {
   const clone = await cloneDatabase()
@@ -58,8 +59,11 @@ test('a missing or different master key beside an existing database is refused, 
   const folder = mkdtempSync(join(tmpdir(), 'tocsin-key-'))
   const open = (env: Record<string, string>) => openMasterKey(database, readConfig(env))
   try {
-    const sealed = (await open({ TOCSIN_DATA: folder })).seal('x')
-    expect((await open({ TOCSIN_DATA: folder })).unseal(sealed)).toBe('x')
+    const sealed = (await open({ TOCSIN_DATA: folder })).seal('x', 'a')
+    expect((await open({ TOCSIN_DATA: folder })).unseal(sealed, 'a')).toBe('x')
+    // The same key from elsewhere.
+    const { keyId } = await open({ TOCSIN_DATA: folder, TOCSIN_SECRET: readFileSync(join(folder, 'secret.key'), 'utf8').trim() })
+    expect(sealed.startsWith(`v2.${keyId}.`)).toBe(true)
     rmSync(join(folder, 'secret.key'))
     await expect(open({ TOCSIN_DATA: folder })).rejects.toThrow(/^The master key .*secret\.key is missing, but the database was created with one\. .*\.$/)
     expect(readdirSync(folder)).toEqual([])
@@ -73,5 +77,19 @@ test('a missing or different master key beside an existing database is refused, 
     await database.close()
     await clone.drop()
     rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('a database that was made with a key that was not stretched keeps it', async () => {
+  const clone = await cloneDatabase()
+  const database = openDatabase(clone.url, systemClock, pino({ level: 'silent' }))
+  const secret = 'a key that somebody thought up, long ago'
+  try {
+    const old = openUnstretched(secret)
+    await database.transaction(tx => saveSetting(tx, 'master-key.check', old.sign('master-key.check', 'tocsin')))
+    expect((await openMasterKey(database, readConfig({ TOCSIN_DATA: '/nowhere', TOCSIN_SECRET: secret }))).keyId).toBe(old.keyId)
+  } finally {
+    await database.close()
+    await clone.drop()
   }
 })

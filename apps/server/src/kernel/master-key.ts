@@ -3,12 +3,14 @@ import { eq } from 'drizzle-orm'
 import { z } from 'zod'
 import { type Config, ConfigProblem } from './config.ts'
 import type { Database } from './database.ts'
-import { isEqual, masterKeyFile, openSecrets, type Secrets } from './secrets.ts'
+import { isEqual, masterKeyFile, openSecrets, openUnstretched, type Secrets } from './secrets.ts'
 import { readSetting } from './settings.ts'
 import { settings } from './tables.ts'
 
 /** Where the database keeps what it was made with: a keyed digest, of which the key cannot be learned. */
 const checkName = 'master-key.check'
+
+const checkOf = (secrets: Secrets) => secrets.sign(checkName, 'tocsin')
 
 /**
  * Opens the master key that belongs to a database, and gives it to its transactions. The first start writes down which one that is.
@@ -22,8 +24,10 @@ export async function openMasterKey(database: Database, config: Config): Promise
     throw new ConfigProblem(`The setting ${checkName} in the database cannot be read, so that no master key can be checked. Restore it from a backup.`)
   if (expected !== undefined && config.secret === undefined && !existsSync(path))
     throw new ConfigProblem(`The master key ${path} is missing, but the database was created with one. Restore the file, or set TOCSIN_SECRET to the key.`)
-  const secrets = openSecrets(config.dataFolder, config.secret)
-  const check = secrets.sign(checkName, 'tocsin')
+  const opened = openSecrets(config.dataFolder, config.secret)
+  const unstretched = config.secret === undefined ? opened : openUnstretched(config.secret)
+  const secrets = expected !== undefined && isEqual(expected, checkOf(unstretched)) ? unstretched : opened
+  const check = checkOf(secrets)
   // Two servers that start on a fresh database at once: the first decides, the other is told.
   await database.transaction(tx => tx.db.insert(settings).values({ name: checkName, value: check }).onConflictDoNothing())
   const stored = await readSetting(database.reader(), checkName, z.string())

@@ -25,10 +25,13 @@ export interface NewMessage {
   /** Plain text. {@link linkPlaceholder} becomes `link` when the message leaves, and is never stored. */
   readonly body: string
   readonly link?: PrivateLink
-  /** Sealed: what the channel needs to reach or convince its receiver. */
+  /** Sealed for {@link channelSecretOf}: what the channel needs to reach or convince its receiver. */
   readonly secret?: string
   readonly isDemo?: boolean
 }
+
+/** What a sealed secret of a channel belongs to: an address, whether a person, a team or a message has it. */
+export const channelSecretOf = (channel: MessageChannel, address: string): string => `channel secret ${channel} ${address}`
 
 /** How a message went, told to the module that wrote it, in the transaction that records it. */
 export interface Delivery {

@@ -1,13 +1,16 @@
+import { createCipheriv, randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type SQL, sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { describe, expect, test as plain } from 'vitest'
+import { codeAt } from '../../test/totp.ts'
 import { test } from '../../test/world.ts'
 import { readConfig } from '../app/config.ts'
 import { isPublicAddress } from './outbound.ts'
-import { openSecrets, openToken, signToken } from './secrets.ts'
+import { openSecrets, openToken, openUnstretched, signToken } from './secrets.ts'
 
 const folder = () => mkdtempSync(join(tmpdir(), 'tocsin-unit-'))
 
@@ -81,8 +84,8 @@ describe('secrets', () => {
 
   plain('the master key is made once, for its owner alone', () => {
     const place = folder()
-    const first = openSecrets(place, undefined).seal('x')
-    expect(openSecrets(place, undefined).unseal(first)).toBe('x')
+    const first = openSecrets(place, undefined).seal('x', 'a')
+    expect(openSecrets(place, undefined).unseal(first, 'a')).toBe('x')
     expect(statSync(join(place, 'secret.key')).mode & 0o777).toBe(0o600)
     expect(readFileSync(join(place, 'secret.key'), 'utf8').trim()).toHaveLength(64)
   })
@@ -90,14 +93,44 @@ describe('secrets', () => {
   plain('what is sealed is not readable, and a changed byte shows', () => {
     fc.assert(
       fc.property(fc.string(), fc.nat(), (text, at) => {
-        const sealed = secrets.seal(text)
-        expect(secrets.unseal(sealed)).toBe(text)
-        const bytes = Buffer.from(sealed, 'base64')
+        const sealed = secrets.seal(text, 'people.totp_secret 1')
+        expect(secrets.unseal(sealed, 'people.totp_secret 1')).toBe(text)
+        expect(() => secrets.unseal(sealed, 'people.totp_secret 2'), 'moved to another row').toThrow()
+        const bytes = Buffer.from(sealed.slice(sealed.lastIndexOf('.') + 1), 'base64url')
+        expect(() => secrets.unseal(bytes.toString('base64'), 'people.totp_secret 1'), 'passed off as older').toThrow()
         const position = at % bytes.length
         bytes[position] = (bytes[position] ?? 0) ^ 1
-        expect(() => secrets.unseal(bytes.toString('base64'))).toThrow()
+        expect(() => secrets.unseal(`v2.${secrets.keyId}.${bytes.toString('base64url')}`, 'people.totp_secret 1')).toThrow()
       }),
     )
+  })
+
+  plain('what was sealed before it had an envelope opens, and what another key sealed names no secret', () => {
+    const nonce = randomBytes(12)
+    const cipher = createCipheriv('aes-256-gcm', secrets.derive('sealing'), nonce)
+    const body = Buffer.concat([cipher.update('old', 'utf8'), cipher.final()])
+    expect(secrets.unseal(Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64'), 'people.totp_secret 1')).toBe('old')
+    expect(() => openSecrets(folder(), undefined).unseal(secrets.seal('x', 'a'), 'a')).toThrow('sealed with another master key')
+  })
+
+  plain('a key that somebody thought up is stretched, a generated one is the same wherever it is given', () => {
+    const phrase = 'correct horse battery staple, and again'
+    expect(openSecrets('/nowhere', phrase).keyId).not.toBe(openUnstretched(phrase).keyId)
+    const place = folder()
+    const { keyId } = openSecrets(place, undefined)
+    expect(openSecrets('/nowhere', readFileSync(join(place, 'secret.key'), 'utf8').trim()).keyId).toBe(keyId)
+  })
+
+  test('a secret that is moved to another row in the database opens nothing there', async ({ world }) => {
+    const [ada, eve] = [await world.person('responder'), await world.person('responder')]
+    const change = (statement: SQL) => world.server.context.database.transaction(tx => tx.db.execute(statement))
+    await change(sql`update people set totp_secret = null, totp_confirmed_at = null where id in (${ada.id}, ${eve.id})`)
+    const { secret } = await ada.call('startTotp')
+    await eve.call('startTotp')
+    await change(sql`update people set totp_secret = (select totp_secret from people where id = ${ada.id}) where id = ${eve.id}`)
+    const code = { body: { code: codeAt(secret, Date.parse(world.now)) } }
+    await expect(eve.call('confirmTotp', code)).rejects.toThrow()
+    await ada.call('confirmTotp', code)
   })
 
   plain('a link is good for its purpose alone', () => {

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigProblem } from './config.ts'
@@ -6,10 +6,15 @@ import { makeFolder, writeOnce } from './folders.ts'
 
 /** What is derived from the master key, each with a key of its own. */
 export interface Secrets {
-  /** Encrypts a secret for the database (AES-256-GCM). */
-  seal(plain: string): string
-  /** @throws Error when the text was not sealed with this master key. */
-  unseal(sealed: string): string
+  /** Names the master key, and tells nothing about it. */
+  readonly keyId: string
+  /**
+   * Encrypts a secret for the database (AES-256-GCM).
+   * @param belongsTo what it is of, such as table, column and row: elsewhere it does not open
+   */
+  seal(plain: string, belongsTo: string): string
+  /** @throws Error when the text was not sealed with this master key, or belongs to something else. */
+  unseal(sealed: string, belongsTo: string): string
   /** A keyed digest that nobody without the master key can make, base64url. */
   sign(purpose: string, claims: string): string
   isSigned(purpose: string, claims: string, signature: string): boolean
@@ -27,24 +32,48 @@ export const masterKeyFile = (dataFolder: string): string => join(dataFolder, 's
  * @throws ConfigProblem for a file that is too short to be a key
  */
 export function openSecrets(dataFolder: string, given: string | undefined): Secrets {
-  const master = given === undefined ? masterFile(dataFolder) : Buffer.from(given)
+  if (given === undefined) return secretsOf(masterFile(dataFolder))
+  return secretsOf(isGenerated(given) ? Buffer.from(given) : stretch(given))
+}
+
+/** The secrets of a given master key as it was read before keys were stretched. Databases that were made so keep to it. */
+export const openUnstretched = (given: string): Secrets => secretsOf(Buffer.from(given))
+
+/** A key as Tocsin makes them has 256 bits already, and is the same key wherever it is given. */
+const isGenerated = (given: string) => /^[0-9a-f]{64}$/.test(given)
+
+/** Makes each guess at a key that somebody thought up cost 128 MiB and about half a second. Servers share nothing but the key, so the salt is the same for all. */
+function stretch(given: string): Buffer {
+  return scryptSync(given, 'tocsin master key', 32, { N: 2 ** 17, r: 8, p: 1, maxmem: 2 ** 28 })
+}
+
+/** Begins what is sealed since it has a key ID and says what it belongs to. Before, it was base64, which has no dot. */
+const envelopeVersion = 'v2'
+
+function secretsOf(master: Buffer): Secrets {
   const derive = (use: string) => Buffer.from(hkdfSync('sha256', master, 'tocsin', use, 32))
+  const keyId = derive('key id').subarray(0, 6).toString('base64url')
   const sealing = derive('sealing')
   const signing = derive('links')
   const sign = (purpose: string, claims: string) => createHmac('sha256', signing).update(`${purpose}\n${claims}`).digest().subarray(0, 20).toString('base64url')
+  const head = `${envelopeVersion}.${keyId}`
   return {
+    keyId,
     derive,
     sign,
     isSigned: (purpose, claims, signature) => isEqual(sign(purpose, claims), signature),
-    seal(plain) {
+    seal(plain, belongsTo) {
       const nonce = randomBytes(12)
-      const cipher = createCipheriv('aes-256-gcm', sealing, nonce)
+      const cipher = createCipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(`${head}.${belongsTo}`))
       const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()])
-      return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64')
+      return `${head}.${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64url')}`
     },
-    unseal(sealed) {
-      const bytes = Buffer.from(sealed, 'base64')
+    unseal(sealed, belongsTo) {
+      const isEnvelope = sealed.startsWith(`${envelopeVersion}.`)
+      if (isEnvelope && !sealed.startsWith(`${head}.`)) throw new Error('a value that was sealed with another master key')
+      const bytes = isEnvelope ? Buffer.from(sealed.slice(head.length + 1), 'base64url') : Buffer.from(sealed, 'base64')
       const decipher = createDecipheriv('aes-256-gcm', sealing, bytes.subarray(0, 12), { authTagLength: 16 })
+      if (isEnvelope) decipher.setAAD(Buffer.from(`${head}.${belongsTo}`))
       decipher.setAuthTag(bytes.subarray(12, 28))
       return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8')
     },

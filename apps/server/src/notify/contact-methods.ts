@@ -8,6 +8,7 @@ import { record } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { channelSecretOf } from '../kernel/messenger.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { isEqual, secretDigest } from '../kernel/secrets.ts'
 import { channels } from './channels/index.ts'
@@ -116,7 +117,7 @@ export async function addContactMethod(tx: Tx, context: AppContext, caller: Call
     .insert(contactMethods)
     .values({
       ...{ id: newId(), personId: caller.personId, kind, address, label: label || name, createdAt: tx.now },
-      secret: secret === null ? null : context.secrets.seal(secret),
+      secret: secret === null ? null : context.secrets.seal(secret, channelSecretOf(kind, address)),
       // Whoever has an account has verified its email.
       verifiedAt: kind === 'email' && person?.email === address ? tx.now : null,
     })

@@ -11,6 +11,7 @@ import { defineJob, escalationLane, type JobKind, type Lane } from '../kernel/jo
 import type { JobRunner } from '../kernel/jobs/runner.ts'
 import { cancelWaiting, type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
 import {
+  channelSecretOf,
   type DeliveryGuard,
   type DeliveryListener,
   linkPlaceholder,
@@ -285,7 +286,7 @@ export class Outbox implements Messenger {
       text,
       brief: link?.purpose === 'page' ? withoutLink(message.body) : text,
       link,
-      secret: message.secret === null ? undefined : this.#secrets.unseal(message.secret),
+      secret: message.secret === null ? undefined : this.#secrets.unseal(message.secret, channelSecretOf(message.channel, message.address)),
       origin: this.#origin,
       replyTo: link?.purpose === 'page' ? replyAddress(this.#config, this.#secrets, message.id) : undefined,
       sentAt,

@@ -5,6 +5,7 @@ import { listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { channelSecretOf } from '../kernel/messenger.ts'
 import { conflict, notFound } from '../kernel/problems.ts'
 import { channels } from './channels/index.ts'
 import { teamChannels } from './tables.ts'
@@ -32,7 +33,7 @@ export async function saveTeamChannel(
   if (own.some(one => one.name === input.name)) throw conflict(`The team already has a channel named ${input.name}.`)
   const { address, secret, shownSecret = null } = channels[input.kind].keepAddress({ address: input.address, of: 'team' }, context.secrets)
   const row = { id: newId(), teamId, kind: input.kind, name: input.name, address }
-  await tx.db.insert(teamChannels).values({ ...row, secret: secret === null ? null : context.secrets.seal(secret) })
+  await tx.db.insert(teamChannels).values({ ...row, secret: secret === null ? null : context.secrets.seal(secret, channelSecretOf(row.kind, address)) })
   await record(tx, {
     actor: caller.actor,
     type: 'team-channel.added',

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { AppContext } from '../../../access/index.ts'
 import { type Tx, transactionRetried } from '../../../kernel/database.ts'
 import { idFor, newId } from '../../../kernel/ids.ts'
-import type { NewMessage } from '../../../kernel/messenger.ts'
+import { channelSecretOf, type NewMessage } from '../../../kernel/messenger.ts'
 import { AppProblem } from '../../../kernel/problems.ts'
 import { signToken } from '../../../kernel/secrets.ts'
 import { type Answer, type AnswerDesk, parseAnswer } from '../../answers.ts'
@@ -86,7 +86,7 @@ async function postReply(tx: Tx, context: AppContext, activity: TeamsActivity, w
   const address = from.aadObjectId ?? from.id
   const identity: TeamsConversation = { serviceUrl, conversationId: conversation.id, isChannel: false, id: address, name: '' }
   const id = answerId(activity)
-  const secret = context.secrets.seal(JSON.stringify(identity))
+  const secret = context.secrets.seal(JSON.stringify(identity), channelSecretOf('teams-bot', address))
   const message = { id, channel: 'teams-bot', address, purpose: 'page-answer', purposeId: pageId ?? id, secret } as const
   await context.messenger.postAll(tx, [{ ...message, ...words, subject: words.subject.slice(0, 500) }])
 }
