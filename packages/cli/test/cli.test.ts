@@ -319,7 +319,7 @@ describe('a wrong command line', () => {
     for (const [args, sentence] of [
       [['sreve'], /^There is no command sreve: serve, /],
       [['check', '--fix'], /^The command check takes no arguments: --fix\.$/m],
-      [['bench', 'paging', 'quickly'], /^The command bench takes one measurement: detection, paging, or none for the server as a whole\.$/m],
+      [['bench', 'paging', 'quickly'], /^The command bench takes one measurement: detection, hostile, paging, or none for the server as a whole\.$/m],
     ] as const) {
       const done = spawnSync(process.execPath, [launcher, ...args], { encoding: 'utf8' })
       expect(done, args.join(' ')).toMatchObject({ status: 2, stdout: '', stderr: expect.stringMatching(sentence) })

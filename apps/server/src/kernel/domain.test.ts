@@ -7,6 +7,8 @@ const domain = /acknowledg|\balerts?\b|\bpaged?\b|\bpages\b|escalat|incident|on.
 const allowed: Readonly<Record<string, RegExp>> = {
   'cursor.ts': /\bpage\b/,
   'jobs/lanes.ts': /escalation|'paging'/,
+  // A protocol to send by, as HTTP is one in outbound.ts.
+  'syslog-sender.ts': /syslog/i,
 }
 
 test('the kernel knows no page, alert or incident, no channel and no source of events', () => {
