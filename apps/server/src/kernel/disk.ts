@@ -96,7 +96,7 @@ export class DiskGuard {
         alarms.raise(tx, {
           key: alarmKey,
           title: 'The server is low on disk space',
-          summary: `${Math.floor(free / mebibyte)} MB are free in the data folder or the temporary folder, less than TOCSIN_MIN_FREE_DISK_MB (${this.#minBytes / mebibyte}). Uploads are refused until there is more. When the disk is full, nothing can be written, not even that somebody is to be told.`,
+          summary: `${Math.floor(free / mebibyte)} MB are free in the data folder or the temporary folder, less than TOCSIN_MIN_FREE_DISK_MB (${this.#minBytes / mebibyte}). Uploads are refused until there is more. When the disk is full, nothing can be written, and nobody is notified.`,
         }),
       )
     }
