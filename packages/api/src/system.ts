@@ -12,6 +12,7 @@ export const JournalEntry = z
     subject: z.object({ kind: z.string(), id: z.string() }),
     sentence: z.string().describe('What happened, or why the entry cannot be read'),
     data: z.unknown(),
+    calledFrom: z.object({ address: z.string(), device: z.string() }).nullable().describe('From where a person or a service account did it'),
   })
   .meta({ id: 'JournalEntry' })
 export type JournalEntry = z.output<typeof JournalEntry>

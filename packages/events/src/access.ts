@@ -5,6 +5,24 @@ import { Count, Id, Instant, Nothing, Role } from './vocabulary.ts'
 /** From where it was asked for, where that was kept. */
 const Origin = { address: z.string().optional(), device: z.string().optional() }
 
+const times = (count: number) => (count === 1 ? 'once' : `${count} times`)
+const from = ([first, ...others]: readonly string[]) =>
+  first === undefined ? '' : `, from ${first}${others.length === 0 ? '' : ` and ${others.length} more ${others.length === 1 ? 'address' : 'addresses'}`}`
+
+/** Why a caller was refused. */
+export const refusals = {
+  'not-signed-in': 'sent a session or key that is not valid',
+  forbidden: 'asked for what they may not do',
+  'too-many': 'sent more requests than the limit',
+  'unknown-account': 'gave a password for an account that does not exist',
+  locked: 'gave a password for an account that takes none from there for a while',
+  passkey: 'gave a passkey that was not accepted',
+  'wrong-link': 'opened a private link that is not valid',
+  'wrong-key': 'sent data with an integration key that is not valid',
+  'wrong-signature': 'sent a callback without the signature of its provider',
+} as const
+export type Refusal = keyof typeof refusals
+
 /** Accounts: how people sign in, and what may act in their name. */
 export const accessEvents = [
   event({
@@ -170,5 +188,38 @@ export const accessEvents = [
     within: 'none',
     data: z.strictObject({ name: z.string(), address: z.string() }),
     sentence: ({ data }) => `Used API key ${data.name} from ${data.address}: for the first time, or that day`,
+  }),
+  event({
+    type: 'second-factor.accepted',
+    version: 1,
+    subject: 'person',
+    within: 'none',
+    data: z.strictObject({ factor: z.enum(['passkey', 'authenticator app']) }),
+    sentence: ({ data }) => `Signed in with the ${data.factor}`,
+  }),
+  event({
+    type: 'access.refused',
+    version: 1,
+    subject: 'caller',
+    within: 'none',
+    data: z.strictObject({
+      reason: z.enum(Object.keys(refusals) as [Refusal, ...Refusal[]]),
+      area: z.string(),
+      count: Count,
+      firstAt: Instant,
+      lastAt: Instant,
+      addresses: z.array(z.string()),
+      device: z.string(),
+      accounts: z.array(z.string()).optional(),
+    }),
+    sentence: ({ data }) => `Refused ${times(data.count)} at ${data.area}: the caller ${refusals[data.reason]}${from(data.addresses)}`,
+  }),
+  event({
+    type: 'records.read',
+    version: 1,
+    subject: 'caller',
+    within: 'none',
+    data: z.strictObject({ area: z.string(), count: Count, firstAt: Instant, lastAt: Instant, addresses: z.array(z.string()), device: z.string() }),
+    sentence: ({ data }) => `Read ${data.area} ${times(data.count)}${from(data.addresses)}`,
   }),
 ] as const

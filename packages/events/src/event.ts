@@ -61,6 +61,21 @@ export interface EventDefinition<Type extends string, Subject extends string, Wi
   tell(told: Told<unknown>): Line
 }
 
+/** From where the request came that an entry was written in: in its body, beside its data, whatever its type. */
+export const CalledFrom = z.strictObject({ address: z.string(), device: z.string() })
+
+const WithOrigin = z.looseObject({ calledFrom: CalledFrom })
+
+/** Where stored data says from where its entry was asked for; undefined where it does not. */
+export const originOf = (stored: unknown): z.output<typeof CalledFrom> | undefined => WithOrigin.safeParse(stored).data?.calledFrom
+
+function withoutOrigin(stored: unknown): unknown {
+  const parsed = WithOrigin.safeParse(stored)
+  if (!parsed.success) return stored
+  const { calledFrom: _, ...data } = parsed.data
+  return data
+}
+
 /** Stored data that is not what its type says, or of a version that this program does not know. */
 export class UnreadableEvent extends Error {}
 
@@ -95,7 +110,9 @@ export function event<const Type extends string, const Subject extends string, c
     read(storedVersion, stored) {
       if (!(storedVersion >= 1 && storedVersion <= version))
         throw new UnreadableEvent(`${type} of version ${storedVersion} is not supported; supported versions are 1 to ${version}`)
-      return parse(upcasts.slice(storedVersion - 1).reduce<unknown>((older, upcast) => upcast(z.record(z.string(), z.unknown()).parse(older)), stored))
+      return parse(
+        upcasts.slice(storedVersion - 1).reduce<unknown>((older, upcast) => upcast(z.record(z.string(), z.unknown()).parse(older)), withoutOrigin(stored)),
+      )
     },
     tell({ actor, at, data: stored }) {
       const told = { actor, at, data: parse(stored) }

@@ -1,3 +1,4 @@
-export { type Line, UnreadableEvent } from './event.ts'
+export type { Refusal } from './access.ts'
+export { type Line, originOf, UnreadableEvent } from './event.ts'
 export * from './registry.ts'
 export { span, when } from './words.ts'

@@ -90,6 +90,11 @@ export function openWorkflow<R extends Route>(route: R, handler: WorkflowHandler
 }
 export type Bindings = readonly Binding<MaybeCaller>[]
 
+const actors = new WeakMap<FastifyRequest, Actor>()
+
+/** Who sent a request, also where it was refused because of what they may not do; undefined for whoever is not known. */
+export const actorOfRequest = (request: FastifyRequest): Actor | undefined => actors.get(request)
+
 /** Says who calls a route, and refuses who may not: the one place where access is decided. */
 export function authorizer(
   config: Config,
@@ -100,13 +105,14 @@ export function authorizer(
     const { access } = route
     if (access.kind === 'public') return anonymous
     const bearer = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
-    if (bearer !== undefined) return callerOfKey(database, route, bearer, request.ip)
+    if (bearer !== undefined) return callerOfKey(database, route, bearer, request)
     const token = request.cookies[cookieName(config, sessionCookie)]
     if (token === undefined) throw new AppProblem('not-signed-in', 'Sign in, or send an API key.')
     // A session cookie is sent by the browser whoever asks it to: commands must come from our own pages.
     if (route.method !== 'GET' && !isSameOrigin(config, request)) throw new AppProblem('forbidden', 'Cross-site requests are not allowed.')
     const found = await findSession(reader, config, secrets, token, route.produces !== 'text/event-stream')
     if (!found) throw new AppProblem('not-signed-in', 'The session has ended. Sign in again.')
+    actors.set(request, found.caller.actor)
     if (access.kind === 'role') {
       if (found.assurance !== 'full') throw new AppProblem('not-signed-in', 'Verify your second factor first.')
       if (!includesRole(found.caller.role, access.role))
@@ -150,8 +156,10 @@ async function findSession(
   }
 }
 
-async function callerOfKey(database: Database, route: Route, bearer: string, address: string): Promise<Caller> {
+async function callerOfKey(database: Database, route: Route, bearer: string, request: FastifyRequest): Promise<Caller> {
+  const address = request.ip
   const key = await openApiKey(database.reader(), bearer, address)
+  actors.set(request, actorOf(key))
   const { access } = route
   const scope: Scope | null = access.kind === 'role' ? access.scope : null
   if (scope === null) throw new AppProblem('forbidden', 'This action is not available to API keys.')

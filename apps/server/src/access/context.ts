@@ -2,6 +2,7 @@ import type { JournalReaders, Live, Sealer } from '../journal/index.ts'
 import type { Kernel } from '../kernel/index.ts'
 import type { Caller } from './caller.ts'
 import type { Departures } from './departures.ts'
+import type { SecurityEvents } from './security-events.ts'
 import type { Usages } from './usages.ts'
 import type { Visibility } from './visibility.ts'
 import type { Workload } from './workload.ts'
@@ -11,6 +12,7 @@ export interface AppContext extends Kernel {
   readonly readers: JournalReaders
   readonly live: Live<Caller>
   readonly sealer: Sealer
+  readonly securityEvents: SecurityEvents
   readonly usages: Usages
   readonly departures: Departures
   readonly visibility: Visibility

@@ -100,7 +100,10 @@ interface Answer {
 
 /** Signs in with a passkey: possession and verification in one, so the session has full assurance at once. */
 export async function signInWithPasskey(tx: Tx, context: AppContext, connection: Connection, answer: Answer): Promise<Me> {
-  return startSession(tx, context, connection, await personOfPasskey(tx, context.messenger.origin, answer), 'full')
+  const person = await personOfPasskey(tx, context.messenger.origin, answer)
+  const actor = { kind: 'person', id: person.id, name: person.name } as const
+  await record(tx, { actor, type: 'second-factor.accepted', subject: { kind: 'person', id: person.id }, data: { factor: 'passkey' } })
+  return startSession(tx, context, connection, person, 'full')
 }
 
 /** Confirms with a passkey that it is the caller who asks. */

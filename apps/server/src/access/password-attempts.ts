@@ -65,10 +65,15 @@ export class PasswordAttempts {
   }
 
   async #try({ email, password, connection, inside }: Attempt): Promise<PersonRow | undefined> {
-    const { database, secrets, messenger } = this.#context
+    const { database, secrets, messenger, securityEvents } = this.#context
     const reserved = await database.transaction(tx => reserveAttempt(tx, secrets, email, connection.ip))
-    const isRight = await isPassword(password, reserved?.person.isActive ? reserved.person.passwordHash : null)
-    if (reserved === undefined) return undefined
+    const isRight = await isPassword(password, 'person' in reserved && reserved.person.isActive ? reserved.person.passwordHash : null)
+    if (!('person' in reserved)) {
+      const origin = { address: connection.ip, device: connection.userAgent }
+      if (reserved.lockedId === null) securityEvents.unknownAccount(email, origin)
+      else securityEvents.locked(reserved.lockedId, origin)
+      return undefined
+    }
     const { person, lockedUntil } = reserved
     if (isRight) {
       await database.transaction(tx => returnAttempts(tx, secrets, person.id, connection.ip))
@@ -94,15 +99,20 @@ export class PasswordAttempts {
   }
 }
 
-/** Counts an attempt as failed. @returns whose password may be tried now, and what is counted; undefined while locked, and for an account that does not exist */
-async function reserveAttempt(tx: Tx, secrets: Secrets, email: string, ip: string): Promise<Reserved | undefined> {
+/** Whose password may not be tried now; null for an account that does not exist. */
+interface NotTried {
+  readonly lockedId: string | null
+}
+
+/** Counts an attempt as failed. @returns whose password may be tried now, and what is counted */
+async function reserveAttempt(tx: Tx, secrets: Secrets, email: string, ip: string): Promise<Reserved | NotTried> {
   const [person] = await tx.db.select().from(people).where(eq(people.email, email)).for('update')
-  if (!person) return undefined
+  if (!person) return { lockedId: null }
   const origin = originOf(secrets, person.id, ip)
   const [from] = await tx.db.select().from(signInOrigins).where(ofPerson(person.id, origin))
   const isKnown = from?.signedInAt != null
   const isLocked = (until: Instant | null | undefined) => until != null && until > tx.now
-  if (isLocked(from?.lockedUntil) || (!isKnown && isLocked(person.lockedUntil))) return undefined
+  if (isLocked(from?.lockedUntil) || (!isKnown && isLocked(person.lockedUntil))) return { lockedId: person.id }
   const ofOrigin = (from?.failedAttempts ?? 0) + 1
   const pause = pauseSeconds(ofOrigin)
   const counted = { failedAttempts: ofOrigin, lockedUntil: pause > 0 ? addSeconds(tx.now, pause) : null, triedAt: tx.now }

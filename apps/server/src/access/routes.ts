@@ -48,17 +48,21 @@ export function accessBindings(context: AppContext): Bindings {
   }
   return [
     openCommand(routes.setUp, async (tx, { body, connection }) => startSession(tx, context, connection, await setUp(tx, secrets, body), 'password')),
-    openWorkflow(routes.signIn, async (_, { body, connection }) => {
+    openWorkflow(routes.signIn, async (database, { body, connection }) => {
       const person = await counted('password', signIn(body, connection))
       return database.transaction(tx => startSession(tx, context, connection, person, 'password'))
     }),
-    workflow(routes.giveOneTimeCode, (_, { caller, body, connection }) => counted('code', giveOneTimeCode(context, connection, caller, body.code))),
-    workflow(routes.giveRecoveryCode, (_, { caller, body, connection }) => counted('code', giveRecoveryCode(context, connection, caller, body.code))),
+    workflow(routes.giveOneTimeCode, (database, { caller, body, connection }) =>
+      counted('code', giveOneTimeCode({ ...context, database }, connection, caller, body.code)),
+    ),
+    workflow(routes.giveRecoveryCode, (database, { caller, body, connection }) =>
+      counted('code', giveRecoveryCode({ ...context, database }, connection, caller, body.code)),
+    ),
     openCommand(routes.requestPasswordReset, (tx, { body, connection }) => requestPasswordReset(tx, body.email, connection)),
     openCommand(routes.resetPassword, (tx, { body, connection }) => resetPassword(tx, context, connection, body)),
     openCommand(routes.startPasskeySignIn, tx => startPasskeySignIn(tx, messenger.origin)),
     openCommand(routes.signInWithPasskey, (tx, { body, connection }) => counted('passkey', signInWithPasskey(tx, context, connection, body))),
-    workflow(routes.reauthenticate, async (_, { caller, body, connection }) => {
+    workflow(routes.reauthenticate, async (database, { caller, body, connection }) => {
       await checkOwn('password', body.password, 're-authentication', caller, connection)
       await database.transaction(tx => confirmSession(tx, context, connection, caller, 'password'))
     }),
@@ -82,7 +86,7 @@ export function accessBindings(context: AppContext): Bindings {
     command(routes.removePasskey, (tx, { caller, params }) => removeSecondFactor(tx, context, caller, params.id)),
     command(routes.removeTotp, (tx, { caller }) => removeSecondFactor(tx, context, caller)),
     command(routes.createRecoveryCodes, (tx, { caller }) => createRecoveryCodes(tx, context, caller)),
-    workflow(routes.changePassword, async (_, { caller, body, connection }) => {
+    workflow(routes.changePassword, async (database, { caller, body, connection }) => {
       await checkOwn('current', body.current, 'password change', caller, connection)
       await database.transaction(tx => changePassword(tx, caller, body.next))
     }),

@@ -119,7 +119,7 @@ function codeLockSeconds(wrong: number): number {
  */
 export function giveOneTimeCode(context: AppContext, connection: Connection, caller: Caller, code: string): Promise<Me> {
   const wrong = 'is not the current code of the authenticator app'
-  return giveCode(context, connection, caller, tx => takeCode(tx, context.secrets, caller, code), wrong)
+  return giveCode(context, connection, caller, tx => takeOneTimeCode(tx, context.secrets, caller, code), wrong)
 }
 
 /** Gives a recovery code in place of the second factor; it is counted as a one-time code is. */
@@ -189,6 +189,13 @@ async function refuseCode(tx: Tx, { alarms, messenger }: AppContext, caller: Cal
     title: 'Many wrong one-time codes for one account',
     summary: `Somebody gave the password of ${person.name} (${person.email}) and then ${wrongCodes} wrong one-time codes in a row. Codes of this account are locked for a while, longer after each further one; a passkey still works. If it was not ${person.name}, the password is known to somebody else: ask for a new one, and look for the addresses in the audit log.`,
   })
+}
+
+async function takeOneTimeCode(tx: Tx, secrets: Secrets, caller: Caller, code: string): Promise<boolean> {
+  if (!(await takeCode(tx, secrets, caller, code))) return false
+  const subject = { kind: 'person', id: caller.personId } as const
+  await record(tx, { actor: caller.actor, type: 'second-factor.accepted', subject, data: { factor: 'authenticator app' } })
+  return true
 }
 
 async function takeCode(tx: Tx, secrets: Secrets, caller: Caller, code: string): Promise<boolean> {

@@ -29,14 +29,19 @@ async function receive(world: World, alert: Partial<IncomingAlert>, isDemo?: boo
 const resolve = (world: World, scope: string, ...keys: string[]) =>
   world.server.context.database.transaction(tx => resolveBySource(tx, world.server.context, system, scope, keys))
 
-/** Entries about alerts of these types, oldest first. */
-const recorded = (world: World, ...types: string[]) =>
-  world.server.context.database
+/** Entries about alerts of these types, oldest first, without from where they were asked for. */
+const recorded = async (world: World, ...types: string[]) => {
+  const rows = await world.server.context.database
     .reader()
     .db.select({ type: journal.type, id: journal.subjectId, within: journal.withinId, data: journal.data, isDemo: journal.isDemo })
     .from(journal)
     .where(and(eq(journal.subjectKind, 'alert'), inArray(journal.type, types)))
     .orderBy(asc(journal.seq))
+  return rows.map(row => {
+    const { calledFrom: _, ...data } = row.data ?? {}
+    return { ...row, data }
+  })
+}
 
 const readAlert = ({ call }: Person, { id }: { id: string }) => call('alert', { params: { id } })
 const pageTitles = async ({ call }: Person) => (await call('pages')).items.map(({ title }) => title)

@@ -1,4 +1,15 @@
-import { type AppContext, type Caller, callersWhoLeft, Departures, everybody, Usages, type Viewer, Visibility, Workload } from '../access/index.ts'
+import {
+  type AppContext,
+  type Caller,
+  callersWhoLeft,
+  Departures,
+  everybody,
+  SecurityEvents,
+  Usages,
+  type Viewer,
+  Visibility,
+  Workload,
+} from '../access/index.ts'
 import { type Checkpoints, entriesThat, entryColumns, JournalReaders, Live, openSealer } from '../journal/index.ts'
 import { Alarms } from '../kernel/alarms.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -44,6 +55,7 @@ export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?:
       left: callers => callersWhoLeft(database.reader(), config, callers),
     }),
     sealer: openSealer(secrets, checkpoints),
+    securityEvents: new SecurityEvents(opened),
     usages: new Usages(),
     departures: new Departures(),
     visibility,

@@ -17,7 +17,7 @@ import { findExcessRights, grantRights, userOf } from '../kernel/database-rights
 import { DiskGuard } from '../kernel/disk.ts'
 import { Drain } from '../kernel/drain.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
-import { mount, openHttp } from '../kernel/http.ts'
+import { type Answered, mount, openHttp } from '../kernel/http.ts'
 import { Idempotency, registerPurge } from '../kernel/idempotency.ts'
 import type { Lane } from '../kernel/jobs/lanes.ts'
 import { openMasterKey } from '../kernel/master-key.ts'
@@ -145,6 +145,8 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     // The last thing that is recorded, after every request and job.
     const lifetime = new Lifetime(database, log, config, version, paging === 'here' ? 'all' : 'web')
     undo.push(() => lifetime.stop())
+    context.securityEvents.start()
+    undo.push(() => context.securityEvents.stop())
     const pager = paging === 'beside' ? new PagerSupervisor(log, metrics) : undefined
     if (pager) {
       undo.push(() => pager.stop())
@@ -159,7 +161,9 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const detection = new Detection(context)
     const idempotency = new Idempotency(secrets)
     registerPurge(jobs)
-    const services = { config, database, log, metrics, drain, idempotency, disk, nameOf: nameOfCaller, authorize: authorizer(config, database, secrets) }
+    const answered = (answer: Answered) => context.securityEvents.answered(answer)
+    const authorize = authorizer(config, database, secrets)
+    const services = { config, database, log, metrics, drain, idempotency, disk, answered, nameOf: nameOfCaller, authorize }
     mount(http, services, openModules(config, context, detection, watch))
     detection.mount(http)
     const inbox = openAnswers(http, context, openAnswerDesk(context))

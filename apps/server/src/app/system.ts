@@ -83,6 +83,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
           subject: entry.subject,
           sentence: entry.fault ?? tellEvent(entry.type, { actor: entry.actor.name, at: entry.at, data: entry.data }).sentence,
           data: entry.data,
+          calledFrom: entry.calledFrom ?? null,
         })),
         next,
       }

@@ -13,16 +13,20 @@ export function openAssurance(context: AppContext, conditions: ClosingConditions
   return [
     workflow(
       incidentRoutes.exportIncident,
-      async (_, { caller, params }) => new Produced(await exportIncident(context, conditions, caller, params.id, 'json'), asFile(`incident-${params.id}.json`)),
+      async (database, { caller, params }) =>
+        new Produced(await exportIncident({ ...context, database }, conditions, caller, params.id, 'json'), asFile(`incident-${params.id}.json`)),
     ),
     workflow(
       incidentRoutes.printIncident,
-      async (_, { caller, params }) =>
-        new Produced(await exportIncident(context, conditions, caller, params.id, 'html'), {
+      async (database, { caller, params }) =>
+        new Produced(await exportIncident({ ...context, database }, conditions, caller, params.id, 'html'), {
           ...asFile(`incident-${params.id}.html`),
           'content-type': 'text/html; charset=utf-8',
         }),
     ),
-    workflow(systemRoutes.exportJournal, async (_, { caller }) => new Produced(await exportWholeJournal(context, caller), asFile('tocsin-journal.json'))),
+    workflow(
+      systemRoutes.exportJournal,
+      async (database, { caller }) => new Produced(await exportWholeJournal({ ...context, database }, caller), asFile('tocsin-journal.json')),
+    ),
   ]
 }

@@ -6,7 +6,7 @@ import { describe, expect } from 'vitest'
 import { type Person, test, type World } from '../../test/world.ts'
 import { journal } from './tables.ts'
 
-/** The data of the newest entry of a type, or of the newest about one subject. */
+/** The data of the newest entry of a type, or of the newest about one subject, without from where it was asked for. */
 async function dataOf(world: World, type: EventType, subjectId?: string): Promise<Readonly<Record<string, unknown>>> {
   const { db } = world.server.context.database.reader()
   const about = subjectId === undefined ? undefined : eq(journal.subjectId, subjectId)
@@ -16,7 +16,8 @@ async function dataOf(world: World, type: EventType, subjectId?: string): Promis
     .where(and(eq(journal.type, type), about))
     .orderBy(desc(journal.seq))
     .limit(1)
-  return row?.data ?? expect.fail(`there is an entry ${type}`)
+  const { calledFrom: _, ...data } = row?.data ?? expect.fail(`there is an entry ${type}`)
+  return data
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

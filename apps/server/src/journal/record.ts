@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { type DataOf, type EventType, readEvent, type SubjectOf, UnreadableEvent, versionOf, type WithinOf } from '@tocsin/events'
+import { type DataOf, type EventType, originOf, readEvent, type SubjectOf, UnreadableEvent, versionOf, type WithinOf } from '@tocsin/events'
 import { hashBody, type LeafHeader, saltBytes } from '@tocsin/merkle'
 import { and, desc, eq, gt, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm'
+import type { CallOrigin } from '../kernel/call-origin.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -34,6 +35,8 @@ interface EntryBase {
   readonly isExercise: boolean
   readonly isRestricted: boolean
   readonly bodyHash: Buffer
+  /** From where a person, or who uses a key, did it. */
+  readonly calledFrom?: CallOrigin | undefined
 }
 
 type Entries = {
@@ -85,21 +88,32 @@ export type NewEntry = NewEntries[EventType]
 
 /**
  * Writes one entry, in the transaction of the change itself. `within` is the id of the incident that decides who may see it.
- * Secrets do not belong into `data`: entries are exported.
+ * Secrets do not belong into `data`: entries are exported. Some keep from where they were asked for (`keepsOrigin`), in the body beside the data.
  * @throws UnreadableEvent when the data is not as the type says, where the compiler could not see it
  */
 export async function record(tx: Tx, entry: NewEntry): Promise<void> {
   await recordAll(tx, [entry])
 }
 
+/** What is read and handed out of an incident. */
+const readings: ReadonlySet<EventType> = new Set(['incident.read', 'incident.exported', 'report.read', 'report-file.read'])
+
+/**
+ * True where an entry keeps from where it was asked for: what a person or a key did in a request. The record of an incident goes to authorities and customers,
+ * who have no need of the addresses of those who worked on it: of its entries, those keep them that say who read it.
+ */
+const keepsOrigin = ({ actor: { kind }, within = null, type }: NewEntry) => (kind === 'person' || kind === 'key') && (within === null || readings.has(type))
+
 /** Writes the entries of a batch in one statement, which also finds the marks of the records that they are about. */
 export async function recordAll(tx: Tx, entries: readonly NewEntry[]): Promise<void> {
   if (entries.length === 0) return
   await holdPlace(tx)
   const salts = randomBytes(saltBytes * entries.length)
-  const rows = entries.map(({ id = newId(), actor, type, subject, within = null, data = {} }, at) => {
+  const rows = entries.map((entry, at) => {
+    const { id = newId(), actor, type, subject, within = null, data: given = {} } = entry
     const version = versionOf(type)
-    readEvent(type, version, data)
+    readEvent(type, version, given)
+    const data = tx.origin !== undefined && keepsOrigin(entry) ? { ...given, calledFrom: tx.origin } : given
     const salt = salts.subarray(at * saltBytes, (at + 1) * saltBytes)
     const hash = hashBody(salt, { id, actor: { id: actor.id, name: actor.name }, within, data })
     const header = { id, at: tx.now, type, version, actorKind: actor.kind, subjectKind: subject.kind, subjectId: subject.id }
@@ -131,7 +145,7 @@ export async function recordAll(tx: Tx, entries: readonly NewEntry[]): Promise<v
 export function toEntry(row: Row): StoredEntry {
   const { id, at, type, version, isDemo, isExercise, isRestricted, bodyHash } = row
   const entry = {
-    ...{ id, at, type, version, isDemo, isExercise, isRestricted, bodyHash, stored: row },
+    ...{ id, at, type, version, isDemo, isExercise, isRestricted, bodyHash, stored: row, calledFrom: originOf(row.data) },
     actor: { kind: row.actorKind as Actor['kind'], id: row.actorId, name: row.actorName },
     subject: { kind: row.subjectKind, id: row.subjectId },
     within: row.withinId,

@@ -5,6 +5,7 @@ import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
+import type { CallOrigin } from './call-origin.ts'
 import type { Clock, Instant } from './clock.ts'
 import { ConfigProblem } from './config.ts'
 import { endedBy } from './deadline.ts'
@@ -28,6 +29,8 @@ export interface Tx extends Reader {
   readonly isTransaction: true
   /** A keyed digest that shows later that this program wrote something. @throws Error before the master key is open */
   readonly sign: Secrets['sign']
+  /** From where the request came that this is the transaction of; undefined for what Tocsin does by itself. */
+  readonly origin?: CallOrigin
 }
 
 export interface Database {

@@ -19,11 +19,13 @@ import {
   type Route,
   type RouteInput,
   type RouteReply,
+  sessionCookie,
   uploadLimits,
   validate,
 } from '@tocsin/api'
 import { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { z } from 'zod'
+import type { CallOrigin } from './call-origin.ts'
 import type { Config } from './config.ts'
 import { constraintProblem } from './constraints.ts'
 import { type Database, isUnavailable, type Reader, type Tx, transactionRetried } from './database.ts'
@@ -132,6 +134,8 @@ export interface HttpServices<Caller> {
   readonly disk: DiskGuard
   /** A name that tells callers apart, the same for each request of one; undefined for whoever is not known. */
   readonly nameOf: (caller: Caller) => string | undefined
+  /** Told of each request once it was answered. */
+  readonly answered: (answer: Answered) => void
   /** Says who calls, and refuses who may not call this route. */
   readonly authorize: (reader: Reader, route: Route, request: FastifyRequest) => Promise<Caller>
 }
@@ -300,9 +304,28 @@ declare module 'fastify' {
   }
 }
 
+/** A request that was answered, by whatever part. */
+export interface Answered {
+  readonly request: FastifyRequest
+  readonly method: string
+  /** With placeholders for what stands in the address. */
+  readonly route: string
+  readonly status: number
+  readonly origin: CallOrigin
+  /** It carried a session cookie, or an authorization header; whether they are valid is not said. */
+  readonly hasCredential: boolean
+}
+
 /** Mounts bindings: parse once, authorise, handle in a transaction, answer. */
 export function mount<Caller>(http: FastifyInstance, services: HttpServices<Caller>, bindings: readonly Binding<Caller>[]): void {
   const limits = new CallerLimits()
+  http.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url
+    if (route === undefined) return
+    const { ip, userAgent, cookie } = connectionOf(services.config, request, reply)
+    const hasCredential = request.headers.authorization !== undefined || cookie(sessionCookie) !== undefined
+    services.answered({ request, method: request.method, route, status: reply.statusCode, origin: { address: ip, device: userAgent }, hasCredential })
+  })
   for (const binding of bindings) {
     const { route } = binding
     http.route({
@@ -321,6 +344,17 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
   }
 }
 
+/** The database as one request uses it: what it writes into the journal says from where the request came. */
+function calledFrom(database: Database, origin: CallOrigin): Database {
+  return {
+    ...database,
+    get connections() {
+      return database.connections
+    },
+    transaction: (work, signal) => database.transaction(tx => work({ ...tx, origin }), signal),
+  }
+}
+
 async function answer<Caller>(
   services: HttpServices<Caller>,
   limits: CallerLimits,
@@ -329,7 +363,8 @@ async function answer<Caller>(
   reply: FastifyReply,
 ): Promise<unknown> {
   const { route } = binding
-  const database = services.drain.guard(services.database)
+  const connection = connectionOf(services.config, request, reply)
+  const database = calledFrom(services.drain.guard(services.database), { address: connection.ip, device: connection.userAgent })
   const key = route.method === 'GET' ? undefined : readKey(request.headers['idempotency-key'])
   const caller = await services.authorize(database.reader(), route, request)
   const name = services.nameOf(caller)
@@ -350,7 +385,7 @@ async function answer<Caller>(
       body: parse(route.body, form ? form.fields : request.body, 'body', route.isFromOtherSoftware),
       caller,
       files: form?.files ?? [],
-      connection: connectionOf(services.config, request, reply),
+      connection,
     } as unknown as Call<Route, Caller>
     const repeat = await repeatOf(services, database, call, key, route, reply)
     const result = await binding.run(database, call, repeat).catch((error: unknown) => {
