@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { newId } from '../src/kernel/ids.ts'
 import { linkIn, type Person, type World } from './world.ts'
 
 /** A word that stands in everything about the restricted incident. */
@@ -45,6 +46,20 @@ export async function fillRestricted(world: World): Promise<Canaries> {
   )
   const alert = await world.alert({ title: `${canary} alert`, description: canary, severity: 'critical', service: 'billing', labels: { host: canary } })
   const mail = security.primary.expectPage(new RegExp(canary))
+  const silenced = { matchers: { serviceIds: [], severities: [], source: '', titleContains: `${canary} hushed` }, reason: canary, hours: null }
+  const silence = await lead.call('addSilence', { body: { ...silenced, start: world.now, end: '2026-12-20T00:00:00Z' } })
+  await world.alert({ title: `${canary} hushed`, severity: 'critical', service: 'billing' })
+  const [rule] = (await lead.call('detectionRules', { query: { view: 'enabled' } })).items.filter(one => one.kind === 'rule')
+  if (!rule) throw new Error('the starter pack has rules')
+  const matched = await world.alert({ title: `${canary} matched`, labels: { rule: rule.ruleId } })
+  const excepted = { field: 'User', value: canary, reason: canary, expiresAt: null }
+  const exception = await lead.call('addDetectionException', { params: { id: matched.id }, body: excepted })
+  const { source } = await lead.call('createLogSource', { body: { name: 'Sensors' } })
+  const match = newId()
+  await world.asOwner(
+    `insert into detection_matches (id, alert_id, rule_id, source_id, at, fields, event)
+      values ('${match}', '${matched.id}', '${exception.id}', '${source.id}', '${world.now}', '{"User": ["${canary}"]}', '${canary}')`,
+  )
   await world.client()('declineByLink', { body: { token: linkIn(mail, '/a/'), to: null } })
   await world.settle()
   const [page] = (await lead.call('pages')).items
@@ -68,6 +83,18 @@ export async function fillRestricted(world: World): Promise<Canaries> {
   const before = await lead.call('addNote', { params, body: { markdown: `${canary} note` } })
   incident = await lead.call('changeIncident', { params, body: { version: before.version, isRestricted: true } })
   for (const { id } of alerts) await lead.call('escalateAlert', { params: { id }, body: { incidentId: params.id, responsibility: 'us', reason: canary } })
+  const twin = await world.alert({ title: 'Known twin' })
+  const repeats = { value: 'duplicate', responsibility: 'us', reason: 'Seen before.', duplicateOf: alert.id } as const
+  await lead.call('dismissAlert', { params: { id: twin.id }, body: repeats })
+  const parent = await lead.call('openIncident', { body: { title: 'Known parent', reason: 'Seen.' } })
+  const children = { version: parent.version, reason: 'One cause.', incidentIds: [params.id], alertIds: [] }
+  await lead.call('makeParent', { params: { id: parent.id }, body: children })
+  const restricted = await lead.call('openIncident', { body: { title: canary, reason: canary, isRestricted: true } })
+  const known = await lead.call('openIncident', { body: { title: 'Known child', reason: 'Seen.' } })
+  await lead.call('makeParent', {
+    params: { id: restricted.id },
+    body: { version: restricted.version, reason: canary, incidentIds: [known.id], alertIds: [] },
+  })
   await world.settle()
   world.takeMails()
   const { files } = await lead.call('reportOfAlert', { params: { id: report.id } })
@@ -96,16 +123,24 @@ export async function fillRestricted(world: World): Promise<Canaries> {
   await lead.call.raw('exportIncident', { params })
   await world.settle()
   incident = await lead.call('incident', { params })
-  const pages = (await lead.call('pages')).items
+  const isKnown = (subjectId: string) => [twin.id, parent.id, known.id].includes(subjectId)
+  const pages = (await lead.call('pages')).items.filter(one => !isKnown(one.subject.id))
   const { rows } = await database.reader().db.execute<{ id: string }>(sql`
-    select id::text from messages where purpose in ('page', 'page-bundle') union select id::text from reports
+    select id::text from messages where purpose in ('page', 'page-bundle')
+      and not exists (select from pages where pages.id = purpose_id and subject_id in (${twin.id}, ${parent.id}, ${known.id})) union select id::text from reports
     union select subject_id from journal where type = 'incident.exported'`)
+  const deadLetter = newId()
+  await world.asOwner(
+    `insert into journal_dead_letters (id, reader, entry_id, error, attempts, at)
+      select '${deadLetter}', 'incidents', id, '${canary}', 5, '${world.now}' from journal where type = 'incident.opened' and subject_id = '${params.id}'`,
+  )
   const ids = {
+    ...{ silences: silence.id, rules: exception.id, 'dead-letters': deadLetter },
     ...{ incidents: incident.id, alerts: report.id, pages: page.id, 'report-files': files[0]?.id ?? '' },
     ...{ tasks: incident.tasks[0]?.id ?? '', notes: incident.notes[0]?.id ?? '', obligations: obligationId },
     ...{ notices: (await obligation()).notices[0]?.id ?? '', reviews: review.id, 'follow-ups': review.followUps[0]?.id ?? '' },
   }
-  const all = [...Object.values(ids), alert.id, ...alerts.map(one => one.id), ...pages.map(one => one.id), ...rows.map(one => one.id)]
+  const all = [...Object.values(ids), alert.id, restricted.id, match, ...alerts.map(one => one.id), ...pages.map(one => one.id), ...rows.map(one => one.id)]
   const insiders = [lead.email, second.email, 'security@globex.test']
   return { lead, insiders, teamId: security.team.id, ids, secrets: [canary, ...Object.values(firstNumber).map(String), ...new Set(all)] }
 }

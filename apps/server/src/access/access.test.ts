@@ -167,7 +167,7 @@ describe('a restricted incident, for whoever has no part in it', () => {
       origin: world.origin,
       fetch: (url, init) => fetch(url, { ...init, headers: { ...init?.headers, ...observer?.headers } }),
     })('makeFeed', { body: { scheduleId: null } })
-    const others = { teams: teamId, rules: nobody, feeds: new URL(feed.url).pathname.split('/').at(-1) ?? '', heartbeat: 'none' }
+    const others = { teams: teamId, feeds: new URL(feed.url).pathname.split('/').at(-1) ?? '', heartbeat: 'none' }
     for (const [who, { headers, ...caller }] of people)
       for (const [name, route] of all) {
         if (route.method !== 'GET' || name === 'liveEvents' || !mayCall(route, caller)) continue
@@ -204,6 +204,7 @@ describe('a restricted incident, for whoever has no part in it', () => {
     await until(() => (heard.size === 3 && [...heard.values()].every(text => text.includes(known.id)) ? true : undefined), 'what everybody may see is heard')
     stop.abort()
     for (const [who, text] of heard) expect(leaked(text, canaries), `the live stream as ${who}`).toEqual([])
+    await world.settle()
     const before = JSON.stringify(await state())
     for (const [who, { headers, ...caller }] of people)
       for (const [name, route] of all) {

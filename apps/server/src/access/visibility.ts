@@ -18,13 +18,17 @@ type Incidents = (id: Column) => SQL
 
 /** What of a journal entry decides who may see it. */
 interface EntryColumns {
+  readonly type: Column
+  readonly data: Column
   readonly withinId: Column
   readonly subjectKind: Column
   readonly subjectId: Column
 }
 
 /** An ID that stands in a text, or null where the text is none. */
-const uuidIn = (text: Column) => sql`case when ${text} ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then ${text}::uuid end`
+export const uuidIn = (text: Column) => sql`case when ${text} ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then ${text}::uuid end`
+/** A number of a record that stands in a text, or null where the text is none. */
+export const numberIn = (text: Column) => sql`case when ${text} ~ '^[0-9]{1,9}$' then (${text})::int end`
 
 /**
  * Who may see what belongs to a restricted incident. The module that owns incidents says the rule once, and the owner of each other kind of record
@@ -34,6 +38,7 @@ const uuidIn = (text: Column) => sql`case when ${text} ~ '^[0-9a-f]{8}(-[0-9a-f]
 export class Visibility {
   #rule: Rule = () => sql`true`
   readonly #incidents = new Map<string, Incidents>()
+  readonly #named = new Map<string, Incidents>()
 
   /** `rule` gives the condition under which `viewer` may see the incident whose id stands in a column. */
   define(rule: Rule): void {
@@ -45,6 +50,14 @@ export class Visibility {
     this.#incidents.set(kind, incidents)
   }
 
+  /**
+   * `incidents` selects, from the data of an entry of this type, the IDs of the incidents of what it names besides its subject: it is hidden with them, because
+   * its sentence and its reason tell of them.
+   */
+  names(type: string, incidents: (data: Column) => SQL): void {
+    this.#named.set(type, incidents)
+  }
+
   /** The condition for rows that belong to the incident in `column`, or to none. */
   condition(viewer: Viewer, column: Column): SQL {
     return sql`(${column} is null or ${this.#rule(viewer, column)})`
@@ -54,13 +67,19 @@ export class Visibility {
   ofRecord(viewer: Viewer, kind: string, column: Column): SQL {
     const incidents = this.#incidents.get(kind)
     if (incidents === undefined) throw new Error(`nobody has said which incidents a ${kind} belongs to`)
-    return sql`not exists (select 1 from (${incidents(column)}) as belonging (incident_id) where not ${this.condition(viewer, sql`belonging.incident_id`)})`
+    return this.#ofAll(viewer, incidents(column))
   }
 
-  /** The condition for entries of the journal: by the incident that they were written in, and by those that their subject belongs to now. */
-  ofEntry(viewer: Viewer, { withinId, subjectKind, subjectId }: EntryColumns): SQL {
+  /** The condition for entries of the journal: by the incident that they were written in, and by those that their subject, and what they name, belong to now. */
+  ofEntry(viewer: Viewer, { type, data, withinId, subjectKind, subjectId }: EntryColumns): SQL {
     const kinds = [...this.#incidents.keys()].map(kind => sql`when ${kind} then ${this.ofRecord(viewer, kind, uuidIn(subjectId))}`)
-    return sql`(${this.condition(viewer, withinId)} and case ${subjectKind} ${sql.join([...kinds, sql`else true end`], sql` `)})`
+    const types = [...this.#named].map(([name, incidents]) => sql`when ${name} then ${this.#ofAll(viewer, incidents(data))}`)
+    const oneOf = (column: Column, cases: readonly SQL[]) => sql`case ${column} ${sql.join([...cases, sql`else true end`], sql` `)}`
+    return sql`(${this.condition(viewer, withinId)} and ${oneOf(subjectKind, kinds)} and ${oneOf(type, types)})`
+  }
+
+  #ofAll(viewer: Viewer, incidents: SQL): SQL {
+    return sql`not exists (select 1 from (${incidents}) as belonging (incident_id) where not ${this.condition(viewer, sql`belonging.incident_id`)})`
   }
 
   async maySee(reader: Reader, viewer: Viewer, id: string): Promise<boolean> {

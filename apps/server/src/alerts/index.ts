@@ -1,6 +1,6 @@
 import { type AlertInput, alertRoutes as routes, silenceRoutes } from '@tocsin/api'
-import { sql } from 'drizzle-orm'
-import { type AppContext, type Bindings, type Caller, command, openCommand, query } from '../access/index.ts'
+import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
+import { type AppContext, type Bindings, type Caller, command, numberIn, openCommand, query, uuidIn } from '../access/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { addHeartbeat, heartbeatJob, listHeartbeats, missHeartbeat, recordHeartbeat, removeHeartbeat } from './heartbeats.ts'
 import { listAlerts, readAlert } from './queue.ts'
@@ -53,12 +53,22 @@ export function openAlerts(context: AppContext): Bindings {
     'page.unacknowledged': (tx, { data: { about } }) => followEscalation(tx, about),
   })
   context.visibility.belongs('alert', id => sql`select alert.incident_id from alerts alert where alert.id = ${id}`)
+  // What held nothing but alerts of incidents was made for them, and says so in its reason and its matchers.
+  const ofSilence = (id: AnyColumn | SQL) => sql`select held.incident_id from alerts held where held.silenced_by_id = ${id}
+    and not exists (select 1 from alerts other where other.silenced_by_id = ${id} and other.incident_id is null)`
+  context.visibility.belongs('silence', ofSilence)
+  for (const type of ['alert.silenced', 'alert.silence-ended'] as const)
+    context.visibility.names(type, data => ofSilence(uuidIn(sql`(${data} ->> 'silenceId')`)))
+  context.visibility.names(
+    'alert.dismissed',
+    data => sql`select alert.incident_id from alerts alert where alert.number = ${numberIn(sql`(${data} ->> 'duplicateOf')`)}`,
+  )
   context.jobs.register(silenceOverJob, { run: (tx, { silenceId }) => pageSilenced(tx, context, silenceId) })
   context.jobs.register(heartbeatJob, { run: (tx, { heartbeatId }) => missHeartbeat(tx, context, heartbeatId) })
   return [
     query(silenceRoutes.silences, (reader, { caller }) => listSilences(reader, context, caller)),
     command(silenceRoutes.addSilence, (tx, { caller, body }) => addSilence(tx, context, caller, body)),
-    command(silenceRoutes.endSilence, (tx, { caller, params }) => endSilence(tx, caller, params.id)),
+    command(silenceRoutes.endSilence, (tx, { caller, params }) => endSilence(tx, context, caller, params.id)),
     query(silenceRoutes.heartbeats, reader => listHeartbeats(reader)),
     command(silenceRoutes.addHeartbeat, (tx, { caller, body }) => addHeartbeat(tx, context, caller, body)),
     command(silenceRoutes.removeHeartbeat, (tx, { caller, params }) => removeHeartbeat(tx, context, caller, params.id)),

@@ -1,5 +1,5 @@
 import { type AlertInput, isAtLeast, type Severity } from '@tocsin/api'
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import { firstSecurityTeam, services } from '../directory/index.ts'
 import { type Actor, markRecords, record, recordAll, system } from '../journal/index.ts'
@@ -243,7 +243,8 @@ export async function pageSilenced(tx: Tx, context: AppContext, silenceId: strin
   const held = await tx.db
     .update(alerts)
     .set({ silencedById: null })
-    .where(eq(alerts.silencedById, silenceId))
+    // Those of incidents keep their silence: what it says belongs to them.
+    .where(and(eq(alerts.silencedById, silenceId), isNull(alerts.incidentId)))
     .returning({ ...stored, isOpen: alerts.isOpen })
   const due = held.filter(alert => alert.isOpen && alert.status === 'open')
   if (due.length === 0) return

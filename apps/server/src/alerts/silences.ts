@@ -82,7 +82,7 @@ export async function listSilences(reader: Reader, context: AppContext, viewer: 
     })
     .from(silences)
     .innerJoin(people, eq(people.id, silences.authorId))
-    .where(gt(silences.end, reader.now))
+    .where(and(gt(silences.end, reader.now), context.visibility.ofRecord(viewer, 'silence', silences.id)))
     .orderBy(asc(silences.end))
     .limit(maxSilences)
   const active = new Set((await silencesNow(reader)).map(row => row.id))
@@ -97,7 +97,7 @@ export async function addSilence(tx: Tx, context: AppContext, caller: Caller, in
   if (input.end > addDays(laterOf(input.start, tx.now), maxDays)) throw invalid('end', 'must be at most one year after the start')
   const known = await knownServices(tx, input.matchers.serviceIds)
   if (!input.matchers.serviceIds.every(id => known.has(id))) throw invalid('matchers.serviceIds', 'must be IDs of existing services')
-  if ((await listSilences(tx, context, caller)).length >= maxSilences) throw conflict(`At most ${maxSilences} silences are allowed.`)
+  if ((await tx.db.$count(silences, gt(silences.end, tx.now))) >= maxSilences) throw conflict(`At most ${maxSilences} silences are allowed.`)
   const row: Row = { ...input, id: newId(), authorId: caller.personId, createdAt: tx.now }
   await tx.db.insert(silences).values(row)
   await record(tx, { actor: caller.actor, type: 'silence.added', subject: { kind: 'silence', id: row.id }, data: ruleOf(row) })
@@ -109,11 +109,11 @@ export async function addSilence(tx: Tx, context: AppContext, caller: Caller, in
 const ruleOf = ({ matchers, reason, hours, start, end }: Row) => ({ matchers, reason, hours, start, end })
 
 /** Ends a silence now: alerts that are still open are evaluated again at once. */
-export async function endSilence(tx: Tx, caller: Caller, id: string): Promise<void> {
+export async function endSilence(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
   const [before] = await tx.db
     .select()
     .from(silences)
-    .where(and(eq(silences.id, id), gt(silences.end, tx.now)))
+    .where(and(eq(silences.id, id), gt(silences.end, tx.now), context.visibility.ofRecord(caller, 'silence', silences.id)))
     .for('update')
   if (!before) throw notFound('silence')
   await tx.db.update(silences).set({ end: tx.now }).where(eq(silences.id, id))

@@ -87,5 +87,6 @@ export const alerts = table(
     index('alerts_number').on(self.number),
     index('alerts_queue').on(self.number).where(sql`${self.dispositionAt} is null`),
     index('alerts_incident').on(self.incidentId),
+    index('alerts_silence').on(self.silencedById).where(sql`${self.silencedById} is not null`),
   ],
 )

@@ -48,7 +48,7 @@ export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?:
     alarms,
     jobs,
     health: new HealthChecks(log),
-    messenger: new Outbox(config, secrets, metrics, jobs, database, log),
+    messenger: new Outbox(config, secrets, metrics, jobs, database, log, visibility),
     readers: new JournalReaders(database, log, alarms),
     live: new Live<Caller>(database, log, {
       visible: (ids, viewer: Viewer = everybody) => entriesThat(database.reader(), ids, visibility.ofEntry(viewer, entryColumns)),

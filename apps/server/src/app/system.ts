@@ -94,8 +94,12 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
       return { readers: statuses, writers: writers.map(({ pid, openSeconds, query }) => ({ pid, openSeconds: Math.round(openSeconds), query })) }
     }),
     query(routes.journalDeadLetters, (reader, { caller, query }) => listDeadLetters(reader, query, context.visibility.ofEntry(caller, entryColumns))),
-    workflow(routes.replayJournalDeadLetter, (_database, { caller, params }) => replayDeadLetter(context, caller.actor, params.id)),
-    command(routes.discardJournalDeadLetter, (tx, { caller, params, body }) => discardDeadLetter(tx, context.alarms, caller.actor, params.id, body.reason)),
+    workflow(routes.replayJournalDeadLetter, (_database, { caller, params }) =>
+      replayDeadLetter(context, caller.actor, params.id, context.visibility.ofEntry(caller, entryColumns)),
+    ),
+    command(routes.discardJournalDeadLetter, (tx, { caller, params, body }) =>
+      discardDeadLetter(tx, context.alarms, caller.actor, params.id, body.reason, context.visibility.ofEntry(caller, entryColumns)),
+    ),
     query(routes.checkpoint, async reader => {
       const latest = await latestCheckpoint(reader)
       return { checkpoint: latest?.note ?? null, key: context.sealer.key, size: latest?.size ?? 0 }

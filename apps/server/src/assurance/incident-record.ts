@@ -12,7 +12,7 @@ import { compareIncident } from './reconcile.ts'
  */
 export async function readRecord(reader: Tx, context: AppContext, conditions: ClosingConditions, caller: Caller, id: string) {
   const read = await readIncident(reader, context, conditions, caller, id)
-  const incident = { ...read, timeline: await wholeTimeline(reader, id, read.alerts), timelineNext: null }
+  const incident = { ...read, timeline: await wholeTimeline(reader, context, caller, id, read.alerts), timelineNext: null }
   const obligations = await obligationsOf(reader, context, caller, id)
   const review = await readReviewOf(reader, context, caller, id)
   const { records, differences } = await compareIncident(reader, id)

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { AppContext, Bindings } from '../access/index.ts'
@@ -50,6 +51,10 @@ export class Detection {
     context.health.add('detection', () => this.detector.health())
     measure(context.metrics, this.detector, this.intake)
     const reload = (tx: Tx) => this.#announce(tx)
+    context.visibility.belongs(
+      'detection-rule',
+      id => sql`select alert.incident_id from detection_rules made join alerts alert on alert.id = made.alert_id where made.id = ${id}`,
+    )
     context.readers.react('detection', {
       'detection-rule.added': tx => this.#changed(tx),
       'detection-rule.changed': reload,

@@ -1,7 +1,7 @@
 import { indicatorRoutes, detectionRoutes as routes } from '@tocsin/api'
 import type { RuleFile } from '@tocsin/sigma'
 import { readRuleFiles, UnreadableRules } from '@tocsin/sigma/files'
-import { count, desc, eq, sql } from 'drizzle-orm'
+import { and, count, desc, eq, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, type Bindings, command, query, workflow } from '../access/index.ts'
 import { alerts, readAlert } from '../alerts/index.ts'
@@ -25,7 +25,7 @@ import {
 } from './indicators.ts'
 import type { EventIntake } from './intake.ts'
 import type { Parsers } from './parsers.ts'
-import { changeRule, createRule, enableRule, importRules, listRules, listVersions, parseRuleText, readRule } from './rules.ts'
+import { changeRule, createRule, enableRule, importRules, listRules, listVersions, parseRuleText, readRule, visibleRule } from './rules.ts'
 import { readMapping, readPlaceholders, saveMapping, savePlaceholders, shownMapping, shownPlaceholders } from './settings.ts'
 import { sourceSettings } from './source-settings.ts'
 import { createLogSource, listLogSources, revokeLogSource, watchSources } from './sources.ts'
@@ -42,12 +42,12 @@ interface Parts {
 
 export function detectionBindings(context: AppContext, { detector, intake, follower, parsers }: Parts): Bindings {
   return [
-    query(routes.detectionRules, (reader, { query }) => listRules(reader, query)),
-    query(routes.detectionRule, (reader, { params }) => readRule(reader, params.id)),
-    query(routes.detectionRuleVersions, (reader, { params, query }) => listVersions(reader, params.id, query)),
-    command(routes.createDetectionRule, (tx, { caller, body }) => createRule(tx, caller.actor, body.text)),
-    command(routes.changeDetectionRule, (tx, { caller, params, body }) => changeRule(tx, caller.actor, params.id, body.text, body.version)),
-    command(routes.enableDetectionRule, (tx, { caller, params, body }) => enableRule(tx, caller.actor, params.id, body.isEnabled)),
+    query(routes.detectionRules, (reader, { caller, query }) => listRules(reader, context, caller, query)),
+    query(routes.detectionRule, (reader, { caller, params }) => readRule(reader, context, caller, params.id)),
+    query(routes.detectionRuleVersions, (reader, { caller, params, query }) => listVersions(reader, context, caller, params.id, query)),
+    command(routes.createDetectionRule, (tx, { caller, body }) => createRule(tx, context, caller, body.text)),
+    command(routes.changeDetectionRule, (tx, { caller, params, body }) => changeRule(tx, context, caller, params.id, body.text, body.version)),
+    command(routes.enableDetectionRule, (tx, { caller, params, body }) => enableRule(tx, context, caller, params.id, body.isEnabled)),
     workflow(routes.importDetectionRules, async (database, { caller, body, files }) => {
       const found = await rulesIn(files)
       return database.transaction(tx =>
@@ -103,9 +103,12 @@ export function detectionBindings(context: AppContext, { detector, intake, follo
       return { ...secret, source: { ...source, problem: null } }
     }),
     command(routes.revokeLogSource, (tx, { caller, params }) => revokeLogSource(tx, caller.actor, params.id)),
-    query(routes.detectionStatus, async reader => {
+    query(routes.detectionStatus, async (reader, { caller }) => {
       const [letters] = await reader.db.select({ count: count() }).from(deadLetters)
-      const [enabled] = await reader.db.select({ count: count() }).from(detectionRules).where(eq(detectionRules.isEnabled, true))
+      const [enabled] = await reader.db
+        .select({ count: count() })
+        .from(detectionRules)
+        .where(and(eq(detectionRules.isEnabled, true), visibleRule(context, caller)))
       const { bytes, batches } = intake.waiting
       const { activeRules: _, ...status } = detector.status
       return { ...status, rules: enabled?.count ?? 0, waitingBatches: batches, waitingBytes: bytes, deadLetters: letters?.count ?? 0 }

@@ -5,6 +5,7 @@ import { digest } from '@tocsin/merkle'
 import { type Placeholders, type RuleFile, readRules } from '@tocsin/sigma'
 import { and, asc, desc, eq, gt, ilike, inArray, isNotNull, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
+import type { AppContext, Caller, Viewer } from '../access/index.ts'
 import { alerts } from '../alerts/index.ts'
 import { type Actor, record, system } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
@@ -70,6 +71,7 @@ interface NewRule {
   readonly origin: Origin
   readonly isEnabled: boolean
   readonly expiresAt?: string | null
+  readonly alertId?: string | null
 }
 
 async function insert(tx: Tx, by: Actor, rule: NewRule): Promise<string> {
@@ -84,6 +86,7 @@ async function insert(tx: Tx, by: Actor, rule: NewRule): Promise<string> {
     changedAt: tx.now,
     changedBy: by.name,
     expiresAt: rule.expiresAt ?? null,
+    alertId: rule.alertId ?? null,
   })
   await tx.db.insert(detectionRuleVersions).values({ ruleId: id, version: 1, text: rule.text, changedAt: tx.now, changedBy: by.name })
   return id
@@ -92,37 +95,63 @@ async function insert(tx: Tx, by: Actor, rule: NewRule): Promise<string> {
 /** The text of a rule by its digest: what a decision of a rule rested on can be proved later. */
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
+/** The condition for rules that a viewer may see: an exception belongs to the incident of the alert that it was made from. */
+export const visibleRule = (context: AppContext, viewer: Viewer) => context.visibility.ofRecord(viewer, 'detection-rule', detectionRules.id)
+
+/** A rule as an error names it: by its title, where the viewer may see it. */
+async function nameOf(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<string> {
+  const [rule] = await reader.db
+    .select({ title: detectionRules.title })
+    .from(detectionRules)
+    .where(and(eq(detectionRules.id, id), visibleRule(context, viewer)))
+  return rule === undefined ? 'An exception of a restricted incident' : `"${rule.title}"`
+}
+
+type Origins = Pick<NewRule, 'origin' | 'expiresAt' | 'alertId'>
+
 /** Adds a rule. @throws AppProblem invalid with line and reason, conflict where its id is taken */
-export async function createRule(tx: Tx, actor: Actor, text: string, origin: Origin = 'own', expiresAt: string | null = null): Promise<DetectionRuleDetail> {
+export async function createRule(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  text: string,
+  { origin, expiresAt, alertId }: Origins = { origin: 'own' },
+): Promise<DetectionRuleDetail> {
+  const { actor } = caller
   const { parsed, problems } = await parseRuleText(tx, text)
   if (parsed === undefined || problems.length > 0) refuse(problems)
   const ruleId = ruleIdOf(parsed, text)
-  const taken = await tx.db.select({ title: detectionRules.title }).from(detectionRules).where(eq(detectionRules.ruleId, ruleId))
-  if (taken[0]) throw conflict(`The rule "${taken[0].title}" already has the id ${ruleId}. Edit that rule, or use another id.`)
-  const id = await insert(tx, actor, { parsed, text, origin, isEnabled: true, expiresAt })
+  const [taken] = await tx.db.select({ id: detectionRules.id }).from(detectionRules).where(eq(detectionRules.ruleId, ruleId))
+  if (taken) throw conflict(`${await nameOf(tx, context, caller, taken.id)} already has the id ${ruleId}. Edit that rule, or use another id.`)
+  const id = await insert(tx, actor, { parsed, text, origin, isEnabled: true, expiresAt: expiresAt ?? null, alertId: alertId ?? null })
   await record(tx, {
     actor,
     type: 'detection-rule.added',
     subject: { kind: 'detection-rule', id },
     data: { title: parsed.title, ruleId, version: 1, sha256: sha256(text), origin, expiresAt: expiresAt ?? undefined },
   })
-  return readRule(tx, id)
+  return readRule(tx, context, caller, id)
 }
 
-async function lock(tx: Tx, id: string): Promise<Row> {
-  const [row] = await tx.db.select().from(detectionRules).where(eq(detectionRules.id, id)).for('update')
+async function lock(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<Row> {
+  const [row] = await tx.db
+    .select()
+    .from(detectionRules)
+    .where(and(eq(detectionRules.id, id), visibleRule(context, caller)))
+    .for('update')
   if (!row) throw notFound('rule')
   return row
 }
 
-export async function changeRule(tx: Tx, actor: Actor, id: string, text: string, version: number): Promise<DetectionRuleDetail> {
-  const before = await lock(tx, id)
+export async function changeRule(tx: Tx, context: AppContext, caller: Caller, id: string, text: string, version: number): Promise<DetectionRuleDetail> {
+  const { actor } = caller
+  const before = await lock(tx, context, caller, id)
   if (before.version !== version) throw changedMeanwhile()
-  if (before.text === text) return readRule(tx, id)
+  if (before.text === text) return readRule(tx, context, caller, id)
   const { parsed, problems } = await parseRuleText(tx, text, before.ruleId)
   if (parsed === undefined || problems.length > 0) refuse(problems)
   const ruleId = ruleIdOf(parsed, text, before.ruleId)
-  if (ruleId !== before.ruleId) await assertNotReferred(tx, before)
+  if (ruleId !== before.ruleId) await assertNotReferred(tx, context, caller, before)
   const taken = await tx.db.select({ id: detectionRules.id }).from(detectionRules).where(eq(detectionRules.ruleId, ruleId))
   if (taken.some(other => other.id !== id)) throw conflict(`Another rule already has the id ${ruleId}.`)
   await replaceText(tx, actor, before, { ...columnsOf(parsed), ruleId }, text)
@@ -135,17 +164,19 @@ export async function changeRule(tx: Tx, actor: Actor, id: string, text: string,
       before: { title: before.title, ruleId: before.ruleId, version: before.version, sha256: sha256(before.text) },
     },
   })
-  return readRule(tx, id)
+  return readRule(tx, context, caller, id)
 }
 
 /** Exceptions and correlations name a rule by its id: under another one they would end in silence. @throws AppProblem conflict */
-async function assertNotReferred(tx: Tx, { id, ruleId }: Row): Promise<void> {
+async function assertNotReferred(tx: Tx, context: AppContext, caller: Caller, { id, ruleId }: Row): Promise<void> {
   const [other] = await tx.db
-    .select({ title: detectionRules.title })
+    .select({ id: detectionRules.id })
     .from(detectionRules)
     .where(and(ne(detectionRules.kind, 'rule'), ne(detectionRules.id, id), gt(sql<number>`position(${ruleId} in ${detectionRules.text})`, 0)))
     .limit(1)
-  if (other) throw conflict(`"${other.title}" refers to this rule by its id ${ruleId}. Keep that id, or remove the reference first.`)
+  if (!other) return
+  const name = await nameOf(tx, context, caller, other.id)
+  throw conflict(`${name} refers to this rule by its id ${ruleId}. Keep that id, or remove the reference first.`)
 }
 
 async function replaceText(tx: Tx, by: Actor, before: Row, columns: ReturnType<typeof columnsOf> & { ruleId: string }, text: string): Promise<void> {
@@ -157,8 +188,9 @@ async function replaceText(tx: Tx, by: Actor, before: Row, columns: ReturnType<t
   await tx.db.insert(detectionRuleVersions).values({ ruleId: before.id, version: next, text, changedAt: tx.now, changedBy: by.name })
 }
 
-export async function enableRule(tx: Tx, actor: Actor, id: string, isEnabled: boolean): Promise<DetectionRuleDetail> {
-  const before = await lock(tx, id)
+export async function enableRule(tx: Tx, context: AppContext, caller: Caller, id: string, isEnabled: boolean): Promise<DetectionRuleDetail> {
+  const { actor } = caller
+  const before = await lock(tx, context, caller, id)
   if (before.isEnabled !== isEnabled) {
     await tx.db.update(detectionRules).set({ isEnabled, changedAt: tx.now, changedBy: actor.name }).where(eq(detectionRules.id, id))
     await record(tx, {
@@ -168,7 +200,7 @@ export async function enableRule(tx: Tx, actor: Actor, id: string, isEnabled: bo
       data: { title: before.title, ruleId: before.ruleId, version: before.version, sha256: sha256(before.text) },
     })
   }
-  return readRule(tx, id)
+  return readRule(tx, context, caller, id)
 }
 
 export interface Imported {
@@ -340,24 +372,33 @@ function conditionOf({ search, view, cursor }: ListQuery): SQL | undefined {
   )
 }
 
-export async function listRules(reader: Reader, query: ListQuery): Promise<{ items: DetectionRule[]; next: string | null }> {
+export async function listRules(
+  reader: Reader,
+  context: AppContext,
+  viewer: Viewer,
+  query: ListQuery,
+): Promise<{ items: DetectionRule[]; next: string | null }> {
   const rows = await reader.db
     .select()
     .from(detectionRules)
-    .where(conditionOf(query))
+    .where(and(conditionOf(query), visibleRule(context, viewer)))
     .orderBy(asc(detectionRules.title), asc(detectionRules.id))
     .limit(query.limit + 1)
   const { items, next } = rulesCursor.page(rows, query.limit, row => [row.title, row.id])
   return { items: await shown(reader, items), next }
 }
 
-export async function readRule(reader: Reader, id: string): Promise<DetectionRuleDetail> {
-  const [row] = await reader.db.select().from(detectionRules).where(eq(detectionRules.id, id))
+/** @throws AppProblem not-found, also for an exception that is hidden from the viewer */
+export async function readRule(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<DetectionRuleDetail> {
+  const [row] = await reader.db
+    .select()
+    .from(detectionRules)
+    .where(and(eq(detectionRules.id, id), visibleRule(context, viewer)))
   if (!row) throw notFound('rule')
   const [rule] = await shown(reader, [row])
   if (!rule) throw notFound('rule')
   const days = await reader.db.select().from(detectionDays).where(eq(detectionDays.ruleId, id)).orderBy(desc(detectionDays.day)).limit(30)
-  const { items: versions } = await listVersions(reader, id, { limit: 50 })
+  const { items: versions } = await versionsOf(reader, id, { limit: 50 })
   return {
     ...rule,
     text: row.text,
@@ -369,12 +410,26 @@ export async function readRule(reader: Reader, id: string): Promise<DetectionRul
 
 const versionsCursor = listCursor('detection-rule-versions', z.tuple([z.number().int()]))
 
-/** The versions of a rule, latest first. */
+interface Versions {
+  readonly items: DetectionRuleVersion[]
+  readonly next: string | null
+}
+
+/** The versions of a rule, latest first. @throws AppProblem not-found, also for an exception that is hidden from the viewer */
 export async function listVersions(
   reader: Reader,
+  context: AppContext,
+  viewer: Viewer,
   ruleId: string,
   query: { limit: number; cursor?: string | undefined },
-): Promise<{ items: DetectionRuleVersion[]; next: string | null }> {
+): Promise<Versions> {
+  const versions = await versionsOf(reader, ruleId, query)
+  const isThere = and(eq(detectionRules.id, ruleId), visibleRule(context, viewer))
+  if ((await reader.db.$count(detectionRules, isThere)) === 0) throw notFound('rule')
+  return versions
+}
+
+async function versionsOf(reader: Reader, ruleId: string, query: { limit: number; cursor?: string | undefined }): Promise<Versions> {
   const after = versionsCursor.read(query.cursor)
   const rows = await reader.db
     .select()

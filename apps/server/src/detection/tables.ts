@@ -37,6 +37,8 @@ export const detectionRules = table(
     lastMatchAt: instant('last_match_at'),
     /** An exception ends by itself. */
     expiresAt: instant('expires_at'),
+    /** The alert that an exception was made from: whose text it repeats, and who may not see the one does not see the other. */
+    alertId: uuid('alert_id').references(() => alerts.id, { onDelete: 'set null' }),
   },
   self => [uniqueIndex('detection_rules_rule_id').on(self.ruleId), index('detection_rules_title').on(self.title, self.id)],
 )

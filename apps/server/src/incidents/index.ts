@@ -1,6 +1,6 @@
 import { incidentRoutes as routes } from '@tocsin/api'
-import { eq } from 'drizzle-orm'
-import { type AppContext, type Bindings, type Caller, command, query } from '../access/index.ts'
+import { eq, sql } from 'drizzle-orm'
+import { type AppContext, type Bindings, type Caller, command, numberIn, query, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
 import { teams } from '../directory/index.ts'
 import { record, wasRecorded } from '../journal/index.ts'
@@ -46,6 +46,16 @@ async function recordRead(tx: Tx, caller: Caller, id: string): Promise<void> {
 /** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared, or what they look at changes. */
 export function openIncidents(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {
   defineVisibility(context)
+  context.visibility.names(
+    'incident.made-parent',
+    data => sql`select child.id from incidents child join jsonb_array_elements_text(
+      case jsonb_typeof(${data} -> 'incidents') when 'array' then ${data} -> 'incidents' else '[]' end) named (number) on child.number = ${numberIn(sql`named.number`)}`,
+  )
+  context.visibility.names(
+    'incident.linked-to-parent',
+    data => sql`select ${uuidIn(sql`(${data} ->> 'parentId')`)}
+    union all select parent.id from incidents parent where parent.number = ${numberIn(sql`(${data} ->> 'by')`)}`,
+  )
   defineWorkload(context)
   context.readers.react('incidents', {
     'page.acknowledged': async (tx, entry) => {

@@ -104,7 +104,7 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
   const members = await reader.db.select({ id: incidentMembers.personId }).from(incidentMembers).where(eq(incidentMembers.incidentId, id))
   const taskRows = await reader.db.select().from(tasks).where(eq(tasks.incidentId, id)).orderBy(asc(tasks.id))
   const noteRows = await reader.db.select().from(notes).where(eq(notes.incidentId, id)).orderBy(asc(notes.id))
-  const latest = await latestOfTimeline(reader, id, alerts, { limit: maxTimeline })
+  const latest = await latestOfTimeline(reader, context, viewer, id, alerts, { limit: maxTimeline })
   const names = await namesOf(reader, [
     incident.leadId,
     incident.ownerId,

@@ -87,6 +87,26 @@ describe('pages within a restricted incident', () => {
     await expect(outsider.call('page', { params })).rejects.toMatchObject(refusal('not-found'))
   })
 
+  test('what was written before leaves without its text to who may not see it any more, and as it is to who may', async ({ world }) => {
+    const { outsider } = await teamIn(world)
+    const lead = await world.person('lead')
+    const incident = await lead.call('openIncident', { body: { title: 'Insider', reason: 'Seen.', isRestricted: true } })
+    const { database, messenger } = world.server.context
+    const message = { purpose: 'parent-incident', purposeId: incident.id, withinId: incident.id, subject: secret, body: secret } as const
+    await database.transaction(async tx => {
+      for (const { email } of [lead, outsider]) await messenger.post(tx, { ...message, channel: 'email', address: email })
+    })
+    await world.settle()
+    const told = world.takeMails().filter(mail => mail.purpose === message.purpose)
+    expect(told.map(({ to, subject }) => [to, subject]).toSorted()).toEqual(
+      [
+        [lead.email, secret],
+        [outsider.email, 'Restricted incident'],
+      ].toSorted(),
+    )
+    expect(told.find(({ to }) => to === outsider.email)?.text).not.toContain(secret)
+  })
+
   test('a handoff names it by its number', async ({ world }) => {
     const { team, primary } = await teamIn(world)
     const [service] = await primary.call('services')

@@ -4,7 +4,7 @@ import { inArray } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext, Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
-import { type Entry, latestOfSelection, readEntries, type Selection } from '../journal/index.ts'
+import { type Entry, entryColumns, latestOfSelection, readEntries, type Selection } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { pages } from '../paging/index.ts'
@@ -45,9 +45,16 @@ export async function selectionOf(reader: Reader, incidentId: string, alerts: re
   return { within: incidentId, subjects: [...alertIds, ...paged.map(page => page.id)] }
 }
 
-/** The whole timeline of an incident, oldest first: for what is written down of it. */
-export async function wholeTimeline(reader: Reader, incidentId: string, alerts: readonly WithId[]): Promise<TimelineEntry[]> {
-  return timelineOf(await readEntries(reader, await selectionOf(reader, incidentId, alerts)))
+/** The whole timeline of an incident, oldest first, as a viewer may see it: for what is written down of it. */
+export async function wholeTimeline(
+  reader: Reader,
+  context: AppContext,
+  viewer: Viewer,
+  incidentId: string,
+  alerts: readonly WithId[],
+): Promise<TimelineEntry[]> {
+  const condition = context.visibility.ofEntry(viewer, entryColumns)
+  return timelineOf(await readEntries(reader, await selectionOf(reader, incidentId, alerts), condition))
 }
 
 interface ListQuery {
@@ -60,12 +67,15 @@ const cursor = listCursor('timeline', z.tuple([z.int()]))
 /** One part of the timeline of an incident, newest first; without those that are bookkeeping, so that it may be shorter than the limit. */
 export async function latestOfTimeline(
   reader: Reader,
+  context: AppContext,
+  viewer: Viewer,
   incidentId: string,
   alerts: readonly WithId[],
   { limit, cursor: after }: ListQuery,
 ): Promise<{ items: TimelineEntry[]; next: string | null }> {
   const [before] = cursor.read(after) ?? []
-  const found = await latestOfSelection(reader, await selectionOf(reader, incidentId, alerts), { limit: limit + 1, before })
+  const condition = context.visibility.ofEntry(viewer, entryColumns)
+  const found = await latestOfSelection(reader, await selectionOf(reader, incidentId, alerts), { limit: limit + 1, before, condition })
   const { items, next } = cursor.page(found, limit, ({ seq }) => [seq])
   return { items: timelineOf(items.map(({ entry }) => entry)), next }
 }
@@ -75,5 +85,5 @@ export async function listTimeline(reader: Reader, context: AppContext, viewer: 
   // As by every list, a cursor that is none is refused whatever the ID is.
   cursor.read(query.cursor)
   const incident = await findIncident(reader, context, viewer, id)
-  return { incident, page: await latestOfTimeline(reader, id, await alertsOfIncident(reader, context, viewer, id), query) }
+  return { incident, page: await latestOfTimeline(reader, context, viewer, id, await alertsOfIncident(reader, context, viewer, id), query) }
 }

@@ -50,10 +50,16 @@ export async function countDeadLetters(reader: Reader): Promise<ReadonlyMap<stri
   return new Map(rows.map(({ name, n }) => [name, n]))
 }
 
-async function lockLetter(tx: Tx, id: string) {
-  const [deadLetter] = await tx.db.select().from(letters).where(eq(letters.id, id)).for('update')
-  const [entry] = deadLetter ? await tx.db.select().from(journal).where(eq(journal.id, deadLetter.entryId)) : []
-  if (!deadLetter || !entry) throw notFound('dead letter')
+/** Locks a dead letter whose entry `condition` lets through. */
+async function lockLetter(tx: Tx, id: string, condition: SQL) {
+  const [found] = await tx.db
+    .select({ deadLetter: letters, entry: journal })
+    .from(letters)
+    .innerJoin(journal, eq(journal.id, letters.entryId))
+    .where(and(eq(letters.id, id), condition))
+    .for('update', { of: letters })
+  if (!found) throw notFound('dead letter')
+  const { deadLetter, entry } = found
   if (deadLetter.state !== 'open')
     throw conflict(`This dead letter was already ${deadLetter.state}${deadLetter.settledBy === null ? '' : `, by ${deadLetter.settledBy}`}.`)
   return { deadLetter, entry }
@@ -94,10 +100,10 @@ interface Services {
  * transaction.
  * @throws AppProblem conflict when the reader fails again, with what it said; the dead letter stays open
  */
-export async function replayDeadLetter({ database, alarms, readers }: Services, actor: Actor, id: string): Promise<JournalDeadLetter> {
+export async function replayDeadLetter({ database, alarms, readers }: Services, actor: Actor, id: string, condition: SQL): Promise<JournalDeadLetter> {
   try {
     return await database.transaction(async tx => {
-      const found = await lockLetter(tx, id)
+      const found = await lockLetter(tx, id, condition)
       const reader = readers.readers.get(found.deadLetter.reader)
       if (!reader) throw conflict(`The audit log reader "${found.deadLetter.reader}" no longer exists. Discard the dead letter.`)
       await reader.following.follow(tx, [toEntry(found.entry)])
@@ -117,6 +123,6 @@ export async function replayDeadLetter({ database, alarms, readers }: Services, 
 }
 
 /** Gives an entry up for good: the actions that it triggers were done by hand, or are not wanted. */
-export async function discardDeadLetter(tx: Tx, alarms: Alarms, actor: Actor, id: string, reason: string): Promise<JournalDeadLetter> {
-  return settle(tx, alarms, actor, await lockLetter(tx, id), 'discarded', reason)
+export async function discardDeadLetter(tx: Tx, alarms: Alarms, actor: Actor, id: string, reason: string, condition: SQL): Promise<JournalDeadLetter> {
+  return settle(tx, alarms, actor, await lockLetter(tx, id, condition), 'discarded', reason)
 }

@@ -193,22 +193,26 @@ export function selectionCondition(selection: Selection): SQL | undefined {
     : or(eq(journal.withinId, within), sql`${journal.subjectId} = any(${sql.param([...subjects])}::text[])`)
 }
 
-/** Entries of a selection, oldest first. */
-export async function readEntries(reader: Reader, selection: Selection): Promise<Entry[]> {
-  const rows = await reader.db.select().from(journal).where(selectionCondition(selection)).orderBy(journal.seq)
+/** Entries of a selection, oldest first, of those that `condition` lets through. */
+export async function readEntries(reader: Reader, selection: Selection, condition?: SQL): Promise<Entry[]> {
+  const rows = await reader.db
+    .select()
+    .from(journal)
+    .where(and(selectionCondition(selection), condition))
+    .orderBy(journal.seq)
   return rows.map(toEntry)
 }
 
-/** The latest entries of a selection, newest first, and the number of each to go on from; those below `before` where it is given. */
+/** The latest entries of a selection that `condition` lets through, newest first, and the number of each to go on from; those below `before` where it is given. */
 export async function latestOfSelection(
   reader: Reader,
   selection: Selection,
-  { limit, before }: { limit: number; before: number | undefined },
+  { limit, before, condition }: { limit: number; before: number | undefined; condition: SQL },
 ): Promise<{ entry: Entry; seq: number }[]> {
   const rows = await reader.db
     .select()
     .from(journal)
-    .where(and(selectionCondition(selection), before === undefined ? undefined : lt(journal.seq, before)))
+    .where(and(selectionCondition(selection), condition, before === undefined ? undefined : lt(journal.seq, before)))
     .orderBy(desc(journal.seq))
     .limit(limit)
   return rows.map(row => ({ entry: toEntry(row), seq: row.seq }))
@@ -273,7 +277,10 @@ export async function latestEntries(
 }
 
 /** The columns that visibility rules apply to. */
-export const entryColumns = { withinId: journal.withinId, subjectKind: journal.subjectKind, subjectId: journal.subjectId }
+export const entryColumns = {
+  ...{ type: journal.type, data: journal.data, withinId: journal.withinId },
+  ...{ subjectKind: journal.subjectKind, subjectId: journal.subjectId },
+}
 
 /** Which of these entries a condition lets through. */
 export async function entriesThat(reader: Reader, ids: readonly string[], condition: SQL): Promise<ReadonlySet<string>> {

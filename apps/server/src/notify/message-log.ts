@@ -5,6 +5,7 @@ import type { AppContext, Viewer } from '../access/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { shownAddress } from './channels/index.ts'
+import { mayRead } from './restricted.ts'
 import { messages } from './tables.ts'
 
 const cursor = listCursor('messages', z.tuple([z.iso.datetime(), z.uuid()]))
@@ -20,13 +21,7 @@ export async function listMessages(
   const rows = await reader.db
     .select()
     .from(messages)
-    .where(
-      and(
-        context.visibility.condition(viewer, messages.withinId),
-        context.visibility.ofRecord(viewer, 'message', messages.id),
-        after && sql`(${messages.createdAt}, ${messages.id}) < (${after[0]}::timestamptz, ${after[1]}::uuid)`,
-      ),
-    )
+    .where(and(mayRead(context.visibility, viewer), after && sql`(${messages.createdAt}, ${messages.id}) < (${after[0]}::timestamptz, ${after[1]}::uuid)`))
     .orderBy(desc(messages.createdAt), desc(messages.id))
     .limit(query.limit + 1)
   const { items, next } = cursor.page(rows, query.limit, message => [message.createdAt, message.id])

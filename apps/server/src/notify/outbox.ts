@@ -1,10 +1,11 @@
 import { messageChannels } from '@tocsin/api'
-import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { and, eq, getTableColumns, inArray, isNull, sql } from 'drizzle-orm'
 import { Counter, Histogram } from 'prom-client'
 import { z } from 'zod'
+import { everybody, type Visibility } from '../access/index.ts'
 import { addSeconds } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
-import type { Database, Tx } from '../kernel/database.ts'
+import type { Database, Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import type { Run } from '../kernel/jobs/handlers.ts'
 import { defineJob, escalationLane, type JobKind, type Lane } from '../kernel/jobs/lanes.ts'
@@ -28,6 +29,7 @@ import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
 import { replyAddress } from './channels/email/inbox.ts'
 import { hostOf, type OutboundMessage, openChannels, type Senders } from './channels/index.ts'
+import { mayRead, neutral, recipientOf, restrictedSummary } from './restricted.ts'
 import { messages } from './tables.ts'
 
 /** A message that its channel has not accepted after this time fails over to another. */
@@ -56,6 +58,7 @@ const failoverJob = defineJob({
 export class Outbox implements Messenger {
   readonly #config: Config
   readonly #secrets: Secrets
+  readonly #visibility: Visibility
   readonly #counted: Counter<'channel' | 'state'>
   readonly #delay: Histogram
   readonly #senders: Senders
@@ -65,9 +68,10 @@ export class Outbox implements Messenger {
   readonly #listeners = new Map<string, DeliveryListener>()
   #origin = ''
 
-  constructor(config: Config, secrets: Secrets, metrics: Metrics, jobs: JobRunner, database: Database, log: Log) {
+  constructor(config: Config, secrets: Secrets, metrics: Metrics, jobs: JobRunner, database: Database, log: Log, visibility: Visibility) {
     this.#config = config
     this.#secrets = secrets
+    this.#visibility = visibility
     const registers = [metrics.registry]
     this.#counted = new Counter({ name: 'tocsin_messages_total', help: 'Messages by channel and state', labelNames: ['channel', 'state'], registers })
     this.#delay = new Histogram({
@@ -215,11 +219,12 @@ export class Outbox implements Messenger {
 
   async #deliver(database: Database, messageId: string, { attempt, signal }: Run): Promise<Receipt> {
     const reader = database.reader()
-    const [message] = await reader.db
+    const [queued] = await reader.db
       .update(messages)
       .set({ attempts: sql`${messages.attempts} + 1` })
       .where(and(eq(messages.id, messageId), eq(messages.state, 'queued')))
-      .returning()
+      .returning({ ...getTableColumns(messages), isRestricted: sql<boolean>`not ${mayRead(this.#visibility, everybody)}` })
+    const message = queued && (await this.#textFor(reader, queued))
     if (!message) return { state: 'failed', text: 'the message was deleted or canceled' }
     const heldBack = await this.#guards.get(message.purpose)?.(message)
     if (heldBack !== undefined) return { state: 'failed', text: heldBack }
@@ -240,6 +245,23 @@ export class Outbox implements Messenger {
         )
       throw error
     }
+  }
+
+  /**
+   * The message in the words that its recipient may read now: who may not see the incident, which may have been restricted since the message was written, gets
+   * none of its text. What has a guard is for people outside, and its guard decides.
+   */
+  async #textFor(reader: Reader, { isRestricted, ...message }: typeof messages.$inferSelect & { readonly isRestricted: boolean }) {
+    if (!isRestricted || this.#guards.has(message.purpose) || message.body.includes(restrictedSummary)) return message
+    const person = await recipientOf(reader, message)
+    const viewer = person && ({ personId: person.id, role: person.role, needToKnow: 'own' } as const)
+    const [found] = viewer
+      ? await reader.db
+          .select({ id: messages.id })
+          .from(messages)
+          .where(and(eq(messages.id, message.id), mayRead(this.#visibility, viewer)))
+      : []
+    return found ? message : { ...message, ...neutral(message) }
   }
 
   /** Reports unsent messages to their trouble listeners, once for each. */

@@ -9,6 +9,7 @@ import { newId } from '../kernel/ids.ts'
 import { defineJob, escalationLane } from '../kernel/jobs/lanes.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
+import { restrictedSummary } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
 import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, mergeIntoTwin, ofPage, type PageRow, restartEscalation } from './escalation.ts'
 import { cancelBundles, notifyPeople } from './notifications.ts'
@@ -315,9 +316,6 @@ export async function movePagesInto(
     .where(and(eq(pages.subjectKind, 'alert'), inArray(pages.subjectId, [...alertIds])))
   if (incident.isRestricted) await redactPages(tx, incident)
 }
-
-/** What a page within a restricted incident says: it goes to people who may not see the incident, and through channels that others read. */
-export const restrictedSummary = 'This incident is restricted. Acknowledge the page, then open the incident in Tocsin for details.'
 
 /** Takes the details out of the pages within an incident that are not over: they escalate to people who may not see it. */
 export async function redactPages(tx: Tx, incident: { readonly id: string; readonly number: number }): Promise<void> {

@@ -190,7 +190,7 @@ export function sequenceOf(timeline: readonly TimelineEntry[]): string {
 /** Starts the review. The sequence of events is taken from the timeline, to be told better. */
 export async function startReview(tx: Tx, context: AppContext, caller: Caller, incidentId: string): Promise<Review> {
   await lockOpenIncident(tx, context, caller, incidentId)
-  const sequence = sequenceOf(await wholeTimeline(tx, incidentId, await alertsOfIncident(tx, context, caller, incidentId)))
+  const sequence = sequenceOf(await wholeTimeline(tx, context, caller, incidentId, await alertsOfIncident(tx, context, caller, incidentId)))
   const [row] = await tx.db.insert(reviews).values({ id: newId(), incidentId, state: 'draft', sequence, findings: [] }).onConflictDoNothing().returning()
   if (!row) throw conflict('The review was already started.')
   await record(tx, { actor: caller.actor, type: 'review.started', subject: { kind: 'review', id: row.id }, within: incidentId, data: { sequence } })

@@ -1,0 +1,3 @@
+ALTER TABLE "detection_rules" ADD COLUMN "alert_id" uuid;--> statement-breakpoint
+ALTER TABLE "detection_rules" ADD CONSTRAINT "detection_rules_alert_id_alerts_id_fk" FOREIGN KEY ("alert_id") REFERENCES "public"."alerts"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "alerts_silence" ON "alerts" USING btree ("silenced_by_id") WHERE "alerts"."silenced_by_id" is not null;
