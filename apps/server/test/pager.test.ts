@@ -180,9 +180,9 @@ test('two pagers share the work and double none of it, also when one is killed i
   expect(left).toEqual([])
 })
 
-test('a pager that is started by itself runs the watchdog within a minute, wherever the clock of another had put it', { timeout: 60_000 * patience }, async ({
-  installation,
-}) => {
+test.concurrent('a pager that is started by itself runs the watchdog within a minute, wherever the clock of another had put it', {
+  timeout: 60_000 * patience,
+}, async ({ installation }) => {
   const { database } = installation
   const ahead = addSeconds(systemClock.now(), 7_200)
   await database.transaction(tx => tx.db.update(jobs).set({ runAt: ahead, scheduledAt: ahead }).where(eq(jobs.key, watchdogJob.kind)))
@@ -194,7 +194,7 @@ test('a pager that is started by itself runs the watchdog within a minute, where
   }, 'the watchdog is due')
 })
 
-test('a pager that hangs is said to be down, ended and started again', { timeout: 90_000 * patience }, async ({ installation }) => {
+test.concurrent('a pager that hangs is said to be down, ended and started again', { timeout: 90_000 * patience }, async ({ installation }) => {
   const before = await installation.pagerPid()
   process.kill(before, 'SIGSTOP')
   await until(
@@ -208,7 +208,7 @@ test('a pager that hangs is said to be down, ended and started again', { timeout
   expect(ids).toEqual([1, 1, 1])
 })
 
-plainTest('a pager that cannot start is tried again at growing distances, each time with the reason', { timeout: 60_000 * patience }, async () => {
+plainTest.concurrent('a pager that cannot start is tried again at growing distances, each time with the reason', { timeout: 60_000 * patience }, async () => {
   const logged: { reason: string; againInMs: number }[] = []
   const error = (fields: unknown) => void logged.push(z.object({ reason: z.string(), againInMs: z.number() }).parse(fields))
   const supervisor = new PagerSupervisor({ debug: () => undefined, info: () => undefined, warn: () => undefined, error }, openMetrics())
@@ -219,14 +219,14 @@ plainTest('a pager that cannot start is tried again at growing distances, each t
   expect(logged[0]?.reason).toContain('TOCSIN_PUBLIC_URL is required')
 })
 
-test('the pager ends with the web process, however that ends', { timeout: 60_000 * patience }, async ({ installation }) => {
+test.concurrent('the pager ends with the web process, however that ends', { timeout: 60_000 * patience }, async ({ installation }) => {
   const pid = await installation.pagerPid()
   expect(isAlive(pid)).toBe(true)
   installation.web.kill('SIGKILL')
   await until(() => (isAlive(pid) ? undefined : true), 'the pager is gone too', 15_000)
 })
 
-test('metrics are those of both processes, each described once', { timeout: 60_000 * patience }, async ({ installation }) => {
+test.concurrent('metrics are those of both processes, each described once', { timeout: 60_000 * patience }, async ({ installation }) => {
   const due = await installation.due(3, 0)
   await arrivals(installation.mail, due)
   await until(async () => {
@@ -243,7 +243,7 @@ test('metrics are those of both processes, each described once', { timeout: 60_0
   expect(described.length).toBe(new Set(described).size)
 })
 
-test('a pager without what the web process has says in one sentence what is missing', { timeout: 60_000 * patience }, async ({ installation }) => {
+test.concurrent('a pager without what the web process has says in one sentence what is missing', { timeout: 60_000 * patience }, async ({ installation }) => {
   const { DATABASE_URL: _, ...without } = installation.env
   const child = fork(fileURLToPath(new URL('../src/app/pager-process.ts', import.meta.url)), [], {
     env: without,

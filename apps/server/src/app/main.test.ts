@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { describe, expect, inject, test } from 'vitest'
+import { afterAll, describe, expect, inject, test } from 'vitest'
 import { freePort, until } from '../../test/alertmanager.ts'
 import { spawnServer } from '../../test/own-process.ts'
 import { patience } from '../../test/patience.ts'
@@ -13,13 +13,17 @@ import { migrateDatabase } from '../kernel/database.ts'
 const folder = mkdtempSync(join(tmpdir(), 'tocsin-start-'))
 const secret = 'a master key for this test only, long'
 
+let starts = 0
+
 /** Starts, and returns how it ended with what it said in the end. */
 async function failed(env: Record<string, string>): Promise<{ code: unknown; sentence: string | undefined; lines: number }> {
-  const server = spawnServer({ TOCSIN_DATA: join(folder, 'data'), PORT: '0', TOCSIN_LOG_LEVEL: 'silent', ...env })
+  const server = spawnServer({ TOCSIN_DATA: join(folder, `data-${++starts}`), PORT: '0', TOCSIN_LOG_LEVEL: 'silent', ...env })
   const code = await server.ended
   const lines = server.errors().trim().split('\n')
   return { code, sentence: lines.at(-1), lines: lines.length }
 }
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('a start that cannot succeed ends with one sentence', () => {
   test.for([
@@ -31,7 +35,7 @@ describe('a start that cannot succeed ends with one sentence', () => {
     expect(await failed(env)).toEqual({ code, sentence: typeof sentence === 'string' ? sentence : expect.stringMatching(sentence), lines: 1 })
   })
 
-  test('a database that refuses: at once; settings of others in the environment are none of ours', async () => {
+  test.concurrent('a database that refuses: at once; settings of others in the environment are none of ours', async () => {
     const url = new URL(inject('templateUrl'))
     const shared = { TOCSIN_URL: 'http://localhost', TOCSIN_API_KEY: 'x', OTHER_TOCSIN_X: '1' }
     url.password = 'wrong'
@@ -48,7 +52,7 @@ describe('a start that cannot succeed ends with one sentence', () => {
     })
   })
 
-  test('a database of another encoding, or one in which the user may make nothing: at once, with what to do', async () => {
+  test.concurrent('a database of another encoding, or one in which the user may make nothing: at once, with what to do', async () => {
     const admin = new pg.Client({ connectionString: inject('templateUrl').replace(/\/tocsin$/, '/postgres') })
     await admin.connect()
     const to = (database: string, user?: string) => {
@@ -90,7 +94,7 @@ describe('a start that cannot succeed ends with one sentence', () => {
     }
   })
 
-  test('a database that does not answer is waited for; SIGTERM ends the wait', async () => {
+  test.concurrent('a database that does not answer is waited for; SIGTERM ends the wait', async () => {
     const port = await freePort()
     const server = spawnServer({
       TOCSIN_DATA: join(folder, 'waiting'),
@@ -115,10 +119,9 @@ describe('a start that cannot succeed ends with one sentence', () => {
     expect(await late.stop()).toBe(0)
     wire.stop()
     await clone.drop()
-    rmSync(folder, { recursive: true, force: true })
   })
 
-  test('one that never answers ends the start with 1', { timeout: 90_000 * patience }, async () => {
+  test.concurrent('one that never answers ends the start with 1', { timeout: 90_000 * patience }, async () => {
     const port = await freePort()
     expect(await failed({ DATABASE_URL: `postgres://tocsin@127.0.0.1:${port}/tocsin` })).toEqual({
       code: 1,
@@ -147,5 +150,4 @@ test('an unhandled rejection is logged; an uncaught exception shuts the server d
   expect(await server.ended).toBe(1)
   expect(server.log().map(line => line.msg)).toContain('uncaught exception; shutting down')
   await clone.drop()
-  rmSync(folder, { recursive: true, force: true })
 })

@@ -145,9 +145,9 @@ describe('the embedded database is supervised', () => {
   })
 })
 
-test('a disk that is full before the start is said in one sentence, and once there is room the start succeeds', { timeout: 120_000 * patience }, async ({
-  skip,
-}) => {
+test.concurrent('a disk that is full before the start is said in one sentence, and once there is room the start succeeds', {
+  timeout: 120_000 * patience,
+}, async ({ skip }) => {
   const disk = await mkdtemp(join(tmpdir(), 'tocsin-full-disk-'))
   if (!isMounted(disk, '160m')) return skip('a small disk can be mounted by root only')
   const data = join(disk, 'data')
@@ -170,7 +170,9 @@ test('a disk that is full before the start is said in one sentence, and once the
   }
 })
 
-test('a password that was lost, or is not that of the cluster, ends the start at once with one sentence', { timeout: 120_000 * patience }, async () => {
+test.concurrent('a password that was lost, or is not that of the cluster, ends the start at once with one sentence', {
+  timeout: 120_000 * patience,
+}, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-password-'))
   const file = join(folder, 'password')
   const start = () => startEmbeddedPostgres(folder, openLog('silent', false))
@@ -271,7 +273,7 @@ test('of ten servers that start at once on one data folder, one runs', { timeout
   await rm(data, { recursive: true, force: true })
 })
 
-test('the embedded database listens on a socket of this user alone, knows none of our secrets, and the data folder is closed to others', {
+test.concurrent('the embedded database listens on a socket of this user alone, knows none of our secrets, and the data folder is closed to others', {
   timeout: 120_000 * patience,
 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-closed-'))
@@ -296,7 +298,7 @@ test('the embedded database listens on a socket of this user alone, knows none o
   await rm(folder, { recursive: true, force: true })
 })
 
-test('a damaged page of the journal is named by /readyz, and does not fill the log', { timeout: 120_000 * patience }, async () => {
+test.concurrent('a damaged page of the journal is named by /readyz, and does not fill the log', { timeout: 120_000 * patience }, async () => {
   const data = await mkdtemp(join(tmpdir(), 'tocsin-damaged-'))
   await withServer(data, async (server, call) => {
     await call('createAlerts', { body: { title: 'before', severity: 'low' } })

@@ -35,7 +35,7 @@ async function incidentIn(world: World, isRestricted = false) {
 const entriesOf = async (administrator: Person, type: string) =>
   (await administrator.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === type)
 
-describe('the export of an incident', () => {
+describe.concurrent('the export of an incident', () => {
   test('holds the whole record with its proof, and is itself on record with the digest of what it holds', async ({ world }) => {
     const { lead, params } = await incidentIn(world)
     const other = await lead.call('openIncident', { body: { title: 'Another', reason: 'Seen.' } })
@@ -111,7 +111,7 @@ describe('the export of an incident', () => {
   })
 })
 
-describe('the export of the whole journal', () => {
+describe.concurrent('the export of the whole journal', () => {
   test('is complete, and for administrators alone', async ({ world }) => {
     const { lead } = await incidentIn(world)
     await expect(lead.call.raw('exportJournal')).rejects.toMatchObject(refusal('forbidden'))

@@ -34,7 +34,7 @@ const test = plainTest.extend<{ more: JournalReaders }>({
 const numbers = (entries: readonly Entry[]) => entries.map(entry => Number(entry.subject.id))
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n)
 
-test('a reader that is ahead of the journal, as after a restore, is seen in its status and in readiness, and pages the administrators', {
+test.concurrent('a reader that is ahead of the journal, as after a restore, is seen in its status and in readiness, and pages the administrators', {
   timeout: 60_000 * patience,
 }, async ({ world }) => {
   const ada = await world.person('administrator', 'Ada')
@@ -49,7 +49,7 @@ test('a reader that is ahead of the journal, as after a restore, is seen in its 
   await until(() => world.mail.mails.find(mail => /went back behind its readers/.test(mail.subject)), 'the administrators are paged', 30_000)
 })
 
-describe('one poisoned entry', () => {
+describe.concurrent('one poisoned entry', () => {
   test('is set aside after its attempts and pages the administrators; all others are taken in, each once and in order', { timeout: 60_000 * patience }, async ({
     world,
     more,
