@@ -3,7 +3,7 @@ import { codeOf, enrolled, entriesOf, password, signIn } from '../../test/accoun
 import { makePasskey } from '../../test/passkey.ts'
 import { refusal } from '../../test/refusal.ts'
 import { linkIn, test, type World } from '../../test/world.ts'
-import { ConfigProblem } from '../kernel/config.ts'
+import { ConfigProblem } from '../kernel/config-problem.ts'
 import { recoverAdministrator } from './password-reset.ts'
 
 const next = 'seven purple lighthouses'

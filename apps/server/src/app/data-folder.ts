@@ -1,6 +1,6 @@
 import { chmodSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConfigProblem } from '../kernel/config.ts'
+import { ConfigProblem } from '../kernel/config-problem.ts'
 import { makeFolder } from '../kernel/folders.ts'
 
 interface RunningServer {

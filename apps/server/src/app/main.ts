@@ -1,7 +1,7 @@
 import { listPeople } from '../access/index.ts'
 import { hasDemo, loadRequestedDemo, requestDemo } from '../demo/index.ts'
 import { systemClock } from '../kernel/clock.ts'
-import { ConfigProblem } from '../kernel/config.ts'
+import { ConfigProblem } from '../kernel/config-problem.ts'
 import { openLog, sentenceOf } from '../kernel/telemetry.ts'
 import { readConfig } from './config.ts'
 import { runPager } from './run-pager.ts'

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { Gauge } from 'prom-client'
 import type { Finding } from '../kernel/finding.ts'
+import { sourceNamesOf } from '../kernel/secret-sources.ts'
 import type { Log, Metrics } from '../kernel/telemetry.ts'
 import { FromPager, type ToPager } from './pager-messages.ts'
 
@@ -53,9 +54,10 @@ export class PagerSupervisor {
     return undefined
   }
 
-  /** @param env variables in addition to the environment of this process */
+  /** @param env variables instead of those of this process, wherever that has their values from */
   start(env: NodeJS.ProcessEnv): void {
-    this.#env = { ...process.env, ...env }
+    const sources = new Set(Object.keys(env).flatMap(sourceNamesOf))
+    this.#env = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !sources.has(name))), ...env }
     this.#begin()
     this.#pinging = setInterval(() => this.#ping(), pingMs)
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ConfigProblem } from '../kernel/config.ts'
+import { ConfigProblem } from '../kernel/config-problem.ts'
 import { openLog, sentenceOf } from '../kernel/telemetry.ts'
 import { readConfig } from './config.ts'
 import { startPager } from './pager.ts'

@@ -27,7 +27,7 @@ import { freePort, until } from '../../test/alertmanager.ts'
 import { type OwnProcess, setUpServer, spawnServer } from '../../test/own-process.ts'
 import { patience } from '../../test/patience.ts'
 import type { Call } from '../../test/world.ts'
-import { ConfigProblem } from '../kernel/config.ts'
+import { ConfigProblem } from '../kernel/config-problem.ts'
 import { startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
 import { openLog } from '../kernel/telemetry.ts'
 

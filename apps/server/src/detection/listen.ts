@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer as createTlsServer } from 'node:tls'
 import type { AppContext } from '../access/index.ts'
-import { ConfigProblem } from '../kernel/config.ts'
+import { ConfigProblem } from '../kernel/config-problem.ts'
 import { isUnavailable } from '../kernel/database.ts'
 import { networkOf } from '../kernel/network.ts'
 import { defineCounter } from '../kernel/telemetry.ts'

@@ -2,11 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-
-/** A wrong configuration, told in one sentence that names the value. The process ends with exit code 2. */
-export class ConfigProblem extends Error {
-  override readonly name = 'ConfigProblem'
-}
+import { ConfigProblem } from './config-problem.ts'
+import { readSecretSource, sourceNamesOf } from './secret-sources.ts'
 
 /** What of a setting the journal keeps: its value; the host of an address that may hold a password; of a secret only that it is set; nothing of what each server has for itself. */
 type Kept = 'value' | 'host' | 'is-set' | 'nothing'
@@ -163,19 +160,24 @@ export interface Config {
 }
 
 /**
- * Reads the configuration: environment over file (`TOCSIN_CONFIG`, JSON) over defaults.
+ * Reads the configuration: environment over file (`TOCSIN_CONFIG`, JSON) over defaults. The value of a secret `X` may be in a file that `X_FILE` names in the
+ * environment, or be printed by the command `X_COMMAND`.
  * @param parts those of the modules, beside the kernel's own
  * @throws ConfigProblem for a wrong value or an unknown name, in the file or (where it begins with TOCSIN_) in the environment.
  */
 export function readSettings(env: Readonly<Record<string, string | undefined>>, parts: readonly SettingsPart[]): Config {
   const all: readonly SettingsPart[] = [kernelSettings, ...parts]
   const names = all.flatMap(part => Object.keys(part.schema.shape))
-  assertNoTypo(env, names)
+  const secretNames = all.flatMap(part => Object.keys(part.kept).filter(name => part.kept[name] === 'is-set' || part.kept[name] === 'host'))
+  assertNoTypo(env, names, secretNames.flatMap(sourceNamesOf))
   const path = env.TOCSIN_CONFIG
   const file = path ? readFile(path) : {}
   const unknown = Object.keys(file).find(name => !names.includes(name))
   if (unknown !== undefined) throw new ConfigProblem(`${path}: "${unknown}" is not a setting; the settings are ${names.join(', ')}.`)
-  const given = (name: string) => (env[name] !== undefined && env[name] !== '' ? env[name] : file[name])
+  const given = (name: string) => {
+    const sourced = secretNames.includes(name) ? readSecretSource(env, name, secretNames) : undefined
+    return sourced ?? (env[name] !== undefined && env[name] !== '' ? env[name] : file[name])
+  }
   const values = new Map<SettingsPart, Readonly<Record<string, unknown>>>(all.map(part => [part, readPart(part, given)]))
   const config: Pick<Config, 'of'> = {
     of<Shape extends z.ZodRawShape>(part: SettingsPart<Shape>) {
@@ -222,9 +224,9 @@ function readPart(part: SettingsPart, given: (name: string) => unknown): Readonl
 const otherNames = ['TOCSIN_CONFIG', 'TOCSIN_URL', 'TOCSIN_API_KEY']
 
 /** A setting that is mistyped would be ignored without a word. Names without our prefix may be anybody's. */
-function assertNoTypo(env: Readonly<Record<string, string | undefined>>, names: readonly string[]): void {
+function assertNoTypo(env: Readonly<Record<string, string | undefined>>, names: readonly string[], sourceNames: readonly string[]): void {
   const known = [...names, ...otherNames]
-  const unknown = Object.keys(env).find(name => name.startsWith('TOCSIN_') && !known.includes(name))
+  const unknown = Object.keys(env).find(name => name.startsWith('TOCSIN_') && !known.includes(name) && !sourceNames.includes(name))
   if (unknown === undefined) return
   const [nearest] = known.map(name => ({ name, distance: editDistance(unknown, name) })).sort((a, b) => a.distance - b.distance)
   const hint = nearest !== undefined && nearest.distance <= 3 ? `did you mean ${nearest.name}?` : `the settings are ${known.join(', ')}.`

@@ -7,7 +7,7 @@ import { asOwner, cloneDatabase } from '../../test/world.ts'
 import { readConfig } from '../app/config.ts'
 import { startPager } from '../app/pager.ts'
 import { systemClock } from './clock.ts'
-import { ConfigProblem } from './config.ts'
+import { ConfigProblem } from './config-problem.ts'
 import { assertMigrated, type Database, isContention, isOutage, isUnavailable, openDatabase } from './database.ts'
 
 const silent = pino({ level: 'silent' })

@@ -79,6 +79,38 @@ describe('the configuration', () => {
   })
 })
 
+describe('a secret in a file, or printed by a command', () => {
+  plain('is read from there, for settings that are secret alone, and its content is in no error', () => {
+    const path = join(folder(), 'secret')
+    const key = 'a master key that is in a file, not here'
+    writeFileSync(path, `${key}\n`)
+    expect(readConfig({ TOCSIN_SECRET_FILE: path }).secret).toBe(key)
+    expect(readConfig({ TOCSIN_SECRET_COMMAND: `cat ${path}`, PATH: process.env.PATH }).secret).toBe(key)
+    const both = { TOCSIN_SECRET_FILE: path, TOCSIN_SECRET: 'x'.repeat(32) }
+    expect(() => readConfig(both)).toThrow('TOCSIN_SECRET and TOCSIN_SECRET_FILE are set. Set one of them.')
+    expect(() => readConfig({ TOCSIN_SECRET_FILE: '/nowhere/x' })).toThrow('TOCSIN_SECRET_FILE names /nowhere/x, which is not a file.')
+    expect(() => readConfig({ TOCSIN_SECRET_FILE: '/dev/zero' })).toThrow('TOCSIN_SECRET_FILE names /dev/zero, which is not a file.')
+    expect(() => readConfig({ TOCSIN_LOG_LEVEL_FILE: path })).toThrow('TOCSIN_LOG_LEVEL_FILE is not a setting')
+    writeFileSync(path, 'postgres://u:can#ary@h/t')
+    expect(() => readConfig({ DATABASE_URL_FILE: path })).toThrow(/^DATABASE_URL must be a URL (?!.*canary)/)
+    writeFileSync(path, ' \n')
+    expect(() => readConfig({ TOCSIN_SECRET_FILE: path })).toThrow('TOCSIN_SECRET_FILE: what it names is empty.')
+  })
+
+  plain('a command is told no other secret, runs in no shell, and is bounded', () => {
+    const env = { PATH: process.env.PATH, SMTP_URL: 'smtp://u:canary@h', VAULT_ADDR: 'https://vault.example' }
+    const { secret } = readConfig({ ...env, TOCSIN_SECRET_COMMAND: 'env' })
+    expect(secret).toContain('VAULT_ADDR=https://vault.example')
+    expect(secret).not.toContain('canary')
+    const failing = (command: string) => expect(() => readConfig({ ...env, TOCSIN_SECRET_COMMAND: command }))
+    const spoken = 'echo $(hostname) ; is not given to a shell'
+    expect(readConfig({ ...env, TOCSIN_SECRET_COMMAND: spoken }).secret).toBe(spoken.slice(5))
+    failing('false').toThrow('TOCSIN_SECRET_COMMAND: the command false ended with 1.')
+    failing('/nowhere/vault read x').toThrow('TOCSIN_SECRET_COMMAND: the command /nowhere/vault could not be run (ENOENT).')
+    failing('yes').toThrow('TOCSIN_SECRET_COMMAND: the command yes could not be run (ENOBUFS).')
+  })
+})
+
 describe('secrets', () => {
   const secrets = openSecrets(folder(), undefined)
 

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConfigProblem } from './config.ts'
+import { ConfigProblem } from './config-problem.ts'
 import { makeFolder, writeOnce } from './folders.ts'
 
 /** What is derived from the master key, each with a key of its own. */

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server'
-import { type Config, ConfigProblem } from '../../../kernel/config.ts'
+import type { Config } from '../../../kernel/config.ts'
+import { ConfigProblem } from '../../../kernel/config-problem.ts'
 import { isEqual, type Secrets } from '../../../kernel/secrets.ts'
 import type { Log } from '../../../kernel/telemetry.ts'
 import { WorkerFailure, WorkerPool } from '../../../kernel/worker-pool.ts'
