@@ -226,9 +226,11 @@ describe('TAXII 2.1', () => {
 
 test('without leave, a list is not pulled from inside', async ({ world }) => {
   const lead = await world.person('lead')
-  await lead.call('createIndicatorList', { body: { name: 'Inside', taxii: { url: 'http://127.0.0.1:1/collections/x' } } })
+  await lead.call('createIndicatorList', { body: { name: 'Inside', taxii: { url: 'https://127.0.0.1:1/collections/x' } } })
   await world.settle()
   expect((await lead.call('indicatorLists'))[0]?.problem).toBe('127.0.0.1 is a private address (127.0.0.1); allow it with TOCSIN_ALLOW_PRIVATE_FEEDS=true')
+  const plain = { name: 'Plain', taxii: { url: 'http://feeds.example/collections/x' } }
+  await expect(lead.call('createIndicatorList', { body: plain })).rejects.toThrow('must start with https://; http:// is for private addresses')
   await expect(lead.call('createIndicatorList', { body: { name: 'Odd', taxii: { url: 'ftp://x/' } } })).rejects.toThrow('must be the URL of a collection')
 })
 

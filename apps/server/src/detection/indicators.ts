@@ -2,15 +2,17 @@ import { createReadStream } from 'node:fs'
 import { type IndicatorList, maxIndicatorsTotal } from '@tocsin/api'
 import { buildIndicatorsApart, type IndicatorSet, keysAbove, type ListPart, parseIndicator, readIndicators, UnreadableList } from '@tocsin/sigma'
 import { and, asc, eq, gt, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
+import type { AppContext } from '../access/index.ts'
 import { type Actor, record } from '../journal/index.ts'
 import { addMinutes, type Instant } from '../kernel/clock.ts'
+import type { Config } from '../kernel/config.ts'
 import type { Database, Reader, Tx } from '../kernel/database.ts'
 import type { ReceivedFile } from '../kernel/files.ts'
 import { newId } from '../kernel/ids.ts'
-import { checkWebhookUrl, Undeliverable } from '../kernel/outbound.ts'
+import { checkUrl, Undeliverable } from '../kernel/outbound.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
-import type { Secrets } from '../kernel/secrets.ts'
 import { storable } from '../kernel/text.ts'
+import { feedReach } from './source-settings.ts'
 import { ignoredIndicators, indicatorLists, indicators } from './tables.ts'
 
 export type ListRow = typeof indicatorLists.$inferSelect
@@ -56,8 +58,13 @@ interface NewList {
   readonly taxii: { readonly url: string; readonly username: string | null; readonly secret: string | null; readonly pullMinutes: number } | null
 }
 
-export async function createIndicatorList(tx: Tx, secrets: Secrets, actor: Actor, { name, level, taxii }: NewList): Promise<IndicatorList> {
-  if (taxii !== null) checkFeedUrl(taxii.url)
+export async function createIndicatorList(
+  tx: Tx,
+  { secrets, config }: Pick<AppContext, 'secrets' | 'config'>,
+  actor: Actor,
+  { name, level, taxii }: NewList,
+): Promise<IndicatorList> {
+  if (taxii !== null) checkFeedUrl(taxii.url, config)
   const id = newId()
   const [row] = await tx.db
     .insert(indicatorLists)
@@ -77,9 +84,9 @@ export async function createIndicatorList(tx: Tx, secrets: Secrets, actor: Actor
   return shown(row)
 }
 
-function checkFeedUrl(url: string): void {
+function checkFeedUrl(url: string, config: Config): void {
   try {
-    checkWebhookUrl(url)
+    checkUrl(url, feedReach(config))
   } catch (error) {
     throw error instanceof Undeliverable ? invalid('taxii.url', error.message) : error
   }

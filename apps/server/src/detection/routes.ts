@@ -124,7 +124,7 @@ function indicatorBindings(context: AppContext): Bindings {
   return [
     query(indicatorRoutes.indicatorLists, reader => listIndicatorLists(reader)),
     command(indicatorRoutes.createIndicatorList, async (tx, { caller, body }) => {
-      const list = await createIndicatorList(tx, context.secrets, caller.actor, body)
+      const list = await createIndicatorList(tx, context, caller.actor, body)
       if (list.taxii !== null) await schedulePull(tx, list.id)
       return list
     }),

@@ -1,6 +1,7 @@
 import { delimiter, isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
-import { port, settingsPart, yesNo } from '../kernel/config.ts'
+import { type Config, port, settingsPart, yesNo } from '../kernel/config.ts'
+import type { EnteredReach } from '../kernel/outbound.ts'
 
 /** Where events and indicators may be taken from. */
 export const sourceSettings = settingsPart(
@@ -29,3 +30,10 @@ export const sourceSettings = settingsPart(
     TOCSIN_SYSLOG_TLS_KEY: 'value',
   },
 )
+
+/** Where feeds may be pulled from, which people enter. */
+export const feedReach = (config: Config): EnteredReach => ({
+  mayReachPrivate: config.of(sourceSettings).TOCSIN_ALLOW_PRIVATE_FEEDS,
+  privateSetting: 'TOCSIN_ALLOW_PRIVATE_FEEDS',
+  allowed: config.outboundHosts,
+})

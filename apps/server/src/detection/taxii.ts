@@ -14,7 +14,7 @@ import { openOutbound } from '../kernel/outbound.ts'
 import { notFound } from '../kernel/problems.ts'
 import { sentenceOf } from '../kernel/telemetry.ts'
 import { assertRoom, feedSecretOf, finishImport, type ListRow, storePart } from './indicators.ts'
-import { sourceSettings } from './source-settings.ts'
+import { feedReach } from './source-settings.ts'
 import { indicatorLists } from './tables.ts'
 
 /** TAXII 2.1, section 3.7: the envelope of a collection's objects. */
@@ -91,7 +91,7 @@ function problemOf(error: unknown, host: string): string {
 
 /** @param signal ends it, also in the middle of a page that trickles */
 async function pull(context: AppContext, list: ListRow, url: string, signal: AbortSignal): Promise<Pulled> {
-  const dispatcher = await openOutbound(new URL(url), context.config.of(sourceSettings).TOCSIN_ALLOW_PRIVATE_FEEDS, 'TOCSIN_ALLOW_PRIVATE_FEEDS', signal)
+  const dispatcher = await openOutbound(new URL(url), feedReach(context.config), signal)
   const headers = { accept: mediaType, 'user-agent': 'Tocsin', ...authorization(context, list) }
   let taken = 0
   let refused = 0

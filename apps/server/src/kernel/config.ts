@@ -73,6 +73,13 @@ const proxies = z
     message: 'must be networks such as 10.0.0.0/8,192.0.2.10, or true for those that are loopback or private',
   })
 
+const isHostPattern = (entry: string) => isNetwork(entry) || /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(entry)
+
+const outboundHosts = z
+  .string()
+  .transform(text => text.split(',').map(entry => entry.trim().toLowerCase()))
+  .refine(entries => entries.every(isHostPattern), 'must be hosts and networks such as hooks.example.org,*.example.com,10.0.0.0/8')
+
 /** The settings of the kernel. */
 const databaseUrl = z
   .string()
@@ -99,6 +106,11 @@ export const kernelSettings = settingsPart(
       .optional()
       .describe('The owner of its tables, for migrations; the user of DATABASE_URL then needs no rights over the schema and gets none over the audit log'),
     TOCSIN_ALLOW_PRIVATE_WEBHOOKS: yesNo.default(false).describe('Allow webhooks to private addresses'),
+    TOCSIN_OUTBOUND_HOSTS: outboundHosts
+      .optional()
+      .describe(
+        'Hosts, such as hooks.example.org or *.example.org, addresses and networks that webhooks and feeds may be sent to and pulled from, separated by commas; all if not set',
+      ),
     TOCSIN_TRUST_PROXY: proxies.default([]).describe('Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted, separated by commas'),
     TOCSIN_SECURITY_CONTACT: z
       .string()
@@ -122,6 +134,7 @@ export const kernelSettings = settingsPart(
     DATABASE_URL: 'host',
     DATABASE_OWNER_URL: 'host',
     TOCSIN_ALLOW_PRIVATE_WEBHOOKS: 'value',
+    TOCSIN_OUTBOUND_HOSTS: 'value',
     TOCSIN_TRUST_PROXY: 'value',
     TOCSIN_SECURITY_CONTACT: 'value',
     TOCSIN_LOG_LEVEL: 'value',
@@ -152,6 +165,8 @@ export interface Config {
   readonly databaseUrl: string | undefined
   readonly databaseOwnerUrl: string | undefined
   readonly mayReachPrivateWebhooks: boolean
+  /** Where webhooks and feeds may lead; undefined for everywhere. */
+  readonly outboundHosts: readonly string[] | undefined
   /** Networks of proxies, as proxy-addr reads them. */
   readonly trustedProxies: readonly string[]
   /** Where to report a vulnerability of this server, as a URL. */
@@ -203,6 +218,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     databaseUrl: s.DATABASE_URL,
     databaseOwnerUrl: s.DATABASE_OWNER_URL,
     mayReachPrivateWebhooks: s.TOCSIN_ALLOW_PRIVATE_WEBHOOKS,
+    outboundHosts: s.TOCSIN_OUTBOUND_HOSTS,
     trustedProxies: s.TOCSIN_TRUST_PROXY,
     securityContact: s.TOCSIN_SECURITY_CONTACT,
     logLevel: s.TOCSIN_LOG_LEVEL,

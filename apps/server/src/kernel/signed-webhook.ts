@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { post } from './outbound.ts'
+import { post, type Reach } from './outbound.ts'
 
 interface SignedWebhook {
   readonly url: string
@@ -11,14 +11,14 @@ interface SignedWebhook {
   readonly secret: string
   /** JSON. */
   readonly body: string
-  readonly mayReachPrivate: boolean
+  readonly reach: Reach
   readonly signal: AbortSignal
 }
 
 /** Posts JSON that is signed as Standard Webhooks says. @returns the status @throws as {@link post} */
-export async function postSigned({ url, id, sentAt, secret, body, mayReachPrivate, signal }: SignedWebhook): Promise<number> {
+export async function postSigned({ url, id, sentAt, secret, body, reach, signal }: SignedWebhook): Promise<number> {
   const timestamp = String(Math.floor(sentAt / 1_000))
   const signature = createHmac('sha256', Buffer.from(secret, 'base64')).update(`${id}.${timestamp}.${body}`).digest('base64')
   const headers = { 'content-type': 'application/json', 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` }
-  return (await post({ url, mayReachPrivate, signal, headers, body })).status
+  return (await post({ url, reach, signal, headers, body })).status
 }

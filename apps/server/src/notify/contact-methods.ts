@@ -107,7 +107,7 @@ export async function addContactMethod(tx: Tx, context: AppContext, caller: Call
     .from(contactMethods)
     .where(eq(contactMethods.personId, caller.personId))
   if (held.length >= maxMethods) throw conflict(`A person can have at most ${maxMethods} contact methods.`)
-  const { address, secret, shownSecret = null, name = '' } = channels[kind].keepAddress({ ...input, of: 'person' }, context.secrets)
+  const { address, secret, shownSecret = null, name = '' } = channels[kind].keepAddress({ ...input, of: 'person' }, context.secrets, context.config)
   if (held.some(one => one.kind === kind && one.address === address)) throw conflict('You already have this contact method.')
   const person = await findPerson(tx, caller.personId)
   // The account's email counts only while nothing is set up: it stays a method when the first other one joins it.

@@ -31,7 +31,7 @@ export async function saveTeamChannel(
   const own = await tx.db.select({ name: teamChannels.name }).from(teamChannels).where(eq(teamChannels.teamId, teamId))
   if (own.length >= maxChannels) throw conflict(`A team can have at most ${maxChannels} channels.`)
   if (own.some(one => one.name === input.name)) throw conflict(`The team already has a channel named ${input.name}.`)
-  const { address, secret, shownSecret = null } = channels[input.kind].keepAddress({ address: input.address, of: 'team' }, context.secrets)
+  const { address, secret, shownSecret = null } = channels[input.kind].keepAddress({ address: input.address, of: 'team' }, context.secrets, context.config)
   const row = { id: newId(), teamId, kind: input.kind, name: input.name, address }
   await tx.db.insert(teamChannels).values({ ...row, secret: secret === null ? null : context.secrets.seal(secret, channelSecretOf(row.kind, address)) })
   await record(tx, {

@@ -130,5 +130,5 @@ async function bringBack(tx: Tx): Promise<number> {
 /** Sends a heartbeat to the external monitor: escalations are in order. */
 export async function pingHeartbeatUrl(context: AppContext, signal: AbortSignal): Promise<void> {
   const { TOCSIN_HEARTBEAT_URL: url } = context.config.of(heartbeatSettings)
-  if (url !== undefined) await post({ url, mayReachPrivate: true, headers: { 'content-type': 'application/json' }, body: '{}', signal })
+  if (url !== undefined) await post({ url, reach: 'anywhere', headers: { 'content-type': 'application/json' }, body: '{}', signal })
 }

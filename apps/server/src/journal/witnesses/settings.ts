@@ -100,5 +100,5 @@ async function give(place: Place, secret: string, checkpoint: string, signal: Ab
   }
   const id = `checkpoint_${createHash('sha256').update(checkpoint).digest('hex').slice(0, 32)}`
   // Those that the operator has configured may be inside.
-  await postSigned({ url: place.url, id, sentAt: now, secret, body: JSON.stringify({ type: 'checkpoint', checkpoint }), mayReachPrivate: true, signal })
+  await postSigned({ url: place.url, id, sentAt: now, secret, body: JSON.stringify({ type: 'checkpoint', checkpoint }), reach: 'anywhere', signal })
 }

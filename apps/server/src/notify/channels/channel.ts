@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { AppContext } from '../../access/index.ts'
 import type { Config, SettingsPart } from '../../kernel/config.ts'
-import { checkWebhookUrl } from '../../kernel/outbound.ts'
+import { checkUrl, webhookReach } from '../../kernel/outbound.ts'
 import { invalid } from '../../kernel/problems.ts'
 import { randomSecret, type Secrets } from '../../kernel/secrets.ts'
 import type { AnswerDesk } from '../answers.ts'
@@ -76,7 +76,7 @@ export interface Channel {
   /** Opens it; undefined where it is not configured. */
   readonly open: (config: Config, secrets: Secrets) => Send | undefined
   /** Checks an address, and brings it into the form in which it is kept. @throws AppProblem invalid, naming the field */
-  readonly keepAddress: (given: GivenAddress, secrets: Secrets) => KeptAddress
+  readonly keepAddress: (given: GivenAddress, secrets: Secrets, config: Config) => KeptAddress
   /** Mounts what its provider calls when somebody answers there. */
   readonly mount?: (http: FastifyInstance, context: AppContext, desk: AnswerDesk) => void
   /** The address is a URL, and whoever knows it can write there: others are shown its host. Hosts share out the places of the channel. */
@@ -90,9 +90,9 @@ export interface Channel {
 }
 
 /** @throws AppProblem invalid for what is no URL that we may call */
-export function keepUrl(address: string): URL {
+export function keepUrl(address: string, config: Config): URL {
   try {
-    return checkWebhookUrl(address)
+    return checkUrl(address, webhookReach(config))
   } catch (error) {
     throw invalid('address', error instanceof Error ? error.message : String(error))
   }

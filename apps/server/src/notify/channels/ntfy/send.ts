@@ -1,8 +1,8 @@
-import { post } from '../../../kernel/outbound.ts'
+import { post, type Reach } from '../../../kernel/outbound.ts'
 import { isPage, type OutboundMessage } from '../channel.ts'
 
 /** ntfy: the address is that of the topic. A page is urgent, and its button acknowledges without opening anything. */
-export async function sendNtfy(message: OutboundMessage, mayReachPrivate: boolean, signal: AbortSignal): Promise<string> {
+export async function sendNtfy(message: OutboundMessage, reach: Reach, signal: AbortSignal): Promise<string> {
   const { address, subject, brief, link, id, origin } = message
   const url = new URL(address)
   const topic = url.pathname.replace(/^\/+|(?<!\/)\/+$/g, '')
@@ -26,7 +26,7 @@ export async function sendNtfy(message: OutboundMessage, mayReachPrivate: boolea
   }
   const { status } = await post({
     url: url.href,
-    mayReachPrivate,
+    reach,
     signal,
     headers: { 'content-type': 'application/json', 'x-message-id': id },
     body: JSON.stringify(body),

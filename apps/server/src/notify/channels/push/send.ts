@@ -2,7 +2,7 @@ import { createECDH } from 'node:crypto'
 import webPush from 'web-push'
 import { z } from 'zod'
 import type { Config } from '../../../kernel/config.ts'
-import { post } from '../../../kernel/outbound.ts'
+import { post, webhookReach } from '../../../kernel/outbound.ts'
 import type { Secrets } from '../../../kernel/secrets.ts'
 import { isPage, type OutboundMessage, type Send } from '../channel.ts'
 import { emailSettings } from '../email/settings.ts'
@@ -42,7 +42,7 @@ export function openPush(config: Config, secrets: Secrets): Send {
       contentEncoding: 'aes128gcm',
     })
     const headers = Object.fromEntries(Object.entries(details.headers).map(([name, value]) => [name, String(value)]))
-    const { status } = await post({ url: address, mayReachPrivate: config.mayReachPrivateWebhooks, headers, body: details.body ?? '', signal })
+    const { status } = await post({ url: address, reach: webhookReach(config), headers, body: details.body ?? '', signal })
     return `HTTP ${status}`
   }
 }

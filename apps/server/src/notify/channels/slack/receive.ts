@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { AppContext } from '../../../access/index.ts'
 import { type Reader, transactionRetried } from '../../../kernel/database.ts'
 import { parseJson } from '../../../kernel/foreign-body.ts'
-import { post } from '../../../kernel/outbound.ts'
+import { post, webhookReach } from '../../../kernel/outbound.ts'
 import { AppProblem } from '../../../kernel/problems.ts'
 import { type Answer, type AnswerDesk, personAt } from '../../answers.ts'
 import { callbackLimit } from '../channel.ts'
@@ -80,7 +80,7 @@ async function replyInSlack(context: AppContext, url: string, { text, isForTeamC
   try {
     await post({
       url,
-      mayReachPrivate: context.config.mayReachPrivateWebhooks,
+      reach: webhookReach(context.config),
       headers: { 'content-type': 'application/json' },
       signal: AbortSignal.timeout(10_000),
       body: JSON.stringify({ replace_original: false, response_type: isForTeamChannel ? 'in_channel' : 'ephemeral', text: escapeSlack(text) }),

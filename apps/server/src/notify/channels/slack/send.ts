@@ -43,7 +43,7 @@ export function openSlack(config: Config): Send | undefined {
     ]
     const reply = await post({
       url: `${apiUrl}/chat.postMessage`,
-      mayReachPrivate: true,
+      reach: 'anywhere',
       signal,
       headers: { 'content-type': 'application/json; charset=utf-8', authorization: `Bearer ${token}` },
       // The id lets Slack recognize a retry.

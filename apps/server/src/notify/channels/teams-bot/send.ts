@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose'
 import { z } from 'zod'
 import type { Config } from '../../../kernel/config.ts'
-import { OutboundFailure, post, Undeliverable } from '../../../kernel/outbound.ts'
+import { OutboundFailure, post, Undeliverable, webhookReach } from '../../../kernel/outbound.ts'
 import { adaptiveCard } from '../adaptive-card.ts'
 import { isAnswerable, type OutboundMessage, type Send, snoozeChoices, whereToOpen } from '../channel.ts'
 import { teamsBotOf } from './settings.ts'
@@ -23,7 +23,7 @@ export const teamsConversationPurpose = 'teams-place'
 
 /** Microsoft Teams by a bot (Bot Connector REST API 3.0). The message's secret is the conversation to write to, as JSON. */
 export function openTeamsBot(config: Config): Send | undefined {
-  const { mayReachPrivateWebhooks: mayReachPrivate } = config
+  const reach = webhookReach(config)
   const teams = teamsBotOf(config)
   if (teams === undefined) return undefined
   let kept: { token: string; until: number } | undefined
@@ -32,7 +32,7 @@ export function openTeamsBot(config: Config): Send | undefined {
     const fields = { grant_type: 'client_credentials', client_id: teams.appId, client_secret: teams.appPassword, scope: `${audience}/.default` }
     const { text } = await post({
       url: `${teams.loginUrl}/${encodeURIComponent(teams.tenantId)}/oauth2/v2.0/token`,
-      mayReachPrivate: true,
+      reach: 'anywhere',
       signal,
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams(fields).toString(),
@@ -52,7 +52,7 @@ export function openTeamsBot(config: Config): Send | undefined {
     try {
       const { text } = await post({
         url: `${conversation.serviceUrl.replace(/\/$/, '')}/v3/conversations${path}`,
-        mayReachPrivate,
+        reach,
         signal,
         headers: { 'content-type': 'application/json; charset=utf-8', authorization: `Bearer ${token}` },
         body: JSON.stringify(body),

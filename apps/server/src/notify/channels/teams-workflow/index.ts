@@ -1,8 +1,9 @@
+import { webhookReach } from '../../../kernel/outbound.ts'
 import { type Channel, keepUrl } from '../channel.ts'
 import { sendTeams } from './send.ts'
 
 export const teamsWorkflow: Channel = {
-  open: config => (message, signal) => sendTeams(message, config.mayReachPrivateWebhooks, signal),
-  keepAddress: ({ address }) => ({ address: keepUrl(address).href, secret: null }),
+  open: config => (message, signal) => sendTeams(message, webhookReach(config), signal),
+  keepAddress: ({ address }, _secrets, config) => ({ address: keepUrl(address, config).href, secret: null }),
   isAddressUrl: true,
 }

@@ -19,7 +19,7 @@ function openTwilio(config: Config, what: 'Messages' | 'Calls', fieldsOf: (messa
   return async (message, signal) => {
     const reply = await post({
       url: `${apiUrl}/2010-04-01/Accounts/${accountSid}/${what}.json`,
-      mayReachPrivate: true,
+      reach: 'anywhere',
       signal,
       headers: {
         'content-type': 'application/x-www-form-urlencoded',

@@ -1,8 +1,9 @@
+import { webhookReach } from '../../../kernel/outbound.ts'
 import { type Channel, keepUrl, newSigningSecret } from '../channel.ts'
 import { sendWebhook } from './send.ts'
 
 export const webhook: Channel = {
-  open: config => (message, signal) => sendWebhook(message, config.mayReachPrivateWebhooks, signal),
-  keepAddress: ({ address }) => ({ address: keepUrl(address).href, ...newSigningSecret() }),
+  open: config => (message, signal) => sendWebhook(message, webhookReach(config), signal),
+  keepAddress: ({ address }, _secrets, config) => ({ address: keepUrl(address, config).href, ...newSigningSecret() }),
   isAddressUrl: true,
 }
