@@ -5,9 +5,20 @@ import { witnessSettings } from '../journal/index.ts'
 import { type Config, readSettings } from '../kernel/config.ts'
 import { diskSettings } from '../kernel/disk.ts'
 import { scanSettings } from '../kernel/scan.ts'
+import { tlsSettings } from '../kernel/server-certificate.ts'
 import { channelSettings } from '../notify/index.ts'
 import { heartbeatSettings } from '../paging/index.ts'
 
 /** The configuration of the whole program. @throws ConfigProblem for a wrong value or an unknown name */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config =>
-  readSettings(env, [...channelSettings, heartbeatSettings, sourceSettings, reportSettings, sessionSettings, witnessSettings, diskSettings, scanSettings])
+  readSettings(env, [
+    ...channelSettings,
+    heartbeatSettings,
+    sourceSettings,
+    reportSettings,
+    sessionSettings,
+    witnessSettings,
+    diskSettings,
+    scanSettings,
+    tlsSettings,
+  ])

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { routes, version } from '@tocsin/api'
+import ipaddr from 'ipaddr.js'
 import { Gauge } from 'prom-client'
 import { type AppContext, accessBindings, authorizer, type Bindings, isSetUp, nameOfCaller, recoverAdministrator, setupToken } from '../access/index.ts'
 import { openAssurance } from '../assurance/index.ts'
@@ -22,6 +23,7 @@ import { type Answered, mount, openHttp } from '../kernel/http.ts'
 import { Idempotency, registerPurge } from '../kernel/idempotency.ts'
 import type { Lane } from '../kernel/jobs/lanes.ts'
 import { openMasterKey } from '../kernel/master-key.ts'
+import { hasOwnTls, ServerCertificate, tlsSettings } from '../kernel/server-certificate.ts'
 import { openMetrics } from '../kernel/telemetry.ts'
 import { UnreadableWatch } from '../kernel/unreadable-watch.ts'
 import { type Inbox, openAnswers } from '../notify/index.ts'
@@ -158,7 +160,12 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const disk = new DiskGuard(context)
     health.add('disk space', () => disk.health())
     const drain = new Drain()
-    const http = await openHttp(config, log, metrics, drain)
+    const certificate = openCertificate(config, context)
+    if (certificate) {
+      undo.push(() => certificate.stop())
+      health.add('TLS certificate', async () => certificate.health())
+    }
+    const http = await openHttp(config, log, metrics, drain, certificate)
     const detection = new Detection(context)
     const idempotency = new Idempotency(secrets)
     registerPurge(jobs)
@@ -173,6 +180,10 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     if (acceptsRestoredLog && (await database.transaction(tx => context.sealer.accept(tx)))) await context.sealer.committed()
     await http.listen({ host: config.host, port: config.port })
     undo.push(() => http.close())
+    if (!hasOwnTls(config) && !isLoopback(config.host) && config.trustedProxies.length === 0)
+      log.warn(
+        `pages and API are served on ${config.host} without TLS: set TOCSIN_TLS_CERT and TOCSIN_TLS_KEY, or put a proxy in front and name it in TOCSIN_TRUST_PROXY`,
+      )
     const address = http.server.address()
     messenger.origin = config.publicUrl ?? originOf(config, typeof address === 'object' && address ? address.port : config.port)
     await database.transaction(async tx => {
@@ -209,9 +220,18 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
   }
 }
 
+/** The certificate that pages and API are served with; undefined where a proxy does that, or nobody. */
+function openCertificate(config: Config, context: AppContext): ServerCertificate | undefined {
+  const { TOCSIN_TLS_CERT: cert, TOCSIN_TLS_KEY: key } = config.of(tlsSettings)
+  if (cert === undefined || key === undefined) return undefined
+  return new ServerCertificate({ cert: ['TOCSIN_TLS_CERT', cert], key: ['TOCSIN_TLS_KEY', key] }, context)
+}
+
+const isLoopback = (host: string) => host === 'localhost' || (ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback')
+
 function originOf(config: Config, port: number): string {
   const host = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(config.host) ? 'localhost' : config.host
-  return `http://${host}:${port}`
+  return `${hasOwnTls(config) ? 'https' : 'http'}://${host}:${port}`
 }
 
 async function assertPortIsFree(config: Config): Promise<void> {

@@ -49,6 +49,7 @@ export class Detection {
     this.syslog = new SyslogListeners(context, this.#sources, this.intake)
     this.follower = new FileFollower(context, this.intake, this.parsers)
     context.health.add('detection', () => this.detector.health())
+    context.health.add('syslog TLS certificate', () => this.syslog.health())
     measure(context.metrics, this.detector, this.intake)
     const reload = (tx: Tx) => this.#announce(tx)
     context.visibility.belongs(

@@ -1,12 +1,13 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
-import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer as createTlsServer } from 'node:tls'
 import type { AppContext } from '../access/index.ts'
 import { ConfigProblem } from '../kernel/config-problem.ts'
 import { isUnavailable } from '../kernel/database.ts'
+import type { Finding } from '../kernel/finding.ts'
 import { networkOf } from '../kernel/network.ts'
+import { ServerCertificate } from '../kernel/server-certificate.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
 import { type EventIntake, TooMuch } from './intake.ts'
 import { sourceSettings } from './source-settings.ts'
@@ -42,6 +43,12 @@ const lostMessages = defineCounter({
   labelNames: [],
 })
 
+const refusedHandshakes = defineCounter({
+  name: 'tocsin_syslog_tls_refused_total',
+  help: 'Connections for syslog over TLS that came to nothing, such as those of clients without the certificate that is asked for',
+  labelNames: [],
+})
+
 interface Waiting {
   readonly source: LogSourceRow
   readonly logsource: LogSourceParts
@@ -60,6 +67,8 @@ export class SyslogListeners {
   readonly #intake: EventIntake
   readonly #limits: Limits
   readonly #lost: ReturnType<typeof lostMessages>
+  readonly #refused: ReturnType<typeof refusedHandshakes>
+  #certificate: ServerCertificate | undefined
   readonly #waiting = new Map<string, Waiting>()
   readonly #connections = new Set<Socket>()
   #servers: (Server | UdpSocket)[] = []
@@ -79,6 +88,7 @@ export class SyslogListeners {
     this.#intake = intake
     this.#limits = limits
     this.#lost = lostMessages(context.metrics)
+    this.#refused = refusedHandshakes(context.metrics)
   }
 
   async start(): Promise<void> {
@@ -92,21 +102,31 @@ export class SyslogListeners {
         host,
       )
     if (tls !== undefined) {
-      const options = {
-        cert: read(files.TOCSIN_SYSLOG_TLS_CERT, 'TOCSIN_SYSLOG_TLS_CERT'),
-        key: read(files.TOCSIN_SYSLOG_TLS_KEY, 'TOCSIN_SYSLOG_TLS_KEY'),
-      }
-      this.ports.tls = await this.#listenTcp(
-        createTlsServer(options, socket => this.#serve(socket)),
-        tls,
-        host,
+      const { TOCSIN_SYSLOG_TLS_CERT: cert, TOCSIN_SYSLOG_TLS_KEY: key, TOCSIN_SYSLOG_TLS_CLIENT_CA: clientCa } = files
+      if (cert === undefined || key === undefined) throw new Error('a listener for TLS has a certificate: its settings say so')
+      const certificate = new ServerCertificate(
+        {
+          ...{ cert: ['TOCSIN_SYSLOG_TLS_CERT', cert], key: ['TOCSIN_SYSLOG_TLS_KEY', key] },
+          clientCa: clientCa === undefined ? undefined : ['TOCSIN_SYSLOG_TLS_CLIENT_CA', clientCa],
+        },
+        this.#context,
       )
+      this.#certificate = certificate
+      const server = createTlsServer(certificate.options, socket => this.#serve(socket))
+      certificate.follow(server)
+      server.on('tlsClientError', () => this.#refused.inc())
+      this.ports.tls = await this.#listenTcp(server, tls, host)
     }
+  }
+
+  async health(): Promise<Finding | undefined> {
+    return this.#certificate?.health()
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)
+    this.#certificate?.stop()
     for (const socket of this.#connections) socket.destroy()
     await Promise.all(this.#servers.map(server => new Promise<void>(resolve => server.close(() => resolve()))))
     await Promise.all(this.#takes)
@@ -284,15 +304,6 @@ function withoutEnd(message: Buffer): Buffer {
   let end = message.length
   while (end > 0 && [0, 10, 13].includes(message[end - 1] ?? 1)) end -= 1
   return message.subarray(0, end)
-}
-
-function read(path: string | undefined, name: string): Buffer {
-  if (path === undefined) throw new ConfigProblem(`${name} must be a PEM file when TOCSIN_SYSLOG_TLS is set.`)
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    throw new ConfigProblem(`${name} names ${path}, which cannot be read (${(error as NodeJS.ErrnoException).code}).`)
-  }
 }
 
 function taken(error: NodeJS.ErrnoException, port: number): Error {

@@ -19,6 +19,11 @@ export const sourceSettings = settingsPart(
     TOCSIN_SYSLOG_TLS: port.optional().describe('Port for syslog over TLS; disabled if not set'),
     TOCSIN_SYSLOG_TLS_CERT: z.string().min(1, 'must not be empty').optional().describe('Certificate file for syslog over TLS (PEM)'),
     TOCSIN_SYSLOG_TLS_KEY: z.string().min(1, 'must not be empty').optional().describe('Key file for syslog over TLS (PEM)'),
+    TOCSIN_SYSLOG_TLS_CLIENT_CA: z
+      .string()
+      .min(1, 'must not be empty')
+      .optional()
+      .describe('File with the certificates (PEM) of those who sign senders: a sender without a certificate of theirs is refused'),
   },
   {
     TOCSIN_ALLOW_PRIVATE_FEEDS: 'value',
@@ -28,7 +33,12 @@ export const sourceSettings = settingsPart(
     TOCSIN_SYSLOG_TLS: 'value',
     TOCSIN_SYSLOG_TLS_CERT: 'value',
     TOCSIN_SYSLOG_TLS_KEY: 'value',
+    TOCSIN_SYSLOG_TLS_CLIENT_CA: 'value',
   },
+  ({ TOCSIN_SYSLOG_TLS: tls, TOCSIN_SYSLOG_TLS_CERT: cert, TOCSIN_SYSLOG_TLS_KEY: key }) =>
+    tls === undefined || (cert !== undefined && key !== undefined)
+      ? undefined
+      : 'TOCSIN_SYSLOG_TLS_CERT and TOCSIN_SYSLOG_TLS_KEY must be set with TOCSIN_SYSLOG_TLS.',
 )
 
 /** Where feeds may be pulled from, which people enter. */

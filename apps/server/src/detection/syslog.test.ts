@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -280,6 +280,33 @@ describe('listening', () => {
       for (const socket of opened) socket.destroy()
       await listeners.stop()
     }
+  })
+})
+
+describe('listening to senders with certificates', () => {
+  test.override({
+    options: {
+      env: {
+        ...{ TOCSIN_SYSLOG_TLS: '0', TOCSIN_SYSLOG_TLS_CERT: certificate, TOCSIN_SYSLOG_TLS_KEY: key },
+        // A certificate that signs itself: only who has its key is let in.
+        TOCSIN_SYSLOG_TLS_CLIENT_CA: certificate,
+      },
+    },
+  })
+
+  test('takes what they send, and nothing from who has none, also from the address of a source', async ({ world }) => {
+    const lead = await world.person('lead')
+    await lead.call('createLogSource', { body: { name: 'Web servers', senders: ['127.0.0.0/8'] } })
+    const send = async (credentials: { cert?: Buffer; key?: Buffer }, text: string) => {
+      const socket = connectTls({ port: world.server.detection.syslog.ports.tls ?? 0, host: '127.0.0.1', rejectUnauthorized: false, ...credentials })
+      const ended = new Promise<unknown>(resolve => socket.once('error', resolve).once('close', () => resolve(undefined)))
+      socket.end(`<38>Nov 23 07:50:00 web1 cron[1]: ${text}\n`)
+      return ended
+    }
+    expect(await send({}, 'from a stranger')).toMatchObject({ code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED' })
+    expect(await send({ cert: readFileSync(certificate), key: readFileSync(key) }, 'from a sender')).toBeUndefined()
+    await until(async () => ((await lead.call('logSources'))[0]?.events === 1 ? true : undefined), 'one event is taken', 20_000)
+    expect(await (await fetch(`${world.origin}/metrics`)).text()).toMatch(/tocsin_syslog_tls_refused_total 1/)
   })
 })
 

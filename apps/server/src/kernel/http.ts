@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { maxHeaderSize, STATUS_CODES } from 'node:http'
+import { maxHeaderSize, type RequestListener, STATUS_CODES } from 'node:http'
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,6 +39,7 @@ import { newId } from './ids.ts'
 import { networkOf } from './network.ts'
 import { AppProblem, problemDetails } from './problems.ts'
 import { isEqual } from './secrets.ts'
+import { hasOwnTls, type ServerCertificate } from './server-certificate.ts'
 import type { Log, Metrics } from './telemetry.ts'
 
 /** The largest body of what has no route of the contract, which says its own. */
@@ -49,6 +51,10 @@ const maxDepth = 100
 const maxFieldsBytes = 131_072
 /** Fields that an answer names as wrong. */
 const maxErrors = 100
+/** A request must have arrived whole by then. */
+const requestTimeoutMs = 120_000
+/** A connection without a request stays open for so long, as Fastify has it without TLS. */
+const keepAliveMs = 72_000
 /** What a caller waits before it asks again while something is away. */
 const retryAfterSeconds = 2
 
@@ -142,16 +148,18 @@ export interface HttpServices<Caller> {
 
 /**
  * The HTTP server with everything that guards it, and no routes yet.
+ * @param certificate that it is served over TLS with
  */
-export async function openHttp(config: Config, log: Log, metrics: Metrics, drain: Drain): Promise<FastifyInstance> {
+export async function openHttp(config: Config, log: Log, metrics: Metrics, drain: Drain, certificate?: ServerCertificate): Promise<FastifyInstance> {
   const http = fastify({
+    ...(certificate ? { serverFactory: (handler: RequestListener) => openHttps(certificate, handler) } : {}),
     // Of the addresses in X-Forwarded-For, the right-most one that is no proxy of ours counts: what is left of it, anybody can have written.
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
     bodyLimit: bodyBytes,
     // An address that cannot be decoded reaches no route, nor the handler of errors.
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply, log),
     clientErrorHandler: answerUnreadable,
-    requestTimeout: 120_000,
+    requestTimeout: requestTimeoutMs,
     genReqId: request => requestIdOf(request.headers['x-request-id']),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 400 },
   })
@@ -225,6 +233,13 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
     else log.info(line, 'request')
   })
   return http
+}
+
+/** Also called for each further address that a name stands for. */
+function openHttps(certificate: ServerCertificate, handler: RequestListener): HttpsServer {
+  const server = createHttpsServer({ ...certificate.options, requestTimeout: requestTimeoutMs, keepAliveTimeout: keepAliveMs }, handler)
+  certificate.follow(server)
+  return server
 }
 
 /** Answers what is no request that HTTP knows, on the bare connection: there is no reply to send it by. */
@@ -520,7 +535,7 @@ async function receiveForm(
   }
 }
 
-const isSecureOrigin = ({ publicUrl }: Config) => publicUrl?.startsWith('https://') === true
+const isSecureOrigin = (config: Config) => (config.publicUrl === undefined ? hasOwnTls(config) : config.publicUrl.startsWith('https://'))
 
 /** The name that a cookie has in the browser: under https one that no other host of the domain can set (RFC 6265bis, section 4.1.3.2). */
 export const cookieName = (config: Config, name: string) => (isSecureOrigin(config) ? `__Host-${name}` : name)
