@@ -91,7 +91,7 @@ function securityOf(route: Route): Json {
 /** Who may call a route, in words. */
 export function accessSentence(route: Route): string {
   const { access } = route
-  if (access.kind === 'public') return `No authentication: ${access.because}.`
+  if (access.kind === 'public') return `No authentication${access.isForMonitors ? ', unless TOCSIN_MONITORING_TOKEN is set' : ''}: ${access.because}.`
   const recent = route.needsRecentFactor ? ' A person must have given a factor in the last 10 minutes.' : ''
   if (access.kind === 'signed-in') return `Requires a signed-in person.${recent}`
   return `Requires the role ${access.role} or above${access.scope ? `, or an API key with the scope ${access.scope}` : '; API keys are not accepted'}.${recent}`

@@ -21,16 +21,18 @@ export type Scope = (typeof scopes)[number]
 
 /**
  * Who may call a route. There is no default: a route that does not say so does not compile.
- * - `public`: anybody; `because` says why that is safe.
+ * - `public`: anybody; `because` says why that is safe. One that is for monitors can be closed to others by a setting.
  * - `signed-in`: a person with a session, also one who has still to give the second factor.
  * - `role`: a person with at least this role, or an API key that has the scope (`null`: no key may).
  */
 export type Access =
-  | { readonly kind: 'public'; readonly because: string }
+  | { readonly kind: 'public'; readonly because: string; readonly isForMonitors?: boolean }
   | { readonly kind: 'signed-in' }
   | { readonly kind: 'role'; readonly role: Role; readonly scope: Scope | null }
 
 export const open = (because: string): Access => ({ kind: 'public', because })
+/** Public, unless the operator sets a token for monitors: then for whoever sends that, or has signed in. */
+export const openToMonitors = (because: string): Access => ({ kind: 'public', because, isForMonitors: true })
 export const signedIn: Access = { kind: 'signed-in' }
 export const atLeast = (role: Role, scope: Scope | null = null): Access => ({ kind: 'role', role, scope })
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { At, Id, IdParams, Line, PageQuery, pageOf, Text } from './common.ts'
-import { atLeast, open, route } from './route.ts'
+import { atLeast, open, openToMonitors, route } from './route.ts'
 
 export const JournalEntry = z
   .object({
@@ -62,7 +62,7 @@ export const systemRoutes = {
     access: open('returns only which component is degraded'),
     reply: z.object({ status: z.enum(['ready', 'degraded']), details: z.array(z.object({ name: z.string(), detail: z.string() })) }),
   }),
-  metrics: route({ method: 'GET', path: '/metrics', summary: 'Prometheus metrics', access: open('returns only counts'), produces: 'text/plain' }),
+  metrics: route({ method: 'GET', path: '/metrics', summary: 'Prometheus metrics', access: openToMonitors('returns only counts'), produces: 'text/plain' }),
   securityTxt: route({
     method: 'GET',
     path: '/.well-known/security.txt',
@@ -74,14 +74,14 @@ export const systemRoutes = {
     method: 'GET',
     path: '/api/openapi.json',
     summary: 'OpenAPI document',
-    access: open('the source code is public'),
+    access: openToMonitors('the source code is public'),
     produces: 'application/json',
   }),
   status: route({
     method: 'GET',
     path: '/api/v1/status',
     summary: 'Get the status of the installation: setup, paging and demo data',
-    access: open('required by the sign-in page; returns no names or content'),
+    access: open('required by the sign-in page, which shows the name of the organization; returns no other names or content'),
     reply: z.object({ organization: z.string(), isSetUp: z.boolean(), isPagingLive: z.boolean(), hasDemo: z.boolean(), version: z.string(), now: At }),
   }),
   counters: route({

@@ -18,10 +18,10 @@ import {
   type WorkflowHandler,
 } from '../kernel/http.ts'
 import { AppProblem } from '../kernel/problems.ts'
-import { type Secrets, secretDigest } from '../kernel/secrets.ts'
+import { isEqual, type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, noteUse, openApiKey } from './key-use.ts'
 import { isGenuine } from './session-mac.ts'
-import { idleSince } from './session-settings.ts'
+import { idleSince, sessionSettings } from './session-settings.ts'
 import { people, sessions } from './tables.ts'
 import type { Viewer } from './visibility.ts'
 
@@ -103,8 +103,11 @@ export function authorizer(
 ): (reader: Reader, route: Route, request: FastifyRequest) => Promise<MaybeCaller> {
   return async (reader, route, request) => {
     const { access } = route
-    if (access.kind === 'public') return anonymous
     const bearer = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+    if (access.kind === 'public') {
+      const monitors = access.isForMonitors ? config.of(sessionSettings).TOCSIN_MONITORING_TOKEN : undefined
+      if (monitors === undefined || (bearer !== undefined && isEqual(bearer, monitors))) return anonymous
+    }
     if (bearer !== undefined) return callerOfKey(database, route, bearer, request)
     const token = request.cookies[cookieName(config, sessionCookie)]
     if (token === undefined) throw new AppProblem('not-signed-in', 'Sign in, or send an API key.')
@@ -113,8 +116,8 @@ export function authorizer(
     const found = await findSession(reader, config, secrets, token, route.produces !== 'text/event-stream')
     if (!found) throw new AppProblem('not-signed-in', 'The session has ended. Sign in again.')
     actors.set(request, found.caller.actor)
+    if (access.kind !== 'signed-in' && found.assurance !== 'full') throw new AppProblem('not-signed-in', 'Verify your second factor first.')
     if (access.kind === 'role') {
-      if (found.assurance !== 'full') throw new AppProblem('not-signed-in', 'Verify your second factor first.')
       if (!includesRole(found.caller.role, access.role))
         throw new AppProblem('forbidden', `This requires the role ${access.role}. Your role is ${found.caller.role}.`)
     }

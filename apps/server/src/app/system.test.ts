@@ -34,6 +34,24 @@ describe('what monitoring asks, without an account', () => {
     expect(after.text).not.toMatch(/Wilhelmina|Odd sign-ins/i)
   })
 
+  describe('with a token', () => {
+    const token = 'only-for-our-prometheus'
+    test.override({ options: { env: { TOCSIN_MONITORING_TOKEN: token } } })
+
+    test('metrics and openApi are for who sends it, or has signed in, and the others for everybody', async ({ world }) => {
+      const statusWith = async (path: string, headers: Record<string, string>) => (await fetch(`${world.origin}${path}`, { headers })).status
+      const { cookie } = await world.person('observer')
+      for (const path of ['/metrics', '/api/openapi.json']) {
+        expect(await statusWith(path, {}), path).toBe(401)
+        for (const wrong of [`${token}x`, token.slice(1), 'x']) expect(await statusWith(path, { authorization: `Bearer ${wrong}` }), path).not.toBe(200)
+        expect(await statusWith(path, { authorization: `Bearer ${token}` }), path).toBe(200)
+        expect(await statusWith(path, { cookie }), path).toBe(200)
+      }
+      for (const path of ['/healthz', '/readyz', '/api/v1/status']) expect(await statusWith(path, {}), path).toBe(200)
+      expect(await statusWith('/api/v1/alerts', { authorization: `Bearer ${token}` }), 'it is no API key').toBe(401)
+    })
+  })
+
   test('openApi: every route of the contract by its name, with who may call it', async ({ world }) => {
     const document = JSON.parse(await (await world.client().raw('openApi')).text())
     expect(document).toMatchObject({ openapi: '3.1.0', servers: [{ url: world.server.context.messenger.origin }] })
