@@ -1,0 +1,20 @@
+import type { ForeignBody } from '../kernel/http.ts'
+import { bodyLimits, maxHereBytes, WorkerPool } from '../kernel/worker-pool.ts'
+import { webhookTasks } from './webhook-tasks.ts'
+
+/** Reads what other tools send: small bodies at once, large ones on a worker, so that nothing else waits for them. */
+export class WebhookBodies {
+  readonly #pool = new WorkerPool<typeof webhookTasks>(new URL('./webhook-worker.ts', import.meta.url), bodyLimits)
+  readonly alertmanager = this.#read(
+    bytes => webhookTasks.alertmanager({ bytes }),
+    bytes => this.#pool.request('alertmanager', { bytes }, bytes),
+  )
+  readonly pagerDuty = this.#read(
+    bytes => webhookTasks.pagerDuty({ bytes }),
+    bytes => this.#pool.request('pagerDuty', { bytes }, bytes),
+  )
+
+  #read<Body>(here: (bytes: Buffer) => Body, apart: (bytes: Buffer) => Promise<Body>): ForeignBody<Body> {
+    return { read: async bytes => (bytes.length <= maxHereBytes ? here(bytes) : apart(bytes)), close: () => this.#pool.close() }
+  }
+}
