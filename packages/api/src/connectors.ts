@@ -18,7 +18,7 @@ export const Integration = z
 export type Integration = z.output<typeof Integration>
 
 const reportBecause = 'anyone can report suspicious activity; limited by rate and size'
-const IntegrationKey = z.object({ key: z.string().max(100) })
+export const IntegrationKey = z.object({ key: z.string().max(100) })
 
 /**
  * https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4. Texts have no maximum: Alertmanager does not send again what was

@@ -29,12 +29,16 @@ export function openConnectors(context: AppContext): Bindings {
     query(routes.integrations, reader => listIntegrations(reader)),
     command(routes.createIntegration, (tx, { caller, body }) => createIntegration(tx, context.messenger.origin, caller.actor, body)),
     command(routes.revokeIntegration, (tx, { caller, params }) => revokeIntegration(tx, caller, params.id)),
-    openWebhook(routes.fromAlertmanager, bodies.alertmanager, (tx, { params, body }) => takeAlertmanager(tx, context, params.key, body)),
+    openWebhook(routes.fromAlertmanager, bodies.at('alertmanager', bodies.alertmanager), (tx, { params, body }) =>
+      takeAlertmanager(tx, context, params.key, body),
+    ),
     openWebhook(routes.fromPagerDuty, bodies.pagerDuty, (tx, { body }) => {
       if (body.routingKey === undefined) throw invalid('routing_key', 'is required: an integration key')
       return takePagerDuty(tx, context, body.routingKey, body)
     }),
-    openWebhook(routes.fromPagerDutyIntegration, bodies.pagerDuty, (tx, { params, body }) => takePagerDuty(tx, context, params.key, body)),
+    openWebhook(routes.fromPagerDutyIntegration, bodies.at('pagerduty', bodies.pagerDuty), (tx, { params, body }) =>
+      takePagerDuty(tx, context, params.key, body),
+    ),
     openQuery(routes.reportForm, async () => describeForm(context.config)),
     openCommand(routes.report, (tx, { body, files, connection }) => takeReport(tx, context, body, files, connection.ip), reportUploads(context)),
     openCommand(routes.followReport, (tx, { body }) => followReport(tx, context, body.token)),

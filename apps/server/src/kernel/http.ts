@@ -12,6 +12,7 @@ import multipart from '@fastify/multipart'
 import rateLimit from '@fastify/rate-limit'
 import { maxBodyBytes, type ProblemKind, problemKinds, type Route, type RouteInput, type RouteReply, uploadLimits } from '@tocsin/api'
 import { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import { boundBytesInFlight } from './bytes-in-flight.ts'
 import type { Config } from './config.ts'
 import { constraintProblem } from './constraints.ts'
 import { type Database, isUnavailable, type Reader, type Tx, transactionRetried } from './database.ts'
@@ -26,6 +27,7 @@ import { parse } from './own-body.ts'
 import { AppProblem, problemDetails } from './problems.ts'
 import { isEqual } from './secrets.ts'
 import type { Log, Metrics } from './telemetry.ts'
+import { maxHereBytes } from './worker-pool.ts'
 
 /** The largest body of what has no route of the contract, which says its own. */
 const bodyBytes = 4 * 1_048_576
@@ -78,6 +80,8 @@ export interface UploadChecks {
 export interface ForeignBody<Body = unknown> {
   /** @throws AppProblem */
   readonly read: (bytes: Buffer) => Promise<Body>
+  /** Refuses who has no key, before a large body is read. Throws an AppProblem. */
+  readonly admit?: ((reader: Reader, params: unknown) => Promise<void>) | undefined
   readonly close: () => Promise<void>
 }
 
@@ -182,6 +186,7 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
   // Many clients send the type of a body also where there is none, as to a route that takes none.
   // Read by whoever knows the route, once it is known who calls.
   http.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body.length === 0 ? undefined : body))
+  boundBytesInFlight(http)
   http.setErrorHandler((error, request, reply) => {
     if (hasHungUp(request)) {
       const route = request.routeOptions.url ?? 'none'
@@ -292,7 +297,14 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
       method: route.method,
       url: route.path.replace(/\{(\w+)\}/g, ':$1'),
       ...(route.consumes === undefined ? { bodyLimit: maxBodyBytes(route) } : {}),
+      // Of whoever may not call, nothing large is read.
+      preParsing: async (request, _reply, payload) => {
+        const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+        if (request.method !== 'GET' && length > maxHereBytes && !request.isMultipart()) await admit(services, binding, request)
+        return payload
+      },
       config: {
+        isKnown: route.access.kind !== 'public' || body?.admit !== undefined,
         rateLimit: {
           max: route.access.kind === 'public' ? (route.perMinute ?? perMinute.public) : Math.max(perMinute.address, route.perMinute ?? 0),
           timeWindow: 60_000,
@@ -301,6 +313,11 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
       handler: async (request, reply) => answer(services, limits, bodies, binding, request, reply),
     })
   }
+}
+
+async function admit<Caller>({ database, authorize }: HttpServices<Caller>, { route, body }: Binding<Caller>, request: FastifyRequest): Promise<void> {
+  await authorize(database.reader(), route, request)
+  await body?.admit?.(database.reader(), request.params)
 }
 
 async function answer<Caller>(

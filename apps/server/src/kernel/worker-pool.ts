@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { AppProblem } from './problems.ts'
-import type { Reply, Tasks } from './worker.ts'
+import { memoryOf, type Reply, type Tasks } from './worker.ts'
 
 /** So much is read where it arrives, in at most some milliseconds (test/linear.test.ts): to hand it to a worker would take longer. */
 export const maxHereBytes = 65_536
@@ -69,7 +69,13 @@ export class WorkerPool<T extends Tasks> {
     if (this.#isClosed) return Promise.reject(new WorkerFailure('the server is stopping'))
     if (this.#queue.length >= this.#limits.maxQueued) return Promise.reject(new TooBusy())
     return new Promise<Awaited<ReturnType<T[Name]>>>((resolve, reject) => {
-      this.#queue.push({ task, input, moved: memoryOf(moved), resolve: value => resolve(value as Awaited<ReturnType<T[Name]>>), reject })
+      this.#queue.push({
+        task,
+        input,
+        moved: moved === undefined ? [] : memoryOf(moved),
+        resolve: value => resolve(value as Awaited<ReturnType<T[Name]>>),
+        reject,
+      })
       this.#next()
     })
   }
@@ -169,9 +175,4 @@ export class WorkerPool<T extends Tasks> {
       this.#next()
     }
   }
-}
-
-/** The memory of a buffer that shares it with no other. */
-export function memoryOf(bytes: Uint8Array | undefined): ArrayBuffer[] {
-  return bytes?.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength ? [bytes.buffer] : []
 }
