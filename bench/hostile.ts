@@ -199,7 +199,16 @@ async function sendAll({ kind, target }: { readonly kind: string; readonly targe
   parentPort.postMessage(answers)
 }
 
-async function main(): Promise<void> {
+/** What was measured beside one kind: how long ordinary requests took, and how much more memory than before was needed. */
+interface Measured {
+  readonly answers: string
+  readonly gets: readonly number[]
+  readonly posts: readonly number[]
+  readonly aboveIdleBytes: number
+}
+
+/** Measures beside a kind, or beside nothing, on a server of its own: nothing of one kind is left when the next is measured. */
+async function measureBeside(kind: string | undefined): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-bench-'))
   const postgres = await startEmbeddedPostgres(join(folder, 'postgres'), openLog('error', false))
   const [port, syslogPort] = [await freePort(), await freePort()]
@@ -211,13 +220,12 @@ async function main(): Promise<void> {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const origin = `http://127.0.0.1:${port}`
-  while (
-    !(await fetch(`${origin}/readyz`).then(
+  const isReady = () =>
+    fetch(`${origin}/readyz`).then(
       reply => reply.ok,
       () => false,
-    ))
-  )
-    await sleep(100)
+    )
+  while (!(await isReady())) await sleep(100)
   const rssBytes = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) * 1_024
 
   // One caller may send 1,200 requests of a route a minute: the ordinary ones come from several.
@@ -241,9 +249,6 @@ async function main(): Promise<void> {
   await database.close()
   const [apiKey = '', ...ordinary] = keys
   const call = createClient({ origin, apiKey })
-  const { url: sourceUrl } = await call('createLogSource', { body: { name: 'Bench' } })
-  const { key: integrationKey } = await call('createIntegration', { body: { kind: 'alertmanager', name: 'Bench' } })
-  const { id: listId } = await call('createIndicatorList', { body: { name: 'Bench', level: 'low' } })
 
   /** Sends an ordinary request every 20 ms until it is told to end. @returns how long each took */
   async function measure(signal: AbortSignal, send: (key: string) => Promise<Response>): Promise<number[]> {
@@ -270,60 +275,65 @@ async function main(): Promise<void> {
       headers: { ...json, authorization: `Bearer ${key}` },
     })
 
-  const rows: string[] = []
+  const { url: sourceUrl } = await call('createLogSource', { body: { name: 'Bench' } })
+  const { key: integrationKey } = await call('createIntegration', { body: { kind: 'alertmanager', name: 'Bench' } })
+  const { id: listId } = await call('createIndicatorList', { body: { name: 'Bench', level: 'low' } })
+  const { id: incidentId } = await call('openIncident', { body: { title: 'Bench', reason: 'Measured.' } })
+  const target: Target = {
+    ...{ origin, apiKey, syslogPort, incidentId, listId },
+    integration: `${origin}/in/${integrationKey}`,
+    source: `${origin}/in/${sourceUrl.split('/').at(-1)}`,
+  }
+
   // Warm first: what is compiled at the first requests is no part of any kind.
   const warm = AbortSignal.timeout(5_000)
   await Promise.all([measure(warm, get), measure(warm, postAlert)])
   const idleBytes = rssBytes()
-  const quiet = AbortSignal.timeout(5_000)
-  const [quietGets, quietPosts] = await Promise.all([measure(quiet, get), measure(quiet, postAlert)])
-  const slowest = (times: readonly number[]) => Math.max(...times).toFixed(0)
-  const p99 = (times: readonly number[]) => (times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0).toFixed(0)
-  const rowOf = (kind: string, answers: string, gets: readonly number[], posts: readonly number[], peak: number) =>
-    `| ${kind} | ${answers} | ${p99(gets)} / ${slowest(gets)} | ${p99(posts)} / ${slowest(posts)} | ${Math.round((peak - idleBytes) / mebibyte)} |`
-  rows.push(rowOf('nothing hostile', '–', quietGets, quietPosts, rssBytes()))
-  const chosen = Object.keys(kinds).filter(kind => kind.includes(process.env.KIND ?? ''))
-  for (const kind of chosen) {
-    const { id: incidentId } = await call('openIncident', { body: { title: kind, reason: 'Measured.' } })
-    const target: Target = {
-      origin,
-      apiKey,
-      integration: `${origin}/in/${integrationKey}`,
-      source: `${origin}/in/${sourceUrl.split('/').at(-1)}`,
-      syslogPort,
-      incidentId,
-      listId,
-    }
-    const sender = new Worker(new URL(import.meta.url), { workerData: { kind, target } })
-    await once(sender, 'message')
-    const end = new AbortController()
-    let peak = 0
-    const watch = setInterval(() => {
-      peak = Math.max(peak, rssBytes())
-    }, 50)
-    const measured = Promise.all([measure(end.signal, get), measure(end.signal, postAlert)])
-    sender.postMessage('go')
-    const [answers] = (await once(sender, 'message')) as [ReadonlyMap<string, number>]
+  let peak = 0
+  const watch = setInterval(() => {
+    peak = Math.max(peak, rssBytes())
+  }, 50)
+  const end = new AbortController()
+  const sending = kind === undefined ? undefined : new Worker(new URL(import.meta.url), { workerData: { kind, target } })
+  if (sending) await once(sending, 'message')
+  const measured = Promise.all([measure(end.signal, get), measure(end.signal, postAlert)])
+  let answers = '–'
+  if (sending) {
+    sending.postMessage('go')
+    const [counted] = (await once(sending, 'message')) as [ReadonlyMap<string, number>]
+    answers = [...counted].map(([answer, times]) => `${times} × ${answer}`).join(', ')
     await sleep(500)
-    end.abort()
-    const [gets, posts] = await measured
-    clearInterval(watch)
-    await sender.terminate()
-    rows.push(rowOf(kind, [...answers].map(([answer, times]) => `${times} × ${answer}`).join(', '), gets, posts, peak))
-    process.stdout.write(`${rows.at(-1)}\n`)
-    await sleep(2_000)
-  }
+  } else await sleep(5_000)
+  end.abort()
+  const [gets, posts] = await measured
+  clearInterval(watch)
+  await sending?.terminate()
   child.kill('SIGINT')
   await once(child, 'exit')
   await postgres.stop()
   await rm(folder, { recursive: true, force: true })
+  return { answers, gets, posts, aboveIdleBytes: peak - idleBytes }
+}
+
+async function main(): Promise<void> {
+  const slowest = (times: readonly number[]) => Math.max(...times).toFixed(0)
+  const p99 = (times: readonly number[]) => (times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0).toFixed(0)
+  const rows: string[] = []
+  const chosen = Object.keys(kinds).filter(kind => kind.includes(process.env.KIND ?? ''))
+  for (const kind of [undefined, ...chosen]) {
+    const { answers, gets, posts, aboveIdleBytes } = await measureBeside(kind)
+    rows.push(
+      `| ${kind ?? 'nothing hostile'} | ${answers} | ${p99(gets)} / ${slowest(gets)} | ${p99(posts)} / ${slowest(posts)} | ${Math.round(aboveIdleBytes / mebibyte)} |`,
+    )
+    process.stdout.write(`${rows.at(-1)}\n`)
+  }
 
   const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`
   const text = `# What strangers send
 
 ${new Date().toISOString().slice(0, 10)}, ${machine}, load at the end ${loadavg()[0]?.toFixed(1)}. Server, database and senders share the machine. \`npm run bench -- hostile\` writes this file.
 
-${count} requests of each kind, ${atOnce} at a time, at most ${maxSeconds} s. Meanwhile an ordinary \`GET\` and an ordinary \`POST /api/v1/alerts\` are sent every ${everyMs} ms. The aim: none slower than 200 ms, and at most 400 MB of memory (RSS of the web process) above idle.
+${count} requests of each kind, ${atOnce} at a time, at most ${maxSeconds} s. Meanwhile an ordinary \`GET\` and an ordinary \`POST /api/v1/alerts\` are sent every ${everyMs} ms. Each kind has a server of its own. The aim: none slower than 200 ms, and at most 400 MB of memory (RSS of the web process) above idle.
 
 | kind | answers | GET, p99 / slowest, ms | POST, p99 / slowest, ms | memory above idle, MB |
 | --- | --- | --- | --- | --- |

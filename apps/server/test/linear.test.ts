@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseCondition } from '../../../packages/sigma/src/condition.ts'
 import { wordsOf } from '../../../packages/sigma/src/indicators/words.ts'
 import { compileRegex } from '../../../packages/sigma/src/regex.ts'
-import { fromAlertmanager } from '../src/connectors/alertmanager/receive.ts'
+import { fromAlertmanager } from '../src/connectors/alertmanager/read.ts'
 import { Fit } from '../src/connectors/fit.ts'
 import { parseAuditd } from '../src/detection/auditd.ts'
 import { alertOf } from '../src/detection/findings.ts'
@@ -21,7 +21,7 @@ import { observablesOf } from '../src/detection/observables.ts'
 import { otlpLines } from '../src/detection/otlp.ts'
 import { frames, parseSyslog } from '../src/detection/syslog.ts'
 import { renderMarkdown } from '../src/incidents/markdown.ts'
-import { isDeeper, readForeignJson } from '../src/kernel/foreign-body.ts'
+import { excessOf, readForeignJson } from '../src/kernel/foreign-body.ts'
 import { defang, shortened, storable } from '../src/kernel/text.ts'
 import { parseAnswer } from '../src/notify/answers.ts'
 import { expectLinear, many, repetitions } from './linear.ts'
@@ -87,7 +87,7 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'OTLP: protobuf': refusing(text => otlpLines(Buffer.from(text), 'application/x-protobuf')),
   'JSON of other software': refusing(text => readForeignJson(Buffer.from(text))),
   'JSON of other software: a text': text => readForeignJson(json({ [text]: text })),
-  'depth of JSON': text => isDeeper(Buffer.from(text), 100),
+  'depth of JSON': text => excessOf(Buffer.from(text), { levels: 100, values: 1_000_000 }),
   Alertmanager: text => {
     const payload = AlertmanagerPayload.safeParse(alerts(text))
     return payload.data?.alerts.map(alert => fromAlertmanager(alert, payload.data))

@@ -18,7 +18,7 @@ export const Integration = z
 export type Integration = z.output<typeof Integration>
 
 const reportBecause = 'anyone can report suspicious activity; limited by rate and size'
-const IntegrationKey = z.object({ key: z.string().max(100) })
+export const IntegrationKey = z.object({ key: z.string().max(100) })
 
 /**
  * https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4. Texts have no maximum: Alertmanager does not send again what was
@@ -73,6 +73,8 @@ export const PagerDutyEvent = z
     if (event.event_action !== 'trigger' && !event.dedup_key)
       context.addIssue({ code: 'custom', path: ['dedup_key'], message: `is required to ${event.event_action}` })
   })
+/** https://developer.pagerduty.com/docs/send-alert-event: an event has at most 512 KB. */
+const pagerDutyBytes = 524_288
 const PagerDutyReply = z.object({ status: z.literal('success'), message: z.string(), dedup_key: z.string() })
 
 export const ReportView = z
@@ -150,6 +152,7 @@ export const connectorRoutes = {
     access: open('requires an integration key as routing_key'),
     body: PagerDutyEvent,
     isFromOtherSoftware: true,
+    bodyBytes: pagerDutyBytes,
     reply: PagerDutyReply,
     status: 202,
     perMinute: 600_000,
@@ -162,6 +165,7 @@ export const connectorRoutes = {
     params: IntegrationKey,
     body: PagerDutyEvent,
     isFromOtherSoftware: true,
+    bodyBytes: pagerDutyBytes,
     reply: PagerDutyReply,
     status: 202,
     perMinute: 600_000,

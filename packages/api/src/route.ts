@@ -64,6 +64,8 @@ export interface Route<Params extends Shape = Shape, Query extends Shape = Shape
   readonly consumes?: 'multipart/form-data'
   /** The body comes from software that follows another product's format: texts are cleaned and cut rather than refused, as nobody sends again what was refused. */
   readonly isFromOtherSoftware?: true
+  /** The largest JSON body, where the product whose format it is takes no larger one itself. */
+  readonly bodyBytes?: number
   /** The largest file that a form may carry; without it that of all forms. */
   readonly fileBytes?: number
   /** A read that is itself put on record, so it runs in a transaction that may write. */
@@ -75,8 +77,12 @@ export interface Route<Params extends Shape = Shape, Query extends Shape = Shape
 /** The largest JSON body of a route that is open to everybody, and of the others. */
 const bodyLimits = { open: 65_536, other: 4 * 1_048_576 } as const
 
-/** Bytes that the JSON body of a route may have. What other software sends at the address of its key may be as large as what a caller with a role sends. */
-export function maxBodyBytes({ access, isFromOtherSoftware }: Route): number {
+/**
+ * Bytes that the JSON body of a route may have. What other software sends at the address of its key may be as large as what a caller with a role sends: a
+ * notification of Alertmanager has all alerts of a group, and is not sent again in parts.
+ */
+export function maxBodyBytes({ access, isFromOtherSoftware, bodyBytes }: Route): number {
+  if (bodyBytes !== undefined) return bodyBytes
   return access.kind === 'public' && isFromOtherSoftware !== true ? bodyLimits.open : bodyLimits.other
 }
 

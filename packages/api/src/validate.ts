@@ -80,7 +80,7 @@ function expectation(issue: z.core.$ZodRawIssue): string | undefined {
       if (!Array.isArray(issue.options)) return issue.input === undefined ? 'is required' : undefined
       return `must be one of ${issue.options.map(String).join(', ')}`
     case 'unrecognized_keys':
-      return `has unknown ${issue.keys.length === 1 ? 'field' : 'fields'}: ${issue.keys.join(', ')}`
+      return `has unknown ${issue.keys.length === 1 ? 'field' : 'fields'}: ${someOf(issue.keys)}`
     case 'invalid_format':
       return formats[issue.format]
     case 'not_multiple_of':
@@ -94,6 +94,12 @@ function expectation(issue: z.core.$ZodRawIssue): string | undefined {
       return undefined
   }
 }
+
+/** Names that a sentence has room for. */
+const maxNames = 20
+
+const someOf = (names: readonly string[]) =>
+  names.length <= maxNames ? names.join(', ') : `${names.slice(0, maxNames).join(', ')} and ${(names.length - maxNames).toLocaleString('en')} more`
 
 /** A limit of a number, or of how many there are of something. */
 function bound(origin: string, limit: number, [amount, count]: readonly [string, string]): string {

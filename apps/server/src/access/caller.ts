@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Actor } from '../journal/index.ts'
 import { addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
-import type { Database, Reader } from '../kernel/database.ts'
+import type { Database, Reader, Tx } from '../kernel/database.ts'
 import {
   type Binding,
   bindCommand,
@@ -12,6 +12,7 @@ import {
   bindWorkflow,
   type CommandHandler,
   cookieName,
+  type ForeignBody,
   isSameOrigin,
   type QueryHandler,
   type UploadChecks,
@@ -81,6 +82,15 @@ export function workflow<R extends Route>(route: R, handler: WorkflowHandler<R, 
 /** @param uploads what refuses a form before its files are received: anybody may send it */
 export function openCommand<R extends Route>(route: R, handler: CommandHandler<R, null>, uploads?: UploadChecks): Binding<MaybeCaller> {
   return { ...unguarded(bindCommand(route, handler)), uploads }
+}
+/** @param body reads what other software sends: what the handler is given as body */
+export function openWebhook<R extends Route, Body>(
+  route: R,
+  body: ForeignBody<Body>,
+  handler: (tx: Tx, call: Omit<Parameters<CommandHandler<R, null>>[1], 'body'> & { readonly body: Body }) => ReturnType<CommandHandler<R, null>>,
+): Binding<MaybeCaller> {
+  // biome-ignore lint/plugin: the body is what `body` has read, which the compiler cannot follow through a route
+  return { ...openCommand(route, handler as unknown as CommandHandler<R, null>), body }
 }
 export function openQuery<R extends Route>(route: R, handler: QueryHandler<R, null>): Binding<MaybeCaller> {
   return unguarded(bindQuery(route, handler))

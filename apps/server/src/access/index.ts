@@ -8,6 +8,7 @@ export {
   nameOfCaller,
   openCommand,
   openQuery,
+  openWebhook,
   openWorkflow,
   query,
   workflow,

@@ -147,11 +147,11 @@ function entryOf({ kind, caller, actor, area, origin, count, firstAt, lastAt, ad
 const areaOf = (route: string) => /^\/(?:api\/v1\/)?([\w-]+)/.exec(route)?.[1] ?? 'the server'
 
 /** Why a request was refused, where it was: by its route and its status. */
-function refusalOf({ route, method, status, hasCredential, request }: Answered, isKnown: boolean): Refusal | undefined {
+function refusalOf({ route, method, status, hasCredential }: Answered, isKnown: boolean): Refusal | undefined {
   if (status === 429) return 'too-many'
   if (isPasskey(route) && (status === 400 || status === 401)) return 'passkey'
   if (route.startsWith('/hooks/')) return status === 403 ? 'wrong-signature' : undefined
-  if (route.startsWith('/in/') || route.startsWith('/v2/') || request.routeOptions.config.isFromOtherSoftware) return status === 403 ? 'wrong-key' : undefined
+  if (route.startsWith('/in/') || route.startsWith('/v2/')) return status === 403 ? 'wrong-key' : undefined
   // Who gives a wrong password is on record by itself; who shows nothing, as a browser that opens the sign-in page, was refused nothing.
   if (status === 401) return hasCredential ? 'not-signed-in' : undefined
   if (status === 403) return isKnown || hasCredential ? 'forbidden' : 'wrong-link'

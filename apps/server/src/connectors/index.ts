@@ -1,6 +1,6 @@
 import { connectorRoutes as routes } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
-import { type AppContext, type Bindings, command, openCommand, openQuery, query, workflow } from '../access/index.ts'
+import { type AppContext, type Bindings, command, openCommand, openQuery, openWebhook, query, workflow } from '../access/index.ts'
 import { readFile } from '../kernel/files.ts'
 import { Produced } from '../kernel/http.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
@@ -10,7 +10,9 @@ import { takePagerDuty } from './pagerduty/receive.ts'
 import { openReportFiles, recordFileRead } from './report-files.ts'
 import { describeForm } from './report-limits.ts'
 import { followReport, readReport, reportUploads, revokeReportLink, takeReport } from './reports.ts'
+import { WebhookBodies } from './webhook-bodies.ts'
 
+export { readAlertmanager } from './alertmanager/read.ts'
 export { takeAlertmanager } from './alertmanager/receive.ts'
 export { createIntegration } from './integrations.ts'
 export { reportSettings } from './report-limits.ts'
@@ -22,16 +24,21 @@ export function openConnectors(context: AppContext): Bindings {
     id => sql`select alert.incident_id from reports report join alerts alert on alert.id = report.alert_id where report.id = ${id}`,
   )
   openReportFiles(context)
+  const bodies = new WebhookBodies()
   return [
     query(routes.integrations, reader => listIntegrations(reader)),
     command(routes.createIntegration, (tx, { caller, body }) => createIntegration(tx, context.messenger.origin, caller.actor, body)),
     command(routes.revokeIntegration, (tx, { caller, params }) => revokeIntegration(tx, caller, params.id)),
-    openCommand(routes.fromAlertmanager, (tx, { params, body }) => takeAlertmanager(tx, context, params.key, body)),
-    openCommand(routes.fromPagerDuty, (tx, { body }) => {
-      if (body.routing_key === undefined) throw invalid('routing_key', 'is required: an integration key')
-      return takePagerDuty(tx, context, body.routing_key, body)
+    openWebhook(routes.fromAlertmanager, bodies.at('alertmanager', bodies.alertmanager), (tx, { params, body }) =>
+      takeAlertmanager(tx, context, params.key, body),
+    ),
+    openWebhook(routes.fromPagerDuty, bodies.pagerDuty, (tx, { body }) => {
+      if (body.routingKey === undefined) throw invalid('routing_key', 'is required: an integration key')
+      return takePagerDuty(tx, context, body.routingKey, body)
     }),
-    openCommand(routes.fromPagerDutyIntegration, (tx, { params, body }) => takePagerDuty(tx, context, params.key, body)),
+    openWebhook(routes.fromPagerDutyIntegration, bodies.at('pagerduty', bodies.pagerDuty), (tx, { params, body }) =>
+      takePagerDuty(tx, context, params.key, body),
+    ),
     openQuery(routes.reportForm, async () => describeForm(context.config)),
     openCommand(routes.report, (tx, { body, files, connection }) => takeReport(tx, context, body, files, connection.ip), reportUploads(context)),
     openCommand(routes.followReport, (tx, { body }) => followReport(tx, context, body.token)),

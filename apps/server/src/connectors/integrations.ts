@@ -71,14 +71,22 @@ export async function revokeIntegration(tx: Tx, caller: Caller, id: string): Pro
   await record(tx, { actor: caller.actor, type: 'integration.revoked', subject: { kind: 'integration', id }, data: { name: revoked[0]?.name ?? '' } })
 }
 
+const isOpenFor = (kind: Kind, key: string) => and(eq(integrations.keyDigest, secretDigest(key)), eq(integrations.kind, kind), isNull(integrations.revokedAt))
+const wrongKey = () => new AppProblem('forbidden', 'The integration key is invalid or was revoked.')
+
+/** @throws AppProblem forbidden for a wrong or revoked key. */
+export async function assertIntegration(reader: Reader, kind: Kind, key: string): Promise<void> {
+  if ((await reader.db.select({ id: integrations.id }).from(integrations).where(isOpenFor(kind, key))).length === 0) throw wrongKey()
+}
+
 /** The source whose secret address was called. @throws AppProblem forbidden for a wrong or revoked key. */
 export async function openIntegration(tx: Tx, kind: Kind, key: string, alertCount: number): Promise<IntegrationRow> {
   const [source] = await tx.db
     .update(integrations)
     .set({ lastSeenAt: tx.now, received: sql`${integrations.received} + ${alertCount}` })
-    .where(and(eq(integrations.keyDigest, secretDigest(key)), eq(integrations.kind, kind), isNull(integrations.revokedAt)))
+    .where(isOpenFor(kind, key))
     .returning()
-  if (!source) throw new AppProblem('forbidden', 'The integration key is invalid or was revoked.')
+  if (!source) throw wrongKey()
   return source
 }
 

@@ -3,7 +3,7 @@ import { eq, inArray, or } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, addPerson, type Caller, people } from '../access/index.ts'
 import { alerts } from '../alerts/index.ts'
-import { createIntegration, integrations, takeAlertmanager } from '../connectors/index.ts'
+import { createIntegration, integrations, readAlertmanager, takeAlertmanager } from '../connectors/index.ts'
 import { customers, saveCustomer, saveService, saveTeam, services, teams } from '../directory/index.ts'
 import { incidents } from '../incidents/index.ts'
 import { record, system } from '../journal/index.ts'
@@ -92,7 +92,7 @@ export async function playAttack(tx: Tx, context: AppContext, step: number, seal
       },
     ],
   })
-  await takeAlertmanager(tx, context, context.secrets.unseal(sealedKey, attackOf(step)), payload)
+  await takeAlertmanager(tx, context, context.secrets.unseal(sealedKey, attackOf(step)), readAlertmanager(payload))
 }
 
 /** Removes all demo data in one transaction. Its journal entries are kept. */

@@ -98,14 +98,15 @@ export class EventIntake {
     batches: readonly { readonly lines: Buffer; readonly logsource: LogSourceParts | null }[],
     also: (tx: Tx) => Promise<void> = async () => undefined,
   ): Promise<void> {
-    const filled = batches.filter(({ lines }) => lines.length > 0)
+    const filled = batches.flatMap(({ lines, logsource }) => partsOf(lines).map(part => ({ lines: part, logsource })))
     if (filled.length > 0 && this.isFull) throw new TooMuch()
     for (const { lines } of filled) this.#count(lines.length, 1)
     this.#accepting += 1
     try {
       const rows = await Promise.all(filled.map(async ({ lines, logsource }) => ({ logsource, sizeBytes: lines.length, body: await compress(lines) })))
       await this.#database.transaction(async tx => {
-        if (rows.length > 0) await tx.db.insert(eventBatches).values(rows.map(row => ({ ...row, sourceId: source.id, receivedAt: tx.now })))
+        for (const together of statementsOf(rows))
+          await tx.db.insert(eventBatches).values(together.map(row => ({ ...row, sourceId: source.id, receivedAt: tx.now })))
         await also(tx)
         await tx.db.execute(sql`select pg_notify(${batchChannel}, '')`)
       })
@@ -133,4 +134,34 @@ export class EventIntake {
   done(bytes: number): void {
     this.#count(-bytes, -1)
   }
+}
+
+/** Lines of a batch, and bytes of a statement: to copy more at once would hold up others. */
+const maxBatchBytes = 4 * 1_048_576
+
+/** The same lines in batches that are not too large; a line is never divided. */
+function partsOf(lines: Buffer): Buffer[] {
+  const parts: Buffer[] = []
+  for (let at = 0; at < lines.length; ) {
+    const end = lines.length - at <= maxBatchBytes ? -1 : lines.indexOf(10, at + maxBatchBytes)
+    const to = end < 0 ? lines.length : end + 1
+    parts.push(lines.subarray(at, to))
+    at = to
+  }
+  return parts
+}
+
+/** Rows in the order that they have, those that are small together. */
+function statementsOf<Row extends { readonly body: Uint8Array }>(rows: readonly Row[]): Row[][] {
+  const statements: Row[][] = []
+  let size = Number.POSITIVE_INFINITY
+  for (const row of rows) {
+    size += row.body.length
+    if (size > maxBatchBytes) {
+      statements.push([])
+      size = row.body.length
+    }
+    statements.at(-1)?.push(row)
+  }
+  return statements
 }

@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterAll, expect, test } from 'vitest'
 import { patience } from '../../test/patience.ts'
@@ -9,6 +10,7 @@ const parsers = new Parsers(pino({ level: 'silent' }))
 afterAll(() => parsers.close())
 
 const at = '2026-01-01T00:00:00.000Z'
+const asked = { index: 'logs', filter: undefined, isRefused: false }
 const records = (count: number) =>
   Buffer.from(JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords: Array(count).fill({ body: { stringValue: 'a' } }) }] }] }))
 const actions = (count: number) => Buffer.from('{"create":{"_id":"1"}}\n{"a":1}\n'.repeat(count))
@@ -19,14 +21,14 @@ test.each([
   ['large', 5_000],
 ])('what is %s is read alike', async (_, count) => {
   expect(await parsers.otlp(records(count), 'application/json')).toEqual(parseTasks.otlp({ body: records(count), type: 'application/json' }))
-  expect(await parsers.bulk(actions(count), 'logs')).toEqual(parseTasks.bulk({ body: actions(count), index: 'logs' }))
-  expect(await parsers.count(lines(count))).toEqual({ events: count, others: count })
+  expect(await parsers.bulk(actions(count), asked)).toEqual(parseTasks.bulk({ body: actions(count), asked }))
+  expect(await parsers.count(lines(count))).toEqual({ lines: lines(count), events: count, others: count })
   expect(await parsers.file(lines(count), '/var/log/a', at)).toEqual(parseTasks.file({ bytes: lines(count), path: '/var/log/a', readAt: at }))
 })
 
 test('what is wrong in a large request is told as in a small one', async () => {
   const wrong = Buffer.concat([actions(5_000), Buffer.from('{"nothing":{}}\n')])
-  await expect(parsers.bulk(wrong, undefined)).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining('line 10001: must be an action') })
+  await expect(parsers.bulk(wrong, asked)).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining('line 10001: must be an action') })
 })
 
 test('lines at which a worker reaches its limits stay as they are, and become dead letters when they are matched', async () => {
@@ -43,14 +45,17 @@ test('nothing else waits while a hostile request is read', async () => {
   await parsers.otlp(records(5_000), 'application/json')
   const delay = monitorEventLoopDelay({ resolution: 5 })
   delay.enable()
+  await sleep(20)
   const hostile = [
     parsers.otlp(Buffer.from('['.repeat(16_000_000)), 'application/json'),
     parsers.otlp(Buffer.from(`{${'"a":{'.repeat(3_000_000)}`), 'application/json'),
-    parsers.bulk(Buffer.from('\n'.repeat(16_000_000)), undefined),
-    parsers.bulk(Buffer.from('{"create":{}}\n{}\n'.repeat(60_000)), undefined),
+    parsers.bulk(Buffer.from('\n'.repeat(16_000_000)), asked),
+    parsers.bulk(Buffer.from('{"create":{}}\n{}\n'.repeat(60_000)), asked),
     parsers.count(Buffer.from('\n'.repeat(16_000_000))),
   ]
   const results = await Promise.allSettled(hostile)
+  // What was read here would have held up this.
+  await sleep(20)
   delay.disable()
   expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled', 'rejected', 'fulfilled'])
   expect(delay.max / 1e6).toBeLessThan(200 * patience)

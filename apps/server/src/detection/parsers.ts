@@ -1,14 +1,13 @@
+import { availableParallelism } from 'node:os'
 import type { Placeholders, RuleFile } from '@tocsin/sigma'
-import { AppProblem } from '../kernel/problems.ts'
 import type { Log } from '../kernel/telemetry.ts'
-import { WorkerFailure, WorkerPool } from '../kernel/worker-pool.ts'
+import { maxHereBytes, WorkerFailure, WorkerPool } from '../kernel/worker-pool.ts'
 import { parseTasks, type RuleHeads } from './parse-tasks.ts'
-import type { BulkItem } from './shipped.ts'
+import type { BulkAsked } from './shipped.ts'
 import type { LogSourceParts } from './tables.ts'
 
-/** So much is read where it arrives, in at most some milliseconds (test/linear.test.ts): to hand it to a worker would take longer. */
-const maxHereBytes = 65_536
-const limits = { workers: 2, maxQueued: 64, deadlineMs: 30_000, memoryMb: 256 }
+/** Workers share the processors with everything else, and with the threads that match. */
+const limits = { workers: Math.min(2, Math.max(1, availableParallelism() - 1)), maxQueued: 64, deadlineMs: 30_000, memoryMb: 256 }
 
 /** Reads what shippers and files have sent: small inputs at once, large ones on a worker. */
 export class Parsers {
@@ -19,21 +18,23 @@ export class Parsers {
     this.#log = log
   }
 
-  /** A request of the bulk API. @throws AppProblem */
-  async bulk(body: Buffer, index: string | undefined): Promise<{ lines: Buffer; items: readonly BulkItem[] }> {
-    if (body.length <= maxHereBytes) return parseTasks.bulk({ body, index })
-    const { lines, items } = await this.#request(this.#pool.run('bulk', { body, index }))
-    return { lines: bufferOf(lines), items }
+  /** A request of the bulk API, whose memory is handed over. @throws AppProblem */
+  async bulk(body: Buffer, asked: BulkAsked): Promise<{ lines: Buffer; answer: Buffer }> {
+    if (body.length <= maxHereBytes) return parseTasks.bulk({ body, asked })
+    const { lines, answer } = await this.#pool.request('bulk', { body, asked }, body)
+    return { lines: bufferOf(lines), answer: bufferOf(answer) }
   }
 
-  /** Lines of events, and others. @throws AppProblem */
-  async count(lines: Buffer): Promise<{ events: number; others: number }> {
-    return lines.length <= maxHereBytes ? parseTasks.count({ lines }) : this.#request(this.#pool.run('count', { lines }))
+  /** Lines of events, and others; the memory of what is given is handed over, and that of the answer has the lines. @throws AppProblem */
+  async count(given: Buffer): Promise<{ lines: Buffer; events: number; others: number }> {
+    const { lines, events, others } =
+      given.length <= maxHereBytes ? parseTasks.count({ lines: given }) : await this.#pool.request('count', { lines: given }, given)
+    return { lines: bufferOf(lines), events, others }
   }
 
-  /** A request of OTLP, as lines of JSON. @throws AppProblem */
+  /** A request of OTLP, whose memory is handed over, as lines of JSON. @throws AppProblem */
   async otlp(body: Buffer, type: string): Promise<Buffer> {
-    return body.length <= maxHereBytes ? parseTasks.otlp({ body, type }) : bufferOf(await this.#request(this.#pool.run('otlp', { body, type })))
+    return body.length <= maxHereBytes ? parseTasks.otlp({ body, type }) : bufferOf(await this.#pool.request('otlp', { body, type }, body))
   }
 
   /**
@@ -54,22 +55,11 @@ export class Parsers {
 
   /** Files of rules. @throws AppProblem */
   rules(files: readonly RuleFile[], placeholders: Placeholders): Promise<RuleHeads> {
-    return this.#request(this.#pool.run('rules', { files, placeholders }))
+    return this.#pool.request('rules', { files, placeholders })
   }
 
   close(): Promise<void> {
     return this.#pool.close()
-  }
-
-  /** Whoever asked is told what was wrong. */
-  async #request<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await work
-    } catch (error) {
-      if (!(error instanceof WorkerFailure)) throw error
-      this.#log.warn({ err: error }, 'what was sent could not be read')
-      throw new AppProblem('too-large', `This could not be read: ${error.message}. Nothing was stored. Send less at once.`)
-    }
   }
 }
 

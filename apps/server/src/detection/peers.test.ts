@@ -88,6 +88,9 @@ describe('real shippers', () => {
     for (const [path, status] of [
       ['/in/wrong/events', 403],
       ['/in/events', 401],
+      ['/in/wrong/alertmanager', 403],
+      ['/in/wrong/v2/enqueue', 403],
+      ['/api/v1/alerts', 401],
     ] as const) {
       const socket = connect(Number(new URL(world.origin).port), '127.0.0.1')
       socket.write(`POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\nContent-Length: 30000000\r\n\r\n`)

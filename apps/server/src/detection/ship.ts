@@ -1,11 +1,10 @@
-import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
-import { gunzip, inflate } from 'node:zlib'
+import { gunzip, inflate, type ZlibOptions } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { holdBytes } from '../kernel/bytes-in-flight.ts'
 import { AppProblem, invalid } from '../kernel/problems.ts'
 import type { EventIntake } from './intake.ts'
 import type { Parsers } from './parsers.ts'
-import type { BulkItem } from './shipped.ts'
 import type { KnownSources, LogSourceRow } from './sources.ts'
 
 /**
@@ -16,7 +15,7 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
   http.register(async shipping => {
     shipping.removeAllContentTypeParsers()
     shipping.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-    const options = { bodyLimit: maxBodyBytes, config: { rateLimit: { max: 600_000, timeWindow: 60_000 } } }
+    const options = { bodyLimit: maxBodyBytes, config: { isKnown: true, rateLimit: { max: 600_000, timeWindow: 60_000 } } }
     const opened = new WeakMap<FastifyRequest, LogSourceRow>()
     // Before the body is read, and after requests were counted: who has no key sends nothing.
     shipping.addHook('preParsing', async (request, _reply, payload) => {
@@ -32,8 +31,7 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
     // With the key in the address, or in a header.
     for (const base of ['/in/:key', '/in']) {
       shipping.post(`${base}/events`, options, async (request, reply) => {
-        const lines = await bodyOf(request)
-        const { events, others } = await parsers.count(lines)
+        const { lines, events, others } = await parsers.count(await bodyOf(request))
         if (others > maxOtherLines)
           throw invalid(
             'body',
@@ -44,16 +42,13 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
       })
 
       const bulk = async (request: FastifyRequest, reply: FastifyReply) => {
-        const { lines, items } = await parsers.bulk(await bodyOf(request), (request.params as { index?: string }).index)
+        const { index } = request.params as { index?: string }
+        const { filter_path: filter } = request.query as { filter_path?: unknown }
         // Elasticsearch answers back-pressure item by item: shippers send those again that were refused.
         const isRefused = intake.isFull
+        const { lines, answer } = await parsers.bulk(await bodyOf(request), { index, isRefused, filter: typeof filter === 'string' ? filter : undefined })
         if (!isRefused) await intake.accept(sourceFor(request), lines)
-        const { filter_path: filter } = request.query as { filter_path?: unknown }
-        const wanted = typeof filter === 'string' ? pathsOf(filter) : undefined
-        return reply
-          .headers(elastic)
-          .type('application/json')
-          .send(Readable.from(bulkAnswer(items, isRefused, wanted)))
+        return reply.headers(elastic).type('application/json').send(answer)
       }
       // The last is the form with a type, which clients before Elasticsearch 8 use.
       for (const path of ['_bulk', ':index/_bulk', ':index/:type/_bulk'])
@@ -98,13 +93,15 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
 const maxOtherLines = 10_000
 const maxBodyBytes = 32 * 1_048_576
 const maxUnpackedBytes = 32 * 1_048_576
-/** Items of an answer that are written at once. */
-const itemsAtOnce = 500
-/** Paths of an answer that a caller may ask for, and names in each. */
-const maxPaths = 20
-const maxNames = 8
-const unpackGzip = promisify(gunzip)
-const unpackDeflate = promisify(inflate)
+const unpackers: Readonly<Record<string, (packed: Buffer, options: ZlibOptions) => Promise<Buffer>>> = { gzip: promisify(gunzip), deflate: promisify(inflate) }
+
+let unpacking: Promise<unknown> = Promise.resolve()
+/** How large it becomes is known when it is unpacked: that each may become 32 MB must not be true of many at once. */
+function oneByOne<T>(work: () => Promise<T>): Promise<T> {
+  const done = unpacking.then(work)
+  unpacking = done.catch(() => undefined)
+  return done
+}
 
 /** Elasticsearch's clients refuse a server that does not say this. */
 const elastic = { 'x-elastic-product': 'Elasticsearch' }
@@ -171,87 +168,17 @@ async function bodyOf(request: FastifyRequest): Promise<Buffer> {
   const encoding = request.headers['content-encoding'] ?? 'identity'
   try {
     if (encoding === 'identity') return body
-    if (encoding === 'gzip') return await unpackGzip(body, { maxOutputLength: maxUnpackedBytes })
-    if (encoding === 'deflate') return await unpackDeflate(body, { maxOutputLength: maxUnpackedBytes })
+    const unpack = unpackers[encoding]
+    if (unpack !== undefined) {
+      const unpacked = await oneByOne(() => unpack(body, { maxOutputLength: maxUnpackedBytes }))
+      holdBytes(request, unpacked.length - body.length)
+      return unpacked
+    }
   } catch (error) {
+    if (error instanceof AppProblem) throw error
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
       throw new AppProblem('too-large', `The decompressed events are larger than ${maxUnpackedBytes / 1_048_576} MB. Send them in smaller batches.`)
     throw invalid('body', `is not ${encoding}, as declared in Content-Encoding`)
   }
   throw invalid('Content-Encoding', 'must be gzip, deflate or identity')
-}
-
-/** Paths of an answer: names, of which each may have wildcards. */
-type Paths = readonly (readonly string[])[]
-
-/** The paths of Elasticsearch's `filter_path`, such as `errors,items.*.error`. @throws AppProblem invalid */
-function pathsOf(filter: string): Paths {
-  const paths = filter.split(',', maxPaths + 1).map(path => path.trim().split('.', maxNames + 1))
-  if (paths.length > maxPaths || paths.some(names => names.length > maxNames))
-    throw invalid('filter_path', `must be at most ${maxPaths} paths of at most ${maxNames} names each`)
-  if (paths.some(([first = '']) => first.startsWith('-'))) throw invalid('filter_path', 'cannot exclude fields; name those that are wanted')
-  return paths.filter(([first]) => first !== '')
-}
-
-/** True where the name meets the pattern; `*` is any text. Each part is looked for once, from left to right. */
-function isNamed(name: string, pattern: string): boolean {
-  const [first = '', ...parts] = pattern.split('*')
-  const last = parts.pop()
-  if (last === undefined) return name === pattern
-  if (!name.startsWith(first)) return false
-  let at = first.length
-  for (const part of parts) {
-    const found = name.indexOf(part, at)
-    if (found < 0) return false
-    at = found + part.length
-  }
-  return name.length - last.length >= at && name.endsWith(last)
-}
-
-/** What of a value the paths want; undefined where they want nothing of it. `**` is any number of names. */
-function filtered(value: unknown, paths: Paths): unknown {
-  if (paths.some(path => path.every(name => name === '**'))) return value
-  if (typeof value !== 'object' || value === null) return undefined
-  const kept = Object.entries(value).flatMap(([name, inner]) => {
-    const rest = [...new Map(paths.flatMap(path => after(name, path)).map(path => [path.join('.'), path])).values()]
-    const part = rest.length === 0 ? undefined : filtered(inner, rest)
-    return part === undefined ? [] : [[name, part] as const]
-  })
-  return kept.length === 0 ? undefined : Object.fromEntries(kept)
-}
-
-/** What is left of a path behind a name. */
-function after(name: string, [first = '', ...rest]: readonly string[]): readonly (readonly string[])[] {
-  if (first !== '**') return isNamed(name, first) ? [rest] : []
-  return [['**', ...rest], ...after(name, rest)]
-}
-
-/** The answer of the bulk API, in pieces: for 50,000 items it is as large as what was sent. @param wanted paths that the caller asked for */
-function* bulkAnswer(items: readonly BulkItem[], isRefused: boolean, wanted: Paths | undefined): Generator<string> {
-  const head = { took: 1, errors: isRefused }
-  const said = wanted === undefined ? head : (filtered(head, wanted) ?? {})
-  const ofItem = wanted?.flatMap(path => after('items', path))
-  const start = JSON.stringify(said).slice(0, -1)
-  let count = 0
-  for (let from = 0; from < items.length && ofItem?.length !== 0; from += itemsAtOnce) {
-    const texts = items.slice(from, from + itemsAtOnce).flatMap(item => {
-      const whole = bulkItem(item, isRefused)
-      const kept = ofItem === undefined ? whole : filtered(whole, ofItem)
-      return kept === undefined ? [] : [JSON.stringify(kept)]
-    })
-    if (texts.length === 0) continue
-    yield `${count === 0 ? `${start}${start === '{' ? '' : ','}"items":[` : ','}${texts.join(',')}`
-    count += texts.length
-  }
-  if (count > 0) yield ']}'
-  else yield wanted === undefined ? `${start},"items":[]}` : `${start}}`
-}
-
-function bulkItem({ action, index, id }: BulkItem, isRefused: boolean): object {
-  const common = { _index: index, _id: id }
-  if (isRefused)
-    return {
-      [action]: { ...common, status: 429, error: { type: 'es_rejected_execution_exception', reason: 'Too many events are queued. Try again.' } },
-    }
-  return { [action]: { ...common, _version: 1, result: action === 'delete' ? 'not_found' : 'created', status: action === 'delete' ? 404 : 201 } }
 }

@@ -10,23 +10,31 @@ export function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** True for JSON whose lists and objects are nested deeper than that: told by looking at each byte once, before anything is made of it. */
-export function isDeeper(json: Uint8Array, levels: number): boolean {
+/**
+ * What of JSON is beyond a bound: told by looking at each byte once, before anything is made of it. Values are the members of all lists and objects.
+ */
+export function excessOf(json: Uint8Array, max: { readonly levels: number; readonly values: number }): 'levels' | 'values' | undefined {
   let depth = 0
+  let values = 0
   let isText = false
   for (let at = 0; at < json.length; at += 1) {
     const byte = json[at]
     if (isText) {
-      if (byte === 0x5c) at += 1
-      else if (byte === 0x22) isText = false
-    } else if (byte === 0x22) isText = true
-    else if (byte === 0x5b || byte === 0x7b) {
+      if (byte === backslash) at += 1
+      else if (byte === quote) isText = false
+    } else if (byte === quote) isText = true
+    else if (byte === comma) values += 1
+    else if (byte === openList || byte === openObject) {
       depth += 1
-      if (depth > levels) return true
-    } else if (byte === 0x5d || byte === 0x7d) depth -= 1
+      if (json[at + 1] !== closeList && json[at + 1] !== closeObject) values += 1
+    } else if (byte === closeList || byte === closeObject) depth -= 1
+    if (depth > max.levels) return 'levels'
+    if (values > max.values) return 'values'
   }
-  return false
+  return undefined
 }
+
+const [quote, comma, backslash, openList, closeList, openObject, closeObject] = [0x22, 0x2c, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d]
 
 /** Bounds of a body from other software: as much as fits into the largest request that it sends, and no deeper than a schema can follow. */
 const maxValues = 200_000
@@ -40,17 +48,14 @@ const tooDeep = '… (nested too deeply)'
  * @throws AppProblem invalid, for what is not JSON or has too many values
  */
 export function readForeignJson(bytes: Uint8Array): unknown {
-  const whole = parseJson(bytes)
-  let count = 0
+  if (excessOf(bytes, { levels: Number.POSITIVE_INFINITY, values: maxValues }) !== undefined)
+    throw new AppProblem('invalid', `body: must have at most ${maxValues.toLocaleString('en')} values.`)
   const clean = (value: unknown, depth: number): unknown => {
     if (typeof value === 'string') return storable(value)
     if (typeof value !== 'object' || value === null) return value
     if (depth >= maxDepth) return tooDeep
-    const entries = Object.entries(value)
-    count += entries.length
-    if (count > maxValues) throw new AppProblem('invalid', `body: must have at most ${maxValues.toLocaleString('en')} values.`)
     if (Array.isArray(value)) return value.map(member => clean(member, depth + 1))
-    return Object.fromEntries(entries.map(([name, member]) => [name === '__proto__' ? '(__proto__)' : storable(name), clean(member, depth + 1)]))
+    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name === '__proto__' ? '(__proto__)' : storable(name), clean(member, depth + 1)]))
   }
-  return clean(whole, 0)
+  return clean(parseJson(bytes), 0)
 }

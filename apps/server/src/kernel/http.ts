@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer'
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { maxHeaderSize, type RequestListener, STATUS_CODES } from 'node:http'
@@ -12,20 +11,9 @@ import cookies from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import multipart from '@fastify/multipart'
 import rateLimit from '@fastify/rate-limit'
-import {
-  type FieldError,
-  maxBodyBytes,
-  type ProblemKind,
-  problemKinds,
-  type Route,
-  type RouteInput,
-  type RouteReply,
-  sessionCookie,
-  uploadLimits,
-  validate,
-} from '@tocsin/api'
+import { maxBodyBytes, type ProblemKind, problemKinds, type Route, type RouteInput, type RouteReply, sessionCookie, uploadLimits } from '@tocsin/api'
 import { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
-import type { z } from 'zod'
+import { boundBytesInFlight } from './bytes-in-flight.ts'
 import type { CallOrigin } from './call-origin.ts'
 import type { Config } from './config.ts'
 import { constraintProblem } from './constraints.ts'
@@ -33,24 +21,21 @@ import { type Database, isUnavailable, type Reader, type Tx, transactionRetried 
 import type { DiskGuard } from './disk.ts'
 import type { Drain } from './drain.ts'
 import type { ReceivedFile } from './files.ts'
-import { isDeeper, parseJson, readForeignJson } from './foreign-body.ts'
 import { describeRequest, type Idempotency, type Once, readKey } from './idempotency.ts'
 import { newId } from './ids.ts'
 import { networkOf } from './network.ts'
+import { OwnBodies } from './own-bodies.ts'
+import { parse } from './own-body.ts'
 import { AppProblem, problemDetails } from './problems.ts'
 import { isEqual } from './secrets.ts'
 import { hasOwnTls, type ServerCertificate } from './server-certificate.ts'
 import type { Log, Metrics } from './telemetry.ts'
+import { maxHereBytes } from './worker-pool.ts'
 
 /** The largest body of what has no route of the contract, which says its own. */
 const bodyBytes = 4 * 1_048_576
-/** Values of one request, and how deep they are nested: beyond that a schema takes seconds, or the stack. */
-const maxValues = 50_000
-const maxDepth = 100
 /** What the fields of a form with files may take of its body; the rest is files. */
 const maxFieldsBytes = 131_072
-/** Fields that an answer names as wrong. */
-const maxErrors = 100
 /** A request must have arrived whole by then. */
 const requestTimeoutMs = 120_000
 /** A connection without a request stays open for so long, as Fastify has it without TLS. */
@@ -98,10 +83,21 @@ export interface UploadChecks {
   readonly beforeFiles: (fields: Readonly<Record<string, string>>) => void
 }
 
+/** Reads the bodies of other software, large ones on a worker. */
+export interface ForeignBody<Body = unknown> {
+  /** @throws AppProblem */
+  readonly read: (bytes: Buffer) => Promise<Body>
+  /** Refuses who has no key, before a large body is read. Throws an AppProblem. */
+  readonly admit?: ((reader: Reader, params: unknown) => Promise<void>) | undefined
+  readonly close: () => Promise<void>
+}
+
 /** A route of the contract with the function that answers it. */
 export interface Binding<Caller> {
   readonly route: Route
   readonly uploads?: UploadChecks | undefined
+  /** Reads a body that is in the format of other software. */
+  readonly body?: ForeignBody | undefined
   readonly run: (database: Database, call: Call<Route, Caller>, repeat: Repeat) => Promise<unknown>
 }
 
@@ -199,14 +195,9 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
   // A body of this type would be taken for a JSON string.
   http.removeContentTypeParser('text/plain')
   // Many clients send the type of a body also where there is none, as to a route that takes none.
-  http.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    if (body.length === 0) return done(null, undefined)
-    try {
-      return done(null, request.routeOptions.config.isFromOtherSoftware ? readForeignJson(body) : readOwnJson(body))
-    } catch (error) {
-      return done(error instanceof Error ? error : new Error(String(error)), undefined)
-    }
-  })
+  // Read by whoever knows the route, once it is known who calls.
+  http.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body.length === 0 ? undefined : body))
+  boundBytesInFlight(http)
   http.setErrorHandler((error, request, reply) => {
     if (hasHungUp(request)) {
       const route = request.routeOptions.url ?? 'none'
@@ -312,13 +303,6 @@ class CallerLimits {
   }
 }
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The body is read as `readForeignJson` does. */
-    isFromOtherSoftware?: boolean
-  }
-}
-
 /** A request that was answered, by whatever part. */
 export interface Answered {
   readonly request: FastifyRequest
@@ -334,6 +318,8 @@ export interface Answered {
 /** Mounts bindings: parse once, authorise, handle in a transaction, answer. */
 export function mount<Caller>(http: FastifyInstance, services: HttpServices<Caller>, bindings: readonly Binding<Caller>[]): void {
   const limits = new CallerLimits()
+  const bodies = new OwnBodies()
+  http.addHook('onClose', () => bodies.close())
   http.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url
     if (route === undefined) return
@@ -342,21 +328,33 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
     services.answered({ request, method: request.method, route, status: reply.statusCode, origin: { address: ip, device: userAgent }, hasCredential })
   })
   for (const binding of bindings) {
-    const { route } = binding
+    const { route, body } = binding
+    if (body) http.addHook('onClose', () => body.close())
     http.route({
       method: route.method,
       url: route.path.replace(/\{(\w+)\}/g, ':$1'),
       ...(route.consumes === undefined ? { bodyLimit: maxBodyBytes(route) } : {}),
+      // Of whoever may not call, nothing large is read.
+      preParsing: async (request, _reply, payload) => {
+        const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+        if (request.method !== 'GET' && length > maxHereBytes && !request.isMultipart()) await admit(services, binding, request)
+        return payload
+      },
       config: {
-        ...(route.isFromOtherSoftware ? { isFromOtherSoftware: true } : {}),
+        isKnown: route.access.kind !== 'public' || body?.admit !== undefined,
         rateLimit: {
           max: route.access.kind === 'public' ? (route.perMinute ?? perMinute.public) : Math.max(perMinute.address, route.perMinute ?? 0),
           timeWindow: 60_000,
         },
       },
-      handler: async (request, reply) => answer(services, limits, binding, request, reply),
+      handler: async (request, reply) => answer(services, limits, bodies, binding, request, reply),
     })
   }
+}
+
+async function admit<Caller>({ database, authorize }: HttpServices<Caller>, { route, body }: Binding<Caller>, request: FastifyRequest): Promise<void> {
+  await authorize(database.reader(), route, request)
+  await body?.admit?.(database.reader(), request.params)
 }
 
 /** The database as one request uses it: what it writes into the journal says from where the request came. */
@@ -373,6 +371,7 @@ function calledFrom(database: Database, origin: CallOrigin): Database {
 async function answer<Caller>(
   services: HttpServices<Caller>,
   limits: CallerLimits,
+  bodies: OwnBodies,
   binding: Binding<Caller>,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -397,7 +396,7 @@ async function answer<Caller>(
     const call = {
       params: parse(route.params, request.params, 'path'),
       query: parse(route.query, request.query, 'query'),
-      body: parse(route.body, form ? form.fields : request.body, 'body', route.isFromOtherSoftware),
+      body: form ? parse(route.body, form.fields, 'body') : await bodyOf(bodies, binding, request.body),
       caller,
       files: form?.files ?? [],
       connection,
@@ -419,6 +418,11 @@ async function answer<Caller>(
   } finally {
     await form?.remove()
   }
+}
+
+async function bodyOf<Caller>(bodies: OwnBodies, { route, body }: Binding<Caller>, bytes: unknown): Promise<unknown> {
+  if (!Buffer.isBuffer(bytes)) return parse(route.body, undefined, 'body')
+  return body ? body.read(bytes) : bodies.read(route, bytes)
 }
 
 /** The records that a call is about. */
@@ -451,57 +455,6 @@ async function repeatOf<Caller>(
     inside: async (tx, work) => answerOf(await idempotency.command(tx, request, work, isKept)),
     around: async work => answerOf(await idempotency.workflow(database, request, work, result => isKept() && !(result instanceof Produced))),
   }
-}
-
-function parse(schema: z.ZodType | undefined, value: unknown, part: 'path' | 'query' | 'body', isCleaned = false): unknown {
-  if (!schema) return undefined
-  const unacceptable = isCleaned ? undefined : findUnacceptable(value)
-  if (unacceptable) throw new AppProblem('invalid', `${unacceptable.path || part}: ${unacceptable.message}.`, [unacceptable])
-  const parsed = validate(schema, value ?? {})
-  if ('data' in parsed) return parsed.data
-  const errors = parsed.errors.slice(0, maxErrors)
-  throw new AppProblem(
-    'invalid',
-    errors
-      .map(({ path, message }) => `${path || part}: ${message}`)
-      .join('; ')
-      .slice(0, 2_000),
-    errors,
-  )
-}
-
-/** The JSON of our own API. @throws AppProblem invalid, for what is not JSON in UTF-8 */
-function readOwnJson(bytes: Uint8Array): unknown {
-  if (!isUtf8(bytes)) throw new AppProblem('invalid', 'Body must be UTF-8.')
-  const message = `must be nested at most ${maxDepth} levels deep`
-  if (isDeeper(bytes, maxDepth)) throw new AppProblem('invalid', `body: ${message}.`, [{ path: '', message }])
-  return parseJson(bytes)
-}
-
-const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed()
-
-/**
- * What is wrong with a value before its schema is asked, which takes its time with many or deep values: there are too many, or a text that PostgreSQL does
- * not keep (NUL, half a surrogate pair), or a field named as what all objects share.
- */
-function findUnacceptable(whole: unknown): FieldError | undefined {
-  const left: { readonly value: unknown; readonly path: string; readonly depth: number }[] = [{ value: whole, path: '', depth: 0 }]
-  let count = 0
-  for (let next = left.pop(); next !== undefined; next = left.pop()) {
-    const { value, path, depth } = next
-    if (typeof value === 'string' && !isStorable(value)) return { path, message: 'must be text without NUL characters and unpaired surrogates' }
-    if (typeof value !== 'object' || value === null) continue
-    if (depth >= maxDepth) return { path: '', message: `must be nested at most ${maxDepth} levels deep` }
-    const entries = Object.entries(value)
-    count += entries.length
-    if (count > maxValues) return { path: '', message: `must have at most ${maxValues.toLocaleString('en')} values` }
-    for (const [key, member] of entries.toReversed()) {
-      if (!isStorable(key)) return { path, message: 'must be text without NUL characters and unpaired surrogates' }
-      if (key === '__proto__') return { path, message: 'must not have a field named __proto__' }
-      left.push({ value: member, path: path === '' ? key : `${path}.${key}`, depth: depth + 1 })
-    }
-  }
-  return undefined
 }
 
 async function receiveForm(

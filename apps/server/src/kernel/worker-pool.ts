@@ -1,6 +1,14 @@
 import { Worker } from 'node:worker_threads'
 import { AppProblem } from './problems.ts'
-import type { Reply, Tasks } from './worker.ts'
+import { memoryOf, type Reply, type Tasks } from './worker.ts'
+
+/** So much is read where it arrives, in at most some milliseconds (test/linear.test.ts): to hand it to a worker would take longer. */
+export const maxHereBytes = 65_536
+/** For the JSON of requests: one at a time, as workers share the processors with everything else. */
+export const bodyLimits: Limits = { workers: 1, maxQueued: 64, deadlineMs: 10_000, memoryMb: 192 }
+
+/** A worker that has nothing to do for so long is ended: its memory is given back. */
+const idleMs = 10_000
 
 /** An input at which a worker reached a limit, or failed: a sentence about the input. */
 export class WorkerFailure extends Error {
@@ -20,6 +28,7 @@ interface Limits {
 interface Job {
   readonly task: string
   readonly input: unknown
+  readonly moved: readonly ArrayBuffer[]
   resolve(value: unknown): void
   reject(error: Error): void
 }
@@ -39,7 +48,8 @@ class TooBusy extends AppProblem {
 export class WorkerPool<T extends Tasks> {
   readonly #script: URL
   readonly #limits: Limits
-  readonly #idle: Worker[] = []
+  /** With the timer that ends each. */
+  readonly #idle = new Map<Worker, NodeJS.Timeout>()
   readonly #busy = new Set<Worker>()
   readonly #queue: Job[] = []
   #isClosed = false
@@ -51,31 +61,68 @@ export class WorkerPool<T extends Tasks> {
   }
 
   /**
+   * @param moved memory of the input that is handed over instead of copied: it is gone here
    * @throws AppProblem as the task does, or too-many
    * @throws WorkerFailure
    */
-  run<Name extends keyof T & string>(task: Name, input: Parameters<T[Name]>[0]): Promise<Awaited<ReturnType<T[Name]>>> {
+  run<Name extends keyof T & string>(task: Name, input: Parameters<T[Name]>[0], moved?: Uint8Array): Promise<Awaited<ReturnType<T[Name]>>> {
     if (this.#isClosed) return Promise.reject(new WorkerFailure('the server is stopping'))
     if (this.#queue.length >= this.#limits.maxQueued) return Promise.reject(new TooBusy())
     return new Promise<Awaited<ReturnType<T[Name]>>>((resolve, reject) => {
-      this.#queue.push({ task, input, resolve: value => resolve(value as Awaited<ReturnType<T[Name]>>), reject })
+      this.#queue.push({
+        task,
+        input,
+        moved: moved === undefined ? [] : memoryOf(moved),
+        resolve: value => resolve(value as Awaited<ReturnType<T[Name]>>),
+        reject,
+      })
       this.#next()
     })
+  }
+
+  /**
+   * The same for what somebody sent, who is told where a worker reaches its limits at it.
+   * @throws AppProblem
+   */
+  async request<Name extends keyof T & string>(task: Name, input: Parameters<T[Name]>[0], moved?: Uint8Array): Promise<Awaited<ReturnType<T[Name]>>> {
+    try {
+      return await this.run(task, input, moved)
+    } catch (error) {
+      if (!(error instanceof WorkerFailure)) throw error
+      throw new AppProblem('too-large', `This could not be read: ${error.message}. Nothing was stored. Send less at once.`)
+    }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
     for (const job of this.#queue.splice(0)) job.reject(new WorkerFailure('the server is stopping'))
-    await Promise.all([...this.#idle, ...this.#busy].map(worker => worker.terminate()))
+    for (const timer of this.#idle.values()) clearTimeout(timer)
+    await Promise.all([...this.#idle.keys(), ...this.#busy].map(worker => worker.terminate()))
   }
 
   #next(): void {
-    if (this.#isClosed || this.#queue.length === 0 || (this.#idle.length === 0 && this.#busy.size >= this.#limits.workers)) return
+    if (this.#isClosed || this.#queue.length === 0 || (this.#idle.size === 0 && this.#busy.size >= this.#limits.workers)) return
     const job = this.#queue.shift()
     if (job === undefined) return
-    const worker = this.#idle.pop() ?? this.#started()
+    const worker = this.#woken() ?? this.#started()
     this.#busy.add(worker)
     this.#work(worker, job)
+  }
+
+  #woken(): Worker | undefined {
+    const [worker] = this.#idle.keys()
+    if (worker === undefined) return undefined
+    clearTimeout(this.#idle.get(worker))
+    this.#idle.delete(worker)
+    return worker
+  }
+
+  #rest(worker: Worker): void {
+    const end = () => {
+      this.#idle.delete(worker)
+      void worker.terminate()
+    }
+    this.#idle.set(worker, setTimeout(end, idleMs).unref())
   }
 
   #started(): Worker {
@@ -105,7 +152,7 @@ export class WorkerPool<T extends Tasks> {
     }
     const answered = (reply: Reply) => {
       finished()
-      this.#idle.push(worker)
+      this.#rest(worker)
       if ('problem' in reply) job.reject(new AppProblem(reply.problem.kind, reply.problem.detail, reply.problem.errors))
       else job.resolve(reply.value)
       this.#next()
@@ -120,10 +167,10 @@ export class WorkerPool<T extends Tasks> {
     worker.on('error', failed)
     worker.on('exit', ended)
     try {
-      worker.postMessage({ task: job.task, input: job.input })
+      worker.postMessage({ task: job.task, input: job.input }, job.moved)
     } catch (error) {
       finished()
-      this.#idle.push(worker)
+      this.#rest(worker)
       job.reject(error instanceof Error ? error : new Error(String(error)))
       this.#next()
     }

@@ -15,8 +15,20 @@ export function serve(tasks: Tasks): void {
   // biome-ignore lint/plugin: the pool has checked the input against the task
   const run = (task: string, input: unknown) => tasks[task]?.(input as never)
   parentPort?.on('message', async ({ task, input }: { task: string; input: unknown }) => {
-    parentPort?.postMessage(await reply(() => run(task, input)))
+    const answer = await reply(() => run(task, input))
+    parentPort?.postMessage(answer, 'value' in answer ? memoryIn(answer.value) : [])
   })
+}
+
+/** The memory of what is given back, or of its members, is handed over instead of copied. */
+function memoryIn(value: unknown): ArrayBuffer[] {
+  const parts = value instanceof Uint8Array || typeof value !== 'object' || value === null ? [value] : Object.values(value)
+  return [...new Set(parts.flatMap(part => (part instanceof Uint8Array ? memoryOf(part) : [])))]
+}
+
+/** The memory of a buffer that shares it with no other. */
+export function memoryOf(bytes: Uint8Array): ArrayBuffer[] {
+  return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength ? [bytes.buffer] : []
 }
 
 async function reply(work: () => unknown): Promise<Reply> {

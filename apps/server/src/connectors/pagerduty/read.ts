@@ -1,0 +1,59 @@
+import type { PagerDutyEvent, Severity } from '@tocsin/api'
+import type { z } from 'zod'
+import type { IncomingAlert } from '../../alerts/index.ts'
+import { Fit, fitInstant, fitKey } from '../fit.ts'
+
+type Event = z.output<typeof PagerDutyEvent>
+
+/** What of an event becomes of ours. */
+export interface EventRead {
+  readonly routingKey: string | undefined
+  readonly action: Event['event_action']
+  readonly dedupKey: string | undefined
+  /** What a trigger raises, and names that may be those of a service, the likeliest first. */
+  readonly raised: { readonly alert: Omit<IncomingAlert, 'serviceId' | 'source' | 'dedupKey'>; readonly services: readonly string[] } | undefined
+}
+
+const severityOf: Readonly<Record<'critical' | 'error' | 'warning' | 'info', Severity>> = {
+  critical: 'critical',
+  error: 'high',
+  warning: 'medium',
+  info: 'info',
+}
+
+/** An event in the shape of PagerDuty's Events API v2, fitted into an alert of ours. */
+export function readPagerDuty(event: Event): EventRead {
+  return {
+    routingKey: event.routing_key,
+    action: event.event_action,
+    dedupKey: event.dedup_key === undefined ? undefined : fitKey(event.dedup_key),
+    raised: event.event_action === 'trigger' && event.payload ? raisedBy(event, event.payload) : undefined,
+  }
+}
+
+function raisedBy(event: Event, payload: NonNullable<Event['payload']>): EventRead['raised'] {
+  const links = [
+    ...event.links.map(link => ({ url: link.href, text: link.text ?? '' })),
+    ...(event.client_url ? [{ url: event.client_url, text: event.client ?? 'Client' }] : []),
+  ]
+  const labels = Object.fromEntries(
+    Object.entries({ source: payload.source, component: payload.component, group: payload.group, class: payload.class }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  ) as Record<string, string>
+  const fit = new Fit()
+  const fitted = {
+    title: fit.title(payload.summary),
+    severity: severityOf[payload.severity],
+    labels: fit.labels(labels),
+    links: fit.links(links),
+    observables: fit.observable('host', payload.source),
+    occurredAt: fitInstant(payload.timestamp),
+  }
+  const description = fit.describe(payload.custom_details === undefined ? '' : details(payload.custom_details))
+  return { alert: { ...fitted, description }, services: [payload.component, payload.group].filter(name => name !== undefined) }
+}
+
+function details(custom: unknown): string {
+  return typeof custom === 'string' ? custom : JSON.stringify(custom, null, 2)
+}

@@ -1,0 +1,65 @@
+import { Readable } from 'node:stream'
+import { fastify } from 'fastify'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { boundBytesInFlight } from './bytes-in-flight.ts'
+import { AppProblem } from './problems.ts'
+
+const mebibyte = 1_048_576
+let http = fastify()
+let origin = ''
+let answerAll: () => void = () => undefined
+/** Requests that were received whole, and are not answered. */
+let received = 0
+
+beforeEach(async () => {
+  http = fastify({ forceCloseConnections: true })
+  received = 0
+  const answered = new Promise<void>(resolve => {
+    answerAll = resolve
+  })
+  boundBytesInFlight(http)
+  http.removeAllContentTypeParsers()
+  http.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  http.setErrorHandler((error, _request, reply) =>
+    reply
+      .code(error instanceof AppProblem && error.kind === 'unavailable' ? 503 : 500)
+      .header('retry-after', (error as AppProblem).retryAfterSeconds)
+      .send(),
+  )
+  for (const [path, isKnown] of [
+    ['/known', true],
+    ['/strangers', false],
+  ] as const)
+    http.post(path, { bodyLimit: 32 * mebibyte, config: { isKnown } }, async () => {
+      received += 1
+      await answered
+      return {}
+    })
+  origin = await http.listen({ host: '127.0.0.1', port: 0 })
+})
+afterEach(() => http.close())
+
+const send = async (path: string, body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>) => {
+  const reply = await fetch(`${origin}${path}`, { method: 'POST', body, duplex: 'half' })
+  await reply.arrayBuffer()
+  return [reply.status, reply.headers.get('retry-after')]
+}
+const megabytes = (count: number) => new Uint8Array(count * mebibyte)
+const inPieces = (count: number) => Readable.toWeb(Readable.from(Array.from({ length: count }, () => megabytes(1)))) as ReadableStream<Uint8Array<ArrayBuffer>>
+const holding = async (count: number) => {
+  while (received < count) await new Promise(resolve => setTimeout(resolve, 5))
+}
+
+test('bodies beyond a bound are asked for again later, until others were answered; strangers take no room of those who are known', async () => {
+  const large = [send('/known', megabytes(32)), send('/known', inPieces(20))]
+  await holding(2)
+  expect(await send('/known', megabytes(13))).toEqual([503, '5'])
+  expect(await send('/known', inPieces(20))).toEqual([503, '5'])
+  const others = [send('/known', megabytes(4)), send('/known', new Uint8Array(60_000)), send('/strangers', megabytes(12))]
+  await holding(5)
+  expect(await send('/strangers', megabytes(5))).toEqual([503, '5'])
+  answerAll()
+  for (const sent of [...large, ...others]) expect(await sent).toEqual([200, null])
+  expect(await send('/known', megabytes(32))).toEqual([200, null])
+  expect(await send('/strangers', inPieces(14))).toEqual([200, null])
+})

@@ -1,0 +1,91 @@
+import { Transform } from 'node:stream'
+import type { FastifyInstance, FastifyRequest, RequestPayload } from 'fastify'
+import { AppProblem } from './problems.ts'
+import { maxHereBytes } from './worker-pool.ts'
+
+/** Large bodies of all requests that are not answered yet, of whoever has a key or session; and of strangers, who so cannot take their room. */
+const shares = { known: 64 * 1_048_576, strangers: 16 * 1_048_576 } as const
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who calls is known before the body is read. */
+    isKnown?: boolean
+  }
+}
+
+class TooMuchInFlight extends AppProblem {
+  override readonly retryAfterSeconds = 5
+  constructor() {
+    super('unavailable', 'Too many large requests are being received. Try again in a few seconds.')
+  }
+}
+
+/** What one request holds, until it is answered. */
+class Hold {
+  readonly #share: { bytes: number; readonly max: number }
+  #bytes = 0
+  #isOver = false
+
+  constructor(share: { bytes: number; readonly max: number }) {
+    this.#share = share
+  }
+
+  /** @throws AppProblem unavailable where that much is not free; a single request always fits */
+  take(bytes: number): void {
+    if (this.#isOver || bytes <= 0) return
+    if (this.#share.bytes > this.#bytes && this.#share.bytes + bytes > this.#share.max) throw new TooMuchInFlight()
+    this.#bytes += bytes
+    this.#share.bytes += bytes
+  }
+
+  release(): void {
+    this.#share.bytes -= this.#bytes
+    this.#bytes = 0
+    this.#isOver = true
+  }
+}
+
+const holds = new WeakMap<FastifyRequest, Hold>()
+
+/** Counts what a request needs beside its body, such as what was unpacked from it. @throws AppProblem unavailable */
+export function holdBytes(request: FastifyRequest, bytes: number): void {
+  holds.get(request)?.take(bytes)
+}
+
+/** Bounds the memory that bodies take: however many come at once, what does not fit is asked for again later. Small ones are not counted, nor files. */
+export function boundBytesInFlight(http: FastifyInstance): void {
+  const [known, strangers] = [
+    { bytes: 0, max: shares.known },
+    { bytes: 0, max: shares.strangers },
+  ]
+  http.addHook('preParsing', async (request, reply, payload) => {
+    const { 'content-length': length = 0, 'content-type': type = '', 'transfer-encoding': encoding } = request.headers
+    if ((Number(length) === 0 && encoding === undefined) || type.startsWith('multipart/')) return payload
+    const hold = new Hold(request.routeOptions.config.isKnown === true ? known : strangers)
+    holds.set(request, hold)
+    reply.raw.once('close', () => hold.release())
+    if (Number(length) > maxHereBytes && Number(length) <= request.routeOptions.bodyLimit) hold.take(Number(length))
+    return encoding === undefined ? payload : counted(payload, hold)
+  })
+}
+
+/** A body that does not say how long it is, counted as it comes. */
+function counted(payload: RequestPayload, hold: Hold): RequestPayload {
+  let received = 0
+  const counter = new Transform({
+    transform: (piece: Buffer, _, done) => {
+      received += piece.length
+      try {
+        if (received > maxHereBytes) hold.take(piece.length)
+        done(null, piece)
+      } catch (error) {
+        // What is still to come is read and dropped, so that the answer arrives.
+        payload.unpipe(counter)
+        payload.resume()
+        done(error instanceof Error ? error : new Error(String(error)))
+      }
+    },
+  })
+  payload.once('error', error => counter.destroy(error))
+  return payload.pipe(counter)
+}

@@ -1,0 +1,4 @@
+import { jsonTasks } from './json-tasks.ts'
+import { serve } from './worker.ts'
+
+serve(jsonTasks)
