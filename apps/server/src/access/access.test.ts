@@ -1,4 +1,5 @@
 import { createClient, type Role, type Route, type RouteName, roles, routes, scopes } from '@tocsin/api'
+import { verifyExport } from '@tocsin/merkle'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { until } from '../../test/alertmanager.ts'
@@ -132,6 +133,29 @@ function sample(schema: JsonSchema, defs = schema.$defs ?? {}): unknown {
   return format === 'uuid' ? nobody : format === 'date' ? '2026-12-01' : format === 'date-time' ? '2026-12-01T00:00:00Z' : 'text'
 }
 
+/** Where a schema takes IDs: the names that lead to each, `[]` for those of a list. */
+function idFields(schema: JsonSchema, path: readonly string[] = [], defs = schema.$defs ?? {}): string[][] {
+  const { $ref, anyOf, properties, items, format } = schema
+  if (typeof $ref === 'string') return idFields(defs[$ref.split('/').at(-1) ?? ''] ?? {}, path, defs)
+  if (format === 'uuid') return [[...path]]
+  return [
+    ...((anyOf as JsonSchema[] | undefined) ?? []).flatMap(one => idFields(one, path, defs)),
+    ...Object.entries((properties as Record<string, JsonSchema> | undefined) ?? {}).flatMap(([name, one]) => idFields(one, [...path, name], defs)),
+    ...(items ? idFields(items as JsonSchema, [...path, '[]'], defs) : []),
+  ]
+}
+
+/** A value with an ID where the path leads. */
+function withId(value: unknown, [name, ...rest]: readonly string[], id: string): unknown {
+  if (name === undefined) return id
+  if (name === '[]') return [withId(Array.isArray(value) ? value[0] : undefined, rest, id)]
+  const object = value as Record<string, unknown> | undefined
+  return { ...object, [name]: withId(object?.[name], rest, id) }
+}
+
+/** What a body needs for its IDs to be looked at. */
+const bodies: Readonly<Record<string, object>> = { dismissAlert: { value: 'duplicate' }, ignoreIndicator: { value: '198.51.100.78' } }
+
 /** Everybody who may not see the incident: a person of each role that is not told of it by right, and a key of each scope. */
 async function outsiders(world: World): Promise<Map<string, { readonly role: Role; readonly scope: string | null; readonly headers: Record<string, string> }>> {
   const administrator = await world.person('administrator')
@@ -183,6 +207,17 @@ describe('a restricted incident, for whoever has no part in it', () => {
           if (idsInPath(route).some(folder => folder in ids)) expect(reply.status, `${name} as ${who}`).toBe(404)
         }
       }
+    for (const id of canaries.knownIds)
+      for (const name of ['exportIncident', 'printIncident'] as const) {
+        const path = routes[name].path.replace('{id}', id)
+        const reply = await fetch(`${world.origin}${path}`, { method: routes[name].method, headers: people.get('lead')?.headers ?? {} })
+        const text = await reply.text()
+        expect(leaked(text, canaries), `${name} of what is linked to it`).toEqual([])
+        if (name === 'printIncident') continue
+        const verified = verifyExport(text)
+        expect(verified.problems).toEqual([])
+        expect(verified.withheld).toBeGreaterThan(0)
+      }
     const state = async () => {
       const found = await lead.call('incident', { params: { id: ids.incidents ?? '' } })
       return [found, (await lead.call('pages')).items, (await lead.call('obligations', { query: { view: 'all' } })).items]
@@ -204,6 +239,7 @@ describe('a restricted incident, for whoever has no part in it', () => {
     await until(() => (heard.size === 3 && [...heard.values()].every(text => text.includes(known.id)) ? true : undefined), 'what everybody may see is heard')
     stop.abort()
     for (const [who, text] of heard) expect(leaked(text, canaries), `the live stream as ${who}`).toEqual([])
+    const ownAlert = await world.alert({ title: 'Known alert' })
     await world.settle()
     const before = JSON.stringify(await state())
     for (const [who, { headers, ...caller }] of people)
@@ -222,6 +258,44 @@ describe('a restricted incident, for whoever has no part in it', () => {
         const missing = pathTo(route, { ...others, ...Object.fromEntries(Object.keys(ids).map(folder => [folder, nobody])) }) ?? ''
         expect(answer, `${name} as ${who} says what it says of nothing`).toEqual(await send(missing))
       }
+    // In a body or a query, too, its IDs are those of nothing.
+    const { version } = await lead.call('incident', { params: { id: known.id } })
+    const knownIds = { ...others, incidents: known.id, alerts: ownAlert.id }
+    const refused = new Map<string, string>()
+    for (const who of ['a key for incidents:write', 'lead']) {
+      const { headers, ...caller } = people.get(who) ?? { role: 'observer', scope: null, headers: {} }
+      for (const [name, route] of all)
+        for (const part of ['body', 'query'] as const) {
+          if (route.access.kind !== 'role' || !mayCall(route, caller) || route[part] === undefined) continue
+          const json: JsonSchema = z.toJSONSchema(route[part], { io: 'input', unrepresentable: 'any' })
+          const path = pathTo(route, { ...Object.fromEntries(idsInPath(route).map(folder => [folder, nobody])), ...knownIds }) ?? ''
+          for (const field of idFields(json)) {
+            const send = async (id: string) => {
+              const given = withId(
+                {
+                  ...z.record(z.string(), z.unknown()).parse(sample(json)),
+                  ...(part === 'body' && Object.keys(json.properties ?? {}).includes('version') ? { version } : {}),
+                  ...bodies[name],
+                },
+                field,
+                id,
+              )
+              const search = part === 'query' ? `?${new URLSearchParams(given as Record<string, string>)}` : ''
+              const init = part === 'query' ? { headers } : { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(given) }
+              const reply = await fetch(`${world.origin}${path}${search}`, { method: route.method, ...init })
+              return [reply.status, (await reply.text()).replaceAll(id, 'ID')] as const
+            }
+            const missing = await send(nobody)
+            refused.set(`${name} ${field.join('.')}`, missing.join(' '))
+            for (const kind of ['incidents', 'alerts', 'pages', 'obligations'])
+              expect(await send(ids[kind] ?? ''), `${name} ${field.join('.')} as ${who}`).toEqual(missing)
+          }
+        }
+    }
+    const looked = [...refused].flatMap(([field, answer]) => (/There is no such|must be the ID of another/.test(answer) ? [field] : []))
+    const asked =
+      'openIncident alertIds.[]/makeParent alertIds.[]/makeParent incidentIds.[]/escalateAlert incidentId/dismissAlert duplicateOf/ignoreIndicator alertId'
+    expect(looked).toEqual(expect.arrayContaining(asked.split('/')))
     expect(JSON.stringify(await state())).toBe(before)
     // Days in which it is paged, warned and reminded of.
     await world.advance({ hours: 70 })

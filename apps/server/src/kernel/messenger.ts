@@ -21,6 +21,10 @@ export interface NewMessage {
   readonly purpose: string
   readonly purposeId: string
   readonly withinId?: string | null
+  /** Other incidents that the text names. */
+  readonly namedIds?: readonly string[]
+  /** The text says nothing of what it is about, so that whoever may not see that gets it as it is. */
+  readonly isNeutral?: boolean
   readonly subject: string
   /** Plain text. {@link linkPlaceholder} becomes `link` when the message leaves, and is never stored. */
   readonly body: string

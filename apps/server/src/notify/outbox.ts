@@ -29,7 +29,7 @@ import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
 import { replyAddress } from './channels/email/inbox.ts'
 import { hostOf, type OutboundMessage, openChannels, type Senders } from './channels/index.ts'
-import { mayRead, neutral, recipientOf, restrictedSummary } from './restricted.ts'
+import { mayRead, neutral, recipientOf } from './restricted.ts'
 import { messages } from './tables.ts'
 
 /** A message that its channel has not accepted after this time fails over to another. */
@@ -164,8 +164,9 @@ export class Outbox implements Messenger {
   /** Puts many messages in the outbox, each under its id: the one that every repetition carries. */
   async postAll(tx: Tx, all: readonly (NewMessage & { readonly id: string })[]): Promise<void> {
     if (all.length === 0) return
-    const rows = all.map(({ link, ...rest }) => ({
+    const rows = all.map(({ link, namedIds = [], ...rest }) => ({
       ...rest,
+      namedIds: [...namedIds],
       linkPath: link ? `${link.purpose} ${link.path}` : null,
       linkClaims: link ? Object.fromEntries(link.claims.map((claim, at) => [String(at), claim])) : null,
       state: !this.has(rest.channel) && rest.isDemo !== true ? ('held' as const) : ('queued' as const),
@@ -252,7 +253,7 @@ export class Outbox implements Messenger {
    * none of its text. What has a guard is for people outside, and its guard decides.
    */
   async #textFor(reader: Reader, { isRestricted, ...message }: typeof messages.$inferSelect & { readonly isRestricted: boolean }) {
-    if (!isRestricted || this.#guards.has(message.purpose) || message.body.includes(restrictedSummary)) return message
+    if (!isRestricted || this.#guards.has(message.purpose) || message.isNeutral) return message
     const person = await recipientOf(reader, message)
     const viewer = person && ({ personId: person.id, role: person.role, needToKnow: 'own' } as const)
     const [found] = viewer
