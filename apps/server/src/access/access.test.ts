@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { until } from '../../test/alertmanager.ts'
 import { type Canaries, canary, fillRestricted } from '../../test/canary.ts'
 import { patience } from '../../test/patience.ts'
+import { tracedFetch } from '../../test/request-statements.ts'
 import { test, type World } from '../../test/world.ts'
 
 const all = Object.entries(routes) as [RouteName, Route][]
@@ -192,19 +193,26 @@ describe('a restricted incident, for whoever has no part in it', () => {
       fetch: (url, init) => fetch(url, { ...init, headers: { ...init?.headers, ...observer?.headers } }),
     })('makeFeed', { body: { scheduleId: null } })
     const others = { teams: teamId, feeds: new URL(feed.url).pathname.split('/').at(-1) ?? '', heartbeat: 'none' }
+    const missingIds = { ...others, ...Object.fromEntries(Object.keys(ids).map(folder => [folder, nobody])) }
+    // How long an answer takes tells nothing: what is hidden is asked for by the same statements as what does not exist.
+    const ask = tracedFetch()
     for (const [who, { headers, ...caller }] of people)
       for (const [name, route] of all) {
         if (route.method !== 'GET' || name === 'liveEvents' || !mayCall(route, caller)) continue
         const path = pathTo(route, { ...others, ...ids })
         expect(path, `the crawl has an id for ${name}: add one to fillRestricted`).toBeDefined()
         for (const query of queriesOf(name, route)) {
-          const reply = await fetch(`${world.origin}${path}?${query}${query.startsWith('view') ? '&limit=200' : ''}`, { headers })
+          const search = `?${query}${query.startsWith('view') ? '&limit=200' : ''}`
+          const [reply, statements] = await ask(`${world.origin}${path}${search}`, { headers })
           // It may repeat what it was asked for.
           const text = (await reply.text()).replaceAll(query, '')
           if (query.startsWith('view') && reply.status === 400) continue
           expect([200, 403, 404], `${name} as ${who}: ${text}`).toContain(reply.status)
           expect(leaked(text, canaries), `${name} as ${who}`).toEqual([])
-          if (idsInPath(route).some(folder => folder in ids)) expect(reply.status, `${name} as ${who}`).toBe(404)
+          if (!idsInPath(route).some(folder => folder in ids)) continue
+          expect(reply.status, `${name} as ${who}`).toBe(404)
+          const [, others] = await ask(`${world.origin}${pathTo(route, missingIds)}${search}`, { headers })
+          expect(statements, `${name} as ${who} asks as it does for nothing`).toEqual(others)
         }
       }
     for (const id of canaries.knownIds)
@@ -242,6 +250,7 @@ describe('a restricted incident, for whoever has no part in it', () => {
     const ownAlert = await world.alert({ title: 'Known alert' })
     await world.settle()
     const before = JSON.stringify(await state())
+    const used = new Set<string>()
     for (const [who, { headers, ...caller }] of people)
       for (const [name, route] of all) {
         const path = pathTo(route, { ...others, ...ids })
@@ -250,13 +259,15 @@ describe('a restricted incident, for whoever has no part in it', () => {
         const json: JsonSchema = route.body === undefined ? {} : z.toJSONSchema(route.body, { io: 'input', unrepresentable: 'any' })
         const send = async (to: string) => {
           const body = route.body === undefined ? {} : { body: JSON.stringify(sample(json)), headers: { ...headers, 'content-type': 'application/json' } }
-          const reply = await fetch(`${world.origin}${to}`, { method: route.method, headers, ...body })
-          return [reply.status, ((await reply.json()) as { detail: string }).detail] as const
+          const [reply, statements] = await ask(`${world.origin}${to}`, { method: route.method, headers, ...body })
+          return [reply.status, ((await reply.json()) as { detail: string }).detail, statements] as const
         }
+        // The first use of a key is on record.
+        if (!used.has(who)) await send(pathTo(route, missingIds) ?? '')
+        used.add(who)
         const answer = await send(path)
         expect([403, 404], `${name} as ${who}: ${answer[1]}`).toContain(answer[0])
-        const missing = pathTo(route, { ...others, ...Object.fromEntries(Object.keys(ids).map(folder => [folder, nobody])) }) ?? ''
-        expect(answer, `${name} as ${who} says what it says of nothing`).toEqual(await send(missing))
+        expect(answer, `${name} as ${who} does and says what it does of nothing`).toEqual(await send(pathTo(route, missingIds) ?? ''))
       }
     // In a body or a query, too, its IDs are those of nothing.
     const { version } = await lead.call('incident', { params: { id: known.id } })
@@ -282,11 +293,11 @@ describe('a restricted incident, for whoever has no part in it', () => {
               )
               const search = part === 'query' ? `?${new URLSearchParams(given as Record<string, string>)}` : ''
               const init = part === 'query' ? { headers } : { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(given) }
-              const reply = await fetch(`${world.origin}${path}${search}`, { method: route.method, ...init })
-              return [reply.status, (await reply.text()).replaceAll(id, 'ID')] as const
+              const [reply, statements] = await ask(`${world.origin}${path}${search}`, { method: route.method, ...init })
+              return [reply.status, (await reply.text()).replaceAll(id, 'ID'), statements] as const
             }
             const missing = await send(nobody)
-            refused.set(`${name} ${field.join('.')}`, missing.join(' '))
+            refused.set(`${name} ${field.join('.')}`, missing[1])
             for (const kind of ['incidents', 'alerts', 'pages', 'obligations'])
               expect(await send(ids[kind] ?? ''), `${name} ${field.join('.')} as ${who}`).toEqual(missing)
           }

@@ -1,11 +1,11 @@
 import { digest, selectionDigest } from '@tocsin/merkle'
-import { eq, type SQL } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
-import { type ClosingConditions, incidents, selectionOf } from '../incidents/index.ts'
+import { type ClosingConditions, selectionOf } from '../incidents/index.ts'
 import { entryColumns, exportJournal, latestCheckpoint, readEntries, record, reportDifferences } from '../journal/index.ts'
 import { holdSnapshot } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { AppProblem, notFound } from '../kernel/problems.ts'
+import { AppProblem } from '../kernel/problems.ts'
 import { incidentPage } from './incident-page.ts'
 import { readRecord } from './incident-record.ts'
 
@@ -14,8 +14,6 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
   const exportId = newId()
   const { document, entryIds, differences } = await context.database.transaction(async tx => {
     await holdSnapshot(tx)
-    const [exists] = await tx.db.select({ id: incidents.id }).from(incidents).where(eq(incidents.id, id))
-    if (!exists) throw notFound('incident')
     const { differences, ...document } = await readRecord(tx, context, conditions, caller, id)
     const entries = await readEntries(tx, await selectionOf(tx, id, document.incident.alerts))
     const selection = { entries: entries.length, sha256: selectionDigest(entries.map(({ bodyHash }) => bodyHash)) }

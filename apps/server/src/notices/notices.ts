@@ -30,8 +30,11 @@ interface LockedObligation {
 
 /** Loads an obligation to work on: the caller may see its incident, and that is not closed. */
 export async function lockObligation(tx: Tx, context: AppContext, caller: Caller, obligationId: string): Promise<LockedObligation> {
-  const [found] = await tx.db.select({ incidentId: obligations.incidentId }).from(obligations).where(eq(obligations.id, obligationId))
-  if (!found || !(await context.visibility.maySee(tx, caller, found.incidentId))) throw notFound('notification obligation')
+  const [found] = await tx.db
+    .select({ incidentId: obligations.incidentId })
+    .from(obligations)
+    .where(and(eq(obligations.id, obligationId), context.visibility.condition(caller, obligations.incidentId)))
+  if (!found) throw notFound('notification obligation')
   const incident = await lockOpenIncident(tx, context, caller, found.incidentId)
   const [obligation] = await tx.db.select().from(obligations).where(eq(obligations.id, obligationId)).for('update')
   if (!obligation) throw notFound('notification obligation')

@@ -198,8 +198,11 @@ export async function startReview(tx: Tx, context: AppContext, caller: Caller, i
 }
 
 async function lockReview(tx: Tx, context: AppContext, caller: Caller, id: string, version?: number): Promise<ReviewRow> {
-  const [found] = await tx.db.select({ incidentId: reviews.incidentId }).from(reviews).where(eq(reviews.id, id))
-  if (!found || !(await context.visibility.maySee(tx, caller, found.incidentId))) throw notFound('review')
+  const [found] = await tx.db
+    .select({ incidentId: reviews.incidentId })
+    .from(reviews)
+    .where(and(eq(reviews.id, id), context.visibility.condition(caller, reviews.incidentId)))
+  if (!found) throw notFound('review')
   await lockOpenIncident(tx, context, caller, found.incidentId)
   const [review] = await tx.db.select().from(reviews).where(eq(reviews.id, id)).for('update')
   if (!review) throw notFound('review')
