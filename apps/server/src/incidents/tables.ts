@@ -87,8 +87,6 @@ export const tasks = table(
     assigneeId: uuid('assignee_id').references(() => people.id),
     dueOn: date('due_on', { mode: 'string' }),
     isBusinessImpacting: boolean('is_business_impacting').notNull().default(false),
-    /** Who wrote its title last: they do not approve it themselves. Null where it was written before this was kept. */
-    proposedById: uuid('proposed_by_id').references(() => people.id),
     approvedById: uuid('approved_by_id').references(() => people.id),
     doneAt: instant('done_at'),
     doneById: uuid('done_by_id').references(() => people.id),
