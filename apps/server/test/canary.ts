@@ -25,6 +25,8 @@ export interface Canaries {
   readonly teamId: string
   /** IDs of what belongs to it, by the part of a path that they follow. */
   readonly ids: Readonly<Record<string, string>>
+  /** Incidents that everybody may see, which are linked to it. */
+  readonly knownIds: readonly string[]
   /** What nobody else may read anywhere: the word, numbers, and the IDs of all that belongs to it. */
   readonly secrets: readonly string[]
 }
@@ -46,14 +48,16 @@ export async function fillRestricted(world: World): Promise<Canaries> {
   )
   const alert = await world.alert({ title: `${canary} alert`, description: canary, severity: 'critical', service: 'billing', labels: { host: canary } })
   const mail = security.primary.expectPage(new RegExp(canary))
-  const silenced = { matchers: { serviceIds: [], severities: [], source: '', titleContains: `${canary} hushed` }, reason: canary, hours: null }
+  const silenced = { matchers: { serviceIds: [], severities: [], source: '', titleContains: 'hushed' }, reason: canary, hours: null }
   const silence = await lead.call('addSilence', { body: { ...silenced, start: world.now, end: '2026-12-20T00:00:00Z' } })
+  const hushed = await world.alert({ title: 'Known, and hushed' })
   await world.alert({ title: `${canary} hushed`, severity: 'critical', service: 'billing' })
   const [rule] = (await lead.call('detectionRules', { query: { view: 'enabled' } })).items.filter(one => one.kind === 'rule')
   if (!rule) throw new Error('the starter pack has rules')
   const matched = await world.alert({ title: `${canary} matched`, labels: { rule: rule.ruleId } })
   const excepted = { field: 'User', value: canary, reason: canary, expiresAt: null }
   const exception = await lead.call('addDetectionException', { params: { id: matched.id }, body: excepted })
+  await lead.call('ignoreIndicator', { body: { value: '198.51.100.77', reason: canary, alertId: matched.id } })
   const { source } = await lead.call('createLogSource', { body: { name: 'Sensors' } })
   const match = newId()
   await world.asOwner(
@@ -82,7 +86,8 @@ export async function fillRestricted(world: World): Promise<Canaries> {
   const params = { id: incident.id }
   const before = await lead.call('addNote', { params, body: { markdown: `${canary} note` } })
   incident = await lead.call('changeIncident', { params, body: { version: before.version, isRestricted: true } })
-  for (const { id } of alerts) await lead.call('escalateAlert', { params: { id }, body: { incidentId: params.id, responsibility: 'us', reason: canary } })
+  const inIt = alerts.filter(one => one.id !== hushed.id)
+  for (const { id } of inIt) await lead.call('escalateAlert', { params: { id }, body: { incidentId: params.id, responsibility: 'us', reason: canary } })
   const twin = await world.alert({ title: 'Known twin' })
   const repeats = { value: 'duplicate', responsibility: 'us', reason: 'Seen before.', duplicateOf: alert.id } as const
   await lead.call('dismissAlert', { params: { id: twin.id }, body: repeats })
@@ -91,6 +96,7 @@ export async function fillRestricted(world: World): Promise<Canaries> {
   await lead.call('makeParent', { params: { id: parent.id }, body: children })
   const restricted = await lead.call('openIncident', { body: { title: canary, reason: canary, isRestricted: true } })
   const known = await lead.call('openIncident', { body: { title: 'Known child', reason: 'Seen.' } })
+  await lead.call('escalateAlert', { params: { id: hushed.id }, body: { incidentId: known.id, responsibility: 'us', reason: 'Seen.' } })
   await lead.call('makeParent', {
     params: { id: restricted.id },
     body: { version: restricted.version, reason: canary, incidentIds: [known.id], alertIds: [] },
@@ -140,7 +146,14 @@ export async function fillRestricted(world: World): Promise<Canaries> {
     ...{ tasks: incident.tasks[0]?.id ?? '', notes: incident.notes[0]?.id ?? '', obligations: obligationId },
     ...{ notices: (await obligation()).notices[0]?.id ?? '', reviews: review.id, 'follow-ups': review.followUps[0]?.id ?? '' },
   }
-  const all = [...Object.values(ids), alert.id, restricted.id, match, ...alerts.map(one => one.id), ...pages.map(one => one.id), ...rows.map(one => one.id)]
+  const all = [...Object.values(ids), alert.id, restricted.id, match, ...inIt.map(one => one.id), ...pages.map(one => one.id), ...rows.map(one => one.id)]
   const insiders = [lead.email, second.email, 'security@globex.test']
-  return { lead, insiders, teamId: security.team.id, ids, secrets: [canary, ...Object.values(firstNumber).map(String), ...new Set(all)] }
+  return {
+    lead,
+    insiders,
+    teamId: security.team.id,
+    ids,
+    knownIds: [parent.id, known.id],
+    secrets: [canary, ...Object.values(firstNumber).map(String), ...new Set(all)],
+  }
 }

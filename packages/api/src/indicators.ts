@@ -125,7 +125,11 @@ export const indicatorRoutes = {
     path: '/api/v1/detection/indicators/ignored',
     summary: 'Ignore an indicator in all lists, with a reason',
     access: atLeast('responder', 'detection:write'),
-    body: z.object({ value: Line(2_000), reason: Text(2_000) }),
+    body: z.object({
+      value: Line(2_000),
+      reason: Text(2_000),
+      alertId: Id.optional().describe('The alert that it was found in: who may not see that does not see the reason'),
+    }),
   }),
   restoreIndicator: route({
     method: 'POST',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { event } from './event.ts'
-import { Count, Digest, Instant } from './vocabulary.ts'
+import { Count, Digest, Id, Instant } from './vocabulary.ts'
 import { counted, when } from './words.ts'
 
 const RuleLevel = z.enum(['informational', 'low', 'medium', 'high', 'critical'])
@@ -152,8 +152,16 @@ export const detectEvents = [
     version: 1,
     subject: 'indicator',
     within: 'none',
-    data: z.strictObject({ reason: z.string() }),
+    /** `alertId`: the alert that it was found in. */
+    data: z.strictObject({ reason: z.string(), alertId: Id.optional() }),
     sentence: () => 'Ignored an indicator',
   }),
-  event({ type: 'indicator.restored', version: 1, subject: 'indicator', within: 'none', data: z.strictObject({}), sentence: () => 'Restored an indicator' }),
+  event({
+    type: 'indicator.restored',
+    version: 1,
+    subject: 'indicator',
+    within: 'none',
+    data: z.strictObject({ alertId: Id.optional() }),
+    sentence: () => 'Restored an indicator',
+  }),
 ] as const

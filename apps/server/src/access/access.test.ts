@@ -1,9 +1,11 @@
 import { createClient, type Role, type Route, type RouteName, roles, routes, scopes } from '@tocsin/api'
+import { verifyExport } from '@tocsin/merkle'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { until } from '../../test/alertmanager.ts'
 import { type Canaries, canary, fillRestricted } from '../../test/canary.ts'
 import { patience } from '../../test/patience.ts'
+import { tracedFetch } from '../../test/request-statements.ts'
 import { test, type World } from '../../test/world.ts'
 
 const all = Object.entries(routes) as [RouteName, Route][]
@@ -132,6 +134,29 @@ function sample(schema: JsonSchema, defs = schema.$defs ?? {}): unknown {
   return format === 'uuid' ? nobody : format === 'date' ? '2026-12-01' : format === 'date-time' ? '2026-12-01T00:00:00Z' : 'text'
 }
 
+/** Where a schema takes IDs: the names that lead to each, `[]` for those of a list. */
+function idFields(schema: JsonSchema, path: readonly string[] = [], defs = schema.$defs ?? {}): string[][] {
+  const { $ref, anyOf, properties, items, format } = schema
+  if (typeof $ref === 'string') return idFields(defs[$ref.split('/').at(-1) ?? ''] ?? {}, path, defs)
+  if (format === 'uuid') return [[...path]]
+  return [
+    ...((anyOf as JsonSchema[] | undefined) ?? []).flatMap(one => idFields(one, path, defs)),
+    ...Object.entries((properties as Record<string, JsonSchema> | undefined) ?? {}).flatMap(([name, one]) => idFields(one, [...path, name], defs)),
+    ...(items ? idFields(items as JsonSchema, [...path, '[]'], defs) : []),
+  ]
+}
+
+/** A value with an ID where the path leads. */
+function withId(value: unknown, [name, ...rest]: readonly string[], id: string): unknown {
+  if (name === undefined) return id
+  if (name === '[]') return [withId(Array.isArray(value) ? value[0] : undefined, rest, id)]
+  const object = value as Record<string, unknown> | undefined
+  return { ...object, [name]: withId(object?.[name], rest, id) }
+}
+
+/** What a body needs for its IDs to be looked at. */
+const bodies: Readonly<Record<string, object>> = { dismissAlert: { value: 'duplicate' }, ignoreIndicator: { value: '198.51.100.78' } }
+
 /** Everybody who may not see the incident: a person of each role that is not told of it by right, and a key of each scope. */
 async function outsiders(world: World): Promise<Map<string, { readonly role: Role; readonly scope: string | null; readonly headers: Record<string, string> }>> {
   const administrator = await world.person('administrator')
@@ -168,20 +193,38 @@ describe('a restricted incident, for whoever has no part in it', () => {
       fetch: (url, init) => fetch(url, { ...init, headers: { ...init?.headers, ...observer?.headers } }),
     })('makeFeed', { body: { scheduleId: null } })
     const others = { teams: teamId, feeds: new URL(feed.url).pathname.split('/').at(-1) ?? '', heartbeat: 'none' }
+    const missingIds = { ...others, ...Object.fromEntries(Object.keys(ids).map(folder => [folder, nobody])) }
+    // How long an answer takes tells nothing: what is hidden is asked for by the same statements as what does not exist.
+    const ask = tracedFetch()
     for (const [who, { headers, ...caller }] of people)
       for (const [name, route] of all) {
         if (route.method !== 'GET' || name === 'liveEvents' || !mayCall(route, caller)) continue
         const path = pathTo(route, { ...others, ...ids })
         expect(path, `the crawl has an id for ${name}: add one to fillRestricted`).toBeDefined()
         for (const query of queriesOf(name, route)) {
-          const reply = await fetch(`${world.origin}${path}?${query}${query.startsWith('view') ? '&limit=200' : ''}`, { headers })
+          const search = `?${query}${query.startsWith('view') ? '&limit=200' : ''}`
+          const [reply, statements] = await ask(`${world.origin}${path}${search}`, { headers })
           // It may repeat what it was asked for.
           const text = (await reply.text()).replaceAll(query, '')
           if (query.startsWith('view') && reply.status === 400) continue
           expect([200, 403, 404], `${name} as ${who}: ${text}`).toContain(reply.status)
           expect(leaked(text, canaries), `${name} as ${who}`).toEqual([])
-          if (idsInPath(route).some(folder => folder in ids)) expect(reply.status, `${name} as ${who}`).toBe(404)
+          if (!idsInPath(route).some(folder => folder in ids)) continue
+          expect(reply.status, `${name} as ${who}`).toBe(404)
+          const [, others] = await ask(`${world.origin}${pathTo(route, missingIds)}${search}`, { headers })
+          expect(statements, `${name} as ${who} asks as it does for nothing`).toEqual(others)
         }
+      }
+    for (const id of canaries.knownIds)
+      for (const name of ['exportIncident', 'printIncident'] as const) {
+        const path = routes[name].path.replace('{id}', id)
+        const reply = await fetch(`${world.origin}${path}`, { method: routes[name].method, headers: people.get('lead')?.headers ?? {} })
+        const text = await reply.text()
+        expect(leaked(text, canaries), `${name} of what is linked to it`).toEqual([])
+        if (name === 'printIncident') continue
+        const verified = verifyExport(text)
+        expect(verified.problems).toEqual([])
+        expect(verified.withheld).toBeGreaterThan(0)
       }
     const state = async () => {
       const found = await lead.call('incident', { params: { id: ids.incidents ?? '' } })
@@ -204,8 +247,10 @@ describe('a restricted incident, for whoever has no part in it', () => {
     await until(() => (heard.size === 3 && [...heard.values()].every(text => text.includes(known.id)) ? true : undefined), 'what everybody may see is heard')
     stop.abort()
     for (const [who, text] of heard) expect(leaked(text, canaries), `the live stream as ${who}`).toEqual([])
+    const ownAlert = await world.alert({ title: 'Known alert' })
     await world.settle()
     const before = JSON.stringify(await state())
+    const used = new Set<string>()
     for (const [who, { headers, ...caller }] of people)
       for (const [name, route] of all) {
         const path = pathTo(route, { ...others, ...ids })
@@ -214,14 +259,54 @@ describe('a restricted incident, for whoever has no part in it', () => {
         const json: JsonSchema = route.body === undefined ? {} : z.toJSONSchema(route.body, { io: 'input', unrepresentable: 'any' })
         const send = async (to: string) => {
           const body = route.body === undefined ? {} : { body: JSON.stringify(sample(json)), headers: { ...headers, 'content-type': 'application/json' } }
-          const reply = await fetch(`${world.origin}${to}`, { method: route.method, headers, ...body })
-          return [reply.status, ((await reply.json()) as { detail: string }).detail] as const
+          const [reply, statements] = await ask(`${world.origin}${to}`, { method: route.method, headers, ...body })
+          return [reply.status, ((await reply.json()) as { detail: string }).detail, statements] as const
         }
+        // The first use of a key is on record.
+        if (!used.has(who)) await send(pathTo(route, missingIds) ?? '')
+        used.add(who)
         const answer = await send(path)
         expect([403, 404], `${name} as ${who}: ${answer[1]}`).toContain(answer[0])
-        const missing = pathTo(route, { ...others, ...Object.fromEntries(Object.keys(ids).map(folder => [folder, nobody])) }) ?? ''
-        expect(answer, `${name} as ${who} says what it says of nothing`).toEqual(await send(missing))
+        expect(answer, `${name} as ${who} does and says what it does of nothing`).toEqual(await send(pathTo(route, missingIds) ?? ''))
       }
+    // In a body or a query, too, its IDs are those of nothing.
+    const { version } = await lead.call('incident', { params: { id: known.id } })
+    const knownIds = { ...others, incidents: known.id, alerts: ownAlert.id }
+    const refused = new Map<string, string>()
+    for (const who of ['a key for incidents:write', 'lead']) {
+      const { headers, ...caller } = people.get(who) ?? { role: 'observer', scope: null, headers: {} }
+      for (const [name, route] of all)
+        for (const part of ['body', 'query'] as const) {
+          if (route.access.kind !== 'role' || !mayCall(route, caller) || route[part] === undefined) continue
+          const json: JsonSchema = z.toJSONSchema(route[part], { io: 'input', unrepresentable: 'any' })
+          const path = pathTo(route, { ...Object.fromEntries(idsInPath(route).map(folder => [folder, nobody])), ...knownIds }) ?? ''
+          for (const field of idFields(json)) {
+            const send = async (id: string) => {
+              const given = withId(
+                {
+                  ...z.record(z.string(), z.unknown()).parse(sample(json)),
+                  ...(part === 'body' && Object.keys(json.properties ?? {}).includes('version') ? { version } : {}),
+                  ...bodies[name],
+                },
+                field,
+                id,
+              )
+              const search = part === 'query' ? `?${new URLSearchParams(given as Record<string, string>)}` : ''
+              const init = part === 'query' ? { headers } : { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(given) }
+              const [reply, statements] = await ask(`${world.origin}${path}${search}`, { method: route.method, ...init })
+              return [reply.status, (await reply.text()).replaceAll(id, 'ID'), statements] as const
+            }
+            const missing = await send(nobody)
+            refused.set(`${name} ${field.join('.')}`, missing[1])
+            for (const kind of ['incidents', 'alerts', 'pages', 'obligations'])
+              expect(await send(ids[kind] ?? ''), `${name} ${field.join('.')} as ${who}`).toEqual(missing)
+          }
+        }
+    }
+    const looked = [...refused].flatMap(([field, answer]) => (/There is no such|must be the ID of another/.test(answer) ? [field] : []))
+    const asked =
+      'openIncident alertIds.[]/makeParent alertIds.[]/makeParent incidentIds.[]/escalateAlert incidentId/dismissAlert duplicateOf/ignoreIndicator alertId'
+    expect(looked).toEqual(expect.arrayContaining(asked.split('/')))
     expect(JSON.stringify(await state())).toBe(before)
     // Days in which it is paged, warned and reminded of.
     await world.advance({ hours: 70 })

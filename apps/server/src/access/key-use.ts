@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
-import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
-import { record } from '../journal/index.ts'
+import { and, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm'
+import { type Actor, record } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Database, Reader } from '../kernel/database.ts'
 import { AppProblem } from '../kernel/problems.ts'
@@ -64,3 +64,13 @@ export async function noteUse(database: Database, key: KeyRow, address: string):
 
 /** Who acts with a key: the service account, and nobody else. */
 export const actorOf = ({ id, name }: Pick<KeyRow, 'id' | 'name'>) => ({ kind: 'key', id, name: `${name} (service account)` }) as const
+
+/** The people behind some actors: themselves, and whoever made a service account. */
+export async function peopleBehind(reader: Reader, actors: readonly Actor[]): Promise<string[]> {
+  const idsOf = (kind: Actor['kind']) => actors.flatMap(actor => (actor.kind === kind && actor.id !== null ? [actor.id] : []))
+  const makers = await reader.db
+    .select({ id: apiKeys.createdBy })
+    .from(apiKeys)
+    .where(inArray(apiKeys.id, idsOf('key')))
+  return [...idsOf('person'), ...makers.map(({ id }) => id)]
+}

@@ -1,4 +1,7 @@
+import { randomBytes } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { commonPasswordsFile, isCommon } from './common-passwords.ts'
 import { isGuessable } from './password-rules.ts'
 
 const own = ['Bright Ledger', 'Ada Lovelace', 'ada@bright-ledger.test']
@@ -24,6 +27,9 @@ describe('a password is refused when it is', () => {
     ['the organization in disguise', 'Br1ght-L3dg3r-26'],
     ['the name of the person', 'adalovelace1815!'],
     ['a set phrase', 'iloveyouforever'],
+    ['common among breached ones', 'chickenwing101'],
+    ['common among breached ones, in capitals', 'ChickenWing101'],
+    ['common among breached ones, on another keyboard', 'ghjcnjgfhjkm'],
     ['wide letters', 'ｐａｓｓｗｏｒｄｐａｓｓｗｏｒｄ'],
   ])('%s', ([, password]) => {
     expect(isGuessable(password, own)).toBe(true)
@@ -39,6 +45,13 @@ test.for([
   '}x%T(n;w~Q?b',
 ])('taken: %s', password => {
   expect(isGuessable(password, own)).toBe(false)
+})
+
+test('a list of common passwords of our length ships, and does not hold others', () => {
+  expect(statSync(commonPasswordsFile).size / 4).toBeGreaterThan(40_000)
+  const taken = Array.from({ length: 2_000 }, () => randomBytes(12).toString('base64url')).filter(isCommon)
+  // One in 100,000 is expected.
+  expect(taken.length).toBeLessThan(3)
 })
 
 test('the longest takes no time', () => {

@@ -1,3 +1,5 @@
+import { isCommon } from './common-passwords.ts'
+
 /** Keys beside each other, row by row, with and without shift, and the other two common layouts. */
 const rows = ['1234567890', '!@#$%^&*()_+', 'qwertyuiop', 'qwertzuiop', 'azertyuiop', 'asdfghjkl', 'zxcvbnm', 'yxcvbnm']
 
@@ -23,10 +25,11 @@ const unmask = (text: string) => text.replace(/[013457@$!]/g, sign => unmasked[s
 const minLeft = 6
 
 /**
- * True for a password that an attacker tries first: common words, words of `own` (the organization, the person), repetitions, sequences and rows of keys
+ * True for a password that an attacker tries first: one that was common among breached ones, or whose parts everybody guesses: common words, words of `own` (the organization, the person), repetitions, sequences and rows of keys
  * count as nothing, also with digits for letters, and what is left is too little.
  */
 export function isGuessable(password: string, own: readonly string[]): boolean {
+  if (isCommon(password)) return true
   const text = password
     .normalize('NFKC')
     .toLowerCase()

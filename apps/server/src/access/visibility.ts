@@ -67,18 +67,19 @@ export class Visibility {
   ofRecord(viewer: Viewer, kind: string, column: Column): SQL {
     const incidents = this.#incidents.get(kind)
     if (incidents === undefined) throw new Error(`nobody has said which incidents a ${kind} belongs to`)
-    return this.#ofAll(viewer, incidents(column))
+    return this.ofAll(viewer, incidents(column))
   }
 
   /** The condition for entries of the journal: by the incident that they were written in, and by those that their subject, and what they name, belong to now. */
   ofEntry(viewer: Viewer, { type, data, withinId, subjectKind, subjectId }: EntryColumns): SQL {
     const kinds = [...this.#incidents.keys()].map(kind => sql`when ${kind} then ${this.ofRecord(viewer, kind, uuidIn(subjectId))}`)
-    const types = [...this.#named].map(([name, incidents]) => sql`when ${name} then ${this.#ofAll(viewer, incidents(data))}`)
+    const types = [...this.#named].map(([name, incidents]) => sql`when ${name} then ${this.ofAll(viewer, incidents(data))}`)
     const oneOf = (column: Column, cases: readonly SQL[]) => sql`case ${column} ${sql.join([...cases, sql`else true end`], sql` `)}`
     return sql`(${this.condition(viewer, withinId)} and ${oneOf(subjectKind, kinds)} and ${oneOf(type, types)})`
   }
 
-  #ofAll(viewer: Viewer, incidents: SQL): SQL {
+  /** The condition that the viewer may see each of the incidents whose IDs a statement selects; null counts as none. */
+  ofAll(viewer: Viewer, incidents: SQL): SQL {
     return sql`not exists (select 1 from (${incidents}) as belonging (incident_id) where not ${this.condition(viewer, sql`belonging.incident_id`)})`
   }
 

@@ -10,22 +10,27 @@ export interface Engagement {
   readonly outweighs: readonly Severity[]
 }
 
+interface NamedIncidents {
+  readonly ids: readonly string[]
+  readonly lines: readonly string[]
+}
+
 /** What a lower layer has to know of the work of people, said by the module that owns it. */
 interface Work {
-  /** The open incidents of a team that a viewer may see, as lines of text, the gravest first. */
-  openIncidents(reader: Reader, teamId: string, viewer: Viewer): Promise<string[]>
+  /** The open incidents of a team that a viewer may see, as lines of text, the gravest first, and the IDs of those that the lines name. */
+  openIncidents(reader: Reader, teamId: string, viewer: Viewer): Promise<NamedIncidents>
   /** The open incidents that these people lead or own. */
   engagements(reader: Reader, personIds: readonly string[]): Promise<Engagement[]>
 }
 
 export class Workload implements Work {
-  #work: Work = { openIncidents: async () => [], engagements: async () => [] }
+  #work: Work = { openIncidents: async () => ({ ids: [], lines: [] }), engagements: async () => [] }
 
   define(work: Work): void {
     this.#work = work
   }
 
-  openIncidents(reader: Reader, teamId: string, viewer: Viewer): Promise<string[]> {
+  openIncidents(reader: Reader, teamId: string, viewer: Viewer): Promise<NamedIncidents> {
     return this.#work.openIncidents(reader, teamId, viewer)
   }
 

@@ -1,11 +1,11 @@
 import { digest, selectionDigest } from '@tocsin/merkle'
-import { eq } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
-import { type ClosingConditions, incidents, selectionOf } from '../incidents/index.ts'
-import { exportJournal, latestCheckpoint, readEntries, record, reportDifferences } from '../journal/index.ts'
+import { type ClosingConditions, selectionOf } from '../incidents/index.ts'
+import { entryColumns, exportJournal, latestCheckpoint, readEntries, record, reportDifferences } from '../journal/index.ts'
 import { holdSnapshot } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { AppProblem, notFound } from '../kernel/problems.ts'
+import { AppProblem } from '../kernel/problems.ts'
 import { incidentPage } from './incident-page.ts'
 import { readRecord } from './incident-record.ts'
 
@@ -14,8 +14,6 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
   const exportId = newId()
   const { document, entryIds, differences } = await context.database.transaction(async tx => {
     await holdSnapshot(tx)
-    const [exists] = await tx.db.select({ id: incidents.id }).from(incidents).where(eq(incidents.id, id))
-    if (!exists) throw notFound('incident')
     const { differences, ...document } = await readRecord(tx, context, conditions, caller, id)
     const entries = await readEntries(tx, await selectionOf(tx, id, document.incident.alerts))
     const selection = { entries: entries.length, sha256: selectionDigest(entries.map(({ bodyHash }) => bodyHash)) }
@@ -29,7 +27,8 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
     return { document, entryIds: entries.map(entry => entry.id), differences }
   })
   await context.database.transaction(tx => reportDifferences(tx, context.alarms, new Map([[id, differences]])))
-  const file = await whenSealed(context, entryIds, document, exportId)
+  // What names another incident that the caller may not see stays, so that nothing is missing, without its body.
+  const file = await whenSealed(context, entryIds, document, exportId, context.visibility.ofEntry(caller, entryColumns))
   if (form === 'json') return file
   return incidentPage(document, {
     digest: digest(document),
@@ -57,9 +56,9 @@ export async function exportWholeJournal(context: AppContext, caller: Caller): P
 const patienceMs = 15_000
 
 /** The sealer follows the journal within moments; the export waits until the entry of its own is under a signed checkpoint. */
-async function whenSealed(context: AppContext, entryIds: readonly string[] | 'all', document: unknown, exportId: string): Promise<string> {
+async function whenSealed(context: AppContext, entryIds: readonly string[] | 'all', document: unknown, exportId: string, shown?: SQL): Promise<string> {
   for (let waited = 0; waited < patienceMs; waited += 20) {
-    const file = await exportJournal(context.database.reader(), context.sealer, entryIds, document, exportId)
+    const file = await exportJournal(context.database.reader(), context.sealer, entryIds, document, exportId, shown)
     if (file !== undefined) return file
     context.readers.wake()
     await new Promise(resolve => setTimeout(resolve, 20))

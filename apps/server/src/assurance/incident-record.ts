@@ -17,6 +17,8 @@ export async function readRecord(reader: Tx, context: AppContext, conditions: Cl
   const review = await readReviewOf(reader, context, caller, id)
   const { records, differences } = await compareIncident(reader, id)
   const altered = differences.map(differenceSentence)
-  return { exportedAt: reader.now, exportedBy: caller.actor.name, incident, obligations, review, records, altered, differences }
+  const isParentHidden = incident.parent === null && records.some(({ fields }) => fields.parentId)
+  const shown = isParentHidden ? records.map(({ fields: { parentId: _, ...fields }, ...record }) => ({ ...record, fields })) : records
+  return { exportedAt: reader.now, exportedBy: caller.actor.name, incident, obligations, review, records: shown, altered, differences }
 }
 export type IncidentRecord = Omit<Awaited<ReturnType<typeof readRecord>>, 'differences'>

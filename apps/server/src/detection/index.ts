@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import type { AppContext, Bindings } from '../access/index.ts'
+import { type AppContext, type Bindings, uuidIn } from '../access/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { defineJob, housekeepingLane } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
@@ -56,6 +56,8 @@ export class Detection {
       'detection-rule',
       id => sql`select alert.incident_id from detection_rules made join alerts alert on alert.id = made.alert_id where made.id = ${id}`,
     )
+    for (const type of ['indicator.ignored', 'indicator.restored'] as const)
+      context.visibility.names(type, data => sql`select alert.incident_id from alerts alert where alert.id = ${uuidIn(sql`(${data} ->> 'alertId')`)}`)
     context.readers.react('detection', {
       'detection-rule.added': tx => this.#changed(tx),
       'detection-rule.changed': reload,

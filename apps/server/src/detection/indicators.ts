@@ -2,7 +2,8 @@ import { createReadStream } from 'node:fs'
 import { type IndicatorList, maxIndicatorsTotal } from '@tocsin/api'
 import { buildIndicatorsApart, type IndicatorSet, keysAbove, type ListPart, parseIndicator, readIndicators, UnreadableList } from '@tocsin/sigma'
 import { and, asc, eq, gt, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
-import type { AppContext } from '../access/index.ts'
+import type { AppContext, Caller, Viewer } from '../access/index.ts'
+import { readAlert } from '../alerts/index.ts'
 import { type Actor, record } from '../journal/index.ts'
 import { addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
@@ -325,26 +326,43 @@ function keyOf(value: string): string {
   return indicator.key
 }
 
-export async function ignoreIndicator(tx: Tx, actor: Actor, { value, reason }: { value: string; reason: string }): Promise<void> {
+/** The condition for ignored indicators that a viewer may see: one that was ignored at an alert belongs to the incident of it. */
+export const visibleIgnored = ({ visibility }: AppContext, viewer: Viewer) => visibility.ofRecord(viewer, 'alert', ignoredIndicators.alertId)
+
+interface Ignoring {
+  readonly value: string
+  readonly reason: string
+  readonly alertId?: string | undefined
+}
+
+export async function ignoreIndicator(tx: Tx, context: AppContext, caller: Caller, { value, reason, alertId }: Ignoring): Promise<void> {
+  const { actor } = caller
   const key = keyOf(value)
-  const row = { reason, ignoredAt: tx.now, ignoredBy: actor.name }
+  if (alertId !== undefined) await readAlert(tx, context, caller, alertId)
+  const row = { reason, ignoredAt: tx.now, ignoredBy: actor.name, alertId: alertId ?? null }
   await tx.db
     .insert(ignoredIndicators)
     .values({ key, ...row })
     .onConflictDoUpdate({ target: ignoredIndicators.key, set: row })
-  await record(tx, { actor, type: 'indicator.ignored', subject: { kind: 'indicator', id: key }, data: { reason } })
+  await record(tx, { actor, type: 'indicator.ignored', subject: { kind: 'indicator', id: key }, data: { reason, alertId } })
 }
 
-export async function restoreIndicator(tx: Tx, actor: Actor, value: string): Promise<void> {
+export async function restoreIndicator(tx: Tx, context: AppContext, caller: Caller, value: string): Promise<void> {
+  const { actor } = caller
   const key = keyOf(value)
-  const gone = await tx.db.delete(ignoredIndicators).where(eq(ignoredIndicators.key, key)).returning({ key: ignoredIndicators.key })
-  if (gone.length === 0) throw notFound('ignored indicator')
-  await record(tx, { actor, type: 'indicator.restored', subject: { kind: 'indicator', id: key }, data: {} })
+  const gone = await tx.db
+    .delete(ignoredIndicators)
+    .where(and(eq(ignoredIndicators.key, key), visibleIgnored(context, caller)))
+    .returning({ alertId: ignoredIndicators.alertId })
+  if (gone[0] === undefined) throw notFound('ignored indicator')
+  await record(tx, { actor, type: 'indicator.restored', subject: { kind: 'indicator', id: key }, data: { alertId: gone[0].alertId ?? undefined } })
 }
 
 /** Which lists have a value, by itself or by a network or domain above it. */
 export async function lookUpIndicator(
   reader: Reader,
+  context: AppContext,
+  viewer: Viewer,
   value: string,
 ): Promise<{
   kind: Listed['kind'] | null
@@ -356,7 +374,7 @@ export async function lookUpIndicator(
     .select({ indicator: indicators, list: { id: indicatorLists.id, name: indicatorLists.name }, ignored: ignoredIndicators.key })
     .from(indicators)
     .innerJoin(indicatorLists, eq(indicatorLists.id, indicators.listId))
-    .leftJoin(ignoredIndicators, eq(ignoredIndicators.key, indicators.key))
+    .leftJoin(ignoredIndicators, and(eq(ignoredIndicators.key, indicators.key), visibleIgnored(context, viewer)))
     .where(and(inArray(indicators.key, keysAbove(indicator.key)), isCurrent))
     .orderBy(asc(indicatorLists.name), asc(indicators.key))
   return {

@@ -22,6 +22,7 @@ import {
   lookUpIndicator,
   removeIndicatorList,
   restoreIndicator,
+  visibleIgnored,
 } from './indicators.ts'
 import type { EventIntake } from './intake.ts'
 import type { Parsers } from './parsers.ts'
@@ -147,20 +148,25 @@ function indicatorBindings(context: AppContext): Bindings {
       if (list === undefined) throw notFound('indicator list')
       return list
     }),
-    query(indicatorRoutes.lookUpIndicator, (reader, { query }) => lookUpIndicator(reader, query.value)),
-    query(indicatorRoutes.ignoredIndicators, async (reader, { query }) => {
+    query(indicatorRoutes.lookUpIndicator, (reader, { caller, query }) => lookUpIndicator(reader, context, caller, query.value)),
+    query(indicatorRoutes.ignoredIndicators, async (reader, { caller, query }) => {
       const after = ignoredCursor.read(query.cursor)
       const rows = await reader.db
         .select()
         .from(ignoredIndicators)
-        .where(after && sql`(${ignoredIndicators.ignoredAt}, ${ignoredIndicators.key}) < (${after[0]}::timestamptz, ${after[1]})`)
+        .where(
+          and(
+            visibleIgnored(context, caller),
+            after && sql`(${ignoredIndicators.ignoredAt}, ${ignoredIndicators.key}) < (${after[0]}::timestamptz, ${after[1]})`,
+          ),
+        )
         .orderBy(desc(ignoredIndicators.ignoredAt), desc(ignoredIndicators.key))
         .limit(query.limit + 1)
       const { items, next } = ignoredCursor.page(rows, query.limit, row => [row.ignoredAt, row.key])
       return { items: items.map(({ key, reason, ignoredAt, ignoredBy }) => ({ value: key, reason, at: ignoredAt, by: ignoredBy })), next }
     }),
-    command(indicatorRoutes.ignoreIndicator, (tx, { caller, body }) => ignoreIndicator(tx, caller.actor, body)),
-    command(indicatorRoutes.restoreIndicator, (tx, { caller, body }) => restoreIndicator(tx, caller.actor, body.value)),
+    command(indicatorRoutes.ignoreIndicator, (tx, { caller, body }) => ignoreIndicator(tx, context, caller, body)),
+    command(indicatorRoutes.restoreIndicator, (tx, { caller, body }) => restoreIndicator(tx, context, caller, body.value)),
   ]
 }
 

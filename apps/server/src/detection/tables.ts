@@ -203,6 +203,8 @@ export const ignoredIndicators = table('ignored_indicators', {
   reason: text('reason').notNull(),
   ignoredAt: instant('ignored_at').notNull(),
   ignoredBy: text('ignored_by').notNull(),
+  /** The alert that it was ignored at, if any: it is hidden with it. */
+  alertId: uuid('alert_id').references(() => alerts.id, { onDelete: 'set null' }),
 })
 
 /** Files that are followed, and how far they are read: written with the batch that was read. */

@@ -49,10 +49,10 @@ describe('what was decided is not decided again', () => {
     await expect(lead.call('finishReview', { params, body: { version: review.version } })).rejects.toThrow(/finished/)
     await expect(lead.call('saveReview', { params, body: content() })).rejects.toThrow(/finished/)
     let followUp = review.followUps[0]
-    const look = async (state: 'open' | 'done' | 'verified') =>
-      lead.call('updateFollowUp', { params: { id: followUp?.id ?? '' }, body: { version: followUp?.version ?? 0, state, reason: 'Seen.' } })
+    const look = async (state: 'open' | 'done' | 'verified', by = lead) =>
+      by.call('updateFollowUp', { params: { id: followUp?.id ?? '' }, body: { version: followUp?.version ?? 0, state, reason: 'Seen.' } })
     await expect(look('verified')).rejects.toThrow(/done before verifying/)
-    followUp = await look('done')
+    followUp = await look('done', owner)
     followUp = await look('verified')
     for (const state of ['open', 'done', 'verified'] as const) await expect(look(state)).rejects.toThrow(/already verified as effective/)
   })

@@ -2,10 +2,11 @@ import { isDeepStrictEqual } from 'node:util'
 import type { DataTouched, IncidentClass, IncidentRole, Responsibility, SeverityCriteria } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import type { z } from 'zod'
-import { type AppContext, assertPeople, type Caller, findPerson } from '../access/index.ts'
+import { type AppContext, assertPeople, assertPerson, type Caller, findPerson } from '../access/index.ts'
 import { type Actor, markRecords, record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { conflict } from '../kernel/problems.ts'
+import { assertSecondPerson } from '../notify/index.ts'
 import { redactPages } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
 import { assertMayRestrict, assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
@@ -119,6 +120,11 @@ export async function assignRole(
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   if (input.personId !== null) await assertPeople(tx, [input.personId], 'personId')
+  // Who approves what costs the business is somebody else's choice.
+  if (role === 'executive' && input.personId !== null) {
+    assertPerson(caller, 'The executive sponsor must be assigned')
+    await assertSecondPerson(tx, caller, [input.personId], 'The executive sponsor must be assigned by somebody else.')
+  }
   await takeRole(tx, caller.actor, incident, role, input.personId)
 }
 

@@ -1,6 +1,8 @@
+import { createClient } from '@tocsin/api'
 import fc from 'fast-check'
 import { describe, expect, test as plain } from 'vitest'
-import { test, type World } from '../../test/world.ts'
+import { refusal } from '../../test/refusal.ts'
+import { type Call, test, type World } from '../../test/world.ts'
 import { blockers, destination } from './lifecycle.ts'
 import { renderMarkdown } from './markdown.ts'
 import { assessSeverity } from './severity.ts'
@@ -141,6 +143,45 @@ describe('the lifecycle', () => {
     await executive.call('approveTask', { ...at, body: { version: 1 } })
     incident = await lead.call('changeTask', { ...at, body: { version: 2, isDone: true } })
     expect(incident.tasks[0]).toMatchObject({ approvedBy: executive.name, doneBy: lead.name })
+  })
+
+  test('nobody makes themselves the executive sponsor, nor approves what they wrote, from whatever account', async ({ world }) => {
+    const { lead, params } = await open(world)
+    const eve = await world.person('responder', 'Eve')
+    const twin = await world.person('responder', 'Eve+2')
+    const administrator = await world.person('administrator')
+    const { secret } = await administrator.call('createApiKey', { body: { name: 'Bot', role: 'administrator', scopes: ['incidents:write'] } })
+    const bot = createClient({ origin: world.origin, apiKey: secret })
+    const versioned = async (personId: string) => ({ version: (await lead.call('incident', { params })).version, personId })
+    const role = { ...params, role: 'executive' as const }
+    for (const [call, who] of [
+      [eve.call, eve],
+      [twin.call, eve],
+      [bot, administrator],
+      [bot, eve],
+    ] as const)
+      await expect(call('assignRole', { params: role, body: await versioned(who.id) })).rejects.toMatchObject(refusal('forbidden'))
+    expect((await lead.call('incident', { params })).executive).toBeNull()
+    await lead.call('assignRole', { params: role, body: await versioned(eve.id) })
+    const task = async () => (await lead.call('incident', { params })).tasks.at(-1) ?? { id: '', version: 0, title: '' }
+    const approve = async (call: Call) => {
+      const { id, version } = await task()
+      return call('approveTask', { params: { id: params.id, taskId: id }, body: { version } })
+    }
+    for (const call of [eve.call, twin.call]) {
+      await call('addTask', { params, body: { title: 'Switch billing off', isBusinessImpacting: true } })
+      await expect(approve(eve.call), 'their own').rejects.toMatchObject(refusal('forbidden'))
+    }
+    await lead.call('addTask', { params, body: { title: 'Switch billing off', isBusinessImpacting: true } })
+    const { id, version } = await task()
+    await eve.call('changeTask', { params: { id: params.id, taskId: id }, body: { version, title: 'Switch everything off' } })
+    await expect(approve(eve.call), 'what they made of it').rejects.toMatchObject(refusal('forbidden'))
+    await lead.call('addTask', { params, body: { title: 'Switch billing off', isBusinessImpacting: true } })
+    await lead.call('assignRole', { params: role, body: await versioned(administrator.id) })
+    await expect(approve(eve.call), 'they were the sponsor').rejects.toMatchObject(refusal('forbidden'))
+    await bot('addTask', { params, body: { title: 'Switch mail off', isBusinessImpacting: true } })
+    await expect(approve(administrator.call), 'what their service account wrote').rejects.toMatchObject(refusal('forbidden'))
+    await expect(approve(bot)).rejects.toMatchObject(refusal('forbidden'))
   })
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { test, type World } from '../../test/world.ts'
+import { restrictedSummary } from '../notify/index.ts'
 
 const secret = 'Bob copies the payroll'
 
@@ -92,19 +93,24 @@ describe('pages within a restricted incident', () => {
     const lead = await world.person('lead')
     const incident = await lead.call('openIncident', { body: { title: 'Insider', reason: 'Seen.', isRestricted: true } })
     const { database, messenger } = world.server.context
-    const message = { purpose: 'parent-incident', purposeId: incident.id, withinId: incident.id, subject: secret, body: secret } as const
-    await database.transaction(async tx => {
-      for (const { email } of [lead, outsider]) await messenger.post(tx, { ...message, channel: 'email', address: email })
-    })
-    await world.settle()
-    const told = world.takeMails().filter(mail => mail.purpose === message.purpose)
-    expect(told.map(({ to, subject }) => [to, subject]).toSorted()).toEqual(
-      [
-        [lead.email, secret],
-        [outsider.email, 'Restricted incident'],
-      ].toSorted(),
-    )
-    expect(told.find(({ to }) => to === outsider.email)?.text).not.toContain(secret)
+    // Whoever writes the sentence of a neutral message into their own text does not make that neutral.
+    const message = { purpose: 'parent-incident', purposeId: incident.id, subject: secret, body: `${secret} ${restrictedSummary}` } as const
+    for (const about of [{ withinId: incident.id }, { namedIds: [incident.id] }]) {
+      await database.transaction(async tx => {
+        for (const { email } of [lead, outsider]) await messenger.post(tx, { ...message, ...about, channel: 'email', address: email })
+      })
+      await world.settle()
+      const told = world.takeMails().filter(mail => mail.purpose === message.purpose)
+      expect(told.map(({ to, subject }) => [to, subject]).toSorted()).toEqual(
+        [
+          [lead.email, secret],
+          [outsider.email, 'Restricted incident'],
+        ].toSorted(),
+      )
+      expect(told.find(({ to }) => to === outsider.email)?.text).not.toContain(secret)
+    }
+    const logged = (await outsider.call('messageLog')).items
+    expect(JSON.stringify(logged)).not.toContain(secret)
   })
 
   test('a handoff names it by its number', async ({ world }) => {
@@ -113,7 +119,8 @@ describe('pages within a restricted incident', () => {
     const incident = await primary.call('openIncident', { body: { title: secret, reason: 'Seen.', serviceIds: [service?.id ?? ''], isRestricted: true } })
     const { context } = world.server
     const reader = context.database.reader()
-    const lines = await context.workload.openIncidents(reader, team.id, { personId: primary.id, role: 'responder', needToKnow: 'own' })
+    const { ids, lines } = await context.workload.openIncidents(reader, team.id, { personId: primary.id, role: 'responder', needToKnow: 'own' })
+    expect(ids, 'who may not see it by then gets the handoff without it').toEqual([incident.id])
     expect(lines).toEqual([`Incident ${incident.number}, no severity yet, suspected: restricted; open it in Tocsin`])
   })
 })

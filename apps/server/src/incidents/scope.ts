@@ -83,6 +83,7 @@ export async function pageAbout(tx: Tx, context: AppContext, incident: IncidentR
     within: incident.id,
     title: isRestricted ? `Incident ${incident.number} (restricted) needs a response` : `Incident ${incident.number}: ${incident.title}`,
     summary: isRestricted ? restrictedSummary : sentence,
+    isNeutral: isRestricted,
     severity: 'high',
     isDemo: incident.isDemo,
   })
@@ -119,6 +120,7 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
     firstPersonId: incident.leadId,
     title: incident.isRestricted ? `Incident ${incident.number} (restricted): ${page.brief}` : page.title,
     summary: incident.isRestricted ? restrictedSummary : page.summary,
+    isNeutral: incident.isRestricted,
     severity: 'critical',
     isDemo: incident.isDemo,
   })

@@ -2,11 +2,12 @@ import { isDeepStrictEqual } from 'node:util'
 import { approvedOfTask } from '@tocsin/events/fold'
 import { digest } from '@tocsin/merkle'
 import { and, eq } from 'drizzle-orm'
-import { type AppContext, assertPeople, type Caller } from '../access/index.ts'
-import { assertAsRecorded, record } from '../journal/index.ts'
+import { type AppContext, assertPeople, type Caller, peopleBehind } from '../access/index.ts'
+import { assertAsRecorded, entriesAbout, record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, forbidden, notFound } from '../kernel/problems.ts'
+import { assertSecondPerson } from '../notify/index.ts'
 import { assertVersion, lockOpenIncident } from './incident.ts'
 import { taskRecord } from './records.ts'
 import { tasks } from './tables.ts'
@@ -82,7 +83,21 @@ export async function changeTask(
   })
 }
 
-/** The executive sponsor approves a business-impacting task. */
+/** Whoever wrote the title of a task: who added it, and who changed it. */
+async function authorsOf(tx: Tx, id: string): Promise<string[]> {
+  const entries = await entriesAbout(tx, id, ['task.added', 'task.changed', 'task.done', 'task.reopened'])
+  const written = entries.filter(entry => {
+    if (entry.fault !== null || entry.type === 'task.added') return true
+    const isChange = entry.type === 'task.changed' || entry.type === 'task.done' || entry.type === 'task.reopened'
+    return isChange && entry.data.title !== entry.data.before.title
+  })
+  return peopleBehind(
+    tx,
+    written.map(({ actor }) => actor),
+  )
+}
+
+/** The executive sponsor approves a business-impacting task that somebody else wrote. */
 export async function approveTask(tx: Tx, context: AppContext, caller: Caller, incidentId: string, id: string, version: number): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, incidentId)
   const task = await lockTask(tx, incidentId, id)
@@ -91,6 +106,7 @@ export async function approveTask(tx: Tx, context: AppContext, caller: Caller, i
   if (task.approvedById !== null) throw conflict('This task is already approved.')
   if (task.doneAt !== null) throw conflict('This task is already done.')
   if (incident.executiveId !== caller.personId) throw forbidden('Only the executive sponsor of this incident can approve business-impacting tasks.')
+  await assertSecondPerson(tx, caller, await authorsOf(tx, id), 'A task must be approved by somebody other than the person who wrote it.')
   await assertAsRecorded(context, tx, incidentId, taskRecord(task))
   await tx.db
     .update(tasks)

@@ -19,7 +19,7 @@ export function defineWorkload(context: AppContext): void {
     async openIncidents(reader, teamId, viewer) {
       const rows = await reader.db
         .selectDistinctOn([incidents.number], {
-          ...{ number: incidents.number, title: incidents.title, severity: incidents.severity, status: incidents.status },
+          ...{ id: incidents.id, number: incidents.number, title: incidents.title, severity: incidents.severity, status: incidents.status },
           isRestricted: incidents.isRestricted,
         })
         .from(incidents)
@@ -37,12 +37,13 @@ export function defineWorkload(context: AppContext): void {
       const named = rows
         .slice(0, maxNamed)
         .toSorted((a, b) => (a.severity ?? 'SEV9').localeCompare(b.severity ?? 'SEV9'))
-        .map(({ number, title, severity, status, isRestricted }) => {
+        .map(({ id, number, title, severity, status, isRestricted }) => {
           // The message is in the log, which others read.
           const what = isRestricted ? 'restricted; open it in Tocsin' : title
-          return `Incident ${number}, ${severity ?? 'no severity yet'}, ${status}: ${what}`
+          return { id, line: `Incident ${number}, ${severity ?? 'no severity yet'}, ${status}: ${what}` }
         })
-      return rows.length > maxNamed ? [...named, 'and more (see the open incidents in Tocsin)'] : named
+      const more = rows.length > maxNamed ? ['and more (see the open incidents in Tocsin)'] : []
+      return { ids: named.map(({ id }) => id), lines: [...named.map(({ line }) => line), ...more] }
     },
     async engagements(reader, personIds) {
       if (personIds.length === 0) return []

@@ -8,6 +8,7 @@ export {
   type Actor,
   type Entry,
   type EntryOf,
+  entriesAbout,
   entriesThat,
   entryColumns,
   lastDoneByPeople,

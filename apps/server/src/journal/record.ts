@@ -250,6 +250,16 @@ export async function lastEntryAbout<Type extends EventType>(
   return entry === undefined || entry.fault !== null ? undefined : (entry as EntryOf<Type>)
 }
 
+/** All entries of some types about a subject, oldest first. */
+export async function entriesAbout(reader: Reader, subjectId: string, types: readonly EventType[]): Promise<Entry[]> {
+  const rows = await reader.db
+    .select()
+    .from(journal)
+    .where(and(eq(journal.subjectId, subjectId), inArray(journal.type, [...types])))
+    .orderBy(journal.seq)
+  return rows.map(toEntry)
+}
+
 /** When a person last did something about one of some records or within it, after `since`; undefined when nobody did. */
 export async function lastDoneByPeople(reader: Reader, recordIds: readonly string[], since: Instant): Promise<Instant | undefined> {
   const [found] = await reader.db

@@ -230,6 +230,7 @@ async function readNodes(reader: Reader, places: readonly Place[]): Promise<Map<
 /**
  * Some entries, or all of them (with that of the export itself) and their proofs, as one file that proves itself.
  * @param exportId the id of the entry that recorded this export: it is the last one, and carries the digest of `document`.
+ * @param shown the condition for entries whose bodies are in the file; of the others it holds the hash
  * @returns undefined while that entry is not sealed yet.
  */
 export async function exportJournal(
@@ -238,6 +239,7 @@ export async function exportJournal(
   entryIds: readonly string[] | 'all',
   document: unknown,
   exportId: string,
+  shown: SQL = sql`true`,
 ): Promise<string | undefined> {
   const exported = await leafOf(reader, exportId)
   const checkpoint = await latestCheckpoint(reader)
@@ -245,7 +247,7 @@ export async function exportJournal(
   const condition: SQL | undefined =
     entryIds === 'all' ? undefined : or(sql`${journal.id} = any(${sql.param([...entryIds])}::uuid[])`, eq(journal.subjectId, exportId))
   const rows = await reader.db
-    .select({ row: journal, leafIndex: journalLeaves.leafIndex })
+    .select({ row: journal, leafIndex: journalLeaves.leafIndex, isShown: sql<boolean>`${shown}` })
     .from(journal)
     .innerJoin(journalLeaves, eq(journalLeaves.entryId, journal.id))
     .where(sql`${journalLeaves.leafIndex} <= ${exported} ${condition ? sql`and ${condition}` : sql``}`)
@@ -256,10 +258,10 @@ export async function exportJournal(
   const nodes = await readNodes(reader, [...rows.flatMap(({ leafIndex }) => inclusionPlaces(leafIndex, size).flat()), ...subtrees])
   const hashOf = (place: Place) => nodes.get(placeName(place)) ?? fault(place)
   const note = size === checkpoint.size ? checkpoint.note : sealer.sign(size, joinSubtrees(subtrees.map(hashOf)))
-  const entries: ExportedEntry[] = rows.map(({ row, leafIndex }) => ({
+  const entries: ExportedEntry[] = rows.map(({ row, leafIndex, isShown }) => ({
     index: leafIndex,
     header: headerOf(toEntry(row)),
-    ...bodyOf(row),
+    ...(isShown ? bodyOf(row) : hashOnly(row)),
     proof: inclusionPlaces(leafIndex, size).map(siblings => joinSubtrees(siblings.map(hashOf)).toString('base64')),
   }))
   return writeExport({ key: sealer.key, checkpoint: note, document, entries })
@@ -275,9 +277,11 @@ export async function proveConsistency(reader: Reader, size1: number, size2: num
 
 /** A body as it is stored, whatever a reader makes of it; of an erased one the hash that stays. */
 function bodyOf({ id, actorId, actorName, withinId, data, salt, bodyHash }: typeof journal.$inferSelect): Pick<ExportedEntry, 'salt' | 'body' | 'bodyHash'> {
-  if (data === null || salt === null) return { bodyHash: bodyHash.toString('base64') }
+  if (data === null || salt === null) return hashOnly({ bodyHash })
   return { salt: salt.toString('base64'), body: { id, actor: { id: actorId, name: actorName }, within: withinId, data } }
 }
+
+const hashOnly = ({ bodyHash }: { readonly bodyHash: Buffer }) => ({ bodyHash: bodyHash.toString('base64') })
 
 /** An export is the subject of its own entry, so its id leads to the leaf. */
 async function leafOf(reader: Reader, exportId: string): Promise<number | undefined> {

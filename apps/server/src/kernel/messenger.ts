@@ -7,6 +7,9 @@ export type MessageChannel = (typeof messageChannels)[number]
 /** Where the private link goes in a message's body. */
 export const linkPlaceholder = '[private link]'
 
+/** Where the code goes in a message's body. */
+export const codePlaceholder = '[code]'
+
 /** A private link: a page and the claims that are signed for it. */
 export interface PrivateLink {
   /** Path up to the token, for example `/a/`. */
@@ -21,10 +24,16 @@ export interface NewMessage {
   readonly purpose: string
   readonly purposeId: string
   readonly withinId?: string | null
+  /** Other incidents that the text names. */
+  readonly namedIds?: readonly string[]
+  /** The text says nothing of what it is about, so that whoever may not see that gets it as it is. */
+  readonly isNeutral?: boolean
   readonly subject: string
   /** Plain text. {@link linkPlaceholder} becomes `link` when the message leaves, and is never stored. */
   readonly body: string
   readonly link?: PrivateLink
+  /** A code for its recipient alone. {@link codePlaceholder} becomes it when the message leaves; it is stored encrypted, and until then only. */
+  readonly code?: string
   /** Sealed for {@link channelSecretOf}: what the channel needs to reach or convince its receiver. */
   readonly secret?: string
   readonly isDemo?: boolean

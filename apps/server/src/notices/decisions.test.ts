@@ -103,6 +103,9 @@ describe('a decision to defer or waive', () => {
     expect(await propose(lead, deferral)).toMatchObject({ state: 'due', version: due.version + 1 })
     await expect(approve(lead)).rejects.toThrow(/somebody other than the person who proposed it/)
     await expect(approve(primary)).rejects.toThrow(/executive sponsor or a lead/)
+    // A second account of the proposer is nobody else.
+    const twin = await world.person('lead', lead.name.replace(/$/, '+2'))
+    await expect(approve(twin)).rejects.toThrow(/counts as the same person/)
     const stale = approver.call('approveDecision', { params: { id: due.id }, body: { version: due.version } })
     await expect(stale, 'of an older version').rejects.toThrow(/in the meantime/)
     expect(await obligation()).toMatchObject({ state: 'due', decision: { approvedBy: null } })

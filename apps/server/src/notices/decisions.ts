@@ -1,13 +1,14 @@
 import { includesRole, type reasonCategories } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import { and, eq } from 'drizzle-orm'
-import type { AppContext, Caller } from '../access/index.ts'
+import { type AppContext, assertPerson, type Caller } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { incidents, pageLead } from '../incidents/index.ts'
 import { assertAsRecorded, record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/problems.ts'
+import { assertSecondPerson } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { lockObligation } from './notices.ts'
 import { morningOf, type ObligationRow, recordMissed, resolveWarnings, warnAnew } from './obligations.ts'
@@ -26,6 +27,7 @@ interface Proposal {
 /** Proposes to defer or waive a notification: with reason category, reason and review date. */
 export async function proposeDecision(tx: Tx, context: AppContext, caller: Caller, obligationId: string, input: Proposal): Promise<void> {
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
+  assertPerson(caller, 'A deferral or waiver must be proposed')
   if (obligation.version !== input.version) throw changedMeanwhile()
   await assertUnanswered(tx, obligation, customer.name)
   if (input.reviewOn < tx.now.slice(0, 10)) throw invalid('reviewOn', 'must not be in the past')
@@ -89,7 +91,7 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
   if (obligation.startedAt === null) throw conflict('The incident is not declared yet, so no notification is due.')
   await assertUnanswered(tx, obligation, customer.name)
   if (decision.reviewOn < tx.now.slice(0, 10)) throw conflict('The review date has passed. Propose the decision again with a new date.')
-  if (obligation.decisionById === caller.personId) throw forbidden('A decision must be approved by somebody other than the person who proposed it.')
+  await assertSecondPerson(tx, caller, [obligation.decisionById], 'A decision must be approved by somebody other than the person who proposed it.')
   if (incident.executiveId !== caller.personId && !includesRole(caller.role, 'lead')) throw forbidden('Only the executive sponsor or a lead can approve this.')
   await assertAsRecorded(context, tx, incident.id, obligationRecord(obligation))
   // A waiver does not undo a deadline that has passed.

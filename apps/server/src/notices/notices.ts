@@ -10,9 +10,9 @@ import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import type { Delivery, Leaving } from '../kernel/messenger.ts'
-import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
+import { changedMeanwhile, conflict, notFound } from '../kernel/problems.ts'
 import { readSetting } from '../kernel/settings.ts'
-import { messages } from '../notify/index.ts'
+import { assertSecondPerson, messages } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { type ObligationRow, recordMissed, resolveWarnings } from './obligations.ts'
 import { noticeRecord } from './records.ts'
@@ -30,8 +30,11 @@ interface LockedObligation {
 
 /** Loads an obligation to work on: the caller may see its incident, and that is not closed. */
 export async function lockObligation(tx: Tx, context: AppContext, caller: Caller, obligationId: string): Promise<LockedObligation> {
-  const [found] = await tx.db.select({ incidentId: obligations.incidentId }).from(obligations).where(eq(obligations.id, obligationId))
-  if (!found || !(await context.visibility.maySee(tx, caller, found.incidentId))) throw notFound('notification obligation')
+  const [found] = await tx.db
+    .select({ incidentId: obligations.incidentId })
+    .from(obligations)
+    .where(and(eq(obligations.id, obligationId), context.visibility.condition(caller, obligations.incidentId)))
+  if (!found) throw notFound('notification obligation')
   const incident = await lockOpenIncident(tx, context, caller, found.incidentId)
   const [obligation] = await tx.db.select().from(obligations).where(eq(obligations.id, obligationId)).for('update')
   if (!obligation) throw notFound('notification obligation')
@@ -114,8 +117,7 @@ export async function approveNotice(tx: Tx, context: AppContext, caller: Caller,
   if (notice.state === 'sending' || notice.state === 'sent') throw conflict('This notice was already sent.')
   if (notice.state !== 'draft') throw conflict('This notice is already approved.')
   assertNotWaived(obligation)
-  if (notice.authorId === caller.personId || notice.editorId === caller.personId)
-    throw forbidden('A notice must be approved by somebody other than its author.')
+  await assertSecondPerson(tx, caller, [notice.authorId, notice.editorId], 'A notice must be approved by somebody other than its author.')
   await assertAsRecorded(context, tx, incident.id, noticeRecord(notice))
   await tx.db
     .update(notices)

@@ -8,9 +8,9 @@ import { record } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { channelSecretOf } from '../kernel/messenger.ts'
+import { channelSecretOf, codePlaceholder } from '../kernel/messenger.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
-import { isEqual, secretDigest } from '../kernel/secrets.ts'
+import { isEqual } from '../kernel/secrets.ts'
 import { channels } from './channels/index.ts'
 import { type ContactKind, contactMethods, notificationRules } from './tables.ts'
 
@@ -131,11 +131,14 @@ export async function addContactMethod(tx: Tx, context: AppContext, caller: Call
 const codeMinutes = 15
 const maxTries = 6
 
+/** A code has too few possibilities for a plain digest: who reads the database would try them all. */
+const codeDigest = ({ secrets }: AppContext, methodId: string, code: string) => secrets.sign('contact code', `${methodId} ${code}`)
+
 async function sendCode(tx: Tx, context: AppContext, row: typeof contactMethods.$inferSelect): Promise<void> {
   const code = String(randomInt(1_000_000)).padStart(6, '0')
   await tx.db
     .update(contactMethods)
-    .set({ codeDigest: secretDigest(`${row.id} ${code}`), codeExpiresAt: addMinutes(tx.now, codeMinutes), codeAttempts: 0 })
+    .set({ codeDigest: codeDigest(context, row.id, code), codeExpiresAt: addMinutes(tx.now, codeMinutes), codeAttempts: 0 })
     .where(eq(contactMethods.id, row.id))
   const said = channels[row.kind].codeWords?.(code) ?? code
   await context.messenger.post(tx, {
@@ -145,7 +148,8 @@ async function sendCode(tx: Tx, context: AppContext, row: typeof contactMethods.
     purpose: 'contact-code',
     purposeId: row.id,
     subject: 'Your Tocsin verification code',
-    body: `${said} is your code to verify this contact method. It expires in ${codeMinutes} minutes.`,
+    code: said,
+    body: `${codePlaceholder} is your code to verify this contact method. It expires in ${codeMinutes} minutes.`,
   })
 }
 
@@ -166,12 +170,18 @@ export async function sendContactCode(tx: Tx, context: AppContext, caller: Calle
 }
 
 /** A wrong code is counted, in a transaction that commits: guessing ends after a few. */
-export async function verifyContactMethod(tx: Tx, caller: Caller, id: string, code: string): Promise<{ method: ContactMethod } | { problem: string }> {
+export async function verifyContactMethod(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  id: string,
+  code: string,
+): Promise<{ method: ContactMethod } | { problem: string }> {
   const row = await lockMethod(tx, caller.personId, id)
   if (row.verifiedAt !== null) return { method: view(row) }
   if (row.codeDigest === null || row.codeExpiresAt === null || row.codeExpiresAt <= tx.now || row.codeAttempts >= maxTries)
     return { problem: 'has expired. Request a new code' }
-  if (!isEqual(row.codeDigest, secretDigest(`${id} ${code}`))) {
+  if (!isEqual(row.codeDigest, codeDigest(context, id, code))) {
     await tx.db
       .update(contactMethods)
       .set({ codeAttempts: row.codeAttempts + 1 })

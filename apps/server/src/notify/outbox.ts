@@ -13,6 +13,7 @@ import type { JobRunner } from '../kernel/jobs/runner.ts'
 import { cancelWaiting, type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
 import {
   channelSecretOf,
+  codePlaceholder,
   type DeliveryGuard,
   type DeliveryListener,
   linkPlaceholder,
@@ -29,7 +30,7 @@ import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
 import { replyAddress } from './channels/email/inbox.ts'
 import { hostOf, type OutboundMessage, openChannels, type Senders } from './channels/index.ts'
-import { mayRead, neutral, recipientOf, restrictedSummary } from './restricted.ts'
+import { mayRead, neutral, recipientOf } from './restricted.ts'
 import { messages } from './tables.ts'
 
 /** A message that its channel has not accepted after this time fails over to another. */
@@ -164,8 +165,10 @@ export class Outbox implements Messenger {
   /** Puts many messages in the outbox, each under its id: the one that every repetition carries. */
   async postAll(tx: Tx, all: readonly (NewMessage & { readonly id: string })[]): Promise<void> {
     if (all.length === 0) return
-    const rows = all.map(({ link, ...rest }) => ({
+    const rows = all.map(({ link, code, namedIds = [], ...rest }) => ({
       ...rest,
+      code: code === undefined ? null : this.#secrets.seal(code, codeOf(rest.id)),
+      namedIds: [...namedIds],
       linkPath: link ? `${link.purpose} ${link.path}` : null,
       linkClaims: link ? Object.fromEntries(link.claims.map((claim, at) => [String(at), claim])) : null,
       state: !this.has(rest.channel) && rest.isDemo !== true ? ('held' as const) : ('queued' as const),
@@ -183,7 +186,7 @@ export class Outbox implements Messenger {
     if (purposeIds.length === 0) return
     const gone = await tx.db
       .update(messages)
-      .set({ state: 'cancelled' })
+      .set({ state: 'cancelled', code: null })
       .where(and(eq(messages.purpose, purpose), inArray(messages.purposeId, [...purposeIds]), inArray(messages.state, ['queued', 'held'])))
       .returning({ id: messages.id })
     await cancelWaiting(tx, ...gone.map(({ id }) => `deliver:${id}`))
@@ -252,7 +255,7 @@ export class Outbox implements Messenger {
    * none of its text. What has a guard is for people outside, and its guard decides.
    */
   async #textFor(reader: Reader, { isRestricted, ...message }: typeof messages.$inferSelect & { readonly isRestricted: boolean }) {
-    if (!isRestricted || this.#guards.has(message.purpose) || message.body.includes(restrictedSummary)) return message
+    if (!isRestricted || this.#guards.has(message.purpose) || message.isNeutral) return message
     const person = await recipientOf(reader, message)
     const viewer = person && ({ personId: person.id, role: person.role, needToKnow: 'own' } as const)
     const [found] = viewer
@@ -298,7 +301,8 @@ export class Outbox implements Messenger {
 
   #outboundMessageOf(message: typeof messages.$inferSelect, sentAt: number): OutboundMessage {
     const link = this.#linkIn(message)
-    const text = link ? message.body.replaceAll(linkPlaceholder, link.url) : message.body
+    const body = message.code === null ? message.body : message.body.replaceAll(codePlaceholder, this.#secrets.unseal(message.code, codeOf(message.id)))
+    const text = link ? body.replaceAll(linkPlaceholder, link.url) : body
     return {
       id: message.id,
       address: message.address,
@@ -341,6 +345,7 @@ export class Outbox implements Messenger {
       update messages set
         troubled_at = case when fresh.state = 'failed' then ${tx.now}::timestamptz else messages.troubled_at end,
         state = fresh.state,
+        code = null,
         receipt = case when fresh.state = 'sent' then fresh.text else receipt end,
         sent_at = case when fresh.state = 'sent' then ${tx.now}::timestamptz else sent_at end,
         last_error = case when fresh.state = 'sent' then null else fresh.text end
@@ -371,6 +376,9 @@ const withoutLink = (body: string) =>
     .split('\n\n')
     .filter(paragraph => !paragraph.includes(linkPlaceholder))
     .join('\n\n')
+
+/** What the sealed code of a message belongs to. */
+const codeOf = (messageId: string) => `message code ${messageId}`
 
 /** What the job of a delivery is made from. */
 interface Queued {

@@ -7,16 +7,20 @@ import { contactMethods } from './tables.ts'
 /** What a page within a restricted incident says: it goes to people who may not see the incident, and through channels that others read. */
 export const restrictedSummary = 'This incident is restricted. Acknowledge the page, then open the incident in Tocsin for details.'
 
-/** A message without anything that it says, with the private link that it has. */
+/** A message without anything that it says, with the private link that it has: that of a page. */
 export function neutral({ linkPath }: { readonly linkPath: string | null }): { subject: string; body: string } {
-  const link = linkPath === null ? [] : [`Private link, do not share:\n${linkPlaceholder}`]
-  return { subject: 'Restricted incident', body: [restrictedSummary, ...link].join('\n\n') }
+  const body =
+    linkPath === null
+      ? 'This message is about a restricted incident. Sign in to Tocsin for details.'
+      : `${restrictedSummary}\n\nPrivate link, do not share:\n${linkPlaceholder}`
+  return { subject: 'Restricted incident', body }
 }
 
-/** The condition for messages that a viewer may read: by the incident that they were written in, and by those of what they are about. */
+/** The condition for messages that a viewer may read: by the incident that they were written in, those that they name, and those of what they are about. */
 export const mayRead = (visibility: Visibility, viewer: Viewer): SQL =>
   // By their full names: in what an update returns, Drizzle leaves the table's away.
-  sql`(${visibility.condition(viewer, sql`messages.within_id`)} and ${visibility.ofRecord(viewer, 'message', sql`messages.id`)})`
+  sql`(${visibility.condition(viewer, sql`messages.within_id`)} and ${visibility.ofAll(viewer, sql`select unnest(messages.named_ids)`)}
+    and ${visibility.ofRecord(viewer, 'message', sql`messages.id`)})`
 
 /** Whose address a message goes to: that of an account, or of a verified contact method. Undefined where it is nobody's alone. */
 export async function recipientOf(

@@ -12,7 +12,7 @@ export function notifyBindings(context: AppContext): Bindings {
     command(routes.addContactMethod, (tx, { caller, body }) => addContactMethod(tx, context, caller, body)),
     command(routes.sendContactCode, (tx, { caller, params }) => sendContactCode(tx, context, caller, params.id)),
     workflow(routes.verifyContactMethod, async (database, { caller, params, body }) => {
-      const result = await database.transaction(tx => verifyContactMethod(tx, caller, params.id, body.code))
+      const result = await database.transaction(tx => verifyContactMethod(tx, context, caller, params.id, body.code))
       if ('problem' in result) throw invalid('code', result.problem)
       return result.method
     }),

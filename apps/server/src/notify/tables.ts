@@ -77,6 +77,10 @@ export const messages = table(
     purposeId: uuid('purpose_id').notNull(),
     /** The record that decides who may see the message. */
     withinId: uuid('within_id'),
+    /** Other incidents that its text names: whoever may not see one of them does not read it. */
+    namedIds: uuid('named_ids').array().notNull().default(sql`'{}'`),
+    /** Its text says nothing of what it is about. */
+    isNeutral: boolean('is_neutral').notNull().default(false),
     subject: text('subject').notNull(),
     /** May hold the placeholder of one private link, which is written in only when the message leaves. */
     body: text('body').notNull(),
@@ -84,6 +88,8 @@ export const messages = table(
     linkClaims: json('link_claims', z.record(z.string(), z.string()), null),
     /** Sealed: what the channel needs to reach or convince its receiver. */
     secret: text('webhook_secret'),
+    /** Sealed: the code that is written into the body only when the message leaves. Gone with the last attempt. */
+    code: text('code'),
     state: choice('state', messageStates).notNull(),
     attempts: integer('attempts').notNull().default(0),
     lastError: text('last_error'),

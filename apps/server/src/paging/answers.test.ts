@@ -111,6 +111,27 @@ describe('by a reply to its mail', () => {
     expect(world.takeMails().filter(mail => mail.purpose === 'page-answer')).toEqual([])
   })
 
+  test('counts for whoever the address is of, whatever it says it is from: nobody else is answered for, counted or kept out', async ({ world }) => {
+    const { primary, backup, to } = await paged(world)
+    await world.alert({ service: 'billing', title: 'Another' })
+    const other = primary.expectPage(/Another/).replyTo ?? ''
+    for (let sent = 0; sent < 20; sent += 1) await expect(send(world, backup.email, to, 'ack')).rejects.toThrow(/550/)
+    await expect(send(world, primary.email, to, 'ack')).rejects.toThrow(/450 .*Too many replies/)
+    expect(await stateOf(primary)).toBe('triggered')
+    await send(world, primary.email, other, 'ack')
+    const answered = (await primary.call('pages')).items.find(page => page.state === 'acknowledged')
+    expect(answered).toMatchObject({ title: expect.stringContaining('Another'), acknowledgedBy: primary.name })
+  })
+
+  test('is too late after a week, as the link beside it is', async ({ world }) => {
+    const { primary, to } = await paged(world)
+    world.jump({ days: 8 })
+    await send(world, primary.email, to, 'ack')
+    await world.settle()
+    world.expectMail(primary.email, /^Reply failed/)
+    expect(await stateOf(primary)).not.toBe('acknowledged')
+  })
+
   test('is read on a worker, however many lines it has', async ({ world }) => {
     const { primary, to } = await paged(world)
     let workers = 0

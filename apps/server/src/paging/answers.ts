@@ -1,13 +1,14 @@
 import { includesRole, SnoozeMinutes } from '@tocsin/api'
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { and, eq, gt, inArray, sql } from 'drizzle-orm'
 import { type AppContext, findPerson, people } from '../access/index.ts'
 import { teamMembers } from '../directory/index.ts'
+import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { type Answer, type AnswerDesk, type Answered, answerHelp } from '../notify/index.ts'
 import type { PageRow } from './escalation.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, snoozePage } from './pages.ts'
-import { pageNamed, type Responder, responderAt, responderBy, responderByButton, responderOf } from './responders.ts'
+import { linkDays, pageNamed, type Responder, responderAt, responderBy, responderByButton, responderOf } from './responders.ts'
 import { pageNotifications } from './tables.ts'
 
 /** Applies an answer to each page of a responder, and describes the outcome. @throws AppProblem with a sentence for the responder */
@@ -119,7 +120,7 @@ export function openAnswerDesk(context: AppContext): AnswerDesk {
       return responder && respond(tx, responder, answer)
     },
     byMessage: async (tx, messageId, answer) => {
-      const responder = await responderBy(tx, eq(pageNotifications.messageId, messageId))
+      const responder = await responderBy(tx, and(eq(pageNotifications.messageId, messageId), gt(pageNotifications.at, addDays(tx.now, -linkDays))))
       return responder && respond(tx, responder, answer)
     },
   }

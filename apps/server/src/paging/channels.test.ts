@@ -2,7 +2,8 @@ import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { addVerified, formOf, jsonOf, pagedTeam, twilioCalls, withProviders } from '../../test/providers.ts'
 import { linkIn, test } from '../../test/world.ts'
-import { contactMethods } from '../notify/index.ts'
+import { secretDigest } from '../kernel/secrets.ts'
+import { contactMethods, messages } from '../notify/index.ts'
 
 describe('a contact method', () => {
   test('is not paged before its code was given, and a code cannot be guessed', async () => {
@@ -10,8 +11,19 @@ describe('a contact method', () => {
       const { primary } = await pagedTeam(world)
       const { method } = await primary.call('addContactMethod', { body: { kind: 'sms', address: '+49 30 123456' } })
       expect(method).toMatchObject({ address: '+4930123456', isVerified: false })
+      const { db } = world.server.context.database.reader()
+      const stored = async () => [
+        await db.select().from(messages).where(eq(messages.purpose, 'contact-code')),
+        await db.select().from(contactMethods).where(eq(contactMethods.id, method.id)),
+      ]
+      const before = JSON.stringify(await stored())
       await world.settle()
       const code = /\d{6}/.exec(formOf(twilio).Body ?? '')?.[0] ?? ''
+      for (const rows of [before, JSON.stringify(await stored())]) {
+        expect(rows).not.toContain(code)
+        expect(rows, 'nor a digest that trying all of them finds').not.toContain(secretDigest(`${method.id} ${code}`))
+      }
+      expect((await stored())[0], 'gone once it has left').toMatchObject([{ code: null, state: 'sent', body: expect.stringContaining('[code] is your code') }])
       await world.alert({ service: 'billing' })
       expect(twilio.received.length, 'the code and nothing else').toBe(1)
       primary.expectPage(/billing/)

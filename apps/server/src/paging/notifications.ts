@@ -151,6 +151,7 @@ export function pageMessage({ now }: Tx, page: PageRow, personId: string, why?: 
       `Acknowledge with one tap (private link, do not share):\n${linkPlaceholder}`,
       afterwards(page),
     ].join('\n\n'),
+    isNeutral: page.isNeutral,
     link: pageLink(now, page.id, personId),
   }
 }

@@ -25,6 +25,8 @@ export interface PageRequest {
   readonly within?: string | null
   readonly title: string
   readonly summary: string
+  /** Title and summary say nothing of what it is about. */
+  readonly isNeutral?: boolean
   readonly severity: Severity
   /** The service that it is about: it decides with the severity which policy the page follows. */
   readonly serviceId?: string | null
@@ -321,7 +323,7 @@ export async function movePagesInto(
 export async function redactPages(tx: Tx, incident: { readonly id: string; readonly number: number }): Promise<void> {
   await tx.db
     .update(pages)
-    .set({ title: `Incident ${incident.number} (restricted) needs a response`, summary: restrictedSummary })
+    .set({ title: `Incident ${incident.number} (restricted) needs a response`, summary: restrictedSummary, isNeutral: true })
     .where(and(eq(pages.withinId, incident.id), inArray(pages.state, ['triggered', 'exhausted', 'acknowledged'])))
 }
 

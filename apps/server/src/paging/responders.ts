@@ -28,8 +28,8 @@ function answering({ id, name, role }: typeof people.$inferSelect): Pick<Respond
   return { personId: id, actor: { kind: 'person', id, name } }
 }
 
-/** A private link works for so long after it was sent. */
-const linkDays = 7
+/** A private link, and the address for a reply, work for so long after they were sent. */
+export const linkDays = 7
 
 /** @throws AppProblem not-found for a link that was not signed here or is too old, or whose owner is no longer active. */
 export async function responderOf(tx: Tx, context: AppContext, token: string): Promise<Responder> {
@@ -92,7 +92,7 @@ export async function responderAt(tx: Tx, { kind, address }: ProviderIdentity): 
 }
 
 /** Whom the latest message went to, of those that match, and the page or bundle that it was about. */
-export async function responderBy(tx: Tx, fits: SQL): Promise<Responder | undefined> {
+export async function responderBy(tx: Tx, fits: SQL | undefined): Promise<Responder | undefined> {
   const [latest] = await tx.db
     .select()
     .from(pageNotifications)

@@ -55,6 +55,8 @@ export const pages = table(
     withinId: uuid('within_id'),
     title: text('title').notNull(),
     summary: text('summary').notNull(),
+    /** Title and summary say nothing of what it is about, as those of a restricted incident. */
+    isNeutral: boolean('is_neutral').notNull().default(false),
     severity: choice('severity', severities).notNull(),
     urgency: choice('urgency', urgencies).notNull().default('high'),
     serviceId: uuid('service_id'),

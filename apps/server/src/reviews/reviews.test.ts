@@ -165,6 +165,15 @@ describe('the list of follow-up actions', () => {
 })
 
 describe('updating a follow-up action', () => {
+  test('is verified by somebody else than who says that it is done, though they gave it away', async ({ world }) => {
+    const { lead, owner, update } = await followedUp(world)
+    await update(owner, { state: 'open', ownerId: lead.id })
+    await update(owner, { state: 'done', reason: 'Rotated today.' })
+    await expect(update(owner, { state: 'verified' })).rejects.toMatchObject(refusal('forbidden'))
+    await expect(update(lead, { state: 'verified' }), 'its owner').rejects.toMatchObject(refusal('forbidden'))
+    expect(await update(await world.person('responder'), { state: 'verified' })).toMatchObject({ state: 'verified' })
+  })
+
   test('goes from open to done to verified, which somebody else than its owner says, and each step is on record', async ({ world }) => {
     const { lead, owner, first, read, update, entries } = await followedUp(world)
     await expect(update(lead, { state: 'verified' }), 'before it is done').rejects.toMatchObject(refusal('conflict'))

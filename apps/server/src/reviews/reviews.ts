@@ -5,16 +5,17 @@ import { digest } from '@tocsin/merkle'
 import { and, asc, eq, inArray, ne, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
-import { type AppContext, assertPeople, assertPerson, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
+import { type AppContext, assertPeople, type Caller, findPerson, people, peopleBehind, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, wholeTimeline } from '../incidents/index.ts'
-import { assertAsRecorded, record, system } from '../journal/index.ts'
+import { assertAsRecorded, entriesAbout, record, system } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
-import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
+import { changedMeanwhile, conflict, notFound } from '../kernel/problems.ts'
+import { assertSecondPerson } from '../notify/index.ts'
 import { condense, rankOf } from './condense.ts'
 import { followUpRecord, reviewRecord } from './records.ts'
 import { type Finding, followUps, type requiringRules, reviewRequirements, reviews } from './tables.ts'
@@ -198,8 +199,11 @@ export async function startReview(tx: Tx, context: AppContext, caller: Caller, i
 }
 
 async function lockReview(tx: Tx, context: AppContext, caller: Caller, id: string, version?: number): Promise<ReviewRow> {
-  const [found] = await tx.db.select({ incidentId: reviews.incidentId }).from(reviews).where(eq(reviews.id, id))
-  if (!found || !(await context.visibility.maySee(tx, caller, found.incidentId))) throw notFound('review')
+  const [found] = await tx.db
+    .select({ incidentId: reviews.incidentId })
+    .from(reviews)
+    .where(and(eq(reviews.id, id), context.visibility.condition(caller, reviews.incidentId)))
+  if (!found) throw notFound('review')
   await lockOpenIncident(tx, context, caller, found.incidentId)
   const [review] = await tx.db.select().from(reviews).where(eq(reviews.id, id)).for('update')
   if (!review) throw notFound('review')
@@ -293,6 +297,16 @@ interface Look {
   readonly ownerId?: string | undefined
 }
 
+/** Whoever said that a follow-up action is done, since it was open last. */
+async function doersOf(tx: Tx, id: string): Promise<string[]> {
+  const entries = await entriesAbout(tx, id, ['follow-up.updated'])
+  const since = entries.slice(entries.findLastIndex(entry => entry.type === 'follow-up.updated' && entry.data.state === 'open') + 1)
+  return peopleBehind(
+    tx,
+    since.map(({ actor }) => actor),
+  )
+}
+
 /** Updates a follow-up action: still open (with a new date, or another owner), done, or verified effective, which somebody other than its owner does. */
 export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller, id: string, look: Look): Promise<FollowUp> {
   const [found] = await tx.db
@@ -304,8 +318,15 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
   if (found.version !== look.version) throw changedMeanwhile()
   if (found.state === 'verified') throw conflict('This follow-up action is already verified as effective. Add another one for anything that is still missing.')
   if (look.state === 'verified' && found.state !== 'done') throw conflict('Mark the follow-up action as done before verifying its effectiveness.')
-  if (look.state === 'verified') assertPerson(caller, 'Effectiveness must be verified')
-  if (look.state === 'verified' && found.ownerId === caller.personId) throw forbidden('Effectiveness must be verified by somebody other than the owner.')
+  if (look.state === 'verified') {
+    const doers = await doersOf(tx, id)
+    await assertSecondPerson(
+      tx,
+      caller,
+      [found.ownerId, ...doers],
+      'Effectiveness must be verified by somebody other than the owner, and than who said that it is done.',
+    )
+  }
   if (look.state === 'verified') await assertAsRecorded(context, tx, found.incidentId, followUpRecord(found))
   const dueOn = look.dueOn ?? found.dueOn
   const ownerId = look.ownerId ?? found.ownerId

@@ -120,12 +120,12 @@ async function welcome(tx: Tx, context: AppContext, row: ScheduleRow, position: 
     .where(and(eq(handoffNotes.teamId, row.teamId), gt(handoffNotes.writtenAt, addDays(at, -7))))
     .orderBy(desc(handoffNotes.writtenAt))
     .limit(3)
-  const incidents = await context.workload.openIncidents(tx, row.teamId, { personId, role: person.role, needToKnow: 'own' })
+  const open = await context.workload.openIncidents(tx, row.teamId, { personId, role: person.role, needToKnow: 'own' })
   const role = position === 0 ? 'on call' : `${position < tierNames.length ? '' : 'on call at '}${positionName(position)}`
   const body = [
     `You are now ${role} for ${team?.name ?? row.name} (${row.name}).`,
     notes.length === 0 ? 'No handoff notes.' : notes.map(({ note, author }) => `${author} wrote:\n${note.text}`).join('\n\n'),
-    incidents.length === 0 ? 'No open incidents.' : `Open incidents:\n${incidents.map(line => `- ${line}`).join('\n')}`,
+    open.lines.length === 0 ? 'No open incidents.' : `Open incidents:\n${open.lines.map(line => `- ${line}`).join('\n')}`,
     `View who is on call and your shifts: ${context.messenger.origin}/on-call`,
   ].join('\n\n')
   await context.messenger.post(tx, {
@@ -133,6 +133,8 @@ async function welcome(tx: Tx, context: AppContext, row: ScheduleRow, position: 
     address: person.email,
     purpose: 'handoff',
     purposeId: row.id,
+    // One of them may be restricted before the message leaves.
+    namedIds: open.ids,
     subject: `You are ${role} for ${team?.name ?? row.name}`,
     body: `${body}\n`,
     isDemo: person.isDemo,

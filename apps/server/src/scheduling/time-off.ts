@@ -4,7 +4,7 @@ import { span } from '@tocsin/events'
 import { peopleOf, shifts } from '@tocsin/oncall'
 import { and, desc, eq, gt, isNotNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { type AppContext, assertPeople, assertPerson, assertResponders, type Caller, findPerson, people } from '../access/index.ts'
+import { type AppContext, assertPeople, assertResponders, type Caller, findPerson, people } from '../access/index.ts'
 import { listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import { addDays, laterOf } from '../kernel/clock.ts'
@@ -12,6 +12,7 @@ import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
+import { assertSecondPerson } from '../notify/index.ts'
 import { notifyAffected } from './schedules.ts'
 import { recordShifts } from './shift-log.ts'
 import { type OnCallSnapshot, readSnapshot, referenceIn } from './snapshot.ts'
@@ -177,8 +178,7 @@ export async function saveApprenticeship(
   const before = await readSnapshot(tx)
   const known = (await listApprenticeships(tx, teamId)).find(one => one.person.id === personId)
   if (isFinished) {
-    assertPerson(caller, 'Training must be signed off')
-    if (personId === caller.personId) throw new AppProblem('forbidden', 'You cannot sign off your own training. Ask someone else.')
+    await assertSecondPerson(tx, caller, [personId], 'You cannot sign off your own training. Ask someone else.')
     if (!known) throw notFound('trainee')
     if (known.watched < known.needed) throw conflict(`${known.person.name} has shadowed ${known.watched} of ${known.needed} required shifts.`)
   }

@@ -69,7 +69,7 @@ export function AlertMatches({ alert }: { alert: Alert }) {
           </Text>
         </Group>
       ) : null}
-      {isExcepting && alert.labels.indicator ? <IgnoreModal value={alert.labels.indicator} onClose={() => setIsExcepting(false)} /> : null}
+      {isExcepting && alert.labels.indicator ? <IgnoreModal alertId={alert.id} value={alert.labels.indicator} onClose={() => setIsExcepting(false)} /> : null}
       {isExcepting && latest?.rule ? <ExceptModal alert={alert} fields={latest.fields} onClose={() => setIsExcepting(false)} /> : null}
     </Section>
   )
@@ -135,8 +135,8 @@ function ExceptModal({ alert, fields, onClose }: { alert: Alert; fields: Record<
   )
 }
 
-function IgnoreModal({ value, onClose }: { value: string; onClose: () => void }) {
-  const { form, submit, isBusy } = useRouteForm('ignoreIndicator', { value, reason: '' }, { done: 'Indicator ignored.', onDone: onClose })
+function IgnoreModal({ alertId, value, onClose }: { alertId: string; value: string; onClose: () => void }) {
+  const { form, submit, isBusy } = useRouteForm('ignoreIndicator', { value, reason: '', alertId }, { done: 'Indicator ignored.', onDone: onClose })
   return (
     <Modal opened onClose={onClose} title="Ignore indicator">
       <form onSubmit={submit} noValidate>

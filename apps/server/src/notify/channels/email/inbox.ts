@@ -9,6 +9,9 @@ import type { mailTasks } from './parse-mail.ts'
 import { emailSettings } from './settings.ts'
 
 const maxBytes = 2 * 1_024 * 1_024
+/** Mails that one reply address takes in a while: who learns it can neither keep the server busy nor flood the mailbox that gets the outcomes. */
+const maxReplies = 20
+const whileMs = 600_000
 const limits = { workers: 1, maxQueued: 50, deadlineMs: 15_000, memoryMb: 128 }
 
 /** A received mail, as its handler gets it. */
@@ -54,6 +57,9 @@ export class Inbox {
   readonly #log: Log
   readonly #take: (mail: IncomingMail) => Promise<void>
   readonly #pool = new WorkerPool<typeof mailTasks>(new URL('./mail-worker.ts', import.meta.url), limits)
+  /** By message: whoever a mail says it is from, it counts for the address that it was sent to. */
+  #replies = new Map<string, number>()
+  #countedUntil = 0
   #server: SMTPServer | undefined
   /** The port that it listens on. */
   port: number | undefined
@@ -84,7 +90,9 @@ export class Inbox {
       // Whoever holds a connection open must not hold the server when it stops.
       closeTimeout: 1_000,
       onRcptTo: ({ address }, session, done) => {
-        if (messageOf(this.#config, this.#secrets, address) === undefined) return done(refusal(550, 'No such recipient'))
+        const messageId = messageOf(this.#config, this.#secrets, address)
+        if (messageId === undefined) return done(refusal(550, 'No such recipient'))
+        if (this.#isTooMany(messageId)) return done(refusal(450, 'Too many replies to this message, try again later'))
         // One at a time, so that an answer is taken whole or not at all: a sending server gives the others in mails of their own.
         done(session.envelope.rcptTo.length > 0 ? refusal(452, 'Only one recipient per message is accepted') : null)
       },
@@ -112,6 +120,17 @@ export class Inbox {
     const server = this.#server
     if (server) await new Promise<void>(resolve => server.close(() => resolve()))
     await this.#pool.close()
+  }
+
+  #isTooMany(messageId: string): boolean {
+    const now = performance.now()
+    if (now >= this.#countedUntil) {
+      this.#replies = new Map()
+      this.#countedUntil = now + whileMs
+    }
+    const count = (this.#replies.get(messageId) ?? 0) + 1
+    this.#replies.set(messageId, count)
+    return count > maxReplies
   }
 
   async #receive(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<void> {
