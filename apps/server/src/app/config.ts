@@ -1,7 +1,7 @@
 import { sessionSettings } from '../access/index.ts'
 import { reportSettings } from '../connectors/index.ts'
 import { sourceSettings } from '../detection/index.ts'
-import { witnessSettings } from '../journal/index.ts'
+import { streamSettings, witnessSettings } from '../journal/index.ts'
 import { type Config, readSettings } from '../kernel/config.ts'
 import { diskSettings } from '../kernel/disk.ts'
 import { scanSettings } from '../kernel/scan.ts'
@@ -10,4 +10,7 @@ import { heartbeatSettings } from '../paging/index.ts'
 
 /** The configuration of the whole program. @throws ConfigProblem for a wrong value or an unknown name */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config =>
-  readSettings(env, [...channelSettings, heartbeatSettings, sourceSettings, reportSettings, sessionSettings, witnessSettings, diskSettings, scanSettings])
+  readSettings(env, [
+    ...[...channelSettings, heartbeatSettings, sourceSettings, reportSettings, sessionSettings, witnessSettings, streamSettings],
+    ...[diskSettings, scanSettings],
+  ])
