@@ -5,6 +5,7 @@ import { port, settingsPart, yesNo } from '../kernel/config.ts'
 /** Where events and indicators may be taken from. */
 export const sourceSettings = settingsPart(
   {
+    TOCSIN_OWN_RULES: yesNo.default(true).describe('Watch the audit log of Tocsin itself with detection rules'),
     TOCSIN_ALLOW_PRIVATE_FEEDS: yesNo.default(false).describe('Allow pulling indicator lists from private addresses'),
     TOCSIN_FOLLOW_FOLDERS: z
       .string()
@@ -20,6 +21,7 @@ export const sourceSettings = settingsPart(
     TOCSIN_SYSLOG_TLS_KEY: z.string().min(1, 'must not be empty').optional().describe('Key file for syslog over TLS (PEM)'),
   },
   {
+    TOCSIN_OWN_RULES: 'value',
     TOCSIN_ALLOW_PRIVATE_FEEDS: 'value',
     TOCSIN_FOLLOW_FOLDERS: 'value',
     TOCSIN_SYSLOG_UDP: 'value',
