@@ -307,6 +307,8 @@ export async function buildWorld(options: WorldOptions = {}): Promise<{ world: W
     DATABASE_URL: (await options.through?.(database.url)) ?? database.url,
     PORT: '0',
     TOCSIN_LOG_LEVEL: 'silent',
+    // What a test does to accounts would raise alerts beside its own, and each world would compile rules.
+    TOCSIN_OWN_RULES: 'false',
     ...(options.withMail === false ? {} : { SMTP_URL: options.smtpUrl ?? mail.url }),
     ...options.env,
   })

@@ -105,6 +105,23 @@ export const systemEvents = [
     sentence: ({ data }) => `Checkpoints reach ${data.witness} again`,
   }),
   event({
+    type: 'journal.stream-failed',
+    version: 1,
+    subject: 'journal',
+    within: 'none',
+    /** Why, without an address. */
+    data: z.strictObject({ stream: z.string(), error: z.string() }),
+    sentence: ({ data }) => `Entries of the audit log no longer reach ${data.stream} (${data.error})`,
+  }),
+  event({
+    type: 'journal.stream-recovered',
+    version: 1,
+    subject: 'journal',
+    within: 'none',
+    data: z.strictObject({ stream: z.string() }),
+    sentence: ({ data }) => `Entries of the audit log reach ${data.stream} again`,
+  }),
+  event({
     type: 'journal-entry.set-aside',
     version: 1,
     subject: 'journal-entry',

@@ -1,4 +1,4 @@
-import type { JournalReaders, Live, Sealer } from '../journal/index.ts'
+import type { AuditStreams, JournalReaders, Live, Sealer } from '../journal/index.ts'
 import type { Kernel } from '../kernel/index.ts'
 import type { Caller } from './caller.ts'
 import type { Departures } from './departures.ts'
@@ -12,6 +12,7 @@ export interface AppContext extends Kernel {
   readonly readers: JournalReaders
   readonly live: Live<Caller>
   readonly sealer: Sealer
+  readonly streams: AuditStreams
   readonly securityEvents: SecurityEvents
   readonly usages: Usages
   readonly departures: Departures

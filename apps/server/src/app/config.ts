@@ -1,7 +1,7 @@
 import { sessionSettings } from '../access/index.ts'
 import { reportSettings } from '../connectors/index.ts'
 import { sourceSettings } from '../detection/index.ts'
-import { witnessSettings } from '../journal/index.ts'
+import { streamSettings, witnessSettings } from '../journal/index.ts'
 import { type Config, readSettings } from '../kernel/config.ts'
 import { diskSettings } from '../kernel/disk.ts'
 import { scanSettings } from '../kernel/scan.ts'
@@ -18,6 +18,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     reportSettings,
     sessionSettings,
     witnessSettings,
+    streamSettings,
     diskSettings,
     scanSettings,
     tlsSettings,

@@ -1,3 +1,4 @@
+import { version } from '@tocsin/api'
 import {
   type AppContext,
   type Caller,
@@ -10,7 +11,7 @@ import {
   Visibility,
   Workload,
 } from '../access/index.ts'
-import { type Checkpoints, entriesThat, entryColumns, JournalReaders, Live, openSealer } from '../journal/index.ts'
+import { AuditStreams, type Checkpoints, entriesThat, entryColumns, JournalReaders, Live, openSealer } from '../journal/index.ts'
 import { Alarms } from '../kernel/alarms.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
@@ -43,6 +44,7 @@ export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?:
   const jobs = new JobRunner(database, clock, log, metrics, runner)
   const alarms = new Alarms()
   const visibility = new Visibility()
+  const visible = (ids: readonly string[], viewer: Viewer = everybody) => entriesThat(database.reader(), ids, visibility.ofEntry(viewer, entryColumns))
   return {
     ...opened,
     alarms,
@@ -51,10 +53,11 @@ export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?:
     messenger: new Outbox(config, secrets, metrics, jobs, database, log, visibility),
     readers: new JournalReaders(database, log, alarms),
     live: new Live<Caller>(database, log, {
-      visible: (ids, viewer: Viewer = everybody) => entriesThat(database.reader(), ids, visibility.ofEntry(viewer, entryColumns)),
+      visible,
       left: callers => callersWhoLeft(database.reader(), config, callers),
     }),
     sealer: openSealer(secrets, checkpoints),
+    streams: new AuditStreams(config, { database, log, version, openEntries: visible }, alarms),
     securityEvents: new SecurityEvents(opened),
     usages: new Usages(),
     departures: new Departures(),

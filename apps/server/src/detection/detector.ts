@@ -15,6 +15,7 @@ import { storable } from '../kernel/text.ts'
 import { type Finding as AnyFinding, alertOf, countMatches } from './findings.ts'
 import { activeIndicators, countSightings, type Listed, listed } from './indicators.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
+import { ownSourceId } from './own-trail.ts'
 import { type ActiveRule, activeRules } from './rules.ts'
 import { readMapping, readPlaceholders } from './settings.ts'
 import { sourceSettings } from './source-settings.ts'
@@ -355,7 +356,8 @@ export class Detector {
     const results = await Promise.all(
       batches.map(async batch => {
         const lines = await decompress(batch.body)
-        this.#remember(lines)
+        // Whoever may try rules on the latest events may not read the audit log for that.
+        if (batch.sourceId !== ownSourceId) this.#remember(lines)
         const chunk = new Uint8Array(lines.length)
         chunk.set(lines)
         // A source that was declared after the rules were compiled is judged by what its events say, until they are compiled again.

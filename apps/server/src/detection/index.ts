@@ -12,6 +12,7 @@ import { nextIndicatorEnd } from './indicators.ts'
 import { EventIntake } from './intake.ts'
 import { SyslogListeners } from './listen.ts'
 import { measure } from './measure.ts'
+import { OwnTrail } from './own-trail.ts'
 import { Parsers } from './parsers.ts'
 import { detectionBindings } from './routes.ts'
 import { addStarterRules, nextExpiry } from './rules.ts'
@@ -36,6 +37,7 @@ export class Detection {
   readonly watch: DetectionWatch
   readonly #context: AppContext
   readonly #sources: KnownSources
+  readonly #ownTrail: OwnTrail
   /** The latest change that this server has taken in. */
   #generation = 0
 
@@ -43,6 +45,7 @@ export class Detection {
     this.#context = context
     this.intake = new EventIntake(context.database)
     this.watch = new DetectionWatch(context)
+    this.#ownTrail = new OwnTrail(context, this.intake)
     this.detector = new Detector(context, this.intake, this.watch)
     this.parsers = new Parsers(context.log)
     this.#sources = new KnownSources(() => context.database.reader())
@@ -126,6 +129,7 @@ export class Detection {
     const { database } = this.#context
     await database.transaction(async tx => {
       await addStarterRules(tx)
+      await this.#ownTrail.start(tx)
       await watchSources(tx, this.#context)
     })
     this.#generation = await latestChange(database.reader())

@@ -25,6 +25,7 @@ import {
   visibleIgnored,
 } from './indicators.ts'
 import type { EventIntake } from './intake.ts'
+import { assertRevocable } from './own-trail.ts'
 import type { Parsers } from './parsers.ts'
 import { changeRule, createRule, enableRule, importRules, listRules, listVersions, parseRuleText, readRule, visibleRule } from './rules.ts'
 import { readMapping, readPlaceholders, saveMapping, savePlaceholders, shownMapping, shownPlaceholders } from './settings.ts'
@@ -103,7 +104,10 @@ export function detectionBindings(context: AppContext, { detector, intake, follo
       await watchSources(tx, context)
       return { ...secret, source: { ...source, problem: null } }
     }),
-    command(routes.revokeLogSource, (tx, { caller, params }) => revokeLogSource(tx, caller.actor, params.id)),
+    command(routes.revokeLogSource, (tx, { caller, params }) => {
+      assertRevocable(params.id)
+      return revokeLogSource(tx, caller.actor, params.id)
+    }),
     query(routes.detectionStatus, async (reader, { caller }) => {
       const [letters] = await reader.db.select({ count: count() }).from(deadLetters)
       const [enabled] = await reader.db

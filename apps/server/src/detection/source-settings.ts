@@ -6,6 +6,7 @@ import type { EnteredReach } from '../kernel/outbound.ts'
 /** Where events and indicators may be taken from. */
 export const sourceSettings = settingsPart(
   {
+    TOCSIN_OWN_RULES: yesNo.default(true).describe('Watch the audit log of Tocsin itself with detection rules'),
     TOCSIN_ALLOW_PRIVATE_FEEDS: yesNo.default(false).describe('Allow pulling indicator lists from private addresses'),
     TOCSIN_FOLLOW_FOLDERS: z
       .string()
@@ -26,6 +27,7 @@ export const sourceSettings = settingsPart(
       .describe('File with the certificates (PEM) of those who sign senders: a sender without a certificate of theirs is refused'),
   },
   {
+    TOCSIN_OWN_RULES: 'value',
     TOCSIN_ALLOW_PRIVATE_FEEDS: 'value',
     TOCSIN_FOLLOW_FOLDERS: 'value',
     TOCSIN_SYSLOG_UDP: 'value',

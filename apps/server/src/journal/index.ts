@@ -25,6 +25,8 @@ export {
   wasRecorded,
 } from './record.ts'
 export { exportJournal, latestCheckpoint, openSealer, proveConsistency, type Sealer, sealerName } from './seal.ts'
+export { AuditStreams } from './streams/open.ts'
+export { streamSettings } from './streams/settings.ts'
 export { JournalWatch } from './watch.ts'
 export { type Checkpoints, openCheckpoints } from './witnesses/open.ts'
 export { witnessSettings } from './witnesses/settings.ts'

@@ -9,8 +9,9 @@ import { countDeadLetters } from './dead-letters.ts'
 import type { JournalReaders } from './follow.ts'
 import { type HeldPlace, heldPlaces, lastGiven } from './order.ts'
 import { deadLetterAlarm } from './reader.ts'
-import { record, system } from './record.ts'
+import { type NewEntry, recordAll, system } from './record.ts'
 import type { Sealer } from './seal.ts'
+import type { AuditStreams } from './streams/open.ts'
 import type { WitnessStatus } from './witnesses/witness.ts'
 
 const lookMs = 5_000
@@ -28,7 +29,6 @@ const repeatMs = 60_000
 const readerAlarm = (name: string) => `journal-reader:${name}`
 const writerAlarm = 'journal-writer'
 const backAlarm = 'journal-went-back'
-const witnessAlarm = (name: string) => `journal-witness:${name}`
 const rewrittenAlarm = 'journal-rewritten'
 const foreignAlarm = 'journal-foreign-entries'
 
@@ -40,8 +40,36 @@ const foreignSentence = (count: number) =>
 const foreignAdvice =
   'Somebody can write to the database. The audit log names these entries (search for "did not write"). Keep a copy of the database as evidence and change its passwords.'
 
-const witnessSentence = ({ name, lagSeconds: seconds, error }: WitnessStatus) =>
-  `Checkpoints of the audit log have not reached ${name} for ${seconds} s (${error}).`
+const about = { actor: system, subject: { kind: 'journal', id: 'journal' } } as const
+
+type Outside = 'witness' | 'stream'
+interface OutsideWords {
+  sentence(status: WitnessStatus): string
+  failed(name: string, error: string): NewEntry
+  recovered(name: string): NewEntry
+  title(name: string): string
+  readonly advice: string
+}
+
+/** Those outside the database that are given checkpoints or entries, and how their failing is told. */
+const outside: Readonly<Record<Outside, OutsideWords>> = {
+  witness: {
+    sentence: ({ name, lagSeconds: seconds, error }) => `Checkpoints of the audit log have not reached ${name} for ${seconds} s (${error}).`,
+    failed: (witness, error) => ({ ...about, type: 'journal.witness-failed', data: { witness, error } }),
+    recovered: witness => ({ ...about, type: 'journal.witness-recovered', data: { witness } }),
+    title: name => `Checkpoints of the audit log do not reach ${name}`,
+    advice: 'Sealing goes on, and the newest checkpoint is tried again until it is taken. Meanwhile, only the database shows what the audit log was.',
+  },
+  stream: {
+    sentence: ({ name, lagSeconds: seconds, error }) => `Entries of the audit log have not reached ${name} for ${seconds} s (${error}).`,
+    failed: (stream, error) => ({ ...about, type: 'journal.stream-failed', data: { stream, error } }),
+    recovered: stream => ({ ...about, type: 'journal.stream-recovered', data: { stream } }),
+    title: name => `Entries of the audit log do not reach ${name}`,
+    advice:
+      'They are sent again until they are taken, and none is passed over. Meanwhile, whoever watches the receiver sees nothing of what happens in Tocsin.',
+  },
+}
+const outsideAlarm = (kind: Outside, name: string) => `journal-${kind}:${name}`
 
 const backSentence = 'The audit log is behind what was already processed, as after a restore or a failover to a lagging replica.'
 const backAdvice =
@@ -54,6 +82,7 @@ interface Services {
   readonly alarms: Alarms
   readonly readers: JournalReaders
   readonly sealer: Sealer
+  readonly streams: AuditStreams
 }
 
 interface Inspected extends JournalReaderStatus {
@@ -114,13 +143,20 @@ const writerSentence = ({ pid, openSeconds, query }: HeldPlace) =>
 /** Looks after the readers: metrics, readiness and alarms say which of them lag, fail or have set entries aside, and who holds them all back. */
 export class JournalWatch {
   readonly #services: Services
-  readonly #gauges: { entries: Gauge<'reader'>; seconds: Gauge<'reader'>; letters: Gauge<'reader'>; writer: Gauge; witnesses: Gauge<'witness'> }
+  readonly #gauges: {
+    entries: Gauge<'reader'>
+    seconds: Gauge<'reader'>
+    letters: Gauge<'reader'>
+    writer: Gauge
+    witness: Gauge<string>
+    stream: Gauge<string>
+  }
   /** Looks in a row at which a reader was found far behind. */
   readonly #behind = new Map<string, number>()
   /** When each alarm was raised last, in milliseconds of a clock that nobody sets. What an earlier process raised is taken to be open. */
   readonly #raised = new Map<string, number>()
   readonly #writerSeconds: number
-  /** The witnesses whose failing is on record. */
+  /** The witnesses and receivers whose failing is on record, by the key of their alarm. */
   readonly #failing = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
@@ -144,10 +180,16 @@ export class JournalWatch {
         help: 'Age of the oldest open transaction that writes the audit log if over 30 s, otherwise 0',
         registers,
       }),
-      witnesses: new Gauge({
+      witness: new Gauge({
         name: 'tocsin_journal_witness_lag_seconds',
         help: 'Time since a newer checkpoint of the audit log exists than a witness has',
         labelNames: ['witness'],
+        registers,
+      }),
+      stream: new Gauge({
+        name: 'tocsin_journal_stream_lag_seconds',
+        help: 'Time since a receiver of audit log entries has not taken one',
+        labelNames: ['stream'],
         registers,
       }),
     }
@@ -159,7 +201,7 @@ export class JournalWatch {
     this.#raised.set(backAlarm, 0)
     this.#raised.set(rewrittenAlarm, 0)
     this.#raised.set(foreignAlarm, 0)
-    for (const { status } of this.#services.sealer.witnesses) this.#raised.set(witnessAlarm(status.name), 0)
+    for (const { kind, status } of this.#outside()) this.#raised.set(outsideAlarm(kind, status.name), 0)
     this.#timer = setInterval(() => {
       this.#looking ??= this.look()
         .catch((error: unknown) => this.#services.log.warn({ err: error }, 'journal readers could not be checked; retrying'))
@@ -182,7 +224,7 @@ export class JournalWatch {
     const found = [
       ...(rewritten === undefined ? [] : [`${rewritten} ${rewrittenAdvice}`]),
       ...(foreign === 0 ? [] : [foreignSentence(foreign)]),
-      ...this.#services.sealer.witnesses.flatMap(({ status }) => (status.error === undefined ? [] : [witnessSentence(status)])),
+      ...this.#outside().flatMap(({ kind, status }) => (status.error === undefined ? [] : [outside[kind].sentence(status)])),
       ...sentencesOf(readers, writers),
     ]
     return found.length === 0 ? undefined : { severity: 'degraded', detail: found.join(' ') }
@@ -234,7 +276,7 @@ export class JournalWatch {
         title: `The audit log has ${foreign === 1 ? 'an entry' : `${foreign} entries`} that Tocsin did not write`,
         summary: `${foreignSentence(foreign)} ${foreignAdvice}`,
       })
-    for (const alarm of await this.#lookAtWitnesses()) want(alarm)
+    for (const alarm of await this.#lookOutside()) want(alarm)
     const [oldest] = writers
     this.#gauges.writer.set(oldest?.openSeconds ?? 0)
     if (oldest) {
@@ -250,32 +292,30 @@ export class JournalWatch {
     if (rewritten === undefined) await this.#services.sealer.sweep(this.#services.database)
   }
 
-  /** Records which witnesses begin to fail, and which have recovered. @returns an alarm for each that fails */
-  async #lookAtWitnesses(): Promise<Alarm[]> {
-    const { database, sealer } = this.#services
-    const statuses = sealer.witnesses.map(({ status }) => status)
-    for (const { name, lagSeconds: seconds } of statuses) this.#gauges.witnesses.set({ witness: name }, seconds)
-    const changed = statuses.filter(({ name, isFailing, error }) => (this.#failing.has(name) ? error === undefined : isFailing))
+  #outside(): { kind: Outside; status: WitnessStatus }[] {
+    const { sealer, streams } = this.#services
+    return [
+      ...sealer.witnesses.map(({ status }) => ({ kind: 'witness' as const, status })),
+      ...streams.all.map(({ status }) => ({ kind: 'stream' as const, status })),
+    ]
+  }
+
+  /** Records which witnesses and receivers begin to fail, and which have recovered. @returns an alarm for each that fails */
+  async #lookOutside(): Promise<Alarm[]> {
+    const found = this.#outside().map(one => ({ ...one, key: outsideAlarm(one.kind, one.status.name) }))
+    for (const { kind, status } of found) this.#gauges[kind].set({ [kind]: status.name }, status.lagSeconds)
+    const changed = found.filter(({ key, status }) => (this.#failing.has(key) ? status.error === undefined : status.isFailing))
     if (changed.length > 0)
-      await database.transaction(async tx => {
-        for (const { name, error } of changed) {
-          const about = { actor: system, subject: { kind: 'journal', id: 'journal' } } as const
-          await record(
-            tx,
-            error === undefined
-              ? { ...about, type: 'journal.witness-recovered', data: { witness: name } }
-              : { ...about, type: 'journal.witness-failed', data: { witness: name, error } },
-          )
-        }
-      })
-    for (const { name, error } of changed) error === undefined ? this.#failing.delete(name) : this.#failing.add(name)
-    return statuses
-      .filter(({ name }) => this.#failing.has(name))
-      .map(status => ({
-        key: witnessAlarm(status.name),
-        title: `Checkpoints of the audit log do not reach ${status.name}`,
-        summary: `${witnessSentence(status)} Sealing goes on, and the newest checkpoint is tried again until it is taken. Meanwhile, only the database shows what the audit log was.`,
-      }))
+      await this.#services.database.transaction(tx =>
+        recordAll(
+          tx,
+          changed.map(({ kind, status: { name, error } }) => (error === undefined ? outside[kind].recovered(name) : outside[kind].failed(name, error))),
+        ),
+      )
+    for (const { key, status } of changed) status.error === undefined ? this.#failing.delete(key) : this.#failing.add(key)
+    return found
+      .filter(({ key }) => this.#failing.has(key))
+      .map(({ kind, key, status }) => ({ key, title: outside[kind].title(status.name), summary: `${outside[kind].sentence(status)} ${outside[kind].advice}` }))
   }
 
   async #follow(wanted: ReadonlyMap<string, Alarm>): Promise<void> {

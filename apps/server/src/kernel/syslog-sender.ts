@@ -20,19 +20,25 @@ export interface SyslogMessage {
   readonly at: Instant
   /** The kind of the message (MSGID): up to 32 printable ASCII characters without spaces. */
   readonly kind: string
+  /** Elements of structured data by their SD-ID, each with its parameters: names of printable ASCII. */
+  readonly elements?: Readonly<Record<string, Readonly<Record<string, string>>>>
   /** One line. */
   readonly text: string
 }
 
 /** What every receiver of UDP should take (RFC 5426 section 3.2), and what one of TCP is spared. */
-const maxBytes = { udp: 2_048, tcp: 65_536, tls: 65_536 } as const
+export const maxSyslogBytes = { udp: 2_048, tcp: 65_536, tls: 65_536 } as const
 
 /** A field of the header: printable ASCII without spaces, or "-". */
 const field = (text: string, max: number) => text.replaceAll(/[^\x21-\x7e]/g, '').slice(0, max) || '-'
 
+const parameter = ([name, value]: readonly [string, string]) => `${name}="${value.replaceAll(/["\\\]]/g, '\\$&')}"`
+
 /** A message as RFC 5424 says, with the byte order mark that says that its text is UTF-8. */
-export function formatSyslog({ facility, severity, at, kind, text }: SyslogMessage): Buffer {
-  return Buffer.from(`<${facility * 8 + severity}>1 ${at} ${field(hostname(), 255)} tocsin ${process.pid} ${field(kind, 32)} - \ufeff${text}`)
+export function formatSyslog({ facility, severity, at, kind, elements = {}, text }: SyslogMessage): Buffer {
+  const structured = Object.entries(elements).map(([id, given]) => `[${[id, ...Object.entries(given).map(parameter)].join(' ')}]`)
+  const header = `<${facility * 8 + severity}>1 ${at} ${field(hostname(), 255)} tocsin ${process.pid} ${field(kind, 32)}`
+  return Buffer.from(`${header} ${structured.join('') || '-'} \ufeff${text}`)
 }
 
 /**
@@ -42,7 +48,7 @@ export function formatSyslog({ facility, severity, at, kind, text }: SyslogMessa
  * @throws RangeError for a message that is too long for the transport; the error of the connection; the signal's reason
  */
 export async function sendSyslog(receiver: SyslogReceiver, messages: readonly Buffer[], signal: AbortSignal): Promise<void> {
-  const max = maxBytes[receiver.transport]
+  const max = maxSyslogBytes[receiver.transport]
   const long = messages.find(({ length }) => length > max)
   if (long) throw new RangeError(`A syslog message of ${long.length} bytes is longer than the ${max} that ${receiver.transport.toUpperCase()} carries.`)
   await (receiver.transport === 'udp' ? sendDatagrams(receiver, messages, signal) : sendStream(receiver, messages, signal))

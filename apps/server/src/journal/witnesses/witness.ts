@@ -104,7 +104,7 @@ export class Witnessing {
 }
 
 /** Why, in a few words without addresses and paths: for `/readyz` and the record. The log has all of it. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'failed'
   if (error.name === 'TimeoutError') return 'no response in time'
   if (error instanceof WitnessFailure) return error.message

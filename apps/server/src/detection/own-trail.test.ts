@@ -1,0 +1,110 @@
+import { routes } from '@tocsin/api'
+import { sql } from 'drizzle-orm'
+import { describe, expect } from 'vitest'
+import { until } from '../../test/alertmanager.ts'
+import { withInstallation } from '../../test/installation.ts'
+import { test, type World } from '../../test/world.ts'
+import { ownSourceId } from './own-trail.ts'
+
+const rows = async <Row extends Record<string, unknown>>({ server }: Pick<World, 'server'>, query: ReturnType<typeof sql>) =>
+  (await server.context.database.reader().db.execute<Row>(query)).rows
+
+async function signIn(world: World, email: string): Promise<void> {
+  await fetch(`${world.origin}${routes.signIn.path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: world.origin },
+    body: JSON.stringify({ email, password: 'not the password of anybody' }),
+  })
+}
+
+/** Everything that is on record has been matched, and what follows has happened. */
+async function watched(world: World): Promise<void> {
+  await world.server.context.securityEvents.flush()
+  await world.settle()
+  await world.server.detection.detector.settle()
+  await until(() => world.server.detection.intake.waiting.batches === 0 || undefined, 'all is matched')
+  await world.settle()
+}
+
+describe('what happens in Tocsin itself', () => {
+  test.override({ options: { env: { TOCSIN_OWN_RULES: 'true' } } })
+
+  test('raises alerts that page: wrong passwords, guessed keys, a new administrator; and no alert causes another', async ({ world }) => {
+    const { primary, backup } = await world.team()
+    const administrator = await world.person('administrator')
+    for (let n = 0; n < 10; n += 1) {
+      await signIn(world, backup.email)
+      world.jump({ minutes: 1 })
+    }
+    for (let n = 0; n < 101; n += 1) await fetch(`${world.origin}/in/${'x'.repeat(24)}/events`, { method: 'POST', body: '{}' })
+    await watched(world)
+    await administrator.call('changePerson', { params: { id: primary.id }, body: { role: 'administrator', reason: 'Stands in.' } })
+    await watched(world)
+    primary.expectPage(new RegExp(`Many Refused Sign-Ins for One Account: ${backup.name}`))
+    primary.expectPage(/Keys, Links or Accounts Guessed from One Address: 127\.0\.0\.1/)
+    primary.expectPage(new RegExp(`Account Made Administrator: ${primary.name}`))
+    const alerts = await rows(world, sql`select id from alerts`)
+    expect(alerts).toHaveLength(3)
+    // Every entry that is fed is matched once, and what the alerts caused is not fed.
+    await watched(world)
+    const [source] = await rows<{ events: string }>(world, sql`select events from log_sources where id = ${ownSourceId}`)
+    const caused = await rows(world, sql`select 1 from journal where type ~ '^(alert|page)[.]'`)
+    expect(caused.length).toBeGreaterThan(5)
+    const fed = await rows(world, sql`select 1 from journal where type ~ '^(sign-in|access|person|system)[.]' and type <> 'system.away'`)
+    expect(Number(source?.events)).toBe(fed.length)
+    expect(await rows(world, sql`select id from alerts`)).toEqual(alerts)
+  })
+
+  test('is matched without what restricted incidents are about, and is not among the latest events that rules are tried on', async ({ world }) => {
+    const { primary } = await world.team()
+    const lead = await world.person('lead')
+    for (let n = 0; n < 10; n += 1) {
+      const { id } = await lead.call('openIncident', { body: { title: 'Kumquat', reason: 'Quince.', isRestricted: true } })
+      await lead.call('incident', { params: { id } })
+    }
+    await watched(world)
+    primary.expectPage(new RegExp(`Many Restricted Incidents Opened by One Person: ${lead.name}`))
+    const ids = (await rows<{ id: string }>(world, sql`select id from incidents`)).map(({ id }) => id)
+    const told = JSON.stringify(await rows(world, sql`select event, fields, title, description from detection_matches cross join alerts`))
+    expect(told).toContain('incident.read')
+    expect(told).not.toMatch(new RegExp(`Kumquat|Quince|${ids.join('|')}`))
+    expect(world.server.detection.detector.recent).toEqual([])
+  })
+
+  test('is not left unwatched in silence: a rule that is disabled or gets an exception pages the administrators, and the source cannot be revoked', async ({
+    world,
+  }) => {
+    const [ada, grace] = [await world.person('administrator'), await world.person('administrator')]
+    const [rule] = (await ada.call('detectionRules', { query: { search: 'Account Made Administrator' } })).items
+    const params = { id: rule?.id ?? '' }
+    await ada.call('enableDetectionRule', { params, body: { isEnabled: false } })
+    await world.settle()
+    grace.expectPage(/The rule "Tocsin: Account Made Administrator" was disabled/)
+    await ada.call('enableDetectionRule', { params, body: { isEnabled: true } })
+    await world.settle()
+    expect((await ada.call('pages')).items.map(({ state }) => state)).toEqual(['resolved'])
+    const filter = `title: Nobody\nid: 33333333-3333-4333-8333-333333333333\nlogsource:\n  product: tocsin\n  service: audit\nfilter:\n  rules:\n    - ${rule?.ruleId}\n  them:\n    type: person.changed\n  condition: not them\n`
+    await ada.call('createDetectionRule', { body: { text: filter } })
+    await world.settle()
+    grace.expectPage(/The rule "Tocsin: Account Made Administrator" has an exception/)
+    await expect(ada.call('revokeLogSource', { params: { id: ownSourceId } })).rejects.toThrow(
+      /is built in\. It is switched off by the setting TOCSIN_OWN_RULES/,
+    )
+    expect((await ada.call('logSources')).map(({ name, revokedAt }) => [name, revokedAt])).toEqual([['Tocsin audit trail', null]])
+  })
+})
+
+test('that Tocsin is started without watching itself is on record, and pages the administrators', async () => {
+  await withInstallation(async ({ start }) => {
+    await (await start('2026-11-23T08:00:00.000Z')).stop()
+    const server = await start('2026-11-23T09:00:00.000Z', { TOCSIN_OWN_RULES: 'false' })
+    expect(await rows({ server }, sql`select data from journal where type = 'setting.changed'`)).toEqual([
+      { data: { name: 'TOCSIN_OWN_RULES', before: true, after: false } },
+    ])
+    expect(await rows({ server }, sql`select type from journal where type like 'log-source.%' order by seq`)).toEqual([
+      { type: 'log-source.added' },
+      { type: 'log-source.revoked' },
+    ])
+    expect(await rows({ server }, sql`select title from pages`)).toEqual([{ title: 'Tocsin no longer watches itself' }])
+  })
+})

@@ -1,0 +1,173 @@
+import type { EventType } from '@tocsin/events'
+import { and, eq, gt, inArray, isNotNull, isNull, ne, or, sql } from 'drizzle-orm'
+import { type AppContext, everybody, people } from '../access/index.ts'
+import { type Entry, entriesThat, entryColumns, record, system } from '../journal/index.ts'
+import { addMinutes } from '../kernel/clock.ts'
+import type { Tx } from '../kernel/database.ts'
+import { conflict } from '../kernel/problems.ts'
+import { randomSecret, secretDigest } from '../kernel/secrets.ts'
+import type { EventIntake } from './intake.ts'
+import { starterRules } from './rules.ts'
+import { sourceSettings } from './source-settings.ts'
+import { detectionRules, logSources } from './tables.ts'
+
+/** The log source that carries what happens in Tocsin itself; it is the same in every installation. */
+export const ownSourceId = '01900000-0000-7000-8000-7a6f637369d0'
+const logsource = { product: 'tocsin', service: 'audit' }
+const name = 'Tocsin audit trail'
+
+/** What an alert, its pages and the work on it cause must never be matched, or an alert would cause the next one. */
+type CausedByAlerts = Extract<
+  EventType,
+  `${'alert' | 'page' | 'drill' | 'heartbeat' | 'silence' | 'incident' | 'task' | 'note' | 'obligation' | 'notice' | 'decision' | 'review' | 'follow-up' | 'detection-rule' | 'detection-rules' | 'detection-settings' | 'log-source' | 'source' | 'dead-letter' | 'indicator' | 'indicator-list' | 'journal-entry'}.${string}`
+>
+/** That somebody opened or took away an incident is the act of a person. */
+type Fed = Exclude<EventType, CausedByAlerts> | 'incident.read' | 'incident.exported'
+
+/** The entries that are matched: what somebody does to accounts, access, the audit log and Tocsin itself. */
+const fed = [
+  ...['sign-in.refused', 'sign-in.locked', 'one-time-code.refused', 'one-time-code.locked', 'session.started'],
+  ...['access.refused', 'records.read', 'incident.read', 'incident.exported', 'report-file.read', 'journal.exported'],
+  ...['person.invited', 'person.joined', 'person.entered', 'person.changed', 'account-recovery.started'],
+  ...['password.changed', 'password.reset', 'password-reset.requested', 'second-factor.enrolled', 'second-factor.removed', 'recovery-code.used'],
+  ...['api-key.created', 'api-key.used', 'api-key.revoked', 'integration.added', 'integration.revoked'],
+  ...['journal.foreign-entry', 'journal.restore-accepted', 'journal.witness-failed', 'journal.stream-failed', 'record.altered'],
+  ...['setting.changed', 'organization.applied', 'system.started', 'system.stopped', 'system.upgraded'],
+] as const satisfies readonly Fed[]
+
+/** Entries that are older when they are read are no news: as at the first start of this version on a long audit log. */
+const maxAgeMinutes = 60
+
+/** Feeds the rules with what happens in Tocsin itself, and looks after its own rules. */
+export class OwnTrail {
+  readonly #context: AppContext
+  readonly #isOn: boolean
+
+  constructor(context: AppContext, intake: EventIntake) {
+    this.#context = context
+    this.#isOn = context.config.of(sourceSettings).TOCSIN_OWN_RULES
+    if (!this.#isOn) return
+    context.readers.follow(
+      'own trail',
+      async (tx, entries) => {
+        const lines = await this.#eventsOf(tx, entries)
+        if (lines.length > 0) await intake.acceptWithin(tx, ownSourceId, Buffer.from(lines.map(line => `${JSON.stringify(line)}\n`).join('')))
+      },
+      { types: new Set(fed) },
+    )
+    const changes: readonly EventType[] = [
+      'detection-rule.added',
+      'detection-rule.changed',
+      'detection-rule.enabled',
+      'detection-rule.disabled',
+      'detection-rules.imported',
+    ]
+    // Once for all that is new, so that a long history costs little.
+    context.readers.follow('own rules', tx => this.#lookAfterRules(tx), { types: new Set(changes) })
+  }
+
+  /** The source is there while the setting is on. That it was switched off is on record, and pages the administrators. */
+  async start(tx: Tx): Promise<void> {
+    const [row] = await tx.db.select().from(logSources).where(eq(logSources.id, ownSourceId)).for('update')
+    const subject = { kind: 'log-source', id: ownSourceId } as const
+    if (this.#isOn && (row === undefined || row.revokedAt !== null)) {
+      const given = { id: ownSourceId, name, logsource, keyDigest: secretDigest(randomSecret(24)), createdAt: tx.now }
+      await tx.db
+        .insert(logSources)
+        .values(given)
+        .onConflictDoUpdate({ target: logSources.id, set: { revokedAt: null } })
+      await record(tx, { actor: system, type: 'log-source.added', subject, data: { name, logsource, senders: [], files: [], gapMinutes: null } })
+    }
+    if (!this.#isOn && row?.revokedAt === null) {
+      await tx.db.update(logSources).set({ revokedAt: tx.now }).where(eq(logSources.id, ownSourceId))
+      await record(tx, { actor: system, type: 'log-source.revoked', subject, data: { name } })
+      await this.#context.alarms.raise(tx, {
+        key: 'own-rules-off',
+        title: 'Tocsin no longer watches itself',
+        summary:
+          'TOCSIN_OWN_RULES was switched off before this start: attacks on Tocsin itself, such as guessed passwords, raise no alerts. If nobody of you did this, somebody can change the configuration of the server.',
+      })
+    }
+  }
+
+  /** Pages the administrators when one of the rules about Tocsin itself is disabled, changed or has an exception; resolves that when it is as it was. */
+  async #lookAfterRules(tx: Tx): Promise<void> {
+    const ids = ownRuleIds()
+    const rows = await tx.db.select().from(detectionRules).where(inArray(detectionRules.ruleId, ids))
+    for (const { ruleId, title, isEnabled, version } of rows) {
+      const [filter] = await tx.db
+        .select({ changedBy: detectionRules.changedBy })
+        .from(detectionRules)
+        .where(
+          and(
+            ...[eq(detectionRules.kind, 'filter'), eq(detectionRules.isEnabled, true), ne(detectionRules.ruleId, ruleId)],
+            or(isNull(detectionRules.expiresAt), gt(detectionRules.expiresAt, tx.now)),
+            gt(sql<number>`position(${ruleId} in ${detectionRules.text})`, 0),
+          ),
+        )
+        .limit(1)
+      const what = !isEnabled ? 'was disabled' : version > 1 ? 'was changed' : filter !== undefined ? 'has an exception' : undefined
+      const key = `own-rule:${ruleId}`
+      if (what === undefined) await this.#context.alarms.resolve(tx, key)
+      else
+        await this.#context.alarms.raise(tx, {
+          key,
+          title: `The rule "${title}" ${what}`,
+          summary: `This rule raises alerts about attacks on Tocsin itself. The audit log has who did it. If that was not agreed, undo it under Detection, Rules.`,
+        })
+    }
+  }
+
+  /** Entries as events. Of one that not everybody may see it is only said what kind of thing who did. */
+  async #eventsOf(tx: Tx, entries: readonly Entry[]): Promise<Record<string, unknown>[]> {
+    const { visibility } = this.#context
+    const fresh = entries.filter(({ at, isDemo }) => at > addMinutes(tx.now, -maxAgeMinutes) && !isDemo)
+    if (fresh.length === 0) return []
+    const open = await entriesThat(
+      tx,
+      fresh.map(({ id }) => id),
+      visibility.ofEntry(everybody, entryColumns),
+    )
+    const ids = fresh.flatMap(({ subject }) => (subject.kind === 'person' ? subject.id : []))
+    const named = await tx.db
+      .select({ id: people.id, name: people.name })
+      .from(people)
+      .where(and(sql`${people.id}::text = any(${sql.param(ids)}::text[])`, isNotNull(people.name)))
+    const names = new Map(named.map(person => [person.id, person.name]))
+    return fresh.map(entry => {
+      const { actor, subject } = entry
+      const user = names.get(subject.id) ?? (actor.kind === 'system' ? undefined : actor.name)
+      const event = { timestamp: entry.at, id: entry.id, type: entry.type, user, actor, subject: { kind: subject.kind } }
+      if (!open.has(entry.id) || entry.fault !== null) return event
+      const { address, ip, addresses, area, reason, count } = { ...nothing, ...entry.data }
+      const from = entry.calledFrom?.address ?? address ?? ip ?? addresses?.[0]
+      return {
+        ...event,
+        subject,
+        ...(from === undefined ? {} : { source: { ip: from } }),
+        device: entry.calledFrom?.device,
+        area,
+        reason,
+        count,
+        data: entry.data,
+      }
+    })
+  }
+}
+
+const nothing: { address?: string; ip?: string; addresses?: readonly string[]; area?: string; reason?: string; count?: number } = {}
+
+let shippedIds: readonly string[] | undefined
+/** The ids of the rules about Tocsin itself. */
+function ownRuleIds(): string[] {
+  shippedIds ??= starterRules()
+    .filter(({ name: file }) => file.startsWith('tocsin_'))
+    .flatMap(({ text }) => [...text.matchAll(/^id: (\S+)$/gm)].map(([, id = '']) => id))
+  return [...shippedIds]
+}
+
+/** @throws AppProblem conflict for the source that is built in */
+export function assertRevocable(id: string): void {
+  if (id === ownSourceId)
+    throw conflict(`${name} is built in. It is switched off by the setting TOCSIN_OWN_RULES, which is recorded and pages the administrators.`)
+}

@@ -1,0 +1,1 @@
+export { type OcsfDocument, ocsfDocument, type StreamedEntry, shortened } from './document.ts'
