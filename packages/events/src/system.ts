@@ -37,6 +37,21 @@ export const systemEvents = [
     sentence: ({ data }) => `Tocsin was upgraded from ${data.from} to ${data.to}`,
   }),
   event({
+    type: 'master-key.rotated',
+    version: 1,
+    subject: 'system',
+    within: 'none',
+    /** IDs of the two keys, and how many sealed values did not open with the earlier one. */
+    data: z.strictObject({ from: z.string(), to: z.string(), unreadable: Count }),
+    sentence: ({ data: { from, to, unreadable } }) => {
+      const left =
+        unreadable === 0
+          ? ''
+          : `; ${unreadable === 1 ? '1 sealed value' : `${unreadable} sealed values`} did not open and ${unreadable === 1 ? 'is' : 'are'} lost`
+      return `Replaced the master key ${from} by ${to}, which ended all sessions and private links${left}`
+    },
+  }),
+  event({
     type: 'setting.changed',
     version: 1,
     subject: 'setting',

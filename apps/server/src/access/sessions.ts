@@ -7,6 +7,7 @@ import type { Tx } from '../kernel/database.ts'
 import type { Connection } from '../kernel/http.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, conflict, invalid } from '../kernel/problems.ts'
+import { sealedColumn } from '../kernel/sealed-columns.ts'
 import { randomSecret, type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, findPerson, readMe } from './accounts.ts'
 import type { Caller } from './caller.ts'
@@ -206,6 +207,7 @@ async function takeCode(tx: Tx, secrets: Secrets, caller: Caller, code: string):
 
 /** What a sealed TOTP secret belongs to. */
 const totpOf = (personId: string) => `people.totp_secret ${personId}`
+export const sealedTotpSecrets = sealedColumn(people.id, people.totpSecret, sql`'people.totp_secret ' || ${people.id}`)
 
 async function isFreshCode(
   tx: Tx,

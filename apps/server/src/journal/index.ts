@@ -4,6 +4,7 @@ export { JournalReaders } from './follow.ts'
 export { journalHealth } from './health.ts'
 export { Live } from './live.ts'
 export { markAs, markRecords } from './marks.ts'
+export { look } from './order.ts'
 export {
   type Actor,
   type Entry,

@@ -9,6 +9,7 @@ import { defineJob, housekeepingLane } from './jobs/lanes.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import { schedule } from './jobs/schedule.ts'
 import { AppProblem } from './problems.ts'
+import { sealedColumn } from './sealed-columns.ts'
 import type { Secrets } from './secrets.ts'
 import { idempotencyKeys } from './tables.ts'
 
@@ -34,6 +35,7 @@ export interface Once {
 
 /** What a sealed answer belongs to. */
 const replyOf = (id: string) => `idempotency_keys.reply ${id}`
+export const sealedReplies = sealedColumn(idempotencyKeys.id, idempotencyKeys.reply, sql`'idempotency_keys.reply ' || ${idempotencyKeys.id}`)
 
 /** A key that a request has claimed, and when. */
 interface Claim {

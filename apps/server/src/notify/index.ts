@@ -13,6 +13,7 @@ export { channelSettings, identifiesPeople, shownAddress, teamChannelPurpose } f
 export { type NotificationPlan, type NotificationStep, notificationPlansOf } from './contact-methods.ts'
 export { Outbox } from './outbox.ts'
 export { restrictedSummary } from './restricted.ts'
+export { sealedChannelSecrets } from './sealed-secrets.ts'
 export { stalledChannels, stalledChannelsJob } from './stalled-channels.ts'
 export { contactMethods, messages, teamChannels } from './tables.ts'
 export { listTeamChannels } from './team-channels.ts'
