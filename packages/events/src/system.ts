@@ -88,6 +88,15 @@ export const systemEvents = [
     sentence: () => 'Accepted an audit log that is older than what was signed last, as after restoring a backup',
   }),
   event({
+    type: 'journal.key-replaced',
+    version: 1,
+    subject: 'journal',
+    within: 'none',
+    /** The statement that both keys signed (C2SP signed note). */
+    data: z.strictObject({ succession: z.string() }),
+    sentence: () => 'Replaced the key that signs the audit log',
+  }),
+  event({
     type: 'journal.foreign-entry',
     version: 1,
     subject: 'journal',

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '@tocsin/api'
+import { logKeys, verifyExport } from '@tocsin/merkle'
 import { eq } from 'drizzle-orm'
 import pg from 'pg'
 import { pino } from 'pino'
@@ -14,6 +15,7 @@ import { until } from '../../test/alertmanager.ts'
 import { codeAt } from '../../test/totp.ts'
 import { buildWorld, cloneDatabase } from '../../test/world.ts'
 import { people } from '../access/index.ts'
+import { openSealer } from '../journal/index.ts'
 import { addSeconds, systemClock } from '../kernel/clock.ts'
 import { openDatabase } from '../kernel/database.ts'
 import { openMasterKey } from '../kernel/master-key.ts'
@@ -73,6 +75,7 @@ describe('the rotation of the master key', () => {
     try {
       const lead = await world.person('lead')
       const { person, administrator } = await enrolled(world)
+      await administrator.call('changePerson', { params: { id: person.id }, body: { role: 'administrator' } })
       const { method, secret } = await lead.call('addContactMethod', { body: webhook })
       const { team } = await world.team()
       await lead.call('saveTeamChannel', { params: { id: team.id }, body: { ...webhook, name: 'Hooks' } })
@@ -102,6 +105,9 @@ describe('the rotation of the master key', () => {
           silent,
         ),
       ).rejects.toThrow('Stop every Tocsin server and pager')
+      const exported = await (await administrator.call.raw('exportJournal')).text()
+      const { key: logKey, successions } = await administrator.call('checkpoint')
+      expect(successions).toEqual([])
       await world.server.stop()
       const places = await withOwner(database.url, owner => placesSealedWith(owner, old.keyId))
       expect(places).toEqual([
@@ -170,6 +176,18 @@ describe('the rotation of the master key', () => {
         const code = codeAt(old.unseal(totp?.totpSecret ?? '', `people.totp_secret ${person.id}`), Date.parse(now))
         expect((await kim('giveOneTimeCode', { body: { code } })).assurance).toBe('full')
         const script = createClient({ origin, apiKey })
+        const signed = await script('checkpoint')
+        expect([signed.key === logKey, signed.key.split('+')[0], signed.successions.length]).toEqual([false, logKey.split('+')[0], 1])
+        const whole = await (await kim.raw('exportJournal')).text()
+        const { checkpoint } = JSON.parse(exported) as { checkpoint: string }
+        for (const trusted of [logKey, signed.key])
+          expect(verifyExport(whole, trusted, [checkpoint])).toMatchObject({
+            problems: [],
+            isComplete: true,
+            key: signed.key,
+            types: { 'journal.key-replaced': 1 },
+          })
+        expect(await server.context.sealer.inspect(server.context.database.reader())).toBeUndefined()
         await server.context.readers.drain()
         const { items } = await script('journal', { query: { limit: 200 } })
         expect(items.filter(({ type }) => type === 'master-key.rotated')).toEqual([expect.objectContaining({ data: rotated })])
@@ -217,6 +235,9 @@ describe('the rotation of the master key', () => {
       try {
         for (const earlier of [one, two]) await expect(openMasterKey(again, configOf(earlier))).rejects.toThrow('is not the one')
         const third = await openMasterKey(again, configOf(three))
+        const [log, before] = [openSealer(third), openSealer(first)]
+        expect([log.successions.length, log.key.split('+')[0]], 'the name of the log stays').toEqual([2, before.key.split('+')[0]])
+        expect(logKeys(log.key, log.successions).map(({ key }) => key)).toEqual([before.key, expect.any(String), log.key])
         expect([third.derive('vapid'), third.isSigned('journal entry', 'claims', entry)]).toEqual([first.derive('vapid'), false])
         // Of entries that the first key did write, up to its last.
         expect([0, 1, 1_000_000].map(seq => third.wasSigned('journal entry', 'claims', entry, seq))).toEqual([true, false, false])

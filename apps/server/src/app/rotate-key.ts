@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm'
 import { endAllSessions, sealedTotpSecrets } from '../access/index.ts'
 import { sealedAttackKeys } from '../demo/index.ts'
 import { sealedFeedSecrets } from '../detection/index.ts'
-import { look, record, system } from '../journal/index.ts'
+import { look, openCheckpoints, record, succeedLogKey, system } from '../journal/index.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
 import { assertMigrated, awaitDatabase, type Database, openDatabase } from '../kernel/database.ts'
@@ -47,7 +47,7 @@ export async function rotateMasterKey(config: Config, log: Log): Promise<Rotated
     // One connection: any other is of somebody else.
     const database = openDatabase(url, systemClock, log, { poolSize: 1 })
     undo.push(() => database.close())
-    const rotated = await rotate(database, config)
+    const rotated = await rotate(database, config, log)
     placeKeyFile(config)
     return rotated
   } finally {
@@ -55,7 +55,7 @@ export async function rotateMasterKey(config: Config, log: Log): Promise<Rotated
   }
 }
 
-async function rotate(database: Database, config: Config): Promise<Rotated | undefined> {
+async function rotate(database: Database, config: Config, log: Log): Promise<Rotated | undefined> {
   const rotation = await beginRotation(database, config)
   if (rotation === undefined) return undefined
   const { from, to, isResumed } = rotation
@@ -68,10 +68,11 @@ async function rotate(database: Database, config: Config): Promise<Rotated | und
   let unreadable = 0
   for (const column of sealedColumns) unreadable += await reseal(database, column, from, to)
   const data = { from: from.keyId, to: to.keyId, unreadable }
+  const { file } = openCheckpoints(config, log)
   database.signWith(to)
   await database.transaction(async tx => {
     const { last } = await look(tx)
-    await finishRotation(tx, rotation, last)
+    await finishRotation(tx, rotation, last, await succeedLogKey(tx, from, to, file))
     await endAllSessions(tx)
     await record(tx, { actor: system, type: 'master-key.rotated', subject: { kind: 'system', id: 'system' }, data })
   })

@@ -25,6 +25,7 @@ export {
   wasRecorded,
 } from './record.ts'
 export { exportJournal, latestCheckpoint, openSealer, proveConsistency, type Sealer, sealerName } from './seal.ts'
+export { succeedLogKey } from './succession.ts'
 export { JournalWatch } from './watch.ts'
 export { type Checkpoints, openCheckpoints } from './witnesses/open.ts'
 export { witnessSettings } from './witnesses/settings.ts'

@@ -17,13 +17,17 @@ const Check = z.union([z.string(), z.strictObject({ check: z.string(), kept: z.s
 type Check = z.output<typeof Check>
 
 const Key = z.base64().transform(text => Buffer.from(text, 'base64'))
-const Kept = z.object({ derived: z.record(z.string(), Key), earlier: z.array(z.object({ key: Key, lastSeq: z.int() })) })
+const Kept = z.object({
+  derived: z.record(z.string(), Key),
+  texts: z.record(z.string(), z.string()),
+  earlier: z.array(z.object({ key: Key, lastSeq: z.int() })),
+})
 const keptOf = `settings ${checkName}`
 /** Entries that an earlier key signed are checked when they are sealed, seconds later: more rotations than these are not between. */
 const maxEarlier = 10
 
-/** What stays as it was derived first: browsers subscribe to the key of pushes, and the audit log goes on under its name and key. */
-const keptUses = ['vapid', 'journal signing']
+/** What stays as it was derived first: browsers subscribe to the key of pushes. */
+const keptUses = ['vapid']
 
 const checkOf = (secrets: Secrets, kept = 'tocsin') => secrets.sign(checkName, kept)
 
@@ -91,15 +95,16 @@ function recognize(check: Check | undefined, keys: readonly (() => Secrets)[]): 
 }
 
 function readKept(secrets: Secrets, kept: string): KeptKeys {
-  const { derived, earlier } = Kept.parse(JSON.parse(secrets.unseal(kept, keptOf)))
-  return { derived: new Map(Object.entries(derived)), earlier }
+  const { derived, texts, earlier } = Kept.parse(JSON.parse(secrets.unseal(kept, keptOf)))
+  return { derived: new Map(Object.entries(derived)), texts: new Map(Object.entries(texts)), earlier }
 }
 
 /** Two master keys, of which one replaces the other. */
 export interface Rotation {
   readonly from: Secrets
   readonly to: Secrets
-  readonly kept: KeptKeys
+  /** Of earlier keys. */
+  readonly kept: Omit<KeptKeys, 'texts'>
   /** It was begun before, so that something may be sealed with the new key already. */
   readonly isResumed: boolean
 }
@@ -148,17 +153,18 @@ export async function abandonRotation(tx: Tx): Promise<void> {
 /**
  * The new key is the one of the database from the end of this transaction on.
  * @param lastSeq the last entry of the journal that the old key signed
+ * @param texts what modules keep with the new key, by name
  */
-export async function finishRotation(tx: Tx, { from, to, kept }: Rotation, lastSeq: number): Promise<Secrets> {
+export async function finishRotation(tx: Tx, { from, to, kept }: Rotation, lastSeq: number, texts: ReadonlyMap<string, string>): Promise<void> {
   const earlier = [{ key: from.derive(signingUse), lastSeq }, ...kept.earlier].slice(0, maxEarlier)
   const text = JSON.stringify({
     derived: Object.fromEntries([...kept.derived].map(([use, key]) => [use, key.toString('base64')])),
+    texts: Object.fromEntries(texts),
     earlier: earlier.map(({ key, lastSeq }) => ({ key: key.toString('base64'), lastSeq })),
   })
   const sealed = to.seal(text, keptOf)
   await saveSetting(tx, checkName, { check: checkOf(to, sealed), kept: sealed })
   await abandonRotation(tx)
-  return withKept(to, { ...kept, earlier })
 }
 
 /** Puts a generated key in its place, once it is the one of the database. */

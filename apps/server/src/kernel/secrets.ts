@@ -20,6 +20,8 @@ export interface Secrets {
   isSigned(purpose: string, claims: string, signature: string): boolean
   /** True for what an earlier master key signed, of the journal alone: up to the entry `seq`, which was its last. */
   wasSigned(purpose: string, claims: string, signature: string, seq: number): boolean
+  /** What modules keep with the master key, by name, since an earlier one was replaced. */
+  readonly kept: ReadonlyMap<string, string>
   /** 32 bytes for a named use, always the same. */
   derive(use: string): Buffer
 }
@@ -68,13 +70,16 @@ const signatureOf = (key: Buffer, purpose: string, claims: string) =>
 export interface KeptKeys {
   /** By their use: keys that stay as they were derived first. */
   readonly derived: ReadonlyMap<string, Buffer>
+  /** By name: what modules keep of theirs. */
+  readonly texts: ReadonlyMap<string, string>
   /** Keys that signed, each with the last entry of the journal that it did sign. */
   readonly earlier: readonly { readonly key: Buffer; readonly lastSeq: number }[]
 }
 
 /** The secrets of a master key, with what is kept of earlier ones. */
-export const withKept = (secrets: Secrets, { derived, earlier }: KeptKeys): Secrets => ({
+export const withKept = (secrets: Secrets, { derived, texts, earlier }: KeptKeys): Secrets => ({
   ...secrets,
+  kept: texts,
   derive: use => derived.get(use) ?? secrets.derive(use),
   wasSigned: (purpose, claims, signature, seq) => earlier.some(({ key, lastSeq }) => seq <= lastSeq && isEqual(signatureOf(key, purpose, claims), signature)),
 })
@@ -92,6 +97,7 @@ function secretsOf(master: Buffer): Secrets {
     sign,
     isSigned: (purpose, claims, signature) => isEqual(sign(purpose, claims), signature),
     wasSigned: () => false,
+    kept: new Map(),
     seal(plain, belongsTo) {
       const nonce = randomBytes(12)
       const cipher = createCipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(`${head}.${belongsTo}`))
