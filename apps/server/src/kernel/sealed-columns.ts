@@ -1,7 +1,9 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { getTableName, type SQL, sql } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
-import type { Database } from './database.ts'
+import type { Database, Reader } from './database.ts'
+import { AppProblem } from './problems.ts'
 import { type Secrets, sealedWith } from './secrets.ts'
+import type { UnreadableValues } from './unreadable.ts'
 
 /** Where a table has sealed values. Each module says so of its own, and the rotation of the master key seals them anew. */
 export interface SealedColumn {
@@ -23,6 +25,39 @@ export const sealedColumn = (id: PgColumn, column: PgColumn, belongsTo: SQL): Se
   sealed: sql`${column}`,
   with: sealed => sealed,
 })
+
+/** A sealed value does not open: it is damaged, or was changed or moved there from another row. The sentence says what is to be done without it. */
+export class SealedValueDamaged extends AppProblem {
+  constructor(sentence: string) {
+    super('conflict', sentence)
+  }
+}
+
+interface SealedRow {
+  readonly id: string
+  readonly sealed: string
+  readonly belongsTo: string
+}
+
+/**
+ * Opens the sealed value of a row. One that does not open is noted, which pages the administrators.
+ * @throws SealedValueDamaged with this sentence
+ */
+export function unsealRow(reader: Pick<Reader, 'unreadable'>, secrets: Secrets, column: SealedColumn, row: SealedRow, sentence: string): string {
+  const plain = opened(secrets, row.sealed, row.belongsTo)
+  if (plain !== undefined) return plain
+  note(reader.unreadable, secrets, column, row)
+  throw new SealedValueDamaged(sentence)
+}
+
+function note(unreadable: UnreadableValues, secrets: Secrets, sealedColumn: SealedColumn, row: SealedRow): void {
+  const { id, column, sealed } = sealedColumn
+  unreadable.note({ table: getTableName(column.table), id: row.id, column: column.name, isLeftOut: false, isSealed: true }, async db => {
+    const { rows } = await db.execute<{ sealed: string | null }>(sql`select ${sealed} as sealed from ${column.table} where ${id}::text = ${row.id}`)
+    const now = rows[0]?.sealed ?? undefined
+    if (now !== undefined && opened(secrets, now, row.belongsTo) === undefined) note(unreadable, secrets, sealedColumn, row)
+  })
+}
 
 /** So many values are sealed anew in one transaction. */
 const batch = 500

@@ -24,12 +24,14 @@ import {
   type TroubleListener,
 } from '../kernel/messenger.ts'
 import { sentenceWithReply, Undeliverable } from '../kernel/outbound.ts'
+import { SealedValueDamaged, unsealRow } from '../kernel/sealed-columns.ts'
 import { type Secrets, signToken } from '../kernel/secrets.ts'
 import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
 import { replyAddress } from './channels/email/inbox.ts'
 import { hostOf, type OutboundMessage, openChannels, type Senders } from './channels/index.ts'
 import { mayRead, neutral, recipientOf, restrictedSummary } from './restricted.ts'
+import { sealedMessageSecrets } from './sealed-secrets.ts'
 import { messages } from './tables.ts'
 
 /** A message that its channel has not accepted after this time fails over to another. */
@@ -234,10 +236,10 @@ export class Outbox implements Messenger {
     try {
       const send = this.#senders.get(channel)
       if (!send) throw new Error(`${channel} is not configured`)
-      return { state: 'sent', text: await send(this.#outboundMessageOf(message, Date.parse(reader.now)), signal) }
+      return { state: 'sent', text: await send(this.#outboundMessageOf(reader, message), signal) }
     } catch (error) {
       const sentence = storable(sentenceWithReply(error), 500)
-      if (error instanceof Undeliverable) return { state: 'failed', text: sentence }
+      if (error instanceof Undeliverable || error instanceof SealedValueDamaged) return { state: 'failed', text: sentence }
       await reader.db.update(messages).set({ lastError: sentence }).where(eq(messages.id, messageId))
       if (attempt === 1)
         await database.transaction(tx =>
@@ -296,7 +298,7 @@ export class Outbox implements Messenger {
     return messageChannels.map(channel => [channel, Math.max(0, oldest.get(channel) ?? 0)])
   }
 
-  #outboundMessageOf(message: typeof messages.$inferSelect, sentAt: number): OutboundMessage {
+  #outboundMessageOf(reader: Reader, message: typeof messages.$inferSelect): OutboundMessage {
     const link = this.#linkIn(message)
     const text = link ? message.body.replaceAll(linkPlaceholder, link.url) : message.body
     return {
@@ -308,11 +310,16 @@ export class Outbox implements Messenger {
       text,
       brief: link?.purpose === 'page' ? withoutLink(message.body) : text,
       link,
-      secret: message.secret === null ? undefined : this.#secrets.unseal(message.secret, channelSecretOf(message.channel, message.address)),
+      secret: message.secret === null ? undefined : this.#secretOf(reader, message, message.secret),
       origin: this.#origin,
       replyTo: link?.purpose === 'page' ? replyAddress(this.#config, this.#secrets, message.id) : undefined,
-      sentAt,
+      sentAt: Date.parse(reader.now),
     }
+  }
+
+  #secretOf(reader: Reader, { id, channel, address }: typeof messages.$inferSelect, sealed: string): string {
+    const row = { id, sealed, belongsTo: channelSecretOf(channel, address) }
+    return unsealRow(reader, this.#secrets, sealedMessageSecrets, row, 'The stored secret of this address cannot be read. Remove it and add it again.')
   }
 
   #linkIn(message: typeof messages.$inferSelect): OutboundMessage['link'] {
