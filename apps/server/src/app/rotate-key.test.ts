@@ -82,6 +82,11 @@ describe('the rotation of the master key', () => {
       const taxii = { url: 'https://taxii.example/api/collections/1/', username: 'tocsin', secret: 'the password of the feed', pullMinutes: 60 }
       const { id: listId } = await lead.call('createIndicatorList', { body: { name: 'Botnets', taxii } })
       await administrator.call('loadDemo')
+      const report = new FormData()
+      for (const [name, value] of Object.entries({ audience: 'employee', text: 'Look.', contactName: 'Kim', contactEmail: 'kim@customer.test' }))
+        report.append(name, value)
+      report.append('files', new File(['hello'], 'mail.eml'))
+      await world.client().raw('report', { body: report })
       const { secret: apiKey } = await administrator.call('createApiKey', { body: { name: 'script', scopes: ['journal:read'] } })
       const [totp] = await database.transaction(tx => tx.db.select().from(people).where(eq(people.id, person.id)))
       // More than a batch of what is sealed, and one that was sealed before envelopes.
@@ -112,6 +117,7 @@ describe('the rotation of the master key', () => {
       const places = await withOwner(database.url, owner => placesSealedWith(owner, old.keyId))
       expect(places).toEqual([
         'contact_methods.secret',
+        'files.key',
         'idempotency_keys.reply',
         'indicator_lists.secret_sealed',
         'jobs.data',
@@ -136,7 +142,7 @@ describe('the rotation of the master key', () => {
         await owner.query('rollback')
       })
       const half = await withOwner(database.url, owner => placesSealedWith(owner, old.keyId))
-      expect(half).toEqual(['idempotency_keys.reply', 'indicator_lists.secret_sealed', 'jobs.data'])
+      expect(half).toEqual(['files.key', 'idempotency_keys.reply', 'indicator_lists.secret_sealed', 'jobs.data'])
       await expect(startServer(config, silent), 'no server starts with either key').rejects.toThrow('was begun and has not finished. Run it again')
 
       const rotated = await rotateMasterKey(config, silent)
@@ -175,6 +181,8 @@ describe('the rotation of the master key', () => {
         await kim('signIn', { body: { email: person.email, password } })
         const code = codeAt(old.unseal(totp?.totpSecret ?? '', `people.totp_secret ${person.id}`), Date.parse(now))
         expect((await kim('giveOneTimeCode', { body: { code } })).assurance).toBe('full')
+        const [file] = (await server.context.database.reader().db.execute<{ id: string }>('select id from files')).rows
+        expect(await (await kim.raw('reportFile', { params: { id: file?.id ?? '' } })).text()).toBe('hello')
         const script = createClient({ origin, apiKey })
         const signed = await script('checkpoint')
         expect([signed.key === logKey, signed.key.split('+')[0], signed.successions.length]).toEqual([false, logKey.split('+')[0], 1])

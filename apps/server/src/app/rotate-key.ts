@@ -9,6 +9,7 @@ import { systemClock } from '../kernel/clock.ts'
 import { type Config, ConfigProblem } from '../kernel/config.ts'
 import { assertMigrated, awaitDatabase, type Database, openDatabase } from '../kernel/database.ts'
 import { startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
+import { sealedFileKeys } from '../kernel/files.ts'
 import { sealedReplies } from '../kernel/idempotency.ts'
 import { abandonRotation, beginRotation, finishRotation, placeKeyFile } from '../kernel/master-key.ts'
 import { reseal, type SealedColumn } from '../kernel/sealed-columns.ts'
@@ -17,7 +18,7 @@ import { sealedChannelSecrets } from '../notify/index.ts'
 import { holdDataFolder } from './data-folder.ts'
 
 /** Every place in the database that has sealed values. */
-const sealedColumns: readonly SealedColumn[] = [sealedTotpSecrets, ...sealedChannelSecrets, sealedFeedSecrets, sealedReplies, sealedAttackKeys]
+const sealedColumns: readonly SealedColumn[] = [sealedTotpSecrets, ...sealedChannelSecrets, sealedFeedSecrets, sealedFileKeys, sealedReplies, sealedAttackKeys]
 
 /** What the rotation of the master key has done. */
 export interface Rotated {
