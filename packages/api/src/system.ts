@@ -154,7 +154,12 @@ export const systemRoutes = {
     path: '/api/v1/journal/checkpoint',
     summary: 'Get the latest signed checkpoint and its public key (C2SP tlog-checkpoint)',
     access: atLeast('observer', 'journal:read'),
-    reply: z.object({ checkpoint: z.string().nullable(), key: z.string(), size: z.number() }),
+    reply: z.object({
+      checkpoint: z.string().nullable(),
+      key: z.string(),
+      successions: z.array(z.string()).describe('Statements that lead from earlier keys to this one, signed by both (C2SP signed notes)'),
+      size: z.number(),
+    }),
   }),
   consistency: route({
     method: 'GET',

@@ -19,15 +19,19 @@ export async function journalVerify(output: Output, file: string, options: { tru
   const differences = isGenuine ? differencesIn(text) : undefined
   const extent = verdict.isComplete ? 'the whole audit log' : `${verdict.entries} of ${verdict.treeSize} entries of the audit log`
   const withheld = verdict.withheld === 0 ? [] : [`${verdict.withheld} of them have withheld or erased bodies. Their headers and hashes are verified.`]
-  const trust =
-    trustedKey === undefined ? 'Verified with the key in the file. Compare it with a key that you trust (--trusted-key).' : 'Verified with the trusted key.'
+  const trust = [
+    trustedKey === undefined ? 'Verified with the key in the file. Compare it with a key that you trust (--trusted-key).' : 'Verified with the trusted key.',
+    ...(trustedKey === undefined || trustedKey === verdict.key
+      ? []
+      : [`It was replaced, and both keys signed that. Trust this one from now on: ${verdict.key}`]),
+  ]
   const lines = isGenuine
     ? [
         `Genuine: ${extent} of ${verdict.origin}. Every entry is covered by the signed checkpoint.`,
         ...withheld,
         ...(older === undefined ? [] : ['It extends the older checkpoint: nothing up to there was rewritten.']),
         ...(differences === undefined ? [] : comparison(differences)),
-        trust,
+        ...trust,
       ]
     : ['NOT genuine:', ...verdict.problems.map(problem => `- ${problem}`)]
   output.say(lines, { isGenuine, ...verdict, ...(differences && { differences }) })

@@ -73,6 +73,16 @@ for (const [name, description, withDemo] of [
       await serve({ port, role, withDemo, isJson, acceptsRestoredLog: acceptRestoredAuditLog, recoverAdministrator })
     })
 
+program
+  .command('key')
+  .description('the master key')
+  .command('rotate')
+  .description('replace the master key, while no server runs (TOCSIN_SECRET is the new one and TOCSIN_SECRET_OLD the earlier one, where they are set)')
+  .action(async () => {
+    const { rotateKey } = await import('@tocsin/server')
+    await rotateKey(program.opts<{ json?: boolean }>().json === true)
+  })
+
 const journal = program.command('journal').description('the audit log')
 journal
   .command('verify')

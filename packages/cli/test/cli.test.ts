@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { type KeyObject, randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -15,9 +15,12 @@ import {
   joinSubtrees,
   leafData,
   leafHash,
+  openCheckpoint,
   root,
   signCheckpoint,
   signingKey,
+  signSuccession,
+  verifierKey,
   writeExport,
 } from '@tocsin/merkle'
 import type { Command } from 'commander'
@@ -220,6 +223,17 @@ describe('npx tocsin', () => {
     expect(await tocsin(['journal', 'verify', other, '--since', older])).toMatchObject({
       code: 1,
       out: expect.stringContaining(`the first ${size} of ${forged.size} entries are not those of the older checkpoint: the audit log was rewritten`),
+    })
+    // Its key was replaced since: whoever trusts the earlier one is led to the new one.
+    const content = JSON.parse(readFileSync(newer, 'utf8')) as Parameters<typeof writeExport>[0]
+    const signed = openCheckpoint(content.checkpoint, content.key)
+    const [first, second] = [world.server.context.secrets.derive('journal signing'), Buffer.alloc(32, 2)].map(signingKey) as [KeyObject, KeyObject]
+    const key = verifierKey(signed.origin, second)
+    const successions = [signSuccession(signed.origin, signed.size - 1, first, second)]
+    writeFileSync(other, writeExport({ ...content, key, successions, checkpoint: signCheckpoint(signed, second) }))
+    expect(await tocsin(['journal', 'verify', other, '--trusted-key', content.key, '--since', older])).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(`It was replaced, and both keys signed that. Trust this one from now on: ${key}`),
     })
     writeFileSync(other, await (await administrator.call.raw('exportIncident', { params: { id: incident.id } })).text())
     expect(await tocsin(['journal', 'verify', other, '--since', older])).toMatchObject({

@@ -37,6 +37,21 @@ export const systemEvents = [
     sentence: ({ data }) => `Tocsin was upgraded from ${data.from} to ${data.to}`,
   }),
   event({
+    type: 'master-key.rotated',
+    version: 1,
+    subject: 'system',
+    within: 'none',
+    /** IDs of the two keys, and how many sealed values did not open with the earlier one. */
+    data: z.strictObject({ from: z.string(), to: z.string(), unreadable: Count }),
+    sentence: ({ data: { from, to, unreadable } }) => {
+      const left =
+        unreadable === 0
+          ? ''
+          : `; ${unreadable === 1 ? '1 sealed value' : `${unreadable} sealed values`} did not open and ${unreadable === 1 ? 'is' : 'are'} lost`
+      return `Replaced the master key ${from} by ${to}, which ended all sessions and private links${left}`
+    },
+  }),
+  event({
     type: 'setting.changed',
     version: 1,
     subject: 'setting',
@@ -71,6 +86,15 @@ export const systemEvents = [
     /** Checkpoints as signed: the one signed last, and that of the database to go on from. */
     data: z.strictObject({ signed: z.string(), restored: z.string() }),
     sentence: () => 'Accepted an audit log that is older than what was signed last, as after restoring a backup',
+  }),
+  event({
+    type: 'journal.key-replaced',
+    version: 1,
+    subject: 'journal',
+    within: 'none',
+    /** The statement that both keys signed (C2SP signed note). */
+    data: z.strictObject({ succession: z.string() }),
+    sentence: () => 'Replaced the key that signs the audit log',
   }),
   event({
     type: 'journal.foreign-entry',

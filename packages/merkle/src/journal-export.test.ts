@@ -4,6 +4,7 @@ import { canonicalJson, digest } from './canonical.ts'
 import { openCheckpoint, signCheckpoint, signingKey, verifierKey } from './checkpoint.ts'
 import { type ExportedEntry, verifyExport, writeExport } from './journal-export.ts'
 import { hashBody, leafData } from './journal-leaf.ts'
+import { signSuccession } from './log-keys.ts'
 import { append, emptyFrontier, type Hash, inclusionPlaces, joinSubtrees, leafHash, root } from './tree.ts'
 
 const privateKey = signingKey(Buffer.alloc(32, 7))
@@ -55,6 +56,39 @@ function forged(file: string, change: (entries: ExportedEntry[]) => void): strin
   const entries = [...content.entries]
   change(entries)
   return writeExport({ ...content, entries })
+}
+
+test('an exported journal whose key was replaced is genuine for whoever trusts one of its keys, and extends what the earlier one signed', () => {
+  const file = exportOf(7)
+  const next = signingKey(Buffer.alloc(32, 8))
+  const { checkpoint, ...content } = JSON.parse(file) as Parameters<typeof writeExport>[0]
+  const { root: hash } = openCheckpoint(checkpoint, key)
+  const write = (size: number, signer: typeof next, successions = [signSuccession(origin, size, privateKey, next)]) =>
+    writeExport({ ...content, key: verifierKey(origin, next), successions, checkpoint: signCheckpoint({ origin, size: 7, root: hash }, signer) })
+  const renewed = write(5, next)
+  for (const trusted of [undefined, key, verifierKey(origin, next)])
+    expect(verifyExport(renewed, trusted)).toMatchObject({ problems: [], isComplete: true, key: verifierKey(origin, next) })
+  expect(verifyExport(write(7, privateKey), key).problems, 'nothing was sealed since').toEqual([])
+  const oldRoot = (size: number) => signCheckpoint({ origin, size, root: rootOfFirst(file, size) }, privateKey)
+  expect(verifyExport(renewed, key, [oldRoot(5)]).problems).toEqual([])
+  expect(verifyExport(renewed, key, [oldRoot(6)]).problems).toEqual([expect.stringContaining('signed by a key that was replaced when the log had 5')])
+  expect(verifyExport(write(5, privateKey), key).problems, 'signed with the earlier key after it was replaced').toEqual([
+    expect.stringContaining('a key that was replaced'),
+  ])
+  const other = signingKey(Buffer.alloc(32, 9))
+  expect(verifyExport(renewed, verifierKey(origin, other)).problems[0]).toBe('the key in the file does not match the trusted key')
+  expect(verifyExport(write(5, next, [signSuccession(origin, 5, other, next)]), key).problems[0]).toBe('the key in the file does not match the trusted key')
+  expect(verifyExport(write(5, next, []), key).problems[0]).toBe('the key in the file does not match the trusted key')
+  expect(verifyExport(renewed.replace('v3', 'v2')).problems).not.toEqual([])
+})
+
+/** The root of the first entries of an export. */
+function rootOfFirst(file: string, size: number): Uint8Array {
+  const { entries } = JSON.parse(file) as Parameters<typeof writeExport>[0]
+  const leaves = entries
+    .slice(0, size)
+    .map(({ header, salt = '', body }) => leafHash(leafData(header, hashBody(Buffer.from(salt, 'base64'), body ?? expect.fail()))))
+  return root(leaves.reduce((frontier, leaf) => append(frontier, leaf).frontier, emptyFrontier))
 }
 
 describe('an exported journal', () => {

@@ -1,6 +1,7 @@
 import { canonicalJson, digest } from './canonical.ts'
-import { type Checkpoint, NotGenuine, openCheckpoint } from './checkpoint.ts'
+import { type Checkpoint, type LogKeys, NotGenuine, openCheckpoint } from './checkpoint.ts'
 import { hashBody, type LeafBody, type LeafHeader, leafData, saltBytes } from './journal-leaf.ts'
+import { logKeys } from './log-keys.ts'
 import { append, emptyFrontier, leafHash, root, verifyInclusion } from './tree.ts'
 
 /**
@@ -19,6 +20,8 @@ export interface ExportedEntry {
 /** What `tocsin journal verify` found. `problems` is empty when everything holds. */
 export interface ExportVerification {
   readonly origin: string
+  /** The log's newest key that the file names. */
+  readonly key: string
   readonly treeSize: number
   readonly entries: number
   /** Entries whose body was withheld or erased: their headers are proved, and that nobody can have changed what they stand for. */
@@ -31,21 +34,31 @@ export interface ExportVerification {
 }
 
 const format = 'tocsin journal export v2'
+/** Has the statements that lead from earlier keys of the log to its newest. */
+const formatWithSuccessions = 'tocsin journal export v3'
 
 /**
  * Writes an export: a JSON file that needs nothing but itself (and, for distrust, the log's key from elsewhere) to be checked. The members
- * stand on a line each: format, key, checkpoint, document, then entries, one a line; each value is canonical JSON (RFC 8785), so that
+ * stand on a line each: format, key, successions where the key was replaced, checkpoint, document, then entries, one a line; each value is canonical JSON (RFC 8785), so that
  * every byte of the file is covered by a hash or a signature. The last entry is that of the export itself: its `body.data.documentSha256`
  * is the {@link digest} of the document.
  */
-export function writeExport(content: { key: string; checkpoint: string; document: unknown; entries: readonly ExportedEntry[] }): string {
+export function writeExport(content: {
+  key: string
+  successions?: readonly string[]
+  checkpoint: string
+  document: unknown
+  entries: readonly ExportedEntry[]
+}): string {
   const members = content.entries.map(
     ({ index, header, salt, body, bodyHash, proof }) => `    ${canonicalJson({ index, header, salt, body, bodyHash, proof })}`,
   )
+  const { successions = [] } = content
   return [
     '{',
-    `  "format": ${JSON.stringify(format)},`,
+    `  "format": ${JSON.stringify(successions.length === 0 ? format : formatWithSuccessions)},`,
     `  "key": ${canonicalJson(content.key)},`,
+    ...(successions.length === 0 ? [] : [`  "successions": ${canonicalJson(successions)},`]),
     `  "checkpoint": ${canonicalJson(content.checkpoint)},`,
     `  "document": ${canonicalJson(content.document)},`,
     `  "entries": [${members.length === 0 ? ']' : `\n${members.join(',\n')}\n  ]`}`,
@@ -57,18 +70,18 @@ export function writeExport(content: { key: string; checkpoint: string; document
 /**
  * Checks an export byte by byte: the signature of its checkpoint, each entry against the checkpoint, the document against
  * the entry that recorded the export, and that the file is spelled exactly as it was written.
- * @param trustedKey the log's key as known from elsewhere; without it the key inside the file is believed.
+ * @param trustedKey a key of the log as known from elsewhere, from which the file may lead to a newer one; without it the key inside the file is believed.
  * @param since older checkpoints (signed notes) that the audit log has to extend; the file is then one of the whole audit log.
  */
 export function verifyExport(text: string, trustedKey?: string, since?: readonly string[]): ExportVerification {
   const problems: string[] = []
   const parsed = parseExport(text, problems)
-  if (!parsed) return { origin: '', treeSize: 0, entries: 0, withheld: 0, types: {}, isComplete: false, problems }
-  if (trustedKey !== undefined && trustedKey !== parsed.key) problems.push('the key in the file does not match the trusted key')
+  if (!parsed) return { origin: '', key: '', treeSize: 0, entries: 0, withheld: 0, types: {}, isComplete: false, problems }
+  const keys = keysOf(parsed, trustedKey, problems)
   let origin = ''
   let treeSize = 0
   try {
-    const checkpoint = openCheckpoint(parsed.checkpoint, trustedKey ?? parsed.key)
+    const checkpoint = openCheckpoint(parsed.checkpoint, keys)
     origin = checkpoint.origin
     treeSize = checkpoint.size
     verifyEntries(parsed.entries, checkpoint, problems)
@@ -81,10 +94,24 @@ export function verifyExport(text: string, trustedKey?: string, since?: readonly
   if (last?.body?.data?.documentSha256 !== digest(parsed.document))
     problems.push('the document was changed: its digest is not the one that the last entry recorded at export')
   if (problems.length === 0) problems.push(...missingFrom(parsed))
-  if (problems.length === 0 && since !== undefined) verifyExtends(parsed, treeSize, trustedKey ?? parsed.key, since, problems)
+  if (problems.length === 0 && since !== undefined) verifyExtends(parsed, treeSize, keys, since, problems)
   if (problems.length === 0 && writeExport(parsed) !== text) problems.push(respelledAt(text, writeExport(parsed)))
   const isComplete = parsed.entries.length === treeSize && parsed.entries.every((entry, position) => entry.index === position)
-  return { origin, treeSize, entries: parsed.entries.length, ...contentsOf(parsed.entries), isComplete, problems }
+  return { origin, key: parsed.key, treeSize, entries: parsed.entries.length, ...contentsOf(parsed.entries), isComplete, problems }
+}
+
+/** The keys that may have signed: those of the file, if they lead from the trusted one; else that one alone. */
+function keysOf({ key, successions }: ParsedExport, trustedKey: string | undefined, problems: string[]): LogKeys {
+  const alone = [{ key: trustedKey ?? key, maxSize: Number.POSITIVE_INFINITY }]
+  try {
+    const keys = logKeys(key, successions)
+    if (trustedKey === undefined || keys.some(known => known.key === trustedKey)) return keys
+    problems.push('the key in the file does not match the trusted key')
+  } catch (error) {
+    if (!(error instanceof NotGenuine)) throw error
+    problems.push(error.message)
+  }
+  return alone
 }
 
 /** The digest of a selection of entries, in any order: nobody can leave one out, or put another in, without changing it. */
@@ -105,17 +132,17 @@ function missingFrom({ document, entries }: ParsedExport): string[] {
   return selection.sha256 === selectionDigest(hashes) ? [] : ['the entries are not those that the file was exported with']
 }
 
-function verifyExtends({ entries, checkpoint }: ParsedExport, treeSize: number, key: string, notes: readonly string[], problems: string[]): void {
+function verifyExtends({ entries, checkpoint }: ParsedExport, treeSize: number, keys: LogKeys, notes: readonly string[], problems: string[]): void {
   for (const note of notes) {
     let older: Checkpoint
     try {
-      older = openCheckpoint(note, key)
+      older = openCheckpoint(note, keys)
     } catch (error) {
       if (!(error instanceof NotGenuine)) throw error
       problems.push(`of the older checkpoint: ${error.message}`)
       continue
     }
-    const found = rootOf(entries, older.size) ?? (older.size === treeSize ? openCheckpoint(checkpoint, key).root : undefined)
+    const found = rootOf(entries, older.size) ?? (older.size === treeSize ? openCheckpoint(checkpoint, keys).root : undefined)
     if (older.size > treeSize)
       problems.push(`the audit log has ${treeSize} entries, fewer than the ${older.size} of the older checkpoint: it was rewritten, or the file is older`)
     else if (found === undefined)
@@ -159,6 +186,7 @@ function respelledAt(text: string, written: string): string {
 
 interface ParsedExport {
   key: string
+  successions: string[]
   checkpoint: string
   document: unknown
   entries: ExportedEntry[]
@@ -172,14 +200,22 @@ function parseExport(text: string, problems: string[]): ParsedExport | undefined
     problems.push(`${brokenLine(text) ?? 'the file'} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
     return undefined
   }
+  const successions = value?.format === formatWithSuccessions ? value.successions : []
   const isExport =
-    value !== null && value.format === format && typeof value.key === 'string' && typeof value.checkpoint === 'string' && Array.isArray(value.entries)
+    value !== null &&
+    (value.format === format || value.format === formatWithSuccessions) &&
+    Array.isArray(successions) &&
+    successions.every(note => typeof note === 'string') &&
+    typeof value.key === 'string' &&
+    typeof value.checkpoint === 'string' &&
+    Array.isArray(value.entries)
   if (!isExport) {
     problems.push(`the file is not a "${format}"`)
     return undefined
   }
   return {
     key: value.key as string,
+    successions,
     checkpoint: value.checkpoint as string,
     document: value.document ?? null,
     entries: value.entries as ExportedEntry[],

@@ -38,6 +38,11 @@ export async function endSessionsOf(tx: Tx, caller: Caller, personId: string, se
   else await record(tx, { ...about, type: 'session.ended', data: { sessionId } })
 }
 
+/** Ends the sessions of everybody, which another master key has signed. The caller has put that on record. */
+export async function endAllSessions(tx: Tx): Promise<void> {
+  await tx.db.delete(sessions)
+}
+
 /** @returns how many there were */
 export async function deleteSessions(tx: Tx, personId: string, which?: SQL): Promise<number> {
   const gone = await tx.db

@@ -7,6 +7,7 @@ import type { Tx } from '../kernel/database.ts'
 import type { Connection } from '../kernel/http.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, conflict, invalid } from '../kernel/problems.ts'
+import { sealedColumn, unsealRow } from '../kernel/sealed-columns.ts'
 import { randomSecret, type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, findPerson, readMe } from './accounts.ts'
 import type { Caller } from './caller.ts'
@@ -206,6 +207,9 @@ async function takeCode(tx: Tx, secrets: Secrets, caller: Caller, code: string):
 
 /** What a sealed TOTP secret belongs to. */
 const totpOf = (personId: string) => `people.totp_secret ${personId}`
+export const sealedTotpSecrets = sealedColumn(people.id, people.totpSecret, sql`'people.totp_secret ' || ${people.id}`)
+const totpDamaged =
+  'The stored secret of your authenticator app cannot be read. Use a passkey or a recovery code, or ask an administrator to reset your second factor.'
 
 async function isFreshCode(
   tx: Tx,
@@ -214,7 +218,8 @@ async function isFreshCode(
   code: string,
 ): Promise<boolean> {
   const timestamp = Date.parse(tx.now)
-  const delta = totp(secrets.unseal(person.totpSecret, totpOf(person.id)), person.email).validate({ token: code, window: 1, timestamp })
+  const row = { id: person.id, sealed: person.totpSecret, belongsTo: totpOf(person.id) }
+  const delta = totp(unsealRow(tx, secrets, sealedTotpSecrets, row, totpDamaged), person.email).validate({ token: code, window: 1, timestamp })
   if (delta === null) return false
   const step = Math.floor(timestamp / 30_000) + delta
   if (step <= person.totpStep) return false

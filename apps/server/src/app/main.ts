@@ -4,6 +4,7 @@ import { systemClock } from '../kernel/clock.ts'
 import { ConfigProblem } from '../kernel/config-problem.ts'
 import { openLog, sentenceOf } from '../kernel/telemetry.ts'
 import { readConfig } from './config.ts'
+import { type Rotated, rotateMasterKey } from './rotate-key.ts'
 import { runPager } from './run-pager.ts'
 import { type Server, startServer } from './server.ts'
 import { handleTheUnhandled } from './unhandled.ts'
@@ -51,6 +52,28 @@ export async function serve(options: {
     process.stderr.write(`${sentenceOf(error)}\n`)
     process.exit(error instanceof ConfigProblem ? 2 : 1)
   }
+}
+
+/** Replaces the master key while no server runs, and says what it did. A wrong configuration ends it with one sentence and exit code 2. */
+export async function rotateKey(isJson: boolean): Promise<void> {
+  try {
+    const config = readConfig(process.env)
+    const rotated = await rotateMasterKey(config, openLog(config.logLevel, process.stderr.isTTY === true))
+    process.stdout.write(isJson ? `${JSON.stringify(rotated ?? null)}\n` : `${rotationLines(rotated).join('\n')}\n`)
+  } catch (error) {
+    process.stderr.write(`${sentenceOf(error)}\n`)
+    process.exit(error instanceof ConfigProblem ? 2 : 1)
+  }
+}
+
+function rotationLines(rotated: Rotated | undefined): string[] {
+  if (rotated === undefined) return ['The new master key is in place already. Start Tocsin.']
+  const { from, to, unreadable } = rotated
+  return [
+    `The master key ${from} was replaced by ${to}. All sessions and private links have ended. Start Tocsin with the new key alone.`,
+    'Back up the new key apart from the database. Backups of the database from before need the earlier one.',
+    ...(unreadable === 0 ? [] : [`Sealed values that did not open with the earlier key, and are lost: ${unreadable}.`]),
+  ]
 }
 
 function welcome(server: Server, isJson: boolean): void {

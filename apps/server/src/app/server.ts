@@ -19,6 +19,7 @@ import { findExcessRights, grantRights, userOf } from '../kernel/database-rights
 import { DiskGuard } from '../kernel/disk.ts'
 import { Drain } from '../kernel/drain.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
+import { registerFileEncryption } from '../kernel/files.ts'
 import { type Answered, mount, openHttp } from '../kernel/http.ts'
 import { Idempotency, registerPurge } from '../kernel/idempotency.ts'
 import type { Lane } from '../kernel/jobs/lanes.ts'
@@ -169,6 +170,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const detection = new Detection(context)
     const idempotency = new Idempotency(secrets)
     registerPurge(jobs)
+    registerFileEncryption(jobs, secrets)
     const answered = (answer: Answered) => context.securityEvents.answered(answer)
     const authorize = authorizer(config, database, secrets)
     const services = { config, database, log, metrics, drain, idempotency, disk, answered, nameOf: nameOfCaller, authorize }

@@ -102,7 +102,8 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
     ),
     query(routes.checkpoint, async reader => {
       const latest = await latestCheckpoint(reader)
-      return { checkpoint: latest?.note ?? null, key: context.sealer.key, size: latest?.size ?? 0 }
+      const { key, successions } = context.sealer
+      return { checkpoint: latest?.note ?? null, key, successions: [...successions], size: latest?.size ?? 0 }
     }),
     query(routes.consistency, async (reader, { query: { from, to } }) => {
       const size = (await latestCheckpoint(reader))?.size ?? 0

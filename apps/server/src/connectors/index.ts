@@ -48,7 +48,7 @@ export function openConnectors(context: AppContext): Bindings {
       // On record first; the content then streams outside the transaction, which must not wait for a slow reader.
       const refusal = await database.transaction(tx => recordFileRead(tx, context, caller, params.id))
       if (refusal !== undefined) throw conflict(refusal)
-      const file = await readFile(database.reader(), params.id)
+      const file = await readFile(database.reader(), context.secrets, params.id)
       if (!file) throw notFound('file')
       return new Produced(file.content, {
         'content-type': 'application/octet-stream',

@@ -127,7 +127,7 @@ export function openReportFiles(context: AppContext): void {
   context.jobs.registerCall(scanJob, {
     attempts,
     async before({ id }, { signal }) {
-      const file = hasScanner(context.config) ? await readFile(context.database.reader(), id) : undefined
+      const file = hasScanner(context.config) ? await readFile(context.database.reader(), context.secrets, id) : undefined
       return file && scan(context.config, file.content, signal)
     },
     async run(tx, { id }, result) {

@@ -58,7 +58,7 @@ export async function takeReport(
   await assertWithinLimits(tx, origin, fileBytes)
   const reference = newReference()
   const kept = []
-  for (const file of received) kept.push(await keepFile(tx, file))
+  for (const file of received) kept.push(await keepFile(tx, context.secrets, file))
   await holdLock(tx, 'reports')
   await assertWithinLimits(tx, origin, fileBytes)
   const paging = input.audience === 'customer' ? await pagingOf(tx) : undefined

@@ -1,5 +1,5 @@
 import { AlertmanagerPayload } from '@tocsin/api'
-import { eq, inArray, or } from 'drizzle-orm'
+import { eq, inArray, or, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, addPerson, type Caller, people } from '../access/index.ts'
 import { alerts } from '../alerts/index.ts'
@@ -12,7 +12,9 @@ import { isSqlState, type Reader, type Tx } from '../kernel/database.ts'
 import { defineJob, housekeepingLane } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { conflict } from '../kernel/problems.ts'
+import type { SealedColumn } from '../kernel/sealed-columns.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
+import { jobs } from '../kernel/tables.ts'
 import { messages } from '../notify/index.ts'
 import { pages, setUpOnCall } from '../paging/index.ts'
 import { demoAttack, demoCustomers, demoPeople, demoServices } from './organization.ts'
@@ -21,6 +23,13 @@ export const attackJob = defineJob({ kind: 'demo.attack', lane: housekeepingLane
 
 /** What the sealed key of a step belongs to. */
 const attackOf = (step: number) => `jobs.data demo.attack ${step}`
+export const sealedAttackKeys: SealedColumn = {
+  id: jobs.id,
+  column: jobs.data,
+  sealed: sql`case when ${jobs.kind} = ${attackJob.kind} then ${jobs.data} ->> 'key' end`,
+  belongsTo: sql`'jobs.data demo.attack ' || (${jobs.data} ->> 'step')`,
+  with: sealed => sql`jsonb_set(${jobs.data}, '{key}', to_jsonb(${sealed}))`,
+}
 
 export async function hasDemo(reader: Reader): Promise<boolean> {
   return (await reader.db.select({ id: teams.id }).from(teams).where(eq(teams.isDemo, true)).limit(1)).length > 0

@@ -12,6 +12,7 @@ import type { ReceivedFile } from '../kernel/files.ts'
 import { newId } from '../kernel/ids.ts'
 import { checkUrl, Undeliverable } from '../kernel/outbound.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
+import { sealedColumn } from '../kernel/sealed-columns.ts'
 import { storable } from '../kernel/text.ts'
 import { feedReach } from './source-settings.ts'
 import { ignoredIndicators, indicatorLists, indicators } from './tables.ts'
@@ -52,6 +53,7 @@ async function lockList(tx: Tx, id: string): Promise<ListRow> {
 
 /** What the sealed secret of a feed belongs to. */
 export const feedSecretOf = (listId: string): string => `indicator_lists.secret_sealed ${listId}`
+export const sealedFeedSecrets = sealedColumn(indicatorLists.id, indicatorLists.secretSealed, sql`'indicator_lists.secret_sealed ' || ${indicatorLists.id}`)
 
 interface NewList {
   readonly name: string

@@ -31,7 +31,7 @@ const fed = [
   ...['person.invited', 'person.joined', 'person.entered', 'person.changed', 'account-recovery.started'],
   ...['password.changed', 'password.reset', 'password-reset.requested', 'second-factor.enrolled', 'second-factor.removed', 'recovery-code.used'],
   ...['api-key.created', 'api-key.used', 'api-key.revoked', 'integration.added', 'integration.revoked'],
-  ...['journal.foreign-entry', 'journal.restore-accepted', 'journal.witness-failed', 'journal.stream-failed', 'record.altered'],
+  ...['journal.foreign-entry', 'journal.restore-accepted', 'journal.witness-failed', 'journal.stream-failed', 'journal.key-replaced', 'record.altered'],
   ...['setting.changed', 'organization.applied', 'system.started', 'system.stopped', 'system.upgraded'],
 ] as const satisfies readonly Fed[]
 

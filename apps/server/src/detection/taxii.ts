@@ -12,8 +12,9 @@ import { defineJob, pullsLane } from '../kernel/jobs/lanes.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { openOutbound } from '../kernel/outbound.ts'
 import { notFound } from '../kernel/problems.ts'
+import { unsealRow } from '../kernel/sealed-columns.ts'
 import { sentenceOf } from '../kernel/telemetry.ts'
-import { assertRoom, feedSecretOf, finishImport, type ListRow, storePart } from './indicators.ts'
+import { assertRoom, feedSecretOf, finishImport, type ListRow, sealedFeedSecrets, storePart } from './indicators.ts'
 import { feedReach } from './source-settings.ts'
 import { indicatorLists } from './tables.ts'
 
@@ -91,8 +92,8 @@ function problemOf(error: unknown, host: string): string {
 
 /** @param signal ends it, also in the middle of a page that trickles */
 async function pull(context: AppContext, list: ListRow, url: string, signal: AbortSignal): Promise<Pulled> {
-  const dispatcher = await openOutbound(new URL(url), feedReach(context.config), signal)
   const headers = { accept: mediaType, 'user-agent': 'Tocsin', ...authorization(context, list) }
+  const dispatcher = await openOutbound(new URL(url), feedReach(context.config), signal)
   let taken = 0
   let refused = 0
   let addedAfter = list.addedAfter ?? undefined
@@ -121,7 +122,9 @@ async function pull(context: AppContext, list: ListRow, url: string, signal: Abo
 
 function authorization(context: AppContext, { id, username, secretSealed }: ListRow): Record<string, string> {
   if (secretSealed === null) return {}
-  const secret = context.secrets.unseal(secretSealed, feedSecretOf(id))
+  const row = { id, sealed: secretSealed, belongsTo: feedSecretOf(id) }
+  const damaged = 'The stored password or token of this feed cannot be read. Delete the list and create it again.'
+  const secret = unsealRow(context.database.reader(), context.secrets, sealedFeedSecrets, row, damaged)
   return { authorization: username === null ? `Bearer ${secret}` : `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}` }
 }
 

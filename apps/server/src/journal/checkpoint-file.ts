@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type Checkpoint, NotGenuine, notesIn, openCheckpoint } from '@tocsin/merkle'
+import { type Checkpoint, type LogKeys, NotGenuine, notesIn, openCheckpoint } from '@tocsin/merkle'
 import { appendCheckpoint } from './witnesses/file.ts'
 
 /** A file that grows past this becomes `FILE.1`, in place of the one before it, and a new one is begun. */
@@ -18,12 +18,12 @@ export class CheckpointFile {
     this.#path = path
   }
 
-  /** The newest checkpoint that this key has signed; what a crash left half written is passed over. Undefined where there is none. */
-  last(key: string): { readonly note: string; readonly checkpoint: Checkpoint } | undefined {
+  /** The newest checkpoint that one of these keys has signed; what a crash left half written is passed over. Undefined where there is none. */
+  last(keys: string | LogKeys): { readonly note: string; readonly checkpoint: Checkpoint } | undefined {
     for (const path of [this.#path, `${this.#path}.1`]) {
       for (const found of notesIn(textOf(path)).reverse()) {
         try {
-          return { note: found, checkpoint: openCheckpoint(found, key) }
+          return { note: found, checkpoint: openCheckpoint(found, keys) }
         } catch (error) {
           if (!(error instanceof NotGenuine)) throw error
         }

@@ -22,10 +22,11 @@ export const macOf = (sign: Secrets['sign'], header: Header, bodyHash: Buffer): 
 export type MacFault = 'no MAC' | 'wrong MAC' | 'changed body'
 
 /** What is wrong with an entry that was not sealed yet; undefined for one that this program wrote. */
-export function macFault(secrets: Pick<Secrets, 'isSigned'>, row: Row): MacFault | undefined {
-  const { id, actorId, actorName, withinId, data, salt, bodyHash, mac } = row
+export function macFault(secrets: Pick<Secrets, 'isSigned' | 'wasSigned'>, row: Row): MacFault | undefined {
+  const { id, seq, actorId, actorName, withinId, data, salt, bodyHash, mac } = row
   if (mac === null) return 'no MAC'
-  if (!secrets.isSigned(purpose, claimsOf(row, bodyHash), mac)) return 'wrong MAC'
+  const claims = claimsOf(row, bodyHash)
+  if (!secrets.isSigned(purpose, claims, mac) && !secrets.wasSigned(purpose, claims, mac, seq)) return 'wrong MAC'
   if (data === null || salt === null) return 'changed body'
   try {
     return hashBody(salt, { id, actor: { id: actorId, name: actorName }, within: withinId, data }).equals(bodyHash) ? undefined : 'changed body'

@@ -29,7 +29,10 @@ const borderPurpose = 'journal border'
 /** The number of the last entry from before entries had MACs. The first sealing decides it for good. */
 async function readBorder(tx: Tx, secrets: Secrets): Promise<number> {
   const stored = await readSetting(tx, borderName, Border)
-  if (stored !== undefined && secrets.isSigned(borderPurpose, String(stored.seq), stored.mac)) return stored.seq
+  if (stored !== undefined) {
+    const { seq, mac } = stored
+    if (secrets.isSigned(borderPurpose, String(seq), mac) || secrets.wasSigned(borderPurpose, String(seq), mac, seq)) return seq
+  }
   // One that was removed or changed is not decided anew: where something with a MAC was sealed already, all that is new needs one.
   const sealed = await tx.db.execute<{ hasMac: boolean }>(sql`
     select coalesce(bool_or(mac is not null), false) as "hasMac" from journal

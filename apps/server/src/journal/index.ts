@@ -4,6 +4,7 @@ export { JournalReaders } from './follow.ts'
 export { journalHealth } from './health.ts'
 export { Live } from './live.ts'
 export { markAs, markRecords } from './marks.ts'
+export { look } from './order.ts'
 export {
   type Actor,
   type Entry,
@@ -27,6 +28,7 @@ export {
 export { exportJournal, latestCheckpoint, openSealer, proveConsistency, type Sealer, sealerName } from './seal.ts'
 export { AuditStreams } from './streams/open.ts'
 export { streamSettings } from './streams/settings.ts'
+export { succeedLogKey } from './succession.ts'
 export { JournalWatch } from './watch.ts'
 export { type Checkpoints, openCheckpoints } from './witnesses/open.ts'
 export { witnessSettings } from './witnesses/settings.ts'

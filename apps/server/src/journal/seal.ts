@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import {
   append,
   type Checkpoint,
@@ -9,6 +8,7 @@ import {
   type Frontier,
   inclusionPlaces,
   joinSubtrees,
+  type LogKeys,
   leafData,
   leafHash,
   NotGenuine,
@@ -16,14 +16,13 @@ import {
   perfectSubtrees,
   root,
   signCheckpoint,
-  signingKey,
-  verifierKey,
   writeExport,
 } from '@tocsin/merkle'
 import { desc, eq, or, type SQL, sql } from 'drizzle-orm'
 import type { Database, Reader, Tx } from '../kernel/database.ts'
 import type { Secrets } from '../kernel/secrets.ts'
 import { countForeign, findStrays, nameForeign } from './foreign.ts'
+import { openLogIdentity } from './log-keys.ts'
 import { headerOf, record, type StoredEntry, system, toEntry } from './record.ts'
 import { journal, journalCheckpoints, journalLeaves, journalNodes } from './tables.ts'
 import type { Checkpoints } from './witnesses/open.ts'
@@ -41,6 +40,8 @@ export class NotAnExtension extends Error {
 export interface Sealer {
   /** The log's verifier key (C2SP signed-note), which auditors keep. */
   readonly key: string
+  /** The statements that lead from its first key to this one, as signed notes; none while it was not replaced. */
+  readonly successions: readonly string[]
   /** A checkpoint of the first `size` entries, which are sealed, and whose root this is. */
   sign(size: number, root: Uint8Array): string
   /**
@@ -68,17 +69,13 @@ export interface Sealer {
 }
 
 /**
- * The log is named by its key, so that two installations are never taken for one another.
  * @param checkpoints where they are kept outside the database, and who else is given them, in the process that seals
  */
 export function openSealer(secrets: Secrets, checkpoints?: Checkpoints): Sealer {
-  const seed = secrets.derive('journal signing')
-  const privateKey = signingKey(seed)
-  const origin = `tocsin/${createHash('sha256').update(seed).digest('hex').slice(0, 16)}`
-  const key = verifierKey(origin, privateKey)
+  const { origin, privateKey, key, successions, keys } = openLogIdentity(secrets)
   const sign = (size: number, hash: Uint8Array) => signCheckpoint({ origin, size, root: hash }, privateKey)
   const { kept, witnesses = [] } = checkpoints ?? {}
-  let signed = checkpoints?.file.last(key)?.note
+  let signed = checkpoints?.file.last(keys)?.note
   // Signed in a transaction that may not be committed yet.
   let pending: string | undefined
   // Up to here a round was made for what was passed over.
@@ -88,8 +85,8 @@ export function openSealer(secrets: Secrets, checkpoints?: Checkpoints): Sealer 
   async function readExtension(reader: Reader): Promise<Frontier> {
     // Before the tree is read: meanwhile it may be sealed further, and what was signed with it.
     const before = signed
-    const { frontier, note } = await readWhole(reader, key)
-    const last = before === undefined ? { size: 0, root: emptyRoot } : openCheckpoint(before, key)
+    const { frontier, note } = await readWhole(reader, keys)
+    const last = before === undefined ? { size: 0, root: emptyRoot } : openCheckpoint(before, keys)
     if (frontier.size < last.size)
       throw new NotAnExtension(`The audit log in the database has ${frontier.size} sealed entries, fewer than the ${last.size} that were signed last.`)
     const then = frontier.size === last.size ? frontier : await readFrontier(reader, last.size)
@@ -127,6 +124,7 @@ export function openSealer(secrets: Secrets, checkpoints?: Checkpoints): Sealer 
 
   return {
     key,
+    successions,
     sign,
     async seal(tx, entries) {
       pending = await extend(tx, entries, false)
@@ -156,7 +154,7 @@ export function openSealer(secrets: Secrets, checkpoints?: Checkpoints): Sealer 
     },
     async accept(tx) {
       if (signed === undefined || (await this.inspect(tx)) === undefined) return false
-      const { frontier, note = sign(frontier.size, root(frontier)) } = await readWhole(tx, key)
+      const { frontier, note = sign(frontier.size, root(frontier)) } = await readWhole(tx, keys)
       await record(tx, { actor: system, type: 'journal.restore-accepted', subject: { kind: 'journal', id: 'journal' }, data: { signed, restored: note } })
       pending = note
       return true
@@ -166,9 +164,9 @@ export function openSealer(secrets: Secrets, checkpoints?: Checkpoints): Sealer 
 
 /**
  * The tree as it is stored, and its newest checkpoint.
- * @throws NotAnExtension when that is not signed by this key, or leaves and nodes are not what it says
+ * @throws NotAnExtension when that is not signed by one of these keys, or leaves and nodes are not what it says
  */
-async function readWhole(reader: Reader, key: string): Promise<{ frontier: Frontier; note: string | undefined }> {
+async function readWhole(reader: Reader, keys: LogKeys): Promise<{ frontier: Frontier; note: string | undefined }> {
   // In one statement, so that both are of one moment.
   const found = await reader.db.execute<{ leaves: string; size: string | null; note: string | null }>(sql`
     select (select coalesce(max(leaf_index), -1) + 1 from journal_leaves)::text as leaves, newest.size::text, newest.note
@@ -179,16 +177,16 @@ async function readWhole(reader: Reader, key: string): Promise<{ frontier: Front
   const note = stored?.note ?? undefined
   if (leaves !== size) throw new NotAnExtension(`The audit log in the database has ${leaves} sealed entries, but its newest checkpoint is of ${size}.`)
   if (note === undefined) return { frontier: emptyFrontier, note: undefined }
-  const checkpoint = openStored(note, key)
+  const checkpoint = openStored(note, keys)
   const frontier = await readFrontier(reader, size)
   if (checkpoint.size !== size || !root(frontier).equals(checkpoint.root))
     throw new NotAnExtension(`The ${size} sealed entries in the database are not those that its newest checkpoint was signed for.`)
   return { frontier, note }
 }
 
-function openStored(note: string, key: string): Checkpoint {
+function openStored(note: string, keys: LogKeys): Checkpoint {
   try {
-    return openCheckpoint(note, key)
+    return openCheckpoint(note, keys)
   } catch (error) {
     if (error instanceof NotGenuine) throw new NotAnExtension('The newest checkpoint in the database was not signed by the key of this installation.')
     throw error
@@ -264,7 +262,7 @@ export async function exportJournal(
     ...(isShown ? bodyOf(row) : hashOnly(row)),
     proof: inclusionPlaces(leafIndex, size).map(siblings => joinSubtrees(siblings.map(hashOf)).toString('base64')),
   }))
-  return writeExport({ key: sealer.key, checkpoint: note, document, entries })
+  return writeExport({ key: sealer.key, successions: sealer.successions, checkpoint: note, document, entries })
 }
 
 /** The proof that the tree of `size2` entries extends that of `size1` (RFC 9162 section 2.1.4), with both roots. @param size1 from 1 to `size2`, which is sealed */

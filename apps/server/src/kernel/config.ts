@@ -101,6 +101,11 @@ export const kernelSettings = settingsPart(
       .optional()
       .describe('Public origin of the web app, used for links in messages'),
     TOCSIN_SECRET: z.string().min(32, 'must have at least 32 characters').optional().describe('Master key; if not set, one is generated in the data folder'),
+    TOCSIN_SECRET_OLD: z
+      .string()
+      .min(32, 'must have at least 32 characters')
+      .optional()
+      .describe('Master key that TOCSIN_SECRET replaces, for tocsin key rotate alone'),
     DATABASE_URL: databaseUrl.optional().describe('External PostgreSQL 15 or newer; if not set, an embedded one runs in the data folder'),
     DATABASE_OWNER_URL: databaseUrl
       .optional()
@@ -131,6 +136,7 @@ export const kernelSettings = settingsPart(
     PORT: 'value',
     TOCSIN_PUBLIC_URL: 'value',
     TOCSIN_SECRET: 'is-set',
+    TOCSIN_SECRET_OLD: 'is-set',
     DATABASE_URL: 'host',
     DATABASE_OWNER_URL: 'host',
     TOCSIN_ALLOW_PRIVATE_WEBHOOKS: 'value',
@@ -162,6 +168,8 @@ export interface Config {
   readonly port: number
   readonly publicUrl: string | undefined
   readonly secret: string | undefined
+  /** The master key that `secret` replaces. */
+  readonly oldSecret: string | undefined
   readonly databaseUrl: string | undefined
   readonly databaseOwnerUrl: string | undefined
   readonly mayReachPrivateWebhooks: boolean
@@ -215,6 +223,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     port: s.PORT,
     publicUrl: s.TOCSIN_PUBLIC_URL,
     secret: s.TOCSIN_SECRET,
+    oldSecret: s.TOCSIN_SECRET_OLD,
     databaseUrl: s.DATABASE_URL,
     databaseOwnerUrl: s.DATABASE_OWNER_URL,
     mayReachPrivateWebhooks: s.TOCSIN_ALLOW_PRIVATE_WEBHOOKS,

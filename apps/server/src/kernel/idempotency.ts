@@ -9,6 +9,7 @@ import { defineJob, housekeepingLane } from './jobs/lanes.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import { schedule } from './jobs/schedule.ts'
 import { AppProblem } from './problems.ts'
+import { sealedColumn, unsealRow } from './sealed-columns.ts'
 import type { Secrets } from './secrets.ts'
 import { idempotencyKeys } from './tables.ts'
 
@@ -34,6 +35,9 @@ export interface Once {
 
 /** What a sealed answer belongs to. */
 const replyOf = (id: string) => `idempotency_keys.reply ${id}`
+export const sealedReplies = sealedColumn(idempotencyKeys.id, idempotencyKeys.reply, sql`'idempotency_keys.reply ' || ${idempotencyKeys.id}`)
+const replyDamaged =
+  'The first request with this Idempotency-Key was carried out, but the stored answer cannot be read. See what it did before you send it again with a new key.'
 
 /** A key that a request has claimed, and when. */
 interface Claim {
@@ -130,7 +134,8 @@ export class Idempotency {
     if (earlier === undefined || earlier.reply === null) throw new StillRunning()
     if (earlier.request !== request)
       throw new AppProblem('key-reused', 'This Idempotency-Key was used for another request within the last 24 hours. Use a new key for each request.')
-    return { result: JSON.parse(this.#secrets.unseal(earlier.reply, replyOf(id))) as unknown, isReplayed: true }
+    const reply = unsealRow(tx, this.#secrets, sealedReplies, { id, sealed: earlier.reply, belongsTo: replyOf(id) }, replyDamaged)
+    return { result: JSON.parse(reply) as unknown, isReplayed: true }
   }
 
   async #keep(tx: Tx, claim: Claim, result: unknown): Promise<void> {

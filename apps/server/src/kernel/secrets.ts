@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ConfigProblem } from './config-problem.ts'
 import { makeFolder, writeOnce } from './folders.ts'
 
@@ -18,6 +18,10 @@ export interface Secrets {
   /** A keyed digest that nobody without the master key can make, base64url. */
   sign(purpose: string, claims: string): string
   isSigned(purpose: string, claims: string, signature: string): boolean
+  /** True for what an earlier master key signed, of the journal alone: up to the entry `seq`, which was its last. */
+  wasSigned(purpose: string, claims: string, signature: string, seq: number): boolean
+  /** What modules keep with the master key, by name, since an earlier one was replaced. */
+  readonly kept: ReadonlyMap<string, string>
   /** 32 bytes for a named use, always the same. */
   derive(use: string): Buffer
 }
@@ -27,12 +31,15 @@ const minKeyLength = 32
 
 export const masterKeyFile = (dataFolder: string): string => join(dataFolder, 'secret.key')
 
+/** Where a generated key lies until everything is sealed with it. */
+export const nextKeyFile = (dataFolder: string): string => `${masterKeyFile(dataFolder)}.new`
+
 /**
  * Reads the master key from `given`, or from the data folder, where the first start makes one.
  * @throws ConfigProblem for a file that is too short to be a key
  */
 export function openSecrets(dataFolder: string, given: string | undefined): Secrets {
-  if (given === undefined) return secretsOf(masterFile(dataFolder))
+  if (given === undefined) return openKeyFile(masterKeyFile(dataFolder))
   return secretsOf(isGenerated(given) ? Buffer.from(given) : stretch(given))
 }
 
@@ -50,18 +57,47 @@ function stretch(given: string): Buffer {
 /** Begins what is sealed since it has a key ID and says what it belongs to. Before, it was base64, which has no dot. */
 const envelopeVersion = 'v2'
 
+/** How each value begins that the master key with this ID has sealed. */
+export const sealedWith = (keyId: string): string => `${envelopeVersion}.${keyId}.`
+
+/** The use of the key that signs. */
+export const signingUse = 'links'
+
+const signatureOf = (key: Buffer, purpose: string, claims: string) =>
+  createHmac('sha256', key).update(`${purpose}\n${claims}`).digest().subarray(0, 20).toString('base64url')
+
+/** What is kept of earlier master keys. */
+export interface KeptKeys {
+  /** By their use: keys that stay as they were derived first. */
+  readonly derived: ReadonlyMap<string, Buffer>
+  /** By name: what modules keep of theirs. */
+  readonly texts: ReadonlyMap<string, string>
+  /** Keys that signed, each with the last entry of the journal that it did sign. */
+  readonly earlier: readonly { readonly key: Buffer; readonly lastSeq: number }[]
+}
+
+/** The secrets of a master key, with what is kept of earlier ones. */
+export const withKept = (secrets: Secrets, { derived, texts, earlier }: KeptKeys): Secrets => ({
+  ...secrets,
+  kept: texts,
+  derive: use => derived.get(use) ?? secrets.derive(use),
+  wasSigned: (purpose, claims, signature, seq) => earlier.some(({ key, lastSeq }) => seq <= lastSeq && isEqual(signatureOf(key, purpose, claims), signature)),
+})
+
 function secretsOf(master: Buffer): Secrets {
   const derive = (use: string) => Buffer.from(hkdfSync('sha256', master, 'tocsin', use, 32))
   const keyId = derive('key id').subarray(0, 6).toString('base64url')
   const sealing = derive('sealing')
-  const signing = derive('links')
-  const sign = (purpose: string, claims: string) => createHmac('sha256', signing).update(`${purpose}\n${claims}`).digest().subarray(0, 20).toString('base64url')
+  const signing = derive(signingUse)
+  const sign = (purpose: string, claims: string) => signatureOf(signing, purpose, claims)
   const head = `${envelopeVersion}.${keyId}`
   return {
     keyId,
     derive,
     sign,
     isSigned: (purpose, claims, signature) => isEqual(sign(purpose, claims), signature),
+    wasSigned: () => false,
+    kept: new Map(),
     seal(plain, belongsTo) {
       const nonce = randomBytes(12)
       const cipher = createCipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(`${head}.${belongsTo}`))
@@ -80,16 +116,16 @@ function secretsOf(master: Buffer): Secrets {
   }
 }
 
-function masterFile(dataFolder: string): Buffer {
-  const path = masterKeyFile(dataFolder)
-  makeFolder(dataFolder)
+/** The secrets of the master key in a file, which is made where there is none. @throws ConfigProblem for one that is too short to be a key */
+export function openKeyFile(path: string): Secrets {
+  makeFolder(dirname(path))
   writeOnce(path, `${randomBytes(32).toString('hex')}\n`)
   const key = readFileSync(path, 'utf8').trim()
   if (key.length < minKeyLength)
     throw new ConfigProblem(
       `The master key ${path} has ${key.length} characters, but at least ${minKeyLength} are required. Restore the file; a new installation generates it once it is deleted.`,
     )
-  return Buffer.from(key)
+  return secretsOf(Buffer.from(key))
 }
 
 /** Compares in a time that does not tell where two texts differ. */

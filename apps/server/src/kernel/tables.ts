@@ -34,6 +34,8 @@ export const files = table('files', {
   mediaType: text('media_type').notNull(),
   sizeBytes: count('size_bytes').notNull(),
   sha256: text('sha256').notNull(),
+  /** Sealed: the key of its content, with size and digest. Null for a file from before content was encrypted. */
+  key: text('key'),
   createdAt: instant('created_at').notNull(),
   /** What a scanner found; null where none has looked. `removed`: it was infected, and its content is gone. */
   scan: choice('scan', ['clean', 'infected', 'removed']),

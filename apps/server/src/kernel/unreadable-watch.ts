@@ -7,6 +7,9 @@ const lookMs = 5_000
 /** Raised again while it lasts: raising an open alarm changes nothing, and one that nobody has acknowledged pages anew. */
 const raiseMs = 60_000
 
+/** The program writes none that does not open. */
+const sealedSentence = ' An encrypted value among them was moved, changed or damaged outside Tocsin: find out by whom.'
+
 interface Services {
   readonly database: Database
   readonly alarms: Alarms
@@ -58,7 +61,7 @@ export class UnreadableWatch {
     }
     if (typeof this.#raisedAt === 'number' && now - this.#raisedAt < raiseMs) return
     const title = values.length === 1 ? 'A stored value cannot be read' : `${values.length} stored values cannot be read`
-    const summary = `${unreadableSentence(values)} These records are left out of lists, or shown without the value. Everything else works. Correct or delete them in the database.`
+    const summary = `${unreadableSentence(values)} These records are left out of lists, or shown without the value. Everything else works. Correct or delete them in the database.${values.some(({ isSealed }) => isSealed) ? sealedSentence : ''}`
     await database.transaction(tx => alarms.raise(tx, { key, title, summary }))
     this.#raisedAt = now
   }

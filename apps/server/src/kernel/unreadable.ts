@@ -19,6 +19,8 @@ interface UnreadableValue {
   readonly column: string
   /** Its row is left out, rather than given out with something in its place. */
   readonly isLeftOut: boolean
+  /** It was sealed with the master key, and does not open where it is. */
+  readonly isSealed?: boolean
 }
 
 interface Known extends UnreadableValue {

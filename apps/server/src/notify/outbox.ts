@@ -25,12 +25,14 @@ import {
   type TroubleListener,
 } from '../kernel/messenger.ts'
 import { sentenceWithReply, Undeliverable } from '../kernel/outbound.ts'
+import { SealedValueDamaged, unsealRow } from '../kernel/sealed-columns.ts'
 import { type Secrets, signToken } from '../kernel/secrets.ts'
 import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
 import { replyAddress } from './channels/email/inbox.ts'
 import { hostOf, type OutboundMessage, openChannels, type Senders } from './channels/index.ts'
 import { mayRead, neutral, recipientOf } from './restricted.ts'
+import { codeOf, sealedMessageCodes, sealedMessageSecrets } from './sealed-secrets.ts'
 import { messages } from './tables.ts'
 
 /** A message that its channel has not accepted after this time fails over to another. */
@@ -237,10 +239,10 @@ export class Outbox implements Messenger {
     try {
       const send = this.#senders.get(channel)
       if (!send) throw new Error(`${channel} is not configured`)
-      return { state: 'sent', text: await send(this.#outboundMessageOf(message, Date.parse(reader.now)), signal) }
+      return { state: 'sent', text: await send(this.#outboundMessageOf(reader, message), signal) }
     } catch (error) {
       const sentence = storable(sentenceWithReply(error), 500)
-      if (error instanceof Undeliverable) return { state: 'failed', text: sentence }
+      if (error instanceof Undeliverable || error instanceof SealedValueDamaged) return { state: 'failed', text: sentence }
       await reader.db.update(messages).set({ lastError: sentence }).where(eq(messages.id, messageId))
       if (attempt === 1)
         await database.transaction(tx =>
@@ -299,9 +301,9 @@ export class Outbox implements Messenger {
     return messageChannels.map(channel => [channel, Math.max(0, oldest.get(channel) ?? 0)])
   }
 
-  #outboundMessageOf(message: typeof messages.$inferSelect, sentAt: number): OutboundMessage {
+  #outboundMessageOf(reader: Reader, message: typeof messages.$inferSelect): OutboundMessage {
     const link = this.#linkIn(message)
-    const body = message.code === null ? message.body : message.body.replaceAll(codePlaceholder, this.#secrets.unseal(message.code, codeOf(message.id)))
+    const body = message.code === null ? message.body : message.body.replaceAll(codePlaceholder, this.#codeIn(reader, message, message.code))
     const text = link ? body.replaceAll(linkPlaceholder, link.url) : body
     return {
       id: message.id,
@@ -312,11 +314,20 @@ export class Outbox implements Messenger {
       text,
       brief: link?.purpose === 'page' ? withoutLink(message.body) : text,
       link,
-      secret: message.secret === null ? undefined : this.#secrets.unseal(message.secret, channelSecretOf(message.channel, message.address)),
+      secret: message.secret === null ? undefined : this.#secretOf(reader, message, message.secret),
       origin: this.#origin,
       replyTo: link?.purpose === 'page' ? replyAddress(this.#config, this.#secrets, message.id) : undefined,
-      sentAt,
+      sentAt: Date.parse(reader.now),
     }
+  }
+
+  #secretOf(reader: Reader, { id, channel, address }: typeof messages.$inferSelect, sealed: string): string {
+    const row = { id, sealed, belongsTo: channelSecretOf(channel, address) }
+    return unsealRow(reader, this.#secrets, sealedMessageSecrets, row, 'The stored secret of this address cannot be read. Remove it and add it again.')
+  }
+
+  #codeIn(reader: Reader, { id }: typeof messages.$inferSelect, sealed: string): string {
+    return unsealRow(reader, this.#secrets, sealedMessageCodes, { id, sealed, belongsTo: codeOf(id) }, 'The stored code cannot be read. Ask for another one.')
   }
 
   #linkIn(message: typeof messages.$inferSelect): OutboundMessage['link'] {
@@ -376,9 +387,6 @@ const withoutLink = (body: string) =>
     .split('\n\n')
     .filter(paragraph => !paragraph.includes(linkPlaceholder))
     .join('\n\n')
-
-/** What the sealed code of a message belongs to. */
-const codeOf = (messageId: string) => `message code ${messageId}`
 
 /** What the job of a delivery is made from. */
 interface Queued {

@@ -59,6 +59,7 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'journal.exported': told('log exported', 'medium'),
   // The audit log and Tocsin itself.
   'journal.restore-accepted': told('log changed', 'critical'),
+  'journal.key-replaced': told('log changed', 'high'),
   'journal.foreign-entry': told('log changed', 'critical'),
   'journal.witness-failed': failed('log delivery', 'high'),
   'journal.witness-recovered': told('log delivery'),
@@ -73,6 +74,7 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'system.stopped': told('stopped', 'low'),
   'system.away': told('away', 'low'),
   'system.upgraded': told('upgraded', 'low'),
+  'master-key.rotated': told('updated', 'high'),
   'setting.changed': told('updated', 'medium'),
   'organization.renamed': told('updated'),
   'organization.applied': told('updated', 'low'),
