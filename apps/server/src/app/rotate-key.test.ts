@@ -121,6 +121,7 @@ describe('the rotation of the master key', () => {
         'idempotency_keys.reply',
         'indicator_lists.secret_sealed',
         'jobs.data',
+        'messages.code',
         'messages.webhook_secret',
         'people.totp_secret',
       ])
