@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import type { EventType } from '@tocsin/events'
 import { and, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm'
 import { type Actor, record } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
@@ -73,4 +74,32 @@ export async function peopleBehind(reader: Reader, actors: readonly Actor[]): Pr
     .from(apiKeys)
     .where(inArray(apiKeys.id, idsOf('key')))
   return [...idsOf('person'), ...makers.map(({ id }) => id)]
+}
+
+/**
+ * Of some acts those that a service account did, by record, with its name: rows hold the person who answers for it, and people are shown who did it.
+ * @param acts records, each with the person in its row
+ * @param types the entries that tell of the act; the latest counts
+ */
+export async function accountsThatActed(
+  reader: Reader,
+  acts: readonly { readonly id: string; readonly personId: string | null }[],
+  ...types: readonly EventType[]
+): Promise<ReadonlyMap<string, string>> {
+  const known = acts.filter(({ personId }) => personId !== null)
+  if (known.length === 0) return new Map()
+  const ids = sql.param(known.map(({ id }) => id))
+  const personIds = sql.param(known.map(({ personId }) => personId))
+  const { rows } = await reader.db.execute<{ id: string; name: string }>(sql`
+    select given.id, latest.actor_name as name
+    from (
+      select * from unnest(${ids}::text[], ${personIds}::uuid[]) as act (id, person_id)
+      where exists (select 1 from ${apiKeys} where ${apiKeys.createdBy} = act.person_id)
+    ) as given
+    cross join lateral (
+      select actor_kind, actor_name from journal
+      where subject_id = given.id and type = any(${sql.param([...types])}::text[]) order by seq desc limit 1
+    ) as latest
+    where latest.actor_kind = 'key'`)
+  return new Map(rows.map(({ id, name }) => [id, name]))
 }

@@ -2,7 +2,7 @@ import type { Alert } from '@tocsin/api'
 import { and, count, desc, eq, isNull, lt, or, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
-import { type AppContext, people, type Viewer } from '../access/index.ts'
+import { type AppContext, accountsThatActed, people, type Viewer } from '../access/index.ts'
 import { services } from '../directory/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
@@ -22,6 +22,9 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
     .where(and(condition, context.visibility.condition(viewer, alerts.incidentId)))
     .orderBy(desc(alerts.number))
   const rows = limit === undefined ? await asked : await asked.limit(limit)
+  const acts = (of: 'acknowledgedById' | 'dispositionById') => rows.map(({ alert }) => ({ id: alert.id, personId: alert[of] }))
+  const acknowledged = await accountsThatActed(reader, acts('acknowledgedById'), 'alert.acknowledged')
+  const decided = await accountsThatActed(reader, acts('dispositionById'), 'alert.dismissed', 'alert.escalated')
   return rows.map(({ alert, service, acknowledgedBy, dispositionBy }) => ({
     id: alert.id,
     number: alert.number,
@@ -40,7 +43,7 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
     firstSeenAt: alert.firstSeenAt,
     lastSeenAt: alert.lastSeenAt,
     sourceResolvedAt: alert.sourceResolvedAt,
-    acknowledgedBy,
+    acknowledgedBy: acknowledged.get(alert.id) ?? acknowledgedBy,
     acknowledgedAt: alert.acknowledgedAt,
     disposition:
       alert.dispositionOutcome === null || alert.dispositionAt === null
@@ -50,7 +53,7 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
             value: alert.dispositionValue,
             responsibility: alert.dispositionResponsibility ?? 'us',
             reason: alert.dispositionReason ?? '',
-            by: dispositionBy ?? '',
+            by: decided.get(alert.id) ?? dispositionBy ?? '',
             at: alert.dispositionAt,
           },
     incident: alert.incidentId === null ? null : { id: alert.incidentId, number: alert.incidentNumber ?? 0 },

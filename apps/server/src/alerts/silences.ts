@@ -2,7 +2,7 @@ import type { AlertMatchers, RouteInput, Severity, Silence, silenceRoutes } from
 import { endOfHours, isWithin } from '@tocsin/oncall'
 import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { type AppContext, type Caller, people, type Viewer } from '../access/index.ts'
+import { type AppContext, accountsThatActed, type Caller, people, type Viewer } from '../access/index.ts'
 import { knownServices } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import { addDays, earlierOf, laterOf } from '../kernel/clock.ts'
@@ -86,8 +86,23 @@ export async function listSilences(reader: Reader, context: AppContext, viewer: 
     .orderBy(asc(silences.end))
     .limit(maxSilences)
   const active = new Set((await silencesNow(reader)).map(row => row.id))
+  const added = await accountsThatActed(
+    reader,
+    rows.map(({ row }) => ({ id: row.id, personId: row.authorId })),
+    'silence.added',
+  )
   return rows.map(({ row, author, held }) => ({
-    ...{ id: row.id, matchers: row.matchers, reason: row.reason, hours: row.hours, start: row.start, end: row.end, createdAt: row.createdAt, author, held },
+    ...{
+      id: row.id,
+      matchers: row.matchers,
+      reason: row.reason,
+      hours: row.hours,
+      start: row.start,
+      end: row.end,
+      createdAt: row.createdAt,
+      author: added.get(row.id) ?? author,
+      held,
+    },
     isActive: active.has(row.id),
   }))
 }

@@ -185,6 +185,38 @@ describe('the lifecycle', () => {
   })
 })
 
+test('what a service account does is shown under its name, and gives its maker no role', async ({ world }) => {
+  const { team } = await world.team()
+  await world.service('billing', team)
+  const maker = await world.person('administrator')
+  const scopes = ['alerts:read', 'alerts:write', 'incidents:read', 'incidents:write', 'catalog:write', 'catalog:read'] as const
+  const { secret } = await maker.call('createApiKey', { body: { name: 'Bot', role: 'lead', scopes: [...scopes] } })
+  const bot = createClient({ origin: world.origin, apiKey: secret })
+  const name = 'Bot (service account)'
+  const alert = await world.alert({ service: 'billing', severity: 'critical' })
+  await bot('acknowledgeAlert', { params: { id: alert.id } })
+  await world.settle()
+  expect((await maker.call('pages')).items[0]).toMatchObject({ acknowledgedBy: name, acknowledgements: [{ person: { name } }] })
+  await bot('dismissAlert', { params: { id: alert.id }, body: { value: 'false-positive', responsibility: 'us', reason: 'Noise.' } })
+  expect(await maker.call('alert', { params: { id: alert.id } })).toMatchObject({ acknowledgedBy: name, disposition: { by: name } })
+  const [service] = await maker.call('services')
+  const incident = await maker.call('openIncident', { body: { title: 'Odd', reason: 'x', serviceIds: [service?.id ?? ''] } })
+  const params = { id: incident.id }
+  await world.settle()
+  for (const { id, state } of (await maker.call('pages')).items) if (state === 'triggered') await bot('acknowledgePage', { params: { id } })
+  await world.settle()
+  await bot('addNote', { params, body: { markdown: 'Seen.' } })
+  const added = await bot('addTask', { params, body: { title: 'Look' } })
+  const at = { params: { ...params, taskId: added.tasks[0]?.id ?? '' } }
+  const finish = async (call: Call, isDone: boolean) => {
+    const [task] = (await maker.call('incident', { params })).tasks
+    return call('changeTask', { ...at, body: { version: task?.version ?? 0, isDone } })
+  }
+  expect(await finish(bot, true)).toMatchObject({ lead: null, owner: null, notes: [{ author: name }], tasks: [{ doneBy: name }] })
+  await finish(bot, false)
+  expect(await finish(maker.call, true), 'a person did it since').toMatchObject({ tasks: [{ doneBy: maker.name }] })
+})
+
 describe('who leads', () => {
   test('opened by somebody outside, the security team is paged, and who answers leads', async ({ world }) => {
     const security = await world.team()

@@ -60,7 +60,8 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
   context.readers.react('incidents', {
     'page.acknowledged': async (tx, entry) => {
       const { about, teamId, personId } = entry.data
-      if (about.kind !== 'incident' || teamId === null) return
+      // A service account leads nothing, and its maker did not answer.
+      if (about.kind !== 'incident' || teamId === null || entry.actor.kind === 'key') return
       const [team] = await tx.db.select({ kind: teams.kind }).from(teams).where(eq(teams.id, teamId))
       if (team) await takeVacantRole(tx, entry.actor, about.id, team.kind === 'security' ? 'lead' : 'owner', personId)
     },

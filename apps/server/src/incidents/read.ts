@@ -1,7 +1,7 @@
 import type { Incident, IncidentSummary } from '@tocsin/api'
 import { and, asc, count, desc, eq, inArray, lt, ne } from 'drizzle-orm'
 import { z } from 'zod'
-import { type AppContext, people, type Viewer } from '../access/index.ts'
+import { type AppContext, accountsThatActed, people, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { customers, services } from '../directory/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
@@ -114,6 +114,16 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
     ...taskRows.flatMap(task => [task.assigneeId, task.doneById, task.approvedById]),
     ...noteRows.map(note => note.authorId),
   ])
+  const done = await accountsThatActed(
+    reader,
+    taskRows.map(task => ({ id: task.id, personId: task.doneById })),
+    'task.done',
+  )
+  const written = await accountsThatActed(
+    reader,
+    noteRows.map(note => ({ id: note.id, personId: note.authorId })),
+    'note.written',
+  )
   return {
     ...summaryOf(incident, names),
     version: incident.version,
@@ -135,14 +145,14 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
       assignee: reference(names, task.assigneeId),
       dueOn: task.dueOn,
       doneAt: task.doneAt,
-      doneBy: reference(names, task.doneById)?.name ?? null,
+      doneBy: done.get(task.id) ?? reference(names, task.doneById)?.name ?? null,
       isBusinessImpacting: task.isBusinessImpacting,
       approvedBy: reference(names, task.approvedById)?.name ?? null,
       version: task.version,
     })),
     notes: noteRows.map(note => ({
       id: note.id,
-      author: names.get(note.authorId) ?? '',
+      author: written.get(note.id) ?? names.get(note.authorId) ?? '',
       markdown: note.markdown,
       html: renderMarkdown(note.markdown),
       createdAt: note.createdAt,

@@ -5,7 +5,7 @@ import { digest } from '@tocsin/merkle'
 import { and, asc, count, eq, inArray, lt, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
-import { type AppContext, people, type Viewer } from '../access/index.ts'
+import { type AppContext, accountsThatActed, people, type Viewer } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { type IncidentRow, incidentCustomers, incidents, pageLead } from '../incidents/index.ts'
 import { recordAll, system } from '../journal/index.ts'
@@ -298,6 +298,11 @@ async function noticesOf(reader: Reader, obligationIds: readonly string[]): Prom
           .from(messages)
           .where(and(eq(messages.purpose, 'notice'), inArray(messages.purposeId, ids)))
           .orderBy(asc(messages.id))
+  const drafted = await accountsThatActed(
+    reader,
+    rows.map(({ notice }) => ({ id: notice.id, personId: notice.authorId })),
+    'notice.drafted',
+  )
   const list = rows.map(({ notice, author: by, approvedBy }) => ({
     obligationId: notice.obligationId,
     notice: {
@@ -310,7 +315,7 @@ async function noticesOf(reader: Reader, obligationIds: readonly string[]): Prom
       isInvestigationComplete: notice.isInvestigationComplete,
       nextSteps: notice.nextSteps,
       nextCommunicationAt: notice.nextCommunicationAt,
-      author: { id: notice.authorId, name: by },
+      author: { id: notice.authorId, name: drafted.get(notice.id) ?? by },
       editorId: notice.editorId,
       approvedBy,
       approvedAt: notice.approvedAt,

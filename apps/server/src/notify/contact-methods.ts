@@ -128,17 +128,21 @@ export async function addContactMethod(tx: Tx, context: AppContext, caller: Call
   return { method: view(row), secret: shownSecret }
 }
 
-const codeMinutes = 15
+const codeMinutes = 10
 const maxTries = 6
 
 /** A code has too few possibilities for a plain digest: who reads the database would try them all. */
 const codeDigest = ({ secrets }: AppContext, methodId: string, code: string) => secrets.sign('contact code', `${methodId} ${code}`)
 
+/** Wrong tries that still count: another code gives no others before the one before it has expired. */
+const wrongTries = ({ now }: Tx, { codeExpiresAt, codeAttempts }: typeof contactMethods.$inferSelect) =>
+  codeExpiresAt === null || codeExpiresAt <= now ? 0 : codeAttempts
+
 async function sendCode(tx: Tx, context: AppContext, row: typeof contactMethods.$inferSelect): Promise<void> {
   const code = String(randomInt(1_000_000)).padStart(6, '0')
   await tx.db
     .update(contactMethods)
-    .set({ codeDigest: codeDigest(context, row.id, code), codeExpiresAt: addMinutes(tx.now, codeMinutes), codeAttempts: 0 })
+    .set({ codeDigest: codeDigest(context, row.id, code), codeExpiresAt: addMinutes(tx.now, codeMinutes), codeAttempts: wrongTries(tx, row) })
     .where(eq(contactMethods.id, row.id))
   const said = channels[row.kind].codeWords?.(code) ?? code
   await context.messenger.post(tx, {
@@ -166,6 +170,7 @@ async function lockMethod(tx: Tx, personId: string, id: string) {
 export async function sendContactCode(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
   const row = await lockMethod(tx, caller.personId, id)
   if (row.verifiedAt !== null) throw conflict('This contact method is already verified.')
+  if (wrongTries(tx, row) >= maxTries) throw conflict(`Too many wrong codes. Request a new one in ${codeMinutes} minutes.`)
   await sendCode(tx, context, row)
 }
 

@@ -1,11 +1,12 @@
 import { includesRole, SnoozeMinutes } from '@tocsin/api'
 import { and, eq, gt, inArray, sql } from 'drizzle-orm'
-import { type AppContext, findPerson, people } from '../access/index.ts'
+import { type AppContext, people } from '../access/index.ts'
 import { teamMembers } from '../directory/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { type Answer, type AnswerDesk, type Answered, answerHelp } from '../notify/index.ts'
+import { acknowledgerOf } from './acknowledgers.ts'
 import type { PageRow } from './escalation.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, snoozePage } from './pages.ts'
 import { linkDays, pageNamed, type Responder, responderAt, responderBy, responderByButton, responderOf } from './responders.ts'
@@ -20,7 +21,7 @@ export async function answerPages(tx: Tx, context: AppContext, responder: Respon
     const done: PageRow[] = []
     for (const page of responder.pages) done.push(await acknowledgePage(tx, context, responder.actor, responder.personId, page.id))
     const other = done.find(page => page.state === 'acknowledged' && page.acknowledgedById !== responder.personId)
-    if (other?.acknowledgedById) return `Already acknowledged by ${(await findPerson(tx, other.acknowledgedById))?.name ?? 'someone else'}: ${what}`
+    if (other?.acknowledgedById) return `Already acknowledged by ${(await acknowledgerOf(tx, other)) ?? 'someone else'}: ${what}`
     return done.every(page => page.state === 'acknowledged') ? `Acknowledged: ${what}` : `Your acknowledgment is recorded: ${what}`
   }
   const open = responder.pages.filter(page => page.state !== 'resolved')

@@ -31,10 +31,15 @@ describe('a contact method', () => {
       for (let n = 0; n < 6; n += 1)
         await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: wrong } })).rejects.toThrow(/is incorrect/)
       await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code } })).rejects.toThrow(/has expired/)
+      await expect(primary.call('sendContactCode', { params: { id: method.id } }), 'nor does another one give more tries').rejects.toThrow(
+        /Too many wrong codes/,
+      )
+      await world.advance({ minutes: 10 })
       await primary.call('sendContactCode', { params: { id: method.id } })
       await world.settle()
+      await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: wrong } })).rejects.toThrow(/is incorrect/)
       const fresh = /\d{6}/.exec(formOf(twilio).Body ?? '')?.[0] ?? ''
-      await world.advance({ minutes: 16 })
+      await world.advance({ minutes: 11 })
       await expect(primary.call('verifyContactMethod', { params: { id: method.id }, body: { code: fresh } })).rejects.toThrow(/has expired/)
       const stranger = await world.person()
       await expect(stranger.call('verifyContactMethod', { params: { id: method.id }, body: { code: fresh } })).rejects.toThrow(/contact method/)

@@ -10,6 +10,7 @@ import type { Reader } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
 import { messages } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
+import { accountsThatAcknowledged } from './acknowledgers.ts'
 import { routePage } from './policies.ts'
 import { pageNotifications, pages, policies, unacknowledged } from './tables.ts'
 import { maySeePage } from './visibility.ts'
@@ -131,6 +132,10 @@ async function pageViews(reader: Reader, rows: readonly PageData[]): Promise<Pag
   const answered = [...new Set(rows.flatMap(row => row.page.acknowledgements.map(one => one.personId)))]
   const named = answered.length === 0 ? [] : await reader.db.select({ id: people.id, name: people.name }).from(people).where(inArray(people.id, answered))
   const names = new Map(named.map(person => [person.id, person.name]))
+  const accounts = await accountsThatAcknowledged(
+    reader,
+    rows.map(({ page }) => page),
+  )
   return rows.map(({ page, team, acknowledgedBy }) => ({
     id: page.id,
     title: page.title,
@@ -141,9 +146,13 @@ async function pageViews(reader: Reader, rows: readonly PageData[]): Promise<Pag
     urgency: page.urgency,
     policy: routePage(page.teamId === null ? undefined : settings.get(page.teamId), known, page).saved?.name ?? null,
     isDrill: page.subjectKind === 'drill',
-    acknowledgedBy,
+    acknowledgedBy: accounts.get(page.id) ?? acknowledgedBy,
     acknowledgedAt: page.acknowledgedAt,
-    acknowledgements: page.acknowledgements.map(one => ({ person: { id: one.personId, name: names.get(one.personId) ?? '' }, at: one.at })),
+    // Where several have to, no service account counts.
+    acknowledgements: page.acknowledgements.map(one => ({
+      person: { id: one.personId, name: accounts.get(page.id) ?? names.get(one.personId) ?? '' },
+      at: one.at,
+    })),
     snoozedUntil: page.snoozedUntil,
     createdAt: page.createdAt,
     nextEscalationAt: page.nextEscalationAt,
@@ -184,8 +193,12 @@ export async function listDrills(reader: Reader, teamId: string, query: ListQuer
           .innerJoin(people, eq(people.id, pageNotifications.personId))
           .where(inArray(pageNotifications.pageId, ids))
           .orderBy(asc(pageNotifications.at), asc(pageNotifications.id))
+  const accounts = await accountsThatAcknowledged(
+    reader,
+    rows.map(({ page }) => page),
+  )
   const items = rows.map(({ page, acknowledgedBy }) => ({
-    ...{ id: page.id, startedAt: page.createdAt, urgency: page.urgency, state: page.state, acknowledgedBy },
+    ...{ id: page.id, startedAt: page.createdAt, urgency: page.urgency, state: page.state, acknowledgedBy: accounts.get(page.id) ?? acknowledgedBy },
     afterSeconds: page.acknowledgedAt === null ? null : Math.round((Date.parse(page.acknowledgedAt) - Date.parse(page.createdAt)) / 1_000),
     paged: [...new Set(paged.filter(one => one.pageId === page.id).map(one => one.name))],
   }))

@@ -7,6 +7,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { openToken } from '../kernel/secrets.ts'
 import { contactMethods, type ProviderIdentity, personAt, teamChannelPurpose } from '../notify/index.ts'
+import { acknowledgerOf } from './acknowledgers.ts'
 import type { PageRow } from './escalation.ts'
 import { pagesIn } from './notifications.ts'
 import { pageNotifications, pages } from './tables.ts'
@@ -134,7 +135,6 @@ const rank = ['triggered', 'exhausted', 'acknowledged', 'resolved']
 async function viewOf(reader: Reader, responder: Responder): Promise<RouteReply<typeof pagingRoutes.pageByLink>> {
   const [page] = responder.pages.toSorted((a, b) => rank.indexOf(a.state) - rank.indexOf(b.state))
   if (!page) throw new AppProblem('not-found', 'The page of this link no longer exists.')
-  const acknowledgedBy = page.acknowledgedById === null ? undefined : await findPerson(reader, page.acknowledgedById)
   const many = responder.pages.length
   return {
     title: many === 1 ? page.title : `${many} pages`,
@@ -142,7 +142,7 @@ async function viewOf(reader: Reader, responder: Responder): Promise<RouteReply<
     severity: page.severity,
     state: page.state,
     you: responder.actor.name,
-    acknowledgedBy: acknowledgedBy?.name ?? null,
+    acknowledgedBy: await acknowledgerOf(reader, page),
     acknowledgedAt: page.acknowledgedAt,
     waitsFor: page.state === 'triggered' ? Math.max(0, page.needed - page.acknowledgements.length) : 0,
     snoozedUntil: page.snoozedUntil,
