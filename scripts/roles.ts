@@ -1,10 +1,6 @@
 // Writes docs/security/roles.md: what each role may do, from the contract, between the two marks in the file. With --check it only says whether that is up to date.
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { type Route, roles, routes } from '@tocsin/api'
-
-const path = join(import.meta.dirname, '..', 'docs', 'security', 'roles.md')
-const [begin, end] = ['<!-- operations -->', '<!-- /operations -->']
+import { writeBetweenMarks } from './between-marks.ts'
 
 const all: readonly Route[] = Object.values(routes)
 const cell = (text: string) => text.replaceAll('|', '\\|')
@@ -39,12 +35,4 @@ const tables = [
   ),
 ].join('\n\n')
 
-const before = readFileSync(path, 'utf8')
-const [head = '', rest = ''] = before.split(begin)
-const [, tail = ''] = rest.split(end)
-const after = `${head}${begin}\n\n${tables}\n\n${end}${tail}`
-if (process.argv.includes('--check')) {
-  if (before !== after) process.stdout.write('docs/security/roles.md is out of date: run node_modules/.bin/node scripts/roles.ts\n')
-  process.exit(before === after ? 0 : 1)
-}
-writeFileSync(path, after)
+writeBetweenMarks('roles.md', 'operations', tables, 'roles.ts')

@@ -128,6 +128,7 @@ async function check() {
     ['dead code', script('knip', 'bin', 'knip.js'), ['--no-progress']],
     ['words', join(root, 'scripts', 'words.ts'), []],
     ['roles in the docs', join(root, 'scripts', 'roles.ts'), ['--check']],
+    ['types of entries in the docs', join(root, 'scripts', 'events.ts'), ['--check']],
     ['regular expressions', join(root, 'scripts', 'regexes.ts'), []],
   ]
   let worst = 0

@@ -16,6 +16,7 @@ import { HomePage } from './home/home-page.tsx'
 import { IncidentPage } from './incidents/incident-page.tsx'
 import { IncidentsPage } from './incidents/incidents-page.tsx'
 import { JournalPage } from './journal/journal-page.tsx'
+import { journalSearch } from './journal/search-form.tsx'
 import { NoticesPage } from './notices/notices-page.tsx'
 import { MessageLogPage } from './notify/message-log-page.tsx'
 import { PageLinkPage } from './paging/page-link-page.tsx'
@@ -55,6 +56,9 @@ const pages = createRoute({
   validateSearch: ({ view }: Record<string, unknown>): { view?: 'all' } => (view === 'all' ? { view } : {}),
 })
 
+/** What the audit log is searched for is in the address. */
+const journal = createRoute({ getParentRoute: () => inside, path: '/journal', component: JournalPage, validateSearch: journalSearch })
+
 const tree = root.addChildren([
   inside.addChildren([
     page('/', HomePage),
@@ -76,7 +80,7 @@ const tree = root.addChildren([
     page('/customers', CustomersPage),
     page('/people', PeoplePage),
     page('/messages', MessageLogPage),
-    page('/journal', JournalPage),
+    journal,
     page('/settings', SettingsPage),
     page('/account', AccountPage),
     page('/reference', ReferencePage),

@@ -44,6 +44,26 @@ test('days are shown by their names, and so is who holds a role and has left', {
   await incident.page.getByText('Opened a suspected incident: Odd sign-ins').waitFor()
   await expect.poll(() => incident.page.getByText('Added a note').count()).toBe(notes.length)
   await incident.close()
+
+  // The audit log is searched by keyboard; what is looked for is in the address, so that it can be kept and sent.
+  const { page, close } = await openPlace(world, browser, administrator, '/journal', { viewport: sizes.phone, colorScheme: 'light' })
+  await page.getByRole('status').getByText('The newest 50 entries').waitFor()
+  await page.getByRole('searchbox', { name: 'Names and titles' }).focus()
+  await page.keyboard.type('odd sign')
+  await page.keyboard.press('Enter')
+  await page.getByRole('status').getByText('1 entry matches').waitFor()
+  expect(new URL(page.url()).searchParams.get('text')).toBe('odd sign')
+  await page.reload()
+  await page.getByText('Opened a suspected incident: Odd sign-ins').click()
+  await page.getByRole('button', { name: 'All of incident.opened' }).click()
+  await expect.poll(() => new URL(page.url()).search).toBe('?type=incident.opened')
+  await page.getByRole('combobox', { name: 'Type' }).fill('fruit.eaten')
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Search', exact: true }).click()
+  await page.getByText('No entries match', { exact: true }).last().waitFor()
+  await page.getByRole('button', { name: 'Clear filters' }).first().click()
+  await page.getByRole('status').getByText('The newest 50 entries').waitFor()
+  await close()
 })
 
 describe('every page, with much data and with none, wide and light, narrow and dark', () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Line, PageQuery, pageOf, Text } from './common.ts'
+import { At, Id, IdParams, Instant, Line, PageQuery, pageOf, Text } from './common.ts'
 import { atLeast, open, openToMonitors, route } from './route.ts'
 
 export const JournalEntry = z
@@ -109,9 +109,18 @@ export const systemRoutes = {
   journal: route({
     method: 'GET',
     path: '/api/v1/journal',
-    summary: 'List audit log entries, newest first',
+    summary: 'List or search audit log entries, newest first',
     access: atLeast('lead', 'journal:read'),
-    query: PageQuery,
+    query: PageQuery.extend({
+      type: Line(100).optional().describe('Type of entry, such as `sign-in.refused`'),
+      actor: Line(200).optional().describe('ID of the person or service account that did it'),
+      address: Line(100).optional().describe('IP address that it was done from'),
+      subject: Line(200).optional().describe('ID of the record that it is about'),
+      incident: Id.optional().describe('ID of the incident that it was written in'),
+      from: Instant.optional().describe('Not before'),
+      to: Instant.optional().describe('Not after'),
+      text: Line(200).optional().describe('Words of names, titles and email addresses, or how they begin; all of them'),
+    }),
     reply: pageOf(JournalEntry),
   }),
   journalReaders: route({

@@ -1,5 +1,6 @@
 import { channelName, openApiDocument, systemRoutes as routes } from '@tocsin/api'
 import { tellEvent } from '@tocsin/events'
+import { and } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, type Bindings, command, isSetUp, openQuery, openWorkflow, query, workflow } from '../access/index.ts'
 import { countQueue } from '../alerts/index.ts'
@@ -8,6 +9,7 @@ import { countOpenIncidents } from '../incidents/index.ts'
 import {
   discardDeadLetter,
   entryColumns,
+  filterCondition,
   type JournalWatch,
   latestCheckpoint,
   latestEntries,
@@ -71,7 +73,8 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
     })),
     query(routes.journal, async (reader, { caller, query }) => {
       const [before] = journalCursor.read(query.cursor) ?? []
-      const found = await latestEntries(reader, { limit: query.limit + 1, before, condition: context.visibility.ofEntry(caller, entryColumns) })
+      const condition = and(filterCondition(query), context.visibility.ofEntry(caller, entryColumns))
+      const found = await latestEntries(reader, { limit: query.limit + 1, before, condition })
       const { items: shown, next } = journalCursor.page(found, query.limit, ({ seq }) => [seq])
       return {
         items: shown.map(({ entry, leafIndex }) => ({

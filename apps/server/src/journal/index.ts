@@ -26,6 +26,7 @@ export {
   wasRecorded,
 } from './record.ts'
 export { exportJournal, latestCheckpoint, openSealer, proveConsistency, type Sealer, sealerName } from './seal.ts'
+export { filterCondition } from './search.ts'
 export { AuditStreams } from './streams/open.ts'
 export { streamSettings } from './streams/settings.ts'
 export { succeedLogKey } from './succession.ts'

@@ -1,7 +1,18 @@
-import { sql } from 'drizzle-orm'
+import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
 import { bigserial, boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { bytes, choice, count, id, instant, json, table } from '../kernel/columns.ts'
+
+/** From where an entry says that it was asked for; of several addresses the first. */
+export const firstAddress = (data: AnyColumn | SQL) =>
+  sql`coalesce(${data} #>> '{calledFrom,address}', ${data} ->> 'address', ${data} ->> 'ip', ${data} #>> '{addresses,0}')`
+
+/** The words by which an entry is found: names, titles and email addresses, and who did it, where that was not Tocsin. What people wrote is not among them. */
+export const words = ({ actorKind, actorName, data }: Readonly<Record<'actorKind' | 'actorName' | 'data', AnyColumn | SQL>>) => {
+  const parts = ['name', 'title', 'email'].map(field => sql.raw(`'${field}'`)).map(field => sql`coalesce(left(${data} ->> ${field}, 1000), '')`)
+  const actor = sql`case when ${actorKind} = 'system' then '' else ${actorName} end`
+  return sql`to_tsvector('simple'::regconfig, ${sql.join([actor, ...parts], sql` || ' ' || `)})`
+}
 
 /** The one record: append-only, held so by a trigger. */
 export const journal = table(
@@ -32,7 +43,20 @@ export const journal = table(
     /** Shows the sealer that this program wrote the entry (`entry-mac.ts`). Null in entries from before there was one. */
     mac: text('mac'),
   },
-  self => [uniqueIndex('journal_seq').on(self.seq), index('journal_within').on(self.withinId, self.seq), index('journal_subject').on(self.subjectId, self.seq)],
+  self => [
+    uniqueIndex('journal_seq').on(self.seq),
+    index('journal_within').on(self.withinId, self.seq),
+    index('journal_subject').on(self.subjectId, self.seq),
+    // For the search (search.ts), each in the order of the list.
+    index('journal_type').on(self.type, self.seq),
+    index('journal_actor').on(self.actorId, self.seq).where(sql`${self.actorId} is not null`),
+    index('journal_at').on(self.at),
+    index('journal_address')
+      .on(firstAddress(self.data), self.seq)
+      .where(sql`${firstAddress(self.data)} is not null`),
+    index('journal_addresses').using('gin', sql`(${self.data} -> 'addresses') jsonb_path_ops`).where(sql`${self.data} ? 'addresses'`),
+    index('journal_words').using('gin', words(self)),
+  ],
 )
 
 /** A sealed entry's place in the Merkle tree. */

@@ -1,0 +1,6 @@
+CREATE INDEX "journal_type" ON "journal" USING btree ("type","seq");--> statement-breakpoint
+CREATE INDEX "journal_actor" ON "journal" USING btree ("actor_id","seq") WHERE "journal"."actor_id" is not null;--> statement-breakpoint
+CREATE INDEX "journal_at" ON "journal" USING btree ("at");--> statement-breakpoint
+CREATE INDEX "journal_address" ON "journal" USING btree (coalesce("data" #>> '{calledFrom,address}', "data" ->> 'address', "data" ->> 'ip', "data" #>> '{addresses,0}'),"seq") WHERE coalesce("journal"."data" #>> '{calledFrom,address}', "journal"."data" ->> 'address', "journal"."data" ->> 'ip', "journal"."data" #>> '{addresses,0}') is not null;--> statement-breakpoint
+CREATE INDEX "journal_addresses" ON "journal" USING gin (("data" -> 'addresses') jsonb_path_ops) WHERE "journal"."data" ? 'addresses';--> statement-breakpoint
+CREATE INDEX "journal_words" ON "journal" USING gin (to_tsvector('simple'::regconfig, case when "actor_kind" = 'system' then '' else "actor_name" end || ' ' || coalesce(left("data" ->> 'name', 1000), '') || ' ' || coalesce(left("data" ->> 'title', 1000), '') || ' ' || coalesce(left("data" ->> 'email', 1000), '')));
