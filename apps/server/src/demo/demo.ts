@@ -12,7 +12,7 @@ import { isSqlState, type Reader, type Tx } from '../kernel/database.ts'
 import { defineJob, housekeepingLane } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { conflict } from '../kernel/problems.ts'
-import type { SealedColumn } from '../kernel/sealed-columns.ts'
+import { type SealedColumn, unsealRow } from '../kernel/sealed-columns.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import { jobs } from '../kernel/tables.ts'
 import { messages } from '../notify/index.ts'
@@ -21,10 +21,11 @@ import { demoAttack, demoCustomers, demoPeople, demoServices } from './organizat
 
 export const attackJob = defineJob({ kind: 'demo.attack', lane: housekeepingLane, data: z.object({ step: z.int(), key: z.string() }) })
 
+const jobKeyOf = (step: number) => `demo:${step}`
 /** What the sealed key of a step belongs to. */
 const attackOf = (step: number) => `jobs.data demo.attack ${step}`
 export const sealedAttackKeys: SealedColumn = {
-  id: jobs.id,
+  id: jobs.key,
   column: jobs.data,
   sealed: sql`case when ${jobs.kind} = ${attackJob.kind} then ${jobs.data} ->> 'key' end`,
   belongsTo: sql`'jobs.data demo.attack ' || (${jobs.data} ->> 'step')`,
@@ -76,7 +77,7 @@ export async function loadDemo(tx: Tx, context: AppContext, caller: Caller): Pro
   for (const [step, { afterSeconds }] of demoAttack.entries())
     await schedule(tx, {
       kind: attackJob,
-      key: `demo:${step}`,
+      key: jobKeyOf(step),
       runAt: addSeconds(tx.now, afterSeconds),
       data: { step, key: context.secrets.seal(key, attackOf(step)) },
     })
@@ -101,7 +102,9 @@ export async function playAttack(tx: Tx, context: AppContext, step: number, seal
       },
     ],
   })
-  await takeAlertmanager(tx, context, context.secrets.unseal(sealedKey, attackOf(step)), readAlertmanager(payload))
+  const row = { id: jobKeyOf(step), sealed: sealedKey, belongsTo: attackOf(step) }
+  const key = unsealRow(tx, context.secrets, sealedAttackKeys, row, 'The stored key of this integration cannot be read.')
+  await takeAlertmanager(tx, context, key, readAlertmanager(payload))
 }
 
 /** Removes all demo data in one transaction. Its journal entries are kept. */
