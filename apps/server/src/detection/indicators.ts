@@ -1,6 +1,5 @@
-import { createReadStream } from 'node:fs'
 import { type IndicatorList, maxIndicatorsTotal } from '@tocsin/api'
-import { buildIndicatorsApart, type IndicatorSet, keysAbove, type ListPart, parseIndicator, readIndicators, UnreadableList } from '@tocsin/sigma'
+import { buildIndicatorsApart, type IndicatorSet, keysAbove, type ListPart, parseIndicator, UnreadableList } from '@tocsin/sigma'
 import { and, asc, eq, gt, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { type Actor, record } from '../journal/index.ts'
 import { addMinutes, type Instant } from '../kernel/clock.ts'
@@ -11,6 +10,7 @@ import { checkWebhookUrl, Undeliverable } from '../kernel/outbound.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
 import type { Secrets } from '../kernel/secrets.ts'
 import { storable } from '../kernel/text.ts'
+import { partsOfFile } from './list-parts.ts'
 import { ignoredIndicators, indicatorLists, indicators } from './tables.ts'
 
 export type ListRow = typeof indicatorLists.$inferSelect
@@ -205,7 +205,7 @@ export async function importIndicators(
   const examples: { at: string; reason: string }[] = []
   let list: IndicatorList
   try {
-    for await (const part of readIndicators(createReadStream(file.path))) {
+    for await (const part of partsOfFile(file.path)) {
       taken += part.indicators.length
       refused += part.problems.length
       examples.push(
