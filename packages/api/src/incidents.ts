@@ -58,13 +58,14 @@ export const Note = z
     id: Id,
     author: z.string(),
     markdown: z.string(),
-    html: z.string().describe('Sanitized HTML'),
+    html: z.string().describe('Sanitized HTML; the text as it is where it has more than 10,000 elements'),
     createdAt: At,
     editedAt: At.nullable(),
     version: Version,
     isMine: z.boolean(),
   })
   .meta({ id: 'Note' })
+export type Note = z.output<typeof Note>
 export const TimelineEntry = z
   .object({ id: Id, at: At, by: z.string(), type: z.string(), sentence: z.string(), reason: z.string().nullable() })
   .meta({ id: 'TimelineEntry' })
@@ -104,7 +105,9 @@ export const Incident = IncidentSummary.extend({
   services: z.array(Reference.extend({ basis: z.string() })),
   customers: z.array(Reference.extend({ basis: z.string() })),
   tasks: z.array(Task),
-  notes: z.array(Note),
+  notes: z.array(Note).describe('The latest notes, oldest first: at most 50, with at most 1 MB of HTML'),
+  notesNext: z.string().nullable().describe('Cursor of the notes before these in GET /api/v1/incidents/{id}/notes; null if there are none'),
+  noteCount: z.number().describe('Notes in all'),
   alerts: z.array(Alert),
   parent: z.object({ id: Id, number: z.number(), title: z.string() }).nullable().describe('The parent incident'),
   children: z.array(z.object({ id: Id, number: z.number(), title: z.string() })).describe('The linked incidents that the caller can see'),
@@ -348,6 +351,16 @@ export const incidentRoutes = {
     params: z.object({ id: Id, taskId: Id }),
     body: z.object({ version: Version }),
     reply: Incident,
+  }),
+  incidentNotes: route({
+    method: 'GET',
+    path: '/api/v1/incidents/{id}/notes',
+    summary: 'List the notes of an incident, newest first; access to a restricted incident is kept in the audit log',
+    access: atLeast('observer', 'incidents:read'),
+    params: IdParams,
+    query: PageQuery,
+    reply: pageOf(Note),
+    isReadRecorded: true,
   }),
   addNote: route({
     method: 'POST',

@@ -1,4 +1,4 @@
-import { createClient, type Incident, type IncidentSummary, type TimelineEntry } from '@tocsin/api'
+import { createClient, type Incident, type IncidentSummary, type Note, type TimelineEntry } from '@tocsin/api'
 import { CliProblem, type Output, printable } from './output.ts'
 
 interface Api {
@@ -39,13 +39,24 @@ async function timelineOf(call: ReturnType<typeof clientOf>, incident: Incident)
   return timeline.reverse()
 }
 
+/** All notes of an incident, oldest first. */
+async function notesOf(call: ReturnType<typeof clientOf>, incident: Incident): Promise<Note[]> {
+  const notes = incident.notes.toReversed()
+  for (let cursor = incident.notesNext; cursor !== null; ) {
+    const page = await call('incidentNotes', { params: { id: incident.id }, query: { limit: 200, cursor } })
+    notes.push(...page.items)
+    cursor = page.next
+  }
+  return notes.reverse()
+}
+
 /** Shows one incident with its timeline. */
 export async function incidentShow(output: Output, api: Api, which: string): Promise<void> {
   const id = /^[0-9a-f-]{36}$/i.test(which) ? which : (await allIncidents(api, 'all')).find(incident => String(incident.number) === which.replace(/^#/, ''))?.id
   if (id === undefined) throw new CliProblem(`Incident ${which} does not exist, or this API key cannot access it.`)
   const call = clientOf(api)
   const read = await call('incident', { params: { id } })
-  const incident = { ...read, timeline: await timelineOf(call, read), timelineNext: null }
+  const incident = { ...read, notes: await notesOf(call, read), notesNext: null, timeline: await timelineOf(call, read), timelineNext: null }
   const lines = [
     `Incident ${incident.number}: ${printable(incident.title)}`,
     `${incident.status}, ${incident.class.replaceAll('-', ' ')}, ${incident.severityWhy ?? 'severity not assessed'}`,

@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest'
 import { patience } from '../../test/patience.ts'
 import { test, type World } from '../../test/world.ts'
 import { customers } from '../directory/tables.ts'
-import { incidents } from '../incidents/tables.ts'
+import { incidents, notes } from '../incidents/tables.ts'
 import { recordAll, system } from '../journal/index.ts'
 import { newId } from '../kernel/ids.ts'
 import { obligations } from '../notices/tables.ts'
@@ -128,8 +128,20 @@ describe('a list', () => {
     expect(incident.timeline).toEqual(whole.items.slice(0, 500).toReversed())
     const older = await walk(cursor => ada.call('incidentTimeline', { params: { id: incidentId }, query: query(cursor ?? incident.timelineNext ?? '') }))
     expect(older.items).toEqual(whole.items.slice(500))
+    const texts = Array.from({ length: 130 }, (_, n) => `Note ${n}`)
+    const tables = Array.from({ length: 20 }, (_, n) => `${n}\n\n|a|b|\n|-|-|\n${'|x|y|\n'.repeat(8_000)}`)
+    const written = [...texts, ...tables].map(markdown => ({ id: newId(), incidentId, authorId: ada.id, markdown, createdAt: world.now }))
+    await world.server.context.database.transaction(tx => tx.db.insert(notes).values(written))
+    const read = await ada.call('incident', { params: { id: incidentId } })
+    const noted = await walk(cursor => ada.call('incidentNotes', { params: { id: incidentId }, query: query(cursor) }))
+    expect(noted.items.map(({ markdown }) => markdown)).toEqual(written.map(({ markdown }) => markdown).toReversed())
+    expect(read.notes, 'the latest part').toEqual(noted.items.slice(0, read.notes.length).toReversed())
+    expect([read.noteCount, read.notes.length > 5, read.notes.reduce((sum, { html }) => sum + html.length, 0) < 1_500_000]).toEqual([150, true, true])
+    const before = await walk(cursor => ada.call('incidentNotes', { params: { id: incidentId }, query: query(cursor ?? read.notesNext ?? '') }))
+    expect(before.items).toEqual(noted.items.slice(read.notes.length))
     const exported = (await (await ada.call.raw('exportIncident', { params: { id: incidentId } })).json()) as { document: { incident: Incident } }
     expect(exported.document.incident.timeline, 'a document holds all of it').toHaveLength(2 * many)
+    expect(exported.document.incident.notes.map(({ markdown }) => markdown)).toEqual(written.map(({ markdown }) => markdown))
     const entries = await walk(cursor => ada.call('journal', { query: query(cursor) }))
     expect(new Set(entries.items.map(entry => entry.id)).size).toBeGreaterThan(many)
 

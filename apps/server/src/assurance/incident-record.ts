@@ -1,18 +1,21 @@
 import { differenceSentence } from '@tocsin/events/fold'
 import type { AppContext, Caller } from '../access/index.ts'
-import { type ClosingConditions, readIncident, wholeTimeline } from '../incidents/index.ts'
+import { allNotes, type ClosingConditions, readIncident, wholeTimeline } from '../incidents/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { obligationsOf } from '../notices/index.ts'
 import { readReviewOf } from '../reviews/index.ts'
 import { compareIncident } from './reconcile.ts'
 
 /**
- * The record of one incident: itself with its whole timeline, its notification obligations, its review; the rows that all of it is read from, and what of them
+ * The record of one incident: itself with its whole timeline and all notes, its notification obligations, its review; the rows that all of it is read from, and what of them
  * differs from the entries. The transaction holds a snapshot.
  */
 export async function readRecord(reader: Tx, context: AppContext, conditions: ClosingConditions, caller: Caller, id: string) {
   const read = await readIncident(reader, context, conditions, caller, id)
-  const incident = { ...read, timeline: await wholeTimeline(reader, context, caller, id, read.alerts), timelineNext: null }
+  const incident = {
+    ...{ ...read, notes: await allNotes(reader, caller, id), notesNext: null },
+    ...{ timeline: await wholeTimeline(reader, context, caller, id, read.alerts), timelineNext: null },
+  }
   const obligations = await obligationsOf(reader, context, caller, id)
   const review = await readReviewOf(reader, context, caller, id)
   const { records, differences } = await compareIncident(reader, id)

@@ -1,6 +1,5 @@
-import { createReadStream } from 'node:fs'
 import { type IndicatorList, maxIndicatorsTotal } from '@tocsin/api'
-import { buildIndicatorsApart, type IndicatorSet, keysAbove, type ListPart, parseIndicator, readIndicators, UnreadableList } from '@tocsin/sigma'
+import { buildIndicatorsApart, type IndicatorSet, keysAbove, type ListPart, parseIndicator, UnreadableList } from '@tocsin/sigma'
 import { and, asc, eq, gt, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import type { AppContext, Caller, Viewer } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
@@ -14,6 +13,7 @@ import { checkUrl, Undeliverable } from '../kernel/outbound.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { sealedColumn } from '../kernel/sealed-columns.ts'
 import { storable } from '../kernel/text.ts'
+import { partsOfFile } from './list-parts.ts'
 import { feedReach } from './source-settings.ts'
 import { ignoredIndicators, indicatorLists, indicators } from './tables.ts'
 
@@ -215,7 +215,7 @@ export async function importIndicators(
   const examples: { at: string; reason: string }[] = []
   let list: IndicatorList
   try {
-    for await (const part of readIndicators(createReadStream(file.path))) {
+    for await (const part of partsOfFile(file.path)) {
       taken += part.indicators.length
       refused += part.problems.length
       examples.push(

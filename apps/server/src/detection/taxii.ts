@@ -1,5 +1,5 @@
 import { maxIndicatorsTotal } from '@tocsin/api'
-import { indicatorsOfObjects } from '@tocsin/sigma'
+import { UnreadableList } from '@tocsin/sigma'
 import { eq } from 'drizzle-orm'
 import { type Agent, request } from 'undici'
 import { z } from 'zod'
@@ -15,11 +15,10 @@ import { notFound } from '../kernel/problems.ts'
 import { unsealRow } from '../kernel/sealed-columns.ts'
 import { sentenceOf } from '../kernel/telemetry.ts'
 import { assertRoom, feedSecretOf, finishImport, type ListRow, sealedFeedSecrets, storePart } from './indicators.ts'
+import { partsOf } from './list-parts.ts'
 import { feedReach } from './source-settings.ts'
 import { indicatorLists } from './tables.ts'
-
-/** TAXII 2.1, section 3.7: the envelope of a collection's objects. */
-const Envelope = z.object({ more: z.boolean().default(false), next: z.string().max(2_000).optional(), objects: z.array(z.unknown()).default([]) })
+import type { PagePart } from './taxii-page.ts'
 
 const mediaType = 'application/taxii+json;version=2.1'
 const maxPages = 5_000
@@ -104,15 +103,18 @@ async function pull(context: AppContext, list: ListRow, url: string, signal: Abo
       signal.throwIfAborted()
       if (page >= maxPages) throw new Error(`it had more than ${maxPages} pages`)
       const answer = await askFor(dispatcher, signal, url, headers, { 'match[type]': 'indicator', added_after: list.addedAfter ?? undefined, next })
-      const part = indicatorsOfObjects(answer.envelope.objects)
-      taken += part.indicators.length
-      refused += part.problems.length
-      examples.push(...part.problems.slice(0, maxExamples - examples.length))
-      if (list.size + taken > maxIndicatorsTotal / 2) await assertRoom(context.database.reader(), list.id, list.size + taken)
-      await context.database.transaction(tx => storePart(tx, list.id, list.generation, part))
+      let hasMore = false
+      for await (const part of partsOfAnswer(answer.page, new URL(url).origin)) {
+        taken += part.indicators.length
+        refused += part.problems.length
+        examples.push(...part.problems.slice(0, maxExamples - examples.length))
+        if (list.size + taken > maxIndicatorsTotal / 2) await assertRoom(context.database.reader(), list.id, list.size + taken)
+        await context.database.transaction(tx => storePart(tx, list.id, list.generation, part))
+        hasMore = part.more
+        next = part.next
+      }
       if (answer.addedLast !== undefined) addedAfter = answer.addedLast
-      if (!answer.envelope.more) return { taken, refused, examples, addedAfter, problem: null }
-      next = answer.envelope.next
+      if (!hasMore) return { taken, refused, examples, addedAfter, problem: null }
       if (next === undefined) throw new Error('the server reported more pages without a link to the next one')
     }
   } finally {
@@ -128,13 +130,22 @@ function authorization(context: AppContext, { id, username, secretSealed }: List
   return { authorization: username === null ? `Bearer ${secret}` : `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}` }
 }
 
+async function* partsOfAnswer(page: Buffer<ArrayBuffer>, origin: string): AsyncIterable<PagePart> {
+  try {
+    yield* partsOf(page)
+  } catch (error) {
+    if (!(error instanceof UnreadableList)) throw error
+    throw new Error(`${origin} ${error.message}`)
+  }
+}
+
 async function askFor(
   dispatcher: Agent,
   signal: AbortSignal,
   collection: string,
   headers: Readonly<Record<string, string>>,
   query: Readonly<Record<string, string | undefined>>,
-): Promise<{ envelope: z.output<typeof Envelope>; addedLast: string | undefined }> {
+): Promise<{ page: Buffer<ArrayBuffer>; addedLast: string | undefined }> {
   const url = new URL('objects/', collection)
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
   const reply = await request(url, { dispatcher, signal, headers, headersTimeout: 60_000, bodyTimeout: 60_000 })
@@ -147,14 +158,8 @@ async function askFor(
   }
   // A redirect is not followed: it could lead inside.
   if (reply.statusCode !== 200) throw new Error(`${url.origin} responded with status ${reply.statusCode}${statusHints[reply.statusCode] ?? ''}`)
-  let envelope: z.output<typeof Envelope>
-  try {
-    envelope = Envelope.parse(JSON.parse(Buffer.concat(pieces).toString('utf8') || '{}'))
-  } catch {
-    throw new Error(`${url.origin} did not return a TAXII 2.1 envelope: the URL must be that of a collection`)
-  }
   const addedLast = reply.headers['x-taxii-date-added-last']
-  return { envelope, addedLast: typeof addedLast === 'string' ? addedLast : undefined }
+  return { page: Buffer.concat(pieces), addedLast: typeof addedLast === 'string' ? addedLast : undefined }
 }
 
 const statusHints: Readonly<Record<number, string>> = {

@@ -9,7 +9,7 @@ import type { Tx } from '../kernel/database.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
-import { addNote, changeNote } from './notes.ts'
+import { addNote, changeNote, listNotes } from './notes.ts'
 import { escalateAlert, openIncident } from './open.ts'
 import { makeParent } from './parent.ts'
 import { listIncidents, readIncident } from './read.ts'
@@ -30,6 +30,7 @@ import { defineWorkload } from './workload.ts'
 
 export { findIncident, type IncidentRow, lockOpenIncident } from './incident.ts'
 export { renderMarkdown } from './markdown.ts'
+export { allNotes } from './notes.ts'
 export { countOpenIncidents, readIncident } from './read.ts'
 export { incidentRecords } from './records.ts'
 export { pageLead } from './scope.ts'
@@ -80,6 +81,11 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     }),
     command(routes.incidentTimeline, async (tx, { caller, params, query }) => {
       const { incident, page } = await listTimeline(tx, context, caller, params.id, query)
+      if (incident.isRestricted) await recordRead(tx, caller, params.id)
+      return page
+    }),
+    command(routes.incidentNotes, async (tx, { caller, params, query }) => {
+      const { incident, page } = await listNotes(tx, context, caller, params.id, query)
       if (incident.isRestricted) await recordRead(tx, caller, params.id)
       return page
     }),

@@ -8,9 +8,9 @@ import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { findIncident, type IncidentRow, stateOf } from './incident.ts'
 import { blockers, destination, possibleTransitions } from './lifecycle.ts'
-import { renderMarkdown } from './markdown.ts'
+import { countNotes, latestNotes, maxNotes } from './notes.ts'
 import { childrenOf, parentOf } from './parent.ts'
-import { incidentCustomers, incidentMembers, incidentServices, incidents, notes, tasks } from './tables.ts'
+import { incidentCustomers, incidentMembers, incidentServices, incidents, tasks } from './tables.ts'
 import { latestOfTimeline } from './timeline.ts'
 import type { ClosingConditions } from './transitions.ts'
 
@@ -103,7 +103,7 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
     .orderBy(asc(customers.name))
   const members = await reader.db.select({ id: incidentMembers.personId }).from(incidentMembers).where(eq(incidentMembers.incidentId, id))
   const taskRows = await reader.db.select().from(tasks).where(eq(tasks.incidentId, id)).orderBy(asc(tasks.id))
-  const noteRows = await reader.db.select().from(notes).where(eq(notes.incidentId, id)).orderBy(asc(notes.id))
+  const notes = await latestNotes(reader, viewer, id, { limit: maxNotes })
   const latest = await latestOfTimeline(reader, context, viewer, id, alerts, { limit: maxTimeline })
   const names = await namesOf(reader, [
     incident.leadId,
@@ -112,17 +112,11 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
     incident.executiveId,
     ...members.map(member => member.id),
     ...taskRows.flatMap(task => [task.assigneeId, task.doneById, task.approvedById]),
-    ...noteRows.map(note => note.authorId),
   ])
   const done = await accountsThatActed(
     reader,
     taskRows.map(task => ({ id: task.id, personId: task.doneById })),
     'task.done',
-  )
-  const written = await accountsThatActed(
-    reader,
-    noteRows.map(note => ({ id: note.id, personId: note.authorId })),
-    'note.written',
   )
   return {
     ...summaryOf(incident, names),
@@ -150,16 +144,9 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
       approvedBy: reference(names, task.approvedById)?.name ?? null,
       version: task.version,
     })),
-    notes: noteRows.map(note => ({
-      id: note.id,
-      author: written.get(note.id) ?? names.get(note.authorId) ?? '',
-      markdown: note.markdown,
-      html: renderMarkdown(note.markdown),
-      createdAt: note.createdAt,
-      editedAt: note.editedAt,
-      version: note.version,
-      isMine: note.authorId === viewer.personId,
-    })),
+    notes: notes.items.toReversed(),
+    notesNext: notes.next,
+    noteCount: await countNotes(reader, id),
     alerts,
     parent: await parentOf(reader, context, viewer, incident),
     children: await childrenOf(reader, context, viewer, id),

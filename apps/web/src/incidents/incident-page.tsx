@@ -68,7 +68,7 @@ function IncidentView({ incident }: { incident: Incident }) {
             <Tabs.List mb="md" style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>
               <Tabs.Tab value="timeline">Timeline</Tabs.Tab>
               <Tabs.Tab value="tasks">Tasks{openTasks > 0 ? ` ${openTasks}` : ''}</Tabs.Tab>
-              <Tabs.Tab value="notes">Notes{incident.notes.length > 0 ? ` ${incident.notes.length}` : ''}</Tabs.Tab>
+              <Tabs.Tab value="notes">Notes{incident.noteCount > 0 ? ` ${incident.noteCount}` : ''}</Tabs.Tab>
               <Tabs.Tab value="scope">Scope</Tabs.Tab>
               <Tabs.Tab value="notices">Customer notifications</Tabs.Tab>
               <Tabs.Tab value="review">Review</Tabs.Tab>

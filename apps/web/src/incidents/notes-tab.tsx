@@ -1,16 +1,29 @@
 import { Anchor, Button, Group, Paper, Stack, Text, Textarea } from '@mantine/core'
-import type { Incident } from '@tocsin/api'
-import { useState } from 'react'
+import type { Incident, Note } from '@tocsin/api'
+import { useEffect, useState } from 'react'
 import { useRecordForm, useRouteForm } from '../forms.ts'
-import { Empty, FormProblem } from '../parts/page.tsx'
+import { Empty, FormProblem, LoadMore } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
-
-type Note = Incident['notes'][number]
 
 export function NotesTab({ incident }: { incident: Incident }) {
   const canRespond = useMay('responder') && incident.status !== 'closed'
   const { form, submit, isBusy } = useRouteForm('addNote', { markdown: '' }, { around: () => ({ params: { id: incident.id } }), onDone: () => form.reset() })
+  const [isWhole, setIsWhole] = useState(false)
+  const hasEarlier = incident.notesNext !== null
+  const whole = usePages<Note>('incidentNotes', {}, { params: { id: incident.id }, isEnabled: isWhole && hasEarlier })
+  const { items = [], isError, hasNextPage, isFetchingNextPage, fetchNextPage } = whole
+  const latest = incident.notes.toReversed()
+  const shown = new Set(latest.map(({ id }) => id))
+  const earlier = items.filter(({ id }) => !shown.has(id))
+  const notes = [...latest, ...earlier]
+  // The list begins with the latest notes, which are here already.
+  const isBehind = hasEarlier && earlier.length === 0
+  const wantsMore = isWhole && isBehind && hasNextPage && !isFetchingNextPage && !isError
+  useEffect(() => {
+    if (wantsMore) void fetchNextPage()
+  }, [wantsMore, fetchNextPage])
   return (
     <Stack>
       {canRespond ? (
@@ -28,12 +41,21 @@ export function NotesTab({ incident }: { incident: Incident }) {
           </form>{' '}
         </Paper>
       ) : null}
-      {incident.notes.length === 0 ? (
+      {notes.length === 0 ? (
         <Paper>
           <Empty title="No notes yet">Write down findings and ideas. Notes and edits are kept in the audit log.</Empty>
         </Paper>
       ) : (
-        incident.notes.toReversed().map(note => <NoteView key={note.id} incident={incident} note={note} canRespond={canRespond} />)
+        notes.map(note => <NoteView key={note.id} incident={incident} note={note} canRespond={canRespond} />)
+      )}
+      {isBehind ? (
+        <Group justify="center">
+          <Button variant="default" loading={isWhole && !isError} onClick={() => (isError ? void whole.refetch() : setIsWhole(true))}>
+            {isError ? 'Earlier notes could not be loaded. Try again' : 'Show earlier notes'}
+          </Button>
+        </Group>
+      ) : (
+        <LoadMore list={whole} />
       )}
     </Stack>
   )

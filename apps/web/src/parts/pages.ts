@@ -18,6 +18,7 @@ type ListName =
   | 'ignoredIndicators'
   | 'followUps'
   | 'incidents'
+  | 'incidentNotes'
   | 'incidentTimeline'
   | 'journal'
   | 'journalDeadLetters'

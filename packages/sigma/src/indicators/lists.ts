@@ -34,7 +34,8 @@ export class UnreadableList extends Error {
 
 /** A STIX bundle is held in memory. */
 export const maxBundleBytes = 256 * 1_048_576
-const partSize = 5_000
+/** Few enough that to store them holds nothing else up. */
+const partSize = 2_000
 
 /**
  * Reads a list of indicators: a STIX 2.1 bundle, a CSV, or a line each; also compressed by gzip.

@@ -1,0 +1,27 @@
+import MarkdownIt from 'markdown-it'
+import { expect, test, vi } from 'vitest'
+import { renderMarkdown } from './markdown.ts'
+
+test('is shown as HTML without what could harm', () => {
+  expect(renderMarkdown('**Found** [it](https://a.test)\n\n|a|b|\n|-|-|\n|x|y|')).toMatch(
+    /^<p><strong>Found<\/strong> <a href="https:\/\/a\.test" rel="noopener noreferrer nofollow" target="_blank">it<\/a><\/p>\s*<table>.*<td>x<\/td>/s,
+  )
+  expect(renderMarkdown('<script>alert(1)</script> [a](javascript:alert(1)) ![b](https://a.test/b.png)')).not.toMatch(/<(script|img)|href="javascript/)
+})
+
+test('with too many elements is shown whole, as it is', () => {
+  const table = `|a|b|\n|-|-|\n${'|<b>|y|\n'.repeat(6_000)}`
+  const html = renderMarkdown(table)
+  expect(html).toMatch(/^<p>Shown without formatting: more than 10,000 elements\.<\/p><pre>\|a\|b\|\n/)
+  expect(html).toContain('|&lt;b&gt;|y|\n'.repeat(6_000))
+  expect(renderMarkdown('a\n\n'.repeat(2_000))).toBe('<p>a</p>\n'.repeat(2_000))
+})
+
+test('is rendered once, as long as it is among what was asked for last', () => {
+  const parsed = vi.spyOn(MarkdownIt.prototype, 'parse')
+  for (let n = 0; n < 3; n += 1) renderMarkdown('a note that was not asked for before')
+  expect(parsed).toHaveBeenCalledTimes(1)
+  for (let n = 0; n < 4; n += 1) renderMarkdown(`${n}${'x'.repeat(5_000_000)}`)
+  renderMarkdown('a note that was not asked for before')
+  expect(parsed).toHaveBeenCalledTimes(6)
+})
