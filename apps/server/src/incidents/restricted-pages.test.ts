@@ -1,7 +1,8 @@
+import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { test, type World } from '../../test/world.ts'
-import { restrictedSummary } from '../notify/index.ts'
+import { messages, restrictedSummary } from '../notify/index.ts'
 
 const secret = 'Bob copies the payroll'
 
@@ -111,6 +112,18 @@ describe('pages within a restricted incident', () => {
     }
     const logged = (await outsider.call('messageLog')).items
     expect(JSON.stringify(logged)).not.toContain(secret)
+  })
+
+  test('a handoff knows which incidents it names: one that is restricted before it leaves', async ({ world }) => {
+    const { primary, backup } = await teamIn(world)
+    const [service] = await primary.call('services')
+    const incident = await primary.call('openIncident', { body: { title: secret, reason: 'Seen.', serviceIds: [service?.id ?? ''] } })
+    await world.settle()
+    world.jump({ days: 6, hours: 15, minutes: 59 })
+    await world.advance({ minutes: 2 })
+    expect(world.expectMail(backup.email, /^You are on call/).text).toContain(secret)
+    const sent = await world.server.context.database.reader().db.select().from(messages).where(eq(messages.address, backup.email))
+    expect(sent.filter(({ purpose }) => purpose === 'handoff')).toMatchObject([{ namedIds: [incident.id] }])
   })
 
   test('a handoff names it by its number', async ({ world }) => {
