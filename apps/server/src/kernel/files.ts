@@ -105,7 +105,7 @@ export async function readFile(reader: Reader, secrets: Secrets, id: string): Pr
   if (!file) return undefined
   const content = contentOf(reader, secrets, file)
   if (!(await isWhole(reader, content))) {
-    noteDamage(reader, content)
+    noteDamage(reader, secrets, id)
     throw new SealedValueDamaged(damaged)
   }
   return { name: file.name, sizeBytes: content.sizeBytes, content: Readable.from(chunksOf(reader, content)) }
@@ -140,10 +140,13 @@ async function isWhole(reader: Pick<Reader, 'db'>, content: Content): Promise<bo
   return digest.digest('hex') === content.sha256
 }
 
-function noteDamage({ unreadable }: Pick<Reader, 'unreadable'>, content: Content): void {
-  unreadable.note({ table: 'files', id: content.id, column: 'content', isLeftOut: false, isSealed: true }, async db => {
-    const isKept = (await db.$count(files, eq(files.id, content.id))) > 0
-    if (isKept && !(await isWhole({ db }, content))) noteDamage({ unreadable }, content)
+function noteDamage(reader: Reader, secrets: Secrets, id: string): void {
+  reader.unreadable.note({ table: 'files', id, column: 'content', isLeftOut: false, isSealed: true }, async db => {
+    try {
+      await readFile({ ...reader, db }, secrets, id)
+    } catch (error) {
+      if (!(error instanceof SealedValueDamaged)) throw error
+    }
   })
 }
 
