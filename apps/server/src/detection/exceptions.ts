@@ -49,5 +49,5 @@ export async function addException(tx: Tx, context: AppContext, caller: Caller, 
     '  condition: selection',
     '',
   ].join('\n')
-  return createRule(tx, caller.actor, text, 'exception', input.expiresAt)
+  return createRule(tx, caller.actor, text, { origin: 'exception', expiresAt: input.expiresAt })
 }
