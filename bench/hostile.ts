@@ -114,15 +114,14 @@ const kinds: Readonly<Record<string, (target: Target) => Send>> = {
     const body = JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] }).slice(0, 32 * mebibyte)
     return () => post(`${source}/v1/logs`, body, json)
   },
-  'rule with a YAML bomb': ({ origin, apiKey }) => {
-    const aliases = Array.from({ length: 30 }, (_, n) => `a${n + 1}: &a${n + 1} [${Array(9).fill(`*a${n}`).join(',')}]`)
-    const body = JSON.stringify({ text: `a0: &a0 x\n${aliases.join('\n')}\n` })
-    return () => post(`${origin}/api/v1/detection/check`, body, { ...json, authorization: `Bearer ${apiKey}` })
+  'rule whose aliases come to ten million values': ({ origin, apiKey }) => {
+    const values = Array.from({ length: 20_000 }, (_, n) => `v${n}`).join(',')
+    const doubled = Array.from({ length: 9 }, (_, n) => `  a${n + 1}: &a${n + 1} [*a${n},*a${n}]`).join('\n')
+    return ruleSender(origin, apiKey, `  a0: &a0 [${values}]\n${doubled}\n  s:\n    field: *a9\n  condition: s\n`)
   },
-  'rule of 190 kB': ({ origin, apiKey }) => {
-    const values = Array.from({ length: 9_000 }, (_, n) => `      - '*value-${n}*'`).join('\n')
-    const body = JSON.stringify({ text: `title: Huge\nlogsource: {}\ndetection:\n  s:\n    field|contains:\n${values}\n  condition: s\n` })
-    return () => post(`${origin}/api/v1/detection/check`, body, { ...json, authorization: `Bearer ${apiKey}` })
+  'rule of 170 kB with 9,000 values': ({ origin, apiKey }) => {
+    const values = Array.from({ length: 9_000 }, (_, n) => `      - '*v-${n}*'`).join('\n')
+    return ruleSender(origin, apiKey, `  s:\n    field|contains:\n${values}\n  condition: s\n`)
   },
   'archive of rules with 1 GB of zeros': ({ origin, apiKey }) => {
     const archive = new Uint8Array(archiveOf(1_000 * mebibyte))
@@ -165,6 +164,12 @@ const kinds: Readonly<Record<string, (target: Target) => Send>> = {
     const list = new TextEncoder().encode(JSON.stringify({ type: 'bundle', id: `bundle--${newId()}`, objects }))
     return () => post(`${origin}/api/v1/detection/indicator-lists/${listId}/import`, formOf('list.json', list), { authorization: `Bearer ${apiKey}` })
   },
+}
+
+/** Sends a rule to be checked. */
+function ruleSender(origin: string, apiKey: string, detection: string): Send {
+  const body = JSON.stringify({ text: `title: Large\nlogsource:\n  product: linux\ndetection:\n${detection}` })
+  return () => post(`${origin}/api/v1/detection/check`, body, { ...json, authorization: `Bearer ${apiKey}` })
 }
 
 const json = { 'content-type': 'application/json' }

@@ -1,9 +1,12 @@
+import { threadId } from 'node:worker_threads'
 import { AppProblem } from '../src/kernel/problems.ts'
 import { serve } from '../src/kernel/worker.ts'
 
 /** What a test asks of a worker. */
 export const testTasks = {
   double: ({ number }: { number: number }) => 2 * number,
+  thread: (_: object) => threadId,
+  back: ({ bytes }: { bytes: Uint8Array }) => ({ bytes }),
   refuse: ({ sentence }: { sentence: string }): never => {
     throw new AppProblem('invalid', sentence, [{ path: 'body', message: 'is wrong' }])
   },

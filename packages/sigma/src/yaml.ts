@@ -4,6 +4,8 @@ import { RuleProblem } from './problem.ts'
 const maxCharacters = 2_000_000
 /** Few, so that aliases of aliases cannot blow a small file up. */
 const maxAliases = 20
+/** Values that aliases may add: a list that is named twice, in a list that is named twice, and so on, becomes a million times as long. */
+const maxRepeated = 100_000
 
 export interface YamlDocument {
   readonly value: unknown
@@ -21,7 +23,9 @@ export function parseYaml(text: string): YamlDocument[] {
     const events = parseEvents(text, { maxDepth: 100 })
     const starts = events.flatMap(({ type }, at) => (type === EVENT_ID.DOCUMENT ? [at + 1] : []))
     const lines = lineStarts(text)
-    return constructFromEvents(events, { source: text, maxAliases }).map((value, i) => ({
+    const values = constructFromEvents(events, { source: text, maxAliases })
+    if (events.some(({ type }) => type === EVENT_ID.ALIAS)) for (const value of values) assertFewRepeated(value)
+    return values.map((value, i) => ({
       value,
       lineOf: path => lineIn(lines, offsetOf(text, events, starts[i] ?? 0, path)),
     }))
@@ -30,6 +34,25 @@ export function parseYaml(text: string): YamlDocument[] {
     const line = /\((\d+):\d+\)/.exec(error.message)?.[1]
     throw new RuleProblem(`the file is not valid YAML: ${error.reason}`, [], line === undefined ? 1 : Number(line))
   }
+}
+
+/** @throws RuleProblem where the value has so many values, counted as often as aliases repeat them, that to go over it takes seconds. Looks at each once. */
+function assertFewRepeated(value: unknown): void {
+  const sizes = new Map<object, number>()
+  let written = 0
+  const sizeOf = (part: unknown): number => {
+    if (typeof part !== 'object' || part === null) return 0
+    const known = sizes.get(part)
+    if (known !== undefined) return known
+    // One that is part of itself has no end.
+    sizes.set(part, Number.POSITIVE_INFINITY)
+    const members = Object.values(part)
+    written += members.length
+    const size = members.reduce<number>((sum, member) => sum + sizeOf(member), members.length)
+    sizes.set(part, size)
+    return size
+  }
+  if (sizeOf(value) - written > maxRepeated) throw new RuleProblem(`its aliases repeat more than ${maxRepeated.toLocaleString('en')} values`, [], 1)
 }
 
 /** Where each line begins. */

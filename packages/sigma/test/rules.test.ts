@@ -267,6 +267,13 @@ describe('documents', () => {
   test('aliases of aliases do not blow up', () => {
     const bomb = `a: &a [x,x,x,x]\n${[...'bcdefghij'].map((name, i) => `${name}: &${name} [${`*${String.fromCharCode(97 + i)},`.repeat(9)}]`).join('\n')}`
     expect(refusal(bomb)?.reason).toBeDefined()
+    const doubled = (levels: number, values: number) => {
+      const named = Array.from({ length: levels }, (_, n) => `  a${n + 1}: &a${n + 1} [*a${n},*a${n}]`).join('\n')
+      return rule(`a0: &a0 [${Array(values).fill('x').join(',')}]\n${named.trim()}\ns:\n  F: *a0\ncondition: s`.replaceAll('\n  a', '\na'))
+    }
+    expect(refusal(doubled(9, 20_000))?.reason).toBe('its aliases repeat more than 100,000 values')
+    expect(refusal(doubled(9, 1))?.reason ?? '', 'a few').not.toMatch(/aliases/)
+    expect(refusal(rule('s: &s\n  F: [*s]\ncondition: s'))?.reason, 'one that is part of itself').toBeDefined()
   })
 })
 

@@ -2,6 +2,7 @@ import { type Correlation, type Filter, type Placeholders, type Rule, type RuleF
 import { eventsOf } from './file-lines.ts'
 import { otlpLines } from './otlp.ts'
 import { type BulkAsked, countLines, takeBulk } from './shipped.ts'
+import { type Settings, tryRule } from './try.ts'
 
 const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
@@ -13,6 +14,7 @@ export const parseTasks = {
   otlp: ({ body, type }: { body: Uint8Array; type: string }) => otlpLines(bufferOf(body), type),
   file: ({ bytes, path, readAt }: { bytes: Uint8Array; path: string; readAt: string }) => eventsOf(bufferOf(bytes), path, readAt),
   rules: ({ files, placeholders }: { files: readonly RuleFile[]; placeholders: Placeholders }): RuleHeads => headsOf(readRules(files, placeholders)),
+  tried: ({ text, events, settings }: { text: string; events: readonly string[] | string; settings: Settings }) => tryRule(text, events, settings),
 }
 
 type WithoutExpression<T> = T extends unknown ? Omit<T, 'expression'> : never

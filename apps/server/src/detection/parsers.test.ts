@@ -16,6 +16,9 @@ const records = (count: number) =>
 const actions = (count: number) => Buffer.from('{"create":{"_id":"1"}}\n{"a":1}\n'.repeat(count))
 const lines = (count: number) => Buffer.from('<13>Oct 11 22:14:15 host sshd: Accepted publickey for ada from 192.0.2.1\n{"a":1}\n'.repeat(count))
 
+const ruleOf = (values: number) =>
+  `title: Large\nlogsource:\n  product: linux\ndetection:\n  s:\n    field|contains:\n${Array.from({ length: values }, (_, n) => `      - v-${n}\n`).join('')}  condition: s\n`
+
 test.each([
   ['small', 10],
   ['large', 5_000],
@@ -23,6 +26,13 @@ test.each([
   expect(await parsers.otlp(records(count), 'application/json')).toEqual(parseTasks.otlp({ body: records(count), type: 'application/json' }))
   expect(await parsers.bulk(actions(count), asked)).toEqual(parseTasks.bulk({ body: actions(count), asked }))
   expect(await parsers.count(lines(count))).toEqual({ lines: lines(count), events: count, others: count })
+  const [file, settings] = [
+    { name: 'a rule', text: ruleOf(count) },
+    { mapping: {}, placeholders: {} },
+  ]
+  expect(await parsers.rules([file], {})).toEqual(parseTasks.rules({ files: [file], placeholders: {} }))
+  const events = '{"field":"a v-1 b"}\n{"field":"x"}'
+  expect(await parsers.tried(file.text, events, settings)).toEqual(parseTasks.tried({ text: file.text, events, settings }))
   expect(await parsers.file(lines(count), '/var/log/a', at)).toEqual(parseTasks.file({ bytes: lines(count), path: '/var/log/a', readAt: at }))
 })
 
@@ -47,16 +57,18 @@ test('nothing else waits while a hostile request is read', async () => {
   delay.enable()
   await sleep(20)
   const hostile = [
-    parsers.otlp(Buffer.from('['.repeat(16_000_000)), 'application/json'),
-    parsers.otlp(Buffer.from(`{${'"a":{'.repeat(3_000_000)}`), 'application/json'),
-    parsers.bulk(Buffer.from('\n'.repeat(16_000_000)), asked),
+    parsers.otlp(Buffer.from('['.repeat(6_000_000)), 'application/json'),
+    parsers.otlp(Buffer.from(`{${'"a":{'.repeat(1_500_000)}`), 'application/json'),
+    parsers.bulk(Buffer.from('\n'.repeat(6_000_000)), asked),
     parsers.bulk(Buffer.from('{"create":{}}\n{}\n'.repeat(60_000)), asked),
-    parsers.count(Buffer.from('\n'.repeat(16_000_000))),
+    parsers.count(Buffer.from('\n'.repeat(6_000_000))),
+    parsers.rules([{ name: 'large', text: ruleOf(3_000) }], {}),
+    parsers.tried(ruleOf(3_000), '{"field":"x"}\n'.repeat(20), { mapping: {}, placeholders: {} }),
   ]
   const results = await Promise.allSettled(hostile)
   // What was read here would have held up this.
   await sleep(20)
   delay.disable()
-  expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled', 'rejected', 'fulfilled'])
+  expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'fulfilled'])
   expect(delay.max / 1e6).toBeLessThan(200 * patience)
 })

@@ -5,7 +5,10 @@ import { maxHereBytes, WorkerFailure, WorkerPool } from '../kernel/worker-pool.t
 import { parseTasks, type RuleHeads } from './parse-tasks.ts'
 import type { BulkAsked } from './shipped.ts'
 import type { LogSourceParts } from './tables.ts'
+import type { Settings, Tried } from './try.ts'
 
+/** So much of rules is read at once: a value of a rule takes longer than one of an event. */
+const maxRuleHere = 16_384
 /** Workers share the processors with everything else, and with the threads that match. */
 const limits = { workers: Math.min(2, Math.max(1, availableParallelism() - 1)), maxQueued: 64, deadlineMs: 30_000, memoryMb: 256 }
 
@@ -54,8 +57,15 @@ export class Parsers {
   }
 
   /** Files of rules. @throws AppProblem */
-  rules(files: readonly RuleFile[], placeholders: Placeholders): Promise<RuleHeads> {
-    return this.#pool.request('rules', { files, placeholders })
+  async rules(files: readonly RuleFile[], placeholders: Placeholders): Promise<RuleHeads> {
+    const length = files.reduce((sum, { text }) => sum + text.length, 0)
+    return length <= maxRuleHere ? parseTasks.rules({ files, placeholders }) : this.#pool.request('rules', { files, placeholders })
+  }
+
+  /** What a rule finds in events. @throws AppProblem */
+  async tried(text: string, events: readonly string[] | string, settings: Settings): Promise<Tried> {
+    const length = typeof events === 'string' ? events.length : events.reduce((sum, event) => sum + event.length, 0)
+    return text.length + length <= maxRuleHere ? parseTasks.tried({ text, events, settings }) : this.#pool.request('tried', { text, events, settings })
   }
 
   close(): Promise<void> {

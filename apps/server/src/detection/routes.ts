@@ -33,7 +33,6 @@ import { sourceSettings } from './source-settings.ts'
 import { createLogSource, listLogSources, revokeLogSource, watchSources } from './sources.ts'
 import { deadLetters, detectionMatches, detectionRules, ignoredIndicators, logSources } from './tables.ts'
 import { assertPulled, cancelPull, schedulePull } from './taxii.ts'
-import { pastedEvents, tryRule } from './try.ts'
 
 interface Parts {
   readonly detector: Detector
@@ -43,22 +42,21 @@ interface Parts {
 }
 
 export function detectionBindings(context: AppContext, { detector, intake, follower, parsers }: Parts): Bindings {
+  const read = parsers.rules.bind(parsers)
   return [
     query(routes.detectionRules, (reader, { caller, query }) => listRules(reader, context, caller, query)),
     query(routes.detectionRule, (reader, { caller, params }) => readRule(reader, context, caller, params.id)),
     query(routes.detectionRuleVersions, (reader, { caller, params, query }) => listVersions(reader, context, caller, params.id, query)),
-    command(routes.createDetectionRule, (tx, { caller, body }) => createRule(tx, context, caller, body.text)),
-    command(routes.changeDetectionRule, (tx, { caller, params, body }) => changeRule(tx, context, caller, params.id, body.text, body.version)),
+    command(routes.createDetectionRule, (tx, { caller, body }) => createRule(tx, context, caller, body.text, { read })),
+    command(routes.changeDetectionRule, (tx, { caller, params, body }) => changeRule(tx, context, caller, params.id, body.text, body.version, read)),
     command(routes.enableDetectionRule, (tx, { caller, params, body }) => enableRule(tx, context, caller, params.id, body.isEnabled)),
     workflow(routes.importDetectionRules, async (database, { caller, body, files }) => {
       const found = await rulesIn(files)
-      return database.transaction(tx =>
-        importRules(tx, caller.actor, found, 'imported', body.isEnabled === 'true', (read, placeholders) => parsers.rules(read, placeholders)),
-      )
+      return database.transaction(tx => importRules(tx, caller.actor, found, 'imported', body.isEnabled === 'true', read))
     }),
-    workflow(routes.checkDetectionRule, async (database, { body }) => ({ problems: (await parseRuleText(database.reader(), body.text)).problems })),
+    workflow(routes.checkDetectionRule, async (database, { body }) => ({ problems: (await parseRuleText(database.reader(), body.text, { read })).problems })),
     workflow(routes.tryDetectionRule, async (database, { body }) =>
-      tryRule(body.text, body.events === null ? detector.recent : pastedEvents(body.events), {
+      parsers.tried(body.text, body.events ?? detector.recent, {
         mapping: await readMapping(database.reader()),
         placeholders: await readPlaceholders(database.reader()),
       }),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { DetectionRule, DetectionRuleDetail, DetectionRuleVersion } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
-import { type Placeholders, type RuleFile, readRules } from '@tocsin/sigma'
+import type { Placeholders, RuleFile } from '@tocsin/sigma'
 import { and, asc, desc, eq, gt, ilike, inArray, isNotNull, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext, Caller, Viewer } from '../access/index.ts'
@@ -15,15 +15,11 @@ import { AppProblem, changedMeanwhile, conflict, notFound } from '../kernel/prob
 import { parseTasks, type RuleHead, type RuleHeads } from './parse-tasks.ts'
 import { readPlaceholders } from './settings.ts'
 import { detectionDays, detectionRules, detectionRuleVersions } from './tables.ts'
+import type { Problem } from './try.ts'
 
 type Row = typeof detectionRules.$inferSelect
 type Origin = Row['origin']
 type Parsed = RuleHead
-
-export interface Problem {
-  readonly line: number
-  readonly reason: string
-}
 
 /** Names that correlations and filters of one text may refer to: the rules that are there already. */
 async function knownRules(reader: Reader): Promise<RuleFile[]> {
@@ -31,13 +27,20 @@ async function knownRules(reader: Reader): Promise<RuleFile[]> {
   return rows.filter(row => row.kind !== 'filter').map(row => ({ name: row.ruleId, id: row.ruleId, text: row.text }))
 }
 
+type ReadRules = (files: readonly RuleFile[], placeholders: Placeholders) => RuleHeads | Promise<RuleHeads>
+const readHere: ReadRules = (files, placeholders) => parseTasks.rules({ files, placeholders })
+
 /** Reads one rule. A correlation may refer to rules that are there. */
-export async function parseRuleText(reader: Reader, text: string, besides?: string): Promise<{ parsed: Parsed | undefined; problems: Problem[] }> {
+export async function parseRuleText(
+  reader: Reader,
+  text: string,
+  { besides, read = readHere }: { readonly besides?: string; readonly read?: ReadRules | undefined } = {},
+): Promise<{ parsed: Parsed | undefined; problems: Problem[] }> {
   const isCorrelation = /^correlation:/m.test(text)
   const others = isCorrelation ? (await knownRules(reader)).filter(file => file.name !== besides) : []
   const name = 'the rule'
-  const set = readRules([...others, { name, text }], await readPlaceholders(reader))
-  const mine = [...set.rules, ...set.correlations, ...set.filters].filter(document => document.file === name)
+  const set = await read([...others, { name, text }], await readPlaceholders(reader))
+  const mine = set.documents.filter(document => document.file === name)
   const problems = set.refused.filter(refused => refused.file === name).map(({ line, reason }) => ({ line, reason }))
   if (problems.length === 0 && mine.length !== 1)
     problems.push({ line: 1, reason: mine.length === 0 ? 'has no rule' : 'must be one rule; to add several, import them as a file' })
@@ -115,10 +118,10 @@ export async function createRule(
   context: AppContext,
   caller: Caller,
   text: string,
-  { origin, expiresAt, alertId }: Origins = { origin: 'own' },
+  { origin = 'own', expiresAt, alertId, read }: Partial<Origins> & { readonly read?: ReadRules } = {},
 ): Promise<DetectionRuleDetail> {
   const { actor } = caller
-  const { parsed, problems } = await parseRuleText(tx, text)
+  const { parsed, problems } = await parseRuleText(tx, text, { read })
   if (parsed === undefined || problems.length > 0) refuse(problems)
   const ruleId = ruleIdOf(parsed, text)
   const [taken] = await tx.db.select({ id: detectionRules.id }).from(detectionRules).where(eq(detectionRules.ruleId, ruleId))
@@ -143,12 +146,20 @@ async function lock(tx: Tx, context: AppContext, caller: Caller, id: string): Pr
   return row
 }
 
-export async function changeRule(tx: Tx, context: AppContext, caller: Caller, id: string, text: string, version: number): Promise<DetectionRuleDetail> {
+export async function changeRule(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  id: string,
+  text: string,
+  version: number,
+  read: ReadRules,
+): Promise<DetectionRuleDetail> {
   const { actor } = caller
   const before = await lock(tx, context, caller, id)
   if (before.version !== version) throw changedMeanwhile()
   if (before.text === text) return readRule(tx, context, caller, id)
-  const { parsed, problems } = await parseRuleText(tx, text, before.ruleId)
+  const { parsed, problems } = await parseRuleText(tx, text, { besides: before.ruleId, read })
   if (parsed === undefined || problems.length > 0) refuse(problems)
   const ruleId = ruleIdOf(parsed, text, before.ruleId)
   if (ruleId !== before.ruleId) await assertNotReferred(tx, context, caller, before)
@@ -220,14 +231,7 @@ function documentsOf(file: RuleFile): RuleFile[] {
  * Takes rules in: new ones are added, those that are there and differ are changed. One journal entry tells of all.
  * @param read reads files of rules; those of a stranger on a worker
  */
-export async function importRules(
-  tx: Tx,
-  actor: Actor,
-  files: readonly RuleFile[],
-  origin: Origin,
-  isEnabled: boolean,
-  read: (files: readonly RuleFile[], placeholders: Placeholders) => RuleHeads | Promise<RuleHeads>,
-): Promise<Imported> {
+export async function importRules(tx: Tx, actor: Actor, files: readonly RuleFile[], origin: Origin, isEnabled: boolean, read: ReadRules): Promise<Imported> {
   const documents = files.flatMap(documentsOf)
   const texts = new Map(documents.map(file => [file.name, file.text]))
   const set = await read(documents, await readPlaceholders(tx))
@@ -277,7 +281,7 @@ export async function addStarterRules(tx: Tx): Promise<void> {
   const fresh = starterRules()
     .flatMap(documentsOf)
     .filter(file => !known.has(/^id: (\S+)$/m.exec(file.text)?.[1] ?? ''))
-  if (fresh.length > 0) await importRules(tx, system, fresh, 'starter', true, (files, placeholders) => parseTasks.rules({ files, placeholders }))
+  if (fresh.length > 0) await importRules(tx, system, fresh, 'starter', true, readHere)
 }
 
 /** An active rule: its row, and which text of it matches. */

@@ -1,16 +1,21 @@
 import type { TriedEvent } from '@tocsin/api'
 import { EventView, explain, type FieldMapping, type Placeholders, parseYaml, type Rule, readingOf, readRules } from '@tocsin/sigma'
-import type { Problem } from './rules.ts'
 
 const maxEvents = 200
 const maxShown = 50
 
-interface Settings {
+/** What is wrong with a rule. */
+export interface Problem {
+  readonly line: number
+  readonly reason: string
+}
+
+export interface Settings {
   readonly mapping: FieldMapping
   readonly placeholders: Placeholders
 }
 
-interface Tried {
+export interface Tried {
   readonly problems: Problem[]
   readonly events: TriedEvent[]
   readonly given: number
@@ -18,8 +23,9 @@ interface Tried {
   readonly met: number
 }
 
-/** Tries one rule on events and tells why each is met or not. */
-export function tryRule(text: string, events: readonly string[], settings: Settings): Tried {
+/** Tries one rule on events, or on what somebody pasted, and tells why each is met or not. */
+export function tryRule(text: string, given: readonly string[] | string, settings: Settings): Tried {
+  const events = typeof given === 'string' ? pastedEvents(given) : given
   const set = readRules([{ name: 'rule', text }], settings.placeholders)
   const problems = set.refused.map(({ line, reason }) => ({ line, reason }))
   const [rule] = set.rules
@@ -66,7 +72,7 @@ function tryOne(rule: Rule, detection: Readonly<Record<string, unknown>>, text: 
 }
 
 /** Events as somebody pastes them: a line of JSON each, one over several lines, or a list. */
-export function pastedEvents(text: string): string[] {
+function pastedEvents(text: string): string[] {
   const trimmed = text.trim()
   try {
     const whole: unknown = JSON.parse(trimmed)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { testTasks } from '../../test/worker-tasks.ts'
 import { WorkerFailure, WorkerPool } from './worker-pool.ts'
@@ -33,6 +34,26 @@ test.each([
   await failing
   const all = await Promise.allSettled([pool.run(task, {}), pool.run(task, {}), double(5)])
   expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled'])
+})
+
+test('memory is handed over and comes back; a buffer that shares its memory is copied', async () => {
+  const own = Buffer.from(new Uint8Array(100_000).fill(7).buffer)
+  const shared = own.subarray(0, 10)
+  expect((await pool.run('back', { bytes: shared }, shared)).bytes).toHaveLength(10)
+  expect(own).toHaveLength(100_000)
+  expect((await pool.run('back', { bytes: own }, own)).bytes).toEqual(new Uint8Array(100_000).fill(7))
+  expect(own, 'is gone here').toHaveLength(0)
+})
+
+test('a worker that has nothing to do is ended, and another takes its place when there is', async () => {
+  const short = new WorkerPool<typeof testTasks>(new URL('../../test/worker-tasks.ts', import.meta.url), {
+    ...{ workers: 1, maxQueued: 4, deadlineMs: 1_500, memoryMb: 64, idleMs: 50 },
+  })
+  const first = await short.run('thread', {})
+  expect(await short.run('thread', {})).toBe(first)
+  await sleep(200)
+  expect(await short.run('thread', {})).not.toBe(first)
+  await short.close()
 })
 
 test('beyond the queue, work is refused at once', async () => {

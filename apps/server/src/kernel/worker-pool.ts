@@ -7,9 +7,6 @@ export const maxHereBytes = 65_536
 /** For the JSON of requests: one at a time, as workers share the processors with everything else. */
 export const bodyLimits: Limits = { workers: 1, maxQueued: 64, deadlineMs: 10_000, memoryMb: 192 }
 
-/** A worker that has nothing to do for so long is ended: its memory is given back. */
-const idleMs = 10_000
-
 /** An input at which a worker reached a limit, or failed: a sentence about the input. */
 export class WorkerFailure extends Error {
   override readonly name = 'WorkerFailure'
@@ -23,6 +20,8 @@ interface Limits {
   readonly deadlineMs: number
   /** Memory of one worker; an input that needs more ends it. */
   readonly memoryMb: number
+  /** A worker that has nothing to do for so long is ended: its memory is given back. */
+  readonly idleMs?: number
 }
 
 interface Job {
@@ -122,7 +121,7 @@ export class WorkerPool<T extends Tasks> {
       this.#idle.delete(worker)
       void worker.terminate()
     }
-    this.#idle.set(worker, setTimeout(end, idleMs).unref())
+    this.#idle.set(worker, setTimeout(end, this.#limits.idleMs ?? 10_000).unref())
   }
 
   #started(): Worker {
