@@ -120,7 +120,7 @@ describe('npx tocsin', () => {
     await world.settle()
     backup.expectPage(/billing/)
     expect((await tocsin(['page', 'snooze', ending], env)).err).toContain('Acknowledge the page before')
-    expect((await tocsin(['page', 'ack', ending], env)).out).toContain('acknowledged by Ada Admin')
+    expect((await tocsin(['page', 'ack', ending], env)).out).toContain('acknowledged by cli (service account)')
     for (const [minutes, sentence] of [
       ['4', /at least 5 minutes/],
       ['1441', /at most 1440 minutes/],

@@ -108,8 +108,7 @@ describe('the embedded database is supervised', () => {
     try {
       await withServer(join(disk, 'data'), async (server, call) => {
         await call('createAlerts', { body: { title: 'before', severity: 'low' } })
-        const { bavail, bsize } = statfsSync(disk)
-        writeFileSync(join(disk, 'ballast'), Buffer.alloc(bavail * bsize))
+        fill(disk)
         // Large alerts fill what its tables had taken from the disk before.
         const write = () =>
           Promise.allSettled(
@@ -190,6 +189,22 @@ test.concurrent('a password that was lost, or is not that of the cluster, ends t
   await (await start()).stop()
   await rm(folder, { recursive: true, force: true })
 })
+
+/** Takes all the room that a disk has, also while others write to it. */
+function fill(disk: string): void {
+  const ballast = openSync(join(disk, 'ballast'), 'w')
+  try {
+    for (let size = 1 << 20; size >= 512; )
+      try {
+        writeSync(ballast, Buffer.alloc(size))
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+        size >>= 1
+      }
+  } finally {
+    closeSync(ballast)
+  }
+}
 
 /** As much of a checkout as the embedded PostgreSQL needs. */
 function copyCheckout(checkout: string): void {

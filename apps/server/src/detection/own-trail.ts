@@ -15,6 +15,7 @@ import { detectionRules, logSources } from './tables.ts'
 export const ownSourceId = '01900000-0000-7000-8000-7a6f637369d0'
 const logsource = { product: 'tocsin', service: 'audit' }
 const name = 'Tocsin audit trail'
+const subject = { kind: 'log-source', id: ownSourceId } as const
 
 /** What an alert, its pages and the work on it cause must never be matched, or an alert would cause the next one. */
 type CausedByAlerts = Extract<
@@ -51,7 +52,10 @@ export class OwnTrail {
       'own trail',
       async (tx, entries) => {
         const lines = await this.#eventsOf(tx, entries)
-        if (lines.length > 0) await intake.acceptWithin(tx, ownSourceId, Buffer.from(lines.map(line => `${JSON.stringify(line)}\n`).join('')))
+        if (lines.length === 0) return
+        // At the first start, entries are read before the source was added.
+        await this.#addSource(tx)
+        await intake.acceptWithin(tx, ownSourceId, Buffer.from(lines.map(line => `${JSON.stringify(line)}\n`).join('')))
       },
       { types: new Set(fed) },
     )
@@ -66,18 +70,22 @@ export class OwnTrail {
     context.readers.follow('own rules', tx => this.#lookAfterRules(tx), { types: new Set(changes) })
   }
 
+  /** Adds the source where it is not there, or was revoked while the setting was off. */
+  async #addSource(tx: Tx): Promise<void> {
+    const given = { id: ownSourceId, name, logsource, keyDigest: secretDigest(randomSecret(24)), createdAt: tx.now }
+    const added = await tx.db
+      .insert(logSources)
+      .values(given)
+      .onConflictDoUpdate({ target: logSources.id, set: { revokedAt: null }, setWhere: isNotNull(logSources.revokedAt) })
+      .returning({ id: logSources.id })
+    if (added.length > 0)
+      await record(tx, { actor: system, type: 'log-source.added', subject, data: { name, logsource, senders: [], files: [], gapMinutes: null } })
+  }
+
   /** The source is there while the setting is on. That it was switched off is on record, and pages the administrators. */
   async start(tx: Tx): Promise<void> {
     const [row] = await tx.db.select().from(logSources).where(eq(logSources.id, ownSourceId)).for('update')
-    const subject = { kind: 'log-source', id: ownSourceId } as const
-    if (this.#isOn && (row === undefined || row.revokedAt !== null)) {
-      const given = { id: ownSourceId, name, logsource, keyDigest: secretDigest(randomSecret(24)), createdAt: tx.now }
-      await tx.db
-        .insert(logSources)
-        .values(given)
-        .onConflictDoUpdate({ target: logSources.id, set: { revokedAt: null } })
-      await record(tx, { actor: system, type: 'log-source.added', subject, data: { name, logsource, senders: [], files: [], gapMinutes: null } })
-    }
+    if (this.#isOn) await this.#addSource(tx)
     if (!this.#isOn && row?.revokedAt === null) {
       await tx.db.update(logSources).set({ revokedAt: tx.now }).where(eq(logSources.id, ownSourceId))
       await record(tx, { actor: system, type: 'log-source.revoked', subject, data: { name } })

@@ -9,6 +9,7 @@ const allowed: Readonly<Record<string, RegExp>> = {
   'jobs/lanes.ts': /escalation|'paging'/,
   // A protocol to send by, as HTTP is one in outbound.ts.
   'syslog-sender.ts': /syslog/i,
+  'receiver-address.ts': /syslog/i,
 }
 
 test('the kernel knows no page, alert or incident, no channel and no source of events', () => {

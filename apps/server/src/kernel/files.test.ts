@@ -70,7 +70,7 @@ test('a file is encrypted in the database, and one that was changed there is a s
   await world.team()
   const watch = new UnreadableWatch(world.server.context, 'web')
   await world.asOwner(`delete from file_chunks where ${of} = 1`)
-  await expect(read(one)).rejects.toThrow('The administrators were paged')
+  await expect(read(one)).rejects.toThrow('The administrators are told')
   await watch.look()
   await world.settle()
   administrator.expectPage(/files .* \(content\)/)

@@ -94,7 +94,7 @@ interface Content {
   readonly sha256: string
 }
 
-const damaged = 'This file cannot be read: its stored content is damaged, or was changed in the database. The administrators were paged.'
+const damaged = 'This file cannot be read: its stored content is damaged, or was changed in the database. The administrators are told.'
 
 /**
  * A kept file and its content, read chunk by chunk as it is sent. All of it is checked before: a damaged one is never given out in part.

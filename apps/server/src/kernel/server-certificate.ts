@@ -13,7 +13,7 @@ const file = z.string().min(1, 'must not be empty')
 
 export const tlsSettings = settingsPart(
   {
-    TOCSIN_TLS_CERT: file.optional().describe('Certificate file with its chain (PEM): pages and API are then served over HTTPS'),
+    TOCSIN_TLS_CERT: file.optional().describe('Certificate file with its chain (PEM): everything is then served over HTTPS'),
     TOCSIN_TLS_KEY: file.optional().describe('Key file of the certificate (PEM)'),
   },
   { TOCSIN_TLS_CERT: 'value', TOCSIN_TLS_KEY: 'value' },

@@ -34,7 +34,7 @@ describe('the log', () => {
         create trigger refuse before insert on notes for each row execute function refuse()`)
       for (let n = 0; n < 30; n += 1)
         await expect(call('addNote', { params: { id }, body: { markdown: `needle-in-a-note "quoted needle" ${n}` } })).rejects.toThrow('Internal error')
-      const odd = await fetch(`${server.origin}/api/v1/alerts`, {
+      const odd = await fetch(`${server.origin}/api/v1/session`, {
         method: 'POST',
         body: '{"needle-in-a-body"',
         headers: {
@@ -67,7 +67,7 @@ describe('the log', () => {
         expect.objectContaining({
           requestId: 'from-a-proxy.1',
           traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
-          route: '/api/v1/alerts',
+          route: '/api/v1/session',
           method: 'POST',
           status: 400,
         }),

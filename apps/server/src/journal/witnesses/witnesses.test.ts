@@ -117,7 +117,7 @@ test('the newest checkpoint reaches a file, a git repository with its remote, sy
       () => (context.sealer.witnesses.every(({ status }) => status.error === undefined) && hooks.length > 0 && syslog.messages.length > 0 ? true : undefined),
       'all have it',
     )
-    await until(() => git('-C', remote, 'log', '--oneline', 'main').trim() || undefined, 'it is pushed')
+    await until(() => git('-C', remote, 'for-each-ref', 'refs/heads/main').trim() || undefined, 'it is pushed')
     const open = (note: string) => openCheckpoint(note, context.sealer.key)
     const Body = z.object({ checkpoint: z.string() })
     const stored = await latestCheckpoint(context.database.reader())
