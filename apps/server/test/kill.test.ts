@@ -27,7 +27,14 @@ class Victim {
 
   constructor(folder: string, port: number, smtpUrl: string) {
     this.#shiftFile = join(folder, 'shift')
-    this.#env = { PATH: process.env.PATH ?? '', TOCSIN_DATA: join(folder, 'data'), PORT: String(port), SMTP_URL: smtpUrl, TOCSIN_LOG_LEVEL: 'error' }
+    this.#env = {
+      PATH: process.env.PATH ?? '',
+      TOCSIN_DATA: join(folder, 'data'),
+      PORT: String(port),
+      SMTP_URL: smtpUrl,
+      TOCSIN_LOG_LEVEL: 'error',
+      TOCSIN_OWN_RULES: 'false',
+    }
   }
 
   async start(): Promise<void> {

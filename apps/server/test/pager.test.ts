@@ -65,7 +65,7 @@ const test = plainTest.extend<{ installation: Installation }>({
     const cloned = await cloneDatabase()
     const mail = await startMailServer()
     const env = {
-      ...{ PATH: process.env.PATH ?? '', TOCSIN_DATA: join(folder, 'data'), PORT: '0', TOCSIN_LOG_LEVEL: 'error' },
+      ...{ PATH: process.env.PATH ?? '', TOCSIN_DATA: join(folder, 'data'), PORT: '0', TOCSIN_LOG_LEVEL: 'error', TOCSIN_OWN_RULES: 'false' },
       ...{ DATABASE_URL: cloned.url, SMTP_URL: mail.url },
     }
     const web = fork(fileURLToPath(new URL('./busy-server.ts', import.meta.url)), [], { env, execArgv: ['--disable-warning=ExperimentalWarning'] })

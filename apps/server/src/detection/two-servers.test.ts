@@ -30,6 +30,7 @@ test('two servers on one database: what changes at one is known to the other, an
     DATABASE_URL: world.server.context.database.url,
     PORT: '0',
     TOCSIN_LOG_LEVEL: 'silent',
+    TOCSIN_OWN_RULES: 'false',
   })
   const second = await startServer(config, openLog('silent', false), systemClock)
   const both = [world.server, second]
