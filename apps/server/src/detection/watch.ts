@@ -2,6 +2,7 @@ import { and, asc, gt, like } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
+import { Repeating } from '../kernel/repeating.ts'
 import { deadLetters, eventBatches } from './tables.ts'
 
 const lookMs = 30_000
@@ -20,26 +21,19 @@ export class DetectionWatch {
   readonly #context: AppContext
   /** Alarms that may be open; at the start each, as an earlier process may have raised it. */
   readonly #open = new Set([lagKey, setAsideKey])
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
+  readonly #looks: Repeating
 
   constructor(context: AppContext) {
     this.#context = context
+    this.#looks = new Repeating(lookMs, () => this.look(), context.log, 'the lag of detection could not be checked')
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#looking ??= this.look()
-        .catch((error: unknown) => this.#context.log.warn({ err: error }, 'the lag of detection could not be checked; retrying'))
-        .finally(() => {
-          this.#looking = undefined
-        })
-    }, lookMs)
+    this.#looks.start()
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#looking
+    await this.#looks.stop()
   }
 
   /** Events were set aside: their alarm is looked after from now on. */

@@ -4,6 +4,7 @@ import { Gauge } from 'prom-client'
 import type { Alarm, Alarms } from '../kernel/alarms.ts'
 import type { Database, Reader } from '../kernel/database.ts'
 import type { Finding } from '../kernel/finding.ts'
+import { Repeating } from '../kernel/repeating.ts'
 import type { Log, Metrics } from '../kernel/telemetry.ts'
 import { countDeadLetters } from './dead-letters.ts'
 import type { JournalReaders } from './follow.ts'
@@ -158,11 +159,11 @@ export class JournalWatch {
   readonly #writerSeconds: number
   /** The witnesses and receivers whose failing is on record, by the key of their alarm. */
   readonly #failing = new Set<string>()
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
+  readonly #looks: Repeating
 
   constructor(services: Services, options: { writerSeconds?: number } = {}) {
     this.#services = services
+    this.#looks = new Repeating(lookMs, () => this.look(), services.log, 'journal readers could not be checked')
     this.#writerSeconds = options.writerSeconds ?? writerSeconds
     const registers = [services.metrics.registry]
     const labelNames = ['reader'] as const
@@ -202,18 +203,11 @@ export class JournalWatch {
     this.#raised.set(rewrittenAlarm, 0)
     this.#raised.set(foreignAlarm, 0)
     for (const { kind, status } of this.#outside()) this.#raised.set(outsideAlarm(kind, status.name), 0)
-    this.#timer = setInterval(() => {
-      this.#looking ??= this.look()
-        .catch((error: unknown) => this.#services.log.warn({ err: error }, 'journal readers could not be checked; retrying'))
-        .finally(() => {
-          this.#looking = undefined
-        })
-    }, lookMs)
+    this.#looks.start()
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#looking
+    await this.#looks.stop()
   }
 
   /** For `/readyz`. */

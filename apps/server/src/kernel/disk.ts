@@ -6,6 +6,7 @@ import { type Config, settingsPart } from './config.ts'
 import type { Database } from './database.ts'
 import type { Finding } from './finding.ts'
 import { AppProblem } from './problems.ts'
+import { Repeating } from './repeating.ts'
 import type { Log } from './telemetry.ts'
 
 const mebibyte = 1_048_576
@@ -50,11 +51,11 @@ export class DiskGuard {
   readonly #freeBytesOf: (folder: string) => Promise<number>
   /** Whether the alarm may be open; at the start too, as an earlier process may have raised it. */
   #isOpen = true
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
+  readonly #looks: Repeating
 
   constructor(services: Services, measure = freeBytesOf) {
     this.#services = services
+    this.#looks = new Repeating(lookMs, () => this.look(), services.log, 'the free disk space could not be checked')
     this.#folders = [services.config.dataFolder, tmpdir()]
     this.#minBytes = services.config.of(diskSettings).TOCSIN_MIN_FREE_DISK_MB * mebibyte
     this.#freeBytesOf = measure
@@ -72,18 +73,11 @@ export class DiskGuard {
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#looking ??= this.look()
-        .catch((error: unknown) => this.#services.log.warn({ err: error }, 'the free disk space could not be checked; retrying'))
-        .finally(() => {
-          this.#looking = undefined
-        })
-    }, lookMs)
+    this.#looks.start()
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#looking
+    await this.#looks.stop()
   }
 
   /** One look: raises and resolves the alarm. */

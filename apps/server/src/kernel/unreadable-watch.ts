@@ -1,5 +1,6 @@
 import type { Alarms } from './alarms.ts'
 import type { Database } from './database.ts'
+import { Repeating } from './repeating.ts'
 import type { Log } from './telemetry.ts'
 import { unreadableSentence } from './unreadable.ts'
 
@@ -22,28 +23,21 @@ export class UnreadableWatch {
   readonly #alarmKey: string
   /** When the alarm was raised last (monotonic, ms); undefined while there is none, null before the first look: an earlier process may have raised it. */
   #raisedAt: number | undefined | null = null
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
+  readonly #looks: Repeating
 
   /** @param process each looks at what its own queries could not read, and has an alarm of its own */
   constructor(services: Services, process: 'web' | 'pager') {
     this.#services = services
+    this.#looks = new Repeating(lookMs, () => this.look(), services.log, 'unreadable values could not be checked')
     this.#alarmKey = `unreadable-values:${process}`
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#looking ??= this.look()
-        .catch((error: unknown) => this.#services.log.warn({ err: error }, 'unreadable values could not be checked; retrying'))
-        .finally(() => {
-          this.#looking = undefined
-        })
-    }, lookMs)
+    this.#looks.start()
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#looking
+    await this.#looks.stop()
   }
 
   /** One look: raises and resolves the alarm. */
