@@ -1,9 +1,14 @@
+import { readlinkSync } from 'node:fs'
+import { getPriority } from 'node:os'
+import { basename } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { AppProblem } from '../src/kernel/problems.ts'
 import { serve } from '../src/kernel/worker.ts'
 
 /** What a test asks of a worker. */
 export const testTasks = {
+  /** Of this thread. */
+  priority: (_: object) => getPriority(Number(basename(readlinkSync('/proc/thread-self')))),
   double: ({ number }: { number: number }) => 2 * number,
   thread: (_: object) => threadId,
   back: ({ bytes }: { bytes: Uint8Array }) => ({ bytes }),

@@ -1,9 +1,11 @@
 import { createReadStream } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { type ListPart, readIndicators, UnreadableList } from '@tocsin/sigma'
+import { yieldProcessors } from '../kernel/worker.ts'
 import type { ListReply, ListSource } from './list-parts.ts'
 import { partsOfPage } from './taxii-page.ts'
 
+yieldProcessors()
 /** Reads a list, a part whenever one is asked for. */
 const source: ListSource = workerData
 const parts: AsyncIterator<ListPart> | Iterator<ListPart> =

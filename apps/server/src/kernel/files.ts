@@ -65,12 +65,13 @@ export async function keepFile(tx: Tx, secrets: Secrets, received: ReceivedFile)
   const digest = createHash('sha256')
   await tx.db.insert(files).values({ id, name, mediaType: received.mediaType.slice(0, 100), sizeBytes: 0, sha256: '', createdAt: tx.now })
   const handle = await open(received.path)
+  const chunk = Buffer.alloc(chunkBytes)
   let sizeBytes = 0
   try {
     for (let position = 0; ; position += 1) {
-      const { bytesRead, buffer } = await handle.read(Buffer.alloc(chunkBytes), 0, chunkBytes, sizeBytes)
+      const { bytesRead } = await handle.read(chunk, 0, chunkBytes, sizeBytes)
       if (bytesRead === 0) break
-      const content = buffer.subarray(0, bytesRead)
+      const content = chunk.subarray(0, bytesRead)
       digest.update(content)
       sizeBytes += bytesRead
       await tx.db.insert(fileChunks).values({ fileId: id, position, content: encrypt(key, position, content) })

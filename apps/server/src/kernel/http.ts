@@ -21,6 +21,7 @@ import { type Database, isUnavailable, type Reader, type Tx, transactionRetried 
 import type { DiskGuard } from './disk.ts'
 import type { Drain } from './drain.ts'
 import type { ReceivedFile } from './files.ts'
+import { Gate } from './gate.ts'
 import { describeRequest, type Idempotency, type Once, readKey } from './idempotency.ts'
 import { newId } from './ids.ts'
 import { networkOf } from './network.ts'
@@ -40,6 +41,8 @@ const maxFieldsBytes = 131_072
 const requestTimeoutMs = 120_000
 /** A connection without a request stays open for so long, as Fastify has it without TLS. */
 const keepAliveMs = 72_000
+/** Forms with files of one route that are stored at a time: each takes a connection of the database for as long as its files are written. */
+const formsAtOnce = 2
 /** What a caller waits before it asks again while something is away. */
 const retryAfterSeconds = 2
 
@@ -329,6 +332,7 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
   })
   for (const binding of bindings) {
     const { route, body } = binding
+    const forms = new Gate(formsAtOnce)
     if (body) http.addHook('onClose', () => body.close())
     http.route({
       method: route.method,
@@ -347,7 +351,7 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
           timeWindow: 60_000,
         },
       },
-      handler: async (request, reply) => answer(services, limits, bodies, binding, request, reply),
+      handler: async (request, reply) => answer(services, limits, bodies, forms, binding, request, reply),
     })
   }
 }
@@ -372,6 +376,7 @@ async function answer<Caller>(
   services: HttpServices<Caller>,
   limits: CallerLimits,
   bodies: OwnBodies,
+  forms: Gate,
   binding: Binding<Caller>,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -402,7 +407,8 @@ async function answer<Caller>(
       connection,
     } as unknown as Call<Route, Caller>
     const repeat = await repeatOf(services, database, call, key, route, reply)
-    const result = await binding.run(database, call, repeat).catch((error: unknown) => {
+    const run = () => binding.run(database, call, repeat)
+    const result = await (form && form.files.length > 0 ? forms.pass(run) : run()).catch((error: unknown) => {
       throw database.unreadable.problemOf(error, idsIn(call)) ?? error
     })
     if (result instanceof Produced)

@@ -1,3 +1,4 @@
+import { getPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { testTasks } from '../../test/worker-tasks.ts'
@@ -67,4 +68,10 @@ test('closing ends what is being done', async () => {
   await pool.close()
   await hanging
   await expect(double(1)).rejects.toBeInstanceOf(WorkerFailure)
+})
+
+test.runIf(process.platform === 'linux')('large inputs are read with less priority than everything else has', async () => {
+  const own = getPriority()
+  expect(await pool.run('priority', {})).toBe(own + 10)
+  expect(getPriority()).toBe(own)
 })
