@@ -6,9 +6,10 @@ import { atLeast, open, roles, route, scopes, signedIn } from './route.ts'
 export const sessionCookie = 'tocsin_session'
 export const RoleName = z.enum(roles)
 export const Password = z.string().min(12, 'must have at least 12 characters').max(200, 'must have at most 200 characters')
+/** Authenticator apps show it as two groups of digits, and some copy it so. */
 export const OneTimeCode = z
   .string()
-  .trim()
+  .overwrite(text => text.replaceAll(/\s/g, ''))
   .regex(/^[0-9]{6}$/, 'must be the 6-digit code from the authenticator app')
 
 export const Person = z

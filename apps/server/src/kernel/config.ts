@@ -33,7 +33,7 @@ export const port = z.coerce
 export const yesNo = z.union([z.boolean(), z.enum(['true', 'false', 'yes', 'no', '1', '0']).transform(text => ['true', 'yes', '1'].includes(text))], {
   message: 'must be true or false',
 })
-export const isOrigin = (text: string) => /^https?:\/\/[^/?#]+$/.test(text) && URL.canParse(text)
+export const isOrigin = (text: string) => /^https?:\/\/[^\s/?#]+$/.test(text) && URL.canParse(text)
 
 /**
  * True for a URL with one of these schemes that means what was meant: a # or / in a password begins a fragment or a path unless it is percent-encoded.
@@ -145,6 +145,9 @@ export const kernelSettings = settingsPart(
     TOCSIN_SECURITY_CONTACT: 'value',
     TOCSIN_LOG_LEVEL: 'value',
   },
+  // Otherwise a lost or mistyped DATABASE_URL would start a new, empty installation.
+  ({ DATABASE_URL: url, DATABASE_OWNER_URL: owner }) =>
+    owner !== undefined && url === undefined ? 'DATABASE_OWNER_URL is set without DATABASE_URL. Set both, or neither for the embedded database.' : undefined,
 )
 type KernelSettings = z.output<typeof kernelSettings.schema>
 
@@ -188,13 +191,15 @@ export interface Config {
  * @param parts those of the modules, beside the kernel's own
  * @throws ConfigProblem for a wrong value or an unknown name, in the file or (where it begins with TOCSIN_) in the environment.
  */
-export function readSettings(env: Readonly<Record<string, string | undefined>>, parts: readonly SettingsPart[]): Config {
+export function readSettings(environment: Readonly<Record<string, string | undefined>>, parts: readonly SettingsPart[]): Config {
   const all: readonly SettingsPart[] = [kernelSettings, ...parts]
   const names = all.flatMap(part => Object.keys(part.schema.shape))
   const secretNames = all.flatMap(part => Object.keys(part.kept).filter(name => part.kept[name] === 'is-set' || part.kept[name] === 'host'))
-  assertNoTypo(env, names, secretNames.flatMap(sourceNamesOf))
+  const sourceNames = secretNames.flatMap(sourceNamesOf)
+  assertNoTypo(environment, names, sourceNames)
+  const env = withoutEnds(environment, [...names, ...sourceNames, ...otherNames])
   const path = env.TOCSIN_CONFIG
-  const file = path ? readFile(path) : {}
+  const file = path ? withoutEnds(readFile(path), names) : {}
   const unknown = Object.keys(file).find(name => !names.includes(name))
   if (unknown !== undefined) throw new ConfigProblem(`${path}: "${unknown}" is not a setting; the settings are ${names.join(', ')}.`)
   const given = (name: string) => {
@@ -234,6 +239,15 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
   }
 }
 
+/** Of these the white space at the ends stays: another master key would not be the one that the data was encrypted with. */
+const asWritten = ['TOCSIN_SECRET', 'TOCSIN_SECRET_OLD']
+
+/** A file with the line ends of Windows leaves a carriage return in each value, and a value from `echo` a line feed: no setting means one. */
+function withoutEnds<Value>(given: Readonly<Record<string, Value>>, names: readonly string[]): Record<string, Value | string> {
+  const isCut = (name: string) => names.includes(name) && !asWritten.includes(name)
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, typeof value === 'string' && isCut(name) ? value.trim() : value]))
+}
+
 function readPart(part: SettingsPart, given: (name: string) => unknown): Readonly<Record<string, unknown>> {
   const parsed = part.schema.safeParse(Object.fromEntries(Object.keys(part.schema.shape).map(name => [name, given(name)])))
   if (!parsed.success) {
@@ -253,7 +267,7 @@ function assertNoTypo(env: Readonly<Record<string, string | undefined>>, names: 
   const known = [...names, ...otherNames]
   const unknown = Object.keys(env).find(name => name.startsWith('TOCSIN_') && !known.includes(name) && !sourceNames.includes(name))
   if (unknown === undefined) return
-  const [nearest] = known.map(name => ({ name, distance: editDistance(unknown, name) })).sort((a, b) => a.distance - b.distance)
+  const [nearest] = [...known, ...sourceNames].map(name => ({ name, distance: editDistance(unknown, name) })).sort((a, b) => a.distance - b.distance)
   const hint = nearest !== undefined && nearest.distance <= 3 ? `did you mean ${nearest.name}?` : `the settings are ${known.join(', ')}.`
   throw new ConfigProblem(`${unknown} is not a setting: ${hint}`)
 }
@@ -272,7 +286,7 @@ function editDistance(a: string, b: string): number {
 function readFile(path: string): Record<string, unknown> {
   if (!existsSync(path)) throw new ConfigProblem(`TOCSIN_CONFIG names the file ${path}, which does not exist.`)
   try {
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(path, 'utf8')))
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(path, 'utf8').replace(/^\u{feff}/u, '')))
   } catch (error) {
     throw new ConfigProblem(`${path} is not a JSON object: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}.`)
   }

@@ -64,10 +64,24 @@ describe('the configuration', () => {
     [{ SLACK_BOT_TOKEN: 'x' }, 'SLACK_SIGNING_SECRET is required with SLACK_BOT_TOKEN'],
     [{ TOCSIN_SECRET: 'short' }, 'TOCSIN_SECRET must have at least 32 characters.'],
     [{ TOCSIN_PUBLIC_URL: 'https://a.example/path' }, 'TOCSIN_PUBLIC_URL must be an origin such as https://tocsin.example.'],
+    [{ TOCSIN_PUBLIC_URL: 'https://t.ex\rample' }, 'TOCSIN_PUBLIC_URL must be an origin'],
+    [{ DATABASE_OWNER_URL: 'postgres://o:p@h/t' }, 'DATABASE_OWNER_URL is set without DATABASE_URL.'],
+    [{ TOCSIN_SECRET_FLIE: '/x' }, 'TOCSIN_SECRET_FLIE is not a setting: did you mean TOCSIN_SECRET_FILE?'],
     [{ TOCSIN_LOG_LEVEL: 'loud' }, 'TOCSIN_LOG_LEVEL must be one of debug, info, warn, error, silent.'],
     [{ TOCSIN_CONFIG: '/nowhere/tocsin.json' }, 'TOCSIN_CONFIG names the file /nowhere/tocsin.json, which does not exist.'],
   ] as const)('%o gets one sentence that names it', ([env, sentence]) => {
     expect(() => readConfig(env)).toThrow(sentence)
+  })
+
+  plain('is taken without white space around it, and its file with a byte order mark, as editors on Windows write them; the master key stays as it is', () => {
+    const path = join(folder(), 'tocsin.json')
+    writeFileSync(path, '\uFEFF{"TOCSIN_HOST": "0.0.0.0\\n"}\r\n')
+    const key = `${'k'.repeat(40)}\r`
+    const env = { TOCSIN_CONFIG: `${path}\r`, TOCSIN_PUBLIC_URL: 'https://t.example\r', SMTP_URL: ' smtp://mail.example\n', PORT: '\r', TOCSIN_SECRET: key }
+    const config = readConfig(env)
+    expect(config).toMatchObject({ host: '0.0.0.0', publicUrl: 'https://t.example', port: 8_080, secret: key })
+    expect(config.kept.SMTP_URL).toBe('mail.example')
+    expect(readConfig({ TOCSIN_SECRET_COMMAND: `echo ${'k'.repeat(32)}\r`, PATH: process.env.PATH }).secret).toBe('k'.repeat(32))
   })
 
   plain('comes from the file, and the environment goes before it', () => {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,9 +16,9 @@ const folder = mkdtempSync(join(tmpdir(), 'tocsin-tls-'))
 const log = openLog('silent', false)
 
 /** A certificate and its key in files of that name. */
-function certificateNamed(name: string, days = 90): { cert: string; key: string } {
+function certificateNamed(name: string, days = 90, type = 'ec -pkeyopt ec_paramgen_curve:prime256v1'): { cert: string; key: string } {
   const [cert, key] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)]
-  const subject = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -days ${days}`
+  const subject = `req -x509 -newkey ${type} -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -days ${days}`
   execFileSync('openssl', [...subject.split(' '), '-keyout', key, '-out', cert], { stdio: 'ignore' })
   return { cert, key }
 }
@@ -61,6 +61,11 @@ describe('a certificate', () => {
     expect(certificate.health()).toMatchObject({ severity: 'degraded', detail: expect.stringContaining('ERR_OSSL_X509_KEY_VALUES_MISMATCH') })
     const meanwhile = await shown()
     expect(meanwhile.fingerprint).toBe(before.fingerprint)
+    // Nor with a key of another type, as when an ACME client goes from RSA to EC.
+    copyFileSync(certificateNamed('rsa', 90, 'rsa:2048').key, served.key)
+    await certificate.look()
+    expect(certificate.health()?.detail).toContain('(the key is not that of the certificate)')
+    expect((await shown()).fingerprint).toBe(before.fingerprint)
     renameSync(next.key, served.key)
     await certificate.look()
     expect(certificate.health()).toBeUndefined()
@@ -91,6 +96,8 @@ describe('a certificate', () => {
     const other = certificateNamed('other')
     expect(() => open({ cert: '/nowhere/cert.pem', key: one.key })).toThrow('CERT names /nowhere/cert.pem, which cannot be read (ENOENT).')
     expect(() => open({ cert: one.cert, key: other.key })).toThrow('CERT and KEY cannot be used: ERR_OSSL_X509_KEY_VALUES_MISMATCH.')
+    const { key } = certificateNamed('other-type', 90, 'rsa:2048')
+    expect(() => open({ cert: one.cert, key })).toThrow('CERT and KEY cannot be used: the key is not that of the certificate.')
   })
 })
 

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, type Server } from 'node:tls'
@@ -132,7 +132,10 @@ export class ServerCertificate {
 function validate({ cert, key, ca }: Content): string {
   createSecureContext({ cert, key, ...(ca === undefined ? {} : { ca }) })
   if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) throw new Error('the file of client certificates has none')
-  return new Date(new X509Certificate(cert).validTo).toISOString()
+  const certificate = new X509Certificate(cert)
+  // OpenSSL compares keys of one type alone: an RSA key beside an EC certificate is taken, and then no handshake succeeds.
+  if (!certificate.checkPrivateKey(createPrivateKey(key))) throw new Error('the key is not that of the certificate')
+  return new Date(certificate.validTo).toISOString()
 }
 
 /** OpenSSL's code says what is wrong without anything of the key. */

@@ -20,7 +20,7 @@ export function CodeForm({ route, onDone }: { route: 'giveOneTimeCode' | 'confir
           label="Six-digit code"
           autoComplete="one-time-code"
           inputMode="numeric"
-          maxLength={6}
+          maxLength={20}
           autoFocus
           styles={{ input: { fontVariantNumeric: 'tabular-nums', letterSpacing: '0.2em' } }}
           {...form.getInputProps('code')}
