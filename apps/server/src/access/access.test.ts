@@ -313,5 +313,22 @@ describe('a restricted incident, for whoever has no part in it', () => {
     const mails = world.takeMails().filter(mail => !canaries.insiders.includes(mail.to))
     expect(mails.length, 'people are paged').toBeGreaterThan(0)
     expect(mails.filter(mail => `${mail.subject} ${mail.text}`.includes(canary))).toEqual([])
+    // What commands answer that name nothing of it: last, because they change things.
+    const { cookie } = await world.person('lead')
+    const askers = new Map([...people].filter(([, { scope }]) => scope !== null)).set('lead', {
+      ...{ role: 'lead', scope: null, headers: { cookie, origin: world.origin } },
+    })
+    const answered = new Set<string>()
+    for (const [who, { headers, ...caller }] of askers)
+      for (const [name, route] of all) {
+        if (route.method === 'GET' || route.access.kind !== 'role' || !mayCall(route, caller)) continue
+        const json: JsonSchema = route.body === undefined ? {} : z.toJSONSchema(route.body, { io: 'input', unrepresentable: 'any' })
+        const body = route.body === undefined ? {} : { body: JSON.stringify(sample(json)), headers: { ...headers, 'content-type': 'application/json' } }
+        const path = pathTo(route, { ...Object.fromEntries(idsInPath(route).map(folder => [folder, nobody])), ...knownIds })
+        const reply = await fetch(`${world.origin}${path}`, { method: route.method, headers, ...body })
+        expect(leaked(await reply.text(), canaries), `${name} as ${who}`).toEqual([])
+        if (reply.ok) answered.add(name)
+      }
+    expect(answered.size, 'commands are carried out').toBeGreaterThan(20)
   })
 })

@@ -1,7 +1,8 @@
 import { routes } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished, vi } from 'vitest'
 import { test, type World } from '../../test/world.ts'
+import { SecurityEvents } from './security-events.ts'
 
 /** What is stored of the entries of a type, oldest first. */
 async function entries(world: World, type: string) {
@@ -130,12 +131,31 @@ describe('what people read', () => {
   })
 
   test('is put on record at the stop', async ({ world }) => {
-    const { securityEvents } = world.server.context
+    const { context } = world.server
     const ada = await world.person('lead')
     for (const isLast of [false, true]) {
       await ada.call('customers')
-      await securityEvents.flush(isLast)
+      await context.securityEvents.flush(isLast)
     }
     expect(await entries(world, 'records.read')).toHaveLength(2)
+    // Also what a write just before it has lost: the stop waits for that.
+    const failing = Promise.withResolvers<never>()
+    let writes = 0
+    const transaction: typeof context.database.transaction = (work, signal) => {
+      writes += 1
+      return writes === 1 ? failing.promise : context.database.transaction(work, signal)
+    }
+    const events = new SecurityEvents({ ...context, database: { ...context.database, transaction } })
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    events.start()
+    events.unknownAccount('nobody@example.org', { address: '198.51.100.7', device: 'x' })
+    vi.advanceTimersByTime(60_000)
+    events.unknownAccount('somebody@example.org', { address: '198.51.100.7', device: 'x' })
+    const stopped = events.stop()
+    failing.reject(new Error('the database is away'))
+    await stopped
+    const [refused] = await entries(world, 'access.refused')
+    expect(refused?.data).toMatchObject({ count: 2, accounts: [expect.any(String), expect.any(String)] })
   })
 })

@@ -5,6 +5,7 @@ import type { Clock, Instant } from '../kernel/clock.ts'
 import type { Database } from '../kernel/database.ts'
 import type { Answered } from '../kernel/http.ts'
 import { networkOf } from '../kernel/network.ts'
+import { Repeating } from '../kernel/repeating.ts'
 import type { Secrets } from '../kernel/secrets.ts'
 import type { Log } from '../kernel/telemetry.ts'
 import { actorOfRequest } from './caller.ts'
@@ -50,10 +51,11 @@ export class SecurityEvents {
   #counts = new Map<string, Counted>()
   /** The hour in which the reads of a caller were put on record last. */
   readonly #readIn = new Map<string, number>()
-  #timer: NodeJS.Timeout | undefined
+  readonly #flushes: Repeating
 
   constructor(services: { readonly database: Database; readonly clock: Clock; readonly secrets: Pick<Secrets, 'sign'>; readonly log: Log }) {
     this.#services = services
+    this.#flushes = new Repeating(flushMs, () => this.flush(), services.log, 'what callers were refused and read could not be put on record')
   }
 
   /** A password was given for an email address that is nobody's. It may be a password that was typed into the wrong field, so only a keyed digest is kept. */
@@ -94,7 +96,7 @@ export class SecurityEvents {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.flush(), flushMs)
+    this.#flushes.start()
   }
 
   /** Puts on record what was counted. @param isLast also what would be kept until the hour is over */
@@ -126,12 +128,12 @@ export class SecurityEvents {
     const newer = this.#counts.get(key)
     if (newer) counted.lastAt = newer.lastAt
     counted.count += newer?.count ?? 0
-    for (const address of newer?.addresses ?? []) if (counted.addresses.size < maxNamed) counted.addresses.add(address)
+    for (const named of ['addresses', 'accounts'] as const) for (const one of newer?.[named] ?? []) if (counted[named].size < maxNamed) counted[named].add(one)
     this.#counts.set(key, counted)
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
+    await this.#flushes.stop()
     await this.flush(true)
   }
 }

@@ -7,7 +7,7 @@ import type { Tx } from '../kernel/database.ts'
 import type { Connection } from '../kernel/http.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, conflict, invalid } from '../kernel/problems.ts'
-import { sealedColumn, unsealRow } from '../kernel/sealed-columns.ts'
+import { SealedValueDamaged, sealedColumn, unsealRow } from '../kernel/sealed-columns.ts'
 import { randomSecret, type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, findPerson, readMe } from './accounts.ts'
 import type { Caller } from './caller.ts'
@@ -131,12 +131,17 @@ export function giveRecoveryCode(context: AppContext, connection: Connection, ca
 async function giveCode(context: AppContext, connection: Connection, caller: Caller, take: (tx: Tx) => Promise<boolean>, wrong: string): Promise<Me> {
   const { database } = context
   const attempt = await database.transaction(tx => reserveCode(tx, caller.personId))
-  const me = await database.transaction(async tx => {
-    if (!(await take(tx))) return undefined
-    await tx.db.update(people).set({ wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, caller.personId))
-    if (attempt.wrongCodes > codesBeforeLock) await context.alarms.resolve(tx, codeAlarm(caller.personId))
-    return liftSession(tx, context, connection, caller)
-  })
+  const me = await database
+    .transaction(async tx => {
+      if (!(await take(tx))) return undefined
+      await tx.db.update(people).set({ wrongCodes: 0, codesLockedUntil: null }).where(eq(people.id, caller.personId))
+      if (attempt.wrongCodes > codesBeforeLock) await context.alarms.resolve(tx, codeAlarm(caller.personId))
+      return liftSession(tx, context, connection, caller)
+    })
+    .catch(async (error: unknown) => {
+      if (error instanceof SealedValueDamaged) await database.transaction(tx => returnCode(tx, caller.personId, attempt))
+      throw error
+    })
   if (me) return me
   await database.transaction(tx => refuseCode(tx, context, caller, attempt))
   throw invalid('code', wrong)
@@ -158,6 +163,14 @@ async function reserveCode(tx: Tx, personId: string): Promise<CodeAttempt> {
   const lockedUntil = wait > 0 ? addSeconds(tx.now, wait) : null
   await tx.db.update(people).set({ wrongCodes, codesLockedUntil: lockedUntil }).where(eq(people.id, personId))
   return { wrongCodes, lockedUntil }
+}
+
+/** Takes back that a code was counted which nothing could be compared with; not where another one was counted since. */
+async function returnCode(tx: Tx, personId: string, { wrongCodes }: CodeAttempt): Promise<void> {
+  await tx.db
+    .update(people)
+    .set({ wrongCodes: wrongCodes - 1, codesLockedUntil: null })
+    .where(and(eq(people.id, personId), eq(people.wrongCodes, wrongCodes)))
 }
 
 const codeAlarm = (personId: string) => `one-time-codes:${personId}`
