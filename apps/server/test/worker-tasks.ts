@@ -18,6 +18,12 @@ export const testTasks = {
   fail: (_: object): never => {
     throw new TypeError('a fault of the parser')
   },
+  failLater: (_: object) => {
+    setTimeout(() => {
+      throw new TypeError('a fault after the answer')
+    }, 20)
+    return threadId
+  },
   hang: (_: object): never => {
     for (;;);
   },

@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { fastify } from 'fastify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -47,7 +48,8 @@ const send = async (path: string, body: Uint8Array<ArrayBuffer> | ReadableStream
 const megabytes = (count: number) => new Uint8Array(count * mebibyte)
 const inPieces = (count: number) => Readable.toWeb(Readable.from(Array.from({ length: count }, () => megabytes(1)))) as ReadableStream<Uint8Array<ArrayBuffer>>
 const holding = async (count: number) => {
-  while (received < count) await new Promise(resolve => setTimeout(resolve, 5))
+  for (const end = Date.now() + 4_000; received < count && Date.now() < end; ) await new Promise(resolve => setTimeout(resolve, 5))
+  expect(received).toBe(count)
 }
 
 test('bodies beyond a bound are asked for again later, until others were answered; strangers take no room of those who are known', async () => {
@@ -62,4 +64,23 @@ test('bodies beyond a bound are asked for again later, until others were answere
   for (const sent of [...large, ...others]) expect(await sent).toEqual([200, null])
   expect(await send('/known', megabytes(32))).toEqual([200, null])
   expect(await send('/strangers', inPieces(14))).toEqual([200, null])
+})
+
+test('a body takes room as it comes: senders that announce much and send little keep nobody out', async () => {
+  const slow = [1, 2, 3].map(() => connect(Number(new URL(origin).port), '127.0.0.1'))
+  const answers: string[] = []
+  for (const socket of slow) {
+    socket.on('data', chunk => answers.push(String(chunk)))
+    socket.write(`POST /known HTTP/1.1\r\nhost: x\r\ncontent-length: ${32 * mebibyte}\r\n\r\n`)
+    socket.write(new Uint8Array(100_000))
+  }
+  // Their requests are there before what follows.
+  await send('/nowhere', new Uint8Array(1))
+  const large = [send('/known', megabytes(30)), send('/known', megabytes(30))]
+  await holding(2)
+  expect(answers).toEqual([])
+  expect(await send('/known', megabytes(5))).toEqual([503, '5'])
+  answerAll()
+  for (const sent of large) expect(await sent).toEqual([200, null])
+  for (const socket of slow) socket.destroy()
 })

@@ -31,9 +31,14 @@ class Hold {
   }
 
   /** @throws AppProblem unavailable where that much is not free; a single request always fits */
+  assertRoom(bytes: number): void {
+    if (this.#share.bytes > this.#bytes && this.#share.bytes + bytes > this.#share.max) throw new TooMuchInFlight()
+  }
+
+  /** @throws AppProblem unavailable as {@link assertRoom} */
   take(bytes: number): void {
     if (this.#isOver || bytes <= 0) return
-    if (this.#share.bytes > this.#bytes && this.#share.bytes + bytes > this.#share.max) throw new TooMuchInFlight()
+    this.assertRoom(bytes)
     this.#bytes += bytes
     this.#share.bytes += bytes
   }
@@ -64,19 +69,23 @@ export function boundBytesInFlight(http: FastifyInstance): void {
     const hold = new Hold(request.routeOptions.config.isKnown === true ? known : strangers)
     holds.set(request, hold)
     reply.raw.once('close', () => hold.release())
-    if (Number(length) > maxHereBytes && Number(length) <= request.routeOptions.bodyLimit) hold.take(Number(length))
-    return encoding === undefined ? payload : counted(payload, hold)
+    if (encoding === undefined && Number(length) <= maxHereBytes) return payload
+    // What will not fit is refused before it comes. Only what has come takes room: a sender that is slow, or never goes on, keeps nobody else out.
+    if (Number(length) <= request.routeOptions.bodyLimit) hold.assertRoom(Number(length))
+    return counted(payload, hold)
   })
 }
 
-/** A body that does not say how long it is, counted as it comes. */
+/** A body that is counted as it comes. */
 function counted(payload: RequestPayload, hold: Hold): RequestPayload {
   let received = 0
   const counter = new Transform({
     transform: (piece: Buffer, _, done) => {
+      const before = received
       received += piece.length
       try {
-        if (received > maxHereBytes) hold.take(piece.length)
+        // Once it is large, all of it.
+        if (received > maxHereBytes) hold.take(before > maxHereBytes ? piece.length : received)
         done(null, piece)
       } catch (error) {
         // What is still to come is read and dropped, so that the answer arrives.

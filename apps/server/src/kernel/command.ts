@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** What a command answers or complains of is read up to here. */
 const maxText = 10_000
 /** What does not end when it is asked to is killed. */
 const killMs = 1_000
+/** A daemon that it has started may keep its output open for as long as that lives: once the command has ended, no more is read after so long. */
+const outputMs = 500
 
 interface Command {
   readonly name: string
@@ -15,7 +18,7 @@ interface Command {
 }
 
 /**
- * Runs another program in a process group of its own, so that at the deadline its helpers end with it.
+ * Runs another program in a process group of its own, so that helpers end with it: at the deadline, and where they hold its output open.
  * @returns its exit code, null where a signal ended it, and the beginning of what it wrote
  * @throws Error where it cannot be started; the signal's reason
  */
@@ -37,12 +40,16 @@ export async function runCommand(
     setTimeout(() => kill(pid, 'SIGKILL'), killMs).unref()
   }
   signal.addEventListener('abort', end, { once: true })
+  const closed = new Promise<boolean>(resolve => child.once('close', () => resolve(true)))
   try {
-    const [code] = await once(child, 'close')
+    const [code] = await once(child, 'exit')
+    if (!(await Promise.race([closed, sleep(outputMs, false, { ref: false })]))) end()
     signal.throwIfAborted()
     return { code, answer: answer.text, complaint: complaint.text }
   } finally {
     signal.removeEventListener('abort', end)
+    child.stdout.destroy()
+    child.stderr.destroy()
   }
 }
 

@@ -6,7 +6,7 @@ import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, TLSSocket } from 'node:tls'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { buildWorld } from '../../test/world.ts'
 import { addDays, systemClock } from './clock.ts'
 import { ServerCertificate } from './server-certificate.ts'
@@ -36,6 +36,24 @@ describe('a certificate', () => {
     certificates.push(certificate)
     return certificate
   }
+
+  test('is not looked at a second time while a look hangs, as on a share that is away', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    try {
+      const certificate = open(certificateNamed('hanging'))
+      let comeBack: () => void = () => undefined
+      const look = vi.spyOn(certificate, 'look').mockImplementationOnce(() => new Promise(resolve => (comeBack = resolve)))
+      certificate.follow({ setSecureContext: () => undefined })
+      vi.advanceTimersByTime(300_000)
+      expect(look).toHaveBeenCalledTimes(1)
+      comeBack()
+      await new Promise(setImmediate)
+      vi.advanceTimersByTime(30_000)
+      expect(look).toHaveBeenCalledTimes(2)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
 
   test('is taken from its files when they change, and no connection ends; files that do not fit leave the last one in place', async () => {
     const served = certificateNamed('served')

@@ -55,6 +55,7 @@ export class ServerCertificate {
   #validTo: string
   #fault: string | undefined
   #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
 
   /** @throws ConfigProblem that names the setting whose file cannot be used */
   constructor(files: Files, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
@@ -89,7 +90,12 @@ export class ServerCertificate {
   /** Gives a server each later certificate. */
   follow(server: Pick<Server, 'setSecureContext'>): void {
     this.#servers.push(server)
-    this.#timer ??= setInterval(() => void this.look(), lookMs)
+    // Never a second look beside one that hangs, as on a share that is away.
+    this.#timer ??= setInterval(() => {
+      this.#looking ??= this.look().finally(() => {
+        this.#looking = undefined
+      })
+    }, lookMs)
   }
 
   stop(): void {

@@ -57,6 +57,16 @@ test('a worker that has nothing to do is ended, and another takes its place when
   await short.close()
 })
 
+test('a worker that fails once it has answered takes nothing with it, neither this process nor the next input', async () => {
+  const single = new WorkerPool<typeof testTasks>(new URL('../../test/worker-tasks.ts', import.meta.url), {
+    ...{ workers: 1, maxQueued: 4, deadlineMs: 1_500, memoryMb: 64 },
+  })
+  const first = await single.run('failLater', {})
+  await sleep(150)
+  expect(await single.run('thread', {})).not.toBe(first)
+  await single.close()
+})
+
 test('beyond the queue, work is refused at once', async () => {
   const taken = [pool.run('hang', {}), pool.run('hang', {}), ...[1, 2, 3, 4].map(double)]
   await expect(double(5)).rejects.toMatchObject({ kind: 'too-many', retryAfterSeconds: 5 })

@@ -129,6 +129,12 @@ export class WorkerPool<T extends Tasks> {
     const worker = new Worker(this.#script, { resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: 32 } })
     // Nothing waits for one that has nothing to do.
     worker.unref()
+    // One may also end between two inputs. What ended it is told with an input, if there is one.
+    worker.on('error', () => undefined)
+    worker.once('exit', () => {
+      clearTimeout(this.#idle.get(worker))
+      this.#idle.delete(worker)
+    })
     return worker
   }
 

@@ -42,6 +42,8 @@ export class Witnessing {
   #failures = 0
   #error: string | undefined
   #attempt: Promise<void> | undefined
+  /** What was begun last, which may go on after it was given up. */
+  #begun: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
 
   constructor(witness: Witness, log: Log, options: { deadlineMs?: number } = {}) {
@@ -86,7 +88,11 @@ export class Witnessing {
     const { name, restMs } = this.#witness
     const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(this.#deadlineMs)])
     try {
-      await endedBy(this.#witness.witness(checkpoint, signal), signal)
+      // Never a second beside one that hangs, as on a share that is away: each would hold a thread or a process for as long.
+      await endedBy(this.#begun, signal)
+      const given = this.#witness.witness(checkpoint, signal)
+      this.#begun = given.catch(() => undefined)
+      await endedBy(given, signal)
     } catch (error) {
       if (this.#end.signal.aborted) return 0
       this.#failures += 1

@@ -7,6 +7,7 @@ import { createServer as createHttp } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { openCheckpoint } from '@tocsin/merkle'
 import { describe, expect, test } from 'vitest'
@@ -215,6 +216,28 @@ describe('a witness that fails', () => {
     server.close()
   })
 
+  test('because it hangs for good, as a share that is away does, is given nothing beside that, and the newest when it is back', async () => {
+    const given: string[] = []
+    let comeBack: () => void = () => undefined
+    const away = new Promise<void>(resolve => {
+      comeBack = resolve
+    })
+    const witness = (checkpoint: string) => {
+      given.push(checkpoint)
+      return away
+    }
+    const witnessing = new Witnessing({ name: 'x', restMs: 0, witness }, silent, { deadlineMs: 300 })
+    await witnessing.offer('one')
+    expect(witnessing.status.error).toBe('no response in time')
+    void witnessing.offer('two')
+    // The second attempt is under way.
+    await sleep(1_100)
+    expect(given).toEqual(['one'])
+    comeBack()
+    await until(() => (witnessing.status.error === undefined ? true : undefined), 'it has the newest')
+    expect(given).toEqual(['one', 'two'])
+    await witnessing.stop()
+  })
   test('because the remote of its git repository hangs is given up at the deadline, with git; the checkpoint is committed', async () => {
     const root = folder()
     const sockets: Socket[] = []
