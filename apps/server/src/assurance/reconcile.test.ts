@@ -13,7 +13,7 @@ import { incidents, notes, tasks } from '../incidents/tables.ts'
 import { holdSnapshot } from '../kernel/database.ts'
 import { notices, obligations } from '../notices/tables.ts'
 import { followUps, reviews } from '../reviews/tables.ts'
-import { compareIncident, reconcileJob } from './reconcile.ts'
+import { assertDutiesAsRecorded, compareIncident, reconcileJob } from './reconcile.ts'
 
 const criteria = {
   privacy: 'confirmed',
@@ -366,6 +366,11 @@ describe('an approval', () => {
     await world.advance({ days: 1 })
     await expect(other.call('closeIncident', await versioned({ reason }))).rejects.toMatchObject(refused('state is "waived" in the table, but "due" by entry'))
     await run(world, sql`update obligations set state = 'due', decision_kind = 'defer', decision_approved_by_id = null`)
+    // Whether it needs a review, and whether its work is done, is asked of its own row and its tasks.
+    await run(world, sql`update incidents set class = 'security-incident'`)
+    await expect(assertDutiesAsRecorded(world.server.context, params.id)).rejects.toThrow('class is "security-incident" in the table, but')
+    await run(world, sql`update incidents set class = 'customer-reportable'`)
+    await assertDutiesAsRecorded(world.server.context, params.id)
     await other.call('withdrawDecision', { params: { id } })
     await lead.call('proposeDecision', { params: { id }, body: { ...decision, kind: 'waive', version: (await obligation()).version } })
     await other.call('approveDecision', { params: { id }, body: { version: (await obligation()).version } })
