@@ -301,6 +301,16 @@ export async function entriesThat(reader: Reader, ids: readonly string[], condit
   return new Set(rows.map(({ id }) => id))
 }
 
+/** What the entries of a type are about that a person or a service account caused since a moment, oldest first. */
+export async function subjectsOf(reader: Reader, { actorId, type, since }: { actorId: string; type: EventType; since: Instant }): Promise<string[]> {
+  const rows = await reader.db
+    .select({ id: journal.subjectId })
+    .from(journal)
+    .where(and(eq(journal.actorId, actorId), eq(journal.type, type), gte(journal.at, since)))
+    .orderBy(journal.seq)
+  return rows.map(({ id }) => id)
+}
+
 /** True when this actor wrote an entry of this type about the subject since a moment: so that a page which is live is not a read a second. */
 export async function wasRecorded(reader: Reader, entry: { actor: Actor; type: EventType; subject: Subject; since: Instant }): Promise<boolean> {
   const { actor, type, subject, since } = entry
