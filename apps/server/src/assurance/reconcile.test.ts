@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Difference } from '@tocsin/events/fold'
+import { type Difference, differenceSentence } from '@tocsin/events/fold'
 import { verifyExport } from '@tocsin/merkle'
 import { getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
@@ -299,6 +299,41 @@ describe('an approval', () => {
     await run(world, sql`update notices set mitigation = 'M', state = 'draft', approved_by_id = null, approved_at = null`)
     await run(world, sql`update notices set state = 'approved'`)
     await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(refused('approvedById is null in the table'))
+  })
+
+  test('is given by nobody who writes its entry into the database, and no such entry hides what differs from the genuine ones', async ({ world }) => {
+    const { lead, other, params, notice, mails } = await drafted(world)
+    world.isTampered = true
+    await world.settle()
+    /** An entry like the draft of the notice, with another type, as somebody writes it who has the password of the program. */
+    const forge = (type: string, version: number, data: object) =>
+      run(
+        world,
+        sql`insert into journal (id, at, mac, actor_kind, actor_id, actor_name, type, version, subject_kind, subject_id, within_id, data, salt, body_hash, is_demo, is_exercise, is_restricted)
+          select gen_random_uuid(), at, mac, 'person', ${other.id}, ${other.name}, ${type}, ${version}, subject_kind, subject_id, within_id, ${JSON.stringify(data)}::jsonb, salt, body_hash, false, false, false
+          from journal where type = 'notice.drafted' and mac is not null`,
+      )
+    const [draft] = await entriesOf(lead, 'notice.drafted')
+    const { sha256 } = z.object({ sha256: z.string() }).parse(draft?.data)
+    await forge('notice.approved', 1, { customer: 'Globex', sha256, to: ['security@globex.test'] })
+    await run(world, sql`update notices set state = 'approved', approved_by_id = ${other.id}, approved_at = ${world.now}, version = version + 1`)
+    await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(refused('state is "approved" in the table, but "draft" by entry'))
+    // One that nobody can read would make the record one of which nothing is known.
+    await forge('notice.changed', 999, {})
+    await run(world, sql`update notices set nature = 'Nothing happened.'`)
+    const found = (await differencesOf(world, params.id)).map(({ kind, field }) => `${kind} ${field}`)
+    expect(found).toEqual(expect.arrayContaining(['notice nature', 'notice state']))
+    // The owner of the tables changes what the entry said, too.
+    await run(world, sql`update incidents set title = 'Nothing'`)
+    await world.asOwner(
+      'alter table journal disable trigger user',
+      `update journal set data = jsonb_set(data, '{title}', '"Nothing"') where type = 'incident.opened'`,
+      'alter table journal enable trigger user',
+    )
+    expect((await differencesOf(world, params.id)).map(differenceSentence)).toContainEqual(
+      expect.stringMatching(/^incident \S+: entry \d+ \(incident\.opened\) was changed in the database/),
+    )
+    expect(mails()).toEqual([])
   })
 
   test('of a notice is for whom it goes to: with other contacts it is approved anew', async ({ world }) => {
