@@ -97,6 +97,13 @@ export async function findStrays(tx: Tx, sealer: string, after: number): Promise
   return { strays: found.map(({ row }) => toEntry(row)), after: next.length < maxSwept ? 0 : (next.at(-1)?.seq ?? after) }
 }
 
+/** The IDs of entries that were named when they were sealed. Only what this program found counts: a finding, too, can be written by others. */
+export async function namedForeign(reader: Reader): Promise<ReadonlySet<string>> {
+  const found = await reader.db.select().from(journal).where(eq(journal.type, 'journal.foreign-entry'))
+  const genuine = found.filter(row => macFault(reader.keys, row) === undefined).map(toEntry)
+  return new Set(genuine.flatMap(entry => (entry.fault === null && entry.type === 'journal.foreign-entry' ? entry.data.entries.map(({ id }) => id) : [])))
+}
+
 /** How many entries were found lately that this program did not write. */
 export async function countForeign(reader: Reader, secrets: Secrets): Promise<number> {
   const type = 'journal.foreign-entry'
