@@ -13,7 +13,7 @@ interface Listener<Viewer> {
 
 const most = 2_000
 /** Of one caller: nobody takes the room of all others, and each stream costs a look for every entry that not everybody may see. */
-const mostOfOne = 50
+const maxOfOne = 50
 const restMs = 10
 /** After a read that failed. */
 const retryMs = 1_000
@@ -73,7 +73,7 @@ export class Live<Viewer = unknown> {
     if (this.#listeners.size >= most) return undefined
     const name = this.#rules.nameOf(viewer)
     const theirs = [...this.#listeners].filter(listener => this.#rules.nameOf(listener.viewer) === name)
-    if (theirs.length >= mostOfOne) return undefined
+    if (theirs.length >= maxOfOne) return undefined
     const stream = new Readable({ read() {} })
     const listener = { viewer, stream }
     this.#listeners.add(listener)
