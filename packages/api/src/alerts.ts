@@ -4,7 +4,7 @@ import { atLeast, route } from './route.ts'
 
 export const observableKinds = ['ipv4-addr', 'ipv6-addr', 'domain-name', 'url', 'email-addr', 'file-hash', 'host', 'user-account', 'process', 'other'] as const
 /** A thing seen that identifies: STIX 2.1 cyber-observable names where there is one. */
-export const Observable = z.object({ kind: z.enum(observableKinds), value: Line(2_000) }).meta({ id: 'Observable' })
+export const Observable = z.object({ kind: z.enum(observableKinds), value: Text(2_000) }).meta({ id: 'Observable' })
 
 const isWebLink = (url: string) => /^https?:\/\//i.test(url)
 export const Link = z.object({
@@ -17,7 +17,7 @@ export const AlertInput = z
     title: Line(300),
     severity: Severity,
     service: z.string().trim().max(80).optional().describe('Name or ID of a service in the catalog'),
-    dedupKey: Line(300).optional().describe('Alerts with the same key are grouped into one while it is open'),
+    dedupKey: Text(300).optional().describe('Alerts with the same key are grouped into one while it is open'),
     source: Line(100).default('api'),
     labels: z
       .record(z.string().max(100), z.string().max(1_000))

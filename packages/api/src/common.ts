@@ -13,10 +13,13 @@ export const At = z.string().meta({ format: 'date-time' })
 export const Day = z.iso.date({ message: 'must be a date such as 2026-11-23', abort: true }).refine(isFrom1970, 'must be in the year 1970 or later')
 /** True for a text in which something can be seen: not only spaces, controls and characters without width. */
 export const isVisible = (text: string): boolean => /[^\s\p{Default_Ignorable_Code_Point}\p{Control}\u2800]/u.test(text)
+const filled = (text: z.ZodString) => text.trim().min(1, { error: 'must not be empty', abort: true }).refine(isVisible, 'must not be empty')
 /** Text that must say something. */
-export const Filled = z.string().trim().min(1, { error: 'must not be empty', abort: true }).refine(isVisible, 'must not be empty')
-/** A name, a title. */
-export const Line = (max = 200) => Filled.max(max, `must have at most ${max} characters`)
+export const Filled = filled(z.string())
+/** Line breaks and other controls, and what turns the direction of text around: by them a name would add words of its own to a mail that it stands in. */
+const breaking = /[\p{Control}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu
+/** A name, a title: one line, whatever was sent. */
+export const Line = (max = 200) => filled(z.string().overwrite(text => text.replace(breaking, ' '))).max(max, `must have at most ${max} characters`)
 /** A longer text. */
 export const Text = (max = 20_000) => Filled.max(max, `must have at most ${max} characters`)
 export const Email = z

@@ -124,7 +124,7 @@ const Placeholders = z
       name: Line(200)
         .regex(/^[^%\s]+$/, 'must be the name without percent signs')
         .describe('Name without percent signs'),
-      values: z.array(Line(1_000)).min(1, 'must have at least one value').max(1_000).describe('Values; Sigma wildcards are allowed'),
+      values: z.array(Text(1_000)).min(1, 'must have at least one value').max(1_000).describe('Values; Sigma wildcards are allowed'),
     }),
   )
   .max(500)
@@ -241,7 +241,7 @@ export const detectionRoutes = {
     params: IdParams,
     body: z.object({
       field: Line(200).describe('The field that identifies the events to exclude'),
-      value: Line(2_000),
+      value: Text(2_000),
       reason: Text(2_000),
       expiresAt: Instant.nullable().describe('When it expires; null for never'),
     }),
@@ -281,7 +281,7 @@ export const detectionRoutes = {
       name: Line(80),
       logsource: LogSourceShape.default({}),
       senders: z.array(Line(80)).max(50).default([]),
-      files: z.array(Line(500)).max(50).default([]).describe('Absolute paths of files on the server; file names may contain wildcards (*)'),
+      files: z.array(Text(500)).max(50).default([]).describe('Absolute paths of files on the server; file names may contain wildcards (*)'),
       gapMinutes: z.number().int().min(1).max(10_080).nullable().default(60),
     }),
     reply: z.object({ source: LogSource, key: z.string(), url: z.string() }),

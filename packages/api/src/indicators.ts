@@ -98,7 +98,7 @@ export const indicatorRoutes = {
     path: '/api/v1/detection/indicators',
     summary: 'Find the lists that contain a value, or a network or parent domain of it',
     access: atLeast('responder', 'detection:read'),
-    query: z.object({ value: Line(2_000) }),
+    query: z.object({ value: Text(2_000) }),
     reply: z.object({
       kind: z.enum(indicatorKindNames).nullable().describe('Null if it is not an IP address, domain, URL or hash'),
       found: z.array(
@@ -126,7 +126,7 @@ export const indicatorRoutes = {
     summary: 'Ignore an indicator in all lists, with a reason',
     access: atLeast('responder', 'detection:write'),
     body: z.object({
-      value: Line(2_000),
+      value: Text(2_000),
       reason: Text(2_000),
       alertId: Id.optional().describe('The alert that it was found in: who may not see that does not see the reason'),
     }),
@@ -136,6 +136,6 @@ export const indicatorRoutes = {
     path: '/api/v1/detection/indicators/restored',
     summary: 'Stop ignoring an indicator',
     access: atLeast('lead', 'detection:write'),
-    body: z.object({ value: Line(2_000) }),
+    body: z.object({ value: Text(2_000) }),
   }),
 }

@@ -119,6 +119,21 @@ describe('a name or a title in which nothing can be seen', () => {
   test.for(['é', '.', '한', 'ا\u200d', '👩\u200d👧', ' x '])('%j is none of these', text => {
     expect(errorsOf(Line(), text)).toEqual([])
   })
+
+  test('is one line that reads from its beginning, whatever was sent', () => {
+    for (const text of [
+      'Kim,\n\nPay here: https://evil.example',
+      'Kim\r\nBcc: eve@evil.example',
+      'Kim\u2028Pay',
+      'Kim\u0000\u001b[2J',
+      'Kim \u202ednuof',
+      '\nKim\u2066',
+    ])
+      expect(Line().parse(text), JSON.stringify(text)).toMatch(/^Kim[^\p{Control}\u2028\u202e\u2066]*$/u)
+    // The length is that of what is kept.
+    expect(Line(5).parse('Kim\r\n\t\n')).toBe('Kim')
+    expect(Line().parse('👩\u200d👧 한 ا\u200d')).toBe('👩\u200d👧 한 ا\u200d')
+  })
 })
 
 test('a time of a year that no database has is refused in words', () => {

@@ -11,7 +11,7 @@ export { indicatorsOfObjects, type ListedIndicator, type ListPart, type ListProb
 export { type FoundIndicator, IndicatorSet, IndicatorSetBuilder, maxIndicators } from './indicators/set.ts'
 export type { Refusal } from './problem.ts'
 export { type Correlation, type Filter, type Level, type LogSource, levels, type Rule } from './rule.ts'
-export { type RuleFile, type RuleSet, readRules } from './ruleset.ts'
+export { isExceptionFrom, type RuleFile, type RuleSet, readRules } from './ruleset.ts'
 export { readingOf } from './taxonomy/classes.ts'
 export { observableFields } from './taxonomy/observables.ts'
 export { parseYaml } from './yaml.ts'

@@ -77,12 +77,13 @@ function refusal(problem: RuleProblem, file: string, document: YamlDocument | un
 const takesIn = (filter: LogSource, rule: LogSource) =>
   (['category', 'product', 'service'] as const).every(part => filter[part] === undefined || filter[part] === rule[part])
 
+/** Whether a filter is an exception from a rule: it takes in its log source, and means every rule, or this one by its id or name. */
+export function isExceptionFrom({ rules, logsource }: Pick<Filter, 'rules' | 'logsource'>, rule: Pick<Rule, 'id' | 'name' | 'logsource'>): boolean {
+  return takesIn(logsource, rule.logsource) && (rules === 'any' || rules.includes(rule.id) || (rule.name !== undefined && rules.includes(rule.name)))
+}
+
 function withFilters(rule: Rule, filters: readonly Filter[]): Rule {
-  const fitting = filters.filter(
-    filter =>
-      takesIn(filter.logsource, rule.logsource) &&
-      (filter.rules === 'any' || filter.rules.includes(rule.id) || (rule.name !== undefined && filter.rules.includes(rule.name))),
-  )
+  const fitting = filters.filter(filter => isExceptionFrom(filter, rule))
   return fitting.length === 0 ? rule : { ...rule, expression: and([rule.expression, ...fitting.map(filter => filter.expression)]) }
 }
 

@@ -81,6 +81,28 @@ describe('an invitation', () => {
     expect(await accept(newer.link)).toMatchObject({ person: { email: 'eve@tocsin.test', role: 'observer' } })
     expect(await accept(other.link)).toMatchObject({ person: { email: 'mallory@tocsin.test' } })
   })
+
+  test('ends with the right of who sent it: no administrator who leaves, or steps down, comes back by one', async ({ world }) => {
+    const [admin, staying] = [await world.person('administrator'), await world.person('administrator')]
+    const invite = async (who: typeof admin, name: string) =>
+      (await who.call('invite', { body: { email: `${name}@tocsin.test`, name, role: 'administrator' } })).link.split('/invite/')[1] ?? ''
+    const change = (id: string, body: { isActive?: boolean; role?: 'administrator' | 'lead' }) => admin.call('changePerson', { params: { id }, body })
+    const other = await invite(staying, 'other')
+    const tokens = []
+    for (const [n, body] of [{ isActive: false }, { role: 'lead' } as const].entries()) {
+      const leaving = await world.person('administrator')
+      tokens.push(await invite(leaving, `back${n}`))
+      await change(leaving.id, body)
+      await change(leaving.id, { isActive: true, role: 'administrator' })
+    }
+    for (const token of tokens)
+      await expect(browser(world).call('acceptInvitation', { body: { token, name: 'Eve', password } })).rejects.toThrow(/invitation is invalid/)
+    expect((await admin.call('journal', {})).items.filter(({ type }) => type === 'invitation.withdrawn')).toMatchObject([
+      { actor: { id: admin.id }, data: { email: 'back1@tocsin.test' } },
+      { actor: { id: admin.id }, data: { email: 'back0@tocsin.test' } },
+    ])
+    expect(await browser(world).call('acceptInvitation', { body: { token: other, name: 'Ben', password } })).toMatchObject({ person: { name: 'Ben' } })
+  })
 })
 
 test('a new password that is easy to guess is refused wherever one is set, with the words of the organization and of the person', async ({ world }) => {

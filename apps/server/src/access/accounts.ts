@@ -1,7 +1,7 @@
 import { type Invitation, includesRole, type Me, type Person, type Role } from '@tocsin/api'
-import { and, asc, eq, gt, isNull, ne, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNull, ne, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { type Actor, markRecords, record } from '../journal/index.ts'
+import { type Actor, markRecords, record, recordAll, subjectsOf } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -16,7 +16,8 @@ import { deleteSessions, openSessionsOf, sessionView } from './open-sessions.ts'
 import { isGuessable } from './password-rules.ts'
 import { hashPassword } from './passwords.ts'
 import { countRecoveryCodes } from './recovery-codes.ts'
-import { invitations, passkeys, people, recoveryCodes, sessions } from './tables.ts'
+import { invitations, passkeys, passwordResets, people, recoveryCodes, sessions } from './tables.ts'
+import { tellPerson } from './tell.ts'
 
 export type PersonRow = typeof people.$inferSelect
 
@@ -91,6 +92,18 @@ export function invitationLink(invitationId: string): PrivateLink {
   return { path: '/invite/', purpose: 'invitation', claims: [invitationId] }
 }
 
+/** A link of an invitation works for so long. */
+const invitationDays = 7
+
+/** Ends open invitations. @returns those that were open */
+function endInvitations(tx: Tx, which: SQL) {
+  return tx.db
+    .update(invitations)
+    .set({ expiresAt: tx.now })
+    .where(and(which, isNull(invitations.usedAt), gt(invitations.expiresAt, tx.now)))
+    .returning({ id: invitations.id, email: invitations.email })
+}
+
 /** Invites a person; the link works once, for seven days, and until the same person is invited again. */
 export async function invite(
   tx: Tx,
@@ -102,12 +115,9 @@ export async function invite(
   const [taken] = await tx.db.select({ passwordHash: people.passwordHash, isDemo: people.isDemo }).from(people).where(eq(people.email, input.email))
   // Somebody who was entered from a file is paged before they have signed in for the first time.
   if (taken && (taken.passwordHash !== null || taken.isDemo)) throw conflict(`${input.email} already has an account.`)
-  const invitation = { id: newId(), ...input, createdAt: tx.now, expiresAt: addDays(tx.now, 7) }
+  const invitation = { id: newId(), ...input, createdAt: tx.now, expiresAt: addDays(tx.now, invitationDays) }
   // An earlier one may give a higher role than is meant now.
-  await tx.db
-    .update(invitations)
-    .set({ expiresAt: tx.now })
-    .where(and(eq(invitations.email, input.email), isNull(invitations.usedAt), gt(invitations.expiresAt, tx.now)))
+  await endInvitations(tx, eq(invitations.email, input.email))
   await tx.db.insert(invitations).values(invitation)
   const link = invitationLink(invitation.id)
   await messenger.post(tx, {
@@ -130,13 +140,23 @@ export async function invite(
 
 /** Withdraws an invitation that was not accepted yet. */
 export async function withdrawInvitation(tx: Tx, caller: Caller, id: string): Promise<void> {
-  const [withdrawn] = await tx.db
-    .update(invitations)
-    .set({ expiresAt: tx.now })
-    .where(and(eq(invitations.id, id), isNull(invitations.usedAt), gt(invitations.expiresAt, tx.now)))
-    .returning()
-  if (!withdrawn) throw notFound('open invitation')
-  await record(tx, { actor: caller.actor, type: 'invitation.withdrawn', subject: { kind: 'invitation', id }, data: { email: withdrawn.email } })
+  if (!(await withdraw(tx, caller, eq(invitations.id, id)))) throw notFound('open invitation')
+}
+
+/** @returns false where none of them was open */
+async function withdraw(tx: Tx, caller: Caller, which: SQL): Promise<boolean> {
+  const withdrawn = await endInvitations(tx, which)
+  await recordAll(
+    tx,
+    withdrawn.map(({ id, email }) => ({ actor: caller.actor, type: 'invitation.withdrawn', subject: { kind: 'invitation', id }, data: { email } })),
+  )
+  return withdrawn.length > 0
+}
+
+/** Who invites nobody any more lets nobody in by what was sent before, least of all themselves under another name. */
+async function withdrawInvitationsBy(tx: Tx, caller: Caller, personId: string): Promise<void> {
+  const made = await subjectsOf(tx, { actorId: personId, type: 'person.invited', since: addDays(tx.now, -invitationDays) })
+  if (made.length > 0) await withdraw(tx, caller, inArray(invitations.id, made))
 }
 
 /** Takes an invitation up. @throws AppProblem forbidden when the link is wrong, used or too old. */
@@ -265,6 +285,7 @@ export async function changePerson(
   // What the person may do has changed, or who the person is must be shown anew: every session ends.
   if (id !== caller.personId || change.resetSecondFactor || change.isActive === false) await deleteSessions(tx, id)
   if (change.isActive === false) await departures.leave(tx, caller.actor, id)
+  if (!staysAdministrator) await withdrawInvitationsBy(tx, caller, id)
   await record(tx, {
     ...{ actor: caller.actor, type: 'person.changed', subject: { kind: 'person', id } },
     data: {
@@ -312,14 +333,19 @@ export async function readMe(
   }
 }
 
-/** Changes the own password, once the current one was given; every other session ends. */
-export async function changePassword(tx: Tx, caller: Caller, next: string): Promise<void> {
+/** Changes the own password, once the current one was given; every other session ends, and so do links that were sent to set one. */
+export async function changePassword(tx: Tx, context: AppContext, caller: Caller, next: string): Promise<void> {
   const person = await findPerson(tx, caller.personId)
   if (!person) throw notFound('person')
   await tx.db
     .update(people)
     .set({ passwordHash: await hashNewPassword('next', next, [await organizationName(tx), person.name, person.email]) })
     .where(eq(people.id, caller.personId))
+  await tx.db
+    .update(passwordResets)
+    .set({ usedAt: tx.now })
+    .where(and(eq(passwordResets.personId, caller.personId), isNull(passwordResets.usedAt)))
   await deleteSessions(tx, caller.personId, ne(sessions.id, caller.sessionId ?? caller.personId))
   await record(tx, { actor: caller.actor, type: 'password.changed', subject: { kind: 'person', id: caller.personId } })
+  await tellPerson(tx, context, caller.personId, 'the password of your Tocsin account was changed. All other sessions were signed out.')
 }

@@ -20,6 +20,7 @@ import type { Caller } from './caller.ts'
 import type { AppContext } from './context.ts'
 import { assertMayEnrol, confirmSession, liftSession, startSession } from './sessions.ts'
 import { challenges, passkeys } from './tables.ts'
+import { tellPerson } from './tell.ts'
 
 type Options = { challengeId: string; options: Record<string, unknown> }
 
@@ -86,6 +87,7 @@ export async function addPasskey(
     subject: { kind: 'person', id: caller.personId },
     data: { factor: 'passkey', name: input.name },
   })
+  await tellPerson(tx, context, caller.personId, `the passkey ${input.name} was added to your Tocsin account.`)
   return liftSession(tx, context, connection, caller)
 }
 

@@ -88,7 +88,7 @@ export function accessBindings(context: AppContext): Bindings {
     command(routes.createRecoveryCodes, (tx, { caller }) => createRecoveryCodes(tx, context, caller)),
     workflow(routes.changePassword, async (database, { caller, body, connection }) => {
       await checkOwn('current', body.current, 'password change', caller, connection)
-      await database.transaction(tx => changePassword(tx, caller, body.next))
+      await database.transaction(tx => changePassword(tx, context, caller, body.next))
     }),
     query(routes.people, async (reader, { caller }) => ({
       people: await listPeople(reader),

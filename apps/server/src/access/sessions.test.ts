@@ -4,7 +4,7 @@ import { describe, expect } from 'vitest'
 import { codeOf, enrolled, entriesOf, joined, password, signIn } from '../../test/accounts.ts'
 import { freePort } from '../../test/alertmanager.ts'
 import { refusal } from '../../test/refusal.ts'
-import { buildWorld, test, type World } from '../../test/world.ts'
+import { buildWorld, linkIn, test, type World } from '../../test/world.ts'
 import { addDays } from '../kernel/clock.ts'
 import { secretDigest } from '../kernel/secrets.ts'
 import { withMac } from './session-mac.ts'
@@ -390,7 +390,14 @@ describe('changing the password', () => {
     const { administrator, call, person } = await enrolled(world)
     const other = await signIn(world, 'kim@tocsin.test')
     const next = 'a much better staple'
+    await world.client()('requestPasswordReset', { body: { email: 'kim@tocsin.test' } })
+    await world.settle()
+    const token = linkIn(world.expectMail('kim@tocsin.test', /Set a new password/), '/reset-password/')
+    expect(world.expectMail('kim@tocsin.test', /account was changed/).text).toContain('an authenticator app was added')
     await call('changePassword', { body: { current: password, next } })
+    await world.settle()
+    expect(world.expectMail('kim@tocsin.test', /account was changed/).text).toContain('the password of your Tocsin account was changed')
+    await expect(world.client()('resetPassword', { body: { token, password: 'yet another good staple' } })).rejects.toMatchObject(refusal('forbidden'))
     await expect(other('me')).rejects.toMatchObject(refusal('not-signed-in'))
     expect((await call('me')).sessions).toMatchObject([{ isThisOne: true }])
     await expect(signIn(world, 'kim@tocsin.test')).rejects.toMatchObject(refusal('not-signed-in'))

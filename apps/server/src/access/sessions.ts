@@ -18,6 +18,7 @@ import { takeRecoveryCode } from './recovery-codes.ts'
 import { withMac } from './session-mac.ts'
 import { idleSince, sessionSettings } from './session-settings.ts'
 import { people, sessions } from './tables.ts'
+import { tellPerson } from './tell.ts'
 
 /** Starts a session: a random token in a cookie, its digest in store. */
 export async function startSession(
@@ -269,5 +270,6 @@ export async function confirmTotp(tx: Tx, context: AppContext, connection: Conne
     throw invalid('code', 'is not the current code of the authenticator app')
   await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, person.id))
   await record(tx, { actor: caller.actor, type: 'second-factor.enrolled', subject: { kind: 'person', id: person.id }, data: { factor: 'authenticator app' } })
+  await tellPerson(tx, context, person.id, 'an authenticator app was added to your Tocsin account.')
   return liftSession(tx, context, connection, caller)
 }

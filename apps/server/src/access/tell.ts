@@ -3,7 +3,7 @@ import type { Tx } from '../kernel/database.ts'
 import type { AppContext } from './context.ts'
 import { people } from './tables.ts'
 
-/** Tells people by email what happened to how they sign in: who did not do it themselves must learn of it. */
+/** Tells people by email what happened to how they sign in and are reached: who did not do it themselves must learn of it. */
 export async function tellPerson(tx: Tx, { messenger }: AppContext, personId: string, what: string): Promise<void> {
   const [person] = await tx.db.select({ name: people.name, email: people.email }).from(people).where(eq(people.id, personId))
   if (!person) return
@@ -12,7 +12,7 @@ export async function tellPerson(tx: Tx, { messenger }: AppContext, personId: st
     address: person.email,
     purpose: 'account-changed',
     purposeId: personId,
-    subject: 'The sign-in of your account was changed',
+    subject: 'Your Tocsin account was changed',
     body: `Hello ${person.name},\n\n${what}\n\nIf that was not you, change your password now, and tell your administrators.\n`,
   })
 }

@@ -5,6 +5,7 @@ import {
   callersWhoLeft,
   Departures,
   everybody,
+  nameOfCaller,
   SecurityEvents,
   Usages,
   type Viewer,
@@ -55,6 +56,7 @@ export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?:
     live: new Live<Caller>(database, log, {
       visible,
       left: callers => callersWhoLeft(database.reader(), config, callers),
+      nameOf: nameOfCaller,
     }),
     sealer: openSealer(secrets, checkpoints),
     streams: new AuditStreams(config, { database, log, version, openEntries: visible }, alarms),

@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Difference } from '@tocsin/events/fold'
+import { type Difference, differenceSentence } from '@tocsin/events/fold'
 import { verifyExport } from '@tocsin/merkle'
 import { getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
@@ -13,7 +13,7 @@ import { incidents, notes, tasks } from '../incidents/tables.ts'
 import { holdSnapshot } from '../kernel/database.ts'
 import { notices, obligations } from '../notices/tables.ts'
 import { followUps, reviews } from '../reviews/tables.ts'
-import { compareIncident, reconcileJob } from './reconcile.ts'
+import { assertDutiesAsRecorded, compareIncident, reconcileJob } from './reconcile.ts'
 
 const criteria = {
   privacy: 'confirmed',
@@ -301,6 +301,41 @@ describe('an approval', () => {
     await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(refused('approvedById is null in the table'))
   })
 
+  test('is given by nobody who writes its entry into the database, and no such entry hides what differs from the genuine ones', async ({ world }) => {
+    const { lead, other, params, notice, mails } = await drafted(world)
+    world.isTampered = true
+    await world.settle()
+    /** An entry like the draft of the notice, with another type, as somebody writes it who has the password of the program. */
+    const forge = (type: string, version: number, data: object) =>
+      run(
+        world,
+        sql`insert into journal (id, at, mac, actor_kind, actor_id, actor_name, type, version, subject_kind, subject_id, within_id, data, salt, body_hash, is_demo, is_exercise, is_restricted)
+          select gen_random_uuid(), at, mac, 'person', ${other.id}, ${other.name}, ${type}, ${version}, subject_kind, subject_id, within_id, ${JSON.stringify(data)}::jsonb, salt, body_hash, false, false, false
+          from journal where type = 'notice.drafted' and mac is not null`,
+      )
+    const [draft] = await entriesOf(lead, 'notice.drafted')
+    const { sha256 } = z.object({ sha256: z.string() }).parse(draft?.data)
+    await forge('notice.approved', 1, { customer: 'Globex', sha256, to: ['security@globex.test'] })
+    await run(world, sql`update notices set state = 'approved', approved_by_id = ${other.id}, approved_at = ${world.now}, version = version + 1`)
+    await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(refused('state is "approved" in the table, but "draft" by entry'))
+    // One that nobody can read would make the record one of which nothing is known.
+    await forge('notice.changed', 999, {})
+    await run(world, sql`update notices set nature = 'Nothing happened.'`)
+    const found = (await differencesOf(world, params.id)).map(({ kind, field }) => `${kind} ${field}`)
+    expect(found).toEqual(expect.arrayContaining(['notice nature', 'notice state']))
+    // The owner of the tables changes what the entry said, too.
+    await run(world, sql`update incidents set title = 'Nothing'`)
+    await world.asOwner(
+      'alter table journal disable trigger user',
+      `update journal set data = jsonb_set(data, '{title}', '"Nothing"') where type = 'incident.opened'`,
+      'alter table journal enable trigger user',
+    )
+    expect((await differencesOf(world, params.id)).map(differenceSentence)).toContainEqual(
+      expect.stringMatching(/^incident \S+: entry \d+ \(incident\.opened\) was changed in the database/),
+    )
+    expect(mails()).toEqual([])
+  })
+
   test('of a notice is for whom it goes to: with other contacts it is approved anew', async ({ world }) => {
     const { lead, other, notice, customer, mails } = await drafted(world)
     await other.call('approveNotice', await notice())
@@ -366,6 +401,11 @@ describe('an approval', () => {
     await world.advance({ days: 1 })
     await expect(other.call('closeIncident', await versioned({ reason }))).rejects.toMatchObject(refused('state is "waived" in the table, but "due" by entry'))
     await run(world, sql`update obligations set state = 'due', decision_kind = 'defer', decision_approved_by_id = null`)
+    // Whether it needs a review, and whether its work is done, is asked of its own row and its tasks.
+    await run(world, sql`update incidents set class = 'security-incident'`)
+    await expect(assertDutiesAsRecorded(world.server.context, params.id)).rejects.toThrow('class is "security-incident" in the table, but')
+    await run(world, sql`update incidents set class = 'customer-reportable'`)
+    await assertDutiesAsRecorded(world.server.context, params.id)
     await other.call('withdrawDecision', { params: { id } })
     await lead.call('proposeDecision', { params: { id }, body: { ...decision, kind: 'waive', version: (await obligation()).version } })
     await other.call('approveDecision', { params: { id }, body: { version: (await obligation()).version } })

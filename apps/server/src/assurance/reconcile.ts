@@ -39,11 +39,11 @@ export async function compareIncident(tx: Tx, id: string): Promise<{ records: St
   return { records: stored.map(({ incidentId: _, ...record }) => record), differences }
 }
 
-/** What an incident hangs on when it is closed. */
-const closingKinds = ['obligation', 'notice', 'review']
+/** What an incident hangs on when it is closed: whether a review is required follows from its class, data and customers. */
+const closingKinds = ['incident', 'task', 'obligation', 'notice', 'review']
 
 /**
- * An incident is closed because its obligations were met or waived, and its review was finished, by acts that are on record.
+ * An incident is closed because its tasks were done, its obligations met or waived, and its review finished where it needs one, by acts that are on record.
  * @throws AppProblem conflict that names what differs, after the administrators were paged
  */
 export async function assertDutiesAsRecorded(context: AppContext, id: string): Promise<void> {

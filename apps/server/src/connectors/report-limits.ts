@@ -4,7 +4,7 @@ import { addDays, addMinutes } from '../kernel/clock.ts'
 import { type Config, settingsPart } from '../kernel/config.ts'
 import type { Reader } from '../kernel/database.ts'
 import { networkOf } from '../kernel/network.ts'
-import { AppProblem, invalid } from '../kernel/problems.ts'
+import { AppProblem } from '../kernel/problems.ts'
 import { isEqual, type Secrets } from '../kernel/secrets.ts'
 import { reports } from './tables.ts'
 
@@ -52,10 +52,12 @@ export function assertOpen(config: Config): void {
   if (!describeForm(config).isOpen) throw new AppProblem('forbidden', 'This form is closed. Contact the security team another way.')
 }
 
-/** @throws AppProblem where the code is not the one that reporters were told */
+/** @throws AppProblem forbidden, which is counted and put on record, where the code is not the one that reporters were told */
 export function assertCode(config: Config, given: string): void {
   const { TOCSIN_REPORT_CODE: code } = config.of(reportSettings)
-  if (code !== undefined && !isEqual(given, code)) throw invalid('code', 'is not the code of your organization; ask the security team for it')
+  if (code === undefined || isEqual(given, code)) return
+  const message = 'is not the code of your organization; ask the security team for it'
+  throw new AppProblem('forbidden', `code: ${message}.`, [{ path: 'code', message }])
 }
 
 /** What an address is counted by: the same for each report, and no way back to it without the master key. */

@@ -134,10 +134,13 @@ describe('a form that asks for a code', () => {
 
   test('takes no report without it; and the private link of a report ends', async ({ world }) => {
     expect(await world.client()('reportForm')).toEqual({ isOpen: true, needsCode: true })
-    for (const code of ['', 'blue', 'Blue whale']) expect(await report(world, { code })).toBe(400)
-    expect(await beginReport(world, part('code', 'blue') + filePart), 'before its files are received').toBe('400')
+    for (const code of ['', 'blue', 'Blue whale']) expect(await report(world, { code })).toBe(403)
+    expect(await beginReport(world, part('code', 'blue') + filePart), 'before its files are received').toBe('403')
     const large = new File([new Uint8Array(19 * 1_048_576)], 'large.bin')
-    expect(await report(world, { code: 'blue' }, '198.51.100.1', [large, large]), 'while its files are sent').toBe(400)
+    expect(await report(world, { code: 'blue' }, '198.51.100.1', [large, large]), 'while its files are sent').toBe(403)
+    await world.server.context.securityEvents.flush()
+    const { items } = await (await world.person('lead')).call('journal', { query: { type: 'access.refused' } })
+    expect(items, 'who guesses is on record').toMatchObject([{ data: { area: 'reports', reason: 'wrong-link', count: 5 } }])
     const reply = await world.client().raw('report', { body: formOf({ code: 'blue whale' }) })
     const token = new URL(Reply.parse(await reply.json()).link).pathname.split('/').at(-1) ?? ''
     const follow = () => world.client()('followReport', { body: { token } })

@@ -46,9 +46,9 @@ export class Detection {
     this.#context = context
     this.intake = new EventIntake(context.database)
     this.watch = new DetectionWatch(context)
-    this.#ownTrail = new OwnTrail(context, this.intake)
-    this.detector = new Detector(context, this.intake, this.watch)
     this.parsers = new Parsers(context.log)
+    this.#ownTrail = new OwnTrail(context, this.intake, this.parsers)
+    this.detector = new Detector(context, this.intake, this.watch)
     this.#sources = new KnownSources(() => context.database.reader())
     this.syslog = new SyslogListeners(context, this.#sources, this.intake)
     this.follower = new FileFollower(context, this.intake, this.parsers)

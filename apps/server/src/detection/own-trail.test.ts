@@ -87,6 +87,30 @@ describe('what happens in Tocsin itself', () => {
     await ada.call('createDetectionRule', { body: { text: filter } })
     await world.settle()
     grace.expectPage(/The rule "Tocsin: Account Made Administrator" has an exception/)
+    // Named by no id: every rule of any log source, or one by its name.
+    const said = async () => {
+      await world.settle()
+      return (await ada.call('pages', { query: { limit: 200 } })).items.flatMap(({ title, state }) => (state === 'triggered' ? title : []))
+    }
+    const anyRule = filter
+      .replace('id: 3', 'id: 4')
+      .replace('  service: audit\n', '')
+      .replace(/rules:\n.*/, 'rules: any')
+    const { id } = await ada.call('createDetectionRule', { body: { text: anyRule } })
+    expect(await said()).toContain('The rule "Tocsin: Audit Log Exported" has an exception')
+    await ada.call('enableDetectionRule', { params: { id }, body: { isEnabled: false } })
+    await ada.call('createDetectionRule', { body: { text: anyRule.replace('id: 4', 'id: 5').replace('rules: any', 'rules: [tocsin_guess]') } })
+    expect((await said()).toSorted()).toEqual([
+      'The rule "Tocsin: Account Made Administrator" has an exception',
+      'The rule "Tocsin: Key, Link or Account Guessed Wrongly" has an exception',
+    ])
+    // Under another id, with another rule in its place.
+    const [exported] = (await ada.call('detectionRules', { query: { search: 'Audit Log Exported' } })).items
+    const { text, version } = await ada.call('detectionRule', { params: { id: exported?.id ?? '' } })
+    const renamed = text.replace(/^id: .*$/m, 'id: 63333333-3333-4333-8333-333333333333')
+    await ada.call('changeDetectionRule', { params: { id: exported?.id ?? '' }, body: { text: renamed, version } })
+    await ada.call('createDetectionRule', { body: { text: text.replace('journal.exported', 'nothing') } })
+    expect(await said()).toContain('The rule "Tocsin: Audit Log Exported" was replaced, or has another ID')
     await expect(ada.call('revokeLogSource', { params: { id: ownSourceId } })).rejects.toThrow(
       /is built in\. It is switched off by the setting TOCSIN_OWN_RULES/,
     )

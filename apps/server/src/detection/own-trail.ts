@@ -1,5 +1,6 @@
 import type { EventType } from '@tocsin/events'
-import { and, eq, gt, inArray, isNotNull, isNull, ne, or, sql } from 'drizzle-orm'
+import { isExceptionFrom } from '@tocsin/sigma'
+import { and, eq, gt, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import { type AppContext, everybody, people } from '../access/index.ts'
 import { type Entry, entriesThat, entryColumns, record, system } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
@@ -7,7 +8,10 @@ import type { Tx } from '../kernel/database.ts'
 import { conflict } from '../kernel/problems.ts'
 import { randomSecret, secretDigest } from '../kernel/secrets.ts'
 import type { EventIntake } from './intake.ts'
+import { parseTasks, type RuleHead } from './parse-tasks.ts'
+import type { Parsers } from './parsers.ts'
 import { starterRules } from './rules.ts'
+import { readPlaceholders } from './settings.ts'
 import { sourceSettings } from './source-settings.ts'
 import { detectionRules, logSources } from './tables.ts'
 
@@ -42,10 +46,12 @@ const maxAgeMinutes = 60
 /** Feeds the rules with what happens in Tocsin itself, and looks after its own rules. */
 export class OwnTrail {
   readonly #context: AppContext
+  readonly #parsers: Parsers
   readonly #isOn: boolean
 
-  constructor(context: AppContext, intake: EventIntake) {
+  constructor(context: AppContext, intake: EventIntake, parsers: Parsers) {
     this.#context = context
+    this.#parsers = parsers
     this.#isOn = context.config.of(sourceSettings).TOCSIN_OWN_RULES
     if (!this.#isOn) return
     context.readers.follow(
@@ -98,29 +104,40 @@ export class OwnTrail {
     }
   }
 
-  /** Pages the administrators when one of the rules about Tocsin itself is disabled, changed or has an exception; resolves that when it is as it was. */
+  /** Pages the administrators when one of the rules about Tocsin itself does not match all that it was shipped for; resolves that when it does. */
   async #lookAfterRules(tx: Tx): Promise<void> {
-    const ids = ownRuleIds()
-    const rows = await tx.db.select().from(detectionRules).where(inArray(detectionRules.ruleId, ids))
-    for (const { ruleId, title, isEnabled, version } of rows) {
-      const [filter] = await tx.db
-        .select({ changedBy: detectionRules.changedBy })
-        .from(detectionRules)
-        .where(
-          and(
-            ...[eq(detectionRules.kind, 'filter'), eq(detectionRules.isEnabled, true), ne(detectionRules.ruleId, ruleId)],
-            or(isNull(detectionRules.expiresAt), gt(detectionRules.expiresAt, tx.now)),
-            gt(sql<number>`position(${ruleId} in ${detectionRules.text})`, 0),
-          ),
-        )
-        .limit(1)
-      const what = !isEnabled ? 'was disabled' : version > 1 ? 'was changed' : filter !== undefined ? 'has an exception' : undefined
-      const key = `own-rule:${ruleId}`
+    const own = ownRules()
+    const { isEnabled, expiresAt, kind, origin, ruleId, text, version } = detectionRules
+    const isOwn = inArray(
+      ruleId,
+      own.map(({ id }) => id),
+    )
+    const rows = new Map((await tx.db.select({ ruleId, isEnabled, origin, version }).from(detectionRules).where(isOwn)).map(row => [row.ruleId, row]))
+    const filters = await tx.db
+      .select({ name: ruleId, id: ruleId, text })
+      .from(detectionRules)
+      .where(and(eq(kind, 'filter'), eq(isEnabled, true), or(isNull(expiresAt), gt(expiresAt, tx.now))))
+    // As the matching reads them: a filter may mean every rule of a log source, or one by its name.
+    const { documents } = await this.#parsers.rules(filters, await readPlaceholders(tx))
+    for (const rule of own) {
+      const row = rows.get(rule.id)
+      const hasException = rule.kind === 'rule' && documents.some(filter => filter.kind === 'filter' && isExceptionFrom(filter, rule))
+      const what =
+        row?.origin !== 'starter'
+          ? 'was replaced, or has another ID'
+          : !row.isEnabled
+            ? 'was disabled'
+            : row.version > 1
+              ? 'was changed'
+              : hasException
+                ? 'has an exception'
+                : undefined
+      const key = `own-rule:${rule.id}`
       if (what === undefined) await this.#context.alarms.resolve(tx, key)
       else
         await this.#context.alarms.raise(tx, {
           key,
-          title: `The rule "${title}" ${what}`,
+          title: `The rule "${rule.title}" ${what}`,
           summary: `This rule raises alerts about attacks on Tocsin itself. The audit log has who did it. If that was not agreed, undo it under Detection, Rules.`,
         })
     }
@@ -165,13 +182,11 @@ export class OwnTrail {
 
 const nothing: { address?: string; ip?: string; addresses?: readonly string[]; area?: string; reason?: string; count?: number } = {}
 
-let shippedIds: readonly string[] | undefined
-/** The ids of the rules about Tocsin itself. */
-function ownRuleIds(): string[] {
-  shippedIds ??= starterRules()
-    .filter(({ name: file }) => file.startsWith('tocsin_'))
-    .flatMap(({ text }) => [...text.matchAll(/^id: (\S+)$/gm)].map(([, id = '']) => id))
-  return [...shippedIds]
+let shipped: readonly RuleHead[] | undefined
+/** The rules about Tocsin itself, as they are shipped. */
+function ownRules(): readonly RuleHead[] {
+  shipped ??= parseTasks.rules({ files: starterRules().filter(({ name: file }) => file.startsWith('tocsin_')), placeholders: {} }).documents
+  return shipped
 }
 
 /** @throws AppProblem conflict for the source that is built in */

@@ -1,11 +1,12 @@
 import { versionOf } from '@tocsin/events'
-import { type Difference, differenceSentence, differencesBetween, type FoldableEntry, foldedTypes, type StoredRecord } from '@tocsin/events/fold'
+import { alteredEntry, type Difference, differenceSentence, differencesBetween, type FoldableEntry, foldedTypes, type StoredRecord } from '@tocsin/events/fold'
 import { digest } from '@tocsin/merkle'
 import { and, asc, count, eq, inArray, type SQL } from 'drizzle-orm'
 import type { Alarms } from '../kernel/alarms.ts'
 import type { Database, Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict } from '../kernel/problems.ts'
+import { faultsOf } from './border.ts'
 import { type Entry, type EntryOf, type NewEntry, recordAll, system, toEntry } from './record.ts'
 import { journal, journalLeaves } from './tables.ts'
 
@@ -16,15 +17,37 @@ function foldable(entry: Entry, index: number | null): FoldableEntry {
   return entry.fault === null ? { ...base, version: versionOf(entry.type), data: entry.data } : { ...base, version: entry.version, data: undefined }
 }
 
-async function readFoldable(reader: Reader, condition: SQL | undefined): Promise<(FoldableEntry & { readonly within: string | null })[]> {
+interface Foldable extends FoldableEntry {
+  readonly within: string | null
+  /** Its body is not the one that this program wrote. */
+  readonly isAltered: boolean
+}
+
+/** Entries to fold: those that this program wrote. What somebody else wrote beside them tells nothing of a record, and an alarm tells of it. */
+async function readFoldable(reader: Reader, condition: SQL | undefined): Promise<Foldable[]> {
   const rows = await reader.db
     .select({ row: journal, leafIndex: journalLeaves.leafIndex })
     .from(journal)
     .leftJoin(journalLeaves, eq(journalLeaves.entryId, journal.id))
     .where(and(condition, inArray(journal.type, foldedTypes)))
     .orderBy(asc(journal.seq))
-  return rows.map(({ row, leafIndex }) => ({ ...foldable(toEntry(row), leafIndex), within: row.withinId }))
+  const faults = await faultsOf(
+    reader,
+    rows.map(({ row }) => row),
+  )
+  return rows.flatMap(({ row, leafIndex }) => {
+    const fault = faults.get(row.id)
+    if (fault === 'no MAC' || fault === 'wrong MAC') return []
+    const entry = foldable(toEntry(row), leafIndex)
+    return [{ ...entry, within: row.withinId, isAltered: fault !== undefined, ...(fault === undefined ? {} : { data: undefined }) }]
+  })
 }
+
+/** What the tables say otherwise than the entries, and which of these are not as they were written. */
+const compared = (entries: readonly Foldable[], stored: readonly StoredRecord[]): Difference[] => [
+  ...entries.flatMap(entry => (entry.isAltered ? alteredEntry(entry) : [])),
+  ...differencesBetween(entries, stored),
+]
 
 /** How many entries there are to fold of each of some incidents. */
 export async function countFoldable(reader: Reader, incidentIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
@@ -44,7 +67,7 @@ export async function compareWithEntries(
 ): Promise<ReadonlyMap<string, Difference[]>> {
   const entries = Map.groupBy(await readFoldable(reader, inArray(journal.withinId, [...incidentIds])), ({ within }) => within)
   const records = Map.groupBy(stored, ({ incidentId }) => incidentId)
-  return new Map(incidentIds.map(id => [id, differencesBetween(entries.get(id) ?? [], records.get(id) ?? [])]))
+  return new Map(incidentIds.map(id => [id, compared(entries.get(id) ?? [], records.get(id) ?? [])]))
 }
 
 const maxValue = 500
@@ -119,7 +142,7 @@ interface Services {
  * @throws AppProblem conflict that names the fields that differ
  */
 export async function assertAsRecorded({ database, alarms }: Services, tx: Tx, incidentId: string, stored: StoredRecord): Promise<void> {
-  const found = differencesBetween(await readFoldable(tx, eq(journal.subjectId, stored.id)), [stored])
+  const found = compared(await readFoldable(tx, eq(journal.subjectId, stored.id)), [stored])
   if (found.length > 0) await refuseAltered({ database, alarms }, incidentId, found)
 }
 

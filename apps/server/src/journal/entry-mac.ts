@@ -22,17 +22,26 @@ export const macOf = (sign: Secrets['sign'], header: Header, bodyHash: Buffer): 
 export type MacFault = 'no MAC' | 'wrong MAC' | 'changed body'
 
 /** What is wrong with an entry that was not sealed yet; undefined for one that this program wrote. */
-export function macFault(secrets: Pick<Secrets, 'isSigned' | 'wasSigned'>, row: Row): MacFault | undefined {
-  const { id, seq, actorId, actorName, withinId, data, salt, bodyHash, mac } = row
+export function macFault(keys: Pick<Secrets, 'isSigned' | 'wasSigned'>, row: Row): MacFault | undefined {
+  const { seq, bodyHash, mac } = row
   if (mac === null) return 'no MAC'
   const claims = claimsOf(row, bodyHash)
-  if (!secrets.isSigned(purpose, claims, mac) && !secrets.wasSigned(purpose, claims, mac, seq)) return 'wrong MAC'
-  if (data === null || salt === null) return 'changed body'
+  if (!keys.isSigned(purpose, claims, mac) && !keys.wasSigned(purpose, claims, mac, seq)) return 'wrong MAC'
+  return hasOwnBody(row) ? undefined : 'changed body'
+}
+
+/** The same of an entry of whatever age. @param border the number of the last one from before there were MACs */
+export const entryFault = (keys: Pick<Secrets, 'isSigned' | 'wasSigned'>, row: Row, border: number): MacFault | undefined =>
+  row.mac === null && row.seq <= border ? (hasOwnBody(row) ? undefined : 'changed body') : macFault(keys, row)
+
+/** True where the body is the one that the hash in the row was made of. */
+export function hasOwnBody({ id, actorId, actorName, withinId, data, salt, bodyHash }: Row): boolean {
+  if (data === null || salt === null) return false
   try {
-    return hashBody(salt, { id, actor: { id: actorId, name: actorName }, within: withinId, data }).equals(bodyHash) ? undefined : 'changed body'
+    return hashBody(salt, { id, actor: { id: actorId, name: actorName }, within: withinId, data }).equals(bodyHash)
   } catch (error) {
     // PostgreSQL keeps numbers that JavaScript has not, and of which no hash can be made.
-    if (error instanceof TypeError) return 'changed body'
+    if (error instanceof TypeError) return false
     throw error
   }
 }

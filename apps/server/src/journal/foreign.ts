@@ -1,9 +1,8 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lte, sql } from 'drizzle-orm'
-import { z } from 'zod'
 import { addSeconds } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import type { Secrets } from '../kernel/secrets.ts'
-import { readSetting, saveSetting } from '../kernel/settings.ts'
+import { saveBorder, storedBorder } from './border.ts'
 import { macFault } from './entry-mac.ts'
 import { lastGiven } from './order.ts'
 import { record, type StoredEntry, system, toEntry } from './record.ts'
@@ -21,25 +20,17 @@ const toldSeconds = 86_400
 /** Of the entries that name them, the newest so many are read. */
 const maxFindings = 100
 
-/** Up to which number entries have no MAC, and a MAC of that: whoever can only write to the database cannot move it. */
-const borderName = 'journal.no-mac-up-to'
-const Border = z.object({ seq: z.int(), mac: z.string() })
-const borderPurpose = 'journal border'
-
 /** The number of the last entry from before entries had MACs. The first sealing decides it for good. */
-async function readBorder(tx: Tx, secrets: Secrets): Promise<number> {
-  const stored = await readSetting(tx, borderName, Border)
-  if (stored !== undefined) {
-    const { seq, mac } = stored
-    if (secrets.isSigned(borderPurpose, String(seq), mac) || secrets.wasSigned(borderPurpose, String(seq), mac, seq)) return seq
-  }
+async function decideBorder(tx: Tx): Promise<number> {
+  const stored = await storedBorder(tx)
+  if (stored !== undefined) return stored
   // One that was removed or changed is not decided anew: where something with a MAC was sealed already, all that is new needs one.
   const sealed = await tx.db.execute<{ hasMac: boolean }>(sql`
     select coalesce(bool_or(mac is not null), false) as "hasMac" from journal
     where id in (select entry_id from journal_leaves order by leaf_index desc limit 10000)`)
   const given = await tx.db.execute<{ last: string }>(sql`select ${lastGiven}::text as last from journal_seq_seq`)
   const seq = sealed.rows[0]?.hasMac ? 0 : Number(given.rows[0]?.last)
-  await saveSetting(tx, borderName, { seq, mac: secrets.sign(borderPurpose, String(seq)) })
+  await saveBorder(tx, seq)
   return seq
 }
 
@@ -48,7 +39,7 @@ async function readBorder(tx: Tx, secrets: Secrets): Promise<number> {
  * @param isStray they stand below what was sealed already, where this program writes nothing
  */
 export async function nameForeign(tx: Tx, secrets: Secrets, entries: readonly StoredEntry[], isStray: boolean): Promise<void> {
-  const border = await readBorder(tx, secrets)
+  const border = await decideBorder(tx)
   const ids = entries.map(({ id }) => id)
   // Removed and inserted once more, or given a new number: its MAC is right, and readers would do again what it says.
   const again = new Set((await tx.db.select({ id: journalLeaves.entryId }).from(journalLeaves).where(inArray(journalLeaves.entryId, ids))).map(({ id }) => id))
@@ -104,6 +95,13 @@ export async function findStrays(tx: Tx, sealer: string, after: number): Promise
     .orderBy(journal.seq)
     .limit(maxStrays)
   return { strays: found.map(({ row }) => toEntry(row)), after: next.length < maxSwept ? 0 : (next.at(-1)?.seq ?? after) }
+}
+
+/** The IDs of entries that were named when they were sealed. Only what this program found counts: a finding, too, can be written by others. */
+export async function namedForeign(reader: Reader): Promise<ReadonlySet<string>> {
+  const found = await reader.db.select().from(journal).where(eq(journal.type, 'journal.foreign-entry'))
+  const genuine = found.filter(row => macFault(reader.keys, row) === undefined).map(toEntry)
+  return new Set(genuine.flatMap(entry => (entry.fault === null && entry.type === 'journal.foreign-entry' ? entry.data.entries.map(({ id }) => id) : [])))
 }
 
 /** How many entries were found lately that this program did not write. */

@@ -22,6 +22,7 @@ export {
   record,
   recordAll,
   type Selection,
+  subjectsOf,
   system,
   wasRecorded,
 } from './record.ts'

@@ -37,7 +37,13 @@ test('the live stream tells what changed by type and subject, never its content,
   }
 })
 
-test('the live stream is for who is signed in', async ({ world }) => {
+test('the live stream is for who is signed in, and nobody takes the room of all others', async ({ world }) => {
+  const [greedy, other] = [await world.person('observer'), await world.person('observer')]
+  const streams = []
+  for (let n = 0; n < 50; n += 1) streams.push(await listen(greedy))
+  await expect(greedy.call.raw('liveEvents')).rejects.toMatchObject(refusal('unavailable'))
+  streams.push(await listen(other))
+  for (const stream of streams) await stream.end()
   await expect(world.client().raw('liveEvents')).rejects.toMatchObject(refusal('not-signed-in'))
 })
 

@@ -12,6 +12,8 @@ interface Listener<Viewer> {
 }
 
 const most = 2_000
+/** Of one caller: nobody takes the room of all others, and each stream costs a look for every entry that not everybody may see. */
+const maxOfOne = 50
 const restMs = 10
 /** After a read that failed. */
 const retryMs = 1_000
@@ -24,6 +26,8 @@ interface Rules<Viewer> {
   visible(ids: readonly string[], viewer: Viewer | undefined): Promise<ReadonlySet<string>>
   /** Which of these viewers may no longer look. */
   left(viewers: readonly Viewer[]): Promise<ReadonlySet<Viewer>>
+  /** The same for one caller in all their streams. */
+  nameOf(viewer: Viewer): string | undefined
 }
 /** Entries about these may end somebody's right to look. */
 const endedBy: ReadonlySet<string> = new Set(['person', 'api-key'])
@@ -64,9 +68,12 @@ export class Live<Viewer = unknown> {
     this.#listeners.clear()
   }
 
-  /** A stream of server-sent events for one viewer, or undefined when too many pages are open. */
+  /** A stream of server-sent events for one viewer, or undefined when too many pages are open, or too many of theirs. */
   open(viewer: Viewer): Readable | undefined {
     if (this.#listeners.size >= most) return undefined
+    const name = this.#rules.nameOf(viewer)
+    const theirs = [...this.#listeners].filter(listener => this.#rules.nameOf(listener.viewer) === name)
+    if (theirs.length >= maxOfOne) return undefined
     const stream = new Readable({ read() {} })
     const listener = { viewer, stream }
     this.#listeners.add(listener)

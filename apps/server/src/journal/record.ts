@@ -6,6 +6,7 @@ import type { CallOrigin } from '../kernel/call-origin.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { faultsOf } from './border.ts'
 import { macOf } from './entry-mac.ts'
 import { holdPlace } from './order.ts'
 import { journal, journalLeaves } from './tables.ts'
@@ -233,31 +234,33 @@ export async function readEntriesAbout(
   return rows.map(row => ({ entry: toEntry(row), seq: row.seq }))
 }
 
-/** The newest entry of a type about a subject, where it can be read. */
+/** The newest entry of a type about a subject that this program wrote, where it can be read: an act may hang on it. */
 export async function lastEntryAbout<Type extends EventType>(
   reader: Reader,
   subject: Subject<SubjectOf<Type>>,
   type: Type,
 ): Promise<EntryOf<Type> | undefined> {
-  const [row] = await reader.db
+  const rows = await reader.db
     .select()
     .from(journal)
     .where(and(eq(journal.subjectId, subject.id), eq(journal.subjectKind, subject.kind), eq(journal.type, type)))
     .orderBy(desc(journal.seq))
-    .limit(1)
+  const faults = await faultsOf(reader, rows)
+  const row = rows.find(({ id }) => !faults.has(id))
   const entry: Entry | undefined = row && toEntry(row)
   // It was asked for by its type, and has been read as one of it.
   return entry === undefined || entry.fault !== null ? undefined : (entry as EntryOf<Type>)
 }
 
-/** All entries of some types about a subject, oldest first. */
+/** All entries of some types about a subject that this program wrote, oldest first. */
 export async function entriesAbout(reader: Reader, subjectId: string, types: readonly EventType[]): Promise<Entry[]> {
   const rows = await reader.db
     .select()
     .from(journal)
     .where(and(eq(journal.subjectId, subjectId), inArray(journal.type, [...types])))
     .orderBy(journal.seq)
-  return rows.map(toEntry)
+  const faults = await faultsOf(reader, rows)
+  return rows.filter(({ id }) => !faults.has(id)).map(toEntry)
 }
 
 /** When a person last did something about one of some records or within it, after `since`; undefined when nobody did. */
@@ -299,6 +302,16 @@ export async function entriesThat(reader: Reader, ids: readonly string[], condit
     .from(journal)
     .where(and(inArray(journal.id, [...ids]), condition))
   return new Set(rows.map(({ id }) => id))
+}
+
+/** What the entries of a type are about that a person or a service account caused since a moment, oldest first. */
+export async function subjectsOf(reader: Reader, { actorId, type, since }: { actorId: string; type: EventType; since: Instant }): Promise<string[]> {
+  const rows = await reader.db
+    .select({ id: journal.subjectId })
+    .from(journal)
+    .where(and(eq(journal.actorId, actorId), eq(journal.type, type), gte(journal.at, since)))
+    .orderBy(journal.seq)
+  return rows.map(({ id }) => id)
 }
 
 /** True when this actor wrote an entry of this type about the subject since a moment: so that a page which is live is not a read a second. */

@@ -4,10 +4,11 @@ import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
 import { test, type World } from '../../test/world.ts'
 import { type Server, startServer } from '../app/server.ts'
-import { openLog } from '../kernel/telemetry.ts'
+import { openLog, openMetrics } from '../kernel/telemetry.ts'
 import { CheckpointFile } from './checkpoint-file.ts'
-import { record, system } from './record.ts'
+import { record, recordAll, system } from './record.ts'
 import { latestCheckpoint } from './seal.ts'
+import { JournalWatch } from './watch.ts'
 
 const note = ({ context }: Server, text: string) =>
   context.database.transaction(tx =>
@@ -130,5 +131,61 @@ describe('the file of checkpoints in the data folder', () => {
     expect(file.last(context.sealer.key), 'from the one before').toMatchObject({ note: newest })
     rmSync(`${path}.1`)
     expect(file.last(context.sealer.key)).toBeUndefined()
+  })
+})
+
+describe('a sealed entry that the owner of the tables touches', () => {
+  test('is named, wherever in the log it is and whatever was done to it, and pages the administrators', { timeout: 60_000 }, async ({ world }) => {
+    const { context } = world.server
+    const ada = await world.person('administrator')
+    await world.settle()
+    const first = await sealed(world.server)
+    const within = '0193b5a0-0000-7000-8000-000000000001'
+    const idOf = (n: number) => `0193b5a0-0000-7000-8000-${String(n).padStart(12, '0')}`
+    const indexOf = (n: number) => first + n
+    await context.database.transaction(tx =>
+      recordAll(
+        tx,
+        Array.from({ length: 300 }, (_, n) => ({
+          ...({ id: idOf(n), actor: system, type: 'note.written', subject: { kind: 'note', id: 'n' }, within } as const),
+          data: { markdown: `${n}` },
+        })),
+      ),
+    )
+    await until(async () => (await sealed(world.server)) >= indexOf(300) || undefined, 'all are sealed')
+    const { sealedEntries } = context.sealer
+    const round = async () => {
+      for (let n = 0; n < 3; n += 1) await sealedEntries.look(context.database.reader())
+      return sealedEntries.altered.map(({ index, id, fault }) => `${index} ${id} ${fault}`).toSorted()
+    }
+    expect(await round()).toEqual([])
+    const change = (...statements: string[]) =>
+      world.asOwner(...['journal', 'journal_nodes', 'journal_leaves'].map(name => `alter table ${name} disable trigger user`), ...statements)
+    await world.asOwner('create table kept as select * from journal', 'create table kept_nodes as select * from journal_nodes')
+    await change(
+      `delete from journal where id = '${idOf(1)}'`,
+      `update journal set within_id = null where id = '${idOf(2)}'`,
+      `update journal set subject_id = 'm' where id = '${idOf(3)}'`,
+      `update journal set data = '{"markdown": "nothing"}' where id = '${idOf(200)}'`,
+      `update journal set data = null, salt = null where id = '${idOf(201)}'`,
+      `update journal set data = '{"markdown": "nothing"}', mac = null where id = '${idOf(202)}'`,
+      `update journal set actor_name = 'Eve' where id = '${idOf(299)}'`,
+    )
+    const changed = [2, 3, 200, 201, 202, 299].map(n => `${indexOf(n)} ${idOf(n)} changed`)
+    expect(await round()).toEqual([...changed, `${indexOf(1)} ${idOf(1)} deleted`].toSorted())
+    await new JournalWatch({ ...context, metrics: openMetrics() }).look()
+    await world.settle()
+    expect(ada.expectPage(/7 sealed entries of the audit log changed or deleted/).text).toContain(`number ${indexOf(1)} (${idOf(1)}) was deleted`)
+    expect(await finding(world.server)).toBe('7 sealed entries of the audit log were changed or deleted in the database.')
+    await change('delete from journal where id in (select id from kept)', 'insert into journal select * from kept')
+    expect(await round()).toEqual([])
+    // With the hash of what the entry is made to say, it is as its leaf, which leads to another root.
+    await change(`update journal_nodes set hash = sha256('x') where level = 0 and node_index = ${indexOf(5)}`)
+    expect(await round()).toEqual([`${indexOf(5)} ${idOf(5)} changed`])
+    await change(
+      `update journal_nodes set hash = (select hash from kept_nodes where level = 0 and node_index = ${indexOf(6)}) where level = 0 and node_index = ${indexOf(5)}`,
+      `update journal_leaves set entry_id = '${idOf(6)}' where leaf_index = ${indexOf(5)}`,
+    )
+    expect(await round()).toEqual(['0  changed'])
   })
 })

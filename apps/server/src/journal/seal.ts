@@ -23,7 +23,9 @@ import type { Database, Reader, Tx } from '../kernel/database.ts'
 import type { Secrets } from '../kernel/secrets.ts'
 import { countForeign, findStrays, nameForeign } from './foreign.ts'
 import { openLogIdentity } from './log-keys.ts'
+import { type Place, placeName, readNodes } from './nodes.ts'
 import { headerOf, record, type StoredEntry, system, toEntry } from './record.ts'
+import { SealedEntries } from './sealed-entries.ts'
 import { journal, journalCheckpoints, journalLeaves, journalNodes } from './tables.ts'
 import type { Checkpoints } from './witnesses/open.ts'
 import type { Witnessing } from './witnesses/witness.ts'
@@ -55,6 +57,8 @@ export interface Sealer {
   sweep(database: Database): Promise<void>
   /** Who is given the checkpoints, the data folder first. */
   readonly witnesses: readonly Witnessing[]
+  /** What of the stored entries is not as it was sealed, as far as it was compared: a part at each look. */
+  readonly sealedEntries: SealedEntries
   /** How many entries were found in the last 24 hours that this program did not write. */
   countForeign(reader: Reader): Promise<number>
   /** Why nothing is sealed, in one sentence; undefined while the stored tree extends what was signed last. */
@@ -138,6 +142,7 @@ export function openSealer(secrets: Secrets, checkpoints?: Checkpoints): Sealer 
       if (note !== undefined) await keep(note)
     },
     witnesses: kept ? [kept, ...witnesses] : witnesses,
+    sealedEntries: new SealedEntries(keys),
     countForeign: reader => countForeign(reader, secrets),
     async committed() {
       if (pending !== undefined) await keep(pending)
@@ -207,22 +212,8 @@ export async function latestCheckpoint(reader: Reader): Promise<{ size: number; 
   return latest
 }
 
-type Place = { readonly level: number; readonly index: number }
-const placeName = (place: Place) => `${place.level}/${place.index}`
 function fault(place: Place): never {
   throw new Error(`the journal's tree has no node ${placeName(place)}`)
-}
-
-async function readNodes(reader: Reader, places: readonly Place[]): Promise<Map<string, Buffer>> {
-  const wanted = new Map(places.map(place => [placeName(place), place]))
-  if (wanted.size === 0) return new Map()
-  const levels = sql.param([...wanted.values()].map(place => place.level))
-  const indexes = sql.param([...wanted.values()].map(place => place.index))
-  const rows = await reader.db
-    .select()
-    .from(journalNodes)
-    .where(sql`(${journalNodes.level}, ${journalNodes.nodeIndex}) in (select * from unnest(${levels}::int[], ${indexes}::bigint[]))`)
-  return new Map(rows.map(row => [placeName({ level: row.level, index: row.nodeIndex }), row.hash]))
 }
 
 /**

@@ -12,6 +12,7 @@ import { type HeldPlace, heldPlaces, lastGiven } from './order.ts'
 import { deadLetterAlarm } from './reader.ts'
 import { type NewEntry, recordAll, system } from './record.ts'
 import type { Sealer } from './seal.ts'
+import type { AlteredEntry } from './sealed-entries.ts'
 import type { AuditStreams } from './streams/open.ts'
 import type { WitnessStatus } from './witnesses/witness.ts'
 
@@ -32,6 +33,7 @@ const writerAlarm = 'journal-writer'
 const backAlarm = 'journal-went-back'
 const rewrittenAlarm = 'journal-rewritten'
 const foreignAlarm = 'journal-foreign-entries'
+const alteredAlarm = 'journal-altered-entries'
 
 const rewrittenAdvice =
   'Nothing is sealed until this is resolved. If an older backup was restored, start Tocsin with --accept-restored-audit-log; otherwise somebody has changed the database: keep a copy of it as evidence.'
@@ -40,6 +42,17 @@ const foreignSentence = (count: number) =>
   `${count === 1 ? 'An entry' : `${count} entries`} in the audit log ${count === 1 ? 'was' : 'were'} not written by Tocsin, or changed before ${count === 1 ? 'it was' : 'they were'} sealed.`
 const foreignAdvice =
   'Somebody can write to the database. The audit log names these entries (search for "did not write"). Keep a copy of the database as evidence and change its passwords.'
+
+const alteredSentence = (count: number) =>
+  `${count === 1 ? 'A sealed entry' : `${count} sealed entries`} of the audit log ${count === 1 ? 'was' : 'were'} changed or deleted in the database.`
+const maxNamed = 10
+const namesOf = (altered: readonly AlteredEntry[]) =>
+  `${altered
+    .slice(0, maxNamed)
+    .map(({ index, id, fault }) => `number ${index}${id === '' ? '' : ` (${id})`} was ${fault}`)
+    .join(', ')}${altered.length > maxNamed ? ` and ${altered.length - maxNamed} more` : ''}`
+const alteredAdvice =
+  'Somebody has the database in hand as the owner of its tables. Keep a copy of it as evidence, and compare with an export or a backup from before: what these entries said is gone here.'
 
 const about = { actor: system, subject: { kind: 'journal', id: 'journal' } } as const
 
@@ -202,6 +215,7 @@ export class JournalWatch {
     this.#raised.set(backAlarm, 0)
     this.#raised.set(rewrittenAlarm, 0)
     this.#raised.set(foreignAlarm, 0)
+    this.#raised.set(alteredAlarm, 0)
     for (const { kind, status } of this.#outside()) this.#raised.set(outsideAlarm(kind, status.name), 0)
     this.#looks.start()
   }
@@ -215,9 +229,11 @@ export class JournalWatch {
     const { readers, writers } = await this.read()
     const rewritten = await this.#services.sealer.inspect(this.#services.database.reader())
     const foreign = await this.#services.sealer.countForeign(this.#services.database.reader())
+    const { altered } = this.#services.sealer.sealedEntries
     const found = [
       ...(rewritten === undefined ? [] : [`${rewritten} ${rewrittenAdvice}`]),
       ...(foreign === 0 ? [] : [foreignSentence(foreign)]),
+      ...(altered.length === 0 ? [] : [alteredSentence(altered.length)]),
       ...this.#outside().flatMap(({ kind, status }) => (status.error === undefined ? [] : [outside[kind].sentence(status)])),
       ...sentencesOf(readers, writers),
     ]
@@ -269,6 +285,15 @@ export class JournalWatch {
         key: foreignAlarm,
         title: `The audit log has ${foreign === 1 ? 'an entry' : `${foreign} entries`} that Tocsin did not write`,
         summary: `${foreignSentence(foreign)} ${foreignAdvice}`,
+      })
+    const { sealedEntries } = this.#services.sealer
+    await sealedEntries.look(this.#services.database.reader())
+    const { altered } = sealedEntries
+    if (altered.length > 0)
+      want({
+        key: alteredAlarm,
+        title: `${altered.length === 1 ? 'A sealed entry' : `${altered.length} sealed entries`} of the audit log changed or deleted`,
+        summary: `${alteredSentence(altered.length)} Of the log, ${namesOf(altered)}. ${alteredAdvice}`,
       })
     for (const alarm of await this.#lookOutside()) want(alarm)
     const [oldest] = writers

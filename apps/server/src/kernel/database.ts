@@ -22,7 +22,12 @@ export interface Reader {
   readonly now: Instant
   /** What queries could not read. */
   readonly unreadable: UnreadableValues
+  /** Show whether this program has written something. @throws Error before the master key is open */
+  readonly keys: Pick<Secrets, 'isSigned' | 'wasSigned'>
 }
+
+/** What of the master key is used on rows. */
+type RowKeys = Pick<Secrets, 'sign' | 'isSigned' | 'wasSigned'>
 
 /** A transaction: what is done in it happens whole or not at all, at the instant `now`. */
 export interface Tx extends Reader {
@@ -40,7 +45,7 @@ export interface Database {
   /** Queries outside a transaction. */
   reader(): Reader
   /** Gives transactions the master key, which is checked against the database and so opened after it. */
-  signWith(secrets: Pick<Secrets, 'sign'>): void
+  signWith(secrets: RowKeys): void
   /** Runs `work` in a transaction; what it throws rolls everything back. When `signal` fires it is ended, by closing its connection. */
   transaction<T>(work: (tx: Tx) => Promise<T>, signal?: AbortSignal): Promise<T>
   /** Calls `listener` on each NOTIFY of `channel`, and once after each reconnection, as notices may have been missed. */
@@ -129,21 +134,22 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
   const ears = listener(url, log)
   // A full disk still answers queries: only a transaction that failed tells of it, and one that was committed since that there is room again.
   let isFull = false
-  let sign: Secrets['sign'] = () => {
+  const closed = () => {
     throw new Error('the master key is not open')
   }
+  let keys: RowKeys = { sign: closed, isSigned: closed, wasSigned: closed }
   return {
     url,
     unreadable,
-    reader: () => ({ db, now: clock.now(), unreadable }),
+    reader: () => ({ db, now: clock.now(), unreadable, keys }),
     signWith(secrets) {
-      sign = secrets.sign
+      keys = secrets
     },
     async transaction(work, signal) {
       try {
         const result = await inTransaction(
           pool,
-          client => work({ db: openQueries(client, unreadable), now: clock.now(), unreadable, isTransaction: true, sign }),
+          client => work({ db: openQueries(client, unreadable), now: clock.now(), unreadable, keys, isTransaction: true, sign: keys.sign }),
           signal,
         )
         isFull = false

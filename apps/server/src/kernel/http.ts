@@ -199,7 +199,9 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
   http.removeContentTypeParser('text/plain')
   // Many clients send the type of a body also where there is none, as to a route that takes none.
   // Read by whoever knows the route, once it is known who calls.
-  http.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body.length === 0 ? undefined : body))
+  http.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) =>
+    isPlainUtf8(request) ? done(null, body.length === 0 ? undefined : body) : done(unsupportedType()),
+  )
   boundBytesInFlight(http)
   http.setErrorHandler((error, request, reply) => {
     if (hasHungUp(request)) {
@@ -228,6 +230,15 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
   })
   return http
 }
+
+/** JSON is UTF-8 (RFC 8259), and nothing of ours is sent packed: what says otherwise would be read as something else than was meant, here or by what stands in front. */
+function isPlainUtf8({ headers }: FastifyRequest): boolean {
+  const [, charset = 'utf-8'] = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(headers['content-type'] ?? '') ?? []
+  return /^utf-?8$/i.test(charset) && /^(identity)?$/i.test(headers['content-encoding'] ?? '')
+}
+
+const unsupportedType = () =>
+  new AppProblem('unsupported-type', 'The content type is not supported. Send the body as application/json; only forms with files as multipart/form-data.')
 
 /** Also called for each further address that a name stands for. */
 function openHttps(certificate: ServerCertificate, handler: RequestListener): HttpsServer {
@@ -539,11 +550,7 @@ function problemOf(error: unknown, maxBytes = bodyBytes): AppProblem {
   if (code === 'FST_FILES_LIMIT') return new AppProblem('too-large', `At most ${uploadLimits.files} files can be sent at once.`)
   if (statusCode === 413)
     return new AppProblem('too-large', `The request is larger than ${maxBytes < 1_048_576 ? `${maxBytes / 1_024} kB` : `${maxBytes / 1_048_576} MB`}.`)
-  if (statusCode === 415)
-    return new AppProblem(
-      'unsupported-type',
-      'The content type is not supported. Send the body as application/json; only forms with files as multipart/form-data.',
-    )
+  if (statusCode === 415) return unsupportedType()
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new AppProblem('invalid', String(message))
   if (isUnavailable(error)) return new AppProblem('unavailable', 'The database does not respond. Try again in a moment.')
   const violated = constraintProblem(error)

@@ -24,8 +24,8 @@ const Kept = z.object({
   earlier: z.array(z.object({ key: Key, lastSeq: z.int() })),
 })
 const keptOf = `settings ${checkName}`
-/** Entries that an earlier key signed are checked when they are sealed, seconds later: more rotations than these are not between. */
-const maxEarlier = 10
+/** Entries that an earlier key signed are checked for as long as they are there. */
+const maxEarlier = 100
 
 /** What stays as it was derived first: browsers subscribe to the key of pushes. */
 const keptUses = ['vapid']

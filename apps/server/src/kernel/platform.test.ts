@@ -280,16 +280,25 @@ describe('the HTTP server', () => {
 
   test('refuses a body of another content type, and says which is right', async ({ world }) => {
     const person = await world.person()
-    const refused = async (path: string, type: string, body: string) => {
-      const headers = { cookie: person.cookie, origin: world.origin, 'content-type': type }
+    const refused = async (path: string, type: string, body: string, more = {}) => {
+      const headers = { cookie: person.cookie, origin: world.origin, 'content-type': type, ...more }
       const reply = await fetch(`${world.origin}${path}`, { method: 'POST', headers, body })
       return [reply.status, await reply.json()]
     }
     const alert = JSON.stringify({ title: 'x', severity: 'low' })
     const problem = (detail: string) => [415, { type: 'urn:tocsin:problem:unsupported-type', title: 'Unsupported content type', status: 415, detail }]
     const either = problem('The content type is not supported. Send the body as application/json; only forms with files as multipart/form-data.')
-    for (const type of ['text/plain', 'application/xml', 'application/x-www-form-urlencoded'])
-      expect(await refused('/api/v1/alerts', type, alert)).toEqual(either)
+    for (const type of [
+      'text/plain',
+      'application/xml',
+      'application/x-www-form-urlencoded',
+      'application/json; charset=utf-16',
+      'application/json;charset="latin1"',
+    ])
+      expect(await refused('/api/v1/alerts', type, alert), type).toEqual(either)
+    expect(await refused('/api/v1/alerts', 'application/json', alert, { 'content-encoding': 'gzip' }), 'packed').toEqual(either)
+    for (const type of ['application/json; charset=utf-8', 'application/json;charset="UTF8"'])
+      expect((await refused('/api/v1/alerts', type, alert, { 'content-encoding': 'identity' }))[0], type).toBe(202)
     expect(await refused('/api/v1/alerts', 'multipart/form-data; boundary=x', alert)).toEqual(problem('Send the body as application/json.'))
     expect(await refused('/api/v1/reports', 'application/json', '{}')).toEqual(problem('Send the form as multipart/form-data.'))
   })

@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
+import { addContactMethod, removeContactMethod, sendContactCode } from './contact-methods.ts'
 
 /** A second address of somebody, verified by the code that was sent there. */
 async function addAddress(world: World, person: Person, address: string): Promise<string> {
@@ -87,6 +88,35 @@ test('the code that verifies a contact method is in no message log, journal or a
         route,
       ).toEqual([])
     }
+})
+
+test('a contact method gives its owner a mail, and nobody more tries by being added again, nor more codes to the address of somebody else', async ({
+  world,
+}) => {
+  const { primary } = await withTwo(world)
+  await world.settle()
+  const told = world.expectMail(primary.email, /account was changed/).text
+  expect(told).toContain('a contact method was added to your Tocsin account: email, second@tocsin.test.')
+  const { context } = world.server
+  const caller = {
+    actor: { kind: 'person', id: primary.id, name: primary.name },
+    personId: primary.id,
+    role: 'responder',
+    needToKnow: 'own',
+    sessionId: null,
+  } as const
+  // Past the limits of a minute.
+  const add = () => context.database.transaction(tx => addContactMethod(tx, context, caller, { kind: 'email', address: 'victim@elsewhere.test', label: '' }))
+  for (let n = 1; n < 15; n += 1) {
+    const { method } = await add()
+    await context.database.transaction(tx => removeContactMethod(tx, caller, method.id))
+  }
+  await expect(add()).rejects.toThrow('A person can add at most 15 contact methods a day.')
+  world.jump({ hours: 25 })
+  const { method } = await add()
+  const send = () => context.database.transaction(tx => sendContactCode(tx, context, caller, method.id))
+  for (let n = 1; n < 5; n += 1) await send()
+  await expect(send()).rejects.toThrow('A contact method is sent at most 5 codes a day.')
 })
 
 describe('removeContactMethod', () => {

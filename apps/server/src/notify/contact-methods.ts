@@ -2,19 +2,23 @@ import { randomInt } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { type ContactMethod, channelName, type NotificationRules, type pagingRoutes, type RouteInput } from '@tocsin/api'
 import type { Urgency } from '@tocsin/oncall'
-import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
-import { type AppContext, type Caller, canRespond, findPerson, people } from '../access/index.ts'
-import { record } from '../journal/index.ts'
-import { addMinutes } from '../kernel/clock.ts'
+import { and, asc, eq, gt, inArray, isNotNull } from 'drizzle-orm'
+import { type AppContext, type Caller, canRespond, findPerson, people, tellPerson } from '../access/index.ts'
+import { record, subjectsOf } from '../journal/index.ts'
+import { addDays, addMinutes } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { channelSecretOf, codePlaceholder } from '../kernel/messenger.ts'
-import { conflict, invalid, notFound } from '../kernel/problems.ts'
+import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { isEqual } from '../kernel/secrets.ts'
-import { channels } from './channels/index.ts'
-import { type ContactKind, contactMethods, notificationRules } from './tables.ts'
+import { channels, shownAddress } from './channels/index.ts'
+import { type ContactKind, contactMethods, messages, notificationRules } from './tables.ts'
 
 const maxMethods = 10
+/** Methods that a person may add in a day, removed ones included: each has tries of its own for its code. */
+const maxAddedDaily = 15
+/** Codes that one method is sent in a day: its address may be anybody's, and each may cost money. */
+const maxCodesDaily = 5
 
 /** Where one person is reached. */
 export interface NotificationStep {
@@ -76,6 +80,8 @@ export async function notificationPlansOf(reader: Reader, personIds: readonly st
   )
 }
 
+const tooMany = (sentence: string) => new AppProblem('too-many', sentence)
+
 const view = ({ id, kind, address, label, verifiedAt, createdAt }: typeof contactMethods.$inferSelect): ContactMethod => ({
   ...{ id, kind, label, createdAt, isVerified: verifiedAt !== null },
   // The address of a push subscription says nothing to people, and is a secret between browser and server.
@@ -107,6 +113,8 @@ export async function addContactMethod(tx: Tx, context: AppContext, caller: Call
     .from(contactMethods)
     .where(eq(contactMethods.personId, caller.personId))
   if (held.length >= maxMethods) throw conflict(`A person can have at most ${maxMethods} contact methods.`)
+  const added = await subjectsOf(tx, { actorId: caller.personId, type: 'contact-method.added', since: addDays(tx.now, -1) })
+  if (added.length >= maxAddedDaily) throw tooMany(`A person can add at most ${maxAddedDaily} contact methods a day. Try again tomorrow.`)
   const { address, secret, shownSecret = null, name = '' } = channels[kind].keepAddress({ ...input, of: 'person' }, context.secrets, context.config)
   if (held.some(one => one.kind === kind && one.address === address)) throw conflict('You already have this contact method.')
   const person = await findPerson(tx, caller.personId)
@@ -128,6 +136,7 @@ export async function addContactMethod(tx: Tx, context: AppContext, caller: Call
   return { method: view(row), secret: shownSecret }
 }
 
+const codePurpose = 'contact-code'
 const codeMinutes = 10
 const maxTries = 6
 
@@ -139,6 +148,8 @@ const wrongTries = ({ now }: Tx, { codeExpiresAt, codeAttempts }: typeof contact
   codeExpiresAt === null || codeExpiresAt <= now ? 0 : codeAttempts
 
 async function sendCode(tx: Tx, context: AppContext, row: typeof contactMethods.$inferSelect): Promise<void> {
+  const sent = and(eq(messages.purpose, codePurpose), eq(messages.purposeId, row.id), gt(messages.createdAt, addDays(tx.now, -1)))
+  if ((await tx.db.$count(messages, sent)) >= maxCodesDaily) throw tooMany(`A contact method is sent at most ${maxCodesDaily} codes a day. Try again tomorrow.`)
   const code = String(randomInt(1_000_000)).padStart(6, '0')
   await tx.db
     .update(contactMethods)
@@ -149,7 +160,7 @@ async function sendCode(tx: Tx, context: AppContext, row: typeof contactMethods.
     channel: row.kind,
     address: row.address,
     ...(row.secret === null ? {} : { secret: row.secret }),
-    purpose: 'contact-code',
+    purpose: codePurpose,
     purposeId: row.id,
     subject: 'Your Tocsin verification code',
     code: said,
@@ -196,6 +207,12 @@ export async function verifyContactMethod(
   const verified = { ...row, verifiedAt: tx.now, codeDigest: null, codeExpiresAt: null }
   await tx.db.update(contactMethods).set({ verifiedAt: tx.now, codeDigest: null, codeExpiresAt: null }).where(eq(contactMethods.id, id))
   await record(tx, { actor: caller.actor, type: 'contact-method.verified', subject: { kind: 'person', id: caller.personId }, data: { id, kind: row.kind } })
+  await tellPerson(
+    tx,
+    context,
+    caller.personId,
+    `a contact method was added to your Tocsin account: ${channelName(row.kind)}, ${shownAddress(row.kind, row.address)}.`,
+  )
   return { method: view(verified) }
 }
 

@@ -32,6 +32,20 @@ export function differencesBetween(entries: readonly FoldableEntry[], stored: re
   return found
 }
 
+const entryField = 'entry'
+
+/** An entry whose stored body is not the one that it was written with: what it said of its record is not known. */
+export function alteredEntry({ id, index, type, subject }: FoldableEntry): Difference {
+  return {
+    kind: subject.kind,
+    id: subject.id,
+    field: entryField,
+    stored: canonicalJson('altered'),
+    recorded: canonicalJson('as written'),
+    source: { id, index, type },
+  }
+}
+
 const maxShown = 120
 const shown = (value: string) => (value.length > maxShown ? `${value.slice(0, maxShown)}…` : value)
 
@@ -40,6 +54,7 @@ export function differenceSentence({ kind, id, field, stored, recorded, source }
   const name = `${kind} ${id}`
   const entry = source === null ? '' : `entry ${source.index ?? source.id} (${source.type})`
   if (field === null) return source === null ? `${name} is in the tables, but no entry is about it` : `${name} is missing from the tables; ${entry} made it`
+  if (field === entryField) return `${name}: ${entry} was changed in the database, and does not say any more what it was written with`
   if (field === 'approvedSha256') return `${name}: ${entry} approved something else (${stored}) than the entries before it say (${recorded})`
   return `${name}: ${field} is ${shown(stored ?? '')} in the table, but ${shown(recorded ?? '')} by ${entry}`
 }
