@@ -18,8 +18,10 @@ const filled = (text: z.ZodString) => text.trim().min(1, { error: 'must not be e
 export const Filled = filled(z.string())
 /** Line breaks and other controls, and what turns the direction of text around: by them a name would add words of its own to a mail that it stands in. */
 const breaking = /[\p{Control}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu
+/** A text as one line. */
+export const oneLine = (text: string): string => text.replace(breaking, ' ')
 /** A name, a title: one line, whatever was sent. */
-export const Line = (max = 200) => filled(z.string().overwrite(text => text.replace(breaking, ' '))).max(max, `must have at most ${max} characters`)
+export const Line = (max = 200) => filled(z.string().overwrite(oneLine)).max(max, `must have at most ${max} characters`)
 /** A longer text. */
 export const Text = (max = 20_000) => Filled.max(max, `must have at most ${max} characters`)
 export const Email = z

@@ -1,4 +1,4 @@
-import { type AlertInput, isAtLeast, type Severity } from '@tocsin/api'
+import { type AlertInput, isAtLeast, oneLine, type Severity } from '@tocsin/api'
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import { firstSecurityTeam, services } from '../directory/index.ts'
@@ -120,7 +120,7 @@ async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: bo
   const values = groups.map(({ alert, times }) => ({
     id: newId(),
     kind: alert.kind ?? ('alert' as const),
-    title: alert.title,
+    title: oneLine(alert.title),
     severity: alert.severity,
     status: 'open' as const,
     serviceId: alert.serviceId,

@@ -151,7 +151,7 @@ test('a text that is cut in the middle of an emoji is received all the same, fro
   const cut = (length: number) => `${'x'.repeat(length - 1)}\u{fffd}`
   const shortened = (length: number) => `${'x'.repeat(length - 1)}…`
   const pagerduty = await lead.call('createIntegration', { body: { kind: 'pagerduty', name: 'SIEM' } })
-  const payload = { summary: long(300), source: 'db-1', severity: 'info' }
+  const payload = { summary: `a\n${long(298)}`, source: 'db-1', severity: 'info' }
   expect((await post(inWorld(world, pagerduty.url), { event_action: 'trigger', payload })).status).toBe(202)
   const alertmanager = await lead.call('createIntegration', { body: { kind: 'alertmanager', name: 'Production' } })
   const firing = {
