@@ -163,7 +163,7 @@ test('a text that is cut in the middle of an emoji is received all the same, fro
   }
   expect((await post(inWorld(world, alertmanager.url), { version: '4', groupKey: 'g', alerts: [firing] })).status).toBe(200)
   const [received, event] = (await lead.call('alerts', {})).items
-  expect([received?.title, event?.title]).toEqual([shortened(300), shortened(300)])
+  expect([received?.title, event?.title]).toEqual([shortened(300), `a ${shortened(298)}`])
   expect(received).toMatchObject({ labels: { team: shortened(1_000) }, observables: [{ kind: 'host', value: shortened(2_000) }] })
 
   const fields = { audience: 'employee', text: long(160), happenedAt: 'Today', affected: 'Me', contactName: 'Kim', contactEmail: 'kim@tocsin.test' }
