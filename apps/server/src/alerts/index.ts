@@ -11,7 +11,7 @@ import { acknowledgeAlert, dismissAlert, followPage, releaseAlert } from './tria
 export { alertsOfIncident, countQueue, readAlert } from './queue.ts'
 export { type IncomingAlert, receiveAlerts, resolveBySource } from './receive.ts'
 export { alerts } from './tables.ts'
-export { acknowledgeBySource, closeAlertsOf, escalateAlerts, haveDemo } from './triage.ts'
+export { acknowledgeBySource, closeAlertsOf, escalateAlerts } from './triage.ts'
 
 /** The scope of dedup keys of alerts received through the API. */
 export const apiScope = 'api'

@@ -1,5 +1,5 @@
 import type { dispositions, Responsibility } from '@tocsin/api'
-import { and, eq, inArray, isNotNull, ne } from 'drizzle-orm'
+import { and, eq, isNotNull, ne } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { type Actor, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
@@ -109,36 +109,19 @@ async function originalOf(reader: Reader, context: AppContext, caller: Caller, i
   return original
 }
 
-/** True when one of these alerts is demo data. */
-export async function haveDemo(reader: Reader, ids: readonly string[]): Promise<boolean> {
-  const found = await reader.db
-    .select({ id: alerts.id })
-    .from(alerts)
-    .where(and(inArray(alerts.id, [...ids]), alerts.isDemo))
-    .limit(1)
-  return found.length > 0
-}
-
 /** Adds alerts to an incident: their disposition is `escalated`. */
 export async function escalateAlerts(
   tx: Tx,
   context: AppContext,
   caller: Caller,
   ids: readonly string[],
-  incident: { id: string; number: number; isRestricted: boolean; isDemo: boolean },
+  incident: { id: string; number: number; isRestricted: boolean },
   disposition: { responsibility: Responsibility; reason: string },
 ): Promise<AlertRow[]> {
   const escalated: AlertRow[] = []
   for (const id of [...new Set(ids)].sort()) {
     const alert = await lockAlert(tx, context, caller, id)
     assertUndecided(alert)
-    // What is real must not go with the demo data.
-    if (alert.isDemo !== incident.isDemo)
-      throw conflict(
-        incident.isDemo
-          ? `This incident is demo data, and alert ${alert.number} is not: it would be removed with the demo.`
-          : `Alert ${alert.number} is demo data: it cannot be part of a real incident.`,
-      )
     await tx.db
       .update(alerts)
       .set({

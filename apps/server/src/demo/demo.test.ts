@@ -38,26 +38,6 @@ describe('the demo', () => {
     await administrator.call('loadDemo')
   })
 
-  test('takes nothing real with it: no incident has alerts of both', async ({ world }) => {
-    const administrator = await world.person('administrator')
-    await administrator.call('loadDemo')
-    await world.advance({ seconds: 60 })
-    const [demoAlert] = (await administrator.call('alerts', {})).items
-    const service = (await administrator.call('services'))[0]?.id ?? ''
-    const real = (await administrator.call('createAlerts', { body: { title: 'Real', severity: 'low' } })).alerts[0]?.id ?? ''
-    const open = (alertIds: string[], serviceIds: string[] = []) =>
-      administrator.call('openIncident', { body: { title: 'Odd', reason: 'Seen.', alertIds, serviceIds } })
-    await expect(open([real], [service])).rejects.toThrow(/is demo data, and alert \d+ is not/)
-    await expect(open([real, demoAlert?.id ?? ''])).rejects.toThrow(/is demo data, and alert \d+ is not/)
-    const incident = await open([real])
-    const disposition = { responsibility: 'us', reason: 'x', incidentId: incident.id } as const
-    await expect(administrator.call('escalateAlert', { params: { id: demoAlert?.id ?? '' }, body: disposition })).rejects.toThrow(/cannot be part of a real/)
-    expect((await open([demoAlert?.id ?? ''])).isDemo).toBe(true)
-    await world.settle()
-    await administrator.call('removeDemo')
-    expect((await administrator.call('incidents', { query: { view: 'all' } })).items).toMatchObject([{ id: incident.id }])
-  })
-
   test('is not removed from under a record of one’s own, and says which', async ({ world }) => {
     const administrator = await world.person('administrator')
     await administrator.call('loadDemo')

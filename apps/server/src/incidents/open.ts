@@ -1,7 +1,7 @@
 import type { Responsibility } from '@tocsin/api'
 import { and, eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
-import { escalateAlerts, haveDemo } from '../alerts/index.ts'
+import { escalateAlerts } from '../alerts/index.ts'
 import { listServices, teamMembers } from '../directory/index.ts'
 import { markRecords, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
@@ -22,13 +22,13 @@ interface Opening {
 }
 
 /** Opens a suspected incident: reasonable suspicion starts the work. The teams that are responsible for its services are paged. */
-export async function openIncident(tx: Tx, context: AppContext, caller: Caller, input: Opening): Promise<string> {
+export async function openIncident(tx: Tx, context: AppContext, caller: Caller, input: Opening, isAlertDemo = false): Promise<string> {
   assertMayRestrict(caller, input.isRestricted)
   const id = newId()
   const known = new Map((await listServices(tx)).map(service => [service.id, service]))
   if (input.serviceIds.some(serviceId => !known.has(serviceId))) throw invalid('serviceIds', 'must be IDs of services in the catalog')
   // What touches demo data is demo data, so that all of it can be removed in one step.
-  const isDemo = (await haveDemo(tx, input.alertIds)) || input.serviceIds.some(serviceId => known.get(serviceId)?.isDemo === true)
+  const isDemo = isAlertDemo || input.serviceIds.some(serviceId => known.get(serviceId)?.isDemo === true)
   const [incident] = await tx.db
     .insert(incidents)
     .values({
@@ -109,18 +109,24 @@ export async function escalateAlert(
   tx: Tx,
   context: AppContext,
   caller: Caller,
-  alert: { id: string; title: string; service: { id: string } | null; number: number },
+  alert: { id: string; title: string; isDemo: boolean; service: { id: string } | null; number: number },
   input: { incidentId?: string | undefined; title?: string | undefined; responsibility: Responsibility; reason: string },
 ): Promise<string> {
   if (input.incidentId === undefined)
-    return openIncident(tx, context, caller, {
-      title: input.title ?? storable(alert.title, 200),
-      reason: input.reason,
-      responsibility: input.responsibility,
-      serviceIds: [],
-      alertIds: [alert.id],
-      isRestricted: false,
-    })
+    return openIncident(
+      tx,
+      context,
+      caller,
+      {
+        title: input.title ?? storable(alert.title, 200),
+        reason: input.reason,
+        responsibility: input.responsibility,
+        serviceIds: [],
+        alertIds: [alert.id],
+        isRestricted: false,
+      },
+      alert.isDemo,
+    )
   const incident = await lockOpenIncident(tx, context, caller, input.incidentId)
   await escalateAlerts(tx, context, caller, [alert.id], incident, input)
   const { service } = alert
