@@ -106,6 +106,14 @@ describe('coming in', () => {
     await signOut(page)
     await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
     await page.getByRole('heading', { name: 'Welcome to Tocsin' }).waitFor()
+    await signOut(page)
+    // An old link for a new password leads to a new one.
+    await page.goto(`${world.server.origin}/reset-password/old.link`)
+    await page.getByLabel('New password').fill('several quite unrelated words')
+    await page.getByRole('button', { name: 'Set password' }).click()
+    await page.getByText('This link is invalid, was already used, or has expired.').waitFor()
+    await page.getByRole('link', { name: 'Ask for a new link' }).click()
+    await page.getByRole('heading', { name: 'Forgot password' }).waitFor()
     await page.context().close()
   })
 
@@ -147,6 +155,17 @@ describe('coming in', () => {
     await page.getByRole('link', { name: /\/r\// }).click()
     await page.getByText('The security team received your report').waitFor()
     await page.getByText('with mail.eml').waitFor()
+    expect(await seriousViolations(page)).toEqual([])
+
+    const responder = await world.person('responder')
+    const [name = '', value = ''] = responder.cookie.split('=')
+    await context.addCookies([{ name, value, url: world.server.origin }])
+    const [alert] = (await responder.call('alerts', {})).items
+    await page.goto(`/alerts/${alert?.id}`)
+    await page.getByRole('button', { name: 'Show (access is logged)' }).click()
+    await page.getByRole('link', { name: 'mail.eml (1 KB)' }).waitFor()
+    await page.getByRole('button', { name: 'Revoke the reporter’s link' }).click()
+    await page.getByText('The reporter’s private link is revoked.').waitFor()
     expect(await seriousViolations(page)).toEqual([])
     await context.close()
   })
