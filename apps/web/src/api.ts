@@ -107,31 +107,45 @@ function refresh(client: QueryClient): Promise<void> {
 
 const quietTypes = new Set(['incident.read', 'report.read', 'report-file.read', 'session.started', 'session.ended', 'session.confirmed', 'sessions.ended'])
 
+/** Until a live stream that was refused is opened again; one whose connection broke, the browser opens by itself. */
+const reopenMs = 10_000
+
 /** Listens for changes and refetches: two people at one incident see each other's changes without a reload. */
 export function useLive(isSignedIn: boolean): void {
   const client = useQueryClient()
+  const wasClosed = useRef(false)
   useEffect(() => {
     if (!isSignedIn) return
-    const source = new EventSource('/api/v1/live')
+    let source: EventSource
     let pending: ReturnType<typeof setTimeout> | undefined
-    let wasClosed = false
-    source.onmessage = message => {
-      const { type } = JSON.parse(String(message.data)) as { type: string }
-      if (quietTypes.has(type) || pending !== undefined) return
-      pending = setTimeout(() => {
-        pending = undefined
-        void refresh(client)
-      }, 80)
+    let again: ReturnType<typeof setTimeout> | undefined
+    const open = () => {
+      source = new EventSource('/api/v1/live')
+      source.onmessage = message => {
+        const { type } = JSON.parse(String(message.data)) as { type: string }
+        if (quietTypes.has(type) || pending !== undefined) return
+        pending = setTimeout(() => {
+          pending = undefined
+          void refresh(client)
+        }, 80)
+      }
+      source.onerror = () => {
+        wasClosed.current = true
+        if (source.readyState !== EventSource.CLOSED) return
+        // It was refused: the session has ended, which the next look at it tells, or the server is away behind its proxy.
+        void client.invalidateQueries({ queryKey: ['me'] })
+        again = setTimeout(open, reopenMs)
+      }
+      source.onopen = () => {
+        // What happened while the stream was away was not heard.
+        if (wasClosed.current) void refresh(client)
+        wasClosed.current = false
+      }
     }
-    source.onerror = () => {
-      wasClosed = true
-    }
-    source.onopen = () => {
-      // What happened while the stream was away was not heard.
-      if (wasClosed) void refresh(client)
-    }
+    open()
     return () => {
       clearTimeout(pending)
+      clearTimeout(again)
       source.close()
     }
   }, [isSignedIn, client])

@@ -8,6 +8,12 @@ export function useMe(): Me | null | undefined {
   return me.isError ? null : undefined
 }
 
+/** True once the session of who is shown here has ended: the page stays, with what was typed, and is not kept fresh. */
+export function useHasSessionEnded(): boolean {
+  const me = useApi('me')
+  return me.data !== undefined && me.error?.problem.status === 401
+}
+
 /** True when the signed-in person has at least this role. What a person may not do is not offered; the server decides. */
 export function useMay(role: Role): boolean {
   const me = useMe()

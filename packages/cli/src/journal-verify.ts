@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { type Difference, differenceSentence } from '@tocsin/events/fold'
-import { notesIn, verifyExport } from '@tocsin/merkle'
+import { isVerifierKey, notesIn, verifyExport } from '@tocsin/merkle'
 import { differencesIn } from './compare-export.ts'
 import { CliProblem, type Output } from './output.ts'
 
@@ -11,7 +11,10 @@ const maxBytes = 2_000_000_000
  * @param options.since an older export, or a file with checkpoints, that the journal has to extend
  */
 export async function journalVerify(output: Output, file: string, options: { trustedKey?: string; since?: string }): Promise<void> {
-  const { trustedKey, since } = options
+  const { since } = options
+  const trustedKey = options.trustedKey?.trim()
+  if (trustedKey !== undefined && !isVerifierKey(trustedKey))
+    throw new CliProblem('--trusted-key is not the key of an audit log, such as tocsin/28fc2c75fb46c156+c3e76ce3+AS2lJkjw…. Nothing was verified.', 2)
   const text = await readExport(file)
   const older = since === undefined ? undefined : checkpointsIn(since, await readExport(since))
   const verdict = verifyExport(text, trustedKey, older)
@@ -47,7 +50,9 @@ function comparison(differences: readonly Difference[]): string[] {
 }
 
 /** The checkpoint of an older export, or of an answer of the API, or those that stand in a text. */
-function checkpointsIn(file: string, text: string): readonly string[] {
+function checkpointsIn(file: string, content: string): readonly string[] {
+  // Kept by hand, it may have a byte order mark, the line ends of Windows, or none at its end. What it says is signed.
+  const text = `${content.replace(/^\u{feff}/u, '').replaceAll('\r\n', '\n')}\n`
   const found = text.trimStart().startsWith('{') ? notesIn(checkpointOf(file, text)) : notesIn(text)
   if (found.length === 0) throw new CliProblem(`${file} holds no signed checkpoint. --since takes an older export or a file with a checkpoint.`, 2)
   return found

@@ -207,7 +207,11 @@ describe('npx tocsin', () => {
     const { size } = await administrator.call('checkpoint')
     await administrator.call('addNote', { params: { id: incident.id }, body: { markdown: 'More.' } })
     writeFileSync(newer, await exported())
-    for (const since of [older, checkpoint])
+    const [byHand, onWindows] = [join(folder, 'by-hand'), join(folder, 'on-windows')]
+    const note = (await administrator.call('checkpoint')).checkpoint ?? ''
+    writeFileSync(byHand, note.trim())
+    writeFileSync(onWindows, `\uFEFF${note.replaceAll('\n', '\r\n')}`)
+    for (const since of [older, checkpoint, byHand, onWindows])
       expect(await tocsin(['journal', 'verify', newer, '--since', since])).toMatchObject({
         code: 0,
         out: expect.stringContaining('extends the older checkpoint'),
@@ -239,6 +243,12 @@ describe('npx tocsin', () => {
     expect(await tocsin(['journal', 'verify', other, '--since', older])).toMatchObject({
       code: 1,
       out: expect.stringContaining('take an export of the whole audit log'),
+    })
+    writeFileSync(other, readFileSync(newer, 'utf8').replaceAll('\n', '\r\n'))
+    expect(await tocsin(['journal', 'verify', other])).toMatchObject({ code: 1, out: expect.stringContaining('the line ends of the file were changed') })
+    expect(await tocsin(['journal', 'verify', newer, '--trusted-key', 'mistyped'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--trusted-key is not the key of an audit log'),
     })
     writeFileSync(other, 'nothing\n')
     expect(await tocsin(['journal', 'verify', newer, '--since', other])).toMatchObject({ code: 2, err: expect.stringContaining('holds no signed checkpoint') })

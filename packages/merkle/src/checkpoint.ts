@@ -98,6 +98,16 @@ export function notesIn(text: string): string[] {
   return text.match(/(?<![^\n])[^\n]+\n\d+\n[^\n]+\n\n— [^\n]+\n/gu) ?? []
 }
 
+/** True for a verifier key of a log, whichever it is. */
+export function isVerifierKey(text: string): boolean {
+  try {
+    parseVerifierKey(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function parseVerifierKey(key: string): { origin: string; id: Buffer; publicKey: KeyObject } {
   const parts = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})$/.exec(key)
   if (!parts) throw new NotGenuine('the key is not of the form name+id+base64')

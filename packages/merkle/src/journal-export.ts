@@ -176,6 +176,7 @@ function contentsOf(entries: readonly (ExportedEntry | null | undefined)[]): Pic
 
 /** Names the first line that differs from how the same content is written: spaces, key order, escapes or extra members. */
 function respelledAt(text: string, written: string): string {
+  if (text.replaceAll('\r\n', '\n') === written) return 'the line ends of the file were changed, as by an editor or a transfer as text; every byte counts'
   const lines = text.split('\n')
   const expected = written.split('\n')
   const line = lines.findIndex((content, position) => content !== expected[position])

@@ -55,7 +55,8 @@ const scans: Record<ReportFile['scan'], string> = {
 }
 
 function ReportFileLine({ file }: { file: ReportFile }) {
-  const label = `${file.name} (${(file.sizeBytes / 1_048_576).toFixed(1)} MB)`
+  const size = file.sizeBytes < 1_048_576 ? `${Math.ceil(file.sizeBytes / 1_024)} KB` : `${(file.sizeBytes / 1_048_576).toFixed(1)} MB`
+  const label = `${file.name} (${size})`
   return (
     <Text component="div">
       {file.scan === 'clean' || file.scan === 'not-scanned' ? (
@@ -65,7 +66,7 @@ function ReportFileLine({ file }: { file: ReportFile }) {
       ) : (
         label
       )}
-      <Text size="sm" c={file.scan === 'infected' ? 'red' : undefined} className={file.scan === 'infected' ? undefined : 'quiet'}>
+      <Text size="sm" c={file.scan === 'infected' ? 'var(--mantine-color-error)' : undefined} className={file.scan === 'infected' ? undefined : 'quiet'}>
         {scans[file.scan]}
       </Text>
     </Text>

@@ -101,7 +101,7 @@ function ListRow({ list }: { list: IndicatorList }) {
           {list.taxii ? ` · from ${new URL(list.taxii.url).host}, every ${list.taxii.pullMinutes} min` : ''}
         </Text>
         {list.problem ? (
-          <Text size="sm" c="red" mt={2}>
+          <Text size="sm" c="var(--mantine-color-error)" mt={2}>
             Last pull failed: {list.problem}.
           </Text>
         ) : null}

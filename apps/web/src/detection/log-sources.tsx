@@ -49,7 +49,7 @@ export function LogSources() {
                           {source.files.length > 0 ? ` · tails ${source.files.join(', ')}` : ''}
                         </Text>
                         {source.problem && !source.revokedAt ? (
-                          <Text size="sm" c="red">
+                          <Text size="sm" c="var(--mantine-color-error)">
                             {source.problem}
                           </Text>
                         ) : null}

@@ -53,6 +53,9 @@ export function ResetPasswordPage() {
           <Button type="submit" loading={isBusy}>
             Set password
           </Button>
+          <Anchor href="/forgot-password" size="sm">
+            Ask for a new link
+          </Anchor>
         </Stack>
       </form>
     </EntryFrame>

@@ -87,7 +87,7 @@ export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCal
             Times are in your zone.
           </Text>
           {instead ? (
-            <Anchor component="button" type="button" size="sm" c="red" onClick={() => remove.mutate({ params: { id: instead.id } })}>
+            <Anchor component="button" type="button" size="sm" c="var(--mantine-color-error)" onClick={() => remove.mutate({ params: { id: instead.id } })}>
               Remove override
             </Anchor>
           ) : null}

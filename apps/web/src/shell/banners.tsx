@@ -1,17 +1,31 @@
-import { Text } from '@mantine/core'
-import { IconClockHour4, IconFlask, IconMailOff } from '@tabler/icons-react'
+import { Anchor, Text } from '@mantine/core'
+import { IconClockHour4, IconFlask, IconLogout, IconMailOff } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import { useApi } from '../api.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { remaining, useNow } from '../parts/time.tsx'
+import { useHasSessionEnded } from '../session.ts'
 
-/** What every page says: a clock that runs, paging that is not live, demo data. One line each. */
+/** What every page says: a session that has ended, a clock that runs, paging that is not live, demo data. One line each. */
 export function Banners() {
   const status = useApi('status')
   const counters = useApi('counters')
+  const hasEnded = useHasSessionEnded()
   const stalled = counters.data?.stalledChannels ?? []
   return (
     <>
+      {hasEnded ? (
+        <div className="clock-bar" data-timing="overdue" role="alert">
+          <IconLogout size={16} aria-hidden />
+          <Text inherit>
+            Your session has ended, and this page is out of date.{' '}
+            <Anchor href="/sign-in?to=/" target="_blank" inherit c="inherit" underline="always">
+              Sign in in a new tab
+            </Anchor>
+            , and come back: what you typed is still here.
+          </Text>
+        </div>
+      ) : null}
       <RunningClock />
       {status.data && !status.data.isPagingLive ? (
         <div className="clock-bar" data-timing="due-soon" role="status">

@@ -28,7 +28,7 @@ import {
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { useApi, useCommand, useLive } from '../api.ts'
-import { useMay, useMe } from '../session.ts'
+import { useHasSessionEnded, useMay, useMe } from '../session.ts'
 import { Banners } from './banners.tsx'
 import { HelpModal } from './help.tsx'
 
@@ -59,7 +59,8 @@ export function Shell() {
   const [isMenuOpen, menu] = useDisclosure()
   const [isHelpOpen, help] = useDisclosure()
   const isInside = me?.assurance === 'full'
-  useLive(isInside)
+  const hasEnded = useHasSessionEnded()
+  useLive(isInside && !hasEnded)
   useShortcuts(help.toggle)
   // Reaching a page closes the menu that led there.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the path is what it follows.
