@@ -18,10 +18,11 @@ import { addDays, systemClock } from '../apps/server/src/kernel/clock.ts'
 import { openDatabase } from '../apps/server/src/kernel/database.ts'
 import { startEmbeddedPostgres } from '../apps/server/src/kernel/embedded-postgres.ts'
 import { newId } from '../apps/server/src/kernel/ids.ts'
-import { channelSecretOf } from '../apps/server/src/kernel/messenger.ts'
+import { sealFor } from '../apps/server/src/kernel/sealed-columns.ts'
 import { openSecrets, randomSecret, secretDigest } from '../apps/server/src/kernel/secrets.ts'
 import { openLog } from '../apps/server/src/kernel/telemetry.ts'
 import { failoverSeconds } from '../apps/server/src/notify/outbox.ts'
+import { contactSecrets } from '../apps/server/src/notify/sealed-secrets.ts'
 import { contactMethods, notificationRules } from '../apps/server/src/notify/tables.ts'
 import { pages, policies } from '../apps/server/src/paging/tables.ts'
 import { onCallSettings, schedules } from '../apps/server/src/scheduling/tables.ts'
@@ -189,7 +190,7 @@ async function seed(run: string, count: number, hook?: string): Promise<Seeded> 
     )
     const hooked = hook === undefined ? [] : all.filter(({ n }) => isHooked(n)).map(one => ({ personId: one.people[1], methodId: newId() }))
     if (hook !== undefined && hooked.length > 0) {
-      const sealed = secrets.seal(Buffer.from('secret').toString('base64'), channelSecretOf('webhook', hook))
+      const sealed = sealFor(secrets, contactSecrets, Buffer.from('secret').toString('base64'), 'webhook', hook)
       await inserted(hooked, some =>
         tx.db.insert(contactMethods).values(
           some.map(({ personId, methodId }) => ({

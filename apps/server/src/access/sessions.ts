@@ -7,7 +7,7 @@ import type { Tx } from '../kernel/database.ts'
 import type { Connection } from '../kernel/http.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, conflict, invalid } from '../kernel/problems.ts'
-import { SealedValueDamaged, sealedColumn, unsealRow } from '../kernel/sealed-columns.ts'
+import { SealedValueDamaged, sealedColumn, sealFor, unsealRow } from '../kernel/sealed-columns.ts'
 import { randomSecret, type Secrets, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, findPerson, readMe } from './accounts.ts'
 import type { Caller } from './caller.ts'
@@ -219,9 +219,7 @@ async function takeCode(tx: Tx, secrets: Secrets, caller: Caller, code: string):
   return isFreshCode(tx, secrets, { ...person, totpSecret: person.totpSecret }, code)
 }
 
-/** What a sealed TOTP secret belongs to. */
-const totpOf = (personId: string) => `people.totp_secret ${personId}`
-export const sealedTotpSecrets = sealedColumn(people.id, people.totpSecret, sql`'people.totp_secret ' || ${people.id}`)
+const totpSecrets = sealedColumn(people.id, people.totpSecret, 'people.totp_secret')
 const totpDamaged =
   'The stored secret of your authenticator app cannot be read. Use a passkey or a recovery code, or ask an administrator to reset your second factor.'
 
@@ -232,8 +230,8 @@ async function isFreshCode(
   code: string,
 ): Promise<boolean> {
   const timestamp = Date.parse(tx.now)
-  const row = { id: person.id, sealed: person.totpSecret, belongsTo: totpOf(person.id) }
-  const delta = totp(unsealRow(tx, secrets, sealedTotpSecrets, row, totpDamaged), person.email).validate({ token: code, window: 1, timestamp })
+  const row = { id: person.id, sealed: person.totpSecret }
+  const delta = totp(unsealRow(tx, secrets, totpSecrets, row, totpDamaged), person.email).validate({ token: code, window: 1, timestamp })
   if (delta === null) return false
   const step = Math.floor(timestamp / 30_000) + delta
   if (step <= person.totpStep) return false
@@ -256,7 +254,7 @@ export async function startTotp(tx: Tx, context: AppContext, caller: Caller): Pr
   const secret = new Secret({ size: 20 }).base32
   await tx.db
     .update(people)
-    .set({ totpSecret: context.secrets.seal(secret, totpOf(person.id)) })
+    .set({ totpSecret: sealFor(context.secrets, totpSecrets, secret, person.id) })
     .where(eq(people.id, person.id))
   return { secret, uri: totp(secret, person.email).toString() }
 }

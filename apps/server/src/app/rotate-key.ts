@@ -1,25 +1,19 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
-import { endAllSessions, sealedTotpSecrets } from '../access/index.ts'
-import { sealedAttackKeys } from '../demo/index.ts'
-import { sealedFeedSecrets } from '../detection/index.ts'
+import { endAllSessions } from '../access/index.ts'
 import { look, openCheckpoints, record, succeedLogKey, system } from '../journal/index.ts'
 import { systemClock } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
 import { ConfigProblem } from '../kernel/config-problem.ts'
 import { assertMigrated, awaitDatabase, type Database, openDatabase } from '../kernel/database.ts'
 import { startEmbeddedPostgres } from '../kernel/embedded-postgres.ts'
-import { sealedFileKeys } from '../kernel/files.ts'
-import { sealedReplies } from '../kernel/idempotency.ts'
 import { abandonRotation, beginRotation, finishRotation, placeKeyFile } from '../kernel/master-key.ts'
-import { reseal, type SealedColumn } from '../kernel/sealed-columns.ts'
+import { reseal, sealedColumns } from '../kernel/sealed-columns.ts'
 import type { Log } from '../kernel/telemetry.ts'
-import { sealedChannelSecrets } from '../notify/index.ts'
 import { holdDataFolder } from './data-folder.ts'
-
-/** Every place in the database that has sealed values. */
-const sealedColumns: readonly SealedColumn[] = [sealedTotpSecrets, ...sealedChannelSecrets, sealedFeedSecrets, sealedFileKeys, sealedReplies, sealedAttackKeys]
+// Loads every module, so that each has declared its sealed columns.
+import './server.ts'
 
 /** What the rotation of the master key has done. */
 export interface Rotated {
@@ -68,7 +62,7 @@ async function rotate(database: Database, config: Config, log: Log): Promise<Rot
     throw error
   }
   let unreadable = 0
-  for (const column of sealedColumns) unreadable += await reseal(database, column, from, to)
+  for (const column of sealedColumns()) unreadable += await reseal(database, column, from, to)
   const data = { from: from.keyId, to: to.keyId, unreadable }
   const { file } = openCheckpoints(config, log)
   database.signWith(to)

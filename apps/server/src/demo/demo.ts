@@ -12,7 +12,7 @@ import { isSqlState, type Reader, type Tx } from '../kernel/database.ts'
 import { defineJob, housekeepingLane } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { conflict } from '../kernel/problems.ts'
-import { type SealedColumn, unsealRow } from '../kernel/sealed-columns.ts'
+import { declareSealed, sealFor, unsealRow } from '../kernel/sealed-columns.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import { jobs } from '../kernel/tables.ts'
 import { messages } from '../notify/index.ts'
@@ -22,15 +22,13 @@ import { demoAttack, demoCustomers, demoPeople, demoServices } from './organizat
 export const attackJob = defineJob({ kind: 'demo.attack', lane: housekeepingLane, data: z.object({ step: z.int(), key: z.string() }) })
 
 const jobKeyOf = (step: number) => `demo:${step}`
-/** What the sealed key of a step belongs to. */
-const attackOf = (step: number) => `jobs.data demo.attack ${step}`
-export const sealedAttackKeys: SealedColumn = {
+const attackKeys = declareSealed({
   id: jobs.key,
   column: jobs.data,
   sealed: sql`case when ${jobs.kind} = ${attackJob.kind} then ${jobs.data} ->> 'key' end`,
-  belongsTo: sql`'jobs.data demo.attack ' || (${jobs.data} ->> 'step')`,
+  belongsTo: ['jobs.data demo.attack', sql`(${jobs.data} ->> 'step')`],
   with: sealed => sql`jsonb_set(${jobs.data}, '{key}', to_jsonb(${sealed}))`,
-}
+})
 
 export async function hasDemo(reader: Reader): Promise<boolean> {
   return (await reader.db.select({ id: teams.id }).from(teams).where(eq(teams.isDemo, true)).limit(1)).length > 0
@@ -79,7 +77,7 @@ export async function loadDemo(tx: Tx, context: AppContext, caller: Caller): Pro
       kind: attackJob,
       key: jobKeyOf(step),
       runAt: addSeconds(tx.now, afterSeconds),
-      data: { step, key: context.secrets.seal(key, attackOf(step)) },
+      data: { step, key: sealFor(context.secrets, attackKeys, key, String(step)) },
     })
   await record(tx, { actor: caller.actor, type: 'demo.loaded', subject: { kind: 'demo', id: 'demo' } })
   return { teams: 2, services: demoServices.length, customers: demoCustomers.length, people: demoPeople.length }
@@ -102,8 +100,8 @@ export async function playAttack(tx: Tx, context: AppContext, step: number, seal
       },
     ],
   })
-  const row = { id: jobKeyOf(step), sealed: sealedKey, belongsTo: attackOf(step) }
-  const key = unsealRow(tx, context.secrets, sealedAttackKeys, row, 'The stored key of this integration cannot be read.')
+  const row = { id: jobKeyOf(step), sealed: sealedKey, owner: [String(step)] }
+  const key = unsealRow(tx, context.secrets, attackKeys, row, 'The stored key of this integration cannot be read.')
   await takeAlertmanager(tx, context, key, readAlertmanager(payload))
 }
 

@@ -2,7 +2,7 @@ import { systemRoutes as routes } from '@tocsin/api'
 import { type AppContext, type Bindings, command } from '../access/index.ts'
 import { attackJob, loadDemo, loadRequestedDemo, playAttack, removeDemo } from './demo.ts'
 
-export { hasDemo, loadRequestedDemo, requestDemo, sealedAttackKeys } from './demo.ts'
+export { hasDemo, loadRequestedDemo, requestDemo } from './demo.ts'
 
 export function openDemo(context: AppContext): Bindings {
   context.jobs.register(attackJob, { attempts: 5, run: (tx, { step, key }) => playAttack(tx, context, step, key) })

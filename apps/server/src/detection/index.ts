@@ -21,7 +21,6 @@ import { KnownSources, watchJob, watchSources } from './sources.ts'
 import { pulling, pullJob } from './taxii.ts'
 import { DetectionWatch } from './watch.ts'
 
-export { sealedFeedSecrets } from './indicators.ts'
 export { sourceSettings } from './source-settings.ts'
 
 const expiryJob = defineJob({ kind: 'detection.end-exceptions', lane: housekeepingLane, data: z.object({}) })

@@ -11,7 +11,7 @@ import type { ReceivedFile } from '../kernel/files.ts'
 import { newId } from '../kernel/ids.ts'
 import { checkUrl, Undeliverable } from '../kernel/outbound.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
-import { sealedColumn } from '../kernel/sealed-columns.ts'
+import { sealedColumn, sealFor } from '../kernel/sealed-columns.ts'
 import { storable } from '../kernel/text.ts'
 import { partsOfFile } from './list-parts.ts'
 import { feedReach } from './source-settings.ts'
@@ -51,9 +51,7 @@ async function lockList(tx: Tx, id: string): Promise<ListRow> {
   return row
 }
 
-/** What the sealed secret of a feed belongs to. */
-export const feedSecretOf = (listId: string): string => `indicator_lists.secret_sealed ${listId}`
-export const sealedFeedSecrets = sealedColumn(indicatorLists.id, indicatorLists.secretSealed, sql`'indicator_lists.secret_sealed ' || ${indicatorLists.id}`)
+export const feedSecrets = sealedColumn(indicatorLists.id, indicatorLists.secretSealed, 'indicator_lists.secret_sealed')
 
 interface NewList {
   readonly name: string
@@ -77,7 +75,7 @@ export async function createIndicatorList(
       level,
       url: taxii === null ? null : taxii.url.replace(/(?<!\/)\/*$/, '/'),
       username: taxii?.username ?? null,
-      secretSealed: taxii?.secret == null ? null : secrets.seal(taxii.secret, feedSecretOf(id)),
+      secretSealed: taxii?.secret == null ? null : sealFor(secrets, feedSecrets, taxii.secret, id),
       pullMinutes: taxii?.pullMinutes ?? null,
       createdAt: tx.now,
     })

@@ -14,7 +14,7 @@ import { openOutbound } from '../kernel/outbound.ts'
 import { notFound } from '../kernel/problems.ts'
 import { unsealRow } from '../kernel/sealed-columns.ts'
 import { sentenceOf } from '../kernel/telemetry.ts'
-import { assertRoom, feedSecretOf, finishImport, type ListRow, sealedFeedSecrets, storePart } from './indicators.ts'
+import { assertRoom, feedSecrets, finishImport, type ListRow, storePart } from './indicators.ts'
 import { partsOf } from './list-parts.ts'
 import { feedReach } from './source-settings.ts'
 import { indicatorLists } from './tables.ts'
@@ -124,9 +124,9 @@ async function pull(context: AppContext, list: ListRow, url: string, signal: Abo
 
 function authorization(context: AppContext, { id, username, secretSealed }: ListRow): Record<string, string> {
   if (secretSealed === null) return {}
-  const row = { id, sealed: secretSealed, belongsTo: feedSecretOf(id) }
+  const row = { id, sealed: secretSealed }
   const damaged = 'The stored password or token of this feed cannot be read. Delete the list and create it again.'
-  const secret = unsealRow(context.database.reader(), context.secrets, sealedFeedSecrets, row, damaged)
+  const secret = unsealRow(context.database.reader(), context.secrets, feedSecrets, row, damaged)
   return { authorization: username === null ? `Bearer ${secret}` : `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}` }
 }
 

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import { and, asc, eq, isNull, ne, or, sql } from 'drizzle-orm'
+import { and, asc, eq, isNull, ne, or } from 'drizzle-orm'
 import { z } from 'zod'
 import { addSeconds } from './clock.ts'
 import type { Reader, Tx } from './database.ts'
@@ -9,7 +9,7 @@ import { newId } from './ids.ts'
 import { defineJob, housekeepingLane } from './jobs/lanes.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import { schedule } from './jobs/schedule.ts'
-import { SealedValueDamaged, sealedColumn, unsealRow } from './sealed-columns.ts'
+import { SealedValueDamaged, sealedColumn, sealFor, unsealRow } from './sealed-columns.ts'
 import type { Secrets } from './secrets.ts'
 import { fileChunks, files } from './tables.ts'
 import { storable } from './text.ts'
@@ -32,12 +32,10 @@ export interface ReceivedFile {
 /** What is sealed in the row of a file. */
 const Envelope = z.object({ key: z.base64(), sizeBytes: z.int(), sha256: z.string() })
 
-/** What the sealed envelope of a file belongs to. */
-const fileOf = (id: string) => `files.key ${id}`
-export const sealedFileKeys = sealedColumn(files.id, files.key, sql`'files.key ' || ${files.id}`)
+const fileKeys = sealedColumn(files.id, files.key, 'files.key')
 
 const seal = (secrets: Secrets, id: string, key: Buffer, { sizeBytes, sha256 }: { sizeBytes: number; sha256: string }) =>
-  secrets.seal(JSON.stringify({ key: key.toString('base64'), sizeBytes, sha256 }), fileOf(id))
+  sealFor(secrets, fileKeys, JSON.stringify({ key: key.toString('base64'), sizeBytes, sha256 }), id)
 
 function nonceOf(position: number): Buffer {
   const nonce = Buffer.alloc(12)
@@ -114,7 +112,7 @@ export async function readFile(reader: Reader, secrets: Secrets, id: string): Pr
 
 function contentOf(reader: Reader, secrets: Secrets, { id, key, sizeBytes, sha256 }: typeof files.$inferSelect): Content {
   if (key === null) return { id, key: undefined, sizeBytes, sha256 }
-  const sealed = Envelope.parse(JSON.parse(unsealRow(reader, secrets, sealedFileKeys, { id, sealed: key, belongsTo: fileOf(id) }, damaged)))
+  const sealed = Envelope.parse(JSON.parse(unsealRow(reader, secrets, fileKeys, { id, sealed: key }, damaged)))
   return { ...sealed, id, key: Buffer.from(sealed.key, 'base64') }
 }
 

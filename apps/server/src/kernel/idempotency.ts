@@ -9,7 +9,7 @@ import { defineJob, housekeepingLane } from './jobs/lanes.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import { schedule } from './jobs/schedule.ts'
 import { AppProblem } from './problems.ts'
-import { sealedColumn, unsealRow } from './sealed-columns.ts'
+import { sealedColumn, sealFor, unsealRow } from './sealed-columns.ts'
 import type { Secrets } from './secrets.ts'
 import { idempotencyKeys } from './tables.ts'
 
@@ -33,9 +33,7 @@ export interface Once {
   readonly isReplayed: boolean
 }
 
-/** What a sealed answer belongs to. */
-const replyOf = (id: string) => `idempotency_keys.reply ${id}`
-export const sealedReplies = sealedColumn(idempotencyKeys.id, idempotencyKeys.reply, sql`'idempotency_keys.reply ' || ${idempotencyKeys.id}`)
+const sealedReplies = sealedColumn(idempotencyKeys.id, idempotencyKeys.reply, 'idempotency_keys.reply')
 const replyDamaged =
   'The first request with this Idempotency-Key was carried out, but the stored answer cannot be read. See what it did before you send it again with a new key.'
 
@@ -134,14 +132,14 @@ export class Idempotency {
     if (earlier === undefined || earlier.reply === null) throw new StillRunning()
     if (earlier.request !== request)
       throw new AppProblem('key-reused', 'This Idempotency-Key was used for another request within the last 24 hours. Use a new key for each request.')
-    const reply = unsealRow(tx, this.#secrets, sealedReplies, { id, sealed: earlier.reply, belongsTo: replyOf(id) }, replyDamaged)
+    const reply = unsealRow(tx, this.#secrets, sealedReplies, { id, sealed: earlier.reply }, replyDamaged)
     return { result: JSON.parse(reply) as unknown, isReplayed: true }
   }
 
   async #keep(tx: Tx, claim: Claim, result: unknown): Promise<void> {
     await tx.db
       .update(idempotencyKeys)
-      .set({ reply: this.#secrets.seal(JSON.stringify(result ?? null), replyOf(claim.id)) })
+      .set({ reply: sealFor(this.#secrets, sealedReplies, JSON.stringify(result ?? null), claim.id) })
       .where(this.#isOurs(claim))
   }
 

@@ -34,13 +34,10 @@ export interface NewMessage {
   readonly link?: PrivateLink
   /** A code for its recipient alone. {@link codePlaceholder} becomes it when the message leaves; it is stored encrypted, and until then only. */
   readonly code?: string
-  /** Sealed for {@link channelSecretOf}: what the channel needs to reach or convince its receiver. */
+  /** Sealed for its address: what the channel needs to reach or convince its receiver. */
   readonly secret?: string
   readonly isDemo?: boolean
 }
-
-/** What a sealed secret of a channel belongs to: an address, whether a person, a team or a message has it. */
-export const channelSecretOf = (channel: MessageChannel, address: string): string => `channel secret ${channel} ${address}`
 
 /** How a message went, told to the module that wrote it, in the transaction that records it. */
 export interface Delivery {

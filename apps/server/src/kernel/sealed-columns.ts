@@ -5,7 +5,7 @@ import { AppProblem } from './problems.ts'
 import { type Secrets, sealedWith } from './secrets.ts'
 import type { UnreadableValues } from './unreadable.ts'
 
-/** Where a table has sealed values. Each module says so of its own, and the rotation of the master key seals them anew. */
+/** Where a table has sealed values. Each module declares its own, and the rotation of the master key seals them anew. */
 export interface SealedColumn {
   /** The primary key of the row. */
   readonly id: PgColumn
@@ -13,18 +13,45 @@ export interface SealedColumn {
   readonly column: PgColumn
   /** The sealed value of a row; null where there is none. */
   readonly sealed: SQL
-  /** What the module seals it for (`belongsTo`), as SQL: the two must be the same. */
-  readonly belongsTo: SQL
+  /** What a value belongs to, so that it opens nowhere else: some words, and columns that name its owner. */
+  readonly belongsTo: readonly [words: string, ...owner: (PgColumn | SQL)[]]
   /** The column with another sealed value. */
   readonly with: (sealed: SQL) => SQL
 }
 
-/** A column of which each value is a sealed one. */
-export const sealedColumn = (id: PgColumn, column: PgColumn, belongsTo: SQL): SealedColumn => ({
-  ...{ id, column, belongsTo },
-  sealed: sql`${column}`,
-  with: sealed => sealed,
-})
+const declared: SealedColumn[] = []
+
+/** Its table and column. */
+export const nameOfSealed = ({ column }: SealedColumn) => `${getTableName(column.table)}.${column.name}`
+
+/** Every column that the modules which this program has loaded declare, by name: a rotation that was killed goes on in the same order. */
+export const sealedColumns = (): readonly SealedColumn[] => declared.toSorted((a, b) => (nameOfSealed(a) < nameOfSealed(b) ? -1 : 1))
+
+/** Declares a column with sealed values, or a document that holds one. Without this nothing can be sealed or opened. */
+export function declareSealed(column: SealedColumn): SealedColumn {
+  declared.push(column)
+  return column
+}
+
+/**
+ * Declares a column of which each value is a sealed one.
+ * @param words what it is, chosen for good
+ * @param owner columns that name whose it is; the primary key where none is given
+ */
+export const sealedColumn = (id: PgColumn, column: PgColumn, words: string, owner: readonly PgColumn[] = [id]): SealedColumn =>
+  declareSealed({ ...{ id, column }, belongsTo: [words, ...owner], sealed: sql`${column}`, with: sealed => sealed })
+
+const belonging = ({ belongsTo: [words] }: SealedColumn, owner: readonly string[]) => [words, ...owner].join(' ')
+
+const belongingInSql = ({ belongsTo: [words, ...owner] }: SealedColumn) =>
+  sql.join([sql`${words}::text`, ...owner.map(column => sql`${column}::text`)], sql` || ' ' || `)
+
+/**
+ * Seals a value for a column.
+ * @param owner whose it is, as the column declares it
+ */
+export const sealFor = (secrets: Secrets, column: SealedColumn, plain: string, ...owner: readonly string[]): string =>
+  secrets.seal(plain, belonging(column, owner))
 
 /** A sealed value does not open: it is damaged, or was changed or moved there from another row. The sentence says what is to be done without it. */
 export class SealedValueDamaged extends AppProblem {
@@ -36,7 +63,8 @@ export class SealedValueDamaged extends AppProblem {
 interface SealedRow {
   readonly id: string
   readonly sealed: string
-  readonly belongsTo: string
+  /** Whose it is, as the column declares it; its own, by its ID, where nothing is given. */
+  readonly owner?: readonly string[]
 }
 
 /**
@@ -44,7 +72,7 @@ interface SealedRow {
  * @throws SealedValueDamaged with this sentence
  */
 export function unsealRow(reader: Pick<Reader, 'unreadable'>, secrets: Secrets, column: SealedColumn, row: SealedRow, sentence: string): string {
-  const plain = opened(secrets, row.sealed, row.belongsTo)
+  const plain = opened(secrets, row.sealed, belonging(column, row.owner ?? [row.id]))
   if (plain !== undefined) return plain
   note(reader.unreadable, secrets, column, row)
   throw new SealedValueDamaged(sentence)
@@ -55,7 +83,7 @@ function note(unreadable: UnreadableValues, secrets: Secrets, sealedColumn: Seal
   unreadable.note({ table: getTableName(column.table), id: row.id, column: column.name, isLeftOut: false, isSealed: true }, async db => {
     const { rows } = await db.execute<{ sealed: string | null }>(sql`select ${sealed} as sealed from ${column.table} where ${id}::text = ${row.id}`)
     const now = rows[0]?.sealed ?? undefined
-    if (now !== undefined && opened(secrets, now, row.belongsTo) === undefined) note(unreadable, secrets, sealedColumn, row)
+    if (now !== undefined && opened(secrets, now, belonging(sealedColumn, row.owner ?? [row.id])) === undefined) note(unreadable, secrets, sealedColumn, row)
   })
 }
 
@@ -66,17 +94,13 @@ const batch = 500
  * Seals the values of a column with another master key, batch by batch. After a kill it goes on where it was: what the new key has sealed is passed over.
  * @returns how many do not open with the old key; they are left as they are
  */
-export async function reseal(
-  database: Database,
-  { id, column, sealed, belongsTo, with: withSealed }: SealedColumn,
-  from: Secrets,
-  to: Secrets,
-): Promise<number> {
+export async function reseal(database: Database, where: SealedColumn, from: Secrets, to: Secrets): Promise<number> {
+  const { id, column, sealed, with: withSealed } = where
   let unreadable = 0
   for (let after = ''; ; ) {
     const last = await database.transaction(async tx => {
       const { rows } = await tx.db.execute<{ id: string; sealed: string; belongsTo: string }>(sql`
-        select ${id}::text as id, ${sealed} as sealed, ${belongsTo} as "belongsTo" from ${column.table}
+        select ${id}::text as id, ${sealed} as sealed, ${belongingInSql(where)} as "belongsTo" from ${column.table}
         where ${sealed} is not null and not starts_with(${sealed}, ${sealedWith(to.keyId)}) and ${id}::text > ${after}
         order by ${id}::text limit ${batch} for update`)
       const changed = rows.flatMap(row => {

@@ -8,10 +8,12 @@ import { record, subjectsOf } from '../journal/index.ts'
 import { addDays, addMinutes } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { channelSecretOf, codePlaceholder } from '../kernel/messenger.ts'
+import { codePlaceholder } from '../kernel/messenger.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
+import { sealFor } from '../kernel/sealed-columns.ts'
 import { isEqual } from '../kernel/secrets.ts'
 import { channels, shownAddress } from './channels/index.ts'
+import { contactSecrets } from './sealed-secrets.ts'
 import { type ContactKind, contactMethods, messages, notificationRules } from './tables.ts'
 
 const maxMethods = 10
@@ -125,7 +127,7 @@ export async function addContactMethod(tx: Tx, context: AppContext, caller: Call
     .insert(contactMethods)
     .values({
       ...{ id: newId(), personId: caller.personId, kind, address, label: label || name, createdAt: tx.now },
-      secret: secret === null ? null : context.secrets.seal(secret, channelSecretOf(kind, address)),
+      secret: secret === null ? null : sealFor(context.secrets, contactSecrets, secret, kind, address),
       // Whoever has an account has verified its email.
       verifiedAt: kind === 'email' && person?.email === address ? tx.now : null,
     })

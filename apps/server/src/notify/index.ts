@@ -14,7 +14,6 @@ export { type NotificationPlan, type NotificationStep, notificationPlansOf } fro
 export { assertSecondPerson } from './four-eyes.ts'
 export { Outbox } from './outbox.ts'
 export { restrictedSummary } from './restricted.ts'
-export { sealedChannelSecrets } from './sealed-secrets.ts'
 export { stalledChannels, stalledChannelsJob } from './stalled-channels.ts'
 export { contactMethods, messages, teamChannels } from './tables.ts'
 export { listTeamChannels } from './team-channels.ts'

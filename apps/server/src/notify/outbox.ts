@@ -12,7 +12,6 @@ import { defineJob, escalationLane, type JobKind, type Lane } from '../kernel/jo
 import type { JobRunner } from '../kernel/jobs/runner.ts'
 import { cancelWaiting, type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
 import {
-  channelSecretOf,
   codePlaceholder,
   type DeliveryGuard,
   type DeliveryListener,
@@ -25,14 +24,14 @@ import {
   type TroubleListener,
 } from '../kernel/messenger.ts'
 import { sentenceWithReply, Undeliverable } from '../kernel/outbound.ts'
-import { SealedValueDamaged, unsealRow } from '../kernel/sealed-columns.ts'
+import { SealedValueDamaged, sealFor, unsealRow } from '../kernel/sealed-columns.ts'
 import { type Secrets, signToken } from '../kernel/secrets.ts'
 import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
 import { replyAddress } from './channels/email/inbox.ts'
 import { hostOf, type OutboundMessage, openChannels, type Senders } from './channels/index.ts'
 import { mayRead, neutral, recipientOf } from './restricted.ts'
-import { codeOf, sealedMessageCodes, sealedMessageSecrets } from './sealed-secrets.ts'
+import { messageCodes, messageSecrets } from './sealed-secrets.ts'
 import { messages } from './tables.ts'
 
 /** A message that its channel has not accepted after this time fails over to another. */
@@ -169,7 +168,7 @@ export class Outbox implements Messenger {
     if (all.length === 0) return
     const rows = all.map(({ link, code, namedIds = [], ...rest }) => ({
       ...rest,
-      code: code === undefined ? null : this.#secrets.seal(code, codeOf(rest.id)),
+      code: code === undefined ? null : sealFor(this.#secrets, messageCodes, code, rest.id),
       namedIds: [...namedIds],
       linkPath: link ? `${link.purpose} ${link.path}` : null,
       linkClaims: link ? Object.fromEntries(link.claims.map((claim, at) => [String(at), claim])) : null,
@@ -322,12 +321,12 @@ export class Outbox implements Messenger {
   }
 
   #secretOf(reader: Reader, { id, channel, address }: typeof messages.$inferSelect, sealed: string): string {
-    const row = { id, sealed, belongsTo: channelSecretOf(channel, address) }
-    return unsealRow(reader, this.#secrets, sealedMessageSecrets, row, 'The stored secret of this address cannot be read. Remove it and add it again.')
+    const row = { id, sealed, owner: [channel, address] }
+    return unsealRow(reader, this.#secrets, messageSecrets, row, 'The stored secret of this address cannot be read. Remove it and add it again.')
   }
 
   #codeIn(reader: Reader, { id }: typeof messages.$inferSelect, sealed: string): string {
-    return unsealRow(reader, this.#secrets, sealedMessageCodes, { id, sealed, belongsTo: codeOf(id) }, 'The stored code cannot be read. Ask for another one.')
+    return unsealRow(reader, this.#secrets, messageCodes, { id, sealed }, 'The stored code cannot be read. Ask for another one.')
   }
 
   #linkIn(message: typeof messages.$inferSelect): OutboundMessage['link'] {

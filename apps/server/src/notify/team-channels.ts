@@ -5,9 +5,10 @@ import { listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { channelSecretOf } from '../kernel/messenger.ts'
 import { conflict, notFound } from '../kernel/problems.ts'
+import { sealFor } from '../kernel/sealed-columns.ts'
 import { channels } from './channels/index.ts'
+import { teamChannelSecrets } from './sealed-secrets.ts'
 import { teamChannels } from './tables.ts'
 
 const maxChannels = 20
@@ -33,7 +34,7 @@ export async function saveTeamChannel(
   if (own.some(one => one.name === input.name)) throw conflict(`The team already has a channel named ${input.name}.`)
   const { address, secret, shownSecret = null } = channels[input.kind].keepAddress({ address: input.address, of: 'team' }, context.secrets, context.config)
   const row = { id: newId(), teamId, kind: input.kind, name: input.name, address }
-  await tx.db.insert(teamChannels).values({ ...row, secret: secret === null ? null : context.secrets.seal(secret, channelSecretOf(row.kind, address)) })
+  await tx.db.insert(teamChannels).values({ ...row, secret: secret === null ? null : sealFor(context.secrets, teamChannelSecrets, secret, row.kind, address) })
   await record(tx, {
     actor: caller.actor,
     type: 'team-channel.added',

@@ -8,7 +8,8 @@ import { type Peer, startPeer } from '../../test/peer.ts'
 import { startStubbornMailServer } from '../../test/stubborn.ts'
 import { buildWorld, type Person, test, type World } from '../../test/world.ts'
 import { newId } from '../kernel/ids.ts'
-import { channelSecretOf } from '../kernel/messenger.ts'
+import { sealFor } from '../kernel/sealed-columns.ts'
+import { contactSecrets } from '../notify/sealed-secrets.ts'
 import { contactMethods, notificationRules } from '../notify/tables.ts'
 
 const teamCount = 25
@@ -46,7 +47,7 @@ async function reachedBy(world: World, person: Person, ways: readonly { kind: 'e
   await database.transaction(async tx => {
     const rows = ways.map(({ kind, address }) => ({
       ...{ id: newId(), personId: person.id, kind, address, createdAt: tx.now, verifiedAt: tx.now },
-      secret: kind === 'webhook' ? secrets.seal('c2VjcmV0', channelSecretOf(kind, address)) : null,
+      secret: kind === 'webhook' ? sealFor(secrets, contactSecrets, 'c2VjcmV0', kind, address) : null,
     }))
     await tx.db.insert(contactMethods).values(rows)
     await tx.db.insert(notificationRules).values({ personId: person.id, urgency: 'high', steps: [{ methodId: rows[0]?.id ?? '', afterMinutes: 0 }] })

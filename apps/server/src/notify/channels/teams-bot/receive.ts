@@ -3,10 +3,12 @@ import type { FastifyInstance } from 'fastify'
 import type { AppContext } from '../../../access/index.ts'
 import { type Tx, transactionRetried } from '../../../kernel/database.ts'
 import { idFor, newId } from '../../../kernel/ids.ts'
-import { channelSecretOf, type NewMessage } from '../../../kernel/messenger.ts'
+import type { NewMessage } from '../../../kernel/messenger.ts'
 import { AppProblem } from '../../../kernel/problems.ts'
+import { sealFor } from '../../../kernel/sealed-columns.ts'
 import { signToken } from '../../../kernel/secrets.ts'
 import { type Answer, type AnswerDesk, parseAnswer } from '../../answers.ts'
+import { messageSecrets } from '../../sealed-secrets.ts'
 import { messages } from '../../tables.ts'
 import { callbackLimit } from '../channel.ts'
 import { openTeamsVerifier, TeamsActivity, type TeamsConversation, TeamsPress, teamsConversationPurpose } from './send.ts'
@@ -86,7 +88,7 @@ async function postReply(tx: Tx, context: AppContext, activity: TeamsActivity, w
   const address = from.aadObjectId ?? from.id
   const identity: TeamsConversation = { serviceUrl, conversationId: conversation.id, isChannel: false, id: address, name: '' }
   const id = answerId(activity)
-  const secret = context.secrets.seal(JSON.stringify(identity), channelSecretOf('teams-bot', address))
+  const secret = sealFor(context.secrets, messageSecrets, JSON.stringify(identity), 'teams-bot', address)
   const message = { id, channel: 'teams-bot', address, purpose: 'page-answer', purposeId: pageId ?? id, secret } as const
   await context.messenger.postAll(tx, [{ ...message, ...words, subject: words.subject.slice(0, 500) }])
 }
