@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Checkpoint, type LogKeys, NotGenuine, notesIn, openCheckpoint } from '@tocsin/merkle'
+import { ConfigProblem } from '../kernel/config-problem.ts'
 import { appendCheckpoint } from './witnesses/file.ts'
 
 /** A file that grows past this becomes `FILE.1`, in place of the one before it, and a new one is begun. */
@@ -18,7 +19,10 @@ export class CheckpointFile {
     this.#path = path
   }
 
-  /** The newest checkpoint that one of these keys has signed; what a crash left half written is passed over. Undefined where there is none. */
+  /**
+   * The newest checkpoint that one of these keys has signed; what a crash left half written is passed over. Undefined where there is none.
+   * @throws ConfigProblem where the file cannot be read: to go on without it would be to sign whatever the database holds
+   */
   last(keys: string | LogKeys): { readonly note: string; readonly checkpoint: Checkpoint } | undefined {
     for (const path of [this.#path, `${this.#path}.1`]) {
       for (const found of notesIn(textOf(path)).reverse()) {
@@ -48,7 +52,10 @@ function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return ''
+    throw new ConfigProblem(
+      `${path} cannot be read (${code ?? String(error)}): it has the checkpoints of the audit log that were signed last. Make it readable, or restore it from a backup.`,
+    )
   }
 }

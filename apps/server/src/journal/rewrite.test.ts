@@ -1,9 +1,10 @@
-import { appendFileSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
 import { test, type World } from '../../test/world.ts'
 import { type Server, startServer } from '../app/server.ts'
+import { ConfigProblem } from '../kernel/config-problem.ts'
 import { openLog, openMetrics } from '../kernel/telemetry.ts'
 import { CheckpointFile } from './checkpoint-file.ts'
 import { record, recordAll, system } from './record.ts'
@@ -131,6 +132,12 @@ describe('the file of checkpoints in the data folder', () => {
     expect(file.last(context.sealer.key), 'from the one before').toMatchObject({ note: newest })
     rmSync(`${path}.1`)
     expect(file.last(context.sealer.key)).toBeUndefined()
+    mkdirSync(path)
+    await expect(restarted(world, async () => undefined)).rejects.toThrow(
+      new ConfigProblem(
+        `${path} cannot be read (EISDIR): it has the checkpoints of the audit log that were signed last. Make it readable, or restore it from a backup.`,
+      ),
+    )
   })
 })
 

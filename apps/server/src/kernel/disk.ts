@@ -8,6 +8,7 @@ import type { Finding } from './finding.ts'
 import { AppProblem } from './problems.ts'
 import { Repeating } from './repeating.ts'
 import type { Log } from './telemetry.ts'
+import { removeLeftFolders } from './temporary-files.ts'
 
 const mebibyte = 1_048_576
 const lookMs = 30_000
@@ -80,8 +81,12 @@ export class DiskGuard {
     await this.#looks.stop()
   }
 
-  /** One look: raises and resolves the alarm. */
+  /** One look: removes what a killed process left, raises and resolves the alarm. */
   async look(): Promise<void> {
+    await Promise.all([this.#follow(), removeLeftFolders()])
+  }
+
+  async #follow(): Promise<void> {
     const { database, alarms } = this.#services
     const free = await this.#leastFree()
     if (free < this.#minBytes) {

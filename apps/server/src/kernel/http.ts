@@ -1,9 +1,8 @@
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { maxHeaderSize, type RequestListener, STATUS_CODES } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -31,6 +30,7 @@ import { AppProblem, problemDetails } from './problems.ts'
 import { isEqual } from './secrets.ts'
 import { hasOwnTls, type ServerCertificate } from './server-certificate.ts'
 import type { Log, Metrics } from './telemetry.ts'
+import { makeTemporaryFolder } from './temporary-files.ts'
 import { maxHereBytes } from './worker-pool.ts'
 
 /** The largest body of what has no route of the contract, which says its own. */
@@ -480,7 +480,7 @@ async function receiveForm(
   disk: DiskGuard,
   uploads: UploadChecks | undefined,
 ): Promise<{ fields: Record<string, string>; files: ReceivedFile[]; remove: () => Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'tocsin-upload-'))
+  const folder = await makeTemporaryFolder('upload')
   const remove = () => rm(folder, { recursive: true, force: true })
   const fields: Record<string, string> = {}
   const files: ReceivedFile[] = []

@@ -1,12 +1,12 @@
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 import { runCommand } from './command.ts'
 import { type Config, settingsPart } from './config.ts'
+import { makeTemporaryFolder } from './temporary-files.ts'
 
 export const scanSettings = settingsPart(
   {
@@ -34,7 +34,7 @@ export class ScanFailure extends Error {
 export async function scan(config: Config, content: Readable, signal: AbortSignal): Promise<'clean' | 'infected'> {
   const [name, ...args] = config.of(scanSettings).TOCSIN_SCAN_COMMAND ?? []
   if (name === undefined) throw new ScanFailure('no scanner is configured')
-  const folder = await mkdtemp(join(tmpdir(), 'tocsin-scan-'))
+  const folder = await makeTemporaryFolder('scan')
   try {
     const path = join(folder, 'file')
     await pipeline(content, createWriteStream(path, { mode: 0o600 }), { signal })
