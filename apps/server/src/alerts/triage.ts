@@ -109,19 +109,30 @@ async function originalOf(reader: Reader, context: AppContext, caller: Caller, i
   return original
 }
 
+/** Demo data goes in one step: nothing real may go with it, nor a real incident lose what it rests on. */
+function assertSameKind({ number, isDemo }: AlertRow, incident: { readonly isDemo: boolean }): void {
+  if (isDemo === incident.isDemo) return
+  throw conflict(
+    isDemo
+      ? `Alert ${number} is demo data, which may be removed at any time. It cannot become part of a real incident.`
+      : `Alert ${number} is a real one, and the incident is demo data, which may be removed at any time. Open another incident for it.`,
+  )
+}
+
 /** Adds alerts to an incident: their disposition is `escalated`. */
 export async function escalateAlerts(
   tx: Tx,
   context: AppContext,
   caller: Caller,
   ids: readonly string[],
-  incident: { id: string; number: number; isRestricted: boolean },
+  incident: { id: string; number: number; isRestricted: boolean; isDemo: boolean },
   disposition: { responsibility: Responsibility; reason: string },
 ): Promise<AlertRow[]> {
   const escalated: AlertRow[] = []
   for (const id of [...new Set(ids)].sort()) {
     const alert = await lockAlert(tx, context, caller, id)
     assertUndecided(alert)
+    assertSameKind(alert, incident)
     await tx.db
       .update(alerts)
       .set({

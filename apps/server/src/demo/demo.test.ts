@@ -46,5 +46,16 @@ describe('the demo', () => {
     await administrator.call('saveService', { body: { name: 'own', securityTeamId: of('security'), engineeringTeamId: of('engineering') } })
     await expect(administrator.call('removeDemo')).rejects.toThrow(/used by your own records \(services\)/)
     expect((await administrator.call('status')).hasDemo).toBe(true)
+    // Nor does it take a real alert and the work on it with it: not by a service of the demo, nor in an incident of the demo.
+    const [service] = (await administrator.call('services')).filter(({ name }) => name !== 'own')
+    const open = (alertIds: string[]) =>
+      administrator.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', serviceIds: [service?.id ?? ''], alertIds } })
+    const { id } = await world.alert({ title: 'Real' })
+    expect((await open([id])).isDemo).toBe(false)
+    const demo = await open([])
+    expect(demo.isDemo).toBe(true)
+    const other = await world.alert({ title: 'Real, too' })
+    const escalate = administrator.call('escalateAlert', { params: { id: other.id }, body: { incidentId: demo.id, responsibility: 'us', reason: 'x' } })
+    await expect(escalate).rejects.toThrow(`Alert ${other.number} is a real one, and the incident is demo data`)
   })
 })

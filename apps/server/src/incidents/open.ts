@@ -1,7 +1,7 @@
 import type { Responsibility } from '@tocsin/api'
-import { and, eq } from 'drizzle-orm'
+import { and, eq, inArray } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
-import { escalateAlerts } from '../alerts/index.ts'
+import { alerts, escalateAlerts } from '../alerts/index.ts'
 import { listServices, teamMembers } from '../directory/index.ts'
 import { markRecords, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
@@ -22,13 +22,13 @@ interface Opening {
 }
 
 /** Opens a suspected incident: reasonable suspicion starts the work. The teams that are responsible for its services are paged. */
-export async function openIncident(tx: Tx, context: AppContext, caller: Caller, input: Opening, isAlertDemo = false): Promise<string> {
+export async function openIncident(tx: Tx, context: AppContext, caller: Caller, input: Opening): Promise<string> {
   assertMayRestrict(caller, input.isRestricted)
   const id = newId()
   const known = new Map((await listServices(tx)).map(service => [service.id, service]))
   if (input.serviceIds.some(serviceId => !known.has(serviceId))) throw invalid('serviceIds', 'must be IDs of services in the catalog')
-  // What touches demo data is demo data, so that all of it can be removed in one step.
-  const isDemo = isAlertDemo || input.serviceIds.some(serviceId => known.get(serviceId)?.isDemo === true)
+  // What touches demo data is demo data, so that all of it can be removed in one step; what begins with an alert is what that is.
+  const isDemo = input.alertIds.length > 0 ? await isAnyDemo(tx, input.alertIds) : input.serviceIds.some(serviceId => known.get(serviceId)?.isDemo === true)
   const [incident] = await tx.db
     .insert(incidents)
     .values({
@@ -53,9 +53,10 @@ export async function openIncident(tx: Tx, context: AppContext, caller: Caller, 
     within: id,
     data: { number: incident.number, title: input.title, reason: input.reason, responsibility: input.responsibility, isRestricted: input.isRestricted },
   })
-  const alerts = await escalateAlerts(tx, context, caller, input.alertIds, incident, input)
+  const escalated = await escalateAlerts(tx, context, caller, input.alertIds, incident, input)
   const bases = new Map(input.serviceIds.map(serviceId => [serviceId, 'Selected when the incident was opened']))
-  for (const alert of alerts) if (alert.serviceId !== null && !bases.has(alert.serviceId)) bases.set(alert.serviceId, `Alert ${alert.number}: ${alert.title}`)
+  for (const alert of escalated)
+    if (alert.serviceId !== null && !bases.has(alert.serviceId)) bases.set(alert.serviceId, `Alert ${alert.number}: ${alert.title}`)
   const listed = [...bases].map(([serviceId, basis]) => ({ id: serviceId, basis }))
   if (listed.length > 0) await listServicesAffected(tx, context, caller, incident, listed)
   await findLead(
@@ -64,9 +65,13 @@ export async function openIncident(tx: Tx, context: AppContext, caller: Caller, 
     caller,
     incident,
     listed.flatMap(({ id: serviceId }) => known.get(serviceId)?.securityTeam.id ?? []),
-    alerts.length > 0,
+    escalated.length > 0,
   )
   return id
+}
+
+async function isAnyDemo(reader: Reader, alertIds: readonly string[]): Promise<boolean> {
+  return (await reader.db.$count(alerts, and(inArray(alerts.id, [...alertIds]), eq(alerts.isDemo, true)))) > 0
 }
 
 /** The opener leads, when on the security team or already working on its alert; otherwise the security team is paged, and who answers leads. */
@@ -109,24 +114,18 @@ export async function escalateAlert(
   tx: Tx,
   context: AppContext,
   caller: Caller,
-  alert: { id: string; title: string; isDemo: boolean; service: { id: string } | null; number: number },
+  alert: { id: string; title: string; service: { id: string } | null; number: number },
   input: { incidentId?: string | undefined; title?: string | undefined; responsibility: Responsibility; reason: string },
 ): Promise<string> {
   if (input.incidentId === undefined)
-    return openIncident(
-      tx,
-      context,
-      caller,
-      {
-        title: input.title ?? storable(alert.title, 200),
-        reason: input.reason,
-        responsibility: input.responsibility,
-        serviceIds: [],
-        alertIds: [alert.id],
-        isRestricted: false,
-      },
-      alert.isDemo,
-    )
+    return openIncident(tx, context, caller, {
+      title: input.title ?? storable(alert.title, 200),
+      reason: input.reason,
+      responsibility: input.responsibility,
+      serviceIds: [],
+      alertIds: [alert.id],
+      isRestricted: false,
+    })
   const incident = await lockOpenIncident(tx, context, caller, input.incidentId)
   await escalateAlerts(tx, context, caller, [alert.id], incident, input)
   const { service } = alert

@@ -286,9 +286,7 @@ export class JournalWatch {
         title: `The audit log has ${foreign === 1 ? 'an entry' : `${foreign} entries`} that Tocsin did not write`,
         summary: `${foreignSentence(foreign)} ${foreignAdvice}`,
       })
-    const { sealedEntries } = this.#services.sealer
-    await sealedEntries.look(this.#services.database.reader())
-    const { altered } = sealedEntries
+    const { altered } = this.#services.sealer.sealedEntries
     if (altered.length > 0)
       want({
         key: alteredAlarm,
@@ -307,7 +305,9 @@ export class JournalWatch {
       })
     }
     await this.#follow(wanted)
-    // What was passed over is looked for only where it can be sealed. What is found is an alarm at the next look.
+    // What is found from here on is an alarm at the next look: nothing that somebody writes into the database holds up those of this one.
+    await this.#services.sealer.sealedEntries.look(this.#services.database.reader())
+    // What was passed over is looked for only where it can be sealed.
     if (rewritten === undefined) await this.#services.sealer.sweep(this.#services.database)
   }
 
