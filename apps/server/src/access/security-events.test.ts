@@ -158,4 +158,23 @@ describe('what people read', () => {
     const [refused] = await entries(world, 'access.refused')
     expect(refused?.data).toMatchObject({ count: 2, accounts: [expect.any(String), expect.any(String)] })
   })
+
+  test('is bounded while nothing can be put on record, and no refusal is lost', async ({ world }) => {
+    const { context } = world.server
+    let isAway = true
+    const transaction: typeof context.database.transaction = (work, signal) =>
+      isAway ? Promise.reject(new Error('the database is away')) : context.database.transaction(work, signal)
+    const events = new SecurityEvents({ ...context, database: { ...context.database, transaction } })
+    for (let round = 0; round < 3; round += 1) {
+      const lost = events.flush()
+      for (let n = 0; n < 600; n += 1) events.unknownAccount('nobody@example.org', { address: `10.${round}.${n >> 8}.${n & 255}`, device: 'x' })
+      await lost
+    }
+    isAway = false
+    await events.flush()
+    const refused = await entries(world, 'access.refused')
+    expect(refused).toHaveLength(501)
+    expect(refused.reduce((sum, { data }) => sum + Number(data.count), 0)).toBe(1_800)
+    expect(refused.filter(({ subject_id }) => subject_id === 'many')).toMatchObject([{ data: { count: 1_300 } }])
+  })
 })

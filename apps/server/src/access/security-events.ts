@@ -83,16 +83,20 @@ export class SecurityEvents {
   #count(kind: Counted['kind'], happening: Happening): Counted {
     const now = this.#services.clock.now()
     const key = `${kind} ${happening.area} ${happening.caller}`
-    const isKept = this.#counts.has(key) || this.#counts.size < maxCounts
-    const place = isKept ? key : kind
+    const { place, who } = this.#placeOf(key, kind, happening)
     const known = this.#counts.get(place)
-    const who = isKept ? happening : { ...happening, caller: 'many', actor: somebody, area: 'several parts' }
     const counted = known ?? { ...who, kind, firstAt: now, lastAt: now, count: 0, addresses: new Set<string>(), accounts: new Set<string>() }
     if (known === undefined) this.#counts.set(place, counted)
     counted.count += 1
     counted.lastAt = now
     if (counted.addresses.size < maxNamed) counted.addresses.add(happening.origin.address)
     return counted
+  }
+
+  /** Where something is counted: beyond so many counts, with all others of its kind. */
+  #placeOf<Who extends Happening>(key: string, kind: Counted['kind'], who: Who): { place: string; who: Who } {
+    if (this.#counts.has(key) || this.#counts.size < maxCounts) return { place: key, who }
+    return { place: kind, who: { ...who, caller: 'many', actor: somebody, area: 'several parts' } }
   }
 
   start(): void {
@@ -124,12 +128,13 @@ export class SecurityEvents {
   }
 
   /** What could not be recorded is counted on. */
-  #restore(key: string, counted: Counted): void {
-    const newer = this.#counts.get(key)
+  #restore(key: string, earlier: Counted): void {
+    const { place, who: counted } = this.#placeOf(key, earlier.kind, earlier)
+    const newer = this.#counts.get(place)
     if (newer) counted.lastAt = newer.lastAt
     counted.count += newer?.count ?? 0
     for (const named of ['addresses', 'accounts'] as const) for (const one of newer?.[named] ?? []) if (counted[named].size < maxNamed) counted[named].add(one)
-    this.#counts.set(key, counted)
+    this.#counts.set(place, counted)
   }
 
   async stop(): Promise<void> {
