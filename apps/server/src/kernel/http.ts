@@ -529,6 +529,13 @@ function connectionOf(config: Config, request: FastifyRequest, reply: FastifyRep
 
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const problem = problemOf(error, request.routeOptions.bodyLimit)
+  if (!request.raw.complete) {
+    // A connection that is closed while the other side sends is reset, and the answer may be lost: who never learns that the batch is too large sends it
+    // again for ever. So what is still to come is read and dropped, for as long as a request may take.
+    reply.removeHeader('connection')
+    request.raw.unpipe()
+    request.raw.resume()
+  }
   if (problem.kind === 'unavailable') {
     log.warn({ ...traceOf(request), err: error, route: request.routeOptions.url, method: request.method }, 'a request could not be served')
     if (!reply.hasHeader('retry-after')) reply.header('retry-after', String(problem.retryAfterSeconds ?? retryAfterSeconds))

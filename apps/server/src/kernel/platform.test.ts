@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type SQL, sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { describe, expect, test as plain } from 'vitest'
@@ -271,6 +272,21 @@ describe('the HTTP server', () => {
     expect((await signIn(60_000)).status).not.toBe(413)
     const refused = await signIn(65_536)
     expect([refused.status, await refused.json()]).toMatchObject([413, { detail: 'The request is larger than 64 kB.' }])
+    // Who goes on sending gets the answer, too, and not a reset connection: 30 MB, of known and of unknown length.
+    const { hostname, port } = new URL(world.origin)
+    const piece = Buffer.alloc(1_000_000, 32)
+    for (const length of ['content-length: 30000000', 'transfer-encoding: chunked']) {
+      const socket = connect({ host: hostname, port: Number(port) })
+      const answer = text(socket)
+      socket.write(`POST /api/v1/session HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${length}\r\n\r\n`)
+      for (let n = 0; n < 30; n += 1) {
+        const sent = length.startsWith('content') ? [piece] : [`${piece.length.toString(16)}\r\n`, piece, '\r\n']
+        for (const part of sent) await new Promise<void>((resolve, reject) => void socket.write(part, error => (error ? reject(error) : resolve())))
+      }
+      if (length.startsWith('transfer')) socket.write('0\r\n\r\n')
+      socket.end('GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+      expect((await answer).match(/HTTP\/1\.1 \d+/g), length).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200'])
+    }
     const document = (await (await fetch(`${world.origin}/api/openapi.json`)).json()) as {
       paths: Record<string, { post?: { requestBody?: { description?: string } } }>
     }
