@@ -53,7 +53,13 @@ test('days are shown by their names, and so is who holds a role and has left', {
   await page.keyboard.press('Enter')
   await page.getByRole('status').getByText('1 entry matches').waitFor()
   expect(new URL(page.url()).searchParams.get('text')).toBe('odd sign')
+  await page.route('**/journal/checkpoint', async route => {
+    const response = await route.fetch()
+    await route.fulfill({ response, json: { ...(await response.json()), successions: ['a statement'] } })
+  })
   await page.reload()
+  await page.getByText('The signing key was replaced once.').waitFor()
+  expect(await page.getByRole('link', { name: 'Show when' }).getAttribute('href')).toBe('/journal?type=journal.key-replaced')
   await page.getByText('Opened a suspected incident: Odd sign-ins').click()
   await page.getByRole('button', { name: 'All of incident.opened' }).click()
   await expect.poll(() => new URL(page.url()).search).toBe('?type=incident.opened')

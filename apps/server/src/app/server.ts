@@ -123,7 +123,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const secrets = await openMasterKey(database, config)
     if (paging !== 'here') metrics.registry.setDefaultLabels({ process: 'web' })
     const runs = paging === 'here' ? undefined : (lane: Lane) => lane.process === 'web'
-    const context = openContext({ config, clock, log, metrics, secrets, database }, { runs, deadlineSeconds }, openCheckpoints(config, log))
+    const context = openContext({ config, clock, log, metrics, secrets, database }, { runs, deadlineSeconds }, openCheckpoints(config, log, secrets))
     undo.push(async () => void (await Promise.all(context.sealer.witnesses.map(witness => witness.stop()))))
     const { health, jobs, live, messenger } = context
     health.add('database', async () => {

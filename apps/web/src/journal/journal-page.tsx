@@ -6,6 +6,7 @@ import { useState } from 'react'
 import { download, tellProblem, useApi } from '../api.ts'
 import { Empty, Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
+import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { type JournalSearch, SearchForm } from './search-form.tsx'
@@ -92,13 +93,22 @@ export function JournalPage() {
       </Paper>
       <Section title="Proof">
         <Loaded query={checkpoint} rows={2}>
-          {({ checkpoint: note, key, size }) => (
+          {({ checkpoint: note, key, size, successions }) => (
             <Stack gap="xs">
               <Text size="sm">
                 {size.toLocaleString('en')} entries are sealed by the latest signed checkpoint. Verify an export with{' '}
                 <Code>npx tocsin journal verify FILE --trusted-key KEY</Code>; keep the key elsewhere.
               </Text>
               <Text className="mono">{key}</Text>
+              {successions.length === 0 ? null : (
+                <Text size="sm">
+                  The signing key was replaced {successions.length === 1 ? 'once' : `${successions.length} times`}.{' '}
+                  <RouteLink to="/journal" search={{ type: 'journal.key-replaced' }}>
+                    Show when
+                  </RouteLink>
+                  . An earlier key still verifies exports: the verifier follows the signed statements to this one.
+                </Text>
+              )}
               {note ? (
                 <Code block tabIndex={0} role="region" aria-label="Checkpoint">
                   {note.trim()}

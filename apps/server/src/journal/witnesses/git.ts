@@ -32,12 +32,15 @@ async function git(folder: string, given: readonly string[], signal: AbortSignal
   return answer
 }
 
-/** Appends a checkpoint to `checkpoints.log` in a git repository, commits that file alone, and pushes the branch to where it goes. */
-export async function commitCheckpoint(folder: string, hasPush: boolean, checkpoint: string, signal: AbortSignal): Promise<void> {
+/**
+ * Appends a checkpoint to `checkpoints.log` in a git repository, commits that file alone, and pushes the branch to where it goes.
+ * @param before as {@link appendCheckpoint}
+ */
+export async function commitCheckpoint(folder: string, hasPush: boolean, checkpoint: string, signal: AbortSignal, before?: string): Promise<void> {
   const run = (...given: readonly string[]) => git(folder, given, signal)
   // In a folder that is no repository, git would look for one above it.
   if ((await run('rev-parse', '--show-prefix')).trim() !== '') throw new WitnessFailure('the folder is not the top of a git repository')
-  await appendCheckpoint(join(folder, fileName), checkpoint)
+  await appendCheckpoint(join(folder, fileName), checkpoint, before)
   await run('add', '--', fileName)
   if ((await run('status', '--porcelain', '--', fileName)) !== '')
     await run('commit', '--quiet', '--message', `Checkpoint of ${checkpoint.split('\n')[1]} entries`, '--', fileName)

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import type { Config } from '../../kernel/config.ts'
+import type { Secrets } from '../../kernel/secrets.ts'
 import type { Log } from '../../kernel/telemetry.ts'
 import { CheckpointFile } from '../checkpoint-file.ts'
+import { openLogIdentity } from '../log-keys.ts'
 import { openWitnesses } from './settings.ts'
 import { Witnessing } from './witness.ts'
 
@@ -14,9 +16,13 @@ export interface Checkpoints {
   readonly witnesses: readonly Witnessing[]
 }
 
-/** The file in the data folder, and the witnesses that the configuration names. */
-export function openCheckpoints(config: Config, log: Log): Checkpoints {
+/**
+ * The file in the data folder, and the witnesses that the configuration names.
+ * @param secrets of the log, where the witnesses are given what it signs
+ */
+export function openCheckpoints(config: Config, log: Log, secrets?: Secrets): Checkpoints {
   const file = new CheckpointFile(join(config.dataFolder, 'checkpoints.log'))
   const kept = { name: 'checkpoints.log in the data folder', restMs: 0, witness: (checkpoint: string) => file.append(checkpoint) }
-  return { file, kept: new Witnessing(kept, log), witnesses: openWitnesses(config).map(witness => new Witnessing(witness, log)) }
+  const succession = secrets && openLogIdentity(secrets).successions.at(-1)
+  return { file, kept: new Witnessing(kept, log), witnesses: openWitnesses(config, succession).map(witness => new Witnessing(witness, log)) }
 }

@@ -44,29 +44,44 @@ export const witnessSettings = settingsPart(
       : undefined,
 )
 
-/** The witnesses that the configuration names. */
-export function openWitnesses(config: Config): Witness[] {
+/**
+ * The witnesses that the configuration names.
+ * @param succession the statement by which an earlier key names the one that signs now: who knows only the earlier one believes no checkpoint without it
+ */
+export function openWitnesses(config: Config, succession?: string): Witness[] {
   const { TOCSIN_WITNESSES: given, TOCSIN_WITNESS_SECRET: secret = '' } = config.of(witnessSettings)
   const places = given.flatMap(address => placeOf(address) ?? [])
   return places.map((place, at) => {
+    // What is kept line by line has it once, before the first checkpoint of this process.
+    let untold = succession
     const before = places.slice(0, at).filter(({ kind }) => kind === place.kind).length
     return {
       name: `the witness ${place.kind}${before === 0 ? '' : ` ${before + 1}`}`,
       restMs: restMs[place.kind],
-      witness: (checkpoint, signal) => give(place, secret, checkpoint, signal),
+      witness: async (checkpoint, signal) => {
+        await give(place, secret, { checkpoint, succession, untold }, signal)
+        untold = undefined
+      },
     }
   })
 }
 
-async function give(place: Place, secret: string, checkpoint: string, signal: AbortSignal): Promise<void> {
-  if (place.kind === 'file') return appendCheckpoint(place.path, checkpoint)
-  if (place.kind === 'git') return commitCheckpoint(place.path, place.hasPush, checkpoint, signal)
+interface Given {
+  readonly checkpoint: string
+  readonly succession: string | undefined
+  /** The same, until the place has it. */
+  readonly untold: string | undefined
+}
+
+async function give(place: Place, secret: string, { checkpoint, succession, untold }: Given, signal: AbortSignal): Promise<void> {
+  if (place.kind === 'file') return appendCheckpoint(place.path, checkpoint, untold)
+  if (place.kind === 'git') return commitCheckpoint(place.path, place.hasPush, checkpoint, signal, untold)
   const now = Date.now()
   if (place.kind === 'syslog') {
-    const text = JSON.stringify({ checkpoint })
+    const text = JSON.stringify({ checkpoint, succession })
     return sendSyslog(place.receiver, [formatSyslog({ facility, severity, at: new Date(now).toISOString(), kind: 'checkpoint', text })], signal)
   }
   const id = `checkpoint_${createHash('sha256').update(checkpoint).digest('hex').slice(0, 32)}`
   // Those that the operator has configured may be inside.
-  await postSigned({ url: place.url, id, sentAt: now, secret, body: JSON.stringify({ type: 'checkpoint', checkpoint }), reach: 'anywhere', signal })
+  await postSigned({ url: place.url, id, sentAt: now, secret, body: JSON.stringify({ type: 'checkpoint', checkpoint, succession }), reach: 'anywhere', signal })
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { createHmac } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from 'node:tls'
-import { openCheckpoint } from '@tocsin/merkle'
+import { notesIn, openCheckpoint, signCheckpoint, signingKey, signSuccession } from '@tocsin/merkle'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { until } from '../../../test/alertmanager.ts'
@@ -20,6 +20,7 @@ import { openLog, openMetrics } from '../../kernel/telemetry.ts'
 import { latestCheckpoint } from '../seal.ts'
 import { JournalWatch } from '../watch.ts'
 import { commitCheckpoint } from './git.ts'
+import { openWitnesses } from './settings.ts'
 import { Witnessing } from './witness.ts'
 
 const folder = () => mkdtempSync(join(tmpdir(), 'tocsin-witness-'))
@@ -135,6 +136,31 @@ test('the newest checkpoint reaches a file, a git repository with its remote, sy
     expect(await written(world)).toEqual([])
   })
   syslog.close()
+  http.close()
+  rmSync(root, { recursive: true })
+})
+
+test('a witness is given the statement that names a new signing key, without which it could not believe a checkpoint', async () => {
+  const root = folder()
+  const [file, repository] = [join(root, 'witness.log'), join(root, 'repository')]
+  execFileSync('git', ['init', '--quiet', '--initial-branch=main', repository])
+  const bodies: unknown[] = []
+  const http = createHttp((request, response) => {
+    request.on('data', chunk => void bodies.push(JSON.parse(String(chunk))))
+    request.on('end', () => response.end())
+  })
+  const [first, second] = [signingKey(randomBytes(32)), signingKey(randomBytes(32))]
+  const succession = signSuccession('tocsin/x', 1, first, second)
+  const TOCSIN_WITNESSES = `file:${file} git:${repository} http://127.0.0.1:${await listening(http)}/in`
+  const witnesses = openWitnesses(readConfig({ TOCSIN_WITNESSES, TOCSIN_WITNESS_SECRET: `whsec_${secret}` }), succession)
+  const checkpoints = [2, 3].map(size => signCheckpoint({ origin: 'tocsin/x', size, root: randomBytes(32) }, second))
+  for (const checkpoint of checkpoints) for (const { witness } of witnesses) await witness(checkpoint, AbortSignal.timeout(10_000))
+  for (const path of [file, join(repository, 'checkpoints.log')]) {
+    const text = readFileSync(path, 'utf8')
+    expect(text).toBe(`\n${succession}\n${checkpoints.join('\n')}`)
+    expect(notesIn(text)).toEqual(checkpoints)
+  }
+  expect(bodies).toEqual(checkpoints.map(checkpoint => ({ type: 'checkpoint', checkpoint, succession })))
   http.close()
   rmSync(root, { recursive: true })
 })
