@@ -5,6 +5,7 @@ import type { Actor } from '../journal/index.ts'
 import { addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
 import type { Database, Reader, Tx } from '../kernel/database.ts'
+import type { UploadChecks } from '../kernel/form.ts'
 import {
   type Binding,
   bindCommand,
@@ -15,7 +16,6 @@ import {
   type ForeignBody,
   isSameOrigin,
   type QueryHandler,
-  type UploadChecks,
   type WorkflowHandler,
 } from '../kernel/http.ts'
 import { AppProblem } from '../kernel/problems.ts'

@@ -1,11 +1,7 @@
-import { createWriteStream } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { maxHeaderSize, type RequestListener, STATUS_CODES } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import cookies from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import multipart from '@fastify/multipart'
@@ -20,6 +16,7 @@ import { type Database, isUnavailable, type Reader, type Tx, transactionRetried 
 import type { DiskGuard } from './disk.ts'
 import type { Drain } from './drain.ts'
 import type { ReceivedFile } from './files.ts'
+import { receiveForm, type UploadChecks } from './form.ts'
 import { Gate } from './gate.ts'
 import { describeRequest, type Idempotency, type Once, readKey } from './idempotency.ts'
 import { newId } from './ids.ts'
@@ -27,16 +24,14 @@ import { networkOf } from './network.ts'
 import { OwnBodies } from './own-bodies.ts'
 import { parse } from './own-body.ts'
 import { AppProblem, problemDetails } from './problems.ts'
+import { CallerLimits, perMinute, tooMany } from './request-limits.ts'
 import { isEqual } from './secrets.ts'
 import { hasOwnTls, type ServerCertificate } from './server-certificate.ts'
 import type { Log, Metrics } from './telemetry.ts'
-import { makeTemporaryFolder } from './temporary-files.ts'
 import { maxHereBytes } from './worker-pool.ts'
 
 /** The largest body of what has no route of the contract, which says its own. */
 const bodyBytes = 4 * 1_048_576
-/** What the fields of a form with files may take of its body; the rest is files. */
-const maxFieldsBytes = 131_072
 /** A request must have arrived whole by then. */
 const requestTimeoutMs = 120_000
 /** A connection without a request stays open for so long, as Fastify has it without TLS. */
@@ -77,14 +72,6 @@ export type CommandHandler<R extends Route, Caller> = (tx: Tx, call: Call<R, Cal
 export type QueryHandler<R extends Route, Caller> = (reader: Reader, call: Call<R, Caller>) => Promise<Reply<R>>
 
 export type WorkflowHandler<R extends Route, Caller> = (database: Database, call: Call<R, Caller>) => Promise<Reply<R>>
-
-/** What refuses a form with files before it fills the temporary folder. Each throws an AppProblem. */
-export interface UploadChecks {
-  /** Before anything of the body is read. `bytes`: what the request says that its files can have at most; 0 where it does not say. */
-  readonly beforeBody: (reader: Reader, upload: { readonly ip: string; readonly bytes: number }) => Promise<void>
-  /** Before the first file is: the fields that came before it. */
-  readonly beforeFiles: (fields: Readonly<Record<string, string>>) => void
-}
 
 /** Reads the bodies of other software, large ones on a worker. */
 export interface ForeignBody<Body = unknown> {
@@ -284,39 +271,6 @@ function traceOf(request: FastifyRequest): { requestId: string; traceId?: string
   return { requestId: request.id, ...(traceId === undefined ? {} : { traceId }) }
 }
 
-/** Requests a minute of one kind of route, where the route has no limit of its own. */
-const perMinute = {
-  /** Of one address, on a route that anybody may call. */
-  public: 1_200,
-  /** Of one caller, on a route that asks who calls. */
-  caller: 1_200,
-  /** Of one address on such a route, whoever calls: several people share an address. */
-  address: 6_000,
-} as const
-
-const tooMany = (max: number, leftMs: number) =>
-  new AppProblem('too-many', `Too many requests: the limit is ${max} per minute. Try again in ${Math.ceil(leftMs / 1_000)} seconds.`)
-
-/** Counts the requests of callers who were verified, by route, for a minute at a time. */
-class CallerLimits {
-  #counts = new Map<string, number>()
-  #endsAt = 0
-
-  /** @throws AppProblem too-many */
-  count(route: Route, caller: string): void {
-    const now = performance.now()
-    if (now >= this.#endsAt) {
-      this.#counts = new Map()
-      this.#endsAt = now + 60_000
-    }
-    const key = `${route.method} ${route.path} ${caller}`
-    const count = (this.#counts.get(key) ?? 0) + 1
-    this.#counts.set(key, count)
-    const max = route.perMinute ?? perMinute.caller
-    if (count > max) throw tooMany(max, this.#endsAt - now)
-  }
-}
-
 /** A request that was answered, by whatever part. */
 export interface Answered {
   readonly request: FastifyRequest
@@ -400,13 +354,10 @@ async function answer<Caller>(
   const name = services.nameOf(caller)
   if (name !== undefined) limits.count(route, name)
   const isForm = route.consumes === 'multipart/form-data'
-  if (isForm && !request.isMultipart()) throw new AppProblem('unsupported-type', 'Send the form as multipart/form-data.')
   if (!isForm && request.isMultipart()) throw new AppProblem('unsupported-type', 'Send the body as application/json.')
-  if (isForm) {
-    const bytes = Math.max(0, (Number(request.headers['content-length']) || 0) - maxFieldsBytes)
-    await binding.uploads?.beforeBody(database.reader(), { ip: request.ip, bytes })
-  }
-  const form = isForm ? await receiveForm(request, route.fileBytes ?? uploadLimits.fileBytes, services.disk, binding.uploads) : undefined
+  const { disk } = services
+  const fileBytes = route.fileBytes ?? uploadLimits.fileBytes
+  const form = isForm ? await receiveForm(request, { reader: database.reader(), disk, fileBytes, checks: binding.uploads }) : undefined
   try {
     // biome-ignore lint/plugin: each part was parsed by the route's own schema, which the compiler cannot follow through a route that is not known here
     const call = {
@@ -471,37 +422,6 @@ async function repeatOf<Caller>(
   return {
     inside: async (tx, work) => answerOf(await idempotency.command(tx, request, work, isKept)),
     around: async work => answerOf(await idempotency.workflow(database, request, work, result => isKept() && !(result instanceof Produced))),
-  }
-}
-
-async function receiveForm(
-  request: FastifyRequest,
-  fileBytes: number,
-  disk: DiskGuard,
-  uploads: UploadChecks | undefined,
-): Promise<{ fields: Record<string, string>; files: ReceivedFile[]; remove: () => Promise<void> }> {
-  const folder = await makeTemporaryFolder('upload')
-  const remove = () => rm(folder, { recursive: true, force: true })
-  const fields: Record<string, string> = {}
-  const files: ReceivedFile[] = []
-  try {
-    for await (const part of request.parts({ limits: { fileSize: fileBytes } })) {
-      if (part.type === 'field') {
-        if (typeof part.value === 'string') fields[part.fieldname] = part.value
-        continue
-      }
-      if (files.length === 0) uploads?.beforeFiles(fields)
-      if (part.filename) await disk.assertRoom()
-      const path = join(folder, String(files.length))
-      await pipeline(part.file, createWriteStream(path, { mode: 0o600 }))
-      if (part.file.truncated) throw new AppProblem('too-large', `The file ${part.filename} is larger than ${fileBytes / 1_048_576} MB.`)
-      // A file field left empty in a form comes as a nameless file.
-      if (part.filename) files.push({ name: part.filename, mediaType: part.mimetype, path })
-    }
-    return { fields, files, remove }
-  } catch (error) {
-    await remove()
-    throw error
   }
 }
 
