@@ -8,7 +8,7 @@ import multipart from '@fastify/multipart'
 import rateLimit from '@fastify/rate-limit'
 import { maxBodyBytes, type ProblemKind, problemKinds, type Route, type RouteInput, type RouteReply, sessionCookie, uploadLimits } from '@tocsin/api'
 import { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
-import { boundBytesInFlight } from './bytes-in-flight.ts'
+import { boundBytesInFlight, dropRest } from './bytes-in-flight.ts'
 import type { CallOrigin } from './call-origin.ts'
 import type { Config } from './config.ts'
 import { constraintProblem } from './constraints.ts'
@@ -450,11 +450,10 @@ function connectionOf(config: Config, request: FastifyRequest, reply: FastifyRep
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const problem = problemOf(error, request.routeOptions.bodyLimit)
   if (!request.raw.complete) {
-    // A connection that is closed while the other side sends is reset, and the answer may be lost: who never learns that the batch is too large sends it
-    // again for ever. So what is still to come is read and dropped, for as long as a request may take.
+    // Who never learns that a batch is too large sends it again for ever.
     reply.removeHeader('connection')
     request.raw.unpipe()
-    request.raw.resume()
+    dropRest(request.raw)
   }
   if (problem.kind === 'unavailable') {
     log.warn({ ...traceOf(request), err: error, route: request.routeOptions.url, method: request.method }, 'a request could not be served')
