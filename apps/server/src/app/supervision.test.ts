@@ -293,7 +293,7 @@ test.concurrent('the embedded database listens on a socket of this user alone, k
 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-closed-'))
   // Longer than the path of a socket may be.
-  const data = join(folder, 'a folder, "open" to all '.repeat(5))
+  const data = join(folder, 'a folder, "open" to all '.repeat(5).trim())
   mkdirSync(data, { mode: 0o755 })
   chmodSync(data, 0o755)
   const secrets = { TOCSIN_SECRET: 'canary '.repeat(8), SMTP_URL: 'smtp://user:canary@127.0.0.1:1' }
