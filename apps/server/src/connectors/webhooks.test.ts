@@ -257,6 +257,9 @@ describe('PagerDuty’s Events API', () => {
     ]
     for (const wrong of ['x'.repeat(32), alertmanager]) for (const send of both(wrong)) await expect(send()).rejects.toMatchObject(refusal('forbidden'))
     await expect(anybody('fromPagerDuty', { body: trigger('critical') })).rejects.toMatchObject(refusal('invalid', 'routing_key'))
+    const large = { ...trigger('critical'), client: 'x'.repeat(80_000) }
+    await expect(anybody('fromPagerDutyIntegration', { params: { key: 'x'.repeat(32) }, body: large })).rejects.toMatchObject(refusal('forbidden'))
+    await expect(anybody('fromPagerDutyIntegration', { params: { key: 'x'.repeat(300) }, body: large })).rejects.toMatchObject(refusal('invalid', 'key'))
     for (const event_action of ['acknowledge', 'resolve'] as const)
       await expect(anybody('fromPagerDutyIntegration', { params: { key }, body: { event_action } })).rejects.toMatchObject(refusal('invalid', 'dedup_key'))
     await lead.call('revokeIntegration', { params: { id: source.id } })

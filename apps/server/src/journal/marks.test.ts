@@ -135,6 +135,7 @@ describe('marks in the headers of entries', () => {
 
 describe('an erased body', () => {
   test('leaves every proof as it is, and is reported as withheld, not as tampered with', async ({ world }) => {
+    world.isTampered = true
     const administrator = await world.person('administrator')
     const incident = await administrator.call('openIncident', { body: { title: 'x', reason: 'x' } })
     await administrator.call('addNote', { params: { id: incident.id }, body: { markdown: 'Ada Lovelace, born 1815' } })

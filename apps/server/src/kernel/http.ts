@@ -323,7 +323,7 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
 
 async function admit<Caller>({ database, authorize }: HttpServices<Caller>, { route, body }: Binding<Caller>, request: FastifyRequest): Promise<void> {
   await authorize(database.reader(), route, request)
-  await body?.admit?.(database.reader(), request.params)
+  await body?.admit?.(database.reader(), parse(route.params, request.params, 'path'))
 }
 
 /** The database as one request uses it: what it writes into the journal says from where the request came. */
