@@ -7,6 +7,7 @@ import { listCursor } from '../kernel/cursor.ts'
 import type { Database, Reader } from '../kernel/database.ts'
 import { invalid } from '../kernel/problems.ts'
 import type { EventIntake } from './intake.ts'
+import { pack } from './pack.ts'
 import { deadLetters, logSources } from './tables.ts'
 
 const lettersCursor = listCursor('detection-dead-letters', z.tuple([z.iso.datetime(), z.uuid()]))
@@ -43,7 +44,7 @@ export async function replayDeadLetters(
     .where(inArray(deadLetters.id, [...texts.keys()]))
   for (const { deadLetter, source } of rows) {
     // First taken in, then removed: between the two it is there twice, never not at all.
-    await intake.accept(source, Buffer.from(`${linesOf(texts.get(deadLetter.id) ?? '')}\n`))
+    await intake.accept(source, pack(Buffer.from(`${linesOf(texts.get(deadLetter.id) ?? '')}\n`)))
     await database.transaction(async tx => {
       await tx.db.delete(deadLetters).where(eq(deadLetters.id, deadLetter.id))
       await record(tx, {

@@ -1,12 +1,9 @@
-import { promisify } from 'node:util'
-import { zstdCompress } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import type { Database, Tx } from '../kernel/database.ts'
 import { AppProblem } from '../kernel/problems.ts'
+import { maxBatchBytes, type Packed, pack } from './pack.ts'
 import type { LogSourceRow } from './sources.ts'
 import { eventBatches, type LogSourceParts } from './tables.ts'
-
-const compress = promisify(zstdCompress)
 
 /** Events that wait, uncompressed: beyond this a shipper is asked to come again later. */
 const maxWaitingBytes = 512 * 1_048_576
@@ -81,12 +78,11 @@ export class EventIntake {
   }
 
   /**
-   * @param lines events, a line of JSON each
    * @param logsource what they are, where the source itself does not say
    * @throws TooMuch
    */
-  accept(source: LogSourceRow, lines: Buffer, logsource: LogSourceParts | null = null): Promise<void> {
-    return this.acceptAll(source, [{ lines, logsource }])
+  accept(source: LogSourceRow, batches: readonly Packed[], logsource: LogSourceParts | null = null): Promise<void> {
+    return this.acceptAll(source, [{ batches, logsource }])
   }
 
   /**
@@ -95,15 +91,14 @@ export class EventIntake {
    */
   async acceptAll(
     source: LogSourceRow,
-    batches: readonly { readonly lines: Buffer; readonly logsource: LogSourceParts | null }[],
+    groups: readonly { readonly batches: readonly Packed[]; readonly logsource: LogSourceParts | null }[],
     also: (tx: Tx) => Promise<void> = async () => undefined,
   ): Promise<void> {
-    const filled = batches.flatMap(({ lines, logsource }) => partsOf(lines).map(part => ({ lines: part, logsource })))
-    if (filled.length > 0 && this.isFull) throw new TooMuch()
-    for (const { lines } of filled) this.#count(lines.length, 1)
+    const rows = groups.flatMap(({ batches, logsource }) => batches.map(batch => ({ ...rowOf(batch), logsource })))
+    if (rows.length > 0 && this.isFull) throw new TooMuch()
+    for (const { sizeBytes } of rows) this.#count(sizeBytes, 1)
     this.#accepting += 1
     try {
-      const rows = await Promise.all(filled.map(async ({ lines, logsource }) => ({ logsource, sizeBytes: lines.length, body: await compress(lines) })))
       await this.#database.transaction(async tx => {
         for (const together of statementsOf(rows))
           await tx.db.insert(eventBatches).values(together.map(row => ({ ...row, sourceId: source.id, receivedAt: tx.now })))
@@ -111,7 +106,7 @@ export class EventIntake {
         await tx.db.execute(sql`select pg_notify(${batchChannel}, '')`)
       })
     } catch (error) {
-      for (const { lines } of filled) this.done(lines.length)
+      for (const { sizeBytes } of rows) this.done(sizeBytes)
       throw error
     } finally {
       this.#accepting -= 1
@@ -121,9 +116,10 @@ export class EventIntake {
 
   /** Takes a batch in the transaction of whoever has it, whatever waits already. */
   async acceptWithin(tx: Tx, sourceId: string, lines: Buffer): Promise<void> {
-    await tx.db.insert(eventBatches).values({ sourceId, receivedAt: tx.now, logsource: null, sizeBytes: lines.length, body: await compress(lines) })
+    const batches = pack(lines)
+    await tx.db.insert(eventBatches).values(batches.map(batch => ({ ...rowOf(batch), sourceId, receivedAt: tx.now, logsource: null })))
     await tx.db.execute(sql`select pg_notify(${batchChannel}, '')`)
-    this.#count(lines.length, 1)
+    for (const { sizeBytes } of batches) this.#count(sizeBytes, 1)
   }
 
   #count(bytes: number, batches: number): void {
@@ -143,20 +139,7 @@ export class EventIntake {
   }
 }
 
-/** Lines of a batch, and bytes of a statement: to copy more at once would hold up others. */
-const maxBatchBytes = 4 * 1_048_576
-
-/** The same lines in batches that are not too large; a line is never divided. */
-function partsOf(lines: Buffer): Buffer[] {
-  const parts: Buffer[] = []
-  for (let at = 0; at < lines.length; ) {
-    const end = lines.length - at <= maxBatchBytes ? -1 : lines.indexOf(10, at + maxBatchBytes)
-    const to = end < 0 ? lines.length : end + 1
-    parts.push(lines.subarray(at, to))
-    at = to
-  }
-  return parts
-}
+const rowOf = ({ sizeBytes, body }: Packed) => ({ sizeBytes, body: Buffer.from(body.buffer, body.byteOffset, body.byteLength) })
 
 /** Rows in the order that they have, those that are small together. */
 function statementsOf<Row extends { readonly body: Uint8Array }>(rows: readonly Row[]): Row[][] {

@@ -10,6 +10,7 @@ import { networkOf } from '../kernel/network.ts'
 import { ServerCertificate } from '../kernel/server-certificate.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
 import { type EventIntake, TooMuch } from './intake.ts'
+import { pack } from './pack.ts'
 import { sourceSettings } from './source-settings.ts'
 import type { KnownSources, LogSourceRow } from './sources.ts'
 import { frames, lineOf, parseSyslog } from './syslog.ts'
@@ -278,7 +279,7 @@ export class SyslogListeners {
     this.#waiting.clear()
     for (const [key, { source, logsource, lines, bytes }] of all)
       try {
-        await this.#intake.accept(source, Buffer.from(`${lines.join('\n')}\n`), logsource)
+        await this.#intake.accept(source, pack(Buffer.from(`${lines.join('\n')}\n`)), logsource)
         this.#heldBytes -= bytes
       } catch (error) {
         if (!isUnavailable(error) && !(error instanceof TooMuch)) {

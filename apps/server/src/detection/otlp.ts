@@ -63,6 +63,7 @@ interface Request {
 const maxDepth = 50
 /** The attributes of a resource are written with each of its records: few bytes of a request could become any number of events. */
 const maxBytes = 32 * 1_048_576
+const pieceLength = 1_048_576
 
 function plain(value: AnyValue | undefined, depth = 0): unknown {
   if (value === undefined || value === null || depth > maxDepth) return null
@@ -86,7 +87,8 @@ const fields = (list: readonly KeyValue[] | undefined, depth = 0): Record<string
   Object.fromEntries(listOf(list, 'attributes').map(({ key, value }) => [String(scalar(key, 'key') ?? ''), plain(value, depth)]))
 
 function lines(request: Request): Buffer {
-  const out: string[] = []
+  const pieces: Buffer[] = []
+  let piece = ''
   let size = 0
   for (const { resource, scopeLogs } of listOf(request.resourceLogs, 'resourceLogs')) {
     const common = fields(resource?.attributes)
@@ -108,10 +110,15 @@ function lines(request: Request): Buffer {
             'too-large',
             `With the attributes of their resources the events are larger than ${maxBytes / 1_048_576} MB. Nothing was stored. Send smaller batches.`,
           )
-        out.push(line)
+        piece += `${line}\n`
+        // A string takes more memory than its bytes: not all of a request at once.
+        if (piece.length > pieceLength) {
+          pieces.push(Buffer.from(piece))
+          piece = ''
+        }
       }
   }
-  return Buffer.from(out.length === 0 ? '' : `${out.join('\n')}\n`)
+  return Buffer.concat([...pieces, Buffer.from(piece)])
 }
 
 function listOf<T>(value: readonly T[] | undefined, path: string): readonly T[] {

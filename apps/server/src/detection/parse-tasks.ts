@@ -1,6 +1,7 @@
 import { type Correlation, type Filter, type Placeholders, type Rule, type RuleFile, type RuleSet, readRules } from '@tocsin/sigma'
 import { eventsOf } from './file-lines.ts'
 import { otlpLines } from './otlp.ts'
+import { pack } from './pack.ts'
 import { type BulkAsked, countLines, takeBulk } from './shipped.ts'
 import { type Settings, tryRule } from './try.ts'
 
@@ -8,11 +9,14 @@ const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffs
 
 /** What is read of what strangers send, on a worker where it is large: plain data in and out. */
 export const parseTasks = {
-  bulk: ({ body, asked }: { body: Uint8Array; asked: BulkAsked }) => takeBulk(bufferOf(body), asked),
-  /** With the lines, as their memory goes to the worker and comes back. */
-  count: ({ lines }: { lines: Uint8Array }) => ({ lines, ...countLines(bufferOf(lines)) }),
-  otlp: ({ body, type }: { body: Uint8Array; type: string }) => otlpLines(bufferOf(body), type),
-  file: ({ bytes, path, readAt }: { bytes: Uint8Array; path: string; readAt: string }) => eventsOf(bufferOf(bytes), path, readAt),
+  bulk: ({ body, asked }: { body: Uint8Array; asked: BulkAsked }) => {
+    const { lines, answer } = takeBulk(bufferOf(body), asked)
+    return { batches: pack(lines), answer }
+  },
+  count: ({ lines }: { lines: Uint8Array }) => ({ batches: pack(bufferOf(lines)), ...countLines(bufferOf(lines)) }),
+  otlp: ({ body, type }: { body: Uint8Array; type: string }) => pack(otlpLines(bufferOf(body), type)),
+  file: ({ bytes, path, readAt }: { bytes: Uint8Array; path: string; readAt: string }) =>
+    eventsOf(bufferOf(bytes), path, readAt).map(({ lines, logsource }) => ({ batches: pack(lines), logsource })),
   rules: ({ files, placeholders }: { files: readonly RuleFile[]; placeholders: Placeholders }): RuleHeads => headsOf(readRules(files, placeholders)),
   tried: ({ text, events, settings }: { text: string; events: readonly string[] | string; settings: Settings }) => tryRule(text, events, settings),
 }

@@ -1,8 +1,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { zstdDecompressSync } from 'node:zlib'
 import { pino } from 'pino'
 import { afterAll, expect, test } from 'vitest'
 import { patience } from '../../test/patience.ts'
+import { eventsOf } from './file-lines.ts'
+import type { Packed } from './pack.ts'
 import { parseTasks } from './parse-tasks.ts'
 import { Parsers } from './parsers.ts'
 
@@ -16,6 +19,8 @@ const records = (count: number) =>
 const actions = (count: number) => Buffer.from('{"create":{"_id":"1"}}\n{"a":1}\n'.repeat(count))
 const lines = (count: number) => Buffer.from('<13>Oct 11 22:14:15 host sshd: Accepted publickey for ada from 192.0.2.1\n{"a":1}\n'.repeat(count))
 
+const linesOf = (batches: readonly Packed[]) => batches.map(({ body }) => String(zstdDecompressSync(body))).join('')
+
 const ruleOf = (values: number) =>
   `title: Large\nlogsource:\n  product: linux\ndetection:\n  s:\n    field|contains:\n${Array.from({ length: values }, (_, n) => `      - v-${n}\n`).join('')}  condition: s\n`
 
@@ -23,9 +28,12 @@ test.each([
   ['small', 10],
   ['large', 5_000],
 ])('what is %s is read alike', async (_, count) => {
-  expect(await parsers.otlp(records(count), 'application/json')).toEqual(parseTasks.otlp({ body: records(count), type: 'application/json' }))
-  expect(await parsers.bulk(actions(count), asked)).toEqual(parseTasks.bulk({ body: actions(count), asked }))
-  expect(await parsers.count(lines(count))).toEqual({ lines: lines(count), events: count, others: count })
+  expect(linesOf(await parsers.otlp(records(count), 'application/json'))).toBe('{"message":"a"}\n'.repeat(count))
+  const { batches, answer } = await parsers.bulk(actions(count), asked)
+  expect(linesOf(batches)).toBe('{"a":1}\n'.repeat(count))
+  expect(answer).toEqual(parseTasks.bulk({ body: actions(count), asked }).answer)
+  const counted = await parsers.count(lines(count))
+  expect({ ...counted, batches: linesOf(counted.batches) }).toEqual({ batches: String(lines(count)), events: count, others: count })
   const [file, settings] = [
     { name: 'a rule', text: ruleOf(count) },
     { mapping: {}, placeholders: {} },
@@ -33,7 +41,10 @@ test.each([
   expect(await parsers.rules([file], {})).toEqual(parseTasks.rules({ files: [file], placeholders: {} }))
   const events = '{"field":"a v-1 b"}\n{"field":"x"}'
   expect(await parsers.tried(file.text, events, settings)).toEqual(parseTasks.tried({ text: file.text, events, settings }))
-  expect(await parsers.file(lines(count), '/var/log/a', at)).toEqual(parseTasks.file({ bytes: lines(count), path: '/var/log/a', readAt: at }))
+  const groups = await parsers.file(lines(count), '/var/log/a', at)
+  expect(groups.map(({ batches, logsource }) => [logsource, linesOf(batches)])).toEqual(
+    eventsOf(lines(count), '/var/log/a', at).map(group => [group.logsource, String(group.lines)]),
+  )
 })
 
 test('what is wrong in a large request is told as in a small one', async () => {
@@ -44,7 +55,8 @@ test('what is wrong in a large request is told as in a small one', async () => {
 test('lines at which a worker reaches its limits stay as they are, and become dead letters when they are matched', async () => {
   const closed = new Parsers(pino({ level: 'silent' }))
   await closed.close()
-  expect(await closed.file(lines(2_000), '/var/log/a', at)).toEqual([{ lines: lines(2_000), logsource: {} }])
+  const [kept, ...others] = await closed.file(lines(2_000), '/var/log/a', at)
+  expect([kept?.logsource, linesOf(kept?.batches ?? []), others]).toEqual([{}, String(lines(2_000)), []])
   await expect(closed.otlp(records(5_000), 'application/json')).rejects.toMatchObject({
     kind: 'too-large',
     message: expect.stringContaining('could not be read'),

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { Placeholders, RuleFile } from '@tocsin/sigma'
 import type { Log } from '../kernel/telemetry.ts'
 import { maxHereBytes, WorkerFailure, WorkerPool } from '../kernel/worker-pool.ts'
+import { type Packed, pack } from './pack.ts'
 import { parseTasks, type RuleHeads } from './parse-tasks.ts'
 import type { BulkAsked } from './shipped.ts'
 import type { LogSourceParts } from './tables.ts'
@@ -12,7 +13,7 @@ const maxRuleHere = 16_384
 /** Workers share the processors with everything else, and with the threads that match. */
 const limits = { workers: Math.min(2, Math.max(1, availableParallelism() - 1)), maxQueued: 64, deadlineMs: 30_000, memoryMb: 256 }
 
-/** Reads what shippers and files have sent: small inputs at once, large ones on a worker. */
+/** Reads and packs what shippers and files have sent: small inputs at once, large ones on a worker. */
 export class Parsers {
   readonly #pool = new WorkerPool<typeof parseTasks>(new URL('./parse-worker.ts', import.meta.url), limits)
   readonly #log: Log
@@ -22,37 +23,34 @@ export class Parsers {
   }
 
   /** A request of the bulk API, whose memory is handed over. @throws AppProblem */
-  async bulk(body: Buffer, asked: BulkAsked): Promise<{ lines: Buffer; answer: Buffer }> {
+  async bulk(body: Buffer, asked: BulkAsked): Promise<{ batches: readonly Packed[]; answer: Buffer }> {
     if (body.length <= maxHereBytes) return parseTasks.bulk({ body, asked })
-    const { lines, answer } = await this.#pool.request('bulk', { body, asked }, body)
-    return { lines: bufferOf(lines), answer: bufferOf(answer) }
+    const { batches, answer } = await this.#pool.request('bulk', { body, asked }, body)
+    return { batches, answer: bufferOf(answer) }
   }
 
-  /** Lines of events, and others; the memory of what is given is handed over, and that of the answer has the lines. @throws AppProblem */
-  async count(given: Buffer): Promise<{ lines: Buffer; events: number; others: number }> {
-    const { lines, events, others } =
-      given.length <= maxHereBytes ? parseTasks.count({ lines: given }) : await this.#pool.request('count', { lines: given }, given)
-    return { lines: bufferOf(lines), events, others }
+  /** Lines, whose memory is handed over, with how many are events and how many are not. @throws AppProblem */
+  async count(lines: Buffer): Promise<{ batches: readonly Packed[]; events: number; others: number }> {
+    return lines.length <= maxHereBytes ? parseTasks.count({ lines }) : this.#pool.request('count', { lines }, lines)
   }
 
   /** A request of OTLP, whose memory is handed over, as lines of JSON. @throws AppProblem */
-  async otlp(body: Buffer, type: string): Promise<Buffer> {
-    return body.length <= maxHereBytes ? parseTasks.otlp({ body, type }) : bufferOf(await this.#pool.request('otlp', { body, type }, body))
+  async otlp(body: Buffer, type: string): Promise<readonly Packed[]> {
+    return body.length <= maxHereBytes ? parseTasks.otlp({ body, type }) : this.#pool.request('otlp', { body, type }, body)
   }
 
   /**
    * Lines of a followed file, as events. Where a worker reaches its limits at them they stay as they are: those that are no JSON objects become dead letters
    * when they are matched, and the file is read on.
    */
-  async file(bytes: Buffer, path: string, readAt: string): Promise<readonly { lines: Buffer; logsource: LogSourceParts }[]> {
+  async file(bytes: Buffer, path: string, readAt: string): Promise<readonly { batches: readonly Packed[]; logsource: LogSourceParts }[]> {
     if (bytes.length <= maxHereBytes) return parseTasks.file({ bytes, path, readAt })
     try {
-      const groups = await this.#pool.run('file', { bytes, path, readAt })
-      return groups.map(({ lines, logsource }) => ({ lines: bufferOf(lines), logsource }))
+      return await this.#pool.run('file', { bytes, path, readAt })
     } catch (error) {
       if (!(error instanceof WorkerFailure)) throw error
       this.#log.error({ err: error, path }, 'lines of a file could not be read; they become dead letters')
-      return [{ lines: bytes.at(-1) === 10 ? bytes : Buffer.concat([bytes, Buffer.from('\n')]), logsource: {} }]
+      return [{ batches: pack(bytes.at(-1) === 10 ? bytes : Buffer.concat([bytes, Buffer.from('\n')])), logsource: {} }]
     }
   }
 

@@ -31,13 +31,13 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
     // With the key in the address, or in a header.
     for (const base of ['/in/:key', '/in']) {
       shipping.post(`${base}/events`, options, async (request, reply) => {
-        const { lines, events, others } = await parsers.count(await bodyOf(request))
+        const { batches, events, others } = await parsers.count(await bodyOf(request))
         if (others > maxOtherLines)
           throw invalid(
             'body',
             `has ${others} lines of ${events + others} that are not JSON objects, but at most ${maxOtherLines} are allowed. Nothing was stored. Send one JSON object per line`,
           )
-        await intake.accept(sourceFor(request), lines)
+        await intake.accept(sourceFor(request), batches)
         return reply.code(202).send({ accepted: events, ...(others > 0 ? { setAside: others } : {}) })
       })
 
@@ -46,8 +46,8 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
         const { filter_path: filter } = request.query as { filter_path?: unknown }
         // Elasticsearch answers back-pressure item by item: shippers send those again that were refused.
         const isRefused = intake.isFull
-        const { lines, answer } = await parsers.bulk(await bodyOf(request), { index, isRefused, filter: typeof filter === 'string' ? filter : undefined })
-        if (!isRefused) await intake.accept(sourceFor(request), lines)
+        const { batches, answer } = await parsers.bulk(await bodyOf(request), { index, isRefused, filter: typeof filter === 'string' ? filter : undefined })
+        if (!isRefused) await intake.accept(sourceFor(request), batches)
         return reply.headers(elastic).type('application/json').send(answer)
       }
       // The last is the form with a type, which clients before Elasticsearch 8 use.
@@ -79,8 +79,7 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
           String(request.headers['content-type'] ?? '')
             .split(';')[0]
             ?.trim() ?? ''
-        const lines = await parsers.otlp(await bodyOf(request), type)
-        await intake.accept(sourceFor(request), lines)
+        await intake.accept(sourceFor(request), await parsers.otlp(await bodyOf(request), type))
         // ExportLogsServiceResponse without a partial success is empty, in JSON and in protobuf.
         if (type === 'application/x-protobuf') return reply.header('content-type', type).send(Buffer.alloc(0))
         return reply.send({})

@@ -84,3 +84,17 @@ test('a body takes room as it comes: senders that announce much and send little 
   for (const sent of large) expect(await sent).toEqual([200, null])
   for (const socket of slow) socket.destroy()
 })
+
+test('large bodies are read no faster than leaves room for everybody else; small ones at once', async () => {
+  const began = performance.now()
+  const large = [send('/known', megabytes(16)), send('/known', megabytes(16))]
+  const small = send('/known', new Uint8Array(60_000))
+  await holding(1)
+  answerAll()
+  await small
+  const smallMs = performance.now() - began
+  await Promise.all(large)
+  const largeMs = performance.now() - began
+  expect(largeMs).toBeGreaterThan(900)
+  expect(smallMs).toBeLessThan(largeMs)
+})

@@ -1,10 +1,14 @@
 import { Transform } from 'node:stream'
 import type { FastifyInstance, FastifyRequest, RequestPayload } from 'fastify'
+import { Pace } from './pace.ts'
 import { AppProblem } from './problems.ts'
 import { maxHereBytes } from './worker-pool.ts'
 
 /** Large bodies of all requests that are not answered yet, of whoever has a key or session; and of strangers, who so cannot take their room. */
 const shares = { known: 64 * 1_048_576, strangers: 16 * 1_048_576 } as const
+
+/** Large bodies of all senders together, a second. */
+const rates = { taken: new Pace(32 * 1_048_576), dropped: new Pace(32 * 1_048_576) } as const
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -78,9 +82,9 @@ export function boundBytesInFlight(http: FastifyInstance): void {
 
 /** Reads what is still to come of a body and drops it, so that the answer arrives: a connection that is closed while the other side sends is reset. */
 export function dropRest(payload: RequestPayload): void {
-  payload.on('data', () => {
+  payload.on('data', (piece: Buffer) => {
     payload.pause()
-    setImmediate(() => payload.resume())
+    void rates.dropped.pass(piece.length).then(() => payload.resume())
   })
   // One that was read before does not go on by itself.
   payload.resume()
@@ -96,8 +100,8 @@ function counted(payload: RequestPayload, hold: Hold): RequestPayload {
       try {
         // Once it is large, all of it.
         if (received > maxHereBytes) hold.take(before > maxHereBytes ? piece.length : received)
-        // One piece in a turn of the event loop: a fast sender's socket would be read for two megabytes before anybody else's.
-        setImmediate(done, null, piece)
+        if (received > maxHereBytes) void rates.taken.pass(piece.length).then(() => done(null, piece))
+        else done(null, piece)
       } catch (error) {
         payload.unpipe(counter)
         dropRest(payload)

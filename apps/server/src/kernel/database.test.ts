@@ -67,6 +67,20 @@ test('a fault that is passed over inside a transaction does not look like succes
   })
 })
 
+test('transactions that wait for a row that another one changes keep nobody from reading, and the database is healthy', async () => {
+  await withDatabase({ poolSize: 2 }, async database => {
+    let release: () => void = () => undefined
+    const released = new Promise<void>(resolve => {
+      release = resolve
+    })
+    const waiting = Array.from({ length: 6 }, () => database.transaction(tx => tx.db.execute('select pg_advisory_xact_lock(7)').then(() => released)))
+    expect((await database.reader().db.execute<{ n: number }>('select 1 as n')).rows[0]?.n).toBe(1)
+    expect([await database.health(), database.connections.waiting]).toEqual([undefined, 4])
+    release()
+    await Promise.all(waiting)
+  })
+})
+
 test('a database that says nothing any more is given up after a while, and asked anew once the network is back', async () => {
   await withDatabase({ poolSize: 2, silentMs: 300 }, async (database, wire) => {
     expect(await now(database)).toBe(1)

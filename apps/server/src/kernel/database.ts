@@ -61,6 +61,7 @@ export interface Database {
 export const patience = { keepAlive: true, keepAliveInitialDelayMillis: 10_000, connectionTimeoutMillis: 10_000 } as const
 
 interface PoolOptions {
+  /** Transactions at a time. Half as many reads have connections of their own: what waits for a row that others change keeps nobody from reading. */
   readonly poolSize?: number
   /** A connection that answers nothing for so long is given up. It is longer than any statement may take, so that only a dead network is meant. */
   readonly silentMs?: number
@@ -111,26 +112,30 @@ function refusal(error: unknown): string | undefined {
 
 /** Opens a pool on PostgreSQL. `log` is told of lost connections; the pool repairs itself. */
 export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 12, silentMs = 40_000 }: PoolOptions = {}): Database {
-  const pool = new pg.Pool({
+  const options: pg.PoolConfig = {
     connectionString: url,
-    max: poolSize,
     // Timestamps are read as text: the instant column gives them their one form.
     types: { getTypeParser: (oid, format) => (oid === 1184 ? (text: string) => text : pg.types.getTypeParser(oid, format)) },
     ...patience,
     connectionTimeoutMillis: Math.min(patience.connectionTimeoutMillis, silentMs),
     query_timeout: silentMs,
     options: '-c timezone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000',
-  })
+  }
+  const pool = new pg.Pool({ ...options, max: poolSize })
+  const readPool = new pg.Pool({ ...options, max: Math.ceil(poolSize / 2) })
+  const pools = [pool, readPool]
   let isClosing = false
-  pool.on('error', error => {
-    if (!isClosing) log.warn({ err: error }, 'an idle database connection was lost')
-  })
-  // A connection that is in use has no listener of the pool's: without this one, its loss would end the process. Its query fails, and tells.
-  pool.on('connect', client => {
-    client.on('error', error => log.debug({ err: error }, 'a database connection in use was lost'))
-  })
+  for (const each of pools) {
+    each.on('error', error => {
+      if (!isClosing) log.warn({ err: error }, 'an idle database connection was lost')
+    })
+    // A connection that is in use has no listener of the pool's: without this one, its loss would end the process. Its query fails, and tells.
+    each.on('connect', client => {
+      client.on('error', error => log.debug({ err: error }, 'a database connection in use was lost'))
+    })
+  }
   const unreadable = new UnreadableValues(log)
-  const db = openQueries(pool, unreadable)
+  const db = openQueries(readPool, unreadable)
   const ears = listener(url, log)
   // A full disk still answers queries: only a transaction that failed tells of it, and one that was committed since that there is room again.
   let isFull = false
@@ -161,14 +166,15 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
     },
     listen: ears.listen,
     get connections() {
-      return { open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }
+      const sum = (count: (each: pg.Pool) => number) => pools.reduce((total, each) => total + count(each), 0)
+      return { open: sum(each => each.totalCount), idle: sum(each => each.idleCount), waiting: sum(each => each.waitingCount) }
     },
     async health() {
       try {
         // A standby, and a server that was set to read-only, answer every query and take nothing.
         const { rows } = await withinMs(
           healthMs,
-          pool.query<{ isReadOnly: boolean }>(`select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as "isReadOnly"`),
+          readPool.query<{ isReadOnly: boolean }>(`select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as "isReadOnly"`),
         )
         if (rows[0]?.isReadOnly) return { severity: 'unavailable', detail: 'The database is read-only. Nothing can be written.' }
       } catch {
@@ -179,7 +185,7 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
     close: async () => {
       isClosing = true
       await ears.close()
-      await pool.end()
+      await Promise.all(pools.map(each => each.end()))
     },
   }
 }

@@ -9,6 +9,7 @@ import { newId } from './ids.ts'
 import { defineJob, housekeepingLane } from './jobs/lanes.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import { schedule } from './jobs/schedule.ts'
+import { Pace } from './pace.ts'
 import { SealedValueDamaged, sealedColumn, sealFor, unsealRow } from './sealed-columns.ts'
 import type { Secrets } from './secrets.ts'
 import { fileChunks, files } from './tables.ts'
@@ -20,6 +21,8 @@ import { storable } from './text.ts'
  */
 
 const chunkBytes = 1_048_576
+/** Files are stored no faster than this, all together: each transaction of others waits at its end for what was written before it. */
+const storing = new Pace(32 * chunkBytes)
 const tagBytes = 16
 
 /** A file that was received whole and lies on disk for the time of the request. */
@@ -72,6 +75,7 @@ export async function keepFile(tx: Tx, secrets: Secrets, received: ReceivedFile)
       const content = chunk.subarray(0, bytesRead)
       digest.update(content)
       sizeBytes += bytesRead
+      await storing.pass(bytesRead)
       await tx.db.insert(fileChunks).values({ fileId: id, position, content: encrypt(key, position, content) })
     }
   } finally {

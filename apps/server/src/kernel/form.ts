@@ -6,11 +6,21 @@ import type { FastifyRequest } from 'fastify'
 import type { Reader } from './database.ts'
 import type { DiskGuard } from './disk.ts'
 import type { ReceivedFile } from './files.ts'
+import { Pace } from './pace.ts'
 import { AppProblem } from './problems.ts'
 import { makeTemporaryFolder } from './temporary-files.ts'
 
 /** What the fields of a form with files may take of its body; the rest is files. */
 const maxFieldsBytes = 131_072
+
+const receiving = new Pace(64 * 1_048_576)
+
+async function* paced(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    await receiving.pass(piece.length)
+    yield piece
+  }
+}
 
 /** What refuses a form with files before it fills the temporary folder. Each throws an AppProblem. */
 export interface UploadChecks {
@@ -57,7 +67,7 @@ export async function receiveForm(
       if (files.length === 0) checks?.beforeFiles(fields)
       if (part.filename) await disk.assertRoom()
       const path = join(folder, String(files.length))
-      await pipeline(part.file, createWriteStream(path, { mode: 0o600 }))
+      await pipeline(part.file, paced, createWriteStream(path, { mode: 0o600 }))
       if (part.file.truncated) throw new AppProblem('too-large', `The file ${part.filename} is larger than ${fileBytes / 1_048_576} MB.`)
       // A file field left empty in a form comes as a nameless file.
       if (part.filename) files.push({ name: part.filename, mediaType: part.mimetype, path })
