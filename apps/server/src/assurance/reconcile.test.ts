@@ -10,6 +10,7 @@ import { tocsin } from '../../../../packages/cli/test/tocsin.ts'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { incidents, notes, tasks } from '../incidents/tables.ts'
+import { record } from '../journal/index.ts'
 import { holdSnapshot } from '../kernel/database.ts'
 import { notices, obligations } from '../notices/tables.ts'
 import { followUps, reviews } from '../reviews/tables.ts'
@@ -336,21 +337,41 @@ describe('an approval', () => {
     expect(mails()).toEqual([])
   })
 
-  test('of a notice is for whom it goes to: with other contacts it is approved anew', async ({ world }) => {
-    const { lead, other, notice, customer, mails } = await drafted(world)
-    await other.call('approveNotice', await notice())
-    const { id, version } = customer
-    const contacts = [{ name: 'Security', email: 'cert@globex.test' }]
-    await lead.call('saveCustomer', { body: { id, version, name: 'Globex', region: 'EU', noticeHours: 72, contacts } })
-    await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(
-      refused('The contacts of Globex are not those that the notice was approved for.'),
-    )
-    const { params, body } = await notice()
-    await lead.call('changeNotice', { params, body: { ...content, ...body } })
-    await other.call('approveNotice', await notice())
+  test('of a notice is for all that leaves: with another contact, name of a contact or of the organization, or by an earlier version, it is given anew', async ({
+    world,
+  }) => {
+    const { lead, other, params: incident, notice, customer, mails } = await drafted(world)
+    const administrator = await world.person('administrator')
+    const contacts = async (version: number, name: string, email: string) =>
+      lead.call('saveCustomer', { body: { id: customer.id, version, name: 'Globex', region: 'EU', noticeHours: 72, contacts: [{ name, email }] } })
+    const approveAnew = async () => {
+      const { params, body } = await notice()
+      if (body.version > 1) await lead.call('changeNotice', { params, body: { ...content, ...body } })
+      await other.call('approveNotice', await notice())
+    }
+    for (const change of [
+      () => contacts(customer.version, 'Security', 'cert@globex.test'),
+      () => contacts(customer.version + 1, 'You are fired', 'cert@globex.test'),
+      () => administrator.call('renameOrganization', { body: { name: 'Somebody Else' } }),
+    ]) {
+      await approveAnew()
+      await change()
+      await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(refused('The mails to Globex are not those that were approved'))
+    }
+    await approveAnew()
+    // As an earlier version recorded it.
+    await world.server.context.database.transaction(async tx => {
+      const [text] = (await entriesOf(lead, 'notice.changed')).map(({ data }) => z.object({ sha256: z.string() }).parse(data))
+      const id = (await notice()).params.id
+      const approved = { customer: 'Globex', sha256: text?.sha256 ?? '', to: ['cert@globex.test'] }
+      const actor = { kind: 'person', id: other.id, name: other.name } as const
+      await record(tx, { actor, type: 'notice.approved', subject: { kind: 'notice', id }, within: incident.id, data: approved })
+    })
+    await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(refused('an earlier version of Tocsin recorded the approval'))
+    await approveAnew()
     await lead.call('sendNotice', await notice())
     await world.settle()
-    expect(mails().map(({ to }) => to)).toEqual(['cert@globex.test'])
+    expect(mails().map(({ to, text }) => [to, text.includes('Dear You are fired,')])).toEqual([['cert@globex.test', true]])
   })
 
   test('does not let a mail leave that was changed, or slipped in, while it waited for the mail server', async ({ world }) => {
