@@ -2,7 +2,7 @@ import { digest, selectionDigest } from '@tocsin/merkle'
 import type { SQL } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { type ClosingConditions, selectionOf } from '../incidents/index.ts'
-import { entryColumns, exportJournal, latestCheckpoint, readEntries, record, reportDifferences } from '../journal/index.ts'
+import { entryColumns, exportJournal, latestCheckpoint, partForeign, readEntries, record, reportDifferences } from '../journal/index.ts'
 import { holdSnapshot } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
@@ -14,9 +14,11 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
   const exportId = newId()
   const { document, entryIds, differences } = await context.database.transaction(async tx => {
     await holdSnapshot(tx)
-    const { differences, ...document } = await readRecord(tx, context, conditions, caller, id)
-    const entries = await readEntries(tx, await selectionOf(tx, id, document.incident.alerts))
-    const selection = { entries: entries.length, sha256: selectionDigest(entries.map(({ bodyHash }) => bodyHash)) }
+    const { differences, ...read } = await readRecord(tx, context, conditions, caller, id)
+    // What somebody else wrote is named, and proves nothing: who verifies the file cannot tell it from the rest, as the key of its MAC is not there.
+    const { own, foreign } = await partForeign(tx, await readEntries(tx, await selectionOf(tx, id, read.incident.alerts)))
+    const document = { ...read, foreign }
+    const selection = { entries: own.length, sha256: selectionDigest(own.map(({ bodyHash }) => bodyHash)) }
     await record(tx, {
       actor: caller.actor,
       type: 'incident.exported',
@@ -24,7 +26,7 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
       within: id,
       data: { form, documentSha256: digest(document), selection },
     })
-    return { document, entryIds: entries.map(entry => entry.id), differences }
+    return { document, entryIds: own.map(entry => entry.id), differences }
   })
   await context.database.transaction(tx => reportDifferences(tx, context.alarms, new Map([[id, differences]])))
   // What names another incident that the caller may not see stays, so that nothing is missing, without its body.

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Difference, differenceSentence } from '@tocsin/events/fold'
-import { verifyExport } from '@tocsin/merkle'
+import { hashBody, verifyExport } from '@tocsin/merkle'
 import { getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
@@ -229,6 +229,37 @@ describe('times that were changed in the database', () => {
     await run(world, sql`update incidents set declared_at = declared_at - interval '1 day'`)
     await world.advance({ days: 1 })
     expect(pages(), 'what was right again is a new difference').toHaveLength(1)
+  })
+})
+
+test('an entry that somebody wrote into the database, and that nobody can read, hides nothing from the verifier, and is named', async ({ world }) => {
+  const lead = await world.person('lead')
+  const { id } = await lead.call('openIncident', { body: { title: 'Leak', reason } })
+  const forged = '0193b5a0-0000-7000-8000-000000000001'
+  const salt = Buffer.alloc(32, 1)
+  const hash = hashBody(salt, { id: forged, actor: { id: null, name: 'Tocsin' }, within: id, data: {} })
+  world.isTampered = true
+  await run(
+    world,
+    sql`insert into journal (id, at, actor_kind, actor_name, type, version, subject_kind, subject_id, within_id, data, salt, body_hash, is_demo, is_exercise, is_restricted)
+      values (${forged}, ${world.now}, 'system', 'Tocsin', 'incident.changed', 999, 'incident', ${id}, ${id}, '{}', ${salt}, ${hash}, false, false, false)`,
+  )
+  await run(world, sql`update incidents set title = 'Nothing'`)
+  await world.settle()
+  const file = join(mkdtempSync(join(tmpdir(), 'tocsin-forged-')), 'incident.json')
+  writeFileSync(file, await (await lead.call.raw('exportIncident', { params: { id } })).text())
+  const { code, out } = await tocsin(['journal', 'verify', file])
+  expect(code).toBe(1)
+  expect(out).toContain('Genuine:')
+  expect(out).toContain('title is "Nothing" in the table, but "Leak" by entry')
+  const named = `entry ${forged} (incident.changed), about incident ${id}, dated ${world.now}: no MAC`
+  expect(out).toContain(`Tocsin did not write. They count for nothing, and only an export of the whole audit log has them:\n- ${named}`)
+  expect(await (await lead.call.raw('printIncident', { params: { id } })).text()).toContain(named)
+  await run(world, sql`update incidents set title = 'Leak'`)
+  writeFileSync(file, await (await lead.call.raw('exportIncident', { params: { id } })).text())
+  expect(await tocsin(['journal', 'verify', file])).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('The incident is as its entries say, field by field.'),
   })
 })
 

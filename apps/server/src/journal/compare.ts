@@ -7,6 +7,7 @@ import type { Database, Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict } from '../kernel/problems.ts'
 import { faultsOf } from './border.ts'
+import { isForeign } from './entry-mac.ts'
 import { type Entry, type EntryOf, type NewEntry, recordAll, system, toEntry } from './record.ts'
 import { journal, journalLeaves } from './tables.ts'
 
@@ -37,7 +38,7 @@ async function readFoldable(reader: Reader, condition: SQL | undefined): Promise
   )
   return rows.flatMap(({ row, leafIndex }) => {
     const fault = faults.get(row.id)
-    if (fault === 'no MAC' || fault === 'wrong MAC') return []
+    if (isForeign(fault)) return []
     const entry = foldable(toEntry(row), leafIndex)
     return [{ ...entry, within: row.withinId, isAltered: fault !== undefined, ...(fault === undefined ? {} : { data: undefined }) }]
   })

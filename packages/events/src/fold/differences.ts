@@ -1,6 +1,6 @@
 import { canonicalJson } from '@tocsin/merkle'
 import { foldEntries } from './fold.ts'
-import type { Difference, FoldableEntry, StoredRecord } from './records.ts'
+import type { Difference, FoldableEntry, ForeignEntry, StoredRecord } from './records.ts'
 
 /** Records that the tables may hold before any entry is about them: an obligation that is prepared, for an incident that is not declared. */
 const isPrepared = ({ kind, fields }: StoredRecord) => kind === 'obligation' && fields.state === 'pending'
@@ -57,4 +57,9 @@ export function differenceSentence({ kind, id, field, stored, recorded, source }
   if (field === entryField) return `${name}: ${entry} was changed in the database, and does not say any more what it was written with`
   if (field === 'approvedSha256') return `${name}: ${entry} approved something else (${stored}) than the entries before it say (${recorded})`
   return `${name}: ${field} is ${shown(stored ?? '')} in the table, but ${shown(recorded ?? '')} by ${entry}`
+}
+
+/** An entry that somebody else wrote as a sentence: which one, what it pretends, and what shows that. */
+export function foreignSentence({ id, at, type, subject, fault }: ForeignEntry): string {
+  return `entry ${id} (${type}), about ${subject.kind} ${subject.id}, dated ${at}: ${fault}`
 }

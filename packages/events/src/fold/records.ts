@@ -38,6 +38,11 @@ export interface Difference {
   readonly source: Source | null
 }
 
+/** An entry that somebody else wrote into the database, and what shows that. It tells nothing of a record. */
+export interface ForeignEntry extends Pick<FoldableEntry, 'id' | 'at' | 'type' | 'subject'> {
+  readonly fault: string
+}
+
 interface Value {
   readonly value: unknown
   readonly source: Source
