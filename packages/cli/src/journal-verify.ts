@@ -7,7 +7,8 @@ import { CliProblem, type Output } from './output.ts'
 const maxBytes = 2_000_000_000
 
 /**
- * Verifies an exported journal: exit code 0 when it is genuine, 1 when not, with the entry that is wrong; also 1 when an exported incident is not as its entries say, or somebody else wrote entries of it.
+ * Verifies an exported journal: exit code 0 when it is genuine, 1 when not, with the entry that is wrong; also 1 when an exported incident is not as its entries say, or somebody else wrote entries
+ * of it, and when incidents of the whole audit log are missing from the tables.
  * @param options.since an older export, or a file with checkpoints, that the journal has to extend
  */
 export async function journalVerify(output: Output, file: string, options: { trustedKey?: string; since?: string }): Promise<void> {
@@ -41,12 +42,18 @@ export async function journalVerify(output: Output, file: string, options: { tru
   if (!isGenuine || (compared !== undefined && compared.differences.length + compared.foreign.length > 0)) process.exitCode = 1
 }
 
-function comparison({ differences, foreign }: Comparison): string[] {
+const compareWords = {
+  incident: { same: 'The incident is as its entries say, field by field.', other: 'The incident is NOT as its entries say.' },
+  all: { same: 'Every incident that was opened is in the tables.', other: 'The tables do NOT have every incident that was opened.' },
+}
+
+function comparison({ scope, differences, foreign }: Comparison): string[] {
+  const { same, other } = compareWords[scope]
   const compared =
     differences.length === 0
-      ? ['The incident is as its entries say, field by field.']
+      ? [same]
       : [
-          'The incident is NOT as its entries say. The database was changed outside Tocsin; the entries hold what is right:',
+          `${other} The database was changed outside Tocsin; the entries hold what is right:`,
           ...differences.map(difference => `- ${differenceSentence(difference)}`),
         ]
   if (foreign.length === 0) return compared

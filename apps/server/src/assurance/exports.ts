@@ -8,6 +8,7 @@ import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { incidentPage } from './incident-page.ts'
 import { readRecord } from './incident-record.ts'
+import { allMissing } from './missing.ts'
 
 /** The whole record of an incident in one JSON file that proves itself, or as a readable page. The export is itself on record. */
 export async function exportIncident(context: AppContext, conditions: ClosingConditions, caller: Caller, id: string, form: 'json' | 'html'): Promise<string> {
@@ -39,11 +40,13 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
   })
 }
 
-/** The whole journal in one file that proves itself. */
+/** The whole journal in one file that proves itself, and names the incidents that are missing from the tables. */
 export async function exportWholeJournal(context: AppContext, caller: Caller): Promise<string> {
   const exportId = newId()
+  const missing = await allMissing(context.database.reader())
   const document = await context.database.transaction(async tx => {
-    const document = { exportedAt: tx.now, exportedBy: caller.actor.name, scope: 'all' }
+    await reportDifferences(tx, context.alarms, missing, false)
+    const document = { exportedAt: tx.now, exportedBy: caller.actor.name, scope: 'all', missing: [...missing.keys()] }
     await record(tx, {
       actor: caller.actor,
       type: 'journal.exported',

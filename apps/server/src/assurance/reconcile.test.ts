@@ -232,18 +232,24 @@ describe('times that were changed in the database', () => {
   })
 })
 
-test('an entry that somebody wrote into the database, and that nobody can read, hides nothing from the verifier, and is named', async ({ world }) => {
-  const lead = await world.person('lead')
-  const { id } = await lead.call('openIncident', { body: { title: 'Leak', reason } })
-  const forged = '0193b5a0-0000-7000-8000-000000000001'
-  const salt = Buffer.alloc(32, 1)
-  const hash = hashBody(salt, { id: forged, actor: { id: null, name: 'Tocsin' }, within: id, data: {} })
+/** Writes an entry about an incident as somebody does who has the password of the program. @returns its ID */
+async function forge(world: World, type: string, version: number, incidentId: string): Promise<string> {
   world.isTampered = true
+  const id = '0193b5a0-0000-7000-8000-000000000001'
+  const salt = Buffer.alloc(32, 1)
+  const hash = hashBody(salt, { id, actor: { id: null, name: 'Tocsin' }, within: incidentId, data: {} })
   await run(
     world,
     sql`insert into journal (id, at, actor_kind, actor_name, type, version, subject_kind, subject_id, within_id, data, salt, body_hash, is_demo, is_exercise, is_restricted)
-      values (${forged}, ${world.now}, 'system', 'Tocsin', 'incident.changed', 999, 'incident', ${id}, ${id}, '{}', ${salt}, ${hash}, false, false, false)`,
+      values (${id}, ${world.now}, 'system', 'Tocsin', ${type}, ${version}, 'incident', ${incidentId}, ${incidentId}, '{}', ${salt}, ${hash}, false, false, false)`,
   )
+  return id
+}
+
+test('an entry that somebody wrote into the database, and that nobody can read, hides nothing from the verifier, and is named', async ({ world }) => {
+  const lead = await world.person('lead')
+  const { id } = await lead.call('openIncident', { body: { title: 'Leak', reason } })
+  const forged = await forge(world, 'incident.changed', 999, id)
   await run(world, sql`update incidents set title = 'Nothing'`)
   await world.settle()
   const file = join(mkdtempSync(join(tmpdir(), 'tocsin-forged-')), 'incident.json')
@@ -260,6 +266,57 @@ test('an entry that somebody wrote into the database, and that nobody can read, 
   expect(await tocsin(['journal', 'verify', file])).toMatchObject({
     code: 1,
     out: expect.stringContaining('The incident is as its entries say, field by field.'),
+  })
+})
+
+describe('an incident whose row somebody deleted, with everything that belongs to it', () => {
+  test('is missed by the daily comparison and the export of the whole audit log; one that the demo was removed with, or that was never opened, is not', async ({
+    world,
+  }) => {
+    const administrator = await world.person('administrator')
+    const pages = () => world.takeMails().filter(({ to, subject }) => to === administrator.email && subject.includes('differs from the audit log'))
+    const open = async (title: string, serviceIds: string[] = []) => administrator.call('openIncident', { body: { title, reason, serviceIds } })
+    const altered = async () =>
+      (await administrator.call('journal', { query: { limit: 200 } })).items.flatMap(({ type, sentence }) => (type === 'record.altered' ? [sentence] : []))
+    const file = join(mkdtempSync(join(tmpdir(), 'tocsin-missing-')), 'journal.json')
+    const verify = async () => {
+      const text = await (await administrator.call.raw('exportJournal')).text()
+      expect(verifyExport(text)).toMatchObject({ problems: [], isComplete: true })
+      writeFileSync(file, text)
+      return tocsin(['journal', 'verify', file])
+    }
+    await administrator.call('loadDemo')
+    const service = (await administrator.call('services')).find(({ name }) => name === 'billing') ?? expect.fail('the demo has it')
+    const demo = [await open('Of the demo', [service.id]), await open('Of the demo, too', [service.id])] as const
+    const [kept, gone] = [await open('Kept'), await open('Gone')]
+    await world.settle()
+    await forge(world, 'incident.opened', 1, '0193b5a0-0000-7000-8000-000000000002')
+    await run(world, sql`delete from incidents where id = ${demo[1].id}`)
+    expect(await verify()).toMatchObject({ code: 1, out: expect.stringContaining(`incident ${demo[1].id} (number ${demo[1].number}) is missing`) })
+    await administrator.call('removeDemo')
+    expect(await verify()).toMatchObject({ code: 0, out: expect.stringContaining('Every incident that was opened is in the tables.') })
+    await world.settle()
+    expect(pages()).toHaveLength(1)
+    const before = await altered()
+    await world.asOwner(`create table kept as select * from incidents where id = '${gone.id}'`)
+    await run(world, sql`delete from incidents where id = ${gone.id}`)
+    await world.advance({ days: 1 })
+    const found = `The row of incident ${gone.number} is gone, but the audit log has it`
+    expect(await altered()).toEqual([found, ...before])
+    expect((await world.server.context.health.findings()).find(({ name }) => name === 'incident records')?.detail).toContain('An incident differs')
+    expect(pages().map(({ text }) => text)).toContainEqual(expect.stringContaining(`incident ${gone.number}, whose row is gone`))
+    const { code, out } = await verify()
+    expect(code).toBe(1)
+    expect(out).toMatch(
+      new RegExp(`- incident ${gone.id} \\(number ${gone.number}\\) is missing from the tables; entry \\d+ \\(incident\\.opened\\) made it\n`),
+    )
+    expect(out).not.toContain(kept.id)
+    expect(await altered(), 'once').toEqual([found, ...before])
+    await world.asOwner('insert into incidents select * from kept', `insert into incident_members select '${gone.id}', '${administrator.id}'`)
+    await world.advance({ days: 1 })
+    expect((await verify()).code).toBe(0)
+    const { items } = await administrator.call('journal', { query: { limit: 5, type: 'record.restored' } })
+    expect(items.map(({ subject }) => subject.id)).toEqual([gone.id])
   })
 })
 

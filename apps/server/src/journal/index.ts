@@ -1,4 +1,4 @@
-export { assertAsRecorded, compareWithEntries, countFoldable, refuseAltered, reportDifferences } from './compare.ts'
+export { assertAsRecorded, compareWithEntries, countFoldable, nextOfType, refuseAltered, reportDifferences } from './compare.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
 export { JournalReaders } from './follow.ts'
 export { partForeign } from './foreign.ts'

@@ -33,7 +33,7 @@ export interface Difference {
   readonly field: string | null
   /** In the table, as canonical JSON; null where the record is missing from it. */
   readonly stored: string | null
-  /** By the entries, as canonical JSON; null where none is about the record. */
+  /** By the entries, as canonical JSON; null where none is about the record. Of an incident that is missing from the tables: its number. */
   readonly recorded: string | null
   readonly source: Source | null
 }
