@@ -13,6 +13,7 @@ import { withMac } from '../src/access/session-mac.ts'
 import { people, sessions } from '../src/access/tables.ts'
 import { readConfig } from '../src/app/config.ts'
 import { type Server, startServer } from '../src/app/server.ts'
+import { allMissing } from '../src/assurance/missing.ts'
 import { compareIncident } from '../src/assurance/reconcile.ts'
 import { incidents } from '../src/incidents/tables.ts'
 import { addDays, addSeconds, type Clock, type Instant } from '../src/kernel/clock.ts'
@@ -336,6 +337,7 @@ async function assertRecorded({ server, isTampered }: World): Promise<void> {
       const { differences } = await compareIncident(tx, id)
       expect(differences.map(differenceSentence)).toEqual([])
     }
+    expect([...(await allMissing(tx)).keys()], 'incidents that were opened and are not stored').toEqual([])
   })
 }
 

@@ -1,13 +1,14 @@
 import { readFile, stat } from 'node:fs/promises'
-import { type Difference, differenceSentence } from '@tocsin/events/fold'
+import { differenceSentence, foreignSentence } from '@tocsin/events/fold'
 import { isVerifierKey, notesIn, verifyExport } from '@tocsin/merkle'
-import { differencesIn } from './compare-export.ts'
+import { type Comparison, compareExport } from './compare-export.ts'
 import { CliProblem, type Output } from './output.ts'
 
 const maxBytes = 2_000_000_000
 
 /**
- * Verifies an exported journal: exit code 0 when it is genuine, 1 when not, with the entry that is wrong; also 1 when an exported incident is not as its entries say.
+ * Verifies an exported journal: exit code 0 when it is genuine, 1 when not, with the entry that is wrong; also 1 when an exported incident is not as its entries say, or somebody else wrote entries
+ * of it, and when incidents of the whole audit log are missing from the tables.
  * @param options.since an older export, or a file with checkpoints, that the journal has to extend
  */
 export async function journalVerify(output: Output, file: string, options: { trustedKey?: string; since?: string }): Promise<void> {
@@ -19,7 +20,7 @@ export async function journalVerify(output: Output, file: string, options: { tru
   const older = since === undefined ? undefined : checkpointsIn(since, await readExport(since))
   const verdict = verifyExport(text, trustedKey, older)
   const isGenuine = verdict.problems.length === 0
-  const differences = isGenuine ? differencesIn(text) : undefined
+  const compared = isGenuine ? compareExport(text) : undefined
   const extent = verdict.isComplete ? 'the whole audit log' : `${verdict.entries} of ${verdict.treeSize} entries of the audit log`
   const withheld = verdict.withheld === 0 ? [] : [`${verdict.withheld} of them have withheld or erased bodies. Their headers and hashes are verified.`]
   const trust = [
@@ -33,19 +34,33 @@ export async function journalVerify(output: Output, file: string, options: { tru
         `Genuine: ${extent} of ${verdict.origin}. Every entry is covered by the signed checkpoint.`,
         ...withheld,
         ...(older === undefined ? [] : ['It extends the older checkpoint: nothing up to there was rewritten.']),
-        ...(differences === undefined ? [] : comparison(differences)),
+        ...(compared === undefined ? [] : comparison(compared)),
         ...trust,
       ]
     : ['NOT genuine:', ...verdict.problems.map(problem => `- ${problem}`)]
-  output.say(lines, { isGenuine, ...verdict, ...(differences && { differences }) })
-  if (!isGenuine || (differences ?? []).length > 0) process.exitCode = 1
+  output.say(lines, { isGenuine, ...verdict, ...compared })
+  if (!isGenuine || (compared !== undefined && compared.differences.length + compared.foreign.length > 0)) process.exitCode = 1
 }
 
-function comparison(differences: readonly Difference[]): string[] {
-  if (differences.length === 0) return ['The incident is as its entries say, field by field.']
+const compareWords = {
+  incident: { same: 'The incident is as its entries say, field by field.', other: 'The incident is NOT as its entries say.' },
+  all: { same: 'Every incident that was opened is in the tables.', other: 'The tables do NOT have every incident that was opened.' },
+}
+
+function comparison({ scope, differences, foreign }: Comparison): string[] {
+  const { same, other } = compareWords[scope]
+  const compared =
+    differences.length === 0
+      ? [same]
+      : [
+          `${other} The database was changed outside Tocsin; the entries hold what is right:`,
+          ...differences.map(difference => `- ${differenceSentence(difference)}`),
+        ]
+  if (foreign.length === 0) return compared
   return [
-    'The incident is NOT as its entries say. The database was changed outside Tocsin; the entries hold what is right:',
-    ...differences.map(difference => `- ${differenceSentence(difference)}`),
+    ...compared,
+    'The audit log has entries of this incident that Tocsin did not write. They count for nothing, and only an export of the whole audit log has them:',
+    ...foreign.map(entry => `- ${foreignSentence(entry)}`),
   ]
 }
 

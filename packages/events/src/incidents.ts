@@ -293,7 +293,10 @@ export const incidentEvents = [
       ...{ stored: z.string().nullable(), recorded: z.string().nullable(), sha256: Digest },
       source: z.strictObject({ id: Id, index: Count.nullable(), type: z.string() }).nullable(),
     }),
-    sentence: ({ data }) => `${alteredPart(data)} differs from the audit log`,
+    sentence: ({ data }) =>
+      data.field === null && data.source !== null
+        ? `The row of ${data.recorded === null ? `the ${words(data.record.kind)}` : `incident ${data.recorded}`} is gone, but the audit log has it`
+        : `${alteredPart(data)} differs from the audit log`,
   }),
   event({
     type: 'record.restored',

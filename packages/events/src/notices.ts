@@ -103,8 +103,8 @@ export const noticeEvents = [
     version: 1,
     subject: 'notice',
     within: 'incident',
-    /** `to`: whom it was approved for. */
-    data: z.strictObject({ customer: z.string(), sha256: Digest, to: z.array(z.string()).optional() }),
+    /** `to`: whom it was approved for. `mailsSha256`: of the canonical JSON of all mails, each with address, subject, body and demo mark. */
+    data: z.strictObject({ customer: z.string(), sha256: Digest, to: z.array(z.string()).optional(), mailsSha256: Digest.optional() }),
     sentence: ({ data }) => `Approved the notice to ${data.customer}`,
   }),
   event({

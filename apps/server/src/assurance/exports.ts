@@ -2,21 +2,24 @@ import { digest, selectionDigest } from '@tocsin/merkle'
 import type { SQL } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { type ClosingConditions, selectionOf } from '../incidents/index.ts'
-import { entryColumns, exportJournal, latestCheckpoint, readEntries, record, reportDifferences } from '../journal/index.ts'
+import { entryColumns, exportJournal, latestCheckpoint, partForeign, readEntries, record, reportDifferences } from '../journal/index.ts'
 import { holdSnapshot } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { incidentPage } from './incident-page.ts'
 import { readRecord } from './incident-record.ts'
+import { allMissing } from './missing.ts'
 
 /** The whole record of an incident in one JSON file that proves itself, or as a readable page. The export is itself on record. */
 export async function exportIncident(context: AppContext, conditions: ClosingConditions, caller: Caller, id: string, form: 'json' | 'html'): Promise<string> {
   const exportId = newId()
   const { document, entryIds, differences } = await context.database.transaction(async tx => {
     await holdSnapshot(tx)
-    const { differences, ...document } = await readRecord(tx, context, conditions, caller, id)
-    const entries = await readEntries(tx, await selectionOf(tx, id, document.incident.alerts))
-    const selection = { entries: entries.length, sha256: selectionDigest(entries.map(({ bodyHash }) => bodyHash)) }
+    const { differences, ...read } = await readRecord(tx, context, conditions, caller, id)
+    // What somebody else wrote is named, and proves nothing: who verifies the file cannot tell it from the rest, as the key of its MAC is not there.
+    const { own, foreign } = await partForeign(tx, await readEntries(tx, await selectionOf(tx, id, read.incident.alerts)))
+    const document = { ...read, foreign }
+    const selection = { entries: own.length, sha256: selectionDigest(own.map(({ bodyHash }) => bodyHash)) }
     await record(tx, {
       actor: caller.actor,
       type: 'incident.exported',
@@ -24,7 +27,7 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
       within: id,
       data: { form, documentSha256: digest(document), selection },
     })
-    return { document, entryIds: entries.map(entry => entry.id), differences }
+    return { document, entryIds: own.map(entry => entry.id), differences }
   })
   await context.database.transaction(tx => reportDifferences(tx, context.alarms, new Map([[id, differences]])))
   // What names another incident that the caller may not see stays, so that nothing is missing, without its body.
@@ -37,11 +40,13 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
   })
 }
 
-/** The whole journal in one file that proves itself. */
+/** The whole journal in one file that proves itself, and names the incidents that are missing from the tables. */
 export async function exportWholeJournal(context: AppContext, caller: Caller): Promise<string> {
   const exportId = newId()
+  const missing = await allMissing(context.database.reader())
   const document = await context.database.transaction(async tx => {
-    const document = { exportedAt: tx.now, exportedBy: caller.actor.name, scope: 'all' }
+    await reportDifferences(tx, context.alarms, missing, false)
+    const document = { exportedAt: tx.now, exportedBy: caller.actor.name, scope: 'all', missing: [...missing.keys()] }
     await record(tx, {
       actor: caller.actor,
       type: 'journal.exported',

@@ -1,8 +1,12 @@
+import { type ForeignEntry, foreignSentence } from '@tocsin/events/fold'
 import { renderMarkdown } from '../incidents/index.ts'
 import type { IncidentRecord } from './incident-record.ts'
 
 /** The record of an incident as one readable page that needs nothing but itself. */
-export function incidentPage(record: IncidentRecord, proof: { digest: string; checkpoint: string; key: string }): string {
+export function incidentPage(
+  record: IncidentRecord & { readonly foreign: readonly ForeignEntry[] },
+  proof: { digest: string; checkpoint: string; key: string },
+): string {
   const { incident, obligations, review } = record
   /** Names, and values as markup. */
   const facts: [string, string][] = [
@@ -33,7 +37,7 @@ time{white-space:nowrap;font-variant-numeric:tabular-nums}
 </style></head><body>
 <h1>Incident ${incident.number}: ${text(incident.title)}</h1>
 <p class="quiet">Exported on ${instant(record.exportedAt)} by ${text(record.exportedBy)}.</p>
-${alteredSection(record.altered)}<h2>Details</h2><table>${facts.map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${value}</td></tr>`).join('')}</table>
+${alteredSection(record.altered)}${foreignSection(record.foreign)}<h2>Details</h2><table>${facts.map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${value}</td></tr>`).join('')}</table>
 ${incident.summary ? `<h2>Summary</h2>${renderMarkdown(incident.summary)}` : ''}
 <h2>Affected services and customers</h2>${listed([...incident.services.map(each => ({ kind: 'Service', ...each })), ...incident.customers.map(each => ({ kind: 'Customer', ...each }))])}
 <h2>Timeline</h2><table>${incident.timeline.map(entry => `<tr><td>${instant(entry.at)}</td><td>${text(entry.by)}</td><td>${text(entry.sentence)}${entry.reason ? `<br>${lines(entry.reason)}` : ''}</td></tr>`).join('')}</table>
@@ -67,6 +71,11 @@ function listed(rows: { kind: string; name: string; basis: string }[]): string {
 function alteredSection(altered: readonly string[]): string {
   if (altered.length === 0) return ''
   return `<h2>Differences from the audit log</h2><p>The database was changed outside Tocsin. This report shows what is stored; the audit log says otherwise:</p><ul>${altered.map(each => `<li>${text(each)}</li>`).join('')}</ul>`
+}
+
+function foreignSection(foreign: readonly ForeignEntry[]): string {
+  if (foreign.length === 0) return ''
+  return `<h2>Entries that Tocsin did not write</h2><p>Somebody can write to the database. These entries count for nothing:</p><ul>${foreign.map(each => `<li>${text(foreignSentence(each))}</li>`).join('')}</ul>`
 }
 
 function obligationsSection(obligations: IncidentRecord['obligations']): string {

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Difference, differenceSentence } from '@tocsin/events/fold'
-import { verifyExport } from '@tocsin/merkle'
+import { hashBody, verifyExport } from '@tocsin/merkle'
 import { getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
@@ -10,6 +10,7 @@ import { tocsin } from '../../../../packages/cli/test/tocsin.ts'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { incidents, notes, tasks } from '../incidents/tables.ts'
+import { record } from '../journal/index.ts'
 import { holdSnapshot } from '../kernel/database.ts'
 import { notices, obligations } from '../notices/tables.ts'
 import { followUps, reviews } from '../reviews/tables.ts'
@@ -231,6 +232,94 @@ describe('times that were changed in the database', () => {
   })
 })
 
+/** Writes an entry about an incident as somebody does who has the password of the program. @returns its ID */
+async function forge(world: World, type: string, version: number, incidentId: string): Promise<string> {
+  world.isTampered = true
+  const id = '0193b5a0-0000-7000-8000-000000000001'
+  const salt = Buffer.alloc(32, 1)
+  const hash = hashBody(salt, { id, actor: { id: null, name: 'Tocsin' }, within: incidentId, data: {} })
+  await run(
+    world,
+    sql`insert into journal (id, at, actor_kind, actor_name, type, version, subject_kind, subject_id, within_id, data, salt, body_hash, is_demo, is_exercise, is_restricted)
+      values (${id}, ${world.now}, 'system', 'Tocsin', ${type}, ${version}, 'incident', ${incidentId}, ${incidentId}, '{}', ${salt}, ${hash}, false, false, false)`,
+  )
+  return id
+}
+
+test('an entry that somebody wrote into the database, and that nobody can read, hides nothing from the verifier, and is named', async ({ world }) => {
+  const lead = await world.person('lead')
+  const { id } = await lead.call('openIncident', { body: { title: 'Leak', reason } })
+  const forged = await forge(world, 'incident.changed', 999, id)
+  await run(world, sql`update incidents set title = 'Nothing'`)
+  await world.settle()
+  const file = join(mkdtempSync(join(tmpdir(), 'tocsin-forged-')), 'incident.json')
+  writeFileSync(file, await (await lead.call.raw('exportIncident', { params: { id } })).text())
+  const { code, out } = await tocsin(['journal', 'verify', file])
+  expect(code).toBe(1)
+  expect(out).toContain('Genuine:')
+  expect(out).toContain('title is "Nothing" in the table, but "Leak" by entry')
+  const named = `entry ${forged} (incident.changed), about incident ${id}, dated ${world.now}: no MAC`
+  expect(out).toContain(`Tocsin did not write. They count for nothing, and only an export of the whole audit log has them:\n- ${named}`)
+  expect(await (await lead.call.raw('printIncident', { params: { id } })).text()).toContain(named)
+  await run(world, sql`update incidents set title = 'Leak'`)
+  writeFileSync(file, await (await lead.call.raw('exportIncident', { params: { id } })).text())
+  expect(await tocsin(['journal', 'verify', file])).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('The incident is as its entries say, field by field.'),
+  })
+})
+
+describe('an incident whose row somebody deleted, with everything that belongs to it', () => {
+  test('is missed by the daily comparison and the export of the whole audit log; one that the demo was removed with, or that was never opened, is not', async ({
+    world,
+  }) => {
+    const administrator = await world.person('administrator')
+    const pages = () => world.takeMails().filter(({ to, subject }) => to === administrator.email && subject.includes('differs from the audit log'))
+    const open = async (title: string, serviceIds: string[] = []) => administrator.call('openIncident', { body: { title, reason, serviceIds } })
+    const altered = async () =>
+      (await administrator.call('journal', { query: { limit: 200 } })).items.flatMap(({ type, sentence }) => (type === 'record.altered' ? [sentence] : []))
+    const file = join(mkdtempSync(join(tmpdir(), 'tocsin-missing-')), 'journal.json')
+    const verify = async () => {
+      const text = await (await administrator.call.raw('exportJournal')).text()
+      expect(verifyExport(text)).toMatchObject({ problems: [], isComplete: true })
+      writeFileSync(file, text)
+      return tocsin(['journal', 'verify', file])
+    }
+    await administrator.call('loadDemo')
+    const service = (await administrator.call('services')).find(({ name }) => name === 'billing') ?? expect.fail('the demo has it')
+    const demo = [await open('Of the demo', [service.id]), await open('Of the demo, too', [service.id])] as const
+    const [kept, gone] = [await open('Kept'), await open('Gone')]
+    await world.settle()
+    await forge(world, 'incident.opened', 1, '0193b5a0-0000-7000-8000-000000000002')
+    await run(world, sql`delete from incidents where id = ${demo[1].id}`)
+    expect(await verify()).toMatchObject({ code: 1, out: expect.stringContaining(`incident ${demo[1].id} (number ${demo[1].number}) is missing`) })
+    await administrator.call('removeDemo')
+    expect(await verify()).toMatchObject({ code: 0, out: expect.stringContaining('Every incident that was opened is in the tables.') })
+    await world.settle()
+    expect(pages()).toHaveLength(1)
+    const before = await altered()
+    await world.asOwner(`create table kept as select * from incidents where id = '${gone.id}'`)
+    await run(world, sql`delete from incidents where id = ${gone.id}`)
+    await world.advance({ days: 1 })
+    const found = `The row of incident ${gone.number} is gone, but the audit log has it`
+    expect(await altered()).toEqual([found, ...before])
+    expect((await world.server.context.health.findings()).find(({ name }) => name === 'incident records')?.detail).toContain('An incident differs')
+    expect(pages().map(({ text }) => text)).toContainEqual(expect.stringContaining(`incident ${gone.number}, whose row is gone`))
+    const { code, out } = await verify()
+    expect(code).toBe(1)
+    expect(out).toMatch(
+      new RegExp(`- incident ${gone.id} \\(number ${gone.number}\\) is missing from the tables; entry \\d+ \\(incident\\.opened\\) made it\n`),
+    )
+    expect(out).not.toContain(kept.id)
+    expect(await altered(), 'once').toEqual([found, ...before])
+    await world.asOwner('insert into incidents select * from kept', `insert into incident_members select '${gone.id}', '${administrator.id}'`)
+    await world.advance({ days: 1 })
+    expect((await verify()).code).toBe(0)
+    const { items } = await administrator.call('journal', { query: { limit: 5, type: 'record.restored' } })
+    expect(items.map(({ subject }) => subject.id)).toEqual([gone.id])
+  })
+})
+
 describe('the comparison', () => {
   test('goes on after the last incident of a run until all were compared, some in a run', async ({ world }) => {
     const lead = await world.person('lead')
@@ -336,21 +425,41 @@ describe('an approval', () => {
     expect(mails()).toEqual([])
   })
 
-  test('of a notice is for whom it goes to: with other contacts it is approved anew', async ({ world }) => {
-    const { lead, other, notice, customer, mails } = await drafted(world)
-    await other.call('approveNotice', await notice())
-    const { id, version } = customer
-    const contacts = [{ name: 'Security', email: 'cert@globex.test' }]
-    await lead.call('saveCustomer', { body: { id, version, name: 'Globex', region: 'EU', noticeHours: 72, contacts } })
-    await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(
-      refused('The contacts of Globex are not those that the notice was approved for.'),
-    )
-    const { params, body } = await notice()
-    await lead.call('changeNotice', { params, body: { ...content, ...body } })
-    await other.call('approveNotice', await notice())
+  test('of a notice is for all that leaves: with another contact, name of a contact or of the organization, or by an earlier version, it is given anew', async ({
+    world,
+  }) => {
+    const { lead, other, params: incident, notice, customer, mails } = await drafted(world)
+    const administrator = await world.person('administrator')
+    const contacts = async (version: number, name: string, email: string) =>
+      lead.call('saveCustomer', { body: { id: customer.id, version, name: 'Globex', region: 'EU', noticeHours: 72, contacts: [{ name, email }] } })
+    const approveAnew = async () => {
+      const { params, body } = await notice()
+      if (body.version > 1) await lead.call('changeNotice', { params, body: { ...content, ...body } })
+      await other.call('approveNotice', await notice())
+    }
+    for (const change of [
+      () => contacts(customer.version, 'Security', 'cert@globex.test'),
+      () => contacts(customer.version + 1, 'You are fired', 'cert@globex.test'),
+      () => administrator.call('renameOrganization', { body: { name: 'Somebody Else' } }),
+    ]) {
+      await approveAnew()
+      await change()
+      await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(refused('The mails to Globex are not those that were approved'))
+    }
+    await approveAnew()
+    // As an earlier version recorded it.
+    await world.server.context.database.transaction(async tx => {
+      const [text] = (await entriesOf(lead, 'notice.changed')).map(({ data }) => z.object({ sha256: z.string() }).parse(data))
+      const id = (await notice()).params.id
+      const approved = { customer: 'Globex', sha256: text?.sha256 ?? '', to: ['cert@globex.test'] }
+      const actor = { kind: 'person', id: other.id, name: other.name } as const
+      await record(tx, { actor, type: 'notice.approved', subject: { kind: 'notice', id }, within: incident.id, data: approved })
+    })
+    await expect(lead.call('sendNotice', await notice())).rejects.toMatchObject(refused('an earlier version of Tocsin recorded the approval'))
+    await approveAnew()
     await lead.call('sendNotice', await notice())
     await world.settle()
-    expect(mails().map(({ to }) => to)).toEqual(['cert@globex.test'])
+    expect(mails().map(({ to, text }) => [to, text.includes('Dear You are fired,')])).toEqual([['cert@globex.test', true]])
   })
 
   test('does not let a mail leave that was changed, or slipped in, while it waited for the mail server', async ({ world }) => {

@@ -12,17 +12,19 @@ import { schedule } from '../kernel/jobs/schedule.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import { noticeRecords } from '../notices/index.ts'
 import { reviewRecords } from '../reviews/index.ts'
+import { nextMissing } from './missing.ts'
 
 /** Incidents compared in one run, and entries folded in it; one incident is compared however many it has. */
 const maxIncidents = 50
 const maxEntries = 20_000
 
-/** `after`: the incident to go on from; `altered`: how many were found to differ so far in this round. */
-export const reconcileJob = defineJob({
-  kind: 'assurance.reconcile',
-  lane: housekeepingLane,
-  data: z.object({ after: z.uuid().nullable(), altered: z.int() }),
-})
+/**
+ * `after`: the incident to go on from; `altered`: how many were found to differ so far in this round. `opened`: once all that are stored were compared, the number of the audit
+ * log from which to go on with those that were opened.
+ */
+const reconcileData = z.object({ after: z.uuid().nullable(), altered: z.int(), opened: z.int().optional() })
+
+export const reconcileJob = defineJob({ kind: 'assurance.reconcile', lane: housekeepingLane, data: reconcileData })
 
 /** How many incidents differed in the last round. */
 const settingName = 'altered-incidents'
@@ -86,14 +88,21 @@ async function reconcileNext(context: AppContext, after: string | null): Promise
 }
 
 /**
- * Once a day every incident is compared with its entries, some in a run, each run going on where the one before ended: the tables are a reading, the journal is the
- * record.
+ * Once a day every incident is compared with its entries, and every one that was opened is looked for, some in a run, each run going on where the one before ended: the
+ * tables are a reading, the journal is the record.
  */
 export function openReconciler(context: AppContext): void {
   context.jobs.register(reconcileJob, {
-    async run(tx, { after, altered }) {
-      const found = await reconcileNext(context, after)
-      if (found !== undefined) return scheduleReconciler(tx, tx.now, { after: found.last, altered: altered + found.altered })
+    async run(tx, { after, altered, opened }) {
+      if (opened === undefined) {
+        const found = await reconcileNext(context, after)
+        if (found !== undefined) return scheduleReconciler(tx, tx.now, { after: found.last, altered: altered + found.altered })
+      }
+      const next = await nextMissing(tx, opened ?? 0)
+      if (next !== undefined) {
+        await reportDifferences(tx, context.alarms, next.missing, false)
+        return scheduleReconciler(tx, tx.now, { after, altered: altered + next.missing.size, opened: next.after })
+      }
       await saveSetting(tx, settingName, altered)
       await scheduleReconciler(tx)
     },
@@ -102,7 +111,7 @@ export function openReconciler(context: AppContext): void {
   context.health.add('incident records', async () => findAltered(context.database.reader()))
 }
 
-function scheduleReconciler(tx: Tx, runAt: Instant = addDays(tx.now, 1), data: { after: string | null; altered: number } = { after: null, altered: 0 }) {
+function scheduleReconciler(tx: Tx, runAt: Instant = addDays(tx.now, 1), data: z.output<typeof reconcileData> = { after: null, altered: 0 }) {
   return schedule(tx, { kind: reconcileJob, key: reconcileJob.kind, runAt, data })
 }
 

@@ -21,11 +21,13 @@ export class CheckpointFile {
 
   /**
    * The newest checkpoint that one of these keys has signed; what a crash left half written is passed over. Undefined where there is none.
-   * @throws ConfigProblem where the file cannot be read: to go on without it would be to sign whatever the database holds
+   * @throws ConfigProblem where the file cannot be read, or is of another log: to go on without it would be to sign whatever the database holds
    */
   last(keys: string | LogKeys): { readonly note: string; readonly checkpoint: Checkpoint } | undefined {
     for (const path of [this.#path, `${this.#path}.1`]) {
-      for (const found of notesIn(textOf(path)).reverse()) {
+      const notes = notesIn(textOf(path)).reverse()
+      assertOfLog(path, notes[0], keys)
+      for (const found of notes) {
         try {
           return { note: found, checkpoint: openCheckpoint(found, keys) }
         } catch (error) {
@@ -46,6 +48,16 @@ export class CheckpointFile {
     if (size > maxBytes) renameSync(this.#path, `${this.#path}.1`)
     await appendCheckpoint(this.#path, signed)
   }
+}
+
+/** @throws ConfigProblem for the newest checkpoint of another installation, whose data folder was taken or copied */
+function assertOfLog(path: string, newest: string | undefined, keys: string | LogKeys): void {
+  const key = typeof keys === 'string' ? keys : keys.at(-1)?.key
+  const [found, own] = [newest?.split('\n')[0], key?.split('+')[0]]
+  if (found === undefined || found === own) return
+  throw new ConfigProblem(
+    `${path} has checkpoints of another audit log (${found}) than the one in the database (${own}): TOCSIN_DATA is the data folder of another installation, or a copy of it. Set TOCSIN_DATA to the data folder of this database. If that is lost, move the checkpoint files (checkpoints.log and checkpoints.log.1) out of this one, and keep them.`,
+  )
 }
 
 function textOf(path: string): string {

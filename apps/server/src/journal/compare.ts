@@ -1,12 +1,13 @@
-import { versionOf } from '@tocsin/events'
+import { type EventType, versionOf } from '@tocsin/events'
 import { alteredEntry, type Difference, differenceSentence, differencesBetween, type FoldableEntry, foldedTypes, type StoredRecord } from '@tocsin/events/fold'
 import { digest } from '@tocsin/merkle'
-import { and, asc, count, eq, inArray, type SQL } from 'drizzle-orm'
+import { and, asc, count, eq, gt, inArray, type SQL } from 'drizzle-orm'
 import type { Alarms } from '../kernel/alarms.ts'
 import type { Database, Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict } from '../kernel/problems.ts'
 import { faultsOf } from './border.ts'
+import { isForeign } from './entry-mac.ts'
 import { type Entry, type EntryOf, type NewEntry, recordAll, system, toEntry } from './record.ts'
 import { journal, journalLeaves } from './tables.ts'
 
@@ -23,21 +24,26 @@ interface Foldable extends FoldableEntry {
   readonly isAltered: boolean
 }
 
-/** Entries to fold: those that this program wrote. What somebody else wrote beside them tells nothing of a record, and an alarm tells of it. */
-async function readFoldable(reader: Reader, condition: SQL | undefined): Promise<Foldable[]> {
-  const rows = await reader.db
+const withIndex = (reader: Reader, condition: SQL | undefined) =>
+  reader.db
     .select({ row: journal, leafIndex: journalLeaves.leafIndex })
     .from(journal)
     .leftJoin(journalLeaves, eq(journalLeaves.entryId, journal.id))
-    .where(and(condition, inArray(journal.type, foldedTypes)))
+    .where(condition)
     .orderBy(asc(journal.seq))
+
+const readFoldable = async (reader: Reader, condition: SQL | undefined) =>
+  foldableOf(reader, await withIndex(reader, and(condition, inArray(journal.type, foldedTypes))))
+
+/** Entries to fold: those that this program wrote. What somebody else wrote beside them tells nothing of a record, and an alarm tells of it. */
+async function foldableOf(reader: Reader, rows: Awaited<ReturnType<typeof withIndex>>): Promise<Foldable[]> {
   const faults = await faultsOf(
     reader,
     rows.map(({ row }) => row),
   )
   return rows.flatMap(({ row, leafIndex }) => {
     const fault = faults.get(row.id)
-    if (fault === 'no MAC' || fault === 'wrong MAC') return []
+    if (isForeign(fault)) return []
     const entry = foldable(toEntry(row), leafIndex)
     return [{ ...entry, within: row.withinId, isAltered: fault !== undefined, ...(fault === undefined ? {} : { data: undefined }) }]
   })
@@ -48,6 +54,16 @@ const compared = (entries: readonly Foldable[], stored: readonly StoredRecord[])
   ...entries.flatMap(entry => (entry.isAltered ? alteredEntry(entry) : [])),
   ...differencesBetween(entries, stored),
 ]
+
+/** Entries of one type that one look goes through. */
+const maxOfType = 500
+
+/** The next entries of a type above a number, of those that this program wrote. @returns them, and the number to go on from; undefined after the last */
+export async function nextOfType(reader: Reader, type: EventType, after: number): Promise<{ entries: readonly FoldableEntry[]; after: number } | undefined> {
+  const rows = await withIndex(reader, and(eq(journal.type, type), gt(journal.seq, after))).limit(maxOfType)
+  const last = rows.at(-1)
+  return last && { entries: await foldableOf(reader, rows), after: last.row.seq }
+}
 
 /** How many entries there are to fold of each of some incidents. */
 export async function countFoldable(reader: Reader, incidentIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
@@ -113,7 +129,7 @@ export async function reportDifferences(tx: Tx, alarms: Alarms, found: ReadonlyM
       const sha256 = digestOf(difference)
       const values = { stored: stored?.slice(0, maxValue) ?? null, recorded: recorded?.slice(0, maxValue) ?? null }
       altered.push({ ...entry, type: 'record.altered', data: { record: { kind, id }, field, ...values, sha256, source } })
-      sentences.push(`${kind} ${id}${field === null ? '' : `, ${field}`}`)
+      sentences.push(field === null && source !== null ? `${kind} ${recorded ?? id}, whose row is gone` : `${kind} ${id}${field === null ? '' : `, ${field}`}`)
     }
     const differing = new Set(differences.map(({ id, field }) => keyOf(id, field)))
     for (const [key, { record, field }] of isWhole ? (before ?? []) : [])
@@ -126,7 +142,7 @@ export async function reportDifferences(tx: Tx, alarms: Alarms, found: ReadonlyM
     // What differs is new each time: a page about an earlier difference must not hold this one back.
     key: `records-altered:${newId()}`,
     title: `${incidents.size === 1 ? 'An incident differs' : `${incidents.size} incidents differ`} from the audit log`,
-    summary: `The database was changed outside Tocsin, or restored in part. The audit log says otherwise than the tables for: ${sentences.slice(0, 20).join('; ')}${sentences.length > 20 ? ` and ${sentences.length - 20} more` : ''}. The timeline of the incident has an entry for each; the audit log holds what is right.`,
+    summary: `The database was changed outside Tocsin, or restored in part. The audit log says otherwise than the tables for: ${sentences.slice(0, 20).join('; ')}${sentences.length > 20 ? ` and ${sentences.length - 20} more` : ''}. The audit log has an entry for each difference, and holds what is right.`,
   })
 }
 

@@ -21,6 +21,9 @@ export const macOf = (sign: Secrets['sign'], header: Header, bodyHash: Buffer): 
 /** What shows that an entry is not as this program wrote it: it has no MAC, one of something else, or another body than its hash says. */
 export type MacFault = 'no MAC' | 'wrong MAC' | 'changed body'
 
+/** True where somebody else wrote the entry: the body of one of this program may have been changed since. */
+export const isForeign = (fault: MacFault | undefined): fault is Exclude<MacFault, 'changed body'> => fault === 'no MAC' || fault === 'wrong MAC'
+
 /** What is wrong with an entry that was not sealed yet; undefined for one that this program wrote. */
 export function macFault(keys: Pick<Secrets, 'isSigned' | 'wasSigned'>, row: Row): MacFault | undefined {
   const { seq, bodyHash, mac } = row

@@ -1,9 +1,10 @@
+import type { ForeignEntry } from '@tocsin/events/fold'
 import { and, asc, desc, eq, gt, inArray, isNull, lte, sql } from 'drizzle-orm'
 import { addSeconds } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import type { Secrets } from '../kernel/secrets.ts'
-import { saveBorder, storedBorder } from './border.ts'
-import { macFault } from './entry-mac.ts'
+import { faultsOf, saveBorder, storedBorder } from './border.ts'
+import { isForeign, macFault } from './entry-mac.ts'
 import { lastGiven } from './order.ts'
 import { record, type StoredEntry, system, toEntry } from './record.ts'
 import { journal, journalCursors, journalLeaves } from './tables.ts'
@@ -55,6 +56,20 @@ export async function nameForeign(tx: Tx, secrets: Secrets, entries: readonly St
     subject: { kind: 'journal', id: 'journal' },
     data: { count: found.length, entries: found.slice(0, maxNamed) },
   })
+}
+
+/** Parts entries into those that this program wrote, and what somebody else wrote among them: that tells nothing of a record. */
+export async function partForeign(reader: Reader, entries: readonly StoredEntry[]): Promise<{ own: StoredEntry[]; foreign: ForeignEntry[] }> {
+  const faults = await faultsOf(
+    reader,
+    entries.map(({ stored }) => stored),
+  )
+  const foreign = entries.flatMap(({ id, at, type, subject }) => {
+    const fault = faults.get(id)
+    return isForeign(fault) ? [{ id, at, type, subject, fault }] : []
+  })
+  const ids = new Set(foreign.map(({ id }) => id))
+  return { own: entries.filter(({ id }) => !ids.has(id)), foreign }
 }
 
 /** Entries that are looked at for strays at once: the newest, and the next of a round through all. */

@@ -1,6 +1,7 @@
-export { assertAsRecorded, compareWithEntries, countFoldable, refuseAltered, reportDifferences } from './compare.ts'
+export { assertAsRecorded, compareWithEntries, countFoldable, nextOfType, refuseAltered, reportDifferences } from './compare.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
 export { JournalReaders } from './follow.ts'
+export { partForeign } from './foreign.ts'
 export { journalHealth } from './health.ts'
 export { Live } from './live.ts'
 export { markAs, markRecords } from './marks.ts'

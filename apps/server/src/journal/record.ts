@@ -195,7 +195,7 @@ export function selectionCondition(selection: Selection): SQL | undefined {
 }
 
 /** Entries of a selection, oldest first, of those that `condition` lets through. */
-export async function readEntries(reader: Reader, selection: Selection, condition?: SQL): Promise<Entry[]> {
+export async function readEntries(reader: Reader, selection: Selection, condition?: SQL): Promise<StoredEntry[]> {
   const rows = await reader.db
     .select()
     .from(journal)

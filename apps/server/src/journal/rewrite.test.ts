@@ -1,5 +1,6 @@
-import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { signCheckpoint, signingKey } from '@tocsin/merkle'
 import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
 import { test, type World } from '../../test/world.ts'
@@ -139,6 +140,26 @@ describe('the file of checkpoints in the data folder', () => {
       ),
     )
   })
+})
+
+test('the checkpoints of another installation, whose data folder was taken, are refused at the start by a sentence that names both logs', async ({ world }) => {
+  const { context } = world.server
+  const path = join(context.config.dataFolder, 'checkpoints.log')
+  await note(world.server, 'one')
+  await world.settle()
+  const own = context.sealer.key.split('+')[0]
+  const size = await sealed(world.server)
+  const other = signCheckpoint({ origin: 'tocsin/0123456789abcdef', size: 9, root: Buffer.alloc(32) }, signingKey(Buffer.alloc(32, 7)))
+  const before = readFileSync(path)
+  appendFileSync(path, other)
+  const refused = expect.stringContaining(`${path} has checkpoints of another audit log (tocsin/0123456789abcdef) than the one in the database (${own}):`)
+  await expect(restarted(world, sealed)).rejects.toMatchObject({ constructor: ConfigProblem, message: refused })
+  // As earlier versions went on after it, with checkpoints of their own.
+  writeFileSync(path, `${other}${before}`)
+  expect(await restarted(world, sealed)).toBeGreaterThanOrEqual(size)
+  renameSync(path, `${path}.1`)
+  writeFileSync(path, other)
+  await expect(restarted(world, sealed)).rejects.toThrow(ConfigProblem)
 })
 
 describe('a sealed entry that the owner of the tables touches', () => {

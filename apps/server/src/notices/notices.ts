@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import { digest } from '@tocsin/merkle'
 import { and, eq, ne } from 'drizzle-orm'
 import { z } from 'zod'
@@ -6,7 +5,7 @@ import type { AppContext, Caller } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { type IncidentRow, incidents, lockOpenIncident, pageLead } from '../incidents/index.ts'
 import { assertAsRecorded, lastEntryAbout, record, system } from '../journal/index.ts'
-import type { Tx } from '../kernel/database.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import type { Delivery, Leaving } from '../kernel/messenger.ts'
@@ -128,7 +127,10 @@ export async function approveNotice(tx: Tx, context: AppContext, caller: Caller,
     type: 'notice.approved',
     subject: { kind: 'notice', id: noticeId },
     within: incident.id,
-    data: { customer: customer.name, sha256: digest(textOf(notice)), to: recipientsOf(customer) },
+    data: {
+      ...{ customer: customer.name, sha256: digest(textOf(notice)), to: recipientsOf(customer) },
+      mailsSha256: digest(await mailsOf(tx, incident, notice, customer)),
+    },
   })
   return obligation.id
 }
@@ -140,19 +142,13 @@ export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, no
   if (notice.state !== 'approved') throw conflict('This notice was already sent.')
   if (obligation.startedAt === null) throw conflict('Declare the incident before sending the notice.')
   assertNotWaived(obligation)
-  await assertAsApproved(tx, context, incident.id, notice, customer)
-  const organization = (await readSetting(tx, 'organization', z.string())) ?? 'Our organization'
+  const approved = await mailsOf(tx, incident, notice, customer)
+  await assertAsApproved(tx, context, incident.id, notice, customer.name, approved)
   await tx.db
     .update(notices)
     .set({ state: 'sending', version: notice.version + 1 })
     .where(eq(notices.id, noticeId))
-  const mails = customer.contacts.map(contact => ({
-    id: newId(),
-    address: contact.email,
-    subject: `Security notice from ${organization} (incident ${incident.number}${notice.kind === 'update' ? ', update' : ''})`,
-    body: noticeText(organization, incident, contact.name, notice),
-    isDemo: customer.isDemo,
-  }))
+  const mails = approved.map(mail => ({ ...mail, id: newId() }))
   await context.messenger.postAll(
     tx,
     mails.map(mail => ({ ...mail, channel: 'email', purpose: 'notice', purposeId: noticeId, withinId: incident.id })),
@@ -170,17 +166,34 @@ export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, no
   return obligation.id
 }
 
-/** What leaves is what was approved: its text, and whom it is for. */
-async function assertAsApproved(tx: Tx, context: AppContext, incidentId: string, notice: NoticeRow, customer: typeof customers.$inferSelect): Promise<void> {
-  await assertAsRecorded(context, tx, incidentId, noticeRecord(notice))
-  const approval = await lastEntryAbout(tx, { kind: 'notice', id: notice.id }, 'notice.approved')
-  // Entries of older versions do not say whom it was approved for.
-  if (approval?.data.to !== undefined && !isDeepStrictEqual(approval.data.to, recipientsOf(customer)))
-    throw conflict(`The contacts of ${customer.name} are not those that the notice was approved for. Save the notice again and have it approved.`)
+/** One mail of a notice, as it is handed to the mail server. */
+type NoticeMail = Omit<Leaving, 'id' | 'purposeId'>
+
+/** The mails of a notice, one for each contact: everything that leaves, and so what an approval is for. */
+async function mailsOf(reader: Reader, incident: IncidentRow, notice: NoticeRow, { contacts, isDemo }: typeof customers.$inferSelect): Promise<NoticeMail[]> {
+  const organization = (await readSetting(reader, 'organization', z.string())) ?? 'Our organization'
+  const subject = `Security notice from ${organization} (incident ${incident.number}${notice.kind === 'update' ? ', update' : ''})`
+  return contacts.map(({ name, email }) => ({ address: email, subject, body: noticeText(organization, incident, name, notice), isDemo }))
 }
 
-/** Of one mail of a notice, as it is handed to the mail server. */
-const mailDigest = ({ address, subject, body, isDemo }: Omit<Leaving, 'id' | 'purposeId'>) => digest({ address, subject, body, isDemo })
+/** What leaves is what was approved: its text, whom it is for, and in whose name. Approvals of earlier versions do not say all of that, and are given anew. */
+async function assertAsApproved(
+  tx: Tx,
+  context: AppContext,
+  incidentId: string,
+  notice: NoticeRow,
+  customer: string,
+  mails: readonly NoticeMail[],
+): Promise<void> {
+  await assertAsRecorded(context, tx, incidentId, noticeRecord(notice))
+  const approval = await lastEntryAbout(tx, { kind: 'notice', id: notice.id }, 'notice.approved')
+  if (approval?.data.mailsSha256 !== digest(mails))
+    throw conflict(
+      `The mails to ${customer} are not those that were approved: the contacts or the name of your organization have changed, or an earlier version of Tocsin recorded the approval. Save the notice again and have it approved.`,
+    )
+}
+
+const mailDigest = ({ address, subject, body, isDemo }: NoticeMail) => digest({ address, subject, body, isDemo })
 
 /** Why a mail of a notice must not leave: it is not one that was sent by an act on record, or was changed since. */
 export async function whyHeldBack(context: AppContext, message: Leaving): Promise<string | undefined> {

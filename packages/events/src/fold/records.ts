@@ -33,9 +33,14 @@ export interface Difference {
   readonly field: string | null
   /** In the table, as canonical JSON; null where the record is missing from it. */
   readonly stored: string | null
-  /** By the entries, as canonical JSON; null where none is about the record. */
+  /** By the entries, as canonical JSON; null where none is about the record. Of an incident that is missing from the tables: its number. */
   readonly recorded: string | null
   readonly source: Source | null
+}
+
+/** An entry that somebody else wrote into the database, and what shows that. It tells nothing of a record. */
+export interface ForeignEntry extends Pick<FoldableEntry, 'id' | 'at' | 'type' | 'subject'> {
+  readonly fault: string
 }
 
 interface Value {
