@@ -25,6 +25,16 @@ export function settingsPart<Shape extends z.ZodRawShape>(
   return { schema: z.object(shape), kept, problemOf }
 }
 
+/** For settings of which one without the others would be ignored without a word: what is wrong where some are set and some are not. */
+export const allOrNone =
+  <Name extends string>(...names: readonly Name[]) =>
+  (values: { readonly [name in Name]?: unknown }): string | undefined => {
+    const missing = names.filter(name => values[name] === undefined).length
+    if (missing === 0 || missing === names.length) return undefined
+    const [all, none] = names.length === 2 ? ['both', 'neither'] : ['all of', 'none']
+    return `Set ${all} ${names.slice(0, -1).join(', ')} and ${names.at(-1)}, or ${none}.`
+  }
+
 export const port = z.coerce
   .number({ message: 'must be a number' })
   .int('must be a whole number')

@@ -41,6 +41,17 @@ export const addressList = (words: { readonly many: string; readonly one: string
       else if (new Set(given).size < given.length) refuse(`must name each ${words.one} once`)
     })
 
+/**
+ * What is wrong where webhooks are named without the secret that signs them, or the secret without a webhook.
+ * @param names of the two settings
+ */
+export function webhookSecretProblem(names: { readonly list: string; readonly secret: string }, hasWebhook: boolean, hasSecret: boolean): string | undefined {
+  if (hasWebhook === hasSecret) return undefined
+  return hasWebhook
+    ? `${names.secret} is required, because ${names.list} names a webhook, which is signed.`
+    : `${names.secret} is set, but ${names.list} names no webhook that it would sign. Name one, or remove the secret.`
+}
+
 /** A secret that signs webhooks. */
 export const webhookSecret = z
   .string()

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isServerUrl, port, settingsPart, yesNo } from '../../../kernel/config.ts'
+import { allOrNone, isServerUrl, port, settingsPart, yesNo } from '../../../kernel/config.ts'
 
 /** The option of an address that would take the protection of the connection away. */
 function weakerOption(url: string): string | undefined {
@@ -39,9 +39,11 @@ export const emailSettings = settingsPart(
     TOCSIN_MAIL_IN_PORT: 'value',
   },
   values => {
-    if ((values.TOCSIN_MAIL_IN_PORT === undefined) !== (values.TOCSIN_MAIL_IN_DOMAIN === undefined))
-      return 'Set both TOCSIN_MAIL_IN_PORT and TOCSIN_MAIL_IN_DOMAIN, or neither.'
-    const weaker = values.SMTP_URL === undefined || values.SMTP_ALLOW_PLAIN ? undefined : weakerOption(values.SMTP_URL)
+    const problem = allOrNone('TOCSIN_MAIL_IN_PORT', 'TOCSIN_MAIL_IN_DOMAIN')(values)
+    if (problem !== undefined || values.SMTP_URL === undefined) return problem
+    const { username, password } = new URL(values.SMTP_URL)
+    if ((username === '') !== (password === '')) return 'SMTP_URL must have both a user and a password, or neither.'
+    const weaker = values.SMTP_ALLOW_PLAIN ? undefined : weakerOption(values.SMTP_URL)
     return weaker && `SMTP_URL must not set ${weaker}: email holds private links. To send it unprotected all the same, set SMTP_ALLOW_PLAIN=true.`
   },
 )
