@@ -113,6 +113,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const url = config.databaseUrl ?? embedded?.url ?? ''
     await awaitDatabase(url, log, signal)
     const ownerUrl = config.databaseUrl === undefined ? embedded?.ownerUrl : config.databaseOwnerUrl
+    if (ownerUrl !== undefined) await awaitDatabase(ownerUrl, log, signal, 'DATABASE_OWNER_URL')
     await migrateDatabase(ownerUrl ?? url)
     if (ownerUrl !== undefined) await grantRights(ownerUrl, userOf(url))
     const excess = await findExcessRights(url)

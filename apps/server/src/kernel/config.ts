@@ -50,9 +50,9 @@ export const isOrigin = (text: string) => /^https?:\/\/[^\s/?#]+$/.test(text) &&
  */
 export function isServerUrl(text: string, schemes: readonly string[]): boolean {
   if (!URL.canParse(text) || !/^\S*$/.test(text)) return false
-  const { protocol, pathname, hash, username, password } = new URL(text)
+  const { protocol, pathname, hash, username, password, hostname } = new URL(text)
   const isWhole = text.startsWith(`${protocol}//`) && hash === '' && !pathname.includes('@')
-  return schemes.includes(protocol) && isWhole && isDecodable(username) && isDecodable(password)
+  return schemes.includes(protocol) && isWhole && [username, password, hostname].every(isDecodable)
 }
 
 function isDecodable(text: string): boolean {
@@ -90,15 +90,33 @@ const outboundHosts = z
   .transform(text => text.split(',').map(entry => entry.trim().toLowerCase()))
   .refine(entries => entries.every(isHostPattern), 'must be hosts and networks such as hooks.example.org,*.example.com,10.0.0.0/8')
 
-/** The settings of the kernel. */
+/** True where the driver connects to a socket, or by the loopback interface. Where the URL names no host, it takes that of `PGHOST`. */
+function isOnThisMachine(url: URL): boolean {
+  const host = url.searchParams.getAll('host').at(-1) || decodeURIComponent(url.hostname) || (process.env.PGHOST ?? '')
+  return host === '' || host.startsWith('/') || /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host)
+}
+
+/** The driver takes the last of several, and an empty one as none. */
+const hasSslMode = (url: URL) => (url.searchParams.getAll('sslmode').at(-1) ?? '') !== ''
+
 const databaseUrl = z
   .string()
   .refine(text => /^postgres(ql)?:\/\//.test(text), { message: 'must start with postgres://', abort: true })
+  .refine(text => isServerUrl(text, ['postgres:', 'postgresql:']), {
+    message: 'must be a URL such as postgres://user:password@host:5432/tocsin; write special characters in the password percent-encoded',
+    abort: true,
+  })
   .refine(
-    text => isServerUrl(text, ['postgres:', 'postgresql:']),
-    'must be a URL such as postgres://user:password@host:5432/tocsin; write special characters in the password percent-encoded',
+    // Without one, the driver would send everything in the clear.
+    text => isOnThisMachine(new URL(text)) || hasSslMode(new URL(text)),
+    'must name an sslmode, because its host is another machine: add ?sslmode=verify-full, with &sslrootcert=/path/ca.pem for a CA of your own, or ?sslmode=disable in a network that you trust',
   )
+  .refine(text => {
+    const { searchParams } = new URL(text)
+    return searchParams.has('sslcert') === searchParams.has('sslkey')
+  }, 'must name both sslcert and sslkey, or neither')
 
+/** The settings of the kernel. */
 export const kernelSettings = settingsPart(
   {
     TOCSIN_DATA: z.string().min(1, 'must not be empty').default('./data').describe('Folder for the embedded database and the master key'),
