@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigProblem } from './config-problem.ts'
+import { isLoopback } from './network.ts'
 import { readSecretSource, sourceNamesOf } from './secret-sources.ts'
 
 /** What of a setting the journal keeps: its value; the host of an address that may hold a password; of a secret only that it is set; nothing of what each server has for itself. */
@@ -93,7 +94,7 @@ const outboundHosts = z
 /** True where the driver connects to a socket, or by the loopback interface. Where the URL names no host, it takes that of `PGHOST`. */
 function isOnThisMachine(url: URL): boolean {
   const host = url.searchParams.getAll('host').at(-1) || decodeURIComponent(url.hostname) || (process.env.PGHOST ?? '')
-  return host === '' || host.startsWith('/') || /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host)
+  return host === '' || host.startsWith('/') || isLoopback(host)
 }
 
 /** The driver takes the last of several, and an empty one as none. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isLoopback } from './network.ts'
 import type { SyslogReceiver } from './syslog-sender.ts'
 
 /** A server that the operator has named as one that is told something: by syslog, or by a signed webhook. */
@@ -18,8 +19,7 @@ export function receiverOf(address: string): Receiver | undefined {
       ? { kind: 'syslog', receiver: { transport, host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) } }
       : undefined
   }
-  const isLocal = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLocal) ? { kind: 'webhook', url: url.href } : undefined
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)) ? { kind: 'webhook', url: url.href } : undefined
 }
 
 const maxAddresses = 10

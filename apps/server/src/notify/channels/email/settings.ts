@@ -30,6 +30,7 @@ export const emailSettings = settingsPart(
       .optional()
       .describe('Domain of reply addresses; its mail must be routed to TOCSIN_MAIL_IN_PORT'),
     TOCSIN_MAIL_IN_PORT: port.optional().describe('Port for incoming mail (SMTP) with replies; disabled if not set'),
+    TOCSIN_MAIL_IN_ALLOW_PLAIN: yesNo.default(false).describe('Receive replies from other machines also without TLS'),
   },
   {
     SMTP_URL: 'host',
@@ -37,6 +38,7 @@ export const emailSettings = settingsPart(
     MAIL_FROM: 'value',
     TOCSIN_MAIL_IN_DOMAIN: 'value',
     TOCSIN_MAIL_IN_PORT: 'value',
+    TOCSIN_MAIL_IN_ALLOW_PLAIN: 'value',
   },
   values => {
     const problem = allOrNone('TOCSIN_MAIL_IN_PORT', 'TOCSIN_MAIL_IN_DOMAIN')(values)
