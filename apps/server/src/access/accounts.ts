@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { type Actor, markRecords, record, recordAll, subjectsOf } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
+import { withdrawAnswers } from '../kernel/idempotency.ts'
 import { newId } from '../kernel/ids.ts'
 import { linkPlaceholder, type Messenger, type PrivateLink } from '../kernel/messenger.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
@@ -285,6 +286,7 @@ export async function changePerson(
   if (id !== caller.personId || change.resetSecondFactor || change.isActive === false) await deleteSessions(tx, id)
   if (change.isActive === false) await context.departures.leave(tx, caller.actor, id)
   if (!staysAdministrator) await withdrawInvitationsBy(tx, caller, id)
+  if (differing.role !== undefined || differing.isActive !== undefined) await withdrawAnswers(tx)
   await record(tx, {
     ...{ actor: caller.actor, type: 'person.changed', subject: { kind: 'person', id } },
     data: {
