@@ -103,25 +103,29 @@ export class World {
   /** Somebody with this role, signed in. */
   async person(role: Role = 'responder', name = `${role} ${++this.#count}`): Promise<Person> {
     const email = `${name.toLowerCase().replaceAll(' ', '.')}@tocsin.test`
-    const token = randomSecret()
-    const { database, secrets } = this.server.context
-    const row = await database.transaction(async tx => {
+    const { id } = await this.server.context.database.transaction(async tx => {
       const added = await addPerson(tx, { name, email, role, passwordHash: null, isDemo: false })
       await tx.db.update(people).set({ totpConfirmedAt: tx.now }).where(eq(people.id, added.id))
+      return added
+    })
+    return this.signIn({ id, name, email })
+  }
+
+  /** Another session of somebody, such as after theirs were ended. */
+  async signIn({ id, name, email }: Pick<Person, 'id' | 'name' | 'email'>): Promise<Person> {
+    const token = randomSecret()
+    const { database, secrets } = this.server.context
+    await database.transaction(async tx => {
       const session = {
-        ...{ id: newId(), personId: added.id, tokenDigest: secretDigest(token), assurance: 'full' as const, device: 'test' },
+        ...{ id: newId(), personId: id, tokenDigest: secretDigest(token), assurance: 'full' as const, device: 'test' },
         // Neither idle nor to be confirmed, however far time is moved.
         ...{ createdAt: tx.now, lastSeenAt: addDays(tx.now, 400), expiresAt: addDays(tx.now, 400), verifiedAt: addDays(tx.now, 400) },
       }
       await tx.db.insert(sessions).values(withMac(secrets, session))
-      return added
     })
     const cookie = `tocsin_session=${token}`
     return {
-      id: row.id,
-      name,
-      email,
-      cookie,
+      ...{ id, name, email, cookie },
       call: this.client(cookie),
       expectPage: pattern => this.#take(email, pattern),
       expectNoPage: () =>

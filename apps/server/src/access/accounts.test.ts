@@ -105,6 +105,24 @@ describe('an invitation', () => {
   })
 })
 
+test('whose account an administrator changes is told by email what was changed, by whom, and nothing of the reason', async ({ world }) => {
+  const [admin, person] = [await world.person('administrator', 'Ada'), await world.person('responder')]
+  const change = async (body: object) => {
+    await admin.call('changePerson', { params: { id: person.id }, body: { ...body, reason: 'suspected insider' } })
+    await world.settle()
+    return world.takeMails().map(({ to, subject, text }) => ({ to, subject, text }))
+  }
+  const told = (text: string) => [
+    { to: person.email, subject: 'Your Tocsin account was changed', text: expect.stringContaining(`Ada changed your Tocsin account: ${text}.`) },
+  ]
+  expect(await change({ resetSecondFactor: true })).toEqual(told('your second factors were removed: the next sign-in by password sets up a new one'))
+  expect(await change({ role: 'lead' })).toEqual(told('your role was changed from responder to lead'))
+  expect(await change({ role: 'observer', isActive: false })).toEqual(told('your role was changed from lead to observer; your account was deactivated'))
+  expect(await change({ isActive: true })).toEqual(told('your account was reactivated'))
+  expect(await change({ role: 'observer', isActive: true }), 'nothing was changed').toEqual([])
+  expect(JSON.stringify((await admin.call('messageLog', {})).items)).not.toContain('insider')
+})
+
 test('a new password that is easy to guess is refused wherever one is set, with the words of the organization and of the person', async ({ world }) => {
   const visitor = browser(world)
   const setup = { token: setupToken(world.server.context.secrets), organization: 'Bright Ledger', name: 'Ada Lovelace', email: 'countess@tocsin.test' }

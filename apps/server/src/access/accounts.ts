@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { type Actor, markRecords, record, recordAll, subjectsOf } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
+import { withdrawAnswers } from '../kernel/idempotency.ts'
 import { newId } from '../kernel/ids.ts'
 import { linkPlaceholder, type Messenger, type PrivateLink } from '../kernel/messenger.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
@@ -11,7 +12,6 @@ import { openToken, type Secrets, signToken } from '../kernel/secrets.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import type { Caller } from './caller.ts'
 import type { AppContext } from './context.ts'
-import type { Departures } from './departures.ts'
 import { deleteSessions, openSessionsOf, sessionView } from './open-sessions.ts'
 import { isGuessable } from './password-rules.ts'
 import { hashPassword } from './passwords.ts'
@@ -249,10 +249,10 @@ async function readChosen(reader: Reader, ids: readonly string[], field: string)
   return found
 }
 
-/** Changes role, activity or the lost second factor of a person. The last administrator stays one. */
+/** Changes role, activity or the lost second factor of a person, who is told by email. The last administrator stays one. */
 export async function changePerson(
   tx: Tx,
-  departures: Departures,
+  context: AppContext,
   caller: Caller,
   id: string,
   change: { role?: Role | undefined; isActive?: boolean | undefined; resetSecondFactor?: boolean | undefined; reason?: string | undefined },
@@ -284,8 +284,9 @@ export async function changePerson(
   if (change.resetSecondFactor) await clearSecondFactor(tx, id)
   // What the person may do has changed, or who the person is must be shown anew: every session ends.
   if (id !== caller.personId || change.resetSecondFactor || change.isActive === false) await deleteSessions(tx, id)
-  if (change.isActive === false) await departures.leave(tx, caller.actor, id)
+  if (change.isActive === false) await context.departures.leave(tx, caller.actor, id)
   if (!staysAdministrator) await withdrawInvitationsBy(tx, caller, id)
+  if (differing.role !== undefined || differing.isActive !== undefined) await withdrawAnswers(tx)
   await record(tx, {
     ...{ actor: caller.actor, type: 'person.changed', subject: { kind: 'person', id } },
     data: {
@@ -295,6 +296,18 @@ export async function changePerson(
       before: { role: before.role, isActive: before.isActive },
     },
   })
+  const happened = [
+    ...(differing.role === undefined ? [] : [`your role was changed from ${before.role} to ${differing.role}`]),
+    ...(differing.isActive === undefined ? [] : [`your account was ${differing.isActive ? 'reactivated' : 'deactivated'}`]),
+    ...(differing.resetSecondFactor ? ['your second factors were removed: the next sign-in by password sets up a new one'] : []),
+  ]
+  await tellPerson(
+    tx,
+    context,
+    id,
+    `${caller.actor.name} changed your Tocsin account: ${happened.join('; ')}.`,
+    'If you did not expect that, tell your administrators at once.',
+  )
   return personView(tx, id)
 }
 

@@ -25,7 +25,7 @@ import { removeSecondFactor } from './second-factors.ts'
 import { confirmSession, confirmTotp, endSession, giveOneTimeCode, giveRecoveryCode, startSession, startTotp } from './sessions.ts'
 
 export function accessBindings(context: AppContext): Bindings {
-  const { database, secrets, messenger, metrics, departures } = context
+  const { database, secrets, messenger, metrics } = context
   const passwords = new PasswordAttempts(context)
   registerPasswordReset(context)
   /** Counts what is refused, by what was given. */
@@ -99,7 +99,7 @@ export function accessBindings(context: AppContext): Bindings {
     openCommand(routes.acceptInvitation, async (tx, { body, connection }) =>
       startSession(tx, context, connection, await acceptInvitation(tx, secrets, body), 'password'),
     ),
-    command(routes.changePerson, (tx, { caller, params, body }) => changePerson(tx, departures, caller, params.id, body)),
+    command(routes.changePerson, (tx, { caller, params, body }) => changePerson(tx, context, caller, params.id, body)),
     query(routes.apiKeys, reader => listApiKeys(reader)),
     command(routes.createApiKey, (tx, { caller, body }) => createApiKey(tx, caller, body)),
     command(routes.revokeApiKey, (tx, { caller, params }) => revokeApiKey(tx, caller, params.id)),

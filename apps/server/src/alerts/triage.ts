@@ -3,6 +3,7 @@ import { and, eq, isNotNull, ne } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { type Actor, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
+import { withdrawAnswers } from '../kernel/idempotency.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { acknowledgePagesAbout, movePagesInto, resolvePagesAbout } from '../paging/index.ts'
 import { alerts } from './tables.ts'
@@ -154,6 +155,7 @@ export async function escalateAlerts(
     escalated.map(alert => alert.id),
     incident,
   )
+  if (incident.isRestricted && escalated.length > 0) await withdrawAnswers(tx)
   for (const alert of escalated) {
     const { id, number, title } = alert
     await acknowledgePagesAbout(tx, context, caller.actor, caller.personId, id)

@@ -1,7 +1,6 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { routes, version } from '@tocsin/api'
-import ipaddr from 'ipaddr.js'
 import { Gauge } from 'prom-client'
 import { type AppContext, accessBindings, authorizer, type Bindings, isSetUp, nameOfCaller, recoverAdministrator, setupToken } from '../access/index.ts'
 import { openAssurance } from '../assurance/index.ts'
@@ -24,6 +23,7 @@ import { type Answered, mount, openHttp } from '../kernel/http.ts'
 import { Idempotency, registerPurge } from '../kernel/idempotency.ts'
 import type { Lane } from '../kernel/jobs/lanes.ts'
 import { openMasterKey } from '../kernel/master-key.ts'
+import { isLoopback } from '../kernel/network.ts'
 import { hasOwnTls, ServerCertificate, tlsSettings } from '../kernel/server-certificate.ts'
 import { openMetrics } from '../kernel/telemetry.ts'
 import { UnreadableWatch } from '../kernel/unreadable-watch.ts'
@@ -113,6 +113,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const url = config.databaseUrl ?? embedded?.url ?? ''
     await awaitDatabase(url, log, signal)
     const ownerUrl = config.databaseUrl === undefined ? embedded?.ownerUrl : config.databaseOwnerUrl
+    if (ownerUrl !== undefined) await awaitDatabase(ownerUrl, log, signal, 'DATABASE_OWNER_URL')
     await migrateDatabase(ownerUrl ?? url)
     if (ownerUrl !== undefined) await grantRights(ownerUrl, userOf(url))
     const excess = await findExcessRights(url)
@@ -176,7 +177,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const services = { config, database, log, metrics, drain, idempotency, disk, answered, nameOf: nameOfCaller, authorize }
     mount(http, services, openModules(config, context, detection, watch))
     detection.mount(http)
-    const inbox = openAnswers(http, context, openAnswerDesk(context))
+    const inbox = openAnswers(http, context, openAnswerDesk(context), certificate)
     await servePages(http)
     context.readers.follow(sealerName, (tx, entries) => context.sealer.seal(tx, entries), { isStrict: true, committed: () => context.sealer.committed() })
     if (acceptsRestoredLog && (await database.transaction(tx => context.sealer.accept(tx)))) await context.sealer.committed()
@@ -231,8 +232,6 @@ function openCertificate(config: Config, context: AppContext): ServerCertificate
   if (cert === undefined || key === undefined) return undefined
   return new ServerCertificate({ cert: ['TOCSIN_TLS_CERT', cert], key: ['TOCSIN_TLS_KEY', key] }, context)
 }
-
-const isLoopback = (host: string) => host === 'localhost' || (ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback')
 
 function originOf(config: Config, port: number): string {
   const host = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(config.host) ? 'localhost' : config.host

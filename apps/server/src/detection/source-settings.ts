@@ -1,6 +1,6 @@
 import { delimiter, isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
-import { type Config, port, settingsPart, yesNo } from '../kernel/config.ts'
+import { allOrNone, type Config, port, settingsPart, yesNo } from '../kernel/config.ts'
 import type { EnteredReach } from '../kernel/outbound.ts'
 
 /** Where events and indicators may be taken from. */
@@ -37,10 +37,11 @@ export const sourceSettings = settingsPart(
     TOCSIN_SYSLOG_TLS_KEY: 'value',
     TOCSIN_SYSLOG_TLS_CLIENT_CA: 'value',
   },
-  ({ TOCSIN_SYSLOG_TLS: tls, TOCSIN_SYSLOG_TLS_CERT: cert, TOCSIN_SYSLOG_TLS_KEY: key }) =>
-    tls === undefined || (cert !== undefined && key !== undefined)
-      ? undefined
-      : 'TOCSIN_SYSLOG_TLS_CERT and TOCSIN_SYSLOG_TLS_KEY must be set with TOCSIN_SYSLOG_TLS.',
+  values => {
+    const isCaAlone = values.TOCSIN_SYSLOG_TLS === undefined && values.TOCSIN_SYSLOG_TLS_CLIENT_CA !== undefined
+    if (isCaAlone) return 'TOCSIN_SYSLOG_TLS_CLIENT_CA is set without TOCSIN_SYSLOG_TLS. Set both, or neither.'
+    return allOrNone('TOCSIN_SYSLOG_TLS', 'TOCSIN_SYSLOG_TLS_CERT', 'TOCSIN_SYSLOG_TLS_KEY')(values)
+  },
 )
 
 /** Where feeds may be pulled from, which people enter. */

@@ -5,6 +5,7 @@ import type { z } from 'zod'
 import { type AppContext, assertPeople, assertPerson, type Caller, findPerson } from '../access/index.ts'
 import { type Actor, markRecords, record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
+import { withdrawAnswers } from '../kernel/idempotency.ts'
 import { conflict } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
 import { redactPages } from '../paging/index.ts'
@@ -50,7 +51,10 @@ export async function changeIncident(tx: Tx, context: AppContext, effects: Decla
   if (change.isRestricted === true && caller.actor.kind !== 'key')
     await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
   if (change.isRestricted !== undefined) await markRecords(tx, [id], { isRestricted: change.isRestricted })
-  if (change.isRestricted === true) await redactPages(tx, incident)
+  if (change.isRestricted === true) {
+    await redactPages(tx, incident)
+    await withdrawAnswers(tx)
+  }
   await record(tx, {
     actor: caller.actor,
     type: 'incident.changed',
@@ -132,6 +136,7 @@ async function takeRole(tx: Tx, actor: Actor, incident: IncidentRow, role: Incid
   if (incident[roleColumns[role]] === personId) return
   const person = personId === null ? undefined : await findPerson(tx, personId)
   await saveIncident(tx, incident, { [roleColumns[role]]: personId })
+  if (incident.isRestricted && incident[roleColumns[role]] !== null) await withdrawAnswers(tx)
   await record(tx, {
     actor,
     type: 'incident.role-assigned',
@@ -165,6 +170,7 @@ export async function setMembers(
   await tx.db.delete(incidentMembers).where(eq(incidentMembers.incidentId, id))
   if (personIds.length > 0) await tx.db.insert(incidentMembers).values(personIds.map(personId => ({ incidentId: id, personId })))
   await saveIncident(tx, incident, {})
+  if (incident.isRestricted && before.some(member => !personIds.includes(member.id))) await withdrawAnswers(tx)
   await record(tx, {
     ...{ actor: caller.actor, type: 'incident.members-set', subject: { kind: 'incident', id }, within: id },
     data: { personIds, before: { personIds: before.map(member => member.id) } },

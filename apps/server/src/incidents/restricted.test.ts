@@ -1,7 +1,7 @@
 import { createClient, type IncidentRole, incidentRoles } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
-import { type Person, test } from '../../test/world.ts'
+import { type Person, test, type World } from '../../test/world.ts'
 
 const nobody = '01900000-0000-7000-8000-000000000000'
 
@@ -40,6 +40,77 @@ describe('a restricted incident is seen', () => {
     const [task] = incident.tasks
     await executive.call('approveTask', { params: { id: incident.id, taskId: task?.id ?? '' }, body: { version: task?.version ?? 0 } })
     expect((await executive.call('incident', { params })).tasks).toMatchObject([{ approvedBy: executive.name }])
+  })
+})
+
+describe('the answer to an earlier request', () => {
+  /** Sends a change under one key, first and again. @returns status and body */
+  const sender =
+    (world: World, person: Person, path: string, body: object, method = 'POST') =>
+    async () => {
+      const headers = {
+        cookie: person.cookie,
+        origin: world.origin,
+        'content-type': 'application/json',
+        'idempotency-key': `key of ${person.id}`.replaceAll(' ', '-'),
+      }
+      const reply = await fetch(`${world.origin}${path}`, { method, headers, body: JSON.stringify(body) })
+      return { status: reply.status, text: await reply.text() }
+    }
+  const withdrawn = { status: 409, text: expect.stringMatching(/^(?!.*Insider).*who may see what has changed since then/) }
+  const versionOf = async (person: Person, id: string) => (await person.call('incident', { params: { id } })).version
+
+  test('is repeated to nobody who has lost a role, a membership or a right since, nor is it carried out twice', async ({ world }) => {
+    const [administrator, one, other, third] = [
+      await world.person('administrator'),
+      await world.person('lead'),
+      await world.person('lead'),
+      await world.person('lead'),
+    ]
+    const { id } = await administrator.call('openIncident', { body: { title: 'Insider', reason: 'Seen.', isRestricted: true } })
+    const addTask = (person: Person) => sender(world, person, `/api/v1/incidents/${id}/tasks`, { title: 'Call the lawyers' })
+    const [byMember, byLead, byRole] = [addTask(one), addTask(other), addTask(third)]
+    const members = async (personIds: string[]) =>
+      administrator.call('setMembers', { params: { id }, body: { version: await versionOf(administrator, id), personIds } })
+    const lead = async (personId: string | null) =>
+      administrator.call('assignRole', { params: { id, role: 'lead' }, body: { version: await versionOf(administrator, id), personId } })
+    await members([administrator.id, one.id])
+    const first = await byMember()
+    expect(first).toEqual({ status: 201, text: expect.stringContaining('Insider') })
+    expect(await byMember()).toEqual(first)
+    await members([administrator.id])
+    expect(await byMember()).toEqual(withdrawn)
+
+    await lead(other.id)
+    expect((await byLead()).status).toBe(201)
+    await lead(null)
+    expect(await byLead()).toEqual(withdrawn)
+
+    await members([administrator.id, third.id])
+    expect((await byRole()).status).toBe(201)
+    await administrator.call('changePerson', { params: { id: third.id }, body: { role: 'responder' } })
+    await administrator.call('changePerson', { params: { id: third.id }, body: { role: 'lead' } })
+    const again = await world.signIn(third)
+    expect(await addTask(again)()).toEqual(withdrawn)
+    expect((await administrator.call('incident', { params: { id } })).tasks).toHaveLength(3)
+  })
+
+  test('is repeated to nobody for whom it was hidden since, but to who has hidden it', async ({ world }) => {
+    const [hiding, stranger, reporter] = [await world.person('lead'), await world.person('lead'), await world.person('lead')]
+    const { id } = await hiding.call('openIncident', { body: { title: 'Insider', reason: 'Seen.' } })
+    const addTask = sender(world, stranger, `/api/v1/incidents/${id}/tasks`, { title: 'Call the lawyers' })
+    expect((await addTask()).text).toContain('Insider')
+    const hide = sender(world, hiding, `/api/v1/incidents/${id}`, { version: await versionOf(hiding, id), isRestricted: true }, 'PATCH')
+    const hidden = await hide()
+    expect(hidden).toMatchObject({ status: 200 })
+    expect(await hide()).toEqual(hidden)
+    expect(await addTask()).toEqual(withdrawn)
+
+    const report = sender(world, reporter, '/api/v1/alerts', { title: 'Insider at work', severity: 'low' })
+    const { text } = await report()
+    const [alert] = (JSON.parse(text) as { alerts: { id: string }[] }).alerts
+    await hiding.call('openIncident', { body: { title: 'Another', reason: 'Seen.', isRestricted: true, alertIds: [alert?.id ?? ''] } })
+    expect(await report()).toEqual(withdrawn)
   })
 })
 

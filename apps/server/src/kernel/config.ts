@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigProblem } from './config-problem.ts'
+import { isLoopback } from './network.ts'
 import { readSecretSource, sourceNamesOf } from './secret-sources.ts'
 
 /** What of a setting the journal keeps: its value; the host of an address that may hold a password; of a secret only that it is set; nothing of what each server has for itself. */
@@ -25,6 +26,16 @@ export function settingsPart<Shape extends z.ZodRawShape>(
   return { schema: z.object(shape), kept, problemOf }
 }
 
+/** For settings of which one without the others would be ignored without a word: what is wrong where some are set and some are not. */
+export const allOrNone =
+  <Name extends string>(...names: readonly Name[]) =>
+  (values: { readonly [name in Name]?: unknown }): string | undefined => {
+    const missing = names.filter(name => values[name] === undefined).length
+    if (missing === 0 || missing === names.length) return undefined
+    const [all, none] = names.length === 2 ? ['both', 'neither'] : ['all of', 'none']
+    return `Set ${all} ${names.slice(0, -1).join(', ')} and ${names.at(-1)}, or ${none}.`
+  }
+
 export const port = z.coerce
   .number({ message: 'must be a number' })
   .int('must be a whole number')
@@ -40,9 +51,9 @@ export const isOrigin = (text: string) => /^https?:\/\/[^\s/?#]+$/.test(text) &&
  */
 export function isServerUrl(text: string, schemes: readonly string[]): boolean {
   if (!URL.canParse(text) || !/^\S*$/.test(text)) return false
-  const { protocol, pathname, hash, username, password } = new URL(text)
+  const { protocol, pathname, hash, username, password, hostname } = new URL(text)
   const isWhole = text.startsWith(`${protocol}//`) && hash === '' && !pathname.includes('@')
-  return schemes.includes(protocol) && isWhole && isDecodable(username) && isDecodable(password)
+  return schemes.includes(protocol) && isWhole && [username, password, hostname].every(isDecodable)
 }
 
 function isDecodable(text: string): boolean {
@@ -80,15 +91,33 @@ const outboundHosts = z
   .transform(text => text.split(',').map(entry => entry.trim().toLowerCase()))
   .refine(entries => entries.every(isHostPattern), 'must be hosts and networks such as hooks.example.org,*.example.com,10.0.0.0/8')
 
-/** The settings of the kernel. */
+/** True where the driver connects to a socket, or by the loopback interface. Where the URL names no host, it takes that of `PGHOST`. */
+function isOnThisMachine(url: URL): boolean {
+  const host = url.searchParams.getAll('host').at(-1) || decodeURIComponent(url.hostname) || (process.env.PGHOST ?? '')
+  return host === '' || host.startsWith('/') || isLoopback(host)
+}
+
+/** The driver takes the last of several, and an empty one as none. */
+const hasSslMode = (url: URL) => (url.searchParams.getAll('sslmode').at(-1) ?? '') !== ''
+
 const databaseUrl = z
   .string()
   .refine(text => /^postgres(ql)?:\/\//.test(text), { message: 'must start with postgres://', abort: true })
+  .refine(text => isServerUrl(text, ['postgres:', 'postgresql:']), {
+    message: 'must be a URL such as postgres://user:password@host:5432/tocsin; write special characters in the password percent-encoded',
+    abort: true,
+  })
   .refine(
-    text => isServerUrl(text, ['postgres:', 'postgresql:']),
-    'must be a URL such as postgres://user:password@host:5432/tocsin; write special characters in the password percent-encoded',
+    // Without one, the driver would send everything in the clear.
+    text => isOnThisMachine(new URL(text)) || hasSslMode(new URL(text)),
+    'must name an sslmode, because its host is another machine: add ?sslmode=verify-full, with &sslrootcert=/path/ca.pem for a CA of your own, or ?sslmode=disable in a network that you trust',
   )
+  .refine(text => {
+    const { searchParams } = new URL(text)
+    return searchParams.has('sslcert') === searchParams.has('sslkey')
+  }, 'must name both sslcert and sslkey, or neither')
 
+/** The settings of the kernel. */
 export const kernelSettings = settingsPart(
   {
     TOCSIN_DATA: z.string().min(1, 'must not be empty').default('./data').describe('Folder for the embedded database and the master key'),

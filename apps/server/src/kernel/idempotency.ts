@@ -3,14 +3,16 @@ import { createReadStream } from 'node:fs'
 import { and, eq, isNull, lt, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { addSeconds, type Instant } from './clock.ts'
-import type { Database, Tx } from './database.ts'
+import type { Database, Reader, Tx } from './database.ts'
 import type { ReceivedFile } from './files.ts'
+import { newId } from './ids.ts'
 import { defineJob, housekeepingLane } from './jobs/lanes.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import { schedule } from './jobs/schedule.ts'
 import { AppProblem } from './problems.ts'
 import { sealedColumn, sealFor, unsealRow } from './sealed-columns.ts'
 import type { Secrets } from './secrets.ts'
+import { readSetting, saveSetting } from './settings.ts'
 import { idempotencyKeys } from './tables.ts'
 
 /** The answer to a repeated request is kept for so long. */
@@ -37,10 +39,33 @@ const sealedReplies = sealedColumn(idempotencyKeys.id, idempotencyKeys.reply, 'i
 const replyDamaged =
   'The first request with this Idempotency-Key was carried out, but the stored answer cannot be read. See what it did before you send it again with a new key.'
 
+const withdrawn =
+  'The first request with this Idempotency-Key was carried out, but who may see what has changed since then, so its answer is not repeated. See what it did before you send it again with a new key.'
+
 /** A key that a request has claimed, and when. */
 interface Claim {
   readonly id: string
   readonly at: Instant
+  /** That of the answers at this time: what the request reads may be withdrawn from then on. */
+  readonly generation: string
+}
+
+/** An answer as it is kept. */
+const Kept = z.object({ generation: z.string(), result: z.unknown() })
+
+const generationSetting = 'idempotency.generation'
+const readGeneration = async (reader: Reader) => (await readSetting(reader, generationSetting, z.string())) ?? ''
+/** Transactions that have begun a generation: their own answer is of it. */
+const beginners = new WeakMap<Tx, string>()
+
+/**
+ * Answers that were kept until now are repeated to nobody. Called in each transaction by which somebody may see less than before: an answer of then would tell
+ * what is hidden now.
+ */
+export async function withdrawAnswers(tx: Tx): Promise<void> {
+  const generation = newId()
+  await saveSetting(tx, generationSetting, generation)
+  beginners.set(tx, generation)
 }
 
 /** @throws AppProblem invalid for a key that is no key */
@@ -127,19 +152,23 @@ export class Idempotency {
       .values({ id, request, reply: null, createdAt: tx.now })
       .onConflictDoUpdate({ target: idempotencyKeys.id, set: { request, reply: null, createdAt: tx.now }, setWhere: isOver })
       .returning({ id: idempotencyKeys.id })
-    if (claimed.length > 0) return { id, at: tx.now }
+    const generation = await readGeneration(tx)
+    if (claimed.length > 0) return { id, at: tx.now, generation }
     const [earlier] = await tx.db.select().from(idempotencyKeys).where(eq(idempotencyKeys.id, id))
     if (earlier === undefined || earlier.reply === null) throw new StillRunning()
     if (earlier.request !== request)
       throw new AppProblem('key-reused', 'This Idempotency-Key was used for another request within the last 24 hours. Use a new key for each request.')
     const reply = unsealRow(tx, this.#secrets, sealedReplies, { id, sealed: earlier.reply }, replyDamaged)
-    return { result: JSON.parse(reply) as unknown, isReplayed: true }
+    const kept = Kept.safeParse(JSON.parse(reply))
+    if (!kept.success || kept.data.generation !== generation) throw new AppProblem('conflict', withdrawn)
+    return { result: kept.data.result, isReplayed: true }
   }
 
   async #keep(tx: Tx, claim: Claim, result: unknown): Promise<void> {
+    const kept: z.input<typeof Kept> = { generation: beginners.get(tx) ?? claim.generation, result: result ?? null }
     await tx.db
       .update(idempotencyKeys)
-      .set({ reply: sealFor(this.#secrets, sealedReplies, JSON.stringify(result ?? null), claim.id) })
+      .set({ reply: sealFor(this.#secrets, sealedReplies, JSON.stringify(kept), claim.id) })
       .where(this.#isOurs(claim))
   }
 

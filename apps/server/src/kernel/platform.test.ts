@@ -16,18 +16,29 @@ import { openSecrets, openToken, openUnstretched, signToken } from './secrets.ts
 const folder = () => mkdtempSync(join(tmpdir(), 'tocsin-unit-'))
 
 const databaseUrl = 'must be a URL such as postgres://user:password@host:5432/tocsin; write special characters in the password percent-encoded.'
+const noSslMode =
+  'DATABASE_URL must name an sslmode, because its host is another machine: add ?sslmode=verify-full, with &sslrootcert=/path/ca.pem for a CA of your own, or ?sslmode=disable in a network that you trust.'
+const webhookSecret = `whsec_${Buffer.alloc(24, 's').toString('base64')}`
 const smtpUrl = 'must be a URL such as smtp://user:password@host:587; write special characters in the password percent-encoded.'
 
 describe('the configuration', () => {
   plain('takes URLs as they are written', () => {
     for (const env of [
-      ...['postgres://u:p%23%2F%40@h:5432/t', 'postgresql://h/t?sslmode=require', 'postgres:///t?host=/run/postgresql', 'postgres://u:p@[::1]/t'].map(url => ({
+      ...[
+        'postgres://u:p%23%2F%40@h:5432/t?sslmode=disable',
+        'postgresql://h/t?sslmode=require',
+        'postgres://localhost/t',
+        'postgres://%2Frun%2Fpg/t',
+        'postgres:///t',
+        'postgres:///t?host=/run/postgresql',
+        'postgres://u:p@[::1]/t',
+      ].map(url => ({
         DATABASE_URL: url,
       })),
       ...['smtp://h', 'smtps://u:p%23@h:465', 'smtp://u%40x:p@[::1]:25/'].map(url => ({ SMTP_URL: url })),
       { TOCSIN_PUBLIC_URL: 'https://t.example:8443/' },
       { TOCSIN_TRUST_PROXY: 'yes' },
-      { SLACK_SIGNING_SECRET: 'x' },
+      { SLACK_SIGNING_SECRET: 'x', SLACK_BOT_TOKEN: 'y' },
     ])
       expect(() => readConfig(env)).not.toThrow()
   })
@@ -62,11 +73,41 @@ describe('the configuration', () => {
     [{ TWILIO_ACCOUNT_SID: 'AC1', TWILIO_AUTH_TOKEN: 'x' }, 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.'],
     [{ TWILIO_AUTH_TOKEN: 'x', TWILIO_FROM: '+15005550006' }, 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.'],
     [{ TWILIO_ACCOUNT_SID: 'AC1', TWILIO_FROM: '+15005550006' }, 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.'],
-    [{ SLACK_BOT_TOKEN: 'x' }, 'SLACK_SIGNING_SECRET is required with SLACK_BOT_TOKEN'],
+    [{ TWILIO_AUTH_TOKEN: 'x' }, 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.'],
+    [{ SLACK_BOT_TOKEN: 'x' }, 'Set both SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET, or neither.'],
+    [{ SLACK_SIGNING_SECRET: 'x' }, 'Set both SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET, or neither.'],
+    [{ TEAMS_APP_PASSWORD: 'x' }, 'Set all of TEAMS_APP_ID, TEAMS_APP_PASSWORD and TEAMS_TENANT_ID, or none.'],
+    [{ TEAMS_APP_PASSWORD_FILE: '/proc/self/cmdline' }, 'Set all of TEAMS_APP_ID, TEAMS_APP_PASSWORD and TEAMS_TENANT_ID, or none.'],
+    [{ TOCSIN_MAIL_IN_DOMAIN: 'reply.t.example' }, 'Set both TOCSIN_MAIL_IN_PORT and TOCSIN_MAIL_IN_DOMAIN, or neither.'],
+    [{ TOCSIN_TLS_KEY: '/key' }, 'Set both TOCSIN_TLS_CERT and TOCSIN_TLS_KEY, or neither.'],
+    [{ TOCSIN_SYSLOG_TLS: '6514', TOCSIN_SYSLOG_TLS_KEY: '/key' }, 'Set all of TOCSIN_SYSLOG_TLS, TOCSIN_SYSLOG_TLS_CERT and TOCSIN_SYSLOG_TLS_KEY, or none.'],
+    [{ TOCSIN_SYSLOG_TLS_CERT: '/cert' }, 'Set all of TOCSIN_SYSLOG_TLS, TOCSIN_SYSLOG_TLS_CERT and TOCSIN_SYSLOG_TLS_KEY, or none.'],
+    [{ TOCSIN_SYSLOG_TLS_CLIENT_CA: '/ca' }, 'TOCSIN_SYSLOG_TLS_CLIENT_CA is set without TOCSIN_SYSLOG_TLS. Set both, or neither.'],
+    [{ SMTP_URL: 'smtp://user@h' }, 'SMTP_URL must have both a user and a password, or neither.'],
+    [{ SMTP_URL: 'smtp://:pass@h' }, 'SMTP_URL must have both a user and a password, or neither.'],
+    ...[{}, { TOCSIN_WITNESSES: 'file:/a' }].map(
+      more =>
+        [{ TOCSIN_WITNESS_SECRET: webhookSecret, ...more }, 'TOCSIN_WITNESS_SECRET is set, but TOCSIN_WITNESSES names no webhook that it would sign.'] as const,
+    ),
+    [{ TOCSIN_AUDIT_STREAM_SECRET: webhookSecret }, 'TOCSIN_AUDIT_STREAM_SECRET is set, but TOCSIN_AUDIT_STREAM names no webhook that it would sign.'],
     [{ TOCSIN_SECRET: 'short' }, 'TOCSIN_SECRET must have at least 32 characters.'],
     [{ TOCSIN_PUBLIC_URL: 'https://a.example/path' }, 'TOCSIN_PUBLIC_URL must be an origin such as https://tocsin.example.'],
     [{ TOCSIN_PUBLIC_URL: 'https://t.ex\rample' }, 'TOCSIN_PUBLIC_URL must be an origin'],
-    [{ DATABASE_OWNER_URL: 'postgres://o:p@h/t' }, 'DATABASE_OWNER_URL is set without DATABASE_URL.'],
+    [{ DATABASE_OWNER_URL: 'postgres://o:p@localhost/t' }, 'DATABASE_OWNER_URL is set without DATABASE_URL.'],
+    ...[
+      'h/t',
+      '10.0.0.7/t',
+      '[2001:db8::1]/t',
+      'localhost.example/t',
+      'localhost/t?host=h',
+      '/t?host=h',
+      'h/t?sslmode=',
+      'h/t?sslmode=disable&sslmode=',
+      'h/t?ssl=true',
+    ].map(rest => [{ DATABASE_URL: `postgres://${rest}` }, noSslMode] as const),
+    [{ DATABASE_URL: 'postgres://localhost/t', DATABASE_OWNER_URL: 'postgres://o:p@h/t' }, noSslMode.replace('_URL', '_OWNER_URL')],
+    [{ DATABASE_URL: 'postgres://h/t?sslmode=verify-full&sslcert=/c' }, 'DATABASE_URL must name both sslcert and sslkey, or neither.'],
+    [{ DATABASE_URL: 'postgres://h%zz/t' }, `DATABASE_URL ${databaseUrl}`],
     [{ TOCSIN_SECRET_FLIE: '/x' }, 'TOCSIN_SECRET_FLIE is not a setting: did you mean TOCSIN_SECRET_FILE?'],
     [{ TOCSIN_LOG_LEVEL: 'loud' }, 'TOCSIN_LOG_LEVEL must be one of debug, info, warn, error, silent.'],
     [{ TOCSIN_CONFIG: '/nowhere/tocsin.json' }, 'TOCSIN_CONFIG names the file /nowhere/tocsin.json, which does not exist.'],

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isLoopback } from './network.ts'
 import type { SyslogReceiver } from './syslog-sender.ts'
 
 /** A server that the operator has named as one that is told something: by syslog, or by a signed webhook. */
@@ -18,8 +19,7 @@ export function receiverOf(address: string): Receiver | undefined {
       ? { kind: 'syslog', receiver: { transport, host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) } }
       : undefined
   }
-  const isLocal = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLocal) ? { kind: 'webhook', url: url.href } : undefined
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)) ? { kind: 'webhook', url: url.href } : undefined
 }
 
 const maxAddresses = 10
@@ -40,6 +40,17 @@ export const addressList = (words: { readonly many: string; readonly one: string
       else if (given.length > maxAddresses) refuse(`must name at most ${maxAddresses} ${words.many}`)
       else if (new Set(given).size < given.length) refuse(`must name each ${words.one} once`)
     })
+
+/**
+ * What is wrong where webhooks are named without the secret that signs them, or the secret without a webhook.
+ * @param names of the two settings
+ */
+export function webhookSecretProblem(names: { readonly list: string; readonly secret: string }, hasWebhook: boolean, hasSecret: boolean): string | undefined {
+  if (hasWebhook === hasSecret) return undefined
+  return hasWebhook
+    ? `${names.secret} is required, because ${names.list} names a webhook, which is signed.`
+    : `${names.secret} is set, but ${names.list} names no webhook that it would sign. Name one, or remove the secret.`
+}
 
 /** A secret that signs webhooks. */
 export const webhookSecret = z

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createSecureContext, type Server } from 'node:tls'
 import { z } from 'zod'
 import { addDays, type Clock } from './clock.ts'
-import { type Config, settingsPart } from './config.ts'
+import { allOrNone, type Config, settingsPart } from './config.ts'
 import { ConfigProblem } from './config-problem.ts'
 import type { Finding } from './finding.ts'
 import type { Log } from './telemetry.ts'
@@ -17,8 +17,7 @@ export const tlsSettings = settingsPart(
     TOCSIN_TLS_KEY: file.optional().describe('Key file of the certificate (PEM)'),
   },
   { TOCSIN_TLS_CERT: 'value', TOCSIN_TLS_KEY: 'value' },
-  ({ TOCSIN_TLS_CERT: cert, TOCSIN_TLS_KEY: key }) =>
-    (cert === undefined) === (key === undefined) ? undefined : 'TOCSIN_TLS_CERT and TOCSIN_TLS_KEY must be set together.',
+  allOrNone('TOCSIN_TLS_CERT', 'TOCSIN_TLS_KEY'),
 )
 
 /** True where pages and API are served over HTTPS by this program itself. */

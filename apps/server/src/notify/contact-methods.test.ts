@@ -109,7 +109,7 @@ test('a contact method gives its owner a mail, and nobody more tries by being ad
   const add = () => context.database.transaction(tx => addContactMethod(tx, context, caller, { kind: 'email', address: 'victim@elsewhere.test', label: '' }))
   for (let n = 1; n < 15; n += 1) {
     const { method } = await add()
-    await context.database.transaction(tx => removeContactMethod(tx, caller, method.id))
+    await context.database.transaction(tx => removeContactMethod(tx, context, caller, method.id))
   }
   await expect(add()).rejects.toThrow('A person can add at most 15 contact methods a day.')
   world.jump({ hours: 25 })
@@ -120,7 +120,7 @@ test('a contact method gives its owner a mail, and nobody more tries by being ad
 })
 
 describe('removeContactMethod', () => {
-  test('takes a method away at once: out of the list, out of the rules, and pages go to what is left', async ({ world }) => {
+  test('takes a method away at once: out of the list, out of the rules, pages go to what is left, and its owner is told', async ({ world }) => {
     const { primary, account, second, addresses } = await withTwo(world)
     const rules = { high: [{ methodId: second, afterMinutes: 0 }], low: [{ methodId: account, afterMinutes: 0 }] }
     await primary.call('saveNotificationRules', { body: rules })
@@ -128,6 +128,7 @@ describe('removeContactMethod', () => {
     expect(await addresses()).toEqual([primary.email])
     expect(await primary.call('notificationRules')).toEqual({ high: [], low: rules.low })
     await world.alert({ service: 'billing' })
+    world.expectMail(primary.email, /a contact method was removed from your Tocsin account: email, second@tocsin\.test\./)
     expect(paged(world)).toEqual([primary.email])
     const lead = await world.person('lead')
     const entry = (await lead.call('journal', { query: { limit: 50 } })).items.find(({ type }) => type === 'contact-method.removed')

@@ -218,10 +218,10 @@ export async function verifyContactMethod(
   return { method: view(verified) }
 }
 
-export async function removeContactMethod(tx: Tx, caller: Caller, id: string): Promise<void> {
+export async function removeContactMethod(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
   if (id === caller.personId) throw conflict("You cannot remove your account's email until you add another contact method.")
   const all = await tx.db
-    .select({ id: contactMethods.id, kind: contactMethods.kind, verifiedAt: contactMethods.verifiedAt })
+    .select({ id: contactMethods.id, kind: contactMethods.kind, address: contactMethods.address, verifiedAt: contactMethods.verifiedAt })
     .from(contactMethods)
     .where(eq(contactMethods.personId, caller.personId))
     .for('update')
@@ -231,6 +231,10 @@ export async function removeContactMethod(tx: Tx, caller: Caller, id: string): P
     throw conflict('This is your last verified contact method. Add and verify another one first.')
   await tx.db.delete(contactMethods).where(and(eq(contactMethods.id, id), eq(contactMethods.personId, caller.personId)))
   await record(tx, { actor: caller.actor, type: 'contact-method.removed', subject: { kind: 'person', id: caller.personId }, data: { id, kind: removed.kind } })
+  // One that was never verified was no way to reach anybody.
+  if (removed.verifiedAt === null) return
+  const shown = shownAddress(removed.kind, removed.address)
+  await tellPerson(tx, context, caller.personId, `a contact method was removed from your Tocsin account: ${channelName(removed.kind)}, ${shown}.`)
 }
 
 export async function readRules(reader: Reader, personId: string): Promise<NotificationRules> {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { AppContext, Bindings } from '../access/index.ts'
+import type { ServerCertificate } from '../kernel/server-certificate.ts'
 import type { AnswerDesk } from './answers.ts'
 import { mountCallbacks } from './channels/callbacks.ts'
 import { Inbox } from './channels/email/inbox.ts'
@@ -24,8 +25,12 @@ export function openNotify(context: AppContext): Bindings {
   return notifyBindings(context)
 }
 
-/** Receives answers to messages: the callbacks of providers, and replies by email. @returns the mail server, to be started */
-export function openAnswers(http: FastifyInstance, context: AppContext, desk: AnswerDesk): Inbox {
+/**
+ * Receives answers to messages: the callbacks of providers, and replies by email.
+ * @param certificate that replies are received with, too
+ * @returns the mail server, to be started
+ */
+export function openAnswers(http: FastifyInstance, context: AppContext, desk: AnswerDesk, certificate?: ServerCertificate): Inbox {
   mountCallbacks(http, context, desk)
-  return new Inbox(context.config, context.secrets, context.log, mail => answerByMail(context, desk, mail))
+  return new Inbox(context, mail => answerByMail(context, desk, mail), certificate)
 }

@@ -22,7 +22,7 @@ export function notifyBindings(context: AppContext): Bindings {
     query(routes.teamChannels, reader => listTeamChannels(reader)),
     command(routes.saveTeamChannel, (tx, { caller, params, body }) => saveTeamChannel(tx, context, caller, params.id, body)),
     command(routes.removeTeamChannel, (tx, { caller, params }) => removeTeamChannel(tx, context, caller, params.id)),
-    command(routes.removeContactMethod, (tx, { caller, params }) => removeContactMethod(tx, caller, params.id)),
+    command(routes.removeContactMethod, (tx, { caller, params }) => removeContactMethod(tx, context, caller, params.id)),
     query(routes.messageLog, (reader, { caller, query }) => listMessages(reader, context, caller, query)),
   ]
 }

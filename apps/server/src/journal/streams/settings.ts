@@ -1,5 +1,5 @@
 import { settingsPart } from '../../kernel/config.ts'
-import { addressList, receiverOf, webhookSecret } from '../../kernel/receiver-address.ts'
+import { addressList, receiverOf, webhookSecret, webhookSecretProblem } from '../../kernel/receiver-address.ts'
 
 /** Who is sent the entries of the audit log. */
 export const streamSettings = settingsPart(
@@ -14,8 +14,12 @@ export const streamSettings = settingsPart(
     TOCSIN_AUDIT_STREAM_SECRET: webhookSecret.optional().describe('Secret that signs the webhooks of TOCSIN_AUDIT_STREAM'),
   },
   { TOCSIN_AUDIT_STREAM: 'value', TOCSIN_AUDIT_STREAM_SECRET: 'is-set' },
-  values =>
-    values.TOCSIN_AUDIT_STREAM_SECRET === undefined && values.TOCSIN_AUDIT_STREAM.some(address => receiverOf(address)?.kind === 'webhook')
-      ? 'TOCSIN_AUDIT_STREAM_SECRET is required, because TOCSIN_AUDIT_STREAM names a webhook, which is signed.'
-      : undefined,
+  values => {
+    const hasWebhook = values.TOCSIN_AUDIT_STREAM.some(address => receiverOf(address)?.kind === 'webhook')
+    return webhookSecretProblem(
+      { list: 'TOCSIN_AUDIT_STREAM', secret: 'TOCSIN_AUDIT_STREAM_SECRET' },
+      hasWebhook,
+      values.TOCSIN_AUDIT_STREAM_SECRET !== undefined,
+    )
+  },
 )

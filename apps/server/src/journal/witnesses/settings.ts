@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isAbsolute } from 'node:path'
 import { type Config, settingsPart } from '../../kernel/config.ts'
-import { addressList, type Receiver, receiverOf, webhookSecret } from '../../kernel/receiver-address.ts'
+import { addressList, type Receiver, receiverOf, webhookSecret, webhookSecretProblem } from '../../kernel/receiver-address.ts'
 import { postSigned } from '../../kernel/signed-webhook.ts'
 import { formatSyslog, sendSyslog } from '../../kernel/syslog-sender.ts'
 import { appendCheckpoint } from './file.ts'
@@ -38,10 +38,10 @@ export const witnessSettings = settingsPart(
     TOCSIN_WITNESS_SECRET: webhookSecret.optional().describe('Secret that signs webhooks to witnesses'),
   },
   { TOCSIN_WITNESSES: 'value', TOCSIN_WITNESS_SECRET: 'is-set' },
-  values =>
-    values.TOCSIN_WITNESS_SECRET === undefined && values.TOCSIN_WITNESSES.some(address => placeOf(address)?.kind === 'webhook')
-      ? 'TOCSIN_WITNESS_SECRET is required, because TOCSIN_WITNESSES names a webhook, which is signed.'
-      : undefined,
+  values => {
+    const hasWebhook = values.TOCSIN_WITNESSES.some(address => placeOf(address)?.kind === 'webhook')
+    return webhookSecretProblem({ list: 'TOCSIN_WITNESSES', secret: 'TOCSIN_WITNESS_SECRET' }, hasWebhook, values.TOCSIN_WITNESS_SECRET !== undefined)
+  },
 )
 
 /**

@@ -2,7 +2,9 @@ import type { AddressInfo } from 'node:net'
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server'
 import type { Config } from '../../../kernel/config.ts'
 import { ConfigProblem } from '../../../kernel/config-problem.ts'
+import { isLoopback } from '../../../kernel/network.ts'
 import { isEqual, type Secrets } from '../../../kernel/secrets.ts'
+import type { ServerCertificate } from '../../../kernel/server-certificate.ts'
 import type { Log } from '../../../kernel/telemetry.ts'
 import { WorkerFailure, WorkerPool } from '../../../kernel/worker-pool.ts'
 import type { mailTasks } from './parse-mail.ts'
@@ -13,6 +15,12 @@ const maxBytes = 2 * 1_024 * 1_024
 const maxReplies = 20
 const whileMs = 600_000
 const limits = { workers: 1, maxQueued: 50, deadlineMs: 15_000, memoryMb: 128 }
+
+interface Services {
+  readonly config: Config
+  readonly secrets: Secrets
+  readonly log: Log
+}
 
 /** A received mail, as its handler gets it. */
 export interface IncomingMail {
@@ -56,6 +64,7 @@ export class Inbox {
   readonly #secrets: Secrets
   readonly #log: Log
   readonly #take: (mail: IncomingMail) => Promise<void>
+  readonly #certificate: ServerCertificate | undefined
   readonly #pool = new WorkerPool<typeof mailTasks>(new URL('./mail-worker.ts', import.meta.url), limits)
   /** By message: whoever a mail says it is from, it counts for the address that it was sent to. */
   #replies = new Map<string, number>()
@@ -64,31 +73,46 @@ export class Inbox {
   /** The port that it listens on. */
   port: number | undefined
 
-  /** @param take acts on a mail; a {@link RefusedMail} rejects it permanently, any other error makes the sender retry */
-  constructor(config: Config, secrets: Secrets, log: Log, take: (mail: IncomingMail) => Promise<void>) {
+  /**
+   * @param take acts on a mail; a {@link RefusedMail} rejects it permanently, any other error makes the sender retry
+   * @param certificate with which TLS is offered
+   */
+  constructor({ config, secrets, log }: Services, take: (mail: IncomingMail) => Promise<void>, certificate?: ServerCertificate) {
     this.#config = config
     this.#secrets = secrets
     this.#log = log
     this.#take = take
+    this.#certificate = certificate
   }
 
-  /** @throws ConfigProblem for a port that cannot be listened on */
+  /** @throws ConfigProblem for a port that cannot be listened on, or is open to the network without TLS */
   async start(): Promise<void> {
-    const { TOCSIN_MAIL_IN_PORT: port, TOCSIN_MAIL_IN_DOMAIN: domain = 'localhost' } = this.#config.of(emailSettings)
+    const {
+      TOCSIN_MAIL_IN_PORT: port,
+      TOCSIN_MAIL_IN_DOMAIN: domain = 'localhost',
+      TOCSIN_MAIL_IN_ALLOW_PLAIN: isPlainAllowed,
+    } = this.#config.of(emailSettings)
     if (port === undefined) return
+    const certificate = this.#certificate
+    const needsTls = !isPlainAllowed && !isLoopback(this.#config.host)
+    if (needsTls && certificate === undefined)
+      throw new ConfigProblem(
+        `TOCSIN_MAIL_IN_PORT is open to other machines at ${this.#config.host}, but there is no certificate for TLS: set TOCSIN_TLS_CERT and TOCSIN_TLS_KEY, or TOCSIN_MAIL_IN_ALLOW_PLAIN=true in a network that you trust.`,
+      )
     const server = new SMTPServer({
       name: domain,
       banner: 'Tocsin',
       authOptional: true,
-      // A relay in front of it speaks TLS: without a certificate of its own there is nothing to offer.
-      hideSTARTTLS: true,
-      disabledCommands: ['AUTH', 'STARTTLS'],
+      ...certificate?.options,
+      hideSTARTTLS: certificate === undefined,
+      disabledCommands: certificate === undefined ? ['AUTH', 'STARTTLS'] : ['AUTH'],
       disableReverseLookup: true,
       size: maxBytes,
       maxClients: 50,
       socketTimeout: 30_000,
       // Whoever holds a connection open must not hold the server when it stops.
       closeTimeout: 1_000,
+      onMailFrom: (_, session, done) => done(needsTls && !session.secure ? refusal(530, 'Must issue a STARTTLS command first') : null),
       onRcptTo: ({ address }, session, done) => {
         const messageId = messageOf(this.#config, this.#secrets, address)
         if (messageId === undefined) return done(refusal(550, 'No such recipient'))
@@ -108,6 +132,7 @@ export class Inbox {
       },
     })
     server.on('error', error => this.#log.warn({ err: error }, 'a connection for incoming email failed'))
+    certificate?.follow({ setSecureContext: secure => server.updateSecureContext(secure) })
     this.#server = server
     await new Promise<void>((resolve, reject) => {
       server.server.once('error', (error: NodeJS.ErrnoException) => reject(new ConfigProblem(`TOCSIN_MAIL_IN_PORT ${port} is not available (${error.code}).`)))

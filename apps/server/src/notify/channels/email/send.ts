@@ -1,5 +1,6 @@
 import { createTransport } from 'nodemailer'
 import type { Config } from '../../../kernel/config.ts'
+import { isLoopback } from '../../../kernel/network.ts'
 import { OutboundFailure, Undeliverable } from '../../../kernel/outbound.ts'
 import type { Send } from '../channel.ts'
 import { emailSettings } from './settings.ts'
@@ -40,8 +41,6 @@ export function openEmail(config: Config): Send | undefined {
     }
   }
 }
-
-const isLoopback = (host: string) => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host)
 
 /** What a mail server says of a failure names addresses, and the library repeats it. Its own words about a connection name none. */
 function failureOf(error: unknown, host: string): unknown {

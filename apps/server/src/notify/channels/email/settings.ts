@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isServerUrl, port, settingsPart, yesNo } from '../../../kernel/config.ts'
+import { allOrNone, isServerUrl, port, settingsPart, yesNo } from '../../../kernel/config.ts'
 
 /** The option of an address that would take the protection of the connection away. */
 function weakerOption(url: string): string | undefined {
@@ -30,6 +30,7 @@ export const emailSettings = settingsPart(
       .optional()
       .describe('Domain of reply addresses; its mail must be routed to TOCSIN_MAIL_IN_PORT'),
     TOCSIN_MAIL_IN_PORT: port.optional().describe('Port for incoming mail (SMTP) with replies; disabled if not set'),
+    TOCSIN_MAIL_IN_ALLOW_PLAIN: yesNo.default(false).describe('Receive replies from other machines also without TLS'),
   },
   {
     SMTP_URL: 'host',
@@ -37,11 +38,14 @@ export const emailSettings = settingsPart(
     MAIL_FROM: 'value',
     TOCSIN_MAIL_IN_DOMAIN: 'value',
     TOCSIN_MAIL_IN_PORT: 'value',
+    TOCSIN_MAIL_IN_ALLOW_PLAIN: 'value',
   },
   values => {
-    if ((values.TOCSIN_MAIL_IN_PORT === undefined) !== (values.TOCSIN_MAIL_IN_DOMAIN === undefined))
-      return 'Set both TOCSIN_MAIL_IN_PORT and TOCSIN_MAIL_IN_DOMAIN, or neither.'
-    const weaker = values.SMTP_URL === undefined || values.SMTP_ALLOW_PLAIN ? undefined : weakerOption(values.SMTP_URL)
+    const problem = allOrNone('TOCSIN_MAIL_IN_PORT', 'TOCSIN_MAIL_IN_DOMAIN')(values)
+    if (problem !== undefined || values.SMTP_URL === undefined) return problem
+    const { username, password } = new URL(values.SMTP_URL)
+    if ((username === '') !== (password === '')) return 'SMTP_URL must have both a user and a password, or neither.'
+    const weaker = values.SMTP_ALLOW_PLAIN ? undefined : weakerOption(values.SMTP_URL)
     return weaker && `SMTP_URL must not set ${weaker}: email holds private links. To send it unprotected all the same, set SMTP_ALLOW_PLAIN=true.`
   },
 )

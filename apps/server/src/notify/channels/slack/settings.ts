@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { settingsPart } from '../../../kernel/config.ts'
+import { allOrNone, settingsPart } from '../../../kernel/config.ts'
 
 /** A Slack app. */
 export const slackSettings = settingsPart(
@@ -17,8 +17,5 @@ export const slackSettings = settingsPart(
     SLACK_SIGNING_SECRET: 'is-set',
     SLACK_API_URL: 'host',
   },
-  values =>
-    values.SLACK_BOT_TOKEN !== undefined && values.SLACK_SIGNING_SECRET === undefined
-      ? 'SLACK_SIGNING_SECRET is required with SLACK_BOT_TOKEN: it verifies what people answer in Slack.'
-      : undefined,
+  allOrNone('SLACK_BOT_TOKEN', 'SLACK_SIGNING_SECRET'),
 )

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Config, isOrigin, settingsPart } from '../../../kernel/config.ts'
+import { allOrNone, type Config, isOrigin, settingsPart } from '../../../kernel/config.ts'
 
 /** A bot for Microsoft Teams, in one directory. */
 export const teamsSettings = settingsPart(
@@ -24,10 +24,7 @@ export const teamsSettings = settingsPart(
     TEAMS_LOGIN_URL: 'value',
     TEAMS_KEYS_URL: 'host',
   },
-  values =>
-    new Set([values.TEAMS_APP_ID, values.TEAMS_APP_PASSWORD, values.TEAMS_TENANT_ID].map(value => value === undefined)).size === 1
-      ? undefined
-      : 'Set all of TEAMS_APP_ID, TEAMS_APP_PASSWORD and TEAMS_TENANT_ID, or none.',
+  allOrNone('TEAMS_APP_ID', 'TEAMS_APP_PASSWORD', 'TEAMS_TENANT_ID'),
 )
 
 export interface TeamsBot {

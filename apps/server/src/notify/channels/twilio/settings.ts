@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isOrigin, settingsPart } from '../../../kernel/config.ts'
+import { allOrNone, isOrigin, settingsPart } from '../../../kernel/config.ts'
 
 /** SMS and calls. */
 export const twilioSettings = settingsPart(
@@ -19,9 +19,5 @@ export const twilioSettings = settingsPart(
     TWILIO_FROM: 'value',
     TWILIO_API_URL: 'value',
   },
-  // The token alone, which only verifies, sends nothing that would fail.
-  ({ TWILIO_ACCOUNT_SID: account, TWILIO_AUTH_TOKEN: token, TWILIO_FROM: from }) =>
-    (account === undefined && from === undefined) || (account !== undefined && from !== undefined && token !== undefined)
-      ? undefined
-      : 'Set all of TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM, or none.',
+  allOrNone('TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN', 'TWILIO_FROM'),
 )

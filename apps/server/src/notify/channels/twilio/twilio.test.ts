@@ -6,7 +6,7 @@ import { isFromTwilio } from './send.ts'
 test('a signature of Twilio is what its documentation computes', async () => {
   // The example of "Validating requests" in Twilio's documentation.
   const fields = { CallSid: 'CA1234567890ABCDE', Caller: '+14158675309', Digits: '1234', From: '+14158675309', To: '+18005551212' }
-  const config = readConfig({ TWILIO_AUTH_TOKEN: '12345' })
+  const config = readConfig({ TWILIO_ACCOUNT_SID: 'AC1', TWILIO_AUTH_TOKEN: '12345', TWILIO_FROM: '+15005550006' })
   expect(isFromTwilio(config, 'RSOYDt4T1cUTdK1PDd93/VVr8B8=', 'https://mycompany.com/myapp.php?foo=1&bar=2', fields)).toBe(true)
   expect(isFromTwilio(config, 'RSOYDt4T1cUTdK1PDd93/VVr8B8=', 'https://mycompany.com/myapp.php?foo=1&bar=3', fields)).toBe(false)
 })
