@@ -64,6 +64,7 @@ const readOtlp = refusing(text => otlpLines(Buffer.from(text), 'application/json
 const eventOf = (text: string) =>
   new EventView(JSON.stringify({ message: text, 'host.name': text, url: text, Hashes: text, 'source.ip': text, User: text }), {})
 const bulk = refusing(text => parseTasks.bulk({ body: Buffer.from(text), asked: { index: undefined, filter: undefined, isRefused: false } }))
+const concatenated = (text: string) => parseTasks.events({ body: Buffer.from(`{}{}${text}`) })
 const alerts = (text: string) => ({
   version: '4',
   alerts: [{ status: 'firing', labels: { alertname: text, [text]: text }, annotations: { description: text, summary: text }, startsAt: text }],
@@ -139,7 +140,7 @@ const tasks: {
   'the task own': refusing(text => jsonTasks.own({ name: 'createAlerts', bytes: json({ title: text, severity: 'low', labels: { [text]: text } }) })),
   'the task parse': mail('To: a@b.c\n\n'),
   'the task bulk': bulk,
-  'the task count': text => parseTasks.count({ lines: Buffer.from(text) }),
+  'the task events': text => [parseTasks.events({ body: Buffer.from(text) }), parseTasks.events({ body: Buffer.from(`[${text}`) }), concatenated(text)],
   'the task otlp': text => readOtlp(otlp({ attributes: [{ key: text, value: { stringValue: text } }] }, [{}])),
   'the task file': text => parseTasks.file({ bytes: Buffer.from(text), path: 'a.log', readAt: at }),
   'the task rules': text => parseTasks.rules({ files: [{ name: 'rules.yml', text }], placeholders: {} }),
@@ -155,7 +156,8 @@ const tasks: {
 /** Parsers that a line above measures as a part of another one. */
 const within: Readonly<Record<string, string>> = {
   eventsOf: 'the task file',
-  countLines: 'the task count',
+  countLines: 'the task events',
+  eventLines: 'the task events',
   takeBulk: 'the task bulk',
   parseJson: 'JSON of other software',
   readOwnJson: 'the task own',
@@ -186,7 +188,9 @@ const numbers: Readonly<Record<string, readonly [number, (count: number) => stri
   'attributes of OTLP': [3_000, count => otlp({ attributes: Array.from({ length: count }, (_, i) => ({ key: `k${i}`, value: {} })) }, [{}]), readOtlp],
   'records of OTLP': [3_000, count => otlp({}, Array<object>(count).fill({ body: { stringValue: 'a' } })), readOtlp],
   'actions of the bulk API': [3_000, count => many(count, i => `{"index":{"_id":"${i}"}}\n{"a":${i}}\n`), bulk],
-  'lines of events': [8_000, count => many(count, i => `{"a":${i}}\n`), tasks['the task count']],
+  'lines of events': [8_000, count => many(count, i => `{"a":${i}}\n`), tasks['the task events']],
+  'events of an array': [8_000, count => `[${many(count, i => `{"a":${i}}`, ',')}]`, tasks['the task events']],
+  'events without a separator': [8_000, count => many(count, i => `{"a":${i}}`), tasks['the task events']],
   'lines of a file': [2_000, count => many(count, i => `${rfc3164}app[${i}]: k=v\n`), tasks['the task file']],
   'objects of a page of a TAXII server': [
     1_000,

@@ -1,7 +1,8 @@
 import { type Correlation, type Filter, type Placeholders, type Rule, type RuleFile, type RuleSet, readRules } from '@tocsin/sigma'
+import { countLines, eventLines } from './event-lines.ts'
 import { eventsOf } from './file-lines.ts'
 import { otlpLines } from './otlp.ts'
-import { type BulkAsked, countLines, takeBulk } from './shipped.ts'
+import { type BulkAsked, takeBulk } from './shipped.ts'
 import { type Settings, tryRule } from './try.ts'
 
 const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -9,8 +10,10 @@ const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffs
 /** What is read of what strangers send, on a worker where it is large: plain data in and out. */
 export const parseTasks = {
   bulk: ({ body, asked }: { body: Uint8Array; asked: BulkAsked }) => takeBulk(bufferOf(body), asked),
-  /** With the lines, as their memory goes to the worker and comes back. */
-  count: ({ lines }: { lines: Uint8Array }) => ({ lines, ...countLines(bufferOf(lines)) }),
+  events: ({ body }: { body: Uint8Array }) => {
+    const lines = eventLines(bufferOf(body))
+    return { lines, ...countLines(lines) }
+  },
   otlp: ({ body, type }: { body: Uint8Array; type: string }) => otlpLines(bufferOf(body), type),
   file: ({ bytes, path, readAt }: { bytes: Uint8Array; path: string; readAt: string }) => eventsOf(bufferOf(bytes), path, readAt),
   rules: ({ files, placeholders }: { files: readonly RuleFile[]; placeholders: Placeholders }): RuleHeads => headsOf(readRules(files, placeholders)),

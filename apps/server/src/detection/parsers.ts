@@ -28,11 +28,11 @@ export class Parsers {
     return { lines: bufferOf(lines), answer: bufferOf(answer) }
   }
 
-  /** Lines of events, and others; the memory of what is given is handed over, and that of the answer has the lines. @throws AppProblem */
-  async count(given: Buffer): Promise<{ lines: Buffer; events: number; others: number }> {
-    const { lines, events, others } =
-      given.length <= maxHereBytes ? parseTasks.count({ lines: given }) : await this.#pool.request('count', { lines: given }, given)
-    return { lines: bufferOf(lines), events, others }
+  /** Events as lines, an array or one after the other, whose memory is handed over: as lines, of which some may be no events. @throws AppProblem */
+  async events(body: Buffer): Promise<{ lines: Buffer; events: number; others: number }> {
+    if (body.length <= maxHereBytes) return parseTasks.events({ body })
+    const { lines, ...counts } = await this.#pool.request('events', { body }, body)
+    return { lines: bufferOf(lines), ...counts }
   }
 
   /** A request of OTLP, whose memory is handed over, as lines of JSON. @throws AppProblem */
