@@ -1,29 +1,32 @@
-import { createWriteStream, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createWriteStream, globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { AlertmanagerPayload, PagerDutyEvent } from '@tocsin/api'
-import { EventView, indicatorsOfObjects, parseIndicator, parseYaml, readIndicators, readRules } from '@tocsin/sigma'
+import { EventView, indicatorsOfObjects, parseIndicator, parseNetwork, parseYaml, readIndicators, readRules } from '@tocsin/sigma'
 import { readRuleFiles } from '@tocsin/sigma/files'
-import PostalMime from 'postal-mime'
 import { pack } from 'tar-stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseCondition } from '../../../packages/sigma/src/condition.ts'
+import { parseTime } from '../../../packages/sigma/src/event.ts'
 import { wordsOf } from '../../../packages/sigma/src/indicators/words.ts'
 import { compileRegex } from '../../../packages/sigma/src/regex.ts'
-import { fromAlertmanager } from '../src/connectors/alertmanager/read.ts'
 import { Fit } from '../src/connectors/fit.ts'
+import { webhookTasks } from '../src/connectors/webhook-tasks.ts'
 import { parseAuditd } from '../src/detection/auditd.ts'
 import { alertOf } from '../src/detection/findings.ts'
 import { observablesOf } from '../src/detection/observables.ts'
 import { otlpLines } from '../src/detection/otlp.ts'
+import { parseTasks } from '../src/detection/parse-tasks.ts'
 import { frames, parseSyslog } from '../src/detection/syslog.ts'
+import { partsOfPage } from '../src/detection/taxii-page.ts'
 import { renderMarkdown } from '../src/incidents/markdown.ts'
 import { excessOf, readForeignJson } from '../src/kernel/foreign-body.ts'
+import { jsonTasks } from '../src/kernel/json-tasks.ts'
 import { defang, shortened, storable } from '../src/kernel/text.ts'
 import { parseAnswer } from '../src/notify/answers.ts'
+import { mailTasks } from '../src/notify/channels/email/parse-mail.ts'
 import { expectLinear, many, repetitions } from './linear.ts'
 
 const at = '2026-01-01T00:00:00.000Z'
@@ -42,7 +45,7 @@ function refusing(read: (text: string) => unknown): (text: string) => unknown {
     }
   }
 }
-const mail = (before: string) => (text: string) => PostalMime.parse(Buffer.from(before + text)).catch((error: unknown) => error)
+const mail = (before: string) => (text: string) => mailTasks.parse({ bytes: Buffer.from(before + text) }).catch((error: unknown) => error)
 async function list(text: string): Promise<unknown> {
   try {
     let count = 0
@@ -60,7 +63,10 @@ const otlp = (resource: object, records: readonly object[]) => JSON.stringify({ 
 const readOtlp = refusing(text => otlpLines(Buffer.from(text), 'application/json'))
 const eventOf = (text: string) =>
   new EventView(JSON.stringify({ message: text, 'host.name': text, url: text, Hashes: text, 'source.ip': text, User: text }), {})
+const bulk = refusing(text => parseTasks.bulk({ body: Buffer.from(text), asked: { index: undefined, filter: undefined, isRefused: false } }))
+const concatenated = (text: string) => parseTasks.events({ body: Buffer.from(`{}{}${text}`) })
 const alerts = (text: string) => ({
+  version: '4',
   alerts: [{ status: 'firing', labels: { alertname: text, [text]: text }, annotations: { description: text, summary: text }, startsAt: text }],
 })
 
@@ -88,15 +94,7 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'JSON of other software': refusing(text => readForeignJson(Buffer.from(text))),
   'JSON of other software: a text': text => readForeignJson(json({ [text]: text })),
   'depth of JSON': text => excessOf(Buffer.from(text), { levels: 100, values: 1_000_000 }),
-  Alertmanager: text => {
-    const payload = AlertmanagerPayload.safeParse(alerts(text))
-    return payload.data?.alerts.map(alert => fromAlertmanager(alert, payload.data))
-  },
-  PagerDuty: text => {
-    const payload = { summary: text, source: text, severity: 'critical', timestamp: text, custom_details: text, class: text }
-    const event = PagerDutyEvent.safeParse({ event_action: 'trigger', dedup_key: text, payload, links: [{ href: text, text }] })
-    return [event, new Fit().describe(text), new Fit().links([{ url: `https://${text}`, text }])]
-  },
+  'texts of an alert': text => [new Fit().describe(text), new Fit().links([{ url: `https://${text}`, text }])],
   'an answer to a page': text => [parseAnswer(text), parseAnswer(`decline to ${text}`), parseAnswer(`add ${text}`)],
   'a mail': mail(''),
   'a mail: addresses': mail('To: '),
@@ -119,6 +117,10 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'a STIX pattern: a value': text => stix(`[url:value = '${text}`),
   'a STIX pattern: a path': text => stix(`[a${text}`),
   'an indicator': text => [parseIndicator(text), parseIndicator(`http://a${text}`)],
+  'a network': parseNetwork,
+  'a time': parseTime,
+  'a page of a TAXII server': refusing(text => [...partsOfPage(Buffer.from(text))]),
+  'a page of a TAXII server: an indicator': text => [...partsOfPage(json({ objects: [{ type: 'indicator', id: text, pattern: text }] }))],
   'words that indicators are looked up for': wordsOf,
   'a list of indicators': list,
   'a CSV of indicators': text => list(`url,description\n${text}`),
@@ -131,11 +133,46 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
     }),
 }
 
+/** What each worker of the server does for strangers. A task without a line does not compile. */
+const tasks: {
+  readonly [Name in keyof (typeof jsonTasks & typeof mailTasks & typeof parseTasks & typeof webhookTasks) as `the task ${Name}`]: (text: string) => unknown
+} = {
+  'the task own': refusing(text => jsonTasks.own({ name: 'createAlerts', bytes: json({ title: text, severity: 'low', labels: { [text]: text } }) })),
+  'the task parse': mail('To: a@b.c\n\n'),
+  'the task bulk': bulk,
+  'the task events': text => [parseTasks.events({ body: Buffer.from(text) }), parseTasks.events({ body: Buffer.from(`[${text}`) }), concatenated(text)],
+  'the task otlp': text => readOtlp(otlp({ attributes: [{ key: text, value: { stringValue: text } }] }, [{}])),
+  'the task file': text => parseTasks.file({ bytes: Buffer.from(text), path: 'a.log', readAt: at }),
+  'the task rules': text => parseTasks.rules({ files: [{ name: 'rules.yml', text }], placeholders: {} }),
+  'the task tried': text =>
+    parseTasks.tried({ text: rule('  a:\n    b|contains: c', 'a'), events: [JSON.stringify({ b: text }), text], settings: { mapping: {}, placeholders: {} } }),
+  'the task alertmanager': refusing(text => webhookTasks.alertmanager({ bytes: json(alerts(text)) })),
+  'the task pagerDuty': refusing(text => {
+    const payload = { summary: text, source: text, severity: 'critical', timestamp: text, custom_details: text, class: text }
+    return webhookTasks.pagerDuty({ bytes: json({ event_action: 'trigger', dedup_key: text, payload, links: [{ href: text, text }] }) })
+  }),
+}
+
+/** Parsers that a line above measures as a part of another one. */
+const within: Readonly<Record<string, string>> = {
+  eventsOf: 'the task file',
+  countLines: 'the task events',
+  eventLines: 'the task events',
+  takeBulk: 'the task bulk',
+  parseJson: 'JSON of other software',
+  readOwnJson: 'the task own',
+  partsOf: 'a page of a TAXII server',
+  parseDocument: 'a rule',
+  parseIdentifier: 'a rule',
+  parseItem: 'a key of a rule',
+  parsePattern: 'a value of a rule',
+}
+
 /** Linear as well, but some microseconds for a character: less of it is enough. */
-const slow = /^(a mail|Markdown|a list|a CSV|a regular)/
+const slow = /^(a mail|the task parse|Markdown|a list|a CSV|a regular)/
 
 describe('takes time in proportion to what a stranger sends', () => {
-  test.each(Object.entries(parsers))('%s', async (name, read) => {
+  test.each(Object.entries({ ...parsers, ...tasks }))('%s', async (name, read) => {
     const length = slow.test(name) ? 1_500 : 16_000
     for (const [piece, shape] of repetitions) await expectLinear(`${name}, with ${piece} repeated`, read, shape, length)
   })
@@ -150,6 +187,17 @@ const numbers: Readonly<Record<string, readonly [number, (count: number) => stri
   'quoted fields of auditd': [3_000, count => audit + many(count, i => `msg='k${i}=v'`, ' '), parseAuditd],
   'attributes of OTLP': [3_000, count => otlp({ attributes: Array.from({ length: count }, (_, i) => ({ key: `k${i}`, value: {} })) }, [{}]), readOtlp],
   'records of OTLP': [3_000, count => otlp({}, Array<object>(count).fill({ body: { stringValue: 'a' } })), readOtlp],
+  'actions of the bulk API': [3_000, count => many(count, i => `{"index":{"_id":"${i}"}}\n{"a":${i}}\n`), bulk],
+  'lines of events': [8_000, count => many(count, i => `{"a":${i}}\n`), tasks['the task events']],
+  'events of an array': [8_000, count => `[${many(count, i => `{"a":${i}}`, ',')}]`, tasks['the task events']],
+  'events without a separator': [8_000, count => many(count, i => `{"a":${i}}`), tasks['the task events']],
+  'lines of a file': [2_000, count => many(count, i => `${rfc3164}app[${i}]: k=v\n`), tasks['the task file']],
+  'objects of a page of a TAXII server': [
+    1_000,
+    count =>
+      JSON.stringify({ objects: Array.from({ length: count }, (_, i) => ({ type: 'indicator', id: `${i}`, pattern: `[url:value = 'http://a${i}.b']` })) }),
+    text => [...partsOfPage(Buffer.from(text))],
+  ],
   'members of JSON': [
     8_000,
     count => JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, i]))),
@@ -217,6 +265,51 @@ const numbers: Readonly<Record<string, readonly [number, (count: number) => stri
   'parts of a mail': [1_000, count => `${many(count, () => '--b\n\nx\n')}--b--`, mail('Content-Type: multipart/mixed; boundary=b\n\n')],
   'mails in a mail': [200, count => `${'Content-Type: message/rfc822\n\n'.repeat(count)}x`, mail('')],
 }
+
+describe('measures all that strangers send', () => {
+  const sourcesIn = (pattern: string) => globSync(pattern).filter(path => !path.endsWith('.test.ts'))
+
+  test('each worker', () => {
+    const known = {
+      'compile-worker.ts': 'a rule',
+      'detector-worker.ts': 'an alert of an event',
+      'build-worker.ts': 'words that indicators are looked up for',
+      'list-worker.ts': 'a list of indicators',
+      'mail-worker.ts': 'the task parse',
+      'json-worker.ts': 'the task own',
+      'webhook-worker.ts': 'the task alertmanager',
+      'parse-worker.ts': 'the task bulk',
+    }
+    const found = sourcesIn('{apps/server,packages/*}/src/**/*.ts').filter(path => /\bparentPort\b|^serve\(/m.test(readFileSync(path, 'utf8')))
+    expect(found.map(path => basename(path)).toSorted(), 'a new worker needs a line for each of its tasks').toEqual(
+      [...Object.keys(known), 'worker.ts'].toSorted(),
+    )
+    for (const name of Object.values(known)) expect({ ...parsers, ...tasks }).toHaveProperty([name])
+  })
+
+  test('each function that reads bytes, and each that parses a text', () => {
+    // Of no stranger: memory that is handed over, and a path.
+    const others = ['memoryOf', 'readRuleFiles']
+    const parser =
+      /^export (?:async )?function\*? (\w+(?=\(\w+: (?:Buffer|Uint8Array|AsyncIterable<Uint8Array>)\b)|(?:parse|read|decode)\w*(?=\(\w+: (?:string|unknown)[,)]))/gm
+    const found = sourcesIn('{apps/server,packages/api,packages/sigma}/src/**/*.ts').flatMap(path =>
+      [...readFileSync(path, 'utf8').matchAll(parser)].flatMap(([, name]) => name ?? []),
+    )
+    // The imports of this file are what its lines measure: an import that no line uses does not pass the check.
+    const [imports = ''] = readFileSync(import.meta.filename, 'utf8').split('\nconst ', 1)
+    const measured = new Set([...(imports.match(/\w+/g) ?? []), ...Object.keys(within), ...others])
+    expect(found.length).toBeGreaterThan(20)
+    expect(
+      found.filter(name => !measured.has(name)),
+      'a new parser needs a line',
+    ).toEqual([])
+    expect(
+      Object.keys(within).filter(name => !found.includes(name)),
+      'are no parsers any more',
+    ).toEqual([])
+    for (const name of Object.values(within)) expect({ ...parsers, ...tasks }).toHaveProperty([name])
+  })
+})
 
 describe('takes time in proportion to the number of', () => {
   test.each(Object.entries(numbers))('%s', async (name, [count, shape, read]) => {

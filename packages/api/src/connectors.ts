@@ -21,11 +21,12 @@ const reportBecause = 'anyone can report suspicious activity; limited by rate an
 export const IntegrationKey = z.object({ key: z.string().max(100) })
 
 /**
- * https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4. Texts have no maximum: Alertmanager does not send again what was
- * refused, so what is too long is cut when it is received.
+ * https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4; version 1 is the webhook of Grafana Alerting, whose alerts have the
+ * same members and some more: https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/.
+ * Texts have no maximum: neither sends again what was refused, so what is too long is cut when it is received.
  */
 export const AlertmanagerPayload = z.object({
-  version: z.literal('4', { message: 'must be "4", the version of the webhook format' }),
+  version: z.enum(['4', '1'], { message: 'must be "4", the version of the webhook of Alertmanager, or "1", that of Grafana' }),
   groupKey: z.string().default(''),
   receiver: z.string().default(''),
   externalURL: z.string().default(''),
@@ -39,6 +40,8 @@ export const AlertmanagerPayload = z.object({
         startsAt: z.string().optional(),
         endsAt: z.string().optional(),
         generatorURL: z.string().default(''),
+        dashboardURL: z.string().default('').describe('Grafana only'),
+        panelURL: z.string().default('').describe('Grafana only'),
         fingerprint: z.string().min(1),
       }),
     )
@@ -137,7 +140,7 @@ export const connectorRoutes = {
   fromAlertmanager: route({
     method: 'POST',
     path: '/in/{key}/alertmanager',
-    summary: 'Prometheus Alertmanager webhook, version 4',
+    summary: 'Webhook of Prometheus Alertmanager (version 4) and Grafana Alerting (version 1)',
     access: open('requires an integration key'),
     params: IntegrationKey,
     body: AlertmanagerPayload,

@@ -41,6 +41,42 @@ describe('fromAlertmanager', () => {
     expect(await lead.call('integrations')).toMatchObject([{ id: source.id, received: 2, lastSeenAt: world.now }])
   })
 
+  test('takes the webhook of Grafana as well, which ends its alerts by the same fingerprint', async ({ world }) => {
+    const { key, alerts, other, primary } = await integration(world, 'alertmanager')
+    // As https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/ has it.
+    const alert = {
+      ...{ status: 'firing', labels: { alertname: 'High memory usage', team: 'blue', service: 'search', severity: 'critical' } },
+      annotations: { description: 'The system has high memory usage', runbook_url: 'https://runbook.test/1234', summary: 'Memory of us-1 is short' },
+      ...{ startsAt: '2026-11-23T09:51:03.157076+02:00', endsAt: '0001-01-01T00:00:00Z', fingerprint: 'c6eadffa33fcdf37' },
+      generatorURL: 'https://grafana.test/alerting/1afz29v7z/edit',
+      silenceURL: 'https://grafana.test/alerting/silence/new?alertmanager=grafana&matchers=alertname%3DT2',
+      ...{ dashboardURL: 'https://grafana.test/d/abc', panelURL: '', values: { B: 44.23943737541908, C: 1 }, imageURL: 'https://grafana.test/a.png' },
+    }
+    const unvalued = { ...alert, fingerprint: 'bc97ff14869b13e3', values: null, valueString: '', orgId: 1, labels: { alertname: 'DatasourceNoData' } }
+    const send = async (version: string, ...sent: object[]) => {
+      const body = {
+        ...{ receiver: 'My Super Webhook', status: 'firing', orgId: 1, alerts: sent, groupLabels: {}, commonLabels: { team: 'blue' }, commonAnnotations: {} },
+        ...{ externalURL: 'https://grafana.test/', version, groupKey: '{}:{}', truncatedAlerts: 0, title: '[FIRING:2] (blue)', state: 'alerting', message: '' },
+      }
+      const headers = { 'content-type': 'application/json' }
+      const reply = await fetch(`${world.origin}/in/${key}/alertmanager`, { method: 'POST', headers, body: JSON.stringify(body) })
+      return [reply.status, await reply.json()]
+    }
+    expect(await send('1', alert, unvalued)).toEqual([200, { accepted: 2 }])
+    await world.settle()
+    primary.expectPage(/Memory of us-1 is short/)
+    expect((await alerts()).find(({ dedupKey }) => dedupKey === alert.fingerprint)).toMatchObject({
+      ...{ title: 'Memory of us-1 is short', severity: 'critical', description: 'The system has high memory usage', service: { id: other.id } },
+      links: [{ text: 'Alert source' }, { text: 'Runbook' }, { text: 'Dashboard', url: 'https://grafana.test/d/abc' }, { text: 'Grafana' }],
+    })
+    expect(await send('1', { ...alert, status: 'resolved', endsAt: '2026-11-23T08:00:01Z' })).toEqual([200, { accepted: 1 }])
+    expect(Object.fromEntries((await alerts()).map(({ dedupKey, status }) => [dedupKey, status]))).toEqual({
+      [alert.fingerprint]: 'resolved',
+      [unvalued.fingerprint]: 'open',
+    })
+    expect(await send('2', alert)).toMatchObject([400, { errors: [{ path: 'version' }] }])
+  })
+
   test('takes each name of a severity for what it means, and what it does not know for medium', async ({ world }) => {
     const { key, alerts, anybody } = await integration(world, 'alertmanager')
     const expected = { page: 'critical', ERROR: 'high', warning: 'medium', minor: 'low', none: 'info', purple: 'medium' }

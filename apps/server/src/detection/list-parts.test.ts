@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Worker } from 'node:worker_threads'
 import { UnreadableList } from '@tocsin/sigma'
 import { expect, test } from 'vitest'
 import { patience } from '../../test/patience.ts'
@@ -45,6 +46,36 @@ test('nothing else waits while a long list is read: an upload, and a page of a T
     await writeFile(stix, '{"type":"bundle"')
     await expect(readAll(partsOfFile(stix))).rejects.toEqual(new UnreadableList('looks like a STIX bundle but is not valid JSON'))
   } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+test('a list that is broken off, wherever it is and whatever its thread does then, gives its place to the next one', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-lists-'))
+  const running = new Set<Worker>()
+  const started = (worker: Worker) => void running.add(worker.once('exit', () => running.delete(worker)))
+  process.on('worker', started)
+  try {
+    const csv = join(folder, 'list.csv')
+    await writeFile(csv, Array.from({ length: 20_000 }, (_, n) => `host-${n}.evil.example`).join('\n'))
+    const begin = () => partsOfFile(csv)[Symbol.asyncIterator]()
+    // More of them than may be read at once; half of them while a part is being read.
+    for (let round = 0; round < 8; round += 1) {
+      const parts = begin()
+      for (let part = 0; part < round % 4; part += 1) await parts.next()
+      const last = round < 4 ? undefined : parts.next().catch((error: unknown) => error)
+      for (const worker of running) worker.emit('error', new Error('failed while the list was broken off'))
+      await Promise.all([last, parts.return?.()])
+    }
+    expect(running).toEqual(new Set())
+    expect((await readAll(partsOfFile(csv))).count).toBe(20_000)
+
+    const parts = begin()
+    await parts.next()
+    for (const worker of running) worker.emit('error', new Error('failed between two parts'))
+    await expect(parts.next()).rejects.toThrow('failed between two parts')
+  } finally {
+    process.off('worker', started)
     await rm(folder, { recursive: true, force: true })
   }
 })

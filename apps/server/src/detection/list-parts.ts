@@ -47,9 +47,12 @@ async function* partsApart(source: ListSource): AsyncGenerator<ListPart> {
     workerData: source,
     resourceLimits: { maxOldGenerationSizeMb: limits.memoryMb, maxYoungGenerationSizeMb: 32 },
   })
+  // It may also fail while nothing is asked of it, between two parts or while it is ended: that is told with the next part, if one is asked for.
+  const failed = new AbortController()
+  worker.on('error', error => failed.abort(error))
   try {
     for (;;) {
-      const reply = await ask(worker)
+      const reply = await ask(worker, failed.signal)
       if ('unreadable' in reply) throw new UnreadableList(reply.unreadable)
       if ('isDone' in reply) return
       yield reply.part
@@ -60,9 +63,10 @@ async function* partsApart(source: ListSource): AsyncGenerator<ListPart> {
   }
 }
 
-async function ask(worker: Worker): Promise<ListReply> {
-  worker.postMessage(null)
+async function ask(worker: Worker, failed: AbortSignal): Promise<ListReply> {
   try {
+    failed.throwIfAborted()
+    worker.postMessage(null)
     const [reply]: ListReply[] = await once(worker, 'message', { signal: AbortSignal.timeout(limits.partMs) })
     if (reply === undefined) throw new Error('a worker answers with a message')
     return reply

@@ -1,8 +1,9 @@
 import { type Correlation, type Filter, type Placeholders, type Rule, type RuleFile, type RuleSet, readRules } from '@tocsin/sigma'
+import { countLines, eventLines } from './event-lines.ts'
 import { eventsOf } from './file-lines.ts'
 import { otlpLines } from './otlp.ts'
 import { pack } from './pack.ts'
-import { type BulkAsked, countLines, takeBulk } from './shipped.ts'
+import { type BulkAsked, takeBulk } from './shipped.ts'
 import { type Settings, tryRule } from './try.ts'
 
 const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -13,7 +14,10 @@ export const parseTasks = {
     const { lines, answer } = takeBulk(bufferOf(body), asked)
     return { batches: pack(lines), answer }
   },
-  count: ({ lines }: { lines: Uint8Array }) => ({ batches: pack(bufferOf(lines)), ...countLines(bufferOf(lines)) }),
+  events: ({ body }: { body: Uint8Array }) => {
+    const lines = eventLines(bufferOf(body))
+    return { batches: pack(lines), ...countLines(lines) }
+  },
   otlp: ({ body, type }: { body: Uint8Array; type: string }) => pack(otlpLines(bufferOf(body), type)),
   file: ({ bytes, path, readAt }: { bytes: Uint8Array; path: string; readAt: string }) =>
     eventsOf(bufferOf(bytes), path, readAt).map(({ lines, logsource }) => ({ batches: pack(lines), logsource })),

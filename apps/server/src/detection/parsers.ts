@@ -29,9 +29,9 @@ export class Parsers {
     return { batches, answer: bufferOf(answer) }
   }
 
-  /** Lines, whose memory is handed over, with how many are events and how many are not. @throws AppProblem */
-  async count(lines: Buffer): Promise<{ batches: readonly Packed[]; events: number; others: number }> {
-    return lines.length <= maxHereBytes ? parseTasks.count({ lines }) : this.#pool.request('count', { lines }, lines)
+  /** Events as lines, an array or one after the other, whose memory is handed over: as lines, of which some may be no events. @throws AppProblem */
+  async events(body: Buffer): Promise<{ batches: readonly Packed[]; events: number; others: number }> {
+    return body.length <= maxHereBytes ? parseTasks.events({ body }) : this.#pool.request('events', { body }, body)
   }
 
   /** A request of OTLP, whose memory is handed over, as lines of JSON. @throws AppProblem */

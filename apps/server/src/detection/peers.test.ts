@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { gzipSync } from 'node:zlib'
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { Client } from '@elastic/elasticsearch'
 import { OTLPLogExporter as JsonExporter } from '@opentelemetry/exporter-logs-otlp-http'
 import { OTLPLogExporter as ProtobufExporter } from '@opentelemetry/exporter-logs-otlp-proto'
@@ -108,6 +108,53 @@ describe('real shippers', () => {
     onTestFinished(() => rsyslog.stop())
     for (let n = 0; n < 20; n++) await rsyslog.log(JSON.stringify({ marker: 'yes-it-is', n }))
     expect(await alerted(lead, 20)).toMatchObject([{ title: 'Marked', count: 20 }])
+  })
+})
+
+describe('what shippers send over HTTP', () => {
+  const document = (n: number) => ({ date: 1_763_884_800.5 + n, marker: 'yes-it-is', log: `n ${n}: }{ [],"\\\n`, kubernetes: { labels: [{ n }] } })
+  const array = JSON.stringify([document(1), document(2)])
+  const ndjson = `${JSON.stringify(document(1))}\n${JSON.stringify(document(2))}\n`
+  const sent = [
+    ['Vector: codec json', 'application/json', 'identity', array],
+    ['Vector: codec json, compressed by gzip', 'application/json', 'gzip', gzipSync(array)],
+    ['Vector: codec json, compressed by zlib', 'application/json', 'deflate', deflateSync(array)],
+    ['Vector: codec json, compressed by zstd', 'application/json', 'zstd', zstdCompressSync(array)],
+    ['Vector: framing newline_delimited', 'application/x-ndjson', 'identity', ndjson],
+    ['Fluent Bit: format json', 'application/json', 'identity', array],
+    ['Fluent Bit: format json_lines, compressed by gzip', 'application/x-ndjson', 'gzip', gzipSync(ndjson)],
+    ['Fluent Bit: format json_stream', 'application/json', 'identity', ndjson.replaceAll('\n', '')],
+    ['Logstash: format json_batch, compressed by gzip', 'application/json', 'gzip', gzipSync(array)],
+    ['Cribl: NDJSON', 'application/x-ndjson', 'gzip', gzipSync(ndjson)],
+    ['Cribl: JSON array', 'application/json', 'gzip', gzipSync(array)],
+    ['an array over several lines', 'application/json', 'identity', JSON.stringify([document(1), document(2)], null, 2)],
+  ] as const
+
+  test('is taken in each format and compression', async ({ world }) => {
+    const lead = await world.person('lead')
+    const url = await source(world, lead)
+    for (const [name, type, encoding, body] of sent) {
+      const reply = await fetch(`${url}/events`, { method: 'POST', headers: { 'content-type': type, 'content-encoding': encoding }, body })
+      expect([reply.status, await reply.json()], name).toEqual([202, { accepted: 2 }])
+    }
+    expect(await alerted(lead, 2 * sent.length)).toMatchObject([{ title: 'Marked', count: 2 * sent.length }])
+    expect(await lead.call('deadLetters')).toMatchObject({ items: [] })
+  })
+
+  test('an array is bounded as lines are, and what is in it beside events is set aside', async ({ world }) => {
+    const lead = await world.person('lead')
+    const url = await source(world, lead)
+    const post = async (list: unknown[]) => {
+      const reply = await fetch(`${url}/events`, { method: 'POST', body: JSON.stringify(list) })
+      return [reply.status, await reply.json()]
+    }
+    expect(await post([document(1), 'text', [document(2)], null])).toEqual([202, { accepted: 1, setAside: 3 }])
+    expect(await post(Array(10_001).fill(1))).toMatchObject([
+      400,
+      { detail: expect.stringContaining('body: has 10001 lines of 10001 that are not JSON objects') },
+    ])
+    expect(await post(Array(20_000).fill({ n: 1 }))).toEqual([202, { accepted: 20_000 }])
+    await alerted(lead, 1)
   })
 })
 

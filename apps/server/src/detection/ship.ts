@@ -1,5 +1,5 @@
 import { promisify } from 'node:util'
-import { gunzip, inflate, type ZlibOptions } from 'node:zlib'
+import { gunzip, inflate, zstdDecompress } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { holdBytes } from '../kernel/bytes-in-flight.ts'
 import { AppProblem, invalid } from '../kernel/problems.ts'
@@ -31,11 +31,11 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
     // With the key in the address, or in a header.
     for (const base of ['/in/:key', '/in']) {
       shipping.post(`${base}/events`, options, async (request, reply) => {
-        const { batches, events, others } = await parsers.count(await bodyOf(request))
+        const { batches, events, others } = await parsers.events(await bodyOf(request))
         if (others > maxOtherLines)
           throw invalid(
             'body',
-            `has ${others} lines of ${events + others} that are not JSON objects, but at most ${maxOtherLines} are allowed. Nothing was stored. Send one JSON object per line`,
+            `has ${others} lines of ${events + others} that are not JSON objects, but at most ${maxOtherLines} are allowed. Nothing was stored. Send JSON objects: one per line, or an array`,
           )
         await intake.accept(sourceFor(request), batches)
         return reply.code(202).send({ accepted: events, ...(others > 0 ? { setAside: others } : {}) })
@@ -92,7 +92,11 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
 const maxOtherLines = 10_000
 const maxBodyBytes = 32 * 1_048_576
 const maxUnpackedBytes = 32 * 1_048_576
-const unpackers: Readonly<Record<string, (packed: Buffer, options: ZlibOptions) => Promise<Buffer>>> = { gzip: promisify(gunzip), deflate: promisify(inflate) }
+const unpackers: Readonly<Record<string, (packed: Buffer, options: { readonly maxOutputLength: number }) => Promise<Buffer>>> = {
+  gzip: promisify(gunzip),
+  deflate: promisify(inflate),
+  zstd: promisify(zstdDecompress),
+}
 
 let unpacking: Promise<unknown> = Promise.resolve()
 /** How large it becomes is known when it is unpacked: that each may become 32 MB must not be true of many at once. */
@@ -163,7 +167,7 @@ function keyInHeader({ headers }: FastifyRequest): string | undefined {
 
 async function bodyOf(request: FastifyRequest): Promise<Buffer> {
   const body = request.body
-  if (!Buffer.isBuffer(body)) throw invalid('body', 'is missing: send events, one JSON object per line')
+  if (!Buffer.isBuffer(body)) throw invalid('body', 'is missing: send events, as JSON objects')
   const encoding = request.headers['content-encoding'] ?? 'identity'
   try {
     if (encoding === 'identity') return body
@@ -179,5 +183,5 @@ async function bodyOf(request: FastifyRequest): Promise<Buffer> {
       throw new AppProblem('too-large', `The decompressed events are larger than ${maxUnpackedBytes / 1_048_576} MB. Send them in smaller batches.`)
     throw invalid('body', `is not ${encoding}, as declared in Content-Encoding`)
   }
-  throw invalid('Content-Encoding', 'must be gzip, deflate or identity')
+  throw invalid('Content-Encoding', 'must be gzip, deflate, zstd or identity')
 }

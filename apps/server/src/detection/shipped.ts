@@ -8,20 +8,6 @@ const itemsAtOnce = 500
 const maxPaths = 20
 const maxNames = 8
 
-/** Lines that begin as a JSON object does, and others; empty ones are neither. What only looks like an object is found when it is matched. */
-export function countLines(lines: Buffer): { events: number; others: number } {
-  const count = { events: 0, others: 0 }
-  for (let at = 0; at < lines.length; ) {
-    const end = lines.indexOf(10, at)
-    const to = end < 0 ? lines.length : end
-    const first = lines.subarray(at, to).find(byte => byte > 32)
-    if (first === 0x7b) count.events++
-    else if (first !== undefined) count.others++
-    at = to + 1
-  }
-  return count
-}
-
 interface BulkItem {
   readonly action: string
   readonly index: string

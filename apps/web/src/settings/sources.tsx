@@ -10,7 +10,7 @@ import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 
-const kinds = { alertmanager: 'Prometheus Alertmanager', pagerduty: 'PagerDuty Events API v2' } as const
+const kinds = { alertmanager: 'Prometheus Alertmanager or Grafana', pagerduty: 'PagerDuty Events API v2' } as const
 
 export function Integrations() {
   const integrations = useApi('integrations')

@@ -31,7 +31,7 @@ const severityOf: Readonly<Record<string, Severity>> = {
   none: 'info',
 }
 
-/** Our alert for one of Alertmanager's, without its service. */
+/** Our alert for one of Alertmanager's or Grafana's, without its service. */
 export function fromAlertmanager(alert: Payload['alerts'][number], payload: Payload): Omit<IncomingAlert, 'serviceId'> {
   const { labels, annotations } = alert
   const fit = new Fit()
@@ -44,8 +44,9 @@ export function fromAlertmanager(alert: Payload['alerts'][number], payload: Payl
     links: fit.links([
       { url: alert.generatorURL, text: 'Alert source' },
       { url: annotations.runbook_url ?? '', text: 'Runbook' },
-      { url: annotations.dashboard_url ?? '', text: 'Dashboard' },
-      { url: payload.externalURL, text: 'Alertmanager' },
+      { url: annotations.dashboard_url ?? alert.dashboardURL, text: 'Dashboard' },
+      { url: alert.panelURL, text: 'Panel' },
+      { url: payload.externalURL, text: payload.version === '1' ? 'Grafana' : 'Alertmanager' },
     ]),
     observables: observablesOf(labels, fit),
     occurredAt: fitInstant(alert.startsAt),
