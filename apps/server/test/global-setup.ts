@@ -49,6 +49,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   // Passed through, not read: where PostgreSQL runs as nobody, its folder is in here.
   chmodSync(folder, 0o711)
   process.env.TMPDIR = folder
+  process.env.NODE_COMPILE_CACHE = join(folder, 'compiled')
   const postgres = await startEmbeddedPostgres(join(folder, 'postgres'), openLog('error', false))
   await migrateDatabase(postgres.ownerUrl)
   await grantRights(postgres.ownerUrl, userOf(postgres.url))
