@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -20,9 +21,35 @@ declare module 'vitest' {
   }
 }
 
+/** What a run leaves in its folder at most, with room. */
+const roomBytes = 4 * 2 ** 30
+
+/**
+ * The folder of this run. It lies in memory where there is room for it, and programs in it may be run: a database is cloned for each of a thousand
+ * tests, which takes most of a run on a disk, and a hundredth of that in memory. `TMPDIR` chooses another place.
+ */
+function makeRunFolder(): string {
+  const make = (parent: string) => mkdtempSync(join(parent, 'tocsin-test-'))
+  if (process.env.TMPDIR || !existsSync('/dev/shm') || process.availableMemory() < 2 * roomBytes) return make(tmpdir())
+  const { bavail, bsize } = statfsSync('/dev/shm')
+  if (bavail * bsize < roomBytes) return make(tmpdir())
+  const folder = make('/dev/shm')
+  const program = join(folder, 'program')
+  writeFileSync(program, '#!/bin/sh\n', { mode: 0o700 })
+  if (spawnSync(program).status === 0) return folder
+  rmSync(folder, { recursive: true })
+  return make(tmpdir())
+}
+
 /** One real PostgreSQL for all tests; each world clones a migrated template, so that none sees another's rows. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  const folder = await mkdtemp(join(tmpdir(), 'tocsin-test-'))
+  // Before the temporary folder is another one: it is unpacked there once for all runs.
+  project.provide('chromiumPath', await chromiumPath())
+  const folder = makeRunFolder()
+  // Passed through, not read: where PostgreSQL runs as nobody, its folder is in here.
+  chmodSync(folder, 0o711)
+  process.env.TMPDIR = folder
+  process.env.NODE_COMPILE_CACHE = join(folder, 'compiled')
   const postgres = await startEmbeddedPostgres(join(folder, 'postgres'), openLog('error', false))
   await migrateDatabase(postgres.ownerUrl)
   await grantRights(postgres.ownerUrl, userOf(postgres.url))
@@ -35,9 +62,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   await client.end()
   project.provide('templateUrl', postgres.ownerUrl)
   project.provide('programUrl', postgres.url)
-  project.provide('chromiumPath', await chromiumPath())
   return async () => {
     await postgres.stop()
-    await rm(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -7,6 +7,7 @@ import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { freePort, until } from './alertmanager.ts'
 import { patience } from './patience.ts'
+import { programEnv } from './program-env.ts'
 import { test } from './world.ts'
 
 const kills = 12
@@ -46,7 +47,7 @@ test('a batch that was acknowledged, and a line of a followed file, is matched, 
   const start = async (): Promise<ChildProcess> => {
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('./killable.ts', import.meta.url)), shift], {
       env: {
-        PATH: process.env.PATH ?? '',
+        ...programEnv,
         TOCSIN_DATA: join(folder, 'data'),
         TOCSIN_SECRET: secret,
         PORT: String(port),

@@ -9,6 +9,7 @@ import { expect, test } from 'vitest'
 import { freePort, until } from './alertmanager.ts'
 import { type MailServer, startMailServer } from './mailbox.ts'
 import { patience } from './patience.ts'
+import { programEnv } from './program-env.ts'
 import { codeAt } from './totp.ts'
 import type { Call } from './world.ts'
 
@@ -28,7 +29,7 @@ class Victim {
   constructor(folder: string, port: number, smtpUrl: string) {
     this.#shiftFile = join(folder, 'shift')
     this.#env = {
-      PATH: process.env.PATH ?? '',
+      ...programEnv,
       TOCSIN_DATA: join(folder, 'data'),
       PORT: String(port),
       SMTP_URL: smtpUrl,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { readConfig } from '../src/app/config.ts'
 import { startServer } from '../src/app/server.ts'
 import type { Clock } from '../src/kernel/clock.ts'
@@ -9,5 +10,7 @@ const shiftFile = process.argv[2] ?? ''
 const clock: Clock = { now: () => new Date(Date.now() + Number(readFileSync(shiftFile, 'utf8'))).toISOString() }
 const config = readConfig(process.env)
 const server = await startServer(config, openLog(config.logLevel, false), clock)
+// One that is killed writes nothing at its end: the next is to start from what this one compiled.
+flushCompileCache()
 process.stdout.write(`${JSON.stringify({ origin: server.origin, setupLink: server.setupLink ?? null })}\n`)
 process.on('SIGTERM', () => void server.stop().then(() => process.exit(0)))

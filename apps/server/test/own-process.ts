@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '@tocsin/api'
+import { programEnv } from './program-env.ts'
 import { codeAt } from './totp.ts'
 import type { Call } from './world.ts'
 
@@ -25,7 +26,7 @@ export interface OwnProcess {
 export function spawnServer(env: Readonly<Record<string, string>>): Omit<OwnProcess, 'origin' | 'setupLink'> & { readonly ready: Promise<OwnProcess> } {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, '--json', 'serve'], {
     // What the rules about Tocsin itself raise is no part of what is tested: they have a test of their own.
-    env: { PATH: process.env.PATH ?? '', TOCSIN_OWN_RULES: 'false', ...env },
+    env: { ...programEnv, TOCSIN_OWN_RULES: 'false', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let errors = ''

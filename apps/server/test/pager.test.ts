@@ -21,6 +21,7 @@ import { watchdogJob } from '../src/paging/watchdog.ts'
 import { until } from './alertmanager.ts'
 import { type MailServer, startMailServer } from './mailbox.ts'
 import { patience } from './patience.ts'
+import { programEnv } from './program-env.ts'
 import { cloneDatabase } from './world.ts'
 
 const Ready = z.object({ origin: z.string() })
@@ -65,7 +66,7 @@ const test = plainTest.extend<{ installation: Installation }>({
     const cloned = await cloneDatabase()
     const mail = await startMailServer()
     const env = {
-      ...{ PATH: process.env.PATH ?? '', TOCSIN_DATA: join(folder, 'data'), PORT: '0', TOCSIN_LOG_LEVEL: 'error', TOCSIN_OWN_RULES: 'false' },
+      ...{ ...programEnv, TOCSIN_DATA: join(folder, 'data'), PORT: '0', TOCSIN_LOG_LEVEL: 'error', TOCSIN_OWN_RULES: 'false' },
       ...{ DATABASE_URL: cloned.url, SMTP_URL: mail.url },
     }
     const web = fork(fileURLToPath(new URL('./busy-server.ts', import.meta.url)), [], { env, execArgv: ['--disable-warning=ExperimentalWarning'] })

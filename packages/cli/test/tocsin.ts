@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { programEnv } from '../../../apps/server/test/program-env.ts'
 
 const program = fileURLToPath(new URL('../bin/tocsin.mjs', import.meta.url))
 
@@ -12,7 +13,7 @@ export interface Ended {
 /** Runs the command line as a shell would, to its end. */
 export function tocsin(args: readonly string[], env: Readonly<Record<string, string>> = {}, input = ''): Promise<Ended> {
   return new Promise(resolve => {
-    const child = spawn(process.execPath, [program, ...args], { env: { PATH: process.env.PATH ?? '', ...env } })
+    const child = spawn(process.execPath, [program, ...args], { env: { ...programEnv, ...env } })
     let out = ''
     let err = ''
     child.stdout.on('data', chunk => {

@@ -12,6 +12,7 @@ import { pino } from 'pino'
 import { describe, expect, inject, test } from 'vitest'
 import { enrolled, password } from '../../test/accounts.ts'
 import { until } from '../../test/alertmanager.ts'
+import { programEnv } from '../../test/program-env.ts'
 import { codeAt } from '../../test/totp.ts'
 import { buildWorld, cloneDatabase } from '../../test/world.ts'
 import { people } from '../access/index.ts'
@@ -119,7 +120,7 @@ describe('the rotation of the master key', () => {
       // That of the channel is from before envelopes.
       expect([...places, 'team_channels.secret'], 'each column that is declared has something in it, and no other').toEqual(sealedColumns().map(nameOfSealed))
 
-      const env = { PATH: process.env.PATH ?? '', TOCSIN_DATA: folder, DATABASE_URL: database.url, TOCSIN_LOG_LEVEL: 'silent' }
+      const env = { ...programEnv, TOCSIN_DATA: folder, DATABASE_URL: database.url, TOCSIN_LOG_LEVEL: 'silent' }
       const kept = join(folder, 'kept')
       copyFileSync(masterKeyFile(folder), kept)
       await withOwner(database.url, async owner => {
