@@ -8,30 +8,33 @@ const maxGrowth = 8
 /** Below this nothing is told from the noise of the machine; quadratic time is far above it at these lengths. */
 const noiseMs = 4
 const roundsBeforeFailing = 4
-const runs = 4
+/** The time of the processor is counted in ticks of some milliseconds: of the shorter, more runs are needed to tell. */
+const runs = { short: 16, long: 4 } as const
 
-async function bestOf(count: number, work: () => unknown): Promise<number> {
-  let best = Number.POSITIVE_INFINITY
-  for (let run = 0; run < count; run++) {
-    const since = performance.now()
-    await work()
-    best = Math.min(best, performance.now() - since)
-  }
-  return best
+/** Time of the processor that this thread has had: on a busy machine what waits takes long, too. */
+function usedMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1_000
+}
+
+async function averageOf(count: number, work: () => unknown): Promise<number> {
+  const since = usedMs()
+  for (let run = 0; run < count; run++) await work()
+  return (usedMs() - since) / count
 }
 
 /**
- * Expects that `read` takes time in proportion to its input. Each time is the best of several, and a machine that is busy is measured again: only time that
- * grows in each round fails.
+ * Expects that `read` takes time in proportion to its input. Each time is the average of several, and measured again where it grew: only time that grows in
+ * each round fails.
  * @param length of the shorter of two inputs; the other is four times as long
  */
 export async function expectLinear(name: string, read: (text: string) => unknown, shape: Shape, length: number): Promise<void> {
   const [short, long] = [shape(length), shape(4 * length)]
-  if ((await bestOf(1, () => read(long))) <= noiseMs) return
+  if ((await averageOf(1, () => read(long))) <= noiseMs) return
   const rounds: string[] = []
   for (let round = 0; round < roundsBeforeFailing; round++) {
-    const before = await bestOf(runs, () => read(short))
-    const after = await bestOf(runs, () => read(long))
+    const before = await averageOf(runs.short, () => read(short))
+    const after = await averageOf(runs.long, () => read(long))
     if (after <= maxGrowth * before + noiseMs) return
     rounds.push(`${before.toFixed(1)} ms for ${short.length} characters, ${after.toFixed(1)} ms for ${long.length}`)
   }
