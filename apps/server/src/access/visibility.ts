@@ -1,3 +1,4 @@
+import type { EventType, SubjectOf, WithinOf } from '@tocsin/events'
 import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
 import type { Reader } from '../kernel/database.ts'
 
@@ -11,6 +12,32 @@ export interface Viewer {
 
 /** One to whom nothing is shown but what everybody with an account may see. */
 export const everybody: Viewer = { personId: '00000000-0000-0000-0000-000000000000', role: 'observer', needToKnow: 'none' }
+
+/** True for one who may see every restricted incident. */
+export const seesAll = ({ role, needToKnow }: Viewer) => needToKnow === 'all' || (needToKnow === 'own' && role === 'administrator')
+
+type SubjectKind = SubjectOf<EventType>
+type WithinOfKind<Kind> = { [Type in EventType]: SubjectOf<Type> extends Kind ? WithinOf<Type> : never }[EventType]
+
+/** Kinds of records whose entries are seen by who may see the incidents that the record belongs to now, which its module says (`belongs`). */
+const ownedKinds = ['alert', 'page', 'report', 'silence', 'detection-rule'] as const satisfies readonly SubjectKind[]
+/** No entry is about a message, but messages are shown. */
+type OwnedKind = (typeof ownedKinds)[number] | 'message'
+
+/**
+ * Who may see the entries about every other kind, if they may see the incident that an entry was written in: of `incident`, each is written in one; what is `everybody`'s belongs
+ * to none. A new kind does not compile before somebody has said it, here or above.
+ */
+const otherKinds: { readonly [Kind in Exclude<SubjectKind, OwnedKind>]: null extends WithinOfKind<Kind> ? 'everybody' : 'incident' } = {
+  ...{ incident: 'incident', task: 'incident', note: 'incident', obligation: 'incident', notice: 'incident', review: 'incident', 'follow-up': 'incident' },
+  ...{ person: 'everybody', invitation: 'everybody', 'api-key': 'everybody', caller: 'everybody' },
+  ...{ team: 'everybody', service: 'everybody', customer: 'everybody', schedule: 'everybody', policy: 'everybody', organization: 'everybody' },
+  ...{ integration: 'everybody', heartbeat: 'everybody', 'incident-class': 'everybody' },
+  ...{ 'detection-rules': 'everybody', 'detection-settings': 'everybody', 'log-source': 'everybody', 'dead-letter': 'everybody' },
+  ...{ indicator: 'everybody', 'indicator-list': 'everybody' },
+  ...{ journal: 'everybody', 'journal-entry': 'everybody', export: 'everybody', system: 'everybody', setting: 'everybody', demo: 'everybody' },
+}
+const knownKinds = [...ownedKinds, ...Object.keys(otherKinds)]
 
 type Column = AnyColumn | SQL
 type Rule = (viewer: Viewer, id: Column) => SQL
@@ -37,7 +64,7 @@ export const numberIn = (text: Column) => sql`case when ${text} ~ '^[0-9]{1,9}$'
  */
 export class Visibility {
   #rule: Rule = () => sql`true`
-  readonly #incidents = new Map<string, Incidents>()
+  readonly #incidents = new Map<OwnedKind, Incidents>()
   readonly #named = new Map<string, Incidents>()
 
   /** `rule` gives the condition under which `viewer` may see the incident whose id stands in a column. */
@@ -46,7 +73,7 @@ export class Visibility {
   }
 
   /** `incidents` selects the IDs of the incidents that a record of this kind belongs to now; null counts as none. */
-  belongs(kind: string, incidents: Incidents): void {
+  belongs(kind: OwnedKind, incidents: Incidents): void {
     this.#incidents.set(kind, incidents)
   }
 
@@ -64,7 +91,7 @@ export class Visibility {
   }
 
   /** The condition for records of a kind, whose ids stand in `column`: the viewer may see every incident that one belongs to. */
-  ofRecord(viewer: Viewer, kind: string, column: Column): SQL {
+  ofRecord(viewer: Viewer, kind: OwnedKind, column: Column): SQL {
     const incidents = this.#incidents.get(kind)
     if (incidents === undefined) throw new Error(`nobody has said which incidents a ${kind} belongs to`)
     return this.ofAll(viewer, incidents(column))
@@ -72,10 +99,12 @@ export class Visibility {
 
   /** The condition for entries of the journal: by the incident that they were written in, and by those that their subject, and what they name, belong to now. */
   ofEntry(viewer: Viewer, { type, data, withinId, subjectKind, subjectId }: EntryColumns): SQL {
-    const kinds = [...this.#incidents.keys()].map(kind => sql`when ${kind} then ${this.ofRecord(viewer, kind, uuidIn(subjectId))}`)
+    const kinds = ownedKinds.map(kind => sql`when ${kind} then ${this.ofRecord(viewer, kind, uuidIn(subjectId))}`)
     const types = [...this.#named].map(([name, incidents]) => sql`when ${name} then ${this.ofAll(viewer, incidents(data))}`)
-    const oneOf = (column: Column, cases: readonly SQL[]) => sql`case ${column} ${sql.join([...cases, sql`else true end`], sql` `)}`
-    return sql`(${this.condition(viewer, withinId)} and ${oneOf(subjectKind, kinds)} and ${oneOf(type, types)})`
+    const oneOf = (column: Column, cases: readonly SQL[], other: SQL) => sql`case ${column} ${sql.join([...cases, sql`else ${other} end`], sql` `)}`
+    // Of a kind that this version does not know, nobody has said whose it is.
+    const known = seesAll(viewer) ? sql`true` : sql`${subjectKind} = any(${sql.param(knownKinds)}::text[])`
+    return sql`(${this.condition(viewer, withinId)} and ${oneOf(subjectKind, kinds, known)} and ${oneOf(type, types, sql`true`)})`
   }
 
   /** The condition that the viewer may see each of the incidents whose IDs a statement selects; null counts as none. */

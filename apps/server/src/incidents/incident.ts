@@ -1,5 +1,5 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
-import type { AppContext, Caller, Viewer } from '../access/index.ts'
+import { type AppContext, type Caller, seesAll, type Viewer } from '../access/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import type { IncidentState } from './lifecycle.ts'
@@ -14,9 +14,10 @@ export function defineVisibility(context: AppContext): void {
   )
 }
 
-function hasPart({ personId, role, needToKnow }: Viewer): SQL {
+function hasPart(viewer: Viewer): SQL {
+  const { personId, needToKnow } = viewer
   if (needToKnow === 'none') return sql`false`
-  if (needToKnow === 'all' || role === 'administrator') return sql`true`
+  if (seesAll(viewer)) return sql`true`
   const person = sql`${personId}::uuid`
   // A role that nobody has is null, which is nobody's.
   return sql`(coalesce(${person} in (guarded.lead_id, guarded.owner_id, guarded.communications_id, guarded.executive_id), false)

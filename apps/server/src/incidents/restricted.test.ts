@@ -153,3 +153,19 @@ test('a service account sees restricted incidents only where that was granted, a
   ])
     await expect(approve()).rejects.toMatchObject(refusal('forbidden'))
 })
+
+test('an entry about a kind of record that this version does not know, and of which nobody has said whose it is, is for administrators alone', async ({
+  world,
+}) => {
+  const [lead, administrator] = [await world.person('lead'), await world.person('administrator')]
+  await lead.call('openIncident', { body: { title: 'Odd sign-ins', reason: 'Seen.' } })
+  world.isTampered = true
+  await world.server.context.database.reader().db.execute(`
+    insert into journal (id, at, actor_kind, actor_name, type, version, subject_kind, subject_id, data, salt, body_hash, is_demo, is_exercise, is_restricted)
+    select '${nobody}', at, actor_kind, actor_name, 'suspect.named', 1, 'suspect', '${nobody}', '{"name": "Eve"}', salt, body_hash, false, false, false
+    from journal where type = 'incident.opened'`)
+  const shown = async (person: Person) => (await person.call('journal', { query: { limit: 200 } })).items.map(({ type }) => type)
+  expect(await shown(lead)).toContain('incident.opened')
+  expect(await shown(lead)).not.toContain('suspect.named')
+  expect(await shown(administrator)).toContain('suspect.named')
+})

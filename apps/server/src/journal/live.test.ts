@@ -1,7 +1,9 @@
+import { eq } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test } from '../../test/world.ts'
+import { sessions } from '../access/tables.ts'
 
 /** Opens the live stream as somebody; what has come so far is in `text`. */
 async function listen(person: Person) {
@@ -70,4 +72,45 @@ test('the live stream ends at once with the session, the account, the role or th
   await until(() => (goesOn.text.includes(open.id) ? true : undefined), 'others go on hearing')
   for (const heard of all) expect(heard.text).not.toContain(open.id)
   await goesOn.end()
+})
+
+test('the live stream tells nothing from the moment that the right to it is lost: by removal, by a restriction, by the age of a key or session', async ({
+  world,
+}) => {
+  const [lead, member] = [await world.person('lead'), await world.person('responder')]
+  const administrator = await world.person('administrator')
+  const { secret } = await administrator.call('createApiKey', { body: { name: 'CI', role: 'observer', scopes: ['incidents:read'], expiresInDays: 1 } })
+  const restricted = await lead.call('openIncident', { body: { title: 'An insider', reason: 'Seen.', isRestricted: true } })
+  const open = await lead.call('openIncident', { body: { title: 'Odd sign-ins', reason: 'Seen.' } })
+  const version = async (id: string) => (await lead.call('incident', { params: { id } })).version
+  const setMembers = async (...personIds: string[]) =>
+    lead.call('setMembers', { params: { id: restricted.id }, body: { version: await version(restricted.id), personIds } })
+  const note = async (...ids: string[]) => {
+    for (const id of ids) await lead.call('addNote', { params: { id }, body: { markdown: 'More.' } })
+    const marker = await lead.call('openIncident', { body: { title: 'Known to all', reason: 'Seen.' } })
+    await until(() => (heard.text.includes(marker.id) ? true : undefined), 'what everybody may see is heard')
+  }
+  await setMembers(member.id)
+  await world.settle()
+  const heard = await listen(member)
+  const again = await listen(member)
+  await note(restricted.id, open.id)
+  for (const { text } of [heard, again]) expect(text).toContain(restricted.id)
+  await setMembers()
+  const before = heard.text.length
+  await note(restricted.id, open.id)
+  expect(heard.text.slice(before)).not.toContain(restricted.id)
+  expect(heard.text.slice(before)).toContain(open.id)
+  await lead.call('changeIncident', { params: { id: open.id }, body: { version: await version(open.id), isRestricted: true } })
+  const then = heard.text.length
+  await note(restricted.id, open.id)
+  expect(heard.text.slice(then)).not.toMatch(new RegExp(`${restricted.id}|${open.id}`))
+  const ofKey = await fetch(`${world.origin}/api/v1/live`, { headers: { authorization: `Bearer ${secret}` } })
+  await world.server.context.database.reader().db.update(sessions).set({ lastSeenAt: world.now }).where(eq(sessions.personId, member.id))
+  const last = [heard.text.length, again.text.length]
+  world.jump({ days: 2 })
+  await lead.call('openIncident', { body: { title: 'Known to all', reason: 'Seen.' } })
+  await until(() => (heard.isOver && again.isOver ? true : undefined), 'the streams of the session end')
+  expect([heard.text.length, again.text.length]).toEqual(last)
+  expect(await ofKey.text()).not.toContain('incident.opened')
 })

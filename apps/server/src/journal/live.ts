@@ -18,7 +18,7 @@ const restMs = 10
 /** After a read that failed. */
 const retryMs = 1_000
 const beatMs = 20_000
-/** A stream ends after this time, and the page connects again: so that who lost the right to look by time alone stops hearing. */
+/** A stream ends after this time, and the page connects again: also where nothing happens that it could be told of. */
 const lifetimeMs = 300_000
 
 interface Rules<Viewer> {
@@ -29,8 +29,6 @@ interface Rules<Viewer> {
   /** The same for one caller in all their streams. */
   nameOf(viewer: Viewer): string | undefined
 }
-/** Entries about these may end somebody's right to look. */
-const endedBy: ReadonlySet<string> = new Set(['person', 'api-key'])
 
 /** Tells open pages of new journal entries, as they are written. */
 export class Live<Viewer = unknown> {
@@ -134,17 +132,21 @@ export class Live<Viewer = unknown> {
 
   async #tell(entries: readonly Entry[]): Promise<void> {
     if (entries.length === 0 || this.#listeners.size === 0) return
-    if (entries.some(({ subject }) => endedBy.has(subject.kind))) await this.#endThoseWhoLeft()
+    // Each time, in one question for all: a session or key also ends by time alone, which no entry tells.
+    await this.#endThoseWhoLeft()
     const open = await this.#rules.visible(
       entries.map(entry => entry.id),
       undefined,
     )
-    // Few entries are restricted: only for those is each listener asked about.
+    // Few entries are restricted: only about those, whoever listens is asked for, once in all their streams.
     const guarded = entries.flatMap(entry => (open.has(entry.id) ? [] : entry.id))
+    const seen = new Map<string | undefined, ReadonlySet<string>>()
     for (const listener of this.#listeners) {
-      const theirs = guarded.length === 0 ? undefined : await this.#rules.visible(guarded, listener.viewer)
+      const name = this.#rules.nameOf(listener.viewer)
+      const theirs = seen.get(name) ?? (guarded.length === 0 ? open : await this.#rules.visible(guarded, listener.viewer))
+      seen.set(name, theirs)
       for (const entry of entries) {
-        if (!open.has(entry.id) && theirs?.has(entry.id) !== true) continue
+        if (!open.has(entry.id) && !theirs.has(entry.id)) continue
         this.#push(listener, `data: ${JSON.stringify({ type: entry.type, subject: entry.subject, within: entry.within })}\n\n`)
       }
     }
