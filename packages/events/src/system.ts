@@ -129,6 +129,24 @@ export const systemEvents = [
     sentence: ({ data }) => `Checkpoints reach ${data.witness} again`,
   }),
   event({
+    type: 'journal.checkpoint-received',
+    version: 1,
+    subject: 'journal',
+    within: 'none',
+    /** The name of another installation's log, the checkpoint as it was signed, and the verifier key that it was signed with. */
+    data: z.strictObject({ origin: z.string(), size: Count, checkpoint: z.string(), key: z.string() }),
+    sentence: ({ data }) => `Received a checkpoint of another audit log, ${data.origin}: ${data.size} entries`,
+  }),
+  event({
+    type: 'journal.checkpoint-refused',
+    version: 1,
+    subject: 'journal',
+    within: 'none',
+    /** The checkpoint that was refused, and the one before, as they were signed. */
+    data: z.strictObject({ origin: z.string(), reason: z.enum(['fewer entries', 'other entries', 'another key']), checkpoint: z.string(), before: z.string() }),
+    sentence: ({ data }) => `Refused a checkpoint of another audit log, ${data.origin}: ${data.reason} than before`,
+  }),
+  event({
     type: 'journal.stream-failed',
     version: 1,
     subject: 'journal',

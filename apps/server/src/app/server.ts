@@ -4,7 +4,7 @@ import { routes, version } from '@tocsin/api'
 import { Gauge } from 'prom-client'
 import { type AppContext, accessBindings, authorizer, type Bindings, isSetUp, nameOfCaller, recoverAdministrator, setupToken } from '../access/index.ts'
 import { openAssurance } from '../assurance/index.ts'
-import { openConnectors } from '../connectors/index.ts'
+import { mountWitness, openConnectors } from '../connectors/index.ts'
 import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
 import { openDirectory } from '../directory/index.ts'
@@ -177,6 +177,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     const services = { config, database, log, metrics, drain, idempotency, disk, answered, nameOf: nameOfCaller, authorize }
     mount(http, services, openModules(config, context, detection, watch))
     detection.mount(http)
+    mountWitness(http, context)
     const inbox = openAnswers(http, context, openAnswerDesk(context), certificate)
     await servePages(http)
     context.readers.follow(sealerName, (tx, entries) => context.sealer.seal(tx, entries), { isStrict: true, committed: () => context.sealer.committed() })

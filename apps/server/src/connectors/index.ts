@@ -17,6 +17,8 @@ export { takeAlertmanager } from './alertmanager/receive.ts'
 export { createIntegration } from './integrations.ts'
 export { reportSettings } from './report-limits.ts'
 export { integrations } from './tables.ts'
+export { mountWitness } from './witness/receive.ts'
+export { witnessIntakeSettings } from './witness/settings.ts'
 
 export function openConnectors(context: AppContext): Bindings {
   context.visibility.belongs(

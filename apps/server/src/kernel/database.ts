@@ -298,7 +298,7 @@ export async function holdSnapshot(tx: Tx): Promise<void> {
 }
 
 /** Waits until no other transaction holds an advisory lock, and holds it to the end of this one: what it reads from then on is not changed meanwhile. */
-export async function holdLock(tx: Tx, lock: 'administrators' | 'organization' | 'invitations' | 'reports'): Promise<void> {
+export async function holdLock(tx: Tx, lock: 'administrators' | 'organization' | 'invitations' | 'reports' | 'witnessing'): Promise<void> {
   await tx.db.execute(sql`select pg_advisory_xact_lock(${locks[lock]})`)
 }
 

@@ -17,4 +17,6 @@ export const locks = {
   invitations: 7236006,
   /** Public reports while they are counted, so that many at once are no more than the limit. */
   reports: 7236007,
+  /** Checkpoints of other installations, so that each is compared with the one before. */
+  witnessing: 7236008,
 } as const

@@ -63,6 +63,8 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'journal.foreign-entry': told('log changed', 'critical'),
   'journal.witness-failed': failed('log delivery', 'high'),
   'journal.witness-recovered': told('log delivery'),
+  'journal.checkpoint-received': told('log delivery'),
+  'journal.checkpoint-refused': failed('log delivery', 'critical'),
   'journal.stream-failed': failed('log delivery', 'high'),
   'journal.stream-recovered': told('log delivery'),
   'journal-entry.set-aside': failed('log delivery', 'medium'),

@@ -23,6 +23,10 @@ export interface Checkpoints {
 export function openCheckpoints(config: Config, log: Log, secrets?: Secrets): Checkpoints {
   const file = new CheckpointFile(join(config.dataFolder, 'checkpoints.log'))
   const kept = { name: 'checkpoints.log in the data folder', restMs: 0, witness: (checkpoint: string) => file.append(checkpoint) }
-  const succession = secrets && openLogIdentity(secrets).successions.at(-1)
-  return { file, kept: new Witnessing(kept, log), witnesses: openWitnesses(config, succession).map(witness => new Witnessing(witness, log)) }
+  const identity = secrets && openLogIdentity(secrets)
+  return {
+    file,
+    kept: new Witnessing(kept, log),
+    witnesses: openWitnesses(config, identity && { key: identity.key, succession: identity.successions.at(-1) }).map(witness => new Witnessing(witness, log)),
+  }
 }

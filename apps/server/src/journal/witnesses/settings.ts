@@ -44,11 +44,16 @@ export const witnessSettings = settingsPart(
   },
 )
 
-/**
- * The witnesses that the configuration names.
- * @param succession the statement by which an earlier key names the one that signs now: who knows only the earlier one believes no checkpoint without it
- */
-export function openWitnesses(config: Config, succession?: string): Witness[] {
+/** By what checkpoints are believed. */
+interface Identity {
+  /** The verifier key of the log. */
+  readonly key: string
+  /** The statement by which an earlier key names this one: who knows only the earlier one believes no checkpoint without it. */
+  readonly succession: string | undefined
+}
+
+/** The witnesses that the configuration names. */
+export function openWitnesses(config: Config, { key, succession }: Partial<Identity> = {}): Witness[] {
   const { TOCSIN_WITNESSES: given, TOCSIN_WITNESS_SECRET: secret = '' } = config.of(witnessSettings)
   const places = given.flatMap(address => placeOf(address) ?? [])
   return places.map((place, at) => {
@@ -59,7 +64,7 @@ export function openWitnesses(config: Config, succession?: string): Witness[] {
       name: `the witness ${place.kind}${before === 0 ? '' : ` ${before + 1}`}`,
       restMs: restMs[place.kind],
       witness: async (checkpoint, signal) => {
-        await give(place, secret, { checkpoint, succession, untold }, signal)
+        await give(place, secret, { checkpoint, key, succession, untold }, signal)
         untold = undefined
       },
     }
@@ -68,12 +73,13 @@ export function openWitnesses(config: Config, succession?: string): Witness[] {
 
 interface Given {
   readonly checkpoint: string
+  readonly key: string | undefined
   readonly succession: string | undefined
   /** The same, until the place has it. */
   readonly untold: string | undefined
 }
 
-async function give(place: Place, secret: string, { checkpoint, succession, untold }: Given, signal: AbortSignal): Promise<void> {
+async function give(place: Place, secret: string, { checkpoint, key, succession, untold }: Given, signal: AbortSignal): Promise<void> {
   if (place.kind === 'file') return appendCheckpoint(place.path, checkpoint, untold)
   if (place.kind === 'git') return commitCheckpoint(place.path, place.hasPush, checkpoint, signal, untold)
   const now = Date.now()
@@ -83,5 +89,13 @@ async function give(place: Place, secret: string, { checkpoint, succession, unto
   }
   const id = `checkpoint_${createHash('sha256').update(checkpoint).digest('hex').slice(0, 32)}`
   // Those that the operator has configured may be inside.
-  await postSigned({ url: place.url, id, sentAt: now, secret, body: JSON.stringify({ type: 'checkpoint', checkpoint, succession }), reach: 'anywhere', signal })
+  await postSigned({
+    url: place.url,
+    id,
+    sentAt: now,
+    secret,
+    body: JSON.stringify({ type: 'checkpoint', checkpoint, key, succession }),
+    reach: 'anywhere',
+    signal,
+  })
 }

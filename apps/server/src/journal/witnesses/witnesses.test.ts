@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from 'node:tls'
-import { notesIn, openCheckpoint, signCheckpoint, signingKey, signSuccession } from '@tocsin/merkle'
+import { notesIn, openCheckpoint, signCheckpoint, signingKey, signSuccession, verifierKey } from '@tocsin/merkle'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { until } from '../../../test/alertmanager.ts'
@@ -152,7 +152,10 @@ test('a witness is given the statement that names a new signing key, without whi
   const [first, second] = [signingKey(randomBytes(32)), signingKey(randomBytes(32))]
   const succession = signSuccession('tocsin/x', 1, first, second)
   const TOCSIN_WITNESSES = `file:${file} git:${repository} http://127.0.0.1:${await listening(http)}/in`
-  const witnesses = openWitnesses(readConfig({ TOCSIN_WITNESSES, TOCSIN_WITNESS_SECRET: `whsec_${secret}` }), succession)
+  const witnesses = openWitnesses(readConfig({ TOCSIN_WITNESSES, TOCSIN_WITNESS_SECRET: `whsec_${secret}` }), {
+    key: verifierKey('tocsin/x', second),
+    succession,
+  })
   const checkpoints = [2, 3].map(size => signCheckpoint({ origin: 'tocsin/x', size, root: randomBytes(32) }, second))
   for (const checkpoint of checkpoints) for (const { witness } of witnesses) await witness(checkpoint, AbortSignal.timeout(10_000))
   for (const path of [file, join(repository, 'checkpoints.log')]) {
@@ -160,7 +163,7 @@ test('a witness is given the statement that names a new signing key, without whi
     expect(text).toBe(`\n${succession}\n${checkpoints.join('\n')}`)
     expect(notesIn(text)).toEqual(checkpoints)
   }
-  expect(bodies).toEqual(checkpoints.map(checkpoint => ({ type: 'checkpoint', checkpoint, succession })))
+  expect(bodies).toEqual(checkpoints.map(checkpoint => ({ type: 'checkpoint', checkpoint, key: verifierKey('tocsin/x', second), succession })))
   http.close()
   rmSync(root, { recursive: true })
 })
