@@ -46,6 +46,13 @@ export default {
       from: { path: '^packages/(api|deadlines|events|merkle|oncall|sigma)/' },
       to: { path: '^apps/' },
     },
+    {
+      name: 'only what is declared is sealed',
+      severity: 'error',
+      comment: 'A value is sealed by sealFor, for a declared column: a rotation of the master key finds no other.',
+      from: { path: '^(apps|packages)/', pathNot: ['^apps/server/src/kernel/(sealed-columns|master-key)\\.ts$', '\\.test\\.ts$'] },
+      to: { path: '^apps/server/src/kernel/sealing\\.ts$' },
+    },
     { name: 'pages know no server', severity: 'error', from: { path: '^apps/web/src/' }, to: { path: '^apps/server/' } },
     {
       name: 'pure cores do no input or output',

@@ -14,6 +14,7 @@ export const refusals = {
   'not-signed-in': 'sent a session or key that is not valid',
   forbidden: 'asked for what they may not do',
   'too-many': 'sent more requests than the limit',
+  invalid: 'sent what is not valid, too large or of another type',
   'unknown-account': 'gave a password for an account that does not exist',
   locked: 'gave a password for an account that takes none from there for a while',
   passkey: 'gave a passkey that was not accepted',

@@ -99,6 +99,28 @@ describe('what callers are refused', () => {
     expect(await entries(world, 'access.refused')).toHaveLength(refused.length)
   })
 
+  test('counts what is not valid, too large or of another type, by who sent it, and never what was sent', async ({ world }) => {
+    const { securityEvents } = world.server.context
+    const responder = await world.person('responder')
+    const probe = "'; drop table people; --"
+    for (let n = 0; n < 20; n += 1) await responder.call.raw('acknowledgePage', { params: { id: probe } }).catch(() => undefined)
+    await post(world, '/api/v1/session', { email: probe })
+    await post(world, '/api/v1/session', { email: 'x'.repeat(100_000) })
+    await post(world, '/api/v1/reports', {}, { 'content-type': 'text/xml' })
+    await post(world, '/in/wrong/alertmanager', { version: '9' })
+    await securityEvents.flush()
+    const refused = (await entries(world, 'access.refused')).filter(({ data }) => data.reason === 'invalid')
+    expect(refused.map(({ subject_id, data }) => [subject_id, data.area, data.count]).toSorted()).toEqual(
+      [
+        [responder.id, 'pages', 20],
+        ['127.0.0.1', 'session', 2],
+        ['127.0.0.1', 'reports', 1],
+        ['127.0.0.1', 'in', 1],
+      ].toSorted(),
+    )
+    expect(JSON.stringify(refused)).not.toContain('drop table')
+  })
+
   test('takes a bounded place, whoever asks from how many addresses', async ({ world }) => {
     const { securityEvents } = world.server.context
     for (let n = 0; n < 5_000; n += 1)

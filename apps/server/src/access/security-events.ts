@@ -157,6 +157,7 @@ const areaOf = (route: string) => /^\/(?:api\/v1\/)?([\w-]+)/.exec(route)?.[1] ?
 function refusalOf({ route, method, status, hasCredential }: Answered, isKnown: boolean): Refusal | undefined {
   if (status === 429) return 'too-many'
   if (isPasskey(route) && (status === 400 || status === 401)) return 'passkey'
+  if (invalid.has(status)) return 'invalid'
   if (route.startsWith('/hooks/')) return status === 403 ? 'wrong-signature' : undefined
   if (route.startsWith('/in/') || route.startsWith('/v2/')) return status === 403 ? 'wrong-key' : undefined
   // Who gives a wrong password is on record by itself; who shows nothing, as a browser that opens the sign-in page, was refused nothing.
@@ -165,5 +166,8 @@ function refusalOf({ route, method, status, hasCredential }: Answered, isKnown: 
   const carriesSecret = method !== 'GET' || route.includes(':')
   return status === 404 && !isKnown && carriesSecret ? 'wrong-link' : undefined
 }
+
+/** What no schema takes, what is too large, and what is of another type. */
+const invalid: ReadonlySet<number> = new Set([400, 413, 415])
 
 const isPasskey = (route: string) => /\/(?:session|reauthenticate)\/passkey$/.test(route)

@@ -21,7 +21,8 @@ import { addSeconds, systemClock } from '../kernel/clock.ts'
 import { openDatabase } from '../kernel/database.ts'
 import { openMasterKey } from '../kernel/master-key.ts'
 import { nameOfSealed, sealedColumns } from '../kernel/sealed-columns.ts'
-import { masterKeyFile, nextKeyFile, openKeyFile, openSecrets, sealedWith } from '../kernel/secrets.ts'
+import { seal, sealedWith, unseal } from '../kernel/sealing.ts'
+import { masterKeyFile, nextKeyFile, openKeyFile, openSecrets } from '../kernel/secrets.ts'
 import { saveSetting } from '../kernel/settings.ts'
 import { readConfig } from './config.ts'
 import { rotateMasterKey } from './rotate-key.ts'
@@ -93,7 +94,7 @@ describe('the rotation of the master key', () => {
       const [totp] = await database.transaction(tx => tx.db.select().from(people).where(eq(people.id, person.id)))
       // More than a batch of what is sealed, and one that was sealed before envelopes.
       const ids = Array.from({ length: 1_200 }, (_, n) => `reply ${String(n).padStart(4, '0')}`)
-      const replies = ids.map(id => old.seal('{}', `idempotency_keys.reply ${id}`))
+      const replies = ids.map(id => seal(old, '{}', `idempotency_keys.reply ${id}`))
       const nonce = randomBytes(12)
       const cipher = createCipheriv('aes-256-gcm', old.derive('sealing'), nonce)
       const bytes = Buffer.concat([cipher.update('whsec_old', 'utf8'), cipher.final()])
@@ -153,7 +154,7 @@ describe('the rotation of the master key', () => {
         expect(await placesSealedWith(owner, old.keyId)).toEqual([])
         expect(await placesSealedWith(owner, next.keyId)).toEqual([...places, 'settings.value', 'team_channels.secret'].toSorted())
         const read = async (place: string, belongsTo: string) =>
-          next.unseal((await owner.query<{ sealed: string }>(`select ${place}`)).rows[0]?.sealed ?? '', belongsTo)
+          unseal(next, (await owner.query<{ sealed: string }>(`select ${place}`)).rows[0]?.sealed ?? '', belongsTo)
         expect(await read("reply as sealed from idempotency_keys where id = 'reply 1199'", 'idempotency_keys.reply reply 1199')).toBe('{}')
         expect(await read('secret as sealed from team_channels', `channel secret webhook ${webhook.address}`)).toBe('whsec_old')
         expect(await read(`secret as sealed from contact_methods where id = '${method.id}'`, `channel secret webhook ${webhook.address}`)).toBe(
@@ -174,7 +175,7 @@ describe('the rotation of the master key', () => {
         await expect(browserAt(origin, administrator.cookie)('me')).rejects.toThrow(/Sign in/)
         const kim = browserAt(origin)
         await kim('signIn', { body: { email: person.email, password } })
-        const code = codeAt(old.unseal(totp?.totpSecret ?? '', `people.totp_secret ${person.id}`), Date.parse(now))
+        const code = codeAt(unseal(old, totp?.totpSecret ?? '', `people.totp_secret ${person.id}`), Date.parse(now))
         expect((await kim('giveOneTimeCode', { body: { code } })).assurance).toBe('full')
         const [file] = (await server.context.database.reader().db.execute<{ id: string }>('select id from files')).rows
         expect(await (await kim.raw('reportFile', { params: { id: file?.id ?? '' } })).text()).toBe('hello')
@@ -251,7 +252,7 @@ describe('the rotation of the master key', () => {
         for (const value of [
           openSecrets('', three).sign('x', 'tocsin'),
           stored?.check,
-          { ...stored, kept: openSecrets('', one).seal('{"derived":{},"earlier":[]}', 'settings master-key.check') },
+          { ...stored, kept: seal(openSecrets('', one), '{"derived":{},"earlier":[]}', 'settings master-key.check') },
         ]) {
           await again.transaction(tx => saveSetting(tx, 'master-key.check', value))
           await expect(openMasterKey(again, configOf(three))).rejects.toThrow('is not the one')

@@ -15,6 +15,7 @@ import { storable } from '../kernel/text.ts'
 import { type Finding as AnyFinding, alertOf, countMatches } from './findings.ts'
 import { activeIndicators, countSightings, type Listed, listed } from './indicators.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
+import { bundleOwn } from './own-alerts.ts'
 import { ownSourceId } from './own-trail.ts'
 import { type ActiveRule, activeRules } from './rules.ts'
 import { readMapping, readPlaceholders } from './settings.ts'
@@ -437,13 +438,8 @@ export class Detector {
     const all = [...found, ...sighted]
     for (let from = 0; from < all.length; from += findingsAtOnce) {
       const slice = all.slice(from, from + findingsAtOnce)
-      const received = await receiveAlerts(
-        tx,
-        this.#context,
-        system,
-        'detection',
-        slice.map(finding => alertOf(finding, armed.mapping, armed.rows.get(finding.rule.id))),
-      )
+      const raised = slice.map(finding => alertOf(finding, armed.mapping, armed.rows.get(finding.rule.id)))
+      const received = await receiveAlerts(tx, this.#context, system, 'detection', await bundleOwn(tx, slice, raised))
       const alertIds = received.map(({ id }) => id)
       await this.#keepMatches(tx, armed, slice, alertIds)
     }

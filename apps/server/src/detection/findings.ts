@@ -27,15 +27,14 @@ const severities: Readonly<Record<string, Severity>> = levelSeverities
 /** Matches about the same within this time are one alert. */
 const windowHours = 24
 
+/** Begins the deduplication key of each alert of a rule within its window. */
+export const windowKeyOf = ({ rule, batch }: Finding): string => `${rule.id} ${Math.floor(Date.parse(batch.receivedAt) / (windowHours * 3_600_000))}`
+
 /** The alert of a finding. @param active which text of the rule matched; an indicator has none */
-export function alertOf(
-  { rule, match, batch, correlation, indicator }: Finding,
-  mapping: FieldMapping = {},
-  active?: Omit<ActiveRule, 'title'>,
-): IncomingAlert & { labels: Record<string, string> } {
+export function alertOf(finding: Finding, mapping: FieldMapping = {}, active?: Omit<ActiveRule, 'title'>): IncomingAlert & { labels: Record<string, string> } {
+  const { rule, match, correlation, indicator } = finding
   const event = new EventView(match.text, mapping)
   const entity = correlation === undefined ? entityOf(event) : Object.values(correlation.group).join(' ')
-  const window = Math.floor(Date.parse(batch.receivedAt) / (windowHours * 3_600_000))
   const matched = Object.entries(correlation === undefined ? match.fields : correlation.group).map(([field, value]) => `${field}: ${[value].flat().join(', ')}`)
   const counted = correlation === undefined ? [] : [`${correlation.events} events within the timespan, value ${Math.round(correlation.value * 100) / 100}`]
   return {
@@ -43,7 +42,7 @@ export function alertOf(
     severity: severities[rule.level] ?? 'medium',
     serviceId: null,
     // The same rule on the same entity is one alert with a count, for as long as its window.
-    dedupKey: storable(`${rule.id} ${window} ${entity}`, 300),
+    dedupKey: storable(`${windowKeyOf(finding)} ${entity}`, 300),
     source: 'detection',
     occurredAt: instantAt(match.at),
     ...(active && { rule: { id: active.id, version: active.version, sha256: active.sha256 } }),

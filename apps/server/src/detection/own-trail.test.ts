@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
 import { withInstallation } from '../../test/installation.ts'
 import { test, type World } from '../../test/world.ts'
+import { record } from '../journal/index.ts'
 import { ownSourceId } from './own-trail.ts'
 
 const rows = async <Row extends Record<string, unknown>>({ server }: Pick<World, 'server'>, query: ReturnType<typeof sql>) =>
@@ -53,6 +54,61 @@ describe('what happens in Tocsin itself', () => {
     const fed = await rows(world, sql`select 1 from journal where type ~ '^(sign-in|access|person|system)[.]' and type <> 'system.away'`)
     expect(Number(source?.events)).toBe(fed.length)
     expect(await rows(world, sql`select id from alerts`)).toEqual(alerts)
+  })
+
+  const address = (n: number) => `198.51.${Math.floor(n / 250)}.${n % 250}`
+  const alertsNow = (world: World) => rows<{ title: string; count: number }>(world, sql`select title, count from alerts where is_open order by number`)
+
+  test('is one alert for an account, and one page, from however many addresses it is guessed, also once it is locked', async ({ world }) => {
+    const { primary, backup } = await world.team()
+    const { securityEvents, database } = world.server.context
+    for (let minute = 0; minute < 4; minute += 1) {
+      await database.transaction(async tx => {
+        for (let n = 0; n < 20; n += 1)
+          await record(tx, {
+            ...{ actor: { kind: 'system', id: null, name: 'Somebody' }, subject: { kind: 'person', id: backup.id }, type: 'sign-in.refused' },
+            data: { address: address(minute * 20 + n), device: 'x' },
+          })
+      })
+      for (let n = 0; n < 1_000; n += 1) securityEvents.locked(backup.id, { address: address(minute * 1_000 + n), device: 'x' })
+      await watched(world)
+      world.jump({ minutes: 1 })
+    }
+    expect(await alertsNow(world)).toMatchObject([{ title: `Tocsin: Many Refused Sign-Ins for One Account: ${backup.name}` }])
+    expect(await rows(world, sql`select title from pages`)).toHaveLength(1)
+    primary.expectPage(/Many Refused Sign-Ins for One Account/)
+    // The next day only the lock shows that it goes on.
+    world.jump({ hours: 25 })
+    for (let n = 0; n < 1_000; n += 1) securityEvents.locked(backup.id, { address: address(n), device: 'x' })
+    await watched(world)
+    expect(await alertsNow(world)).toHaveLength(2)
+  })
+
+  test('is bounded in alerts and pages from however many addresses keys and accounts are guessed, and goes on when that is closed', async ({ world }) => {
+    await world.team()
+    const lead = await world.person('lead')
+    const { securityEvents } = world.server.context
+    const guess = async (from: number, to: number) => {
+      for (let place = from; place < to; place += 1)
+        for (let n = 0; n < 101; n += 1) securityEvents.unknownAccount(`nobody${n}@example.org`, { address: address(place), device: 'x' })
+      await watched(world)
+    }
+    await guess(0, 60)
+    const byAddress = 'Tocsin: Keys, Links or Accounts Guessed from One Address'
+    expect((await alertsNow(world)).map(({ title }) => title.replace(/[\d.]+$/, '')).toSorted()).toEqual([
+      'Tocsin: Keys, Links or Accounts Guessed from Many Addresses',
+      ...Array(5).fill(`${byAddress}: `),
+      `${byAddress}: more than `,
+    ])
+    expect(await rows(world, sql`select title from pages`)).toHaveLength(7)
+    await guess(60, 80)
+    const [bundle] = (await lead.call('alerts', {})).items.filter(({ title }) => title === `${byAddress}: more than 5`)
+    expect([(await alertsNow(world)).length, bundle?.count]).toEqual([7, 75])
+    const dismissed = { value: 'benign-true-positive', responsibility: 'us', reason: 'A test of ours.' } as const
+    await lead.call('dismissAlert', { params: { id: bundle?.id ?? '' }, body: dismissed })
+    await guess(80, 81)
+    expect(await alertsNow(world)).toContainEqual({ title: `${byAddress}: more than 5`, count: 1 })
+    expect(await rows(world, sql`select title from pages`)).toHaveLength(8)
   })
 
   test('is matched without what restricted incidents are about, and is not among the latest events that rules are tried on', async ({ world }) => {

@@ -153,7 +153,7 @@ export class OwnTrail {
       fresh.map(({ id }) => id),
       visibility.ofEntry(everybody, entryColumns),
     )
-    const ids = fresh.flatMap(({ subject }) => (subject.kind === 'person' ? subject.id : []))
+    const ids = fresh.flatMap(({ subject }) => (subject.kind === 'person' || subject.kind === 'caller' ? subject.id : []))
     const named = await tx.db
       .select({ id: people.id, name: people.name })
       .from(people)
@@ -164,8 +164,10 @@ export class OwnTrail {
       const user = names.get(subject.id) ?? (actor.kind === 'system' ? undefined : actor.name)
       const event = { timestamp: entry.at, id: entry.id, type: entry.type, user, actor, subject: { kind: subject.kind } }
       if (!open.has(entry.id) || entry.fault !== null) return event
-      const { address, ip, addresses, area, reason, count } = { ...nothing, ...entry.data }
-      const from = entry.calledFrom?.address ?? address ?? ip ?? addresses?.[0]
+      const { address, ip, addresses = [], area, reason, count = 1 } = { ...nothing, ...entry.data }
+      // What is counted by account may come from many addresses: none of them is that of all.
+      const counted = addresses.length === 1 || !names.has(subject.id) ? addresses[0] : undefined
+      const from = entry.calledFrom?.address ?? address ?? ip ?? counted
       return {
         ...event,
         subject,

@@ -11,6 +11,7 @@ import { readConfig } from '../app/config.ts'
 import { systemClock } from './clock.ts'
 import { openDatabase } from './database.ts'
 import { openMasterKey } from './master-key.ts'
+import { seal, unseal } from './sealing.ts'
 import { openSecrets, openUnstretched } from './secrets.ts'
 import { saveSetting } from './settings.ts'
 
@@ -59,8 +60,8 @@ test('a missing or different master key beside an existing database is refused, 
   const folder = mkdtempSync(join(tmpdir(), 'tocsin-key-'))
   const open = (env: Record<string, string>) => openMasterKey(database, readConfig(env))
   try {
-    const sealed = (await open({ TOCSIN_DATA: folder })).seal('x', 'a')
-    expect((await open({ TOCSIN_DATA: folder })).unseal(sealed, 'a')).toBe('x')
+    const sealed = seal(await open({ TOCSIN_DATA: folder }), 'x', 'a')
+    expect(unseal(await open({ TOCSIN_DATA: folder }), sealed, 'a')).toBe('x')
     // The same key from elsewhere.
     const { keyId } = await open({ TOCSIN_DATA: folder, TOCSIN_SECRET: readFileSync(join(folder, 'secret.key'), 'utf8').trim() })
     expect(sealed.startsWith(`v2.${keyId}.`)).toBe(true)

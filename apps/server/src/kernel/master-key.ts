@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Config } from './config.ts'
 import { ConfigProblem } from './config-problem.ts'
 import type { Database, Reader, Tx } from './database.ts'
+import { seal, unseal } from './sealing.ts'
 import { isEqual, type KeptKeys, masterKeyFile, nextKeyFile, openKeyFile, openSecrets, openUnstretched, type Secrets, signingUse, withKept } from './secrets.ts'
 import { readSetting, saveSetting } from './settings.ts'
 import { settings } from './tables.ts'
@@ -96,7 +97,7 @@ function recognize(check: Check | undefined, keys: readonly (() => Secrets)[]): 
 }
 
 function readKept(secrets: Secrets, kept: string): KeptKeys {
-  const { derived, texts, earlier } = Kept.parse(JSON.parse(secrets.unseal(kept, keptOf)))
+  const { derived, texts, earlier } = Kept.parse(JSON.parse(unseal(secrets, kept, keptOf)))
   return { derived: new Map(Object.entries(derived)), texts: new Map(Object.entries(texts)), earlier }
 }
 
@@ -163,7 +164,7 @@ export async function finishRotation(tx: Tx, { from, to, kept }: Rotation, lastS
     texts: Object.fromEntries(texts),
     earlier: earlier.map(({ key, lastSeq }) => ({ key: key.toString('base64'), lastSeq })),
   })
-  const sealed = to.seal(text, keptOf)
+  const sealed = seal(to, text, keptOf)
   await saveSetting(tx, checkName, { check: checkOf(to, sealed), kept: sealed })
   await abandonRotation(tx)
 }

@@ -11,6 +11,7 @@ import { codeAt } from '../../test/totp.ts'
 import { test } from '../../test/world.ts'
 import { readConfig } from '../app/config.ts'
 import { isPublicAddress } from './outbound.ts'
+import { seal, unseal } from './sealing.ts'
 import { openSecrets, openToken, openUnstretched, signToken } from './secrets.ts'
 
 const folder = () => mkdtempSync(join(tmpdir(), 'tocsin-unit-'))
@@ -172,8 +173,8 @@ describe('secrets', () => {
 
   plain('the master key is made once, for its owner alone', () => {
     const place = folder()
-    const first = openSecrets(place, undefined).seal('x', 'a')
-    expect(openSecrets(place, undefined).unseal(first, 'a')).toBe('x')
+    const first = seal(openSecrets(place, undefined), 'x', 'a')
+    expect(unseal(openSecrets(place, undefined), first, 'a')).toBe('x')
     expect(statSync(join(place, 'secret.key')).mode & 0o777).toBe(0o600)
     expect(readFileSync(join(place, 'secret.key'), 'utf8').trim()).toHaveLength(64)
   })
@@ -181,14 +182,14 @@ describe('secrets', () => {
   plain('what is sealed is not readable, and a changed byte shows', () => {
     fc.assert(
       fc.property(fc.string(), fc.nat(), (text, at) => {
-        const sealed = secrets.seal(text, 'people.totp_secret 1')
-        expect(secrets.unseal(sealed, 'people.totp_secret 1')).toBe(text)
-        expect(() => secrets.unseal(sealed, 'people.totp_secret 2'), 'moved to another row').toThrow()
+        const sealed = seal(secrets, text, 'people.totp_secret 1')
+        expect(unseal(secrets, sealed, 'people.totp_secret 1')).toBe(text)
+        expect(() => unseal(secrets, sealed, 'people.totp_secret 2'), 'moved to another row').toThrow()
         const bytes = Buffer.from(sealed.slice(sealed.lastIndexOf('.') + 1), 'base64url')
-        expect(() => secrets.unseal(bytes.toString('base64'), 'people.totp_secret 1'), 'passed off as older').toThrow()
+        expect(() => unseal(secrets, bytes.toString('base64'), 'people.totp_secret 1'), 'passed off as older').toThrow()
         const position = at % bytes.length
         bytes[position] = (bytes[position] ?? 0) ^ 1
-        expect(() => secrets.unseal(`v2.${secrets.keyId}.${bytes.toString('base64url')}`, 'people.totp_secret 1')).toThrow()
+        expect(() => unseal(secrets, `v2.${secrets.keyId}.${bytes.toString('base64url')}`, 'people.totp_secret 1')).toThrow()
       }),
     )
   })
@@ -197,8 +198,8 @@ describe('secrets', () => {
     const nonce = randomBytes(12)
     const cipher = createCipheriv('aes-256-gcm', secrets.derive('sealing'), nonce)
     const body = Buffer.concat([cipher.update('old', 'utf8'), cipher.final()])
-    expect(secrets.unseal(Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64'), 'people.totp_secret 1')).toBe('old')
-    expect(() => openSecrets(folder(), undefined).unseal(secrets.seal('x', 'a'), 'a')).toThrow('sealed with another master key')
+    expect(unseal(secrets, Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64'), 'people.totp_secret 1')).toBe('old')
+    expect(() => unseal(openSecrets(folder(), undefined), seal(secrets, 'x', 'a'), 'a')).toThrow('sealed with another master key')
   })
 
   plain('a key that somebody thought up is stretched, a generated one is the same wherever it is given', () => {

@@ -4,11 +4,12 @@ import { expect } from 'vitest'
 import { enrolled, password, signIn } from '../../test/accounts.ts'
 import { test, type World } from '../../test/world.ts'
 import { people } from '../access/index.ts'
+import { seal } from './sealing.ts'
 import { UnreadableWatch } from './unreadable-watch.ts'
 
 /** A value of another row, which the same key has sealed, stands where `column` is. */
 async function move(world: World, table: string, column: string, where: string): Promise<void> {
-  const moved = world.server.context.secrets.seal('moved', 'elsewhere')
+  const moved = seal(world.server.context.secrets, 'moved', 'elsewhere')
   await world.asOwner(`update ${table} set ${column} = '${moved}' where ${where}`)
 }
 

@@ -2,7 +2,8 @@ import { getTableName, type SQL, sql } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
 import type { Database, Reader } from './database.ts'
 import { AppProblem } from './problems.ts'
-import { type Secrets, sealedWith } from './secrets.ts'
+import { seal, sealedWith, unseal } from './sealing.ts'
+import type { Secrets } from './secrets.ts'
 import type { UnreadableValues } from './unreadable.ts'
 
 /** Where a table has sealed values. Each module declares its own, and the rotation of the master key seals them anew. */
@@ -51,7 +52,7 @@ const belongingInSql = ({ belongsTo: [words, ...owner] }: SealedColumn) =>
  * @param owner whose it is, as the column declares it
  */
 export const sealFor = (secrets: Secrets, column: SealedColumn, plain: string, ...owner: readonly string[]): string =>
-  secrets.seal(plain, belonging(column, owner))
+  seal(secrets, plain, belonging(column, owner))
 
 /** A sealed value does not open: it is damaged, or was changed or moved there from another row. The sentence says what is to be done without it. */
 export class SealedValueDamaged extends AppProblem {
@@ -105,7 +106,7 @@ export async function reseal(database: Database, where: SealedColumn, from: Secr
         order by ${id}::text limit ${batch} for update`)
       const changed = rows.flatMap(row => {
         const plain = opened(from, row.sealed, row.belongsTo)
-        return plain === undefined ? [] : [{ id: row.id, sealed: to.seal(plain, row.belongsTo) }]
+        return plain === undefined ? [] : [{ id: row.id, sealed: seal(to, plain, row.belongsTo) }]
       })
       unreadable += rows.length - changed.length
       const ids = sql.param(changed.map(row => row.id))
@@ -123,7 +124,7 @@ export async function reseal(database: Database, where: SealedColumn, from: Secr
 
 function opened(secrets: Secrets, sealed: string, belongsTo: string): string | undefined {
   try {
-    return secrets.unseal(sealed, belongsTo)
+    return unseal(secrets, sealed, belongsTo)
   } catch {
     // Damaged, or moved here from another row: it opens with no key.
     return undefined

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, hkdfSync, randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ConfigProblem } from './config-problem.ts'
@@ -8,13 +8,6 @@ import { makeFolder, writeOnce } from './folders.ts'
 export interface Secrets {
   /** Names the master key, and tells nothing about it. */
   readonly keyId: string
-  /**
-   * Encrypts a secret for the database (AES-256-GCM).
-   * @param belongsTo what it is of, such as table, column and row: elsewhere it does not open
-   */
-  seal(plain: string, belongsTo: string): string
-  /** @throws Error when the text was not sealed with this master key, or belongs to something else. */
-  unseal(sealed: string, belongsTo: string): string
   /** A keyed digest that nobody without the master key can make, base64url. */
   sign(purpose: string, claims: string): string
   isSigned(purpose: string, claims: string, signature: string): boolean
@@ -54,12 +47,6 @@ function stretch(given: string): Buffer {
   return scryptSync(given, 'tocsin master key', 32, { N: 2 ** 17, r: 8, p: 1, maxmem: 2 ** 28 })
 }
 
-/** Begins what is sealed since it has a key ID and says what it belongs to. Before, it was base64, which has no dot. */
-const envelopeVersion = 'v2'
-
-/** How each value begins that the master key with this ID has sealed. */
-export const sealedWith = (keyId: string): string => `${envelopeVersion}.${keyId}.`
-
 /** The use of the key that signs. */
 export const signingUse = 'links'
 
@@ -87,10 +74,8 @@ export const withKept = (secrets: Secrets, { derived, texts, earlier }: KeptKeys
 function secretsOf(master: Buffer): Secrets {
   const derive = (use: string) => Buffer.from(hkdfSync('sha256', master, 'tocsin', use, 32))
   const keyId = derive('key id').subarray(0, 6).toString('base64url')
-  const sealing = derive('sealing')
   const signing = derive(signingUse)
   const sign = (purpose: string, claims: string) => signatureOf(signing, purpose, claims)
-  const head = `${envelopeVersion}.${keyId}`
   return {
     keyId,
     derive,
@@ -98,21 +83,6 @@ function secretsOf(master: Buffer): Secrets {
     isSigned: (purpose, claims, signature) => isEqual(sign(purpose, claims), signature),
     wasSigned: () => false,
     kept: new Map(),
-    seal(plain, belongsTo) {
-      const nonce = randomBytes(12)
-      const cipher = createCipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(`${head}.${belongsTo}`))
-      const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()])
-      return `${head}.${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64url')}`
-    },
-    unseal(sealed, belongsTo) {
-      const isEnvelope = sealed.startsWith(`${envelopeVersion}.`)
-      if (isEnvelope && !sealed.startsWith(`${head}.`)) throw new Error('a value that was sealed with another master key')
-      const bytes = isEnvelope ? Buffer.from(sealed.slice(head.length + 1), 'base64url') : Buffer.from(sealed, 'base64')
-      const decipher = createDecipheriv('aes-256-gcm', sealing, bytes.subarray(0, 12), { authTagLength: 16 })
-      if (isEnvelope) decipher.setAAD(Buffer.from(`${head}.${belongsTo}`))
-      decipher.setAuthTag(bytes.subarray(12, 28))
-      return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8')
-    },
   }
 }
 
