@@ -75,32 +75,19 @@ function item(key: string, raw: unknown, paths: Paths): Meets {
   return modifiers.includes('neq') ? event => !meets(event) : meets
 }
 
-const texts = new WeakMap<Found, string[]>()
-
-function textsOf(found: Found): string[] {
-  const known =
-    texts.get(found) ??
-    found.values
-      .flat(20)
-      .filter(value => value !== null && typeof value !== 'object')
-      .map(String)
-  texts.set(found, known)
-  return known
-}
-
 function single(field: string, raw: unknown, modifiers: readonly string[], paths: Paths): Meets {
   const has = (modifier: string) => modifiers.includes(modifier)
   const find = (event: Json): Found => lookUp(event, field, paths)
   const anyText =
     (test: (text: string) => boolean): Meets =>
     event =>
-      textsOf(find(event)).some(test)
+      find(event).texts.some(test)
   if (has('exists')) return event => find(event).exists === raw
   if (raw === null) return event => find(event).values.every(value => value === null)
   if (has('fieldref'))
     return event => {
-      const others = textsOf(lookUp(event, String(raw), paths)).flatMap(other => positioned([[other]], modifiers, 'i'))
-      return textsOf(find(event)).some(text => others.some(other => other.test(text)))
+      const others = lookUp(event, String(raw), paths).texts.flatMap(other => positioned([[other]], modifiers, 'i'))
+      return find(event).texts.some(text => others.some(other => other.test(text)))
     }
   if (has('re')) {
     const expression = regex(String(raw), ['i', 'm', 's'].filter(has).join(''))
@@ -221,24 +208,35 @@ function positioned(alternatives: readonly Part[][], modifiers: readonly string[
 interface Found {
   readonly exists: boolean
   readonly values: readonly unknown[]
+  /** The values as text. */
+  readonly texts: readonly string[]
 }
 
-let latest: { event: Json; fields: Map<string, Found> } | undefined
+const found = (exists: boolean, values: readonly unknown[]): Found => ({
+  ...{ exists, values },
+  texts: values
+    .flat(20)
+    .filter(value => value !== null && typeof value !== 'object')
+    .map(String),
+})
+
+const fieldsOf = new WeakMap<Json, Map<string, Found>>()
 
 /** The first path that the event has. Rules ask for the same fields of the same event again and again. */
 function lookUp(event: Json, field: string, paths: Paths): Found {
-  if (latest?.event !== event) latest = { event, fields: new Map() }
-  const known = latest.fields.get(field) ?? (field === '' ? { exists: true, values: everything(event) } : search(event, paths(field)))
-  latest.fields.set(field, known)
+  const fields = fieldsOf.get(event) ?? new Map<string, Found>()
+  fieldsOf.set(event, fields)
+  const known = fields.get(field) ?? (field === '' ? found(true, everything(event)) : search(event, paths(field)))
+  fields.set(field, known)
   return known
 }
 
 function search(event: Json, paths: readonly string[]): Found {
   for (const path of paths) {
     const values = at(event, path)
-    if (values.length > 0) return { exists: true, values }
+    if (values.length > 0) return found(true, values)
   }
-  return { exists: false, values: [] }
+  return found(false, [])
 }
 
 const keys = new WeakMap<object, Map<string, unknown>>()
