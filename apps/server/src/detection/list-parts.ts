@@ -9,15 +9,15 @@ import { type PagePart, partsOfPage } from './taxii-page.ts'
 export type ListSource = { readonly path: string } | { readonly page: Uint8Array }
 export type ListReply = { readonly part: ListPart } | { readonly unreadable: string } | { readonly isDone: true }
 
-/** Lists that are read at once, each in a thread of its own, and those that wait for it. A bundle is held in memory. */
-const limits = { atOnce: 2, maxWaiting: 16, memoryMb: 1_024, partMs: 60_000 }
+/** Lists that wait while one is read, in a thread of its own: a bundle is held in memory. */
+const limits = { maxWaiting: 16, memoryMb: 1_024, partMs: 60_000 }
 
-let reading = 0
+let isReading = false
 const waiting: (() => void)[] = []
 
 async function takePlace(): Promise<void> {
-  if (reading < limits.atOnce) {
-    reading += 1
+  if (!isReading) {
+    isReading = true
     return
   }
   if (waiting.length >= limits.maxWaiting) throw new AppProblem('too-many', 'Too many lists of indicators are being read. Try again in a minute.')
@@ -27,7 +27,7 @@ async function takePlace(): Promise<void> {
 function givePlace(): void {
   const next = waiting.shift()
   if (next) next()
-  else reading -= 1
+  else isReading = false
 }
 
 /** Reads an uploaded list part by part, so that nothing else waits for it. @throws UnreadableList */

@@ -140,11 +140,12 @@ export class Live<Viewer = unknown> {
     )
     // Few entries are restricted: only about those, whoever listens is asked for, once in all their streams.
     const guarded = entries.flatMap(entry => (open.has(entry.id) ? [] : entry.id))
-    const seen = new Map<string | undefined, ReadonlySet<string>>()
+    const seen = new Map<string, ReadonlySet<string>>()
     for (const listener of this.#listeners) {
       const name = this.#rules.nameOf(listener.viewer)
-      const theirs = seen.get(name) ?? (guarded.length === 0 ? open : await this.#rules.visible(guarded, listener.viewer))
-      seen.set(name, theirs)
+      const known = name === undefined ? undefined : seen.get(name)
+      const theirs = known ?? (guarded.length === 0 ? open : await this.#rules.visible(guarded, listener.viewer))
+      if (name !== undefined) seen.set(name, theirs)
       for (const entry of entries) {
         if (!open.has(entry.id) && !theirs.has(entry.id)) continue
         this.#push(listener, `data: ${JSON.stringify({ type: entry.type, subject: entry.subject, within: entry.within })}\n\n`)
