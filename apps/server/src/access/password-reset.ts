@@ -10,7 +10,7 @@ import { defineJob, housekeepingLane } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { linkPlaceholder, type PrivateLink } from '../kernel/messenger.ts'
 import { AppProblem } from '../kernel/problems.ts'
-import { openToken } from '../kernel/secrets.ts'
+import { openToken, secretDigest } from '../kernel/secrets.ts'
 import { actorOf, clearSecondFactor, hashNewPassword, organizationName, type PersonRow } from './accounts.ts'
 import type { AppContext } from './context.ts'
 import { deleteSessions } from './open-sessions.ts'
@@ -32,7 +32,8 @@ export function registerPasswordReset(context: AppContext): void {
 /** Asks for a link to set a new password. Whoever has the email address gets it, a moment later: who asks learns nothing about who has an account. */
 export async function requestPasswordReset(tx: Tx, email: string, connection: Connection): Promise<void> {
   const data = { email, address: connection.ip, device: connection.userAgent }
-  await schedule(tx, { kind: resetJob, key: `${resetJob.kind}:${email}`, runAt: tx.now, data })
+  // Keys of jobs are logged.
+  await schedule(tx, { kind: resetJob, key: `${resetJob.kind}:${secretDigest(email)}`, runAt: tx.now, data })
 }
 
 const linkTo = (resetId: string): PrivateLink => ({ path: '/reset-password/', purpose: 'password-reset', claims: [resetId] })

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { codeOf, enrolled, entriesOf, password, signIn } from '../../test/accounts.ts'
 import { makePasskey } from '../../test/passkey.ts'
@@ -20,6 +21,8 @@ describe('a forgotten password', () => {
     const { administrator, call, person, code } = await enrolled(world)
     world.jump({ minutes: 5 })
     await ask(world)
+    const { rows } = await world.server.context.database.reader().db.execute(sql`select key from jobs where kind = 'access.password-reset'`)
+    expect(rows, 'keys of jobs are logged').toEqual([{ key: expect.not.stringContaining('kim@') }])
     const [token] = await tokensIn(world)
     await expect(reset(world, token, 'passwordpassword'), 'an easy one does not use it up').rejects.toMatchObject(refusal('invalid', 'password'))
     await reset(world, token)

@@ -136,7 +136,7 @@ export class FileFollower {
       return
     }
     const sentence = others.length === 0 ? problem : `${problem} (and ${others.length} more)`
-    if (this.#problems.get(source.id) !== sentence) this.#context.log.warn({ source: source.name, problem: sentence }, 'a file cannot be followed; retrying')
+    if (this.#problems.get(source.id) !== sentence) this.#context.log.warn({ source: source.id, problem: sentence }, 'a file cannot be followed; retrying')
     this.#problems.set(source.id, sentence)
   }
 

@@ -58,7 +58,7 @@ export function pulling(context: AppContext): CallHandler<{ id: string }, Pulled
       try {
         return await pull(context, list, list.url, AbortSignal.any([signal, AbortSignal.timeout(maxMs)]))
       } catch (error) {
-        context.log.warn({ err: error, list: list.name }, 'an indicator list could not be pulled')
+        context.log.warn({ err: error, list: id }, 'an indicator list could not be pulled')
         const problem = problemOf(error, new URL(list.url).host).slice(0, 500)
         return { taken: 0, refused: 0, examples: [], addedAfter: undefined, problem }
       }
