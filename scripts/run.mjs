@@ -22,7 +22,7 @@ function end(sentence, code) {
 function checkArguments() {
   const given = args.filter(arg => arg !== '--')
   if (!Object.hasOwn(commands, command)) end(`There is no command ${command}: ${Object.keys(commands).join(', ')}.`, 2)
-  if (command === 'check' && given.length > 0) end(`The command check takes no arguments: ${given.join(' ')}.`, 2)
+  if ((command === 'check' || command === 'audit') && given.length > 0) end(`The command ${command} takes no arguments: ${given.join(' ')}.`, 2)
   if (command === 'bench' && (given.length > 1 || !['detection', 'hostile', 'paging', undefined].includes(given[0])))
     end('The command bench takes one measurement: detection, hostile, paging, or none for the server as a whole.', 2)
   if (command === 'sbom' && given.length > 1) end('The command sbom takes the file to write: npm run sbom -- sbom.cdx.json.', 2)
@@ -177,6 +177,14 @@ function sbom() {
   return 0
 }
 
+/** Asks the registry for known vulnerabilities of all parts, and which parts are behind. It ends with 1 where there is a vulnerability, or no answer. */
+function audit() {
+  const npm = (...given) => spawnSync('npm', given, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' }).status ?? 1
+  const found = npm('audit', '--package-lock-only')
+  npm('outdated')
+  return found
+}
+
 const cli = join(root, 'packages', 'cli', 'src', 'main.ts')
 const commands = {
   serve: () => run(cli, ['serve', ...args]),
@@ -186,10 +194,11 @@ const commands = {
   bench: () => run(benchmark(), []),
   fuzz,
   sbom,
+  audit,
   screenshots: () => run(script('vitest', 'vitest.mjs'), ['run', '--config', 'scripts/screenshots.config.ts', ...args]),
 }
 checkArguments()
-const needsPages = command !== 'check' && command !== 'sbom'
+const needsPages = !['check', 'sbom', 'audit'].includes(command)
 if (needsPages) checkPath()
 install()
 if (needsPages) build()
